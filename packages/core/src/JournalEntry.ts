@@ -1,0 +1,190 @@
+/**
+ * The journal of a run: one closed, versioned union of past-tense entries.
+ *
+ * Entries are of three kinds. A *command* is what the workflow asked for
+ * (`StepRequested`, `TimerSet`). A *delivery* is what the workflow was told
+ * (`StepCompleted`, `SignalReceived`): replay hands deliveries over one at a
+ * time and in this order. A *mark* (`RunStarted`, `RunSuspended`) only records
+ * where the run stood.
+ *
+ * Old shapes are brought up to date in `Upcast.ts`, nowhere else.
+ */
+import * as Schema from "effect/Schema"
+import { CrashRule } from "./CrashRule.ts"
+import { Wait } from "./RunStatus.ts"
+
+/** Version of the entry format that this build writes. */
+export const formatVersion = 1
+
+/** Fields that every entry has. `at` is ms since the epoch; `epoch` counts the owners of the run. */
+const base = {
+  seq: Schema.Int,
+  at: Schema.Int,
+  epoch: Schema.Int,
+  /** Fields whose JSON was moved to a blob: field name to SHA-256 in hex. */
+  blobs: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
+}
+
+const entry = <const Tag extends string, const Fields extends Schema.Struct.Fields>(tag: Tag, fields: Fields) =>
+  Schema.Struct({ _tag: Schema.tag(tag), ...base, ...fields })
+
+/** The recorded exit of a run, child, step or deferred, as plain JSON. */
+export const ExitJson = Schema.Union([
+  Schema.Struct({ _tag: Schema.tag("Success"), value: Schema.optionalKey(Schema.Unknown) }),
+  Schema.Struct({ _tag: Schema.tag("Failure"), cause: Schema.Unknown })
+])
+export type ExitJson = typeof ExitJson.Type
+
+export const RunRequested = entry("RunRequested", {
+  workflow: Schema.String,
+  version: Schema.String,
+  payload: Schema.Unknown,
+  by: Schema.optionalKey(Schema.String),
+  parent: Schema.optionalKey(Schema.String),
+  trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String }))
+})
+export const RunStarted = entry("RunStarted", {})
+export const RunSuspended = entry("RunSuspended", { waits: Schema.Array(Wait) })
+export const RunResumed = entry("RunResumed", { by: Schema.optionalKey(Schema.String) })
+export const RunCompleted = entry("RunCompleted", { output: Schema.Unknown })
+export const RunFailed = entry("RunFailed", { cause: Schema.Unknown })
+export const RunCancelled = entry("RunCancelled", {
+  by: Schema.String,
+  reason: Schema.String,
+  cause: Schema.Unknown
+})
+/** An order to stop: a cancel by somebody, or a limit that the run went past. */
+export const StopRequested = entry("StopRequested", {
+  id: Schema.String,
+  kind: Schema.Literals(["cancel", "limit", "parent"]),
+  by: Schema.String,
+  reason: Schema.String
+})
+/** An operator's order to start no further step until `RunResumed`. */
+export const PauseRequested = entry("PauseRequested", { id: Schema.String, by: Schema.String })
+
+export const StepRequested = entry("StepRequested", {
+  key: Schema.String,
+  name: Schema.String,
+  attempt: Schema.Int,
+  onCrash: CrashRule,
+  input: Schema.optionalKey(Schema.Unknown),
+  idempotencyKey: Schema.optionalKey(Schema.String),
+  /** How often a process died while this attempt was in flight. */
+  recovery: Schema.optionalKey(Schema.Int),
+  /** Asked for by the body of another step, so outside the order of the workflow. */
+  nested: Schema.optionalKey(Schema.Boolean),
+  label: Schema.optionalKey(Schema.String)
+})
+export const StepCompleted = entry("StepCompleted", {
+  key: Schema.String,
+  attempt: Schema.Int,
+  output: Schema.optionalKey(Schema.Unknown),
+  settledBy: Schema.optionalKey(Schema.String)
+})
+/** `retryAt` (ms since the epoch) is there when another attempt follows; `parked` when an operator's resume repeats it. */
+export const StepFailed = entry("StepFailed", {
+  key: Schema.String,
+  attempt: Schema.Int,
+  cause: Schema.Unknown,
+  retryAt: Schema.optionalKey(Schema.Int),
+  parked: Schema.optionalKey(Schema.Boolean),
+  settledBy: Schema.optionalKey(Schema.String)
+})
+
+export const SignalReceived = entry("SignalReceived", {
+  id: Schema.String,
+  name: Schema.String,
+  payload: Schema.Unknown,
+  by: Schema.optionalKey(Schema.String)
+})
+/** A durable deferred of the run got its exit; `inside` when the workflow itself completed it. */
+export const DeferredCompleted = entry("DeferredCompleted", {
+  name: Schema.String,
+  exit: ExitJson,
+  inside: Schema.Boolean
+})
+
+export const ApprovalRequested = entry("ApprovalRequested", {
+  key: Schema.String,
+  prompt: Schema.String,
+  approvers: Schema.Array(Schema.String),
+  choices: Schema.Array(Schema.String),
+  quorum: Schema.Int,
+  editable: Schema.Boolean,
+  args: Schema.optionalKey(Schema.Unknown),
+  deadline: Schema.optionalKey(Schema.Int),
+  onTimeout: Schema.Literals(["deny", "approve", "fail"])
+})
+export const ApprovalAnswered = entry("ApprovalAnswered", {
+  id: Schema.String,
+  key: Schema.String,
+  decision: Schema.Literals(["approve", "deny", "timeout"]),
+  by: Schema.String,
+  choice: Schema.optionalKey(Schema.String),
+  edit: Schema.optionalKey(Schema.Unknown),
+  note: Schema.optionalKey(Schema.String)
+})
+
+export const TimerSet = entry("TimerSet", { timer: Schema.Int, dueAt: Schema.Int, label: Schema.optionalKey(Schema.String) })
+export const TimerFired = entry("TimerFired", { timer: Schema.Int })
+
+export const ChildStarted = entry("ChildStarted", {
+  child: Schema.String,
+  workflow: Schema.String,
+  version: Schema.String,
+  payload: Schema.Unknown,
+  linked: Schema.Boolean
+})
+export const ChildFinished = entry("ChildFinished", { child: Schema.String, exit: ExitJson })
+
+/** A named document of the run got a new revision; `patch` is RFC 6902 against the one before. */
+export const StateChanged = entry("StateChanged", {
+  name: Schema.String,
+  revision: Schema.Int,
+  patch: Schema.Array(Schema.Unknown)
+})
+export const EventEmitted = entry("EventEmitted", {
+  id: Schema.String,
+  name: Schema.String,
+  payload: Schema.Unknown
+})
+export const Note = entry("Note", { kind: Schema.String, text: Schema.String, data: Schema.optionalKey(Schema.Unknown) })
+
+/** One item of a run's journal. */
+export const JournalEntry = Schema.Union([
+  RunRequested,
+  RunStarted,
+  RunSuspended,
+  RunResumed,
+  RunCompleted,
+  RunFailed,
+  RunCancelled,
+  StopRequested,
+  PauseRequested,
+  StepRequested,
+  StepCompleted,
+  StepFailed,
+  SignalReceived,
+  DeferredCompleted,
+  ApprovalRequested,
+  ApprovalAnswered,
+  TimerSet,
+  TimerFired,
+  ChildStarted,
+  ChildFinished,
+  StateChanged,
+  EventEmitted,
+  Note
+])
+export type JournalEntry = typeof JournalEntry.Type
+export type Tag = JournalEntry["_tag"]
+export type EntryOf<T extends Tag> = Extract<JournalEntry, { readonly _tag: T }>
+
+type Body<E> = E extends unknown ? Omit<E, "seq" | "at" | "epoch" | "blobs"> : never
+/** An entry before it has its place, time and epoch. */
+export type EntryBody = Body<JournalEntry>
+
+/** Entries that end a run. */
+export const isEnd = (entry: { readonly _tag: Tag }): boolean =>
+  entry._tag === "RunCompleted" || entry._tag === "RunFailed" || entry._tag === "RunCancelled"

@@ -1,0 +1,52 @@
+/**
+ * Where a run stands, and what a suspended run waits for.
+ */
+import * as Schema from "effect/Schema"
+
+/** Status of a run. `completed`, `failed` and `cancelled` are final. */
+export const RunStatus = Schema.Literals(["queued", "running", "suspended", "completed", "failed", "cancelled"])
+export type RunStatus = typeof RunStatus.Type
+
+/**
+ * Why a run is suspended, most urgent first. A run with several waits is
+ * reported under the first of these that any wait has.
+ */
+export const suspendReasons = [
+  "corrupt",
+  "diverged",
+  "recovery",
+  "outcome-unknown",
+  "budget",
+  "operator",
+  "approval",
+  "signal",
+  "child",
+  "handoff",
+  "timer"
+] as const
+export const SuspendReason = Schema.Literals(suspendReasons)
+export type SuspendReason = typeof SuspendReason.Type
+
+/**
+ * One thing that a suspended run waits for.
+ *
+ * `key` names it inside the run, `until` is the time (ms since the epoch) at
+ * which the wait ends by itself, `who` lists the people who may end it, and
+ * `detail` is a sentence for people.
+ */
+export const Wait = Schema.Struct({
+  reason: SuspendReason,
+  key: Schema.String,
+  until: Schema.optionalKey(Schema.Int),
+  who: Schema.optionalKey(Schema.Array(Schema.String)),
+  detail: Schema.optionalKey(Schema.String)
+})
+export type Wait = typeof Wait.Type
+
+/** The reason under which a run with these waits is reported. */
+export const reasonOf = (waits: ReadonlyArray<Wait>): SuspendReason | undefined =>
+  suspendReasons.find((reason) => waits.some((wait) => wait.reason === reason))
+
+/** Whether a run with this status will never change again. */
+export const isFinal = (status: RunStatus): boolean =>
+  status === "completed" || status === "failed" || status === "cancelled"

@@ -1,0 +1,5 @@
+/** The words of Fermata as data. */
+export * as CrashRule from "./CrashRule.ts"
+export * as JournalEntry from "./JournalEntry.ts"
+export * as RunStatus from "./RunStatus.ts"
+export * as Upcast from "./Upcast.ts"

@@ -1,0 +1,337 @@
+/**
+ * The storage seam: what a database must do so that runs live in it.
+ *
+ * Everything is plain strings and numbers; schemas, spans and errors are added
+ * once, in `Store.ts`. All writes go through one method, `write`, which applies
+ * a list of operations in ONE transaction and answers each. An operation that is
+ * refused (a stale epoch, a closed run) changes nothing and does not stop the
+ * others; a failure of the database undoes the whole list.
+ *
+ * Times are ms since the epoch, given by the caller: a backend has no clock.
+ */
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/** The database could not do it: locked for too long, full, damaged or of another version. */
+export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageFailed", {
+  operation: Schema.String,
+  problem: Schema.String,
+  cause: Schema.optionalKey(Schema.Defect())
+}) {
+  override get message(): string {
+    return `The store could not ${this.operation}: ${this.problem}`
+  }
+}
+
+/** One run as the database knows it. Everything else about a run is folded from its journal. */
+export interface RunRow {
+  readonly id: string
+  readonly workflow: string
+  readonly version: string
+  readonly kind: "program" | "contract"
+  /** Hash of the contract document that the run is pinned to; null for programs. */
+  readonly definition: string | null
+  /** The run at the top of the tree of children; its own id for a top run. */
+  readonly root: string
+  readonly parent: string | null
+  readonly status: string
+  readonly reason: string | null
+  /** JSON array of waits; null unless suspended. */
+  readonly waits: string | null
+  /** Number of journal entries, which is also the next `seq`. */
+  readonly length: number
+  readonly epoch: number
+  readonly owner: string | null
+  /** When the run needs an owner: 0 for at once, a time, or null for never by itself. Null while it has one and once it is final. */
+  readonly dueAt: number | null
+  /** How often in a row a run was taken over from a dead owner without a new entry since. */
+  readonly takeovers: number
+  readonly createdAt: number
+  /** When its status was last committed or the run was last released. A commit of entries alone leaves it, so that it costs no write here. */
+  readonly updatedAt: number
+}
+
+export interface InboxRow {
+  readonly run: string
+  /** Unique in its run. */
+  readonly id: string
+  readonly kind: string
+  readonly payload: string
+  readonly at: number
+}
+
+/** A message on its way from a run, or from a caller, to other runs. Applied at least once, so receivers go by `id`. */
+export interface OutboxRow {
+  readonly id: string
+  /** `start` (a run), `inbox` (a row for a run) or `event` (a published event). */
+  readonly kind: string
+  readonly payload: string
+}
+
+export interface ApprovalRow {
+  readonly run: string
+  readonly key: string
+  readonly workflow: string
+  readonly prompt: string
+  /** JSON array of names and roles; nobody may answer when it is empty. */
+  readonly approvers: string
+  /** JSON document with the rest of the question: choices, quorum, args, deadline. */
+  readonly question: string
+  readonly requestedAt: number
+  readonly deadline: number | null
+}
+
+export interface OwnerRow {
+  readonly id: string
+  readonly expiresAt: number
+  /** Whether this process takes up any due run that it can serve. */
+  readonly worker: boolean
+  /** JSON document for people: pid, host, workflows served. */
+  readonly info: string
+}
+
+export interface DefinitionRow {
+  readonly name: string
+  readonly version: string
+  readonly kind: "program" | "contract"
+  readonly hash: string
+  /** JSON of the payload, success and error schemas. */
+  readonly schemas: string
+  /** The contract document; null for programs. */
+  readonly document: string | null
+  readonly at: number
+}
+
+/** A run's standing wish to get an event as a signal. */
+export interface SubscriptionRow {
+  readonly run: string
+  readonly key: string
+  readonly event: string
+  /** The event's correlation must equal this; null for any. */
+  readonly correlation: string | null
+}
+
+/**
+ * Starts a run, or joins the run that has this id. `rows` are its first entries.
+ * A run that starts with an owner is at epoch 1, as if claimed, else at epoch 0.
+ * Joining changes nothing but the listeners.
+ */
+export interface StartOp {
+  readonly op: "start"
+  readonly run: Omit<RunRow, "length" | "epoch" | "takeovers" | "updatedAt" | "waits" | "reason">
+  readonly rows: ReadonlyArray<string>
+  readonly blobs: ReadonlyArray<BlobRow>
+  readonly subscriptions: ReadonlyArray<SubscriptionRow>
+  /**
+   * A run that is told, by an inbox row `child:<id of this run>` of kind `child`,
+   * when this one ends, or at once when it has ended already. An unknown or
+   * final listener is passed over.
+   */
+  readonly listener: string | null
+}
+export interface BlobRow {
+  readonly hash: string
+  readonly data: string
+}
+
+/**
+ * Appends to a run that the caller owns, with everything that belongs to it.
+ * Refused as stale when the epoch or the length is another (both are 0 in the
+ * answer for an unknown run). A commit without rows may still change the
+ * projection or release the run. With a final status the run loses its owner
+ * and is never due again.
+ */
+export interface CommitOp {
+  readonly op: "commit"
+  readonly run: string
+  readonly epoch: number
+  /** The length before this append. */
+  readonly expected: number
+  readonly rows: ReadonlyArray<string>
+  readonly blobs: ReadonlyArray<BlobRow>
+  readonly at: number
+  /** New projection; absent when nothing of it changed. */
+  readonly status?: { readonly status: string; readonly reason: string | null; readonly waits: string | null }
+  /** Ids of inbox rows that are in the journal now and are deleted. */
+  readonly consumed: ReadonlyArray<string>
+  readonly outbox: ReadonlyArray<OutboxRow>
+  readonly approvalsOpened: ReadonlyArray<ApprovalRow>
+  readonly approvalsClosed: ReadonlyArray<string>
+  /** Goes with a final status. Deletes the inbox, approvals and subscriptions of the run and tells its listeners with this payload. */
+  readonly ended?: { readonly payload: string }
+  /**
+   * Gives the run up: no owner, due at `dueAt`, or at once when its inbox is not empty.
+   * Also sets `takeovers` to 0, as does every commit with rows.
+   */
+  readonly release?: { readonly dueAt: number | null }
+}
+
+/**
+ * Puts a row into a run's inbox and makes the run due (at its release, if it has
+ * an owner). The answer is the acknowledgement: `unknown` and `closed` are about
+ * the run, `duplicate` is about rows that are still in the inbox.
+ */
+export interface InboxOp {
+  readonly op: "inbox"
+  readonly row: InboxRow
+  /**
+   * When given, the row answers the open approval `key`: it is refused as
+   * `unknown` when no such question is open and as `forbidden` unless one of
+   * `identity` (a name and its roles) is among the approvers.
+   */
+  readonly approval?: { readonly key: string; readonly identity: ReadonlyArray<string> }
+}
+
+/** Takes up to `limit` runs that are due at `now`, have no owner and are served by the caller, earliest first: owner set, epoch + 1. */
+export interface ClaimOp {
+  readonly op: "claim"
+  readonly owner: string
+  readonly now: number
+  readonly limit: number
+  /** Programs as `name@version`; null serves every program. */
+  readonly programs: ReadonlyArray<string> | null
+  readonly contracts: boolean
+  /** When given, only runs whose `root` is one of these. */
+  readonly roots: ReadonlyArray<string> | null
+}
+
+/** Takes the named run if it has no owner and is not final, due or not (also when suspended as `diverged` or `corrupt`). */
+export interface ClaimOneOp {
+  readonly op: "claimOne"
+  readonly owner: string
+  readonly run: string
+}
+
+/** Says that a process lives until `expiresAt`; inserts or updates its row. */
+export interface HeartbeatOp {
+  readonly op: "heartbeat"
+  readonly owner: OwnerRow
+}
+
+/**
+ * Frees the runs of every owner whose lease ended before `now`: no owner, due at
+ * once, `takeovers` + 1. Deletes those owners. An owner without a row (it woke up
+ * after it was reaped, took a run and died) counts as ended.
+ */
+export interface ReapOp {
+  readonly op: "reap"
+  readonly now: number
+}
+
+/** An orderly goodbye: frees the owner's runs (due at once, `takeovers` as it is) and deletes its row. */
+export interface RetireOp {
+  readonly op: "retire"
+  readonly owner: string
+}
+
+/** Puts messages into the outbox on behalf of a caller (an emitted event). A known id is ignored. */
+export interface PublishOp {
+  readonly op: "publish"
+  readonly rows: ReadonlyArray<OutboxRow>
+}
+
+/** Deletes delivered outbox rows. */
+export interface DeliveredOp {
+  readonly op: "delivered"
+  readonly ids: ReadonlyArray<string>
+}
+
+/**
+ * Registers a definition. A contract with another hash under a known name and
+ * version is refused; a program is replaced. A name and version never changes its kind.
+ */
+export interface DefineOp {
+  readonly op: "define"
+  readonly row: DefinitionRow
+}
+
+export type Op =
+  | StartOp
+  | CommitOp
+  | InboxOp
+  | ClaimOp
+  | ClaimOneOp
+  | HeartbeatOp
+  | ReapOp
+  | RetireOp
+  | PublishOp
+  | DeliveredOp
+  | DefineOp
+
+/** The answer to an operation, by its name. */
+export interface Answers {
+  /** `run` is the row as it is now; `started` false means joined. */
+  readonly start: { readonly started: boolean; readonly run: RunRow }
+  readonly commit: { readonly ok: true } | { readonly ok: false; readonly epoch: number; readonly length: number }
+  readonly inbox: {
+    readonly result: "accepted" | "duplicate" | "closed" | "unknown" | "forbidden"
+    /** The approvers of the question, for `forbidden`. */
+    readonly approvers?: ReadonlyArray<string>
+  }
+  readonly claim: { readonly runs: ReadonlyArray<RunRow> }
+  readonly claimOne: { readonly run: RunRow | null }
+  readonly heartbeat: {}
+  /** Runs that were freed. */
+  readonly reap: { readonly freed: number }
+  readonly retire: { readonly freed: number }
+  readonly publish: {}
+  readonly delivered: {}
+  readonly define: { readonly result: "added" | "same" | "replaced" | "refused"; readonly known: DefinitionRow | null }
+}
+export type Answer<O extends Op> = O extends { readonly op: infer K extends keyof Answers } ? Answers[K] : never
+
+export interface RunFilter {
+  readonly status?: ReadonlyArray<string> | undefined
+  readonly reason?: ReadonlyArray<string> | undefined
+  readonly workflow?: string | undefined
+  readonly parent?: string | undefined
+  readonly root?: string | undefined
+  /** Newest (last started) first; at most this many. */
+  readonly limit: number
+  /** Only runs created before the run with this id, for paging. */
+  readonly before?: string | undefined
+}
+
+/** Counts for `doctor` and `worker`, each read from an index. */
+export interface Census {
+  readonly byStatus: Readonly<Record<string, number>>
+  readonly owned: number
+  readonly inbox: number
+  readonly outbox: number
+}
+
+/** What a database implements. */
+export interface Backend {
+  readonly supports: {
+    /** Other processes may write to the same store. */
+    readonly shared: boolean
+  }
+  /** Applies the operations in one transaction, in order. The answers stand at the same places. */
+  readonly write: <const Ops extends ReadonlyArray<Op>>(
+    ops: Ops
+  ) => Effect.Effect<{ readonly [I in keyof Ops]: Answer<Ops[I]> }, StorageFailed>
+
+  readonly run: (id: string) => Effect.Effect<RunRow | null, StorageFailed>
+  readonly runs: (filter: RunFilter) => Effect.Effect<ReadonlyArray<RunRow>, StorageFailed>
+  /** Ids that begin with the prefix, at most `limit`. */
+  readonly runIds: (prefix: string, limit: number) => Effect.Effect<ReadonlyArray<string>, StorageFailed>
+  /** Entries of a run from `from` on, in order, at most `limit`. */
+  readonly entries: (run: string, from: number, limit: number) => Effect.Effect<ReadonlyArray<string>, StorageFailed>
+  readonly blob: (hash: string) => Effect.Effect<string | null, StorageFailed>
+  /** Inbox rows of the runs of this owner in arrival order. */
+  readonly inboxOf: (owner: string, limit: number) => Effect.Effect<ReadonlyArray<InboxRow>, StorageFailed>
+  readonly inbox: (run: string) => Effect.Effect<ReadonlyArray<InboxRow>, StorageFailed>
+  readonly outbox: (limit: number) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageFailed>
+  /** Open approvals, oldest first; of one run when given. */
+  readonly approvals: (run: string | null, limit: number) => Effect.Effect<ReadonlyArray<ApprovalRow>, StorageFailed>
+  readonly subscriptions: (event: string) => Effect.Effect<ReadonlyArray<SubscriptionRow>, StorageFailed>
+  readonly definitions: Effect.Effect<ReadonlyArray<DefinitionRow>, StorageFailed>
+  readonly definition: (name: string, version: string) => Effect.Effect<DefinitionRow | null, StorageFailed>
+  readonly definitionByHash: (hash: string) => Effect.Effect<DefinitionRow | null, StorageFailed>
+  readonly owners: Effect.Effect<ReadonlyArray<OwnerRow>, StorageFailed>
+  /** The earliest time after `after` at which a run without an owner is due; only of these roots when given. Null for none. */
+  readonly nextDue: (after: number, roots: ReadonlyArray<string> | null) => Effect.Effect<number | null, StorageFailed>
+  readonly census: Effect.Effect<Census, StorageFailed>
+  /** A number that changes whenever ANOTHER connection has written; cheap enough to read ten times a second. */
+  readonly version: Effect.Effect<number, StorageFailed>
+}

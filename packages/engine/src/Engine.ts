@@ -1,0 +1,91 @@
+/**
+ * The engine: makes workflows durable on the store of the host.
+ */
+import * as Context from "effect/Context"
+import { WebCrypto } from "effect/crypto/WebCrypto"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import * as Queue from "effect/Queue"
+import * as WorkflowEngine from "effect/workflow/WorkflowEngine"
+import type { StorageFailed } from "./Backend.ts"
+import { EngineOptions } from "./EngineOptions.ts"
+import { HostClock } from "./HostClock.ts"
+import { Core } from "./internal/Core.ts"
+import { endOf, makeEncoded } from "./internal/EncodedEngine.ts"
+import { type Committed, EngineCore } from "./internal/EngineCore.ts"
+import { Store } from "./Store.ts"
+
+export class Engine extends Context.Service<Engine, {
+  /** The name under which this process owns runs. */
+  readonly ownerId: string
+  /** What runs of this process commit, from now on: each run's entries in order, once they are in the store. */
+  readonly committed: Stream.Stream<Committed>
+  /** Lets every parked run out of memory; its next delivery replays it. */
+  readonly evict: Effect.Effect<void>
+  /** Waits until nothing is on its way in this process: what is left waits for time, for others, or for step bodies. */
+  readonly settled: Effect.Effect<void>
+  /** Number of runs in memory. */
+  readonly awake: Effect.Effect<number>
+  /** Takes up the runs of this tree although this process is no worker. */
+  readonly adopt: (root: string) => Effect.Effect<void>
+}>()("@fermata/engine/Engine") {
+  /**
+   * The engine over a `Store`, with `effect/workflow`'s engine service on it.
+   * Closing the layer lets runs go without running a finalizer of theirs.
+   */
+  static readonly layer: Layer.Layer<
+    Engine | WorkflowEngine.WorkflowEngine | Core,
+    StorageFailed,
+    Store | HostClock
+  > = Layer.effectContext(Effect.gen(function*() {
+    const store = yield* Store
+    const hostClock = yield* HostClock
+    const options = yield* EngineOptions
+    const ambient = yield* Effect.context<never>()
+    const ownerId = options.ownerId !== "" ? options.ownerId : Context.get(ambient, WebCrypto).randomUUID()
+    const core = new EngineCore(store, hostClock, options, ownerId, ambient)
+
+    const workflowEngine = WorkflowEngine.makeUnsafe(makeEncoded(core, (row) =>
+      Effect.map(store.journal(row.id, row.length - 1), (entries) => endOf(entries.at(-1)))))
+
+    const settled = Effect.gen(function*() {
+      // What one turn leaves behind may only be scheduled for the next.
+      for (let quiet = 0; quiet < 4; quiet = core.settled ? quiet + 1 : 0) yield* Effect.yieldNow
+    })
+
+    const engine = Engine.of({
+      ownerId,
+      committed: Stream.callback<Committed>((queue) =>
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const listener = (committed: Committed) => void Queue.offerUnsafe(queue, committed)
+            core.listeners.add(listener)
+            return listener
+          }),
+          (listener) => Effect.sync(() => void core.listeners.delete(listener))
+        )
+      ),
+      evict: core.evict,
+      settled,
+      awake: Effect.sync(() => core.executors.size),
+      adopt: (root) =>
+        Effect.sync(() => {
+          core.roots.add(root)
+          core.poke()
+        })
+    })
+    const context = Context.make(Engine, engine).pipe(
+      Context.add(WorkflowEngine.WorkflowEngine, workflowEngine),
+      Context.add(Core, core)
+    )
+    core.bodyContext = context as Context.Context<never>
+    yield* core.heartbeat
+    yield* Effect.forkScoped(core.run)
+    yield* Effect.forkScoped(core.beat)
+    yield* Effect.forkScoped(core.poll)
+    yield* Effect.addFinalizer(() => core.close)
+    core.poke()
+    return context
+  }))
+}

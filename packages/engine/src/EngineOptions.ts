@@ -1,0 +1,48 @@
+/**
+ * How an engine behaves. Hosts set these; programs need not know them.
+ */
+import * as Context from "effect/Context"
+
+export interface EngineOptions {
+  /** How long (ms, host time) a process owns its runs without a sign of life. Default 10,000. */
+  readonly leaseMs: number
+  /** How often (ms, host time) a process looks for what other processes wrote. Default 100. */
+  readonly pollMs: number
+  /** Take up any due run that this process serves; else only runs that it started or was told to follow. Default true. */
+  readonly worker: boolean
+  /** Runs that may be awake at once in this process; more stay queued. Default 1,000. */
+  readonly maxAwake: number
+  /** Parked runs that are kept in memory so that they go on without a replay. Default 500. */
+  readonly maxParked: number
+  /** How long (ms, host time) a parked run is kept in memory. Default 5,000. */
+  readonly parkedMs: number
+  /** Crashes of one step, or takeovers without progress, after which a run suspends as `recovery`. Default 5. */
+  readonly maxRecoveries: number
+  /** How long (ms, host time) a replay waits for a request that the journal holds. Default 2,000. */
+  readonly divergenceGraceMs: number
+  /** How long (ms) a cancel or a shutdown lets the body of an `ask` step finish. Default 30,000. */
+  readonly cancelGraceMs: number
+  /** A name for this process that no other process has; made up when empty. */
+  readonly ownerId: string
+  /** Shown to people who ask which processes live. */
+  readonly info: Readonly<Record<string, string | number>>
+}
+
+export const EngineOptions: Context.Reference<EngineOptions> = Context.Reference<EngineOptions>(
+  "@fermata/engine/EngineOptions",
+  {
+    defaultValue: () => ({
+      leaseMs: 10_000,
+      pollMs: 100,
+      worker: true,
+      maxAwake: 1_000,
+      maxParked: 500,
+      parkedMs: 5_000,
+      maxRecoveries: 5,
+      divergenceGraceMs: 2_000,
+      cancelGraceMs: 30_000,
+      ownerId: "",
+      info: {}
+    })
+  }
+)

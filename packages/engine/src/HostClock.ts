@@ -1,0 +1,56 @@
+/**
+ * The clock of the host's own housekeeping: leases, heartbeats, polling, and
+ * the eviction of parked runs.
+ *
+ * It is apart from the `Clock` that programs live by, so that a test can move
+ * a run by 14 days in one step without a lease ending on the way.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+
+export class HostClock extends Context.Service<HostClock, {
+  /** Milliseconds since the epoch. */
+  readonly now: () => number
+  /** Waits for this many milliseconds of host time. */
+  readonly sleep: (millis: number) => Effect.Effect<void>
+}>()("@fermata/engine/HostClock") {
+  /**
+   * A host clock that stands still until `adjust` is called. The second part
+   * of the pair moves it and wakes the sleepers that have become due, in order.
+   */
+  static readonly makeManual = (start = 0): readonly [HostClock["Service"], (millis: number) => Effect.Effect<void>] => {
+    let time = start
+    let sleepers: Array<{ readonly due: number; readonly wake: () => void }> = []
+    return [
+      {
+        now: () => time,
+        sleep: (millis) =>
+          Effect.callback((resume) => {
+            const sleeper = { due: time + millis, wake: () => resume(Effect.void) }
+            sleepers.push(sleeper)
+            return Effect.sync(() => {
+              sleepers = sleepers.filter((other) => other !== sleeper)
+            })
+          })
+      },
+      (millis) =>
+        Effect.gen(function*() {
+          const end = time + millis
+          while (true) {
+            const next = sleepers.filter((sleeper) => sleeper.due <= end).sort((a, b) => a.due - b.due)[0]
+            if (next === undefined) break
+            time = Math.max(time, next.due)
+            sleepers = sleepers.filter((other) => other !== next)
+            next.wake()
+            yield* Effect.yieldNow
+          }
+          time = end
+          yield* Effect.yieldNow
+        })
+    ]
+  }
+
+  static readonly layerManual = (start?: number): Layer.Layer<HostClock> =>
+    Layer.sync(HostClock, () => HostClock.makeManual(start)[0])
+}

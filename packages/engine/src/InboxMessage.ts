@@ -1,0 +1,52 @@
+/**
+ * What others may write into a run's inbox. Every row is decoded by these
+ * schemas before its owner acts on it.
+ */
+import { ExitJson } from "@fermata/core/JournalEntry"
+import * as Schema from "effect/Schema"
+
+export const SignalMessage = Schema.Struct({
+  name: Schema.String,
+  payload: Schema.Unknown,
+  by: Schema.optionalKey(Schema.String)
+})
+export const DeferredMessage = Schema.Struct({ name: Schema.String, exit: ExitJson })
+export const AnswerMessage = Schema.Struct({
+  key: Schema.String,
+  decision: Schema.Literals(["approve", "deny"]),
+  by: Schema.String,
+  choice: Schema.optionalKey(Schema.String),
+  edit: Schema.optionalKey(Schema.Unknown),
+  note: Schema.optionalKey(Schema.String)
+})
+export const CancelMessage = Schema.Struct({
+  kind: Schema.Literals(["cancel", "parent"]),
+  by: Schema.String,
+  reason: Schema.String
+})
+export const OperatorMessage = Schema.Struct({ by: Schema.String })
+export const SettleMessage = Schema.Struct({
+  key: Schema.String,
+  by: Schema.String,
+  action: Schema.Union([
+    Schema.Struct({ _tag: Schema.tag("retry") }),
+    Schema.Struct({ _tag: Schema.tag("complete"), output: Schema.Unknown }),
+    Schema.Struct({ _tag: Schema.tag("fail"), message: Schema.String })
+  ])
+})
+export const ChildMessage = Schema.Struct({ exit: ExitJson })
+
+/** Kind of an inbox row to the schema of its payload. */
+export const messages = {
+  signal: SignalMessage,
+  deferred: DeferredMessage,
+  answer: AnswerMessage,
+  cancel: CancelMessage,
+  pause: OperatorMessage,
+  resume: OperatorMessage,
+  settle: SettleMessage,
+  child: ChildMessage
+} as const
+
+export type Kind = keyof typeof messages
+export type Message<K extends Kind> = (typeof messages)[K]["Type"]

@@ -1,0 +1,85 @@
+/**
+ * A wish to start a run, as it travels through the outbox.
+ */
+import * as Schema from "effect/Schema"
+import type { StartOp } from "./Backend.ts"
+
+export const StartRequest = Schema.Struct({
+  id: Schema.String,
+  workflow: Schema.String,
+  version: Schema.String,
+  kind: Schema.Literals(["program", "contract"]),
+  definition: Schema.NullOr(Schema.String),
+  root: Schema.String,
+  parent: Schema.NullOr(Schema.String),
+  /** A run that is told when this one ends. */
+  listener: Schema.NullOr(Schema.String),
+  payload: Schema.Unknown,
+  by: Schema.optionalKey(Schema.String),
+  trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String })),
+  subscriptions: Schema.Array(
+    Schema.Struct({ key: Schema.String, event: Schema.String, correlation: Schema.NullOr(Schema.String) })
+  )
+})
+export type StartRequest = typeof StartRequest.Type
+
+/** A message to a run's inbox, as it travels through the outbox. */
+export const InboxRequest = Schema.Struct({
+  run: Schema.String,
+  id: Schema.String,
+  kind: Schema.String,
+  message: Schema.Unknown
+})
+export type InboxRequest = typeof InboxRequest.Type
+
+/** A published event. Events of one run carry its id as `correlationId`. */
+export const EventMessage = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  payload: Schema.Unknown,
+  correlationId: Schema.optionalKey(Schema.String),
+  source: Schema.optionalKey(Schema.String)
+})
+export type EventMessage = typeof EventMessage.Type
+
+/** The operation that carries out a start request at this time. Its first entry is `RunRequested`. */
+export const startOp = (request: StartRequest, at: number, owner: string | null): {
+  readonly op: StartOp
+  readonly entry: object
+} => {
+  const entry = {
+    seq: 0,
+    at,
+    epoch: 0,
+    _tag: "RunRequested",
+    workflow: request.workflow,
+    version: request.version,
+    payload: request.payload,
+    ...(request.by === undefined ? {} : { by: request.by }),
+    ...(request.parent === null ? {} : { parent: request.parent }),
+    ...(request.trigger === undefined ? {} : { trigger: request.trigger })
+  }
+  return {
+    entry,
+    op: {
+      op: "start",
+      run: {
+        id: request.id,
+        workflow: request.workflow,
+        version: request.version,
+        kind: request.kind,
+        definition: request.definition,
+        root: request.root,
+        parent: request.parent,
+        status: "queued",
+        owner,
+        dueAt: 0,
+        createdAt: at
+      },
+      rows: [],
+      blobs: [],
+      subscriptions: request.subscriptions.map((subscription) => ({ run: request.id, ...subscription })),
+      listener: request.listener
+    }
+  }
+}

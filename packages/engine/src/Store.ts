@@ -1,0 +1,114 @@
+/**
+ * A backend with schemas: journals are read entry by entry through `Upcast`,
+ * and large values live in blobs.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { EntryCorrupt } from "@fermata/core/Upcast"
+import * as Upcast from "@fermata/core/Upcast"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import type { Backend, BlobRow, StorageFailed } from "./Backend.ts"
+import { sha256Hex, sha256Now } from "./internal/Digest.ts"
+import * as MemoryBackend from "./MemoryBackend.ts"
+
+/** Values whose JSON is longer than this many characters are kept in blobs. */
+export const blobThreshold = 65_536
+
+const pageSize = 5_000
+
+export class Store extends Context.Service<Store, {
+  readonly backend: Backend
+  /** The entries of a run from `from` on, in order. */
+  readonly journal: (runId: string, from?: number) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, EntryCorrupt | StorageFailed>
+}>()("@fermata/engine/Store") {
+  static readonly make = (backend: Backend): Store["Service"] => {
+    const fill = Effect.fnUntraced(function*(runId: string, entry: JournalEntry.JournalEntry) {
+      const filled: Record<string, unknown> = { ...entry }
+      for (const [field, hash] of Object.entries(entry.blobs ?? {})) {
+        const data = yield* backend.blob(hash)
+        if (data === null) {
+          return yield* new EntryCorrupt({ runId, seq: entry.seq, problem: `its blob ${hash} is missing` })
+        }
+        filled[field] = JSON.parse(data)
+      }
+      return filled as unknown as JournalEntry.JournalEntry
+    })
+    return Store.of({
+      backend,
+      journal: Effect.fn("Store.journal")(function*(runId: string, from = 0): Effect.fn.Return<
+        ReadonlyArray<JournalEntry.JournalEntry>,
+        EntryCorrupt | StorageFailed
+      > {
+        const entries: Array<JournalEntry.JournalEntry> = []
+        while (true) {
+          const rows = yield* backend.entries(runId, from + entries.length, pageSize)
+          for (const row of rows) {
+            const read = Upcast.read(runId, from + entries.length, row)
+            if (Exit.isFailure(read)) return yield* Effect.failCause(read.cause)
+            entries.push(read.value.blobs === undefined ? read.value : yield* fill(runId, read.value))
+          }
+          if (rows.length < pageSize) return entries
+        }
+      })
+    })
+  }
+
+  /** A store over a backend that is there already. */
+  static readonly layer = (backend: Backend): Layer.Layer<Store> => Layer.succeed(Store, Store.make(backend))
+
+  /** A store in memory, gone with the layer. */
+  static readonly layerMemory: Layer.Layer<Store> = Layer.sync(
+    Store,
+    () => Store.make(MemoryBackend.make(MemoryBackend.makeStore()))
+  )
+}
+
+/** The stored form of entries. Synchronous unless a field is large and the platform has no synchronous digest. */
+export const encodeEntries = (
+  entries: ReadonlyArray<JournalEntry.JournalEntry>
+): { readonly rows: Array<string>; readonly blobs: Array<BlobRow> } | Effect.Effect<{ readonly rows: Array<string>; readonly blobs: Array<BlobRow> }> => {
+  const rows: Array<string> = []
+  let large = false
+  for (const entry of entries) {
+    const text = JSON.stringify(entry)
+    large ||= text.length > blobThreshold
+    rows.push(text)
+  }
+  if (!large) return { rows, blobs: [] }
+  const encoded = encodeLarge(entries, rows)
+  return sha256Now === undefined ? encoded : Effect.runSync(encoded)
+}
+
+const encodeLarge = Effect.fnUntraced(function*(entries: ReadonlyArray<JournalEntry.JournalEntry>, rows: Array<string>) {
+  const blobs: Array<BlobRow> = []
+  for (let index = 0; index < rows.length; index++) {
+    if (rows[index]!.length <= blobThreshold) continue
+    const small: Record<string, unknown> = {}
+    const moved: Record<string, string> = {}
+    for (const [field, value] of Object.entries(entries[index]!)) {
+      const data = JSON.stringify(value)
+      if (typeof value !== "object" && typeof value !== "string" || data.length <= blobThreshold) {
+        small[field] = value
+        continue
+      }
+      const hash = yield* sha256Hex(data)
+      blobs.push({ hash, data })
+      moved[field] = hash
+      small[field] = placeholder(value)
+    }
+    rows[index] = JSON.stringify({ ...small, blobs: moved })
+  }
+  return { rows, blobs }
+})
+
+/** Keeps the shape that the entry's schema wants in the place of a moved value. */
+const placeholder = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? []
+    : typeof value === "string"
+    ? ""
+    : value !== null && typeof value === "object" && "_tag" in value
+    ? value._tag === "Failure" ? { _tag: "Failure", cause: [] } : { _tag: "Success" }
+    : null

@@ -1,0 +1,36 @@
+/**
+ * What Fermata adds to the definition of a workflow: its version and limits,
+ * as annotations of an `effect/workflow` `Workflow`.
+ */
+import * as Context from "effect/Context"
+import type { Limits as LimitValues } from "./internal/ExecutorTypes.ts"
+
+export type Limits = LimitValues
+
+/**
+ * The version of a program, "1" unless annotated. A run goes on only in a
+ * process that serves its version; several may be registered side by side.
+ *
+ * @example
+ * ```ts
+ * const Purchase2 = Purchase.annotate(Workflows.Version, "2")
+ * ```
+ */
+export const Version: Context.Reference<string> = Context.Reference<string>("@fermata/engine/Workflows/Version", {
+  defaultValue: () => "1"
+})
+
+const day = 86_400_000
+
+/** The limits of a workflow that names none: 365 days in all, 30 minutes of work, 1,000,000 steps. */
+export const defaultLimits: Limits = { maxRunMs: 365 * day, maxActiveMs: 30 * 60_000, maxSteps: 1_000_000 }
+
+/**
+ * Limits of every run of a workflow. `maxRunMs` counts waiting too,
+ * `maxActiveMs` only the time in which a step ran; both in ms. Going past one
+ * fails the run with `LimitExceeded`, after its compensations.
+ */
+export const Limits: Context.Reference<Partial<Limits>> = Context.Reference<Partial<Limits>>(
+  "@fermata/engine/Workflows/Limits",
+  { defaultValue: () => ({}) }
+)

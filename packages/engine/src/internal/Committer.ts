@@ -1,0 +1,66 @@
+/**
+ * Group commit: operations that are submitted in one turn of the event loop,
+ * or while a transaction runs, share the next transaction.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { Answer, Backend, Op, StorageFailed } from "../Backend.ts"
+
+interface Pending {
+  readonly op: Op
+  readonly done: (answer: Exit.Exit<Answer<Op>, StorageFailed>) => void
+}
+
+const largestGroup = 500
+
+export class Committer {
+  private readonly backend: Backend
+  private readonly schedule: (task: () => void) => void
+  private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  private queue: Array<Pending> = []
+  private state: "idle" | "scheduled" | "writing" = "idle"
+
+  constructor(
+    backend: Backend,
+    schedule: (task: () => void) => void,
+    fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  ) {
+    this.backend = backend
+    this.schedule = schedule
+    this.fork = fork
+  }
+
+  get idle(): boolean {
+    return this.state === "idle"
+  }
+
+  submit<O extends Op>(op: O, done: (answer: Exit.Exit<Answer<O>, StorageFailed>) => void): void {
+    this.queue.push({ op, done: done as Pending["done"] })
+    if (this.state !== "idle") return
+    this.state = "scheduled"
+    this.schedule(() => this.flush())
+  }
+
+  write<O extends Op>(op: O): Effect.Effect<Answer<O>, StorageFailed> {
+    return Effect.callback((resume) => this.submit(op, resume))
+  }
+
+  private flush(): void {
+    const group = this.queue.length <= largestGroup ? this.queue : this.queue.slice(0, largestGroup)
+    this.queue = this.queue.slice(group.length)
+    this.state = "writing"
+    this.fork(this.backend.write(group.map((pending) => pending.op))).addObserver((exit) => {
+      if (this.queue.length === 0) this.state = "idle"
+      else {
+        this.state = "scheduled"
+        this.schedule(() => this.flush())
+      }
+      for (let index = 0; index < group.length; index++) {
+        group[index]!.done(
+          Exit.isSuccess(exit) ? Exit.succeed((exit.value as ReadonlyArray<Answer<Op>>)[index]!) : Exit.failCause(exit.cause)
+        )
+      }
+    })
+  }
+}

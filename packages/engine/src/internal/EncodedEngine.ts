@@ -1,0 +1,326 @@
+/**
+ * `effect/workflow`'s `WorkflowEngine` on the runs of this engine.
+ *
+ * Differences from Effect's own engines, each forced by a promise, are listed
+ * in the package's DESIGN.md.
+ */
+import * as ExitJson from "@fermata/core/ExitJson"
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Activity from "effect/workflow/Activity"
+import * as Workflow from "effect/workflow/Workflow"
+import { type Encoded, WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import type { RunRow } from "../Backend.ts"
+import type { StartRequest } from "../StartRequest.ts"
+import * as Workflows from "../Workflows.ts"
+import type { EngineCore } from "./EngineCore.ts"
+import { CurrentRun, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
+
+interface Codecs {
+  readonly decodePayload: (json: unknown) => Effect.Effect<unknown, unknown>
+  readonly encodePayload: (payload: unknown) => Effect.Effect<unknown, unknown>
+  readonly encodeExit: (exit: Exit.Exit<unknown, unknown>) => JournalEntry.ExitJson
+  readonly decodeExit: (json: JournalEntry.ExitJson) => Effect.Effect<Exit.Exit<unknown, unknown>>
+}
+
+const codecsOf = new WeakMap<object, Codecs>()
+
+/** The codecs of a workflow, compiled once. */
+export const codecs = (workflow: Workflow.Any): Codecs => {
+  const known = codecsOf.get(workflow)
+  if (known !== undefined) return known
+  type Plain = Schema.Codec<unknown, unknown>
+  const payload = Schema.toCodecJson(workflow.payloadSchema) as unknown as Plain
+  const success = Schema.toCodecJson(workflow.successSchema) as unknown as Plain
+  const error = Schema.toCodecJson(workflow.errorSchema) as unknown as Plain
+  const encodeSuccess = Schema.encodeUnknownExit(success)
+  const encodeError = Schema.encodeUnknownExit(error)
+  const decodeSuccess = Schema.decodeUnknownExit(success)
+  const decodeError = Schema.decodeUnknownExit(error)
+  const made: Codecs = {
+    decodePayload: Schema.decodeUnknownEffect(payload),
+    encodePayload: Schema.encodeUnknownEffect(payload),
+    encodeExit: (exit) => {
+      if (Exit.isSuccess(exit)) return ExitJson.toJson(refused(encodeSuccess(exit.value)))
+      return ExitJson.toJson(mapErrors(exit, encodeError))
+    },
+    decodeExit: (json) =>
+      Effect.sync(() => {
+        const exit = ExitJson.fromJson(json)
+        return Exit.isSuccess(exit)
+          ? refused(decodeSuccess(exit.value ?? (json._tag === "Success" && "value" in json ? json.value : undefined)))
+          : mapErrors(exit, decodeError)
+      })
+  }
+  codecsOf.set(workflow, made)
+  return made
+}
+
+/** A value that its schema refuses is a defect of the program. */
+const refused = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
+  Exit.isSuccess(exit) ? exit : Exit.die(exit.cause.reasons.map((reason) => "error" in reason ? reason.error : reason)[0])
+
+const mapErrors = (
+  exit: Exit.Failure<unknown, unknown>,
+  map: (error: unknown) => Exit.Exit<unknown, unknown>
+): Exit.Exit<unknown, unknown> => {
+  for (const reason of exit.cause.reasons) {
+    if (reason._tag !== "Fail") continue
+    const mapped = map(reason.error)
+    return Exit.isSuccess(mapped) ? Exit.fail(mapped.value) : refused(mapped)
+  }
+  return exit
+}
+
+const limitsOf = (workflow: Workflow.Any) => ({
+  ...Workflows.defaultLimits,
+  ...Context.get(workflow.annotations, Workflows.Limits)
+})
+
+const versionOf = (workflow: Workflow.Any) => Context.get(workflow.annotations, Workflows.Version)
+
+/** The end of a final run, from its last entry. */
+export const endOf = (entry: JournalEntry.JournalEntry | undefined): JournalEntry.ExitJson | undefined => {
+  switch (entry?._tag) {
+    case "RunCompleted":
+      return entry.output === null ? { _tag: "Success" } : { _tag: "Success", value: entry.output }
+    case "RunFailed":
+    case "RunCancelled":
+      return { _tag: "Failure", cause: entry.cause }
+    default:
+      return undefined
+  }
+}
+
+export const makeEncoded = (
+  core: EngineCore,
+  readEnd: (row: RunRow) => Effect.Effect<JournalEntry.ExitJson | undefined, unknown>
+): Encoded => {
+  let operations = 0
+  const operationId = (what: string) => `${what}:${core.ownerId}:${++operations}`
+
+  const complete = Effect.fnUntraced(function*(workflow: Workflow.Any, json: JournalEntry.ExitJson) {
+    return new Workflow.Complete({ exit: yield* codecs(workflow).decodeExit(json) })
+  })
+
+  const endResult = Effect.fnUntraced(function*(workflow: Workflow.Any, row: RunRow) {
+    const json = yield* Effect.orDie(readEnd(row))
+    return yield* complete(workflow, json ?? { _tag: "Failure", cause: [] })
+  })
+
+  const stop = (workflow: Workflow.Any, executionId: string, reason: string) =>
+    Effect.gen(function*() {
+      const place = yield* CurrentRun
+      const message = { kind: place === undefined ? "cancel" : "parent", by: place?.executor.row.id ?? "program", reason }
+      if (place !== undefined && place.step === undefined) {
+        const id = `stop:${place.executor.row.id}`
+        return place.executor.send({
+          id: `${id}:${executionId}`,
+          kind: "inbox",
+          payload: JSON.stringify({ run: executionId, id, kind: "cancel", message })
+        })
+      }
+      yield* Effect.orDie(core.inbox({
+        row: { run: executionId, id: operationId("stop"), kind: "cancel", payload: JSON.stringify(message), at: core.now() }
+      }))
+    }).pipe(Effect.annotateLogs({ workflow: workflow._tag }))
+
+  return {
+    register: Effect.fnUntraced(function*(workflow, execute) {
+      const name = workflow._tag
+      const version = versionOf(workflow)
+      const { decodePayload, encodeExit } = codecs(workflow)
+      const registration: Registration = {
+        name,
+        version,
+        workflow,
+        limits: limitsOf(workflow),
+        decodePayload: decodePayload as Registration["decodePayload"],
+        encodeExit,
+        execute: execute as Registration["execute"]
+      }
+      const key = `${name}@${version}`
+      core.programs.set(key, registration)
+      yield* Effect.addFinalizer(() =>
+        Effect.suspend(() => {
+          if (core.programs.get(key) === registration) core.programs.delete(key)
+          return core.letGo((executor) => executor.registration === registration)
+        })
+      )
+      yield* Effect.orDie(core.define(registration))
+      core.poke()
+    }),
+
+    execute: Effect.fnUntraced(function*(workflow, { detached, discard, executionId, payload }) {
+      const place = yield* CurrentRun
+      const version = versionOf(workflow)
+      const json = (yield* Effect.orDie(codecs(workflow).encodePayload(payload))) ?? null
+      const parent = place === undefined || detached === true ? undefined : place.executor.row
+      const request: StartRequest = {
+        id: executionId,
+        workflow: workflow._tag,
+        version,
+        kind: "program",
+        definition: null,
+        root: place?.executor.row.root ?? executionId,
+        parent: place?.executor.row.id ?? null,
+        listener: parent?.id ?? null,
+        payload: json,
+        subscriptions: []
+      }
+      if (place !== undefined && place.step === undefined) {
+        const start = { id: `start:${place.executor.row.id}:${executionId}`, kind: "start", payload: JSON.stringify(request) }
+        const exit = yield* place.executor.askChild(
+          { id: executionId, start, workflow: workflow._tag, version, payload: json, linked: detached !== true },
+          !discard
+        )
+        return exit === undefined ? undefined : yield* complete(workflow, exit)
+      }
+      if (Option.isNone(core.program(workflow._tag, version)) && !(yield* Effect.orDie(core.isDefined(workflow._tag, version)))) {
+        return yield* Effect.die(
+          new Error(`Workflow "${workflow._tag}" version ${version} is not registered, here or by any other host of this store`)
+        )
+      }
+      yield* Effect.orDie(core.start({ ...request, listener: null }))
+      if (discard) return
+      const row = yield* Effect.orDie(core.awaitEnd(executionId))
+      return yield* endResult(workflow, row!)
+    }) as Encoded["execute"],
+
+    poll: Effect.fnUntraced(function*(workflow, executionId) {
+      const row = yield* Effect.orDie(core.backend.run(executionId))
+      if (row === null) return Option.none()
+      if (row.status === "suspended") return Option.some(new Workflow.Suspended({}))
+      if (row.status === "queued" || row.status === "running") return Option.none()
+      return Option.some(yield* endResult(workflow, row))
+    }),
+
+    interrupt: (workflow, executionId) => stop(workflow, executionId, "interrupted"),
+    interruptUnsafe: (workflow, executionId) => stop(workflow, executionId, "interrupted"),
+
+    resume: Effect.fnUntraced(function*(_workflow, executionId) {
+      const place = yield* CurrentRun
+      const message = { by: place?.executor.row.id ?? "program" }
+      yield* Effect.orDie(core.inbox({
+        row: { run: executionId, id: operationId("resume"), kind: "resume", payload: JSON.stringify(message), at: core.now() }
+      }))
+    }),
+
+    awaitComplete: (_workflow, executionId) => Effect.asVoid(Effect.orDie(core.awaitEnd(executionId))),
+
+    activityExecute: Effect.fnUntraced(function*(activity, attempt) {
+      const place = yield* currentRun
+      const instance = yield* WorkflowInstance
+      const context = yield* Effect.context<never>()
+      const outcome = yield* place.executor.askStep(activityStep(activity, attempt, instance, context, place.step !== undefined))
+      return outcome._tag === "Parked"
+        ? new Workflow.Suspended({ failed: true, cause: ExitJson.causeFromJson(outcome.cause) as never })
+        : new Workflow.Complete({ exit: ExitJson.fromJson(outcome.exit) })
+    }),
+
+    deferredResult: Effect.fnUntraced(function*(deferred) {
+      const place = yield* currentRun
+      const instance = yield* WorkflowInstance
+      // An await registers itself before it asks; a look at the cache, as in `raceAll`, does not and must not wait.
+      const wait = instance.awaitedDeferreds.has(deferred.name)
+      const exit = yield* place.step === undefined
+        ? place.executor.askDeferred(deferred.name, wait)
+        : place.executor.inStep(place.step, place.executor.askDeferred(deferred.name, wait))
+      return exit === undefined ? Option.none() : Option.some(ExitJson.fromJson(exit))
+    }),
+
+    deferredDone: Effect.fnUntraced(function*({ deferredName, executionId, exit }) {
+      const place = yield* CurrentRun
+      const json = ExitJson.toJson(exit)
+      const message = { name: deferredName, exit: json }
+      const id = `deferred:${deferredName}`
+      if (place !== undefined && place.step === undefined) {
+        if (place.executor.row.id === executionId) return place.executor.completeDeferred(deferredName, json)
+        return place.executor.send({
+          id: `${id}:${place.executor.row.id}:${executionId}`,
+          kind: "inbox",
+          payload: JSON.stringify({ run: executionId, id, kind: "deferred", message })
+        })
+      }
+      const { result } = yield* Effect.orDie(core.inbox({
+        row: { run: executionId, id, kind: "deferred", payload: JSON.stringify(message), at: core.now() }
+      }))
+      if (result === "unknown") {
+        return yield* Effect.die(new Error(`No run ${executionId} has been started, so its deferred "${deferredName}" cannot be completed`))
+      }
+    }),
+
+    scheduleClock: Effect.fnUntraced(function*(_workflow, { clock, executionId }) {
+      const place = yield* currentRun
+      const name = clock.deferred.name
+      const millis = Duration.toMillis(clock.duration)
+      if (place.step === undefined) return place.executor.startClock(name, millis)
+      core.fork(Effect.andThen(
+        Effect.sleep(millis),
+        Effect.ignore(core.inbox({
+          row: {
+            run: executionId,
+            id: `deferred:${name}`,
+            kind: "deferred",
+            payload: JSON.stringify({ name, exit: { _tag: "Success" } }),
+            at: core.now()
+          }
+        }))
+      ))
+    })
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const currentRun = Effect.flatMap(CurrentRun, (place) =>
+  place === undefined
+    ? Effect.die(new Error("This needs a run: it works only inside a workflow that this engine executes"))
+    : Effect.succeed(place))
+
+/** Runs an effect with the services of the asker, in the world of a step body. */
+export const inContext = <A, E>(effect: Effect.Effect<A, E>, asker: Context.Context<never>): Effect.Effect<A, E> =>
+  Effect.contextWith((world: Context.Context<never>) => Effect.provideContext(effect, Context.merge(asker, world)))
+
+const activityStep = (
+  activity: Activity.Any,
+  attempt: number,
+  instance: WorkflowInstance["Service"],
+  context: Context.Context<never>,
+  nested: boolean
+): StepDefinition => {
+  const suspendOnFailure = Context.get(instance.workflow.annotations, Workflow.SuspendOnFailure)
+  return {
+    name: activity.name,
+    // The identity that `effect/workflow` gives an activity: its name and attempt, whatever the order.
+    key: `${activity.name}#${attempt}`,
+    onCrash: "rerun",
+    input: null,
+    label: undefined,
+    nested,
+    parkOnFailure: suspendOnFailure,
+    retry: undefined,
+    accepts: () => Effect.succeed(true),
+    body: () => {
+      const own = WorkflowInstance.initial(instance.workflow, instance.executionId)
+      own.interrupted = instance.interrupted
+      const effect = activity.executeEncoded.pipe(
+        Workflow.intoResult,
+        Effect.flatMap((result) =>
+          result._tag === "Complete"
+            ? result.exit as Exit.Exit<unknown, unknown>
+            : Effect.failCause(result.cause ?? ExitJson.causeFromJson([{ _tag: "Die", defect: "the activity asked to be suspended" }]))
+        ),
+        Effect.provideService(WorkflowInstance, own)
+      )
+      return inContext(effect as Effect.Effect<unknown, unknown>, context)
+    }
+  }
+}

@@ -1,0 +1,537 @@
+/**
+ * The runs of one process: which it owns, which are awake, and the loop that
+ * takes up due runs, hands out inbox rows and sends what runs left in the outbox.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { EntryCorrupt } from "@fermata/core/Upcast"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
+import * as Scheduler from "effect/Scheduler"
+import * as Schema from "effect/Schema"
+import type { Answer, Backend, CommitOp, InboxOp, Op, OutboxRow, RunRow } from "../Backend.ts"
+import { StorageFailed } from "../Backend.ts"
+import type { EngineOptions } from "../EngineOptions.ts"
+import type { HostClock } from "../HostClock.ts"
+import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
+import { encodeEntries, type Store } from "../Store.ts"
+import { Committer } from "./Committer.ts"
+import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
+import { RunExecutor } from "./RunExecutor.ts"
+
+/** Finds the handler of a run: a registered program, or a compiled contract. */
+export type Resolve = (row: RunRow) => Effect.Effect<Registration | undefined, StorageFailed>
+
+/** Turns a published event into operations on runs: starts by trigger, signals to those who wait. */
+export type Route = (event: EventMessage) => Effect.Effect<ReadonlyArray<Op>, StorageFailed>
+
+export interface Committed {
+  readonly run: RunRow
+  readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
+  /** The status after this commit. */
+  readonly status: string
+}
+
+const claimLimit = 100
+const outboxLimit = 200
+const inboxLimit = 1_000
+const largestTimer = 2 ** 31 - 1
+
+const decodeStart = Schema.decodeUnknownExit(Schema.fromJsonString(StartRequest))
+const decodeInbox = Schema.decodeUnknownExit(Schema.fromJsonString(InboxRequest))
+const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
+
+export class EngineCore implements ExecutorHost {
+  readonly ownerId: string
+  readonly options: EngineOptions
+  readonly ambient: Context.Context<never>
+  readonly backend: Backend
+  bodyContext: Context.Context<never> = Context.empty()
+
+  readonly executors = new Map<string, RunExecutor>()
+  readonly programs = new Map<string, Registration>()
+  contracts: Resolve | undefined
+  readonly routes: Array<Route> = []
+  readonly listeners = new Set<(committed: Committed) => void>()
+  /** Roots whose runs this process takes up although it is no worker. */
+  readonly roots = new Set<string>()
+
+  private readonly store: Store["Service"]
+  private readonly hostClock: HostClock["Service"]
+  private readonly clock: Clock.Clock
+  private readonly dispatcher: Scheduler.SchedulerDispatcher
+  private readonly committer: Committer
+  private readonly latch = Latch.makeUnsafe(false)
+  private readonly parkedRuns = new Map<RunExecutor, number>()
+  private readonly loading = new Set<string>()
+  private readonly awaiting = new Map<string, Set<() => void>>()
+  private armed: { readonly due: number; readonly fiber: Fiber.Fiber<void> } | undefined
+  private working = false
+  private poked = false
+  private lastVersion = -1
+  closed = false
+
+  constructor(
+    store: Store["Service"],
+    hostClock: HostClock["Service"],
+    options: EngineOptions,
+    ownerId: string,
+    ambient: Context.Context<never>
+  ) {
+    this.store = store
+    this.backend = store.backend
+    this.hostClock = hostClock
+    this.options = options
+    this.ownerId = ownerId
+    this.ambient = ambient
+    this.clock = Context.get(ambient, Clock.Clock)
+    this.dispatcher = Context.get(ambient, Scheduler.Scheduler).makeDispatcher()
+    this.committer = new Committer(store.backend, this.schedule, this.fork)
+  }
+
+  // --------------------------------------------------------------------------
+  // what executors need
+  // --------------------------------------------------------------------------
+
+  readonly now = (): number => this.clock.currentTimeMillisUnsafe()
+
+  readonly schedule = (task: () => void): void => this.dispatcher.scheduleTask(task, 0)
+
+  readonly fork = <A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> => Effect.runForkWith(this.ambient)(effect)
+
+  readonly hostSleep = (millis: number): Effect.Effect<void> => this.hostClock.sleep(millis)
+
+  readonly commit = (executor: RunExecutor, pending: PendingCommit, done: (ok: boolean) => void): void => {
+    const encoded = encodeEntries(pending.entries)
+    if (Effect.isEffect(encoded)) {
+      this.fork(encoded).addObserver((exit) => {
+        if (Exit.isSuccess(exit)) this.submit(executor, pending, exit.value, done)
+        else done(false)
+      })
+    } else this.submit(executor, pending, encoded, done)
+  }
+
+  private submit(
+    executor: RunExecutor,
+    pending: PendingCommit,
+    encoded: Pick<CommitOp, "rows" | "blobs">,
+    done: (ok: boolean) => void
+  ): void {
+    const op: CommitOp = {
+      op: "commit",
+      run: executor.row.id,
+      epoch: executor.row.epoch,
+      expected: pending.expected,
+      rows: encoded.rows,
+      blobs: encoded.blobs,
+      at: this.now(),
+      consumed: pending.consumed,
+      outbox: pending.outbox,
+      approvalsOpened: pending.approvalsOpened,
+      approvalsClosed: pending.approvalsClosed,
+      ...(pending.status === undefined ? {} : { status: pending.status }),
+      ...(pending.ended === undefined ? {} : { ended: pending.ended }),
+      ...(pending.release === undefined ? {} : { release: pending.release })
+    }
+    this.committer.submit(op, (answer) => {
+      const ok = Exit.isSuccess(answer) && answer.value.ok
+      if (Exit.isFailure(answer)) this.storageFailed(answer.cause)
+      if (ok && (pending.entries.length > 0 || pending.status !== undefined) && this.listeners.size > 0) {
+        const committed = { run: executor.row, entries: pending.entries, status: pending.status?.status ?? "running" }
+        for (const listener of this.listeners) listener(committed)
+      }
+      if (ok && (pending.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
+      done(ok)
+    })
+  }
+
+  readonly gone = (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload"): void => {
+    this.parkedRuns.delete(executor)
+    if (this.executors.get(executor.row.id) === executor) this.executors.delete(executor.row.id)
+    if (how === "ended") this.tellEnded(executor.row.id)
+    if (how === "reload" && !this.closed) this.fork(this.load({ ...executor.row, takeovers: 0 }))
+    this.poke()
+  }
+
+  readonly parked = (executor: RunExecutor): void => {
+    this.parkedRuns.delete(executor)
+    this.parkedRuns.set(executor, this.hostClock.now())
+    if (this.parkedRuns.size <= this.options.maxParked) return
+    const [oldest] = this.parkedRuns.keys()
+    this.parkedRuns.delete(oldest!)
+    this.schedule(() => oldest!.release())
+  }
+
+  readonly woken = (executor: RunExecutor): void => {
+    this.parkedRuns.delete(executor)
+  }
+
+  // --------------------------------------------------------------------------
+  // what the services of the engine need
+  // --------------------------------------------------------------------------
+
+  write<O extends Op>(op: O): Effect.Effect<Answer<O>, StorageFailed> {
+    return this.committer.write(op)
+  }
+
+  /** Starts a run, or joins it. When this process serves it and has room, it owns the run from the first moment. */
+  readonly start = Effect.fnUntraced(function*(this: EngineCore, request: StartRequest) {
+    const program = request.kind === "program" ? this.programs.get(`${request.workflow}@${request.version}`) : undefined
+    const own = !this.closed && program !== undefined && this.executors.size - this.parkedRuns.size < this.options.maxAwake
+    const at = this.now()
+    const { entry, op } = startOp(request, at, own ? this.ownerId : null)
+    const history = [entry as JournalEntry.JournalEntry]
+    const encoded = encodeEntries(history)
+    const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
+    const answer = yield* this.write({ ...op, blobs, rows })
+    if (!this.options.worker) this.roots.add(answer.run.root)
+    if (answer.started && this.listeners.size > 0) {
+      for (const listener of this.listeners) listener({ run: answer.run, entries: history, status: "queued" })
+    }
+    if (answer.started && own) yield* this.wakeUp(program, answer.run, history)
+    else this.poke()
+    return answer
+  })
+
+  readonly inbox = Effect.fnUntraced(function*(this: EngineCore, op: Omit<InboxOp, "op">) {
+    const answer = yield* this.write({ op: "inbox", ...op })
+    if (answer.result === "accepted") this.poke()
+    return answer
+  })
+
+  /** Waits until the run is final in the store. Null when there is no such run. */
+  readonly awaitEnd = Effect.fnUntraced(function*(this: EngineCore, runId: string) {
+    while (true) {
+      const told = Latch.makeUnsafe(false)
+      const tell = () => void told.openUnsafe()
+      const waiters = this.awaiting.get(runId) ?? new Set()
+      this.awaiting.set(runId, waiters.add(tell))
+      const row = yield* Effect.ensuring(
+        Effect.gen({ self: this }, function*() {
+          const row = yield* this.backend.run(runId)
+          if (row === null || isFinal(row.status)) return row
+          yield* told.await
+          return undefined
+        }),
+        Effect.sync(() => {
+          waiters.delete(tell)
+          if (waiters.size === 0 && this.awaiting.get(runId) === waiters) this.awaiting.delete(runId)
+        })
+      )
+      if (row !== undefined) return row
+    }
+  })
+
+  private tellEnded(runId: string): void {
+    for (const tell of this.awaiting.get(runId) ?? []) tell()
+    this.awaiting.delete(runId)
+  }
+
+  /** Something may have become due, or has arrived. */
+  poke(): void {
+    if (this.closed) return
+    this.poked = true
+    this.latch.openUnsafe()
+  }
+
+  /** Whether nothing is on its way in this process: all that is left waits for time, people or step bodies. */
+  get settled(): boolean {
+    return !this.working && !this.poked && this.committer.idle && this.loading.size === 0 &&
+      Array.from(this.executors.values()).every((executor) => executor.resting)
+  }
+
+  // --------------------------------------------------------------------------
+  // loops
+  // --------------------------------------------------------------------------
+
+  /** The main loop: one round for every burst of pokes. */
+  readonly run: Effect.Effect<never> = Effect.forever(Effect.suspend(() =>
+    Effect.andThen(
+      this.latch.await,
+      Effect.suspend(() => {
+        this.latch.closeUnsafe()
+        this.poked = false
+        this.working = true
+        return Effect.ensuring(this.round(), Effect.sync(() => void (this.working = false)))
+      })
+    )
+  ))
+
+  private round(): Effect.Effect<void> {
+    return Effect.catchCause(
+      Effect.gen({ self: this }, function*() {
+        yield* this.deliverOutbox
+        yield* this.claim
+        yield* this.handOut
+        yield* this.armNext
+      }),
+      (cause) => Effect.sync(() => this.storageFailed(cause))
+    )
+  }
+
+  private readonly claim = Effect.gen({ self: this as EngineCore }, function*() {
+    if (!this.options.worker && this.roots.size === 0) return
+    while (!this.closed) {
+      const room = this.options.maxAwake - (this.executors.size - this.parkedRuns.size)
+      if (room <= 0) return
+      const limit = Math.min(room, claimLimit)
+      const { runs } = yield* this.write({
+        op: "claim",
+        owner: this.ownerId,
+        now: this.now(),
+        limit,
+        programs: Array.from(this.programs.keys()),
+        contracts: this.contracts !== undefined,
+        roots: this.options.worker ? null : Array.from(this.roots)
+      })
+      for (const row of runs) yield* this.load(row)
+      if (runs.length < limit) return
+    }
+  })
+
+  /** Takes a run that this process owns from the store into memory. */
+  readonly load = (row: RunRow): Effect.Effect<void> => {
+    this.loading.add(row.id)
+    return Effect.gen({ self: this as EngineCore }, function*() {
+      const registration = row.kind === "program"
+        ? this.programs.get(`${row.workflow}@${row.version}`)
+        : yield* this.contracts!(row)
+      if (registration === undefined) return yield* this.handBack(row, null)
+      const history = yield* this.store.journal(row.id)
+      yield* this.wakeUp(registration, row, history)
+    }).pipe(
+      Effect.catchTag("EntryCorrupt", (error) => this.handBack(row, { reason: "corrupt", key: `entry ${error.seq}`, detail: error.message })),
+      Effect.catchCause((cause) => Effect.sync(() => this.storageFailed(cause))),
+      Effect.ensuring(Effect.sync(() => void this.loading.delete(row.id)))
+    )
+  }
+
+  private wakeUp(registration: Registration, row: RunRow, history: ReadonlyArray<JournalEntry.JournalEntry>): Effect.Effect<void> {
+    const first = history[0]
+    if (first?._tag !== "RunRequested") {
+      return this.handBack(row, { reason: "corrupt", key: "entry 0", detail: "the journal does not begin with RunRequested" })
+    }
+    return Effect.matchCauseEffect(registration.decodePayload(first.payload), {
+      onFailure: (cause) =>
+        this.handBack(row, { reason: "diverged", key: "payload", detail: `the payload does not fit the workflow any more: ${String(cause)}` }),
+      onSuccess: (payload) =>
+        Effect.sync(() => {
+          if (this.closed) return
+          const executor = new RunExecutor(this, registration, row, payload, history)
+          this.executors.set(row.id, executor)
+          executor.start()
+          this.poke()
+        })
+    })
+  }
+
+  private handBack(row: RunRow, wait: { readonly reason: "corrupt" | "diverged"; readonly key: string; readonly detail: string } | null) {
+    return Effect.ignore(this.write({
+      op: "commit",
+      run: row.id,
+      epoch: row.epoch,
+      expected: row.length,
+      rows: [],
+      blobs: [],
+      at: this.now(),
+      consumed: [],
+      outbox: [],
+      approvalsOpened: [],
+      approvalsClosed: [],
+      ...(wait === null ? {} : { status: { status: "suspended", reason: wait.reason, waits: JSON.stringify([wait]) } }),
+      release: { dueAt: null }
+    }))
+  }
+
+  private readonly handOut = Effect.gen({ self: this as EngineCore }, function*() {
+    if (this.executors.size === 0) return
+    for (const row of yield* this.backend.inboxOf(this.ownerId, inboxLimit)) {
+      this.executors.get(row.run)?.receive(row)
+    }
+  })
+
+  private readonly deliverOutbox = Effect.gen({ self: this as EngineCore }, function*() {
+    while (!this.closed) {
+      const rows = yield* this.backend.outbox(outboxLimit)
+      if (rows.length === 0) return
+      const ops: Array<Op> = []
+      for (const row of rows) ops.push(...(yield* this.route(row)))
+      ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
+      const answers = yield* this.backend.write(ops)
+      if (!this.options.worker) {
+        for (let index = 0; index < ops.length; index++) {
+          const answer = answers[index]!
+          if (ops[index]!.op === "start" && "started" in answer) this.roots.add(answer.run.root)
+        }
+      }
+      if (rows.length < outboxLimit) return
+    }
+  })
+
+  private readonly route = (row: OutboxRow): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
+    switch (row.kind) {
+      case "start": {
+        const request = decodeStart(row.payload)
+        if (Exit.isFailure(request)) return Effect.succeed([])
+        const { entry, op } = startOp(request.value, this.now(), null)
+        const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
+        return Effect.map(Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded), (stored) => [{ ...op, ...stored }])
+      }
+      case "inbox": {
+        const request = decodeInbox(row.payload)
+        if (Exit.isFailure(request)) return Effect.succeed([])
+        const { id, kind, message, run } = request.value
+        return Effect.succeed([{ op: "inbox", row: { run, id, kind, payload: JSON.stringify(message), at: this.now() } }])
+      }
+      default: {
+        const event = decodeEvent(row.payload)
+        if (Exit.isFailure(event)) return Effect.succeed([])
+        return Effect.map(Effect.forEach(this.routes, (route) => route(event.value)), (ops) => ops.flat())
+      }
+    }
+  }
+
+  private readonly armNext = Effect.gen({ self: this as EngineCore }, function*() {
+    const roots = this.options.worker ? null : Array.from(this.roots)
+    if (roots !== null && roots.length === 0) return
+    const due = yield* this.backend.nextDue(this.now(), roots)
+    if (due === this.armed?.due) return
+    this.armed?.fiber.interruptUnsafe()
+    this.armed = undefined
+    if (due === null) return
+    const fiber = this.fork(Effect.sleep(Math.min(due - this.now(), largestTimer)))
+    this.armed = { due, fiber }
+    fiber.addObserver((exit) => {
+      if (this.armed?.fiber === fiber) this.armed = undefined
+      if (Exit.isSuccess(exit)) this.poke()
+    })
+  })
+
+  /** Says that this process lives, and frees the runs of those that do not. */
+  readonly heartbeat: Effect.Effect<void> = Effect.catchCause(
+    Effect.gen({ self: this as EngineCore }, function*() {
+      const now = this.hostClock.now()
+      const [, reaped] = yield* this.backend.write([
+        {
+          op: "heartbeat",
+          owner: {
+            id: this.ownerId,
+            expiresAt: now + this.options.leaseMs,
+            worker: this.options.worker,
+            info: JSON.stringify(this.options.info)
+          }
+        },
+        { op: "reap", now }
+      ])
+      if (reaped.freed > 0) this.poke()
+    }),
+    (cause) => Effect.sync(() => this.storageFailed(cause))
+  )
+
+  readonly beat: Effect.Effect<never> = Effect.forever(
+    Effect.suspend(() => Effect.andThen(this.hostClock.sleep(this.options.leaseMs / 3), this.heartbeat))
+  )
+
+  /** Looks for writes of other processes, and lets runs go that have been parked for long. */
+  readonly poll: Effect.Effect<never> = Effect.forever(
+    Effect.suspend(() =>
+      Effect.andThen(
+        this.hostClock.sleep(this.options.pollMs),
+        Effect.gen({ self: this as EngineCore }, function*() {
+          const until = this.hostClock.now() - this.options.parkedMs
+          for (const [executor, since] of this.parkedRuns) {
+            if (since > until) break
+            this.parkedRuns.delete(executor)
+            executor.release()
+          }
+          if (!this.backend.supports.shared) return
+          const version = yield* Effect.orElseSucceed(this.backend.version, () => this.lastVersion)
+          if (version === this.lastVersion) return
+          this.lastVersion = version
+          for (const runId of Array.from(this.awaiting.keys())) {
+            const row = yield* Effect.orElseSucceed(this.backend.run(runId), () => null)
+            if (row !== null && isFinal(row.status)) this.tellEnded(runId)
+          }
+          this.poke()
+        })
+      )
+    )
+  )
+
+  /** Lets every parked run go, so that its next delivery replays it. */
+  readonly evict = Effect.sync(() => {
+    for (const executor of Array.from(this.parkedRuns.keys())) executor.release()
+  })
+
+  // --------------------------------------------------------------------------
+  // ends
+  // --------------------------------------------------------------------------
+
+  /** Lets the runs of a handler go before the handler's services close. */
+  readonly letGo = (which: (executor: RunExecutor) => boolean): Effect.Effect<void> =>
+    Effect.forEach(
+      Array.from(this.executors.values()).filter(which),
+      (executor) => executor.shutdown(this.hostSleep(this.options.cancelGraceMs)),
+      { concurrency: "unbounded", discard: true }
+    )
+
+  readonly close = Effect.gen({ self: this as EngineCore }, function*() {
+    this.closed = true
+    this.armed?.fiber.interruptUnsafe()
+    yield* this.letGo(() => true)
+    yield* Effect.ignore(this.backend.write([{ op: "retire", owner: this.ownerId }]))
+  })
+
+  /**
+   * A failed write leaves this process unsure of what it owns. It drops its
+   * runs, and once the store answers again it frees them and begins anew.
+   */
+  private storageFailed(cause: unknown): void {
+    if (this.closed || this.recovering) return
+    this.recovering = true
+    for (const executor of Array.from(this.executors.values())) executor.drop()
+    this.executors.clear()
+    this.parkedRuns.clear()
+    const again: Effect.Effect<void> = Effect.suspend(() =>
+      Effect.matchCauseEffect(this.backend.write([{ op: "retire", owner: this.ownerId }]), {
+        onFailure: () => this.closed ? Effect.void : Effect.andThen(this.hostClock.sleep(1_000), again),
+        onSuccess: () =>
+          Effect.sync(() => {
+            this.recovering = false
+            this.poke()
+          })
+      })
+    )
+    this.fork(Effect.andThen(Effect.logError("the store failed; its runs are taken up again when it answers", cause), again))
+  }
+  private recovering = false
+
+  /** Tells the store what this process serves, so that others can list it and check input for it. */
+  readonly define = (registration: Registration) =>
+    this.write({
+      op: "define",
+      row: {
+        name: registration.name,
+        version: registration.version,
+        kind: "program",
+        hash: "",
+        schemas: "{}",
+        document: null,
+        at: this.now()
+      }
+    })
+
+  readonly isDefined = (name: string, version: string): Effect.Effect<boolean, StorageFailed> =>
+    Effect.map(this.backend.definition(name, version), (row) => row !== null)
+
+  /** The program of this name and version. */
+  program(name: string, version: string): Option.Option<Registration> {
+    return Option.fromUndefinedOr(this.programs.get(`${name}@${version}`))
+  }
+}
+
+const isFinal = (status: string) => status === "completed" || status === "failed" || status === "cancelled"

@@ -1,0 +1,140 @@
+/**
+ * What a run's executor needs of its host, and what it is asked for.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { CrashRule } from "@fermata/core/CrashRule"
+import type { Wait } from "@fermata/core/RunStatus"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Workflow from "effect/workflow/Workflow"
+import type { ApprovalRow, InboxRow, OutboxRow, RunRow } from "../Backend.ts"
+import type { RunExecutor } from "./RunExecutor.ts"
+
+/** Limits of a run, in ms and steps. */
+export interface Limits {
+  readonly maxRunMs: number
+  readonly maxActiveMs: number
+  readonly maxSteps: number
+}
+
+/** A handler as registered, with the codecs of its exit. */
+export interface Registration {
+  readonly name: string
+  readonly version: string
+  readonly workflow: Workflow.Any
+  readonly limits: Limits
+  readonly decodePayload: (json: unknown) => Effect.Effect<object, unknown>
+  readonly encodeExit: (exit: Exit.Exit<unknown, unknown>) => JournalEntry.ExitJson
+  readonly execute: (payload: object, runId: string) => Effect.Effect<unknown, unknown, never>
+}
+
+/** What one commit of a run carries. */
+export interface PendingCommit {
+  readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
+  readonly expected: number
+  readonly status: { readonly status: string; readonly reason: string | null; readonly waits: string | null } | undefined
+  readonly consumed: ReadonlyArray<string>
+  readonly outbox: ReadonlyArray<OutboxRow>
+  readonly approvalsOpened: ReadonlyArray<ApprovalRow>
+  readonly approvalsClosed: ReadonlyArray<string>
+  readonly ended: { readonly payload: string } | undefined
+  readonly release: { readonly dueAt: number | null } | undefined
+}
+
+/** What the engine offers to the executors of its runs. */
+export interface ExecutorHost {
+  /** ms since the epoch, by the clock that programs live by. */
+  readonly now: () => number
+  readonly commit: (executor: RunExecutor, commit: PendingCommit, done: (ok: boolean) => void) => void
+  /** Runs the task in a later turn of the event loop. */
+  readonly schedule: (task: () => void) => void
+  /** Forks a fiber that nothing holds, in the engine's own context. */
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  readonly ambient: Context.Context<never>
+  /** Services of the engine that bodies may ask for. */
+  readonly bodyContext: Context.Context<never>
+  /** Waits by the host's clock. */
+  readonly hostSleep: (millis: number) => Effect.Effect<void>
+  readonly options: ExecutorOptions
+  /** The run is over, given up, or was taken away: forget the executor. */
+  readonly gone: (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload") => void
+  /** Every branch waits and everything is committed. */
+  readonly parked: (executor: RunExecutor) => void
+  readonly woken: (executor: RunExecutor) => void
+}
+
+export interface ExecutorOptions {
+  /** Crashes of one step, or takeovers of a run without progress, after which it suspends as `recovery`. */
+  readonly maxRecoveries: number
+  /** How long (ms, host time) a replay waits for a request that the journal holds before it is a divergence. */
+  readonly divergenceGraceMs: number
+  /** How long (ms) a cancel lets the body of an `ask` step finish. */
+  readonly cancelGraceMs: number
+}
+
+/** A step as the executor runs it: everything is JSON, schemas are the caller's. */
+export interface StepDefinition {
+  readonly name: string
+  /** The whole key when the caller chose it; else the executor numbers the name. */
+  readonly key: string | undefined
+  readonly onCrash: CrashRule
+  readonly input: unknown
+  readonly label: string | undefined
+  /** Asked for by a step body. */
+  readonly nested: boolean
+  /** A failure suspends the run until an operator resumes it (`SuspendOnFailure`). */
+  readonly parkOnFailure: boolean
+  /** Runs one attempt; the value and the typed errors of its exit are JSON. */
+  readonly body: (attempt: StepAttempt) => Effect.Effect<unknown, unknown>
+  /** A fresh, stateful policy: the delay in ms before the next attempt, or undefined to give up. */
+  readonly retry: (() => (now: number, cause: unknown) => Effect.Effect<number | undefined>) | undefined
+  /** Whether a value, declared by an operator, could be the step's output. */
+  readonly accepts: (output: unknown) => Effect.Effect<boolean>
+}
+export interface StepAttempt {
+  readonly key: string
+  readonly attempt: number
+  readonly idempotencyKey: string
+}
+
+/** What an asker of a step gets. */
+export type StepOutcome =
+  | { readonly _tag: "Done"; readonly exit: JournalEntry.ExitJson }
+  | { readonly _tag: "Parked"; readonly cause: unknown }
+
+export interface ApprovalQuestion {
+  readonly key: string | undefined
+  readonly name: string
+  readonly prompt: string
+  readonly approvers: ReadonlyArray<string>
+  readonly choices: ReadonlyArray<string>
+  readonly quorum: number
+  readonly editable: boolean
+  readonly args: unknown
+  /** ms from the time of the request. */
+  readonly deadlineMs: number | undefined
+  readonly onTimeout: "deny" | "approve" | "fail"
+}
+
+export type ReadyItem =
+  | { readonly _tag: "Outcome"; readonly key: string; readonly exit: JournalEntry.ExitJson; readonly delay: number | undefined }
+  | { readonly _tag: "Timer"; readonly timer: number }
+  | { readonly _tag: "Backoff"; readonly key: string }
+  | { readonly _tag: "Deadline"; readonly key: string }
+  | { readonly _tag: "Inbox"; readonly row: InboxRow }
+  | { readonly _tag: "Stop"; readonly id: string; readonly kind: "cancel" | "limit" | "parent"; readonly by: string; readonly reason: string }
+  | { readonly _tag: "GraceOver" }
+
+/** Where the current fiber stands: in the body of a run, or in the body of one of its steps. */
+export interface Place {
+  readonly executor: RunExecutor
+  readonly step: string | undefined
+}
+export const CurrentRun: Context.Reference<Place | undefined> = Context.Reference<Place | undefined>(
+  "@fermata/engine/CurrentRun",
+  { defaultValue: () => undefined }
+)
+
+export type { RunRow, Wait }

@@ -1,0 +1,65 @@
+/**
+ * What the owner of a run does with each kind of inbox row.
+ */
+import * as ExitJson from "@fermata/core/ExitJson"
+import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { InboxRow } from "../Backend.ts"
+import { type Kind, type Message, messages } from "../InboxMessage.ts"
+import type { RunExecutor } from "./RunExecutor.ts"
+
+const decoders = Object.fromEntries(
+  Object.entries(messages).map(([kind, schema]) => [kind, Schema.decodeUnknownExit(Schema.fromJsonString(schema as Schema.Codec<unknown>))])
+) as { readonly [kind: string]: ((text: string) => Exit.Exit<unknown, unknown>) | undefined }
+
+const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row: InboxRow) => void } = {
+  signal: (run, message, row) => {
+    if (run.records.signalIds.has(row.id)) return
+    run.deliver(run.append({ _tag: "SignalReceived", id: row.id, ...message }))
+  },
+  deferred: (run, message) => {
+    if (run.records.deferreds.has(message.name)) return
+    run.deliver(run.append({ _tag: "DeferredCompleted", ...message, inside: false }))
+  },
+  answer: (run, message, row) => {
+    const approval = run.records.approvals.get(message.key)
+    if (approval === undefined || approval.result !== undefined || !approval.asked) return
+    run.deliver(run.append({ _tag: "ApprovalAnswered", id: row.id, ...message }))
+  },
+  cancel: (run, message, row) => {
+    if (run.records.parkedFailure) return run.restartForStop({ id: row.id, ...message })
+    run.push({ _tag: "Stop", id: row.id, ...message })
+  },
+  pause: (run, message, row) => {
+    if (run.records.paused || run.records.parkedFailure) return
+    run.deliver(run.append({ _tag: "PauseRequested", id: row.id, by: message.by }))
+  },
+  resume: (run, message) => run.resume(message.by),
+  settle: (run, message) => {
+    run.settleStep(
+      message.key,
+      message.by,
+      message.action._tag === "fail"
+        ? { _tag: "fail", cause: ExitJson.causeToJson(Cause.die({ name: "SettledAsFailed", message: message.action.message })) }
+        : message.action
+    )
+  },
+  child: (run, message, row) => {
+    const child = row.id.replace(/^child:/, "")
+    const state = run.records.children.get(child)
+    if (state === undefined || state.exit !== undefined) return
+    run.deliver(run.append({ _tag: "ChildFinished", child, exit: message.exit }))
+  }
+}
+
+/** Acts on a row and marks it as taken. A row that cannot be read is taken with a note, so that it does not stop the run. */
+export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
+  run.consume(row)
+  const message = decoders[row.kind]?.(row.payload)
+  if (message === undefined || Exit.isFailure(message)) {
+    run.remark("inbox-refused", `inbox row ${row.id} of kind "${row.kind}" cannot be read`)
+    return
+  }
+  ;(rules[row.kind as Kind] as (run: RunExecutor, message: unknown, row: InboxRow) => void)(run, message.value, row)
+}

@@ -1,0 +1,568 @@
+/**
+ * What a run's journal holds and what its workflow has asked for so far: plain
+ * bookkeeping that the executor reads and changes, with no effect of its own.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Wait } from "@fermata/core/RunStatus"
+import { suspendReasons } from "@fermata/core/RunStatus"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
+
+type Entry = JournalEntry.JournalEntry
+type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
+type Resume<A> = (value: A) => void
+
+/**
+ * `recorded` in the journal only; `queued` until its request is committed;
+ * `running`; `done` with an outcome on its way; `backoff` between attempts;
+ * `unknown` and `exhausted` wait for an operator; `abandoned` by its askers.
+ */
+export type StepPhase =
+  | "recorded"
+  | "queued"
+  | "running"
+  | "done"
+  | "backoff"
+  | "unknown"
+  | "exhausted"
+  | "abandoned"
+  | "delivered"
+
+export interface StepState {
+  readonly key: string
+  readonly firstSeq: number
+  readonly input: unknown
+  /** The latest request. */
+  entry: EntryOf<"StepRequested">
+  /** There once the code has asked for it in this pass. */
+  definition: StepDefinition | undefined
+  phase: StepPhase
+  readonly waiters: Array<Resume<StepOutcome>>
+  delivered: StepOutcome | undefined
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+  retryAt: number | undefined
+  readonly failures: Array<{ readonly at: number; readonly cause: unknown }>
+  /** The body certainly has not started since the latest request. */
+  notStarted: boolean
+  /** Fibers of the body that wait for something durable. */
+  bodyWaits: number
+  /** The latest attempt ended on purpose (a failure that parked the run, an orderly shutdown). */
+  released: boolean
+}
+
+export interface TimerState {
+  readonly entry: EntryOf<"TimerSet">
+  asked: boolean
+  waiter: (() => void) | undefined
+}
+
+export type ApprovalResult =
+  | {
+    readonly _tag: "Approved"
+    readonly by: ReadonlyArray<string>
+    readonly choice: string | undefined
+    readonly edit: unknown
+    readonly note: string | undefined
+  }
+  | { readonly _tag: "Denied"; readonly by: string; readonly note: string | undefined; readonly timedOut: boolean }
+  | { readonly _tag: "TimedOut" }
+
+export interface ApprovalState {
+  readonly entry: EntryOf<"ApprovalRequested">
+  asked: boolean
+  waiter: Resume<ApprovalResult> | undefined
+  result: ApprovalResult | undefined
+  readonly approvedBy: Array<string>
+}
+
+export interface ChildState {
+  readonly entry: EntryOf<"ChildStarted">
+  asked: boolean
+  readonly waiters: Array<Resume<JournalEntry.ExitJson>>
+  exit: JournalEntry.ExitJson | undefined
+}
+
+interface SignalState {
+  readonly buffer: Array<EntryOf<"SignalReceived">>
+  readonly waiters: Array<Resume<EntryOf<"SignalReceived">>>
+}
+
+export class RunRecords {
+  readonly steps = new Map<string, StepState>()
+  /** Steps that are neither delivered nor abandoned: what must be looked at again and again. */
+  private readonly open = new Set<StepState>()
+  readonly timers = new Map<number, TimerState>()
+  readonly approvals = new Map<string, ApprovalState>()
+  readonly children = new Map<string, ChildState>()
+  readonly commands = new Map<string, { readonly entry: Entry; asked: boolean }>()
+  readonly deferreds = new Map<string, JournalEntry.ExitJson>()
+  private readonly deferredWaiters = new Map<string, Array<Resume<JournalEntry.ExitJson>>>()
+  private readonly signals = new Map<string, SignalState>()
+  readonly signalIds = new Set<string>()
+  /** Deferreds that a timer of the run completes. */
+  readonly clocks = new Set<string>()
+  /** The run's named documents. */
+  readonly documents = new Map<string, { readonly revision: number; readonly value: unknown }>()
+  private readonly counters = new Map<string, number>()
+  private readonly skipped = new Set<number>()
+  timerCount = 0
+  stepCount = 0
+  emitCount = 0
+  /** Index of the last recorded delivery; -1 for none. */
+  lastDelivery = -1
+  activeMs = 0
+  paused = false
+  parkedFailure = false
+  stop: EntryOf<"StopRequested"> | undefined
+
+  /** The key of the next request of this name: the name itself, then `name~2`, `name~3`. */
+  number(counter: string, name: string): string {
+    const count = (this.counters.get(counter) ?? 0) + 1
+    this.counters.set(counter, count)
+    return count === 1 ? name : `${name}~${count}`
+  }
+
+  addStep(entry: EntryOf<"StepRequested">, definition: StepDefinition | undefined): StepState {
+    const step: StepState = {
+      key: entry.key,
+      firstSeq: entry.seq,
+      input: entry.input ?? null,
+      entry,
+      definition,
+      phase: "recorded",
+      waiters: [],
+      delivered: undefined,
+      fiber: undefined,
+      retryAt: undefined,
+      failures: [],
+      notStarted: false,
+      bodyWaits: 0,
+      released: false
+    }
+    this.steps.set(entry.key, step)
+    this.open.add(step)
+    this.stepCount++
+    return step
+  }
+
+  setPhase(step: StepState, phase: StepPhase): void {
+    step.phase = phase
+    if (phase === "delivered" || phase === "abandoned") this.open.delete(step)
+    else this.open.add(step)
+  }
+
+  addTimer(entry: EntryOf<"TimerSet">): TimerState {
+    const timer: TimerState = { entry, asked: true, waiter: undefined }
+    this.timers.set(entry.timer, timer)
+    return timer
+  }
+
+  addApproval(entry: EntryOf<"ApprovalRequested">): ApprovalState {
+    const approval: ApprovalState = { entry, asked: true, waiter: undefined, result: undefined, approvedBy: [] }
+    this.approvals.set(entry.key, approval)
+    return approval
+  }
+
+  addChild(entry: EntryOf<"ChildStarted">): ChildState {
+    const child: ChildState = { entry, asked: true, waiters: [], exit: undefined }
+    this.children.set(entry.child, child)
+    return child
+  }
+
+  addCommand(key: string, entry: Entry): void {
+    this.commands.set(key, { entry, asked: true })
+  }
+
+  takeSignal(name: string, resume: Resume<EntryOf<"SignalReceived">>): void | (() => void) {
+    const signal = this.signal(name)
+    const first = signal.buffer.shift()
+    if (first !== undefined) return resume(first)
+    signal.waiters.push(resume)
+    return () => remove(signal.waiters, resume)
+  }
+
+  awaitDeferred(name: string, resume: Resume<JournalEntry.ExitJson>): () => void {
+    const waiters = this.deferredWaiters.get(name) ?? []
+    this.deferredWaiters.set(name, waiters)
+    waiters.push(resume)
+    return () => remove(waiters, resume)
+  }
+
+  completeDeferred(name: string, exit: JournalEntry.ExitJson): void {
+    if (this.deferreds.has(name)) return
+    this.deferreds.set(name, exit)
+    const waiters = this.deferredWaiters.get(name)
+    this.deferredWaiters.delete(name)
+    for (const resume of waiters ?? []) resume(exit)
+  }
+
+  // --------------------------------------------------------------------------
+  // replay
+  // --------------------------------------------------------------------------
+
+  kindOf(entry: Entry): "command" | "delivery" | "mark" {
+    if (this.skipped.has(entry.seq)) return "mark"
+    if (isDelivery(entry)) return "delivery"
+    switch (entry._tag) {
+      case "StepRequested":
+        return entry.nested === true || this.steps.get(entry.key)?.firstSeq !== entry.seq ? "mark" : "command"
+      case "TimerSet":
+      case "ApprovalRequested":
+      case "ChildStarted":
+      case "StateChanged":
+      case "EventEmitted":
+      case "DeferredCompleted":
+        return "command"
+      case "Note":
+        return entry.kind === "workflow" ? "command" : "mark"
+      default:
+        return "mark"
+    }
+  }
+
+  /** Whether the code has asked, in this pass, for what this command records. */
+  wasAsked(entry: Entry): boolean {
+    switch (entry._tag) {
+      case "StepRequested":
+        return this.steps.get(entry.key)?.definition !== undefined
+      case "TimerSet":
+        return this.timers.get(entry.timer)?.asked === true
+      case "ApprovalRequested":
+        return this.approvals.get(entry.key)?.asked === true
+      case "ChildStarted":
+        return this.children.get(entry.child)?.asked === true
+      default: {
+        const key = commandKey(entry)
+        return key === undefined || this.commands.get(key)?.asked === true
+      }
+    }
+  }
+
+  /** Whether the code is where this outcome can reach it. */
+  canDeliver(entry: Entry): boolean {
+    switch (entry._tag) {
+      case "StepCompleted":
+      case "StepFailed": {
+        const step = this.steps.get(entry.key)
+        return step !== undefined && (step.entry.nested === true || step.waiters.length > 0)
+      }
+      case "TimerFired":
+        return this.timers.get(entry.timer)?.waiter !== undefined
+      case "ApprovalAnswered":
+        return this.approvals.get(entry.key)?.asked === true
+      case "ChildFinished":
+        return this.children.get(entry.child)?.asked === true
+      default:
+        return true
+    }
+  }
+
+  /** Delivers an entry to those who wait for it, or keeps it for those who will. */
+  deliver(entry: Entry): void {
+    if (this.skipped.has(entry.seq)) return
+    switch (entry._tag) {
+      case "StepCompleted":
+        return this.finishStep(entry.key, {
+          _tag: "Done",
+          exit: entry.output === undefined ? { _tag: "Success" } : { _tag: "Success", value: entry.output }
+        })
+      case "StepFailed": {
+        const step = this.steps.get(entry.key)
+        if (entry.retryAt !== undefined) {
+          if (step !== undefined && step.failures.at(-1)?.at !== entry.at) step.failures.push({ at: entry.at, cause: entry.cause })
+          return
+        }
+        return this.finishStep(
+          entry.key,
+          entry.parked === true
+            ? { _tag: "Parked", cause: entry.cause }
+            : { _tag: "Done", exit: { _tag: "Failure", cause: entry.cause } }
+        )
+      }
+      case "TimerFired": {
+        const timer = this.timers.get(entry.timer)
+        this.timers.delete(entry.timer)
+        timer?.waiter?.()
+        return
+      }
+      case "SignalReceived": {
+        this.signalIds.add(entry.id)
+        const signal = this.signal(entry.name)
+        const waiter = signal.waiters.shift()
+        if (waiter === undefined) signal.buffer.push(entry)
+        else waiter(entry)
+        return
+      }
+      case "DeferredCompleted": {
+        if (!entry.inside) this.completeDeferred(entry.name, entry.exit)
+        return
+      }
+      case "ChildFinished": {
+        const child = this.children.get(entry.child)
+        if (child === undefined || child.exit !== undefined) return
+        child.exit = entry.exit
+        for (const resume of child.waiters.splice(0)) resume(entry.exit)
+        return
+      }
+      case "PauseRequested":
+        this.paused = true
+        return
+      case "RunResumed":
+        this.paused = false
+        return
+    }
+  }
+
+  /** Counts an answer; true when it settles the question. */
+  answer(entry: EntryOf<"ApprovalAnswered">): boolean {
+    const approval = this.approvals.get(entry.key)
+    if (approval === undefined || approval.result !== undefined) return false
+    if (entry.decision === "deny") {
+      approval.result = { _tag: "Denied", by: entry.by, note: entry.note, timedOut: false }
+    } else if (entry.decision === "timeout" && approval.entry.onTimeout !== "approve") {
+      approval.result = approval.entry.onTimeout === "deny"
+        ? { _tag: "Denied", by: entry.by, note: undefined, timedOut: true }
+        : { _tag: "TimedOut" }
+    } else {
+      if (!approval.approvedBy.includes(entry.by)) approval.approvedBy.push(entry.by)
+      if (entry.decision === "approve" && approval.approvedBy.length < approval.entry.quorum) return false
+      approval.result = {
+        _tag: "Approved",
+        by: approval.approvedBy,
+        choice: entry.choice,
+        edit: entry.edit,
+        note: entry.note
+      }
+    }
+    approval.waiter?.(approval.result)
+    return true
+  }
+
+  /** Steps that a process works on: a run with one of these is not suspended. */
+  inFlight(): number {
+    let count = 0
+    for (const step of this.open) {
+      if (step.phase === "done" || (step.phase === "running" && !isIdle(step))) count++
+    }
+    return count
+  }
+
+  openSteps(): Iterable<StepState> {
+    return this.open
+  }
+
+  /** Everything that the run waits for, most urgent first. */
+  waits(): ReadonlyArray<Wait> {
+    const waits: Array<Wait> = []
+    if (this.paused) waits.push({ reason: "operator", key: "pause", detail: "paused by an operator" })
+    if (this.parkedFailure) waits.push({ reason: "operator", key: "failure", detail: "suspended on its failure" })
+    for (const step of this.open) {
+      if (step.phase === "unknown") {
+        waits.push({ reason: "outcome-unknown", key: step.key, detail: `a process died while step "${step.key}" was in flight` })
+      } else if (step.phase === "exhausted") {
+        waits.push({ reason: "recovery", key: step.key, detail: `a process died ${(step.entry.recovery ?? 0) + 1} times in step "${step.key}"` })
+      } else if (step.phase === "backoff") {
+        waits.push({ reason: "timer", key: step.key, until: step.retryAt!, detail: `attempt ${step.entry.attempt + 1} of step "${step.key}"` })
+      }
+    }
+    for (const approval of this.approvals.values()) {
+      if (approval.waiter === undefined || approval.result !== undefined) continue
+      const { approvers, deadline, key, prompt } = approval.entry
+      waits.push({ reason: "approval", key, who: approvers, detail: prompt, ...(deadline === undefined ? {} : { until: deadline }) })
+    }
+    for (const [name, signal] of this.signals) {
+      if (signal.waiters.length > 0) waits.push({ reason: "signal", key: name })
+    }
+    for (const [name, waiters] of this.deferredWaiters) {
+      if (waiters.length > 0 && !this.clocks.has(name)) waits.push({ reason: "signal", key: name })
+    }
+    for (const [key, child] of this.children) if (child.waiters.length > 0) waits.push({ reason: "child", key })
+    for (const [timer, state] of this.timers) {
+      if (state.waiter !== undefined) waits.push({ reason: "timer", key: `timer ${timer}`, until: state.entry.dueAt })
+    }
+    return waits.sort((a, b) => suspendReasons.indexOf(a.reason) - suspendReasons.indexOf(b.reason))
+  }
+
+  /** Forgets every waiter, so that dropped fibers are held by nothing. */
+  letGo(): void {
+    this.steps.clear()
+    this.open.clear()
+    this.timers.clear()
+    this.approvals.clear()
+    this.children.clear()
+    this.signals.clear()
+    this.deferredWaiters.clear()
+  }
+
+  private signal(name: string): SignalState {
+    let signal = this.signals.get(name)
+    if (signal === undefined) this.signals.set(name, signal = { buffer: [], waiters: [] })
+    return signal
+  }
+
+  private finishStep(key: string, outcome: StepOutcome): void {
+    const step = this.steps.get(key)
+    if (step === undefined) return
+    this.setPhase(step, "delivered")
+    step.delivered = outcome
+    const waiters = step.waiters.splice(0)
+    // A numbered key is asked for once, so its outcome need not be kept.
+    if (step.definition !== undefined && step.definition.key === undefined) this.steps.delete(key)
+    for (const resume of waiters) resume(outcome)
+  }
+
+  /** Takes in a journal: what it holds, without delivering any of it. */
+  static load(history: ReadonlyArray<Entry>): RunRecords {
+    const records = new RunRecords()
+    const parked: Array<EntryOf<"StepFailed">> = []
+    let activeSince: number | undefined
+    let paused = false
+    for (const entry of history) {
+      if (entry._tag === "RunSuspended") {
+        if (activeSince !== undefined) records.activeMs += entry.at - activeSince
+        activeSince = undefined
+        records.parkedFailure = entry.waits.some((wait) => wait.key === "failure" && wait.reason === "operator")
+        for (const state of records.open) {
+          const exhausted = entry.waits.some((wait) => wait.reason === "recovery" && wait.key === state.key)
+          if (!exhausted && state.entry.onCrash !== "ask") state.released = true
+        }
+      } else activeSince ??= entry.at
+      const step = "key" in entry ? records.steps.get(entry.key) : undefined
+      switch (entry._tag) {
+        case "StepRequested": {
+          const state = step ?? records.addStep(entry, undefined)
+          state.entry = entry
+          state.retryAt = undefined
+          state.released = false
+          state.notStarted = paused
+          break
+        }
+        case "StepCompleted": {
+          if (step !== undefined) records.open.delete(step)
+          break
+        }
+        case "StepFailed": {
+          if (step === undefined) break
+          if (entry.retryAt !== undefined) {
+            step.retryAt = entry.retryAt
+            step.failures.push({ at: entry.at, cause: entry.cause })
+            break
+          }
+          if (entry.parked === true) parked.push(entry)
+          records.open.delete(step)
+          break
+        }
+        case "Note": {
+          if (entry.kind !== "step-released") break
+          const released = records.steps.get(entry.text)
+          if (released !== undefined) released.released = true
+          break
+        }
+        case "PauseRequested":
+          paused = true
+          break
+        case "RunResumed":
+        case "StopRequested": {
+          records.parkedFailure = false
+          for (const failure of parked.splice(0)) {
+            records.skipped.add(failure.seq)
+            const reopened = records.steps.get(failure.key)
+            if (reopened === undefined) continue
+            reopened.released = true
+            records.open.add(reopened)
+          }
+          if (entry._tag === "RunResumed") {
+            paused = false
+            for (const state of records.steps.values()) state.notStarted = false
+          }
+          break
+        }
+        case "TimerSet":
+          records.addTimer(entry).asked = false
+          break
+        case "ApprovalRequested":
+          records.addApproval(entry).asked = false
+          break
+        case "ChildStarted":
+          records.addChild(entry).asked = false
+          break
+        case "SignalReceived":
+          records.signalIds.add(entry.id)
+          break
+        default: {
+          const key = commandKey(entry)
+          if (key !== undefined) records.commands.set(key, { entry, asked: false })
+        }
+      }
+    }
+    for (let index = history.length - 1; index >= 0; index--) {
+      if (records.kindOf(history[index]!) !== "delivery") continue
+      records.lastDelivery = index
+      break
+    }
+    return records
+  }
+}
+
+/** Whether the body only waits for something durable, so that it may be dropped and run again. */
+export const isIdle = (step: StepState): boolean => step.bodyWaits > 0 && step.definition?.onCrash !== "ask"
+
+/** Whether replay hands this entry to the workflow. */
+export const isDelivery = (entry: Entry): boolean => {
+  switch (entry._tag) {
+    case "StepCompleted":
+    case "TimerFired":
+    case "SignalReceived":
+    case "ApprovalAnswered":
+    case "ChildFinished":
+    case "StopRequested":
+      return true
+    case "StepFailed":
+      return entry.retryAt === undefined
+    case "DeferredCompleted":
+      return !entry.inside
+    default:
+      return false
+  }
+}
+
+/** The key under which a command that is done at once is recorded. */
+export const commandKey = (entry: Entry): string | undefined => {
+  switch (entry._tag) {
+    case "DeferredCompleted":
+      return entry.inside ? `deferred:${entry.name}` : undefined
+    case "StateChanged":
+      return `state:${entry.name}@${entry.revision}`
+    case "EventEmitted":
+      return `emit:${entry.id}`
+    case "Note":
+      return entry.kind === "workflow" ? `note:${entry.text}` : undefined
+    default:
+      return undefined
+  }
+}
+
+/** An entry named for people. */
+export const describe = (entry: Entry): string =>
+  "key" in entry ? `${entry._tag} "${entry.key}"` : "name" in entry ? `${entry._tag} "${entry.name}"` : entry._tag
+
+/** The policy of a step as it stands after its recorded failures. */
+export const policyOf = (step: StepState): Effect.Effect<(now: number, cause: unknown) => Effect.Effect<number | undefined>> =>
+  Effect.suspend(() => {
+    const next = step.definition!.retry!()
+    return Effect.as(Effect.forEach(step.failures, (failure) => next(failure.at, failure.cause), { discard: true }), next)
+  })
+
+export const sameJson = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)
+
+/** The recorded body of an entry: without its place, time and epoch. */
+export const bodyJson = (entry: Entry): unknown => {
+  const { at: _at, blobs: _blobs, epoch: _epoch, seq: _seq, ...body } = entry
+  return body
+}
+
+export const remove = <A>(list: Array<A>, item: A): void => {
+  const index = list.indexOf(item)
+  if (index >= 0) list.splice(index, 1)
+}

@@ -1,0 +1,30 @@
+/**
+ * What every storage backend must do, as one suite of tests.
+ *
+ * A backend proves itself with one call in a test file:
+ * `BackendConformance.suite("sqlite", makeStore)`.
+ */
+import { describe } from "@effect/vitest"
+import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
+import { lawTests } from "./backend/Law.ts"
+import { messageTests } from "./backend/MessageTests.ts"
+import { ownershipTests } from "./backend/OwnershipTests.ts"
+import { readTests } from "./backend/ReadTests.ts"
+import { runTests } from "./backend/RunTests.ts"
+
+export type { MakeStore } from "./backend/Fixtures.ts"
+
+/**
+ * Registers the suite under `name`. `make` gives each test an empty store;
+ * `connect` opens a connection to it, more than once where several are tested.
+ */
+export const suite = (name: string, make: MakeStore): void => {
+  const test = withBackend(make)
+  describe(name, () => {
+    describe("runs", () => runTests(test))
+    describe("ownership", () => ownershipTests(test))
+    describe("messages", () => messageTests(test))
+    describe("reads", () => readTests(test))
+    describe("laws", () => lawTests(make))
+  })
+}

@@ -1,0 +1,50 @@
+/**
+ * A host for tests: memory, the test's own clock, and a host clock that stands
+ * still until it is moved.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+import type { Backend, StorageFailed } from "../Backend.ts"
+import { Engine } from "../Engine.ts"
+import { EngineOptions } from "../EngineOptions.ts"
+import { HostClock } from "../HostClock.ts"
+import type { Core } from "../internal/Core.ts"
+import * as MemoryBackend from "../MemoryBackend.ts"
+import { Store } from "../Store.ts"
+
+/** Moves the host's own clock, by which leases end and other processes are noticed. */
+export class TestHost extends Context.Service<TestHost, {
+  /** Moves the host clock by this many ms and waits until the engine has nothing on its way. */
+  readonly adjustHost: (millis: number) => Effect.Effect<void>
+  /** Waits until nothing is on its way. */
+  readonly settled: Effect.Effect<void>
+}>()("@fermata/engine/testing/TestHost") {
+  /** A host over this backend, so that several hosts, one after another or at once, share one store. */
+  static readonly layerOf = (
+    backend: Backend,
+    options: Partial<EngineOptions> = {}
+  ): Layer.Layer<TestHost | Engine | Store | HostClock | WorkflowEngine | Core, StorageFailed> => {
+    const store = Store.layer(backend)
+    return Layer.unwrap(Effect.gen(function*() {
+      const defaults = yield* EngineOptions
+      const [clock, adjust] = HostClock.makeManual()
+      const base = Layer.mergeAll(store, Layer.succeed(HostClock, clock))
+      const engine = Engine.layer.pipe(
+        Layer.provideMerge(base),
+        Layer.provide(Layer.succeed(EngineOptions, { ...defaults, divergenceGraceMs: 0, ...options }))
+      )
+      const host = Layer.effect(TestHost, Effect.map(Engine, (engine) =>
+        TestHost.of({
+          adjustHost: (millis) => Effect.andThen(adjust(millis), engine.settled),
+          settled: engine.settled
+        })))
+      return Layer.provideMerge(host, engine)
+    }))
+  }
+
+  /** A host with a store of its own. */
+  static readonly layer: Layer.Layer<TestHost | Engine | Store | HostClock | WorkflowEngine | Core, StorageFailed> = Layer
+    .unwrap(Effect.sync(() => TestHost.layerOf(MemoryBackend.make(MemoryBackend.makeStore()))))
+}

@@ -1,0 +1,183 @@
+/**
+ * Short ways to write operations, for the conformance suite.
+ */
+import { it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type {
+  ApprovalRow,
+  Backend,
+  ClaimOp,
+  CommitOp,
+  DefinitionRow,
+  HeartbeatOp,
+  InboxOp,
+  InboxRow,
+  Op,
+  OutboxRow,
+  StartOp,
+  SubscriptionRow
+} from "../../Backend.ts"
+
+/** An empty store of its own for each test; `connect` may be called more than once. */
+export type MakeStore = Effect.Effect<
+  { readonly connect: Effect.Effect<Backend, unknown, Scope.Scope> },
+  unknown,
+  Scope.Scope
+>
+
+/** A test with an empty store: one connection, and a way to open more. */
+export const withBackend = (make: MakeStore) =>
+(
+  title: string,
+  body: (
+    backend: Backend,
+    connect: Effect.Effect<Backend, unknown, Scope.Scope>
+  ) => Effect.Effect<unknown, unknown, Scope.Scope>
+): void =>
+  it.effect(title, () =>
+    Effect.gen(function*() {
+      const { connect } = yield* make
+      yield* body(yield* connect, connect)
+    }))
+
+export type Test = ReturnType<typeof withBackend>
+
+/** Applies one operation and gives its answer. */
+export const one = <const O extends Op>(backend: Backend, op: O) =>
+  Effect.map(backend.write([op]), ([answer]) => answer)
+
+/** Starts a program run, due at once and without an owner unless told otherwise. */
+export const start = (
+  id: string,
+  run: Partial<StartOp["run"]> = {},
+  rest: Partial<Omit<StartOp, "op" | "run">> = {}
+): StartOp => ({
+  op: "start",
+  run: {
+    id,
+    workflow: "purchase",
+    version: "1",
+    kind: "program",
+    definition: null,
+    root: id,
+    parent: null,
+    status: "queued",
+    owner: null,
+    dueAt: 0,
+    createdAt: 1_000,
+    ...run
+  },
+  rows: [],
+  blobs: [],
+  subscriptions: [],
+  listener: null,
+  ...rest
+})
+
+/** Starts a run that "a" owns, at epoch 1. */
+export const startOwned = (id: string, rest: Partial<Omit<StartOp, "op" | "run">> = {}): StartOp =>
+  start(id, { status: "running", owner: "a", dueAt: null }, rest)
+
+/** Appends `rows` at epoch 1 to a run of length `expected`. */
+export const commit = (
+  run: string,
+  expected: number,
+  rows: ReadonlyArray<string>,
+  rest: Partial<Omit<CommitOp, "op" | "run" | "expected" | "rows">> = {}
+): CommitOp => ({
+  op: "commit",
+  run,
+  epoch: 1,
+  expected,
+  rows,
+  blobs: [],
+  at: 2_000,
+  consumed: [],
+  outbox: [],
+  approvalsOpened: [],
+  approvalsClosed: [],
+  ...rest
+})
+
+/** Gives up a run of length `expected` as suspended. */
+export const suspend = (
+  run: string,
+  expected: number,
+  dueAt: number | null,
+  rest: Partial<CommitOp> = {}
+): CommitOp =>
+  commit(run, expected, [], {
+    status: { status: "suspended", reason: "signal", waits: "[]" },
+    release: { dueAt },
+    ...rest
+  })
+
+/** Ends a run of length `expected`. */
+export const end = (run: string, expected: number, payload: string, rest: Partial<CommitOp> = {}): CommitOp =>
+  commit(run, expected, [], {
+    status: { status: "completed", reason: null, waits: null },
+    ended: { payload },
+    ...rest
+  })
+
+export const inboxRow = (run: string, id: string): InboxRow => ({ run, id, kind: "signal", payload: `"${id}"`, at: 1_500 })
+export const inbox = (run: string, id: string, approval?: InboxOp["approval"]): InboxOp => ({
+  op: "inbox",
+  row: inboxRow(run, id),
+  ...(approval === undefined ? {} : { approval })
+})
+
+export const outboxRow = (id: string): OutboxRow => ({ id, kind: "event", payload: `{"id":"${id}"}` })
+
+export const approval = (run: string, key: string, rest: Partial<ApprovalRow> = {}): ApprovalRow => ({
+  run,
+  key,
+  workflow: "purchase",
+  prompt: "Charge?",
+  approvers: `["finance","ada"]`,
+  question: "{}",
+  requestedAt: 1_200,
+  deadline: null,
+  ...rest
+})
+
+export const subscription = (run: string, key: string, event: string): SubscriptionRow => ({
+  run,
+  key,
+  event,
+  correlation: null
+})
+
+/** A claim by "a" at time 10,000 that serves everything. */
+export const claim = (rest: Partial<Omit<ClaimOp, "op">> = {}): ClaimOp => ({
+  op: "claim",
+  owner: "a",
+  now: 10_000,
+  limit: 100,
+  programs: null,
+  contracts: true,
+  roots: null,
+  ...rest
+})
+
+export const heartbeat = (id: string, expiresAt: number): HeartbeatOp => ({
+  op: "heartbeat",
+  owner: { id, expiresAt, worker: true, info: "{}" }
+})
+
+export const definition = (rest: Partial<DefinitionRow> = {}): DefinitionRow => ({
+  name: "purchase",
+  version: "1",
+  kind: "program",
+  hash: "h1",
+  schemas: "{}",
+  document: null,
+  at: 1_000,
+  ...rest
+})
+
+/** An operation that no database knows: it makes the whole list fail. */
+export const impossible = { op: "impossible" } as unknown as Op
+
+export const ids = (rows: ReadonlyArray<{ readonly id: string }>): ReadonlyArray<string> => rows.map((row) => row.id)

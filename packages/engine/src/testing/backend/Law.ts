@@ -1,0 +1,215 @@
+/** Conformance: on any history, a backend answers and stores what the memory backend does. */
+import { assert, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as fc from "fast-check"
+import type { Backend, CommitOp, Op } from "../../Backend.ts"
+import * as MemoryBackend from "../../MemoryBackend.ts"
+import {
+  approval,
+  claim,
+  commit,
+  definition,
+  heartbeat,
+  impossible,
+  inbox,
+  type MakeStore,
+  outboxRow,
+  start,
+  subscription
+} from "./Fixtures.ts"
+
+export const lawTests = (make: MakeStore): void => {
+  it("any history, over two connections and with failed transactions, gives what the memory backend gives", () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(transaction, { maxLength: 25 }), (history) =>
+        Effect.gen(function*() {
+          const model = MemoryBackend.make(MemoryBackend.makeStore())
+          const { connect } = yield* make
+          const connections = [yield* connect, yield* connect] as const
+          for (const { connection, fails, intents } of history) {
+            const backend = connections[connection]
+            const ops: Array<Op> = []
+            for (const intent of intents) ops.push(yield* intent(model))
+            if (fails) {
+              const failure = yield* Effect.flip(backend.write([...ops, impossible]))
+              assert.strictEqual(failure._tag, "StorageFailed")
+            } else {
+              assert.deepStrictEqual(yield* backend.write(ops), yield* model.write(ops))
+            }
+            assert.deepStrictEqual(yield* observe(connections[0]), yield* observe(model))
+          }
+          assert.deepStrictEqual(yield* observe(connections[1]), yield* observe(model))
+        }).pipe(Effect.scoped, Effect.runPromise)),
+      { numRuns: 100 }
+    ))
+}
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+/** What somebody wants to do; becomes an operation once the state of the runs is known. */
+type Intent = (model: Backend) => Effect.Effect<Op, unknown>
+
+const runs = ["r0", "r1", "r2", "r3"]
+const owners = ["a", "b"]
+const keys = ["k0", "k1"]
+const messages = ["m0", "m1", "m2"]
+const times = [0, 1_000, 2_000, 3_000]
+
+const run = fc.constantFrom(...runs)
+const owner = fc.constantFrom(...owners)
+const key = fc.constantFrom(...keys)
+const message = fc.constantFrom(...messages)
+const time = fc.constantFrom(...times)
+const some = <A>(item: fc.Arbitrary<A>) => fc.array(item, { maxLength: 2 })
+const blob = fc.record({ hash: key, data: message })
+const entries = some(fc.constantFrom("e0", "e1"))
+
+const starts: fc.Arbitrary<Intent> = fc.record({
+  id: run,
+  owner: fc.option(owner),
+  contract: fc.boolean(),
+  version: fc.constantFrom("1", "2"),
+  parent: fc.option(run),
+  dueAt: fc.option(time),
+  rows: entries,
+  blobs: some(blob),
+  subscribed: fc.uniqueArray(key),
+  listener: fc.option(run)
+}).map(({ blobs, contract, dueAt, id, listener, owner, parent, rows, subscribed, version }) => () =>
+  Effect.succeed(start(
+    id,
+    {
+      version,
+      owner,
+      dueAt,
+      parent,
+      kind: contract ? "contract" : "program",
+      definition: contract ? "d" : null,
+      root: parent ?? id
+    },
+    { rows, blobs, listener, subscriptions: subscribed.map((key) => subscription(id, key, `event-${key}`)) }
+  ))
+)
+
+const outcome: fc.Arbitrary<Partial<CommitOp>> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  { weight: 3, arbitrary: fc.record({ release: fc.record({ dueAt: fc.option(time) }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      status: fc.constantFrom(
+        { status: "suspended", reason: "timer", waits: "[]" },
+        { status: "suspended", reason: "signal", waits: "[]" },
+        { status: "running", reason: null, waits: null }
+      ),
+      release: fc.record({ dueAt: fc.option(time) })
+    })
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      status: fc.constantFrom(
+        { status: "completed", reason: null, waits: null },
+        { status: "failed", reason: null, waits: null }
+      ),
+      ended: fc.record({ payload: message })
+    })
+  }
+)
+
+const commits: fc.Arbitrary<Intent> = fc.record({
+  id: run,
+  stale: fc.constantFrom(0, 0, 0, 0, 1, -1),
+  rows: entries,
+  blobs: some(blob),
+  at: time,
+  consumed: some(message),
+  outbox: some(message.map(outboxRow)),
+  opened: some(key),
+  closed: some(key),
+  outcome
+}).map(({ at, blobs, closed, consumed, id, opened, outbox, outcome, rows, stale }) => (model) =>
+  Effect.map(model.run(id), (run) =>
+    commit(id, (run?.length ?? 0) + Math.min(stale, 0), rows, {
+      epoch: (run?.epoch ?? 0) + Math.max(stale, 0),
+      at,
+      blobs,
+      consumed,
+      outbox,
+      approvalsOpened: opened.map((key) => approval(id, key, { requestedAt: at })),
+      approvalsClosed: closed,
+      ...outcome
+    }))
+)
+
+const always = <A>(arbitrary: fc.Arbitrary<A>, op: (value: A) => Op): fc.Arbitrary<Intent> =>
+  arbitrary.map((value) => () => Effect.succeed(op(value)))
+
+const intent = fc.oneof(
+  { weight: 4, arbitrary: starts },
+  { weight: 6, arbitrary: commits },
+  {
+    weight: 3,
+    arbitrary: always(
+      fc.record({ run, message, key: fc.option(key), name: fc.constantFrom("ada", "eve") }),
+      ({ key, message, name, run }) => inbox(run, message, key === null ? undefined : { key, identity: [name] })
+    )
+  },
+  {
+    weight: 3,
+    arbitrary: always(
+      fc.record({
+        owner,
+        now: time,
+        limit: fc.nat(3),
+        programs: fc.option(fc.constantFrom([], ["purchase@1"], ["purchase@2", "purchase@1"])),
+        contracts: fc.boolean(),
+        roots: fc.option(some(run), { freq: 2 })
+      }),
+      claim
+    )
+  },
+  { weight: 2, arbitrary: always(fc.record({ owner, run }), (rest) => ({ op: "claimOne", ...rest })) },
+  { weight: 1, arbitrary: always(fc.tuple(owner, time), ([id, at]) => heartbeat(id, at)) },
+  { weight: 1, arbitrary: always(time, (now) => ({ op: "reap", now })) },
+  { weight: 1, arbitrary: always(owner, (owner) => ({ op: "retire", owner })) },
+  { weight: 1, arbitrary: always(some(message), (ids) => ({ op: "publish", rows: ids.map(outboxRow) })) },
+  { weight: 1, arbitrary: always(some(message), (ids) => ({ op: "delivered", ids })) },
+  {
+    weight: 1,
+    arbitrary: always(
+      fc.record({ name: key, hash: message, kind: fc.constantFrom("program" as const, "contract" as const) }),
+      (row) => ({ op: "define", row: definition(row) })
+    )
+  }
+)
+
+const transaction = fc.record({
+  connection: fc.constantFrom(0 as const, 1 as const),
+  fails: fc.integer({ min: 0, max: 5 }).map((roll) => roll === 0),
+  intents: fc.array(intent, { minLength: 1, maxLength: 6 })
+})
+
+/** Everything that a reader can see. */
+const observe = (backend: Backend) =>
+  Effect.all({
+    runs: backend.runs({ limit: 100 }),
+    suspended: backend.runs({ limit: 2, status: ["suspended", "queued"] }),
+    trees: Effect.forEach(runs, (root) => backend.runs({ limit: 100, root })),
+    entries: Effect.forEach(runs, (run) => backend.entries(run, 0, 100)),
+    inbox: Effect.forEach(runs, backend.inbox),
+    inboxOf: Effect.forEach(owners, (owner) => backend.inboxOf(owner, 100)),
+    outbox: backend.outbox(100),
+    approvals: backend.approvals(null, 100),
+    approvalsOf: Effect.forEach(runs, (run) => backend.approvals(run, 100)),
+    subscriptions: Effect.forEach(keys, (key) => backend.subscriptions(`event-${key}`)),
+    blobs: Effect.forEach(keys, backend.blob),
+    definitions: backend.definitions,
+    byHash: Effect.forEach(messages, backend.definitionByHash),
+    owners: backend.owners,
+    due: Effect.forEach([-1, ...times], (after) => backend.nextDue(after, null)),
+    dueOfRoots: backend.nextDue(-1, ["r0", "r1"]),
+    census: backend.census
+  })

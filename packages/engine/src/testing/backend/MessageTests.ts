@@ -1,0 +1,177 @@
+/** Conformance: inbox, outbox, approvals and subscriptions. */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import {
+  approval,
+  commit,
+  end,
+  ids,
+  inbox,
+  inboxRow,
+  one,
+  outboxRow,
+  start,
+  startOwned,
+  subscription,
+  suspend,
+  type Test
+} from "./Fixtures.ts"
+
+export const messageTests = (test: Test): void => {
+  test("inbox rows are kept in order of arrival and make the run due", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([startOwned("r"), suspend("r", 0, 9_000)])
+      const answers = yield* backend.write([inbox("r", "z"), inbox("r", "a"), inbox("r", "m")])
+      assert.deepStrictEqual(answers.map((answer) => answer.result), ["accepted", "accepted", "accepted"])
+      assert.deepStrictEqual(yield* backend.inbox("r"), [inboxRow("r", "z"), inboxRow("r", "a"), inboxRow("r", "m")])
+      assert.strictEqual((yield* backend.run("r"))!.dueAt, 0)
+    }))
+
+  test("an inbox row with a known id is a duplicate, in its run only", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([startOwned("r"), startOwned("s"), inbox("r", "i")])
+      assert.deepStrictEqual(yield* one(backend, inbox("r", "i")), { result: "duplicate" })
+      assert.deepStrictEqual(yield* one(backend, inbox("s", "i")), { result: "accepted" })
+      assert.strictEqual((yield* backend.inbox("r")).length, 1)
+    }))
+
+  test("an inbox row for a run that is unknown or final is refused", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([startOwned("r"), end("r", 0, "done")])
+      assert.deepStrictEqual(yield* one(backend, inbox("other", "i")), { result: "unknown" })
+      assert.deepStrictEqual(yield* one(backend, inbox("r", "i")), { result: "closed" })
+      assert.deepStrictEqual(yield* backend.inbox("r"), [])
+      assert.deepStrictEqual(yield* backend.inbox("other"), [])
+      assert.isNull((yield* backend.run("r"))!.dueAt)
+    }))
+
+  test("an owner's inbox holds the rows of its runs, in order of arrival", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([
+        startOwned("r"),
+        startOwned("s"),
+        start("other", { owner: "b" }),
+        start("free"),
+        inbox("s", "1"),
+        inbox("other", "2"),
+        inbox("r", "3"),
+        inbox("free", "4"),
+        inbox("s", "5")
+      ])
+      assert.deepStrictEqual(yield* backend.inboxOf("a", 10), [
+        inboxRow("s", "1"),
+        inboxRow("r", "3"),
+        inboxRow("s", "5")
+      ])
+      assert.deepStrictEqual(ids(yield* backend.inboxOf("a", 2)), ["1", "3"])
+      yield* one(backend, commit("s", 0, [], { consumed: ["1"] }))
+      assert.deepStrictEqual(ids(yield* backend.inboxOf("a", 10)), ["3", "5"])
+      yield* one(backend, { op: "claimOne", owner: "a", run: "free" })
+      assert.deepStrictEqual(ids(yield* backend.inboxOf("a", 10)), ["3", "4", "5"])
+      yield* one(backend, { op: "retire", owner: "a" })
+      assert.deepStrictEqual(yield* backend.inboxOf("a", 10), [])
+    }))
+
+  test("only an approver of an open question may answer it", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([
+        startOwned("r"),
+        commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k"), approval("r", "nobody", { approvers: "[]" })] })
+      ])
+      assert.deepStrictEqual(
+        yield* one(backend, inbox("r", "i1", { key: "k", identity: ["mallory", "sales"] })),
+        { result: "forbidden", approvers: ["finance", "ada"] }
+      )
+      assert.deepStrictEqual(
+        yield* one(backend, inbox("r", "i1", { key: "nobody", identity: ["ada"] })),
+        { result: "forbidden", approvers: [] }
+      )
+      assert.deepStrictEqual(
+        yield* one(backend, inbox("r", "i1", { key: "other", identity: ["ada"] })),
+        { result: "unknown" }
+      )
+      assert.deepStrictEqual(yield* backend.inbox("r"), [])
+      assert.deepStrictEqual(
+        yield* one(backend, inbox("r", "i1", { key: "k", identity: ["bob", "finance"] })),
+        { result: "accepted" }
+      )
+      assert.deepStrictEqual(
+        yield* one(backend, inbox("r", "i1", { key: "k", identity: ["bob", "finance"] })),
+        { result: "duplicate" }
+      )
+      yield* one(backend, commit("r", 1, ["e1"], { approvalsClosed: ["k"], consumed: ["i1"] }))
+      assert.deepStrictEqual(
+        yield* one(backend, inbox("r", "i2", { key: "k", identity: ["ada"] })),
+        { result: "unknown" }
+      )
+    }))
+
+  test("open approvals are listed oldest first", (backend) =>
+    Effect.gen(function*() {
+      const rows = [
+        approval("r", "k1", { requestedAt: 300, deadline: 900 }),
+        approval("s", "k2", { requestedAt: 100 }),
+        approval("r", "k3", { requestedAt: 100 }),
+        approval("r", "k4", { requestedAt: 200 })
+      ] as const
+      yield* backend.write([
+        startOwned("r"),
+        startOwned("s"),
+        commit("s", 0, [], { approvalsOpened: [rows[1]] }),
+        commit("r", 0, [], { approvalsOpened: [rows[0], rows[2], rows[3]] })
+      ])
+      assert.deepStrictEqual(yield* backend.approvals(null, 10), [rows[1], rows[2], rows[3], rows[0]])
+      assert.deepStrictEqual(yield* backend.approvals(null, 2), [rows[1], rows[2]])
+      assert.deepStrictEqual(yield* backend.approvals("r", 10), [rows[2], rows[3], rows[0]])
+      assert.deepStrictEqual(yield* backend.approvals("other", 10), [])
+      yield* one(
+        backend,
+        commit("r", 0, [], { approvalsOpened: [approval("r", "k4", { prompt: "Again?" })], approvalsClosed: ["k3"] })
+      )
+      assert.deepStrictEqual(
+        (yield* backend.approvals("r", 10)).map((row) => [row.key, row.prompt]),
+        [["k1", "Charge?"], ["k4", "Again?"]]
+      )
+    }))
+
+  test("outbox rows are kept in order until they are delivered", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([
+        startOwned("r"),
+        commit("r", 0, [], { outbox: [outboxRow("z"), outboxRow("a")] }),
+        { op: "publish", rows: [outboxRow("m"), outboxRow("a")] },
+        commit("r", 0, [], { outbox: [outboxRow("z"), outboxRow("b")] })
+      ])
+      assert.deepStrictEqual(yield* backend.outbox(10), [
+        outboxRow("z"),
+        outboxRow("a"),
+        outboxRow("m"),
+        outboxRow("b")
+      ])
+      assert.deepStrictEqual(ids(yield* backend.outbox(2)), ["z", "a"])
+      yield* one(backend, { op: "delivered", ids: ["a", "unknown", "z"] })
+      assert.deepStrictEqual(ids(yield* backend.outbox(10)), ["m", "b"])
+    }))
+
+  test("a known outbox id keeps its first payload", (backend) =>
+    Effect.gen(function*() {
+      yield* one(backend, { op: "publish", rows: [outboxRow("o"), { ...outboxRow("o"), payload: "other" }] })
+      assert.deepStrictEqual(yield* backend.outbox(10), [outboxRow("o")])
+    }))
+
+  test("subscriptions are found by their event", (backend) =>
+    Effect.gen(function*() {
+      const exact = { ...subscription("s", "k", "ticket.created"), correlation: "42" }
+      yield* backend.write([
+        startOwned("r", { subscriptions: [subscription("r", "k1", "ticket.created"), subscription("r", "k2", "other")] }),
+        startOwned("s", { subscriptions: [exact] })
+      ])
+      assert.deepStrictEqual(yield* backend.subscriptions("ticket.created"), [
+        subscription("r", "k1", "ticket.created"),
+        exact
+      ])
+      assert.deepStrictEqual(yield* backend.subscriptions("none"), [])
+      yield* one(backend, end("r", 0, "done"))
+      assert.deepStrictEqual(yield* backend.subscriptions("ticket.created"), [exact])
+    }))
+}

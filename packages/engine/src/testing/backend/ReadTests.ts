@@ -1,0 +1,131 @@
+/** Conformance: lists, definitions and counts. */
+import { assert } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import {
+  commit,
+  definition,
+  end,
+  ids,
+  inbox,
+  one,
+  outboxRow,
+  start,
+  startOwned,
+  suspend,
+  type Test
+} from "./Fixtures.ts"
+
+export const readTests = (test: Test): void => {
+  test("runs are listed newest first, filtered and in pages", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([
+        start("top"),
+        startOwned("waiting"),
+        suspend("waiting", 0, null),
+        start("refund", { workflow: "refund", root: "top", parent: "top" }),
+        startOwned("done"),
+        end("done", 0, "done"),
+        startOwned("timer"),
+        suspend("timer", 0, 5, { status: { status: "suspended", reason: "timer", waits: "[]" } })
+      ])
+      const listed = (filter: Partial<Parameters<typeof backend.runs>[0]>) =>
+        Effect.map(backend.runs({ limit: 10, ...filter }), ids)
+      assert.deepStrictEqual(yield* listed({}), ["timer", "done", "refund", "waiting", "top"])
+      assert.deepStrictEqual(yield* listed({ limit: 2 }), ["timer", "done"])
+      assert.deepStrictEqual(yield* listed({ limit: 2, before: "done" }), ["refund", "waiting"])
+      assert.deepStrictEqual(yield* listed({ before: "top" }), [])
+      assert.deepStrictEqual(yield* listed({ before: "unknown" }), [])
+      assert.deepStrictEqual(yield* listed({ status: ["suspended", "completed", "suspended"] }), ["timer", "done", "waiting"])
+      assert.deepStrictEqual(yield* listed({ status: ["suspended", "completed"], limit: 2 }), ["timer", "done"])
+      assert.deepStrictEqual(yield* listed({ status: [] }), [])
+      assert.deepStrictEqual(yield* listed({ reason: ["timer", "approval"] }), ["timer"])
+      assert.deepStrictEqual(yield* listed({ status: ["suspended"], reason: ["signal"] }), ["waiting"])
+      assert.deepStrictEqual(yield* listed({ status: ["queued"], reason: ["signal"] }), [])
+      assert.deepStrictEqual(yield* listed({ workflow: "refund" }), ["refund"])
+      assert.deepStrictEqual(yield* listed({ parent: "top" }), ["refund"])
+      assert.deepStrictEqual(yield* listed({ root: "top" }), ["refund", "top"])
+      assert.deepStrictEqual(yield* listed({ root: "top", workflow: "purchase", status: ["queued"] }), ["top"])
+      assert.deepStrictEqual(yield* listed({ status: ["suspended"], before: "timer" }), ["waiting"])
+    }))
+
+  test("ids are found by their beginning", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write(["ab2", "ab1", "b", "a%", "ab"].map((id) => start(id)))
+      assert.deepStrictEqual(yield* backend.runIds("ab", 10), ["ab", "ab1", "ab2"])
+      assert.deepStrictEqual(yield* backend.runIds("ab", 2), ["ab", "ab1"])
+      assert.deepStrictEqual(yield* backend.runIds("a%", 10), ["a%"])
+      assert.deepStrictEqual(yield* backend.runIds("", 10), ["a%", "ab", "ab1", "ab2", "b"])
+      assert.deepStrictEqual(yield* backend.runIds("c", 10), [])
+    }))
+
+  test("a program is replaced by its new definition", (backend) =>
+    Effect.gen(function*() {
+      const first = definition()
+      const second = definition({ hash: "h2", schemas: `{"payload":1}`, at: 2_000 })
+      assert.deepStrictEqual(yield* one(backend, { op: "define", row: first }), { result: "added", known: null })
+      assert.deepStrictEqual(
+        yield* one(backend, { op: "define", row: definition({ at: 9 }) }),
+        { result: "same", known: first }
+      )
+      assert.deepStrictEqual(yield* one(backend, { op: "define", row: second }), { result: "replaced", known: first })
+      assert.deepStrictEqual(yield* backend.definition("purchase", "1"), second)
+      assert.isNull(yield* backend.definitionByHash("h1"))
+      assert.deepStrictEqual(yield* backend.definitionByHash("h2"), second)
+    }))
+
+  test("a contract keeps its definition", (backend) =>
+    Effect.gen(function*() {
+      const contract = definition({ name: "triage", kind: "contract", hash: "c1", document: "{}" })
+      yield* one(backend, { op: "define", row: contract })
+      assert.deepStrictEqual(yield* one(backend, { op: "define", row: contract }), { result: "same", known: contract })
+      for (
+        const other of [
+          { ...contract, hash: "c2" },
+          definition({ name: "triage", hash: "p1" }),
+          definition({ name: "triage", hash: "c1" })
+        ]
+      ) {
+        assert.deepStrictEqual(
+          yield* one(backend, { op: "define", row: other }),
+          { result: "refused", known: contract }
+        )
+      }
+      assert.deepStrictEqual(yield* backend.definition("triage", "1"), contract)
+    }))
+
+  test("definitions are listed by name and version", (backend) =>
+    Effect.gen(function*() {
+      const rows = [
+        definition({ name: "b", version: "2" }),
+        definition({ name: "b", version: "1" }),
+        definition({ name: "a", version: "3", hash: "h3" })
+      ] as const
+      yield* backend.write(rows.map((row) => ({ op: "define", row })))
+      assert.deepStrictEqual(yield* backend.definitions, [rows[2], rows[1], rows[0]])
+      assert.deepStrictEqual(yield* backend.definitionByHash("h1"), rows[1])
+      assert.isNull(yield* backend.definition("a", "1"))
+    }))
+
+  test("the census counts what there is", (backend) =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(yield* backend.census, { byStatus: {}, owned: 0, inbox: 0, outbox: 0 })
+      yield* backend.write([
+        start("q1"),
+        start("q2"),
+        startOwned("r1"),
+        startOwned("r2"),
+        startOwned("d"),
+        commit("r1", 0, [], { outbox: [outboxRow("o1"), outboxRow("o2")] }),
+        inbox("q1", "i1"),
+        inbox("r1", "i2"),
+        inbox("d", "i3"),
+        end("d", 0, "done")
+      ])
+      assert.deepStrictEqual(yield* backend.census, {
+        byStatus: { queued: 2, running: 2, completed: 1 },
+        owned: 2,
+        inbox: 2,
+        outbox: 2
+      })
+    }))
+}

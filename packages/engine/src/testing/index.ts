@@ -1,0 +1,2 @@
+/** What proves a host: conformance suites. */
+export * as BackendConformance from "./BackendConformance.ts"

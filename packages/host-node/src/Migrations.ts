@@ -1,0 +1,172 @@
+/**
+ * The tables, and how an older database becomes the current one.
+ *
+ * The version of a database is `PRAGMA user_version`: the number of migrations
+ * that it has been through. Opening it runs the missing ones in one transaction.
+ * A migration that was released is never edited; add another.
+ */
+import type { DatabaseSync } from "node:sqlite"
+
+/** Marks a SQLite file as a Fermata database: "Ferm". */
+export const applicationId = 0x4665726d
+
+/**
+ * Design notes on the first version:
+ *
+ * - A commit of entries writes to `journal` alone. The length of a run is its
+ *   last `seq` + 1, and `told` counts its inbox rows, so that no commit scans.
+ * - `root` is null for a run that is its own root, so top runs need no index entry.
+ * - Partial indexes hold only runs that are due, owned or told: 100,000
+ *   suspended runs without a timer are in none of these.
+ */
+export const migrations: ReadonlyArray<string> = [
+  `
+  CREATE TABLE runs (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    epoch INTEGER NOT NULL,
+    owner TEXT,
+    due_at INTEGER,
+    takeovers INTEGER NOT NULL DEFAULT 0,
+    told INTEGER NOT NULL DEFAULT 0,
+    status TEXT NOT NULL,
+    reason TEXT,
+    workflow TEXT NOT NULL,
+    version TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    definition TEXT,
+    root TEXT,
+    parent TEXT,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    waits TEXT,
+    ended TEXT,
+    served TEXT GENERATED ALWAYS AS (CASE kind WHEN 'contract' THEN '' ELSE workflow || '@' || version END) VIRTUAL
+  ) STRICT;
+  CREATE INDEX runs_due ON runs (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX runs_due_served ON runs (served, due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX runs_due_root ON runs (root, due_at) WHERE root IS NOT NULL AND due_at IS NOT NULL;
+  CREATE INDEX runs_owner ON runs (owner) WHERE owner IS NOT NULL;
+  CREATE INDEX runs_told ON runs (owner) WHERE owner IS NOT NULL AND told > 0;
+  CREATE INDEX runs_status ON runs (status);
+  CREATE INDEX runs_reason ON runs (reason) WHERE reason IS NOT NULL;
+  CREATE INDEX runs_root ON runs (root) WHERE root IS NOT NULL;
+  CREATE INDEX runs_parent ON runs (parent) WHERE parent IS NOT NULL;
+
+  CREATE TABLE journal (
+    run INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    entry TEXT NOT NULL,
+    PRIMARY KEY (run, seq)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE blobs (
+    hash TEXT PRIMARY KEY NOT NULL,
+    data TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE listeners (
+    run INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+    listener TEXT NOT NULL,
+    PRIMARY KEY (run, listener)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE inbox (
+    arrival INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    UNIQUE (run, id)
+  ) STRICT;
+
+  CREATE TABLE outbox (
+    arrival INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE approvals (
+    arrival INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    workflow TEXT NOT NULL,
+    prompt TEXT NOT NULL,
+    approvers TEXT NOT NULL,
+    question TEXT NOT NULL,
+    requested_at INTEGER NOT NULL,
+    deadline INTEGER,
+    UNIQUE (run, key)
+  ) STRICT;
+  CREATE INDEX approvals_age ON approvals (requested_at);
+
+  CREATE TABLE subscriptions (
+    arrival INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    event TEXT NOT NULL,
+    correlation TEXT,
+    UNIQUE (run, key)
+  ) STRICT;
+  CREATE INDEX subscriptions_event ON subscriptions (event);
+
+  CREATE TABLE owners (
+    id TEXT PRIMARY KEY NOT NULL,
+    expires_at INTEGER NOT NULL,
+    worker INTEGER NOT NULL,
+    info TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE definitions (
+    name TEXT NOT NULL,
+    version TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    schemas TEXT NOT NULL,
+    document TEXT,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (name, version)
+  ) STRICT;
+  CREATE INDEX definitions_hash ON definitions (hash);
+  `
+]
+
+/** Why this build must not touch the database; null when it may. Changes nothing. */
+export const refusal = (db: DatabaseSync, known: ReadonlyArray<string> = migrations): string | null => {
+  const id = pragma(db, "application_id")
+  const version = pragma(db, "user_version")
+  if (id === 0 && version === 0 && isEmpty(db)) return null
+  if (id !== applicationId) return "it is the database of another program; choose another file"
+  if (version > known.length) {
+    return `it has version ${version} and this build knows versions up to ${known.length}; `
+      + "use the newer Fermata that wrote it, or choose another file"
+  }
+  return null
+}
+
+/** Brings the database to the current version in one transaction. Throws what SQLite throws, and then nothing has changed. */
+export const migrate = (db: DatabaseSync, known: ReadonlyArray<string> = migrations): void => {
+  if (pragma(db, "user_version") === known.length) return
+  db.exec("BEGIN IMMEDIATE")
+  try {
+    // Read again: another process may have been first.
+    for (const sql of known.slice(pragma(db, "user_version"))) db.exec(sql)
+    db.exec(`PRAGMA application_id = ${applicationId}`)
+    db.exec(`PRAGMA user_version = ${Math.max(known.length, pragma(db, "user_version"))}`)
+    db.exec("COMMIT")
+  } catch (cause) {
+    if (db.isTransaction) db.exec("ROLLBACK")
+    throw cause
+  }
+}
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+const pragma = (db: DatabaseSync, name: "application_id" | "user_version"): number =>
+  Number(db.prepare(`PRAGMA ${name}`).get()?.[name])
+
+const isEmpty = (db: DatabaseSync): boolean => db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined

@@ -1,0 +1,131 @@
+/**
+ * Opening a SQLite file, and waiting for it without blocking.
+ *
+ * `node:sqlite` is synchronous. A busy timeout inside SQLite would stop the
+ * event loop for as long as another process writes, so there is none: a busy
+ * attempt is repeated by a schedule instead.
+ */
+import { StorageFailed } from "@fermata/engine/Backend"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import { closeSync, mkdirSync, openSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { migrate, refusal } from "./Migrations.ts"
+
+export interface Options {
+  /** Path of the database; the file (mode 0600) and its folder are created. */
+  readonly file: string
+  /**
+   * `FULL` (the default): what was acknowledged survives a power loss.
+   * `NORMAL`: it survives a crash of the process, but not always of the machine.
+   */
+  readonly synchronous?: "FULL" | "NORMAL" | undefined
+}
+
+/** An open database that is migrated and in WAL mode. Closes with its scope. */
+export interface Sqlite {
+  readonly file: string
+  readonly db: DatabaseSync
+  /**
+   * Runs a synchronous piece of work, again and again for up to 30 s while
+   * another process has the database locked. Without a lock it completes at once,
+   * so `Effect.runSync` may run it.
+   */
+  readonly attempt: <A>(operation: string, work: () => A) => Effect.Effect<A, StorageFailed>
+}
+
+/** Opens the database, after checking that it is one of ours and of a version that this build knows. */
+export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const file = resolve(options.file)
+    const attempt = attemptOn(file)
+    const db = yield* Effect.acquireRelease(
+      attempt("open its database", () => {
+        mkdirSync(dirname(file), { recursive: true })
+        closeSync(openSync(file, "a", 0o600))
+        return new DatabaseSync(file, { timeout: 0, enableForeignKeyConstraints: true })
+      }),
+      (db) => Effect.sync(() => close(db))
+    )
+    yield* attempt("open its database", () => {
+      const problem = refusal(db)
+      if (problem !== null) throw new Refused(problem)
+      const mode = db.prepare("PRAGMA journal_mode = WAL").get()
+      if (mode?.["journal_mode"] !== "wal") {
+        throw new Refused("it cannot use a write-ahead log there; put it on a local disk")
+      }
+      db.exec(`PRAGMA synchronous = ${options.synchronous === "NORMAL" ? "NORMAL" : "FULL"}`)
+      migrate(db)
+    })
+    return { file, db, attempt }
+  })
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+/** A problem that is already a sentence. */
+class Refused extends Error {}
+
+const close = (db: DatabaseSync): void => {
+  try {
+    db.exec("PRAGMA wal_checkpoint(PASSIVE)")
+  } catch {
+    // The log stays beside the database and is read at the next open.
+  }
+  db.close()
+}
+
+const attemptOn = (file: string): Sqlite["attempt"] => (operation, work) =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(work())
+    } catch (cause) {
+      return isBusy(cause) ? patiently(file, operation, work) : Effect.fail(failed(file, operation, cause))
+    }
+  })
+
+/** Housekeeping of the process: it must not use the clock or the randomness of the workflow that caused the write. */
+const patiently = <A>(file: string, operation: string, work: () => A): Effect.Effect<A, StorageFailed> =>
+  Effect.try({ try: work, catch: (cause) => cause }).pipe(
+    Effect.retry({ schedule: patience, while: isBusy }),
+    Effect.mapError((cause) => failed(file, operation, cause)),
+    Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()),
+    Effect.provideService(Random.Random, Random.Random.defaultValue())
+  )
+
+const patience = Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced("50 millis")]).pipe(
+  Schedule.jittered,
+  Schedule.upTo({ duration: "30 seconds" })
+)
+
+const failed = (file: string, operation: string, cause: unknown): StorageFailed =>
+  new StorageFailed({ operation, problem: `${problemOf(cause)} (${file})`, cause })
+
+const problemOf = (cause: unknown): string => {
+  if (cause instanceof Refused) return cause.message
+  const text = cause instanceof Error ? cause.message : String(cause)
+  const code = primaryCode(cause)
+  return code === undefined ? text : problems[code] ?? text
+}
+
+/** By SQLite's primary result code. */
+const problems: Readonly<Record<number, string>> = {
+  5: "another process has kept the database locked for 30 seconds",
+  6: "the database is locked",
+  8: "the database is read-only",
+  10: "the disk failed to read or write",
+  11: "the database is damaged",
+  13: "the disk is full",
+  14: "the database cannot be opened",
+  26: "the file is not a SQLite database"
+}
+
+const isBusy = (cause: unknown): boolean => primaryCode(cause) === 5
+
+const primaryCode = (cause: unknown): number | undefined =>
+  cause instanceof Error && "errcode" in cause && typeof cause.errcode === "number" ? cause.errcode & 0xff : undefined

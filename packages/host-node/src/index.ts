@@ -1,0 +1,2 @@
+/** Runs Fermata programs on Node with SQLite. */
+export {}

@@ -1,0 +1,98 @@
+/**
+ * Packs every package as it is published: compiled, since Node strips no types under `node_modules`,
+ * with a manifest that points at `dist`. Usage: `npm run pack -- [--out DIR]`, default `dist-packages`.
+ */
+import { spawnSync } from "node:child_process"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+
+interface Manifest {
+  readonly name: string
+  readonly version: string
+  readonly exports: Readonly<Record<string, string | null>>
+  readonly bin?: Readonly<Record<string, string>>
+  readonly sideEffects?: boolean | ReadonlyArray<string>
+  readonly dependencies?: Readonly<Record<string, string>>
+}
+
+const root = fileURLToPath(new URL("..", import.meta.url))
+const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist-packages") } } })
+const out = resolve(values.out)
+
+const read = (file: string): Manifest => JSON.parse(readFileSync(file, "utf8")) as Manifest
+
+const folders = readdirSync(join(root, "packages"))
+  .map((name) => join(root, "packages", name))
+  .filter((folder) => existsSync(join(folder, "package.json")))
+
+const versions = new Map(folders.map((folder) => {
+  const { name, version } = read(join(folder, "package.json"))
+  return [name, version] as const
+}))
+
+const compiled = (path: string): string => path.replace(/^\.\/src\//, "./dist/").replace(/\.ts$/, ".js")
+
+const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A, key: string) => B): Record<string, B> =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]))
+
+const published = (manifest: Manifest) => ({
+  ...manifest,
+  exports: mapValues(manifest.exports, (path) => path === null ? null : compiled(path)),
+  ...(manifest.bin === undefined ? {} : { bin: mapValues(manifest.bin, compiled) }),
+  ...(Array.isArray(manifest.sideEffects) ? { sideEffects: manifest.sideEffects.map(compiled) } : {}),
+  files: ["dist", "src", "!dist/.tsbuildinfo", "README.md", "LICENSE"],
+  engines: { node: ">=24" },
+  dependencies: mapValues(manifest.dependencies ?? {}, (range, name) => versions.get(name) ?? range)
+})
+
+/** The compiler rewrites `.ts` in imports; this does it where a module is named by URL (a worker's file). */
+const rewriteUrls = (dist: string): void => {
+  for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+    if (!name.endsWith(".js")) continue
+    const file = join(dist, name)
+    const text = readFileSync(file, "utf8")
+    const rewritten = text.replace(/(new URL\(|import\.meta\.resolve\()"(\.[^"]+)\.ts"/g, '$1"$2.js"')
+    if (rewritten !== text) writeFileSync(file, rewritten)
+  }
+}
+
+/** Lays a package out as it is published, in a folder of its own. */
+const stage = (folder: string, staging: string): string => {
+  const manifest = read(join(folder, "package.json"))
+  const target = join(staging, manifest.name.replace("@", "").replace("/", "-"))
+  mkdirSync(target)
+  cpSync(join(folder, "src"), join(target, "src"), { recursive: true })
+  cpSync(join(folder, "dist"), join(target, "dist"), { recursive: true })
+  cpSync(join(folder, "src"), join(target, "dist"), { recursive: true, filter: (path) => !/\.tsx?$/.test(path) })
+  rewriteUrls(join(target, "dist"))
+  for (const file of ["README.md", "LICENSE"]) {
+    const source = [join(folder, file), join(root, file)].find(existsSync)
+    if (source !== undefined) cpSync(source, join(target, file))
+  }
+  writeFileSync(join(target, "package.json"), JSON.stringify(published(manifest), null, 2) + "\n")
+  return target
+}
+
+const run = (command: string, ...args: ReadonlyArray<string>): void => {
+  const { error, status } = spawnSync(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] })
+  if (error !== undefined) throw error
+  if (status !== 0) throw new Error(`${args[0] ?? command} ended with ${status}`)
+}
+
+const staging = mkdtempSync(join(tmpdir(), "fermata-pack-"))
+try {
+  for (const folder of folders) rmSync(join(folder, "dist"), { recursive: true, force: true })
+  run(process.execPath, "node_modules/typescript/bin/tsc", "-b", ...folders)
+  mkdirSync(out, { recursive: true })
+  for (const name of readdirSync(out)) if (/^fermata-.*\.tgz$/.test(name)) rmSync(join(out, name))
+  const targets = folders.map((folder) => stage(folder, staging))
+  run("npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", out, ...targets)
+} catch (error) {
+  console.error(`Not packed: ${error instanceof Error ? error.message : String(error)}`)
+  process.exitCode = 1
+} finally {
+  rmSync(staging, { recursive: true, force: true })
+}

@@ -1,0 +1,223 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Repository from "./Repository.ts"
+import * as Rules from "./rules.ts"
+
+const source = (file: string, text: string): Rules.Source => ({ file, text })
+
+const inCore = (text: string) => source("packages/core/src/Probe.ts", text)
+const inEngine = (text: string) => source("packages/engine/src/Probe.ts", text)
+
+const manifestFor = (file: string): Rules.Manifest => Repository.packages.get(file.split("/")[1] ?? "") ?? {}
+
+const everywhere = (rule: (source: Rules.Source) => ReadonlyArray<string>) => Repository.sources.flatMap(rule)
+
+const clean = (violations: ReadonlyArray<string>) => assert.deepStrictEqual(violations, [])
+
+/** The rule finds exactly one violation in each text, and none in the allowed ones. */
+const proves = (
+  rule: (source: Rules.Source) => ReadonlyArray<string>,
+  refused: ReadonlyArray<Rules.Source>,
+  allowed: ReadonlyArray<Rules.Source>
+) => {
+  for (const text of refused) assert.lengthOf(rule(text), 1, `not refused once: ${text.file} ${text.text}`)
+  for (const text of allowed) clean(rule(text))
+}
+
+describe("the repository", () => {
+  it("is read: every package has sources, a manifest and a project", () => {
+    assert.includeMembers([...Repository.packages.keys()], ["core", "engine", "host-node", "cli"])
+    for (const name of Repository.packages.keys()) {
+      assert.isTrue(
+        Repository.sources.some(({ file }) => file.startsWith(`packages/${name}/src/`)),
+        `no sources found in ${name}`
+      )
+      assert.include(Repository.projects, `packages/${name}`)
+    }
+  })
+
+  it("imports only along the dependency tree", () => {
+    clean(everywhere((source) => Rules.direction(source, manifestFor(source.file))))
+  })
+
+  it("imports only what other packages make public", () => clean(everywhere(Rules.publicOnly)))
+
+  it("imports concrete Effect modules in packages", () => clean(everywhere(Rules.concreteModules)))
+
+  it("takes time and chance from Effect's services outside hosts", () => clean(everywhere(Rules.timeAndChance)))
+
+  it("keeps every file within the size budget", () => clean(everywhere(Rules.size)))
+
+  it("names folders and files by domain", () => clean(everywhere(Rules.names)))
+
+  it("keeps indexes free of code", () => clean(everywhere(Rules.barrels)))
+
+  it("has manifests that follow the tree with exact versions", () => {
+    const version = Repository.manifest("package.json").version ?? ""
+    clean([...Repository.packages].flatMap(([name, manifest]) =>
+      Rules.manifestOf(name, manifest, version).concat(Rules.exportMap(name, manifest))
+    ))
+    for (const range of Object.values(Repository.manifest("package.json").devDependencies ?? {})) {
+      assert.match(range, /^\d+\.\d+\.\d+$/)
+    }
+  })
+})
+
+describe("the rules can fail", () => {
+  const declared: Rules.Manifest = {
+    dependencies: { "@fermata/core": "0.1.0", effect: "4.1.0", jsonata: "2.2.2" },
+    peerDependencies: { vitest: "5.1.1" }
+  }
+  const direction = (source: Rules.Source) => Rules.direction(source, declared)
+
+  it("refuses every form of import against the tree", () => {
+    proves(direction, [
+      inCore(`import { Journal } from "@fermata/engine"`),
+      inCore(`import type { Journal } from "@fermata/engine/Journal"`),
+      inCore(`export * from "@fermata/engine/Journal"`),
+      inCore(`export { append } from "@fermata/engine/Journal"`),
+      inCore(`const journal = () => import("@fermata/engine/Journal")`),
+      inCore(`type Journal = import("@fermata/engine/Journal").Journal`),
+      inCore(`import journal = require("@fermata/engine/Journal")`),
+      inCore(`import "@fermata/core/RunId"`),
+      inEngine(`import * as NodeHost from "@fermata/host-node/NodeHost"`),
+      source("packages/engine/test/Probe.test.ts", `import * as NodeHost from "@fermata/host-node/NodeHost"`),
+      source("packages/host-node/src/Probe.ts", `import "@fermata/cli"`),
+      source("packages/unheard-of/src/Probe.ts", `import "effect/Effect"`)
+    ], [
+      inEngine(`import * as RunId from "@fermata/core/RunId"\nimport "./Journal.ts"`),
+      inEngine(`// import "@fermata/cli"\nconst text = 'import "@fermata/cli"'`),
+      source("packages/engine/test/Probe.test.ts", `import { Journal } from "@fermata/engine"`),
+      source("packages/cli/src/Probe.ts", `import "@fermata/core"\nimport "node:fs"`)
+    ])
+  })
+
+  it("refuses packages of others that are undeclared or do not belong", () => {
+    proves(direction, [
+      inCore(`import jsonata from "jsonata"`),
+      inCore(`import { readFileSync } from "node:fs"`),
+      inEngine(`import { DatabaseSync } from "node:sqlite"`),
+      inEngine(`import { applyPatch } from "rfc6902"`),
+      inEngine(`import { it } from "vitest"`)
+    ], [
+      inEngine(`import jsonata from "jsonata"\nimport * as Effect from "effect/Effect"`),
+      source("packages/engine/src/testing/Probe.ts", `import { it } from "vitest"`)
+    ])
+  })
+
+  it("refuses to reach into another package", () => {
+    proves(Rules.publicOnly, [
+      inEngine(`import "../../core/src/RunId.ts"`),
+      inEngine(`import "@fermata/core/internal/fold"`),
+      source("examples/01-hello/main.ts", `import "@fermata/engine/src/RunLoop.ts"`),
+      source("examples/01-hello/main.ts", `import "../02-approval/main.ts"`),
+      source("test/e2e/Probe.e2e.test.ts", `import "../../packages/cli/src/bin.ts"`)
+    ], [
+      inEngine(`import "./internal/Scheduler.ts"\nimport "@fermata/core/RunId"`),
+      source("packages/engine/test/Probe.test.ts", `import "../src/internal/Scheduler.ts"`),
+      source("test/e2e/Probe.e2e.test.ts", `import "../../scripts/pack.ts"\nimport "@fermata/engine/testing"`)
+    ])
+  })
+
+  it("refuses the indexes of Effect in sources of packages only", () => {
+    proves(Rules.concreteModules, [
+      inCore(`import { Effect } from "effect"`),
+      inCore(`import type { Effect } from "effect"`),
+      inEngine(`import { Workflow } from "effect/workflow"`),
+      inEngine(`import { HttpApi } from "effect/http-api"`),
+      source("packages/host-node/src/Probe.ts", `import { NodeRuntime } from "@effect/platform-node"`)
+    ], [
+      inEngine(`import * as Effect from "effect/Effect"\nimport * as Workflow from "effect/workflow/Workflow"`),
+      source("packages/core/test/Probe.test.ts", `import { Effect } from "effect"`),
+      source("examples/01-hello/main.ts", `import { Effect } from "effect"`)
+    ])
+  })
+
+  it("refuses time and chance from outside the services", () => {
+    proves(Rules.timeAndChance, [
+      inEngine(`const now = Date.now()`),
+      inEngine(`const now = Date["now"]()`),
+      inEngine(`const clock = Date.now`),
+      inEngine(`const now = globalThis.Date.now()`),
+      inEngine(`const date = new Date()`),
+      inEngine(`const date = new globalThis.Date(0)`),
+      inEngine(`const date = Date()`),
+      inEngine(`const chance = Math.random()`),
+      inEngine(`setTimeout(() => {}, 1)`),
+      inEngine(`globalThis.setTimeout(() => {}, 1)`),
+      inEngine(`const later = setTimeout`),
+      inEngine(`setInterval(() => {}, 1)`),
+      inEngine(`const now = performance.now()`),
+      inEngine(`const id = crypto.randomUUID()`),
+      source("packages/cli/src/Probe.ts", `const now = Date.now()`)
+    ], [
+      inEngine(`// Date.now()\nconst text = "new Date() and setTimeout"`),
+      inEngine(`const isDate = (value: unknown): value is Date => value instanceof Date`),
+      inEngine(`const timers = { setTimeout: 1 }\nconst one = timers.setTimeout`),
+      source("packages/host-node/src/Probe.ts", `const now = Date.now()`),
+      source("packages/engine/test/Probe.test.ts", `const now = new Date()`)
+    ])
+  })
+
+  it("refuses files above the size budget, except generated ones and migrations", () => {
+    const long = "const line = 1\n".repeat(Rules.sizeBudget + 1)
+    proves(Rules.size, [inEngine(long), source("test/e2e/Probe.e2e.test.ts", long)], [
+      inEngine("const line = 1\n".repeat(Rules.sizeBudget)),
+      source("packages/host-node/src/migrations/Initial.ts", long),
+      source("packages/core/src/Table.generated.ts", long)
+    ])
+  })
+
+  it("refuses folders and files named by kind", () => {
+    proves(Rules.names, [
+      source("packages/engine/src/utils/Text.ts", ""),
+      source("packages/engine/src/helpers/Text.ts", ""),
+      source("packages/engine/src/types/Text.ts", ""),
+      source("packages/engine/src/Services/Journal.ts", ""),
+      source("packages/engine/src/utils.ts", ""),
+      source("packages/engine/test/helpers.test.ts", "")
+    ], [source("packages/engine/src/JournalErrors.ts", "")])
+  })
+
+  it("refuses code in an index", () => {
+    const index = (text: string) => source("packages/engine/src/index.ts", text)
+    proves(Rules.barrels, [
+      index(`export * from "./Journal.ts"`),
+      index(`export { append } from "./Journal.ts"`),
+      index(`export const answer = 42`),
+      index(`export * as Effect from "effect/Effect"`)
+    ], [index(`/** Docs. */\nexport * as Journal from "./Journal.ts"`), inEngine(`export const answer = 42`)])
+  })
+
+  it("refuses manifests against the tree, with ranges, or with another version", () => {
+    const manifest = (owner: string, dependencies: Record<string, string>): Rules.Manifest => ({
+      name: `@fermata/${owner}`,
+      version: "0.1.0",
+      license: "MIT",
+      type: "module",
+      dependencies
+    })
+    const violations = (owner: string, manifest: Rules.Manifest) => Rules.manifestOf(owner, manifest, "0.1.0")
+    assert.lengthOf(violations("core", manifest("core", { "@fermata/engine": "0.1.0" })), 1)
+    assert.lengthOf(violations("core", manifest("core", { jsonata: "2.2.2" })), 1)
+    assert.lengthOf(violations("engine", manifest("engine", { jsonata: "^2.2.2" })), 1)
+    assert.lengthOf(violations("engine", manifest("engine", { "@fermata/core": "0.2.0" })), 1)
+    assert.lengthOf(violations("engine", { ...manifest("engine", {}), version: "0.2.0" }), 1)
+    assert.lengthOf(violations("engine", { ...manifest("engine", {}), license: "ISC" }), 1)
+    assert.lengthOf(violations("unheard-of", manifest("unheard-of", {})), 1)
+    clean(violations("engine", manifest("engine", { "@fermata/core": "0.1.0", effect: "4.1.0" })))
+  })
+
+  it("refuses export maps that list files or show internals", () => {
+    const exports = {
+      ".": "./src/index.ts",
+      "./*": "./src/*.ts",
+      "./internal/*": null,
+      "./package.json": "./package.json"
+    }
+    clean(Rules.exportMap("engine", { exports }))
+    clean(Rules.exportMap("engine", { exports: { ...exports, "./testing": "./src/testing/index.ts" } }))
+    assert.lengthOf(Rules.exportMap("engine", { exports: { ...exports, "./Journal": "./src/Journal.ts" } }), 1)
+    assert.lengthOf(Rules.exportMap("engine", { exports: { ...exports, "./internal/*": "./src/internal/*.ts" } }), 1)
+    assert.lengthOf(Rules.exportMap("engine", {}), 4)
+  })
+})

@@ -1,0 +1,343 @@
+/**
+ * The rules of the house as functions from text to violations, so that each can be shown to fail.
+ * `Repository.ts` reads the files; `architecture.test.ts` applies the rules to them.
+ */
+import { posix } from "node:path"
+import { parseAst } from "vitest/node"
+
+export interface Source {
+  /** Path from the root of the repository, with `/`. */
+  readonly file: string
+  readonly text: string
+}
+
+export interface Manifest {
+  readonly name?: string
+  readonly version?: string
+  readonly type?: string
+  readonly license?: string
+  readonly exports?: Readonly<Record<string, string | null>>
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
+}
+
+interface PackageRule {
+  /** Packages of ours that it may import. */
+  readonly imports: ReadonlyArray<string>
+  /** The only packages of others that it may import; absent: any that its manifest declares. */
+  readonly externals?: ReadonlyArray<string>
+  /** May import `node:` modules. */
+  readonly node?: boolean
+  /** Is a host: the one place where the time and chance of the machine come in. */
+  readonly host?: boolean
+}
+
+/** The dependency tree; a package that is not listed here fails. */
+export const tree: Readonly<Record<string, PackageRule>> = {
+  core: { imports: [], externals: ["effect"] },
+  engine: { imports: ["core"] },
+  "host-node": { imports: ["core", "engine"], node: true, host: true },
+  cli: { imports: ["core", "engine", "host-node"], node: true }
+}
+
+export const sizeBudget = 700
+
+const scope = "@fermata/"
+
+// ---------------------------------------------------------------------------
+// Where a file lives
+
+interface Place {
+  readonly area: string
+  /** The package or example; undefined at the top level. */
+  readonly owner: string | undefined
+  readonly part: string | undefined
+  /** The folder that relative imports must stay in. */
+  readonly home: string
+}
+
+const placeOf = (file: string): Place => {
+  const [area = "", owner = "", part] = file.split("/")
+  return area === "packages" || area === "examples"
+    ? { area, owner, part, home: `${area}/${owner}/` }
+    : { area, owner: undefined, part: undefined, home: "" }
+}
+
+const isPackageSource = (file: string): boolean => {
+  const place = placeOf(file)
+  return place.area === "packages" && place.part === "src"
+}
+
+// ---------------------------------------------------------------------------
+// What a file says
+
+interface Node {
+  readonly type: string
+  readonly start: number
+  readonly [key: string]: unknown
+}
+
+const isNode = (value: unknown): value is Node =>
+  typeof value === "object" && value !== null && typeof (value as { readonly type?: unknown }).type === "string"
+
+const walk = (node: Node, visit: (node: Node, parent: Node | undefined, key: string) => void): void => {
+  const go = (current: Node, parent: Node | undefined, under: string): void => {
+    visit(current, parent, under)
+    for (const [key, value] of Object.entries(current)) {
+      if (isNode(value)) go(value, current, key)
+      else if (Array.isArray(value)) {
+        for (const item of value) if (isNode(item)) go(item, current, key)
+      }
+    }
+  }
+  go(node, undefined, "")
+}
+
+const programs = new WeakMap<Source, Node>()
+
+const programOf = (source: Source): Node => {
+  const known = programs.get(source)
+  if (known !== undefined) return known
+  const program = parseAst(source.text, { lang: source.file.endsWith("x") ? "tsx" : "ts" }) as unknown as Node
+  programs.set(source, program)
+  return program
+}
+
+const lineOf = (source: Source, position: number): number => source.text.slice(0, position).split("\n").length
+
+const at = (source: Source, node: Node, message: string): string =>
+  `${source.file}:${lineOf(source, node.start)}: ${message}`
+
+const literalOf = (node: unknown): string | undefined =>
+  isNode(node) && node.type === "Literal" && typeof node["value"] === "string"
+    ? node["value"]
+    : isNode(node) && node.type === "TSLiteralType"
+    ? literalOf(node["literal"])
+    : undefined
+
+interface Import {
+  readonly specifier: string
+  readonly node: Node
+}
+
+/** Every module that a file names: imports, re-exports, `import()`, and `import("x").Type`. */
+const importsOf = (source: Source): ReadonlyArray<Import> => {
+  const imports: Array<Import> = []
+  walk(programOf(source), (node) => {
+    switch (node.type) {
+      case "ImportDeclaration":
+      case "ExportNamedDeclaration":
+      case "ExportAllDeclaration":
+      case "ImportExpression":
+      case "TSImportType": {
+        const specifier = literalOf(node["source"]) ?? literalOf(node["argument"])
+        if (specifier !== undefined) imports.push({ specifier, node })
+        break
+      }
+      case "TSExternalModuleReference": {
+        const specifier = literalOf(node["expression"])
+        if (specifier !== undefined) imports.push({ specifier, node })
+      }
+    }
+  })
+  return imports
+}
+
+const packageOf = (specifier: string): string =>
+  specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")
+
+const fermataOf = (specifier: string): string | undefined =>
+  specifier.startsWith(scope) ? packageOf(specifier).slice(scope.length) : undefined
+
+// ---------------------------------------------------------------------------
+// Rules on sources
+
+/** Imports point along the tree, and packages of others are declared. */
+export const direction = (source: Source, manifest: Manifest): ReadonlyArray<string> => {
+  const { area, owner, part } = placeOf(source.file)
+  if (area !== "packages" || owner === undefined) return []
+  const rule = tree[owner]
+  if (rule === undefined) return [`${source.file}: package "${owner}" is not in the dependency tree`]
+  // Peers are the test tools that `testing` brings along; a program must run without them.
+  const isTesting = source.file.startsWith(`packages/${owner}/src/testing/`)
+  const declared = { ...manifest.dependencies, ...(isTesting ? manifest.peerDependencies : {}) }
+  return importsOf(source).flatMap(({ node, specifier }) => {
+    if (specifier.startsWith(".")) return []
+    const fermata = fermataOf(specifier)
+    if (fermata !== undefined) {
+      if (fermata === owner) {
+        return part === "src" ? [at(source, node, `imports its own package by name: ${specifier}`)] : []
+      }
+      return rule.imports.includes(fermata) ? [] : [at(source, node, `${owner} must not import ${specifier}`)]
+    }
+    if (part !== "src") return []
+    if (specifier.startsWith("node:")) {
+      return rule.node === true ? [] : [at(source, node, `${owner} must not import ${specifier}`)]
+    }
+    const external = packageOf(specifier)
+    if (rule.externals !== undefined && !rule.externals.includes(external)) {
+      return [at(source, node, `${owner} must not import ${specifier}`)]
+    }
+    return external in declared ? [] : [at(source, node, `${external} is not declared by ${owner}`)]
+  })
+}
+
+/** Nobody reaches into another package: neither by path nor below `internal`. */
+export const publicOnly = (source: Source): ReadonlyArray<string> => {
+  const { home, owner } = placeOf(source.file)
+  return importsOf(source).flatMap(({ node, specifier }) => {
+    if (specifier.startsWith(".")) {
+      const target = posix.join(posix.dirname(source.file), specifier)
+      const away = home === "" ? /^(packages|examples)\//.test(target) : !target.startsWith(home)
+      return away ? [at(source, node, `reaches into another package by path: ${specifier}`)] : []
+    }
+    const fermata = fermataOf(specifier)
+    return fermata !== undefined && fermata !== owner && /\/(internal|src|dist)(\/|$)/.test(specifier)
+      ? [at(source, node, `imports what is internal to ${fermata}: ${specifier}`)]
+      : []
+  })
+}
+
+/** The indexes of Effect; a module of a package is imported by its own path. */
+const barrel = /^(effect(\/[a-z][a-z-]*)?|@effect\/[a-z-]+)$/
+
+/** Sources of packages import concrete Effect modules (`effect/Effect`), never an index. */
+export const concreteModules = (source: Source): ReadonlyArray<string> =>
+  isPackageSource(source.file)
+    ? importsOf(source).flatMap(({ node, specifier }) =>
+      barrel.test(specifier) && specifier !== "@effect/vitest"
+        ? [at(source, node, `imports the index ${specifier} instead of a module of it`)]
+        : []
+    )
+    : []
+
+const forbiddenMembers = new Set([
+  "Date.now",
+  "Math.random",
+  "performance.now",
+  "crypto.randomUUID",
+  "crypto.getRandomValues"
+])
+const forbiddenNames = new Set(["setTimeout", "setInterval"])
+
+const nameOf = (node: unknown): string | undefined => {
+  if (!isNode(node)) return undefined
+  if (node.type === "Identifier") return node["name"] as string
+  if (node.type !== "MemberExpression") return undefined
+  const object = nameOf(node["object"])
+  const property = node["computed"] === true ? literalOf(node["property"]) : nameOf(node["property"])
+  if (object === undefined || property === undefined) return undefined
+  return object === "globalThis" ? property : `${object}.${property}`
+}
+
+/** Time and chance come from Effect's services, except in hosts. */
+export const timeAndChance = (source: Source): ReadonlyArray<string> => {
+  if (!isPackageSource(source.file) || tree[placeOf(source.file).owner ?? ""]?.host === true) return []
+  const violations: Array<string> = []
+  walk(programOf(source), (node, parent, key) => {
+    const report = (name: string) => violations.push(at(source, node, `uses ${name}`))
+    switch (node.type) {
+      case "NewExpression":
+        if (nameOf(node["callee"]) === "Date") report("new Date")
+        break
+      case "CallExpression":
+        if (nameOf(node["callee"]) === "Date") report("Date()")
+        break
+      case "MemberExpression": {
+        const name = nameOf(node)
+        if (name !== undefined && (forbiddenMembers.has(name) || forbiddenNames.has(name))) report(name)
+        break
+      }
+      case "Identifier": {
+        const name = node["name"] as string
+        const isOwnName = key === "key" || (parent?.type === "MemberExpression" && key === "property")
+        if (forbiddenNames.has(name) && !isOwnName) report(name)
+      }
+    }
+  })
+  return violations
+}
+
+const isExempt = (file: string): boolean => /(^|\/)(migrations|generated)\/|\.generated\.tsx?$/.test(file)
+
+/** A file above the budget holds several concerns; generated files and migrations are exempt. */
+export const size = (source: Source): ReadonlyArray<string> => {
+  const lines = source.text.trimEnd().split("\n").length
+  return lines > sizeBudget && !isExempt(source.file)
+    ? [`${source.file}: ${lines} lines, the budget is ${sizeBudget}`]
+    : []
+}
+
+const kindWords = /^(utils?|helpers?|types|common|misc|managers?|services|layers|errors)$/i
+
+/** Folders and files are named by domain, never by kind. */
+export const names = (source: Source): ReadonlyArray<string> => {
+  const segments = source.file.split("/")
+  return segments.flatMap((segment, index) => {
+    const isFile = index === segments.length - 1
+    const word = isFile ? segment.replace(/\.[a-z.]+$/, "") : segment
+    return kindWords.test(word) ? [`${source.file}: "${segment}" names a kind, not a domain`] : []
+  })
+}
+
+/** An index only re-exports modules as namespaces. */
+export const barrels = (source: Source): ReadonlyArray<string> => {
+  if (!isPackageSource(source.file) || posix.basename(source.file) !== "index.ts") return []
+  const body = programOf(source)["body"] as ReadonlyArray<Node>
+  return body.flatMap((statement) => {
+    const specifier = literalOf(statement["source"])
+    const isNamespace = statement.type === "ExportAllDeclaration" && nameOf(statement["exported"]) !== undefined
+    return isNamespace && specifier !== undefined && specifier.startsWith("./")
+      ? []
+      : [at(source, statement, "an index holds only `export * as Name from \"./Name.ts\"`")]
+  })
+}
+
+// ---------------------------------------------------------------------------
+// Rules on manifests
+
+/** A manifest depends along the tree, on exact versions; packages share the version of the root. */
+export const manifestOf = (owner: string, manifest: Manifest, version: string): ReadonlyArray<string> => {
+  const file = `packages/${owner}/package.json`
+  const rule = tree[owner]
+  if (rule === undefined) return [`${file}: package "${owner}" is not in the dependency tree`]
+  const violations: Array<string> = []
+  const expect = (holds: boolean, message: string) => {
+    if (!holds) violations.push(`${file}: ${message}`)
+  }
+  expect(manifest.name === scope + owner, `the name must be ${scope}${owner}`)
+  expect(manifest.version === version, `the version must be ${version}, the version of all packages`)
+  expect(manifest.license === "MIT", "the licence must be MIT")
+  expect(manifest.type === "module", "the type must be module")
+  for (const [dependency, range] of Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies })) {
+    const fermata = fermataOf(dependency)
+    expect(/^\d+\.\d+\.\d+$/.test(range), `${dependency} must be pinned to an exact version, not ${range}`)
+    if (fermata !== undefined) {
+      expect(rule.imports.includes(fermata), `${owner} must not depend on ${dependency}`)
+      expect(range === version, `${dependency} must be ${version}`)
+    } else {
+      expect(rule.externals?.includes(dependency) ?? true, `${owner} must not depend on ${dependency}`)
+    }
+  }
+  return violations
+}
+
+/** The export map names one file per module by pattern and hides `internal`; files are not listed by hand. */
+export const exportMap = (owner: string, manifest: Manifest): ReadonlyArray<string> => {
+  const expected: Record<string, string | null> = {
+    ".": "./src/index.ts",
+    "./*": "./src/*.ts",
+    "./internal/*": null,
+    "./package.json": "./package.json"
+  }
+  if (manifest.exports !== undefined && "./testing" in manifest.exports) expected["./testing"] = "./src/testing/index.ts"
+  const found = manifest.exports ?? {}
+  return [...new Set([...Object.keys(expected), ...Object.keys(found)])]
+    .filter((key) => expected[key] !== found[key])
+    .map((key) =>
+      `packages/${owner}/package.json: exports["${key}"] is ${JSON.stringify(found[key])}, expected ${
+        JSON.stringify(expected[key])
+      }`
+    )
+}

@@ -1,0 +1,151 @@
+/**
+ * Proves the packages as a user gets them: installs the tarballs in an empty folder, then type-checks and runs
+ * the README's program and uses the `fermata` command there.
+ *
+ * The program is the README's fence with the info string `ts program`; it must end by itself with exit code 0.
+ * Usage: `node test/packed/run.ts [--tarballs DIR] [--summary FILE]`; without DIR the packages are packed first.
+ */
+import { spawnSync } from "node:child_process"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { delimiter, dirname, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import { parseArgs } from "node:util"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const { values } = parseArgs({ options: { tarballs: { type: "string" }, summary: { type: "string" } } })
+
+const folder = mkdtempSync(join(tmpdir(), "fermata-packed-"))
+const project = join(folder, "project")
+const tarballs = values.tarballs === undefined ? join(folder, "tarballs") : resolve(values.tarballs)
+
+/** Node 24 first, so that the installed command runs on it whatever the machine has. */
+const env = {
+  ...process.env,
+  PATH: [dirname(process.execPath), process.env["PATH"]].join(delimiter),
+  FERMATA_DB: join(project, ".fermata", "fermata.db")
+}
+
+interface Outcome {
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command to its end; another exit code than 0 fails with what it printed. */
+const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): Outcome => {
+  const { error, signal, status, stderr, stdout } = spawnSync(command, args, {
+    cwd,
+    env,
+    encoding: "utf8",
+    input: "",
+    timeout: 180_000
+  })
+  if (error !== undefined) throw error
+  if (status !== 0) {
+    throw new Error(`${command} ${args.join(" ")} ended with ${status ?? signal}\n${stdout}${stderr}`)
+  }
+  return { stdout, stderr }
+}
+
+const fermata = (...args: ReadonlyArray<string>): Outcome =>
+  run(project, join(project, "node_modules", ".bin", "fermata"), ...args)
+
+const expect = (holds: boolean, message: string): void => {
+  if (!holds) throw new Error(message)
+}
+
+/** The first fence of a Markdown text with exactly this info string. */
+const fence = (markdown: string, info: string): string => {
+  const lines = markdown.split("\n")
+  const start = lines.indexOf("```" + info)
+  expect(start >= 0, `the README has no fence with the info string "${info}"`)
+  return lines.slice(start + 1, lines.indexOf("```", start + 1)).join("\n") + "\n"
+}
+
+interface Step {
+  readonly title: string
+  readonly prove: () => void
+}
+
+const steps: ReadonlyArray<Step> = [
+  {
+    title: "the tarballs install in an empty folder",
+    prove: () => {
+      if (values.tarballs === undefined) run(root, process.execPath, "scripts/pack.ts", "--out", tarballs)
+      mkdirSync(project)
+      writeFileSync(join(project, "package.json"), JSON.stringify({ private: true, type: "module" }))
+      const files = readdirSync(tarballs).filter((name) => name.endsWith(".tgz")).map((name) => join(tarballs, name))
+      expect(files.length > 0, `no tarballs in ${tarballs}`)
+      run(project, "npm", "install", "--no-audit", "--no-fund", "--no-save", ...files)
+    }
+  },
+  {
+    title: "the README's program type-checks against the installed packages",
+    prove: () => {
+      writeFileSync(
+        join(project, "program.ts"),
+        fence(readFileSync(join(root, "README.md"), "utf8"), "ts program")
+      )
+      const options = {
+        strict: true,
+        exactOptionalPropertyTypes: true,
+        module: "NodeNext",
+        target: "ES2024",
+        lib: ["ESNext", "DOM", "DOM.Iterable"],
+        noEmit: true,
+        allowImportingTsExtensions: true,
+        skipLibCheck: true,
+        typeRoots: [join(root, "node_modules", "@types")],
+        types: ["node"]
+      }
+      writeFileSync(
+        join(project, "tsconfig.json"),
+        JSON.stringify({ compilerOptions: options, files: ["program.ts"] })
+      )
+      run(project, process.execPath, join(root, "node_modules", "typescript", "bin", "tsc"), "-p", ".")
+    }
+  },
+  { title: "the README's program runs to its end", prove: () => void run(project, process.execPath, "program.ts") },
+  {
+    title: "fermata --help lists the commands",
+    prove: () => {
+      const { stdout } = fermata("--help")
+      for (const command of ["run", "runs", "approvals", "signal"]) {
+        expect(new RegExp(`^\\s*${command}\\b`, "m").test(stdout), `--help does not list "${command}":\n${stdout}`)
+      }
+    }
+  },
+  {
+    title: "fermata run completes a contract and the run stays on record",
+    prove: () => {
+      cpSync(join(root, "test", "packed", "greet.json"), join(project, "greet.json"))
+      const { stdout } = fermata("run", "greet.json", "--input", JSON.stringify({ name: "Ada" }), "--json")
+      const result = JSON.parse(stdout) as { readonly runId: string; readonly status: string; readonly output: unknown }
+      expect(result.status === "completed", `the run is ${result.status}:\n${stdout}`)
+      expect(JSON.stringify(result.output).includes("Hello Ada"), `unexpected output:\n${stdout}`)
+      const shown = fermata("runs", "show", result.runId, "--json").stdout
+      expect((JSON.parse(shown) as { readonly status: string }).status === "completed", `unexpected run:\n${shown}`)
+    }
+  }
+]
+
+let passed = 0
+let failed = 0
+try {
+  for (const { prove, title } of steps) {
+    const started = performance.now()
+    try {
+      prove()
+      passed++
+      console.log(`ok    ${title} (${((performance.now() - started) / 1000).toFixed(1)} s)`)
+    } catch (error) {
+      failed++
+      console.log(`FAIL  ${title}\n${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+if (values.summary !== undefined) writeFileSync(values.summary, JSON.stringify({ passed, failed, skipped: 0 }))
+process.exitCode = failed === 0 ? 0 : 1

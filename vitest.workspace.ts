@@ -1,0 +1,41 @@
+import { existsSync, readdirSync } from "node:fs"
+import { configDefaults, defineConfig } from "vitest/config"
+
+const folders = (parent: string): ReadonlyArray<string> => {
+  const url = new URL(parent, import.meta.url)
+  return existsSync(url)
+    ? readdirSync(url, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map((entry) => entry.name)
+    : []
+}
+
+/** Suites that need more than Node run only where their variable is set; elsewhere they are not collected. */
+const gated = [
+  { variable: "FERMATA_INTEGRATION", files: "**/*.integration.test.ts" },
+  { variable: "FERMATA_LIVE", files: "**/*.live.test.ts" }
+].filter(({ variable }) => !process.env[variable]).map(({ files }) => files)
+
+const project = (name: string, include: ReadonlyArray<string>, exclude: ReadonlyArray<string>, seconds: number) => ({
+  test: {
+    name,
+    include: [...include],
+    exclude: [...configDefaults.exclude, ...gated, ...exclude],
+    testTimeout: seconds * 1000,
+    hookTimeout: seconds * 1000
+  }
+})
+
+/** Suites that start processes; they share the machine, so they get time. */
+const processes = ["**/*.e2e.test.ts", "test/e2e/**/*.test.ts"]
+
+export default defineConfig({
+  test: {
+    projects: [
+      ...folders("packages").map((name) => project(name, [`packages/${name}/test/**/*.test.ts`], processes, 20)),
+      ...folders("test").filter((name) => name !== "e2e").map((name) =>
+        project(name, [`test/${name}/**/*.test.ts`], processes, 60)
+      ),
+      project("examples", ["examples/*/test/**/*.test.ts"], processes, 30),
+      project("e2e", processes, [], 120)
+    ]
+  }
+})
