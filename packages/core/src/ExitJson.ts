@@ -19,25 +19,27 @@ type ReasonJson =
   | { readonly _tag: "Die"; readonly defect: unknown }
   | { readonly _tag: "Interrupt" }
 
-/** The recorded form of a cause. Typed errors must be JSON. */
-export const causeToJson = (cause: Cause.Cause<unknown>): ReadonlyArray<ReasonJson> =>
+/** The recorded form of a cause. Typed errors must be JSON, and with `encoded` defects are too. */
+export const causeToJson = (cause: Cause.Cause<unknown>, encoded = false): ReadonlyArray<ReasonJson> =>
   cause.reasons.map((reason): ReasonJson => {
     if (Cause.isFailReason(reason)) return { _tag: "Fail", error: reason.error ?? null }
     if (Cause.isDieReason(reason)) {
+      if (encoded) return { _tag: "Die", defect: reason.defect ?? null }
       const json = encodeDefect(reason.defect)
       return { _tag: "Die", defect: Exit.isSuccess(json) ? json.value : String(reason.defect) }
     }
     return { _tag: "Interrupt" }
   })
 
-/** The cause that `causeToJson` recorded. Shapes that it never writes become a defect. */
-export const causeFromJson = (json: unknown): Cause.Cause<unknown> => {
+/** The cause that `causeToJson` recorded, with defects left as JSON when `encoded`. Shapes that it never writes become a defect. */
+export const causeFromJson = (json: unknown, encoded = false): Cause.Cause<unknown> => {
   if (!Array.isArray(json)) return Cause.die(json)
   return Cause.fromReasons(json.map((reason: unknown) => {
     if (Predicate.hasProperty(reason, "_tag")) {
       if (reason._tag === "Fail" && "error" in reason) return Cause.makeFailReason(reason.error)
       if (reason._tag === "Interrupt") return Cause.makeInterruptReason()
       if (reason._tag === "Die" && "defect" in reason) {
+        if (encoded) return Cause.makeDieReason(reason.defect)
         const defect = decodeDefect(reason.defect)
         return Cause.makeDieReason(Exit.isSuccess(defect) ? defect.value : reason.defect)
       }
@@ -47,14 +49,14 @@ export const causeFromJson = (json: unknown): Cause.Cause<unknown> => {
 }
 
 /** The recorded form of an exit whose value and errors are JSON. */
-export const toJson = (exit: Exit.Exit<unknown, unknown>): ExitJson =>
+export const toJson = (exit: Exit.Exit<unknown, unknown>, encoded = false): ExitJson =>
   Exit.isSuccess(exit)
     ? exit.value === undefined ? { _tag: "Success" } : { _tag: "Success", value: exit.value }
-    : { _tag: "Failure", cause: causeToJson(exit.cause) }
+    : { _tag: "Failure", cause: causeToJson(exit.cause, encoded) }
 
 /** The exit that `toJson` recorded. A success without a value gives `undefined`. */
-export const fromJson = (json: ExitJson): Exit.Exit<unknown, unknown> =>
-  json._tag === "Success" ? Exit.succeed(json.value) : Exit.failCause(causeFromJson(json.cause))
+export const fromJson = (json: ExitJson, encoded = false): Exit.Exit<unknown, unknown> =>
+  json._tag === "Success" ? Exit.succeed(json.value) : Exit.failCause(causeFromJson(json.cause, encoded))
 
 /** One sentence for people about a recorded cause. */
 export const causeMessage = (json: unknown): string => {

@@ -5,7 +5,7 @@ import * as BackendConformance from "../src/testing/BackendConformance.ts"
 import { claim, end, ids, one, start, startOwned } from "../src/testing/backend/Fixtures.ts"
 
 BackendConformance.suite(
-  "MemoryBackend",
+  "memory",
   Effect.sync(() => {
     const store = MemoryBackend.makeStore()
     return { connect: Effect.sync(() => MemoryBackend.make(store)) }

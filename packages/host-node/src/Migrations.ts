@@ -15,6 +15,11 @@ export const applicationId = 0x4665726d
  *
  * - A commit of entries writes to `journal` alone. The length of a run is its
  *   last `seq` + 1, and `told` counts its inbox rows, so that no commit scans.
+ * - The journal lies in order of arrival, so entries of many runs in one
+ *   transaction fill the same pages. Clustered by run it took twice as long for
+ *   50 concurrent runs and no less for one.
+ * - Times are `REAL`, in which SQLite stores whole numbers as integers and a
+ *   fraction of a millisecond does no harm.
  * - `root` is null for a run that is its own root, so top runs need no index entry.
  * - Partial indexes hold only runs that are due, owned or told: 100,000
  *   suspended runs without a timer are in none of these.
@@ -26,7 +31,7 @@ export const migrations: ReadonlyArray<string> = [
     id TEXT NOT NULL UNIQUE,
     epoch INTEGER NOT NULL,
     owner TEXT,
-    due_at INTEGER,
+    due_at REAL,
     takeovers INTEGER NOT NULL DEFAULT 0,
     told INTEGER NOT NULL DEFAULT 0,
     status TEXT NOT NULL,
@@ -37,8 +42,8 @@ export const migrations: ReadonlyArray<string> = [
     definition TEXT,
     root TEXT,
     parent TEXT,
-    created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
+    created_at REAL NOT NULL,
+    updated_at REAL NOT NULL,
     waits TEXT,
     ended TEXT,
     served TEXT GENERATED ALWAYS AS (CASE kind WHEN 'contract' THEN '' ELSE workflow || '@' || version END) VIRTUAL
@@ -54,11 +59,12 @@ export const migrations: ReadonlyArray<string> = [
   CREATE INDEX runs_parent ON runs (parent) WHERE parent IS NOT NULL;
 
   CREATE TABLE journal (
+    arrival INTEGER PRIMARY KEY,
     run INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     entry TEXT NOT NULL,
-    PRIMARY KEY (run, seq)
-  ) STRICT, WITHOUT ROWID;
+    UNIQUE (run, seq)
+  ) STRICT;
 
   CREATE TABLE blobs (
     hash TEXT PRIMARY KEY NOT NULL,
@@ -77,7 +83,7 @@ export const migrations: ReadonlyArray<string> = [
     id TEXT NOT NULL,
     kind TEXT NOT NULL,
     payload TEXT NOT NULL,
-    at INTEGER NOT NULL,
+    at REAL NOT NULL,
     UNIQUE (run, id)
   ) STRICT;
 
@@ -96,8 +102,8 @@ export const migrations: ReadonlyArray<string> = [
     prompt TEXT NOT NULL,
     approvers TEXT NOT NULL,
     question TEXT NOT NULL,
-    requested_at INTEGER NOT NULL,
-    deadline INTEGER,
+    requested_at REAL NOT NULL,
+    deadline REAL,
     UNIQUE (run, key)
   ) STRICT;
   CREATE INDEX approvals_age ON approvals (requested_at);
@@ -114,7 +120,7 @@ export const migrations: ReadonlyArray<string> = [
 
   CREATE TABLE owners (
     id TEXT PRIMARY KEY NOT NULL,
-    expires_at INTEGER NOT NULL,
+    expires_at REAL NOT NULL,
     worker INTEGER NOT NULL,
     info TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
@@ -126,7 +132,7 @@ export const migrations: ReadonlyArray<string> = [
     hash TEXT NOT NULL,
     schemas TEXT NOT NULL,
     document TEXT,
-    at INTEGER NOT NULL,
+    at REAL NOT NULL,
     PRIMARY KEY (name, version)
   ) STRICT;
   CREATE INDEX definitions_hash ON definitions (hash);
@@ -134,7 +140,38 @@ export const migrations: ReadonlyArray<string> = [
 ]
 
 /** Why this build must not touch the database; null when it may. Changes nothing. */
-export const refusal = (db: DatabaseSync, known: ReadonlyArray<string> = migrations): string | null => {
+export const refusal = (db: DatabaseSync, known: ReadonlyArray<string> = migrations): string | null =>
+  transaction(db, "BEGIN", () => check(db, known))
+
+/**
+ * Brings the database to the current version in one transaction. Throws a
+ * `Refused` or what SQLite throws; then nothing has changed.
+ */
+export const migrate = (db: DatabaseSync, known: ReadonlyArray<string> = migrations): void => {
+  if (pragma(db, "user_version") === known.length) return
+  transaction(db, "BEGIN IMMEDIATE", () => {
+    // Checked again under the lock: another process may have been first.
+    const problem = check(db, known)
+    if (problem !== null) throw new Refused(problem)
+    for (const sql of known.slice(pragma(db, "user_version"))) db.exec(sql)
+    db.exec(`PRAGMA application_id = ${applicationId}`)
+    db.exec(`PRAGMA user_version = ${known.length}`)
+  })
+}
+
+/** A problem that is already a sentence for people. */
+export class Refused extends Error {}
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+const pragma = (db: DatabaseSync, name: "application_id" | "user_version"): number =>
+  Number(db.prepare(`PRAGMA ${name}`).get()?.[name])
+
+const isEmpty = (db: DatabaseSync): boolean => db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined
+
+const check = (db: DatabaseSync, known: ReadonlyArray<string>): string | null => {
   const id = pragma(db, "application_id")
   const version = pragma(db, "user_version")
   if (id === 0 && version === 0 && isEmpty(db)) return null
@@ -146,27 +183,14 @@ export const refusal = (db: DatabaseSync, known: ReadonlyArray<string> = migrati
   return null
 }
 
-/** Brings the database to the current version in one transaction. Throws what SQLite throws, and then nothing has changed. */
-export const migrate = (db: DatabaseSync, known: ReadonlyArray<string> = migrations): void => {
-  if (pragma(db, "user_version") === known.length) return
-  db.exec("BEGIN IMMEDIATE")
+const transaction = <A>(db: DatabaseSync, begin: "BEGIN" | "BEGIN IMMEDIATE", work: () => A): A => {
+  db.exec(begin)
   try {
-    // Read again: another process may have been first.
-    for (const sql of known.slice(pragma(db, "user_version"))) db.exec(sql)
-    db.exec(`PRAGMA application_id = ${applicationId}`)
-    db.exec(`PRAGMA user_version = ${Math.max(known.length, pragma(db, "user_version"))}`)
+    const result = work()
     db.exec("COMMIT")
+    return result
   } catch (cause) {
     if (db.isTransaction) db.exec("ROLLBACK")
     throw cause
   }
 }
-
-// ---------------------------------------------------------------------------
-// internal
-// ---------------------------------------------------------------------------
-
-const pragma = (db: DatabaseSync, name: "application_id" | "user_version"): number =>
-  Number(db.prepare(`PRAGMA ${name}`).get()?.[name])
-
-const isEmpty = (db: DatabaseSync): boolean => db.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get() === undefined

@@ -7,6 +7,7 @@
  */
 import { StorageFailed } from "@fermata/engine/Backend"
 import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
@@ -14,7 +15,7 @@ import type * as Scope from "effect/Scope"
 import { closeSync, mkdirSync, openSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { migrate, refusal } from "./Migrations.ts"
+import { migrate, refusal, Refused } from "./Migrations.ts"
 
 export interface Options {
   /** Path of the database; the file (mode 0600) and its folder are created. */
@@ -24,6 +25,8 @@ export interface Options {
    * `NORMAL`: it survives a crash of the process, but not always of the machine.
    */
   readonly synchronous?: "FULL" | "NORMAL" | undefined
+  /** How long to wait while another process has the database locked; 30 seconds by default. */
+  readonly patience?: Duration.Input | undefined
 }
 
 /** An open database that is migrated and in WAL mode. Closes with its scope. */
@@ -31,9 +34,9 @@ export interface Sqlite {
   readonly file: string
   readonly db: DatabaseSync
   /**
-   * Runs a synchronous piece of work, again and again for up to 30 s while
-   * another process has the database locked. Without a lock it completes at once,
-   * so `Effect.runSync` may run it.
+   * Runs a synchronous piece of work, again and again while another process has
+   * the database locked. Without a lock it completes at once, so that
+   * `Effect.runSync` may run it.
    */
   readonly attempt: <A>(operation: string, work: () => A) => Effect.Effect<A, StorageFailed>
 }
@@ -42,7 +45,7 @@ export interface Sqlite {
 export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const file = resolve(options.file)
-    const attempt = attemptOn(file)
+    const attempt = attemptOn(file, options.patience ?? "30 seconds")
     const db = yield* Effect.acquireRelease(
       attempt("open its database", () => {
         mkdirSync(dirname(file), { recursive: true })
@@ -68,9 +71,6 @@ export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Sco
 // internal
 // ---------------------------------------------------------------------------
 
-/** A problem that is already a sentence. */
-class Refused extends Error {}
-
 const close = (db: DatabaseSync): void => {
   try {
     db.exec("PRAGMA wal_checkpoint(PASSIVE)")
@@ -80,27 +80,27 @@ const close = (db: DatabaseSync): void => {
   db.close()
 }
 
-const attemptOn = (file: string): Sqlite["attempt"] => (operation, work) =>
-  Effect.suspend(() => {
-    try {
-      return Effect.succeed(work())
-    } catch (cause) {
-      return isBusy(cause) ? patiently(file, operation, work) : Effect.fail(failed(file, operation, cause))
-    }
-  })
+const attemptOn = (file: string, patience: Duration.Input): Sqlite["attempt"] => {
+  const schedule = backoff.pipe(Schedule.upTo({ duration: patience }))
+  return (operation, work) =>
+    Effect.suspend(() => {
+      try {
+        return Effect.succeed(work())
+      } catch (cause) {
+        if (!isBusy(cause)) return Effect.fail(failed(file, operation, cause))
+        return Effect.try({ try: work, catch: (cause) => cause }).pipe(
+          Effect.retry({ schedule, while: isBusy }),
+          Effect.mapError((cause) => failed(file, operation, cause)),
+          // The clock and the randomness of the process, not those of the workflow that caused the write.
+          Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()),
+          Effect.provideService(Random.Random, Random.Random.defaultValue())
+        )
+      }
+    })
+}
 
-/** Housekeeping of the process: it must not use the clock or the randomness of the workflow that caused the write. */
-const patiently = <A>(file: string, operation: string, work: () => A): Effect.Effect<A, StorageFailed> =>
-  Effect.try({ try: work, catch: (cause) => cause }).pipe(
-    Effect.retry({ schedule: patience, while: isBusy }),
-    Effect.mapError((cause) => failed(file, operation, cause)),
-    Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()),
-    Effect.provideService(Random.Random, Random.Random.defaultValue())
-  )
-
-const patience = Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced("50 millis")]).pipe(
-  Schedule.jittered,
-  Schedule.upTo({ duration: "30 seconds" })
+const backoff = Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced("50 millis")]).pipe(
+  Schedule.jittered
 )
 
 const failed = (file: string, operation: string, cause: unknown): StorageFailed =>
@@ -115,7 +115,7 @@ const problemOf = (cause: unknown): string => {
 
 /** By SQLite's primary result code. */
 const problems: Readonly<Record<number, string>> = {
-  5: "another process has kept the database locked for 30 seconds",
+  5: "another process keeps the database locked",
   6: "the database is locked",
   8: "the database is read-only",
   10: "the disk failed to read or write",

@@ -1,2 +1,4 @@
 /** Runs Fermata programs on Node with SQLite. */
-export {}
+export * as Migrations from "./Migrations.ts"
+export * as Sqlite from "./Sqlite.ts"
+export * as SqliteBackend from "./SqliteBackend.ts"

@@ -5,11 +5,11 @@
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type * as SchemaAST from "effect/SchemaAST"
-import type * as SchemaIssue from "effect/SchemaIssue"
 import * as EventName from "../EventName.ts"
 import * as Policy from "../Policy.ts"
 import * as Contract from "./Contract.ts"
+import * as ContractFields from "./ContractFields.ts"
+import { isRecord } from "./ContractFields.ts"
 import * as ContractGraph from "./ContractGraph.ts"
 import * as Problem from "./ContractProblem.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
@@ -22,6 +22,9 @@ export interface Checked {
 
 /** Most problems that one check reports. */
 export const maxProblems = 500
+
+/** Problems of the graph after which nobody is asked whether they meant something else. */
+const maxSuggestions = 50
 
 /** Checks a parsed JSON document. Never throws, whatever the value. */
 export const check = (document: unknown): Checked => {
@@ -37,21 +40,21 @@ export const check = (document: unknown): Checked => {
       })]
     }
   }
-  const problems = [...checkFields(document), ...checkGraph(document), ...checkPermissions(document)]
-  if (problems.length === 0) return { contract: decodeContract(document), problems }
-  if (problems.length <= maxProblems) return { problems }
-  return {
-    problems: [
-      ...problems.slice(0, maxProblems),
-      Problem.make({
-        path: [],
-        code: "too-many-problems",
-        found: `${problems.length} problems`,
-        expected: "fewer mistakes; only the first ones are listed"
-      })
-    ]
-  }
+  const problems = [...ContractFields.check(document), ...checkGraph(document), ...checkPermissions(document)]
+  return problems.length === 0 ? { contract: decodeContract(document), problems } : { problems: capped(problems) }
 }
+
+/** The first `maxProblems`, and one more that says how many there were. */
+export const capped = (problems: ReadonlyArray<ContractProblem>): ReadonlyArray<ContractProblem> =>
+  problems.length <= maxProblems ? problems : [
+    ...problems.slice(0, maxProblems),
+    Problem.make({
+      path: [],
+      code: "too-many-problems",
+      found: `${problems.length} problems`,
+      expected: "fewer mistakes; only the first ones are listed"
+    })
+  ]
 
 /** Checks a JSON text. A text that is no JSON is one problem. */
 export const checkText = (text: string): Checked => {
@@ -68,209 +71,7 @@ export const checkText = (text: string): Checked => {
   }
 }
 
-// ------------------------------------------------------------ fields, values
-
-const options: SchemaAST.ParseOptions = { errors: "all", onExcessProperty: "error" }
 const decodeContract = Schema.decodeUnknownSync(Contract.Contract)
-
-const decoders = <const Kinds extends Record<string, Schema.ConstraintDecoder<unknown>>>(kinds: Kinds) =>
-  new Map(Object.entries(kinds).map(([kind, schema]) => [kind, Schema.decodeUnknownResult(schema, options)]))
-
-const decodeHead = Schema.decodeUnknownResult(
-  Schema.Struct({
-    ...Contract.headFields,
-    triggers: Schema.optionalKey(Schema.Unknown),
-    permissions: Schema.optionalKey(Schema.Unknown),
-    steps: Schema.Unknown
-  }),
-  options
-)
-/** What any step has, for steps of an unknown kind. */
-const decodeCommon = Schema.decodeUnknownResult(Schema.Struct(Contract.commonFields), { errors: "all" })
-const stepDecoders = decoders(Contract.stepKinds)
-const triggerDecoders = decoders(Contract.triggerTypes)
-const permissionDecoders = decoders(Policy.permissionKinds)
-
-type Decode = (input: unknown) => Result.Result<unknown, Schema.SchemaError>
-
-/** Problems of types, values and fields. Lists are decoded item by item, so that one bad item hides no other. */
-const checkFields = (document: Record<string, unknown>): ReadonlyArray<ContractProblem> => [
-  ...problemsOf(decodeHead(document), document, []),
-  ...checkList(document, "triggers", "type", triggerDecoders, 100, 0),
-  ...checkList(document, "permissions", "kind", permissionDecoders, 100, 0),
-  ...checkList(document, "steps", "kind", stepDecoders, Contract.bounds.steps, 1)
-]
-
-const checkList = (
-  document: Record<string, unknown>,
-  name: string,
-  tag: string,
-  members: ReadonlyMap<string, Decode>,
-  maximum: number,
-  minimum: number
-): ReadonlyArray<ContractProblem> => {
-  const list = document[name]
-  if (list === undefined) return []
-  if (!Array.isArray(list)) return [wrongType([name], list, `a list of ${name}`)]
-  const problems: Array<ContractProblem> = []
-  if (list.length < minimum || list.length > maximum) {
-    problems.push(Problem.make({
-      path: [name],
-      code: "wrong-value",
-      found: Problem.renderValue(list),
-      expected: `from ${minimum} to ${maximum} ${name}`
-    }))
-  }
-  list.slice(0, maximum).forEach((item: unknown, i) => {
-    problems.push(...checkItem(item, [name, i], tag, members))
-  })
-  return problems
-}
-
-const checkItem = (
-  item: unknown,
-  path: Path,
-  tag: string,
-  members: ReadonlyMap<string, Decode>
-): ReadonlyArray<ContractProblem> => {
-  if (!isRecord(item)) return [wrongType(path, item, "an object")]
-  const kind = item[tag]
-  const decode = typeof kind === "string" ? members.get(kind) : undefined
-  if (decode !== undefined) return problemsOf(decode(item), item, path)
-  const kinds = [...members.keys()]
-  const suggestion = typeof kind === "string" ? Problem.didYouMean(kind, kinds) : undefined
-  return [
-    Problem.make({
-      path: [...path, tag],
-      code: kind === undefined ? "missing" : "unknown-kind",
-      found: kind === undefined ? undefined : Problem.renderValue(kind),
-      expected: `one of ${kinds.map((name) => JSON.stringify(name)).join(", ")}`,
-      suggestion
-    }),
-    ...(members === stepDecoders ? problemsOf(decodeCommon(item), item, path) : [])
-  ]
-}
-
-const wrongType = (path: Path, value: unknown, expected: string): ContractProblem =>
-  Problem.make({ path, code: "wrong-type", found: Problem.renderValue(value), expected })
-
-const problemsOf = (
-  result: Result.Result<unknown, Schema.SchemaError>,
-  input: unknown,
-  path: Path
-): ReadonlyArray<ContractProblem> =>
-  Result.isSuccess(result) ? [] : deduplicate(fromIssue(result.failure.issue, input, path, undefined))
-
-/** One problem per path: several checks of one value failed for one reason. */
-const deduplicate = (problems: ReadonlyArray<ContractProblem>): ReadonlyArray<ContractProblem> => {
-  const seen = new Set<string>()
-  return problems.filter(({ path }) => !seen.has(path) && seen.add(path))
-}
-
-/** Flattens an issue; `fields` are the names that are allowed where the issue is, or what they must look like. */
-const fromIssue = (
-  issue: SchemaIssue.Issue,
-  input: unknown,
-  path: Path,
-  fields: ReadonlyArray<string> | string | undefined
-): ReadonlyArray<ContractProblem> => {
-  switch (issue._tag) {
-    case "Pointer": {
-      const inner = issue.path.reduce<unknown>((value, key) => isObject(value) ? Reflect.get(value, key) : undefined, input)
-      return fromIssue(issue.issue, inner, [...path, ...issue.path], fields)
-    }
-    case "Composite":
-      return issue.issues.flatMap((inner) => fromIssue(inner, input, path, fieldsOf(issue.ast)))
-    case "AnyOf":
-      return issue.issues.length === 1 && issue.issues[0]?._tag === "Composite"
-        ? fromIssue(issue.issues[0], input, path, fields)
-        : [leaf("wrong-value", path, input, expectedBy(issue.ast))]
-    case "Encoding":
-      return fromIssue(issue.issue, input, path, fields)
-    case "Filter":
-      return [leaf("wrong-value", path, input, annotated(issue.filter.annotations) ?? "another value")]
-    case "MissingKey":
-      return [Problem.make({ path, code: "missing", expected: expectedAt(path) })]
-    case "UnexpectedKey": {
-      const name = String(path.at(-1))
-      return [Problem.make({
-        path,
-        code: "unknown-field",
-        found: JSON.stringify(name),
-        expected: typeof fields === "object" ? `one of the fields ${fields.join(", ")}` : fields ?? "no such field",
-        suggestion: typeof fields === "object" ? Problem.didYouMean(name, fields) : undefined
-      })]
-    }
-    case "InvalidType":
-      return [leaf("wrong-type", path, input, expectedBy(issue.ast))]
-    default:
-      return [leaf("wrong-value", path, input, "another value")]
-  }
-}
-
-const leaf = (code: "wrong-type" | "wrong-value", path: Path, input: unknown, expected: string): ContractProblem =>
-  Problem.make({ path, code, found: Problem.renderValue(input), expected })
-
-const annotated = (annotations: { readonly [key: string]: unknown } | undefined): string | undefined => {
-  const expected = annotations?.["expected"]
-  return typeof expected === "string" ? expected : undefined
-}
-
-/** What a schema stands for, in words. */
-const expectedBy = (ast: SchemaAST.AST): string => {
-  const said = annotated(ast.annotations)
-  if (said !== undefined) return said
-  switch (ast._tag) {
-    case "String":
-      return "a text"
-    case "Number":
-      return "a number"
-    case "Boolean":
-      return "true or false"
-    case "Objects":
-      return "an object"
-    case "Arrays":
-      return "a list"
-    case "Null":
-      return "null"
-    case "Literal":
-      return JSON.stringify(ast.literal)
-    case "Union":
-      return ast.types.map(expectedBy).join(" or ")
-    default:
-      return "a JSON value"
-  }
-}
-
-const fieldsOf = (ast: SchemaAST.AST): ReadonlyArray<string> | string | undefined => {
-  if (ast._tag !== "Objects") return undefined
-  const names = ast.indexSignatures[0]?.parameter
-  return names === undefined
-    ? ast.propertySignatures.map(({ name }) => String(name))
-    : annotated(names.checks?.at(-1)?.annotations)
-}
-
-/** What the most forgotten fields are for. */
-const expectedAt = (path: Path): string => {
-  const name = String(path.at(-1))
-  switch (name) {
-    case "next":
-    case "default":
-    case "nextOnApproved":
-    case "nextOnDenied":
-      return "the id of a step, or null to end the run"
-    case "schemaVersion":
-      return JSON.stringify(Contract.schemaVersion)
-    case "version":
-      return "a semantic version such as 1.0.0"
-    case "approvers":
-      return "a list of at least one approver"
-    case "steps":
-      return "a list of steps"
-    default:
-      return `a value for ${JSON.stringify(name)}, which is required`
-  }
-}
 
 // --------------------------------------------------------------------- graph
 
@@ -296,18 +97,21 @@ const checkGraph = (document: Record<string, unknown>): ReadonlyArray<ContractPr
 
   // A misspelt target counts as the step that was meant, and a step that does not say what follows as
   // going on to the one below it, so that one mistake is one problem.
-  const ways = steps.flatMap((step, i) => {
+  const ways: Array<ContractGraph.Edge> = []
+  steps.forEach((step, i) => {
     const said = ContractGraph.edgesOf(step, i)
+    for (const edge of said) {
+      const known = edge.to === null || places.has(edge.to)
+      const suggestion = edge.to === null || known || problems.length >= maxSuggestions
+        ? undefined
+        : Problem.didYouMean(edge.to, places.keys())
+      if (edge.to !== null && !known) problems.push(unknownStep(edge.path, edge.to, suggestion))
+      ways.push(known ? edge : { from: edge.from, to: suggestion ?? null, label: edge.label, path: edge.path })
+    }
     const below = steps[i + 1]?.["id"]
     if (typeof step["id"] === "string" && typeof below === "string" && said.every(({ label }) => label === "error")) {
-      return [...said, { from: step["id"], to: below, label: "", path: [] }]
+      ways.push({ from: step["id"], to: below, label: "", path: [] })
     }
-    return said
-  }).map((edge) => {
-    if (edge.to === null || places.has(edge.to)) return edge
-    const suggestion = Problem.didYouMean(edge.to, places.keys())
-    problems.push(unknownStep(edge.path, edge.to, suggestion))
-    return { ...edge, to: suggestion ?? null }
   })
 
   const entry = document["entryStepId"]
@@ -315,7 +119,7 @@ const checkGraph = (document: Record<string, unknown>): ReadonlyArray<ContractPr
   if (!places.has(entry)) problems.push(unknownStep(["entryStepId"], entry, Problem.didYouMean(entry, places.keys())))
   const start = places.has(entry) ? entry : Problem.didYouMean(entry, places.keys())
   if (start === undefined) return problems
-  const seen = ContractGraph.reachableFrom(start, ways)
+  const seen = ContractGraph.reachableFrom([start], ways)
   for (const [id, i] of places) {
     if (seen.has(id)) continue
     problems.push(Problem.make({
@@ -434,11 +238,6 @@ const parse = (text: string): Result.Result<unknown, string> =>
     try: (): unknown => JSON.parse(text),
     catch: (cause) => cause instanceof Error ? cause.message : String(cause)
   })
-
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  isObject(value) && !Array.isArray(value) && [null, Object.prototype].includes(Object.getPrototypeOf(value))
 
 const stepsOf = (document: Record<string, unknown>): ReadonlyArray<Record<string, unknown>> => {
   const steps = document["steps"]

@@ -64,8 +64,8 @@ export const edgesOf = (step: LooseStep, index: number): ReadonlyArray<Edge> => 
 /** All ways, in the order of the document. */
 export const edges = (contract: LooseContract): ReadonlyArray<Edge> => contract.steps.flatMap(edgesOf)
 
-/** The ids of the steps that a run can get to from `start` (itself included), over `edges`. */
-export const reachableFrom = (start: string, edges: ReadonlyArray<Edge>): ReadonlySet<string> => {
+/** The ids of the steps that a run can get to from any of `starts` (these included), over `edges`. */
+export const reachableFrom = (starts: ReadonlyArray<string>, edges: ReadonlyArray<Edge>): ReadonlySet<string> => {
   const ways = new Map<string, Array<string>>()
   for (const { from, to } of edges) {
     if (to === null) continue
@@ -73,14 +73,14 @@ export const reachableFrom = (start: string, edges: ReadonlyArray<Edge>): Readon
     if (targets === undefined) ways.set(from, [to])
     else targets.push(to)
   }
-  const seen = new Set([start])
+  const seen = new Set(starts)
   for (const id of seen) for (const to of ways.get(id) ?? []) seen.add(to)
   return seen
 }
 
 /** Ids of the steps that no run can get to, in the order of the document. */
 export const unreachable = (contract: Contract): ReadonlyArray<string> => {
-  const seen = reachableFrom(contract.entryStepId, edges(contract))
+  const seen = reachableFrom([contract.entryStepId], edges(contract))
   return contract.steps.filter((step) => !seen.has(step.id)).map((step) => step.id)
 }
 

@@ -96,7 +96,7 @@ export const make = (options: {
 /** The candidate that `found` was most likely meant to be, if any is close enough. */
 export const didYouMean = (found: string, candidates: Iterable<string>): string | undefined => {
   let best: string | undefined
-  let least = Math.max(1, Math.floor(Math.min(found.length, 64) / 3)) + 1
+  let least = Math.min(3, Math.max(1, Math.floor(found.length / 3))) + 1
   for (const candidate of candidates) {
     const distance = editDistance(found.toLowerCase(), candidate.toLowerCase(), least)
     if (distance < least) {
@@ -130,6 +130,7 @@ const editDistance = (a: string, b: string, limit: number): number => {
       }
       row.push(cost)
     }
+    if (row.every((cost) => cost >= limit)) return limit
     before = previous
     previous = row
   }

@@ -23,11 +23,7 @@ export const run = <A>(body: () => PromiseLike<A>, onReaction: () => void): A =>
   globalThis.Promise = ImmediatePromise as unknown as PromiseConstructor
   try {
     let outcome: { readonly ok: true; readonly value: A } | { readonly ok: false; readonly error: unknown } | undefined
-    body().then((value) => {
-      outcome = { ok: true, value }
-    }, (error: unknown) => {
-      outcome = { ok: false, error }
-    })
+    body().then((value) => outcome = { ok: true, value }, (error: unknown) => outcome = { ok: false, error })
     for (let i = 0; i < reactions.length; i++) {
       onReaction()
       reactions[i]?.()
@@ -88,10 +84,11 @@ class ImmediatePromise {
       let left = values.length
       if (left === 0) resolve(results)
       values.forEach((value, i) => {
-        ImmediatePromise.resolve(value).then((result) => {
+        const keep = (result: unknown): void => {
           results[i] = result
           if (--left === 0) resolve(results)
-        }, reject)
+        }
+        ImmediatePromise.resolve(value).then(keep, reject)
       })
     })
   }

@@ -103,6 +103,7 @@ export const parse = (source: string): Program => {
       const outside = active
       active = { world, meter, remember: plan.remember, frames: new WeakMap() }
       try {
+        if (plan.writesInput) meter.chargeWhole(input, plan.remember)
         let reactions = 0
         return Immediate.run<unknown>(
           () => expression.evaluate(plan.writesInput ? structuredClone(input) : input),
@@ -119,15 +120,20 @@ export const parse = (source: string): Program => {
 
 /** All nodes of a parsed expression. */
 export const nodes = function*(root: Node): Generator<Node> {
-  const pending: Array<unknown> = [root]
-  for (let value = pending.pop(); value !== undefined; value = pending.pop()) {
-    if (Array.isArray(value)) pending.push(...value)
+  const pending: Array<readonly [value: unknown, depth: number]> = [[root, 0]]
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const [value, depth] = next
+    if (depth > maxNesting) throw new LimitExceeded(`it is nested more than ${maxNesting} levels deep`)
+    if (Array.isArray(value)) for (const item of value) pending.push([item, depth])
     else if (isNode(value)) {
       if (typeof value.type === "string") yield value
-      for (const field of childFields) if (value[field] !== undefined) pending.push(value[field])
+      for (const field of childFields) if (value[field] !== undefined) pending.push([value[field], depth + 1])
     }
   }
 }
+
+/** Deepest nesting of a parsed expression, far from where the parser itself would give up. */
+const maxNesting = 200
 
 // -------------------------------------------------------- the one evaluation
 
@@ -329,6 +335,11 @@ const replacements: Readonly<Record<string, Replacement>> = {
     if (!alike || (typeof list[0] !== "number" && typeof list[0] !== "string")) return original("sort", list)
     current().meter.charge(list.length / 16)
     return list.toSorted((a, b) => a > b ? 1 : a < b ? -1 : 0)
+  },
+  distinct: ([list], original) => {
+    // It compares each item with all before it.
+    if (Array.isArray(list)) current().meter.chargeWhole(list, current().remember, list.length / 16)
+    return original("distinct", list)
   },
   toMillis: ([text, picture], original) => {
     if (typeof text !== "string") return original("toMillis", text, picture)

@@ -47,9 +47,12 @@ export class Meter {
     }
   }
 
-  /** Takes the work of reading all of `value`, which may share parts of itself. `remember` says that it will not change. */
-  chargeWhole(value: unknown, remember: boolean): void {
-    this.charge(this.#weigh(value, remember, 0) / 1024)
+  /**
+   * Takes the work of reading all of `value`, which may share parts of itself, as often as `times` says.
+   * `remember` says that the value will not change.
+   */
+  chargeWhole(value: unknown, remember: boolean, times = 1): void {
+    this.charge(this.#weigh(value, remember, 0) * times / 1024)
   }
 
   /** Takes the work of reading the outermost level of `value`, and bounds its size. */

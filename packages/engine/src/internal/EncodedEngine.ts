@@ -6,6 +6,7 @@
  */
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -53,7 +54,7 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
       Effect.sync(() => {
         const exit = ExitJson.fromJson(json)
         return Exit.isSuccess(exit)
-          ? refused(decodeSuccess(exit.value ?? (json._tag === "Success" && "value" in json ? json.value : undefined)))
+          ? refused(decodeSuccess(exit.value ?? null))
           : mapErrors(exit, decodeError)
       })
   }
@@ -88,7 +89,7 @@ const versionOf = (workflow: Workflow.Any) => Context.get(workflow.annotations, 
 export const endOf = (entry: JournalEntry.JournalEntry | undefined): JournalEntry.ExitJson | undefined => {
   switch (entry?._tag) {
     case "RunCompleted":
-      return entry.output === null ? { _tag: "Success" } : { _tag: "Success", value: entry.output }
+      return { _tag: "Success", value: entry.output }
     case "RunFailed":
     case "RunCancelled":
       return { _tag: "Failure", cause: entry.cause }
@@ -101,9 +102,6 @@ export const makeEncoded = (
   core: EngineCore,
   readEnd: (row: RunRow) => Effect.Effect<JournalEntry.ExitJson | undefined, unknown>
 ): Encoded => {
-  let operations = 0
-  const operationId = (what: string) => `${what}:${core.ownerId}:${++operations}`
-
   const complete = Effect.fnUntraced(function*(workflow: Workflow.Any, json: JournalEntry.ExitJson) {
     return new Workflow.Complete({ exit: yield* codecs(workflow).decodeExit(json) })
   })
@@ -112,6 +110,14 @@ export const makeEncoded = (
     const json = yield* Effect.orDie(readEnd(row))
     return yield* complete(workflow, json ?? { _tag: "Failure", cause: [] })
   })
+
+  const suspended = (row: RunRow) =>
+    Effect.map(Effect.orDie(core.waitsOf(row)), (waits) => {
+      const failure = waits.find((wait) => wait.reason === "operator" && wait.key === "failure")
+      return failure === undefined
+        ? new Workflow.Suspended({})
+        : new Workflow.Suspended({ failed: true, cause: Cause.die(new Error(failure.detail)) })
+    })
 
   const stop = (workflow: Workflow.Any, executionId: string, reason: string) =>
     Effect.gen(function*() {
@@ -126,7 +132,7 @@ export const makeEncoded = (
         })
       }
       yield* Effect.orDie(core.inbox({
-        row: { run: executionId, id: operationId("stop"), kind: "cancel", payload: JSON.stringify(message), at: core.now() }
+        row: { run: executionId, id: core.newId("stop"), kind: "cancel", payload: JSON.stringify(message), at: core.now() }
       }))
     }).pipe(Effect.annotateLogs({ workflow: workflow._tag }))
 
@@ -186,18 +192,30 @@ export const makeEncoded = (
           new Error(`Workflow "${workflow._tag}" version ${version} is not registered, here or by any other host of this store`)
         )
       }
-      yield* Effect.orDie(core.start({ ...request, listener: null }))
+      yield* Effect.orDie(core.start(request))
       if (discard) return
-      const row = yield* Effect.orDie(core.awaitEnd(executionId))
-      return yield* endResult(workflow, row!)
+      if (place !== undefined) {
+        const row = yield* place.executor.inStep(
+          place.step!,
+          { reason: "child", key: executionId },
+          Effect.orDie(core.awaitEnd(executionId))
+        )
+        return yield* endResult(workflow, row!)
+      }
+      const row = yield* Effect.orDie(core.awaitRest(executionId))
+      return row!.status === "suspended" ? yield* suspended(row!) : yield* endResult(workflow, row!)
     }) as Encoded["execute"],
 
     poll: Effect.fnUntraced(function*(workflow, executionId) {
       const row = yield* Effect.orDie(core.backend.run(executionId))
       if (row === null) return Option.none()
-      if (row.status === "suspended") return Option.some(new Workflow.Suspended({}))
+      if (row.status === "suspended") return Option.some(yield* suspended(row))
       if (row.status === "queued" || row.status === "running") return Option.none()
-      return Option.some(yield* endResult(workflow, row))
+      const result = yield* endResult(workflow, row)
+      if (Exit.isFailure(result.exit) && Cause.hasDies(result.exit.cause) && !Context.get(workflow.annotations, Workflow.CaptureDefects)) {
+        return yield* Effect.die(Cause.squash(result.exit.cause))
+      }
+      return Option.some(result)
     }),
 
     interrupt: (workflow, executionId) => stop(workflow, executionId, "interrupted"),
@@ -207,7 +225,7 @@ export const makeEncoded = (
       const place = yield* CurrentRun
       const message = { by: place?.executor.row.id ?? "program" }
       yield* Effect.orDie(core.inbox({
-        row: { run: executionId, id: operationId("resume"), kind: "resume", payload: JSON.stringify(message), at: core.now() }
+        row: { run: executionId, id: core.newId("resume"), kind: "resume", payload: JSON.stringify(message), at: core.now() }
       }))
     }),
 
@@ -230,13 +248,17 @@ export const makeEncoded = (
       const wait = instance.awaitedDeferreds.has(deferred.name)
       const exit = yield* place.step === undefined
         ? place.executor.askDeferred(deferred.name, wait)
-        : place.executor.inStep(place.step, place.executor.askDeferred(deferred.name, wait))
-      return exit === undefined ? Option.none() : Option.some(ExitJson.fromJson(exit))
+        : place.executor.inStep(
+          place.step,
+          { reason: "signal", key: deferred.name },
+          place.executor.askDeferred(deferred.name, wait)
+        )
+      return exit === undefined ? Option.none() : Option.some(ExitJson.fromJson(exit, true))
     }),
 
     deferredDone: Effect.fnUntraced(function*({ deferredName, executionId, exit }) {
       const place = yield* CurrentRun
-      const json = ExitJson.toJson(exit)
+      const json = ExitJson.toJson(exit, true)
       const message = { name: deferredName, exit: json }
       const id = `deferred:${deferredName}`
       if (place !== undefined && place.step === undefined) {

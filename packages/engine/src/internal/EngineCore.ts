@@ -3,7 +3,7 @@
  * takes up due runs, hands out inbox rows and sends what runs left in the outbox.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { EntryCorrupt } from "@fermata/core/Upcast"
+import { Wait } from "@fermata/core/RunStatus"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -41,6 +41,7 @@ const outboxLimit = 200
 const inboxLimit = 1_000
 const largestTimer = 2 ** 31 - 1
 
+const decodeWaits = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Wait)))
 const decodeStart = Schema.decodeUnknownExit(Schema.fromJsonString(StartRequest))
 const decodeInbox = Schema.decodeUnknownExit(Schema.fromJsonString(InboxRequest))
 const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
@@ -105,26 +106,26 @@ export class EngineCore implements ExecutorHost {
 
   readonly hostSleep = (millis: number): Effect.Effect<void> => this.hostClock.sleep(millis)
 
-  readonly commit = (executor: RunExecutor, pending: PendingCommit, done: (ok: boolean) => void): void => {
+  readonly commit = (run: RunRow, pending: PendingCommit, done: (ok: boolean) => void): void => {
     const encoded = encodeEntries(pending.entries)
     if (Effect.isEffect(encoded)) {
       this.fork(encoded).addObserver((exit) => {
-        if (Exit.isSuccess(exit)) this.submit(executor, pending, exit.value, done)
+        if (Exit.isSuccess(exit)) this.submit(run, pending, exit.value, done)
         else done(false)
       })
-    } else this.submit(executor, pending, encoded, done)
+    } else this.submit(run, pending, encoded, done)
   }
 
   private submit(
-    executor: RunExecutor,
+    run: RunRow,
     pending: PendingCommit,
     encoded: Pick<CommitOp, "rows" | "blobs">,
     done: (ok: boolean) => void
   ): void {
     const op: CommitOp = {
       op: "commit",
-      run: executor.row.id,
-      epoch: executor.row.epoch,
+      run: run.id,
+      epoch: run.epoch,
       expected: pending.expected,
       rows: encoded.rows,
       blobs: encoded.blobs,
@@ -141,9 +142,10 @@ export class EngineCore implements ExecutorHost {
       const ok = Exit.isSuccess(answer) && answer.value.ok
       if (Exit.isFailure(answer)) this.storageFailed(answer.cause)
       if (ok && (pending.entries.length > 0 || pending.status !== undefined) && this.listeners.size > 0) {
-        const committed = { run: executor.row, entries: pending.entries, status: pending.status?.status ?? "running" }
+        const committed = { run, entries: pending.entries, status: pending.status?.status ?? "running" }
         for (const listener of this.listeners) listener(committed)
       }
+      if (ok && pending.status?.status === "suspended") this.tell(run.id)
       if (ok && (pending.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
       done(ok)
     })
@@ -152,7 +154,7 @@ export class EngineCore implements ExecutorHost {
   readonly gone = (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload"): void => {
     this.parkedRuns.delete(executor)
     if (this.executors.get(executor.row.id) === executor) this.executors.delete(executor.row.id)
-    if (how === "ended") this.tellEnded(executor.row.id)
+    if (how === "ended") this.tell(executor.row.id)
     if (how === "reload" && !this.closed) this.fork(this.load({ ...executor.row, takeovers: 0 }))
     this.poke()
   }
@@ -204,7 +206,21 @@ export class EngineCore implements ExecutorHost {
   })
 
   /** Waits until the run is final in the store. Null when there is no such run. */
-  readonly awaitEnd = Effect.fnUntraced(function*(this: EngineCore, runId: string) {
+  awaitEnd(runId: string) {
+    return this.awaitStatus(runId, isFinal)
+  }
+
+  /** Waits until the run is final or suspended. */
+  awaitRest(runId: string) {
+    return this.awaitStatus(runId, (status) => isFinal(status) || status === "suspended")
+  }
+
+  /** What a suspended run waits for. */
+  waitsOf(row: RunRow): Effect.Effect<ReadonlyArray<Wait>, unknown> {
+    return row.waits === null ? Effect.succeed([]) : decodeWaits(row.waits)
+  }
+
+  private readonly awaitStatus = Effect.fnUntraced(function*(this: EngineCore, runId: string, wanted: (status: string) => boolean) {
     while (true) {
       const told = Latch.makeUnsafe(false)
       const tell = () => void told.openUnsafe()
@@ -213,7 +229,7 @@ export class EngineCore implements ExecutorHost {
       const row = yield* Effect.ensuring(
         Effect.gen({ self: this }, function*() {
           const row = yield* this.backend.run(runId)
-          if (row === null || isFinal(row.status)) return row
+          if (row === null || wanted(row.status)) return row
           yield* told.await
           return undefined
         }),
@@ -226,10 +242,17 @@ export class EngineCore implements ExecutorHost {
     }
   })
 
-  private tellEnded(runId: string): void {
-    for (const tell of this.awaiting.get(runId) ?? []) tell()
+  private tell(runId: string): void {
+    const waiters = this.awaiting.get(runId)
     this.awaiting.delete(runId)
+    for (const tell of Array.from(waiters ?? [])) tell()
   }
+
+  /** An id that no other process makes. */
+  newId(what: string): string {
+    return `${what}:${this.ownerId}:${++this.ids}`
+  }
+  private ids = 0
 
   /** Something may have become due, or has arrived. */
   poke(): void {
@@ -454,7 +477,7 @@ export class EngineCore implements ExecutorHost {
           this.lastVersion = version
           for (const runId of Array.from(this.awaiting.keys())) {
             const row = yield* Effect.orElseSucceed(this.backend.run(runId), () => null)
-            if (row !== null && isFinal(row.status)) this.tellEnded(runId)
+            if (row !== null && (isFinal(row.status) || row.status === "suspended")) this.tell(runId)
           }
           this.poke()
         })

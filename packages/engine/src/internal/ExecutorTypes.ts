@@ -47,7 +47,7 @@ export interface PendingCommit {
 export interface ExecutorHost {
   /** ms since the epoch, by the clock that programs live by. */
   readonly now: () => number
-  readonly commit: (executor: RunExecutor, commit: PendingCommit, done: (ok: boolean) => void) => void
+  readonly commit: (run: RunRow, commit: PendingCommit, done: (ok: boolean) => void) => void
   /** Runs the task in a later turn of the event loop. */
   readonly schedule: (task: () => void) => void
   /** Forks a fiber that nothing holds, in the engine's own context. */
@@ -116,6 +116,17 @@ export interface ApprovalQuestion {
   /** ms from the time of the request. */
   readonly deadlineMs: number | undefined
   readonly onTimeout: "deny" | "approve" | "fail"
+  /** Whether an edit of the arguments fits; an answer whose edit does not is passed over. */
+  readonly accepts: (edit: unknown) => boolean
+}
+
+/** An order to stop the run. */
+export interface StopItem {
+  readonly _tag: "Stop"
+  readonly id: string
+  readonly kind: "cancel" | "limit" | "parent"
+  readonly by: string
+  readonly reason: string
 }
 
 export type ReadyItem =
@@ -124,7 +135,7 @@ export type ReadyItem =
   | { readonly _tag: "Backoff"; readonly key: string }
   | { readonly _tag: "Deadline"; readonly key: string }
   | { readonly _tag: "Inbox"; readonly row: InboxRow }
-  | { readonly _tag: "Stop"; readonly id: string; readonly kind: "cancel" | "limit" | "parent"; readonly by: string; readonly reason: string }
+  | StopItem
   | { readonly _tag: "GraceOver" }
 
 /** Where the current fiber stands: in the body of a run, or in the body of one of its steps. */

@@ -25,6 +25,9 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
   answer: (run, message, row) => {
     const approval = run.records.approvals.get(message.key)
     if (approval === undefined || approval.result !== undefined || !approval.asked) return
+    if (message.edit !== undefined && approval.accepts?.(message.edit) !== true) {
+      return run.remark("answer-refused", `the edit of the arguments by ${message.by} does not fit approval "${message.key}"`)
+    }
     run.deliver(run.append({ _tag: "ApprovalAnswered", id: row.id, ...message }))
   },
   cancel: (run, message, row) => {

@@ -28,75 +28,36 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Workflow from "effect/workflow/Workflow"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
-import type { ApprovalRow, InboxRow, OutboxRow, RunRow } from "../Backend.ts"
-import { bodyServices, type BodyWorld, worldServices } from "./BodyServices.ts"
-import {
-  type ApprovalQuestion,
-  CurrentRun,
-  type ExecutorHost,
-  type ReadyItem,
-  type Registration,
-  type StepDefinition,
-  type StepOutcome
-} from "./ExecutorTypes.ts"
+import type { InboxRow, RunRow } from "../Backend.ts"
+import { bodyServices, type BodyWorld } from "./BodyServices.ts"
+import { CurrentRun, type ExecutorHost, type ReadyItem, type Registration, type StopItem } from "./ExecutorTypes.ts"
 import { acceptInbox } from "./InboxRules.ts"
+import { foreignSleepMs } from "./RunBase.ts"
 import * as RunRecords from "./RunRecords.ts"
 import { RunScheduler } from "./RunScheduler.ts"
+import { RunSteps } from "./RunSteps.ts"
 
 type Entry = JournalEntry.JournalEntry
-type Resume<A> = (value: A) => void
 
 const drainLimit = 2_000
 const deliveriesPerTurn = 500
 const foreignTurns = 200
-const foreignSleepMs = 20
 
-export class RunExecutor {
-  readonly row: RunRow
-  readonly registration: Registration
-  readonly host: ExecutorHost
-  readonly records: RunRecords.RunRecords
-  readonly instance: WorkflowInstance["Service"]
-
+export class RunExecutor extends RunSteps {
   private readonly scheduler: RunScheduler
-  private history: ReadonlyArray<Entry>
-  private lastDelivery: number
-  private cursor = 0
-  private time: number
-  private length: number
-
   private main: Fiber.Fiber<Workflow.Result<unknown, unknown>> | undefined
   private mainExit: Exit.Exit<Workflow.Result<unknown, unknown>> | undefined
   private readonly payload: object
-
-  private buffer: Array<Entry> = []
-  private consumed: Array<string> = []
-  private outbox: Array<OutboxRow> = []
-  private approvalsOpened: Array<ApprovalRow> = []
-  private approvalsClosed: Array<string> = []
   private readonly seenInbox = new Set<string>()
-
-  private ready: Array<ReadyItem> = []
-  private toStart: Array<string> = []
-  private readonly sleepers = new Map<string, { readonly due: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
-
   private pumping = false
   private scheduled = false
-  private committing = false
   private foreignWaits = 0
-  private problem: { readonly key: string; readonly detail: string } | undefined
   private projected: string
   private suspendedWaits: string | undefined
-  private activeMs = 0
+  private activeMs: number
   private activeSince: number | undefined
-  /** Until when, and why, nothing new may start: an operator's pause, or the grace of a cancel. */
-  private pendingStop: Extract<ReadyItem, { readonly _tag: "Stop" }> | undefined
-
-  live = false
-  stopped = false
-  ending = false
-  releasing = false
-  parkedSince = 0
+  private ending = false
+  private releasing = false
 
   constructor(
     host: ExecutorHost,
@@ -105,25 +66,13 @@ export class RunExecutor {
     payload: object,
     history: ReadonlyArray<Entry>
   ) {
-    this.host = host
-    this.registration = registration
-    this.row = row
+    super(host, registration, row, history)
     this.payload = payload
-    this.history = history
-    this.length = history.length
-    this.records = RunRecords.RunRecords.load(history)
-    this.lastDelivery = this.records.lastDelivery
-    this.time = history[0]!.at
     this.projected = projection(row.status, row.reason, row.waits)
     this.suspendedWaits = row.status === "suspended" ? row.waits ?? undefined : undefined
     this.activeMs = this.records.activeMs
     this.scheduler = new RunScheduler(() => this.wake())
-    this.instance = WorkflowInstance.initial(registration.workflow, row.id)
   }
-
-  // --------------------------------------------------------------------------
-  // what the engine calls
-  // --------------------------------------------------------------------------
 
   /** Replays the journal and goes on. */
   start(): void {
@@ -137,18 +86,12 @@ export class RunExecutor {
     this.push({ _tag: "Inbox", row })
   }
 
-  push(item: ReadyItem): void {
-    if (this.stopped) return
-    this.ready.push(item)
-    this.wake()
-  }
-
   /** Gives the run up when every branch waits: the store knows when it is due, and the fibers are dropped. */
   release(): void {
     if (this.stopped || this.releasing || !this.quiet() || this.suspendedWaits === undefined) return
     this.releasing = true
     const dueAt = this.nextDue()
-    this.host.commit(this, { ...this.emptyCommit(), release: { dueAt } }, (ok) => {
+    this.host.commit(this.row, { ...this.emptyCommit(), release: { dueAt } }, (ok) => {
       this.drop()
       this.host.gone(this, ok ? "released" : "deposed")
     })
@@ -221,311 +164,7 @@ export class RunExecutor {
     )
   }
 
-  /** Steps whose bodies run now. */
-  running(): ReadonlyArray<{ readonly key: string; readonly onCrash: string }> {
-    return Array.from(this.records.openSteps())
-      .filter((step) => step.phase === "running")
-      .map((step) => ({ key: step.key, onCrash: step.definition!.onCrash }))
-  }
-
-  // --------------------------------------------------------------------------
-  // what the workflow asks for
-  // --------------------------------------------------------------------------
-
-  askStep(definition: StepDefinition): Effect.Effect<StepOutcome> {
-    return this.ask((resume) => {
-      const records = this.records
-      const key = definition.key ?? records.number(`step:${definition.name}`, definition.name)
-      let step = records.steps.get(key)
-      const input = definition.input ?? null
-      if (step !== undefined && step.definition !== undefined) {
-        if (!RunRecords.sameJson(step.input, input)) {
-          return this.die(new StepKeyConflict(this.row.id, key))
-        }
-      } else if (step !== undefined) {
-        const recorded = step.entry
-        if (recorded.name !== definition.name || !RunRecords.sameJson(step.input, input)) {
-          return this.diverge(
-            key,
-            recorded.name !== definition.name
-              ? `entry ${recorded.seq} has step "${recorded.name}" under the key "${key}", and the code asks for "${definition.name}"`
-              : `entry ${recorded.seq} requested step "${key}" with input ${brief(step.input)}, and the code asks with ${brief(input)}`
-          )
-        }
-        step.definition = definition
-      } else {
-        if (records.stepCount >= this.registration.limits.maxSteps && !this.instance.interrupted) {
-          this.push({
-            _tag: "Stop",
-            id: "limit:maxSteps",
-            kind: "limit",
-            by: "engine",
-            reason: `more than ${this.registration.limits.maxSteps} steps (maxSteps)`
-          })
-          return
-        }
-        if (!definition.nested && this.mustBeRecorded(`step "${key}"`, key)) return
-        const entry = this.append({
-          _tag: "StepRequested",
-          key,
-          name: definition.name,
-          attempt: 1,
-          onCrash: definition.onCrash,
-          ...(input === null ? {} : { input }),
-          ...(definition.onCrash === "rerun-keyed" ? { idempotencyKey: idempotencyKey(this.row.id, key) } : {}),
-          ...(definition.nested ? { nested: true } : {}),
-          ...(definition.label === undefined ? {} : { label: definition.label })
-        }) as JournalEntry.EntryOf<"StepRequested">
-        step = records.addStep(entry, definition)
-        records.setPhase(step, "queued")
-        this.toStart.push(key)
-      }
-      const asked = step
-      if (asked.delivered !== undefined) return resume(asked.delivered)
-      asked.waiters.push(resume)
-      return () => {
-        RunRecords.remove(asked.waiters, resume)
-        if (asked.waiters.length === 0 && asked.delivered === undefined) this.abandon(asked)
-      }
-    })
-  }
-
-  askTimer(millis: number): Effect.Effect<void> {
-    return this.ask((resume) => {
-      const timer = ++this.records.timerCount
-      let state = this.records.timers.get(timer)
-      if (state === undefined) {
-        if (this.mustBeRecorded(`timer ${timer}`, `timer ${timer}`)) return
-        const entry = this.append({ _tag: "TimerSet", timer, dueAt: this.time + millis }) as JournalEntry.EntryOf<"TimerSet">
-        state = this.records.addTimer(entry)
-      }
-      const asked = state
-      asked.asked = true
-      asked.waiter = () => resume(undefined)
-      if (this.live) this.arm(`timer:${timer}`, asked.entry.dueAt, { _tag: "Timer", timer })
-      return () => {
-        asked.waiter = undefined
-        if (this.live) this.records.timers.delete(timer)
-        this.disarm(`timer:${timer}`)
-      }
-    })
-  }
-
-  askSignal(name: string): Effect.Effect<JournalEntry.EntryOf<"SignalReceived">> {
-    return this.ask((resume) => this.records.takeSignal(name, resume))
-  }
-
-  /** The exit of a deferred: at once when it is there, else, when `park`, once it is delivered. */
-  askDeferred(name: string, park: boolean): Effect.Effect<JournalEntry.ExitJson | undefined> {
-    return this.ask((resume) => {
-      const exit = this.records.deferreds.get(name)
-      if (exit !== undefined || !park) return resume(exit)
-      return this.records.awaitDeferred(name, resume)
-    })
-  }
-
-  /** A deferred of the run that a durable timer completes. */
-  startClock(name: string, millis: number): void {
-    if (this.stopped || this.records.clocks.has(name)) return
-    this.records.clocks.add(name)
-    const timer = ++this.records.timerCount
-    let state = this.records.timers.get(timer)
-    if (state === undefined) {
-      if (this.mustBeRecorded(`timer ${timer} ("${name}")`, name)) return
-      state = this.records.addTimer(
-        this.append({ _tag: "TimerSet", timer, dueAt: this.time + millis, label: name }) as JournalEntry.EntryOf<"TimerSet">
-      )
-    }
-    state.asked = true
-    state.waiter = () => this.records.completeDeferred(name, { _tag: "Success" })
-    if (this.live) this.arm(`timer:${timer}`, state.entry.dueAt, { _tag: "Timer", timer })
-    this.wake()
-  }
-
-  /** A wait inside the body of a step: while it lasts, the step does not keep the run awake. */
-  inStep<A>(key: string, wait: Effect.Effect<A>): Effect.Effect<A> {
-    const count = (by: number) =>
-      Effect.sync(() => {
-        const step = this.records.steps.get(key)
-        if (step === undefined) return
-        step.bodyWaits += by
-        this.wake()
-      })
-    return Effect.acquireUseRelease(count(1), () => wait, () => count(-1))
-  }
-
-  /** The workflow completes one of its own deferreds. The first completion wins. */
-  completeDeferred(name: string, exit: JournalEntry.ExitJson): void {
-    if (this.stopped || this.records.deferreds.has(name)) return
-    const recorded = this.records.commands.get(`deferred:${name}`)
-    if (recorded === undefined) {
-      if (this.mustBeRecorded(`the completion of "${name}"`, name)) return
-      this.append({ _tag: "DeferredCompleted", name, exit, inside: true })
-    } else {
-      recorded.asked = true
-    }
-    this.records.completeDeferred(name, exit)
-    this.wake()
-  }
-
-  askApproval(question: ApprovalQuestion): Effect.Effect<RunRecords.ApprovalResult> {
-    return this.ask((resume) => {
-      const key = question.key ?? this.records.number(`approval:${question.name}`, question.name)
-      let state = this.records.approvals.get(key)
-      if (state === undefined) {
-        if (this.mustBeRecorded(`approval "${key}"`, key)) return
-        const entry = this.append({
-          _tag: "ApprovalRequested",
-          key,
-          prompt: question.prompt,
-          approvers: question.approvers,
-          choices: question.choices,
-          quorum: question.quorum,
-          editable: question.editable,
-          onTimeout: question.onTimeout,
-          ...(question.args === undefined ? {} : { args: question.args }),
-          ...(question.deadlineMs === undefined ? {} : { deadline: this.time + question.deadlineMs })
-        }) as JournalEntry.EntryOf<"ApprovalRequested">
-        state = this.records.addApproval(entry)
-        this.approvalsOpened.push(approvalRow(this.row, entry))
-      } else if (state.waiter === undefined && state.entry.prompt !== question.prompt) {
-        return this.diverge(
-          key,
-          `entry ${state.entry.seq} asked "${state.entry.prompt}", and the code asks "${question.prompt}"`
-        )
-      }
-      const asked = state
-      asked.asked = true
-      if (asked.result !== undefined) return resume(asked.result)
-      asked.waiter = resume
-      if (this.live && asked.entry.deadline !== undefined) {
-        this.arm(`approval:${key}`, asked.entry.deadline, { _tag: "Deadline", key })
-      }
-      return () => {
-        asked.waiter = undefined
-        this.disarm(`approval:${key}`)
-        if (asked.result === undefined && !this.stopped) this.approvalsClosed.push(key)
-      }
-    })
-  }
-
-  /** Starts a child, or joins it; with `wait`, answers with its exit. */
-  askChild(
-    child: { readonly id: string; readonly start: OutboxRow; readonly workflow: string; readonly version: string; readonly payload: unknown; readonly linked: boolean },
-    wait: boolean
-  ): Effect.Effect<JournalEntry.ExitJson | undefined> {
-    return this.ask((resume) => {
-      let state = this.records.children.get(child.id)
-      if (state === undefined) {
-        if (this.mustBeRecorded(`child run ${child.id} of workflow "${child.workflow}"`, child.id)) return
-        const entry = this.append({
-          _tag: "ChildStarted",
-          child: child.id,
-          workflow: child.workflow,
-          version: child.version,
-          payload: child.payload,
-          linked: child.linked
-        }) as JournalEntry.EntryOf<"ChildStarted">
-        state = this.records.addChild(entry)
-        this.outbox.push(child.start)
-      } else if (!state.asked && !RunRecords.sameJson(state.entry.payload, child.payload)) {
-        return this.diverge(
-          child.id,
-          `entry ${state.entry.seq} started child ${child.id} with ${brief(state.entry.payload)}, and the code starts it with ${brief(child.payload)}`
-        )
-      }
-      const asked = state
-      asked.asked = true
-      if (!wait) return resume(undefined)
-      if (asked.exit !== undefined) return resume(asked.exit)
-      asked.waiters.push(resume)
-      return () => RunRecords.remove(asked.waiters, resume)
-    })
-  }
-
-  /** Records what the workflow did at once: a state change, an emitted event, a note. */
-  command(key: string, what: string, body: JournalEntry.EntryBody, outbox?: OutboxRow): void {
-    if (this.stopped) return
-    const recorded = this.records.commands.get(key)
-    if (recorded !== undefined) {
-      const before = RunRecords.bodyJson(recorded.entry)
-      if (!RunRecords.sameJson(before, JSON.parse(JSON.stringify(body)))) {
-        this.diverge(key, `entry ${recorded.entry.seq} recorded ${brief(before)}, and the code does ${brief(body)}`)
-        return
-      }
-      recorded.asked = true
-      return
-    }
-    if (this.mustBeRecorded(what, key)) return
-    this.records.addCommand(key, this.append(body))
-    if (outbox !== undefined) this.outbox.push(outbox)
-    this.wake()
-  }
-
-  /** Sends a row to another run's inbox with the next commit. Repeated on replay, so its id must be the same then. */
-  send(row: OutboxRow): void {
-    if (this.stopped || !this.live) return
-    this.outbox.push(row)
-    this.wake()
-  }
-
-  get replaying(): boolean {
-    return !this.live
-  }
-
-  /** ms since the epoch, of the last delivered entry. */
-  get now(): number {
-    return this.time
-  }
-
-  private ask<A>(register: (resume: Resume<A>) => void | (() => void)): Effect.Effect<A> {
-    return Effect.callback<A>((resume) => {
-      if (this.stopped || this.problem !== undefined) return
-      let done = false
-      const cleanup = register((value) => {
-        if (done) return
-        done = true
-        resume(Effect.succeed(value))
-      })
-      this.wake()
-      if (cleanup === undefined) return
-      return Effect.sync(() => {
-        if (done || this.stopped) return
-        done = true
-        cleanup()
-        this.wake()
-      })
-    })
-  }
-
-  private die(defect: unknown): void {
-    this.mainExit = Exit.die(defect)
-    this.wake()
-  }
-
-  private mustBeRecorded(what: string, key: string): boolean {
-    if (this.cursor > this.lastDelivery) return false
-    const next = this.history.find((entry, index) => index >= this.cursor && RunRecords.isDelivery(entry))
-    this.diverge(
-      key,
-      `the code asks for ${what}, which the journal does not hold, while entry ${next?.seq} (${next?._tag}${
-        next !== undefined && "key" in next ? ` "${next.key}"` : ""
-      }) has not been reached`
-    )
-    return true
-  }
-
-  private diverge(key: string, detail: string): undefined {
-    this.problem ??= { key, detail }
-    this.wake()
-    return undefined
-  }
-
-  // --------------------------------------------------------------------------
-  // the loop
-  // --------------------------------------------------------------------------
-
-  private wake(): void {
+  protected wake(): void {
     if (this.pumping || this.scheduled || this.stopped) return
     this.scheduled = true
     this.host.schedule(() => {
@@ -645,6 +284,7 @@ export class RunExecutor {
       const entry = this.append({ _tag: "RunStarted" })
       this.deliver(entry)
     }
+    if (this.records.stop !== undefined && this.mainExit === undefined) this.main?.interruptUnsafe()
     for (const step of Array.from(this.records.openSteps())) this.recover(step)
     for (const [timer, state] of this.records.timers) {
       if (state.waiter !== undefined) this.arm(`timer:${timer}`, state.entry.dueAt, { _tag: "Timer", timer })
@@ -655,41 +295,6 @@ export class RunExecutor {
       }
     }
     return true
-  }
-
-  /** Decides about a step that was requested before this pass and has no outcome. */
-  private recover(step: RunRecords.StepState): void {
-    if (step.delivered !== undefined || step.definition === undefined || step.phase !== "recorded") return
-    if (step.waiters.length === 0) return
-    if (step.notStarted) {
-      this.records.setPhase(step, "queued")
-      this.toStart.push(step.key)
-      return
-    }
-    if (step.retryAt !== undefined) {
-      this.records.setPhase(step, "backoff")
-      this.arm(`backoff:${step.key}`, step.retryAt, { _tag: "Backoff", key: step.key })
-      return
-    }
-    if (step.definition.onCrash === "ask" && !step.released) {
-      this.records.setPhase(step, "unknown")
-      return
-    }
-    const recovery = step.released ? step.entry.recovery ?? 0 : (step.entry.recovery ?? 0) + 1
-    if (recovery > this.host.options.maxRecoveries) {
-      this.records.setPhase(step, "exhausted")
-      return
-    }
-    this.request(step, step.entry.attempt, recovery)
-  }
-
-  private request(step: RunRecords.StepState, attempt: number, recovery: number): void {
-    const { recovery: _, seq: _seq, at: _at, epoch: _epoch, blobs: _blobs, ...rest } = step.entry
-    step.entry = this.append({ ...rest, attempt, ...(recovery > 0 ? { recovery } : {}) }) as JournalEntry.EntryOf<"StepRequested">
-    step.retryAt = undefined
-    step.released = false
-    this.records.setPhase(step, "queued")
-    this.toStart.push(step.key)
   }
 
   /** Takes one live happening, journals it, and delivers it. */
@@ -730,44 +335,10 @@ export class RunExecutor {
     }
   }
 
-  private stopNow(stop: Extract<ReadyItem, { readonly _tag: "Stop" }>): void {
+  protected stopNow(stop: StopItem): void {
     this.pendingStop = undefined
     this.disarm("grace")
     this.deliver(this.append({ _tag: "StopRequested", id: stop.id, kind: stop.kind, by: stop.by, reason: stop.reason }))
-  }
-
-  private acceptOutcome(item: Extract<ReadyItem, { readonly _tag: "Outcome" }>): void {
-    const step = this.records.steps.get(item.key)
-    if (step === undefined || step.phase !== "done") return
-    if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
-    const attempt = step.entry.attempt
-    if (item.exit._tag === "Success") {
-      this.deliver(this.append({
-        _tag: "StepCompleted",
-        key: item.key,
-        attempt,
-        ...(item.exit.value === undefined ? {} : { output: item.exit.value })
-      }))
-    } else if (item.delay !== undefined) {
-      const retryAt = this.host.now() + item.delay
-      const entry = this.append({ _tag: "StepFailed", key: item.key, attempt, cause: item.exit.cause, retryAt })
-      this.deliver(entry)
-      step.retryAt = retryAt
-      this.records.setPhase(step, "backoff")
-      this.arm(`backoff:${item.key}`, retryAt, { _tag: "Backoff", key: item.key })
-    } else {
-      const parked = step.definition!.parkOnFailure
-      this.deliver(this.append({
-        _tag: "StepFailed",
-        key: item.key,
-        attempt,
-        cause: item.exit.cause,
-        ...(parked ? { parked } : {})
-      }))
-    }
-    if (this.pendingStop !== undefined && this.running().every((other) => other.onCrash !== "ask")) {
-      this.stopNow(this.pendingStop)
-    }
   }
 
   /** Hands an entry over: to the fibers that wait for it, or into what later asks will find. */
@@ -819,77 +390,6 @@ export class RunExecutor {
     })
   }
 
-  // --------------------------------------------------------------------------
-  // step bodies
-  // --------------------------------------------------------------------------
-
-  private startBody(key: string): void {
-    const step = this.records.steps.get(key)
-    if (step?.phase !== "queued") return
-    if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
-    this.records.setPhase(step, "running")
-    const attempt = {
-      key,
-      attempt: step.entry.attempt,
-      idempotencyKey: step.entry.idempotencyKey ?? idempotencyKey(this.row.id, key)
-    }
-    const context = worldServices(this.host.ambient).pipe(
-      Context.merge(this.host.bodyContext),
-      Context.add(CurrentRun, { executor: this, step: key })
-    )
-    const fiber = Effect.runForkWith(context)(step.definition!.body(attempt))
-    step.fiber = fiber
-    fiber.addObserver((exit) => {
-      if (this.stopped || step.fiber !== fiber) return
-      step.fiber = undefined
-      if (step.phase === "abandoned") return
-      this.records.setPhase(step, "done")
-      const json = ExitJson.toJson(exit)
-      if (json._tag === "Success" || step.definition!.retry === undefined || this.records.stop !== undefined) {
-        this.push({ _tag: "Outcome", key, exit: json, delay: undefined })
-        return
-      }
-      this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), json.cause))).addObserver((delay) =>
-        this.push({ _tag: "Outcome", key, exit: json, delay: Exit.isSuccess(delay) ? delay.value : undefined })
-      )
-    })
-  }
-
-  /** Nobody waits for the step any more: a lost race, a timeout or a cancel. */
-  private abandon(step: RunRecords.StepState): void {
-    this.disarm(`backoff:${step.key}`)
-    if (step.phase === "recorded") return
-    this.records.setPhase(step, "abandoned")
-    step.fiber?.interruptUnsafe()
-  }
-
-  // --------------------------------------------------------------------------
-  // timers
-  // --------------------------------------------------------------------------
-
-  private arm(name: string, due: number | undefined, item: ReadyItem | undefined): void {
-    this.disarm(name)
-    const sleep = due === undefined
-      ? this.host.hostSleep(foreignSleepMs)
-      : Effect.sleep(Math.max(0, due - this.host.now()))
-    const fiber = this.host.fork(sleep)
-    this.sleepers.set(name, { due: due ?? Infinity, fiber })
-    fiber.addObserver((exit) => {
-      if (this.sleepers.get(name)?.fiber !== fiber) return
-      this.sleepers.delete(name)
-      if (this.stopped || Exit.isFailure(exit)) return
-      if (item === undefined) this.wake()
-      else this.push(item)
-    })
-  }
-
-  private disarm(name: string): void {
-    const sleeper = this.sleepers.get(name)
-    if (sleeper === undefined) return
-    this.sleepers.delete(name)
-    sleeper.fiber.interruptUnsafe()
-  }
-
   private armRunLimits(): void {
     const { maxRunMs } = this.registration.limits
     if (!Number.isFinite(maxRunMs) || this.records.stop !== undefined) return
@@ -900,32 +400,6 @@ export class RunExecutor {
       by: "engine",
       reason: `longer than ${maxRunMs} ms (maxRunMs)`
     })
-  }
-
-  private nextDue(): number | null {
-    let due = Infinity
-    for (const sleeper of this.sleepers.values()) due = Math.min(due, sleeper.due)
-    return Number.isFinite(due) ? due : null
-  }
-
-  // --------------------------------------------------------------------------
-  // the journal
-  // --------------------------------------------------------------------------
-
-  append(body: JournalEntry.EntryBody): Entry {
-    const entry = { seq: this.length++, at: this.host.now(), epoch: this.row.epoch, ...body } as Entry
-    this.buffer.push(entry)
-    return entry
-  }
-
-  /** Marks a row of the inbox as taken with the next commit. */
-  consume(row: InboxRow): void {
-    this.consumed.push(row.id)
-  }
-
-  /** Notes for people what the engine did about something odd. */
-  remark(kind: string, text: string): void {
-    this.append({ _tag: "Note", kind, text })
   }
 
   /** An operator's resume: ends a pause, or repeats a run that suspended on its failure. */
@@ -941,38 +415,6 @@ export class RunExecutor {
   restartForStop(stop: { readonly id: string; readonly kind: "cancel" | "parent"; readonly by: string; readonly reason: string }): void {
     this.append({ _tag: "StopRequested", ...stop })
     this.reload()
-  }
-
-  /** Settles a step whose outcome is unknown, or that recovery gave up. */
-  settleStep(key: string, by: string, action: { readonly _tag: "retry" } | { readonly _tag: "complete"; readonly output: unknown } | { readonly _tag: "fail"; readonly cause: unknown }): boolean {
-    const step = this.records.steps.get(key)
-    if (step === undefined || (step.phase !== "unknown" && step.phase !== "exhausted")) return false
-    const attempt = step.entry.attempt
-    if (action._tag === "retry") this.request(step, attempt + 1, 0)
-    else if (action._tag === "complete") {
-      this.deliver(this.append({ _tag: "StepCompleted", key, attempt, output: action.output, settledBy: by }))
-    } else {
-      this.deliver(this.append({ _tag: "StepFailed", key, attempt, cause: action.cause, settledBy: by }))
-    }
-    return true
-  }
-
-  get paused(): boolean {
-    return this.records.paused || this.pendingStop !== undefined
-  }
-
-  private emptyCommit() {
-    return {
-      entries: [] as ReadonlyArray<Entry>,
-      expected: this.length - this.buffer.length,
-      status: undefined,
-      consumed: [],
-      outbox: [],
-      approvalsOpened: [],
-      approvalsClosed: [],
-      ended: undefined,
-      release: undefined
-    } as const
   }
 
   /** Nothing is left to deliver: says where the run stands, and writes what there is to write. */
@@ -1013,40 +455,6 @@ export class RunExecutor {
     })
   }
 
-  private commit(
-    status: { status: string; reason: string | null; waits: string | null } | undefined,
-    ended: { readonly payload: string } | undefined,
-    release: { readonly dueAt: number | null } | undefined,
-    done: (ok: boolean) => void
-  ): void {
-    const pending = {
-      entries: this.buffer,
-      expected: this.length - this.buffer.length,
-      status,
-      consumed: this.consumed,
-      outbox: this.outbox,
-      approvalsOpened: this.approvalsOpened,
-      approvalsClosed: this.approvalsClosed,
-      ended,
-      release
-    }
-    this.buffer = []
-    this.consumed = []
-    this.outbox = []
-    this.approvalsOpened = []
-    this.approvalsClosed = []
-    this.committing = true
-    this.host.commit(this, pending, (ok) => {
-      this.committing = false
-      if (this.stopped) return
-      if (!ok) {
-        this.drop()
-        this.host.gone(this, "deposed")
-      }
-      done(ok)
-    })
-  }
-
   private countActive(): void {
     if (this.activeSince === undefined) return
     this.activeMs += this.host.now() - this.activeSince
@@ -1065,6 +473,14 @@ export class RunExecutor {
       by: "engine",
       reason: `ran for more than ${maxActiveMs} ms (maxActiveMs)`
     })
+  }
+
+  protected deposed(): void {
+    this.host.gone(this, "deposed")
+  }
+
+  protected get self(): RunExecutor {
+    return this
   }
 
   private reload(): void {
@@ -1131,22 +547,15 @@ export class RunExecutor {
     this.buffer = []
     this.ending = true
     const waits = JSON.stringify([{ reason, key, detail }] satisfies ReadonlyArray<Wait>)
-    this.host.commit(this, { ...this.emptyCommit(), status: { status: "suspended", reason, waits }, release: { dueAt: null } }, (ok) => {
+    this.host.commit(this.row, { ...this.emptyCommit(), status: { status: "suspended", reason, waits }, release: { dueAt: null } }, (ok) => {
       this.drop()
       this.host.gone(this, ok ? "released" : "deposed")
     })
   }
-}
 
-/** A step key that stands for two different inputs in one run. */
-export class StepKeyConflict extends Error {
-  override readonly name = "StepKeyConflict"
-  readonly runId: string
-  readonly key: string
-  constructor(runId: string, key: string) {
-    super(`Step key "${key}" of run ${runId} was asked for again with another input; give each input its own key`)
-    this.runId = runId
-    this.key = key
+  protected die(defect: unknown): void {
+    this.mainExit = Exit.die(defect)
+    this.wake()
   }
 }
 
@@ -1154,28 +563,4 @@ export class StepKeyConflict extends Error {
 // internal
 // ----------------------------------------------------------------------------
 
-const idempotencyKey = (runId: string, key: string) => encodeURIComponent(`${runId}/${key}`)
-
 const projection = (status: string, reason: string | null, waits: string | null) => `${status} ${reason} ${waits}`
-
-const brief = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? "nothing"
-  return text.length > 120 ? `${text.slice(0, 117)}…` : text
-}
-
-const approvalRow = (run: RunRow, entry: JournalEntry.EntryOf<"ApprovalRequested">): ApprovalRow => ({
-  run: run.id,
-  key: entry.key,
-  workflow: run.workflow,
-  prompt: entry.prompt,
-  approvers: JSON.stringify(entry.approvers),
-  question: JSON.stringify({
-    choices: entry.choices,
-    quorum: entry.quorum,
-    editable: entry.editable,
-    onTimeout: entry.onTimeout,
-    ...(entry.args === undefined ? {} : { args: entry.args })
-  }),
-  requestedAt: entry.at,
-  deadline: entry.deadline ?? null
-})

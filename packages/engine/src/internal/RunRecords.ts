@@ -46,7 +46,7 @@ export interface StepState {
   /** The body certainly has not started since the latest request. */
   notStarted: boolean
   /** Fibers of the body that wait for something durable. */
-  bodyWaits: number
+  readonly bodyWaits: Array<Wait>
   /** The latest attempt ended on purpose (a failure that parked the run, an orderly shutdown). */
   released: boolean
 }
@@ -74,6 +74,7 @@ export interface ApprovalState {
   waiter: Resume<ApprovalResult> | undefined
   result: ApprovalResult | undefined
   readonly approvedBy: Array<string>
+  accepts: ((edit: unknown) => boolean) | undefined
 }
 
 export interface ChildState {
@@ -114,6 +115,7 @@ export class RunRecords {
   activeMs = 0
   paused = false
   parkedFailure = false
+  /** Delivered; or, after a suspension on failure, in force from the start of the pass. */
   stop: EntryOf<"StopRequested"> | undefined
 
   /** The key of the next request of this name: the name itself, then `name~2`, `name~3`. */
@@ -137,7 +139,7 @@ export class RunRecords {
       retryAt: undefined,
       failures: [],
       notStarted: false,
-      bodyWaits: 0,
+      bodyWaits: [],
       released: false
     }
     this.steps.set(entry.key, step)
@@ -159,7 +161,7 @@ export class RunRecords {
   }
 
   addApproval(entry: EntryOf<"ApprovalRequested">): ApprovalState {
-    const approval: ApprovalState = { entry, asked: true, waiter: undefined, result: undefined, approvedBy: [] }
+    const approval: ApprovalState = { entry, asked: true, waiter: undefined, result: undefined, approvedBy: [], accepts: undefined }
     this.approvals.set(entry.key, approval)
     return approval
   }
@@ -364,7 +366,7 @@ export class RunRecords {
         waits.push({ reason: "recovery", key: step.key, detail: `a process died ${(step.entry.recovery ?? 0) + 1} times in step "${step.key}"` })
       } else if (step.phase === "backoff") {
         waits.push({ reason: "timer", key: step.key, until: step.retryAt!, detail: `attempt ${step.entry.attempt + 1} of step "${step.key}"` })
-      }
+      } else if (step.phase === "running") waits.push(...step.bodyWaits)
     }
     for (const approval of this.approvals.values()) {
       if (approval.waiter === undefined || approval.result !== undefined) continue
@@ -375,7 +377,8 @@ export class RunRecords {
       if (signal.waiters.length > 0) waits.push({ reason: "signal", key: name })
     }
     for (const [name, waiters] of this.deferredWaiters) {
-      if (waiters.length > 0 && !this.clocks.has(name)) waits.push({ reason: "signal", key: name })
+      if (waiters.length === 0 || this.clocks.has(name)) continue
+      if (!waits.some((wait) => wait.reason === "signal" && wait.key === name)) waits.push({ reason: "signal", key: name })
     }
     for (const [key, child] of this.children) if (child.waiters.length > 0) waits.push({ reason: "child", key })
     for (const [timer, state] of this.timers) {
@@ -464,6 +467,10 @@ export class RunRecords {
           break
         case "RunResumed":
         case "StopRequested": {
+          if (records.parkedFailure && entry._tag === "StopRequested") {
+            records.stop = entry
+            records.skipped.add(entry.seq)
+          }
           records.parkedFailure = false
           for (const failure of parked.splice(0)) {
             records.skipped.add(failure.seq)
@@ -506,7 +513,7 @@ export class RunRecords {
 }
 
 /** Whether the body only waits for something durable, so that it may be dropped and run again. */
-export const isIdle = (step: StepState): boolean => step.bodyWaits > 0 && step.definition?.onCrash !== "ask"
+export const isIdle = (step: StepState): boolean => step.bodyWaits.length > 0 && step.definition?.onCrash !== "ask"
 
 /** Whether replay hands this entry to the workflow. */
 export const isDelivery = (entry: Entry): boolean => {

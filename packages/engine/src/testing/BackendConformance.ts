@@ -20,11 +20,11 @@ export type { MakeStore } from "./backend/Fixtures.ts"
  */
 export const suite = (name: string, make: MakeStore): void => {
   const test = withBackend(make)
-  describe(name, () => {
-    describe("runs", () => runTests(test))
-    describe("ownership", () => ownershipTests(test))
-    describe("messages", () => messageTests(test))
-    describe("reads", () => readTests(test))
-    describe("laws", () => lawTests(make))
+  describe(`${name} backend`, () => {
+    runTests(test)
+    ownershipTests(test)
+    messageTests(test)
+    readTests(test)
+    lawTests(make)
   })
 }

@@ -5,6 +5,7 @@
 import { describe } from "@effect/vitest"
 import { activities } from "./workflow/Activities.ts"
 import { children } from "./workflow/Children.ts"
+import { childTrees } from "./workflow/ChildTrees.ts"
 import { clocks } from "./workflow/Clocks.ts"
 import { compensations } from "./workflow/Compensations.ts"
 import { concurrency } from "./workflow/Concurrency.ts"
@@ -51,5 +52,6 @@ const groups = [
   clocks,
   durableQueues,
   children,
+  childTrees,
   proxy
 ]

@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
-import type { Backend, CommitOp, Op } from "../../Backend.ts"
+import type { Backend, CommitOp, Op, StorageFailed } from "../../Backend.ts"
 import * as MemoryBackend from "../../MemoryBackend.ts"
 import {
   approval,
@@ -20,36 +20,51 @@ import {
 
 export const lawTests = (make: MakeStore): void => {
   it("any history, over two connections and with failed transactions, gives what the memory backend gives", () =>
-    fc.assert(
-      fc.asyncProperty(fc.array(transaction, { maxLength: 25 }), (history) =>
-        Effect.gen(function*() {
-          const model = MemoryBackend.make(MemoryBackend.makeStore())
-          const { connect } = yield* make
-          const connections = [yield* connect, yield* connect] as const
-          for (const { connection, fails, intents } of history) {
-            const backend = connections[connection]
-            const ops: Array<Op> = []
-            for (const intent of intents) ops.push(yield* intent(model))
-            if (fails) {
-              const failure = yield* Effect.flip(backend.write([...ops, impossible]))
-              assert.strictEqual(failure._tag, "StorageFailed")
-            } else {
-              assert.deepStrictEqual(yield* backend.write(ops), yield* model.write(ops))
-            }
-            assert.deepStrictEqual(yield* observe(connections[0]), yield* observe(model))
-          }
-          assert.deepStrictEqual(yield* observe(connections[1]), yield* observe(model))
-        }).pipe(Effect.scoped, Effect.runPromise)),
-      { numRuns: 100 }
-    ))
+    law(make, { numRuns: 100, interruptAfterTimeLimit: 10_000 }))
 }
+
+export const law = (make: MakeStore, parameters: fc.Parameters<[ReadonlyArray<Transaction>]>): Promise<void> =>
+  fc.assert(
+    fc.asyncProperty(fc.array(transaction, { maxLength: 25 }), (history: ReadonlyArray<Transaction>) =>
+      Effect.gen(function*() {
+        const model = MemoryBackend.make(MemoryBackend.makeStore())
+        const { connect } = yield* make
+        const connections = [yield* connect, yield* connect] as const
+        for (const { connection, fails, intents } of history) {
+          const backend = connections[connection]
+          const ops = yield* Effect.forEach(intents, (intent) => resolve(model, intent))
+          if (fails) {
+            const failure = yield* Effect.flip(backend.write([...ops, impossible]))
+            assert.strictEqual(failure._tag, "StorageFailed")
+          } else {
+            assert.deepStrictEqual(yield* backend.write(ops), yield* model.write(ops))
+          }
+          assert.deepStrictEqual(yield* observe(connections[0]), yield* observe(model))
+        }
+        assert.deepStrictEqual(yield* observe(connections[1]), yield* observe(model))
+      }).pipe(Effect.scoped, Effect.runPromise)),
+    parameters
+  )
 
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
 
-/** What somebody wants to do; becomes an operation once the state of the runs is known. */
-type Intent = (model: Backend) => Effect.Effect<Op, unknown>
+interface Transaction {
+  readonly connection: 0 | 1
+  readonly fails: boolean
+  readonly intents: ReadonlyArray<Op>
+}
+
+/** The epoch and the expected length of an intended commit are relative to those that the run has. */
+const resolve = (model: Backend, intent: Op): Effect.Effect<Op, StorageFailed> =>
+  intent.op !== "commit"
+    ? Effect.succeed(intent)
+    : Effect.map(model.run(intent.run), (run) => ({
+      ...intent,
+      epoch: intent.epoch + (run?.epoch ?? 0),
+      expected: intent.expected + (run?.length ?? 0)
+    }))
 
 const runs = ["r0", "r1", "r2", "r3"]
 const owners = ["a", "b"]
@@ -66,7 +81,7 @@ const some = <A>(item: fc.Arbitrary<A>) => fc.array(item, { maxLength: 2 })
 const blob = fc.record({ hash: key, data: message })
 const entries = some(fc.constantFrom("e0", "e1"))
 
-const starts: fc.Arbitrary<Intent> = fc.record({
+const starts: fc.Arbitrary<Op> = fc.record({
   id: run,
   owner: fc.option(owner),
   contract: fc.boolean(),
@@ -77,8 +92,8 @@ const starts: fc.Arbitrary<Intent> = fc.record({
   blobs: some(blob),
   subscribed: fc.uniqueArray(key),
   listener: fc.option(run)
-}).map(({ blobs, contract, dueAt, id, listener, owner, parent, rows, subscribed, version }) => () =>
-  Effect.succeed(start(
+}).map(({ blobs, contract, dueAt, id, listener, owner, parent, rows, subscribed, version }) =>
+  start(
     id,
     {
       version,
@@ -90,7 +105,7 @@ const starts: fc.Arbitrary<Intent> = fc.record({
       root: parent ?? id
     },
     { rows, blobs, listener, subscriptions: subscribed.map((key) => subscription(id, key, `event-${key}`)) }
-  ))
+  )
 )
 
 const outcome: fc.Arbitrary<Partial<CommitOp>> = fc.oneof(
@@ -119,7 +134,7 @@ const outcome: fc.Arbitrary<Partial<CommitOp>> = fc.oneof(
   }
 )
 
-const commits: fc.Arbitrary<Intent> = fc.record({
+const commits: fc.Arbitrary<Op> = fc.record({
   id: run,
   stale: fc.constantFrom(0, 0, 0, 0, 1, -1),
   rows: entries,
@@ -130,22 +145,20 @@ const commits: fc.Arbitrary<Intent> = fc.record({
   opened: some(key),
   closed: some(key),
   outcome
-}).map(({ at, blobs, closed, consumed, id, opened, outbox, outcome, rows, stale }) => (model) =>
-  Effect.map(model.run(id), (run) =>
-    commit(id, (run?.length ?? 0) + Math.min(stale, 0), rows, {
-      epoch: (run?.epoch ?? 0) + Math.max(stale, 0),
-      at,
-      blobs,
-      consumed,
-      outbox,
-      approvalsOpened: opened.map((key) => approval(id, key, { requestedAt: at })),
-      approvalsClosed: closed,
-      ...outcome
-    }))
+}).map(({ at, blobs, closed, consumed, id, opened, outbox, outcome, rows, stale }) =>
+  commit(id, Math.min(stale, 0), rows, {
+    epoch: Math.max(stale, 0),
+    at,
+    blobs,
+    consumed,
+    outbox,
+    approvalsOpened: opened.map((key) => approval(id, key, { requestedAt: at })),
+    approvalsClosed: closed,
+    ...outcome
+  })
 )
 
-const always = <A>(arbitrary: fc.Arbitrary<A>, op: (value: A) => Op): fc.Arbitrary<Intent> =>
-  arbitrary.map((value) => () => Effect.succeed(op(value)))
+const always = <A>(arbitrary: fc.Arbitrary<A>, op: (value: A) => Op): fc.Arbitrary<Op> => arbitrary.map(op)
 
 const intent = fc.oneof(
   { weight: 4, arbitrary: starts },
@@ -186,7 +199,7 @@ const intent = fc.oneof(
   }
 )
 
-const transaction = fc.record({
+const transaction: fc.Arbitrary<Transaction> = fc.record({
   connection: fc.constantFrom(0 as const, 1 as const),
   fails: fc.integer({ min: 0, max: 5 }).map((roll) => roll === 0),
   intents: fc.array(intent, { minLength: 1, maxLength: 6 })

@@ -32,6 +32,8 @@ export const readTests = (test: Test): void => {
         Effect.map(backend.runs({ limit: 10, ...filter }), ids)
       assert.deepStrictEqual(yield* listed({}), ["timer", "done", "refund", "waiting", "top"])
       assert.deepStrictEqual(yield* listed({ limit: 2 }), ["timer", "done"])
+      assert.deepStrictEqual(yield* listed({ limit: 0 }), [])
+      assert.strictEqual((yield* listed({ limit: Infinity })).length, 5)
       assert.deepStrictEqual(yield* listed({ limit: 2, before: "done" }), ["refund", "waiting"])
       assert.deepStrictEqual(yield* listed({ before: "top" }), [])
       assert.deepStrictEqual(yield* listed({ before: "unknown" }), [])

@@ -220,6 +220,14 @@ export const runTests = (test: Test): void => {
       assert.isNull((yield* one(backend, { op: "claimOne", owner: "a", run: "r" })).run)
     }))
 
+  test("a final run stays without an owner and is never due", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([startOwned("r"), end("r", 0, "done")])
+      assert.deepStrictEqual(yield* one(backend, commit("r", 0, ["note"], { release: { dueAt: 0 } })), { ok: true })
+      const run = (yield* backend.run("r"))!
+      assert.deepStrictEqual([run.status, run.owner, run.dueAt, run.length], ["completed", null, null, 1])
+    }))
+
   test("listeners are told when a run ends, once each", (backend) =>
     Effect.gen(function*() {
       yield* backend.write([

@@ -20,8 +20,7 @@ import {
   Receipt,
   serving,
   settle,
-  startSuspended,
-  statusOf
+  startSuspended
 } from "./Harness.ts"
 
 const Answer = DurableDeferred.make("Answer", { success: Schema.String, error: Declined })
@@ -97,7 +96,7 @@ export const deferreds = (engine: Engine) =>
         const executionId = yield* startSuspended(Two, { id: "a" })
         yield* answer(Right, { workflow: Two, executionId }, "right")
         yield* settle
-        assert.strictEqual(yield* statusOf(Two, executionId), "Suspended")
+        yield* awaitSuspended(Two, executionId)
         yield* answer(Left, { workflow: Two, executionId }, "left")
         assert.deepStrictEqual(yield* awaitExit(Two, executionId), Exit.succeed("left right"))
       }).pipe(serving(engine, layer))
@@ -144,7 +143,7 @@ export const deferreds = (engine: Engine) =>
         const executionId = yield* startSuspended(Both, { id: "a" })
         yield* answer(Right, { workflow: Both, executionId }, "right")
         yield* settle
-        assert.strictEqual(yield* statusOf(Both, executionId), "Suspended")
+        yield* awaitSuspended(Both, executionId)
         yield* answer(Left, { workflow: Both, executionId }, "left")
         assert.deepStrictEqual(yield* awaitExit(Both, executionId), Exit.succeed(["left", "right"]))
       }).pipe(serving(engine, layer))
@@ -156,7 +155,7 @@ export const deferreds = (engine: Engine) =>
         const second = yield* startSuspended(Ask, { id: "b" })
         yield* DurableDeferred.succeed(Answer, { token: tokenOf(second), value: "yes" })
         assert.deepStrictEqual(yield* awaitExit(Ask, second), Exit.succeed("yes"))
-        assert.strictEqual(yield* statusOf(Ask, first), "Suspended")
+        yield* awaitSuspended(Ask, first)
       }).pipe(serving(engine, askLayer)))
 
     it.effect("a token is the same from inside the run, its id and its payload, and reads back as its parts", () => {

@@ -15,8 +15,8 @@ import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 
-/** The engine under test. Every test builds it anew. */
-export type Engine = Layer.Layer<WorkflowEngine>
+/** The engine under test. Every test builds it anew; a failure to build fails the test. */
+export type Engine = Layer.Layer<WorkflowEngine, unknown>
 
 /** A business error that workflows, activities and deferreds of the suite fail with. */
 export class Declined extends Schema.TaggedError<Declined>()("Declined", {
@@ -86,11 +86,17 @@ interface Pollable<A, E> {
 export const statusOf = <A, E>(workflow: Pollable<A, E>, executionId: string) =>
   Effect.map(workflow.poll(executionId), (result) => Option.isNone(result) ? "None" as const : result.value._tag)
 
-/** Waits until `poll` says that the run is suspended. */
+/**
+ * Waits until `poll` says that the run is suspended; dies at once when it has ended.
+ * A run that was woken for nothing may pass once more before it is suspended again.
+ */
 export const awaitSuspended = <A, E>(workflow: Pollable<A, E>, executionId: string) =>
   eventually(
     `the run of ${workflow._tag} is suspended`,
-    Effect.map(statusOf(workflow, executionId), (status) => status === "Suspended")
+    Effect.flatMap(statusOf(workflow, executionId), (status) =>
+      status === "Complete"
+        ? Effect.die(new Error(`The run of ${workflow._tag} has ended instead of being suspended`))
+        : Effect.succeed(status === "Suspended"))
   )
 
 /** Starts a run and waits until it is suspended. */
@@ -133,7 +139,10 @@ export const answer = <Success extends Schema.Constraint, Error extends Schema.C
     value
   })
 
-/** Asserts that a run, a wait or a call failed with `Declined` and this reason. Deep equality of errors would compare their messages only. */
+/**
+ * Asserts that a run, a wait or a call failed with `Declined` and this reason.
+ * Deep equality of errors would compare their messages only.
+ */
 export const assertDeclined = (failure: Exit.Exit<unknown, unknown> | Cause.Cause<unknown>, reason = "empty") => {
   const cause = Exit.isExit(failure) ? Exit.isFailure(failure) ? failure.cause : undefined : failure
   assert.isDefined(cause, "it failed")

@@ -237,7 +237,7 @@ export const interrupts = (engine: Engine) =>
         const executionId = yield* startSuspended(Pay, { id: "a" })
         yield* answer(Answer, { workflow: Pay, executionId }, "unasked")
         yield* settle
-        assert.strictEqual(yield* statusOf(Pay, executionId), "Suspended")
+        yield* awaitSuspended(Pay, executionId)
         assert.strictEqual(log.count("pass"), 1)
       }).pipe(serving(engine, layer))
     })

@@ -203,7 +203,7 @@ export const runs = (engine: Engine) =>
         const exit = yield* Effect.exit(Ask.execute({ id: "a" }))
         assertDied(exit, "suspendedRetrySchedule exhausted")
         const executionId = yield* Ask.executionId({ id: "a" })
-        assert.strictEqual(yield* statusOf(Ask, executionId), "Suspended")
+        yield* awaitSuspended(Ask, executionId)
         yield* answer(Answer, { workflow: Ask, executionId }, "late")
         assert.deepStrictEqual(yield* awaitExit(Ask, executionId), Exit.succeed("late"))
       }).pipe(serving(engine, Ask.toLayer(() => DurableDeferred.await(Answer))))

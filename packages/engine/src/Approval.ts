@@ -1,0 +1,104 @@
+/**
+ * Approvals: recorded questions to people, with their answers.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import { Engine } from "./Engine.ts"
+import { CurrentRun } from "./internal/ExecutorTypes.ts"
+
+/** The answer was no, or none came before the deadline. */
+export class Denied extends Schema.TaggedError<Denied>()("ApprovalDenied", {
+  approval: Schema.String,
+  by: Schema.String,
+  note: Schema.optionalKey(Schema.String),
+  timedOut: Schema.Boolean
+}) {
+  override get message(): string {
+    return this.timedOut
+      ? `Nobody answered approval "${this.approval}" before its deadline`
+      : `Approval "${this.approval}" was denied by ${this.by}${this.note === undefined ? "" : `: ${this.note}`}`
+  }
+}
+
+/** The answer was yes. */
+export interface Granted<Args> {
+  /** Who said yes; several when the quorum is above 1. */
+  readonly by: ReadonlyArray<string>
+  readonly choice: string | undefined
+  readonly note: string | undefined
+  /** The arguments that were asked about, as edited by the approver if they were. */
+  readonly args: Args
+}
+
+export interface Options<Args extends Schema.Top> {
+  readonly prompt: string
+  /** Names or roles of those who may answer; at least one. Enforced when an answer is recorded. */
+  readonly approvers: ReadonlyArray<string>
+  /** What may be chosen with a yes. */
+  readonly choices?: ReadonlyArray<string>
+  /** How many different people must say yes. One no is enough to deny. Default 1. */
+  readonly quorum?: number
+  /** What the approver decides on, shown to them. */
+  readonly args?: { readonly schema: Args; readonly value: Args["Type"]; readonly editable?: boolean }
+  /** How long the question stands, from now. For ever by default. */
+  readonly deadline?: Duration.Input
+  /** What the end of the deadline means. Default `deny`; `fail` is a defect. */
+  readonly onTimeout?: "deny" | "approve" | "fail"
+}
+
+/**
+ * Asks, in the body of a workflow, and waits for the answer. Fails with
+ * `Denied` on a no and, unless `onTimeout` says otherwise, on the deadline.
+ */
+export const ask = <Args extends Schema.Top = Schema.Undefined>(
+  name: string,
+  options: Options<Args>
+): Effect.Effect<Granted<Args["Type"]>, Denied, Engine | WorkflowInstance> =>
+  Effect.gen(function*() {
+    yield* Engine
+    const place = yield* CurrentRun
+    if (place === undefined || place.step !== undefined) {
+      return yield* Effect.die(new Error(`Approval "${name}" is asked in the body of a workflow, not in a step or outside a run`))
+    }
+    const quorum = options.quorum ?? 1
+    if (options.approvers.length === 0) return yield* Effect.die(new Error(`Approval "${name}" names no approvers`))
+    if (!Number.isInteger(quorum) || quorum < 1) return yield* Effect.die(new Error(`Approval "${name}" has a quorum of ${quorum}; it must be a whole number from 1`))
+    const args = options.args
+    const schema = args === undefined ? undefined : codec(args.schema)
+    const shown = schema === undefined ? undefined : yield* Effect.orDie(Schema.encodeUnknownEffect(schema)(args!.value))
+    const decode = schema === undefined ? undefined : Schema.decodeUnknownExit(schema)
+    const result = yield* place.executor.askApproval({
+      name,
+      key: undefined,
+      prompt: options.prompt,
+      approvers: options.approvers,
+      choices: options.choices ?? [],
+      quorum,
+      editable: args?.editable === true,
+      args: shown,
+      deadlineMs: options.deadline === undefined ? undefined : Duration.toMillis(options.deadline),
+      onTimeout: options.onTimeout ?? "deny",
+      accepts: (edit) => decode !== undefined && Exit.isSuccess(decode(edit))
+    })
+    switch (result._tag) {
+      case "Approved": {
+        const value = result.edit === undefined || decode === undefined ? args?.value : yield* decode(result.edit) as Exit.Exit<unknown>
+        return { by: result.by, choice: result.choice, note: result.note, args: value }
+      }
+      case "Denied":
+        return yield* new Denied({
+          approval: name,
+          by: result.by,
+          timedOut: result.timedOut,
+          ...(result.note === undefined ? {} : { note: result.note })
+        })
+      case "TimedOut":
+        return yield* Effect.die(new Error(`Nobody answered approval "${name}" before its deadline`))
+    }
+  })
+
+const codec = (schema: Schema.Top): Schema.Codec<unknown, unknown> =>
+  Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, unknown>

@@ -1,0 +1,94 @@
+/**
+ * Signals: facts from outside, addressed to a run. A signal that arrives before
+ * the run waits for it is kept; each is taken once, in order of arrival, and
+ * one that arrives twice under the same id counts once.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import type { StorageFailed } from "./Backend.ts"
+import { Engine } from "./Engine.ts"
+import { Core } from "./internal/Core.ts"
+import { CurrentRun } from "./internal/ExecutorTypes.ts"
+
+/** A signal was sent to a run that is not there, or that is over. */
+export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRefused", {
+  runId: Schema.String,
+  name: Schema.String,
+  reason: Schema.Literals(["unknown", "closed"])
+}) {
+  override get message(): string {
+    return this.reason === "unknown"
+      ? `There is no run ${this.runId} to take the signal "${this.name}"`
+      : `Run ${this.runId} is over and takes no signal "${this.name}"`
+  }
+}
+
+/** A kind of signal: its name and what it carries. */
+export interface Signal<A extends Schema.Top> {
+  readonly name: string
+  readonly schema: A
+}
+
+/** Defines a kind of signal. Without a schema it carries nothing. */
+export const make = <A extends Schema.Top = Schema.Void>(name: string, options?: { readonly schema?: A }): Signal<A> => ({
+  name,
+  schema: options?.schema ?? (Schema.Void as unknown as A)
+})
+
+/**
+ * Waits, in the body of a workflow, for the next signal of this kind. One whose
+ * payload does not fit the schema is logged and passed over.
+ */
+export const receive = <A extends Schema.Top>(
+  self: Signal<A>
+): Effect.Effect<A["Type"], never, Engine | WorkflowInstance> => {
+  const decode = Schema.decodeUnknownExit(codec(self.schema))
+  return Effect.gen(function*() {
+    yield* Engine
+    const place = yield* CurrentRun
+    if (place === undefined || place.step !== undefined) {
+      return yield* Effect.die(new Error(`Signal "${self.name}" is received in the body of a workflow, not in a step or outside a run`))
+    }
+    while (true) {
+      const signal = yield* place.executor.askSignal(self.name)
+      const payload = decode(signal.payload ?? null)
+      if (Exit.isSuccess(payload)) return payload.value as A["Type"]
+      yield* Effect.logWarning(`signal "${self.name}" (${signal.id}) does not fit its schema and is passed over`, payload.cause)
+    }
+  })
+}
+
+/**
+ * Sends a signal to a run. Success means that it is recorded; with an `id`, one
+ * that was sent before is not recorded again.
+ */
+export const send = <A extends Schema.Top>(
+  self: Signal<A>,
+  options: { readonly runId: string; readonly payload: A["Type"]; readonly id?: string; readonly by?: string }
+): Effect.Effect<"accepted" | "duplicate", SignalRefused | StorageFailed, Engine | Core> =>
+  Effect.gen(function*() {
+    const core = yield* Core
+    const payload = yield* Effect.orDie(Schema.encodeUnknownEffect(codec(self.schema))(options.payload))
+    const id = options.id ?? core.newId("signal")
+    const message = { name: self.name, payload: payload ?? null, ...(options.by === undefined ? {} : { by: options.by }) }
+    const place = yield* CurrentRun
+    if (place !== undefined && place.step === undefined) {
+      const own = options.id ?? place.executor.records.number(`signal:${self.name}:${options.runId}`, `${place.executor.row.id}/${self.name}`)
+      place.executor.send({
+        id: `signal:${own}:${options.runId}`,
+        kind: "inbox",
+        payload: JSON.stringify({ run: options.runId, id: own, kind: "signal", message })
+      })
+      return "accepted"
+    }
+    const { result } = yield* core.inbox({
+      row: { run: options.runId, id, kind: "signal", payload: JSON.stringify(message), at: core.now() }
+    })
+    if (result === "accepted" || result === "duplicate") return result
+    return yield* new SignalRefused({ runId: options.runId, name: self.name, reason: result === "closed" ? "closed" : "unknown" })
+  })
+
+const codec = (schema: Schema.Top): Schema.Codec<unknown, unknown> =>
+  Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, unknown>

@@ -1,0 +1,220 @@
+/**
+ * Steps: the units of a run that are recorded and not repeated.
+ *
+ * A step has a key in its run, schemas for what goes in and comes out, and a
+ * rule for crashes, which has no default: before its outcome is recorded, only
+ * its author knows whether doing it again is harmless.
+ */
+import type { CrashRule } from "@fermata/core/CrashRule"
+import * as ExitJson from "@fermata/core/ExitJson"
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type { Scope } from "effect/Scope"
+import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import { Engine } from "./Engine.ts"
+import { inContext } from "./internal/EncodedEngine.ts"
+import { CurrentRun, type StepDefinition } from "./internal/ExecutorTypes.ts"
+
+/** An attempt took longer than the step's `timeout` (ms). A defect, unless the retry policy takes it. */
+export class StepTimedOut extends Schema.TaggedError<StepTimedOut>()("StepTimedOut", {
+  step: Schema.String,
+  timeoutMs: Schema.Int
+}) {
+  override get message(): string {
+    return `Step "${this.step}" took longer than its timeout of ${this.timeoutMs} ms`
+  }
+}
+
+/** What the body of a step is told. */
+export interface StepContext {
+  /** The step's key in its run. */
+  readonly key: string
+  /** 1 for the first attempt. */
+  readonly attempt: number
+  /** The same for every attempt and every rerun of this step; made of the run's id and the key, in URL-safe characters. */
+  readonly idempotencyKey: string
+}
+
+type Fields = Schema.Struct.Fields
+type InputSchema<I> = I extends Schema.Top ? I : I extends Fields ? Schema.Struct<I> : never
+type InputType<I> = [I] extends [undefined] ? void : InputSchema<I>["Type"]
+
+export interface Options<
+  I extends Schema.Top | Fields | undefined,
+  A extends Schema.Top,
+  E extends Schema.Top,
+  R
+> {
+  /** What goes in: fields or a schema. Recorded with the request, and compared on replay. */
+  readonly input?: I
+  /** What comes out; nothing by default. */
+  readonly success?: A
+  /** Typed failures; none by default. */
+  readonly error?: E
+  /** What happens to the body after a crash: `rerun`, `rerun-keyed` or `ask`. */
+  readonly onCrash: CrashRule
+  /** Names the step `name/<key>` in its run, so that asking again with equal input joins the first. */
+  readonly key?: (input: InputType<I>) => string
+  /** Whether and when a failed attempt is followed by another. Waits between attempts are durable. */
+  readonly retry?: Schedule.Schedule<unknown, E["Type"] | StepTimedOut>
+  /** Longest time for one attempt. */
+  readonly timeout?: Duration.Input
+  /** A word for people and for filters, such as `llm`. */
+  readonly label?: string
+  /** The body. It runs outside the order of the workflow and may do anything. */
+  readonly run: (input: InputType<I>, context: StepContext) => Effect.Effect<A["Type"], E["Type"], R>
+}
+
+/** A step, to be called in the body of a workflow. */
+export interface Step<I extends Schema.Top | Fields | undefined, A extends Schema.Top, E extends Schema.Top, R> {
+  (input: InputType<I>): Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R, Scope | WorkflowInstance>>
+  readonly stepName: string
+  readonly onCrash: CrashRule
+}
+
+/**
+ * Defines a step.
+ *
+ * @example
+ * ```ts
+ * const charge = Step.make("charge", {
+ *   input: { orderId: Schema.String, cents: Schema.Int },
+ *   success: Schema.String,
+ *   onCrash: "rerun-keyed",
+ *   run: (order, { idempotencyKey }) => pay(order, idempotencyKey)
+ * })
+ * ```
+ */
+export const make = <
+  I extends Schema.Top | Fields | undefined = undefined,
+  A extends Schema.Top = Schema.Void,
+  E extends Schema.Top = Schema.Never,
+  R = never
+>(name: string, options: Options<I, A, E, R>): Step<I, A, E, R> => {
+  type Input = InputType<I>
+  const codecs = makeCodecs<A, E>(options.success ?? Schema.Void, options.error ?? Schema.Never)
+  const inputCodec = options.input === undefined ? undefined : plain(
+    Schema.isSchema(options.input) ? options.input : Schema.Struct(options.input as Fields)
+  )
+  const encodeInput = inputCodec === undefined ? undefined : Schema.encodeUnknownExit(inputCodec)
+  const timeout = options.timeout === undefined ? undefined : Duration.fromInputUnsafe(options.timeout)
+
+  const attempt = (input: Input, context: StepContext): Effect.Effect<unknown, unknown, R> => {
+    const body = Effect.suspend(() => options.run(input, context))
+    const timed = timeout === undefined ? body : Effect.timeoutOrElse(body, {
+      duration: timeout,
+      orElse: () => Effect.die(new StepTimedOut({ step: name, timeoutMs: Duration.toMillis(timeout) }))
+    })
+    return Effect.matchEffect(timed, {
+      onSuccess: (value) => settled(codecs.encodeSuccess(value)),
+      onFailure: (error) => Effect.flatMap(settled(codecs.encodeError(error)), Effect.fail)
+    })
+  }
+
+  const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.decodeError)
+
+  const call = (input: Input) =>
+    Effect.gen(function*() {
+      yield* Engine
+      yield* WorkflowInstance
+      const place = yield* CurrentRun
+      if (place === undefined) {
+        return yield* Effect.die(new Error(`Step "${name}" was called outside a run: call it in the body of a workflow`))
+      }
+      const encoded = encodeInput === undefined ? Exit.succeed(null) : encodeInput(input)
+      if (Exit.isFailure(encoded)) return yield* Effect.die(new Error(`Step "${name}" was given input that its schema refuses: ${String(encoded.cause)}`))
+      const asker = yield* Effect.context<R>()
+      const definition: StepDefinition = {
+        name,
+        key: options.key === undefined ? undefined : `${name}/${options.key(input)}`,
+        onCrash: options.onCrash,
+        input: encoded.value,
+        label: options.label,
+        nested: place.step !== undefined,
+        parkOnFailure: false,
+        retry: policy,
+        accepts: (output) => Effect.succeed(Exit.isSuccess(codecs.decodeSuccess(output))),
+        body: (context) => inContext(Effect.scoped(attempt(input, context) as Effect.Effect<unknown, unknown, Scope>), asker as never)
+      }
+      const outcome = yield* place.executor.askStep(definition)
+      return yield* codecs.decode(outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause })
+    }) as Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R, Scope | WorkflowInstance>>
+
+  return Object.assign(call, { stepName: name, onCrash: options.onCrash })
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+type Plain = Schema.Codec<unknown, unknown>
+const plain = (schema: Schema.Top): Plain => Schema.toCodecJson(schema) as unknown as Plain
+
+const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
+  Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.die(new Error(`its schema refuses the outcome: ${String(exit.cause)}`))
+
+const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.Top, error: Schema.Top) => {
+  const successCodec = plain(success)
+  const errorCodec = plain(error)
+  const decodeSuccess = Schema.decodeUnknownExit(successCodec)
+  const decodeError = Schema.decodeUnknownExit(errorCodec)
+  const decode = (json: JournalEntry.ExitJson): Effect.Effect<A["Type"], E["Type"]> => {
+    if (json._tag === "Success") return settled(decodeSuccess(json.value ?? null)) as Effect.Effect<A["Type"]>
+    const exit = ExitJson.fromJson(json)
+    if (Exit.isFailure(exit)) {
+      for (const reason of exit.cause.reasons) {
+        if (reason._tag === "Fail") return Effect.flatMap(settled(decodeError(reason.error)), Effect.fail) as Effect.Effect<never, E["Type"]>
+      }
+    }
+    return exit as Exit.Exit<never>
+  }
+  return {
+    encodeSuccess: Schema.encodeUnknownExit(successCodec),
+    encodeError: Schema.encodeUnknownExit(errorCodec),
+    decodeSuccess,
+    decodeError,
+    decode
+  }
+}
+
+const isTimedOut = Schema.is(StepTimedOut)
+
+/** The stateful form of a schedule that the executor steps through: from failures to delays in ms. */
+const makePolicy = (
+  schedule: Schedule.Schedule<unknown, never>,
+  decodeError: (json: unknown) => Exit.Exit<unknown, unknown>
+): StepDefinition["retry"] =>
+() => {
+  let step: Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, never, never>>> | undefined
+  return (now, cause) =>
+    Effect.gen(function*() {
+      const error = retryable(cause, decodeError)
+      if (error === undefined) return undefined
+      step ??= yield* Schedule.toStep(schedule as Schedule.Schedule<unknown, unknown>)
+      const [, delay] = yield* step(now, error.value)
+      return Math.ceil(Duration.toMillis(delay))
+    }).pipe(Effect.catchCause(() => Effect.succeed(undefined)))
+}
+
+const retryable = (
+  json: unknown,
+  decodeError: (json: unknown) => Exit.Exit<unknown, unknown>
+): { readonly value: unknown } | undefined => {
+  for (const reason of ExitJson.causeFromJson(json).reasons) {
+    if (reason._tag === "Fail") {
+      const error = decodeError(reason.error)
+      return Exit.isSuccess(error) ? { value: error.value } : undefined
+    }
+    if (reason._tag === "Die") {
+      if (isTimedOut(reason.defect)) return { value: reason.defect }
+      if (Predicate.hasProperty(reason.defect, "name") && reason.defect.name === "StepTimedOut") return { value: reason.defect }
+    }
+  }
+  return undefined
+}
+

@@ -1,0 +1,233 @@
+/**
+ * The whole validation of a contract: the check of `core`, and every
+ * expression parsed and its references resolved. All mistakes are reported at
+ * once, each with its place.
+ */
+import type { Contract } from "@fermata/core/contract/Contract"
+import * as ContractCheck from "@fermata/core/contract/ContractCheck"
+import * as ContractGraph from "@fermata/core/contract/ContractGraph"
+import * as Problem from "@fermata/core/contract/ContractProblem"
+import type { ContractProblem, Path } from "@fermata/core/contract/ContractProblem"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Expression from "./Expression.ts"
+import * as Template from "./Template.ts"
+
+/** A document is no valid contract. Lists every mistake. */
+export class ContractInvalid extends Schema.TaggedError<ContractInvalid>()("ContractInvalid", {
+  /** The id that the document gives itself, where it has one. */
+  contractId: Schema.optionalKey(Schema.String),
+  problems: Schema.Array(Problem.ContractProblem)
+}) {
+  override get message(): string {
+    const { length } = this.problems
+    const name = this.contractId === undefined ? "the contract" : `the contract ${JSON.stringify(this.contractId)}`
+    const list = this.problems.map(({ message }) => `\n- ${message}`).join("")
+    return `${name} has ${length} ${length === 1 ? "problem" : "problems"}:${list}`
+  }
+}
+
+/** Checks a parsed JSON document, expressions included. Never throws. */
+export const check = (document: unknown): ContractCheck.Checked => {
+  const checked = ContractCheck.check(document)
+  if (checked.problems.some(({ code }) => stops.has(code))) return checked
+  const graphIsKnown = checked.problems.every(({ code }) => !hidesGraph.has(code))
+  const problems = [...checked.problems, ...checkExpressions(document, graphIsKnown)]
+  return problems.length === 0 ? checked : { problems: ContractCheck.capped(problems) }
+}
+
+/** The contract of a parsed JSON document, with its defaults filled in. */
+export const validate = (document: unknown): Effect.Effect<Contract, ContractInvalid> =>
+  Effect.suspend(() => toEffect(check(document), fieldOf(document, "id")))
+
+/** The contract of a JSON text. */
+export const validateText = (text: string): Effect.Effect<Contract, ContractInvalid> =>
+  Effect.suspend(() => {
+    const first = ContractCheck.checkText(text)
+    return first.problems.some(({ code }) => stops.has(code)) ? toEffect(first, undefined) : validate(JSON.parse(text))
+  })
+
+/** Most expressions that a contract may have. */
+export const maxExpressions = 5000
+
+// ---------------------------------------------------------------- internal
+
+/** Problems after which there is no document to look into. */
+const stops: ReadonlySet<string> = new Set(["not-json", "not-an-object", "too-large", "too-deep"])
+
+/** Problems after which nobody can say which steps run before which. */
+const hidesGraph: ReadonlySet<string> = new Set([
+  "unknown-step",
+  "unreachable-step",
+  "duplicate-id",
+  "unknown-kind",
+  "missing"
+])
+
+const toEffect = (checked: ContractCheck.Checked, id: unknown): Effect.Effect<Contract, ContractInvalid> =>
+  checked.contract !== undefined
+    ? Effect.succeed(checked.contract)
+    : Effect.fail(new ContractInvalid({ ...(typeof id === "string" ? { contractId: id } : {}), problems: checked.problems }))
+
+/** A field of the document that holds expressions. */
+interface Place {
+  readonly path: Path
+  readonly value: unknown
+  /** Whether the whole text is one expression, with or without braces. */
+  readonly whole: boolean
+  /** Names in scope. */
+  readonly names: ReadonlyArray<string>
+  /** The step that evaluates it. */
+  readonly step?: string
+}
+
+/** Fields of each kind of step whose strings are templates. */
+const templates: Readonly<Record<string, ReadonlyArray<string>>> = {
+  task: ["input"],
+  llm: ["model", "system", "prompt"],
+  emit: ["payload"],
+  transform: ["set"],
+  approval: ["prompt", "approvers", "choices", "args"]
+}
+
+const placesOf = (document: unknown): ReadonlyArray<Place> => [
+  ...list(fieldOf(document, "triggers")).flatMap((trigger, i) =>
+    ["where", "key"].map((field): Place => ({
+      path: ["triggers", i, field],
+      value: fieldOf(trigger, field),
+      whole: true,
+      names: ["trigger"]
+    }))
+  ),
+  ...list(fieldOf(document, "steps")).flatMap((step, i) => placesOfStep(step, ["steps", i]))
+]
+
+const placesOfStep = (step: unknown, path: Path): ReadonlyArray<Place> => {
+  const id = fieldOf(step, "id")
+  const kind = String(fieldOf(step, "kind"))
+  const shared = typeof id === "string" ? { names: Expression.scopeNames, step: id } : { names: Expression.scopeNames }
+  const places: Array<Place> = []
+  for (const field of templates[kind] ?? []) {
+    places.push({ ...shared, path: [...path, field], value: fieldOf(step, field), whole: false })
+  }
+  if (kind === "wait") {
+    places.push({
+      ...shared,
+      names: [...Expression.scopeNames, "event"],
+      path: [...path, "where"],
+      value: fieldOf(step, "where"),
+      whole: true
+    })
+  }
+  if (kind === "branch") {
+    list(fieldOf(step, "cases")).forEach((item, i) => {
+      places.push({ ...shared, path: [...path, "cases", i, "when"], value: fieldOf(item, "when"), whole: true })
+    })
+  }
+  return places
+}
+
+const checkExpressions = (document: unknown, graphIsKnown: boolean): ReadonlyArray<ContractProblem> => {
+  const steps = list(fieldOf(document, "steps")).map((step): ContractGraph.LooseStep => isObject(step) ? step : {})
+  const ids = new Set(steps.map((step) => fieldOf(step, "id")).filter((id) => typeof id === "string"))
+  const edges = ContractGraph.edges({ steps })
+  const after = new Map<string, ReadonlySet<string>>()
+  /** Whether `step` can run after `earlier`. */
+  const canFollow = (earlier: string, step: string): boolean => {
+    let reached = after.get(earlier)
+    if (reached === undefined) {
+      const next = edges.flatMap(({ from, to }) => from === earlier && to !== null ? [to] : [])
+      reached = ContractGraph.reachableFrom(next, edges)
+      after.set(earlier, reached)
+    }
+    return reached.has(step)
+  }
+
+  const resolve = (place: Place, path: Path, offset: number, found: Expression.Compiled): ReadonlyArray<ContractProblem> => {
+    const problem = (mention: Expression.Mention, more: { expected: string; suggestion?: string | undefined; message?: string }) =>
+      Problem.make({
+        path,
+        code: "unknown-reference",
+        found: mention.name,
+        position: offset + mention.position,
+        ...more
+      })
+    return [
+      ...found.names.filter(({ name }) => !place.names.includes(name)).map((mention) =>
+        problem(mention, {
+          expected: `one of ${place.names.join(", ")}`,
+          suggestion: Problem.didYouMean(mention.name, place.names)
+        })
+      ),
+      ...found.undefinedVariables.map(({ name, position }) => {
+        const meant = Problem.didYouMean(name, Expression.functionNames)
+        return problem({ name: `$${name}`, position }, {
+          expected: "a JSONata function, or a variable that the expression defines",
+          suggestion: meant === undefined ? undefined : `$${meant}`
+        })
+      }),
+      ...(place.names.includes("steps") ? found.steps : []).flatMap((mention) => {
+        if (!ids.has(mention.name)) {
+          const hyphenated = [...ids].find((id) => id.startsWith(`${mention.name}-`))
+          const suggestion = hyphenated === undefined ? Problem.didYouMean(mention.name, ids) : `\`${hyphenated}\``
+          return [problem(mention, { expected: "the id of a step", suggestion })]
+        }
+        if (!graphIsKnown || place.step === undefined || canFollow(mention.name, place.step)) return []
+        return [problem(mention, {
+          expected: "the id of a step that can run before this one",
+          message: `the step ${JSON.stringify(mention.name)} never runs before this one, so it has no output here`
+        })]
+      })
+    ]
+  }
+
+  let left = maxExpressions
+  return placesOf(document).flatMap((place) =>
+    expressionsAt(place).flatMap(({ offset, path, source }) => {
+      if (--left < 0) {
+        return left < -1 ? [] : [Problem.make({
+          path,
+          code: "too-large",
+          found: "one more expression",
+          expected: `at most ${maxExpressions} expressions in a contract`
+        })]
+      }
+      if (Result.isFailure(source)) {
+        return [Problem.make({
+          path,
+          code: "bad-expression",
+          found: "{{",
+          position: offset,
+          expected: "a }} that closes it",
+          message: `the {{ at character ${offset} is never closed by }}`
+        })]
+      }
+      const compiled = Expression.compile(source.success)
+      if (Result.isSuccess(compiled)) return resolve(place, path, offset, compiled.success)
+      const position = offset + (compiled.failure.position ?? 0)
+      return [Problem.make({
+        path,
+        code: "bad-expression",
+        found: Problem.renderValue(source.success.trim()),
+        position,
+        expected: "a JSONata expression",
+        message: `at character ${position} of the expression ${Problem.renderValue(source.success.trim())}: ${compiled.failure.detail}`
+      })]
+    })
+  )
+}
+
+const expressionsAt = ({ path, value, whole }: Place): ReadonlyArray<Expression.Found> => {
+  if (!whole) return value === undefined ? [] : Expression.expressionsIn(value as Schema.Json, path)
+  if (typeof value !== "string" || value === "") return []
+  const { offset, source } = Template.unwrap(value)
+  return [{ path, offset, source: Result.succeed(source) }]
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value)
+
+const fieldOf = (value: unknown, name: string): unknown =>
+  isObject(value) && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
+
+const list = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value.slice(0, 1000) : []

@@ -1,0 +1,137 @@
+/**
+ * What the memory backend stores, and its indexes.
+ */
+import type {
+  ApprovalRow,
+  DefinitionRow,
+  InboxRow,
+  OutboxRow,
+  OwnerRow,
+  RunRow,
+  SubscriptionRow
+} from "../Backend.ts"
+import * as DueList from "./DueList.ts"
+
+/** What a memory host has stored. Plain data: `structuredClone` takes a snapshot. */
+export interface MemoryStore {
+  readonly runs: Map<string, StoredRun>
+  readonly blobs: Map<string, string>
+  readonly inbox: Map<string, Ordered<InboxRow>>
+  readonly outbox: Map<string, Ordered<OutboxRow>>
+  readonly approvals: Map<string, Ordered<ApprovalRow>>
+  readonly owners: Map<string, OwnerRow>
+  readonly definitions: Map<string, DefinitionRow>
+  readonly index: {
+    readonly due: DueList.DueList
+    /** By `name@version` of programs; contracts are all under the empty name. */
+    readonly dueByServed: Map<string, DueList.DueList>
+    readonly dueByRoot: Map<string, DueList.DueList>
+    readonly owned: Map<string, Set<string>>
+    /** Owned runs that have something in their inbox. */
+    readonly told: Map<string, Set<string>>
+    readonly subscriptions: Map<string, Map<string, Ordered<SubscriptionRow>>>
+  }
+  /** Counts everything that has an order of arrival. */
+  arrivals: number
+  /** Transactions that changed something, by all connections. */
+  transactions: number
+}
+
+/** A run with what a database would keep in other tables. */
+export interface StoredRun {
+  readonly row: RunRow
+  readonly order: number
+  readonly entries: Array<string>
+  /** Ids of its inbox rows, in order of arrival. */
+  readonly inbox: ReadonlyArray<string>
+  /** Keys of its open approvals. */
+  readonly approvals: ReadonlyArray<string>
+  readonly subscriptions: ReadonlyArray<SubscriptionRow>
+  readonly listeners: ReadonlyArray<string>
+  /** What listeners are told; null until the run has ended. */
+  readonly ended: string | null
+}
+
+export interface Ordered<Row> {
+  readonly order: number
+  readonly row: Row
+}
+
+/** An empty store. */
+export const makeStore = (): MemoryStore => ({
+  runs: new Map(),
+  blobs: new Map(),
+  inbox: new Map(),
+  outbox: new Map(),
+  approvals: new Map(),
+  owners: new Map(),
+  definitions: new Map(),
+  index: {
+    due: DueList.make(),
+    dueByServed: new Map(),
+    dueByRoot: new Map(),
+    owned: new Map(),
+    told: new Map(),
+    subscriptions: new Map()
+  },
+  arrivals: 0,
+  transactions: 0
+})
+
+/** Moves a run between the indexes; works both ways, so it also undoes. */
+export const reindex = ({ index }: MemoryStore, before: StoredRun | undefined, after: StoredRun | undefined): void => {
+  const was = before?.row
+  const is = after?.row
+  if (was?.dueAt !== is?.dueAt) {
+    if (was !== undefined && was.dueAt !== null) {
+      const due = { at: was.dueAt, order: before!.order, run: was.id }
+      DueList.remove(index.due, due)
+      removeDue(index.dueByServed, servedAs(was), due)
+      removeDue(index.dueByRoot, was.root, due)
+    }
+    if (is !== undefined && is.dueAt !== null) {
+      const due = { at: is.dueAt, order: after!.order, run: is.id }
+      DueList.add(index.due, due)
+      DueList.add(at(index.dueByServed, servedAs(is), DueList.make), due)
+      DueList.add(at(index.dueByRoot, is.root, DueList.make), due)
+    }
+  }
+  moveMember(index.owned, was?.owner, is?.owner, (was ?? is)!.id)
+  moveMember(index.told, before?.inbox.length ? was?.owner : null, after?.inbox.length ? is?.owner : null, (was ?? is)!.id)
+}
+
+/** All contracts are served by whoever serves contracts. */
+export const contracts = ""
+export const servedAs = (row: RunRow): string => row.kind === "contract" ? contracts : `${row.workflow}@${row.version}`
+
+export const pair = (a: string, b: string): string => `${a}\u0000${b}`
+
+/** The value under a key, made if there is none. */
+export const at = <Value>(map: Map<string, Value>, key: string, make: () => Value): Value => {
+  let value = map.get(key)
+  if (value === undefined) map.set(key, value = make())
+  return value
+}
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+const removeDue = (lists: Map<string, DueList.DueList>, key: string, due: DueList.Due): void => {
+  const list = lists.get(key)
+  if (list === undefined) return
+  DueList.remove(list, due)
+  if (DueList.isEmpty(list)) lists.delete(key)
+}
+
+const moveMember = (
+  groups: Map<string, Set<string>>,
+  from: string | null | undefined,
+  to: string | null | undefined,
+  id: string
+): void => {
+  if (from === to) return
+  const group = from == null ? undefined : groups.get(from)
+  if (group?.delete(id) && group.size === 0) groups.delete(from!)
+  if (to != null) at(groups, to, () => new Set<string>()).add(id)
+}

@@ -1,0 +1,327 @@
+/**
+ * The operations of the storage seam on a memory store.
+ */
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import type {
+  Answers,
+  ClaimOp,
+  CommitOp,
+  DefinitionRow,
+  InboxOp,
+  Op,
+  OutboxRow,
+  ReapOp,
+  RunRow,
+  StartOp,
+  SubscriptionRow
+} from "../Backend.ts"
+import * as DueList from "./DueList.ts"
+import { at, contracts, type MemoryStore, type Ordered, pair, reindex, servedAs, type StoredRun } from "./MemoryStore.ts"
+
+/** Applies operations at once and remembers how to take each change back. */
+export class Transaction {
+  readonly #store: MemoryStore
+  readonly #undo: Array<() => void> = []
+
+  constructor(store: MemoryStore) {
+    this.#store = store
+  }
+
+  get changed(): boolean {
+    return this.#undo.length > 0
+  }
+
+  undo(): void {
+    for (const step of this.#undo.toReversed()) step()
+  }
+
+  apply(op: Op): Answers[keyof Answers] {
+    switch (op.op) {
+      case "start":
+        return this.#start(op)
+      case "commit":
+        return this.#commit(op)
+      case "inbox":
+        return this.#inbox(op)
+      case "claim":
+        return this.#claim(op)
+      case "claimOne":
+        return this.#claimOne(op.owner, op.run)
+      case "heartbeat":
+        this.#put(this.#store.owners, op.owner.id, op.owner)
+        return {}
+      case "reap":
+        return this.#reap(op)
+      case "retire":
+        this.#drop(this.#store.owners, op.owner)
+        return { freed: this.#free(op.owner, 0) }
+      case "publish":
+        for (const row of op.rows) this.#send(row)
+        return {}
+      case "delivered":
+        for (const id of op.ids) this.#drop(this.#store.outbox, id)
+        return {}
+      case "define":
+        return this.#define(op.row)
+      default:
+        throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
+    }
+  }
+
+  #start(op: StartOp): Answers["start"] {
+    const { id } = op.run
+    const known = this.#store.runs.get(id)
+    if (known !== undefined) {
+      if (op.listener !== null) {
+        if (known.ended !== null) this.#tell(op.listener, id, known.ended, op.run.createdAt)
+        else if (!known.listeners.includes(op.listener)) {
+          this.#set({ ...known, listeners: [...known.listeners, op.listener] })
+        }
+      }
+      return { started: false, run: known.row }
+    }
+    this.#keep(op.blobs)
+    const owner = over(op.run.status) ? null : op.run.owner
+    const run: StoredRun = {
+      row: {
+        ...op.run,
+        owner,
+        dueAt: over(op.run.status) || owner !== null ? null : op.run.dueAt,
+        reason: null,
+        waits: null,
+        length: op.rows.length,
+        epoch: owner === null ? 0 : 1,
+        takeovers: 0,
+        updatedAt: op.run.createdAt
+      },
+      order: this.#store.arrivals++,
+      entries: [...op.rows],
+      inbox: [],
+      approvals: [],
+      subscriptions: op.subscriptions.map((row) => ({ ...row, run: id })),
+      listeners: op.listener === null ? [] : [op.listener],
+      ended: null
+    }
+    this.#set(run)
+    for (const row of run.subscriptions) {
+      const rows = at(this.#store.index.subscriptions, row.event, () => new Map<string, Ordered<SubscriptionRow>>())
+      this.#put(rows, pair(id, row.key), { order: this.#store.arrivals++, row })
+    }
+    return { started: true, run: run.row }
+  }
+
+  #commit(op: CommitOp): Answers["commit"] {
+    const before = this.#store.runs.get(op.run)
+    if (before === undefined) return { ok: false, epoch: 0, length: 0 }
+    const { row } = before
+    if (row.epoch !== op.epoch || row.length !== op.expected) return { ok: false, epoch: row.epoch, length: row.length }
+
+    this.#keep(op.blobs)
+    if (op.rows.length > 0) {
+      for (const entry of op.rows) before.entries.push(entry)
+      this.#undo.push(() => {
+        before.entries.length = op.expected
+      })
+    }
+    for (const message of op.outbox) this.#send(message)
+    for (const id of op.consumed) this.#drop(this.#store.inbox, pair(op.run, id))
+    let inbox = op.consumed.length === 0 ? before.inbox : before.inbox.filter((id) => !op.consumed.includes(id))
+    let { approvals, subscriptions, listeners, ended } = before
+    for (const approval of op.approvalsOpened) {
+      this.#drop(this.#store.approvals, pair(op.run, approval.key))
+      this.#put(this.#store.approvals, pair(op.run, approval.key), {
+        order: this.#store.arrivals++,
+        row: { ...approval, run: op.run }
+      })
+      approvals = [...approvals.filter((key) => key !== approval.key), approval.key]
+    }
+    for (const key of op.approvalsClosed) {
+      this.#drop(this.#store.approvals, pair(op.run, key))
+      approvals = approvals.filter((open) => open !== key)
+    }
+    if (op.ended !== undefined) {
+      for (const id of inbox) this.#drop(this.#store.inbox, pair(op.run, id))
+      for (const key of approvals) this.#drop(this.#store.approvals, pair(op.run, key))
+      for (const subscription of subscriptions) {
+        const rows = this.#store.index.subscriptions.get(subscription.event)
+        if (rows !== undefined) this.#drop(rows, pair(op.run, subscription.key))
+      }
+      inbox = approvals = subscriptions = listeners = []
+      ended = op.ended.payload
+    }
+    const status = op.status ?? row
+    const final = op.ended !== undefined || over(status.status)
+    const { release } = op
+    this.#set({
+      ...before,
+      inbox,
+      approvals,
+      subscriptions,
+      listeners,
+      ended,
+      row: {
+        ...row,
+        status: status.status,
+        reason: status.reason,
+        waits: status.waits,
+        length: row.length + op.rows.length,
+        owner: final || release !== undefined ? null : row.owner,
+        dueAt: final ? null : release === undefined ? row.dueAt : inbox.length > 0 ? 0 : release.dueAt,
+        takeovers: op.rows.length > 0 || release !== undefined ? 0 : row.takeovers,
+        updatedAt: op.status !== undefined || release !== undefined || op.ended !== undefined ? op.at : row.updatedAt
+      }
+    })
+    if (op.ended !== undefined) {
+      for (const listener of before.listeners.toSorted()) this.#tell(listener, op.run, op.ended.payload, op.at)
+    }
+    return { ok: true }
+  }
+
+  #inbox({ approval, row }: InboxOp): Answers["inbox"] {
+    const run = this.#store.runs.get(row.run)
+    if (run === undefined) return { result: "unknown" }
+    if (over(run.row.status)) return { result: "closed" }
+    if (approval !== undefined) {
+      const open = this.#store.approvals.get(pair(row.run, approval.key))
+      if (open === undefined) return { result: "unknown" }
+      const approvers: ReadonlyArray<string> = JSON.parse(open.row.approvers)
+      if (!approval.identity.some((name) => approvers.includes(name))) return { result: "forbidden", approvers }
+    }
+    if (this.#store.inbox.has(pair(row.run, row.id))) return { result: "duplicate" }
+    this.#put(this.#store.inbox, pair(row.run, row.id), { order: this.#store.arrivals++, row })
+    this.#set({
+      ...run,
+      inbox: [...run.inbox, row.id],
+      row: run.row.owner === null ? { ...run.row, dueAt: 0 } : run.row
+    })
+    return { result: "accepted" }
+  }
+
+  #tell(listener: string, ended: string, payload: string, at: number): void {
+    this.#inbox({ op: "inbox", row: { run: listener, id: `child:${ended}`, kind: "child", payload, at } })
+  }
+
+  #claim(op: ClaimOp): Answers["claim"] {
+    const { index } = this.#store
+    const served = op.programs === null ? null : [...new Set(op.programs), ...(op.contracts ? [contracts] : [])]
+    const serves = (due: DueList.Due) => {
+      const name = servedAs(this.#store.runs.get(due.run)!.row)
+      return served === null ? op.contracts || name !== contracts : served.includes(name)
+    }
+    const lists = op.roots !== null
+      ? [...new Set(op.roots)].map((root) => index.dueByRoot.get(root))
+      : served !== null
+      ? served.map((name) => index.dueByServed.get(name))
+      : [index.due]
+
+    const found: Array<DueList.Due> = []
+    for (const due of lists) {
+      if (due === undefined) continue
+      let left = op.limit
+      for (const candidate of DueList.between(due, -Infinity, op.now)) {
+        if (left <= 0) break
+        if (!serves(candidate)) continue
+        found.push(candidate)
+        left--
+      }
+    }
+    found.sort(DueList.compare)
+    return { runs: found.slice(0, Math.max(0, op.limit)).map(({ run }) => this.#own(this.#store.runs.get(run)!, op.owner)) }
+  }
+
+  #claimOne(owner: string, id: string): Answers["claimOne"] {
+    const run = this.#store.runs.get(id)
+    const free = run !== undefined && run.row.owner === null && !over(run.row.status)
+    return { run: free ? this.#own(run, owner) : null }
+  }
+
+  #own(run: StoredRun, owner: string): RunRow {
+    const row: RunRow = { ...run.row, owner, epoch: run.row.epoch + 1, dueAt: null }
+    this.#set({ ...run, row })
+    return row
+  }
+
+  #reap(op: ReapOp): Answers["reap"] {
+    let freed = 0
+    for (const owner of this.#store.owners.values()) {
+      if (owner.expiresAt < op.now) this.#drop(this.#store.owners, owner.id)
+    }
+    const dead = this.#store.index.owned.keys().filter((owner) => !this.#store.owners.has(owner)).toArray()
+    for (const owner of dead) freed += this.#free(owner, 1)
+    return { freed }
+  }
+
+  #free(owner: string, takeovers: number): number {
+    const runs = [...(this.#store.index.owned.get(owner) ?? [])]
+    for (const id of runs) {
+      const run = this.#store.runs.get(id)!
+      this.#set({ ...run, row: { ...run.row, owner: null, dueAt: 0, takeovers: run.row.takeovers + takeovers } })
+    }
+    return runs.length
+  }
+
+  #define(row: DefinitionRow): Answers["define"] {
+    const key = pair(row.name, row.version)
+    const known = this.#store.definitions.get(key) ?? null
+    if (known !== null && known.hash === row.hash && known.kind === row.kind) return { result: "same", known }
+    if (known !== null && (known.kind === "contract" || row.kind === "contract")) return { result: "refused", known }
+    this.#put(this.#store.definitions, key, row)
+    return { result: known === null ? "added" : "replaced", known }
+  }
+
+  #keep(blobs: StartOp["blobs"]): void {
+    for (const { data, hash } of blobs) {
+      if (!this.#store.blobs.has(hash)) this.#put(this.#store.blobs, hash, data)
+    }
+  }
+
+  #send(row: OutboxRow): void {
+    if (this.#store.outbox.has(row.id)) return
+    this.#put(this.#store.outbox, row.id, { order: this.#store.arrivals++, row })
+  }
+
+  #set(run: StoredRun): void {
+    const { runs } = this.#store
+    const { id } = run.row
+    const before = runs.get(id)
+    reindex(this.#store, before, run)
+    runs.set(id, run)
+    this.#undo.push(() => {
+      reindex(this.#store, run, before)
+      if (before === undefined) runs.delete(id)
+      else runs.set(id, before)
+    })
+  }
+
+  #put<Value>(map: Map<string, Value>, key: string, value: Value): void {
+    const before = map.get(key)
+    map.set(key, value)
+    this.#undo.push(() => {
+      if (before === undefined) map.delete(key)
+      else map.set(key, before)
+    })
+  }
+
+  /** Taking a removal back costs a sort, so that failures pay for order and not every write. */
+  #drop<Value>(map: Map<string, Value>, key: string): void {
+    const before = map.get(key)
+    if (before === undefined) return
+    map.delete(key)
+    this.#undo.push(() => {
+      map.set(key, before)
+      if (!isOrdered(before)) return
+      const rows = [...map].sort(([, a], [, b]) => (isOrdered(a) && isOrdered(b) ? a.order - b.order : 0))
+      map.clear()
+      for (const [id, row] of rows) map.set(id, row)
+    })
+  }
+}
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+const over = (status: string): boolean => isFinal(status as RunStatus)
+
+const isOrdered = (value: unknown): value is Ordered<unknown> =>
+  typeof value === "object" && value !== null && "order" in value && typeof value.order === "number"

@@ -1,0 +1,183 @@
+/**
+ * What a run's executor keeps: its place in the journal, what it has yet to
+ * write, and the timers it has armed.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import type { ApprovalRow, InboxRow, OutboxRow, RunRow } from "../Backend.ts"
+import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
+import * as RunRecords from "./RunRecords.ts"
+
+type Entry = JournalEntry.JournalEntry
+
+export const foreignSleepMs = 20
+
+export abstract class RunBase {
+  readonly row: RunRow
+  readonly registration: Registration
+  readonly host: ExecutorHost
+  readonly records: RunRecords.RunRecords
+  readonly instance: WorkflowInstance["Service"]
+
+  /** ms since the epoch, of the last delivered entry. */
+  protected time: number
+  /** Number of entries, written or not. */
+  protected length: number
+  protected buffer: Array<Entry> = []
+  protected consumed: Array<string> = []
+  protected outbox: Array<OutboxRow> = []
+  protected approvalsOpened: Array<ApprovalRow> = []
+  protected approvalsClosed: Array<string> = []
+
+  /** Live happenings that have not been journaled yet. */
+  protected ready: Array<ReadyItem> = []
+  /** Requested steps whose bodies start after the next commit. */
+  protected toStart: Array<string> = []
+  protected readonly sleepers = new Map<string, { readonly due: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
+  protected committing = false
+  /** A cancel that waits for bodies of `ask` steps to finish. */
+  protected pendingStop: StopItem | undefined
+
+  live = false
+  stopped = false
+
+  constructor(host: ExecutorHost, registration: Registration, row: RunRow, history: ReadonlyArray<Entry>) {
+    this.host = host
+    this.registration = registration
+    this.row = row
+    this.length = history.length
+    this.time = history[0]!.at
+    this.records = RunRecords.RunRecords.load(history)
+    this.instance = WorkflowInstance.initial(registration.workflow, row.id)
+    this.instance.interrupted = this.records.stop !== undefined
+  }
+
+  /** Sees to it that the loop runs again. */
+  protected abstract wake(): void
+  abstract deliver(entry: Entry): void
+  abstract drop(): void
+  /** Another process owns the run now. */
+  protected abstract deposed(): void
+
+  /** ms since the epoch, of the last delivered entry. */
+  get now(): number {
+    return this.time
+  }
+
+  get replaying(): boolean {
+    return !this.live
+  }
+
+  get paused(): boolean {
+    return this.records.paused || this.pendingStop !== undefined
+  }
+
+  push(item: ReadyItem): void {
+    if (this.stopped) return
+    this.ready.push(item)
+    this.wake()
+  }
+
+  protected arm(name: string, due: number | undefined, item: ReadyItem | undefined): void {
+    this.disarm(name)
+    const sleep = due === undefined
+      ? this.host.hostSleep(foreignSleepMs)
+      : Effect.sleep(Math.max(0, due - this.host.now()))
+    const fiber = this.host.fork(sleep)
+    this.sleepers.set(name, { due: due ?? Infinity, fiber })
+    fiber.addObserver((exit) => {
+      if (this.sleepers.get(name)?.fiber !== fiber) return
+      this.sleepers.delete(name)
+      if (this.stopped || Exit.isFailure(exit)) return
+      if (item === undefined) this.wake()
+      else this.push(item)
+    })
+  }
+
+  protected disarm(name: string): void {
+    const sleeper = this.sleepers.get(name)
+    if (sleeper === undefined) return
+    this.sleepers.delete(name)
+    sleeper.fiber.interruptUnsafe()
+  }
+
+  protected nextDue(): number | null {
+    let due = Infinity
+    for (const sleeper of this.sleepers.values()) due = Math.min(due, sleeper.due)
+    return Number.isFinite(due) ? due : null
+  }
+
+  append(body: JournalEntry.EntryBody): Entry {
+    const entry = { seq: this.length++, at: this.host.now(), epoch: this.row.epoch, ...body } as Entry
+    this.buffer.push(entry)
+    return entry
+  }
+
+  /** Marks a row of the inbox as taken with the next commit. */
+  consume(row: InboxRow): void {
+    this.consumed.push(row.id)
+  }
+
+  /** Notes for people what the engine did about something odd. */
+  remark(kind: string, text: string): void {
+    this.append({ _tag: "Note", kind, text })
+  }
+
+  /** Sends a row to another run's inbox with the next commit. Repeated on replay, so its id must be the same then. */
+  send(row: OutboxRow): void {
+    if (this.stopped || !this.live) return
+    this.outbox.push(row)
+    this.wake()
+  }
+
+  protected emptyCommit() {
+    return {
+      entries: [] as ReadonlyArray<Entry>,
+      expected: this.length - this.buffer.length,
+      status: undefined,
+      consumed: [],
+      outbox: [],
+      approvalsOpened: [],
+      approvalsClosed: [],
+      ended: undefined,
+      release: undefined
+    } as const
+  }
+
+  protected commit(
+    status: { status: string; reason: string | null; waits: string | null } | undefined,
+    ended: { readonly payload: string } | undefined,
+    release: { readonly dueAt: number | null } | undefined,
+    done: (ok: boolean) => void
+  ): void {
+    const pending = {
+      entries: this.buffer,
+      expected: this.length - this.buffer.length,
+      status,
+      consumed: this.consumed,
+      outbox: this.outbox,
+      approvalsOpened: this.approvalsOpened,
+      approvalsClosed: this.approvalsClosed,
+      ended,
+      release
+    }
+    this.buffer = []
+    this.consumed = []
+    this.outbox = []
+    this.approvalsOpened = []
+    this.approvalsClosed = []
+    this.committing = true
+    this.host.commit(this.row, pending, (ok) => {
+      this.committing = false
+      if (this.stopped) return
+      if (!ok) {
+        this.drop()
+        this.deposed()
+      }
+      done(ok)
+    })
+  }
+}

@@ -1,0 +1,350 @@
+/**
+ * What a workflow asks of its run. Each request is compared with the journal
+ * while the run is replayed, and is written to it afterwards.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Wait } from "@fermata/core/RunStatus"
+import * as Effect from "effect/Effect"
+import type { ApprovalRow, OutboxRow, RunRow } from "../Backend.ts"
+import type { ApprovalQuestion, ExecutorHost, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
+import { RunBase } from "./RunBase.ts"
+import * as RunRecords from "./RunRecords.ts"
+
+type Entry = JournalEntry.JournalEntry
+type Resume<A> = (value: A) => void
+
+/** A step key that stands for two different inputs in one run. */
+export class StepKeyConflict extends Error {
+  override readonly name = "StepKeyConflict"
+  readonly runId: string
+  readonly key: string
+  constructor(runId: string, key: string) {
+    super(`Step key "${key}" of run ${runId} was asked for again with another input; give each input its own key`)
+    this.runId = runId
+    this.key = key
+  }
+}
+
+export abstract class RunRequests extends RunBase {
+  protected history: ReadonlyArray<Entry>
+  /** Index of the recorded entry that comes next. */
+  protected cursor = 0
+  protected lastDelivery: number
+  /** Where the code and the journal part. */
+  protected problem: { readonly key: string; readonly detail: string } | undefined
+
+  constructor(host: ExecutorHost, registration: Registration, row: RunRow, history: ReadonlyArray<Entry>) {
+    super(host, registration, row, history)
+    this.history = history
+    this.lastDelivery = this.records.lastDelivery
+    // A run that suspended on its failure has no fibers: it only waits for an operator's word.
+    if (this.records.parkedFailure) this.cursor = history.length
+  }
+
+  /** Nobody waits for the step any more. */
+  protected abstract abandon(step: RunRecords.StepState): void
+  /** Ends the run with a defect. */
+  protected abstract die(defect: unknown): void
+
+  askStep(definition: StepDefinition): Effect.Effect<StepOutcome> {
+    return this.ask((resume) => {
+      const records = this.records
+      const key = definition.key ?? records.number(`step:${definition.name}`, definition.name)
+      let step = records.steps.get(key)
+      const input = definition.input ?? null
+      if (step !== undefined && step.definition !== undefined) {
+        if (!RunRecords.sameJson(step.input, input)) {
+          return this.die(new StepKeyConflict(this.row.id, key))
+        }
+      } else if (step !== undefined) {
+        const recorded = step.entry
+        if (recorded.name !== definition.name || !RunRecords.sameJson(step.input, input)) {
+          return this.diverge(
+            key,
+            recorded.name !== definition.name
+              ? `entry ${recorded.seq} has step "${recorded.name}" under the key "${key}", and the code asks for "${definition.name}"`
+              : `entry ${recorded.seq} requested step "${key}" with input ${brief(step.input)}, and the code asks with ${brief(input)}`
+          )
+        }
+        step.definition = definition
+      } else {
+        if (records.stepCount >= this.registration.limits.maxSteps && !this.instance.interrupted) {
+          this.push({
+            _tag: "Stop",
+            id: "limit:maxSteps",
+            kind: "limit",
+            by: "engine",
+            reason: `more than ${this.registration.limits.maxSteps} steps (maxSteps)`
+          })
+          return
+        }
+        if (!definition.nested && this.mustBeRecorded(`step "${key}"`, key)) return
+        const entry = this.append({
+          _tag: "StepRequested",
+          key,
+          name: definition.name,
+          attempt: 1,
+          onCrash: definition.onCrash,
+          ...(input === null ? {} : { input }),
+          ...(definition.onCrash === "rerun-keyed" ? { idempotencyKey: idempotencyKey(this.row.id, key) } : {}),
+          ...(definition.nested ? { nested: true } : {}),
+          ...(definition.label === undefined ? {} : { label: definition.label })
+        }) as JournalEntry.EntryOf<"StepRequested">
+        step = records.addStep(entry, definition)
+        records.setPhase(step, "queued")
+        this.toStart.push(key)
+      }
+      const asked = step
+      if (asked.delivered !== undefined) return resume(asked.delivered)
+      asked.waiters.push(resume)
+      return () => {
+        RunRecords.remove(asked.waiters, resume)
+        if (asked.waiters.length === 0 && asked.delivered === undefined) this.abandon(asked)
+      }
+    })
+  }
+
+  askTimer(millis: number): Effect.Effect<void> {
+    return this.ask((resume) => {
+      const timer = ++this.records.timerCount
+      let state = this.records.timers.get(timer)
+      if (state === undefined) {
+        if (this.mustBeRecorded(`timer ${timer}`, `timer ${timer}`)) return
+        const entry = this.append({ _tag: "TimerSet", timer, dueAt: this.time + millis }) as JournalEntry.EntryOf<"TimerSet">
+        state = this.records.addTimer(entry)
+      }
+      const asked = state
+      asked.asked = true
+      asked.waiter = () => resume(undefined)
+      if (this.live) this.arm(`timer:${timer}`, asked.entry.dueAt, { _tag: "Timer", timer })
+      return () => {
+        asked.waiter = undefined
+        if (this.live) this.records.timers.delete(timer)
+        this.disarm(`timer:${timer}`)
+      }
+    })
+  }
+
+  askSignal(name: string): Effect.Effect<JournalEntry.EntryOf<"SignalReceived">> {
+    return this.ask((resume) => this.records.takeSignal(name, resume))
+  }
+
+  /** The exit of a deferred: at once when it is there, else, when `park`, once it is delivered. */
+  askDeferred(name: string, park: boolean): Effect.Effect<JournalEntry.ExitJson | undefined> {
+    return this.ask((resume) => {
+      const exit = this.records.deferreds.get(name)
+      if (exit !== undefined || !park) return resume(exit)
+      return this.records.awaitDeferred(name, resume)
+    })
+  }
+
+  /** A deferred of the run that a durable timer completes. */
+  startClock(name: string, millis: number): void {
+    if (this.stopped || this.records.clocks.has(name)) return
+    this.records.clocks.add(name)
+    const timer = ++this.records.timerCount
+    let state = this.records.timers.get(timer)
+    if (state === undefined) {
+      if (this.mustBeRecorded(`timer ${timer} ("${name}")`, name)) return
+      state = this.records.addTimer(
+        this.append({ _tag: "TimerSet", timer, dueAt: this.time + millis, label: name }) as JournalEntry.EntryOf<"TimerSet">
+      )
+    }
+    state.asked = true
+    state.waiter = () => this.records.completeDeferred(name, { _tag: "Success" })
+    if (this.live) this.arm(`timer:${timer}`, state.entry.dueAt, { _tag: "Timer", timer })
+    this.wake()
+  }
+
+  /** A wait inside the body of a step: while it lasts, the step does not keep the run awake. */
+  inStep<A>(key: string, wait: Wait, effect: Effect.Effect<A>): Effect.Effect<A> {
+    const change = (act: (waits: Array<Wait>) => void) =>
+      Effect.sync(() => {
+        const step = this.records.steps.get(key)
+        if (step === undefined) return
+        act(step.bodyWaits)
+        this.wake()
+      })
+    return Effect.acquireUseRelease(
+      change((waits) => waits.push(wait)),
+      () => effect,
+      () => change((waits) => RunRecords.remove(waits, wait))
+    )
+  }
+
+  /** The workflow completes one of its own deferreds. The first completion wins. */
+  completeDeferred(name: string, exit: JournalEntry.ExitJson): void {
+    if (this.stopped || this.records.deferreds.has(name)) return
+    const recorded = this.records.commands.get(`deferred:${name}`)
+    if (recorded === undefined) {
+      if (this.mustBeRecorded(`the completion of "${name}"`, name)) return
+      this.append({ _tag: "DeferredCompleted", name, exit, inside: true })
+    } else {
+      recorded.asked = true
+    }
+    this.records.completeDeferred(name, exit)
+    this.wake()
+  }
+
+  askApproval(question: ApprovalQuestion): Effect.Effect<RunRecords.ApprovalResult> {
+    return this.ask((resume) => {
+      const key = question.key ?? this.records.number(`approval:${question.name}`, question.name)
+      let state = this.records.approvals.get(key)
+      if (state === undefined) {
+        if (this.mustBeRecorded(`approval "${key}"`, key)) return
+        const entry = this.append({
+          _tag: "ApprovalRequested",
+          key,
+          prompt: question.prompt,
+          approvers: question.approvers,
+          choices: question.choices,
+          quorum: question.quorum,
+          editable: question.editable,
+          onTimeout: question.onTimeout,
+          ...(question.args === undefined ? {} : { args: question.args }),
+          ...(question.deadlineMs === undefined ? {} : { deadline: this.time + question.deadlineMs })
+        }) as JournalEntry.EntryOf<"ApprovalRequested">
+        state = this.records.addApproval(entry)
+        this.approvalsOpened.push(approvalRow(this.row, entry))
+      } else if (state.waiter === undefined && state.entry.prompt !== question.prompt) {
+        return this.diverge(
+          key,
+          `entry ${state.entry.seq} asked "${state.entry.prompt}", and the code asks "${question.prompt}"`
+        )
+      }
+      const asked = state
+      asked.asked = true
+      asked.accepts = question.accepts
+      if (asked.result !== undefined) return resume(asked.result)
+      asked.waiter = resume
+      if (this.live && asked.entry.deadline !== undefined) {
+        this.arm(`approval:${key}`, asked.entry.deadline, { _tag: "Deadline", key })
+      }
+      return () => {
+        asked.waiter = undefined
+        this.disarm(`approval:${key}`)
+        if (asked.result === undefined && !this.stopped) this.approvalsClosed.push(key)
+      }
+    })
+  }
+
+  /** Starts a child, or joins it; with `wait`, answers with its exit. */
+  askChild(
+    child: { readonly id: string; readonly start: OutboxRow; readonly workflow: string; readonly version: string; readonly payload: unknown; readonly linked: boolean },
+    wait: boolean
+  ): Effect.Effect<JournalEntry.ExitJson | undefined> {
+    return this.ask((resume) => {
+      let state = this.records.children.get(child.id)
+      if (state === undefined) {
+        if (this.mustBeRecorded(`child run ${child.id} of workflow "${child.workflow}"`, child.id)) return
+        const entry = this.append({
+          _tag: "ChildStarted",
+          child: child.id,
+          workflow: child.workflow,
+          version: child.version,
+          payload: child.payload,
+          linked: child.linked
+        }) as JournalEntry.EntryOf<"ChildStarted">
+        state = this.records.addChild(entry)
+        this.outbox.push(child.start)
+      } else if (!state.asked && !RunRecords.sameJson(state.entry.payload, child.payload)) {
+        return this.diverge(
+          child.id,
+          `entry ${state.entry.seq} started child ${child.id} with ${brief(state.entry.payload)}, and the code starts it with ${brief(child.payload)}`
+        )
+      }
+      const asked = state
+      asked.asked = true
+      if (!wait) return resume(undefined)
+      if (asked.exit !== undefined) return resume(asked.exit)
+      asked.waiters.push(resume)
+      return () => RunRecords.remove(asked.waiters, resume)
+    })
+  }
+
+  /** Records what the workflow did at once: a state change, an emitted event, a note. */
+  command(key: string, what: string, body: JournalEntry.EntryBody, outbox?: OutboxRow): void {
+    if (this.stopped) return
+    const recorded = this.records.commands.get(key)
+    if (recorded !== undefined) {
+      const before = RunRecords.bodyJson(recorded.entry)
+      if (!RunRecords.sameJson(before, JSON.parse(JSON.stringify(body)))) {
+        this.diverge(key, `entry ${recorded.entry.seq} recorded ${brief(before)}, and the code does ${brief(body)}`)
+        return
+      }
+      recorded.asked = true
+      return
+    }
+    if (this.mustBeRecorded(what, key)) return
+    this.records.addCommand(key, this.append(body))
+    if (outbox !== undefined) this.outbox.push(outbox)
+    this.wake()
+  }
+
+  protected ask<A>(register: (resume: Resume<A>) => void | (() => void)): Effect.Effect<A> {
+    return Effect.callback<A>((resume) => {
+      if (this.stopped || this.problem !== undefined) return
+      let done = false
+      const cleanup = register((value) => {
+        if (done) return
+        done = true
+        resume(Effect.succeed(value))
+      })
+      this.wake()
+      if (cleanup === undefined) return
+      return Effect.sync(() => {
+        if (done || this.stopped) return
+        done = true
+        cleanup()
+        this.wake()
+      })
+    })
+  }
+
+  protected mustBeRecorded(what: string, key: string): boolean {
+    if (this.cursor > this.lastDelivery) return false
+    const next = this.history.find((entry, index) => index >= this.cursor && RunRecords.isDelivery(entry))
+    this.diverge(
+      key,
+      `the code asks for ${what}, which the journal does not hold, while entry ${next?.seq} (${next?._tag}${
+        next !== undefined && "key" in next ? ` "${next.key}"` : ""
+      }) has not been reached`
+    )
+    return true
+  }
+
+  protected diverge(key: string, detail: string): undefined {
+    this.problem ??= { key, detail }
+    this.wake()
+    return undefined
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** The key that a step hands to the systems it calls. */
+export const idempotencyKey = (runId: string, key: string) => encodeURIComponent(`${runId}/${key}`)
+
+const brief = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? "nothing"
+  return text.length > 120 ? `${text.slice(0, 117)}…` : text
+}
+
+const approvalRow = (run: RunRow, entry: JournalEntry.EntryOf<"ApprovalRequested">): ApprovalRow => ({
+  run: run.id,
+  key: entry.key,
+  workflow: run.workflow,
+  prompt: entry.prompt,
+  approvers: JSON.stringify(entry.approvers),
+  question: JSON.stringify({
+    choices: entry.choices,
+    quorum: entry.quorum,
+    editable: entry.editable,
+    onTimeout: entry.onTimeout,
+    ...(entry.args === undefined ? {} : { args: entry.args })
+  }),
+  requestedAt: entry.at,
+  deadline: entry.deadline ?? null
+})

@@ -1,0 +1,166 @@
+/**
+ * The questions of the storage seam, as SQL. Each answers from an index.
+ */
+import type { Backend, Census, RunFilter, RunRow } from "@fermata/engine/Backend"
+import type { DatabaseSync, SQLInputValue } from "node:sqlite"
+import {
+  number,
+  numberOrNull,
+  prepare,
+  type Row,
+  runColumns,
+  type Statement,
+  text,
+  toApproval,
+  toDefinition,
+  toInbox,
+  toOutbox,
+  toOwner,
+  toRun,
+  toSubscription
+} from "./Rows.ts"
+
+export const make = (db: DatabaseSync) => {
+  const version = prepare(db, "PRAGMA data_version")
+  const run = prepare(db, `SELECT ${runColumns} FROM runs WHERE id = ?`)
+  const runIds = prepare(
+    db,
+    "SELECT id FROM runs WHERE id >= ?1 AND id < ?1 || char(0x10ffff) ORDER BY id LIMIT ?2"
+  )
+  const entries = prepare(
+    db,
+    "SELECT entry FROM journal WHERE run = (SELECT key FROM runs WHERE id = ?) AND seq >= ? ORDER BY seq LIMIT ?"
+  )
+  const blob = prepare(db, "SELECT data FROM blobs WHERE hash = ?")
+  const inboxOf = prepare(
+    db,
+    `SELECT runs.id AS run, inbox.id, inbox.kind, payload, at FROM runs INDEXED BY runs_told
+     CROSS JOIN inbox ON inbox.run = runs.key
+     WHERE owner = ? AND told > 0 ORDER BY arrival LIMIT ?`
+  )
+  const inbox = prepare(
+    db,
+    `SELECT runs.id AS run, inbox.id, inbox.kind, payload, at FROM runs CROSS JOIN inbox ON inbox.run = runs.key
+     WHERE runs.id = ? ORDER BY arrival`
+  )
+  const outbox = prepare(db, "SELECT id, kind, payload FROM outbox ORDER BY arrival LIMIT ?")
+  const approvalColumns =
+    "runs.id AS run, approvals.key, approvals.workflow, prompt, approvers, question, requested_at, deadline"
+  const approvals = prepare(
+    db,
+    `SELECT ${approvalColumns} FROM approvals JOIN runs ON runs.key = run ORDER BY requested_at, arrival LIMIT ?`
+  )
+  const approvalsOf = prepare(
+    db,
+    `SELECT ${approvalColumns} FROM runs CROSS JOIN approvals ON run = runs.key
+     WHERE runs.id = ? ORDER BY requested_at, arrival LIMIT ?`
+  )
+  const subscriptions = prepare(
+    db,
+    `SELECT runs.id AS run, subscriptions.key, event, correlation FROM subscriptions JOIN runs ON runs.key = run
+     WHERE event = ? ORDER BY arrival`
+  )
+  const definitions = prepare(db, "SELECT * FROM definitions ORDER BY name, version")
+  const definition = prepare(db, "SELECT * FROM definitions WHERE name = ? AND version = ?")
+  const definitionByHash = prepare(db, "SELECT * FROM definitions WHERE hash = ? ORDER BY name, version LIMIT 1")
+  const owners = prepare(db, "SELECT * FROM owners ORDER BY id")
+  const nextDue = prepare(db, "SELECT min(due_at) AS due_at FROM runs WHERE due_at > ?")
+  const nextDueTop = prepare(db, "SELECT due_at FROM runs WHERE id = ? AND root IS NULL AND due_at > ?")
+  const nextDueBelow = prepare(db, "SELECT min(due_at) AS due_at FROM runs WHERE root = ? AND due_at > ?")
+  const byStatus = prepare(db, "SELECT status, count(*) AS count FROM runs GROUP BY status")
+  const counts = prepare(
+    db,
+    `SELECT (SELECT count(*) FROM runs WHERE owner IS NOT NULL) AS owned,
+            (SELECT count(*) FROM inbox) AS inbox, (SELECT count(*) FROM outbox) AS outbox`
+  )
+  const list = lister(db)
+
+  return {
+    version: (): number => number(version.get()!, "data_version"),
+    run: (id: string) => orNull(run.get(id), toRun),
+    runs: list,
+    runIds: (prefix: string, limit: number) => runIds.all(prefix, atMost(limit)).map((row) => text(row, "id")),
+    entries: (id: string, from: number, limit: number) =>
+      entries.all(id, from, atMost(limit)).map((row) => text(row, "entry")),
+    blob: (hash: string) => orNull(blob.get(hash), (row) => text(row, "data")),
+    inboxOf: (owner: string, limit: number) => inboxOf.all(owner, atMost(limit)).map(toInbox),
+    inbox: (id: string) => inbox.all(id).map(toInbox),
+    outbox: (limit: number) => outbox.all(atMost(limit)).map(toOutbox),
+    approvals: (id: string | null, limit: number) =>
+      (id === null ? approvals.all(atMost(limit)) : approvalsOf.all(id, atMost(limit))).map(toApproval),
+    subscriptions: (event: string) => subscriptions.all(event).map(toSubscription),
+    definitions: () => definitions.all().map(toDefinition),
+    definition: (name: string, version: string) => orNull(definition.get(name, version), toDefinition),
+    definitionByHash: (hash: string) => orNull(definitionByHash.get(hash), toDefinition),
+    owners: () => owners.all().map(toOwner),
+    nextDue: (after: number, roots: ReadonlyArray<string> | null): number | null => {
+      const due = roots === null
+        ? [nextDue.get(after)]
+        : roots.flatMap((root) => [nextDueTop.get(root, after), nextDueBelow.get(root, after)])
+      return due.reduce<number | null>((earliest, row) => {
+        const at = row === undefined ? null : numberOrNull(row, "due_at")
+        return at === null || (earliest !== null && earliest <= at) ? earliest : at
+      }, null)
+    },
+    census: (): Census => {
+      const count = counts.get()!
+      return {
+        byStatus: Object.fromEntries(byStatus.all().map((row) => [text(row, "status"), number(row, "count")])),
+        owned: number(count, "owned"),
+        inbox: number(count, "inbox"),
+        outbox: number(count, "outbox")
+      }
+    }
+  } satisfies { readonly [Name in Exclude<keyof Backend, "supports" | "write">]: unknown }
+}
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+/**
+ * Lists runs. One statement is asked per status and reason wanted, each of which
+ * has its index in order of `key`, and the answers are merged.
+ */
+const lister = (db: DatabaseSync) => {
+  const kept = new Map<string, Statement>()
+  const keyOf = prepare(db, "SELECT key FROM runs WHERE id = ?")
+
+  return (filter: RunFilter): ReadonlyArray<RunRow> => {
+    const conditions: Array<readonly [sql: string, value: SQLInputValue]> = []
+    if (filter.workflow !== undefined) conditions.push(["workflow = ?", filter.workflow])
+    if (filter.parent !== undefined) conditions.push(["parent = ?", filter.parent])
+    if (filter.root !== undefined) conditions.push([ofRoot, filter.root])
+    if (filter.before !== undefined) {
+      const before = keyOf.get(filter.before)
+      if (before === undefined) return []
+      conditions.push(["key < ?", number(before, "key")])
+    }
+    const found: Array<readonly [key: number, row: RunRow]> = []
+    for (const status of filter.status === undefined ? [null] : new Set(filter.status)) {
+      for (const reason of filter.reason === undefined ? [null] : new Set(filter.reason)) {
+        const all = [...conditions]
+        if (status !== null) all.push(["status = ?", status])
+        if (reason !== null) all.push(["reason = ?", reason])
+        const sql = `SELECT key, ${runColumns} FROM runs ${
+          all.length === 0 ? "" : `WHERE ${all.map(([condition]) => condition).join(" AND ")}`
+        } ORDER BY key DESC LIMIT ?`
+        let statement = kept.get(sql)
+        if (statement === undefined) kept.set(sql, statement = prepare(db, sql))
+        for (const row of statement.all(...all.map(([, value]) => value), atMost(filter.limit))) {
+          found.push([number(row, "key"), toRun(row)])
+        }
+      }
+    }
+    return found.sort(([a], [b]) => b - a).slice(0, atMost(filter.limit)).map(([, row]) => row)
+  }
+}
+
+const ofRoot = `key IN (WITH root (id) AS (VALUES (?))
+  SELECT key FROM runs, root WHERE runs.root = root.id
+  UNION ALL SELECT key FROM runs, root WHERE runs.id = root.id AND runs.root IS NULL)`
+
+const orNull = <A>(row: Row | undefined, decode: (row: Row) => A): A | null => row === undefined ? null : decode(row)
+
+/** SQLite takes a negative limit for none at all, and knows no infinite one. */
+const atMost = (limit: number): number => Math.min(Math.max(0, limit), Number.MAX_SAFE_INTEGER)

@@ -1,0 +1,137 @@
+/**
+ * Prepared statements, and rows of the tables as rows of the storage seam.
+ */
+import type {
+  ApprovalRow,
+  DefinitionRow,
+  InboxRow,
+  OutboxRow,
+  OwnerRow,
+  RunRow,
+  SubscriptionRow
+} from "@fermata/engine/Backend"
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
+
+export type Row = Record<string, SQLOutputValue>
+
+/** A statement that is prepared at its first use and kept. */
+export interface Statement {
+  readonly get: (...values: Array<SQLInputValue>) => Row | undefined
+  readonly all: (...values: Array<SQLInputValue>) => Array<Row>
+  readonly iterate: (...values: Array<SQLInputValue>) => Iterable<Row>
+  /** Gives the number of rows changed. */
+  readonly run: (...values: Array<SQLInputValue>) => number
+}
+
+export const prepare = (db: DatabaseSync, sql: string): Statement => {
+  let kept: StatementSync | undefined
+  const statement = () => kept ??= db.prepare(sql)
+  return {
+    get: (...values) => statement().get(...values),
+    all: (...values) => statement().all(...values),
+    iterate: (...values) => statement().iterate(...values),
+    run: (...values) => Number(statement().run(...values).changes)
+  }
+}
+
+/** Everything of a run but its payloads; the length is one seek in the journal. */
+export const runColumns = `id, epoch, owner, due_at, takeovers, status, reason, workflow, version, kind, definition, `
+  + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, `
+  + `coalesce((SELECT max(seq) + 1 FROM journal WHERE run = runs.key), 0) AS length`
+
+export const toRun = (row: Row): RunRow => ({
+  id: text(row, "id"),
+  workflow: text(row, "workflow"),
+  version: text(row, "version"),
+  kind: kind(row),
+  definition: textOrNull(row, "definition"),
+  root: text(row, "root"),
+  parent: textOrNull(row, "parent"),
+  status: text(row, "status"),
+  reason: textOrNull(row, "reason"),
+  waits: textOrNull(row, "waits"),
+  length: number(row, "length"),
+  epoch: number(row, "epoch"),
+  owner: textOrNull(row, "owner"),
+  dueAt: numberOrNull(row, "due_at"),
+  takeovers: number(row, "takeovers"),
+  createdAt: number(row, "created_at"),
+  updatedAt: number(row, "updated_at")
+})
+
+export const toInbox = (row: Row): InboxRow => ({
+  run: text(row, "run"),
+  id: text(row, "id"),
+  kind: text(row, "kind"),
+  payload: text(row, "payload"),
+  at: number(row, "at")
+})
+
+export const toOutbox = (row: Row): OutboxRow => ({
+  id: text(row, "id"),
+  kind: text(row, "kind"),
+  payload: text(row, "payload")
+})
+
+export const toApproval = (row: Row): ApprovalRow => ({
+  run: text(row, "run"),
+  key: text(row, "key"),
+  workflow: text(row, "workflow"),
+  prompt: text(row, "prompt"),
+  approvers: text(row, "approvers"),
+  question: text(row, "question"),
+  requestedAt: number(row, "requested_at"),
+  deadline: numberOrNull(row, "deadline")
+})
+
+export const toSubscription = (row: Row): SubscriptionRow => ({
+  run: text(row, "run"),
+  key: text(row, "key"),
+  event: text(row, "event"),
+  correlation: textOrNull(row, "correlation")
+})
+
+export const toOwner = (row: Row): OwnerRow => ({
+  id: text(row, "id"),
+  expiresAt: number(row, "expires_at"),
+  worker: number(row, "worker") === 1,
+  info: text(row, "info")
+})
+
+export const toDefinition = (row: Row): DefinitionRow => ({
+  name: text(row, "name"),
+  version: text(row, "version"),
+  kind: kind(row),
+  hash: text(row, "hash"),
+  schemas: text(row, "schemas"),
+  document: textOrNull(row, "document"),
+  at: number(row, "at")
+})
+
+// What a strict table cannot hold means that the file was changed by other hands.
+
+export const text = (row: Row, column: string): string => {
+  const value = row[column]
+  if (typeof value !== "string") throw damaged(column)
+  return value
+}
+
+export const textOrNull = (row: Row, column: string): string | null =>
+  row[column] === null ? null : text(row, column)
+
+export const number = (row: Row, column: string): number => {
+  const value = row[column]
+  if (typeof value !== "number") throw damaged(column)
+  return value
+}
+
+export const numberOrNull = (row: Row, column: string): number | null =>
+  row[column] === null ? null : number(row, column)
+
+const kind = (row: Row): "program" | "contract" => {
+  const value = text(row, "kind")
+  if (value !== "program" && value !== "contract") throw damaged("kind")
+  return value
+}
+
+const damaged = (column: string): Error => new Error(`a stored row is damaged: its ${column} is not of the right kind`)

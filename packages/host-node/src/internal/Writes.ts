@@ -1,0 +1,353 @@
+/**
+ * The operations of the storage seam, as SQL. Each must be called inside a
+ * write transaction.
+ */
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import type {
+  Answers,
+  ClaimOp,
+  CommitOp,
+  DefinitionRow,
+  InboxOp,
+  Op,
+  OutboxRow,
+  OwnerRow,
+  ReapOp,
+  RunRow,
+  StartOp
+} from "@fermata/engine/Backend"
+import type { DatabaseSync } from "node:sqlite"
+import { number, numberOrNull, prepare, type Row, runColumns, text, textOrNull, toDefinition, toRun } from "./Rows.ts"
+
+export const make = (db: DatabaseSync) => {
+  const findKey = prepare(db, "SELECT key FROM runs WHERE id = ?")
+  const findRun = prepare(db, `SELECT ${runColumns} FROM runs WHERE key = ?`)
+  const head = prepare(
+    db,
+    `SELECT epoch, status, takeovers, told, (SELECT max(seq) FROM journal WHERE run = ?1) AS last FROM runs WHERE key = ?1`
+  )
+  const append = prepare(db, "INSERT INTO journal (run, seq, entry) VALUES (?, ?, ?)")
+  const keep = prepare(db, "INSERT INTO blobs (hash, data) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING")
+  const send = prepare(
+    db,
+    "INSERT INTO outbox (id, kind, payload) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
+  )
+  const delivered = prepare(db, "DELETE FROM outbox WHERE id = ?")
+
+  const insertRun = prepare(
+    db,
+    `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at)
+     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12) RETURNING key`
+  )
+  const subscribe = prepare(
+    db,
+    "INSERT OR REPLACE INTO subscriptions (run, key, event, correlation) VALUES (?, ?, ?, ?)"
+  )
+  const listen = prepare(
+    db,
+    "INSERT INTO listeners (run, listener) VALUES (?, ?) ON CONFLICT (run, listener) DO NOTHING"
+  )
+  const listeners = prepare(db, "SELECT listener FROM listeners WHERE run = ? ORDER BY listener")
+  const endedWith = prepare(db, "SELECT ended FROM runs WHERE key = ?")
+
+  const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
+  const setTold = prepare(db, "UPDATE runs SET told = ? WHERE key = ?")
+  const setTakeovers = prepare(db, "UPDATE runs SET takeovers = ? WHERE key = ?")
+  const release = prepare(
+    db,
+    "UPDATE runs SET owner = NULL, due_at = ?, takeovers = 0, updated_at = ? WHERE key = ?"
+  )
+  const finish = prepare(db, "UPDATE runs SET owner = NULL, due_at = NULL WHERE key = ?")
+  const end = prepare(db, "UPDATE runs SET ended = ?, updated_at = ? WHERE key = ?")
+  const leftovers = ["inbox", "approvals", "subscriptions", "listeners"].map((table) =>
+    prepare(db, `DELETE FROM ${table} WHERE run = ?`)
+  )
+
+  const consume = prepare(db, "DELETE FROM inbox WHERE run = ? AND id = ?")
+  const openApproval = prepare(
+    db,
+    `INSERT OR REPLACE INTO approvals (run, key, workflow, prompt, approvers, question, requested_at, deadline)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+  )
+  const closeApproval = prepare(db, "DELETE FROM approvals WHERE run = ? AND key = ?")
+  const approversOf = prepare(db, "SELECT approvers FROM approvals WHERE run = ? AND key = ?")
+  const target = prepare(db, "SELECT key, status FROM runs WHERE id = ?")
+  const put = prepare(
+    db,
+    "INSERT INTO inbox (run, id, kind, payload, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run, id) DO NOTHING"
+  )
+  const wake = prepare(
+    db,
+    "UPDATE runs SET told = told + 1, due_at = CASE WHEN owner IS NULL THEN 0 END WHERE key = ?"
+  )
+
+  const dueColumns = "SELECT key, due_at, served FROM runs"
+  const dueOfAll = prepare(db, `${dueColumns} WHERE due_at <= ? ORDER BY due_at, key`)
+  const dueOfServed = prepare(
+    db,
+    `${dueColumns} INDEXED BY runs_due_served WHERE served = ? AND due_at <= ? ORDER BY due_at, key`
+  )
+  const dueOfTop = prepare(db, `${dueColumns} WHERE id = ? AND root IS NULL AND due_at <= ?`)
+  const dueBelow = prepare(
+    db,
+    `${dueColumns} INDEXED BY runs_due_root WHERE root = ? AND due_at <= ? ORDER BY due_at, key`
+  )
+  const own = prepare(db, "UPDATE runs SET owner = ?, epoch = epoch + 1, due_at = NULL WHERE key = ?")
+  const free = prepare(
+    db,
+    "UPDATE runs SET owner = NULL, due_at = 0, takeovers = takeovers + ?2 WHERE owner = ?1"
+  )
+
+  const beat = prepare(db, "INSERT OR REPLACE INTO owners (id, expires_at, worker, info) VALUES (?, ?, ?, ?)")
+  const bury = prepare(db, "DELETE FROM owners WHERE expires_at < ?")
+  const leave = prepare(db, "DELETE FROM owners WHERE id = ?")
+  // Steps from owner to owner in the index, instead of over every owned run.
+  const ownersWithoutRow = prepare(
+    db,
+    `WITH RECURSIVE owning (owner) AS (
+       SELECT min(owner) FROM runs WHERE owner IS NOT NULL
+       UNION ALL
+       SELECT (SELECT min(runs.owner) FROM runs WHERE runs.owner > owning.owner) FROM owning WHERE owner IS NOT NULL
+     )
+     SELECT owner FROM owning WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM owners)`
+  )
+
+  const findDefinition = prepare(db, "SELECT * FROM definitions WHERE name = ? AND version = ?")
+  const define = prepare(
+    db,
+    "INSERT OR REPLACE INTO definitions (name, version, kind, hash, schemas, document, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+  )
+
+  // Keys never change, so a run that was found once is found without its index.
+  const keys = new Map<string, number>()
+  const keyOf = (id: string): number | undefined => {
+    const known = keys.get(id)
+    if (known !== undefined) return known
+    const row = findKey.get(id)
+    if (row === undefined) return undefined
+    const key = number(row, "key")
+    if (keys.size >= 10_000) keys.clear()
+    keys.set(id, key)
+    return key
+  }
+
+  const sendAll = (rows: ReadonlyArray<OutboxRow>) => {
+    for (const row of rows) send.run(row.id, row.kind, row.payload)
+  }
+
+  const start = (op: StartOp): Answers["start"] => {
+    const { run } = op
+    const known = keyOf(run.id)
+    if (known !== undefined) {
+      if (op.listener !== null) {
+        const payload = textOrNull(endedWith.get(known)!, "ended")
+        if (payload === null) listen.run(known, op.listener)
+        else tell(op.listener, run.id, payload, run.createdAt)
+      }
+      return { started: false, run: toRun(findRun.get(known)!) }
+    }
+    const final = isOver(run.status)
+    const owner = final ? null : run.owner
+    const row: RunRow = {
+      ...run,
+      owner,
+      dueAt: final || owner !== null ? null : run.dueAt,
+      reason: null,
+      waits: null,
+      length: op.rows.length,
+      epoch: owner === null ? 0 : 1,
+      takeovers: 0,
+      updatedAt: run.createdAt
+    }
+    const inserted = insertRun.get(
+      row.id,
+      row.workflow,
+      row.version,
+      row.kind,
+      row.definition,
+      row.root,
+      row.parent,
+      row.status,
+      row.owner,
+      row.dueAt,
+      row.epoch,
+      row.createdAt
+    )
+    const key = number(inserted!, "key")
+    op.rows.forEach((entry, seq) => append.run(key, seq, entry))
+    for (const blob of op.blobs) keep.run(blob.hash, blob.data)
+    for (const wish of op.subscriptions) subscribe.run(key, wish.key, wish.event, wish.correlation)
+    if (op.listener !== null) listen.run(key, op.listener)
+    return { started: true, run: row }
+  }
+
+  const commit = (op: CommitOp): Answers["commit"] => {
+    const key = keyOf(op.run)
+    const row = key === undefined ? undefined : head.get(key)
+    if (key === undefined || row === undefined) return { ok: false, epoch: 0, length: 0 }
+    const epoch = number(row, "epoch")
+    const length = (numberOrNull(row, "last") ?? -1) + 1
+    if (epoch !== op.epoch || length !== op.expected) return { ok: false, epoch, length }
+
+    let seq = length
+    for (const entry of op.rows) append.run(key, seq++, entry)
+    for (const blob of op.blobs) keep.run(blob.hash, blob.data)
+    sendAll(op.outbox)
+    let told = number(row, "told")
+    for (const id of op.consumed) told -= consume.run(key, id)
+    for (const open of op.approvalsOpened) {
+      openApproval.run(
+        key,
+        open.key,
+        open.workflow,
+        open.prompt,
+        open.approvers,
+        open.question,
+        open.requestedAt,
+        open.deadline
+      )
+    }
+    for (const closed of op.approvalsClosed) closeApproval.run(key, closed)
+
+    if (op.status !== undefined) setStatus.run(op.status.status, op.status.reason, op.status.waits, op.at, key)
+    if (op.release !== undefined) release.run(told > 0 ? 0 : op.release.dueAt, op.at, key)
+    else if (op.rows.length > 0 && row["takeovers"] !== 0) setTakeovers.run(0, key)
+    const final = op.ended !== undefined || isOver(op.status === undefined ? text(row, "status") : op.status.status)
+    if (final && (op.ended !== undefined || op.status !== undefined || op.release !== undefined)) finish.run(key)
+    if (op.ended !== undefined) {
+      const listening = listeners.all(key)
+      for (const leftover of leftovers) leftover.run(key)
+      end.run(op.ended.payload, op.at, key)
+      for (const row of listening) tell(text(row, "listener"), op.run, op.ended.payload, op.at)
+    }
+    const left = op.ended === undefined ? told : 0
+    if (left !== row["told"]) setTold.run(left, key)
+    return { ok: true }
+  }
+
+  const inbox = ({ approval, row }: InboxOp): Answers["inbox"] => {
+    const run = target.get(row.run)
+    if (run === undefined) return { result: "unknown" }
+    if (isOver(text(run, "status"))) return { result: "closed" }
+    const key = number(run, "key")
+    if (approval !== undefined) {
+      const open = approversOf.get(key, approval.key)
+      if (open === undefined) return { result: "unknown" }
+      const approvers: ReadonlyArray<string> = JSON.parse(text(open, "approvers"))
+      if (!approval.identity.some((name) => approvers.includes(name))) return { result: "forbidden", approvers }
+    }
+    if (put.run(key, row.id, row.kind, row.payload, row.at) === 0) return { result: "duplicate" }
+    wake.run(key)
+    return { result: "accepted" }
+  }
+
+  const tell = (listener: string, ended: string, payload: string, at: number): void => {
+    inbox({ op: "inbox", row: { run: listener, id: `child:${ended}`, kind: "child", payload, at } })
+  }
+
+  const take = (key: number, owner: string): RunRow => {
+    own.run(owner, key)
+    return toRun(findRun.get(key)!)
+  }
+
+  const claim = (op: ClaimOp): Answers["claim"] => {
+    if (op.limit <= 0) return { runs: [] }
+    const served = op.programs === null ? null : new Set(op.contracts ? [...op.programs, contracts] : op.programs)
+    const serves = (name: string) => served === null ? op.contracts || name !== contracts : served.has(name)
+    const lists: Array<Iterable<Row>> = op.roots !== null
+      ? [...new Set(op.roots)].flatMap((root) => [dueOfTop.all(root, op.now), upTo(dueBelow, root)])
+      : served !== null
+      ? [...served].map((name) => upTo(dueOfServed, name))
+      : [dueOfAll.iterate(op.now)]
+    function* upTo(statement: typeof dueBelow, value: string): Generator<Row> {
+      yield* statement.iterate(value, op.now)
+    }
+
+    const found: Array<{ readonly key: number; readonly at: number }> = []
+    for (const list of lists) {
+      let left = op.limit
+      for (const row of list) {
+        if (!serves(text(row, "served"))) continue
+        found.push({ key: number(row, "key"), at: number(row, "due_at") })
+        if (--left === 0) break
+      }
+    }
+    found.sort((a, b) => a.at - b.at || a.key - b.key)
+    return { runs: found.slice(0, op.limit).map(({ key }) => take(key, op.owner)) }
+  }
+
+  const claimOne = (owner: string, id: string): Answers["claimOne"] => {
+    const key = keyOf(id)
+    if (key === undefined) return { run: null }
+    const run = toRun(findRun.get(key)!)
+    return { run: run.owner === null && !isOver(run.status) ? take(key, owner) : null }
+  }
+
+  const heartbeat = (owner: OwnerRow): Answers["heartbeat"] => {
+    beat.run(owner.id, owner.expiresAt, owner.worker ? 1 : 0, owner.info)
+    return {}
+  }
+
+  const reap = (op: ReapOp): Answers["reap"] => {
+    bury.run(op.now)
+    return { freed: ownersWithoutRow.all().reduce((freed, row) => freed + free.run(text(row, "owner"), 1), 0) }
+  }
+
+  const retire = (owner: string): Answers["retire"] => {
+    leave.run(owner)
+    return { freed: free.run(owner, 0) }
+  }
+
+  const register = (row: DefinitionRow): Answers["define"] => {
+    const found = findDefinition.get(row.name, row.version)
+    const known = found === undefined ? null : toDefinition(found)
+    if (known !== null && known.hash === row.hash && known.kind === row.kind) return { result: "same", known }
+    if (known !== null && (known.kind === "contract" || row.kind === "contract")) return { result: "refused", known }
+    define.run(row.name, row.version, row.kind, row.hash, row.schemas, row.document, row.at)
+    return { result: known === null ? "added" : "replaced", known }
+  }
+
+  return {
+    apply: (op: Op): Answers[keyof Answers] => {
+      switch (op.op) {
+        case "start":
+          return start(op)
+        case "commit":
+          return commit(op)
+        case "inbox":
+          return inbox(op)
+        case "claim":
+          return claim(op)
+        case "claimOne":
+          return claimOne(op.owner, op.run)
+        case "heartbeat":
+          return heartbeat(op.owner)
+        case "reap":
+          return reap(op)
+        case "retire":
+          return retire(op.owner)
+        case "publish":
+          sendAll(op.rows)
+          return {}
+        case "delivered":
+          for (const id of op.ids) delivered.run(id)
+          return {}
+        case "define":
+          return register(op.row)
+        default:
+          throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
+      }
+    },
+    /** To be called when the transaction was rolled back: runs that it started are not there. */
+    forget: () => keys.clear()
+  }
+}
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+const isOver = (status: string): boolean => isFinal(status as RunStatus)
+
+/** What every contract is served as; programs are served as `name@version`. */
+const contracts = ""

@@ -1,0 +1,51 @@
+import { assert, describe, it } from "@effect/vitest"
+import { DatabaseSync } from "node:sqlite"
+import * as Migrations from "../src/Migrations.ts"
+
+const version = (db: DatabaseSync) => db.prepare("PRAGMA user_version").get()!["user_version"]
+const first = "CREATE TABLE songs (title TEXT)"
+const second = "ALTER TABLE songs ADD COLUMN bars INTEGER DEFAULT 4"
+
+describe("Migrations", () => {
+  it("bring an empty database to the current version", () => {
+    const db = new DatabaseSync(":memory:")
+    assert.isNull(Migrations.refusal(db))
+    Migrations.migrate(db)
+    assert.strictEqual(version(db), Migrations.migrations.length)
+    assert.deepEqual(db.prepare("PRAGMA application_id").get(), { application_id: Migrations.applicationId })
+    Migrations.migrate(db)
+    assert.isNull(Migrations.refusal(db))
+  })
+
+  it("run only those that a database has not been through, and keep its rows", () => {
+    const db = new DatabaseSync(":memory:")
+    Migrations.migrate(db, [first])
+    db.exec("INSERT INTO songs VALUES ('Rondo')")
+    assert.isNull(Migrations.refusal(db, [first, second]))
+    Migrations.migrate(db, [first, second])
+    assert.strictEqual(version(db), 2)
+    assert.deepEqual(db.prepare("SELECT * FROM songs").all(), [{ title: "Rondo", bars: 4 }])
+  })
+
+  it("leave the database as it was when one fails", () => {
+    const db = new DatabaseSync(":memory:")
+    Migrations.migrate(db, [first])
+    assert.throws(() => Migrations.migrate(db, [first, second, "CREATE TABLE songs (again TEXT)"]))
+    assert.strictEqual(version(db), 1)
+    assert.deepEqual(db.prepare("SELECT name FROM pragma_table_info('songs')").all(), [{ name: "title" }])
+    assert.isFalse(db.isTransaction)
+  })
+
+  it("refuse a database that is newer or another program's", () => {
+    const db = new DatabaseSync(":memory:")
+    Migrations.migrate(db, [first, second])
+    assert.include(Migrations.refusal(db, [first])!, "version 2 and this build knows versions up to 1")
+    assert.throws(() => Migrations.migrate(db, [first]), /version 2/)
+    assert.strictEqual(version(db), 2)
+
+    const other = new DatabaseSync(":memory:")
+    other.exec(first)
+    assert.include(Migrations.refusal(other)!, "another program")
+    assert.throws(() => Migrations.migrate(other), /another program/)
+  })
+})

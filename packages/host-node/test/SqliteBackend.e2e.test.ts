@@ -1,0 +1,89 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ids, one, start } from "@fermata/engine/testing/backend/Fixtures"
+import { Effect, Fiber } from "effect"
+import { spawn } from "node:child_process"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import * as SqliteBackend from "../src/SqliteBackend.ts"
+import * as TempFolder from "./support/TempFolder.ts"
+
+const script = (name: string) => fileURLToPath(new URL(`support/${name}.ts`, import.meta.url))
+
+/** A process of which the test reads lines and to which it says words; killed with the scope. */
+const talk = (name: string, ...args: ReadonlyArray<string>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => spawn(process.execPath, [script(name), ...args], { stdio: ["pipe", "pipe", "inherit"] })),
+    (child) => Effect.sync(() => child.kill("SIGKILL"))
+  ).pipe(Effect.map((child) => {
+    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+    return {
+      say: (word: string) => Effect.sync(() => child.stdin.write(`${word}\n`)),
+      hear: Effect.promise(() => lines.next().then((line) => line.value ?? "(it ended)"))
+    }
+  }))
+
+/** Runs a process to its end and gives its exit code and what it complained about. */
+const finish = (name: string, ...args: ReadonlyArray<string>) =>
+  Effect.callback<{ readonly code: number | null; readonly complaint: string }>((resume) => {
+    const child = spawn(process.execPath, [script(name), ...args], { stdio: ["ignore", "inherit", "pipe"] })
+    let complaint = ""
+    child.stderr.on("data", (chunk) => complaint += chunk)
+    child.on("close", (code) => resume(Effect.succeed({ code, complaint })))
+    return Effect.sync(() => child.kill("SIGKILL"))
+  })
+
+describe("a SQLite file shared by processes", () => {
+  it.live("does not block the event loop while another process writes", () =>
+    Effect.gen(function*() {
+      const file = join(yield* TempFolder.make, "fermata.db")
+      const backend = yield* SqliteBackend.make({ file })
+      const other = yield* talk("Locker", file)
+      assert.strictEqual(yield* other.hear, "locked")
+
+      const happened: Array<string> = []
+      const write = yield* one(backend, start("r")).pipe(
+        Effect.tap(() => Effect.sync(() => happened.push("written"))),
+        Effect.forkChild
+      )
+      yield* Effect.yieldNow
+      for (let index = 0; index < 20; index++) {
+        yield* other.say("ping")
+        happened.push(yield* other.hear)
+      }
+      assert.deepStrictEqual(happened, Array.from({ length: 20 }, () => "pong"))
+      assert.isNull(yield* backend.run("r"))
+
+      yield* other.say("release")
+      assert.strictEqual(yield* other.hear, "released")
+      assert.isTrue((yield* Fiber.join(write)).started)
+      assert.deepStrictEqual(ids(yield* backend.runs({ limit: 10 })), ["r"])
+    }))
+
+  it.live("takes the appends of 20 processes at once without an error", () =>
+    Effect.gen(function*() {
+      const file = join(yield* TempFolder.make, "fermata.db")
+      const names = Array.from({ length: 20 }, (_, index) => `process-${index}`)
+      const count = 10
+      const ends = yield* Effect.forEach(names, (name) => finish("Appender", file, name, String(count)), {
+        concurrency: "unbounded"
+      })
+      assert.deepStrictEqual(ends, names.map(() => ({ code: 0, complaint: "" })))
+
+      const backend = yield* SqliteBackend.make({ file })
+      for (const name of names) {
+        assert.deepStrictEqual(
+          yield* backend.entries(name, 0, 100),
+          Array.from({ length: count }, (_, index) => `${name}:${index}`)
+        )
+      }
+      const told = ids(yield* backend.inbox("shared"))
+      assert.strictEqual(told.length, names.length * count)
+      for (const name of names) {
+        assert.deepStrictEqual(
+          told.filter((id) => id.startsWith(`${name}:`)),
+          Array.from({ length: count }, (_, index) => `${name}:${index}`)
+        )
+      }
+    }))
+})

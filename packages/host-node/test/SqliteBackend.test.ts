@@ -1,0 +1,215 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as BackendConformance from "@fermata/engine/testing/BackendConformance"
+import {
+  claim,
+  commit,
+  end,
+  heartbeat,
+  ids,
+  inbox,
+  one,
+  start,
+  startOwned,
+  subscription,
+  suspend
+} from "@fermata/engine/testing/backend/Fixtures"
+import { Effect, Exit, Scope } from "effect"
+import { existsSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import * as Reads from "../src/internal/Reads.ts"
+import * as Writes from "../src/internal/Writes.ts"
+import * as Sqlite from "../src/Sqlite.ts"
+import * as SqliteBackend from "../src/SqliteBackend.ts"
+import * as TempFolder from "./support/TempFolder.ts"
+
+BackendConformance.suite(
+  "sqlite",
+  Effect.map(TempFolder.make, (folder) => ({
+    connect: SqliteBackend.make({ file: join(folder, "fermata.db"), synchronous: "NORMAL" })
+  }))
+)
+
+const file = Effect.map(TempFolder.make, (folder) => join(folder, "some", "where", "fermata.db"))
+
+/** Changes the file from outside, as other hands would. */
+const tamper = (file: string, sql: string) =>
+  Effect.sync(() => {
+    const db = new DatabaseSync(file)
+    db.exec(sql)
+    db.close()
+  })
+
+describe("a SQLite store", () => {
+  it.effect("creates its folder and a file that only its user may read", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      yield* SqliteBackend.make({ file: path })
+      assert.strictEqual(statSync(path).mode & 0o777, 0o600)
+      assert.strictEqual(statSync(`${path}-wal`).mode & 0o777, 0o600)
+    }))
+
+  it.effect("keeps what was written when it is opened again", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const opened = SqliteBackend.make({ file: path })
+      const written = yield* Effect.scoped(
+        Effect.flatMap(opened, (backend) =>
+          backend.write([startOwned("r", { rows: ["e0"] }), commit("r", 1, ["e1"]), start("s")]))
+      )
+      assert.deepStrictEqual(written[1], { ok: true })
+      assert.isFalse(existsSync(`${path}-wal`))
+      const backend = yield* opened
+      assert.deepStrictEqual(yield* backend.entries("r", 0, 10), ["e0", "e1"])
+      assert.deepStrictEqual(yield* one(backend, commit("r", 2, ["e2"])), { ok: true })
+    }))
+
+  it.effect("syncs every commit unless told otherwise", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const synchronous = (options: Partial<Sqlite.Options>) =>
+        Effect.map(Sqlite.open({ file: path, ...options }), ({ db }) => db.prepare("PRAGMA synchronous").get())
+      assert.deepEqual(yield* synchronous({}), { synchronous: 2 })
+      assert.deepEqual(yield* synchronous({ synchronous: "NORMAL" }), { synchronous: 1 })
+    }))
+
+  it.effect("never waits inside SQLite", () =>
+    Effect.gen(function*() {
+      const { db } = yield* Sqlite.open({ file: yield* file })
+      assert.deepEqual(db.prepare("PRAGMA busy_timeout").get(), { timeout: 0 })
+    }))
+
+  it("writes and reads without leaving the current turn", () => {
+    const scope = Effect.runSync(Scope.make())
+    const backend = Effect.runSync(
+      Effect.flatMap(file, (path) => SqliteBackend.make({ file: path })).pipe(Scope.provide(scope))
+    )
+    Effect.runSync(backend.write([startOwned("r", { rows: ["e0"] })]))
+    assert.deepStrictEqual(Effect.runSync(backend.entries("r", 0, 10)), ["e0"])
+    Effect.runSync(Scope.close(scope, Exit.void))
+  })
+
+  it.effect("says so when it is used after its scope", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const backend = yield* Effect.scoped(SqliteBackend.make({ file: path }))
+      const failure = yield* Effect.flip(backend.run("r"))
+      assert.strictEqual(failure._tag, "StorageFailed")
+    }))
+
+  it.effect("gives up on a lock in the end and names it", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const backend = yield* SqliteBackend.make({ file: path, patience: "20 millis" })
+      const other = yield* Sqlite.open({ file: path })
+      other.db.exec("BEGIN IMMEDIATE")
+      const failure = yield* Effect.flip(one(backend, start("r")))
+      assert.include(failure.message, "could not write: another process keeps the database locked")
+      other.db.exec("ROLLBACK")
+      yield* one(backend, start("r"))
+      assert.deepStrictEqual(ids(yield* backend.runs({ limit: 10 })), ["r"])
+    }))
+
+  it.effect("fails on a damaged row and goes on with the others", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const backend = yield* SqliteBackend.make({ file: path })
+      yield* backend.write([start("r"), start("s")])
+      yield* tamper(path, `UPDATE runs SET kind = 'poem' WHERE id = 'r'`)
+      const failure = yield* Effect.flip(backend.run("r"))
+      assert.include(failure.message, "could not read: a stored row is damaged: its kind")
+      assert.strictEqual((yield* backend.run("s"))!.id, "s")
+    }))
+
+  it.effect("asks nothing that looks at every run", () =>
+    Effect.gen(function*() {
+      const { db } = yield* Sqlite.open({ file: yield* file })
+      const asked = new Set<string>()
+      const recording = new Proxy(db, {
+        get: (target, name) =>
+          name === "prepare"
+            ? (sql: string) => {
+              asked.add(sql)
+              return target.prepare(sql)
+            }
+            : Reflect.get(target, name)
+      })
+      const writes = Writes.make(recording)
+      const reads = Reads.make(recording)
+      db.exec("BEGIN")
+      for (
+        const op of [
+          heartbeat("a", 100),
+          startOwned("p"),
+          startOwned("r", { rows: ["e0"], listener: "p", subscriptions: [subscription("r", "k", "e")] }),
+          inbox("r", "i"),
+          start("s"),
+          claim(),
+          claim({ programs: ["purchase@1"] }),
+          claim({ roots: ["r"] }),
+          suspend("p", 0, null),
+          end("r", 1, "done"),
+          { op: "claimOne", owner: "a", run: "p" },
+          { op: "reap", now: 1_000 },
+          { op: "retire", owner: "a" }
+        ] as const
+      ) writes.apply(op)
+      db.exec("COMMIT")
+      reads.nextDue(0, null)
+      reads.nextDue(0, ["r"])
+      reads.inboxOf("a", 10)
+      reads.runs({ limit: 10, reason: ["diverged", "corrupt"] })
+      reads.runs({ limit: 10, status: ["queued", "running"] })
+      reads.runs({ limit: 10, root: "r" })
+      reads.runs({ limit: 10, parent: "r" })
+      reads.entries("r", 0, 10)
+      assert.isAbove(asked.size, 20)
+      for (const sql of asked) {
+        const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map((row) => String(row["detail"]))
+        const scans = plan.filter((step) => /^SCAN (runs|journal|inbox|approvals|subscriptions|listeners)/.test(step))
+        assert.deepStrictEqual(scans, [], sql)
+      }
+    }))
+})
+
+describe("a file that is not ours", () => {
+  const refused = (path: string) => Effect.map(Effect.flip(Effect.scoped(SqliteBackend.make({ file: path }))), String)
+
+  it.effect("is refused when a newer version wrote it, with what to do", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      yield* Effect.scoped(SqliteBackend.make({ file: path }))
+      yield* tamper(path, "PRAGMA user_version = 99")
+      const message = yield* refused(path)
+      assert.include(message, "it has version 99 and this build knows versions up to 1")
+      assert.include(message, "use the newer Fermata that wrote it, or choose another file")
+      assert.include(message, path)
+    }))
+
+  it.effect("is refused when it is no database, and left as it was", () =>
+    Effect.gen(function*() {
+      const path = join(yield* TempFolder.make, "notes.txt")
+      const text = "Not a database. ".repeat(100)
+      yield* Effect.promise(() => import("node:fs/promises").then((fs) => fs.writeFile(path, text)))
+      assert.include(yield* refused(path), "the file is not a SQLite database")
+      assert.strictEqual(statSync(path).size, text.length)
+    }))
+
+  it.effect("is refused when another program made it, and left as it was", () =>
+    Effect.gen(function*() {
+      const path = join(yield* TempFolder.make, "other.db")
+      yield* tamper(path, "CREATE TABLE songs (title TEXT)")
+      assert.include(yield* refused(path), "it is the database of another program")
+      const db = new DatabaseSync(path)
+      assert.deepEqual(db.prepare("PRAGMA journal_mode").get(), { journal_mode: "delete" })
+      assert.strictEqual(db.prepare("SELECT count(*) AS count FROM sqlite_schema").get()!["count"], 1)
+      db.close()
+    }))
+
+  it.effect("is refused when its folder cannot be made", () =>
+    Effect.gen(function*() {
+      const path = join(yield* TempFolder.make, "file")
+      yield* tamper(path, "CREATE TABLE songs (title TEXT)")
+      assert.include(yield* refused(join(path, "fermata.db")), "could not open its database")
+    }))
+})
