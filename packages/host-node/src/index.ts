@@ -2,3 +2,4 @@
 export * as Migrations from "./Migrations.ts"
 export * as Sqlite from "./Sqlite.ts"
 export * as SqliteBackend from "./SqliteBackend.ts"
+export * as NodeHost from "./NodeHost.ts"

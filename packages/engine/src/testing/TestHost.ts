@@ -21,15 +21,20 @@ export class TestHost extends Context.Service<TestHost, {
   /** Waits until nothing is on its way. */
   readonly settled: Effect.Effect<void>
 }>()("@fermata/engine/testing/TestHost") {
-  /** A host over this backend, so that several hosts, one after another or at once, share one store. */
+  /**
+   * A host over this backend, so that several hosts, one after another or at
+   * once, share one store. `hostClock` is a clock of `HostClock.makeManual`
+   * that they share too; without it the host has one of its own.
+   */
   static readonly layerOf = (
     backend: Backend,
-    options: Partial<EngineOptions> = {}
+    options: Partial<EngineOptions> = {},
+    hostClock?: ReturnType<typeof HostClock.makeManual>
   ): Layer.Layer<TestHost | Engine | Store | HostClock | WorkflowEngine | Core, StorageFailed> => {
     const store = Store.layer(backend)
     return Layer.unwrap(Effect.gen(function*() {
       const defaults = yield* EngineOptions
-      const [clock, adjust] = HostClock.makeManual()
+      const [clock, adjust] = hostClock ?? HostClock.makeManual()
       const base = Layer.mergeAll(store, Layer.succeed(HostClock, clock))
       const engine = Engine.layer.pipe(
         Layer.provideMerge(base),

@@ -213,7 +213,7 @@ export const make = (db: DatabaseSync) => {
     if (op.release !== undefined) release.run(told > 0 ? 0 : op.release.dueAt, op.at, key)
     else if (op.rows.length > 0 && row["takeovers"] !== 0) setTakeovers.run(0, key)
     const final = op.ended !== undefined || isOver(op.status === undefined ? text(row, "status") : op.status.status)
-    if (final && (op.ended !== undefined || op.status !== undefined || op.release !== undefined)) finish.run(key)
+    if (final) finish.run(key)
     if (op.ended !== undefined) {
       const listening = listeners.all(key)
       for (const leftover of leftovers) leftover.run(key)

@@ -158,21 +158,21 @@ const commits: fc.Arbitrary<Op> = fc.record({
   })
 )
 
-const always = <A>(arbitrary: fc.Arbitrary<A>, op: (value: A) => Op): fc.Arbitrary<Op> => arbitrary.map(op)
+const asOp = <A>(arbitrary: fc.Arbitrary<A>, op: (value: A) => Op): fc.Arbitrary<Op> => arbitrary.map(op)
 
 const intent = fc.oneof(
   { weight: 4, arbitrary: starts },
   { weight: 6, arbitrary: commits },
   {
     weight: 3,
-    arbitrary: always(
+    arbitrary: asOp(
       fc.record({ run, message, key: fc.option(key), name: fc.constantFrom("ada", "eve") }),
       ({ key, message, name, run }) => inbox(run, message, key === null ? undefined : { key, identity: [name] })
     )
   },
   {
     weight: 3,
-    arbitrary: always(
+    arbitrary: asOp(
       fc.record({
         owner,
         now: time,
@@ -184,15 +184,15 @@ const intent = fc.oneof(
       claim
     )
   },
-  { weight: 2, arbitrary: always(fc.record({ owner, run }), (rest) => ({ op: "claimOne", ...rest })) },
-  { weight: 1, arbitrary: always(fc.tuple(owner, time), ([id, at]) => heartbeat(id, at)) },
-  { weight: 1, arbitrary: always(time, (now) => ({ op: "reap", now })) },
-  { weight: 1, arbitrary: always(owner, (owner) => ({ op: "retire", owner })) },
-  { weight: 1, arbitrary: always(some(message), (ids) => ({ op: "publish", rows: ids.map(outboxRow) })) },
-  { weight: 1, arbitrary: always(some(message), (ids) => ({ op: "delivered", ids })) },
+  { weight: 2, arbitrary: asOp(fc.record({ owner, run }), (rest) => ({ op: "claimOne", ...rest })) },
+  { weight: 1, arbitrary: asOp(fc.tuple(owner, time), ([id, at]) => heartbeat(id, at)) },
+  { weight: 1, arbitrary: asOp(time, (now) => ({ op: "reap", now })) },
+  { weight: 1, arbitrary: asOp(owner, (owner) => ({ op: "retire", owner })) },
+  { weight: 1, arbitrary: asOp(some(message), (ids) => ({ op: "publish", rows: ids.map(outboxRow) })) },
+  { weight: 1, arbitrary: asOp(some(message), (ids) => ({ op: "delivered", ids })) },
   {
     weight: 1,
-    arbitrary: always(
+    arbitrary: asOp(
       fc.record({ name: key, hash: message, kind: fc.constantFrom("program" as const, "contract" as const) }),
       (row) => ({ op: "define", row: definition(row) })
     )

@@ -1,0 +1,169 @@
+import { Engine } from "@fermata/engine"
+import { Effect } from "effect"
+import { spawnSync } from "node:child_process"
+import { statSync } from "node:fs"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { type Figure, figure, time } from "./measure.ts"
+import { host, marks, raw, remove, Sequential, Waiting, Wide } from "./subject.ts"
+
+export interface Settings {
+  readonly folder: string
+  readonly rounds: number
+  /** 1 for the full sizes. */
+  readonly scale: number
+}
+type Case = (settings: Settings) => Promise<ReadonlyArray<Figure>>
+
+const steps: Case = async ({ folder, rounds, scale }) => {
+  const figures: Array<Figure> = []
+  for (const synchronous of ["FULL", "NORMAL"] as const) {
+    const n = Math.ceil(2_000 * scale)
+    const db = join(folder, "steps.db")
+    remove(db)
+    const runtime = host(db, { synchronous })
+    const sequential: Array<number> = []
+    const concurrent: Array<number> = []
+    const wide: Array<number> = []
+    let rawMs = 0
+    let stepMs = 0
+    await runtime.runPromise(Sequential.execute({ id: "warm-up", n }))
+    for (let round = 0; round < rounds; round++) {
+      const before = raw(join(folder, "raw.db"), synchronous, n)
+      const each = (await time(() => runtime.runPromise(Sequential.execute({ id: `s${round}`, n })))) / n
+      const after = raw(join(folder, "raw.db"), synchronous, n)
+      rawMs = (before + after) / 2
+      stepMs = each
+      sequential.push(each / rawMs)
+      const runs = Array.from({ length: 50 }, (_, i) => i)
+      const length = Math.ceil(100 * scale)
+      const all = await time(() =>
+        runtime.runPromise(
+          Effect.forEach(runs, (i) => Sequential.execute({ id: `c${round}-${i}`, n: length }), { concurrency: "unbounded", discard: true })
+        )
+      )
+      concurrent.push((50 * length * after) / all)
+      const width = Math.ceil(500 * scale)
+      const broad = await time(() => runtime.runPromise(Wide.execute({ id: `w${round}`, n: width })))
+      wide.push(broad / (width * after))
+    }
+    await runtime.dispose()
+    const readings = { "raw ms": rawMs, "step ms": stepMs }
+    figures.push(
+      figure(`sequential step, ${synchronous}`, "raw commit", "raw commits", sequential, {
+        kind: "at most",
+        value: synchronous === "FULL" ? 1.5 : 2.5
+      }, readings)
+    )
+    if (synchronous === "FULL") {
+      figures.push(
+        figure("50 concurrent runs, FULL", "raw commit rate", "x raw commit rate", concurrent, { kind: "at least", value: 5 }),
+        figure("500 parallel steps, FULL", "500 raw commits", "of 500 raw commits", wide, { kind: "at most", value: 1 / 3 })
+      )
+    }
+  }
+  return figures
+}
+
+const long: Case = async ({ folder, rounds, scale }) => {
+  const n = Math.ceil(10_000 * scale)
+  const growth: Array<number> = []
+  const recovery: Array<number> = []
+  let recoverMs = 0
+  let readMs = 0
+  for (let round = 0; round < rounds; round++) {
+    const db = join(folder, "long.db")
+    remove(db)
+    const runtime = host(db, { synchronous: "NORMAL" })
+    const id = await runtime.runPromise(Sequential.execute({ id: "warm-up", n: 500 }).pipe(Effect.andThen(Sequential.executionId({ id: "long", n }))))
+    await runtime.runPromise(Sequential.execute({ id: "long", n }))
+    const tenth = (k: number) => marks[k + 1]! - marks[k]!
+    growth.push(tenth(9) / Math.max(tenth(1), tenth(2)))
+    await runtime.dispose()
+    // As if the process had died before the last step: its outcome and all that follows are taken away.
+    const file = new DatabaseSync(db)
+    const key = (file.prepare("SELECT max(run) AS run FROM journal").get() as { run: number }).run
+    const rows = () => file.prepare("SELECT entry FROM journal WHERE run = ? ORDER BY seq").all(key) as unknown as Array<{ entry: string }>
+    readMs = await time(() => rows().map((row) => JSON.parse(row.entry)))
+    for (let k = 0; k < 3; k++) readMs = Math.min(readMs, await time(() => rows().map((row) => JSON.parse(row.entry))))
+    file.close()
+    const back = host(db, { synchronous: "NORMAL", worker: false })
+    await back.runPromise(Effect.void)
+    const reopened = new DatabaseSync(db)
+    cutAfter(reopened, id, key)
+    reopened.close()
+    recoverMs = await time(() => back.runPromise(Effect.andThen(Effect.flatMap(Engine.Engine, (engine) => engine.adopt(id)), Sequential.execute({ id: "long", n }))))
+    recovery.push(recoverMs / readMs)
+    await back.dispose()
+  }
+  return [
+    figure("per-step cost over 10,000 steps", "its second or third tenth", "last / early tenth", growth, { kind: "at most", value: 1.1 }),
+    figure("recovery of a 10,000-step run", "reading and parsing its rows", "x read and parse", recovery, { kind: "at most", value: 3 }, {
+      "recovery ms": recoverMs,
+      "read and parse ms": readMs
+    })
+  ]
+}
+
+/** Takes back the end of a run and its last outcome, so that the run has one step to do. */
+const cutAfter = (db: DatabaseSync, id: string, key: number) => {
+  const last = db.prepare("SELECT seq FROM journal WHERE run = ? AND entry LIKE '%\"StepCompleted\"%' ORDER BY seq DESC LIMIT 1").get(key) as { seq: number }
+  db.prepare("DELETE FROM journal WHERE run = ? AND seq >= ?").run(key, last.seq)
+  const columns = (db.prepare("PRAGMA table_info(runs)").all() as unknown as Array<{ name: string }>).map((column) => column.name)
+  const length = columns.includes("length") ? ", length = $length" : ""
+  db.prepare(`UPDATE runs SET status = 'running', owner = NULL, due_at = 0${length} WHERE id = $id`)
+    .run(length === "" ? { $id: id } : { $id: id, $length: last.seq })
+}
+
+const suspended: Case = async ({ folder, rounds, scale }) => {
+  const count = Math.ceil(100_000 * scale)
+  const db = join(folder, "suspended.db")
+  const empty = join(folder, "empty.db")
+  remove(db)
+  remove(empty)
+  const before = process.memoryUsage().rss
+  const runtime = host(db, { synchronous: "NORMAL" })
+  let heap = 0
+  const took = await time(async () => {
+    for (let from = 0; from < count; from += 1_000) {
+      const ids = Array.from({ length: Math.min(1_000, count - from) }, (_, i) => from + i)
+      await runtime.runPromise(Effect.forEach(ids, (i) => Waiting.execute({ id: `${i}` }, { discard: true }), { concurrency: "unbounded", discard: true }))
+    }
+    await runtime.runPromise(Effect.flatMap(Engine.Engine, (engine) => engine.settled))
+    heap = process.memoryUsage().rss
+  })
+  await runtime.dispose()
+  const bytes = statSync(db).size / count
+  await host(empty).runPromise(Effect.void)
+  const start = (file: string) => time(() => {
+    const result = spawnSync(process.execPath, [join(import.meta.dirname, "../packages/cli/src/bin.ts"), "worker", "--until-idle", "--db", file], { stdio: "ignore" })
+    if (result.status !== 0) throw new Error(`the worker ended with ${result.status}`)
+  })
+  const ratios: Array<number> = []
+  for (let round = 0; round < rounds; round++) ratios.push((await start(db)) / (await start(empty)))
+  return [
+    figure("worker start, 100,000 suspended runs", "worker start on an empty file", "x empty file", ratios, { kind: "at most", value: 1.3 }),
+    figure("memory of the process that made them", "500 MB", "of 500 MB", [heap / 500e6], { kind: "at most", value: 1 }, {
+      "rss MB": heap / 1e6,
+      "rss before MB": before / 1e6,
+      "runs per second": (count / took) * 1_000
+    }),
+    figure("disk per suspended run", "1,000 bytes beyond payloads", "of 1,000 bytes", [bytes / 1_000], { kind: "at most", value: 1 }, { "bytes per run": bytes })
+  ]
+}
+
+const startUp: Case = async ({ folder, rounds }) => {
+  const script = (name: string) => join(import.meta.dirname, name)
+  const ratios: Array<number> = []
+  let ms = 0
+  for (let round = 0; round < rounds; round++) {
+    const db = join(folder, `start-${round}.db`)
+    const run = await time(() => spawnSync(process.execPath, [script("first-run.ts"), db], { stdio: "inherit" }))
+    const bare = await time(() => spawnSync(process.execPath, [script("bare-import.ts")], { stdio: "inherit" }))
+    ratios.push(run / bare)
+    ms = run
+  }
+  return [figure("start to first completed run", "bare import of the same modules", "x bare import", ratios, { kind: "at most", value: 2 }, { ms })]
+}
+
+export const cases: Readonly<Record<string, Case>> = { steps, long, suspended, startUp }

@@ -1,0 +1,49 @@
+/**
+ * The step path in figures: `npm run bench [-- --json] [-- --quick] [-- --only NAME]`.
+ *
+ * Every figure is a ratio to a control taken in the same process and on the
+ * same file system, best of the rounds. Nothing here is an assertion.
+ */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parseArgs } from "node:util"
+import { cases } from "./cases.ts"
+import { type Figure, withinBudget } from "./measure.ts"
+
+const { values } = parseArgs({
+  options: {
+    json: { type: "boolean", default: false },
+    quick: { type: "boolean", default: false },
+    only: { type: "string", multiple: true },
+    dir: { type: "string" }
+  }
+})
+
+const say = (line: string) => process.stderr.write(`${line}\n`)
+const folder = mkdtempSync(join(values.dir ?? process.env.FERMATA_BENCH_DIR ?? tmpdir(), "fermata-bench-"))
+const figures: Array<Figure> = []
+try {
+  for (const [name, run] of Object.entries(cases)) {
+    if (values.only !== undefined && !values.only.includes(name)) continue
+    say(`${name} …`)
+    figures.push(...(await run({ folder, rounds: values.quick ? 2 : 5, scale: values.quick ? 0.1 : 1 })))
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+if (values.json) {
+  process.stdout.write(`${JSON.stringify({ node: process.version, quick: values.quick, figures }, null, 2)}\n`)
+} else {
+  for (const figure of figures) {
+    const within = withinBudget(figure)
+    const budget = figure.budget === undefined ? "" : `${figure.budget.kind} ${figure.budget.value}`
+    const readings = Object.entries(figure.readings).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`).join(", ")
+    process.stdout.write(
+      `${figure.name.padEnd(44)} ${figure.best.toFixed(2).padStart(9)} ${figure.unit.padEnd(24)} median ${
+        figure.median.toFixed(2).padStart(8)
+      }  ${budget.padEnd(14)} ${within === undefined ? "" : within ? "within" : "OVER"}  ${readings}\n`
+    )
+  }
+}

@@ -1,0 +1,280 @@
+/**
+ * The engine's own events: what it tells the world about runs, steps and
+ * approvals, read off the journal.
+ *
+ * There are fifteen. Fourteen are those of the contract model that Fermata
+ * unites; `engine.run.suspended` is the fifteenth, for suspensions that are
+ * neither a pause, nor a wait, nor an approval: `corrupt`, `diverged`,
+ * `recovery`, `outcome-unknown` and `budget`.
+ *
+ * An entry makes at most one event, whose id is the place of the entry in its
+ * journal, so that telling twice can be noticed.
+ */
+import * as Schema from "effect/Schema"
+import * as ExitJson from "./ExitJson.ts"
+import type * as JournalEntry from "./JournalEntry.ts"
+import { reasonOf, SuspendReason, Wait } from "./RunStatus.ts"
+import * as RunView from "./RunView.ts"
+
+const run = { runId: Schema.String, workflow: Schema.String }
+const step = { ...run, stepId: Schema.String }
+const halted = { ...run, reason: SuspendReason, waits: Schema.Array(Wait) }
+const optional = Schema.optionalKey
+
+/**
+ * The payload of each event. `stepId` is the key of the step or approval,
+ * `error` one sentence for people, `cause` the whole failure as JSON, and times
+ * are ms since the epoch.
+ */
+export const payloads = {
+  "engine.run.requested": Schema.Struct({
+    ...run,
+    version: Schema.String,
+    payload: Schema.Unknown,
+    by: optional(Schema.String),
+    parent: optional(Schema.String),
+    trigger: optional(Schema.Struct({ event: Schema.String, id: Schema.String }))
+  }),
+  "engine.run.started": Schema.Struct(run),
+  "engine.run.completed": Schema.Struct({ ...run, output: Schema.Unknown }),
+  "engine.run.failed": Schema.Struct({ ...run, error: Schema.String, cause: Schema.Unknown }),
+  "engine.run.cancelled": Schema.Struct({ ...run, by: Schema.String, reason: Schema.String }),
+  /** Suspended by an operator, or on its failure until an operator resumes it. */
+  "engine.run.paused": Schema.Struct(halted),
+  "engine.run.resumed": Schema.Struct({ ...run, by: optional(Schema.String) }),
+  /** Suspended until a signal, a timer, a child or a handoff. */
+  "engine.run.waiting": Schema.Struct(halted),
+  /** Suspended for any other reason than a pause, a wait or an approval. */
+  "engine.run.suspended": Schema.Struct(halted),
+  "engine.step.requested": Schema.Struct({
+    ...step,
+    name: Schema.String,
+    attempt: Schema.Int,
+    input: optional(Schema.Unknown)
+  }),
+  "engine.step.completed": Schema.Struct({
+    ...step,
+    attempt: Schema.Int,
+    output: optional(Schema.Unknown),
+    settledBy: optional(Schema.String)
+  }),
+  "engine.step.failed": Schema.Struct({
+    ...step,
+    attempt: Schema.Int,
+    error: Schema.String,
+    cause: Schema.Unknown,
+    settledBy: optional(Schema.String)
+  }),
+  "engine.approval.requested": Schema.Struct({
+    ...step,
+    prompt: Schema.String,
+    approvers: Schema.Array(Schema.String),
+    choices: Schema.Array(Schema.String),
+    quorum: Schema.Int,
+    editable: Schema.Boolean,
+    args: optional(Schema.Unknown),
+    deadline: optional(Schema.Int)
+  }),
+  /** Somebody said yes. With a quorum above 1 there is one event for each of them. */
+  "engine.approval.granted": Schema.Struct({
+    ...step,
+    grantedBy: Schema.String,
+    choice: optional(Schema.String),
+    edit: optional(Schema.Unknown),
+    note: optional(Schema.String)
+  }),
+  "engine.approval.denied": Schema.Struct({
+    ...step,
+    deniedBy: Schema.String,
+    timedOut: Schema.Boolean,
+    note: optional(Schema.String)
+  })
+} as const
+
+export type Name = keyof typeof payloads
+
+/** The names of all events of the engine. */
+export const names = Object.keys(payloads) as ReadonlyArray<Name>
+
+/** Whether this is the name of an event of the engine. */
+export const isName = (name: string): name is Name => Object.hasOwn(payloads, name)
+
+const event = <const N extends Name>(name: N) =>
+  Schema.Struct({
+    /** `<runId>:<seq of the entry>`. */
+    id: Schema.String,
+    name: Schema.tag(name),
+    at: Schema.Int,
+    /** The id of the run. */
+    correlationId: Schema.String,
+    payload: payloads[name]
+  })
+
+/** An event of the engine. */
+export const EngineEvent = Schema.Union([
+  event("engine.run.requested"),
+  event("engine.run.started"),
+  event("engine.run.completed"),
+  event("engine.run.failed"),
+  event("engine.run.cancelled"),
+  event("engine.run.paused"),
+  event("engine.run.resumed"),
+  event("engine.run.waiting"),
+  event("engine.run.suspended"),
+  event("engine.step.requested"),
+  event("engine.step.completed"),
+  event("engine.step.failed"),
+  event("engine.approval.requested"),
+  event("engine.approval.granted"),
+  event("engine.approval.denied")
+])
+export type EngineEvent = typeof EngineEvent.Type
+export type EventOf<N extends Name> = Extract<EngineEvent, { readonly name: N }>
+
+/**
+ * What the engine tells about an entry: one event, or none.
+ *
+ * With `before`, the view of the run before this entry, a step that is
+ * requested again after a crash or a restart is told once, and the end of a
+ * deadline is told as what the question says it means. Without it a request is
+ * told when it is a first attempt, and a deadline as a denial.
+ */
+export const of = (
+  runId: string,
+  workflow: string,
+  entry: JournalEntry.JournalEntry,
+  before?: RunView.RunView
+): ReadonlyArray<EngineEvent> => {
+  const told = tell({ runId, workflow }, entry, before)
+  return told === undefined
+    ? []
+    : [{ id: `${runId}:${entry.seq}`, at: entry.at, correlationId: runId, ...told } as EngineEvent]
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+type Told = { readonly [N in Name]: { readonly name: N; readonly payload: (typeof payloads)[N]["Type"] } }[Name]
+
+const tell = (
+  run: { readonly runId: string; readonly workflow: string },
+  entry: JournalEntry.JournalEntry,
+  before: RunView.RunView | undefined
+): Told | undefined => {
+  switch (entry._tag) {
+    case "RunRequested": {
+      const { by, parent, payload, trigger, version } = entry
+      return {
+        name: "engine.run.requested",
+        payload: {
+          ...run,
+          version,
+          payload,
+          ...(by === undefined ? {} : { by }),
+          ...(parent === undefined ? {} : { parent }),
+          ...(trigger === undefined ? {} : { trigger })
+        }
+      }
+    }
+    case "RunStarted":
+      return { name: "engine.run.started", payload: run }
+    case "RunCompleted":
+      return { name: "engine.run.completed", payload: { ...run, output: entry.output } }
+    case "RunFailed":
+      return { name: "engine.run.failed", payload: { ...run, ...failed(entry.cause) } }
+    case "RunCancelled":
+      return { name: "engine.run.cancelled", payload: { ...run, by: entry.by, reason: entry.reason } }
+    case "RunResumed":
+      return { name: "engine.run.resumed", payload: { ...run, ...(entry.by === undefined ? {} : { by: entry.by }) } }
+    case "RunSuspended": {
+      const reason = reasonOf(entry.waits)
+      const name = reason === undefined ? undefined : suspensions[reason]
+      return name === undefined ? undefined : { name, payload: { ...run, reason: reason!, waits: entry.waits } }
+    }
+    case "StepRequested": {
+      const known = before === undefined
+        ? entry.attempt > 1 || entry.recovery !== undefined
+        : RunView.step(before, entry.key) !== undefined
+      if (known) return undefined
+      const { attempt, key, name } = entry
+      return {
+        name: "engine.step.requested",
+        payload: { ...run, stepId: key, name, attempt, ...("input" in entry ? { input: entry.input } : {}) }
+      }
+    }
+    case "StepCompleted":
+      return {
+        name: "engine.step.completed",
+        payload: {
+          ...run,
+          stepId: entry.key,
+          attempt: entry.attempt,
+          ...("output" in entry ? { output: entry.output } : {}),
+          ...settled(entry.settledBy)
+        }
+      }
+    case "StepFailed":
+      // An attempt that is repeated is no failure of the step.
+      return entry.retryAt !== undefined ? undefined : {
+        name: "engine.step.failed",
+        payload: { ...run, stepId: entry.key, attempt: entry.attempt, ...failed(entry.cause), ...settled(entry.settledBy) }
+      }
+    case "ApprovalRequested": {
+      const { approvers, args, choices, deadline, editable, key, prompt, quorum } = entry
+      return {
+        name: "engine.approval.requested",
+        payload: {
+          ...run,
+          stepId: key,
+          prompt,
+          approvers,
+          choices,
+          quorum,
+          editable,
+          ...(args === undefined ? {} : { args }),
+          ...(deadline === undefined ? {} : { deadline })
+        }
+      }
+    }
+    case "ApprovalAnswered": {
+      const { by, choice, decision, edit, key, note } = entry
+      const timedOut = decision === "timeout"
+      const onTimeout = before === undefined ? "deny" : RunView.approval(before, key)?.onTimeout ?? "deny"
+      const common = { ...run, stepId: key, ...(note === undefined ? {} : { note }) }
+      if (decision === "deny" || (timedOut && onTimeout !== "approve")) {
+        return { name: "engine.approval.denied", payload: { ...common, deniedBy: by, timedOut } }
+      }
+      return {
+        name: "engine.approval.granted",
+        payload: {
+          ...common,
+          grantedBy: by,
+          ...(choice === undefined ? {} : { choice }),
+          ...(edit === undefined ? {} : { edit })
+        }
+      }
+    }
+    default:
+      return undefined
+  }
+}
+
+/** The event of a suspension by its reason. An approval was told when it was requested. */
+const suspensions: { readonly [R in SuspendReason]: "engine.run.paused" | "engine.run.waiting" | "engine.run.suspended" | undefined } = {
+  corrupt: "engine.run.suspended",
+  diverged: "engine.run.suspended",
+  recovery: "engine.run.suspended",
+  "outcome-unknown": "engine.run.suspended",
+  budget: "engine.run.suspended",
+  operator: "engine.run.paused",
+  approval: undefined,
+  signal: "engine.run.waiting",
+  child: "engine.run.waiting",
+  handoff: "engine.run.waiting",
+  timer: "engine.run.waiting"
+}
+
+const failed = (cause: unknown) => ({ error: ExitJson.causeMessage(cause), cause })
+
+const settled = (by: string | undefined) => by === undefined ? {} : { settledBy: by }

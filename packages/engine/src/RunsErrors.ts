@@ -1,0 +1,147 @@
+/**
+ * Why an operator's verb is refused. Every refusal says in a sentence what
+ * stands in the way; nothing has been recorded when one is given.
+ */
+import { RunStatus } from "@fermata/core/RunStatus"
+import * as Schema from "effect/Schema"
+
+const texts = Schema.Array(Schema.String)
+
+/** No run has this id, and none begins with it. `closest` are the ids that begin most like it. */
+export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", {
+  run: Schema.String,
+  closest: texts
+}, { httpApiStatus: 404 }) {
+  override get message(): string {
+    return `There is no run "${this.run}"${didYouMean(this.closest)}`
+  }
+}
+
+/** Several runs begin with this, or it is too short to look for. */
+export class RunAmbiguous extends Schema.TaggedError<RunAmbiguous>()("RunAmbiguous", {
+  run: Schema.String,
+  candidates: texts
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return this.candidates.length === 0
+      ? `"${this.run}" is too short for a run: give its id or at least its first ${shortestPrefix} characters`
+      : `Several runs begin with "${this.run}": ${list(this.candidates)}; give more of the id`
+  }
+}
+
+/** The run is over, so it takes nothing any more. */
+export class RunClosed extends Schema.TaggedError<RunClosed>()("RunClosed", {
+  runId: Schema.String,
+  status: RunStatus
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `Run ${this.runId} is ${this.status} and takes nothing any more`
+  }
+}
+
+/** The step has no outcome to settle: it is not there, is over, or is being worked on. */
+export class StepNotOpen extends Schema.TaggedError<StepNotOpen>()("StepNotOpen", {
+  runId: Schema.String,
+  key: Schema.String,
+  /** How the step stands; absent when the run has none of this key. */
+  status: Schema.optionalKey(Schema.String),
+  /** Keys of the steps of the run that can be settled. */
+  open: texts
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    const stands = this.status === undefined ? "is not one of its steps" : `is ${this.status}`
+    const open = this.open.length === 0 ? "no step of the run waits to be settled" : `these wait to be settled: ${list(this.open)}`
+    return `Step "${this.key}" of run ${this.runId} ${stands}; ${open}`
+  }
+}
+
+/** There is no such open question. */
+export class ApprovalNotOpen extends Schema.TaggedError<ApprovalNotOpen>()("ApprovalNotOpen", {
+  runId: Schema.String,
+  key: Schema.optionalKey(Schema.String),
+  /** Ids of the approvals of the run that are open. */
+  open: texts
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    const what = this.key === undefined ? "no open approval" : `no open approval "${this.key}"`
+    return `Run ${this.runId} has ${what}${this.open.length === 0 ? "" : `; open are ${list(this.open)}`}`
+  }
+}
+
+/** The run has several open questions, so the answer must say which. */
+export class ApprovalAmbiguous extends Schema.TaggedError<ApprovalAmbiguous>()("ApprovalAmbiguous", {
+  runId: Schema.String,
+  open: texts
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `Run ${this.runId} has ${this.open.length} open approvals; answer one of ${list(this.open)}`
+  }
+}
+
+/** This person is not among those who may answer. */
+export class NotAllowed extends Schema.TaggedError<NotAllowed>()("NotAllowed", {
+  approval: Schema.String,
+  by: Schema.String,
+  approvers: texts
+}, { httpApiStatus: 403 }) {
+  override get message(): string {
+    return `${this.by} may not answer approval ${this.approval}: ${
+      this.approvers.length === 0 ? "nobody may" : `only ${list(this.approvers)} may`
+    }`
+  }
+}
+
+/** The answer does not fit the question: a choice that was not offered, or an edit of what may not be edited. */
+export class AnswerRefused extends Schema.TaggedError<AnswerRefused>()("AnswerRefused", {
+  approval: Schema.String,
+  problem: Schema.String
+}, { httpApiStatus: 400 }) {
+  override get message(): string {
+    return `The answer to approval ${this.approval} is refused: ${this.problem}`
+  }
+}
+
+/** No workflow of this name, or not in this version, has been registered in the store. */
+export class WorkflowNotFound extends Schema.TaggedError<WorkflowNotFound>()("WorkflowNotFound", {
+  workflow: Schema.String,
+  version: Schema.optionalKey(Schema.String),
+  /** What there is, as `name@version`. */
+  known: texts
+}, { httpApiStatus: 404 }) {
+  override get message(): string {
+    const version = this.version === undefined ? "" : ` version ${this.version}`
+    return `There is no workflow "${this.workflow}"${version}${
+      this.known.length === 0 ? "; none is registered" : `; registered are ${list(this.known)}`
+    }`
+  }
+}
+
+/** The input does not fit the workflow. */
+export class PayloadRefused extends Schema.TaggedError<PayloadRefused>()("PayloadRefused", {
+  workflow: Schema.String,
+  problem: Schema.String
+}, { httpApiStatus: 400 }) {
+  override get message(): string {
+    return `The input does not fit workflow "${this.workflow}": ${this.problem}`
+  }
+}
+
+/** The workflow is known, and this process cannot start it. */
+export class StartRefused extends Schema.TaggedError<StartRefused>()("StartRefused", {
+  workflow: Schema.String,
+  problem: Schema.String
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `Workflow "${this.workflow}" cannot be started here: ${this.problem}`
+  }
+}
+
+/** The least number of characters that stand for a run. */
+export const shortestPrefix = 4
+
+const list = (items: ReadonlyArray<string>): string => {
+  const shown = items.slice(0, 8)
+  return items.length > shown.length ? `${shown.join(", ")} and ${items.length - shown.length} more` : shown.join(", ")
+}
+
+const didYouMean = (closest: ReadonlyArray<string>): string => closest.length === 0 ? "" : `; the closest are ${list(closest)}`

@@ -1,0 +1,142 @@
+/**
+ * Follows one run through the store: what this process commits is noticed at
+ * once, what others write by looking.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { isFinal, type RunStatus, Wait } from "@fermata/core/RunStatus"
+import * as RunView from "@fermata/core/RunView"
+import type { EntryCorrupt } from "@fermata/core/Upcast"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { RunRow, StorageFailed } from "../Backend.ts"
+import type { HostClock } from "../HostClock.ts"
+import { Store } from "../Store.ts"
+import type { EngineCore } from "./EngineCore.ts"
+
+/** What became known of a run: its entries since the last time, and the whole as it stands. */
+export interface Followed {
+  readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
+  readonly view: RunView.RunView
+}
+
+/** Looks without a sign every so often, since a run that cannot be read is suspended without a commit of its own. */
+const quietLooks = 10
+
+const decodeWaits = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Wait)))
+
+/** What a run waits for, by its row. */
+export const waitsOf = (row: RunRow): ReadonlyArray<Wait> => row.waits === null ? [] : decodeWaits(row.waits)
+
+/** The entries from `from` on, up to the first that cannot be read. */
+export const readable = (
+  store: Store["Service"],
+  runId: string,
+  from: number
+): Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, EntryCorrupt | StorageFailed> =>
+  Effect.catchTag(store.journal(runId, from), "EntryCorrupt", ({ seq }) =>
+    Store.make({
+      ...store.backend,
+      entries: (run, start, limit) => store.backend.entries(run, start, Math.max(0, Math.min(limit, seq - start)))
+    }).journal(runId, from))
+
+/** The view with the status of the row, when both are of the same moment. */
+export const standing = (view: RunView.RunView, row: RunRow): RunView.RunView =>
+  view.counts.entries === row.length || row.reason === "corrupt"
+    ? RunView.withStatus(view, row.status as RunStatus, waitsOf(row))
+    : view
+
+export const follow = (
+  core: EngineCore,
+  store: Store["Service"],
+  hostClock: HostClock["Service"],
+  row: RunRow,
+  untilSuspended: boolean
+): Stream.Stream<Followed, EntryCorrupt | StorageFailed> =>
+  Stream.unwrap(Effect.map(watch(core, hostClock, row.root), (changes) =>
+    Stream.unfold(
+      { view: RunView.empty(row.id), stands: "", done: false },
+      (before) => before.done ? Effect.undefined : next(core, store, changes, row.id, untilSuspended, before)
+    )))
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+interface Position {
+  readonly view: RunView.RunView
+  /** Status and waits as last told. */
+  readonly stands: string
+  readonly done: boolean
+}
+
+/** A latch that opens whenever something of this tree of runs may have changed. */
+const watch = (core: EngineCore, hostClock: HostClock["Service"], root: string): Effect.Effect<Latch.Latch, StorageFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const changed = Latch.makeUnsafe(true)
+    const listener = ({ run }: { readonly run: RunRow }) => {
+      if (run.root === root) changed.openUnsafe()
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => core.listeners.add(listener)),
+      () => Effect.sync(() => core.listeners.delete(listener))
+    )
+    let version = yield* core.backend.version
+    let looks = 0
+    const look = Effect.gen(function*() {
+      yield* hostClock.sleep(core.options.pollMs)
+      const now = yield* Effect.orElseSucceed(core.backend.version, () => version)
+      if (now === version && ++looks % quietLooks !== 0) return
+      version = now
+      changed.openUnsafe()
+    })
+    yield* Effect.forkScoped(Effect.forever(look))
+    return changed
+  })
+
+const next = Effect.fnUntraced(function*(
+  core: EngineCore,
+  store: Store["Service"],
+  changed: Latch.Latch,
+  runId: string,
+  untilSuspended: boolean,
+  before: Position
+) {
+  while (true) {
+    yield* changed.await
+    // Closed before the look, so that a change during the look is seen by the next.
+    changed.closeUnsafe()
+    const row = yield* store.backend.run(runId)
+    if (row === null) return undefined
+    const seen = before.view.counts.entries
+    const entries = row.length > seen ? yield* readable(store, runId, seen) : []
+    const view = standing(RunView.foldAll(before.view, entries), row)
+    const stands = JSON.stringify([view.status, view.waits])
+    const done = isFinal(view.status) || (untilSuspended && (yield* atRest(core, store, row)))
+    if (entries.length === 0 && stands === before.stands && !done) continue
+    return [{ entries, view }, { view, stands, done }] as const
+  }
+})
+
+/** Whether the run goes on only by a person, a signal or an operator, and none of them has acted yet. */
+const atRest = (core: EngineCore, store: Store["Service"], row: RunRow): Effect.Effect<boolean, StorageFailed> =>
+  Effect.gen(function*() {
+    if (row.status !== "suspended") return false
+    const waits = waitsOf(row)
+    if (unreadable.has(row.reason)) return row.dueAt === null && row.owner === null
+    if (row.dueAt !== null && row.dueAt <= core.now()) return false
+    if ((yield* store.backend.inbox(row.id)).length > 0) return false
+    if (RunView.waitsForPeople(waits)) return true
+    const others = waits.filter((wait) => !RunView.isForPeople(wait))
+    if (others.length === 0 || others.some((wait) => wait.reason !== "child")) return false
+    for (const wait of others) {
+      const child = yield* store.backend.run(wait.key)
+      if (child === null || !(yield* atRest(core, store, child))) return false
+    }
+    return true
+  })
+
+/** Reasons with which a run takes nothing from its inbox. */
+const unreadable: ReadonlySet<string | null> = new Set(["corrupt", "diverged"])

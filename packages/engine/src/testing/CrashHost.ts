@@ -1,0 +1,250 @@
+/**
+ * A store that outlives its hosts, with the verbs of failure: start a host on
+ * it, kill it at any write, freeze it, write rows as somebody else.
+ *
+ * A killed host ends as `kill -9` ends a process: what it writes from then on
+ * never arrives, nothing of it wakes up again, and no finalizer runs. All
+ * hosts of a world share one host clock, which stands still until it is moved.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { Wait } from "@fermata/core/RunStatus"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+import type { ApprovalRow, Backend, InboxRow, Op, RunRow, StorageFailed } from "../Backend.ts"
+import { Engine } from "../Engine.ts"
+import { EngineOptions } from "../EngineOptions.ts"
+import { HostClock } from "../HostClock.ts"
+import type { Kind, Message } from "../InboxMessage.ts"
+import { Core } from "../internal/Core.ts"
+import * as MemoryBackend from "../MemoryBackend.ts"
+import { Store } from "../Store.ts"
+import { TestHost } from "./TestHost.ts"
+
+export type Services = TestHost | Engine | Store | HostClock | WorkflowEngine | Core
+
+/** One process on the world's store. */
+export interface Host {
+  /** Runs an effect with the services of this host. */
+  readonly use: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, Exclude<R, Services>>
+  /** Kills the process now. */
+  readonly kill: Effect.Effect<void>
+  /**
+   * Kills the process at its write number `count` from now, 1 for the next.
+   * Only writes that carry entries or start a run are counted. `after`: the
+   * write is in the store, and its answer is lost.
+   */
+  readonly killAt: (count: number, when: "before" | "after") => void
+  readonly killed: () => boolean
+  /** Stops the process for a while: its writes wait until it is thawed. */
+  readonly freeze: () => void
+  readonly thaw: Effect.Effect<void>
+  /** Waits until nothing is on its way in this host. */
+  readonly settled: Effect.Effect<void>
+  /** Number of runs in memory. */
+  readonly awake: Effect.Effect<number>
+  readonly evict: Effect.Effect<void>
+  /** Ends the process in an orderly way. */
+  readonly close: Effect.Effect<void>
+}
+
+/** A store and the hosts on it. */
+export interface World {
+  readonly store: MemoryBackend.MemoryStore
+  /** A connection that no host has. */
+  readonly backend: Backend
+  /** Starts a host that serves these workflows. */
+  readonly start: <E>(
+    workflows: Layer.Layer<never, E, Services>,
+    options?: Partial<EngineOptions>
+  ) => Effect.Effect<Host, E | StorageFailed>
+  /** Kills a host and starts another once the lease of the first has ended. */
+  readonly restart: <E>(
+    host: Host,
+    workflows: Layer.Layer<never, E, Services>,
+    options?: Partial<EngineOptions>
+  ) => Effect.Effect<Host, E | StorageFailed>
+  /** Moves the host clock, by which leases end. */
+  readonly adjustHost: (millis: number) => Effect.Effect<void>
+
+  readonly run: (id: string) => Effect.Effect<RunRow>
+  readonly waits: (id: string) => Effect.Effect<ReadonlyArray<Wait>>
+  readonly journal: (id: string) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>>
+  /** The tags of a journal, with the key or name of each entry that has one; `RunStarted`, `RunSuspended` are left out. */
+  readonly story: (id: string) => Effect.Effect<ReadonlyArray<string>>
+  /** The stored rows of a journal, as text. */
+  readonly rows: (id: string) => Effect.Effect<ReadonlyArray<string>>
+  readonly inbox: (id: string) => Effect.Effect<ReadonlyArray<InboxRow>>
+  readonly approvals: (id: string) => Effect.Effect<ReadonlyArray<ApprovalRow>>
+  /** Writes a row into a run's inbox, as another process would. */
+  readonly tell: <K extends Kind>(
+    run: string,
+    kind: K,
+    message: Message<K>,
+    options?: { readonly id?: string; readonly approval?: { readonly key: string; readonly identity: ReadonlyArray<string> } }
+  ) => Effect.Effect<string>
+}
+
+const leaseMs = 10_000
+const decodeWaits = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Wait)))
+
+/** Makes a world with an empty store. */
+export const make: Effect.Effect<World> = Effect.sync(() => {
+  const store = MemoryBackend.makeStore()
+  const backend = MemoryBackend.make(store)
+  const [clock, adjust] = HostClock.makeManual()
+  const hosts = new Set<Host>()
+  const plain = Store.make(backend)
+  let messages = 0
+
+  const settleAll = Effect.suspend(() =>
+    Effect.forEach(Array.from(hosts).filter((host) => !host.killed()), (host) => host.settled, { discard: true }))
+
+  const start: World["start"] = Effect.fnUntraced(function*(workflows, options = {}) {
+    const mortal = makeMortal(backend)
+    const scope = yield* Scope.make()
+    const layer = workflows.pipe(Layer.provideMerge(TestHost.layerOf(mortal.backend, { leaseMs, ...options }, [clock, adjust])))
+    const services = yield* Layer.buildWithScope(layer, scope)
+    const core = Context.get(services, Core)
+    const engine = Context.get(services, Engine)
+    mortal.onDeath(() => {
+      hosts.delete(host)
+      core.closed = true
+      for (const executor of Array.from(core.executors.values())) {
+        // A kill interrupts nothing: what is forgotten first is not interrupted by the drop.
+        for (const step of executor.records.steps.values()) step.fiber = undefined
+        executor.drop()
+      }
+    })
+    const host: Host = {
+      use: (effect) => Effect.provideContext(effect, services) as never,
+      kill: Effect.sync(mortal.kill),
+      killAt: mortal.killAt,
+      killed: mortal.dead,
+      freeze: mortal.freeze,
+      thaw: mortal.thaw,
+      settled: Effect.suspend(() => mortal.dead() ? Effect.void : Effect.raceFirst(engine.settled, mortal.death)),
+      awake: engine.awake,
+      evict: engine.evict,
+      close: Effect.andThen(Effect.sync(() => void hosts.delete(host)), Scope.close(scope, Exit.void))
+    }
+    hosts.add(host)
+    yield* host.settled
+    return host
+  })
+
+  const adjustHost = (millis: number) => Effect.andThen(adjust(millis), settleAll)
+
+  const journal = (id: string) => Effect.orDie(plain.journal(id))
+
+  return {
+    store,
+    backend,
+    start,
+    adjustHost,
+    restart: (host, workflows, options) =>
+      host.kill.pipe(
+        Effect.andThen(adjust((options?.leaseMs ?? leaseMs) + 1)),
+        Effect.andThen(start(workflows, options))
+      ),
+    run: (id) =>
+      Effect.flatMap(Effect.orDie(backend.run(id)), (row) =>
+        row === null ? Effect.die(new Error(`There is no run ${id}`)) : Effect.succeed(row)),
+    waits: (id) =>
+      Effect.flatMap(Effect.orDie(backend.run(id)), (row) =>
+        row === null || row.waits === null ? Effect.succeed([]) : Effect.orDie(decodeWaits(row.waits))),
+    journal,
+    story: (id) =>
+      Effect.map(journal(id), (entries) =>
+        entries
+          .filter((entry) => entry._tag !== "RunStarted" && entry._tag !== "RunSuspended")
+          .map((entry) =>
+            "key" in entry ? `${entry._tag} ${entry.key}` : "name" in entry ? `${entry._tag} ${entry.name}` : entry._tag)),
+    rows: (id) => Effect.orDie(backend.entries(id, 0, 1_000_000)),
+    inbox: (id) => Effect.orDie(backend.inbox(id)),
+    approvals: (id) => Effect.orDie(backend.approvals(id, 1_000)),
+    tell: Effect.fnUntraced(function*(run, kind, message, options) {
+      const at = yield* Clock.currentTimeMillis
+      const [answer] = yield* Effect.orDie(backend.write([{
+        op: "inbox",
+        row: { run, id: options?.id ?? `${kind}:told:${++messages}`, kind, payload: JSON.stringify(message), at },
+        ...(options?.approval === undefined ? {} : { approval: options.approval })
+      }]))
+      // Writes of other processes are seen when a host next looks; the hosts here look at once.
+      for (const host of hosts) yield* host.use(Effect.map(Core, (core) => core.poke()))
+      yield* settleAll
+      return answer.result
+    })
+  }
+})
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const makeMortal = (backend: Backend) => {
+  let dead = false
+  let countdown: { left: number; readonly when: "before" | "after" } | undefined
+  let onDeath = () => {}
+  let die = () => {}
+  let gate: Array<() => void> | undefined
+  const death = Effect.callback<void>((resume) => {
+    if (dead) return resume(Effect.void)
+    const before = die
+    die = () => {
+      before()
+      resume(Effect.void)
+    }
+  })
+  const kill = () => {
+    if (dead) return
+    dead = true
+    onDeath()
+    die()
+  }
+  const counts = (op: Op) => op.op === "start" || (op.op === "commit" && op.rows.length > 0)
+  const thawed = Effect.callback<void>((resume) => {
+    if (gate === undefined) return resume(Effect.void)
+    gate.push(() => resume(Effect.void))
+  })
+  const write: Backend["write"] = (ops) =>
+    Effect.suspend(() => {
+      if (dead) return Effect.never
+      if (gate !== undefined) return Effect.andThen(thawed, write(ops))
+      if (countdown === undefined || !ops.some(counts) || --countdown.left > 0) return backend.write(ops)
+      if (countdown.when === "before") {
+        kill()
+        return Effect.never
+      }
+      return Effect.andThen(backend.write(ops), Effect.suspend(() => {
+        kill()
+        return Effect.never
+      }))
+    })
+  return {
+    backend: { ...backend, write } as Backend,
+    kill,
+    killAt: (left: number, when: "before" | "after") => {
+      countdown = { left, when }
+    },
+    dead: () => dead,
+    death,
+    freeze: () => {
+      gate ??= []
+    },
+    thaw: Effect.suspend(() => {
+      const waiting = gate ?? []
+      gate = undefined
+      for (const resume of waiting) resume()
+      return Effect.yieldNow
+    }),
+    onDeath: (act: () => void) => {
+      onDeath = act
+    }
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The Node host: runs live in one SQLite file that many processes may share.
+ */
+import type { StorageFailed } from "@fermata/engine/Backend"
+import { Engine } from "@fermata/engine/Engine"
+import { EngineOptions } from "@fermata/engine/EngineOptions"
+import { HostClock } from "@fermata/engine/HostClock"
+import { Store } from "@fermata/engine/Store"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { hostname } from "node:os"
+import * as SqliteBackend from "./SqliteBackend.ts"
+
+export interface Options extends Partial<EngineOptions> {
+  /** The database file; made with its folder when it is not there. Default `.fermata/fermata.db`. */
+  readonly db?: string
+  /** `FULL` (default): an acknowledged step survives power loss. `NORMAL`: it survives the death of the process. */
+  readonly synchronous?: "FULL" | "NORMAL"
+}
+
+/** Where runs live when nothing else is said. */
+export const defaultDatabase = ".fermata/fermata.db"
+
+const clock = Layer.succeed(
+  HostClock,
+  HostClock.of({ now: () => Date.now(), sleep: (millis) => Effect.sleep(millis) })
+)
+
+/** The store alone, for reading and writing without working on runs. */
+export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock, StorageFailed> =>
+  Layer.effect(
+    Store,
+    Effect.map(
+      SqliteBackend.make({
+        file: options.db ?? defaultDatabase,
+        ...(options.synchronous === undefined ? {} : { synchronous: options.synchronous })
+      }),
+      (backend) => Store.make(backend)
+    )
+  ).pipe(Layer.provideMerge(clock))
+
+/**
+ * Everything that a program needs to run on Node: give it to the layers of
+ * your workflows and launch them. By default the process is a worker, which
+ * takes up any due run that it serves.
+ */
+export const layer = (options: Options = {}) =>
+  Layer.unwrap(Effect.gen(function*() {
+    const defaults = yield* EngineOptions
+    const { db: _db, synchronous: _synchronous, ...rest } = options
+    return Engine.layer.pipe(
+      Layer.provideMerge(layerStore(options)),
+      Layer.provide(Layer.succeed(EngineOptions, {
+        ...defaults,
+        ...rest,
+        info: { pid: process.pid, host: hostname(), ...rest.info }
+      }))
+    )
+  }))
