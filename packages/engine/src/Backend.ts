@@ -163,7 +163,11 @@ export interface CommitOp {
    * Gives the run up: no owner, due at `dueAt`, or at once when its inbox is not empty.
    * Also sets `takeovers` to 0, as does every commit with rows.
    */
-  readonly release?: { readonly dueAt: number | null }
+  readonly release?: {
+    readonly dueAt: number | null
+    /** Rows that are in the inbox now do not make the run due: it could not take them. Later ones do. */
+    readonly quiet?: boolean
+  }
 }
 
 /**
@@ -174,6 +178,8 @@ export interface CommitOp {
 export interface InboxOp {
   readonly op: "inbox"
   readonly row: InboxRow
+  /** Keeps the row for a run that does not exist yet; its start puts the row into its inbox. */
+  readonly early?: boolean
   /**
    * When given, the row answers the open approval `key`: it is refused as
    * `unknown` when no such question is open and as `forbidden` unless one of

@@ -16,6 +16,9 @@ import { endOf, makeEncoded } from "./internal/EncodedEngine.ts"
 import { type Committed, EngineCore } from "./internal/EngineCore.ts"
 import { Store } from "./Store.ts"
 
+/** The inside of an engine, which the services of this package share. Part of a host's type, of no use to programs. */
+export type { Core } from "./internal/Core.ts"
+
 export class Engine extends Context.Service<Engine, {
   /** The name under which this process owns runs. */
   readonly ownerId: string

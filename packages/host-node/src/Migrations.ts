@@ -87,6 +87,16 @@ export const migrations: ReadonlyArray<string> = [
     UNIQUE (run, id)
   ) STRICT;
 
+  CREATE TABLE early (
+    arrival INTEGER PRIMARY KEY,
+    run TEXT NOT NULL,
+    id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    at REAL NOT NULL,
+    UNIQUE (run, id)
+  ) STRICT;
+
   CREATE TABLE outbox (
     arrival INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,

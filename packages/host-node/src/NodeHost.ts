@@ -2,12 +2,13 @@
  * The Node host: runs live in one SQLite file that many processes may share.
  */
 import type { StorageFailed } from "@fermata/engine/Backend"
-import { Engine } from "@fermata/engine/Engine"
+import { type Core, Engine } from "@fermata/engine/Engine"
 import { EngineOptions } from "@fermata/engine/EngineOptions"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { hostname } from "node:os"
 import * as SqliteBackend from "./SqliteBackend.ts"
 
@@ -44,7 +45,9 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
  * your workflows and launch them. By default the process is a worker, which
  * takes up any due run that it serves.
  */
-export const layer = (options: Options = {}) =>
+export const layer = (
+  options: Options = {}
+): Layer.Layer<Engine | WorkflowEngine | Core | Store | HostClock, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
     const { db: _db, synchronous: _synchronous, ...rest } = options

@@ -269,12 +269,10 @@ export const makeEncoded = (
           payload: JSON.stringify({ run: executionId, id, kind: "deferred", message })
         })
       }
-      const { result } = yield* Effect.orDie(core.inbox({
-        row: { run: executionId, id, kind: "deferred", payload: JSON.stringify(message), at: core.now() }
+      yield* Effect.orDie(core.inbox({
+        row: { run: executionId, id, kind: "deferred", payload: JSON.stringify(message), at: core.now() },
+        early: true
       }))
-      if (result === "unknown") {
-        return yield* Effect.die(new Error(`No run ${executionId} has been started, so its deferred "${deferredName}" cannot be completed`))
-      }
     }),
 
     scheduleClock: Effect.fnUntraced(function*(_workflow, { clock, executionId }) {

@@ -366,7 +366,7 @@ export class EngineCore implements ExecutorHost {
       approvalsOpened: [],
       approvalsClosed: [],
       ...(wait === null ? {} : { status: { status: "suspended", reason: wait.reason, waits: JSON.stringify([wait]) } }),
-      release: { dueAt: null }
+      release: wait === null ? { dueAt: 0 } : { dueAt: null, quiet: true }
     }))
   }
 

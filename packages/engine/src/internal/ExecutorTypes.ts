@@ -40,7 +40,7 @@ export interface PendingCommit {
   readonly approvalsOpened: ReadonlyArray<ApprovalRow>
   readonly approvalsClosed: ReadonlyArray<string>
   readonly ended: { readonly payload: string } | undefined
-  readonly release: { readonly dueAt: number | null } | undefined
+  readonly release: { readonly dueAt: number | null; readonly quiet?: boolean } | undefined
 }
 
 /** What the engine offers to the executors of its runs. */

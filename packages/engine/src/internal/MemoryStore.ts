@@ -17,6 +17,8 @@ export interface MemoryStore {
   readonly runs: Map<string, StoredRun>
   readonly blobs: Map<string, string>
   readonly inbox: Map<string, Ordered<InboxRow>>
+  /** Rows for runs that do not exist yet. */
+  readonly early: Map<string, Ordered<InboxRow>>
   readonly outbox: Map<string, Ordered<OutboxRow>>
   readonly approvals: Map<string, Ordered<ApprovalRow>>
   readonly owners: Map<string, OwnerRow>
@@ -62,6 +64,7 @@ export const makeStore = (): MemoryStore => ({
   runs: new Map(),
   blobs: new Map(),
   inbox: new Map(),
+  early: new Map(),
   outbox: new Map(),
   approvals: new Map(),
   owners: new Map(),

@@ -107,7 +107,12 @@ export class Transaction {
       const rows = at(this.#store.index.subscriptions, row.event, () => new Map<string, Ordered<SubscriptionRow>>())
       this.#put(rows, pair(id, row.key), { order: this.#store.arrivals++, row })
     }
-    return { started: true, run: run.row }
+    for (const [key, { row }] of Array.from(this.#store.early)) {
+      if (row.run !== id) continue
+      this.#drop(this.#store.early, key)
+      this.#inbox({ op: "inbox", row })
+    }
+    return { started: true, run: this.#store.runs.get(id)!.row }
   }
 
   #commit(op: CommitOp): Answers["commit"] {
@@ -166,7 +171,13 @@ export class Transaction {
         waits: status.waits,
         length: row.length + op.rows.length,
         owner: final || release !== undefined ? null : row.owner,
-        dueAt: final ? null : release === undefined ? row.dueAt : inbox.length > 0 ? 0 : release.dueAt,
+        dueAt: final
+          ? null
+          : release === undefined
+          ? row.dueAt
+          : inbox.length > 0 && release.quiet !== true
+          ? 0
+          : release.dueAt,
         takeovers: op.rows.length > 0 || release !== undefined ? 0 : row.takeovers,
         updatedAt: op.status !== undefined || release !== undefined || op.ended !== undefined ? op.at : row.updatedAt
       }
@@ -177,9 +188,14 @@ export class Transaction {
     return { ok: true }
   }
 
-  #inbox({ approval, row }: InboxOp): Answers["inbox"] {
+  #inbox({ approval, early, row }: InboxOp): Answers["inbox"] {
     const run = this.#store.runs.get(row.run)
-    if (run === undefined) return { result: "unknown" }
+    if (run === undefined) {
+      if (early !== true) return { result: "unknown" }
+      if (this.#store.early.has(pair(row.run, row.id))) return { result: "duplicate" }
+      this.#put(this.#store.early, pair(row.run, row.id), { order: this.#store.arrivals++, row })
+      return { result: "accepted" }
+    }
     if (over(run.row.status)) return { result: "closed" }
     if (approval !== undefined) {
       const open = this.#store.approvals.get(pair(row.run, approval.key))

@@ -547,7 +547,7 @@ export class RunExecutor extends RunSteps {
     this.buffer = []
     this.ending = true
     const waits = JSON.stringify([{ reason, key, detail }] satisfies ReadonlyArray<Wait>)
-    this.host.commit(this.row, { ...this.emptyCommit(), status: { status: "suspended", reason, waits }, release: { dueAt: null } }, (ok) => {
+    this.host.commit(this.row, { ...this.emptyCommit(), status: { status: "suspended", reason, waits }, release: { dueAt: null, quiet: true } }, (ok) => {
       this.drop()
       this.host.gone(this, ok ? "released" : "deposed")
     })

@@ -17,7 +17,7 @@ import type {
   StartOp
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
-import { number, numberOrNull, prepare, type Row, runColumns, text, textOrNull, toDefinition, toRun } from "./Rows.ts"
+import { number, numberOrNull, prepare, type Row, runColumns, text, textOrNull, toDefinition, toInbox, toRun } from "./Rows.ts"
 
 export const make = (db: DatabaseSync) => {
   const findKey = prepare(db, "SELECT key FROM runs WHERE id = ?")
@@ -71,6 +71,12 @@ export const make = (db: DatabaseSync) => {
   )
   const closeApproval = prepare(db, "DELETE FROM approvals WHERE run = ? AND key = ?")
   const approversOf = prepare(db, "SELECT approvers FROM approvals WHERE run = ? AND key = ?")
+  const putEarly = prepare(
+    db,
+    "INSERT INTO early (run, id, kind, payload, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run, id) DO NOTHING"
+  )
+  const earlyOf = prepare(db, "SELECT run, id, kind, payload, at FROM early WHERE run = ? ORDER BY arrival")
+  const dropEarly = prepare(db, "DELETE FROM early WHERE run = ?")
   const target = prepare(db, "SELECT key, status FROM runs WHERE id = ?")
   const put = prepare(
     db,
@@ -178,7 +184,14 @@ export const make = (db: DatabaseSync) => {
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const wish of op.subscriptions) subscribe.run(key, wish.key, wish.event, wish.correlation)
     if (op.listener !== null) listen.run(key, op.listener)
-    return { started: true, run: row }
+    const early = earlyOf.all(run.id)
+    if (early.length === 0) return { started: true, run: row }
+    dropEarly.run(run.id)
+    for (const kept of early) {
+      const { at, id, kind, payload } = toInbox(kept)
+      inbox({ op: "inbox", row: { run: run.id, id, kind, payload, at } })
+    }
+    return { started: true, run: toRun(findRun.get(key)!) }
   }
 
   const commit = (op: CommitOp): Answers["commit"] => {
@@ -210,8 +223,9 @@ export const make = (db: DatabaseSync) => {
     for (const closed of op.approvalsClosed) closeApproval.run(key, closed)
 
     if (op.status !== undefined) setStatus.run(op.status.status, op.status.reason, op.status.waits, op.at, key)
-    if (op.release !== undefined) release.run(told > 0 ? 0 : op.release.dueAt, op.at, key)
-    else if (op.rows.length > 0 && row["takeovers"] !== 0) setTakeovers.run(0, key)
+    if (op.release !== undefined) {
+      release.run(told > 0 && op.release.quiet !== true ? 0 : op.release.dueAt, op.at, key)
+    } else if (op.rows.length > 0 && row["takeovers"] !== 0) setTakeovers.run(0, key)
     const final = op.ended !== undefined || isOver(op.status === undefined ? text(row, "status") : op.status.status)
     if (final) finish.run(key)
     if (op.ended !== undefined) {
@@ -225,9 +239,13 @@ export const make = (db: DatabaseSync) => {
     return { ok: true }
   }
 
-  const inbox = ({ approval, row }: InboxOp): Answers["inbox"] => {
+  const inbox = ({ approval, early, row }: InboxOp): Answers["inbox"] => {
     const run = target.get(row.run)
-    if (run === undefined) return { result: "unknown" }
+    if (run === undefined) {
+      if (early !== true) return { result: "unknown" }
+      const kept = putEarly.run(row.run, row.id, row.kind, row.payload, row.at) > 0
+      return { result: kept ? "accepted" : "duplicate" }
+    }
     if (isOver(text(run, "status"))) return { result: "closed" }
     const key = number(run, "key")
     if (approval !== undefined) {

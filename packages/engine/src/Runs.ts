@@ -1,0 +1,545 @@
+/**
+ * The operator's verbs: find, look at, follow, and act on runs, answer their
+ * questions, and start new ones.
+ *
+ * Wherever a verb takes a run, it takes its id or the first characters of it.
+ * A verb that acts succeeds when what it asks for is recorded; the owner of the
+ * run carries it out.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { isFinal, type RunStatus, type SuspendReason, type Wait } from "@fermata/core/RunStatus"
+import type { EntryCorrupt } from "@fermata/core/Upcast"
+import * as RunView from "@fermata/core/RunView"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { ApprovalRow, Census, DefinitionRow, OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
+import { HostClock } from "./HostClock.ts"
+import type { Kind, Message } from "./InboxMessage.ts"
+import { Core } from "./internal/Core.ts"
+import * as RunStarts from "./internal/RunStarts.ts"
+import * as RunWatch from "./internal/RunWatch.ts"
+import {
+  AnswerRefused,
+  ApprovalAmbiguous,
+  ApprovalNotOpen,
+  NotAllowed,
+  type PayloadRefused,
+  RunAmbiguous,
+  RunClosed,
+  RunNotFound,
+  shortestPrefix,
+  type StartRefused,
+  StepNotOpen,
+  type WorkflowNotFound
+} from "./RunsErrors.ts"
+import { Store } from "./Store.ts"
+import type { StartRequest } from "./StartRequest.ts"
+
+/** A run as the store lists it, without its journal. Times are ms since the epoch. */
+export interface RunSummary {
+  readonly id: string
+  readonly workflow: string
+  readonly version: string
+  readonly kind: "program" | "contract"
+  readonly status: RunStatus
+  /** Both only when suspended. */
+  readonly reason?: SuspendReason
+  readonly waits: ReadonlyArray<Wait>
+  /** The run at the top of its tree; its own id for a top run. */
+  readonly root: string
+  readonly parent?: string
+  /** The process that has it now. */
+  readonly owner?: string
+  /** When it is next taken up by itself; 0 for at once. */
+  readonly dueAt?: number
+  readonly entries: number
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+export interface ListFilter {
+  readonly status?: ReadonlyArray<RunStatus>
+  readonly reason?: ReadonlyArray<SuspendReason>
+  readonly workflow?: string
+  readonly parent?: string
+  readonly root?: string
+  /** Default 50. */
+  readonly limit?: number
+  /** Only runs started before this one, for paging. */
+  readonly before?: string
+}
+
+/** An open question. Times are ms since the epoch. */
+export interface OpenApproval {
+  /** `<runId>/<key>`. */
+  readonly id: string
+  readonly runId: string
+  readonly key: string
+  readonly workflow: string
+  readonly prompt: string
+  readonly approvers: ReadonlyArray<string>
+  readonly choices: ReadonlyArray<string>
+  readonly quorum: number
+  readonly editable: boolean
+  readonly args?: unknown
+  readonly onTimeout: "deny" | "approve" | "fail"
+  readonly requestedAt: number
+  readonly deadline?: number
+}
+
+export interface ApprovalFilter {
+  readonly run?: string
+  readonly workflow?: string
+  /** Only what somebody with one of these names or roles may answer. */
+  readonly approver?: ReadonlyArray<string>
+  /** Default 200. */
+  readonly limit?: number
+}
+
+export interface Answer {
+  readonly decision: "approve" | "deny"
+  readonly by: string
+  /** Roles of the person; the name counts as one. */
+  readonly roles?: ReadonlyArray<string>
+  readonly choice?: string
+  /** New arguments, when the question lets them be edited. */
+  readonly edit?: unknown
+  readonly note?: string
+}
+
+/** A process that works on runs. */
+export interface Owner {
+  readonly id: string
+  /** Whether its lease has not run out. */
+  readonly alive: boolean
+  readonly expiresAt: number
+  /** Whether it takes up any due run that it serves. */
+  readonly worker: boolean
+  readonly info: Readonly<Record<string, unknown>>
+}
+
+/** What is recorded now. `duplicate` when the same was recorded before. */
+export interface Receipt {
+  readonly runId: string
+  readonly result: "accepted" | "duplicate"
+}
+
+/** How an operator settles a step: again, done with this output, or failed with this message. */
+export type Settlement = Message<"settle">["action"]
+
+export interface StartOptions {
+  /** The highest that is registered when absent. */
+  readonly version?: string
+  /** Runs of one workflow with one key are one run. */
+  readonly key?: string
+  readonly by?: string
+  /** A new run in any case, even where the input has been run before. */
+  readonly new?: boolean
+}
+
+export interface Started {
+  readonly runId: string
+  /** There was such a run already, and nothing was started. */
+  readonly joined: boolean
+}
+
+export type Followed = RunWatch.Followed
+
+/** No such run, or none that can be told from others. */
+export type FindError = RunNotFound | RunAmbiguous | StorageFailed
+export type ActError = FindError | RunClosed
+export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
+
+/** Makes the request that starts a run of a contract. */
+export type ContractStart = (
+  definition: DefinitionRow,
+  payload: unknown,
+  options: StartOptions
+) => Effect.Effect<StartRequest, PayloadRefused | StartRefused | StorageFailed>
+
+/** How runs of contracts are started, read when `Runs.layer` is built. Absent where contracts are not served. */
+export const ContractStarts: Context.Reference<ContractStart | undefined> = Context.Reference<ContractStart | undefined>(
+  "@fermata/engine/Runs/ContractStarts",
+  { defaultValue: () => undefined }
+)
+
+export class Runs extends Context.Service<Runs, {
+  /** The run of this id, or the one whose id begins with this (at least 4 characters). */
+  readonly find: (run: string) => Effect.Effect<RunSummary, FindError>
+  /** Runs, the last started first. */
+  readonly list: (filter?: ListFilter) => Effect.Effect<ReadonlyArray<RunSummary>, FindError>
+  /** The run as its journal and the store tell it. Of a corrupt journal, what comes before the damage. */
+  readonly show: (run: string) => Effect.Effect<RunView.RunView, FindError | EntryCorrupt>
+  /** The entries of a run from `from` on. */
+  readonly journal: (run: string, from?: number) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, FindError | EntryCorrupt>
+  /**
+   * Everything so far and then what happens, until the run is over; with
+   * `untilSuspended`, also until only a person, a signal or an operator makes
+   * it go on (through its children too) and nobody has acted yet.
+   */
+  readonly follow: (run: string, options?: { readonly untilSuspended?: boolean }) => Stream.Stream<Followed, FindError | EntryCorrupt>
+
+  /** Asks the run to stop: its fibers are interrupted and its compensations run. */
+  readonly cancel: (run: string, options: { readonly by: string; readonly reason: string }) => Effect.Effect<Receipt, ActError>
+  /** Lets no further step start until `resume`. */
+  readonly pause: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
+  /** Ends a pause, repeats what the run suspended on, or has a diverged, corrupt or given-up run taken up again. */
+  readonly resume: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
+  /** Decides what became of a step whose outcome is unknown, or that recovery gave up. */
+  readonly settle: (
+    run: string,
+    key: string,
+    options: { readonly by: string; readonly action: Settlement }
+  ) => Effect.Effect<Receipt, ActError | StepNotOpen | EntryCorrupt>
+  /** Sends a signal. One that was sent before under this `id` is a duplicate; without an `id` each is a new one. */
+  readonly signal: (
+    run: string,
+    name: string,
+    payload: unknown,
+    options?: { readonly id?: string; readonly by?: string }
+  ) => Effect.Effect<Receipt, ActError>
+
+  /** Open questions, the oldest first. */
+  readonly approvals: (filter?: ApprovalFilter) => Effect.Effect<ReadonlyArray<OpenApproval>, FindError>
+  /** Answers a question, named by its id, or by its run when that has one open question only. */
+  readonly answer: (
+    runOrApproval: string,
+    answer: Answer
+  ) => Effect.Effect<OpenApproval, FindError | RunClosed | ApprovalNotOpen | ApprovalAmbiguous | NotAllowed | AnswerRefused>
+
+  /** Starts a run of a registered workflow with this payload as JSON, or joins the run that it stands for. */
+  readonly start: (workflow: string, payload: unknown, options?: StartOptions) => Effect.Effect<Started, StartError>
+  /** Counts of runs and of what is on its way. */
+  readonly census: Effect.Effect<Census, StorageFailed>
+  /** The processes that work on runs, or did and have not been missed yet. */
+  readonly owners: Effect.Effect<ReadonlyArray<Owner>, StorageFailed>
+}>()("@fermata/engine/Runs") {
+  /** The verbs on the store and engine of this process. */
+  static readonly layer: Layer.Layer<Runs, never, Store | Core | HostClock> = Layer.effect(
+    Runs,
+    Effect.gen(function*() {
+      const store = yield* Store
+      const core = yield* Core
+      const hostClock = yield* HostClock
+      const startContract = yield* ContractStarts
+      const { backend } = store
+
+      // Looks up
+
+      const rowOf = Effect.fnUntraced(function*(run: string): Effect.fn.Return<RunRow, FindError> {
+        const exact = yield* backend.run(run)
+        if (exact !== null) return exact
+        if (run.length < shortestPrefix) {
+          const some = yield* backend.runIds(run, candidateLimit)
+          return yield* some.length === 0
+            ? new RunNotFound({ run, closest: [] })
+            : new RunAmbiguous({ run, candidates: [] })
+        }
+        const ids = yield* backend.runIds(run, candidateLimit)
+        const row = ids.length === 1 ? yield* backend.run(ids[0]!) : null
+        if (row !== null) return row
+        if (ids.length > 1) return yield* new RunAmbiguous({ run, candidates: ids })
+        return yield* new RunNotFound({ run, closest: yield* closest(run) })
+      })
+
+      const closest = Effect.fnUntraced(function*(run: string) {
+        for (let length = Math.min(run.length - 1, 32); length > 0; length = Math.floor(length / 2)) {
+          const ids = yield* backend.runIds(run.slice(0, length), closestLimit)
+          if (ids.length > 0) return ids
+        }
+        return []
+      })
+
+      const open = Effect.fnUntraced(function*(run: string): Effect.fn.Return<RunRow, ActError> {
+        const row = yield* rowOf(run)
+        const status = row.status as RunStatus
+        if (isFinal(status)) return yield* new RunClosed({ runId: row.id, status })
+        return row
+      })
+
+      const list = Effect.fn("Runs.list")(function*(filter: ListFilter = {}) {
+        const rows = yield* backend.runs({
+          ...filter,
+          limit: filter.limit ?? 50,
+          parent: filter.parent === undefined ? undefined : (yield* rowOf(filter.parent)).id,
+          root: filter.root === undefined ? undefined : (yield* rowOf(filter.root)).id,
+          before: filter.before === undefined ? undefined : (yield* rowOf(filter.before)).id
+        })
+        return rows.map(summary)
+      })
+
+      const show = Effect.fn("Runs.show")(function*(run: string) {
+        let row = yield* rowOf(run)
+        let view = RunView.empty(row.id)
+        // The run may go on between the two looks; a few times, then its journal alone must do.
+        for (let looks = 0; looks < 5; looks++) {
+          view = RunView.foldAll(view, yield* RunWatch.readable(store, row.id, view.counts.entries))
+          row = (yield* backend.run(row.id)) ?? row
+          if (row.length === view.counts.entries) break
+        }
+        return RunWatch.standing(view, row)
+      })
+
+      // Acts
+
+      const send = Effect.fnUntraced(function*<K extends Kind>(row: RunRow, kind: K, message: Message<K>, id?: string) {
+        const { result } = yield* core.inbox({
+          row: { run: row.id, id: id ?? core.newId(kind), kind, payload: JSON.stringify(message), at: core.now() }
+        })
+        return yield* acknowledged(row, result)
+      })
+
+      const acknowledged = (
+        row: RunRow,
+        result: "accepted" | "duplicate" | "closed" | "unknown" | "forbidden"
+      ): Effect.Effect<Receipt, ActError> =>
+        result === "accepted" || result === "duplicate"
+          ? Effect.succeed({ runId: row.id, result })
+          : Effect.andThen(open(row.id), new RunNotFound({ run: row.id, closest: [] }))
+
+      /** Makes a suspended run due, without a row in its inbox that it could not take. */
+      const takeUp = Effect.fnUntraced(function*(row: RunRow) {
+        const { run } = yield* core.write({ op: "claimOne", owner: core.ownerId, run: row.id })
+        if (run === null) return
+        yield* core.write({
+          op: "commit",
+          run: run.id,
+          epoch: run.epoch,
+          expected: run.length,
+          rows: [],
+          blobs: [],
+          at: core.now(),
+          consumed: [],
+          outbox: [],
+          approvalsOpened: [],
+          approvalsClosed: [],
+          release: { dueAt: 0 }
+        })
+        core.poke()
+      })
+
+      const settleable = Effect.fnUntraced(function*(row: RunRow) {
+        if (row.status === "suspended") {
+          return RunWatch.waitsOf(row)
+            .filter((wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && wait.key !== runKey))
+            .map((wait) => wait.key)
+        }
+        // While other steps keep the run going, those wait that an owner before this one left behind.
+        const last = new Map<string, JournalEntry.JournalEntry>()
+        for (const entry of yield* store.journal(row.id)) {
+          if (entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed") last.set(entry.key, entry)
+        }
+        return Array.from(last.values())
+          .filter((entry) => entry._tag === "StepRequested" && entry.epoch < row.epoch)
+          .map((entry) => (entry as JournalEntry.EntryOf<"StepRequested">).key)
+      })
+
+      const settle = Effect.fn("Runs.settle")(function*(run: string, key: string, options: { readonly by: string; readonly action: Settlement }) {
+        const row = yield* open(run)
+        const keys = yield* settleable(row)
+        if (keys.includes(key)) return yield* send(row, "settle", { key, ...options })
+        const status = RunView.step(yield* show(row.id), key)?.status
+        return yield* new StepNotOpen({ runId: row.id, key, open: keys, ...(status === undefined ? {} : { status }) })
+      })
+
+      /** Whether the journal holds the signal; the text is looked at before an entry is decoded. */
+      const received = Effect.fnUntraced(function*(row: RunRow, id: string) {
+        const text = JSON.stringify(id)
+        for (let from = 0; from < row.length; from += pageSize) {
+          const rows = yield* backend.entries(row.id, from, pageSize)
+          if (rows.some((entry) => entry.includes(text) && isSignal(entry, id))) return true
+        }
+        return false
+      })
+
+      const signal = Effect.fn("Runs.signal")(function*(
+        run: string,
+        name: string,
+        payload: unknown,
+        { by, id }: { readonly id?: string; readonly by?: string } = {}
+      ) {
+        const row = yield* open(run)
+        const message = { name, payload: payload ?? null, ...(by === undefined ? {} : { by }) }
+        if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
+        return yield* send(row, "signal", message, id)
+      })
+
+      // Questions
+
+      const approvals = Effect.fn("Runs.approvals")(function*(filter: ApprovalFilter = {}) {
+        const run = filter.run === undefined ? null : (yield* rowOf(filter.run)).id
+        const limit = filter.limit ?? 200
+        const narrowed = filter.workflow !== undefined || filter.approver !== undefined
+        const rows = yield* backend.approvals(run, narrowed ? narrowedLimit : limit)
+        return rows
+          .filter((row) => filter.workflow === undefined || row.workflow === filter.workflow)
+          .map(approvalOf)
+          .filter(({ approvers }) => filter.approver === undefined || filter.approver.some((name) => approvers.includes(name)))
+          .slice(0, limit)
+      })
+
+      const question = Effect.fnUntraced(function*(runOrApproval: string) {
+        const slash = runOrApproval.indexOf("/")
+        const row = yield* open(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash))
+        const key = slash < 0 ? undefined : runOrApproval.slice(slash + 1)
+        const questions = (yield* backend.approvals(row.id, narrowedLimit)).map(approvalOf)
+        const ids = questions.map(({ id }) => id)
+        if (key === undefined && questions.length > 1) return yield* new ApprovalAmbiguous({ runId: row.id, open: ids })
+        const asked = key === undefined ? questions[0] : questions.find((question) => question.key === key)
+        if (asked !== undefined) return asked
+        return yield* new ApprovalNotOpen({ runId: row.id, open: ids, ...(key === undefined ? {} : { key }) })
+      })
+
+      const answer = Effect.fn("Runs.answer")(function*(runOrApproval: string, given: Answer) {
+        const asked = yield* question(runOrApproval)
+        const { by, choice, decision, edit, note, roles } = given
+        const problem = choice !== undefined && !asked.choices.includes(choice)
+          ? asked.choices.length === 0 ? "it offers no choices" : `"${choice}" is not among its choices: ${asked.choices.join(", ")}`
+          : edit !== undefined && !asked.editable
+          ? "its arguments may not be edited"
+          : undefined
+        if (problem !== undefined) return yield* new AnswerRefused({ approval: asked.id, problem })
+        const message: Message<"answer"> = {
+          key: asked.key,
+          decision,
+          by,
+          ...(choice === undefined ? {} : { choice }),
+          ...(edit === undefined ? {} : { edit }),
+          ...(note === undefined ? {} : { note })
+        }
+        const { approvers, result } = yield* core.inbox({
+          row: { run: asked.runId, id: core.newId("answer"), kind: "answer", payload: JSON.stringify(message), at: core.now() },
+          approval: { key: asked.key, identity: [by, ...(roles ?? [])] }
+        })
+        switch (result) {
+          case "accepted":
+          case "duplicate":
+            return asked
+          case "forbidden":
+            return yield* new NotAllowed({ approval: asked.id, by, approvers: approvers ?? asked.approvers })
+          case "closed":
+          case "unknown":
+            yield* open(asked.runId)
+            return yield* new ApprovalNotOpen({ runId: asked.runId, key: asked.key, open: [] })
+        }
+      })
+
+      return Runs.of({
+        find: Effect.fn("Runs.find")(function*(run: string) {
+          return summary(yield* rowOf(run))
+        }),
+        list,
+        show,
+        journal: Effect.fn("Runs.journal")(function*(run: string, from?: number) {
+          return yield* store.journal((yield* rowOf(run)).id, from)
+        }),
+        follow: (run, options) =>
+          Stream.unwrap(Effect.map(rowOf(run), (row) =>
+            RunWatch.follow(core, store, hostClock, row, options?.untilSuspended === true))),
+        cancel: Effect.fn("Runs.cancel")(function*(run, { by, reason }) {
+          return yield* send(yield* open(run), "cancel", { kind: "cancel", by, reason })
+        }),
+        pause: Effect.fn("Runs.pause")(function*(run, { by }) {
+          return yield* send(yield* open(run), "pause", { by })
+        }),
+        resume: Effect.fn("Runs.resume")(function*(run, { by }) {
+          const row = yield* open(run)
+          if (!standsStill(row)) return yield* send(row, "resume", { by })
+          yield* takeUp(row)
+          return { runId: row.id, result: "accepted" } as const
+        }),
+        settle,
+        signal,
+        approvals,
+        answer,
+        start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {
+          const definition = yield* RunStarts.definitionOf(backend, workflow, options.version)
+          const request = definition.kind === "program"
+            ? yield* RunStarts.programRequest(core, definition, payload, options)
+            : yield* RunStarts.contractRequest(startContract, definition, payload, options)
+          const { started } = yield* core.start(request)
+          return { runId: request.id, joined: !started }
+        }),
+        census: backend.census,
+        owners: Effect.suspend(() => {
+          const now = hostClock.now()
+          return Effect.map(backend.owners, (rows) => rows.map((row) => ownerOf(row, now)))
+        })
+      })
+    })
+  )
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const candidateLimit = 20
+const closestLimit = 5
+const narrowedLimit = 10_000
+const pageSize = 5_000
+/** The key under which recovery gives up a run, and not one step of it. */
+const runKey = "run"
+
+const summary = (row: RunRow): RunSummary => ({
+  id: row.id,
+  workflow: row.workflow,
+  version: row.version,
+  kind: row.kind,
+  status: row.status as RunStatus,
+  ...(row.reason === null ? {} : { reason: row.reason as SuspendReason }),
+  waits: RunWatch.waitsOf(row),
+  root: row.root,
+  ...(row.parent === null ? {} : { parent: row.parent }),
+  ...(row.owner === null ? {} : { owner: row.owner }),
+  ...(row.dueAt === null ? {} : { dueAt: row.dueAt }),
+  entries: row.length,
+  createdAt: row.createdAt,
+  updatedAt: row.updatedAt
+})
+
+/** Suspended as it stands in the store, so that its journal takes no resume. */
+const standsStill = (row: RunRow): boolean =>
+  row.status === "suspended" &&
+  (row.reason === "diverged" || row.reason === "corrupt" ||
+    (row.reason === "recovery" && RunWatch.waitsOf(row).some((wait) => wait.reason === "recovery" && wait.key === runKey)))
+
+const isSignal = (text: string, id: string): boolean => {
+  const entry: unknown = JSON.parse(text)
+  return typeof entry === "object" && entry !== null && "_tag" in entry && entry._tag === "SignalReceived" && "id" in entry &&
+    entry.id === id
+}
+
+const Question = Schema.Struct({
+  choices: Schema.Array(Schema.String),
+  quorum: Schema.Int,
+  editable: Schema.Boolean,
+  onTimeout: Schema.Literals(["deny", "approve", "fail"]),
+  args: Schema.optionalKey(Schema.Unknown)
+})
+const decodeQuestion = Schema.decodeUnknownSync(Schema.fromJsonString(Question))
+const decodeTexts = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema.String)))
+const decodeInfo = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+
+const approvalOf = (row: ApprovalRow): OpenApproval => ({
+  id: `${row.run}/${row.key}`,
+  runId: row.run,
+  key: row.key,
+  workflow: row.workflow,
+  prompt: row.prompt,
+  approvers: decodeTexts(row.approvers),
+  ...decodeQuestion(row.question),
+  requestedAt: row.requestedAt,
+  ...(row.deadline === null ? {} : { deadline: row.deadline })
+})
+
+const ownerOf = (row: OwnerRow, now: number): Owner => ({
+  id: row.id,
+  alive: row.expiresAt >= now,
+  expiresAt: row.expiresAt,
+  worker: row.worker,
+  info: decodeInfo(row.info)
+})

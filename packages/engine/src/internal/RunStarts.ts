@@ -1,0 +1,101 @@
+/** From the name of a workflow and a payload in JSON to the request that starts a run. */
+import * as Cause from "effect/Cause"
+import { WebCrypto } from "effect/crypto/WebCrypto"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Workflow from "effect/workflow/Workflow"
+import type { Backend, DefinitionRow, StorageFailed } from "../Backend.ts"
+import type { ContractStart, StartOptions } from "../Runs.ts"
+import { PayloadRefused, StartRefused, WorkflowNotFound } from "../RunsErrors.ts"
+import type { StartRequest } from "../StartRequest.ts"
+import { sha256Hex } from "./Digest.ts"
+import { codecs } from "./EncodedEngine.ts"
+import type { EngineCore } from "./EngineCore.ts"
+
+/** The definition of this name, in this version or the highest. */
+export const definitionOf = Effect.fnUntraced(function*(
+  backend: Backend,
+  workflow: string,
+  version: string | undefined
+): Effect.fn.Return<DefinitionRow, WorkflowNotFound | StorageFailed> {
+  const all = yield* backend.definitions
+  const named = all.filter((row) => row.name === workflow).sort((a, b) => versions.compare(b.version, a.version))
+  const found = version === undefined ? named[0] : named.find((row) => row.version === version)
+  if (found !== undefined) return found
+  return yield* new WorkflowNotFound({
+    workflow,
+    known: (named.length > 0 ? named : all).map((row) => `${row.name}@${row.version}`),
+    ...(version === undefined ? {} : { version })
+  })
+})
+
+export const programRequest = Effect.fnUntraced(function*(
+  core: EngineCore,
+  definition: DefinitionRow,
+  payload: unknown,
+  options: StartOptions
+): Effect.fn.Return<StartRequest, PayloadRefused | StartRefused> {
+  const { name, version } = definition
+  const registration = Option.getOrUndefined(core.program(name, version))
+  const checked = registration === undefined ? undefined : yield* check(registration.workflow, payload)
+  const key = options.new === true
+    ? (yield* WebCrypto).randomUUID()
+    : options.key ?? (checked === undefined ? undefined : idempotencyKey(registration!.workflow, checked.decoded))
+  if (key === undefined) {
+    return yield* new StartRefused({
+      workflow: name,
+      problem: "its code, which tells whether this input has been run before, is not in this process; give a key, or ask for a new run"
+    })
+  }
+  const id = yield* executionId(name, key)
+  return {
+    id,
+    workflow: name,
+    version,
+    kind: "program",
+    definition: null,
+    root: id,
+    parent: null,
+    listener: null,
+    payload: (checked === undefined ? payload : checked.encoded) ?? null,
+    subscriptions: [],
+    ...(options.by === undefined ? {} : { by: options.by })
+  }
+})
+
+export const contractRequest = (
+  start: ContractStart | undefined,
+  definition: DefinitionRow,
+  payload: unknown,
+  options: StartOptions
+): Effect.Effect<StartRequest, PayloadRefused | StartRefused | StorageFailed> =>
+  start === undefined
+    ? Effect.fail(new StartRefused({ workflow: definition.name, problem: "it is a contract, and this process does not serve contracts" }))
+    : start(definition, payload, options)
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const versions = new Intl.Collator("en", { numeric: true })
+
+/** The payload as the workflow sees it and as it is stored. */
+const check = (workflow: Workflow.Any, payload: unknown) => {
+  const { decodePayload, encodePayload } = codecs(workflow)
+  return decodePayload(payload).pipe(
+    Effect.flatMap((decoded) => Effect.map(encodePayload(decoded), (encoded) => ({ decoded, encoded }))),
+    Effect.catchCause((cause) => Effect.fail(new PayloadRefused({ workflow: workflow._tag, problem: problemOf(cause) })))
+  )
+}
+
+const problemOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? error.message : String(error)
+}
+
+const idempotencyKey = (workflow: Workflow.Any, payload: unknown): string =>
+  (workflow as Workflow.Any & { readonly idempotencyKey: (payload: unknown) => string }).idempotencyKey(payload)
+
+/** The id that `effect/workflow` gives the execution of a workflow with this key. */
+const executionId = (name: string, key: string): Effect.Effect<string> =>
+  Effect.map(sha256Hex(`${name.length}:${name}:${key}`), (hash) => hash.slice(0, 32))

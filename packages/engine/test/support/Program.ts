@@ -1,0 +1,79 @@
+/**
+ * What the engine's tests share: small programs, what they did, and how their
+ * runs stand.
+ */
+import { assert } from "@effect/vitest"
+import { type Context, Effect, Exit, Option, Schema } from "effect"
+import { Workflow } from "effect/workflow"
+import * as Step from "../../src/Step.ts"
+import type { Host } from "../../src/testing/CrashHost.ts"
+
+/** What happened outside the engine, in order. */
+export class Log {
+  readonly entries: Array<string> = []
+  readonly add = (entry: string) => Effect.sync(() => void this.entries.push(entry))
+  readonly count = (entry: string) => this.entries.filter((other) => other === entry).length
+}
+
+/** A business error. */
+export class Declined extends Schema.TaggedError<Declined>()("Declined", { reason: Schema.String }) {}
+
+/** A step that logs that its body ran, and gives its input back. */
+export const echo = (log: Log, name = "echo") =>
+  Step.make(name, {
+    input: Schema.String,
+    success: Schema.String,
+    onCrash: "rerun",
+    run: (text) => Effect.as(log.add(`${name} ${text}`), text)
+  })
+
+/** A step whose body logs that it began and then never ends. */
+export const stuck = (log: Log, name: string, onCrash: "rerun" | "rerun-keyed" | "ask") =>
+  Step.make(name, {
+    success: Schema.String,
+    onCrash,
+    run: (_, { attempt, idempotencyKey }) =>
+      Effect.andThen(log.add(`${name} begins ${attempt} ${idempotencyKey}`), Effect.never)
+  })
+
+interface Options<A extends Schema.Top, E extends Schema.Top> {
+  readonly success?: A
+  readonly error?: E
+  readonly annotate?: (annotations: Context.Context<never>) => Context.Context<never>
+}
+
+/** A workflow with the payload `{ id }`, keyed by it. */
+export const define = <const Name extends string, A extends Schema.Top = typeof Schema.Unknown, E extends Schema.Top = typeof Declined>(
+  name: Name,
+  options: Options<A, E> = {}
+) =>
+  Workflow.make(name, {
+    payload: { id: Schema.String },
+    success: (options.success ?? Schema.Unknown) as A,
+    error: (options.error ?? Declined) as unknown as E,
+    idempotencyKey: ({ id }) => id
+  })
+
+interface Definition<A, E> {
+  readonly execute: (payload: { readonly id: string }, options: { readonly discard: true }) => Effect.Effect<string, never, any>
+  readonly poll: (id: string) => Effect.Effect<Option.Option<Workflow.Result<A, E>>, never, any>
+}
+
+/** Starts a run on this host, lets it go as far as it can by itself, and returns its id. */
+export const begin = (host: Host, workflow: Definition<any, any>, id = "1"): Effect.Effect<string> =>
+  Effect.tap(host.use(workflow.execute({ id }, { discard: true })) as Effect.Effect<string>, host.settled)
+
+/** How the run ended, or undefined. */
+export const exitOf = <A, E>(host: Host, workflow: Definition<A, E>, id: string): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+  Effect.map(
+    Effect.exit(host.use(workflow.poll(id)) as Effect.Effect<Option.Option<Workflow.Result<A, E>>>),
+    (polled) => {
+      if (Exit.isFailure(polled)) return Exit.failCause(polled.cause)
+      return Option.isSome(polled.value) && polled.value.value._tag === "Complete" ? polled.value.value.exit : undefined
+    }
+  )
+
+/** Asserts that the run has completed with this value. */
+export const assertOutput = Effect.fnUntraced(function*<A, E>(host: Host, workflow: Definition<A, E>, id: string, expected: A) {
+  assert.deepStrictEqual(yield* exitOf(host, workflow, id), Exit.succeed(expected))
+})
