@@ -8,6 +8,7 @@
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,9 +16,8 @@ import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { Scope } from "effect/Scope"
-import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
-import { Engine } from "./Engine.ts"
-import { inContext } from "./internal/EncodedEngine.ts"
+import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import type { Engine } from "./Engine.ts"
 import { CurrentRun, type StepDefinition } from "./internal/ExecutorTypes.ts"
 
 /** An attempt took longer than the step's `timeout` (ms). A defect, unless the retry policy takes it. */
@@ -118,17 +118,18 @@ export const make = <
 
   const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.decodeError)
 
+  const accepts = (output: unknown) => Effect.succeed(Exit.isSuccess(codecs.decodeSuccess(output)))
+
   const call = (input: Input) =>
-    Effect.gen(function*() {
-      yield* Engine
-      yield* WorkflowInstance
-      const place = yield* CurrentRun
+    Effect.contextWith((asker: Context.Context<never>) => {
+      const place = Context.get(asker, CurrentRun)
       if (place === undefined) {
-        return yield* Effect.die(new Error(`Step "${name}" was called outside a run: call it in the body of a workflow`))
+        return Effect.die(new Error(`Step "${name}" was called outside a run: call it in the body of a workflow`))
       }
       const encoded = encodeInput === undefined ? Exit.succeed(null) : encodeInput(input)
-      if (Exit.isFailure(encoded)) return yield* Effect.die(new Error(`Step "${name}" was given input that its schema refuses: ${String(encoded.cause)}`))
-      const asker = yield* Effect.context<R>()
+      if (Exit.isFailure(encoded)) {
+        return Effect.die(new Error(`Step "${name}" was given input that its schema refuses: ${String(encoded.cause)}`))
+      }
       const definition: StepDefinition = {
         name,
         key: options.key === undefined ? undefined : `${name}/${options.key(input)}`,
@@ -138,11 +139,12 @@ export const make = <
         nested: place.step !== undefined,
         parkOnFailure: false,
         retry: policy,
-        accepts: (output) => Effect.succeed(Exit.isSuccess(codecs.decodeSuccess(output))),
-        body: (context) => inContext(Effect.scoped(attempt(input, context) as Effect.Effect<unknown, unknown, Scope>), asker as never)
+        accepts,
+        asker,
+        body: (context) => Effect.scoped(attempt(input, context) as Effect.Effect<unknown, unknown, Scope>)
       }
-      const outcome = yield* place.executor.askStep(definition)
-      return yield* codecs.decode(outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause })
+      return Effect.flatMap(place.executor.askStep(definition), (outcome) =>
+        codecs.decode(outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }))
     }) as Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R, Scope | WorkflowInstance>>
 
   return Object.assign(call, { stepName: name, onCrash: options.onCrash })

@@ -305,10 +305,6 @@ const currentRun = Effect.flatMap(CurrentRun, (place) =>
     ? Effect.die(new Error("This needs a run: it works only inside a workflow that this engine executes"))
     : Effect.succeed(place))
 
-/** Runs an effect with the services of the asker, in the world of a step body. */
-export const inContext = <A, E>(effect: Effect.Effect<A, E>, asker: Context.Context<never>): Effect.Effect<A, E> =>
-  Effect.contextWith((world: Context.Context<never>) => Effect.provideContext(effect, Context.merge(asker, world)))
-
 const activityStep = (
   activity: Activity.Any,
   attempt: number,
@@ -326,6 +322,7 @@ const activityStep = (
     label: undefined,
     nested,
     parkOnFailure: suspendOnFailure,
+    asker: context,
     retry: undefined,
     accepts: () => Effect.succeed(true),
     body: () => {
@@ -340,7 +337,7 @@ const activityStep = (
         ),
         Effect.provideService(WorkflowInstance, own)
       )
-      return inContext(effect as Effect.Effect<unknown, unknown>, context)
+      return effect as Effect.Effect<unknown, unknown>
     }
   }
 }

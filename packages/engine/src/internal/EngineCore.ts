@@ -19,6 +19,7 @@ import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
 import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
+import { worldServices } from "./BodyServices.ts"
 import { Committer } from "./Committer.ts"
 import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
 import { RunExecutor } from "./RunExecutor.ts"
@@ -51,6 +52,7 @@ export class EngineCore implements ExecutorHost {
   readonly options: EngineOptions
   readonly ambient: Context.Context<never>
   readonly backend: Backend
+  private readonly world: Context.Context<never>
   bodyContext: Context.Context<never> = Context.empty()
 
   readonly executors = new Map<string, RunExecutor>()
@@ -89,6 +91,7 @@ export class EngineCore implements ExecutorHost {
     this.options = options
     this.ownerId = ownerId
     this.ambient = ambient
+    this.world = worldServices(ambient)
     this.clock = Context.get(ambient, Clock.Clock)
     this.dispatcher = Context.get(ambient, Scheduler.Scheduler).makeDispatcher()
     this.committer = new Committer(store.backend, this.schedule, this.fork)
@@ -103,6 +106,16 @@ export class EngineCore implements ExecutorHost {
   readonly schedule = (task: () => void): void => this.dispatcher.scheduleTask(task, 0)
 
   readonly fork = <A, E>(effect: Effect.Effect<A, E>): Fiber.Fiber<A, E> => Effect.runForkWith(this.ambient)(effect)
+
+  /** Askers of one run share their context, so that it is merged once. */
+  readonly stepContext = (asker: Context.Context<never>): Context.Context<never> => {
+    const known = this.stepContexts.get(asker)
+    if (known !== undefined) return known
+    const merged = Context.merge(asker, Context.merge(this.world, this.bodyContext))
+    this.stepContexts.set(asker, merged)
+    return merged
+  }
+  private readonly stepContexts = new WeakMap<Context.Context<never>, Context.Context<never>>()
 
   readonly hostSleep = (millis: number): Effect.Effect<void> => this.hostClock.sleep(millis)
 

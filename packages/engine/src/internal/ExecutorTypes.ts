@@ -53,6 +53,8 @@ export interface ExecutorHost {
   /** Forks a fiber that nothing holds, in the engine's own context. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   readonly ambient: Context.Context<never>
+  /** The services of an asker with the world in place of the run's own clock, randomness and scheduler. */
+  readonly stepContext: (asker: Context.Context<never>) => Context.Context<never>
   /** Services of the engine that bodies may ask for. */
   readonly bodyContext: Context.Context<never>
   /** Waits by the host's clock. */
@@ -86,6 +88,8 @@ export interface StepDefinition {
   readonly nested: boolean
   /** A failure suspends the run until an operator resumes it (`SuspendOnFailure`). */
   readonly parkOnFailure: boolean
+  /** The services of the fiber that asks. */
+  readonly asker: Context.Context<never>
   /** Runs one attempt; the value and the typed errors of its exit are JSON. */
   readonly body: (attempt: StepAttempt) => Effect.Effect<unknown, unknown>
   /** A fresh, stateful policy: the delay in ms before the next attempt, or undefined to give up. */

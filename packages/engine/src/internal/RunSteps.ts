@@ -7,7 +7,6 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { worldServices } from "./BodyServices.ts"
 import { CurrentRun, type ReadyItem } from "./ExecutorTypes.ts"
 import * as RunRecords from "./RunRecords.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
@@ -29,16 +28,14 @@ export abstract class RunSteps extends RunRequests {
     if (step?.phase !== "queued") return
     if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
     this.records.setPhase(step, "running")
+    const definition = step.definition!
     const attempt = {
       key,
       attempt: step.entry.attempt,
       idempotencyKey: step.entry.idempotencyKey ?? idempotencyKey(this.row.id, key)
     }
-    const context = worldServices(this.host.ambient).pipe(
-      Context.merge(this.host.bodyContext),
-      Context.add(CurrentRun, { executor: this.self, step: key })
-    )
-    const fiber = Effect.runForkWith(context)(step.definition!.body(attempt))
+    const context = Context.add(this.host.stepContext(definition.asker), CurrentRun, { executor: this.self, step: key })
+    const fiber = Effect.runForkWith(context)(definition.body(attempt))
     step.fiber = fiber
     fiber.addObserver((exit) => {
       if (this.stopped || step.fiber !== fiber) return

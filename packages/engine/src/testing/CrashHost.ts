@@ -53,6 +53,11 @@ export interface Host {
   readonly close: Effect.Effect<void>
 }
 
+/** How a host behaves, and at which write it is killed; see `Host.killAt`. */
+export interface StartOptions extends Partial<EngineOptions> {
+  readonly killAt?: { readonly count: number; readonly when: "before" | "after" }
+}
+
 /** A store and the hosts on it. */
 export interface World {
   readonly store: MemoryBackend.MemoryStore
@@ -61,13 +66,13 @@ export interface World {
   /** Starts a host that serves these workflows. */
   readonly start: <E>(
     workflows: Layer.Layer<never, E, Services>,
-    options?: Partial<EngineOptions>
+    options?: StartOptions
   ) => Effect.Effect<Host, E | StorageFailed>
   /** Kills a host and starts another once the lease of the first has ended. */
   readonly restart: <E>(
     host: Host,
     workflows: Layer.Layer<never, E, Services>,
-    options?: Partial<EngineOptions>
+    options?: StartOptions
   ) => Effect.Effect<Host, E | StorageFailed>
   /** Moves the host clock, by which leases end. */
   readonly adjustHost: (millis: number) => Effect.Effect<void>
@@ -107,6 +112,7 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
 
   const start: World["start"] = Effect.fnUntraced(function*(workflows, options = {}) {
     const mortal = makeMortal(backend)
+    if (options.killAt !== undefined) mortal.killAt(options.killAt.count, options.killAt.when)
     const scope = yield* Scope.make()
     const layer = workflows.pipe(Layer.provideMerge(TestHost.layerOf(mortal.backend, { leaseMs, ...options }, [clock, adjust])))
     const services = yield* Layer.buildWithScope(layer, scope)

@@ -3,7 +3,8 @@
  * runs stand.
  */
 import { assert } from "@effect/vitest"
-import { type Context, Effect, Exit, Option, Schema } from "effect"
+import { type Context, type Duration, Effect, Exit, Option, Schema } from "effect"
+import { TestClock } from "effect/testing"
 import { Workflow } from "effect/workflow"
 import * as Step from "../../src/Step.ts"
 import type { Host } from "../../src/testing/CrashHost.ts"
@@ -77,3 +78,12 @@ export const exitOf = <A, E>(host: Host, workflow: Definition<A, E>, id: string)
 export const assertOutput = Effect.fnUntraced(function*<A, E>(host: Host, workflow: Definition<A, E>, id: string, expected: A) {
   assert.deepStrictEqual(yield* exitOf(host, workflow, id), Exit.succeed(expected))
 })
+
+/** Gives way to other fibers for a bounded time, for tests of what must come to rest by itself. */
+export const giveWay = Effect.fnUntraced(function*(turns = 2_000) {
+  for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow
+})
+
+/** Moves the test clock and lets the host act on what came due. */
+export const pass = (host: Host, duration: Duration.Input) =>
+  host.settled.pipe(Effect.andThen(TestClock.adjust(duration)), Effect.andThen(host.settled))
