@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
-import * as Step from "../src/Step.ts"
+import { Effect } from "effect"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { begin, define, Log, stuck } from "./support/Program.ts"
 
@@ -29,7 +28,7 @@ describe("Recovery", () => {
       const layer = W.toLayer(() => stuck(log, "work", "rerun")())
       let host = yield* world.start(layer)
       const id = yield* begin(host, W)
-      for (let crash = 1; crash <= 6; crash++) {
+      for (let crash = 1; crash <= 5; crash++) {
         host = yield* world.restart(host, layer, { killAt: { count: 1, when: "before" } })
         assert.isTrue(host.killed())
       }

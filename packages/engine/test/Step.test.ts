@@ -1,11 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Exit, Schedule, Schema } from "effect"
+import { Cause, Deferred, Effect, Exit, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, exitOf, Log } from "./support/Program.ts"
-
-class Receipt extends Schema.Class<Receipt>("Receipt")({ at: Schema.Date, cents: Schema.BigInt }) {}
 
 describe("Step retry", () => {
   it.effect("a policy that allows three retries allows three when they follow at once", () =>

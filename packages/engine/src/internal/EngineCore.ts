@@ -60,6 +60,8 @@ export class EngineCore implements ExecutorHost {
   contracts: Resolve | undefined
   readonly routes: Array<Route> = []
   readonly listeners = new Set<(committed: Committed) => void>()
+  /** Told whenever the body of a step starts: run, key and attempt. */
+  readonly bodyListeners = new Set<(runId: string, key: string, attempt: number) => void>()
   /** Roots whose runs this process takes up although it is no worker. */
   readonly roots = new Set<string>()
 
@@ -183,6 +185,10 @@ export class EngineCore implements ExecutorHost {
 
   readonly woken = (executor: RunExecutor): void => {
     this.parkedRuns.delete(executor)
+  }
+
+  readonly bodyStarts = (runId: string, key: string, attempt: number): void => {
+    for (const listener of this.bodyListeners) listener(runId, key, attempt)
   }
 
   // --------------------------------------------------------------------------

@@ -65,6 +65,8 @@ export interface ExecutorHost {
   /** Every branch waits and everything is committed. */
   readonly parked: (executor: RunExecutor) => void
   readonly woken: (executor: RunExecutor) => void
+  /** The body of a step starts. */
+  readonly bodyStarts: (runId: string, key: string, attempt: number) => void
 }
 
 export interface ExecutorOptions {

@@ -35,6 +35,7 @@ export abstract class RunSteps extends RunRequests {
       idempotencyKey: step.entry.idempotencyKey ?? idempotencyKey(this.row.id, key)
     }
     const context = Context.add(this.host.stepContext(definition.asker), CurrentRun, { executor: this.self, step: key })
+    this.host.bodyStarts(this.row.id, key, attempt.attempt)
     const fiber = Effect.runForkWith(context)(definition.body(attempt))
     step.fiber = fiber
     fiber.addObserver((exit) => {

@@ -36,10 +36,12 @@ export interface Host {
   readonly kill: Effect.Effect<void>
   /**
    * Kills the process at its write number `count` from now, 1 for the next.
-   * Only writes that carry entries or start a run are counted. `after`: the
+   * Only writes that carry entries or start a run are counted, unless `every`. `after`: the
    * write is in the store, and its answer is lost.
    */
-  readonly killAt: (count: number, when: "before" | "after") => void
+  readonly killAt: (count: number, when: "before" | "after", which?: "entries" | "every") => void
+  /** Number of writes so far, of every kind. */
+  readonly writes: () => number
   readonly killed: () => boolean
   /** Stops the process for a while: its writes wait until it is thawed. */
   readonly freeze: () => void
@@ -55,7 +57,7 @@ export interface Host {
 
 /** How a host behaves, and at which write it is killed; see `Host.killAt`. */
 export interface StartOptions extends Partial<EngineOptions> {
-  readonly killAt?: { readonly count: number; readonly when: "before" | "after" }
+  readonly killAt?: { readonly count: number; readonly when: "before" | "after"; readonly which?: "entries" | "every" }
 }
 
 /** A store and the hosts on it. */
@@ -112,7 +114,7 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
 
   const start: World["start"] = Effect.fnUntraced(function*(workflows, options = {}) {
     const mortal = makeMortal(backend)
-    if (options.killAt !== undefined) mortal.killAt(options.killAt.count, options.killAt.when)
+    if (options.killAt !== undefined) mortal.killAt(options.killAt.count, options.killAt.when, options.killAt.which)
     const scope = yield* Scope.make()
     const layer = workflows.pipe(Layer.provideMerge(TestHost.layerOf(mortal.backend, { leaseMs, ...options }, [clock, adjust])))
     const services = yield* Layer.buildWithScope(layer, scope)
@@ -131,6 +133,7 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
       use: (effect) => Effect.provideContext(effect, services) as never,
       kill: Effect.sync(mortal.kill),
       killAt: mortal.killAt,
+      writes: mortal.writes,
       killed: mortal.dead,
       freeze: mortal.freeze,
       thaw: mortal.thaw,
@@ -195,7 +198,8 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
 
 const makeMortal = (backend: Backend) => {
   let dead = false
-  let countdown: { left: number; readonly when: "before" | "after" } | undefined
+  let countdown: { left: number; readonly when: "before" | "after"; readonly every: boolean } | undefined
+  let writes = 0
   let onDeath = () => {}
   let die = () => {}
   let gate: Array<() => void> | undefined
@@ -222,7 +226,8 @@ const makeMortal = (backend: Backend) => {
     Effect.suspend(() => {
       if (dead) return Effect.never
       if (gate !== undefined) return Effect.andThen(thawed, write(ops))
-      if (countdown === undefined || !ops.some(counts) || --countdown.left > 0) return backend.write(ops)
+      writes++
+      if (countdown === undefined || !(countdown.every || ops.some(counts)) || --countdown.left > 0) return backend.write(ops)
       if (countdown.when === "before") {
         kill()
         return Effect.never
@@ -235,9 +240,10 @@ const makeMortal = (backend: Backend) => {
   return {
     backend: { ...backend, write } as Backend,
     kill,
-    killAt: (left: number, when: "before" | "after") => {
-      countdown = { left, when }
+    killAt: (left: number, when: "before" | "after", which: "entries" | "every" = "entries") => {
+      countdown = { left, when, every: which === "every" }
     },
+    writes: () => writes,
     dead: () => dead,
     death,
     freeze: () => {

@@ -1,2 +1,6 @@
 /** What proves a host: conformance suites. */
 export * as BackendConformance from "./BackendConformance.ts"
+export * as CrashExplorer from "./CrashExplorer.ts"
+export * as CrashHost from "./CrashHost.ts"
+export * as TestHost from "./TestHost.ts"
+export * as WorkflowConformance from "./WorkflowConformance.ts"

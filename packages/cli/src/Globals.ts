@@ -1,0 +1,101 @@
+/**
+ * The options that every command takes.
+ */
+import * as Effect from "effect/Effect"
+import * as Flag from "effect/cli/Flag"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Option from "effect/Option"
+import { userInfo } from "node:os"
+
+const Db = GlobalFlag.Setting("db")({
+  flag: Flag.String("db").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("The database with the runs; default .fermata/fermata.db, or FERMATA_DB"),
+    Flag.optional
+  )
+})
+
+const Config = GlobalFlag.Setting("config")({
+  flag: Flag.String("config").pipe(
+    Flag.withMetavar("FILE"),
+    Flag.withDescription("The configuration; default the nearest fermata.config.ts above"),
+    Flag.optional
+  )
+})
+
+const Json = GlobalFlag.Setting("json")({
+  flag: Flag.Boolean("json").pipe(
+    Flag.withoutNegation,
+    Flag.withDescription("Print JSON on stdout and nothing else there: one document, or NDJSON for lists and streams"),
+    Flag.withDefault(false)
+  )
+})
+
+const As = GlobalFlag.Setting("as")({
+  flag: Flag.String("as").pipe(
+    Flag.withMetavar("WHO"),
+    Flag.withDescription("Who acts, as recorded; default FERMATA_AS, or your login name"),
+    Flag.optional
+  )
+})
+
+const Lease = GlobalFlag.Setting("lease")({
+  flag: Flag.Int("lease").pipe(
+    Flag.withMetavar("MS"),
+    Flag.withDescription("How long this process owns runs without a sign of life; default 10000"),
+    Flag.filter((millis) => millis >= 100 && millis <= 86_400_000, (millis) => `${millis} is not from 100 to 86400000`),
+    Flag.optional
+  )
+})
+
+/** The global options as flags, for the root command. */
+export const flags = [Db, Config, Json, As, Lease] as const
+
+export interface Globals {
+  readonly db: string
+  /** Who said so; a default database need not be there yet. */
+  readonly dbFrom: "option" | "environment" | "default"
+  readonly config: string | undefined
+  readonly json: boolean
+  readonly as: string
+  readonly leaseMs: number | undefined
+}
+
+/** Where runs live when nothing else is said. */
+export const defaultDb = ".fermata/fermata.db"
+
+/** The global options as given, with their defaults. */
+export const globals = Effect.gen(function*() {
+  const db = Option.getOrUndefined(yield* Db)
+  const fromEnvironment = present(process.env["FERMATA_DB"])
+  const values: Globals = {
+    db: db ?? fromEnvironment ?? defaultDb,
+    dbFrom: db !== undefined ? "option" : fromEnvironment !== undefined ? "environment" : "default",
+    config: Option.getOrUndefined(yield* Config),
+    json: yield* Json,
+    as: Option.getOrUndefined(yield* As) ?? present(process.env["FERMATA_AS"]) ?? loginName(),
+    leaseMs: Option.getOrUndefined(yield* Lease)
+  }
+  return values
+})
+
+/** The options that a printed command must repeat to reach the same database as this one. */
+export const repeated = (globals: Globals): string => globals.dbFrom === "option" ? ` --db ${quoted(globals.db)}` : ""
+
+/** Text as one word of a shell command. */
+export const quoted = (text: string): string => /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const present = (text: string | undefined): string | undefined => text === undefined || text === "" ? undefined : text
+
+const loginName = (): string => {
+  try {
+    return userInfo().username
+  } catch {
+    // A user id without an entry in the user database.
+    return "unknown"
+  }
+}
