@@ -8,7 +8,7 @@ import * as RunView from "../src/RunView.ts"
 const entry = (body: JournalEntry.EntryBody, seq = 3): JournalEntry.JournalEntry =>
   ({ seq, at: 1_000 + seq, epoch: 1, ...body }) as JournalEntry.JournalEntry
 
-const told = (body: JournalEntry.EntryBody, before?: RunView.RunView) =>
+const told = (body: JournalEntry.EntryBody, before?: RunView.RunView): ReadonlyArray<readonly [string, unknown]> =>
   EngineEvent.of("run-1", "purchase", entry(body), before).map(({ name, payload }) => [name, payload])
 
 const run = { runId: "run-1", workflow: "purchase" }

@@ -501,11 +501,9 @@ const summary = (row: RunRow): RunSummary => ({
   updatedAt: row.updatedAt
 })
 
-/** Suspended as it stands in the store, so that its journal takes no resume. */
+/** Suspended since its journal cannot be replayed, so that it takes nothing from its inbox either. */
 const standsStill = (row: RunRow): boolean =>
-  row.status === "suspended" &&
-  (row.reason === "diverged" || row.reason === "corrupt" ||
-    (row.reason === "recovery" && RunWatch.waitsOf(row).some((wait) => wait.reason === "recovery" && wait.key === runKey)))
+  row.status === "suspended" && (row.reason === "diverged" || row.reason === "corrupt")
 
 const isSignal = (text: string, id: string): boolean => {
   const entry: unknown = JSON.parse(text)

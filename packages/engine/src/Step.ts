@@ -108,7 +108,7 @@ export const make = <
     const body = Effect.suspend(() => options.run(input, context))
     const timed = timeout === undefined ? body : Effect.timeoutOrElse(body, {
       duration: timeout,
-      orElse: () => Effect.die(new StepTimedOut({ step: name, timeoutMs: Duration.toMillis(timeout) }))
+      orElse: () => Effect.die(timedOut())
     })
     return Effect.matchEffect(timed, {
       onSuccess: (value) => settled(codecs.encodeSuccess(value)),
@@ -116,9 +116,10 @@ export const make = <
     })
   }
 
-  const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.decodeError)
+  const timedOut = () => new StepTimedOut({ step: name, timeoutMs: Duration.toMillis(timeout ?? Duration.infinity) })
+  const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.decodeError, timedOut)
 
-  const accepts = (output: unknown) => Effect.succeed(Exit.isSuccess(codecs.decodeSuccess(output)))
+  const accepts = (output: unknown) => Exit.isSuccess(codecs.decodeSuccess(output))
 
   const call = (input: Input) =>
     Effect.contextWith((asker: Context.Context<never>) => {
@@ -137,6 +138,7 @@ export const make = <
         input: encoded.value,
         label: options.label,
         nested: place.step !== undefined,
+        inside: place.inside,
         parkOnFailure: false,
         retry: policy,
         accepts,
@@ -144,7 +146,9 @@ export const make = <
         body: (context) => Effect.scoped(attempt(input, context) as Effect.Effect<unknown, unknown, Scope>)
       }
       return Effect.flatMap(place.executor.askStep(definition), (outcome) =>
-        codecs.decode(outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }))
+        outcome._tag === "Done" && outcome.exit._tag === "Failure" && isTimeout(outcome.exit.cause)
+          ? Effect.die(timedOut())
+          : codecs.decode(outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }))
     }) as Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R, Scope | WorkflowInstance>>
 
   return Object.assign(call, { stepName: name, onCrash: options.onCrash })
@@ -184,18 +188,21 @@ const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.
   }
 }
 
-const isTimedOut = Schema.is(StepTimedOut)
+const isTimeout = (cause: unknown): boolean =>
+  ExitJson.causeFromJson(cause).reasons.some((reason) =>
+    reason._tag === "Die" && Predicate.hasProperty(reason.defect, "name") && reason.defect.name === "StepTimedOut")
 
 /** The stateful form of a schedule that the executor steps through: from failures to delays in ms. */
 const makePolicy = (
   schedule: Schedule.Schedule<unknown, never>,
-  decodeError: (json: unknown) => Exit.Exit<unknown, unknown>
+  decodeError: (json: unknown) => Exit.Exit<unknown, unknown>,
+  timedOut: () => StepTimedOut
 ): StepDefinition["retry"] =>
 () => {
   let step: Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, never, never>>> | undefined
   return (now, cause) =>
     Effect.gen(function*() {
-      const error = retryable(cause, decodeError)
+      const error = retryable(cause, decodeError, timedOut)
       if (error === undefined) return undefined
       step ??= yield* Schedule.toStep(schedule as Schedule.Schedule<unknown, unknown>)
       const [, delay] = yield* step(now, error.value)
@@ -205,18 +212,15 @@ const makePolicy = (
 
 const retryable = (
   json: unknown,
-  decodeError: (json: unknown) => Exit.Exit<unknown, unknown>
+  decodeError: (json: unknown) => Exit.Exit<unknown, unknown>,
+  timedOut: () => StepTimedOut
 ): { readonly value: unknown } | undefined => {
   for (const reason of ExitJson.causeFromJson(json).reasons) {
     if (reason._tag === "Fail") {
       const error = decodeError(reason.error)
       return Exit.isSuccess(error) ? { value: error.value } : undefined
     }
-    if (reason._tag === "Die") {
-      if (isTimedOut(reason.defect)) return { value: reason.defect }
-      if (Predicate.hasProperty(reason.defect, "name") && reason.defect.name === "StepTimedOut") return { value: reason.defect }
-    }
   }
-  return undefined
+  return isTimeout(json) ? { value: timedOut() } : undefined
 }
 

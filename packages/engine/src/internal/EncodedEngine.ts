@@ -20,7 +20,7 @@ import type { RunRow } from "../Backend.ts"
 import type { StartRequest } from "../StartRequest.ts"
 import * as Workflows from "../Workflows.ts"
 import type { EngineCore } from "./EngineCore.ts"
-import { CurrentRun, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
+import { CurrentRun, type Place, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
 
 interface Codecs {
   readonly decodePayload: (json: unknown) => Effect.Effect<unknown, unknown>
@@ -235,7 +235,7 @@ export const makeEncoded = (
       const place = yield* currentRun
       const instance = yield* WorkflowInstance
       const context = yield* Effect.context<never>()
-      const outcome = yield* place.executor.askStep(activityStep(activity, attempt, instance, context, place.step !== undefined))
+      const outcome = yield* place.executor.askStep(activityStep(activity, attempt, instance, context, place))
       return outcome._tag === "Parked"
         ? new Workflow.Suspended({ failed: true, cause: ExitJson.causeFromJson(outcome.cause) as never })
         : new Workflow.Complete({ exit: ExitJson.fromJson(outcome.exit) })
@@ -310,7 +310,7 @@ const activityStep = (
   attempt: number,
   instance: WorkflowInstance["Service"],
   context: Context.Context<never>,
-  nested: boolean
+  place: Place
 ): StepDefinition => {
   const suspendOnFailure = Context.get(instance.workflow.annotations, Workflow.SuspendOnFailure)
   return {
@@ -320,11 +320,12 @@ const activityStep = (
     onCrash: "rerun",
     input: null,
     label: undefined,
-    nested,
+    nested: place.step !== undefined,
+    inside: place.inside,
     parkOnFailure: suspendOnFailure,
     asker: context,
     retry: undefined,
-    accepts: () => Effect.succeed(true),
+    accepts: () => true,
     body: () => {
       const own = WorkflowInstance.initial(instance.workflow, instance.executionId)
       own.interrupted = instance.interrupted

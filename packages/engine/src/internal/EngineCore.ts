@@ -170,7 +170,9 @@ export class EngineCore implements ExecutorHost {
     this.parkedRuns.delete(executor)
     if (this.executors.get(executor.row.id) === executor) this.executors.delete(executor.row.id)
     if (how === "ended") this.tell(executor.row.id)
-    if (how === "reload" && !this.closed) this.fork(this.load({ ...executor.row, takeovers: 0 }))
+    if (how === "reload" && !this.closed) {
+      this.fork(this.load({ ...executor.row, status: "running", reason: null, waits: null, takeovers: 0 }))
+    }
     this.poke()
   }
 

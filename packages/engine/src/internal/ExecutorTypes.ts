@@ -88,6 +88,8 @@ export interface StepDefinition {
   readonly label: string | undefined
   /** Asked for by a step body. */
   readonly nested: boolean
+  /** The key of that step, with its attempt when it is not the first. */
+  readonly inside: string | undefined
   /** A failure suspends the run until an operator resumes it (`SuspendOnFailure`). */
   readonly parkOnFailure: boolean
   /** The services of the fiber that asks. */
@@ -97,7 +99,7 @@ export interface StepDefinition {
   /** A fresh, stateful policy: the delay in ms before the next attempt, or undefined to give up. */
   readonly retry: (() => (now: number, cause: unknown) => Effect.Effect<number | undefined>) | undefined
   /** Whether a value, declared by an operator, could be the step's output. */
-  readonly accepts: (output: unknown) => Effect.Effect<boolean>
+  readonly accepts: (output: unknown) => boolean
 }
 export interface StepAttempt {
   readonly key: string
@@ -133,6 +135,8 @@ export interface StopItem {
   readonly kind: "cancel" | "limit" | "parent"
   readonly by: string
   readonly reason: string
+  /** The inbox row that ordered it: taken when the stop is journaled, not before. */
+  readonly row?: InboxRow
 }
 
 export type ReadyItem =
@@ -148,6 +152,8 @@ export type ReadyItem =
 export interface Place {
   readonly executor: RunExecutor
   readonly step: string | undefined
+  /** The step with its attempt when it is not the first: what nested keys begin with. */
+  readonly inside?: string
 }
 export const CurrentRun: Context.Reference<Place | undefined> = Context.Reference<Place | undefined>(
   "@fermata/engine/CurrentRun",

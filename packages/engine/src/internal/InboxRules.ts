@@ -25,28 +25,37 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
   answer: (run, message, row) => {
     const approval = run.records.approvals.get(message.key)
     if (approval === undefined || approval.result !== undefined || !approval.asked) return
-    if (message.edit !== undefined && approval.accepts?.(message.edit) !== true) {
+    const { choices, editable } = approval.entry
+    if (message.edit !== undefined && !(editable && approval.accepts?.(message.edit) === true)) {
       return run.remark("answer-refused", `the edit of the arguments by ${message.by} does not fit approval "${message.key}"`)
+    }
+    if (message.choice !== undefined && !choices.includes(message.choice)) {
+      return run.remark(
+        "answer-refused",
+        `approval "${message.key}" offers ${choices.length === 0 ? "no choice" : choices.join(", ")}, and ${message.by} chose "${message.choice}"`
+      )
     }
     run.deliver(run.append({ _tag: "ApprovalAnswered", id: row.id, ...message }))
   },
   cancel: (run, message, row) => {
-    if (run.records.parkedFailure) return run.restartForStop({ id: row.id, ...message })
-    run.push({ _tag: "Stop", id: row.id, ...message })
+    if (run.records.held === undefined) return run.push({ _tag: "Stop", id: row.id, ...message, row })
+    run.consume(row)
+    run.restartForStop({ id: row.id, ...message })
   },
   pause: (run, message, row) => {
-    if (run.records.paused || run.records.parkedFailure) return
+    if (run.records.paused || run.records.held !== undefined) return
     run.deliver(run.append({ _tag: "PauseRequested", id: row.id, by: message.by }))
   },
   resume: (run, message) => run.resume(message.by),
   settle: (run, message) => {
-    run.settleStep(
+    const problem = run.settleStep(
       message.key,
       message.by,
       message.action._tag === "fail"
         ? { _tag: "fail", cause: ExitJson.causeToJson(Cause.die({ name: "SettledAsFailed", message: message.action.message })) }
         : message.action
     )
+    if (problem !== undefined) run.remark("settle-refused", problem)
   },
   child: (run, message, row) => {
     const child = row.id.replace(/^child:/, "")
@@ -58,9 +67,11 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
 
 /** Acts on a row and marks it as taken. A row that cannot be read is taken with a note, so that it does not stop the run. */
 export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
-  run.consume(row)
+  // A cancel may wait for bodies to finish, and must not be lost meanwhile.
+  if (row.kind !== "cancel") run.consume(row)
   const message = decoders[row.kind]?.(row.payload)
   if (message === undefined || Exit.isFailure(message)) {
+    if (row.kind === "cancel") run.consume(row)
     run.remark("inbox-refused", `inbox row ${row.id} of kind "${row.kind}" cannot be read`)
     return
   }

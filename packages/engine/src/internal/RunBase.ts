@@ -38,6 +38,8 @@ export abstract class RunBase {
   protected toStart: Array<string> = []
   protected readonly sleepers = new Map<string, { readonly due: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
   protected committing = false
+  /** Inbox rows that were handed over and are still in the store. */
+  protected readonly seenInbox = new Set<string>()
   /** A cancel that waits for bodies of `ask` steps to finish. */
   protected pendingStop: StopItem | undefined
 
@@ -172,6 +174,7 @@ export abstract class RunBase {
     this.committing = true
     this.host.commit(this.row, pending, (ok) => {
       this.committing = false
+      for (const id of pending.consumed) this.seenInbox.delete(id)
       if (this.stopped) return
       if (!ok) {
         this.drop()

@@ -48,7 +48,6 @@ export class RunExecutor extends RunSteps {
   private main: Fiber.Fiber<Workflow.Result<unknown, unknown>> | undefined
   private mainExit: Exit.Exit<Workflow.Result<unknown, unknown>> | undefined
   private readonly payload: object
-  private readonly seenInbox = new Set<string>()
   private pumping = false
   private scheduled = false
   private foreignWaits = 0
@@ -195,9 +194,9 @@ export class RunExecutor extends RunSteps {
         return false
       }
       if (this.mainExit !== undefined) {
-        if (this.cursor <= this.lastDelivery) {
-          const next = this.history[this.cursor]!
-          this.problem = { key: next._tag, detail: `the code has ended, and the journal goes on with entry ${next.seq} (${next._tag})` }
+        const left = this.leftOver()
+        if (left !== undefined) {
+          this.problem = { key: "key" in left ? left.key : left._tag, detail: `the code has ended, and the journal goes on with entry ${left.seq} (${RunRecords.describe(left)})` }
           continue
         }
         this.finish(this.mainExit)
@@ -217,6 +216,16 @@ export class RunExecutor extends RunSteps {
     }
     if (!this.stopped) this.settle()
     return false
+  }
+
+  /** What the journal still holds for code that has ended. */
+  private leftOver(): Entry | undefined {
+    for (let index = this.cursor; index < this.history.length; index++) {
+      const entry = this.history[index]!
+      const kind = this.records.kindOf(entry)
+      if (kind === "delivery" || (kind === "command" && !this.records.wasAsked(entry))) return entry
+    }
+    return undefined
   }
 
   /** Takes the next recorded entry; false while the code has yet to ask for it. */
@@ -277,9 +286,8 @@ export class RunExecutor extends RunSteps {
       this.giveUp("recovery", "run", `its process died ${this.row.takeovers} times in a row without getting further`)
       return false
     }
-    this.activeSince = this.host.now()
     this.armRunLimits()
-    if (this.records.parkedFailure) return true
+    if (this.records.held !== undefined) return true
     if (this.main === undefined) {
       const entry = this.append({ _tag: "RunStarted" })
       this.deliver(entry)
@@ -322,7 +330,10 @@ export class RunExecutor extends RunSteps {
       case "Inbox":
         return acceptInbox(this, item.row)
       case "Stop": {
-        if (this.records.stop !== undefined || this.pendingStop !== undefined) return
+        if (this.records.stop !== undefined || this.pendingStop !== undefined) {
+          if (item.row !== undefined) this.consume(item.row)
+          return
+        }
         const asking = this.running().filter((step) => step.onCrash === "ask")
         if (asking.length === 0 || item.kind === "limit") return this.stopNow(item)
         this.pendingStop = item
@@ -338,6 +349,7 @@ export class RunExecutor extends RunSteps {
   protected stopNow(stop: StopItem): void {
     this.pendingStop = undefined
     this.disarm("grace")
+    if (stop.row !== undefined) this.consume(stop.row)
     this.deliver(this.append({ _tag: "StopRequested", id: stop.id, kind: stop.kind, by: stop.by, reason: stop.reason }))
   }
 
@@ -352,6 +364,7 @@ export class RunExecutor extends RunSteps {
       }
       case "StopRequested": {
         this.records.stop = entry
+        this.records.paused = false
         this.instance.interrupted = true
         this.main?.interruptUnsafe()
         return
@@ -404,7 +417,7 @@ export class RunExecutor extends RunSteps {
 
   /** An operator's resume: ends a pause, or repeats a run that suspended on its failure. */
   resume(by: string): void {
-    if (this.records.parkedFailure) {
+    if (this.records.held !== undefined) {
       this.append({ _tag: "RunResumed", by })
       return this.reload()
     }
@@ -431,13 +444,12 @@ export class RunExecutor extends RunSteps {
     if (status === "suspended") {
       if (text !== this.suspendedWaits) this.append({ _tag: "RunSuspended", waits })
       this.suspendedWaits = text!
-      this.countActive()
     } else if (busy && this.suspendedWaits !== undefined) {
       this.suspendedWaits = undefined
-      this.activeSince = this.host.now()
       this.host.woken(this)
     }
     if (busy) this.armActiveLimit()
+    else this.countActive()
     const reason = status === "suspended" ? reasonOf(waits) ?? null : null
     const now = projection(status, reason, text)
     const changed = now !== this.projected && (status === "suspended" || busy)
@@ -449,7 +461,7 @@ export class RunExecutor extends RunSteps {
     if (changed) this.projected = now
     if (!this.paused) this.toStart = []
     this.commit(changed ? { status, reason, waits: text } : undefined, undefined, undefined, (ok) => {
-      if (!ok) return
+      if (!ok || this.ending) return
       for (const key of starting) this.startBody(key)
       this.pump()
     })
@@ -465,8 +477,8 @@ export class RunExecutor extends RunSteps {
   private armActiveLimit(): void {
     const { maxActiveMs } = this.registration.limits
     if (!Number.isFinite(maxActiveMs) || this.sleepers.has("maxActiveMs") || this.records.stop !== undefined) return
-    const since = this.activeSince ?? this.host.now()
-    this.arm("maxActiveMs", since + Math.max(0, maxActiveMs - this.activeMs), {
+    this.activeSince ??= this.host.now()
+    this.arm("maxActiveMs", this.activeSince + Math.max(0, maxActiveMs - this.activeMs), {
       _tag: "Stop",
       id: "limit:maxActiveMs",
       kind: "limit",
@@ -553,10 +565,6 @@ export class RunExecutor extends RunSteps {
     })
   }
 
-  protected die(defect: unknown): void {
-    this.mainExit = Exit.die(defect)
-    this.wake()
-  }
 }
 
 // ----------------------------------------------------------------------------

@@ -107,6 +107,8 @@ export class RunRecords {
   readonly documents = new Map<string, { readonly revision: number; readonly value: unknown }>()
   private readonly counters = new Map<string, number>()
   private readonly skipped = new Set<number>()
+  /** Number of entries that `load` has taken in. */
+  private loaded = 0
   timerCount = 0
   stepCount = 0
   emitCount = 0
@@ -114,15 +116,25 @@ export class RunRecords {
   lastDelivery = -1
   activeMs = 0
   paused = false
+  /** The run suspended on its failure, and nobody has resumed it. */
   parkedFailure = false
+  /** Why no fiber runs, and none may until an operator says so. */
+  held: Wait | undefined
   /** Delivered; or, after a suspension on failure, in force from the start of the pass. */
   stop: EntryOf<"StopRequested"> | undefined
 
   /** The key of the next request of this name: the name itself, then `name~2`, `name~3`. */
-  number(counter: string, name: string): string {
+  number(counter: string, name: string, prefix = ""): string {
     const count = (this.counters.get(counter) ?? 0) + 1
     this.counters.set(counter, count)
-    return count === 1 ? name : `${name}~${count}`
+    return count === 1 ? prefix + name : `${prefix}${name}~${count}`
+  }
+
+  /** Forgets what a body has numbered, for it starts again. */
+  renumber(prefix: string): void {
+    for (const counter of Array.from(this.counters.keys())) {
+      if (counter.startsWith(prefix)) this.counters.delete(counter)
+    }
   }
 
   addStep(entry: EntryOf<"StepRequested">, definition: StepDefinition | undefined): StepState {
@@ -272,7 +284,7 @@ export class RunRecords {
       case "StepFailed": {
         const step = this.steps.get(entry.key)
         if (entry.retryAt !== undefined) {
-          if (step !== undefined && step.failures.at(-1)?.at !== entry.at) step.failures.push({ at: entry.at, cause: entry.cause })
+          if (entry.seq >= this.loaded) step?.failures.push({ at: entry.at, cause: entry.cause })
           return
         }
         return this.finishStep(
@@ -358,7 +370,7 @@ export class RunRecords {
   waits(): ReadonlyArray<Wait> {
     const waits: Array<Wait> = []
     if (this.paused) waits.push({ reason: "operator", key: "pause", detail: "paused by an operator" })
-    if (this.parkedFailure) waits.push({ reason: "operator", key: "failure", detail: "suspended on its failure" })
+    if (this.held !== undefined) waits.push(this.held)
     for (const step of this.open) {
       if (step.phase === "unknown") {
         waits.push({ reason: "outcome-unknown", key: step.key, detail: `a process died while step "${step.key}" was in flight` })
@@ -411,26 +423,32 @@ export class RunRecords {
     step.delivered = outcome
     const waiters = step.waiters.splice(0)
     // A numbered key is asked for once, so its outcome need not be kept.
-    if (step.definition !== undefined && step.definition.key === undefined) this.steps.delete(key)
+    if (step.definition !== undefined && step.definition.key === undefined && !step.definition.nested) this.steps.delete(key)
     for (const resume of waiters) resume(outcome)
   }
 
   /** Takes in a journal: what it holds, without delivering any of it. */
   static load(history: ReadonlyArray<Entry>): RunRecords {
     const records = new RunRecords()
+    records.loaded = history.length
     const parked: Array<EntryOf<"StepFailed">> = []
-    let activeSince: number | undefined
+    let before: Entry | undefined
+    const inFlight = new Set<string>()
     let paused = false
     for (const entry of history) {
+      // Time counts as active while a step of the same owner was in flight.
+      if (inFlight.size > 0 && before?.epoch === entry.epoch) records.activeMs += entry.at - before.at
+      before = entry
+      if (entry._tag === "StepRequested") inFlight.add(entry.key)
+      else if (entry._tag === "StepCompleted" || entry._tag === "StepFailed") inFlight.delete(entry.key)
+      else if (entry._tag === "RunSuspended") inFlight.clear()
       if (entry._tag === "RunSuspended") {
-        if (activeSince !== undefined) records.activeMs += entry.at - activeSince
-        activeSince = undefined
         records.parkedFailure = entry.waits.some((wait) => wait.key === "failure" && wait.reason === "operator")
         for (const state of records.open) {
           const exhausted = entry.waits.some((wait) => wait.reason === "recovery" && wait.key === state.key)
           if (!exhausted && state.entry.onCrash !== "ask") state.released = true
         }
-      } else activeSince ??= entry.at
+      }
       const step = "key" in entry ? records.steps.get(entry.key) : undefined
       switch (entry._tag) {
         case "StepRequested": {
@@ -479,10 +497,8 @@ export class RunRecords {
             reopened.released = true
             records.open.add(reopened)
           }
-          if (entry._tag === "RunResumed") {
-            paused = false
-            for (const state of records.steps.values()) state.notStarted = false
-          }
+          paused = false
+          if (entry._tag === "RunResumed") for (const state of records.steps.values()) state.notStarted = false
           break
         }
         case "TimerSet":

@@ -2,9 +2,13 @@
  * What a workflow asks of its run. Each request is compared with the journal
  * while the run is replayed, and is written to it afterwards.
  */
+import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type { Wait } from "@fermata/core/RunStatus"
+import { Wait } from "@fermata/core/RunStatus"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import type { ApprovalRow, OutboxRow, RunRow } from "../Backend.ts"
 import type { ApprovalQuestion, ExecutorHost, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import { RunBase } from "./RunBase.ts"
@@ -37,24 +41,28 @@ export abstract class RunRequests extends RunBase {
     super(host, registration, row, history)
     this.history = history
     this.lastDelivery = this.records.lastDelivery
-    // A run that suspended on its failure has no fibers: it only waits for an operator's word.
-    if (this.records.parkedFailure) this.cursor = history.length
+    this.records.held = heldBy(row, this.records.parkedFailure)
+    if (this.records.held !== undefined) this.cursor = history.length
   }
 
   /** Nobody waits for the step any more. */
   protected abstract abandon(step: RunRecords.StepState): void
-  /** Ends the run with a defect. */
-  protected abstract die(defect: unknown): void
+  /** A step is asked for that this pass has abandoned, or that an earlier owner had in flight. */
+  protected abstract askAgain(step: RunRecords.StepState): void
 
   askStep(definition: StepDefinition): Effect.Effect<StepOutcome> {
     return this.ask((resume) => {
       const records = this.records
-      const key = definition.key ?? records.number(`step:${definition.name}`, definition.name)
+      const inside = definition.inside
+      const key = definition.key ?? (inside === undefined
+        ? records.number(`step:${definition.name}`, definition.name)
+        : records.number(`in:${inside}/${definition.name}`, definition.name, `${inside}/`))
       let step = records.steps.get(key)
       const input = definition.input ?? null
       if (step !== undefined && step.definition !== undefined) {
         if (!RunRecords.sameJson(step.input, input)) {
-          return this.die(new StepKeyConflict(this.row.id, key))
+          const conflict = Cause.die(new StepKeyConflict(this.row.id, key))
+          return resume({ _tag: "Done", exit: { _tag: "Failure", cause: ExitJson.causeToJson(conflict) } })
         }
       } else if (step !== undefined) {
         const recorded = step.entry
@@ -97,6 +105,7 @@ export abstract class RunRequests extends RunBase {
       const asked = step
       if (asked.delivered !== undefined) return resume(asked.delivered)
       asked.waiters.push(resume)
+      if (asked.phase === "abandoned" || (this.live && asked.phase === "recorded")) this.askAgain(asked)
       return () => {
         RunRecords.remove(asked.waiters, resume)
         if (asked.waiters.length === 0 && asked.delivered === undefined) this.abandon(asked)
@@ -140,14 +149,14 @@ export abstract class RunRequests extends RunBase {
 
   /** A deferred of the run that a durable timer completes. */
   startClock(name: string, millis: number): void {
-    if (this.stopped || this.records.clocks.has(name)) return
+    if (this.stopped || this.records.clocks.has(name) || !Number.isFinite(millis)) return
     this.records.clocks.add(name)
     const timer = ++this.records.timerCount
     let state = this.records.timers.get(timer)
     if (state === undefined) {
       if (this.mustBeRecorded(`timer ${timer} ("${name}")`, name)) return
       state = this.records.addTimer(
-        this.append({ _tag: "TimerSet", timer, dueAt: this.time + millis, label: name }) as JournalEntry.EntryOf<"TimerSet">
+        this.append({ _tag: "TimerSet", timer, dueAt: this.time + Math.ceil(millis), label: name }) as JournalEntry.EntryOf<"TimerSet">
       )
     }
     state.asked = true
@@ -202,7 +211,9 @@ export abstract class RunRequests extends RunBase {
           editable: question.editable,
           onTimeout: question.onTimeout,
           ...(question.args === undefined ? {} : { args: question.args }),
-          ...(question.deadlineMs === undefined ? {} : { deadline: this.time + question.deadlineMs })
+          ...(question.deadlineMs === undefined || !Number.isFinite(question.deadlineMs)
+            ? {}
+            : { deadline: this.time + Math.ceil(question.deadlineMs) })
         }) as JournalEntry.EntryOf<"ApprovalRequested">
         state = this.records.addApproval(entry)
         this.approvalsOpened.push(approvalRow(this.row, entry))
@@ -323,6 +334,21 @@ export abstract class RunRequests extends RunBase {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const decodeWaits = Schema.decodeUnknownExit(Schema.fromJsonString(Schema.Array(Wait)))
+
+/** A run that suspended on its failure, or because it never got further, only waits for an operator's word. */
+const heldBy = (row: RunRow, parkedFailure: boolean): Wait | undefined => {
+  if (row.status === "suspended" && row.waits !== null) {
+    const waits = decodeWaits(row.waits)
+    const held = Exit.isSuccess(waits) ? waits.value.find(isHolding) : undefined
+    if (held !== undefined && (parkedFailure || held.reason === "recovery")) return held
+  }
+  return parkedFailure ? { reason: "operator", key: "failure", detail: "suspended on its failure" } : undefined
+}
+
+const isHolding = (wait: Wait) =>
+  (wait.reason === "recovery" && wait.key === "run") || (wait.reason === "operator" && wait.key === "failure")
 
 /** The key that a step hands to the systems it calls. */
 export const idempotencyKey = (runId: string, key: string) => encodeURIComponent(`${runId}/${key}`)

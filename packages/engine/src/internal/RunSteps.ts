@@ -34,7 +34,9 @@ export abstract class RunSteps extends RunRequests {
       attempt: step.entry.attempt,
       idempotencyKey: step.entry.idempotencyKey ?? idempotencyKey(this.row.id, key)
     }
-    const context = Context.add(this.host.stepContext(definition.asker), CurrentRun, { executor: this.self, step: key })
+    const inside = attempt.attempt === 1 ? key : `${key}#${attempt.attempt}`
+    this.records.renumber(`in:${inside}/`)
+    const context = Context.add(this.host.stepContext(definition.asker), CurrentRun, { executor: this.self, step: key, inside })
     this.host.bodyStarts(this.row.id, key, attempt.attempt)
     const fiber = Effect.runForkWith(context)(definition.body(attempt))
     step.fiber = fiber
@@ -57,9 +59,14 @@ export abstract class RunSteps extends RunRequests {
   /** Nobody waits for the step any more: a lost race, a timeout or a cancel. */
   protected abandon(step: RunRecords.StepState): void {
     this.disarm(`backoff:${step.key}`)
-    if (step.phase === "recorded") return
     this.records.setPhase(step, "abandoned")
     step.fiber?.interruptUnsafe()
+  }
+
+  protected askAgain(step: RunRecords.StepState): void {
+    if (!this.live) return this.records.setPhase(step, "recorded")
+    if (step.phase === "abandoned") this.request(step, step.entry.attempt, 0)
+    else this.recover(step)
   }
 
   /** Decides about a step that was requested before this pass and has no outcome. */
@@ -131,17 +138,31 @@ export abstract class RunSteps extends RunRequests {
     }
   }
 
-  /** Settles a step whose outcome is unknown, or that recovery gave up. */
-  settleStep(key: string, by: string, action: { readonly _tag: "retry" } | { readonly _tag: "complete"; readonly output: unknown } | { readonly _tag: "fail"; readonly cause: unknown }): boolean {
+  /** Settles a step whose outcome is unknown, or that recovery gave up. Answers what is wrong, if something is. */
+  settleStep(key: string, by: string, action: Settlement): string | undefined {
     const step = this.records.steps.get(key)
-    if (step === undefined || (step.phase !== "unknown" && step.phase !== "exhausted")) return false
-    const attempt = step.entry.attempt
-    if (action._tag === "retry") this.request(step, attempt + 1, 0)
-    else if (action._tag === "complete") {
-      this.deliver(this.append({ _tag: "StepCompleted", key, attempt, output: action.output, settledBy: by }))
-    } else {
-      this.deliver(this.append({ _tag: "StepFailed", key, attempt, cause: action.cause, settledBy: by }))
+    if (step === undefined || (step.phase !== "unknown" && step.phase !== "exhausted")) {
+      return `step "${key}" does not wait to be settled`
     }
-    return true
+    const attempt = step.entry.attempt
+    switch (action._tag) {
+      case "retry":
+        this.request(step, attempt + 1, 0)
+        return undefined
+      case "complete": {
+        if (!step.definition!.accepts(action.output)) return `the output that ${by} declared does not fit step "${key}"`
+        this.deliver(this.append({ _tag: "StepCompleted", key, attempt, output: action.output, settledBy: by }))
+        return undefined
+      }
+      case "fail":
+        this.deliver(this.append({ _tag: "StepFailed", key, attempt, cause: action.cause, settledBy: by }))
+        return undefined
+    }
   }
 }
+
+/** What an operator declares about a step. */
+export type Settlement =
+  | { readonly _tag: "retry" }
+  | { readonly _tag: "complete"; readonly output: unknown }
+  | { readonly _tag: "fail"; readonly cause: unknown }

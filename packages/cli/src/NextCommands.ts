@@ -1,0 +1,53 @@
+/**
+ * The exact commands with which somebody makes a suspended run go on.
+ */
+import type { Wait } from "@fermata/core/RunStatus"
+import { quoted } from "./Globals.ts"
+
+export interface Place {
+  readonly runId: string
+  readonly waits: ReadonlyArray<Wait>
+  /** Options that every command must repeat, such as ` --db FILE`. */
+  readonly repeated: string
+  /** The identity that the reader acts under by default. */
+  readonly as: string
+}
+
+/** The commands, most urgent first; none for what ends by itself. */
+export const nextCommands = ({ as, repeated, runId, waits }: Place): ReadonlyArray<string> => {
+  const approvals = waits.filter(({ reason }) => reason === "approval")
+  const command = (text: string) => `fermata ${text}${repeated}`
+  return waits.flatMap((wait): ReadonlyArray<string> => {
+    switch (wait.reason) {
+      case "approval": {
+        const target = quoted(approvals.length > 1 ? `${runId}/${wait.key}` : runId)
+        const who = wait.who ?? []
+        const identity = who.length === 0 || who.includes(as) ? "" : ` --as ${quoted(who[0]!)}`
+        return [command(`approvals approve ${target}${identity}`), command(`approvals deny ${target}${identity}`)]
+      }
+      case "signal":
+        return [command(`signal ${quoted(runId)} ${quoted(wait.key)} --data '{}'`)]
+      case "operator":
+      case "diverged":
+      case "corrupt":
+      case "budget":
+        return [command(`runs resume ${quoted(runId)}`)]
+      case "recovery":
+        return wait.key === "run"
+          ? [command(`runs resume ${quoted(runId)}`)]
+          : settling(runId, wait.key).map(command)
+      case "outcome-unknown":
+        return settling(runId, wait.key).map(command)
+      case "child":
+        return [command(`runs show ${quoted(wait.key)}`)]
+      case "handoff":
+      case "timer":
+        return []
+    }
+  })
+}
+
+const settling = (runId: string, key: string): ReadonlyArray<string> => {
+  const step = `runs settle ${quoted(runId)} ${quoted(key)}`
+  return [`${step} --retry`, `${step} --done '{}'`, `${step} --fail "why"`]
+}

@@ -1,0 +1,137 @@
+/**
+ * Shows a run to people while it goes on: one line on stderr for everything that happens.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type * as RunView from "@fermata/core/RunView"
+import type { Wait } from "@fermata/core/RunStatus"
+import * as ExitJson from "@fermata/core/ExitJson"
+import { err, noteNow, plain } from "./Output.ts"
+import * as Words from "./Words.ts"
+
+type Entry = JournalEntry.JournalEntry
+
+/**
+ * The lines about these entries, in order. `before` are the outcomes that were
+ * in the journal when the command began; they are told as one number.
+ */
+export class Watch {
+  private readonly startedAt = new Map<string, number>()
+  private readonly shown = new Set<string>()
+  private stands = ""
+  private readonly told: (text: string) => void
+  private readonly from: number
+
+  /** Entries before `from` are history. */
+  constructor(from: number, told: (text: string) => void = noteNow) {
+    this.from = from
+    this.told = told
+  }
+
+  /** Tells what is new in this part of the journal. `now` is the time of the reader. */
+  take(entries: ReadonlyArray<Entry>, view: RunView.RunView, now: number): void {
+    const done = new Set(entries.flatMap((entry) => entry._tag === "StepCompleted" || entry._tag === "StepFailed" ? [`${entry.key}#${entry.attempt}`] : []))
+    for (const entry of entries) {
+      if (entry._tag === "StepRequested") this.startedAt.set(entry.key, entry.at)
+      if (entry.seq < this.from) continue
+      const text = this.lineOf(entry, done)
+      if (text !== undefined) this.told(text)
+    }
+    const stands = JSON.stringify([view.status, view.waits])
+    if (stands !== this.stands && view.status === "suspended" && view.counts.entries >= this.from) {
+      for (const wait of view.waits) {
+        const text = `${err.yellow("…")} waits ${waitText(wait, now)}`
+        if (this.shown.has(text)) continue
+        this.shown.add(text)
+        this.told(`  ${text}`)
+      }
+    }
+    this.stands = stands
+  }
+
+  private lineOf(entry: Entry, done: ReadonlySet<string>): string | undefined {
+    switch (entry._tag) {
+      case "StepRequested": {
+        if (entry.recovery !== undefined && entry.recovery > 0) {
+          return `  ${err.yellow("↻")} ${plain(entry.key)}  again after a crash (${entry.onCrash})`
+        }
+        // A step that is over already gets its end alone.
+        if (done.has(`${entry.key}#${entry.attempt}`)) return undefined
+        return `  ${err.cyan("▸")} ${plain(entry.key)}${entry.attempt > 1 ? `  attempt ${entry.attempt}` : ""}`
+      }
+      case "StepCompleted":
+        return entry.settledBy === undefined
+          ? `  ${err.green("✓")} ${plain(entry.key)}  ${err.dim(this.took(entry))}`
+          : `  ${err.green("✓")} ${plain(entry.key)}  settled as done by ${plain(entry.settledBy)}`
+      case "StepFailed": {
+        const why = plain(ExitJson.causeMessage(entry.cause))
+        if (entry.settledBy !== undefined) return `  ${err.red("✗")} ${plain(entry.key)}  settled as failed by ${plain(entry.settledBy)}: ${why}`
+        if (entry.retryAt !== undefined) {
+          return `  ${err.yellow("↺")} ${plain(entry.key)}  attempt ${entry.attempt} failed: ${why}; again in ${Words.duration(entry.retryAt - entry.at)}`
+        }
+        return `  ${err.red("✗")} ${plain(entry.key)}  ${err.dim(this.took(entry))}  ${why}`
+      }
+      case "ApprovalAnswered":
+        return entry.decision === "timeout"
+          ? `  ${err.yellow("•")} ${plain(entry.key)}  nobody answered in time`
+          : `  ${entry.decision === "approve" ? err.green("✓") : err.red("✗")} ${plain(entry.key)}  ${
+            entry.decision === "approve" ? "approved" : "denied"
+          } by ${plain(entry.by)}${entry.note === undefined ? "" : `: ${plain(entry.note)}`}`
+      case "SignalReceived":
+        return `  ${err.green("✓")} signal ${plain(entry.name)}${entry.by === undefined ? "" : ` from ${plain(entry.by)}`}`
+      case "EventEmitted":
+        return `  ${err.cyan("»")} event ${plain(entry.name)}`
+      case "ChildStarted":
+        return `  ${err.cyan("▸")} child run ${plain(entry.child)}  ${plain(entry.workflow)}@${plain(entry.version)}`
+      case "ChildFinished":
+        return `  ${entry.exit._tag === "Success" ? err.green("✓") : err.red("✗")} child run ${plain(entry.child)}`
+      case "StopRequested":
+        return `  ${err.red("■")} asked to stop by ${plain(entry.by)}: ${plain(entry.reason)}`
+      case "PauseRequested":
+        return `  ${err.yellow("‖")} paused by ${plain(entry.by)}`
+      case "RunResumed":
+        return `  ${err.green("▶")} resumed${entry.by === undefined ? "" : ` by ${plain(entry.by)}`}`
+      case "Note":
+        return `  ${err.yellow("!")} ${plain(entry.text)}`
+      default:
+        return undefined
+    }
+  }
+
+  private took(entry: Entry & { readonly key: string }): string {
+    const started = this.startedAt.get(entry.key)
+    return started === undefined ? "" : Words.duration(entry.at - started)
+  }
+}
+
+/** What a run waits for, as the end of a sentence that begins with "waits". */
+export const waitText = (wait: Wait, now: number): string => {
+  const key = plain(wait.key)
+  const until = wait.until === undefined ? "" : `, until ${Words.time(wait.until)} (${Words.fromNow(wait.until, now)})`
+  const detail = wait.detail === undefined ? "" : `: ${plain(wait.detail)}`
+  switch (wait.reason) {
+    case "approval": {
+      const who = wait.who === undefined || wait.who.length === 0 ? "" : ` of ${wait.who.map(plain).join(", ")}`
+      return `for approval "${key}"${who}${detail}${until}`
+    }
+    case "signal":
+      return `for signal "${key}"${detail}${until}`
+    case "timer":
+      return wait.until === undefined ? `for a timer${detail}` : `until ${Words.time(wait.until)} (${Words.fromNow(wait.until, now)})${detail}`
+    case "child":
+      return `for child run ${key}${detail}${until}`
+    case "handoff":
+      return `for a handoff "${key}"${detail}${until}`
+    case "budget":
+      return `for a larger budget${detail}${until}`
+    case "operator":
+      return wait.key === "failure" ? `for an operator, who may resume it after its failure${detail}` : `for an operator, who may resume it${detail}`
+    case "outcome-unknown":
+      return `for an operator to settle step "${key}", whose outcome is unknown${detail}`
+    case "recovery":
+      return `for an operator after repeated crashes of "${key}"${detail}`
+    case "diverged":
+      return `for an operator: the code does not fit the journal at "${key}"${detail}`
+    case "corrupt":
+      return `for an operator: the journal is corrupt at ${key}${detail}`
+  }
+}

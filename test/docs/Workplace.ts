@@ -1,0 +1,103 @@
+/** Where the fences run: folders inside the repository, so that its packages resolve, that leave nothing behind. */
+import { spawn } from "node:child_process"
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { delimiter, dirname, join, relative } from "node:path"
+import { type Fence, root } from "./Fences.ts"
+
+export interface Outcome {
+  /** Exit code, or the signal that ended it. */
+  readonly code: number | string
+  /** stdout and stderr as they came. */
+  readonly output: string
+}
+
+const commands = {
+  fermata: `exec "${process.execPath}" "${join(root, "packages/cli/src/bin.ts")}" "$@"`,
+  npx: `if [ "$1" = fermata ]; then shift; exec fermata "$@"; fi\necho "npx $1: not a command of this project" >&2\nexit 127`
+}
+
+export class Workplace {
+  private readonly folder: string
+  private readonly env: NodeJS.ProcessEnv
+  private readonly copies = new Map<string, string>()
+
+  constructor() {
+    mkdirSync(join(root, "scratchpad"), { recursive: true })
+    this.folder = mkdtempSync(join(root, "scratchpad", "docs-"))
+    const bin = join(this.folder, "bin")
+    mkdirSync(bin)
+    for (const [name, script] of Object.entries(commands)) {
+      writeFileSync(join(bin, name), `#!/bin/sh\n${script}\n`)
+      chmodSync(join(bin, name), 0o755)
+    }
+    const { FERMATA_AS: _as, FERMATA_DB: _db, NODE_OPTIONS: _options, ...env } = process.env
+    this.env = {
+      ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("VITEST") && !name.startsWith("npm_"))),
+      PATH: [bin, dirname(process.execPath), process.env["PATH"]].join(delimiter),
+      NO_COLOR: "1"
+    }
+  }
+
+  /** The file of a program, written so that line n of it is line n of the fence. */
+  fileOf(fence: Fence): string {
+    const name = `${fence.document.replaceAll("/", "-").replace(/\.md$/, "")}-${fence.line}`
+    const file = join(this.folder, fence.flags.includes("test") ? `${name}.test.ts` : `${name}.ts`)
+    writeFileSync(file, fence.text)
+    return file
+  }
+
+  /** A folder like a fresh clone with its dependencies, one for each document. */
+  copyOf(document: string): string {
+    const known = this.copies.get(document)
+    if (known !== undefined) return known
+    const copy = mkdtempSync(join(this.folder, "copy-"))
+    this.copies.set(document, copy)
+    for (const name of ["examples", "scripts", "package.json"]) {
+      cpSync(join(root, name), join(copy, name), { recursive: true, filter: (path) => !/[/\\](node_modules|\.fermata)$/.test(path) })
+    }
+    for (const name of ["packages", "node_modules"]) symlinkSync(join(root, name), join(copy, name), "dir")
+    return copy
+  }
+
+  /** The diagnostics of all files, in one run of the compiler, by file name. */
+  async diagnose(files: ReadonlyArray<string>): Promise<ReadonlyMap<string, string>> {
+    const config = join(this.folder, "tsconfig.json")
+    writeFileSync(config, JSON.stringify({
+      extends: join(root, "test", "tsconfig.json"),
+      compilerOptions: { rootDir: root, incremental: false, tsBuildInfoFile: null },
+      include: [],
+      references: [],
+      files
+    }))
+    const { output } = await this.run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", config, "--pretty", "false"], root)
+    const found = new Map<string, string>(files.map((file) => [file, ""]))
+    let current: string | undefined
+    for (const line of output.split("\n")) {
+      const head = /^(\S.*?)\((\d+),\d+\): error /.exec(line)
+      if (head !== null) current = files.find((file) => relative(root, file) === head[1])
+      if (current !== undefined && line !== "") found.set(current, `${found.get(current)}${line.replace(relative(root, current), "line ")}\n`)
+    }
+    if (!/\berror TS/.test(output) && output.trim() !== "") throw new Error(`the compiler did not work:\n${output}`)
+    return found
+  }
+
+  run(command: string, args: ReadonlyArray<string>, cwd: string): Promise<Outcome> {
+    return new Promise((resolve, reject) => {
+      const child = spawn(command, args, { cwd, env: this.env, stdio: ["ignore", "pipe", "pipe"] })
+      let output = ""
+      child.stdout.setEncoding("utf8").on("data", (text: string) => void (output += text))
+      child.stderr.setEncoding("utf8").on("data", (text: string) => void (output += text))
+      child.on("error", reject)
+      child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "unknown", output }))
+    })
+  }
+
+  close(): void {
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+}
+
+/** The names of the scripts that `npm run` knows here. */
+export const scripts: ReadonlySet<string> = new Set(
+  Object.keys((JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly scripts: object }).scripts)
+)
