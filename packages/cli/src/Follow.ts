@@ -4,13 +4,15 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type * as RunView from "@fermata/core/RunView"
-import type { Owner, RunSummary } from "@fermata/engine/Runs"
+import type { RunSummary } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
-import type { CommandFailed } from "./CommandFailed.ts"
+import { type CommandFailed, failed } from "./CommandFailed.ts"
 import type { Host } from "./Host.ts"
 import { err, note, noteNow, plain } from "./Output.ts"
+import { isGone, ownerName } from "./Owners.ts"
+import { Outcomes, type Steps } from "./Outcomes.ts"
 import { Watch } from "./Watch.ts"
 import * as Words from "./Words.ts"
 
@@ -25,18 +27,6 @@ export interface Options {
 export interface Followed {
   readonly view: RunView.RunView
   readonly steps: Steps
-}
-
-/** Steps by where their outcomes come from. */
-export interface Steps {
-  /** Run to their outcome by this process. */
-  readonly executed: number
-  /** In the journal before this process began. */
-  readonly replayed: number
-  /** Recorded more than once, which must never be. */
-  readonly repeated: number
-  /** Begun again after a crash, as their rule for crashes says. */
-  readonly recovered: number
 }
 
 /** Follows the run and shows it on stderr. */
@@ -54,20 +44,10 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
     // The listener must be there before the first commit.
     yield* Effect.yieldNow
     const run = yield* host.refine(host.runs.find(runId))
-    if (options.work === "here") yield* host.engine.adopt(run.root)
-    else yield* Effect.forkScoped(workIfNobodyDoes(host, run))
+    const works = yield* Effect.forkScoped(takeUp(host, run, options.work === "here"))
     const watch = new Watch(options.from)
     const outcomes = new Outcomes()
-    let last: { view: RunView.RunView; at: number } | undefined
-    const alive = yield* Effect.forkScoped(Effect.forever(
-      Effect.andThen(
-        host.sleep(signOfLifeMs),
-        Effect.sync(() => {
-          if (last !== undefined) stillThere(last.view, host.now() - last.at, host.now())
-        })
-      )
-    ))
-    yield* host.refine(host.runs.follow(runId, { untilSuspended: true }).pipe(
+    const follows = host.refine(host.runs.follow(runId, { untilSuspended: true }).pipe(
       Stream.runForEach(({ entries, view }) =>
         Effect.sync(() => {
           last = { view, at: host.now() }
@@ -76,9 +56,19 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
         })
       )
     ))
-    yield* Fiber.interrupt(alive)
-    const { view } = last!
-    return { view, steps: outcomes.steps(own, options.from) }
+    let last: { view: RunView.RunView; at: number } | undefined
+    yield* Effect.forkScoped(Effect.forever(
+      Effect.andThen(
+        host.sleep(signOfLifeMs),
+        Effect.sync(() => {
+          if (last !== undefined) stillThere(last.view, host.now() - last.at, host.now())
+        })
+      )
+    ))
+    // What goes wrong while this process tries to take it up ends the command.
+    yield* Effect.raceFirst(follows, Effect.andThen(Fiber.join(works), Effect.never))
+    if (last === undefined) return yield* failed("RunGone", `Run ${runId} is not in the database any more`)
+    return { view: last.view, steps: outcomes.steps(own, options.from) }
   }))
 
 // ----------------------------------------------------------------------------
@@ -101,47 +91,38 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
   if (view.status === "suspended" && timer?.until !== undefined) noteNow(err.dim(`  … still waiting, ${Words.fromNow(timer.until, now)}`))
 }
 
-/** Takes the run up in this process unless a live worker does, says why it waits for others, and goes on looking until then. */
-const workIfNobodyDoes = (host: Host, run: RunSummary): Effect.Effect<void, CommandFailed> =>
+/**
+ * Takes the run up in this process when nobody else does: at once, or when no
+ * live worker has it. Ends when this process has it; says what it waits for.
+ */
+const takeUp = (host: Host, run: RunSummary, atOnce: boolean): Effect.Effect<void, CommandFailed> =>
   Effect.gen(function*() {
+    const adopt = Effect.andThen(host.serve, host.engine.adopt(run.root))
+    if (atOnce) yield* adopt
+    let adopted = atOnce
     let dueSince: number | undefined
     let told: string | undefined
     while (true) {
       const now = host.now()
-      const owners = yield* host.refine(host.runs.owners)
-      const workers = owners.filter(({ alive, id, worker }) => alive && worker && id !== host.engine.ownerId)
-      const current = yield* host.refine(host.runs.find(run.id))
-      const isDue = current.owner === undefined && current.dueAt !== undefined && current.dueAt <= now
-      dueSince = isDue ? dueSince ?? now : undefined
-      const isLeft = dueSince !== undefined && now - dueSince >= patienceMs
-      if (workers.length === 0 || isLeft) {
-        if (isLeft) yield* note(`no worker has taken it up for ${Words.duration(patienceMs)}, so it goes on here`)
-        yield* host.serve
-        yield* host.engine.adopt(current.root)
-        if (current.owner === undefined) return
+      const { dueAt, owner } = yield* host.refine(host.runs.find(run.id))
+      const owners = (yield* host.refine(host.runs.owners)).filter(({ id }) => id !== host.engine.ownerId)
+      const holder = owners.find(({ id }) => id === owner)
+      if (owner === host.engine.ownerId) return
+      if (holder !== undefined) {
+        if (isGone(holder) && holder.id !== told) {
+          told = holder.id
+          yield* note(`  its owner, ${ownerName(holder)}, is gone; the run is free when that lease ends, ${Words.fromNow(holder.expiresAt, now)}`)
+        }
+        if (now > holder.expiresAt) yield* host.reap
+      } else if (!adopted) {
+        dueSince = dueAt !== undefined && dueAt <= now ? dueSince ?? now : undefined
+        const isLeft = dueSince !== undefined && now - dueSince >= patienceMs
+        if (isLeft || !owners.some(({ alive, worker }) => alive && worker)) {
+          if (isLeft) yield* note(`  no worker took it up in ${Words.duration(patienceMs)}, so it goes on here`)
+          yield* adopt
+          adopted = true
+        }
       }
-      const holder = owners.find(({ id }) => id === current.owner && id !== host.engine.ownerId)
-      if (holder !== undefined && holder.id !== told && holderIsGone(holder)) {
-        told = holder.id
-        yield* note(`its owner ${ownerName(holder)} is gone; the run is free when its lease ends ${Words.fromNow(holder.expiresAt, now)}`)
-      }
-      if (workers.length === 0 && holder === undefined) return
       yield* host.sleep(lookMs)
-      if (holder !== undefined && host.now() > holder.expiresAt) yield* host.reap
     }
   })
-
-/** A process of this machine that is no more. Of others only the lease tells. */
-const holderIsGone = (owner: Owner): boolean => {
-  const { host, pid } = owner.info
-  return typeof pid === "number" && host === hostName && !isRunning(pid)
-}
-
-const isRunning = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM"
-  }
-}

@@ -1,2 +1,2 @@
-/** The `fermata` command. */
-export {}
+/** The `fermata` command, and the types of its configuration. */
+export * as Config from "./Config.ts"

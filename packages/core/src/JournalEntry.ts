@@ -18,9 +18,9 @@ export const formatVersion = 1
 
 /** Fields that every entry has. `at` is ms since the epoch; `epoch` counts the owners of the run. */
 const base = {
-  seq: Schema.Int,
-  at: Schema.Int,
-  epoch: Schema.Int,
+  seq: Schema.Number,
+  at: Schema.Number,
+  epoch: Schema.Number,
   /** Fields whose JSON was moved to a blob: field name to SHA-256 in hex. */
   blobs: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
 }

@@ -300,27 +300,6 @@ export class Runs extends Context.Service<Runs, {
           ? Effect.succeed({ runId: row.id, result })
           : Effect.andThen(open(row.id), new RunNotFound({ run: row.id, closest: [] }))
 
-      /** Makes a suspended run due, without a row in its inbox that it could not take. */
-      const takeUp = Effect.fnUntraced(function*(row: RunRow) {
-        const { run } = yield* core.write({ op: "claimOne", owner: core.ownerId, run: row.id })
-        if (run === null) return
-        yield* core.write({
-          op: "commit",
-          run: run.id,
-          epoch: run.epoch,
-          expected: run.length,
-          rows: [],
-          blobs: [],
-          at: core.now(),
-          consumed: [],
-          outbox: [],
-          approvalsOpened: [],
-          approvalsClosed: [],
-          release: { dueAt: 0 }
-        })
-        core.poke()
-      })
-
       const settleable = Effect.fnUntraced(function*(row: RunRow) {
         if (row.status === "suspended") {
           return RunWatch.waitsOf(row)
@@ -446,10 +425,7 @@ export class Runs extends Context.Service<Runs, {
           return yield* send(yield* open(run), "pause", { by })
         }),
         resume: Effect.fn("Runs.resume")(function*(run, { by }) {
-          const row = yield* open(run)
-          if (!standsStill(row)) return yield* send(row, "resume", { by })
-          yield* takeUp(row)
-          return { runId: row.id, result: "accepted" } as const
+          return yield* send(yield* open(run), "resume", { by })
         }),
         settle,
         signal,
@@ -500,10 +476,6 @@ const summary = (row: RunRow): RunSummary => ({
   createdAt: row.createdAt,
   updatedAt: row.updatedAt
 })
-
-/** Suspended since its journal cannot be replayed, so that it takes nothing from its inbox either. */
-const standsStill = (row: RunRow): boolean =>
-  row.status === "suspended" && (row.reason === "diverged" || row.reason === "corrupt")
 
 const isSignal = (text: string, id: string): boolean => {
   const entry: unknown = JSON.parse(text)

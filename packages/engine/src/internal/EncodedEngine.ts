@@ -62,6 +62,22 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
   return made
 }
 
+/** JSON Schemas (draft 2020-12) for those who have the store but not the code; null for a schema that has none. */
+const schemasOf = (workflow: Workflow.Any): string => {
+  const document = (schema: Schema.Top) => {
+    try {
+      return Schema.toJsonSchemaDocument(Schema.toCodecJson(schema))
+    } catch {
+      return null
+    }
+  }
+  return JSON.stringify({
+    payload: document(workflow.payloadSchema),
+    success: document(workflow.successSchema),
+    error: document(workflow.errorSchema)
+  })
+}
+
 /** A value that its schema refuses is a defect of the program. */
 const refused = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
   Exit.isSuccess(exit) ? exit : Exit.die(exit.cause.reasons.map((reason) => "error" in reason ? reason.error : reason)[0])
@@ -146,6 +162,7 @@ export const makeEncoded = (
         version,
         workflow,
         limits: limitsOf(workflow),
+        schemas: schemasOf(workflow),
         decodePayload: decodePayload as Registration["decodePayload"],
         encodeExit,
         execute: execute as Registration["execute"]

@@ -21,6 +21,7 @@ import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartReque
 import { encodeEntries, type Store } from "../Store.ts"
 import { worldServices } from "./BodyServices.ts"
 import { Committer } from "./Committer.ts"
+import { sha256Hex } from "./Digest.ts"
 import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 
@@ -555,19 +556,12 @@ export class EngineCore implements ExecutorHost {
   private recovering = false
 
   /** Tells the store what this process serves, so that others can list it and check input for it. */
-  readonly define = (registration: Registration) =>
-    this.write({
-      op: "define",
-      row: {
-        name: registration.name,
-        version: registration.version,
-        kind: "program",
-        hash: "",
-        schemas: "{}",
-        document: null,
-        at: this.now()
-      }
-    })
+  readonly define = ({ name, schemas, version }: Registration) =>
+    Effect.flatMap(sha256Hex(schemas), (hash) =>
+      this.write({
+        op: "define",
+        row: { name, version, kind: "program", hash, schemas, document: null, at: this.now() }
+      }))
 
   readonly isDefined = (name: string, version: string): Effect.Effect<boolean, StorageFailed> =>
     Effect.map(this.backend.definition(name, version), (row) => row !== null)

@@ -25,6 +25,8 @@ export interface Registration {
   readonly version: string
   readonly workflow: Workflow.Any
   readonly limits: Limits
+  /** JSON Schemas of payload, success and error, as one JSON document. */
+  readonly schemas: string
   readonly decodePayload: (json: unknown) => Effect.Effect<object, unknown>
   readonly encodeExit: (exit: Exit.Exit<unknown, unknown>) => JournalEntry.ExitJson
   readonly execute: (payload: object, runId: string) => Effect.Effect<unknown, unknown, never>

@@ -577,7 +577,25 @@ export const policyOf = (step: StepState): Effect.Effect<(now: number, cause: un
     return Effect.as(Effect.forEach(step.failures, (failure) => next(failure.at, failure.cause), { discard: true }), next)
   })
 
-export const sameJson = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b)
+/** Whether two JSON values are equal, whatever the order of their keys. */
+export const sameJson = (a: unknown, b: unknown): boolean => {
+  if (a === b) return true
+  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameJson(item, b[index]))
+  }
+  if (Array.isArray(b)) return false
+  const left = a as Record<string, unknown>
+  const right = b as Record<string, unknown>
+  let count = 0
+  for (const key in left) {
+    if (left[key] === undefined) continue
+    count++
+    if (!sameJson(left[key], right[key])) return false
+  }
+  for (const key in right) if (right[key] !== undefined) count--
+  return count === 0
+}
 
 /** The recorded body of an entry: without its place, time and epoch. */
 export const bodyJson = (entry: Entry): unknown => {

@@ -5,7 +5,7 @@
 import { assert } from "@effect/vitest"
 import { type Context, type Duration, Effect, Exit, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { Workflow } from "effect/workflow"
+import { Workflow, type WorkflowEngine } from "effect/workflow"
 import * as Step from "../../src/Step.ts"
 import type { Host } from "../../src/testing/CrashHost.ts"
 
@@ -56,18 +56,21 @@ export const define = <const Name extends string, A extends Schema.Top = typeof 
   })
 
 interface Definition<A, E> {
-  readonly execute: (payload: { readonly id: string }, options: { readonly discard: true }) => Effect.Effect<string, never, any>
-  readonly poll: (id: string) => Effect.Effect<Option.Option<Workflow.Result<A, E>>, never, any>
+  readonly execute: (
+    payload: { readonly id: string },
+    options: { readonly discard: true }
+  ) => Effect.Effect<string, never, WorkflowEngine.WorkflowEngine>
+  readonly poll: (id: string) => Effect.Effect<Option.Option<Workflow.Result<A, E>>, never, WorkflowEngine.WorkflowEngine>
 }
 
 /** Starts a run on this host, lets it go as far as it can by itself, and returns its id. */
-export const begin = (host: Host, workflow: Definition<any, any>, id = "1"): Effect.Effect<string> =>
-  Effect.tap(host.use(workflow.execute({ id }, { discard: true })) as Effect.Effect<string>, host.settled)
+export const begin = (host: Host, workflow: Definition<unknown, unknown>, id = "1"): Effect.Effect<string> =>
+  Effect.tap(host.use(workflow.execute({ id }, { discard: true })), host.settled)
 
 /** How the run ended, or undefined. */
 export const exitOf = <A, E>(host: Host, workflow: Definition<A, E>, id: string): Effect.Effect<Exit.Exit<A, E> | undefined> =>
   Effect.map(
-    Effect.exit(host.use(workflow.poll(id)) as Effect.Effect<Option.Option<Workflow.Result<A, E>>>),
+    Effect.exit(host.use(workflow.poll(id))),
     (polled) => {
       if (Exit.isFailure(polled)) return Exit.failCause(polled.cause)
       return Option.isSome(polled.value) && polled.value.value._tag === "Complete" ? polled.value.value.exit : undefined

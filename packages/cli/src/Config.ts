@@ -1,0 +1,144 @@
+/**
+ * `fermata.config.ts`: what a project adds to the command. Its workflows, its
+ * contracts, and the tasks and the model that contracts use.
+ */
+import type { Core, Engine } from "@fermata/engine/Engine"
+import type { Llm } from "@fermata/engine/contract/Llm"
+import type { TaskContext } from "@fermata/engine/contract/TaskRuntime"
+import type { HostClock } from "@fermata/engine/HostClock"
+import type { Store } from "@fermata/engine/Store"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Schema from "effect/Schema"
+import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+import { existsSync, globSync, statSync } from "node:fs"
+import { dirname, join, relative, resolve } from "node:path"
+import { pathToFileURL } from "node:url"
+import { type CommandFailed, refused } from "./CommandFailed.ts"
+import { didYouMean } from "@fermata/core/contract/ContractProblem"
+
+/** What the command gives to the layers of a configuration. */
+export type HostServices = Engine | WorkflowEngine | Core | Store | HostClock
+
+/** Does the work of a task. Whatever services it needs it brings along. */
+export type TaskHandler = (input: Schema.Json, context: TaskContext) => Effect.Effect<Schema.Json | void, unknown>
+
+export interface FermataConfig {
+  /** The layers of workflows that are written as programs, complete but for what the host gives. */
+  readonly workflows?: ReadonlyArray<Layer.Layer<never, unknown, HostServices>>
+  /** Patterns of contract files, from the folder of the configuration. */
+  readonly contracts?: string | ReadonlyArray<string>
+  /** Handlers of the tasks of contracts, by name. */
+  readonly tasks?: Readonly<Record<string, TaskHandler>>
+  /** The model of the `llm` steps of contracts. */
+  readonly llm?: Layer.Layer<Llm, unknown>
+}
+
+/**
+ * Types a configuration; returns it as it is.
+ *
+ * @example
+ * ```ts
+ * export default defineConfig({
+ *   contracts: "contracts/*.json",
+ *   tasks: { "analyze-ticket": (input) => Effect.succeed({ seen: input }) }
+ * })
+ * ```
+ */
+export const defineConfig = (config: FermataConfig): FermataConfig => config
+
+/** Names under which a configuration is searched, in this order. */
+export const fileNames = ["fermata.config.ts", "fermata.config.mts", "fermata.config.js", "fermata.config.mjs"] as const
+
+/** A configuration with the file that it comes from; an empty one when there is no file. */
+export interface Loaded {
+  readonly file: string | undefined
+  readonly config: FermataConfig
+}
+
+/**
+ * The configuration of this file, or the nearest in or above the folders, tried
+ * in order. None is no error, except when the file was named.
+ */
+export const load = (
+  file: string | undefined,
+  folders: ReadonlyArray<string>
+): Effect.Effect<Loaded, CommandFailed> =>
+  Effect.suspend(() => {
+    if (file !== undefined) return isFile(file) ? read(resolve(file)) : Effect.fail(refused("ConfigNotFound", `--config: there is no file ${file}`))
+    for (const folder of folders) {
+      const found = find(folder)
+      if (found !== undefined) return read(found)
+    }
+    return Effect.succeed({ file: undefined, config: {} })
+  })
+
+/** The nearest configuration in this folder or one above. */
+export const find = (folder: string): string | undefined => {
+  for (let current = resolve(folder);; current = dirname(current)) {
+    const found = fileNames.map((name) => join(current, name)).find(isFile)
+    if (found !== undefined || dirname(current) === current) return found
+  }
+}
+
+/** The contract files that a configuration names, in order of their names. */
+export const contractFiles = ({ config, file }: Loaded): ReadonlyArray<string> => {
+  if (file === undefined || config.contracts === undefined) return []
+  const folder = dirname(file)
+  return globSync(config.contracts, { cwd: folder }).sort().map((name) => join(folder, name))
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const isFile = (path: string): boolean => existsSync(path) && statSync(path).isFile()
+
+const shown = (file: string): string => {
+  const path = relative(process.cwd(), file)
+  return path.startsWith("..") ? file : path
+}
+
+const read = (file: string): Effect.Effect<Loaded, CommandFailed> =>
+  Effect.tryPromise({
+    try: () => import(pathToFileURL(file).href) as Promise<{ readonly default?: unknown }>,
+    catch: (cause) => broken(file, `cannot be loaded: ${loadProblem(cause)}`)
+  }).pipe(
+    Effect.flatMap((module) => {
+      const problem = problemOf(module.default)
+      return problem === undefined
+        ? Effect.succeed({ file, config: module.default as FermataConfig })
+        : Effect.fail(broken(file, problem))
+    })
+  )
+
+const broken = (file: string, problem: string): CommandFailed =>
+  refused("ConfigInvalid", `The configuration ${shown(file)} ${problem}`)
+
+const loadProblem = (cause: unknown): string => cause instanceof Error ? `${cause.name}: ${cause.message.split("\n")[0]}` : String(cause)
+
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value)
+
+const isText = (value: unknown): boolean => typeof value === "string" && value !== ""
+
+const fields: { readonly [K in keyof Required<FermataConfig>]: readonly [holds: (value: unknown) => boolean, expected: string] } = {
+  workflows: [(value) => Array.isArray(value) && value.every(Layer.isLayer), "a list of layers, such as Purchase.toLayer(...)"],
+  contracts: [(value) => isText(value) || (Array.isArray(value) && value.every(isText)), "a pattern of files, or a list of them"],
+  tasks: [(value) => isObject(value) && Object.values(value).every((handler) => typeof handler === "function"), "an object with a function for each task"],
+  llm: [Layer.isLayer, "a layer of Llm, such as Llm.layerScripted([...])"]
+}
+
+/** The first thing that is wrong with a default export, as the rest of a sentence. */
+const problemOf = (config: unknown): string | undefined => {
+  if (config === undefined) return "has no default export; write export default defineConfig({ ... })"
+  if (!isObject(config)) return `exports ${Array.isArray(config) ? "a list" : `a ${typeof config}`} by default; write export default defineConfig({ ... })`
+  for (const [name, value] of Object.entries(config)) {
+    if (!Object.hasOwn(fields, name)) {
+      const meant = didYouMean(name, Object.keys(fields))
+      return `has the unknown field "${name}"; ${meant === undefined ? `known are ${Object.keys(fields).join(", ")}` : `did you mean "${meant}"?`}`
+    }
+    const [holds, expected] = fields[name as keyof FermataConfig]
+    if (value !== undefined && !holds(value)) return `must have in "${name}" ${expected}`
+  }
+  return undefined
+}

@@ -1,0 +1,51 @@
+/**
+ * Counts steps by where their outcomes come from.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+
+/** Numbers of steps. */
+export interface Steps {
+  /** Run to their outcome by this process. */
+  readonly executed: number
+  /** With an outcome that was in the journal before this process began. */
+  readonly replayed: number
+  /** With more than one outcome, which must never be. */
+  readonly repeated: number
+  /** Begun again after a crash, as their rule for crashes says. */
+  readonly recovered: number
+}
+
+interface Outcome {
+  readonly seq: number
+  readonly epoch: number
+  readonly bySomebody: boolean
+}
+
+/** Reads a journal, part by part. */
+export class Outcomes {
+  private readonly last = new Map<string, Outcome>()
+  private readonly repeatedKeys = new Set<string>()
+  private readonly recoveredKeys = new Set<string>()
+
+  take(entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
+    for (const entry of entries) {
+      if (entry._tag === "StepRequested" && entry.recovery !== undefined && entry.recovery > 0) this.recoveredKeys.add(entry.key)
+      if (entry._tag !== "StepCompleted" && entry._tag !== "StepFailed") continue
+      // An attempt that is followed by another, now or after an operator's resume, is no outcome.
+      if (entry._tag === "StepFailed" && (entry.retryAt !== undefined || entry.parked === true)) continue
+      if (this.last.has(entry.key)) this.repeatedKeys.add(entry.key)
+      this.last.set(entry.key, { seq: entry.seq, epoch: entry.epoch, bySomebody: entry.settledBy !== undefined })
+    }
+  }
+
+  /** The numbers, for a process that owned the run in these epochs and began at this entry. */
+  steps(own: ReadonlySet<number>, from: number): Steps {
+    let executed = 0
+    let replayed = 0
+    for (const { bySomebody, epoch, seq } of this.last.values()) {
+      if (seq < from) replayed++
+      else if (own.has(epoch) && !bySomebody) executed++
+    }
+    return { executed, replayed, repeated: this.repeatedKeys.size, recovered: this.recoveredKeys.size }
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * How a followed run is reported: as one JSON document, or as its result on
+ * stdout and a summary for people on stderr.
+ */
+import type * as RunView from "@fermata/core/RunView"
+import { isFinal } from "@fermata/core/RunStatus"
+import * as Effect from "effect/Effect"
+import { exitCodes } from "./CommandFailed.ts"
+import type { Followed } from "./Follow.ts"
+import { type Globals, quoted, repeated } from "./Globals.ts"
+import { nextCommands } from "./NextCommands.ts"
+import type { Steps } from "./Outcomes.ts"
+import { document, err, exitWith, note, plain } from "./Output.ts"
+import { usageOf } from "./Usage.ts"
+import { waitText } from "./Watch.ts"
+import * as Words from "./Words.ts"
+
+/** The exit code for a run that stands like this. */
+export const exitCodeOf = (status: RunView.RunView["status"]): number =>
+  status === "completed" ? exitCodes.completed : isFinal(status) ? exitCodes.failed : exitCodes.suspended
+
+/** What `--json` prints about a run. */
+export const toJson = (followed: Followed, joined: boolean) => {
+  const { steps: { executed, replayed }, view } = followed
+  return {
+    runId: view.id,
+    joined,
+    status: view.status,
+    ...(view.reason === undefined ? {} : { reason: view.reason }),
+    ...(view.waits.length === 0 ? {} : { waits: view.waits }),
+    ...("output" in view ? { output: view.output ?? null } : {}),
+    ...(view.error === undefined ? {} : { error: view.error }),
+    usage: usageOf(view),
+    steps: { executed, replayed }
+  }
+}
+
+/** Reports the run and sets the exit code. `now` is the time of the reader. */
+export const report = (followed: Followed, options: { readonly globals: Globals; readonly joined: boolean; readonly now: number }) =>
+  Effect.gen(function*() {
+    const { globals, joined, now } = options
+    const { steps, view } = followed
+    yield* exitWith(exitCodeOf(view.status))
+    if (globals.json) yield* document(toJson(followed, joined))
+    else if (view.status === "completed") yield* document(view.output ?? null)
+    yield* note(summary(view, steps))
+    if (view.status === "failed" || view.status === "cancelled") {
+      yield* note(`  ${plain(view.stop?.reason ?? view.error?.message ?? "without a reason")}`)
+      yield* note(`  see: fermata runs show ${quoted(view.id)}${repeated(globals)}`)
+    }
+    if (view.status === "suspended") {
+      for (const wait of view.waits) yield* note(`  waits ${waitText(wait, now)}`)
+      const commands = nextCommands({ runId: view.id, waits: view.waits, repeated: repeated(globals), as: globals.as })
+      if (commands.length > 0) yield* note("  to go on:")
+      for (const command of commands) yield* note(`    ${err.bold(command)}`)
+    }
+  })
+
+const painted = (status: string): string =>
+  status === "completed" ? err.green(status) : status === "suspended" ? err.yellow(status) : err.red(status)
+
+const summary = (view: RunView.RunView, steps: Steps): string => {
+  const { endedAt, requestedAt } = view.times
+  const took = endedAt === undefined ? "" : ` in ${Words.duration(endedAt - requestedAt)}`
+  const parts = [
+    ...(steps.executed > 0 || steps.replayed === 0 ? [`${Words.count(steps.executed, "step")} executed here`] : []),
+    ...(steps.replayed > 0 ? [`${Words.count(steps.replayed, "step")} replayed from the journal`] : []),
+    ...(steps.recovered > 0 ? [`${Words.count(steps.recovered, "step")} begun again after a crash`] : []),
+    steps.repeated === 0 ? "none ran twice" : `${Words.count(steps.repeated, "step")} with MORE THAN ONE outcome`
+  ]
+  return `run ${view.id} ${painted(view.status)}${took}: ${parts.join(", ")}`
+}

@@ -1,0 +1,450 @@
+/**
+ * The fold of a run's journal: the state between two entries, and the view of
+ * it. Lists are persistent and turned into arrays when somebody looks.
+ */
+import * as ExitJson from "../ExitJson.ts"
+import type * as JournalEntry from "../JournalEntry.ts"
+import { isFinal, reasonOf, type RunStatus, type Wait } from "../RunStatus.ts"
+import type {
+  AnswerView,
+  ApprovalView,
+  ChildView,
+  CountsView,
+  DocumentView,
+  EventView,
+  Failure,
+  NoteView,
+  RunView,
+  SignalView,
+  StepView,
+  StopView,
+  TimerView
+} from "../RunView.ts"
+import * as Keyed from "./Keyed.ts"
+import * as Patch from "./Patch.ts"
+
+type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
+
+export interface State {
+  readonly id: string
+  workflow: string
+  version: string
+  status: RunStatus
+  waits: ReadonlyArray<Wait>
+  paused: boolean
+  payload: unknown
+  by: string | undefined
+  parent: string | undefined
+  trigger: RunView["trigger"]
+  /** Wrapped, since an output may be undefined. */
+  output: { readonly value: unknown } | undefined
+  error: Failure | undefined
+  stop: StopView | undefined
+  epoch: number
+  requestedAt: number
+  startedAt: number | undefined
+  endedAt: number | undefined
+  updatedAt: number
+  activeMs: number
+  entries: number
+  steps: Keyed.Keyed<string, StepView>
+  timers: Keyed.Keyed<number, TimerView>
+  children: Keyed.Keyed<string, ChildView>
+  signals: Keyed.Keyed<string, SignalView>
+  approvals: Keyed.Keyed<string, ApprovalView>
+  documents: Keyed.Keyed<string, DocumentView>
+  events: Keyed.Keyed<string, EventView>
+  notes: Keyed.Keyed<number, NoteView>
+}
+
+const keyOf = {
+  steps: (step: StepView) => step.key,
+  timers: (timer: TimerView) => timer.timer,
+  children: (child: ChildView) => child.child,
+  signals: (signal: SignalView) => signal.name,
+  approvals: (approval: ApprovalView) => approval.key,
+  documents: (document: DocumentView) => document.name,
+  events: (event: EventView) => event.id,
+  notes: (note: NoteView) => note.seq
+}
+
+export const emptyState = (id: string): State => ({
+  id,
+  workflow: "",
+  version: "",
+  status: "queued",
+  waits: [],
+  paused: false,
+  payload: null,
+  by: undefined,
+  parent: undefined,
+  trigger: undefined,
+  output: undefined,
+  error: undefined,
+  stop: undefined,
+  epoch: 0,
+  requestedAt: 0,
+  startedAt: undefined,
+  endedAt: undefined,
+  updatedAt: 0,
+  activeMs: 0,
+  entries: 0,
+  steps: Keyed.empty(keyOf.steps),
+  timers: Keyed.empty(keyOf.timers),
+  children: Keyed.empty(keyOf.children),
+  signals: Keyed.empty(keyOf.signals),
+  approvals: Keyed.empty(keyOf.approvals),
+  documents: Keyed.empty(keyOf.documents),
+  events: Keyed.empty(keyOf.events),
+  notes: Keyed.empty(keyOf.notes)
+})
+
+const states = new WeakMap<RunView, Readonly<State>>()
+
+export const stateOf = (view: RunView): Readonly<State> => states.get(view) ?? rebuild(view)
+
+/** The state of a view that was made elsewhere, from its data. */
+const rebuild = (view: RunView): State => ({
+  id: view.id,
+  workflow: view.workflow,
+  version: view.version,
+  status: view.status,
+  waits: view.waits,
+  paused: view.paused,
+  payload: view.payload,
+  by: view.by,
+  parent: view.parent,
+  trigger: view.trigger,
+  output: "output" in view ? { value: view.output } : undefined,
+  error: view.error,
+  stop: view.stop,
+  epoch: view.epoch,
+  requestedAt: view.times.requestedAt,
+  startedAt: view.times.startedAt,
+  endedAt: view.times.endedAt,
+  updatedAt: view.times.updatedAt,
+  activeMs: view.times.activeMs,
+  entries: view.counts.entries,
+  steps: Keyed.from(keyOf.steps, view.steps.map((step) => isOpen(step) ? { ...step, status: "requested" } : step)),
+  timers: Keyed.from(keyOf.timers, view.timers),
+  children: Keyed.from(keyOf.children, view.children),
+  signals: Keyed.from(keyOf.signals, view.signals),
+  approvals: Keyed.from(keyOf.approvals, view.approvals.map((approval) =>
+    approval.status === "abandoned" ? { ...approval, status: "open" } : approval)),
+  documents: Keyed.from(keyOf.documents, Object.values(view.state)),
+  events: Keyed.from(keyOf.events, view.events),
+  notes: Keyed.from(keyOf.notes, view.notes)
+})
+
+const isOpen = (step: StepView): boolean =>
+  step.status === "requested" || step.status === "running" || step.status === "abandoned"
+
+const lazy = <A>(make: () => A): () => A => {
+  let made: { readonly value: A } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
+/** How a step without an outcome stands, by where its run stands. */
+export const standingStep = (state: Readonly<State>): (step: StepView) => StepView => {
+  const status = isFinal(state.status) ? "abandoned" : state.status === "running" && !state.paused ? "running" : "requested"
+  return (step) => step.status === "requested" ? { ...step, status } : step
+}
+
+export const standingApproval = (state: Readonly<State>): (approval: ApprovalView) => ApprovalView => {
+  const final = isFinal(state.status)
+  return (approval) => final && approval.status === "open" ? { ...approval, status: "abandoned" } : approval
+}
+
+export const toView = (state: Readonly<State>): RunView => {
+  const reason = state.status === "suspended" ? reasonOf(state.waits) : undefined
+  const steps = lazy(() => Keyed.toArray(state.steps).map(standingStep(state)))
+  const approvals = lazy(() => Keyed.toArray(state.approvals).map(standingApproval(state)))
+  const timers = lazy(() => Keyed.toArray(state.timers))
+  const children = lazy(() => Keyed.toArray(state.children))
+  const signals = lazy(() => Keyed.toArray(state.signals))
+  const events = lazy(() => Keyed.toArray(state.events))
+  const notes = lazy(() => Keyed.toArray(state.notes))
+  const documents = lazy(() => Object.fromEntries(Keyed.toArray(state.documents).map((document) => [document.name, document])))
+  const counts = lazy(() => countsOf(state))
+  const view: RunView = {
+    id: state.id,
+    workflow: state.workflow,
+    version: state.version,
+    status: state.status,
+    ...(reason === undefined ? {} : { reason }),
+    waits: state.status === "suspended" ? state.waits : [],
+    paused: state.paused,
+    payload: state.payload,
+    ...(state.by === undefined ? {} : { by: state.by }),
+    ...(state.parent === undefined ? {} : { parent: state.parent }),
+    ...(state.trigger === undefined ? {} : { trigger: state.trigger }),
+    ...(state.output === undefined ? {} : { output: state.output.value }),
+    ...(state.error === undefined ? {} : { error: state.error }),
+    ...(state.stop === undefined ? {} : { stop: state.stop }),
+    epoch: state.epoch,
+    times: {
+      requestedAt: state.requestedAt,
+      ...(state.startedAt === undefined ? {} : { startedAt: state.startedAt }),
+      ...(state.endedAt === undefined ? {} : { endedAt: state.endedAt }),
+      updatedAt: state.updatedAt,
+      activeMs: state.activeMs
+    },
+    get counts() {
+      return counts()
+    },
+    get steps() {
+      return steps()
+    },
+    get timers() {
+      return timers()
+    },
+    get children() {
+      return children()
+    },
+    get signals() {
+      return signals()
+    },
+    get approvals() {
+      return approvals()
+    },
+    get state() {
+      return documents()
+    },
+    get events() {
+      return events()
+    },
+    get notes() {
+      return notes()
+    }
+  }
+  states.set(view, state)
+  return view
+}
+
+const countsOf = (state: Readonly<State>): CountsView => {
+  let completed = 0
+  let failed = 0
+  let attempts = 0
+  let recoveries = 0
+  let signals = 0
+  for (const step of Keyed.toArray(state.steps)) {
+    if (step.status === "completed") completed++
+    else if (step.status === "failed") failed++
+    attempts += step.attempts
+    recoveries += step.recoveries
+  }
+  for (const signal of Keyed.toArray(state.signals)) signals += signal.count
+  return {
+    entries: state.entries,
+    steps: state.steps.size,
+    completed,
+    failed,
+    attempts,
+    recoveries,
+    timers: state.timers.size,
+    children: state.children.size,
+    signals,
+    approvals: state.approvals.size,
+    events: state.events.size
+  }
+}
+
+const failure = (cause: unknown): Failure => ({ cause, message: ExitJson.causeMessage(cause) })
+
+/** Takes an entry into a state that nobody else holds. */
+export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
+  // Between two entries of one owner the run was at work, unless it was suspended.
+  if (state.status === "running" && entry.epoch === state.epoch) state.activeMs += Math.max(0, entry.at - state.updatedAt)
+  state.epoch = entry.epoch
+  state.updatedAt = entry.at
+  state.entries = entry.seq + 1
+  switch (entry._tag) {
+    case "RunRequested":
+      state.workflow = entry.workflow
+      state.version = entry.version
+      state.payload = entry.payload
+      state.by = entry.by
+      state.parent = entry.parent
+      state.trigger = entry.trigger
+      state.requestedAt = entry.at
+      return
+    case "RunStarted":
+      state.startedAt = entry.at
+      return goOn(state)
+    case "RunSuspended":
+      state.status = "suspended"
+      state.waits = entry.waits
+      return
+    case "RunResumed":
+      state.paused = false
+      return goOn(state)
+    case "RunCompleted":
+      state.output = { value: entry.output }
+      return end(state, "completed", entry.at)
+    case "RunFailed":
+      state.error = failure(entry.cause)
+      return end(state, "failed", entry.at)
+    case "RunCancelled":
+      state.stop ??= { kind: "cancel", by: entry.by, reason: entry.reason, at: entry.at }
+      state.error = failure(entry.cause)
+      return end(state, "cancelled", entry.at)
+    case "StopRequested":
+      state.stop ??= { kind: entry.kind, by: entry.by, reason: entry.reason, at: entry.at }
+      // A run that was suspended on its failure is taken up to be stopped.
+      if (state.waits.some((wait) => wait.reason === "operator" && wait.key === "failure")) goOn(state)
+      return
+    case "PauseRequested":
+      state.paused = true
+      return
+    case "StepRequested":
+      requestStep(state, entry)
+      return goOn(state)
+    case "StepCompleted": {
+      const step = Keyed.get(state.steps, entry.key)
+      if (step === undefined) return
+      const { error: _error, retryAt: _retryAt, ...rest } = step
+      state.steps = Keyed.set(state.steps, {
+        ...rest,
+        status: "completed",
+        endedAt: entry.at,
+        ...("output" in entry ? { output: entry.output } : {}),
+        ...(entry.settledBy === undefined ? {} : { settledBy: entry.settledBy })
+      })
+      return
+    }
+    case "StepFailed": {
+      const step = Keyed.get(state.steps, entry.key)
+      if (step === undefined) return
+      state.steps = Keyed.set(state.steps, {
+        ...step,
+        error: failure(entry.cause),
+        ...(entry.retryAt === undefined
+          ? { status: "failed", endedAt: entry.at }
+          : { status: "backoff", retryAt: entry.retryAt }),
+        ...(entry.settledBy === undefined ? {} : { settledBy: entry.settledBy })
+      })
+      return
+    }
+    case "SignalReceived":
+      state.signals = Keyed.set(state.signals, {
+        name: entry.name,
+        count: (Keyed.get(state.signals, entry.name)?.count ?? 0) + 1,
+        lastAt: entry.at
+      })
+      return
+    case "ApprovalRequested": {
+      const { _tag, at, blobs: _blobs, epoch: _epoch, seq: _seq, ...question } = entry
+      state.approvals = Keyed.set(state.approvals, { ...question, requestedAt: at, status: "open", answers: [] })
+      return
+    }
+    case "ApprovalAnswered":
+      return answer(state, entry)
+    case "TimerSet":
+      state.timers = Keyed.set(state.timers, {
+        timer: entry.timer,
+        setAt: entry.at,
+        dueAt: entry.dueAt,
+        ...(entry.label === undefined ? {} : { label: entry.label })
+      })
+      return
+    case "TimerFired": {
+      const timer = Keyed.get(state.timers, entry.timer)
+      if (timer !== undefined) state.timers = Keyed.set(state.timers, { ...timer, firedAt: entry.at })
+      return
+    }
+    case "ChildStarted":
+      state.children = Keyed.set(state.children, {
+        child: entry.child,
+        workflow: entry.workflow,
+        version: entry.version,
+        payload: entry.payload,
+        linked: entry.linked,
+        status: "running",
+        startedAt: entry.at
+      })
+      return
+    case "ChildFinished": {
+      const child = Keyed.get(state.children, entry.child)
+      if (child === undefined) return
+      state.children = Keyed.set(state.children, {
+        ...child,
+        endedAt: entry.at,
+        ...(entry.exit._tag === "Success"
+          ? { status: "completed", ...("value" in entry.exit ? { output: entry.exit.value } : {}) }
+          : { status: "failed", error: failure(entry.exit.cause) })
+      })
+      return
+    }
+    case "StateChanged":
+      return changeDocument(state, entry)
+    case "EventEmitted":
+      state.events = Keyed.set(state.events, { id: entry.id, name: entry.name, payload: entry.payload, at: entry.at })
+      return
+    case "Note":
+      state.notes = Keyed.set(state.notes, { seq: entry.seq, kind: entry.kind, text: entry.text, at: entry.at })
+      return
+  }
+}
+
+const goOn = (state: State): void => {
+  state.status = "running"
+  state.waits = []
+}
+
+const end = (state: State, status: RunStatus, at: number): void => {
+  state.status = status
+  state.waits = []
+  state.endedAt = at
+}
+
+const requestStep = (state: State, entry: EntryOf<"StepRequested">): void => {
+  const known = Keyed.get(state.steps, entry.key)
+  state.steps = Keyed.set(state.steps, {
+    key: entry.key,
+    name: entry.name,
+    status: "requested",
+    attempts: entry.attempt,
+    recoveries: entry.recovery ?? 0,
+    onCrash: entry.onCrash,
+    requestedAt: known?.requestedAt ?? entry.at,
+    ...("input" in entry ? { input: entry.input } : {}),
+    ...(known?.error === undefined ? {} : { error: known.error }),
+    ...(entry.label === undefined ? {} : { label: entry.label }),
+    ...(entry.nested === undefined ? {} : { nested: entry.nested })
+  })
+}
+
+const answer = (state: State, entry: EntryOf<"ApprovalAnswered">): void => {
+  const approval = Keyed.get(state.approvals, entry.key)
+  if (approval === undefined) return
+  const { _tag, blobs: _blobs, epoch: _epoch, key: _key, seq: _seq, ...given } = entry
+  const answers = [...approval.answers, given]
+  const status = approval.status === "open" ? decide(approval, answers) : approval.status
+  state.approvals = Keyed.set(state.approvals, {
+    ...approval,
+    answers,
+    status,
+    ...(status === approval.status ? {} : { endedAt: entry.at })
+  })
+}
+
+/** One denial decides; grants decide once as many different people as the quorum have given one. */
+const decide = (approval: ApprovalView, answers: ReadonlyArray<AnswerView>): ApprovalView["status"] => {
+  const { decision } = answers.at(-1)!
+  if (decision === "deny") return "denied"
+  if (decision === "timeout") {
+    return approval.onTimeout === "approve" ? "granted" : approval.onTimeout === "deny" ? "denied" : "expired"
+  }
+  return new Set(answers.map(({ by }) => by)).size >= approval.quorum ? "granted" : "open"
+}
+
+const changeDocument = (state: State, { name, patch, revision }: EntryOf<"StateChanged">): void => {
+  const before = Keyed.get(state.documents, name)?.value ?? null
+  let document: DocumentView
+  try {
+    document = { name, revision, value: Patch.apply(before, patch) }
+  } catch (error) {
+    document = { name, revision, value: before, problem: error instanceof Error ? error.message : String(error) }
+  }
+  state.documents = Keyed.set(state.documents, document)
+}
