@@ -150,6 +150,14 @@ describe("Runs.list and Runs.show", () => {
       assert.deepStrictEqual(done.signals.map(({ count, name }) => [name, count]), [["other", 1], ["go", 1]])
     }))
 
+  it.effect("shows a run as running whose body has started and not asked for anything yet", () =>
+    Effect.gen(function*() {
+      const { host, runs, world } = yield* setUp(W.toLayer(() => Effect.never))
+      const id = yield* begin(host, W)
+      assert.strictEqual((yield* world.run(id)).length, 2)
+      assert.strictEqual((yield* runs.show(id)).status, "running")
+    }))
+
   it.effect("reads the entries of a run from a place on", () =>
     Effect.gen(function*() {
       const { host, runs } = yield* setUp(W.toLayer(() => Effect.succeed(1)))

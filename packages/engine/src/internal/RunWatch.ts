@@ -42,9 +42,13 @@ export const readable = (
       entries: (run, start, limit) => store.backend.entries(run, start, Math.max(0, Math.min(limit, seq - start)))
     }).journal(runId, from))
 
-/** The view with the status of the row, when both are of the same moment. */
+/**
+ * The view with the status of the row, when both are of the same moment. A run
+ * that has started and neither asked for anything nor waits is still queued in
+ * its row, and its journal knows better.
+ */
 export const standing = (view: RunView.RunView, row: RunRow): RunView.RunView =>
-  view.counts.entries === row.length || row.reason === "corrupt"
+  row.status !== "queued" && (view.counts.entries === row.length || row.reason === "corrupt")
     ? RunView.withStatus(view, row.status as RunStatus, waitsOf(row))
     : view
 

@@ -1,0 +1,148 @@
+/**
+ * Runs one command line: parses it, tells mistakes in sentences, and ends with
+ * the exit code that the command deserves.
+ */
+import * as Cause from "effect/Cause"
+import * as CliConfig from "effect/cli/CliConfig"
+import * as CliError from "effect/cli/CliError"
+import * as CliOutput from "effect/cli/CliOutput"
+import * as Command from "effect/cli/Command"
+import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import { Console } from "node:console"
+import manifest from "../package.json" with { type: "json" }
+import { CommandFailed, exitCodes, fromUnknown } from "./CommandFailed.ts"
+import { commandFermata } from "./commands/Fermata.ts"
+import * as ParserServices from "./internal/ParserServices.ts"
+import { document, err, noteNow, plain, write } from "./Output.ts"
+
+/** Runs the command line and ends the process. */
+export const main = (args: ReadonlyArray<string>): void => {
+  guardStreams()
+  const fiber = Effect.runFork(program(args))
+  let signals = 0
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      if (++signals > 1) process.exit(process.exitCode ?? interruptedCode)
+      fiber.interruptUnsafe()
+    })
+  }
+  fiber.addObserver((exit) => {
+    if (Exit.isFailure(exit)) process.exitCode ??= Cause.hasInterruptsOnly(exit.cause) ? interruptedCode : exitCodes.failed
+    // Whatever a configuration has left open ends with the command.
+    process.stdout.write("", () => process.exit())
+  })
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const interruptedCode = 130
+
+/** Stdout carries results alone: what workflows print goes to stderr. A reader that has gone ends the command quietly. */
+const guardStreams = (): void => {
+  globalThis.console = new Console(process.stderr, process.stderr)
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === "EPIPE" ? process.exitCode ?? exitCodes.completed : exitCodes.failed)
+  })
+  process.stderr.on("error", () => {})
+}
+
+const program = (args: ReadonlyArray<string>): Effect.Effect<void> =>
+  Command.runWith(commandFermata, { version: manifest.version, renderErrors: false })(args).pipe(
+    Effect.provide(ParserServices.layer),
+    Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : tell(Cause.squash(cause), args)),
+    Effect.provide(Layer.mergeAll(
+      CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
+      CliOutput.layerPresenter(presenter),
+      Logger.layer([logger])
+    ))
+  )
+
+/** Help that was asked for is a result; help in place of a command that was not complete is a mistake. */
+const presenter: CliOutput.Presenter = {
+  present: (event) => {
+    const formatter = CliOutput.defaultFormatter()
+    switch (event._tag) {
+      case "Help":
+        return event.reason === "Requested" || event.commandPath.length === 1
+          ? write(`${formatter.formatHelpDoc(event.helpDoc)}\n`)
+          : Effect.void
+      case "Version":
+        return write(`${event.version}\n`)
+      case "InvalidInvocation":
+        return Effect.void
+    }
+  }
+}
+
+const logger = Logger.make(({ cause, logLevel, message }) => {
+  const text = (Array.isArray(message) ? message : [message]).map((part) => typeof part === "string" ? part : JSON.stringify(part)).join(" ")
+  const reason = cause.reasons.length === 0 ? "" : `: ${debugging ? Cause.pretty(cause) : fromUnknown(Cause.squash(cause)).message}`
+  noteNow(`${logLevel.toLowerCase()}: ${plain(text)}${reason}`)
+})
+
+const debugging = process.env["FERMATA_DEBUG"] !== undefined && process.env["FERMATA_DEBUG"] !== ""
+
+const tell = (error: unknown, args: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    if (CliError.isCliError(error)) {
+      const failures = usageFailures(error)
+      if (failures.length === 0) return
+      for (const failure of failures) yield* show(failure, args)
+      return
+    }
+    yield* show(fromUnknown(error), args)
+    if (debugging) noteNow(error instanceof Error ? error.stack ?? error.message : String(error))
+  })
+
+const show = (failure: CommandFailed, args: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    process.exitCode = failure.exitCode
+    noteNow(`${err.red("error:")} ${plain(failure.message)}`)
+    for (const detail of failure.details ?? []) noteNow(`  ${plain(detail)}`)
+    if (args.includes("--json")) {
+      yield* document({ error: { code: failure.code, message: failure.message, ...failure.fields } })
+    }
+  })
+
+/** Mistakes on the command line in the words of this command. None for help that was asked for. */
+const usageFailures = (error: CliError.CliError): ReadonlyArray<CommandFailed> => {
+  if (error._tag !== "ShowHelp") return [usage(error, ["fermata"])]
+  const path = error.commandPath.join(" ")
+  if (error.errors.length > 0) return error.errors.slice(0, 1).map((first) => usage(first, error.commandPath))
+  return error.commandPath.length === 1
+    ? []
+    : [new CommandFailed({ exitCode: exitCodes.refused, code: "MissingCommand", message: `${path} needs a command after it`, details: [`see: ${path} --help`] })]
+}
+
+const usage = (error: Exclude<CliError.CliError, CliError.ShowHelp>, commandPath: ReadonlyArray<string>): CommandFailed => {
+  const path = commandPath.join(" ")
+  const see = `see: ${path} --help`
+  const meant = "suggestions" in error && error.suggestions.length > 0 ? `; did you mean ${error.suggestions.join(" or ")}?` : ""
+  const message = () => {
+    switch (error._tag) {
+      case "UnrecognizedOption":
+        return `${path} has no option ${error.option}${meant}`
+      case "UnknownSubcommand":
+        return `${(error.parent ?? commandPath).join(" ")} has no command "${error.subcommand}"${meant}`
+      case "MissingArgument":
+        return `${path} needs the argument <${error.argument}>`
+      case "MissingOption":
+        return `${path} needs the option --${error.option}`
+      case "UnexpectedArgument":
+        return `${path} takes no further argument: ${error.arguments.map((value) => JSON.stringify(value)).join(", ")}`
+      case "InvalidValue":
+        return error.value === ""
+          ? `--${error.option} needs a value: ${error.expected}`
+          : `${error.kind === "flag" ? "--" : ""}${error.option} cannot be ${JSON.stringify(error.value)}: ${error.expected}`
+      default:
+        return error.message
+    }
+  }
+  return new CommandFailed({ exitCode: exitCodes.refused, code: error._tag, message: message(), details: [see] })
+}

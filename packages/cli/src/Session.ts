@@ -1,0 +1,20 @@
+/**
+ * Gives a command its host. The engine is imported only here and only then, so
+ * that help and mistakes on the command line answer at once.
+ */
+import * as Effect from "effect/Effect"
+import type { CommandFailed } from "./CommandFailed.ts"
+import { type Globals, globals } from "./Globals.ts"
+import type { Host, Options } from "./Host.ts"
+
+/** Runs a command on an open host, and closes it after. */
+export const withHost = <A, E, R>(
+  options: Options,
+  use: (host: Host, globals: Globals) => Effect.Effect<A, E, R>
+) =>
+  Effect.scoped(Effect.gen(function*() {
+    const { open } = yield* Effect.promise(() => import("./Host.ts"))
+    const values = yield* globals
+    const host: Host = yield* open(values, options) as Effect.Effect<Host, CommandFailed, Effect.Services<ReturnType<typeof open>>>
+    return yield* use(host, values)
+  }))
