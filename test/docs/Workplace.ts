@@ -1,12 +1,13 @@
 /** Where the fences run: folders inside the repository, so that its packages resolve, that leave nothing behind. */
 import { spawn } from "node:child_process"
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { constants } from "node:os"
 import { delimiter, dirname, join, relative } from "node:path"
 import { type Fence, root } from "./Fences.ts"
 
 export interface Outcome {
-  /** Exit code, or the signal that ended it. */
-  readonly code: number | string
+  /** Exit code, or 128 and the number of the signal that ended it. */
+  readonly code: number
   /** stdout and stderr as they came. */
   readonly output: string
 }
@@ -88,7 +89,7 @@ export class Workplace {
       child.stdout.setEncoding("utf8").on("data", (text: string) => void (output += text))
       child.stderr.setEncoding("utf8").on("data", (text: string) => void (output += text))
       child.on("error", reject)
-      child.on("close", (code, signal) => resolve({ code: code ?? signal ?? "unknown", output }))
+      child.on("close", (code, signal) => resolve({ code: code ?? 128 + constants.signals[signal!], output }))
     })
   }
 

@@ -5,7 +5,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import { Runs } from "@fermata/engine/Runs"
 import * as NodeHost from "@fermata/host-node/NodeHost"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { layer, TranslatePage, TranslateSite, Translator } from "./Translate.ts"
@@ -35,7 +35,12 @@ const publish = (edit: string) =>
   Effect.gen(function*() {
     const runs = yield* Runs
     const child = yield* TranslatePage.executionId({ page, text, language: "de", review: true })
-    const { prompt } = yield* runs.answer(child, { decision: "approve", by: "editor", edit })
+    const { prompt } = yield* runs.answer(child, { decision: "approve", by: "editor", edit }).pipe(
+      Effect.retry({
+        while: ({ _tag }) => _tag === "RunNotFound" || _tag === "ApprovalNotOpen",
+        schedule: Schedule.spaced("200 millis")
+      })
+    )
     console.log(`${prompt} Yes, as: ${edit}`)
   }).pipe(Effect.provide(Runs.layer.pipe(Layer.provideMerge(NodeHost.layer({ db, worker: false })))))
 

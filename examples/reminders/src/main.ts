@@ -5,7 +5,7 @@
 import { NodeRuntime } from "@effect/platform-node"
 import * as Signal from "@fermata/engine/Signal"
 import * as NodeHost from "@fermata/host-node/NodeHost"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schedule } from "effect"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { Done, Mail, Remind, RemindLayer } from "./Remind.ts"
@@ -33,7 +33,12 @@ const remind = Effect.gen(function*() {
 const tell = (by: string) =>
   Effect.gen(function*() {
     const runId = yield* Remind.executionId(task)
-    yield* Signal.send(Done, { runId, payload: { by } })
+    yield* Signal.send(Done, { runId, payload: { by } }).pipe(
+      Effect.retry({
+        while: (error) => error._tag === "SignalRefused" && error.reason === "unknown",
+        schedule: Schedule.spaced("200 millis")
+      })
+    )
     console.log(`told ${runId} that ${by} has done it`)
   }).pipe(Effect.provide(NodeHost.layer({ db, worker: false })))
 

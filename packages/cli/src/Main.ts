@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { Console } from "node:console"
-import manifest from "../package.json" with { type: "json" }
+import { readFileSync } from "node:fs"
 import { CommandFailed, exitCodes, fromUnknown } from "./CommandFailed.ts"
 import { commandFermata } from "./commands/Fermata.ts"
 import * as ParserServices from "./internal/ParserServices.ts"
@@ -43,6 +43,9 @@ export const main = (args: ReadonlyArray<string>): void => {
 
 const interruptedCode = 130
 
+const version = (): string =>
+  (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string }).version
+
 /** Stdout carries results alone: what workflows print goes to stderr. A reader that has gone ends the command quietly. */
 const guardStreams = (): void => {
   globalThis.console = new Console(process.stderr, process.stderr)
@@ -53,7 +56,7 @@ const guardStreams = (): void => {
 }
 
 const program = (args: ReadonlyArray<string>): Effect.Effect<void> =>
-  Command.runWith(commandFermata, { version: manifest.version, renderErrors: false })(args).pipe(
+  Command.runWith(commandFermata, { version: version(), renderErrors: false })(args).pipe(
     Effect.provide(ParserServices.layer),
     Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : tell(Cause.squash(cause), args)),
     Effect.provide(Layer.mergeAll(

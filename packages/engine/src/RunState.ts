@@ -67,7 +67,7 @@ export const update = <A extends Schema.Top>(
     const before = read(place, self)
     const after = encode(self, change(yield* decode(self, before.value)))
     const patch = createPatch(before.value, after)
-    if (patch.length > 0) write(place, self.name, before.revision + 1, patch, after)
+    if (patch.length > 0) write(place, self.name, before, patch, after)
     return yield* get(self)
   })
 
@@ -89,7 +89,7 @@ export const patch = <A extends Schema.Top>(
     if (failures.length > 0) return yield* new PatchRefused({ name: self.name, problem: failures[0]!.message })
     const fits = Schema.decodeUnknownExit(codec(self.schema))(holder.document)
     if (Exit.isFailure(fits)) return yield* new PatchRefused({ name: self.name, problem: String(fits.cause) })
-    write(place, self.name, before.revision + 1, operations, holder.document)
+    write(place, self.name, before, operations, holder.document)
     return yield* get(self)
   })
 
@@ -111,7 +111,16 @@ const placeOf = (name: string): Effect.Effect<Place, never, Engine> =>
 const read = (place: Place, self: RunState<Schema.Top>) =>
   place.executor.records.documents.get(self.name) ?? { revision: 0, value: encode(self, self.initial) }
 
-const write = (place: Place, name: string, revision: number, patch: ReadonlyArray<Operation>, value: unknown) => {
+const write = (
+  place: Place,
+  name: string,
+  before: Snapshot<unknown>,
+  changes: ReadonlyArray<Operation>,
+  value: unknown
+) => {
+  const revision = before.revision + 1
+  // The journal holds every document from nothing on, so that it can be read without the code.
+  const patch = before.revision === 0 ? [{ op: "add", path: "", value: before.value } as const, ...changes] : changes
   place.executor.command(`state:${name}@${revision}`, `revision ${revision} of state "${name}"`, {
     _tag: "StateChanged",
     name,

@@ -375,7 +375,7 @@ export class EngineCore implements ExecutorHost {
   }
 
   private handBack(row: RunRow, wait: { readonly reason: "corrupt" | "diverged"; readonly key: string; readonly detail: string } | null) {
-    return Effect.ignore(this.write({
+    const written = this.write({
       op: "commit",
       run: row.id,
       epoch: row.epoch,
@@ -389,6 +389,11 @@ export class EngineCore implements ExecutorHost {
       approvalsClosed: [],
       ...(wait === null ? {} : { status: { status: "suspended", reason: wait.reason, waits: JSON.stringify([wait]) } }),
       release: wait === null ? { dueAt: 0 } : { dueAt: null, quiet: true }
+    })
+    return Effect.ignore(Effect.map(written, (answer) => {
+      if (!answer.ok || wait === null) return
+      this.tell(row.id)
+      for (const listener of this.listeners) listener({ run: row, entries: [], status: "suspended" })
     }))
   }
 

@@ -452,7 +452,7 @@ export class RunExecutor extends RunSteps {
     else this.countActive()
     const reason = status === "suspended" ? reasonOf(waits) ?? null : null
     const now = projection(status, reason, text)
-    const changed = now !== this.projected && (status === "suspended" || busy)
+    const changed = now !== this.projected && (status === "suspended" || busy || this.projected.startsWith("queued "))
     const starting = this.paused ? [] : this.toStart
     if (this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 && !changed && starting.length === 0) {
       if (this.suspendedWaits !== undefined) this.host.parked(this)

@@ -1,0 +1,164 @@
+/**
+ * Compiles a contract to a workflow: a definition as hand-written code has one,
+ * and a handler that walks the graph of steps.
+ */
+import * as Contract from "@fermata/core/contract/Contract"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import * as Workflow from "effect/workflow/Workflow"
+import { codecs } from "../internal/EncodedEngine.ts"
+import type { Registration } from "../internal/ExecutorTypes.ts"
+import * as RunState from "../RunState.ts"
+import * as Workflows from "../Workflows.ts"
+import { compile as compileStep, type Execute, type Memory, type Services, type Settled } from "./ContractSteps.ts"
+import type * as Expression from "./Expression.ts"
+import { ContractFailed, StepFailure } from "./StepFailure.ts"
+
+/** What a run of a contract is given. `trigger` is absent when it is the input. */
+export const Payload = Schema.Struct({
+  input: Schema.Json,
+  trigger: Schema.optionalKey(Schema.Json)
+})
+export type Payload = typeof Payload.Type
+
+/** A run executed more steps than its contract allows. */
+export class LimitExceeded extends Error {
+  override readonly name = "LimitExceeded"
+  constructor(limit: number) {
+    super(`The run went past a limit: more than ${limit} steps (maxSteps)`)
+  }
+}
+
+/** The definition of a contract's runs. */
+export const workflowOf = (contract: Contract.Contract) =>
+  Workflow.make(contract.id, {
+    payload: Payload,
+    success: Schema.Json,
+    error: ContractFailed,
+    idempotencyKey: JSON.stringify
+  })
+    .annotate(Workflows.Version, contract.version)
+    .annotate(Workflows.Limits, contract.limits)
+
+/**
+ * The handler of a contract's runs, for the body of a workflow. Returns the
+ * output of the last step; fails with the failure of a step that has no
+ * `onError`.
+ */
+export const program = (
+  contract: Contract.Contract
+): (payload: Payload, runId: string) => Effect.Effect<Schema.Json, ContractFailed, Services> => {
+  const steps = new Map(contract.steps.map((step) => [step.id, { step, execute: compileStep(contract, step) }]))
+  return Effect.fnUntraced(function*(payload, runId) {
+    const walk = new Walk(contract, payload, runId)
+    let output: Schema.Json = null
+    let id: Contract.Next = contract.entryStepId
+    while (id !== null) {
+      if (++walk.executed > contract.limits.maxSteps) return yield* Effect.die(new LimitExceeded(contract.limits.maxSteps))
+      const { execute, step }: Node = steps.get(id)!
+      const exit: Exit.Exit<Settled, StepFailure> = yield* Effect.exit(execute(walk.scope, walk.memory))
+      if (Exit.isSuccess(exit)) {
+        output = exit.value.output
+        walk.keep(step.id, { output })
+        if (step.kind === "transform") yield* walk.change(output)
+        id = exit.value.next
+        continue
+      }
+      if (Cause.hasInterrupts(exit.cause)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
+      const failure = StepFailure.ofCause(exit.cause)
+      const { onError } = step
+      if (onError === undefined) {
+        const { data, problem, reason } = failure
+        return yield* new ContractFailed({
+          contract: contract.id,
+          version: contract.version,
+          step: step.id,
+          reason,
+          problem,
+          ...(data === undefined ? {} : { data })
+        })
+      }
+      output = null
+      walk.keep(step.id, { output, error: failure.json })
+      id = typeof onError === "string" ? onError : onError.next
+    }
+    return output
+  })
+}
+
+/** The compiled form that the engine executes. `services` are those of the host; the run's own come before them. */
+export const registration = (
+  contract: Contract.Contract,
+  services: Context.Context<Services>
+): Registration => {
+  const workflow = workflowOf(contract)
+  const handler = program(contract)
+  const { decodePayload, encodeExit } = codecs(workflow)
+  const { maxActiveMs, maxRunMs } = contract.limits
+  return {
+    name: contract.id,
+    version: contract.version,
+    workflow,
+    // The walk counts executed steps itself: a task that is handed over again is one of them.
+    limits: { maxActiveMs, maxRunMs, maxSteps: Infinity },
+    decodePayload: decodePayload as Registration["decodePayload"],
+    encodeExit,
+    execute: (payload, runId) =>
+      Effect.updateContext(
+        Effect.suspend(() => handler(payload as Payload, runId)),
+        (own: Context.Context<never>) => Context.merge(services, own)
+      )
+  }
+}
+
+/** The events that runs of a contract may wait for. */
+export const awaited = (contract: Contract.Contract): ReadonlyArray<string> =>
+  [...new Set(contract.steps.flatMap((step) => step.kind === "wait" ? [step.event] : []))]
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const State = RunState.make("state", { schema: Schema.Record(Schema.String, Schema.Json), initial: {} })
+
+interface Node {
+  readonly step: Contract.Step
+  readonly execute: Execute
+}
+
+type Kept = { readonly output: Schema.Json; readonly error?: Schema.Json }
+
+/** One run on its way through the graph. */
+class Walk {
+  executed = 0
+  readonly memory: Memory = { passedOver: new Map() }
+  private readonly steps: { readonly [id: string]: Kept } = {}
+  private state: Schema.JsonObject = {}
+  private readonly fixed: Pick<Expression.Scope, "trigger" | "input" | "run">
+
+  constructor(contract: Contract.Contract, { input, trigger = input }: Payload, runId: string) {
+    this.fixed = { trigger, input, run: { id: runId, workflow: contract.id, version: contract.version } }
+  }
+
+  get scope(): Expression.Scope {
+    return { ...this.fixed, steps: this.steps, state: this.state }
+  }
+
+  /** Ids are any identifiers, `__proto__` too. */
+  keep(id: string, value: Kept): void {
+    Object.defineProperty(this.steps, id, { value, enumerable: true, configurable: true, writable: true })
+  }
+
+  /** Writes the values of a transform into the run's document. */
+  readonly change = Effect.fnUntraced(function*(this: Walk, values: Schema.Json) {
+    const changed = Object.entries(values as Schema.JsonObject)
+      .filter(([name, value]) => !Object.hasOwn(this.state, name) || JSON.stringify(this.state[name]) !== JSON.stringify(value))
+      .map(([name, value]) => ({ op: "add" as const, path: `/${name}`, value }))
+    if (changed.length === 0) return
+    const snapshot = yield* Effect.orDie(RunState.patch(State, changed))
+    this.state = snapshot.value
+  })
+}

@@ -1,0 +1,62 @@
+/**
+ * Why a step of a contract failed, and why a run of one did.
+ */
+import type * as Policy from "@fermata/core/Policy"
+import * as Cause from "effect/Cause"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+
+/** What went wrong: no permission, an expression, the task, the model, the time, an event that cannot be published, or something else. */
+export const Reason = Schema.Literals(["denied", "expression", "task", "model", "timeout", "event", "unexpected"])
+export type Reason = typeof Reason.Type
+
+const fields = {
+  reason: Reason,
+  problem: Schema.String,
+  data: Schema.optionalKey(Schema.Json)
+}
+
+/** A step of a contract failed. Steps that come by its `onError` see it as `steps.<id>.error`. */
+export class StepFailure extends Schema.TaggedError<StepFailure>()("StepFailure", {
+  ...fields,
+  /** Whether the step's retry policy may repeat it. */
+  retryable: Schema.Boolean
+}) {
+  override get message(): string {
+    return this.problem
+  }
+
+  /** What expressions see. */
+  get json(): Schema.JsonObject {
+    return { reason: this.reason, message: this.problem, ...(this.data === undefined ? {} : { data: this.data }) }
+  }
+
+  static readonly denied = (decision: Extract<Policy.Decision, { readonly decision: "deny" }>): StepFailure =>
+    new StepFailure({ reason: "denied", problem: decision.reason, retryable: false })
+
+  /** The failure that a cause amounts to. */
+  static readonly ofCause = (cause: Cause.Cause<unknown>): StepFailure => {
+    const error = Cause.findError(cause)
+    if (Result.isSuccess(error) && error.success instanceof StepFailure) return error.success
+    const thrown = Cause.squash(cause)
+    const named = Predicate.hasProperty(thrown, "_tag") ? thrown._tag : Predicate.hasProperty(thrown, "name") ? thrown.name : undefined
+    return new StepFailure({
+      reason: named === "StepTimedOut" ? "timeout" : "unexpected",
+      problem: Predicate.hasProperty(thrown, "message") && typeof thrown.message === "string" ? thrown.message : String(thrown),
+      retryable: false
+    })
+  }
+}
+
+/** A run of a contract failed: a step did, and had no `onError`. */
+export class ContractFailed extends Schema.TaggedError<ContractFailed>()("ContractFailed", {
+  contract: Schema.String,
+  version: Schema.String,
+  step: Schema.String,
+  ...fields
+}) {
+  override get message(): string {
+    return `Step "${this.step}" of contract "${this.contract}" ${this.version} failed: ${this.problem}`
+  }
+}
