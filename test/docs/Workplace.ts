@@ -53,7 +53,7 @@ export class Workplace {
     if (known !== undefined) return known
     const copy = mkdtempSync(join(this.folder, "copy-"))
     this.copies.set(document, copy)
-    for (const name of ["examples", "scripts", "package.json"]) {
+    for (const name of ["examples", "scripts", "package.json", "fermata.config.ts"]) {
       cpSync(join(root, name), join(copy, name), { recursive: true, filter: (path) => !/[/\\](node_modules|\.fermata)$/.test(path) })
     }
     for (const name of ["packages", "node_modules"]) symlinkSync(join(root, name), join(copy, name), "dir")

@@ -1,7 +1,7 @@
 /**
  * The documents are true: every fence of every README.md and DESIGN.md is run.
  *
- * - `ts`, `ts program`: type-checks, and runs to its end
+ * - `ts`: type-checks, and runs to its end; `ts program` is there as `program.ts` for what comes after it
  * - `ts test`: type-checks, and its tests pass
  * - `ts no-run`: type-checks
  * - `sh`: runs in a copy of the repository, one for each document, in order; `sh exit=3` ends with 3
@@ -13,6 +13,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ContractValidation from "@fermata/engine/contract/ContractValidation"
 import { Effect } from "effect"
+import { copyFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll } from "vitest"
 import { documents, type Fence, fencesOf, parse } from "./Fences.ts"
 import { type Outcome, scripts, Workplace } from "./Workplace.ts"
@@ -43,49 +45,59 @@ const shows = (shown: string, text: string): boolean =>
 /** The output of the latest `sh` of each document. */
 const printed = new Map<string, Outcome>()
 
-const expectations: Readonly<Record<string, (fence: Fence) => void>> = {
-  ts: (fence) => {
-    const file = files.get(fence)!
-    it("type-checks", () => assert.strictEqual(diagnostics.get(file), ""))
-    if (fence.flags.includes("test")) describe("its tests", () => import(file))
-    else if (!fence.flags.includes("no-run")) {
-      it("runs to its end", async () => {
-        const { code, output } = await workplace.run(process.execPath, [file], workplace.copyOf(fence.document))
-        printed.set(fence.document, { code, output })
-        assert.strictEqual(code, 0, output)
-      })
-    }
-  },
-  sh: (fence) => {
-    if (fence.flags.includes("npm")) {
-      it("names scripts of the project", () => {
-        for (const line of fence.text.trim().split("\n")) {
-          const script = /^npm (?:run )?([\w-]+)/.exec(line)?.[1] ?? line
-          assert.isTrue(script === "install" || scripts.has(script), `no such script: ${line}`)
-        }
-      })
-      return
-    }
-    it("runs", async () => {
-      const expected = Number(/exit=(\d+)/.exec(fence.flags.join(" "))?.[1] ?? 0)
-      const outcome = await workplace.run("bash", ["-ec", `exec 2>&1\n${fence.text}`], workplace.copyOf(fence.document))
-      printed.set(fence.document, outcome)
-      assert.strictEqual(outcome.code, expected, outcome.output)
-    })
-  },
-  text: (fence) => {
-    if (!fence.flags.includes("output")) return
-    it("is what the fence before it prints", () => {
-      const output = printed.get(fence.document)?.output ?? ""
-      assert.isTrue(shows(fence.text, output), `printed was:\n${output}`)
-    })
-  },
-  json: (fence) => {
-    it("parses, and is valid where it is a contract", async () => {
-      const value: unknown = JSON.parse(fence.text)
-      if (!isJsonObject(value) || !("schemaVersion" in value)) return
-      await Effect.runPromise(ContractValidation.validate(value))
-    })
+/** What must hold of a fence, each with a title. */
+type Proofs = Readonly<Record<string, () => Promise<void>>>
+
+const typeChecks = (fence: Fence) => async () => assert.strictEqual(diagnostics.get(files.get(fence)!), "")
+
+const runsToItsEnd = (fence: Fence) => async () => {
+  const copy = workplace.copyOf(fence.document)
+  const file = files.get(fence)!
+  if (fence.flags.includes("program")) copyFileSync(file, join(copy, "program.ts"))
+  const outcome = await workplace.run(process.execPath, [file], copy)
+  printed.set(fence.document, outcome)
+  assert.strictEqual(outcome.code, 0, outcome.output)
+}
+
+const runsInTheShell = (fence: Fence) => async () => {
+  const expected = Number(/exit=(\d+)/.exec(fence.flags.join(" "))?.[1] ?? 0)
+  const outcome = await workplace.run("bash", ["-ec", `exec 2>&1\n${fence.text}`], workplace.copyOf(fence.document))
+  printed.set(fence.document, outcome)
+  assert.strictEqual(outcome.code, expected, outcome.output)
+}
+
+const namesScripts = (fence: Fence) => async () => {
+  for (const line of fence.text.trim().split("\n")) {
+    const script = /^npm (?:run )?([\w-]+)$/.exec(line)?.[1] ?? line
+    assert.isTrue(script === "install" || scripts.has(script), `no such script: ${line}`)
+  }
+}
+
+const isPrinted = (fence: Fence) => async () => {
+  const output = printed.get(fence.document)?.output ?? ""
+  assert.isTrue(shows(fence.text, output), `printed was:\n${output}`)
+}
+
+const isValid = (fence: Fence) => async () => {
+  const value: unknown = JSON.parse(fence.text)
+  if (isJsonObject(value) && "schemaVersion" in value) await Effect.runPromise(ContractValidation.validate(value))
+}
+
+const proofsOf = (fence: Fence): Proofs => {
+  const has = (flag: string) => fence.flags.includes(flag)
+  switch (fence.language) {
+    case "ts":
+      return has("test") || has("no-run")
+        ? { "type-checks": typeChecks(fence) }
+        : { "type-checks": typeChecks(fence), "runs to its end": runsToItsEnd(fence) }
+    case "sh":
+      return has("npm") ? { "names scripts of the project": namesScripts(fence) } : { runs: runsInTheShell(fence) }
+    case "text":
+      return has("output") ? { "is what is printed before it": isPrinted(fence) } : {}
+    case "json":
+      return { "parses, and is valid where it is a contract": isValid(fence) }
+    default:
+      return {}
   }
 }
 
@@ -118,17 +130,17 @@ describe("the check of documents", () => {
   })
 })
 
-for (const document of documents) {
-  const fences_ = fences.filter((fence) => fence.document === document)
-  if (fences_.length === 0) continue
-  describe(document, () => {
-    for (const fence of fences_) {
-      describe(`line ${fence.line}, ${[fence.language, ...fence.flags].join(" ")}`, () => {
-        it("says what it is", () => {
-          assert.match(fence.flags.join(" "), known[fence.language] ?? /^never$/, `unknown fence: ${fence.language}`)
-        })
-        expectations[fence.language]?.(fence)
-      })
-    }
-  })
-}
+describe.each(fences.map((fence) => ({ fence, title: `${fence.document}:${fence.line} ${[fence.language, ...fence.flags].join(" ")}` })))(
+  "$title",
+  ({ fence }) => {
+    it("has an info string that says how it is run", () => {
+      assert.match(fence.flags.join(" "), known[fence.language] ?? /^never$/, `unknown: ${fence.language}`)
+    })
+    it.each(Object.entries(proofsOf(fence)))("%s", (_, prove) => prove())
+  }
+)
+
+describe.each([...files].filter(([fence]) => fence.flags.includes("test")).map(([{ document, line }, file]) => ({ title: `${document}:${line}`, file })))(
+  "the tests of $title",
+  ({ file }) => import(file)
+)

@@ -1,4 +1,5 @@
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
+import * as CrashExplorer from "@fermata/engine/testing/CrashExplorer"
 import { TestHost } from "@fermata/engine/testing/TestHost"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Layer, Option } from "effect"
@@ -132,4 +133,19 @@ describe("place-order", () => {
         "shipped pen to Elm Street 1"
       ])
     }).pipe(Effect.scoped, Effect.provide(Shop.Ledger.layerMemory)))
+
+  it.effect.each([
+    { address: "Elm Street 1", lines: ["reserved pen for o1", "charged 4200 cents for o1", "shipped pen to Elm Street 1"] },
+    { address: "nowhere", lines: ["reserved pen for o1", "charged 4200 cents for o1", "refunded receipt-o1", "released pen of o1"] }
+  ])("S1, S2, S8: a crash at any write on the way to $address changes nothing in the world", ({ address, lines }) =>
+    Effect.gen(function*() {
+      const ledger = yield* Shop.Ledger
+      const { crashes, writes } = yield* CrashExplorer.explore({
+        workflows: PlaceOrderLayer.pipe(Layer.provide(Shop.layer), Layer.provide(Layer.succeed(Shop.Ledger, ledger))),
+        drive: (host) => host.use(Effect.exit(PlaceOrder.execute({ ...order, address })))
+      })
+      assert.isAbove(writes, 4)
+      assert.strictEqual(crashes, 2 * writes)
+      assert.deepStrictEqual(yield* ledger.lines, lines)
+    }).pipe(Effect.provide(Shop.Ledger.layerMemory)))
 })

@@ -1,4 +1,5 @@
 import { Runs } from "@fermata/engine/Runs"
+import * as CrashExplorer from "@fermata/engine/testing/CrashExplorer"
 import { TestHost } from "@fermata/engine/testing/TestHost"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option } from "effect"
@@ -105,4 +106,21 @@ describe("translate-site", () => {
       assert.strictEqual(stop?.reason, "the page is gone")
       assert.deepStrictEqual(yield* runs.approvals(), [])
     }).pipe(Effect.provide(app)))
+
+  it.effect("S4, S11: a crash at any write of the parent or a child changes no translation", () =>
+    Effect.gen(function*() {
+      const { crashes, writes } = yield* CrashExplorer.explore({
+        workflows: layer.pipe(Layer.provide(Scripted)),
+        drive: (host) =>
+          host.use(Effect.gen(function*() {
+            const runs = yield* Runs
+            yield* TranslateSite.execute(site, { discard: true })
+            yield* host.settled
+            yield* Effect.exit(runs.answer(yield* child("de"), { decision: "approve", by: "editor" }))
+            yield* host.settled
+          }).pipe(Effect.provide(Runs.layer)))
+      })
+      assert.isAbove(writes, 8)
+      assert.strictEqual(crashes, 2 * writes)
+    }))
 })

@@ -1,8 +1,9 @@
 import * as Signal from "@fermata/engine/Signal"
+import * as CrashExplorer from "@fermata/engine/testing/CrashExplorer"
 import { TestHost } from "@fermata/engine/testing/TestHost"
 import { Engine } from "@fermata/engine/Engine"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option } from "effect"
+import { Clock, Effect, Exit, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { Done, Mail, Remind, RemindLayer } from "../src/Remind.ts"
 
@@ -74,4 +75,26 @@ describe("remind", () => {
       yield* TestHost.use(({ settled }) => settled)
       assert.deepStrictEqual(yield* exitOf(run), Exit.succeed({ doneBy: "ada", reminders: 5 }))
     }).pipe(Effect.provide(app)))
+
+  it.effect("S4, S6: a crash at any write changes neither the winner nor the number of reminders", () =>
+    Effect.gen(function*() {
+      const { crashes, writes } = yield* CrashExplorer.explore({
+        workflows: RemindLayer.pipe(Layer.provide(Outbox)),
+        drive: (host, world) =>
+          host.use(Effect.gen(function*() {
+            const run = yield* Remind.execute({ task: "water the fern", to: "ada" }, { discard: true })
+            yield* host.settled
+            const { createdAt } = yield* world.run(run)
+            for (const day of [1, 2, 3]) {
+              const now = yield* Clock.currentTimeMillis
+              yield* TestClock.adjust(Math.max(0, createdAt + day * 86_400_000 - now))
+              yield* host.settled
+            }
+            yield* Effect.exit(Signal.send(Done, { runId: run, payload: { by: "ada" }, id: "click-1" }))
+            yield* host.settled
+          }))
+      })
+      assert.isAbove(writes, 8)
+      assert.strictEqual(crashes, 2 * writes)
+    }))
 })

@@ -44,21 +44,27 @@ export const fromUnknown = (error: unknown): CommandFailed => {
   if (Predicate.hasProperty(error, "_tag") && typeof error._tag === "string" && error instanceof Error) {
     const { _tag: code, cause: _cause, message: _message, name: _name, stack: _stack, ...fields } = { ...error } as Record<string, unknown> & { _tag: string }
     const hint = hints[code]
+    const { details, message } = lines(error.message)
     const isOpening = code === "StorageFailed" && Predicate.hasProperty(error, "operation") && error.operation === "open its database"
     return new CommandFailed({
       exitCode: codesThatFail.has(code) && !isOpening ? exitCodes.failed : exitCodes.refused,
       code,
-      message: sentence(error.message),
-      ...(hint === undefined ? {} : { details: [hint] }),
+      message,
+      details: [...details, ...(hint === undefined ? [] : [hint])],
       fields
     })
   }
   return new CommandFailed({
     exitCode: exitCodes.failed,
     code: "Unexpected",
-    message: sentence(error instanceof Error ? error.message || error.name : String(error)),
+    message: lines(error instanceof Error ? error.message || error.name : String(error)).message,
     details: ["set FERMATA_DEBUG=1 to see where it happened"]
   })
 }
 
-const sentence = (text: string): string => text === "" ? text : text[0]!.toUpperCase() + text.slice(1)
+/** A message of several lines as a sentence, and the items of its list. */
+const lines = (text: string): { readonly message: string; readonly details: ReadonlyArray<string> } => {
+  const all = text.split("\n").map((line) => line.trim())
+  const isItem = (line: string): boolean => line.startsWith("- ")
+  return { message: all.filter((line) => !isItem(line)).join(" "), details: all.filter(isItem) }
+}

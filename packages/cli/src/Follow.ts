@@ -2,17 +2,17 @@
  * Follows a run until it is over, or until only a person, a signal or an
  * operator makes it go on, and works on it here when nobody else does.
  */
-import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type * as RunView from "@fermata/core/RunView"
 import type { RunSummary } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import { type CommandFailed, failed } from "./CommandFailed.ts"
+import { fileLabel } from "./ContractFile.ts"
+import { missingIn } from "./ContractNeeds.ts"
 import type { Host } from "./Host.ts"
 import { err, note, noteNow, plain } from "./Output.ts"
 import { isGone, ownerName } from "./Owners.ts"
-import { Outcomes, type Steps } from "./Outcomes.ts"
+import { Outcomes, type Steps, type Usage } from "./Outcomes.ts"
 import { Watch } from "./Watch.ts"
 import * as Words from "./Words.ts"
 
@@ -21,32 +21,28 @@ export interface Options {
   readonly from: number
   /** Whether this process works on the run at once, or only when nobody else does. */
   readonly work: "here" | "if-nobody-does"
+  /** Entries that have been shown already, when those are more. */
+  readonly told?: number
+  /** Stands before each line, when several runs are followed at once. */
+  readonly prefix?: string
 }
 
 /** Where the run stands at the end, and what this process had to do with it. */
 export interface Followed {
   readonly view: RunView.RunView
   readonly steps: Steps
+  readonly usage: Usage
+  /** Why nobody goes on with it, when that is so. */
+  readonly unserved?: string
 }
 
 /** Follows the run and shows it on stderr. */
 export const follow = (host: Host, runId: string, options: Options): Effect.Effect<Followed, CommandFailed> =>
   Effect.scoped(Effect.gen(function*() {
-    const own = new Set<number>()
-    yield* host.engine.committed.pipe(
-      Stream.runForEach(({ entries, run }) =>
-        Effect.sync(() => {
-          if (run.id === runId) for (const { epoch } of entries) own.add(epoch)
-        })
-      ),
-      Effect.forkScoped
-    )
-    // The listener must be there before the first commit.
-    yield* Effect.yieldNow
     const run = yield* host.refine(host.runs.find(runId))
-    const works = yield* Effect.forkScoped(takeUp(host, run, options.work === "here"))
-    const watch = new Watch(options.from)
+    const watch = new Watch(options.told ?? options.from, (text) => noteNow(options.prefix === undefined ? text : `${options.prefix} ${text}`))
     const outcomes = new Outcomes()
+    let last: { readonly view: RunView.RunView; readonly at: number } | undefined
     const follows = host.refine(host.runs.follow(runId, { untilSuspended: true }).pipe(
       Stream.runForEach(({ entries, view }) =>
         Effect.sync(() => {
@@ -56,19 +52,28 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
         })
       )
     ))
-    let last: { view: RunView.RunView; at: number } | undefined
-    yield* Effect.forkScoped(Effect.forever(
-      Effect.andThen(
-        host.sleep(signOfLifeMs),
-        Effect.sync(() => {
-          if (last !== undefined) stillThere(last.view, host.now() - last.at, host.now())
-        })
-      )
+    const signsOfLife = Effect.forever(Effect.andThen(
+      host.sleep(signOfLifeMs),
+      Effect.sync(() => {
+        if (last !== undefined) stillThere(last.view, host.now() - last.at, host.now())
+      })
     ))
-    // What goes wrong while this process tries to take it up ends the command.
-    yield* Effect.raceFirst(follows, Effect.andThen(Fiber.join(works), Effect.never))
+    const unserved = yield* Effect.raceAllFirst([
+      Effect.as(follows, undefined),
+      Effect.flatMap(takeUp(host, run, options.work === "here"), (problem) => problem === undefined ? Effect.never : Effect.succeed(problem)),
+      signsOfLife
+    ])
     if (last === undefined) return yield* failed("RunGone", `Run ${runId} is not in the database any more`)
-    return { view: last.view, steps: outcomes.steps(own, options.from) }
+    watch.tellWaits(last.view, host.now())
+    // What this process committed last is told to its listeners in the next turns.
+    yield* Effect.yieldNow
+    yield* Effect.yieldNow
+    return {
+      view: last.view,
+      steps: outcomes.steps(host.epochsOf(runId), options.from),
+      usage: outcomes.usage,
+      ...(unserved === undefined ? {} : { unserved })
+    }
   }))
 
 // ----------------------------------------------------------------------------
@@ -93,36 +98,55 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
 
 /**
  * Takes the run up in this process when nobody else does: at once, or when no
- * live worker has it. Ends when this process has it; says what it waits for.
+ * live worker has it. Says what it waits for. Ends with nothing when this
+ * process has it, or with the reason why nobody goes on with it.
  */
-const takeUp = (host: Host, run: RunSummary, atOnce: boolean): Effect.Effect<void, CommandFailed> =>
+const takeUp = (host: Host, run: RunSummary, atOnce: boolean): Effect.Effect<string | undefined, CommandFailed> =>
   Effect.gen(function*() {
     const adopt = Effect.andThen(host.serve, host.engine.adopt(run.root))
     if (atOnce) yield* adopt
     let adopted = atOnce
-    let dueSince: number | undefined
+    let idleSince: number | undefined
     let told: string | undefined
     while (true) {
       const now = host.now()
       const { dueAt, owner } = yield* host.refine(host.runs.find(run.id))
+      if (owner === host.engine.ownerId) return undefined
       const owners = (yield* host.refine(host.runs.owners)).filter(({ id }) => id !== host.engine.ownerId)
       const holder = owners.find(({ id }) => id === owner)
-      if (owner === host.engine.ownerId) return
+      const isDue = owner === undefined && dueAt !== undefined && dueAt <= now
+      idleSince = isDue ? idleSince ?? now : undefined
+      const isLeft = idleSince !== undefined && now - idleSince >= patienceMs
       if (holder !== undefined) {
         if (isGone(holder) && holder.id !== told) {
           told = holder.id
           yield* note(`  its owner, ${ownerName(holder)}, is gone; the run is free when that lease ends, ${Words.fromNow(holder.expiresAt, now)}`)
         }
         if (now > holder.expiresAt) yield* host.reap
-      } else if (!adopted) {
-        dueSince = dueAt !== undefined && dueAt <= now ? dueSince ?? now : undefined
-        const isLeft = dueSince !== undefined && now - dueSince >= patienceMs
-        if (isLeft || !owners.some(({ alive, worker }) => alive && worker)) {
-          if (isLeft) yield* note(`  no worker took it up in ${Words.duration(patienceMs)}, so it goes on here`)
-          yield* adopt
-          adopted = true
-        }
+      } else if (adopted && isDue) {
+        // The engine does not notice by itself what this process has freed.
+        yield* host.engine.adopt(run.root)
+        if (isLeft) return `nobody serves ${Words.definition(run)}: start a worker whose configuration has it`
+      } else if (!adopted && (isLeft || !owners.some(({ alive, worker }) => alive && worker))) {
+        const missing = yield* lacks(host, run)
+        if (missing !== undefined) return missing
+        if (isLeft) yield* note(`  no worker took it up in ${Words.duration(patienceMs)}, so it goes on here`)
+        yield* adopt
+        adopted = true
+        idleSince = undefined
       }
       yield* host.sleep(lookMs)
     }
+  })
+
+/** What this process would need to go on with the run, and why it has not; a step that lacks its task would fail for good. */
+const lacks = (host: Host, run: RunSummary): Effect.Effect<string | undefined, CommandFailed> =>
+  Effect.gen(function*() {
+    if (run.kind !== "contract") return undefined
+    const { config, file } = yield* host.serve
+    const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) => id === run.workflow && version === run.version)
+    const needs = stored === undefined ? [] : missingIn(stored.contract, config)
+    return needs.length === 0 ? undefined : `this process has ${Words.list(needs)} in ${
+      file === undefined ? "no fermata.config.ts above this folder" : fileLabel(file)
+    }: name the configuration with --config FILE, or start a worker that has it`
   })

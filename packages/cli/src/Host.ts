@@ -2,38 +2,47 @@
  * The engine of one command: its services, and how this process comes to work
  * on runs.
  */
-import type { StorageFailed } from "@fermata/engine/Backend"
+import { Contracts } from "@fermata/engine/Contracts"
+import { Llm } from "@fermata/engine/contract/Llm"
+import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
 import { Store } from "@fermata/engine/Store"
+import { Version } from "@fermata/engine/Workflows"
 import * as NodeHost from "@fermata/host-node/NodeHost"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { existsSync } from "node:fs"
 import { type CommandFailed, fromUnknown, refused } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
-import { noteNow } from "./Output.ts"
-import { type Globals, quoted } from "./Globals.ts"
+import { fileLabel, readContract } from "./ContractFile.ts"
+import type { Globals } from "./Globals.ts"
+import { note, noteNow, plain } from "./Output.ts"
 
 export interface Options {
+  /** For others that look at the processes of this database. */
+  readonly command: string
   /** Take up any due run that is served here; else only what the command is about. */
   readonly worker?: boolean
   /** Take up nothing at all. */
   readonly idle?: boolean
-  /** The database must be there already. */
-  readonly existing?: boolean
-  /** A folder in which the search for the configuration begins, before the working directory. */
-  readonly near?: string
-  /** For others that look at the processes of this database. */
-  readonly command: string
+  /** The database must be there already; with `unless-default` only one that was named. */
+  readonly existing?: boolean | "unless-default"
+  /** The configuration, where it was loaded before; else it is searched when it is needed. */
+  readonly config?: Config.Loaded
 }
 
+/** The services of a command. Errors of the engine are those of the command after `refine`. */
 export interface Host {
   readonly runs: Runs["Service"]
+  readonly contracts: Contracts["Service"]
   readonly events: Events["Service"]
   readonly engine: Engine["Service"]
   readonly store: Store["Service"]
@@ -42,8 +51,159 @@ export interface Host {
   readonly sleep: (millis: number) => Effect.Effect<void>
   /** Frees the runs of processes whose lease has ended. */
   readonly reap: Effect.Effect<void, CommandFailed>
-  /** Loads the configuration and serves what it names; once, however often it is asked. */
+  /** Serves what the configuration names, loading it if that was not done; once, however often it is asked. */
   readonly serve: Effect.Effect<Config.Loaded, CommandFailed>
-  /** Turns the errors of the engine's services into those of the command. */
+  /** The programs that are served here, as `name@version`. */
+  readonly served: () => ReadonlyArray<string>
   readonly refine: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, CommandFailed, R>
+  /** The epochs in which this process has owned the run; known for hosts that are no workers. */
+  readonly epochsOf: (runId: string) => ReadonlySet<number>
 }
+
+/** Opens the database and starts an engine on it. Both end with the scope. */
+export const open = (globals: Globals, options: Options): Effect.Effect<Host, CommandFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    if (options.existing !== undefined && options.existing !== false && !existsSync(globals.db)) {
+      if (options.existing === true || globals.dbFrom !== "default") return yield* noDatabase(globals)
+    }
+    const scope = yield* Effect.scope
+    // Contracts are served from the first moment on, or events that are still on their way would reach nobody.
+    const late = lateServices()
+    const engine = NodeHost.layer({
+      db: globals.db,
+      worker: options.worker ?? false,
+      ...(options.idle === true ? { maxAwake: 0 } : {}),
+      ...(globals.leaseMs === undefined ? {} : { leaseMs: globals.leaseMs }),
+      info: { command: options.command }
+    })
+    const services = Contracts.layer.pipe(
+      Layer.provide(late.layer),
+      Layer.provideMerge(Events.layer),
+      Layer.provideMerge(engine)
+    )
+    const context = yield* refine(Layer.buildWithScope(Runs.layer.pipe(Layer.provideMerge(services)), scope))
+    const store = Context.get(context, Store)
+    const hostClock = Context.get(context, HostClock)
+    const contracts = Context.get(context, Contracts)
+    const engineService = Context.get(context, Engine)
+    const epochs = new Map<string, Set<number>>()
+    if (options.worker !== true && options.idle !== true) {
+      yield* engineService.committed.pipe(
+        Stream.runForEach(({ entries, run }) =>
+          Effect.sync(() => {
+            const own = epochs.get(run.id) ?? new Set()
+            epochs.set(run.id, own)
+            for (const { epoch } of entries) own.add(epoch)
+          })
+        ),
+        // Listens before anything can be committed.
+        Effect.forkScoped({ startImmediately: true })
+      )
+    }
+    const served = new Set<string>()
+    const workflowEngine = Context.get(context, WorkflowEngine)
+    const recording = Context.add(context, WorkflowEngine, {
+      ...workflowEngine,
+      register: (workflow, execute) => {
+        served.add(`${workflow._tag}@${Context.get(workflow.annotations, Version)}`)
+        return workflowEngine.register(workflow, execute)
+      }
+    })
+    const serve = Effect.gen(function*() {
+      const loaded = options.config ?? (yield* Config.load(globals.config, [process.cwd()]))
+      const { llm, tasks, workflows } = loaded.config
+      yield* late.set(
+        yield* service(TaskRuntime, TaskRuntime.layerHandlers(tasks ?? {}), scope),
+        yield* inConfig(loaded, "llm", service(Llm, llm ?? Llm.layerNone, scope))
+      )
+      for (const workflow of workflows ?? []) {
+        yield* inConfig(loaded, "workflows", Layer.buildWithScope(Layer.provide(workflow, Layer.succeedContext(recording)), scope))
+      }
+      yield* addContracts(contracts, loaded)
+      return loaded
+    })
+    return {
+      runs: Context.get(context, Runs),
+      contracts,
+      events: Context.get(context, Events),
+      engine: engineService,
+      store,
+      now: hostClock.now,
+      sleep: hostClock.sleep,
+      reap: refine(Effect.asVoid(Effect.suspend(() => store.backend.write([{ op: "reap", now: hostClock.now() }])))),
+      serve: yield* Effect.cached(serve),
+      served: () => [...served],
+      refine,
+      epochsOf: (runId) => epochs.get(runId) ?? new Set()
+    }
+  })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const refine: Host["refine"] = (effect) =>
+  Effect.catchCause(effect, (cause) =>
+    Cause.hasInterrupts(cause) ? Effect.failCause(cause as Cause.Cause<never>) : Effect.fail(fromUnknown(Cause.squash(cause))))
+
+const noDatabase = ({ db, dbFrom }: Globals): CommandFailed =>
+  refused(
+    "DatabaseNotFound",
+    `There is no database ${db}${dbFrom === "environment" ? " (from FERMATA_DB)" : dbFrom === "default" ? " in this folder" : ""}`,
+    ["fermata run starts a run and makes one; --db FILE names another"]
+  )
+
+/** Services that are filled in when this process begins to work on runs. Until then nothing asks for them. */
+const lateServices = () => {
+  let tasks: TaskRuntime["Service"] | undefined
+  let llm: Llm["Service"] | undefined
+  const missing = Effect.die(new Error("this process does not work on runs yet"))
+  const announced = new Set<string>()
+  return {
+    layer: Layer.mergeAll(
+      Layer.succeed(TaskRuntime, {
+        get tasks() {
+          return tasks?.tasks ?? []
+        },
+        submit: (request) => tasks?.submit(request) ?? missing
+      }),
+      Layer.succeed(Llm, {
+        invoke: (request) =>
+          Effect.tap(llm?.invoke(request) ?? missing, ({ model }) =>
+            Effect.sync(() => {
+              if (announced.has(model)) return
+              announced.add(model)
+              noteNow(model === "scripted" ? "  model: scripted (no LLM is called)" : `  model: ${plain(model)}`)
+            }))
+      })
+    ),
+    set: (newTasks: TaskRuntime["Service"], newLlm: Llm["Service"]) =>
+      Effect.sync(() => {
+        tasks = newTasks
+        llm = newLlm
+      })
+  }
+}
+
+const service = <I, S, E>(key: Context.Key<I, S>, layer: Layer.Layer<I, E>, scope: Scope.Scope): Effect.Effect<S, E> =>
+  Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, key))
+
+const inConfig = <A, E>({ file }: Config.Loaded, field: string, effect: Effect.Effect<A, E>): Effect.Effect<A, CommandFailed> =>
+  Effect.catchCause(effect, (cause) => {
+    if (Cause.hasInterrupts(cause)) return Effect.failCause(cause as Cause.Cause<never>)
+    const { message } = fromUnknown(Cause.squash(cause))
+    return Effect.fail(refused("ConfigInvalid", `The "${field}" of ${file === undefined ? "the configuration" : fileLabel(file)} cannot be started: ${message}`))
+  })
+
+/** Adds the contracts that a configuration names. One that is no good is told and left out, so that it does not stop the others. */
+const addContracts = (contracts: Contracts["Service"], loaded: Config.Loaded): Effect.Effect<void> =>
+  Effect.forEach(Config.contractFiles(loaded), (file) =>
+    Effect.gen(function*() {
+      yield* contracts.add((yield* readContract(file)).document)
+    }).pipe(
+      Effect.catchCause((cause) =>
+        Cause.hasInterrupts(cause)
+          ? Effect.failCause(cause as Cause.Cause<never>)
+          : note(`warning: the contract ${fileLabel(file)} of the configuration is left out: ${fromUnknown(Cause.squash(cause)).message.split("\n")[0]}`)
+      )
+    ), { discard: true })

@@ -56,7 +56,7 @@ const guardStreams = (): void => {
 }
 
 const program = (args: ReadonlyArray<string>): Effect.Effect<void> =>
-  Command.runWith(commandFermata, { version: version(), renderErrors: false })(args).pipe(
+  Command.runWith(commandFermata, { version: version(), renderErrors: true })(args).pipe(
     Effect.provide(ParserServices.layer),
     Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : tell(Cause.squash(cause), args)),
     Effect.provide(Layer.mergeAll(

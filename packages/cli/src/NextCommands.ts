@@ -23,9 +23,12 @@ export const nextCommands = ({ as, repeated, runId, waits }: Place): ReadonlyArr
         const target = quoted(approvals.length > 1 ? `${runId}/${wait.key}` : runId)
         const who = wait.who ?? []
         const identity = who.length === 0 || who.includes(as) ? "" : ` --as ${quoted(who[0]!)}`
-        return [command(`approvals approve ${target}${identity}`), command(`approvals deny ${target}${identity}`)]
+        return [command(`approve ${target}${identity}`), command(`deny ${target}${identity}`)]
       }
       case "signal":
+        // A run of a contract waits for events and for the completion of tasks by signals of these names.
+        if (wait.key.startsWith("event:")) return [command(`emit ${quoted(wait.key.slice("event:".length))} --data '{}'`)]
+        if (wait.key.startsWith("step:")) return [command(`signal ${quoted(runId)} ${quoted(wait.key)} --data '{"output":null}'`)]
         return [command(`signal ${quoted(runId)} ${quoted(wait.key)} --data '{}'`)]
       case "operator":
       case "diverged":

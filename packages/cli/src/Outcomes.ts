@@ -2,6 +2,7 @@
  * Counts steps by where their outcomes come from.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Predicate from "effect/Predicate"
 
 /** Numbers of steps. */
 export interface Steps {
@@ -15,6 +16,12 @@ export interface Steps {
   readonly recovered: number
 }
 
+/** Tokens that models have used; empty when none was asked. */
+export interface Usage {
+  readonly inputTokens?: number
+  readonly outputTokens?: number
+}
+
 interface Outcome {
   readonly seq: number
   readonly epoch: number
@@ -26,9 +33,12 @@ export class Outcomes {
   private readonly last = new Map<string, Outcome>()
   private readonly repeatedKeys = new Set<string>()
   private readonly recoveredKeys = new Set<string>()
+  /** Tokens that the models of the run have used so far. */
+  usage: Usage = {}
 
   take(entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
     for (const entry of entries) {
+      if (entry._tag === "Note" && entry.kind === "usage") this.count(entry.data)
       if (entry._tag === "StepRequested" && entry.recovery !== undefined && entry.recovery > 0) this.recoveredKeys.add(entry.key)
       if (entry._tag !== "StepCompleted" && entry._tag !== "StepFailed") continue
       // An attempt that is followed by another, now or after an operator's resume, is no outcome.
@@ -48,4 +58,14 @@ export class Outcomes {
     }
     return { executed, replayed, repeated: this.repeatedKeys.size, recovered: this.recoveredKeys.size }
   }
+
+  private count(data: unknown): void {
+    const { inputTokens = 0, outputTokens = 0 } = this.usage
+    this.usage = { inputTokens: inputTokens + numberOf(data, "inputTokens"), outputTokens: outputTokens + numberOf(data, "outputTokens") }
+  }
+}
+
+const numberOf = (data: unknown, name: string): number => {
+  const value: unknown = Predicate.hasProperty(data, name) ? data[name] : undefined
+  return typeof value === "number" && Number.isFinite(value) ? value : 0
 }

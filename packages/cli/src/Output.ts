@@ -28,11 +28,8 @@ export const note = (text: string): Effect.Effect<void> => Effect.sync(() => not
 /** `note`, outside of an effect. */
 export const noteNow = (text: string): void => void process.stderr.write(`${text}\n`)
 
-/** Ends the process with this code, unless a worse one was set before. */
-export const exitWith = (code: number): Effect.Effect<void> =>
-  Effect.sync(() => {
-    if (code !== 0) process.exitCode = code
-  })
+/** Has the process end with this code. */
+export const exitWith = (code: number): Effect.Effect<void> => Effect.sync(() => void (process.exitCode = code))
 
 // ----------------------------------------------------------------------------
 // colour

@@ -6,13 +6,13 @@ import type * as RunView from "@fermata/core/RunView"
 import { isFinal } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import { exitCodes } from "./CommandFailed.ts"
+import * as Config from "./Config.ts"
+import { fileLabel } from "./ContractFile.ts"
 import type { Followed } from "./Follow.ts"
 import { type Globals, quoted, repeated } from "./Globals.ts"
 import { nextCommands } from "./NextCommands.ts"
 import type { Steps } from "./Outcomes.ts"
 import { document, err, exitWith, note, plain } from "./Output.ts"
-import { usageOf } from "./Usage.ts"
-import { waitText } from "./Watch.ts"
 import * as Words from "./Words.ts"
 
 /** The exit code for a run that stands like this. */
@@ -21,7 +21,7 @@ export const exitCodeOf = (status: RunView.RunView["status"]): number =>
 
 /** What `--json` prints about a run. */
 export const toJson = (followed: Followed, joined: boolean) => {
-  const { steps: { executed, replayed }, view } = followed
+  const { steps: { executed, replayed }, usage, view } = followed
   return {
     runId: view.id,
     joined,
@@ -30,31 +30,50 @@ export const toJson = (followed: Followed, joined: boolean) => {
     ...(view.waits.length === 0 ? {} : { waits: view.waits }),
     ...("output" in view ? { output: view.output ?? null } : {}),
     ...(view.error === undefined ? {} : { error: view.error }),
-    usage: usageOf(view),
+    usage: usage,
     steps: { executed, replayed }
   }
 }
 
-/** Reports the run and sets the exit code. `now` is the time of the reader. */
-export const report = (followed: Followed, options: { readonly globals: Globals; readonly joined: boolean; readonly now: number }) =>
+export interface ReportOptions {
+  readonly globals: Globals
+  /** Whether the run was there before the command. */
+  readonly joined: boolean
+  /** The configuration that serves the run here. */
+  readonly config?: string
+}
+
+/** Reports the run and sets the exit code. */
+export const report = (followed: Followed, options: ReportOptions) =>
   Effect.gen(function*() {
-    const { globals, joined, now } = options
-    const { steps, view } = followed
+    const { globals: { json }, joined } = options
+    const { view } = followed
     yield* exitWith(exitCodeOf(view.status))
-    if (globals.json) yield* document(toJson(followed, joined))
+    if (json) yield* document(toJson(followed, joined))
     else if (view.status === "completed") yield* document(view.output ?? null)
+    yield* tellPeople(followed, options)
+  })
+
+/** Says on stderr how the run stands, and how it goes on. */
+export const tellPeople = ({ steps, unserved, view }: Followed, { config, globals }: ReportOptions) =>
+  Effect.gen(function*() {
+    const elsewhere = config !== undefined && config !== Config.find(process.cwd())
+    const again = `${repeated(globals)}${elsewhere ? ` --config ${quoted(fileLabel(config))}` : ""}`
     yield* note(summary(view, steps))
+    if (unserved !== undefined) yield* note(`  ${unserved}`)
     if (view.status === "failed" || view.status === "cancelled") {
       yield* note(`  ${plain(view.stop?.reason ?? view.error?.message ?? "without a reason")}`)
       yield* note(`  see: fermata runs show ${quoted(view.id)}${repeated(globals)}`)
     }
-    if (view.status === "suspended") {
-      for (const wait of view.waits) yield* note(`  waits ${waitText(wait, now)}`)
-      const commands = nextCommands({ runId: view.id, waits: view.waits, repeated: repeated(globals), as: globals.as })
-      if (commands.length > 0) yield* note("  to go on:")
-      for (const command of commands) yield* note(`    ${err.bold(command)}`)
-    }
+    if (view.status !== "suspended") return
+    const commands = nextCommands({ runId: view.id, waits: view.waits, repeated: again, as: globals.as })
+    if (commands.length > 0) yield* note("  to go on:")
+    for (const command of commands) yield* note(`    ${err.bold(command)}`)
   })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
 
 const painted = (status: string): string =>
   status === "completed" ? err.green(status) : status === "suspended" ? err.yellow(status) : err.red(status)
@@ -68,5 +87,5 @@ const summary = (view: RunView.RunView, steps: Steps): string => {
     ...(steps.recovered > 0 ? [`${Words.count(steps.recovered, "step")} begun again after a crash`] : []),
     steps.repeated === 0 ? "none ran twice" : `${Words.count(steps.repeated, "step")} with MORE THAN ONE outcome`
   ]
-  return `run ${view.id} ${painted(view.status)}${took}: ${parts.join(", ")}`
+  return `run ${view.id} ${painted(view.status)}${view.reason === undefined ? "" : ` (${view.reason})`}${took}: ${parts.join(", ")}`
 }

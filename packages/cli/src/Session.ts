@@ -3,7 +3,6 @@
  * that help and mistakes on the command line answer at once.
  */
 import * as Effect from "effect/Effect"
-import type { CommandFailed } from "./CommandFailed.ts"
 import { type Globals, globals } from "./Globals.ts"
 import type { Host, Options } from "./Host.ts"
 
@@ -13,8 +12,7 @@ export const withHost = <A, E, R>(
   use: (host: Host, globals: Globals) => Effect.Effect<A, E, R>
 ) =>
   Effect.scoped(Effect.gen(function*() {
-    const { open } = yield* Effect.promise(() => import("./Host.ts"))
     const values = yield* globals
-    const host: Host = yield* open(values, options) as Effect.Effect<Host, CommandFailed, Effect.Services<ReturnType<typeof open>>>
-    return yield* use(host, values)
+    const { open } = yield* Effect.promise(() => import("./Host.ts"))
+    return yield* use(yield* open(values, options), values)
   }))

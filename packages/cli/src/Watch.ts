@@ -37,15 +37,18 @@ export class Watch {
       if (text !== undefined) this.told(text)
     }
     const stands = JSON.stringify([view.status, view.waits])
-    if (stands !== this.stands && view.status === "suspended" && view.counts.entries >= this.from) {
-      for (const wait of view.waits) {
-        const text = `${err.yellow("…")} waits ${waitText(wait, now)}`
-        if (this.shown.has(text)) continue
-        this.shown.add(text)
-        this.told(`  ${text}`)
-      }
-    }
+    if (stands !== this.stands && view.status === "suspended" && view.counts.entries > this.from) this.tellWaits(view, now)
     this.stands = stands
+  }
+
+  /** Tells what the run waits for, unless that was told. */
+  tellWaits(view: RunView.RunView, now: number): void {
+    for (const wait of view.waits) {
+      const key = JSON.stringify(wait)
+      if (this.shown.has(key)) continue
+      this.shown.add(key)
+      this.told(`  ${err.yellow("…")} waits ${waitText(wait, now)}`)
+    }
   }
 
   private lineOf(entry: Entry, done: ReadonlySet<string>): string | undefined {
@@ -91,6 +94,8 @@ export class Watch {
       case "RunResumed":
         return `  ${err.green("▶")} resumed${entry.by === undefined ? "" : ` by ${plain(entry.by)}`}`
       case "Note":
+        // What a model used is told in the report.
+        if (entry.kind === "usage") return undefined
         return `  ${err.yellow("!")} ${plain(entry.text)}`
       default:
         return undefined
@@ -114,6 +119,8 @@ export const waitText = (wait: Wait, now: number): string => {
       return `for approval "${key}"${who}${detail}${until}`
     }
     case "signal":
+      if (key.startsWith("event:")) return `for event "${key.slice("event:".length)}"${detail}${until}`
+      if (key.startsWith("step:")) return `for the outcome of step "${key.slice("step:".length)}", which was handed over${detail}${until}`
       return `for signal "${key}"${detail}${until}`
     case "timer":
       return wait.until === undefined ? `for a timer${detail}` : `until ${Words.time(wait.until)} (${Words.fromNow(wait.until, now)})${detail}`

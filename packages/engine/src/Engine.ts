@@ -82,7 +82,7 @@ export class Engine extends Context.Service<Engine, {
       Context.add(WorkflowEngine.WorkflowEngine, workflowEngine),
       Context.add(Core, core)
     )
-    core.bodyContext = context as Context.Context<never>
+    core.offer(context as Context.Context<never>)
     yield* core.heartbeat
     yield* Effect.forkScoped(core.run)
     yield* Effect.forkScoped(core.beat)

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
+import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { begin, define, echo, Log, stuck } from "./support/Program.ts"
 
@@ -41,5 +42,29 @@ describe("Cancel", () => {
       yield* world.tell(id, "cancel", cancel)
       assert.deepStrictEqual(log.entries, ["echo a", "undo a"])
       assert.strictEqual((yield* world.run(id)).status, "cancelled")
+    }))
+
+  it.effect("S9: a run that is cancelled in the grace of its last `ask` step replays", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const gate = Deferred.makeUnsafe<void>()
+      const W = define("W")
+      const pay = Step.make("pay", { onCrash: "ask", run: () => Deferred.await(gate) })
+      const undo = echo(log, "undo")
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        yield* pay().pipe(W.withCompensation(() => Effect.andThen(undo("pay"), Effect.asVoid(stuck(log, "refund", "rerun")()))))
+        yield* Effect.yieldNow
+        yield* echo(log)("after")
+      }))
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      yield* world.tell(id, "cancel", cancel)
+      yield* Deferred.succeed(gate, undefined)
+      yield* first.settled
+      const second = yield* world.restart(first, layer)
+      yield* second.settled
+      assert.deepInclude(yield* world.run(id), { status: "running", reason: null })
+      assert.deepStrictEqual(log.entries.filter((entry) => !entry.startsWith("refund")), ["undo pay"])
     }))
 })

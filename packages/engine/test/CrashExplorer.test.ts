@@ -34,6 +34,7 @@ const Child = Workflow.make("child", {
 const Everything = Workflow.make("everything", {
   payload: { id: Schema.String },
   success: Schema.Array(Schema.String),
+  error: Schema.Union([Schema.String, Approval.Denied]),
   idempotencyKey: ({ id }) => id
 })
 

@@ -2,4 +2,6 @@
 export * as Migrations from "./Migrations.ts"
 export * as Sqlite from "./Sqlite.ts"
 export * as SqliteBackend from "./SqliteBackend.ts"
+export * as SqliteClient from "./SqliteClient.ts"
 export * as NodeHost from "./NodeHost.ts"
+export * as Queues from "./Queues.ts"

@@ -30,7 +30,7 @@ export const layer: Layer.Layer<Environment> = Layer.mergeAll(
       Context.add(Terminal.Terminal, Terminal.make({
         columns: Effect.succeed(process.stdout.columns ?? 80),
         rows: Effect.succeed(process.stdout.rows ?? 24),
-        size: Effect.succeed({ columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 }),
+        size: unused,
         readInput: unused,
         readLine: unused,
         display: () => unused

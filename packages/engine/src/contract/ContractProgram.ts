@@ -9,12 +9,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Workflow from "effect/workflow/Workflow"
+import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { codecs } from "../internal/EncodedEngine.ts"
 import type { Registration } from "../internal/ExecutorTypes.ts"
 import * as RunState from "../RunState.ts"
 import * as Workflows from "../Workflows.ts"
-import { compile as compileStep, type Execute, type Memory, type Services, type Settled } from "./ContractSteps.ts"
+import { compile as compileStep } from "./ContractSteps.ts"
 import type * as Expression from "./Expression.ts"
+import type { Execute, HostServices, Memory, Services, Settled } from "./RecordedStep.ts"
 import { ContractFailed, StepFailure } from "./StepFailure.ts"
 
 /** What a run of a contract is given. `trigger` is absent when it is the input. */
@@ -53,6 +55,7 @@ export const program = (
 ): (payload: Payload, runId: string) => Effect.Effect<Schema.Json, ContractFailed, Services> => {
   const steps = new Map(contract.steps.map((step) => [step.id, { step, execute: compileStep(contract, step) }]))
   return Effect.fnUntraced(function*(payload, runId) {
+    const instance = yield* WorkflowInstance
     const walk = new Walk(contract, payload, runId)
     let output: Schema.Json = null
     let id: Contract.Next = contract.entryStepId
@@ -67,20 +70,10 @@ export const program = (
         id = exit.value.next
         continue
       }
-      if (Cause.hasInterrupts(exit.cause)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
+      if (instance.interrupted && Cause.hasInterrupts(exit.cause)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
       const failure = StepFailure.ofCause(exit.cause)
       const { onError } = step
-      if (onError === undefined) {
-        const { data, problem, reason } = failure
-        return yield* new ContractFailed({
-          contract: contract.id,
-          version: contract.version,
-          step: step.id,
-          reason,
-          problem,
-          ...(data === undefined ? {} : { data })
-        })
-      }
+      if (onError === undefined) return yield* ContractFailed.of(contract, step.id, failure)
       output = null
       walk.keep(step.id, { output, error: failure.json })
       id = typeof onError === "string" ? onError : onError.next
@@ -92,7 +85,7 @@ export const program = (
 /** The compiled form that the engine executes. `services` are those of the host; the run's own come before them. */
 export const registration = (
   contract: Contract.Contract,
-  services: Context.Context<Services>
+  services: Context.Context<HostServices>
 ): Registration => {
   const workflow = workflowOf(contract)
   const handler = program(contract)
@@ -104,15 +97,19 @@ export const registration = (
     workflow,
     // The walk counts executed steps itself: a task that is handed over again is one of them.
     limits: { maxActiveMs, maxRunMs, maxSteps: Infinity },
+    schemas,
     decodePayload: decodePayload as Registration["decodePayload"],
     encodeExit,
     execute: (payload, runId) =>
       Effect.updateContext(
         Effect.suspend(() => handler(payload as Payload, runId)),
-        (own: Context.Context<never>) => Context.merge(services, own)
+        (own: Context.Context<never>) => Context.merge(services, own) as Context.Context<Services>
       )
   }
 }
+
+/** What the store says about the schemas of a contract: its input and output are any JSON. */
+export const schemas = JSON.stringify({ payload: null, success: null, error: null })
 
 /** The events that runs of a contract may wait for. */
 export const awaited = (contract: Contract.Contract): ReadonlyArray<string> =>

@@ -1,6 +1,7 @@
 /**
  * Why a step of a contract failed, and why a run of one did.
  */
+import type { Contract } from "@fermata/core/contract/Contract"
 import type * as Policy from "@fermata/core/Policy"
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
@@ -13,7 +14,8 @@ export type Reason = typeof Reason.Type
 
 const fields = {
   reason: Reason,
-  problem: Schema.String,
+  /** A sentence for people. A field, so that it stands in the journal. */
+  message: Schema.String,
   data: Schema.optionalKey(Schema.Json)
 }
 
@@ -23,17 +25,13 @@ export class StepFailure extends Schema.TaggedError<StepFailure>()("StepFailure"
   /** Whether the step's retry policy may repeat it. */
   retryable: Schema.Boolean
 }) {
-  override get message(): string {
-    return this.problem
-  }
-
   /** What expressions see. */
   get json(): Schema.JsonObject {
-    return { reason: this.reason, message: this.problem, ...(this.data === undefined ? {} : { data: this.data }) }
+    return { reason: this.reason, message: this.message, ...(this.data === undefined ? {} : { data: this.data }) }
   }
 
   static readonly denied = (decision: Extract<Policy.Decision, { readonly decision: "deny" }>): StepFailure =>
-    new StepFailure({ reason: "denied", problem: decision.reason, retryable: false })
+    new StepFailure({ reason: "denied", message: decision.reason, retryable: false })
 
   /** The failure that a cause amounts to. */
   static readonly ofCause = (cause: Cause.Cause<unknown>): StepFailure => {
@@ -43,7 +41,7 @@ export class StepFailure extends Schema.TaggedError<StepFailure>()("StepFailure"
     const named = Predicate.hasProperty(thrown, "_tag") ? thrown._tag : Predicate.hasProperty(thrown, "name") ? thrown.name : undefined
     return new StepFailure({
       reason: named === "StepTimedOut" ? "timeout" : "unexpected",
-      problem: Predicate.hasProperty(thrown, "message") && typeof thrown.message === "string" ? thrown.message : String(thrown),
+      message: Predicate.hasProperty(thrown, "message") && typeof thrown.message === "string" ? thrown.message : String(thrown),
       retryable: false
     })
   }
@@ -56,7 +54,13 @@ export class ContractFailed extends Schema.TaggedError<ContractFailed>()("Contra
   step: Schema.String,
   ...fields
 }) {
-  override get message(): string {
-    return `Step "${this.step}" of contract "${this.contract}" ${this.version} failed: ${this.problem}`
-  }
+  static readonly of = (contract: Contract, step: string, { data, message, reason }: StepFailure): ContractFailed =>
+    new ContractFailed({
+      contract: contract.id,
+      version: contract.version,
+      step,
+      reason,
+      message: `Step "${step}" of contract "${contract.id}" ${contract.version} failed: ${message}`,
+      ...(data === undefined ? {} : { data })
+    })
 }

@@ -6,14 +6,15 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
-import type * as Duration from "effect/Duration"
-import * as DurationModule from "effect/Duration"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import { sha256Now } from "./Digest.ts"
+import { CurrentRun } from "./ExecutorTypes.ts"
 
 const nanosPerMilli = 1_000_000n
 
@@ -21,35 +22,38 @@ const nanosPerMilli = 1_000_000n
 export interface BodyWorld {
   readonly runId: string
   /** ms since the epoch, of the last delivered entry. */
-  readonly now: () => number
-  readonly replaying: () => boolean
-  readonly sleep: (millis: number) => Effect.Effect<void>
+  readonly now: number
+  /** A durable sleep, in ms. */
+  readonly askTimer: (millis: number) => Effect.Effect<void>
 }
 
 class BodyClock implements Clock.Clock {
   private readonly world: BodyWorld
-  readonly currentTimeMillis: Effect.Effect<number>
-  readonly currentTimeNanos: Effect.Effect<bigint>
-  readonly monotonicTimeNanos: Effect.Effect<bigint>
   constructor(world: BodyWorld) {
     this.world = world
-    this.currentTimeMillis = Effect.sync(() => this.currentTimeMillisUnsafe())
-    this.currentTimeNanos = Effect.sync(() => this.currentTimeNanosUnsafe())
-    this.monotonicTimeNanos = Effect.sync(() => this.monotonicTimeNanosUnsafe())
+  }
+  get currentTimeMillis(): Effect.Effect<number> {
+    return Effect.sync(() => this.currentTimeMillisUnsafe())
+  }
+  get currentTimeNanos(): Effect.Effect<bigint> {
+    return Effect.sync(() => this.currentTimeNanosUnsafe())
+  }
+  get monotonicTimeNanos(): Effect.Effect<bigint> {
+    return Effect.sync(() => this.monotonicTimeNanosUnsafe())
   }
   currentTimeMillisUnsafe() {
-    return this.world.now()
+    return this.world.now
   }
   currentTimeNanosUnsafe() {
-    return BigInt(this.world.now()) * nanosPerMilli
+    return BigInt(this.world.now) * nanosPerMilli
   }
   monotonicTimeNanosUnsafe() {
     return this.currentTimeNanosUnsafe()
   }
   sleep(duration: Duration.Duration): Effect.Effect<void> {
-    const millis = DurationModule.toMillis(duration)
+    const millis = Duration.toMillis(duration)
     if (millis <= 0) return Effect.yieldNow
-    return Number.isFinite(millis) ? this.world.sleep(Math.ceil(millis)) : Effect.never
+    return Number.isFinite(millis) ? this.world.askTimer(Math.ceil(millis)) : Effect.never
   }
 }
 
@@ -78,82 +82,113 @@ const generator = (seed: string): () => number => {
   return next
 }
 
-const makeRandom = (next: () => number) => ({
-  nextDoubleUnsafe: () => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992,
-  nextIntUnsafe: () => {
-    const value = (next() >>> 11) * 4294967296 + next()
-    return (next() & 1) === 0 ? value : -value
+/** Most bodies ask for no random number, so the generator is made when the first is asked for. */
+class BodyRandom {
+  private readonly seed: string
+  private next: (() => number) | undefined
+  constructor(seed: string) {
+    this.seed = seed
+  }
+  private word(): number {
+    this.next ??= generator(this.seed)
+    return this.next()
+  }
+  nextDoubleUnsafe(): number {
+    return ((this.word() >>> 5) * 67108864 + (this.word() >>> 6)) / 9007199254740992
+  }
+  nextIntUnsafe(): number {
+    const value = (this.word() >>> 11) * 4294967296 + this.word()
+    return (this.word() & 1) === 0 ? value : -value
+  }
+  byte(): number {
+    return this.word() & 0xff
+  }
+}
+
+class BodyCrypto implements Crypto {
+  private readonly random: BodyRandom
+  constructor(seed: string) {
+    this.random = new BodyRandom(seed)
+  }
+  get subtle(): SubtleCrypto {
+    return subtle
+  }
+  getRandomValues<T extends ArrayBufferView>(array: T): T {
+    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+    for (let i = 0; i < bytes.length; i++) bytes[i] = this.random.byte()
+    return array
+  }
+  randomUUID(): `${string}-${string}-${string}-${string}-${string}` {
+    const bytes = this.getRandomValues(new Uint8Array(16))
+    bytes[6] = (bytes[6]! & 0x0f) | 0x40
+    bytes[8] = (bytes[8]! & 0x3f) | 0x80
+    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  }
+}
+
+/** A digest of a body, which nothing that the body waits for overtakes, so that ids have the same place in its order on every pass. */
+const digest = (algorithm: AlgorithmIdentifier, data: BufferSource): Promise<ArrayBuffer> => {
+  const answer = digestNow(algorithm, data)
+  const context = Fiber.getCurrent()?.context
+  if (context !== undefined) Context.get(context, CurrentRun)?.executor.awaitDigest(answer)
+  return answer
+}
+
+const digestNow = (algorithm: AlgorithmIdentifier, data: BufferSource): Promise<ArrayBuffer> => {
+  const name = typeof algorithm === "string" ? algorithm : algorithm.name
+  if (sha256Now === undefined || name !== "SHA-256") return globalThis.crypto.subtle.digest(algorithm, data)
+  const bytes = ArrayBuffer.isView(data)
+    ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    : new Uint8Array(data)
+  return Promise.resolve(sha256Now(bytes).slice().buffer as ArrayBuffer)
+}
+
+const subtle: SubtleCrypto = new Proxy(globalThis.crypto.subtle, {
+  get: (target, property) => {
+    if (property === "digest") return digest
+    const value: unknown = Reflect.get(target, property, target)
+    return typeof value === "function" ? value.bind(target) : value
   }
 })
 
-const makeCrypto = (next: () => number): Crypto => {
-  const getRandomValues = <T extends ArrayBufferView>(array: T): T => {
-    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
-    for (let i = 0; i < bytes.length; i++) bytes[i] = next() & 0xff
-    return array
-  }
-  const digest = (algorithm: AlgorithmIdentifier, data: BufferSource): Promise<ArrayBuffer> => {
-    const name = typeof algorithm === "string" ? algorithm : algorithm.name
-    if (sha256Now === undefined || name !== "SHA-256") return globalThis.crypto.subtle.digest(algorithm, data)
-    const bytes = ArrayBuffer.isView(data)
-      ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-      : new Uint8Array(data)
-    return Promise.resolve(sha256Now(bytes).slice().buffer as ArrayBuffer)
-  }
-  const subtle = new Proxy(globalThis.crypto.subtle, {
-    get: (target, property) => {
-      if (property === "digest") return digest
-      const value: unknown = Reflect.get(target, property, target)
-      return typeof value === "function" ? value.bind(target) : value
-    }
-  })
-  return {
-    subtle,
-    getRandomValues,
-    randomUUID: () => {
-      const bytes = getRandomValues(new Uint8Array(16))
-      bytes[6] = (bytes[6]! & 0x0f) | 0x40
-      bytes[8] = (bytes[8]! & 0x3f) | 0x80
-      const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
-    }
-  }
-}
+const isReplaying = (context: Context.Context<never> | undefined): boolean =>
+  context !== undefined && Context.get(context, CurrentRun)?.executor.replaying === true
 
-const silent = (world: BodyWorld, ambient: Context.Context<never>) => {
+/** What the bodies of all runs share: loggers and a tracer that are silent in a body that is replayed. */
+export const sharedServices = (ambient: Context.Context<never>): Context.Context<never> => {
   const loggers = new Set<Logger.Logger<unknown, unknown>>()
   for (const logger of Context.get(ambient, Logger.CurrentLoggers)) {
-    loggers.add(Logger.make((options) => world.replaying() ? undefined : logger.log(options)))
+    loggers.add(Logger.make((options) => isReplaying(options.fiber.context) ? undefined : logger.log(options)))
   }
   const tracer = Context.get(ambient, Tracer.Tracer)
-  return {
-    loggers,
-    tracer: Tracer.make({
-      span: (options) => world.replaying() ? new Tracer.NativeSpan(options) : tracer.span(options),
-      ...(tracer.context === undefined ? {} : { context: tracer.context })
-    })
-  }
-}
-
-/** The references that replace the ambient ones inside the body of a run. */
-export const bodyServices = (
-  world: BodyWorld,
-  scheduler: Scheduler.Scheduler,
-  ambient: Context.Context<never>
-): Context.Context<never> => {
-  const { loggers, tracer } = silent(world, ambient)
-  const next = generator(world.runId)
   return ambient.pipe(
-    Context.add(Clock.Clock, new BodyClock(world)),
-    Context.add(Random.Random, makeRandom(next)),
-    Context.add(WebCrypto, makeCrypto(generator(`${world.runId}/ids`))),
-    Context.add(Scheduler.Scheduler, scheduler),
     Context.add(Logger.CurrentLoggers, loggers),
-    Context.add(Tracer.Tracer, tracer)
+    Context.add(
+      Tracer.Tracer,
+      Tracer.make({
+        span: (options) =>
+          isReplaying(Fiber.getCurrent()?.context) ? new Tracer.NativeSpan(options) : tracer.span(options),
+        ...(tracer.context === undefined ? {} : { context: tracer.context })
+      })
+    )
   )
 }
 
-/** The ambient values of what `bodyServices` replaces: step bodies live in the world again. */
+/** The services of one body: those that all bodies share, and what belongs to its run. */
+export const bodyServices = (
+  shared: Context.Context<never>,
+  world: BodyWorld,
+  scheduler: Scheduler.Scheduler
+): Context.Context<never> =>
+  shared.pipe(
+    Context.add(Clock.Clock, new BodyClock(world)),
+    Context.add(Random.Random, new BodyRandom(world.runId)),
+    Context.add(WebCrypto, new BodyCrypto(`${world.runId}/ids`)),
+    Context.add(Scheduler.Scheduler, scheduler)
+  )
+
+/** The ambient values of what a body sees: step bodies live in the world again. */
 export const worldServices = (ambient: Context.Context<never>): Context.Context<never> =>
   Context.empty().pipe(
     Context.add(Clock.Clock, Context.get(ambient, Clock.Clock)),

@@ -11,15 +11,15 @@ export interface Due {
 }
 
 /** Plain data; no bucket is empty. */
-export interface DueList {
-  readonly buckets: Array<Array<Due>>
+export interface DueList<D extends Due = Due> {
+  readonly buckets: Array<Array<D>>
 }
 
-export const make = (): DueList => ({ buckets: [] })
+export const make = <D extends Due = Due>(): DueList<D> => ({ buckets: [] })
 
 export const isEmpty = (list: DueList): boolean => list.buckets.length === 0
 
-export const add = (list: DueList, due: Due): void => {
+export const add = <D extends Due>(list: DueList<D>, due: D): void => {
   if (list.buckets.length === 0) {
     list.buckets.push([due])
     return
@@ -41,7 +41,7 @@ export const remove = (list: DueList, due: Due): void => {
 }
 
 /** Those with `after < at <= until`, earliest first. */
-export function* between(list: DueList, after: number, until: number): Generator<Due> {
+export function* between<D extends Due>(list: DueList<D>, after: number, until: number): Generator<D> {
   const from: Due = { at: after, order: Infinity, run: "" }
   for (let index = bucketFor(list, from); index < list.buckets.length; index++) {
     const bucket = list.buckets[index]!

@@ -19,11 +19,12 @@ import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
 import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
-import { worldServices } from "./BodyServices.ts"
+import { sharedServices, worldServices } from "./BodyServices.ts"
 import { Committer } from "./Committer.ts"
 import { sha256Hex } from "./Digest.ts"
 import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
 import { RunExecutor } from "./RunExecutor.ts"
+import { type Timer, TimerQueue } from "./TimerQueue.ts"
 
 /** Finds the handler of a run: a registered program, or a compiled contract. */
 export type Resolve = (row: RunRow) => Effect.Effect<Registration | undefined, StorageFailed>
@@ -41,7 +42,6 @@ export interface Committed {
 const claimLimit = 100
 const outboxLimit = 200
 const inboxLimit = 1_000
-const largestTimer = 2 ** 31 - 1
 
 const decodeWaits = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Wait)))
 const decodeStart = Schema.decodeUnknownExit(Schema.fromJsonString(StartRequest))
@@ -54,7 +54,9 @@ export class EngineCore implements ExecutorHost {
   readonly ambient: Context.Context<never>
   readonly backend: Backend
   private readonly world: Context.Context<never>
-  bodyContext: Context.Context<never> = Context.empty()
+  /** The engine's own services, which bodies may ask for. */
+  private services: Context.Context<never> = Context.empty()
+  shared: Context.Context<never> = Context.empty()
 
   readonly executors = new Map<string, RunExecutor>()
   readonly programs = new Map<string, Registration>()
@@ -75,7 +77,9 @@ export class EngineCore implements ExecutorHost {
   private readonly parkedRuns = new Map<RunExecutor, number>()
   private readonly loading = new Set<string>()
   private readonly awaiting = new Map<string, Set<() => void>>()
-  private armed: { readonly due: number; readonly fiber: Fiber.Fiber<void> } | undefined
+  readonly timers: TimerQueue
+  /** For the next run without an owner. */
+  private armed: Timer | undefined
   private working = false
   private poked = false
   private lastVersion = -1
@@ -97,6 +101,7 @@ export class EngineCore implements ExecutorHost {
     this.world = worldServices(ambient)
     this.clock = Context.get(ambient, Clock.Clock)
     this.dispatcher = Context.get(ambient, Scheduler.Scheduler).makeDispatcher()
+    this.timers = new TimerQueue(this.now, this.fork)
     this.committer = new Committer(store.backend, this.schedule, this.fork)
   }
 
@@ -114,7 +119,7 @@ export class EngineCore implements ExecutorHost {
   readonly stepContext = (asker: Context.Context<never>): Context.Context<never> => {
     const known = this.stepContexts.get(asker)
     if (known !== undefined) return known
-    const merged = Context.merge(asker, Context.merge(this.world, this.bodyContext))
+    const merged = Context.merge(asker, Context.merge(this.world, this.services))
     this.stepContexts.set(asker, merged)
     return merged
   }
@@ -192,6 +197,12 @@ export class EngineCore implements ExecutorHost {
 
   readonly bodyStarts = (runId: string, key: string, attempt: number): void => {
     for (const listener of this.bodyListeners) listener(runId, key, attempt)
+  }
+
+  /** Sets what bodies and steps see of the engine. */
+  offer(services: Context.Context<never>): void {
+    this.services = services
+    this.shared = Context.merge(sharedServices(this.ambient), services)
   }
 
   // --------------------------------------------------------------------------
@@ -449,15 +460,11 @@ export class EngineCore implements ExecutorHost {
     const roots = this.options.worker ? null : Array.from(this.roots)
     if (roots !== null && roots.length === 0) return
     const due = yield* this.backend.nextDue(this.now(), roots)
-    if (due === this.armed?.due) return
-    this.armed?.fiber.interruptUnsafe()
-    this.armed = undefined
-    if (due === null) return
-    const fiber = this.fork(Effect.sleep(Math.min(due - this.now(), largestTimer)))
-    this.armed = { due, fiber }
-    fiber.addObserver((exit) => {
-      if (this.armed?.fiber === fiber) this.armed = undefined
-      if (Exit.isSuccess(exit)) this.poke()
+    if (due === this.armed?.at) return
+    if (this.armed !== undefined) this.timers.cancel(this.armed)
+    this.armed = due === null ? undefined : this.timers.set(due, () => {
+      this.armed = undefined
+      this.poke()
     })
   })
 
@@ -531,8 +538,8 @@ export class EngineCore implements ExecutorHost {
 
   readonly close = Effect.gen({ self: this as EngineCore }, function*() {
     this.closed = true
-    this.armed?.fiber.interruptUnsafe()
     yield* this.letGo(() => true)
+    this.timers.close()
     yield* Effect.ignore(this.backend.write([{ op: "retire", owner: this.ownerId }]))
   })
 

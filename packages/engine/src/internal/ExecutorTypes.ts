@@ -11,6 +11,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { ApprovalRow, InboxRow, OutboxRow, RunRow } from "../Backend.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
+import type { TimerQueue } from "./TimerQueue.ts"
 
 /** Limits of a run, in ms and steps. */
 export interface Limits {
@@ -54,11 +55,11 @@ export interface ExecutorHost {
   readonly schedule: (task: () => void) => void
   /** Forks a fiber that nothing holds, in the engine's own context. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
-  readonly ambient: Context.Context<never>
+  /** What all bodies see: the engine's services, silent loggers. */
+  readonly shared: Context.Context<never>
   /** The services of an asker with the world in place of the run's own clock, randomness and scheduler. */
   readonly stepContext: (asker: Context.Context<never>) => Context.Context<never>
-  /** Services of the engine that bodies may ask for. */
-  readonly bodyContext: Context.Context<never>
+  readonly timers: TimerQueue
   /** Waits by the host's clock. */
   readonly hostSleep: (millis: number) => Effect.Effect<void>
   readonly options: ExecutorOptions

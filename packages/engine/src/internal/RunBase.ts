@@ -3,17 +3,13 @@
  * write, and the timers it has armed.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { ApprovalRow, InboxRow, OutboxRow, RunRow } from "../Backend.ts"
 import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
 import * as RunRecords from "./RunRecords.ts"
+import type { Timer } from "./TimerQueue.ts"
 
 type Entry = JournalEntry.JournalEntry
-
-export const foreignSleepMs = 20
 
 export abstract class RunBase {
   readonly row: RunRow
@@ -36,7 +32,7 @@ export abstract class RunBase {
   protected ready: Array<ReadyItem> = []
   /** Requested steps whose bodies start after the next commit. */
   protected toStart: Array<string> = []
-  protected readonly sleepers = new Map<string, { readonly due: number; readonly fiber: Fiber.Fiber<unknown, unknown> }>()
+  protected readonly armed = new Map<string, Timer>()
   protected committing = false
   /** Inbox rows that were handed over and are still in the store. */
   protected readonly seenInbox = new Set<string>()
@@ -64,6 +60,10 @@ export abstract class RunBase {
   /** Another process owns the run now. */
   protected abstract deposed(): void
 
+  get runId(): string {
+    return this.row.id
+  }
+
   /** ms since the epoch, of the last delivered entry. */
   get now(): number {
     return this.time
@@ -83,32 +83,27 @@ export abstract class RunBase {
     this.wake()
   }
 
-  protected arm(name: string, due: number | undefined, item: ReadyItem | undefined): void {
+  /** Delivers the item at this time; a timer of the same name is replaced. */
+  protected arm(name: string, due: number, item: ReadyItem): void {
     this.disarm(name)
-    const sleep = due === undefined
-      ? this.host.hostSleep(foreignSleepMs)
-      : Effect.sleep(Math.max(0, due - this.host.now()))
-    const fiber = this.host.fork(sleep)
-    this.sleepers.set(name, { due: due ?? Infinity, fiber })
-    fiber.addObserver((exit) => {
-      if (this.sleepers.get(name)?.fiber !== fiber) return
-      this.sleepers.delete(name)
-      if (this.stopped || Exit.isFailure(exit)) return
-      if (item === undefined) this.wake()
-      else this.push(item)
+    const timer = this.host.timers.set(due, () => {
+      if (this.armed.get(name) !== timer) return
+      this.armed.delete(name)
+      this.push(item)
     })
+    this.armed.set(name, timer)
   }
 
   protected disarm(name: string): void {
-    const sleeper = this.sleepers.get(name)
-    if (sleeper === undefined) return
-    this.sleepers.delete(name)
-    sleeper.fiber.interruptUnsafe()
+    const timer = this.armed.get(name)
+    if (timer === undefined) return
+    this.armed.delete(name)
+    this.host.timers.cancel(timer)
   }
 
   protected nextDue(): number | null {
     let due = Infinity
-    for (const sleeper of this.sleepers.values()) due = Math.min(due, sleeper.due)
+    for (const timer of this.armed.values()) due = Math.min(due, timer.at)
     return Number.isFinite(due) ? due : null
   }
 

@@ -29,10 +29,9 @@ import * as Fiber from "effect/Fiber"
 import * as Workflow from "effect/workflow/Workflow"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { InboxRow, RunRow } from "../Backend.ts"
-import { bodyServices, type BodyWorld } from "./BodyServices.ts"
+import { bodyServices } from "./BodyServices.ts"
 import { CurrentRun, type ExecutorHost, type ReadyItem, type Registration, type StopItem } from "./ExecutorTypes.ts"
 import { acceptInbox } from "./InboxRules.ts"
-import { foreignSleepMs } from "./RunBase.ts"
 import * as RunRecords from "./RunRecords.ts"
 import { RunScheduler } from "./RunScheduler.ts"
 import { RunSteps } from "./RunSteps.ts"
@@ -42,6 +41,7 @@ type Entry = JournalEntry.JournalEntry
 const drainLimit = 2_000
 const deliveriesPerTurn = 500
 const foreignTurns = 200
+const foreignSleepMs = 20
 
 export class RunExecutor extends RunSteps {
   private readonly scheduler: RunScheduler
@@ -57,6 +57,8 @@ export class RunExecutor extends RunSteps {
   private activeSince: number | undefined
   private ending = false
   private releasing = false
+  /** Digests that the workflow waits for. */
+  private digests = 0
 
   constructor(
     host: ExecutorHost,
@@ -101,15 +103,15 @@ export class RunExecutor extends RunSteps {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.live &&
       this.ready.length === 0 && this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 &&
       (this.toStart.length === 0 || this.records.paused) &&
-      this.records.inFlight() === 0 && this.mainExit === undefined && this.pendingStop === undefined
+      this.records.inFlight() === 0 && this.mainExit === undefined && this.pendingStop === undefined && this.digests === 0
   }
 
   /** Lets go of everything. Workflow fibers are left to the garbage collector; step bodies are interrupted. */
   drop(): void {
     if (this.stopped) return
     this.stopped = true
-    for (const sleeper of this.sleepers.values()) sleeper.fiber.interruptUnsafe()
-    this.sleepers.clear()
+    for (const timer of this.armed.values()) this.host.timers.cancel(timer)
+    this.armed.clear()
     for (const step of this.records.steps.values()) {
       const fiber = step.fiber
       step.fiber = undefined
@@ -124,7 +126,7 @@ export class RunExecutor extends RunSteps {
   /** Whether nothing happens by itself until a delivery, time or a step body: for tests that wait for that. */
   get resting(): boolean {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.ready.length === 0 &&
-      this.buffer.length === 0 && !this.releasing && !this.ending
+      this.buffer.length === 0 && !this.releasing && !this.ending && this.digests === 0
   }
 
   /**
@@ -163,6 +165,16 @@ export class RunExecutor extends RunSteps {
     )
   }
 
+  /** Holds every delivery back until the digest is there, so that what follows from it has its place in the order. */
+  awaitDigest(digest: Promise<unknown>): void {
+    this.digests++
+    const done = () => {
+      this.digests--
+      this.wake()
+    }
+    digest.then(done, done)
+  }
+
   protected wake(): void {
     if (this.pumping || this.scheduled || this.stopped) return
     this.scheduled = true
@@ -189,6 +201,7 @@ export class RunExecutor extends RunSteps {
     for (let count = 0; !this.stopped; count++) {
       this.scheduler.drain(drainLimit)
       if (!this.scheduler.idle || count >= deliveriesPerTurn) return true
+      if (this.digests > 0) return false
       if (this.problem !== undefined) {
         this.giveUp("diverged", this.problem.key, this.problem.detail)
         return false
@@ -260,7 +273,7 @@ export class RunExecutor extends RunSteps {
     if (this.foreignWaits <= foreignTurns) {
       this.wakeLater()
     } else if ((this.foreignWaits - foreignTurns) * foreignSleepMs <= this.host.options.divergenceGraceMs) {
-      this.arm("foreign", undefined, undefined)
+      this.host.fork(this.host.hostSleep(foreignSleepMs)).addObserver(() => this.wake())
     } else {
       this.problem = { key: "key" in entry ? entry.key : entry._tag, detail }
       this.wakeLater()
@@ -293,7 +306,8 @@ export class RunExecutor extends RunSteps {
       this.deliver(entry)
     }
     if (this.records.stop !== undefined && this.mainExit === undefined) this.main?.interruptUnsafe()
-    for (const step of Array.from(this.records.openSteps())) this.recover(step)
+    // In the order of their latest requests, as they would start in a run that was never replayed.
+    for (const step of Array.from(this.records.openSteps()).sort((a, b) => a.entry.seq - b.entry.seq)) this.recover(step)
     for (const [timer, state] of this.records.timers) {
       if (state.waiter !== undefined) this.arm(`timer:${timer}`, state.entry.dueAt, { _tag: "Timer", timer })
     }
@@ -346,7 +360,7 @@ export class RunExecutor extends RunSteps {
     }
   }
 
-  protected stopNow(stop: StopItem): void {
+  private stopNow(stop: StopItem): void {
     this.pendingStop = undefined
     this.disarm("grace")
     if (stop.row !== undefined) this.consume(stop.row)
@@ -382,14 +396,7 @@ export class RunExecutor extends RunSteps {
   }
 
   private forkMain(): void {
-    const world: BodyWorld = {
-      runId: this.row.id,
-      now: () => this.time,
-      replaying: () => !this.live,
-      sleep: (millis) => this.askTimer(millis)
-    }
-    const context = bodyServices(world, this.scheduler, this.host.ambient).pipe(
-      Context.merge(this.host.bodyContext),
+    const context = bodyServices(this.host.shared, this, this.scheduler).pipe(
       Context.add(WorkflowInstance, this.instance),
       Context.add(CurrentRun, { executor: this, step: undefined })
     )
@@ -476,7 +483,7 @@ export class RunExecutor extends RunSteps {
 
   private armActiveLimit(): void {
     const { maxActiveMs } = this.registration.limits
-    if (!Number.isFinite(maxActiveMs) || this.sleepers.has("maxActiveMs") || this.records.stop !== undefined) return
+    if (!Number.isFinite(maxActiveMs) || this.armed.has("maxActiveMs") || this.records.stop !== undefined) return
     this.activeSince ??= this.host.now()
     this.arm("maxActiveMs", this.activeSince + Math.max(0, maxActiveMs - this.activeMs), {
       _tag: "Stop",

@@ -14,7 +14,6 @@ import { idempotencyKey, RunRequests } from "./RunRequests.ts"
 
 export abstract class RunSteps extends RunRequests {
   protected abstract get self(): RunExecutor
-  protected abstract stopNow(stop: NonNullable<RunRequests["pendingStop"]>): void
 
   /** Steps whose bodies run now. */
   running(): ReadonlyArray<{ readonly key: string; readonly onCrash: string }> {
@@ -134,7 +133,8 @@ export abstract class RunSteps extends RunRequests {
       }))
     }
     if (this.pendingStop !== undefined && this.running().every((other) => other.onCrash !== "ask")) {
-      this.stopNow(this.pendingStop)
+      // Not at once: a delivery waits until the workflow has done what follows from the one before.
+      this.push({ _tag: "GraceOver" })
     }
   }
 

@@ -8,21 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
-import {
-  answer,
-  assertDeclined,
-  assertDied,
-  awaitExit,
-  Declined,
-  type Engine,
-  keyed,
-  Log,
-  messageOf,
-  passTime,
-  Receipt,
-  serving,
-  startSuspended
-} from "./Harness.ts"
+import { answer, assertDeclined, assertDied, awaitExit, date, Declined, type Engine, keyed, Log, messageOf, passTime, Receipt, serving, startSuspended } from "./Harness.ts"
 
 const Go = DurableDeferred.make("Go")
 const empty = new Declined({ reason: "empty" })
@@ -32,7 +18,7 @@ export const activities = (engine: Engine) =>
   describe("activities", () => {
     it.effect("an activity runs once, and a later pass of the handler sees its recorded success", () => {
       const log = new Log()
-      const receipt = new Receipt({ at: new Date(86_400_000), cents: 5n })
+      const receipt = new Receipt({ at: date(86_400_000), cents: 5n })
       const seen: Array<Receipt> = []
       const Pay = Workflow.make("Pay", { ...keyed, success: Receipt })
       const charge = Activity.make({ name: "charge", success: Receipt, execute: Effect.as(log.add("charge"), receipt) })

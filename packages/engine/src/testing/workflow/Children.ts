@@ -7,21 +7,7 @@ import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
-import {
-  answer,
-  assertDied,
-  assertInterrupted,
-  awaitExit,
-  awaitSuspended,
-  Declined,
-  type Engine,
-  keyed,
-  Log,
-  Receipt,
-  serving,
-  settle,
-  startSuspended
-} from "./Harness.ts"
+import { answer, assertDied, assertInterrupted, awaitExit, awaitSuspended, date, Declined, type Engine, keyed, Log, Receipt, serving, settle, startSuspended } from "./Harness.ts"
 
 const Answer = DurableDeferred.make("Answer", { success: Schema.String })
 const Hold = DurableDeferred.make("Hold", { success: Schema.String })
@@ -40,7 +26,7 @@ export const children = (engine: Engine) =>
     it.effect("a parent returns the result of its child", () => {
       const Charge = Workflow.make("Charge", { ...keyed, success: Receipt })
       const Order = Workflow.make("Order", { ...keyed, success: Receipt })
-      const receipt = new Receipt({ at: new Date(86_400_000), cents: 3n })
+      const receipt = new Receipt({ at: date(86_400_000), cents: 3n })
       return Effect.gen(function*() {
         const result = yield* Order.execute({ id: "a" })
         assert.instanceOf(result, Receipt)

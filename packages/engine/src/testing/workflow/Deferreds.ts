@@ -7,21 +7,7 @@ import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
-import {
-  answer,
-  assertDeclined,
-  assertDied,
-  awaitExit,
-  awaitSuspended,
-  Declined,
-  type Engine,
-  keyed,
-  Log,
-  Receipt,
-  serving,
-  settle,
-  startSuspended
-} from "./Harness.ts"
+import { answer, assertDeclined, assertDied, awaitExit, awaitSuspended, date, Declined, type Engine, keyed, Log, Receipt, serving, settle, startSuspended } from "./Harness.ts"
 
 const Answer = DurableDeferred.make("Answer", { success: Schema.String, error: Declined })
 const Left = DurableDeferred.make("Left", { success: Schema.String })
@@ -75,7 +61,7 @@ export const deferreds = (engine: Engine) =>
 
     it.effect("a value with transformed fields arrives as its class", () => {
       const Paid = DurableDeferred.make("Paid", { success: Receipt })
-      const receipt = new Receipt({ at: new Date(86_400_000), cents: 9n })
+      const receipt = new Receipt({ at: date(86_400_000), cents: 9n })
       const Wait = Workflow.make("Wait", { ...keyed, success: Receipt })
       const layer = Wait.toLayer(() =>
         Effect.tap(DurableDeferred.await(Paid), (value) => Effect.sync(() => assert.instanceOf(value, Receipt)))

@@ -4,6 +4,7 @@
  */
 import { assert } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -14,6 +15,9 @@ import type * as Duration from "effect/Duration"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+
+/** A `Date`, without asking the world for the time. */
+export const date = (millis: number): Date => DateTime.toDateUtc(DateTime.makeUnsafe(millis))
 
 /** The engine under test. Every test builds it anew; a failure to build fails the test. */
 export type Engine = Layer.Layer<WorkflowEngine, unknown>

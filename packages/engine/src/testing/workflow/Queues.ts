@@ -10,20 +10,7 @@ import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as DurableQueue from "effect/workflow/DurableQueue"
 import * as Workflow from "effect/workflow/Workflow"
-import {
-  answer,
-  assertDied,
-  awaitExit,
-  awaitSuspended,
-  Declined,
-  type Engine,
-  eventually,
-  keyed,
-  Log,
-  Receipt,
-  serving,
-  startSuspended
-} from "./Harness.ts"
+import { answer, assertDied, awaitExit, awaitSuspended, date, Declined, type Engine, eventually, keyed, Log, Receipt, serving, startSuspended } from "./Harness.ts"
 
 const Go = DurableDeferred.make("Go")
 
@@ -35,7 +22,7 @@ const Prints = DurableQueue.make({
   idempotencyKey: ({ page }) => `${page}`
 })
 
-const due = new Date(86_400_000)
+const due = date(86_400_000)
 const receiptOf = (page: number) => new Receipt({ at: due, cents: BigInt(page) })
 const print = (page: number) => DurableQueue.process(Prints, { page, due })
 

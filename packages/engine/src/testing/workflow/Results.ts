@@ -6,21 +6,9 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
-import {
-  answer,
-  assertDied,
-  awaitExit,
-  Declined,
-  type Engine,
-  eventually,
-  keyed,
-  Log,
-  Receipt,
-  serving,
-  startSuspended
-} from "./Harness.ts"
+import { answer, assertDied, awaitExit, date, Declined, type Engine, eventually, keyed, Log, Receipt, serving, startSuspended } from "./Harness.ts"
 
-const noon = new Date(Date.UTC(2024, 1, 29, 12))
+const noon = date(1_709_208_000_000)
 const Go = DurableDeferred.make("Go")
 
 /** Registers the tests of results, errors, defects and codecs. */
@@ -107,7 +95,7 @@ export const results = (engine: Engine) =>
           Effect.as(until.getTime() - from.getTime())
         )
       )
-      const until = new Date(noon.getTime() + 1_000)
+      const until = date(noon.getTime() + 1_000)
       return Effect.gen(function*() {
         const executionId = yield* startSuspended(Book, { id: "a", from: noon, until })
         yield* answer(Go, { workflow: Book, executionId }, undefined)

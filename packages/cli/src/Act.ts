@@ -1,0 +1,65 @@
+/**
+ * What somebody does to a run: it is recorded first, and then the run is
+ * followed, and worked on here when nobody else does.
+ */
+import type { Answer, Receipt } from "@fermata/engine/Runs"
+import * as Effect from "effect/Effect"
+import { exitCodes } from "./CommandFailed.ts"
+import type { Globals } from "./Globals.ts"
+import type { Host } from "./Host.ts"
+import { document, exitWith, note } from "./Output.ts"
+import { withHost } from "./Session.ts"
+
+export interface Act<E> {
+  /** The run as typed. */
+  readonly run: string
+  readonly noWait: boolean
+  /** How the run should stand for the command to have succeeded. */
+  readonly goal: "completed" | "cancelled" | "paused"
+  readonly act: (host: Host, globals: Globals) => Effect.Effect<Receipt, E>
+  /** What is said once it is recorded. */
+  readonly said: (receipt: Receipt) => string
+}
+
+/** Acts on a run and follows it. */
+export const actAndFollow = <E>(command: string, { act, goal, noWait, run, said }: Act<E>) =>
+  withHost({ command, existing: true }, (host, globals) =>
+    Effect.gen(function*() {
+      const { entries } = yield* host.refine(host.runs.find(run))
+      const receipt = yield* host.refine(act(host, globals))
+      yield* note(said(receipt))
+      if (noWait) return yield* acknowledged(receipt, globals)
+      yield* followOn(host, globals, receipt.runId, entries, goal)
+    }))
+
+/** Answers a question and follows its run. */
+export const answer = (
+  runOrApproval: string,
+  { noWait, ...given }: Omit<Answer, "by"> & { readonly noWait: boolean }
+) =>
+  withHost({ command: given.decision, existing: true }, (host, globals) =>
+    Effect.gen(function*() {
+      const slash = runOrApproval.indexOf("/")
+      const { entries } = yield* host.refine(host.runs.find(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash)))
+      const asked = yield* host.refine(host.runs.answer(runOrApproval, { ...given, by: globals.as }))
+      yield* note(`${given.decision === "approve" ? "approved" : "denied"} by ${globals.as}: ${asked.id}`)
+      if (noWait) return yield* acknowledged({ runId: asked.runId, result: "accepted" }, globals)
+      yield* followOn(host, globals, asked.runId, entries, "completed")
+    }))
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const acknowledged = (receipt: Receipt, { json }: Globals): Effect.Effect<void> => json ? document(receipt) : Effect.void
+
+const followOn = (host: Host, globals: Globals, runId: string, from: number, goal: Act<never>["goal"]) =>
+  Effect.gen(function*() {
+    const { followAndAsk } = yield* Effect.promise(() => import("./Ask.ts"))
+    const { report } = yield* Effect.promise(() => import("./Report.ts"))
+    const followed = yield* followAndAsk(host, globals, runId, { from, work: "if-nobody-does" })
+    yield* report(followed, { globals, joined: true })
+    const { reason, status } = followed.view
+    if (goal === "cancelled") yield* exitWith(status === "cancelled" ? exitCodes.completed : exitCodes.failed)
+    if (goal === "paused" && status === "suspended" && reason === "operator") yield* exitWith(exitCodes.completed)
+  })

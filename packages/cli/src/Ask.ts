@@ -1,0 +1,107 @@
+/**
+ * Follows a run and, on a terminal, asks there what the run asks people.
+ */
+import type { OpenApproval } from "@fermata/engine/Runs"
+import * as Effect from "effect/Effect"
+import { createInterface } from "node:readline"
+import type { CommandFailed } from "./CommandFailed.ts"
+import { follow, type Followed, type Options } from "./Follow.ts"
+import type { Globals } from "./Globals.ts"
+import type { Host } from "./Host.ts"
+import * as JsonText from "./JsonText.ts"
+import { err, note, plain } from "./Output.ts"
+
+/** Follows the run until it is over, or until somebody else must act. */
+export const followAndAsk = (host: Host, globals: Globals, runId: string, options: Options): Effect.Effect<Followed, CommandFailed> =>
+  Effect.gen(function*() {
+    let followed = yield* follow(host, runId, options)
+    while (isInteractive() && followed.view.reason === "approval") {
+      const open = yield* host.refine(host.runs.approvals({ run: runId, approver: [globals.as] }))
+      const question = open[0]
+      if (question === undefined) break
+      const given = yield* ask(question)
+      if (given === undefined) break
+      yield* Effect.catchTag(
+        Effect.asVoid(host.refine(host.runs.answer(question.id, { ...given, by: globals.as }))),
+        "CommandFailed",
+        // Somebody else was faster, or the answer does not fit: the question is asked again if it is still open.
+        (failure) => note(`  ${failure.message}`)
+      )
+      followed = yield* follow(host, runId, { ...options, told: followed.view.counts.entries })
+    }
+    return followed
+  })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const isInteractive = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
+
+type Given = { readonly decision: "approve" | "deny"; readonly choice?: string; readonly edit?: unknown; readonly note?: string }
+
+/** The answer of the person at the terminal; undefined when there is none. The question is put on stderr, since stdout carries the result. */
+const ask = (question: OpenApproval): Effect.Effect<Given | undefined> =>
+  Effect.gen(function*() {
+    yield* note("")
+    yield* note(`${err.bold(plain(question.prompt))}  ${err.dim(`(${question.id})`)}`)
+    if ("args" in question) yield* note(plain(JSON.stringify(question.args, undefined, 2)))
+    while (true) {
+      const text = yield* prompt(question.editable ? "approve, deny, or edit? [a/d/e, empty to leave it open] " : "approve or deny? [a/d, empty to leave it open] ")
+      if (text === undefined || text === "") return undefined
+      const word = text.toLowerCase()
+      if ("deny".startsWith(word) || word === "n" || word === "no") return { decision: "deny", ...(yield* noted) }
+      if (question.editable && "edit".startsWith(word)) {
+        const edit = yield* edited
+        if (edit !== undefined) return { decision: "approve", edit: edit.value, ...(yield* chosen(question)), ...(yield* noted) }
+      } else if ("approve".startsWith(word) || word === "y" || word === "yes") {
+        return { decision: "approve", ...(yield* chosen(question)), ...(yield* noted) }
+      }
+    }
+  })
+
+const chosen = ({ choices }: OpenApproval): Effect.Effect<{ readonly choice?: string }> =>
+  Effect.gen(function*() {
+    while (choices.length > 0) {
+      const text = yield* prompt(`which? [${choices.join(", ")}, empty for none] `)
+      if (text === undefined || text === "") break
+      if (choices.includes(text)) return { choice: text }
+    }
+    return {}
+  })
+
+const noted: Effect.Effect<{ readonly note?: string }> = Effect.map(
+  prompt("a note? [empty for none] "),
+  (text) => text === undefined || text === "" ? {} : { note: text }
+)
+
+const edited: Effect.Effect<{ readonly value: unknown } | undefined> = Effect.gen(function*() {
+  const text = yield* prompt("the new arguments as JSON: ")
+  if (text === undefined || text === "") return undefined
+  const parsed = JsonText.parse(text)
+  if (parsed._tag === "Json") return { value: parsed.value }
+  yield* note(`that is not JSON: ${parsed.problem} at character ${parsed.offset}`)
+  return undefined
+})
+
+/** One line from the terminal; undefined at its end. */
+function prompt(text: string): Effect.Effect<string | undefined> {
+  return Effect.callback<string | undefined>((resume) => {
+    const reader = createInterface({ input: process.stdin, output: process.stderr, terminal: true })
+    let answered = false
+    const done = (line: string | undefined) => {
+      if (answered) return
+      answered = true
+      reader.close()
+      resume(Effect.succeed(line))
+    }
+    reader.once("close", () => done(undefined))
+    // Ctrl-C ends the command and not only the question.
+    reader.once("SIGINT", () => {
+      done(undefined)
+      process.kill(process.pid, "SIGINT")
+    })
+    reader.question(text, (line) => done(line.trim()))
+    return Effect.sync(() => reader.close())
+  })
+}

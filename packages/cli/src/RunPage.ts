@@ -1,0 +1,89 @@
+/**
+ * One run for people: how it stands, its steps, what it waits for, and the
+ * commands that make it go on.
+ */
+import type * as RunView from "@fermata/core/RunView"
+import { isFinal } from "@fermata/core/RunStatus"
+import * as Effect from "effect/Effect"
+import { type Globals, repeated } from "./Globals.ts"
+import { nextCommands } from "./NextCommands.ts"
+import { line, out, plain } from "./Output.ts"
+import { waitText } from "./Watch.ts"
+import * as Words from "./Words.ts"
+
+/** Prints the run to stdout. `now` is the time of the reader. */
+export const show = (view: RunView.RunView, options: { readonly globals: Globals; readonly now: number }): Effect.Effect<void> =>
+  Effect.forEach(page(view, options.globals, options.now), line, { discard: true })
+
+/** The lines about a run. */
+export const page = (view: RunView.RunView, globals: Globals, now: number): ReadonlyArray<string> => {
+  const { endedAt, requestedAt } = view.times
+  const commands = nextCommands({ runId: view.id, waits: view.waits, repeated: repeated(globals), as: globals.as })
+  return [
+    `${out.bold(`run ${view.id}`)}  ${plain(Words.definition(view))}`,
+    field("status", `${painted(view)}${view.paused && view.reason !== "operator" ? " (paused)" : ""}`),
+    field("started", `${Words.time(requestedAt)} (${Words.fromNow(requestedAt, now)})${view.by === undefined ? "" : ` by ${plain(view.by)}`}${
+      view.trigger === undefined ? "" : ` by event ${plain(view.trigger.event)} (${plain(view.trigger.id)})`
+    }`),
+    ...(endedAt === undefined ? [] : [field("ended", `${Words.time(endedAt)} after ${Words.duration(endedAt - requestedAt)}`)]),
+    ...(view.parent === undefined ? [] : [field("parent", view.parent)]),
+    field("given", json(view.payload)),
+    ...("output" in view ? [field("result", json(view.output ?? null))] : []),
+    ...(view.error === undefined ? [] : [field("error", out.red(plain(view.error.message)))]),
+    ...(view.stop === undefined ? [] : [field("stopped", `by ${plain(view.stop.by)}: ${plain(view.stop.reason)}`)]),
+    ...section("steps", view.steps.map((step) => stepLine(step, now))),
+    ...section("approvals", view.approvals.map((approval) =>
+      `${approval.status.padEnd(9)} ${plain(approval.key)}  ${plain(approval.prompt)}${
+        approval.answers.map(({ by, decision, note }) => `; ${decision} by ${plain(by)}${note === undefined ? "" : ` (${plain(note)})`}`).join("")
+      }`)),
+    ...section("children", view.children.map((child) => `${child.status.padEnd(9)} ${child.child}  ${plain(Words.definition(child))}`)),
+    ...section("state", Object.values(view.state).map(({ name, revision, value }) => `${plain(name)} (revision ${revision}): ${json(value)}`)),
+    ...section("events", view.events.map(({ id, name }) => `${plain(name)}  ${plain(id)}`)),
+    ...section("notes", view.notes.filter(({ kind }) => kind !== "usage").map(({ text }) => plain(text))),
+    ...section("waits", view.waits.map((wait) => waitText(wait, now))),
+    ...section("to go on", isFinal(view.status) ? [] : commands.map(out.bold))
+  ]
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const field = (name: string, text: string): string => `  ${out.dim(name.padEnd(9))} ${text}`
+
+const section = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> =>
+  lines.length === 0 ? [] : [`${title}:`, ...lines.map((text) => `  ${text}`)]
+
+/** A value as JSON in one line of bounded length. */
+const json = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? "null"
+  return plain(text.length > 400 ? `${text.slice(0, 400)}… (${text.length} characters)` : text)
+}
+
+const painted = ({ reason, status }: RunView.RunView): string => {
+  const text = reason === undefined ? status : `${status} (${reason})`
+  return status === "completed" ? out.green(text) : status === "suspended" ? out.yellow(text) : isFinal(status) ? out.red(text) : out.cyan(text)
+}
+
+const marks: { readonly [S in RunView.StepStatus]: string } = {
+  completed: "✓",
+  failed: "✗",
+  running: "▸",
+  requested: "·",
+  backoff: "↺",
+  abandoned: "-"
+}
+
+const stepLine = (step: RunView.StepView, now: number): string => {
+  const took = step.endedAt === undefined ? "" : `  ${Words.duration(step.endedAt - step.requestedAt)}`
+  const attempts = step.attempts > 1 ? `  ${step.attempts} attempts` : ""
+  const crashes = step.recoveries > 0 ? `  ${Words.count(step.recoveries, "crash", "crashes")}` : ""
+  const settled = step.settledBy === undefined ? "" : `  settled by ${plain(step.settledBy)}`
+  const again = step.retryAt === undefined || step.status !== "backoff" ? "" : `  again ${Words.fromNow(step.retryAt, now)}`
+  const error = step.error === undefined || step.status === "completed" ? "" : `  ${plain(step.error.message)}`
+  const mark = marks[step.status]
+  const painted = step.status === "completed" ? out.green(mark) : step.status === "failed" ? out.red(mark) : out.cyan(mark)
+  return `${painted} ${plain(step.key)}${step.label === undefined ? "" : out.dim(` [${plain(step.label)}]`)}${
+    step.status === "completed" || step.status === "failed" ? "" : `  ${step.status}`
+  }${took}${attempts}${crashes}${settled}${again}${error}`
+}

@@ -1,0 +1,148 @@
+/**
+ * Starts a run and follows it: what `fermata run` does.
+ */
+import type { Contract } from "@fermata/core/contract/Contract"
+import type * as Schema from "effect/Schema"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { existsSync, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
+import { type CommandFailed, refused } from "./CommandFailed.ts"
+import * as Config from "./Config.ts"
+import { followAndAsk } from "./Ask.ts"
+import { type ContractFile, fileLabel, readContract } from "./ContractFile.ts"
+import { missingIn } from "./ContractNeeds.ts"
+import { type Globals, repeated } from "./Globals.ts"
+import * as Host from "./Host.ts"
+import { document, err, line, note, plain } from "./Output.ts"
+import { report } from "./Report.ts"
+import * as Words from "./Words.ts"
+
+export interface Request {
+  /** A contract file, or the name of a contract or a workflow. */
+  readonly workflow: string
+  /** Wrapped, since `null` is an input too. */
+  readonly input: { readonly value: unknown } | undefined
+  readonly event: { readonly value: unknown } | undefined
+  readonly eventName: string | undefined
+  readonly key: string | undefined
+  readonly isNew: boolean
+  readonly detach: boolean
+}
+
+/** Starts the run. A contract file is checked as a whole before anything is stored. */
+export const start = (globals: Globals, request: Request): Effect.Effect<void, CommandFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    yield* checkOptions(request)
+    const file = isContractFile(request.workflow) ? yield* readContract(request.workflow) : undefined
+    const loaded = yield* Config.load(globals.config, [...(file === undefined ? [] : [dirname(resolve(file.file))]), process.cwd()])
+    const host = yield* Host.open(globals, { command: "run", config: loaded, idle: request.detach })
+    yield* host.serve
+    const contract = file?.contract ?? (yield* contractNamed(host, request.workflow))
+    const started = contract === undefined
+      ? yield* startProgram(host, globals, request)
+      : yield* startContract(host, globals, request, file, contract)
+    const { runId } = started
+    const joined = started.joined ? "joined existing run" : "run"
+    yield* note(`${joined} ${err.bold(runId)}  ${plain(started.definition)}`)
+    if (request.detach) return yield* detached(host, globals, started)
+    if (contract !== undefined) {
+      for (const need of missingIn(contract, loaded.config)) {
+        const place = loaded.file === undefined ? "no fermata.config.ts was found" : `in ${fileLabel(loaded.file)}`
+        yield* note(`  ${err.yellow("warning:")} ${need} (${place}); a step that needs it fails`)
+      }
+    }
+    const from = started.joined ? (yield* host.refine(host.runs.find(runId))).entries : 0
+    const followed = yield* followAndAsk(host, globals, runId, { from, work: "here" })
+    yield* report(followed, { globals, joined: started.joined, ...(loaded.file === undefined ? {} : { config: loaded.file }) })
+  })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+interface Started {
+  readonly runId: string
+  readonly joined: boolean
+  /** Workflow and version, for people. */
+  readonly definition: string
+}
+
+const checkOptions = ({ event, eventName, isNew, key }: Request): Effect.Effect<void, CommandFailed> =>
+  isNew && key !== undefined
+    ? Effect.fail(refused("InvalidValue", "--new and --key exclude each other: a key stands for one run, and --new asks for another", ["leave one of them out"]))
+    : eventName !== undefined && event === undefined
+    ? Effect.fail(refused("InvalidValue", "--event-name needs --event J, the payload of the event", ["see: fermata run --help"]))
+    : Effect.void
+
+/** Whether this names a file. What ends as one and is not there is told as a missing file. */
+const isContractFile = (name: string): boolean => /\.jsonc?$/i.test(name) || name.includes("/") || (existsSync(name) && statSync(name).isFile())
+
+const contractNamed = (host: Host.Host, name: string): Effect.Effect<Contract | undefined, CommandFailed> =>
+  Effect.map(host.refine(host.contracts.list), (all) => all.find(({ id }) => id === name)?.contract)
+
+const startContract = (
+  host: Host.Host,
+  { as }: Globals,
+  { event, eventName, input, key }: Request,
+  file: ContractFile | undefined,
+  contract: Contract
+): Effect.Effect<Started, CommandFailed> =>
+  Effect.gen(function*() {
+    const name = eventName ?? triggerOf(contract)
+    if (event !== undefined && name === undefined) {
+      return yield* refused("InvalidValue", `The contract ${contract.id} names no single event that triggers it, so --event needs --event-name N`)
+    }
+    const started = yield* host.refine(host.contracts.start({
+      contract: file?.document ?? contract.id,
+      by: as,
+      // Both are JSON by how they were read.
+      ...(input === undefined ? {} : { input: input.value as Schema.Json }),
+      ...(event === undefined || name === undefined ? {} : { event: { name, payload: event.value as Schema.Json } }),
+      ...(key === undefined ? {} : { key })
+    }))
+    return { ...started, definition: `${contract.id}@${contract.version}` }
+  })
+
+/** The event that triggers a contract, where there is one and it is no pattern. */
+const triggerOf = ({ triggers }: Contract): string | undefined => {
+  const names = triggers.flatMap((trigger) => trigger.type === "event" && !trigger.event.includes("*") ? [trigger.event] : [])
+  return names[0]
+}
+
+const startProgram = (
+  host: Host.Host,
+  { as }: Globals,
+  { event, input, isNew, key, workflow }: Request
+): Effect.Effect<Started, CommandFailed> =>
+  Effect.gen(function*() {
+    if (event !== undefined) {
+      return yield* refused("InvalidValue", `--event is for contracts, and "${workflow}" is ${
+        (yield* isProgram(host, workflow)) ? "a program" : "none"
+      }: give its payload with --input J`)
+    }
+    const started = yield* host.refine(host.runs.start(workflow, input === undefined ? {} : input.value, {
+      by: as,
+      ...(key === undefined ? {} : { key }),
+      ...(isNew ? { new: true } : {})
+    }))
+    const run = yield* host.refine(host.runs.find(started.runId))
+    return { ...started, definition: Words.definition(run) }
+  })
+
+const isProgram = (host: Host.Host, name: string): Effect.Effect<boolean, CommandFailed> =>
+  Effect.map(host.refine(host.store.backend.definitions), (all) => all.some((row) => row.name === name && row.kind === "program"))
+
+/** Tells that the run is recorded, and who will work on it. */
+const detached = (host: Host.Host, globals: Globals, { joined, runId }: Started) =>
+  Effect.gen(function*() {
+    const workers = (yield* host.refine(host.runs.owners)).filter(({ alive, worker }) => alive && worker)
+    yield* note(
+      workers.length === 0
+        ? `  no worker is running, so it waits until one is: fermata worker${repeated(globals)}`
+        : `  ${Words.count(workers.length, "worker")} can take it up`
+    )
+    const { status } = yield* host.refine(host.runs.find(runId))
+    if (globals.json) yield* document({ runId, joined, status, usage: {}, steps: { executed: 0, replayed: 0 } })
+    else yield* line(runId)
+  })

@@ -1,0 +1,179 @@
+/**
+ * A worker: takes up whatever is due, tells what becomes of it, and knows when
+ * there is nothing left to do. What `fermata worker` does.
+ */
+import type { Owner, RunSummary } from "@fermata/engine/Runs"
+import type { Engine } from "@fermata/engine/Engine"
+import * as ExitJson from "@fermata/core/ExitJson"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import { type CommandFailed, exitCodes } from "./CommandFailed.ts"
+import * as Config from "./Config.ts"
+import { fileLabel } from "./ContractFile.ts"
+import type { Globals } from "./Globals.ts"
+import * as Host from "./Host.ts"
+import { err, exitWith, item, note, out, plain, write } from "./Output.ts"
+import { isGone, ownerName } from "./Owners.ts"
+import { waitText } from "./Watch.ts"
+import * as Words from "./Words.ts"
+
+/** Works until it is interrupted, or with `untilIdle` until there is nothing left to do. */
+export const work = (globals: Globals, { untilIdle }: { readonly untilIdle: boolean }): Effect.Effect<void, CommandFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const config = yield* Config.load(globals.config, [process.cwd()])
+    // Runs before the engine closes: a worker that is stopped in order has done what it should.
+    const host = yield* Host.open(globals, { command: untilIdle ? "worker --until-idle" : "worker", worker: true, config })
+    yield* Effect.addFinalizer((exit) =>
+      exit._tag === "Success" ? Effect.void : Effect.gen(function*() {
+        if (process.exitCode === undefined) yield* exitWith(exitCodes.completed)
+        const runs = yield* host.engine.awake
+        yield* note(`stopping: ${runs === 0 ? "no run is under way" : `${Words.count(runs, "run")} let go`}`)
+      })
+    )
+    const teller = new Teller(globals.json, host.now)
+    yield* host.engine.committed.pipe(
+      Stream.runForEach((committed) => teller.take(committed)),
+      Effect.forkScoped({ startImmediately: true })
+    )
+    yield* host.serve
+    const serves = [...host.served(), "contracts"]
+    yield* note(`worker ${process.pid} on ${globals.db} serves ${Words.list(serves.map(plain))} (${
+      config.file === undefined ? "no fermata.config.ts" : fileLabel(config.file)
+    })`)
+    if (!untilIdle) return yield* Effect.never
+    yield* idle(host)
+    yield* Effect.yieldNow
+    yield* note("idle")
+  })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const lookMs = 100
+/** A run that goes on by itself this soon (ms) is waited for. */
+const momentMs = 10_000
+
+/** Ends when there is nothing to do here, twice in a row, so that what others have just written is seen. */
+const idle = (host: Host.Host): Effect.Effect<void, CommandFailed> =>
+  Effect.gen(function*() {
+    let told = ""
+    for (let quiet = 0; quiet < 2;) {
+      yield* host.engine.settled
+      yield* host.engine.evict
+      yield* host.engine.settled
+      const reason = yield* busyWith(host)
+      quiet = reason === undefined ? quiet + 1 : 0
+      if (reason?.text !== undefined && reason.key !== told) {
+        told = reason.key
+        yield* note(err.dim(`… ${reason.text}`))
+      }
+      yield* host.sleep(lookMs + 50)
+    }
+  })
+
+interface Busy {
+  readonly key: string
+  /** What is said about it; nothing for what goes on here. */
+  readonly text?: string
+}
+
+/** What keeps the worker from being idle. */
+const busyWith = (host: Host.Host): Effect.Effect<Busy | undefined, CommandFailed> =>
+  Effect.gen(function*() {
+    const { backend } = host.store
+    if ((yield* host.engine.awake) > 0) return { key: "awake" }
+    const { outbox, owned } = yield* host.refine(host.runs.census)
+    if (outbox > 0) return { key: "outbox" }
+    const now = host.now()
+    if (owned > 0) {
+      const others = (yield* host.refine(host.runs.owners)).filter(({ id }) => id !== host.engine.ownerId)
+      const held = yield* heldBy(host, others)
+      if (held !== undefined) return held
+    }
+    const due = yield* host.refine(backend.nextDue(now, null))
+    if (due !== null && due - now <= momentMs) return { key: `due ${due}`, text: `the next run is due ${Words.fromNow(due, now)}` }
+    return undefined
+  })
+
+/** A run that a process holds which works on it, or which is dead and whose lease must end first. */
+const heldBy = (host: Host.Host, owners: ReadonlyArray<Owner>): Effect.Effect<Busy | undefined, CommandFailed> =>
+  Effect.gen(function*() {
+    const now = host.now()
+    const runs = yield* host.refine(host.runs.list({ status: ["queued", "running", "suspended"], limit: 10_000 }))
+    for (const run of runs) {
+      if (run.owner === undefined || run.owner === host.engine.ownerId) continue
+      const owner = owners.find(({ id }) => id === run.owner)
+      if (owner === undefined || now > owner.expiresAt) {
+        yield* host.reap
+        yield* host.engine.adopt(run.root)
+        return { key: `freed ${run.id}` }
+      }
+      if (isGone(owner)) {
+        return {
+          key: `gone ${owner.id}`,
+          text: `${ownerName(owner)} is gone; its runs are free when its lease ends, ${Words.fromNow(owner.expiresAt, now)}`
+        }
+      }
+      if (run.status !== "suspended") return { key: `held ${run.id}`, text: `run ${run.id} is worked on by ${ownerName(owner)}` }
+    }
+    return undefined
+  })
+
+type Committed = Stream.Success<Engine["Service"]["committed"]>
+
+/** Tells in one line each what this process takes up, and what becomes of it. */
+class Teller {
+  private readonly epochs = new Map<string, number>()
+  private readonly json: boolean
+  private readonly now: () => number
+
+  constructor(json: boolean, now: () => number) {
+    this.json = json
+    this.now = now
+  }
+
+  take({ entries, run, status }: Committed): Effect.Effect<void> {
+    return Effect.gen({ self: this }, function*() {
+      const last = entries.at(-1)
+      if (last === undefined || (last._tag === "RunRequested" && entries.length === 1)) return
+      if (this.epochs.get(run.id) !== last.epoch) {
+        this.epochs.set(run.id, last.epoch)
+        yield* this.tell("taken", run, out.cyan("▸"), entries.some(({ _tag }) => _tag === "RunStarted") ? "begins" : "goes on")
+      }
+      for (const entry of entries) {
+        switch (entry._tag) {
+          case "RunSuspended":
+            yield* this.tell("suspended", run, out.yellow("…"), `waits ${entry.waits.map((wait) => waitText(wait, this.now())).join("; ")}`, {
+              waits: entry.waits
+            })
+            break
+          case "RunCompleted":
+            yield* this.tell("completed", run, out.green("✓"), "completed")
+            break
+          case "RunFailed":
+            yield* this.tell("failed", run, out.red("✗"), `failed: ${plain(ExitJson.causeMessage(entry.cause))}`, { cause: entry.cause })
+            break
+          case "RunCancelled":
+            yield* this.tell("cancelled", run, out.red("■"), `cancelled by ${plain(entry.by)}: ${plain(entry.reason)}`, { by: entry.by, reason: entry.reason })
+            break
+        }
+      }
+      if (status === "completed" || status === "failed" || status === "cancelled") this.epochs.delete(run.id)
+    })
+  }
+
+  private tell(
+    what: string,
+    run: Pick<RunSummary, "id" | "workflow" | "version">,
+    mark: string,
+    text: string,
+    more: Readonly<Record<string, unknown>> = {}
+  ): Effect.Effect<void> {
+    const { id, version, workflow } = run
+    return this.json
+      ? item({ what, runId: id, workflow, version, at: this.now(), ...more })
+      : write(`${mark} ${id}  ${plain(`${workflow}@${version}`)}  ${text}\n`)
+  }
+}

@@ -1,0 +1,10 @@
+import * as Command from "effect/cli/Command"
+import { commandApprovalsApprove } from "./approvals/Approve.ts"
+import { commandApprovalsDeny } from "./approvals/Deny.ts"
+import { commandApprovalsLs } from "./approvals/Ls.ts"
+
+export const commandApprovals = Command.make("approvals").pipe(
+  Command.withDescription("See what runs ask people, and answer"),
+  Command.withExamples([{ command: "fermata approvals ls", description: "List the open questions" }]),
+  Command.withSubcommands([commandApprovalsLs, commandApprovalsApprove, commandApprovalsDeny])
+)

@@ -1,0 +1,25 @@
+/**
+ * Arguments and options that several commands share.
+ */
+import * as Argument from "effect/cli/Argument"
+import * as Flag from "effect/cli/Flag"
+
+/** The run that a command is about. */
+export const run = Argument.String("run").pipe(
+  Argument.withDescription("The id of a run, or the first characters of it (at least 4)")
+)
+
+/** Ends the command as soon as what it asks for is recorded. */
+export const noWait = Flag.Boolean("no-wait").pipe(
+  Flag.withoutNegation,
+  Flag.withDescription("End as soon as it is recorded, without following the run"),
+  Flag.withDefault(false)
+)
+
+/** An option whose value is JSON or `@file`. */
+export const json = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar("J"), Flag.withDescription(`${description}: JSON, or @file`), Flag.optional)
+
+/** An option with text that may be absent. */
+export const text = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)

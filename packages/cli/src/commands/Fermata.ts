@@ -1,0 +1,36 @@
+import * as Command from "effect/cli/Command"
+import { flags } from "../Globals.ts"
+import { commandApprovals } from "./Approvals.ts"
+import { commandApprovalsApprove } from "./approvals/Approve.ts"
+import { commandApprovalsDeny } from "./approvals/Deny.ts"
+import { commandContracts } from "./Contracts.ts"
+import { commandDoctor } from "./Doctor.ts"
+import { commandEmit } from "./Emit.ts"
+import { commandRun } from "./Run.ts"
+import { commandRuns } from "./Runs.ts"
+import { commandSignal } from "./Signal.ts"
+import { commandWorker } from "./Worker.ts"
+
+/** The whole command. */
+export const commandFermata = Command.make("fermata").pipe(
+  Command.withDescription("Runs durable workflows: start them, look at them, answer what they ask."),
+  Command.withExamples([
+    { command: "fermata run contract.json --input '{\"name\":\"Ada\"}'", description: "Start a run of a contract and follow it" },
+    { command: "fermata runs ls --status suspended", description: "See which runs wait" },
+    { command: "fermata approve 1f0c --note \"fine\"", description: "Answer what a run asks" },
+    { command: "fermata worker", description: "Work on every run that is due" }
+  ]),
+  Command.withSubcommands([
+    commandRun,
+    commandRuns,
+    commandApprovals,
+    commandApprovalsApprove,
+    commandApprovalsDeny,
+    commandSignal,
+    commandEmit,
+    commandContracts,
+    commandWorker,
+    commandDoctor
+  ]),
+  Command.withGlobalFlags(flags)
+)

@@ -1,0 +1,24 @@
+import * as Command from "effect/cli/Command"
+import { commandRunsCancel } from "./runs/Cancel.ts"
+import { commandRunsJournal } from "./runs/Journal.ts"
+import { commandRunsLs } from "./runs/Ls.ts"
+import { commandRunsPause } from "./runs/Pause.ts"
+import { commandRunsResume } from "./runs/Resume.ts"
+import { commandRunsSettle } from "./runs/Settle.ts"
+import { commandRunsShow } from "./runs/Show.ts"
+import { commandRunsTail } from "./runs/Tail.ts"
+
+export const commandRuns = Command.make("runs").pipe(
+  Command.withDescription("Look at runs and act on them"),
+  Command.withExamples([{ command: "fermata runs ls", description: "List the latest runs" }]),
+  Command.withSubcommands([
+    commandRunsLs,
+    commandRunsShow,
+    commandRunsJournal,
+    commandRunsTail,
+    commandRunsCancel,
+    commandRunsPause,
+    commandRunsResume,
+    commandRunsSettle
+  ])
+)

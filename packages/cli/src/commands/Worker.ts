@@ -1,0 +1,22 @@
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import { globals } from "../Globals.ts"
+
+export const commandWorker = Command.make("worker", {
+  untilIdle: Flag.Boolean("until-idle").pipe(
+    Flag.withoutNegation,
+    Flag.withDescription("End when nothing that is served here runs, is due, or soon will be"),
+    Flag.withDefault(false)
+  )
+}, ({ untilIdle }) =>
+  Effect.gen(function*() {
+    const { work } = yield* Effect.promise(() => import("../Working.ts"))
+    yield* Effect.scoped(work(yield* globals, { untilIdle }))
+  })).pipe(
+  Command.withDescription("Work on every run that is due and that the configuration serves, until it is stopped"),
+  Command.withExamples([
+    { command: "fermata worker", description: "Work; Ctrl-C lets the runs go in order" },
+    { command: "fermata worker --until-idle", description: "Do what there is to do, and end" }
+  ])
+)

@@ -1,0 +1,45 @@
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { item, line, note, table } from "../../Output.ts"
+import { withHost } from "../../Session.ts"
+import * as Arguments from "../Arguments.ts"
+
+export const commandApprovalsLs = Command.make("ls", {
+  run: Arguments.text("run", "RUN", "Only questions of this run"),
+  mine: Flag.Boolean("mine").pipe(
+    Flag.withoutNegation,
+    Flag.withDescription("Only what you, or the one of --as, may answer"),
+    Flag.withDefault(false)
+  )
+}, ({ mine, run }) =>
+  withHost({ command: "approvals ls", idle: true, existing: "unless-default" }, (host, { as, json }) =>
+    Effect.gen(function*() {
+      const open = yield* host.refine(host.runs.approvals({
+        limit: 10_000,
+        ...(Option.isSome(run) ? { run: run.value } : {}),
+        ...(mine ? { approver: [as] } : {})
+      }))
+      if (json) return yield* Effect.forEach(open, item, { discard: true })
+      if (open.length === 0) return yield* note("no open questions")
+      const Words = yield* Effect.promise(() => import("../../Words.ts"))
+      const now = host.now()
+      yield* line(table(
+        ["APPROVAL", "WORKFLOW", "APPROVERS", "ASKED", "DEADLINE", "QUESTION"],
+        open.map((question) => [
+          question.id,
+          question.workflow,
+          question.approvers.join(", "),
+          Words.fromNow(question.requestedAt, now),
+          question.deadline === undefined ? "none" : Words.fromNow(question.deadline, now),
+          question.prompt
+        ])
+      ))
+    }))).pipe(
+  Command.withDescription("List the open questions, the oldest first"),
+  Command.withExamples([
+    { command: "fermata approvals ls", description: "Everything that waits for an answer" },
+    { command: "fermata approvals ls --mine --as support-lead --json", description: "What the support lead may answer, as NDJSON" }
+  ])
+)

@@ -1,0 +1,23 @@
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import { item, line, plain } from "../../Output.ts"
+import { withHost } from "../../Session.ts"
+
+export const commandContractsAdd = Command.make("add", {
+  files: Argument.String("file").pipe(Argument.withDescription("Contract files"), Argument.variadic({ min: 1 }))
+}, ({ files }) =>
+  Effect.gen(function*() {
+    const { readContract } = yield* Effect.promise(() => import("../../ContractFile.ts"))
+    // All are checked before the first is stored.
+    const contracts = yield* Effect.forEach(files, readContract)
+    yield* withHost({ command: "contracts add", idle: true }, (host, { json }) =>
+      Effect.forEach(contracts, ({ document }) =>
+        Effect.gen(function*() {
+          const { at, hash, id, title, version } = yield* host.refine(host.contracts.add(document))
+          yield* json ? item({ id, version, title, hash, at }) : line(`${plain(`${id}@${version}`)}  ${hash.slice(0, 12)}  ${plain(title)}`)
+        }), { discard: true }))
+  })).pipe(
+  Command.withDescription("Register contracts, so that events and names start them"),
+  Command.withExamples([{ command: "fermata contracts add ticket-triage.json", description: "Register a contract" }])
+)

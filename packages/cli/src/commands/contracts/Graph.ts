@@ -1,0 +1,27 @@
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import { globals } from "../../Globals.ts"
+import { document, write } from "../../Output.ts"
+
+export const commandContractsGraph = Command.make("graph", {
+  file: Argument.String("file").pipe(Argument.withDescription("A contract file"))
+}, ({ file }) =>
+  Effect.gen(function*() {
+    const { readContract } = yield* Effect.promise(() => import("../../ContractFile.ts"))
+    const { edges, mermaid } = yield* Effect.promise(() => import("@fermata/core/contract/ContractGraph"))
+    const { contract } = yield* readContract(file)
+    const { json } = yield* globals
+    if (!json) return yield* write(mermaid(contract))
+    yield* document({
+      id: contract.id,
+      version: contract.version,
+      entryStepId: contract.entryStepId,
+      steps: contract.steps.map(({ id, kind, name }) => ({ id, kind, name })),
+      edges: edges(contract).map(({ from, label, to }) => ({ from, to, label })),
+      mermaid: mermaid(contract)
+    })
+  })).pipe(
+  Command.withDescription("Draw a contract as a Mermaid flowchart"),
+  Command.withExamples([{ command: "fermata contracts graph ticket-triage.json > graph.mmd", description: "Draw a contract" }])
+)

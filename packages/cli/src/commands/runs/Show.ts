@@ -1,0 +1,20 @@
+import * as Command from "effect/cli/Command"
+import * as Effect from "effect/Effect"
+import { document } from "../../Output.ts"
+import { withHost } from "../../Session.ts"
+import * as Arguments from "../Arguments.ts"
+
+export const commandRunsShow = Command.make("show", { run: Arguments.run }, ({ run }) =>
+  withHost({ command: "runs show", idle: true, existing: true }, (host, globals) =>
+    Effect.gen(function*() {
+      const view = yield* host.refine(host.runs.show(run))
+      if (globals.json) return yield* document(view)
+      const { show } = yield* Effect.promise(() => import("../../RunPage.ts"))
+      yield* show(view, { globals, now: host.now() })
+    }))).pipe(
+  Command.withDescription("Show one run: its steps, what it waits for, and how it goes on"),
+  Command.withExamples([
+    { command: "fermata runs show 1f0c", description: "For people" },
+    { command: "fermata runs show 1f0c --json", description: "The whole view, with status at the top" }
+  ])
+)

@@ -1,0 +1,225 @@
+/**
+ * Contracts: the workflows that are JSON documents. Adds them to the store,
+ * starts their runs by hand and by events, and serves those runs.
+ */
+import * as Contract from "@fermata/core/contract/Contract"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+import type { StorageFailed } from "./Backend.ts"
+import * as ContractProgram from "./contract/ContractProgram.ts"
+import * as ContractRegistry from "./contract/ContractRegistry.ts"
+import type { Stored } from "./contract/ContractRegistry.ts"
+import * as ContractRoutes from "./contract/ContractRoutes.ts"
+import { requestOf } from "./contract/ContractStart.ts"
+import * as ContractValidation from "./contract/ContractValidation.ts"
+import type { ContractInvalid } from "./contract/ContractValidation.ts"
+import type { Llm } from "./contract/Llm.ts"
+import type { HostServices } from "./contract/RecordedStep.ts"
+import type { TaskRuntime } from "./contract/TaskRuntime.ts"
+import type { Engine } from "./Engine.ts"
+import type { Events } from "./Events.ts"
+import { Core } from "./internal/Core.ts"
+import { sha256Hex } from "./internal/Digest.ts"
+import type { Committed, Resolve } from "./internal/EngineCore.ts"
+import type { Registration } from "./internal/ExecutorTypes.ts"
+import { type ContractStart, ContractStarts } from "./Runs.ts"
+import { PayloadRefused } from "./RunsErrors.ts"
+import { Store } from "./Store.ts"
+
+/** The document is not what the store has under its id and version. Nothing was stored. */
+export class ContractRefused extends Schema.TaggedError<ContractRefused>()("ContractRefused", {
+  contract: Schema.String,
+  version: Schema.String,
+  /** Hash of the document that was given. */
+  hash: Schema.String,
+  /** Hash of what the store has; empty when a program has the name. */
+  stored: Schema.String
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    const name = `"${this.contract}" ${this.version}`
+    return this.stored === ""
+      ? `There is a program ${name} already; give the contract another id`
+      : `Contract ${name} is in the store with another document (hash ${this.stored}, this one is ${this.hash}); ` +
+        "a version never changes: give the changed document a new version"
+  }
+}
+
+/** The store has no contract of this id, or not in this version. */
+export class ContractNotFound extends Schema.TaggedError<ContractNotFound>()("ContractNotFound", {
+  contract: Schema.String,
+  version: Schema.optionalKey(Schema.String),
+  /** What there is, as `id@version`: the versions of this contract, or all contracts. */
+  known: Schema.Array(Schema.String)
+}, { httpApiStatus: 404 }) {
+  override get message(): string {
+    const version = this.version === undefined ? "" : ` version ${this.version}`
+    return `There is no contract "${this.contract}"${version}${
+      this.known.length === 0 ? "; none has been added" : `; there are ${this.known.slice(0, 8).join(", ")}${this.known.length > 8 ? " and more" : ""}`
+    }`
+  }
+}
+
+export interface StartOptions {
+  /** The id of a contract in the store, or a document, which is added first. */
+  readonly contract: string | object
+  /** The newest when absent. Of a document, its own. */
+  readonly version?: string
+  /** What the run sees as `input`; the payload of the event when absent. */
+  readonly input?: Schema.Json
+  /** The event that the run is to see as what started it. With an id it starts one run however often it is given. */
+  readonly event?: { readonly name: string; readonly payload: Schema.Json; readonly id?: string }
+  /** Runs of one contract with one key are one run. */
+  readonly key?: string
+  readonly by?: string
+}
+
+export interface Started {
+  readonly runId: string
+  /** There was such a run already, and nothing was started. */
+  readonly joined: boolean
+}
+
+export class Contracts extends Context.Service<Contracts, {
+  /**
+   * Adds a contract, given as a parsed JSON document. Every mistake of an
+   * invalid one is named. Adding the same again changes nothing.
+   */
+  readonly add: (document: unknown) => Effect.Effect<Stored, ContractInvalid | ContractRefused | StorageFailed>
+  /** Every version of every contract, by id, the newest first. */
+  readonly list: Effect.Effect<ReadonlyArray<Stored>, StorageFailed>
+  /** A contract in this version, or the newest. */
+  readonly get: (id: string, version?: string) => Effect.Effect<Stored, ContractNotFound | StorageFailed>
+  /** Starts a run, or joins the one that its key or event stands for. Success means that it is recorded. */
+  readonly start: (
+    options: StartOptions
+  ) => Effect.Effect<Started, ContractInvalid | ContractRefused | ContractNotFound | StorageFailed>
+}>()("@fermata/engine/Contracts") {
+  /**
+   * Serves contracts: runs of any contract in the store are executed here, and
+   * events that this process hands on start and reach them. Put `Runs.layer`
+   * on top of it, so that its `start` takes contracts too.
+   */
+  static readonly layer: Layer.Layer<
+    Contracts,
+    StorageFailed,
+    Engine | Core | Store | WorkflowEngine | Events | TaskRuntime | Llm
+  > = Layer.effectContext(Effect.gen(function*() {
+    const services = yield* Effect.context<Core | Store | HostServices>()
+    const core = Context.get(services, Core)
+    const store = Context.get(services, Store)
+    const registry = ContractRegistry.make(core.backend)
+    yield* registry.refresh
+
+    const add = Effect.fn("Contracts.add")(function*(document: unknown) {
+      const contract = yield* ContractValidation.validate(document)
+      const canonical = Contract.canonicalJson(contract)
+      const stored = ContractRegistry.storedOf(contract, yield* sha256Hex(canonical), core.now())
+      const { known, result } = yield* core.write({
+        op: "define",
+        row: {
+          name: stored.id,
+          version: stored.version,
+          kind: "contract",
+          hash: stored.hash,
+          schemas: ContractProgram.schemas,
+          document: canonical,
+          at: stored.at
+        }
+      })
+      if (result === "refused") {
+        return yield* new ContractRefused({
+          contract: stored.id,
+          version: stored.version,
+          hash: stored.hash,
+          stored: known?.kind === "contract" ? known.hash : ""
+        })
+      }
+      if (result !== "same") {
+        registry.changed()
+        yield* registry.refresh
+      }
+      return known === null ? stored : { ...stored, at: known.at }
+    })
+
+    const get = Effect.fn("Contracts.get")(function*(id: string, version?: string) {
+      const all = yield* registry.all
+      const named = all.filter((stored) => stored.id === id)
+      const found = version === undefined ? named[0] : named.find((stored) => stored.version === version)
+      if (found !== undefined) return found
+      return yield* new ContractNotFound({
+        contract: id,
+        ...(version === undefined ? {} : { version }),
+        known: (named.length > 0 ? named : all).map((stored) => `${stored.id}@${stored.version}`)
+      })
+    })
+
+    const start = Effect.fn("Contracts.start")(function*({ contract, version, ...given }: StartOptions) {
+      const stored = typeof contract === "string" ? yield* get(contract, version) : yield* add(contract)
+      const request = yield* requestOf(stored, given)
+      const { started } = yield* core.start(request)
+      return { runId: request.id, joined: !started }
+    })
+
+    const startByName: ContractStart = Effect.fnUntraced(function*({ hash, name }, payload, options) {
+      if (!isJson(payload)) return yield* new PayloadRefused({ workflow: name, problem: "it is not JSON" })
+      const stored = yield* registry.byHash(hash)
+      if (stored === undefined) return yield* new PayloadRefused({ workflow: name, problem: "its document cannot be read by this build" })
+      return yield* requestOf(stored, { input: payload, by: options.by, key: options.new === true ? undefined : options.key })
+    })
+
+    const compiled = new Map<string, Registration>()
+    const resolve: Resolve = Effect.fnUntraced(function*({ definition }) {
+      if (definition === null) return undefined
+      const known = compiled.get(definition)
+      if (known !== undefined) return known
+      const stored = yield* registry.byHash(definition)
+      if (stored === undefined) return undefined
+      const made = ContractProgram.registration(stored.contract, services)
+      compiled.set(definition, made)
+      return made
+    })
+
+    const route = ContractRoutes.make(core, registry)
+    const publish = ContractRoutes.publish(core, store, registry)
+    const listener = (committed: Committed) => {
+      if (!registry.listensTo()) return
+      core.fork(publish(committed)).addObserver((exit) => {
+        if (Exit.isFailure(exit)) core.fork(Effect.logError("events of the engine could not be published to contracts", exit.cause))
+      })
+    }
+    yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        core.contracts = resolve
+        core.routes.push(route)
+        core.listeners.add(listener)
+        core.poke()
+      }),
+      () =>
+        Effect.suspend(() => {
+          core.contracts = undefined
+          core.routes.splice(core.routes.indexOf(route), 1)
+          core.listeners.delete(listener)
+          return core.letGo((executor) => executor.row.kind === "contract")
+        })
+    )
+    // What another process adds is noticed by itself only here: a route looks anyway.
+    if (core.backend.supports.shared) {
+      yield* Effect.forkScoped(Effect.forever(Effect.andThen(core.hostSleep(refreshMs), Effect.ignore(registry.refresh))))
+    }
+
+    return Context.make(Contracts, { add, list: registry.all, get, start }).pipe(Context.add(ContractStarts, startByName))
+  }))
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** How often (ms, host time) this process looks for contracts that listen to events of the engine. */
+const refreshMs = 1_000
+
+const isJson = Schema.is(Schema.Json)

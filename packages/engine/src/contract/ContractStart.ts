@@ -1,0 +1,59 @@
+/**
+ * From a contract and what it is given to the request that starts a run.
+ */
+import { WebCrypto } from "effect/crypto/WebCrypto"
+import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
+import { sha256Hex } from "../internal/Digest.ts"
+import type { StartRequest } from "../StartRequest.ts"
+import { awaited, type Payload } from "./ContractProgram.ts"
+import type { Stored } from "./ContractRegistry.ts"
+import { eventSignal } from "./WaitingSteps.ts"
+
+/** What a run is started with. */
+export interface Given {
+  /** What the run sees as `input`; the payload of the event when absent. */
+  readonly input?: Schema.Json | undefined
+  readonly event?: { readonly name: string; readonly id?: string | undefined; readonly payload: Schema.Json } | undefined
+  readonly key?: string | undefined
+  readonly by?: string | undefined
+}
+
+/**
+ * The request. Runs of one contract with one key are one run, and so are those
+ * of one event id; every other start is a run of its own.
+ */
+export const requestOf = Effect.fnUntraced(function*(
+  { contract, hash, id: name, version }: Stored,
+  { by, event, input, key }: Given
+): Effect.fn.Return<StartRequest> {
+  const id = key !== undefined
+    ? yield* identity(name, "key", key)
+    : event?.id !== undefined
+    ? yield* identity(name, "event", event.id)
+    : (yield* WebCrypto).randomUUID().replaceAll("-", "")
+  const payload: Payload = input === undefined
+    ? { input: event?.payload ?? null }
+    : { input, ...(event === undefined ? {} : { trigger: event.payload }) }
+  return {
+    id,
+    workflow: name,
+    version,
+    kind: "contract",
+    definition: hash,
+    root: id,
+    parent: null,
+    listener: null,
+    payload,
+    ...(by === undefined ? {} : { by }),
+    ...(event === undefined ? {} : { trigger: { event: event.name, id: event.id ?? id } }),
+    subscriptions: awaited(contract).map((event) => ({ key: eventSignal(event), event, correlation: null }))
+  }
+})
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const identity = (contract: string, what: "key" | "event", value: string): Effect.Effect<string> =>
+  Effect.map(sha256Hex(`contract:${contract.length}:${contract}:${what}:${value}`), (hash) => hash.slice(0, 32))

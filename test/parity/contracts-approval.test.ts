@@ -1,0 +1,143 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ContractValidation } from "@fermata/engine"
+import { CrashHost } from "@fermata/engine/testing"
+import { Effect, Layer, Logger, Schema } from "effect"
+import { contract, giveWay, handlers, hear, Log, type Loose, only, pass, run, serve, serveAgain } from "./support.ts"
+
+const day = 86_400_000
+
+/** Asks whether to deploy, and deploys or cancels. */
+const deployment = (more: Loose = {}) =>
+  contract([
+    {
+      id: "gate",
+      kind: "approval",
+      prompt: "Deploy {{ input.what }}?",
+      approvers: ["admin", "devops"],
+      nextOnApproved: "deploy",
+      nextOnDenied: "cancel",
+      timeout: { ms: day },
+      ...more
+    },
+    { id: "deploy", kind: "task", task: "deploy", next: null },
+    { id: "cancel", kind: "task", task: "cancel", next: null }
+  ])
+
+const setUp = Effect.fnUntraced(function*(more: Loose = {}) {
+  const world = yield* CrashHost.make
+  const log = new Log()
+  const logged: Array<string> = []
+  const parts = {
+    tasks: handlers({ deploy: () => Effect.as(log.add("deploy"), "deployed"), cancel: () => Effect.as(log.add("cancel"), "cancelled") }),
+    around: Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))])
+  }
+  const host = yield* serve(world, parts)
+  const heard = yield* hear(host, "engine.approval.*")
+  const id = yield* run(host, deployment(more), { input: { what: "web" } })
+  const answer = (name: "granted" | "denied", payload: Schema.Json, options: { readonly id?: string } = {}) =>
+    Effect.andThen(host.events.emit(`engine.approval.${name}`, payload, options), host.settled)
+  return { world, host, heard, id, log, logged, parts, answer }
+})
+
+describe("approvals", () => {
+  it.effect("C-48: an approval has a prompt, approvers, two ways on and a timeout, and the request tells the prompt and the approvers", () =>
+    Effect.gen(function*() {
+      const { heard, id, host } = yield* setUp()
+      const places = (more: Loose) => ContractValidation.check(deployment(more)).problems.map(({ path }) => path)
+      assert.deepStrictEqual(places({}), [])
+      assert.deepStrictEqual(places({ timeout: { ms: day, unit: "days" } }), ["steps[0].timeout.unit"])
+      assert.deepStrictEqual(places({ timeout: { ms: 0 } }), ["steps[0].timeout.ms"])
+      assert.deepStrictEqual(places({ prompt: "" }), ["steps[0].prompt"])
+      assert.deepStrictEqual(places({ approvers: [] }), ["steps[0].approvers"])
+      assert.deepStrictEqual(places({ nextOnApproved: "nowhere" }), ["steps[0].nextOnApproved", "steps[1]"])
+      assert.deepStrictEqual(places({ nextOnDenied: 7 }), ["steps[0].nextOnDenied", "steps[2]"])
+      yield* giveWay()
+      assert.deepInclude(heard[0], { name: "engine.approval.requested", correlationId: id })
+      assert.deepInclude(heard[0]!.payload, {
+        runId: id,
+        stepId: "gate",
+        prompt: "Deploy web?",
+        approvers: ["admin", "devops"],
+        deadline: day
+      })
+      const [open] = yield* host.runs.approvals()
+      assert.deepInclude(open, { runId: id, prompt: "Deploy web?", approvers: ["admin", "devops"], deadline: day })
+    }))
+
+  it.effect("C-49: a grant for this run and step goes to nextOnApproved, and one for another run or step is ignored", () =>
+    Effect.gen(function*() {
+      const { answer, host, id, log, world } = yield* setUp()
+      const rows = yield* world.rows(id)
+      yield* answer("granted", { runId: "another", stepId: "gate", grantedBy: "admin" })
+      yield* answer("granted", { runId: id, stepId: "deploy", grantedBy: "admin" })
+      yield* answer("granted", { runId: id, grantedBy: "admin" })
+      yield* answer("granted", { runId: id, stepId: "gate" })
+      assert.deepStrictEqual(yield* world.rows(id), rows)
+      assert.deepStrictEqual(log.entries, [])
+      yield* answer("granted", { runId: id, stepId: "gate", grantedBy: "admin" })
+      assert.deepStrictEqual(log.entries, ["deploy"])
+      assert.deepInclude(yield* host.runs.show(id), { status: "completed", output: "deployed" })
+    }))
+
+  it.effect("C-50: a denial goes to nextOnDenied, and nothing is deployed", () =>
+    Effect.gen(function*() {
+      const { answer, heard, host, id, log } = yield* setUp()
+      yield* answer("denied", { runId: id, stepId: "gate", deniedBy: "devops", note: "not on a Friday" })
+      yield* giveWay()
+      assert.deepStrictEqual(log.entries, ["cancel"])
+      assert.deepInclude(yield* host.runs.show(id), { status: "completed", output: "cancelled" })
+      assert.deepInclude(heard.at(-1)!.payload, { runId: id, stepId: "gate", deniedBy: "devops", note: "not on a Friday", timedOut: false })
+    }))
+
+  it.effect("C-51: a grant by somebody who is not an approver is refused and logged, and the run still waits", () =>
+    Effect.gen(function*() {
+      const { answer, host, id, log, logged, world } = yield* setUp()
+      yield* answer("granted", { runId: id, stepId: "gate", grantedBy: "intern" })
+      assert.include(yield* world.run(id), { status: "suspended", reason: "approval" })
+      assert.deepStrictEqual(only(yield* world.journal(id), "ApprovalAnswered"), [])
+      assert.isTrue(logged.some((line) => line.includes("\"intern\" is not one of the approvers: admin, devops")), logged.join("\n"))
+      const refused = yield* Effect.flip(host.runs.answer(id, { decision: "approve", by: "intern" }))
+      assert.deepInclude(refused, { _tag: "NotAllowed", by: "intern", approvers: ["admin", "devops"] })
+      yield* host.settled
+      assert.deepStrictEqual(log.entries, [])
+      yield* host.runs.answer(id, { decision: "approve", by: "ada", roles: ["devops"] })
+      yield* host.settled
+      assert.deepStrictEqual(log.entries, ["deploy"])
+    }))
+
+  it.effect("C-52: after its timeout the gate is denied, or goes where onTimeout says, and a late grant is rejected", () =>
+    Effect.gen(function*() {
+      const expire = Effect.fnUntraced(function*(more: Loose) {
+        const { answer, host, id, log, world } = yield* setUp(more)
+        yield* pass(host, day - 1)
+        assert.strictEqual((yield* world.run(id)).reason, "approval")
+        yield* pass(host, 1)
+        const shown = yield* host.runs.show(id)
+        const rows = yield* world.rows(id)
+        yield* answer("granted", { runId: id, stepId: "gate", grantedBy: "admin" })
+        const late = yield* Effect.flip(host.runs.answer(id, { decision: "approve", by: "admin" }))
+        assert.strictEqual(late._tag, "RunClosed")
+        assert.deepStrictEqual(yield* world.rows(id), rows)
+        return [shown.status, ...log.entries]
+      })
+      assert.deepStrictEqual(yield* expire({}), ["completed", "cancel"])
+      assert.deepStrictEqual(yield* expire({ onTimeout: "deny" }), ["completed", "cancel"])
+      assert.deepStrictEqual(yield* expire({ onTimeout: "approve" }), ["completed", "deploy"])
+      assert.deepStrictEqual(yield* expire({ onTimeout: "fail" }), ["failed"])
+      assert.deepStrictEqual(yield* expire({ onTimeout: { next: null } }), ["completed"])
+    }))
+
+  it.effect("C-53: a parked approval is still open in the next process, and a grant there completes the run", () =>
+    Effect.gen(function*() {
+      const { host, id, log, parts, world } = yield* setUp()
+      const rows = yield* world.rows(id)
+      const second = yield* serveAgain(world, host, parts)
+      yield* second.settled
+      assert.deepStrictEqual((yield* second.runs.approvals()).map((open) => open.id), [`${id}/gate`])
+      assert.deepStrictEqual(yield* world.rows(id), rows)
+      yield* second.events.emit("engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "admin" })
+      yield* second.settled
+      assert.deepStrictEqual(log.entries, ["deploy"])
+      assert.strictEqual((yield* world.run(id)).status, "completed")
+    }))
+})
