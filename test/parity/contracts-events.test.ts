@@ -10,7 +10,7 @@ const hold = { id: "hold", kind: "wait", event: "go.on", next: "end" }
 /** Takes the task `far`, and says nothing more. */
 const far = Layer.succeed(TaskRuntime, { tasks: ["far"], submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" }) })
 
-const names = (heard: ReadonlyArray<Heard>): ReadonlyArray<string> => heard.map(({ name }) => name)
+const names = (heard: ReadonlyArray<Heard>): Array<string> => heard.map(({ name }) => name)
 
 /** A host, and everything that it tells. */
 const setUp = Effect.fnUntraced(function*(parts: Parameters<typeof serve>[1] = {}) {

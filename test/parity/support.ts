@@ -4,16 +4,21 @@
  */
 import { assert } from "@effect/vitest"
 import { Contract, type JournalEntry } from "@fermata/core"
-import { Runs, Step } from "@fermata/engine"
+import { type Backend, MemoryBackend, Runs, Step } from "@fermata/engine"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { TaskRuntime, type Handlers } from "@fermata/engine/contract/TaskRuntime"
 import { Contracts, type StartOptions } from "@fermata/engine/Contracts"
 import { Events } from "@fermata/engine/Events"
 import type { EventMessage } from "@fermata/engine/StartRequest"
 import type { CrashHost } from "@fermata/engine/testing"
-import { Context, type Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
+import { TestHost } from "@fermata/engine/testing/TestHost"
+import { SqliteBackend } from "@fermata/host-node"
+import { Context, type Duration, Effect, Exit, Layer, Option, Schema, type Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow, type WorkflowEngine } from "effect/workflow"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 
 /** What happened outside the engine, in order. */
 export class Log {
@@ -155,14 +160,14 @@ export const contract = (steps: ReadonlyArray<Loose>, more: Loose = {}) => ({
 export type Loose = { readonly [field: string]: unknown }
 
 /** Adds a contract, starts a run of it, and lets it go as far as it can by itself. */
-export const run = Effect.fnUntraced(function*(host: ContractHost, document: object, given: Omit<StartOptions, "contract"> = {}) {
+export const run = Effect.fnUntraced(function*(host: Pick<ContractHost, "contracts" | "settled">, document: object, given: Omit<StartOptions, "contract"> = {}) {
   const { runId } = yield* host.contracts.start({ contract: document, ...given })
   yield* host.settled
   return runId
 })
 
 /** What a task that was handed over came to, said as anybody may say it. */
-export const complete = (host: ContractHost, runId: string, stepId: string, output: Schema.Json) =>
+export const complete = (host: Pick<ContractHost, "events" | "settled">, runId: string, stepId: string, output: Schema.Json) =>
   Effect.andThen(host.events.emit("engine.step.completed", { runId, stepId, output }), host.settled)
 
 /** An event with a payload that is an object. */
@@ -171,10 +176,35 @@ export interface Heard extends EventMessage {
 }
 
 /** Collects the events of this host whose names match, from now on. */
-export const hear = Effect.fnUntraced(function*(host: ContractHost, pattern = "**") {
+export const hear = Effect.fnUntraced(function*(host: Pick<ContractHost, "events">, pattern = "**") {
   const heard: Array<Heard> = []
   yield* Effect.forkChild(Stream.runForEach(host.events.subscribe(pattern), (event) => Effect.sync(() => void heard.push(event as Heard))), {
     startImmediately: true
   })
   return heard
 })
+
+/** A folder that goes with the scope. */
+export const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "fermata-parity-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+/** A host of contracts on any backend; it ends with the scope. */
+export const serveOn = Effect.fnUntraced(function*(backend: Backend.Backend, parts: Parts = {}) {
+  const host = Layer.provideMerge(stack(parts), TestHost.layerOf(backend))
+  const services = yield* Layer.build(host).pipe(Effect.provide(parts.around ?? Layer.empty))
+  const { settled } = Context.get(services, TestHost)
+  return {
+    contracts: Context.get(services, Contracts),
+    events: Context.get(services, Events),
+    runs: Context.get(services, Runs.Runs),
+    settled
+  }
+})
+
+/** Every kind of store that a host can have, each empty. SQLite lives in a file that goes with the scope. */
+export const backends: Readonly<Record<"memory" | "SQLite", Effect.Effect<Backend.Backend, Backend.StorageFailed, Scope.Scope>>> = {
+  memory: Effect.sync(() => MemoryBackend.make(MemoryBackend.makeStore())),
+  SQLite: Effect.flatMap(temporaryFolder, (folder) => SqliteBackend.make({ file: join(folder, "runs.db") }))
+}

@@ -15,6 +15,8 @@ import { existsSync, globSync, statSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
+import type { Globals } from "./Globals.ts"
+import * as KnownConfigs from "./KnownConfigs.ts"
 import { didYouMean } from "@fermata/core/contract/ContractProblem"
 
 /** What the command gives to the layers of a configuration. */
@@ -72,6 +74,21 @@ export const load = (
     }
     return Effect.succeed({ file: undefined, config: {} })
   })
+
+/**
+ * The configuration that is named or nearest; where there is none, the one that
+ * last worked on this workflow in this database, or on any.
+ */
+export const loadOrRecall = Effect.fnUntraced(function*(
+  { config, db }: Pick<Globals, "config" | "db">,
+  folders: ReadonlyArray<string>,
+  workflow?: string
+): Effect.fn.Return<Loaded, CommandFailed> {
+  const loaded = yield* load(config, folders)
+  if (loaded.file !== undefined) return loaded
+  const known = yield* KnownConfigs.recall(db, workflow)
+  return known === undefined ? loaded : yield* load(known, [])
+})
 
 /** The nearest configuration in this folder or one above. */
 export const find = (folder: string): string | undefined => {

@@ -26,10 +26,10 @@ export interface Emission {
 /** Publishes the event. The command ends when every run that it concerns is over or waits for somebody. */
 export const emit = (globals: Globals, { event, key, noWait, payload }: Emission): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
-    const config = yield* Config.load(globals.config, [process.cwd()])
+    const config = yield* Config.loadOrRecall(globals, [process.cwd()])
     const host = yield* Host.open(globals, { command: "emit", config, idle: noWait })
     // The contracts of the configuration must be there before the event is.
-    yield* host.serve
+    yield* host.serve()
     const waiting = yield* host.refine(waitingFor(host, event, payload))
     const eventId = yield* host.refine(host.events.emit(event, payload as Schema.Json, {
       source: globals.as,
@@ -41,7 +41,7 @@ export const emit = (globals: Globals, { event, key, noWait, payload }: Emission
     const started = yield* host.refine(startedBy(host, eventId))
     const runs = [...started.map((runId) => ({ runId, from: 0 })), ...waiting]
     if (runs.length === 0) {
-      yield* note("  it concerns nobody: no registered contract is triggered by it, and no run waits for it")
+      yield* note("  it starts no new run, and no run waits for it")
     } else {
       yield* note(`  it ${started.length === 0 ? "" : `started ${Words.count(started.length, "run")}`}${
         started.length > 0 && waiting.length > 0 ? " and " : ""
@@ -62,7 +62,7 @@ export const emit = (globals: Globals, { event, key, noWait, payload }: Emission
         runs: followed.map((run) => toJson(run, !started.includes(run.view.id)))
       })
     }
-    for (const run of followed) yield* tellPeople(run, { globals, joined: true, ...(config.file === undefined ? {} : { config: config.file }) })
+    for (const run of followed) yield* tellPeople(run, { globals, joined: true })
   })
 
 // ----------------------------------------------------------------------------

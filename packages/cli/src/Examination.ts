@@ -190,7 +190,7 @@ class Look {
     if (config === undefined || (config.config.workflows ?? []).length === 0) return Effect.succeed(new Set())
     return Effect.scoped(Effect.gen({ self: this }, function*() {
       const host = yield* Host.open(this.globals, { command: "doctor", idle: true, config })
-      yield* host.serve
+      yield* host.serve()
       return new Set(host.served())
     }))
   }
@@ -211,7 +211,7 @@ class Look {
           message: `run ${run.id} of ${Words.definition(run)}${detail === undefined ? "" : `: ${detail}`}`,
           commands: [
             `fermata runs show ${run.id}${repeated(this.globals)}`,
-            ...nextCommands({ runId: run.id, waits, repeated: repeated(this.globals), as: this.globals.as })
+            ...nextCommands({ runId: run.id, waits, repeated: repeated(this.globals), as: this.globals.usually })
           ],
           runs: [run.id]
         }

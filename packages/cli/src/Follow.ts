@@ -64,7 +64,7 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
       signsOfLife
     ])
     if (last === undefined) return yield* failed("RunGone", `Run ${runId} is not in the database any more`)
-    watch.tellWaits(last.view, host.now())
+    if (unserved === undefined) watch.tellWaits(last.view, host.now())
     // What this process committed last is told to its listeners in the next turns.
     yield* Effect.yieldNow
     yield* Effect.yieldNow
@@ -103,7 +103,7 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
  */
 const takeUp = (host: Host, run: RunSummary, atOnce: boolean): Effect.Effect<string | undefined, CommandFailed> =>
   Effect.gen(function*() {
-    const adopt = Effect.andThen(host.serve, host.engine.adopt(run.root))
+    const adopt = Effect.andThen(host.serve(run.workflow), host.engine.adopt(run.root))
     if (atOnce) yield* adopt
     let adopted = atOnce
     let idleSince: number | undefined
@@ -126,7 +126,7 @@ const takeUp = (host: Host, run: RunSummary, atOnce: boolean): Effect.Effect<str
       } else if (adopted && isDue) {
         // The engine does not notice by itself what this process has freed.
         yield* host.engine.adopt(run.root)
-        if (isLeft) return `nobody serves ${Words.definition(run)}: start a worker whose configuration has it`
+        if (isLeft) return `it is recorded, and nobody serves ${Words.definition(run)}: start fermata worker with the configuration that has it`
       } else if (!adopted && (isLeft || !owners.some(({ alive, worker }) => alive && worker))) {
         const missing = yield* lacks(host, run)
         if (missing !== undefined) return missing
@@ -143,10 +143,10 @@ const takeUp = (host: Host, run: RunSummary, atOnce: boolean): Effect.Effect<str
 const lacks = (host: Host, run: RunSummary): Effect.Effect<string | undefined, CommandFailed> =>
   Effect.gen(function*() {
     if (run.kind !== "contract") return undefined
-    const { config, file } = yield* host.serve
+    const { config, file } = yield* host.serve(run.workflow)
     const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) => id === run.workflow && version === run.version)
     const needs = stored === undefined ? [] : missingIn(stored.contract, config)
-    return needs.length === 0 ? undefined : `this process has ${Words.list(needs)} in ${
+    return needs.length === 0 ? undefined : `it is recorded, and goes on elsewhere: here is ${Words.list(needs)} (${
       file === undefined ? "no fermata.config.ts above this folder" : fileLabel(file)
-    }: name the configuration with --config FILE, or start a worker that has it`
+    }); start fermata worker with the configuration that has it, or name that with --config FILE`
   })

@@ -7,10 +7,13 @@ import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Option from "effect/Option"
 import { userInfo } from "node:os"
 
+const notEmpty = Flag.filter((text: string) => text.trim() !== "", () => "expected a text that is not empty")
+
 const Db = GlobalFlag.Setting("db")({
   flag: Flag.String("db").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription("The database with the runs; default .fermata/fermata.db, or FERMATA_DB"),
+    notEmpty,
     Flag.optional
   )
 })
@@ -19,6 +22,7 @@ const Config = GlobalFlag.Setting("config")({
   flag: Flag.String("config").pipe(
     Flag.withMetavar("FILE"),
     Flag.withDescription("The configuration; default the nearest fermata.config.ts above"),
+    notEmpty,
     Flag.optional
   )
 })
@@ -35,6 +39,7 @@ const As = GlobalFlag.Setting("as")({
   flag: Flag.String("as").pipe(
     Flag.withMetavar("WHO"),
     Flag.withDescription("Who acts, as recorded; default FERMATA_AS, or your login name"),
+    notEmpty,
     Flag.optional
   )
 })
@@ -58,6 +63,8 @@ export interface Globals {
   readonly config: string | undefined
   readonly json: boolean
   readonly as: string
+  /** Who acts when the command line does not say. */
+  readonly usually: string
   readonly leaseMs: number | undefined
 }
 
@@ -68,12 +75,14 @@ export const defaultDb = ".fermata/fermata.db"
 export const globals = Effect.gen(function*() {
   const db = Option.getOrUndefined(yield* Db)
   const fromEnvironment = present(process.env["FERMATA_DB"])
+  const usually = present(process.env["FERMATA_AS"]) ?? loginName()
   const values: Globals = {
     db: db ?? fromEnvironment ?? defaultDb,
     dbFrom: db !== undefined ? "option" : fromEnvironment !== undefined ? "environment" : "default",
     config: Option.getOrUndefined(yield* Config),
     json: yield* Json,
-    as: Option.getOrUndefined(yield* As) ?? present(process.env["FERMATA_AS"]) ?? loginName(),
+    as: Option.getOrUndefined(yield* As) ?? usually,
+    usually,
     leaseMs: Option.getOrUndefined(yield* Lease)
   }
   return values

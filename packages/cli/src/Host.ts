@@ -24,6 +24,7 @@ import { type CommandFailed, fromUnknown, refused } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
 import { fileLabel, readContract } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
+import * as KnownConfigs from "./KnownConfigs.ts"
 import { note, noteNow, plain } from "./Output.ts"
 
 export interface Options {
@@ -51,8 +52,12 @@ export interface Host {
   readonly sleep: (millis: number) => Effect.Effect<void>
   /** Frees the runs of processes whose lease has ended. */
   readonly reap: Effect.Effect<void, CommandFailed>
-  /** Serves what the configuration names, loading it if that was not done; once, however often it is asked. */
-  readonly serve: Effect.Effect<Config.Loaded, CommandFailed>
+  /**
+   * Serves what the configuration names; once, however often it is asked. One
+   * that was not loaded before is the one that last worked on this workflow, or
+   * the nearest.
+   */
+  readonly serve: (workflow?: string) => Effect.Effect<Config.Loaded, CommandFailed>
   /** The programs that are served here, as `name@version`. */
   readonly served: () => ReadonlyArray<string>
   readonly refine: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, CommandFailed, R>
@@ -109,8 +114,12 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         return workflowEngine.register(workflow, execute)
       }
     })
-    const serve = Effect.gen(function*() {
-      const loaded = options.config ?? (yield* Config.load(globals.config, [process.cwd()]))
+    const loadFor = Effect.fnUntraced(function*(workflow: string | undefined) {
+      const known = workflow === undefined ? undefined : yield* KnownConfigs.recall(globals.db, workflow)
+      return yield* Config.load(globals.config ?? known, [process.cwd()])
+    })
+    const serve = Effect.fnUntraced(function*(workflow: string | undefined) {
+      const loaded = options.config ?? (yield* loadFor(workflow))
       const { llm, tasks, workflows } = loaded.config
       yield* late.set(
         yield* service(TaskRuntime, TaskRuntime.layerHandlers(tasks ?? {}), scope),
@@ -122,6 +131,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       yield* addContracts(contracts, loaded)
       return loaded
     })
+    let serving: Effect.Effect<Config.Loaded, CommandFailed> | undefined
     return {
       runs: Context.get(context, Runs),
       contracts,
@@ -131,7 +141,11 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       now: hostClock.now,
       sleep: hostClock.sleep,
       reap: refine(Effect.asVoid(Effect.suspend(() => store.backend.write([{ op: "reap", now: hostClock.now() }])))),
-      serve: yield* Effect.cached(serve),
+      serve: (workflow) =>
+        Effect.suspend(() => {
+          serving ??= Effect.runSync(Effect.cached(serve(workflow)))
+          return serving
+        }),
       served: () => [...served],
       refine,
       epochsOf: (runId) => epochs.get(runId) ?? new Set()

@@ -6,8 +6,6 @@ import type * as RunView from "@fermata/core/RunView"
 import { isFinal } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import { exitCodes } from "./CommandFailed.ts"
-import * as Config from "./Config.ts"
-import { fileLabel } from "./ContractFile.ts"
 import type { Followed } from "./Follow.ts"
 import { type Globals, quoted, repeated } from "./Globals.ts"
 import { nextCommands } from "./NextCommands.ts"
@@ -39,8 +37,6 @@ export interface ReportOptions {
   readonly globals: Globals
   /** Whether the run was there before the command. */
   readonly joined: boolean
-  /** The configuration that serves the run here. */
-  readonly config?: string
 }
 
 /** Reports the run and sets the exit code. */
@@ -55,18 +51,16 @@ export const report = (followed: Followed, options: ReportOptions) =>
   })
 
 /** Says on stderr how the run stands, and how it goes on. */
-export const tellPeople = ({ steps, unserved, view }: Followed, { config, globals }: ReportOptions) =>
+export const tellPeople = ({ steps, unserved, view }: Followed, { globals }: ReportOptions) =>
   Effect.gen(function*() {
-    const elsewhere = config !== undefined && config !== Config.find(process.cwd())
-    const again = `${repeated(globals)}${elsewhere ? ` --config ${quoted(fileLabel(config))}` : ""}`
     yield* note(summary(view, steps))
-    if (unserved !== undefined) yield* note(`  ${unserved}`)
+    if (unserved !== undefined) return yield* note(`  ${unserved}`)
     if (view.status === "failed" || view.status === "cancelled") {
       yield* note(`  ${plain(view.stop?.reason ?? view.error?.message ?? "without a reason")}`)
       yield* note(`  see: fermata runs show ${quoted(view.id)}${repeated(globals)}`)
     }
     if (view.status !== "suspended") return
-    const commands = nextCommands({ runId: view.id, waits: view.waits, repeated: again, as: globals.as })
+    const commands = nextCommands({ runId: view.id, waits: view.waits, repeated: repeated(globals), as: globals.usually })
     if (commands.length > 0) yield* note("  to go on:")
     for (const command of commands) yield* note(`    ${err.bold(command)}`)
   })

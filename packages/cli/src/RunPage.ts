@@ -18,7 +18,7 @@ export const show = (view: RunView.RunView, options: { readonly globals: Globals
 /** The lines about a run. */
 export const page = (view: RunView.RunView, globals: Globals, now: number): ReadonlyArray<string> => {
   const { endedAt, requestedAt } = view.times
-  const commands = nextCommands({ runId: view.id, waits: view.waits, repeated: repeated(globals), as: globals.as })
+  const commands = nextCommands({ runId: view.id, waits: view.waits, repeated: repeated(globals), as: globals.usually })
   return [
     `${out.bold(`run ${view.id}`)}  ${plain(Words.definition(view))}`,
     field("status", `${painted(view)}${view.paused && view.reason !== "operator" ? " (paused)" : ""}`),

@@ -14,6 +14,7 @@ import { type ContractFile, fileLabel, readContract } from "./ContractFile.ts"
 import { missingIn } from "./ContractNeeds.ts"
 import { type Globals, repeated } from "./Globals.ts"
 import * as Host from "./Host.ts"
+import * as KnownConfigs from "./KnownConfigs.ts"
 import { document, err, line, note, plain } from "./Output.ts"
 import { report } from "./Report.ts"
 import * as Words from "./Words.ts"
@@ -35,14 +36,16 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
   Effect.gen(function*() {
     yield* checkOptions(request)
     const file = isContractFile(request.workflow) ? yield* readContract(request.workflow) : undefined
-    const loaded = yield* Config.load(globals.config, [...(file === undefined ? [] : [dirname(resolve(file.file))]), process.cwd()])
+    const folders = file === undefined ? [process.cwd()] : [dirname(resolve(file.file)), process.cwd()]
+    const loaded = yield* Config.loadOrRecall(globals, folders, file === undefined ? request.workflow : undefined)
     const host = yield* Host.open(globals, { command: "run", config: loaded, idle: request.detach })
-    yield* host.serve
+    yield* host.serve()
     const contract = file?.contract ?? (yield* contractNamed(host, request.workflow))
     const started = contract === undefined
       ? yield* startProgram(host, globals, request)
       : yield* startContract(host, globals, request, file, contract)
     const { runId } = started
+    if (loaded.file !== undefined) yield* KnownConfigs.remember(globals.db, started.workflow, loaded.file)
     const joined = started.joined ? "joined existing run" : "run"
     yield* note(`${joined} ${err.bold(runId)}  ${plain(started.definition)}`)
     if (request.detach) return yield* detached(host, globals, started)
@@ -54,7 +57,7 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     }
     const from = started.joined ? (yield* host.refine(host.runs.find(runId))).entries : 0
     const followed = yield* followAndAsk(host, globals, runId, { from, work: "here" })
-    yield* report(followed, { globals, joined: started.joined, ...(loaded.file === undefined ? {} : { config: loaded.file }) })
+    yield* report(followed, { globals, joined: started.joined })
   })
 
 // ----------------------------------------------------------------------------
@@ -64,6 +67,7 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
 interface Started {
   readonly runId: string
   readonly joined: boolean
+  readonly workflow: string
   /** Workflow and version, for people. */
   readonly definition: string
 }
@@ -101,7 +105,7 @@ const startContract = (
       ...(event === undefined || name === undefined ? {} : { event: { name, payload: event.value as Schema.Json } }),
       ...(key === undefined ? {} : { key })
     }))
-    return { ...started, definition: `${contract.id}@${contract.version}` }
+    return { ...started, workflow: contract.id, definition: `${contract.id}@${contract.version}` }
   })
 
 /** The event that triggers a contract, where there is one and it is no pattern. */
@@ -127,7 +131,7 @@ const startProgram = (
       ...(isNew ? { new: true } : {})
     }))
     const run = yield* host.refine(host.runs.find(started.runId))
-    return { ...started, definition: Words.definition(run) }
+    return { ...started, workflow: run.workflow, definition: Words.definition(run) }
   })
 
 const isProgram = (host: Host.Host, name: string): Effect.Effect<boolean, CommandFailed> =>

@@ -21,7 +21,7 @@ import * as Words from "./Words.ts"
 /** Works until it is interrupted, or with `untilIdle` until there is nothing left to do. */
 export const work = (globals: Globals, { untilIdle }: { readonly untilIdle: boolean }): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
-    const config = yield* Config.load(globals.config, [process.cwd()])
+    const config = yield* Config.loadOrRecall(globals, [process.cwd()])
     // Runs before the engine closes: a worker that is stopped in order has done what it should.
     const host = yield* Host.open(globals, { command: untilIdle ? "worker --until-idle" : "worker", worker: true, config })
     yield* Effect.addFinalizer((exit) =>
@@ -36,7 +36,7 @@ export const work = (globals: Globals, { untilIdle }: { readonly untilIdle: bool
       Stream.runForEach((committed) => teller.take(committed)),
       Effect.forkScoped({ startImmediately: true })
     )
-    yield* host.serve
+    yield* host.serve()
     const serves = [...host.served(), "contracts"]
     yield* note(`worker ${process.pid} on ${globals.db} serves ${Words.list(serves.map(plain))} (${
       config.file === undefined ? "no fermata.config.ts" : fileLabel(config.file)

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, giveWay, Log, stuck } from "./support/Program.ts"
@@ -30,6 +31,32 @@ describe("Divergence", () => {
       const again = yield* world.restart(bad, program("a"))
       yield* world.tell(id, "resume", { by: "ada" })
       yield* assertOutput(again, W, id, "x")
+    }))
+
+  it.effect("S9: a diverged run goes on by itself once a build that replays it cleanly serves it", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const W = define("W")
+      const program = (name: string) =>
+        W.toLayer(Effect.fnUntraced(function*() {
+          const a = yield* echo(log, name)("x")
+          yield* Effect.sleep("1 hour")
+          return a
+        }))
+      const good = yield* world.start(program("a"))
+      const id = yield* begin(good, W)
+      const bad = yield* world.restart(good, program("b"))
+      yield* TestClock.adjust("1 hour")
+      yield* bad.settled
+      assert.strictEqual((yield* world.run(id)).reason, "diverged")
+      assert.include((yield* world.waits(id))[0]!.detail!, "\"a\"")
+      const still = yield* world.restart(bad, program("c"))
+      assert.strictEqual((yield* world.run(id)).reason, "diverged")
+      const again = yield* world.restart(still, program("a"))
+      yield* again.settled
+      assert.strictEqual((yield* world.run(id)).status, "completed")
+      assert.strictEqual(log.count("a x"), 1, "the body of the step did not run again")
     }))
 
   it.effect("S9: a removed step that was in flight suspends the run although the code has ended", () =>

@@ -172,7 +172,8 @@ const makeWithTransaction = (
     acquireConnection: (restore) =>
       Effect.gen(function*() {
         const connection = yield* restore(leased.transactionAcquirer)
-        // An interrupt may arrive after SQLite has begun and before anybody knows.
+        // Ends what is still open: after a failed commit, or an interrupt that came as SQLite had just begun.
+        // A failure is not lost: the connection is not lent again before the rollback has succeeded.
         yield* Effect.addFinalizer(() => Effect.ignore(leased.onCommitFailure(connection)))
         const statement = yield* SqlClient.BeginTransaction
         yield* restore(
@@ -185,7 +186,6 @@ const makeWithTransaction = (
     releaseSavepoint: (connection, id) => controlOpen(connection, `RELEASE SAVEPOINT ${savepoint(id)}`),
     rollbackSavepoint: (connection, id) => controlOpen(connection, `ROLLBACK TO SAVEPOINT ${savepoint(id)}`),
     commit: (connection) => control(connection, "COMMIT"),
-    onCommitFailure: leased.onCommitFailure,
     rollback: (connection) => controlOpen(connection, "ROLLBACK")
   })
 }

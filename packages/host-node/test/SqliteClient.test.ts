@@ -64,6 +64,15 @@ describe("statements", () => {
       assert.deepStrictEqual(yield* sql`DELETE FROM songs`.values, [])
     }).pipe(Effect.provide(memory)))
 
+  it.effect("give rows that are plain objects", () =>
+    Effect.gen(function*() {
+      const sql = yield* SqlClient.SqlClient
+      const read = sql`SELECT 1 AS n`
+      for (const [row] of [yield* read, yield* Stream.runCollect(read.stream)]) {
+        assert.strictEqual(Object.getPrototypeOf(row), Object.prototype)
+      }
+    }).pipe(Effect.provide(memory)))
+
   it.effect("take booleans, bytes and nothing, and refuse what SQLite cannot store", () =>
     Effect.gen(function*() {
       const sql = yield* SqlClient.SqlClient
@@ -231,6 +240,18 @@ describe("transactions", () => {
       assert.deepStrictEqual(yield* sql`SELECT n FROM counter`, [{ n: 50 }])
     }).pipe(Effect.provide(memory)))
 
+  it.effect("have the write lock from their beginning, so that what they read stays true until they write", () =>
+    Effect.gen(function*() {
+      const { filename, sql } = yield* songFile
+      const rival = yield* other(filename)
+      yield* Effect.gen(function*() {
+        const before = yield* titles(sql)
+        assert.throws(() => rival.exec("INSERT INTO songs VALUES ('theirs', 8)"), /locked/)
+        yield* sql`INSERT INTO songs VALUES (${`after ${before.length}`}, 8)`
+      }).pipe(sql.withTransaction)
+      assert.deepStrictEqual(yield* titles(sql), ["after 0"])
+    }))
+
   it.effect("that cannot commit are rolled back", () =>
     Effect.gen(function*() {
       const sql = yield* songs
@@ -270,7 +291,11 @@ describe("streams", () => {
   it.effect("may be left early, and the database can be written then", () =>
     Effect.gen(function*() {
       const sql = yield* songs
-      assert.deepStrictEqual(yield* numbers(sql).stream.pipe(Stream.take(2), Stream.runCollect), [{ n: 1 }, { n: 2 }])
+      yield* sql`INSERT INTO songs SELECT 'song ' || n, n FROM (${numbers(sql)})`
+      assert.deepStrictEqual(
+        yield* sql`SELECT bars FROM songs`.stream.pipe(Stream.take(2), Stream.runCollect),
+        [{ bars: 1 }, { bars: 2 }]
+      )
       yield* sql`DROP TABLE songs`
     }).pipe(Effect.provide(memory)))
 

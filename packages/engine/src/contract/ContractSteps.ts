@@ -22,6 +22,8 @@ import { StepFailure } from "./StepFailure.ts"
 import { task } from "./TaskStep.ts"
 import { approval, wait } from "./WaitingSteps.ts"
 
+export { type HostServices, type Services, StepPolicy } from "./RecordedStep.ts"
+
 /** Makes a step of a contract executable. */
 export const compile = (contract: Contract.Contract, step: Contract.Step): Execute => {
   switch (step.kind) {

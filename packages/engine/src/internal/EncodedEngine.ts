@@ -175,7 +175,7 @@ export const makeEncoded = (
           return core.letGo((executor) => executor.registration === registration)
         })
       )
-      yield* Effect.orDie(core.define(registration))
+      yield* Effect.orDie(Effect.andThen(core.define(registration), core.retryDiverged(registration)))
       core.poke()
     }),
 

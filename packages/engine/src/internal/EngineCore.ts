@@ -42,6 +42,8 @@ export interface Committed {
 const claimLimit = 100
 const outboxLimit = 200
 const inboxLimit = 1_000
+const divergedLimit = 1_000
+const forOperators = new Set(["corrupt", "diverged", "recovery", "outcome-unknown"])
 
 const decodeWaits = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Wait)))
 const decodeStart = Schema.decodeUnknownExit(Schema.fromJsonString(StartRequest))
@@ -166,10 +168,20 @@ export class EngineCore implements ExecutorHost {
         const committed = { run, entries: pending.entries, status: pending.status?.status ?? "running" }
         for (const listener of this.listeners) listener(committed)
       }
-      if (ok && pending.status?.status === "suspended") this.tell(run.id)
+      if (ok && pending.status?.status === "suspended") {
+        this.tell(run.id)
+        this.warn(run, pending.status)
+      }
       if (ok && (pending.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
       done(ok)
     })
+  }
+
+  /** What only an operator can end must not stay unseen. */
+  private warn(run: RunRow, status: { readonly reason: string | null; readonly waits: string | null }): void {
+    if (status.reason === null || !forOperators.has(status.reason)) return
+    const text = `run ${run.id} of ${run.workflow}@${run.version} is suspended (${status.reason}) and needs an operator`
+    this.fork(Effect.logWarning(text, status.waits))
   }
 
   readonly gone = (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload"): void => {
@@ -404,6 +416,7 @@ export class EngineCore implements ExecutorHost {
     return Effect.ignore(Effect.map(written, (answer) => {
       if (!answer.ok || wait === null) return
       this.tell(row.id)
+      this.warn(row, { reason: wait.reason, waits: JSON.stringify([wait]) })
       for (const listener of this.listeners) listener({ run: row, entries: [], status: "suspended" })
     }))
   }
@@ -566,6 +579,19 @@ export class EngineCore implements ExecutorHost {
     this.fork(Effect.andThen(Effect.logError("the store failed; its runs are taken up again when it answers", cause), again))
   }
   private recovering = false
+
+  /**
+   * Replays the runs of a program that an earlier build could not: those that
+   * this build replays cleanly go on, the others stay suspended as they are.
+   */
+  readonly retryDiverged = ({ name, version }: Registration) =>
+    Effect.gen({ self: this as EngineCore }, function*() {
+      for (const row of yield* this.backend.runs({ reason: ["diverged"], workflow: name, limit: divergedLimit })) {
+        if (row.version !== version || (!this.options.worker && !this.roots.has(row.root))) continue
+        const { run } = yield* this.write({ op: "claimOne", owner: this.ownerId, run: row.id })
+        if (run !== null) yield* this.load(run)
+      }
+    })
 
   /** Tells the store what this process serves, so that others can list it and check input for it. */
   readonly define = ({ name, schemas, version }: Registration) =>

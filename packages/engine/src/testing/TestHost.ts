@@ -3,8 +3,10 @@
  * still until it is moved.
  */
 import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as TestClock from "effect/testing/TestClock"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import type { Backend, StorageFailed } from "../Backend.ts"
 import { Engine } from "../Engine.ts"
@@ -18,6 +20,8 @@ import { Store } from "../Store.ts"
 export class TestHost extends Context.Service<TestHost, {
   /** Moves the host clock by this many ms and waits until the engine has nothing on its way. */
   readonly adjustHost: (millis: number) => Effect.Effect<void>
+  /** Moves the test clock, and waits until nothing is on its way. */
+  readonly adjust: (duration: Duration.Input) => Effect.Effect<void>
   /** Waits until nothing is on its way. */
   readonly settled: Effect.Effect<void>
 }>()("@fermata/engine/testing/TestHost") {
@@ -43,6 +47,7 @@ export class TestHost extends Context.Service<TestHost, {
       const host = Layer.effect(TestHost, Effect.map(Engine, (engine) =>
         TestHost.of({
           adjustHost: (millis) => Effect.andThen(adjust(millis), engine.settled),
+          adjust: (duration) => Effect.andThen(TestClock.adjust(duration), engine.settled),
           settled: engine.settled
         })))
       return Layer.provideMerge(host, engine)

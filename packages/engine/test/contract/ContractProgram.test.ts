@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import type { Operation } from "rfc6902"
-import { StepPolicy } from "../../src/contract/RecordedStep.ts"
+import { StepPolicy } from "../../src/contract/ContractSteps.ts"
 import { TaskFailed, TaskRuntime, type TaskContext } from "../../src/contract/TaskRuntime.ts"
 import { Contracts } from "../../src/Contracts.ts"
 import * as MemoryBackend from "../../src/MemoryBackend.ts"
