@@ -57,7 +57,7 @@ const followOn = (host: Host, globals: Globals, runId: string, from: number, goa
   Effect.gen(function*() {
     const { followAndAsk } = yield* Effect.promise(() => import("./Ask.ts"))
     const { report } = yield* Effect.promise(() => import("./Report.ts"))
-    const followed = yield* followAndAsk(host, globals, runId, { from, work: "if-nobody-does" })
+    const followed = yield* followAndAsk(host, globals, runId, { from, work: "if-nobody-does", anyhow: goal !== "completed" })
     yield* report(followed, { globals, joined: true })
     const { reason, status } = followed.view
     if (goal === "cancelled") yield* exitWith(status === "cancelled" ? exitCodes.completed : exitCodes.failed)

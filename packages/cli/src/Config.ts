@@ -132,7 +132,12 @@ const read = (file: string): Effect.Effect<Loaded, CommandFailed> =>
 const broken = (file: string, problem: string): CommandFailed =>
   refused("ConfigInvalid", `The configuration ${shown(file)} ${problem}`)
 
-const loadProblem = (cause: unknown): string => cause instanceof Error ? `${cause.name}: ${cause.message.split("\n")[0]}` : String(cause)
+const loadProblem = (cause: unknown): string => {
+  if (!(cause instanceof Error)) return String(cause)
+  // Node puts the place of a syntax error before its stack, and nowhere else.
+  const line = /^file:\S+:(\d+)\n/.exec(cause.stack ?? "")?.[1]
+  return `${cause.name}: ${cause.message.split("\n")[0]}${line === undefined ? "" : ` (line ${line})`}`
+}
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value)
 

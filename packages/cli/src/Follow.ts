@@ -21,6 +21,8 @@ export interface Options {
   readonly from: number
   /** Whether this process works on the run at once, or only when nobody else does. */
   readonly work: "here" | "if-nobody-does"
+  /** Go on here even without the tasks and the model that its contract needs, as when it is to stop. */
+  readonly anyhow?: boolean
   /** Entries that have been shown already, when those are more. */
   readonly told?: number
   /** Stands before each line, when several runs are followed at once. */
@@ -60,7 +62,7 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
     ))
     const unserved = yield* Effect.raceAllFirst([
       Effect.as(follows, undefined),
-      Effect.flatMap(takeUp(host, run, options.work === "here"), (problem) => problem === undefined ? Effect.never : Effect.succeed(problem)),
+      Effect.flatMap(takeUp(host, run, options), (problem) => problem === undefined ? Effect.never : Effect.succeed(problem)),
       signsOfLife
     ])
     if (last === undefined) return yield* failed("RunGone", `Run ${runId} is not in the database any more`)
@@ -74,7 +76,9 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
       usage: outcomes.usage,
       ...(unserved === undefined ? {} : { unserved })
     }
-  }))
+  })).pipe(
+    Effect.onInterrupt(() => note(`  run ${runId} is let go; it goes on when a worker takes it up: fermata worker`))
+  )
 
 // ----------------------------------------------------------------------------
 // internal
@@ -101,11 +105,11 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
  * live worker has it. Says what it waits for. Ends with nothing when this
  * process has it, or with the reason why nobody goes on with it.
  */
-const takeUp = (host: Host, run: RunSummary, atOnce: boolean): Effect.Effect<string | undefined, CommandFailed> =>
+const takeUp = (host: Host, run: RunSummary, { anyhow = false, work }: Options): Effect.Effect<string | undefined, CommandFailed> =>
   Effect.gen(function*() {
     const adopt = Effect.andThen(host.serve(run.workflow), host.engine.adopt(run.root))
-    if (atOnce) yield* adopt
-    let adopted = atOnce
+    let adopted = work === "here"
+    if (adopted) yield* adopt
     let idleSince: number | undefined
     let told: string | undefined
     while (true) {
@@ -128,7 +132,7 @@ const takeUp = (host: Host, run: RunSummary, atOnce: boolean): Effect.Effect<str
         yield* host.engine.adopt(run.root)
         if (isLeft) return `it is recorded, and nobody serves ${Words.definition(run)}: start fermata worker with the configuration that has it`
       } else if (!adopted && (isLeft || !owners.some(({ alive, worker }) => alive && worker))) {
-        const missing = yield* lacks(host, run)
+        const missing = anyhow ? undefined : yield* lacks(host, run)
         if (missing !== undefined) return missing
         if (isLeft) yield* note(`  no worker took it up in ${Words.duration(patienceMs)}, so it goes on here`)
         yield* adopt

@@ -63,7 +63,7 @@ export type Handler<E, R> = (input: Schema.Json, context: TaskContext) => Effect
 
 /** Handlers by the names of their tasks. */
 export interface Handlers {
-  readonly [task: string]: Handler<unknown, never> | Handler<never, never> | ((input: Schema.Json, context: TaskContext) => Effect.Effect<Schema.Json | void, unknown, unknown>)
+  readonly [task: string]: Handler<unknown, unknown>
 }
 type ServicesOf<H extends Handlers> = { readonly [K in keyof H]: ReturnType<H[K]> extends Effect.Effect<unknown, unknown, infer R> ? R : never }[keyof H]
 

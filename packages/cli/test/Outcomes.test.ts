@@ -1,0 +1,46 @@
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { assert, describe, it } from "@effect/vitest"
+import { Outcomes } from "../src/Outcomes.ts"
+
+type Body = JournalEntry.EntryBody & { readonly epoch?: number }
+
+const journal = (...bodies: ReadonlyArray<Body>): ReadonlyArray<JournalEntry.JournalEntry> =>
+  bodies.map(({ epoch = 1, ...body }, seq) => ({ seq, at: seq, epoch, ...body }) as JournalEntry.JournalEntry)
+
+const requested = (key: string, more: object = {}): Body => ({ _tag: "StepRequested", key, name: key, attempt: 1, onCrash: "rerun", ...more })
+const completed = (key: string, more: object = {}): Body => ({ _tag: "StepCompleted", key, attempt: 1, ...more })
+
+describe("Outcomes", () => {
+  it("tells steps that this process ran from those of the journal and of others", () => {
+    const outcomes = new Outcomes()
+    outcomes.take(journal(requested("a"), completed("a"), requested("b"), completed("b", { epoch: 2 }), completed("c", { epoch: 3 })))
+    assert.deepStrictEqual(outcomes.steps(new Set([2]), 2), { executed: 1, replayed: 1, repeated: 0, recovered: 0 })
+  })
+
+  it("takes an attempt that is followed by another for no outcome, and a settled step for nobody's", () => {
+    const outcomes = new Outcomes()
+    outcomes.take(journal(
+      requested("a"),
+      { _tag: "StepFailed", key: "a", attempt: 1, cause: [], retryAt: 5 },
+      requested("a", { attempt: 2, recovery: 1 }),
+      { _tag: "StepFailed", key: "a", attempt: 2, cause: [] },
+      completed("b", { settledBy: "ops" })
+    ))
+    assert.deepStrictEqual(outcomes.steps(new Set([1]), 0), { executed: 1, replayed: 0, repeated: 0, recovered: 1 })
+  })
+
+  it("notices a step with two outcomes", () => {
+    const outcomes = new Outcomes()
+    outcomes.take(journal(completed("a")))
+    outcomes.take(journal(completed("a")))
+    assert.strictEqual(outcomes.steps(new Set(), 0).repeated, 1)
+  })
+
+  it("adds up the tokens that models have used", () => {
+    const outcomes = new Outcomes()
+    assert.deepStrictEqual(outcomes.usage, {})
+    const used = (data: unknown): Body => ({ _tag: "Note", kind: "usage", text: "ask", data })
+    outcomes.take(journal(used({ model: "m", inputTokens: 3, outputTokens: 4 }), used({ model: "m", inputTokens: 2 }), used("nonsense")))
+    assert.deepStrictEqual(outcomes.usage, { inputTokens: 5, outputTokens: 4 })
+  })
+})

@@ -1,0 +1,48 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
+import { failed, fromUnknown, refused } from "../src/CommandFailed.ts"
+import { quoted } from "../src/Globals.ts"
+import { plain, table } from "../src/Output.ts"
+
+class Odd extends Schema.TaggedError<Odd>()("Odd", { number: Schema.Int }) {
+  override get message(): string {
+    return `${this.number} is odd\n  and stays so:\n- one\n- three`
+  }
+}
+
+describe("Output", () => {
+  it("makes text from outside harmless for a terminal", () => {
+    assert.strictEqual(plain("a\u001b[31mb\u0007\u009b1m"), "a\\u001b[31mb\\u0007\\u009b1m")
+  })
+
+  it("puts rows in columns, each in one line", () => {
+    assert.strictEqual(
+      table(["A", "LONG"], [["one", "1"], ["a\nb", "22"]]),
+      ["A    LONG", "one  1", "a b  22"].join("\n")
+    )
+  })
+
+  it("quotes words for a shell where it must", () => {
+    assert.strictEqual(quoted("r1/a-b.c~2".replace("~", "-")), "r1/a-b.c-2")
+    assert.strictEqual(quoted("it's"), "'it'\\''s'")
+    assert.strictEqual(quoted(""), "''")
+  })
+})
+
+describe("CommandFailed", () => {
+  it("is what refusals and failures become", () => {
+    assert.deepInclude(fromUnknown(refused("A", "no")), { exitCode: 2, code: "A", message: "no" })
+    assert.deepInclude(fromUnknown(failed("B", "broken")), { exitCode: 1 })
+  })
+
+  it("takes typed errors as refusals, with their fields, and their lists as details", () => {
+    const failure = fromUnknown(new Odd({ number: 3 }))
+    assert.deepInclude(failure, { exitCode: 2, code: "Odd", message: "3 is odd and stays so:", details: ["- one", "- three"] })
+    assert.deepStrictEqual(failure.fields, { number: 3 })
+  })
+
+  it("takes anything else as a failure, and says how to see more", () => {
+    assert.deepInclude(fromUnknown(new TypeError("x is no function")), { exitCode: 1, code: "Unexpected", message: "x is no function" })
+    assert.deepInclude(fromUnknown("boom"), { message: "boom" })
+  })
+})
