@@ -3,8 +3,8 @@ import { Contract, type ContractProblem } from "@fermata/core"
 import { ContractValidation, MemoryBackend } from "@fermata/engine"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { CrashHost } from "@fermata/engine/testing"
-import { Effect, Layer, Schema } from "effect"
-import { contract, giveWay, handlers, hear, Log, type Loose, only, pass, run, serve } from "./support.ts"
+import { Effect, Layer } from "effect"
+import { contract, giveWay, handlers, hear, Log, type Loose, only, pass, run, serve, smuggle } from "./support.ts"
 import { typeErrors } from "./TypeCheck.ts"
 
 /** Every mistake of a document, as the place and kind of each. */
@@ -14,15 +14,6 @@ const problems = (document: unknown): ReadonlyArray<string> =>
 const without = (document: Loose, field: string): Loose => Object.fromEntries(Object.entries(document).filter(([name]) => name !== field))
 
 const end = { id: "end", kind: "transform", set: { done: true }, next: null }
-
-/** Puts a contract into the store as an earlier build may have done, without asking whether this build would take it. */
-const smuggle = (world: CrashHost.World, document: object) => {
-  const valid = Schema.decodeUnknownSync(Contract.Contract)(document)
-  return Effect.orDie(MemoryBackend.make(world.store).write([{
-    op: "define",
-    row: { name: valid.id, version: valid.version, kind: "contract", hash: valid.id, schemas: "{}", document: Contract.canonicalJson(valid), at: 0 }
-  }]))
-}
 
 describe("fields of a contract", () => {
   it.effect("C-14: schemaVersion must be the one literal, and the refusal names the field", () =>
@@ -86,7 +77,7 @@ describe("permissions", () => {
       const allowed = yield* run(host, emitting("my.started"))
       assert.strictEqual((yield* world.run(allowed)).status, "completed")
       assert.deepStrictEqual(problems(emitting("other.started")), ["steps[0].event missing-permission"])
-      yield* smuggle(world, emitting("other.started"))
+      yield* smuggle(MemoryBackend.make(world.store), emitting("other.started"))
       const { runId: denied } = yield* host.contracts.start({ contract: "other.started" })
       yield* host.settled
       yield* giveWay()
@@ -108,7 +99,7 @@ describe("permissions", () => {
       const granted = yield* run(host, thinking("granted", [{ kind: "llm:invoke" }]))
       assert.strictEqual((yield* host.runs.show(granted)).output, "yes")
       assert.deepStrictEqual(problems(thinking("bare", [])), ["steps[0].kind missing-permission"])
-      yield* smuggle(world, thinking("bare", []))
+      yield* smuggle(MemoryBackend.make(world.store), thinking("bare", []))
       const { runId } = yield* host.contracts.start({ contract: "bare" })
       yield* host.settled
       const shown = yield* host.runs.show(runId)

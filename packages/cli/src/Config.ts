@@ -135,7 +135,7 @@ const broken = (file: string, problem: string): CommandFailed =>
 const loadProblem = (cause: unknown): string => {
   if (!(cause instanceof Error)) return String(cause)
   // Node puts the place of a syntax error before its stack, and nowhere else.
-  const line = /^file:\S+:(\d+)\n/.exec(cause.stack ?? "")?.[1]
+  const line = /^(?:file:|\/)\S+:(\d+)\n/.exec(cause.stack ?? "")?.[1]
   return `${cause.name}: ${cause.message.split("\n")[0]}${line === undefined ? "" : ` (line ${line})`}`
 }
 

@@ -88,7 +88,7 @@ const handedOn = (host: Host.Host, eventId: string): Effect.Effect<void, Command
     const outboxId = `event:${eventId}`
     while (true) {
       yield* host.engine.settled
-      const rows = yield* host.refine(host.store.backend.outbox(outboxLimit))
+      const rows = yield* host.refine(host.store.backend.outbox(outboxLimit, true))
       if (!rows.some(({ id }) => id === outboxId)) return
       yield* host.sleep(lookMs)
     }

@@ -111,6 +111,8 @@ export const ApprovalRequested = entry("ApprovalRequested", {
   approvers: Schema.Array(Schema.String),
   choices: Schema.Array(Schema.String),
   quorum: Schema.Int,
+  /** How many may answer; without it one no is enough to deny. */
+  of: Schema.optionalKey(Schema.Int),
   editable: Schema.Boolean,
   args: Schema.optionalKey(Schema.Unknown),
   deadline: Schema.optionalKey(Schema.Int),

@@ -96,6 +96,8 @@ export interface ApprovalView {
   readonly approvers: ReadonlyArray<string>
   readonly choices: ReadonlyArray<string>
   readonly quorum: number
+  /** How many may answer, where the question says so. */
+  readonly of?: number
   readonly editable: boolean
   readonly args?: unknown
   readonly deadline?: number

@@ -327,7 +327,8 @@ export interface Backend {
   /** Inbox rows of the runs of this owner in arrival order. */
   readonly inboxOf: (owner: string, limit: number) => Effect.Effect<ReadonlyArray<InboxRow>, StorageFailed>
   readonly inbox: (run: string) => Effect.Effect<ReadonlyArray<InboxRow>, StorageFailed>
-  readonly outbox: (limit: number) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageFailed>
+  /** Messages in order of arrival; without those of kind `event` unless `events`. */
+  readonly outbox: (limit: number, events: boolean) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageFailed>
   /** Open approvals, oldest first; of one run when given. */
   readonly approvals: (run: string | null, limit: number) => Effect.Effect<ReadonlyArray<ApprovalRow>, StorageFailed>
   readonly subscriptions: (event: string) => Effect.Effect<ReadonlyArray<SubscriptionRow>, StorageFailed>

@@ -185,6 +185,7 @@ export class Contracts extends Context.Service<Contracts, {
 
     const route = ContractRoutes.make(core, registry)
     const publish = ContractRoutes.publish(core, store, registry)
+    const project = ContractRoutes.project(registry)
     const listener = (committed: Committed) => {
       if (!registry.listensTo()) return
       core.fork(publish(committed)).addObserver((exit) => {
@@ -196,6 +197,7 @@ export class Contracts extends Context.Service<Contracts, {
         core.contracts = resolve
         core.routes.push(route)
         core.listeners.add(listener)
+        core.projections.add(project)
         core.poke()
       }),
       () =>
@@ -203,6 +205,7 @@ export class Contracts extends Context.Service<Contracts, {
           core.contracts = undefined
           core.routes.splice(core.routes.indexOf(route), 1)
           core.listeners.delete(listener)
+          core.projections.delete(project)
           return core.letGo((executor) => executor.row.kind === "contract")
         })
     )

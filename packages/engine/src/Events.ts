@@ -186,6 +186,17 @@ export const check = (name: string, payload: Schema.Json): Effect.Effect<void, E
 /** The row of the outbox in which an event travels. */
 export const outboxRow = (event: EventMessage): OutboxRow => ({ id: `event:${event.id}`, kind: "event", payload: JSON.stringify(event) })
 
+/** What the engine tells about entries, but for the end of a deadline, whose meaning is in the journal before it. */
+export const engineEventsOf = (
+  run: Committed["run"],
+  entries: ReadonlyArray<JournalEntry.JournalEntry>
+): ReadonlyArray<EventMessage> =>
+  entries.flatMap((entry) => needsJournal(entry) ? [] : eventOf(run, entry))
+
+/** Whether what the engine tells about an entry cannot be told from the entry alone. */
+export const needsJournal = (entry: JournalEntry.JournalEntry): boolean =>
+  entry._tag === "ApprovalAnswered" && entry.decision === "timeout"
+
 /** The `source` of events that the engine tells. */
 export const engineSource = "engine"
 
@@ -193,7 +204,7 @@ export const engineSource = "engine"
 export const engineEvents = (store: Store["Service"], committed: Committed): Effect.Effect<ReadonlyArray<EventMessage>> =>
   Effect.map(
     Effect.forEach(committed.entries, (entry) =>
-      entry._tag === "ApprovalAnswered" && entry.decision === "timeout"
+      needsJournal(entry)
         ? Effect.map(viewBefore(store, committed, entry.seq), (before) => eventOf(committed.run, entry, before))
         : Effect.succeed(eventOf(committed.run, entry))),
     (events) => events.flat()

@@ -65,7 +65,12 @@ export const make = (store: MemoryStore): Backend => {
       }),
     inbox: (run) =>
       Effect.sync(() => (store.runs.get(run)?.inbox ?? []).map((id) => store.inbox.get(pair(run, id))!.row)),
-    outbox: (limit) => Effect.sync(() => first(store.outbox, limit)),
+    outbox: (limit, events) =>
+      Effect.sync(() =>
+        events
+          ? first(store.outbox, limit)
+          : first(new Map([...store.outbox].filter(([, { row }]) => row.kind !== "event")), limit)
+      ),
     approvals: (run, limit) =>
       Effect.sync(() => {
         const rows = run === null

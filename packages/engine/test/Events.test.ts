@@ -65,7 +65,7 @@ describe("Events", () => {
         assert.strictEqual(yield* refuse("engine", null), "reserved")
         assert.strictEqual(yield* refuse("a.b", (() => 1) as never), "payload")
         assert.strictEqual(yield* refuse("a.b", "x".repeat(maxPayload)), "payload")
-        assert.deepStrictEqual(yield* store.backend.outbox(10), [])
+        assert.deepStrictEqual(yield* store.backend.outbox(10, true), [])
       }).pipe(Effect.provide(TestHost.layer.pipe(Layer.provideMerge(Layer.empty), (host) => Events.layer.pipe(Layer.provideMerge(host))))))
 
     it.effect("a run's events leave once, with numbered ids and its id as correlation, however often it is replayed", () =>

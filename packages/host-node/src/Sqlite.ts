@@ -6,15 +6,13 @@
  * attempt is repeated by a schedule instead.
  */
 import { StorageFailed } from "@fermata/engine/Backend"
-import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
-import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { closeSync, mkdirSync, openSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { defaultPatience, isBusy, patiently, problemOf } from "./internal/Busy.ts"
 import { migrate, refusal, Refused } from "./Migrations.ts"
 
 export interface Options {
@@ -45,7 +43,7 @@ export interface Sqlite {
 export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const file = resolve(options.file)
-    const attempt = attemptOn(file, options.patience ?? "30 seconds")
+    const attempt = attemptOn(file, options.patience ?? defaultPatience)
     const db = yield* Effect.acquireRelease(
       attempt("open its database", () => {
         mkdirSync(dirname(file), { recursive: true })
@@ -80,52 +78,19 @@ const close = (db: DatabaseSync): void => {
   db.close()
 }
 
-const attemptOn = (file: string, patience: Duration.Input): Sqlite["attempt"] => {
-  const schedule = backoff.pipe(Schedule.upTo({ duration: patience }))
-  return (operation, work) =>
-    Effect.suspend(() => {
-      try {
-        return Effect.succeed(work())
-      } catch (cause) {
-        if (!isBusy(cause)) return Effect.fail(failed(file, operation, cause))
-        return Effect.try({ try: work, catch: (cause) => cause }).pipe(
-          Effect.retry({ schedule, while: isBusy }),
-          Effect.mapError((cause) => failed(file, operation, cause)),
-          // The clock and the randomness of the process, not those of the workflow that caused the write.
-          Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()),
-          Effect.provideService(Random.Random, Random.Random.defaultValue())
+const attemptOn = (file: string, patience: Duration.Input): Sqlite["attempt"] => (operation, work) =>
+  Effect.suspend(() => {
+    try {
+      return Effect.succeed(work())
+    } catch (cause) {
+      return isBusy(cause)
+        ? Effect.mapError(
+          patiently(Effect.try({ try: work, catch: (cause) => cause }), isBusy, patience),
+          (cause) => failed(file, operation, cause)
         )
-      }
-    })
-}
-
-const backoff = Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced("50 millis")]).pipe(
-  Schedule.jittered
-)
+        : Effect.fail(failed(file, operation, cause))
+    }
+  })
 
 const failed = (file: string, operation: string, cause: unknown): StorageFailed =>
   new StorageFailed({ operation, problem: `${problemOf(cause)} (${file})`, cause })
-
-const problemOf = (cause: unknown): string => {
-  if (cause instanceof Refused) return cause.message
-  const text = cause instanceof Error ? cause.message : String(cause)
-  const code = primaryCode(cause)
-  return code === undefined ? text : problems[code] ?? text
-}
-
-/** By SQLite's primary result code. */
-const problems: Readonly<Record<number, string>> = {
-  5: "another process keeps the database locked",
-  6: "the database is locked",
-  8: "the database is read-only",
-  10: "the disk failed to read or write",
-  11: "the database is damaged",
-  13: "the disk is full",
-  14: "the database cannot be opened",
-  26: "the file is not a SQLite database"
-}
-
-const isBusy = (cause: unknown): boolean => primaryCode(cause) === 5
-
-const primaryCode = (cause: unknown): number | undefined =>
-  cause instanceof Error && "errcode" in cause && typeof cause.errcode === "number" ? cause.errcode & 0xff : undefined

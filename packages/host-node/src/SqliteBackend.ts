@@ -48,7 +48,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<Backend, StorageFai
       blob: (hash) => read(() => reads.blob(hash)),
       inboxOf: (owner, limit) => read(() => reads.inboxOf(owner, limit)),
       inbox: (run) => read(() => reads.inbox(run)),
-      outbox: (limit) => read(() => reads.outbox(limit)),
+      outbox: (limit, events) => read(() => reads.outbox(limit, events)),
       approvals: (run, limit) => read(() => reads.approvals(run, limit)),
       subscriptions: (event) => read(() => reads.subscriptions(event)),
       definitions: read(reads.definitions),

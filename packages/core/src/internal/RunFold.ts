@@ -428,14 +428,22 @@ const answer = (state: State, entry: EntryOf<"ApprovalAnswered">): void => {
   })
 }
 
-/** One denial decides; grants decide once as many different people as the quorum have given one. */
+/**
+ * Grants decide once as many different people as the quorum have given one. One
+ * denial decides, unless it is known how many may answer: then it takes so many
+ * that the quorum is out of reach.
+ */
 const decide = (approval: ApprovalView, answers: ReadonlyArray<AnswerView>): ApprovalView["status"] => {
   const { decision } = answers.at(-1)!
-  if (decision === "deny") return "denied"
+  const people = (said: AnswerView["decision"]) =>
+    new Set(answers.filter((answer) => answer.decision === said).map(({ by }) => by)).size
+  if (decision === "deny") {
+    return approval.of === undefined || people("deny") > approval.of - approval.quorum ? "denied" : "open"
+  }
   if (decision === "timeout") {
     return approval.onTimeout === "approve" ? "granted" : approval.onTimeout === "deny" ? "denied" : "expired"
   }
-  return new Set(answers.map(({ by }) => by)).size >= approval.quorum ? "granted" : "open"
+  return people("approve") >= approval.quorum ? "granted" : "open"
 }
 
 const changeDocument = (state: State, { name, patch, revision }: EntryOf<"StateChanged">): void => {

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Op, StorageFailed } from "../Backend.ts"
-import { engineEvents, engineSource, outboxRow } from "../Events.ts"
+import { engineEvents, engineEventsOf, engineSource, needsJournal, outboxRow } from "../Events.ts"
 import type { Message } from "../InboxMessage.ts"
 import type { Committed, EngineCore, Route } from "../internal/EngineCore.ts"
 import { type EventMessage, startOp } from "../StartRequest.ts"
@@ -111,14 +111,21 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
   })
 }
 
+/** What the engine tells the contracts that listen to it, in the commit that it is about. */
+export const project = (registry: ContractRegistry): Parameters<EngineCore["projections"]["add"]>[0] => (run, entries) =>
+  registry.listensTo()
+    ? engineEventsOf(run, entries).filter(({ name }) => registry.listensTo(name)).map(outboxRow)
+    : []
+
 /**
- * Publishes what the engine tells about a commit to the contracts that listen
- * to it. That happens after the commit: a process that dies in between tells
- * nobody.
+ * Publishes what no commit of an owner can carry: that a run was asked for, and
+ * what the end of a deadline meant. A process that dies in between tells nobody.
  */
 export const publish = (core: EngineCore, store: Store["Service"], registry: ContractRegistry) =>
   Effect.fnUntraced(function*(committed: Committed): Effect.fn.Return<void, StorageFailed> {
-    const events = (yield* engineEvents(store, committed)).filter(({ name }) => registry.listensTo(name))
+    const entries = committed.entries.filter((entry) => entry._tag === "RunRequested" || needsJournal(entry))
+    if (entries.length === 0) return
+    const events = (yield* engineEvents(store, { ...committed, entries })).filter(({ name }) => registry.listensTo(name))
     if (events.length === 0) return
     yield* core.write({ op: "publish", rows: events.map(outboxRow) })
     core.poke()

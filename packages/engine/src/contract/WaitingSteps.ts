@@ -76,6 +76,7 @@ export const approval = (step: Contract.StepOf<"approval">): Execute => {
       approvers: approvers.success,
       choices: choices.success,
       quorum: step.quorum?.approvals ?? 1,
+      of: step.quorum?.of,
       editable: step.editable,
       args: step.args === undefined ? undefined : args,
       deadlineMs: step.timeout?.ms,

@@ -65,6 +65,8 @@ export class EngineCore implements ExecutorHost {
   contracts: Resolve | undefined
   readonly routes: Array<Route> = []
   readonly listeners = new Set<(committed: Committed) => void>()
+  /** What else a commit puts into the outbox: facts of the engine that somebody listens to. */
+  readonly projections = new Set<(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>) => ReadonlyArray<OutboxRow>>()
   /** Told whenever the body of a step starts: run, key and attempt. */
   readonly bodyListeners = new Set<(runId: string, key: string, attempt: number) => void>()
   /** Roots whose runs this process takes up although it is no worker. */
@@ -154,7 +156,9 @@ export class EngineCore implements ExecutorHost {
       blobs: encoded.blobs,
       at: this.now(),
       consumed: pending.consumed,
-      outbox: pending.outbox,
+      outbox: this.projections.size === 0
+        ? pending.outbox
+        : [...pending.outbox, ...Array.from(this.projections).flatMap((project) => project(run, pending.entries))],
       approvalsOpened: pending.approvalsOpened,
       approvalsClosed: pending.approvalsClosed,
       ...(pending.status === undefined ? {} : { status: pending.status }),
@@ -172,7 +176,7 @@ export class EngineCore implements ExecutorHost {
         this.tell(run.id)
         this.warn(run, pending.status)
       }
-      if (ok && (pending.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
+      if (ok && (op.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
       done(ok)
     })
   }
@@ -430,21 +434,29 @@ export class EngineCore implements ExecutorHost {
 
   private readonly deliverOutbox = Effect.gen({ self: this as EngineCore }, function*() {
     while (!this.closed) {
-      const rows = yield* this.backend.outbox(outboxLimit)
+      const rows = yield* this.backend.outbox(outboxLimit, this.contracts !== undefined || !(yield* this.hasContracts))
       if (rows.length === 0) return
       const ops: Array<Op> = []
       for (const row of rows) ops.push(...(yield* this.route(row)))
       ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
       const answers = yield* this.backend.write(ops)
-      if (!this.options.worker) {
-        for (let index = 0; index < ops.length; index++) {
-          const answer = answers[index]!
-          if (ops[index]!.op === "start" && "started" in answer) this.roots.add(answer.run.root)
-        }
+      for (let index = 0; index < ops.length; index++) {
+        const op = ops[index]!
+        const answer = answers[index]!
+        if (op.op !== "start" || !("started" in answer)) continue
+        if (!this.options.worker) this.roots.add(answer.run.root)
+        if (!answer.started || this.listeners.size === 0) continue
+        const entries = op.rows.map((row): JournalEntry.JournalEntry => JSON.parse(row))
+        for (const listener of this.listeners) listener({ run: answer.run, entries, status: "queued" })
       }
       if (rows.length < outboxLimit) return
     }
   })
+
+  /** Events that contracts may want are left to a process that serves contracts. */
+  private readonly hasContracts = Effect.suspend(() =>
+    Effect.map(this.backend.definitions, (rows) => rows.some((row) => row.kind === "contract"))
+  )
 
   private readonly route = (row: OutboxRow): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
     switch (row.kind) {

@@ -122,6 +122,8 @@ export interface ApprovalQuestion {
   readonly approvers: ReadonlyArray<string>
   readonly choices: ReadonlyArray<string>
   readonly quorum: number
+  /** How many may answer: a no denies only when the quorum is out of reach. Without it one no denies. */
+  readonly of?: number | undefined
   readonly editable: boolean
   readonly args: unknown
   /** ms from the time of the request. */

@@ -74,6 +74,7 @@ export interface ApprovalState {
   waiter: Resume<ApprovalResult> | undefined
   result: ApprovalResult | undefined
   readonly approvedBy: Array<string>
+  readonly deniedBy: Array<string>
   accepts: ((edit: unknown) => boolean) | undefined
 }
 
@@ -173,7 +174,7 @@ export class RunRecords {
   }
 
   addApproval(entry: EntryOf<"ApprovalRequested">): ApprovalState {
-    const approval: ApprovalState = { entry, asked: true, waiter: undefined, result: undefined, approvedBy: [], accepts: undefined }
+    const approval: ApprovalState = { entry, asked: true, waiter: undefined, result: undefined, approvedBy: [], deniedBy: [], accepts: undefined }
     this.approvals.set(entry.key, approval)
     return approval
   }
@@ -333,6 +334,9 @@ export class RunRecords {
     const approval = this.approvals.get(entry.key)
     if (approval === undefined || approval.result !== undefined) return false
     if (entry.decision === "deny") {
+      if (!approval.deniedBy.includes(entry.by)) approval.deniedBy.push(entry.by)
+      const { of, quorum } = approval.entry
+      if (of !== undefined && approval.deniedBy.length <= of - quorum) return false
       approval.result = { _tag: "Denied", by: entry.by, note: entry.note, timedOut: false }
     } else if (entry.decision === "timeout" && approval.entry.onTimeout !== "approve") {
       approval.result = approval.entry.onTimeout === "deny"

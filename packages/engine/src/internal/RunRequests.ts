@@ -208,6 +208,7 @@ export abstract class RunRequests extends RunBase {
           approvers: question.approvers,
           choices: question.choices,
           quorum: question.quorum,
+          ...(question.of === undefined ? {} : { of: question.of }),
           editable: question.editable,
           onTimeout: question.onTimeout,
           ...(question.args === undefined ? {} : { args: question.args }),

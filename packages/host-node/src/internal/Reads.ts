@@ -44,6 +44,7 @@ export const make = (db: DatabaseSync) => {
      WHERE runs.id = ? ORDER BY arrival`
   )
   const outbox = prepare(db, "SELECT id, kind, payload FROM outbox ORDER BY arrival LIMIT ?")
+  const messages = prepare(db, "SELECT id, kind, payload FROM outbox WHERE kind <> 'event' ORDER BY arrival LIMIT ?")
   const approvalColumns =
     "runs.id AS run, approvals.key, approvals.workflow, prompt, approvers, question, requested_at, deadline"
   const approvals = prepare(
@@ -85,7 +86,7 @@ export const make = (db: DatabaseSync) => {
     blob: (hash: string) => orNull(blob.get(hash), (row) => text(row, "data")),
     inboxOf: (owner: string, limit: number) => inboxOf.all(owner, atMost(limit)).map(toInbox),
     inbox: (id: string) => inbox.all(id).map(toInbox),
-    outbox: (limit: number) => outbox.all(atMost(limit)).map(toOutbox),
+    outbox: (limit: number, events: boolean) => (events ? outbox : messages).all(atMost(limit)).map(toOutbox),
     approvals: (id: string | null, limit: number) =>
       (id === null ? approvals.all(atMost(limit)) : approvalsOf.all(id, atMost(limit))).map(toApproval),
     subscriptions: (event: string) => subscriptions.all(event).map(toSubscription),

@@ -214,7 +214,7 @@ const observe = (backend: Backend) =>
     entries: Effect.forEach(runs, (run) => backend.entries(run, 0, 100)),
     inbox: Effect.forEach(runs, backend.inbox),
     inboxOf: Effect.forEach(owners, (owner) => backend.inboxOf(owner, 100)),
-    outbox: backend.outbox(100),
+    outbox: backend.outbox(100, true),
     approvals: backend.approvals(null, 100),
     approvalsOf: Effect.forEach(runs, (run) => backend.approvals(run, 100)),
     subscriptions: Effect.forEach(keys, (key) => backend.subscriptions(`event-${key}`)),

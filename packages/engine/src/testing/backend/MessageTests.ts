@@ -142,21 +142,26 @@ export const messageTests = (test: Test): void => {
         { op: "publish", rows: [outboxRow("m"), outboxRow("a")] },
         commit("r", 0, [], { outbox: [outboxRow("z"), outboxRow("b")] })
       ])
-      assert.deepStrictEqual(yield* backend.outbox(10), [
+      assert.deepStrictEqual(yield* backend.outbox(10, true), [
         outboxRow("z"),
         outboxRow("a"),
         outboxRow("m"),
         outboxRow("b")
       ])
-      assert.deepStrictEqual(ids(yield* backend.outbox(2)), ["z", "a"])
+      assert.deepStrictEqual(ids(yield* backend.outbox(2, true)), ["z", "a"])
+      yield* one(backend, { op: "publish", rows: [{ ...outboxRow("e"), kind: "event" }, { ...outboxRow("i"), kind: "inbox" }] })
+      assert.notInclude(ids(yield* backend.outbox(10, false)), "e")
+      assert.include(ids(yield* backend.outbox(10, false)), "i")
+      assert.include(ids(yield* backend.outbox(10, true)), "e")
+      yield* one(backend, { op: "delivered", ids: ["e", "i"] })
       yield* one(backend, { op: "delivered", ids: ["a", "unknown", "z"] })
-      assert.deepStrictEqual(ids(yield* backend.outbox(10)), ["m", "b"])
+      assert.deepStrictEqual(ids(yield* backend.outbox(10, true)), ["m", "b"])
     }))
 
   test("a known outbox id keeps its first payload", (backend) =>
     Effect.gen(function*() {
       yield* one(backend, { op: "publish", rows: [outboxRow("o"), { ...outboxRow("o"), payload: "other" }] })
-      assert.deepStrictEqual(yield* backend.outbox(10), [outboxRow("o")])
+      assert.deepStrictEqual(yield* backend.outbox(10, true), [outboxRow("o")])
     }))
 
   test("subscriptions are found by their event", (backend) =>

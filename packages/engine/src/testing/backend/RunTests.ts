@@ -115,7 +115,7 @@ export const runTests = (test: Test): void => {
       assert.deepStrictEqual(yield* backend.entries("s", 0, 10), ["e0"])
       assert.strictEqual((yield* backend.run("r"))!.owner, "a")
       assert.isNull(yield* backend.blob("h"))
-      assert.deepStrictEqual(yield* backend.outbox(10), [])
+      assert.deepStrictEqual(yield* backend.outbox(10, true), [])
       assert.deepStrictEqual(yield* backend.approvals(null, 10), [])
     }))
 
@@ -150,7 +150,7 @@ export const runTests = (test: Test): void => {
       assert.deepStrictEqual(yield* backend.entries("r", 0, 10), ["e0"])
       assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["i1", "i2", "i3"])
       assert.deepStrictEqual(ids(yield* backend.inboxOf("a", 10)), ["i1", "i2", "i3"])
-      assert.deepStrictEqual(ids(yield* backend.outbox(10)), ["o1", "o2", "o3"])
+      assert.deepStrictEqual(ids(yield* backend.outbox(10, true)), ["o1", "o2", "o3"])
       assert.deepStrictEqual((yield* backend.approvals(null, 10)).map((row) => row.key), ["k1", "k2"])
       assert.deepStrictEqual((yield* backend.subscriptions("event")).map((row) => row.key), ["k", "k2"])
       assert.isNull(yield* backend.blob("h"))

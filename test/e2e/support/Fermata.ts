@@ -1,0 +1,129 @@
+/**
+ * The real command in processes of its own, on a database that is gone with the test.
+ */
+import { type ChildProcess, spawn } from "node:child_process"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { onTestFinished } from "vitest"
+
+const bin = fileURLToPath(new URL("../../../packages/cli/src/bin.ts", import.meta.url))
+
+/** The folder with the configuration and the contracts of the tests. */
+export const fixtures = fileURLToPath(new URL("../fixtures", import.meta.url))
+
+export interface Outcome {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+  /** Stdout as one JSON document; a failure when it is anything else. */
+  readonly json: any
+  /** Stdout as NDJSON. */
+  readonly lines: ReadonlyArray<any>
+}
+
+export interface Running {
+  readonly process: ChildProcess
+  /** Waits until stderr or stdout contains the text. */
+  readonly says: (text: string) => Promise<void>
+  /** How it ended. */
+  readonly ended: Promise<Outcome>
+  /** Kills it without a chance to do anything, and waits until it is gone. */
+  readonly kill: () => Promise<void>
+}
+
+/** One project for one test. */
+export class Project {
+  readonly folder = mkdtempSync(join(tmpdir(), "fermata-e2e-"))
+  readonly db = join(this.folder, "fermata.db")
+  private readonly log = join(this.folder, "log")
+  private readonly running = new Set<ChildProcess>()
+
+  constructor() {
+    onTestFinished(() => {
+      for (const process of this.running) process.kill("SIGKILL")
+      rmSync(this.folder, { recursive: true, force: true })
+    })
+  }
+
+  /** What the bodies of steps did, in order. */
+  get bodies(): ReadonlyArray<string> {
+    return existsSync(this.log) ? readFileSync(this.log, "utf8").trimEnd().split("\n") : []
+  }
+
+  /** Starts the command in the folder of the fixtures. A variable of the environment that is undefined is not set. */
+  readonly start = (
+    args: ReadonlyArray<string>,
+    options: { readonly env?: Readonly<Record<string, string | undefined>>; readonly cwd?: string; readonly stdin?: string } = {}
+  ): Running => {
+    const env: Record<string, string | undefined> = {
+      ...process.env,
+      NO_COLOR: "1",
+      FERMATA_DB: this.db,
+      FERMATA_AS: "tester",
+      FIXTURE_LOG: this.log,
+      ...options.env
+    }
+    const child = spawn(process.execPath, [bin, ...args], { cwd: options.cwd ?? fixtures, env, stdio: ["pipe", "pipe", "pipe"] })
+    this.running.add(child)
+    let stdout = ""
+    let stderr = ""
+    const listeners = new Set<() => void>()
+    const hear = () => {
+      for (const listener of listeners) listener()
+    }
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text
+      hear()
+    })
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text
+      hear()
+    })
+    // A command that ends without reading its stdin closes it.
+    child.stdin.on("error", () => {})
+    child.stdin.end(options.stdin ?? "")
+    const ended = new Promise<Outcome>((resolve, reject) => {
+      child.on("error", reject)
+      child.on("close", (code) => {
+        this.running.delete(child)
+        hear()
+        resolve({
+          code,
+          stdout,
+          stderr,
+          get json() {
+            return JSON.parse(stdout)
+          },
+          get lines() {
+            return stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
+          }
+        })
+      })
+    })
+    return {
+      process: child,
+      ended,
+      says: (text) =>
+        new Promise((resolve, reject) => {
+          const look = () => {
+            if (`${stdout}${stderr}`.includes(text)) resolve()
+            else if (child.exitCode !== null || child.signalCode !== null) {
+              reject(new Error(`it ended without saying ${JSON.stringify(text)}:\n${stdout}${stderr}`))
+            } else return
+            listeners.delete(look)
+          }
+          listeners.add(look)
+          look()
+        }),
+      kill: async () => {
+        child.kill("SIGKILL")
+        await ended
+      }
+    }
+  }
+
+  /** Runs the command to its end. */
+  readonly fermata = (...args: ReadonlyArray<string>): Promise<Outcome> => this.start(args).ended
+}
