@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "vitest"
 import { type Outcome, fixtures, Project } from "./support/Fermata.ts"
 
@@ -68,8 +69,7 @@ describe("fermata", () => {
     ])
     assert.deepStrictEqual([checked.code, json.code, run.code], [2, 2, 2])
     assert.lengthOf(json.json.problems, 10)
-    assert.deepStrictEqual(json.json.problems.map(({ path }: { path: string }) => path).sort(), [
-      "entryStepId",
+    assert.deepStrictEqual(json.json.problems.map(({ path }) => path).sort(), [
       "id",
       "limits.maxSteps",
       "schemaVersion",
@@ -77,6 +77,7 @@ describe("fermata", () => {
       "steps[0].set.a",
       "steps[1].colour",
       "steps[1].event",
+      "title",
       "triggers[0].type",
       "version"
     ].sort())
@@ -109,8 +110,8 @@ describe("fermata", () => {
 
 describe("fermata run", () => {
   it("runs a program, joins it when it is started again, and keeps stdout for the result", async () => {
-    const { bodies, fermata, ...project } = new Project()
-    assert.deepStrictEqual(bodies, [])
+    const project = new Project()
+    const { fermata } = project
     const first = await fermata("run", "Echo", "--input", "{\"text\":\"hi\"}", "--json")
     assert.deepInclude(first.json, { joined: false, status: "completed", output: "hi", usage: {}, steps: { executed: 1, replayed: 0 } })
     assert.include(first.stderr, "printed by a workflow")
@@ -151,7 +152,7 @@ describe("fermata run", () => {
   })
 
   it("runs a contract with a task and a scripted model, from any folder, and goes on with the same", async () => {
-    const { bodies: _, fermata, ...project } = new Project()
+    const project = new Project()
     const run = await project.start(["run", join(fixtures, "tasks.json"), "--input", "{\"name\":\"Ada\"}", "--json"], { cwd: project.folder }).ended
     assert.deepInclude(run.json, { status: "suspended", reason: "approval", usage: { inputTokens: 2, outputTokens: 2 } })
     assert.strictEqual(run.code, 3)
@@ -176,12 +177,27 @@ describe("fermata run", () => {
   })
 })
 
+describe("fermata worker", () => {
+  it("with --until-idle waits for a timer that is near, and not for one that is far", async () => {
+    const { fermata } = new Project()
+    const started = await Promise.all([
+      fermata("run", "Nap", "--input", "{\"millis\":400}", "--detach"),
+      fermata("run", "Nap", "--input", "{\"millis\":3600000}", "--detach")
+    ])
+    const [near, far] = started.map(({ stdout }) => stdout.trim())
+    const worker = await fermata("worker", "--until-idle", "--json")
+    assert.strictEqual(worker.code, 0)
+    const last = (run: string | undefined) => worker.lines.findLast(({ runId }) => runId === run)?.what
+    assert.deepStrictEqual([last(near), last(far)], ["completed", "suspended"])
+  })
+})
+
 describe("fermata approve", () => {
   it("answers as one who may, and goes on where the run was", async () => {
     const { db, fermata } = new Project()
     const run = await fermata("run", "approval.json", "--input", "{\"cents\":5}", "--json", "--db", db)
     const { runId } = run.json
-    assert.deepStrictEqual([...status(run), run.json.reason, run.json.waits[0].who], [3, "suspended", "approval", ["finance", "boss"]])
+    assert.deepStrictEqual([...status(run), run.json.reason, run.json.waits[0]?.who], [3, "suspended", "approval", ["finance", "boss"]])
     assert.include(run.stderr, `fermata approve ${runId} --as finance --db ${db}`)
 
     const [listed, mine, stranger, badChoice, badEdit] = await Promise.all([
@@ -191,7 +207,7 @@ describe("fermata approve", () => {
       fermata("approve", runId, "--as", "boss", "--choice", "gold"),
       fermata("approve", runId, "--as", "boss", "--edit", "{bad")
     ])
-    assert.deepInclude(listed.lines[0], { id: `${runId}/confirm`, prompt: "Spend 5 cents?", args: { cents: 5 } })
+    assert.deepInclude(listed.lines[0]!, { id: `${runId}/confirm`, prompt: "Spend 5 cents?", args: { cents: 5 } })
     assert.deepStrictEqual(mine.lines, [])
     assert.deepStrictEqual([stranger.code, badChoice.code, badEdit.code], [2, 2, 2])
     assert.include(stranger.stderr, "tester may not answer approval")
@@ -212,9 +228,9 @@ describe("fermata approve", () => {
       fermata("runs", "journal", runId, "--from", "2", "--json"),
       fermata("runs", "tail", runId, "--json")
     ])
-    assert.deepInclude(show.json.approvals[0].answers[0], { by: "boss", choice: "card", edit: { cents: 3 }, note: "less" })
-    assert.deepInclude(show.json.events[0], { name: "expense.approved" })
-    assert.deepStrictEqual(show.json.events[0].payload.cents, 3)
+    assert.deepInclude(show.json.approvals[0]!.answers[0]!, { by: "boss", choice: "card", edit: { cents: 3 }, note: "less" })
+    assert.deepInclude(show.json.events[0]!, { name: "expense.approved" })
+    assert.deepStrictEqual(show.json.events[0]?.payload.cents, 3)
     assert.match(page.stdout, /status +completed/)
     assert.deepStrictEqual(journal.lines.map(({ seq }) => seq), journal.lines.map((_, index) => index + 2))
     assert.deepStrictEqual(tail.lines.slice(2), journal.lines)
@@ -243,7 +259,7 @@ describe("fermata signal, emit", () => {
     const { runId } = run.json
     assert.deepStrictEqual([...status(run), run.json.reason], [3, "suspended", "signal"])
     const noted = await fermata("signal", runId, "other", "--no-wait", "--id", "s1", "--json")
-    assert.deepStrictEqual(noted.json, { runId, result: "accepted" })
+    assert.deepStrictEqual([noted.code, noted.json.runId, noted.json.result], [0, runId, "accepted"])
     const paid = await fermata("signal", runId, "paid", "--data", "{\"cents\":12}", "--json")
     assert.deepStrictEqual([...status(paid), paid.json.output, paid.json.steps], [0, "completed", 12, { executed: 0, replayed: 1 }])
     const late = await fermata("signal", runId, "paid", "--data", "{\"cents\":12}")
@@ -255,12 +271,12 @@ describe("fermata signal, emit", () => {
     const sent = await fermata("emit", "parcel.sent", "--data", "{\"id\":\"p1\"}", "--key", "e1", "--json")
     assert.deepInclude(sent.json, { eventId: "e1", event: "parcel.sent" })
     assert.strictEqual(sent.code, 3)
-    const [{ reason, runId }] = sent.json.runs
+    const { reason, runId } = sent.json.runs[0]!
     assert.strictEqual(reason, "signal")
     const again = await fermata("emit", "parcel.sent", "--data", "{\"id\":\"p1\"}", "--key", "e1", "--json")
-    assert.deepStrictEqual(again.json.runs.map((run: { runId: string }) => run.runId), [runId], "one event started two runs")
+    assert.deepStrictEqual(again.json.runs.map((run) => run.runId), [runId], "one event started two runs")
     const arrived = await fermata("emit", "parcel.arrived", "--data", "{\"id\":\"p1\",\"place\":\"door\"}", "--json")
-    assert.deepInclude(arrived.json.runs[0], { runId, joined: true, status: "completed", output: { place: "door" } })
+    assert.deepInclude(arrived.json.runs[0]!, { runId, joined: true, status: "completed", output: { place: "door" } })
     assert.strictEqual(arrived.code, 0)
     const [nobody, reserved, unnamed] = await Promise.all([
       fermata("emit", "nobody.hears"),
@@ -310,8 +326,8 @@ describe("fermata runs", () => {
 describe("a killed process", () => {
   it("leaves its run to a worker, which waits for the end of the lease and repeats no finished step", async () => {
     const project = new Project()
-    const first = project.start(["run", "Held", "--input", "{\"id\":\"1\"}", "--lease", "1500"])
-    await first.says("▸ hold")
+    const first = project.start(["run", "Held", "--input", "{\"id\":\"1\"}", "--lease", "3000"])
+    await first.says("hold begins")
     await first.kill()
     const worker = await project.start(["worker", "--until-idle"], { env: { FIXTURE_GO: "1" } }).ended
     assert.strictEqual(worker.code, 0)
@@ -325,15 +341,15 @@ describe("a killed process", () => {
     const { fermata } = project
     const args = ["run", "HeldAsk", "--input", "{\"id\":\"1\"}"]
     const first = project.start([...args, "--lease", "1000"])
-    await first.says("▸ hold")
+    await first.says("hold begins")
     await first.kill()
     const joined = await fermata(...args, "--json")
     const { runId } = joined.json
     assert.deepStrictEqual([...status(joined), joined.json.reason], [3, "suspended", "outcome-unknown"])
     const [doctor, wrong] = await Promise.all([fermata("doctor", "--json"), fermata("runs", "settle", runId, "hol", "--retry")])
     assert.strictEqual(doctor.code, 1)
-    const finding = doctor.json.findings.find(({ name }: { name: string }) => name === "suspended (outcome-unknown)")
-    assert.include(finding.commands, `fermata runs settle ${runId} hold --retry`)
+    const finding = doctor.json.findings.find(({ name }) => name === "suspended (outcome-unknown)")
+    assert.include(finding!.commands, `fermata runs settle ${runId} hold --retry`)
     assert.strictEqual(wrong.code, 2)
     assert.include(wrong.stderr, "these wait to be settled: hold")
     const settled = await fermata("runs", "settle", runId, "hold", "--done", "\"by hand\"", "--json")
@@ -344,7 +360,8 @@ describe("a killed process", () => {
 
 describe("fermata doctor", () => {
   it("finds a healthy database healthy, and a file that is none", async () => {
-    const { db, fermata, ...project } = new Project()
+    const project = new Project()
+    const { fermata } = project
     const missing = await project.start(["doctor", "--json"], { cwd: project.folder, env: { FERMATA_DB: undefined } }).ended
     assert.deepStrictEqual([missing.code, missing.json.ok], [0, true])
     await fermata("run", "Echo", "--input", "{\"text\":\"x\"}")
@@ -357,5 +374,23 @@ describe("fermata doctor", () => {
     assert.match(broken.stdout, /problem {2}database: .*not a database/)
     assert.strictEqual(refused.code, 2)
     assert.include(refused.stderr, "not a SQLite database")
+  })
+
+  it("names runs that nobody takes up, and whether this configuration serves them", async () => {
+    const project = new Project()
+    const { stdout } = await project.fermata("run", "Echo", "--input", "{\"text\":\"x\"}", "--detach")
+    const database = new DatabaseSync(project.db)
+    database.exec("UPDATE runs SET created_at = created_at - 60000, updated_at = updated_at - 60000")
+    database.close()
+    const [here, elsewhere] = await Promise.all([
+      project.fermata("doctor", "--json"),
+      project.start(["doctor", "--json"], { cwd: project.folder }).ended
+    ])
+    for (const [{ code, json }, expected] of [[here, "no worker is running"], [elsewhere, "nobody serves Echo@1"]] as const) {
+      assert.strictEqual(code, 1)
+      const finding = json.findings.find(({ level }) => level === "problem")
+      assert.include(finding?.message, expected)
+      assert.deepStrictEqual(finding?.runs, [stdout.trim()])
+    }
   })
 })

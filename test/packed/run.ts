@@ -11,6 +11,7 @@ import { tmpdir } from "node:os"
 import { delimiter, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { kill, problems } from "../e2e/kill/Kill.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const { values } = parseArgs({ options: { tarballs: { type: "string" }, summary: { type: "string" } } })
@@ -64,7 +65,7 @@ const fence = (markdown: string, info: string): string => {
 
 interface Step {
   readonly title: string
-  readonly prove: () => void
+  readonly prove: () => void | Promise<void>
 }
 
 const steps: ReadonlyArray<Step> = [
@@ -126,6 +127,19 @@ const steps: ReadonlyArray<Step> = [
       const shown = fermata("runs", "show", result.runId, "--json").stdout
       expect((JSON.parse(shown) as { readonly status: string }).status === "completed", `unexpected run:\n${shown}`)
     }
+  },
+  {
+    title: "S1, S4: runs of the installed command survive kill -9, and only a step in flight runs again",
+    prove: async () => {
+      const place = join(project, "kill")
+      mkdirSync(place)
+      cpSync(join(root, "test", "e2e", "kill", "fermata.config.ts"), join(place, "fermata.config.ts"))
+      const command = [process.execPath, join(project, "node_modules", "@fermata", "cli", "dist", "bin.js")]
+      const kills = 4
+      const tally = await kill({ command, config: join(place, "fermata.config.ts"), folder: place, kills, steps: 200, leaseMs: 1_000 })
+      const wrong = problems(tally, kills)
+      expect(wrong.length === 0, wrong.join("\n"))
+    }
   }
 ]
 
@@ -135,7 +149,7 @@ try {
   for (const { prove, title } of steps) {
     const started = performance.now()
     try {
-      prove()
+      await prove()
       passed++
       console.log(`ok    ${title} (${((performance.now() - started) / 1000).toFixed(1)} s)`)
     } catch (error) {

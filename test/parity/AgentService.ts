@@ -2,7 +2,7 @@
 import { Events } from "@fermata/engine/Events"
 import { handleCallback } from "@fermata/engine/contract/RemoteTasks"
 import { Effect, Queue, type Redacted, type Scope } from "effect"
-import { createServer, type IncomingMessage, type RequestListener } from "node:http"
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 
 /** A job as it came in. */
@@ -29,14 +29,13 @@ export const make: Effect.Effect<AgentService, never, Scope.Scope> = Effect.gen(
   const jobs: Array<Job> = []
   const queue = yield* Queue.unbounded<Job>()
   let status = 202
-  const url = yield* listen((request, response) => {
-    void text(request).then((body) => {
-      const job = { method: request.method ?? "", path: request.url ?? "", headers: request.headers, body: JSON.parse(body) }
-      jobs.push(job)
-      Queue.offerUnsafe(queue, job)
-      response.writeHead(status).end()
-    })
-  })
+  const take: Listener = async (request, response) => {
+    const job = { method: request.method ?? "", path: request.url ?? "", headers: request.headers, body: JSON.parse(await text(request)) }
+    jobs.push(job)
+    Queue.offerUnsafe(queue, job)
+    response.writeHead(status).end()
+  }
+  const url = yield* listen((request, response) => void take(request, response))
   return { url, jobs, next: Queue.take(queue), answer: (next) => void (status = next) }
 })
 
@@ -44,19 +43,17 @@ export const make: Effect.Effect<AgentService, never, Scope.Scope> = Effect.gen(
 export const callbacks = (
   events: Events["Service"],
   secret: Redacted.Redacted
-): Effect.Effect<URL, never, Scope.Scope> =>
-  Effect.map(
-    listen((incoming, outgoing) => {
-      void text(incoming).then(async (body) => {
-        const headers = new Headers(Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]))
-        const method = incoming.method ?? "GET"
-        const request = new Request(`http://localhost${incoming.url}`, { method, headers, ...(method === "GET" ? {} : { body }) })
-        const response = await Effect.runPromise(Effect.provideService(handleCallback(request, { secret }), Events, events))
-        outgoing.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text())
-      })
-    }),
-    (url) => new URL("callbacks", url)
-  )
+): Effect.Effect<URL, never, Scope.Scope> => {
+  const take: Listener = async (incoming, outgoing) => {
+    const body = await text(incoming)
+    const headers = new Headers(Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]))
+    const method = incoming.method ?? "GET"
+    const request = new Request(`http://localhost${incoming.url}`, { method, headers, ...(method === "GET" ? {} : { body }) })
+    const response = await Effect.runPromise(Effect.provideService(handleCallback(request, { secret }), Events, events))
+    outgoing.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text())
+  }
+  return Effect.map(listen((incoming, outgoing) => void take(incoming, outgoing)), (url) => new URL("callbacks", url))
+}
 
 /** Calls back over the network; without a secret no header goes out. */
 export const callBack = (url: URL, body: unknown, secret?: string): Effect.Effect<{ readonly status: number; readonly body: unknown }> =>
@@ -68,6 +65,8 @@ export const callBack = (url: URL, body: unknown, secret?: string): Effect.Effec
     })
     return { status: response.status, body: await response.json() }
   })
+
+type Listener = (request: IncomingMessage, response: ServerResponse) => Promise<void>
 
 const listen = (listener: RequestListener): Effect.Effect<URL, never, Scope.Scope> =>
   Effect.acquireRelease(

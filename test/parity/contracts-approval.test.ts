@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ContractValidation } from "@fermata/engine"
 import { CrashHost } from "@fermata/engine/testing"
-import { Effect, Layer, Logger, Schema } from "effect"
+import { Effect, Logger, type Schema } from "effect"
 import { contract, giveWay, handlers, hear, Log, type Loose, only, pass, run, serve, serveAgain } from "./support.ts"
 
 const day = 86_400_000

@@ -4,7 +4,7 @@ import { ContractValidation, MemoryBackend } from "@fermata/engine"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { CrashHost } from "@fermata/engine/testing"
 import { Effect, Layer } from "effect"
-import { contract, giveWay, handlers, hear, Log, type Loose, only, pass, run, serve, smuggle } from "./support.ts"
+import { contract, giveWay, hear, Log, type Loose, only, pass, run, serve, smuggle } from "./support.ts"
 import { typeErrors } from "./TypeCheck.ts"
 
 /** Every mistake of a document, as the place and kind of each. */

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { EngineEvent, type JournalEntry, RunView, TicketTriage } from "@fermata/core"
-import { MemoryBackend, Runs, RunsErrors, Store } from "@fermata/engine"
+import { MemoryBackend, Runs, Store } from "@fermata/engine"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { StepPolicy } from "@fermata/engine/contract/RecordedStep"
 import { type TaskReply, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
@@ -22,7 +22,6 @@ import {
   handlers,
   hear,
   Log,
-  only,
   run,
   serve,
   serveAgain,
@@ -119,7 +118,7 @@ describe("packages and construction", () => {
       assert.include(errors.runtime.join(), "TaskRuntime")
     }))
 
-  it.effect("C-03: events start runs from the moment on at which contracts are served", () =>
+  it.effect("C-03: no event starts a run before contracts are served, and from then on each starts exactly one", () =>
     Effect.gen(function*() {
       const store = MemoryBackend.makeStore()
       yield* Effect.scoped(Effect.flatMap(serveOn(MemoryBackend.make(store)), ({ contracts }) => contracts.add(triggered("c", "ticket.created"))))
@@ -130,13 +129,17 @@ describe("packages and construction", () => {
       )
       const services = yield* Layer.build(base)
       const { settled } = Context.get(services, TestHost)
-      const publish = Effect.andThen(Context.get(services, Events).emit("ticket.created", { id: "T-1" }), settled)
-      yield* publish
-      assert.deepStrictEqual(yield* Context.get(services, Runs.Runs).list(), [])
+      const publish = (id: string) => Effect.andThen(Context.get(services, Events).emit("ticket.created", { id }, { id }), settled)
+      const runs = Effect.flatMap(Context.get(services, Runs.Runs).list(), Effect.forEach(({ id }) =>
+        Effect.map(Context.get(services, Runs.Runs).show(id), ({ status, trigger }) => [trigger?.id, status])))
+      yield* publish("early")
+      assert.deepStrictEqual(yield* runs, [])
       yield* Effect.provide(Layer.build(Contracts.layer), services)
-      yield* publish
-      const runs = yield* Context.get(services, Runs.Runs).list()
-      assert.deepStrictEqual(runs.map(({ status, workflow }) => [workflow, status]), [["c", "completed"]])
+      yield* settled
+      // S3: what was published is recorded, so the early event is not lost.
+      assert.deepStrictEqual(yield* runs, [["early", "completed"]])
+      yield* publish("late")
+      assert.deepStrictEqual(yield* runs, [["late", "completed"], ["early", "completed"]])
     }).pipe(Effect.scoped))
 })
 

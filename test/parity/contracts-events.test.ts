@@ -33,9 +33,9 @@ describe("events of a run", () => {
       const manual = yield* run(host, document, { input: { id: "T-1" }, by: "ada" })
       yield* publish(host, "ticket.created", { id: "T-2" }, "event-2")
       const heard = yield* told
-      const [other] = (yield* host.runs.list()).filter(({ id }) => id !== manual)
+      const other = (yield* host.runs.list()).find(({ id }) => id !== manual)
       for (const [id, payload] of [[manual, { by: "ada" }], [other!.id, { trigger: { event: "ticket.created", id: "event-2" } }]] as const) {
-        const first = heard.filter(({ correlationId }) => correlationId === id)[0]!
+        const first = heard.find(({ correlationId }) => correlationId === id)!
         assert.strictEqual(first.name, "engine.run.requested")
         assert.deepInclude(first.payload, { runId: id, workflow: "c", version: "1.0.0", ...payload })
         assert.lengthOf(heard.filter(({ correlationId, name }) => correlationId === id && name === "engine.run.requested"), 1)

@@ -1,6 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RemoteTasks } from "@fermata/engine"
-import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { Events } from "@fermata/engine/Events"
 import { CrashHost } from "@fermata/engine/testing"
 import { ConfigProvider, Effect, Exit, Layer, Option, Redacted, Stream } from "effect"
@@ -223,7 +222,7 @@ describe("what comes back", () => {
         yield* AgentService.callBack(url, { runId: id, stepId: "work", ...said }, secret)
         assert.strictEqual((yield* rest(host, id)).status, status)
         yield* giveWay()
-        const [event] = heard.filter((event) => event.name === name)
+        const event = heard.find((event) => event.name === name)
         assert.strictEqual(event?.correlationId, id)
         assert.deepInclude(event?.payload, { runId: id, stepId: "work", ...("error" in said ? { error: said.error } : { output: said.output }) })
       }

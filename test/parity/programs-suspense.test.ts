@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Signal, Step } from "@fermata/engine"
 import { CrashHost } from "@fermata/engine/testing"
 import { Effect, Exit, Option, Ref, Schema } from "effect"
-import { Activity, DurableDeferred, Workflow } from "effect/workflow"
+import { Activity, DurableDeferred } from "effect/workflow"
 import { assertOutput, begin, define, echo, exitOf, Log, only, pass, verbs } from "./support.ts"
 
 const W = define("W")

@@ -5,7 +5,7 @@ import { Outcomes } from "../src/Outcomes.ts"
 type Body = JournalEntry.EntryBody & { readonly epoch?: number }
 
 const journal = (...bodies: ReadonlyArray<Body>): ReadonlyArray<JournalEntry.JournalEntry> =>
-  bodies.map(({ epoch = 1, ...body }, seq) => ({ seq, at: seq, epoch, ...body }) as JournalEntry.JournalEntry)
+  bodies.map((body, seq) => Object.assign({ seq, at: seq, epoch: 1 }, body) as JournalEntry.JournalEntry)
 
 const requested = (key: string, more: object = {}): Body => ({ _tag: "StepRequested", key, name: key, attempt: 1, onCrash: "rerun", ...more })
 const completed = (key: string, more: object = {}): Body => ({ _tag: "StepCompleted", key, attempt: 1, ...more })

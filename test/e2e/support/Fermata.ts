@@ -13,14 +13,44 @@ const bin = fileURLToPath(new URL("../../../packages/cli/src/bin.ts", import.met
 /** The folder with the configuration and the contracts of the tests. */
 export const fixtures = fileURLToPath(new URL("../fixtures", import.meta.url))
 
+/** Whatever the command prints as JSON: the fields that tests look at, each there where it belongs. */
+export interface Printed {
+  readonly id: string
+  readonly version: string
+  readonly workflow: string
+  readonly seq: number
+  readonly what: string
+  readonly runId: string
+  readonly joined: boolean
+  readonly status: string
+  readonly reason: string
+  readonly waits: ReadonlyArray<{ readonly who: ReadonlyArray<string> }>
+  readonly output: unknown
+  readonly usage: object
+  readonly steps: { readonly executed: number; readonly replayed: number }
+  readonly error: { readonly code: string; readonly message: string; readonly problems: ReadonlyArray<object> }
+  readonly problems: ReadonlyArray<{ readonly path: string; readonly message: string; readonly expected: string }>
+  readonly mermaid: string
+  readonly prompt: string
+  readonly args: object
+  readonly result: string
+  readonly event: string
+  readonly eventId: string
+  readonly approvals: ReadonlyArray<{ readonly answers: ReadonlyArray<object> }>
+  readonly events: ReadonlyArray<{ readonly name: string; readonly payload: { readonly cents: number } }>
+  readonly runs: ReadonlyArray<Printed>
+  readonly ok: boolean
+  readonly findings: ReadonlyArray<{ readonly name: string; readonly level: string; readonly message: string; readonly commands: ReadonlyArray<string>; readonly runs?: ReadonlyArray<string> }>
+}
+
 export interface Outcome {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
   /** Stdout as one JSON document; a failure when it is anything else. */
-  readonly json: any
+  readonly json: Printed
   /** Stdout as NDJSON. */
-  readonly lines: ReadonlyArray<any>
+  readonly lines: ReadonlyArray<Printed>
 }
 
 export interface Running {
@@ -94,10 +124,10 @@ export class Project {
           stdout,
           stderr,
           get json() {
-            return JSON.parse(stdout)
+            return JSON.parse(stdout) as Printed
           },
           get lines() {
-            return stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line))
+            return stdout.split("\n").filter((line) => line !== "").map((line) => JSON.parse(line) as Printed)
           }
         })
       })

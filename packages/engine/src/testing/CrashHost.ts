@@ -16,7 +16,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
-import type { ApprovalRow, Backend, InboxRow, Op, RunRow, StorageFailed } from "../Backend.ts"
+import { type ApprovalRow, type Backend, type InboxRow, type Op, type RunRow, StorageFailed } from "../Backend.ts"
 import { Engine } from "../Engine.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import { HostClock } from "../HostClock.ts"
@@ -40,6 +40,11 @@ export interface Host {
    * write is in the store, and its answer is lost.
    */
   readonly killAt: (count: number, when: "before" | "after", which?: "entries" | "every") => void
+  /**
+   * Makes the next `count` writes fail with `StorageFailed`. `before`: nothing
+   * of them is stored; `after`: they are stored, and nobody is told so.
+   */
+  readonly failWrites: (count: number, when?: "before" | "after") => void
   /** Number of writes so far, of every kind. */
   readonly writes: () => number
   readonly killed: () => boolean
@@ -133,6 +138,7 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
       use: (effect) => Effect.provideContext(effect, services) as never,
       kill: Effect.sync(mortal.kill),
       killAt: mortal.killAt,
+      failWrites: mortal.failWrites,
       writes: mortal.writes,
       killed: mortal.dead,
       freeze: mortal.freeze,
@@ -196,10 +202,13 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
 // internal
 // ----------------------------------------------------------------------------
 
+const unable = Effect.fail(new StorageFailed({ operation: "write", problem: "it was told to fail" }))
+
 const makeMortal = (backend: Backend) => {
   let dead = false
   let countdown: { left: number; readonly when: "before" | "after"; readonly every: boolean } | undefined
   let writes = 0
+  let failing: { left: number; readonly when: "before" | "after" } = { left: 0, when: "before" }
   let onDeath = () => {}
   let die = () => {}
   let gate: Array<() => void> | undefined
@@ -227,6 +236,10 @@ const makeMortal = (backend: Backend) => {
       if (dead) return Effect.never
       if (gate !== undefined) return Effect.andThen(thawed, write(ops))
       writes++
+      if (failing.left > 0) {
+        failing.left--
+        return failing.when === "before" ? unable : Effect.andThen(backend.write(ops), unable)
+      }
       if (countdown === undefined || !(countdown.every || ops.some(counts)) || --countdown.left > 0) return backend.write(ops)
       if (countdown.when === "before") {
         kill()
@@ -242,6 +255,9 @@ const makeMortal = (backend: Backend) => {
     kill,
     killAt: (left: number, when: "before" | "after", which: "entries" | "every" = "entries") => {
       countdown = { left, when, every: which === "every" }
+    },
+    failWrites: (left: number, when: "before" | "after" = "before") => {
+      failing = { left, when }
     },
     writes: () => writes,
     dead: () => dead,

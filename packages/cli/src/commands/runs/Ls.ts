@@ -34,7 +34,8 @@ export const commandRunsLs = Command.make("ls", {
           ...(before === undefined ? {} : { before })
         }))
         for (const run of page) {
-          if (json) yield* item(run)
+          const { id: runId, ...rest } = run
+          if (json) yield* item({ runId, ...rest })
           else rows.push(run)
         }
         shown += page.length
