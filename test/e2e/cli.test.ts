@@ -35,8 +35,8 @@ describe("fermata", () => {
       ["--lease", "runs", "ls", "--lease", "5"],
       ["takes no further argument: \"b\"", "runs", "show", "a", "b"],
       ["--input is not JSON: unexpected \"b\" at line 1, column 2", "run", "Echo", "--input", "{bad}"],
-      ["--input: the file none.json cannot be read: there is no such file", "run", "Echo", "--input", "@none.json"],
-      ["The contract none.json cannot be read: there is no such file", "run", "none.json"],
+      ["--input: the file none.json cannot be read: there is no such file or folder", "run", "Echo", "--input", "@none.json"],
+      ["The contract none.json cannot be read: there is no such file or folder", "run", "none.json"],
       ["--new and --key exclude each other", "run", "Echo", "--new", "--key", "k"],
       ["--config: there is no file nowhere.ts", "run", "Echo", "--config", "nowhere.ts"],
       ["needs one of --retry, --done J and --fail TEXT", "runs", "settle", "r", "s"],
@@ -299,7 +299,7 @@ describe("fermata runs", () => {
       fermata("runs", "ls")
     ])
     assert.deepStrictEqual(all.lines.map(({ workflow }) => workflow), ["Echo", "Shop"])
-    assert.deepStrictEqual(suspended.lines.map(({ id }) => id), [runId])
+    assert.deepStrictEqual(suspended.lines.map((run) => run.runId), [runId])
     assert.deepStrictEqual(one.lines.map(({ status }) => status), ["completed"])
     assert.match(table.stdout, /Shop@1 +suspended \(signal\)/)
 

@@ -19,11 +19,13 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { WorkflowEngine } from "effect/workflow/WorkflowEngine"
-import { existsSync } from "node:fs"
+import { existsSync, mkdirSync, statSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
 import { type CommandFailed, fromUnknown, refused } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
 import { fileLabel, readContract } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
+import { why } from "./JsonOption.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
 import { note, noteNow, plain } from "./Output.ts"
 
@@ -71,6 +73,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     if (options.existing !== undefined && options.existing !== false && !existsSync(globals.db)) {
       if (options.existing === true || globals.dbFrom !== "default") return yield* noDatabase(globals)
     }
+    yield* makePlace(globals.db)
     const scope = yield* Effect.scope
     // Contracts are served from the first moment on, or events that are still on their way would reach nobody.
     const late = lateServices()
@@ -166,6 +169,30 @@ const noDatabase = ({ db, dbFrom }: Globals): CommandFailed =>
     `There is no database ${db}${dbFrom === "environment" ? " (from FERMATA_DB)" : dbFrom === "default" ? " in this folder" : ""}`,
     ["fermata run starts a run and makes one; --db FILE names another"]
   )
+
+/** Makes the folder of the database, level by level: asked to do it at once, some file systems never answer. */
+const makePlace = (db: string): Effect.Effect<void, CommandFailed> =>
+  Effect.suspend(() => {
+    if (existsSync(db)) {
+      return statSync(db).isDirectory()
+        ? Effect.fail(refused("DatabaseInvalid", `The database cannot be ${db}, which is a folder; name a file in it, such as --db ${join(db, "fermata.db")}`))
+        : Effect.void
+    }
+    const make = (folder: string): void => {
+      if (existsSync(folder)) return
+      make(dirname(folder))
+      try {
+        mkdirSync(folder)
+      } catch (cause) {
+        // Another process may have been first.
+        if (!existsSync(folder)) throw cause
+      }
+    }
+    return Effect.try({
+      try: () => make(dirname(resolve(db))),
+      catch: (cause) => refused("DatabaseInvalid", `The folder of the database ${db} cannot be made: ${why(cause)}; name another file with --db FILE`)
+    })
+  })
 
 /** Services that are filled in when this process begins to work on runs. Until then nothing asks for them. */
 const lateServices = () => {

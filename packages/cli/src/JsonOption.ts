@@ -31,15 +31,19 @@ const readText = (option: string, file: string): Effect.Effect<string, CommandFa
       catch: (cause) => refused("FileUnreadable", `${option}: the file ${file} cannot be read: ${why(cause)}`)
     })
 
-/** Why a file could not be read, in words. */
+/** Why a file could not be read or made, in words. */
 export const why = (cause: unknown): string => {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined
   return code === "ENOENT"
-    ? "there is no such file"
+    ? "there is no such file or folder"
     : code === "EISDIR"
     ? "it is a folder"
     : code === "EACCES"
-    ? "you may not read it"
+    ? "you have no permission"
+    : code === "EROFS"
+    ? "the disk is read-only"
+    : code === "ENOTDIR" || code === "EEXIST"
+    ? "a part of the path is no folder"
     : cause instanceof Error
     ? cause.message
     : String(cause)

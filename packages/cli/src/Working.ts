@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import { type CommandFailed, exitCodes } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
+import { missingIn } from "./ContractNeeds.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
 import { err, exitWith, item, note, out, plain, write } from "./Output.ts"
@@ -41,6 +42,10 @@ export const work = (globals: Globals, { untilIdle }: { readonly untilIdle: bool
     yield* note(`worker ${process.pid} on ${globals.db} serves ${Words.list(serves.map(plain))} (${
       config.file === undefined ? "no fermata.config.ts" : fileLabel(config.file)
     })`)
+    for (const { contract, id, version } of yield* host.refine(host.contracts.list)) {
+      const needs = missingIn(contract, config.config)
+      if (needs.length > 0) yield* note(`${err.yellow("warning:")} for contract ${plain(id)}@${version} there is ${Words.list(needs)}; a step that needs it fails`)
+    }
     if (!untilIdle) return yield* Effect.never
     yield* idle(host)
     yield* Effect.yieldNow

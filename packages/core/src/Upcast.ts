@@ -1,7 +1,10 @@
 /**
  * The one place where stored shapes of journal entries become today's.
  *
- * A stored entry may carry `v`, the format version that wrote it; without it
+ * A stored entry leaves out what goes without saying, and reading puts it back:
+ * its `seq`, which is that of its row; an `epoch` of 0 at the start and of 1
+ * behind it; the first `attempt` of a step; a step's name that is its key. It
+ * may carry `v`, the format version that wrote it; without it
  * the entry is of version 1. A version newer than this build is refused, since
  * guessing at a newer shape could repeat work.
  */
@@ -36,6 +39,12 @@ export const read = (runId: string, seq: number, text: string): Exit.Exit<Journa
     return Exit.fail(new EntryCorrupt({ runId, seq, problem: "not a JSON object" }))
   }
   let record = value as Record<string, unknown>
+  record.seq ??= seq
+  record.epoch ??= seq === 0 ? 0 : 1
+  if (record._tag === "StepRequested") {
+    record.name ??= record.key
+    record.attempt ??= 1
+  } else if (record._tag === "StepCompleted") record.attempt ??= 1
   let version = typeof record.v === "number" ? record.v : 1
   if (version > JournalEntry.formatVersion) {
     return Exit.fail(

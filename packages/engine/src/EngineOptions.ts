@@ -10,9 +10,9 @@ export interface EngineOptions {
   readonly pollMs: number
   /** Take up any due run that this process serves; else only runs that it started or was told to follow. Default true. */
   readonly worker: boolean
-  /** Runs that may be awake at once in this process; more stay queued. Default 1,000. */
+  /** Runs that may be awake at once in this process; more stay queued. Default 500. */
   readonly maxAwake: number
-  /** Parked runs that are kept in memory so that they go on without a replay. Default 500. */
+  /** Parked runs that are kept in memory so that they go on without a replay. Default 250. */
   readonly maxParked: number
   /** How long (ms, host time) a parked run is kept in memory. Default 5,000. */
   readonly parkedMs: number
@@ -35,8 +35,8 @@ export const EngineOptions: Context.Reference<EngineOptions> = Context.Reference
       leaseMs: 10_000,
       pollMs: 100,
       worker: true,
-      maxAwake: 1_000,
-      maxParked: 500,
+      maxAwake: 500,
+      maxParked: 250,
       parkedMs: 5_000,
       maxRecoveries: 5,
       divergenceGraceMs: 2_000,

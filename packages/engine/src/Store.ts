@@ -72,9 +72,9 @@ export const encodeEntries = (
   const rows: Array<string> = []
   let large = false
   for (const entry of entries) {
-    const text = JSON.stringify(entry)
+    const text = JSON.stringify(lean(entry))
     large ||= text.length > blobThreshold
-    rows.push(text)
+    rows.push(shortened(entry, text))
   }
   if (!large) return { rows, blobs: [] }
   const encoded = encodeLarge(entries, rows)
@@ -98,10 +98,33 @@ const encodeLarge = Effect.fnUntraced(function*(entries: ReadonlyArray<JournalEn
       moved[field] = hash
       small[field] = placeholder(value)
     }
-    rows[index] = JSON.stringify({ ...small, blobs: moved })
+    const entry = { ...small, blobs: moved }
+    rows[index] = shortened(entries[index]!, JSON.stringify(entry))
   }
   return { rows, blobs }
 })
+
+/** What goes without saying is not stored; `Upcast` puts it back. */
+const lean = (entry: JournalEntry.JournalEntry): object => {
+  if (entry._tag === "StepRequested" && entry.attempt === 1 && entry.name === entry.key) {
+    const { attempt: _attempt, name: _name, ...rest } = entry
+    return rest
+  }
+  if (entry._tag === "StepCompleted" && entry.attempt === 1) {
+    const { attempt: _attempt, ...rest } = entry
+    return rest
+  }
+  return entry
+}
+
+/** The place of an entry is that of its row, and an epoch of 0 at the start and of 1 behind it goes without saying. */
+const shortened = ({ at, epoch, seq }: JournalEntry.JournalEntry, text: string): string => {
+  const head = `{"seq":${seq},"at":${at},"epoch":${epoch},`
+  if (!text.startsWith(head)) return text
+  return `{"at":${at},${epoch === usualEpoch(seq) ? "" : `"epoch":${epoch},`}${text.slice(head.length)}`
+}
+
+const usualEpoch = (seq: number) => seq === 0 ? 0 : 1
 
 /** Keeps the shape that the entry's schema wants in the place of a moved value. */
 const placeholder = (value: unknown): unknown =>

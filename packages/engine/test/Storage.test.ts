@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer, Logger } from "effect"
+import { Effect, Exit, Layer, Logger } from "effect"
 import { Core } from "../src/internal/Core.ts"
 import * as Signal from "../src/Signal.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, Log, stuck } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, giveWay, Log, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const W = define("W")
@@ -38,7 +38,7 @@ describe("a store that fails", () => {
   it.effect("S3: is an error of those who start and signal meanwhile", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const host = yield* world.start(W.toLayer(() => Signal.receive(Go)))
+      const host = yield* world.start(W.toLayer(() => Effect.as(Signal.receive(Go), "gone")))
       const id = yield* begin(host, W)
       host.failWrites(1)
       const signal = Signal.send(Go, { runId: id, payload: undefined })
@@ -63,20 +63,34 @@ describe("a store that fails", () => {
       yield* world.adjustHost(1_000)
       assert.strictEqual(yield* host.use(signal), "accepted")
       yield* host.settled
-      yield* assertOutput(host, W, id, null)
+      yield* assertOutput(host, W, id, "gone")
+    }).pipe(Effect.provide(quiet)))
+
+  it.effect("S4: forgets no run whose start was stored although the store said that it failed", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const host = yield* world.start(W.toLayer(({ id }) => echo(log)(id)))
+      host.failWrites(1, "after")
+      assert.isTrue(Exit.isFailure(yield* Effect.exit(begin(host, W, "a"))))
+      yield* world.adjustHost(1_000)
+      yield* assertOutput(host, W, yield* W.executionId({ id: "a" }), "a")
     }).pipe(Effect.provide(quiet)))
 
   it.effect("S2: does not have a step run twice at once, whatever begins while the store recovers", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const host = yield* world.start(W.toLayer(() => stuck(log, "pay", "ask")()))
+      const host = yield* world.start(W.toLayer(({ id }) => id === "waits" ? Signal.receive(Go) : stuck(log, "pay", "ask")()))
+      const waits = yield* begin(host, W, "waits")
+      // Its commit fails, and so does the first attempt to begin anew.
       host.failWrites(2)
-      yield* Effect.exit(begin(host, W, "lost"))
-      const id = yield* begin(host, W, "kept")
+      yield* world.tell(waits, "signal", { name: "go", payload: null })
+      yield* giveWay(10)
+      const id = yield* begin(host, W, "pays")
       yield* world.adjustHost(1_000)
       yield* host.settled
-      assert.include(yield* world.run(id), { status: "running", reason: null })
+      assert.deepInclude(yield* world.run(id), { status: "running", reason: null })
       assert.strictEqual(log.entries.length, 1)
     }).pipe(Effect.provide(quiet)))
 
@@ -88,14 +102,16 @@ describe("a store that fails", () => {
       const first = yield* world.start(layer)
       yield* world.adjustHost(2_000)
       yield* world.start(Layer.empty)
-      first.failWrites(1)
+      yield* world.adjustHost(2_000)
+      first.failWrites(1, "after")
       yield* Effect.exit(begin(first, W, "lost"))
+      yield* giveWay(10)
       const id = yield* begin(first, W)
-      const { epoch } = yield* world.run(id)
+      const { epoch, owner } = yield* world.run(id)
       // The beat of the second host, before the next of the first.
-      yield* world.adjustHost(3_400)
+      yield* world.adjustHost(2_000)
       yield* world.adjustHost(5_000)
-      assert.include(yield* world.run(id), { status: "running", epoch })
-      assert.strictEqual(log.entries.length, 1)
+      assert.include(yield* world.run(id), { status: "running", epoch, owner })
+      assert.strictEqual(log.entries.length, 2, "each of the two runs has begun its step once")
     }).pipe(Effect.provide(quiet)))
 })

@@ -4,16 +4,18 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { Wait } from "@fermata/core/RunStatus"
+import * as Upcast from "@fermata/core/Upcast"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
-import type { Answer, Backend, CommitOp, InboxOp, Op, OutboxRow, RunRow } from "../Backend.ts"
+import type { Answer, Backend, CommitOp, HeartbeatOp, InboxOp, Op, OutboxRow, RunRow } from "../Backend.ts"
 import { StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
@@ -43,6 +45,7 @@ const claimLimit = 100
 const outboxLimit = 200
 const inboxLimit = 1_000
 const divergedLimit = 1_000
+const owning: ReadonlySet<Op["op"]> = new Set(["start", "claim", "claimOne", "commit"])
 const forOperators = new Set(["corrupt", "diverged", "recovery", "outcome-unknown"])
 
 const decodeWaits = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Wait)))
@@ -177,6 +180,7 @@ export class EngineCore implements ExecutorHost {
         this.warn(run, pending.status)
       }
       if (ok && (op.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
+      if (ok && this.backlog && pending.consumed.length > 0) this.poke()
       done(ok)
     })
   }
@@ -201,6 +205,7 @@ export class EngineCore implements ExecutorHost {
   readonly parked = (executor: RunExecutor): void => {
     this.parkedRuns.delete(executor)
     this.parkedRuns.set(executor, this.hostClock.now())
+    if (this.crowded) this.poke()
     if (this.parkedRuns.size <= this.options.maxParked) return
     const [oldest] = this.parkedRuns.keys()
     this.parkedRuns.delete(oldest!)
@@ -226,15 +231,29 @@ export class EngineCore implements ExecutorHost {
   // --------------------------------------------------------------------------
 
   write<O extends Op>(op: O): Effect.Effect<Answer<O>, StorageFailed> {
-    return this.committer.write(op)
+    const written = this.committer.write(op)
+    // Without the answer, this process may own a run that it knows nothing of.
+    return owning.has(op.op) ? Effect.tapError(written, (error) => Effect.sync(() => this.storageFailed(Cause.fail(error)))) : written
   }
 
   /** Starts a run, or joins it. When this process serves it and has room, it owns the run from the first moment. */
-  readonly start = Effect.fnUntraced(function*(this: EngineCore, request: StartRequest) {
-    const program = request.kind === "program" ? this.programs.get(`${request.workflow}@${request.version}`) : undefined
-    const own = !this.closed && program !== undefined && this.executors.size - this.parkedRuns.size < this.options.maxAwake
+  readonly start = (request: StartRequest) =>
+    this.detached(Effect.suspend(() => {
+      const program = request.kind === "program" ? this.programs.get(`${request.workflow}@${request.version}`) : undefined
+      const own = !this.closed && !this.recovering && this.room > 0 ? program : undefined
+      if (own === undefined) return this.startWith(request, undefined)
+      this.starting++
+      return Effect.ensuring(this.startWith(request, own), Effect.sync(() => void this.starting--))
+    }))
+
+  /** Does it to the end although the caller may leave, so that no run stays owned by this process and unknown to it. */
+  detached<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return Effect.suspend(() => Fiber.join(this.fork(effect)))
+  }
+
+  private readonly startWith = Effect.fnUntraced(function*(this: EngineCore, request: StartRequest, own: Registration | undefined) {
     const at = this.now()
-    const { entry, op } = startOp(request, at, own ? this.ownerId : null)
+    const { entry, op } = startOp(request, at, own === undefined ? null : this.ownerId)
     const history = [entry as JournalEntry.JournalEntry]
     const encoded = encodeEntries(history)
     const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
@@ -243,10 +262,19 @@ export class EngineCore implements ExecutorHost {
     if (answer.started && this.listeners.size > 0) {
       for (const listener of this.listeners) listener({ run: answer.run, entries: history, status: "queued" })
     }
-    if (answer.started && own) yield* this.wakeUp(program, answer.run, history)
+    if (answer.started && own !== undefined) yield* this.wakeUp(own, answer.run, history)
     else this.poke()
     return answer
   })
+
+  /** How many more runs may be awake. */
+  private get room(): number {
+    return this.options.maxAwake - (this.executors.size - this.parkedRuns.size) - this.starting
+  }
+  /** There may be due runs for which there was no room. */
+  private crowded = false
+  /** Runs that begin here and are being written. */
+  private starting = 0
 
   readonly inbox = Effect.fnUntraced(function*(this: EngineCore, op: Omit<InboxOp, "op">) {
     const answer = yield* this.write({ op: "inbox", ...op })
@@ -347,10 +375,10 @@ export class EngineCore implements ExecutorHost {
 
   private readonly claim = Effect.gen({ self: this as EngineCore }, function*() {
     if (!this.options.worker && this.roots.size === 0) return
-    while (!this.closed) {
-      const room = this.options.maxAwake - (this.executors.size - this.parkedRuns.size)
-      if (room <= 0) return
-      const limit = Math.min(room, claimLimit)
+    while (!this.closed && !this.recovering) {
+      this.crowded = this.room <= 0
+      if (this.crowded) return
+      const limit = Math.min(this.room, claimLimit)
       const { runs } = yield* this.write({
         op: "claim",
         owner: this.ownerId,
@@ -392,7 +420,7 @@ export class EngineCore implements ExecutorHost {
         this.handBack(row, { reason: "diverged", key: "payload", detail: `the payload does not fit the workflow any more: ${String(cause)}` }),
       onSuccess: (payload) =>
         Effect.sync(() => {
-          if (this.closed) return
+          if (this.closed || this.recovering || (this.executors.get(row.id)?.row.epoch ?? 0) > row.epoch) return
           const executor = new RunExecutor(this, registration, row, payload, history)
           this.executors.set(row.id, executor)
           executor.start()
@@ -425,11 +453,14 @@ export class EngineCore implements ExecutorHost {
     }))
   }
 
+  /** There may be more in the inboxes than was handed out. */
+  private backlog = false
+
   private readonly handOut = Effect.gen({ self: this as EngineCore }, function*() {
     if (this.executors.size === 0) return
-    for (const row of yield* this.backend.inboxOf(this.ownerId, inboxLimit)) {
-      this.executors.get(row.run)?.receive(row)
-    }
+    const rows = yield* this.backend.inboxOf(this.ownerId, inboxLimit)
+    this.backlog = rows.length === inboxLimit
+    for (const row of rows) this.executors.get(row.run)?.receive(row)
   })
 
   private readonly deliverOutbox = Effect.gen({ self: this as EngineCore }, function*() {
@@ -446,7 +477,10 @@ export class EngineCore implements ExecutorHost {
         if (op.op !== "start" || !("started" in answer)) continue
         if (!this.options.worker) this.roots.add(answer.run.root)
         if (!answer.started || this.listeners.size === 0) continue
-        const entries = op.rows.map((row): JournalEntry.JournalEntry => JSON.parse(row))
+        const entries = op.rows.flatMap((row, seq) => {
+          const entry = Upcast.read(answer.run.id, seq, row)
+          return Exit.isSuccess(entry) ? [entry.value] : []
+        })
         for (const listener of this.listeners) listener({ run: answer.run, entries, status: "queued" })
       }
       if (rows.length < outboxLimit) return
@@ -493,20 +527,24 @@ export class EngineCore implements ExecutorHost {
     })
   })
 
+  private alive(): HeartbeatOp {
+    return {
+      op: "heartbeat",
+      owner: {
+        id: this.ownerId,
+        expiresAt: this.hostClock.now() + this.options.leaseMs,
+        worker: this.options.worker,
+        info: JSON.stringify(this.options.info)
+      }
+    }
+  }
+
   /** Says that this process lives, and frees the runs of those that do not. */
   readonly heartbeat: Effect.Effect<void> = Effect.catchCause(
     Effect.gen({ self: this as EngineCore }, function*() {
       const now = this.hostClock.now()
       const [, reaped] = yield* this.backend.write([
-        {
-          op: "heartbeat",
-          owner: {
-            id: this.ownerId,
-            expiresAt: now + this.options.leaseMs,
-            worker: this.options.worker,
-            info: JSON.stringify(this.options.info)
-          }
-        },
+        this.alive(),
         { op: "reap", now }
       ])
       if (reaped.freed > 0) this.poke()
@@ -579,7 +617,7 @@ export class EngineCore implements ExecutorHost {
     this.executors.clear()
     this.parkedRuns.clear()
     const again: Effect.Effect<void> = Effect.suspend(() =>
-      Effect.matchCauseEffect(this.backend.write([{ op: "retire", owner: this.ownerId }]), {
+      Effect.matchCauseEffect(this.backend.write([{ op: "retire", owner: this.ownerId }, this.alive()]), {
         onFailure: () => this.closed ? Effect.void : Effect.andThen(this.hostClock.sleep(1_000), again),
         onSuccess: () =>
           Effect.sync(() => {

@@ -168,11 +168,11 @@ export class RunExecutor extends RunSteps {
   /** Holds every delivery back until the digest is there, so that what follows from it has its place in the order. */
   awaitDigest(digest: Promise<unknown>): void {
     this.digests++
-    const done = () => {
+    const arrived = () => {
       this.digests--
       this.wake()
     }
-    digest.then(done, done)
+    digest.then(arrived, arrived)
   }
 
   protected wake(): void {

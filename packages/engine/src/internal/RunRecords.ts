@@ -85,6 +85,9 @@ export interface ChildState {
   exit: JournalEntry.ExitJson | undefined
 }
 
+/** A run may wait for thousands of things, and says so in its journal whenever that changes. */
+const mostWaits = 100
+
 interface SignalState {
   readonly buffer: Array<EntryOf<"SignalReceived">>
   readonly waiters: Array<Resume<EntryOf<"SignalReceived">>>
@@ -370,7 +373,7 @@ export class RunRecords {
     return this.open
   }
 
-  /** Everything that the run waits for, most urgent first. */
+  /** What the run waits for, most urgent first; at most `mostWaits` for each reason, of timers the earliest. */
   waits(): ReadonlyArray<Wait> {
     const waits: Array<Wait> = []
     if (this.paused) waits.push({ reason: "operator", key: "pause", detail: "paused by an operator" })
@@ -397,10 +400,21 @@ export class RunRecords {
       if (!waits.some((wait) => wait.reason === "signal" && wait.key === name)) waits.push({ reason: "signal", key: name })
     }
     for (const [key, child] of this.children) if (child.waiters.length > 0) waits.push({ reason: "child", key })
-    for (const [timer, state] of this.timers) {
-      if (state.waiter !== undefined) waits.push({ reason: "timer", key: `timer ${timer}`, until: state.entry.dueAt })
-    }
-    return waits.sort((a, b) => suspendReasons.indexOf(a.reason) - suspendReasons.indexOf(b.reason))
+    for (const { entry } of this.earliestTimers()) waits.push({ reason: "timer", key: `timer ${entry.timer}`, until: entry.dueAt })
+    waits.sort((a, b) => suspendReasons.indexOf(a.reason) - suspendReasons.indexOf(b.reason))
+    if (waits.length <= mostWaits) return waits
+    const counts = new Map<string, number>()
+    return waits.filter(({ reason }) => {
+      const count = (counts.get(reason) ?? 0) + 1
+      counts.set(reason, count)
+      return count <= mostWaits
+    })
+  }
+
+  private earliestTimers(): ReadonlyArray<TimerState> {
+    const waiting: Array<TimerState> = []
+    for (const state of this.timers.values()) if (state.waiter !== undefined) waiting.push(state)
+    return waiting.length <= mostWaits ? waiting : waiting.sort((a, b) => a.entry.dueAt - b.entry.dueAt).slice(0, mostWaits)
   }
 
   /** Forgets every waiter, so that dropped fibers are held by nothing. */

@@ -12,6 +12,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
@@ -121,8 +122,7 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
     const mortal = makeMortal(backend)
     if (options.killAt !== undefined) mortal.killAt(options.killAt.count, options.killAt.when, options.killAt.which)
     const scope = yield* Scope.make()
-    const layer = workflows.pipe(Layer.provideMerge(TestHost.layerOf(mortal.backend, { leaseMs, ...options }, [clock, adjust])))
-    const services = yield* Layer.buildWithScope(layer, scope)
+    let services = yield* Layer.buildWithScope(TestHost.layerOf(mortal.backend, { leaseMs, ...options }, [clock, adjust]), scope)
     const core = Context.get(services, Core)
     const engine = Context.get(services, Engine)
     mortal.onDeath(() => {
@@ -135,7 +135,7 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
       }
     })
     const host: Host = {
-      use: (effect) => Effect.provideContext(effect, services) as never,
+      use: (effect) => Effect.suspend(() => Effect.provideContext(effect, services)) as never,
       kill: Effect.sync(mortal.kill),
       killAt: mortal.killAt,
       failWrites: mortal.failWrites,
@@ -149,6 +149,13 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
       close: Effect.andThen(Effect.sync(() => void hosts.delete(host)), Scope.close(scope, Exit.void))
     }
     hosts.add(host)
+    // Never interrupted: a host that is killed while it registers its workflows just stops there.
+    const registered = yield* Effect.forkDetach(
+      Effect.map(Layer.buildWithScope(Layer.provide(workflows, Layer.succeedContext(services)), scope), (registered) => {
+        services = Context.merge(services, registered)
+      })
+    )
+    yield* Effect.raceFirst(Fiber.join(registered), mortal.death)
     yield* host.settled
     return host
   })

@@ -225,6 +225,7 @@ const comingUp = (journal: ReadonlyArray<JournalEntry.JournalEntry>, outside: Ou
   const moments = Array.from(outside.moments)
   for (const entry of journal) {
     if (entry._tag === "TimerSet") moments.push(entry.dueAt)
+    if (entry._tag === "ApprovalRequested" && entry.deadline !== undefined) moments.push(entry.deadline)
     if (entry._tag === "StepFailed" && entry.retryAt !== undefined) moments.push(entry.retryAt)
   }
   return moments.filter((moment) => moment > now)

@@ -1,0 +1,155 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Clock, Effect, Layer, Logger, Random, Schema, Tracer } from "effect"
+import { WebCrypto } from "effect/crypto/WebCrypto"
+import { TestClock } from "effect/testing"
+import * as Signal from "../src/Signal.ts"
+import * as Step from "../src/Step.ts"
+import * as CrashHost from "../src/testing/CrashHost.ts"
+import { assertOutput, begin, define, echo, exitOf, Log, pass } from "./support/Program.ts"
+
+const Go = Signal.make("go")
+const go = { name: "go", payload: null }
+const W = define("W")
+
+describe("the world of a body", () => {
+  it.effect("its clock stands at the last delivery, and is the same on replay", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const work = Step.make("work", { onCrash: "rerun", run: () => Effect.sleep("7 seconds") })
+      const seen: Array<Array<number>> = []
+      const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
+        const times: Array<number> = []
+        seen.push(times)
+        const look = Effect.map(Clock.currentTimeMillis, (now) => void times.push(now))
+        yield* look
+        yield* work()
+        yield* look
+        yield* Effect.yieldNow
+        yield* look
+        yield* Signal.receive(Go)
+        yield* look
+        yield* Effect.sleep("1 hour")
+        yield* look
+        return yield* echo(log)("done")
+      })))
+      yield* TestClock.adjust("1 second")
+      const id = yield* begin(host, W)
+      yield* pass(host, "7 seconds")
+      yield* pass(host, "1 minute")
+      yield* world.tell(id, "signal", go)
+      yield* host.evict
+      yield* pass(host, "1 hour")
+      yield* assertOutput(host, W, id, "done")
+      const times = [1_000, 8_000, 8_000, 68_000, 3_668_000]
+      assert.deepStrictEqual(seen, [times.slice(0, 4), times])
+    }))
+
+  it.effect("random numbers and ids are the same on replay, and others in every run", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const seen = new Map<string, Array<ReadonlyArray<unknown>>>()
+      const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*({ id }) {
+        const crypto = yield* WebCrypto
+        const draw = Effect.gen(function*() {
+          return [yield* Random.next, yield* Random.nextInt, yield* Random.shuffle([1, 2, 3, 4, 5, 6, 7, 8]), crypto.randomUUID(),
+            crypto.getRandomValues(new Uint32Array(3)).join()]
+        })
+        const passes = seen.get(id) ?? []
+        seen.set(id, passes)
+        passes.push([yield* draw])
+        yield* Signal.receive(Go)
+        passes.push([yield* draw])
+      })))
+      for (const name of ["a", "b"]) {
+        const id = yield* begin(host, W, name)
+        yield* host.evict
+        yield* host.settled
+        yield* world.tell(id, "signal", go)
+      }
+      const [first, again, second] = seen.get("a")!
+      assert.deepStrictEqual(first, again)
+      assert.notDeepEqual(first, second)
+      assert.notDeepEqual(seen.get("b")![0], first)
+    }))
+
+  it.effect("a step lives in the world of the host, with its time", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const times = Step.make("times", {
+        success: Schema.Array(Schema.Number),
+        onCrash: "rerun",
+        run: Effect.fnUntraced(function*() {
+          const before = yield* Clock.currentTimeMillis
+          yield* Effect.sleep("5 seconds")
+          return [before, yield* Clock.currentTimeMillis]
+        })
+      })
+      const host = yield* world.start(W.toLayer(() => Effect.all([times(), Effect.as(Effect.sleep("1 minute"), "slept")], { concurrency: 2 })))
+      const id = yield* begin(host, W)
+      yield* pass(host, "5 seconds")
+      yield* pass(host, "55 seconds")
+      yield* assertOutput(host, W, id, [[0, 5_000], "slept"])
+    }))
+
+  it.effect("logs of code that is replayed are silent, and what follows is heard", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const heard: Array<unknown> = []
+      const logger = Logger.layer([Logger.make(({ message }) => void heard.push(message))])
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        yield* Effect.log("one")
+        yield* echo(log)("x")
+        yield* Effect.log("two")
+        yield* Signal.receive(Go)
+        yield* Effect.log("three")
+      }))
+      yield* Effect.gen(function*() {
+        const first = yield* world.start(layer)
+        const id = yield* begin(first, W)
+        const second = yield* world.restart(first, layer)
+        yield* second.evict
+        yield* second.settled
+        yield* world.tell(id, "signal", go)
+        assert.deepStrictEqual(heard, [["one"], ["two"], ["three"]])
+      }).pipe(Effect.provide(logger))
+    }))
+
+  it.effect("spans of code that is replayed are not told to the tracer, and those that follow are", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const spans: Array<string> = []
+      const tracer = Tracer.make({
+        span: (options) => {
+          if (options.name.startsWith("my ")) spans.push(options.name)
+          return new Tracer.NativeSpan(options)
+        }
+      })
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        yield* Effect.withSpan(echo(log)("x"), "my first")
+        yield* Effect.withSpan(Signal.receive(Go), "my second")
+        yield* Effect.withSpan(echo(log)("y"), "my third")
+      }))
+      yield* Effect.gen(function*() {
+        const first = yield* world.start(layer)
+        const id = yield* begin(first, W)
+        const second = yield* world.restart(first, layer)
+        yield* second.settled
+        yield* world.tell(id, "signal", go)
+        assert.deepStrictEqual(spans, ["my first", "my second", "my third"])
+      }).pipe(Effect.provide(Layer.succeed(Tracer.Tracer, tracer)))
+    }))
+
+  it.effect("outside a run a step, a signal and a state say where they belong", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const inner = Step.make("outer", { onCrash: "rerun", run: () => Signal.receive(Go) })
+      const host = yield* world.start(W.toLayer(() => inner()))
+      const id = yield* begin(host, W)
+      assert.include(String(yield* exitOf(host, W, id)), "is received in the body of a workflow")
+      assert.isEmpty(log.entries)
+    }))
+})
