@@ -57,7 +57,7 @@ export interface EmitOptions {
   readonly id?: string
   /** The id of the run in a run, nothing outside, when absent. */
   readonly correlationId?: string
-  /** Who says so, for people. */
+  /** Who says so, for people; the workflow inside a run. */
   readonly source?: string
 }
 
@@ -119,12 +119,13 @@ export class Events extends Context.Service<Events, {
         const id = options.id ??
           (executor === undefined ? (yield* WebCrypto).randomUUID() : `${runId}:emit:${++executor.records.emitCount}`)
         const correlationId = options.correlationId ?? runId
+        const source = options.source ?? place?.executor.row.workflow
         const row = outboxRow({
           id,
           name,
           payload,
           ...(correlationId === undefined ? {} : { correlationId }),
-          ...(options.source === undefined ? {} : { source: options.source })
+          ...(source === undefined ? {} : { source })
         })
         if (executor !== undefined) {
           executor.command(`emit:${id}`, `event "${name}"`, { _tag: "EventEmitted", id, name, payload }, row)

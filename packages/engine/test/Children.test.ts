@@ -81,14 +81,11 @@ describe("child runs", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const there = yield* world.start(Child.toLayer(({ id }) => echo(log)(id)))
+      yield* world.start(Child.toLayer(({ id }) => echo(log)(id)))
       const here = yield* world.start(Parent.toLayer(() => Child.execute({ id: "c" })))
       const id = yield* begin(here, Parent)
-      yield* here.settled
-      yield* there.use(Effect.void)
-      // What one process writes is seen by another when it next looks.
-      yield* world.tell(id, "resume", { by: "nobody" })
-      yield* world.tell(id, "resume", { by: "nobody" })
+      yield* world.look
+      yield* world.look
       yield* assertOutput(here, Parent, id, "c")
       assert.notStrictEqual((yield* world.journal(yield* childId)).length, 0)
       assert.deepStrictEqual(log.entries, ["echo c"])
@@ -184,7 +181,7 @@ describe("child runs", () => {
       assert.include(yield* world.run(yield* childId), { status: "queued", owner: null })
       const other = yield* world.start(Child.toLayer(({ id }) => echo(log)(id)))
       yield* other.settled
-      yield* world.tell(id, "resume", { by: "nobody" })
+      yield* world.look
       assert.deepStrictEqual(yield* exitOf(host, Parent, id), Exit.succeed("c"))
     }))
 })

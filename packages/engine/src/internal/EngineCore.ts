@@ -2,6 +2,7 @@
  * The runs of one process: which it owns, which are awake, and the loop that
  * takes up due runs, hands out inbox rows and sends what runs left in the outbox.
  */
+import * as EngineEvent from "@fermata/core/EngineEvent"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { Wait } from "@fermata/core/RunStatus"
 import * as Upcast from "@fermata/core/Upcast"
@@ -12,7 +13,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
+import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
 import type { Answer, Backend, CommitOp, HeartbeatOp, InboxOp, Op, OutboxRow, RunRow } from "../Backend.ts"
@@ -59,6 +62,7 @@ export class EngineCore implements ExecutorHost {
   readonly ambient: Context.Context<never>
   readonly backend: Backend
   private readonly world: Context.Context<never>
+  private readonly logsRuns: boolean
   /** The engine's own services, which bodies may ask for. */
   private services: Context.Context<never> = Context.empty()
   shared: Context.Context<never> = Context.empty()
@@ -108,6 +112,7 @@ export class EngineCore implements ExecutorHost {
     this.world = worldServices(ambient)
     this.clock = Context.get(ambient, Clock.Clock)
     this.dispatcher = Context.get(ambient, Scheduler.Scheduler).makeDispatcher()
+    this.logsRuns = LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(ambient, References.MinimumLogLevel))
     this.timers = new TimerQueue(this.now, this.fork)
     this.committer = new Committer(store.backend, this.schedule, this.fork)
   }
@@ -175,6 +180,7 @@ export class EngineCore implements ExecutorHost {
         const committed = { run, entries: pending.entries, status: pending.status?.status ?? "running" }
         for (const listener of this.listeners) listener(committed)
       }
+      if (ok && this.logsRuns) this.log(run, pending.entries)
       if (ok && pending.status?.status === "suspended") {
         this.tell(run.id)
         this.warn(run, pending.status)
@@ -183,6 +189,17 @@ export class EngineCore implements ExecutorHost {
       if (ok && this.backlog && pending.consumed.length > 0) this.poke()
       done(ok)
     })
+  }
+
+  /** At level `Debug` every fact of a run is a line. */
+  private log(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
+    for (const entry of entries) {
+      for (const { name, payload } of EngineEvent.of(run.id, run.workflow, entry)) {
+        // What a step was given or answered is for the journal, not for logs.
+        const step = "stepId" in payload ? { stepId: payload.stepId } : {}
+        this.fork(Effect.logDebug(name, { runId: run.id, workflow: run.workflow, ...step }))
+      }
+    }
   }
 
   /** What only an operator can end must not stay unseen. */

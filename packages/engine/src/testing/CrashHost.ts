@@ -82,6 +82,8 @@ export interface World {
     workflows: Layer.Layer<never, E, Services>,
     options?: StartOptions
   ) => Effect.Effect<Host, E | StorageFailed>
+  /** Has every host look at what others have written, and waits until nothing is on its way. */
+  readonly look: Effect.Effect<void>
   /** Moves the host clock, by which leases end. */
   readonly adjustHost: (millis: number) => Effect.Effect<void>
 
@@ -160,6 +162,12 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
     return host
   })
 
+  const look = Effect.suspend(() =>
+    Effect.andThen(
+      Effect.forEach(Array.from(hosts), (host) => host.use(Effect.map(Core, (core) => core.poke())), { discard: true }),
+      settleAll
+    ))
+
   const adjustHost = (millis: number) => Effect.andThen(adjust(millis), settleAll)
 
   const journal = (id: string) => Effect.orDie(plain.journal(id))
@@ -168,6 +176,7 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
     store,
     backend,
     start,
+    look,
     adjustHost,
     restart: (host, workflows, options) =>
       host.kill.pipe(
@@ -197,9 +206,7 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
         row: { run, id: options?.id ?? `${kind}:told:${++messages}`, kind, payload: JSON.stringify(message), at },
         ...(options?.approval === undefined ? {} : { approval: options.approval })
       }]))
-      // Writes of other processes are seen when a host next looks; the hosts here look at once.
-      for (const host of hosts) yield* host.use(Effect.map(Core, (core) => core.poke()))
-      yield* settleAll
+      yield* look
       return answer.result
     })
   }
