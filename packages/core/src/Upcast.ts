@@ -25,43 +25,61 @@ export class EntryCorrupt extends Schema.TaggedError<EntryCorrupt>()("EntryCorru
 
 const steps: Record<number, (entry: Record<string, unknown>) => Record<string, unknown>> = {}
 
-const decode = Schema.decodeUnknownExit(JournalEntry.JournalEntry)
+/** Every entry as a row holds it: what goes without saying may be left out. */
+const StoredEntry = Schema.Union(
+  JournalEntry.JournalEntry.members.map((member) => {
+    const fields: Schema.Struct.Fields = member.fields
+    const optional = (name: string) => name in fields ? { [name]: Schema.optionalKey(fields[name]!) } : {}
+    const stored = { ...fields, ...optional("seq"), ...optional("epoch") }
+    return Schema.Struct(
+      member === JournalEntry.StepRequested
+        ? { ...stored, ...optional("attempt"), ...optional("name") }
+        : member === JournalEntry.StepCompleted
+        ? { ...stored, ...optional("attempt") }
+        : stored
+    )
+  })
+)
+
+const decode = Schema.decodeUnknownExit(StoredEntry as Schema.Schema<unknown> as Schema.Codec<Stored>)
+
+interface Stored extends Readonly<Record<string, unknown>> {
+  readonly _tag: JournalEntry.Tag
+  readonly seq?: number
+}
+
+/** Puts back what a row leaves out. */
+const whole = (stored: Stored, seq: number): JournalEntry.JournalEntry => {
+  const epoch = seq === 0 ? 0 : 1
+  switch (stored._tag) {
+    case "StepRequested":
+      return { seq, epoch, attempt: 1, name: stored["key"], ...stored } as JournalEntry.JournalEntry
+    case "StepCompleted":
+      return { seq, epoch, attempt: 1, ...stored } as JournalEntry.JournalEntry
+    default:
+      return { seq, epoch, ...stored } as JournalEntry.JournalEntry
+  }
+}
 
 /** Reads one stored entry. The result is an `Exit` so that a long journal needs no effect per row. */
 export const read = (runId: string, seq: number, text: string): Exit.Exit<JournalEntry.JournalEntry, EntryCorrupt> => {
+  const corrupt = (problem: string) => Exit.fail(new EntryCorrupt({ runId, seq, problem }))
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
-    return Exit.fail(new EntryCorrupt({ runId, seq, problem: `not JSON (${String(error)})` }))
+    return corrupt(`not JSON (${String(error)})`)
   }
-  if (typeof value !== "object" || value === null) {
-    return Exit.fail(new EntryCorrupt({ runId, seq, problem: "not a JSON object" }))
-  }
+  if (typeof value !== "object" || value === null) return corrupt("not a JSON object")
   let record = value as Record<string, unknown>
-  record.seq ??= seq
-  record.epoch ??= seq === 0 ? 0 : 1
-  if (record._tag === "StepRequested") {
-    record.name ??= record.key
-    record.attempt ??= 1
-  } else if (record._tag === "StepCompleted") record.attempt ??= 1
-  let version = typeof record.v === "number" ? record.v : 1
+  let version = typeof record["v"] === "number" ? record["v"] : 1
   if (version > JournalEntry.formatVersion) {
-    return Exit.fail(
-      new EntryCorrupt({
-        runId,
-        seq,
-        problem: `written in format ${version}, and this build reads up to ${JournalEntry.formatVersion}`
-      })
-    )
+    return corrupt(`written in format ${version}, and this build reads up to ${JournalEntry.formatVersion}`)
   }
   for (; version < JournalEntry.formatVersion; version++) record = steps[version]!(record)
   const decoded = decode(record)
-  if (Exit.isFailure(decoded)) {
-    return Exit.fail(new EntryCorrupt({ runId, seq, problem: String(decoded.cause) }))
-  }
-  if (decoded.value.seq !== seq) {
-    return Exit.fail(new EntryCorrupt({ runId, seq, problem: `it says that it is entry ${decoded.value.seq}` }))
-  }
-  return Exit.succeed(decoded.value)
+  if (Exit.isFailure(decoded)) return corrupt(String(decoded.cause))
+  const stored = decoded.value
+  if (stored.seq !== undefined && stored.seq !== seq) return corrupt(`it says that it is entry ${stored.seq}`)
+  return Exit.succeed(whole(stored, seq))
 }

@@ -1,10 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect } from "effect"
+import { Deferred, Effect, Layer, Logger, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { DurableClock, type WorkflowEngine } from "effect/workflow"
+import * as Approval from "../src/Approval.ts"
+import type { Engine } from "../src/Engine.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { begin, define, echo, Log, stuck } from "./support/Program.ts"
+import { begin, define, echo, Log, pass, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const cancel = { kind: "cancel", by: "ada", reason: "no longer wanted" } as const
@@ -66,5 +69,184 @@ describe("Cancel", () => {
       yield* second.settled
       assert.deepInclude(yield* world.run(id), { status: "running", reason: null })
       assert.deepStrictEqual(log.entries.filter((entry) => !entry.startsWith("refund")), ["undo pay"])
+    }))
+
+  it.effect("S8: no step of a run that is cancelled before it begins runs", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const W = define("W")
+      const layer = W.toLayer(() => echo(log)("x"))
+      const definer = yield* world.start(layer)
+      yield* definer.close
+      const client = yield* world.start(Layer.empty)
+      const id = yield* begin(client, W)
+      assert.strictEqual(yield* world.tell(id, "cancel", cancel), "accepted")
+      const host = yield* world.start(layer)
+      yield* host.settled
+      assert.strictEqual((yield* world.run(id)).status, "cancelled")
+      assert.isEmpty(log.entries)
+    }))
+
+  it.effect("S8: the first cancel counts: it compensates once, in reverse, and its reason is kept", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const gate = Deferred.makeUnsafe<void>()
+      const W = define("W")
+      const undo = Step.make("undo", {
+        input: Schema.String,
+        onCrash: "rerun",
+        run: (text) => Effect.andThen(log.add(`undo ${text}`), Deferred.await(gate))
+      })
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        for (const name of ["a", "b"]) yield* echo(log)(name).pipe(W.withCompensation((value) => undo(value)))
+        yield* stuck(log, "work", "rerun")()
+      }))
+      const host = yield* world.start(layer)
+      const id = yield* begin(host, W)
+      yield* world.tell(id, "cancel", cancel)
+      yield* world.tell(id, "cancel", { kind: "cancel", by: "bob", reason: "me too" })
+      yield* Deferred.succeed(gate, undefined)
+      yield* host.settled
+      assert.deepStrictEqual(log.entries.filter((entry) => !entry.startsWith("work")), ["echo a", "echo b", "undo b", "undo a"])
+      assert.deepInclude((yield* world.journal(id)).at(-1), { _tag: "RunCancelled", by: "ada", reason: "no longer wanted" })
+      assert.strictEqual((yield* world.story(id)).filter((entry) => entry === "StopRequested").length, 1)
+      assert.isEmpty(yield* world.inbox(id))
+    }))
+
+  it.effect("S8: reaches a run wherever it waits, in memory and evicted, and what it waited for does not happen", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const flaky = Step.make("flaky", {
+        error: Schema.String,
+        onCrash: "rerun",
+        retry: Schedule.spaced("1 hour"),
+        run: () => Effect.andThen(log.add("flaky"), Effect.fail("no"))
+      })
+      const waits: ReadonlyArray<Effect.Effect<void, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>> = [
+        Effect.sleep("1 hour"),
+        Signal.receive(Go),
+        Effect.ignore(Approval.ask("ok", { prompt: "?", approvers: ["ada"] })),
+        Effect.ignore(flaky()),
+        DurableClock.sleep({ name: "long", duration: "1 day" })
+      ]
+      for (const evicted of [false, true]) {
+        for (const wait of waits) {
+          const world = yield* CrashHost.make
+          const W = define("W")
+          const host = yield* world.start(W.toLayer(() => Effect.andThen(wait, echo(log)("after"))))
+          const id = yield* begin(host, W)
+          if (evicted) yield* host.evict
+          yield* host.settled
+          yield* world.tell(id, "cancel", cancel)
+          assert.strictEqual((yield* world.run(id)).status, "cancelled")
+          assert.isEmpty(yield* world.approvals(id))
+          yield* pass(host, "2 days")
+          yield* host.kill
+        }
+      }
+      assert.deepStrictEqual(log.entries, ["flaky", "flaky"])
+    }))
+
+  it.effect("S8: a body at work is interrupted, and an `ask` body has its grace, whose outcome is recorded", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const work = (name: string, onCrash: "ask" | "rerun") =>
+        Step.make(name, { onCrash, run: () => Effect.onInterrupt(Effect.sleep("20 seconds"), () => log.add(`${name} interrupted`)) })
+      const W = define("W")
+      const host = yield* world.start(W.toLayer(() =>
+        Effect.all([work("pay", "ask")(), work("count", "rerun")()], { concurrency: 2 })))
+      const id = yield* begin(host, W)
+      yield* world.tell(id, "cancel", cancel)
+      assert.strictEqual((yield* world.run(id)).status, "running")
+      yield* pass(host, "20 seconds")
+      assert.strictEqual((yield* world.run(id)).status, "cancelled")
+      assert.isTrue((yield* world.story(id)).includes("StepCompleted pay"))
+    }))
+
+  it.effect("S8: an `ask` body that does not end within its grace is interrupted", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const pay = Step.make("pay", { onCrash: "ask", run: () => Effect.onInterrupt(Effect.never, () => log.add("interrupted")) })
+      const W = define("W")
+      const host = yield* world.start(W.toLayer(() => pay()))
+      const id = yield* begin(host, W)
+      yield* world.tell(id, "cancel", cancel)
+      yield* pass(host, "29 seconds")
+      assert.strictEqual((yield* world.run(id)).status, "running")
+      yield* pass(host, "1 second")
+      assert.strictEqual((yield* world.run(id)).status, "cancelled")
+      assert.deepStrictEqual(log.entries, ["interrupted"])
+    }))
+
+  it.effect("S8: ends a run that waits for an operator: with an unknown outcome, and given up by recovery", () =>
+    Effect.gen(function*() {
+      for (const onCrash of ["ask", "rerun"] as const) {
+        const world = yield* CrashHost.make
+        const log = new Log()
+        const W = define("W")
+        const undo = echo(log, "undo")
+        const layer = W.toLayer(() =>
+          echo(log)("x").pipe(
+            W.withCompensation((value) => Effect.asVoid(undo(value))),
+            Effect.andThen(stuck(log, "work", onCrash)())
+          ))
+        let host = yield* world.start(layer)
+        const id = yield* begin(host, W)
+        for (let crash = 0; crash < (onCrash === "ask" ? 1 : 6); crash++) {
+          host = yield* world.restart(host, layer)
+          yield* host.settled
+        }
+        assert.include(yield* world.run(id), { status: "suspended", reason: onCrash === "ask" ? "outcome-unknown" : "recovery" })
+        yield* world.tell(id, "cancel", cancel)
+        assert.strictEqual((yield* world.run(id)).status, "cancelled")
+        assert.strictEqual(log.count("undo x"), 1)
+        yield* host.kill
+      }
+    }).pipe(Effect.provide(Logger.layer([]))))
+
+  it.effect("S4, S8: a run that dies in the middle of its cancel ends cancelled, each compensation recorded once", () =>
+    Effect.gen(function*() {
+      for (let write = 1, killed = true; killed; write++) {
+        const world = yield* CrashHost.make
+        const log = new Log()
+        const W = define("W")
+        const undo = echo(log, "undo")
+        const layer = W.toLayer(Effect.fnUntraced(function*() {
+          for (const name of ["a", "b"]) yield* echo(log)(name).pipe(W.withCompensation((value) => Effect.asVoid(undo(value))))
+          yield* stuck(log, "work", "rerun")()
+        }))
+        let host = yield* world.start(layer)
+        const id = yield* begin(host, W)
+        host.killAt(write, "after", "every")
+        yield* world.tell(id, "cancel", cancel)
+        killed = host.killed()
+        if (killed) host = yield* world.restart(host, layer)
+        yield* host.settled
+        assert.strictEqual((yield* world.run(id)).status, "cancelled", `write ${write}`)
+        assert.deepStrictEqual(
+          (yield* world.story(id)).filter((entry) => entry.startsWith("StepCompleted undo")),
+          ["StepCompleted undo", "StepCompleted undo~2"]
+        )
+        yield* host.kill
+      }
+    }))
+
+  it.effect("a run that goes on in spite of the interrupt completes with what it gives", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const W = define("W")
+      const host = yield* world.start(W.toLayer(() =>
+        Effect.uninterruptible(Effect.andThen(Signal.receive(Go), echo(log)("last")))))
+      const id = yield* begin(host, W)
+      yield* world.tell(id, "cancel", cancel)
+      assert.include(yield* world.run(id), { status: "suspended", reason: "signal" })
+      yield* world.tell(id, "signal", { name: "go", payload: null })
+      assert.deepStrictEqual(log.entries, ["echo last"])
+      assert.include(["completed", "cancelled"], (yield* world.run(id)).status)
     }))
 })

@@ -1,18 +1,42 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { Workflow, type WorkflowEngine } from "effect/workflow"
+import * as Approval from "../src/Approval.ts"
 import * as Signal from "../src/Signal.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, giveWay, Log, stuck } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, giveWay, Log, pass, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")
+
+const W = define("W")
+const a = (log: Log) => echo(log, "a")
+const b = (log: Log) => echo(log, "b")
+
+const good = (log: Log) => Effect.andThen(a(log)("x"), rest(log))
+const rest = (log: Log) => Effect.andThen(Signal.receive(Go), Effect.andThen(b(log)("x"), Effect.as(Signal.receive(Go), "end")))
+
+/** Programs that part from the first, and where they do. */
+const parted: ReadonlyArray<readonly [what: string, key: string, program: (log: Log) => Effect.Effect<unknown, never, Effect.Services<ReturnType<typeof good>> | WorkflowEngine.WorkflowEngine>]> = [
+  ["a renamed step", "a", (log) => Effect.andThen(echo(log, "c")("x"), rest(log))],
+  ["another input", "a", (log) => Effect.andThen(a(log)("y"), rest(log))],
+  ["a step before it", "first", (log) => Effect.andThen(echo(log, "first")("x"), good(log))],
+  ["a removed step", "a", (log) => rest(log)],
+  ["another order", "a", (log) => Effect.andThen(b(log)("x"), a(log)("x"))],
+  ["a timer before it", "timer 1", (log) => Effect.andThen(Effect.sleep("1 second"), good(log))],
+  ["an end", "a", () => Effect.succeed("early")],
+  ["an end with a defect", "undo", () => Effect.die("early")],
+  ["a step instead of a wait", "c", (log) => Effect.andThen(a(log)("x"), Effect.andThen(echo(log, "c")("x"), rest(log)))],
+  ["a question before it", "ok", (log) =>
+    Effect.andThen(Effect.orDie(Approval.ask("ok", { prompt: "?", approvers: ["ada"] })), good(log))],
+  ["a child before it", "child", (log) => Effect.andThen(Effect.orDie(define("child").execute({ id: "1" })), good(log))]
+]
 
 describe("Divergence", () => {
   it.effect("S9: a diverged run with a signal in its inbox stands still, and goes on when it is resumed under a good build", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const W = define("W")
       const program = (name: string) =>
         W.toLayer(Effect.fnUntraced(function*() {
           const a = yield* echo(log, name)("x")
@@ -37,7 +61,6 @@ describe("Divergence", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const W = define("W")
       const program = (name: string) =>
         W.toLayer(Effect.fnUntraced(function*() {
           const a = yield* echo(log, name)("x")
@@ -63,7 +86,6 @@ describe("Divergence", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const W = define("W")
       const first = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
         yield* echo(log, "a")("x")
         yield* stuck(log, "b", "rerun")()
@@ -76,4 +98,77 @@ describe("Divergence", () => {
       assert.include((yield* world.waits(id))[0], { reason: "diverged", key: "b" })
       assert.deepStrictEqual(yield* world.rows(id), rows)
     }))
+
+  for (const [what, key, program] of parted) {
+    it.effect(`S9: ${what} suspends the run, names the first difference, and runs and writes nothing`, () =>
+      Effect.gen(function*() {
+        const world = yield* CrashHost.make
+        const log = new Log()
+        const undo = W.withCompensation(() => Effect.asVoid(echo(log, "undo")("x")))
+        const first = yield* world.start(W.toLayer(() => Effect.andThen(undo(Effect.void), good(log))))
+        const id = yield* begin(first, W)
+        yield* world.tell(id, "signal", { name: "go", payload: null })
+        const rows = yield* world.rows(id)
+        const bad = yield* world.restart(first, W.toLayer(() => Effect.andThen(undo(Effect.void), program(log))))
+        yield* bad.settled
+        const [wait] = yield* world.waits(id)
+        assert.include(wait, { reason: "diverged" })
+        assert.include(`${wait!.key} ${wait!.detail}`, key)
+        assert.isNotEmpty(wait!.detail)
+        assert.deepStrictEqual(yield* world.rows(id), rows)
+        assert.deepStrictEqual(log.entries, ["a x", "b x"])
+        const again = yield* world.restart(bad, W.toLayer(() => Effect.andThen(undo(Effect.void), good(log))))
+        yield* world.tell(id, "signal", { name: "go", payload: null })
+        yield* assertOutput(again, W, id, "end")
+      }).pipe(Effect.provide(Logger.layer([]))))
+  }
+
+  it.effect("S9: code that is changed behind the last delivery is no divergence", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const first = yield* world.start(W.toLayer(() => good(log)))
+      const id = yield* begin(first, W)
+      const second = yield* world.restart(first, W.toLayer(() =>
+        Effect.andThen(a(log)("x"), Effect.andThen(Signal.receive(Go), echo(log, "new")("y")))))
+      yield* world.tell(id, "signal", { name: "go", payload: null })
+      yield* assertOutput(second, W, id, "y")
+    }))
+
+  it.effect("S9: a payload that the workflow does not accept any more suspends the run", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const first = yield* world.start(W.toLayer(() => Effect.as(Signal.receive(Go), "end")))
+      const id = yield* begin(first, W)
+      const Stricter = Workflow.make("W", { payload: { id: Schema.Int }, success: Schema.Unknown, idempotencyKey: ({ id }) => `${id}` })
+      const second = yield* world.restart(first, Stricter.toLayer(() => Effect.succeed("other")))
+      assert.include((yield* world.waits(id))[0], { reason: "diverged", key: "payload" })
+      const third = yield* world.restart(second, W.toLayer(() => Effect.as(Signal.receive(Go), "end")))
+      yield* world.tell(id, "signal", { name: "go", payload: null })
+      yield* assertOutput(third, W, id, "end")
+    }).pipe(Effect.provide(Logger.layer([]))))
+
+  it.effect("S9: a signal, a cancel and a timer that come to a diverged run wait for a build that replays it", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const program = (name: string) => W.toLayer(Effect.fnUntraced(function*() {
+        yield* echo(log, name)("x")
+        return yield* Effect.raceFirst(Effect.as(Signal.receive(Go), "signal"), Effect.as(Effect.sleep("1 hour"), "timer"))
+      }))
+      const first = yield* world.start(program("a"))
+      const ids = [yield* begin(first, W, "signal"), yield* begin(first, W, "timer"), yield* begin(first, W, "cancel")] as const
+      const bad = yield* world.restart(first, program("b"))
+      yield* world.tell(ids[0], "signal", { name: "go", payload: null })
+      yield* world.tell(ids[2], "cancel", { kind: "cancel", by: "ada", reason: "no longer wanted" })
+      for (const id of ids) assert.include(yield* world.run(id), { status: "suspended", reason: "diverged" })
+      yield* pass(bad, "1 hour")
+      const again = yield* world.restart(bad, program("a"))
+      yield* again.settled
+      yield* pass(again, "1 second")
+      yield* assertOutput(again, W, ids[0], "signal")
+      yield* assertOutput(again, W, ids[1], "timer")
+      assert.strictEqual((yield* world.run(ids[2])).status, "cancelled")
+      assert.strictEqual(log.entries.length, 3)
+    }).pipe(Effect.provide(Logger.layer([]))))
 })

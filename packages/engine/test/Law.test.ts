@@ -2,17 +2,23 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
-import { type Hardship, kills, live, moments, ownerless, replay, story } from "./support/RandomLife.ts"
+import { failures, type Hardship, kills, live, moments, ownerless, replay, seldom, type Story, story } from "./support/RandomLife.ts"
 
-const calm: Hardship = { evictions: [], stops: [], kills: [] }
+const calm: Hardship = { evictions: [], stops: [], freezes: [], failures: [], kills: [] }
 
-/** Any random program, and any of these, under the law; each life has a test clock of its own. */
-const law = <A>(hardship: fc.Arbitrary<A>, check: (story: Parameters<typeof live>[0], hardship: A) => Effect.Effect<void, unknown>) =>
+/** For a longer search: how many programs, and which. */
+const numRuns = Number(process.env["FERMATA_LAW_RUNS"] ?? 200)
+const seed = Number(process.env["FERMATA_LAW_SEED"] ?? 4314)
+const longest = 20_000 + numRuns * 200
+
+/** Any random program, and any of these hardships, under the law. */
+const law = <A>(hardship: fc.Arbitrary<A>, check: (story: Story, hardship: A) => Effect.Effect<void, unknown>) =>
   fc.assert(
     fc.asyncProperty(story, hardship, (story, hardship) => Effect.runPromise(check(story, hardship))),
-    { numRuns: Number(process.env.LAW_RUNS ?? 200), seed: Number(process.env.LAW_SEED ?? 4314), timeout: 5_000 }
+    { numRuns, seed, timeout: 5_000 }
   )
 
+/** With a test clock of its own. */
 const alone = <A, E>(life: Effect.Effect<A, E>) => Effect.provide(life, [TestClock.layer(), Logger.layer([])])
 
 describe("any program", () => {
@@ -21,18 +27,18 @@ describe("any program", () => {
       const life = yield* alone(live(story, hardship))
       assert.strictEqual(life.passes, 1)
       yield* alone(replay(story.program, life))
-    })), 600_000)
+    })), longest)
 
   it("writes the same journal, evicted at any moments or never", () =>
     law(moments, Effect.fnUntraced(function*(story, evictions) {
       const calmly = yield* alone(live(story, calm))
       const evicted = yield* alone(live(story, { ...calm, evictions }))
       assert.deepStrictEqual(evicted.journal.map(ownerless), calmly.journal.map(ownerless))
-    })), 600_000)
+    })), longest)
 
-  it("S1, S4, S9: killed at any writes, it ends, repeats nothing that is recorded, and replays", () =>
-    law(fc.record({ evictions: moments, stops: moments, kills }), Effect.fnUntraced(function*(story, hardship) {
+  it("S1, S4, S5, S9: killed, stopped and frozen at any writes, on a store that fails, it ends, repeats nothing that is recorded, and replays", () =>
+    law(fc.record({ evictions: moments, stops: moments, freezes: seldom, failures, kills }), Effect.fnUntraced(function*(story, hardship) {
       const life = yield* alone(live(story, hardship))
       yield* alone(replay(story.program, life))
-    })), 600_000)
+    })), longest)
 })

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Logger, Schema } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Logger, Schema, Scope } from "effect"
 import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -89,11 +89,10 @@ describe("ownership", () => {
       const log = new Log()
       const layer = W.toLayer(() => stuck(log, "work", "rerun-keyed")())
       const first = yield* world.start(layer)
-      const second = yield* world.start(layer)
+      yield* world.start(layer)
       const id = yield* begin(first, W)
       yield* first.close
-      yield* second.settled
-      yield* world.tell(id, "pause", { by: "ada" })
+      yield* world.look
       assert.strictEqual(log.entries.length, 2)
       assert.strictEqual(new Set(log.entries).size, 1, "under the same idempotency key and in the same attempt")
       assert.strictEqual((yield* world.run(id)).takeovers, 0)
@@ -171,6 +170,25 @@ describe("a handler whose layer closes", () => {
       })))
       assert.strictEqual(log.count("work"), 2)
     }))
+
+  it.effect("S4: closes although the store fails at that moment, and its run goes on", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const layer = W.toLayer(() => stuck(log, "work", "rerun")())
+      const host = yield* world.start(Layer.empty)
+      const scope = yield* Scope.make()
+      const id = yield* host.use(Effect.andThen(Layer.buildWithScope(layer, scope), begin(host, W)))
+      host.failWrites(1)
+      yield* Scope.close(scope, Exit.void)
+      yield* host.use(Effect.scoped(Effect.gen(function*() {
+        yield* Layer.build(layer)
+        yield* host.settled
+        yield* world.adjustHost(1_000)
+        assert.strictEqual(log.entries.length, 2)
+        assert.strictEqual((yield* world.run(id)).status, "running")
+      })))
+    }).pipe(quiet))
 
   it.effect("registered twice, serves with the later one, and closing the earlier changes nothing", () =>
     Effect.gen(function*() {

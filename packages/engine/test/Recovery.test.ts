@@ -1,14 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Deferred, Effect, Logger, Schema } from "effect"
+import * as Signal from "../src/Signal.ts"
+import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { begin, define, Log, stuck } from "./support/Program.ts"
+import { assertOutput, begin, define, Log, stuck } from "./support/Program.ts"
+
+const Go = Signal.make("go")
+const W = define("W")
+const quiet = Effect.provide(Logger.layer([]))
 
 describe("Recovery", () => {
   it.effect("S13: a run whose step was in flight at six crashes suspends as recovery", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const W = define("W")
       const layer = W.toLayer(() => stuck(log, "work", "rerun")())
       let host = yield* world.start(layer)
       const id = yield* begin(host, W)
@@ -24,7 +29,6 @@ describe("Recovery", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const W = define("W")
       const layer = W.toLayer(() => stuck(log, "work", "rerun")())
       let host = yield* world.start(layer)
       const id = yield* begin(host, W)
@@ -46,7 +50,6 @@ describe("Recovery", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const W = define("W")
       const layer = W.toLayer(() => stuck(log, "pay", "ask")())
       const first = yield* world.start(layer)
       const id = yield* begin(first, W)
@@ -58,5 +61,125 @@ describe("Recovery", () => {
       assert.isTrue((yield* world.journal(id)).some((entry) => entry._tag === "Note"))
       yield* world.tell(id, "settle", { key: "pay", by: "ada", action: { _tag: "complete", output: "paid" } })
       assert.strictEqual((yield* world.run(id)).status, "completed")
+    }))
+
+  it.effect("S2: after a crash a `rerun` step runs again, a `rerun-keyed` one with the same idempotency key, and an `ask` one waits for an operator", () =>
+    Effect.gen(function*() {
+      for (const onCrash of ["rerun", "rerun-keyed", "ask"] as const) {
+        const world = yield* CrashHost.make
+        const log = new Log()
+        const layer = W.toLayer(() => stuck(log, "work", onCrash)())
+        const first = yield* world.start(layer)
+        const id = yield* begin(first, W)
+        const second = yield* world.restart(first, layer)
+        yield* second.settled
+        assert.strictEqual(new Set(log.entries).size, 1)
+        assert.strictEqual(log.entries.length, onCrash === "ask" ? 1 : 2)
+        assert.include(yield* world.run(id), onCrash === "ask" ? { status: "suspended", reason: "outcome-unknown" } : { status: "running" })
+        yield* second.kill
+      }
+    }).pipe(quiet))
+
+  it.effect("S2: an `ask` step whose request never reached the store, or that never began, is no unknown outcome", () =>
+    Effect.gen(function*() {
+      for (const when of ["before", "after"] as const) {
+        const world = yield* CrashHost.make
+        const log = new Log()
+        const pay = Step.make("pay", { success: Schema.String, onCrash: "ask", run: () => Effect.as(log.add("pay"), "paid") })
+        const layer = W.toLayer(() => Effect.andThen(Signal.receive(Go), pay()))
+        const first = yield* world.start(layer)
+        const id = yield* begin(first, W)
+        first.killAt(1, when)
+        yield* world.tell(id, "signal", { name: "go", payload: null })
+        assert.isEmpty(log.entries)
+        const second = yield* world.restart(first, layer)
+        yield* second.settled
+        // Once the request is in the store nobody can tell whether the body began.
+        if (when === "before") yield* assertOutput(second, W, id, "paid")
+        else assert.include(yield* world.run(id), { status: "suspended", reason: "outcome-unknown" })
+        yield* second.kill
+      }
+    }).pipe(quiet))
+
+  it.effect("S2: an operator settles an unknown outcome by a retry, a value or a failure, and the run goes on", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      let works = false
+      const pay = Step.make("pay", {
+        success: Schema.String,
+        onCrash: "ask",
+        run: (_, { attempt }) => Effect.andThen(log.add(`pay ${attempt}`), Effect.suspend(() => works ? Effect.succeed("paid") : Effect.never))
+      })
+      const layer = W.toLayer(() => Effect.catchDefect(pay(), (defect) => Effect.succeed(String(defect))))
+      const first = yield* world.start(layer)
+      const ids = [yield* begin(first, W, "retry"), yield* begin(first, W, "complete"), yield* begin(first, W, "fail")] as const
+      let host = yield* world.restart(first, layer)
+      yield* host.settled
+      works = true
+      yield* world.tell(ids[0], "settle", { key: "pay", by: "ada", action: { _tag: "retry" } })
+      yield* world.tell(ids[1], "settle", { key: "pay", by: "ada", action: { _tag: "complete", output: "paid by hand" } })
+      yield* world.tell(ids[2], "settle", { key: "pay", by: "ada", action: { _tag: "fail", message: "the bank says no" } })
+      yield* assertOutput(host, W, ids[0], "paid")
+      yield* assertOutput(host, W, ids[1], "paid by hand")
+      yield* assertOutput(host, W, ids[2], "SettledAsFailed: the bank says no")
+      assert.deepStrictEqual(log.entries, ["pay 1", "pay 1", "pay 1", "pay 2"])
+      const settled = (yield* world.journal(ids[1])).find((entry) => entry._tag === "StepCompleted")
+      assert.deepInclude(settled, { settledBy: "ada", output: "paid by hand" })
+      host = yield* world.restart(host, layer)
+    }).pipe(quiet))
+
+  it.effect("S2: what an operator settled stays settled after the next crash", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const layer = W.toLayer(() => Effect.tap(stuck(log, "pay", "ask")(), () => Signal.receive(Go)))
+      let host = yield* world.start(layer)
+      const id = yield* begin(host, W)
+      host = yield* world.restart(host, layer)
+      yield* world.tell(id, "settle", { key: "pay", by: "ada", action: { _tag: "complete", output: "paid" } })
+      host = yield* world.restart(host, layer)
+      yield* world.tell(id, "signal", { name: "go", payload: null })
+      yield* assertOutput(host, W, id, "paid")
+      assert.strictEqual(log.entries.length, 1)
+    }).pipe(quiet))
+
+  it.effect("S13: an orderly stop is no crash, however often it happens", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const layer = W.toLayer(() => stuck(log, "work", "rerun")())
+      let host = yield* world.start(layer)
+      const id = yield* begin(host, W)
+      for (let stop = 0; stop < 10; stop++) {
+        yield* host.close
+        host = yield* world.start(layer)
+      }
+      assert.include(yield* world.run(id), { status: "running", takeovers: 0 })
+      assert.strictEqual(log.entries.length, 11)
+      assert.isTrue((yield* world.journal(id)).every((entry) => entry._tag !== "StepRequested" || entry.recovery === undefined))
+    }))
+
+  it.effect("S13: crashes before and after a run got further are counted apart", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      let gate = Deferred.makeUnsafe<void>()
+      const work = Step.make("work", { input: Schema.Int, onCrash: "rerun", run: (n) => Effect.andThen(log.add(`${n}`), Effect.suspend(() => Deferred.await(gate))) })
+      const layer = W.toLayer(() => Effect.forEach([1, 2, 3], (n) => work(n), { discard: true }))
+      let host = yield* world.start(layer)
+      const id = yield* begin(host, W)
+      for (const step of [1, 2, 3]) {
+        for (let crash = 0; crash < 4; crash++) {
+          host = yield* world.restart(host, layer)
+          yield* host.settled
+        }
+        assert.strictEqual(log.count(`${step}`), 5)
+        const opened = gate
+        gate = Deferred.makeUnsafe<void>()
+        yield* Deferred.succeed(opened, undefined)
+        yield* host.settled
+      }
+      assert.notStrictEqual((yield* world.run(id)).status, "suspended")
     }))
 })

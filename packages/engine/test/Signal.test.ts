@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, Log, pass } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, Log, pass, untilKilled } from "./support/Program.ts"
 
 const Word = Signal.make("word", { schema: Schema.String })
 
@@ -158,7 +158,7 @@ describe("Signal", () => {
         if (!signalFirst) yield* tell
         host = yield* world.start(layer)
         yield* host.settled
-        const [winner] = (yield* world.story(id)).filter((entry) => entry === "TimerFired" || entry === "SignalReceived go")
+        const winner = (yield* world.story(id)).find((entry) => entry === "TimerFired" || entry === "SignalReceived go")
         host = yield* world.restart(host, layer)
         yield* pass(host, "1 hour")
         yield* assertOutput(host, W, id, winner === "TimerFired" ? "timer" : "signal")
@@ -227,8 +227,3 @@ describe("Signal", () => {
       yield* assertOutput(host, W, yield* begin(host, W), 1)
     }))
 })
-
-const untilKilled = (host: CrashHost.Host) =>
-  Effect.gen(function*() {
-    while (!host.killed()) yield* Effect.yieldNow
-  })

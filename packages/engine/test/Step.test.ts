@@ -441,3 +441,59 @@ describe("a step within a step", () => {
       assert.deepStrictEqual(log.entries, ["look 1"])
     }))
 })
+
+describe("one key asked for twice at once", () => {
+  it.effect("S1: with equal input is one step whose outcome both get, live and on replay", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const gate = Deferred.makeUnsafe<void>()
+      const fetch = Step.make("fetch", {
+        input: { url: Schema.String },
+        success: Schema.String,
+        onCrash: "rerun",
+        key: ({ url }) => url,
+        run: ({ url }) => Effect.andThen(log.add(url), Effect.as(Deferred.await(gate), url))
+      })
+      const W = define("W")
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        const both = yield* Effect.all([fetch({ url: "a" }), fetch({ url: "a" })], { concurrency: 2 })
+        yield* Effect.sleep("1 day")
+        return [...both, yield* fetch({ url: "a" })]
+      }))
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      yield* Deferred.succeed(gate, undefined)
+      yield* first.settled
+      const second = yield* world.restart(first, layer)
+      yield* pass(second, "1 day")
+      yield* assertOutput(second, W, id, ["a", "a", "a"])
+      assert.deepStrictEqual(log.entries, ["a"])
+      assert.deepStrictEqual(
+        (yield* world.story(id)).filter((entry) => entry.startsWith("Step")),
+        ["StepRequested fetch/a", "StepCompleted fetch/a"]
+      )
+    }))
+
+  it.effect("goes on for the one who stays when the other leaves", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const gate = Deferred.makeUnsafe<void>()
+      const fetch = Step.make("fetch", {
+        success: Schema.String,
+        onCrash: "rerun",
+        key: () => "only",
+        run: () => Effect.onInterrupt(Effect.as(Deferred.await(gate), "fetched"), () => log.add("interrupted"))
+      })
+      const W = define("W")
+      const host = yield* world.start(W.toLayer(() =>
+        Effect.all([Effect.map(Effect.timeoutOption(fetch(), "1 second"), ({ _tag }) => _tag), fetch()], { concurrency: 2 })))
+      const id = yield* begin(host, W)
+      yield* pass(host, "1 second")
+      yield* Deferred.succeed(gate, undefined)
+      yield* host.settled
+      yield* assertOutput(host, W, id, ["None", "fetched"])
+      assert.isEmpty(log.entries)
+    }))
+})

@@ -18,7 +18,7 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
-import type { Answer, Backend, CommitOp, HeartbeatOp, InboxOp, Op, OutboxRow, RunRow } from "../Backend.ts"
+import type { Answer, Backend, CommitOp, HeartbeatOp, InboxOp, InboxRow, Op, OutboxRow, RunRow } from "../Backend.ts"
 import { StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
@@ -279,7 +279,7 @@ export class EngineCore implements ExecutorHost {
     if (answer.started && this.listeners.size > 0) {
       for (const listener of this.listeners) listener({ run: answer.run, entries: history, status: "queued" })
     }
-    if (answer.started && own !== undefined) yield* this.wakeUp(own, answer.run, history)
+    if (answer.started && own !== undefined) yield* this.wakeUp(own, answer.run, history, [])
     else this.poke()
     return answer
   })
@@ -419,7 +419,7 @@ export class EngineCore implements ExecutorHost {
         : yield* this.contracts!(row)
       if (registration === undefined) return yield* this.handBack(row, null)
       const history = yield* this.store.journal(row.id)
-      yield* this.wakeUp(registration, row, history)
+      yield* this.wakeUp(registration, row, history, yield* this.backend.inbox(row.id))
     }).pipe(
       Effect.catchTag("EntryCorrupt", (error) => this.handBack(row, { reason: "corrupt", key: `entry ${error.seq}`, detail: error.message })),
       Effect.catchCause((cause) => Effect.sync(() => this.storageFailed(cause))),
@@ -427,7 +427,13 @@ export class EngineCore implements ExecutorHost {
     )
   }
 
-  private wakeUp(registration: Registration, row: RunRow, history: ReadonlyArray<JournalEntry.JournalEntry>): Effect.Effect<void> {
+  /** What is in the inbox is handed over first: a run that was cancelled meanwhile begins nothing. */
+  private wakeUp(
+    registration: Registration,
+    row: RunRow,
+    history: ReadonlyArray<JournalEntry.JournalEntry>,
+    inbox: ReadonlyArray<InboxRow>
+  ): Effect.Effect<void> {
     const first = history[0]
     if (first?._tag !== "RunRequested") {
       return this.handBack(row, { reason: "corrupt", key: "entry 0", detail: "the journal does not begin with RunRequested" })
@@ -440,6 +446,7 @@ export class EngineCore implements ExecutorHost {
           if (this.closed || this.recovering || (this.executors.get(row.id)?.row.epoch ?? 0) > row.epoch) return
           const executor = new RunExecutor(this, registration, row, payload, history)
           this.executors.set(row.id, executor)
+          for (const told of inbox) executor.receive(told)
           executor.start()
           this.poke()
         })

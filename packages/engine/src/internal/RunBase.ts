@@ -170,7 +170,7 @@ export abstract class RunBase {
     this.host.commit(this.row, pending, (ok) => {
       this.committing = false
       for (const id of pending.consumed) this.seenInbox.delete(id)
-      if (this.stopped) return
+      if (this.stopped) return done(false)
       if (!ok) {
         this.drop()
         this.deposed()

@@ -68,7 +68,6 @@ export interface StartOptions extends Partial<EngineOptions> {
 
 /** A store and the hosts on it. */
 export interface World {
-  readonly store: MemoryBackend.MemoryStore
   /** A connection that no host has. */
   readonly backend: Backend
   /** Starts a host that serves these workflows. */
@@ -108,10 +107,19 @@ export interface World {
 const leaseMs = 10_000
 const decodeWaits = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Wait)))
 
-/** Makes a world with an empty store. */
-export const make: Effect.Effect<World> = Effect.sync(() => {
+/** A world in memory, whose store can be looked into and damaged. */
+export interface MemoryWorld extends World {
+  readonly store: MemoryBackend.MemoryStore
+}
+
+/** Makes a world with an empty store in memory. */
+export const make: Effect.Effect<MemoryWorld> = Effect.suspend(() => {
   const store = MemoryBackend.makeStore()
-  const backend = MemoryBackend.make(store)
+  return Effect.map(makeOn(MemoryBackend.make(store)), (world) => ({ ...world, store }))
+})
+
+/** Makes a world on any empty store: every host of it uses this connection. */
+export const makeOn = (backend: Backend): Effect.Effect<World> => Effect.sync(() => {
   const [clock, adjust] = HostClock.makeManual()
   const hosts = new Set<Host>()
   const plain = Store.make(backend)
@@ -173,7 +181,6 @@ export const make: Effect.Effect<World> = Effect.sync(() => {
   const journal = (id: string) => Effect.orDie(plain.journal(id))
 
   return {
-    store,
     backend,
     start,
     look,

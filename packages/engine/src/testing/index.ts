@@ -2,5 +2,6 @@
 export * as BackendConformance from "./BackendConformance.ts"
 export * as CrashExplorer from "./CrashExplorer.ts"
 export * as CrashHost from "./CrashHost.ts"
+export * as HostConformance from "./HostConformance.ts"
 export * as TestHost from "./TestHost.ts"
 export * as WorkflowConformance from "./WorkflowConformance.ts"

@@ -90,3 +90,9 @@ export const giveWay = Effect.fnUntraced(function*(turns = 2_000) {
 /** Moves the test clock and lets the host act on what came due. */
 export const pass = (host: Host, duration: Duration.Input) =>
   host.settled.pipe(Effect.andThen(TestClock.adjust(duration)), Effect.andThen(host.settled))
+
+/** Ends when the host is killed, for a race with what a killed host never ends. */
+export const untilKilled = (host: Host) =>
+  Effect.gen(function*() {
+    while (!host.killed()) yield* Effect.yieldNow
+  })

@@ -11,6 +11,7 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { Core } from "../../src/internal/Core.ts"
 import * as CrashHost from "../../src/testing/CrashHost.ts"
+import { giveWay, untilKilled } from "./Program.ts"
 import { layerOf, type Node, Outside, program, signals, valueOf, W } from "./RandomProgram.ts"
 
 /** What comes from outside, moment by moment; afterwards the run gets what it waits for. */
@@ -25,6 +26,10 @@ export interface Hardship {
   readonly evictions: ReadonlyArray<boolean>
   /** At these moments the host stops in an orderly way, and another takes its place. */
   readonly stops: ReadonlyArray<boolean>
+  /** At these moments the host stands still for longer than its lease, and another takes over before it wakes up. */
+  readonly freezes: ReadonlyArray<boolean>
+  /** At these moments the next write fails, before or after it is stored. */
+  readonly failures: ReadonlyArray<"none" | "before" | "after">
   /** One host after the other is killed at this write; `entries` counts from its start, `every` once it has taken up the run. */
   readonly kills: ReadonlyArray<{ readonly count: number; readonly when: "before" | "after"; readonly which: "entries" | "every" }>
 }
@@ -53,6 +58,13 @@ export const story: fc.Arbitrary<Story> = fc.record({
 /** Whether something happens, moment by moment. */
 export const moments = fc.array(fc.boolean(), { maxLength: 20 })
 
+export const seldom = fc.array(fc.constantFrom(false, false, false, true), { maxLength: 20 })
+
+export const failures: fc.Arbitrary<Hardship["failures"]> = fc.array(
+  fc.constantFrom("none", "none", "none", "before", "after"),
+  { maxLength: 20 }
+)
+
 export const kills: fc.Arbitrary<Hardship["kills"]> = fc.array(
   fc.record({
     count: fc.integer({ min: 1, max: 12 }),
@@ -66,7 +78,7 @@ export const kills: fc.Arbitrary<Hardship["kills"]> = fc.array(
 const longest = 300
 
 /** Lives through a story to its end, and asserts what holds for every life. */
-export const live = Effect.fnUntraced(function*({ actions, program }: Story, { evictions, kills, stops }: Hardship) {
+export const live = Effect.fnUntraced(function*({ actions, program }: Story, { evictions, failures, freezes, kills, stops }: Hardship) {
   const world = yield* CrashHost.make
   const outside = new Outside()
   const layer = layerOf(program, outside)
@@ -93,10 +105,7 @@ export const live = Effect.fnUntraced(function*({ actions, program }: Story, { e
   const survive = (effect: (host: CrashHost.Host) => Effect.Effect<void, unknown>) =>
     Effect.gen(function*() {
       while (true) {
-        const killed = Effect.gen(function*() {
-          while (!host.killed()) yield* Effect.yieldNow
-        })
-        yield* Effect.raceFirst(Effect.andThen(effect(host), host.settled), killed)
+        yield* Effect.raceFirst(Effect.andThen(effect(host), host.settled), untilKilled(host))
         if (!host.killed()) return
         host = yield* arise(host)
       }
@@ -157,6 +166,17 @@ export const live = Effect.fnUntraced(function*({ actions, program }: Story, { e
     host = yield* arise(host.killed() ? host : undefined)
   })
 
+  const freeze = Effect.gen(function*() {
+    const frozen = host
+    frozen.freeze()
+    host = yield* arise(undefined)
+    // Not to its end: the frozen host never comes to rest.
+    yield* Effect.raceFirst(world.adjustHost(14_000), giveWay())
+    yield* frozen.thaw
+    yield* frozen.settled
+    yield* frozen.kill
+  })
+
   yield* survive((host) => host.use(W.execute({ id: "1" }, { discard: true })))
   let moment = 0
   while (!isFinal((yield* world.run(id)).status as RunStatus)) {
@@ -164,9 +184,13 @@ export const live = Effect.fnUntraced(function*({ actions, program }: Story, { e
     const seen = outside.passes.at(-1) ?? []
     assert.deepStrictEqual(seen.slice(0, certain.length), certain, "a pass does not see what the one before it saw")
     certain = seen.slice()
+    const failure = failures[moment] ?? "none"
+    if (failure !== "none") host.failWrites(1, failure)
     yield* survive(() => act(actions[moment] ?? nothing, moment))
+    if (failure !== "none") yield* survive(() => world.adjustHost(1_000))
     if (evictions[moment] === true) yield* survive((host) => host.evict)
     if (stops[moment] === true) yield* stop
+    if (freezes[moment] === true) yield* freeze
     const now = yield* Clock.currentTimeMillis
     const next = Math.min(...comingUp((yield* journals).flatMap(({ journal }) => journal), outside, now))
     if (Number.isFinite(next)) yield* survive(() => TestClock.setTime(next))

@@ -169,7 +169,8 @@ export const layerOf = (tree: Node, outside: Outside) =>
     const inOrder = (node: Node, number: number): Code => {
       switch (node.tag) {
         case "step":
-          return stepOf(node, number, outside)(number)
+          // Steps with a key share it with others, whoever asks first.
+          return stepOf(node, number, outside)(node.keyed ? number % 2 : number)
         case "sleep":
           return Effect.sleep(millis(number))
         case "yield":
