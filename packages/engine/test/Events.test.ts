@@ -82,10 +82,10 @@ describe("Events", () => {
           return runId
         }))
         assert.deepStrictEqual(heard, [
-          { id: `${runId}:emit:1`, name: "speech.begun", payload: { id: "a" }, correlationId: runId },
+          { id: `${runId}:emit:1`, name: "speech.begun", payload: { id: "a" }, correlationId: runId, source: "speaker" },
           { id: `${runId}:emit:2`, name: "speech.begun", payload: { id: "a" }, correlationId: "elsewhere", source: "speaker" },
-          { id: "from-step", name: "step.said", payload: null, correlationId: runId },
-          { id: "end of a", name: "speech.ended", payload: { id: "a" }, correlationId: runId }
+          { id: "from-step", name: "step.said", payload: null, correlationId: runId, source: "speaker" },
+          { id: "end of a", name: "speech.ended", payload: { id: "a" }, correlationId: runId, source: "speaker" }
         ])
         assert.deepStrictEqual(yield* Speaker.execute({ id: "a" }), [`${runId}:emit:1`, `${runId}:emit:2`, "end of a"])
         const emitted = (yield* journal(runId)).flatMap((entry) => entry._tag === "EventEmitted" ? [entry.id] : [])

@@ -90,7 +90,8 @@ export const live = Effect.fnUntraced(function*({ actions, program }: Story, { e
 
   const arise = Effect.fnUntraced(function*(dead: CrashHost.Host | undefined) {
     const kill = kills[lives++]
-    const options = kill?.which === "entries" ? { killAt: kill } : {}
+    // A life of more crashes than an engine puts up with by itself.
+    const options = { maxRecoveries: 1_000, ...(kill?.which === "entries" ? { killAt: kill } : {}) }
     const host = yield* dead === undefined ? world.start(layer, options) : world.restart(dead, layer, options)
     if (kill?.which === "every") host.killAt(kill.count, kill.when, "every")
     yield* host.use(Effect.map(Core, (core) =>
