@@ -43,22 +43,16 @@ const StoredEntry = Schema.Union(
 
 const decode = Schema.decodeUnknownExit(StoredEntry as Schema.Schema<unknown> as Schema.Codec<Stored>)
 
-interface Stored extends Readonly<Record<string, unknown>> {
-  readonly _tag: JournalEntry.Tag
-  readonly seq?: number
-}
+type Stored = { -readonly [K in keyof JournalEntry.EntryOf<"StepRequested">]?: JournalEntry.EntryOf<"StepRequested">[K] }
 
-/** Puts back what a row leaves out. */
+/** Puts back what a row leaves out, into the value that decoding has just made. */
 const whole = (stored: Stored, seq: number): JournalEntry.JournalEntry => {
-  const epoch = seq === 0 ? 0 : 1
-  switch (stored._tag) {
-    case "StepRequested":
-      return { seq, epoch, attempt: 1, name: stored["key"], ...stored } as JournalEntry.JournalEntry
-    case "StepCompleted":
-      return { seq, epoch, attempt: 1, ...stored } as JournalEntry.JournalEntry
-    default:
-      return { seq, epoch, ...stored } as JournalEntry.JournalEntry
-  }
+  stored.seq ??= seq
+  stored.epoch ??= seq === 0 ? 0 : 1
+  const tag: JournalEntry.Tag | undefined = stored._tag
+  if (tag === "StepRequested" || tag === "StepCompleted") stored.attempt ??= 1
+  if (tag === "StepRequested" && stored.key !== undefined) stored.name ??= stored.key
+  return stored as JournalEntry.JournalEntry
 }
 
 /** Reads one stored entry. The result is an `Exit` so that a long journal needs no effect per row. */
