@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger, Schema } from "effect"
+import { Effect, Fiber, Layer, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow, type WorkflowEngine } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
+import { Events } from "../src/Events.ts"
 import * as Signal from "../src/Signal.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, giveWay, Log, pass, stuck } from "./support/Program.ts"
@@ -170,5 +171,31 @@ describe("Divergence", () => {
       yield* assertOutput(again, W, ids[1], "timer")
       assert.strictEqual((yield* world.run(ids[2])).status, "cancelled")
       assert.strictEqual(log.entries.length, 3)
+    }).pipe(Effect.provide(Logger.layer([]))))
+
+  it.effect("S9: code that contradicts itself while it runs suspends its run without the entries that led there", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const program = (second: number) =>
+        W.toLayer(Effect.fnUntraced(function*() {
+          const events = yield* Events
+          const step = yield* Effect.forkChild(stuck(log, "work", "rerun")())
+          yield* events.emit("said", 1, { id: "only" })
+          yield* Signal.receive(Go)
+          yield* events.emit("said", second, { id: "only" })
+          yield* Fiber.interrupt(step)
+          return "end"
+        }, Effect.orDie)).pipe(Layer.provide(Events.layer))
+      const first = yield* world.start(program(2))
+      const id = yield* begin(first, W)
+      const rows = yield* world.rows(id)
+      yield* world.tell(id, "signal", { name: "go", payload: null })
+      assert.include((yield* world.waits(id))[0], { reason: "diverged", key: "emit:only" })
+      assert.deepStrictEqual(yield* world.rows(id), rows)
+      assert.strictEqual((yield* world.inbox(id)).length, 1)
+      const second = yield* world.restart(first, program(1))
+      yield* second.settled
+      yield* assertOutput(second, W, id, "end")
     }).pipe(Effect.provide(Logger.layer([]))))
 })

@@ -7,7 +7,7 @@ import type { Engine } from "../src/Engine.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, Log, pass } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, giveWay, Log, pass } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const go = { name: "go", payload: null }
@@ -65,7 +65,7 @@ describe("parked runs", () => {
       yield* host.settled
       assert.deepStrictEqual((yield* world.backend.census).byStatus, { completed: 2_000 })
       assert.strictEqual(new Set(log.entries.filter((entry) => entry.startsWith("echo"))).size, 2_000)
-    }))
+    }), 60_000)
 
   it.effect("S4: eviction runs no finalizer and no compensation, whatever the run waits for", () =>
     Effect.gen(function*() {
@@ -151,6 +151,51 @@ describe("parked runs", () => {
       assert.deepStrictEqual(log.entries, ["work", "work"])
       const requests = (yield* world.journal(id)).filter((entry) => entry._tag === "StepRequested")
       assert.deepStrictEqual(requests.map((entry) => entry.recovery), [undefined, undefined], "this is no crash")
+    }))
+
+  it.effect("S7: code that does something of its own beside a wait is not forgotten when its run is evicted", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      let arrived = Promise.withResolvers<void>()
+      const host = yield* world.start(W.toLayer(() =>
+        Effect.all([
+          Signal.receive(Go),
+          Effect.andThen(Effect.promise(() => arrived.promise), echo(log)("beside"))
+        ], { concurrency: 2 })))
+      const id = yield* begin(host, W)
+      yield* world.adjustHost(6_000)
+      assert.strictEqual(yield* host.awake, 0)
+      const evicted = arrived
+      arrived = Promise.withResolvers()
+      evicted.resolve()
+      yield* giveWay(10)
+      yield* host.settled
+      yield* world.adjustHost(60_000)
+      arrived.resolve()
+      yield* giveWay(10)
+      yield* host.settled
+      assert.deepStrictEqual(log.entries, ["echo beside"])
+      assert.include(yield* world.run(id), { status: "suspended", reason: "signal" })
+    }))
+
+  it.effect("S7: the timeout of a step that waits for something durable is not forgotten when its run is evicted", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const work = Step.make("work", {
+        onCrash: "rerun",
+        timeout: "1 hour",
+        run: () => DurableDeferred.await(DurableDeferred.make("never"))
+      })
+      const host = yield* world.start(W.toLayer(() => Effect.catchDefect(work(), (defect) => Effect.succeed(String(defect)))))
+      const id = yield* begin(host, W)
+      yield* world.adjustHost(6_000)
+      assert.strictEqual(yield* host.awake, 0)
+      for (let hour = 0; hour < 3; hour++) {
+        yield* pass(host, "1 hour")
+        yield* world.adjustHost(6_000)
+      }
+      yield* assertOutput(host, W, id, `StepTimedOut: Step "work" took longer than its timeout of 3600000 ms`)
     }))
 
   it.effect("S7: an evicted run is due when its earliest wait ends", () =>

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, giveWay, Log, stuck } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, giveWay, Log, startAs, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const W = define("W")
@@ -17,12 +17,11 @@ describe("ownership", () => {
         const world = yield* CrashHost.make
         const log = new Log()
         const host = yield* world.start(W.toLayer(() => echo(log)("x")))
-        const caller = yield* Effect.forkChild(host.use(W.execute({ id: "1" }, { discard: true })))
+        const caller = yield* Effect.forkChild(host.use(startAs("1")))
         yield* giveWay(turns)
         yield* Fiber.interrupt(caller)
         yield* host.settled
-        const id = yield* W.executionId({ id: "1" })
-        if ((yield* world.backend.run(id)) !== null) yield* assertOutput(host, W, id, "x")
+        if ((yield* world.backend.run("1")) !== null) yield* assertOutput(host, W, "1", "x")
       }
     }))
 

@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Logger } from "effect"
-import { Core } from "../src/internal/Core.ts"
 import * as Signal from "../src/Signal.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, giveWay, Log, stuck } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, giveWay, Log, startAs, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const W = define("W")
@@ -45,20 +44,7 @@ describe("a store that fails", () => {
       assert.strictEqual((yield* Effect.flip(host.use(signal)))._tag, "StorageFailed")
       assert.isEmpty(yield* world.inbox(id))
       host.failWrites(1)
-      const start = Effect.flatMap(Core, (core) =>
-        core.start({
-          id: "other",
-          workflow: "W",
-          version: "1",
-          kind: "program",
-          definition: null,
-          root: "other",
-          parent: null,
-          listener: null,
-          payload: { id: "other" },
-          subscriptions: []
-        }))
-      assert.strictEqual((yield* Effect.flip(host.use(start)))._tag, "StorageFailed")
+      assert.strictEqual((yield* Effect.flip(host.use(startAs("other"))))._tag, "StorageFailed")
       assert.isNull(yield* world.backend.run("other"))
       yield* world.adjustHost(1_000)
       assert.strictEqual(yield* host.use(signal), "accepted")

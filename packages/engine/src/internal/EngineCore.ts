@@ -29,6 +29,7 @@ import { Committer } from "./Committer.ts"
 import { sha256Hex } from "./Digest.ts"
 import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
 import { RunExecutor } from "./RunExecutor.ts"
+import { RunWaiters } from "./RunWaiters.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
 
 /** Finds the handler of a run: a registered program, or a compiled contract. */
@@ -87,7 +88,7 @@ export class EngineCore implements ExecutorHost {
   private readonly latch = Latch.makeUnsafe(false)
   private readonly parkedRuns = new Map<RunExecutor, number>()
   private readonly loading = new Set<string>()
-  private readonly awaiting = new Map<string, Set<() => void>>()
+  private readonly waiters: RunWaiters
   readonly timers: TimerQueue
   /** For the next run without an owner. */
   private armed: Timer | undefined
@@ -113,6 +114,7 @@ export class EngineCore implements ExecutorHost {
     this.clock = Context.get(ambient, Clock.Clock)
     this.dispatcher = Context.get(ambient, Scheduler.Scheduler).makeDispatcher()
     this.logsRuns = LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(ambient, References.MinimumLogLevel))
+    this.waiters = new RunWaiters(store.backend)
     this.timers = new TimerQueue(this.now, this.fork)
     this.committer = new Committer(store.backend, this.schedule, this.fork)
   }
@@ -182,7 +184,7 @@ export class EngineCore implements ExecutorHost {
       }
       if (ok && this.logsRuns) this.log(run, pending.entries)
       if (ok && pending.status?.status === "suspended") {
-        this.tell(run.id)
+        this.waiters.tell(run.id)
         this.warn(run, pending.status)
       }
       if (ok && (op.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
@@ -212,7 +214,8 @@ export class EngineCore implements ExecutorHost {
   readonly gone = (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload"): void => {
     this.parkedRuns.delete(executor)
     if (this.executors.get(executor.row.id) === executor) this.executors.delete(executor.row.id)
-    if (how === "ended") this.tell(executor.row.id)
+    if (how !== "reload") this.restless.delete(executor.row.id)
+    if (how === "ended") this.waiters.tell(executor.row.id)
     if (how === "reload" && !this.closed) {
       this.fork(this.load({ ...executor.row, status: "running", reason: null, waits: null, takeovers: 0 }))
     }
@@ -221,6 +224,7 @@ export class EngineCore implements ExecutorHost {
 
   readonly parked = (executor: RunExecutor): void => {
     this.parkedRuns.delete(executor)
+    if (this.restless.has(executor.row.id)) return
     this.parkedRuns.set(executor, this.hostClock.now())
     if (this.crowded) this.poke()
     if (this.parkedRuns.size <= this.options.maxParked) return
@@ -228,6 +232,18 @@ export class EngineCore implements ExecutorHost {
     this.parkedRuns.delete(oldest!)
     this.schedule(() => oldest!.release())
   }
+
+  readonly stirs = (runId: string): void => {
+    if (this.closed || this.restless.has(runId)) return
+    this.restless.add(runId)
+    this.fork(Effect.ignore(Effect.flatMap(this.write({ op: "claimOne", owner: this.ownerId, run: runId }), ({ run }) => {
+      if (run !== null) return this.load(run)
+      this.restless.delete(runId)
+      return Effect.void
+    })))
+  }
+  /** Runs that were evicted in the middle of something of their own. They stay in memory, or it would never end. */
+  private readonly restless = new Set<string>()
 
   readonly woken = (executor: RunExecutor): void => {
     this.parkedRuns.delete(executor)
@@ -301,45 +317,17 @@ export class EngineCore implements ExecutorHost {
 
   /** Waits until the run is final in the store. Null when there is no such run. */
   awaitEnd(runId: string) {
-    return this.awaitStatus(runId, isFinal)
+    return this.waiters.until(runId, isFinal)
   }
 
   /** Waits until the run is final or suspended. */
   awaitRest(runId: string) {
-    return this.awaitStatus(runId, (status) => isFinal(status) || status === "suspended")
+    return this.waiters.until(runId, (status) => isFinal(status) || status === "suspended")
   }
 
   /** What a suspended run waits for. */
   waitsOf(row: RunRow): Effect.Effect<ReadonlyArray<Wait>, unknown> {
     return row.waits === null ? Effect.succeed([]) : decodeWaits(row.waits)
-  }
-
-  private readonly awaitStatus = Effect.fnUntraced(function*(this: EngineCore, runId: string, wanted: (status: string) => boolean) {
-    while (true) {
-      const told = Latch.makeUnsafe(false)
-      const tell = () => void told.openUnsafe()
-      const waiters = this.awaiting.get(runId) ?? new Set()
-      this.awaiting.set(runId, waiters.add(tell))
-      const row = yield* Effect.ensuring(
-        Effect.gen({ self: this }, function*() {
-          const row = yield* this.backend.run(runId)
-          if (row === null || wanted(row.status)) return row
-          yield* told.await
-          return undefined
-        }),
-        Effect.sync(() => {
-          waiters.delete(tell)
-          if (waiters.size === 0 && this.awaiting.get(runId) === waiters) this.awaiting.delete(runId)
-        })
-      )
-      if (row !== undefined) return row
-    }
-  })
-
-  private tell(runId: string): void {
-    const waiters = this.awaiting.get(runId)
-    this.awaiting.delete(runId)
-    for (const tell of Array.from(waiters ?? [])) tell()
   }
 
   /** An id that no other process makes. */
@@ -357,7 +345,7 @@ export class EngineCore implements ExecutorHost {
 
   /** Whether nothing is on its way in this process: all that is left waits for time, people or step bodies. */
   get settled(): boolean {
-    return !this.working && !this.poked && this.committer.idle && this.loading.size === 0 &&
+    return !this.working && !this.poked && this.committer.idle && this.loading.size === 0 && this.starting === 0 &&
       Array.from(this.executors.values()).every((executor) => executor.resting)
   }
 
@@ -471,7 +459,7 @@ export class EngineCore implements ExecutorHost {
     })
     return Effect.ignore(Effect.map(written, (answer) => {
       if (!answer.ok || wait === null) return
-      this.tell(row.id)
+      this.waiters.tell(row.id)
       this.warn(row, { reason: wait.reason, waits: JSON.stringify([wait]) })
       for (const listener of this.listeners) listener({ run: row, entries: [], status: "suspended" })
     }))
@@ -596,9 +584,9 @@ export class EngineCore implements ExecutorHost {
           const version = yield* Effect.orElseSucceed(this.backend.version, () => this.lastVersion)
           if (version === this.lastVersion) return
           this.lastVersion = version
-          for (const runId of Array.from(this.awaiting.keys())) {
+          for (const runId of this.waiters.runIds) {
             const row = yield* Effect.orElseSucceed(this.backend.run(runId), () => null)
-            if (row !== null && (isFinal(row.status) || row.status === "suspended")) this.tell(runId)
+            if (row !== null && (isFinal(row.status) || row.status === "suspended")) this.waiters.tell(runId)
           }
           this.poke()
         })

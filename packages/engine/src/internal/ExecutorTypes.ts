@@ -68,6 +68,8 @@ export interface ExecutorHost {
   /** Every branch waits and everything is committed. */
   readonly parked: (executor: RunExecutor) => void
   readonly woken: (executor: RunExecutor) => void
+  /** Something of this evicted run has gone on by itself, beside what it waits for. */
+  readonly stirs: (runId: string) => void
   /** The body of a step starts. */
   readonly bodyStarts: (runId: string, key: string, attempt: number) => void
 }

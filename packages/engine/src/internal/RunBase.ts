@@ -39,6 +39,9 @@ export abstract class RunBase {
   /** A cancel that waits for bodies of `ask` steps to finish. */
   protected pendingStop: StopItem | undefined
 
+  /** Let go while it waited: what its fibers still do by themselves must be done again. */
+  protected evicted = false
+
   live = false
   stopped = false
 

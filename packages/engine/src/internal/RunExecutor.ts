@@ -93,6 +93,7 @@ export class RunExecutor extends RunSteps {
     this.releasing = true
     const dueAt = this.nextDue()
     this.host.commit(this.row, { ...this.emptyCommit(), release: { dueAt } }, (ok) => {
+      this.evicted = ok
       this.drop()
       this.host.gone(this, ok ? "released" : "deposed")
     })
@@ -176,6 +177,7 @@ export class RunExecutor extends RunSteps {
   }
 
   protected wake(): void {
+    if (this.stopped && this.evicted) this.host.stirs(this.row.id)
     if (this.pumping || this.scheduled || this.stopped) return
     this.scheduled = true
     this.host.schedule(() => {

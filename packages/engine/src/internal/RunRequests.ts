@@ -177,7 +177,12 @@ export abstract class RunRequests extends RunBase {
     return Effect.acquireUseRelease(
       change((waits) => waits.push(wait)),
       () => effect,
-      () => change((waits) => RunRecords.remove(waits, wait))
+      (_, exit) =>
+        Effect.andThen(
+          change((waits) => RunRecords.remove(waits, wait)),
+          // Cut off by the body itself, as by a timeout, and not by its end.
+          Exit.isFailure(exit) ? Effect.sync(() => this.wake()) : Effect.void
+        )
     )
   }
 
@@ -295,7 +300,7 @@ export abstract class RunRequests extends RunBase {
 
   protected ask<A>(register: (resume: Resume<A>) => void | (() => void)): Effect.Effect<A> {
     return Effect.callback<A>((resume) => {
-      if (this.stopped || this.problem !== undefined) return
+      if (this.stopped || this.problem !== undefined) return this.wake()
       let done = false
       const cleanup = register((value) => {
         if (done) return

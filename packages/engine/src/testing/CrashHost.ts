@@ -4,7 +4,36 @@
  *
  * A killed host ends as `kill -9` ends a process: what it writes from then on
  * never arrives, nothing of it wakes up again, and no finalizer runs. All
- * hosts of a world share one host clock, which stands still until it is moved.
+ * hosts of a world share one host clock, which stands still until it is moved;
+ * programs live by the `Clock` of the test, as a rule a `TestClock`.
+ *
+ * Nothing waits for real time. After each verb of a world every host has come
+ * to rest, and so it has after `settled`; what a test does next is all that
+ * happens next. An effect that a host dies in never ends, so race it with the
+ * death of the host, or kill where nobody waits.
+ *
+ * @example
+ * ```ts
+ * import { assert, it } from "@effect/vitest"
+ * import { CrashHost } from "@fermata/engine/testing"
+ * import { Effect } from "effect"
+ * import { TestClock } from "effect/testing"
+ *
+ * it.effect("the reminder is sent once, although its process dies while it waits", () =>
+ *   Effect.gen(function*() {
+ *     const world = yield* CrashHost.make
+ *     const first = yield* world.start(RemindLayer)
+ *     const runId = yield* first.use(Remind.execute({ id: "1" }, { discard: true }))
+ *     yield* first.settled
+ *
+ *     const second = yield* world.restart(first, RemindLayer)
+ *     yield* TestClock.adjust("14 days")
+ *     yield* second.settled
+ *
+ *     assert.strictEqual((yield* world.run(runId)).status, "completed")
+ *     assert.deepStrictEqual(sent, ["1"])
+ *   }))
+ * ```
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { Wait } from "@fermata/core/RunStatus"
@@ -27,6 +56,7 @@ import * as MemoryBackend from "../MemoryBackend.ts"
 import { Store } from "../Store.ts"
 import { TestHost } from "./TestHost.ts"
 
+/** What a host offers to the workflows that it serves and to `Host.use`. */
 export type Services = TestHost | Engine | Store | HostClock | WorkflowEngine | Core
 
 /** One process on the world's store. */
@@ -48,14 +78,20 @@ export interface Host {
   readonly failWrites: (count: number, when?: "before" | "after") => void
   /** Number of writes so far, of every kind. */
   readonly writes: () => number
+  /** Whether it has been killed; an orderly end does not count. */
   readonly killed: () => boolean
-  /** Stops the process for a while: its writes wait until it is thawed. */
+  /**
+   * Stops the process for a while: its writes wait until it is thawed. Until
+   * then it never settles, so bound what waits for every host of the world.
+   */
   readonly freeze: () => void
+  /** Lets the writes go that have waited. */
   readonly thaw: Effect.Effect<void>
   /** Waits until nothing is on its way in this host. */
   readonly settled: Effect.Effect<void>
   /** Number of runs in memory. */
   readonly awake: Effect.Effect<number>
+  /** Lets every parked run out of memory, so that its next delivery replays it. */
   readonly evict: Effect.Effect<void>
   /** Ends the process in an orderly way. */
   readonly close: Effect.Effect<void>
@@ -86,16 +122,25 @@ export interface World {
   /** Moves the host clock, by which leases end. */
   readonly adjustHost: (millis: number) => Effect.Effect<void>
 
+  /** The row of a run, by its id; a defect when there is none. */
   readonly run: (id: string) => Effect.Effect<RunRow>
+  /** What a suspended run waits for; nothing for others. */
   readonly waits: (id: string) => Effect.Effect<ReadonlyArray<Wait>>
+  /** The entries of a run so far. */
   readonly journal: (id: string) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>>
   /** The tags of a journal, with the key or name of each entry that has one; `RunStarted`, `RunSuspended` are left out. */
   readonly story: (id: string) => Effect.Effect<ReadonlyArray<string>>
   /** The stored rows of a journal, as text. */
   readonly rows: (id: string) => Effect.Effect<ReadonlyArray<string>>
+  /** What others have written to a run and its owner has not yet journaled. */
   readonly inbox: (id: string) => Effect.Effect<ReadonlyArray<InboxRow>>
+  /** The open questions of a run. */
   readonly approvals: (id: string) => Effect.Effect<ReadonlyArray<ApprovalRow>>
-  /** Writes a row into a run's inbox, as another process would. */
+  /**
+   * Writes a row into a run's inbox, as another process would, and waits until
+   * the hosts have taken it. Answers how it was taken. With an `id`, again is
+   * once; with `approval`, the approvers of the question are checked.
+   */
   readonly tell: <K extends Kind>(
     run: string,
     kind: K,

@@ -1,4 +1,4 @@
-/** What proves a host: conformance suites. */
+/** What proves a host and a program: conformance suites, a host for tests, and hosts that die at every write. */
 export * as BackendConformance from "./BackendConformance.ts"
 export * as CrashExplorer from "./CrashExplorer.ts"
 export * as CrashHost from "./CrashHost.ts"

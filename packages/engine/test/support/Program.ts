@@ -6,6 +6,7 @@ import { assert } from "@effect/vitest"
 import { type Context, type Duration, Effect, Exit, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow, type WorkflowEngine } from "effect/workflow"
+import { Core } from "../../src/internal/Core.ts"
 import * as Step from "../../src/Step.ts"
 import type { Host } from "../../src/testing/CrashHost.ts"
 
@@ -66,6 +67,22 @@ interface Definition<A, E> {
 /** Starts a run on this host, lets it go as far as it can by itself, and returns its id. */
 export const begin = (host: Host, workflow: Definition<unknown, unknown>, id = "1"): Effect.Effect<string> =>
   Effect.tap(host.use(workflow.execute({ id }, { discard: true })), host.settled)
+
+/** Starts the run of this id of workflow `W` with the payload `{ id }`, without the time that it takes to make an id of a payload. */
+export const startAs = (id: string) =>
+  Effect.flatMap(Core, (core) =>
+    core.start({
+      id,
+      workflow: "W",
+      version: "1",
+      kind: "program",
+      definition: null,
+      root: id,
+      parent: null,
+      listener: null,
+      payload: { id },
+      subscriptions: []
+    }))
 
 /** How the run ended, or undefined. */
 export const exitOf = <A, E>(host: Host, workflow: Definition<A, E>, id: string): Effect.Effect<Exit.Exit<A, E> | undefined> =>
