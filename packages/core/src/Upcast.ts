@@ -57,13 +57,22 @@ const whole = (stored: Stored, seq: number): JournalEntry.JournalEntry => {
 
 /** Reads one stored entry. The result is an `Exit` so that a long journal needs no effect per row. */
 export const read = (runId: string, seq: number, text: string): Exit.Exit<JournalEntry.JournalEntry, EntryCorrupt> => {
-  const corrupt = (problem: string) => Exit.fail(new EntryCorrupt({ runId, seq, problem }))
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
-    return corrupt(`not JSON (${String(error)})`)
+    return Exit.fail(new EntryCorrupt({ runId, seq, problem: `not JSON (${String(error)})` }))
   }
+  return readValue(runId, seq, value)
+}
+
+/** Reads one stored entry that has been parsed already. */
+export const readValue = (
+  runId: string,
+  seq: number,
+  value: unknown
+): Exit.Exit<JournalEntry.JournalEntry, EntryCorrupt> => {
+  const corrupt = (problem: string) => Exit.fail(new EntryCorrupt({ runId, seq, problem }))
   if (typeof value !== "object" || value === null) return corrupt("not a JSON object")
   let record = value as Record<string, unknown>
   let version = typeof record["v"] === "number" ? record["v"] : 1

@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { Engine } from "./Engine.ts"
 import { CurrentRun } from "./internal/ExecutorTypes.ts"
+import { jsonCodec } from "./internal/JsonCodec.ts"
 
 /** The answer was no, or none came before the deadline. */
 export class Denied extends Schema.TaggedError<Denied>()("ApprovalDenied", {
@@ -67,7 +68,7 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     if (options.approvers.length === 0) return yield* Effect.die(new Error(`Approval "${name}" names no approvers`))
     if (!Number.isInteger(quorum) || quorum < 1) return yield* Effect.die(new Error(`Approval "${name}" has a quorum of ${quorum}; it must be a whole number from 1`))
     const args = options.args
-    const schema = args === undefined ? undefined : codec(args.schema)
+    const schema = args === undefined ? undefined : jsonCodec(args.schema)
     const shown = schema === undefined ? undefined : yield* Effect.orDie(Schema.encodeUnknownEffect(schema)(args!.value))
     const decode = schema === undefined ? undefined : Schema.decodeUnknownExit(schema)
     const result = yield* place.executor.askApproval({
@@ -99,6 +100,3 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
         return yield* Effect.die(new Error(`Nobody answered approval "${name}" before its deadline`))
     }
   })
-
-const codec = (schema: Schema.Top): Schema.Codec<unknown, unknown> =>
-  Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, unknown>

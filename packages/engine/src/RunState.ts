@@ -10,6 +10,7 @@ import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { applyPatch, createPatch, type Operation } from "rfc6902"
 import { Engine } from "./Engine.ts"
 import { CurrentRun, type Place } from "./internal/ExecutorTypes.ts"
+import { jsonCodec } from "./internal/JsonCodec.ts"
 
 /** The document has another revision than the change was made for. */
 export class RevisionConflict extends Schema.TaggedError<RevisionConflict>()("RevisionConflict", {
@@ -87,7 +88,7 @@ export const patch = <A extends Schema.Top>(
     const holder = { document: after }
     const failures = applyPatch(holder, operations.map((operation) => rooted(operation))).filter((failure) => failure !== null)
     if (failures.length > 0) return yield* new PatchRefused({ name: self.name, problem: failures[0]!.message })
-    const fits = Schema.decodeUnknownExit(codec(self.schema))(holder.document)
+    const fits = Schema.decodeUnknownExit(jsonCodec(self.schema))(holder.document)
     if (Exit.isFailure(fits)) return yield* new PatchRefused({ name: self.name, problem: String(fits.cause) })
     write(place, self.name, before, operations, holder.document)
     return yield* get(self)
@@ -96,9 +97,6 @@ export const patch = <A extends Schema.Top>(
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-const codec = (schema: Schema.Top): Schema.Codec<unknown, unknown> =>
-  Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, unknown>
 
 const placeOf = (name: string): Effect.Effect<Place, never, Engine> =>
   Effect.gen(function*() {
@@ -130,10 +128,10 @@ const write = (
   place.executor.records.documents.set(name, { revision, value })
 }
 
-const encode = (self: RunState<Schema.Top>, value: unknown): unknown => Schema.encodeUnknownSync(codec(self.schema))(value)
+const encode = (self: RunState<Schema.Top>, value: unknown): unknown => Schema.encodeUnknownSync(jsonCodec(self.schema))(value)
 
 const decode = <A extends Schema.Top>(self: RunState<A>, value: unknown): Effect.Effect<A["Type"]> =>
-  Effect.orDie(Schema.decodeUnknownEffect(codec(self.schema))(value)) as Effect.Effect<A["Type"]>
+  Effect.orDie(Schema.decodeUnknownEffect(jsonCodec(self.schema))(value)) as Effect.Effect<A["Type"]>
 
 const rooted = (operation: Operation): Operation => ({
   ...operation,

@@ -11,6 +11,7 @@ import type { StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import { Core } from "./internal/Core.ts"
 import { CurrentRun } from "./internal/ExecutorTypes.ts"
+import { jsonCodec } from "./internal/JsonCodec.ts"
 
 /** A signal was sent to a run that is not there, or that is over. */
 export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRefused", {
@@ -44,7 +45,7 @@ export const make = <A extends Schema.Top = Schema.Void>(name: string, options?:
 export const receive = <A extends Schema.Top>(
   self: Signal<A>
 ): Effect.Effect<A["Type"], never, Engine | WorkflowInstance> => {
-  const decode = Schema.decodeUnknownExit(codec(self.schema))
+  const decode = Schema.decodeUnknownExit(jsonCodec(self.schema))
   return Effect.gen(function*() {
     yield* Engine
     const place = yield* CurrentRun
@@ -70,7 +71,7 @@ export const send = <A extends Schema.Top>(
 ): Effect.Effect<"accepted" | "duplicate", SignalRefused | StorageFailed, Engine | Core> =>
   Effect.gen(function*() {
     const core = yield* Core
-    const payload = yield* Effect.orDie(Schema.encodeUnknownEffect(codec(self.schema))(options.payload))
+    const payload = yield* Effect.orDie(Schema.encodeUnknownEffect(jsonCodec(self.schema))(options.payload))
     const id = options.id ?? core.newId("signal")
     const message = { name: self.name, payload: payload ?? null, ...(options.by === undefined ? {} : { by: options.by }) }
     const place = yield* CurrentRun
@@ -89,6 +90,3 @@ export const send = <A extends Schema.Top>(
     if (result === "accepted" || result === "duplicate") return result
     return yield* new SignalRefused({ runId: options.runId, name: self.name, reason: result === "closed" ? "closed" : "unknown" })
   })
-
-const codec = (schema: Schema.Top): Schema.Codec<unknown, unknown> =>
-  Schema.toCodecJson(schema) as unknown as Schema.Codec<unknown, unknown>

@@ -19,6 +19,7 @@ import type { Scope } from "effect/Scope"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
 import { CurrentRun, type StepDefinition } from "./internal/ExecutorTypes.ts"
+import { jsonCodec } from "./internal/JsonCodec.ts"
 
 /** An attempt took longer than the step's `timeout` (ms). A defect, unless the retry policy takes it. */
 export class StepTimedOut extends Schema.TaggedError<StepTimedOut>()("StepTimedOut", {
@@ -98,7 +99,7 @@ export const make = <
 >(name: string, options: Options<I, A, E, R>): Step<I, A, E, R> => {
   type Input = InputType<I>
   const codecs = makeCodecs<A, E>(options.success ?? Schema.Void, options.error ?? Schema.Never)
-  const inputCodec = options.input === undefined ? undefined : plain(
+  const inputCodec = options.input === undefined ? undefined : jsonCodec(
     Schema.isSchema(options.input) ? options.input : Schema.Struct(options.input as Fields)
   )
   const encodeInput = inputCodec === undefined ? undefined : Schema.encodeUnknownExit(inputCodec)
@@ -158,15 +159,12 @@ export const make = <
 // internal
 // ----------------------------------------------------------------------------
 
-type Plain = Schema.Codec<unknown, unknown>
-const plain = (schema: Schema.Top): Plain => Schema.toCodecJson(schema) as unknown as Plain
-
 const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
   Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.die(new Error(`its schema refuses the outcome: ${String(exit.cause)}`))
 
 const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.Top, error: Schema.Top) => {
-  const successCodec = plain(success)
-  const errorCodec = plain(error)
+  const successCodec = jsonCodec(success)
+  const errorCodec = jsonCodec(error)
   const decodeSuccess = Schema.decodeUnknownExit(successCodec)
   const decodeError = Schema.decodeUnknownExit(errorCodec)
   const decode = (json: JournalEntry.ExitJson): Effect.Effect<A["Type"], E["Type"]> => {

@@ -28,12 +28,15 @@ export class Store extends Context.Service<Store, {
       const filled: Record<string, unknown> = { ...entry }
       for (const [field, hash] of Object.entries(entry.blobs ?? {})) {
         const data = yield* backend.blob(hash)
-        if (data === null) {
-          return yield* new EntryCorrupt({ runId, seq: entry.seq, problem: `its blob ${hash} is missing` })
+        // A blob is named by what is in it, so one that is damaged has another name.
+        if (data === null || (yield* sha256Hex(data)) !== hash) {
+          const problem = `its blob ${hash} is ${data === null ? "missing" : "damaged"}`
+          return yield* new EntryCorrupt({ runId, seq: entry.seq, problem })
         }
         filled[field] = JSON.parse(data)
       }
-      return filled as unknown as JournalEntry.JournalEntry
+      const read = Upcast.readValue(runId, entry.seq, filled)
+      return Exit.isSuccess(read) ? read.value : yield* Effect.failCause(read.cause)
     })
     return Store.of({
       backend,

@@ -52,17 +52,31 @@ describe("stored journals", () => {
       }).pipe(quiet))
   }
 
-  it.effect("S14: a run whose blob is gone is suspended as corrupt", () =>
-    Effect.gen(function*() {
-      const world = yield* CrashHost.make
-      const layer = W.toLayer(() => Effect.andThen(large("a".repeat(100_000)), Signal.receive(Go)))
-      const first = yield* world.start(layer)
-      const id = yield* begin(first, W)
-      world.store.blobs.clear()
-      yield* world.restart(first, layer)
-      assert.include(yield* world.run(id), { status: "suspended", reason: "corrupt" })
-      assert.include((yield* world.waits(id))[0]?.detail, "blob")
-    }).pipe(quiet))
+  for (const [what, damage] of [
+    ["is gone", undefined],
+    ["is not JSON", "{"],
+    ["is other JSON than was stored", '"another value"']
+  ] as const) {
+    it.effect(`S14: a run whose blob ${what} is suspended as corrupt, and others go on`, () =>
+      Effect.gen(function*() {
+        const world = yield* CrashHost.make
+        const layer = W.toLayer(({ id }) => Effect.andThen(large(id === "bad" ? "a".repeat(100_000) : id), Signal.receive(Go)))
+        const first = yield* world.start(layer)
+        const bad = yield* begin(first, W, "bad")
+        const good = yield* begin(first, W, "good")
+        const { blobs } = world.store
+        for (const hash of Array.from(blobs.keys())) {
+          if (damage === undefined) blobs.delete(hash)
+          else blobs.set(hash, damage)
+        }
+        const second = yield* world.restart(first, layer)
+        assert.include(yield* world.run(bad), { status: "suspended", reason: "corrupt" })
+        assert.include((yield* world.waits(bad))[0]?.detail, "blob")
+        yield* world.tell(good, "signal", { name: "go", payload: "done" })
+        yield* assertOutput(second, W, good, "done")
+        assert.strictEqual((yield* world.run(good)).epoch, 2, "it was taken up once, and never dropped")
+      }).pipe(quiet))
+  }
 })
 
 const large = Step.make("large", { input: Schema.String, success: Schema.String, onCrash: "rerun", run: Effect.succeed })

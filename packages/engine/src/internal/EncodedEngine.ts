@@ -21,6 +21,7 @@ import type { StartRequest } from "../StartRequest.ts"
 import * as Workflows from "../Workflows.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import { CurrentRun, type Place, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
+import { jsonCodec } from "./JsonCodec.ts"
 
 interface Codecs {
   readonly decodePayload: (json: unknown) => Effect.Effect<unknown, unknown>
@@ -35,10 +36,9 @@ const codecsOf = new WeakMap<object, Codecs>()
 export const codecs = (workflow: Workflow.Any): Codecs => {
   const known = codecsOf.get(workflow)
   if (known !== undefined) return known
-  type Plain = Schema.Codec<unknown, unknown>
-  const payload = Schema.toCodecJson(workflow.payloadSchema) as unknown as Plain
-  const success = Schema.toCodecJson(workflow.successSchema) as unknown as Plain
-  const error = Schema.toCodecJson(workflow.errorSchema) as unknown as Plain
+  const payload = jsonCodec(workflow.payloadSchema)
+  const success = jsonCodec(workflow.successSchema)
+  const error = jsonCodec(workflow.errorSchema)
   const encodeSuccess = Schema.encodeUnknownExit(success)
   const encodeError = Schema.encodeUnknownExit(error)
   const decodeSuccess = Schema.decodeUnknownExit(success)
