@@ -10,6 +10,7 @@
  */
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import * as JournalEntry from "./JournalEntry.ts"
 
 /** An entry that this build cannot read: damaged, or written by a newer build. */
@@ -41,6 +42,7 @@ const StoredEntry = Schema.Union(
   })
 )
 
+SchemaJITCompiler.enable(StoredEntry.ast)
 const decode = Schema.decodeUnknownExit(StoredEntry as Schema.Schema<unknown> as Schema.Codec<Stored>)
 
 type Stored = { -readonly [K in keyof JournalEntry.EntryOf<"StepRequested">]?: JournalEntry.EntryOf<"StepRequested">[K] }

@@ -16,7 +16,8 @@ import * as MemoryBackend from "./MemoryBackend.ts"
 /** Values whose JSON is longer than this many characters are kept in blobs. */
 export const blobThreshold = 65_536
 
-const pageSize = 5_000
+/** Small, so that the rows of a page are garbage before the collector moves them. */
+const pageSize = 500
 
 export class Store extends Context.Service<Store, {
   readonly backend: Backend

@@ -110,6 +110,8 @@ export class RunRecords {
   /** The run's named documents. */
   readonly documents = new Map<string, { readonly revision: number; readonly value: unknown }>()
   private readonly counters = new Map<string, number>()
+  /** The counters of requests that step bodies make. */
+  private readonly inner = new Map<string, number>()
   private readonly skipped = new Set<number>()
   /** Number of entries that `load` has taken in. */
   private loaded = 0
@@ -129,16 +131,15 @@ export class RunRecords {
 
   /** The key of the next request of this name: the name itself, then `name~2`, `name~3`. */
   number(counter: string, name: string, prefix = ""): string {
-    const count = (this.counters.get(counter) ?? 0) + 1
-    this.counters.set(counter, count)
+    const counters = prefix === "" ? this.counters : this.inner
+    const count = (counters.get(counter) ?? 0) + 1
+    counters.set(counter, count)
     return count === 1 ? prefix + name : `${prefix}${name}~${count}`
   }
 
   /** Forgets what a body has numbered, for it starts again. */
   renumber(prefix: string): void {
-    for (const counter of Array.from(this.counters.keys())) {
-      if (counter.startsWith(prefix)) this.counters.delete(counter)
-    }
+    for (const counter of this.inner.keys()) if (counter.startsWith(prefix)) this.inner.delete(counter)
   }
 
   addStep(entry: EntryOf<"StepRequested">, definition: StepDefinition | undefined): StepState {

@@ -28,15 +28,19 @@ export abstract class RunSteps extends RunRequests {
     if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
     this.records.setPhase(step, "running")
     const definition = step.definition!
+    const recorded = step.entry.idempotencyKey
+    const runId = this.row.id
     const attempt = {
       key,
       attempt: step.entry.attempt,
-      idempotencyKey: step.entry.idempotencyKey ?? idempotencyKey(this.row.id, key)
+      get idempotencyKey() {
+        return recorded ?? idempotencyKey(runId, key)
+      }
     }
     const inside = attempt.attempt === 1 ? key : `${key}#${attempt.attempt}`
     this.records.renumber(`in:${inside}/`)
     const context = Context.add(this.host.stepContext(definition.asker), CurrentRun, { executor: this.self, step: key, inside })
-    this.host.bodyStarts(this.row.id, key, attempt.attempt)
+    this.host.bodyStarts(runId, key, attempt.attempt)
     const fiber = Effect.runForkWith(context)(definition.body(attempt))
     step.fiber = fiber
     fiber.addObserver((exit) => {

@@ -7,6 +7,7 @@ import {
   number,
   numberOrNull,
   prepare,
+  prepareTexts,
   type Row,
   runColumns,
   type Statement,
@@ -27,7 +28,7 @@ export const make = (db: DatabaseSync) => {
     db,
     "SELECT id FROM runs WHERE id >= ?1 AND id < ?1 || char(0x10ffff) ORDER BY id LIMIT ?2"
   )
-  const entries = prepare(
+  const entries = prepareTexts(
     db,
     "SELECT entry FROM journal WHERE run = (SELECT key FROM runs WHERE id = ?) AND seq >= ? ORDER BY seq LIMIT ?"
   )
@@ -81,8 +82,7 @@ export const make = (db: DatabaseSync) => {
     run: (id: string) => orNull(run.get(id), toRun),
     runs: list,
     runIds: (prefix: string, limit: number) => runIds.all(prefix, atMost(limit)).map((row) => text(row, "id")),
-    entries: (id: string, from: number, limit: number) =>
-      entries.all(id, from, atMost(limit)).map((row) => text(row, "entry")),
+    entries: (id: string, from: number, limit: number) => entries(id, from, atMost(limit)),
     blob: (hash: string) => orNull(blob.get(hash), (row) => text(row, "data")),
     inboxOf: (owner: string, limit: number) => inboxOf.all(owner, atMost(limit)).map(toInbox),
     inbox: (id: string) => inbox.all(id).map(toInbox),

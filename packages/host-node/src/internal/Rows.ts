@@ -34,6 +34,22 @@ export const prepare = (db: DatabaseSync, sql: string): Statement => {
   }
 }
 
+/** A query for one column of text, read without an object for each row. */
+export const prepareTexts = (db: DatabaseSync, sql: string): (...values: Array<SQLInputValue>) => ReadonlyArray<string> => {
+  let kept: StatementSync | undefined
+  return (...values) => {
+    if (kept === undefined) {
+      kept = db.prepare(sql)
+      kept.setReturnArrays(true)
+    }
+    const rows = kept.all(...values) as unknown as ReadonlyArray<ReadonlyArray<SQLOutputValue>>
+    return rows.map(([value]) => {
+      if (typeof value !== "string") throw damaged("text")
+      return value
+    })
+  }
+}
+
 /** Everything of a run but its payloads; the length is one seek in the journal. */
 export const runColumns = `id, epoch, owner, due_at, takeovers, status, reason, workflow, version, kind, definition, `
   + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, `
