@@ -180,7 +180,7 @@ const tell = (
     case "RunStarted":
       return { name: "engine.run.started", payload: run }
     case "RunCompleted":
-      return { name: "engine.run.completed", payload: { ...run, output: entry.output } }
+      return { name: "engine.run.completed", payload: { ...run, output: entry.output ?? null } }
     case "RunFailed":
       return { name: "engine.run.failed", payload: { ...run, ...failed(entry.cause) } }
     case "RunCancelled":

@@ -46,7 +46,7 @@ export const RunRequested = entry("RunRequested", {
 export const RunStarted = entry("RunStarted", {})
 export const RunSuspended = entry("RunSuspended", { waits: Schema.Array(Wait) })
 export const RunResumed = entry("RunResumed", { by: Schema.optionalKey(Schema.String) })
-export const RunCompleted = entry("RunCompleted", { output: Schema.Unknown })
+export const RunCompleted = entry("RunCompleted", { output: Schema.optionalKey(Schema.Unknown) })
 export const RunFailed = entry("RunFailed", { cause: Schema.Unknown })
 export const RunCancelled = entry("RunCancelled", {
   by: Schema.String,

@@ -11,6 +11,7 @@ import * as WorkflowEngine from "effect/workflow/WorkflowEngine"
 import type { StorageFailed } from "./Backend.ts"
 import { EngineOptions } from "./EngineOptions.ts"
 import { HostClock } from "./HostClock.ts"
+import { hostCrypto } from "./internal/BodyServices.ts"
 import { Core } from "./internal/Core.ts"
 import { endOf, makeEncoded } from "./internal/EncodedEngine.ts"
 import { type Committed, EngineCore } from "./internal/EngineCore.ts"
@@ -80,7 +81,8 @@ export class Engine extends Context.Service<Engine, {
     })
     const context = Context.make(Engine, engine).pipe(
       Context.add(WorkflowEngine.WorkflowEngine, workflowEngine),
-      Context.add(Core, core)
+      Context.add(Core, core),
+      Context.add(WebCrypto, hostCrypto(Context.get(ambient, WebCrypto)))
     )
     core.offer(context as Context.Context<never>)
     yield* core.heartbeat

@@ -19,7 +19,7 @@ import type { Scope } from "effect/Scope"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
 import { CurrentRun, type StepDefinition } from "./internal/ExecutorTypes.ts"
-import { jsonCodec } from "./internal/JsonCodec.ts"
+import { jsonCodec, outcomeCodec } from "./internal/JsonCodec.ts"
 
 /** An attempt took longer than the step's `timeout` (ms). A defect, unless the retry policy takes it. */
 export class StepTimedOut extends Schema.TaggedError<StepTimedOut>()("StepTimedOut", {
@@ -163,12 +163,11 @@ const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
   Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.die(new Error(`its schema refuses the outcome: ${String(exit.cause)}`))
 
 const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.Top, error: Schema.Top) => {
-  const successCodec = jsonCodec(success)
+  const successCodec = outcomeCodec(success)
   const errorCodec = jsonCodec(error)
-  const decodeSuccess = Schema.decodeUnknownExit(successCodec)
   const decodeError = Schema.decodeUnknownExit(errorCodec)
   const decode = (json: JournalEntry.ExitJson): Effect.Effect<A["Type"], E["Type"]> => {
-    if (json._tag === "Success") return settled(decodeSuccess(json.value ?? null)) as Effect.Effect<A["Type"]>
+    if (json._tag === "Success") return settled(successCodec.decode(json.value)) as Effect.Effect<A["Type"]>
     const exit = ExitJson.fromJson(json)
     if (Exit.isFailure(exit)) {
       for (const reason of exit.cause.reasons) {
@@ -178,9 +177,9 @@ const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.
     return exit as Exit.Exit<never>
   }
   return {
-    encodeSuccess: Schema.encodeUnknownExit(successCodec),
+    encodeSuccess: successCodec.encode,
     encodeError: Schema.encodeUnknownExit(errorCodec),
-    decodeSuccess,
+    decodeSuccess: successCodec.decode,
     decodeError,
     decode
   }

@@ -26,7 +26,7 @@ const parted: ReadonlyArray<readonly [what: string, key: string, program: (log: 
   ["another order", "a", (log) => Effect.andThen(b(log)("x"), a(log)("x"))],
   ["a timer before it", "timer 1", (log) => Effect.andThen(Effect.sleep("1 second"), good(log))],
   ["an end", "a", () => Effect.succeed("early")],
-  ["an end with a defect", "undo", () => Effect.die("early")],
+  ["an end with a defect", "failure", () => Effect.die("early")],
   ["a step instead of a wait", "c", (log) => Effect.andThen(a(log)("x"), Effect.andThen(echo(log, "c")("x"), rest(log)))],
   ["a question before it", "ok", (log) =>
     Effect.andThen(Effect.orDie(Approval.ask("ok", { prompt: "?", approvers: ["ada"] })), good(log))],
@@ -123,6 +123,28 @@ describe("Divergence", () => {
         yield* assertOutput(again, W, id, "end")
       }).pipe(Effect.provide(Logger.layer([]))))
   }
+
+  it.effect("S9: a build that fails earlier than the run did compensates nothing, not even with a plain effect", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const undo = W.withCompensation(() => log.add("undone"))
+      const program = (end: Effect.Effect<unknown, never, Effect.Services<ReturnType<typeof good>>>) =>
+        W.toLayer(() => Effect.andThen(undo(a(log)("x")), Effect.andThen(b(log)("x"), end)))
+      const first = yield* world.start(program(Effect.as(Signal.receive(Go), "end")))
+      const id = yield* begin(first, W)
+      const rows = yield* world.rows(id)
+      const bad = yield* world.restart(first, W.toLayer(() => Effect.andThen(undo(a(log)("x")), Effect.die("early"))))
+      yield* bad.settled
+      assert.include((yield* world.waits(id))[0], { reason: "diverged" })
+      assert.deepStrictEqual(yield* world.rows(id), rows)
+      assert.deepStrictEqual(log.entries, ["a x", "b x"])
+      const again = yield* world.restart(bad, program(Effect.andThen(Signal.receive(Go), Effect.die("late"))))
+      yield* world.tell(id, "signal", { name: "go", payload: null })
+      yield* again.settled
+      assert.strictEqual((yield* world.run(id)).status, "failed")
+      assert.deepStrictEqual(log.entries, ["a x", "b x", "undone"])
+    }).pipe(Effect.provide(Logger.layer([]))))
 
   it.effect("S9: code that is changed behind the last delivery is no divergence", () =>
     Effect.gen(function*() {

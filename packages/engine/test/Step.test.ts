@@ -496,4 +496,23 @@ describe("one key asked for twice at once", () => {
       yield* assertOutput(host, W, id, ["None", "fetched"])
       assert.isEmpty(log.entries)
     }))
+
+  it.effect("gives undefined back where its schema takes it, before and after a replay", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const nothing = Step.make("nothing", { success: Schema.Unknown, onCrash: "rerun", run: () => Effect.succeed(undefined) })
+      const seen: Array<unknown> = []
+      const W = define("W")
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        seen.push(yield* nothing())
+        yield* Effect.sleep("1 hour")
+        return undefined
+      }))
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      const second = yield* world.restart(first, layer)
+      yield* pass(second, "1 hour")
+      yield* assertOutput(second, W, id, undefined)
+      assert.deepStrictEqual(seen, [undefined, undefined])
+    }))
 })

@@ -34,6 +34,21 @@ describe("a store that fails", () => {
       }).pipe(Effect.provide(quiet)))
   }
 
+  it.effect("S13: is no crash of the steps that were in flight elsewhere", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const host = yield* world.start(W.toLayer(() => stuck(log, "long", "rerun")()), { maxRecoveries: 2 })
+      const id = yield* begin(host, W)
+      for (let outage = 0; outage < 6; outage++) {
+        host.failWrites(1)
+        yield* Effect.ignore(host.use(startAs(`other ${outage}`)))
+        yield* world.adjustHost(1_000)
+      }
+      assert.include(yield* world.run(id), { status: "running" })
+      assert.strictEqual(log.entries.length, 7)
+    }).pipe(Effect.provide(quiet)))
+
   it.effect("S3: is an error of those who start and signal meanwhile", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

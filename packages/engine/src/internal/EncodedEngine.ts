@@ -21,7 +21,7 @@ import type { StartRequest } from "../StartRequest.ts"
 import * as Workflows from "../Workflows.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import { CurrentRun, type Place, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
-import { jsonCodec } from "./JsonCodec.ts"
+import { jsonCodec, outcomeCodec } from "./JsonCodec.ts"
 
 interface Codecs {
   readonly decodePayload: (json: unknown) => Effect.Effect<unknown, unknown>
@@ -37,24 +37,22 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
   const known = codecsOf.get(workflow)
   if (known !== undefined) return known
   const payload = jsonCodec(workflow.payloadSchema)
-  const success = jsonCodec(workflow.successSchema)
+  const success = outcomeCodec(workflow.successSchema)
   const error = jsonCodec(workflow.errorSchema)
-  const encodeSuccess = Schema.encodeUnknownExit(success)
   const encodeError = Schema.encodeUnknownExit(error)
-  const decodeSuccess = Schema.decodeUnknownExit(success)
   const decodeError = Schema.decodeUnknownExit(error)
   const made: Codecs = {
     decodePayload: Schema.decodeUnknownEffect(payload),
     encodePayload: Schema.encodeUnknownEffect(payload),
     encodeExit: (exit) => {
-      if (Exit.isSuccess(exit)) return ExitJson.toJson(refused(encodeSuccess(exit.value)))
+      if (Exit.isSuccess(exit)) return ExitJson.toJson(refused(success.encode(exit.value)))
       return ExitJson.toJson(mapErrors(exit, encodeError))
     },
     decodeExit: (json) =>
       Effect.sync(() => {
         const exit = ExitJson.fromJson(json)
         return Exit.isSuccess(exit)
-          ? refused(decodeSuccess(exit.value ?? null))
+          ? refused(success.decode(exit.value))
           : mapErrors(exit, decodeError)
       })
   }
@@ -105,7 +103,7 @@ const versionOf = (workflow: Workflow.Any) => Context.get(workflow.annotations, 
 export const endOf = (entry: JournalEntry.JournalEntry | undefined): JournalEntry.ExitJson | undefined => {
   switch (entry?._tag) {
     case "RunCompleted":
-      return { _tag: "Success", value: entry.output }
+      return entry.output === undefined ? { _tag: "Success" } : { _tag: "Success", value: entry.output }
     case "RunFailed":
     case "RunCancelled":
       return { _tag: "Failure", cause: entry.cause }

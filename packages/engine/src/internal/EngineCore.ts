@@ -433,6 +433,8 @@ export class EngineCore implements ExecutorHost {
         Effect.sync(() => {
           if (this.closed || this.recovering || (this.executors.get(row.id)?.row.epoch ?? 0) > row.epoch) return
           const executor = new RunExecutor(this, registration, row, payload, history)
+          executor.spared = this.spared.get(row.id) === row.epoch - 1
+          this.spared.delete(row.id)
           this.executors.set(row.id, executor)
           for (const told of inbox) executor.receive(told)
           executor.start()
@@ -625,7 +627,11 @@ export class EngineCore implements ExecutorHost {
   private storageFailed(cause: unknown): void {
     if (this.closed || this.recovering) return
     this.recovering = true
-    for (const executor of Array.from(this.executors.values())) executor.drop()
+    for (const executor of Array.from(this.executors.values())) {
+      // What a run was writing may be what the store cannot take, so that counts as a crash.
+      if (!executor.writing) this.spared.set(executor.row.id, executor.row.epoch)
+      executor.drop()
+    }
     this.executors.clear()
     this.parkedRuns.clear()
     const again: Effect.Effect<void> = Effect.suspend(() =>
@@ -641,6 +647,8 @@ export class EngineCore implements ExecutorHost {
     this.fork(Effect.andThen(Effect.logError("the store failed; its runs are taken up again when it answers", cause), again))
   }
   private recovering = false
+  /** Runs that this process let go for no fault of theirs, with their epochs then. */
+  private readonly spared = new Map<string, number>()
 
   /**
    * Replays the runs of a program that an earlier build could not: those that

@@ -1,3 +1,4 @@
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as SchemaJITCompiler from "effect/schema/SchemaJITCompiler"
 import * as SchemaAST from "effect/SchemaAST"
@@ -17,4 +18,26 @@ export const jsonCodec = (schema: Schema.Top): Schema.Codec<unknown, unknown> =>
   SchemaJITCompiler.enable(SchemaAST.flip(made.ast))
   known.set(schema, made)
   return made
+}
+
+/**
+ * How an outcome travels as JSON. Where the schema takes `undefined` and JSON has no form of it, it is left out.
+ */
+export const outcomeCodec = (schema: Schema.Top) => {
+  const codec = jsonCodec(schema)
+  const takes = Schema.is(schema as Schema.Schema<unknown>)
+  const encode = Schema.encodeUnknownExit(codec)
+  const decode = Schema.decodeUnknownExit(codec)
+  const absent = Exit.void
+  let nothing: Exit.Exit<unknown, unknown> | undefined
+  const ofNothing = () => {
+    if (nothing !== undefined) return nothing
+    const encoded = encode(undefined)
+    return nothing = Exit.isFailure(encoded) && takes(undefined) ? absent : encoded
+  }
+  return {
+    encode: (value: unknown): Exit.Exit<unknown, unknown> => value === undefined ? ofNothing() : encode(value),
+    decode: (json: unknown): Exit.Exit<unknown, unknown> =>
+      json === undefined && ofNothing() === absent ? absent : decode(json ?? null)
+  }
 }

@@ -42,6 +42,9 @@ export abstract class RunBase {
   /** Let go while it waited: what its fibers still do by themselves must be done again. */
   protected evicted = false
 
+  /** This process let the run go itself, because the store had failed elsewhere: no step has crashed. */
+  spared = false
+
   live = false
   stopped = false
 

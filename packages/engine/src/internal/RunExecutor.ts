@@ -124,6 +124,11 @@ export class RunExecutor extends RunSteps {
     this.toStart = []
   }
 
+  /** Whether a commit of this run is under way. */
+  get writing(): boolean {
+    return this.committing
+  }
+
   /** Whether nothing happens by itself until a delivery, time or a step body: for tests that wait for that. */
   get resting(): boolean {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.ready.length === 0 &&
@@ -402,7 +407,10 @@ export class RunExecutor extends RunSteps {
       Context.add(WorkflowInstance, this.instance),
       Context.add(CurrentRun, { executor: this, step: undefined })
     )
-    const effect = Workflow.intoResult(this.registration.execute(this.payload, this.row.id))
+    const effect = Workflow.intoResult(
+      Effect.onExit(this.registration.execute(this.payload, this.row.id), (exit) =>
+        Exit.isFailure(exit) && this.undoes() ? this.unwind() : Effect.void)
+    )
     const fiber = Effect.runForkWith(context)(effect as Effect.Effect<Workflow.Result<unknown, unknown>, never, WorkflowInstance>)
     this.main = fiber
     fiber.addObserver((exit) => {
@@ -410,6 +418,13 @@ export class RunExecutor extends RunSteps {
       this.mainExit = exit
       this.wake()
     })
+  }
+
+  /** Whether a failure of the code ends the run and there are finalizers, such as compensations. */
+  private undoes(): boolean {
+    const { scope, workflow } = this.instance
+    return scope.state._tag === "Open" &&
+      (this.instance.interrupted || !Context.get(workflow.annotations, Workflow.SuspendOnFailure))
   }
 
   private armRunLimits(): void {
@@ -523,7 +538,7 @@ export class RunExecutor extends RunSteps {
     let status: string
     if (outcome._tag === "Success") {
       status = "completed"
-      this.append({ _tag: "RunCompleted", output: outcome.value ?? null })
+      this.append({ _tag: "RunCompleted", ...(outcome.value === undefined ? {} : { output: outcome.value }) })
     } else if (stop !== undefined && stop.kind !== "limit") {
       status = "cancelled"
       this.append({ _tag: "RunCancelled", by: stop.by, reason: stop.reason, cause: outcome.cause })

@@ -494,6 +494,8 @@ export class RunRecords {
           break
         }
         case "Note": {
+          const key = commandKey(entry)
+          if (key !== undefined) records.commands.set(key, { entry, asked: false })
           if (entry.kind !== "step-released") break
           const released = records.steps.get(entry.text)
           if (released !== undefined) released.released = true

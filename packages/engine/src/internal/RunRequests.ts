@@ -298,6 +298,17 @@ export abstract class RunRequests extends RunBase {
     this.wake()
   }
 
+  /**
+   * The code has failed, and what it did is about to be undone. That is recorded,
+   * so that a replay which fails where the run did not undoes nothing.
+   */
+  unwind(): Effect.Effect<void> {
+    return this.ask((resume) => {
+      this.command("note:failure", "an end by failure", { _tag: "Note", kind: "workflow", text: "failure" })
+      if (this.problem === undefined) resume(undefined)
+    })
+  }
+
   protected ask<A>(register: (resume: Resume<A>) => void | (() => void)): Effect.Effect<A> {
     return Effect.callback<A>((resume) => {
       if (this.stopped || this.problem !== undefined) return this.wake()

@@ -90,7 +90,7 @@ export abstract class RunSteps extends RunRequests {
       this.records.setPhase(step, "unknown")
       return
     }
-    const recovery = step.released ? step.entry.recovery ?? 0 : (step.entry.recovery ?? 0) + 1
+    const recovery = (step.entry.recovery ?? 0) + (step.released || this.spared ? 0 : 1)
     if (recovery > this.host.options.maxRecoveries) {
       this.records.setPhase(step, "exhausted")
       return
