@@ -14,6 +14,7 @@ import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import { sha256Now } from "./Digest.ts"
+import { SeededCrypto, SeededRandom } from "./Seeded.ts"
 import { CurrentRun } from "./ExecutorTypes.ts"
 
 const nanosPerMilli = 1_000_000n
@@ -54,76 +55,6 @@ class BodyClock implements Clock.Clock {
     const millis = Duration.toMillis(duration)
     if (millis <= 0) return Effect.yieldNow
     return Number.isFinite(millis) ? this.world.askTimer(Math.ceil(millis)) : Effect.never
-  }
-}
-
-/** xoshiro128** (Blackman and Vigna, "Scrambled linear pseudorandom number generators", 2021). */
-const generator = (seed: string): () => number => {
-  // FNV-1a over the seed, once per word with another offset, fills the state.
-  const words = [0x811c9dc5, 0x9e3779b9, 0x85ebca6b, 0xc2b2ae35].map((offset) => {
-    let hash = offset
-    for (let i = 0; i < seed.length; i++) hash = Math.imul(hash ^ seed.charCodeAt(i), 0x01000193)
-    return hash >>> 0
-  })
-  let [a, b, c, d] = words as [number, number, number, number]
-  const rotl = (x: number, k: number) => (x << k) | (x >>> (32 - k))
-  const next = () => {
-    const result = Math.imul(rotl(Math.imul(b, 5), 7), 9) >>> 0
-    const t = b << 9
-    c ^= a
-    d ^= b
-    b ^= c
-    a ^= d
-    c ^= t
-    d = rotl(d, 11)
-    return result
-  }
-  for (let i = 0; i < 16; i++) next()
-  return next
-}
-
-/** Most bodies ask for no random number, so the generator is made when the first is asked for. */
-class BodyRandom {
-  private readonly seed: string
-  private next: (() => number) | undefined
-  constructor(seed: string) {
-    this.seed = seed
-  }
-  private word(): number {
-    this.next ??= generator(this.seed)
-    return this.next()
-  }
-  nextDoubleUnsafe(): number {
-    return ((this.word() >>> 5) * 67108864 + (this.word() >>> 6)) / 9007199254740992
-  }
-  nextIntUnsafe(): number {
-    const value = (this.word() >>> 11) * 4294967296 + this.word()
-    return (this.word() & 1) === 0 ? value : -value
-  }
-  byte(): number {
-    return this.word() & 0xff
-  }
-}
-
-class BodyCrypto implements Crypto {
-  private readonly random: BodyRandom
-  constructor(seed: string) {
-    this.random = new BodyRandom(seed)
-  }
-  get subtle(): SubtleCrypto {
-    return subtle
-  }
-  getRandomValues<T extends ArrayBufferView>(array: T): T {
-    const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
-    for (let i = 0; i < bytes.length; i++) bytes[i] = this.random.byte()
-    return array
-  }
-  randomUUID(): `${string}-${string}-${string}-${string}-${string}` {
-    const bytes = this.getRandomValues(new Uint8Array(16))
-    bytes[6] = (bytes[6]! & 0x0f) | 0x40
-    bytes[8] = (bytes[8]! & 0x3f) | 0x80
-    const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")
-    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
   }
 }
 
@@ -189,8 +120,8 @@ export const bodyServices = (
 ): Context.Context<never> =>
   shared.pipe(
     Context.add(Clock.Clock, new BodyClock(world)),
-    Context.add(Random.Random, new BodyRandom(world.runId)),
-    Context.add(WebCrypto, new BodyCrypto(`${world.runId}/ids`)),
+    Context.add(Random.Random, new SeededRandom(world.runId)),
+    Context.add(WebCrypto, new SeededCrypto(`${world.runId}/ids`, subtle)),
     Context.add(Scheduler.Scheduler, scheduler)
   )
 

@@ -556,11 +556,11 @@ export class EngineCore implements ExecutorHost {
   /** Says that this process lives, and frees the runs of those that do not. */
   readonly heartbeat: Effect.Effect<void> = Effect.catchCause(
     Effect.gen({ self: this as EngineCore }, function*() {
+      if (!this.holdsLease()) return
       const now = this.hostClock.now()
-      const [, reaped] = yield* this.backend.write([
-        this.alive(),
-        { op: "reap", now }
-      ])
+      const alive = this.alive()
+      const [, reaped] = yield* this.backend.write([alive, { op: "reap", now }])
+      this.leaseUntil = alive.owner.expiresAt
       if (reaped.freed > 0) this.poke()
     }),
     (cause) => Effect.sync(() => this.storageFailed(cause))
@@ -620,31 +620,46 @@ export class EngineCore implements ExecutorHost {
     yield* Effect.ignore(this.backend.write([{ op: "retire", owner: this.ownerId }]))
   })
 
-  /**
-   * A failed write leaves this process unsure of what it owns. It drops its
-   * runs, and once the store answers again it frees them and begins anew.
-   */
+  readonly holdsLease = (): boolean => {
+    if (this.hostClock.now() <= this.leaseUntil) return true
+    this.beginAnew("this process stood still for longer than its lease; its runs are taken up again where nobody else has")
+    return false
+  }
+  /** Host time up to which, as far as this process was told, its runs are its own. */
+  private leaseUntil = Infinity
+
   private storageFailed(cause: unknown): void {
+    this.beginAnew("the store failed; its runs are taken up again when it answers", cause)
+  }
+
+  /**
+   * A failed write or a lease that has ended leaves this process unsure of what
+   * it owns. It drops its runs, and once the store answers it frees them and
+   * begins anew.
+   */
+  private beginAnew(why: string, cause?: unknown): void {
     if (this.closed || this.recovering) return
     this.recovering = true
     for (const executor of Array.from(this.executors.values())) {
-      // What a run was writing may be what the store cannot take, so that counts as a crash.
-      if (!executor.writing) this.spared.set(executor.row.id, executor.row.epoch)
+      // What a run was writing may be what the store cannot take, and a body may be what kept the process from living: both count as a crash.
+      if (cause !== undefined && !executor.writing) this.spared.set(executor.row.id, executor.row.epoch)
       executor.drop()
     }
     this.executors.clear()
     this.parkedRuns.clear()
-    const again: Effect.Effect<void> = Effect.suspend(() =>
-      Effect.matchCauseEffect(this.backend.write([{ op: "retire", owner: this.ownerId }, this.alive()]), {
+    const again: Effect.Effect<void> = Effect.suspend(() => {
+      const alive = this.alive()
+      return Effect.matchCauseEffect(this.backend.write([{ op: "retire", owner: this.ownerId }, alive]), {
         onFailure: () => this.closed ? Effect.void : Effect.andThen(this.hostClock.sleep(1_000), again),
         onSuccess: () =>
           Effect.sync(() => {
+            this.leaseUntil = alive.owner.expiresAt
             this.recovering = false
             this.poke()
           })
       })
-    )
-    this.fork(Effect.andThen(Effect.logError("the store failed; its runs are taken up again when it answers", cause), again))
+    })
+    this.fork(Effect.andThen(Effect.logError(why, ...(cause === undefined ? [] : [cause])), again))
   }
   private recovering = false
   /** Runs that this process let go for no fault of theirs, with their epochs then. */

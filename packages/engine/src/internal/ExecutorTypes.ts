@@ -70,6 +70,8 @@ export interface ExecutorHost {
   readonly woken: (executor: RunExecutor) => void
   /** Something of this evicted run has gone on by itself, beside what it waits for. */
   readonly stirs: (runId: string) => void
+  /** Whether this process still lives by its own lease. One that stood still for longer lets its runs go instead. */
+  readonly holdsLease: () => boolean
   /** The body of a step starts. */
   readonly bodyStarts: (runId: string, key: string, attempt: number) => void
 }

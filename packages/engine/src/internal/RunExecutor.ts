@@ -486,6 +486,8 @@ export class RunExecutor extends RunSteps {
     if (!this.paused) this.toStart = []
     this.commit(changed ? { status, reason, waits: text } : undefined, undefined, undefined, (ok) => {
       if (!ok || this.ending) return
+      // Between the commit and here the process may have stood still, and the run may be another's.
+      if (starting.length > 0 && !this.host.holdsLease()) return
       for (const key of starting) this.startBody(key)
       this.pump()
     })

@@ -1,0 +1,25 @@
+/** What a simulation lives through. */
+import type { Wait } from "@fermata/core/RunStatus"
+import type * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type { Backend } from "../../Backend.ts"
+import type { EngineOptions } from "../../EngineOptions.ts"
+import type { Kind, Message } from "../../InboxMessage.ts"
+import type * as CrashHost from "../CrashHost.ts"
+
+/** What somebody outside writes into the inbox of a run that waits. */
+export type Word = { readonly [K in Kind]: { readonly kind: K; readonly message: Message<K> } }[Kind]
+
+export interface Subject {
+  /** What each process serves. */
+  readonly workflows: Layer.Layer<never, unknown, CrashHost.Services>
+  /** Starts the runs. Asked for again when the process that was asked has died, so it must join what is there. */
+  readonly start: Effect.Effect<unknown, unknown, any>
+  /** What people outside say to a wait, or nothing. `turn` grows with the journal of the run. */
+  readonly answer: (wait: Wait, turn: number) => Word | undefined
+  /** `normal`: a loss of power takes the last writes with it. */
+  readonly durability: "full" | "normal"
+  readonly engine: Partial<EngineOptions>
+  /** Stands between the processes and the store, to show that a faulty one is found. */
+  readonly double: ((backend: Backend) => Backend) | undefined
+}

@@ -1,0 +1,258 @@
+/**
+ * Hears every answer that the store gives to anybody, and holds the store and
+ * the engine to what follows from it. What it knows is what was acknowledged,
+ * kept apart from the store that is under examination.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import * as Upcast from "@fermata/core/Upcast"
+import * as Exit from "effect/Exit"
+import type { Answers, CommitOp, InboxRow, Op, RunRow } from "../../Backend.ts"
+import type { PromiseId, Violation } from "./Violation.ts"
+
+/** A run as its answers tell it. */
+export interface Seen {
+  readonly id: string
+  epoch: number
+  owner: string | null
+  status: string
+  ended: boolean
+  readonly rows: Array<string>
+  readonly entries: Array<JournalEntry.JournalEntry>
+  /** Steps with an outcome that stands. */
+  readonly outcomes: Set<string>
+  /** By the key of a step: how often its body was requested, and how often it began. */
+  readonly requests: Map<string, number>
+  readonly starts: Map<string, number>
+  readonly timers: Map<number, number>
+  readonly signals: Set<string>
+}
+
+export class Witness {
+  readonly violations: Array<Violation> = []
+  readonly runs = new Map<string, Seen>()
+  /** Inbox rows that were acknowledged and that no commit has taken. */
+  readonly inbox = new Map<string, InboxRow>()
+  readonly outbox = new Set<string>()
+  private readonly signals = new Set<string>()
+  private readonly owners = new Map<string, number>()
+  /** Deaths, pauses and failures so far: without any, no body is run again. */
+  hardships = 0
+
+  find(promise: PromiseId, problem: string): void {
+    if (this.violations.length < 20) this.violations.push({ promise, problem })
+  }
+
+  /** The answers to some operations, in the order in which they were applied. */
+  heard(ops: ReadonlyArray<Op>, answers: ReadonlyArray<Answers[keyof Answers]>): void {
+    for (let index = 0; index < ops.length; index++) this.answer(ops[index]!, answers[index] as never)
+  }
+
+  /** Forgets what it has heard, to hear again what a loss of power has left of it. */
+  forget(): void {
+    this.runs.clear()
+    this.inbox.clear()
+    this.outbox.clear()
+    this.signals.clear()
+    this.owners.clear()
+  }
+
+  /** The body of a step begins. */
+  begins(runId: string, key: string, attempt: number): void {
+    const seen = this.runs.get(runId)
+    if (seen === undefined) return this.find("S3", `step "${key}" of run ${runId} began, and the run is not recorded`)
+    if (seen.outcomes.has(key)) this.find("S1", `step "${key}" of run ${runId} ran again although its outcome is recorded`)
+    const starts = (seen.starts.get(key) ?? 0) + 1
+    seen.starts.set(key, starts)
+    const requests = seen.requests.get(key) ?? 0
+    if (starts > requests) {
+      this.find("S2", `attempt ${attempt} of step "${key}" of run ${runId} began for the time ${starts}, and was requested ${requests} times`)
+    }
+  }
+
+  private answer<O extends Op>(op: O, answer: never): void {
+    switch (op.op) {
+      case "start":
+        return this.started(op, answer)
+      case "commit":
+        return this.committed(op, answer)
+      case "inbox": {
+        const { result } = answer as Answers["inbox"]
+        if (result !== "accepted") return
+        const { approval, row } = op
+        if (approval !== undefined && !allowed(this.runs.get(row.run), approval)) {
+          this.find("S3", `an answer to "${approval.key}" of run ${row.run} was taken from ${approval.identity.join(", ")}, who may not answer`)
+        }
+        this.inbox.set(`${row.run}\n${row.id}`, row)
+        if (row.kind === "signal") this.signals.add(`${row.run}\n${row.id}`)
+        return
+      }
+      case "claim": {
+        for (const row of (answer as Answers["claim"]).runs) this.claimed(row, op.owner)
+        return
+      }
+      case "claimOne": {
+        const { run } = answer as Answers["claimOne"]
+        if (run !== null) this.claimed(run, op.owner)
+        return
+      }
+      case "heartbeat":
+        this.owners.set(op.owner.id, op.owner.expiresAt)
+        return
+      case "reap": {
+        for (const [owner, until] of this.owners) if (until < op.now) this.owners.delete(owner)
+        let free = 0
+        for (const seen of this.runs.values()) {
+          if (seen.owner === null || this.owners.has(seen.owner)) continue
+          seen.owner = null
+          free++
+        }
+        const { freed } = answer as Answers["reap"]
+        if (freed < free) this.find("S4", `${free} runs of dead owners were to be freed, and ${freed} were`)
+        if (freed > free) this.find("S5", `${freed} runs were freed, and ${free} belonged to dead owners`)
+        return
+      }
+      case "retire": {
+        this.owners.delete(op.owner)
+        for (const seen of this.runs.values()) if (seen.owner === op.owner) seen.owner = null
+        return
+      }
+      case "publish":
+        for (const { id } of op.rows) this.outbox.add(id)
+        return
+      case "delivered":
+        for (const id of op.ids) this.outbox.delete(id)
+        return
+    }
+  }
+
+  private started(op: Extract<Op, { readonly op: "start" }>, { run, started }: Answers["start"]): void {
+    const known = this.runs.get(op.run.id)
+    if (!started) {
+      if (known === undefined) this.find("S3", `run ${run.id} was joined, and nobody had started it`)
+      return
+    }
+    if (known !== undefined) return this.find("S3", `run ${run.id} was started twice`)
+    const seen: Seen = {
+      id: run.id,
+      epoch: run.epoch,
+      owner: op.run.owner,
+      status: op.run.status,
+      ended: isFinal(op.run.status as RunStatus),
+      rows: [],
+      entries: [],
+      outcomes: new Set(),
+      requests: new Map(),
+      starts: new Map(),
+      timers: new Map(),
+      signals: new Set()
+    }
+    this.runs.set(run.id, seen)
+    this.append(seen, op.rows)
+  }
+
+  private committed(op: CommitOp, answer: Answers["commit"]): void {
+    const seen = this.runs.get(op.run)
+    if (seen === undefined) return answer.ok ? this.find("S3", `a commit to run ${op.run} was taken, and nobody had started it`) : undefined
+    const rightful = op.epoch === seen.epoch && op.expected === seen.rows.length
+    if (!answer.ok) {
+      if (rightful) this.find("S5", `a commit by the owner of run ${op.run} was refused`)
+      return
+    }
+    if (op.epoch !== seen.epoch) {
+      return this.find("S5", `a commit of epoch ${op.epoch} to run ${op.run} was taken, and epoch ${seen.epoch} owns it`)
+    }
+    if (!rightful) {
+      return this.find("S5", `a commit behind entry ${op.expected} of run ${op.run} was taken, and the run has ${seen.rows.length} entries`)
+    }
+    if (seen.ended) this.find("S5", `a commit to run ${op.run} was taken although the run has ended`)
+    this.append(seen, op.rows)
+    for (const id of op.consumed) this.inbox.delete(`${op.run}\n${id}`)
+    for (const { id } of op.outbox) this.outbox.add(id)
+    if (op.status !== undefined) seen.status = op.status.status
+    if (op.release !== undefined) seen.owner = null
+    if (op.ended === undefined && !isFinal(seen.status as RunStatus)) return
+    seen.ended = true
+    seen.owner = null
+    for (const [key, row] of this.inbox) if (row.run === op.run) this.inbox.delete(key)
+  }
+
+  private claimed(row: RunRow, owner: string): void {
+    const seen = this.runs.get(row.id)
+    if (seen === undefined) return this.find("S3", `run ${row.id} was claimed, and nobody had started it`)
+    if (seen.owner !== null) this.find("S5", `run ${row.id} was given to ${owner} while ${seen.owner} owned it`)
+    if (row.epoch !== seen.epoch + 1) this.find("S5", `run ${row.id} was claimed at epoch ${row.epoch}, after epoch ${seen.epoch}`)
+    if (seen.ended) this.find("S5", `run ${row.id} was claimed although it has ended`)
+    seen.owner = owner
+    seen.epoch = row.epoch
+  }
+
+  private append(seen: Seen, rows: ReadonlyArray<string>): void {
+    for (const row of rows) {
+      const read = Upcast.read(seen.id, seen.rows.length, row)
+      seen.rows.push(row)
+      if (Exit.isFailure(read)) {
+        this.find("S14", `entry ${seen.rows.length - 1} of run ${seen.id} was written so that it cannot be read`)
+        continue
+      }
+      this.entry(seen, read.value)
+    }
+  }
+
+  private entry(seen: Seen, entry: JournalEntry.JournalEntry): void {
+    const before = seen.entries.at(-1)
+    seen.entries.push(entry)
+    const where = `run ${seen.id}`
+    if (before !== undefined && entry.epoch < before.epoch) this.find("S5", `entry ${entry.seq} of ${where} is of an earlier epoch than the one before`)
+    switch (entry._tag) {
+      case "StepRequested": {
+        seen.requests.set(entry.key, (seen.requests.get(entry.key) ?? 0) + 1)
+        if ((entry.recovery ?? 0) > 0 && this.hardships === 0) {
+          this.find("S2", `step "${entry.key}" of ${where} is run again as after a crash, and nothing has crashed`)
+        }
+        return
+      }
+      case "StepCompleted":
+      case "StepFailed": {
+        if (!seen.requests.has(entry.key)) this.find("S9", `step "${entry.key}" of ${where} has an outcome and no request`)
+        if (entry._tag === "StepFailed" && (entry.retryAt !== undefined || entry.parked === true)) return
+        if (seen.outcomes.has(entry.key)) this.find("S1", `step "${entry.key}" of ${where} has two outcomes`)
+        seen.outcomes.add(entry.key)
+        return
+      }
+      case "SignalReceived": {
+        if (seen.signals.has(entry.id)) this.find("S6", `signal ${entry.id} of ${where} was received twice`)
+        if (!this.signals.has(`${seen.id}\n${entry.id}`)) this.find("S6", `signal ${entry.id} of ${where} was received, and nobody sent it`)
+        seen.signals.add(entry.id)
+        return
+      }
+      case "TimerSet": {
+        seen.timers.set(entry.timer, entry.dueAt)
+        return
+      }
+      case "TimerFired": {
+        const due = seen.timers.get(entry.timer)
+        if (due === undefined) this.find("S6", `timer ${entry.timer} of ${where} fired twice, or was never set`)
+        else if (entry.at < due) this.find("S6", `timer ${entry.timer} of ${where} fired ${due - entry.at} ms before its time`)
+        seen.timers.delete(entry.timer)
+        return
+      }
+      case "ChildFinished": {
+        const child = this.runs.get(entry.child)
+        if (child === undefined || !child.ended) this.find("S11", `${where} was told the end of child ${entry.child}, which has not ended`)
+      }
+    }
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const allowed = (
+  seen: Seen | undefined,
+  approval: { readonly key: string; readonly identity: ReadonlyArray<string> }
+): boolean =>
+  seen?.entries.some((entry) =>
+    entry._tag === "ApprovalRequested" && entry.key === approval.key &&
+    entry.approvers.some((approver) => approval.identity.includes(approver))) === true

@@ -1,0 +1,61 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer, Schedule, Schema } from "effect"
+import { Workflow } from "effect/workflow"
+import * as Approval from "../src/Approval.ts"
+import * as Signal from "../src/Signal.ts"
+import * as Step from "../src/Step.ts"
+import * as Simulator from "../src/testing/Simulator.ts"
+
+const Paid = Signal.make("paid", { schema: Schema.String })
+
+const echo = Step.make("echo", {
+  input: { text: Schema.String },
+  success: Schema.String,
+  onCrash: "rerun",
+  run: ({ text }) => Effect.succeed(text.toUpperCase())
+})
+
+const sometimes = Step.make("sometimes", {
+  success: Schema.Int,
+  error: Schema.String,
+  onCrash: "rerun-keyed",
+  retry: Schedule.spaced("1 hour").pipe(Schedule.upTo({ times: 5 })),
+  run: (_, { attempt }) => Effect.andThen(Effect.sleep("3 seconds"), attempt < 3 ? Effect.fail("not yet") : Effect.succeed(attempt))
+})
+
+const careful = Step.make("careful", { success: Schema.String, onCrash: "ask", run: () => Effect.succeed("done") })
+
+const Child = Workflow.make("child", {
+  payload: { id: Schema.String },
+  success: Schema.String,
+  idempotencyKey: ({ id }) => id
+})
+const Everything = Workflow.make("everything", {
+  payload: { id: Schema.String },
+  success: Schema.Array(Schema.Union([Schema.String, Schema.Int])),
+  error: Schema.Union([Schema.String, Approval.Denied]),
+  idempotencyKey: ({ id }) => id
+})
+
+const layer = Layer.mergeAll(
+  Child.toLayer(({ id }) => Effect.andThen(Effect.sleep("1 minute"), echo({ text: `child of ${id}` }))),
+  Everything.toLayer(Effect.fnUntraced(function*({ id }) {
+    const words = yield* Effect.forEach(["a", "b", "c"], (text) => echo({ text }), { concurrency: 2 })
+    const late = yield* sometimes()
+    const child = yield* Child.execute({ id })
+    const raced = yield* Effect.raceFirst(Signal.receive(Paid), Effect.as(Effect.sleep("30 days"), "nobody"))
+    const granted = yield* Approval.ask("go", { prompt: "Go?", approvers: ["admin"], deadline: "10 days" })
+    yield* careful()
+    yield* Effect.sleep("1 day")
+    return [...words, late, child, raced, ...granted.by]
+  }))
+)
+
+describe("Simulator", () => {
+  it.live("S1 to S14: a program with everything survives everything", () =>
+    Effect.gen(function*() {
+      const report = yield* Simulator.explore(Everything, { payload: { id: "1" }, layer, signals: { paid: "card" } })
+      console.log(report)
+      assert.isAbove(report.crashPoints, 50)
+    }), 120_000)
+})
