@@ -217,7 +217,7 @@ export class EngineCore implements ExecutorHost {
     if (how !== "reload") this.restless.delete(executor.row.id)
     if (how === "ended") this.waiters.tell(executor.row.id)
     if (how === "reload" && !this.closed) {
-      this.fork(this.load({ ...executor.row, status: "running", reason: null, waits: null, takeovers: 0 }))
+      this.fork(this.load(this.era, { ...executor.row, status: "running", reason: null, waits: null, takeovers: 0 }))
     }
     this.poke()
   }
@@ -236,8 +236,9 @@ export class EngineCore implements ExecutorHost {
   readonly stirs = (runId: string): void => {
     if (this.closed || this.restless.has(runId)) return
     this.restless.add(runId)
+    const { era } = this
     this.fork(Effect.ignore(Effect.flatMap(this.write({ op: "claimOne", owner: this.ownerId, run: runId }), ({ run }) => {
-      if (run !== null) return this.load(run)
+      if (run !== null) return this.load(era, run)
       this.restless.delete(runId)
       return Effect.void
     })))
@@ -290,12 +291,13 @@ export class EngineCore implements ExecutorHost {
     const history = [entry as JournalEntry.JournalEntry]
     const encoded = encodeEntries(history)
     const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
+    const { era } = this
     const answer = yield* this.write({ ...op, blobs, rows })
     if (!this.options.worker) this.roots.add(answer.run.root)
     if (answer.started && this.listeners.size > 0) {
       for (const listener of this.listeners) listener({ run: answer.run, entries: history, status: "queued" })
     }
-    if (answer.started && own !== undefined) yield* this.wakeUp(own, answer.run, history, [])
+    if (answer.started && own !== undefined) yield* this.wakeUp(era, own, answer.run, history, [])
     else this.poke()
     return answer
   })
@@ -384,6 +386,7 @@ export class EngineCore implements ExecutorHost {
       this.crowded = this.room <= 0
       if (this.crowded) return
       const limit = Math.min(this.room, claimLimit)
+      const { era } = this
       const { runs } = yield* this.write({
         op: "claim",
         owner: this.ownerId,
@@ -393,13 +396,13 @@ export class EngineCore implements ExecutorHost {
         contracts: this.contracts !== undefined,
         roots: this.options.worker ? null : Array.from(this.roots)
       })
-      for (const row of runs) yield* this.load(row)
+      for (const row of runs) yield* this.load(era, row)
       if (runs.length < limit) return
     }
   })
 
-  /** Takes a run that this process owns from the store into memory. */
-  readonly load = (row: RunRow): Effect.Effect<void> => {
+  /** Takes a run that this process came to own in this era from the store into memory. */
+  private readonly load = (era: number, row: RunRow): Effect.Effect<void> => {
     this.loading.add(row.id)
     return Effect.gen({ self: this as EngineCore }, function*() {
       const registration = row.kind === "program"
@@ -407,7 +410,7 @@ export class EngineCore implements ExecutorHost {
         : yield* this.contracts!(row)
       if (registration === undefined) return yield* this.handBack(row, null)
       const history = yield* this.store.journal(row.id)
-      yield* this.wakeUp(registration, row, history, yield* this.backend.inbox(row.id))
+      yield* this.wakeUp(era, registration, row, history, yield* this.backend.inbox(row.id))
     }).pipe(
       Effect.catchTag("EntryCorrupt", (error) => this.handBack(row, { reason: "corrupt", key: `entry ${error.seq}`, detail: error.message })),
       Effect.catchCause((cause) => Effect.sync(() => this.storageFailed(cause))),
@@ -417,6 +420,7 @@ export class EngineCore implements ExecutorHost {
 
   /** What is in the inbox is handed over first: a run that was cancelled meanwhile begins nothing. */
   private wakeUp(
+    era: number,
     registration: Registration,
     row: RunRow,
     history: ReadonlyArray<JournalEntry.JournalEntry>,
@@ -430,8 +434,8 @@ export class EngineCore implements ExecutorHost {
       onFailure: (cause) =>
         this.handBack(row, { reason: "diverged", key: "payload", detail: `the payload does not fit the workflow any more: ${String(cause)}` }),
       onSuccess: (payload) =>
-        Effect.sync(() => {
-          if (this.closed || this.recovering || (this.executors.get(row.id)?.row.epoch ?? 0) > row.epoch) return
+        era !== this.era ? this.handBack(row, null) : Effect.sync(() => {
+          if (this.closed || (this.executors.get(row.id)?.row.epoch ?? 0) > row.epoch) return
           const executor = new RunExecutor(this, registration, row, payload, history)
           executor.spared = this.spared.get(row.id) === row.epoch - 1
           this.spared.delete(row.id)
@@ -638,7 +642,9 @@ export class EngineCore implements ExecutorHost {
    * begins anew.
    */
   private beginAnew(why: string, cause?: unknown): void {
-    if (this.closed || this.recovering) return
+    if (this.closed) return
+    this.era++
+    if (this.recovering) return
     this.recovering = true
     for (const executor of Array.from(this.executors.values())) {
       // What a run was writing may be what the store cannot take, and a body may be what kept the process from living: both count as a crash.
@@ -649,10 +655,11 @@ export class EngineCore implements ExecutorHost {
     this.parkedRuns.clear()
     const again: Effect.Effect<void> = Effect.suspend(() => {
       const alive = this.alive()
+      const { era } = this
       return Effect.matchCauseEffect(this.backend.write([{ op: "retire", owner: this.ownerId }, alive]), {
         onFailure: () => this.closed ? Effect.void : Effect.andThen(this.hostClock.sleep(1_000), again),
         onSuccess: () =>
-          Effect.sync(() => {
+          era !== this.era ? again : Effect.sync(() => {
             this.leaseUntil = alive.owner.expiresAt
             this.recovering = false
             this.poke()
@@ -662,6 +669,8 @@ export class EngineCore implements ExecutorHost {
     this.fork(Effect.andThen(Effect.logError(why, ...(cause === undefined ? [] : [cause])), again))
   }
   private recovering = false
+  /** Counts the new beginnings: what came to this process in an era that is over goes back. */
+  private era = 0
   /** Runs that this process let go for no fault of theirs, with their epochs then. */
   private readonly spared = new Map<string, number>()
 
@@ -673,8 +682,9 @@ export class EngineCore implements ExecutorHost {
     Effect.gen({ self: this as EngineCore }, function*() {
       for (const row of yield* this.backend.runs({ reason: ["diverged"], workflow: name, limit: divergedLimit })) {
         if (row.version !== version || (!this.options.worker && !this.roots.has(row.root))) continue
+        const { era } = this
         const { run } = yield* this.write({ op: "claimOne", owner: this.ownerId, run: row.id })
-        if (run !== null) yield* this.load(run)
+        if (run !== null) yield* this.load(era, run)
       }
     })
 

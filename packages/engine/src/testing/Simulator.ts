@@ -65,7 +65,7 @@ export class SimulationFailed extends Schema.TaggedError<SimulationFailed>()("Si
   history: Schema.Array(Schema.String)
 }) {
   override get message(): string {
-    const lines = this.history.filter((line) => !line.includes('"op":"heartbeat"'))
+    const lines = this.history.filter((line) => !humdrum.test(line))
     return [
       `${this.promise} is broken: ${this.problem}`,
       `(seed ${this.seed}, ${this.life}; to live it again: tape: "${this.tape}")`,
@@ -74,6 +74,8 @@ export class SimulationFailed extends Schema.TaggedError<SimulationFailed>()("Si
   }
 }
 
+/** Signs of life, and claims of nothing. */
+const humdrum = /"op":"(heartbeat|define)"|"answers":\[\{"runs":\[\]\}\]/
 const mostLines = 80
 const longestLine = 240
 
@@ -160,6 +162,8 @@ const shrinkBudget = 400
 const mishaps: ReadonlyArray<Fault> = ["crash-before", "crash-after", "fail-before", "fail-after", "pause-before", "pause-after"]
 const crashes: ReadonlyArray<Fault> = ["crash-before", "crash-after"]
 
+const at = (count: number, fault: Fault): Choices.Decision => ({ what: "write", count, choice: faults.indexOf(fault) })
+
 class Search {
   private readonly subject: Subject
   private readonly options: Options
@@ -186,15 +190,15 @@ class Search {
 
   readonly all = Effect.gen({ self: this as Search }, function*() {
     const { lives = 200, mode = "both", tape } = this.options
-    const calm = Choices.planned("write", new Map())
+    const calm = Choices.planned([])
     const undisturbed = yield* this.live(calm, "undisturbed", false)
     this.base = undisturbed.ends
     if (tape !== undefined) {
       const decisions = fromTape(tape)
-      if (decisions === undefined) return yield* Effect.die(new Error(`"${tape}" is no tape: it must be like 3:1,12:4`))
-      yield* this.live(Choices.recorded(decisions), "a tape", true)
+      if (decisions === undefined) return yield* Effect.die(new Error(`"${tape}" is no tape: it must be like write:3:1,task:12:2`))
+      yield* this.live(Choices.planned(decisions), "a tape", true)
     } else {
-      if (mode !== "random") yield* this.enumerate(calm.count())
+      if (mode !== "random") yield* this.enumerate(calm.count("write"))
       if (mode !== "enumerate") {
         for (let life = 1; life <= lives; life++) yield* this.live(Choices.seeded(`${this.seed}/${life}`), `random life ${life}`, true)
       }
@@ -212,15 +216,15 @@ class Search {
   private readonly enumerate = Effect.fnUntraced(function*(this: Search, writes: number) {
     for (const fault of mishaps) {
       for (let write = 1; write <= writes; write++) {
-        const choices = Choices.planned("write", new Map([[write, faults.indexOf(fault)]]))
+        const choices = Choices.planned([at(write, fault)])
         yield* this.live(choices, `${fault} at write ${write}`, false)
         this.crashPoints++
         if (writes > pairsUpTo || !crashes.includes(fault)) continue
-        const more = choices.count()
+        const more = choices.count("write")
         for (const other of crashes) {
           for (let next = write + 1; next <= more; next++) {
-            const plan = new Map([[write, faults.indexOf(fault)], [next, faults.indexOf(other)]])
-            yield* this.live(Choices.planned("write", plan), `${fault} at write ${write} and ${other} at write ${next}`, false)
+            const choices = Choices.planned([at(write, fault), at(next, other)])
+            yield* this.live(choices, `${fault} at write ${write} and ${other} at write ${next}`, false)
             this.crashPoints++
           }
         }
@@ -236,10 +240,10 @@ class Search {
     this.digest = yield* sha256Hex(`${this.digest}\n${life.history.join("\n")}`)
     const violation = this.judge(life)
     if (violation === undefined) return life
-    const same = (decisions: ReadonlyArray<number>) =>
-      Effect.map(this.lived(Choices.recorded(decisions), wild), (life) => this.judge(life)?.promise === violation.promise)
-    const tape = yield* shrink(choices.tape, same, shrinkBudget)
-    const shortest = yield* this.lived(Choices.recorded(tape), wild)
+    const same = (decisions: ReadonlyArray<Choices.Decision>) =>
+      Effect.map(this.lived(Choices.planned(decisions), wild), (life) => this.judge(life)?.promise === violation.promise)
+    const tape = yield* shrink(choices.decisions, same, shrinkBudget)
+    const shortest = yield* this.lived(Choices.planned(tape), wild)
     return yield* new SimulationFailed({
       ...(this.judge(shortest) ?? violation),
       seed: this.seed,

@@ -100,11 +100,15 @@ class Life {
     for (; turns < longest && this.witness.violations.length === 0; turns++) {
       const early = this.options.wild && this.choices.choose("early", [85, 15]) === 1
       yield* this.work(early ? 1 + this.choices.choose("tasks", [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]) : Infinity)
-      if (yield* this.suffer()) continue
-      if (early) continue
+      if ((yield* this.suffer()) || early) {
+        ticked = 0
+        continue
+      }
       yield* this.collect()
-      if (this.arise()) continue
-      if (this.begin()) continue
+      if (this.arise() || this.begin()) {
+        ticked = 0
+        continue
+      }
       // Everybody looks at what the others have written, and failed stores are tried again.
       if (ticked < 2) {
         yield* this.passHost(ticked === 0 ? pollMs : 1_000)
