@@ -104,6 +104,8 @@ export interface Options {
   readonly engine?: Partial<EngineOptions>
   /** Lives this one life, of the tape of a `SimulationFailed`, and no other. */
   readonly tape?: string
+  /** Whether a life that fails is shortened to what matters in it, which may take some hundred lives. Default true. */
+  readonly shorten?: boolean
   /** Stands between the engines and the store: to show that the simulator finds a store that is faulty. */
   readonly double?: (backend: Backend) => Backend
 }
@@ -242,7 +244,7 @@ class Search {
     if (violation === undefined) return life
     const same = (decisions: ReadonlyArray<Choices.Decision>) =>
       Effect.map(this.lived(Choices.planned(decisions), wild), (life) => this.judge(life)?.promise === violation.promise)
-    const tape = yield* shrink(choices.decisions, same, shrinkBudget)
+    const tape = this.options.shorten === false ? choices.decisions : yield* shrink(choices.decisions, same, shrinkBudget)
     const shortest = yield* this.lived(Choices.planned(tape), wild)
     return yield* new SimulationFailed({
       ...(this.judge(shortest) ?? violation),

@@ -105,7 +105,7 @@ const examineRun = (
 }
 
 const forSomebody = (wait: Wait): boolean =>
-  wait.until === undefined && ["signal", "approval", "operator", "outcome-unknown"].includes(wait.reason)
+  wait.until !== undefined || ["signal", "approval", "operator", "outcome-unknown"].includes(wait.reason)
 
 /** Where every run stands. */
 export const ends = (store: MemoryStore): Ends => {

@@ -46,14 +46,16 @@ export class Lanes {
     else this.queue.push({ lane, task })
   }
 
-  /** Runs at most so many tasks. */
-  run(limit: number): void {
-    for (let count = 0; count < limit && this.queue.length > 0; count++) {
+  /** Runs at most so many tasks, and answers how many. */
+  run(limit: number): number {
+    let count = 0
+    for (; count < limit && this.queue.length > 0; count++) {
       const options = Math.min(this.queue.length, reach.length)
       const index = options === 1 ? 0 : this.choices.choose("task", reach.slice(0, options))
       const [next] = this.queue.splice(index, 1)
       next!.task()
     }
+    return count
   }
 
   /** The time at which something that sleeps wakes up. */

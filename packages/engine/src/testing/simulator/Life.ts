@@ -45,7 +45,12 @@ const leaseMs = 10_000
 const pollMs = 100
 /** 2026-01-01T00:00:00Z. */
 const beginning = 1_767_225_600_000
+/** Turns of a life, and tasks until all is at rest: more than any life needs. */
 const longest = 5_000
+/** Just before `maxRunMs` ends the runs. */
+const horizon = beginning + 364 * 86_400_000
+const mostTasks = 200_000
+const someTasks = 1_000
 
 export const live = (subject: Subject, choices: Choices, options: LifeOptions): Effect.Effect<LifeReport> =>
   Effect.suspend(() => new Life(subject, choices, options).live())
@@ -96,6 +101,7 @@ class Life {
 
   readonly live = Effect.fnUntraced(function*(this: Life) {
     let ticked = 0
+    let written = 0
     let turns = 0
     for (; turns < longest && this.witness.violations.length === 0; turns++) {
       const early = this.options.wild && this.choices.choose("early", [85, 15]) === 1
@@ -111,8 +117,13 @@ class Life {
       }
       // Everybody looks at what the others have written, and failed stores are tried again.
       if (ticked < 2) {
+        if (ticked === 0) written = this.disk.store.transactions
         yield* this.passHost(ticked === 0 ? pollMs : 1_000)
         ticked++
+        continue
+      }
+      if (written !== this.disk.store.transactions) {
+        ticked = 0
         continue
       }
       if ((yield* this.relieve()) || (yield* this.inherit()) || this.thaw() || this.sleep()) {
@@ -135,15 +146,12 @@ class Life {
 
   /** Runs tasks, and what promises that have been kept lead to. */
   private readonly work = Effect.fnUntraced(function*(this: Life, limit: number) {
-    this.lanes.run(limit)
-    if (Number.isFinite(limit)) return
-    for (let quiet = 0; quiet < 2;) {
-      yield* Effect.yieldNow
-      if (this.lanes.idle) quiet++
-      else {
-        quiet = 0
-        this.lanes.run(limit)
-      }
+    if (Number.isFinite(limit)) return void this.lanes.run(limit)
+    for (let quiet = 0, done = 0; quiet < 2 && this.witness.violations.length === 0;) {
+      quiet = this.lanes.idle ? quiet + 1 : 0
+      done += this.lanes.run(someTasks)
+      if (done > mostTasks) this.witness.find("S4", "the processes do not come to rest")
+      if (this.lanes.idle) yield* Effect.yieldNow
     }
   })
 
@@ -328,7 +336,8 @@ class Life {
   private sleep(): boolean {
     if (this.open.length === 0 && this.disk.store.outbox.size === 0) return false
     const next = this.lanes.nextWake
-    if (next === undefined) return false
+    // What would only end by the longest time that a run may take has nobody to end it.
+    if (next === undefined || next > horizon) return false
     this.say(`it is ${next - beginning} ms later`)
     this.lanes.advance(next)
     return true
@@ -339,7 +348,7 @@ class Life {
       if (endless) this.witness.find("S4", `the life does not come to its end in ${longest} turns`)
       Examination.examine(this.disk.store, this.witness, {
         secrets: this.options.secrets,
-        patient: (wait) => this.subject.answer(wait, 0) === undefined
+        patient: (wait) => wait.until === undefined ? this.subject.answer(wait, 0) === undefined : wait.until > horizon
       })
     })
   }

@@ -78,9 +78,11 @@ export class Witness {
         return this.committed(op, answer)
       case "inbox": {
         const { result } = answer as Answers["inbox"]
-        if (result !== "accepted") return
         const { approval, row } = op
-        if (approval !== undefined && !allowed(this.runs.get(row.run), approval)) {
+        const may = approval === undefined || allowed(this.runs.get(row.run), approval)
+        if (result === "forbidden" && may) this.find("S3", `an answer to "${approval?.key}" of run ${row.run} was refused to one who may give it`)
+        if (result !== "accepted") return
+        if (approval !== undefined && !may) {
           this.find("S3", `an answer to "${approval.key}" of run ${row.run} was taken from ${approval.identity.join(", ")}, who may not answer`)
         }
         this.inbox.set(`${row.run}\n${row.id}`, row)

@@ -1,0 +1,239 @@
+/**
+ * Stores that do not do what they say. Each stands between the engines of a
+ * simulated world and its store; the simulator must find every one, and name a
+ * promise that it breaks.
+ */
+import type { Answers, Backend, CommitOp, Op } from "@fermata/engine/Backend"
+import { StorageFailed } from "@fermata/engine/Backend"
+import { Effect } from "effect"
+
+type Reply = Answers[keyof Answers]
+type Ask = (op: Op) => Reply
+
+export interface Double {
+  readonly name: string
+  /** The promises that it may be found by. */
+  readonly breaks: ReadonlyArray<string>
+  readonly make: (backend: Backend) => Backend
+}
+
+/** A store whose operations are answered one by one, by what `act` makes of them. */
+const answering = (act: (op: Op, ask: Ask, backend: Backend) => Reply) => (backend: Backend): Backend => {
+  const ask: Ask = (op) => (Effect.runSync(backend.write([op])) as ReadonlyArray<Reply>)[0]!
+  return { ...backend, write: (ops) => Effect.sync(() => ops.map((op) => act(op, ask, backend)) as never) }
+}
+
+const onCommit = (change: (op: CommitOp, ask: Ask, backend: Backend) => Reply) =>
+  answering((op, ask, backend) => op.op === "commit" ? change(op, ask, backend) : ask(op))
+
+/** Where the run really stands, so that a changed commit fits all the same. */
+const fitted = (op: CommitOp, backend: Backend): CommitOp => {
+  const run = Effect.runSync(backend.run(op.run))
+  return run === null ? op : { ...op, expected: run.length }
+}
+
+const unfenced = (op: CommitOp, backend: Backend): CommitOp => {
+  const run = Effect.runSync(backend.run(op.run))
+  return run === null ? op : { ...op, epoch: run.epoch, expected: run.length }
+}
+
+/** Counts from 1, and starts anew with each store. */
+const counting = (make: (next: () => number) => (backend: Backend) => Backend) => (backend: Backend): Backend => {
+  let count = 0
+  return make(() => ++count)(backend)
+}
+
+const freeing = (run: string, epoch: number, length: number): CommitOp => ({
+  op: "commit",
+  run,
+  epoch,
+  expected: length,
+  rows: [],
+  blobs: [],
+  at: 0,
+  consumed: [],
+  outbox: [],
+  approvalsOpened: [],
+  approvalsClosed: [],
+  release: { dueAt: 0 }
+})
+
+export const doubles: ReadonlyArray<Double> = [
+  {
+    name: "forgets the fence: takes what a former owner writes",
+    breaks: ["S5"],
+    make: onCommit((op, ask, backend) => ask(unfenced(op, backend)))
+  },
+  {
+    name: "does not raise the epoch with a claim",
+    breaks: ["S5"],
+    make: answering((op, ask) => {
+      const answer = ask(op)
+      return op.op === "claim" ? { runs: (answer as Answers["claim"]).runs.map((run) => ({ ...run, epoch: run.epoch - 1 })) } : answer
+    })
+  },
+  {
+    name: "gives a run away and keeps it",
+    breaks: ["S5"],
+    make: answering((op, ask) => {
+      const answer = ask(op)
+      if (op.op === "claim") for (const run of (answer as Answers["claim"]).runs) ask(freeing(run.id, run.epoch, run.length))
+      return answer
+    })
+  },
+  {
+    name: "frees the runs of the living",
+    breaks: ["S5"],
+    make: answering((op, ask) => ask(op.op === "reap" ? { ...op, now: op.now + 1e9 } : op))
+  },
+  {
+    name: "frees the runs of nobody",
+    breaks: ["S4"],
+    make: answering((op, ask) => op.op === "reap" ? { freed: 0 } : ask(op))
+  },
+  {
+    name: "loses the entries of a synced write",
+    breaks: ["S3"],
+    make: counting((next) =>
+      onCommit((op, ask, backend) => ask(op.rows.length > 0 && next() === 4 ? { ...op, rows: [] } : fitted(op, backend)))
+    )
+  },
+  {
+    name: "loses a whole synced write",
+    breaks: ["S3", "S5"],
+    make: counting((next) => onCommit((op, ask) => op.rows.length > 0 && next() === 4 ? { ok: true } : ask(op)))
+  },
+  {
+    name: "applies a write twice",
+    breaks: ["S3", "S5"],
+    make: counting((next) =>
+      onCommit((op, ask, backend) => {
+        const answer = ask(fitted(op, backend))
+        if (op.ended === undefined && op.release === undefined && op.rows.length > 0 && next() === 3) ask(fitted(op, backend))
+        return answer
+      })
+    )
+  },
+  {
+    name: "stores the entries of a write in another order",
+    breaks: ["S3"],
+    make: onCommit((op, ask) => ask({ ...op, rows: op.rows.toReversed() }))
+  },
+  {
+    name: "stores another outcome than it was given",
+    breaks: ["S3"],
+    make: onCommit((op, ask) => ask({ ...op, rows: op.rows.map((row) => row.replace(`"output":"A"`, `"output":"B"`)) }))
+  },
+  {
+    name: "applies only the first of a group of operations",
+    breaks: ["S3", "S4", "S5"],
+    make: (backend) => ({
+      ...backend,
+      write: ((ops: ReadonlyArray<Op>) =>
+        Effect.map(backend.write(ops.slice(0, 1)), (answers) =>
+          ops.map((op, index) => index === 0 ? answers[0] : op.op === "commit" ? { ok: true } : op.op === "claim" ? { runs: [] } : { freed: 0 }))) as Backend["write"]
+    })
+  },
+  {
+    name: "loses a signal that it has accepted",
+    breaks: ["S6"],
+    make: answering((op, ask) => op.op === "inbox" && op.row.kind === "signal" ? { result: "accepted" } : ask(op))
+  },
+  {
+    name: "delivers a signal twice",
+    breaks: ["S6"],
+    make: answering((op, ask) => {
+      if (op.op === "inbox" && op.row.kind === "signal") ask({ ...op, row: { ...op.row, id: `${op.row.id}-again` } })
+      return ask(op)
+    })
+  },
+  {
+    name: "lets a timer fire twice",
+    breaks: ["S3", "S5", "S6"],
+    make: onCommit((op, ask, backend) =>
+      ask(fitted({ ...op, rows: op.rows.flatMap((row) => row.includes(`"TimerFired"`) ? [row, row] : [row]) }, backend))
+    )
+  },
+  {
+    name: "refuses the answers of those who may give them",
+    breaks: ["S3"],
+    make: answering((op, ask) => op.op === "inbox" && op.approval !== undefined ? { result: "forbidden", approvers: [] } : ask(op))
+  },
+  {
+    name: "forgets when a run is due",
+    breaks: ["S7"],
+    make: onCommit((op, ask) => ask(op.release === undefined ? op : { ...op, release: { ...op.release, dueAt: null } }))
+  },
+  {
+    name: "loses messages to other runs",
+    breaks: ["S3"],
+    make: onCommit((op, ask) => ask({ ...op, outbox: [] }))
+  },
+  {
+    name: "does not tell a parent that its child has ended",
+    breaks: ["S11"],
+    make: answering((op, ask) => ask(op.op === "start" ? { ...op, listener: null } : op))
+  },
+  {
+    name: "acknowledges a start and does not store it",
+    breaks: ["S3", "S5"],
+    make: answering((op, ask) => {
+      if (op.op !== "start") return ask(op)
+      const { blobs: _, listener: __, op: ___, rows, run, subscriptions: ____ } = op
+      return {
+        started: true,
+        run: { ...run, length: rows.length, epoch: run.owner === null ? 0 : 1, takeovers: 0, updatedAt: run.createdAt, reason: null, waits: null }
+      }
+    })
+  },
+  {
+    name: "says of a new run that it was there already",
+    breaks: ["S3"],
+    make: answering((op, ask) => op.op === "start" ? { ...(ask(op) as Answers["start"]), started: false } : ask(op))
+  },
+  {
+    name: "says of a run that waits that it has ended",
+    breaks: ["S5", "S7", "S14"],
+    make: onCommit((op, ask) =>
+      ask(op.status?.status === "suspended" ? { ...op, status: { status: "completed", reason: null, waits: null } } : op)
+    )
+  },
+  {
+    name: "does not write down that a run waits",
+    breaks: ["S4", "S7"],
+    make: onCommit((op, ask) => {
+      if (op.status?.status !== "suspended") return ask(op)
+      const { status: _, ...rest } = op
+      return ask(rest)
+    })
+  },
+  {
+    name: "cannot be written any more",
+    breaks: ["S4"],
+    make: counting((next) => (backend) => ({
+      ...backend,
+      write: (ops) => next() > 12 ? Effect.fail(new StorageFailed({ operation: "write", problem: "never again" })) : backend.write(ops)
+    }))
+  },
+  {
+    name: "reads a journal without its last entry",
+    breaks: ["S4", "S5", "S9"],
+    make: (backend) => ({
+      ...backend,
+      entries: (run, from, limit) => Effect.map(backend.entries(run, from, limit), (rows) => rows.length > 3 ? rows.slice(0, -1) : rows)
+    })
+  },
+  {
+    name: "reads a damaged entry",
+    breaks: ["S14"],
+    make: (backend) => ({
+      ...backend,
+      entries: (run, from, limit) => Effect.map(backend.entries(run, from, limit), (rows) => rows.map((row, index) => index === 2 ? row.slice(0, -3) : row))
+    })
+  },
+  {
+    name: "loses large values",
+    breaks: ["S14"],
+    make: (backend) => ({ ...backend, blob: () => Effect.succeed(null) })
+  }
+]

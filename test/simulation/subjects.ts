@@ -1,0 +1,77 @@
+/** What is simulated: the examples, and programs and contracts that hold every kind of step. */
+import * as Approval from "@fermata/engine/Approval"
+import * as RunState from "@fermata/engine/RunState"
+import * as Signal from "@fermata/engine/Signal"
+import * as Step from "@fermata/engine/Step"
+import type * as Simulator from "@fermata/engine/testing/Simulator"
+import { Effect, Layer, Schedule, Schema } from "effect"
+import { Activity, DurableClock, Workflow } from "effect/workflow"
+
+const Paid = Signal.make("paid", { schema: Schema.String })
+const Seen = RunState.make("seen", { schema: Schema.Array(Schema.String), initial: [] })
+
+const echo = Step.make("echo", {
+  input: { text: Schema.String },
+  success: Schema.String,
+  onCrash: "rerun",
+  run: ({ text }) => Effect.succeed(text.toUpperCase())
+})
+
+const large = Step.make("large", { success: Schema.String, onCrash: "rerun", run: () => Effect.succeed("x".repeat(70_000)) })
+
+const sometimes = Step.make("sometimes", {
+  success: Schema.Int,
+  error: Schema.String,
+  onCrash: "rerun-keyed",
+  retry: Schedule.spaced("1 hour").pipe(Schedule.upTo({ times: 5 })),
+  run: (_, { attempt }) => Effect.andThen(Effect.sleep("3 seconds"), attempt < 3 ? Effect.fail("not yet") : Effect.succeed(attempt))
+})
+
+const careful = Step.make("careful", { success: Schema.String, onCrash: "ask", run: () => Effect.as(Effect.yieldNow, "done") })
+
+const undo = Step.make("undo", { input: { text: Schema.String }, onCrash: "rerun", run: () => Effect.void })
+
+export const Child = Workflow.make("child", {
+  payload: { id: Schema.String },
+  success: Schema.String,
+  idempotencyKey: ({ id }) => id
+})
+export const Everything = Workflow.make("everything", {
+  payload: { id: Schema.String },
+  success: Schema.Array(Schema.Union([Schema.String, Schema.Int])),
+  error: Schema.Union([Schema.String, Approval.Denied]),
+  idempotencyKey: ({ id }) => id
+})
+export const Undone = Workflow.make("undone", {
+  payload: { id: Schema.String },
+  error: Schema.String,
+  idempotencyKey: ({ id }) => id
+})
+
+export const layer = Layer.mergeAll(
+  Child.toLayer(({ id }) => Effect.andThen(Effect.sleep("1 minute"), echo({ text: `child of ${id}` }))),
+  Everything.toLayer(Effect.fnUntraced(function*({ id }) {
+    const words = yield* Effect.forEach(["a", "b", "c"], (text) => echo({ text }), { concurrency: 2 })
+    const late = yield* sometimes()
+    yield* RunState.update(Seen, (seen) => [...seen, ...words])
+    const activity = yield* Activity.make({ name: "activity", success: Schema.Int, execute: Effect.succeed(7) })
+    const { length } = yield* large()
+    const child = yield* Child.execute({ id })
+    const paid = yield* Signal.receive(Paid)
+    const granted = yield* Approval.ask("go", { prompt: "Go?", approvers: ["admin"], deadline: "10 days" })
+    yield* careful()
+    yield* DurableClock.sleep({ name: "nap", duration: "2 hours" })
+    yield* Effect.sleep("1 day")
+    return [...words, late, activity, length, child, paid, ...granted.by]
+  })),
+  Undone.toLayer(Effect.fnUntraced(function*() {
+    for (const text of ["a", "b", "c"]) yield* Undone.withCompensation(echo({ text }), () => undo({ text }))
+    yield* Effect.sleep("1 hour")
+    return yield* Effect.fail("in vain")
+  }))
+)
+
+export interface Case {
+  readonly name: string
+  readonly explore: (options: Partial<Simulator.Options>) => ReturnType<typeof Simulator.exploreFrom>
+}
