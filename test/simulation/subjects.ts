@@ -1,9 +1,13 @@
-/** What is simulated: the examples, and programs and contracts that hold every kind of step. */
+/** Programs and a contract that hold every kind of step. */
+import * as Llm from "@fermata/engine/contract/Llm"
+import { TaskFailed, type TaskReply, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+import { Contracts } from "@fermata/engine/Contracts"
+import { Events } from "@fermata/engine/Events"
+import { Runs } from "@fermata/engine/Runs"
 import * as Approval from "@fermata/engine/Approval"
 import * as RunState from "@fermata/engine/RunState"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
-import type * as Simulator from "@fermata/engine/testing/Simulator"
 import { Effect, Layer, Schedule, Schema } from "effect"
 import { Activity, DurableClock, Workflow } from "effect/workflow"
 
@@ -71,7 +75,57 @@ export const layer = Layer.mergeAll(
   }))
 )
 
-export interface Case {
-  readonly name: string
-  readonly explore: (options: Partial<Simulator.Options>) => ReturnType<typeof Simulator.exploreFrom>
+const step = (kind: string, id: string, next: string | null | undefined, fields: object) => ({
+  id,
+  name: id,
+  kind,
+  ...(next === undefined ? {} : { next }),
+  ...fields
+})
+
+const hour = 3_600_000
+
+/** A contract with every kind of step; one task is done here, the other elsewhere. */
+export const contract = {
+  schemaVersion: "fermata.contract.v1",
+  id: "every-step",
+  version: "1.0.0",
+  title: "Every kind of step",
+  permissions: [{ kind: "event:emit", pattern: "**" }, { kind: "llm:invoke" }, { kind: "task:run" }],
+  entryStepId: "prepare",
+  steps: [
+    step("transform", "prepare", "sort", { set: { n: "{{ input.n + 1 }}" } }),
+    step("llm", "sort", "route", { prompt: "sort {{ state.n }}" }),
+    step("branch", "route", undefined, { cases: [{ when: "steps.sort.output = 'bug'", next: "here" }], default: null }),
+    step("task", "here", "there", { task: "here", onCrash: "rerun-keyed", retry: { maxAttempts: 3, initialMs: 60_000 } }),
+    step("task", "there", "hold", { task: "there", onCrash: "rerun-keyed" }),
+    step("wait", "hold", "gate", { event: "go", where: "event.n = state.n", timeout: { ms: 24 * hour } }),
+    step("approval", "gate", undefined, {
+      prompt: "{{ steps.hold.output.n }}?",
+      approvers: ["ada"],
+      timeout: { ms: 24 * hour },
+      nextOnApproved: "tell",
+      nextOnDenied: null
+    }),
+    step("emit", "tell", null, { event: "all.done", payload: { here: "{{ steps.here.output }}", there: "{{ steps.there.output }}" } })
+  ]
 }
+
+const tasks = Layer.succeed(TaskRuntime, {
+  tasks: ["here", "there"],
+  submit: ({ attempt, task }): Effect.Effect<TaskReply, TaskFailed> =>
+    task === "there"
+      ? Effect.succeed({ _tag: "Submitted" })
+      : attempt > 1
+      ? Effect.succeed({ _tag: "Done", output: "ok" })
+      : Effect.fail(new TaskFailed({ task, problem: "not yet", retryable: true }))
+})
+
+/** What serves contracts, with this model and these tasks. */
+export const serving = (llm: Layer.Layer<Llm.Llm>, runtime: Layer.Layer<TaskRuntime>) =>
+  Runs.layer.pipe(
+    Layer.provideMerge(Contracts.layer),
+    Layer.provideMerge(Layer.mergeAll(Events.layer, runtime, llm))
+  )
+
+export const contractLayer = serving(Llm.Llm.layerScripted([{ when: "sort", reply: "bug" }]), tasks)

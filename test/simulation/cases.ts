@@ -1,0 +1,85 @@
+/** What is simulated: every example, every kind of step, and random programs. */
+import * as Simulator from "@fermata/engine/testing/Simulator"
+import { Contracts } from "@fermata/engine/Contracts"
+import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+import { Effect, Layer } from "effect"
+import * as fc from "fast-check"
+import { PlaceOrder, PlaceOrderLayer } from "../../examples/order-saga/src/PlaceOrder.ts"
+import * as Shop from "../../examples/order-saga/src/Shop.ts"
+import * as Translate from "../../examples/parent-and-children/src/Translate.ts"
+import { Mail, Remind, RemindLayer } from "../../examples/reminders/src/Remind.ts"
+import triage from "../../examples/ticket-triage/contract.json" with { type: "json" }
+import { analyzeTicket } from "../../examples/ticket-triage/src/AnalyzeTicket.ts"
+import * as Script from "../../examples/ticket-triage/src/Script.ts"
+import ticket from "../../examples/ticket-triage/ticket.json" with { type: "json" }
+import * as Random from "../../packages/engine/test/support/RandomProgram.ts"
+import { contract, contractLayer, Everything, layer, serving, Undone } from "./subjects.ts"
+
+export interface Case {
+  readonly name: string
+  readonly start: Effect.Effect<unknown, unknown, any>
+  readonly options: Simulator.Options
+}
+
+const orders = PlaceOrderLayer.pipe(Layer.provide(Shop.layer), Layer.provide(Shop.Ledger.layerMemory))
+const order = { orderId: "o1", item: "pen", cents: 4_200 }
+
+const mail = Layer.succeed(Mail, { send: () => Effect.void })
+
+const translator = Layer.succeed(Translate.Translator, {
+  translate: (text, language) => Effect.succeed(`[${language}] ${text}`)
+})
+
+const startContract = (contract: object, more: object) =>
+  Contracts.use((contracts) => contracts.start({ contract, key: "one", ...more }))
+
+export const cases: ReadonlyArray<Case> = [
+  {
+    name: "everything",
+    start: Everything.execute({ id: "1" }, { discard: true }),
+    options: { layer, signals: { paid: "card" } }
+  },
+  {
+    name: "undone",
+    start: Undone.execute({ id: "1" }, { discard: true }),
+    options: { layer }
+  },
+  {
+    name: "every-step of a contract",
+    start: startContract(contract, { input: { n: 1 } }),
+    options: { layer: contractLayer, signals: { "event:go": { n: 2 }, "step:there": { output: "far" } } }
+  },
+  {
+    name: "order-saga",
+    start: PlaceOrder.execute({ ...order, address: "Elm Street 1" }, { discard: true }),
+    options: { layer: orders }
+  },
+  {
+    name: "order-saga that is undone",
+    start: PlaceOrder.execute({ ...order, address: "nowhere" }, { discard: true }),
+    options: { layer: orders }
+  },
+  {
+    name: "reminders",
+    start: Remind.execute({ task: "water the fern", to: "ada" }, { discard: true }),
+    options: { layer: Layer.provide(RemindLayer, mail) }
+  },
+  {
+    name: "parent-and-children",
+    start: Translate.TranslateSite.execute({ page: "p", text: "Good morning!", languages: ["de", "fr"], review: ["de"] }, { discard: true }),
+    options: { layer: Layer.provide(Translate.layer, translator) }
+  },
+  {
+    name: "ticket-triage",
+    start: startContract(triage, { event: { name: "ticket.created", payload: ticket } }),
+    options: { layer: serving(Script.layer, TaskRuntime.layerHandlers({ "analyze-ticket": analyzeTicket })) }
+  }
+]
+
+/** Random programs of this seed. What they race for may go either way. */
+export const random = (seed: number, count: number): ReadonlyArray<Case> =>
+  fc.sample(Random.program, { seed, numRuns: count }).map((program, index) => ({
+    name: `random program ${index + 1} of seed ${seed}`,
+    start: Random.W.execute({ id: "1" }, { discard: true }),
+    options: { layer: Random.layerOf(program, new Random.Outside()), signals: { x: 1, y: 2 }, ends: "any" }
+  }))

@@ -1,0 +1,39 @@
+import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { join } from "node:path"
+
+const root = join(import.meta.dirname, "../..")
+const simulate = (...args: ReadonlyArray<string>) => {
+  const { status, stderr, stdout } = spawnSync(process.execPath, [join(import.meta.dirname, "simulate.ts"), ...args], { cwd: root, encoding: "utf8" })
+  return { status, stderr, stdout, json: () => JSON.parse(stdout) as Record<string, unknown> }
+}
+
+describe("npm run simulate", () => {
+  it("S1 to S15: 500 runs break no promise", () => {
+    const { json, status, stderr } = simulate("--runs", "500", "--seed", "4314")
+    assert.strictEqual(status, 0, stderr)
+    const report = json()
+    assert.strictEqual(report["violations"], 0)
+    assert.isAtLeast(report["runs"] as number, 500)
+    assert.isAbove(report["crashPoints"] as number, 0)
+    assert.isAbove(report["simulatedMs"] as number, 0)
+  }, 240_000)
+
+  it("the same seed gives the same history, and another seed another", () => {
+    const one = simulate("--runs", "20", "--seed", "7").json()["history"]
+    assert.strictEqual(simulate("--runs", "20", "--seed", "7").json()["history"], one)
+    assert.notStrictEqual(simulate("--runs", "20", "--seed", "8").json()["history"], one)
+  }, 120_000)
+
+  it.each([
+    [["--runs", "many"], "whole number"],
+    [["--only", "nothing"], "there is nothing"],
+    [["--tape", "write:1:2"], "--only"],
+    [["--sed", "1"], "--sed"]
+  ])("refuses %s with what would be right", (args, why) => {
+    const { status, stderr, stdout } = simulate(...args)
+    assert.strictEqual(status, 2)
+    assert.include(stderr, why)
+    assert.strictEqual(stdout, "")
+  })
+})
