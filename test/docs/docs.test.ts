@@ -1,7 +1,8 @@
 /**
  * The documents are true: every fence of every README.md and DESIGN.md is run.
  *
- * - `ts`: type-checks, and runs to its end; `ts program` is there as `program.ts` for what comes after it
+ * - `ts`: type-checks, and runs to its end; `ts program` is there as `program.ts` for what comes after it,
+ *   and it and `ts explored` are also run against the packed packages
  * - `ts test`: type-checks, and its tests pass
  * - `ts no-run`: type-checks
  * - `sh`: runs in a copy of the repository, one for each document, in order; `sh exit=3` ends with 3
@@ -23,7 +24,7 @@ const workplace = new Workplace()
 afterAll(() => workplace.close())
 
 const known: Readonly<Record<string, RegExp>> = {
-  ts: /^(program|test|no-run)?$/,
+  ts: /^(program|explored|test|no-run)?$/,
   sh: /^(exit=\d+|npm)?$/,
   text: /^(output)?$/,
   json: /^$/,

@@ -2,7 +2,8 @@
  * Proves the packages as a user gets them: installs the tarballs in an empty folder, then type-checks and runs
  * the README's program and uses the `fermata` command there.
  *
- * The program is the README's fence with the info string `ts program`; it must end by itself with exit code 0.
+ * The programs are the README's fences with the info strings `ts program` and `ts explored`; they must end by
+ * themselves with exit code 0.
  * Usage: `node test/packed/run.ts [--tarballs DIR] [--summary FILE]`; without DIR the packages are packed first.
  */
 import { spawnSync } from "node:child_process"
@@ -81,12 +82,10 @@ const steps: ReadonlyArray<Step> = [
     }
   },
   {
-    title: "the README's program type-checks against the installed packages",
+    title: "the README's programs type-check against the installed packages",
     prove: () => {
-      writeFileSync(
-        join(project, "program.ts"),
-        fence(readFileSync(join(root, "README.md"), "utf8"), "ts program")
-      )
+      const readme = readFileSync(join(root, "README.md"), "utf8")
+      for (const name of ["program", "explored"]) writeFileSync(join(project, `${name}.ts`), fence(readme, `ts ${name}`))
       const options = {
         strict: true,
         exactOptionalPropertyTypes: true,
@@ -101,12 +100,19 @@ const steps: ReadonlyArray<Step> = [
       }
       writeFileSync(
         join(project, "tsconfig.json"),
-        JSON.stringify({ compilerOptions: options, files: ["program.ts"] })
+        JSON.stringify({ compilerOptions: options, files: ["program.ts", "explored.ts"] })
       )
       run(project, process.execPath, join(root, "node_modules", "typescript", "bin", "tsc"), "-p", ".")
     }
   },
   { title: "the README's program runs to its end", prove: () => void run(project, process.execPath, "program.ts") },
+  {
+    title: "the README's program is explored by the simulator",
+    prove: () => {
+      const { stdout } = run(project, process.execPath, "explored.ts")
+      expect(/^\d+ lives, \d+ crash points, no promise broken$/m.test(stdout), `the simulator printed:\n${stdout}`)
+    }
+  },
   {
     title: "fermata --help lists the commands",
     prove: () => {

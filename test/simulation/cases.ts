@@ -17,7 +17,7 @@ import { contract, contractLayer, Everything, layer, serving, Undone } from "./s
 
 export interface Case {
   readonly name: string
-  readonly start: Effect.Effect<unknown, unknown, any>
+  readonly start: Effect.Effect<unknown, unknown, unknown>
   readonly options: Simulator.Options
 }
 

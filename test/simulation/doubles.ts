@@ -69,7 +69,7 @@ export const doubles: ReadonlyArray<Double> = [
     breaks: ["S5"],
     make: answering((op, ask) => {
       const answer = ask(op)
-      return op.op === "claim" ? { runs: (answer as Answers["claim"]).runs.map((run) => ({ ...run, epoch: run.epoch - 1 })) } : answer
+      return op.op === "claim" ? { runs: (answer as Answers["claim"]).runs.map((run) => Object.assign({}, run, { epoch: run.epoch - 1 })) } : answer
     })
   },
   {

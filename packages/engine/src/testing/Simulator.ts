@@ -104,6 +104,8 @@ export interface Options {
   readonly engine?: Partial<EngineOptions>
   /** Lives this one life, of the tape of a `SimulationFailed`, and no other. */
   readonly tape?: string
+  /** Whether the undisturbed life is lived first, with which the others are compared. Default true; with `ends: "any"` it may be left out. */
+  readonly undisturbed?: boolean
   /** Whether a life that fails is shortened to what matters in it, which may take some hundred lives. Default true. */
   readonly shorten?: boolean
   /** Stands between the engines and the store: to show that the simulator finds a store that is faulty. */
@@ -146,7 +148,7 @@ export const explore = <P extends Program>(
  * join what it has started.
  */
 export const exploreFrom = (
-  start: Effect.Effect<unknown, unknown, any>,
+  start: Effect.Effect<unknown, unknown, unknown>,
   options: Options
 ): Effect.Effect<Report, SimulationFailed> =>
   Effect.suspend(() => {
@@ -177,7 +179,7 @@ class Search {
   private simulatedMs = 0
   private digest = ""
 
-  constructor(start: Effect.Effect<unknown, unknown, any>, options: Options) {
+  constructor(start: Effect.Effect<unknown, unknown, unknown>, options: Options) {
     this.options = options
     this.seed = options.seed ?? 4314
     this.subject = {
@@ -193,8 +195,10 @@ class Search {
   readonly all = Effect.gen({ self: this as Search }, function*() {
     const { lives = 200, mode = "both", tape } = this.options
     const calm = Choices.planned([])
-    const undisturbed = yield* this.live(calm, "undisturbed", false)
-    this.base = undisturbed.ends
+    if (this.options.undisturbed !== false || mode !== "random") {
+      const undisturbed = yield* this.live(calm, "undisturbed", false)
+      this.base = undisturbed.ends
+    }
     if (tape !== undefined) {
       const decisions = fromTape(tape)
       if (decisions === undefined) return yield* Effect.die(new Error(`"${tape}" is no tape: it must be like write:3:1,task:12:2`))

@@ -89,7 +89,7 @@ export class Process {
   }
 
   /** Forks an effect in this process. */
-  fork<A, E>(effect: Effect.Effect<A, E, any>): Fiber.Fiber<A, E> {
+  fork<A, E>(effect: Effect.Effect<A, E, unknown>): Fiber.Fiber<A, E> {
     return Effect.runForkWith(Context.merge(this.base, this.services!))(effect as Effect.Effect<A, E>)
   }
 

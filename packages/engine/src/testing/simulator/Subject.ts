@@ -14,7 +14,7 @@ export interface Subject {
   /** What each process serves. */
   readonly workflows: Layer.Layer<never, unknown, CrashHost.Services>
   /** Starts the runs. Asked for again when the process that was asked has died, so it must join what is there. */
-  readonly start: Effect.Effect<unknown, unknown, any>
+  readonly start: Effect.Effect<unknown, unknown, unknown>
   /** What people outside say to a wait, or nothing. `turn` grows with the journal of the run. */
   readonly answer: (wait: Wait, turn: number) => Word | undefined
   /** `normal`: a loss of power takes the last writes with it. */

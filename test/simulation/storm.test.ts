@@ -1,0 +1,22 @@
+import { assert, describe, it } from "@effect/vitest"
+import { spawnSync } from "node:child_process"
+import { join } from "node:path"
+
+const storm = (...args: ReadonlyArray<string>) =>
+  spawnSync(process.execPath, [join(import.meta.dirname, "storm.ts"), ...args], { encoding: "utf8" })
+
+describe("npm run storm", () => {
+  it("S4, S6, S7, S9, S11: of 2,000 runs none diverges, is stuck, or sleeps through what should have woken it", () => {
+    const { status, stderr, stdout } = storm("--runs", "2000")
+    assert.strictEqual(status, 0, stderr)
+    const report = JSON.parse(stdout) as Record<string, number>
+    assert.isAtLeast(report["runs"]!, 2_000)
+    assert.include(report, { divergences: 0, stuck: 0, lostWakeUps: 0, others: 0 })
+  }, 240_000)
+
+  it("refuses a number of runs that is none", () => {
+    const { status, stderr } = storm("--runs", "0")
+    assert.strictEqual(status, 2)
+    assert.include(stderr, "whole number")
+  })
+})
