@@ -4,14 +4,14 @@ import { Contracts } from "@fermata/engine/Contracts"
 import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { Effect, Layer } from "effect"
 import * as fc from "fast-check"
-import { PlaceOrder, PlaceOrderLayer } from "../../examples/order-saga/src/PlaceOrder.ts"
-import * as Shop from "../../examples/order-saga/src/Shop.ts"
-import * as Translate from "../../examples/parent-and-children/src/Translate.ts"
-import { Mail, Remind, RemindLayer } from "../../examples/reminders/src/Remind.ts"
-import triage from "../../examples/ticket-triage/contract.json" with { type: "json" }
-import { analyzeTicket } from "../../examples/ticket-triage/src/AnalyzeTicket.ts"
-import * as Script from "../../examples/ticket-triage/src/Script.ts"
-import ticket from "../../examples/ticket-triage/ticket.json" with { type: "json" }
+import { PlaceOrder, PlaceOrderLayer } from "@fermata-examples/order-saga/src/PlaceOrder.ts"
+import * as Shop from "@fermata-examples/order-saga/src/Shop.ts"
+import * as Translate from "@fermata-examples/parent-and-children/src/Translate.ts"
+import { Mail, Remind, RemindLayer } from "@fermata-examples/reminders/src/Remind.ts"
+import triage from "@fermata-examples/ticket-triage/contract.json" with { type: "json" }
+import { analyzeTicket } from "@fermata-examples/ticket-triage/src/AnalyzeTicket.ts"
+import * as Script from "@fermata-examples/ticket-triage/src/Script.ts"
+import ticket from "@fermata-examples/ticket-triage/ticket.json" with { type: "json" }
 import * as Random from "../../packages/engine/test/support/RandomProgram.ts"
 import { contract, contractLayer, Everything, layer, serving, Undone } from "./subjects.ts"
 
