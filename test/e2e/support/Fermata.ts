@@ -55,8 +55,8 @@ export interface Outcome {
 
 export interface Running {
   readonly process: ChildProcess
-  /** Waits until stderr or stdout contains the text. */
-  readonly says: (text: string) => Promise<void>
+  /** Waits until stderr or stdout contains the text, or contains it so often. */
+  readonly says: (text: string, times?: number) => Promise<void>
   /** How it ended. */
   readonly ended: Promise<Outcome>
   /** Kills it without a chance to do anything, and waits until it is gone. */
@@ -135,10 +135,10 @@ export class Project {
     return {
       process: child,
       ended,
-      says: (text) =>
+      says: (text, times = 1) =>
         new Promise((resolve, reject) => {
           const look = () => {
-            if (`${stdout}${stderr}`.includes(text)) resolve()
+            if (`${stdout}${stderr}`.split(text).length > times) resolve()
             else if (child.exitCode !== null || child.signalCode !== null) {
               reject(new Error(`it ended without saying ${JSON.stringify(text)}:\n${stdout}${stderr}`))
             } else return

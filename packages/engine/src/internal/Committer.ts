@@ -27,7 +27,7 @@ export class Committer {
   private readonly awaitRoom: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
   private queue: Array<Pending> = []
   private state: "idle" | "scheduled" | "writing" | "waiting" = "idle"
-  private closed = false
+  private readonly hasty = new Set<string>()
 
   constructor(
     backend: Backend,
@@ -56,9 +56,9 @@ export class Committer {
     return Effect.callback((resume) => this.submit(op, resume))
   }
 
-  /** From now on nothing waits for room. */
-  close(): void {
-    this.closed = true
+  /** From now on no commit of these runs waits for room. */
+  hurry(runs: ReadonlyArray<string>): void {
+    for (const run of runs) this.hasty.add(run)
     if (this.state === "waiting") this.flush()
   }
 
@@ -67,8 +67,8 @@ export class Committer {
     this.queue = this.queue.slice(group.length)
     this.state = "writing"
     this.fork(this.backend.write(group.map((pending) => pending.op))).addObserver((exit) => {
-      const waits = Exit.isFailure(exit) && !this.closed && isForWantOfRoom(exit.cause)
-        ? group.filter(({ op }) => op.op === "commit")
+      const waits = Exit.isFailure(exit) && isForWantOfRoom(exit.cause)
+        ? group.filter(({ op }) => op.op === "commit" && !this.hasty.has(op.run))
         : []
       this.queue = [...waits, ...this.queue]
       if (waits.length > 0) {

@@ -120,7 +120,7 @@ export class EngineCore implements ExecutorHost {
     this.logsRuns = LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(ambient, References.MinimumLogLevel))
     this.waiters = new RunWaiters(store.backend)
     this.timers = new TimerQueue(this.now, this.fork)
-    this.disk = new Room(this.fork, this.hostSleep)
+    this.disk = new Room(this.fork, this.hostSleep, () => !this.closed && (options.worker || this.executors.size > 0))
     this.committer = new Committer(store.backend, this.schedule, this.fork, this.disk.wait)
     this.liveness = new Liveness(store.backend, hostClock, options, ownerId)
   }
@@ -130,6 +130,8 @@ export class EngineCore implements ExecutorHost {
   // --------------------------------------------------------------------------
 
   readonly now = (): number => this.clock.currentTimeMillisUnsafe()
+
+  readonly elapsed = (): number => Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
 
   readonly schedule = (task: () => void): void => this.dispatcher.scheduleTask(task, 0)
 
@@ -183,8 +185,8 @@ export class EngineCore implements ExecutorHost {
     }
     this.committer.submit(op, (answer) => {
       const ok = Exit.isSuccess(answer) && answer.value.ok
-      if (Exit.isFailure(answer)) this.storageFailed(answer.cause)
-      else this.disk.found()
+      if (Exit.isSuccess(answer)) this.disk.found()
+      else if (!isForWantOfRoom(answer.cause)) this.storageFailed(answer.cause)
       if (ok && (pending.entries.length > 0 || pending.status !== undefined) && this.listeners.size > 0) {
         const committed = { run, entries: pending.entries, status: pending.status?.status ?? "running" }
         for (const listener of this.listeners) listener(committed)
@@ -610,15 +612,17 @@ export class EngineCore implements ExecutorHost {
 
   /** Lets the runs of a handler go before the handler's services close. */
   readonly letGo = (which: (executor: RunExecutor) => boolean): Effect.Effect<void> =>
-    Effect.forEach(
-      Array.from(this.executors.values()).filter(which),
-      (executor) => executor.shutdown(this.hostSleep(this.options.cancelGraceMs)),
-      { concurrency: "unbounded", discard: true }
-    )
+    Effect.suspend(() => {
+      const leaving = Array.from(this.executors.values()).filter(which)
+      this.committer.hurry(leaving.map(({ row }) => row.id))
+      return Effect.forEach(leaving, (executor) => executor.shutdown(this.hostSleep(this.options.cancelGraceMs)), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    })
 
   readonly close = Effect.gen({ self: this as EngineCore }, function*() {
     this.closed = true
-    this.committer.close()
     yield* this.letGo(() => true)
     this.timers.close()
     if (this.owns) yield* Effect.ignore(this.backend.write([{ op: "retire", owner: this.ownerId }]))

@@ -50,6 +50,8 @@ export interface PendingCommit {
 export interface ExecutorHost {
   /** ms since the epoch, by the clock that programs live by. */
   readonly now: () => number
+  /** ms of a clock that nobody sets, for how long something took. */
+  readonly elapsed: () => number
   readonly commit: (run: RunRow, commit: PendingCommit, done: (ok: boolean) => void) => void
   /** Runs the task in a later turn of the event loop. */
   readonly schedule: (task: () => void) => void
@@ -154,6 +156,7 @@ export type ReadyItem =
   | { readonly _tag: "Inbox"; readonly row: InboxRow }
   | StopItem
   | { readonly _tag: "GraceOver" }
+  | { readonly _tag: "ActiveLimit" }
 
 /** Where the current fiber stands: in the body of a run, or in the body of one of its steps. */
 export interface Place {

@@ -16,19 +16,24 @@ export const isForWantOfRoom = (cause: Cause.Cause<unknown>): boolean => {
 export class Room {
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   private readonly sleep: (millis: number) => Effect.Effect<void>
+  private readonly concerns: () => boolean
   private isTold = false
   private isPoking = false
 
-  constructor(fork: Room["fork"], sleep: Room["sleep"]) {
+  /** `concerns`: whether runs of this process wait, and not only its caller. */
+  constructor(fork: Room["fork"], sleep: Room["sleep"], concerns: () => boolean) {
     this.fork = fork
     this.sleep = sleep
+    this.concerns = concerns
   }
 
   /** Lets some time pass, in which somebody may make room. Says so once for each time that there is none. */
   readonly wait = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
-    const told = this.isTold ? Effect.void : Effect.logError("runs wait until there is room, lose nothing, and then go on by themselves", cause)
-    this.isTold = true
-    return Effect.andThen(told, this.sleep(lookMs))
+    return Effect.suspend(() => {
+      if (this.isTold || !this.concerns()) return this.sleep(lookMs)
+      this.isTold = true
+      return Effect.andThen(Effect.logError("runs wait until there is room, lose nothing, and then go on by themselves", cause), this.sleep(lookMs))
+    })
   }
 
   /** Something was written. */

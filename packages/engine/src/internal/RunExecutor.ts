@@ -361,6 +361,19 @@ export class RunExecutor extends RunSteps {
         this.arm("grace", this.host.now() + this.host.options.cancelGraceMs, { _tag: "GraceOver" })
         return
       }
+      case "ActiveLimit": {
+        if (this.activeSince === undefined) return
+        const { maxActiveMs } = this.registration.limits
+        // The clock by which timers are due may have been set, or the machine was asleep.
+        if (maxActiveMs - this.active >= 1) return this.armActiveLimit()
+        return this.accept({
+          _tag: "Stop",
+          id: "limit:maxActiveMs",
+          kind: "limit",
+          by: "engine",
+          reason: `ran for more than ${maxActiveMs} ms (maxActiveMs)`
+        })
+      }
       case "GraceOver": {
         if (this.pendingStop !== undefined) this.stopNow(this.pendingStop)
       }
@@ -491,9 +504,13 @@ export class RunExecutor extends RunSteps {
     })
   }
 
+  private get active(): number {
+    return this.activeSince === undefined ? this.activeMs : this.activeMs + this.host.elapsed() - this.activeSince
+  }
+
   private countActive(): void {
     if (this.activeSince === undefined) return
-    this.activeMs += this.host.now() - this.activeSince
+    this.activeMs = this.active
     this.activeSince = undefined
     this.disarm("maxActiveMs")
   }
@@ -501,14 +518,8 @@ export class RunExecutor extends RunSteps {
   private armActiveLimit(): void {
     const { maxActiveMs } = this.registration.limits
     if (!Number.isFinite(maxActiveMs) || this.armed.has("maxActiveMs") || this.records.stop !== undefined) return
-    this.activeSince ??= this.host.now()
-    this.arm("maxActiveMs", this.activeSince + Math.max(0, maxActiveMs - this.activeMs), {
-      _tag: "Stop",
-      id: "limit:maxActiveMs",
-      kind: "limit",
-      by: "engine",
-      reason: `ran for more than ${maxActiveMs} ms (maxActiveMs)`
-    })
+    this.activeSince ??= this.host.elapsed()
+    this.arm("maxActiveMs", this.host.now() + Math.max(0, maxActiveMs - this.active), { _tag: "ActiveLimit" })
   }
 
   protected deposed(): void {
