@@ -85,18 +85,35 @@ const openToRead = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scop
     const attempt = attemptOn(file, options.patience ?? defaultPatience)
     const db = yield* Effect.acquireRelease(
       attempt("open its database", () => {
-        const log = `${file}-wal`
-        if (existsSync(log) && statSync(log).size > 0) return new DatabaseSync(file, { readOnly: true, timeout: 0 })
+        if (isLogged(file)) return new DatabaseSync(file, { readOnly: true, timeout: 0 })
         return new DatabaseSync(new URL(`${pathToFileURL(file).href}?immutable=1`), { readOnly: true, timeout: 0 })
       }),
       (db) => Effect.sync(() => db.close())
     )
     yield* attempt("open its database", () => {
-      const problem = refusal(db) ?? outdated(db)
+      const problem = whenReading(() => refusal(db) ?? outdated(db))
       if (problem !== null) throw new Refused(problem)
     })
     return { file, db, attempt }
   })
+
+/** Whether there is more than the file: others have it open, or have left a log behind. */
+const isLogged = (file: string): boolean => {
+  const log = `${file}-wal`
+  return existsSync(log) && (statSync(log).size > 0 || existsSync(`${file}-shm`))
+}
+
+/** A log that is left behind is read by way of a file that all who read it share, and that is not there. */
+const whenReading = <A>(read: () => A): A => {
+  try {
+    return read()
+  } catch (cause) {
+    throw isUnwritable(cause) ? new Refused(unreadableLog, { cause }) : cause
+  }
+}
+
+const unreadableLog = "its log was left behind, and to read that a -shm must be made beside it; "
+  + "copy the file and its -wal to a folder that you may write"
 
 const close = (db: DatabaseSync): void => {
   try {

@@ -85,7 +85,13 @@ export class Project {
   /** Starts the command in the folder of the fixtures. A variable of the environment that is undefined is not set. */
   readonly start = (
     args: ReadonlyArray<string>,
-    options: { readonly env?: Readonly<Record<string, string | undefined>>; readonly cwd?: string; readonly stdin?: string } = {}
+    options: {
+      readonly env?: Readonly<Record<string, string | undefined>>
+      readonly cwd?: string
+      readonly stdin?: string
+      /** As this user of the machine, for whom permissions bind; only root can ask for it. */
+      readonly uid?: number
+    } = {}
   ): Running => {
     const env: Record<string, string | undefined> = {
       ...process.env,
@@ -95,7 +101,12 @@ export class Project {
       FIXTURE_LOG: this.log,
       ...options.env
     }
-    const child = spawn(process.execPath, [bin, ...args], { cwd: options.cwd ?? fixtures, env, stdio: ["pipe", "pipe", "pipe"] })
+    const child = spawn(process.execPath, [bin, ...args], {
+      cwd: options.cwd ?? fixtures,
+      env,
+      stdio: ["pipe", "pipe", "pipe"],
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid })
+    })
     this.running.add(child)
     let stdout = ""
     let stderr = ""
