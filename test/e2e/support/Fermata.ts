@@ -19,6 +19,8 @@ export interface Printed {
   readonly version: string
   readonly workflow: string
   readonly seq: number
+  readonly at: number
+  readonly epoch: number
   readonly what: string
   readonly runId: string
   readonly joined: boolean

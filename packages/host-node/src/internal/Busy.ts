@@ -34,13 +34,29 @@ export const patiently = <A, E, R>(
   Effect.catchIf(attempt, isLocked, () =>
     Effect.retry(attempt, { schedule: Schedule.upTo(backoff, { duration: patience }), while: isLocked }).pipe(
       // The clock and the randomness of the process, not those of the workflow that caused the statement.
-      Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()),
+      Effect.provideService(Clock.Clock, steadyClock),
       Effect.provideService(Random.Random, Random.Random.defaultValue())
     ))
 
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
+
+/** Patience ends by the time that has passed, whatever the machine's clock is set to meanwhile. */
+const steadyClock: Clock.Clock = (() => {
+  const clock = Clock.Clock.defaultValue()
+  const nanos = () => clock.monotonicTimeNanosUnsafe()
+  const millis = () => Number(nanos() / 1_000_000n)
+  return {
+    currentTimeMillisUnsafe: millis,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: nanos,
+    monotonicTimeNanos: Effect.sync(nanos),
+    sleep: (duration) => clock.sleep(duration)
+  }
+})()
 
 const busy = 5
 const staleSnapshot = 517
