@@ -1,4 +1,5 @@
 /** The command on a disk that is full, for a while or from the start. */
+import { spawnSync } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
@@ -91,6 +92,24 @@ describe("a full disk", () => {
     // What was in flight when the process was stopped was not recorded, and runs again.
     assert.isAtMost(bodies().length, steps + 1)
     assert.deepStrictEqual([...new Set(bodies())], Array.from({ length: steps }, (_, index) => `a ${index}`))
+  })
+
+  it.skipIf(spawnSync("prlimit", ["--version"]).status !== 0)("S1, S4: is no other where a limit on the size of files is met, and raised again", async () => {
+    const project = new Project()
+    const lines = join(project.folder, "lines.txt")
+    const steps = 150
+    const input = JSON.stringify({ id: "a", steps })
+    const running = project.start(["run", "count", "--json", "--input", input, "--config", config], {
+      env: { KILL_LINES: lines },
+      // Of 512 bytes each: room for the tables and some of the steps.
+      through: ["sh", "-c", "ulimit -S -f 900; exec \"$0\" \"$@\""]
+    })
+    await running.says("runs wait until there is room")
+    assert.strictEqual(spawnSync("prlimit", ["--pid", String(running.process.pid), "--fsize=unlimited:"]).status, 0)
+    const { json, stderr } = await running.ended
+    assert.deepInclude(json, { status: "completed", output: steps }, stderr)
+    assert.include(stderr, `The store could not write: the disk takes no more (${project.db}); free some space there`)
+    assert.deepStrictEqual(readFileSync(lines, "utf8").trim().split("\n"), Array.from({ length: steps }, (_, index) => `a ${index}`))
   })
 
   it("is one clear error of a command that begins there", async ({ skip }) => {

@@ -93,6 +93,8 @@ export class Project {
       readonly stdin?: string
       /** As this user of the machine, for whom permissions bind; only root can ask for it. */
       readonly uid?: number
+      /** A command that becomes the one that it is given. */
+      readonly through?: ReadonlyArray<string>
     } = {}
   ): Running => {
     const env: Record<string, string | undefined> = {
@@ -103,7 +105,8 @@ export class Project {
       FIXTURE_LOG: this.log,
       ...options.env
     }
-    const child = spawn(process.execPath, [bin, ...args], {
+    const [program, ...before] = [...options.through ?? [], process.execPath, bin]
+    const child = spawn(program!, [...before, ...args], {
       cwd: options.cwd ?? fixtures,
       env,
       stdio: ["pipe", "pipe", "pipe"],
