@@ -84,7 +84,7 @@ export const doubles: ReadonlyArray<Double> = [
   {
     name: "frees the runs of the living",
     breaks: ["S5"],
-    make: answering((op, ask) => ask(op.op === "reap" ? { ...op, now: op.now + 1e9 } : op))
+    make: answering((op, ask) => ask(op.op === "reap" ? { op: "reap", now: op.now + 1e9 } : op))
   },
   {
     name: "frees the runs of nobody",

@@ -111,6 +111,7 @@ const takeUp = (host: Host, run: RunSummary, { anyhow = false, work }: Options):
     let adopted = work === "here"
     if (adopted) yield* adopt
     let idleSince: number | undefined
+    let missing: string | undefined
     let told: string | undefined
     while (true) {
       const now = host.now()
@@ -122,11 +123,13 @@ const takeUp = (host: Host, run: RunSummary, { anyhow = false, work }: Options):
       idleSince = isDue ? idleSince ?? now : undefined
       const isLeft = idleSince !== undefined && now - idleSince >= patienceMs
       if (holder !== undefined) {
-        if (isGone(holder) && holder.id !== told) {
+        const isMissing = isGone(holder)
+        if (isMissing && holder.id === missing && holder.id !== told) {
           told = holder.id
           yield* note(`  its owner, ${ownerName(holder)}, is gone; the run is free when that lease ends, ${Words.fromNow(holder.expiresAt, now)}`)
         }
-        if (now > holder.expiresAt) yield* host.reap
+        if (isMissing || now > holder.expiresAt) yield* host.reap
+        if (isMissing) missing = holder.id
       } else if (adopted && isDue) {
         // The engine does not notice by itself what this process has freed.
         yield* host.engine.adopt(run.root)

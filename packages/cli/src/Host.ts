@@ -36,6 +36,8 @@ export interface Options {
   readonly worker?: boolean
   /** Take up nothing at all. */
   readonly idle?: boolean
+  /** Write nothing at all, so that the database may be read-only. */
+  readonly reads?: boolean
   /** The database must be there already; with `unless-default` only one that was named. */
   readonly existing?: boolean | "unless-default"
   /** The configuration, where it was loaded before; else it is searched when it is needed. */
@@ -52,7 +54,7 @@ export interface Host {
   /** ms since the epoch. */
   readonly now: () => number
   readonly sleep: (millis: number) => Effect.Effect<void>
-  /** Frees the runs of processes whose lease has ended. */
+  /** Frees the runs of processes that are dead. */
   readonly reap: Effect.Effect<void, CommandFailed>
   /**
    * Serves what the configuration names; once, however often it is asked. One
@@ -80,7 +82,8 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     const engine = NodeHost.layer({
       db: globals.db,
       worker: options.worker ?? false,
-      ...(options.idle === true ? { maxAwake: 0 } : {}),
+      ...(options.idle === true || options.reads === true ? { maxAwake: 0 } : {}),
+      ...(options.reads === true ? { readsOnly: true } : {}),
       ...(globals.leaseMs === undefined ? {} : { leaseMs: globals.leaseMs }),
       info: { command: options.command }
     })
@@ -95,7 +98,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     const contracts = Context.get(context, Contracts)
     const engineService = Context.get(context, Engine)
     const epochs = new Map<string, Set<number>>()
-    if (options.worker !== true && options.idle !== true) {
+    if (options.worker !== true && options.idle !== true && options.reads !== true) {
       yield* engineService.committed.pipe(
         Stream.runForEach(({ entries, run }) =>
           Effect.sync(() => {
@@ -143,7 +146,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       store,
       now: hostClock.now,
       sleep: hostClock.sleep,
-      reap: refine(Effect.asVoid(Effect.suspend(() => store.backend.write([{ op: "reap", now: hostClock.now() }])))),
+      reap: refine(engineService.reap),
       serve: (workflow) =>
         Effect.suspend(() => {
           serving ??= Effect.runSync(Effect.cached(serve(workflow)))

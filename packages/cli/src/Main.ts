@@ -53,6 +53,8 @@ const guardStreams = (): void => {
     process.exit(error.code === "EPIPE" ? process.exitCode ?? exitCodes.completed : exitCodes.failed)
   })
   process.stderr.on("error", () => {})
+  // A limit on the size of files is an error of the write that met it, and no reason to die.
+  process.on("SIGXFSZ", () => {})
 }
 
 const program = (args: ReadonlyArray<string>): Effect.Effect<void> =>

@@ -110,15 +110,16 @@ const heldBy = (host: Host.Host, owners: ReadonlyArray<Owner>): Effect.Effect<Bu
     for (const run of runs) {
       if (run.owner === undefined || run.owner === host.engine.ownerId) continue
       const owner = owners.find(({ id }) => id === run.owner)
-      if (owner === undefined || now > owner.expiresAt) {
+      if (owner === undefined || now > owner.expiresAt || isGone(owner)) {
         yield* host.reap
         yield* host.engine.adopt(run.root)
-        return { key: `freed ${run.id}` }
-      }
-      if (isGone(owner)) {
+        const { owner: holder } = yield* host.refine(host.runs.find(run.id))
+        if (owner === undefined || holder !== owner.id) return { key: `freed ${run.id}` }
         return {
           key: `gone ${owner.id}`,
-          text: `${ownerName(owner)} is gone; its runs are free when its lease ends, ${Words.fromNow(owner.expiresAt, now)}`
+          text: `${ownerName(owner)} ${isGone(owner) ? "is gone" : "gives no sign of life"}; its runs are free when its lease ends, ${
+            Words.fromNow(owner.expiresAt, now)
+          }`
         }
       }
       if (run.status !== "suspended") return { key: `held ${run.id}`, text: `run ${run.id} is worked on by ${ownerName(owner)}` }

@@ -16,6 +16,8 @@ import * as Schema from "effect/Schema"
 export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageFailed", {
   operation: Schema.String,
   problem: Schema.String,
+  /** Nothing of it is stored, for want of room: the same is stored once there is some. Absent when that is not certain. */
+  noRoom: Schema.optionalKey(Schema.Boolean),
   cause: Schema.optionalKey(Schema.Defect())
 }) {
   override get message(): string {
@@ -222,6 +224,8 @@ export interface HeartbeatOp {
 export interface ReapOp {
   readonly op: "reap"
   readonly now: number
+  /** When given, these owners instead, as far as their leases are still these. */
+  readonly owners?: ReadonlyArray<Pick<OwnerRow, "id" | "expiresAt">>
 }
 
 /** An orderly goodbye: frees the owner's runs (due at once, `takeovers` as it is) and deletes its row. */
@@ -311,6 +315,8 @@ export interface Backend {
   readonly supports: {
     /** Other processes may write to the same store. */
     readonly shared: boolean
+    /** `false`: it was opened for reading alone, and nobody may write. */
+    readonly writes?: boolean
   }
   /** Applies the operations in one transaction, in order. The answers stand at the same places. */
   readonly write: <const Ops extends ReadonlyArray<Op>>(

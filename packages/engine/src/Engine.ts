@@ -33,6 +33,8 @@ export class Engine extends Context.Service<Engine, {
   readonly awake: Effect.Effect<number>
   /** Takes up the runs of this tree although this process is no worker. */
   readonly adopt: (root: string) => Effect.Effect<void>
+  /** Frees the runs of processes that are dead, without waiting for the next heartbeat. */
+  readonly reap: Effect.Effect<void, StorageFailed>
 }>()("@fermata/engine/Engine") {
   /**
    * The engine over a `Store`, with `effect/workflow`'s engine service on it.
@@ -77,7 +79,10 @@ export class Engine extends Context.Service<Engine, {
         Effect.sync(() => {
           core.roots.add(root)
           core.poke()
-        })
+        }),
+      reap: Effect.map(core.liveness.reap, (freed) => {
+        if (freed > 0) core.poke()
+      })
     })
     const context = Context.make(Engine, engine).pipe(
       Context.add(WorkflowEngine.WorkflowEngine, workflowEngine),
@@ -85,9 +90,12 @@ export class Engine extends Context.Service<Engine, {
       Context.add(WebCrypto, hostCrypto(Context.get(ambient, WebCrypto)))
     )
     core.offer(context as Context.Context<never>)
-    yield* core.heartbeat
-    yield* Effect.forkScoped(core.run)
-    yield* Effect.forkScoped(core.beat)
+    // Who owns no runs need not say that it lives.
+    if (core.owns) {
+      yield* core.heartbeat
+      yield* Effect.forkScoped(core.beat)
+    }
+    if (core.writes) yield* Effect.forkScoped(core.run)
     yield* Effect.forkScoped(core.poll)
     yield* Effect.addFinalizer(() => core.close)
     core.poke()

@@ -26,6 +26,11 @@ export interface EngineOptions {
   readonly ownerId: string
   /** Shown to people who ask which processes live. */
   readonly info: Readonly<Record<string, string | number>>
+  /**
+   * What the host knows of the process that gave this `info`: it is `gone` for
+   * certain, it is `there`, or it is `unknown`, so that only its lease tells.
+   */
+  readonly processOf: (info: Readonly<Record<string, unknown>>) => "gone" | "there" | "unknown"
 }
 
 export const EngineOptions: Context.Reference<EngineOptions> = Context.Reference<EngineOptions>(
@@ -42,7 +47,8 @@ export const EngineOptions: Context.Reference<EngineOptions> = Context.Reference
       divergenceGraceMs: 2_000,
       cancelGraceMs: 30_000,
       ownerId: "",
-      info: {}
+      info: {},
+      processOf: () => "unknown"
     })
   }
 )

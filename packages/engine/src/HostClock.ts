@@ -17,11 +17,15 @@ export class HostClock extends Context.Service<HostClock, {
 }>()("@fermata/engine/HostClock") {
   /**
    * A host clock that stands still until `adjust` is called. The second part
-   * of the pair moves it and wakes the sleepers that have become due, in order.
+   * moves it and wakes the sleepers that have become due, in order. The third
+   * sets it ahead or back, as somebody sets the clock of a machine: nobody
+   * sleeps longer or shorter for it.
    */
-  static readonly makeManual = (start = 0): readonly [HostClock["Service"], (millis: number) => Effect.Effect<void>] => {
+  static readonly makeManual = (
+    start = 0
+  ): readonly [HostClock["Service"], (millis: number) => Effect.Effect<void>, (millis: number) => void] => {
     let time = start
-    let sleepers: Array<{ readonly due: number; readonly wake: () => void }> = []
+    let sleepers: Array<{ due: number; readonly wake: () => void }> = []
     return [
       {
         now: () => time,
@@ -47,7 +51,11 @@ export class HostClock extends Context.Service<HostClock, {
           }
           time = end
           yield* Effect.yieldNow
-        })
+        }),
+      (millis) => {
+        time += millis
+        for (const sleeper of sleepers) sleeper.due += millis
+      }
     ]
   }
 

@@ -680,6 +680,6 @@ describe("Runs.census and Runs.owners", () => {
       yield* world.start(Layer.empty, { ownerId: "operator", worker: false, info: { pid: 7 } })
       const operator = (yield* runs.owners).find(({ id }) => id === "operator")!
       assert.isFalse(operator.worker)
-      assert.deepStrictEqual(operator.info, { pid: 7 })
+      assert.deepStrictEqual(operator.info, { pid: 7, leaseMs: 10_000 })
     }))
 })

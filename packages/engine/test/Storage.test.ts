@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Logger } from "effect"
+import { Effect, Exit, Latch, Layer, Logger, Schema } from "effect"
 import * as Signal from "../src/Signal.ts"
+import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, giveWay, Log, startAs, stuck } from "./support/Program.ts"
 
@@ -114,5 +115,86 @@ describe("a store that fails", () => {
       yield* world.adjustHost(5_000)
       assert.include(yield* world.run(id), { status: "running", epoch, owner })
       assert.strictEqual(log.entries.length, 2, "each of the two runs has begun its step once")
+    }).pipe(Effect.provide(quiet)))
+})
+
+describe("a store that is full", () => {
+  it.effect("S1, S2, S13: is waited for while bodies go on, however often, and their outcomes are recorded then", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const done = yield* Latch.make()
+      const pay = Step.make("pay", {
+        success: Schema.String,
+        onCrash: "ask",
+        run: () => Effect.andThen(log.add("pay"), Effect.as(done.await, "paid"))
+      })
+      const host = yield* world.start(W.toLayer(() => Effect.zip(pay(), echo(log)("x"))), { maxRecoveries: 1 })
+      const id = yield* begin(host, W)
+      const before = yield* world.rows(id)
+      host.failWrites(3, "full")
+      yield* done.open
+      yield* giveWay(50)
+      assert.deepStrictEqual(yield* world.rows(id), before)
+      // It does not settle before its commit is written.
+      yield* Effect.raceFirst(world.adjustHost(2_999), giveWay())
+      assert.deepStrictEqual(log.entries, ["pay"])
+      yield* world.adjustHost(1)
+      yield* assertOutput(host, W, id, ["paid", "x"])
+      assert.deepStrictEqual(log.entries, ["pay", "echo x"])
+    }).pipe(Effect.provide(quiet)))
+
+  it.effect("S3: is an error of those who start and signal meanwhile, and of nobody else", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const host = yield* world.start(W.toLayer(() => stuck(log, "work", "ask")()))
+      const id = yield* begin(host, W)
+      host.failWrites(2, "full")
+      assert.include(yield* Effect.flip(host.use(startAs("other"))), { _tag: "StorageFailed", noRoom: true })
+      const signal = Signal.send(Go, { runId: id, payload: undefined })
+      assert.include(yield* Effect.flip(host.use(signal)), { _tag: "StorageFailed", noRoom: true })
+      assert.isNull(yield* world.backend.run("other"))
+      yield* world.adjustHost(1_000)
+      assert.include(yield* world.run(id), { status: "running", epoch: 1 })
+      assert.lengthOf(log.entries, 1)
+      assert.strictEqual(yield* host.use(signal), "accepted")
+    }).pipe(Effect.provide(quiet)))
+
+  it.effect("S4: keeps no process from ending, nor the next from going on", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const done = yield* Latch.make()
+      const layer = W.toLayer(() =>
+        Effect.andThen(Step.make("work", { onCrash: "rerun", run: () => Effect.andThen(log.add("work"), done.await) })(), echo(log)("x")))
+      const host = yield* world.start(layer)
+      const id = yield* begin(host, W)
+      host.failWrites(1_000, "full")
+      yield* done.open
+      yield* giveWay(50)
+      yield* host.close
+      const next = yield* world.start(layer)
+      yield* world.adjustHost(14_000)
+      yield* assertOutput(next, W, id, "x")
+      assert.deepStrictEqual(log.entries, ["work", "work", "echo x"])
+    }).pipe(Effect.provide(quiet)))
+
+  it.effect("S5: costs no process its runs, although none could say that it lives", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const layer = W.toLayer(() => stuck(log, "work", "rerun")())
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      const second = yield* world.start(layer)
+      first.failWrites(10, "full")
+      second.failWrites(10, "full")
+      yield* world.adjustHost(30_000)
+      first.failWrites(0)
+      second.failWrites(0)
+      yield* world.adjustHost(30_000)
+      assert.include(yield* world.run(id), { status: "running", epoch: 1 })
+      assert.lengthOf(log.entries, 1)
     }).pipe(Effect.provide(quiet)))
 })

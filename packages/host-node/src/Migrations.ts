@@ -153,6 +153,12 @@ export const migrations: ReadonlyArray<string> = [
 export const refusal = (db: DatabaseSync, known: ReadonlyArray<string> = migrations): string | null =>
   transaction(db, "BEGIN", () => check(db, known))
 
+/** Why the database cannot be read before `migrate` has written to it; null when it can. */
+export const outdated = (db: DatabaseSync, known: ReadonlyArray<string> = migrations): string | null => {
+  const version = pragma(db, "user_version")
+  return version === known.length ? null : `it has version ${version} and must be brought to ${known.length} first, which needs write access`
+}
+
 /**
  * Brings the database to the current version in one transaction. Throws a
  * `Refused` or what SQLite throws; then nothing has changed.

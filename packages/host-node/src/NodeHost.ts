@@ -9,7 +9,7 @@ import { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
-import { hostname } from "node:os"
+import * as Processes from "./internal/Processes.ts"
 import * as SqliteBackend from "./SqliteBackend.ts"
 
 export interface Options extends Partial<EngineOptions> {
@@ -17,6 +17,8 @@ export interface Options extends Partial<EngineOptions> {
   readonly db?: string
   /** `FULL` (default): an acknowledged step survives power loss. `NORMAL`: it survives the death of the process. */
   readonly synchronous?: "FULL" | "NORMAL"
+  /** Only reads, so that a database which may not be written is opened all the same. Default false. */
+  readonly readsOnly?: boolean
 }
 
 /** Where runs live when nothing else is said. */
@@ -34,7 +36,8 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
     Effect.map(
       SqliteBackend.make({
         file: options.db ?? defaultDatabase,
-        ...(options.synchronous === undefined ? {} : { synchronous: options.synchronous })
+        synchronous: options.synchronous,
+        readsOnly: options.readsOnly
       }),
       (backend) => Store.make(backend)
     )
@@ -50,13 +53,14 @@ export const layer = (
 ): Layer.Layer<Engine | WorkflowEngine | Core | Store | HostClock, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
-    const { db: _db, synchronous: _synchronous, ...rest } = options
+    const { db: _db, readsOnly: _readsOnly, synchronous: _synchronous, ...rest } = options
     return Engine.layer.pipe(
       Layer.provideMerge(layerStore(options)),
       Layer.provide(Layer.succeed(EngineOptions, {
         ...defaults,
+        processOf: Processes.processOf,
         ...rest,
-        info: { pid: process.pid, host: hostname(), ...rest.info }
+        info: { ...Processes.self(), ...rest.info }
       }))
     )
   }))

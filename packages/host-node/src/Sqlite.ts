@@ -9,11 +9,13 @@ import { StorageFailed } from "@fermata/engine/Backend"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { closeSync, mkdirSync, openSync } from "node:fs"
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { defaultPatience, isBusy, patiently, problemOf } from "./internal/Busy.ts"
-import { migrate, refusal, Refused } from "./Migrations.ts"
+import { pathToFileURL } from "node:url"
+import { defaultPatience, isBusy, patiently } from "./internal/Busy.ts"
+import { isUnwritable, lacksRoom, problemWith } from "./internal/Problems.ts"
+import { migrate, outdated, refusal, Refused } from "./Migrations.ts"
 
 export interface Options {
   /** Path of the database; the file (mode 0600) and its folder are created. */
@@ -25,6 +27,8 @@ export interface Options {
   readonly synchronous?: "FULL" | "NORMAL" | undefined
   /** How long to wait while another process has the database locked; 30 seconds by default. */
   readonly patience?: Duration.Input | undefined
+  /** Only reads, so that a database which may not be written is opened all the same. */
+  readonly readsOnly?: boolean | undefined
 }
 
 /** An open database that is migrated and in WAL mode. Closes with its scope. */
@@ -41,6 +45,15 @@ export interface Sqlite {
 
 /** Opens the database, after checking that it is one of ours and of a version that this build knows. */
 export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
+  options.readsOnly === true
+    ? Effect.catchIf(openToWrite(options), ({ cause }) => isUnwritable(cause), () => openToRead(options))
+    : openToWrite(options)
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+const openToWrite = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const file = resolve(options.file)
     const attempt = attemptOn(file, options.patience ?? defaultPatience)
@@ -65,9 +78,42 @@ export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Sco
     return { file, db, attempt }
   })
 
-// ---------------------------------------------------------------------------
-// internal
-// ---------------------------------------------------------------------------
+/** Leaves no trace: without a log the file is all there is, and nothing need be made beside it. */
+const openToRead = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const file = resolve(options.file)
+    const attempt = attemptOn(file, options.patience ?? defaultPatience)
+    const db = yield* Effect.acquireRelease(
+      attempt("open its database", () => {
+        if (isLogged(file)) return new DatabaseSync(file, { readOnly: true, timeout: 0 })
+        return new DatabaseSync(new URL(`${pathToFileURL(file).href}?immutable=1`), { readOnly: true, timeout: 0 })
+      }),
+      (db) => Effect.sync(() => db.close())
+    )
+    yield* attempt("open its database", () => {
+      const problem = whenReading(() => refusal(db) ?? outdated(db))
+      if (problem !== null) throw new Refused(problem)
+    })
+    return { file, db, attempt }
+  })
+
+/** Whether there is more than the file: others have it open, or have left a log behind. */
+const isLogged = (file: string): boolean => {
+  const log = `${file}-wal`
+  return existsSync(log) && (statSync(log).size > 0 || existsSync(`${file}-shm`))
+}
+
+/** A log that is left behind is read by way of a file that all who read it share, and that is not there. */
+const whenReading = <A>(read: () => A): A => {
+  try {
+    return read()
+  } catch (cause) {
+    throw isUnwritable(cause) ? new Refused(unreadableLog, { cause }) : cause
+  }
+}
+
+const unreadableLog = "its log was left behind, and to read that a -shm must be made beside it; "
+  + "copy the file and its -wal to a folder that you may write"
 
 const close = (db: DatabaseSync): void => {
   try {
@@ -93,4 +139,4 @@ const attemptOn = (file: string, patience: Duration.Input): Sqlite["attempt"] =>
   })
 
 const failed = (file: string, operation: string, cause: unknown): StorageFailed =>
-  new StorageFailed({ operation, problem: `${problemOf(cause)} (${file})`, cause })
+  new StorageFailed({ operation, problem: problemWith(cause, file), ...(lacksRoom(cause) ? { noRoom: true } : {}), cause })

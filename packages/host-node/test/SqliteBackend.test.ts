@@ -13,7 +13,7 @@ import {
   subscription,
   suspend
 } from "@fermata/engine/testing/backend/Fixtures"
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -108,6 +108,38 @@ describe("a SQLite store", () => {
       other.db.exec("ROLLBACK")
       yield* one(backend, start("r"))
       assert.deepStrictEqual(ids(yield* backend.runs({ limit: 10 })), ["r"])
+    }))
+
+  it.live("waits for a lock as long as it should while the clock is set ahead", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const backend = yield* SqliteBackend.make({ file: path })
+      const other = yield* Sqlite.open({ file: path })
+      other.db.exec("BEGIN IMMEDIATE")
+      const write = yield* Effect.forkChild(one(backend, start("r")), { startImmediately: true })
+      const now = Date.now
+      yield* Effect.acquireRelease(
+        Effect.sync(() => Date.now = () => now() + 3_600_000),
+        () => Effect.sync(() => Date.now = now)
+      )
+      // Some attempts later.
+      yield* Effect.sleep("100 millis")
+      other.db.exec("ROLLBACK")
+      assert.isTrue((yield* Fiber.join(write)).started)
+    }))
+
+  it.effect("says that a disk is full, and writes the same once it is not", () =>
+    Effect.gen(function*() {
+      const { attempt, db, file: path } = yield* Sqlite.open({ file: yield* file })
+      const pages = () => Number(db.prepare("PRAGMA page_count").get()!["page_count"])
+      const grow = attempt("write", () => db.exec(`INSERT INTO blobs (hash, data) VALUES ('h', '${"x".repeat(100_000)}')`))
+      db.exec(`PRAGMA max_page_count = ${pages()}`)
+      const failure = yield* Effect.flip(grow)
+      assert.deepInclude(failure, { _tag: "StorageFailed", noRoom: true })
+      assert.strictEqual(failure.message, `The store could not write: the disk is full (${path}); free some space there`)
+      db.exec(`PRAGMA max_page_count = ${pages() + 100}`)
+      yield* grow
+      assert.strictEqual(db.prepare("SELECT count(*) AS count FROM blobs").get()!["count"], 1)
     }))
 
   it.effect("fails on a damaged row and goes on with the others", () =>

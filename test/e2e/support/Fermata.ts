@@ -19,6 +19,8 @@ export interface Printed {
   readonly version: string
   readonly workflow: string
   readonly seq: number
+  readonly at: number
+  readonly epoch: number
   readonly what: string
   readonly runId: string
   readonly joined: boolean
@@ -55,8 +57,8 @@ export interface Outcome {
 
 export interface Running {
   readonly process: ChildProcess
-  /** Waits until stderr or stdout contains the text. */
-  readonly says: (text: string) => Promise<void>
+  /** Waits until stderr or stdout contains the text, or contains it so often. */
+  readonly says: (text: string, times?: number) => Promise<void>
   /** How it ended. */
   readonly ended: Promise<Outcome>
   /** Kills it without a chance to do anything, and waits until it is gone. */
@@ -85,7 +87,15 @@ export class Project {
   /** Starts the command in the folder of the fixtures. A variable of the environment that is undefined is not set. */
   readonly start = (
     args: ReadonlyArray<string>,
-    options: { readonly env?: Readonly<Record<string, string | undefined>>; readonly cwd?: string; readonly stdin?: string } = {}
+    options: {
+      readonly env?: Readonly<Record<string, string | undefined>>
+      readonly cwd?: string
+      readonly stdin?: string
+      /** As this user of the machine, for whom permissions bind; only root can ask for it. */
+      readonly uid?: number
+      /** A command that becomes the one that it is given. */
+      readonly through?: ReadonlyArray<string>
+    } = {}
   ): Running => {
     const env: Record<string, string | undefined> = {
       ...process.env,
@@ -95,7 +105,13 @@ export class Project {
       FIXTURE_LOG: this.log,
       ...options.env
     }
-    const child = spawn(process.execPath, [bin, ...args], { cwd: options.cwd ?? fixtures, env, stdio: ["pipe", "pipe", "pipe"] })
+    const [program, ...before] = [...options.through ?? [], process.execPath, bin]
+    const child = spawn(program!, [...before, ...args], {
+      cwd: options.cwd ?? fixtures,
+      env,
+      stdio: ["pipe", "pipe", "pipe"],
+      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid })
+    })
     this.running.add(child)
     let stdout = ""
     let stderr = ""
@@ -135,10 +151,10 @@ export class Project {
     return {
       process: child,
       ended,
-      says: (text) =>
+      says: (text, times = 1) =>
         new Promise((resolve, reject) => {
           const look = () => {
-            if (`${stdout}${stderr}`.includes(text)) resolve()
+            if (`${stdout}${stderr}`.split(text).length > times) resolve()
             else if (child.exitCode !== null || child.signalCode !== null) {
               reject(new Error(`it ended without saying ${JSON.stringify(text)}:\n${stdout}${stderr}`))
             } else return

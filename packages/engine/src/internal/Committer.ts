@@ -1,11 +1,17 @@
 /**
  * Group commit: operations that are submitted in one turn of the event loop,
  * or while a transaction runs, share the next transaction.
+ *
+ * A commit of a run for which there is no room waits until there is some, since
+ * nothing of it is stored and its run cannot go on without it. Whoever else
+ * wanted to write is told, and may try again.
  */
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Answer, Backend, Op, StorageFailed } from "../Backend.ts"
+import { isForWantOfRoom } from "./Room.ts"
 
 interface Pending {
   readonly op: Op
@@ -18,17 +24,21 @@ export class Committer {
   private readonly backend: Backend
   private readonly schedule: (task: () => void) => void
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  private readonly awaitRoom: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
   private queue: Array<Pending> = []
-  private state: "idle" | "scheduled" | "writing" = "idle"
+  private state: "idle" | "scheduled" | "writing" | "waiting" = "idle"
+  private readonly hasty = new Set<string>()
 
   constructor(
     backend: Backend,
     schedule: (task: () => void) => void,
-    fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+    fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>,
+    awaitRoom: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
   ) {
     this.backend = backend
     this.schedule = schedule
     this.fork = fork
+    this.awaitRoom = awaitRoom
   }
 
   get idle(): boolean {
@@ -46,17 +56,33 @@ export class Committer {
     return Effect.callback((resume) => this.submit(op, resume))
   }
 
+  /** From now on no commit of these runs waits for room. */
+  hurry(runs: ReadonlyArray<string>): void {
+    for (const run of runs) this.hasty.add(run)
+    if (this.state === "waiting") this.flush()
+  }
+
   private flush(): void {
     const group = this.queue.length <= largestGroup ? this.queue : this.queue.slice(0, largestGroup)
     this.queue = this.queue.slice(group.length)
     this.state = "writing"
     this.fork(this.backend.write(group.map((pending) => pending.op))).addObserver((exit) => {
-      if (this.queue.length === 0) this.state = "idle"
+      const waits = Exit.isFailure(exit) && isForWantOfRoom(exit.cause)
+        ? group.filter(({ op }) => op.op === "commit" && !this.hasty.has(op.run))
+        : []
+      this.queue = [...waits, ...this.queue]
+      if (waits.length > 0) {
+        this.state = "waiting"
+        this.fork(this.awaitRoom((exit as Exit.Failure<unknown, StorageFailed>).cause)).addObserver(() => {
+          if (this.state === "waiting") this.flush()
+        })
+      } else if (this.queue.length === 0) this.state = "idle"
       else {
         this.state = "scheduled"
         this.schedule(() => this.flush())
       }
       for (let index = 0; index < group.length; index++) {
+        if (waits.includes(group[index]!)) continue
         group[index]!.done(
           Exit.isSuccess(exit) ? Exit.succeed((exit.value as ReadonlyArray<Answer<Op>>)[index]!) : Exit.failCause(exit.cause)
         )

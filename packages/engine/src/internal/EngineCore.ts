@@ -18,7 +18,7 @@ import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
 import * as Schema from "effect/Schema"
-import type { Answer, Backend, CommitOp, HeartbeatOp, InboxOp, InboxRow, Op, OutboxRow, RunRow } from "../Backend.ts"
+import type { Answer, Backend, CommitOp, InboxOp, InboxRow, Op, OutboxRow, RunRow } from "../Backend.ts"
 import { StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
@@ -28,7 +28,9 @@ import { sharedServices, worldServices } from "./BodyServices.ts"
 import { Committer } from "./Committer.ts"
 import { sha256Hex } from "./Digest.ts"
 import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
+import { isForWantOfRoom, Room } from "./Room.ts"
 import { RunExecutor } from "./RunExecutor.ts"
+import { Liveness } from "./Liveness.ts"
 import { RunWaiters } from "./RunWaiters.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
 
@@ -85,11 +87,13 @@ export class EngineCore implements ExecutorHost {
   private readonly clock: Clock.Clock
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly committer: Committer
+  private readonly disk: Room
   private readonly latch = Latch.makeUnsafe(false)
   private readonly parkedRuns = new Map<RunExecutor, number>()
   private readonly loading = new Set<string>()
   private readonly waiters: RunWaiters
   readonly timers: TimerQueue
+  readonly liveness: Liveness
   /** For the next run without an owner. */
   private armed: Timer | undefined
   private working = false
@@ -116,7 +120,9 @@ export class EngineCore implements ExecutorHost {
     this.logsRuns = LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(ambient, References.MinimumLogLevel))
     this.waiters = new RunWaiters(store.backend)
     this.timers = new TimerQueue(this.now, this.fork)
-    this.committer = new Committer(store.backend, this.schedule, this.fork)
+    this.disk = new Room(this.fork, this.hostSleep, () => !this.closed && (options.worker || this.executors.size > 0))
+    this.committer = new Committer(store.backend, this.schedule, this.fork, this.disk.wait)
+    this.liveness = new Liveness(store.backend, hostClock, options, ownerId)
   }
 
   // --------------------------------------------------------------------------
@@ -124,6 +130,8 @@ export class EngineCore implements ExecutorHost {
   // --------------------------------------------------------------------------
 
   readonly now = (): number => this.clock.currentTimeMillisUnsafe()
+
+  readonly elapsed = (): number => Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
 
   readonly schedule = (task: () => void): void => this.dispatcher.scheduleTask(task, 0)
 
@@ -138,6 +146,8 @@ export class EngineCore implements ExecutorHost {
     return merged
   }
   private readonly stepContexts = new WeakMap<Context.Context<never>, Context.Context<never>>()
+
+  readonly hostNow = (): number => this.hostClock.now()
 
   readonly hostSleep = (millis: number): Effect.Effect<void> => this.hostClock.sleep(millis)
 
@@ -177,7 +187,8 @@ export class EngineCore implements ExecutorHost {
     }
     this.committer.submit(op, (answer) => {
       const ok = Exit.isSuccess(answer) && answer.value.ok
-      if (Exit.isFailure(answer)) this.storageFailed(answer.cause)
+      if (Exit.isSuccess(answer)) this.disk.found()
+      else if (!isForWantOfRoom(answer.cause)) this.storageFailed(answer.cause)
       if (ok && (pending.entries.length > 0 || pending.status !== undefined) && this.listeners.size > 0) {
         const committed = { run, entries: pending.entries, status: pending.status?.status ?? "running" }
         for (const listener of this.listeners) listener(committed)
@@ -267,7 +278,7 @@ export class EngineCore implements ExecutorHost {
   write<O extends Op>(op: O): Effect.Effect<Answer<O>, StorageFailed> {
     const written = this.committer.write(op)
     // Without the answer, this process may own a run that it knows nothing of.
-    return owning.has(op.op) ? Effect.tapError(written, (error) => Effect.sync(() => this.storageFailed(Cause.fail(error)))) : written
+    return owning.has(op.op) ? Effect.tapError(written, (error) => Effect.sync(() => this.writeFailed(Cause.fail(error)))) : written
   }
 
   /** Starts a run, or joins it. When this process serves it and has room, it owns the run from the first moment. */
@@ -338,6 +349,15 @@ export class EngineCore implements ExecutorHost {
   }
   private ids = 0
 
+  get writes(): boolean {
+    return this.backend.supports.writes !== false
+  }
+
+  /** Whether this process may come to own runs. */
+  get owns(): boolean {
+    return this.writes && this.options.maxAwake > 0
+  }
+
   /** Something may have become due, or has arrived. */
   poke(): void {
     if (this.closed) return
@@ -376,7 +396,7 @@ export class EngineCore implements ExecutorHost {
         yield* this.handOut
         yield* this.armNext
       }),
-      (cause) => Effect.sync(() => this.storageFailed(cause))
+      (cause) => Effect.sync(() => this.writeFailed(cause))
     )
   }
 
@@ -545,29 +565,14 @@ export class EngineCore implements ExecutorHost {
     })
   })
 
-  private alive(): HeartbeatOp {
-    return {
-      op: "heartbeat",
-      owner: {
-        id: this.ownerId,
-        expiresAt: this.hostClock.now() + this.options.leaseMs,
-        worker: this.options.worker,
-        info: JSON.stringify(this.options.info)
-      }
-    }
-  }
-
   /** Says that this process lives, and frees the runs of those that do not. */
-  readonly heartbeat: Effect.Effect<void> = Effect.catchCause(
-    Effect.gen({ self: this as EngineCore }, function*() {
-      if (!this.holdsLease()) return
-      const now = this.hostClock.now()
-      const alive = this.alive()
-      const [, reaped] = yield* this.backend.write([alive, { op: "reap", now }])
-      this.leaseUntil = alive.owner.expiresAt
-      if (reaped.freed > 0) this.poke()
-    }),
-    (cause) => Effect.sync(() => this.storageFailed(cause))
+  readonly heartbeat: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.catchCause(
+      Effect.map(this.liveness.beat, (freed) => {
+        if (freed > 0) this.poke()
+      }),
+      (cause) => Effect.sync(() => this.writeFailed(cause))
+    )
   )
 
   readonly beat: Effect.Effect<never> = Effect.forever(
@@ -580,6 +585,8 @@ export class EngineCore implements ExecutorHost {
       Effect.andThen(
         this.hostClock.sleep(this.options.pollMs),
         Effect.gen({ self: this as EngineCore }, function*() {
+          this.liveness.look()
+          this.timers.look()
           const until = this.hostClock.now() - this.options.parkedMs
           for (const [executor, since] of this.parkedRuns) {
             if (since > until) break
@@ -611,62 +618,56 @@ export class EngineCore implements ExecutorHost {
 
   /** Lets the runs of a handler go before the handler's services close. */
   readonly letGo = (which: (executor: RunExecutor) => boolean): Effect.Effect<void> =>
-    Effect.forEach(
-      Array.from(this.executors.values()).filter(which),
-      (executor) => executor.shutdown(this.hostSleep(this.options.cancelGraceMs)),
-      { concurrency: "unbounded", discard: true }
-    )
+    Effect.suspend(() => {
+      const leaving = Array.from(this.executors.values()).filter(which)
+      this.committer.hurry(leaving.map(({ row }) => row.id))
+      return Effect.forEach(leaving, (executor) => executor.shutdown(this.hostSleep(this.options.cancelGraceMs)), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    })
 
   readonly close = Effect.gen({ self: this as EngineCore }, function*() {
     this.closed = true
     yield* this.letGo(() => true)
     this.timers.close()
-    yield* Effect.ignore(this.backend.write([{ op: "retire", owner: this.ownerId }]))
+    if (this.owns) yield* Effect.ignore(this.backend.write([{ op: "retire", owner: this.ownerId }]))
   })
 
-  readonly holdsLease = (): boolean => {
-    if (this.hostClock.now() <= this.leaseUntil) return true
-    this.beginAnew("this process stood still for longer than its lease; its runs are taken up again where nobody else has")
-    return false
-  }
-  /** Host time up to which, as far as this process was told, its runs are its own. */
-  private leaseUntil = Infinity
-
-  private storageFailed(cause: unknown): void {
-    this.beginAnew("the store failed; its runs are taken up again when it answers", cause)
+  /** Something of the engine's own was not written. What found no room is tried again, and nothing is lost by it. */
+  private writeFailed(cause: Cause.Cause<unknown>): void {
+    if (!isForWantOfRoom(cause)) return this.storageFailed(cause)
+    this.disk.poke(cause, () => this.poke())
   }
 
   /**
-   * A failed write or a lease that has ended leaves this process unsure of what
-   * it owns. It drops its runs, and once the store answers it frees them and
-   * begins anew.
+   * A failed write leaves this process unsure of what it owns. It drops its
+   * runs, and once the store answers again it frees them and begins anew.
    */
-  private beginAnew(why: string, cause?: unknown): void {
+  private storageFailed(cause: unknown): void {
     if (this.closed) return
     this.era++
     if (this.recovering) return
     this.recovering = true
     for (const executor of Array.from(this.executors.values())) {
-      // What a run was writing may be what the store cannot take, and a body may be what kept the process from living: both count as a crash.
-      if (cause !== undefined && !executor.writing) this.spared.set(executor.row.id, executor.row.epoch)
+      // What a run was writing may be what the store cannot take, so that counts as a crash.
+      if (!executor.writing) this.spared.set(executor.row.id, executor.row.epoch)
       executor.drop()
     }
     this.executors.clear()
     this.parkedRuns.clear()
     const again: Effect.Effect<void> = Effect.suspend(() => {
-      const alive = this.alive()
       const { era } = this
-      return Effect.matchCauseEffect(this.backend.write([{ op: "retire", owner: this.ownerId }, alive]), {
+      return Effect.matchCauseEffect(this.backend.write([{ op: "retire", owner: this.ownerId }, this.liveness.alive()]), {
         onFailure: () => this.closed ? Effect.void : Effect.andThen(this.hostClock.sleep(1_000), again),
         onSuccess: () =>
           era !== this.era ? again : Effect.sync(() => {
-            this.leaseUntil = alive.owner.expiresAt
             this.recovering = false
             this.poke()
           })
       })
     })
-    this.fork(Effect.andThen(Effect.logError(why, ...(cause === undefined ? [] : [cause])), again))
+    this.fork(Effect.andThen(Effect.logError("the store failed; its runs are taken up again when it answers", cause), again))
   }
   private recovering = false
   /** Counts the new beginnings: what came to this process in an era that is over goes back. */

@@ -50,6 +50,8 @@ export interface PendingCommit {
 export interface ExecutorHost {
   /** ms since the epoch, by the clock that programs live by. */
   readonly now: () => number
+  /** ms of a clock that nobody sets, for how long something took. */
+  readonly elapsed: () => number
   readonly commit: (run: RunRow, commit: PendingCommit, done: (ok: boolean) => void) => void
   /** Runs the task in a later turn of the event loop. */
   readonly schedule: (task: () => void) => void
@@ -70,13 +72,15 @@ export interface ExecutorHost {
   readonly woken: (executor: RunExecutor) => void
   /** Something of this evicted run has gone on by itself, beside what it waits for. */
   readonly stirs: (runId: string) => void
-  /** Whether this process still lives by its own lease. One that stood still for longer lets its runs go instead. */
-  readonly holdsLease: () => boolean
+  /** ms since the epoch, by the host's clock. */
+  readonly hostNow: () => number
   /** The body of a step starts. */
   readonly bodyStarts: (runId: string, key: string, attempt: number) => void
 }
 
 export interface ExecutorOptions {
+  /** How long (ms, host time) a process owns its runs without a sign of life. */
+  readonly leaseMs: number
   /** Crashes of one step, or takeovers of a run without progress, after which it suspends as `recovery`. */
   readonly maxRecoveries: number
   /** How long (ms, host time) a replay waits for a request that the journal holds before it is a divergence. */
@@ -156,6 +160,7 @@ export type ReadyItem =
   | { readonly _tag: "Inbox"; readonly row: InboxRow }
   | StopItem
   | { readonly _tag: "GraceOver" }
+  | { readonly _tag: "ActiveLimit" }
 
 /** Where the current fiber stands: in the body of a run, or in the body of one of its steps. */
 export interface Place {

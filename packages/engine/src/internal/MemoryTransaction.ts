@@ -260,7 +260,10 @@ export class Transaction {
   #reap(op: ReapOp): Answers["reap"] {
     let freed = 0
     for (const owner of this.#store.owners.values()) {
-      if (owner.expiresAt < op.now) this.#drop(this.#store.owners, owner.id)
+      const isDead = op.owners === undefined
+        ? owner.expiresAt < op.now
+        : op.owners.some(({ expiresAt, id }) => id === owner.id && expiresAt === owner.expiresAt)
+      if (isDead) this.#drop(this.#store.owners, owner.id)
     }
     const dead = this.#store.index.owned.keys().filter((owner) => !this.#store.owners.has(owner)).toArray()
     for (const owner of dead) freed += this.#free(owner, 1)

@@ -75,6 +75,11 @@ export abstract class RunBase {
     return this.time
   }
 
+  /** When a wait that is asked for begins: never later than now, should the clock have gone back since the last delivery. */
+  protected get from(): number {
+    return Math.min(this.time, this.host.now())
+  }
+
   get replaying(): boolean {
     return !this.live
   }

@@ -361,6 +361,19 @@ export class RunExecutor extends RunSteps {
         this.arm("grace", this.host.now() + this.host.options.cancelGraceMs, { _tag: "GraceOver" })
         return
       }
+      case "ActiveLimit": {
+        if (this.activeSince === undefined) return
+        const { maxActiveMs } = this.registration.limits
+        // The clock by which timers are due may have been set, or the machine was asleep.
+        if (maxActiveMs - this.active >= 1) return this.armActiveLimit()
+        return this.accept({
+          _tag: "Stop",
+          id: "limit:maxActiveMs",
+          kind: "limit",
+          by: "engine",
+          reason: `ran for more than ${maxActiveMs} ms (maxActiveMs)`
+        })
+      }
       case "GraceOver": {
         if (this.pendingStop !== undefined) this.stopNow(this.pendingStop)
       }
@@ -484,18 +497,24 @@ export class RunExecutor extends RunSteps {
     }
     if (changed) this.projected = now
     if (!this.paused) this.toStart = []
+    const submittedAt = this.host.hostNow()
     this.commit(changed ? { status, reason, waits: text } : undefined, undefined, undefined, (ok) => {
       if (!ok || this.ending) return
-      // Between the commit and here the process may have stood still, and the run may be another's.
-      if (starting.length > 0 && !this.host.holdsLease()) return
-      for (const key of starting) this.startBody(key)
+      // The process may have stood still meanwhile, and the run may be another's: only the store knows.
+      if (starting.length > 0 && Math.abs(this.host.hostNow() - submittedAt) > this.host.options.leaseMs / 2) {
+        this.toStart.unshift(...starting)
+      } else for (const key of starting) this.startBody(key)
       this.pump()
     })
   }
 
+  private get active(): number {
+    return this.activeSince === undefined ? this.activeMs : this.activeMs + this.host.elapsed() - this.activeSince
+  }
+
   private countActive(): void {
     if (this.activeSince === undefined) return
-    this.activeMs += this.host.now() - this.activeSince
+    this.activeMs = this.active
     this.activeSince = undefined
     this.disarm("maxActiveMs")
   }
@@ -503,14 +522,8 @@ export class RunExecutor extends RunSteps {
   private armActiveLimit(): void {
     const { maxActiveMs } = this.registration.limits
     if (!Number.isFinite(maxActiveMs) || this.armed.has("maxActiveMs") || this.records.stop !== undefined) return
-    this.activeSince ??= this.host.now()
-    this.arm("maxActiveMs", this.activeSince + Math.max(0, maxActiveMs - this.activeMs), {
-      _tag: "Stop",
-      id: "limit:maxActiveMs",
-      kind: "limit",
-      by: "engine",
-      reason: `ran for more than ${maxActiveMs} ms (maxActiveMs)`
-    })
+    this.activeSince ??= this.host.elapsed()
+    this.arm("maxActiveMs", this.host.now() + Math.max(0, maxActiveMs - this.active), { _tag: "ActiveLimit" })
   }
 
   protected deposed(): void {

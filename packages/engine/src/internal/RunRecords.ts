@@ -456,7 +456,7 @@ export class RunRecords {
     let paused = false
     for (const entry of history) {
       // Time counts as active while a step of the same owner was in flight.
-      if (inFlight.size > 0 && before?.epoch === entry.epoch) records.activeMs += entry.at - before.at
+      if (inFlight.size > 0 && before?.epoch === entry.epoch) records.activeMs += Math.max(0, entry.at - before.at)
       before = entry
       if (entry._tag === "StepRequested") inFlight.add(entry.key)
       else if (entry._tag === "StepCompleted" || entry._tag === "StepFailed") inFlight.delete(entry.key)

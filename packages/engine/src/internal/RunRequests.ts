@@ -119,7 +119,7 @@ export abstract class RunRequests extends RunBase {
       let state = this.records.timers.get(timer)
       if (state === undefined) {
         if (this.mustBeRecorded(`timer ${timer}`, `timer ${timer}`)) return
-        const entry = this.append({ _tag: "TimerSet", timer, dueAt: this.time + millis }) as JournalEntry.EntryOf<"TimerSet">
+        const entry = this.append({ _tag: "TimerSet", timer, dueAt: this.from + millis }) as JournalEntry.EntryOf<"TimerSet">
         state = this.records.addTimer(entry)
       }
       const asked = state
@@ -156,7 +156,7 @@ export abstract class RunRequests extends RunBase {
     if (state === undefined) {
       if (this.mustBeRecorded(`timer ${timer} ("${name}")`, name)) return
       state = this.records.addTimer(
-        this.append({ _tag: "TimerSet", timer, dueAt: this.time + Math.ceil(millis), label: name }) as JournalEntry.EntryOf<"TimerSet">
+        this.append({ _tag: "TimerSet", timer, dueAt: this.from + Math.ceil(millis), label: name }) as JournalEntry.EntryOf<"TimerSet">
       )
     }
     state.asked = true
@@ -219,7 +219,7 @@ export abstract class RunRequests extends RunBase {
           ...(question.args === undefined ? {} : { args: question.args }),
           ...(question.deadlineMs === undefined || !Number.isFinite(question.deadlineMs)
             ? {}
-            : { deadline: this.time + Math.ceil(question.deadlineMs) })
+            : { deadline: this.from + Math.ceil(question.deadlineMs) })
         }) as JournalEntry.EntryOf<"ApprovalRequested">
         state = this.records.addApproval(entry)
         this.approvalsOpened.push(approvalRow(this.row, entry))

@@ -37,6 +37,14 @@ export class TimerQueue {
     DueList.remove(this.list, timer)
   }
 
+  /** A sleep ends by a clock that cannot be set; a timer is due by one that can. Fires what has become due unnoticed. */
+  look(): void {
+    if (this.armed === undefined || this.armed.at > this.now()) return
+    this.armed.fiber.interruptUnsafe()
+    this.armed = undefined
+    this.wake()
+  }
+
   close(): void {
     this.list.buckets.length = 0
     this.armed?.fiber.interruptUnsafe()

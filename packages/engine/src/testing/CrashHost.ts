@@ -73,9 +73,10 @@ export interface Host {
   readonly killAt: (count: number, when: "before" | "after", which?: "entries" | "every") => void
   /**
    * Makes the next `count` writes fail with `StorageFailed`. `before`: nothing
-   * of them is stored; `after`: they are stored, and nobody is told so.
+   * of them is stored; `after`: they are stored, and nobody is told so; `full`:
+   * nothing is stored, and the store knows that and says so.
    */
-  readonly failWrites: (count: number, when?: "before" | "after") => void
+  readonly failWrites: (count: number, when?: "before" | "after" | "full") => void
   /** Number of writes so far, of every kind. */
   readonly writes: () => number
   /** Whether it has been killed; an orderly end does not count. */
@@ -121,6 +122,8 @@ export interface World {
   readonly look: Effect.Effect<void>
   /** Moves the host clock, by which leases end. */
   readonly adjustHost: (millis: number) => Effect.Effect<void>
+  /** Sets the host clock ahead or back, as somebody sets the clock of a machine. */
+  readonly setHost: (millis: number) => Effect.Effect<void>
 
   /** The row of a run, by its id; a defect when there is none. */
   readonly run: (id: string) => Effect.Effect<RunRow>
@@ -165,7 +168,7 @@ export const make: Effect.Effect<MemoryWorld> = Effect.suspend(() => {
 
 /** Makes a world on any empty store: every host of it uses this connection. */
 export const makeOn = (backend: Backend): Effect.Effect<World> => Effect.sync(() => {
-  const [clock, adjust] = HostClock.makeManual()
+  const [clock, adjust, set] = HostClock.makeManual()
   const hosts = new Set<Host>()
   const plain = Store.make(backend)
   let messages = 0
@@ -177,7 +180,7 @@ export const makeOn = (backend: Backend): Effect.Effect<World> => Effect.sync(()
     const mortal = makeMortal(backend)
     if (options.killAt !== undefined) mortal.killAt(options.killAt.count, options.killAt.when, options.killAt.which)
     const scope = yield* Scope.make()
-    let services = yield* Layer.buildWithScope(TestHost.layerOf(mortal.backend, { leaseMs, ...options }, [clock, adjust]), scope)
+    let services = yield* Layer.buildWithScope(TestHost.layerOf(mortal.backend, { leaseMs, ...options }, [clock, adjust, set]), scope)
     const core = Context.get(services, Core)
     const engine = Context.get(services, Engine)
     mortal.onDeath(() => {
@@ -230,6 +233,7 @@ export const makeOn = (backend: Backend): Effect.Effect<World> => Effect.sync(()
     start,
     look,
     adjustHost,
+    setHost: (millis) => Effect.sync(() => set(millis)),
     restart: (host, workflows, options) =>
       host.kill.pipe(
         Effect.andThen(adjust((options?.leaseMs ?? leaseMs) + 1)),
@@ -269,12 +273,13 @@ export const makeOn = (backend: Backend): Effect.Effect<World> => Effect.sync(()
 // ----------------------------------------------------------------------------
 
 const unable = Effect.fail(new StorageFailed({ operation: "write", problem: "it was told to fail" }))
+const full = Effect.fail(new StorageFailed({ operation: "write", problem: "it was told to be full", noRoom: true }))
 
 const makeMortal = (backend: Backend) => {
   let dead = false
   let countdown: { left: number; readonly when: "before" | "after"; readonly every: boolean } | undefined
   let writes = 0
-  let failing: { left: number; readonly when: "before" | "after" } = { left: 0, when: "before" }
+  let failing: { left: number; readonly when: "before" | "after" | "full" } = { left: 0, when: "before" }
   let onDeath = () => {}
   let die = () => {}
   let gate: Array<() => void> | undefined
@@ -304,6 +309,7 @@ const makeMortal = (backend: Backend) => {
       writes++
       if (failing.left > 0) {
         failing.left--
+        if (failing.when === "full") return full
         return failing.when === "before" ? unable : Effect.andThen(backend.write(ops), unable)
       }
       if (countdown === undefined || !(countdown.every || ops.some(counts)) || --countdown.left > 0) return backend.write(ops)
@@ -322,7 +328,7 @@ const makeMortal = (backend: Backend) => {
     killAt: (left: number, when: "before" | "after", which: "entries" | "every" = "entries") => {
       countdown = { left, when, every: which === "every" }
     },
-    failWrites: (left: number, when: "before" | "after" = "before") => {
+    failWrites: (left: number, when: "before" | "after" | "full" = "before") => {
       failing = { left, when }
     },
     writes: () => writes,

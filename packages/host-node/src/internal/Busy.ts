@@ -1,19 +1,15 @@
 /**
- * Errors of `node:sqlite` by their code, and waiting for a locked database
- * without blocking the event loop.
+ * Waiting for a locked database without blocking the event loop.
  */
 import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
+import { codeOf } from "./Problems.ts"
 
 /** How long to wait for another connection when nothing else is said. */
 export const defaultPatience: Duration.Input = "30 seconds"
-
-/** SQLite's extended result code, if it was SQLite that failed. */
-export const codeOf = (cause: unknown): number | undefined =>
-  cause instanceof Error && "errcode" in cause && typeof cause.errcode === "number" ? cause.errcode : undefined
 
 /**
  * Whether another connection has the database locked, so that the same
@@ -23,13 +19,6 @@ export const codeOf = (cause: unknown): number | undefined =>
 export const isBusy = (cause: unknown): boolean => {
   const code = codeOf(cause)
   return code !== undefined && (code & 0xff) === busy && code !== staleSnapshot
-}
-
-/** What went wrong, for people. */
-export const problemOf = (cause: unknown): string => {
-  const code = codeOf(cause)
-  return (code === undefined ? undefined : problems[code & 0xff])
-    ?? (cause instanceof Error ? cause.message : String(cause))
 }
 
 /**
@@ -45,7 +34,7 @@ export const patiently = <A, E, R>(
   Effect.catchIf(attempt, isLocked, () =>
     Effect.retry(attempt, { schedule: Schedule.upTo(backoff, { duration: patience }), while: isLocked }).pipe(
       // The clock and the randomness of the process, not those of the workflow that caused the statement.
-      Effect.provideService(Clock.Clock, Clock.Clock.defaultValue()),
+      Effect.provideService(Clock.Clock, steadyClock),
       Effect.provideService(Random.Random, Random.Random.defaultValue())
     ))
 
@@ -53,21 +42,25 @@ export const patiently = <A, E, R>(
 // internal
 // ---------------------------------------------------------------------------
 
+/** Patience ends by the time that has passed, whatever the machine's clock is set to meanwhile. */
+const steadyClock: Clock.Clock = (() => {
+  const clock = Clock.Clock.defaultValue()
+  const nanos = () => clock.monotonicTimeNanosUnsafe()
+  const millis = () => Number(nanos() / 1_000_000n)
+  return {
+    currentTimeMillisUnsafe: millis,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanosUnsafe: nanos,
+    currentTimeNanos: Effect.sync(nanos),
+    monotonicTimeNanosUnsafe: nanos,
+    monotonicTimeNanos: Effect.sync(nanos),
+    sleep: (duration) => clock.sleep(duration)
+  }
+})()
+
 const busy = 5
 const staleSnapshot = 517
 
 const backoff = Schedule.min([Schedule.exponential("1 millis", 1.5), Schedule.spaced("50 millis")]).pipe(
   Schedule.jittered
 )
-
-/** By SQLite's primary result code. */
-const problems: Readonly<Record<number, string>> = {
-  5: "another process keeps the database locked",
-  6: "the database is locked",
-  8: "the database is read-only",
-  10: "the disk failed to read or write",
-  11: "the database is damaged",
-  13: "the disk is full",
-  14: "the database cannot be opened",
-  26: "the file is not a SQLite database"
-}

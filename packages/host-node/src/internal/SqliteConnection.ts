@@ -9,7 +9,8 @@ import * as SqlClient from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import { classifySqliteError, isSqlError, SqlError } from "effect/sql/SqlError"
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
-import { codeOf, isBusy, problemOf } from "./Busy.ts"
+import { isBusy } from "./Busy.ts"
+import { codeOf, problemOf } from "./Problems.ts"
 
 /** Runs synchronous work on the database; says whether integers are to be read as `bigint`. */
 export type Run = <A>(operation: string, work: (bigints: boolean) => A) => Effect.Effect<A, SqlError>

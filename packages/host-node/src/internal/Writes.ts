@@ -106,6 +106,7 @@ export const make = (db: DatabaseSync) => {
 
   const beat = prepare(db, "INSERT OR REPLACE INTO owners (id, expires_at, worker, info) VALUES (?, ?, ?, ?)")
   const bury = prepare(db, "DELETE FROM owners WHERE expires_at < ?")
+  const buryOne = prepare(db, "DELETE FROM owners WHERE id = ? AND expires_at = ?")
   const leave = prepare(db, "DELETE FROM owners WHERE id = ?")
   // Steps from owner to owner in the index, instead of over every owned run.
   const ownersWithoutRow = prepare(
@@ -307,7 +308,8 @@ export const make = (db: DatabaseSync) => {
   }
 
   const reap = (op: ReapOp): Answers["reap"] => {
-    bury.run(op.now)
+    if (op.owners === undefined) bury.run(op.now)
+    else for (const { expiresAt, id } of op.owners) buryOne.run(id, expiresAt)
     return { freed: ownersWithoutRow.all().reduce((freed, row) => freed + free.run(text(row, "owner"), 1), 0) }
   }
 

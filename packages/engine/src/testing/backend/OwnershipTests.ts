@@ -152,6 +152,19 @@ export const ownershipTests = (test: Test): void => {
       assert.strictEqual((yield* backend.run("t"))!.owner, "b")
     }))
 
+  test("reaping takes the owners that it is told, if their leases are still the same", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([heartbeat("a", 100), startOwned("r"), heartbeat("b", 100), start("s"), claim({ owner: "b" })])
+      const reap = (...owners: ReadonlyArray<{ readonly id: string; readonly expiresAt: number }>) =>
+        one(backend, { op: "reap", now: 1_000, owners })
+      assert.deepStrictEqual(yield* reap(), { freed: 0 })
+      assert.deepStrictEqual(yield* reap({ id: "a", expiresAt: 99 }, { id: "c", expiresAt: 100 }), { freed: 0 })
+      assert.deepStrictEqual(yield* reap({ id: "b", expiresAt: 100 }), { freed: 1 })
+      assert.deepStrictEqual(ids(yield* backend.owners), ["a"])
+      assert.deepInclude(yield* backend.run("s"), { owner: null, takeovers: 1 })
+      assert.deepInclude(yield* backend.run("r"), { owner: "a", takeovers: 0 })
+    }))
+
   test("reaping frees the runs of an owner that is not listed", (backend) =>
     Effect.gen(function*() {
       yield* backend.write([heartbeat("b", 200), startOwned("r")])

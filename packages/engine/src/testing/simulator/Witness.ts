@@ -102,7 +102,13 @@ export class Witness {
         this.owners.set(op.owner.id, op.owner.expiresAt)
         return
       case "reap": {
-        for (const [owner, until] of this.owners) if (until < op.now) this.owners.delete(owner)
+        const given = op.owners?.filter(({ expiresAt, id }) => this.owners.get(id) === expiresAt)
+        for (const { expiresAt, id } of given ?? []) {
+          if (expiresAt >= op.now) this.find("S5", `${id} lives until ${expiresAt}, and was taken for dead at ${op.now}`)
+        }
+        for (const [owner, until] of this.owners) {
+          if (given === undefined ? until < op.now : given.some(({ id }) => id === owner)) this.owners.delete(owner)
+        }
         let free = 0
         for (const seen of this.runs.values()) {
           if (seen.owner === null || this.owners.has(seen.owner)) continue

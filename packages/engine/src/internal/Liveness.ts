@@ -1,0 +1,108 @@
+/**
+ * Which processes live: says so of this one, and frees the runs of the dead.
+ *
+ * A lease is a time of the wall clock, and that may jump. So a lease that has
+ * ended says something about its owner only to a process that was there all
+ * the while; one that was away itself (stopped, asleep, its clock set, its
+ * store full) lets a lease pass first, in which the others say that they live.
+ * And a lease that ends later than its owner can have asked for was given
+ * before the clock went back: it counts from when it was noticed.
+ */
+import * as Effect from "effect/Effect"
+import type { Backend, HeartbeatOp, OwnerRow, StorageFailed } from "../Backend.ts"
+import type { EngineOptions } from "../EngineOptions.ts"
+import type { HostClock } from "../HostClock.ts"
+
+type Lease = Pick<OwnerRow, "id" | "expiresAt">
+
+export class Liveness {
+  private readonly backend: Backend
+  private readonly hostClock: HostClock["Service"]
+  private readonly options: EngineOptions
+  private readonly ownerId: string
+  private readonly info: string
+  private lookedAt: number
+  /** Before this time, leases that have ended say nothing. */
+  private judgesFrom = -Infinity
+  /** Leases that cannot be taken at their word, and when they end at the latest. */
+  private doubted = new Map<string, { readonly expiresAt: number; readonly until: number }>()
+
+  constructor(backend: Backend, hostClock: HostClock["Service"], options: EngineOptions, ownerId: string) {
+    this.backend = backend
+    this.hostClock = hostClock
+    this.options = options
+    this.ownerId = ownerId
+    this.info = JSON.stringify({ ...options.info, leaseMs: options.leaseMs })
+    this.lookedAt = hostClock.now()
+  }
+
+  /** Notices that this process was away. To be called a few times in each third of a lease. */
+  look(): void {
+    const now = this.hostClock.now()
+    const gap = now - this.lookedAt
+    this.lookedAt = now
+    if (gap >= 0 && gap <= this.options.leaseMs / 3) return
+    this.judgesFrom = now + this.options.leaseMs
+    this.doubted.clear()
+  }
+
+  alive(): HeartbeatOp {
+    return {
+      op: "heartbeat",
+      owner: {
+        id: this.ownerId,
+        expiresAt: this.hostClock.now() + this.options.leaseMs,
+        worker: this.options.worker,
+        info: this.info
+      }
+    }
+  }
+
+  /** Says that this process lives, and frees the runs of those that do not. Answers how many it freed. */
+  readonly beat: Effect.Effect<number, StorageFailed> = Effect.gen({ self: this as Liveness }, function*() {
+    const owners = yield* this.dead
+    const [, { freed }] = yield* this.backend.write([this.alive(), { op: "reap", now: this.hostClock.now(), owners }])
+    return freed
+  }).pipe(
+    // Who could not beat for want of room is not alone in that.
+    Effect.tapError(() => Effect.sync(() => void (this.judgesFrom = this.hostClock.now() + this.options.leaseMs)))
+  )
+
+  /** Frees the runs of processes that are dead. Answers how many it freed. */
+  readonly reap: Effect.Effect<number, StorageFailed> = Effect.gen({ self: this as Liveness }, function*() {
+    const owners = yield* this.dead
+    if (owners.length === 0) return 0
+    const [{ freed }] = yield* this.backend.write([{ op: "reap", now: this.hostClock.now(), owners }])
+    return freed
+  })
+
+  private readonly dead: Effect.Effect<ReadonlyArray<Lease>, StorageFailed> = Effect.suspend(() => {
+    this.look()
+    return Effect.map(this.backend.owners, (owners) => {
+      const now = this.hostClock.now()
+      const known = this.doubted
+      this.doubted = new Map()
+      return owners.filter((owner) => owner.id !== this.ownerId && this.isDead(owner, now, known.get(owner.id)))
+    })
+  })
+
+  private isDead(owner: OwnerRow, now: number, doubt: { readonly expiresAt: number; readonly until: number } | undefined): boolean {
+    const { expiresAt, id } = owner
+    const info = infoOf(owner)
+    const process = this.options.processOf(info)
+    if (process === "gone") return true
+    const leaseMs = typeof info["leaseMs"] === "number" ? info["leaseMs"] : this.options.leaseMs
+    const isFuture = expiresAt > now + Math.max(leaseMs, this.options.leaseMs)
+    if (!isFuture && (expiresAt >= now || now < this.judgesFrom)) return false
+    if (!isFuture && process === "unknown") return true
+    // A process that is there and has not renewed its lease is stopped, or about to.
+    const until = doubt?.expiresAt === expiresAt ? doubt.until : now + leaseMs
+    this.doubted.set(id, { expiresAt, until })
+    return now > until
+  }
+}
+
+const infoOf = ({ info }: OwnerRow): Readonly<Record<string, unknown>> => {
+  const value: unknown = JSON.parse(info)
+  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {}
+}

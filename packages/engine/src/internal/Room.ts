@@ -1,0 +1,59 @@
+/**
+ * A store that is full takes nothing, and forgets nothing. What the engine
+ * could not write waits here, until somebody has made room.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import { StorageFailed } from "../Backend.ts"
+
+/** Whether nothing was written because there is no room for it now. */
+export const isForWantOfRoom = (cause: Cause.Cause<unknown>): boolean => {
+  const error = Cause.squash(cause)
+  return error instanceof StorageFailed && error.noRoom === true
+}
+
+export class Room {
+  private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
+  private readonly sleep: (millis: number) => Effect.Effect<void>
+  private readonly concerns: () => boolean
+  private isTold = false
+  private isPoking = false
+
+  /** `concerns`: whether runs of this process wait, and not only its caller. */
+  constructor(fork: Room["fork"], sleep: Room["sleep"], concerns: () => boolean) {
+    this.fork = fork
+    this.sleep = sleep
+    this.concerns = concerns
+  }
+
+  /** Lets some time pass, in which somebody may make room. Says so once for each time that there is none. */
+  readonly wait = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
+    return Effect.suspend(() => {
+      if (this.isTold || !this.concerns()) return this.sleep(lookMs)
+      this.isTold = true
+      return Effect.andThen(Effect.logError("runs wait until there is room, lose nothing, and then go on by themselves", cause), this.sleep(lookMs))
+    })
+  }
+
+  /** Something was written. */
+  found(): void {
+    this.isTold = false
+  }
+
+  /** Calls this after the wait, however many ask for it meanwhile. */
+  poke(cause: Cause.Cause<unknown>, act: () => void): void {
+    if (this.isPoking) return
+    this.isPoking = true
+    this.fork(this.wait(cause)).addObserver(() => {
+      this.isPoking = false
+      act()
+    })
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const lookMs = 1_000

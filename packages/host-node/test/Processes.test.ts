@@ -1,0 +1,48 @@
+import { assert, describe, it, onTestFinished } from "vitest"
+import { spawn } from "node:child_process"
+import { existsSync, readFileSync } from "node:fs"
+import { processOf, self } from "../src/internal/Processes.ts"
+
+/** Only where the system tells when a process started can anything be known of one. */
+const isKnown = existsSync("/proc/self/stat")
+
+describe.runIf(isKnown)("what is known of a process", () => {
+  it("is that this one is there", () => assert.strictEqual(processOf(self()), "there"))
+
+  it("is that another is there, and then gone", async () => {
+    const child = spawn(process.execPath, ["-e", `
+      import(${JSON.stringify(new URL("../src/internal/Processes.ts", import.meta.url).href)})
+        .then(({ self }) => { console.log(JSON.stringify(self())); setInterval(() => {}, 1000) })
+    `], { stdio: ["ignore", "pipe", "inherit"] })
+    const info = JSON.parse(await new Promise<string>((resolve) => child.stdout.once("data", (text) => resolve(String(text))))) as Record<string, unknown>
+    assert.strictEqual(info["pid"], child.pid)
+    assert.strictEqual(processOf(info), "there")
+    child.kill("SIGKILL")
+    await new Promise((resolve) => child.once("exit", resolve))
+    assert.strictEqual(processOf(info), "gone")
+  })
+
+  it("is that one is gone of which only its exit code is left", async () => {
+    // The shell has become a program that fetches no exit codes when its child ends.
+    const parent = spawn("sh", ["-c", "exec 3<&0; sh -c 'read line' <&3 & echo $!; exec sleep 60"], { stdio: ["pipe", "pipe", "inherit"] })
+    onTestFinished(() => void parent.kill("SIGKILL"))
+    const pid = Number(await new Promise<string>((resolve) => parent.stdout.once("data", (text) => resolve(String(text)))))
+    const fields = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ")
+    while (readFileSync(`/proc/${parent.pid}/comm`, "utf8") !== "sleep\n") await new Promise((resolve) => setImmediate(resolve))
+    parent.stdin.write("go\n")
+    while (fields()[0] !== "Z") await new Promise((resolve) => setImmediate(resolve))
+    assert.strictEqual(processOf({ ...self(), pid, started: Number(fields()[19]) }), "gone")
+  })
+
+  it("is that one is gone whose pid belongs to another now", () =>
+    assert.strictEqual(processOf({ ...self(), started: Number(self()["started"]) - 1 }), "gone"))
+
+  it("is nothing about processes of other machines, other boots and other containers, and about what does not say", () => {
+    const here = self()
+    assert.include(String(here["place"]), readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())
+    for (const other of [{ place: "elsewhere pid:[1]" }, { place: undefined }, { pid: "7" }, { started: undefined }]) {
+      assert.strictEqual(processOf({ ...here, pid: 2 ** 22 + 1, ...other }), "unknown")
+    }
+    assert.strictEqual(processOf({}), "unknown")
+  })
+})
