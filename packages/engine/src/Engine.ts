@@ -31,8 +31,13 @@ export class Engine extends Context.Service<Engine, {
   readonly settled: Effect.Effect<void>
   /** Number of runs in memory. */
   readonly awake: Effect.Effect<number>
-  /** Takes up the runs of this tree although this process is no worker. */
-  readonly adopt: (root: string) => Effect.Effect<void>
+  /**
+   * Takes up the runs of this tree although this process is no worker; with
+   * `anyhow` also those of contracts that need what is not here, as to stop them.
+   */
+  readonly adopt: (root: string, options?: { readonly anyhow?: boolean }) => Effect.Effect<void>
+  /** Tells other processes at once what this one serves now, which they would else hear with its next sign of life. */
+  readonly announce: Effect.Effect<void>
 }>()("@fermata/engine/Engine") {
   /**
    * The engine over a `Store`, with `effect/workflow`'s engine service on it.
@@ -73,11 +78,13 @@ export class Engine extends Context.Service<Engine, {
       evict: core.evict,
       settled,
       awake: Effect.sync(() => core.executors.size),
-      adopt: (root) =>
+      adopt: (root, options) =>
         Effect.sync(() => {
           core.roots.add(root)
+          if (options?.anyhow === true) core.anyhow.add(root)
           core.poke()
-        })
+        }),
+      announce: Effect.suspend(() => core.heartbeat)
     })
     const context = Context.make(Engine, engine).pipe(
       Context.add(WorkflowEngine.WorkflowEngine, workflowEngine),
