@@ -372,11 +372,12 @@ export interface Backend {
   /** Runs without an owner that are due after `after` and not after `until`, earliest first. */
   readonly due: (after: number, until: number, limit: number) => Effect.Effect<ReadonlyArray<RunRow>, StorageFailed>
   /**
-   * Open runs that nobody owns and that are never due, although their row says
-   * that somebody must take them up: they are queued or running, have something
-   * in their inbox, or are suspended for no reason, for time alone, or with no
-   * waits. Newest first, behind the run `before` when it is given. A healthy
-   * store has few or none, so this must cost nothing there: it is asked often.
+   * Open runs that nobody owns and that are not due at once, although they have
+   * something in their inbox; or that are never due, although they are queued,
+   * running or suspended for time alone; or that are suspended for no reason or
+   * with no waits. Newest first, behind the run `before` when it is given. A
+   * healthy store has few or none, so this must cost nothing there: it is asked
+   * often.
    */
   readonly stranded: (limit: number, before?: string) => Effect.Effect<ReadonlyArray<RunRow>, StorageFailed>
   /** What the watchdog has recorded about open runs, newest first. */

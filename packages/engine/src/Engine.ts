@@ -16,6 +16,7 @@ import { Core } from "./internal/Core.ts"
 import { endOf, makeEncoded } from "./internal/EncodedEngine.ts"
 import { type Committed, EngineCore } from "./internal/EngineCore.ts"
 import { Store } from "./Store.ts"
+import * as Watchdog from "./Watchdog.ts"
 
 /** The inside of an engine, which the services of this package share. Part of a host's type, of no use to programs. */
 export type { Core } from "./internal/Core.ts"
@@ -96,6 +97,7 @@ export class Engine extends Context.Service<Engine, {
     yield* Effect.forkScoped(core.run)
     yield* Effect.forkScoped(core.beat)
     yield* Effect.forkScoped(core.poll)
+    if (options.worker) yield* Effect.forkScoped(Watchdog.run(core))
     yield* Effect.addFinalizer(() => core.close)
     core.poke()
     return context

@@ -6,6 +6,7 @@
  * outlives the host that wrote it: drop the host at any moment, connect again,
  * and what was committed is there.
  */
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import {
   type Backend,
@@ -136,9 +137,11 @@ const list = (store: MemoryStore, filter: RunFilter): ReadonlyArray<RunRow> => {
 }
 
 const isStranded = ({ inbox, row: { dueAt, owner, reason, status, waits } }: StoredRun): boolean =>
-  owner === null && dueAt === null &&
-  (status === "queued" || status === "running" || (status === "suspended" &&
-    (inbox.length > 0 || reason === null || reason === "timer" || waits === null || waits === "[]")))
+  owner === null && dueAt !== 0 && (
+    (inbox.length > 0 && !isFinal(status as RunStatus)) ||
+    ((status === "queued" || status === "running") && dueAt === null) ||
+    (status === "suspended" && (reason === null || waits === null || waits === "[]" || (reason === "timer" && dueAt === null)))
+  )
 
 const take = <A>(items: ReadonlyArray<A>, limit: number): ReadonlyArray<A> => items.slice(0, Math.max(0, limit))
 

@@ -332,7 +332,7 @@ export class EngineCore implements ExecutorHost {
   private ids = 0
 
   /** Something may have become due, or has arrived. */
-  poke(): void {
+  readonly poke = (): void => {
     if (this.closed) return
     this.poked = true
     this.latch.openUnsafe()

@@ -73,8 +73,9 @@ export const make = (db: DatabaseSync) => {
   const due = prepare(db, `SELECT ${runColumns} FROM runs WHERE due_at > ? AND due_at <= ? ORDER BY due_at, key LIMIT ?`)
   const stranded = prepare(
     db,
-    `SELECT ${runColumns} FROM runs INDEXED BY runs_stranded WHERE owner IS NULL AND due_at IS NULL AND status IN ('queued', 'running', 'suspended')
-     AND (status <> 'suspended' OR told > 0 OR reason IS NULL OR reason = 'timer' OR waits IS NULL OR waits = '[]')
+    `SELECT ${runColumns} FROM runs INDEXED BY runs_stranded WHERE owner IS NULL AND status IN ('queued', 'running', 'suspended') AND due_at IS NOT 0
+     AND (told > 0 OR (status <> 'suspended' AND due_at IS NULL) OR (status = 'suspended'
+       AND (reason IS NULL OR waits IS NULL OR waits = '[]' OR (reason = 'timer' AND due_at IS NULL))))
      AND key < ? ORDER BY key DESC LIMIT ?`
   )
   const keyOf = prepare(db, "SELECT key FROM runs WHERE id = ?")

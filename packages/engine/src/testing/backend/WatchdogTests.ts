@@ -32,6 +32,14 @@ export const watchdogTests = (test: Test): void => {
         })
       ])
       assert.deepStrictEqual(ids(yield* backend.stranded(10)), ["told", "reasonless", "none", "empty", "timer", "running", "queued"])
+      // A time that is set does not excuse what is in an inbox.
+      yield* one(backend, commit("told", 0, [], { release: { dueAt: 50_000, quiet: true } }))
+      yield* one(backend, inbox("queued", "i3"))
+      assert.deepStrictEqual(ids(yield* backend.stranded(10)), ["told", "reasonless", "none", "empty", "timer", "running"])
+      yield* backend.write([
+        { op: "claimOne", owner: "b", run: "queued" },
+        commit("queued", 0, [], { release: { dueAt: 50_000, quiet: true } })
+      ])
       assert.deepStrictEqual(ids(yield* backend.stranded(2)), ["told", "reasonless"])
       assert.deepStrictEqual(ids(yield* backend.stranded(2, "reasonless")), ["none", "empty"])
       assert.deepStrictEqual(ids(yield* backend.stranded(10, "running")), ["queued"])
