@@ -107,7 +107,7 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
  */
 const takeUp = (host: Host, run: RunSummary, { anyhow = false, work }: Options): Effect.Effect<string | undefined, CommandFailed> =>
   Effect.gen(function*() {
-    const adopt = Effect.andThen(host.serve(run.workflow), host.engine.adopt(run.root))
+    const adopt = Effect.andThen(host.serve(run.workflow), host.engine.adopt(run.root, { anyhow }))
     let adopted = work === "here"
     if (adopted) yield* adopt
     let idleSince: number | undefined

@@ -256,7 +256,12 @@ export class Contracts extends Context.Service<Contracts, {
         hash,
         lacks: ContractNeeds.sentences(ContractNeeds.lacking(contract, offer()))
       }))
-      const unreadable = (yield* registry.unreadable).map((known): Unserved => ({ ...known, lacks: ["a document that this build cannot read"] }))
+      const unreadable = (yield* registry.unreadable).map(({ hash, id, version }): Unserved => ({
+        id,
+        version,
+        hash,
+        lacks: ["a document that this build cannot read"]
+      }))
       return [...lacking.filter(({ lacks }) => lacks.length > 0), ...unreadable]
     })
 

@@ -37,7 +37,7 @@ export class Engine extends Context.Service<Engine, {
    * `anyhow` also those of contracts that need what is not here, as to stop them.
    */
   readonly adopt: (root: string, options?: { readonly anyhow?: boolean }) => Effect.Effect<void>
-  /** Tells other processes at once what this one serves now, which they would else hear with its next sign of life. */
+  /** What this process has for contracts is another now: takes up what it serves by it, and tells others at once. */
   readonly announce: Effect.Effect<void>
 }>()("@fermata/engine/Engine") {
   /**
@@ -85,7 +85,10 @@ export class Engine extends Context.Service<Engine, {
           if (options?.anyhow === true) core.anyhow.add(root)
           core.poke()
         }),
-      announce: Effect.suspend(() => core.heartbeat)
+      announce: Effect.suspend(() => {
+        core.poke()
+        return core.heartbeat
+      })
     })
     const context = Context.make(Engine, engine).pipe(
       Context.add(WorkflowEngine.WorkflowEngine, workflowEngine),
