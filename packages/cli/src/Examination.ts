@@ -149,12 +149,15 @@ class Look {
       const findings: Array<Finding> = [
         { name: "workers", level: "ok", message: workers.length === 0 ? "none is running" : workers.map(ownerName).join(", ") }
       ]
-      if (dead.length === 0) return findings
+      if ((yield* this.store.backend.census).owned === 0 && dead.length === 0) return findings
       const open = yield* this.store.backend.runs({ status: ["queued", "running", "suspended"], limit: mostWatched })
+      const lost = open.filter((run) => run.owner !== null && !owners.some(({ id }) => id === run.owner))
       const left = dead.map((owner) => {
         const count = open.filter((run) => run.owner === owner.id).length
         return `${ownerName(owner)}, lease ${owner.alive ? "ends" : "ended"} ${Words.fromNow(owner.expiresAt, this.now)}, left ${Words.count(count, "run")}`
       })
+      if (lost.length > 0) left.push(`a process that is not known any more left ${Words.count(lost.length, "run")}`)
+      if (left.length === 0) return findings
       findings.push({
         name: "dead processes",
         level: "info",
