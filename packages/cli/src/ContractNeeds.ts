@@ -24,7 +24,7 @@ export const declarations = (contract: Contract, config: FermataConfig): Readonl
   const { model, tasks } = lackingIn(contract, config)
   return [
     ...(tasks.length === 0 ? [] : [`tasks: { ${tasks.map((task) => `${JSON.stringify(task)}: (input) => …`).join(", ")} }`]),
-    ...(model ? ["llm: …, a Layer of the model"] : [])
+    ...(model ? ["llm: …, a Layer of the model (Llm.layerNone says that there is none, and then llm steps fail when they are come to)"] : [])
   ]
 }
 
