@@ -17,7 +17,7 @@ import { isFinal, type RunStatus, type SuspendReason, Wait } from "@fermata/core
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Backend, Op, RunRow, StorageFailed } from "./Backend.ts"
+import type { Answer, Backend, Op, ReportOp, RunRow, StartOp, StorageFailed } from "./Backend.ts"
 
 /** What may be wrong with an open run. */
 export type Reason =
@@ -61,7 +61,9 @@ const examine = Effect.fnUntraced(function*(
   if (owner !== null || isFinal(status as RunStatus) || (dueAt !== null && dueAt <= now)) return undefined
   const found = (reason: Reason, problem: string, wakes = true): Finding => ({ run, stranded, reason, problem, wakes })
   if (status !== "suspended") {
-    return dueAt === null ? found("never-due", `it is ${status}, nobody has it, and no time is set for it to go on`) : undefined
+    return dueAt === null
+      ? found("never-due", `it is ${status}, nobody has it, and no time is set for it to go on`)
+      : stranded ? found("inbox-unread", unread) : undefined
   }
   // An operator is asked for, and a message does not change that: these are left with what is in their inbox.
   if (reason !== null && quiet.has(reason as SuspendReason)) return undefined
@@ -73,7 +75,7 @@ const examine = Effect.fnUntraced(function*(
   // Given up as a whole, not at one step.
   if (waits.some((wait) => wait.reason === "recovery" && wait.key === "run")) return undefined
   if (stranded && (yield* backend.inbox(run.id)).length > 0) {
-    return found("inbox-unread", "there is something in its inbox, and nobody is to read it")
+    return found("inbox-unread", unread)
   }
   const until = waits.reduce((earliest, wait) => Math.min(earliest, wait.until ?? Infinity), Infinity)
   const isLate = Number.isFinite(until) && (dueAt === null || dueAt > until + 1)
@@ -134,27 +136,28 @@ export const make = ({ backend, now, poke }: Pick<Host, "backend" | "now" | "pok
       return rows
     })
 
-  const report = Effect.fnUntraced(function*({ child, problem, reason, run, wakes }: Finding) {
-    if (reported.size >= mostReported) reported.clear()
-    reported.set(`${run.id} ${reason}`, run.length)
-    const ops: ReadonlyArray<Op> = [
-      {
-        op: "report",
-        row: { run: run.id, reason, problem, length: run.length, woken: wakes, at: now() },
-        epoch: run.epoch,
-        dueAt: run.dueAt
-      },
-      ...(child === undefined ? [] : [retold(child, run.id)])
-    ]
-    const [answer] = yield* backend.write(ops)
-    if (answer === undefined || !("reported" in answer) || !answer.reported) return
-    yield* Effect.logWarning(
-      `run ${run.id} of ${run.workflow}@${run.version} would not have gone on: ${problem}; ${
-        wakes ? "the watchdog has made it due again" : "it needs an operator"
-      }`,
-      { runId: run.id, workflow: run.workflow, reason }
-    )
-    if (wakes) poke()
+  const report = Effect.fnUntraced(function*(findings: ReadonlyArray<Finding>) {
+    const ops = findings.flatMap((finding) => [
+      reportOf(finding, now()),
+      ...(finding.child === undefined ? [] : [retold(finding.child, finding.run.id)])
+    ])
+    const answers: ReadonlyArray<Answer<Op>> = yield* backend.write(ops)
+    const recorded = new Set(ops.flatMap((op, index) => {
+      const answer = answers[index]!
+      return op.op === "report" && "reported" in answer && answer.reported ? [op.row.run] : []
+    }))
+    for (const { problem, reason, run, wakes } of findings) {
+      if (reported.size >= mostReported) reported.clear()
+      reported.set(`${run.id} ${reason}`, run.length)
+      if (!recorded.has(run.id)) continue
+      yield* Effect.logWarning(
+        `run ${run.id} of ${run.workflow}@${run.version} would not have gone on: ${problem}; ${
+          wakes ? "the watchdog has made it due again" : "it needs an operator"
+        }`,
+        { runId: run.id, workflow: run.workflow, reason }
+      )
+    }
+    if (recorded.size > 0) poke()
   })
 
   const look = Effect.fnUntraced(function*(at: Look) {
@@ -166,14 +169,16 @@ export const make = ({ backend, now, poke }: Pick<Host, "backend" | "now" | "pok
   return Effect.gen(function*() {
     const seen = Array.from(suspects.values())
     suspects.clear()
+    const certain: Array<Finding> = []
     for (const before of seen) {
       const run = yield* backend.run(before.run.id)
       if (run === null) continue
       const finding = yield* look({ run, stranded: before.stranded })
       if (finding === undefined) continue
-      if (finding.reason === before.reason && isUnmoved(before.run, run)) yield* report(finding)
+      if (finding.reason === before.reason && isUnmoved(before.run, run)) certain.push(finding)
       else suspects.set(run.id, finding)
     }
+    for (let from = 0; from < certain.length; from += reportsAtOnce) yield* report(certain.slice(from, from + reportsAtOnce))
     const looks = both(
       yield* page("stranded", (before) => backend.stranded(pageSize, before)),
       yield* page("suspended", (before) => backend.runs({ status: ["suspended"], limit: pageSize, before }))
@@ -190,6 +195,9 @@ export const make = ({ backend, now, poke }: Pick<Host, "backend" | "now" | "pok
 // ----------------------------------------------------------------------------
 
 const mostReported = 10_000
+const reportsAtOnce = 100
+
+const unread = "there is something in its inbox, and nobody is to read it"
 
 const quiet: ReadonlySet<SuspendReason> = new Set(["corrupt", "diverged"])
 
@@ -207,8 +215,15 @@ const both = (stranded: ReadonlyArray<RunRow>, suspended: ReadonlyArray<RunRow>)
 const isUnmoved = (a: RunRow, b: RunRow): boolean =>
   a.epoch === b.epoch && a.length === b.length && a.dueAt === b.dueAt && a.status === b.status && a.updatedAt === b.updatedAt
 
+const reportOf = ({ problem, reason, run, wakes }: Finding, at: number): ReportOp => ({
+  op: "report",
+  row: { run: run.id, reason, problem, length: run.length, woken: wakes, at },
+  epoch: run.epoch,
+  dueAt: run.dueAt
+})
+
 /** Joins a run that has ended, which tells the listener of its end once more; twice is once. */
-const retold = (child: RunRow, listener: string): Op => {
+const retold = (child: RunRow, listener: string): StartOp => {
   const { epoch: _epoch, length: _length, reason: _reason, takeovers: _takeovers, updatedAt: _updatedAt, waits: _waits, ...run } = child
   return { op: "start", run, rows: [], blobs: [], subscriptions: [], listener }
 }

@@ -16,6 +16,7 @@ const Go = Signal.make("go")
 const W = define("W")
 const Parent = define("parent")
 const Child = define("child")
+const Hour = define("Hour")
 const childId = Child.executionId({ id: "c" })
 
 /** Changes a run in the store behind everybody's back. */
@@ -164,6 +165,27 @@ describe("Watchdog", () => {
       assert.include(heard[1], "it waits for the run nowhere, and there is none; it needs an operator")
       assert.deepInclude((yield* world.backend.findings(10))[0], { run: id, reason: "child-missing", woken: false })
       assert.include(yield* world.run(id), { status: "suspended", owner: null, epoch: 1 })
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("S7: whole shelves of runs that the store forgot are woken in pages, each reported once", () => {
+    const { heard, layer } = listen()
+    return Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const host = yield* world.start(Hour.toLayer(() => Effect.sleep("1 hour")), { maxParked: 0 })
+      const ids: Array<string> = []
+      for (let index = 0; index < 250; index++) ids.push(yield* begin(host, Hour, `${index}`))
+      yield* host.evict
+      yield* host.settled
+      for (const id of ids) damage(world, id, row({ dueAt: null }))
+      const writes = host.writes()
+      yield* beats(world, 6)
+      assert.lengthOf(heard, 250)
+      assert.lengthOf(yield* world.backend.findings(1_000), 250)
+      assert.isAbove(host.writes(), writes)
+      yield* host.evict
+      yield* host.settled
+      for (const id of ids) assert.include(yield* world.run(id), { status: "suspended", reason: "timer", dueAt: 3_600_000 })
     }).pipe(Effect.provide(layer))
   })
 
