@@ -387,7 +387,7 @@ describe("determinism", () => {
       const dead = Effect.die(new Error("nobody answers here"))
       const replayed = yield* serve(other, {
         llm: Layer.succeed(Llm, { invoke: () => dead }),
-        tasks: Layer.succeed(TaskRuntime, { tasks: [], submit: () => dead }),
+        tasks: Layer.succeed(TaskRuntime, { tasks: ["far", "work"], submit: () => dead }),
         around: Layer.succeed(StepPolicy, () => dead)
       })
       yield* replayed.settled

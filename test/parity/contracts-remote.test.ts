@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { RemoteTasks } from "@fermata/engine"
+import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { CrashHost } from "@fermata/engine/testing"
 import { ConfigProvider, Effect, Exit, Layer, Option, Redacted, Stream } from "effect"
@@ -143,7 +144,10 @@ describe("work that goes out", () => {
       assert.deepStrictEqual(yield* jobOf("knowledge-base"), { task: "knowledge-base", mode: "task" })
       assert.sameMembers(Object.keys(RemoteTasks.defaultTasks), ["code-task", "analyze-code", "test-run", "analyze-ticket", "knowledge-base"])
       const { host, service } = yield* setUp()
-      const view = yield* rest(host, yield* run(host, working("delete-everything")))
+      const id = yield* run(host, working("delete-everything"))
+      assert.strictEqual((yield* host.runs.show(id)).status, "queued", "it waits for a process that knows the task")
+      yield* host.use(Effect.flatMap(Engine, ({ adopt }) => adopt(id, { anyhow: true })))
+      const view = yield* rest(host, id)
       assert.strictEqual(view.status, "failed")
       assert.include(view.error?.message, "There is no task \"delete-everything\" here")
       assert.deepStrictEqual(service.jobs, [])

@@ -1,14 +1,36 @@
 /**
- * What the steps of a contract need from the process that works on them.
+ * What the steps of a contract need from the process that works on them, and
+ * who has it.
  */
 import type { Contract } from "@fermata/core/contract/Contract"
+import * as ContractNeeds from "@fermata/engine/contract/ContractNeeds"
+import type { Owner } from "@fermata/engine/Runs"
 import type { FermataConfig } from "./Config.ts"
+import { isGone } from "./Owners.ts"
 
 /** What the contract needs and the configuration lacks, as "no handler for ...". */
-export const missingIn = ({ steps }: Contract, { llm, tasks = {} }: FermataConfig): ReadonlyArray<string> => {
-  const names = new Set(steps.flatMap((step) => step.kind === "task" && !Object.hasOwn(tasks, step.task) ? [step.task] : []))
+export const missingIn = (contract: Contract, config: FermataConfig): ReadonlyArray<string> =>
+  ContractNeeds.sentences(lackingIn(contract, config))
+
+/** Whether a process that lives and is a worker has all that the contract needs. */
+export const isServedBy = (contract: Contract, owner: Owner): boolean =>
+  isWorking(owner) && ContractNeeds.isNone(ContractNeeds.lacking(contract, owner.serves))
+
+/** Whether the process takes up due runs. */
+export const isWorking = (owner: Owner): boolean => owner.alive && owner.worker && !isGone(owner)
+
+/** Where in a configuration the missing things are declared. */
+export const declarations = (contract: Contract, config: FermataConfig): ReadonlyArray<string> => {
+  const { model, tasks } = lackingIn(contract, config)
   return [
-    ...[...names].map((name) => `no handler for the task "${name}"`),
-    ...(llm === undefined && steps.some(({ kind }) => kind === "llm") ? ["no model for its llm steps"] : [])
+    ...(tasks.length === 0 ? [] : [`tasks: { ${tasks.map((task) => `${JSON.stringify(task)}: (input) => …`).join(", ")} }`]),
+    ...(model ? ["llm: …, a Layer of the model (Llm.layerNone says that there is none, and then llm steps fail when they are come to)"] : [])
   ]
 }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const lackingIn = (contract: Contract, { llm, tasks = {} }: FermataConfig): ContractNeeds.Needs =>
+  ContractNeeds.lacking(contract, { tasks: Object.keys(tasks), model: llm !== undefined })

@@ -1,10 +1,12 @@
 /**
  * What `fermata doctor` looks at, and what it makes of it.
  */
-import { type SuspendReason, suspendReasons, Wait } from "@fermata/core/RunStatus"
-import type { OwnerRow, RunRow } from "@fermata/engine/Backend"
+import { forOperators, type SuspendReason, suspendReasons, Wait } from "@fermata/core/RunStatus"
+import type { RunRow } from "@fermata/engine/Backend"
 import { HostClock } from "@fermata/engine/HostClock"
+import { type Owner, ownerOf } from "@fermata/engine/Runs"
 import { Store } from "@fermata/engine/Store"
+import * as Watchdog from "@fermata/engine/Watchdog"
 import * as NodeHost from "@fermata/host-node/NodeHost"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,8 +21,8 @@ import { type CommandFailed, fromUnknown } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import { type Globals, repeated } from "./Globals.ts"
-import * as Host from "./Host.ts"
 import { nextCommands } from "./NextCommands.ts"
+import { overdue, patienceMs } from "./Overdue.ts"
 import { isGone, ownerName } from "./Owners.ts"
 import * as Words from "./Words.ts"
 
@@ -63,12 +65,14 @@ export const examine = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>,
 // internal
 // ----------------------------------------------------------------------------
 
-/** Whoever works on runs takes up a due one well within this time (ms). */
-const patienceMs = 5_000
 const mostRuns = 1_000
+/** Of each kind of finding that is told run by run. */
+const mostShown = 20
+/** Open runs that are looked at one by one. */
+const mostWatched = 10_000
 
 /** Reasons that ask for an operator; the others are how runs are meant to wait. */
-const forOperators: ReadonlySet<SuspendReason> = new Set(["corrupt", "diverged", "recovery", "outcome-unknown", "budget", "operator"])
+const needsSomebody: ReadonlySet<SuspendReason> = new Set([...forOperators, "budget", "operator"])
 
 const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
 
@@ -122,87 +126,92 @@ class Look {
   all(config: Config.Loaded | undefined) {
     return Effect.gen({ self: this }, function*() {
       const { byStatus, inbox, outbox } = yield* this.store.backend.census
-      const owners = yield* this.store.backend.owners
+      const owners = (yield* this.store.backend.owners).map((row) => ownerOf(row, this.now))
       const counts = Object.entries(byStatus).filter(([, count]) => count > 0).map(([status, count]) => `${count} ${status}`)
       const findings: Array<Finding> = [
         { name: "runs", level: "ok", message: counts.length === 0 ? "none" : counts.join(", ") },
-        ...this.processes(owners)
+        ...(yield* this.processes(owners))
       ]
       if (inbox + outbox > 0) {
         findings.push({ name: "messages", level: "info", message: `${inbox} in inboxes, ${outbox} on their way; a worker hands them on` })
       }
-      findings.push(...(yield* this.overdue(owners, config)))
+      findings.push(...(yield* overdue({ globals: this.globals, store: this.store, now: this.now, owners, config })))
+      findings.push(...(yield* this.watched()))
       for (const reason of suspendReasons) findings.push(...(yield* this.suspended(reason)))
       return findings
     })
   }
 
-  private processes(rows: ReadonlyArray<OwnerRow>): ReadonlyArray<Finding> {
-    const owners = rows.map((row) => ({ ...row, info: infoOf(row) }))
-    const dead = owners.filter((owner) => owner.expiresAt < this.now || isGone(owner))
-    const workers = owners.filter((owner) => owner.worker && !dead.includes(owner))
-    return [
-      { name: "workers", level: "ok", message: workers.length === 0 ? "none is running" : workers.map(ownerName).join(", ") },
-      ...(dead.length === 0 ? [] : [{
-        name: "dead processes",
-        level: "info" as const,
-        message: `${dead.map((owner) =>
-          `${ownerName(owner)}, lease ${owner.expiresAt < this.now ? "ended" : "ends"} ${Words.fromNow(owner.expiresAt, this.now)}`
-        ).join("; ")}; a worker takes up what they left`,
-        commands: [`fermata worker --until-idle${repeated(this.globals)}`]
-      }])
-    ]
-  }
-
-  /** Runs that should have been taken up, and by whom they could be. */
-  private overdue(owners: ReadonlyArray<OwnerRow>, config: Config.Loaded | undefined) {
+  private processes(owners: ReadonlyArray<Owner>) {
     return Effect.gen({ self: this }, function*() {
-      const open = yield* this.store.backend.runs({ status: ["queued", "running", "suspended"], limit: mostRuns })
-      const late = open.filter((run) =>
-        run.owner === null && run.dueAt !== null && Math.max(run.dueAt, run.updatedAt) + patienceMs < this.now)
-      if (late.length === 0) return []
-      const served = late.some(({ kind }) => kind === "program") ? yield* this.servedBy(config) : new Set<string>()
-      const isWorking = owners.some((owner) => owner.worker && owner.expiresAt >= this.now)
-      const byDefinition = Map.groupBy(late, (run) => `${Words.definition(run)} ${run.status}`)
-      return Array.from(byDefinition.values(), (runs): Finding => {
-        const first = runs[0]!
-        const definition = Words.definition(first)
-        const here = first.kind === "contract" || served.has(definition)
-        const what = `${Words.count(runs.length, `${first.status} run`)} of ${definition} ${runs.length === 1 ? "has" : "have"} been due for ${
-          Words.duration(this.now - Math.min(...runs.map((run) => Math.max(run.dueAt!, run.createdAt))))
-        }`
-        const why = here
-          ? isWorking ? "the workers that run do not take it up" : "no worker is running"
-          : `nobody serves ${definition}: neither a live worker nor this configuration has that version`
-        return {
-          name: first.status === "suspended" ? "overdue timers" : "runs that nobody serves",
-          level: "problem",
-          message: `${what}; ${why}`,
-          commands: here ? [`fermata worker${repeated(this.globals)}`] : [],
-          runs: runs.map(({ id }) => id)
-        }
+      const dead = owners.filter((owner) => !owner.alive || isGone(owner))
+      const workers = owners.filter((owner) => owner.worker && !dead.includes(owner))
+      const findings: Array<Finding> = [
+        { name: "workers", level: "ok", message: workers.length === 0 ? "none is running" : workers.map(ownerName).join(", ") }
+      ]
+      if ((yield* this.store.backend.census).owned === 0 && dead.length === 0) return findings
+      const open = yield* this.store.backend.runs({ status: ["queued", "running", "suspended"], limit: mostWatched })
+      const lost = open.filter((run) => run.owner !== null && !owners.some(({ id }) => id === run.owner))
+      const left = dead.map((owner) => {
+        const count = open.filter((run) => run.owner === owner.id).length
+        return `${ownerName(owner)}, lease ${owner.alive ? "ends" : "ended"} ${Words.fromNow(owner.expiresAt, this.now)}, left ${Words.count(count, "run")}`
       })
+      if (lost.length > 0) left.push(`a process that is not known any more left ${Words.count(lost.length, "run")}`)
+      if (left.length === 0) return findings
+      findings.push({
+        name: "dead processes",
+        level: "info",
+        message: `${left.join("; ")}; a worker takes up what they left`,
+        commands: [`fermata worker --until-idle${repeated(this.globals)}`]
+      })
+      return findings
     })
   }
 
-  /** The programs of the configuration. Asked only when it matters, since it starts them. */
-  private servedBy(config: Config.Loaded | undefined): Effect.Effect<ReadonlySet<string>, CommandFailed> {
-    if (config === undefined || (config.config.workflows ?? []).length === 0) return Effect.succeed(new Set())
-    return Effect.scoped(Effect.gen({ self: this }, function*() {
-      const host = yield* Host.open(this.globals, { command: "doctor", idle: true, config })
-      yield* host.serve()
-      return new Set(host.served())
-    }))
+  /** What would not go on by itself, and what the watchdog did about such runs. */
+  private watched() {
+    return Effect.gen({ self: this }, function*() {
+      const { backend } = this.store
+      const recorded = yield* backend.findings(mostRuns)
+      const broken = (yield* Watchdog.survey(backend, this.now, mostWatched)).filter(({ run }) => run.updatedAt + patienceMs < this.now)
+      const woken = recorded.filter((finding) => finding.woken && !broken.some(({ run }) => run.id === finding.run))
+      const again = repeated(this.globals)
+      const findings = broken.slice(0, mostShown).map(({ problem, run, wakes }): Finding => ({
+        name: "watchdog",
+        level: "problem",
+        message: `run ${run.id} of ${Words.definition(run)} does not go on by itself: ${problem}; ${
+          wakes && !recorded.some((finding) => finding.run === run.id) ? "a worker makes it due again within a minute" : "it needs an operator"
+        }`,
+        commands: [wakes ? `fermata worker${again}` : `fermata runs show ${run.id}${again}`],
+        runs: [run.id]
+      }))
+      if (broken.length > mostShown) {
+        const left = broken.slice(mostShown).map(({ run }) => run.id)
+        findings.push({ name: "watchdog", level: "problem", message: `${Words.count(left.length, "more run")} that ${left.length === 1 ? "does" : "do"} not go on`, runs: left })
+      }
+      const last = woken[0]
+      if (last !== undefined) {
+        findings.push({
+          name: "watchdog",
+          level: "info",
+          message: `a worker made ${Words.count(new Set(woken.map(({ run }) => run)).size, "open run")} due again that would not have gone on; the last, ${
+            Words.fromNow(last.at, this.now)
+          }, was ${last.run}: ${last.problem}`,
+          runs: [...new Set(woken.map(({ run }) => run))]
+        })
+      }
+      return findings
+    })
   }
 
   private suspended(reason: SuspendReason) {
     return Effect.gen({ self: this }, function*() {
       const runs = yield* this.store.backend.runs({ status: ["suspended"], reason: [reason], limit: mostRuns })
       if (runs.length === 0) return []
-      const isProblem = forOperators.has(reason)
+      const isProblem = needsSomebody.has(reason)
       const count = `${Words.count(runs.length, "run")}${runs.length === mostRuns ? " or more" : ""}`
       if (!isProblem) return [{ name: `suspended (${reason})`, level: "info" as const, message: this.asMeant(reason, runs, count) }]
-      return runs.slice(0, 20).map((run): Finding => {
+      const shown = runs.slice(0, mostShown).map((run): Finding => {
         const waits = waitsOf(run)
         const detail = waits.find((wait) => wait.reason === reason)?.detail
         return {
@@ -216,6 +225,13 @@ class Look {
           runs: [run.id]
         }
       })
+      if (runs.length <= mostShown) return shown
+      return [...shown, {
+        name: `suspended (${reason})`,
+        level: "problem" as const,
+        message: `${count} in all; the newest ${mostShown} are shown`,
+        commands: [`fermata runs ls --status suspended --reason ${reason}${repeated(this.globals)}`]
+      }]
     })
   }
 
@@ -228,5 +244,3 @@ class Look {
 }
 
 const waitsOf = (run: RunRow): ReadonlyArray<Wait> => run.waits === null ? [] : Option.getOrElse(decodeWaits(run.waits), () => [])
-
-const infoOf = (row: OwnerRow): Readonly<Record<string, unknown>> => JSON.parse(row.info) as Readonly<Record<string, unknown>>

@@ -2,13 +2,14 @@
  * Follows a run until it is over, or until only a person, a signal or an
  * operator makes it go on, and works on it here when nobody else does.
  */
+import type { Contract } from "@fermata/core/contract/Contract"
 import type * as RunView from "@fermata/core/RunView"
 import type { RunSummary } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type CommandFailed, failed } from "./CommandFailed.ts"
 import { fileLabel } from "./ContractFile.ts"
-import { missingIn } from "./ContractNeeds.ts"
+import { isServedBy, missingIn } from "./ContractNeeds.ts"
 import type { Host } from "./Host.ts"
 import { err, note, noteNow, plain } from "./Output.ts"
 import { isGone, ownerName } from "./Owners.ts"
@@ -107,7 +108,7 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
  */
 const takeUp = (host: Host, run: RunSummary, { anyhow = false, work }: Options): Effect.Effect<string | undefined, CommandFailed> =>
   Effect.gen(function*() {
-    const adopt = Effect.andThen(host.serve(run.workflow), host.engine.adopt(run.root))
+    const adopt = Effect.andThen(host.serve(run.workflow), host.engine.adopt(run.root, { anyhow }))
     let adopted = work === "here"
     if (adopted) yield* adopt
     let idleSince: number | undefined
@@ -135,25 +136,33 @@ const takeUp = (host: Host, run: RunSummary, { anyhow = false, work }: Options):
         yield* host.engine.adopt(run.root)
         if (isLeft) return `it is recorded, and nobody serves ${Words.definition(run)}: start fermata worker with the configuration that has it`
       } else if (!adopted && (isLeft || !owners.some(({ alive, worker }) => alive && worker))) {
-        const missing = anyhow ? undefined : yield* lacks(host, run)
-        if (missing !== undefined) return missing
-        if (isLeft) yield* note(`  no worker took it up in ${Words.duration(patienceMs)}, so it goes on here`)
-        yield* adopt
-        adopted = true
-        idleSince = undefined
+        const lacked = anyhow ? undefined : yield* lacks(host, run)
+        if (lacked === undefined) {
+          if (isLeft) yield* note(`  no worker took it up in ${Words.duration(patienceMs)}, so it goes on here`)
+          yield* adopt
+          adopted = true
+          idleSince = undefined
+        } else if (!owners.some((owner) => isServedBy(lacked.contract, owner))) {
+          return lacked.text
+        }
       }
       yield* host.sleep(lookMs)
     }
   })
 
 /** What this process would need to go on with the run, and why it has not; a step that lacks its task would fail for good. */
-const lacks = (host: Host, run: RunSummary): Effect.Effect<string | undefined, CommandFailed> =>
+const lacks = (host: Host, run: RunSummary): Effect.Effect<{ readonly contract: Contract; readonly text: string } | undefined, CommandFailed> =>
   Effect.gen(function*() {
     if (run.kind !== "contract") return undefined
     const { config, file } = yield* host.serve(run.workflow)
     const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) => id === run.workflow && version === run.version)
-    const needs = stored === undefined ? [] : missingIn(stored.contract, config)
-    return needs.length === 0 ? undefined : `it is recorded, and goes on elsewhere: here is ${Words.list(needs)} (${
-      file === undefined ? "no fermata.config.ts above this folder" : fileLabel(file)
-    }); start fermata worker with the configuration that has it, or name that with --config FILE`
+    if (stored === undefined) return undefined
+    const { contract } = stored
+    const needs = missingIn(contract, config)
+    if (needs.length === 0) return undefined
+    const place = file === undefined ? "no fermata.config.ts above this folder" : fileLabel(file)
+    return {
+      contract,
+      text: `it is recorded, and goes on elsewhere: here is ${Words.list(needs)} (${place}); start fermata worker with the configuration that has it, or name that with --config FILE`
+    }
   })

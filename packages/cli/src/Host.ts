@@ -129,12 +129,13 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       const { llm, tasks, workflows } = loaded.config
       yield* late.set(
         yield* service(TaskRuntime, TaskRuntime.layerHandlers(tasks ?? {}), scope),
-        yield* inConfig(loaded, "llm", service(Llm, llm ?? Llm.layerNone, scope))
+        yield* inConfig(loaded, "llm", service(Llm, llm ?? Llm.layerElsewhere, scope))
       )
       for (const workflow of workflows ?? []) {
         yield* inConfig(loaded, "workflows", Layer.buildWithScope(Layer.provide(workflow, Layer.succeedContext(recording)), scope))
       }
       yield* addContracts(contracts, loaded)
+      if (options.worker === true) yield* engineService.announce
       return loaded
     })
     let serving: Effect.Effect<Config.Loaded, CommandFailed> | undefined
@@ -197,6 +198,8 @@ const makePlace = (db: string): Effect.Effect<void, CommandFailed> =>
     })
   })
 
+const none: ReadonlyArray<string> = []
+
 /** Services that are filled in when this process begins to work on runs. Until then nothing asks for them. */
 const lateServices = () => {
   let tasks: TaskRuntime["Service"] | undefined
@@ -207,11 +210,14 @@ const lateServices = () => {
     layer: Layer.mergeAll(
       Layer.succeed(TaskRuntime, {
         get tasks() {
-          return tasks?.tasks ?? []
+          return tasks?.tasks ?? none
         },
         submit: (request) => tasks?.submit(request) ?? missing
       }),
       Layer.succeed(Llm, {
+        get elsewhere() {
+          return llm?.elsewhere ?? llm === undefined
+        },
         invoke: (request) =>
           Effect.tap(llm?.invoke(request) ?? missing, ({ model }) =>
             Effect.sync(() => {

@@ -2,6 +2,7 @@
  * Starts a run and follows it: what `fermata run` does.
  */
 import type { Contract } from "@fermata/core/contract/Contract"
+import type { Owner } from "@fermata/engine/Runs"
 import type * as Schema from "effect/Schema"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -11,7 +12,7 @@ import { type CommandFailed, refused } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
 import { followAndAsk } from "./Ask.ts"
 import { type ContractFile, fileLabel, readContract } from "./ContractFile.ts"
-import { missingIn } from "./ContractNeeds.ts"
+import { declarations, isServedBy, isWorking, missingIn } from "./ContractNeeds.ts"
 import { type Globals, repeated } from "./Globals.ts"
 import * as Host from "./Host.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
@@ -38,9 +39,13 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     const file = isContractFile(request.workflow) ? yield* readContract(request.workflow) : undefined
     const folders = file === undefined ? [process.cwd()] : [dirname(resolve(file.file)), process.cwd()]
     const loaded = yield* Config.loadOrRecall(globals, folders, file === undefined ? request.workflow : undefined)
+    // Without a database there is no worker either, and none is made for a run that is refused.
+    if (file !== undefined && !existsSync(globals.db)) yield* checkServed(file.contract, loaded, request, [])
     const host = yield* Host.open(globals, { command: "run", config: loaded, idle: request.detach })
     yield* host.serve()
     const contract = file?.contract ?? (yield* contractNamed(host, request.workflow))
+    const owners = yield* host.refine(host.runs.owners)
+    const servedHere = contract === undefined || (yield* checkServed(contract, loaded, request, owners))
     const started = contract === undefined
       ? yield* startProgram(host, globals, request)
       : yield* startContract(host, globals, request, file, contract)
@@ -48,15 +53,12 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     if (loaded.file !== undefined) yield* KnownConfigs.remember(globals.db, started.workflow, loaded.file)
     const joined = started.joined ? "joined existing run" : "run"
     yield* note(`${joined} ${err.bold(runId)}  ${plain(started.definition)}`)
-    if (request.detach) return yield* detached(host, globals, started)
-    if (contract !== undefined) {
-      for (const need of missingIn(contract, loaded.config)) {
-        const place = loaded.file === undefined ? "no fermata.config.ts was found" : `in ${fileLabel(loaded.file)}`
-        yield* note(`  ${err.yellow("warning:")} ${need} (${place}); a step that needs it fails`)
-      }
+    if (request.detach) {
+      return yield* detached(host, globals, started, (owner) =>
+        contract === undefined ? owner.serves.programs.includes(started.definition) : isServedBy(contract, owner))
     }
     const from = started.joined ? (yield* host.refine(host.runs.find(runId))).entries : 0
-    const followed = yield* followAndAsk(host, globals, runId, { from, work: "here" })
+    const followed = yield* followAndAsk(host, globals, runId, { from, work: servedHere ? "here" : "if-nobody-does" })
     yield* report(followed, { globals, joined: started.joined })
   })
 
@@ -78,6 +80,25 @@ const checkOptions = ({ event, eventName, isNew, key }: Request): Effect.Effect<
     : eventName !== undefined && event === undefined
     ? Effect.fail(refused("InvalidValue", "--event-name needs --event J, the payload of the event", ["see: fermata run --help"]))
     : Effect.void
+
+/**
+ * Whether this process can work on the contract's runs. One that nobody can is
+ * refused before it is started, unless it is left to a worker that is to come.
+ */
+const checkServed = (contract: Contract, { config, file }: Config.Loaded, { detach }: Request, owners: ReadonlyArray<Owner>): Effect.Effect<boolean, CommandFailed> => {
+  const needs = missingIn(contract, config)
+  if (needs.length === 0) return Effect.succeed(true)
+  if (detach || owners.some((owner) => isServedBy(contract, owner))) return Effect.succeed(false)
+  const place = file === undefined ? "no fermata.config.ts was found" : `in ${fileLabel(file)}`
+  return Effect.fail(refused(
+    "NotServed",
+    `Nobody can run ${contract.id}@${contract.version}: here is ${Words.list(needs)} (${place}), and no worker that lives has it`,
+    [
+      ...declarations(contract, config).map((text) => `declare in ${file === undefined ? "a fermata.config.ts" : fileLabel(file)}: ${text}`),
+      "--config FILE names another configuration; --detach records the run and leaves it to a worker"
+    ]
+  ))
+}
 
 /** Whether this names a file. What ends as one and is not there is told as a missing file. */
 const isContractFile = (name: string): boolean => /\.jsonc?$/i.test(name) || name.includes("/") || (existsSync(name) && statSync(name).isFile())
@@ -138,13 +159,16 @@ const isProgram = (host: Host.Host, name: string): Effect.Effect<boolean, Comman
   Effect.map(host.refine(host.store.backend.definitions), (all) => all.some((row) => row.name === name && row.kind === "program"))
 
 /** Tells that the run is recorded, and who will work on it. */
-const detached = (host: Host.Host, globals: Globals, { joined, runId }: Started) =>
+const detached = (host: Host.Host, globals: Globals, { definition, joined, runId }: Started, serves: (owner: Owner) => boolean) =>
   Effect.gen(function*() {
-    const workers = (yield* host.refine(host.runs.owners)).filter(({ alive, worker }) => alive && worker)
+    const workers = (yield* host.refine(host.runs.owners)).filter(isWorking)
+    const able = workers.filter(serves)
     yield* note(
       workers.length === 0
         ? `  no worker is running, so it waits until one is: fermata worker${repeated(globals)}`
-        : `  ${Words.count(workers.length, "worker")} can take it up`
+        : able.length === 0
+        ? `  no worker that runs serves ${plain(definition)}, so it waits until one does: fermata worker${repeated(globals)}`
+        : `  ${Words.count(able.length, "worker")} can take it up`
     )
     const { status } = yield* host.refine(host.runs.find(runId))
     if (globals.json) yield* document({ runId, joined, status, usage: {}, steps: { executed: 0, replayed: 0 } })

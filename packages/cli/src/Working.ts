@@ -2,6 +2,7 @@
  * A worker: takes up whatever is due, tells what becomes of it, and knows when
  * there is nothing left to do. What `fermata worker` does.
  */
+import type { RunRow } from "@fermata/engine/Backend"
 import type { Owner, RunSummary } from "@fermata/engine/Runs"
 import type { Engine } from "@fermata/engine/Engine"
 import * as ExitJson from "@fermata/core/ExitJson"
@@ -11,7 +12,6 @@ import * as Stream from "effect/Stream"
 import { type CommandFailed, exitCodes } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
-import { missingIn } from "./ContractNeeds.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
 import { err, exitWith, item, note, out, plain, write } from "./Output.ts"
@@ -42,12 +42,18 @@ export const work = (globals: Globals, { untilIdle }: { readonly untilIdle: bool
     yield* note(`worker ${process.pid} on ${globals.db} serves ${Words.list(serves.map(plain))} (${
       config.file === undefined ? "no fermata.config.ts" : fileLabel(config.file)
     })`)
-    for (const { contract, id, version } of yield* host.refine(host.contracts.list)) {
-      const needs = missingIn(contract, config.config)
-      if (needs.length > 0) yield* note(`${err.yellow("warning:")} for contract ${plain(id)}@${version} there is ${Words.list(needs)}; a step that needs it fails`)
-    }
-    if (!untilIdle) return yield* Effect.never
+    const told = new Set<string>()
+    const tellUnserved = Effect.gen(function*() {
+      for (const { hash, id, lacks, version } of yield* host.refine(host.contracts.unserved)) {
+        if (told.has(hash)) continue
+        told.add(hash)
+        yield* note(`${err.yellow("warning:")} runs of contract ${plain(id)}@${version} are left alone: here is ${Words.list(lacks)}`)
+      }
+    })
+    yield* tellUnserved
+    if (!untilIdle) return yield* Effect.forever(Effect.andThen(host.sleep(tellMs), tellUnserved))
     yield* idle(host)
+    yield* tellLeft(host)
     yield* Effect.yieldNow
     yield* note("idle")
   })
@@ -57,6 +63,9 @@ export const work = (globals: Globals, { untilIdle }: { readonly untilIdle: bool
 // ----------------------------------------------------------------------------
 
 const lookMs = 100
+/** How often (ms) a worker looks for contracts that were added and that it leaves alone. */
+const tellMs = 5_000
+const mostDue = 1_000
 /** A run that goes on by itself this soon (ms) is waited for. */
 const momentMs = 10_000
 
@@ -97,9 +106,30 @@ const busyWith = (host: Host.Host): Effect.Effect<Busy | undefined, CommandFaile
       const held = yield* heldBy(host, others)
       if (held !== undefined) return held
     }
-    const due = yield* host.refine(backend.nextDue(now, null))
-    if (due !== null && due - now <= momentMs) return { key: `due ${due}`, text: `the next run is due ${Words.fromNow(due, now)}` }
+    const serves = yield* servedHere(host)
+    const next = (yield* host.refine(backend.due(now, now + momentMs, mostDue))).find(serves)
+    if (next?.dueAt != null) return { key: `due ${next.dueAt}`, text: `the next run is due ${Words.fromNow(next.dueAt, now)}` }
     return undefined
+  })
+
+/** Whether this process takes up a run. */
+const servedHere = (host: Host.Host): Effect.Effect<(run: RunRow) => boolean, CommandFailed> =>
+  Effect.map(host.refine(host.contracts.unserved), (unserved) => {
+    const programs = new Set(host.served())
+    const left = new Set(unserved.map(({ hash }) => hash))
+    return (run) => run.kind === "program" ? programs.has(Words.definition(run)) : !left.has(run.definition ?? "")
+  })
+
+/** Names the due runs that are left to others, and why. */
+const tellLeft = (host: Host.Host): Effect.Effect<void, CommandFailed> =>
+  Effect.gen(function*() {
+    const serves = yield* servedHere(host)
+    const due = yield* host.refine(host.store.backend.due(-1, host.now(), mostDue))
+    const unserved = yield* host.refine(host.contracts.unserved)
+    for (const [definition, runs] of Map.groupBy(due.filter((run) => !serves(run)), Words.definition)) {
+      const lacks = unserved.find(({ hash }) => hash === runs[0]!.definition)?.lacks ?? ["no such workflow"]
+      yield* note(`${err.yellow("left alone:")} ${Words.count(runs.length, "run")} of ${plain(definition)}: here is ${Words.list(lacks)}`)
+    }
   })
 
 /** A run that a process holds which works on it, or which is dead and whose lease must end first. */

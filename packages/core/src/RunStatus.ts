@@ -27,6 +27,9 @@ export const suspendReasons = [
 export const SuspendReason = Schema.Literals(suspendReasons)
 export type SuspendReason = typeof SuspendReason.Type
 
+/** Reasons that are no way in which a run is meant to wait: an operator has to look. */
+export const forOperators: ReadonlySet<SuspendReason> = new Set(["corrupt", "diverged", "recovery", "outcome-unknown"])
+
 /**
  * One thing that a suspended run waits for.
  *

@@ -113,6 +113,19 @@ export interface SubscriptionRow {
   readonly correlation: string | null
 }
 
+/** What the watchdog found about an open run, once for each reason. It goes when the run ends. */
+export interface FindingRow {
+  readonly run: string
+  readonly reason: string
+  /** A sentence for people. */
+  readonly problem: string
+  /** Length of the journal when it was found. */
+  readonly length: number
+  /** The run was made due again. */
+  readonly woken: boolean
+  readonly at: number
+}
+
 /**
  * Starts a run, or joins the run that has this id. `rows` are its first entries.
  * A run that starts with an owner is at epoch 1, as if claimed, else at epoch 0.
@@ -199,6 +212,8 @@ export interface ClaimOp {
   /** Programs as `name@version`; null serves every program. */
   readonly programs: ReadonlyArray<string> | null
   readonly contracts: boolean
+  /** Hashes of contracts whose runs are left to others, although contracts are served. */
+  readonly without: ReadonlyArray<string>
   /** When given, only runs whose `root` is one of these. */
   readonly roots: ReadonlyArray<string> | null
 }
@@ -234,6 +249,19 @@ export interface RetireOp {
   readonly owner: string
 }
 
+/**
+ * Records what the watchdog found about a run, and with `row.woken` makes the
+ * run due at once. Nothing happens when the run no longer stands as it was seen
+ * (open, without owner, at this epoch and due at this time), or when the same
+ * was recorded at this length of its journal before.
+ */
+export interface ReportOp {
+  readonly op: "report"
+  readonly row: FindingRow
+  readonly epoch: number
+  readonly dueAt: number | null
+}
+
 /** Puts messages into the outbox on behalf of a caller (an emitted event). A known id is ignored. */
 export interface PublishOp {
   readonly op: "publish"
@@ -264,6 +292,7 @@ export type Op =
   | HeartbeatOp
   | ReapOp
   | RetireOp
+  | ReportOp
   | PublishOp
   | DeliveredOp
   | DefineOp
@@ -284,6 +313,8 @@ export interface Answers {
   /** Runs that were freed. */
   readonly reap: { readonly freed: number }
   readonly retire: { readonly freed: number }
+  /** Whether it was recorded. */
+  readonly report: { readonly reported: boolean }
   readonly publish: {}
   readonly delivered: {}
   readonly define: { readonly result: "added" | "same" | "replaced" | "refused"; readonly known: DefinitionRow | null }
@@ -344,6 +375,19 @@ export interface Backend {
   readonly owners: Effect.Effect<ReadonlyArray<OwnerRow>, StorageFailed>
   /** The earliest time after `after` at which a run without an owner is due; only of these roots when given. Null for none. */
   readonly nextDue: (after: number, roots: ReadonlyArray<string> | null) => Effect.Effect<number | null, StorageFailed>
+  /** Runs without an owner that are due after `after` and not after `until`, earliest first. */
+  readonly due: (after: number, until: number, limit: number) => Effect.Effect<ReadonlyArray<RunRow>, StorageFailed>
+  /**
+   * Open runs that nobody owns and that are not due at once, although they have
+   * something in their inbox; or that are never due, although they are queued,
+   * running or suspended for time alone; or that are suspended for no reason or
+   * with no waits. Newest first, behind the run `before` when it is given. A
+   * healthy store has few or none, so this must cost nothing there: it is asked
+   * often.
+   */
+  readonly stranded: (limit: number, before?: string) => Effect.Effect<ReadonlyArray<RunRow>, StorageFailed>
+  /** What the watchdog has recorded about open runs, newest first. */
+  readonly findings: (limit: number) => Effect.Effect<ReadonlyArray<FindingRow>, StorageFailed>
   readonly census: Effect.Effect<Census, StorageFailed>
   /** A number that changes whenever ANOTHER connection has written; cheap enough to read ten times a second. */
   readonly version: Effect.Effect<number, StorageFailed>

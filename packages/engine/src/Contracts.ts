@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import type { StorageFailed } from "./Backend.ts"
+import * as ContractNeeds from "./contract/ContractNeeds.ts"
 import * as ContractProgram from "./contract/ContractProgram.ts"
 import * as ContractRegistry from "./contract/ContractRegistry.ts"
 import type { Stored } from "./contract/ContractRegistry.ts"
@@ -17,9 +18,9 @@ import * as ContractRoutes from "./contract/ContractRoutes.ts"
 import { requestOf } from "./contract/ContractStart.ts"
 import * as ContractValidation from "./contract/ContractValidation.ts"
 import type { ContractInvalid } from "./contract/ContractValidation.ts"
-import type { Llm } from "./contract/Llm.ts"
+import { Llm } from "./contract/Llm.ts"
 import type { HostServices } from "./contract/RecordedStep.ts"
-import type { TaskRuntime } from "./contract/TaskRuntime.ts"
+import { TaskRuntime } from "./contract/TaskRuntime.ts"
 import type { Engine } from "./Engine.ts"
 import type { Events } from "./Events.ts"
 import { Core } from "./internal/Core.ts"
@@ -83,6 +84,15 @@ export interface Started {
   readonly joined: boolean
 }
 
+/** A contract whose runs this process leaves to others. */
+export interface Unserved {
+  readonly id: string
+  readonly version: string
+  readonly hash: string
+  /** What is missing here, such as "no handler for the task ...". */
+  readonly lacks: ReadonlyArray<string>
+}
+
 export class Contracts extends Context.Service<Contracts, {
   /**
    * Adds a contract, given as a parsed JSON document. Every mistake of an
@@ -93,15 +103,18 @@ export class Contracts extends Context.Service<Contracts, {
   readonly list: Effect.Effect<ReadonlyArray<Stored>, StorageFailed>
   /** A contract in this version, or the newest. */
   readonly get: (id: string, version?: string) => Effect.Effect<Stored, ContractNotFound | StorageFailed>
+  /** The contracts of the store whose runs this process does not take up, and why. */
+  readonly unserved: Effect.Effect<ReadonlyArray<Unserved>, StorageFailed>
   /** Starts a run, or joins the one that its key or event stands for. Success means that it is recorded. */
   readonly start: (
     options: StartOptions
   ) => Effect.Effect<Started, ContractInvalid | ContractRefused | ContractNotFound | StorageFailed>
 }>()("@fermata/engine/Contracts") {
   /**
-   * Serves contracts: runs of any contract in the store are executed here, and
-   * events that this process hands on start and reach them. Put `Runs.layer`
-   * on top of it, so that its `start` takes contracts too.
+   * Serves contracts: runs of any contract in the store whose tasks and model
+   * are here are executed here, and events that this process hands on start and
+   * reach the runs of all. Put `Runs.layer` on top of it, so that its `start`
+   * takes contracts too.
    */
   static readonly layer: Layer.Layer<
     Contracts,
@@ -171,13 +184,35 @@ export class Contracts extends Context.Service<Contracts, {
       return yield* requestOf(stored, { input: payload, by: options.by, key: options.new === true ? undefined : options.key })
     })
 
+    const runtime = Context.get(services, TaskRuntime)
+    const llm = Context.get(services, Llm)
+    const offer = () => ({ tasks: runtime.tasks, model: llm.elsewhere !== true })
+    /** Contracts that runs name and the store does not have. */
+    const absent = new Set<string>()
+    let left: { readonly count: number; readonly offer: ContractNeeds.Offer; readonly hashes: ReadonlyArray<string> } | undefined
+    const unserved = () => {
+      const now = offer()
+      const count = registry.decoded.size + absent.size
+      if (left === undefined || left.count !== count || left.offer.tasks !== now.tasks || left.offer.model !== now.model) {
+        const hashes = Array.from(registry.decoded).flatMap(([hash, stored]) =>
+          stored === undefined || !ContractNeeds.isNone(ContractNeeds.lacking(stored.contract, now)) ? [hash] : [])
+        left = { count, offer: now, hashes: [...hashes, ...absent] }
+      }
+      return left.hashes
+    }
+
     const compiled = new Map<string, Registration>()
-    const resolve: Resolve = Effect.fnUntraced(function*({ definition }) {
+    const resolve: Resolve = Effect.fnUntraced(function*({ definition, root }) {
       if (definition === null) return undefined
+      const stored = yield* registry.byHash(definition)
+      if (stored === undefined) {
+        if (!registry.decoded.has(definition)) absent.add(definition)
+        return undefined
+      }
+      // A contract that was added since is met here first; from now on its runs are not claimed.
+      if (!core.anyhow.has(root) && unserved().includes(definition)) return undefined
       const known = compiled.get(definition)
       if (known !== undefined) return known
-      const stored = yield* registry.byHash(definition)
-      if (stored === undefined) return undefined
       const made = ContractProgram.registration(stored.contract, services)
       compiled.set(definition, made)
       return made
@@ -194,7 +229,7 @@ export class Contracts extends Context.Service<Contracts, {
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
-        core.contracts = resolve
+        core.contracts = { resolve, unserved, offer }
         core.routes.push(route)
         core.listeners.add(listener)
         core.projections.add(project)
@@ -214,7 +249,23 @@ export class Contracts extends Context.Service<Contracts, {
       yield* Effect.forkScoped(Effect.forever(Effect.andThen(core.hostSleep(refreshMs), Effect.ignore(registry.refresh))))
     }
 
-    return Context.make(Contracts, { add, list: registry.all, get, start }).pipe(Context.add(ContractStarts, startByName))
+    const unservedNow = Effect.gen(function*() {
+      const lacking = (yield* registry.all).map(({ contract, hash, id, version }): Unserved => ({
+        id,
+        version,
+        hash,
+        lacks: ContractNeeds.sentences(ContractNeeds.lacking(contract, offer()))
+      }))
+      const unreadable = (yield* registry.unreadable).map(({ hash, id, version }): Unserved => ({
+        id,
+        version,
+        hash,
+        lacks: ["a document that this build cannot read"]
+      }))
+      return [...lacking.filter(({ lacks }) => lacks.length > 0), ...unreadable]
+    })
+
+    return Context.make(Contracts, { add, list: registry.all, get, unserved: unservedNow, start }).pipe(Context.add(ContractStarts, startByName))
   }))
 }
 

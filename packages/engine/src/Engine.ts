@@ -16,6 +16,7 @@ import { Core } from "./internal/Core.ts"
 import { endOf, makeEncoded } from "./internal/EncodedEngine.ts"
 import { type Committed, EngineCore } from "./internal/EngineCore.ts"
 import { Store } from "./Store.ts"
+import * as Watchdog from "./Watchdog.ts"
 
 /** The inside of an engine, which the services of this package share. Part of a host's type, of no use to programs. */
 export type { Core } from "./internal/Core.ts"
@@ -31,10 +32,15 @@ export class Engine extends Context.Service<Engine, {
   readonly settled: Effect.Effect<void>
   /** Number of runs in memory. */
   readonly awake: Effect.Effect<number>
-  /** Takes up the runs of this tree although this process is no worker. */
-  readonly adopt: (root: string) => Effect.Effect<void>
+  /**
+   * Takes up the runs of this tree although this process is no worker; with
+   * `anyhow` also those of contracts that need what is not here, as to stop them.
+   */
+  readonly adopt: (root: string, options?: { readonly anyhow?: boolean }) => Effect.Effect<void>
   /** Frees the runs of processes that are dead, without waiting for the next heartbeat. */
   readonly reap: Effect.Effect<void, StorageFailed>
+  /** What this process has for contracts is another now: takes up what it serves by it, and tells others at once. */
+  readonly announce: Effect.Effect<void>
 }>()("@fermata/engine/Engine") {
   /**
    * The engine over a `Store`, with `effect/workflow`'s engine service on it.
@@ -75,13 +81,18 @@ export class Engine extends Context.Service<Engine, {
       evict: core.evict,
       settled,
       awake: Effect.sync(() => core.executors.size),
-      adopt: (root) =>
+      adopt: (root, options) =>
         Effect.sync(() => {
           core.roots.add(root)
+          if (options?.anyhow === true) core.anyhow.add(root)
           core.poke()
         }),
       reap: Effect.map(core.liveness.reap, (freed) => {
         if (freed > 0) core.poke()
+      }),
+      announce: Effect.suspend(() => {
+        core.poke()
+        return core.heartbeat
       })
     })
     const context = Context.make(Engine, engine).pipe(
@@ -97,6 +108,7 @@ export class Engine extends Context.Service<Engine, {
     }
     if (core.writes) yield* Effect.forkScoped(core.run)
     yield* Effect.forkScoped(core.poll)
+    if (options.worker) yield* Effect.forkScoped(Watchdog.run(core))
     yield* Effect.addFinalizer(() => core.close)
     core.poke()
     return context

@@ -6,6 +6,7 @@
  * outlives the host that wrote it: drop the host at any moment, connect again,
  * and what was committed is there.
  */
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import {
   type Backend,
@@ -17,7 +18,7 @@ import {
   StorageFailed
 } from "./Backend.ts"
 import * as DueList from "./internal/DueList.ts"
-import { type MemoryStore, type Ordered, pair } from "./internal/MemoryStore.ts"
+import { type MemoryStore, type Ordered, pair, type StoredRun } from "./internal/MemoryStore.ts"
 import { Transaction } from "./internal/MemoryTransaction.ts"
 
 export { makeStore, type MemoryStore } from "./internal/MemoryStore.ts"
@@ -94,6 +95,16 @@ export const make = (store: MemoryStore): Backend => {
         }
         return next
       }),
+    due: (after, until, limit) =>
+      Effect.sync(() =>
+        DueList.between(store.index.due, after, until).take(Math.max(0, limit)).map(({ run }) => store.runs.get(run)!.row).toArray()
+      ),
+    stranded: (limit, before) =>
+      Effect.sync(() => {
+        const end = before === undefined ? Infinity : store.runs.get(before)?.order ?? -1
+        return take([...store.runs.values()].filter((run) => run.order < end && isStranded(run)).reverse().map(({ row }) => row), limit)
+      }),
+    findings: (limit) => Effect.sync(() => take(inOrder([...store.findings.values()]).toReversed(), limit)),
     census: Effect.sync(() => {
       const byStatus: Record<string, number> = {}
       for (const { row } of store.runs.values()) byStatus[row.status] = (byStatus[row.status] ?? 0) + 1
@@ -124,6 +135,13 @@ const list = (store: MemoryStore, filter: RunFilter): ReadonlyArray<RunRow> => {
   }
   return found
 }
+
+const isStranded = ({ inbox, row: { dueAt, owner, reason, status, waits } }: StoredRun): boolean =>
+  owner === null && dueAt !== 0 && (
+    (inbox.length > 0 && !isFinal(status as RunStatus)) ||
+    ((status === "queued" || status === "running") && dueAt === null) ||
+    (status === "suspended" && (reason === null || waits === null || waits === "[]" || (reason === "timer" && dueAt === null)))
+  )
 
 const take = <A>(items: ReadonlyArray<A>, limit: number): ReadonlyArray<A> => items.slice(0, Math.max(0, limit))
 

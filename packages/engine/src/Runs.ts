@@ -13,6 +13,7 @@ import * as RunView from "@fermata/core/RunView"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { ApprovalRow, Census, DefinitionRow, OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
@@ -119,6 +120,15 @@ export interface Owner {
   /** Whether it takes up any due run that it serves. */
   readonly worker: boolean
   readonly info: Readonly<Record<string, unknown>>
+  /** What it serves, as it said last. */
+  readonly serves: Serves
+}
+
+/** What a process serves: programs as `name@version`, tasks by name, and whether it has a model for contracts. */
+export interface Serves {
+  readonly programs: ReadonlyArray<string>
+  readonly tasks: ReadonlyArray<string>
+  readonly model: boolean
 }
 
 /** What is recorded now. `duplicate` when the same was recorded before. */
@@ -492,6 +502,11 @@ const Question = Schema.Struct({
 })
 const decodeQuestion = Schema.decodeUnknownSync(Schema.fromJsonString(Question))
 const decodeTexts = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema.String)))
+const decodeServes = Schema.decodeUnknownOption(Schema.Struct({
+  programs: Schema.Array(Schema.String),
+  tasks: Schema.optionalKey(Schema.Array(Schema.String)),
+  model: Schema.optionalKey(Schema.Boolean)
+}))
 const decodeInfo = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 
 const approvalOf = (row: ApprovalRow): OpenApproval => ({
@@ -506,10 +521,15 @@ const approvalOf = (row: ApprovalRow): OpenApproval => ({
   ...(row.deadline === null ? {} : { deadline: row.deadline })
 })
 
-const ownerOf = (row: OwnerRow, now: number): Owner => ({
-  id: row.id,
-  alive: row.expiresAt >= now,
-  expiresAt: row.expiresAt,
-  worker: row.worker,
-  info: decodeInfo(row.info)
-})
+/** A process as others see it; `now` is in ms since the epoch, by the host's clock. */
+export const ownerOf = (row: OwnerRow, now: number): Owner => {
+  const { serves, ...info } = decodeInfo(row.info)
+  return {
+    id: row.id,
+    alive: row.expiresAt >= now,
+    expiresAt: row.expiresAt,
+    worker: row.worker,
+    info,
+    serves: { programs: [], tasks: [], model: false, ...Option.getOrUndefined(decodeServes(serves)) }
+  }
+}

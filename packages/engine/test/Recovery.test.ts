@@ -1,3 +1,4 @@
+import * as EngineEvent from "@fermata/core/EngineEvent"
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Logger, Schema } from "effect"
 import * as Signal from "../src/Signal.ts"
@@ -24,6 +25,42 @@ describe("Recovery", () => {
       assert.strictEqual(log.entries.length, 6)
       assert.include(yield* world.run(id), { status: "suspended", reason: "recovery" })
     }))
+
+  it.effect("S13: the log and the event of the engine say that recovery gave up, why, and after how many crashes", () => {
+    const warned: Array<string> = []
+    const logger = Logger.layer([Logger.make(({ logLevel, message }) => {
+      if (logLevel === "Warn") warned.push(String(Array.isArray(message) ? message[0] : message))
+    })])
+    return Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const layer = W.toLayer(() => stuck(new Log(), "work", "rerun")())
+      let host = yield* world.start(layer)
+      const step = yield* begin(host, W, "step")
+      for (let crash = 1; crash <= 6; crash++) host = yield* world.restart(host, layer)
+      assert.deepStrictEqual(warned, [
+        `run ${step} of W@1 is suspended (recovery) and needs an operator: a process died 6 times in step "work"`
+      ])
+      const suspension = (yield* world.journal(step)).at(-1)!
+      assert.deepInclude(EngineEvent.of(step, "W", suspension)[0], {
+        name: "engine.run.suspended",
+        payload: {
+          runId: step,
+          workflow: "W",
+          reason: "recovery",
+          waits: [{ reason: "recovery", key: "work", detail: "a process died 6 times in step \"work\"" }]
+        }
+      })
+
+      const other = yield* CrashHost.make
+      host = yield* other.start(layer)
+      const run = yield* begin(host, W, "run")
+      for (let crash = 1; crash <= 5; crash++) host = yield* other.restart(host, layer, { killAt: { count: 1, when: "before" } })
+      yield* other.restart(host, layer)
+      assert.strictEqual(warned.length, 2)
+      assert.match(warned[1]!, new RegExp(`run ${run} of W@1 is suspended \\(recovery\\) and needs an operator: its process died 6 times in a row without getting further`))
+      assert.include(yield* other.run(run), { reason: "recovery", dueAt: null })
+    }).pipe(Effect.provide(logger))
+  })
 
   it.effect("S13: a signal does not wake a run that suspended because it never got further", () =>
     Effect.gen(function*() {

@@ -146,6 +146,24 @@ export const migrations: ReadonlyArray<string> = [
     PRIMARY KEY (name, version)
   ) STRICT;
   CREATE INDEX definitions_hash ON definitions (hash);
+  `,
+  // For workers that leave some contracts to others, and for the watchdog, whose index is empty in a healthy database.
+  `
+  CREATE INDEX runs_due_contract ON runs (definition, due_at) WHERE kind = 'contract' AND due_at IS NOT NULL;
+  CREATE INDEX runs_stranded ON runs (status) WHERE owner IS NULL AND status IN ('queued', 'running', 'suspended') AND due_at IS NOT 0
+    AND (told > 0 OR (status <> 'suspended' AND due_at IS NULL) OR (status = 'suspended'
+      AND (reason IS NULL OR waits IS NULL OR waits = '[]' OR (reason = 'timer' AND due_at IS NULL))));
+
+  CREATE TABLE findings (
+    arrival INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+    reason TEXT NOT NULL,
+    problem TEXT NOT NULL,
+    length INTEGER NOT NULL,
+    woken INTEGER NOT NULL,
+    at REAL NOT NULL,
+    UNIQUE (run, reason)
+  ) STRICT;
   `
 ]
 

@@ -56,6 +56,9 @@ export const make = (options: Sqlite.Options): Effect.Effect<Backend, StorageFai
       definitionByHash: (hash) => read(() => reads.definitionByHash(hash)),
       owners: read(reads.owners),
       nextDue: (after, roots) => read(() => reads.nextDue(after, roots)),
+      due: (after, until, limit) => read(() => reads.due(after, until, limit)),
+      stranded: (limit, before) => read(() => reads.stranded(limit, before)),
+      findings: (limit) => read(() => reads.findings(limit)),
       census: read(reads.census),
       version: read(reads.version)
     }

@@ -8,6 +8,7 @@ import {
   ids,
   inbox,
   one,
+  report,
   start,
   startOwned,
   subscription,
@@ -17,6 +18,7 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { migrations } from "../src/Migrations.ts"
 import * as Reads from "../src/internal/Reads.ts"
 import * as Writes from "../src/internal/Writes.ts"
 import * as Sqlite from "../src/Sqlite.ts"
@@ -178,7 +180,9 @@ describe("a SQLite store", () => {
           start("s"),
           claim(),
           claim({ programs: ["purchase@1"] }),
+          claim({ programs: ["purchase@1"], without: ["d"] }),
           claim({ roots: ["r"] }),
+          report({ run: "s" }, { epoch: 1 }),
           suspend("p", 0, null),
           end("r", 1, "done"),
           { op: "claimOne", owner: "a", run: "p" },
@@ -189,6 +193,10 @@ describe("a SQLite store", () => {
       db.exec("COMMIT")
       reads.nextDue(0, null)
       reads.nextDue(0, ["r"])
+      reads.due(0, 1_000, 10)
+      reads.stranded(10)
+      reads.stranded(10, "r")
+      reads.findings(10)
       reads.inboxOf("a", 10)
       reads.runs({ limit: 10, reason: ["diverged", "corrupt"] })
       reads.runs({ limit: 10, status: ["queued", "running"] })
@@ -213,7 +221,7 @@ describe("a file that is not ours", () => {
       yield* Effect.scoped(SqliteBackend.make({ file: path }))
       yield* tamper(path, "PRAGMA user_version = 99")
       const message = yield* refused(path)
-      assert.include(message, "it has version 99 and this build knows versions up to 1")
+      assert.include(message, `it has version 99 and this build knows versions up to ${migrations.length}`)
       assert.include(message, "use the newer Fermata that wrote it, or choose another file")
       assert.include(message, path)
     }))

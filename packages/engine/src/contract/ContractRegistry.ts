@@ -30,6 +30,10 @@ export interface ContractRegistry {
   readonly newest: Effect.Effect<ReadonlyArray<Stored>, StorageFailed>
   /** The contract with this hash, if the store has one that this build can read. */
   readonly byHash: (hash: string) => Effect.Effect<Stored | undefined, StorageFailed>
+  /** Every contract that was read so far, by its hash; undefined for one that this build cannot read. Only ever grows. */
+  readonly decoded: ReadonlyMap<string, Stored | undefined>
+  /** Contracts that this build cannot read. */
+  readonly unreadable: Effect.Effect<ReadonlyArray<Pick<Stored, "id" | "version" | "hash">>, StorageFailed>
   /** Reads anew what others may have added. */
   readonly refresh: Effect.Effect<void, StorageFailed>
   /** Forgets what was read, because this process has added to it. */
@@ -43,6 +47,7 @@ export const make = (backend: Backend): ContractRegistry => {
   let seen: number | undefined
   let all: ReadonlyArray<Stored> = []
   let newest: ReadonlyArray<Stored> = []
+  let unreadable: ReadonlyArray<Pick<Stored, "id" | "version" | "hash">> = []
   let patterns: ReadonlySet<string> = new Set()
 
   const read = Effect.fnUntraced(function*(row: DefinitionRow) {
@@ -62,6 +67,9 @@ export const make = (backend: Backend): ContractRegistry => {
     if (version === seen) return
     const rows = yield* backend.definitions
     const found = yield* Effect.forEach(rows, read)
+    unreadable = rows
+      .filter((row, index) => row.kind === "contract" && found[index] === undefined)
+      .map(({ hash, name, version }) => ({ id: name, version, hash }))
     all = found.filter((stored) => stored !== undefined).sort(byIdThenNewest)
     newest = all.filter((stored, index) => all[index - 1]?.id !== stored.id)
     patterns = new Set([
@@ -79,6 +87,8 @@ export const make = (backend: Backend): ContractRegistry => {
       const row = yield* backend.definitionByHash(hash)
       return row === null ? undefined : yield* read(row)
     }),
+    decoded,
+    unreadable: Effect.map(refresh, () => unreadable),
     refresh,
     changed: () => {
       seen = undefined

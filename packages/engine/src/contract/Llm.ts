@@ -56,10 +56,18 @@ export interface Rule {
 export class Llm extends Context.Service<Llm, {
   /** Asks once. */
   readonly invoke: (request: LlmRequest) => Effect.Effect<LlmAnswer, LlmFailed>
+  /** True says that models are elsewhere: runs of contracts with `llm` steps are left to processes that have one. */
+  readonly elsewhere?: boolean
 }>()("@fermata/engine/Llm") {
-  /** No model: every question fails. */
+  /** No model anywhere: `llm` steps are come to, and every question fails. */
   static readonly layerNone: Layer.Layer<Llm> = Layer.succeed(Llm, {
     invoke: () => Effect.fail(new LlmFailed({ problem: "no model is configured", retryable: false }))
+  })
+
+  /** No model in this process: runs of contracts with `llm` steps are left to others. */
+  static readonly layerElsewhere: Layer.Layer<Llm> = Layer.succeed(Llm, {
+    elsewhere: true,
+    invoke: () => Effect.fail(new LlmFailed({ problem: "this process has no model", retryable: false }))
   })
 
   /**

@@ -69,7 +69,7 @@ type ServicesOf<H extends Handlers> = { readonly [K in keyof H]: ReturnType<H[K]
 
 /** Takes the tasks of contracts. */
 export class TaskRuntime extends Context.Service<TaskRuntime, {
-  /** The names that `submit` takes. */
+  /** The names that `submit` takes. A run of a contract that needs another is left to a process that knows it. */
   readonly tasks: ReadonlyArray<string>
   /** Does one attempt of a task, or hands it over. */
   readonly submit: (request: TaskRequest) => Effect.Effect<TaskReply, UnknownTask | TaskFailed>

@@ -2,7 +2,6 @@
  * The runs of one process: which it owns, which are awake, and the loop that
  * takes up due runs, hands out inbox rows and sends what runs left in the outbox.
  */
-import * as EngineEvent from "@fermata/core/EngineEvent"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { Wait } from "@fermata/core/RunStatus"
 import * as Upcast from "@fermata/core/Upcast"
@@ -22,6 +21,7 @@ import type { Answer, Backend, CommitOp, InboxOp, InboxRow, Op, OutboxRow, RunRo
 import { StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
+import type { Offer } from "../contract/ContractNeeds.ts"
 import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
@@ -31,11 +31,21 @@ import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.
 import { isForWantOfRoom, Room } from "./Room.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import { Liveness } from "./Liveness.ts"
+import * as RunLogs from "./RunLogs.ts"
 import { RunWaiters } from "./RunWaiters.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
 
 /** Finds the handler of a run: a registered program, or a compiled contract. */
 export type Resolve = (row: RunRow) => Effect.Effect<Registration | undefined, StorageFailed>
+
+/** How this process serves contracts. */
+export interface ContractServing {
+  readonly resolve: Resolve
+  /** Hashes of the contracts whose runs it leaves to others, as far as it knows. */
+  readonly unserved: () => ReadonlyArray<string>
+  /** What it has for the steps of contracts. */
+  readonly offer: () => Offer
+}
 
 /** Turns a published event into operations on runs: starts by trigger, signals to those who wait. */
 export type Route = (event: EventMessage) => Effect.Effect<ReadonlyArray<Op>, StorageFailed>
@@ -52,7 +62,8 @@ const outboxLimit = 200
 const inboxLimit = 1_000
 const divergedLimit = 1_000
 const owning: ReadonlySet<Op["op"]> = new Set(["start", "claim", "claimOne", "commit"])
-const forOperators = new Set(["corrupt", "diverged", "recovery", "outcome-unknown"])
+
+const nameless = { reason: "corrupt", key: "definition", detail: "it is a run of a contract and names no document" } as const
 
 const decodeWaits = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Wait)))
 const decodeStart = Schema.decodeUnknownExit(Schema.fromJsonString(StartRequest))
@@ -72,7 +83,7 @@ export class EngineCore implements ExecutorHost {
 
   readonly executors = new Map<string, RunExecutor>()
   readonly programs = new Map<string, Registration>()
-  contracts: Resolve | undefined
+  contracts: ContractServing | undefined
   readonly routes: Array<Route> = []
   readonly listeners = new Set<(committed: Committed) => void>()
   /** What else a commit puts into the outbox: facts of the engine that somebody listens to. */
@@ -81,6 +92,8 @@ export class EngineCore implements ExecutorHost {
   readonly bodyListeners = new Set<(runId: string, key: string, attempt: number) => void>()
   /** Roots whose runs this process takes up although it is no worker. */
   readonly roots = new Set<string>()
+  /** Those of them whose runs it takes up although it lacks what their contracts need, as to stop them. */
+  readonly anyhow = new Set<string>()
 
   private readonly store: Store["Service"]
   private readonly hostClock: HostClock["Service"]
@@ -122,7 +135,9 @@ export class EngineCore implements ExecutorHost {
     this.timers = new TimerQueue(this.now, this.fork)
     this.disk = new Room(this.fork, this.hostSleep, () => !this.closed && (options.worker || this.executors.size > 0))
     this.committer = new Committer(store.backend, this.schedule, this.fork, this.disk.wait)
-    this.liveness = new Liveness(store.backend, hostClock, options, ownerId)
+    this.liveness = new Liveness(store.backend, hostClock, options, ownerId, () => ({
+      serves: { programs: Array.from(this.programs.keys()), ...this.contracts?.offer() }
+    }))
   }
 
   // --------------------------------------------------------------------------
@@ -193,33 +208,15 @@ export class EngineCore implements ExecutorHost {
         const committed = { run, entries: pending.entries, status: pending.status?.status ?? "running" }
         for (const listener of this.listeners) listener(committed)
       }
-      if (ok && this.logsRuns) this.log(run, pending.entries)
+      if (ok && this.logsRuns) this.fork(RunLogs.facts(run, pending.entries))
       if (ok && pending.status?.status === "suspended") {
         this.waiters.tell(run.id)
-        this.warn(run, pending.status)
+        this.fork(RunLogs.suspension(run, pending.status))
       }
       if (ok && (op.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
       if (ok && this.backlog && pending.consumed.length > 0) this.poke()
       done(ok)
     })
-  }
-
-  /** At level `Debug` every fact of a run is a line. */
-  private log(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
-    for (const entry of entries) {
-      for (const { name, payload } of EngineEvent.of(run.id, run.workflow, entry)) {
-        // What a step was given or answered is for the journal, not for logs.
-        const step = "stepId" in payload ? { stepId: payload.stepId } : {}
-        this.fork(Effect.logDebug(name, { runId: run.id, workflow: run.workflow, ...step }))
-      }
-    }
-  }
-
-  /** What only an operator can end must not stay unseen. */
-  private warn(run: RunRow, status: { readonly reason: string | null; readonly waits: string | null }): void {
-    if (status.reason === null || !forOperators.has(status.reason)) return
-    const text = `run ${run.id} of ${run.workflow}@${run.version} is suspended (${status.reason}) and needs an operator`
-    this.fork(Effect.logWarning(text, status.waits))
   }
 
   readonly gone = (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload"): void => {
@@ -359,7 +356,7 @@ export class EngineCore implements ExecutorHost {
   }
 
   /** Something may have become due, or has arrived. */
-  poke(): void {
+  readonly poke = (): void => {
     if (this.closed) return
     this.poked = true
     this.latch.openUnsafe()
@@ -407,17 +404,23 @@ export class EngineCore implements ExecutorHost {
       if (this.crowded) return
       const limit = Math.min(this.room, claimLimit)
       const { era } = this
-      const { runs } = yield* this.write({
+      const claim = {
         op: "claim",
         owner: this.ownerId,
         now: this.now(),
         limit,
         programs: Array.from(this.programs.keys()),
         contracts: this.contracts !== undefined,
+        without: this.contracts?.unserved() ?? [],
         roots: this.options.worker ? null : Array.from(this.roots)
-      })
+      } as const
+      const { runs } = yield* this.write(claim)
       for (const row of runs) yield* this.load(era, row)
-      if (runs.length < limit) return
+      if (runs.length === limit) continue
+      if (this.anyhow.size === 0) return
+      const stopping = yield* this.write({ ...claim, without: [], roots: Array.from(this.anyhow) })
+      for (const row of stopping.runs) yield* this.load(era, row)
+      return
     }
   })
 
@@ -427,8 +430,8 @@ export class EngineCore implements ExecutorHost {
     return Effect.gen({ self: this as EngineCore }, function*() {
       const registration = row.kind === "program"
         ? this.programs.get(`${row.workflow}@${row.version}`)
-        : yield* this.contracts!(row)
-      if (registration === undefined) return yield* this.handBack(row, null)
+        : yield* this.contracts?.resolve(row) ?? Effect.undefined
+      if (registration === undefined) return yield* this.handBack(row, row.kind === "contract" && row.definition === null ? nameless : null)
       const history = yield* this.store.journal(row.id)
       yield* this.wakeUp(era, registration, row, history, yield* this.backend.inbox(row.id))
     }).pipe(
@@ -486,7 +489,7 @@ export class EngineCore implements ExecutorHost {
     return Effect.ignore(Effect.map(written, (answer) => {
       if (!answer.ok || wait === null) return
       this.waiters.tell(row.id)
-      this.warn(row, { reason: wait.reason, waits: JSON.stringify([wait]) })
+      this.fork(RunLogs.suspension(row, { reason: wait.reason, waits: JSON.stringify([wait]) }))
       for (const listener of this.listeners) listener({ run: row, entries: [], status: "suspended" })
     }))
   }

@@ -20,19 +20,26 @@ export class Liveness {
   private readonly hostClock: HostClock["Service"]
   private readonly options: EngineOptions
   private readonly ownerId: string
-  private readonly info: string
+  private readonly info: () => object
   private lookedAt: number
   /** Before this time, leases that have ended say nothing. */
   private judgesFrom = -Infinity
   /** Leases that cannot be taken at their word, and when they end at the latest. */
   private doubted = new Map<string, { readonly expiresAt: number; readonly until: number }>()
 
-  constructor(backend: Backend, hostClock: HostClock["Service"], options: EngineOptions, ownerId: string) {
+  /** `info`: what others may know of this process, as it is now. */
+  constructor(
+    backend: Backend,
+    hostClock: HostClock["Service"],
+    options: EngineOptions,
+    ownerId: string,
+    info: () => object
+  ) {
     this.backend = backend
     this.hostClock = hostClock
     this.options = options
     this.ownerId = ownerId
-    this.info = JSON.stringify({ ...options.info, leaseMs: options.leaseMs })
+    this.info = info
     this.lookedAt = hostClock.now()
   }
 
@@ -53,7 +60,7 @@ export class Liveness {
         id: this.ownerId,
         expiresAt: this.hostClock.now() + this.options.leaseMs,
         worker: this.options.worker,
-        info: this.info
+        info: JSON.stringify({ ...this.options.info, leaseMs: this.options.leaseMs, ...this.info() })
       }
     }
   }

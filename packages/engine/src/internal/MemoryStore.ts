@@ -4,6 +4,7 @@
 import type {
   ApprovalRow,
   DefinitionRow,
+  FindingRow,
   InboxRow,
   OutboxRow,
   OwnerRow,
@@ -23,6 +24,7 @@ export interface MemoryStore {
   readonly approvals: Map<string, Ordered<ApprovalRow>>
   readonly owners: Map<string, OwnerRow>
   readonly definitions: Map<string, DefinitionRow>
+  readonly findings: Map<string, Ordered<FindingRow>>
   readonly index: {
     readonly due: DueList.DueList
     /** By `name@version` of programs; contracts are all under the empty name. */
@@ -69,6 +71,7 @@ export const makeStore = (): MemoryStore => ({
   approvals: new Map(),
   owners: new Map(),
   definitions: new Map(),
+  findings: new Map(),
   index: {
     due: DueList.make(),
     dueByServed: new Map(),

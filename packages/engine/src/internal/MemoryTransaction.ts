@@ -11,6 +11,7 @@ import type {
   Op,
   OutboxRow,
   ReapOp,
+  ReportOp,
   RunRow,
   StartOp,
   SubscriptionRow
@@ -55,6 +56,8 @@ export class Transaction {
       case "retire":
         this.#drop(this.#store.owners, op.owner)
         return { freed: this.#free(op.owner, 0) }
+      case "report":
+        return this.#report(op)
       case "publish":
         for (const row of op.rows) this.#send(row)
         return {}
@@ -151,6 +154,7 @@ export class Transaction {
         const rows = this.#store.index.subscriptions.get(subscription.event)
         if (rows !== undefined) this.#drop(rows, pair(op.run, subscription.key))
       }
+      for (const [key, { row }] of Array.from(this.#store.findings)) if (row.run === op.run) this.#drop(this.#store.findings, key)
       inbox = approvals = subscriptions = listeners = []
       ended = op.ended.payload
     }
@@ -221,7 +225,9 @@ export class Transaction {
     const { index } = this.#store
     const served = op.programs === null ? null : [...new Set(op.programs), ...(op.contracts ? [contracts] : [])]
     const serves = (due: DueList.Due) => {
-      const name = servedAs(this.#store.runs.get(due.run)!.row)
+      const { row } = this.#store.runs.get(due.run)!
+      if (row.definition !== null && op.without.includes(row.definition)) return false
+      const name = servedAs(row)
       return served === null ? op.contracts || name !== contracts : served.includes(name)
     }
     const lists = op.roots !== null
@@ -277,6 +283,19 @@ export class Transaction {
       this.#set({ ...run, row: { ...run.row, owner: null, dueAt: 0, takeovers: run.row.takeovers + takeovers } })
     }
     return runs.length
+  }
+
+  #report({ dueAt, epoch, row }: ReportOp): Answers["report"] {
+    const run = this.#store.runs.get(row.run)
+    const { findings } = this.#store
+    const key = pair(row.run, row.reason)
+    if (
+      run === undefined || over(run.row.status) || run.row.owner !== null || run.row.epoch !== epoch || run.row.dueAt !== dueAt ||
+      (findings.get(key)?.row.length ?? -1) >= row.length
+    ) return { reported: false }
+    this.#put(findings, key, { order: this.#store.arrivals++, row })
+    if (row.woken) this.#set({ ...run, row: { ...run.row, dueAt: 0 } })
+    return { reported: true }
   }
 
   #define(row: DefinitionRow): Answers["define"] {

@@ -132,6 +132,8 @@ const atRest = (core: EngineCore, store: Store["Service"], row: RunRow): Effect.
     if (unreadable.has(row.reason)) return row.dueAt === null && row.owner === null
     if (row.dueAt !== null && row.dueAt <= core.now()) return false
     if ((yield* store.backend.inbox(row.id)).length > 0) return false
+    // Its owner may have taken what was there since the row was read.
+    if ((yield* store.backend.run(row.id))?.length !== row.length) return false
     if (RunView.waitsForPeople(waits)) return true
     const others = waits.filter((wait) => !RunView.isForPeople(wait))
     if (others.length === 0 || others.some((wait) => wait.reason !== "child")) return false

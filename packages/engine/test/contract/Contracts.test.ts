@@ -215,7 +215,7 @@ describe("Contracts", () => {
         assert.include(JSON.stringify(first), `"runId":"${id}"`)
         assert.strictEqual((yield* end(alarms[0]!)).status, "failed")
         assert.deepStrictEqual(yield* runsOf("all"), [])
-      }).pipe(Effect.provide(layer())))
+      }).pipe(Effect.provide(layer({ tasks: TaskRuntime.layerHandlers({ nobody: () => Effect.fail("nobody is here") }) }))))
 
     it.effect("a run may wait for an event of the engine", () =>
       Effect.gen(function*() {
@@ -309,7 +309,7 @@ describe("Contracts", () => {
         yield* add(ticketTriageDocument)
         const { heard } = yield* hearing("ticket.triaged", publish("ticket.created", sampleTicket))
         assert.deepInclude(heard[0]?.payload as object, { triage: { category: "question", severity: "normal", summary: "Bug in login flow" } })
-      }).pipe(Effect.provide(layer())))
+      }).pipe(Effect.provide(layer({ tasks: analyse([]) }))))
   })
 
   it.effect("S1, S4: a contract with every kind of step survives a crash at every write", () => {
@@ -325,7 +325,7 @@ describe("Contracts", () => {
     ]
     let flaky = 0
     const tasks = Layer.succeed(TaskRuntime, {
-      tasks: [],
+      tasks: ["here", "there"],
       submit: ({ task }) =>
         Effect.suspend((): Effect.Effect<TaskReply, TaskFailed> =>
           task === "there"

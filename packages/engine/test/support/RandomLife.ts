@@ -11,6 +11,7 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { Core } from "../../src/internal/Core.ts"
 import * as CrashHost from "../../src/testing/CrashHost.ts"
+import * as Watchdog from "../../src/Watchdog.ts"
 import { giveWay, untilKilled } from "./Program.ts"
 import { layerOf, type Node, Outside, program, signals, valueOf, W } from "./RandomProgram.ts"
 
@@ -193,6 +194,7 @@ export const live = Effect.fnUntraced(function*({ actions, program }: Story, { e
     if (stops[moment] === true) yield* stop
     if (freezes[moment] === true) yield* freeze
     const now = yield* Clock.currentTimeMillis
+    assert.deepStrictEqual(yield* Watchdog.survey(world.backend, now, 100), [], "S7: a run would not go on")
     const next = Math.min(...comingUp((yield* journals).flatMap(({ journal }) => journal), outside, now))
     if (Number.isFinite(next)) yield* survive(() => TestClock.setTime(next))
     else if (moment >= actions.length) yield* survive(() => relieve(moment))

@@ -14,6 +14,7 @@ import {
   text,
   toApproval,
   toDefinition,
+  toFinding,
   toInbox,
   toOutbox,
   toOwner,
@@ -69,6 +70,20 @@ export const make = (db: DatabaseSync) => {
   const nextDue = prepare(db, "SELECT min(due_at) AS due_at FROM runs WHERE due_at > ?")
   const nextDueTop = prepare(db, "SELECT due_at FROM runs WHERE id = ? AND root IS NULL AND due_at > ?")
   const nextDueBelow = prepare(db, "SELECT min(due_at) AS due_at FROM runs WHERE root = ? AND due_at > ?")
+  const due = prepare(db, `SELECT ${runColumns} FROM runs WHERE due_at > ? AND due_at <= ? ORDER BY due_at, key LIMIT ?`)
+  const stranded = prepare(
+    db,
+    `SELECT ${runColumns} FROM runs INDEXED BY runs_stranded WHERE owner IS NULL AND status IN ('queued', 'running', 'suspended') AND due_at IS NOT 0
+     AND (told > 0 OR (status <> 'suspended' AND due_at IS NULL) OR (status = 'suspended'
+       AND (reason IS NULL OR waits IS NULL OR waits = '[]' OR (reason = 'timer' AND due_at IS NULL))))
+     AND key < ? ORDER BY key DESC LIMIT ?`
+  )
+  const keyOf = prepare(db, "SELECT key FROM runs WHERE id = ?")
+  const findings = prepare(
+    db,
+    `SELECT runs.id AS run, findings.reason, problem, length, woken, at FROM findings JOIN runs ON runs.key = run
+     ORDER BY arrival DESC LIMIT ?`
+  )
   const byStatus = prepare(db, "SELECT status, count(*) AS count FROM runs GROUP BY status")
   const counts = prepare(
     db,
@@ -103,6 +118,13 @@ export const make = (db: DatabaseSync) => {
         return at === null || (earliest !== null && earliest <= at) ? earliest : at
       }, null)
     },
+    due: (after: number, until: number, limit: number) => due.all(after, until, atMost(limit)).map(toRun),
+    stranded: (limit: number, before?: string) => {
+      const row = before === undefined ? undefined : keyOf.get(before)
+      if (before !== undefined && row === undefined) return []
+      return stranded.all(row === undefined ? Number.MAX_SAFE_INTEGER : number(row, "key"), atMost(limit)).map(toRun)
+    },
+    findings: (limit: number) => findings.all(atMost(limit)).map(toFinding),
     census: (): Census => {
       const count = counts.get()!
       return {

@@ -4,6 +4,7 @@
 import type {
   ApprovalRow,
   DefinitionRow,
+  FindingRow,
   InboxRow,
   OutboxRow,
   OwnerRow,
@@ -121,6 +122,15 @@ export const toDefinition = (row: Row): DefinitionRow => ({
   hash: text(row, "hash"),
   schemas: text(row, "schemas"),
   document: textOrNull(row, "document"),
+  at: number(row, "at")
+})
+
+export const toFinding = (row: Row): FindingRow => ({
+  run: text(row, "run"),
+  reason: text(row, "reason"),
+  problem: text(row, "problem"),
+  length: number(row, "length"),
+  woken: number(row, "woken") === 1,
   at: number(row, "at")
 })
 

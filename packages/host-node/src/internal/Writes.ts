@@ -13,6 +13,7 @@ import type {
   OutboxRow,
   OwnerRow,
   ReapOp,
+  ReportOp,
   RunRow,
   StartOp
 } from "@fermata/engine/Backend"
@@ -59,7 +60,7 @@ export const make = (db: DatabaseSync) => {
   )
   const finish = prepare(db, "UPDATE runs SET owner = NULL, due_at = NULL WHERE key = ?")
   const end = prepare(db, "UPDATE runs SET ended = ?, updated_at = ? WHERE key = ?")
-  const leftovers = ["inbox", "approvals", "subscriptions", "listeners"].map((table) =>
+  const leftovers = ["inbox", "approvals", "subscriptions", "listeners", "findings"].map((table) =>
     prepare(db, `DELETE FROM ${table} WHERE run = ?`)
   )
 
@@ -87,7 +88,7 @@ export const make = (db: DatabaseSync) => {
     "UPDATE runs SET told = told + 1, due_at = CASE WHEN owner IS NULL THEN 0 END WHERE key = ?"
   )
 
-  const dueColumns = "SELECT key, due_at, served FROM runs"
+  const dueColumns = "SELECT key, due_at, served, definition FROM runs"
   const dueOfAll = prepare(db, `${dueColumns} WHERE due_at <= ? ORDER BY due_at, key`)
   const dueOfServed = prepare(
     db,
@@ -97,6 +98,23 @@ export const make = (db: DatabaseSync) => {
   const dueBelow = prepare(
     db,
     `${dueColumns} INDEXED BY runs_due_root WHERE root = ? AND due_at <= ? ORDER BY due_at, key`
+  )
+  // Steps from definition to definition, so that runs which are left to others cost one step and not one each.
+  const dueDefinitions = prepare(
+    db,
+    `WITH RECURSIVE due (definition) AS (
+       SELECT min(definition) FROM runs INDEXED BY runs_due_contract WHERE kind = 'contract' AND due_at IS NOT NULL
+       UNION ALL
+       SELECT (SELECT min(runs.definition) FROM runs INDEXED BY runs_due_contract
+               WHERE kind = 'contract' AND due_at IS NOT NULL AND runs.definition > due.definition)
+       FROM due WHERE definition IS NOT NULL
+     )
+     SELECT definition FROM due WHERE definition IS NOT NULL`
+  )
+  const dueOfContract = prepare(
+    db,
+    `${dueColumns} INDEXED BY runs_due_contract
+     WHERE kind = 'contract' AND definition IS ? AND due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, key`
   )
   const own = prepare(db, "UPDATE runs SET owner = ?, epoch = epoch + 1, due_at = NULL WHERE key = ?")
   const free = prepare(
@@ -118,6 +136,14 @@ export const make = (db: DatabaseSync) => {
      )
      SELECT owner FROM owning WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM owners)`
   )
+
+  const standing = prepare(db, "SELECT epoch, status, owner, due_at FROM runs WHERE key = ?")
+  const findingOf = prepare(db, "SELECT length FROM findings WHERE run = ? AND reason = ?")
+  const find = prepare(
+    db,
+    "INSERT OR REPLACE INTO findings (run, reason, problem, length, woken, at) VALUES (?, ?, ?, ?, ?, ?)"
+  )
+  const makeDue = prepare(db, "UPDATE runs SET due_at = 0 WHERE key = ?")
 
   const findDefinition = prepare(db, "SELECT * FROM definitions WHERE name = ? AND version = ?")
   const define = prepare(
@@ -272,21 +298,31 @@ export const make = (db: DatabaseSync) => {
   const claim = (op: ClaimOp): Answers["claim"] => {
     if (op.limit <= 0) return { runs: [] }
     const served = op.programs === null ? null : new Set(op.contracts ? [...op.programs, contracts] : op.programs)
-    const serves = (name: string) => served === null ? op.contracts || name !== contracts : served.has(name)
+    const without = new Set(op.without)
+    const serves = (row: Row) => {
+      const definition = textOrNull(row, "definition")
+      if (definition !== null && without.has(definition)) return false
+      const name = text(row, "served")
+      return served === null ? op.contracts || name !== contracts : served.has(name)
+    }
     const lists: Array<Iterable<Row>> = op.roots !== null
       ? [...new Set(op.roots)].flatMap((root) => [dueOfTop.all(root, op.now), upTo(dueBelow, root)])
       : served !== null
-      ? [...served].map((name) => upTo(dueOfServed, name))
+      ? [...served].flatMap((name) => name === contracts && without.size > 0 ? ofContracts() : [upTo(dueOfServed, name)])
       : [dueOfAll.iterate(op.now)]
-    function* upTo(statement: typeof dueBelow, value: string): Generator<Row> {
+    function* upTo(statement: typeof dueBelow, value: string | null): Generator<Row> {
       yield* statement.iterate(value, op.now)
+    }
+    function ofContracts(): Array<Iterable<Row>> {
+      const hashes = dueDefinitions.all().map((row) => text(row, "definition")).filter((hash) => !without.has(hash))
+      return [null, ...hashes].map((hash) => upTo(dueOfContract, hash))
     }
 
     const found: Array<{ readonly key: number; readonly at: number }> = []
     for (const list of lists) {
       let left = op.limit
       for (const row of list) {
-        if (!serves(text(row, "served"))) continue
+        if (!serves(row)) continue
         found.push({ key: number(row, "key"), at: number(row, "due_at") })
         if (--left === 0) break
       }
@@ -318,6 +354,18 @@ export const make = (db: DatabaseSync) => {
     return { freed: free.run(owner, 0) }
   }
 
+  const report = ({ dueAt, epoch, row }: ReportOp): Answers["report"] => {
+    const key = keyOf(row.run)
+    const run = key === undefined ? undefined : standing.get(key)
+    if (key === undefined || run === undefined) return { reported: false }
+    const stands = !isOver(text(run, "status")) && run["owner"] === null && run["epoch"] === epoch && numberOrNull(run, "due_at") === dueAt
+    const known = stands ? findingOf.get(key, row.reason) : undefined
+    if (!stands || (known !== undefined && number(known, "length") >= row.length)) return { reported: false }
+    find.run(key, row.reason, row.problem, row.length, row.woken ? 1 : 0, row.at)
+    if (row.woken) makeDue.run(key)
+    return { reported: true }
+  }
+
   const register = (row: DefinitionRow): Answers["define"] => {
     const found = findDefinition.get(row.name, row.version)
     const known = found === undefined ? null : toDefinition(found)
@@ -346,6 +394,8 @@ export const make = (db: DatabaseSync) => {
           return reap(op)
         case "retire":
           return retire(op.owner)
+        case "report":
+          return report(op)
         case "publish":
           sendAll(op.rows)
           return {}

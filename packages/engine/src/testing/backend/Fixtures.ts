@@ -10,11 +10,13 @@ import type {
   ClaimOp,
   CommitOp,
   DefinitionRow,
+  FindingRow,
   HeartbeatOp,
   InboxOp,
   InboxRow,
   Op,
   OutboxRow,
+  ReportOp,
   StartOp,
   SubscriptionRow
 } from "../../Backend.ts"
@@ -157,6 +159,7 @@ export const claim = (rest: Partial<Omit<ClaimOp, "op">> = {}): ClaimOp => ({
   limit: 100,
   programs: null,
   contracts: true,
+  without: [],
   roots: null,
   ...rest
 })
@@ -164,6 +167,15 @@ export const claim = (rest: Partial<Omit<ClaimOp, "op">> = {}): ClaimOp => ({
 export const heartbeat = (id: string, expiresAt: number): HeartbeatOp => ({
   op: "heartbeat",
   owner: { id, expiresAt, worker: true, info: "{}" }
+})
+
+/** Reports that "r" was found at epoch 0 and length 0, never due, and wakes it. */
+export const report = (rest: Partial<FindingRow> = {}, seen: Partial<Pick<ReportOp, "epoch" | "dueAt">> = {}): ReportOp => ({
+  op: "report",
+  row: { run: "r", reason: "never-due", problem: "lost", length: 0, woken: true, at: 3_000, ...rest },
+  epoch: 0,
+  dueAt: null,
+  ...seen
 })
 
 export const definition = (rest: Partial<DefinitionRow> = {}): DefinitionRow => ({

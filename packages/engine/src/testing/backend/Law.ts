@@ -14,6 +14,7 @@ import {
   inbox,
   type MakeStore,
   outboxRow,
+  report,
   start,
   subscription
 } from "./Fixtures.ts"
@@ -56,9 +57,16 @@ interface Transaction {
   readonly intents: ReadonlyArray<Op>
 }
 
-/** The epoch and the expected length of an intended commit are relative to those that the run has. */
+/** The epoch and the length of an intended commit or report are relative to those that the run has. */
 const resolve = (model: Backend, intent: Op): Effect.Effect<Op, StorageFailed> =>
-  intent.op !== "commit"
+  intent.op === "report"
+    ? Effect.map(model.run(intent.row.run), (run) => ({
+      ...intent,
+      row: { ...intent.row, length: run?.length ?? 0 },
+      epoch: intent.epoch + (run?.epoch ?? 0),
+      dueAt: intent.dueAt ?? run?.dueAt ?? null
+    }))
+    : intent.op !== "commit"
     ? Effect.succeed(intent)
     : Effect.map(model.run(intent.run), (run) => ({
       ...intent,
@@ -84,7 +92,7 @@ const entries = some(fc.constantFrom("e0", "e1"))
 const starts: fc.Arbitrary<Op> = fc.record({
   id: run,
   owner: fc.option(owner),
-  contract: fc.boolean(),
+  contract: fc.constantFrom(null, null, "d", "e"),
   version: fc.constantFrom("1", "2"),
   parent: fc.option(run),
   dueAt: fc.option(time),
@@ -100,8 +108,8 @@ const starts: fc.Arbitrary<Op> = fc.record({
       owner,
       dueAt,
       parent,
-      kind: contract ? "contract" : "program",
-      definition: contract ? "d" : null,
+      kind: contract === null ? "program" : "contract",
+      definition: contract,
       root: parent ?? id
     },
     { rows, blobs, listener, subscriptions: subscribed.map((key) => subscription(id, key, `event-${key}`)) }
@@ -179,6 +187,7 @@ const intent = fc.oneof(
         limit: fc.nat(3),
         programs: fc.option(fc.constantFrom([], ["purchase@1"], ["purchase@2", "purchase@1"])),
         contracts: fc.boolean(),
+        without: some(fc.constantFrom("d", "e")),
         roots: fc.option(some(run), { freq: 2 })
       }),
       claim
@@ -188,6 +197,13 @@ const intent = fc.oneof(
   { weight: 1, arbitrary: asOp(fc.tuple(owner, time), ([id, at]) => heartbeat(id, at)) },
   { weight: 1, arbitrary: asOp(time, (now) => ({ op: "reap", now })) },
   { weight: 1, arbitrary: asOp(owner, (owner) => ({ op: "retire", owner })) },
+  {
+    weight: 2,
+    arbitrary: asOp(
+      fc.record({ run, reason: key, woken: fc.boolean(), stale: fc.constantFrom(0, 0, 0, 1) }),
+      ({ stale, ...row }) => report(row, { epoch: stale })
+    )
+  },
   { weight: 1, arbitrary: asOp(some(message), (ids) => ({ op: "publish", rows: ids.map(outboxRow) })) },
   { weight: 1, arbitrary: asOp(some(message), (ids) => ({ op: "delivered", ids })) },
   {
@@ -224,5 +240,9 @@ const observe = (backend: Backend) =>
     owners: backend.owners,
     due: Effect.forEach([-1, ...times], (after) => backend.nextDue(after, null)),
     dueOfRoots: backend.nextDue(-1, ["r0", "r1"]),
+    dueRuns: backend.due(-1, 2_000, 3),
+    stranded: backend.stranded(3),
+    strandedBefore: backend.stranded(10, "r1"),
+    findings: backend.findings(100),
     census: backend.census
   })

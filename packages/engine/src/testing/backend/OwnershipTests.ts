@@ -63,6 +63,38 @@ export const ownershipTests = (test: Test): void => {
       assert.deepStrictEqual(yield* served({ programs: ["purchase@1"], limit: 1 }), ["old"])
     }))
 
+  test("S10: a claim leaves the runs of the contracts that it names, of whatever root, and takes all others", (backend) =>
+    Effect.gen(function*() {
+      const contract = (id: string, definition: string | null, more: Partial<Parameters<typeof start>[1]> = {}) =>
+        start(id, { kind: "contract", definition, ...more })
+      yield* backend.write([
+        contract("b1", "b", { dueAt: 3 }),
+        contract("a1", "a", { dueAt: 2 }),
+        contract("c1", "c", { dueAt: 1 }),
+        contract("b2", "b", { dueAt: 4 }),
+        contract("none", null, { dueAt: 5 }),
+        contract("later", "c", { dueAt: 20_000 }),
+        start("program", { dueAt: 6 })
+      ])
+      const claimed = (ops: Parameters<typeof claim>[0]) =>
+        Effect.gen(function*() {
+          const { runs } = yield* one(backend, claim(ops))
+          const due = runs.map(({ id }) => ({ run: id, epoch: runs.find((run) => run.id === id)!.epoch }))
+          for (const { epoch, run } of due) yield* one(backend, commit(run, 0, [], { epoch, release: { dueAt: dueOf[run]! } }))
+          return ids(runs)
+        })
+      const dueOf: Readonly<Record<string, number>> = { b1: 3, a1: 2, c1: 1, b2: 4, none: 5, program: 6 }
+      const programs = ["purchase@1"]
+      assert.deepStrictEqual(yield* claimed({ programs }), ["c1", "a1", "b1", "b2", "none", "program"])
+      assert.deepStrictEqual(yield* claimed({ programs, without: ["b"] }), ["c1", "a1", "none", "program"])
+      assert.deepStrictEqual(yield* claimed({ programs, without: ["c", "a", "unknown"] }), ["b1", "b2", "none", "program"])
+      assert.deepStrictEqual(yield* claimed({ programs, without: ["c", "a"], limit: 1 }), ["b1"])
+      assert.deepStrictEqual(yield* claimed({ programs: [], without: ["a", "b", "c"] }), ["none"])
+      assert.deepStrictEqual(yield* claimed({ programs, without: ["a"], contracts: false }), ["program"])
+      assert.deepStrictEqual(yield* claimed({ without: ["b", "c"] }), ["a1", "none", "program"])
+      assert.deepStrictEqual(yield* claimed({ programs, without: ["b"], roots: ["a1", "b1", "b2"] }), ["a1"])
+    }))
+
   test("a claim of some roots takes their runs alone", (backend) =>
     Effect.gen(function*() {
       yield* backend.write([

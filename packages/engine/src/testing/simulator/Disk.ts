@@ -35,6 +35,9 @@ export interface Victim {
   readonly pause: () => void
 }
 
+type Question = { [K in keyof Backend]: Backend[K] extends (...args: ReadonlyArray<never>) => unknown ? K : never }[keyof Backend]
+type Ask = (...args: ReadonlyArray<never>) => Effect.Effect<never, StorageFailed>
+
 type Batch = { readonly ops: ReadonlyArray<Op>; readonly answers: ReadonlyArray<Answers[keyof Answers]> }
 
 export class Disk {
@@ -122,26 +125,16 @@ export class Disk {
     }
     const living = <A>(read: (backend: Backend) => Effect.Effect<A, StorageFailed>) =>
       Effect.suspend(() => victim.dead() ? Effect.never : read(current()))
-    const fresh = MemoryBackend.make(this.store)
+    const reading = Object.fromEntries(Object.entries(this.base).map(([name, member]) => [
+      name,
+      typeof member === "function"
+        ? (...args: ReadonlyArray<never>) => living((backend) => (backend[name as Question] as unknown as Ask)(...args))
+        : living((backend) => backend[name as "census"])
+    ])) as unknown as Backend
     return {
-      supports: { ...fresh.supports, shared: true },
+      ...reading,
+      supports: { ...this.base.supports, shared: true },
       write: write as Backend["write"],
-      run: (id) => living((backend) => backend.run(id)),
-      runs: (filter) => living((backend) => backend.runs(filter)),
-      runIds: (prefix, limit) => living((backend) => backend.runIds(prefix, limit)),
-      entries: (run, from, limit) => living((backend) => backend.entries(run, from, limit)),
-      blob: (hash) => living((backend) => backend.blob(hash)),
-      inboxOf: (owner, limit) => living((backend) => backend.inboxOf(owner, limit)),
-      inbox: (run) => living((backend) => backend.inbox(run)),
-      outbox: (limit, events) => living((backend) => backend.outbox(limit, events)),
-      approvals: (run, limit) => living((backend) => backend.approvals(run, limit)),
-      subscriptions: (event) => living((backend) => backend.subscriptions(event)),
-      definitions: living((backend) => backend.definitions),
-      definition: (name, version) => living((backend) => backend.definition(name, version)),
-      definitionByHash: (hash) => living((backend) => backend.definitionByHash(hash)),
-      owners: living((backend) => backend.owners),
-      nextDue: (after, roots) => living((backend) => backend.nextDue(after, roots)),
-      census: living((backend) => backend.census),
       // Whatever was written, by whom ever: a process that looks too often does no harm.
       version: living(() => Effect.sync(() => this.store.transactions)),
       standStill: () => {
