@@ -307,13 +307,13 @@ export class Runs extends Context.Service<Runs, {
             .map((wait) => wait.key)
         }
         // While other steps keep the run going, those wait that an owner before this one left behind.
-        const last = new Map<string, JournalEntry.JournalEntry>()
+        const last = new Map<string, AboutStep>()
         for (const entry of yield* store.journal(row.id)) {
-          if (entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed") last.set(entry.key, entry)
+          if (isAboutStep(entry)) last.set(entry.key, entry)
         }
         return Array.from(last.values())
-          .filter((entry) => entry._tag === "StepRequested" && entry.epoch < row.epoch)
-          .map((entry) => (entry as JournalEntry.EntryOf<"StepRequested">).key)
+          .filter((entry) => entry._tag === "ProbeFailed" || (entry._tag === "StepRequested" && entry.epoch < row.epoch))
+          .map((entry) => entry.key)
       })
 
       const settle = Effect.fn("Runs.settle")(function*(run: string, key: string, options: { readonly by: string; readonly action: Settlement }) {
@@ -452,6 +452,11 @@ export class Runs extends Context.Service<Runs, {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+type AboutStep = JournalEntry.EntryOf<"StepRequested" | "StepCompleted" | "StepFailed" | "ProbeFailed">
+
+const isAboutStep = (entry: JournalEntry.JournalEntry): entry is AboutStep =>
+  entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed" || entry._tag === "ProbeFailed"
 
 const candidateLimit = 20
 const closestLimit = 5

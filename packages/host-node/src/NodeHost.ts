@@ -6,10 +6,12 @@ import { type Core, Engine } from "@fermata/engine/Engine"
 import { EngineOptions } from "@fermata/engine/EngineOptions"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Store } from "@fermata/engine/Store"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { hostname } from "node:os"
+import { HostSql } from "./HostSql.ts"
 import * as SqliteBackend from "./SqliteBackend.ts"
 
 export interface Options extends Partial<EngineOptions> {
@@ -28,15 +30,14 @@ const clock = Layer.succeed(
 )
 
 /** The store alone, for reading and writing without working on runs. */
-export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock, StorageFailed> =>
-  Layer.effect(
-    Store,
+export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock | HostSql, StorageFailed> =>
+  Layer.effectContext(
     Effect.map(
       SqliteBackend.make({
         file: options.db ?? defaultDatabase,
         ...(options.synchronous === undefined ? {} : { synchronous: options.synchronous })
       }),
-      (backend) => Store.make(backend)
+      (backend) => Context.make(Store, Store.make(backend)).pipe(Context.add(HostSql, backend.sql))
     )
   ).pipe(Layer.provideMerge(clock))
 
@@ -47,7 +48,7 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
  */
 export const layer = (
   options: Options = {}
-): Layer.Layer<Engine | WorkflowEngine | Core | Store | HostClock, StorageFailed> =>
+): Layer.Layer<Engine | WorkflowEngine | Core | Store | HostClock | HostSql, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
     const { db: _db, synchronous: _synchronous, ...rest } = options

@@ -23,7 +23,7 @@ import { StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
 import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
-import { encodeEntries, type Store } from "../Store.ts"
+import { encodeEntries, encodeNow, type Store } from "../Store.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
 import { Committer } from "./Committer.ts"
 import { sha256Hex } from "./Digest.ts"
@@ -166,9 +166,7 @@ export class EngineCore implements ExecutorHost {
       blobs: encoded.blobs,
       at: this.now(),
       consumed: pending.consumed,
-      outbox: this.projections.size === 0
-        ? pending.outbox
-        : [...pending.outbox, ...Array.from(this.projections).flatMap((project) => project(run, pending.entries))],
+      outbox: this.projections.size === 0 ? pending.outbox : [...pending.outbox, ...this.projected(run, pending.entries)],
       approvalsOpened: pending.approvalsOpened,
       approvalsClosed: pending.approvalsClosed,
       ...(pending.status === undefined ? {} : { status: pending.status }),
@@ -178,11 +176,9 @@ export class EngineCore implements ExecutorHost {
     this.committer.submit(op, (answer) => {
       const ok = Exit.isSuccess(answer) && answer.value.ok
       if (Exit.isFailure(answer)) this.storageFailed(answer.cause)
-      if (ok && (pending.entries.length > 0 || pending.status !== undefined) && this.listeners.size > 0) {
-        const committed = { run, entries: pending.entries, status: pending.status?.status ?? "running" }
-        for (const listener of this.listeners) listener(committed)
+      if (ok && (pending.entries.length > 0 || pending.status !== undefined)) {
+        this.tell(run, pending.entries, pending.status?.status ?? "running")
       }
-      if (ok && this.logsRuns) this.log(run, pending.entries)
       if (ok && pending.status?.status === "suspended") {
         this.waiters.tell(run.id)
         this.warn(run, pending.status)
@@ -191,6 +187,50 @@ export class EngineCore implements ExecutorHost {
       if (ok && this.backlog && pending.consumed.length > 0) this.poke()
       done(ok)
     })
+  }
+
+  get together(): boolean {
+    return this.backend.supports.together
+  }
+
+  readonly commitTogether: ExecutorHost["commitTogether"] = (run, expected, make, done) => {
+    let entries: ReadonlyArray<JournalEntry.JournalEntry> = []
+    const op: CommitOp = {
+      op: "commit",
+      run: run.id,
+      epoch: run.epoch,
+      expected,
+      rows: [],
+      blobs: [],
+      at: this.now(),
+      consumed: [],
+      outbox: [],
+      approvalsOpened: [],
+      approvalsClosed: [],
+      together: (within) => {
+        const entry = make(within)
+        entries = entry === undefined ? [] : [entry]
+        return entry === undefined ? null : { ...encodeNow(entries), outbox: this.projected(run, entries) }
+      }
+    }
+    this.committer.submit(op, (answer) => {
+      if (Exit.isFailure(answer)) this.storageFailed(answer.cause)
+      else if (answer.value.ok) {
+        this.tell(run, entries, "running")
+        if (this.projections.size > 0) this.poke()
+      }
+      done(Exit.isFailure(answer) ? "refused" : answer.value.ok ? "done" : answer.value.undone === true ? "undone" : "refused")
+    })
+  }
+
+  private projected(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlyArray<OutboxRow> {
+    return Array.from(this.projections).flatMap((project) => project(run, entries))
+  }
+
+  /** Tells those who listen what has been committed. */
+  private tell(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>, status: string): void {
+    for (const listener of this.listeners) listener({ run, entries, status })
+    if (this.logsRuns) this.log(run, entries)
   }
 
   /** At level `Debug` every fact of a run is a line. */

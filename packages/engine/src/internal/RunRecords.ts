@@ -2,6 +2,7 @@
  * What a run's journal holds and what its workflow has asked for so far: plain
  * bookkeeping that the executor reads and changes, with no effect of its own.
  */
+import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Wait } from "@fermata/core/RunStatus"
 import { suspendReasons } from "@fermata/core/RunStatus"
@@ -42,6 +43,8 @@ export interface StepState {
   delivered: StepOutcome | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   retryAt: number | undefined
+  /** Why the probe could not tell, when the latest request asked it. */
+  probeFailure: unknown
   readonly failures: Array<{ readonly at: number; readonly cause: unknown }>
   /** The body certainly has not started since the latest request. */
   notStarted: boolean
@@ -154,6 +157,7 @@ export class RunRecords {
       delivered: undefined,
       fiber: undefined,
       retryAt: undefined,
+      probeFailure: undefined,
       failures: [],
       notStarted: false,
       bodyWaits: [],
@@ -381,7 +385,10 @@ export class RunRecords {
     if (this.held !== undefined) waits.push(this.held)
     for (const step of this.open) {
       if (step.phase === "unknown") {
-        waits.push({ reason: "outcome-unknown", key: step.key, detail: `a process died while step "${step.key}" was in flight` })
+        const detail = step.probeFailure === undefined
+          ? `a process died while step "${step.key}" was in flight`
+          : `step "${step.key}" was cut short, and its probe failed: ${ExitJson.causeMessage(step.probeFailure)}`
+        waits.push({ reason: "outcome-unknown", key: step.key, detail })
       } else if (step.phase === "exhausted") {
         waits.push({ reason: "recovery", key: step.key, detail: `a process died ${(step.entry.recovery ?? 0) + 1} times in step "${step.key}"` })
       } else if (step.phase === "backoff") {
@@ -474,6 +481,7 @@ export class RunRecords {
           const state = step ?? records.addStep(entry, undefined)
           state.entry = entry
           state.retryAt = undefined
+          state.probeFailure = undefined
           state.released = false
           state.notStarted = paused
           break
@@ -493,6 +501,9 @@ export class RunRecords {
           records.open.delete(step)
           break
         }
+        case "ProbeFailed":
+          if (step !== undefined) step.probeFailure = entry.cause
+          break
         case "Note": {
           const key = commandKey(entry)
           if (key !== undefined) records.commands.set(key, { entry, asked: false })

@@ -5,7 +5,7 @@
  */
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
-import { Clock, Effect, Exit, Fiber, Layer, Random, Schedule, Schema, type Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Option, Random, Schedule, Schema, type Scope } from "effect"
 import { Activity, Workflow, type WorkflowEngine } from "effect/workflow"
 import * as fc from "fast-check"
 import type { Engine } from "../../src/Engine.ts"
@@ -48,7 +48,7 @@ const step: fc.Arbitrary<StepNode> = fc.record({
   takes: fc.constantFrom("no time", "turns", "time"),
   fails: fc.constantFrom(0, 0, 0, 1, 2),
   retry: fc.constantFrom("none", "at once", "spaced"),
-  onCrash: fc.constantFrom("rerun", "rerun-keyed", "ask"),
+  onCrash: fc.constantFrom("rerun", "rerun-keyed", "commit-together", "probe", "ask"),
   keyed: fc.constantFrom(false, false, true),
   nested: fc.constantFrom(false, false, true),
   limited: fc.constantFrom(false, false, true)
@@ -102,14 +102,28 @@ const Document = RunState.make("seen", { schema: Schema.Array(Schema.Int), initi
 /** What a step of this number gives. */
 export const valueOf = (number: number) => `v${number}`
 
-const stepOf = (node: StepNode, number: number, outside: Outside) =>
-  Step.make(node.name, {
+/** A probe finds every third step done, and can say nothing about the odd ones of the others. */
+const found = (input: number): Effect.Effect<Option.Option<string>, Declined> =>
+  input % 3 === 0
+    ? Effect.succeedSome(valueOf(input))
+    : input % 2 === 0 ? Effect.succeedNone : Effect.fail(new Declined({ reason: "nobody knows" }))
+
+const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
+  const together = drawn.onCrash === "commit-together"
+  // A body that commits together waits for nothing.
+  const node: StepNode = together ? { ...drawn, limited: false, nested: false, takes: drawn.takes === "time" ? "turns" : drawn.takes } : drawn
+  const limit = node.limited ? { timeout: 3 * millis(number) - 7 } : {}
+  const rule = node.onCrash === "commit-together"
+    ? { onCrash: node.onCrash }
+    : node.onCrash === "probe"
+    ? { onCrash: node.onCrash, probe: found, ...limit }
+    : { onCrash: node.onCrash, ...limit }
+  return Step.make(node.name, {
     input: Schema.Int,
     success: Schema.String,
     error: Declined,
-    onCrash: node.onCrash,
+    ...rule,
     ...(node.keyed ? { key: (input: number) => `${input}` } : {}),
-    ...(node.limited ? { timeout: 3 * millis(number) - 7 } : {}),
     ...(node.retry === "none" ? {} : {
       retry: node.retry === "at once" ? Schedule.recurs(2) : Schedule.spaced(millis(number) + 13).pipe(Schedule.upTo({ times: 2 }))
     }),
@@ -126,6 +140,7 @@ const stepOf = (node: StepNode, number: number, outside: Outside) =>
       return valueOf(input)
     })
   })
+}
 
 export const Child = Workflow.make("child", {
   payload: { number: Schema.Int },
