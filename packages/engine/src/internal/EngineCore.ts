@@ -23,8 +23,9 @@ import { StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
 import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
-import { encodeEntries, encodeNow, type Store } from "../Store.ts"
+import { encodeEntries, type Store } from "../Store.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
+import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
 import { sha256Hex } from "./Digest.ts"
 import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
@@ -157,22 +158,7 @@ export class EngineCore implements ExecutorHost {
     encoded: Pick<CommitOp, "rows" | "blobs">,
     done: (ok: boolean) => void
   ): void {
-    const op: CommitOp = {
-      op: "commit",
-      run: run.id,
-      epoch: run.epoch,
-      expected: pending.expected,
-      rows: encoded.rows,
-      blobs: encoded.blobs,
-      at: this.now(),
-      consumed: pending.consumed,
-      outbox: this.projections.size === 0 ? pending.outbox : [...pending.outbox, ...this.projected(run, pending.entries)],
-      approvalsOpened: pending.approvalsOpened,
-      approvalsClosed: pending.approvalsClosed,
-      ...(pending.status === undefined ? {} : { status: pending.status }),
-      ...(pending.ended === undefined ? {} : { ended: pending.ended }),
-      ...(pending.release === undefined ? {} : { release: pending.release })
-    }
+    const op = CommitOps.of(run, pending, encoded, this.now(), this.projected(run, pending.entries))
     this.committer.submit(op, (answer) => {
       const ok = Exit.isSuccess(answer) && answer.value.ok
       if (Exit.isFailure(answer)) this.storageFailed(answer.cause)
@@ -194,29 +180,11 @@ export class EngineCore implements ExecutorHost {
   }
 
   readonly commitTogether: ExecutorHost["commitTogether"] = (run, expected, make, done) => {
-    let entries: ReadonlyArray<JournalEntry.JournalEntry> = []
-    const op: CommitOp = {
-      op: "commit",
-      run: run.id,
-      epoch: run.epoch,
-      expected,
-      rows: [],
-      blobs: [],
-      at: this.now(),
-      consumed: [],
-      outbox: [],
-      approvalsOpened: [],
-      approvalsClosed: [],
-      together: (within) => {
-        const entry = make(within)
-        entries = entry === undefined ? [] : [entry]
-        return entry === undefined ? null : { ...encodeNow(entries), outbox: this.projected(run, entries) }
-      }
-    }
+    const { entries, op } = CommitOps.together(run, expected, this.now(), make, (made) => this.projected(run, made))
     this.committer.submit(op, (answer) => {
       if (Exit.isFailure(answer)) this.storageFailed(answer.cause)
       else if (answer.value.ok) {
-        this.tell(run, entries, "running")
+        this.tell(run, entries(), "running")
         if (this.projections.size > 0) this.poke()
       }
       done(Exit.isFailure(answer) ? "refused" : answer.value.ok ? "done" : answer.value.undone === true ? "undone" : "refused")
@@ -224,7 +192,7 @@ export class EngineCore implements ExecutorHost {
   }
 
   private projected(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlyArray<OutboxRow> {
-    return Array.from(this.projections).flatMap((project) => project(run, entries))
+    return this.projections.size === 0 ? [] : Array.from(this.projections).flatMap((project) => project(run, entries))
   }
 
   /** Tells those who listen what has been committed. */
@@ -485,17 +453,7 @@ export class EngineCore implements ExecutorHost {
 
   private handBack(row: RunRow, wait: { readonly reason: "corrupt" | "diverged"; readonly key: string; readonly detail: string } | null) {
     const written = this.write({
-      op: "commit",
-      run: row.id,
-      epoch: row.epoch,
-      expected: row.length,
-      rows: [],
-      blobs: [],
-      at: this.now(),
-      consumed: [],
-      outbox: [],
-      approvalsOpened: [],
-      approvalsClosed: [],
+      ...CommitOps.empty(row, row.length, this.now()),
       ...(wait === null ? {} : { status: { status: "suspended", reason: wait.reason, waits: JSON.stringify([wait]) } }),
       release: wait === null ? { dueAt: 0 } : { dueAt: null, quiet: true }
     })

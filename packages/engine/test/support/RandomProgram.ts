@@ -92,6 +92,8 @@ export class Outside {
   /** Moments (ms) at which a body or its timeout ends. */
   readonly moments = new Set<number>()
   readonly compensated: Array<string> = []
+  /** Keys of `commit-together` steps, once for each body that came to its end. */
+  readonly together: Array<string> = []
 }
 
 /** How long the node with this number sleeps, ms; different for each, and so are the sums of a few. */
@@ -127,7 +129,7 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
     ...(node.retry === "none" ? {} : {
       retry: node.retry === "at once" ? Schedule.recurs(2) : Schedule.spaced(millis(number) + 13).pipe(Schedule.upTo({ times: 2 }))
     }),
-    run: Effect.fnUntraced(function*(input, { attempt }) {
+    run: Effect.fnUntraced(function*(input, { attempt, key }) {
       const now = yield* Clock.currentTimeMillis
       if (node.limited) outside.moments.add(now + 3 * millis(number) - 7)
       if (node.nested) yield* inner(number)
@@ -137,6 +139,7 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
         yield* Effect.sleep(millis(number) + 1)
       }
       if (attempt <= node.fails) return yield* new Declined({ reason: `${input} ${attempt}` })
+      if (together) outside.together.push(key)
       return valueOf(input)
     })
   })
