@@ -11,6 +11,7 @@ import { messageTests } from "./backend/MessageTests.ts"
 import { ownershipTests } from "./backend/OwnershipTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
 import { runTests } from "./backend/RunTests.ts"
+import { togetherTests } from "./backend/TogetherTests.ts"
 
 export type { MakeStore } from "./backend/Fixtures.ts"
 
@@ -25,6 +26,7 @@ export const suite = (name: string, make: MakeStore): void => {
     ownershipTests(test)
     messageTests(test)
     readTests(test)
+    togetherTests(test)
     lawTests(make)
   })
 }
