@@ -16,10 +16,12 @@
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { formatJson } from "effect/Formatter"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
@@ -184,13 +186,18 @@ export const make = <
 
   const { probe } = options
   const question = probe === undefined ? undefined : (input: Input, context: StepContext): Effect.Effect<Option.Option<unknown>, unknown, P> =>
-    Effect.flatMap(timed(Effect.suspend(() => probe(input, context))), (found) =>
+    Effect.flatMap(Effect.catch(timed(Effect.suspend(() => probe(input, context))), dieTelling), (found) =>
       Option.isNone(found) ? Effect.succeedNone : Effect.asSome(settled(codecs.encodeSuccess(found.value))))
 
   const timedOut = () => new StepTimedOut({ step: name, timeoutMs: Duration.toMillis(timeout ?? Duration.infinity) })
   const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.decodeError, timedOut)
 
-  const accepts = (output: unknown) => Exit.isSuccess(codecs.decodeSuccess(output))
+  const problemOf = (output: unknown) => {
+    const decoded = codecs.decodeSuccess(output)
+    if (Exit.isSuccess(decoded)) return undefined
+    const problem = Cause.squash(decoded.cause)
+    return (problem instanceof Error ? problem.message : String(problem)).replaceAll(/\s+/g, " ")
+  }
 
   const call = (input: Input) =>
     Effect.contextWith((asker: Context.Context<never>) => {
@@ -215,7 +222,7 @@ export const make = <
         inside: place.inside,
         parkOnFailure: false,
         retry: policy,
-        accepts,
+        problemOf,
         asker,
         body: (context) => Effect.scoped(attempt(input, context) as Effect.Effect<unknown, unknown, Scope>),
         probe: question && ((context) => Effect.scoped(question(input, context) as Effect.Effect<Option.Option<unknown>, unknown, Scope>)),
@@ -263,6 +270,14 @@ const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.
     decode
   }
 }
+
+/** The failures of a probe have no schema, so they become defects: one that has no message is told by its fields. */
+const dieTelling = (error: unknown): Effect.Effect<never> =>
+  Effect.die(
+    error instanceof Error && error.message === ""
+      ? Object.assign(new Error(formatJson({ ...error, name: undefined, _tag: undefined })), { name: error.name })
+      : error
+  )
 
 const diedOf = (cause: unknown, name: string): boolean =>
   ExitJson.causeFromJson(cause).reasons.some((reason) =>

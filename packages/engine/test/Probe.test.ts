@@ -106,7 +106,8 @@ describe("onCrash: probe", () => {
   it.effect("S2: a probe that fails, dies or answers what the schema refuses suspends the run with its error, through restarts, signals and evictions", () =>
     Effect.gen(function*() {
       const problems: ReadonlyArray<readonly [answer: Bank["answer"], told: string]> = [
-        [Effect.fail(new Declined({ reason: "closed" })), "Declined"],
+        [Effect.fail(new Declined({ reason: "closed" })), `{"reason":"closed"}`],
+        [Effect.fail({ code: 7n }), `{"code":"7n"}`],
         [Effect.die(new Error("no line to the bank")), "no line to the bank"],
         [Effect.succeedSome(7 as unknown as string), "its schema refuses the outcome"]
       ]

@@ -120,8 +120,8 @@ export interface StepDefinition {
   readonly notSynchronous?: (() => unknown) | undefined
   /** A fresh, stateful policy: the delay in ms before the next attempt, or undefined to give up. */
   readonly retry: (() => (now: number, cause: unknown) => Effect.Effect<number | undefined>) | undefined
-  /** Whether a value, declared by an operator, could be the step's output. */
-  readonly accepts: (output: unknown) => boolean
+  /** Why a value, declared by an operator, cannot be the step's output; undefined when it can. */
+  readonly problemOf: (output: unknown) => string | undefined
 }
 export interface StepAttempt {
   readonly key: string

@@ -248,7 +248,8 @@ export abstract class RunSteps extends RunRequests {
         else this.again(step, 0)
         return undefined
       case "complete": {
-        if (!step.definition!.accepts(action.output)) return `the output that ${by} declared does not fit step "${key}"`
+        const problem = step.definition!.problemOf(action.output)
+        if (problem !== undefined) return `the output that ${by} declared does not fit step "${key}": ${problem}`
         this.deliver(this.append({ _tag: "StepCompleted", key, attempt, output: action.output, settledBy: by }))
         return undefined
       }
