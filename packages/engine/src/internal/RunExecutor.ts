@@ -460,7 +460,7 @@ export class RunExecutor extends RunSteps {
   /** Nothing is left to deliver: says where the run stands, and writes what there is to write. */
   private settle(): void {
     if (this.committing || this.ending || this.releasing) return
-    const busy = this.records.inFlight() > 0 || (this.toStart.length > 0 && !this.paused)
+    const busy = this.records.busy() || (this.toStart.length > 0 && !this.paused)
     let status = "running"
     let waits: ReadonlyArray<Wait> = []
     if (!busy) {

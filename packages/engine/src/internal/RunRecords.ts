@@ -365,13 +365,37 @@ export class RunRecords {
     return true
   }
 
-  /** Steps that a process works on: a run with one of these is not suspended. */
+  /** Steps whose bodies are in this process: a run with one of these is not let go. */
   inFlight(): number {
     let count = 0
     for (const step of this.open) {
       if (step.phase === "done" || (step.phase === "running" && !isIdle(step))) count++
     }
     return count
+  }
+
+  /** Whether something goes on by itself: a body does not that waits for a step of its own which waits for an operator. */
+  busy(): boolean {
+    const stalled = this.stalled()
+    for (const step of this.open) {
+      if (step.phase === "done" || (step.phase === "running" && !isIdle(step) && !stalled.has(step))) return true
+    }
+    return false
+  }
+
+  private stalled(): ReadonlySet<StepState> {
+    const stalled = new Set<StepState>()
+    for (const step of this.open) {
+      if (step.phase !== "unknown" && step.phase !== "exhausted") continue
+      for (let body = this.bodyOf(step); body !== undefined && !stalled.has(body); body = this.bodyOf(body)) stalled.add(body)
+    }
+    return stalled
+  }
+
+  /** The step whose body asked for this one. */
+  private bodyOf({ definition }: StepState): StepState | undefined {
+    const inside = definition?.inside
+    return inside === undefined ? undefined : this.steps.get(inside) ?? this.steps.get(inside.replace(/[#?]\d+$/, ""))
   }
 
   openSteps(): Iterable<StepState> {

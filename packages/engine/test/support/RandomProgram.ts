@@ -24,7 +24,7 @@ export interface StepNode {
   readonly retry: "none" | "at once" | "spaced"
   readonly onCrash: CrashRule
   readonly keyed: boolean
-  readonly nested: boolean
+  readonly nested: "no" | "rerun" | "ask"
   readonly limited: boolean
 }
 
@@ -50,7 +50,7 @@ const step: fc.Arbitrary<StepNode> = fc.record({
   retry: fc.constantFrom("none", "at once", "spaced"),
   onCrash: fc.constantFrom("rerun", "rerun-keyed", "commit-together", "probe", "ask"),
   keyed: fc.constantFrom(false, false, true),
-  nested: fc.constantFrom(false, false, true),
+  nested: fc.constantFrom("no", "no", "rerun", "ask"),
   limited: fc.constantFrom(false, false, true)
 })
 
@@ -113,7 +113,7 @@ const found = (input: number): Effect.Effect<Option.Option<string>, Declined> =>
 const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
   const together = drawn.onCrash === "commit-together"
   // A body that commits together waits for nothing.
-  const node: StepNode = together ? { ...drawn, limited: false, nested: false, takes: drawn.takes === "time" ? "turns" : drawn.takes } : drawn
+  const node: StepNode = together ? { ...drawn, limited: false, nested: "no", takes: drawn.takes === "time" ? "turns" : drawn.takes } : drawn
   const limit = node.limited ? { timeout: 3 * millis(number) - 7 } : {}
   const rule = node.onCrash === "commit-together"
     ? { onCrash: node.onCrash }
@@ -132,7 +132,8 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
     run: Effect.fnUntraced(function*(input, { attempt, key }) {
       const now = yield* Clock.currentTimeMillis
       if (node.limited) outside.moments.add(now + 3 * millis(number) - 7)
-      if (node.nested) yield* inner(number)
+      if (node.nested === "rerun") yield* inner(number)
+      if (node.nested === "ask") yield* innerAsk(number)
       if (node.takes === "turns") yield* Effect.yieldNow
       if (node.takes === "time") {
         outside.moments.add(now + millis(number) + 1)
@@ -161,6 +162,7 @@ const childLayer = Child.toLayer(Effect.fnUntraced(function*({ number }) {
 }))
 
 const inner = Step.make("inner", { input: Schema.Int, success: Schema.Int, onCrash: "rerun", run: Effect.succeed })
+const innerAsk = Step.make("asking", { input: Schema.Int, success: Schema.String, onCrash: "ask", run: (input) => Effect.succeed(valueOf(input)) })
 const undo = Step.make("undo", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 
 type Code = Effect.Effect<
