@@ -289,6 +289,30 @@ describe("a step that commits together, on SQLite", () => {
       assert.deepStrictEqual(yield* names, ["mine"])
     }))
 
+  it.live("S2: a transaction that is tried again runs the body again on undone ground, and one that fails to commit has done nothing", () =>
+    Effect.gen(function*() {
+      for (const [errcode, bodies] of [[busy, 2], [full, 1]] as const) {
+        const trouble = commitFails(errcode)
+        const { backend, names } = yield* makePlace
+        yield* backend.write([startOwned("r")])
+        let calls = 0
+        const op = commit("r", 0, [], {
+          together: (within) => {
+            calls++
+            Effect.runSync(within(backend.sql`INSERT INTO seats ${backend.sql.insert({ name: `try ${calls}` })}`))
+            return { rows: [`made ${calls}`], blobs: [], outbox: [] }
+          }
+        })
+        trouble.begin()
+        const exit = yield* Effect.exit(one(backend, op))
+        trouble.end()
+        assert.strictEqual(calls, bodies)
+        assert.strictEqual(Exit.isSuccess(exit), errcode === busy)
+        assert.deepStrictEqual(yield* names, errcode === busy ? ["try 2"] : [])
+        assert.deepStrictEqual(yield* backend.entries("r", 0, 10), errcode === busy ? ["made 2"] : [])
+      }
+    }))
+
   it.effect("a database that ends the transaction by itself undoes the whole list", () =>
     Effect.gen(function*() {
       const { backend, names } = yield* makePlace
@@ -344,6 +368,34 @@ describe("the client of a host", () => {
       assert.deepStrictEqual(Option.map(open(), (count) => count - Option.getOrElse(before, () => 0)), Option.map(before, () => 1))
     }))
 })
+
+const busy = 5
+const full = 13
+
+/** Makes the next COMMIT of a statement that is prepared from now on fail, while the transaction stays open. */
+const commitFails = (errcode: number) => {
+  const { prepare } = DatabaseSync.prototype
+  let armed = false
+  DatabaseSync.prototype.prepare = function(sql) {
+    const statement = prepare.call(this, sql)
+    if (sql !== "COMMIT") return statement
+    const run = statement.run.bind(statement)
+    statement.run = (...values: ReadonlyArray<never>) => {
+      if (!armed) return run(...values)
+      armed = false
+      throw Object.assign(new Error("it was told to fail"), { errcode })
+    }
+    return statement
+  }
+  return {
+    begin: () => {
+      armed = true
+    },
+    end: () => {
+      DatabaseSync.prototype.prepare = prepare
+    }
+  }
+}
 
 /** How often this process has the file open. */
 const openFiles = (file: string): number =>

@@ -302,7 +302,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
     case "StepCompleted": {
       const step = Keyed.get(state.steps, entry.key)
       if (step === undefined) return
-      const { error: _error, retryAt: _retryAt, ...rest } = step
+      const { error: _error, probed: _probed, retryAt: _retryAt, ...rest } = step
       state.steps = Keyed.set(state.steps, {
         ...rest,
         status: "completed",

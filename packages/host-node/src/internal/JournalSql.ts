@@ -18,6 +18,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import type { DatabaseSync } from "node:sqlite"
 import { SqliteClient } from "../SqliteClient.ts"
+import { prepare } from "./Rows.ts"
 import * as SqliteConnection from "./SqliteConnection.ts"
 import * as SqliteSql from "./SqliteSql.ts"
 
@@ -46,6 +47,9 @@ export const make = (
     const client = yield* Effect.provide(SqliteSql.make(config, own), Reactivity.layer)
     const statements = SqliteConnection.makeStatements(journal, 200)
     const plain = SqliteConnection.make(statements, SqliteConnection.once)
+    const savepoint = prepare(journal, "SAVEPOINT fermata_together")
+    const release = prepare(journal, "RELEASE fermata_together")
+    const checkDeferred = makeCheckDeferred(journal)
 
     return {
       client,
@@ -57,10 +61,10 @@ export const make = (
         )
         const within: Within = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
           // A transaction on a connection that is lent begins and ends without a statement, so it cannot fail by itself.
-          client.withTransaction(Effect.tap(effect, () => Effect.sync(() => checkDeferred(journal)))).pipe(
+          client.withTransaction(Effect.tap(effect, () => Effect.sync(() => checkDeferred()))).pipe(
             Effect.provideContext(services)
           ) as Effect.Effect<A, E, R>
-        journal.exec("SAVEPOINT fermata_together")
+        savepoint.run()
         let made: ReturnType<Together>
         try {
           made = together(within)
@@ -71,7 +75,7 @@ export const make = (
         }
         if (!journal.isTransaction) throw new Error("SQLite has ended the transaction by itself; the disk may be full")
         if (made === null) journal.exec("ROLLBACK TO fermata_together")
-        journal.exec("RELEASE fermata_together")
+        release.run()
         return made
       }
     }
@@ -120,13 +124,16 @@ const lend = (db: DatabaseSync, plain: Connection) => {
  * A constraint that is checked at the commit would undo what others commit with
  * it, so tables that have one are checked here.
  */
-const checkDeferred = (db: DatabaseSync): void => {
-  const tables = db.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%deferred%'").all()
-  for (const { name, sql } of tables) {
-    if (!/INITIALLY\s+DEFERRED/i.test(String(sql))) continue
-    const [broken] = db.prepare("SELECT \"parent\" FROM pragma_foreign_key_check(?)").all(String(name))
-    if (broken !== undefined) {
-      throw new Error(`a row of table ${String(name)} refers to one that table ${String(broken["parent"])} does not have`)
+const makeCheckDeferred = (db: DatabaseSync) => {
+  const deferred = prepare(db, "SELECT name, sql FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%deferred%'")
+  const violations = prepare(db, "SELECT \"parent\" FROM pragma_foreign_key_check(?) LIMIT 1")
+  return (): void => {
+    for (const { name, sql } of deferred.all()) {
+      if (!/INITIALLY\s+DEFERRED/i.test(String(sql))) continue
+      const broken = violations.get(String(name))
+      if (broken !== undefined) {
+        throw new Error(`a row of table ${String(name)} refers to one that table ${String(broken["parent"])} does not have`)
+      }
     }
   }
 }
