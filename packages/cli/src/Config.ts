@@ -6,6 +6,7 @@ import type { Core, Engine } from "@fermata/engine/Engine"
 import type { Llm } from "@fermata/engine/contract/Llm"
 import type { TaskContext } from "@fermata/engine/contract/TaskRuntime"
 import type { HostClock } from "@fermata/engine/HostClock"
+import type { HostSql } from "@fermata/host-node/HostSql"
 import type { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -20,7 +21,7 @@ import * as KnownConfigs from "./KnownConfigs.ts"
 import { didYouMean } from "@fermata/core/contract/ContractProblem"
 
 /** What the command gives to the layers of a configuration. */
-export type HostServices = Engine | WorkflowEngine | Core | Store | HostClock
+export type HostServices = Engine | WorkflowEngine | Core | Store | HostClock | HostSql
 
 /** Does the work of a task. Whatever services it needs it brings along. */
 export type TaskHandler = (input: Schema.Json, context: TaskContext) => Effect.Effect<Schema.Json | void, unknown>

@@ -25,7 +25,7 @@ export interface Usage {
 interface Outcome {
   readonly seq: number
   readonly epoch: number
-  readonly bySomebody: boolean
+  readonly notHere: boolean
 }
 
 /** Reads a journal, part by part. */
@@ -39,12 +39,13 @@ export class Outcomes {
   take(entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
     for (const entry of entries) {
       if (entry._tag === "Note" && entry.kind === "usage") this.count(entry.data)
-      if (entry._tag === "StepRequested" && entry.recovery !== undefined && entry.recovery > 0) this.recoveredKeys.add(entry.key)
+      if (entry._tag === "StepRequested" && entry.probe !== true && (entry.recovery ?? 0) > 0) this.recoveredKeys.add(entry.key)
       if (entry._tag !== "StepCompleted" && entry._tag !== "StepFailed") continue
       // An attempt that is followed by another, now or after an operator's resume, is no outcome.
       if (entry._tag === "StepFailed" && (entry.retryAt !== undefined || entry.parked === true)) continue
       if (this.last.has(entry.key)) this.repeatedKeys.add(entry.key)
-      this.last.set(entry.key, { seq: entry.seq, epoch: entry.epoch, bySomebody: entry.settledBy !== undefined })
+      const notHere = entry.settledBy !== undefined || (entry._tag === "StepCompleted" && entry.probed === true)
+      this.last.set(entry.key, { seq: entry.seq, epoch: entry.epoch, notHere })
     }
   }
 
@@ -52,9 +53,9 @@ export class Outcomes {
   steps(own: ReadonlySet<number>, from: number): Steps {
     let executed = 0
     let replayed = 0
-    for (const { bySomebody, epoch, seq } of this.last.values()) {
+    for (const { notHere, epoch, seq } of this.last.values()) {
       if (seq < from) replayed++
-      else if (own.has(epoch) && !bySomebody) executed++
+      else if (own.has(epoch) && !notHere) executed++
     }
     return { executed, replayed, repeated: this.repeatedKeys.size, recovered: this.recoveredKeys.size }
   }

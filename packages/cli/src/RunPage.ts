@@ -79,11 +79,12 @@ const stepLine = (step: RunView.StepView, now: number): string => {
   const attempts = step.attempts > 1 ? `  ${step.attempts} attempts` : ""
   const crashes = step.recoveries > 0 ? `  ${Words.count(step.recoveries, "crash", "crashes")}` : ""
   const settled = step.settledBy === undefined ? "" : `  settled by ${plain(step.settledBy)}`
+  const probed = step.probed === true && step.status === "completed" ? "  found done by its probe" : ""
   const again = step.retryAt === undefined || step.status !== "backoff" ? "" : `  again ${Words.fromNow(step.retryAt, now)}`
   const error = step.error === undefined || step.status === "completed" ? "" : `  ${plain(step.error.message)}`
   const mark = marks[step.status]
   const painted = step.status === "completed" ? out.green(mark) : step.status === "failed" ? out.red(mark) : out.cyan(mark)
   return `${painted} ${plain(step.key)}${step.label === undefined ? "" : out.dim(` [${plain(step.label)}]`)}${
     step.status === "completed" || step.status === "failed" ? "" : `  ${step.status}`
-  }${took}${attempts}${crashes}${settled}${again}${error}`
+  }${took}${attempts}${crashes}${settled}${probed}${again}${error}`
 }

@@ -54,6 +54,7 @@ export class Watch {
   private lineOf(entry: Entry, done: ReadonlySet<string>): string | undefined {
     switch (entry._tag) {
       case "StepRequested": {
+        if (entry.probe === true) return `  ${err.yellow("?")} ${plain(entry.key)}  was cut short; its probe is asked`
         if (entry.recovery !== undefined && entry.recovery > 0) {
           return `  ${err.yellow("↻")} ${plain(entry.key)}  again after a crash (${entry.onCrash})`
         }
@@ -61,7 +62,10 @@ export class Watch {
         if (done.has(`${entry.key}#${entry.attempt}`)) return undefined
         return `  ${err.cyan("▸")} ${plain(entry.key)}${entry.attempt > 1 ? `  attempt ${entry.attempt}` : ""}`
       }
+      case "ProbeFailed":
+        return `  ${err.yellow("!")} ${plain(entry.key)}  its probe failed: ${plain(ExitJson.causeMessage(entry.cause))}`
       case "StepCompleted":
+        if (entry.probed === true) return `  ${err.green("✓")} ${plain(entry.key)}  was done already, as its probe has found`
         return entry.settledBy === undefined
           ? `  ${err.green("✓")} ${plain(entry.key)}  ${err.dim(this.took(entry))}`
           : `  ${err.green("✓")} ${plain(entry.key)}  settled as done by ${plain(entry.settledBy)}`

@@ -197,6 +197,8 @@ const tell = (
         ? entry.attempt > 1 || entry.recovery !== undefined
         : RunView.step(before, entry.key) !== undefined
       if (known) return undefined
+      // A question whether the step was done is not the step.
+      if (entry.probe === true) return undefined
       const { attempt, key, name } = entry
       return {
         name: "engine.step.requested",

@@ -72,6 +72,8 @@ export const StepRequested = entry("StepRequested", {
   idempotencyKey: Schema.optionalKey(Schema.String),
   /** How often a process died while this attempt was in flight. */
   recovery: Schema.optionalKey(Schema.Int),
+  /** Its probe is asked, and not its body: after a crash or an interrupt nobody knows whether the body has acted. */
+  probe: Schema.optionalKey(Schema.Boolean),
   /** Asked for by the body of another step, so outside the order of the workflow. */
   nested: Schema.optionalKey(Schema.Boolean),
   label: Schema.optionalKey(Schema.String)
@@ -80,7 +82,9 @@ export const StepCompleted = entry("StepCompleted", {
   key: Schema.String,
   attempt: Schema.Int,
   output: Schema.optionalKey(Schema.Unknown),
-  settledBy: Schema.optionalKey(Schema.String)
+  settledBy: Schema.optionalKey(Schema.String),
+  /** The step's probe found that it had been done, with this output. */
+  probed: Schema.optionalKey(Schema.Boolean)
 })
 /** `retryAt` (ms since the epoch) is there when another attempt follows; `parked` when an operator's resume repeats it. */
 export const StepFailed = entry("StepFailed", {
@@ -91,6 +95,9 @@ export const StepFailed = entry("StepFailed", {
   parked: Schema.optionalKey(Schema.Boolean),
   settledBy: Schema.optionalKey(Schema.String)
 })
+
+/** The step's probe could not tell whether the step had been done. It is no outcome: an operator settles the step. */
+export const ProbeFailed = entry("ProbeFailed", { key: Schema.String, attempt: Schema.Int, cause: Schema.Unknown })
 
 export const SignalReceived = entry("SignalReceived", {
   id: Schema.String,
@@ -167,6 +174,7 @@ export const JournalEntry = Schema.Union([
   StepRequested,
   StepCompleted,
   StepFailed,
+  ProbeFailed,
   SignalReceived,
   DeferredCompleted,
   ApprovalRequested,

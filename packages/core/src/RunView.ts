@@ -44,6 +44,8 @@ export interface StepView {
   readonly error?: Failure
   /** Who settled it, when an operator did. */
   readonly settledBy?: string
+  /** Its probe is asked, or has said that it was done. */
+  readonly probed?: boolean
   readonly label?: string
   /** Asked for by the body of another step. */
   readonly nested?: boolean

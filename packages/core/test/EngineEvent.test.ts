@@ -28,6 +28,13 @@ const question: JournalEntry.EntryBody = {
 }
 
 describe("EngineEvent", () => {
+  it("tells nothing of a question to a probe, and its answer as the completion of the step", () => {
+    assert.deepStrictEqual(told({ ...step, onCrash: "probe", probe: true } as JournalEntry.EntryBody), [])
+    assert.deepStrictEqual(told({ _tag: "ProbeFailed", key: "charge", attempt: 1, cause: boom }), [])
+    const completed = told({ _tag: "StepCompleted", key: "charge", attempt: 1, output: 7, probed: true })
+    assert.deepStrictEqual(completed, [["engine.step.completed", { ...run, stepId: "charge", attempt: 1, output: 7 }]])
+  })
+
   it("has the fourteen events of the contract model and engine.run.suspended", () => {
     assert.deepStrictEqual([...EngineEvent.names], [
       "engine.run.requested",

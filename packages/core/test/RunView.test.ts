@@ -137,6 +137,21 @@ describe("RunView", () => {
       assert.strictEqual(settled.settledBy, "ann")
     })
 
+    it("says that its probe is asked, why it failed, and that it found the step done", () => {
+      const probing = step("a", { recovery: 1, onCrash: "probe", probe: true })
+      assert.deepInclude(at(probing), { status: "running", recoveries: 1, probed: true })
+      const failed: Body = { _tag: "ProbeFailed", key: "a", attempt: 1, cause: boom }
+      assert.deepInclude(at(probing, failed), { status: "running", probed: true })
+      assert.strictEqual(at(probing, failed).error?.message, "CardDeclined: no funds")
+      assert.isUndefined(at(probing, step("a", { recovery: 1, onCrash: "probe" })).probed, "its body runs")
+      const found = at(probing, { _tag: "StepCompleted", key: "a", attempt: 1, output: 1, probed: true })
+      assert.deepInclude(found, { status: "completed", output: 1, probed: true })
+      const settled = at(probing, failed, { _tag: "StepCompleted", key: "a", attempt: 1, output: 1, settledBy: "ann" })
+      assert.deepInclude(settled, { status: "completed", settledBy: "ann" })
+      assert.isUndefined(settled.probed)
+      assert.isUndefined(settled.error)
+    })
+
     it("is abandoned when the run ends without its outcome", () => {
       assert.strictEqual(at({ _tag: "RunCompleted", output: 1 }).status, "abandoned")
     })
@@ -338,6 +353,8 @@ describe("RunView", () => {
       fc.constantFrom(requested, started, { _tag: "RunResumed" } as Body, { _tag: "PauseRequested", id: "p", by: "x" } as Body),
       fc.record({ key, attempt: fc.integer({ min: 1, max: 3 }) }).map(({ attempt, key }) => step(key, { attempt })),
       key.map((key): Body => ({ _tag: "StepCompleted", key, attempt: 1, output: key })),
+      key.map((key): Body => step(key, { onCrash: "probe", probe: true })),
+      key.map((key): Body => ({ _tag: "ProbeFailed", key, attempt: 1, cause: boom })),
       key.map((key): Body => ({ _tag: "StepFailed", key, attempt: 1, cause: boom })),
       fc.tuple(key, fc.nat()).map(([key, retryAt]): Body => ({ _tag: "StepFailed", key, attempt: 1, cause: boom, retryAt })),
       key.map((key): Body => ({ _tag: "RunSuspended", waits: [{ reason: "signal", key }] })),

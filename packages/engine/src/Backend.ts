@@ -7,6 +7,9 @@
  * refused (a stale epoch, a closed run) changes nothing and does not stop the
  * others; a failure of the database undoes the whole list.
  *
+ * One thing is no data: `Together`, by which a commit takes tables of the user
+ * into its transaction. A backend may be without it.
+ *
  * Times are ms since the epoch, given by the caller: a backend has no clock.
  */
 import type * as Effect from "effect/Effect"
@@ -158,6 +161,8 @@ export interface BlobRow {
  */
 export interface CommitOp {
   readonly op: "commit"
+  /** See `Together`; only for a backend that supports it. */
+  readonly together?: Together
   readonly run: string
   readonly epoch: number
   /** The length before this append. */
@@ -184,6 +189,24 @@ export interface CommitOp {
     readonly quiet?: boolean
   }
 }
+
+/**
+ * The part of a commit that is made inside its transaction, so that it stands
+ * or falls with it: what it does to tables of the user, and what it adds to the
+ * commit.
+ *
+ * The backend calls it once it has found the epoch and the length right, and
+ * before it stores anything of the commit. It is synchronous. What it gives is
+ * stored behind the commit's own; when it gives null or throws, all that it did
+ * and all of its commit is undone, and nothing else of the list. Where a busy
+ * database makes the backend try the transaction again, it is called again, and
+ * what it did before has been undone.
+ *
+ * `within` puts an effect into the transaction: what runs inside it, and waits
+ * for nothing, sees and changes the tables as the transaction does.
+ */
+export type Together = (within: Within) => Pick<CommitOp, "rows" | "blobs" | "outbox"> | null
+export type Within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
  * Puts a row into a run's inbox and makes the run due (at its release, if it has
@@ -301,7 +324,10 @@ export type Op =
 export interface Answers {
   /** `run` is the row as it is now; `started` false means joined. */
   readonly start: { readonly started: boolean; readonly run: RunRow }
-  readonly commit: { readonly ok: true } | { readonly ok: false; readonly epoch: number; readonly length: number }
+  /** `undone`: neither epoch nor length was wrong, but `together` gave nothing. */
+  readonly commit:
+    | { readonly ok: true }
+    | { readonly ok: false; readonly epoch: number; readonly length: number; readonly undone?: true }
   readonly inbox: {
     readonly result: "accepted" | "duplicate" | "closed" | "unknown" | "forbidden"
     /** The approvers of the question, for `forbidden`. */
@@ -348,6 +374,8 @@ export interface Backend {
     readonly shared: boolean
     /** `false`: it was opened for reading alone, and nobody may write. */
     readonly writes?: boolean
+    /** Commits may have a part that is made inside the transaction. A backend without it undoes such a commit. */
+    readonly together: boolean
   }
   /** Applies the operations in one transaction, in order. The answers stand at the same places. */
   readonly write: <const Ops extends ReadonlyArray<Op>>(

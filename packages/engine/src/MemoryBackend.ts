@@ -48,7 +48,7 @@ export const make = (store: MemoryStore): Backend => {
   const definitions = () => [...store.definitions.values()].sort(byNameAndVersion)
 
   return {
-    supports: { shared: false },
+    supports: { shared: false, together: true },
     write,
     run: (id) => Effect.sync(() => store.runs.get(id)?.row ?? null),
     runs: (filter) => Effect.sync(() => list(store, filter)),

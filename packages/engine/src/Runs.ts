@@ -20,6 +20,7 @@ import type { ApprovalRow, Census, DefinitionRow, OwnerRow, RunRow, StorageFaile
 import { HostClock } from "./HostClock.ts"
 import type { Kind, Message } from "./InboxMessage.ts"
 import { Core } from "./internal/Core.ts"
+import * as Rehearsal from "./internal/Rehearsal.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
 import {
@@ -33,6 +34,7 @@ import {
   RunNotFound,
   shortestPrefix,
   type StartRefused,
+  OutputRefused,
   StepNotOpen,
   type WorkflowNotFound
 } from "./RunsErrors.ts"
@@ -198,12 +200,16 @@ export class Runs extends Context.Service<Runs, {
   readonly pause: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
   /** Ends a pause, repeats what the run suspended on, or has a diverged, corrupt or given-up run taken up again. */
   readonly resume: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
-  /** Decides what became of a step whose outcome is unknown, or that recovery gave up. */
+  /**
+   * Decides what became of a step whose outcome is unknown, or that recovery
+   * gave up. An output is checked here where this process serves the workflow;
+   * elsewhere the owner of the run passes over one that does not fit, with a note.
+   */
   readonly settle: (
     run: string,
     key: string,
     options: { readonly by: string; readonly action: Settlement }
-  ) => Effect.Effect<Receipt, ActError | StepNotOpen | EntryCorrupt>
+  ) => Effect.Effect<Receipt, ActError | StepNotOpen | OutputRefused | EntryCorrupt>
   /** Sends a signal. One that was sent before under this `id` is a duplicate; without an `id` each is a new one. */
   readonly signal: (
     run: string,
@@ -317,19 +323,25 @@ export class Runs extends Context.Service<Runs, {
             .map((wait) => wait.key)
         }
         // While other steps keep the run going, those wait that an owner before this one left behind.
-        const last = new Map<string, JournalEntry.JournalEntry>()
+        const last = new Map<string, AboutStep>()
         for (const entry of yield* store.journal(row.id)) {
-          if (entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed") last.set(entry.key, entry)
+          if (isAboutStep(entry)) last.set(entry.key, entry)
         }
         return Array.from(last.values())
-          .filter((entry) => entry._tag === "StepRequested" && entry.epoch < row.epoch)
-          .map((entry) => (entry as JournalEntry.EntryOf<"StepRequested">).key)
+          .filter((entry) => entry._tag === "ProbeFailed" || (entry._tag === "StepRequested" && entry.epoch < row.epoch))
+          .map((entry) => entry.key)
       })
 
       const settle = Effect.fn("Runs.settle")(function*(run: string, key: string, options: { readonly by: string; readonly action: Settlement }) {
         const row = yield* open(run)
         const keys = yield* settleable(row)
-        if (keys.includes(key)) return yield* send(row, "settle", { key, ...options })
+        if (keys.includes(key)) {
+          if (options.action._tag === "complete") {
+            const problem = (yield* Rehearsal.stepOf(core, store, row, key))?.problemOf(options.action.output)
+            if (problem !== undefined) return yield* new OutputRefused({ runId: row.id, key, problem })
+          }
+          return yield* send(row, "settle", { key, ...options })
+        }
         const status = RunView.step(yield* show(row.id), key)?.status
         return yield* new StepNotOpen({ runId: row.id, key, open: keys, ...(status === undefined ? {} : { status }) })
       })
@@ -462,6 +474,11 @@ export class Runs extends Context.Service<Runs, {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+type AboutStep = JournalEntry.EntryOf<"StepRequested" | "StepCompleted" | "StepFailed" | "ProbeFailed">
+
+const isAboutStep = (entry: JournalEntry.JournalEntry): entry is AboutStep =>
+  entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed" || entry._tag === "ProbeFailed"
 
 const candidateLimit = 20
 const closestLimit = 5

@@ -55,6 +55,17 @@ export class StepNotOpen extends Schema.TaggedError<StepNotOpen>()("StepNotOpen"
   }
 }
 
+/** The output that an operator declares cannot be that of the step. */
+export class OutputRefused extends Schema.TaggedError<OutputRefused>()("OutputRefused", {
+  runId: Schema.String,
+  key: Schema.String,
+  problem: Schema.String
+}, { httpApiStatus: 422 }) {
+  override get message(): string {
+    return `The output does not fit step "${this.key}" of run ${this.runId}: ${this.problem}`
+  }
+}
+
 /** There is no such open question. */
 export class ApprovalNotOpen extends Schema.TaggedError<ApprovalNotOpen>()("ApprovalNotOpen", {
   runId: Schema.String,

@@ -4,14 +4,25 @@
  * A step has a key in its run, schemas for what goes in and comes out, and a
  * rule for crashes, which has no default: before its outcome is recorded, only
  * its author knows whether doing it again is harmless.
+ *
+ * | `onCrash` | after a crash in the middle |
+ * |---|---|
+ * | `rerun` | the body runs again |
+ * | `rerun-keyed` | the body runs again, with the same idempotency key |
+ * | `commit-together` | the body has not happened, and runs: it is SQL that commits with its record |
+ * | `probe` | the step's probe says whether it happened; the body runs if it did not |
+ * | `ask` | an operator decides |
  */
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { formatJson } from "effect/Formatter"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
@@ -31,7 +42,27 @@ export class StepTimedOut extends Schema.TaggedError<StepTimedOut>()("StepTimedO
   }
 }
 
-/** What the body of a step is told. */
+/**
+ * The body of a `commit-together` step waited for something: a promise, a
+ * sleep, another step, a connection that is not the host's. Nothing of it has
+ * happened. A defect.
+ */
+export class NotSynchronous extends Schema.TaggedError<NotSynchronous>()("NotSynchronous", { step: Schema.String }) {
+  override get message(): string {
+    return `The body of step "${this.step}" waits for something, and with onCrash "commit-together" it cannot: it runs inside the `
+      + `transaction that records it. Leave in it only SQL by the host's SqlClient, and give the rest a step of its own`
+  }
+}
+
+/** A `commit-together` step was called on a host whose store cannot commit it with its record. A defect. */
+export class CannotCommitTogether extends Schema.TaggedError<CannotCommitTogether>()("CannotCommitTogether", { step: Schema.String }) {
+  override get message(): string {
+    return `Step "${this.step}" has onCrash "commit-together", and the store of this host cannot take it into its transactions: `
+      + `run it on a host that can, or choose another rule`
+  }
+}
+
+/** What the body of a step, and its probe, are told. */
 export interface StepContext {
   /** The step's key in its run. */
   readonly key: string
@@ -45,7 +76,49 @@ type Fields = Schema.Struct.Fields
 type InputSchema<I> = I extends Schema.Top ? I : I extends Fields ? Schema.Struct<I> : never
 type InputType<I> = [I] extends [undefined] ? void : InputSchema<I>["Type"]
 
-export interface Options<
+export type Options<
+  I extends Schema.Top | Fields | undefined,
+  A extends Schema.Top,
+  E extends Schema.Top,
+  R,
+  P = never
+> = Definition<I, A, E, R> & OnCrash<I, A, P>
+
+/** What happens to the body after a crash, with what else the rule needs or allows. */
+export type OnCrash<I extends Schema.Top | Fields | undefined, A extends Schema.Top, P> =
+  | {
+    readonly onCrash: "rerun" | "rerun-keyed" | "ask"
+    /** Longest time for one attempt. */
+    readonly timeout?: Duration.Input
+    readonly probe?: undefined
+  }
+  | {
+    readonly onCrash: "probe"
+    /**
+     * Says whether an attempt that was cut short has been done: its output, or
+     * none if it has not and may run. It is asked whenever the body may have
+     * acted without a record: after a crash, and after an orderly stop or an
+     * eviction that cut it short. If it fails, or dies, the run suspends as
+     * `outcome-unknown`; an operator's retry asks it again.
+     */
+    readonly probe: (input: InputType<I>, context: StepContext) => Effect.Effect<Option.Option<A["Type"]>, unknown, P>
+    /** Longest time for one attempt, and for one question to the probe. */
+    readonly timeout?: Duration.Input
+  }
+  | {
+    /**
+     * The body is SQL only, by the host's `SqlClient`, and runs inside the
+     * transaction that records its success: both happen, or neither. A failure
+     * undoes what it did and is recorded afterwards. It cannot wait for anything,
+     * so there is no timeout, and no other step in it.
+     */
+    readonly onCrash: "commit-together"
+    readonly timeout?: undefined
+    readonly probe?: undefined
+  }
+
+/** A step without its rule for crashes. */
+export interface Definition<
   I extends Schema.Top | Fields | undefined,
   A extends Schema.Top,
   E extends Schema.Top,
@@ -57,14 +130,10 @@ export interface Options<
   readonly success?: A
   /** Typed failures; none by default. */
   readonly error?: E
-  /** What happens to the body after a crash: `rerun`, `rerun-keyed` or `ask`. */
-  readonly onCrash: CrashRule
   /** Names the step `name/<key>` in its run, so that asking again with equal input joins the first. */
   readonly key?: (input: InputType<I>) => string
   /** Whether and when a failed attempt is followed by another. Waits between attempts are durable. */
   readonly retry?: Schedule.Schedule<unknown, E["Type"] | StepTimedOut>
-  /** Longest time for one attempt. */
-  readonly timeout?: Duration.Input
   /** A word for people and for filters, such as `llm`. */
   readonly label?: string
   /** The body. It runs outside the order of the workflow and may do anything. */
@@ -95,8 +164,9 @@ export const make = <
   I extends Schema.Top | Fields | undefined = undefined,
   A extends Schema.Top = Schema.Void,
   E extends Schema.Top = Schema.Never,
-  R = never
->(name: string, options: Options<I, A, E, R>): Step<I, A, E, R> => {
+  R = never,
+  P = never
+>(name: string, options: Options<I, A, E, R, P>): Step<I, A, E, R | P> => {
   type Input = InputType<I>
   const codecs = makeCodecs<A, E>(options.success ?? Schema.Void, options.error ?? Schema.Never)
   const inputCodec = options.input === undefined ? undefined : jsonCodec(
@@ -105,28 +175,38 @@ export const make = <
   const encodeInput = inputCodec === undefined ? undefined : Schema.encodeUnknownExit(inputCodec)
   const timeout = options.timeout === undefined ? undefined : Duration.fromInputUnsafe(options.timeout)
 
-  const attempt = (input: Input, context: StepContext): Effect.Effect<unknown, unknown, R> => {
-    const body = Effect.suspend(() => options.run(input, context))
-    const timed = timeout === undefined ? body : Effect.timeoutOrElse(body, {
-      duration: timeout,
-      orElse: () => Effect.die(timedOut())
-    })
-    return Effect.matchEffect(timed, {
+  const timed = <B, F, S>(effect: Effect.Effect<B, F, S>): Effect.Effect<B, F, S> =>
+    timeout === undefined ? effect : Effect.timeoutOrElse(effect, { duration: timeout, orElse: () => Effect.die(timedOut()) })
+
+  const attempt = (input: Input, context: StepContext): Effect.Effect<unknown, unknown, R> =>
+    Effect.matchEffect(timed(Effect.suspend(() => options.run(input, context))), {
       onSuccess: (value) => settled(codecs.encodeSuccess(value)),
       onFailure: (error) => Effect.flatMap(settled(codecs.encodeError(error)), Effect.fail)
     })
-  }
+
+  const { probe } = options
+  const question = probe === undefined ? undefined : (input: Input, context: StepContext): Effect.Effect<Option.Option<unknown>, unknown, P> =>
+    Effect.flatMap(Effect.catch(timed(Effect.suspend(() => probe(input, context))), dieTelling), (found) =>
+      Option.isNone(found) ? Effect.succeedNone : Effect.asSome(settled(codecs.encodeSuccess(found.value))))
 
   const timedOut = () => new StepTimedOut({ step: name, timeoutMs: Duration.toMillis(timeout ?? Duration.infinity) })
   const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.decodeError, timedOut)
 
-  const accepts = (output: unknown) => Exit.isSuccess(codecs.decodeSuccess(output))
+  const problemOf = (output: unknown) => {
+    const decoded = codecs.decodeSuccess(output)
+    if (Exit.isSuccess(decoded)) return undefined
+    const problem = Cause.squash(decoded.cause)
+    return (problem instanceof Error ? problem.message : String(problem)).replaceAll(/\s+/g, " ")
+  }
 
   const call = (input: Input) =>
     Effect.contextWith((asker: Context.Context<never>) => {
       const place = Context.get(asker, CurrentRun)
       if (place === undefined) {
         return Effect.die(new Error(`Step "${name}" was called outside a run: call it in the body of a workflow`))
+      }
+      if (options.onCrash === "commit-together" && !place.executor.host.together) {
+        return Effect.die(new CannotCommitTogether({ step: name }))
       }
       const encoded = encodeInput === undefined ? Exit.succeed(null) : encodeInput(input)
       if (Exit.isFailure(encoded)) {
@@ -142,15 +222,21 @@ export const make = <
         inside: place.inside,
         parkOnFailure: false,
         retry: policy,
-        accepts,
+        problemOf,
         asker,
-        body: (context) => Effect.scoped(attempt(input, context) as Effect.Effect<unknown, unknown, Scope>)
+        body: (context) => Effect.scoped(attempt(input, context) as Effect.Effect<unknown, unknown, Scope>),
+        probe: question && ((context) => Effect.scoped(question(input, context) as Effect.Effect<Option.Option<unknown>, unknown, Scope>)),
+        notSynchronous: () => new NotSynchronous({ step: name })
       }
-      return Effect.flatMap(place.executor.askStep(definition), (outcome) =>
-        outcome._tag === "Done" && outcome.exit._tag === "Failure" && isTimeout(outcome.exit.cause)
-          ? Effect.die(timedOut())
-          : codecs.decode(outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }))
-    }) as Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R, Scope | WorkflowInstance>>
+      return Effect.flatMap(place.executor.askStep(definition), (outcome) => {
+        const exit: JournalEntry.ExitJson = outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }
+        if (outcome._tag === "Done" && exit._tag === "Failure") {
+          if (diedOf(exit.cause, "StepTimedOut")) return Effect.die(timedOut())
+          if (definition.onCrash === "commit-together" && diedOf(exit.cause, "NotSynchronous")) return Effect.die(new NotSynchronous({ step: name }))
+        }
+        return codecs.decode(exit)
+      })
+    }) as Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R | P, Scope | WorkflowInstance>>
 
   return Object.assign(call, { stepName: name, onCrash: options.onCrash })
 }
@@ -185,9 +271,17 @@ const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.
   }
 }
 
-const isTimeout = (cause: unknown): boolean =>
+/** The failures of a probe have no schema, so they become defects: one that has no message is told by its fields. */
+const dieTelling = (error: unknown): Effect.Effect<never> =>
+  Effect.die(
+    error instanceof Error && error.message === ""
+      ? Object.assign(new Error(formatJson({ ...error, name: undefined, _tag: undefined })), { name: error.name })
+      : error
+  )
+
+const diedOf = (cause: unknown, name: string): boolean =>
   ExitJson.causeFromJson(cause).reasons.some((reason) =>
-    reason._tag === "Die" && Predicate.hasProperty(reason.defect, "name") && reason.defect.name === "StepTimedOut")
+    reason._tag === "Die" && Predicate.hasProperty(reason.defect, "name") && reason.defect.name === name)
 
 /** The stateful form of a schedule that the executor steps through: from failures to delays in ms. */
 const makePolicy = (
@@ -218,6 +312,6 @@ const retryable = (
       return Exit.isSuccess(error) ? { value: error.value } : undefined
     }
   }
-  return isTimeout(json) ? { value: timedOut() } : undefined
+  return diedOf(json, "StepTimedOut") ? { value: timedOut() } : undefined
 }
 

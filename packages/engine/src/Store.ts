@@ -85,6 +85,14 @@ export const encodeEntries = (
   return sha256Now === undefined ? encoded : Effect.runSync(encoded)
 }
 
+/** The same without waiting for anything: where there is no synchronous digest, large fields stay where they are. */
+export const encodeNow = (entries: ReadonlyArray<JournalEntry.JournalEntry>): { readonly rows: Array<string>; readonly blobs: Array<BlobRow> } => {
+  const encoded = encodeEntries(entries)
+  return Effect.isEffect(encoded)
+    ? { rows: entries.map((entry) => shortened(entry, JSON.stringify(lean(entry)))), blobs: [] }
+    : encoded
+}
+
 const encodeLarge = Effect.fnUntraced(function*(entries: ReadonlyArray<JournalEntry.JournalEntry>, rows: Array<string>) {
   const blobs: Array<BlobRow> = []
   for (let index = 0; index < rows.length; index++) {

@@ -6,9 +6,11 @@ import { type Core, Engine } from "@fermata/engine/Engine"
 import { EngineOptions } from "@fermata/engine/EngineOptions"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Store } from "@fermata/engine/Store"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+import { HostSql } from "./HostSql.ts"
 import * as Processes from "./internal/Processes.ts"
 import * as SqliteBackend from "./SqliteBackend.ts"
 
@@ -30,16 +32,15 @@ const clock = Layer.succeed(
 )
 
 /** The store alone, for reading and writing without working on runs. */
-export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock, StorageFailed> =>
-  Layer.effect(
-    Store,
+export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock | HostSql, StorageFailed> =>
+  Layer.effectContext(
     Effect.map(
       SqliteBackend.make({
         file: options.db ?? defaultDatabase,
         synchronous: options.synchronous,
         readsOnly: options.readsOnly
       }),
-      (backend) => Store.make(backend)
+      (backend) => Context.make(Store, Store.make(backend)).pipe(Context.add(HostSql, backend.sql))
     )
   ).pipe(Layer.provideMerge(clock))
 
@@ -50,7 +51,7 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
  */
 export const layer = (
   options: Options = {}
-): Layer.Layer<Engine | WorkflowEngine | Core | Store | HostClock, StorageFailed> =>
+): Layer.Layer<Engine | WorkflowEngine | Core | Store | HostClock | HostSql, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
     const { db: _db, readsOnly: _readsOnly, synchronous: _synchronous, ...rest } = options

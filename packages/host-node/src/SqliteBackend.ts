@@ -4,10 +4,18 @@
 import type { Backend, Op, StorageFailed } from "@fermata/engine/Backend"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as JournalSql from "./internal/JournalSql.ts"
 import * as Reads from "./internal/Reads.ts"
 import { prepare } from "./internal/Rows.ts"
 import * as Writes from "./internal/Writes.ts"
+import type { SqliteClient } from "./SqliteClient.ts"
 import * as Sqlite from "./Sqlite.ts"
+
+/** A backend with the client that can take part in its transactions. */
+export interface SqliteBackend extends Backend {
+  /** For `HostSql`. */
+  readonly sql: SqliteClient
+}
 
 /**
  * Opens the database, creating and migrating it as needed, and closes it with the scope.
@@ -16,9 +24,11 @@ import * as Sqlite from "./Sqlite.ts"
  * written by a newer version. While another process writes, an operation waits
  * without blocking the event loop; otherwise it completes synchronously.
  */
-export const make = (options: Sqlite.Options): Effect.Effect<Backend, StorageFailed, Scope.Scope> =>
-  Effect.map(Sqlite.open(options), ({ attempt, db }) => {
-    const writes = Writes.make(db)
+export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, StorageFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { attempt, db, file } = yield* Sqlite.open(options)
+    const { call, client } = yield* JournalSql.make(db, { filename: file, synchronous: options.synchronous })
+    const writes = Writes.make(db, call)
     const reads = Reads.make(db)
     const begin = prepare(db, "BEGIN IMMEDIATE")
     const commit = prepare(db, "COMMIT")
@@ -39,7 +49,8 @@ export const make = (options: Sqlite.Options): Effect.Effect<Backend, StorageFai
     const read = <A>(work: () => A) => attempt("read", work)
 
     return {
-      supports: { shared: true, writes: options.readsOnly !== true },
+      sql: client,
+      supports: { shared: true, together: true, writes: options.readsOnly !== true },
       write: (ops) => attempt("write", () => transact(ops) as never),
       run: (id) => read(() => reads.run(id)),
       runs: (filter) => read(() => reads.runs(filter)),

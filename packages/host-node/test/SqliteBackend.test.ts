@@ -168,7 +168,7 @@ describe("a SQLite store", () => {
             }
             : Reflect.get(target, name)
       })
-      const writes = Writes.make(recording)
+      const writes = Writes.make(recording, () => null)
       const reads = Reads.make(recording)
       db.exec("BEGIN")
       for (

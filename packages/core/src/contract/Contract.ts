@@ -23,7 +23,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { CrashRule } from "../CrashRule.ts"
+import { DocumentCrashRule } from "../CrashRule.ts"
 import * as EventName from "../EventName.ts"
 import * as Policy from "../Policy.ts"
 import { JsonShape } from "./JsonShape.ts"
@@ -151,7 +151,7 @@ export const TaskStep = Schema.Struct({
   input: withDefault(Template, null),
   /** Capabilities that the worker must have. */
   labels: withDefault(list(Text, 0, 32, "labels"), []),
-  onCrash: withDefault(CrashRule, "ask"),
+  onCrash: withDefault(DocumentCrashRule, "ask"),
   ...working,
   next: Next
 })

@@ -302,14 +302,20 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
     case "StepCompleted": {
       const step = Keyed.get(state.steps, entry.key)
       if (step === undefined) return
-      const { error: _error, retryAt: _retryAt, ...rest } = step
+      const { error: _error, probed: _probed, retryAt: _retryAt, ...rest } = step
       state.steps = Keyed.set(state.steps, {
         ...rest,
         status: "completed",
         endedAt: entry.at,
         ...("output" in entry ? { output: entry.output } : {}),
-        ...(entry.settledBy === undefined ? {} : { settledBy: entry.settledBy })
+        ...(entry.settledBy === undefined ? {} : { settledBy: entry.settledBy }),
+        ...(entry.probed === undefined ? {} : { probed: entry.probed })
       })
+      return
+    }
+    case "ProbeFailed": {
+      const step = Keyed.get(state.steps, entry.key)
+      if (step !== undefined) state.steps = Keyed.set(state.steps, { ...step, error: failure(entry.cause) })
       return
     }
     case "StepFailed": {
@@ -410,7 +416,8 @@ const requestStep = (state: State, entry: EntryOf<"StepRequested">): void => {
     ...("input" in entry ? { input: entry.input } : {}),
     ...(known?.error === undefined ? {} : { error: known.error }),
     ...(entry.label === undefined ? {} : { label: entry.label }),
-    ...(entry.nested === undefined ? {} : { nested: entry.nested })
+    ...(entry.nested === undefined ? {} : { nested: entry.nested }),
+    ...(entry.probe === undefined ? {} : { probed: entry.probe })
   })
 }
 

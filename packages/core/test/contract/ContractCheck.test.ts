@@ -45,6 +45,19 @@ const everyKind = () => ({
 })
 
 describe("ContractCheck.check", () => {
+  it("S2: takes the crash rules that a document can state, and names them for those that need code", () => {
+    const task = (onCrash: string) => withSteps({ id: "t", name: "t", kind: "task", task: "code-task", onCrash, next: null })
+    const checked = (onCrash: string) => ContractCheck.check({ ...task(onCrash), entryStepId: "t" }).problems
+    for (const rule of ["rerun", "rerun-keyed", "ask"]) assert.deepStrictEqual(checked(rule), [])
+    for (const rule of ["probe", "commit-together", "never"]) {
+      const [problem, ...others] = checked(rule)
+      assert.deepStrictEqual(others, [])
+      assert.strictEqual(problem?.path, "steps[0].onCrash")
+      for (const known of ["rerun", "rerun-keyed", "ask"]) assert.include(problem?.message, known)
+      assert.notMatch(problem?.message.replace(`"${rule}"`, "") ?? "", /probe|commit-together/)
+    }
+  })
+
   it("decodes a right document and fills in the defaults", () => {
     const { contract, problems } = ContractCheck.check(agent)
     assert.deepStrictEqual(problems, [])

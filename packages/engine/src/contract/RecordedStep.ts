@@ -3,6 +3,7 @@
  * its retry policy, its texts, and what it may do.
  */
 import type * as Contract from "@fermata/core/contract/Contract"
+import type { DocumentCrashRule } from "@fermata/core/CrashRule"
 import * as Policy from "@fermata/core/Policy"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -59,7 +60,7 @@ const CurrentCall: Context.Reference<Call> = Context.Reference<Call>("@fermata/e
 
 interface Recorded<R> {
   readonly step: Contract.Step
-  readonly onCrash?: Contract.StepOf<"task">["onCrash"]
+  readonly onCrash?: DocumentCrashRule
   readonly attempts?: number
   readonly body: (call: Call, input: Schema.Json, context: Step.StepContext) => Effect.Effect<Schema.Json, StepFailure, R>
 }

@@ -340,7 +340,7 @@ const activityStep = (
     parkOnFailure: suspendOnFailure,
     asker: context,
     retry: undefined,
-    accepts: () => true,
+    problemOf: () => undefined,
     body: () => {
       const own = WorkflowInstance.initial(instance.workflow, instance.executionId)
       own.interrupted = instance.interrupted

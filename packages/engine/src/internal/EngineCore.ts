@@ -25,6 +25,7 @@ import type { Offer } from "../contract/ContractNeeds.ts"
 import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
+import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
 import { sha256Hex } from "./Digest.ts"
 import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
@@ -182,33 +183,14 @@ export class EngineCore implements ExecutorHost {
     encoded: Pick<CommitOp, "rows" | "blobs">,
     done: (ok: boolean) => void
   ): void {
-    const op: CommitOp = {
-      op: "commit",
-      run: run.id,
-      epoch: run.epoch,
-      expected: pending.expected,
-      rows: encoded.rows,
-      blobs: encoded.blobs,
-      at: this.now(),
-      consumed: pending.consumed,
-      outbox: this.projections.size === 0
-        ? pending.outbox
-        : [...pending.outbox, ...Array.from(this.projections).flatMap((project) => project(run, pending.entries))],
-      approvalsOpened: pending.approvalsOpened,
-      approvalsClosed: pending.approvalsClosed,
-      ...(pending.status === undefined ? {} : { status: pending.status }),
-      ...(pending.ended === undefined ? {} : { ended: pending.ended }),
-      ...(pending.release === undefined ? {} : { release: pending.release })
-    }
+    const op = CommitOps.of(run, pending, encoded, this.now(), this.projected(run, pending.entries))
     this.committer.submit(op, (answer) => {
       const ok = Exit.isSuccess(answer) && answer.value.ok
       if (Exit.isSuccess(answer)) this.disk.found()
       else if (!isForWantOfRoom(answer.cause)) this.storageFailed(answer.cause)
-      if (ok && (pending.entries.length > 0 || pending.status !== undefined) && this.listeners.size > 0) {
-        const committed = { run, entries: pending.entries, status: pending.status?.status ?? "running" }
-        for (const listener of this.listeners) listener(committed)
+      if (ok && (pending.entries.length > 0 || pending.status !== undefined)) {
+        this.tell(run, pending.entries, pending.status?.status ?? "running")
       }
-      if (ok && this.logsRuns) this.fork(RunLogs.facts(run, pending.entries))
       if (ok && pending.status?.status === "suspended") {
         this.waiters.tell(run.id)
         this.fork(RunLogs.suspension(run, pending.status))
@@ -217,6 +199,32 @@ export class EngineCore implements ExecutorHost {
       if (ok && this.backlog && pending.consumed.length > 0) this.poke()
       done(ok)
     })
+  }
+
+  get together(): boolean {
+    return this.backend.supports.together
+  }
+
+  readonly commitTogether: ExecutorHost["commitTogether"] = (run, expected, make, done) => {
+    const { entries, op } = CommitOps.together(run, expected, this.now(), make, (made) => this.projected(run, made))
+    this.committer.submit(op, (answer) => {
+      if (Exit.isFailure(answer)) this.writeFailed(answer.cause)
+      else if (answer.value.ok) {
+        this.tell(run, entries(), "running")
+        if (this.projections.size > 0) this.poke()
+      }
+      done(Exit.isFailure(answer) ? "refused" : answer.value.ok ? "done" : answer.value.undone === true ? "undone" : "refused")
+    })
+  }
+
+  private projected(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlyArray<OutboxRow> {
+    return this.projections.size === 0 ? [] : Array.from(this.projections).flatMap((project) => project(run, entries))
+  }
+
+  /** Tells those who listen what has been committed. */
+  private tell(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>, status: string): void {
+    for (const listener of this.listeners) listener({ run, entries, status })
+    if (this.logsRuns) this.fork(RunLogs.facts(run, entries))
   }
 
   readonly gone = (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload"): void => {
@@ -472,17 +480,7 @@ export class EngineCore implements ExecutorHost {
 
   private handBack(row: RunRow, wait: { readonly reason: "corrupt" | "diverged"; readonly key: string; readonly detail: string } | null) {
     const written = this.write({
-      op: "commit",
-      run: row.id,
-      epoch: row.epoch,
-      expected: row.length,
-      rows: [],
-      blobs: [],
-      at: this.now(),
-      consumed: [],
-      outbox: [],
-      approvalsOpened: [],
-      approvalsClosed: [],
+      ...CommitOps.empty(row, row.length, this.now()),
       ...(wait === null ? {} : { status: { status: "suspended", reason: wait.reason, waits: JSON.stringify([wait]) } }),
       release: wait === null ? { dueAt: 0 } : { dueAt: null, quiet: true }
     })

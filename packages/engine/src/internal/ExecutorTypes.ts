@@ -8,8 +8,9 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as Option from "effect/Option"
 import type * as Workflow from "effect/workflow/Workflow"
-import type { ApprovalRow, InboxRow, OutboxRow, RunRow } from "../Backend.ts"
+import type { ApprovalRow, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 import type { TimerQueue } from "./TimerQueue.ts"
 
@@ -46,6 +47,9 @@ export interface PendingCommit {
   readonly release: { readonly dueAt: number | null; readonly quiet?: boolean } | undefined
 }
 
+/** Makes one entry inside the transaction that stores it, or undoes that with undefined. */
+export type MakeEntry = (within: Within) => JournalEntry.JournalEntry | undefined
+
 /** What the engine offers to the executors of its runs. */
 export interface ExecutorHost {
   /** ms since the epoch, by the clock that programs live by. */
@@ -53,6 +57,15 @@ export interface ExecutorHost {
   /** ms of a clock that nobody sets, for how long something took. */
   readonly elapsed: () => number
   readonly commit: (run: RunRow, commit: PendingCommit, done: (ok: boolean) => void) => void
+  /** Commits the entry that a function makes inside the transaction. */
+  readonly commitTogether: (
+    run: RunRow,
+    expected: number,
+    make: MakeEntry,
+    done: (how: "done" | "undone" | "refused") => void
+  ) => void
+  /** Whether the store can do that. */
+  readonly together: boolean
   /** Runs the task in a later turn of the event loop. */
   readonly schedule: (task: () => void) => void
   /** Forks a fiber that nothing holds, in the engine's own context. */
@@ -107,10 +120,14 @@ export interface StepDefinition {
   readonly asker: Context.Context<never>
   /** Runs one attempt; the value and the typed errors of its exit are JSON. */
   readonly body: (attempt: StepAttempt) => Effect.Effect<unknown, unknown>
+  /** Says whether an attempt that was cut short has been done, and with what output; there with the rule `probe`. */
+  readonly probe?: ((attempt: StepAttempt) => Effect.Effect<Option.Option<unknown>, unknown>) | undefined
+  /** What a body that waits for something fails with, where it runs inside the commit of its outcome. */
+  readonly notSynchronous?: (() => unknown) | undefined
   /** A fresh, stateful policy: the delay in ms before the next attempt, or undefined to give up. */
   readonly retry: (() => (now: number, cause: unknown) => Effect.Effect<number | undefined>) | undefined
-  /** Whether a value, declared by an operator, could be the step's output. */
-  readonly accepts: (output: unknown) => boolean
+  /** Why a value, declared by an operator, cannot be the step's output; undefined when it can. */
+  readonly problemOf: (output: unknown) => string | undefined
 }
 export interface StepAttempt {
   readonly key: string
@@ -154,6 +171,7 @@ export interface StopItem {
 
 export type ReadyItem =
   | { readonly _tag: "Outcome"; readonly key: string; readonly exit: JournalEntry.ExitJson; readonly delay: number | undefined }
+  | { readonly _tag: "Probed"; readonly key: string; readonly exit: Exit.Exit<Option.Option<unknown>, unknown> }
   | { readonly _tag: "Timer"; readonly timer: number }
   | { readonly _tag: "Backoff"; readonly key: string }
   | { readonly _tag: "Deadline"; readonly key: string }

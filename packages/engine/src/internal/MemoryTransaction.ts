@@ -14,7 +14,8 @@ import type {
   ReportOp,
   RunRow,
   StartOp,
-  SubscriptionRow
+  SubscriptionRow,
+  Together
 } from "../Backend.ts"
 import * as DueList from "./DueList.ts"
 import { at, contracts, type MemoryStore, type Ordered, pair, reindex, servedAs, type StoredRun } from "./MemoryStore.ts"
@@ -124,14 +125,20 @@ export class Transaction {
     const { row } = before
     if (row.epoch !== op.epoch || row.length !== op.expected) return { ok: false, epoch: row.epoch, length: row.length }
 
+    const added = op.together === undefined ? nothing : madeBy(op.together)
+    if (added === null) return { ok: false, epoch: row.epoch, length: row.length, undone: true }
+    const rows = [...op.rows, ...added.rows]
+
     this.#keep(op.blobs)
-    if (op.rows.length > 0) {
-      for (const entry of op.rows) before.entries.push(entry)
+    this.#keep(added.blobs)
+    if (rows.length > 0) {
+      for (const entry of rows) before.entries.push(entry)
       this.#undo.push(() => {
         before.entries.length = op.expected
       })
     }
     for (const message of op.outbox) this.#send(message)
+    for (const message of added.outbox) this.#send(message)
     for (const id of op.consumed) this.#drop(this.#store.inbox, pair(op.run, id))
     let inbox = op.consumed.length === 0 ? before.inbox : before.inbox.filter((id) => !op.consumed.includes(id))
     let { approvals, subscriptions, listeners, ended } = before
@@ -173,7 +180,7 @@ export class Transaction {
         status: status.status,
         reason: status.reason,
         waits: status.waits,
-        length: row.length + op.rows.length,
+        length: row.length + rows.length,
         owner: final || release !== undefined ? null : row.owner,
         dueAt: final
           ? null
@@ -182,7 +189,7 @@ export class Transaction {
           : inbox.length > 0 && release.quiet !== true
           ? 0
           : release.dueAt,
-        takeovers: op.rows.length > 0 || release !== undefined ? 0 : row.takeovers,
+        takeovers: rows.length > 0 || release !== undefined ? 0 : row.takeovers,
         updatedAt: op.status !== undefined || release !== undefined || op.ended !== undefined ? op.at : row.updatedAt
       }
     })
@@ -358,6 +365,17 @@ export class Transaction {
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
+
+const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
+
+/** What users keep in memory is theirs, so there is nothing to put the effect into. */
+const madeBy = (together: Together): ReturnType<Together> => {
+  try {
+    return together((effect) => effect)
+  } catch {
+    return null
+  }
+}
 
 const over = (status: string): boolean => isFinal(status as RunStatus)
 

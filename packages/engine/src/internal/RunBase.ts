@@ -4,7 +4,7 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
-import type { ApprovalRow, InboxRow, OutboxRow, RunRow } from "../Backend.ts"
+import type { ApprovalRow, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
 import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
 import * as RunRecords from "./RunRecords.ts"
 import type { Timer } from "./TimerQueue.ts"
@@ -34,6 +34,8 @@ export abstract class RunBase {
   protected toStart: Array<string> = []
   protected readonly armed = new Map<string, Timer>()
   protected committing = false
+  /** An entry is made inside its commit: until it has its place, nothing else is delivered. */
+  protected holding = false
   /** Inbox rows that were handed over and are still in the store. */
   protected readonly seenInbox = new Set<string>()
   /** A cancel that waits for bodies of `ask` steps to finish. */
@@ -187,6 +189,35 @@ export abstract class RunBase {
         this.deposed()
       }
       done(ok)
+    })
+  }
+
+  /**
+   * Commits one entry that is made inside the transaction; nothing else may
+   * wait to be written. Nothing is delivered until that is over, and what step
+   * bodies ask for meanwhile comes behind it.
+   */
+  protected commitTogether(make: (within: Within) => JournalEntry.EntryBody | undefined, done: (entry: Entry | undefined) => void): void {
+    const place = { seq: this.length, at: this.host.now(), epoch: this.row.epoch }
+    let entry: Entry | undefined
+    this.committing = true
+    this.holding = true
+    this.host.commitTogether(this.row, place.seq, (within) => {
+      const body = this.stopped ? undefined : make(within)
+      return entry = body === undefined ? undefined : { ...place, ...body } as Entry
+    }, (how) => {
+      this.committing = false
+      this.holding = false
+      if (this.stopped) return
+      if (how === "refused") {
+        this.drop()
+        return this.deposed()
+      }
+      if (how === "done") {
+        this.length++
+        this.buffer = this.buffer.map((later) => Object.assign(later, { seq: later.seq + 1 }))
+      }
+      done(how === "done" ? entry : undefined)
     })
   }
 }

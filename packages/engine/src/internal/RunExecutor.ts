@@ -205,6 +205,7 @@ export class RunExecutor extends RunSteps {
 
   /** Runs until nothing is left to do; true when the rest must wait for another turn of the event loop. */
   private turn(): boolean {
+    if (this.holding) return false
     for (let count = 0; !this.stopped; count++) {
       this.scheduler.drain(drainLimit)
       if (!this.scheduler.idle || count >= deliveriesPerTurn) return true
@@ -331,6 +332,8 @@ export class RunExecutor extends RunSteps {
     switch (item._tag) {
       case "Outcome":
         return this.acceptOutcome(item)
+      case "Probed":
+        return this.acceptProbed(item)
       case "Timer": {
         const timer = this.records.timers.get(item.timer)
         if (timer?.waiter === undefined) return
@@ -470,7 +473,7 @@ export class RunExecutor extends RunSteps {
   /** Nothing is left to deliver: says where the run stands, and writes what there is to write. */
   private settle(): void {
     if (this.committing || this.ending || this.releasing) return
-    const busy = this.records.inFlight() > 0 || (this.toStart.length > 0 && !this.paused)
+    const busy = this.records.busy() || (this.toStart.length > 0 && !this.paused)
     let status = "running"
     let waits: ReadonlyArray<Wait> = []
     if (!busy) {
@@ -492,6 +495,8 @@ export class RunExecutor extends RunSteps {
     const changed = now !== this.projected && (status === "suspended" || busy || this.projected.startsWith("queued "))
     const starting = this.paused ? [] : this.toStart
     if (this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 && !changed && starting.length === 0) {
+      const together = this.nextTogether()
+      if (together !== undefined) return this.runTogether(together)
       if (this.suspendedWaits !== undefined) this.host.parked(this)
       return
     }

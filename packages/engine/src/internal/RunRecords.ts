@@ -2,6 +2,7 @@
  * What a run's journal holds and what its workflow has asked for so far: plain
  * bookkeeping that the executor reads and changes, with no effect of its own.
  */
+import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Wait } from "@fermata/core/RunStatus"
 import { suspendReasons } from "@fermata/core/RunStatus"
@@ -42,6 +43,8 @@ export interface StepState {
   delivered: StepOutcome | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   retryAt: number | undefined
+  /** Why the probe could not tell, when the latest request asked it. */
+  probeFailure: unknown
   readonly failures: Array<{ readonly at: number; readonly cause: unknown }>
   /** The body certainly has not started since the latest request. */
   notStarted: boolean
@@ -154,6 +157,7 @@ export class RunRecords {
       delivered: undefined,
       fiber: undefined,
       retryAt: undefined,
+      probeFailure: undefined,
       failures: [],
       notStarted: false,
       bodyWaits: [],
@@ -361,13 +365,37 @@ export class RunRecords {
     return true
   }
 
-  /** Steps that a process works on: a run with one of these is not suspended. */
+  /** Steps whose bodies are in this process: a run with one of these is not let go. */
   inFlight(): number {
     let count = 0
     for (const step of this.open) {
       if (step.phase === "done" || (step.phase === "running" && !isIdle(step))) count++
     }
     return count
+  }
+
+  /** Whether something goes on by itself: a body does not that waits for a step of its own which waits for an operator. */
+  busy(): boolean {
+    const stalled = this.stalled()
+    for (const step of this.open) {
+      if (step.phase === "done" || (step.phase === "running" && !isIdle(step) && !stalled.has(step))) return true
+    }
+    return false
+  }
+
+  private stalled(): ReadonlySet<StepState> {
+    const stalled = new Set<StepState>()
+    for (const step of this.open) {
+      if (step.phase !== "unknown" && step.phase !== "exhausted") continue
+      for (let body = this.bodyOf(step); body !== undefined && !stalled.has(body); body = this.bodyOf(body)) stalled.add(body)
+    }
+    return stalled
+  }
+
+  /** The step whose body asked for this one. */
+  private bodyOf({ definition }: StepState): StepState | undefined {
+    const inside = definition?.inside
+    return inside === undefined ? undefined : this.steps.get(inside) ?? this.steps.get(inside.replace(/[#?]\d+$/, ""))
   }
 
   openSteps(): Iterable<StepState> {
@@ -381,7 +409,10 @@ export class RunRecords {
     if (this.held !== undefined) waits.push(this.held)
     for (const step of this.open) {
       if (step.phase === "unknown") {
-        waits.push({ reason: "outcome-unknown", key: step.key, detail: `a process died while step "${step.key}" was in flight` })
+        const detail = step.probeFailure === undefined
+          ? `a process died while step "${step.key}" was in flight`
+          : `step "${step.key}" was cut short, and its probe failed: ${ExitJson.causeMessage(step.probeFailure)}`
+        waits.push({ reason: "outcome-unknown", key: step.key, detail })
       } else if (step.phase === "exhausted") {
         waits.push({ reason: "recovery", key: step.key, detail: `a process died ${(step.entry.recovery ?? 0) + 1} times in step "${step.key}"` })
       } else if (step.phase === "backoff") {
@@ -474,6 +505,7 @@ export class RunRecords {
           const state = step ?? records.addStep(entry, undefined)
           state.entry = entry
           state.retryAt = undefined
+          state.probeFailure = undefined
           state.released = false
           state.notStarted = paused
           break
@@ -493,6 +525,9 @@ export class RunRecords {
           records.open.delete(step)
           break
         }
+        case "ProbeFailed":
+          if (step !== undefined) step.probeFailure = entry.cause
+          break
         case "Note": {
           const key = commandKey(entry)
           if (key !== undefined) records.commands.set(key, { entry, asked: false })

@@ -7,6 +7,8 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import { MixedScheduler } from "effect/Scheduler"
 import { CurrentRun, type ReadyItem } from "./ExecutorTypes.ts"
 import * as RunRecords from "./RunRecords.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
@@ -14,6 +16,8 @@ import { idempotencyKey, RunRequests } from "./RunRequests.ts"
 
 export abstract class RunSteps extends RunRequests {
   protected abstract get self(): RunExecutor
+  /** Steps whose bodies run inside the commits that come next, one in each. */
+  private readonly together: Array<string> = []
 
   /** Steps whose bodies run now. */
   running(): ReadonlyArray<{ readonly key: string; readonly onCrash: string }> {
@@ -27,7 +31,31 @@ export abstract class RunSteps extends RunRequests {
     if (step?.phase !== "queued") return
     if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
     this.records.setPhase(step, "running")
+    if (step.definition!.onCrash === "commit-together") this.together.push(key)
+    else this.fork(step)
+  }
+
+  /** Runs the body of the step, or asks its probe, in a fiber that is not the workflow's. */
+  private fork(step: RunRecords.StepState): void {
     const definition = step.definition!
+    const probe = step.entry.probe === true ? definition.probe : undefined
+    const { attempt, context } = this.callOf(step, probe !== undefined)
+    if (probe === undefined) this.host.bodyStarts(this.row.id, step.key, attempt.attempt)
+    const fiber = Effect.runForkWith(context)<unknown, unknown>((probe ?? definition.body)(attempt))
+    step.fiber = fiber
+    fiber.addObserver((exit) => {
+      if (this.stopped || step.fiber !== fiber) return
+      step.fiber = undefined
+      if (step.phase === "abandoned") return
+      this.records.setPhase(step, "done")
+      if (probe === undefined) this.conclude(step, exit)
+      else this.push({ _tag: "Probed", key: step.key, exit: exit as Exit.Exit<Option.Option<unknown>, unknown> })
+    })
+  }
+
+  /** What a body or a probe is told, and the services that it runs with. */
+  private callOf(step: RunRecords.StepState, probing: boolean) {
+    const { key } = step
     const recorded = step.entry.idempotencyKey
     const runId = this.row.id
     const attempt = {
@@ -37,26 +65,67 @@ export abstract class RunSteps extends RunRequests {
         return recorded ?? idempotencyKey(runId, key)
       }
     }
-    const inside = attempt.attempt === 1 ? key : `${key}#${attempt.attempt}`
+    // Steps that a probe asks for are its own each time, for what they answered before may hold no more.
+    const inside = probing ? `${key}?${step.entry.seq}` : attempt.attempt === 1 ? key : `${key}#${attempt.attempt}`
     this.records.renumber(`in:${inside}/`)
-    const context = Context.add(this.host.stepContext(definition.asker), CurrentRun, { executor: this.self, step: key, inside })
-    this.host.bodyStarts(runId, key, attempt.attempt)
-    const fiber = Effect.runForkWith(context)(definition.body(attempt))
-    step.fiber = fiber
-    fiber.addObserver((exit) => {
-      if (this.stopped || step.fiber !== fiber) return
-      step.fiber = undefined
-      if (step.phase === "abandoned") return
-      this.records.setPhase(step, "done")
+    const context = Context.add(this.host.stepContext(step.definition!.asker), CurrentRun, { executor: this.self, step: key, inside })
+    return { attempt, context }
+  }
+
+  /** The body has ended: its outcome is delivered in its turn, and the policy decides about a failure. */
+  private conclude(step: RunRecords.StepState, exit: Exit.Exit<unknown, unknown>): void {
+    const { key } = step
+    const json = ExitJson.toJson(exit)
+    if (json._tag === "Success" || step.definition!.retry === undefined || this.records.stop !== undefined) {
+      this.push({ _tag: "Outcome", key, exit: json, delay: undefined })
+      return
+    }
+    this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), json.cause))).addObserver((delay) =>
+      this.push({ _tag: "Outcome", key, exit: json, delay: Exit.isSuccess(delay) ? delay.value : undefined })
+    )
+  }
+
+  /** The step whose body is to run inside a commit, if there is one. */
+  protected nextTogether(): RunRecords.StepState | undefined {
+    while (this.together.length > 0) {
+      const step = this.records.steps.get(this.together.shift()!)
+      if (step?.phase === "running") return step
+    }
+    return undefined
+  }
+
+  /** Runs the body of the step inside the transaction that stores its outcome. A failure is stored by the next commit, like any other. */
+  protected runTogether(step: RunRecords.StepState): void {
+    const definition = step.definition!
+    let exit: Exit.Exit<unknown, unknown> | undefined
+    this.commitTogether((within) => {
+      exit = undefined
+      if (step.phase !== "running") return undefined
+      const { attempt, context } = this.callOf(step, false)
+      this.host.bodyStarts(this.row.id, step.key, attempt.attempt)
+      // Whatever the run could be asked for has to wait for a commit, and this is one.
+      const alone = Context.add(context, CurrentRun, undefined)
+      exit = runNow(within(definition.body(attempt)), alone) ?? Exit.die(definition.notSynchronous?.())
       const json = ExitJson.toJson(exit)
-      if (json._tag === "Success" || step.definition!.retry === undefined || this.records.stop !== undefined) {
-        this.push({ _tag: "Outcome", key, exit: json, delay: undefined })
-        return
+      return json._tag === "Failure" ? undefined : this.completion(step, json)
+    }, (entry) => {
+      if (entry !== undefined) this.deliver(entry)
+      else if (exit !== undefined && step.phase === "running") {
+        this.records.setPhase(step, "done")
+        // Nothing of a success that the store has undone has happened.
+        this.conclude(step, Exit.isFailure(exit) ? exit : Exit.die(new Error("the store undid the step, which had succeeded")))
       }
-      this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), json.cause))).addObserver((delay) =>
-        this.push({ _tag: "Outcome", key, exit: json, delay: Exit.isSuccess(delay) ? delay.value : undefined })
-      )
+      this.wake()
     })
+  }
+
+  private completion(step: RunRecords.StepState, { value }: Extract<JournalEntry.ExitJson, { readonly _tag: "Success" }>) {
+    return {
+      _tag: "StepCompleted",
+      key: step.key,
+      attempt: step.entry.attempt,
+      ...(value === undefined ? {} : { output: value })
+    } as const
   }
 
   /** Nobody waits for the step any more: a lost race, a timeout or a cancel. */
@@ -68,7 +137,7 @@ export abstract class RunSteps extends RunRequests {
 
   protected askAgain(step: RunRecords.StepState): void {
     if (!this.live) return this.records.setPhase(step, "recorded")
-    if (step.phase === "abandoned") this.request(step, step.entry.attempt, 0)
+    if (step.phase === "abandoned") this.again(step, 0)
     else this.recover(step)
   }
 
@@ -76,7 +145,8 @@ export abstract class RunSteps extends RunRequests {
   protected recover(step: RunRecords.StepState): void {
     if (step.delivered !== undefined || step.definition === undefined || step.phase !== "recorded") return
     if (step.waiters.length === 0) return
-    if (step.notStarted) {
+    const probing = step.entry.probe === true
+    if (step.notStarted && !(probing && step.definition.probe === undefined)) {
       this.records.setPhase(step, "queued")
       this.toStart.push(step.key)
       return
@@ -86,7 +156,10 @@ export abstract class RunSteps extends RunRequests {
       this.arm(`backoff:${step.key}`, step.retryAt, { _tag: "Backoff", key: step.key })
       return
     }
-    if (step.definition.onCrash === "ask" && !step.released) {
+    const isUnknown = step.definition.onCrash === "ask"
+      ? probing || !step.released
+      : step.definition.probe !== undefined && step.probeFailure !== undefined
+    if (isUnknown) {
       this.records.setPhase(step, "unknown")
       return
     }
@@ -95,13 +168,25 @@ export abstract class RunSteps extends RunRequests {
       this.records.setPhase(step, "exhausted")
       return
     }
-    this.request(step, step.entry.attempt, recovery)
+    this.again(step, recovery)
   }
 
-  protected request(step: RunRecords.StepState, attempt: number, recovery: number): void {
-    const { recovery: _, seq: _seq, at: _at, epoch: _epoch, blobs: _blobs, ...rest } = step.entry
-    step.entry = this.append({ ...rest, attempt, ...(recovery > 0 ? { recovery } : {}) }) as JournalEntry.EntryOf<"StepRequested">
+  /** Repeats an attempt that was cut short. It may have acted, so its probe is asked first, if it has one. */
+  private again(step: RunRecords.StepState, recovery: number): void {
+    this.request(step, step.entry.attempt, recovery, step.definition!.probe !== undefined)
+  }
+
+  protected request(step: RunRecords.StepState, attempt: number, recovery: number, probe = false): void {
+    const { recovery: _, probe: _probe, seq: _seq, at: _at, epoch: _epoch, blobs: _blobs, ...rest } = step.entry
+    step.entry = this.append({
+      ...rest,
+      attempt,
+      onCrash: step.definition!.onCrash,
+      ...(recovery > 0 ? { recovery } : {}),
+      ...(probe ? { probe } : {})
+    }) as JournalEntry.EntryOf<"StepRequested">
     step.retryAt = undefined
+    step.probeFailure = undefined
     step.released = false
     this.records.setPhase(step, "queued")
     this.toStart.push(step.key)
@@ -113,12 +198,7 @@ export abstract class RunSteps extends RunRequests {
     if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
     const attempt = step.entry.attempt
     if (item.exit._tag === "Success") {
-      this.deliver(this.append({
-        _tag: "StepCompleted",
-        key: item.key,
-        attempt,
-        ...(item.exit.value === undefined ? {} : { output: item.exit.value })
-      }))
+      this.deliver(this.append(this.completion(step, item.exit)))
     } else if (item.delay !== undefined) {
       const retryAt = this.host.now() + item.delay
       const entry = this.append({ _tag: "StepFailed", key: item.key, attempt, cause: item.exit.cause, retryAt })
@@ -142,6 +222,19 @@ export abstract class RunSteps extends RunRequests {
     }
   }
 
+  /** The probe of a step has answered: it was done, it was not and is done now, or nobody knows. */
+  protected acceptProbed({ exit, key }: Extract<ReadyItem, { readonly _tag: "Probed" }>): void {
+    const step = this.records.steps.get(key)
+    if (step === undefined || step.phase !== "done") return
+    if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
+    if (Exit.isFailure(exit)) {
+      step.probeFailure = ExitJson.causeToJson(exit.cause)
+      this.append({ _tag: "ProbeFailed", key, attempt: step.entry.attempt, cause: step.probeFailure })
+      this.records.setPhase(step, "unknown")
+    } else if (Option.isNone(exit.value)) this.request(step, step.entry.attempt, step.entry.recovery ?? 0)
+    else this.deliver(this.append({ ...this.completion(step, { _tag: "Success", value: exit.value.value }), probed: true }))
+  }
+
   /** Settles a step whose outcome is unknown, or that recovery gave up. Answers what is wrong, if something is. */
   settleStep(key: string, by: string, action: Settlement): string | undefined {
     const step = this.records.steps.get(key)
@@ -151,10 +244,12 @@ export abstract class RunSteps extends RunRequests {
     const attempt = step.entry.attempt
     switch (action._tag) {
       case "retry":
-        this.request(step, attempt + 1, 0)
+        if (step.definition!.probe === undefined) this.request(step, attempt + 1, 0)
+        else this.again(step, 0)
         return undefined
       case "complete": {
-        if (!step.definition!.accepts(action.output)) return `the output that ${by} declared does not fit step "${key}"`
+        const problem = step.definition!.problemOf(action.output)
+        if (problem !== undefined) return `the output that ${by} declared does not fit step "${key}": ${problem}`
         this.deliver(this.append({ _tag: "StepCompleted", key, attempt, output: action.output, settledBy: by }))
         return undefined
       }
@@ -170,3 +265,18 @@ export type Settlement =
   | { readonly _tag: "retry" }
   | { readonly _tag: "complete"; readonly output: unknown }
   | { readonly _tag: "fail"; readonly cause: unknown }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** Runs an effect to its end without leaving the current turn; one that waits for something is interrupted and has no exit. */
+const runNow = <A, E>(effect: Effect.Effect<A, E>, context: Context.Context<never>): Exit.Exit<A, E> | undefined => {
+  const fiber = Effect.runForkWith(context)(effect, { scheduler: new MixedScheduler("sync") })
+  fiber.currentDispatcher.flush()
+  const exit = fiber.pollUnsafe()
+  if (exit !== undefined) return exit
+  fiber.interruptUnsafe()
+  fiber.currentDispatcher.flush()
+  return undefined
+}

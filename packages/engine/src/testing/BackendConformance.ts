@@ -12,6 +12,7 @@ import { ownershipTests } from "./backend/OwnershipTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
 import { runTests } from "./backend/RunTests.ts"
 import { watchdogTests } from "./backend/WatchdogTests.ts"
+import { togetherTests } from "./backend/TogetherTests.ts"
 
 export type { MakeStore } from "./backend/Fixtures.ts"
 
@@ -27,6 +28,7 @@ export const suite = (name: string, make: MakeStore): void => {
     messageTests(test)
     readTests(test)
     watchdogTests(test)
+    togetherTests(test)
     lawTests(make)
   })
 }

@@ -10,6 +10,7 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import type { Scope } from "effect/Scope"
 import { Core } from "../internal/Core.ts"
 import * as CrashHost from "./CrashHost.ts"
 
@@ -25,7 +26,7 @@ export class CrashFound extends Schema.TaggedError<CrashFound>()("CrashFound", {
 }
 
 export interface Scenario<E> {
-  readonly workflows: Layer.Layer<never, E, CrashHost.Services>
+  readonly workflows: Layer.Layer<never, E, CrashHost.Services> | ((world: CrashHost.World) => Layer.Layer<never, E, CrashHost.Services>)
   /**
    * Brings the runs to their end on this host: starts them, answers, signals,
    * moves the test clock. It is interrupted by the crash and called again on
@@ -33,6 +34,10 @@ export interface Scenario<E> {
    * what is open.
    */
   readonly drive: (host: CrashHost.Host, world: CrashHost.World) => Effect.Effect<void, unknown>
+  /** A world with an empty store, for each life anew; one in memory by default. */
+  readonly world?: Effect.Effect<CrashHost.World, unknown, Scope>
+  /** What else must be the same at the end of every life: tables of the user's, or what a service outside has seen. */
+  readonly outside?: (world: CrashHost.World) => Effect.Effect<unknown, unknown>
 }
 
 export interface Report {
@@ -45,8 +50,9 @@ export interface Report {
 }
 
 interface Life {
-  /** Per run: status, output or cause, and the outcome of every step. */
+  /** Per run: status, output or cause, and the outcome of every step; and what is outside. */
   readonly runs: Readonly<Record<string, unknown>>
+  readonly outside: unknown
   readonly writes: number
   readonly bodies: number
   readonly crashed: boolean
@@ -63,14 +69,14 @@ export const explore = Effect.fnUntraced(function*<E>(
 ) {
   const ignore = new Set(options.ignore)
   const calm = yield* live(scenario, undefined, ignore)
-  const expected = JSON.stringify(calm.runs)
+  const expected = told(calm)
   let crashes = 0
   for (const when of ["before", "after"] as const) {
     for (let write = 1;; write++) {
       const life = yield* live(scenario, { write, when }, ignore)
       if (!life.crashed) break
       crashes++
-      const actual = JSON.stringify(life.runs)
+      const actual = told(life)
       if (actual !== expected) {
         return yield* new CrashFound({ write, when, problem: `expected ${expected}, and found ${actual}` })
       }
@@ -79,12 +85,21 @@ export const explore = Effect.fnUntraced(function*<E>(
   return { writes: calm.writes, crashes, bodies: calm.bodies } satisfies Report
 })
 
-const live = Effect.fnUntraced(function*<E>(
+const told = ({ outside, runs }: Life): string => JSON.stringify(outside === undefined ? runs : { runs, outside })
+
+const live = <E>(
+  scenario: Scenario<E>,
+  crash: { readonly write: number; readonly when: "before" | "after" } | undefined,
+  ignore: ReadonlySet<string>
+) => Effect.scoped(lifeOf(scenario, crash, ignore))
+
+const lifeOf = Effect.fnUntraced(function*<E>(
   scenario: Scenario<E>,
   crash: { readonly write: number; readonly when: "before" | "after" } | undefined,
   ignore: ReadonlySet<string>
 ) {
-  const world = yield* CrashHost.make
+  const world = yield* (scenario.world ?? CrashHost.make)
+  const workflows = typeof scenario.workflows === "function" ? scenario.workflows(world) : scenario.workflows
   let bodies = 0
   let repeated: string | undefined
   const watch = (host: CrashHost.Host) =>
@@ -94,7 +109,7 @@ const live = Effect.fnUntraced(function*<E>(
         // The outcome of a body is in the store: nothing may start that body again.
         if (outcomes(Effect.runSync(world.journal(runId))).has(key)) repeated ??= `step "${key}" of run ${runId}`
       })))
-  let host = yield* world.start(scenario.workflows)
+  let host = yield* world.start(workflows)
   yield* watch(host)
   const started = host.writes()
   if (crash !== undefined) host.killAt(crash.write, crash.when, "every")
@@ -105,7 +120,7 @@ const live = Effect.fnUntraced(function*<E>(
   const crashed = host.killed()
   const writes = host.writes() - started
   if (crashed) {
-    host = yield* world.restart(host, scenario.workflows)
+    host = yield* world.restart(host, workflows)
     yield* watch(host)
     yield* scenario.drive(host, world)
   }
@@ -121,6 +136,7 @@ const live = Effect.fnUntraced(function*<E>(
       outcomes: Array.from(outcomes(entries)).filter(([key]) => !ignore.has(key)).sort(([a], [b]) => a < b ? -1 : 1)
     }
   }
+  const outside = scenario.outside === undefined ? undefined : yield* scenario.outside(world)
   yield* host.kill
   if (repeated !== undefined) {
     return yield* new CrashFound({
@@ -129,7 +145,7 @@ const live = Effect.fnUntraced(function*<E>(
       problem: `S1: ${repeated} ran again although its outcome was recorded`
     })
   }
-  return { runs, writes, bodies, crashed } satisfies Life
+  return { runs, outside, writes, bodies, crashed } satisfies Life
 })
 
 const endOf = (entry: JournalEntry.JournalEntry | undefined): unknown => {

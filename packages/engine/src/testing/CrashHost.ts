@@ -297,7 +297,7 @@ const makeMortal = (backend: Backend) => {
     onDeath()
     die()
   }
-  const counts = (op: Op) => op.op === "start" || (op.op === "commit" && op.rows.length > 0)
+  const counts = (op: Op) => op.op === "start" || (op.op === "commit" && (op.rows.length > 0 || op.together !== undefined))
   const thawed = Effect.callback<void>((resume) => {
     if (gate === undefined) return resume(Effect.void)
     gate.push(() => resume(Effect.void))

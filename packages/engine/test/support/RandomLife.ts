@@ -207,6 +207,11 @@ export const live = Effect.fnUntraced(function*({ actions, program }: Story, { e
   for (const { journal, row } of yield* journals) {
     checkJournal(row.id, journal, row.status)
     if (row.id !== id) continue
+    assert.deepStrictEqual(
+      outside.together.toSorted(),
+      doneTogether(journal).toSorted(),
+      "S2: a body that commits together was done without its record, or recorded without having been done"
+    )
     assert.isEmpty(yield* world.inbox(id))
     assert.isEmpty(yield* world.approvals(id))
     assert.include(row, { owner: null, dueAt: null })
@@ -256,6 +261,16 @@ const comingUp = (journal: ReadonlyArray<JournalEntry.JournalEntry>, outside: Ou
     if (entry._tag === "StepFailed" && entry.retryAt !== undefined) moments.push(entry.retryAt)
   }
   return moments.filter((moment) => moment > now)
+}
+
+/** Keys of the `commit-together` steps that succeeded. */
+const doneTogether = (journal: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlyArray<string> => {
+  const rules = new Map<string, string>()
+  return journal.flatMap((entry) => {
+    if (entry._tag === "StepRequested") rules.set(entry.key, entry.onCrash)
+    const isDone = entry._tag === "StepCompleted" && entry.settledBy === undefined && rules.get(entry.key) === "commit-together"
+    return isDone ? [entry.key] : []
+  })
 }
 
 const outcomes = (journal: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlySet<string> =>

@@ -5,7 +5,7 @@
  */
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
-import { Clock, Effect, Exit, Fiber, Layer, Random, Schedule, Schema, type Scope } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Option, Random, Schedule, Schema, type Scope } from "effect"
 import { Activity, Workflow, type WorkflowEngine } from "effect/workflow"
 import * as fc from "fast-check"
 import type { Engine } from "../../src/Engine.ts"
@@ -24,7 +24,7 @@ export interface StepNode {
   readonly retry: "none" | "at once" | "spaced"
   readonly onCrash: CrashRule
   readonly keyed: boolean
-  readonly nested: boolean
+  readonly nested: "no" | "rerun" | "ask"
   readonly limited: boolean
 }
 
@@ -48,9 +48,9 @@ const step: fc.Arbitrary<StepNode> = fc.record({
   takes: fc.constantFrom("no time", "turns", "time"),
   fails: fc.constantFrom(0, 0, 0, 1, 2),
   retry: fc.constantFrom("none", "at once", "spaced"),
-  onCrash: fc.constantFrom("rerun", "rerun-keyed", "ask"),
+  onCrash: fc.constantFrom("rerun", "rerun-keyed", "commit-together", "probe", "ask"),
   keyed: fc.constantFrom(false, false, true),
-  nested: fc.constantFrom(false, false, true),
+  nested: fc.constantFrom("no", "no", "rerun", "ask"),
   limited: fc.constantFrom(false, false, true)
 })
 
@@ -92,6 +92,8 @@ export class Outside {
   /** Moments (ms) at which a body or its timeout ends. */
   readonly moments = new Set<number>()
   readonly compensated: Array<string> = []
+  /** Keys of `commit-together` steps, once for each body that came to its end. */
+  readonly together: Array<string> = []
 }
 
 /** How long the node with this number sleeps, ms; different for each, and so are the sums of a few. */
@@ -102,30 +104,47 @@ const Document = RunState.make("seen", { schema: Schema.Array(Schema.Int), initi
 /** What a step of this number gives. */
 export const valueOf = (number: number) => `v${number}`
 
-const stepOf = (node: StepNode, number: number, outside: Outside) =>
-  Step.make(node.name, {
+/** A probe finds every third step done, and can say nothing about the odd ones of the others. */
+const found = (input: number): Effect.Effect<Option.Option<string>, Declined> =>
+  input % 3 === 0
+    ? Effect.succeedSome(valueOf(input))
+    : input % 2 === 0 ? Effect.succeedNone : Effect.fail(new Declined({ reason: "nobody knows" }))
+
+const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
+  const together = drawn.onCrash === "commit-together"
+  // A body that commits together waits for nothing.
+  const node: StepNode = together ? { ...drawn, limited: false, nested: "no", takes: drawn.takes === "time" ? "turns" : drawn.takes } : drawn
+  const limit = node.limited ? { timeout: 3 * millis(number) - 7 } : {}
+  const rule = node.onCrash === "commit-together"
+    ? { onCrash: node.onCrash }
+    : node.onCrash === "probe"
+    ? { onCrash: node.onCrash, probe: found, ...limit }
+    : { onCrash: node.onCrash, ...limit }
+  return Step.make(node.name, {
     input: Schema.Int,
     success: Schema.String,
     error: Declined,
-    onCrash: node.onCrash,
+    ...rule,
     ...(node.keyed ? { key: (input: number) => `${input}` } : {}),
-    ...(node.limited ? { timeout: 3 * millis(number) - 7 } : {}),
     ...(node.retry === "none" ? {} : {
       retry: node.retry === "at once" ? Schedule.recurs(2) : Schedule.spaced(millis(number) + 13).pipe(Schedule.upTo({ times: 2 }))
     }),
-    run: Effect.fnUntraced(function*(input, { attempt }) {
+    run: Effect.fnUntraced(function*(input, { attempt, key }) {
       const now = yield* Clock.currentTimeMillis
       if (node.limited) outside.moments.add(now + 3 * millis(number) - 7)
-      if (node.nested) yield* inner(number)
+      if (node.nested === "rerun") yield* inner(number)
+      if (node.nested === "ask") yield* innerAsk(number)
       if (node.takes === "turns") yield* Effect.yieldNow
       if (node.takes === "time") {
         outside.moments.add(now + millis(number) + 1)
         yield* Effect.sleep(millis(number) + 1)
       }
       if (attempt <= node.fails) return yield* new Declined({ reason: `${input} ${attempt}` })
+      if (together) outside.together.push(key)
       return valueOf(input)
     })
   })
+}
 
 export const Child = Workflow.make("child", {
   payload: { number: Schema.Int },
@@ -143,6 +162,7 @@ const childLayer = Child.toLayer(Effect.fnUntraced(function*({ number }) {
 }))
 
 const inner = Step.make("inner", { input: Schema.Int, success: Schema.Int, onCrash: "rerun", run: Effect.succeed })
+const innerAsk = Step.make("asking", { input: Schema.Int, success: Schema.String, onCrash: "ask", run: (input) => Effect.succeed(valueOf(input)) })
 const undo = Step.make("undo", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 
 type Code = Effect.Effect<

@@ -15,12 +15,14 @@ import type {
   ReapOp,
   ReportOp,
   RunRow,
-  StartOp
+  StartOp,
+  Together
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
 import { number, numberOrNull, prepare, type Row, runColumns, text, textOrNull, toDefinition, toInbox, toRun } from "./Rows.ts"
 
-export const make = (db: DatabaseSync) => {
+/** `call` calls a part of a commit that is made inside the transaction. */
+export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<Together>) => {
   const findKey = prepare(db, "SELECT key FROM runs WHERE id = ?")
   const findRun = prepare(db, `SELECT ${runColumns} FROM runs WHERE key = ?`)
   const head = prepare(
@@ -229,10 +231,16 @@ export const make = (db: DatabaseSync) => {
     const length = (numberOrNull(row, "last") ?? -1) + 1
     if (epoch !== op.epoch || length !== op.expected) return { ok: false, epoch, length }
 
+    const added = op.together === undefined ? nothing : call(op.together)
+    if (added === null) return { ok: false, epoch, length, undone: true }
+    const rows = added === nothing ? op.rows : [...op.rows, ...added.rows]
+
     let seq = length
-    for (const entry of op.rows) append.run(key, seq++, entry)
+    for (const entry of rows) append.run(key, seq++, entry)
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
+    for (const blob of added.blobs) keep.run(blob.hash, blob.data)
     sendAll(op.outbox)
+    sendAll(added.outbox)
     let told = number(row, "told")
     for (const id of op.consumed) told -= consume.run(key, id)
     for (const open of op.approvalsOpened) {
@@ -252,7 +260,7 @@ export const make = (db: DatabaseSync) => {
     if (op.status !== undefined) setStatus.run(op.status.status, op.status.reason, op.status.waits, op.at, key)
     if (op.release !== undefined) {
       release.run(told > 0 && op.release.quiet !== true ? 0 : op.release.dueAt, op.at, key)
-    } else if (op.rows.length > 0 && row["takeovers"] !== 0) setTakeovers.run(0, key)
+    } else if (rows.length > 0 && row["takeovers"] !== 0) setTakeovers.run(0, key)
     const final = op.ended !== undefined || isOver(op.status === undefined ? text(row, "status") : op.status.status)
     if (final) finish.run(key)
     if (op.ended !== undefined) {
@@ -416,6 +424,8 @@ export const make = (db: DatabaseSync) => {
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
+
+const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
 
 const isOver = (status: string): boolean => isFinal(status as RunStatus)
 

@@ -13,7 +13,7 @@ export const commandRunsSettle = Command.make("settle", {
   step: Argument.String("step").pipe(Argument.withDescription("The key of the step whose outcome is unknown")),
   retry: Flag.Boolean("retry").pipe(
     Flag.withoutNegation,
-    Flag.withDescription("It did not happen, or may happen again: run it again"),
+    Flag.withDescription("It did not happen, or may happen again: run it again; a step with a probe is probed again first"),
     Flag.withDefault(false)
   ),
   done: Arguments.json("done", "It happened, with this output"),
@@ -36,7 +36,12 @@ export const commandRunsSettle = Command.make("settle", {
       run,
       noWait,
       goal: "completed",
-      act: (host, { as }) => host.runs.settle(run, step, { by: as, action }),
+      act: (host, { as }) =>
+        Effect.gen(function*() {
+          // The code of the step knows which outputs it may have.
+          if (action._tag === "complete") yield* host.serve((yield* host.runs.find(run)).workflow)
+          return yield* host.runs.settle(run, step, { by: as, action })
+        }),
       said: ({ runId }) => `step ${step} of run ${runId} is settled`
     })
   })).pipe(

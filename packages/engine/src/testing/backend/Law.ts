@@ -2,7 +2,7 @@
 import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
-import type { Backend, CommitOp, Op, StorageFailed } from "../../Backend.ts"
+import type { Backend, CommitOp, Op, StorageFailed, Together } from "../../Backend.ts"
 import * as MemoryBackend from "../../MemoryBackend.ts"
 import {
   approval,
@@ -33,7 +33,7 @@ export const law = (make: MakeStore, parameters: fc.Parameters<[ReadonlyArray<Tr
         const connections = [yield* connect, yield* connect] as const
         for (const { connection, fails, intents } of history) {
           const backend = connections[connection]
-          const ops = yield* Effect.forEach(intents, (intent) => resolve(model, intent))
+          const ops = yield* Effect.forEach(intents, (intent) => resolve(model, backend, intent))
           if (fails) {
             const failure = yield* Effect.flip(backend.write([...ops, impossible]))
             assert.strictEqual(failure._tag, "StorageFailed")
@@ -58,21 +58,24 @@ interface Transaction {
 }
 
 /** The epoch and the length of an intended commit or report are relative to those that the run has. */
-const resolve = (model: Backend, intent: Op): Effect.Effect<Op, StorageFailed> =>
-  intent.op === "report"
-    ? Effect.map(model.run(intent.row.run), (run) => ({
+const resolve = (model: Backend, backend: Backend, intent: Op): Effect.Effect<Op, StorageFailed> => {
+  if (intent.op === "report") {
+    return Effect.map(model.run(intent.row.run), (run) => ({
       ...intent,
       row: { ...intent.row, length: run?.length ?? 0 },
       epoch: intent.epoch + (run?.epoch ?? 0),
       dueAt: intent.dueAt ?? run?.dueAt ?? null
     }))
-    : intent.op !== "commit"
-    ? Effect.succeed(intent)
-    : Effect.map(model.run(intent.run), (run) => ({
-      ...intent,
-      epoch: intent.epoch + (run?.epoch ?? 0),
-      expected: intent.expected + (run?.length ?? 0)
-    }))
+  }
+  if (intent.op !== "commit") return Effect.succeed(intent)
+  const { together, ...rest } = intent
+  return Effect.map(model.run(intent.run), (run) => ({
+    ...rest,
+    ...(together === undefined || !backend.supports.together ? {} : { together }),
+    epoch: intent.epoch + (run?.epoch ?? 0),
+    expected: intent.expected + (run?.length ?? 0)
+  }))
+}
 
 const runs = ["r0", "r1", "r2", "r3"]
 const owners = ["a", "b"]
@@ -142,6 +145,16 @@ const outcome: fc.Arbitrary<Partial<CommitOp>> = fc.oneof(
   }
 )
 
+/** What is made inside a commit, if anything is. */
+const together: fc.Arbitrary<Together | undefined> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(undefined) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ rows: entries, blobs: some(blob), outbox: some(message.map(outboxRow)) }).map((made) => () => made)
+  },
+  { weight: 1, arbitrary: fc.constant(() => null) }
+)
+
 const commits: fc.Arbitrary<Op> = fc.record({
   id: run,
   stale: fc.constantFrom(0, 0, 0, 0, 1, -1),
@@ -152,9 +165,11 @@ const commits: fc.Arbitrary<Op> = fc.record({
   outbox: some(message.map(outboxRow)),
   opened: some(key),
   closed: some(key),
+  together,
   outcome
-}).map(({ at, blobs, closed, consumed, id, opened, outbox, outcome, rows, stale }) =>
+}).map(({ at, blobs, closed, consumed, id, opened, outbox, outcome, rows, stale, together }) =>
   commit(id, Math.min(stale, 0), rows, {
+    ...(together === undefined ? {} : { together }),
     epoch: Math.max(stale, 0),
     at,
     blobs,

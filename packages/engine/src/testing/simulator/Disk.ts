@@ -35,6 +35,18 @@ export interface Victim {
   readonly pause: () => void
 }
 
+/** An operation, and what it has come to: what a commit makes inside its transaction is known only afterwards. */
+const watched = (op: Op): { readonly op: Op; readonly done: () => Op } => {
+  if (op.op !== "commit" || op.together === undefined) return { op, done: () => op }
+  const { together, ...rest } = op
+  let made: ReturnType<typeof together> = null
+  return {
+    op: { ...op, together: (within) => made = together(within) },
+    done: () =>
+      made === null ? rest : { ...rest, rows: [...rest.rows, ...made.rows], blobs: [...rest.blobs, ...made.blobs], outbox: [...rest.outbox, ...made.outbox] }
+  }
+}
+
 type Question = { [K in keyof Backend]: Backend[K] extends (...args: ReadonlyArray<never>) => unknown ? K : never }[keyof Backend]
 type Ask = (...args: ReadonlyArray<never>) => Effect.Effect<never, StorageFailed>
 
@@ -79,8 +91,9 @@ export class Disk {
   }
 
   private apply(who: string, ops: ReadonlyArray<Op>): Effect.Effect<ReadonlyArray<Answers[keyof Answers]>, StorageFailed> {
-    return Effect.map(Effect.suspend(() => this.base.write(ops)), (answers) => {
-      const batch: Batch = { ops, answers: answers as ReadonlyArray<Answers[keyof Answers]> }
+    const made = ops.map(watched)
+    return Effect.map(Effect.suspend(() => this.base.write(made.map(({ op }) => op))), (answers) => {
+      const batch: Batch = { ops: made.map(({ done }) => done()), answers: answers as ReadonlyArray<Answers[keyof Answers]> }
       this.log.push(batch)
       this.witness.heard(batch.ops, batch.answers)
       this.say(`${who} ${JSON.stringify(batch)}`)

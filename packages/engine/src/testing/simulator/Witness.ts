@@ -164,7 +164,7 @@ export class Witness {
     if (seen === undefined) return answer.ok ? this.find("S3", `a commit to run ${op.run} was taken, and nobody had started it`) : undefined
     const rightful = op.epoch === seen.epoch && op.expected === seen.rows.length
     if (!answer.ok) {
-      if (rightful) this.find("S5", `a commit by the owner of run ${op.run} was refused`)
+      if (rightful && answer.undone !== true) this.find("S5", `a commit by the owner of run ${op.run} was refused`)
       return
     }
     if (op.epoch !== seen.epoch) {

@@ -1,0 +1,63 @@
+/**
+ * Replays a run without owning it, to look at what its code asks for. Nothing
+ * is written, no step begins, and the run is dropped where the replay ends.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { EntryCorrupt } from "@fermata/core/Upcast"
+import type { RunRow, StorageFailed } from "../Backend.ts"
+import type { Store } from "../Store.ts"
+import type { EngineCore } from "./EngineCore.ts"
+import type { ExecutorHost, StepDefinition } from "./ExecutorTypes.ts"
+import { RunExecutor } from "./RunExecutor.ts"
+
+/** A replay that waits for something of its own this long (ms, host time) is given up. */
+const patienceMs = 5_000
+
+/** The step under this key as the code asks for it; undefined where this process does not serve the run, or its code does not come to it. */
+export const stepOf = (
+  core: EngineCore,
+  store: Store["Service"],
+  row: RunRow,
+  key: string
+): Effect.Effect<StepDefinition | undefined, EntryCorrupt | StorageFailed> =>
+  Effect.gen(function*() {
+    const awake = core.executors.get(row.id)?.records.steps.get(key)?.definition
+    if (awake !== undefined) return awake
+    const registration = row.kind === "program" ? core.programs.get(`${row.workflow}@${row.version}`) : yield* core.contracts?.resolve(row) ?? Effect.undefined
+    if (registration === undefined) return undefined
+    const history = yield* store.journal(row.id)
+    const [first] = history
+    if (first?._tag !== "RunRequested") return undefined
+    const payload = yield* Effect.orElseSucceed(registration.decodePayload(first.payload), () => undefined)
+    if (payload === undefined) return undefined
+    const over = Deferred.makeUnsafe<void>()
+    const end = () => void Deferred.doneUnsafe(over, Effect.void)
+    const host: ExecutorHost = {
+      now: core.now,
+      elapsed: core.elapsed,
+      hostNow: core.hostNow,
+      schedule: core.schedule,
+      fork: core.fork,
+      shared: core.shared,
+      stepContext: core.stepContext,
+      timers: core.timers,
+      hostSleep: core.hostSleep,
+      options: core.options,
+      together: core.together,
+      // The first thing that the run would write is the end of what it has written.
+      commit: end,
+      commitTogether: end,
+      parked: end,
+      gone: end,
+      woken: () => {},
+      stirs: () => {},
+      bodyStarts: () => {}
+    }
+    const executor = new RunExecutor(host, registration, row, payload, history)
+    executor.start()
+    yield* Effect.raceFirst(Deferred.await(over), core.hostSleep(patienceMs))
+    const definition = executor.records.steps.get(key)?.definition
+    executor.drop()
+    return definition
+  })
