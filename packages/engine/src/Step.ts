@@ -8,6 +8,7 @@
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -149,7 +150,8 @@ export const make = <
       return Effect.flatMap(place.executor.askStep(definition), (outcome) =>
         outcome._tag === "Done" && outcome.exit._tag === "Failure" && isTimeout(outcome.exit.cause)
           ? Effect.die(timedOut())
-          : codecs.decode(outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }))
+          : codecs.decode(outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }, (problem) =>
+            place.executor.unreadable(outcome.key, problem)))
     }) as Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R, Scope | WorkflowInstance>>
 
   return Object.assign(call, { stepName: name, onCrash: options.onCrash })
@@ -162,16 +164,23 @@ export const make = <
 const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
   Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.die(new Error(`its schema refuses the outcome: ${String(exit.cause)}`))
 
+/** What an outcome was decoded to; `unfit` is told when it could not be. */
+const readAs = (exit: Exit.Exit<unknown, unknown>, unfit: (problem: string) => Effect.Effect<void>): Effect.Effect<unknown> =>
+  Exit.isSuccess(exit) ? settled(exit) : Effect.andThen(unfit(Cause.pretty(exit.cause).split("\n")[0]!), settled(exit))
+
 const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.Top, error: Schema.Top) => {
   const successCodec = outcomeCodec(success)
   const errorCodec = jsonCodec(error)
   const decodeError = Schema.decodeUnknownExit(errorCodec)
-  const decode = (json: JournalEntry.ExitJson): Effect.Effect<A["Type"], E["Type"]> => {
-    if (json._tag === "Success") return settled(successCodec.decode(json.value)) as Effect.Effect<A["Type"]>
+  const decode = (
+    json: JournalEntry.ExitJson,
+    unfit: (problem: string) => Effect.Effect<void>
+  ): Effect.Effect<A["Type"], E["Type"]> => {
+    if (json._tag === "Success") return readAs(successCodec.decode(json.value), unfit) as Effect.Effect<A["Type"]>
     const exit = ExitJson.fromJson(json)
     if (Exit.isFailure(exit)) {
       for (const reason of exit.cause.reasons) {
-        if (reason._tag === "Fail") return Effect.flatMap(settled(decodeError(reason.error)), Effect.fail) as Effect.Effect<never, E["Type"]>
+        if (reason._tag === "Fail") return Effect.flatMap(readAs(decodeError(reason.error), unfit), Effect.fail) as Effect.Effect<never, E["Type"]>
       }
     }
     return exit as Exit.Exit<never>

@@ -398,13 +398,17 @@ export class EngineCore implements ExecutorHost {
     }
   })
 
+  /** What executes the run here, if this process serves it. */
+  readonly registrationOf: Resolve = (row) =>
+    row.kind === "contract"
+      ? this.contracts?.(row) ?? Effect.undefined
+      : Effect.succeed(this.programs.get(`${row.workflow}@${row.version}`))
+
   /** Takes a run that this process owns from the store into memory. */
   readonly load = (row: RunRow): Effect.Effect<void> => {
     this.loading.add(row.id)
     return Effect.gen({ self: this as EngineCore }, function*() {
-      const registration = row.kind === "program"
-        ? this.programs.get(`${row.workflow}@${row.version}`)
-        : yield* this.contracts!(row)
+      const registration = yield* this.registrationOf(row)
       if (registration === undefined) return yield* this.handBack(row, null)
       const history = yield* this.store.journal(row.id)
       yield* this.wakeUp(registration, row, history, yield* this.backend.inbox(row.id))

@@ -70,6 +70,8 @@ export interface ExecutorHost {
   readonly woken: (executor: RunExecutor) => void
   /** Something of this evicted run has gone on by itself, beside what it waits for. */
   readonly stirs: (runId: string) => void
+  /** There in a host that only replays: the journal is delivered, and the run is to go no further. */
+  readonly replayed?: () => void
   /** The body of a step starts. */
   readonly bodyStarts: (runId: string, key: string, attempt: number) => void
 }
@@ -114,8 +116,8 @@ export interface StepAttempt {
 
 /** What an asker of a step gets. */
 export type StepOutcome =
-  | { readonly _tag: "Done"; readonly exit: JournalEntry.ExitJson }
-  | { readonly _tag: "Parked"; readonly cause: unknown }
+  | { readonly _tag: "Done"; readonly key: string; readonly exit: JournalEntry.ExitJson }
+  | { readonly _tag: "Parked"; readonly key: string; readonly cause: unknown }
 
 export interface ApprovalQuestion {
   readonly key: string | undefined

@@ -124,6 +124,11 @@ export class RunExecutor extends RunSteps {
     this.toStart = []
   }
 
+  /** Number of recorded entries that a replay has handed over so far. */
+  get reached(): number {
+    return this.cursor
+  }
+
   /** Whether a commit of this run is under way. */
   get writing(): boolean {
     return this.committing
@@ -298,6 +303,10 @@ export class RunExecutor extends RunSteps {
   }
 
   private goLive(): boolean {
+    if (this.host.replayed !== undefined) {
+      this.host.replayed()
+      return false
+    }
     this.live = true
     this.history = []
     this.cursor = 0

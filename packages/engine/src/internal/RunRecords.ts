@@ -284,6 +284,7 @@ export class RunRecords {
       case "StepCompleted":
         return this.finishStep(entry.key, {
           _tag: "Done",
+          key: entry.key,
           exit: entry.output === undefined ? { _tag: "Success" } : { _tag: "Success", value: entry.output }
         })
       case "StepFailed": {
@@ -295,8 +296,8 @@ export class RunRecords {
         return this.finishStep(
           entry.key,
           entry.parked === true
-            ? { _tag: "Parked", cause: entry.cause }
-            : { _tag: "Done", exit: { _tag: "Failure", cause: entry.cause } }
+            ? { _tag: "Parked", key: entry.key, cause: entry.cause }
+            : { _tag: "Done", key: entry.key, exit: { _tag: "Failure", cause: entry.cause } }
         )
       }
       case "TimerFired": {
@@ -581,7 +582,7 @@ export const commandKey = (entry: Entry): string | undefined => {
     case "EventEmitted":
       return `emit:${entry.id}`
     case "Note":
-      return entry.kind === "workflow" ? `note:${entry.text}` : undefined
+      return entry.kind === "workflow" ? `note:${entry.text}` : entry.kind === "patch" ? `patch:${entry.text}` : undefined
     default:
       return undefined
   }

@@ -62,7 +62,7 @@ export abstract class RunRequests extends RunBase {
       if (step !== undefined && step.definition !== undefined) {
         if (!RunRecords.sameJson(step.input, input)) {
           const conflict = Cause.die(new StepKeyConflict(this.row.id, key))
-          return resume({ _tag: "Done", exit: { _tag: "Failure", cause: ExitJson.causeToJson(conflict) } })
+          return resume({ _tag: "Done", key, exit: { _tag: "Failure", cause: ExitJson.causeToJson(conflict) } })
         }
       } else if (step !== undefined) {
         const recorded = step.entry
@@ -111,6 +111,40 @@ export abstract class RunRequests extends RunBase {
         if (asked.waiters.length === 0 && asked.delivered === undefined) this.abandon(asked)
       }
     })
+  }
+
+  /** A recorded outcome that the code cannot read any more. Live it is a defect of the code, which this leaves to the asker. */
+  unreadable(key: string, problem: string): Effect.Effect<void> {
+    return this.ask((resume) => {
+      if (this.live) return resume(undefined)
+      this.diverge(key, `the recorded outcome of step "${key}" does not fit its schema: ${problem}`)
+    })
+  }
+
+  /**
+   * Whether the run takes the way of a patch: true where it comes for the first
+   * time now, or where the journal says that it has; false where it has gone on
+   * without.
+   */
+  askPatch(id: string): Effect.Effect<boolean> {
+    return this.ask((resume) => {
+      const key = `patch:${id}`
+      const recorded = this.records.commands.get(key)
+      if (recorded !== undefined) return resume(!this.isBehind(recorded.entry.seq))
+      if (this.isBehind(Infinity)) return resume(false)
+      this.records.addCommand(key, this.append({ _tag: "Note", kind: "patch", text: id }))
+      resume(true)
+    })
+  }
+
+  /** Whether the journal holds, before this entry, what the code has yet to ask for or to be told. */
+  private isBehind(seq: number): boolean {
+    for (let index = this.cursor; index < this.history.length && this.history[index]!.seq < seq; index++) {
+      const entry = this.history[index]!
+      const kind = this.records.kindOf(entry)
+      if (kind === "delivery" || (kind === "command" && !this.records.wasAsked(entry))) return true
+    }
+    return false
   }
 
   askTimer(millis: number): Effect.Effect<void> {
