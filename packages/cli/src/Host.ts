@@ -5,7 +5,7 @@
 import { Contracts } from "@fermata/engine/Contracts"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { Engine } from "@fermata/engine/Engine"
+import { type Core, Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
@@ -36,6 +36,8 @@ export interface Options {
   readonly worker?: boolean
   /** Take up nothing at all. */
   readonly idle?: boolean
+  /** Only look at the database, which must be there already. */
+  readonly readOnly?: boolean
   /** The database must be there already; with `unless-default` only one that was named. */
   readonly existing?: boolean | "unless-default"
   /** The configuration, where it was loaded before; else it is searched when it is needed. */
@@ -49,6 +51,8 @@ export interface Host {
   readonly events: Events["Service"]
   readonly engine: Engine["Service"]
   readonly store: Store["Service"]
+  /** Gives an effect of the library the services of this host. */
+  readonly use: <A, E>(effect: Effect.Effect<A, E, Core | Runs | Store>) => Effect.Effect<A, CommandFailed>
   /** ms since the epoch. */
   readonly now: () => number
   readonly sleep: (millis: number) => Effect.Effect<void>
@@ -81,6 +85,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       db: globals.db,
       worker: options.worker ?? false,
       ...(options.idle === true ? { maxAwake: 0 } : {}),
+      ...(options.readOnly === true ? { readOnly: true } : {}),
       ...(globals.leaseMs === undefined ? {} : { leaseMs: globals.leaseMs }),
       info: { command: options.command }
     })
@@ -141,6 +146,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       events: Context.get(context, Events),
       engine: engineService,
       store,
+      use: (effect) => refine(Effect.provideContext(effect, context)),
       now: hostClock.now,
       sleep: hostClock.sleep,
       reap: refine(Effect.asVoid(Effect.suspend(() => store.backend.write([{ op: "reap", now: hostClock.now() }])))),

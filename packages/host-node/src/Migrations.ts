@@ -153,6 +153,9 @@ export const migrations: ReadonlyArray<string> = [
 export const refusal = (db: DatabaseSync, known: ReadonlyArray<string> = migrations): string | null =>
   transaction(db, "BEGIN", () => check(db, known))
 
+/** The number of migrations that the database has been through. */
+export const versionOf = (db: DatabaseSync): number => pragma(db, "user_version")
+
 /**
  * Brings the database to the current version in one transaction. Throws a
  * `Refused` or what SQLite throws; then nothing has changed.

@@ -17,6 +17,8 @@ export interface Options extends Partial<EngineOptions> {
   readonly db?: string
   /** `FULL` (default): an acknowledged step survives power loss. `NORMAL`: it survives the death of the process. */
   readonly synchronous?: "FULL" | "NORMAL"
+  /** Only look: the database must be there, nothing of it changes, and no run is taken up. */
+  readonly readOnly?: boolean
 }
 
 /** Where runs live when nothing else is said. */
@@ -32,10 +34,12 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
   Layer.effect(
     Store,
     Effect.map(
-      SqliteBackend.make({
-        file: options.db ?? defaultDatabase,
-        ...(options.synchronous === undefined ? {} : { synchronous: options.synchronous })
-      }),
+      options.readOnly === true
+        ? SqliteBackend.makeForReading({ file: options.db ?? defaultDatabase })
+        : SqliteBackend.make({
+          file: options.db ?? defaultDatabase,
+          ...(options.synchronous === undefined ? {} : { synchronous: options.synchronous })
+        }),
       (backend) => Store.make(backend)
     )
   ).pipe(Layer.provideMerge(clock))
@@ -50,7 +54,7 @@ export const layer = (
 ): Layer.Layer<Engine | WorkflowEngine | Core | Store | HostClock, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
-    const { db: _db, synchronous: _synchronous, ...rest } = options
+    const { db: _db, readOnly: _readOnly, synchronous: _synchronous, ...rest } = options
     return Engine.layer.pipe(
       Layer.provideMerge(layerStore(options)),
       Layer.provide(Layer.succeed(EngineOptions, {

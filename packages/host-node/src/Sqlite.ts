@@ -9,11 +9,12 @@ import { StorageFailed } from "@fermata/engine/Backend"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { closeSync, mkdirSync, openSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { defaultPatience, isBusy, patiently, problemOf } from "./internal/Busy.ts"
-import { migrate, refusal, Refused } from "./Migrations.ts"
+import { migrate, migrations, refusal, Refused, versionOf } from "./Migrations.ts"
 
 export interface Options {
   /** Path of the database; the file (mode 0600) and its folder are created. */
@@ -63,6 +64,41 @@ export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Sco
       migrate(db)
     })
     return { file, db, attempt }
+  })
+
+/**
+ * Opens the database for reading: nothing of it changes, and other processes may
+ * go on with it. One of an older version is read as it will be once this build
+ * has migrated it, from a copy that is deleted with the scope.
+ */
+export const openForReading = (options: Omit<Options, "synchronous">): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const file = resolve(options.file)
+    const attempt = attemptOn(file, options.patience ?? defaultPatience)
+    const reader = (path: string) =>
+      Effect.acquireRelease(
+        attempt("open its database", () => new DatabaseSync(path, { readOnly: true, timeout: 0 })),
+        (db) => Effect.sync(() => db.close())
+      )
+    const db = yield* reader(file)
+    const isCurrent = yield* attempt("open its database", () => {
+      const problem = refusal(db)
+      if (problem !== null) throw new Refused(problem)
+      return versionOf(db) === migrations.length
+    })
+    if (isCurrent) return { file, db, attempt }
+    const folder = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "fermata-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+    )
+    const copy = join(folder, "copy.db")
+    yield* attempt("copy its database", () => {
+      db.prepare("VACUUM INTO ?").run(copy)
+      const copied = new DatabaseSync(copy)
+      migrate(copied)
+      copied.close()
+    })
+    return { file, db: yield* reader(copy), attempt }
   })
 
 // ---------------------------------------------------------------------------
