@@ -20,7 +20,8 @@ const nanosPerMilli = 1_000_000n
 
 /** What the services need of the run's executor. */
 export interface BodyWorld {
-  readonly runId: string
+  /** What random numbers and ids follow from. A fork goes on with another than it shares. */
+  readonly seed: string
   /** ms since the epoch, of the last delivered entry. */
   readonly now: number
   /** A durable sleep, in ms. */
@@ -84,13 +85,19 @@ const generator = (seed: string): () => number => {
 
 /** Most bodies ask for no random number, so the generator is made when the first is asked for. */
 class BodyRandom {
-  private readonly seed: string
+  private readonly world: BodyWorld
+  private readonly suffix: string
+  private seed: string | undefined
   private next: (() => number) | undefined
-  constructor(seed: string) {
-    this.seed = seed
+  constructor(world: BodyWorld, suffix = "") {
+    this.world = world
+    this.suffix = suffix
   }
   private word(): number {
-    this.next ??= generator(this.seed)
+    if (this.next === undefined || this.seed !== this.world.seed) {
+      this.seed = this.world.seed
+      this.next = generator(`${this.seed}${this.suffix}`)
+    }
     return this.next()
   }
   nextDoubleUnsafe(): number {
@@ -107,8 +114,8 @@ class BodyRandom {
 
 class BodyCrypto implements Crypto {
   private readonly random: BodyRandom
-  constructor(seed: string) {
-    this.random = new BodyRandom(seed)
+  constructor(world: BodyWorld) {
+    this.random = new BodyRandom(world, "/ids")
   }
   get subtle(): SubtleCrypto {
     return subtle
@@ -189,8 +196,8 @@ export const bodyServices = (
 ): Context.Context<never> =>
   shared.pipe(
     Context.add(Clock.Clock, new BodyClock(world)),
-    Context.add(Random.Random, new BodyRandom(world.runId)),
-    Context.add(WebCrypto, new BodyCrypto(`${world.runId}/ids`)),
+    Context.add(Random.Random, new BodyRandom(world)),
+    Context.add(WebCrypto, new BodyCrypto(world)),
     Context.add(Scheduler.Scheduler, scheduler)
   )
 

@@ -291,14 +291,19 @@ export class EngineCore implements ExecutorHost {
     const encoded = encodeEntries(history)
     const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
     const answer = yield* this.write({ ...op, blobs, rows })
-    if (!this.options.worker) this.roots.add(answer.run.root)
-    if (answer.started && this.listeners.size > 0) {
-      for (const listener of this.listeners) listener({ run: answer.run, entries: history, status: "queued" })
-    }
+    if (answer.started) this.arrived(answer.run, history)
+    else if (!this.options.worker) this.roots.add(answer.run.root)
     if (answer.started && own !== undefined) yield* this.wakeUp(own, answer.run, history, [])
     else this.poke()
     return answer
   })
+
+  /** A run has been stored: tells what is new in its journal, and sees to it that it goes on. */
+  arrived(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
+    if (!this.options.worker) this.roots.add(run.root)
+    for (const listener of this.listeners) listener({ run, entries, status: "queued" })
+    this.poke()
+  }
 
   /** How many more runs may be awake. */
   private get room(): number {

@@ -392,6 +392,11 @@ export class RunExecutor extends RunSteps {
         this.forkMain()
         return
       }
+      case "RunForked": {
+        this.seed = entry.seed
+        this.records.paused = false
+        return
+      }
       case "StopRequested": {
         this.records.stop = entry
         this.records.paused = false

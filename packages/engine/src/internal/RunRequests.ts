@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import type { ApprovalRow, OutboxRow, RunRow } from "../Backend.ts"
 import type { ApprovalQuestion, ExecutorHost, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import { RunBase } from "./RunBase.ts"
+import { sameButForId } from "./ForkedText.ts"
 import * as RunRecords from "./RunRecords.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -41,8 +42,21 @@ export abstract class RunRequests extends RunBase {
     super(host, registration, row, history)
     this.history = history
     this.lastDelivery = this.records.lastDelivery
+    if (this.records.ancestors.size > 0) this.sameText = sameButForId(row.id, this.records.ancestors)
     this.records.held = heldBy(row, this.records.parkedFailure)
     if (this.records.held !== undefined) this.cursor = history.length
+  }
+
+  private readonly sameText: RunRecords.SameText | undefined
+
+  /** Whether the code asks for what is recorded. Of what a fork shares, its own id stands for that of the run it was. */
+  private same(recorded: unknown, asked: unknown): boolean {
+    return RunRecords.sameJson(recorded, asked, this.sameText)
+  }
+
+  /** From when on a wait that begins now is counted. */
+  private get present(): number {
+    return Math.max(this.time, this.records.forkedAt)
   }
 
   /** Nobody waits for the step any more. */
@@ -60,13 +74,13 @@ export abstract class RunRequests extends RunBase {
       let step = records.steps.get(key)
       const input = definition.input ?? null
       if (step !== undefined && step.definition !== undefined) {
-        if (!RunRecords.sameJson(step.input, input)) {
+        if (!this.same(step.input, input)) {
           const conflict = Cause.die(new StepKeyConflict(this.row.id, key))
           return resume({ _tag: "Done", key, exit: { _tag: "Failure", cause: ExitJson.causeToJson(conflict) } })
         }
       } else if (step !== undefined) {
         const recorded = step.entry
-        if (recorded.name !== definition.name || !RunRecords.sameJson(step.input, input)) {
+        if (recorded.name !== definition.name || !this.same(step.input, input)) {
           return this.diverge(
             key,
             recorded.name !== definition.name
@@ -153,7 +167,7 @@ export abstract class RunRequests extends RunBase {
       let state = this.records.timers.get(timer)
       if (state === undefined) {
         if (this.mustBeRecorded(`timer ${timer}`, `timer ${timer}`)) return
-        const entry = this.append({ _tag: "TimerSet", timer, dueAt: this.time + millis }) as JournalEntry.EntryOf<"TimerSet">
+        const entry = this.append({ _tag: "TimerSet", timer, dueAt: this.present + millis }) as JournalEntry.EntryOf<"TimerSet">
         state = this.records.addTimer(entry)
       }
       const asked = state
@@ -190,7 +204,7 @@ export abstract class RunRequests extends RunBase {
     if (state === undefined) {
       if (this.mustBeRecorded(`timer ${timer} ("${name}")`, name)) return
       state = this.records.addTimer(
-        this.append({ _tag: "TimerSet", timer, dueAt: this.time + Math.ceil(millis), label: name }) as JournalEntry.EntryOf<"TimerSet">
+        this.append({ _tag: "TimerSet", timer, dueAt: this.present + Math.ceil(millis), label: name }) as JournalEntry.EntryOf<"TimerSet">
       )
     }
     state.asked = true
@@ -253,11 +267,11 @@ export abstract class RunRequests extends RunBase {
           ...(question.args === undefined ? {} : { args: question.args }),
           ...(question.deadlineMs === undefined || !Number.isFinite(question.deadlineMs)
             ? {}
-            : { deadline: this.time + Math.ceil(question.deadlineMs) })
+            : { deadline: this.present + Math.ceil(question.deadlineMs) })
         }) as JournalEntry.EntryOf<"ApprovalRequested">
         state = this.records.addApproval(entry)
         this.approvalsOpened.push(approvalRow(this.row, entry))
-      } else if (state.waiter === undefined && state.entry.prompt !== question.prompt) {
+      } else if (state.waiter === undefined && !this.same(state.entry.prompt, question.prompt)) {
         return this.diverge(
           key,
           `entry ${state.entry.seq} asked "${state.entry.prompt}", and the code asks "${question.prompt}"`
@@ -298,7 +312,7 @@ export abstract class RunRequests extends RunBase {
         }) as JournalEntry.EntryOf<"ChildStarted">
         state = this.records.addChild(entry)
         this.outbox.push(child.start)
-      } else if (!state.asked && !RunRecords.sameJson(state.entry.payload, child.payload)) {
+      } else if (!state.asked && !this.same(state.entry.payload, child.payload)) {
         return this.diverge(
           child.id,
           `entry ${state.entry.seq} started child ${child.id} with ${brief(state.entry.payload)}, and the code starts it with ${brief(child.payload)}`
@@ -319,7 +333,7 @@ export abstract class RunRequests extends RunBase {
     const recorded = this.records.commands.get(key)
     if (recorded !== undefined) {
       const before = RunRecords.bodyJson(recorded.entry)
-      if (!RunRecords.sameJson(before, JSON.parse(JSON.stringify(body)))) {
+      if (!this.same(before, JSON.parse(JSON.stringify(body)))) {
         this.diverge(key, `entry ${recorded.entry.seq} recorded ${brief(before)}, and the code does ${brief(body)}`)
         return
       }
@@ -409,7 +423,8 @@ const brief = (value: unknown): string => {
   return text.length > 120 ? `${text.slice(0, 117)}…` : text
 }
 
-const approvalRow = (run: RunRow, entry: JournalEntry.EntryOf<"ApprovalRequested">): ApprovalRow => ({
+/** The row of an open question. */
+export const approvalRow = (run: Pick<RunRow, "id" | "workflow">, entry: JournalEntry.EntryOf<"ApprovalRequested">): ApprovalRow => ({
   run: run.id,
   key: entry.key,
   workflow: run.workflow,
