@@ -7,6 +7,7 @@
  * run carries it out.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as RunDiff from "@fermata/core/RunDiff"
 import { isFinal, type RunStatus, type SuspendReason, type Wait } from "@fermata/core/RunStatus"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as RunView from "@fermata/core/RunView"
@@ -242,6 +243,8 @@ export class Runs extends Context.Service<Runs, {
     run: string,
     options: ForkOptions
   ) => Effect.Effect<Forked, FindError | StepNotRequested | ForkRefused | PayloadRefused | EntryCorrupt>
+  /** Where two runs part, and what came of their steps. */
+  readonly diff: (a: string, b: string) => Effect.Effect<RunDiff.RunDiff, FindError | EntryCorrupt>
   /** Counts of runs and of what is on its way. */
   readonly census: Effect.Effect<Census, StorageFailed>
   /** The processes that work on runs, or did and have not been missed yet. */
@@ -471,6 +474,12 @@ export class Runs extends Context.Service<Runs, {
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
           return yield* RunForks.fork(core, store, yield* rowOf(run), options)
+        }),
+        diff: Effect.fn("Runs.diff")(function*(a: string, b: string) {
+          const [left, right] = yield* Effect.forEach([a, b], (run) =>
+            Effect.flatMap(rowOf(run), ({ id }) =>
+              Effect.map(RunWatch.readable(store, id, 0), (entries): RunDiff.Journal => ({ id, entries }))))
+          return RunDiff.of(left!, right!)
         }),
         census: backend.census,
         owners: Effect.suspend(() => {

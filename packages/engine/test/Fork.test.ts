@@ -125,7 +125,7 @@ describe("Runs.fork", () => {
             Effect.gen(function*() {
               yield* Signal.receive(Go)
               // A timeout that begins at the point counts from the fork.
-              return yield* Effect.timeout(echo(log, "b")("2"), "1 hour")
+              return yield* Effect.orDie(Effect.timeout(echo(log, "b")("2"), "1 hour"))
             })
           ], { concurrency: 2 })
           return b
@@ -247,7 +247,7 @@ describe("Runs.fork", () => {
           Effect.gen(function*() {
             yield* RunState.update(Count, (count) => count + 1)
             const before = yield* Random.nextInt
-            yield* (yield* Events).emit("order.placed", { before })
+            yield* Effect.orDie((yield* Events).emit("order.placed", { before }))
             yield* Other.execute({ id: "o" }, { discard: true }).pipe(
               Effect.flatMap((runId) => Effect.orDie(Signal.send(Go, { runId, payload: "hello" })))
             )
