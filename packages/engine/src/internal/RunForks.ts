@@ -242,7 +242,7 @@ const insert = Effect.fnUntraced(function*(
     at: row.createdAt,
     consumed: [],
     outbox,
-    approvalsOpened: open.map((entry) => ({ ...approvalRow(row, entry), requestedAt: row.createdAt })),
+    approvalsOpened: open.map((entry) => approvalRow(row, entry, row.createdAt)),
     approvalsClosed: [],
     release: { dueAt: 0 }
   }

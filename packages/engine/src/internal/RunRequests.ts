@@ -424,7 +424,11 @@ const brief = (value: unknown): string => {
 }
 
 /** The row of an open question. */
-export const approvalRow = (run: Pick<RunRow, "id" | "workflow">, entry: JournalEntry.EntryOf<"ApprovalRequested">): ApprovalRow => ({
+export const approvalRow = (
+  run: Pick<RunRow, "id" | "workflow">,
+  entry: JournalEntry.EntryOf<"ApprovalRequested">,
+  requestedAt: number = entry.at
+): ApprovalRow => ({
   run: run.id,
   key: entry.key,
   workflow: run.workflow,
@@ -437,6 +441,6 @@ export const approvalRow = (run: Pick<RunRow, "id" | "workflow">, entry: Journal
     onTimeout: entry.onTimeout,
     ...(entry.args === undefined ? {} : { args: entry.args })
   }),
-  requestedAt: entry.at,
+  requestedAt,
   deadline: entry.deadline ?? null
 })
