@@ -221,7 +221,7 @@ export class RunExecutor extends RunSteps {
       if (this.mainExit !== undefined) {
         const left = this.leftOver()
         if (left !== undefined) {
-          this.problem = { key: "key" in left ? left.key : left._tag, detail: `the code has ended, and the journal goes on with entry ${left.seq} (${RunRecords.describe(left)})` }
+          this.problem = { key: RunRecords.subjectOf(left), detail: `the code has ended, and the journal goes on with entry ${left.seq} (${RunRecords.describe(left)})` }
           continue
         }
         this.finish(this.mainExit)
@@ -287,7 +287,7 @@ export class RunExecutor extends RunSteps {
     } else if ((this.foreignWaits - foreignTurns) * foreignSleepMs <= this.host.options.divergenceGraceMs) {
       this.host.fork(this.host.hostSleep(foreignSleepMs)).addObserver(() => this.wake())
     } else {
-      this.problem = { key: "key" in entry ? entry.key : entry._tag, detail }
+      this.problem = { key: RunRecords.subjectOf(entry), detail }
       this.wakeLater()
     }
     return false

@@ -611,6 +611,20 @@ export const commandKey = (entry: Entry): string | undefined => {
   }
 }
 
+/** What an entry is about, as operators name it. */
+export const subjectOf = (entry: Entry): string =>
+  "key" in entry
+    ? entry.key
+    : "timer" in entry
+    ? `timer ${entry.timer}`
+    : "child" in entry
+    ? entry.child
+    : "name" in entry
+    ? entry.name
+    : entry._tag === "Note"
+    ? entry.text
+    : entry._tag
+
 /** An entry named for people. */
 export const describe = (entry: Entry): string =>
   "key" in entry ? `${entry._tag} "${entry.key}"` : "name" in entry ? `${entry._tag} "${entry.name}"` : entry._tag
