@@ -18,14 +18,12 @@ import * as Workflows from "@fermata/engine/Workflows"
 import { Effect, Layer, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Activity, DurableDeferred, Workflow } from "effect/workflow"
-import { PlaceOrder, PlaceOrderLayer } from "../../examples/order-saga/src/PlaceOrder.ts"
-import * as Shop from "../../examples/order-saga/src/Shop.ts"
-import * as Translate from "../../examples/parent-and-children/src/Translate.ts"
-import { Done, Mail, Remind, RemindLayer } from "../../examples/reminders/src/Remind.ts"
-import ticketTriage from "../../examples/ticket-triage/contract.json" with { type: "json" }
-import { analyzeTicket } from "../../examples/ticket-triage/src/AnalyzeTicket.ts"
-import * as Script from "../../examples/ticket-triage/src/Script.ts"
-import ticket from "../../examples/ticket-triage/ticket.json" with { type: "json" }
+import { PlaceOrder, PlaceOrderLayer } from "@fermata-examples/order-saga/src/PlaceOrder.ts"
+import * as Shop from "@fermata-examples/order-saga/src/Shop.ts"
+import * as Translate from "@fermata-examples/parent-and-children/src/Translate.ts"
+import { Done, Mail, Remind, RemindLayer } from "@fermata-examples/reminders/src/Remind.ts"
+import triage from "@fermata-examples/ticket-triage"
+import { readFileSync } from "node:fs"
 
 type App = Layer.Success<ReturnType<typeof layerOf>>
 type Phase = Effect.Effect<unknown, unknown, App>
@@ -210,6 +208,9 @@ const remote = Layer.succeed(TaskRuntime, {
   submit: ({ input, task }) => Effect.succeed(task === "here" ? { _tag: "Done" as const, output: input } : { _tag: "Submitted" as const })
 })
 
+const ofTriage = (file: string): Record<string, Schema.Json> =>
+  JSON.parse(readFileSync(new URL(`../../examples/ticket-triage/${file}`, import.meta.url), "utf8"))
+
 /** A program or a contract by name, and its life. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
   "order-saga": {
@@ -247,12 +248,15 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     ]
   },
   "ticket-triage": {
-    tasks: TaskRuntime.layerHandlers({ "analyze-ticket": analyzeTicket }) as never,
-    llm: Script.layer,
+    tasks: TaskRuntime.layerHandlers(triage.tasks!) as never,
+    llm: triage.llm as never,
     phases: [
       Contracts.use((contracts) =>
         Effect.forEach(["T-1", "T-2", "T-3"], (id) =>
-          contracts.start({ contract: ticketTriage, event: { name: "ticket.created", id, payload: { ...ticket, id } } }))),
+          contracts.start({
+            contract: ofTriage("contract.json"),
+            event: { name: "ticket.created", id, payload: { ...ofTriage("ticket.json"), id } }
+          }))),
       Effect.gen(function*() {
         const runs = yield* Runs
         const [first, second] = yield* runs.approvals()
@@ -271,11 +275,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         const runs = yield* Runs
         const events = yield* Events
         const [run] = yield* runs.list({ workflow: "every-kind" })
-        yield* events.emit("engine.step.completed", { runId: run!.id, stepId: "there", output: 7 })
+        yield* events.emit("engine.step.completed", { runId: run!.id, stepId: "there", output: 7 }, { id: "there-1" })
         yield* settled
         yield* runs.answer(run!.id, { decision: "approve", by: "ada" })
         yield* settled
-        yield* events.emit("reply", { ok: true })
+        yield* events.emit("reply", { ok: true }, { id: "reply-1" })
         yield* (yield* Contracts).start({ contract: "every-kind", input: { who: "Bob" }, key: "two" })
       })
     ]

@@ -10,6 +10,7 @@ import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as Workflows from "../src/Workflows.ts"
+import { readFileSync } from "node:fs"
 import { begin, define, echo, Log, pass, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go", { schema: Schema.String })
@@ -32,7 +33,7 @@ const life = Effect.fnUntraced(function*<E>(workflows: Layer.Layer<never, E, Cra
 })
 
 describe("Runs.fork", () => {
-  it.effect("N-55: a step with an outcome before the point is not executed; the step at the point and all behind it are", () =>
+  it.effect("N-55: a step with an outcome before the point is not executed; the original stays as it is; the step at the point and all behind it are", () =>
     Effect.gen(function*() {
       const log = new Log()
       const { fork, id, output, world } = yield* life(W.toLayer(() =>
@@ -214,7 +215,7 @@ describe("Runs.fork", () => {
 
   const Child = Workflow.make("Child", { payload: { name: Schema.String }, success: Schema.String, idempotencyKey: ({ name }) => name })
 
-  it.effect("N-55: a finished child is shared by its outcome, and one on its way is joined", () =>
+  it.effect("N-55: a finished child is shared by its outcome, and a child on its way is joined", () =>
     Effect.gen(function*() {
       const log = new Log()
       const { fork, id, output, world } = yield* life(Layer.merge(
@@ -337,4 +338,13 @@ describe("Runs.fork", () => {
       assert.strictEqual(yield* output(runId), "2")
       assert.strictEqual((yield* world.run(id)).status, "failed", "the original has gone past its limit")
     }))
+
+  it("N-55: every rule of the design is in the title of a test", () => {
+    const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8")
+    const [, table] = read("../DESIGN.md").split("## Forks")
+    const rules = Array.from(table!.split("\n## ")[0]!.matchAll(/^\| ([^|]+) \|/gm), ([, rule]) => rule!).filter((rule) => rule !== "of the original" && !rule.startsWith("-"))
+    const titles = ["./Fork.test.ts", "./ForkLife.test.ts"].flatMap((path) => Array.from(read(path).matchAll(/it\.effect\([`"](.*?)[`"], /g), ([, title]) => title!))
+    assert.isAbove(rules.length, 15)
+    assert.deepStrictEqual(rules.filter((rule) => !titles.some((title) => title.includes(rule))), [])
+  })
 })
