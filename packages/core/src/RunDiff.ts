@@ -90,13 +90,15 @@ const passing: ReadonlySet<string> = new Set([
 /** An entry as a text that is the same for the same in another run. `by` counts where it says who answered, `id` where it is that of an event. */
 const meaningOf = ({ id }: Journal) => (entry: Entry): string => {
   const counts = (field: string) => !passing.has(field) || (field === "by" && entry._tag === "ApprovalAnswered") || (field === "id" && entry._tag === "EventEmitted")
-  return ordered(Object.fromEntries(Object.entries(entry).filter(([field]) => counts(field)))).replaceAll(id, "RUN")
+  return neutral(Object.fromEntries(Object.entries(entry).filter(([field]) => counts(field))), id)
 }
 
-/** JSON with sorted keys. */
-const ordered = (value: unknown): string =>
+/** JSON with sorted keys, in which no text tells this run from others. */
+const neutral = (value: unknown, id: string): string =>
   JSON.stringify(value, (_, item: unknown) =>
-    typeof item === "object" && item !== null && !Array.isArray(item)
+    typeof item === "string"
+      ? item.replaceAll(id, "RUN")
+      : typeof item === "object" && item !== null && !Array.isArray(item)
       ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
       : item)
 
@@ -109,8 +111,7 @@ const stepsOf = (a: Journal, b: Journal): ReadonlyArray<StepDiff> => {
     if (one === undefined || other === undefined) {
       return one === undefined ? { key, verdict: "only-b", b: other! } : { key, verdict: "only-a", a: one }
     }
-    const isSame = ordered(one).replaceAll(a.id, "RUN") === ordered(other).replaceAll(b.id, "RUN")
-    return { key, verdict: isSame ? "same" : "different", a: one, b: other }
+    return { key, verdict: neutral(one, a.id) === neutral(other, b.id) ? "same" : "different", a: one, b: other }
   })
 }
 

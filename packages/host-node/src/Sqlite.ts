@@ -71,7 +71,10 @@ export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Sco
  * go on with it. One of an older version is read as it will be once this build
  * has migrated it, from a copy that is deleted with the scope.
  */
-export const openForReading = (options: Omit<Options, "synchronous">): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
+export const openForReading = (
+  options: Omit<Options, "synchronous">,
+  known: ReadonlyArray<string> = migrations
+): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const file = resolve(options.file)
     const attempt = attemptOn(file, options.patience ?? defaultPatience)
@@ -82,9 +85,9 @@ export const openForReading = (options: Omit<Options, "synchronous">): Effect.Ef
       )
     const db = yield* reader(file)
     const isCurrent = yield* attempt("open its database", () => {
-      const problem = refusal(db)
+      const problem = refusal(db, known)
       if (problem !== null) throw new Refused(problem)
-      return versionOf(db) === migrations.length
+      return versionOf(db) === known.length
     })
     if (isCurrent) return { file, db, attempt }
     const folder = yield* Effect.acquireRelease(
@@ -95,7 +98,7 @@ export const openForReading = (options: Omit<Options, "synchronous">): Effect.Ef
     yield* attempt("copy its database", () => {
       db.prepare("VACUUM INTO ?").run(copy)
       const copied = new DatabaseSync(copy)
-      migrate(copied)
+      migrate(copied, known)
       copied.close()
     })
     return { file, db: yield* reader(copy), attempt }
