@@ -87,6 +87,45 @@ describe("a fork", () => {
       assert.deepInclude((yield* world.journal(runId)).at(-1), { _tag: "RunCompleted", output: "new" })
     }))
 
+  it.effect("N-55: before the failure that undid something ends well, and one at a step of the undoing undoes it again", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const host = yield* world.start(W.toLayer(() =>
+        Effect.gen(function*() {
+          yield* W.withCompensation(echo(log, "take")("1"), () => Effect.asVoid(echo(log, "undo")("1")))
+          yield* echo(log, "use")("2")
+          return log.count("use 2") === 1 ? yield* new Declined({ reason: "once" }) : "used"
+        })))
+      const id = yield* begin(host, W)
+      assert.strictEqual((yield* world.run(id)).status, "failed")
+      const runs = yield* verbs(host)
+      const undone = yield* runs.fork(id, { at: "undo" })
+      yield* host.settled
+      assert.strictEqual((yield* world.run(undone.runId)).status, "failed")
+      const used = yield* runs.fork(id, { at: "use" })
+      yield* host.settled
+      assert.deepInclude((yield* world.journal(used.runId)).at(-1), { _tag: "RunCompleted", output: "used" })
+      assert.deepStrictEqual(log.entries, ["take 1", "use 2", "undo 1", "undo 1", "use 2"])
+    }))
+
+  it.effect("N-55: at a step of the undoing that follows a cancel is a run that is being cancelled", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const host = yield* world.start(W.toLayer(() =>
+        Effect.andThen(
+          W.withCompensation(echo(log, "take")("1"), () => Effect.asVoid(Effect.andThen(echo(log, "undo")("1"), echo(log, "tell")("2")))),
+          Signal.receive(Go)
+        )))
+      const id = yield* begin(host, W)
+      yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no" })
+      const { runId } = yield* (yield* verbs(host)).fork(id, { at: "tell" })
+      yield* host.settled
+      assert.strictEqual((yield* world.run(runId)).status, "cancelled")
+      assert.deepStrictEqual(log.entries, ["take 1", "undo 1", "tell 2", "tell 2"])
+    }))
+
   it.effect("N-55: is stored by a process without the code, and goes on where the code is, or is suspended as diverged", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

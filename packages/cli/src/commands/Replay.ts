@@ -20,6 +20,9 @@ export const commandReplay = Command.make("replay", { run: Arguments.run }, ({ r
       }
       yield* exitWith(replayed.verdict === "fits" ? exitCodes.completed : exitCodes.failed)
       if (json) return yield* document(replayed)
+      const { linesOf } = yield* Effect.promise(() => import("../Watch.ts"))
+      const entries = yield* host.refine(host.runs.journal(id))
+      for (const text of linesOf(entries.slice(0, replayed.difference?.at))) yield* line(text)
       for (const text of textOf(replayed)) yield* line(text)
     }))).pipe(
   Command.withDescription("Replay a run against the code at hand, without a step or a write; exit code 1 when they do not fit"),

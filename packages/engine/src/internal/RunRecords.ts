@@ -456,6 +456,7 @@ export class RunRecords {
     this.forkedAt = at
     this.ancestors.add(from).add(seed)
     this.activeMs = 0
+    this.parkedFailure = false
     for (const state of this.open) {
       state.released = true
       state.notStarted = false
