@@ -32,7 +32,8 @@ export const check = Effect.fn("Upgrade.check")(function*(
 ): Effect.fn.Return<Report, StorageFailed, Core | Store> {
   const { backend } = yield* Store
   const { finished = 100, workflow } = options
-  const found: { [V in Replay.Verdict]: Array<Replay.Replayed> } = { fits: [], breaks: [], unserved: [], unreadable: [] }
+  const found: { [V in Exclude<Replay.Verdict, "fits">]: Array<Replay.Replayed> } = { breaks: [], unserved: [], unreadable: [] }
+  let fits = 0
 
   const replayAll = Effect.fnUntraced(function*(status: ReadonlyArray<string>, most: number) {
     let count = 0
@@ -41,7 +42,10 @@ export const check = Effect.fn("Upgrade.check")(function*(
       const limit = Math.min(pageSize, most - count)
       const rows = yield* backend.runs({ status, workflow, limit, before: before?.id })
       const replayed = yield* Effect.forEach(rows, (row) => Replay.ofRow(row, options), { concurrency: atOnce })
-      for (const run of replayed) found[run.verdict].push(run)
+      for (const run of replayed) {
+        if (run.verdict === "fits") fits++
+        else found[run.verdict].push(run)
+      }
       count += rows.length
       before = rows.at(-1)
       if (rows.length < limit) break
@@ -50,14 +54,8 @@ export const check = Effect.fn("Upgrade.check")(function*(
   })
 
   const open = yield* replayAll(["queued", "running", "suspended"], Infinity)
-  return {
-    open,
-    finished: yield* replayAll(["completed", "failed", "cancelled"], finished),
-    fits: found.fits.length,
-    breaks: found.breaks,
-    unserved: found.unserved,
-    unreadable: found.unreadable
-  }
+  const over = yield* replayAll(["completed", "failed", "cancelled"], finished)
+  return { open, finished: over, fits, ...found }
 })
 
 // ----------------------------------------------------------------------------

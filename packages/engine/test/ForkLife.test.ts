@@ -109,6 +109,28 @@ describe("a fork", () => {
       assert.deepStrictEqual(log.entries, ["take 1", "use 2", "undo 1", "undo 1", "use 2"])
     }))
 
+  it.effect("N-55: shares values that are too large for a row, and may have others in their place", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const large = "x".repeat(200_000)
+      const host = yield* world.start(W.toLayer(() =>
+        Effect.gen(function*() {
+          const a = yield* Step.make("large", { success: Schema.String, onCrash: "rerun", run: () => Effect.as(log.add("large"), large) })()
+          yield* echo(log, "size")(`${a.length}`)
+          return a
+        })))
+      const id = yield* begin(host, W)
+      const runs = yield* verbs(host)
+      const shared = yield* runs.fork(id, { at: "size" })
+      const other = yield* runs.fork(id, { at: "size", set: { large: `${large}y` } })
+      yield* host.settled
+      assert.deepInclude((yield* world.journal(shared.runId)).at(-1), { output: large })
+      assert.deepInclude((yield* world.journal(other.runId)).at(-1), { output: `${large}y` })
+      assert.deepStrictEqual(log.entries, ["large", "size 200000", "size 200000", "size 200001"])
+      assert.isBelow(Math.max(...(yield* world.rows(other.runId)).map((row) => row.length)), 1_000)
+    }))
+
   it.effect("N-55: at a step of the undoing that follows a cancel is a run that is being cancelled", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
