@@ -11,8 +11,8 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { ApprovalRow, OutboxRow, RunRow } from "../Backend.ts"
 import type { ApprovalQuestion, ExecutorHost, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
-import { RunBase } from "./RunBase.ts"
 import { sameButForId } from "./ForkedText.ts"
+import { RunBase } from "./RunBase.ts"
 import * as RunRecords from "./RunRecords.ts"
 
 type Entry = JournalEntry.JournalEntry
