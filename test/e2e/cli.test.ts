@@ -18,7 +18,7 @@ describe("fermata", () => {
       fermata("runs")
     ])
     assert.strictEqual(help.code, 0)
-    for (const command of ["run", "runs", "approvals", "approve", "deny", "signal", "emit", "contracts", "worker", "doctor"]) {
+    for (const command of ["run", "runs", "approvals", "approve", "deny", "signal", "emit", "contracts", "worker", "replay", "upgrade", "doctor"]) {
       assert.match(help.stdout, new RegExp(`^\\s*${command}\\b`, "m"))
     }
     assert.match(runHelp.stdout, /EXAMPLES/)

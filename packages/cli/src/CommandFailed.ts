@@ -31,6 +31,7 @@ const hints: Readonly<Record<string, string>> = {
   RunNotFound: "fermata runs ls shows the runs of this database; --db names another one",
   RunAmbiguous: "fermata runs ls shows whole ids",
   RunClosed: "fermata runs show RUN tells how it ended",
+  StepNotRequested: "fermata runs show RUN shows its steps",
   ApprovalNotOpen: "fermata approvals ls shows what can be answered",
   NotAllowed: "answer as one of them with --as NAME",
   WorkflowNotFound: "fermata contracts add FILE registers a contract; workflows written as programs come from fermata.config.ts"

@@ -5,7 +5,7 @@
 import { Contracts } from "@fermata/engine/Contracts"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { Engine } from "@fermata/engine/Engine"
+import { type Core, Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
@@ -36,8 +36,8 @@ export interface Options {
   readonly worker?: boolean
   /** Take up nothing at all. */
   readonly idle?: boolean
-  /** Write nothing at all, so that the database may be read-only. */
-  readonly reads?: boolean
+  /** Write nothing at all, so that the database may be read-only; `untouched`: nothing of it changes in any case. */
+  readonly reads?: boolean | "untouched"
   /** The database must be there already; with `unless-default` only one that was named. */
   readonly existing?: boolean | "unless-default"
   /** The configuration, where it was loaded before; else it is searched when it is needed. */
@@ -51,6 +51,8 @@ export interface Host {
   readonly events: Events["Service"]
   readonly engine: Engine["Service"]
   readonly store: Store["Service"]
+  /** Gives an effect of the library the services of this host. */
+  readonly use: <A, E>(effect: Effect.Effect<A, E, Core | Runs | Store>) => Effect.Effect<A, CommandFailed>
   /** ms since the epoch. */
   readonly now: () => number
   readonly sleep: (millis: number) => Effect.Effect<void>
@@ -82,8 +84,8 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     const engine = NodeHost.layer({
       db: globals.db,
       worker: options.worker ?? false,
-      ...(options.idle === true || options.reads === true ? { maxAwake: 0 } : {}),
-      ...(options.reads === true ? { readsOnly: true } : {}),
+      ...(options.idle === true || options.reads !== undefined ? { maxAwake: 0 } : {}),
+      ...(options.reads === undefined ? {} : { readsOnly: options.reads }),
       ...(globals.leaseMs === undefined ? {} : { leaseMs: globals.leaseMs }),
       info: { command: options.command }
     })
@@ -145,6 +147,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       events: Context.get(context, Events),
       engine: engineService,
       store,
+      use: (effect) => refine(Effect.provideContext(effect, context)),
       now: hostClock.now,
       sleep: hostClock.sleep,
       reap: refine(engineService.reap),

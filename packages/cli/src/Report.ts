@@ -23,6 +23,7 @@ export const toJson = (followed: Followed, joined: boolean) => {
   return {
     runId: view.id,
     joined,
+    ...(view.fork === undefined ? {} : { fork: view.fork }),
     status: view.status,
     ...(view.reason === undefined ? {} : { reason: view.reason }),
     ...(view.waits.length === 0 ? {} : { waits: view.waits }),

@@ -27,6 +27,7 @@ export const page = (view: RunView.RunView, globals: Globals, now: number): Read
     }`),
     ...(endedAt === undefined ? [] : [field("ended", `${Words.time(endedAt)} after ${Words.duration(endedAt - requestedAt)}`)]),
     ...(view.parent === undefined ? [] : [field("parent", view.parent)]),
+    ...(view.fork === undefined ? [] : [field("fork of", forkText(view.fork))]),
     field("given", json(view.payload)),
     ...("output" in view ? [field("result", json(view.output ?? null))] : []),
     ...(view.error === undefined ? [] : [field("error", out.red(plain(view.error.message)))]),
@@ -48,6 +49,11 @@ export const page = (view: RunView.RunView, globals: Globals, now: number): Read
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const forkText = ({ from, input, set, sharedEntries, step }: RunView.ForkView): string =>
+  `${from}, of which it shares ${Words.count(sharedEntries, "entry", "entries")} before step ${plain(step)}${input ? ", with another input" : ""}${
+    set.length === 0 ? "" : `, with other outputs of ${set.map(plain).join(", ")}`
+  }`
 
 const field = (name: string, text: string): string => `  ${out.dim(name.padEnd(9))} ${text}`
 

@@ -2,7 +2,7 @@
  * Shows a run to people while it goes on: one line on stderr for everything that happens.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type * as RunView from "@fermata/core/RunView"
+import * as RunView from "@fermata/core/RunView"
 import type { Wait } from "@fermata/core/RunStatus"
 import * as ExitJson from "@fermata/core/ExitJson"
 import { err, noteNow, plain } from "./Output.ts"
@@ -110,6 +110,14 @@ export class Watch {
     const started = this.startedAt.get(entry.key)
     return started === undefined ? "" : Words.duration(entry.at - started)
   }
+}
+
+/** What has happened in this part of a journal, a line for each thing. */
+export const linesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  const watch = new Watch(0, (text) => void lines.push(text))
+  watch.take(entries, RunView.of("", entries), 0)
+  return lines
 }
 
 /** What a run waits for, as the end of a sentence that begins with "waits". */

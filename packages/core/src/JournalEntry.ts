@@ -41,7 +41,22 @@ export const RunRequested = entry("RunRequested", {
   payload: Schema.Unknown,
   by: Schema.optionalKey(Schema.String),
   parent: Schema.optionalKey(Schema.String),
-  trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String }))
+  trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String })),
+  /** What random numbers and ids of the body follow from; the run's id when absent. */
+  seed: Schema.optionalKey(Schema.String)
+})
+/** The run is a fork: the entries before this one are those of another run, and this run has not lived them. */
+export const RunForked = entry("RunForked", {
+  from: Schema.String,
+  /** The step from which on they part, and the entry of the other run that requested it. */
+  step: Schema.String,
+  fromSeq: Schema.Int,
+  /** What random numbers and ids follow from after this entry. */
+  seed: Schema.String,
+  /** The input is another. */
+  input: Schema.optionalKey(Schema.Boolean),
+  /** Steps whose outcomes were replaced. */
+  set: Schema.optionalKey(Schema.Array(Schema.String))
 })
 export const RunStarted = entry("RunStarted", {})
 export const RunSuspended = entry("RunSuspended", { waits: Schema.Array(Wait) })
@@ -163,6 +178,7 @@ export const Note = entry("Note", { kind: Schema.String, text: Schema.String, da
 /** One item of a run's journal. */
 export const JournalEntry = Schema.Union([
   RunRequested,
+  RunForked,
   RunStarted,
   RunSuspended,
   RunResumed,

@@ -142,6 +142,20 @@ export interface StopView {
   readonly at: number
 }
 
+/** Where a fork comes from. */
+export interface ForkView {
+  /** The run whose entries up to the step it shares. */
+  readonly from: string
+  /** The first step that is not shared. */
+  readonly step: string
+  readonly sharedEntries: number
+  readonly at: number
+  /** Whether its input is another. */
+  readonly input: boolean
+  /** Shared steps whose outcomes were replaced. */
+  readonly set: ReadonlyArray<string>
+}
+
 /** ms since the epoch, except `activeMs`: ms in which the run was not suspended. */
 export interface TimesView {
   readonly requestedAt: number
@@ -184,6 +198,7 @@ export interface RunView {
   readonly by?: string
   readonly parent?: string
   readonly trigger?: { readonly event: string; readonly id: string }
+  readonly fork?: ForkView
   readonly output?: unknown
   readonly error?: Failure
   readonly stop?: StopView

@@ -75,6 +75,21 @@ describe("RunView", () => {
     assert.strictEqual(done.counts.completed, 1)
   })
 
+  it("N-55: tells of a fork where it comes from, and counts its own time alone", () => {
+    const forked: Body = { _tag: "RunForked", from: "run-0", step: "b", fromSeq: 4, seed: "run-1", set: ["a"], at: 9_000, epoch: 0 }
+    const shared = [requested, started, step("a"), { _tag: "StepCompleted", key: "a", attempt: 1, output: 1 } as const]
+    const fresh = view(...shared, { _tag: "PauseRequested", id: "p", by: "ann" }, forked)
+    assert.deepInclude(fresh, { status: "queued", paused: false, waits: [] })
+    assert.deepStrictEqual(fresh.fork, { from: "run-0", step: "b", sharedEntries: 5, at: 9_000, input: false, set: ["a"] })
+    assert.deepStrictEqual(fresh.times, { requestedAt: 9_000, updatedAt: 9_000, activeMs: 0 })
+    const on = RunView.foldAll(asJson(fresh) as RunView.RunView, [
+      { ...step("b"), seq: 6, at: 9_500, epoch: 1 } as JournalEntry.JournalEntry,
+      { _tag: "StepCompleted", key: "b", attempt: 1, seq: 7, at: 9_600, epoch: 1 }
+    ])
+    assert.deepInclude(on, { status: "running", fork: fresh.fork! })
+    assert.deepStrictEqual(on.times, { requestedAt: 9_000, startedAt: 9_500, updatedAt: 9_600, activeMs: 100 })
+  })
+
   it("keeps an output and a failure apart, and says the failure in a sentence", () => {
     const failed = view(requested, started, { _tag: "RunFailed", cause: boom })
     assert.strictEqual(failed.status, "failed")

@@ -153,7 +153,9 @@ export interface BlobRow {
 }
 
 /**
- * Appends to a run that the caller owns, with everything that belongs to it.
+ * Appends to a run that the caller owns, with everything that belongs to it. A
+ * run that nobody has owned yet is at epoch 0, so in the transaction of its start
+ * more may follow that belongs to it.
  * Refused as stale when the epoch or the length is another (both are 0 in the
  * answer for an unknown run). A commit without rows may still change the
  * projection or release the run. With a final status the run loses its owner

@@ -7,6 +7,7 @@
  * run carries it out.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as RunDiff from "@fermata/core/RunDiff"
 import { isFinal, type RunStatus, type SuspendReason, type Wait } from "@fermata/core/RunStatus"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as RunView from "@fermata/core/RunView"
@@ -21,12 +22,14 @@ import { HostClock } from "./HostClock.ts"
 import type { Kind, Message } from "./InboxMessage.ts"
 import { Core } from "./internal/Core.ts"
 import * as Rehearsal from "./internal/Rehearsal.ts"
+import * as RunForks from "./internal/RunForks.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
 import {
   AnswerRefused,
   ApprovalAmbiguous,
   ApprovalNotOpen,
+  type ForkRefused,
   NotAllowed,
   type PayloadRefused,
   RunAmbiguous,
@@ -36,6 +39,7 @@ import {
   type StartRefused,
   OutputRefused,
   StepNotOpen,
+  type StepNotRequested,
   type WorkflowNotFound
 } from "./RunsErrors.ts"
 import { Store } from "./Store.ts"
@@ -158,6 +162,24 @@ export interface Started {
   readonly joined: boolean
 }
 
+export interface ForkOptions {
+  /** The key of the step from which on the fork goes its own way. */
+  readonly at: string
+  /** Another input, where the shared part replays with it. */
+  readonly input?: unknown
+  /** Other outputs of steps in the shared part, by their keys. */
+  readonly set?: Readonly<Record<string, unknown>>
+  readonly by?: string
+}
+
+export interface Forked {
+  readonly runId: string
+  readonly from: string
+  readonly step: string
+  /** How many entries of its original it shares. */
+  readonly shared: number
+}
+
 export type Followed = RunWatch.Followed
 
 /** No such run, or none that can be told from others. */
@@ -228,6 +250,17 @@ export class Runs extends Context.Service<Runs, {
 
   /** Starts a run of a registered workflow with this payload as JSON, or joins the run that it stands for. */
   readonly start: (workflow: string, payload: unknown, options?: StartOptions) => Effect.Effect<Started, StartError>
+  /**
+   * Starts a new run that shares the history of this one before its request of
+   * a step, and goes on by itself from there. The original, which may stand in
+   * any way, is left as it is.
+   */
+  readonly fork: (
+    run: string,
+    options: ForkOptions
+  ) => Effect.Effect<Forked, FindError | StepNotRequested | ForkRefused | PayloadRefused | EntryCorrupt>
+  /** Where two runs part, and what came of their steps. */
+  readonly diff: (a: string, b: string) => Effect.Effect<RunDiff.RunDiff, FindError | EntryCorrupt>
   /** Counts of runs and of what is on its way. */
   readonly census: Effect.Effect<Census, StorageFailed>
   /** The processes that work on runs, or did and have not been missed yet. */
@@ -460,6 +493,15 @@ export class Runs extends Context.Service<Runs, {
             : yield* RunStarts.contractRequest(startContract, definition, payload, options)
           const { started } = yield* core.start(request)
           return { runId: request.id, joined: !started }
+        }),
+        fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
+          return yield* RunForks.fork(core, store, yield* rowOf(run), options)
+        }),
+        diff: Effect.fn("Runs.diff")(function*(a: string, b: string) {
+          const [left, right] = yield* Effect.forEach([a, b], (run) =>
+            Effect.flatMap(rowOf(run), ({ id }) =>
+              Effect.map(RunWatch.readable(store, id, 0), (entries): RunDiff.Journal => ({ id, entries }))))
+          return RunDiff.of(left!, right!)
         }),
         census: backend.census,
         owners: Effect.suspend(() => {

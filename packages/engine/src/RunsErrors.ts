@@ -66,6 +66,31 @@ export class OutputRefused extends Schema.TaggedError<OutputRefused>()("OutputRe
   }
 }
 
+/** A fork begins at a step, and the run has never asked for this one. */
+export class StepNotRequested extends Schema.TaggedError<StepNotRequested>()("StepNotRequested", {
+  runId: Schema.String,
+  key: Schema.String,
+  /** Keys of the steps that the run has asked for. */
+  known: texts
+}, { httpApiStatus: 404 }) {
+  override get message(): string {
+    return `Run ${this.runId} has never asked for a step "${this.key}"; ${
+      this.known.length === 0 ? "it has asked for none" : `its steps are ${list(this.known)}`
+    }`
+  }
+}
+
+/** The run cannot be forked like this. Nothing was stored. */
+export class ForkRefused extends Schema.TaggedError<ForkRefused>()("ForkRefused", {
+  runId: Schema.String,
+  step: Schema.String,
+  problem: Schema.String
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `Run ${this.runId} cannot be forked at step "${this.step}": ${this.problem}`
+  }
+}
+
 /** There is no such open question. */
 export class ApprovalNotOpen extends Schema.TaggedError<ApprovalNotOpen>()("ApprovalNotOpen", {
   runId: Schema.String,

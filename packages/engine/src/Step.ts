@@ -234,7 +234,7 @@ export const make = <
           if (diedOf(exit.cause, "StepTimedOut")) return Effect.die(timedOut())
           if (definition.onCrash === "commit-together" && diedOf(exit.cause, "NotSynchronous")) return Effect.die(new NotSynchronous({ step: name }))
         }
-        return codecs.decode(exit)
+        return codecs.decode(exit, (problem) => place.executor.unreadable(outcome.key, problem))
       })
     }) as Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R | P, Scope | WorkflowInstance>>
 
@@ -248,16 +248,23 @@ export const make = <
 const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
   Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.die(new Error(`its schema refuses the outcome: ${String(exit.cause)}`))
 
+/** What an outcome was decoded to; `unfit` is told when it could not be. */
+const readAs = (exit: Exit.Exit<unknown, unknown>, unfit: (problem: string) => Effect.Effect<void>): Effect.Effect<unknown> =>
+  Exit.isSuccess(exit) ? settled(exit) : Effect.andThen(unfit(Cause.pretty(exit.cause).split("\n")[0]!), settled(exit))
+
 const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.Top, error: Schema.Top) => {
   const successCodec = outcomeCodec(success)
   const errorCodec = jsonCodec(error)
   const decodeError = Schema.decodeUnknownExit(errorCodec)
-  const decode = (json: JournalEntry.ExitJson): Effect.Effect<A["Type"], E["Type"]> => {
-    if (json._tag === "Success") return settled(successCodec.decode(json.value)) as Effect.Effect<A["Type"]>
+  const decode = (
+    json: JournalEntry.ExitJson,
+    unfit: (problem: string) => Effect.Effect<void>
+  ): Effect.Effect<A["Type"], E["Type"]> => {
+    if (json._tag === "Success") return readAs(successCodec.decode(json.value), unfit) as Effect.Effect<A["Type"]>
     const exit = ExitJson.fromJson(json)
     if (Exit.isFailure(exit)) {
       for (const reason of exit.cause.reasons) {
-        if (reason._tag === "Fail") return Effect.flatMap(settled(decodeError(reason.error)), Effect.fail) as Effect.Effect<never, E["Type"]>
+        if (reason._tag === "Fail") return Effect.flatMap(readAs(decodeError(reason.error), unfit), Effect.fail) as Effect.Effect<never, E["Type"]>
       }
     }
     return exit as Exit.Exit<never>

@@ -3,7 +3,10 @@
  * as annotations of an `effect/workflow` `Workflow`.
  */
 import * as Context from "effect/Context"
-import type { Limits as LimitValues } from "./internal/ExecutorTypes.ts"
+import * as Effect from "effect/Effect"
+import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import type { Engine } from "./Engine.ts"
+import { CurrentRun, type Limits as LimitValues } from "./internal/ExecutorTypes.ts"
 
 export type Limits = LimitValues
 
@@ -34,3 +37,26 @@ export const Limits: Context.Reference<Partial<Limits>> = Context.Reference<Part
   "@fermata/engine/Workflows/Limits",
   { defaultValue: () => ({}) }
 )
+
+/**
+ * Whether this run goes the new way, in the body of a workflow that was changed
+ * while runs of it are on their way.
+ *
+ * True for a run that comes here for the first time under the changed code, and
+ * from then on at every replay; false for one that passed this place under the
+ * code before.
+ *
+ * Once no run of the old way is left, delete the call and the old way: a marker
+ * that nobody asks about any more is passed over.
+ *
+ * @example
+ * ```ts
+ * if (yield* Workflows.patched("check-fraud")) yield* checkFraud(order)
+ * yield* charge(order)
+ * ```
+ */
+export const patched = (id: string): Effect.Effect<boolean, never, Engine | WorkflowInstance> =>
+  Effect.flatMap(CurrentRun, (place) =>
+    place !== undefined && place.step === undefined
+      ? place.executor.askPatch(id)
+      : Effect.die(new Error(`Patch "${id}" is asked about in the body of a workflow, not in a step or outside a run`)))

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
+import { forks } from "./support/RandomFork.ts"
 import { failures, type Hardship, kills, live, moments, ownerless, replay, seldom, type Story, story } from "./support/RandomLife.ts"
 
 const calm: Hardship = { evictions: [], stops: [], freezes: [], failures: [], kills: [] }
@@ -40,5 +41,16 @@ describe("any program", () => {
     law(fc.record({ evictions: moments, stops: moments, freezes: seldom, failures, kills }), Effect.fnUntraced(function*(story, hardship) {
       const life = yield* alone(live(story, hardship))
       yield* alone(replay(story.program, life))
+    })), longest)
+
+  it("N-55: killed and stopped at any writes, and forked at any step, sees up to there what it saw, and comes to an end; and so does a fork of the fork", () =>
+    law(fc.record({ choice: fc.nat(), stops: seldom, kills }), Effect.fnUntraced(function*(story, { choice, ...hardship }) {
+      const life = yield* alone(live(story, { ...calm, ...hardship }))
+      yield* alone(forks(story.program, life, choice))
+    })), longest)
+
+  it("N-43: killed and stopped at any writes while its code is changed behind patch markers, never diverges, and ends", () =>
+    law(fc.record({ evictions: moments, stops: moments, kills, renewedAfter: fc.integer({ min: 1, max: 3 }) }), Effect.fnUntraced(function*(story, hardship) {
+      yield* alone(live(story, { ...calm, ...hardship }))
     })), longest)
 })

@@ -176,6 +176,8 @@ export const outdated = (db: DatabaseSync, known: ReadonlyArray<string> = migrat
   const version = pragma(db, "user_version")
   return version === known.length ? null : `it has version ${version} and must be brought to ${known.length} first, which needs write access`
 }
+/** The number of migrations that the database has been through. */
+export const versionOf = (db: DatabaseSync): number => pragma(db, "user_version")
 
 /**
  * Brings the database to the current version in one transaction. Throws a

@@ -19,8 +19,13 @@ export interface Options extends Partial<EngineOptions> {
   readonly db?: string
   /** `FULL` (default): an acknowledged step survives power loss. `NORMAL`: it survives the death of the process. */
   readonly synchronous?: "FULL" | "NORMAL"
-  /** Only reads, so that a database which may not be written is opened all the same. Default false. */
-  readonly readsOnly?: boolean
+  /**
+   * Only reads, so that a database which may not be written is opened all the
+   * same; one of an older version is brought up to date where it may be.
+   * `untouched`: nothing of it changes; an older one is read from a copy.
+   * Default false.
+   */
+  readonly readsOnly?: boolean | "untouched"
 }
 
 /** Where runs live when nothing else is said. */

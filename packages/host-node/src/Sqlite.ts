@@ -9,13 +9,14 @@ import { StorageFailed } from "@fermata/engine/Backend"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { closeSync, existsSync, mkdirSync, openSync, statSync } from "node:fs"
-import { dirname, resolve } from "node:path"
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { pathToFileURL } from "node:url"
 import { defaultPatience, isBusy, patiently } from "./internal/Busy.ts"
 import { isUnwritable, lacksRoom, problemWith } from "./internal/Problems.ts"
-import { migrate, outdated, refusal, Refused } from "./Migrations.ts"
+import { migrate, migrations, outdated, refusal, Refused, versionOf } from "./Migrations.ts"
 
 export interface Options {
   /** Path of the database; the file (mode 0600) and its folder are created. */
@@ -28,7 +29,7 @@ export interface Options {
   /** How long to wait while another process has the database locked; 30 seconds by default. */
   readonly patience?: Duration.Input | undefined
   /** Only reads, so that a database which may not be written is opened all the same. */
-  readonly readsOnly?: boolean | undefined
+  readonly readsOnly?: boolean | "untouched" | undefined
 }
 
 /** An open database that is migrated and in WAL mode. Closes with its scope. */
@@ -114,6 +115,44 @@ const whenReading = <A>(read: () => A): A => {
 
 const unreadableLog = "its log was left behind, and to read that a -shm must be made beside it; "
   + "copy the file and its -wal to a folder that you may write"
+
+/**
+ * Opens the database for reading: nothing of it changes, and other processes may
+ * go on with it. One of an older version is read as it will be once this build
+ * has migrated it, from a copy that is deleted with the scope.
+ */
+export const openForReading = (
+  options: Omit<Options, "synchronous">,
+  known: ReadonlyArray<string> = migrations
+): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const file = resolve(options.file)
+    const attempt = attemptOn(file, options.patience ?? defaultPatience)
+    const reader = (path: string) =>
+      Effect.acquireRelease(
+        attempt("open its database", () => new DatabaseSync(path, { readOnly: true, timeout: 0 })),
+        (db) => Effect.sync(() => db.close())
+      )
+    const db = yield* reader(file)
+    const isCurrent = yield* attempt("open its database", () => {
+      const problem = refusal(db, known)
+      if (problem !== null) throw new Refused(problem)
+      return versionOf(db) === known.length
+    })
+    if (isCurrent) return { file, db, attempt }
+    const folder = yield* Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "fermata-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+    )
+    const copy = join(folder, "copy.db")
+    yield* attempt("copy its database", () => {
+      db.prepare("VACUUM INTO ?").run(copy)
+      const copied = new DatabaseSync(copy)
+      migrate(copied, known)
+      copied.close()
+    })
+    return { file, db: yield* reader(copy), attempt }
+  })
 
 const close = (db: DatabaseSync): void => {
   try {

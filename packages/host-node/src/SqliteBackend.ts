@@ -2,6 +2,7 @@
  * The storage seam on SQLite: one file, which many processes may share.
  */
 import type { Backend, Op, StorageFailed } from "@fermata/engine/Backend"
+import * as ReadOnlyBackend from "@fermata/engine/ReadOnlyBackend"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as JournalSql from "./internal/JournalSql.ts"
@@ -26,7 +27,8 @@ export interface SqliteBackend extends Backend {
  */
 export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, StorageFailed, Scope.Scope> =>
   Effect.gen(function*() {
-    const { attempt, db, file } = yield* Sqlite.open(options)
+    const untouched = options.readsOnly === "untouched"
+    const { attempt, db, file } = yield* untouched ? Sqlite.openForReading(options) : Sqlite.open(options)
     const { call, client } = yield* JournalSql.make(db, { filename: file, synchronous: options.synchronous })
     const writes = Writes.make(db, call)
     const reads = Reads.make(db)
@@ -48,9 +50,8 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
     }
     const read = <A>(work: () => A) => attempt("read", work)
 
-    return {
-      sql: client,
-      supports: { shared: true, together: true, writes: options.readsOnly !== true },
+    const backend: Backend = {
+      supports: { shared: true, together: true, writes: options.readsOnly === undefined || options.readsOnly === false },
       write: (ops) => attempt("write", () => transact(ops) as never),
       run: (id) => read(() => reads.run(id)),
       runs: (filter) => read(() => reads.runs(filter)),
@@ -73,4 +74,5 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       census: read(reads.census),
       version: read(reads.version)
     }
+    return { ...(untouched ? ReadOnlyBackend.make(backend) : backend), sql: client }
   })

@@ -15,8 +15,8 @@ import {
   suspend
 } from "@fermata/engine/testing/backend/Fixtures"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { existsSync, statSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, readFileSync, statSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { migrations } from "../src/Migrations.ts"
 import * as Reads from "../src/internal/Reads.ts"
@@ -209,6 +209,55 @@ describe("a SQLite store", () => {
         const scans = plan.filter((step) => /^SCAN (runs|journal|inbox|approvals|subscriptions|listeners)/.test(step))
         assert.deepStrictEqual(scans, [], sql)
       }
+    }))
+})
+
+describe("a SQLite store for reading", () => {
+  const written = Effect.gen(function*() {
+    const path = yield* file
+    yield* Effect.scoped(Effect.flatMap(SqliteBackend.make({ file: path }), (backend) => backend.write([startOwned("r", { rows: ["e0"] })])))
+    return { path, before: readFileSync(path) }
+  })
+
+  it.effect("N-43: reads what is there, beside others that write, and changes no byte", () =>
+    Effect.gen(function*() {
+      const { before, path } = yield* written
+      yield* Effect.scoped(Effect.gen(function*() {
+        const reading = yield* SqliteBackend.make({ file: path, readsOnly: "untouched" })
+        assert.deepStrictEqual(ids(yield* reading.runs({ limit: 10 })), ["r"])
+        yield* reading.write([heartbeat("a", 100), claim(), { op: "claimOne", owner: "a", run: "r" }, { op: "retire", owner: "a" }])
+        assert.include((yield* Effect.flip(reading.write([inbox("r", "i")]))).message, "The store could not inbox: it was opened for reading only")
+      }))
+      assert.isTrue(before.equals(readFileSync(path)))
+      const reading = yield* SqliteBackend.make({ file: path, readsOnly: "untouched" })
+      const writing = yield* SqliteBackend.make({ file: path })
+      yield* writing.write([start("s")])
+      assert.sameMembers([...ids(yield* reading.runs({ limit: 10 }))], ["r", "s"])
+    }))
+
+  it.effect("N-43: of an older version is read from a copy that was migrated, and stays at its version", () =>
+    Effect.gen(function*() {
+      const { before, path } = yield* written
+      const later = [...migrations, "CREATE TABLE songs (title TEXT)"]
+      const folder = yield* Effect.scoped(Effect.gen(function*() {
+        const { db } = yield* Sqlite.openForReading({ file: path }, later)
+        assert.deepStrictEqual(db.prepare("SELECT id FROM runs").all().map(({ id }) => id), ["r"])
+        assert.isEmpty(db.prepare("SELECT * FROM songs").all())
+        assert.throws(() => db.exec("DELETE FROM runs"), /readonly/)
+        return dirname(String(db.location()))
+      }))
+      assert.isFalse(existsSync(folder))
+      assert.isTrue(before.equals(readFileSync(path)))
+    }))
+
+  it.effect("N-43: is refused when it is not there, is not ours, or is of a newer version", () =>
+    Effect.gen(function*() {
+      const { path } = yield* written
+      const refused = (path: string) => Effect.map(Effect.flip(Effect.scoped(SqliteBackend.make({ file: path, readsOnly: "untouched" }))), String)
+      assert.include(yield* refused(`${path}.none`), "could not open its database")
+      assert.isFalse(existsSync(`${path}.none`))
+      yield* tamper(path, "PRAGMA user_version = 99")
+      assert.include(yield* refused(path), "it has version 99")
     }))
 })
 

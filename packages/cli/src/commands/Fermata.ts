@@ -6,9 +6,11 @@ import { commandApprovalsDeny } from "./approvals/Deny.ts"
 import { commandContracts } from "./Contracts.ts"
 import { commandDoctor } from "./Doctor.ts"
 import { commandEmit } from "./Emit.ts"
+import { commandReplay } from "./Replay.ts"
 import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
 import { commandSignal } from "./Signal.ts"
+import { commandUpgrade } from "./Upgrade.ts"
 import { commandWorker } from "./Worker.ts"
 
 /** The whole command. */
@@ -30,6 +32,8 @@ export const commandFermata = Command.make("fermata").pipe(
     commandEmit,
     commandContracts,
     commandWorker,
+    commandReplay,
+    commandUpgrade,
     commandDoctor
   ]),
   Command.withGlobalFlags(flags)

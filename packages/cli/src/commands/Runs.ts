@@ -1,5 +1,7 @@
 import * as Command from "effect/cli/Command"
 import { commandRunsCancel } from "./runs/Cancel.ts"
+import { commandRunsDiff } from "./runs/Diff.ts"
+import { commandRunsFork } from "./runs/Fork.ts"
 import { commandRunsJournal } from "./runs/Journal.ts"
 import { commandRunsLs } from "./runs/Ls.ts"
 import { commandRunsPause } from "./runs/Pause.ts"
@@ -19,6 +21,8 @@ export const commandRuns = Command.make("runs").pipe(
     commandRunsCancel,
     commandRunsPause,
     commandRunsResume,
-    commandRunsSettle
+    commandRunsSettle,
+    commandRunsFork,
+    commandRunsDiff
   ])
 )

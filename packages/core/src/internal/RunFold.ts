@@ -36,6 +36,7 @@ export interface State {
   by: string | undefined
   parent: string | undefined
   trigger: RunView["trigger"]
+  fork: RunView["fork"]
   /** Wrapped, since an output may be undefined. */
   output: { readonly value: unknown } | undefined
   error: Failure | undefined
@@ -79,6 +80,7 @@ export const emptyState = (id: string): State => ({
   by: undefined,
   parent: undefined,
   trigger: undefined,
+  fork: undefined,
   output: undefined,
   error: undefined,
   stop: undefined,
@@ -115,6 +117,7 @@ const rebuild = (view: RunView): State => ({
   by: view.by,
   parent: view.parent,
   trigger: view.trigger,
+  fork: view.fork,
   output: "output" in view ? { value: view.output } : undefined,
   error: view.error,
   stop: view.stop,
@@ -178,6 +181,7 @@ export const toView = (state: Readonly<State>): RunView => {
     ...(state.by === undefined ? {} : { by: state.by }),
     ...(state.parent === undefined ? {} : { parent: state.parent }),
     ...(state.trigger === undefined ? {} : { trigger: state.trigger }),
+    ...(state.fork === undefined ? {} : { fork: state.fork }),
     ...(state.output === undefined ? {} : { output: state.output.value }),
     ...(state.error === undefined ? {} : { error: state.error }),
     ...(state.stop === undefined ? {} : { stop: state.stop }),
@@ -268,16 +272,18 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       state.trigger = entry.trigger
       state.requestedAt = entry.at
       return
+    case "RunForked":
+      return fork(state, entry)
     case "RunStarted":
       state.startedAt = entry.at
-      return goOn(state)
+      return goOn(state, entry.at)
     case "RunSuspended":
       state.status = "suspended"
       state.waits = entry.waits
       return
     case "RunResumed":
       state.paused = false
-      return goOn(state)
+      return goOn(state, entry.at)
     case "RunCompleted":
       state.output = { value: entry.output }
       return end(state, "completed", entry.at)
@@ -291,14 +297,14 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
     case "StopRequested":
       state.stop ??= { kind: entry.kind, by: entry.by, reason: entry.reason, at: entry.at }
       // A run that was suspended on its failure is taken up to be stopped.
-      if (state.waits.some((wait) => wait.reason === "operator" && wait.key === "failure")) goOn(state)
+      if (state.waits.some((wait) => wait.reason === "operator" && wait.key === "failure")) goOn(state, entry.at)
       return
     case "PauseRequested":
       state.paused = true
       return
     case "StepRequested":
       requestStep(state, entry)
-      return goOn(state)
+      return goOn(state, entry.at)
     case "StepCompleted": {
       const step = Keyed.get(state.steps, entry.key)
       if (step === undefined) return
@@ -392,7 +398,19 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
   }
 }
 
-const goOn = (state: State): void => {
+/** What came before was another run's time, and its pauses are not this run's. */
+const fork = (state: State, { at, from, input = false, seq, set = [], step }: EntryOf<"RunForked">): void => {
+  state.fork = { from, step, sharedEntries: seq, at, input, set }
+  state.status = "queued"
+  state.waits = []
+  state.paused = false
+  state.requestedAt = at
+  state.startedAt = undefined
+  state.activeMs = 0
+}
+
+const goOn = (state: State, at: number): void => {
+  state.startedAt ??= at
   state.status = "running"
   state.waits = []
 }

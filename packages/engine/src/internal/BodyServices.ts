@@ -21,7 +21,8 @@ const nanosPerMilli = 1_000_000n
 
 /** What the services need of the run's executor. */
 export interface BodyWorld {
-  readonly runId: string
+  /** What random numbers and ids follow from. A fork goes on with another than it shares. */
+  readonly seed: string
   /** ms since the epoch, of the last delivered entry. */
   readonly now: number
   /** A durable sleep, in ms. */
@@ -120,8 +121,8 @@ export const bodyServices = (
 ): Context.Context<never> =>
   shared.pipe(
     Context.add(Clock.Clock, new BodyClock(world)),
-    Context.add(Random.Random, new SeededRandom(world.runId)),
-    Context.add(WebCrypto, new SeededCrypto(`${world.runId}/ids`, subtle)),
+    Context.add(Random.Random, new SeededRandom(() => world.seed)),
+    Context.add(WebCrypto, new SeededCrypto(() => `${world.seed}/ids`, subtle)),
     Context.add(Scheduler.Scheduler, scheduler)
   )
 

@@ -309,14 +309,19 @@ export class EngineCore implements ExecutorHost {
     const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
     const { era } = this
     const answer = yield* this.write({ ...op, blobs, rows })
-    if (!this.options.worker) this.roots.add(answer.run.root)
-    if (answer.started && this.listeners.size > 0) {
-      for (const listener of this.listeners) listener({ run: answer.run, entries: history, status: "queued" })
-    }
+    if (answer.started) this.arrived(answer.run, history)
+    else if (!this.options.worker) this.roots.add(answer.run.root)
     if (answer.started && own !== undefined) yield* this.wakeUp(era, own, answer.run, history, [])
     else this.poke()
     return answer
   })
+
+  /** A run has been stored: tells what is new in its journal, and sees to it that it goes on. */
+  arrived(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
+    if (!this.options.worker) this.roots.add(run.root)
+    for (const listener of this.listeners) listener({ run, entries, status: "queued" })
+    this.poke()
+  }
 
   /** How many more runs may be awake. */
   private get room(): number {
@@ -432,13 +437,17 @@ export class EngineCore implements ExecutorHost {
     }
   })
 
+  /** What executes the run here, if this process serves it. */
+  readonly registrationOf: Resolve = (row) =>
+    row.kind === "contract"
+      ? this.contracts?.resolve(row) ?? Effect.undefined
+      : Effect.succeed(this.programs.get(`${row.workflow}@${row.version}`))
+
   /** Takes a run that this process came to own in this era from the store into memory. */
   private readonly load = (era: number, row: RunRow): Effect.Effect<void> => {
     this.loading.add(row.id)
     return Effect.gen({ self: this as EngineCore }, function*() {
-      const registration = row.kind === "program"
-        ? this.programs.get(`${row.workflow}@${row.version}`)
-        : yield* this.contracts?.resolve(row) ?? Effect.undefined
+      const registration = yield* this.registrationOf(row)
       if (registration === undefined) return yield* this.handBack(row, row.kind === "contract" && row.definition === null ? nameless : null)
       const history = yield* this.store.journal(row.id)
       yield* this.wakeUp(era, registration, row, history, yield* this.backend.inbox(row.id))

@@ -87,6 +87,8 @@ export interface ExecutorHost {
   readonly stirs: (runId: string) => void
   /** ms since the epoch, by the host's clock. */
   readonly hostNow: () => number
+  /** There in a host that only replays: the journal is delivered, and the run is to go no further. */
+  readonly replayed?: () => void
   /** The body of a step starts. */
   readonly bodyStarts: (runId: string, key: string, attempt: number) => void
 }
@@ -137,8 +139,8 @@ export interface StepAttempt {
 
 /** What an asker of a step gets. */
 export type StepOutcome =
-  | { readonly _tag: "Done"; readonly exit: JournalEntry.ExitJson }
-  | { readonly _tag: "Parked"; readonly cause: unknown }
+  | { readonly _tag: "Done"; readonly key: string; readonly exit: JournalEntry.ExitJson }
+  | { readonly _tag: "Parked"; readonly key: string; readonly cause: unknown }
 
 export interface ApprovalQuestion {
   readonly key: string | undefined

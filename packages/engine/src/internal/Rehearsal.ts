@@ -8,8 +8,9 @@ import type { EntryCorrupt } from "@fermata/core/Upcast"
 import type { RunRow, StorageFailed } from "../Backend.ts"
 import type { Store } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
-import type { ExecutorHost, StepDefinition } from "./ExecutorTypes.ts"
+import type { StepDefinition } from "./ExecutorTypes.ts"
 import { RunExecutor } from "./RunExecutor.ts"
+import { onlooker } from "./RunReplay.ts"
 
 /** A replay that waits for something of its own this long (ms, host time) is given up. */
 const patienceMs = 5_000
@@ -24,7 +25,7 @@ export const stepOf = (
   Effect.gen(function*() {
     const awake = core.executors.get(row.id)?.records.steps.get(key)?.definition
     if (awake !== undefined) return awake
-    const registration = row.kind === "program" ? core.programs.get(`${row.workflow}@${row.version}`) : yield* core.contracts?.resolve(row) ?? Effect.undefined
+    const registration = yield* core.registrationOf(row)
     if (registration === undefined) return undefined
     const history = yield* store.journal(row.id)
     const [first] = history
@@ -33,27 +34,8 @@ export const stepOf = (
     if (payload === undefined) return undefined
     const over = Deferred.makeUnsafe<void>()
     const end = () => void Deferred.doneUnsafe(over, Effect.void)
-    const host: ExecutorHost = {
-      now: core.now,
-      elapsed: core.elapsed,
-      hostNow: core.hostNow,
-      schedule: core.schedule,
-      fork: core.fork,
-      shared: core.shared,
-      stepContext: core.stepContext,
-      timers: core.timers,
-      hostSleep: core.hostSleep,
-      options: core.options,
-      together: core.together,
-      // The first thing that the run would write is the end of what it has written.
-      commit: end,
-      commitTogether: end,
-      parked: end,
-      gone: end,
-      woken: () => {},
-      stirs: () => {},
-      bodyStarts: () => {}
-    }
+    // The first thing that the run would write is the end of what it has written.
+    const host = onlooker(core, { commit: end, commitTogether: end, parked: end, gone: end })
     const executor = new RunExecutor(host, registration, row, payload, history)
     executor.start()
     yield* Effect.raceFirst(Deferred.await(over), core.hostSleep(patienceMs))

@@ -20,6 +20,8 @@ export abstract class RunBase {
 
   /** ms since the epoch, of the last delivered entry. */
   protected time: number
+  /** What random numbers and ids of the body follow from. */
+  seed: string
   /** Number of entries, written or not. */
   protected length: number
   protected buffer: Array<Entry> = []
@@ -57,6 +59,8 @@ export abstract class RunBase {
     this.length = history.length
     this.time = history[0]!.at
     this.records = RunRecords.RunRecords.load(history)
+    const first = history[0]!
+    this.seed = first._tag === "RunRequested" && first.seed !== undefined ? first.seed : row.id
     this.instance = WorkflowInstance.initial(registration.workflow, row.id)
     this.instance.interrupted = this.records.stop !== undefined
   }
@@ -79,7 +83,7 @@ export abstract class RunBase {
 
   /** When a wait that is asked for begins: never later than now, should the clock have gone back since the last delivery. */
   protected get from(): number {
-    return Math.min(this.time, this.host.now())
+    return Math.min(Math.max(this.time, this.records.forkedAt), this.host.now())
   }
 
   get replaying(): boolean {

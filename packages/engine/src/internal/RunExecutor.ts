@@ -124,6 +124,11 @@ export class RunExecutor extends RunSteps {
     this.toStart = []
   }
 
+  /** Number of recorded entries that a replay has handed over so far. */
+  get reached(): number {
+    return this.cursor
+  }
+
   /** Whether a commit of this run is under way. */
   get writing(): boolean {
     return this.committing
@@ -217,7 +222,7 @@ export class RunExecutor extends RunSteps {
       if (this.mainExit !== undefined) {
         const left = this.leftOver()
         if (left !== undefined) {
-          this.problem = { key: "key" in left ? left.key : left._tag, detail: `the code has ended, and the journal goes on with entry ${left.seq} (${RunRecords.describe(left)})` }
+          this.problem = { key: RunRecords.subjectOf(left), detail: `the code has ended, and the journal goes on with entry ${left.seq} (${RunRecords.describe(left)})` }
           continue
         }
         this.finish(this.mainExit)
@@ -283,7 +288,7 @@ export class RunExecutor extends RunSteps {
     } else if ((this.foreignWaits - foreignTurns) * foreignSleepMs <= this.host.options.divergenceGraceMs) {
       this.host.fork(this.host.hostSleep(foreignSleepMs)).addObserver(() => this.wake())
     } else {
-      this.problem = { key: "key" in entry ? entry.key : entry._tag, detail }
+      this.problem = { key: RunRecords.subjectOf(entry), detail }
       this.wakeLater()
     }
     return false
@@ -299,6 +304,10 @@ export class RunExecutor extends RunSteps {
   }
 
   private goLive(): boolean {
+    if (this.host.replayed !== undefined) {
+      this.host.replayed()
+      return false
+    }
     this.live = true
     this.history = []
     this.cursor = 0
@@ -397,6 +406,11 @@ export class RunExecutor extends RunSteps {
       case "RunStarted": {
         this.time = entry.at
         this.forkMain()
+        return
+      }
+      case "RunForked": {
+        this.seed = entry.seed
+        this.records.paused = false
         return
       }
       case "StopRequested": {

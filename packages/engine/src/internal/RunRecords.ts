@@ -125,6 +125,10 @@ export class RunRecords {
   lastDelivery = -1
   activeMs = 0
   paused = false
+  /** When the run was forked: nothing that it asks for anew began before. */
+  forkedAt = -Infinity
+  /** The runs whose ids may stand, in what a fork shares with them, where it has its own. */
+  readonly ancestors = new Set<string>()
   /** The run suspended on its failure, and nobody has resumed it. */
   parkedFailure = false
   /** Why no fiber runs, and none may until an operator says so. */
@@ -288,6 +292,7 @@ export class RunRecords {
       case "StepCompleted":
         return this.finishStep(entry.key, {
           _tag: "Done",
+          key: entry.key,
           exit: entry.output === undefined ? { _tag: "Success" } : { _tag: "Success", value: entry.output }
         })
       case "StepFailed": {
@@ -299,8 +304,8 @@ export class RunRecords {
         return this.finishStep(
           entry.key,
           entry.parked === true
-            ? { _tag: "Parked", cause: entry.cause }
-            : { _tag: "Done", exit: { _tag: "Failure", cause: entry.cause } }
+            ? { _tag: "Parked", key: entry.key, cause: entry.cause }
+            : { _tag: "Done", key: entry.key, exit: { _tag: "Failure", cause: entry.cause } }
         )
       }
       case "TimerFired": {
@@ -477,6 +482,18 @@ export class RunRecords {
     for (const resume of waiters) resume(outcome)
   }
 
+  /** Steps that another run had in flight begin here as if nobody had; the time and pauses of that run do not count. */
+  private forked({ at, from, seed }: EntryOf<"RunForked">): void {
+    this.forkedAt = at
+    this.ancestors.add(from).add(seed)
+    this.activeMs = 0
+    this.parkedFailure = false
+    for (const state of this.open) {
+      state.released = true
+      state.notStarted = false
+    }
+  }
+
   /** Takes in a journal: what it holds, without delivering any of it. */
   static load(history: ReadonlyArray<Entry>): RunRecords {
     const records = new RunRecords()
@@ -538,6 +555,14 @@ export class RunRecords {
         }
         case "PauseRequested":
           paused = true
+          break
+        case "RunRequested":
+          if (entry.seed !== undefined) records.ancestors.add(entry.seed)
+          break
+        case "RunForked":
+          records.forked(entry)
+          inFlight.clear()
+          paused = false
           break
         case "RunResumed":
         case "StopRequested": {
@@ -616,11 +641,25 @@ export const commandKey = (entry: Entry): string | undefined => {
     case "EventEmitted":
       return `emit:${entry.id}`
     case "Note":
-      return entry.kind === "workflow" ? `note:${entry.text}` : undefined
+      return entry.kind === "workflow" ? `note:${entry.text}` : entry.kind === "patch" ? `patch:${entry.text}` : undefined
     default:
       return undefined
   }
 }
+
+/** What an entry is about, as operators name it. */
+export const subjectOf = (entry: Entry): string =>
+  "key" in entry
+    ? entry.key
+    : "timer" in entry
+    ? `timer ${entry.timer}`
+    : "child" in entry
+    ? entry.child
+    : "name" in entry
+    ? entry.name
+    : entry._tag === "Note"
+    ? entry.text
+    : entry._tag
 
 /** An entry named for people. */
 export const describe = (entry: Entry): string =>
@@ -633,12 +672,16 @@ export const policyOf = (step: StepState): Effect.Effect<(now: number, cause: un
     return Effect.as(Effect.forEach(step.failures, (failure) => next(failure.at, failure.cause), { discard: true }), next)
   })
 
+/** Whether two texts that differ stand for the same. */
+export type SameText = (a: string, b: string) => boolean
+
 /** Whether two JSON values are equal, whatever the order of their keys. */
-export const sameJson = (a: unknown, b: unknown): boolean => {
+export const sameJson = (a: unknown, b: unknown, sameText?: SameText): boolean => {
   if (a === b) return true
+  if (sameText !== undefined && typeof a === "string" && typeof b === "string") return sameText(a, b)
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
   if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameJson(item, b[index]))
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameJson(item, b[index], sameText))
   }
   if (Array.isArray(b)) return false
   const left = a as Record<string, unknown>
@@ -647,7 +690,7 @@ export const sameJson = (a: unknown, b: unknown): boolean => {
   for (const key in left) {
     if (left[key] === undefined) continue
     count++
-    if (!sameJson(left[key], right[key])) return false
+    if (!sameJson(left[key], right[key], sameText)) return false
   }
   for (const key in right) if (right[key] !== undefined) count--
   return count === 0

@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { ApprovalRow, OutboxRow, RunRow } from "../Backend.ts"
 import type { ApprovalQuestion, ExecutorHost, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
+import { sameButForId } from "./ForkedText.ts"
 import { RunBase } from "./RunBase.ts"
 import * as RunRecords from "./RunRecords.ts"
 
@@ -41,8 +42,16 @@ export abstract class RunRequests extends RunBase {
     super(host, registration, row, history)
     this.history = history
     this.lastDelivery = this.records.lastDelivery
+    if (this.records.ancestors.size > 0) this.sameText = sameButForId(row.id, this.records.ancestors)
     this.records.held = heldBy(row, this.records.parkedFailure)
     if (this.records.held !== undefined) this.cursor = history.length
+  }
+
+  private readonly sameText: RunRecords.SameText | undefined
+
+  /** Whether the code asks for what is recorded. Of what a fork shares, its own id stands for that of the run it was. */
+  private same(recorded: unknown, asked: unknown): boolean {
+    return RunRecords.sameJson(recorded, asked, this.sameText)
   }
 
   /** Nobody waits for the step any more. */
@@ -60,13 +69,13 @@ export abstract class RunRequests extends RunBase {
       let step = records.steps.get(key)
       const input = definition.input ?? null
       if (step !== undefined && step.definition !== undefined) {
-        if (!RunRecords.sameJson(step.input, input)) {
+        if (!this.same(step.input, input)) {
           const conflict = Cause.die(new StepKeyConflict(this.row.id, key))
-          return resume({ _tag: "Done", exit: { _tag: "Failure", cause: ExitJson.causeToJson(conflict) } })
+          return resume({ _tag: "Done", key, exit: { _tag: "Failure", cause: ExitJson.causeToJson(conflict) } })
         }
       } else if (step !== undefined) {
         const recorded = step.entry
-        if (recorded.name !== definition.name || !RunRecords.sameJson(step.input, input)) {
+        if (recorded.name !== definition.name || !this.same(step.input, input)) {
           return this.diverge(
             key,
             recorded.name !== definition.name
@@ -111,6 +120,40 @@ export abstract class RunRequests extends RunBase {
         if (asked.waiters.length === 0 && asked.delivered === undefined) this.abandon(asked)
       }
     })
+  }
+
+  /** A recorded outcome that the code cannot read any more. Live it is a defect of the code, which this leaves to the asker. */
+  unreadable(key: string, problem: string): Effect.Effect<void> {
+    return this.ask((resume) => {
+      if (this.live) return resume(undefined)
+      this.diverge(key, `the recorded outcome of step "${key}" does not fit its schema: ${problem}`)
+    })
+  }
+
+  /**
+   * Whether the run takes the way of a patch: true where it comes for the first
+   * time now, or where the journal says that it has; false where it has gone on
+   * without.
+   */
+  askPatch(id: string): Effect.Effect<boolean> {
+    return this.ask((resume) => {
+      const key = `patch:${id}`
+      const recorded = this.records.commands.get(key)
+      if (recorded !== undefined) return resume(!this.isBehind(recorded.entry.seq))
+      if (this.isBehind(Infinity)) return resume(false)
+      this.records.addCommand(key, this.append({ _tag: "Note", kind: "patch", text: id }))
+      resume(true)
+    })
+  }
+
+  /** Whether the journal holds, before this entry, what the code has yet to ask for or to be told. */
+  private isBehind(seq: number): boolean {
+    for (let index = this.cursor; index < this.history.length && this.history[index]!.seq < seq; index++) {
+      const entry = this.history[index]!
+      const kind = this.records.kindOf(entry)
+      if (kind === "delivery" || (kind === "command" && !this.records.wasAsked(entry))) return true
+    }
+    return false
   }
 
   askTimer(millis: number): Effect.Effect<void> {
@@ -223,7 +266,7 @@ export abstract class RunRequests extends RunBase {
         }) as JournalEntry.EntryOf<"ApprovalRequested">
         state = this.records.addApproval(entry)
         this.approvalsOpened.push(approvalRow(this.row, entry))
-      } else if (state.waiter === undefined && state.entry.prompt !== question.prompt) {
+      } else if (state.waiter === undefined && !this.same(state.entry.prompt, question.prompt)) {
         return this.diverge(
           key,
           `entry ${state.entry.seq} asked "${state.entry.prompt}", and the code asks "${question.prompt}"`
@@ -264,7 +307,7 @@ export abstract class RunRequests extends RunBase {
         }) as JournalEntry.EntryOf<"ChildStarted">
         state = this.records.addChild(entry)
         this.outbox.push(child.start)
-      } else if (!state.asked && !RunRecords.sameJson(state.entry.payload, child.payload)) {
+      } else if (!state.asked && !this.same(state.entry.payload, child.payload)) {
         return this.diverge(
           child.id,
           `entry ${state.entry.seq} started child ${child.id} with ${brief(state.entry.payload)}, and the code starts it with ${brief(child.payload)}`
@@ -285,7 +328,7 @@ export abstract class RunRequests extends RunBase {
     const recorded = this.records.commands.get(key)
     if (recorded !== undefined) {
       const before = RunRecords.bodyJson(recorded.entry)
-      if (!RunRecords.sameJson(before, JSON.parse(JSON.stringify(body)))) {
+      if (!this.same(before, JSON.parse(JSON.stringify(body)))) {
         this.diverge(key, `entry ${recorded.entry.seq} recorded ${brief(before)}, and the code does ${brief(body)}`)
         return
       }
@@ -375,7 +418,12 @@ const brief = (value: unknown): string => {
   return text.length > 120 ? `${text.slice(0, 117)}…` : text
 }
 
-const approvalRow = (run: RunRow, entry: JournalEntry.EntryOf<"ApprovalRequested">): ApprovalRow => ({
+/** The row of an open question. */
+export const approvalRow = (
+  run: Pick<RunRow, "id" | "workflow">,
+  entry: JournalEntry.EntryOf<"ApprovalRequested">,
+  requestedAt: number = entry.at
+): ApprovalRow => ({
   run: run.id,
   key: entry.key,
   workflow: run.workflow,
@@ -388,6 +436,6 @@ const approvalRow = (run: RunRow, entry: JournalEntry.EntryOf<"ApprovalRequested
     onTimeout: entry.onTimeout,
     ...(entry.args === undefined ? {} : { args: entry.args })
   }),
-  requestedAt: entry.at,
+  requestedAt,
   deadline: entry.deadline ?? null
 })

@@ -80,7 +80,7 @@ export const contractRequest = (
 const versions = new Intl.Collator("en", { numeric: true })
 
 /** The payload as the workflow sees it and as it is stored. */
-const check = (workflow: Workflow.Any, payload: unknown) => {
+export const check = (workflow: Workflow.Any, payload: unknown) => {
   const { decodePayload, encodePayload } = codecs(workflow)
   return decodePayload(payload).pipe(
     Effect.flatMap((decoded) => Effect.map(encodePayload(decoded), (encoded) => ({ decoded, encoded }))),

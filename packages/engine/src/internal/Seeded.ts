@@ -29,13 +29,19 @@ const generator = (seed: string): () => number => {
 
 /** Most bodies ask for no random number, so the generator is made when the first is asked for. */
 export class SeededRandom {
-  private readonly seed: string
+  private readonly seedOf: () => string
+  private seed: string | undefined
   private next: (() => number) | undefined
-  constructor(seed: string) {
-    this.seed = seed
+  /** A seed that is another from some moment on begins another row of numbers then. */
+  constructor(seed: string | (() => string)) {
+    this.seedOf = typeof seed === "string" ? () => seed : seed
   }
   private word(): number {
-    this.next ??= generator(this.seed)
+    const seed = this.seedOf()
+    if (this.next === undefined || seed !== this.seed) {
+      this.seed = seed
+      this.next = generator(seed)
+    }
     return this.next()
   }
   nextDoubleUnsafe(): number {
@@ -53,7 +59,7 @@ export class SeededRandom {
 export class SeededCrypto implements Crypto {
   private readonly random: SeededRandom
   readonly subtle: SubtleCrypto
-  constructor(seed: string, subtle: SubtleCrypto) {
+  constructor(seed: string | (() => string), subtle: SubtleCrypto) {
     this.random = new SeededRandom(seed)
     this.subtle = subtle
   }

@@ -13,6 +13,7 @@ import * as Approval from "../../src/Approval.ts"
 import * as RunState from "../../src/RunState.ts"
 import * as Signal from "../../src/Signal.ts"
 import * as Step from "../../src/Step.ts"
+import * as Workflows from "../../src/Workflows.ts"
 import { Declined, define } from "./Program.ts"
 
 export interface StepNode {
@@ -163,6 +164,7 @@ const childLayer = Child.toLayer(Effect.fnUntraced(function*({ number }) {
 
 const inner = Step.make("inner", { input: Schema.Int, success: Schema.Int, onCrash: "rerun", run: Effect.succeed })
 const innerAsk = Step.make("asking", { input: Schema.Int, success: Schema.String, onCrash: "ask", run: (input) => Effect.succeed(valueOf(input)) })
+const added = Step.make("added", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 const undo = Step.make("undo", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 
 type Code = Effect.Effect<
@@ -171,15 +173,19 @@ type Code = Effect.Effect<
   Engine | Scope.Scope | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance | Workflow.Execution<"random">
 >
 
-/** The code of a program. */
-export const layerOf = (tree: Node, outside: Outside) =>
+/** The code of a program; `renewed` with a new step, behind a patch marker, before everything that it does. */
+export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
   Layer.merge(childLayer, W.toLayer(Effect.fnUntraced(function*() {
     const seen: Array<string> = []
     outside.passes.push(seen)
     let count = 0
     const code = (node: Node): Code => {
       const number = ++count
-      const logged = Effect.onExit(inOrder(node, number), (exit) =>
+      const before = inOrder(node, number)
+      const changed = renewed
+        ? Effect.flatMap(Workflows.patched(`${number}`), (isNew) => isNew ? Effect.andThen(added(number), before) : before)
+        : before
+      const logged = Effect.onExit(changed, (exit) =>
         Effect.gen(function*() {
           const how = Exit.isSuccess(exit) ? JSON.stringify(exit.value) : JSON.stringify(ExitJson.causeToJson(exit.cause))
           seen.push(`${number} ${node.tag} ${how} at ${yield* Clock.currentTimeMillis}, ${yield* Random.nextIntBetween(0, 1_000)}`)

@@ -58,6 +58,20 @@ export const runTests = (test: Test): void => {
       assert.isNull(yield* backend.nextDue(-1, null))
     }))
 
+  test("what follows the start of a run without an owner in its transaction, at epoch 0, belongs to it and leaves it due", (backend) =>
+    Effect.gen(function*() {
+      const [, more] = yield* backend.write([
+        start("r", {}, { rows: ["e0", "e1"] }),
+        commit("r", 2, [], { epoch: 0, outbox: [outboxRow("o")], approvalsOpened: [approval("r", "k")], release: { dueAt: 0 } })
+      ])
+      assert.deepStrictEqual(more, { ok: true })
+      const run = yield* backend.run("r")
+      assert.deepInclude(run, { status: "queued", owner: null, epoch: 0, dueAt: 0, length: 2 })
+      assert.deepStrictEqual((yield* backend.approvals("r", 10)).map(({ key }) => key), ["k"])
+      assert.deepStrictEqual((yield* backend.outbox(10, true)).map(({ id }) => id), ["o"])
+      assert.deepStrictEqual(ids((yield* one(backend, claim())).runs), ["r"])
+    }))
+
   test("starting a known run joins it and changes nothing", (backend) =>
     Effect.gen(function*() {
       yield* one(backend, startOwned("r", { rows: ["e0"] }))

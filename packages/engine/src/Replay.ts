@@ -1,0 +1,79 @@
+/**
+ * Replays runs against the code of this process without going on with them: no
+ * step body, probe or message happens, and nothing is written.
+ */
+import type { RunStatus } from "@fermata/core/RunStatus"
+import * as Effect from "effect/Effect"
+import type { RunRow, StorageFailed } from "./Backend.ts"
+import { Core } from "./internal/Core.ts"
+import { type Difference, replay } from "./internal/RunReplay.ts"
+import { type FindError, Runs } from "./Runs.ts"
+import { Store } from "./Store.ts"
+
+export type { Difference } from "./internal/RunReplay.ts"
+
+/**
+ * `fits`: the code replays the whole journal. `breaks`: taken up under this
+ * code, the run would suspend as `diverged`. `unserved`: this process does not
+ * have the workflow in that version. `unreadable`: the journal is damaged, or
+ * of a newer format.
+ */
+export type Verdict = "fits" | "breaks" | "unserved" | "unreadable"
+
+export interface Replayed {
+  readonly runId: string
+  readonly workflow: string
+  readonly version: string
+  readonly status: RunStatus
+  readonly verdict: Verdict
+  /** Entries of the journal. */
+  readonly entries: number
+  /** Why it breaks or cannot be read. */
+  readonly difference?: Difference
+}
+
+export interface Options {
+  /** How long (ms) the code is given to ask for what the journal holds. Default: as the engine gives it. */
+  readonly graceMs?: number
+}
+
+/** Replays the run of this id, or of this beginning of one. */
+export const run = Effect.fn("Replay.run")(function*(
+  id: string,
+  options: Options = {}
+): Effect.fn.Return<Replayed, FindError, Runs | Core | Store> {
+  const found = yield* (yield* Runs).find(id)
+  const row = yield* (yield* Store).backend.run(found.id)
+  return yield* ofRow(row!, options)
+})
+
+/** Replays the run of this row. */
+export const ofRow = Effect.fnUntraced(function*(
+  row: RunRow,
+  options: Options = {}
+): Effect.fn.Return<Replayed, StorageFailed, Core | Store> {
+  const core = yield* Core
+  const store = yield* Store
+  const told = (verdict: Verdict, entries: number, difference?: Difference): Replayed => ({
+    runId: row.id,
+    workflow: row.workflow,
+    version: row.version,
+    status: row.status as RunStatus,
+    verdict,
+    entries,
+    ...(difference === undefined ? {} : { difference })
+  })
+  const registration = yield* core.registrationOf(row)
+  if (registration === undefined) return told("unserved", row.length)
+  return yield* Effect.matchEffect(store.journal(row.id), {
+    onFailure: (error) =>
+      error._tag === "EntryCorrupt"
+        ? Effect.succeed(told("unreadable", row.length, { key: `entry ${error.seq}`, detail: error.message, at: error.seq }))
+        : Effect.fail(error),
+    onSuccess: (journal) =>
+      Effect.map(
+        replay(core, registration, row, journal, options.graceMs ?? core.options.divergenceGraceMs),
+        (difference) => told(difference === undefined ? "fits" : "breaks", journal.length, difference)
+      )
+  })
+})

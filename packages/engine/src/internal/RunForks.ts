@@ -1,0 +1,251 @@
+/**
+ * Forks of runs: what of a journal another run shares, and how it is stored.
+ * The rules are a table in the package's DESIGN.md.
+ */
+import * as Contract from "@fermata/core/contract/Contract"
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as RunView from "@fermata/core/RunView"
+import type { EntryCorrupt } from "@fermata/core/Upcast"
+import { WebCrypto } from "effect/crypto/WebCrypto"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { CommitOp, OutboxRow, RunRow, StartOp, StorageFailed } from "../Backend.ts"
+import { awaited } from "../contract/ContractProgram.ts"
+import { eventSignal } from "../contract/WaitingSteps.ts"
+import type { Forked, ForkOptions } from "../Runs.ts"
+import { ForkRefused, type PayloadRefused, StepNotRequested } from "../RunsErrors.ts"
+import type { StartRequest } from "../StartRequest.ts"
+import { encodeEntries, type Store } from "../Store.ts"
+import type { EngineCore } from "./EngineCore.ts"
+import type { Registration } from "./ExecutorTypes.ts"
+import { replay } from "./RunReplay.ts"
+import { approvalRow, idempotencyKey } from "./RunRequests.ts"
+import { check } from "./RunStarts.ts"
+import { readable } from "./RunWatch.ts"
+
+type Entry = JournalEntry.JournalEntry
+
+/** Stores a fork of the run. Where its code is in this process, the shared part is replayed first. */
+export const fork = Effect.fnUntraced(function*(
+  core: EngineCore,
+  store: Store["Service"],
+  original: RunRow,
+  options: ForkOptions
+): Effect.fn.Return<Forked, StepNotRequested | ForkRefused | PayloadRefused | EntryCorrupt | StorageFailed> {
+  const journal = yield* readable(store, original.id, 0)
+  const seq = journal.findIndex((entry) => entry._tag === "StepRequested" && entry.key === options.at)
+  if (seq < 0) {
+    const known = RunView.of(original.id, journal).steps.map(({ key }) => key)
+    return yield* new StepNotRequested({ runId: original.id, key: options.at, known })
+  }
+  const registration = yield* core.registrationOf(original)
+  const payload = options.input === undefined ? undefined : yield* payloadOf(original, journal[0]!, options.input, registration)
+  const id = (yield* WebCrypto).randomUUID().replaceAll("-", "")
+  const history = yield* shared(original, journal.slice(0, seq + 1), { ...options, id, payload, now: core.now() })
+  const row: RunRow = {
+    ...original,
+    id,
+    root: id,
+    parent: null,
+    status: "queued",
+    reason: null,
+    waits: null,
+    length: history.length,
+    epoch: 0,
+    owner: null,
+    dueAt: 0,
+    takeovers: 0,
+    createdAt: core.now(),
+    updatedAt: core.now()
+  }
+  if (registration !== undefined) {
+    const difference = yield* replay(core, registration, row, history, core.options.divergenceGraceMs)
+    if (difference !== undefined) {
+      return yield* refused(original, options.at, `what it shares does not replay: at "${difference.key}", ${difference.detail}`)
+    }
+  }
+  yield* insert(core, store, row, history, yield* joins(store, row, history))
+  return { runId: id, from: original.id, step: options.at, shared: seq }
+})
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const refused = (original: RunRow, step: string, problem: string) => new ForkRefused({ runId: original.id, step, problem })
+
+/** The payload with another input, as it is stored. */
+const payloadOf = (
+  original: RunRow,
+  first: Entry,
+  input: unknown,
+  registration: Registration | undefined
+): Effect.Effect<unknown, PayloadRefused> => {
+  const before = first._tag === "RunRequested" ? first.payload : null
+  // A contract is given what it sees as input beside the event that triggered it.
+  const payload = original.kind === "contract" && typeof before === "object" ? { ...before, input } : input
+  return registration === undefined
+    ? Effect.succeed(payload)
+    : Effect.map(check(registration.workflow, payload), ({ encoded }) => encoded ?? null)
+}
+
+interface Change extends ForkOptions {
+  readonly id: string
+  readonly payload: unknown
+  readonly now: number
+}
+
+/** The journal that a fork begins with. `journal` ends with the request of the step. */
+const shared = Effect.fnUntraced(function*(original: RunRow, journal: ReadonlyArray<Entry>, change: Change) {
+  const before = journal.slice(0, -1)
+  const view = RunView.of(original.id, before)
+  const outcomes = lastOutcomes(before)
+  const set = Object.keys(change.set ?? {})
+  for (const key of set) {
+    if (!outcomes.has(key) || !isOver(RunView.step(view, key))) {
+      const over = view.steps.filter(isOver).map((step) => step.key)
+      return yield* refused(original, change.at, `step "${key}" has no outcome before it that could be replaced; ${
+        over.length === 0 ? "no step has" : `these have: ${over.join(", ")}`
+      }`)
+    }
+  }
+  const { at: then } = journal.at(-1)!
+  const later = (due: number) => Math.ceil(change.now + Math.max(0, due - then))
+  const fired = new Set(before.flatMap((entry) => entry._tag === "TimerFired" ? [entry.timer] : []))
+  const carried = (entry: Entry): Entry => {
+    switch (entry._tag) {
+      case "RunRequested": {
+        const { by: _by, parent: _parent, trigger: _trigger, ...rest } = entry
+        return {
+          ...rest,
+          ...(change.payload === undefined ? {} : { payload: change.payload }),
+          seed: entry.seed ?? original.id,
+          ...(change.by === undefined ? {} : { by: change.by })
+        }
+      }
+      case "StepRequested":
+        return entry.idempotencyKey === undefined || isOver(RunView.step(view, entry.key))
+          ? entry
+          : { ...entry, idempotencyKey: idempotencyKey(change.id, entry.key) }
+      case "StepCompleted":
+      case "StepFailed": {
+        if (outcomes.get(entry.key) === entry.seq && set.includes(entry.key)) return replaced(entry, change)
+        return entry._tag === "StepFailed" && entry.retryAt !== undefined && RunView.step(view, entry.key)?.status === "backoff"
+          ? { ...entry, retryAt: later(entry.retryAt) }
+          : entry
+      }
+      case "TimerSet":
+        return fired.has(entry.timer) ? entry : { ...entry, dueAt: later(entry.dueAt) }
+      case "ApprovalRequested":
+        return entry.deadline === undefined || RunView.approval(view, entry.key)?.status !== "open"
+          ? entry
+          : { ...entry, deadline: later(entry.deadline) }
+      case "EventEmitted": {
+        const own = `${original.id}:emit:`
+        return entry.id.startsWith(own) ? { ...entry, id: `${change.id}:emit:${entry.id.slice(own.length)}` } : entry
+      }
+      default:
+        return entry
+    }
+  }
+  const forked: JournalEntry.EntryOf<"RunForked"> = {
+    _tag: "RunForked",
+    seq: before.length,
+    at: change.now,
+    epoch: 0,
+    from: original.id,
+    step: change.at,
+    fromSeq: before.length,
+    seed: change.id,
+    ...(change.payload === undefined ? {} : { input: true }),
+    ...(set.length === 0 ? {} : { set })
+  }
+  return [...before.map((entry) => unowned(carried(entry))), forked]
+})
+
+const isOver = (step: RunView.StepView | undefined): boolean => step?.status === "completed" || step?.status === "failed"
+
+/** The place of the last outcome of each step. */
+const lastOutcomes = (journal: ReadonlyArray<Entry>): ReadonlyMap<string, number> =>
+  new Map(journal.flatMap((entry) => entry._tag === "StepCompleted" || entry._tag === "StepFailed" ? [[entry.key, entry.seq] as const] : []))
+
+const replaced = ({ at, attempt, epoch, key, seq }: JournalEntry.EntryOf<"StepCompleted" | "StepFailed">, change: Change): Entry => ({
+  _tag: "StepCompleted",
+  seq,
+  at,
+  epoch,
+  key,
+  attempt,
+  output: change.set![key],
+  settledBy: change.by ?? "fork"
+})
+
+/** Nobody has owned the fork yet. Blobs are made anew when it is stored. */
+const unowned = ({ blobs: _blobs, ...entry }: Entry): Entry => ({ ...entry, epoch: 0 })
+
+/** Children that the fork waits for: it is told their end like the run that started them. */
+const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, history: ReadonlyArray<Entry>) {
+  const finished = new Set(history.flatMap((entry) => entry._tag === "ChildFinished" ? [entry.child] : []))
+  const rows: Array<OutboxRow> = []
+  for (const entry of history) {
+    if (entry._tag !== "ChildStarted" || !entry.linked || finished.has(entry.child)) continue
+    const child = yield* store.backend.run(entry.child)
+    const request: StartRequest = {
+      id: entry.child,
+      workflow: entry.workflow,
+      version: entry.version,
+      kind: child?.kind ?? "program",
+      definition: child?.definition ?? null,
+      root: child?.root ?? row.id,
+      parent: child === null ? row.id : child.parent,
+      listener: row.id,
+      payload: entry.payload,
+      subscriptions: []
+    }
+    rows.push({ id: `start:${row.id}:${entry.child}`, kind: "start", payload: JSON.stringify(request) })
+  }
+  return rows
+})
+
+const decodeContract = Schema.decodeUnknownExit(Schema.fromJsonString(Contract.Contract))
+
+/** What the fork waits to hear: contracts are told events that they subscribe to from the start. */
+const subscriptionsOf = Effect.fnUntraced(function*(store: Store["Service"], { definition, id }: RunRow) {
+  const document = definition === null ? null : (yield* store.backend.definitionByHash(definition))?.document ?? null
+  const contract = decodeContract(document)
+  if (Exit.isFailure(contract)) return []
+  return awaited(contract.value).map((event) => ({ run: id, key: eventSignal(event), event, correlation: null }))
+})
+
+/** The run, its open questions and what it joins, in one transaction. */
+const insert = Effect.fnUntraced(function*(
+  core: EngineCore,
+  store: Store["Service"],
+  row: RunRow,
+  history: ReadonlyArray<Entry>,
+  outbox: ReadonlyArray<OutboxRow>
+) {
+  const encoded = encodeEntries(history)
+  const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
+  const view = RunView.of(row.id, history)
+  const open = history.filter((entry) => entry._tag === "ApprovalRequested")
+    .filter((entry) => RunView.approval(view, entry.key)?.status === "open")
+  const start: StartOp = { op: "start", run: row, rows, blobs, subscriptions: yield* subscriptionsOf(store, row), listener: null }
+  const rest: CommitOp = {
+    op: "commit",
+    run: row.id,
+    epoch: 0,
+    expected: rows.length,
+    rows: [],
+    blobs: [],
+    at: row.createdAt,
+    consumed: [],
+    outbox,
+    approvalsOpened: open.map((entry) => approvalRow(row, entry, row.createdAt)),
+    approvalsClosed: [],
+    release: { dueAt: 0 }
+  }
+  yield* store.backend.write([start, rest])
+  core.arrived(row, [history[0]!, history.at(-1)!])
+})

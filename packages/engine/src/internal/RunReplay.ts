@@ -1,0 +1,105 @@
+/**
+ * Replays the journal of a run against the code at hand and stops where the run
+ * would go on: no step body runs, and nothing is written.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { Wait } from "@fermata/core/RunStatus"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { RunRow } from "../Backend.ts"
+import type { EngineCore } from "./EngineCore.ts"
+import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
+import { RunExecutor } from "./RunExecutor.ts"
+import { TimerQueue } from "./TimerQueue.ts"
+
+/** Where code and journal part. */
+export interface Difference {
+  /** The step, approval, child or timer at which they do. */
+  readonly key: string
+  readonly detail: string
+  /** Number of entries that the code has replayed until then. */
+  readonly at: number
+}
+
+/** Nothing when the code replays the whole journal. `graceMs`: see `EngineOptions.divergenceGraceMs`. */
+export const replay = (
+  core: EngineCore,
+  registration: Registration,
+  row: RunRow,
+  journal: ReadonlyArray<JournalEntry.JournalEntry>,
+  graceMs: number
+): Effect.Effect<Difference | undefined> => {
+  const first = journal[0]
+  if (first?._tag !== "RunRequested") {
+    return Effect.succeed({ key: "entry 0", detail: "the journal does not begin with RunRequested", at: 0 })
+  }
+  return Effect.matchCauseEffect(registration.decodePayload(first.payload), {
+    onFailure: (cause) =>
+      Effect.succeed({ key: "payload", detail: `the payload does not fit the workflow any more: ${Cause.pretty(cause).split("\n")[0]}`, at: 0 }),
+    onSuccess: (payload) =>
+      Effect.callback<Difference | undefined>((resume) => {
+        const done = (difference: Difference | undefined) => {
+          executor.drop()
+          resume(Effect.succeed(difference))
+        }
+        const host = onlooker(core, {
+          options: { ...core.options, divergenceGraceMs: graceMs },
+          // The only commits of a run that does not go live are its divergence and its end.
+          commit: (_run, pending) => done(differenceOf(pending, executor.reached)),
+          replayed: () => done(undefined)
+        })
+        const executor = new RunExecutor(host, registration, awake(row), payload, resumed(journal))
+        executor.start()
+        return Effect.sync(() => executor.drop())
+      })
+  })
+}
+
+/** What a replay that owns nothing is offered: whatever it would write or begin comes to nothing, unless `more` says otherwise. */
+export const onlooker = (core: EngineCore, more: Partial<ExecutorHost>): ExecutorHost => ({
+  now: core.now,
+  elapsed: core.elapsed,
+  hostNow: core.hostNow,
+  schedule: core.schedule,
+  fork: core.fork,
+  shared: core.shared,
+  stepContext: core.stepContext,
+  hostSleep: core.hostSleep,
+  timers: new TimerQueue(core.now, core.fork),
+  options: core.options,
+  together: core.together,
+  commit: () => {},
+  commitTogether: () => {},
+  gone: () => {},
+  parked: () => {},
+  woken: () => {},
+  stirs: () => {},
+  bodyStarts: () => {},
+  ...more
+})
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const decodeWaits = Schema.decodeUnknownExit(Schema.fromJsonString(Schema.Array(Wait)))
+
+const differenceOf = ({ status }: PendingCommit, at: number): Difference | undefined => {
+  if (status?.reason !== "diverged" || status.waits === null) return undefined
+  const waits = decodeWaits(status.waits)
+  const wait = Exit.isSuccess(waits) ? waits.value[0] : undefined
+  return { key: wait?.key ?? "run", detail: wait?.detail ?? "", at }
+}
+
+/** As an owner would have it that takes the run up. */
+const awake = (row: RunRow): RunRow => ({ ...row, status: "running", reason: null, waits: null, takeovers: 0 })
+
+/** A run that suspended on its failure replays nothing until it is resumed, so it is here. */
+const resumed = (journal: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlyArray<JournalEntry.JournalEntry> => {
+  const last = journal.findLast(({ _tag }) => _tag === "RunSuspended" || _tag === "RunResumed" || _tag === "StopRequested")
+  if (last?._tag !== "RunSuspended" || !last.waits.some(({ key, reason }) => key === "failure" && reason === "operator")) return journal
+  const { at, epoch } = journal.at(-1)!
+  return [...journal, { _tag: "RunResumed", seq: journal.length, at, epoch }]
+}

@@ -1,0 +1,48 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as ReadOnlyBackend from "@fermata/engine/ReadOnlyBackend"
+import * as Upgrade from "@fermata/engine/Upgrade"
+import { Effect } from "effect"
+import { readdirSync, readFileSync } from "node:fs"
+import { layerOf, type Recording, restore, scenarios } from "./Recordings.ts"
+
+const folder = new URL("journals/", import.meta.url)
+const versions = readdirSync(folder)
+const recordings = versions.flatMap((version) =>
+  readdirSync(new URL(`${version}/`, folder)).map((file) => ({
+    name: file.replace(/\.json$/, ""),
+    version,
+    recording: JSON.parse(readFileSync(new URL(`${version}/${file}`, folder), "utf8")) as Recording
+  })))
+
+const check = ({ name, recording }: typeof recordings[number]) =>
+  Effect.gen(function*() {
+    const backend = ReadOnlyBackend.make(yield* restore(recording))
+    return yield* Effect.provide(Upgrade.check(), layerOf(scenarios[name]!, backend))
+  })
+
+describe("recorded journals", () => {
+  for (const recorded of recordings) {
+    it.effect(`S9, N-43: the code of today replays ${recorded.name} of version ${recorded.version}`, () =>
+      Effect.gen(function*() {
+        const report = yield* check(recorded)
+        assert.deepInclude(report, { breaks: [], unserved: [], unreadable: [], fits: recorded.recording.runs.length })
+      }))
+  }
+
+  it("are there for every scenario of the oldest version, and hold every kind of entry that programs and contracts write", () => {
+    assert.includeMembers(recordings.filter(({ version }) => version === versions[0]).map(({ name }) => name), Object.keys(scenarios))
+    const tags = new Set(recordings.flatMap(({ recording }) => recording.runs).flatMap(({ entries }) => entries.map((entry) => (entry as { _tag: string })._tag)))
+    assert.includeMembers([...tags], [
+      "ApprovalAnswered", "ApprovalRequested", "ChildFinished", "ChildStarted", "DeferredCompleted", "EventEmitted", "Note", "RunCompleted", "RunFailed",
+      "RunRequested", "RunStarted", "RunSuspended", "SignalReceived", "StateChanged", "StepCompleted", "StepFailed", "StepRequested", "TimerFired", "TimerSet"
+    ])
+  })
+
+  it.effect("would not be replayed by code that has changed: the test can fail", () =>
+    Effect.gen(function*() {
+      const recorded = recordings.find(({ name }) => name === "reminders")!
+      const text = JSON.stringify(recorded).replaceAll("reminder 1: ", "first reminder: ")
+      const { breaks } = yield* check(JSON.parse(text) as typeof recorded)
+      assert.deepStrictEqual(breaks.map(({ difference }) => difference?.key), ["send", "send", "send"])
+    }))
+})
