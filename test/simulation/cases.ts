@@ -12,7 +12,7 @@ import triage from "@fermata-examples/ticket-triage/contract.json" with { type: 
 import { analyzeTicket } from "@fermata-examples/ticket-triage/src/AnalyzeTicket.ts"
 import * as Script from "@fermata-examples/ticket-triage/src/Script.ts"
 import ticket from "@fermata-examples/ticket-triage/ticket.json" with { type: "json" }
-import * as Random from "../../packages/engine/test/support/RandomProgram.ts"
+import * as Random from "@fermata/engine/testing/RandomProgram"
 import { contract, contractLayer, Everything, layer, serving, Undone } from "./subjects.ts"
 
 export interface Case {

@@ -4,7 +4,6 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { Wait } from "@fermata/core/RunStatus"
-import * as Upcast from "@fermata/core/Upcast"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -22,7 +21,7 @@ import { StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
 import type { Offer } from "../contract/ContractNeeds.ts"
-import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
+import { type EventMessage, startOp, type StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
 import * as CommitOps from "./CommitOps.ts"
@@ -32,6 +31,7 @@ import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.
 import { isForWantOfRoom, Room } from "./Room.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import { Liveness } from "./Liveness.ts"
+import * as Outbox from "./Outbox.ts"
 import * as RunLogs from "./RunLogs.ts"
 import { RunWaiters } from "./RunWaiters.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
@@ -59,7 +59,6 @@ export interface Committed {
 }
 
 const claimLimit = 100
-const outboxLimit = 200
 const inboxLimit = 1_000
 const divergedLimit = 1_000
 const owning: ReadonlySet<Op["op"]> = new Set(["start", "claim", "claimOne", "commit"])
@@ -67,9 +66,6 @@ const owning: ReadonlySet<Op["op"]> = new Set(["start", "claim", "claimOne", "co
 const nameless = { reason: "corrupt", key: "definition", detail: "it is a run of a contract and names no document" } as const
 
 const decodeWaits = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Wait)))
-const decodeStart = Schema.decodeUnknownExit(Schema.fromJsonString(StartRequest))
-const decodeInbox = Schema.decodeUnknownExit(Schema.fromJsonString(InboxRequest))
-const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
 
 export class EngineCore implements ExecutorHost {
   readonly ownerId: string
@@ -318,9 +314,14 @@ export class EngineCore implements ExecutorHost {
 
   /** A run has been stored: tells what is new in its journal, and sees to it that it goes on. */
   arrived(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
+    this.heard(run, entries)
+    this.poke()
+  }
+
+  /** As `arrived`, by the loop itself, which goes on to it. */
+  heard(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
     if (!this.options.worker) this.roots.add(run.root)
     for (const listener of this.listeners) listener({ run, entries, status: "queued" })
-    this.poke()
   }
 
   /** How many more runs may be awake. */
@@ -401,7 +402,7 @@ export class EngineCore implements ExecutorHost {
   private round(): Effect.Effect<void> {
     return Effect.catchCause(
       Effect.gen({ self: this }, function*() {
-        yield* this.deliverOutbox
+        yield* Outbox.deliver(this)
         yield* this.claim
         yield* this.handOut
         yield* this.armNext
@@ -510,58 +511,6 @@ export class EngineCore implements ExecutorHost {
     this.backlog = rows.length === inboxLimit
     for (const row of rows) this.executors.get(row.run)?.receive(row)
   })
-
-  private readonly deliverOutbox = Effect.gen({ self: this as EngineCore }, function*() {
-    while (!this.closed) {
-      const rows = yield* this.backend.outbox(outboxLimit, this.contracts !== undefined || !(yield* this.hasContracts))
-      if (rows.length === 0) return
-      const ops: Array<Op> = []
-      for (const row of rows) ops.push(...(yield* this.route(row)))
-      ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
-      const answers = yield* this.backend.write(ops)
-      for (let index = 0; index < ops.length; index++) {
-        const op = ops[index]!
-        const answer = answers[index]!
-        if (op.op !== "start" || !("started" in answer)) continue
-        if (!this.options.worker) this.roots.add(answer.run.root)
-        if (!answer.started || this.listeners.size === 0) continue
-        const entries = op.rows.flatMap((row, seq) => {
-          const entry = Upcast.read(answer.run.id, seq, row)
-          return Exit.isSuccess(entry) ? [entry.value] : []
-        })
-        for (const listener of this.listeners) listener({ run: answer.run, entries, status: "queued" })
-      }
-      if (rows.length < outboxLimit) return
-    }
-  })
-
-  /** Events that contracts may want are left to a process that serves contracts. */
-  private readonly hasContracts = Effect.suspend(() =>
-    Effect.map(this.backend.definitions, (rows) => rows.some((row) => row.kind === "contract"))
-  )
-
-  private readonly route = (row: OutboxRow): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
-    switch (row.kind) {
-      case "start": {
-        const request = decodeStart(row.payload)
-        if (Exit.isFailure(request)) return Effect.succeed([])
-        const { entry, op } = startOp(request.value, this.now(), null)
-        const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
-        return Effect.map(Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded), (stored) => [{ ...op, ...stored }])
-      }
-      case "inbox": {
-        const request = decodeInbox(row.payload)
-        if (Exit.isFailure(request)) return Effect.succeed([])
-        const { id, kind, message, run } = request.value
-        return Effect.succeed([{ op: "inbox", row: { run, id, kind, payload: JSON.stringify(message), at: this.now() } }])
-      }
-      default: {
-        const event = decodeEvent(row.payload)
-        if (Exit.isFailure(event)) return Effect.succeed([])
-        return Effect.map(Effect.forEach(this.routes, (route) => route(event.value)), (ops) => ops.flat())
-      }
-    }
-  }
 
   private readonly armNext = Effect.gen({ self: this as EngineCore }, function*() {
     const roots = this.options.worker ? null : Array.from(this.roots)

@@ -32,6 +32,7 @@ import type { InboxRow, RunRow } from "../Backend.ts"
 import { bodyServices } from "./BodyServices.ts"
 import { CurrentRun, type ExecutorHost, type ReadyItem, type Registration, type StopItem } from "./ExecutorTypes.ts"
 import { acceptInbox } from "./InboxRules.ts"
+import * as EntryKinds from "./EntryKinds.ts"
 import * as RunRecords from "./RunRecords.ts"
 import { RunScheduler } from "./RunScheduler.ts"
 import { RunSteps } from "./RunSteps.ts"
@@ -222,7 +223,7 @@ export class RunExecutor extends RunSteps {
       if (this.mainExit !== undefined) {
         const left = this.leftOver()
         if (left !== undefined) {
-          this.problem = { key: RunRecords.subjectOf(left), detail: `the code has ended, and the journal goes on with entry ${left.seq} (${RunRecords.describe(left)})` }
+          this.problem = { key: EntryKinds.subjectOf(left), detail: `the code has ended, and the journal goes on with entry ${left.seq} (${EntryKinds.describe(left)})` }
           continue
         }
         this.finish(this.mainExit)
@@ -260,13 +261,13 @@ export class RunExecutor extends RunSteps {
     switch (this.records.kindOf(entry)) {
       case "command": {
         if (!this.records.wasAsked(entry)) {
-          return this.awaitForeign(entry, `entry ${entry.seq} (${RunRecords.describe(entry)}) is in the journal, and the code did not ask for it`)
+          return this.awaitForeign(entry, `entry ${entry.seq} (${EntryKinds.describe(entry)}) is in the journal, and the code did not ask for it`)
         }
         break
       }
       case "delivery": {
         if (!this.records.canDeliver(entry)) {
-          return this.awaitForeign(entry, `entry ${entry.seq} (${RunRecords.describe(entry)}) is an outcome that the code did not ask for`)
+          return this.awaitForeign(entry, `entry ${entry.seq} (${EntryKinds.describe(entry)}) is an outcome that the code did not ask for`)
         }
         break
       }
@@ -288,7 +289,7 @@ export class RunExecutor extends RunSteps {
     } else if ((this.foreignWaits - foreignTurns) * foreignSleepMs <= this.host.options.divergenceGraceMs) {
       this.host.fork(this.host.hostSleep(foreignSleepMs)).addObserver(() => this.wake())
     } else {
-      this.problem = { key: RunRecords.subjectOf(entry), detail }
+      this.problem = { key: EntryKinds.subjectOf(entry), detail }
       this.wakeLater()
     }
     return false
@@ -401,7 +402,7 @@ export class RunExecutor extends RunSteps {
 
   /** Hands an entry over: to the fibers that wait for it, or into what later asks will find. */
   deliver(entry: Entry): void {
-    if (RunRecords.isDelivery(entry)) this.time = entry.at
+    if (EntryKinds.isDelivery(entry)) this.time = entry.at
     switch (entry._tag) {
       case "RunStarted": {
         this.time = entry.at

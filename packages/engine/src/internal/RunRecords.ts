@@ -8,6 +8,7 @@ import type { Wait } from "@fermata/core/RunStatus"
 import { suspendReasons } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { commandKey, isDelivery } from "./EntryKinds.ts"
 import type { StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -612,59 +613,6 @@ export class RunRecords {
 /** Whether the body only waits for something durable, so that it may be dropped and run again. */
 export const isIdle = (step: StepState): boolean => step.bodyWaits.length > 0 && step.definition?.onCrash !== "ask"
 
-/** Whether replay hands this entry to the workflow. */
-export const isDelivery = (entry: Entry): boolean => {
-  switch (entry._tag) {
-    case "StepCompleted":
-    case "TimerFired":
-    case "SignalReceived":
-    case "ApprovalAnswered":
-    case "ChildFinished":
-    case "StopRequested":
-      return true
-    case "StepFailed":
-      return entry.retryAt === undefined
-    case "DeferredCompleted":
-      return !entry.inside
-    default:
-      return false
-  }
-}
-
-/** The key under which a command that is done at once is recorded. */
-export const commandKey = (entry: Entry): string | undefined => {
-  switch (entry._tag) {
-    case "DeferredCompleted":
-      return entry.inside ? `deferred:${entry.name}` : undefined
-    case "StateChanged":
-      return `state:${entry.name}@${entry.revision}`
-    case "EventEmitted":
-      return `emit:${entry.id}`
-    case "Note":
-      return entry.kind === "workflow" ? `note:${entry.text}` : entry.kind === "patch" ? `patch:${entry.text}` : undefined
-    default:
-      return undefined
-  }
-}
-
-/** What an entry is about, as operators name it. */
-export const subjectOf = (entry: Entry): string =>
-  "key" in entry
-    ? entry.key
-    : "timer" in entry
-    ? `timer ${entry.timer}`
-    : "child" in entry
-    ? entry.child
-    : "name" in entry
-    ? entry.name
-    : entry._tag === "Note"
-    ? entry.text
-    : entry._tag
-
-/** An entry named for people. */
-export const describe = (entry: Entry): string =>
-  "key" in entry ? `${entry._tag} "${entry.key}"` : "name" in entry ? `${entry._tag} "${entry.name}"` : entry._tag
-
 /** The policy of a step as it stands after its recorded failures. */
 export const policyOf = (step: StepState): Effect.Effect<(now: number, cause: unknown) => Effect.Effect<number | undefined>> =>
   Effect.suspend(() => {
@@ -694,12 +642,6 @@ export const sameJson = (a: unknown, b: unknown, sameText?: SameText): boolean =
   }
   for (const key in right) if (right[key] !== undefined) count--
   return count === 0
-}
-
-/** The recorded body of an entry: without its place, time and epoch. */
-export const bodyJson = (entry: Entry): unknown => {
-  const { at: _at, blobs: _blobs, epoch: _epoch, seq: _seq, ...body } = entry
-  return body
 }
 
 export const remove = <A>(list: Array<A>, item: A): void => {

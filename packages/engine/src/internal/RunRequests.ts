@@ -13,6 +13,7 @@ import type { ApprovalRow, OutboxRow, RunRow } from "../Backend.ts"
 import type { ApprovalQuestion, ExecutorHost, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import { sameButForId } from "./ForkedText.ts"
 import { RunBase } from "./RunBase.ts"
+import * as EntryKinds from "./EntryKinds.ts"
 import * as RunRecords from "./RunRecords.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -327,7 +328,7 @@ export abstract class RunRequests extends RunBase {
     if (this.stopped) return
     const recorded = this.records.commands.get(key)
     if (recorded !== undefined) {
-      const before = RunRecords.bodyJson(recorded.entry)
+      const before = EntryKinds.bodyJson(recorded.entry)
       if (!this.same(before, JSON.parse(JSON.stringify(body)))) {
         this.diverge(key, `entry ${recorded.entry.seq} recorded ${brief(before)}, and the code does ${brief(body)}`)
         return
@@ -374,7 +375,7 @@ export abstract class RunRequests extends RunBase {
 
   protected mustBeRecorded(what: string, key: string): boolean {
     if (this.cursor > this.lastDelivery) return false
-    const next = this.history.find((entry, index) => index >= this.cursor && RunRecords.isDelivery(entry))
+    const next = this.history.find((entry, index) => index >= this.cursor && EntryKinds.isDelivery(entry))
     this.diverge(
       key,
       `the code asks for ${what}, which the journal does not hold, while entry ${next?.seq} (${next?._tag}${

@@ -9,7 +9,7 @@ import { TestClock } from "effect/testing"
 import { Runs } from "../../src/Runs.ts"
 import * as CrashHost from "../../src/testing/CrashHost.ts"
 import type { Life } from "./RandomLife.ts"
-import { layerOf, type Node, Outside, valueOf, W } from "./RandomProgram.ts"
+import { layerOf, type Node, Outside, valueOf, W } from "../../src/testing/RandomProgram.ts"
 
 const longest = 400
 

@@ -13,7 +13,7 @@ import { Core } from "../../src/internal/Core.ts"
 import * as CrashHost from "../../src/testing/CrashHost.ts"
 import * as Watchdog from "../../src/Watchdog.ts"
 import { giveWay, untilKilled } from "./Program.ts"
-import { layerOf, type Node, Outside, program, signals, valueOf, W } from "./RandomProgram.ts"
+import { layerOf, type Node, Outside, program, signals, valueOf, W } from "../../src/testing/RandomProgram.ts"
 
 /** What comes from outside, moment by moment; afterwards the run gets what it waits for. */
 export interface Story {

@@ -5,16 +5,26 @@
  */
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
-import { Clock, Effect, Exit, Fiber, Layer, Option, Random, Schedule, Schema, type Scope } from "effect"
-import { Activity, Workflow, type WorkflowEngine } from "effect/workflow"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Random from "effect/Random"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import * as Activity from "effect/workflow/Activity"
+import * as Workflow from "effect/workflow/Workflow"
+import type * as WorkflowEngine from "effect/workflow/WorkflowEngine"
 import * as fc from "fast-check"
-import type { Engine } from "../../src/Engine.ts"
-import * as Approval from "../../src/Approval.ts"
-import * as RunState from "../../src/RunState.ts"
-import * as Signal from "../../src/Signal.ts"
-import * as Step from "../../src/Step.ts"
-import * as Workflows from "../../src/Workflows.ts"
-import { Declined, define } from "./Program.ts"
+import type { Engine } from "../Engine.ts"
+import * as Approval from "../Approval.ts"
+import * as RunState from "../RunState.ts"
+import * as Signal from "../Signal.ts"
+import * as Step from "../Step.ts"
+import * as Workflows from "../Workflows.ts"
 
 export interface StepNode {
   readonly tag: "step"
@@ -41,7 +51,15 @@ export type Node =
 /** Names of the signals that programs wait for. */
 export const signals = ["x", "y"] as const
 
-export const W = define("random", { success: Schema.Unknown })
+/** A business error. */
+export class Declined extends Schema.TaggedError<Declined>()("Declined", { reason: Schema.String }) {}
+
+export const W = Workflow.make("random", {
+  payload: { id: Schema.String },
+  success: Schema.Unknown,
+  error: Declined,
+  idempotencyKey: ({ id }) => id
+})
 
 const step: fc.Arbitrary<StepNode> = fc.record({
   tag: fc.constant("step"),

@@ -1,0 +1,65 @@
+/**
+ * What an entry is to a replay, and what it is called.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+
+type Entry = JournalEntry.JournalEntry
+
+/** Whether replay hands this entry to the workflow. */
+export const isDelivery = (entry: Entry): boolean => {
+  switch (entry._tag) {
+    case "StepCompleted":
+    case "TimerFired":
+    case "SignalReceived":
+    case "ApprovalAnswered":
+    case "ChildFinished":
+    case "StopRequested":
+      return true
+    case "StepFailed":
+      return entry.retryAt === undefined
+    case "DeferredCompleted":
+      return !entry.inside
+    default:
+      return false
+  }
+}
+
+/** The key under which a command that is done at once is recorded. */
+export const commandKey = (entry: Entry): string | undefined => {
+  switch (entry._tag) {
+    case "DeferredCompleted":
+      return entry.inside ? `deferred:${entry.name}` : undefined
+    case "StateChanged":
+      return `state:${entry.name}@${entry.revision}`
+    case "EventEmitted":
+      return `emit:${entry.id}`
+    case "Note":
+      return entry.kind === "workflow" ? `note:${entry.text}` : entry.kind === "patch" ? `patch:${entry.text}` : undefined
+    default:
+      return undefined
+  }
+}
+
+/** What an entry is about, as operators name it. */
+export const subjectOf = (entry: Entry): string =>
+  "key" in entry
+    ? entry.key
+    : "timer" in entry
+    ? `timer ${entry.timer}`
+    : "child" in entry
+    ? entry.child
+    : "name" in entry
+    ? entry.name
+    : entry._tag === "Note"
+    ? entry.text
+    : entry._tag
+
+/** An entry named for people. */
+export const describe = (entry: Entry): string =>
+  "key" in entry ? `${entry._tag} "${entry.key}"` : "name" in entry ? `${entry._tag} "${entry.name}"` : entry._tag
+
+/** The recorded body of an entry: without its place, time and epoch. */
+export const bodyJson = (entry: Entry): unknown => {
+  const { at: _at, blobs: _blobs, epoch: _epoch, seq: _seq, ...body } = entry
+  return body
+}

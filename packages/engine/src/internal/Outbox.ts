@@ -1,0 +1,76 @@
+/**
+ * Carries what runs and callers have left in the outbox to where it belongs:
+ * at least once, and receivers go by id.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Upcast from "@fermata/core/Upcast"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
+import type { Op, OutboxRow, StorageFailed } from "../Backend.ts"
+import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
+import { encodeEntries } from "../Store.ts"
+import type { EngineCore } from "./EngineCore.ts"
+
+const limit = 200
+
+const decodeStart = Schema.decodeUnknownExit(Schema.fromJsonString(StartRequest))
+const decodeInbox = Schema.decodeUnknownExit(Schema.fromJsonString(InboxRequest))
+const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
+
+/** Carries all that is there, each batch in one transaction with its removal. */
+export const deliver = Effect.fnUntraced(function*(core: EngineCore) {
+  while (!core.closed) {
+    const rows = yield* core.backend.outbox(limit, core.contracts !== undefined || !(yield* hasContracts(core)))
+    if (rows.length === 0) return
+    const ops: Array<Op> = []
+    for (const row of rows) ops.push(...(yield* route(core, row)))
+    ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
+    const answers = yield* core.backend.write(ops)
+    for (let index = 0; index < ops.length; index++) {
+      const op = ops[index]!
+      const answer = answers[index]!
+      if (op.op !== "start" || !("started" in answer)) continue
+      if (!answer.started) {
+        if (!core.options.worker) core.roots.add(answer.run.root)
+        continue
+      }
+      core.heard(answer.run, op.rows.flatMap((row, seq) => {
+        const entry = Upcast.read(answer.run.id, seq, row)
+        return Exit.isSuccess(entry) ? [entry.value] : []
+      }))
+    }
+    if (rows.length < limit) return
+  }
+})
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** Events that contracts may want are left to a process that serves contracts. */
+const hasContracts = (core: EngineCore): Effect.Effect<boolean, StorageFailed> =>
+  Effect.map(core.backend.definitions, (rows) => rows.some((row) => row.kind === "contract"))
+
+const route = (core: EngineCore, row: OutboxRow): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
+  switch (row.kind) {
+    case "start": {
+      const request = decodeStart(row.payload)
+      if (Exit.isFailure(request)) return Effect.succeed([])
+      const { entry, op } = startOp(request.value, core.now(), null)
+      const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
+      return Effect.map(Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded), (stored) => [{ ...op, ...stored }])
+    }
+    case "inbox": {
+      const request = decodeInbox(row.payload)
+      if (Exit.isFailure(request)) return Effect.succeed([])
+      const { id, kind, message, run } = request.value
+      return Effect.succeed([{ op: "inbox", row: { run, id, kind, payload: JSON.stringify(message), at: core.now() } }])
+    }
+    default: {
+      const event = decodeEvent(row.payload)
+      if (Exit.isFailure(event)) return Effect.succeed([])
+      return Effect.map(Effect.forEach(core.routes, (route) => route(event.value)), (ops) => ops.flat())
+    }
+  }
+}
