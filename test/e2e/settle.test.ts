@@ -1,7 +1,13 @@
 /** `fermata runs settle` on the real database: what each rule for crashes leaves to an operator. */
 import { DatabaseSync } from "node:sqlite"
+import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 import { Project } from "./support/Fermata.ts"
+
+const cwd = fileURLToPath(new URL("settle", import.meta.url))
+
+/** Starts the command where the configuration of these tests is. */
+const start = (project: Project, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => project.start(args, { cwd, env })
 
 /** All that a settlement could change. */
 const stateOf = (project: Project) => {
@@ -14,10 +20,10 @@ const stateOf = (project: Project) => {
 /** A run whose process was killed in the middle of its step, taken up again. */
 const interrupted = async (project: Project, workflow: string, id: string) => {
   const args = ["run", workflow, "--input", JSON.stringify({ id })]
-  const first = project.start([...args, "--lease", "1000"])
+  const first = start(project, [...args, "--lease", "1000"])
   await first.says("hold begins")
   await first.kill()
-  return await project.fermata(...args, "--json")
+  return await start(project, [...args, "--json"]).ended
 }
 
 /** Asserts that each of these is refused with exit code 2, a sentence, and nothing changed. */
@@ -32,7 +38,7 @@ const assertRefused = async (project: Project, runId: string, step: string, unfi
     ["There is no run \"nobody\"", "nobody", step, "--retry"]
   ]
   await Promise.all(mistakes.map(async ([expected, ...args]) => {
-    const { code, stderr } = await project.fermata("runs", "settle", ...args)
+    const { code, stderr } = await start(project, ["runs", "settle", ...args]).ended
     assert.strictEqual(code, 2, `${args.join(" ")}\n${stderr}`)
     assert.include(stderr, expected)
     assert.notMatch(stderr, /^\s+at /m, "a stack trace")
@@ -46,11 +52,11 @@ describe("fermata runs settle", () => {
     const { json } = await interrupted(project, "HeldAsk", "1")
     assert.deepStrictEqual([json.status, json.reason], ["suspended", "outcome-unknown"])
     await assertRefused(project, json.runId, "hold", "7")
-    const failed = await project.fermata("runs", "settle", json.runId, "hold", "--fail", "the bank says no", "--json")
+    const failed = await start(project, ["runs", "settle", json.runId, "hold", "--fail", "the bank says no", "--json"]).ended
     assert.deepStrictEqual([failed.code, failed.json.status], [1, "failed"])
     assert.include(failed.json.error.message, "the bank says no")
-    assert.deepStrictEqual(project.bodies, ["before", "hold begins"])
-    const over = await project.fermata("runs", "settle", json.runId, "hold", "--retry")
+    assert.deepStrictEqual(project.bodies, ["hold begins"])
+    const over = await start(project, ["runs", "settle", json.runId, "hold", "--retry"]).ended
     assert.strictEqual(over.code, 2)
     assert.include(over.stderr, "is failed and takes nothing any more")
   })
@@ -62,13 +68,13 @@ describe("fermata runs settle", () => {
     assert.include(first.stderr, "hold  its probe failed: the service does not answer")
     assert.include(first.stderr, `fermata runs settle ${first.json.runId} hold --retry`)
     await assertRefused(project, first.json.runId, "hold", "7")
-    const again = await project.fermata("runs", "settle", first.json.runId, "hold", "--retry", "--json")
+    const again = await start(project, ["runs", "settle", first.json.runId, "hold", "--retry", "--json"]).ended
     assert.deepStrictEqual([again.code, again.json.reason], [3, "outcome-unknown"])
-    const found = await project.start(["runs", "settle", first.json.runId, "hold", "--retry", "--json"], { env: { FIXTURE_PROBE: "found" } }).ended
+    const found = await start(project, ["runs", "settle", first.json.runId, "hold", "--retry", "--json"], { FIXTURE_PROBE: "found" }).ended
     assert.deepStrictEqual([found.code, found.json.output], [0, "after found"])
     assert.include(found.stderr, "hold  was done already, as its probe has found")
     const second = await interrupted(project, "HeldProbe", "2")
-    const done = await project.fermata("runs", "settle", second.json.runId, "hold", "--done", "\"by hand\"", "--json")
+    const done = await start(project, ["runs", "settle", second.json.runId, "hold", "--done", "\"by hand\"", "--json"]).ended
     assert.deepStrictEqual([done.code, done.json.output], [0, "after by hand"])
     assert.deepStrictEqual(project.bodies, ["hold begins", "probed", "after found", "hold begins", "after by hand"])
   })
@@ -76,10 +82,10 @@ describe("fermata runs settle", () => {
   it("S2: a probe that answers needs no operator", async () => {
     const project = new Project()
     const args = ["run", "HeldProbe", "--input", "{\"id\":\"1\"}"]
-    const first = project.start([...args, "--lease", "1000"])
+    const first = start(project, [...args, "--lease", "1000"])
     await first.says("hold begins")
     await first.kill()
-    const joined = await project.start([...args, "--json"], { env: { FIXTURE_PROBE: "nothing", FIXTURE_GO: "1" } }).ended
+    const joined = await start(project, [...args, "--json"], { FIXTURE_PROBE: "nothing", FIXTURE_GO: "1" }).ended
     assert.deepStrictEqual([joined.code, joined.json.output], [0, "after held"])
     assert.deepStrictEqual(project.bodies, ["hold begins", "probed", "hold begins", "after held"])
   })
@@ -93,17 +99,17 @@ describe("fermata runs settle", () => {
       db.close()
       return names
     }
-    const first = await project.start([...args, "--lease", "1000"], { env: { FIXTURE_KILL: "1" } }).ended
+    const first = await start(project, [...args, "--lease", "1000"], { FIXTURE_KILL: "1" }).ended
     assert.isNull(first.code)
     assert.deepStrictEqual(seats(), [])
     // As if that had happened so often before that the next crash is one too many.
     const db = new DatabaseSync(project.db)
     db.exec("UPDATE journal SET entry = json_set(entry, '$.recovery', 5) WHERE json_extract(entry, '$._tag') = 'StepRequested'")
     db.close()
-    const given = await project.fermata(...args, "--json")
+    const given = await start(project, [...args, "--json"]).ended
     assert.deepStrictEqual([given.code, given.json.reason], [3, "recovery"])
     await assertRefused(project, given.json.runId, "book", "\"many\"")
-    const settled = await project.fermata("runs", "settle", given.json.runId, "book", "--retry", "--json")
+    const settled = await start(project, ["runs", "settle", given.json.runId, "book", "--retry", "--json"]).ended
     assert.deepStrictEqual([settled.code, settled.json.output], [0, 1])
     assert.deepStrictEqual(seats(), ["ada"])
   })
