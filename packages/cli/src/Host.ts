@@ -37,7 +37,7 @@ export interface Options {
   /** Take up nothing at all. */
   readonly idle?: boolean
   /** Write nothing at all, so that the database may be read-only. */
-  readonly reads?: boolean
+  readonly readOnly?: boolean
   /** The database must be there already; with `unless-default` only one that was named. */
   readonly existing?: boolean | "unless-default"
   /** The configuration, where it was loaded before; else it is searched when it is needed. */
@@ -82,8 +82,8 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     const engine = NodeHost.layer({
       db: globals.db,
       worker: options.worker ?? false,
-      ...(options.idle === true || options.reads === true ? { maxAwake: 0 } : {}),
-      ...(options.reads === true ? { readsOnly: true } : {}),
+      ...(options.idle === true || options.readOnly === true ? { maxAwake: 0 } : {}),
+      ...(options.readOnly === true ? { readOnly: true } : {}),
       ...(globals.leaseMs === undefined ? {} : { leaseMs: globals.leaseMs }),
       info: { command: options.command }
     })
@@ -98,7 +98,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     const contracts = Context.get(context, Contracts)
     const engineService = Context.get(context, Engine)
     const epochs = new Map<string, Set<number>>()
-    if (options.worker !== true && options.idle !== true && options.reads !== true) {
+    if (options.worker !== true && options.idle !== true && options.readOnly !== true) {
       yield* engineService.committed.pipe(
         Stream.runForEach(({ entries, run }) =>
           Effect.sync(() => {

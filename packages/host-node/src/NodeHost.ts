@@ -18,7 +18,7 @@ export interface Options extends Partial<EngineOptions> {
   /** `FULL` (default): an acknowledged step survives power loss. `NORMAL`: it survives the death of the process. */
   readonly synchronous?: "FULL" | "NORMAL"
   /** Only reads, so that a database which may not be written is opened all the same. Default false. */
-  readonly readsOnly?: boolean
+  readonly readOnly?: boolean
 }
 
 /** Where runs live when nothing else is said. */
@@ -26,7 +26,7 @@ export const defaultDatabase = ".fermata/fermata.db"
 
 const clock = Layer.succeed(
   HostClock,
-  HostClock.of({ now: () => Date.now(), sleep: (millis) => Effect.sleep(millis) })
+  HostClock.of({ now: () => Date.now(), elapsed: () => performance.now(), sleep: (millis) => Effect.sleep(millis) })
 )
 
 /** The store alone, for reading and writing without working on runs. */
@@ -37,7 +37,7 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
       SqliteBackend.make({
         file: options.db ?? defaultDatabase,
         synchronous: options.synchronous,
-        readsOnly: options.readsOnly
+        readOnly: options.readOnly
       }),
       (backend) => Store.make(backend)
     )
@@ -53,7 +53,7 @@ export const layer = (
 ): Layer.Layer<Engine | WorkflowEngine | Core | Store | HostClock, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
-    const { db: _db, readsOnly: _readsOnly, synchronous: _synchronous, ...rest } = options
+    const { db: _db, readOnly: _readOnly, synchronous: _synchronous, ...rest } = options
     return Engine.layer.pipe(
       Layer.provideMerge(layerStore(options)),
       Layer.provide(Layer.succeed(EngineOptions, {

@@ -39,7 +39,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<Backend, StorageFai
     const read = <A>(work: () => A) => attempt("read", work)
 
     return {
-      supports: { shared: true, writes: options.readsOnly !== true },
+      supports: { shared: true, writes: options.readOnly !== true },
       write: (ops) => attempt("write", () => transact(ops) as never),
       run: (id) => read(() => reads.run(id)),
       runs: (filter) => read(() => reads.runs(filter)),

@@ -122,7 +122,7 @@ export class EngineCore implements ExecutorHost {
     this.timers = new TimerQueue(this.now, this.fork)
     this.disk = new Room(this.fork, this.hostSleep, () => !this.closed && (options.worker || this.executors.size > 0))
     this.committer = new Committer(store.backend, this.schedule, this.fork, this.disk.wait)
-    this.liveness = new Liveness(store.backend, hostClock, options, ownerId)
+    this.liveness = new Liveness(store.backend, hostClock, options, ownerId, () => options.info)
   }
 
   // --------------------------------------------------------------------------

@@ -20,29 +20,37 @@ export class Liveness {
   private readonly hostClock: HostClock["Service"]
   private readonly options: EngineOptions
   private readonly ownerId: string
-  private readonly info: string
-  private lookedAt: number
+  private readonly info: () => Readonly<Record<string, unknown>>
+  private lookedAt: { readonly now: number; readonly elapsed: number }
   /** Before this time, leases that have ended say nothing. */
   private judgesFrom = -Infinity
   /** Leases that cannot be taken at their word, and when they end at the latest. */
   private doubted = new Map<string, { readonly expiresAt: number; readonly until: number }>()
 
-  constructor(backend: Backend, hostClock: HostClock["Service"], options: EngineOptions, ownerId: string) {
+  /** `info`: what others may know of this process. */
+  constructor(
+    backend: Backend,
+    hostClock: HostClock["Service"],
+    options: EngineOptions,
+    ownerId: string,
+    info: () => Readonly<Record<string, unknown>>
+  ) {
     this.backend = backend
     this.hostClock = hostClock
     this.options = options
     this.ownerId = ownerId
-    this.info = JSON.stringify({ ...options.info, leaseMs: options.leaseMs })
-    this.lookedAt = hostClock.now()
+    this.info = info
+    this.lookedAt = { now: hostClock.now(), elapsed: hostClock.elapsed() }
   }
 
-  /** Notices that this process was away. To be called a few times in each third of a lease. */
+  /** Notices that the clock was set, or that this process was away for so long that others may have been too. */
   look(): void {
-    const now = this.hostClock.now()
-    const gap = now - this.lookedAt
-    this.lookedAt = now
-    if (gap >= 0 && gap <= this.options.leaseMs / 3) return
-    this.judgesFrom = now + this.options.leaseMs
+    const before = this.lookedAt
+    const { now } = this.lookedAt = { now: this.hostClock.now(), elapsed: this.hostClock.elapsed() }
+    const { leaseMs, pollMs } = this.options
+    const took = this.lookedAt.elapsed - before.elapsed
+    if (Math.abs(now - before.now - took) <= leaseMs / 3 && took <= leaseMs + 2 * pollMs) return
+    this.judgesFrom = now + leaseMs
     this.doubted.clear()
   }
 
@@ -53,7 +61,7 @@ export class Liveness {
         id: this.ownerId,
         expiresAt: this.hostClock.now() + this.options.leaseMs,
         worker: this.options.worker,
-        info: this.info
+        info: JSON.stringify({ ...this.info(), leaseMs: this.options.leaseMs })
       }
     }
   }
