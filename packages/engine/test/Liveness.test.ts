@@ -125,4 +125,13 @@ describe("a process of which the host knows what became", () => {
       yield* world.adjustHost(leaseMs)
       yield* assertOutput(second, W, id, "worked")
     }))
+
+  it.effect("S14: stops nobody by what it says of itself", () =>
+    Effect.gen(function*() {
+      const { id, start, world } = yield* left({})
+      yield* world.backend.write([{ op: "heartbeat", owner: { id: "odd", expiresAt: 1, worker: true, info: "{damaged" } }])
+      yield* world.adjustHost(leaseMs + 1)
+      yield* assertOutput(yield* start, W, id, "worked")
+      assert.deepStrictEqual((yield* world.backend.owners).map((owner) => owner.id === "odd"), [false])
+    }))
 })

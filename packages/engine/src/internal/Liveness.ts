@@ -9,6 +9,8 @@
  * before the clock went back: it counts from when it was noticed.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import type { Backend, HeartbeatOp, OwnerRow, StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
@@ -110,7 +112,10 @@ export class Liveness {
   }
 }
 
+const decodeInfo = Schema.decodeUnknownExit(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+
+/** What a process says of itself; nothing, when that cannot be read. */
 const infoOf = ({ info }: OwnerRow): Readonly<Record<string, unknown>> => {
-  const value: unknown = JSON.parse(info)
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {}
+  const decoded = decodeInfo(info)
+  return Exit.isSuccess(decoded) ? decoded.value : {}
 }
