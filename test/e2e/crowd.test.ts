@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { assert, describe, it, onTestFinished } from "vitest"
 import { command, crowd } from "./crowd/Crowd.ts"
 
-const seconds = Number(process.env["FERMATA_CROWD_SECONDS"] ?? 20)
+const seconds = Number(process.env["FERMATA_CROWD_SECONDS"] ?? 15)
 
 /** What nobody should read: the insides of the engine, of SQLite, or of Node. */
 const internals = /locked|SQLITE|stack|^\s+at |Unexpected|FERMATA_DEBUG|The store|the store failed|undefined|\[object/m

@@ -1,4 +1,5 @@
 /** The command on databases that it may not write, and on files that are none. */
+import { migrations } from "@fermata/host-node/Migrations"
 import { chmodSync, chownSync, copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -135,7 +136,7 @@ describe("a file that is no database of this build", () => {
         newer.close()
       },
       (db) =>
-        "The store could not open its database: it has version 99 and this build knows versions up to 1; "
+        `The store could not open its database: it has version 99 and this build knows versions up to ${migrations.length}; `
         + `use the newer Fermata that wrote it, or choose another file (${db})`
     ))
 

@@ -50,7 +50,7 @@ export const examine = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>,
     const file = database(globals)
     findings.push(file)
     if (file.level !== "ok") return findings
-    const opened = yield* Effect.result(Layer.buildWithScope(NodeHost.layerStore({ db: globals.db, readsOnly: true }), yield* Effect.scope))
+    const opened = yield* Effect.result(Layer.buildWithScope(NodeHost.layerStore({ db: globals.db, readOnly: true }), yield* Effect.scope))
     if (Result.isFailure(opened)) return [...findings, { name: "store", level: "problem", message: opened.failure.message }]
     const store = Context.get(opened.success, Store)
     const now = Context.get(opened.success, HostClock).now()

@@ -37,7 +37,7 @@ export interface Options {
   /** Take up nothing at all. */
   readonly idle?: boolean
   /** Write nothing at all, so that the database may be read-only; `untouched`: nothing of it changes in any case. */
-  readonly reads?: boolean | "untouched"
+  readonly readOnly?: boolean | "untouched"
   /** The database must be there already; with `unless-default` only one that was named. */
   readonly existing?: boolean | "unless-default"
   /** The configuration, where it was loaded before; else it is searched when it is needed. */
@@ -84,8 +84,8 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     const engine = NodeHost.layer({
       db: globals.db,
       worker: options.worker ?? false,
-      ...(options.idle === true || options.reads !== undefined ? { maxAwake: 0 } : {}),
-      ...(options.reads === undefined ? {} : { readsOnly: options.reads }),
+      ...(options.idle === true || options.readOnly !== undefined ? { maxAwake: 0 } : {}),
+      ...(options.readOnly === undefined ? {} : { readOnly: options.readOnly }),
       ...(globals.leaseMs === undefined ? {} : { leaseMs: globals.leaseMs }),
       info: { command: options.command }
     })
@@ -100,7 +100,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     const contracts = Context.get(context, Contracts)
     const engineService = Context.get(context, Engine)
     const epochs = new Map<string, Set<number>>()
-    if (options.worker !== true && options.idle !== true && options.reads !== true) {
+    if (options.worker !== true && options.idle !== true && options.readOnly !== true) {
       yield* engineService.committed.pipe(
         Stream.runForEach(({ entries, run }) =>
           Effect.sync(() => {

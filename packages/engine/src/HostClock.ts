@@ -12,6 +12,8 @@ import * as Layer from "effect/Layer"
 export class HostClock extends Context.Service<HostClock, {
   /** Milliseconds since the epoch. */
   readonly now: () => number
+  /** Milliseconds by a clock that nobody sets: for how long something took. */
+  readonly elapsed: () => number
   /** Waits for this many milliseconds of host time. */
   readonly sleep: (millis: number) => Effect.Effect<void>
 }>()("@fermata/engine/HostClock") {
@@ -25,10 +27,12 @@ export class HostClock extends Context.Service<HostClock, {
     start = 0
   ): readonly [HostClock["Service"], (millis: number) => Effect.Effect<void>, (millis: number) => void] => {
     let time = start
+    let ahead = 0
     let sleepers: Array<{ due: number; readonly wake: () => void }> = []
     return [
       {
         now: () => time,
+        elapsed: () => time - ahead,
         sleep: (millis) =>
           Effect.callback((resume) => {
             const sleeper = { due: time + millis, wake: () => resume(Effect.void) }
@@ -54,6 +58,7 @@ export class HostClock extends Context.Service<HostClock, {
         }),
       (millis) => {
         time += millis
+        ahead += millis
         for (const sleeper of sleepers) sleeper.due += millis
       }
     ]

@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import type { EngineOptions } from "../src/EngineOptions.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, Log, pass, stuck } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, giveWay, Log, pass, stuck } from "./support/Program.ts"
 
 const W = define("W")
 const leaseMs = 10_000
@@ -63,23 +63,26 @@ describe("a clock that is set", () => {
       assert.include(yield* world.run(id), { epoch: 2 })
     }))
 
-  it.effect("S4: back does not make a new timer longer, nor what was active negative", () =>
+  it.effect("S4: back makes no wait longer that begins later, and the journal says what the clock said", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const layer = W.toLayer(() => Effect.andThen(echo(log)("x"), Effect.andThen(Effect.sleep("1 minute"), echo(log)("y"))))
+      const gate = Promise.withResolvers<void>()
+      const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
+        yield* echo(log)("x")
+        yield* Effect.promise(() => gate.promise)
+        yield* Effect.sleep("1 minute")
+        return yield* echo(log)("y")
+      })))
       yield* TestClock.setTime(2 * hour)
-      const host = yield* world.start(layer)
-      host.freeze()
-      const id = yield* host.use(W.execute({ id: "1" }, { discard: true })).pipe(
-        Effect.forkChild({ startImmediately: true }),
-        Effect.andThen(Effect.andThen(TestClock.setTime(hour), host.thaw)),
-        Effect.andThen(W.executionId({ id: "1" }))
-      )
-      yield* host.settled
+      const id = yield* begin(host, W)
+      yield* TestClock.setTime(hour)
+      gate.resolve()
+      yield* giveWay()
       yield* pass(host, "1 minute")
       yield* assertOutput(host, W, id, "y")
-      assert.isAbove((yield* world.journal(id))[0]!.at, (yield* world.journal(id)).at(-1)!.at)
+      const times = (yield* world.journal(id)).map(({ at }) => at)
+      assert.deepStrictEqual([times[0], times.at(-1)], [2 * hour, hour + 60_000])
     }))
 })
 
@@ -121,5 +124,14 @@ describe("a process of which the host knows what became", () => {
       assert.include(yield* world.run(id), { epoch: 1 })
       yield* world.adjustHost(leaseMs)
       yield* assertOutput(second, W, id, "worked")
+    }))
+
+  it.effect("S14: stops nobody by what it says of itself", () =>
+    Effect.gen(function*() {
+      const { id, start, world } = yield* left({})
+      yield* world.backend.write([{ op: "heartbeat", owner: { id: "odd", expiresAt: 1, worker: true, info: "{damaged" } }])
+      yield* world.adjustHost(leaseMs + 1)
+      yield* assertOutput(yield* start, W, id, "worked")
+      assert.deepStrictEqual((yield* world.backend.owners).map((owner) => owner.id === "odd"), [false])
     }))
 })

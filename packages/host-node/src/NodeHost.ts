@@ -25,7 +25,7 @@ export interface Options extends Partial<EngineOptions> {
    * `untouched`: nothing of it changes; an older one is read from a copy.
    * Default false.
    */
-  readonly readsOnly?: boolean | "untouched"
+  readonly readOnly?: boolean | "untouched"
 }
 
 /** Where runs live when nothing else is said. */
@@ -33,7 +33,7 @@ export const defaultDatabase = ".fermata/fermata.db"
 
 const clock = Layer.succeed(
   HostClock,
-  HostClock.of({ now: () => Date.now(), sleep: (millis) => Effect.sleep(millis) })
+  HostClock.of({ now: () => Date.now(), elapsed: () => performance.now(), sleep: (millis) => Effect.sleep(millis) })
 )
 
 /** The store alone, for reading and writing without working on runs. */
@@ -43,7 +43,7 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
       SqliteBackend.make({
         file: options.db ?? defaultDatabase,
         synchronous: options.synchronous,
-        readsOnly: options.readsOnly
+        readOnly: options.readOnly
       }),
       (backend) => Context.make(Store, Store.make(backend)).pipe(Context.add(HostSql, backend.sql))
     )
@@ -59,7 +59,7 @@ export const layer = (
 ): Layer.Layer<Engine | WorkflowEngine | Core | Store | HostClock | HostSql, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
-    const { db: _db, readsOnly: _readsOnly, synchronous: _synchronous, ...rest } = options
+    const { db: _db, readOnly: _readOnly, synchronous: _synchronous, ...rest } = options
     return Engine.layer.pipe(
       Layer.provideMerge(layerStore(options)),
       Layer.provide(Layer.succeed(EngineOptions, {

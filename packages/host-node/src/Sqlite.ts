@@ -29,7 +29,7 @@ export interface Options {
   /** How long to wait while another process has the database locked; 30 seconds by default. */
   readonly patience?: Duration.Input | undefined
   /** Only reads, so that a database which may not be written is opened all the same. */
-  readonly readsOnly?: boolean | "untouched" | undefined
+  readonly readOnly?: boolean | "untouched" | undefined
 }
 
 /** An open database that is migrated and in WAL mode. Closes with its scope. */
@@ -46,7 +46,7 @@ export interface Sqlite {
 
 /** Opens the database, after checking that it is one of ours and of a version that this build knows. */
 export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
-  options.readsOnly === true
+  options.readOnly === true
     ? Effect.catchIf(openToWrite(options), ({ cause }) => isUnwritable(cause), () => openToRead(options))
     : openToWrite(options)
 

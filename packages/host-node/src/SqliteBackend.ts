@@ -27,7 +27,7 @@ export interface SqliteBackend extends Backend {
  */
 export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, StorageFailed, Scope.Scope> =>
   Effect.gen(function*() {
-    const untouched = options.readsOnly === "untouched"
+    const untouched = options.readOnly === "untouched"
     const { attempt, db, file } = yield* untouched ? Sqlite.openForReading(options) : Sqlite.open(options)
     const { call, client } = yield* JournalSql.make(db, { filename: file, synchronous: options.synchronous })
     const writes = Writes.make(db, call)
@@ -51,7 +51,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
     const read = <A>(work: () => A) => attempt("read", work)
 
     const backend: Backend = {
-      supports: { shared: true, together: true, writes: options.readsOnly === undefined || options.readsOnly === false },
+      supports: { shared: true, together: true, writes: options.readOnly === undefined || options.readOnly === false },
       write: (ops) => attempt("write", () => transact(ops) as never),
       run: (id) => read(() => reads.run(id)),
       runs: (filter) => read(() => reads.runs(filter)),

@@ -8,9 +8,11 @@ import * as CrashHost from "@fermata/engine/testing/CrashHost"
 import { Effect, Layer, Schema, type Scope } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow } from "effect/workflow"
+import { spawnSync } from "node:child_process"
 import { copyFileSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { fileURLToPath } from "node:url"
 import * as SqliteBackend from "../src/SqliteBackend.ts"
 import * as TempFolder from "./support/TempFolder.ts"
 import * as WriteAheadLog from "./support/WriteAheadLog.ts"
@@ -182,4 +184,26 @@ describe("power loss", () => {
           }))
       }
     }))
+
+  // Whoever watches system calls sees whether the disk was asked to keep what was written.
+  const canWatch = spawnSync("strace", ["-f", "-o", "/dev/null", "true"]).status === 0
+  for (const [synchronous, synced] of [["FULL", true], ["NORMAL", false]] as const) {
+    it.effect.skipIf(!canWatch)(`S3: with ${synchronous} the log is ${synced ? "" : "not "}synced between each commit and its acknowledgement`, () =>
+      Effect.gen(function*() {
+        const folder = yield* TempFolder.make
+        const [trace, file] = [join(folder, "trace"), join(folder, "fermata.db")]
+        const script = fileURLToPath(new URL("support/Acknowledger.ts", import.meta.url))
+        const args = ["-f", "-y", "-e", "trace=pwrite64,fdatasync,fsync,write", "-o", trace, process.execPath, script, file, synchronous, "20"]
+        const { status, stderr } = spawnSync("strace", args, { encoding: "utf8" })
+        assert.strictEqual(status, 0, stderr)
+        let isSynced = true
+        const acknowledged: Array<boolean> = []
+        for (const call of readFileSync(trace, "utf8").split("\n")) {
+          if (/ pwrite64\(\d+<[^>]*-wal>/.test(call)) isSynced = false
+          if (/ (fdatasync|fsync)\(\d+<[^>]*-wal>/.test(call)) isSynced = true
+          if (/ write\(1<[^>]*>, "recorded/.test(call)) acknowledged.push(isSynced)
+        }
+        assert.deepStrictEqual(acknowledged, Array.from({ length: 20 }, () => synced))
+      }))
+  }
 })

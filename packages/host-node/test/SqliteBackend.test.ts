@@ -223,13 +223,13 @@ describe("a SQLite store for reading", () => {
     Effect.gen(function*() {
       const { before, path } = yield* written
       yield* Effect.scoped(Effect.gen(function*() {
-        const reading = yield* SqliteBackend.make({ file: path, readsOnly: "untouched" })
+        const reading = yield* SqliteBackend.make({ file: path, readOnly: "untouched" })
         assert.deepStrictEqual(ids(yield* reading.runs({ limit: 10 })), ["r"])
         yield* reading.write([heartbeat("a", 100), claim(), { op: "claimOne", owner: "a", run: "r" }, { op: "retire", owner: "a" }])
         assert.include((yield* Effect.flip(reading.write([inbox("r", "i")]))).message, "The store could not inbox: it was opened for reading only")
       }))
       assert.isTrue(before.equals(readFileSync(path)))
-      const reading = yield* SqliteBackend.make({ file: path, readsOnly: "untouched" })
+      const reading = yield* SqliteBackend.make({ file: path, readOnly: "untouched" })
       const writing = yield* SqliteBackend.make({ file: path })
       yield* writing.write([start("s")])
       assert.sameMembers([...ids(yield* reading.runs({ limit: 10 }))], ["r", "s"])
@@ -253,7 +253,7 @@ describe("a SQLite store for reading", () => {
   it.effect("N-43: is refused when it is not there, is not ours, or is of a newer version", () =>
     Effect.gen(function*() {
       const { path } = yield* written
-      const refused = (path: string) => Effect.map(Effect.flip(Effect.scoped(SqliteBackend.make({ file: path, readsOnly: "untouched" }))), String)
+      const refused = (path: string) => Effect.map(Effect.flip(Effect.scoped(SqliteBackend.make({ file: path, readOnly: "untouched" }))), String)
       assert.include(yield* refused(`${path}.none`), "could not open its database")
       assert.isFalse(existsSync(`${path}.none`))
       yield* tamper(path, "PRAGMA user_version = 99")

@@ -6,7 +6,7 @@ import { withHost } from "../Session.ts"
 import * as Arguments from "./Arguments.ts"
 
 export const commandReplay = Command.make("replay", { run: Arguments.run }, ({ run }) =>
-  withHost({ command: "replay", idle: true, reads: "untouched", existing: true }, (host, { json }) =>
+  withHost({ command: "replay", idle: true, readOnly: "untouched", existing: true }, (host, { json }) =>
     Effect.gen(function*() {
       const { textOf } = yield* Effect.promise(() => import("../Replays.ts"))
       const Replay = yield* Effect.promise(() => import("@fermata/engine/Replay"))

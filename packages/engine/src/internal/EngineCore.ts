@@ -133,6 +133,7 @@ export class EngineCore implements ExecutorHost {
     this.disk = new Room(this.fork, this.hostSleep, () => !this.closed && (options.worker || this.executors.size > 0))
     this.committer = new Committer(store.backend, this.schedule, this.fork, this.disk.wait)
     this.liveness = new Liveness(store.backend, hostClock, options, ownerId, () => ({
+      ...options.info,
       serves: { programs: Array.from(this.programs.keys()), ...this.contracts?.offer() }
     }))
   }
@@ -159,7 +160,7 @@ export class EngineCore implements ExecutorHost {
   }
   private readonly stepContexts = new WeakMap<Context.Context<never>, Context.Context<never>>()
 
-  readonly hostNow = (): number => this.hostClock.now()
+  readonly hostElapsed = (): number => this.hostClock.elapsed()
 
   readonly hostSleep = (millis: number): Effect.Effect<void> => this.hostClock.sleep(millis)
 

@@ -85,8 +85,8 @@ export interface ExecutorHost {
   readonly woken: (executor: RunExecutor) => void
   /** Something of this evicted run has gone on by itself, beside what it waits for. */
   readonly stirs: (runId: string) => void
-  /** ms since the epoch, by the host's clock. */
-  readonly hostNow: () => number
+  /** ms of the host, by a clock that nobody sets. */
+  readonly hostElapsed: () => number
   /** There in a host that only replays: the journal is delivered, and the run is to go no further. */
   readonly replayed?: () => void
   /** The body of a step starts. */

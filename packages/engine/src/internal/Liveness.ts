@@ -9,6 +9,8 @@
  * before the clock went back: it counts from when it was noticed.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import type { Backend, HeartbeatOp, OwnerRow, StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
@@ -20,8 +22,8 @@ export class Liveness {
   private readonly hostClock: HostClock["Service"]
   private readonly options: EngineOptions
   private readonly ownerId: string
-  private readonly info: () => object
-  private lookedAt: number
+  private readonly info: () => Readonly<Record<string, unknown>>
+  private lookedAt: { readonly now: number; readonly elapsed: number }
   /** Before this time, leases that have ended say nothing. */
   private judgesFrom = -Infinity
   /** Leases that cannot be taken at their word, and when they end at the latest. */
@@ -33,23 +35,24 @@ export class Liveness {
     hostClock: HostClock["Service"],
     options: EngineOptions,
     ownerId: string,
-    info: () => object
+    info: () => Readonly<Record<string, unknown>>
   ) {
     this.backend = backend
     this.hostClock = hostClock
     this.options = options
     this.ownerId = ownerId
     this.info = info
-    this.lookedAt = hostClock.now()
+    this.lookedAt = { now: hostClock.now(), elapsed: hostClock.elapsed() }
   }
 
-  /** Notices that this process was away. To be called a few times in each third of a lease. */
+  /** Notices that the clock was set, or that this process was away for so long that others may have been too. */
   look(): void {
-    const now = this.hostClock.now()
-    const gap = now - this.lookedAt
-    this.lookedAt = now
-    if (gap >= 0 && gap <= this.options.leaseMs / 3) return
-    this.judgesFrom = now + this.options.leaseMs
+    const before = this.lookedAt
+    const { now } = this.lookedAt = { now: this.hostClock.now(), elapsed: this.hostClock.elapsed() }
+    const { leaseMs, pollMs } = this.options
+    const took = this.lookedAt.elapsed - before.elapsed
+    if (Math.abs(now - before.now - took) <= leaseMs / 3 && took <= leaseMs + 2 * pollMs) return
+    this.judgesFrom = now + leaseMs
     this.doubted.clear()
   }
 
@@ -60,7 +63,7 @@ export class Liveness {
         id: this.ownerId,
         expiresAt: this.hostClock.now() + this.options.leaseMs,
         worker: this.options.worker,
-        info: JSON.stringify({ ...this.options.info, leaseMs: this.options.leaseMs, ...this.info() })
+        info: JSON.stringify({ ...this.info(), leaseMs: this.options.leaseMs })
       }
     }
   }
@@ -109,7 +112,10 @@ export class Liveness {
   }
 }
 
+const decodeInfo = Schema.decodeUnknownExit(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+
+/** What a process says of itself; nothing, when that cannot be read. */
 const infoOf = ({ info }: OwnerRow): Readonly<Record<string, unknown>> => {
-  const value: unknown = JSON.parse(info)
-  return typeof value === "object" && value !== null ? value as Readonly<Record<string, unknown>> : {}
+  const decoded = decodeInfo(info)
+  return Exit.isSuccess(decoded) ? decoded.value : {}
 }

@@ -517,11 +517,11 @@ export class RunExecutor extends RunSteps {
     }
     if (changed) this.projected = now
     if (!this.paused) this.toStart = []
-    const submittedAt = this.host.hostNow()
+    const submittedAt = this.host.hostElapsed()
     this.commit(changed ? { status, reason, waits: text } : undefined, undefined, undefined, (ok) => {
       if (!ok || this.ending) return
       // The process may have stood still meanwhile, and the run may be another's: only the store knows.
-      if (starting.length > 0 && Math.abs(this.host.hostNow() - submittedAt) > this.host.options.leaseMs / 2) {
+      if (starting.length > 0 && this.host.hostElapsed() - submittedAt > this.host.options.leaseMs / 2) {
         this.toStart.unshift(...starting)
       } else for (const key of starting) this.startBody(key)
       this.pump()

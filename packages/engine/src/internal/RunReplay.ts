@@ -61,7 +61,7 @@ export const replay = (
 export const onlooker = (core: EngineCore, more: Partial<ExecutorHost>): ExecutorHost => ({
   now: core.now,
   elapsed: core.elapsed,
-  hostNow: core.hostNow,
+  hostElapsed: core.hostElapsed,
   schedule: core.schedule,
   fork: core.fork,
   shared: core.shared,

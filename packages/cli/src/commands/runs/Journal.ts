@@ -14,7 +14,7 @@ export const commandRunsJournal = Command.make("journal", {
     Flag.withDefault(0)
   )
 }, ({ from, run }) =>
-  withHost({ command: "runs journal", reads: true, existing: true }, (host, { json }) =>
+  withHost({ command: "runs journal", readOnly: true, existing: true }, (host, { json }) =>
     Effect.gen(function*() {
       const entries = yield* host.refine(host.runs.journal(run, from))
       if (json) return yield* Effect.forEach(entries, item, { discard: true })

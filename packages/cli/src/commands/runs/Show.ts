@@ -5,7 +5,7 @@ import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
 export const commandRunsShow = Command.make("show", { run: Arguments.run }, ({ run }) =>
-  withHost({ command: "runs show", reads: true, existing: true }, (host, globals) =>
+  withHost({ command: "runs show", readOnly: true, existing: true }, (host, globals) =>
     Effect.gen(function*() {
       const view = yield* host.refine(host.runs.show(run))
       if (globals.json) return yield* document(view)

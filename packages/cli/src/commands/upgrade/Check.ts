@@ -16,7 +16,7 @@ export const commandUpgradeCheck = Command.make("check", {
   ),
   workflow: Arguments.text("workflow", "W", "Only runs of this workflow")
 }, ({ finished, workflow }) =>
-  withHost({ command: "upgrade check", idle: true, reads: "untouched", existing: true }, (host, { json }) =>
+  withHost({ command: "upgrade check", idle: true, readOnly: "untouched", existing: true }, (host, { json }) =>
     Effect.gen(function*() {
       const { reportText } = yield* Effect.promise(() => import("../../Replays.ts"))
       const Upgrade = yield* Effect.promise(() => import("@fermata/engine/Upgrade"))
