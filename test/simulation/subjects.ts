@@ -8,7 +8,7 @@ import * as Approval from "@fermata/engine/Approval"
 import * as RunState from "@fermata/engine/RunState"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
-import { Effect, Layer, Schedule, Schema } from "effect"
+import { Effect, Layer, Option, Schedule, Schema } from "effect"
 import { Activity, DurableClock, Workflow } from "effect/workflow"
 
 const Paid = Signal.make("paid", { schema: Schema.String })
@@ -32,6 +32,15 @@ const sometimes = Step.make("sometimes", {
 })
 
 const careful = Step.make("careful", { success: Schema.String, onCrash: "ask", run: () => Effect.as(Effect.yieldNow, "done") })
+
+const probed = Step.make("probed", {
+  success: Schema.String,
+  onCrash: "probe",
+  probe: () => Effect.succeed(Option.none()),
+  run: () => Effect.as(Effect.yieldNow, "done")
+})
+
+const together = Step.make("together", { success: Schema.Int, onCrash: "commit-together", run: () => Effect.succeed(1) })
 
 const undo = Step.make("undo", { input: { text: Schema.String }, onCrash: "rerun", run: () => Effect.void })
 
@@ -64,6 +73,8 @@ export const layer = Layer.mergeAll(
     const paid = yield* Signal.receive(Paid)
     const granted = yield* Approval.ask("go", { prompt: "Go?", approvers: ["admin"], deadline: "10 days" })
     yield* careful()
+    yield* probed()
+    yield* together()
     yield* DurableClock.sleep({ name: "nap", duration: "2 hours" })
     yield* Effect.sleep("1 day")
     return [...words, late, activity, length, child, paid, ...granted.by]

@@ -212,6 +212,6 @@ describe("a process without the handlers of a contract", () => {
       const host = yield* world.start(serving({ tasks: knowing(["print"]), llm: Llm.layerElsewhere }), { info: { pid: 7 } })
       yield* host.use(Effect.flatMap(Engine, ({ announce }) => announce))
       const owners = yield* host.use(Effect.flatMap(Runs, (runs) => runs.owners) as Effect.Effect<ReadonlyArray<object>, unknown>)
-      assert.deepInclude(owners[0], { info: { pid: 7 }, serves: { programs: [], tasks: ["print"], model: false } })
+      assert.deepInclude(owners[0], { info: { pid: 7, leaseMs: 10_000 }, serves: { programs: [], tasks: ["print"], model: false } })
     }))
 })
