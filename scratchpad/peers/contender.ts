@@ -50,10 +50,14 @@ if (log !== undefined) process.once("exit", () => closeSync(log))
 /** Milliseconds on a clock that all processes of this machine share. */
 export const wallClock = (): number => performance.timeOrigin + performance.now()
 
+/** The step in whose body the process is to die, if any. */
+const killAt = Number(process.env.PEERS_KILL_AT ?? -1)
+
 /** The step: about 200 bytes of JSON, and a line in the log where one is asked for. */
 export const body = (run: string, step: number): Outcome => {
   bodies.push(performance.now())
   if (log !== undefined) writeSync(log, `${step} ${wallClock()}\n`)
+  if (step === killAt) process.kill(process.pid, "SIGKILL")
   return { ok: true, run, step, at: 1_700_000_000_000 + step, pad }
 }
 

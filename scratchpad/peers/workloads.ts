@@ -2,11 +2,16 @@
 import { performance } from "node:perf_hooks"
 import { bodies, type Contender, each, upTo, wallClock } from "./contender.ts"
 
-export const sizes = { singles: 100, concurrent: 250, long: 2_000, killed: 1_000, wide: 500, waiting: 1_000 }
+const full = { singles: 100, concurrent: 250, long: 2_000, killed: 1_000, wide: 500, waiting: 1_000 }
+
+/** How much is done: all of it at PEERS_SCALE=1, which `--scale` sets. */
+export const scaled = (size: number): number => Math.ceil(size * Number(process.env.PEERS_SCALE ?? 1))
+export const sizes = (): typeof full =>
+  Object.fromEntries(Object.entries(full).map(([name, size]) => [name, scaled(size)])) as typeof full
 
 /** Steps of the sequential run of W2 or W5; fewer for a contender whose cost grows with their square. */
 export const longOf = (contender: { readonly long?: number }, workload: string): number =>
-  Math.min(contender.long ?? Infinity, workload.startsWith("W5") ? sizes.killed : sizes.long)
+  scaled(Math.min(contender.long ?? Infinity, workload.startsWith("W5") ? full.killed : full.long))
 
 export type Readings = Readonly<Record<string, number>>
 export type Workload = (contender: Contender, long: number) => Promise<Readings>
@@ -38,7 +43,7 @@ const warm = (contender: Contender) => each(upTo(20), 1, (i) => contender.sequen
 export const workloads: Readonly<Record<string, Workload>> = {
   W1: async (contender) => {
     await warm(contender)
-    const { concurrent, singles } = sizes
+    const { concurrent, singles } = sizes()
     return counted(5 * (singles + concurrent), async () => {
       const latencies: Array<number> = []
       for (let i = 0; i < singles; i++) latencies.push(await time(() => contender.sequential(`single-${i}`, 5)))
@@ -56,13 +61,14 @@ export const workloads: Readonly<Record<string, Workload>> = {
   },
   W3: async (contender) => {
     await warm(contender)
+    const { wide } = sizes()
     const times: Array<number> = []
-    for (let i = 0; i < 3; i++) times.push(await counted(sizes.wide, () => time(() => contender.parallel(`wide-${i}`, sizes.wide))))
+    for (let i = 0; i < 3; i++) times.push(await counted(wide, () => time(() => contender.parallel(`wide-${i}`, wide))))
     return { wideMs: quantile(times, 0.5) }
   },
   W4: async (contender) => {
     await warm(contender)
-    const ids = upTo(sizes.waiting).map((i) => `waiting-${i}`)
+    const ids = upTo(sizes().waiting).map((i) => `waiting-${i}`)
     const before = contender.bytes()
     await counted(ids.length, async () => {
       await each(ids, 50, contender.startWaiting)
