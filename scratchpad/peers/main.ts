@@ -147,7 +147,7 @@ try {
     const probe = await measure(entry, "W6") // also warms the caches of the disk
     if ("readings" in probe) able.push(entry)
     else {
-      leftOut.push({ title: entry.title, reason: probe.error.split("\n")[0]! })
+      leftOut.push({ title: entry.title, reason: probe.error.split("\n")[0]!.replaceAll(join(here, "../../"), "") })
       say(`${entry.name} is left out: ${probe.error}`)
     }
   }

@@ -55,9 +55,9 @@ const columns: ReadonlyArray<Column> = [
 ]
 
 const versionOf = (name: string | undefined): string => {
-  if (name === undefined) return ""
+  if (name === undefined) return "–"
   const file = ["node_modules", "../../node_modules"].map((folder) => join(import.meta.dirname, folder, name, "package.json")).find(existsSync)
-  return file === undefined ? "" : ` ${(JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version}`
+  return file === undefined ? "–" : (JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version
 }
 
 export const markdown = ({ readings, leftOut, rounds, began, minutes }: Results): string => {
@@ -86,19 +86,20 @@ export const markdown = ({ readings, leftOut, rounds, began, minutes }: Results)
   const loads = readings.map(({ load }) => load)
   const shorter = shown.filter((entry) => entry.long !== undefined)
   const processors = cpus()
+  const shared = median(loads) > processors.length
   return [
     "# Peers, side by side",
     "",
     `Written by \`npm run bench:peers\` on ${began.toISOString().slice(0, 10)}, Node ${process.version}, ${rounds} ${rounds === 1 ? "round" : "rounds"} in ${short(minutes)} minutes.`,
     `Machine: ${processors.length} cores (${processors[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GB, ${type()}.`,
     "",
-    `**The machine was shared: its load average was between ${short(Math.min(...loads))} and ${short(Math.max(...loads))} on ${processors.length} cores. Only the ratios count, and they roughly.**`,
+    `**${shared ? "The machine was shared: its" : "Its"} load average was between ${short(Math.min(...loads))} and ${short(Math.max(...loads))} on ${processors.length} cores. Only the ratios count, and they roughly.**`,
     "",
     "Each figure is the median of the rounds. In brackets is its cost, in time or in bytes, as a multiple of the cost of the floor of the same durability in the same round (median again): 3x is three times as slow or as large, below 1x is better than the floor.",
     "",
-    row(["contender", "durability", ...columns.map(({ title }) => title)]),
-    row(["---", "---", ...columns.map(() => "---")]),
-    ...shown.map((entry) => row([`${entry.title}${versionOf(entry.package)}`, entry.durability, ...columns.map((column) => cell(entry, column))])),
+    row(["contender", "version", "durability", ...columns.map(({ title }) => title)]),
+    row(["---", "---", "---", ...columns.map(() => "---")]),
+    ...shown.map((entry) => row([entry.title, versionOf(entry.package), entry.durability, ...columns.map((column) => cell(entry, column))])),
     "",
     ...leftOut.map(({ reason, title }) => `- Left out: ${title}. ${reason}`),
     ...notes.map((note) => `- ${note}`),
