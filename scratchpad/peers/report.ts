@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { cpus, totalmem, type } from "node:os"
 import { join } from "node:path"
 import { contenders, type Entry, floorOf } from "./contenders.ts"
-import { longOf, quantile, type Readings, sizes } from "./workloads.ts"
+import { longOf, type Readings, sizes } from "./workloads.ts"
 
 export interface Reading {
   readonly round: number
@@ -23,7 +23,11 @@ export interface Results {
   readonly minutes: number
 }
 
-const median = (values: ReadonlyArray<number>) => quantile(values, 0.5)
+const median = (values: ReadonlyArray<number>): number => {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = (sorted.length - 1) / 2
+  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2
+}
 
 const short = (value: number) =>
   Math.abs(value) >= 1_000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(value >= 100 ? 3 : 2)))
