@@ -11,7 +11,7 @@
 import { spawn } from "node:child_process"
 import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { setPriority, tmpdir } from "node:os"
-import { basename, join, matchesGlob, posix } from "node:path"
+import { basename, dirname, join, matchesGlob, posix } from "node:path"
 import { performance } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
@@ -112,33 +112,49 @@ for (const entry of readdirSync(join(root, "node_modules")).filter((entry) => !e
 // ---------------------------------------------------------------------------
 // The tests, likely killers first
 
-/** Load measures the machine; the others below are thorough and slow, and are asked last. */
+/** Load measures the machine; the slow ones are thorough, and are asked last. */
 const excluded = /\.(e2e|integration|live)\.test\.ts$|\/Load\.test\.ts$/
-const slow = /\/(Law|Simulator)\.test\.ts$|^test\//
-const stages = [(suite: string) => !slow.test(suite), (suite: string) => slow.test(suite)]
+const slow = /\/(Law|Simulator|WorkflowConformance\S*|MemoryBackend|HostConformance|CrashExplorer)\.test\.ts$|^test\//
 const suites = ["packages/core/test", "packages/engine/test", "test/parity"]
   .flatMap((folder) => globSync(`${folder}/**/*.test.ts`, { cwd: root }).sort())
   .filter((file) => !excluded.test(file))
 const texts = new Map(suites.map((suite) => [suite, readFileSync(join(root, suite), "utf8")]))
 
-const durations = new Map<string, number>()
+/** How often a suite has killed mutants of a file. */
 const kills = new Map<string, number>()
-const killsOf = (suite: string, file: string): number => (kills.get(`${suite} ${file}`) ?? 0) * 100 + (kills.get(suite) ?? 0)
 
 const nameOf = (file: string): string => basename(file).split(".")[0]!
-/** How close a suite is to a source: named like it, speaks of it, lives in its package. */
+const folderOf = (file: string): string => dirname(file).replace(/\/(src|test)\b/, "").replace(/\/internal\b/, "")
+
+/** How close a suite is to a source: named like it, speaks of it, lives beside it or in its package. */
 const nearness = (suite: string, file: string): number =>
-  (nameOf(suite) === nameOf(file) ? 4 : 0) +
-  (new RegExp(`\\b${nameOf(file)}\\b`).test(texts.get(suite)!) ? 2 : 0) +
+  (nameOf(suite) === nameOf(file) ? 8 : 0) +
+  (new RegExp(`\\b${nameOf(file)}\\b`).test(texts.get(suite)!) ? 4 : 0) +
+  (folderOf(suite) === folderOf(file) ? 2 : 0) +
   (suite.startsWith(file.split("/src/")[0]!) ? 1 : 0)
 
+/** All suites, the likely killers first; a long one kills more. */
 const inOrder = (file: string): ReadonlyArray<string> =>
   [...suites].sort((a, b) =>
-    nearness(b, file) - nearness(a, file) || killsOf(b, file) - killsOf(a, file) || (durations.get(a) ?? 0) - (durations.get(b) ?? 0)
+    (kills.get(`${b} ${file}`) ?? 0) - (kills.get(`${a} ${file}`) ?? 0) ||
+    nearness(b, file) - nearness(a, file) ||
+    texts.get(b)!.length - texts.get(a)!.length
   )
 
+const isQuick = (suite: string): boolean => !slow.test(suite)
+/** A slow suite of the source's own name is near all the same. */
+const nearTo = (file: string): ReadonlyArray<string> =>
+  inOrder(file).filter((suite) => isQuick(suite) || nearness(suite, file) > 8).slice(0, 6)
+
+/** Which suites are asked about a mutant of a file, one stage after the other, and which must pass before. */
+const stages = [
+  { before: suites.filter(isQuick), of: nearTo },
+  { before: [], of: (file: string) => inOrder(file).filter((suite) => isQuick(suite) && !nearTo(file).includes(suite)) },
+  { before: suites.filter((suite) => !isQuick(suite)), of: (file: string) => inOrder(file).filter((suite) => !isQuick(suite)) }
+]
+
 interface Report {
-  readonly testResults: ReadonlyArray<{ readonly name: string; readonly status: string; readonly startTime: number; readonly endTime: number }>
+  readonly testResults: ReadonlyArray<{ readonly name: string; readonly status: string }>
 }
 
 /** One process, one worker, one module graph; the first failure ends it. */
@@ -178,10 +194,7 @@ const test = (stage: ReadonlyArray<string>, limit: number): Promise<Outcome> => 
       if (late) return resolve({ _tag: "killed", by: "the time limit" })
       try {
         const { testResults } = JSON.parse(readFileSync(join(copy, "report.json"), "utf8")) as Report
-        for (const { endTime, name, startTime } of testResults) {
-          const suite = posix.relative(copy, name)
-          if (!durations.has(suite)) durations.set(suite, endTime - startTime)
-        }
+        if (code === 0 && testResults.length !== stage.length) return reject(new Error(`${testResults.length} of ${stage.length} suites ran`))
         const failed = testResults.find(({ status }) => status === "failed")?.name
         resolve(code === 0 ? { _tag: "passed" } : { _tag: "killed", by: failed === undefined ? "an error" : posix.relative(copy, failed) })
       } catch {
@@ -207,7 +220,6 @@ const limitOf = async (stage: ReadonlyArray<string>): Promise<number> => {
   say(`${stage.length} suites on the code as it is, in ${copy}`)
   const [outcome, ms] = await seconds(test(stage, 3_600_000))
   if (outcome._tag === "killed") usage(`${outcome.by} fails without any mutant`)
-  for (const suite of stage) if (!durations.has(suite)) usage(`${suite} was not run`)
   return 30_000 + 4 * ms
 }
 
@@ -222,15 +234,17 @@ const judge = async (subject: Subject, stage: ReadonlyArray<string>, limit: numb
 
 const subjects = sampled().filter((subject) => compiles(apply(readFileSync(join(root, subject.file), "utf8"), subject.mutant)))
 let survivors = subjects
-for (const isOfStage of stages) {
-  const limit = await limitOf(suites.filter(isOfStage))
+let limit = 0
+for (const { before, of } of stages) {
+  if (before.length > 0) limit = await limitOf(before)
   const left: Array<Subject> = []
   for (const [index, subject] of survivors.entries()) {
-    const [outcome, ms] = await seconds(judge(subject, inOrder(subject.file).filter(isOfStage), limit))
+    const { file, mutant: { at, change } } = subject
+    const [outcome, ms] = await seconds(judge(subject, of(file), limit))
     if (outcome._tag === "passed") left.push(subject)
-    else for (const key of [outcome.by, `${outcome.by} ${subject.file}`]) kills.set(key, (kills.get(key) ?? 0) + 1)
-    const verdict = outcome._tag === "killed" ? `killed by ${outcome.by}` : "SURVIVES"
-    say(`${index + 1}/${survivors.length} ${subject.file}:${subject.mutant.at} ${subject.mutant.change}: ${verdict} (${(ms / 1000).toFixed(1)} s)`)
+    else kills.set(`${outcome.by} ${file}`, (kills.get(`${outcome.by} ${file}`) ?? 0) + 1)
+    const verdict = outcome._tag === "killed" ? `killed by ${outcome.by}` : "survives"
+    say(`${index + 1}/${survivors.length} ${file}:${at} ${change}: ${verdict} (${(ms / 1000).toFixed(1)} s)`)
   }
   survivors = left
 }
