@@ -433,6 +433,9 @@ describe("Runs that acts", () => {
       assert.deepStrictEqual(wrong, new RunsErrors.StepNotOpen({ runId: id, key: "a", status: "completed", open: ["pay"] }))
       assert.strictEqual(wrong.message, `Step "a" of run ${id} is completed; these wait to be settled: pay`)
       assert.include((yield* Effect.flip(runs.settle(id, "ghost", { by, action: { _tag: "retry" } }))).message, "is not one of its steps")
+      // One that was open when it was settled, and no longer is when the run learns of it.
+      yield* world.tell(id, "settle", { key: "a", by, action: { _tag: "retry" } })
+      assert.isTrue((yield* world.journal(id)).some((entry) => entry._tag === "Note" && entry.kind === "settle-refused"))
       yield* runs.settle(id, "pay", { by, action: { _tag: "complete", output: "paid" } })
       yield* second.settled
       const shown = yield* runs.show(id)
