@@ -28,6 +28,10 @@ describe("reading a stored entry", () => {
   it("S14: keeps what is said", () => {
     const entry = { _tag: "StepRequested", seq: 3, at: 5, epoch: 4, key: "a", name: "b", attempt: 2, onCrash: "ask" } as const
     assert.deepStrictEqual(read(3, entry), Exit.succeed(entry))
+    for (const exit of [{ _tag: "Success" }, { _tag: "Success", value: 1 }, { _tag: "Failure", cause: [] }] as const) {
+      const finished = { _tag: "ChildFinished", at: 5, child: "c", exit } as const
+      assert.deepStrictEqual(read(3, finished), Exit.succeed({ ...finished, seq: 3, epoch: 1 }))
+    }
     const failed = { _tag: "StepFailed", at: 5, key: "a", attempt: 2, cause: [] } as const
     assert.deepStrictEqual(read(3, failed), Exit.succeed({ ...failed, seq: 3, epoch: 1 }))
   })
@@ -42,6 +46,7 @@ describe("reading a stored entry", () => {
     assert.strictEqual(problemOf(Upcast.readValue("r", 1, 5)), "not a JSON object")
     assert.include(problemOf(Upcast.read("r", 1, "{")), "not JSON")
     assert.isString(problemOf(read(1, { _tag: "StepFailed", at: 5, key: "a", cause: [] })))
+    assert.isString(problemOf(read(1, { _tag: "ChildFinished", at: 5, child: "c", exit: { _tag: "Failure" } })))
     assert.isString(problemOf(read(1, { _tag: "StepRequested", at: 5, onCrash: "rerun" })))
   })
 })

@@ -307,4 +307,16 @@ describe("Template.parse", () => {
       for (const part of parts) if (part.is === "expression") assert.isTrue(text.startsWith(part.source, part.offset))
     }))
   })
+
+  it("says where the expression begins that is not closed: by itself, by a quote, a comment or a regular expression", () => {
+    for (const open of ["{{", "{{ a }", "{{ {}", "{{ \"}}", "{{ 'a\\'}}", "{{ /* }}", "{{ /* * }}", "{{ /}}", "{{ `}}"]) {
+      assert.deepStrictEqual(Template.parse(`ab {{ c }} ${open}`), Result.fail({ position: 11 }), open)
+    }
+  })
+
+  it("takes a slash after a value for a division, and braces in comments for no braces", () => {
+    for (const source of ["a / b", "a/2/b", "[1] /2", "/* { */ a", "/* } */ a", "\"a\\\"}}\"", "`\\`", "{\"a\": {}}.a"]) {
+      assert.deepStrictEqual(Template.parse(`{{${source}}}`), Result.succeed([{ is: "expression", source, offset: 2 }]), source)
+    }
+  })
 })
