@@ -166,7 +166,7 @@ class Sequencer {
   sort(files) { return [...files].sort((a, b) => place(a) - place(b)) }
 }
 export default {
-  test: { include, isolate: false, fileParallelism: false, bail: 1, testTimeout: 60_000, sequence: { sequencer: Sequencer } }
+  test: { include, isolate: false, fileParallelism: false, bail: 1, testTimeout: 30_000, sequence: { sequencer: Sequencer } }
 }
 `
 

@@ -18,6 +18,13 @@ const failure = (source: string, limits?: Parameters<typeof Expression.evaluate>
   Effect.flip(Expression.evaluate(source, scope, limits))
 
 describe("Expression.evaluate", () => {
+  it.effect("has no $eval, which would run what nobody has counted or checked", () =>
+    Effect.gen(function*() {
+      for (const source of ["{{ $eval('1') }}", "{{ $map(['1'], $eval) }}", "{{ ($e := $eval; $e('1')) }}"]) {
+        assert.include((yield* failure(source)).message, "$eval is not available", source)
+      }
+    }))
+
   it.effect("yields the value itself for a string that is one expression", () =>
     Effect.gen(function*() {
       const value = yield* Expression.evaluate({
