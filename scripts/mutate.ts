@@ -69,9 +69,9 @@ const chance = (() => {
 const shuffled = <A>(items: ReadonlyArray<A>): Array<A> =>
   items.map((item) => ({ item, place: chance() })).sort((a, b) => a.place - b.place).map(({ item }) => item)
 
-/** Sources that the tests are made of prove nothing about themselves. */
+/** What the tests are made of, and the sample document, prove nothing about themselves. */
 const files = globSync("packages/{core,engine}/src/**/*.ts", { cwd: root }).sort()
-  .filter((file) => matchesGlob(file, options.files) && !/\/testing\/|\.d\.ts$/.test(file))
+  .filter((file) => matchesGlob(file, options.files) && !/\/testing\/|\/TicketTriage\.ts$|\.d\.ts$/.test(file))
 if (files.length === 0) usage(`--files is "${options.files}"; no source of core or engine matches`)
 
 /** One mutant of each file in turn, so that small files are heard too. */
@@ -212,7 +212,7 @@ const seconds = async <A>(work: Promise<A>): Promise<[A, number]> => {
 // ---------------------------------------------------------------------------
 // The run
 
-setPriority(1)
+setPriority(10)
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
 /** The tests that run one after the other must pass on the code as it is; says how long a mutant may take for them. */
@@ -233,9 +233,10 @@ const judge = async (subject: Subject, stage: ReadonlyArray<string>, limit: numb
 }
 
 const subjects = sampled().filter((subject) => compiles(apply(readFileSync(join(root, subject.file), "utf8"), subject.mutant)))
-let survivors = subjects
+let survivors: ReadonlyArray<Subject> = subjects
 let limit = 0
 for (const { before, of } of stages) {
+  if (survivors.length === 0) break
   if (before.length > 0) limit = await limitOf(before)
   const left: Array<Subject> = []
   for (const [index, subject] of survivors.entries()) {

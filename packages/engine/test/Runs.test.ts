@@ -270,6 +270,21 @@ describe("Runs.follow", () => {
       assert.strictEqual(told.at(-1)!.view.reason, "child")
     }))
 
+  it.effect("does not end while a timer may win a race against a child that waits for a person", () =>
+    Effect.gen(function*() {
+      const Child = define("Child")
+      const { host, runs } = yield* setUp(Layer.mergeAll(
+        Child.toLayer(() => ask("manager")),
+        W.toLayer(() => Effect.raceFirst(Effect.as(Effect.sleep("1 day"), "late"), Child.execute({ id: "c" })))
+      ))
+      const id = yield* begin(host, W)
+      const follower = yield* collect(runs, id, true)
+      yield* host.settled
+      assert.isUndefined(follower.pollUnsafe())
+      yield* pass(host, "1 day")
+      assert.strictEqual((yield* Fiber.join(follower)).at(-1)!.view.output, "late")
+    }))
+
   it.effect("notices what another process commits when the host next looks", () =>
     Effect.gen(function*() {
       const store = MemoryBackend.makeStore()
