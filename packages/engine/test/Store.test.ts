@@ -98,9 +98,10 @@ describe("a stored entry", () => {
     const place = [0, 1, 2].flatMap((seq) => [0, 1, 2].map((epoch) => ({ seq, at: 7, epoch })))
     const bodies: ReadonlyArray<JournalEntry.EntryBody> = [
       { _tag: "RunRequested", workflow: "w", version: "1", payload: null },
-      ...[1, 2].flatMap((attempt) => [
-        ...["a", "b"].map((name) => ({ _tag: "StepRequested", key: "a", name, attempt, onCrash: "rerun" }) as const),
-        { _tag: "StepCompleted", key: "a", attempt, output: { a: 1 } } as const
+      ...[1, 2].flatMap((attempt): ReadonlyArray<JournalEntry.EntryBody> => [
+        { _tag: "StepRequested", key: "a", name: "a", attempt, onCrash: "rerun" },
+        { _tag: "StepRequested", key: "a", name: "b", attempt, onCrash: "rerun" },
+        { _tag: "StepCompleted", key: "a", attempt, output: { a: 1 } }
       ])
     ]
     for (const body of bodies) {
