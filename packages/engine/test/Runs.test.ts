@@ -242,16 +242,25 @@ describe("Runs.follow", () => {
       assert.strictEqual(told.at(-1)!.view.output, "charged")
     }))
 
-  it.effect("does not end while a timer may win a race against a person", () =>
+  it.effect("does not end while a timer may win a race against a person, or against a child that waits for one", () =>
     Effect.gen(function*() {
-      const { host, runs } = yield* setUp(W.toLayer(() =>
-        Effect.raceFirst(Effect.as(Effect.sleep("1 day"), "late"), Signal.receive(Go))))
-      const id = yield* begin(host, W)
-      const follower = yield* collect(runs, id, true)
-      yield* host.settled
-      assert.isUndefined(follower.pollUnsafe())
-      yield* pass(host, "1 day")
-      assert.strictEqual((yield* Fiber.join(follower)).at(-1)!.view.output, "late")
+      const Child = define("Child")
+      for (const byChild of [false, true]) {
+        const slow = Effect.gen(function*() {
+          if (byChild) yield* Child.execute({ id: "c" })
+          else yield* Signal.receive(Go)
+        })
+        const { host, runs } = yield* setUp(Layer.mergeAll(
+          Child.toLayer(() => ask("manager")),
+          W.toLayer(() => Effect.raceFirst(Effect.as(Effect.sleep("1 day"), "late"), slow))
+        ))
+        const id = yield* begin(host, W)
+        const follower = yield* collect(runs, id, true)
+        yield* host.settled
+        assert.isUndefined(follower.pollUnsafe())
+        yield* pass(host, "1 day")
+        assert.strictEqual((yield* Fiber.join(follower)).at(-1)!.view.output, "late")
+      }
     }))
 
   it.effect("ends when a child of the run waits for a person", () =>
@@ -268,21 +277,6 @@ describe("Runs.follow", () => {
       yield* pass(host, "1 day")
       const told = yield* Fiber.join(follower)
       assert.strictEqual(told.at(-1)!.view.reason, "child")
-    }))
-
-  it.effect("does not end while a timer may win a race against a child that waits for a person", () =>
-    Effect.gen(function*() {
-      const Child = define("Child")
-      const { host, runs } = yield* setUp(Layer.mergeAll(
-        Child.toLayer(() => ask("manager")),
-        W.toLayer(() => Effect.raceFirst(Effect.as(Effect.sleep("1 day"), "late"), Child.execute({ id: "c" })))
-      ))
-      const id = yield* begin(host, W)
-      const follower = yield* collect(runs, id, true)
-      yield* host.settled
-      assert.isUndefined(follower.pollUnsafe())
-      yield* pass(host, "1 day")
-      assert.strictEqual((yield* Fiber.join(follower)).at(-1)!.view.output, "late")
     }))
 
   it.effect("notices what another process commits when the host next looks", () =>
