@@ -69,8 +69,8 @@ describe("fermata upgrade check", () => {
     const { breaks, fits, ok, unserved } = json.json as unknown as Checked
     assert.deepStrictEqual([json.code, text.code, ok], [1, 1, false])
     assert.sameDeepMembers(breaks.map(({ difference, runId }) => [runId, difference?.key]), [[open, "store"], [paid, "store"]])
-    assert.strictEqual(fits, 4)
-    assert.sameMembers(unserved.map(({ workflow }) => workflow), ["HeldAsk", "Failing", "Nap"])
+    assert.strictEqual(fits, 3)
+    assert.sameMembers(unserved.map(({ workflow }) => workflow), ["HeldAsk", "Failing", "Nap", "greeting-card"])
     assert.include(text.stdout, `run ${open}  Shop@1  suspended: at "store", after 2 of 5 entries`)
     assert.include(text.stdout, "the code asks for step \"store\", which the journal does not hold")
     assert.include(text.stdout, "1 run of Nap@1, which this configuration does not serve")

@@ -19,12 +19,11 @@ type ReasonJson =
   | { readonly _tag: "Die"; readonly defect: unknown }
   | { readonly _tag: "Interrupt" }
 
-/** The recorded form of a cause. Typed errors must be JSON, and with `encoded` defects are too. */
-export const causeToJson = (cause: Cause.Cause<unknown>, encoded = false): ReadonlyArray<ReasonJson> =>
+/** The recorded form of a cause. Typed errors must be JSON; a defect that is JSON already stays as it is. */
+export const causeToJson = (cause: Cause.Cause<unknown>): ReadonlyArray<ReasonJson> =>
   cause.reasons.map((reason): ReasonJson => {
     if (Cause.isFailReason(reason)) return { _tag: "Fail", error: reason.error ?? null }
     if (Cause.isDieReason(reason)) {
-      if (encoded) return { _tag: "Die", defect: reason.defect ?? null }
       const json = encodeDefect(reason.defect)
       return { _tag: "Die", defect: Exit.isSuccess(json) ? json.value : String(reason.defect) }
     }
@@ -49,10 +48,10 @@ export const causeFromJson = (json: unknown, encoded = false): Cause.Cause<unkno
 }
 
 /** The recorded form of an exit whose value and errors are JSON. */
-export const toJson = (exit: Exit.Exit<unknown, unknown>, encoded = false): ExitJson =>
+export const toJson = (exit: Exit.Exit<unknown, unknown>): ExitJson =>
   Exit.isSuccess(exit)
     ? exit.value === undefined ? { _tag: "Success" } : { _tag: "Success", value: exit.value }
-    : { _tag: "Failure", cause: causeToJson(exit.cause, encoded) }
+    : { _tag: "Failure", cause: causeToJson(exit.cause) }
 
 /** The exit that `toJson` recorded. A success without a value gives `undefined`. */
 export const fromJson = (json: ExitJson, encoded = false): Exit.Exit<unknown, unknown> =>

@@ -210,7 +210,3 @@ export type EntryOf<T extends Tag> = Extract<JournalEntry, { readonly _tag: T }>
 type Body<E> = E extends unknown ? Omit<E, "seq" | "at" | "epoch" | "blobs"> : never
 /** An entry before it has its place, time and epoch. */
 export type EntryBody = Body<JournalEntry>
-
-/** Entries that end a run. */
-export const isEnd = (entry: { readonly _tag: Tag }): boolean =>
-  entry._tag === "RunCompleted" || entry._tag === "RunFailed" || entry._tag === "RunCancelled"

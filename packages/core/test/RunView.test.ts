@@ -72,7 +72,8 @@ describe("RunView", () => {
       input: { cents: 700 },
       output: "ok"
     }])
-    assert.strictEqual(done.counts.completed, 1)
+    const none = { failed: 0, recoveries: 0, timers: 0, children: 0, signals: 0, approvals: 0, events: 0 }
+    assert.deepStrictEqual(done.counts, { ...none, entries: 5, steps: 1, completed: 1, attempts: 1 })
   })
 
   it("N-55: tells of a fork where it comes from, and counts its own time alone", () => {

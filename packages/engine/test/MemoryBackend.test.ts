@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as DueList from "../src/internal/DueList.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as BackendConformance from "../src/testing/BackendConformance.ts"
-import { claim, end, ids, one, start, startOwned } from "../src/testing/backend/Fixtures.ts"
+import { claim, end, ids, inbox, one, start, startOwned } from "../src/testing/backend/Fixtures.ts"
 
 BackendConformance.suite(
   "memory",
@@ -29,6 +30,19 @@ describe("MemoryStore", () => {
       const old = MemoryBackend.make(copy)
       assert.deepStrictEqual(yield* old.entries("s", 0, 10), ["e0"])
       assert.deepStrictEqual(ids((yield* one(old, claim())).runs), ["r"])
+    }))
+
+  it.effect("keeps nothing in its indexes for runs that have ended", () =>
+    Effect.gen(function*() {
+      const store = MemoryBackend.makeStore()
+      const backend = MemoryBackend.make(store)
+      yield* backend.write([start("r", { dueAt: 5 }), startOwned("s"), inbox("s", "i")])
+      assert.deepStrictEqual(ids((yield* one(backend, claim())).runs), ["r"])
+      assert.deepStrictEqual([...store.index.owned.keys(), ...store.index.told.keys()], ["a", "a"])
+      yield* backend.write([end("r", 0, "done"), end("s", 0, "done", { consumed: ["i"] })])
+      const { due, ...maps } = store.index
+      assert.isTrue(DueList.isEmpty(due))
+      for (const [name, map] of Object.entries(maps)) assert.strictEqual(map.size, 0, name)
     }))
 
   it.effect("finds the due among 100,000 timers without looking at the others", () =>

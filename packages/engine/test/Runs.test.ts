@@ -242,16 +242,25 @@ describe("Runs.follow", () => {
       assert.strictEqual(told.at(-1)!.view.output, "charged")
     }))
 
-  it.effect("does not end while a timer may win a race against a person", () =>
+  it.effect("does not end while a timer may win a race against a person, or against a child that waits for one", () =>
     Effect.gen(function*() {
-      const { host, runs } = yield* setUp(W.toLayer(() =>
-        Effect.raceFirst(Effect.as(Effect.sleep("1 day"), "late"), Signal.receive(Go))))
-      const id = yield* begin(host, W)
-      const follower = yield* collect(runs, id, true)
-      yield* host.settled
-      assert.isUndefined(follower.pollUnsafe())
-      yield* pass(host, "1 day")
-      assert.strictEqual((yield* Fiber.join(follower)).at(-1)!.view.output, "late")
+      const Child = define("Child")
+      for (const byChild of [false, true]) {
+        const slow = Effect.gen(function*() {
+          if (byChild) yield* Child.execute({ id: "c" })
+          else yield* Signal.receive(Go)
+        })
+        const { host, runs } = yield* setUp(Layer.mergeAll(
+          Child.toLayer(() => ask("manager")),
+          W.toLayer(() => Effect.raceFirst(Effect.as(Effect.sleep("1 day"), "late"), slow))
+        ))
+        const id = yield* begin(host, W)
+        const follower = yield* collect(runs, id, true)
+        yield* host.settled
+        assert.isUndefined(follower.pollUnsafe())
+        yield* pass(host, "1 day")
+        assert.strictEqual((yield* Fiber.join(follower)).at(-1)!.view.output, "late")
+      }
     }))
 
   it.effect("ends when a child of the run waits for a person", () =>
@@ -433,6 +442,9 @@ describe("Runs that acts", () => {
       assert.deepStrictEqual(wrong, new RunsErrors.StepNotOpen({ runId: id, key: "a", status: "completed", open: ["pay"] }))
       assert.strictEqual(wrong.message, `Step "a" of run ${id} is completed; these wait to be settled: pay`)
       assert.include((yield* Effect.flip(runs.settle(id, "ghost", { by, action: { _tag: "retry" } }))).message, "is not one of its steps")
+      // One that was open when it was settled, and no longer is when the run learns of it.
+      yield* world.tell(id, "settle", { key: "a", by, action: { _tag: "retry" } })
+      assert.isTrue((yield* world.journal(id)).some((entry) => entry._tag === "Note" && entry.kind === "settle-refused"))
       yield* runs.settle(id, "pay", { by, action: { _tag: "complete", output: "paid" } })
       yield* second.settled
       const shown = yield* runs.show(id)

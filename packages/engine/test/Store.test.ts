@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Logger, Schema } from "effect"
+import { type JournalEntry, Upcast } from "@fermata/core"
+import { Effect, Exit, Logger, Schema } from "effect"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
+import * as Store from "../src/Store.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, Log } from "./support/Program.ts"
 
@@ -80,6 +82,52 @@ describe("stored journals", () => {
 })
 
 const large = Step.make("large", { input: Schema.String, success: Schema.String, onCrash: "rerun", run: Effect.succeed })
+
+/** What is stored of these entries; none of them is so large that it takes an effect. */
+const stored = (...entries: ReadonlyArray<JournalEntry.JournalEntry>) => {
+  const encoded = Store.encodeEntries(entries)
+  assert.isFalse(Effect.isEffect(encoded))
+  return encoded as Exclude<typeof encoded, Effect.Effect<unknown>>
+}
+
+describe("a stored entry", () => {
+  const completed = (output: unknown, more: object = {}): JournalEntry.EntryOf<"StepCompleted"> =>
+    ({ seq: 3, at: 7, epoch: 1, _tag: "StepCompleted", key: "a", attempt: 1, output, ...more })
+
+  it("S14: is read back as it was, at every place, in every epoch, and whatever goes without saying", () => {
+    const place = [0, 1, 2].flatMap((seq) => [0, 1, 2].map((epoch) => ({ seq, at: 7, epoch })))
+    const bodies: ReadonlyArray<JournalEntry.EntryBody> = [
+      { _tag: "RunRequested", workflow: "w", version: "1", payload: null },
+      ...[1, 2].flatMap((attempt): ReadonlyArray<JournalEntry.EntryBody> => [
+        { _tag: "StepRequested", key: "a", name: "a", attempt, onCrash: "rerun" },
+        { _tag: "StepRequested", key: "a", name: "b", attempt, onCrash: "rerun" },
+        { _tag: "StepCompleted", key: "a", attempt, output: { a: 1 } }
+      ])
+    ]
+    for (const body of bodies) {
+      for (const at of place) {
+        const entry = { ...at, ...body } as JournalEntry.JournalEntry
+        const { rows: [row = ""] } = stored(entry)
+        const read = Upcast.read("r", at.seq, row)
+        assert.deepStrictEqual<unknown>(read, Exit.succeed(entry), row)
+      }
+    }
+  })
+
+  it("leaves out what goes without saying", () => {
+    assert.deepStrictEqual(stored(completed(1)).rows, ['{"at":7,"_tag":"StepCompleted","key":"a","output":1}'])
+    assert.deepStrictEqual(stored(completed(1, { epoch: 2, attempt: 2 })).rows, [
+      '{"at":7,"epoch":2,"_tag":"StepCompleted","key":"a","attempt":2,"output":1}'
+    ])
+  })
+
+  it("has its values in blobs from one character over 64 KiB of JSON on", () => {
+    const text = "x".repeat(64 * 1024 - 2)
+    assert.deepStrictEqual(stored(completed(text)).blobs, [])
+    assert.deepStrictEqual(stored(completed({ a: text.slice(6) })).blobs, [])
+    assert.deepStrictEqual(stored(completed(`${text}x`)).blobs.map(({ data }) => data), [`"${text}x"`])
+  })
+})
 
 describe("large values", () => {
   it.effect("of more than 64 KiB are stored once, apart from the journal, and come back as they were", () =>

@@ -44,7 +44,7 @@ export const set = <K, A>(self: Keyed<K, A>, item: A): Keyed<K, A> => {
   const key = self.keyOf(item)
   const known = placeOf(self, key)
   const place = known < 0 ? self.size : known
-  if (known < 0) self.places.set(key, place)
+  self.places.set(key, place)
   const chunks = self.chunks.slice()
   const chunk = chunks[place >> chunkBits]?.slice() ?? []
   chunk[place & chunkMask] = item

@@ -1,8 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
 import * as fc from "fast-check"
 import * as Contracts from "../../src/contract/Contract.ts"
 import * as ContractCheck from "../../src/contract/ContractCheck.ts"
-import type { Code } from "../../src/contract/ContractProblem.ts"
+import { type Code, didYouMean } from "../../src/contract/ContractProblem.ts"
 import { ticketTriageContract, ticketTriageDocument } from "../../src/contract/TicketTriage.ts"
 
 const agent = {
@@ -199,6 +200,37 @@ describe("ContractCheck.check", () => {
     const { problems } = ContractCheck.check({ ...agent, steps: Array.from({ length: 900 }, () => ({})) })
     assert.lengthOf(problems, ContractCheck.maxProblems + 1)
     assert.strictEqual(problems.at(-1)?.code, "too-many-problems")
+  })
+
+  it("takes from 0 to 100 triggers and permissions, and up to 1000 steps", () => {
+    const trigger = { type: "event", event: "my.trigger" }
+    const permission = { kind: "event:emit", pattern: "my.*" }
+    const decodes = Schema.is(Contracts.Contract)
+    const { contract } = ContractCheck.check(agent)
+    for (const count of [1, 100, 101]) {
+      const triggers = Array.from({ length: count }, () => trigger)
+      const permissions = Array.from({ length: count }, () => permission)
+      const tooMany = (name: string) => count > 100 ? [[name, "wrong-value"]] : []
+      assert.deepStrictEqual<unknown>(problemsOf({ ...agent, triggers }), tooMany("triggers"))
+      assert.deepStrictEqual<unknown>(problemsOf({ ...agent, permissions }), tooMany("permissions"))
+      assert.strictEqual(decodes({ ...contract, triggers }), count <= 100)
+      assert.strictEqual(decodes({ ...contract, permissions }), count <= 100)
+    }
+    assert.deepStrictEqual(problemsOf({ ...agent, triggers: [] }), [])
+    assert.isTrue(decodes({ ...contract, triggers: [] }))
+    assert.isTrue(decodes({ ...contract, permissions: [] }))
+    assert.deepStrictEqual(problemsOf({ ...agent, steps: [] }).slice(0, 1), [["steps", "wrong-value"]])
+  })
+
+  it("suggests what differs by a letter in three, and at most by three", () => {
+    const kinds = ["task", "transform", "approval"]
+    assert.strictEqual(didYouMean("tsak", kinds), "task")
+    assert.strictEqual(didYouMean("TASK", kinds), "task")
+    assert.strictEqual(didYouMean("aproval", kinds), "approval")
+    assert.strictEqual(didYouMean("trnsfrm", kinds), "transform")
+    assert.isUndefined(didYouMean("tbskz", kinds))
+    assert.isUndefined(didYouMean("abcd", kinds))
+    assert.isUndefined(didYouMean("t".repeat(200), ["t".repeat(199)]))
   })
 
   it("never throws, and finds no problem exactly when the schema decodes", () => {

@@ -37,6 +37,34 @@ describe("ContractGraph", () => {
     )
   })
 
+  it("draws every kind of step in a shape of its own, and an unknown kind as a task", () => {
+    const kinds = ["task", "llm", "emit", "wait", "branch", "transform", "approval", "future"]
+    const drawing = ContractGraph.mermaid({
+      entryStepId: "none",
+      steps: kinds.map((kind) => ({ id: kind, name: "N", kind }) as ContractGraph.LooseStep)
+    })
+    assert.deepStrictEqual(drawing.trimEnd().split("\n"), [
+      "flowchart TD",
+      "  start((start))",
+      "  s0[\"N<br/>task\"]",
+      "  s1([\"N<br/>llm\"])",
+      "  s2>\"N<br/>emit\"]",
+      "  s3[/\"N<br/>wait\"/]",
+      "  s4{\"N<br/>branch\"}",
+      "  s5[[\"N<br/>transform\"]]",
+      "  s6{{\"N<br/>approval\"}}",
+      "  s7[\"N<br/>future\"]"
+    ])
+  })
+
+  it("leaves out the ways of what is not well formed", () => {
+    const step = (more: object) => ({ id: "a", name: "A", ...more }) as ContractGraph.LooseStep
+    const labels = (more: object) => ContractGraph.edgesOf(step(more), 0).map(({ label, to }) => [label, to])
+    assert.deepStrictEqual(labels({ kind: "branch", cases: "none", default: null }), [["otherwise", null]])
+    assert.deepStrictEqual(labels({ kind: "branch", cases: [{ next: "b" }, { when: "x", next: 1 }], default: "c" }), [["case 1", "b"], ["otherwise", "c"]])
+    assert.deepStrictEqual(labels({ kind: "task", next: 5, onError: { next: "b" } }), [["error", "b"]])
+  })
+
   it("lets no text of a document out of its label", () => {
     fc.assert(fc.property(fc.string(), fc.string(), (name, when) => {
       const drawing = ContractGraph.mermaid({

@@ -51,7 +51,7 @@ export const make = (backend: Backend): ContractRegistry => {
   let patterns: ReadonlySet<string> = new Set()
 
   const read = Effect.fnUntraced(function*(row: DefinitionRow) {
-    if (row.kind !== "contract" || row.document === null) return undefined
+    if (row.document === null) return undefined
     if (decoded.has(row.hash)) return decoded.get(row.hash)
     const contract = decode(row.document)
     if (Exit.isFailure(contract)) {

@@ -273,7 +273,7 @@ export const makeEncoded = (
 
     deferredDone: Effect.fnUntraced(function*({ deferredName, executionId, exit }) {
       const place = yield* CurrentRun
-      const json = ExitJson.toJson(exit, true)
+      const json = ExitJson.toJson(exit)
       const message = { name: deferredName, exit: json }
       const id = `deferred:${deferredName}`
       if (place !== undefined && place.step === undefined) {

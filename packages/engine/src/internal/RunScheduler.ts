@@ -45,7 +45,7 @@ export class RunScheduler implements Scheduler.Scheduler {
       this.head++
       task()
     }
-    if (this.head === this.tasks.length && this.head > 0) {
+    if (this.head === this.tasks.length) {
       this.tasks = []
       this.head = 0
     }

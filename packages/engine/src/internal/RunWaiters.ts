@@ -20,9 +20,7 @@ export class RunWaiters {
 
   /** Has those who wait for the run look at it. */
   tell(runId: string): void {
-    const waiters = this.waiting.get(runId)
-    this.waiting.delete(runId)
-    for (const tell of Array.from(waiters ?? [])) tell()
+    for (const tell of Array.from(this.waiting.get(runId) ?? [])) tell()
   }
 
   /** Waits until the run has such a status in the store. Null when there is no such run. */
@@ -41,7 +39,7 @@ export class RunWaiters {
         }),
         Effect.sync(() => {
           waiters.delete(tell)
-          if (waiters.size === 0 && this.waiting.get(runId) === waiters) this.waiting.delete(runId)
+          if (waiters.size === 0) this.waiting.delete(runId)
         })
       )
       if (row !== undefined) return row

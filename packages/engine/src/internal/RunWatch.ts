@@ -136,9 +136,9 @@ const atRest = (core: EngineCore, store: Store["Service"], row: RunRow): Effect.
     if ((yield* store.backend.run(row.id))?.length !== row.length) return false
     if (RunView.waitsForPeople(waits)) return true
     const others = waits.filter((wait) => !RunView.isForPeople(wait))
-    if (others.length === 0 || others.some((wait) => wait.reason !== "child")) return false
+    if (others.length === 0) return false
     for (const wait of others) {
-      const child = yield* store.backend.run(wait.key)
+      const child = wait.reason === "child" ? yield* store.backend.run(wait.key) : null
       if (child === null || !(yield* atRest(core, store, child))) return false
     }
     return true

@@ -181,6 +181,16 @@ describe("ContractProgram", () => {
       }).pipe(Effect.provide(layer({ tasks })))
     })
 
+    it.effect("a step whose expression cannot be evaluated is not tried again, since nothing would change", () => {
+      const { tasks } = failing(0)
+      return Effect.gen(function*() {
+        const retry = { maxAttempts: 3, initialMs: 0 }
+        const id = yield* begin(document([step("task", "do", null, { task: "work", input: "{{ $error('no') }}", retry })]))
+        assert.strictEqual((yield* end(id)).status, "failed")
+        assert.lengthOf((yield* journal(id)).filter(({ _tag }) => _tag === "StepRequested"), 1)
+      }).pipe(Effect.provide(layer({ tasks })))
+    })
+
     it.effect("an attempt that takes longer than timeoutMs is interrupted and fails as timeout", () => {
       let interrupted = 0
       const tasks = TaskRuntime.layerHandlers({ work: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void interrupted++)) })

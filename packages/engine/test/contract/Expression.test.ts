@@ -18,6 +18,13 @@ const failure = (source: string, limits?: Parameters<typeof Expression.evaluate>
   Effect.flip(Expression.evaluate(source, scope, limits))
 
 describe("Expression.evaluate", () => {
+  it.effect("has no $eval, which would run what nobody has counted or checked", () =>
+    Effect.gen(function*() {
+      for (const source of ["{{ $eval('1') }}", "{{ $map(['1'], $eval) }}", "{{ ($e := $eval; $e('1')) }}"]) {
+        assert.include((yield* failure(source)).message, "$eval is not available", source)
+      }
+    }))
+
   it.effect("yields the value itself for a string that is one expression", () =>
     Effect.gen(function*() {
       const value = yield* Expression.evaluate({
@@ -306,5 +313,17 @@ describe("Template.parse", () => {
       )
       for (const part of parts) if (part.is === "expression") assert.isTrue(text.startsWith(part.source, part.offset))
     }))
+  })
+
+  it("says where the expression begins that is not closed: by itself, by a quote, a comment or a regular expression", () => {
+    for (const open of ["{{", "{{ a }", "{{ {}", "{{ \"}}", "{{ 'a\\'}}", "{{ /* }}", "{{ /* * }}", "{{ /}}", "{{ `}}"]) {
+      assert.deepStrictEqual(Template.parse(`ab {{ c }} ${open}`), Result.fail({ position: 11 }), open)
+    }
+  })
+
+  it("takes a slash after a value for a division, and braces in comments for no braces", () => {
+    for (const source of ["a / b", "a/2/b", "[1] /2", "/* { */ a", "/* } */ a", "\"a\\\"}}\"", "`\\`", "{\"a\": {}}.a"]) {
+      assert.deepStrictEqual(Template.parse(`{{${source}}}`), Result.succeed([{ is: "expression", source, offset: 2 }]), source)
+    }
   })
 })

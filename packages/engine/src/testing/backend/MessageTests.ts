@@ -122,6 +122,7 @@ export const messageTests = (test: Test): void => {
       ])
       assert.deepStrictEqual(yield* backend.approvals(null, 10), [rows[1], rows[2], rows[3], rows[0]])
       assert.deepStrictEqual(yield* backend.approvals(null, 2), [rows[1], rows[2]])
+      assert.deepStrictEqual(yield* backend.approvals(null, 0), [])
       assert.deepStrictEqual(yield* backend.approvals("r", 10), [rows[2], rows[3], rows[0]])
       assert.deepStrictEqual(yield* backend.approvals("other", 10), [])
       yield* one(
@@ -149,6 +150,7 @@ export const messageTests = (test: Test): void => {
         outboxRow("b")
       ])
       assert.deepStrictEqual(ids(yield* backend.outbox(2, true)), ["z", "a"])
+      assert.deepStrictEqual(yield* backend.outbox(0, true), [])
       yield* one(backend, { op: "publish", rows: [{ ...outboxRow("e"), kind: "event" }, { ...outboxRow("i"), kind: "inbox" }] })
       assert.notInclude(ids(yield* backend.outbox(10, false)), "e")
       assert.include(ids(yield* backend.outbox(10, false)), "i")

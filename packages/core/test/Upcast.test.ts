@@ -1,0 +1,52 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Exit } from "effect"
+import * as Upcast from "../src/Upcast.ts"
+
+const read = (seq: number, stored: object) => Upcast.readValue("r", seq, stored)
+
+const problemOf = (exit: ReturnType<typeof read>): string | undefined => {
+  const found = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
+  return found?._tag === "Fail" ? found.error.problem : undefined
+}
+
+describe("reading a stored entry", () => {
+  it("S14: puts back what goes without saying", () => {
+    const step = { at: 5, key: "a" }
+    assert.deepStrictEqual(
+      read(3, { ...step, _tag: "StepRequested", onCrash: "rerun" }),
+      Exit.succeed({ ...step, _tag: "StepRequested", onCrash: "rerun", seq: 3, epoch: 1, attempt: 1, name: "a" })
+    )
+    assert.deepStrictEqual(
+      read(3, { ...step, _tag: "StepCompleted" }),
+      Exit.succeed({ ...step, _tag: "StepCompleted", seq: 3, epoch: 1, attempt: 1 })
+    )
+    const requested = { _tag: "RunRequested", at: 5, workflow: "w", version: "1", payload: null } as const
+    assert.deepStrictEqual(read(0, requested), Exit.succeed({ ...requested, seq: 0, epoch: 0 }))
+    assert.deepStrictEqual(read(1, requested), Exit.succeed({ ...requested, seq: 1, epoch: 1 }))
+  })
+
+  it("S14: keeps what is said", () => {
+    const entry = { _tag: "StepRequested", seq: 3, at: 5, epoch: 4, key: "a", name: "b", attempt: 2, onCrash: "ask" } as const
+    assert.deepStrictEqual(read(3, entry), Exit.succeed(entry))
+    for (const exit of [{ _tag: "Success" }, { _tag: "Success", value: 1 }, { _tag: "Failure", cause: [] }] as const) {
+      const finished = { _tag: "ChildFinished", at: 5, child: "c", exit } as const
+      assert.deepStrictEqual(read(3, finished), Exit.succeed({ ...finished, seq: 3, epoch: 1 }))
+    }
+    const failed = { _tag: "StepFailed", at: 5, key: "a", attempt: 2, cause: [] } as const
+    assert.deepStrictEqual(read(3, failed), Exit.succeed({ ...failed, seq: 3, epoch: 1 }))
+  })
+
+  it("S14: says what is wrong with an entry that this build cannot read", () => {
+    const started = { _tag: "RunStarted", at: 5 }
+    assert.isUndefined(problemOf(read(1, { ...started, v: 1 })))
+    assert.strictEqual(problemOf(read(1, { ...started, v: 2 })), "written in format 2, and this build reads up to 1")
+    assert.strictEqual(problemOf(read(1, { ...started, seq: 2 })), "it says that it is entry 2")
+    assert.isUndefined(problemOf(read(1, { ...started, seq: 1 })))
+    assert.strictEqual(problemOf(Upcast.readValue("r", 1, null)), "not a JSON object")
+    assert.strictEqual(problemOf(Upcast.readValue("r", 1, 5)), "not a JSON object")
+    assert.include(problemOf(Upcast.read("r", 1, "{")), "not JSON")
+    assert.isString(problemOf(read(1, { _tag: "StepFailed", at: 5, key: "a", cause: [] })))
+    assert.isString(problemOf(read(1, { _tag: "ChildFinished", at: 5, child: "c", exit: { _tag: "Failure" } })))
+    assert.isString(problemOf(read(1, { _tag: "StepRequested", at: 5, onCrash: "rerun" })))
+  })
+})

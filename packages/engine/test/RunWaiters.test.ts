@@ -1,0 +1,42 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { RunWaiters } from "../src/internal/RunWaiters.ts"
+import * as MemoryBackend from "../src/MemoryBackend.ts"
+import { end, startOwned } from "../src/testing/backend/Fixtures.ts"
+
+const isDone = (status: string) => status === "completed"
+
+describe("RunWaiters", () => {
+  it.effect("wait until they are told of the status they want, and are forgotten then", () =>
+    Effect.gen(function*() {
+      const backend = MemoryBackend.make(MemoryBackend.makeStore())
+      yield* backend.write([startOwned("r"), startOwned("s")])
+      let looks = 0
+      const waiters = new RunWaiters({ ...backend, run: (id) => Effect.andThen(Effect.sync(() => looks++), backend.run(id)) })
+      const [one, two, other] = yield* Effect.forEach(["r", "r", "s"], (id) => Effect.forkChild(waiters.until(id, isDone), { startImmediately: true }))
+      assert.deepStrictEqual(waiters.runIds, ["r", "s"])
+      assert.strictEqual(looks, 3)
+      waiters.tell("r")
+      yield* Effect.yieldNow
+      assert.strictEqual(looks, 5, "those who were told looked once each")
+      yield* Fiber.interrupt(two!)
+      assert.deepStrictEqual(waiters.runIds.toSorted(), ["r", "s"])
+      yield* backend.write([end("r", 0, "done")])
+      waiters.tell("r")
+      assert.strictEqual((yield* Fiber.join(one!))?.id, "r")
+      assert.deepStrictEqual(waiters.runIds, ["s"])
+      yield* Fiber.interrupt(other!)
+      assert.deepStrictEqual(waiters.runIds, [])
+    }))
+
+  it.effect("do not wait for a run that is as wanted already, or is none", () =>
+    Effect.gen(function*() {
+      const backend = MemoryBackend.make(MemoryBackend.makeStore())
+      yield* backend.write([startOwned("r"), end("r", 0, "done")])
+      const waiters = new RunWaiters(backend)
+      assert.strictEqual((yield* waiters.until("r", isDone))?.id, "r")
+      assert.isNull(yield* waiters.until("nobody", isDone))
+      assert.deepStrictEqual(waiters.runIds, [])
+      waiters.tell("nobody")
+    }))
+})
