@@ -1,13 +1,13 @@
 /** The command on databases that it may not write, and on files that are none. */
 import { migrations } from "@fermata/host-node/Migrations"
-import { chmodSync, chownSync, copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "vitest"
 import { type Outcome, Project } from "./support/Fermata.ts"
 
-/** Permissions do not bind root, so the command runs as nobody there. */
-const nobody = process.getuid?.() === 0 ? { uid: 65_534 } : {}
+/** Permissions bind root only without the powers to pass over them. */
+const bound = process.getuid?.() === 0 ? { through: ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] } : {}
 
 const advice = "the file, and the -wal and -shm beside it, must be writable for this user, and so must their folder"
 
@@ -26,21 +26,15 @@ const place = async () => {
   mkdirSync(folder)
   const db = join(folder, "fermata.db")
   renameSync(project.db, db)
-  // Of the project nobody must see more than its folders.
-  chmodSync(project.folder, 0o755)
   return {
     db,
     folder,
     runId: json.runId,
     fermata: (...args: ReadonlyArray<string>) => project.fermata(...args, "--db", db),
-    as: (...args: ReadonlyArray<string>) => project.start([...args, "--db", db], { ...nobody, env: { FIXTURE_LOG: undefined } }).ended,
+    as: (...args: ReadonlyArray<string>) => project.start([...args, "--db", db], { ...bound, env: { FIXTURE_LOG: undefined } }).ended,
     /** The folder and its files with these permissions, for whoever runs the command. */
     allow: (folderMode: number, fileMode: number) => {
-      for (const name of readdirSync(folder)) {
-        chmodSync(join(folder, name), fileMode)
-        if (nobody.uid !== undefined) chownSync(join(folder, name), nobody.uid, nobody.uid)
-      }
-      if (nobody.uid !== undefined) chownSync(folder, nobody.uid, nobody.uid)
+      for (const name of readdirSync(folder)) chmodSync(join(folder, name), fileMode)
       chmodSync(folder, folderMode)
     }
   }

@@ -26,6 +26,18 @@ describe("Recovery", () => {
       assert.include(yield* world.run(id), { status: "suspended", reason: "recovery" })
     }))
 
+  it.effect("S13: a run that only waits is not suspended as recovery, however often its process dies", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const layer = W.toLayer(() => Effect.as(Signal.receive(Go), "end"))
+      let host = yield* world.start(layer)
+      const id = yield* begin(host, W)
+      for (let crash = 1; crash <= 8; crash++) host = yield* world.restart(host, layer)
+      assert.include(yield* world.run(id), { status: "suspended", reason: "signal" })
+      yield* world.tell(id, "signal", { name: "go", payload: null })
+      yield* assertOutput(host, W, id, "end")
+    }))
+
   it.effect("S13: the log and the event of the engine say that recovery gave up, why, and after how many crashes", () => {
     const warned: Array<string> = []
     const logger = Logger.layer([Logger.make(({ logLevel, message }) => {

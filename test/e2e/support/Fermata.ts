@@ -91,8 +91,6 @@ export class Project {
       readonly env?: Readonly<Record<string, string | undefined>>
       readonly cwd?: string
       readonly stdin?: string
-      /** As this user of the machine, for whom permissions bind; only root can ask for it. */
-      readonly uid?: number
       /** A command that becomes the one that it is given. */
       readonly through?: ReadonlyArray<string>
     } = {}
@@ -109,8 +107,7 @@ export class Project {
     const child = spawn(program!, [...before, ...args], {
       cwd: options.cwd ?? fixtures,
       env,
-      stdio: ["pipe", "pipe", "pipe"],
-      ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid })
+      stdio: ["pipe", "pipe", "pipe"]
     })
     this.running.add(child)
     let stdout = ""

@@ -54,6 +54,7 @@ export class RunExecutor extends RunSteps {
   private foreignWaits = 0
   private projected: string
   private suspendedWaits: string | undefined
+  private hasRested = false
   private activeMs: number
   private activeSince: number | undefined
   private ending = false
@@ -497,7 +498,10 @@ export class RunExecutor extends RunSteps {
     }
     const text = status === "suspended" ? JSON.stringify(waits) : null
     if (status === "suspended") {
-      if (text !== this.suspendedWaits) this.append({ _tag: "RunSuspended", waits })
+      // A run that came through the death of its owner and waits again is not what killed it: an entry ends the count.
+      const outlived = this.row.takeovers > 0 && !this.hasRested && this.records.held === undefined
+      if (text !== this.suspendedWaits || outlived) this.append({ _tag: "RunSuspended", waits })
+      this.hasRested = true
       this.suspendedWaits = text!
     } else if (busy && this.suspendedWaits !== undefined) {
       this.suspendedWaits = undefined
