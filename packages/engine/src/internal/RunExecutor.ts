@@ -498,8 +498,8 @@ export class RunExecutor extends RunSteps {
     }
     const text = status === "suspended" ? JSON.stringify(waits) : null
     if (status === "suspended") {
-      // A run that came through the death of its owner and waits again is not what killed it: an entry ends the count.
-      const outlived = this.row.takeovers > 0 && !this.hasRested && this.records.held === undefined
+      // A run that came through deaths of its owners in a row and waits again is not what killed them: an entry ends the count.
+      const outlived = this.row.takeovers > 1 && !this.hasRested && this.records.held === undefined
       if (text !== this.suspendedWaits || outlived) this.append({ _tag: "RunSuspended", waits })
       this.hasRested = true
       this.suspendedWaits = text!
