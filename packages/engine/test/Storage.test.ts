@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Latch, Layer, Logger, Schema } from "effect"
+import { Deferred, Effect, Exit, Latch, Layer, Logger, Schema } from "effect"
+import { type Op, StorageFailed } from "../src/Backend.ts"
+import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
@@ -48,6 +50,34 @@ describe("a store that fails", () => {
       }
       assert.include(yield* world.run(id), { status: "running" })
       assert.strictEqual(log.entries.length, 7)
+    }).pipe(Effect.provide(quiet)))
+
+  it.effect("S4: forgets no run that is claimed while the process begins anew", () =>
+    Effect.gen(function*() {
+      const retired = yield* Deferred.make<void>()
+      const answered = yield* Deferred.make<void>()
+      const base = MemoryBackend.make(MemoryBackend.makeStore())
+      let armed = false
+      const write = (ops: ReadonlyArray<Op>): Effect.Effect<unknown, StorageFailed> => {
+        const has = (name: Op["op"]) => armed && ops.some(({ op }) => op === name)
+        if (has("reap")) return Effect.fail(new StorageFailed({ operation: "write", problem: "not now" }))
+        if (has("claim")) return Effect.andThen(Deferred.await(retired), base.write(ops))
+        if (!has("retire")) return base.write(ops)
+        return base.write(ops).pipe(Effect.tap(() => Deferred.succeed(retired, undefined)), Effect.tap(() => Deferred.await(answered)))
+      }
+      const world = yield* CrashHost.makeOn({ ...base, write: write as typeof base.write })
+      const host = yield* world.start(W.toLayer(() => Effect.as(Signal.receive(Go), "gone")))
+      const id = yield* begin(host, W)
+      yield* host.evict
+      yield* host.settled
+      armed = true
+      yield* Effect.raceFirst(world.tell(id, "signal", { name: "go", payload: null }), giveWay())
+      yield* Effect.raceFirst(world.adjustHost(4_000), giveWay())
+      armed = false
+      yield* Deferred.succeed(answered, undefined)
+      yield* giveWay()
+      yield* world.adjustHost(1_000)
+      yield* assertOutput(host, W, id, "gone")
     }).pipe(Effect.provide(quiet)))
 
   it.effect("S3: is an error of those who start and signal meanwhile", () =>
