@@ -1,4 +1,5 @@
 /** What is simulated: every example, every kind of step, and random programs. */
+import type { Wait } from "@fermata/core/RunStatus"
 import * as Simulator from "@fermata/engine/testing/Simulator"
 import { Contracts } from "@fermata/engine/Contracts"
 import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
@@ -76,10 +77,19 @@ export const cases: ReadonlyArray<Case> = [
   }
 ]
 
+/** Operators say one thing and another: the probes of random programs may never be able to tell, however often they are asked. */
+const operator = ({ key, reason }: Wait, turn: number): Simulator.Word | undefined => {
+  if (reason !== "outcome-unknown") return undefined
+  const action = turn % 4 === 0
+    ? { _tag: "complete" as const, output: "declared" }
+    : turn % 4 === 1 ? { _tag: "fail" as const, message: "declared" } : { _tag: "retry" as const }
+  return { kind: "settle", message: { key, by: "operator", action } }
+}
+
 /** Random programs of this seed. What they race for may go either way. */
 export const random = (seed: number, count: number): ReadonlyArray<Case> =>
   fc.sample(Random.program, { seed, numRuns: count }).map((program, index) => ({
     name: `random program ${index + 1} of seed ${seed}`,
     start: Random.W.execute({ id: "1" }, { discard: true }),
-    options: { layer: Random.layerOf(program, new Random.Outside()), signals: { x: 1, y: 2 }, ends: "any" }
+    options: { layer: Random.layerOf(program, new Random.Outside()), signals: { x: 1, y: 2 }, answer: operator, ends: "any" }
   }))

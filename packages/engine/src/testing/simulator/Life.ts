@@ -200,8 +200,9 @@ class Life {
       case 6: {
         for (const process of living) this.kill(process)
         this.disk.losePower(this.choices.choose("lost", [1, 1, 1, 1, 1, 1, 1, 1]))
-        // Who was told of a start that is gone asks again.
+        // Whoever was told of something that is gone says it again.
         this.started = false
+        this.said.clear()
         break
       }
     }
