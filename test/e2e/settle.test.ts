@@ -104,7 +104,7 @@ describe("fermata runs settle", () => {
     assert.deepStrictEqual(seats(), [])
     // As if that had happened so often before that the next crash is one too many.
     const db = new DatabaseSync(project.db)
-    db.exec("UPDATE journal SET entry = json_set(entry, '$.recovery', 5) WHERE json_extract(entry, '$._tag') = 'StepRequested'")
+    db.exec(`UPDATE journal SET entries = replace(entries, '"_tag":"StepRequested"', '"_tag":"StepRequested","recovery":5')`)
     db.close()
     const given = await start(project, [...args, "--json"]).ended
     assert.deepStrictEqual([given.code, given.json.reason], [3, "recovery"])

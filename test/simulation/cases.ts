@@ -20,6 +20,8 @@ export interface Case {
   readonly name: string
   readonly start: Effect.Effect<unknown, unknown, unknown>
   readonly options: Simulator.Options
+  /** How it ends depends on when it began to wait, which a loss of power may change. */
+  readonly timely?: boolean
 }
 
 const orders = PlaceOrderLayer.pipe(Layer.provide(Shop.layer), Layer.provide(Shop.Ledger.layerMemory))
@@ -63,7 +65,8 @@ export const cases: ReadonlyArray<Case> = [
   {
     name: "reminders",
     start: Remind.execute({ task: "water the fern", to: "ada" }, { discard: true }),
-    options: { layer: Layer.provide(RemindLayer, mail) }
+    options: { layer: Layer.provide(RemindLayer, mail) },
+    timely: true
   },
   {
     name: "parent-and-children",

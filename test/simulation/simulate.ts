@@ -83,7 +83,8 @@ const all = Effect.gen(function*() {
     for (const one of [...cases, ...random(seed + round, batch)]) {
       if (total.runs >= wanted) break
       const durability = round % 2 === 0 ? "full" : "normal"
-      yield* explore(one, { seed: seed + round, mode: "random", lives: 5, durability })
+      const ends = durability === "normal" && one.timely === true ? { ends: "any" as const } : {}
+      yield* explore(one, { seed: seed + round, mode: "random", lives: 5, durability, ...ends })
       progress()
     }
   }

@@ -130,7 +130,8 @@ export interface FindingRow {
 }
 
 /**
- * Starts a run, or joins the run that has this id. `rows` are its first entries.
+ * Starts a run, or joins the run that has this id. `rows` are its first entries,
+ * each a text of one line.
  * A run that starts with an owner is at epoch 1, as if claimed, else at epoch 0.
  * Joining changes nothing but the listeners.
  */
@@ -153,7 +154,7 @@ export interface BlobRow {
 }
 
 /**
- * Appends to a run that the caller owns, with everything that belongs to it. A
+ * Appends rows, each a text of one line, to a run that the caller owns, with everything that belongs to it. A
  * run that nobody has owned yet is at epoch 0, so in the transaction of its start
  * more may follow that belongs to it.
  * Refused as stale when the epoch or the length is another (both are 0 in the

@@ -76,9 +76,9 @@ export const encodeEntries = (
   const rows: Array<string> = []
   let large = false
   for (const entry of entries) {
-    const text = JSON.stringify(lean(entry))
+    const text = textOf(entry)
     large ||= text.length > blobThreshold
-    rows.push(shortened(entry, text))
+    rows.push(text)
   }
   if (!large) return { rows, blobs: [] }
   const encoded = encodeLarge(entries, rows)
@@ -89,7 +89,7 @@ export const encodeEntries = (
 export const encodeNow = (entries: ReadonlyArray<JournalEntry.JournalEntry>): { readonly rows: Array<string>; readonly blobs: Array<BlobRow> } => {
   const encoded = encodeEntries(entries)
   return Effect.isEffect(encoded)
-    ? { rows: entries.map((entry) => shortened(entry, JSON.stringify(lean(entry)))), blobs: [] }
+    ? { rows: entries.map(textOf), blobs: [] }
     : encoded
 }
 
@@ -110,30 +110,27 @@ const encodeLarge = Effect.fnUntraced(function*(entries: ReadonlyArray<JournalEn
       moved[field] = hash
       small[field] = placeholder(value)
     }
-    const entry = { ...small, blobs: moved }
-    rows[index] = shortened(entries[index]!, JSON.stringify(entry))
+    rows[index] = textOf({ ...small, blobs: moved } as unknown as JournalEntry.JournalEntry)
   }
   return { rows, blobs }
 })
 
-/** What goes without saying is not stored; `Upcast` puts it back. */
-const lean = (entry: JournalEntry.JournalEntry): object => {
-  if (entry._tag === "StepRequested" && entry.attempt === 1 && entry.name === entry.key) {
-    const { attempt: _attempt, name: _name, ...rest } = entry
-    return rest
+/** The text of an entry. What goes without saying is not stored; `Upcast` puts it back. */
+const textOf = (entry: JournalEntry.JournalEntry): string => {
+  const firstAttempt = (entry._tag === "StepRequested" || entry._tag === "StepCompleted") && entry.attempt === 1
+  const fields = entry as unknown as Readonly<Record<string, unknown>>
+  let text = ""
+  // A copy without some of its fields would cost as much again as the text.
+  for (const field in fields) {
+    const value = fields[field]
+    if (
+      value === undefined || field === "seq" ||
+      (field === "epoch" && value === usualEpoch(entry.seq)) ||
+      (firstAttempt && (field === "attempt" || (field === "name" && value === entry.key)))
+    ) continue
+    text += `${text === "" ? "{" : ","}"${field}":${JSON.stringify(value)}`
   }
-  if (entry._tag === "StepCompleted" && entry.attempt === 1) {
-    const { attempt: _attempt, ...rest } = entry
-    return rest
-  }
-  return entry
-}
-
-/** The place of an entry is that of its row, and an epoch of 0 at the start and of 1 behind it goes without saying. */
-const shortened = ({ at, epoch, seq }: JournalEntry.JournalEntry, text: string): string => {
-  const head = `{"seq":${seq},"at":${at},"epoch":${epoch},`
-  if (!text.startsWith(head)) return text
-  return `{"at":${at},${epoch === usualEpoch(seq) ? "" : `"epoch":${epoch},`}${text.slice(head.length)}`
+  return `${text}}`
 }
 
 const usualEpoch = (seq: number) => seq === 0 ? 0 : 1

@@ -36,10 +36,15 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
     const commit = prepare(db, "COMMIT")
 
     const transact = (ops: ReadonlyArray<Op>) => {
-      if (ops.length === 0) return []
+      const [first] = ops
+      if (first === undefined) return []
+      // One statement is a transaction by itself.
+      if (ops.length === 1 && first.op === "commit" && writes.appendOnly(first)) return [{ ok: true } as const]
       begin.run()
       try {
+        writes.catchUp()
         const answers = ops.map(writes.apply)
+        writes.placeRows()
         commit.run()
         return answers
       } catch (cause) {

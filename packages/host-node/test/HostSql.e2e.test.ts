@@ -24,7 +24,8 @@ const look = (file: string) =>
     const texts = (sql: string) => db.prepare(sql).all().map((row) => String(Object.values(row)[0]))
     const seen = {
       tickets: texts("SELECT name FROM tickets"),
-      records: texts("SELECT json_extract(entry, '$._tag') FROM journal WHERE json_extract(entry, '$.key') = 'sell' ORDER BY seq")
+      records: texts("SELECT entries FROM journal ORDER BY run, last").flatMap((entries) => entries.split("\n"))
+        .map((entry) => JSON.parse(entry)).filter(({ key }) => key === "sell").map(({ _tag }) => _tag)
     }
     db.close()
     return seen

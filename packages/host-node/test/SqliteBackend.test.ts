@@ -15,10 +15,10 @@ import {
   suspend
 } from "@fermata/engine/testing/backend/Fixtures"
 import { Effect, Exit, Fiber, Scope } from "effect"
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { migrations } from "../src/Migrations.ts"
+import * as Migrations from "../src/Migrations.ts"
 import * as Reads from "../src/internal/Reads.ts"
 import * as Writes from "../src/internal/Writes.ts"
 import * as Sqlite from "../src/Sqlite.ts"
@@ -31,6 +31,8 @@ BackendConformance.suite(
     connect: SqliteBackend.make({ file: join(folder, "fermata.db"), synchronous: "NORMAL" })
   }))
 )
+
+const { migrations } = Migrations
 
 const file = Effect.map(TempFolder.make, (folder) => join(folder, "some", "where", "fermata.db"))
 
@@ -64,6 +66,35 @@ describe("a SQLite store", () => {
       const backend = yield* opened
       assert.deepStrictEqual(yield* backend.entries("r", 0, 10), ["e0", "e1"])
       assert.deepStrictEqual(yield* one(backend, commit("r", 2, ["e2"])), { ok: true })
+    }))
+
+  it.effect("goes on with the journals of a database that kept a row for each entry", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      mkdirSync(dirname(path), { recursive: true })
+      const old = new DatabaseSync(path)
+      Migrations.migrate(old, migrations.slice(0, 2))
+      for (const key of [1, 2]) {
+        old.exec(`INSERT INTO runs (key, id, epoch, owner, status, workflow, version, kind, created_at, updated_at)
+          VALUES (${key}, 'r${key}', 1, 'a', 'running', 'purchase', '1', 'program', 1, 1)`)
+        for (let seq = 0; seq < 3; seq++) old.exec(`INSERT INTO journal (run, seq, entry) VALUES (${key}, ${seq}, 'e${key}${seq}')`)
+      }
+      old.close()
+      const backend = yield* SqliteBackend.make({ file: path })
+      assert.deepStrictEqual(yield* backend.entries("r2", 0, 10), ["e20", "e21", "e22"])
+      assert.deepStrictEqual(yield* one(backend, commit("r2", 3, ["e23", "e24"])), { ok: true })
+      assert.deepStrictEqual(yield* backend.entries("r2", 2, 10), ["e22", "e23", "e24"])
+      assert.deepStrictEqual(yield* backend.entries("r1", 0, 10), ["e10", "e11", "e12"])
+    }))
+
+  it.effect("says which entries are missing from a journal that other hands have cut", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const backend = yield* SqliteBackend.make({ file: path })
+      yield* backend.write([startOwned("r", { rows: ["e0"] }), commit("r", 1, ["e1", "e2"]), commit("r", 3, ["e3"])])
+      yield* tamper(path, "DELETE FROM journal WHERE last = 2")
+      const failure = yield* Effect.flip(backend.entries("r", 0, 10))
+      assert.include(failure.message, "entries are missing from the journal: those from 1 up to 2")
     }))
 
   it.effect("syncs every commit unless told otherwise", () =>

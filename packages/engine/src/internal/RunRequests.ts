@@ -411,8 +411,10 @@ const heldBy = (row: RunRow, parkedFailure: boolean): Wait | undefined => {
 const isHolding = (wait: Wait) =>
   (wait.reason === "recovery" && wait.key === "run") || (wait.reason === "operator" && wait.key === "failure")
 
-/** The key that a step hands to the systems it calls. */
-export const idempotencyKey = (runId: string, key: string) => encodeURIComponent(`${runId}/${key}`)
+/** The key that a step hands to the systems it calls: URL-safe, and made for every body. */
+export const idempotencyKey = (runId: string, key: string) => `${urlSafe(runId)}%2F${urlSafe(key)}`
+
+const urlSafe = (text: string) => /^[\w.~-]*$/.test(text) ? text : encodeURIComponent(text)
 
 const brief = (value: unknown): string => {
   const text = JSON.stringify(value) ?? "nothing"

@@ -56,14 +56,10 @@ export abstract class RunSteps extends RunRequests {
   /** What a body or a probe is told, and the services that it runs with. */
   private callOf(step: RunRecords.StepState, probing: boolean) {
     const { key } = step
-    const recorded = step.entry.idempotencyKey
-    const runId = this.row.id
     const attempt = {
       key,
       attempt: step.entry.attempt,
-      get idempotencyKey() {
-        return recorded ?? idempotencyKey(runId, key)
-      }
+      idempotencyKey: step.entry.idempotencyKey ?? idempotencyKey(this.row.id, key)
     }
     // Steps that a probe asks for are its own each time, for what they answered before may hold no more.
     const inside = probing ? `${key}?${step.entry.seq}` : attempt.attempt === 1 ? key : `${key}#${attempt.attempt}`

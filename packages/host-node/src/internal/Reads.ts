@@ -2,12 +2,14 @@
  * The questions of the storage seam, as SQL. Each answers from an index.
  */
 import type { Backend, Census, RunFilter, RunRow } from "@fermata/engine/Backend"
-import type { DatabaseSync, SQLInputValue } from "node:sqlite"
+import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite"
 import {
+  damaged,
+  journalRows,
   number,
   numberOrNull,
   prepare,
-  prepareTexts,
+  prepareLean,
   type Row,
   runColumns,
   type Statement,
@@ -29,10 +31,7 @@ export const make = (db: DatabaseSync) => {
     db,
     "SELECT id FROM runs WHERE id >= ?1 AND id < ?1 || char(0x10ffff) ORDER BY id LIMIT ?2"
   )
-  const entries = prepareTexts(
-    db,
-    "SELECT entry FROM journal WHERE run = (SELECT key FROM runs WHERE id = ?) AND seq >= ? ORDER BY seq LIMIT ?"
-  )
+  const journal = prepareLean(db, journalRows)
   const blob = prepare(db, "SELECT data FROM blobs WHERE hash = ?")
   const inboxOf = prepare(
     db,
@@ -97,7 +96,10 @@ export const make = (db: DatabaseSync) => {
     run: (id: string) => orNull(run.get(id), toRun),
     runs: list,
     runIds: (prefix: string, limit: number) => runIds.all(prefix, atMost(limit)).map((row) => text(row, "id")),
-    entries: (id: string, from: number, limit: number) => entries(id, from, atMost(limit)),
+    entries: (id: string, from: number, limit: number) => {
+      const row = keyOf.get(id)
+      return row === undefined ? [] : entries(journal.iterate(number(row, "key"), from, atMost(limit)), from, limit)
+    },
     blob: (hash: string) => orNull(blob.get(hash), (row) => text(row, "data")),
     inboxOf: (owner: string, limit: number) => inboxOf.all(owner, atMost(limit)).map(toInbox),
     inbox: (id: string) => inbox.all(id).map(toInbox),
@@ -182,6 +184,21 @@ const lister = (db: DatabaseSync) => {
 const ofRoot = `key IN (WITH root (id) AS (VALUES (?))
   SELECT key FROM runs, root WHERE runs.root = root.id
   UNION ALL SELECT key FROM runs, root WHERE runs.id = root.id AND runs.root IS NULL)`
+
+/** The entries from `from` on, out of rows that hold several. */
+const entries = (rows: Iterable<ReadonlyArray<SQLOutputValue>>, from: number, limit: number): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  for (const [last, text] of rows) {
+    if (typeof last !== "number" || typeof text !== "string") throw damaged("entries")
+    const lines = text.split("\n")
+    const first = last + 1 - lines.length
+    const next = from + found.length
+    if (first > next) throw new Error(`entries are missing from the journal: those from ${next} up to ${first - 1}`)
+    for (let index = next - first; index < lines.length; index++) found.push(lines[index]!)
+    if (found.length >= limit) return found.slice(0, limit)
+  }
+  return found
+}
 
 const orNull = <A>(row: Row | undefined, decode: (row: Row) => A): A | null => row === undefined ? null : decode(row)
 

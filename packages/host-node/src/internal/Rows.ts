@@ -22,6 +22,8 @@ export interface Statement {
   readonly iterate: (...values: Array<SQLInputValue>) => Iterable<Row>
   /** Gives the number of rows changed. */
   readonly run: (...values: Array<SQLInputValue>) => number
+  /** Gives the rowid of the row that was inserted; 0 for none. */
+  readonly insert: (...values: Array<SQLInputValue>) => number
 }
 
 export const prepare = (db: DatabaseSync, sql: string): Statement => {
@@ -31,30 +33,50 @@ export const prepare = (db: DatabaseSync, sql: string): Statement => {
     get: (...values) => statement().get(...values),
     all: (...values) => statement().all(...values),
     iterate: (...values) => statement().iterate(...values),
-    run: (...values) => Number(statement().run(...values).changes)
-  }
-}
-
-/** A query for one column of text, read without an object for each row. */
-export const prepareTexts = (db: DatabaseSync, sql: string): (...values: Array<SQLInputValue>) => ReadonlyArray<string> => {
-  let kept: StatementSync | undefined
-  return (...values) => {
-    if (kept === undefined) {
-      kept = db.prepare(sql)
-      kept.setReturnArrays(true)
+    run: (...values) => Number(statement().run(...values).changes),
+    insert: (...values) => {
+      const { changes, lastInsertRowid } = statement().run(...values)
+      return changes === 0 ? 0 : Number(lastInsertRowid)
     }
-    const rows = kept.all(...values) as unknown as ReadonlyArray<ReadonlyArray<SQLOutputValue>>
-    return rows.map(([value]) => {
-      if (typeof value !== "string") throw damaged("text")
-      return value
-    })
   }
 }
 
-/** Everything of a run but its payloads; the length is one seek in the journal. */
+/** A query whose rows are read often enough that objects with names would cost too much. */
+export interface LeanQuery {
+  readonly get: (...values: Array<SQLInputValue>) => ReadonlyArray<SQLOutputValue> | undefined
+  readonly iterate: (...values: Array<SQLInputValue>) => Iterable<ReadonlyArray<SQLOutputValue>>
+}
+
+export const prepareLean = (db: DatabaseSync, sql: string): LeanQuery => {
+  let kept: StatementSync | undefined
+  const statement = () => {
+    if (kept !== undefined) return kept
+    kept = db.prepare(sql)
+    kept.setReturnArrays(true)
+    return kept
+  }
+  return {
+    get: (...values) => statement().get(...values) as unknown as ReadonlyArray<SQLOutputValue> | undefined,
+    iterate: (...values) => statement().iterate(...values) as unknown as Iterable<ReadonlyArray<SQLOutputValue>>
+  }
+}
+
+/** What follows from the rows of the journal that have no place in the index yet. */
+const unplaced = "journal WHERE arrival > (SELECT upto FROM placed)"
+
+/** The `seq` of the last entry of a run; null without entries. */
+export const lastOf = (run: string): string =>
+  `coalesce((SELECT max(last) FROM ${unplaced} AND run = ${run}), (SELECT max(last) FROM places WHERE run = ${run}))`
+
+/** The rows that hold the entries of run `?1` from `?2` on, at most `?3`. */
+export const journalRows = `SELECT places.last AS last, entries FROM places CROSS JOIN journal ON journal.arrival = places.arrival
+    WHERE places.run = ?1 AND places.last >= ?2
+  UNION ALL SELECT last, entries FROM ${unplaced} AND run = ?1 AND last >= ?2
+  ORDER BY last LIMIT ?3`
+
+/** Everything of a run but its payloads. */
 export const runColumns = `id, epoch, owner, due_at, takeovers, status, reason, workflow, version, kind, definition, `
-  + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, `
-  + `coalesce((SELECT max(seq) + 1 FROM journal WHERE run = runs.key), 0) AS length`
+  + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, coalesce(${lastOf("runs.key")} + 1, 0) AS length`
 
 export const toRun = (row: Row): RunRow => ({
   id: text(row, "id"),
@@ -160,4 +182,4 @@ const kind = (row: Row): "program" | "contract" => {
   return value
 }
 
-const damaged = (column: string): Error => new Error(`a stored row is damaged: its ${column} is not of the right kind`)
+export const damaged = (column: string): Error => new Error(`a stored row is damaged: its ${column} is not of the right kind`)

@@ -19,17 +19,29 @@ import type {
   Together
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
-import { number, numberOrNull, prepare, type Row, runColumns, text, textOrNull, toDefinition, toInbox, toRun } from "./Rows.ts"
+import { lastOf, number, numberOrNull, prepare, prepareLean, type Row, runColumns, text, textOrNull, toDefinition, toInbox, toRun } from "./Rows.ts"
 
 /** `call` calls a part of a commit that is made inside the transaction. */
 export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<Together>) => {
   const findKey = prepare(db, "SELECT key FROM runs WHERE id = ?")
   const findRun = prepare(db, `SELECT ${runColumns} FROM runs WHERE key = ?`)
-  const head = prepare(
+  const head = prepareLean(db, "SELECT epoch, status, takeovers, told FROM runs WHERE key = ?")
+  const lastIn = prepareLean(db, `SELECT ${lastOf("?1")}`)
+  const append = prepare(db, "INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)")
+  /** The same in one statement, where nothing stands in the way. */
+  const appendFenced = prepare(
     db,
-    `SELECT epoch, status, takeovers, told, (SELECT max(seq) FROM journal WHERE run = ?1) AS last FROM runs WHERE key = ?1`
+    `INSERT INTO journal (run, last, entries) SELECT ?1, ?2, ?3 FROM runs
+     WHERE key = ?1 AND epoch = ?4 AND takeovers = 0 AND (SELECT max(arrival) FROM journal) = ?5`
   )
-  const append = prepare(db, "INSERT INTO journal (run, seq, entry) VALUES (?, ?, ?)")
+  const latest = prepareLean(db, "SELECT coalesce(max(arrival), 0) FROM journal")
+  const since = prepareLean(db, "SELECT run, last FROM journal WHERE arrival > ?")
+  const placedUpTo = prepareLean(db, "SELECT upto FROM placed")
+  const place = prepare(
+    db,
+    "INSERT OR IGNORE INTO places SELECT run, last, arrival FROM journal WHERE arrival > ? AND arrival <= ? ORDER BY run, last"
+  )
+  const placeUpTo = prepare(db, "UPDATE placed SET upto = ?")
   const keep = prepare(db, "INSERT INTO blobs (hash, data) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING")
   const send = prepare(
     db,
@@ -161,9 +173,48 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const row = findKey.get(id)
     if (row === undefined) return undefined
     const key = number(row, "key")
-    if (keys.size >= 10_000) keys.clear()
-    keys.set(id, key)
+    bounded(keys).set(id, key)
     return key
+  }
+
+  /** The lengths of runs, by key, as of `arrived`: the row of the journal that came last, as far as this connection knows. */
+  const lengths = new Map<number, number>()
+  let arrived = 0
+  const lengthOf = (key: number): number => {
+    const known = lengths.get(key)
+    if (known !== undefined) return known
+    const length = ((lastIn.get(key)![0] as number | null) ?? -1) + 1
+    bounded(lengths).set(key, length)
+    return length
+  }
+  /** Takes in what others have appended. To be called at the start of a transaction. */
+  const catchUp = () => {
+    const now = latest.get()![0] as number
+    if (now === arrived) return
+    if (now - arrived > mostToCatchUp) lengths.clear()
+    if (lengths.size > 0) {
+      for (const [run, last] of since.iterate(arrived)) if (lengths.has(run as number)) lengths.set(run as number, last as number + 1)
+    }
+    arrived = now
+  }
+
+  /** The last row that has its place in the index, as far as this connection knows. */
+  let placed = 0
+  const placeRows = () => {
+    if (arrived - placed < batch) return
+    placed = placedUpTo.get()![0] as number
+    if (arrived - placed < batch) return
+    place.run(placed, arrived)
+    placeUpTo.run(arrived)
+    placed = arrived
+  }
+
+  const appendAll = (key: number, first: number, rows: ReadonlyArray<string>) => {
+    for (let from = 0; from < rows.length; from += mostInRow) {
+      const part = rows.length <= mostInRow ? rows : rows.slice(from, from + mostInRow)
+      arrived = append.insert(key, first + from + part.length - 1, part.join("\n"))
+    }
+    bounded(lengths).set(key, first + rows.length)
   }
 
   const sendAll = (rows: ReadonlyArray<OutboxRow>) => {
@@ -209,7 +260,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       row.createdAt
     )
     const key = number(inserted!, "key")
-    op.rows.forEach((entry, seq) => append.run(key, seq, entry))
+    appendAll(key, 0, op.rows)
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const wish of op.subscriptions) subscribe.run(key, wish.key, wish.event, wish.correlation)
     if (op.listener !== null) listen.run(key, op.listener)
@@ -223,25 +274,38 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     return { started: true, run: toRun(findRun.get(key)!) }
   }
 
+  /** A transaction of one commit of entries alone, in one statement. False when it has done nothing and needs more than that. */
+  const appendOnly = (op: CommitOp): boolean => {
+    const count = op.rows.length
+    if (count === 0 || count > mostInRow || arrived - placed >= batch || !isOfEntriesAlone(op)) return false
+    const key = keys.get(op.run)
+    if (key === undefined || lengths.get(key) !== op.expected) return false
+    const length = op.expected + count
+    const arrival = appendFenced.insert(key, length - 1, op.rows.join("\n"), op.epoch, arrived)
+    if (arrival === 0) return false
+    arrived = arrival
+    lengths.set(key, length)
+    return true
+  }
+
   const commit = (op: CommitOp): Answers["commit"] => {
     const key = keyOf(op.run)
-    const row = key === undefined ? undefined : head.get(key)
+    const row = key === undefined ? undefined : head.get(key) as Head | undefined
     if (key === undefined || row === undefined) return { ok: false, epoch: 0, length: 0 }
-    const epoch = number(row, "epoch")
-    const length = (numberOrNull(row, "last") ?? -1) + 1
+    const [epoch, status, takeovers, toldBefore] = row
+    const length = lengthOf(key)
     if (epoch !== op.epoch || length !== op.expected) return { ok: false, epoch, length }
 
     const added = op.together === undefined ? nothing : call(op.together)
     if (added === null) return { ok: false, epoch, length, undone: true }
     const rows = added === nothing ? op.rows : [...op.rows, ...added.rows]
 
-    let seq = length
-    for (const entry of rows) append.run(key, seq++, entry)
+    appendAll(key, length, rows)
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const blob of added.blobs) keep.run(blob.hash, blob.data)
     sendAll(op.outbox)
     sendAll(added.outbox)
-    let told = number(row, "told")
+    let told = toldBefore
     for (const id of op.consumed) told -= consume.run(key, id)
     for (const open of op.approvalsOpened) {
       openApproval.run(
@@ -260,8 +324,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     if (op.status !== undefined) setStatus.run(op.status.status, op.status.reason, op.status.waits, op.at, key)
     if (op.release !== undefined) {
       release.run(told > 0 && op.release.quiet !== true ? 0 : op.release.dueAt, op.at, key)
-    } else if (rows.length > 0 && row["takeovers"] !== 0) setTakeovers.run(0, key)
-    const final = op.ended !== undefined || isOver(op.status === undefined ? text(row, "status") : op.status.status)
+    } else if (rows.length > 0 && takeovers !== 0) setTakeovers.run(0, key)
+    const final = op.ended !== undefined || isOver(op.status === undefined ? status : op.status.status)
     if (final) finish.run(key)
     if (op.ended !== undefined) {
       const listening = listeners.all(key)
@@ -270,7 +334,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       for (const row of listening) tell(text(row, "listener"), op.run, op.ended.payload, op.at)
     }
     const left = op.ended === undefined ? told : 0
-    if (left !== row["told"]) setTold.run(left, key)
+    if (left !== toldBefore) setTold.run(left, key)
     return { ok: true }
   }
 
@@ -384,6 +448,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   }
 
   return {
+    appendOnly,
+    catchUp,
+    /** To be called at the end of each transaction. */
+    placeRows,
     apply: (op: Op): Answers[keyof Answers] => {
       switch (op.op) {
         case "start":
@@ -416,14 +484,41 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
           throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
       }
     },
-    /** To be called when the transaction was rolled back: runs that it started are not there. */
-    forget: () => keys.clear()
+    /** To be called when the transaction was rolled back: nothing of it is there. */
+    forget: () => {
+      keys.clear()
+      lengths.clear()
+      arrived = 0
+      placed = 0
+    }
   }
 }
 
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
+
+/** Of entries: what is larger would be slow to read a part of. */
+const mostInRow = 100
+
+/** So many rows get their places in the index at once. */
+const batch = 256
+
+/** Of rows: to read more than this again would cost more than it saves. */
+const mostToCatchUp = 5_000
+
+/** Makes room in a map that only saves questions. */
+const bounded = <K, V>(map: Map<K, V>): Map<K, V> => {
+  if (map.size >= 10_000) map.clear()
+  return map
+}
+
+/** `epoch`, `status`, `takeovers` and `told`. The table is strict. */
+type Head = readonly [number, string, number, number]
+
+const isOfEntriesAlone = (op: CommitOp): boolean =>
+  op.blobs.length + op.outbox.length + op.consumed.length + op.approvalsOpened.length + op.approvalsClosed.length === 0 &&
+  op.status === undefined && op.release === undefined && op.ended === undefined && op.together === undefined
 
 const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
 

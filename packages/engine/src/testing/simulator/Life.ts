@@ -202,6 +202,7 @@ class Life {
         this.disk.losePower(this.choices.choose("lost", [1, 1, 1, 1, 1, 1, 1, 1]))
         // Whoever was told of something that is gone says it again.
         this.started = false
+        this.starting = undefined
         this.said.clear()
         break
       }
