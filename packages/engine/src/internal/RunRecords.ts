@@ -382,9 +382,10 @@ export class RunRecords {
 
   /** Whether something goes on by itself: a body does not that waits for a step of its own which waits for an operator. */
   busy(): boolean {
-    const stalled = this.stalled()
+    let stalled: ReadonlySet<StepState> | undefined
     for (const step of this.open) {
-      if (step.phase === "done" || (step.phase === "running" && !isIdle(step) && !stalled.has(step))) return true
+      if (step.phase === "done") return true
+      if (step.phase === "running" && !isIdle(step) && !(stalled ??= this.stalled()).has(step)) return true
     }
     return false
   }

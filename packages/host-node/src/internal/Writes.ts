@@ -274,7 +274,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     return { started: true, run: toRun(findRun.get(key)!) }
   }
 
-  /** A transaction of one commit of entries alone, in one statement. False when it has done nothing and needs more than that. */
+  /** A commit of entries alone, in one statement that may be a transaction by itself. False when it has done nothing and needs more than that. */
   const appendOnly = (op: CommitOp): boolean => {
     const count = op.rows.length
     if (count === 0 || count > mostInRow || arrived - placed >= batch || !isOfEntriesAlone(op)) return false
@@ -289,6 +289,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   }
 
   const commit = (op: CommitOp): Answers["commit"] => {
+    if (appendOnly(op)) return { ok: true }
     const key = keyOf(op.run)
     const row = key === undefined ? undefined : head.get(key) as Head | undefined
     if (key === undefined || row === undefined) return { ok: false, epoch: 0, length: 0 }
