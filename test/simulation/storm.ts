@@ -54,6 +54,8 @@ const all = Effect.gen(function*() {
       ends: "any",
       mode: "random",
       lives: 1,
+      // Whose senders died may have to be given each of 1,000 signals one at a time.
+      turns: 50_000,
       seed: seed * 1_000_000 + round,
       shorten: !wide,
       undisturbed: false

@@ -98,6 +98,8 @@ export interface Options {
   readonly ends?: "one" | "any"
   /** `normal`: the store may lose its last writes when power is lost. Default `full`: it never does. */
   readonly durability?: "full" | "normal"
+  /** Number of turns, in each of which at most one person says something, after which a life counts as endless (S4). Default 5,000. */
+  readonly turns?: number
   /** Texts that must turn up in no journal, message or log (S15). */
   readonly secrets?: ReadonlyArray<string>
   /** How the engines are set up. */
@@ -260,7 +262,7 @@ class Search {
   })
 
   private lived(choices: Choices.Choices, wild: boolean): Effect.Effect<LifeReport> {
-    return live(this.subject, choices, { wild, faults: wild ? 6 : 2, secrets: this.options.secrets ?? [] })
+    return live(this.subject, choices, { wild, faults: wild ? 6 : 2, secrets: this.options.secrets ?? [], turns: this.options.turns ?? 5_000 })
   }
 
   private judge(life: LifeReport): Violation | undefined {

@@ -25,6 +25,8 @@ export interface LifeOptions {
   /** How many things may go wrong at writes, and how many elsewhere. */
   readonly faults: number
   readonly secrets: ReadonlyArray<string>
+  /** Number of turns after which a life counts as endless. */
+  readonly turns: number
 }
 
 export interface LifeReport {
@@ -45,10 +47,9 @@ const leaseMs = 10_000
 const pollMs = 100
 /** 2026-01-01T00:00:00Z. */
 const beginning = 1_767_225_600_000
-/** Turns of a life, and tasks until all is at rest: more than any life needs. */
-const longest = 5_000
 /** Just before `maxRunMs` ends the runs. */
 const horizon = beginning + 364 * 86_400_000
+/** Tasks until all is at rest: more than any life needs. */
 const mostTasks = 200_000
 const someTasks = 1_000
 
@@ -103,7 +104,7 @@ class Life {
     let ticked = 0
     let written = 0
     let turns = 0
-    for (; turns < longest && this.witness.violations.length === 0; turns++) {
+    for (; turns < this.options.turns && this.witness.violations.length === 0; turns++) {
       const early = this.options.wild && this.choices.choose("early", [85, 15]) === 1
       yield* this.work(early ? 1 + this.choices.choose("tasks", [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]) : Infinity)
       if ((yield* this.suffer()) || early) {
@@ -132,7 +133,7 @@ class Life {
       }
       break
     }
-    if (this.witness.violations.length === 0) yield* this.judge(turns === longest)
+    if (this.witness.violations.length === 0) yield* this.judge(turns === this.options.turns)
     for (const process of this.processes) process.kill()
     return {
       violations: this.witness.violations,
@@ -347,7 +348,7 @@ class Life {
 
   private judge(endless: boolean) {
     return Effect.sync(() => {
-      if (endless) this.witness.find("S4", `the life does not come to its end in ${longest} turns`)
+      if (endless) this.witness.find("S4", `the life does not come to its end in ${this.options.turns} turns`)
       Examination.examine(this.disk.store, this.witness, {
         secrets: this.options.secrets,
         patient: (wait) => wait.until === undefined ? this.subject.answer(wait, 0) === undefined : wait.until > horizon
