@@ -44,7 +44,7 @@ export const payloads = {
   "engine.run.resumed": Schema.Struct({ ...run, by: optional(Schema.String) }),
   /** Suspended until a signal, a timer, a child or a handoff. */
   "engine.run.waiting": Schema.Struct(halted),
-  /** Suspended for any other reason than a pause, a wait or an approval. */
+  /** Suspended for any other reason than a pause, a wait or an approval: an operator is needed. */
   "engine.run.suspended": Schema.Struct(halted),
   "engine.step.requested": Schema.Struct({
     ...step,
@@ -150,6 +150,22 @@ export const of = (
     ? []
     : [{ id: `${runId}:${entry.seq}`, at: entry.at, correlationId: runId, ...told } as EngineEvent]
 }
+
+/**
+ * What the engine tells about a run that it suspends without an entry in its
+ * journal: one that diverged, that cannot be read, or that recovery gave up as
+ * a whole. `epoch` is that of the owner that did so.
+ */
+export const ofGivenUp = (
+  run: { readonly id: string; readonly workflow: string },
+  { at, epoch, waits }: { readonly at: number; readonly epoch: number; readonly waits: ReadonlyArray<Wait> }
+): EventOf<"engine.run.suspended"> => ({
+  id: `${run.id}:given-up:${epoch}`,
+  at,
+  correlationId: run.id,
+  name: "engine.run.suspended",
+  payload: { runId: run.id, workflow: run.workflow, reason: reasonOf(waits) ?? "corrupt", waits }
+})
 
 // ----------------------------------------------------------------------------
 // internal

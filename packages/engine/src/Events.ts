@@ -188,11 +188,10 @@ export const check = (name: string, payload: Schema.Json): Effect.Effect<void, E
 export const outboxRow = (event: EventMessage): OutboxRow => ({ id: `event:${event.id}`, kind: "event", payload: JSON.stringify(event) })
 
 /** What the engine tells about entries, but for the end of a deadline, whose meaning is in the journal before it. */
-export const engineEventsOf = (
-  run: Committed["run"],
-  entries: ReadonlyArray<JournalEntry.JournalEntry>
-): ReadonlyArray<EventMessage> =>
-  entries.flatMap((entry) => needsJournal(entry) ? [] : eventOf(run, entry))
+export const engineEventsOf = ({ entries, givenUp, run }: Omit<Committed, "status">): ReadonlyArray<EventMessage> => [
+  ...entries.flatMap((entry) => needsJournal(entry) ? [] : eventOf(run, entry)),
+  ...(givenUp === undefined ? [] : [toMessage(EngineEvent.ofGivenUp(run, { ...givenUp, epoch: run.epoch }))])
+]
 
 /** Whether what the engine tells about an entry cannot be told from the entry alone. */
 export const needsJournal = (entry: JournalEntry.JournalEntry): boolean =>
@@ -208,7 +207,7 @@ export const engineEvents = (store: Store["Service"], committed: Committed): Eff
       needsJournal(entry)
         ? Effect.map(viewBefore(store, committed, entry.seq), (before) => eventOf(committed.run, entry, before))
         : Effect.succeed(eventOf(committed.run, entry))),
-    (events) => events.flat()
+    (events) => [...events.flat(), ...engineEventsOf({ ...committed, entries: [] })]
   )
 
 // ----------------------------------------------------------------------------
@@ -253,14 +252,16 @@ const eventOf = (
     if (entry._tag === "StepCompleted" && isSubmission(entry.output)) return []
     if (entry._tag === "SignalReceived") return completionOf(run, entry)
   }
-  return EngineEvent.of(run.id, run.workflow, entry, before).map(({ correlationId, id, name, payload }) => ({
-    id,
-    name,
-    payload,
-    correlationId,
-    source: engineSource
-  }))
+  return EngineEvent.of(run.id, run.workflow, entry, before).map(toMessage)
 }
+
+const toMessage = ({ correlationId, id, name, payload }: EngineEvent.EngineEvent): EventMessage => ({
+  id,
+  name,
+  payload,
+  correlationId,
+  source: engineSource
+})
 
 const completionOf = (run: Committed["run"], entry: JournalEntry.EntryOf<"SignalReceived">): ReadonlyArray<EventMessage> => {
   const stepId = stepOfSignal(entry.name)

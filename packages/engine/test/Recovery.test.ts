@@ -1,6 +1,7 @@
 import * as EngineEvent from "@fermata/core/EngineEvent"
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Logger, Schema } from "effect"
+import { Deferred, Effect, Layer, Logger, Schema, Stream } from "effect"
+import { Events } from "../src/Events.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
@@ -73,6 +74,31 @@ describe("Recovery", () => {
       assert.include(yield* other.run(run), { reason: "recovery", dueAt: null })
     }).pipe(Effect.provide(logger))
   })
+
+  it.effect("S9, S13: a run that is suspended without an entry, given up or diverged, is told as an event, and once", () =>
+    Effect.gen(function*() {
+      const heard: Array<{ readonly id: string; readonly payload: unknown }> = []
+      const listening = Layer.effectDiscard(Effect.gen(function*() {
+        const events = yield* Events
+        const hear = Stream.runForEach(events.subscribe("engine.run.suspended"), ({ id, payload }) => Effect.sync(() => heard.push({ id, payload })))
+        yield* Effect.forkScoped(hear, { startImmediately: true })
+      })).pipe(Layer.provide(Events.layer))
+      const serving = (key: string) => Layer.provideMerge(W.toLayer(() => Effect.as(stuck(new Log(), key, "rerun")(), "end")), listening)
+      const world = yield* CrashHost.make
+      let host = yield* world.start(serving("work"))
+      const given = yield* begin(host, W, "given up")
+      for (let crash = 1; crash <= 5; crash++) host = yield* world.restart(host, serving("work"), { killAt: { count: 1, when: "before" } })
+      host = yield* world.restart(host, serving("work"))
+      const diverged = yield* begin(host, W, "diverged")
+      host = yield* world.restart(host, serving("other"))
+      const rows = [yield* world.run(given), yield* world.run(diverged)]
+      assert.deepStrictEqual(heard, rows.map(({ epoch, id, reason, waits }) => ({
+        id: `${id}:given-up:${epoch}`,
+        payload: { runId: id, workflow: "W", reason, waits: JSON.parse(waits!) }
+      })))
+      assert.deepStrictEqual(rows.map(({ reason }) => reason), ["recovery", "diverged"])
+      assert.notInclude((yield* world.journal(diverged)).map(({ _tag }) => _tag), "RunSuspended")
+    }).pipe(quiet))
 
   it.effect("S13: a signal does not wake a run that suspended because it never got further", () =>
     Effect.gen(function*() {

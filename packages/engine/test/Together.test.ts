@@ -422,7 +422,7 @@ describe("onCrash: commit-together", () => {
       const told: Array<string> = []
       yield* host.use(Effect.map(Core, (core) => {
         core.listeners.add(({ entries }) => told.push(...entries.map((entry) => entry._tag)))
-        core.projections.add((run, entries) =>
+        core.projections.add(({ entries, run }) =>
           entries.filter((entry) => entry._tag === "StepCompleted").map((entry) => ({
             id: `${run.id}/${entry.seq}`,
             kind: "inbox",

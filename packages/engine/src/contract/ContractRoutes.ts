@@ -112,9 +112,9 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
 }
 
 /** What the engine tells the contracts that listen to it, in the commit that it is about. */
-export const project = (registry: ContractRegistry): Parameters<EngineCore["projections"]["add"]>[0] => (run, entries) =>
+export const project = (registry: ContractRegistry): Parameters<EngineCore["projections"]["add"]>[0] => (committed) =>
   registry.listensTo()
-    ? engineEventsOf(run, entries).filter(({ name }) => registry.listensTo(name)).map(outboxRow)
+    ? engineEventsOf(committed).filter(({ name }) => registry.listensTo(name)).map(outboxRow)
     : []
 
 /**
@@ -125,7 +125,7 @@ export const publish = (core: EngineCore, store: Store["Service"], registry: Con
   Effect.fnUntraced(function*(committed: Committed): Effect.fn.Return<void, StorageFailed> {
     const entries = committed.entries.filter((entry) => entry._tag === "RunRequested" || needsJournal(entry))
     if (entries.length === 0) return
-    const events = (yield* engineEvents(store, { ...committed, entries })).filter(({ name }) => registry.listensTo(name))
+    const events = (yield* engineEvents(store, { ...committed, entries, givenUp: undefined })).filter(({ name }) => registry.listensTo(name))
     if (events.length === 0) return
     yield* core.write({ op: "publish", rows: events.map(outboxRow) })
     core.poke()

@@ -27,7 +27,7 @@ import { sharedServices, worldServices } from "./BodyServices.ts"
 import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
 import { sha256Hex } from "./Digest.ts"
-import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
+import type { ExecutorHost, GivenUp, PendingCommit, Registration } from "./ExecutorTypes.ts"
 import { isForWantOfRoom, Room } from "./Room.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import { Liveness } from "./Liveness.ts"
@@ -56,6 +56,8 @@ export interface Committed {
   readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
   /** The status after this commit. */
   readonly status: string
+  /** There when the run was suspended without an entry. */
+  readonly givenUp?: GivenUp | undefined
 }
 
 const claimLimit = 100
@@ -84,7 +86,7 @@ export class EngineCore implements ExecutorHost {
   readonly routes: Array<Route> = []
   readonly listeners = new Set<(committed: Committed) => void>()
   /** What else a commit puts into the outbox: facts of the engine that somebody listens to. */
-  readonly projections = new Set<(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>) => ReadonlyArray<OutboxRow>>()
+  readonly projections = new Set<(committed: Omit<Committed, "status">) => ReadonlyArray<OutboxRow>>()
   /** Told whenever the body of a step starts: run, key and attempt. */
   readonly bodyListeners = new Set<(runId: string, key: string, attempt: number) => void>()
   /** Roots whose runs this process takes up although it is no worker. */
@@ -180,13 +182,13 @@ export class EngineCore implements ExecutorHost {
     encoded: Pick<CommitOp, "rows" | "blobs">,
     done: (ok: boolean) => void
   ): void {
-    const op = CommitOps.of(run, pending, encoded, this.now(), this.projected(run, pending.entries))
+    const op = CommitOps.of(run, pending, encoded, this.now(), this.projected({ run, ...pending }))
     this.committer.submit(op, (answer) => {
       const ok = Exit.isSuccess(answer) && answer.value.ok
       if (Exit.isSuccess(answer)) this.disk.found()
       else if (!isForWantOfRoom(answer.cause)) this.storageFailed(answer.cause)
       if (ok && (pending.entries.length > 0 || pending.status !== undefined)) {
-        this.tell(run, pending.entries, pending.status?.status ?? "running")
+        this.tell({ run, ...pending, status: pending.status?.status ?? "running" })
       }
       if (ok && pending.status?.status === "suspended") {
         this.waiters.tell(run.id)
@@ -203,24 +205,24 @@ export class EngineCore implements ExecutorHost {
   }
 
   readonly commitTogether: ExecutorHost["commitTogether"] = (run, expected, make, done) => {
-    const { entries, op } = CommitOps.together(run, expected, this.now(), make, (made) => this.projected(run, made))
+    const { entries, op } = CommitOps.together(run, expected, this.now(), make, (made) => this.projected({ run, entries: made }))
     this.committer.submit(op, (answer) => {
       if (Exit.isFailure(answer)) this.writeFailed(answer.cause)
       else if (answer.value.ok) {
-        this.tell(run, entries(), "running")
+        this.tell({ run, entries: entries(), status: "running" })
         if (this.projections.size > 0) this.poke()
       }
       done(Exit.isFailure(answer) ? "refused" : answer.value.ok ? "done" : answer.value.undone === true ? "undone" : "refused")
     })
   }
 
-  private projected(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlyArray<OutboxRow> {
-    return this.projections.size === 0 ? [] : Array.from(this.projections).flatMap((project) => project(run, entries))
+  private projected({ entries, givenUp, run }: Omit<Committed, "status">): ReadonlyArray<OutboxRow> {
+    return this.projections.size === 0 ? [] : Array.from(this.projections).flatMap((project) => project({ run, entries, givenUp }))
   }
 
   /** Tells those who listen what has been committed. */
-  private tell(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>, status: string): void {
-    for (const listener of this.listeners) listener({ run, entries, status })
+  private tell({ entries, givenUp, run, status }: Committed): void {
+    for (const listener of this.listeners) listener({ run, entries, status, givenUp })
     if (this.logsRuns) this.fork(RunLogs.facts(run, entries))
   }
 
@@ -490,8 +492,12 @@ export class EngineCore implements ExecutorHost {
   }
 
   private handBack(row: RunRow, wait: { readonly reason: "corrupt" | "diverged"; readonly key: string; readonly detail: string } | null) {
+    const at = this.now()
+    const givenUp = wait === null ? undefined : { at, waits: [wait] }
+    const outbox = wait === null ? [] : this.projected({ run: row, entries: [], givenUp })
     const written = this.write({
-      ...CommitOps.empty(row, row.length, this.now()),
+      ...CommitOps.empty(row, row.length, at),
+      outbox,
       ...(wait === null ? {} : { status: { status: "suspended", reason: wait.reason, waits: JSON.stringify([wait]) } }),
       release: wait === null ? { dueAt: 0 } : { dueAt: null, quiet: true }
     })
@@ -499,7 +505,8 @@ export class EngineCore implements ExecutorHost {
       if (!answer.ok || wait === null) return
       this.waiters.tell(row.id)
       this.fork(RunLogs.suspension(row, { reason: wait.reason, waits: JSON.stringify([wait]) }))
-      for (const listener of this.listeners) listener({ run: row, entries: [], status: "suspended" })
+      this.tell({ run: row, entries: [], status: "suspended", givenUp })
+      if (outbox.length > 0) this.poke()
     }))
   }
 

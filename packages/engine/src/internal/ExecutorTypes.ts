@@ -35,6 +35,13 @@ export interface Registration {
 }
 
 /** What one commit of a run carries. */
+/** Suspended without an entry, so that its journal stays as it is: until an operator has looked at it. */
+export interface GivenUp {
+  /** ms since the epoch. */
+  readonly at: number
+  readonly waits: ReadonlyArray<Wait>
+}
+
 export interface PendingCommit {
   readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
   readonly expected: number
@@ -45,6 +52,7 @@ export interface PendingCommit {
   readonly approvalsClosed: ReadonlyArray<string>
   readonly ended: { readonly payload: string } | undefined
   readonly release: { readonly dueAt: number | null; readonly quiet?: boolean } | undefined
+  readonly givenUp?: GivenUp
 }
 
 /** Makes one entry inside the transaction that stores it, or undoes that with undefined. */

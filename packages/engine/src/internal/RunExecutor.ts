@@ -621,8 +621,13 @@ export class RunExecutor extends RunSteps {
     this.length -= this.buffer.length
     this.buffer = []
     this.ending = true
-    const waits = JSON.stringify([{ reason, key, detail }] satisfies ReadonlyArray<Wait>)
-    this.host.commit(this.row, { ...this.emptyCommit(), status: { status: "suspended", reason, waits }, release: { dueAt: null, quiet: true } }, (ok) => {
+    const waits: ReadonlyArray<Wait> = [{ reason, key, detail }]
+    this.host.commit(this.row, {
+      ...this.emptyCommit(),
+      status: { status: "suspended", reason, waits: JSON.stringify(waits) },
+      release: { dueAt: null, quiet: true },
+      givenUp: { at: this.host.now(), waits }
+    }, (ok) => {
       this.drop()
       this.host.gone(this, ok ? "released" : "deposed")
     })

@@ -230,6 +230,24 @@ describe("Contracts", () => {
       }).pipe(Effect.provide(layer())))
   })
 
+  it.effect("S9: a run whose journal can no longer be read triggers the contract that listens for runs in need of an operator", () => {
+    const store = MemoryBackend.makeStore()
+    const on = onHostOf(store)
+    return Effect.gen(function*() {
+      const id = yield* on(begin(document([step("wait", "hold", null, { event: "go" })])))
+      store.runs.get(id)!.entries[1] = "torn"
+      const alarms = yield* on(Effect.gen(function*() {
+        yield* add(keeper("alarm", { triggers: [{ type: "event", event: "engine.run.suspended", where: "trigger.reason = 'corrupt'" }] }))
+        yield* publish("go", "on")
+        yield* settled
+        return yield* Effect.forEach(yield* runsOf("alarm"), end)
+      }))
+      assert.lengthOf(alarms, 1)
+      const output = alarms[0]?.output as { readonly trigger: object }
+      assert.deepInclude(output.trigger, { runId: id, workflow: "sample", reason: "corrupt" })
+    })
+  })
+
   it.effect("a contract that one process adds, another process serves", () => {
     const store = MemoryBackend.makeStore()
     const on = onHostOf(store)
