@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Random, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { DurableDeferred, Workflow } from "effect/workflow"
+import { DurableDeferred, Workflow, WorkflowEngine } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
 import { Events } from "../src/Events.ts"
 import * as Runs from "../src/Runs.ts"
@@ -235,6 +235,34 @@ describe("Runs.fork", () => {
       assert.deepStrictEqual(log.entries.filter((entry) => entry.startsWith("child")), ["child quick", "child slow"])
       const late = yield* fork("b")
       assert.deepStrictEqual(yield* output(late.runId), ["quick", "at last", "2"])
+    }))
+
+  it.effect("N-55: a fork that is cancelled leaves a child that it shares to the original, and stops one of its own", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const { fork, host, id, output, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(({ name }) => Effect.as(Signal.receive(Go), name)),
+        W.toLayer(() =>
+          Effect.gen(function*() {
+            const own = Effect.gen(function*() {
+              yield* echo(log, "a")("1")
+              const { executionId } = yield* WorkflowEngine.WorkflowInstance
+              return yield* Child.execute({ name: `${yield* echo(log, "b")("2")} of ${executionId}` })
+            })
+            return yield* Effect.all([Child.execute({ name: "shared" }), own], { concurrency: 2 })
+          }))
+      ))
+      const { runId } = yield* fork("b")
+      const keys = (waits: ReadonlyArray<{ readonly key: string }>) => waits.map(({ key }) => key)
+      const [shared, ofOriginal] = keys(yield* world.waits(id))
+      const [alsoShared, ofFork] = keys(yield* world.waits(runId))
+      assert.strictEqual(alsoShared, shared)
+      yield* runs.cancel(runId, { by: "ada", reason: "no use" })
+      yield* host.settled
+      const status = (run: string) => Effect.map(world.run(run), ({ status }) => status)
+      assert.deepStrictEqual(yield* Effect.forEach([runId, ofFork!, shared!, ofOriginal!], status), ["cancelled", "cancelled", "suspended", "suspended"])
+      for (const child of [shared!, ofOriginal!]) yield* world.tell(child, "signal", go("on"))
+      assert.deepStrictEqual(yield* output(id), ["shared", `2 of ${id}`])
     }))
 
   it.effect("N-55: documents are as they were; events and signals are not sent again; random numbers are shared up to the point", () =>

@@ -136,6 +136,7 @@ export const makeEncoded = (
   const stop = (workflow: Workflow.Any, executionId: string, reason: string) =>
     Effect.gen(function*() {
       const place = yield* CurrentRun
+      if (place?.executor.records.children.get(executionId)?.shared === true) return
       const message = { kind: place === undefined ? "cancel" : "parent", by: place?.executor.row.id ?? "program", reason }
       if (place !== undefined && place.step === undefined) {
         const id = `stop:${place.executor.row.id}`

@@ -87,6 +87,8 @@ export interface ChildState {
   asked: boolean
   readonly waiters: Array<Resume<JournalEntry.ExitJson>>
   exit: JournalEntry.ExitJson | undefined
+  /** Started by the run that this one was forked from, so not its to stop. */
+  shared: boolean
 }
 
 /** A run may wait for thousands of things, and says so in its journal whenever that changes. */
@@ -193,7 +195,7 @@ export class RunRecords {
   }
 
   addChild(entry: EntryOf<"ChildStarted">): ChildState {
-    const child: ChildState = { entry, asked: true, waiters: [], exit: undefined }
+    const child: ChildState = { entry, asked: true, waiters: [], exit: undefined, shared: false }
     this.children.set(entry.child, child)
     return child
   }
@@ -494,6 +496,7 @@ export class RunRecords {
       state.released = true
       state.notStarted = false
     }
+    for (const child of this.children.values()) child.shared = true
   }
 
   /** Takes in a journal: what it holds, without delivering any of it. */
