@@ -69,7 +69,9 @@ const all = (bodies: ReadonlyArray<Body>, concurrency: number | "unbounded" = "u
 const wait = (name: string): Body => Signal.receive(Signal.make(name, { schema: Unknown }))
 const sleep = (duration: "1 hour" | "1 day" | "2 days"): Body => Effect.sleep(duration)
 const ask = (name: string, prompt = "May we?", more: object = {}): Body => Effect.orDie(Approval.ask(name, { prompt, approvers: ["boss"], ...more }))
-const child = (id: string): Body => Child.execute({ id })
+const childOf = (id: string, success: Schema.Codec<unknown>): Body =>
+  Workflow.make("Child", { payload: { id: Schema.String }, success, idempotencyKey: ({ id }) => id }).execute({ id }) as Body
+const child = (id: string): Body => childOf(id, Schema.String)
 const Count = RunState.make("count", { schema: Schema.Int, initial: 0 })
 const set = (count: number): Body => RunState.update(Count, () => count)
 const emit = (name: string, payload: number): Body => Effect.flatMap(Events, (events) => events.emit(name, payload))
@@ -81,7 +83,8 @@ const rounds = (round: (tick: unknown, index: number) => Body): Body =>
 const items = (keys: ReadonlyArray<string>, key = (item: string) => item): Body =>
   Effect.forEach(keys, (item) => step("item", item, { key: key(item) }))
 const undone = (body: Body, undo: Body): Body => Sample.withCompensation(body as never, () => undo as never) as never
-const activity = (name: string): Body => Activity.make({ name, success: Schema.String, execute: Effect.succeed(name) }) as Body
+const activity = (name: string, success: Schema.Codec<unknown> = Schema.String): Body =>
+  Activity.make({ name, success, execute: Effect.succeed(name) }) as Body
 const end = wait("end")
 
 const [delivered, go, tick]: ReadonlyArray<Act> = [{ signal: "delivered" }, { signal: "go" }, { signal: "tick" }]
@@ -165,6 +168,8 @@ export const breaking: ReadonlyArray<Edit> = [
   ["undo", "it fails before", seq(undone(step("take"), step("give")), Effect.fail("no")), "use"],
   ["undo", "it is undone otherwise", seq(undone(step("take"), step("refund")), step("use"), Effect.fail("no")), "refund"],
   ["done", "a recorded output does not fit its schema", seq(step("one", "x", { success: Schema.Int }), sleep("1 hour"), step("two"), activity("act"), step("three")), "one"],
+  ["done", "the recorded output of an activity does not fit its schema", seq(step("one"), sleep("1 hour"), step("two"), activity("act", Schema.Int), step("three")), "act#1"],
+  ["family", "the recorded end of a child does not fit its schema", seq(step("plan"), childOf("kid", Schema.Int), step("sum"), end), hash],
   ["done", "an activity is renamed", seq(step("one"), sleep("1 hour"), step("two"), activity("deed"), step("three")), "deed#1"]
 ]
 

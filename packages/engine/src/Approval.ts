@@ -1,6 +1,7 @@
 /**
  * Approvals: recorded questions to people, with their answers.
  */
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -86,7 +87,9 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     })
     switch (result._tag) {
       case "Approved": {
-        const value = result.edit === undefined || decode === undefined ? args?.value : yield* decode(result.edit) as Exit.Exit<unknown>
+        const edit = result.edit === undefined || decode === undefined ? Exit.succeed(args?.value) : decode(result.edit)
+        if (Exit.isFailure(edit)) yield* place.executor.unreadable(name, Cause.pretty(edit.cause).split("\n")[0]!, `edit of approval "${name}"`)
+        const value = yield* Effect.orDie(edit)
         return { by: result.by, choice: result.choice, note: result.note, args: value }
       }
       case "Denied":

@@ -1,14 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { Workflow, type WorkflowEngine } from "effect/workflow"
+import { Activity, DurableDeferred, Workflow, type WorkflowEngine } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
+import type { Engine } from "../src/Engine.ts"
 import { Events } from "../src/Events.ts"
 import * as Signal from "../src/Signal.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, giveWay, Log, pass, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")
+
+type Body = Effect.Effect<unknown, unknown, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>
 
 const W = define("W")
 const a = (log: Log) => echo(log, "a")
@@ -170,6 +173,53 @@ describe("Divergence", () => {
       yield* world.tell(id, "signal", { name: "go", payload: null })
       yield* assertOutput(third, W, id, "end")
     }).pipe(Effect.provide(Logger.layer([]))))
+
+  type Kind = Schema.Codec<unknown, unknown>
+  const Child = (success: Kind) => Workflow.make("Child", { payload: { id: Schema.String }, success, idempotencyKey: ({ id }) => id })
+  const Answer = (success: Kind) => DurableDeferred.make("answer", { success })
+  const recorded: ReadonlyArray<readonly [what: string, key: string | RegExp, program: (kind: Kind) => Body]> = [
+    ["outcome of activity \"act\"", "act#1", (success) => Activity.make({ name: "act", success, execute: Effect.succeed("text" as unknown) })],
+    ["end of child run", /^[0-9a-f]{32}$/, (kind) => Child(kind).execute({ id: "1" })],
+    ["completion of \"answer\"", "answer", (kind) => DurableDeferred.await(Answer(kind))],
+    ["edit of approval \"ok\"", "ok", (schema) =>
+      Approval.ask("ok", { prompt: "?", approvers: ["ada"], args: { schema, value: schema === Schema.String ? "text" : 1, editable: true } })]
+  ]
+  for (const [what, key, program] of recorded) {
+    it.effect(`S9: a recorded ${what} that its schema reads no more suspends the run, and undoes nothing`, () =>
+      Effect.gen(function*() {
+        const world = yield* CrashHost.make
+        const log = new Log()
+        const serving = (kind: Kind) =>
+          Layer.merge(
+            Child(Schema.Unknown).toLayer(() => Effect.succeed("text")),
+            W.toLayer(() =>
+              Effect.andThen(
+                W.withCompensation(Effect.orDie(program(kind)), () => Effect.sync(() => log.entries.push("undone"))) as Effect.Effect<void, never, WorkflowEngine.WorkflowInstance>,
+                Effect.as(Effect.sleep("1 hour"), "end")
+              ))
+          )
+        const good = yield* world.start(serving(Schema.String))
+        const id = yield* begin(good, W)
+        const [wait] = yield* world.waits(id)
+        if (wait?.reason === "approval") yield* world.tell(id, "answer", { key: "ok", decision: "approve", by: "ada", edit: "changed" })
+        if (wait?.reason === "signal") {
+          const token = DurableDeferred.tokenFromExecutionId(Answer(Schema.String), { workflow: W, executionId: id })
+          yield* good.use(DurableDeferred.succeed(Answer(Schema.String), { token, value: "text" }))
+        }
+        yield* good.settled
+        assert.deepInclude((yield* world.waits(id))[0], { reason: "timer" })
+        const bad = yield* world.restart(good, serving(Schema.Int))
+        const [difference] = yield* world.waits(id)
+        assert.strictEqual(difference!.reason, "diverged")
+        assert.match(difference!.key, key instanceof RegExp ? key : new RegExp(`^${key}$`))
+        assert.include(difference!.detail, `the recorded ${what}`)
+        assert.include(difference!.detail, "does not fit its schema")
+        const again = yield* world.restart(bad, serving(Schema.String))
+        yield* pass(again, "1 hour")
+        yield* assertOutput(again, W, id, "end")
+        assert.deepStrictEqual(log.entries, [])
+      }))
+  }
 
   it.effect("S9: a signal, a cancel and a timer that come to a diverged run wait for a build that replays it", () =>
     Effect.gen(function*() {

@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Activity from "effect/workflow/Activity"
+import type * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
 import { type Encoded, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { RunRow } from "../Backend.ts"
@@ -28,6 +29,8 @@ interface Codecs {
   readonly encodePayload: (payload: unknown) => Effect.Effect<unknown, unknown>
   readonly encodeExit: (exit: Exit.Exit<unknown, unknown>) => JournalEntry.ExitJson
   readonly decodeExit: (json: JournalEntry.ExitJson) => Effect.Effect<Exit.Exit<unknown, unknown>>
+  /** Fails where the schemas do not read what is recorded. */
+  readonly readExit: (json: JournalEntry.ExitJson) => Effect.Effect<unknown, unknown>
 }
 
 const codecsOf = new WeakMap<object, Codecs>()
@@ -42,6 +45,12 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
   const encodeError = Schema.encodeUnknownExit(error)
   const decodeError = Schema.decodeUnknownExit(error)
   const made: Codecs = {
+    readExit: (json) => {
+      const exit = ExitJson.fromJson(json)
+      if (Exit.isSuccess(exit)) return success.decode(exit.value)
+      const failed = exit.cause.reasons.find((reason) => reason._tag === "Fail")
+      return failed === undefined ? Effect.void : decodeError(failed.error)
+    },
     decodePayload: Schema.decodeUnknownEffect(payload),
     encodePayload: Schema.encodeUnknownEffect(payload),
     encodeExit: (exit) => {
@@ -201,7 +210,9 @@ export const makeEncoded = (
           { id: executionId, start, workflow: workflow._tag, version, payload: json, linked: detached !== true },
           !discard
         )
-        return exit === undefined ? undefined : yield* complete(workflow, exit)
+        if (exit === undefined) return undefined
+        yield* readable(place, executionId, `end of child run ${executionId}`, codecs(workflow).readExit(exit))
+        return yield* complete(workflow, exit)
       }
       if (Option.isNone(core.program(workflow._tag, version)) && !(yield* Effect.orDie(core.isDefined(workflow._tag, version)))) {
         return yield* Effect.die(
@@ -252,9 +263,10 @@ export const makeEncoded = (
       const instance = yield* WorkflowInstance
       const context = yield* Effect.context<never>()
       const outcome = yield* place.executor.askStep(activityStep(activity, attempt, instance, context, place))
-      return outcome._tag === "Parked"
-        ? new Workflow.Suspended({ failed: true, cause: ExitJson.causeFromJson(outcome.cause) as never })
-        : new Workflow.Complete({ exit: ExitJson.fromJson(outcome.exit) })
+      if (outcome._tag === "Parked") return new Workflow.Suspended({ failed: true, cause: ExitJson.causeFromJson(outcome.cause) as never })
+      const exit = ExitJson.fromJson(outcome.exit)
+      yield* readable(place, outcome.key, `outcome of activity "${activity.name}"`, read((activity as Activity.Activity<Schema.Top, Schema.Top, never>).exitSchemaPartial, exit))
+      return new Workflow.Complete({ exit })
     }),
 
     deferredResult: Effect.fnUntraced(function*(deferred) {
@@ -269,7 +281,10 @@ export const makeEncoded = (
           { reason: "signal", key: deferred.name },
           place.executor.askDeferred(deferred.name, wait)
         )
-      return exit === undefined ? Option.none() : Option.some(ExitJson.fromJson(exit, true))
+      if (exit === undefined) return Option.none()
+      const found = ExitJson.fromJson(exit, true)
+      yield* readable(place, deferred.name, `completion of "${deferred.name}"`, read((deferred as DurableDeferred.DurableDeferred<Schema.Top, Schema.Top>).exitSchema, found))
+      return Option.some(found)
     }),
 
     deferredDone: Effect.fnUntraced(function*({ deferredName, executionId, exit }) {
@@ -320,6 +335,20 @@ const currentRun = Effect.flatMap(CurrentRun, (place) =>
   place === undefined
     ? Effect.die(new Error("This needs a run: it works only inside a workflow that this engine executes"))
     : Effect.succeed(place))
+
+/**
+ * While a run is replayed, a record that its schema does not read any more is
+ * where the code and the journal part; live, it is a defect of the code.
+ */
+const readable = (place: Place, key: string, what: string, reading: Effect.Effect<unknown, unknown, unknown>) =>
+  place.executor.replaying
+    ? Effect.catchCause(Effect.asVoid(reading) as Effect.Effect<void, unknown>, (cause) =>
+      place.executor.unreadable(key, Cause.pretty(cause).split("\n")[0]!, what))
+    : Effect.void
+
+/** As `effect/workflow` reads what an engine hands over. */
+const read = (schema: Schema.Top, exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown, unknown> =>
+  Schema.decodeUnknownEffect(schema)(Exit.map(exit, (value) => value ?? null))
 
 const activityStep = (
   activity: Activity.Any,

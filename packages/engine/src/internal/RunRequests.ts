@@ -124,10 +124,10 @@ export abstract class RunRequests extends RunBase {
   }
 
   /** A recorded outcome that the code cannot read any more. Live it is a defect of the code, which this leaves to the asker. */
-  unreadable(key: string, problem: string): Effect.Effect<void> {
+  unreadable(key: string, problem: string, what = `outcome of step "${key}"`): Effect.Effect<void> {
     return this.ask((resume) => {
       if (this.live) return resume(undefined)
-      this.diverge(key, `the recorded outcome of step "${key}" does not fit its schema: ${problem}`)
+      this.diverge(key, `the recorded ${what} does not fit its schema: ${problem}`)
     })
   }
 
