@@ -126,7 +126,7 @@ export const markdown = ({ readings, leftOut, rounds, began, minutes }: Results)
     "- Fermata runs from its TypeScript sources, which Node strips of types as it loads them; that is part of W6.",
     "- In W5 Fermata frees the runs of a process that is gone from the same machine at once; for one elsewhere it waits for the lease, 10 seconds unless `leaseMs` says otherwise. LangGraph and Mastra have no owners: whoever starts them again says which run is to go on. DBOS takes up at its start what its own executor left behind, and Restate calls the new process as soon as it answers.",
     "- When the disk is slow to sync, as it is on a shared machine, a commit costs so much that what an engine does besides hardly shows under `FULL`. The `NORMAL` rows show it.",
-    "- Mastra's store asks for `NORMAL` on the first connection of its pool only. With many runs at once there are more connections, and those sync every commit; with one run there is one. It is counted as `NORMAL`.",
+    "- Mastra's store asks for `NORMAL` when it is opened, and is counted as `NORMAL`. That its rows with many runs at once cost like `FULL` may come from further connections that do not ask; this was not looked into.",
     "- LangGraph's functional API writes while the next step already runs (its default, `durability: \"async\"`).",
     ...shorter.map((entry) => `- ${entry.title}: W2 and W5 with ${longOf(entry, "W2")} steps only, because each of its steps costs more than the one before; the figure flatters it.`),
     ""
