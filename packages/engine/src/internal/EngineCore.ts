@@ -182,13 +182,13 @@ export class EngineCore implements ExecutorHost {
     encoded: Pick<CommitOp, "rows" | "blobs">,
     done: (ok: boolean) => void
   ): void {
-    const op = CommitOps.of(run, pending, encoded, this.now(), this.projected({ run, ...pending }))
+    const op = CommitOps.of(run, pending, encoded, this.now(), this.projected(run, pending.entries, pending.givenUp))
     this.committer.submit(op, (answer) => {
       const ok = Exit.isSuccess(answer) && answer.value.ok
       if (Exit.isSuccess(answer)) this.disk.found()
       else if (!isForWantOfRoom(answer.cause)) this.storageFailed(answer.cause)
       if (ok && (pending.entries.length > 0 || pending.status !== undefined)) {
-        this.tell({ run, ...pending, status: pending.status?.status ?? "running" })
+        this.tell(run, pending.entries, pending.status?.status ?? "running", pending.givenUp)
       }
       if (ok && pending.status?.status === "suspended") {
         this.waiters.tell(run.id)
@@ -205,23 +205,23 @@ export class EngineCore implements ExecutorHost {
   }
 
   readonly commitTogether: ExecutorHost["commitTogether"] = (run, expected, make, done) => {
-    const { entries, op } = CommitOps.together(run, expected, this.now(), make, (made) => this.projected({ run, entries: made }))
+    const { entries, op } = CommitOps.together(run, expected, this.now(), make, (made) => this.projected(run, made))
     this.committer.submit(op, (answer) => {
       if (Exit.isFailure(answer)) this.writeFailed(answer.cause)
       else if (answer.value.ok) {
-        this.tell({ run, entries: entries(), status: "running" })
+        this.tell(run, entries(), "running")
         if (this.projections.size > 0) this.poke()
       }
       done(Exit.isFailure(answer) ? "refused" : answer.value.ok ? "done" : answer.value.undone === true ? "undone" : "refused")
     })
   }
 
-  private projected({ entries, givenUp, run }: Omit<Committed, "status">): ReadonlyArray<OutboxRow> {
+  private projected(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>, givenUp?: GivenUp): ReadonlyArray<OutboxRow> {
     return this.projections.size === 0 ? [] : Array.from(this.projections).flatMap((project) => project({ run, entries, givenUp }))
   }
 
   /** Tells those who listen what has been committed. */
-  private tell({ entries, givenUp, run, status }: Committed): void {
+  private tell(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>, status: string, givenUp?: GivenUp): void {
     for (const listener of this.listeners) listener({ run, entries, status, givenUp })
     if (this.logsRuns) this.fork(RunLogs.facts(run, entries))
   }
@@ -494,7 +494,7 @@ export class EngineCore implements ExecutorHost {
   private handBack(row: RunRow, wait: { readonly reason: "corrupt" | "diverged"; readonly key: string; readonly detail: string } | null) {
     const at = this.now()
     const givenUp = wait === null ? undefined : { at, waits: [wait] }
-    const outbox = wait === null ? [] : this.projected({ run: row, entries: [], givenUp })
+    const outbox = wait === null ? [] : this.projected(row, [], givenUp)
     const written = this.write({
       ...CommitOps.empty(row, row.length, at),
       outbox,
@@ -505,7 +505,7 @@ export class EngineCore implements ExecutorHost {
       if (!answer.ok || wait === null) return
       this.waiters.tell(row.id)
       this.fork(RunLogs.suspension(row, { reason: wait.reason, waits: JSON.stringify([wait]) }))
-      this.tell({ run: row, entries: [], status: "suspended", givenUp })
+      this.tell(row, [], "suspended", givenUp)
       if (outbox.length > 0) this.poke()
     }))
   }

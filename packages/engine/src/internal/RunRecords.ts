@@ -116,8 +116,8 @@ export class RunRecords {
   /** The run's named documents. */
   readonly documents = new Map<string, { readonly revision: number; readonly value: unknown }>()
   private readonly counters = new Map<string, number>()
-  /** The counters of requests that step bodies make. */
-  private readonly inner = new Map<string, number>()
+  /** The counters of requests that step bodies make, by the prefix of their keys. */
+  private readonly inner = new Map<string, Map<string, number>>()
   private readonly skipped = new Set<number>()
   /** Number of entries that `load` has taken in. */
   private loaded = 0
@@ -141,7 +141,8 @@ export class RunRecords {
 
   /** The key of the next request of this name: the name itself, then `name~2`, `name~3`. */
   number(counter: string, name: string, prefix = ""): string {
-    const counters = prefix === "" ? this.counters : this.inner
+    let counters = prefix === "" ? this.counters : this.inner.get(prefix)
+    if (counters === undefined) this.inner.set(prefix, counters = new Map())
     const count = (counters.get(counter) ?? 0) + 1
     counters.set(counter, count)
     return count === 1 ? prefix + name : `${prefix}${name}~${count}`
@@ -149,7 +150,7 @@ export class RunRecords {
 
   /** Forgets what a body has numbered, for it starts again. */
   renumber(prefix: string): void {
-    for (const counter of this.inner.keys()) if (counter.startsWith(prefix)) this.inner.delete(counter)
+    this.inner.delete(prefix)
   }
 
   addStep(entry: EntryOf<"StepRequested">, definition: StepDefinition | undefined): StepState {

@@ -66,7 +66,7 @@ export abstract class RunRequests extends RunBase {
       const inside = definition.inside
       const key = definition.key ?? (inside === undefined
         ? records.number(`step:${definition.name}`, definition.name)
-        : records.number(`in:${inside}/${definition.name}`, definition.name, `${inside}/`))
+        : records.number(definition.name, definition.name, `${inside}/`))
       let step = records.steps.get(key)
       const input = definition.input ?? null
       if (step !== undefined && step.definition !== undefined) {

@@ -63,7 +63,7 @@ export abstract class RunSteps extends RunRequests {
     }
     // Steps that a probe asks for are its own each time, for what they answered before may hold no more.
     const inside = probing ? `${key}?${step.entry.seq}` : attempt.attempt === 1 ? key : `${key}#${attempt.attempt}`
-    this.records.renumber(`in:${inside}/`)
+    this.records.renumber(`${inside}/`)
     const context = Context.add(this.host.stepContext(step.definition!.asker), CurrentRun, { executor: this.self, step: key, inside })
     return { attempt, context }
   }
