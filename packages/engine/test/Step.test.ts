@@ -131,6 +131,36 @@ describe("keys", () => {
       assert.deepStrictEqual(log.entries, ["a", "a"])
     }))
 
+  it.effect("S1: a keyed step that is asked for again has the outcome of its own body, and not of the one that was cut off and ends meanwhile", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const gate = Deferred.makeUnsafe<void>()
+      const keyed = Step.make("keyed", {
+        success: Schema.String,
+        onCrash: "rerun",
+        key: () => "only",
+        run: () => Effect.suspend(() => {
+          if (log.count("begins") === 1) return Effect.succeed("again")
+          return Effect.andThen(log.add("begins"), Effect.onInterrupt(Effect.never, () => Effect.andThen(Deferred.await(gate), log.add("cut off"))))
+        })
+      })
+      const W = define("W")
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        yield* Effect.timeoutOption(keyed(), "1 second")
+        const [answer] = yield* Effect.all([keyed(), Deferred.succeed(gate, undefined)], { concurrency: 2 })
+        yield* Effect.sleep("1 hour")
+        return answer
+      }))
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      yield* pass(first, "1 second")
+      assert.deepStrictEqual(log.entries, ["begins", "cut off"])
+      const second = yield* world.restart(first, layer)
+      yield* pass(second, "1 hour")
+      yield* assertOutput(second, W, id, "again")
+    }))
+
   it.effect("an explicit key asked again with other input ends the run with StepKeyConflict, after its compensations", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

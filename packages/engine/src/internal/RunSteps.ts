@@ -29,7 +29,6 @@ export abstract class RunSteps extends RunRequests {
   protected startBody(key: string): void {
     const step = this.records.steps.get(key)
     if (step?.phase !== "queued") return
-    if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
     this.records.setPhase(step, "running")
     if (step.definition!.onCrash === "commit-together") this.together.push(key)
     else this.fork(step)
@@ -46,7 +45,6 @@ export abstract class RunSteps extends RunRequests {
     fiber.addObserver((exit) => {
       if (this.stopped || step.fiber !== fiber) return
       step.fiber = undefined
-      if (step.phase === "abandoned") return
       this.records.setPhase(step, "done")
       if (probe === undefined) this.conclude(step, exit)
       else this.push({ _tag: "Probed", key: step.key, exit: exit as Exit.Exit<Option.Option<unknown>, unknown> })
@@ -124,11 +122,13 @@ export abstract class RunSteps extends RunRequests {
     } as const
   }
 
-  /** Nobody waits for the step any more: a lost race, a timeout or a cancel. */
+  /** Nobody waits for the step any more: a lost race, a timeout or a cancel. When its body ends is nobody's concern then. */
   protected abandon(step: RunRecords.StepState): void {
+    const fiber = step.fiber
+    step.fiber = undefined
     this.disarm(`backoff:${step.key}`)
     this.records.setPhase(step, "abandoned")
-    step.fiber?.interruptUnsafe()
+    fiber?.interruptUnsafe()
   }
 
   protected askAgain(step: RunRecords.StepState): void {
@@ -191,7 +191,6 @@ export abstract class RunSteps extends RunRequests {
   protected acceptOutcome(item: Extract<ReadyItem, { readonly _tag: "Outcome" }>): void {
     const step = this.records.steps.get(item.key)
     if (step === undefined || step.phase !== "done") return
-    if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
     const attempt = step.entry.attempt
     if (item.exit._tag === "Success") {
       this.deliver(this.append(this.completion(step, item.exit)))
@@ -222,7 +221,6 @@ export abstract class RunSteps extends RunRequests {
   protected acceptProbed({ exit, key }: Extract<ReadyItem, { readonly _tag: "Probed" }>): void {
     const step = this.records.steps.get(key)
     if (step === undefined || step.phase !== "done") return
-    if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
     if (Exit.isFailure(exit)) {
       step.probeFailure = ExitJson.causeToJson(exit.cause)
       this.append({ _tag: "ProbeFailed", key, attempt: step.entry.attempt, cause: step.probeFailure })
