@@ -230,6 +230,7 @@ const limitOf = async (stage: ReadonlyArray<string>): Promise<number> => {
 }
 
 const judge = async (subject: Subject, stage: ReadonlyArray<string>, limit: number): Promise<Outcome> => {
+  if (stage.length === 0) return { _tag: "passed" }
   const path = join(copy, subject.file)
   const text = readFileSync(path, "utf8")
   writeFileSync(path, apply(text, subject.mutant))

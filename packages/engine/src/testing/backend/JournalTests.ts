@@ -2,7 +2,7 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Backend } from "../../Backend.ts"
-import { claim, commit, heartbeat, impossible, one, outboxRow, start, startOwned, type Test } from "./Fixtures.ts"
+import { claim, commit, end, heartbeat, impossible, one, outboxRow, start, startOwned, type Test } from "./Fixtures.ts"
 
 const named = (name: string, count: number, from = 0): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, index) => `${name} ${from + index}`)
@@ -95,15 +95,27 @@ export const journalTests = (test: Test): void => {
   test("S5: entries of an owner that was deposed are refused, although nothing else was written since", (backend, connect) =>
     Effect.gen(function*() {
       const other = yield* connect
+      for (const [run, way] of [["r", { op: "reap", now: 1 }], ["s", { op: "retire", owner: "a" }]] as const) {
+        yield* one(backend, start(run, {}, { rows: ["e0"] }))
+        yield* one(backend, claim())
+        assert.deepStrictEqual(yield* one(backend, commit(run, 1, ["e1"])), { ok: true })
+        yield* other.write([way, claim({ owner: "b" })])
+        assert.deepStrictEqual(yield* one(backend, commit(run, 2, ["late"])), { ok: false, epoch: 2, length: 2 })
+        assert.deepStrictEqual(yield* one(other, commit(run, 2, ["e2"], { epoch: 2 })), { ok: true })
+        yield* assertJournal(backend, run, ["e0", "e1", "e2"])
+        yield* one(other, end(run, 3, "done", { epoch: 2 }))
+      }
+    }))
+
+  test("the first entry after a takeover ends the count, also of an owner who takes its own run over", (backend) =>
+    Effect.gen(function*() {
       yield* one(backend, start("r", {}, { rows: ["e0"] }))
       yield* one(backend, claim())
       assert.deepStrictEqual(yield* one(backend, commit("r", 1, ["e1"])), { ok: true })
-      yield* other.write([{ op: "reap", now: 1 }, claim({ owner: "b" })])
-      assert.deepStrictEqual(yield* one(backend, commit("r", 2, ["late"])), { ok: false, epoch: 2, length: 2 })
-      // The owner before has not been told; a run that was taken over is at work again with its first entry.
-      assert.strictEqual((yield* other.run("r"))!.takeovers, 1)
-      assert.deepStrictEqual(yield* one(other, commit("r", 2, ["e2"], { epoch: 2 })), { ok: true })
-      assert.strictEqual((yield* other.run("r"))!.takeovers, 0)
+      yield* backend.write([{ op: "reap", now: 1 }, claim()])
+      assert.strictEqual((yield* backend.run("r"))!.takeovers, 1)
+      assert.deepStrictEqual(yield* one(backend, commit("r", 2, ["e2"], { epoch: 2 })), { ok: true })
+      assert.strictEqual((yield* backend.run("r"))!.takeovers, 0)
       yield* assertJournal(backend, "r", ["e0", "e1", "e2"])
     }))
 
