@@ -1,8 +1,8 @@
 /** Conformance: how journals grow, commit by commit, whatever happens between two of them. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Backend } from "../../Backend.ts"
-import { claim, commit, end, heartbeat, impossible, one, outboxRow, start, startOwned, type Test } from "./Fixtures.ts"
+import type { Backend, CommitOp } from "../../Backend.ts"
+import { approval, claim, commit, end, heartbeat, impossible, inbox, one, outboxRow, start, startOwned, type Test } from "./Fixtures.ts"
 
 const named = (name: string, count: number, from = 0): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, index) => `${name} ${from + index}`)
@@ -119,21 +119,40 @@ export const journalTests = (test: Test): void => {
       yield* assertJournal(backend, "r", ["e0", "e1", "e2"])
     }))
 
-  test("what a commit brings beside its entries is stored, after commits of entries alone", (backend) =>
+  test("what a commit brings beside its entries is stored, whatever it is, after commits of entries alone", (backend) =>
     Effect.gen(function*() {
-      yield* one(backend, startOwned("r"))
-      assert.deepStrictEqual(yield* one(backend, commit("r", 0, ["e0"])), { ok: true })
-      assert.deepStrictEqual(yield* one(backend, commit("r", 1, ["e1"], { blobs: [{ hash: "h", data: "d" }] })), { ok: true })
+      yield* backend.write([startOwned("r"), inbox("r", "i1"), inbox("r", "i2")])
+      let length = 0
+      /** A commit of one entry and this, between commits of one entry each. */
+      const bring = Effect.fnUntraced(function*(rest: Partial<CommitOp>) {
+        for (const more of [{}, rest]) {
+          assert.deepStrictEqual(yield* one(backend, commit("r", length, [`e ${length}`], more)), { ok: true })
+          length++
+        }
+      })
+      yield* bring({ blobs: [{ hash: "h", data: "d" }] })
       assert.strictEqual(yield* backend.blob("h"), "d")
-      assert.deepStrictEqual(yield* one(backend, commit("r", 2, ["e2"], { outbox: [outboxRow("o")] })), { ok: true })
+      yield* bring({ outbox: [outboxRow("o")] })
       assert.strictEqual((yield* backend.outbox(10, true)).length, 1)
-      assert.deepStrictEqual(
-        yield* one(backend, commit("r", 3, ["e3"], { status: { status: "suspended", reason: "timer", waits: "[1]" } })),
-        { ok: true }
-      )
+      yield* bring({ consumed: ["i1"] })
+      assert.deepStrictEqual((yield* backend.inbox("r")).map(({ id }) => id), ["i2"])
+      yield* bring({ approvalsOpened: [approval("r", "k")] })
+      assert.strictEqual((yield* backend.approvals("r", 10)).length, 1)
+      yield* bring({ approvalsClosed: ["k"] })
+      assert.strictEqual((yield* backend.approvals("r", 10)).length, 0)
+      yield* bring({ status: { status: "suspended", reason: "timer", waits: "[1]" } })
       assert.strictEqual((yield* backend.run("r"))!.waits, "[1]")
-      assert.deepStrictEqual(yield* one(backend, commit("r", 4, ["e4"], { release: { dueAt: 7 } })), { ok: true })
+      yield* bring({ release: { dueAt: 7, quiet: true } })
       assert.strictEqual((yield* backend.run("r"))!.dueAt, 7)
-      yield* assertJournal(backend, "r", ["e0", "e1", "e2", "e3", "e4"])
+      if (backend.supports.together) {
+        yield* bring({ together: () => ({ rows: [], blobs: [{ hash: "made", data: "d" }], outbox: [] }) })
+        assert.strictEqual(yield* backend.blob("made"), "d")
+      }
+      yield* one(backend, start("listening", { dueAt: null }))
+      yield* one(backend, startOwned("r", { listener: "listening" }))
+      yield* bring({ ended: { payload: "the end" } })
+      assert.deepStrictEqual((yield* backend.inbox("listening")).map(({ payload }) => payload), ["the end"])
+      assert.isEmpty(yield* backend.inbox("r"))
+      yield* assertJournal(backend, "r", named("e", length))
     }))
 }
