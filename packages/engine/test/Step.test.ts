@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, HashMap, Option, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Activity } from "effect/workflow"
+import * as Approval from "../src/Approval.ts"
+import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, exitOf, Log, pass, stuck } from "./support/Program.ts"
@@ -469,6 +471,31 @@ describe("a step within a step", () => {
       // The identity of an activity is its name and its own attempt, wherever it is asked for.
       yield* assertOutput(host, W, id, 1)
       assert.deepStrictEqual(log.entries, ["look 1"])
+    }))
+})
+
+describe("what belongs in the body of a workflow", () => {
+  it.effect("is a defect in a step that says so, and leaves nothing behind", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const Go = Signal.make("go")
+      const ways = {
+        signal: Signal.receive(Go),
+        approval: Approval.ask("manager", { prompt: "Charge?", approvers: ["ada"] })
+      }
+      const W = define("W")
+      const host = yield* world.start(W.toLayer(({ id }) =>
+        Step.make("work", { onCrash: "rerun", run: () => Effect.asVoid(Effect.orDie(ways[id as keyof typeof ways] as typeof ways.approval)) })()))
+      for (const [way, message] of [
+        ["signal", `Signal "go" is received in the body of a workflow, not in a step or outside a run`],
+        ["approval", `Approval "manager" is asked in the body of a workflow, not in a step or outside a run`]
+      ] as const) {
+        const id = yield* begin(host, W, way)
+        const exit = yield* exitOf(host, W, id)
+        assert.isTrue(exit !== undefined && Exit.isFailure(exit))
+        if (exit !== undefined && Exit.isFailure(exit)) assert.include(Cause.pretty(exit.cause), message)
+        assert.isEmpty(yield* world.approvals(id))
+      }
     }))
 })
 
