@@ -73,6 +73,19 @@ describe("the world of a body", () => {
       assert.notDeepEqual(seen.get("b")![0], first)
     }))
 
+  it.effect("a sleep of no time is no wait, and leaves nothing in the journal", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const host = yield* world.start(W.toLayer(() => Effect.as(Effect.andThen(Effect.sleep(0), Effect.sleep("1 milli")), "slept")))
+      const id = yield* begin(host, W)
+      yield* pass(host, 1)
+      yield* assertOutput(host, W, id, "slept")
+      assert.deepStrictEqual(
+        (yield* world.journal(id)).flatMap((entry) => entry._tag === "TimerSet" ? [entry.dueAt - entry.at] : []),
+        [1]
+      )
+    }))
+
   it.effect("a step lives in the world of the host, with its time", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

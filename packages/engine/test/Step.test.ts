@@ -2,6 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, HashMap, Option, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Activity } from "effect/workflow"
+import * as Approval from "../src/Approval.ts"
+import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, exitOf, Log, pass, stuck } from "./support/Program.ts"
@@ -129,6 +131,69 @@ describe("keys", () => {
       yield* host.settled
       yield* assertOutput(host, W, id, "a")
       assert.deepStrictEqual(log.entries, ["a", "a"])
+    }))
+
+  it.effect("S1: a keyed step that is asked for again has the outcome of its own body, and not of the one that was cut off and ends meanwhile", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const gate = Deferred.makeUnsafe<void>()
+      const keyed = Step.make("keyed", {
+        success: Schema.String,
+        onCrash: "rerun",
+        key: () => "only",
+        run: () => Effect.suspend(() => {
+          if (log.count("begins") === 1) return Effect.succeed("again")
+          return Effect.andThen(log.add("begins"), Effect.onInterrupt(Effect.never, () => Effect.andThen(Deferred.await(gate), log.add("cut off"))))
+        })
+      })
+      const W = define("W")
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        yield* Effect.timeoutOption(keyed(), "1 second")
+        const [answer] = yield* Effect.all([keyed(), Deferred.succeed(gate, undefined)], { concurrency: 2 })
+        yield* Effect.sleep("1 hour")
+        return answer
+      }))
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      yield* pass(first, "1 second")
+      assert.deepStrictEqual(log.entries, ["begins", "cut off"])
+      const second = yield* world.restart(first, layer)
+      yield* pass(second, "1 hour")
+      yield* assertOutput(second, W, id, "again")
+    }))
+
+  it.effect("a keyed step that is asked for again records its own failure, and not that of the attempt before, whose policy takes its time", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const gates = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+      let bodies = 0
+      let asked = 0
+      const keyed = Step.make("keyed", {
+        success: Schema.String,
+        error: Declined,
+        onCrash: "rerun",
+        key: () => "only",
+        retry: Schedule.recurs(3).pipe(
+          Schedule.setInputType<Declined | Step.StepTimedOut>(),
+          Schedule.modifyDelay(() => Effect.as(Deferred.await(gates[asked++]!), "1 second"))
+        ),
+        run: () => Effect.suspend(() => ++bodies > 2 ? Effect.succeed("done") : Effect.fail(new Declined({ reason: `body ${bodies}` })))
+      })
+      const W = define("W")
+      const host = yield* world.start(W.toLayer(() => Effect.andThen(Effect.timeoutOption(keyed(), "1 second"), keyed())))
+      const id = yield* begin(host, W)
+      yield* pass(host, "1 second")
+      assert.deepStrictEqual([bodies, asked], [2, 2])
+      for (const gate of gates) {
+        yield* Deferred.succeed(gate, undefined)
+        yield* host.settled
+      }
+      yield* pass(host, "1 second")
+      yield* assertOutput(host, W, id, "done")
+      const failures = (yield* world.journal(id)).filter((entry) => entry._tag === "StepFailed")
+      assert.strictEqual(failures.length, 1)
+      assert.include(JSON.stringify(failures), "body 2")
     }))
 
   it.effect("an explicit key asked again with other input ends the run with StepKeyConflict, after its compensations", () =>
@@ -439,6 +504,31 @@ describe("a step within a step", () => {
       // The identity of an activity is its name and its own attempt, wherever it is asked for.
       yield* assertOutput(host, W, id, 1)
       assert.deepStrictEqual(log.entries, ["look 1"])
+    }))
+})
+
+describe("what belongs in the body of a workflow", () => {
+  it.effect("is a defect in a step that says so, and leaves nothing behind", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const Go = Signal.make("go")
+      const ways = {
+        signal: Signal.receive(Go),
+        approval: Approval.ask("manager", { prompt: "Charge?", approvers: ["ada"] })
+      }
+      const W = define("W")
+      const host = yield* world.start(W.toLayer(({ id }) =>
+        Step.make("work", { onCrash: "rerun", run: () => Effect.asVoid(Effect.orDie(ways[id as keyof typeof ways] as typeof ways.approval)) })()))
+      for (const [way, message] of [
+        ["signal", `Signal "go" is received in the body of a workflow, not in a step or outside a run`],
+        ["approval", `Approval "manager" is asked in the body of a workflow, not in a step or outside a run`]
+      ] as const) {
+        const id = yield* begin(host, W, way)
+        const exit = yield* exitOf(host, W, id)
+        assert.isTrue(exit !== undefined && Exit.isFailure(exit))
+        if (exit !== undefined && Exit.isFailure(exit)) assert.include(Cause.pretty(exit.cause), message)
+        assert.isEmpty(yield* world.approvals(id))
+      }
     }))
 })
 

@@ -130,7 +130,7 @@ describe("a SQLite store", () => {
       assert.strictEqual(failure._tag, "StorageFailed")
     }))
 
-  it.effect("gives up on a lock in the end and names it", () =>
+  it.effect("gives up on a lock in the end and names it, and takes none where there is nothing to write", () =>
     Effect.gen(function*() {
       const path = yield* file
       const backend = yield* SqliteBackend.make({ file: path, patience: "20 millis" })
@@ -138,6 +138,7 @@ describe("a SQLite store", () => {
       other.db.exec("BEGIN IMMEDIATE")
       const failure = yield* Effect.flip(one(backend, start("r")))
       assert.include(failure.message, "could not write: another process keeps the database locked")
+      assert.deepStrictEqual(yield* backend.write([]), [])
       other.db.exec("ROLLBACK")
       yield* one(backend, start("r"))
       assert.deepStrictEqual(ids(yield* backend.runs({ limit: 10 })), ["r"])
@@ -264,6 +265,15 @@ describe("a SQLite store for reading", () => {
       const writing = yield* SqliteBackend.make({ file: path })
       yield* writing.write([start("s")])
       assert.sameMembers([...ids(yield* reading.runs({ limit: 10 }))], ["r", "s"])
+    }))
+
+  it.effect("says that nobody may write to it, and others that they may", () =>
+    Effect.gen(function*() {
+      const { path } = yield* written
+      for (const readOnly of [true, "untouched", false, undefined] as const) {
+        const { supports } = yield* SqliteBackend.make({ file: path, readOnly })
+        assert.strictEqual(supports.writes, readOnly === false || readOnly === undefined)
+      }
     }))
 
   it.effect("N-43: of an older version is read from a copy that was migrated, and stays at its version", () =>

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
 import * as fc from "fast-check"
 import * as EventName from "../../src/EventName.ts"
 import * as Glob from "../../src/Glob.ts"
@@ -6,6 +7,21 @@ import * as Policy from "../../src/Policy.ts"
 
 const allowed = (permissions: ReadonlyArray<Policy.Permission>, request: Policy.Request) =>
   Policy.decide(permissions, request).decision === "allow"
+
+describe("EventName", () => {
+  it("takes names and patterns of up to 200 characters", () => {
+    const isName = Schema.is(EventName.EventName)
+    const isPattern = Schema.is(EventName.EventPattern)
+    const long = (length: number) => `ticket.${"x".repeat(length - "ticket.".length)}`
+    assert.isTrue(isName(long(200)))
+    assert.isFalse(isName(long(201)))
+    assert.isTrue(isPattern(long(199) + "*"))
+    assert.isFalse(isPattern(long(200) + "*"))
+    assert.isTrue(isName("t"))
+    assert.isFalse(isName(""))
+    assert.isFalse(isPattern(""))
+  })
+})
 
 describe("EventName.matches", () => {
   it("takes * inside a word and ** across words", () => {

@@ -29,7 +29,6 @@ export abstract class RunSteps extends RunRequests {
   protected startBody(key: string): void {
     const step = this.records.steps.get(key)
     if (step?.phase !== "queued") return
-    if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
     this.records.setPhase(step, "running")
     if (step.definition!.onCrash === "commit-together") this.together.push(key)
     else this.fork(step)
@@ -46,7 +45,6 @@ export abstract class RunSteps extends RunRequests {
     fiber.addObserver((exit) => {
       if (this.stopped || step.fiber !== fiber) return
       step.fiber = undefined
-      if (step.phase === "abandoned") return
       this.records.setPhase(step, "done")
       if (probe === undefined) this.conclude(step, exit)
       else this.push({ _tag: "Probed", key: step.key, exit: exit as Exit.Exit<Option.Option<unknown>, unknown> })
@@ -70,15 +68,16 @@ export abstract class RunSteps extends RunRequests {
 
   /** The body has ended: its outcome is delivered in its turn, and the policy decides about a failure. */
   private conclude(step: RunRecords.StepState, exit: Exit.Exit<unknown, unknown>): void {
-    const { key } = step
+    const { entry, key } = step
     const json = ExitJson.toJson(exit)
     if (json._tag === "Success" || step.definition!.retry === undefined || this.records.stop !== undefined) {
       this.push({ _tag: "Outcome", key, exit: json, delay: undefined })
       return
     }
-    this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), json.cause))).addObserver((delay) =>
-      this.push({ _tag: "Outcome", key, exit: json, delay: Exit.isSuccess(delay) ? delay.value : undefined })
-    )
+    this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), json.cause))).addObserver((delay) => {
+      // The policy may have taken its time, and the step been asked for again.
+      if (step.entry === entry) this.push({ _tag: "Outcome", key, exit: json, delay: Exit.isSuccess(delay) ? delay.value : undefined })
+    })
   }
 
   /** The step whose body is to run inside a commit, if there is one. */
@@ -124,11 +123,13 @@ export abstract class RunSteps extends RunRequests {
     } as const
   }
 
-  /** Nobody waits for the step any more: a lost race, a timeout or a cancel. */
+  /** Nobody waits for the step any more: a lost race, a timeout or a cancel. When its body ends is nobody's concern then. */
   protected abandon(step: RunRecords.StepState): void {
+    const fiber = step.fiber
+    step.fiber = undefined
     this.disarm(`backoff:${step.key}`)
     this.records.setPhase(step, "abandoned")
-    step.fiber?.interruptUnsafe()
+    fiber?.interruptUnsafe()
   }
 
   protected askAgain(step: RunRecords.StepState): void {
@@ -191,7 +192,6 @@ export abstract class RunSteps extends RunRequests {
   protected acceptOutcome(item: Extract<ReadyItem, { readonly _tag: "Outcome" }>): void {
     const step = this.records.steps.get(item.key)
     if (step === undefined || step.phase !== "done") return
-    if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
     const attempt = step.entry.attempt
     if (item.exit._tag === "Success") {
       this.deliver(this.append(this.completion(step, item.exit)))
@@ -222,7 +222,6 @@ export abstract class RunSteps extends RunRequests {
   protected acceptProbed({ exit, key }: Extract<ReadyItem, { readonly _tag: "Probed" }>): void {
     const step = this.records.steps.get(key)
     if (step === undefined || step.phase !== "done") return
-    if (step.waiters.length === 0) return this.records.setPhase(step, "abandoned")
     if (Exit.isFailure(exit)) {
       step.probeFailure = ExitJson.causeToJson(exit.cause)
       this.append({ _tag: "ProbeFailed", key, attempt: step.entry.attempt, cause: step.probeFailure })

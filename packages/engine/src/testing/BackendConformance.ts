@@ -6,6 +6,7 @@
  */
 import { describe } from "@effect/vitest"
 import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
+import { journalTests } from "./backend/JournalTests.ts"
 import { lawTests } from "./backend/Law.ts"
 import { messageTests } from "./backend/MessageTests.ts"
 import { ownershipTests } from "./backend/OwnershipTests.ts"
@@ -24,6 +25,7 @@ export const suite = (name: string, make: MakeStore): void => {
   const test = withBackend(make)
   describe(`${name} backend`, () => {
     runTests(test)
+    journalTests(test)
     ownershipTests(test)
     messageTests(test)
     readTests(test)

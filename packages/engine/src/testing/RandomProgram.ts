@@ -155,7 +155,8 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
       if (node.nested === "ask") yield* innerAsk(number)
       if (node.takes === "turns") yield* Effect.yieldNow
       if (node.takes === "time") {
-        outside.moments.add(now + millis(number) + 1)
+        // Not the time at which the body began: a step inside may have waited for a person.
+        outside.moments.add((yield* Clock.currentTimeMillis) + millis(number) + 1)
         yield* Effect.sleep(millis(number) + 1)
       }
       if (attempt <= node.fails) return yield* new Declined({ reason: `${input} ${attempt}` })

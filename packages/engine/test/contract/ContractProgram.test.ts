@@ -388,6 +388,13 @@ describe("ContractProgram", () => {
         yield* assertOutput(id, { done: { decision: "approved", by: ["ada"], choice: null, note: null, args: { what: "v2" } } })
       }).pipe(Effect.provide(layer())))
 
+    it.effect("C-49: an answer that comes as an event brings its choice and its note", () =>
+      Effect.gen(function*() {
+        const id = yield* begin(gate({ choices: ["now", "later"] }), { input })
+        yield* publish("engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "ada", choice: "later", note: "after lunch" })
+        yield* assertOutput(id, { done: { decision: "approved", by: ["ada"], choice: "later", note: "after lunch", args: { what: "v2" } } })
+      }).pipe(Effect.provide(layer())))
+
     it.effect("C-50: a denial takes the denied way", () =>
       Effect.gen(function*() {
         const id = yield* begin(gate(), { input })
