@@ -163,6 +163,37 @@ describe("keys", () => {
       yield* assertOutput(second, W, id, "again")
     }))
 
+  it.effect("a keyed step that is asked for again records its own failure, and not that of the attempt before, whose policy takes its time", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const gates = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
+      let bodies = 0
+      let asked = 0
+      const slow: Schedule.Schedule<unknown> = Schedule.modifyDelay(Schedule.recurs(3), () => Effect.as(Deferred.await(gates[asked++]!), "1 second"))
+      const keyed = Step.make("keyed", {
+        success: Schema.String,
+        error: Declined,
+        onCrash: "rerun",
+        key: () => "only",
+        retry: slow,
+        run: () => Effect.suspend(() => ++bodies > 2 ? Effect.succeed("done") : Effect.fail(new Declined({ reason: `body ${bodies}` })))
+      })
+      const W = define("W")
+      const host = yield* world.start(W.toLayer(() => Effect.andThen(Effect.timeoutOption(keyed(), "1 second"), keyed())))
+      const id = yield* begin(host, W)
+      yield* pass(host, "1 second")
+      assert.deepStrictEqual([bodies, asked], [2, 2])
+      for (const gate of gates) {
+        yield* Deferred.succeed(gate, undefined)
+        yield* host.settled
+      }
+      yield* pass(host, "1 second")
+      yield* assertOutput(host, W, id, "done")
+      const failures = (yield* world.journal(id)).filter((entry) => entry._tag === "StepFailed")
+      assert.strictEqual(failures.length, 1)
+      assert.include(JSON.stringify(failures), "body 2")
+    }))
+
   it.effect("an explicit key asked again with other input ends the run with StepKeyConflict, after its compensations", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

@@ -68,15 +68,16 @@ export abstract class RunSteps extends RunRequests {
 
   /** The body has ended: its outcome is delivered in its turn, and the policy decides about a failure. */
   private conclude(step: RunRecords.StepState, exit: Exit.Exit<unknown, unknown>): void {
-    const { key } = step
+    const { entry, key } = step
     const json = ExitJson.toJson(exit)
     if (json._tag === "Success" || step.definition!.retry === undefined || this.records.stop !== undefined) {
       this.push({ _tag: "Outcome", key, exit: json, delay: undefined })
       return
     }
-    this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), json.cause))).addObserver((delay) =>
-      this.push({ _tag: "Outcome", key, exit: json, delay: Exit.isSuccess(delay) ? delay.value : undefined })
-    )
+    this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), json.cause))).addObserver((delay) => {
+      // The policy may have taken its time, and the step been asked for again.
+      if (step.entry === entry) this.push({ _tag: "Outcome", key, exit: json, delay: Exit.isSuccess(delay) ? delay.value : undefined })
+    })
   }
 
   /** The step whose body is to run inside a commit, if there is one. */
