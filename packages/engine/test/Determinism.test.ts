@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Clock, Effect, Layer, Logger, Random, Schema, Tracer } from "effect"
+import { Clock, Effect, Layer, Logger, Random, Schedule, Schema, Tracer } from "effect"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, exitOf, Log, pass } from "./support/Program.ts"
+import { assertOutput, begin, Declined, define, echo, exitOf, Log, pass } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const go = { name: "go", payload: null }
@@ -43,6 +43,30 @@ describe("the world of a body", () => {
       yield* assertOutput(host, W, id, "done")
       const times = [1_000, 8_000, 8_000, 68_000, 3_668_000]
       assert.deepStrictEqual(seen, [times.slice(0, 4), times])
+    }))
+
+  it.effect("its clock stands at the end of a step that failed for good, live and on replay", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const work = Step.make("work", {
+        error: Declined,
+        onCrash: "rerun",
+        retry: Schedule.spaced("10 seconds").pipe(Schedule.upTo({ times: 1 })),
+        run: () => Effect.andThen(Effect.sleep("3 seconds"), new Declined({ reason: "no" }))
+      })
+      const seen: Array<number> = []
+      const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
+        yield* Effect.ignore(work())
+        seen.push(yield* Clock.currentTimeMillis)
+        yield* Signal.receive(Go)
+      })))
+      const id = yield* begin(host, W)
+      for (const duration of ["3 seconds", "10 seconds", "3 seconds"] as const) yield* pass(host, duration)
+      yield* host.evict
+      yield* host.settled
+      yield* world.tell(id, "signal", go)
+      yield* assertOutput(host, W, id, undefined)
+      assert.deepStrictEqual(seen, [16_000, 16_000])
     }))
 
   it.effect("random numbers and ids are the same on replay, and others in every run", () =>

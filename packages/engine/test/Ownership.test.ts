@@ -4,7 +4,7 @@ import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, giveWay, Log, startAs, stuck } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, giveWay, Log, pass, startAs, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const W = define("W")
@@ -142,6 +142,19 @@ describe("ownership", () => {
       assert.deepStrictEqual(log.entries, ["echo mine"])
       yield* world.start(layer)
       assert.deepStrictEqual(log.entries, ["echo mine", "echo theirs"])
+    }))
+
+  it.effect("S7: a process that is no worker takes up again what it started and let go", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const client = yield* world.start(W.toLayer(({ id }) => Effect.andThen(Effect.sleep("1 day"), echo(log)(id))), { worker: false })
+      const id = yield* begin(client, W, "mine")
+      yield* client.evict
+      yield* client.settled
+      assert.include(yield* world.run(id), { status: "suspended", owner: null })
+      yield* pass(client, "1 day")
+      yield* assertOutput(client, W, id, "mine")
     }))
 })
 

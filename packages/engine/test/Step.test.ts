@@ -169,15 +169,13 @@ describe("keys", () => {
       const gates = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
       let bodies = 0
       let asked = 0
+      const slow: Schedule.Schedule<unknown> = Schedule.modifyDelay(Schedule.recurs(3), () => Effect.as(Deferred.await(gates[asked++]!), "1 second"))
       const keyed = Step.make("keyed", {
         success: Schema.String,
         error: Declined,
         onCrash: "rerun",
         key: () => "only",
-        retry: Schedule.recurs(3).pipe(
-          Schedule.setInputType<Declined | Step.StepTimedOut>(),
-          Schedule.modifyDelay(() => Effect.as(Deferred.await(gates[asked++]!), "1 second"))
-        ),
+        retry: slow,
         run: () => Effect.suspend(() => ++bodies > 2 ? Effect.succeed("done") : Effect.fail(new Declined({ reason: `body ${bodies}` })))
       })
       const W = define("W")

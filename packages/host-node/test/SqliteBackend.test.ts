@@ -95,6 +95,9 @@ describe("a SQLite store", () => {
       yield* tamper(path, "DELETE FROM journal WHERE last = 2")
       const failure = yield* Effect.flip(backend.entries("r", 0, 10))
       assert.include(failure.message, "entries are missing from the journal: those from 1 up to 2")
+      yield* backend.write([startOwned("s", { rows: ["e0"] }), commit("s", 1, ["e1"]), commit("s", 2, ["e2"])])
+      yield* tamper(path, "DELETE FROM journal WHERE last = 1")
+      assert.include((yield* Effect.flip(backend.entries("s", 0, 10))).message, "those from 1 up to 1")
     }))
 
   it.effect("syncs every commit unless told otherwise", () =>
