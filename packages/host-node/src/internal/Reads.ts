@@ -6,8 +6,10 @@ import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite"
 import {
   damaged,
   journalRows,
+  type LeanQuery,
   number,
   numberOrNull,
+  placedRows,
   prepare,
   prepareLean,
   type Row,
@@ -31,7 +33,7 @@ export const make = (db: DatabaseSync) => {
     db,
     "SELECT id FROM runs WHERE id >= ?1 AND id < ?1 || char(0x10ffff) ORDER BY id LIMIT ?2"
   )
-  const journal = prepareLean(db, journalRows)
+  const journal = { placed: prepareLean(db, placedRows), all: prepareLean(db, journalRows) }
   const blob = prepare(db, "SELECT data FROM blobs WHERE hash = ?")
   const inboxOf = prepare(
     db,
@@ -98,7 +100,7 @@ export const make = (db: DatabaseSync) => {
     runIds: (prefix: string, limit: number) => runIds.all(prefix, atMost(limit)).map((row) => text(row, "id")),
     entries: (id: string, from: number, limit: number) => {
       const row = keyOf.get(id)
-      return row === undefined ? [] : entries(journal.iterate(number(row, "key"), from, atMost(limit)), from, limit)
+      return row === undefined ? [] : entries(journal, number(row, "key"), from, limit)
     },
     blob: (hash: string) => orNull(blob.get(hash), (row) => text(row, "data")),
     inboxOf: (owner: string, limit: number) => inboxOf.all(owner, atMost(limit)).map(toInbox),
@@ -185,20 +187,32 @@ const ofRoot = `key IN (WITH root (id) AS (VALUES (?))
   SELECT key FROM runs, root WHERE runs.root = root.id
   UNION ALL SELECT key FROM runs, root WHERE runs.id = root.id AND runs.root IS NULL)`
 
-/** The entries from `from` on, out of rows that hold several. */
-const entries = (rows: Iterable<ReadonlyArray<SQLOutputValue>>, from: number, limit: number): ReadonlyArray<string> => {
+/**
+ * The entries from `from` on, out of rows that hold several. Most hold two or
+ * more, so half as many rows as entries are asked for at a time. Those without
+ * a place in the index come last, and are looked for when there are no others.
+ */
+const entries = (journal: Record<"placed" | "all", LeanQuery>, key: number, from: number, limit: number): ReadonlyArray<string> => {
   const found: Array<string> = []
-  for (const [last, text] of rows) {
-    if (typeof last !== "number" || typeof text !== "string") throw damaged("entries")
-    const lines = text.split("\n")
-    const first = last + 1 - lines.length
-    const next = from + found.length
-    if (first > next) throw new Error(`entries are missing from the journal: those from ${next} up to ${first - 1}`)
-    for (let index = next - first; index < lines.length; index++) found.push(lines[index]!)
-    if (found.length >= limit) return found.slice(0, limit)
+  for (let query = journal.placed; found.length < limit;) {
+    const wanted = Math.ceil(Math.min(limit - found.length, mostRows) / 2)
+    const rows = query.all(key, from + found.length, wanted)
+    for (const [last, text] of rows) {
+      if (typeof last !== "number" || typeof text !== "string") throw damaged("entries")
+      const lines = text.split("\n")
+      const first = last + 1 - lines.length
+      const next = from + found.length
+      if (first > next) throw new Error(`entries are missing from the journal: those from ${next} up to ${first - 1}`)
+      for (let index = next - first; index < lines.length; index++) found.push(lines[index]!)
+    }
+    if (rows.length === wanted) continue
+    if (query === journal.all) break
+    query = journal.all
   }
-  return found
+  return found.length > limit ? found.slice(0, limit) : found
 }
+
+const mostRows = 10_000
 
 const orNull = <A>(row: Row | undefined, decode: (row: Row) => A): A | null => row === undefined ? null : decode(row)
 

@@ -44,7 +44,7 @@ export const prepare = (db: DatabaseSync, sql: string): Statement => {
 /** A query whose rows are read often enough that objects with names would cost too much. */
 export interface LeanQuery {
   readonly get: (...values: Array<SQLInputValue>) => ReadonlyArray<SQLOutputValue> | undefined
-  readonly iterate: (...values: Array<SQLInputValue>) => Iterable<ReadonlyArray<SQLOutputValue>>
+  readonly all: (...values: Array<SQLInputValue>) => ReadonlyArray<ReadonlyArray<SQLOutputValue>>
 }
 
 export const prepareLean = (db: DatabaseSync, sql: string): LeanQuery => {
@@ -57,7 +57,7 @@ export const prepareLean = (db: DatabaseSync, sql: string): LeanQuery => {
   }
   return {
     get: (...values) => statement().get(...values) as unknown as ReadonlyArray<SQLOutputValue> | undefined,
-    iterate: (...values) => statement().iterate(...values) as unknown as Iterable<ReadonlyArray<SQLOutputValue>>
+    all: (...values) => statement().all(...values) as unknown as ReadonlyArray<ReadonlyArray<SQLOutputValue>>
   }
 }
 
@@ -68,9 +68,14 @@ const unplaced = "journal WHERE arrival > (SELECT upto FROM placed)"
 export const lastOf = (run: string): string =>
   `coalesce((SELECT max(last) FROM ${unplaced} AND run = ${run}), (SELECT max(last) FROM places WHERE run = ${run}))`
 
-/** The rows that hold the entries of run `?1` from `?2` on, at most `?3`. */
-export const journalRows = `SELECT places.last AS last, entries FROM places CROSS JOIN journal ON journal.arrival = places.arrival
-    WHERE places.run = ?1 AND places.last >= ?2
+const placedFrom = `SELECT places.last AS last, entries FROM places CROSS JOIN journal ON journal.arrival = places.arrival
+  WHERE places.run = ?1 AND places.last >= ?2`
+
+/** The rows that hold the entries of run `?1` from `?2` on, at most `?3`, as far as they are in the index. */
+export const placedRows = `${placedFrom} ORDER BY places.last LIMIT ?3`
+
+/** The same, of all rows. */
+export const journalRows = `${placedFrom}
   UNION ALL SELECT last, entries FROM ${unplaced} AND run = ?1 AND last >= ?2
   ORDER BY last LIMIT ?3`
 

@@ -193,7 +193,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     if (now === arrived) return
     if (now - arrived > mostToCatchUp) lengths.clear()
     if (lengths.size > 0) {
-      for (const [run, last] of since.iterate(arrived)) if (lengths.has(run as number)) lengths.set(run as number, last as number + 1)
+      for (const [run, last] of since.all(arrived)) if (lengths.has(run as number)) lengths.set(run as number, last as number + 1)
     }
     arrived = now
   }
