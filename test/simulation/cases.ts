@@ -14,7 +14,19 @@ import { analyzeTicket } from "@fermata-examples/ticket-triage/src/AnalyzeTicket
 import * as Script from "@fermata-examples/ticket-triage/src/Script.ts"
 import ticket from "@fermata-examples/ticket-triage/ticket.json" with { type: "json" }
 import * as Random from "@fermata/engine/testing/RandomProgram"
-import { contract, contractLayer, Everything, layer, serving, Undone } from "./subjects.ts"
+import {
+  circle,
+  contract,
+  contractLayer,
+  Everything,
+  layer,
+  limitedLayer,
+  LongWait,
+  LongWork,
+  ManySteps,
+  serving,
+  Undone
+} from "./subjects.ts"
 
 export interface Case {
   readonly name: string
@@ -51,6 +63,22 @@ export const cases: ReadonlyArray<Case> = [
     name: "every-step of a contract",
     start: startContract(contract, { input: { n: 1 } }),
     options: { layer: contractLayer, signals: { "event:go": { n: 2 }, "step:there": { output: "far" } } }
+  },
+  {
+    name: "limits on steps and time",
+    start: Effect.andThen(ManySteps.execute({ id: "1" }, { discard: true }), LongWait.execute({ id: "1" }, { discard: true })),
+    options: { layer: limitedLayer }
+  },
+  {
+    name: "limits on work",
+    start: LongWork.execute({ id: "1" }, { discard: true }),
+    // Work that a crash took is not counted.
+    options: { layer: limitedLayer, ends: "any" }
+  },
+  {
+    name: "limits of a contract",
+    start: startContract(circle, {}),
+    options: { layer: contractLayer }
   },
   {
     name: "order-saga",

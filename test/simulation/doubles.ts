@@ -3,7 +3,7 @@
  * simulated world and its store; the simulator must find every one, and name a
  * promise that it breaks.
  */
-import type { Answers, Backend, CommitOp, Op } from "@fermata/engine/Backend"
+import type { Answers, Backend, CommitOp, DefinitionRow, Op, RunRow } from "@fermata/engine/Backend"
 import { StorageFailed } from "@fermata/engine/Backend"
 import { Effect } from "effect"
 
@@ -14,6 +14,8 @@ export interface Double {
   readonly name: string
   /** The promises that it may be found by. */
   readonly breaks: ReadonlyArray<string>
+  /** The name of the case that shows it; without it "everything" does. */
+  readonly shownBy?: string
   readonly make: (backend: Backend) => Backend
 }
 
@@ -42,6 +44,20 @@ const counting = (make: (next: () => number) => (backend: Backend) => Backend) =
   let count = 0
   return make(() => ++count)(backend)
 }
+
+/** Changes an entry as it is read, and not as it was written. */
+const onRead = (change: (entry: Record<string, unknown>) => Record<string, unknown>) => (backend: Backend): Backend => ({
+  ...backend,
+  entries: (run, from, limit) =>
+    Effect.map(backend.entries(run, from, limit), (rows) => rows.map((row) => JSON.stringify(change(JSON.parse(row)))))
+})
+
+const definedAs = (change: (row: DefinitionRow) => DefinitionRow) => (backend: Backend): Backend => ({
+  ...backend,
+  definitions: Effect.map(backend.definitions, (rows) => rows.map(change)),
+  definition: (name, version) => Effect.map(backend.definition(name, version), (row) => row === null ? null : change(row)),
+  definitionByHash: (hash) => Effect.map(backend.definitionByHash(hash), (row) => row === null ? null : change(row))
+})
 
 const freeing = (run: string, epoch: number, length: number): CommitOp => ({
   op: "commit",
@@ -235,5 +251,28 @@ export const doubles: ReadonlyArray<Double> = [
     name: "loses large values",
     breaks: ["S14"],
     make: (backend) => ({ ...backend, blob: () => Effect.succeed(null) })
+  },
+  {
+    name: "makes runs younger than they are, so that they live too long",
+    breaks: ["S12"],
+    shownBy: "limits on steps and time",
+    make: answering((op, ask) => {
+      const younger = (run: RunRow): RunRow => ({ ...run, createdAt: run.createdAt + 5_000 })
+      const answer = ask(op)
+      if (op.op === "start") return { ...(answer as Answers["start"]), run: younger((answer as Answers["start"]).run) }
+      return op.op === "claim" ? { runs: (answer as Answers["claim"]).runs.map(younger) } : answer
+    })
+  },
+  {
+    name: "forgets how long steps took, so that runs work too long",
+    breaks: ["S12"],
+    shownBy: "limits on work",
+    make: onRead((entry) => entry["_tag"] === "StepRequested" ? { ...entry, at: 4_102_444_800_000 } : entry)
+  },
+  {
+    name: "gives contracts more steps than they have",
+    breaks: ["S12"],
+    shownBy: "limits of a contract",
+    make: definedAs((row) => ({ ...row, document: row.document?.replace(`"maxSteps":5`, `"maxSteps":6`) ?? null }))
   }
 ]

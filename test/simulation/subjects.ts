@@ -8,6 +8,7 @@ import * as Approval from "@fermata/engine/Approval"
 import * as RunState from "@fermata/engine/RunState"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
+import * as Workflows from "@fermata/engine/Workflows"
 import { Effect, Layer, Option, Schedule, Schema } from "effect"
 import { Activity, DurableClock, Workflow } from "effect/workflow"
 
@@ -86,6 +87,37 @@ export const layer = Layer.mergeAll(
   }))
 )
 
+const limited = <const Name extends string>(name: Name, limits: Partial<Workflows.Limits>) =>
+  Workflow.make(name, { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id }).annotate(Workflows.Limits, limits)
+
+/** Asks for more steps than it may, and undoes what it did. */
+export const ManySteps = limited("many-steps", { maxSteps: 4 })
+/** Waits longer than it may, for somebody who never comes. */
+export const LongWait = limited("long-wait", { maxRunMs: 3 * 3_600_000 })
+/** Works longer than it may, at steps and between days of waiting. */
+export const LongWork = limited("long-work", { maxActiveMs: 10_000 })
+
+const laborious = Step.make("laborious", { onCrash: "rerun", run: () => Effect.sleep("4 seconds") })
+
+export const limitedLayer = Layer.mergeAll(
+  ManySteps.toLayer(Effect.fnUntraced(function*() {
+    for (;;) {
+      yield* ManySteps.withCompensation(echo({ text: "a" }), () => undo({ text: "a" }))
+      yield* Effect.sleep("1 minute")
+    }
+  })),
+  LongWait.toLayer(Effect.fnUntraced(function*() {
+    yield* Effect.sleep("1 hour")
+    yield* Effect.raceFirst(Signal.receive(Paid), Effect.sleep("1 day"))
+  })),
+  LongWork.toLayer(Effect.fnUntraced(function*() {
+    for (;;) {
+      yield* laborious()
+      yield* Effect.sleep("1 day")
+    }
+  }))
+)
+
 const step = (kind: string, id: string, next: string | null | undefined, fields: object) => ({
   id,
   name: id,
@@ -119,6 +151,21 @@ export const contract = {
       nextOnDenied: null
     }),
     step("emit", "tell", null, { event: "all.done", payload: { here: "{{ steps.here.output }}", there: "{{ steps.there.output }}" } })
+  ]
+}
+
+/** A contract whose steps go in a circle, as often as its limit on steps lets them. */
+export const circle = {
+  schemaVersion: "fermata.contract.v1",
+  id: "circle",
+  version: "1.0.0",
+  title: "Round and round",
+  permissions: [],
+  limits: { maxSteps: 5 },
+  entryStepId: "count",
+  steps: [
+    step("transform", "count", "again", { set: { n: "{{ $number(state.n ? state.n : 0) + 1 }}" } }),
+    step("branch", "again", undefined, { cases: [{ when: "state.n < 20", next: "count" }], default: null })
   ]
 }
 

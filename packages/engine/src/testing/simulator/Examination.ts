@@ -6,6 +6,7 @@ import * as Upcast from "@fermata/core/Upcast"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { MemoryStore } from "../../MemoryBackend.ts"
+import * as Limits from "./Limits.ts"
 import type { PromiseId } from "./Violation.ts"
 import type { Witness } from "./Witness.ts"
 
@@ -29,13 +30,20 @@ const broken: Readonly<Record<string, PromiseId>> = { corrupt: "S14", diverged: 
 export const examine = (
   store: MemoryStore,
   witness: Witness,
-  { patient, secrets }: {
+  { now, patient, secrets }: {
+    /** ms since the epoch, by the clock of programs. */
+    readonly now: number
     readonly secrets: ReadonlyArray<string>
     /** Whether nobody outside ends this wait. */
     readonly patient: (wait: Wait) => boolean
   }
 ): void => {
   const find = witness.find.bind(witness)
+  for (const seen of witness.runs.values()) {
+    const limits = witness.limits.get(seen.code)
+    const past = limits === undefined ? undefined : Limits.overshoot(seen, limits, now)
+    if (past !== undefined) find("S12", past)
+  }
   for (const seen of witness.runs.values()) {
     const stored = store.runs.get(seen.id)
     if (stored === undefined) {

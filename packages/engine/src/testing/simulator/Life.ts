@@ -93,6 +93,7 @@ class Life {
       logged: (line) => {
         if (options.secrets.some((secret) => line.includes(secret))) this.witness.find("S15", `a secret was logged: ${line}`)
       },
+      serves: (program, limits) => void this.witness.limits.set(program, { ...limits, contract: false }),
       begins: (runId, key, attempt) => {
         say(`body ${runId} ${key} ${attempt}`)
         this.witness.begins(runId, key, attempt)
@@ -350,6 +351,7 @@ class Life {
     return Effect.sync(() => {
       if (endless) this.witness.find("S4", `the life does not come to its end in ${this.options.turns} turns`)
       Examination.examine(this.disk.store, this.witness, {
+        now: this.lanes.now,
         secrets: this.options.secrets,
         patient: (wait) => wait.until === undefined ? this.subject.answer(wait, 0) === undefined : wait.until > horizon
       })

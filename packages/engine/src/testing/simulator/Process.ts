@@ -16,6 +16,7 @@ import type { HostClock } from "../../HostClock.ts"
 import { hostCrypto } from "../../internal/BodyServices.ts"
 import { Core } from "../../internal/Core.ts"
 import { SeededCrypto, SeededRandom } from "../../internal/Seeded.ts"
+import type { Limits } from "../../Workflows.ts"
 import type * as CrashHost from "../CrashHost.ts"
 import { TestHost } from "../TestHost.ts"
 import { Lane, type Lanes } from "./Lanes.ts"
@@ -27,6 +28,8 @@ export interface Setting {
   readonly engine: Partial<EngineOptions>
   /** Told of every line that is logged. */
   readonly logged: (line: string) => void
+  /** Told of every program that a process serves, as `name@version`, with its limits. */
+  readonly serves: (program: string, limits: Limits) => void
   /** Told whenever the body of a step begins. */
   readonly begins: (runId: string, key: string, attempt: number) => void
 }
@@ -59,7 +62,7 @@ export class Process {
 
   /** Starts the engine and registers the workflows; it is there once `services` is. */
   start(backend: Backend): void {
-    const { begins, engine, hostClock, workflows } = this.setting
+    const { begins, engine, hostClock, serves, workflows } = this.setting
     const build = Effect.gen({ self: this }, function*() {
       const host = yield* Layer.buildWithScope(
         TestHost.layerOf(backend, { ...engine, ownerId: this.name }, hostClock),
@@ -68,6 +71,7 @@ export class Process {
       this.core = Context.get(host, Core)
       this.core.bodyListeners.add(begins)
       const registered = yield* Layer.buildWithScope(Layer.provide(workflows, Layer.succeedContext(host)), this.scope)
+      for (const [program, { limits }] of this.core.programs) serves(program, limits)
       this.services = Context.merge(host, registered)
     })
     Effect.runForkWith(this.base)(build).addObserver((exit) => {

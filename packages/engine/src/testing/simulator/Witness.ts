@@ -8,11 +8,15 @@ import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Upcast from "@fermata/core/Upcast"
 import * as Exit from "effect/Exit"
 import type { Answers, CommitOp, InboxRow, Op, RunRow } from "../../Backend.ts"
+import * as Limits from "./Limits.ts"
 import type { PromiseId, Violation } from "./Violation.ts"
 
 /** A run as its answers tell it. */
 export interface Seen {
   readonly id: string
+  /** The program that it is a run of, as `name@version`, or the hash of its contract. */
+  readonly code: string
+  readonly createdAt: number
   epoch: number
   owner: string | null
   status: string
@@ -34,6 +38,8 @@ export class Witness {
   /** Inbox rows that were acknowledged and that no commit has taken. */
   readonly inbox = new Map<string, InboxRow>()
   readonly outbox = new Set<string>()
+  /** By what a run is a run of. */
+  readonly limits = new Map<string, Limits.Limits>()
   private readonly signals = new Set<string>()
   private readonly owners = new Map<string, number>()
   /** Deaths, pauses and failures so far: without any, no body is run again. */
@@ -125,6 +131,12 @@ export class Witness {
         for (const seen of this.runs.values()) if (seen.owner === op.owner) seen.owner = null
         return
       }
+      case "define": {
+        const { document, hash } = op.row
+        const limits = document === null ? undefined : Limits.ofDocument(document)
+        if (limits !== undefined) this.limits.set(hash, limits)
+        return
+      }
       case "publish":
         for (const { id } of op.rows) this.outbox.add(id)
         return
@@ -143,6 +155,8 @@ export class Witness {
     if (known !== undefined) return this.find("S3", `run ${run.id} was started twice`)
     const seen: Seen = {
       id: run.id,
+      code: op.run.definition ?? `${op.run.workflow}@${op.run.version}`,
+      createdAt: op.run.createdAt,
       epoch: run.epoch,
       owner: op.run.owner,
       status: op.run.status,
