@@ -33,7 +33,7 @@ const options = (() => {
 const wanted = whole("runs", options.runs ?? "2000")
 const seed = whole("seed", options.seed ?? "4314")
 /** Random programs are made a batch at a time. */
-const batch = 50
+const batch = 25
 
 const total = { runs: 0, lives: 0, crashPoints: 0, simulatedMs: 0, violations: 0 }
 const history = createHash("sha256")
@@ -72,21 +72,17 @@ const all = Effect.gen(function*() {
   if (options.only !== undefined) {
     return yield* explore(named(options.only), { seed, ...(options.tape === undefined ? {} : { tape: options.tape }) })
   }
-  // Some lives of each, then each through all its crash points, as far as the number of runs goes, then lives of all.
-  for (const one of cases) yield* explore(one, { seed, mode: "random", lives: 3 })
-  for (const one of cases) {
-    if (total.runs >= wanted) return
-    yield* explore(one, { seed, mode: "enumerate" })
-    progress()
-  }
   for (let round = 0; total.runs < wanted; round++) {
+    const durability = round % 2 === 0 ? "full" : "normal"
     for (const one of [...cases, ...random(seed + round, batch)]) {
       if (total.runs >= wanted) break
-      const durability = round % 2 === 0 ? "full" : "normal"
       const ends = durability === "normal" && one.timely === true ? { ends: "any" as const } : {}
       yield* explore(one, { seed: seed + round, mode: "random", lives: 5, durability, ...ends })
       progress()
     }
+    // In each round one more goes through all its crash points.
+    const one = cases[round]
+    if (one !== undefined && total.runs < wanted) yield* explore(one, { seed, mode: "enumerate" })
   }
 })
 

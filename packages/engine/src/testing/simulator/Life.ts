@@ -113,6 +113,7 @@ class Life {
         continue
       }
       yield* this.collect()
+      yield* this.surprise()
       if (this.arise() || this.begin()) {
         ticked = 0
         continue
@@ -323,6 +324,20 @@ class Life {
       }
     }
     return false
+  })
+
+  /** Somebody sends a run a signal that it need not wait for yet, or has got already. */
+  private readonly surprise = Effect.fnUntraced(function*(this: Life) {
+    const names = Object.keys(this.subject.signals)
+    if (!this.options.wild || names.length === 0 || this.choices.choose("surprise", [94, 6]) === 0) return
+    const { open } = this
+    const row = open[open.length < 2 ? 0 : this.choices.choose("surprised", open.map(() => 1))]
+    if (row === undefined) return
+    const name = names[names.length < 2 ? 0 : this.choices.choose("signal", names.map(() => 1))]!
+    // One for each run and name, however often it is sent: more could end a program otherwise that waits for several.
+    const message = JSON.stringify({ name, payload: this.subject.signals[name] })
+    yield* Effect.ignore(this.disk.write({ op: "inbox", row: { run: row.id, id: `surprise:${name}`, kind: "signal", payload: message, at: this.lanes.now } }))
+    for (const process of this.processes) if (process.ready) process.look()
   })
 
   /** Time passes until the runs of dead processes are free; true when there were any. */

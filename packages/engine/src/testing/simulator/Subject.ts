@@ -17,6 +17,8 @@ export interface Subject {
   readonly start: Effect.Effect<unknown, unknown, unknown>
   /** What people outside say to a wait, or nothing. `turn` grows with the journal of the run. */
   readonly answer: (wait: Wait, turn: number) => Word | undefined
+  /** The payloads of signals that people may also send before a run waits for them, and twice. */
+  readonly signals: Readonly<Record<string, unknown>>
   /** `normal`: a loss of power takes the last writes with it. */
   readonly durability: "full" | "normal"
   readonly engine: Partial<EngineOptions>

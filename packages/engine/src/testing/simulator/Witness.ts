@@ -189,7 +189,11 @@ export class Witness {
     }
     if (seen.ended) this.find("S5", `a commit to run ${op.run} was taken although the run has ended`)
     this.append(seen, op.rows)
-    for (const id of op.consumed) this.inbox.delete(`${op.run}\n${id}`)
+    for (const id of op.consumed) {
+      const taken = this.inbox.get(`${op.run}\n${id}`)
+      if (taken?.kind === "signal" && !seen.signals.has(id)) this.find("S6", `signal ${id} was taken from the inbox of run ${op.run}, and is not in its journal`)
+      this.inbox.delete(`${op.run}\n${id}`)
+    }
     for (const { id } of op.outbox) this.outbox.add(id)
     if (op.status !== undefined) seen.status = op.status.status
     if (op.release !== undefined) seen.owner = null
