@@ -141,7 +141,9 @@ const suspended: Case = async ({ folder, rounds, scale }) => {
   await runtime.dispose()
   const bytes = statSync(db).size / count
   const payloads = payloadBytes(db) / count
-  await host(empty).runPromise(Effect.void)
+  const made = host(empty)
+  await made.runPromise(Effect.void)
+  await made.dispose()
   const start = (file: string) => time(() => {
     const result = spawnSync(process.execPath, [join(import.meta.dirname, "../packages/cli/src/bin.ts"), "worker", "--until-idle", "--db", file], { stdio: "ignore" })
     if (result.status !== 0) throw new Error(`the worker ended with ${result.status}`)

@@ -25,6 +25,9 @@ export const faults = [
 export type Fault = (typeof faults)[number]
 
 const often = [92, 1.5, 1.5, 1, 1, 0.7, 0.7, 1.5, 1.5]
+/** A store that has failed, or was slow, fails again soon. */
+const soon = [62, 1, 1, 12, 6, 1, 1, 8, 8]
+const outage = 5
 const seldom = [1, 0, 0, 0, 0, 0, 0, 0, 0]
 
 /** A process, as far as its connection can harm it. */
@@ -63,6 +66,8 @@ export class Disk {
   private readonly double: (backend: Backend) => Backend
   /** How many faults may still be chosen at writes. */
   faultsLeft: number
+  /** Writes until the store is as good as ever. */
+  private trouble = 0
   /** Writes that could have gone wrong. */
   writes = 0
 
@@ -125,9 +130,12 @@ export class Disk {
         if (victim.dead()) return Effect.never
         stale = undefined
         this.writes++
-        const fault = faults[this.choices.choose("write", this.faultsLeft > 0 ? often : seldom)]!
+        const weights = this.faultsLeft === 0 ? seldom : this.trouble > 0 ? soon : often
+        const fault = faults[this.choices.choose("write", weights)]!
+        if (this.trouble > 0) this.trouble--
         if (fault === "none") return apply(ops)
         this.faultsLeft--
+        this.trouble = outage
         this.witness.hardships++
         this.say(`${victim.name}: ${fault} at write ${this.writes}`)
         return this.harm(victim, fault, apply(ops))

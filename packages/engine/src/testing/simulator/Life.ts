@@ -103,8 +103,10 @@ class Life {
 
   readonly live = Effect.fnUntraced(function*(this: Life) {
     let ticked = 0
-    let written = 0
+    let before = ""
     let turns = 0
+    // A write that failed is tried again, although the store has nothing new.
+    const so = () => `${this.disk.store.transactions} ${this.witness.hardships}`
     for (; turns < this.options.turns && this.witness.violations.length === 0; turns++) {
       const early = this.options.wild && this.choices.choose("early", [85, 15]) === 1
       yield* this.work(early ? 1 + this.choices.choose("tasks", [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]) : Infinity)
@@ -120,12 +122,12 @@ class Life {
       }
       // Everybody looks at what the others have written, and failed stores are tried again.
       if (ticked < 2) {
-        if (ticked === 0) written = this.disk.store.transactions
+        if (ticked === 0) before = so()
         yield* this.passHost(ticked === 0 ? pollMs : 1_000)
         ticked++
         continue
       }
-      if (written !== this.disk.store.transactions) {
+      if (before !== so()) {
         ticked = 0
         continue
       }
@@ -173,7 +175,7 @@ class Life {
   /** Perhaps something bad happens; true when it did. */
   private readonly suffer = Effect.fnUntraced(function*(this: Life) {
     if (this.hardshipsLeft <= 0) return false
-    const kind = this.choices.choose("hardship", [88, 3, 2, 3, 1, 2, this.subject.durability === "normal" ? 2 : 0])
+    const kind = this.choices.choose("hardship", [86, 3, 2, 3, 1, 4, this.subject.durability === "normal" ? 2 : 0])
     if (kind === 0) return false
     const living = this.processes.filter((process) => process.alive)
     const victim = living[living.length < 2 ? 0 : this.choices.choose("victim", living.map(() => 1))]
