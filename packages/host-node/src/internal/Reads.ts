@@ -2,7 +2,7 @@
  * The questions of the storage seam, as SQL. Each answers from an index.
  */
 import type { Backend, Census, RunFilter, RunRow } from "@fermata/engine/Backend"
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from "node:sqlite"
+import type { DatabaseSync, SQLInputValue } from "node:sqlite"
 import {
   damaged,
   journalRows,
