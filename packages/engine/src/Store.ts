@@ -128,7 +128,7 @@ const textOf = (entry: JournalEntry.JournalEntry): string => {
       (field === "epoch" && value === usualEpoch(entry.seq)) ||
       (firstAttempt && (field === "attempt" || (field === "name" && value === entry.key)))
     ) continue
-    text += `${text === "" ? "{" : ","}"${field}":${JSON.stringify(value)}`
+    text += `${text === "" ? "{" : ","}"${field}":${Number.isInteger(value) ? value : JSON.stringify(value)}`
   }
   return `${text}}`
 }

@@ -39,7 +39,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       const [first] = ops
       if (first === undefined) return []
       // One statement is a transaction by itself.
-      if (ops.length === 1 && first.op === "commit" && writes.appendOnly(first)) return [{ ok: true } as const]
+      if (ops.length === 1 && first.op === "commit" && writes.appendAlone(first)) return [{ ok: true } as const]
       begin.run()
       try {
         writes.catchUp()

@@ -28,12 +28,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const head = prepareLean(db, "SELECT epoch, status, takeovers, told FROM runs WHERE key = ?")
   const lastIn = prepareLean(db, `SELECT ${lastOf("?1")}`)
   const append = prepare(db, "INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)")
-  /** The same in one statement, where nothing stands in the way. */
-  const appendFenced = prepare(
-    db,
-    `INSERT INTO journal (run, last, entries) SELECT ?1, ?2, ?3 FROM runs
-     WHERE key = ?1 AND epoch = ?4 AND takeovers = 0 AND (SELECT max(arrival) FROM journal) = ?5`
-  )
+  /** The same where nothing stands in the way: in a transaction, and as one by itself. */
+  const ownedRow = "INSERT INTO journal (run, last, entries) SELECT ?1, ?2, ?3 FROM runs WHERE key = ?1 AND epoch = ?4 AND takeovers = 0"
+  const appendOwned = prepare(db, ownedRow)
+  const appendFenced = prepare(db, `${ownedRow} AND (SELECT max(arrival) FROM journal) = ?5`)
   const latest = prepareLean(db, "SELECT coalesce(max(arrival), 0) FROM journal")
   const since = prepareLean(db, "SELECT run, last FROM journal WHERE arrival > ?")
   const placedUpTo = prepareLean(db, "SELECT upto FROM placed")
@@ -274,14 +272,17 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     return { started: true, run: toRun(findRun.get(key)!) }
   }
 
-  /** A commit of entries alone, in one statement that may be a transaction by itself. False when it has done nothing and needs more than that. */
-  const appendOnly = (op: CommitOp): boolean => {
+  /** A commit of entries alone, in one statement. False when it has done nothing and needs more than that. */
+  const appendOnly = (op: CommitOp, alone: boolean): boolean => {
     const count = op.rows.length
     if (count === 0 || count > mostInRow || arrived - placed >= batch || !isOfEntriesAlone(op)) return false
     const key = keys.get(op.run)
     if (key === undefined || lengths.get(key) !== op.expected) return false
     const length = op.expected + count
-    const arrival = appendFenced.insert(key, length - 1, op.rows.join("\n"), op.epoch, arrived)
+    const text = op.rows.join("\n")
+    const arrival = alone
+      ? appendFenced.insert(key, length - 1, text, op.epoch, arrived)
+      : appendOwned.insert(key, length - 1, text, op.epoch)
     if (arrival === 0) return false
     arrived = arrival
     lengths.set(key, length)
@@ -289,7 +290,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   }
 
   const commit = (op: CommitOp): Answers["commit"] => {
-    if (appendOnly(op)) return { ok: true }
+    if (appendOnly(op, false)) return { ok: true }
     const key = keyOf(op.run)
     const row = key === undefined ? undefined : head.get(key) as Head | undefined
     if (key === undefined || row === undefined) return { ok: false, epoch: 0, length: 0 }
@@ -449,7 +450,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   }
 
   return {
-    appendOnly,
+    /** A transaction of its own. */
+    appendAlone: (op: CommitOp) => appendOnly(op, true),
     catchUp,
     /** To be called at the end of each transaction. */
     placeRows,
