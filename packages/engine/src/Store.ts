@@ -110,30 +110,30 @@ const encodeLarge = Effect.fnUntraced(function*(entries: ReadonlyArray<JournalEn
       moved[field] = hash
       small[field] = placeholder(value)
     }
-    rows[index] = textOf({ ...small, blobs: moved } as unknown as JournalEntry.JournalEntry)
+    rows[index] = textOf({ ...small, blobs: moved })
   }
   return { rows, blobs }
 })
 
 /** The text of an entry. What goes without saying is not stored; `Upcast` puts it back. */
-const textOf = (entry: JournalEntry.JournalEntry): string => {
-  const firstAttempt = (entry._tag === "StepRequested" || entry._tag === "StepCompleted") && entry.attempt === 1
-  const fields = entry as unknown as Readonly<Record<string, unknown>>
+const textOf = (entry: Readonly<Record<string, unknown>>): string => {
+  const { _tag, attempt, key, seq } = entry
+  const firstAttempt = (_tag === "StepRequested" || _tag === "StepCompleted") && attempt === 1
   let text = ""
   // A copy without some of its fields would cost as much again as the text.
-  for (const field in fields) {
-    const value = fields[field]
+  for (const field in entry) {
+    const value = entry[field]
     if (
       value === undefined || field === "seq" ||
-      (field === "epoch" && value === usualEpoch(entry.seq)) ||
-      (firstAttempt && (field === "attempt" || (field === "name" && value === entry.key)))
+      (field === "epoch" && value === usualEpoch(seq)) ||
+      (firstAttempt && (field === "attempt" || (field === "name" && value === key)))
     ) continue
     text += `${text === "" ? "{" : ","}"${field}":${Number.isInteger(value) ? value : JSON.stringify(value)}`
   }
   return `${text}}`
 }
 
-const usualEpoch = (seq: number) => seq === 0 ? 0 : 1
+const usualEpoch = (seq: unknown) => seq === 0 ? 0 : 1
 
 /** Keeps the shape that the entry's schema wants in the place of a moved value. */
 const placeholder = (value: unknown): unknown =>
