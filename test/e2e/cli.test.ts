@@ -124,7 +124,7 @@ describe("fermata run", () => {
     ])
     assert.deepInclude(again, { code: 0, stdout: "\"hi\"\n" })
     assert.include(again.stderr, `joined existing run ${first.json.runId}`)
-    assert.include(again.stderr, "1 step replayed from the journal, none ran twice")
+    assert.include(again.stderr, "1 step recorded before, not run again")
     assert.notStrictEqual(another.json.runId, first.json.runId)
     assert.deepInclude(viaStdin.json, { runId: first.json.runId, joined: true, steps: { executed: 0, replayed: 1 } })
   })
@@ -217,7 +217,7 @@ describe("fermata approve", () => {
 
     const approved = await fermata("approve", runId.slice(0, 8), "--as", "boss", "--choice", "card", "--edit", "{\"cents\":3}", "--note", "less")
     assert.deepStrictEqual([approved.code, approved.stdout], [0, "{\"paid\":true}\n"])
-    assert.include(approved.stderr, "3 steps executed here, 1 step replayed from the journal, none ran twice")
+    assert.include(approved.stderr, "3 steps executed here; 1 step recorded before, not run again")
     const again = await fermata("approve", runId, "--as", "boss")
     assert.strictEqual(again.code, 2)
     assert.include(again.stderr, "is completed and takes nothing any more")

@@ -12,8 +12,10 @@ export interface Steps {
   readonly replayed: number
   /** With more than one outcome, which must never be. */
   readonly repeated: number
-  /** Begun again after a crash, as their rule for crashes says. */
+  /** Bodies that ran again since this process began, because a crash had cut them short. */
   readonly recovered: number
+  /** Attempts that failed and were tried again since this process began. */
+  readonly retried: number
 }
 
 /** Tokens that models have used; empty when none was asked. */
@@ -32,17 +34,24 @@ interface Outcome {
 export class Outcomes {
   private readonly last = new Map<string, Outcome>()
   private readonly repeatedKeys = new Set<string>()
-  private readonly recoveredKeys = new Set<string>()
+  private readonly recoveredAt: Array<number> = []
+  private readonly retriedAt: Array<number> = []
+  /** Steps whose latest attempt failed and is to be followed by another. */
+  private readonly failedAttempts = new Set<string>()
   /** Tokens that the models of the run have used so far. */
   usage: Usage = {}
 
   take(entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
     for (const entry of entries) {
       if (entry._tag === "Note" && entry.kind === "usage") this.count(entry.data)
-      if (entry._tag === "StepRequested" && entry.probe !== true && (entry.recovery ?? 0) > 0) this.recoveredKeys.add(entry.key)
+      if (entry._tag === "StepRequested" && entry.probe !== true && this.failedAttempts.delete(entry.key)) this.retriedAt.push(entry.seq)
+      if (entry._tag === "StepRequested" && entry.probe !== true && (entry.recovery ?? 0) > 0) this.recoveredAt.push(entry.seq)
       if (entry._tag !== "StepCompleted" && entry._tag !== "StepFailed") continue
       // An attempt that is followed by another, now or after an operator's resume, is no outcome.
-      if (entry._tag === "StepFailed" && (entry.retryAt !== undefined || entry.parked === true)) continue
+      if (entry._tag === "StepFailed" && (entry.retryAt !== undefined || entry.parked === true)) {
+        this.failedAttempts.add(entry.key)
+        continue
+      }
       if (this.last.has(entry.key)) this.repeatedKeys.add(entry.key)
       const notHere = entry.settledBy !== undefined || (entry._tag === "StepCompleted" && entry.probed === true)
       this.last.set(entry.key, { seq: entry.seq, epoch: entry.epoch, notHere })
@@ -57,7 +66,8 @@ export class Outcomes {
       if (seq < from) replayed++
       else if (own.has(epoch) && !notHere) executed++
     }
-    return { executed, replayed, repeated: this.repeatedKeys.size, recovered: this.recoveredKeys.size }
+    const since = (places: ReadonlyArray<number>): number => places.filter((seq) => seq >= from).length
+    return { executed, replayed, repeated: this.repeatedKeys.size, recovered: since(this.recoveredAt), retried: since(this.retriedAt) }
   }
 
   private count(data: unknown): void {

@@ -19,7 +19,7 @@ export const exitCodeOf = (status: RunView.RunView["status"]): number =>
 
 /** What `--json` prints about a run. */
 export const toJson = (followed: Followed, joined: boolean) => {
-  const { steps: { executed, replayed }, usage, view } = followed
+  const { steps: { executed, recovered, replayed, retried }, usage, view } = followed
   return {
     runId: view.id,
     joined,
@@ -29,8 +29,8 @@ export const toJson = (followed: Followed, joined: boolean) => {
     ...(view.waits.length === 0 ? {} : { waits: view.waits }),
     ...("output" in view ? { output: view.output ?? null } : {}),
     ...(view.error === undefined ? {} : { error: view.error }),
-    usage: usage,
-    steps: { executed, replayed }
+    usage,
+    steps: { executed, replayed, ...(recovered > 0 ? { recovered } : {}), ...(retried > 0 ? { retried } : {}) }
   }
 }
 
@@ -76,11 +76,15 @@ const painted = (status: string): string =>
 const summary = (view: RunView.RunView, steps: Steps): string => {
   const { endedAt, requestedAt } = view.times
   const took = endedAt === undefined ? "" : ` in ${Words.duration(endedAt - requestedAt)}`
-  const parts = [
-    ...(steps.executed > 0 || steps.replayed === 0 ? [`${Words.count(steps.executed, "step")} executed here`] : []),
-    ...(steps.replayed > 0 ? [`${Words.count(steps.replayed, "step")} replayed from the journal`] : []),
-    ...(steps.recovered > 0 ? [`${Words.count(steps.recovered, "step")} begun again after a crash`] : []),
-    steps.repeated === 0 ? "none ran twice" : `${Words.count(steps.repeated, "step")} with MORE THAN ONE outcome`
-  ]
-  return `run ${view.id} ${painted(view.status)}${view.reason === undefined ? "" : ` (${view.reason})`}${took}: ${parts.join(", ")}`
+  return `run ${view.id} ${painted(view.status)}${view.reason === undefined ? "" : ` (${view.reason})`}${took}: ${stepsText(steps)}`
 }
+
+/** What became of the steps: which ran, which did not have to, and which ran more than once. */
+export const stepsText = ({ executed, recovered, repeated, replayed, retried }: Steps): string =>
+  [
+    ...(executed > 0 || replayed === 0 ? [`${Words.count(executed, "step")} executed here`] : []),
+    ...(replayed > 0 ? [`${Words.count(replayed, "step")} recorded before, not run again`] : []),
+    ...(recovered > 0 ? [`${Words.count(recovered, "body", "bodies")} ran again after ${recovered === 1 ? "the crash" : "crashes"}`] : []),
+    ...(retried > 0 ? [`${Words.count(retried, "failed attempt")} ${retried === 1 ? "was" : "were"} tried again`] : []),
+    ...(repeated > 0 ? [`${Words.count(repeated, "step")} with MORE THAN ONE outcome`] : [])
+  ].join("; ")

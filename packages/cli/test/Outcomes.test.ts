@@ -1,6 +1,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { assert, describe, it } from "@effect/vitest"
 import { Outcomes } from "../src/Outcomes.ts"
+import { stepsText } from "../src/Report.ts"
 
 type Body = JournalEntry.EntryBody & { readonly epoch?: number }
 
@@ -14,7 +15,7 @@ describe("Outcomes", () => {
   it("tells steps that this process ran from those of the journal and of others", () => {
     const outcomes = new Outcomes()
     outcomes.take(journal(requested("a"), completed("a"), requested("b"), completed("b", { epoch: 2 }), completed("c", { epoch: 3 })))
-    assert.deepStrictEqual(outcomes.steps(new Set([2]), 2), { executed: 1, replayed: 1, repeated: 0, recovered: 0 })
+    assert.deepStrictEqual(outcomes.steps(new Set([2]), 2), { executed: 1, replayed: 1, repeated: 0, recovered: 0, retried: 0 })
   })
 
   it("takes an attempt that is followed by another for no outcome, and a settled step for nobody's", () => {
@@ -26,7 +27,36 @@ describe("Outcomes", () => {
       { _tag: "StepFailed", key: "a", attempt: 2, cause: [] },
       completed("b", { settledBy: "ops" })
     ))
-    assert.deepStrictEqual(outcomes.steps(new Set([1]), 0), { executed: 1, replayed: 0, repeated: 0, recovered: 1 })
+    assert.deepStrictEqual(outcomes.steps(new Set([1]), 0), { executed: 1, replayed: 0, repeated: 0, recovered: 1, retried: 1 })
+  })
+
+  it("counts what ran again since the command began, and not what ran again before it", () => {
+    const outcomes = new Outcomes()
+    outcomes.take(journal(
+      requested("a"),
+      requested("a", { recovery: 1 }),
+      completed("a"),
+      requested("b"),
+      { _tag: "StepFailed", key: "b", attempt: 1, cause: [], retryAt: 5 },
+      requested("b", { attempt: 2 }),
+      { _tag: "StepFailed", key: "b", attempt: 2, cause: [], parked: true },
+      requested("b", { attempt: 3 }),
+      requested("b", { attempt: 3, recovery: 1, probe: true }),
+      requested("b", { attempt: 3, recovery: 1 }),
+      requested("b", { attempt: 3, recovery: 2 }),
+      completed("b")
+    ))
+    const steps = outcomes.steps(new Set([1]), 3)
+    assert.deepStrictEqual(steps, { executed: 1, replayed: 1, repeated: 0, recovered: 2, retried: 2 })
+    assert.strictEqual(
+      stepsText(steps),
+      "1 step executed here; 1 step recorded before, not run again; 2 bodies ran again after crashes; 2 failed attempts were tried again"
+    )
+    assert.strictEqual(outcomes.steps(new Set([1]), 10).recovered, 1)
+    assert.strictEqual(
+      stepsText({ executed: 0, replayed: 3, repeated: 0, recovered: 1, retried: 0 }),
+      "3 steps recorded before, not run again; 1 body ran again after the crash"
+    )
   })
 
   it("notices a step with two outcomes", () => {
