@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process"
 import { statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { command } from "./command.ts"
 import { type Figure, figure, time } from "./measure.ts"
 import { host, marks, raw, remove, Sequential, Waiting, Wide } from "./subject.ts"
 
@@ -13,7 +14,7 @@ export interface Settings {
   /** 1 for the full sizes. */
   readonly scale: number
 }
-type Case = (settings: Settings) => Promise<ReadonlyArray<Figure>>
+export type Case = (settings: Settings) => Promise<ReadonlyArray<Figure>>
 
 const steps: Case = async ({ folder, rounds, scale }) => {
   const figures: Array<Figure> = []
@@ -192,4 +193,4 @@ const startUp: Case = async ({ folder, rounds }) => {
   return [figure("start to first completed run", "bare import of the same modules", "x bare import", ratios, { kind: "at most", value: 2 }, { ms })]
 }
 
-export const cases: Readonly<Record<string, Case>> = { steps, long, suspended, startUp }
+export const cases: Readonly<Record<string, Case>> = { steps, long, suspended, startUp, command }

@@ -1,6 +1,7 @@
 /**
  * Packs every package as it is published: compiled, since Node strips no types under `node_modules`,
- * with a manifest that points at `dist`. Usage: `npm run pack -- [--out DIR]`, default `dist-packages`.
+ * with a manifest that points at `dist`. A package with a command also gets its `Main` as a bundle, from which
+ * the command starts where it loads no code of the user. Usage: `npm run pack -- [--out DIR]`, default `dist-packages`.
  */
 import { spawnSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
@@ -8,6 +9,7 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { type OutputChunk, rolldown } from "rolldown"
 
 interface Manifest {
   readonly name: string
@@ -59,8 +61,37 @@ const rewriteUrls = (dist: string): void => {
   }
 }
 
+/** The folder of the npm package that a module belongs to; undefined for one of this repository. */
+const packageOf = (module: string): string | undefined => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(module)?.[0]
+
+/** The licence that a package is published with: its file, or what its manifest says. */
+const licenceOf = (path: string): string => {
+  const { author, homepage, license, name } = JSON.parse(readFileSync(join(path, "package.json"), "utf8")) as Record<string, unknown>
+  const file = readdirSync(path).find((file) => /^licen[sc]e(\.|$)/i.test(file))
+  if (file !== undefined) return `${String(name)}\n\n${readFileSync(join(path, file), "utf8").trim()}\n`
+  if (typeof license !== "string") throw new Error(`${path} names no licence to publish beside the bundle`)
+  const by = typeof author === "object" && author !== null && "name" in author ? author.name : author
+  return `${String(name)}\n\nLicence: ${license}\nAuthor: ${String(by)}\n${String(homepage)}\n`
+}
+
+/** Bundles a module with all that it imports, in minified chunks, beside the licences of what is in there. */
+const bundle = async (entry: string, folder: string): Promise<void> => {
+  const build = await rolldown({
+    input: { Main: entry },
+    platform: "node",
+    external: /^node:/,
+    onLog: (_level, log) => {
+      throw new Error(`the bundle of ${entry}: ${log.message}`)
+    }
+  })
+  const { output } = await build.write({ dir: folder, format: "esm", minify: true, entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" })
+  const modules = output.filter((file): file is OutputChunk => file.type === "chunk").flatMap((chunk) => chunk.moduleIds)
+  const packages = new Set(modules.map(packageOf).filter((path) => path !== undefined))
+  writeFileSync(join(folder, "LICENSES.txt"), [...packages].sort().map(licenceOf).join(`\n${"-".repeat(80)}\n\n`))
+}
+
 /** Lays a package out as it is published, in a folder of its own. */
-const stage = (folder: string, staging: string): string => {
+const stage = async (folder: string, staging: string): Promise<string> => {
   const manifest = read(join(folder, "package.json"))
   const target = join(staging, manifest.name.replace("@", "").replace("/", "-"))
   mkdirSync(target)
@@ -68,6 +99,7 @@ const stage = (folder: string, staging: string): string => {
   cpSync(join(folder, "dist"), join(target, "dist"), { recursive: true })
   cpSync(join(folder, "src"), join(target, "dist"), { recursive: true, filter: (path) => !/\.tsx?$/.test(path) })
   rewriteUrls(join(target, "dist"))
+  if (manifest.bin !== undefined) await bundle(join(folder, "src", "Main.ts"), join(target, "dist", "bundle"))
   for (const file of ["README.md", "LICENSE"]) {
     const source = [join(folder, file), join(root, file)].find(existsSync)
     if (source !== undefined) cpSync(source, join(target, file))
@@ -88,7 +120,8 @@ try {
   run(process.execPath, "node_modules/typescript/bin/tsc", "-b", ...folders)
   mkdirSync(out, { recursive: true })
   for (const name of readdirSync(out)) if (/^fermata-.*\.tgz$/.test(name)) rmSync(join(out, name))
-  const targets = folders.map((folder) => stage(folder, staging))
+  const targets: Array<string> = []
+  for (const folder of folders) targets.push(await stage(folder, staging))
   run("npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", out, ...targets)
 } catch (error) {
   console.error(`Not packed: ${error instanceof Error ? error.message : String(error)}`)

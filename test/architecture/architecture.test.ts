@@ -54,7 +54,10 @@ describe("the repository", () => {
   it("has manifests that follow the tree with exact versions", () => {
     const version = Repository.manifest("package.json").version ?? ""
     clean([...Repository.packages].flatMap(([name, manifest]) =>
-      Rules.manifestOf(name, manifest, version).concat(Rules.exportMap(name, manifest))
+      Rules.manifestOf(name, manifest, version).concat(
+        Rules.exportMap(name, manifest),
+        Rules.unusedDependencies(name, manifest, Repository.sources)
+      )
     ))
     for (const range of Object.values(Repository.manifest("package.json").devDependencies ?? {})) {
       assert.match(range, /^\d+\.\d+\.\d+$/)
@@ -205,6 +208,14 @@ describe("the rules can fail", () => {
     assert.lengthOf(violations("engine", { ...manifest("engine", {}), license: "ISC" }), 1)
     assert.lengthOf(violations("unheard-of", manifest("unheard-of", {})), 1)
     clean(violations("engine", manifest("engine", { "@fermata/core": "0.1.0", effect: "4.1.0" })))
+  })
+
+  it("refuses dependencies that nothing imports", () => {
+    const violations = (...texts: ReadonlyArray<string>) => Rules.unusedDependencies("engine", declared, texts.map(inEngine))
+    const used = [`import type * as JournalEntry from "@fermata/core/JournalEntry"`, `import * as Effect from "effect/Effect"`]
+    clean(violations(...used, `const load = () => import("jsonata")`))
+    assert.lengthOf(violations(...used), 1)
+    assert.lengthOf(violations(`// import "jsonata"`), 3)
   })
 
   it("refuses export maps that list files or show internals", () => {

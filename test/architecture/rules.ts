@@ -323,6 +323,16 @@ export const manifestOf = (owner: string, manifest: Manifest, version: string): 
   return violations
 }
 
+/** A package declares only what its sources import, since its users install all of it. */
+export const unusedDependencies = (owner: string, manifest: Manifest, sources: ReadonlyArray<Source>): ReadonlyArray<string> => {
+  const imported = new Set(
+    sources.filter(({ file }) => file.startsWith(`packages/${owner}/src/`))
+      .flatMap((source) => importsOf(source).map(({ specifier }) => packageOf(specifier)))
+  )
+  return Object.keys(manifest.dependencies ?? {}).filter((name) => !imported.has(name))
+    .map((name) => `packages/${owner}/package.json: ${name} is declared, and nothing in src imports it`)
+}
+
 /** The export map names one file per module by pattern and hides `internal`; files are not listed by hand. */
 export const exportMap = (owner: string, manifest: Manifest): ReadonlyArray<string> => {
   const expected: Record<string, string | null> = {

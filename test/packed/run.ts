@@ -13,6 +13,7 @@ import { delimiter, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { kill, problems } from "../e2e/kill/Kill.ts"
+import { copies } from "./copies.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const { values } = parseArgs({ options: { tarballs: { type: "string" }, summary: { type: "string" } } })
@@ -112,6 +113,29 @@ const steps: ReadonlyArray<Step> = [
       const { stdout } = run(project, process.execPath, "explored.ts")
       expect(/^\d+ lives, \d+ crash points, no promise broken$/m.test(stdout), `the simulator printed:\n${stdout}`)
     }
+  },
+  {
+    title: "an install brings what the packages import, and nothing else",
+    prove: () => {
+      const modules = join(project, "node_modules")
+      const installed = readdirSync(modules).filter((name) => !name.startsWith("."))
+      expect(installed.sort().join(" ") === "@fermata effect jsonata rfc6902", `installed are: ${installed.join(" ")}`)
+    }
+  },
+  {
+    title: "a Node that is too old is told so in a sentence",
+    prove: () => {
+      const old = `data:text/javascript,Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })`
+      const bin = join(project, "node_modules", "@fermata", "cli", "dist", "bin.js")
+      const { status, stderr } = spawnSync(process.execPath, ["--import", old, bin, "--help"], { cwd: project, env, encoding: "utf8" })
+      expect(status === 2 && stderr === "error: Fermata needs Node 24 or newer, and this is 20.20\n", `it ended with ${status}:\n${stderr}`)
+      // Node links a module before it runs: a name that an older Node lacks would end it before the sentence.
+      expect(!/import\s*\{[^}]*\}\s*from\s*"node:module"/.test(readFileSync(bin, "utf8")), "bin.js imports a name that an older Node lacks")
+    }
+  },
+  {
+    title: "no command holds two copies of effect or the engine, and those that only look load no code of the user",
+    prove: () => copies({ project, env })
   },
   {
     title: "fermata --help lists the commands",

@@ -13,16 +13,15 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { Console } from "node:console"
-import { readFileSync } from "node:fs"
 import { CommandFailed, exitCodes, fromUnknown } from "./CommandFailed.ts"
 import { commandFermata } from "./commands/Fermata.ts"
 import * as ParserServices from "./internal/ParserServices.ts"
 import { document, err, noteNow, plain, write } from "./Output.ts"
 
 /** Runs the command line and ends the process. */
-export const main = (args: ReadonlyArray<string>): void => {
+export const main = (args: ReadonlyArray<string>, version: string): void => {
   guardStreams()
-  const fiber = Effect.runFork(program(args))
+  const fiber = Effect.runFork(program(args, version))
   let signals = 0
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
@@ -43,9 +42,6 @@ export const main = (args: ReadonlyArray<string>): void => {
 
 const interruptedCode = 130
 
-const version = (): string =>
-  (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string }).version
-
 /** Stdout carries results alone: what workflows print goes to stderr. A reader that has gone ends the command quietly. */
 const guardStreams = (): void => {
   globalThis.console = new Console(process.stderr, process.stderr)
@@ -57,8 +53,8 @@ const guardStreams = (): void => {
   process.on("SIGXFSZ", () => {})
 }
 
-const program = (args: ReadonlyArray<string>): Effect.Effect<void> =>
-  Command.runWith(commandFermata, { version: version(), renderErrors: true })(args).pipe(
+const program = (args: ReadonlyArray<string>, version: string): Effect.Effect<void> =>
+  Command.runWith(commandFermata, { version, renderErrors: true })(args).pipe(
     Effect.provide(ParserServices.layer),
     Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : tell(Cause.squash(cause), args)),
     Effect.provide(Layer.mergeAll(

@@ -1,6 +1,9 @@
 #!/usr/bin/env node
 /** The `fermata` command. */
-import { enableCompileCache } from "node:module"
+import { existsSync, readFileSync } from "node:fs"
+// An older Node has not all of it, and must come as far as the sentence below.
+import * as module from "node:module"
+import { onlyLooks } from "./Looking.ts"
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number)
 if (major < 24) {
@@ -8,6 +11,11 @@ if (major < 24) {
   process.exit(2)
 }
 // Compiled modules are kept for the next start, which halves its time.
-enableCompileCache()
-const { main } = await import("./Main.ts")
-main(process.argv.slice(2))
+module.enableCompileCache()
+const args = process.argv.slice(2)
+// The bundle is part of the published package alone. It hides where an error comes from.
+const bundle = new URL("./bundle/Main.js", import.meta.url)
+const bundled = onlyLooks(args) && (process.env["FERMATA_DEBUG"] ?? "") === "" && existsSync(bundle)
+const { main } = await (bundled ? import(bundle.href) as Promise<typeof import("./Main.ts")> : import("./Main.ts"))
+const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string }
+main(args, manifest.version)

@@ -1,0 +1,47 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { Command } from "effect/cli"
+import { commandFermata } from "../src/commands/Fermata.ts"
+import { flags } from "../src/Globals.ts"
+import { looking, onlyLooks, valued } from "../src/Looking.ts"
+
+const leaves = (command: Command.Command.Any, path: ReadonlyArray<string> = []): ReadonlyArray<string> => {
+  const below = command.subcommands.flatMap(({ commands }) => commands)
+  return below.length === 0 ? [path.join(" ")] : below.flatMap((child) => leaves(child, [...path, child.name]))
+}
+
+describe("command lines that only look", () => {
+  it("are told from those that load code of the user: every command is one or the other", () => {
+    const working = [
+      "run", "runs cancel", "runs pause", "runs resume", "runs settle", "runs fork",
+      "approvals approve", "approvals deny", "approve", "deny", "signal", "emit", "worker", "replay", "upgrade check", "doctor"
+    ]
+    assert.sameMembers([...leaves(commandFermata)], [...looking, ...working])
+    for (const path of looking) assert.isTrue(onlyLooks(path.split(" ")), path)
+    for (const path of working) assert.isFalse(onlyLooks(path.split(" ")), path)
+  })
+
+  it("may have any global option before the command", () => {
+    for (const { id } of flags) {
+      const name = `--${id.split("/").at(-1)}`
+      const before = valued.has(name) ? [name, "run"] : [name]
+      assert.isTrue(onlyLooks([...before, "runs", "ls"]), name)
+      assert.isFalse(onlyLooks([...before, "run", "ls"]), name)
+      if (valued.has(name)) assert.isTrue(onlyLooks([`${name}=run`, "runs", name, "x", "ls"]), name)
+    }
+  })
+
+  it("ask for help anywhere but behind --", () => {
+    for (const help of ["--help", "-h", "--version", "-v", "--completions", "--completions=zsh"]) {
+      assert.isTrue(onlyLooks(["run", "x", help]), help)
+      assert.isFalse(onlyLooks(["run", "--", help]), help)
+    }
+    assert.isTrue(onlyLooks([]))
+  })
+
+  it("are never guessed at: behind an unknown option anything may be a value", () => {
+    assert.isFalse(onlyLooks(["--what", "runs", "ls"]))
+    assert.isFalse(onlyLooks(["--db"]))
+    assert.isFalse(onlyLooks(["runs"]))
+    assert.isFalse(onlyLooks(["runs", "sl"]))
+  })
+})
