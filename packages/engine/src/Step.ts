@@ -173,7 +173,7 @@ export const make = <
     Schema.isSchema(options.input) ? options.input : Schema.Struct(options.input as Fields)
   )
   const encodeInput = inputCodec === undefined ? undefined : Schema.encodeUnknownExit(inputCodec)
-  const timeout = options.timeout === undefined ? undefined : Duration.fromInputUnsafe(options.timeout)
+  const timeout = options.timeout === undefined ? undefined : Math.ceil(Duration.toMillis(options.timeout))
 
   const timed = <B, F, S>(effect: Effect.Effect<B, F, S>): Effect.Effect<B, F, S> =>
     timeout === undefined ? effect : Effect.timeoutOrElse(effect, { duration: timeout, orElse: () => Effect.die(timedOut()) })
@@ -189,7 +189,7 @@ export const make = <
     Effect.flatMap(Effect.catch(timed(Effect.suspend(() => probe(input, context))), dieTelling), (found) =>
       Option.isNone(found) ? Effect.succeedNone : Effect.asSome(settled(codecs.encodeSuccess(found.value))))
 
-  const timedOut = () => new StepTimedOut({ step: name, timeoutMs: Duration.toMillis(timeout ?? Duration.infinity) })
+  const timedOut = () => new StepTimedOut({ step: name, timeoutMs: timeout ?? Infinity })
   const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.decodeError, timedOut)
 
   const problemOf = (output: unknown) => {

@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Layer, Logger, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import { DurableClock, type WorkflowEngine } from "effect/workflow"
+import { DurableClock, WorkflowEngine } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
 import type { Engine } from "../src/Engine.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
+import * as Workflows from "../src/Workflows.ts"
 import { begin, define, echo, Log, pass, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")
@@ -233,6 +234,72 @@ describe("Cancel", () => {
         )
         yield* host.kill
       }
+    }))
+
+  it.effect("S8: one cancel is one interrupt in the recorded cause, wherever a crash falls behind it", () =>
+    Effect.gen(function*() {
+      const slow = Step.make("slow", { onCrash: "rerun", run: () => Effect.sleep("1 minute") })
+      const bodies = {
+        plain: Signal.receive(Go),
+        uninterruptible: Effect.uninterruptible(Effect.sleep("1 minute")),
+        "before an end": Effect.andThen(Effect.uninterruptible(slow()), slow()),
+        "beside a wait": Effect.all([Effect.uninterruptible(slow()), Signal.receive(Go)], { concurrency: 2 }),
+        finalizer: Effect.onInterrupt(Signal.receive(Go), () => slow())
+      }
+      for (const [name, body] of Object.entries(bodies)) {
+        for (const crash of [-1, 0, 1, 2, 3]) {
+          const world = yield* CrashHost.make
+          const W = define("W")
+          const layer = W.toLayer(Effect.fn("body")(function*() {
+            // With a name, so that an interrupt from within it is another than one of the body.
+            yield* Effect.void.pipe(W.withCompensation(Effect.fn("undo")(() => slow())))
+            yield* body
+          }))
+          let host = yield* world.start(layer)
+          const id = yield* begin(host, W)
+          yield* world.tell(id, "cancel", cancel)
+          for (let half = 0; half < 8; half++) {
+            if (half === crash) host = yield* world.restart(host, layer)
+            yield* pass(host, "30 seconds")
+          }
+          const end = (yield* world.journal(id)).at(-1)
+          assert.deepInclude(end, { _tag: "RunCancelled", cause: [{ _tag: "Interrupt" }] }, `${name}, crash after ${crash} half minutes`)
+          yield* host.kill
+        }
+      }
+    }))
+
+  it.effect("S8, S12: a body that was told to stop still sees no interrupted instance, and its finalizers have all the steps that they ask for", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const W = define("W").annotate(Workflows.Limits, { maxSteps: 1 })
+      const seen: Array<boolean> = []
+      const look = Effect.map(WorkflowEngine.WorkflowInstance, ({ interrupted }) => void seen.push(interrupted))
+      const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
+        yield* echo(log)("a")
+        yield* Effect.ensuring(Signal.receive(Go), Effect.andThen(look, Effect.andThen(echo(log)("b"), echo(log)("c"))))
+      })))
+      const id = yield* begin(host, W)
+      yield* world.tell(id, "cancel", cancel)
+      assert.strictEqual((yield* world.run(id)).status, "cancelled")
+      assert.deepStrictEqual(log.entries, ["echo a", "echo b", "echo c"])
+      assert.deepStrictEqual(seen, [false])
+    }))
+
+  it.effect("S8: a cancel reaches a child that was asked for in a scope inside the body", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const W = define("W")
+      const Child = define("Child")
+      const host = yield* world.start(Layer.merge(
+        W.toLayer(() => Effect.scoped(Child.execute({ id: "c" }))),
+        Child.toLayer(() => Signal.receive(Go))
+      ))
+      const id = yield* begin(host, W)
+      yield* world.tell(id, "cancel", cancel)
+      assert.strictEqual((yield* world.run(id)).status, "cancelled")
+      assert.strictEqual((yield* world.run(yield* Child.executionId({ id: "c" }))).status, "cancelled")
     }))
 
   it.effect("a run that goes on in spite of the interrupt completes with what it gives", () =>

@@ -9,9 +9,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Workflow from "effect/workflow/Workflow"
-import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { codecs } from "../internal/EncodedEngine.ts"
-import type { Registration } from "../internal/ExecutorTypes.ts"
+import { CurrentRun, type Registration } from "../internal/ExecutorTypes.ts"
 import * as RunState from "../RunState.ts"
 import * as Workflows from "../Workflows.ts"
 import { compile as compileStep } from "./ContractSteps.ts"
@@ -55,7 +54,7 @@ export const program = (
 ): (payload: Payload, runId: string) => Effect.Effect<Schema.Json, ContractFailed, Services> => {
   const steps = new Map(contract.steps.map((step) => [step.id, { step, execute: compileStep(contract, step) }]))
   return Effect.fnUntraced(function*(payload, runId) {
-    const instance = yield* WorkflowInstance
+    const place = yield* CurrentRun
     const walk = new Walk(contract, payload, runId)
     let output: Schema.Json = null
     let id: Contract.Next = contract.entryStepId
@@ -70,7 +69,7 @@ export const program = (
         id = exit.value.next
         continue
       }
-      if (instance.interrupted && Cause.hasInterrupts(exit.cause)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
+      if (place?.executor.stopping === true && Cause.hasInterrupts(exit.cause)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
       const failure = StepFailure.ofCause(exit.cause)
       const { onError } = step
       if (onError === undefined) return yield* ContractFailed.of(contract, step.id, failure)

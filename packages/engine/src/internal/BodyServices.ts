@@ -47,7 +47,7 @@ class BodyClock implements Clock.Clock {
     return this.world.now
   }
   currentTimeNanosUnsafe() {
-    return BigInt(this.world.now) * nanosPerMilli
+    return BigInt(Math.floor(this.world.now)) * nanosPerMilli
   }
   monotonicTimeNanosUnsafe() {
     return this.currentTimeNanosUnsafe()

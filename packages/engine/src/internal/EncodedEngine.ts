@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
 import type * as Activity from "effect/workflow/Activity"
 import type * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
@@ -205,6 +206,7 @@ export const makeEncoded = (
         subscriptions: []
       }
       if (place !== undefined && place.step === undefined) {
+        if (detached !== true) yield* stopWith(place, executionId, stop(workflow, executionId, "interrupted"))
         const start = { id: `start:${place.executor.row.id}:${executionId}`, kind: "start", payload: JSON.stringify(request) }
         const exit = yield* place.executor.askChild(
           { id: executionId, start, workflow: workflow._tag, version, payload: json, linked: detached !== true },
@@ -335,6 +337,17 @@ const currentRun = Effect.flatMap(CurrentRun, (place) =>
   place === undefined
     ? Effect.die(new Error("This needs a run: it works only inside a workflow that this engine executes"))
     : Effect.succeed(place))
+
+/**
+ * Stops a child when the scope that it was asked for in closes inside a body
+ * that is told to stop. Behind the body `effect/workflow` does so itself.
+ */
+const stopWith = ({ executor }: Place, child: string, stop: Effect.Effect<void>): Effect.Effect<void> =>
+  Effect.flatMap(Effect.serviceOption(Scope.Scope), (scope) =>
+    Option.isNone(scope)
+      ? Effect.void
+      : Scope.addFinalizer(scope.value, Effect.suspend(() =>
+        executor.stopping && !executor.instance.interrupted && executor.records.children.get(child)?.exit === undefined ? stop : Effect.void)))
 
 /**
  * While a run is replayed, a record that its schema does not read any more is

@@ -144,7 +144,8 @@ export class EngineCore implements ExecutorHost {
   // what executors need
   // --------------------------------------------------------------------------
 
-  readonly now = (): number => this.clock.currentTimeMillisUnsafe()
+  /** Whole, whatever the clock says: every time that is stored is. */
+  readonly now = (): number => Math.floor(this.clock.currentTimeMillisUnsafe())
 
   readonly elapsed = (): number => Number(this.clock.monotonicTimeNanosUnsafe()) / 1e6
 

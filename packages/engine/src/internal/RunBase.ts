@@ -62,7 +62,6 @@ export abstract class RunBase {
     const first = history[0]!
     this.seed = first._tag === "RunRequested" && first.seed !== undefined ? first.seed : row.id
     this.instance = WorkflowInstance.initial(registration.workflow, row.id)
-    this.instance.interrupted = this.records.stop !== undefined
   }
 
   /** Sees to it that the loop runs again. */
@@ -88,6 +87,11 @@ export abstract class RunBase {
 
   get replaying(): boolean {
     return !this.live
+  }
+
+  /** Whether the workflow has been told to stop. */
+  get stopping(): boolean {
+    return this.records.stop !== undefined
   }
 
   get paused(): boolean {

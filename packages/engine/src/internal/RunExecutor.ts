@@ -48,6 +48,7 @@ export class RunExecutor extends RunSteps {
   private readonly scheduler: RunScheduler
   private main: Fiber.Fiber<Workflow.Result<unknown, unknown>> | undefined
   private mainExit: Exit.Exit<Workflow.Result<unknown, unknown>> | undefined
+  private interrupted = false
   private readonly payload: object
   private pumping = false
   private scheduled = false
@@ -324,7 +325,7 @@ export class RunExecutor extends RunSteps {
       const entry = this.append({ _tag: "RunStarted" })
       this.deliver(entry)
     }
-    if (this.records.stop !== undefined && this.mainExit === undefined) this.main?.interruptUnsafe()
+    if (this.records.stop !== undefined && this.mainExit === undefined) this.interruptMain()
     // In the order of their latest requests, as they would start in a run that was never replayed.
     for (const step of Array.from(this.records.openSteps()).sort((a, b) => a.entry.seq - b.entry.seq)) this.recover(step)
     for (const [timer, state] of this.records.timers) {
@@ -418,8 +419,7 @@ export class RunExecutor extends RunSteps {
       case "StopRequested": {
         this.records.stop = entry
         this.records.paused = false
-        this.instance.interrupted = true
-        this.main?.interruptUnsafe()
+        this.interruptMain()
         return
       }
       case "ApprovalAnswered": {
@@ -441,7 +441,12 @@ export class RunExecutor extends RunSteps {
     )
     const effect = Workflow.intoResult(
       Effect.onExit(this.registration.execute(this.payload, this.row.id), (exit) =>
-        Exit.isFailure(exit) && this.undoes() ? this.unwind() : Effect.void)
+        Effect.suspend(() => {
+          if (Exit.isSuccess(exit)) return Effect.void
+          // As with Effect's engines: for the finalizers of the run, and not yet for those of its body.
+          this.instance.interrupted = this.records.stop !== undefined
+          return this.undoes() ? this.unwind() : Effect.void
+        }))
     )
     const fiber = Effect.runForkWith(context)(effect as Effect.Effect<Workflow.Result<unknown, unknown>, never, WorkflowInstance>)
     this.main = fiber
@@ -450,6 +455,13 @@ export class RunExecutor extends RunSteps {
       this.mainExit = exit
       this.wake()
     })
+  }
+
+  /** Once: a second interrupt, from within a compensation, would be one more in the recorded cause. */
+  private interruptMain(): void {
+    if (this.main === undefined || this.interrupted) return
+    this.interrupted = true
+    this.main.interruptUnsafe()
   }
 
   /** Whether a failure of the code ends the run and there are finalizers, such as compensations. */

@@ -86,7 +86,7 @@ export abstract class RunRequests extends RunBase {
         }
         step.definition = definition
       } else {
-        if (records.stepCount >= this.registration.limits.maxSteps && !this.instance.interrupted) {
+        if (records.stepCount >= this.registration.limits.maxSteps && !this.stopping) {
           this.push({
             _tag: "Stop",
             id: "limit:maxSteps",

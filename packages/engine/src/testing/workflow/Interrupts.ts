@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
-import { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+import { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import {
   answer,
   assertInterrupted,
@@ -78,6 +78,25 @@ export const interrupts = (engine: Engine) =>
         yield* Trip.interrupt(executionId)
         assertInterrupted(yield* awaitExit(Trip, executionId))
         assert.deepStrictEqual(log.entries, ["book", "cancel"])
+      }).pipe(serving(engine, layer))
+    })
+
+    it.effect("an instance is interrupted for the finalizers of the run, and not yet for those of its body", () => {
+      const log = new Log()
+      const Trip = Workflow.make("Trip", keyed)
+      const look = (place: string) => Effect.flatMap(WorkflowInstance, ({ interrupted }) => log.add(`${place} ${interrupted}`))
+      const layer = Trip.toLayer(() =>
+        Effect.gen(function*() {
+          yield* Workflow.addFinalizer(() => look("run"))
+          yield* Effect.ensuring(Effect.scoped(Effect.andThen(Effect.addFinalizer(() => look("scope")), DurableDeferred.await(Answer))), look("body"))
+        })
+      )
+      return Effect.gen(function*() {
+        const executionId = yield* startSuspended(Trip, { id: "a" })
+        yield* Trip.interrupt(executionId)
+        assertInterrupted(yield* awaitExit(Trip, executionId))
+        assert.includeMembers(log.entries, ["body false", "run true", "scope false"])
+        assert.notIncludeMembers(log.entries, ["body true", "scope true"])
       }).pipe(serving(engine, layer))
     })
 
