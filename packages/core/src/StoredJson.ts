@@ -1,0 +1,304 @@
+/**
+ * The one place where values become stored text.
+ *
+ * A value is made text once, where it is handed over, and from then on the text
+ * is what counts: it is what is stored, and everybody who looks at the value is
+ * given one that was made from it. So nobody can change what is recorded, and
+ * what a program is given at once is what it is given after a restart.
+ *
+ * What JSON cannot hold, or would change in silence, is refused with its place.
+ * The kinds are a table in the engine's DESIGN.md.
+ */
+import * as Result from "effect/Result"
+
+/** How many levels of lists and objects a stored value may have. `JSON.stringify` itself gives up, at an unknown place, between 3,000 and 5,000. */
+export const maxDepth = 1_000
+
+/** How many characters the text of a stored value may have: 16 Mi. */
+export const maxLength = 16 * 1024 * 1024
+
+/** Why a value cannot be stored, and where. */
+export class Unstorable {
+  readonly _tag = "Unstorable"
+  /** The place in the value, such as `orders[2].id`; empty for the value itself. */
+  readonly path: string
+  /** What is there, such as `the bigint 10n`. */
+  readonly found: string
+  /** What would be right. */
+  readonly wanted: string
+
+  constructor(path: string, found: string, wanted: string) {
+    this.path = path
+    this.found = found
+    this.wanted = wanted
+  }
+
+  /** The reason as the end of a sentence: `it has the bigint 10n at "id"; give …`. */
+  get reason(): string {
+    return `${this.path === "" ? "it is" : `at ${quote(this.path)} it has`} ${this.found}; ${this.wanted}`
+  }
+}
+
+const nothing = Symbol()
+
+/** A value as the text that is stored. */
+export class StoredJson {
+  readonly text: string
+  /** A value made from the text that nobody else holds. */
+  private spare: unknown
+
+  constructor(text: string, spare: unknown = nothing) {
+    this.text = text
+    this.spare = spare
+  }
+
+  /** The value, made anew for each caller. */
+  read(): unknown {
+    const { spare } = this
+    if (spare === nothing) return JSON.parse(this.text)
+    if (typeof spare === "object" && spare !== null) this.spare = nothing
+    return spare
+  }
+
+  /** So that it is never stored as anything but its value. */
+  toJSON(): unknown {
+    return JSON.parse(this.text)
+  }
+}
+
+/** Makes a value text, or says why it cannot be. Never throws. */
+export const of = (value: unknown): Result.Result<StoredJson, Unstorable> => {
+  try {
+    if (typeof value !== "object" || value === null) {
+      return isStorable(value) ? Result.succeed(scalar(value as Scalar)) : Result.fail(explain(value))
+    }
+    if (value instanceof StoredJson) return Result.succeed(value)
+    if (!isStorable(value)) return Result.fail(explain(value))
+    const text = JSON.stringify(value)
+    return text.length > maxLength ? Result.fail(tooLong(text.length)) : Result.succeed(new StoredJson(text))
+  } catch (error) {
+    return Result.fail(new Unstorable("", `a value that cannot be looked at (${said(error)})`, wantsPlain))
+  }
+}
+
+/** As `of`, for a value that was parsed from JSON just now and that nobody else holds: its first reader gets it as it is. */
+export const ofParsed = (value: unknown): Result.Result<StoredJson, Unstorable> =>
+  Result.map(of(value), (stored) => typeof value === "object" && value !== null ? new StoredJson(stored.text, value) : stored)
+
+/** An object of parts. Those that are text already stay so; the others are the caller's own plain data; undefined is left out. */
+export const compose = (parts: Readonly<Record<string, unknown>>): StoredJson => {
+  let text = ""
+  for (const name in parts) {
+    const part = parts[name]
+    if (part !== undefined) text += `${text === "" ? "{" : ","}${JSON.stringify(name)}:${textOf(part)}`
+  }
+  return new StoredJson(text === "" ? "{}" : `${text}}`)
+}
+
+/** The text of plain data that the caller has made itself, with what is stored text already spliced in. */
+export const textOf = (value: unknown): string =>
+  Number.isInteger(value) && value !== 0 ? `${value}` : value instanceof StoredJson ? value.text : JSON.stringify(value) ?? "null"
+
+/** A text in quotes, for people. */
+export const quote = (text: string): string => JSON.stringify(text)
+
+/** A value for people, in at most so many characters. Whatever the value is, this never throws. */
+export const show = (value: unknown, most = 120): string => {
+  const stored = value === undefined ? undefined : of(value)
+  const text = stored === undefined ? "nothing" : Result.isSuccess(stored) ? stored.success.text : stored.failure.found
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+type Scalar = string | number | boolean | null
+
+/** JSON has no -0, so nobody is given one. */
+const scalar = (value: Scalar): StoredJson => new StoredJson(JSON.stringify(value), value === 0 ? 0 : value)
+
+/** Characters that are left, at least, for what has yet to be looked at. */
+let room = 0
+
+const isStorable = (value: unknown): boolean => {
+  room = maxLength
+  return fits(value, maxDepth)
+}
+
+/** A look at the value that only says whether it is storable, since it is taken at every step. */
+const fits = (value: unknown, depth: number): boolean => {
+  switch (typeof value) {
+    case "string":
+      room -= value.length + 2
+      return room >= 0
+    case "number":
+      room -= 2
+      return room >= 0 && Number.isFinite(value)
+    case "boolean":
+      room -= 5
+      return room >= 0
+    case "object":
+      break
+    default:
+      return false
+  }
+  room -= 2
+  if (room < 0) return false
+  if (value === null) return true
+  if (depth === 0) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (Array.isArray(value)) {
+    if (prototype !== Array.prototype && !isForeign(prototype)) return false
+    for (let index = 0; index < value.length; index++) if (!fits(value[index], depth - 1)) return false
+    return !hasNames(value)
+  }
+  if (prototype !== Object.prototype && prototype !== null && !isForeign(prototype)) return false
+  if (typeof (value as { readonly toJSON?: unknown }).toJSON === "function") return false
+  for (const key in value) {
+    const member = (value as Readonly<Record<string, unknown>>)[key]
+    if (member === undefined) continue
+    room -= key.length + 3
+    if (!fits(member, depth - 1)) return false
+  }
+  return Object.getOwnPropertySymbols(value).length === 0
+}
+
+/** Whether it is what objects or lists of another realm are made of. */
+const isForeign = (prototype: unknown): boolean => {
+  if (typeof prototype !== "object" || prototype === null) return false
+  const base: unknown = Array.isArray(prototype) ? Object.getPrototypeOf(prototype) : prototype
+  return typeof base === "object" && base !== null && Object.getPrototypeOf(base) === null && Object.hasOwn(base, "hasOwnProperty")
+}
+
+/** Of longer lists, members beside the items are not looked for: that would cost more than the text. */
+const mostItemsLookedAt = 1_000
+
+/** Whether a list has members beside its items, as the result of a match has. */
+const hasNames = (list: ReadonlyArray<unknown>): boolean =>
+  list.length <= mostItemsLookedAt && Object.keys(list).length !== list.length
+
+const wantsPlain = "give plain data: texts, finite numbers, booleans, null, and lists and objects of these"
+
+const withSchema = (schema: string) => `give its parts as plain data, or use a schema that makes JSON of it, such as ${schema}`
+
+const figure = (count: number) => count.toLocaleString("en")
+
+const wantsLess = `a stored value has at most ${figure(maxLength)} characters of JSON; store it elsewhere, and give its name`
+
+const tooLong = (length: number) => new Unstorable("", `a value of ${figure(length)} characters`, wantsLess)
+
+/** The first thing in a value that cannot be stored. */
+const explain = (value: unknown): Unstorable => {
+  room = maxLength
+  return find(value, [], []) ?? new Unstorable("", `a value of more than ${figure(maxLength)} characters`, wantsLess)
+}
+
+/** `path` leads to the value, and `around` are the lists and objects on the way. */
+const find = (value: unknown, path: Array<string | number>, around: Array<object>): Unstorable | undefined => {
+  const at = (found: string, wanted: string) => new Unstorable(render(path), found, wanted)
+  room -= 2
+  if (typeof value === "string") room -= value.length
+  if (value === null || typeof value === "string" || typeof value === "boolean") return undefined
+  if (typeof value === "number") {
+    return Number.isFinite(value) ? undefined : at(`the number ${value}`, "give a finite number or null, or use the schema Schema.Number")
+  }
+  if (typeof value === "bigint") return at(`the bigint ${short(`${value}`)}n`, "give it as text, or use the schema Schema.BigInt")
+  if (value === undefined) return at(typeof path.at(-1) === "number" ? "undefined in a list" : "undefined", "give null, or leave it out")
+  if (typeof value !== "object") return at(`a ${typeof value}`, wantsPlain)
+  const ring = around.indexOf(value)
+  if (ring >= 0) {
+    const whole = ring === 0 ? "the value itself" : `what is at ${quote(render(path.slice(0, ring)))}`
+    return at(`${whole} again, in a circle`, "give each thing once, and name it elsewhere by an id")
+  }
+  if (path.length >= maxDepth) {
+    return new Unstorable(
+      `${render(path.slice(0, 8))}…`,
+      `more than ${figure(maxDepth)} levels of lists and objects`,
+      "give a flatter value, such as a list whose items name each other by id"
+    )
+  }
+  const known = kindOf(value)
+  if (known !== undefined) return at(...known)
+  around.push(value)
+  const problem = findInside(value, path, around)
+  around.pop()
+  return problem
+}
+
+const findInside = (value: object, path: Array<string | number>, around: Array<object>): Unstorable | undefined => {
+  const at = (found: string, wanted: string) => new Unstorable(render(path), found, wanted)
+  const inMember = (key: string | number, member: unknown): Unstorable | undefined => {
+    path.push(key)
+    const problem = Array.isArray(value) && !(key in value)
+      ? at("a hole in a list", "give null, or leave it out")
+      : find(member, path, around)
+    path.pop()
+    return problem
+  }
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) {
+      if (room < 0) return undefined
+      const problem = inMember(index, value[index])
+      if (problem !== undefined) return problem
+    }
+    const name = hasNames(value) ? Object.keys(value).find((key) => !/^\d+$/.test(key)) : undefined
+    return name === undefined ? undefined : at(`a list with the member ${quote(short(name))}`, "give a list without members beside its items")
+  }
+  for (const [key, member] of Object.entries(value)) {
+    if (member === undefined) continue
+    if (room < 0) return undefined
+    room -= key.length
+    const problem = inMember(key, member)
+    if (problem !== undefined) return problem
+  }
+  const [symbol] = Object.getOwnPropertySymbols(value)
+  return symbol === undefined ? undefined : at(`a member under ${String(symbol)}`, "give members under texts only")
+}
+
+const kinds: ReadonlyArray<readonly [string, string]> = [
+  ["Date", "Schema.Date"],
+  ["Map", "Schema.ReadonlyMap"],
+  ["Set", "Schema.ReadonlySet"],
+  ["Uint8Array", "Schema.Uint8Array"],
+  ["URL", "Schema.URL"],
+  ["RegExp", "Schema.RegExp"],
+  ["Error", "Schema.Defect()"]
+]
+
+/** What a value is that is no plain list or object. */
+const kindOf = (value: object): readonly [found: string, wanted: string] | undefined => {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (value instanceof Error) return [`an error (${short(said(value))})`, withSchema("Schema.Defect()")]
+  if (prototype !== null && prototype !== Object.prototype && prototype !== Array.prototype && !isForeign(prototype)) {
+    const name = nameOf(value)
+    const schema = kinds.find(([kind]) => kind === name)?.[1]
+    return [`${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`, schema === undefined ? withSchema("Schema.Class") : withSchema(schema)]
+  }
+  if (!Array.isArray(value) && typeof (value as { readonly toJSON?: unknown }).toJSON === "function") {
+    return ["an object with a function toJSON", "give what toJSON would return"]
+  }
+  return undefined
+}
+
+const nameOf = (value: object): string => {
+  const made: unknown = value.constructor
+  return typeof made === "function" && made.name !== "" && made.name !== "Object" ? made.name : "object of a class"
+}
+
+const said = (error: unknown): string => {
+  try {
+    return error instanceof Error ? error.message || error.name : String(error)
+  } catch {
+    return "it says nothing"
+  }
+}
+
+const short = (text: string): string => text.length > 60 ? `${text.slice(0, 57)}...` : text
+
+const render = (path: ReadonlyArray<string | number>): string =>
+  path.reduce<string>((text, key) => {
+    if (typeof key === "number") return `${text}[${key}]`
+    if (!/^[A-Za-z_$][A-Za-z0-9_$-]*$/.test(key)) return `${text}[${quote(short(key))}]`
+    return text === "" ? key : `${text}.${key}`
+  }, "")
