@@ -137,6 +137,10 @@ export const ApprovalRequested = entry("ApprovalRequested", {
   of: Schema.optionalKey(Schema.Int),
   editable: Schema.Boolean,
   args: Schema.optionalKey(Schema.Unknown),
+  /** SHA-256 in hex of the arguments, for which approvals count. */
+  hash: Schema.optionalKey(Schema.String),
+  /** Who has asked for the run and may therefore not answer. */
+  requester: Schema.optionalKey(Schema.String),
   deadline: Schema.optionalKey(Schema.Int),
   onTimeout: Schema.Literals(["deny", "approve", "fail"])
 })
@@ -146,8 +150,13 @@ export const ApprovalAnswered = entry("ApprovalAnswered", {
   decision: Schema.Literals(["approve", "deny", "timeout"]),
   by: Schema.String,
   choice: Schema.optionalKey(Schema.String),
+  /** The arguments that it approves, where those are not the ones asked about. */
   edit: Schema.optionalKey(Schema.Unknown),
-  note: Schema.optionalKey(Schema.String)
+  /** Of the arguments that it is about. */
+  hash: Schema.optionalKey(Schema.String),
+  note: Schema.optionalKey(Schema.String),
+  /** It does not decide: more is wanted. */
+  open: Schema.optionalKey(Schema.Boolean)
 })
 
 export const TimerSet = entry("TimerSet", { timer: Schema.Int, dueAt: Schema.Int, label: Schema.optionalKey(Schema.String) })

@@ -87,7 +87,10 @@ export interface AnswerView {
   readonly by: string
   readonly at: number
   readonly choice?: string
+  /** The arguments that it approves, where those are not the ones asked about. */
   readonly edit?: unknown
+  /** Of the arguments that it is about. */
+  readonly hash?: string
   readonly note?: string
 }
 
@@ -102,6 +105,10 @@ export interface ApprovalView {
   readonly of?: number
   readonly editable: boolean
   readonly args?: unknown
+  /** Of the arguments: approvals count for what it names. */
+  readonly hash?: string
+  /** Who has asked for the run and may therefore not answer. */
+  readonly requester?: string
   readonly deadline?: number
   readonly onTimeout: "deny" | "approve" | "fail"
   readonly requestedAt: number

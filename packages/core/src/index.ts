@@ -1,4 +1,5 @@
 /** The words of Fermata as data. */
+export * as ApprovalRule from "./ApprovalRule.ts"
 export * as CrashRule from "./CrashRule.ts"
 export * as EngineEvent from "./EngineEvent.ts"
 export * as EventName from "./EventName.ts"

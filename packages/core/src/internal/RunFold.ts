@@ -2,11 +2,11 @@
  * The fold of a run's journal: the state between two entries, and the view of
  * it. Lists are persistent and turned into arrays when somebody looks.
  */
+import * as ApprovalRule from "../ApprovalRule.ts"
 import * as ExitJson from "../ExitJson.ts"
 import type * as JournalEntry from "../JournalEntry.ts"
 import { isFinal, reasonOf, type RunStatus, type Wait } from "../RunStatus.ts"
 import type {
-  AnswerView,
   ApprovalView,
   ChildView,
   CountsView,
@@ -442,33 +442,15 @@ const requestStep = (state: State, entry: EntryOf<"StepRequested">): void => {
 const answer = (state: State, entry: EntryOf<"ApprovalAnswered">): void => {
   const approval = Keyed.get(state.approvals, entry.key)
   if (approval === undefined) return
-  const { _tag, blobs: _blobs, epoch: _epoch, key: _key, seq: _seq, ...given } = entry
+  const { _tag, blobs: _blobs, epoch: _epoch, key: _key, open: _open, seq: _seq, ...given } = entry
   const answers = [...approval.answers, given]
-  const status = approval.status === "open" ? decide(approval, answers) : approval.status
+  const status = approval.status === "open" ? ApprovalRule.standing(approval, answers).status : approval.status
   state.approvals = Keyed.set(state.approvals, {
     ...approval,
     answers,
     status,
     ...(status === approval.status ? {} : { endedAt: entry.at })
   })
-}
-
-/**
- * Grants decide once as many different people as the quorum have given one. One
- * denial decides, unless it is known how many may answer: then it takes so many
- * that the quorum is out of reach.
- */
-const decide = (approval: ApprovalView, answers: ReadonlyArray<AnswerView>): ApprovalView["status"] => {
-  const { decision } = answers.at(-1)!
-  const people = (said: AnswerView["decision"]) =>
-    new Set(answers.filter((answer) => answer.decision === said).map(({ by }) => by)).size
-  if (decision === "deny") {
-    return approval.of === undefined || people("deny") > approval.of - approval.quorum ? "denied" : "open"
-  }
-  if (decision === "timeout") {
-    return approval.onTimeout === "approve" ? "granted" : approval.onTimeout === "deny" ? "denied" : "expired"
-  }
-  return people("approve") >= approval.quorum ? "granted" : "open"
 }
 
 const changeDocument = (state: State, { name, patch, revision }: EntryOf<"StateChanged">): void => {

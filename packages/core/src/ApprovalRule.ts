@@ -1,0 +1,291 @@
+/**
+ * When answers decide a question to people: the one rule for it, pure, used by
+ * the store's transaction, by the owner of the run and by the fold alike.
+ *
+ * An approval counts for exact arguments, named by their hash. An edit is a
+ * new proposal: from then on it is what stands to be approved, and what was
+ * said of other arguments does not count for it.
+ */
+
+/** A question, as far as it decides about answers. Times are ms since the epoch. */
+export interface Question {
+  /** Names and roles of those who may answer. */
+  readonly approvers: ReadonlyArray<string>
+  /** What is chosen with a yes; empty when there is nothing to choose. */
+  readonly choices: ReadonlyArray<string>
+  /** How many different people must approve the same. */
+  readonly quorum: number
+  /** How many may answer. With it, a no denies only once the quorum is out of reach; without it one no denies. */
+  readonly of?: number
+  readonly editable: boolean
+  readonly args?: unknown
+  /** Of `args`. Questions of format 0.1 have none; their approvals add up whatever was chosen or edited. */
+  readonly hash?: string
+  /** Who asked for the run and may therefore not answer. */
+  readonly requester?: string
+  readonly deadline?: number
+  /** What the end of the deadline means. */
+  readonly onTimeout: "deny" | "approve" | "fail"
+}
+
+/** An answer that was taken. `refuse` is the workflow's own word that it does not take the arguments of this hash. */
+export interface Given {
+  readonly id: string
+  readonly decision: "approve" | "deny" | "timeout" | "refuse"
+  readonly by: string
+  readonly at: number
+  readonly choice?: string
+  /** The arguments that it approves, where those are not the ones asked about. */
+  readonly edit?: unknown
+  /** Of the arguments that it is about. */
+  readonly hash?: string
+  readonly note?: string
+}
+
+/** An answer that wants to be taken. */
+export interface Answer extends Omit<Given, "edit" | "hash"> {
+  readonly edit?: { readonly value: unknown; readonly hash: string }
+  /** The hash, or the first characters of it, of the arguments that the person has looked at. */
+  readonly seen?: string
+}
+
+/** Where a question stands. */
+export interface Standing {
+  /** `expired`: its deadline passed, and that is a failure. */
+  readonly status: "open" | "granted" | "denied" | "expired"
+  /** What stands to be approved, or was. */
+  readonly proposal: {
+    readonly hash: string | undefined
+    readonly args: unknown
+    /** Who proposed it by an edit; absent for what the workflow asked about. */
+    readonly editedBy?: string
+  }
+  /** Who has approved that, of several choices the one that is ahead. */
+  readonly by: ReadonlyArray<string>
+  /** How many more approvals it takes. */
+  readonly missing: number
+  /** The approvers that have not approved it yet. */
+  readonly wanted: ReadonlyArray<string>
+  /** The answer that decided. */
+  readonly decision: Given | undefined
+}
+
+export type Verdict =
+  /** `answer` is what to record, `standing` how the question stands with it. */
+  | { readonly _tag: "Accepted"; readonly answer: Given; readonly standing: Standing }
+  /** It was taken before. */
+  | { readonly _tag: "Known" }
+  | { readonly _tag: "Refused"; readonly reason: Refusal; readonly problem: string; readonly standing: Standing }
+
+/**
+ * `answered`: another answer decided first. `late`: past the deadline. `early`:
+ * the deadline has not passed. `approver`, `requester`: not this person. `voted`:
+ * the same was said before. `superseded`: the arguments are not the ones that the person has looked at.
+ * `choice`, `edit`: it does not fit the question.
+ */
+export type Refusal = "answered" | "late" | "early" | "approver" | "requester" | "voted" | "superseded" | "choice" | "edit"
+
+/** How the question stands with these answers, in the order in which they were taken. */
+export const standing = (question: Question, given: ReadonlyArray<Given>): Standing => {
+  const refused = new Set(given.flatMap(({ decision, hash }) => decision === "refuse" && hash !== undefined ? [hash] : []))
+  // Where no hash tells arguments apart, all approvals are of one thing, and all stand.
+  const exact = question.hash !== undefined
+  let proposal: Standing["proposal"] = { hash: question.hash, args: question.args }
+  const votes = new Map<string | undefined, ReadonlyArray<Given>>()
+  const people = (decision: Given["decision"], choice?: string) => [
+    ...new Set((votes.get(proposal.hash) ?? [])
+      .filter((vote) => vote.decision === decision && (decision === "deny" || !exact || vote.choice === choice))
+      .map(({ by }) => by))
+  ]
+  /** The approvals of the choice that is ahead. */
+  const most = () => [undefined, ...question.choices].map((choice) => people("approve", choice)).reduce((most, by) => by.length > most.length ? by : most)
+  const ends = (status: Standing["status"], decision: Given, by: ReadonlyArray<string>): Standing => ({
+    status,
+    proposal,
+    by,
+    missing: 0,
+    wanted: [],
+    decision
+  })
+  for (const answer of given) {
+    if (answer.decision === "refuse") continue
+    if (answer.decision === "timeout") {
+      if (question.onTimeout !== "approve") return ends(question.onTimeout === "deny" ? "denied" : "expired", answer, [answer.by])
+      // What nobody has approved in full falls back to what was asked about.
+      const by = proposal.editedBy === undefined ? most() : []
+      proposal = { hash: question.hash, args: question.args }
+      return ends("granted", answer, [...by, answer.by])
+    }
+    if (answer.decision === "approve" && answer.hash !== undefined && refused.has(answer.hash)) continue
+    if (answer.decision === "approve" && answer.hash !== undefined && answer.hash !== proposal.hash) {
+      const { hash } = answer
+      proposal = hash === question.hash
+        ? { hash, args: question.args }
+        : { hash, args: answer.edit, editedBy: answer.by }
+    }
+    const before = votes.get(answer.hash) ?? []
+    votes.set(answer.hash, [...(exact ? before.filter(({ by }) => by !== answer.by) : before), answer])
+    if (answer.decision === "deny") {
+      if (question.of === undefined || people("deny").length > question.of - question.quorum) return ends("denied", answer, [answer.by])
+    } else {
+      const by = people("approve", answer.choice)
+      if (by.length >= question.quorum) return ends("granted", answer, by)
+    }
+  }
+  const counted = most()
+  return {
+    status: "open",
+    proposal,
+    by: counted,
+    missing: question.quorum - counted.length,
+    wanted: question.approvers.filter((name) => !counted.includes(name) && name !== question.requester),
+    decision: undefined
+  }
+}
+
+/**
+ * Whether this answer is taken behind those. `identity` are the name and the
+ * roles of who gives it; without it, that was looked at before.
+ */
+export const judge = (
+  question: Question,
+  given: ReadonlyArray<Given>,
+  answer: Answer,
+  identity?: ReadonlyArray<string>
+): Verdict => {
+  if (given.some(({ id }) => id === answer.id)) return { _tag: "Known" }
+  const now = standing(question, given)
+  const refuse = (reason: Refusal, problem: string): Verdict => ({ _tag: "Refused", reason, problem, standing: now })
+  const { at, by, choice, decision, edit, id, note, seen } = answer
+  const accept = (counts: { readonly hash: string | undefined; readonly edit?: unknown }): Verdict => {
+    const taken: Given = {
+      id,
+      decision,
+      by,
+      at,
+      ...(choice === undefined ? {} : { choice }),
+      ...("edit" in counts ? { edit: counts.edit } : {}),
+      ...(counts.hash === undefined ? {} : { hash: counts.hash }),
+      ...(note === undefined ? {} : { note })
+    }
+    return { _tag: "Accepted", answer: taken, standing: standing(question, [...given, taken]) }
+  }
+
+  if (decision === "refuse") {
+    const isDecidedOtherwise = now.status !== "open" && (now.status !== "granted" || now.proposal.hash !== seen)
+    return isDecidedOtherwise ? refuse("answered", decided(now)) : accept({ hash: seen })
+  }
+  if (now.status !== "open") return refuse("answered", decided(now))
+  const isPast = question.deadline !== undefined && at >= question.deadline
+  if (decision === "timeout") return isPast ? accept({ hash: undefined }) : refuse("early", "its deadline has not passed")
+  if (isPast) return refuse("late", "its deadline has passed")
+
+  if (identity !== undefined && !identity.some((name) => question.approvers.includes(name))) {
+    return refuse("approver", question.approvers.length === 0 ? "nobody may answer" : `only ${question.approvers.join(", ")} may answer`)
+  }
+  if (question.requester === by) return refuse("requester", `${by} has asked for the run, and another must decide`)
+
+  const { proposal } = now
+  const looked = seen === undefined ? proposal.editedBy === undefined : proposal.hash !== undefined && names(seen, proposal.hash)
+  if (!looked) {
+    return refuse("superseded", proposal.editedBy === undefined
+      ? `"${seen}" names other arguments than those that are asked about`
+      : `${proposal.editedBy} has edited the arguments since: ${differenceText(question.args, proposal.args)}`)
+  }
+  if (choice !== undefined && !question.choices.includes(choice)) {
+    return refuse("choice", question.choices.length === 0 ? "it offers no choices" : `"${choice}" is not among its choices: ${question.choices.join(", ")}`)
+  }
+  if (decision === "approve" && choice === undefined && question.choices.length > 0) {
+    return refuse("choice", `it wants a choice: one of ${question.choices.join(", ")}`)
+  }
+  if (edit !== undefined && (!question.editable || decision === "deny")) {
+    return refuse("edit", question.editable ? "a no edits nothing" : "its arguments may not be edited")
+  }
+  const rejected = given.find((earlier) => earlier.decision === "refuse" && earlier.hash === edit?.hash)
+  if (edit !== undefined && rejected !== undefined) return refuse("edit", `the workflow does not take these arguments${rejected.note === undefined ? "" : `: ${rejected.note}`}`)
+
+  const hash = edit === undefined ? proposal.hash : edit.hash
+  const said = given.findLast((earlier) => earlier.by === by && earlier.hash === hash && (earlier.decision === "approve" || earlier.decision === "deny"))
+  const isVeto = decision === "deny" && question.of === undefined
+  const isTheSame = said !== undefined && said.decision === decision && (said.choice === choice || question.hash === undefined)
+  if (isTheSame || (said !== undefined && question.hash === undefined && !isVeto)) {
+    return refuse("voted", `${by} has ${said!.decision === "approve" ? "approved" : "denied"} it already; ${progress(question, now)}`)
+  }
+  if (edit !== undefined && edit.hash !== question.hash) return accept({ hash, edit: edit.value })
+  return accept(hash !== question.hash && proposal.editedBy !== undefined ? { hash, edit: proposal.args } : { hash })
+}
+
+/** How far an open question is: `1 of 2, still wanted: one of bob, cy`. */
+export const progress = ({ quorum }: Question, { by, missing, wanted }: Standing): string => {
+  const who = wanted.length <= missing ? wanted.join(", ") : `${missing === 1 ? "one" : missing} of ${wanted.join(", ")}`
+  return `${by.length} of ${quorum}, still wanted: ${who === "" ? "nobody is left" : who}`
+}
+
+/** Who decided and how: `approved by ann`. */
+export const decided = ({ by, decision, status }: Standing): string => {
+  const who = by.join(", ")
+  if (decision?.decision === "timeout") return `${status === "expired" ? "expired" : status === "granted" ? "approved" : "denied"} at its deadline`
+  return `${status === "granted" ? "approved" : "denied"} by ${who}`
+}
+
+/** Whether a text stands for a hash: all of it, or at least its first eight characters. */
+export const names = (text: string, hash: string): boolean => text.length >= shortest && hash.startsWith(text)
+
+/** A hash as people see it and may type it. */
+export const short = (hash: string): string => hash.slice(0, 12)
+
+/** The text whose SHA-256 is the hash of arguments: JSON with its keys in order, so that equal values have one hash. */
+export const hashed = (args: unknown): string => JSON.stringify(sorted(args ?? null))
+
+/** What differs between two JSON values: `cents: 5100 → 9999999`, one text for each place. */
+export const difference = (before: unknown, after: unknown): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  compare(before, after, "", found)
+  return found
+}
+
+/** The differences in one line of bounded length. */
+export const differenceText = (before: unknown, after: unknown): string => {
+  const all = difference(before, after)
+  const shown = all.slice(0, mostShown)
+  return all.length === 0 ? "nothing" : `${shown.join(", ")}${all.length > shown.length ? ` and ${all.length - shown.length} more` : ""}`
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const shortest = 8
+const mostShown = 10
+const longestValue = 60
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null
+
+const sorted = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(sorted)
+    : isObject(value)
+    ? Object.fromEntries(Object.keys(value).sort().flatMap((key) => value[key] === undefined ? [] : [[key, sorted(value[key])]]))
+    : value
+
+const compare = (before: unknown, after: unknown, path: string, found: Array<string>): void => {
+  if (isObject(before) && isObject(after) && Array.isArray(before) === Array.isArray(after)) {
+    for (const key of new Set([...Object.keys(before), ...Object.keys(after)])) {
+      compare(
+        Object.hasOwn(before, key) ? before[key] : undefined,
+        Object.hasOwn(after, key) ? after[key] : undefined,
+        Array.isArray(before) ? `${path}[${key}]` : path === "" ? key : `${path}.${key}`,
+        found
+      )
+    }
+    return
+  }
+  if (before === after) return
+  found.push(`${path === "" ? "" : `${path}: `}${brief(before)} → ${brief(after)}`)
+}
+
+const brief = (value: unknown): string => {
+  if (value === undefined) return "nothing"
+  const text = JSON.stringify(value)
+  return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text
+}
