@@ -64,7 +64,7 @@ const storage = Effect.fnUntraced(function*(backend: Backend.Backend) {
   yield* host.settled
   assert.deepInclude(yield* host.runs.find(runId), { id: runId, workflow: "c", version: "1.0.0", status: "suspended", reason: "signal" })
   assert.deepStrictEqual((yield* host.runs.show(runId)).payload, { input: { a: [1, "two", null] } })
-  assert.deepStrictEqual(yield* host.contracts.start({ contract: "c", version: "1.0.0", key: "k", input: "other" }), { runId, joined: true })
+  assert.deepStrictEqual(yield* host.contracts.start({ contract: "c", version: "1.0.0", key: "k", input: "other" }), { runId, joined: true, otherInput: true })
   assert.deepStrictEqual((yield* host.runs.show(runId)).payload, { input: { a: [1, "two", null] } }, "joining overwrites nothing")
   yield* complete(host, runId, "work", "x".repeat(100_000))
   assert.deepStrictEqual((yield* host.runs.list({ status: ["completed"] })).map(({ id }) => id), [runId])

@@ -59,7 +59,7 @@ export const emit = (globals: Globals, { event, key, noWait, payload }: Emission
       yield* document({
         eventId,
         event,
-        runs: followed.map((run) => toJson(run, !started.includes(run.view.id)))
+        runs: followed.map((run) => toJson(run, { joined: !started.includes(run.view.id) }))
       })
     }
     for (const run of followed) yield* tellPeople(run, { globals, joined: true })

@@ -18,11 +18,12 @@ export const exitCodeOf = (status: RunView.RunView["status"]): number =>
   status === "completed" ? exitCodes.completed : isFinal(status) ? exitCodes.failed : exitCodes.suspended
 
 /** What `--json` prints about a run. */
-export const toJson = (followed: Followed, joined: boolean) => {
+export const toJson = (followed: Followed, { joined, otherInput }: Omit<ReportOptions, "globals">) => {
   const { steps: { executed, recovered, replayed, retried }, usage, view } = followed
   return {
     runId: view.id,
     joined,
+    ...(otherInput === undefined ? {} : { otherInput }),
     ...(view.fork === undefined ? {} : { fork: view.fork }),
     status: view.status,
     ...(view.reason === undefined ? {} : { reason: view.reason }),
@@ -38,15 +39,17 @@ export interface ReportOptions {
   readonly globals: Globals
   /** Whether the run was there before the command. */
   readonly joined: boolean
+  /** Whether it was started with another input than the command was given; for commands that start runs. */
+  readonly otherInput?: boolean
 }
 
 /** Reports the run and sets the exit code. */
 export const report = (followed: Followed, options: ReportOptions) =>
   Effect.gen(function*() {
-    const { globals: { json }, joined } = options
+    const { globals: { json } } = options
     const { view } = followed
     yield* exitWith(exitCodeOf(view.status))
-    if (json) yield* document(toJson(followed, joined))
+    if (json) yield* document(toJson(followed, options))
     else if (view.status === "completed") yield* document(view.output ?? null)
     yield* tellPeople(followed, options)
   })

@@ -53,13 +53,18 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     if (loaded.file !== undefined) yield* KnownConfigs.remember(globals.db, started.workflow, loaded.file)
     const joined = started.joined ? "joined existing run" : "run"
     yield* note(`${joined} ${err.bold(runId)}  ${plain(started.definition)}`)
+    if (started.otherInput) {
+      yield* note(`  ${err.yellow("!")} it was started with another input, and this one is not used; ${
+        request.key === undefined ? "--new starts a run of its own" : "another --key starts a run of its own"
+      }`)
+    }
     if (request.detach) {
       return yield* detached(host, globals, started, (owner) =>
         contract === undefined ? owner.serves.programs.includes(started.definition) : isServedBy(contract, owner))
     }
     const from = started.joined ? (yield* host.refine(host.runs.find(runId))).entries : 0
     const followed = yield* followAndAsk(host, globals, runId, { from, work: servedHere ? "here" : "if-nobody-does" })
-    yield* report(followed, { globals, joined: started.joined })
+    yield* report(followed, { globals, joined: started.joined, otherInput: started.otherInput })
   })
 
 // ----------------------------------------------------------------------------
@@ -69,6 +74,7 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
 interface Started {
   readonly runId: string
   readonly joined: boolean
+  readonly otherInput: boolean
   readonly workflow: string
   /** Workflow and version, for people. */
   readonly definition: string
@@ -159,7 +165,7 @@ const isProgram = (host: Host.Host, name: string): Effect.Effect<boolean, Comman
   Effect.map(host.refine(host.store.backend.definitions), (all) => all.some((row) => row.name === name && row.kind === "program"))
 
 /** Tells that the run is recorded, and who will work on it. */
-const detached = (host: Host.Host, globals: Globals, { definition, joined, runId }: Started, serves: (owner: Owner) => boolean) =>
+const detached = (host: Host.Host, globals: Globals, { definition, joined, otherInput, runId }: Started, serves: (owner: Owner) => boolean) =>
   Effect.gen(function*() {
     const workers = (yield* host.refine(host.runs.owners)).filter(isWorking)
     const able = workers.filter(serves)
@@ -171,6 +177,6 @@ const detached = (host: Host.Host, globals: Globals, { definition, joined, runId
         : `  ${Words.count(able.length, "worker")} can take it up`
     )
     const { status } = yield* host.refine(host.runs.find(runId))
-    if (globals.json) yield* document({ runId, joined, status, usage: {}, steps: { executed: 0, replayed: 0 } })
+    if (globals.json) yield* document({ runId, joined, otherInput, status, usage: {}, steps: { executed: 0, replayed: 0 } })
     else yield* line(runId)
   })

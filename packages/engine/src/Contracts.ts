@@ -27,8 +27,9 @@ import { Core } from "./internal/Core.ts"
 import { sha256Hex } from "./internal/Digest.ts"
 import type { Committed, Resolve } from "./internal/EngineCore.ts"
 import type { Registration } from "./internal/ExecutorTypes.ts"
-import { type ContractStart, ContractStarts } from "./Runs.ts"
-import { PayloadRefused } from "./RunsErrors.ts"
+import { checkKey, start as startRun } from "./internal/RunStarts.ts"
+import { type ContractStart, ContractStarts, type Started } from "./Runs.ts"
+import { PayloadRefused, type StartRefused } from "./RunsErrors.ts"
 import { Store } from "./Store.ts"
 
 /** The document is not what the store has under its id and version. Nothing was stored. */
@@ -78,12 +79,6 @@ export interface StartOptions {
   readonly by?: string
 }
 
-export interface Started {
-  readonly runId: string
-  /** There was such a run already, and nothing was started. */
-  readonly joined: boolean
-}
-
 /** A contract whose runs this process leaves to others. */
 export interface Unserved {
   readonly id: string
@@ -108,7 +103,7 @@ export class Contracts extends Context.Service<Contracts, {
   /** Starts a run, or joins the one that its key or event stands for. Success means that it is recorded. */
   readonly start: (
     options: StartOptions
-  ) => Effect.Effect<Started, ContractInvalid | ContractRefused | ContractNotFound | StorageFailed>
+  ) => Effect.Effect<Started, ContractInvalid | ContractRefused | ContractNotFound | StartRefused | StorageFailed>
 }>()("@fermata/engine/Contracts") {
   /**
    * Serves contracts: runs of any contract in the store whose tasks and model
@@ -171,10 +166,9 @@ export class Contracts extends Context.Service<Contracts, {
     })
 
     const start = Effect.fn("Contracts.start")(function*({ contract, version, ...given }: StartOptions) {
+      yield* checkKey(typeof contract === "string" ? contract : String(Reflect.get(contract, "id")), given.key)
       const stored = typeof contract === "string" ? yield* get(contract, version) : yield* add(contract)
-      const request = yield* requestOf(stored, given)
-      const { started } = yield* core.start(request)
-      return { runId: request.id, joined: !started }
+      return yield* startRun(core, yield* requestOf(stored, given))
     })
 
     const startByName: ContractStart = Effect.fnUntraced(function*({ hash, name }, payload, options) {

@@ -14,6 +14,7 @@ import { HostClock } from "./HostClock.ts"
 import { hostCrypto } from "./internal/BodyServices.ts"
 import { Core } from "./internal/Core.ts"
 import { endOf, makeEncoded } from "./internal/EncodedEngine.ts"
+import { identified } from "./internal/Identity.ts"
 import { type Committed, EngineCore } from "./internal/EngineCore.ts"
 import { Store } from "./Store.ts"
 import * as Watchdog from "./Watchdog.ts"
@@ -58,8 +59,8 @@ export class Engine extends Context.Service<Engine, {
     const ownerId = options.ownerId !== "" ? options.ownerId : Context.get(ambient, WebCrypto).randomUUID()
     const core = new EngineCore(store, hostClock, options, ownerId, ambient)
 
-    const workflowEngine = WorkflowEngine.makeUnsafe(makeEncoded(core, (row) =>
-      Effect.map(store.journal(row.id, row.length - 1), (entries) => endOf(entries.at(-1)))))
+    const workflowEngine = identified(WorkflowEngine.makeUnsafe(makeEncoded(core, (row) =>
+      Effect.map(store.journal(row.id, row.length - 1), (entries) => endOf(entries.at(-1))))))
 
     const settled = Effect.gen(function*() {
       // What one turn leaves behind may only be scheduled for the next.

@@ -25,6 +25,7 @@ import * as Rehearsal from "./internal/Rehearsal.ts"
 import * as RunForks from "./internal/RunForks.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
+import { signalId } from "./internal/SignalId.ts"
 import {
   AnswerRefused,
   ApprovalAmbiguous,
@@ -160,6 +161,8 @@ export interface Started {
   readonly runId: string
   /** There was such a run already, and nothing was started. */
   readonly joined: boolean
+  /** It was started with another input than this one, which is not used. */
+  readonly otherInput: boolean
 }
 
 export interface ForkOptions {
@@ -393,9 +396,10 @@ export class Runs extends Context.Service<Runs, {
         run: string,
         name: string,
         payload: unknown,
-        { by, id }: { readonly id?: string; readonly by?: string } = {}
+        { by, id: given }: { readonly id?: string; readonly by?: string } = {}
       ) {
         const row = yield* open(run)
+        const id = given === undefined ? undefined : signalId(given)
         const message = { name, payload: payload ?? null, ...(by === undefined ? {} : { by }) }
         if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
         return yield* send(row, "signal", message, id)
@@ -487,12 +491,12 @@ export class Runs extends Context.Service<Runs, {
         approvals,
         answer,
         start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {
+          yield* RunStarts.checkKey(workflow, options.key)
           const definition = yield* RunStarts.definitionOf(backend, workflow, options.version)
           const request = definition.kind === "program"
             ? yield* RunStarts.programRequest(core, definition, payload, options)
             : yield* RunStarts.contractRequest(startContract, definition, payload, options)
-          const { started } = yield* core.start(request)
-          return { runId: request.id, joined: !started }
+          return yield* RunStarts.start(core, request)
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
           return yield* RunForks.fork(core, store, yield* rowOf(run), options)

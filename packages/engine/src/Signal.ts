@@ -12,6 +12,7 @@ import { Engine } from "./Engine.ts"
 import { Core } from "./internal/Core.ts"
 import { CurrentRun } from "./internal/ExecutorTypes.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
+import { signalId } from "./internal/SignalId.ts"
 
 /** A signal was sent to a run that is not there, or that is over. */
 export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRefused", {
@@ -72,11 +73,12 @@ export const send = <A extends Schema.Top>(
   Effect.gen(function*() {
     const core = yield* Core
     const payload = yield* Effect.orDie(Schema.encodeUnknownEffect(jsonCodec(self.schema))(options.payload))
-    const id = options.id ?? core.newId("signal")
+    const given = options.id === undefined ? undefined : signalId(options.id)
+    const id = given ?? core.newId("signal")
     const message = { name: self.name, payload: payload ?? null, ...(options.by === undefined ? {} : { by: options.by }) }
     const place = yield* CurrentRun
     if (place !== undefined && place.step === undefined) {
-      const own = options.id ?? place.executor.records.number(`signal:${self.name}:${options.runId}`, `${place.executor.row.id}/${self.name}`)
+      const own = given ?? place.executor.records.number(`signal:${self.name}:${options.runId}`, `${place.executor.row.id}/${self.name}`)
       place.executor.send({
         id: `signal:${own}:${options.runId}`,
         kind: "inbox",

@@ -21,8 +21,8 @@ const pageSize = 500
 
 export class Store extends Context.Service<Store, {
   readonly backend: Backend
-  /** The entries of a run from `from` on, in order. */
-  readonly journal: (runId: string, from?: number) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, EntryCorrupt | StorageFailed>
+  /** The entries of a run from `from` on, in order, and at most `limit` of them. */
+  readonly journal: (runId: string, from?: number, limit?: number) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, EntryCorrupt | StorageFailed>
 }>()("@fermata/engine/Store") {
   static readonly make = (backend: Backend): Store["Service"] => {
     const fill = Effect.fnUntraced(function*(runId: string, entry: JournalEntry.JournalEntry) {
@@ -41,19 +41,20 @@ export class Store extends Context.Service<Store, {
     })
     return Store.of({
       backend,
-      journal: Effect.fn("Store.journal")(function*(runId: string, from = 0): Effect.fn.Return<
+      journal: Effect.fn("Store.journal")(function*(runId: string, from = 0, limit = Infinity): Effect.fn.Return<
         ReadonlyArray<JournalEntry.JournalEntry>,
         EntryCorrupt | StorageFailed
       > {
         const entries: Array<JournalEntry.JournalEntry> = []
         while (true) {
-          const rows = yield* backend.entries(runId, from + entries.length, pageSize)
+          const wanted = Math.min(pageSize, limit - entries.length)
+          const rows = yield* backend.entries(runId, from + entries.length, wanted)
           for (const row of rows) {
             const read = Upcast.read(runId, from + entries.length, row)
             if (Exit.isFailure(read)) return yield* Effect.failCause(read.cause)
             entries.push(read.value.blobs === undefined ? read.value : yield* fill(runId, read.value))
           }
-          if (rows.length < pageSize) return entries
+          if (rows.length < wanted || entries.length >= limit) return entries
         }
       })
     })

@@ -588,7 +588,7 @@ describe("Runs.start", () => {
       const first = yield* runs.start("order", { ...payload, ignored: true }, { by })
       assert.isFalse(first.joined)
       assert.strictEqual(first.runId, yield* Order.executionId({ id: "7", at: new Date(payload.at) }))
-      assert.deepStrictEqual(yield* runs.start("order", payload), { runId: first.runId, joined: true })
+      assert.deepStrictEqual(yield* runs.start("order", payload), { runId: first.runId, joined: true, otherInput: false })
       yield* host.settled
       const shown = yield* runs.show(first.runId)
       assert.strictEqual(shown.output, "7 2030-01-01T00:00:00.000Z")
@@ -676,7 +676,7 @@ describe("Runs.start", () => {
             }))
         )
       ))
-      assert.deepStrictEqual(yield* hooked.start("triage", { id: 1 }, { by }), { runId: "triage-1", joined: false })
+      assert.deepStrictEqual(yield* hooked.start("triage", { id: 1 }, { by }), { runId: "triage-1", joined: false, otherInput: false })
       assert.include(yield* hooked.show("triage-1"), { workflow: "triage", version: "1.0.0", status: "queued", by })
     }))
 })

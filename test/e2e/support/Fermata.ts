@@ -24,6 +24,7 @@ export interface Printed {
   readonly what: string
   readonly runId: string
   readonly joined: boolean
+  readonly otherInput: boolean
   readonly status: string
   readonly reason: string
   readonly waits: ReadonlyArray<{ readonly who: ReadonlyArray<string> }>

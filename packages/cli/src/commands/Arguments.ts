@@ -23,3 +23,12 @@ export const json = (name: string, description: string) =>
 /** An option with text that may be absent. */
 export const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
+
+/** An option that stands for one run or message. An empty one is most often a variable that was not set. */
+export const identity = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar(metavar),
+    Flag.withDescription(description),
+    Flag.filter((text) => text !== "", () => "expected a text that is not empty"),
+    Flag.optional
+  )

@@ -9,7 +9,7 @@ import * as Arguments from "./Arguments.ts"
 export const commandEmit = Command.make("emit", {
   event: Argument.String("event").pipe(Argument.withDescription("The name of the event, such as ticket.created")),
   data: Arguments.json("data", "What it says; {} by default"),
-  key: Arguments.text("key", "K", "The id of the event: events with one id are one event"),
+  key: Arguments.identity("key", "K", "The id of the event: events with one id are one event"),
   noWait: Arguments.noWait
 }, ({ data, event, key, noWait }) =>
   Effect.gen(function*() {

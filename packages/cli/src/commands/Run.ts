@@ -14,7 +14,7 @@ export const commandRun = Command.make("run", {
   input: Arguments.json("input", "What the run is given"),
   event: Arguments.json("event", "The payload of the event that is to have started the run"),
   eventName: Arguments.text("event-name", "N", "The name of that event; by default what the contract is triggered by"),
-  key: Arguments.text("key", "K", "Runs of one workflow with one key are one run"),
+  key: Arguments.identity("key", "K", "Runs of one workflow with one key are one run"),
   newRun: Flag.Boolean("new").pipe(
     Flag.withoutNegation,
     Flag.withDescription("Start another run, even where the input has been run before"),

@@ -10,7 +10,7 @@ export const commandSignal = Command.make("signal", {
   run: Arguments.run,
   name: Argument.String("name").pipe(Argument.withDescription("The name of the signal")),
   data: Arguments.json("data", "What it carries; nothing by default"),
-  id: Arguments.text("id", "ID", "A signal that was sent before under this id is not taken again"),
+  id: Arguments.identity("id", "ID", "A signal that was sent before under this id is not taken again"),
   noWait: Arguments.noWait
 }, ({ data, id, name, noWait, run }) =>
   Effect.gen(function*() {

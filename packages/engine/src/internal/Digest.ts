@@ -2,6 +2,7 @@
  * SHA-256 that answers at once where the platform can (Node), so that ids made
  * inside a workflow need no turn of the event loop.
  */
+import * as WellFormed from "@fermata/core/WellFormed"
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
 
@@ -21,9 +22,9 @@ export const sha256Now: ((data: Uint8Array) => Uint8Array) | undefined = node ==
   ? undefined
   : (data) => new Uint8Array(node.createHash("sha256").update(data).digest())
 
-/** SHA-256 of a text, in lower-case hex. */
+/** SHA-256 of a text, in lower-case hex: another one for every text. */
 export const sha256Hex = (text: string): Effect.Effect<string> => {
-  const data = encoder.encode(text)
+  const data = encoder.encode(WellFormed.encode(text))
   return sha256Now !== undefined
     ? Effect.sync(() => Hex.encode(sha256Now!(data)))
     : Effect.map(

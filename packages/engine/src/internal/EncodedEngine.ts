@@ -23,6 +23,7 @@ import type { StartRequest } from "../StartRequest.ts"
 import * as Workflows from "../Workflows.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import { CurrentRun, type Place, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
+import * as Joins from "./Joins.ts"
 import { jsonCodec, outcomeCodec } from "./JsonCodec.ts"
 
 interface Codecs {
@@ -221,7 +222,8 @@ export const makeEncoded = (
           new Error(`Workflow "${workflow._tag}" version ${version} is not registered, here or by any other host of this store`)
         )
       }
-      yield* Effect.orDie(core.start(request))
+      const { run, started } = yield* Effect.orDie(core.start(request))
+      if (!started) yield* Joins.tellOtherInput(core.store, run, json)
       if (discard) return
       if (place !== undefined) {
         const row = yield* place.executor.inStep(

@@ -94,7 +94,7 @@ export class EngineCore implements ExecutorHost {
   /** Those of them whose runs it takes up although it lacks what their contracts need, as to stop them. */
   readonly anyhow = new Set<string>()
 
-  private readonly store: Store["Service"]
+  readonly store: Store["Service"]
   private readonly hostClock: HostClock["Service"]
   private readonly clock: Clock.Clock
   private readonly dispatcher: Scheduler.SchedulerDispatcher

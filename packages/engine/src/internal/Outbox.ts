@@ -11,6 +11,7 @@ import type { Op, OutboxRow, StorageFailed } from "../Backend.ts"
 import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
 import { encodeEntries } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
+import * as Joins from "./Joins.ts"
 
 const limit = 200
 
@@ -33,6 +34,7 @@ export const deliver = Effect.fnUntraced(function*(core: EngineCore) {
       if (op.op !== "start" || !("started" in answer)) continue
       if (!answer.started) {
         if (!core.options.worker) core.roots.add(answer.run.root)
+        yield* Joins.tellOtherInput(core.store, answer.run, Joins.payloadOf(op))
         continue
       }
       core.heard(answer.run, op.rows.flatMap((row, seq) => {

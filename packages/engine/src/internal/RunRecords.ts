@@ -116,6 +116,8 @@ export class RunRecords {
   /** The run's named documents. */
   readonly documents = new Map<string, { readonly revision: number; readonly value: unknown }>()
   private readonly counters = new Map<string, number>()
+  /** Calls of steps whose keys were taken, by `StepKeys`. */
+  readonly displaced = new Set<string>()
   /** The counters of requests that step bodies make, by the prefix of their keys. */
   private readonly inner = new Map<string, Map<string, number>>()
   private readonly skipped = new Set<number>()
@@ -146,6 +148,11 @@ export class RunRecords {
     const count = (counters.get(counter) ?? 0) + 1
     counters.set(counter, count)
     return count === 1 ? prefix + name : `${prefix}${name}~${count}`
+  }
+
+  /** How often the workflow itself has asked under this counter. */
+  counted(counter: string): number {
+    return this.counters.get(counter) ?? 0
   }
 
   /** Forgets what a body has numbered, for it starts again. */

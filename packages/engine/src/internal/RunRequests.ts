@@ -5,6 +5,7 @@
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { Wait } from "@fermata/core/RunStatus"
+import * as WellFormed from "@fermata/core/WellFormed"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,6 +16,7 @@ import { sameButForId } from "./ForkedText.ts"
 import { RunBase } from "./RunBase.ts"
 import * as EntryKinds from "./EntryKinds.ts"
 import * as RunRecords from "./RunRecords.ts"
+import * as StepKeys from "./StepKeys.ts"
 
 type Entry = JournalEntry.JournalEntry
 type Resume<A> = (value: A) => void
@@ -63,10 +65,7 @@ export abstract class RunRequests extends RunBase {
   askStep(definition: StepDefinition): Effect.Effect<StepOutcome> {
     return this.ask((resume) => {
       const records = this.records
-      const inside = definition.inside
-      const key = definition.key ?? (inside === undefined
-        ? records.number(`step:${definition.name}`, definition.name)
-        : records.number(definition.name, definition.name, `${inside}/`))
+      const key = StepKeys.keyOf(records, definition)
       let step = records.steps.get(key)
       const input = definition.input ?? null
       if (step !== undefined && step.definition !== undefined) {
@@ -414,7 +413,7 @@ const isHolding = (wait: Wait) =>
 /** The key that a step hands to the systems it calls: URL-safe, and made for every body. */
 export const idempotencyKey = (runId: string, key: string) => `${urlSafe(runId)}%2F${urlSafe(key)}`
 
-const urlSafe = (text: string) => /^[\w.~-]*$/.test(text) ? text : encodeURIComponent(text)
+const urlSafe = (text: string) => /^[\w.~-]*$/.test(text) ? text : WellFormed.encodeUri(text)
 
 const brief = (value: unknown): string => {
   const text = JSON.stringify(value) ?? "nothing"

@@ -5,12 +5,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { Backend, DefinitionRow, StorageFailed } from "../Backend.ts"
-import type { ContractStart, StartOptions } from "../Runs.ts"
+import type { ContractStart, Started, StartOptions } from "../Runs.ts"
 import { PayloadRefused, StartRefused, WorkflowNotFound } from "../RunsErrors.ts"
 import type { StartRequest } from "../StartRequest.ts"
-import { sha256Hex } from "./Digest.ts"
 import { codecs } from "./EncodedEngine.ts"
 import type { EngineCore } from "./EngineCore.ts"
+import * as Identity from "./Identity.ts"
+import * as Joins from "./Joins.ts"
 
 /** The definition of this name, in this version or the highest. */
 export const definitionOf = Effect.fnUntraced(function*(
@@ -40,14 +41,14 @@ export const programRequest = Effect.fnUntraced(function*(
   const checked = registration === undefined ? undefined : yield* check(registration.workflow, payload)
   const key = options.new === true
     ? (yield* WebCrypto).randomUUID()
-    : options.key ?? (checked === undefined ? undefined : idempotencyKey(registration!.workflow, checked.decoded))
+    : options.key ?? (checked === undefined ? undefined : Identity.idempotencyKey(registration!.workflow, checked.decoded))
   if (key === undefined) {
     return yield* new StartRefused({
       workflow: name,
       problem: "its code, which tells whether this input has been run before, is not in this process; give a key, or ask for a new run"
     })
   }
-  const id = yield* executionId(name, key)
+  const id = yield* Identity.runId(name, key)
   return {
     id,
     workflow: name,
@@ -60,6 +61,22 @@ export const programRequest = Effect.fnUntraced(function*(
     payload: (checked === undefined ? payload : checked.encoded) ?? null,
     subscriptions: [],
     ...(options.by === undefined ? {} : { by: options.by })
+  }
+})
+
+/** An empty key is most often a variable that was not set, and would make all such starts one run. */
+export const checkKey = (workflow: string, key: string | undefined): Effect.Effect<void, StartRefused> =>
+  key === ""
+    ? Effect.fail(new StartRefused({ workflow, problem: "its key is empty; give a text that stands for this run, or no key" }))
+    : Effect.void
+
+/** Starts the run, or joins the one that there is. */
+export const start = Effect.fnUntraced(function*(core: EngineCore, request: StartRequest): Effect.fn.Return<Started, StorageFailed> {
+  const { started } = yield* core.start(request)
+  return {
+    runId: request.id,
+    joined: !started,
+    otherInput: !started && (yield* Joins.hasOtherInput(core.store, request.id, request.payload))
   }
 })
 
@@ -92,10 +109,3 @@ const problemOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   return error instanceof Error ? error.message : String(error)
 }
-
-const idempotencyKey = (workflow: Workflow.Any, payload: unknown): string =>
-  (workflow as Workflow.Any & { readonly idempotencyKey: (payload: unknown) => string }).idempotencyKey(payload)
-
-/** The id that `effect/workflow` gives the execution of a workflow with this key. */
-const executionId = (name: string, key: string): Effect.Effect<string> =>
-  Effect.map(sha256Hex(`${name.length}:${name}:${key}`), (hash) => hash.slice(0, 32))

@@ -115,11 +115,17 @@ describe("Contracts", () => {
         const plain = [yield* start({ contract: "a" }), yield* start({ contract: "a" })]
         assert.strictEqual(new Set(plain.map(({ runId }) => runId)).size, 2)
         const first = yield* start({ contract: "a", key: "k" })
-        assert.deepStrictEqual(yield* start({ contract: "a", key: "k" }), { runId: first.runId, joined: true })
+        assert.deepStrictEqual(yield* start({ contract: "a", key: "k" }), { runId: first.runId, joined: true, otherInput: false })
         assert.isFalse((yield* start({ contract: "b", key: "k" })).joined)
+        for (const contract of ["a", keeper("new")]) {
+          const error = yield* Effect.flip(start({ contract, key: "" }))
+          assert.include(error.message, "its key is empty")
+        }
+        const cut = yield* Effect.forEach(["\ud83d", "\ud83e", "\ufffd"], (key) => start({ contract: "a", key }))
+        assert.strictEqual(new Set(cut.map(({ runId }) => runId)).size, 3)
         const event = { name: "x", id: "e1", payload: null }
         const once = yield* start({ contract: "a", event })
-        assert.deepStrictEqual(yield* start({ contract: "a", event }), { runId: once.runId, joined: true })
+        assert.deepStrictEqual(yield* start({ contract: "a", event }), { runId: once.runId, joined: true, otherInput: false })
       }).pipe(Effect.provide(layer())))
 
     it.effect("Runs.start takes contracts by name", () =>
@@ -129,7 +135,7 @@ describe("Contracts", () => {
         const { runId } = yield* runs.start("a", { n: 1 }, { key: "k" })
         yield* settled
         yield* assertOutput(runId, { trigger: { n: 1 }, input: { n: 1 }, run: "1.0.0" })
-        assert.deepStrictEqual(yield* start({ contract: "a", key: "k" }), { runId, joined: true })
+        assert.deepStrictEqual(yield* start({ contract: "a", key: "k" }), { runId, joined: true, otherInput: true })
         assert.isFalse((yield* runs.start("a", null, { key: "k", new: true })).joined)
         assert.strictEqual((yield* Effect.flip(runs.start("a", () => 1)))._tag, "PayloadRefused")
       }).pipe(Effect.provide(layer())))

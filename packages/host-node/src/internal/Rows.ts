@@ -11,6 +11,7 @@ import type {
   RunRow,
   SubscriptionRow
 } from "@fermata/engine/Backend"
+import * as WellFormed from "@fermata/core/WellFormed"
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
 
 export type Row = Record<string, SQLOutputValue>
@@ -30,18 +31,27 @@ export const prepare = (db: DatabaseSync, sql: string): Statement => {
   let kept: StatementSync | undefined
   const statement = () => kept ??= db.prepare(sql)
   return {
-    get: (...values) => statement().get(...values),
-    all: (...values) => statement().all(...values),
-    iterate: (...values) => statement().iterate(...values),
-    run: (...values) => Number(statement().run(...values).changes),
+    get: (...values) => statement().get(...bound(values)),
+    all: (...values) => statement().all(...bound(values)),
+    iterate: (...values) => statement().iterate(...bound(values)),
+    run: (...values) => Number(statement().run(...bound(values)).changes),
     insert: (...values) => {
-      const { changes, lastInsertRowid } = statement().run(...values)
+      const { changes, lastInsertRowid } = statement().run(...bound(values))
       return changes === 0 ? 0 : Number(lastInsertRowid)
     }
   }
 }
 
-/** A query whose rows are read often enough that objects with names would cost too much. */
+/** SQLite keeps text in UTF-8, where texts that were cut inside a character would become one. */
+const bound = (values: Array<SQLInputValue>): Array<SQLInputValue> => {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index]
+    if (typeof value === "string") values[index] = WellFormed.encode(value)
+  }
+  return values
+}
+
+/** A query whose rows are read often enough that objects with names would cost too much. Its values and texts are taken as they are. */
 export interface LeanQuery {
   readonly get: (...values: Array<SQLInputValue>) => ReadonlyArray<SQLOutputValue> | undefined
   readonly all: (...values: Array<SQLInputValue>) => ReadonlyArray<ReadonlyArray<SQLOutputValue>>
@@ -166,7 +176,7 @@ export const toFinding = (row: Row): FindingRow => ({
 export const text = (row: Row, column: string): string => {
   const value = row[column]
   if (typeof value !== "string") throw damaged(column)
-  return value
+  return WellFormed.decode(value)
 }
 
 export const textOrNull = (row: Row, column: string): string | null =>
