@@ -11,7 +11,7 @@ import * as Step from "@fermata/engine/Step"
 import type { Services } from "@fermata/engine/testing/CrashHost"
 import * as Workflows from "@fermata/engine/Workflows"
 import { Effect, Layer, Schedule, Schema, type Scope } from "effect"
-import { Activity, Workflow, type WorkflowEngine } from "effect/workflow"
+import { Activity, DurableDeferred, Workflow, type WorkflowEngine } from "effect/workflow"
 
 type Needs = Engine | Events | Services | WorkflowEngine.WorkflowInstance | Scope.Scope
 export type Body = Effect.Effect<unknown, unknown, Needs>
@@ -85,6 +85,9 @@ const items = (keys: ReadonlyArray<string>, key = (item: string) => item): Body 
 const undone = (body: Body, undo: Body): Body => Sample.withCompensation(body as never, () => undo as never) as never
 const activity = (name: string, success: Schema.Codec<unknown> = Schema.String): Body =>
   Activity.make({ name, success, execute: Effect.succeed(name) }) as Body
+/** A race whose outcome is recorded. */
+const raced = (name: string, ...effects: readonly [Body, ...Array<Body>]): Body =>
+  DurableDeferred.raceAll({ name, success: Unknown, error: Unknown, effects }) as Body
 const end = wait("end")
 
 const [delivered, go, tick]: ReadonlyArray<Act> = [{ signal: "delivered" }, { signal: "go" }, { signal: "tick" }]
@@ -104,6 +107,7 @@ export const programs = {
   keyed: { body: seq(items(["p", "q"]), step("total"), end), acts: [] },
   loop: { body: seq(rounds((_, index) => step("handle", index)), end), acts: [tick!, tick!, tick!] },
   undo: { body: seq(undone(step("take"), step("give")), step("use"), Effect.fail("no")), acts: [] },
+  contest: { body: seq(Effect.flatMap(raced("a", Effect.succeed("one")), (won) => step("note", won)), raced("b", step("fast"), wait("never")), step("prize"), end), acts: [] },
   done: { body: seq(step("one"), sleep("1 hour"), step("two"), activity("act"), step("three")), acts: [{ pass: "1 hour" }] }
 } satisfies Record<string, Program>
 
@@ -167,6 +171,8 @@ export const breaking: ReadonlyArray<Edit> = [
   ["undo", "what failed succeeds", seq(undone(step("take"), step("give")), step("use")), "failure"],
   ["undo", "it fails before", seq(undone(step("take"), step("give")), Effect.fail("no")), "use"],
   ["undo", "it is undone otherwise", seq(undone(step("take"), step("refund")), step("use"), Effect.fail("no")), "refund"],
+  ["contest", "a branch that asked for something gives another value", seq(Effect.flatMap(raced("a", Effect.succeed("one")), (won) => step("note", won)), raced("b", Effect.map(step("fast"), String).pipe(Effect.map((won) => `${won}!`)), wait("never")), step("prize"), end), "raceAll/b"],
+  ["contest", "a race is gone", seq(Effect.flatMap(raced("a", Effect.succeed("one")), (won) => step("note", won)), step("fast"), step("prize"), end), "raceAll/b"],
   ["done", "a recorded output does not fit its schema", seq(step("one", "x", { success: Schema.Int }), sleep("1 hour"), step("two"), activity("act"), step("three")), "one"],
   ["done", "the recorded output of an activity does not fit its schema", seq(step("one"), sleep("1 hour"), step("two"), activity("act", Schema.Int), step("three")), "act#1"],
   ["family", "the recorded end of a child does not fit its schema", seq(step("plan"), childOf("kid", Schema.Int), step("sum"), end), hash],
@@ -197,6 +203,7 @@ export const harmless: ReadonlyArray<Edit> = [
   ["caught", "the failure is told apart", seq(Effect.catchIf(step("fails"), (error) => error === "broken", () => step("mend")), step("rest"), end)],
   ["keyed", "an item is asked for again", seq(items(["p", "p", "q"]), step("total"), end)],
   ["loop", "what a signal says is looked at", seq(rounds((tick, index) => Effect.andThen(Effect.log(tick), step("handle", index))), end)],
+  ["contest", "a branch that asked for nothing gives another value, and the recorded one counts", seq(Effect.flatMap(raced("a", Effect.succeed("two")), (won) => step("note", won)), raced("b", step("fast"), wait("never")), step("prize"), end)],
   ["undo", "it fails with another error", seq(undone(step("take"), step("give")), step("use"), Effect.fail("never"))],
   ["done", "a patch is at the end", seq(programs.done.body, Workflows.patched("thanks"))]
 ]

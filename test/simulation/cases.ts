@@ -18,6 +18,8 @@ import {
   circle,
   contract,
   contractLayer,
+  Drawn,
+  drawnLayer,
   Everything,
   layer,
   limitedLayer,
@@ -58,6 +60,11 @@ export const cases: ReadonlyArray<Case> = [
     name: "undone",
     start: Undone.execute({ id: "1" }, { discard: true }),
     options: { layer }
+  },
+  {
+    name: "drawn numbers",
+    start: Drawn.execute({ id: "1" }, { discard: true }),
+    options: { layer: drawnLayer }
   },
   {
     name: "every-step of a contract",

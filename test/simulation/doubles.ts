@@ -253,6 +253,14 @@ export const doubles: ReadonlyArray<Double> = [
     make: (backend) => ({ ...backend, blob: () => Effect.succeed(null) })
   },
   {
+    name: "forgets what a body has completed itself, so that it goes on with another outcome",
+    breaks: ["S9"],
+    shownBy: "drawn numbers",
+    make: onRead((entry) =>
+      entry["_tag"] === "DeferredCompleted" ? { _tag: "Note", seq: entry["seq"], at: entry["at"], kind: "forgotten", text: "" } : entry
+    )
+  },
+  {
     name: "makes runs younger than they are, so that they live too long",
     breaks: ["S12"],
     shownBy: "limits on steps and time",

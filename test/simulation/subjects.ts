@@ -9,8 +9,8 @@ import * as RunState from "@fermata/engine/RunState"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
 import * as Workflows from "@fermata/engine/Workflows"
-import { Effect, Layer, Option, Schedule, Schema } from "effect"
-import { Activity, DurableClock, Workflow } from "effect/workflow"
+import { Effect, Layer, Option, Random, Schedule, Schema } from "effect"
+import { Activity, DurableClock, DurableDeferred, Workflow } from "effect/workflow"
 
 const Paid = Signal.make("paid", { schema: Schema.String })
 const Seen = RunState.make("seen", { schema: Schema.Array(Schema.String), initial: [] })
@@ -86,6 +86,25 @@ export const layer = Layer.mergeAll(
     return yield* Effect.fail("in vain")
   }))
 )
+
+/** Completes deferreds of its own with what is another number in every pass, and goes on with them. */
+export const Drawn = Workflow.make("drawn", { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id })
+const tell = Step.make("tell", { input: { text: Schema.String }, onCrash: "rerun", run: () => Effect.void })
+const Num = DurableDeferred.make("number", { success: Schema.Int })
+
+export const drawnLayer = Layer.unwrap(Effect.map(Random.Random, (random) => {
+  // Of the process, and not of the run.
+  const draw = Effect.sync(() => random.nextIntUnsafe())
+  return Drawn.toLayer(Effect.fnUntraced(function*() {
+    const won = yield* DurableDeferred.raceAll({ name: "first", success: Schema.Int, error: Schema.Never, effects: [draw, Effect.never] })
+    yield* tell({ text: `won ${won}` })
+    const token = yield* DurableDeferred.token(Num)
+    yield* Effect.flatMap(draw, (value) => DurableDeferred.succeed(Num, { token, value }))
+    yield* Effect.sleep("1 hour")
+    yield* tell({ text: `number ${yield* DurableDeferred.await(Num)}` })
+    yield* Effect.sleep("1 day")
+  }))
+}))
 
 const limited = <const Name extends string>(name: Name, limits: Partial<Workflows.Limits>) =>
   Workflow.make(name, { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id }).annotate(Workflows.Limits, limits)

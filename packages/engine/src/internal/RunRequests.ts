@@ -185,9 +185,19 @@ export abstract class RunRequests extends RunBase {
   askDeferred(name: string, park: boolean): Effect.Effect<JournalEntry.ExitJson | undefined> {
     return this.ask((resume) => {
       const exit = this.records.deferreds.get(name)
-      if (exit !== undefined || !park) return resume(exit)
-      return this.records.awaitDeferred(name, resume)
+      if (exit !== undefined) return resume(exit)
+      if (park) return this.records.awaitDeferred(name, resume)
+      // The branches of a race that asked for nothing before it was won need not run again.
+      const recorded = isRace(name) ? this.recordedCompletion(name) : undefined
+      if (recorded === undefined || this.isBehind(recorded.seq)) return resume(undefined)
+      this.completeDeferred(name, recorded.exit)
+      resume(recorded.exit)
     })
+  }
+
+  private recordedCompletion(name: string): JournalEntry.EntryOf<"DeferredCompleted"> | undefined {
+    const entry = this.records.commands.get(commandOf(name))?.entry
+    return entry?._tag === "DeferredCompleted" ? entry : undefined
   }
 
   /** A deferred of the run that a durable timer completes. */
@@ -229,17 +239,26 @@ export abstract class RunRequests extends RunBase {
     )
   }
 
-  /** The workflow completes one of its own deferreds. The first completion wins. */
+  /**
+   * The workflow completes one of its own deferreds. The first completion wins,
+   * and it is the recorded one, whatever the code comes to on a replay. The
+   * code that ran a race has its outcome in hand, so one that differs is where
+   * code and journal part.
+   */
   completeDeferred(name: string, exit: JournalEntry.ExitJson): void {
     if (this.stopped || this.records.deferreds.has(name)) return
-    const recorded = this.records.commands.get(`deferred:${name}`)
+    const recorded = this.recordedCompletion(name)
     if (recorded === undefined) {
       if (this.mustBeRecorded(`the completion of "${name}"`, name)) return
       this.append({ _tag: "DeferredCompleted", name, exit, inside: true })
     } else {
-      recorded.asked = true
+      this.records.commands.get(commandOf(name))!.asked = true
+      if (isRace(name) && !this.same(comparable(recorded.exit), comparable(exit))) {
+        this.diverge(name, `entry ${recorded.seq} recorded ${brief(recorded.exit)} as the outcome of "${name}", and the code comes to ${brief(exit)}`)
+        return
+      }
     }
-    this.records.completeDeferred(name, exit)
+    this.records.completeDeferred(name, recorded?.exit ?? exit)
     this.wake()
   }
 
@@ -394,6 +413,17 @@ export abstract class RunRequests extends RunBase {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** Of `DurableDeferred.raceAll`, which looks for its outcome before it runs its branches. */
+const isRace = (deferred: string) => deferred.startsWith("raceAll/")
+
+/** An exit without what two throws of one error may differ in. */
+const comparable = (exit: JournalEntry.ExitJson): unknown =>
+  exit._tag === "Success" ? exit : ExitJson.causeFromJson(exit.cause, true).reasons.map((reason) =>
+    reason._tag === "Fail" ? [reason.error] : reason._tag === "Die" ? ExitJson.causeMessage([reason]) : null)
+
+/** The key of the command by which the workflow completes one of its own deferreds. */
+const commandOf = (deferred: string) => `deferred:${deferred}`
 
 const decodeWaits = Schema.decodeUnknownExit(Schema.fromJsonString(Schema.Array(Wait)))
 
