@@ -1,6 +1,7 @@
 /** The command as its users have it: processes, exit codes, stdout and stderr. */
 import { spawnSync } from "node:child_process"
-import { existsSync, readdirSync, writeFileSync } from "node:fs"
+import { exitCodeTexts } from "@fermata/cli/CommandFailed"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "vitest"
@@ -23,6 +24,11 @@ describe("fermata", () => {
     }
     assert.match(runHelp.stdout, /EXAMPLES/)
     assert.match(runHelp.stdout, /--json/)
+    const table = readFileSync(new URL("../../packages/cli/README.md", import.meta.url), "utf8")
+    for (const [code, text] of Object.entries(exitCodeTexts)) {
+      assert.include(runHelp.stdout, `\n  ${code}  ${text}\n`)
+      assert.include(table.replaceAll("`", ""), `| ${code} | ${text} |`)
+    }
     assert.match(version.stdout, /^\d+\.\d+\.\d+\n$/)
     assert.deepInclude(bare, { code: 2, stdout: "" })
 
@@ -40,12 +46,18 @@ describe("fermata", () => {
       ["--new and --key exclude each other", "run", "Echo", "--new", "--key", "k"],
       ["--config: there is no file nowhere.ts", "run", "Echo", "--config", "nowhere.ts"],
       ["needs one of --retry, --done J and --fail TEXT", "runs", "settle", "r", "s"],
-      ["There is no database", "runs", "show", "1234"]
+      ["There is no database", "runs", "show", "1234"],
+      ["fermata has no command \"rns\"; did you mean runs?", "rns", "--help"],
+      ["fermata runs has no command \"lss\"; did you mean ls?", "runs", "--db", "x.db", "lss", "-h"],
+      ["fermata has no command \"help\"", "--json", "help", "run", "--help"],
+      ["--config: there is no file nowhere.ts", "runs", "ls", "--config", "nowhere.ts"],
+      ["--config: there is no file nowhere.ts", "doctor", "--config", "nowhere.ts"],
+      ["--config: there is no file nowhere.ts", "contracts", "check", "approval.json", "--config", "nowhere.ts"]
     ]
     await Promise.all(mistakes.map(async ([expected, ...args]) => {
       const { code, stderr, stdout } = await fermata(...args)
       assert.strictEqual(code, 2, args.join(" "))
-      assert.strictEqual(stdout, "")
+      if (!args.includes("--json")) assert.strictEqual(stdout, "")
       assert.include(stderr, expected)
       assert.notMatch(stderr, /^\s+at /m, "a stack trace")
     }))
@@ -166,7 +178,7 @@ describe("fermata run", () => {
     const { fermata } = new Project()
     const detached = await fermata("run", "Echo", "--input", "{\"text\":\"later\"}", "--detach", "--json")
     assert.deepStrictEqual([...status(detached), detached.json.joined], [0, "queued", false])
-    assert.include(detached.stderr, "no worker is running, so it waits until one is: fermata worker")
+    assert.include(detached.stderr, "no worker is running, so it waits until one is: npx fermata worker")
     const worker = await fermata("worker", "--until-idle", "--json")
     assert.strictEqual(worker.code, 0)
     assert.deepStrictEqual(worker.lines.map(({ runId, what }) => [runId, what]), [
@@ -355,7 +367,7 @@ describe("a killed process", () => {
     const [doctor, wrong] = await Promise.all([fermata("doctor", "--json"), fermata("runs", "settle", runId, "hol", "--retry")])
     assert.strictEqual(doctor.code, 1)
     const finding = doctor.json.findings.find(({ name }) => name === "suspended (outcome-unknown)")
-    assert.include(finding!.commands, `fermata runs settle ${runId} hold --retry`)
+    assert.include(finding!.commands, `npx fermata runs settle ${runId} hold --retry`)
     assert.strictEqual(wrong.code, 2)
     assert.include(wrong.stderr, "these wait to be settled: hold")
     const settled = await fermata("runs", "settle", runId, "hold", "--done", "\"by hand\"", "--json")

@@ -4,9 +4,18 @@
  */
 import * as Data from "effect/Data"
 import * as Predicate from "effect/Predicate"
+import { fermata, quoted } from "./Invocation.ts"
 
 /** Exit codes of the command. */
 export const exitCodes = { completed: 0, failed: 1, refused: 2, suspended: 3 } as const
+
+/** What they mean, for people. */
+export const exitCodeTexts: Readonly<Record<number, string>> = {
+  [exitCodes.completed]: "the run completed, or what was asked for is done",
+  [exitCodes.failed]: "the run failed or was cancelled; doctor found a problem; upgrade check or replay found code that does not fit; something went wrong",
+  [exitCodes.refused]: "bad usage, invalid input, or refused: nothing was done",
+  [exitCodes.suspended]: "the run is suspended, or nobody serves it: somebody else must act"
+}
 
 /** The command did not do what was asked. `details` are lines that follow the sentence. */
 export class CommandFailed extends Data.TaggedError("CommandFailed")<{
@@ -27,14 +36,15 @@ export const refused = (code: string, message: string, details: ReadonlyArray<st
 export const failed = (code: string, message: string, details: ReadonlyArray<string> = []): CommandFailed =>
   new CommandFailed({ exitCode: exitCodes.failed, code, message, details })
 
-const hints: Readonly<Record<string, string>> = {
-  RunNotFound: "fermata runs ls shows the runs of this database; --db names another one",
-  RunAmbiguous: "fermata runs ls shows whole ids",
-  RunClosed: "fermata runs show RUN tells how it ended",
-  StepNotRequested: "fermata runs show RUN shows its steps",
-  ApprovalNotOpen: "fermata approvals ls shows what can be answered",
-  NotAllowed: "answer as one of them with --as NAME",
-  WorkflowNotFound: "fermata contracts add FILE registers a contract; workflows written as programs come from fermata.config.ts"
+/** What helps, by the tag of an error and the run that it is about. */
+const hints: Readonly<Record<string, (runId: string) => string>> = {
+  RunNotFound: () => `see the runs of this database: ${fermata("runs ls")}`,
+  RunAmbiguous: () => `see whole ids: ${fermata("runs ls")}`,
+  RunClosed: (runId) => `see how it ended: ${fermata(`runs show ${runId}`)}`,
+  StepNotRequested: (runId) => `see its steps: ${fermata(`runs show ${runId}`)}`,
+  ApprovalNotOpen: () => `see what can be answered: ${fermata("approvals ls")}`,
+  NotAllowed: () => "answer as one of them with --as NAME",
+  WorkflowNotFound: () => "contracts are registered with contracts add FILE; workflows written as programs come from fermata.config.ts"
 }
 
 const codesThatFail: ReadonlySet<string> = new Set(["StorageFailed", "EntryCorrupt"])
@@ -44,7 +54,7 @@ export const fromUnknown = (error: unknown): CommandFailed => {
   if (error instanceof CommandFailed) return error
   if (Predicate.hasProperty(error, "_tag") && typeof error._tag === "string" && error instanceof Error) {
     const { _tag: code, cause: _cause, message: _message, name: _name, stack: _stack, ...fields } = { ...error } as Record<string, unknown> & { _tag: string }
-    const hint = hints[code]
+    const hint = hints[code]?.(quoted(String(fields["runId"] ?? "")))
     const { details, message } = lines(error.message)
     const isOpening = code === "StorageFailed" && Predicate.hasProperty(error, "operation") && error.operation === "open its database"
     return new CommandFailed({

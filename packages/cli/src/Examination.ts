@@ -20,7 +20,8 @@ import { DatabaseSync } from "node:sqlite"
 import { type CommandFailed, fromUnknown } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
-import { type Globals, repeated } from "./Globals.ts"
+import type { Globals } from "./Globals.ts"
+import { fermata } from "./Invocation.ts"
 import { nextCommands } from "./NextCommands.ts"
 import { overdue, patienceMs } from "./Overdue.ts"
 import { isGone, ownerName } from "./Owners.ts"
@@ -162,7 +163,7 @@ class Look {
         name: "dead processes",
         level: "info",
         message: `${left.join("; ")}; a worker takes up what they left`,
-        commands: [`fermata worker --until-idle${repeated(this.globals)}`]
+        commands: [fermata("worker --until-idle")]
       })
       return findings
     })
@@ -175,14 +176,13 @@ class Look {
       const recorded = yield* backend.findings(mostRuns)
       const broken = (yield* Watchdog.survey(backend, this.now, mostWatched)).filter(({ run }) => run.updatedAt + patienceMs < this.now)
       const woken = recorded.filter((finding) => finding.woken && !broken.some(({ run }) => run.id === finding.run))
-      const again = repeated(this.globals)
       const findings = broken.slice(0, mostShown).map(({ problem, run, wakes }): Finding => ({
         name: "watchdog",
         level: "problem",
         message: `run ${run.id} of ${Words.definition(run)} does not go on by itself: ${problem}; ${
           wakes && !recorded.some((finding) => finding.run === run.id) ? "a worker makes it due again within a minute" : "it needs an operator"
         }`,
-        commands: [wakes ? `fermata worker${again}` : `fermata runs show ${run.id}${again}`],
+        commands: [fermata(wakes ? "worker" : `runs show ${run.id}`)],
         runs: [run.id]
       }))
       if (broken.length > mostShown) {
@@ -219,8 +219,8 @@ class Look {
           level: "problem",
           message: `run ${run.id} of ${Words.definition(run)}${detail === undefined ? "" : `: ${detail}`}`,
           commands: [
-            `fermata runs show ${run.id}${repeated(this.globals)}`,
-            ...nextCommands({ runId: run.id, waits, repeated: repeated(this.globals), as: this.globals.usually })
+            fermata(`runs show ${run.id}`),
+            ...nextCommands({ runId: run.id, waits, as: this.globals.usually }).map(fermata)
           ],
           runs: [run.id]
         }
@@ -230,13 +230,13 @@ class Look {
         name: `suspended (${reason})`,
         level: "problem" as const,
         message: `${count} in all; the newest ${mostShown} are shown`,
-        commands: [`fermata runs ls --status suspended --reason ${reason}${repeated(this.globals)}`]
+        commands: [fermata(`runs ls --status suspended --reason ${reason}`)]
       }]
     })
   }
 
   private asMeant(reason: SuspendReason, runs: ReadonlyArray<RunRow>, count: string): string {
-    if (reason === "approval") return `${count}; fermata approvals ls${repeated(this.globals)} shows what is asked`
+    if (reason === "approval") return `${count}; to see what is asked: ${fermata("approvals ls")}`
     if (reason !== "timer") return count
     const next = runs.flatMap((run) => run.dueAt === null ? [] : [run.dueAt])
     return next.length === 0 ? count : `${count}, the next goes on ${Words.fromNow(Math.min(...next), this.now)}`

@@ -11,6 +11,7 @@ import { type CommandFailed, failed } from "./CommandFailed.ts"
 import { fileLabel } from "./ContractFile.ts"
 import { isServedBy, missingIn } from "./ContractNeeds.ts"
 import type { Host } from "./Host.ts"
+import { fermata } from "./Invocation.ts"
 import { err, note, noteNow, plain } from "./Output.ts"
 import { isGone, ownerName } from "./Owners.ts"
 import { Outcomes, type Steps, type Usage } from "./Outcomes.ts"
@@ -78,7 +79,7 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
       ...(unserved === undefined ? {} : { unserved })
     }
   })).pipe(
-    Effect.onInterrupt(() => note(`  run ${runId} is let go; it goes on when a worker takes it up: fermata worker`))
+    Effect.onInterrupt(() => note(`  run ${runId} is let go; it goes on when a worker takes it up: ${fermata("worker")}`))
   )
 
 // ----------------------------------------------------------------------------
@@ -134,7 +135,7 @@ const takeUp = (host: Host, run: RunSummary, { anyhow = false, work }: Options):
       } else if (adopted && isDue) {
         // The engine does not notice by itself what this process has freed.
         yield* host.engine.adopt(run.root)
-        if (isLeft) return `it is recorded, and nobody serves ${Words.definition(run)}: start fermata worker with the configuration that has it`
+        if (isLeft) return `it is recorded, and nobody serves ${Words.definition(run)}: start a worker with the configuration that has it`
       } else if (!adopted && (isLeft || !owners.some(({ alive, worker }) => alive && worker))) {
         const lacked = anyhow ? undefined : yield* lacks(host, run)
         if (lacked === undefined) {
@@ -163,6 +164,6 @@ const lacks = (host: Host, run: RunSummary): Effect.Effect<{ readonly contract: 
     const place = file === undefined ? "no fermata.config.ts above this folder" : fileLabel(file)
     return {
       contract,
-      text: `it is recorded, and goes on elsewhere: here is ${Words.list(needs)} (${place}); start fermata worker with the configuration that has it, or name that with --config FILE`
+      text: `it is recorded, and goes on elsewhere: here is ${Words.list(needs)} (${place}); start a worker with the configuration that has it, or name that with --config FILE`
     }
   })

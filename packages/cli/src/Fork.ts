@@ -4,8 +4,9 @@
 import type { ForkOptions } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import { followAndAsk } from "./Ask.ts"
-import { type Globals, quoted, repeated } from "./Globals.ts"
+import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
+import { fermata, quoted } from "./Invocation.ts"
 import { document, err, line, note, plain } from "./Output.ts"
 import { report } from "./Report.ts"
 import * as Words from "./Words.ts"
@@ -20,7 +21,7 @@ export const forkAndFollow = (host: Host, globals: Globals, run: string, options
     yield* note(`fork ${err.bold(forked.runId)}  ${plain(Words.definition(original))}  shares ${
       Words.count(forked.shared, "entry", "entries")
     } of run ${original.id}, before step ${plain(forked.step)}`)
-    const compare = `fermata runs diff ${quoted(original.id)} ${quoted(forked.runId)}${repeated(globals)}`
+    const compare = fermata(`runs diff ${quoted(original.id)} ${quoted(forked.runId)}`)
     if (detach) {
       yield* note(`  it waits for a worker; to compare the two: ${compare}`)
       return yield* globals.json ? document(forked) : line(forked.runId)

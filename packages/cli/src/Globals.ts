@@ -5,7 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import * as Option from "effect/Option"
+import { statSync } from "node:fs"
 import { userInfo } from "node:os"
+import { refused } from "./CommandFailed.ts"
+import * as Invocation from "./Invocation.ts"
 
 const notEmpty = Flag.filter((text: string) => text.trim() !== "", () => "expected a text that is not empty")
 
@@ -56,6 +59,9 @@ const Lease = GlobalFlag.Setting("lease")({
 /** The global options as flags, for the root command. */
 export const flags = [Db, Config, Json, As, Lease] as const
 
+/** The same, as the options of a single command. */
+export const asOptions = { db: Db.flag, config: Config.flag, json: Json.flag, as: As.flag, lease: Lease.flag }
+
 export interface Globals {
   readonly db: string
   /** Who said so; a default database need not be there yet. */
@@ -85,18 +91,20 @@ export const globals = Effect.gen(function*() {
     usually,
     leaseMs: Option.getOrUndefined(yield* Lease)
   }
+  if (values.config !== undefined && !isFile(values.config)) {
+    return yield* refused("ConfigNotFound", `--config: there is no file ${values.config}`, ["without --config, the nearest fermata.config.ts above this folder is taken"])
+  }
+  Invocation.repeat(`${values.dbFrom === "option" ? ` --db ${Invocation.quoted(values.db)}` : ""}${
+    values.config === undefined ? "" : ` --config ${Invocation.quoted(values.config)}`
+  }`)
   return values
 })
-
-/** The options that a printed command must repeat to reach the same database as this one. */
-export const repeated = (globals: Globals): string => globals.dbFrom === "option" ? ` --db ${quoted(globals.db)}` : ""
-
-/** Text as one word of a shell command. */
-export const quoted = (text: string): string => /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() === true
 
 const present = (text: string | undefined): string | undefined => text === undefined || text === "" ? undefined : text
 

@@ -38,8 +38,10 @@ export interface Options {
   readonly idle?: boolean
   /** Write nothing at all, so that the database may be read-only; `untouched`: nothing of it changes in any case. */
   readonly readOnly?: boolean | "untouched"
-  /** The database must be there already; with `unless-default` only one that was named. */
-  readonly existing?: boolean | "unless-default"
+  /** The database must be there already. */
+  readonly existing?: boolean
+  /** What is said where nobody has made the default database yet; it is not made then, and nothing else is done. */
+  readonly absent?: string
   /** The configuration, where it was loaded before; else it is searched when it is needed. */
   readonly config?: Config.Loaded
 }
@@ -74,9 +76,7 @@ export interface Host {
 /** Opens the database and starts an engine on it. Both end with the scope. */
 export const open = (globals: Globals, options: Options): Effect.Effect<Host, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
-    if (options.existing !== undefined && options.existing !== false && !existsSync(globals.db)) {
-      if (options.existing === true || globals.dbFrom !== "default") return yield* noDatabase(globals)
-    }
+    if (options.existing === true && !existsSync(globals.db)) return yield* noDatabase(globals)
     yield* makePlace(globals.db)
     const scope = yield* Effect.scope
     // Contracts are served from the first moment on, or events that are still on their way would reach nobody.
@@ -174,7 +174,7 @@ const noDatabase = ({ db, dbFrom }: Globals): CommandFailed =>
   refused(
     "DatabaseNotFound",
     `There is no database ${db}${dbFrom === "environment" ? " (from FERMATA_DB)" : dbFrom === "default" ? " in this folder" : ""}`,
-    ["fermata run starts a run and makes one; --db FILE names another"]
+    ["the first run makes one; --db FILE names another"]
   )
 
 /** Makes the folder of the database, level by level: asked to do it at once, some file systems never answer. */

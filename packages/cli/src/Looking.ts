@@ -28,7 +28,7 @@ const asksForHelp = /^(--help|-h|--version|-v|--completions(=.*)?)$/
 export const onlyLooks = (args: ReadonlyArray<string>): boolean => {
   const end = args.indexOf("--")
   const given = end < 0 ? args : args.slice(0, end)
-  if (given.length === 0 || given.some((arg) => asksForHelp.test(arg))) return true
+  if (given.length === 0 || given[0] === "--complete" || given.some((arg) => asksForHelp.test(arg))) return true
   const words: Array<string> = []
   for (let index = 0; index < given.length && words.length < 2; index++) {
     const arg = given[index]!

@@ -7,15 +7,24 @@ import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
 import * as CliOutput from "effect/cli/CliOutput"
 import * as Command from "effect/cli/Command"
+import * as Completions from "effect/cli/Completions"
+import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
+import type * as HelpDoc from "effect/cli/HelpDoc"
+import { didYouMean } from "@fermata/core/contract/ContractProblem"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
 import { Console } from "node:console"
-import { CommandFailed, exitCodes, fromUnknown } from "./CommandFailed.ts"
+import { CommandFailed, exitCodes, exitCodeTexts, fromUnknown } from "./CommandFailed.ts"
 import { commandFermata } from "./commands/Fermata.ts"
+import { scriptOf } from "./CompletionScripts.ts"
+import * as Globals from "./Globals.ts"
+import * as CommandLine from "./internal/CommandLine.ts"
 import * as ParserServices from "./internal/ParserServices.ts"
+import { fermata } from "./Invocation.ts"
 import { document, err, noteNow, plain, write } from "./Output.ts"
 
 /** Runs the command line and ends the process. */
@@ -54,31 +63,84 @@ const guardStreams = (): void => {
 }
 
 const program = (args: ReadonlyArray<string>, version: string): Effect.Effect<void> =>
-  Command.runWith(commandFermata, { version, renderErrors: true })(args).pipe(
+  args[0] === "--complete" ? complete(args.slice(1)) : Command.runWith(command, { version, renderErrors: true })(args).pipe(
     Effect.provide(ParserServices.layer),
     Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : tell(Cause.squash(cause), args)),
     Effect.provide(Layer.mergeAll(
-      CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),
-      CliOutput.layerPresenter(presenter),
+      CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),
+      CliOutput.layerPresenter(presenter(args)),
       Logger.layer([logger])
     ))
   )
 
-/** Help that was asked for is a result; help in place of a command that was not complete is a mistake. */
-const presenter: CliOutput.Presenter = {
+const PrintCompletions = GlobalFlag.Action({
+  flag: Flag.ChoiceWithValue("completions", [["bash", "bash"], ["zsh", "zsh"], ["fish", "fish"], ["sh", "bash"]]).pipe(
+    Flag.optional,
+    Flag.withMetavar("SHELL"),
+    Flag.withDescription("Print what a shell needs to complete commands, options, files, workflows and runs")
+  ),
+  run: (shell) => Option.isNone(shell) ? Effect.void : write(scriptOf(shell.value))
+})
+
+const command = commandFermata.pipe(Command.withGlobalFlags([...Globals.flags, PrintCompletions]))
+
+/** The options of every command, as those of one. */
+const everywhere = (): ReadonlyArray<CommandLine.Option> =>
+  Completions.fromCommand(Command.make("fermata", {
+    ...Globals.asOptions,
+    help: GlobalFlag.Help.flag,
+    version: GlobalFlag.Version.flag,
+    completions: PrintCompletions.flag
+  })).flags
+
+const tree = (): CommandLine.Command => Completions.fromCommand(commandFermata)
+
+/** Prints what may stand at the end of a line, for the scripts of `--completions`. */
+const complete = ([shell, ...given]: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.gen(function*() {
+    const { candidates, split } = yield* Effect.promise(() => import("./Completion.ts"))
+    const words = shell === "bash" ? split(given[0] ?? "").slice(1) : given
+    const current = words.at(-1) ?? ""
+    // Bash takes what follows these for a word of its own.
+    const committed = shell === "bash" ? Math.max(current.lastIndexOf("="), current.lastIndexOf(":")) + 1 : 0
+    for (const { text, value } of yield* candidates(tree(), everywhere(), words)) {
+      yield* write(`${value.slice(committed)}${text === undefined || shell === "bash" ? "" : `\t${text}`}\n`)
+    }
+  })
+
+/** Help that was asked for is a result; help in place of a command that was not complete, or is not there, is a mistake. */
+const presenter = (args: ReadonlyArray<string>): CliOutput.Presenter => ({
   present: (event) => {
-    const formatter = CliOutput.defaultFormatter()
     switch (event._tag) {
-      case "Help":
-        return event.reason === "Requested" || event.commandPath.length === 1
-          ? write(`${formatter.formatHelpDoc(event.helpDoc)}\n`)
-          : Effect.void
+      case "Help": {
+        if (event.reason !== "Requested" && event.commandPath.length > 1) return Effect.void
+        const place = CommandLine.placeOf(tree(), everywhere(), args)
+        const [unknown] = place.command.subcommands.length > 0 ? place.operands : []
+        return unknown === undefined ? write(helpText(event.helpDoc)) : show(noSuchCommand(place, unknown), args)
+      }
       case "Version":
         return write(`${event.version}\n`)
       case "InvalidInvocation":
         return Effect.void
     }
   }
+})
+
+const helpText = (doc: HelpDoc.HelpDoc): string =>
+  `${CliOutput.defaultFormatter().formatHelpDoc(doc).replace(/\n(?=EXAMPLES\n)/, "\n\n")}
+
+EXIT CODES
+${Object.entries(exitCodeTexts).map(([code, text]) => `  ${code}  ${text}`).join("\n")}
+`
+
+const noSuchCommand = ({ command: { subcommands }, path }: CommandLine.Place, name: string): CommandFailed => {
+  const meant = didYouMean(name, subcommands.map((command) => command.name))
+  return new CommandFailed({
+    exitCode: exitCodes.refused,
+    code: "UnknownSubcommand",
+    message: `${["fermata", ...path].join(" ")} has no command ${JSON.stringify(name)}${meant === undefined ? "" : `; did you mean ${meant}?`}`,
+    details: [seeHelp(["fermata", ...path])]
+  })
 }
 
 const logger = Logger.make(({ cause, logLevel, message }) => {
@@ -118,12 +180,11 @@ const usageFailures = (error: CliError.CliError): ReadonlyArray<CommandFailed> =
   if (error.errors.length > 0) return error.errors.slice(0, 1).map((first) => usage(first, error.commandPath))
   return error.commandPath.length === 1
     ? []
-    : [new CommandFailed({ exitCode: exitCodes.refused, code: "MissingCommand", message: `${path} needs a command after it`, details: [`see: ${path} --help`] })]
+    : [new CommandFailed({ exitCode: exitCodes.refused, code: "MissingCommand", message: `${path} needs a command after it`, details: [seeHelp(error.commandPath)] })]
 }
 
 const usage = (error: Exclude<CliError.CliError, CliError.ShowHelp>, commandPath: ReadonlyArray<string>): CommandFailed => {
   const path = commandPath.join(" ")
-  const see = `see: ${path} --help`
   const meant = "suggestions" in error && error.suggestions.length > 0 ? `; did you mean ${error.suggestions.join(" or ")}?` : ""
   const message = () => {
     switch (error._tag) {
@@ -145,5 +206,7 @@ const usage = (error: Exclude<CliError.CliError, CliError.ShowHelp>, commandPath
         return error.message
     }
   }
-  return new CommandFailed({ exitCode: exitCodes.refused, code: error._tag, message: message(), details: [see] })
+  return new CommandFailed({ exitCode: exitCodes.refused, code: error._tag, message: message(), details: [seeHelp(commandPath)] })
 }
+
+const seeHelp = ([, ...path]: ReadonlyArray<string>): string => `see: ${fermata([...path, "--help"].join(" "))}`

@@ -14,8 +14,9 @@ import type * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import { isServedBy, isWorking, missingIn } from "./ContractNeeds.ts"
 import type { Finding } from "./Examination.ts"
-import { type Globals, repeated } from "./Globals.ts"
+import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
+import { fermata } from "./Invocation.ts"
 import * as Words from "./Words.ts"
 
 /** Whoever works on runs takes up a due one well within this time (ms). */
@@ -48,7 +49,7 @@ const mostRuns = 10_000
 
 const findingOf = (place: Place, runs: ReadonlyArray<RunRow>): Effect.Effect<Finding, StorageFailed | CommandFailed> =>
   Effect.gen(function*() {
-    const { globals, now, owners } = place
+    const { now, owners } = place
     const first = runs[0]!
     const definition = Words.definition(first)
     const serving = yield* servingOf(place, first)
@@ -67,7 +68,7 @@ const findingOf = (place: Place, runs: ReadonlyArray<RunRow>): Effect.Effect<Fin
       name: first.status === "suspended" ? "overdue timers" : "runs that nobody serves",
       level: "problem",
       message: `${what}; ${why}`,
-      commands: isHere && able.length === 0 ? [`fermata worker${repeated(globals)}`] : [],
+      commands: isHere && able.length === 0 ? [fermata("worker")] : [],
       runs: runs.map(({ id }) => id)
     }
   })

@@ -7,7 +7,8 @@ import { isFinal } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import { exitCodes } from "./CommandFailed.ts"
 import type { Followed } from "./Follow.ts"
-import { type Globals, quoted, repeated } from "./Globals.ts"
+import type { Globals } from "./Globals.ts"
+import { fermata, quoted } from "./Invocation.ts"
 import { nextCommands } from "./NextCommands.ts"
 import type { Steps } from "./Outcomes.ts"
 import { document, err, exitWith, note, plain } from "./Output.ts"
@@ -61,12 +62,12 @@ export const tellPeople = ({ steps, unserved, view }: Followed, { globals }: Rep
     if (unserved !== undefined) return yield* note(`  ${unserved}`)
     if (view.status === "failed" || view.status === "cancelled") {
       yield* note(`  ${plain(view.stop?.reason ?? view.error?.message ?? "without a reason")}`)
-      yield* note(`  see: fermata runs show ${quoted(view.id)}${repeated(globals)}`)
+      yield* note(`  see: ${fermata(`runs show ${quoted(view.id)}`)}`)
     }
     if (view.status !== "suspended") return
-    const commands = nextCommands({ runId: view.id, waits: view.waits, repeated: repeated(globals), as: globals.usually })
+    const commands = nextCommands({ runId: view.id, waits: view.waits, as: globals.usually })
     if (commands.length > 0) yield* note("  to go on:")
-    for (const command of commands) yield* note(`    ${err.bold(command)}`)
+    for (const command of commands) yield* note(`    ${err.bold(fermata(command))}`)
   })
 
 // ----------------------------------------------------------------------------

@@ -5,7 +5,8 @@
 import type * as RunView from "@fermata/core/RunView"
 import { isFinal } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
-import { type Globals, repeated } from "./Globals.ts"
+import type { Globals } from "./Globals.ts"
+import { fermata } from "./Invocation.ts"
 import { nextCommands } from "./NextCommands.ts"
 import { line, out, plain } from "./Output.ts"
 import { waitText } from "./Watch.ts"
@@ -18,7 +19,7 @@ export const show = (view: RunView.RunView, options: { readonly globals: Globals
 /** The lines about a run. */
 export const page = (view: RunView.RunView, globals: Globals, now: number): ReadonlyArray<string> => {
   const { endedAt, requestedAt } = view.times
-  const commands = nextCommands({ runId: view.id, waits: view.waits, repeated: repeated(globals), as: globals.usually })
+  const commands = nextCommands({ runId: view.id, waits: view.waits, as: globals.usually })
   return [
     `${out.bold(`run ${view.id}`)}  ${plain(Words.definition(view))}`,
     field("status", `${painted(view)}${view.paused && view.reason !== "operator" ? " (paused)" : ""}`),
@@ -42,7 +43,7 @@ export const page = (view: RunView.RunView, globals: Globals, now: number): Read
     ...section("events", view.events.map(({ id, name }) => `${plain(name)}  ${plain(id)}`)),
     ...section("notes", view.notes.filter(({ kind }) => kind !== "usage").map(({ text }) => plain(text))),
     ...section("waits", view.waits.map((wait) => waitText(wait, now))),
-    ...section("to go on", isFinal(view.status) ? [] : commands.map(out.bold))
+    ...section("to go on", isFinal(view.status) ? [] : commands.map((command) => out.bold(fermata(command))))
   ]
 }
 

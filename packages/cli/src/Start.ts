@@ -13,8 +13,9 @@ import * as Config from "./Config.ts"
 import { followAndAsk } from "./Ask.ts"
 import { type ContractFile, fileLabel, readContract } from "./ContractFile.ts"
 import { declarations, isServedBy, isWorking, missingIn } from "./ContractNeeds.ts"
-import { type Globals, repeated } from "./Globals.ts"
+import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
+import { fermata } from "./Invocation.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
 import { document, err, line, note, plain } from "./Output.ts"
 import { report } from "./Report.ts"
@@ -84,7 +85,7 @@ const checkOptions = ({ event, eventName, isNew, key }: Request): Effect.Effect<
   isNew && key !== undefined
     ? Effect.fail(refused("InvalidValue", "--new and --key exclude each other: a key stands for one run, and --new asks for another", ["leave one of them out"]))
     : eventName !== undefined && event === undefined
-    ? Effect.fail(refused("InvalidValue", "--event-name needs --event J, the payload of the event", ["see: fermata run --help"]))
+    ? Effect.fail(refused("InvalidValue", "--event-name needs --event J, the payload of the event", [`see: ${fermata("run --help")}`]))
     : Effect.void
 
 /**
@@ -171,9 +172,9 @@ const detached = (host: Host.Host, globals: Globals, { definition, joined, other
     const able = workers.filter(serves)
     yield* note(
       workers.length === 0
-        ? `  no worker is running, so it waits until one is: fermata worker${repeated(globals)}`
+        ? `  no worker is running, so it waits until one is: ${fermata("worker")}`
         : able.length === 0
-        ? `  no worker that runs serves ${plain(definition)}, so it waits until one does: fermata worker${repeated(globals)}`
+        ? `  no worker that runs serves ${plain(definition)}, so it waits until one does: ${fermata("worker")}`
         : `  ${Words.count(able.length, "worker")} can take it up`
     )
     const { status } = yield* host.refine(host.runs.find(runId))

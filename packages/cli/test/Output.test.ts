@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { failed, fromUnknown, refused } from "../src/CommandFailed.ts"
-import { quoted } from "../src/Globals.ts"
 import { plain, table } from "../src/Output.ts"
 
 class Odd extends Schema.TaggedError<Odd>()("Odd", { number: Schema.Int }) {
@@ -20,12 +19,6 @@ describe("Output", () => {
       table(["A", "LONG"], [["one", "1"], ["a\nb", "22"]]),
       ["A    LONG", "one  1", "a b  22"].join("\n")
     )
-  })
-
-  it("quotes words for a shell where it must", () => {
-    assert.strictEqual(quoted("r1/a-b.c~2".replace("~", "-")), "r1/a-b.c-2")
-    assert.strictEqual(quoted("it's"), "'it'\\''s'")
-    assert.strictEqual(quoted(""), "''")
   })
 })
 

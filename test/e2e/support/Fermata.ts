@@ -8,7 +8,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
 
-const bin = fileURLToPath(new URL("../../../packages/cli/src/bin.ts", import.meta.url))
+/** The program of the command. */
+export const bin = fileURLToPath(new URL("../../../packages/cli/src/bin.ts", import.meta.url))
 
 /** The folder with the configuration and the contracts of the tests. */
 export const fixtures = fileURLToPath(new URL("../fixtures", import.meta.url))

@@ -1,5 +1,4 @@
 import * as Command from "effect/cli/Command"
-import { flags } from "../Globals.ts"
 import { commandApprovals } from "./Approvals.ts"
 import { commandApprovalsApprove } from "./approvals/Approve.ts"
 import { commandApprovalsDeny } from "./approvals/Deny.ts"
@@ -35,6 +34,5 @@ export const commandFermata = Command.make("fermata").pipe(
     commandReplay,
     commandUpgrade,
     commandDoctor
-  ]),
-  Command.withGlobalFlags(flags)
+  ])
 )

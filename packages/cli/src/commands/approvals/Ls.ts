@@ -14,7 +14,7 @@ export const commandApprovalsLs = Command.make("ls", {
     Flag.withDefault(false)
   )
 }, ({ mine, run }) =>
-  withHost({ command: "approvals ls", readOnly: true, existing: "unless-default" }, (host, { as, json }) =>
+  withHost({ command: "approvals ls", readOnly: true, existing: true, absent: "no open questions" }, (host, { as, json }) =>
     Effect.gen(function*() {
       const open = yield* host.refine(host.runs.approvals({
         limit: 10_000,

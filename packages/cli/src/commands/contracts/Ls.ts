@@ -4,7 +4,7 @@ import { item, line, note, table } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 
 export const commandContractsLs = Command.make("ls", {}, () =>
-  withHost({ command: "contracts ls", readOnly: true, existing: "unless-default" }, (host, { json }) =>
+  withHost({ command: "contracts ls", readOnly: true, existing: true, absent: "no contracts" }, (host, { json }) =>
     Effect.gen(function*() {
       const all = yield* host.refine(host.contracts.list)
       if (json) {

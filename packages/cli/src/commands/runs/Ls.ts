@@ -19,7 +19,7 @@ export const commandRunsLs = Command.make("ls", {
     Flag.withDefault(50)
   )
 }, ({ limit, reason, status, workflow }) =>
-  withHost({ command: "runs ls", readOnly: true, existing: "unless-default" }, (host, { json }) =>
+  withHost({ command: "runs ls", readOnly: true, existing: true, absent: "no runs" }, (host, { json }) =>
     Effect.gen(function*() {
       let shown = 0
       let before: string | undefined
