@@ -36,6 +36,7 @@ describe("command lines that only look", () => {
       assert.isFalse(onlyLooks(["run", "--", help]), help)
     }
     assert.isTrue(onlyLooks([]))
+    assert.isTrue(onlyLooks(["--complete", "bash", "fermata run "]))
   })
 
   it("are never guessed at: behind an unknown option anything may be a value", () => {
