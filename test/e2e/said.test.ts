@@ -1,4 +1,6 @@
 /** What the command says about a run is what happened to it. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { Project } from "./support/Fermata.ts"
 
@@ -17,5 +19,42 @@ describe("the end of a run", () => {
     const third = await project.start([...args, "--json"], { env: { FIXTURE_GO: "1" } }).ended
     assert.match(third.stderr, /: 3 steps recorded before, not run again\n/)
     assert.deepStrictEqual(third.json.steps, { executed: 0, replayed: 3 })
+  })
+})
+
+describe("a run that waits for somebody", () => {
+  const contract = (id: string, ms: number) => JSON.stringify({
+    schemaVersion: "fermata.contract.v1",
+    id,
+    version: "1.0.0",
+    title: "Waits for an event, and not for ever",
+    triggers: [{ type: "manual" }],
+    entryStepId: "wait",
+    steps: [{ id: "wait", name: "Wait", kind: "wait", event: "order.paid", timeout: { ms, next: null }, next: null }]
+  })
+
+  it("is left when it would go on without them only in a while, and says when that is (S7)", async () => {
+    const project = new Project()
+    writeFileSync(join(project.folder, "far.json"), contract("far", 3_600_000))
+    const far = await project.fermata("run", join(project.folder, "far.json"), "--json")
+    assert.deepInclude(far.json, { status: "suspended", reason: "signal" })
+    assert.strictEqual(far.code, 3)
+    assert.strictEqual(far.stderr.split("waits for event").length, 2, "a suspension is told once")
+    assert.match(far.stderr, /… waits for event "order\.paid"; until \S+ \S+ \(in 59 min 59 s\)\n/)
+    assert.match(far.stderr, /without that, it goes on in 59 min 59 s \(.*\), while a worker runs: npx fermata worker\n/)
+  })
+
+  it("is followed when that is near, and says what it waits for and that it may be left", async () => {
+    const project = new Project()
+    writeFileSync(join(project.folder, "near.json"), contract("near", 30_000))
+    const following = project.start(["run", join(project.folder, "near.json")])
+    await following.says("waits for event \"order.paid\"; until")
+    await following.says("Ctrl-C is safe")
+    following.process.kill("SIGINT")
+    const { code, stderr } = await following.ended
+    assert.strictEqual(code, 130)
+    assert.match(stderr, /run \S+ is let go; it goes on when a worker takes it up: npx fermata worker\n/)
+    const { lines } = await project.fermata("runs", "ls", "--json")
+    assert.deepStrictEqual(lines.map(({ reason }) => reason), ["signal"])
   })
 })

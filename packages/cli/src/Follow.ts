@@ -36,6 +36,8 @@ export interface Followed {
   readonly view: RunView.RunView
   readonly steps: Steps
   readonly usage: Usage
+  /** When it was left, ms since the epoch. */
+  readonly now: number
   /** Why nobody goes on with it, when that is so. */
   readonly unserved?: string
 }
@@ -47,7 +49,7 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
     const watch = new Watch(options.told ?? options.from, (text) => noteNow(options.prefix === undefined ? text : `${options.prefix} ${text}`))
     const outcomes = new Outcomes()
     let last: { readonly view: RunView.RunView; readonly at: number } | undefined
-    const follows = host.refine(host.runs.follow(runId, { untilSuspended: true }).pipe(
+    const follows = host.refine(host.runs.follow(runId, { untilSuspended: true, farMs }).pipe(
       Stream.runForEach(({ entries, view }) =>
         Effect.sync(() => {
           last = { view, at: host.now() }
@@ -56,6 +58,11 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
         })
       )
     ))
+    const wayOut = Effect.gen(function*() {
+      while (last?.view.status !== "suspended" || host.now() - last.at < shortWaitMs) yield* host.sleep(shortWaitMs)
+      if (options.prefix === undefined) noteNow(err.dim(`  Ctrl-C is safe: the run stays as it is, and goes on with ${fermata("worker")}`))
+      return yield* Effect.never
+    })
     const signsOfLife = Effect.forever(Effect.andThen(
       host.sleep(signOfLifeMs),
       Effect.sync(() => {
@@ -65,7 +72,8 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
     const unserved = yield* Effect.raceAllFirst([
       Effect.as(follows, undefined),
       Effect.flatMap(takeUp(host, run, options), (problem) => problem === undefined ? Effect.never : Effect.succeed(problem)),
-      signsOfLife
+      signsOfLife,
+      wayOut
     ])
     if (last === undefined) return yield* failed("RunGone", `Run ${runId} is not in the database any more`)
     if (unserved === undefined) watch.tellWaits(last.view, host.now())
@@ -76,6 +84,7 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
       view: last.view,
       steps: outcomes.steps(host.epochsOf(runId), options.from),
       usage: outcomes.usage,
+      now: host.now(),
       ...(unserved === undefined ? {} : { unserved })
     }
   })).pipe(
@@ -86,7 +95,11 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
 // internal
 // ----------------------------------------------------------------------------
 
+/** A run that waits for somebody, and goes on without them only after this long (ms), is not waited for. */
+export const farMs = 60_000
 const signOfLifeMs = 15_000
+/** After this long (ms) in one wait it is said how to leave it. */
+const shortWaitMs = 1_000
 const lookMs = 200
 /** A due run that nobody takes up for this long is not served by the workers that live. */
 const patienceMs = 2_000

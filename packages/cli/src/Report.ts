@@ -56,7 +56,7 @@ export const report = (followed: Followed, options: ReportOptions) =>
   })
 
 /** Says on stderr how the run stands, and how it goes on. */
-export const tellPeople = ({ steps, unserved, view }: Followed, { globals }: ReportOptions) =>
+export const tellPeople = ({ now, steps, unserved, view }: Followed, { globals }: ReportOptions) =>
   Effect.gen(function*() {
     yield* note(summary(view, steps))
     if (unserved !== undefined) return yield* note(`  ${unserved}`)
@@ -68,6 +68,8 @@ export const tellPeople = ({ steps, unserved, view }: Followed, { globals }: Rep
     const commands = nextCommands({ runId: view.id, waits: view.waits, as: globals.usually })
     if (commands.length > 0) yield* note("  to go on:")
     for (const command of commands) yield* note(`    ${err.bold(fermata(command))}`)
+    const until = Math.min(...view.waits.flatMap((wait) => wait.until ?? []))
+    if (commands.length > 0 && Number.isFinite(until)) yield* note(`  without that, it goes on ${Words.fromNow(until, now)} (${Words.time(until)}), while a worker runs: ${fermata("worker")}`)
   })
 
 // ----------------------------------------------------------------------------

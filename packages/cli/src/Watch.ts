@@ -43,12 +43,9 @@ export class Watch {
 
   /** Tells what the run waits for, unless that was told. */
   tellWaits(view: RunView.RunView, now: number): void {
-    for (const wait of view.waits) {
-      const key = JSON.stringify(wait)
-      if (this.shown.has(key)) continue
-      this.shown.add(key)
-      this.told(`  ${err.yellow("…")} waits ${waitText(wait, now)}`)
-    }
+    const fresh = view.waits.filter((wait) => !this.shown.has(JSON.stringify(wait)))
+    for (const wait of fresh) this.shown.add(JSON.stringify(wait))
+    if (fresh.length > 0) this.told(`  ${err.yellow("…")} waits ${fresh.map((wait) => waitText(wait, now)).join("; ")}`)
   }
 
   private lineOf(entry: Entry, done: ReadonlySet<string>): string | undefined {

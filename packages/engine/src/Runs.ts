@@ -215,9 +215,11 @@ export class Runs extends Context.Service<Runs, {
   /**
    * Everything so far and then what happens, until the run is over; with
    * `untilSuspended`, also until only a person, a signal or an operator makes
-   * it go on (through its children too) and nobody has acted yet.
+   * it go on (through its children too) and nobody has acted yet. Where time does
+   * so as well, it is waited for, unless it is further away than `farMs` (ms;
+   * infinity by default).
    */
-  readonly follow: (run: string, options?: { readonly untilSuspended?: boolean }) => Stream.Stream<Followed, FindError | EntryCorrupt>
+  readonly follow: (run: string, options?: { readonly untilSuspended?: boolean; readonly farMs?: number }) => Stream.Stream<Followed, FindError | EntryCorrupt>
 
   /** Asks the run to stop: its fibers are interrupted and its compensations run. */
   readonly cancel: (run: string, options: { readonly by: string; readonly reason: string }) => Effect.Effect<Receipt, ActError>
@@ -476,7 +478,7 @@ export class Runs extends Context.Service<Runs, {
         }),
         follow: (run, options) =>
           Stream.unwrap(Effect.map(rowOf(run), (row) =>
-            RunWatch.follow(core, store, hostClock, row, options?.untilSuspended === true))),
+            RunWatch.follow(core, store, hostClock, row, options?.untilSuspended === true ? { farMs: options.farMs ?? Number.POSITIVE_INFINITY } : undefined))),
         cancel: Effect.fn("Runs.cancel")(function*(run, { by, reason }) {
           return yield* send(yield* open(run), "cancel", { kind: "cancel", by, reason })
         }),

@@ -52,17 +52,20 @@ export const standing = (view: RunView.RunView, row: RunRow): RunView.RunView =>
     ? RunView.withStatus(view, row.status as RunStatus, waitsOf(row))
     : view
 
+/** When a follower of an open run is done: never, or when it is at rest; `farMs` see there. */
+export type Until = undefined | { readonly farMs: number }
+
 export const follow = (
   core: EngineCore,
   store: Store["Service"],
   hostClock: HostClock["Service"],
   row: RunRow,
-  untilSuspended: boolean
+  until: Until
 ): Stream.Stream<Followed, EntryCorrupt | StorageFailed> =>
   Stream.unwrap(Effect.map(watch(core, hostClock, row.root), (changes) =>
     Stream.unfold(
       { view: RunView.empty(row.id), stands: "", done: false },
-      (before) => before.done ? Effect.undefined : next(core, store, changes, row.id, untilSuspended, before)
+      (before) => before.done ? Effect.undefined : next(core, store, changes, row.id, until, before)
     )))
 
 // ----------------------------------------------------------------------------
@@ -105,7 +108,7 @@ const next = Effect.fnUntraced(function*(
   store: Store["Service"],
   changed: Latch.Latch,
   runId: string,
-  untilSuspended: boolean,
+  until: Until,
   before: Position
 ) {
   while (true) {
@@ -118,14 +121,18 @@ const next = Effect.fnUntraced(function*(
     const entries = row.length > seen ? yield* readable(store, runId, seen) : []
     const view = standing(RunView.foldAll(before.view, entries), row)
     const stands = JSON.stringify([view.status, view.waits])
-    const done = isFinal(view.status) || (untilSuspended && (yield* atRest(core, store, row)))
+    const done = isFinal(view.status) || (until !== undefined && (yield* atRest(core, store, row, until.farMs)))
     if (entries.length === 0 && stands === before.stands && !done) continue
     return [{ entries, view }, { view, stands, done }] as const
   }
 })
 
-/** Whether the run goes on only by a person, a signal or an operator, and none of them has acted yet. */
-const atRest = (core: EngineCore, store: Store["Service"], row: RunRow): Effect.Effect<boolean, StorageFailed> =>
+/**
+ * Whether the run goes on only by a person, a signal or an operator, and none of
+ * them has acted yet. A time at which it goes on without them counts as never
+ * when it is further away than this (ms).
+ */
+const atRest = (core: EngineCore, store: Store["Service"], row: RunRow, farMs: number): Effect.Effect<boolean, StorageFailed> =>
   Effect.gen(function*() {
     if (row.status !== "suspended") return false
     const waits = waitsOf(row)
@@ -135,11 +142,13 @@ const atRest = (core: EngineCore, store: Store["Service"], row: RunRow): Effect.
     // Its owner may have taken what was there since the row was read.
     if ((yield* store.backend.run(row.id))?.length !== row.length) return false
     if (RunView.waitsForPeople(waits)) return true
-    const others = waits.filter((wait) => !RunView.isForPeople(wait))
-    if (others.length === 0) return false
+    const isFar = (wait: Wait): boolean => wait.until !== undefined && wait.until - core.now() > farMs
+    const others = waits.filter((wait) => !RunView.isForPeople(wait) && !isFar(wait))
+    // Time alone is no rest, however far it is.
+    if (others.length === 0) return waits.some((wait) => RunView.isForPeople(wait) || wait.reason === "signal")
     for (const wait of others) {
       const child = wait.reason === "child" ? yield* store.backend.run(wait.key) : null
-      if (child === null || !(yield* atRest(core, store, child))) return false
+      if (child === null || !(yield* atRest(core, store, child, farMs))) return false
     }
     return true
   })
