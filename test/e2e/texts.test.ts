@@ -1,7 +1,9 @@
 /** What people give to the command, and what it shows of it: keys, numbers, and texts that are no lines. */
-import { existsSync } from "node:fs"
+import { existsSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "vitest"
-import { Project } from "./support/Fermata.ts"
+import { type Outcome, Project } from "./support/Fermata.ts"
+import { forged, shownForged } from "./support/Forged.ts"
 
 describe("keys", () => {
   it("texts that were cut inside a character are runs of their own", async () => {
@@ -44,5 +46,89 @@ describe("keys", () => {
     assert.deepInclude((await contract("{\"a\":1,\"b\":2}")).json, { joined: false, otherInput: false })
     assert.deepInclude((await contract("{\"b\":2,\"a\":1}")).json, { joined: true, otherInput: false })
     assert.deepInclude((await contract("{\"a\":1,\"b\":3}")).json, { joined: true, otherInput: true })
+  })
+})
+
+/** Every line is the command's own, and shows what was forged as a part of it. */
+const harmless = (what: string, { stderr, stdout }: Outcome, times = 1) => {
+  const text = `${stdout}${stderr}`
+  // oxlint-disable-next-line no-control-regex
+  assert.notMatch(text, /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u2028\u202e\u2066\u200b]/, what)
+  assert.notMatch(text, /^\s*✓ a {2}approved by ceo/m, what)
+  // Cells of a table have no two spaces in a row.
+  assert.isAtLeast(text.replaceAll(/ +/g, " ").split(shownForged.replaceAll(/ +/g, " ")).length - 1, times, `${what}\n${text}`)
+}
+
+describe("text that forges lines", () => {
+  it("is shown escaped by every command that shows a run", async () => {
+    const { fermata } = new Project()
+    const config = ["--config", "forging.config.ts"]
+    const started = await fermata("run", `forging ${forged}`, "--input", JSON.stringify({ text: forged }), ...config)
+    assert.strictEqual(started.code, 3, started.stderr)
+    harmless("run", started, 8)
+    const { runId } = (await fermata("runs", "ls", "--json")).lines[0]!
+    const show = async (times: number, ...args: ReadonlyArray<string>) => harmless(args.join(" "), await fermata(...args), times)
+    await show(2, "runs", "ls")
+    await show(8, "runs", "show", runId)
+    await show(8, "runs", "journal", runId)
+    await show(4, "approvals", "ls")
+    const approved = await fermata("approve", runId, "--as", forged, "--choice", forged, "--note", forged, ...config)
+    assert.strictEqual(approved.code, 3, approved.stderr)
+    harmless("approve", approved, 4)
+    const fork = await fermata("runs", "fork", runId, "--at", `note ${forged}/${forged}`, "--input", JSON.stringify({ text: `${forged}!` }), "--detach", ...config)
+    harmless("fork", fork)
+    const { runId: forkId } = (await fermata("runs", "ls", "--json")).lines[0]!
+    await show(4, "runs", "diff", runId, forkId)
+    harmless("cancel", await fermata("runs", "cancel", forkId, "--as", forged, "--reason", forged, ...config), 2)
+    const ended = await fermata("signal", runId, `go ${forged}`, "--data", JSON.stringify(forged), "--as", forged, ...config)
+    assert.strictEqual(ended.code, 1, ended.stderr)
+    harmless("signal", ended, 3)
+    await show(8, "runs", "show", runId)
+    await show(8, "runs", "tail", runId)
+    await show(4, "replay", runId, ...config)
+    await show(1, "upgrade", "check")
+    const raw = await fermata("runs", "show", runId, "--json")
+    assert.include(raw.stdout, JSON.stringify(forged), "--json is as it was")
+    assert.include(raw.stdout, "\u202e")
+  })
+
+  it("is shown escaped by what looks at the store, at contracts, and at a command line", async () => {
+    const { fermata, folder } = new Project()
+    const step = { id: "keep", kind: "transform", name: forged, set: { a: forged }, next: null }
+    const contract = { schemaVersion: "fermata.contract.v1", id: "forging", version: "1.0.0", title: forged, triggers: [], entryStepId: "keep", steps: [step] }
+    const write = (name: string, document: object) => {
+      const file = join(folder, name)
+      writeFileSync(file, JSON.stringify(document))
+      return file
+    }
+    const good = write("good.json", contract)
+    const bad = write("bad.json", { ...contract, entryStepId: forged, steps: [{ ...step, next: forged, [forged]: 1 }] })
+    harmless("check", await fermata("contracts", "check", bad), 2)
+    harmless("add", await fermata("contracts", "add", good))
+    harmless("ls", await fermata("contracts", "ls"))
+    harmless("run", await fermata("run", bad), 2)
+    harmless("graph", await fermata("contracts", "graph", good), 0)
+    assert.strictEqual((await fermata("run", "forging", "--detach", "--as", forged)).code, 0)
+    for (
+      const args of [
+        ["runs", "show", forged],
+        ["run", forged],
+        ["run", `${forged}.json`],
+        ["run", "forging", `--${forged}`],
+        [forged],
+        ["runs", "ls", "--status", forged],
+        ["run", "forging", "--input", forged],
+        ["run", "forging", "--input", `@${forged}`],
+        ["run", "forging", "--config", forged],
+        ["approve", forged],
+        ["emit", forged],
+        ["runs", "ls", "--db", join(folder, forged)]
+      ]
+    ) {
+      const outcome = await fermata(...args)
+      assert.strictEqual(outcome.code, 2, args.join(" "))
+      harmless(args.join(" "), outcome, 1)
+    }
+    harmless("doctor", await fermata("doctor"), 0)
   })
 })

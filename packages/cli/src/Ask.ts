@@ -9,7 +9,7 @@ import { follow, type Followed, type Options } from "./Follow.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
 import * as JsonText from "./JsonText.ts"
-import { err, note, plain } from "./Output.ts"
+import { err, lineOf, note, noteBlock, plain } from "./Output.ts"
 
 /** Follows the run until it is over, or until somebody else must act. */
 export const followAndAsk = (host: Host, globals: Globals, runId: string, options: Options): Effect.Effect<Followed, CommandFailed> =>
@@ -45,7 +45,7 @@ const ask = (question: OpenApproval): Effect.Effect<Given | undefined> =>
   Effect.gen(function*() {
     yield* note("")
     yield* note(`${err.bold(plain(question.prompt))}  ${err.dim(`(${question.id})`)}`)
-    if ("args" in question) yield* note(plain(JSON.stringify(question.args, undefined, 2)))
+    if ("args" in question) noteBlock(JSON.stringify(question.args, undefined, 2))
     while (true) {
       const text = yield* prompt(question.editable ? "approve, deny, or edit? [a/d/e, empty to leave it open] " : "approve or deny? [a/d, empty to leave it open] ")
       if (text === undefined || text === "") return undefined
@@ -101,7 +101,7 @@ function prompt(text: string): Effect.Effect<string | undefined> {
       done(undefined)
       process.kill(process.pid, "SIGINT")
     })
-    reader.question(text, (line) => done(line.trim()))
+    reader.question(lineOf(text), (line) => done(line.trim()))
     return Effect.sync(() => reader.close())
   })
 }

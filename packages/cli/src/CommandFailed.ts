@@ -55,7 +55,7 @@ export const fromUnknown = (error: unknown): CommandFailed => {
   if (Predicate.hasProperty(error, "_tag") && typeof error._tag === "string" && error instanceof Error) {
     const { _tag: code, cause: _cause, message: _message, name: _name, stack: _stack, ...fields } = { ...error } as Record<string, unknown> & { _tag: string }
     const hint = hints[code]?.(quoted(String(fields["runId"] ?? "")))
-    const { details, message } = lines(error.message)
+    const { details, message } = sentence(error)
     const isOpening = code === "StorageFailed" && Predicate.hasProperty(error, "operation") && error.operation === "open its database"
     return new CommandFailed({
       exitCode: codesThatFail.has(code) && !isOpening ? exitCodes.failed : exitCodes.refused,
@@ -68,14 +68,20 @@ export const fromUnknown = (error: unknown): CommandFailed => {
   return new CommandFailed({
     exitCode: exitCodes.failed,
     code: "Unexpected",
-    message: lines(error instanceof Error ? error.message || error.name : String(error)).message,
+    message: folded(error instanceof Error ? error.message || error.name : String(error)),
     details: ["set FERMATA_DEBUG=1 to see where it happened"]
   })
 }
 
-/** A message of several lines as a sentence, and the items of its list. */
-const lines = (text: string): { readonly message: string; readonly details: ReadonlyArray<string> } => {
-  const all = text.split("\n").map((line) => line.trim())
-  const isItem = (line: string): boolean => line.startsWith("- ")
-  return { message: all.filter((line) => !isItem(line)).join(" "), details: all.filter(isItem) }
+/** The message of an error as one line, and behind it the problems that it lists, if it does. */
+const sentence = (error: Error): { readonly message: string; readonly details: ReadonlyArray<string> } => {
+  const problems: ReadonlyArray<unknown> = Predicate.hasProperty(error, "problems") && Array.isArray(error.problems) ? error.problems : []
+  const details = problems.flatMap((problem) => Predicate.hasProperty(problem, "message") ? [`- ${String(problem.message)}`] : [])
+  const list = details.map((detail) => `\n${detail}`).join("")
+  return list !== "" && error.message.endsWith(list)
+    ? { message: folded(error.message.slice(0, -list.length)), details: details.map(folded) }
+    : { message: folded(error.message), details: [] }
 }
+
+/** Schemas tell the place of a mistake on a line of its own. Whatever else is of several lines is data, and is shown as such. */
+const folded = (text: string): string => text.replaceAll(/\n\s+at (?=\[)/g, " at ").trim()

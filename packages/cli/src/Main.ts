@@ -25,7 +25,7 @@ import * as Globals from "./Globals.ts"
 import * as CommandLine from "./internal/CommandLine.ts"
 import * as ParserServices from "./internal/ParserServices.ts"
 import { fermata } from "./Invocation.ts"
-import { document, err, noteNow, plain, write } from "./Output.ts"
+import { document, err, noteBlock, noteNow, plain, write } from "./Output.ts"
 
 /** Runs the command line and ends the process. */
 export const main = (args: ReadonlyArray<string>, version: string): void => {
@@ -104,7 +104,9 @@ const complete = ([shell, ...given]: ReadonlyArray<string>): Effect.Effect<void>
     // Bash takes what follows these for a word of its own.
     const committed = shell === "bash" ? Math.max(current.lastIndexOf("="), current.lastIndexOf(":")) + 1 : 0
     for (const { text, value } of yield* candidates(tree(), everywhere(), words)) {
-      yield* write(`${value.slice(committed)}${text === undefined || shell === "bash" ? "" : `\t${text}`}\n`)
+      // What cannot be shown cannot be typed either.
+      if (plain(value) !== value) continue
+      yield* write(`${value.slice(committed)}${text === undefined || shell === "bash" ? "" : `\t${plain(text)}`}\n`)
     }
   })
 
@@ -146,7 +148,7 @@ const noSuchCommand = ({ command: { subcommands }, path }: CommandLine.Place, na
 const logger = Logger.make(({ cause, logLevel, message }) => {
   const text = (Array.isArray(message) ? message : [message]).map((part) => typeof part === "string" ? part : JSON.stringify(part)).join(" ")
   const reason = cause.reasons.length === 0 ? "" : `: ${debugging ? Cause.pretty(cause) : fromUnknown(Cause.squash(cause)).message}`
-  noteNow(`${logLevel.toLowerCase()}: ${plain(text)}${reason}`)
+  noteBlock(`${logLevel.toLowerCase()}: ${text}${reason}`)
 })
 
 const debugging = process.env["FERMATA_DEBUG"] !== undefined && process.env["FERMATA_DEBUG"] !== ""
@@ -160,7 +162,7 @@ const tell = (error: unknown, args: ReadonlyArray<string>): Effect.Effect<void> 
       return
     }
     yield* show(fromUnknown(error), args)
-    if (debugging) noteNow(error instanceof Error ? error.stack ?? error.message : String(error))
+    if (debugging) noteBlock(error instanceof Error ? error.stack ?? error.message : String(error))
   })
 
 const show = (failure: CommandFailed, args: ReadonlyArray<string>): Effect.Effect<void> =>

@@ -1,9 +1,13 @@
 /**
  * What the command writes: results on stdout and everything else on stderr.
+ *
+ * Every line for people goes through here, and whatever it holds but the
+ * command's own colours is shown escaped, so that no data forges a line.
  */
 import * as Effect from "effect/Effect"
+import { shown, shownJson } from "./Shown.ts"
 
-/** Writes to stdout, and goes on when the reader keeps up. */
+/** Writes text of the command's own, such as its help, to stdout as it is, and goes on when the reader keeps up. */
 export const write = (text: string): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (process.stdout.write(text)) return resume(Effect.void)
@@ -12,21 +16,32 @@ export const write = (text: string): Effect.Effect<void> =>
     return Effect.sync(() => void process.stdout.off("drain", go))
   })
 
-/** Writes one line to stdout. */
-export const line = (text: string): Effect.Effect<void> => write(`${text}\n`)
+/** Writes one line for people to stdout. */
+export const line = (text: string): Effect.Effect<void> => write(`${lineOf(text)}\n`)
+
+/** Writes lines for people to stdout. */
+export const lines = (texts: ReadonlyArray<string>): Effect.Effect<void> => write(texts.map((text) => `${lineOf(text)}\n`).join(""))
 
 /** Writes one JSON document to stdout. On a terminal it is indented. */
-export const document = (value: unknown): Effect.Effect<void> =>
-  line(JSON.stringify(value, undefined, process.stdout.isTTY ? 2 : undefined) ?? "null")
+export const document = (value: unknown): Effect.Effect<void> => json(value, process.stdout.isTTY ? 2 : undefined)
 
 /** Writes one line of NDJSON to stdout. */
-export const item = (value: unknown): Effect.Effect<void> => line(JSON.stringify(value) ?? "null")
+export const item = (value: unknown): Effect.Effect<void> => json(value)
+
+/** JSON is the same value with escapes as without, so a terminal gets them. */
+const json = (value: unknown, indent?: number): Effect.Effect<void> => {
+  const text = JSON.stringify(value, undefined, indent) ?? "null"
+  return write(`${process.stdout.isTTY ? shownJson(text) : text}\n`)
+}
 
 /** Writes one line for people to stderr. */
 export const note = (text: string): Effect.Effect<void> => Effect.sync(() => noteNow(text))
 
 /** `note`, outside of an effect. */
-export const noteNow = (text: string): void => void process.stderr.write(`${text}\n`)
+export const noteNow = (text: string): void => void process.stderr.write(`${lineOf(text)}\n`)
+
+/** Writes text of several lines to stderr; all but the first are marked as its parts. */
+export const noteBlock = (text: string): void => noteNow(text.trimEnd().split(/\r?\n/).join(`${ownLine}  | `))
 
 /** Has the process end with this code. */
 export const exitWith = (code: number): Effect.Effect<void> => Effect.sync(() => void (process.exitCode = code))
@@ -52,12 +67,23 @@ const codes = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yel
 export type Paint = (text: string) => string
 export type Palette = { readonly [K in keyof typeof codes]: Paint }
 
+/** What stands in a line for the command's own marks. No text from outside can hold it, since it is another in every process. */
+const nonce = `\u0000${process.pid}-${process.hrtime.bigint()}:`
+const ownLine = `${nonce}n;`
+const ownMark = new RegExp(`${nonce}(n|\\d+);`)
+
+/** A line as it is written: data escaped, marks as the terminal knows them. */
+export const lineOf = (text: string): string =>
+  text.includes(nonce)
+    ? text.split(ownMark).map((part, index) => index % 2 === 0 ? shown(part) : part === "n" ? "\n" : `\u001b[${part}m`).join("")
+    : shown(text)
+
 const palette = (stream: Stream): Palette => {
   const colourful = isColourful(stream)
   return Object.fromEntries(
     Object.entries(codes).map(([name, [on, off]]) => [
       name,
-      (text: string) => colourful ? `\u001b[${on}m${text}\u001b[${off}m` : text
+      (text: string) => colourful ? `${nonce}${on};${text}${nonce}${off};` : text
     ])
   ) as Palette
 }
@@ -68,18 +94,15 @@ export const out: Palette = palette(process.stdout)
 /** Colours of stderr. */
 export const err: Palette = palette(process.stderr)
 
-/** Makes text from outside harmless for a terminal: control characters show as escapes. */
-export const plain = (text: string): string =>
-  // oxlint-disable-next-line no-control-regex
-  text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, (character) =>
-    `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
+/** Data as lines show it, for what is cut or measured before it comes into one. */
+export const plain = shown
 
-/** Rows as columns that stand in line. Cells are plain text; `paint` marks a cell after it was measured. */
+/** Rows as lines of columns that stand in line. Cells are plain text; `paint` marks a cell after it was measured. */
 export const table = (
   head: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<string>>,
   paint: (text: string, row: number, column: number) => string = (text) => text
-): string => {
+): ReadonlyArray<string> => {
   const cells = [head, ...rows].map((row) => row.map((cell) => plain(cell).replace(/\s+/g, " ")))
   const widths = head.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? "").length)))
   return cells.map((row, index) =>
@@ -87,5 +110,5 @@ export const table = (
       const padded = column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)
       return index === 0 ? out.dim(padded) : paint(padded, index - 1, column)
     }).join("  ").trimEnd()
-  ).join("\n")
+  )
 }

@@ -14,7 +14,7 @@ import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
-import { err, exitWith, item, note, out, plain, write } from "./Output.ts"
+import { err, exitWith, item, line, note, out, plain } from "./Output.ts"
 import { isGone, ownerName } from "./Owners.ts"
 import { waitText } from "./Watch.ts"
 import * as Words from "./Words.ts"
@@ -210,6 +210,6 @@ class Teller {
     const { id, version, workflow } = run
     return this.json
       ? item({ what, runId: id, workflow, version, at: this.now(), ...more })
-      : write(`${mark} ${id}  ${plain(`${workflow}@${version}`)}  ${text}\n`)
+      : line(`${mark} ${id}  ${plain(`${workflow}@${version}`)}  ${text}`)
   }
 }

@@ -3,9 +3,9 @@ import { Schema } from "effect"
 import { failed, fromUnknown, refused } from "../src/CommandFailed.ts"
 import { plain, table } from "../src/Output.ts"
 
-class Odd extends Schema.TaggedError<Odd>()("Odd", { number: Schema.Int }) {
+class Odd extends Schema.TaggedError<Odd>()("Odd", { number: Schema.Int, problems: Schema.Array(Schema.Struct({ message: Schema.String })) }) {
   override get message(): string {
-    return `${this.number} is odd\n  and stays so:\n- one\n- three`
+    return `${this.number} is odd\n  at ["number"]:${this.problems.map(({ message }) => `\n- ${message}`).join("")}`
   }
 }
 
@@ -15,9 +15,9 @@ describe("Output", () => {
   })
 
   it("puts rows in columns, each in one line", () => {
-    assert.strictEqual(
-      table(["A", "LONG"], [["one", "1"], ["a\nb", "22"]]),
-      ["A    LONG", "one  1", "a b  22"].join("\n")
+    assert.deepStrictEqual(
+      table(["A", "LONG"], [["one", "1"], ["a\nb", "22"], ["a \u00a0b", ""]]),
+      ["A     LONG", "one   1", "a\\nb  22", "a b"]
     )
   })
 })
@@ -29,9 +29,10 @@ describe("CommandFailed", () => {
   })
 
   it("takes typed errors as refusals, with their fields, and their lists as details", () => {
-    const failure = fromUnknown(new Odd({ number: 3 }))
-    assert.deepInclude(failure, { exitCode: 2, code: "Odd", message: "3 is odd and stays so:", details: ["- one", "- three"] })
-    assert.deepStrictEqual(failure.fields, { number: 3 })
+    const problems = [{ message: "one" }, { message: "three\n- forged" }]
+    const failure = fromUnknown(new Odd({ number: 3, problems }))
+    assert.deepInclude(failure, { exitCode: 2, code: "Odd", message: "3 is odd at [\"number\"]:", details: ["- one", "- three\n- forged"] })
+    assert.deepStrictEqual(failure.fields, { number: 3, problems })
   })
 
   it("takes anything else as a failure, and says how to see more", () => {

@@ -2,7 +2,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { item, line, note, table } from "../../Output.ts"
+import { item, lines, note, table } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
@@ -25,7 +25,7 @@ export const commandApprovalsLs = Command.make("ls", {
       if (open.length === 0) return yield* note("no open questions")
       const Words = yield* Effect.promise(() => import("../../Words.ts"))
       const now = host.now()
-      yield* line(table(
+      yield* lines(table(
         ["APPROVAL", "WORKFLOW", "APPROVERS", "ASKED", "DEADLINE", "QUESTION"],
         open.map((question) => [
           question.id,

@@ -2,7 +2,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { globals } from "../../Globals.ts"
-import { document, write } from "../../Output.ts"
+import { document, lines } from "../../Output.ts"
 
 export const commandContractsGraph = Command.make("graph", {
   file: Argument.String("file").pipe(Argument.withDescription("A contract file"))
@@ -12,7 +12,7 @@ export const commandContractsGraph = Command.make("graph", {
     const { edges, mermaid } = yield* Effect.promise(() => import("@fermata/core/contract/ContractGraph"))
     const { contract } = yield* readContract(file)
     const { json } = yield* globals
-    if (!json) return yield* write(mermaid(contract))
+    if (!json) return yield* lines(mermaid(contract).trimEnd().split("\n"))
     yield* document({
       id: contract.id,
       version: contract.version,

@@ -1,6 +1,6 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import { item, line, note, table } from "../../Output.ts"
+import { item, lines, note, table } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 
 export const commandContractsLs = Command.make("ls", {}, () =>
@@ -13,7 +13,7 @@ export const commandContractsLs = Command.make("ls", {}, () =>
       }
       if (all.length === 0) return yield* note("no contracts")
       const { time } = yield* Effect.promise(() => import("../../Words.ts"))
-      yield* line(table(
+      yield* lines(table(
         ["CONTRACT", "VERSION", "TRIGGERS", "ADDED", "TITLE"],
         all.map(({ at, contract, id, title, version }) => [
           id,

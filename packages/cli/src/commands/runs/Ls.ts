@@ -4,7 +4,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { item, line, note, out, table } from "../../Output.ts"
+import { item, lines, note, out, table } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
@@ -46,7 +46,7 @@ export const commandRunsLs = Command.make("ls", {
       if (rows.length === 0) return yield* note("no runs")
       const Words = yield* Effect.promise(() => import("../../Words.ts"))
       const now = host.now()
-      yield* line(table(
+      yield* lines(table(
         ["RUN", "WORKFLOW", "STATUS", "ENTRIES", "STARTED", "WAITS FOR"],
         rows.map((run) => [
           run.id,
