@@ -95,6 +95,16 @@ export const compose = (parts: Readonly<Record<string, unknown>>): StoredJson =>
   return new StoredJson(text === "" ? "{}" : `${text}}`)
 }
 
+/** A list of parts, as `compose`. */
+export const list = (parts: ReadonlyArray<unknown>): StoredJson => new StoredJson(`[${parts.map(textOf).join(",")}]`)
+
+/** The value of what may be stored text, for the one who is to have it. */
+export const read = (value: unknown): unknown => value instanceof StoredJson ? value.read() : value
+
+/** The value of what may be stored text, apart from whoever else has it. What is no stored text must be JSON. */
+export const copy = (value: unknown): unknown =>
+  value instanceof StoredJson ? value.read() : typeof value === "object" && value !== null ? JSON.parse(JSON.stringify(value)) : value
+
 /** The text of plain data that the caller has made itself, with what is stored text already spliced in. */
 export const textOf = (value: unknown): string =>
   Number.isInteger(value) && value !== 0 ? `${value}` : value instanceof StoredJson ? value.text : JSON.stringify(value) ?? "null"

@@ -16,6 +16,7 @@
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -24,13 +25,16 @@ import * as Exit from "effect/Exit"
 import { formatJson } from "effect/Formatter"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { Scope } from "effect/Scope"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
 import { CurrentRun, type StepDefinition } from "./internal/ExecutorTypes.ts"
+import * as Handover from "./internal/Handover.ts"
 import { jsonCodec, outcomeCodec } from "./internal/JsonCodec.ts"
+import type { Giver } from "./ValueRefused.ts"
 
 /** An attempt took longer than the step's `timeout` (ms). A defect, unless the retry policy takes it. */
 export class StepTimedOut extends Schema.TaggedError<StepTimedOut>()("StepTimedOut", {
@@ -169,10 +173,9 @@ export const make = <
 >(name: string, options: Options<I, A, E, R, P>): Step<I, A, E, R | P> => {
   type Input = InputType<I>
   const codecs = makeCodecs<A, E>(options.success ?? Schema.Void, options.error ?? Schema.Never)
-  const inputCodec = options.input === undefined ? undefined : jsonCodec(
+  const inputCodec = options.input === undefined ? undefined : outcomeCodec(
     Schema.isSchema(options.input) ? options.input : Schema.Struct(options.input as Fields)
   )
-  const encodeInput = inputCodec === undefined ? undefined : Schema.encodeUnknownExit(inputCodec)
   const timeout = options.timeout === undefined ? undefined : Math.ceil(Duration.toMillis(options.timeout))
 
   const timed = <B, F, S>(effect: Effect.Effect<B, F, S>): Effect.Effect<B, F, S> =>
@@ -180,14 +183,14 @@ export const make = <
 
   const attempt = (input: Input, context: StepContext): Effect.Effect<unknown, unknown, R> =>
     Effect.matchEffect(timed(Effect.suspend(() => options.run(input, context))), {
-      onSuccess: (value) => settled(codecs.encodeSuccess(value)),
-      onFailure: (error) => Effect.flatMap(settled(codecs.encodeError(error)), Effect.fail)
+      onSuccess: (value) => settled(Handover.guarded(codecs.encodeSuccess, value)),
+      onFailure: (error) => Effect.flatMap(settled(Handover.guarded(codecs.encodeError, error)), Effect.fail)
     })
 
   const { probe } = options
   const question = probe === undefined ? undefined : (input: Input, context: StepContext): Effect.Effect<Option.Option<unknown>, unknown, P> =>
     Effect.flatMap(Effect.catch(timed(Effect.suspend(() => probe(input, context))), dieTelling), (found) =>
-      Option.isNone(found) ? Effect.succeedNone : Effect.asSome(settled(codecs.encodeSuccess(found.value))))
+      Option.isNone(found) ? Effect.succeedNone : Effect.asSome(settled(Handover.guarded(codecs.encodeSuccess, found.value))))
 
   const timedOut = () => new StepTimedOut({ step: name, timeoutMs: timeout ?? Infinity })
   const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.decodeError, timedOut)
@@ -208,15 +211,18 @@ export const make = <
       if (options.onCrash === "commit-together" && !place.executor.host.together) {
         return Effect.die(new CannotCommitTogether({ step: name }))
       }
-      const encoded = encodeInput === undefined ? Exit.succeed(null) : encodeInput(input)
-      if (Exit.isFailure(encoded)) {
-        return Effect.die(new Error(`Step "${name}" was given input that its schema refuses: ${String(encoded.cause)}`))
-      }
+      const handed = inputCodec === undefined ? undefined : handOver(name, inputCodec, input, Handover.giver(place.executor.row))
+      if (handed !== undefined && Result.isFailure(handed)) return Effect.die(handed.failure)
+      const stored = handed?.success
+      // Each attempt gets an input of its own, made from what is recorded.
+      const given = inputCodec === undefined || stored === undefined
+        ? Effect.undefined
+        : Effect.suspend(() => settled(inputCodec.decode(stored.read())))
       const definition: StepDefinition = {
         name,
         key: options.key === undefined ? undefined : `${name}/${options.key(input)}`,
         onCrash: options.onCrash,
-        input: encoded.value,
+        input: stored,
         label: options.label,
         nested: place.step !== undefined,
         inside: place.inside,
@@ -224,8 +230,9 @@ export const make = <
         retry: policy,
         problemOf,
         asker,
-        body: (context) => Effect.scoped(attempt(input, context) as Effect.Effect<unknown, unknown, Scope>),
-        probe: question && ((context) => Effect.scoped(question(input, context) as Effect.Effect<Option.Option<unknown>, unknown, Scope>)),
+        body: (context) => Effect.scoped(Effect.flatMap(given, (input) => attempt(input as Input, context)) as Effect.Effect<unknown, unknown, Scope>),
+        probe: question && ((context) =>
+          Effect.scoped(Effect.flatMap(given, (input) => question(input as Input, context)) as Effect.Effect<Option.Option<unknown>, unknown, Scope>)),
         notSynchronous: () => new NotSynchronous({ step: name })
       }
       return Effect.flatMap(place.executor.askStep(definition), (outcome) => {
@@ -244,6 +251,20 @@ export const make = <
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The input as text, or what is wrong with it. */
+const handOver = (
+  name: string,
+  codec: ReturnType<typeof outcomeCodec>,
+  input: unknown,
+  by: Giver
+): Result.Result<StoredJson.StoredJson | undefined, Error> => {
+  const encoded = Handover.guarded(codec.encode, input)
+  if (Exit.isFailure(encoded)) {
+    return Result.fail(new Error(`Step "${name}" was given input that its schema refuses: ${String(encoded.cause)}`))
+  }
+  return encoded.value === undefined ? Result.succeed(undefined) : Handover.value(`input of step "${name}"`, encoded.value, by)
+}
 
 const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
   Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.die(new Error(`its schema refuses the outcome: ${String(exit.cause)}`))

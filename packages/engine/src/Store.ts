@@ -4,6 +4,7 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { EntryCorrupt } from "@fermata/core/Upcast"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Upcast from "@fermata/core/Upcast"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -101,7 +102,7 @@ const encodeLarge = Effect.fnUntraced(function*(entries: ReadonlyArray<JournalEn
     const small: Record<string, unknown> = {}
     const moved: Record<string, string> = {}
     for (const [field, value] of Object.entries(entries[index]!)) {
-      const data = JSON.stringify(value)
+      const data = textOfField(field, value)
       if (typeof value !== "object" && typeof value !== "string" || data.length <= blobThreshold) {
         small[field] = value
         continue
@@ -109,7 +110,7 @@ const encodeLarge = Effect.fnUntraced(function*(entries: ReadonlyArray<JournalEn
       const hash = yield* sha256Hex(data)
       blobs.push({ hash, data })
       moved[field] = hash
-      small[field] = placeholder(value)
+      small[field] = placeholder(data)
     }
     rows[index] = textOf({ ...small, blobs: moved })
   }
@@ -129,19 +130,25 @@ const textOf = (entry: Readonly<Record<string, unknown>>): string => {
       (field === "epoch" && value === usualEpoch(seq)) ||
       (firstAttempt && (field === "attempt" || (field === "name" && value === key)))
     ) continue
-    text += `${text === "" ? "{" : ","}"${field}":${Number.isInteger(value) ? value : JSON.stringify(value)}`
+    text += `${text === "" ? "{" : ","}"${field}":${textOfField(field, value)}`
   }
   return `${text}}`
 }
 
+/** What is text already is spliced in, also inside an exit. */
+const textOfField = (field: string, value: unknown): string =>
+  field === "exit" && typeof value === "object" && value !== null && !(value instanceof StoredJson.StoredJson)
+    ? StoredJson.compose(value as Readonly<Record<string, unknown>>).text
+    : StoredJson.textOf(value)
+
 const usualEpoch = (seq: unknown) => seq === 0 ? 0 : 1
 
 /** Keeps the shape that the entry's schema wants in the place of a moved value. */
-const placeholder = (value: unknown): unknown =>
-  Array.isArray(value)
+const placeholder = (data: string): unknown =>
+  data.startsWith("[")
     ? []
-    : typeof value === "string"
+    : data.startsWith('"')
     ? ""
-    : value !== null && typeof value === "object" && "_tag" in value
-    ? value._tag === "Failure" ? { _tag: "Failure", cause: [] } : { _tag: "Success" }
-    : null
+    : data.startsWith('{"_tag":"Failure"')
+    ? { _tag: "Failure", cause: [] }
+    : data.startsWith('{"_tag":') ? { _tag: "Success" } : null

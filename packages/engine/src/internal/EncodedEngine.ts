@@ -6,12 +6,14 @@
  */
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import type * as Activity from "effect/workflow/Activity"
@@ -24,6 +26,7 @@ import * as Workflows from "../Workflows.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import { CurrentRun, type Place, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
 import * as Joins from "./Joins.ts"
+import * as Handover from "./Handover.ts"
 import { jsonCodec, outcomeCodec } from "./JsonCodec.ts"
 
 interface Codecs {
@@ -55,10 +58,12 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
     },
     decodePayload: Schema.decodeUnknownEffect(payload),
     encodePayload: Schema.encodeUnknownEffect(payload),
-    encodeExit: (exit) => {
-      if (Exit.isSuccess(exit)) return ExitJson.toJson(refused(success.encode(exit.value)))
-      return ExitJson.toJson(mapErrors(exit, encodeError))
-    },
+    encodeExit: (exit) =>
+      ExitJson.toJson(
+        Exit.isSuccess(exit)
+          ? refused(Handover.guarded(success.encode, exit.value))
+          : mapErrors(exit, (error) => Handover.guarded(encodeError, error))
+      ),
     decodeExit: (json) =>
       Effect.sync(() => {
         const exit = ExitJson.fromJson(json)
@@ -75,12 +80,13 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
 const schemasOf = (workflow: Workflow.Any): string => {
   const document = (schema: Schema.Top) => {
     try {
-      return Schema.toJsonSchemaDocument(Schema.toCodecJson(schema))
+      const made = StoredJson.of(Schema.toJsonSchemaDocument(Schema.toCodecJson(schema)))
+      return Result.isSuccess(made) ? made.success.read() : null
     } catch {
       return null
     }
   }
-  return JSON.stringify({
+  return StoredJson.textOf({
     payload: document(workflow.payloadSchema),
     success: document(workflow.successSchema),
     error: document(workflow.errorSchema)
@@ -154,11 +160,11 @@ export const makeEncoded = (
         return place.executor.send({
           id: `${id}:${executionId}`,
           kind: "inbox",
-          payload: JSON.stringify({ run: executionId, id, kind: "cancel", message })
+          payload: StoredJson.textOf({ run: executionId, id, kind: "cancel", message })
         })
       }
       yield* Effect.orDie(core.inbox({
-        row: { run: executionId, id: core.newId("stop"), kind: "cancel", payload: JSON.stringify(message), at: core.now() }
+        row: { run: executionId, id: core.newId("stop"), kind: "cancel", payload: StoredJson.textOf(message), at: core.now() }
       }))
     }).pipe(Effect.annotateLogs({ workflow: workflow._tag }))
 
@@ -192,7 +198,8 @@ export const makeEncoded = (
     execute: Effect.fnUntraced(function*(workflow, { detached, discard, executionId, payload }) {
       const place = yield* CurrentRun
       const version = versionOf(workflow)
-      const json = (yield* Effect.orDie(codecs(workflow).encodePayload(payload))) ?? null
+      const encoded = (yield* Effect.orDie(codecs(workflow).encodePayload(payload))) ?? null
+      const json = yield* Effect.orDie(Handover.given(`payload of workflow "${workflow._tag}"`, encoded, byOf(place)))
       const parent = place === undefined || detached === true ? undefined : place.executor.row
       const request: StartRequest = {
         id: executionId,
@@ -208,7 +215,7 @@ export const makeEncoded = (
       }
       if (place !== undefined && place.step === undefined) {
         if (detached !== true) yield* stopWith(place, executionId, stop(workflow, executionId, "interrupted"))
-        const start = { id: `start:${place.executor.row.id}:${executionId}`, kind: "start", payload: JSON.stringify(request) }
+        const start = { id: `start:${place.executor.row.id}:${executionId}`, kind: "start", payload: StoredJson.compose({ ...request }).text }
         const exit = yield* place.executor.askChild(
           { id: executionId, start, workflow: workflow._tag, version, payload: json, linked: detached !== true },
           !discard
@@ -223,7 +230,7 @@ export const makeEncoded = (
         )
       }
       const { run, started } = yield* Effect.orDie(core.start(request))
-      if (!started) yield* Joins.tellOtherInput(core.store, run, json)
+      if (!started) yield* Joins.tellOtherInput(core.store, run, encoded)
       if (discard) return
       if (place !== undefined) {
         const row = yield* place.executor.inStep(
@@ -256,7 +263,7 @@ export const makeEncoded = (
       const place = yield* CurrentRun
       const message = { by: place?.executor.row.id ?? "program" }
       yield* Effect.orDie(core.inbox({
-        row: { run: executionId, id: core.newId("resume"), kind: "resume", payload: JSON.stringify(message), at: core.now() }
+        row: { run: executionId, id: core.newId("resume"), kind: "resume", payload: StoredJson.textOf(message), at: core.now() }
       }))
     }),
 
@@ -293,19 +300,19 @@ export const makeEncoded = (
 
     deferredDone: Effect.fnUntraced(function*({ deferredName, executionId, exit }) {
       const place = yield* CurrentRun
-      const json = ExitJson.toJson(exit)
-      const message = { name: deferredName, exit: json }
+      const json = yield* Effect.orDie(Handover.givenExit(`completion of "${deferredName}"`, exit, byOf(place)))
+      const message = StoredJson.compose({ name: deferredName, exit: StoredJson.compose({ ...json }) })
       const id = `deferred:${deferredName}`
       if (place !== undefined && place.step === undefined) {
         if (place.executor.row.id === executionId) return place.executor.completeDeferred(deferredName, json)
         return place.executor.send({
           id: `${id}:${place.executor.row.id}:${executionId}`,
           kind: "inbox",
-          payload: JSON.stringify({ run: executionId, id, kind: "deferred", message })
+          payload: StoredJson.compose({ run: executionId, id, kind: "deferred", message }).text
         })
       }
       yield* Effect.orDie(core.inbox({
-        row: { run: executionId, id, kind: "deferred", payload: JSON.stringify(message), at: core.now() },
+        row: { run: executionId, id, kind: "deferred", payload: message.text, at: core.now() },
         early: true
       }))
     }),
@@ -322,7 +329,7 @@ export const makeEncoded = (
             run: executionId,
             id: `deferred:${name}`,
             kind: "deferred",
-            payload: JSON.stringify({ name, exit: { _tag: "Success" } }),
+            payload: StoredJson.textOf({ name, exit: { _tag: "Success" } }),
             at: core.now()
           }
         }))
@@ -334,6 +341,8 @@ export const makeEncoded = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const byOf = (place: Place | undefined) => place === undefined ? undefined : Handover.giver(place.executor.row)
 
 const currentRun = Effect.flatMap(CurrentRun, (place) =>
   place === undefined
@@ -378,7 +387,7 @@ const activityStep = (
     // The identity that `effect/workflow` gives an activity: its name and attempt, whatever the order.
     key: `${activity.name}#${attempt}`,
     onCrash: "rerun",
-    input: null,
+    input: undefined,
     label: undefined,
     nested: place.step !== undefined,
     inside: place.inside,

@@ -28,6 +28,7 @@ import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
 import { sha256Hex } from "./Digest.ts"
 import type { ExecutorHost, GivenUp, PendingCommit, Registration } from "./ExecutorTypes.ts"
+import * as Handover from "./Handover.ts"
 import { isForWantOfRoom, Room } from "./Room.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import { Liveness } from "./Liveness.ts"
@@ -35,6 +36,7 @@ import * as Outbox from "./Outbox.ts"
 import * as RunLogs from "./RunLogs.ts"
 import { RunWaiters } from "./RunWaiters.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
+import { Told } from "./Told.ts"
 
 /** Finds the handler of a run: a registered program, or a compiled contract. */
 export type Resolve = (row: RunRow) => Effect.Effect<Registration | undefined, StorageFailed>
@@ -218,13 +220,14 @@ export class EngineCore implements ExecutorHost {
   }
 
   private projected(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>, givenUp?: GivenUp): ReadonlyArray<OutboxRow> {
-    return this.projections.size === 0 ? [] : Array.from(this.projections).flatMap((project) => project({ run, entries, givenUp }))
+    return this.projections.size === 0 ? [] : Array.from(this.projections).flatMap((project) => project(new Told(run, entries, "", givenUp)))
   }
 
   /** Tells those who listen what has been committed. */
   private tell(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>, status: string, givenUp?: GivenUp): void {
-    for (const listener of this.listeners) listener({ run, entries, status, givenUp })
-    if (this.logsRuns) this.fork(RunLogs.facts(run, entries))
+    const committed = new Told(run, entries, status, givenUp)
+    for (const listener of this.listeners) listener(committed)
+    if (this.logsRuns) this.fork(RunLogs.facts(run, committed.entries))
   }
 
   readonly gone = (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload"): void => {
@@ -304,12 +307,13 @@ export class EngineCore implements ExecutorHost {
   private readonly startWith = Effect.fnUntraced(function*(this: EngineCore, request: StartRequest, own: Registration | undefined) {
     const at = this.now()
     const { entry, op } = startOp(request, at, own === undefined ? null : this.ownerId)
-    const history = [entry as JournalEntry.JournalEntry]
-    const encoded = encodeEntries(history)
+    const made = entry as JournalEntry.JournalEntry
+    const history = [Handover.plain(made)]
+    const encoded = encodeEntries([made])
     const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
     const { era } = this
     const answer = yield* this.write({ ...op, blobs, rows })
-    if (answer.started) this.arrived(answer.run, history)
+    if (answer.started) this.arrived(answer.run, [made])
     else if (!this.options.worker) this.roots.add(answer.run.root)
     if (answer.started && own !== undefined) yield* this.wakeUp(era, own, answer.run, history, [])
     else this.poke()
@@ -325,7 +329,8 @@ export class EngineCore implements ExecutorHost {
   /** As `arrived`, by the loop itself, which goes on to it. */
   heard(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
     if (!this.options.worker) this.roots.add(run.root)
-    for (const listener of this.listeners) listener({ run, entries, status: "queued" })
+    const committed = new Told(run, entries, "queued")
+    for (const listener of this.listeners) listener(committed)
   }
 
   /** How many more runs may be awake. */

@@ -2,6 +2,7 @@
  * What an entry is to a replay, and what it is called.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Handover from "./Handover.ts"
 
 type Entry = JournalEntry.JournalEntry
 
@@ -61,5 +62,5 @@ export const describe = (entry: Entry): string =>
 /** The recorded body of an entry: without its place, time and epoch. */
 export const bodyJson = (entry: Entry): unknown => {
   const { at: _at, blobs: _blobs, epoch: _epoch, seq: _seq, ...body } = entry
-  return body
+  return Handover.plain(body)
 }

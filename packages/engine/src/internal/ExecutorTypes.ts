@@ -4,6 +4,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { CrashRule } from "@fermata/core/CrashRule"
 import type { Wait } from "@fermata/core/RunStatus"
+import type { StoredJson } from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -34,7 +35,6 @@ export interface Registration {
   readonly execute: (payload: object, runId: string) => Effect.Effect<unknown, unknown, never>
 }
 
-/** What one commit of a run carries. */
 /** Suspended without an entry, so that its journal stays as it is: until an operator has looked at it. */
 export interface GivenUp {
   /** ms since the epoch. */
@@ -42,6 +42,7 @@ export interface GivenUp {
   readonly waits: ReadonlyArray<Wait>
 }
 
+/** What one commit of a run carries. Values in its entries are stored text, so that nobody can change them. */
 export interface PendingCommit {
   readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
   readonly expected: number
@@ -118,7 +119,8 @@ export interface StepDefinition {
   /** The whole key when the caller chose it; else the executor numbers the name. */
   readonly key: string | undefined
   readonly onCrash: CrashRule
-  readonly input: unknown
+  /** Absent where the step takes nothing. */
+  readonly input: StoredJson | undefined
   readonly label: string | undefined
   /** Asked for by a step body. */
   readonly nested: boolean
@@ -128,7 +130,7 @@ export interface StepDefinition {
   readonly parkOnFailure: boolean
   /** The services of the fiber that asks. */
   readonly asker: Context.Context<never>
-  /** Runs one attempt; the value and the typed errors of its exit are JSON. */
+  /** Runs one attempt; the value and the typed errors of its exit are what its schemas made of them. */
   readonly body: (attempt: StepAttempt) => Effect.Effect<unknown, unknown>
   /** Says whether an attempt that was cut short has been done, and with what output; there with the rule `probe`. */
   readonly probe?: ((attempt: StepAttempt) => Effect.Effect<Option.Option<unknown>, unknown>) | undefined

@@ -2,11 +2,14 @@
  * What the owner of a run does with each kind of inbox row.
  */
 import * as ExitJson from "@fermata/core/ExitJson"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { InboxRow } from "../Backend.ts"
 import { type Kind, type Message, messages } from "../InboxMessage.ts"
+import * as Handover from "./Handover.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 
 const decoders = Object.fromEntries(
@@ -16,11 +19,13 @@ const decoders = Object.fromEntries(
 const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row: InboxRow) => void } = {
   signal: (run, message, row) => {
     if (run.records.signalIds.has(row.id)) return
-    run.deliver(run.append({ _tag: "SignalReceived", id: row.id, ...message }))
+    const payload = StoredJson.ofParsed(message.payload)
+    if (Result.isFailure(payload)) return run.remark("inbox-refused", `signal "${message.name}" (${row.id}) cannot be stored: ${payload.failure.reason}`)
+    run.deliver(run.append({ _tag: "SignalReceived", id: row.id, ...message, payload: payload.success }))
   },
   deferred: (run, message) => {
     if (run.records.deferreds.has(message.name)) return
-    run.deliver(run.append({ _tag: "DeferredCompleted", ...message, inside: false }))
+    run.deliver(run.append({ _tag: "DeferredCompleted", name: message.name, exit: Handover.received(`completion of "${message.name}"`, message.exit), inside: false }))
   },
   answer: (run, message, row) => {
     const approval = run.records.approvals.get(message.key)
@@ -61,7 +66,7 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
     const child = row.id.replace(/^child:/, "")
     const state = run.records.children.get(child)
     if (state === undefined || state.exit !== undefined) return
-    run.deliver(run.append({ _tag: "ChildFinished", child, exit: message.exit }))
+    run.deliver(run.append({ _tag: "ChildFinished", child, exit: Handover.received(`end of child run ${child}`, message.exit) }))
   }
 }
 

@@ -33,7 +33,7 @@ export const outcomeCodec = (schema: Schema.Top) => {
   const ofNothing = () => {
     if (nothing !== undefined) return nothing
     const encoded = encode(undefined)
-    return nothing = Exit.isFailure(encoded) && takes(undefined) ? absent : encoded
+    return nothing = (Exit.isFailure(encoded) || encoded.value === undefined) && takes(undefined) ? absent : encoded
   }
   return {
     encode: (value: unknown): Exit.Exit<unknown, unknown> => value === undefined ? ofNothing() : encode(value),

@@ -21,6 +21,7 @@
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { reasonOf, type Wait } from "@fermata/core/RunStatus"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -31,6 +32,7 @@ import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { InboxRow, RunRow } from "../Backend.ts"
 import { bodyServices } from "./BodyServices.ts"
 import { CurrentRun, type ExecutorHost, type ReadyItem, type Registration, type StopItem } from "./ExecutorTypes.ts"
+import * as Handover from "./Handover.ts"
 import { acceptInbox } from "./InboxRules.ts"
 import * as EntryKinds from "./EntryKinds.ts"
 import * as RunRecords from "./RunRecords.ts"
@@ -48,6 +50,8 @@ export class RunExecutor extends RunSteps {
   private readonly scheduler: RunScheduler
   private main: Fiber.Fiber<Workflow.Result<unknown, unknown>> | undefined
   private mainExit: Exit.Exit<Workflow.Result<unknown, unknown>> | undefined
+  /** What the code has returned. */
+  private result: JournalEntry.ExitJson | undefined
   private interrupted = false
   private readonly payload: object
   private pumping = false
@@ -440,7 +444,7 @@ export class RunExecutor extends RunSteps {
       Context.add(CurrentRun, { executor: this, step: undefined })
     )
     const effect = Workflow.intoResult(
-      Effect.onExit(this.registration.execute(this.payload, this.row.id), (exit) =>
+      Effect.onExit(Effect.flatMap(this.registration.execute(this.payload, this.row.id), (value) => this.handOver(value)), (exit) =>
         Effect.suspend(() => {
           if (Exit.isSuccess(exit)) return Effect.void
           // As with Effect's engines: for the finalizers of the run, and not yet for those of its body.
@@ -462,6 +466,18 @@ export class RunExecutor extends RunSteps {
     if (this.main === undefined || this.interrupted) return
     this.interrupted = true
     this.main.interruptUnsafe()
+  }
+
+  /** Makes the result of the code text. One that cannot be stored is its failure, which undoes what there is to undo. */
+  private handOver(value: unknown): Effect.Effect<unknown, unknown> {
+    const result = this.encoded(Exit.succeed(value))
+    if (result._tag === "Failure") return Effect.failCause(ExitJson.causeFromJson(StoredJson.read(result.cause)))
+    this.result = result
+    return Effect.succeed(value)
+  }
+
+  private encoded(exit: Exit.Exit<unknown, unknown>): JournalEntry.ExitJson {
+    return Handover.exitJson("result", this.registration.encodeExit(exit), Handover.giver(this.row))
   }
 
   /** Whether a failure of the code ends the run and there are finalizers, such as compensations. */
@@ -508,7 +524,7 @@ export class RunExecutor extends RunSteps {
       waits = this.records.waits()
       if (waits.length > 0) status = "suspended"
     }
-    const text = status === "suspended" ? JSON.stringify(waits) : null
+    const text = status === "suspended" ? StoredJson.textOf(waits) : null
     if (status === "suspended") {
       // A run that came through deaths of its owners in a row and waits again is not what killed them: an entry ends the count.
       const outlived = this.row.takeovers > 1 && !this.hasRested && this.records.held === undefined
@@ -582,9 +598,8 @@ export class RunExecutor extends RunSteps {
   private finish(exit: Exit.Exit<Workflow.Result<unknown, unknown>>): void {
     if (this.committing) return
     if (Exit.isSuccess(exit) && exit.value._tag === "Suspended") return this.suspendOnFailure(exit.value)
-    const outcome = Exit.isSuccess(exit)
-      ? this.registration.encodeExit((exit.value as Workflow.Complete<unknown, unknown>).exit)
-      : this.registration.encodeExit(exit)
+    const ended = Exit.isSuccess(exit) ? (exit.value as Workflow.Complete<unknown, unknown>).exit : exit
+    const outcome = Exit.isSuccess(ended) && this.result !== undefined ? this.result : this.encoded(ended)
     const stop = this.records.stop
     let status: string
     if (outcome._tag === "Success") {
@@ -601,8 +616,8 @@ export class RunExecutor extends RunSteps {
       this.append({ _tag: "RunFailed", cause })
     }
     this.ending = true
-    const told = status === "cancelled" || status === "completed" ? outcome : ExitJson.toJson(ExitJson.fromJson(outcome))
-    this.commit({ status, reason: null, waits: null }, { payload: JSON.stringify({ exit: told }) }, undefined, (ok) => {
+    const exitText = StoredJson.compose({ ...outcome })
+    this.commit({ status, reason: null, waits: null }, { payload: StoredJson.compose({ exit: exitText }).text }, undefined, (ok) => {
       if (!ok) return
       this.drop()
       this.host.gone(this, "ended")
@@ -617,7 +632,7 @@ export class RunExecutor extends RunSteps {
     this.append({ _tag: "RunSuspended", waits })
     this.ending = true
     this.commit(
-      { status: "suspended", reason: "operator", waits: JSON.stringify(waits) },
+      { status: "suspended", reason: "operator", waits: StoredJson.textOf(waits) },
       undefined,
       { dueAt: null },
       (ok) => {
@@ -636,7 +651,7 @@ export class RunExecutor extends RunSteps {
     const waits: ReadonlyArray<Wait> = [{ reason, key, detail }]
     this.host.commit(this.row, {
       ...this.emptyCommit(),
-      status: { status: "suspended", reason, waits: JSON.stringify(waits) },
+      status: { status: "suspended", reason, waits: StoredJson.textOf(waits) },
       release: { dueAt: null, quiet: true },
       givenUp: { at: this.host.now(), waits }
     }, (ok) => {

@@ -6,10 +6,12 @@ import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Wait } from "@fermata/core/RunStatus"
 import { suspendReasons } from "@fermata/core/RunStatus"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { commandKey, isDelivery } from "./EntryKinds.ts"
 import type { StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
+import * as Handover from "./Handover.ts"
 
 type Entry = JournalEntry.JournalEntry
 type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
@@ -34,6 +36,7 @@ export type StepPhase =
 export interface StepState {
   readonly key: string
   readonly firstSeq: number
+  /** As text when it was asked for in this pass. */
   readonly input: unknown
   /** The latest request. */
   entry: EntryOf<"StepRequested">
@@ -41,6 +44,7 @@ export interface StepState {
   definition: StepDefinition | undefined
   phase: StepPhase
   readonly waiters: Array<Resume<StepOutcome>>
+  /** Its value or cause may still be text: each asker is given a copy. */
   delivered: StepOutcome | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
   retryAt: number | undefined
@@ -215,7 +219,7 @@ export class RunRecords {
   takeSignal(name: string, resume: Resume<EntryOf<"SignalReceived">>): void | (() => void) {
     const signal = this.signal(name)
     const first = signal.buffer.shift()
-    if (first !== undefined) return resume(first)
+    if (first !== undefined) return resume(Handover.plain(first))
     signal.waiters.push(resume)
     return () => remove(signal.waiters, resume)
   }
@@ -232,7 +236,7 @@ export class RunRecords {
     this.deferreds.set(name, exit)
     const waiters = this.deferredWaiters.get(name)
     this.deferredWaiters.delete(name)
-    for (const resume of waiters ?? []) resume(exit)
+    for (const resume of waiters ?? []) resume(Handover.copyOf(exit))
   }
 
   // --------------------------------------------------------------------------
@@ -330,7 +334,7 @@ export class RunRecords {
         const signal = this.signal(entry.name)
         const waiter = signal.waiters.shift()
         if (waiter === undefined) signal.buffer.push(entry)
-        else waiter(entry)
+        else waiter(Handover.plain(entry))
         return
       }
       case "DeferredCompleted": {
@@ -341,7 +345,7 @@ export class RunRecords {
         const child = this.children.get(entry.child)
         if (child === undefined || child.exit !== undefined) return
         child.exit = entry.exit
-        for (const resume of child.waiters.splice(0)) resume(entry.exit)
+        for (const resume of child.waiters.splice(0)) resume(Handover.copyOf(entry.exit))
         return
       }
       case "PauseRequested":
@@ -428,7 +432,7 @@ export class RunRecords {
       if (step.phase === "unknown") {
         const detail = step.probeFailure === undefined
           ? `a process died while step "${step.key}" was in flight`
-          : `step "${step.key}" was cut short, and its probe failed: ${ExitJson.causeMessage(step.probeFailure)}`
+          : `step "${step.key}" was cut short, and its probe failed: ${ExitJson.causeMessage(StoredJson.read(step.probeFailure))}`
         waits.push({ reason: "outcome-unknown", key: step.key, detail })
       } else if (step.phase === "exhausted") {
         waits.push({ reason: "recovery", key: step.key, detail: `a process died ${(step.entry.recovery ?? 0) + 1} times in step "${step.key}"` })
@@ -490,8 +494,9 @@ export class RunRecords {
     step.delivered = outcome
     const waiters = step.waiters.splice(0)
     // A numbered key is asked for once, so its outcome need not be kept.
-    if (step.definition !== undefined && step.definition.key === undefined && !step.definition.nested) this.steps.delete(key)
-    for (const resume of waiters) resume(outcome)
+    const once = step.definition !== undefined && step.definition.key === undefined && !step.definition.nested
+    if (once) this.steps.delete(key)
+    for (const resume of waiters) resume(once ? taken(outcome) : copied(outcome))
   }
 
   /** Steps that another run had in flight begin here as if nobody had; the time and pauses of that run do not count. */
@@ -622,6 +627,18 @@ export class RunRecords {
   }
 }
 
+/** An outcome for the only one who asks for it. */
+const taken = (outcome: StepOutcome): StepOutcome =>
+  outcome._tag === "Parked"
+    ? { ...outcome, cause: StoredJson.read(outcome.cause) }
+    : outcome.exit._tag === "Failure"
+    ? { ...outcome, exit: { _tag: "Failure", cause: StoredJson.read(outcome.exit.cause) } }
+    : outcome.exit.value === undefined ? outcome : { ...outcome, exit: { _tag: "Success", value: StoredJson.read(outcome.exit.value) } }
+
+/** An outcome for one of several who ask for it. */
+export const copied = (outcome: StepOutcome): StepOutcome =>
+  outcome._tag === "Parked" ? { ...outcome, cause: StoredJson.copy(outcome.cause) } : { ...outcome, exit: Handover.copyOf(outcome.exit) }
+
 /** Whether the body only waits for something durable, so that it may be dropped and run again. */
 export const isIdle = (step: StepState): boolean => step.bodyWaits.length > 0 && step.definition?.onCrash !== "ask"
 
@@ -629,7 +646,7 @@ export const isIdle = (step: StepState): boolean => step.bodyWaits.length > 0 &&
 export const policyOf = (step: StepState): Effect.Effect<(now: number, cause: unknown) => Effect.Effect<number | undefined>> =>
   Effect.suspend(() => {
     const next = step.definition!.retry!()
-    return Effect.as(Effect.forEach(step.failures, (failure) => next(failure.at, failure.cause), { discard: true }), next)
+    return Effect.as(Effect.forEach(step.failures, (failure) => next(failure.at, StoredJson.copy(failure.cause)), { discard: true }), next)
   })
 
 /** Whether two texts that differ stand for the same. */

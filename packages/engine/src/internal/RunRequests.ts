@@ -6,6 +6,7 @@ import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { Wait } from "@fermata/core/RunStatus"
 import * as WellFormed from "@fermata/core/WellFormed"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -15,6 +16,7 @@ import type { ApprovalQuestion, ExecutorHost, Registration, StepDefinition, Step
 import { sameButForId } from "./ForkedText.ts"
 import { RunBase } from "./RunBase.ts"
 import * as EntryKinds from "./EntryKinds.ts"
+import * as Handover from "./Handover.ts"
 import * as RunRecords from "./RunRecords.ts"
 import * as StepKeys from "./StepKeys.ts"
 
@@ -54,7 +56,8 @@ export abstract class RunRequests extends RunBase {
 
   /** Whether the code asks for what is recorded. Of what a fork shares, its own id stands for that of the run it was. */
   private same(recorded: unknown, asked: unknown): boolean {
-    return RunRecords.sameJson(recorded, asked, this.sameText)
+    if (recorded instanceof StoredJson.StoredJson && asked instanceof StoredJson.StoredJson && recorded.text === asked.text) return true
+    return RunRecords.sameJson(StoredJson.read(recorded), StoredJson.read(asked), this.sameText)
   }
 
   /** Nobody waits for the step any more. */
@@ -67,7 +70,7 @@ export abstract class RunRequests extends RunBase {
       const records = this.records
       const key = StepKeys.keyOf(records, definition)
       let step = records.steps.get(key)
-      const input = definition.input ?? null
+      const input = definition.input === undefined || definition.input.text === "null" ? null : definition.input
       if (step !== undefined && step.definition !== undefined) {
         if (!this.same(step.input, input)) {
           const conflict = Cause.die(new StepKeyConflict(this.row.id, key))
@@ -80,7 +83,7 @@ export abstract class RunRequests extends RunBase {
             key,
             recorded.name !== definition.name
               ? `entry ${recorded.seq} has step "${recorded.name}" under the key "${key}", and the code asks for "${definition.name}"`
-              : `entry ${recorded.seq} requested step "${key}" with input ${brief(step.input)}, and the code asks with ${brief(input)}`
+              : `entry ${recorded.seq} requested step "${key}" with input ${StoredJson.show(step.input)}, and the code asks with ${StoredJson.show(input)}`
           )
         }
         step.definition = definition
@@ -112,7 +115,7 @@ export abstract class RunRequests extends RunBase {
         this.toStart.push(key)
       }
       const asked = step
-      if (asked.delivered !== undefined) return resume(asked.delivered)
+      if (asked.delivered !== undefined) return resume(RunRecords.copied(asked.delivered))
       asked.waiters.push(resume)
       if (asked.phase === "abandoned" || (this.live && asked.phase === "recorded")) this.askAgain(asked)
       return () => {
@@ -185,13 +188,13 @@ export abstract class RunRequests extends RunBase {
   askDeferred(name: string, park: boolean): Effect.Effect<JournalEntry.ExitJson | undefined> {
     return this.ask((resume) => {
       const exit = this.records.deferreds.get(name)
-      if (exit !== undefined) return resume(exit)
+      if (exit !== undefined) return resume(Handover.copyOf(exit))
       if (park) return this.records.awaitDeferred(name, resume)
       // The branches of a race that asked for nothing before it was won need not run again.
       const recorded = isRace(name) ? this.recordedCompletion(name) : undefined
       if (recorded === undefined || this.isBehind(recorded.seq)) return resume(undefined)
       this.completeDeferred(name, recorded.exit)
-      resume(recorded.exit)
+      resume(Handover.copyOf(recorded.exit))
     })
   }
 
@@ -253,8 +256,9 @@ export abstract class RunRequests extends RunBase {
       this.append({ _tag: "DeferredCompleted", name, exit, inside: true })
     } else {
       this.records.commands.get(commandOf(name))!.asked = true
-      if (isRace(name) && !this.same(comparable(recorded.exit), comparable(exit))) {
-        this.diverge(name, `entry ${recorded.seq} recorded ${brief(recorded.exit)} as the outcome of "${name}", and the code comes to ${brief(exit)}`)
+      const [was, now] = [Handover.plain(recorded.exit), Handover.plain(exit)]
+      if (isRace(name) && !this.same(comparable(was), comparable(now))) {
+        this.diverge(name, `entry ${recorded.seq} recorded ${StoredJson.show(was)} as the outcome of "${name}", and the code comes to ${StoredJson.show(now)}`)
         return
       }
     }
@@ -309,7 +313,7 @@ export abstract class RunRequests extends RunBase {
 
   /** Starts a child, or joins it; with `wait`, answers with its exit. */
   askChild(
-    child: { readonly id: string; readonly start: OutboxRow; readonly workflow: string; readonly version: string; readonly payload: unknown; readonly linked: boolean },
+    child: { readonly id: string; readonly start: OutboxRow; readonly workflow: string; readonly version: string; readonly payload: StoredJson.StoredJson; readonly linked: boolean },
     wait: boolean
   ): Effect.Effect<JournalEntry.ExitJson | undefined> {
     return this.ask((resume) => {
@@ -329,13 +333,13 @@ export abstract class RunRequests extends RunBase {
       } else if (!state.asked && !this.same(state.entry.payload, child.payload)) {
         return this.diverge(
           child.id,
-          `entry ${state.entry.seq} started child ${child.id} with ${brief(state.entry.payload)}, and the code starts it with ${brief(child.payload)}`
+          `entry ${state.entry.seq} started child ${child.id} with ${StoredJson.show(state.entry.payload)}, and the code starts it with ${StoredJson.show(child.payload)}`
         )
       }
       const asked = state
       asked.asked = true
       if (!wait) return resume(undefined)
-      if (asked.exit !== undefined) return resume(asked.exit)
+      if (asked.exit !== undefined) return resume(Handover.copyOf(asked.exit))
       asked.waiters.push(resume)
       return () => RunRecords.remove(asked.waiters, resume)
     })
@@ -347,8 +351,9 @@ export abstract class RunRequests extends RunBase {
     const recorded = this.records.commands.get(key)
     if (recorded !== undefined) {
       const before = EntryKinds.bodyJson(recorded.entry)
-      if (!this.same(before, JSON.parse(JSON.stringify(body)))) {
-        this.diverge(key, `entry ${recorded.entry.seq} recorded ${brief(before)}, and the code does ${brief(body)}`)
+      const after = Handover.plain(body)
+      if (!this.same(before, after)) {
+        this.diverge(key, `entry ${recorded.entry.seq} recorded ${StoredJson.show(before)}, and the code does ${StoredJson.show(after)}`)
         return
       }
       recorded.asked = true
@@ -444,11 +449,6 @@ const isHolding = (wait: Wait) =>
 export const idempotencyKey = (runId: string, key: string) => `${urlSafe(runId)}%2F${urlSafe(key)}`
 
 const urlSafe = (text: string) => /^[\w.~-]*$/.test(text) ? text : WellFormed.encodeUri(text)
-
-const brief = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? "nothing"
-  return text.length > 120 ? `${text.slice(0, 117)}…` : text
-}
 
 /** The row of an open question. */
 export const approvalRow = (

@@ -2,14 +2,16 @@
  * The steps of a run: their bodies, attempts and outcomes, and what becomes of
  * them after a crash.
  */
-import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import { MixedScheduler } from "effect/Scheduler"
 import { CurrentRun, type ReadyItem } from "./ExecutorTypes.ts"
+import * as Handover from "./Handover.ts"
 import * as RunRecords from "./RunRecords.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 import { idempotencyKey, RunRequests } from "./RunRequests.ts"
@@ -46,7 +48,7 @@ export abstract class RunSteps extends RunRequests {
       if (this.stopped || step.fiber !== fiber) return
       step.fiber = undefined
       this.records.setPhase(step, "done")
-      if (probe === undefined) this.conclude(step, exit)
+      if (probe === undefined) this.conclude(step, this.outcome(step, exit))
       else this.push({ _tag: "Probed", key: step.key, exit: exit as Exit.Exit<Option.Option<unknown>, unknown> })
     })
   }
@@ -66,15 +68,19 @@ export abstract class RunSteps extends RunRequests {
     return { attempt, context }
   }
 
+  /** What the body came to, as text. One that cannot be stored is a defect, so it is never tried again: the body has acted. */
+  private outcome({ key }: RunRecords.StepState, exit: Exit.Exit<unknown, unknown>): JournalEntry.ExitJson {
+    return Handover.exit(`outcome of step "${key}"`, exit, Handover.giver(this.row))
+  }
+
   /** The body has ended: its outcome is delivered in its turn, and the policy decides about a failure. */
-  private conclude(step: RunRecords.StepState, exit: Exit.Exit<unknown, unknown>): void {
+  private conclude(step: RunRecords.StepState, json: JournalEntry.ExitJson): void {
     const { entry, key } = step
-    const json = ExitJson.toJson(exit)
     if (json._tag === "Success" || step.definition!.retry === undefined || this.records.stop !== undefined) {
       this.push({ _tag: "Outcome", key, exit: json, delay: undefined })
       return
     }
-    this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), json.cause))).addObserver((delay) => {
+    this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), StoredJson.copy(json.cause)))).addObserver((delay) => {
       // The policy may have taken its time, and the step been asked for again.
       if (step.entry === entry) this.push({ _tag: "Outcome", key, exit: json, delay: Exit.isSuccess(delay) ? delay.value : undefined })
     })
@@ -92,23 +98,25 @@ export abstract class RunSteps extends RunRequests {
   /** Runs the body of the step inside the transaction that stores its outcome. A failure is stored by the next commit, like any other. */
   protected runTogether(step: RunRecords.StepState): void {
     const definition = step.definition!
-    let exit: Exit.Exit<unknown, unknown> | undefined
+    let json: JournalEntry.ExitJson | undefined
     this.commitTogether((within) => {
-      exit = undefined
+      json = undefined
       if (step.phase !== "running") return undefined
       const { attempt, context } = this.callOf(step, false)
       this.host.bodyStarts(this.row.id, step.key, attempt.attempt)
       // Whatever the run could be asked for has to wait for a commit, and this is one.
       const alone = Context.add(context, CurrentRun, undefined)
-      exit = runNow(within(definition.body(attempt)), alone) ?? Exit.die(definition.notSynchronous?.())
-      const json = ExitJson.toJson(exit)
+      json = this.outcome(step, runNow(within(definition.body(attempt)), alone) ?? Exit.die(definition.notSynchronous?.()))
       return json._tag === "Failure" ? undefined : this.completion(step, json)
     }, (entry) => {
       if (entry !== undefined) this.deliver(entry)
-      else if (exit !== undefined && step.phase === "running") {
+      else if (json !== undefined && step.phase === "running") {
         this.records.setPhase(step, "done")
         // Nothing of a success that the store has undone has happened.
-        this.conclude(step, Exit.isFailure(exit) ? exit : Exit.die(new Error("the store undid the step, which had succeeded")))
+        this.conclude(
+          step,
+          json._tag === "Failure" ? json : this.outcome(step, Exit.die(new Error("the store undid the step, which had succeeded")))
+        )
       }
       this.wake()
     })
@@ -222,12 +230,19 @@ export abstract class RunSteps extends RunRequests {
   protected acceptProbed({ exit, key }: Extract<ReadyItem, { readonly _tag: "Probed" }>): void {
     const step = this.records.steps.get(key)
     if (step === undefined || step.phase !== "done") return
-    if (Exit.isFailure(exit)) {
-      step.probeFailure = ExitJson.causeToJson(exit.cause)
+    const json = this.found(step, exit)
+    if (json?._tag === "Failure") {
+      step.probeFailure = json.cause
       this.append({ _tag: "ProbeFailed", key, attempt: step.entry.attempt, cause: step.probeFailure })
       this.records.setPhase(step, "unknown")
-    } else if (Option.isNone(exit.value)) this.request(step, step.entry.attempt, step.entry.recovery ?? 0)
-    else this.deliver(this.append({ ...this.completion(step, { _tag: "Success", value: exit.value.value }), probed: true }))
+    } else if (json === undefined) this.request(step, step.entry.attempt, step.entry.recovery ?? 0)
+    else this.deliver(this.append({ ...this.completion(step, json), probed: true }))
+  }
+
+  /** What the probe of a step answered, as text; undefined when the step has not been done. */
+  private found({ key }: RunRecords.StepState, exit: Exit.Exit<Option.Option<unknown>, unknown>): JournalEntry.ExitJson | undefined {
+    if (Exit.isSuccess(exit) && Option.isNone(exit.value)) return undefined
+    return Handover.exit(`answer of the probe of step "${key}"`, Exit.map(exit, Option.getOrUndefined), Handover.giver(this.row))
   }
 
   /** Settles a step whose outcome is unknown, or that recovery gave up. Answers what is wrong, if something is. */
@@ -245,7 +260,9 @@ export abstract class RunSteps extends RunRequests {
       case "complete": {
         const problem = step.definition!.problemOf(action.output)
         if (problem !== undefined) return `the output that ${by} declared does not fit step "${key}": ${problem}`
-        this.deliver(this.append({ _tag: "StepCompleted", key, attempt, output: action.output, settledBy: by }))
+        const output = StoredJson.of(action.output)
+        if (Result.isFailure(output)) return `the output that ${by} declared for step "${key}" cannot be stored: ${output.failure.reason}`
+        this.deliver(this.append({ _tag: "StepCompleted", key, attempt, output: output.success, settledBy: by }))
         return undefined
       }
       case "fail":

@@ -1,0 +1,125 @@
+/**
+ * Values on their way into a journal: each becomes text where it is handed over,
+ * and one that cannot be stored is the fault of the one who gave it.
+ */
+import * as ExitJson from "@fermata/core/ExitJson"
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import type { RunRow } from "../Backend.ts"
+import * as ValueRefused from "../ValueRefused.ts"
+
+/** The run in which a value is handed over, as errors name it. */
+export const giver = (row: Pick<RunRow, "id" | "workflow">): ValueRefused.Giver => ({ runId: row.id, workflow: row.workflow })
+
+/** Makes a value text, or says whose fault it is that it cannot be. */
+export const value = (what: string, given: unknown, by?: ValueRefused.Giver): Result.Result<StoredJson.StoredJson, ValueRefused.ValueRefused> =>
+  Result.mapError(StoredJson.of(given), (problem) => ValueRefused.of(what, problem, by))
+
+/** As `value`, in an effect that fails with the error. */
+export const given = (what: string, json: unknown, by?: ValueRefused.Giver): Effect.Effect<StoredJson.StoredJson, ValueRefused.ValueRefused> =>
+  Effect.suspend(() => Effect.fromResult(value(what, json, by)))
+
+/** Makes the value or the cause of an exit text. A value or a typed error that cannot be stored leaves a defect in its place. */
+export const exitJson = (what: string, json: JournalEntry.ExitJson, by?: ValueRefused.Giver): JournalEntry.ExitJson => {
+  if (json._tag === "Failure") return { _tag: "Failure", cause: causeJson(what, json.cause, by) }
+  if (json.value === undefined) return json
+  const stored = value(what, json.value, by)
+  return Result.isSuccess(stored) ? { _tag: "Success", value: stored.success } : { _tag: "Failure", cause: died(stored.failure) }
+}
+
+/** As `exitJson`, of what was parsed just now and nobody else holds. */
+export const received = (what: string, json: JournalEntry.ExitJson): JournalEntry.ExitJson => {
+  if (json._tag === "Failure" || json.value === undefined) return exitJson(what, json)
+  const stored = StoredJson.ofParsed(json.value)
+  return Result.isSuccess(stored) ? { _tag: "Success", value: stored.success } : exitJson(what, json)
+}
+
+/** As `exitJson`, of an exit whose value and typed errors are JSON. */
+export const exit = (what: string, exit: Exit.Exit<unknown, unknown>, by?: ValueRefused.Giver): JournalEntry.ExitJson =>
+  exitJson(what, toJson(exit), by)
+
+/** As `exit`, for one whose value and typed errors must be storable: fails with the error of the first that is not. */
+export const givenExit = (
+  what: string,
+  exit: Exit.Exit<unknown, unknown>,
+  by?: ValueRefused.Giver
+): Effect.Effect<JournalEntry.ExitJson, ValueRefused.ValueRefused> =>
+  Effect.suspend(() => {
+    const given = Exit.isSuccess(exit) ? [exit.value ?? null] : exit.cause.reasons.flatMap((reason) => Cause.isFailReason(reason) ? [reason.error ?? null] : [])
+    const refused = given.map((json) => value(what, json, by)).find(Result.isFailure)
+    return refused === undefined ? Effect.succeed(exitJson(what, toJson(exit), by)) : Effect.fail(refused.failure)
+  })
+
+/** The cause of a recorded failure as text. */
+export const cause = (what: string, cause: Cause.Cause<unknown>, by?: ValueRefused.Giver): StoredJson.StoredJson => {
+  const json = toJson(Exit.failCause(cause))
+  return causeJson(what, json._tag === "Failure" ? json.cause : [], by)
+}
+
+/** A copy of an exit that nobody else holds, out of text. */
+export const copyOf = (json: JournalEntry.ExitJson): JournalEntry.ExitJson =>
+  json._tag === "Failure"
+    ? { _tag: "Failure", cause: StoredJson.copy(json.cause) }
+    : json.value === undefined ? json : { _tag: "Success", value: StoredJson.copy(json.value) }
+
+/** What is encoded by a schema, when encoding may throw, as of a value that is too deep for it. */
+export const guarded = (
+  encode: (value: unknown) => Exit.Exit<unknown, unknown>,
+  value: unknown
+): Exit.Exit<unknown, unknown> => {
+  try {
+    return encode(value)
+  } catch (error) {
+    const stored = StoredJson.of(value)
+    return Exit.fail(new Error(Result.isFailure(stored) ? stored.failure.reason : String(error)))
+  }
+}
+
+/** The parts of an entry or message that are text already, as values of their own. */
+export const plain = <A extends object>(parts: A): A => {
+  let copy: Record<string, unknown> | undefined
+  for (const [name, part] of Object.entries(parts)) {
+    const read = part instanceof StoredJson.StoredJson
+      ? part.read()
+      : name === "exit" && typeof part === "object" && part !== null
+      ? plain(part)
+      : part
+    if (read !== part) (copy ??= { ...parts } as Record<string, unknown>)[name] = read
+  }
+  return copy === undefined ? parts : copy as A
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** Defects may be anything, also something that cannot even be looked at. */
+const toJson = (exit: Exit.Exit<unknown, unknown>): JournalEntry.ExitJson => {
+  try {
+    return ExitJson.toJson(exit)
+  } catch (error) {
+    return ExitJson.toJson(Exit.die(new Error(`a defect that cannot be looked at (${StoredJson.show(error)})`)))
+  }
+}
+
+/** Only plain text goes into it, so it can be stored. */
+const died = (error: Error): StoredJson.StoredJson => StoredJson.list(ExitJson.causeToJson(Cause.die(error)))
+
+const causeJson = (what: string, json: unknown, by: ValueRefused.Giver | undefined): StoredJson.StoredJson => {
+  const whole = StoredJson.of(json)
+  if (Result.isSuccess(whole)) return whole.success
+  const reasons: ReadonlyArray<unknown> = Array.isArray(json) ? json : [json]
+  return StoredJson.list(reasons.flatMap((reason): ReadonlyArray<unknown> => {
+    if (Result.isSuccess(StoredJson.of(reason))) return [reason]
+    if (Predicate.hasProperty(reason, "_tag") && reason._tag === "Fail" && "error" in reason) {
+      const error = value(`error of the ${what}`, reason.error, by)
+      return Result.isFailure(error) ? ExitJson.causeToJson(Cause.die(error.failure)) : [reason]
+    }
+    return ExitJson.causeToJson(Cause.die(new Error(`a defect that cannot be stored: ${StoredJson.show(Predicate.hasProperty(reason, "defect") ? reason.defect : reason)}`)))
+  }))
+}
