@@ -99,7 +99,7 @@ describe("the rules can fail", () => {
       inCore(`import jsonata from "jsonata"`),
       inCore(`import { readFileSync } from "node:fs"`),
       inEngine(`import { DatabaseSync } from "node:sqlite"`),
-      inEngine(`import { applyPatch } from "rfc6902"`),
+      inEngine(`import { parse } from "undeclared"`),
       inEngine(`import { it } from "vitest"`)
     ], [
       inEngine(`import jsonata from "jsonata"\nimport * as Effect from "effect/Effect"`),

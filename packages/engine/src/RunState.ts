@@ -3,14 +3,18 @@
  * (RFC 6902), in the journal like everything else, so that people can watch
  * them and replay rebuilds them.
  */
+import * as Patch from "@fermata/core/Patch"
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
-import { applyPatch, createPatch, type Operation } from "rfc6902"
 import { Engine } from "./Engine.ts"
 import { CurrentRun, type Place } from "./internal/ExecutorTypes.ts"
+import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
+import { sameJson } from "./internal/RunRecords.ts"
 
 /** The document has another revision than the change was made for. */
 export class RevisionConflict extends Schema.TaggedError<RevisionConflict>()("RevisionConflict", {
@@ -51,46 +55,54 @@ export const make = <A extends Schema.Top>(
   options: { readonly schema: A; readonly initial: A["Type"] }
 ): RunState<A> => ({ name, ...options })
 
-/** The document as it is now. */
+/** The document as it is now. What is done to the value changes nothing. */
 export const get = <A extends Schema.Top>(self: RunState<A>): Effect.Effect<Snapshot<A["Type"]>, never, Engine | WorkflowInstance> =>
-  Effect.flatMap(placeOf(self.name), (place) => {
-    const { revision, value } = read(place, self)
-    return Effect.map(decode(self, value), (value) => ({ revision, value }))
+  Effect.gen(function*() {
+    const { revision, value } = yield* read(yield* placeOf(self.name), self)
+    return { revision, value: yield* decode(self, value) }
   })
 
-/** Replaces the document by what `change` makes of it. Equal values make no revision. */
+/**
+ * Replaces the document by what `change` makes of it, which may be its argument
+ * changed in place. Equal values make no revision. One that cannot be stored is
+ * a defect, and changes nothing.
+ */
 export const update = <A extends Schema.Top>(
   self: RunState<A>,
   change: (value: A["Type"]) => A["Type"]
 ): Effect.Effect<Snapshot<A["Type"]>, never, Engine | WorkflowInstance> =>
   Effect.gen(function*() {
     const place = yield* placeOf(self.name)
-    const before = read(place, self)
-    const after = encode(self, change(yield* decode(self, before.value)))
-    const patch = createPatch(before.value, after)
+    const before = yield* read(place, self)
+    const after = yield* encode(place, self, change(yield* decode(self, before.value)))
+    const patch = Patch.between(before.value.read(), after.read())
     if (patch.length > 0) write(place, self.name, before, patch, after)
     return yield* get(self)
   })
 
-/** Changes the document by a JSON Patch; with `revision`, only if it is at that revision. */
+/** Changes the document by a JSON Patch (RFC 6902); with `revision`, only if it is at that revision. */
 export const patch = <A extends Schema.Top>(
   self: RunState<A>,
-  operations: ReadonlyArray<Operation>,
+  operations: ReadonlyArray<Patch.Operation>,
   options?: { readonly revision?: number }
 ): Effect.Effect<Snapshot<A["Type"]>, RevisionConflict | PatchRefused, Engine | WorkflowInstance> =>
   Effect.gen(function*() {
     const place = yield* placeOf(self.name)
-    const before = read(place, self)
+    const before = yield* read(place, self)
     if (options?.revision !== undefined && options.revision !== before.revision) {
       return yield* new RevisionConflict({ name: self.name, expected: options.revision, actual: before.revision })
     }
-    const after = structuredClone(before.value)
-    const holder = { document: after }
-    const failures = applyPatch(holder, operations.map((operation) => rooted(operation))).filter((failure) => failure !== null)
-    if (failures.length > 0) return yield* new PatchRefused({ name: self.name, problem: failures[0]!.message })
-    const fits = Schema.decodeUnknownExit(jsonCodec(self.schema))(holder.document)
-    if (Exit.isFailure(fits)) return yield* new PatchRefused({ name: self.name, problem: String(fits.cause) })
-    write(place, self.name, before, operations, holder.document)
+    const refused = (problem: string) => new PatchRefused({ name: self.name, problem })
+    const stored = (value: unknown) => Effect.mapError(Effect.fromResult(StoredJson.of(value)), ({ reason }) => refused(reason))
+    const own = (yield* stored(operations)).read() as ReadonlyArray<Patch.Operation>
+    const applied = yield* Effect.try({
+      try: () => Patch.apply(before.value.read(), own),
+      catch: (error) => refused(error instanceof Error ? error.message : String(error))
+    })
+    const after = yield* stored(applied)
+    const fits = Handover.guarded(Schema.decodeUnknownExit(jsonCodec(self.schema)), after.read())
+    if (Exit.isFailure(fits)) return yield* refused(Cause.pretty(fits.cause).split("\n")[0]!)
+    write(place, self.name, before, own, after)
     return yield* get(self)
   })
 
@@ -106,35 +118,50 @@ const placeOf = (name: string): Effect.Effect<Place, never, Engine> =>
     return yield* Effect.die(new Error(`State "${name}" is used in the body of a workflow, not in a step or outside a run`))
   })
 
-const read = (place: Place, self: RunState<Schema.Top>) =>
-  place.executor.records.documents.get(self.name) ?? { revision: 0, value: encode(self, self.initial) }
+const read = (place: Place, self: RunState<Schema.Top>): Effect.Effect<Snapshot<StoredJson.StoredJson>> => {
+  const document = place.executor.records.documents.get(self.name)
+  return document === undefined
+    ? Effect.map(encode(place, self, self.initial), (value) => ({ revision: 0, value }))
+    : Effect.succeed(document)
+}
 
 const write = (
   place: Place,
   name: string,
-  before: Snapshot<unknown>,
-  changes: ReadonlyArray<Operation>,
-  value: unknown
+  before: Snapshot<StoredJson.StoredJson>,
+  changes: ReadonlyArray<Patch.Operation>,
+  value: StoredJson.StoredJson
 ) => {
   const revision = before.revision + 1
   // The journal holds every document from nothing on, so that it can be read without the code.
-  const patch = before.revision === 0 ? [{ op: "add", path: "", value: before.value } as const, ...changes] : changes
-  place.executor.command(`state:${name}@${revision}`, `revision ${revision} of state "${name}"`, {
-    _tag: "StateChanged",
-    name,
-    revision,
-    patch
-  })
+  const patch = before.revision === 0 ? [{ op: "add", path: "", value: before.value.read() } as const, ...changes] : changes
+  place.executor.command(
+    `state:${name}@${revision}`,
+    `revision ${revision} of state "${name}"`,
+    { _tag: "StateChanged", name, revision, patch },
+    undefined,
+    // Another patch to the same document is the same change.
+    (recorded) => recorded._tag === "StateChanged" && comesTo(before.revision === 0 ? null : before.value.read(), recorded.patch, value)
+  )
   place.executor.records.documents.set(name, { revision, value })
 }
 
-const encode = (self: RunState<Schema.Top>, value: unknown): unknown => Schema.encodeUnknownSync(jsonCodec(self.schema))(value)
+const comesTo = (before: unknown, patch: ReadonlyArray<unknown>, after: StoredJson.StoredJson): boolean => {
+  try {
+    return sameJson(Patch.apply(before, patch), after.read())
+  } catch {
+    return false
+  }
+}
 
-const decode = <A extends Schema.Top>(self: RunState<A>, value: unknown): Effect.Effect<A["Type"]> =>
-  Effect.orDie(Schema.decodeUnknownEffect(jsonCodec(self.schema))(value)) as Effect.Effect<A["Type"]>
+const encode = (place: Place, self: RunState<Schema.Top>, value: unknown): Effect.Effect<StoredJson.StoredJson> =>
+  Effect.suspend(() => {
+    const what = `new value of state "${self.name}"`
+    const encoded = Handover.guarded(Schema.encodeUnknownExit(jsonCodec(self.schema)), value)
+    return Exit.isFailure(encoded)
+      ? Effect.die(new Error(`The ${what} is refused by its schema: ${Cause.pretty(encoded.cause).split("\n")[0]}`))
+      : Effect.orDie(Handover.given(what, encoded.value ?? null, Handover.giver(place.executor.row)))
+  })
 
-const rooted = (operation: Operation): Operation => ({
-  ...operation,
-  path: `/document${operation.path}`,
-  ...("from" in operation ? { from: `/document${operation.from}` } : {})
-}) as Operation
+const decode = <A extends Schema.Top>(self: RunState<A>, value: StoredJson.StoredJson): Effect.Effect<A["Type"]> =>
+  Effect.suspend(() => Effect.orDie(Schema.decodeUnknownEffect(jsonCodec(self.schema))(value.read()))) as Effect.Effect<A["Type"]>

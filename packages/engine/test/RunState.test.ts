@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import type * as Patch from "@fermata/core/Patch"
 import * as RunView from "@fermata/core/RunView"
-import { Effect, Schema } from "effect"
+import { Cause, Effect, Exit, Schema } from "effect"
 import * as RunState from "../src/RunState.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -134,5 +135,109 @@ describe("RunState", () => {
       const host = yield* world.start(W.toLayer(() => step()))
       const id = yield* begin(host, W)
       assert.include(String(yield* exitOf(host, W, id)), `State "counter" is used in the body of a workflow`)
+    }))
+
+  it.effect("a document that is changed in place is changed as by a new value, and its initial value and other runs are not", () =>
+    Effect.gen(function*() {
+      const Plan = RunState.make("plan", { schema: Schema.Any, initial: { items: [] as Array<number> } })
+      const world = yield* CrashHost.make
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        const first = yield* RunState.get(Plan)
+        first.value.items.push(99)
+        const second = yield* RunState.update(Plan, (plan) => {
+          plan.items.push(1)
+          return plan
+        })
+        second.value.items.push(98)
+        yield* Signal.receive(Go)
+        const { revision, value } = yield* RunState.update(Plan, (plan) => {
+          plan.items.push(2)
+          return plan
+        })
+        return [Plan.initial.items.length, revision, value.items]
+      }))
+      const first = yield* world.start(layer)
+      const ids = [yield* begin(first, W, "1"), yield* begin(first, W, "2")]
+      const second = yield* world.restart(first, layer)
+      yield* second.settled
+      for (const id of ids) {
+        yield* world.tell(id, "signal", go)
+        yield* assertOutput(second, W, id, [0, 2, [1, 2]])
+        const { state } = RunView.of(id, yield* world.journal(id))
+        assert.deepInclude(state["plan"], { revision: 2, value: { items: [1, 2] } })
+      }
+    }))
+
+  it.effect("S17: a value that cannot be stored changes no document, and the body is told; as a patch it is refused", () =>
+    Effect.gen(function*() {
+      const Plan = RunState.make("plan", { schema: Schema.Any, initial: { a: 1 } })
+      const Odd = RunState.make("odd", { schema: Schema.Any, initial: { at: new Date(0) } })
+      const world = yield* CrashHost.make
+      const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
+        const said: Array<string> = []
+        const told = (exit: Exit.Exit<unknown, unknown>) => said.push(Exit.isFailure(exit) ? String((Cause.squash(exit.cause) as Error).message) : "done")
+        told(yield* Effect.exit(RunState.update(Plan, () => ({ id: 10n }))))
+        told(yield* Effect.exit(RunState.patch(Plan, [{ op: "add", path: "/b", value: new Map() }])))
+        told(yield* Effect.exit(RunState.patch(Plan, [{ op: "add", path: "/b", value: undefined }])))
+        told(yield* Effect.exit(RunState.get(Odd)))
+        told(yield* Effect.exit(RunState.update(Counter, () => 0.5)))
+        return [said, yield* RunState.get(Plan)]
+      })))
+      const id = yield* begin(host, W)
+      yield* assertOutput(host, W, id, [[
+        `The new value of state "plan" in run ${id} of workflow "W" cannot be stored: at "id" it has the bigint 10n; give it as text, or use the schema Schema.BigInt`,
+        `The patch of state "plan" is refused: at "[0].value" it has a Map; give its parts as plain data, or use a schema that makes JSON of it, such as Schema.ReadonlyMap`,
+        `The patch of state "plan" is refused: the operation "add" at "/b" has no value`,
+        `The new value of state "odd" in run ${id} of workflow "W" cannot be stored: at "at" it has a Date; give its parts as plain data, or use a schema that makes JSON of it, such as Schema.Date`,
+        `The new value of state "counter" is refused by its schema: SchemaError: Expected an integer`
+      ], { revision: 0, value: { a: 1 } }])
+      assert.isFalse((yield* world.journal(id)).some((entry) => entry._tag === "StateChanged"))
+    }))
+
+  it.effect("what a patch does to a document is what people see of it; what does not apply is refused and not recorded", () =>
+    Effect.gen(function*() {
+      const Plan = RunState.make("plan", { schema: Schema.Json, initial: { a: [1], s: "text" } })
+      const world = yield* CrashHost.make
+      const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
+        const problems: Array<string> = []
+        for (const operation of [
+          { op: "replace", path: "/a/-", value: 2 },
+          { op: "add", path: "/__proto__/x", value: 1 },
+          { op: "add", path: "/s/0", value: 1 }
+        ] as const) {
+          const refused = yield* Effect.flip(RunState.patch(Plan, [{ op: "add", path: "/a/-", value: 7 }, operation]))
+          problems.push(refused.message)
+        }
+        yield* RunState.patch(Plan, [{ op: "add", path: "/__proto__", value: { x: 1 } }])
+        return [problems, JSON.stringify((yield* RunState.get(Plan)).value)]
+      }, Effect.orDie)))
+      const id = yield* begin(host, W)
+      const exit = yield* exitOf(host, W, id)
+      if (exit === undefined || Exit.isFailure(exit)) return assert.fail(String(exit))
+      const [problems, value] = exit.value as readonly [ReadonlyArray<string>, string]
+      assert.lengthOf(problems, 3)
+      for (const problem of problems) assert.match(problem, /^The patch of state "plan" is refused: .*"\/(a\/-|__proto__\/x|s\/0)"/)
+      assert.strictEqual(value, `{"a":[1],"s":"text","__proto__":{"x":1}}`)
+      const { state } = RunView.of(id, yield* world.journal(id))
+      assert.strictEqual(JSON.stringify(state["plan"]!.value), value)
+      assert.isUndefined(state["plan"]!.problem)
+      assert.strictEqual(state["plan"]!.revision, 1)
+    }))
+
+  it.effect("S9: another patch that comes to the same document is the same change", () =>
+    Effect.gen(function*() {
+      const Plan = RunState.make("plan", { schema: Schema.Json, initial: { a: [1], b: 1 } })
+      const world = yield* CrashHost.make
+      const program = (change: ReadonlyArray<Patch.Operation>) => W.toLayer(Effect.fnUntraced(function*() {
+        yield* RunState.patch(Plan, change)
+        yield* Signal.receive(Go)
+        return (yield* RunState.get(Plan)).value
+      }, Effect.orDie))
+      const first = yield* world.start(program([{ op: "replace", path: "", value: { a: [1, 2], b: 1 } }]))
+      const id = yield* begin(first, W)
+      const second = yield* world.restart(first, program([{ op: "add", path: "/a/-", value: 2 }]))
+      yield* second.settled
+      yield* world.tell(id, "signal", go)
+      yield* assertOutput(second, W, id, { a: [1, 2], b: 1 })
     }))
 })

@@ -21,7 +21,7 @@ import type {
   TimerView
 } from "../RunView.ts"
 import * as Keyed from "./Keyed.ts"
-import * as Patch from "./Patch.ts"
+import * as Patch from "../Patch.ts"
 
 type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
 

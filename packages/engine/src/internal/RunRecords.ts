@@ -118,7 +118,7 @@ export class RunRecords {
   /** Deferreds that a timer of the run completes. */
   readonly clocks = new Set<string>()
   /** The run's named documents. */
-  readonly documents = new Map<string, { readonly revision: number; readonly value: unknown }>()
+  readonly documents = new Map<string, { readonly revision: number; readonly value: StoredJson.StoredJson }>()
   private readonly counters = new Map<string, number>()
   /** Calls of steps whose keys were taken, by `StepKeys`. */
   readonly displaced = new Set<string>()

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Operation } from "@fermata/core/Patch"
 import { Effect, Layer } from "effect"
-import type { Operation } from "rfc6902"
 import { StepPolicy } from "../../src/contract/ContractSteps.ts"
 import { TaskFailed, TaskRuntime, type TaskContext } from "../../src/contract/TaskRuntime.ts"
 import { Contracts } from "../../src/Contracts.ts"
