@@ -59,8 +59,8 @@ const followOn = (host: Host, globals: Globals, runId: string, from: number, goa
     const { report } = yield* Effect.promise(() => import("./Report.ts"))
     const followed = yield* followAndAsk(host, globals, runId, { from, work: "if-nobody-does", anyhow: goal !== "completed" })
     yield* report(followed, { globals, joined: true })
-    const { notes, reason, status } = followed.view
+    const { notes, paused, reason, status } = followed.view
     if (notes.some(({ kind, seq }) => kind === "settle-refused" && seq >= from)) yield* exitWith(exitCodes.refused)
     if (goal === "cancelled") yield* exitWith(status === "cancelled" ? exitCodes.completed : exitCodes.failed)
-    if (goal === "paused" && status === "suspended" && reason === "operator") yield* exitWith(exitCodes.completed)
+    if (goal === "paused" && status === "suspended" && reason === "operator" && paused) yield* exitWith(exitCodes.completed)
   })

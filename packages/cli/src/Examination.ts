@@ -1,7 +1,7 @@
 /**
  * What `fermata doctor` looks at, and what it makes of it.
  */
-import { forOperators, type SuspendReason, suspendReasons, Wait } from "@fermata/core/RunStatus"
+import { forOperators, type SuspendReason, suspendReasons, readWaits, type Wait } from "@fermata/core/RunStatus"
 import type { RunRow } from "@fermata/engine/Backend"
 import { HostClock } from "@fermata/engine/HostClock"
 import { type Owner, ownerOf } from "@fermata/engine/Runs"
@@ -13,7 +13,6 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { existsSync, statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
@@ -74,8 +73,6 @@ const mostWatched = 10_000
 
 /** Reasons that ask for an operator; the others are how runs are meant to wait. */
 const needsSomebody: ReadonlySet<SuspendReason> = new Set([...forOperators, "budget", "operator"])
-
-const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
 
 const node = (): Finding => {
   const { node } = process.versions
@@ -243,4 +240,4 @@ class Look {
   }
 }
 
-const waitsOf = (run: RunRow): ReadonlyArray<Wait> => run.waits === null ? [] : Option.getOrElse(decodeWaits(run.waits), () => [])
+const waitsOf = (run: RunRow): ReadonlyArray<Wait> => Option.getOrElse(readWaits(run.waits), () => [])

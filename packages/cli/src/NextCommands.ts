@@ -1,7 +1,7 @@
 /**
  * The exact commands with which somebody makes a suspended run go on.
  */
-import type { Wait } from "@fermata/core/RunStatus"
+import { neverKey, type Wait } from "@fermata/core/RunStatus"
 import { quoted } from "./Invocation.ts"
 
 export interface Place {
@@ -28,6 +28,7 @@ export const nextCommands = ({ as, runId, waits }: Place): ReadonlyArray<string>
         if (wait.key.startsWith("step:")) return [`signal ${quoted(runId)} ${quoted(wait.key)} --data '{"output":null}'`]
         return [`signal ${quoted(runId)} ${quoted(wait.key)} --data '{}'`]
       case "operator":
+        return [wait.key === neverKey ? `runs cancel ${quoted(runId)}` : `runs resume ${quoted(runId)}`]
       case "diverged":
       case "corrupt":
       case "budget":

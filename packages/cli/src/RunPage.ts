@@ -2,6 +2,7 @@
  * One run for people: how it stands, its steps, what it waits for, and the
  * commands that make it go on.
  */
+import * as DurableTime from "@fermata/core/DurableTime"
 import type * as RunView from "@fermata/core/RunView"
 import { isFinal } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
@@ -87,7 +88,8 @@ const stepLine = (step: RunView.StepView, now: number): string => {
   const crashes = step.recoveries > 0 ? `  ${Words.count(step.recoveries, "crash", "crashes")}` : ""
   const settled = step.settledBy === undefined ? "" : `  settled by ${plain(step.settledBy)}`
   const probed = step.probed === true && step.status === "completed" ? "  found done by its probe" : ""
-  const again = step.retryAt === undefined || step.status !== "backoff" ? "" : `  again ${Words.fromNow(step.retryAt, now)}`
+  const again = step.retryAt === undefined || step.status !== "backoff" ? ""
+    : step.retryAt >= DurableTime.never ? "  never again by itself" : `  again ${Words.fromNow(step.retryAt, now)}`
   const error = step.error === undefined || step.status === "completed" ? "" : `  ${plain(step.error.message)}`
   const mark = marks[step.status]
   const painted = step.status === "completed" ? out.green(mark) : step.status === "failed" ? out.red(mark) : out.cyan(mark)

@@ -1,9 +1,10 @@
 /**
  * Shows a run to people while it goes on: one line on stderr for everything that happens.
  */
+import * as DurableTime from "@fermata/core/DurableTime"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
-import type { Wait } from "@fermata/core/RunStatus"
+import { neverKey, type Wait } from "@fermata/core/RunStatus"
 import * as ExitJson from "@fermata/core/ExitJson"
 import { err, noteNow, plain } from "./Output.ts"
 import * as Words from "./Words.ts"
@@ -70,7 +71,9 @@ export class Watch {
         const why = plain(ExitJson.causeMessage(entry.cause))
         if (entry.settledBy !== undefined) return `  ${err.red("✗")} ${plain(entry.key)}  settled as failed by ${plain(entry.settledBy)}: ${why}`
         if (entry.retryAt !== undefined) {
-          return `  ${err.yellow("↺")} ${plain(entry.key)}  attempt ${entry.attempt} failed: ${why}; again in ${Words.duration(entry.retryAt - entry.at)}`
+          return `  ${err.yellow("↺")} ${plain(entry.key)}  attempt ${entry.attempt} failed: ${why}; ${
+            entry.retryAt >= DurableTime.never ? "never again by itself" : `again in ${Words.duration(entry.retryAt - entry.at)}`
+          }`
         }
         return `  ${err.red("✗")} ${plain(entry.key)}  ${err.dim(this.took(entry))}  ${why}`
       }
@@ -140,6 +143,7 @@ export const waitText = (wait: Wait, now: number): string => {
     case "budget":
       return `for a larger budget${detail}${until}`
     case "operator":
+      if (wait.key === neverKey) return `for ever${detail}`
       return wait.key === "failure" ? `for an operator, who may resume it after its failure${detail}` : `for an operator, who may resume it${detail}`
     case "outcome-unknown":
       return `for an operator to settle step "${key}", whose outcome is unknown${detail}`

@@ -26,8 +26,9 @@ export const duration = (millis: number): string => {
 /** A time as `2026-03-01 12:30:00Z`. */
 export const time = (millis: number): string => iso(millis).replace("T", " ").replace(/\.\d+Z$/, "Z")
 
-/** A time as ISO 8601 with milliseconds. */
-export const iso = (millis: number): string => DateTime.formatIso(DateTime.makeUnsafe(millis))
+/** A time as ISO 8601 with milliseconds; one that no calendar has, as its number. */
+export const iso = (millis: number): string =>
+  Math.abs(millis) <= 8.64e15 ? DateTime.formatIso(DateTime.makeUnsafe(millis)) : `${millis} ms since 1970`
 
 /** How far a time is from now: `in 2 h` or `5 s ago`. */
 export const fromNow = (millis: number, now: number): string =>

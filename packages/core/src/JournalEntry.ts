@@ -101,12 +101,15 @@ export const StepCompleted = entry("StepCompleted", {
   /** The step's probe found that it had been done, with this output. */
   probed: Schema.optionalKey(Schema.Boolean)
 })
-/** `retryAt` (ms since the epoch) is there when another attempt follows; `parked` when an operator's resume repeats it. */
+/**
+ * `retryAt` (ms since the epoch, `DurableTime.never` for never) is there when
+ * another attempt follows; `parked` when an operator's resume repeats it.
+ */
 export const StepFailed = entry("StepFailed", {
   key: Schema.String,
   attempt: Schema.Int,
   cause: Schema.Unknown,
-  retryAt: Schema.optionalKey(Schema.Int),
+  retryAt: Schema.optionalKey(Schema.Finite),
   parked: Schema.optionalKey(Schema.Boolean),
   settledBy: Schema.optionalKey(Schema.String)
 })
@@ -141,7 +144,7 @@ export const ApprovalRequested = entry("ApprovalRequested", {
   hash: Schema.optionalKey(Schema.String),
   /** Who has asked for the run and may therefore not answer. */
   requester: Schema.optionalKey(Schema.String),
-  deadline: Schema.optionalKey(Schema.Int),
+  deadline: Schema.optionalKey(Schema.Finite),
   onTimeout: Schema.Literals(["deny", "approve", "fail"])
 })
 export const ApprovalAnswered = entry("ApprovalAnswered", {
@@ -159,7 +162,7 @@ export const ApprovalAnswered = entry("ApprovalAnswered", {
   open: Schema.optionalKey(Schema.Boolean)
 })
 
-export const TimerSet = entry("TimerSet", { timer: Schema.Int, dueAt: Schema.Int, label: Schema.optionalKey(Schema.String) })
+export const TimerSet = entry("TimerSet", { timer: Schema.Int, dueAt: Schema.Finite, label: Schema.optionalKey(Schema.String) })
 export const TimerFired = entry("TimerFired", { timer: Schema.Int })
 
 export const ChildStarted = entry("ChildStarted", {

@@ -1,6 +1,7 @@
 /**
  * Where a run stands, and what a suspended run waits for.
  */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 
 /** Status of a run. `completed`, `failed` and `cancelled` are final. */
@@ -40,11 +41,19 @@ export const forOperators: ReadonlySet<SuspendReason> = new Set(["corrupt", "div
 export const Wait = Schema.Struct({
   reason: SuspendReason,
   key: Schema.String,
-  until: Schema.optionalKey(Schema.Int),
+  until: Schema.optionalKey(Schema.Finite),
   who: Schema.optionalKey(Schema.Array(Schema.String)),
   detail: Schema.optionalKey(Schema.String)
 })
 export type Wait = typeof Wait.Type
+
+const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
+
+/** What a run waits for, from the text of its row; none when that cannot be read. */
+export const readWaits = (text: string | null): Option.Option<ReadonlyArray<Wait>> => text === null ? Option.some([]) : decodeWaits(text)
+
+/** The key of the wait of a run that waits for ever: only an operator ends it, by a cancel. */
+export const neverKey = "never"
 
 /** The reason under which a run with these waits is reported. */
 export const reasonOf = (waits: ReadonlyArray<Wait>): SuspendReason | undefined =>

@@ -1,6 +1,7 @@
 /** The words of Fermata as data. */
 export * as ApprovalRule from "./ApprovalRule.ts"
 export * as CrashRule from "./CrashRule.ts"
+export * as DurableTime from "./DurableTime.ts"
 export * as EngineEvent from "./EngineEvent.ts"
 export * as EventName from "./EventName.ts"
 export * as ExitJson from "./ExitJson.ts"

@@ -540,9 +540,7 @@ const summary = (row: RunRow): RunSummary => ({
   workflow: row.workflow,
   version: row.version,
   kind: row.kind,
-  status: row.status as RunStatus,
-  ...(row.reason === null ? {} : { reason: row.reason as SuspendReason }),
-  waits: RunWatch.waitsOf(row),
+  ...RunWatch.standOf(row),
   root: row.root,
   ...(row.parent === null ? {} : { parent: row.parent }),
   ...(row.owner === null ? {} : { owner: row.owner }),
@@ -572,7 +570,7 @@ const decodeServes = Schema.decodeUnknownOption(Schema.Struct({
   tasks: Schema.optionalKey(Schema.Array(Schema.String)),
   model: Schema.optionalKey(Schema.Boolean)
 }))
-const decodeInfo = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
+const decodeInfo = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 
 const approvalOf = (row: ApprovalRow): OpenApproval => ({
   id: `${row.run}/${row.key}`,
@@ -588,7 +586,7 @@ const approvalOf = (row: ApprovalRow): OpenApproval => ({
 
 /** A process as others see it; `now` is in ms since the epoch, by the host's clock. */
 export const ownerOf = (row: OwnerRow, now: number): Owner => {
-  const { serves, ...info } = decodeInfo(row.info)
+  const { serves, ...info } = Option.getOrElse(decodeInfo(row.info), (): Record<string, unknown> => ({}))
   return {
     id: row.id,
     alive: row.expiresAt >= now,

@@ -14,6 +14,7 @@
  * | `ask` | an operator decides |
  */
 import type { CrashRule } from "@fermata/core/CrashRule"
+import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type * as StoredJson from "@fermata/core/StoredJson"
@@ -176,7 +177,7 @@ export const make = <
   const inputCodec = options.input === undefined ? undefined : outcomeCodec(
     Schema.isSchema(options.input) ? options.input : Schema.Struct(options.input as Fields)
   )
-  const timeout = options.timeout === undefined ? undefined : Math.ceil(Duration.toMillis(options.timeout))
+  const timeout = timeoutOf(name, options.timeout)
 
   const timed = <B, F, S>(effect: Effect.Effect<B, F, S>): Effect.Effect<B, F, S> =>
     timeout === undefined ? effect : Effect.timeoutOrElse(effect, { duration: timeout, orElse: () => Effect.die(timedOut()) })
@@ -297,6 +298,13 @@ const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.
     decodeError,
     decode
   }
+}
+
+/** Whole ms; undefined for none, which an infinite one is. */
+const timeoutOf = (name: string, timeout: Duration.Input | undefined): number | undefined => {
+  const millis = Math.ceil(Duration.toMillis(timeout ?? Infinity))
+  if (DurableTime.isTooLate(millis)) throw new DurableTime.TimeTooLate(`The timeout of step "${name}"`, millis)
+  return millis === Infinity ? undefined : Math.max(0, millis)
 }
 
 /** The failures of a probe have no schema, so they become defects: one that has no message is told by its fields. */

@@ -13,10 +13,9 @@
  * suspended runs, and with 100,000 within 17 minutes. Runs that have an owner
  * are that process's business, and a dead owner's are freed with its lease.
  */
-import { isFinal, type RunStatus, type SuspendReason, Wait } from "@fermata/core/RunStatus"
+import { isFinal, readWaits, type RunStatus, type SuspendReason } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type { Answer, Backend, Op, ReportOp, RunRow, StartOp, StorageFailed } from "./Backend.ts"
 
 /** What may be wrong with an open run. */
@@ -67,7 +66,7 @@ const examine = Effect.fnUntraced(function*(
   }
   // An operator is asked for, and a message does not change that: these are left with what is in their inbox.
   if (reason !== null && quiet.has(reason as SuspendReason)) return undefined
-  const decoded = run.waits === null ? Option.some([]) : decodeWaits(run.waits)
+  const decoded = readWaits(run.waits)
   const isRecovery = reason === "recovery"
   if (Option.isNone(decoded)) return found("waits-unreadable", "what it waits for cannot be read", !isRecovery)
   const waits = decoded.value
@@ -200,8 +199,6 @@ const reportsAtOnce = 100
 const unread = "there is something in its inbox, and nobody is to read it"
 
 const quiet: ReadonlySet<SuspendReason> = new Set(["corrupt", "diverged"])
-
-const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
 
 /** Each run once. */
 const both = (stranded: ReadonlyArray<RunRow>, suspended: ReadonlyArray<RunRow>): ReadonlyArray<Look> => {

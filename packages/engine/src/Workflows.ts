@@ -31,7 +31,8 @@ export const defaultLimits: Limits = { maxRunMs: 365 * day, maxActiveMs: 30 * 60
 /**
  * Limits of every run of a workflow. `maxRunMs` counts waiting too,
  * `maxActiveMs` only the time in which a step ran; both in ms. Going past one
- * fails the run with `LimitExceeded`, after its compensations.
+ * fails the run with `LimitExceeded`, after its compensations. `Infinity` is no
+ * limit; a number that is none cannot be registered.
  */
 export const Limits: Context.Reference<Partial<Limits>> = Context.Reference<Partial<Limits>>(
   "@fermata/engine/Workflows/Limits",

@@ -27,6 +27,8 @@ export interface BodyWorld {
   readonly now: number
   /** A durable sleep, in ms. */
   readonly askTimer: (millis: number) => Effect.Effect<void>
+  /** One without an end. */
+  readonly askNever: () => Effect.Effect<never>
 }
 
 class BodyClock implements Clock.Clock {
@@ -55,7 +57,7 @@ class BodyClock implements Clock.Clock {
   sleep(duration: Duration.Duration): Effect.Effect<void> {
     const millis = Duration.toMillis(duration)
     if (millis <= 0) return Effect.yieldNow
-    return Number.isFinite(millis) ? this.world.askTimer(Math.ceil(millis)) : Effect.never
+    return millis === Infinity ? this.world.askNever() : this.world.askTimer(Math.ceil(millis))
   }
 }
 

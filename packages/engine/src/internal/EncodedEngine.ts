@@ -4,6 +4,7 @@
  * Differences from Effect's own engines, each forced by a promise, are listed
  * in the package's DESIGN.md.
  */
+import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
@@ -24,10 +25,11 @@ import type { RunRow } from "../Backend.ts"
 import type { StartRequest } from "../StartRequest.ts"
 import * as Workflows from "../Workflows.ts"
 import type { EngineCore } from "./EngineCore.ts"
-import { CurrentRun, type Place, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
+import { CurrentRun, type Limits, type Place, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
 import * as Joins from "./Joins.ts"
 import * as Handover from "./Handover.ts"
 import { jsonCodec, outcomeCodec } from "./JsonCodec.ts"
+import * as RunWatch from "./RunWatch.ts"
 
 interface Codecs {
   readonly decodePayload: (json: unknown) => Effect.Effect<unknown, unknown>
@@ -109,10 +111,14 @@ const mapErrors = (
   return exit
 }
 
-const limitsOf = (workflow: Workflow.Any) => ({
-  ...Workflows.defaultLimits,
-  ...Context.get(workflow.annotations, Workflows.Limits)
-})
+const limitsOf = (workflow: Workflow.Any): Limits => {
+  const limits = { ...Workflows.defaultLimits, ...Context.get(workflow.annotations, Workflows.Limits) }
+  for (const [name, limit] of Object.entries(limits)) {
+    if (limit >= 0 && !DurableTime.isTooLate(limit)) continue
+    throw new Error(`Workflow "${workflow._tag}" has ${name}: ${limit}; a limit is a number from 0 to ${DurableTime.latest}, or Infinity for none`)
+  }
+  return limits
+}
 
 const versionOf = (workflow: Workflow.Any) => Context.get(workflow.annotations, Workflows.Version)
 
@@ -142,13 +148,12 @@ export const makeEncoded = (
     return yield* complete(workflow, json ?? { _tag: "Failure", cause: [] })
   })
 
-  const suspended = (row: RunRow) =>
-    Effect.map(Effect.orDie(core.waitsOf(row)), (waits) => {
-      const failure = waits.find((wait) => wait.reason === "operator" && wait.key === "failure")
-      return failure === undefined
-        ? new Workflow.Suspended({})
-        : new Workflow.Suspended({ failed: true, cause: Cause.die(new Error(failure.detail)) })
-    })
+  const suspended = (row: RunRow) => {
+    const failure = RunWatch.waitsOf(row).find((wait) => wait.reason === "operator" && wait.key === "failure")
+    return failure === undefined
+      ? new Workflow.Suspended({})
+      : new Workflow.Suspended({ failed: true, cause: Cause.die(new Error(failure.detail)) })
+  }
 
   const stop = (workflow: Workflow.Any, executionId: string, reason: string) =>
     Effect.gen(function*() {
@@ -241,13 +246,13 @@ export const makeEncoded = (
         return yield* endResult(workflow, row!)
       }
       const row = yield* Effect.orDie(core.awaitRest(executionId))
-      return row!.status === "suspended" ? yield* suspended(row!) : yield* endResult(workflow, row!)
+      return row!.status === "suspended" ? suspended(row!) : yield* endResult(workflow, row!)
     }) as Encoded["execute"],
 
     poll: Effect.fnUntraced(function*(workflow, executionId) {
       const row = yield* Effect.orDie(core.backend.run(executionId))
       if (row === null) return Option.none()
-      if (row.status === "suspended") return Option.some(yield* suspended(row))
+      if (row.status === "suspended") return Option.some(suspended(row))
       if (row.status === "queued" || row.status === "running") return Option.none()
       const result = yield* endResult(workflow, row)
       if (Exit.isFailure(result.exit) && Cause.hasDies(result.exit.cause) && !Context.get(workflow.annotations, Workflow.CaptureDefects)) {
@@ -321,7 +326,10 @@ export const makeEncoded = (
       const place = yield* currentRun
       const name = clock.deferred.name
       const millis = Duration.toMillis(clock.duration)
-      if (place.step === undefined) return place.executor.startClock(name, millis)
+      if (place.step === undefined) {
+        const problem = place.executor.startClock(name, millis)
+        return yield* problem === undefined ? Effect.void : Effect.die(problem)
+      }
       core.fork(Effect.andThen(
         Effect.sleep(millis),
         Effect.ignore(core.inbox({

@@ -3,7 +3,6 @@
  * takes up due runs, hands out inbox rows and sends what runs left in the outbox.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { Wait } from "@fermata/core/RunStatus"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -15,7 +14,6 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
-import * as Schema from "effect/Schema"
 import type { Answer, Backend, CommitOp, InboxOp, InboxRow, Op, OutboxRow, RunRow } from "../Backend.ts"
 import { StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
@@ -68,8 +66,6 @@ const divergedLimit = 1_000
 const owning: ReadonlySet<Op["op"]> = new Set(["start", "claim", "claimOne", "commit"])
 
 const nameless = { reason: "corrupt", key: "definition", detail: "it is a run of a contract and names no document" } as const
-
-const decodeWaits = Schema.decodeUnknownEffect(Schema.fromJsonString(Schema.Array(Wait)))
 
 export class EngineCore implements ExecutorHost {
   readonly ownerId: string
@@ -356,11 +352,6 @@ export class EngineCore implements ExecutorHost {
   /** Waits until the run is final or suspended. */
   awaitRest(runId: string) {
     return this.waiters.until(runId, (status) => isFinal(status) || status === "suspended")
-  }
-
-  /** What a suspended run waits for. */
-  waitsOf(row: RunRow): Effect.Effect<ReadonlyArray<Wait>, unknown> {
-    return row.waits === null ? Effect.succeed([]) : decodeWaits(row.waits)
   }
 
   /** An id that no other process makes. */

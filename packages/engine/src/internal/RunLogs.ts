@@ -3,10 +3,9 @@
  */
 import * as EngineEvent from "@fermata/core/EngineEvent"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { forOperators, type SuspendReason, Wait } from "@fermata/core/RunStatus"
+import { forOperators, readWaits, type SuspendReason } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type { RunRow } from "../Backend.ts"
 
 /** At level `Debug` every fact of a run is a line. What a step was given or answered is for the journal, not for logs. */
@@ -22,7 +21,7 @@ export const suspension = (
   { reason, waits }: { readonly reason: string | null; readonly waits: string | null }
 ): Effect.Effect<void> => {
   if (reason === null || !forOperators.has(reason as SuspendReason)) return Effect.void
-  const details = Option.getOrElse(decodeWaits(waits ?? "[]"), () => [])
+  const details = Option.getOrElse(readWaits(waits), () => [])
     .flatMap((wait) => wait.reason === reason && wait.detail !== undefined ? [wait.detail] : [])
   const why = details.length === 0 ? "" : `: ${details.join("; ")}`
   return Effect.logWarning(
@@ -30,9 +29,3 @@ export const suspension = (
     { runId: run.id, workflow: run.workflow, reason }
   )
 }
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
-
-const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))

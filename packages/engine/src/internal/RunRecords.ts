@@ -2,10 +2,11 @@
  * What a run's journal holds and what its workflow has asked for so far: plain
  * bookkeeping that the executor reads and changes, with no effect of its own.
  */
+import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Wait } from "@fermata/core/RunStatus"
-import { suspendReasons } from "@fermata/core/RunStatus"
+import { neverKey, suspendReasons } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -117,6 +118,10 @@ export class RunRecords {
   readonly signalIds = new Set<string>()
   /** Deferreds that a timer of the run completes. */
   readonly clocks = new Set<string>()
+  /** Those of them that never are. */
+  readonly endlessClocks = new Set<string>()
+  /** Sleeps without an end. */
+  endless = 0
   /** The run's named documents. */
   readonly documents = new Map<string, { readonly revision: number; readonly value: StoredJson.StoredJson }>()
   private readonly counters = new Map<string, number>()
@@ -437,7 +442,9 @@ export class RunRecords {
       } else if (step.phase === "exhausted") {
         waits.push({ reason: "recovery", key: step.key, detail: `a process died ${(step.entry.recovery ?? 0) + 1} times in step "${step.key}"` })
       } else if (step.phase === "backoff") {
-        waits.push({ reason: "timer", key: step.key, until: step.retryAt!, detail: `attempt ${step.entry.attempt + 1} of step "${step.key}"` })
+        if (!isNever(step.retryAt)) {
+          waits.push({ reason: "timer", key: step.key, until: step.retryAt!, detail: `attempt ${step.entry.attempt + 1} of step "${step.key}"` })
+        }
       } else if (step.phase === "running") waits.push(...step.bodyWaits)
     }
     for (const approval of this.approvals.values()) {
@@ -454,6 +461,9 @@ export class RunRecords {
     }
     for (const [key, child] of this.children) if (child.waiters.length > 0) waits.push({ reason: "child", key })
     for (const { entry } of this.earliestTimers()) waits.push({ reason: "timer", key: `timer ${entry.timer}`, until: entry.dueAt })
+    if (waits.length === 0 && this.waitsForEver()) {
+      waits.push({ reason: "operator", key: neverKey, detail: "it waits for a time that never comes, and only a cancel ends that" })
+    }
     waits.sort((a, b) => suspendReasons.indexOf(a.reason) - suspendReasons.indexOf(b.reason))
     if (waits.length <= mostWaits) return waits
     const counts = new Map<string, number>()
@@ -462,6 +472,13 @@ export class RunRecords {
       counts.set(reason, count)
       return count <= mostWaits
     })
+  }
+
+  private waitsForEver(): boolean {
+    if (this.endless > 0) return true
+    for (const step of this.open) if (step.phase === "backoff" && isNever(step.retryAt)) return true
+    for (const name of this.endlessClocks) if ((this.deferredWaiters.get(name)?.length ?? 0) > 0) return true
+    return false
   }
 
   private earliestTimers(): ReadonlyArray<TimerState> {
@@ -638,6 +655,9 @@ const taken = (outcome: StepOutcome): StepOutcome =>
 /** An outcome for one of several who ask for it. */
 export const copied = (outcome: StepOutcome): StepOutcome =>
   outcome._tag === "Parked" ? { ...outcome, cause: StoredJson.copy(outcome.cause) } : { ...outcome, exit: Handover.copyOf(outcome.exit) }
+
+/** Whether the next attempt of a step in backoff is never to begin by itself. */
+export const isNever = (retryAt: number | undefined): boolean => retryAt !== undefined && retryAt >= DurableTime.never
 
 /** Whether the body only waits for something durable, so that it may be dropped and run again. */
 export const isIdle = (step: StepState): boolean => step.bodyWaits.length > 0 && step.definition?.onCrash !== "ask"

@@ -3,11 +3,10 @@
  * would go on: no step body runs, and nothing is written.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { Wait } from "@fermata/core/RunStatus"
+import { readWaits } from "@fermata/core/RunStatus"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
+import * as Option from "effect/Option"
 import type { RunRow } from "../Backend.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
@@ -84,12 +83,9 @@ export const onlooker = (core: EngineCore, more: Partial<ExecutorHost>): Executo
 // internal
 // ----------------------------------------------------------------------------
 
-const decodeWaits = Schema.decodeUnknownExit(Schema.fromJsonString(Schema.Array(Wait)))
-
 const differenceOf = ({ status }: PendingCommit, at: number): Difference | undefined => {
-  if (status?.reason !== "diverged" || status.waits === null) return undefined
-  const waits = decodeWaits(status.waits)
-  const wait = Exit.isSuccess(waits) ? waits.value[0] : undefined
+  if (status?.reason !== "diverged") return undefined
+  const wait = Option.getOrUndefined(readWaits(status.waits))?.[0]
   return { key: wait?.key ?? "run", detail: wait?.detail ?? "", at }
 }
 

@@ -2,15 +2,16 @@
  * What a workflow asks of its run. Each request is compared with the journal
  * while the run is replayed, and is written to it afterwards.
  */
+import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { Wait } from "@fermata/core/RunStatus"
+import { readWaits, type Wait } from "@fermata/core/RunStatus"
 import * as WellFormed from "@fermata/core/WellFormed"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
+import * as Option from "effect/Option"
 import type { ApprovalRow, OutboxRow, RunRow } from "../Backend.ts"
 import type { ApprovalQuestion, ExecutorHost, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import { sameButForId } from "./ForkedText.ts"
@@ -159,13 +160,16 @@ export abstract class RunRequests extends RunBase {
     return false
   }
 
+  /** A sleep of a finite time. */
   askTimer(millis: number): Effect.Effect<void> {
-    return this.ask((resume) => {
+    return this.ask((resume, refuse) => {
       const timer = ++this.records.timerCount
       let state = this.records.timers.get(timer)
       if (state === undefined) {
+        const dueAt = DurableTime.after(this.from, millis)
+        if (DurableTime.isTooLate(dueAt)) return refuse(this.tooLate("A sleep or timeout", millis))
         if (this.mustBeRecorded(`timer ${timer}`, `timer ${timer}`)) return
-        const entry = this.append({ _tag: "TimerSet", timer, dueAt: this.from + millis }) as JournalEntry.EntryOf<"TimerSet">
+        const entry = this.append({ _tag: "TimerSet", timer, dueAt }) as JournalEntry.EntryOf<"TimerSet">
         state = this.records.addTimer(entry)
       }
       const asked = state
@@ -178,6 +182,18 @@ export abstract class RunRequests extends RunBase {
         this.disarm(`timer:${timer}`)
       }
     })
+  }
+
+  /** A sleep without an end: nothing is recorded, for nothing will come of it. */
+  askNever(): Effect.Effect<never> {
+    return this.ask(() => {
+      this.records.endless++
+      return () => void this.records.endless--
+    })
+  }
+
+  private tooLate(what: string, millis: number): Error {
+    return new DurableTime.TimeTooLate(`${what} in run ${this.row.id} of workflow "${this.row.workflow}"`, millis)
   }
 
   askSignal(name: string): Effect.Effect<JournalEntry.EntryOf<"SignalReceived">> {
@@ -203,22 +219,27 @@ export abstract class RunRequests extends RunBase {
     return entry?._tag === "DeferredCompleted" ? entry : undefined
   }
 
-  /** A deferred of the run that a durable timer completes. */
-  startClock(name: string, millis: number): void {
-    if (this.stopped || this.records.clocks.has(name) || !Number.isFinite(millis)) return
+  /** A deferred of the run that a durable timer completes. Answers what is wrong, if something is. */
+  startClock(name: string, millis: number): Error | undefined {
+    if (this.stopped || this.records.clocks.has(name)) return undefined
+    const dueAt = DurableTime.after(this.from, millis)
+    const recorded = this.records.timers.get(this.records.timerCount + 1)
+    if (recorded === undefined && DurableTime.isTooLate(dueAt)) return this.tooLate(`The clock "${name}"`, millis)
     this.records.clocks.add(name)
-    const timer = ++this.records.timerCount
-    let state = this.records.timers.get(timer)
-    if (state === undefined) {
-      if (this.mustBeRecorded(`timer ${timer} ("${name}")`, name)) return
-      state = this.records.addTimer(
-        this.append({ _tag: "TimerSet", timer, dueAt: this.from + Math.ceil(millis), label: name }) as JournalEntry.EntryOf<"TimerSet">
-      )
+    if (dueAt === Infinity) {
+      this.records.endlessClocks.add(name)
+      return undefined
     }
+    const timer = ++this.records.timerCount
+    if (recorded === undefined && this.mustBeRecorded(`timer ${timer} ("${name}")`, name)) return undefined
+    const state = recorded ?? this.records.addTimer(
+      this.append({ _tag: "TimerSet", timer, dueAt, label: name }) as JournalEntry.EntryOf<"TimerSet">
+    )
     state.asked = true
     state.waiter = () => this.records.completeDeferred(name, { _tag: "Success" })
     if (this.live) this.arm(`timer:${timer}`, state.entry.dueAt, { _tag: "Timer", timer })
     this.wake()
+    return undefined
   }
 
   /** A wait inside the body of a step: while it lasts, the step does not keep the run awake. */
@@ -267,10 +288,12 @@ export abstract class RunRequests extends RunBase {
   }
 
   askApproval(question: ApprovalQuestion): Effect.Effect<RunRecords.ApprovalResult> {
-    return this.ask((resume) => {
+    return this.ask((resume, refuse) => {
       const key = question.key ?? this.records.number(`approval:${question.name}`, question.name)
       let state = this.records.approvals.get(key)
       if (state === undefined) {
+        const deadline = DurableTime.after(this.from, question.deadlineMs ?? Infinity)
+        if (DurableTime.isTooLate(deadline)) return refuse(this.tooLate(`The deadline of approval "${key}"`, question.deadlineMs!))
         if (this.mustBeRecorded(`approval "${key}"`, key)) return
         const entry = this.append({
           _tag: "ApprovalRequested",
@@ -283,9 +306,7 @@ export abstract class RunRequests extends RunBase {
           editable: question.editable,
           onTimeout: question.onTimeout,
           ...(question.args === undefined ? {} : { args: question.args }),
-          ...(question.deadlineMs === undefined || !Number.isFinite(question.deadlineMs)
-            ? {}
-            : { deadline: this.from + Math.ceil(question.deadlineMs) })
+          ...(deadline === Infinity ? {} : { deadline })
         }) as JournalEntry.EntryOf<"ApprovalRequested">
         state = this.records.addApproval(entry)
         this.approvalsOpened.push(approvalRow(this.row, entry))
@@ -376,15 +397,16 @@ export abstract class RunRequests extends RunBase {
     })
   }
 
-  protected ask<A>(register: (resume: Resume<A>) => void | (() => void)): Effect.Effect<A> {
+  protected ask<A>(register: (resume: Resume<A>, refuse: (defect: Error) => void) => void | (() => void)): Effect.Effect<A> {
     return Effect.callback<A>((resume) => {
       if (this.stopped || this.problem !== undefined) return this.wake()
       let done = false
-      const cleanup = register((value) => {
+      const end = (effect: Effect.Effect<A>) => {
         if (done) return
         done = true
-        resume(Effect.succeed(value))
-      })
+        resume(effect)
+      }
+      const cleanup = register((value) => end(Effect.succeed(value)), (defect) => end(Effect.die(defect)))
       this.wake()
       if (cleanup === undefined) return
       return Effect.sync(() => {
@@ -430,13 +452,10 @@ const comparable = (exit: JournalEntry.ExitJson): unknown =>
 /** The key of the command by which the workflow completes one of its own deferreds. */
 const commandOf = (deferred: string) => `deferred:${deferred}`
 
-const decodeWaits = Schema.decodeUnknownExit(Schema.fromJsonString(Schema.Array(Wait)))
-
 /** A run that suspended on its failure, or because it never got further, only waits for an operator's word. */
 const heldBy = (row: RunRow, parkedFailure: boolean): Wait | undefined => {
-  if (row.status === "suspended" && row.waits !== null) {
-    const waits = decodeWaits(row.waits)
-    const held = Exit.isSuccess(waits) ? waits.value.find(isHolding) : undefined
+  if (row.status === "suspended") {
+    const held = Option.getOrUndefined(readWaits(row.waits))?.find(isHolding)
     if (held !== undefined && (parkedFailure || held.reason === "recovery")) return held
   }
   return parkedFailure ? { reason: "operator", key: "failure", detail: "suspended on its failure" } : undefined

@@ -2,6 +2,8 @@
  * The steps of a run: their bodies, attempts and outcomes, and what becomes of
  * them after a crash.
  */
+import * as DurableTime from "@fermata/core/DurableTime"
+import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
@@ -82,7 +84,7 @@ export abstract class RunSteps extends RunRequests {
     }
     this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), StoredJson.copy(json.cause)))).addObserver((delay) => {
       // The policy may have taken its time, and the step been asked for again.
-      if (step.entry === entry) this.push({ _tag: "Outcome", key, exit: json, delay: Exit.isSuccess(delay) ? delay.value : undefined })
+      if (step.entry === entry) this.push(outcomeOf(step, json, Exit.isSuccess(delay) ? delay.value : undefined, this.host.now()))
     })
   }
 
@@ -157,8 +159,7 @@ export abstract class RunSteps extends RunRequests {
       return
     }
     if (step.retryAt !== undefined) {
-      this.records.setPhase(step, "backoff")
-      this.arm(`backoff:${step.key}`, step.retryAt, { _tag: "Backoff", key: step.key })
+      this.backOff(step, step.retryAt)
       return
     }
     const isUnknown = step.definition.onCrash === "ask"
@@ -197,6 +198,12 @@ export abstract class RunSteps extends RunRequests {
     this.toStart.push(step.key)
   }
 
+  private backOff(step: RunRecords.StepState, retryAt: number): void {
+    step.retryAt = retryAt
+    this.records.setPhase(step, "backoff")
+    if (!RunRecords.isNever(retryAt)) this.arm(`backoff:${step.key}`, retryAt, { _tag: "Backoff", key: step.key })
+  }
+
   protected acceptOutcome(item: Extract<ReadyItem, { readonly _tag: "Outcome" }>): void {
     const step = this.records.steps.get(item.key)
     if (step === undefined || step.phase !== "done") return
@@ -204,12 +211,9 @@ export abstract class RunSteps extends RunRequests {
     if (item.exit._tag === "Success") {
       this.deliver(this.append(this.completion(step, item.exit)))
     } else if (item.delay !== undefined) {
-      const retryAt = this.host.now() + item.delay
-      const entry = this.append({ _tag: "StepFailed", key: item.key, attempt, cause: item.exit.cause, retryAt })
-      this.deliver(entry)
-      step.retryAt = retryAt
-      this.records.setPhase(step, "backoff")
-      this.arm(`backoff:${item.key}`, retryAt, { _tag: "Backoff", key: item.key })
+      const retryAt = Math.min(DurableTime.after(this.host.now(), item.delay), DurableTime.never)
+      this.deliver(this.append({ _tag: "StepFailed", key: item.key, attempt, cause: item.exit.cause, retryAt }))
+      this.backOff(step, retryAt)
     } else {
       const parked = step.definition!.parkOnFailure
       this.deliver(this.append({
@@ -281,6 +285,16 @@ export type Settlement =
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** A failure and what the policy makes of it: a delay that ends too late is the policy's own defect. */
+const outcomeOf = ({ key }: RunRecords.StepState, exit: JournalEntry.ExitJson & { readonly _tag: "Failure" }, delay: number | undefined, now: number): ReadyItem => {
+  if (delay === undefined || !DurableTime.isTooLate(DurableTime.after(now, delay))) {
+    return { _tag: "Outcome", key, exit, delay }
+  }
+  const what = `The delay before the next attempt of step "${key}", which failed with "${ExitJson.causeMessage(StoredJson.copy(exit.cause))}",`
+  const late = Handover.exit(`outcome of step "${key}"`, Exit.die(new DurableTime.TimeTooLate(what, delay)))
+  return { _tag: "Outcome", key, exit: late, delay: undefined }
+}
 
 /** Runs an effect to its end without leaving the current turn; one that waits for something is interrupted and has no exit. */
 const runNow = <A, E>(effect: Effect.Effect<A, E>, context: Context.Context<never>): Exit.Exit<A, E> | undefined => {

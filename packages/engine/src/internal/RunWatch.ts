@@ -3,11 +3,12 @@
  * once, what others write by looking.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { isFinal, type RunStatus, Wait } from "@fermata/core/RunStatus"
+import { isFinal, readWaits, RunStatus, SuspendReason, type Wait } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -25,10 +26,26 @@ export interface Followed {
 /** Looks without a sign every so often, since a run that cannot be read is suspended without a commit of its own. */
 const quietLooks = 10
 
-const decodeWaits = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Wait)))
+/** What a run waits for, by its row. A row whose waits cannot be read waits for somebody who looks at it. */
+export const waitsOf = (row: RunRow): ReadonlyArray<Wait> => Option.getOrElse(readWaits(row.waits), () => [unreadableWaits])
 
-/** What a run waits for, by its row. */
-export const waitsOf = (row: RunRow): ReadonlyArray<Wait> => row.waits === null ? [] : decodeWaits(row.waits)
+const unreadableWaits: Wait = { reason: "corrupt", key: "waits", detail: "what it waits for cannot be read" }
+
+/** Status, reason and waits of a row: what cannot be read is corrupt, and not the reader's end. */
+export const standOf = (row: RunRow): { readonly status: RunStatus; readonly reason?: SuspendReason; readonly waits: ReadonlyArray<Wait> } => {
+  const status = readStatus(row.status)
+  if (Option.isNone(status)) {
+    const wait: Wait = { reason: "corrupt", key: "status", detail: `its status "${row.status}" is none that this build knows` }
+    return { status: "suspended", reason: "corrupt", waits: [wait] }
+  }
+  const waits = waitsOf(row)
+  if (waits[0] === unreadableWaits) return { status: status.value, reason: "corrupt", waits }
+  const reason = readReason(row.reason)
+  return { status: status.value, ...(Option.isSome(reason) ? { reason: reason.value } : {}), waits }
+}
+
+const readStatus = Schema.decodeUnknownOption(RunStatus)
+const readReason = Schema.decodeUnknownOption(SuspendReason)
 
 /** The entries from `from` on, up to the first that cannot be read. */
 export const readable = (
@@ -49,8 +66,10 @@ export const readable = (
  */
 export const standing = (view: RunView.RunView, row: RunRow): RunView.RunView =>
   row.status !== "queued" && (view.counts.entries === row.length || row.reason === "corrupt")
-    ? RunView.withStatus(view, row.status as RunStatus, waitsOf(row))
+    ? standAs(view, standOf(row))
     : view
+
+const standAs = (view: RunView.RunView, { status, waits }: ReturnType<typeof standOf>) => RunView.withStatus(view, status, waits)
 
 /** When a follower of an open run is done: never, or when it is at rest; `farMs` see there. */
 export type Until = undefined | { readonly farMs: number }
@@ -134,10 +153,11 @@ const next = Effect.fnUntraced(function*(
  */
 const atRest = (core: EngineCore, store: Store["Service"], row: RunRow, farMs: number): Effect.Effect<boolean, StorageFailed> =>
   Effect.gen(function*() {
-    if (row.status !== "suspended") return false
-    const waits = waitsOf(row)
-    if (unreadable.has(row.reason)) return row.dueAt === null && row.owner === null
+    const { reason, status, waits } = standOf(row)
+    if (status !== "suspended") return false
     if (row.dueAt !== null && row.dueAt <= core.now()) return false
+    // With these it takes nothing from its inbox.
+    if (reason === "corrupt" || reason === "diverged") return row.owner === null
     if ((yield* store.backend.inbox(row.id)).length > 0) return false
     // Its owner may have taken what was there since the row was read.
     if ((yield* store.backend.run(row.id))?.length !== row.length) return false
@@ -153,5 +173,3 @@ const atRest = (core: EngineCore, store: Store["Service"], row: RunRow, farMs: n
     return true
   })
 
-/** Reasons with which a run takes nothing from its inbox. */
-const unreadable: ReadonlySet<string | null> = new Set(["corrupt", "diverged"])
