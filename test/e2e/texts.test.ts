@@ -132,3 +132,55 @@ describe("text that forges lines", () => {
     harmless("doctor", await fermata("doctor"), 0)
   })
 })
+
+describe("numbers and names that would change", () => {
+  const big = "{\"id\":3544790567247868102}"
+
+  it("are refused by every option that takes JSON, with their place and what to do, and nothing is stored", async () => {
+    const { db, fermata, folder } = new Project()
+    const file = join(folder, "input.json")
+    writeFileSync(file, `{\n  "orders": [{ "id": ${big.slice(6, -1)} }]\n}`)
+    const refusals: ReadonlyArray<readonly [expected: string, ...args: ReadonlyArray<string>]> = [
+      ["--input: the number 3544790567247868102 would become 3544790567247868000; quote it: \"3544790567247868102\" (id, line 1, column 7)", "run", "Echo", "--input", big],
+      [`--input: the file ${file}: the number 3544790567247868102 would become 3544790567247868000; quote it: "3544790567247868102" (orders[0].id, line 2, column 22)`, "run", "Echo", "--input", `@${file}`],
+      ["--event: the number 1e400 is too large; quote it: \"1e400\" (n, line 1, column 6)", "run", "wait.json", "--event", "{\"n\":1e400}"],
+      ["--data: the number 1e-400 would become 0", "emit", "ticket.created", "--data", "[1e-400]"],
+      ["--data: the name \"a\" stands there twice, first at line 1, column 2; only the last would count (a, line 1, column 8)", "signal", "1234", "go", "--data", "{\"a\":1,\"a\":1}"],
+      ["--edit: the number 9007199254740993 would become 9007199254740992", "approve", "1234", "--edit", "9007199254740993"],
+      ["--done: the number -9007199254740993 would become -9007199254740992", "runs", "settle", "1234", "s", "--done", "-9007199254740993"],
+      ["--set step: the name \"__proto__\" is not kept by everything that reads JSON", "runs", "fork", "1234", "--at", "b", "--set", "step={\"__proto__\":1}"],
+      ["--input: it has more than 1,000 levels of lists and objects", "run", "Echo", "--input", `${"[".repeat(1_001)}${"]".repeat(1_001)}`]
+    ]
+    await Promise.all(refusals.map(async ([expected, ...args]) => {
+      const { code, stderr, stdout } = await fermata(...args)
+      assert.deepStrictEqual([code, stdout], [2, ""], args.join(" "))
+      assert.include(stderr, expected)
+    }))
+    const told = await fermata("run", "Echo", "--input", "{\"a\":1e400,\"b\":1e400}", "--json")
+    assert.deepInclude(told.json.error, { code: "InvalidJson" })
+    assert.include(told.stderr, "  the number 1e400 is too large; quote it: \"1e400\" (b, line 1, column 16)")
+    assert.isFalse(existsSync(db))
+  })
+
+  it("are refused in contracts, in their expressions too, and a decimal is rounded as everywhere", async () => {
+    const { fermata, folder } = new Project()
+    const contract = (set: string, more = "") => `{
+  "schemaVersion": "fermata.contract.v1", "id": "numbers", "version": "1.0.0", "title": "Numbers", "entryStepId": "keep",${more}
+  "steps": [{ "id": "keep", "name": "Keep", "kind": "transform", "set": { "a": ${set} }, "next": null }]
+}`
+    const file = join(folder, "numbers.json")
+    writeFileSync(file, contract("12345678901234567890", ` "title": "Twice",`))
+    const checked = await fermata("contracts", "check", file)
+    assert.strictEqual(checked.code, 2)
+    assert.include(checked.stdout, `title: the name "title" stands there twice, first at line 2, column 80; only the last would count (line 2, column 123)`)
+    assert.include(checked.stdout, `steps[0].set.a: the number 12345678901234567890 would become 12345678901234567000; quote it: "12345678901234567890" (line 3, column 80)`)
+    assert.include(checked.stdout, "2 problems")
+    for (const command of [["run", file], ["contracts", "add", file], ["contracts", "graph", file]]) assert.strictEqual((await fermata(...command)).code, 2)
+    writeFileSync(file, contract("\"{{ input.id = 9007199254740993 }}\""))
+    const { problems } = (await fermata("contracts", "check", file, "--json")).json
+    assert.deepInclude(problems[0], { path: "steps[0].set.a", code: "lossy" })
+    assert.include(problems[0]!.message, "the number 9007199254740993 would become 9007199254740992; quote it")
+    writeFileSync(file, contract("3.141592653589793238462643"))
+    assert.deepStrictEqual((await fermata("run", file, "--json")).json.output, { a: Math.PI })
+  })
+})

@@ -8,7 +8,8 @@ import type { CommandFailed } from "./CommandFailed.ts"
 import { follow, type Followed, type Options } from "./Follow.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
-import * as JsonText from "./JsonText.ts"
+import * as JsonText from "@fermata/core/JsonText"
+import { lossText } from "./JsonOption.ts"
 import { err, lineOf, note, noteBlock, plain } from "./Output.ts"
 
 /** Follows the run until it is over, or until somebody else must act. */
@@ -80,7 +81,7 @@ const edited: Effect.Effect<{ readonly value: unknown } | undefined> = Effect.ge
   if (text === undefined || text === "") return undefined
   const parsed = JsonText.parse(text)
   if (parsed._tag === "Json") return { value: parsed.value }
-  yield* note(`that is not JSON: ${parsed.problem} at character ${parsed.offset}`)
+  yield* note(parsed._tag === "Lossy" ? lossText(parsed.losses[0]) : `that is not JSON: ${parsed.problem} at character ${parsed.offset}`)
   return undefined
 })
 

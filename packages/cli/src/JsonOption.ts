@@ -5,7 +5,8 @@ import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
 import { resolve } from "node:path"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
-import * as JsonText from "./JsonText.ts"
+import * as JsonText from "@fermata/core/JsonText"
+import { renderPath } from "@fermata/core/contract/ContractProblem"
 
 /** The value of a JSON option. `option` is its name as typed, such as `--input`. */
 export const read = (option: string, text: string): Effect.Effect<unknown, CommandFailed> =>
@@ -55,10 +56,18 @@ const readStdin = async (): Promise<string> => {
   return Buffer.concat(chunks).toString("utf8")
 }
 
+/** What would be lost, and where. */
+export const lossText = ({ column, line, path, problem }: JsonText.Loss): string =>
+  `${problem} (${path.length === 0 ? "" : `${renderPath(path)}, `}line ${line}, column ${column})`
+
 const parse = (text: string, what: string, typed?: string): Effect.Effect<unknown, CommandFailed> =>
   Effect.suspend(() => {
     const result = JsonText.parse(text)
     if (result._tag === "Json") return Effect.succeed(result.value)
+    if (result._tag === "Lossy") {
+      const [first, ...more] = result.losses.map(lossText)
+      return Effect.fail(refused("InvalidJson", `${what}: ${first}`, more))
+    }
     const { column, line, offset, problem } = result
     const shown = typed === undefined ? "" : `; it was ${JSON.stringify(typed.length > 60 ? `${typed.slice(0, 57)}...` : typed)}`
     const file = typed !== undefined && /^[\w./-]+\.json$/.test(typed) ? `; to read the file write @${typed}` : ""

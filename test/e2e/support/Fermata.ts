@@ -33,7 +33,7 @@ export interface Printed {
   readonly usage: object
   readonly steps: { readonly executed: number; readonly replayed: number }
   readonly error: { readonly code: string; readonly message: string; readonly problems: ReadonlyArray<object> }
-  readonly problems: ReadonlyArray<{ readonly path: string; readonly message: string; readonly expected: string }>
+  readonly problems: ReadonlyArray<{ readonly path: string; readonly code: string; readonly message: string; readonly expected: string }>
   readonly mermaid: string
   readonly prompt: string
   readonly args: object

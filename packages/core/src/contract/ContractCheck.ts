@@ -6,6 +6,7 @@
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as EventName from "../EventName.ts"
+import * as JsonText from "../JsonText.ts"
 import * as Policy from "../Policy.ts"
 import * as Contract from "./Contract.ts"
 import * as ContractFields from "./ContractFields.ts"
@@ -56,20 +57,42 @@ export const capped = (problems: ReadonlyArray<ContractProblem>): ReadonlyArray<
     })
   ]
 
-/** Checks a JSON text. A text that is no JSON is one problem. */
-export const checkText = (text: string): Checked => {
+/** Checks a contract as text. Never throws. */
+export const checkText = (text: string): Checked => checkTextWith(text, check)
+
+/** As `checkText`, with another check of the document, such as one that looks into expressions too. */
+export const checkTextWith = (text: string, check: (document: unknown) => Checked): Checked & { readonly document?: unknown } => {
   if (text.length > Contract.bounds.bytes) return { problems: [tooLarge] }
-  const parsed = parse(text)
-  if (Result.isSuccess(parsed)) return check(parsed.success)
-  return {
-    problems: [Problem.make({
-      path: [],
-      code: "not-json",
-      expected: "a JSON text",
-      message: `this is not JSON: ${parsed.failure}`
-    })]
+  const parsed = JsonText.parse(text)
+  switch (parsed._tag) {
+    case "Json":
+      return { ...check(parsed.value), document: parsed.value }
+    case "Lossy":
+      return { problems: capped([...parsed.losses.map(lossy), ...check(parsed.value).problems]), document: parsed.value }
+    case "Mistake":
+      return { problems: [notJson(parsed)] }
   }
 }
+
+/** The problem of a text that is not JSON. */
+const notJson = ({ column, line, offset, problem }: Extract<JsonText.Parsed, { readonly _tag: "Mistake" }>): ContractProblem =>
+  Problem.make({
+    path: [],
+    code: "not-json",
+    expected: "a JSON text",
+    position: offset,
+    message: `the document is not JSON: ${problem} at line ${line}, column ${column}`
+  })
+
+/** The problem of what would be something else without a word. */
+const lossy = ({ column, line, offset, path, problem }: JsonText.Loss): ContractProblem =>
+  Problem.make({
+    path,
+    code: "lossy",
+    expected: "JSON that stays what it says",
+    position: offset,
+    message: `${problem} (line ${line}, column ${column})`
+  })
 
 const decodeContract = Schema.decodeUnknownSync(Contract.Contract)
 
@@ -232,12 +255,6 @@ const checkSize = (document: unknown): ContractProblem | undefined => {
   }
   return visit(document, [])
 }
-
-const parse = (text: string): Result.Result<unknown, string> =>
-  Result.try({
-    try: (): unknown => JSON.parse(text),
-    catch: (cause) => cause instanceof Error ? cause.message : String(cause)
-  })
 
 const stepsOf = (document: Record<string, unknown>): ReadonlyArray<Record<string, unknown>> => {
   const steps = document["steps"]

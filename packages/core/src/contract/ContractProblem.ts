@@ -7,6 +7,7 @@ import * as Schema from "effect/Schema"
 /** What kind of mistake it is. Stable, for tools. */
 export const Code = Schema.Literals([
   "not-json",
+  "lossy",
   "not-an-object",
   "too-large",
   "too-deep",

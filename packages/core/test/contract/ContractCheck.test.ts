@@ -256,6 +256,9 @@ describe("ContractCheck.checkText", () => {
   it("reads JSON and reports what is none", () => {
     assert.deepStrictEqual(ContractCheck.checkText(JSON.stringify(agent)).problems, [])
     assert.strictEqual(ContractCheck.checkText("{\"a\":").problems[0]?.code, "not-json")
+    const lossy = ContractCheck.checkText(JSON.stringify(agent).replace(/}$/, ",\"title\":\"again\",\"limits\":{\"maxRunMs\":1e400}}"))
+    assert.isUndefined(lossy.contract)
+    assert.includeMembers(lossy.problems.map(({ code, path }) => `${code} ${path}`), ["lossy title", "lossy limits.maxRunMs"])
   })
 })
 

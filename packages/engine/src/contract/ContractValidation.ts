@@ -44,9 +44,12 @@ export const validate = (document: unknown): Effect.Effect<Contract, ContractInv
 /** The contract of a JSON text. */
 export const validateText = (text: string): Effect.Effect<Contract, ContractInvalid> =>
   Effect.suspend(() => {
-    const first = ContractCheck.checkText(text)
-    return first.problems.some(({ code }) => stops.has(code)) ? toEffect(first, undefined) : validate(JSON.parse(text))
+    const checked = checkText(text)
+    return toEffect(checked, fieldOf(checked.document, "id"))
   })
+
+/** Checks a contract as text, expressions included. `document` is what the text says, where it is JSON. */
+export const checkText = (text: string) => ContractCheck.checkTextWith(text, check)
 
 /** Most expressions that a contract may have. */
 export const maxExpressions = 5000
@@ -158,6 +161,15 @@ const checkExpressions = (document: unknown, graphIsKnown: boolean): ReadonlyArr
         problem(mention, {
           expected: `one of ${place.names.join(", ")}`,
           suggestion: Problem.didYouMean(mention.name, place.names)
+        })
+      ),
+      ...found.lossyNumbers.map(({ name, position }) =>
+        Problem.make({
+          path,
+          code: "lossy",
+          position: offset + position,
+          expected: "a number that stays what it says",
+          message: `at character ${offset + position} of the expression: ${name}`
         })
       ),
       ...found.undefinedVariables.map(({ name, position }) => {

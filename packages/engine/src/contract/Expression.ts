@@ -8,6 +8,7 @@
  * expression that does too much fails with `ExpressionError`, on every machine
  * at the same point.
  */
+import * as JsonNumber from "@fermata/core/JsonNumber"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -72,6 +73,8 @@ export interface Compiled {
   readonly steps: ReadonlyArray<Mention>
   /** Functions and variables (`$name`) that nothing defines. */
   readonly undefinedVariables: ReadonlyArray<Mention>
+  /** Numbers that are others than they say. `name` is what is said about one. */
+  readonly lossyNumbers: ReadonlyArray<Mention>
 }
 
 /** Parses an expression. Equal sources are parsed once. */
@@ -287,7 +290,7 @@ const compileNew = (source: string): Result.Result<Compiled, ExpressionError> =>
           if (Result.isFailure(tried)) return refuse("forbidden", tried.failure, startOf(node))
         }
       }
-      return Result.succeed({ source, program, ...mentionsIn(program.root) })
+      return Result.succeed({ source, program, ...mentionsIn(program.root), lossyNumbers: lossyNumbersIn(source, program.root) })
     }
   )
 }
@@ -304,6 +307,18 @@ const isCostlySignature = (signature: unknown): boolean => {
   if (typeof definition !== "string") return false
   const count = (pattern: RegExp): number => definition.match(pattern)?.length ?? 0
   return count(/\+/g) > 1 || count(/[?-]/g) > 8
+}
+
+/** Of a number JSONata keeps its value and where it ends. */
+const lossyNumbersIn = (source: string, root: Jsonata.Node): ReadonlyArray<Mention> => {
+  const found: Array<Mention> = []
+  for (const node of Jsonata.nodes(root)) {
+    if (node.type !== "number" || node.position === undefined) continue
+    const literal = /\d+(?:\.\d+)?(?:[eE][-+]?\d+)?$/.exec(source.slice(0, node.position))?.[0]
+    const problem = literal === undefined ? undefined : JsonNumber.problemOf(literal)
+    if (problem !== undefined) found.push({ name: problem, position: node.position - literal!.length })
+  }
+  return found
 }
 
 const mentionsIn = (root: Jsonata.Node): Pick<Compiled, "names" | "steps" | "undefinedVariables"> => {

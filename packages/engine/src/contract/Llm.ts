@@ -3,6 +3,7 @@
  */
 import type { JsonShape } from "@fermata/core/contract/JsonShape"
 import { mismatches } from "@fermata/core/contract/JsonShape"
+import * as JsonText from "@fermata/core/JsonText"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -97,7 +98,7 @@ export const valueOf = (request: LlmRequest, answer: LlmAnswer): Result.Result<S
   if (request.output === undefined) return Result.succeed(answer.text)
   const refuse = (problem: string) => Result.fail(new LlmFailed({ model: answer.model, problem, retryable: true }))
   const value = answer.value === undefined ? parse(answer.text) : Result.succeed(answer.value)
-  if (Result.isFailure(value)) return refuse("it was asked for JSON, and its answer is none")
+  if (Result.isFailure(value)) return refuse(value.failure)
   const [first] = mismatches(request.output, value.success)
   return first === undefined
     ? value as Result.Result<Schema.Json, never>
@@ -121,7 +122,15 @@ const fits = (when: Rule["when"], request: LlmRequest): boolean => {
 const words = (text: string): number => text.split(/\s+/).filter((word) => word !== "").length
 
 /** JSON as models write it: alone, or in a fence. */
-const parse = (text: string): Result.Result<Schema.Json, unknown> => {
+const parse = (text: string): Result.Result<Schema.Json, string> => {
   const fenced = /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text)
-  return Result.try(() => JSON.parse(fenced?.[1] ?? text) as Schema.Json)
+  const parsed = JsonText.parse(fenced?.[1] ?? text)
+  // The value is JSON by how it was read.
+  return parsed._tag === "Json"
+    ? Result.succeed(parsed.value as Schema.Json)
+    : Result.fail(
+      parsed._tag === "Lossy"
+        ? `its answer would become another: ${parsed.losses[0].problem}`
+        : "it was asked for JSON, and its answer is none"
+    )
 }
