@@ -68,10 +68,10 @@ export const RunCancelled = entry("RunCancelled", {
   reason: Schema.String,
   cause: Schema.Unknown
 })
-/** An order to stop: a cancel by somebody, or a limit that the run went past. */
+/** An order to stop: a cancel by somebody, a limit that the run went past, or asynchronous work of its body's own. */
 export const StopRequested = entry("StopRequested", {
   id: Schema.String,
-  kind: Schema.Literals(["cancel", "limit", "parent"]),
+  kind: Schema.Literals(["cancel", "limit", "parent", "foreign"]),
   by: Schema.String,
   reason: Schema.String
 })

@@ -141,9 +141,9 @@ export interface NoteView {
   readonly at: number
 }
 
-/** An order to stop that the run has taken: a cancel, a limit that it went past, or the end of its parent. */
+/** An order to stop that the run has taken: a cancel, a limit that it went past, the end of its parent, or asynchronous work of its body's own. */
 export interface StopView {
-  readonly kind: "cancel" | "limit" | "parent"
+  readonly kind: "cancel" | "limit" | "parent" | "foreign"
   readonly by: string
   readonly reason: string
   readonly at: number

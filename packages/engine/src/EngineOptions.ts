@@ -18,8 +18,6 @@ export interface EngineOptions {
   readonly parkedMs: number
   /** Crashes of one step, or takeovers without progress, after which a run suspends as `recovery`. Default 5. */
   readonly maxRecoveries: number
-  /** How long (ms, host time) a replay waits for a request that the journal holds. Default 2,000. */
-  readonly divergenceGraceMs: number
   /** How long (ms) a cancel or a shutdown lets the body of an `ask` step finish. Default 30,000. */
   readonly cancelGraceMs: number
   /** A name for this process that no other process has; made up when empty. */
@@ -44,7 +42,6 @@ export const EngineOptions: Context.Reference<EngineOptions> = Context.Reference
       maxParked: 250,
       parkedMs: 5_000,
       maxRecoveries: 5,
-      divergenceGraceMs: 2_000,
       cancelGraceMs: 30_000,
       ownerId: "",
       info: {},

@@ -32,25 +32,18 @@ export interface Replayed {
   readonly difference?: Difference
 }
 
-export interface Options {
-  /** How long (ms) the code is given to ask for what the journal holds. Default: as the engine gives it. */
-  readonly graceMs?: number
-}
-
 /** Replays the run of this id, or of this beginning of one. */
 export const run = Effect.fn("Replay.run")(function*(
-  id: string,
-  options: Options = {}
+  id: string
 ): Effect.fn.Return<Replayed, FindError, Runs | Core | Store> {
   const found = yield* (yield* Runs).find(id)
   const row = yield* (yield* Store).backend.run(found.id)
-  return yield* ofRow(row!, options)
+  return yield* ofRow(row!)
 })
 
 /** Replays the run of this row. */
 export const ofRow = Effect.fnUntraced(function*(
-  row: RunRow,
-  options: Options = {}
+  row: RunRow
 ): Effect.fn.Return<Replayed, StorageFailed, Core | Store> {
   const core = yield* Core
   const store = yield* Store
@@ -72,7 +65,7 @@ export const ofRow = Effect.fnUntraced(function*(
         : Effect.fail(error),
     onSuccess: (journal) =>
       Effect.map(
-        replay(core, registration, row, journal, options.graceMs ?? core.options.divergenceGraceMs),
+        replay(core, registration, row, journal),
         (difference) => told(difference === undefined ? "fits" : "breaks", journal.length, difference)
       )
   })

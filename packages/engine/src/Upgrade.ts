@@ -8,7 +8,7 @@ import type { Core } from "./internal/Core.ts"
 import * as Replay from "./Replay.ts"
 import { Store } from "./Store.ts"
 
-export interface Options extends Replay.Options {
+export interface Options {
   /** How many finished runs are replayed too, the last started first. Default 100. */
   readonly finished?: number
   readonly workflow?: string
@@ -41,7 +41,7 @@ export const check = Effect.fn("Upgrade.check")(function*(
     while (count < most) {
       const limit = Math.min(pageSize, most - count)
       const rows = yield* backend.runs({ status, workflow, limit, before: before?.id })
-      const replayed = yield* Effect.forEach(rows, (row) => Replay.ofRow(row, options), { concurrency: atOnce })
+      const replayed = yield* Effect.forEach(rows, (row) => Replay.ofRow(row), { concurrency: atOnce })
       for (const run of replayed) {
         if (run.verdict === "fits") fits++
         else found[run.verdict].push(run)

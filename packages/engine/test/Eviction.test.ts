@@ -7,7 +7,7 @@ import type { Engine } from "../src/Engine.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, giveWay, Log, pass } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, Log, pass } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const go = { name: "go", payload: null }
@@ -151,32 +151,6 @@ describe("parked runs", () => {
       assert.deepStrictEqual(log.entries, ["work", "work"])
       const requests = (yield* world.journal(id)).filter((entry) => entry._tag === "StepRequested")
       assert.deepStrictEqual(requests.map((entry) => entry.recovery), [undefined, undefined], "this is no crash")
-    }))
-
-  it.effect("S7: code that does something of its own beside a wait is not forgotten when its run is evicted", () =>
-    Effect.gen(function*() {
-      const world = yield* CrashHost.make
-      const log = new Log()
-      let arrived = Promise.withResolvers<void>()
-      const host = yield* world.start(W.toLayer(() =>
-        Effect.all([
-          Signal.receive(Go),
-          Effect.andThen(Effect.promise(() => arrived.promise), echo(log)("beside"))
-        ], { concurrency: 2 })))
-      const id = yield* begin(host, W)
-      yield* world.adjustHost(6_000)
-      assert.strictEqual(yield* host.awake, 0)
-      const evicted = arrived
-      arrived = Promise.withResolvers()
-      evicted.resolve()
-      yield* giveWay(10)
-      yield* host.settled
-      yield* world.adjustHost(60_000)
-      arrived.resolve()
-      yield* giveWay(10)
-      yield* host.settled
-      assert.deepStrictEqual(log.entries, ["echo beside"])
-      assert.include(yield* world.run(id), { status: "suspended", reason: "signal" })
     }))
 
   it.effect("S7: the timeout of a step that waits for something durable is not forgotten when its run is evicted", () =>

@@ -68,9 +68,10 @@ describe("a clock that is set", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const gate = Promise.withResolvers<void>()
+      const held = Step.make("held", { onCrash: "rerun", run: () => Effect.promise(() => gate.promise) })
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
         yield* echo(log)("x")
-        yield* Effect.promise(() => gate.promise)
+        yield* held()
         yield* Effect.sleep("1 minute")
         return yield* echo(log)("y")
       })))

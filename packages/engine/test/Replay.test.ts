@@ -124,34 +124,6 @@ describe("a replay", () => {
       )
     }))
 
-  it.effect("S9: waits for what a body does asynchronously by itself, before, between and after steps", () =>
-    Effect.gen(function*() {
-      const world = yield* CrashHost.make
-      const log = new Log()
-      const turns = (count: number) => Effect.promise(async () => {
-        for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve))
-      })
-      const layer = W.toLayer(Effect.fnUntraced(function*() {
-        yield* turns(3)
-        const a = yield* echo(log)("a")
-        yield* turns(20)
-        const b = yield* echo(log)("b")
-        yield* Signal.receive(X)
-        yield* turns(5)
-        return [a, b, yield* echo(log)("c")]
-      }))
-      const settle = (host: CrashHost.Host) => Effect.andThen(turns(60), host.settled)
-      let host = yield* world.start(layer)
-      const id = yield* begin(host, W)
-      yield* settle(host)
-      host = yield* after(world, host, layer)
-      yield* settle(host)
-      yield* world.tell(id, "signal", { name: "x", payload: "" })
-      yield* settle(host)
-      yield* assertOutput(host, W, id, ["a", "b", "c"])
-      assert.deepStrictEqual(log.entries, ["echo a", "echo b", "echo c"])
-    }))
-
   it.effect("S9: has an id that the body computes in its place in the order", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

@@ -65,7 +65,7 @@ class BodyClock implements Clock.Clock {
 const digest = (algorithm: AlgorithmIdentifier, data: BufferSource): Promise<ArrayBuffer> => {
   const answer = digestNow(algorithm, data)
   const context = Fiber.getCurrent()?.context
-  if (context !== undefined) Context.get(context, CurrentRun)?.executor.awaitDigest(answer)
+  if (context !== undefined) Context.get(context, CurrentRun)?.executor.digests.await(answer)
   return answer
 }
 

@@ -267,6 +267,14 @@ export const makeEncoded = (
     resume: Effect.fnUntraced(function*(_workflow, executionId) {
       const place = yield* CurrentRun
       const message = { by: place?.executor.row.id ?? "program" }
+      if (place !== undefined && place.step === undefined) {
+        const id = place.executor.records.number(`resume:${executionId}`, `resume:${place.executor.row.id}`)
+        return place.executor.send({
+          id: `${id}:${executionId}`,
+          kind: "inbox",
+          payload: StoredJson.textOf({ run: executionId, id, kind: "resume", message })
+        })
+      }
       yield* Effect.orDie(core.inbox({
         row: { run: executionId, id: core.newId("resume"), kind: "resume", payload: StoredJson.textOf(message), at: core.now() }
       }))

@@ -107,8 +107,6 @@ export interface ExecutorOptions {
   readonly leaseMs: number
   /** Crashes of one step, or takeovers of a run without progress, after which it suspends as `recovery`. */
   readonly maxRecoveries: number
-  /** How long (ms, host time) a replay waits for a request that the journal holds before it is a divergence. */
-  readonly divergenceGraceMs: number
   /** How long (ms) a cancel lets the body of an `ask` step finish. */
   readonly cancelGraceMs: number
 }
@@ -174,7 +172,7 @@ export interface ApprovalQuestion {
 export interface StopItem {
   readonly _tag: "Stop"
   readonly id: string
-  readonly kind: "cancel" | "limit" | "parent"
+  readonly kind: "cancel" | "limit" | "parent" | "foreign"
   readonly by: string
   readonly reason: string
   /** The inbox row that ordered it: taken when the stop is journaled, not before. */
@@ -191,6 +189,7 @@ export type ReadyItem =
   | StopItem
   | { readonly _tag: "GraceOver" }
   | { readonly _tag: "ActiveLimit" }
+  | { readonly _tag: "Foreign" }
 
 /** Where the current fiber stands: in the body of a run, or in the body of one of its steps. */
 export interface Place {

@@ -36,15 +36,15 @@ import * as Handover from "./Handover.ts"
 import { acceptInbox } from "./InboxRules.ts"
 import * as EntryKinds from "./EntryKinds.ts"
 import * as RunRecords from "./RunRecords.ts"
-import { RunScheduler } from "./RunScheduler.ts"
+import { ForeignWork, foreignWork } from "./ForeignWork.ts"
+import { RunDigests } from "./RunDigests.ts"
+import { type AnyFiber, RunScheduler, type Task } from "./RunScheduler.ts"
 import { RunSteps } from "./RunSteps.ts"
 
 type Entry = JournalEntry.JournalEntry
 
 const drainLimit = 2_000
 const deliveriesPerTurn = 500
-const foreignTurns = 200
-const foreignSleepMs = 20
 
 export class RunExecutor extends RunSteps {
   private readonly scheduler: RunScheduler
@@ -56,7 +56,6 @@ export class RunExecutor extends RunSteps {
   private readonly payload: object
   private pumping = false
   private scheduled = false
-  private foreignWaits = 0
   private projected: string
   private suspendedWaits: string | undefined
   private hasRested = false
@@ -64,8 +63,12 @@ export class RunExecutor extends RunSteps {
   private activeSince: number | undefined
   private ending = false
   private releasing = false
-  /** Digests that the workflow waits for. */
-  private digests = 0
+  /** What the body waits for that the platform makes. */
+  readonly digests: RunDigests
+  /** Made inside its commit, and delivered before anything else. */
+  private made: Entry | undefined
+  /** Fibers that went on by themselves. */
+  private foreign: Array<{ readonly fiber: AnyFiber; readonly task: Task }> = []
 
   constructor(
     host: ExecutorHost,
@@ -79,7 +82,8 @@ export class RunExecutor extends RunSteps {
     this.projected = projection(row.status, row.reason, row.waits)
     this.suspendedWaits = row.status === "suspended" ? row.waits ?? undefined : undefined
     this.activeMs = this.records.activeMs
-    this.scheduler = new RunScheduler(() => this.wake())
+    this.digests = new RunDigests(host.schedule, () => this.wake())
+    this.scheduler = new RunScheduler(() => this.wake(), (fiber) => this.outside(fiber))
   }
 
   /** Replays the journal and goes on. */
@@ -111,7 +115,7 @@ export class RunExecutor extends RunSteps {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.live &&
       this.ready.length === 0 && this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 &&
       (this.toStart.length === 0 || this.records.paused) &&
-      this.records.inFlight() === 0 && this.mainExit === undefined && this.pendingStop === undefined && this.digests === 0
+      this.records.inFlight() === 0 && this.mainExit === undefined && this.pendingStop === undefined && !this.digests.pending
   }
 
   /** Lets go of everything. Workflow fibers are left to the garbage collector; step bodies are interrupted. */
@@ -144,7 +148,7 @@ export class RunExecutor extends RunSteps {
   /** Whether nothing happens by itself until a delivery, time or a step body: for tests that wait for that. */
   get resting(): boolean {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.ready.length === 0 &&
-      this.buffer.length === 0 && !this.releasing && !this.ending && this.digests === 0
+      this.buffer.length === 0 && !this.releasing && !this.ending && !this.digests.pending
   }
 
   /**
@@ -183,14 +187,20 @@ export class RunExecutor extends RunSteps {
     )
   }
 
-  /** Holds every delivery back until the digest is there, so that what follows from it has its place in the order. */
-  awaitDigest(digest: Promise<unknown>): void {
-    this.digests++
-    const arrived = () => {
-      this.digests--
-      this.wake()
+  protected handOverMade(entry: Entry): void {
+    this.made = entry
+    this.pump()
+  }
+
+  /** Where a fiber of the body goes on that something has resumed outside of the turn. */
+  private outside(fiber: AnyFiber): (task: Task) => void {
+    if (this.stopped) return () => this.wake()
+    const awaited = this.digests.placeOf(fiber)
+    if (awaited !== undefined) return awaited
+    return (task) => {
+      this.foreign.push({ fiber, task })
+      this.push({ _tag: "Foreign" })
     }
-    digest.then(arrived, arrived)
   }
 
   protected wake(): void {
@@ -218,10 +228,29 @@ export class RunExecutor extends RunSteps {
   /** Runs until nothing is left to do; true when the rest must wait for another turn of the event loop. */
   private turn(): boolean {
     if (this.holding) return false
+    this.scheduler.enter()
+    try {
+      return this.goOn()
+    } finally {
+      this.scheduler.leave()
+    }
+  }
+
+  private goOn(): boolean {
+    if (this.made !== undefined) {
+      const { made } = this
+      this.made = undefined
+      this.deliver(made)
+    }
     for (let count = 0; !this.stopped; count++) {
-      this.scheduler.drain(drainLimit)
-      if (!this.scheduler.idle || count >= deliveriesPerTurn) return true
-      if (this.digests > 0) return false
+      if (!this.digests.underWay) {
+        this.scheduler.drain(drainLimit)
+        if (!this.scheduler.idle || count >= deliveriesPerTurn) return true
+      }
+      if (this.digests.pending) {
+        if (this.digests.handOver()) continue
+        return false
+      }
       if (this.problem !== undefined) {
         this.giveUp("diverged", this.problem.key, this.problem.detail)
         return false
@@ -236,7 +265,7 @@ export class RunExecutor extends RunSteps {
         return false
       }
       if (this.cursor < this.history.length) {
-        if (!this.advance()) return false
+        this.advance()
         continue
       }
       if (!this.live) {
@@ -261,53 +290,21 @@ export class RunExecutor extends RunSteps {
     return undefined
   }
 
-  /** Takes the next recorded entry; false while the code has yet to ask for it. */
-  private advance(): boolean {
+  /** Takes the next recorded entry, or finds that the code has not come to it. */
+  private advance(): void {
     const entry = this.history[this.cursor]!
-    switch (this.records.kindOf(entry)) {
-      case "command": {
-        if (!this.records.wasAsked(entry)) {
-          return this.awaitForeign(entry, `entry ${entry.seq} (${EntryKinds.describe(entry)}) is in the journal, and the code did not ask for it`)
-        }
-        break
-      }
-      case "delivery": {
-        if (!this.records.canDeliver(entry)) {
-          return this.awaitForeign(entry, `entry ${entry.seq} (${EntryKinds.describe(entry)}) is an outcome that the code did not ask for`)
-        }
-        break
-      }
+    const kind = this.records.kindOf(entry)
+    const missed = kind === "command" && !this.records.wasAsked(entry)
+      ? "is in the journal, and the code did not ask for it"
+      : kind === "delivery" && !this.records.canDeliver(entry)
+      ? "is an outcome that the code did not ask for"
+      : undefined
+    if (missed !== undefined) {
+      this.problem = { key: EntryKinds.subjectOf(entry), detail: `entry ${entry.seq} (${EntryKinds.describe(entry)}) ${missed}` }
+      return
     }
     this.cursor++
-    this.foreignWaits = 0
     this.deliver(entry)
-    return true
-  }
-
-  /**
-   * A body may do asynchronous work of its own (a digest, a promise), so a
-   * request that the journal holds is given time to come before it is missed.
-   */
-  private awaitForeign(entry: Entry, detail: string): false {
-    this.foreignWaits++
-    if (this.foreignWaits <= foreignTurns) {
-      this.wakeLater()
-    } else if ((this.foreignWaits - foreignTurns) * foreignSleepMs <= this.host.options.divergenceGraceMs) {
-      this.host.fork(this.host.hostSleep(foreignSleepMs)).addObserver(() => this.wake())
-    } else {
-      this.problem = { key: EntryKinds.subjectOf(entry), detail }
-      this.wakeLater()
-    }
-    return false
-  }
-
-  private wakeLater(): void {
-    if (this.scheduled) return
-    this.scheduled = true
-    this.host.schedule(() => {
-      this.scheduled = false
-      this.pump()
-    })
   }
 
   private goLive(): boolean {
@@ -395,8 +392,29 @@ export class RunExecutor extends RunSteps {
       }
       case "GraceOver": {
         if (this.pendingStop !== undefined) this.stopNow(this.pendingStop)
+        return
       }
+      case "Foreign":
+        return this.acceptForeign()
     }
+  }
+
+  /**
+   * The body has gone on by itself. The run is stopped, which has a place in
+   * the order that replay can repeat, and then the fibers die that no interrupt has ended.
+   */
+  private acceptForeign(): void {
+    const foreign = this.foreign.splice(0)
+    if (foreign.length === 0) return
+    const defect = new ForeignWork(foreignWork(this.row))
+    if (this.records.stop !== undefined) this.remark("foreign-work", defect.message)
+    else {
+      if (Context.get(this.registration.workflow.annotations, Workflow.SuspendOnFailure)) {
+        return this.suspendOnFailure(new Workflow.Suspended({ failed: true, cause: Cause.die(defect) }))
+      }
+      this.stopNow({ _tag: "Stop", id: "foreign", kind: "foreign", by: "engine", reason: defect.message })
+    }
+    for (const { fiber, task } of foreign) this.scheduler.condemn(fiber, task, defect)
   }
 
   private stopNow(stop: StopItem): void {
@@ -605,14 +623,16 @@ export class RunExecutor extends RunSteps {
     if (outcome._tag === "Success") {
       status = "completed"
       this.append({ _tag: "RunCompleted", ...(outcome.value === undefined ? {} : { output: outcome.value }) })
-    } else if (stop !== undefined && stop.kind !== "limit") {
+    } else if (stop !== undefined && stop.kind !== "limit" && stop.kind !== "foreign") {
       status = "cancelled"
       this.append({ _tag: "RunCancelled", by: stop.by, reason: stop.reason, cause: outcome.cause })
     } else {
       status = "failed"
       const cause = stop === undefined
         ? outcome.cause
-        : ExitJson.causeToJson(Cause.die({ name: "LimitExceeded", message: `The run went past a limit: ${stop.reason}` }))
+        : ExitJson.causeToJson(Cause.die(stop.kind === "foreign"
+          ? { name: "ForeignWork", message: stop.reason }
+          : { name: "LimitExceeded", message: `The run went past a limit: ${stop.reason}` }))
       this.append({ _tag: "RunFailed", cause })
     }
     this.ending = true

@@ -60,7 +60,7 @@ export const fork = Effect.fnUntraced(function*(
     updatedAt: core.now()
   }
   if (registration !== undefined) {
-    const difference = yield* replay(core, registration, row, history, core.options.divergenceGraceMs)
+    const difference = yield* replay(core, registration, row, history)
     if (difference !== undefined) {
       return yield* refused(original, options.at, `what it shares does not replay: at "${difference.key}", ${difference.detail}`)
     }

@@ -22,13 +22,12 @@ export interface Difference {
   readonly at: number
 }
 
-/** Nothing when the code replays the whole journal. `graceMs`: see `EngineOptions.divergenceGraceMs`. */
+/** Nothing when the code replays the whole journal. */
 export const replay = (
   core: EngineCore,
   registration: Registration,
   row: RunRow,
-  journal: ReadonlyArray<JournalEntry.JournalEntry>,
-  graceMs: number
+  journal: ReadonlyArray<JournalEntry.JournalEntry>
 ): Effect.Effect<Difference | undefined> => {
   const first = journal[0]
   if (first?._tag !== "RunRequested") {
@@ -44,7 +43,6 @@ export const replay = (
           resume(Effect.succeed(difference))
         }
         const host = onlooker(core, {
-          options: { ...core.options, divergenceGraceMs: graceMs },
           // The only commits of a run that does not go live are its divergence and its end.
           commit: (_run, pending) => done(differenceOf(pending, executor.reached)),
           replayed: () => done(undefined)

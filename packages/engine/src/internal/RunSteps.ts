@@ -20,6 +20,8 @@ import { idempotencyKey, RunRequests } from "./RunRequests.ts"
 
 export abstract class RunSteps extends RunRequests {
   protected abstract get self(): RunExecutor
+  /** Delivers an entry that was made inside its commit. */
+  protected abstract handOverMade(entry: JournalEntry.JournalEntry): void
   /** Steps whose bodies run inside the commits that come next, one in each. */
   private readonly together: Array<string> = []
 
@@ -111,8 +113,8 @@ export abstract class RunSteps extends RunRequests {
       json = this.outcome(step, runNow(within(definition.body(attempt)), alone) ?? Exit.die(definition.notSynchronous?.()))
       return json._tag === "Failure" ? undefined : this.completion(step, json)
     }, (entry) => {
-      if (entry !== undefined) this.deliver(entry)
-      else if (json !== undefined && step.phase === "running") {
+      if (entry !== undefined) return this.handOverMade(entry)
+      if (json !== undefined && step.phase === "running") {
         this.records.setPhase(step, "done")
         // Nothing of a success that the store has undone has happened.
         this.conclude(

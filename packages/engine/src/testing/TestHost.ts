@@ -42,7 +42,7 @@ export class TestHost extends Context.Service<TestHost, {
       const base = Layer.mergeAll(store, Layer.succeed(HostClock, clock))
       const engine = Engine.layer.pipe(
         Layer.provideMerge(base),
-        Layer.provide(Layer.succeed(EngineOptions, { ...defaults, divergenceGraceMs: 0, ...options }))
+        Layer.provide(Layer.succeed(EngineOptions, { ...defaults, ...options }))
       )
       const host = Layer.effect(TestHost, Effect.map(Engine, (engine) =>
         TestHost.of({
