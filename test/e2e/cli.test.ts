@@ -389,7 +389,7 @@ describe("fermata doctor", () => {
     writeFileSync(other, "this is not a database, however long it is made to look like one")
     const [broken, refused] = await Promise.all([fermata("doctor", "--db", other), fermata("runs", "ls", "--db", other)])
     assert.strictEqual(broken.code, 1)
-    assert.match(broken.stdout, /problem {2}database: .*not a database/)
+    assert.match(broken.stdout, /problem {2}database: .*not a SQLite database/)
     assert.strictEqual(refused.code, 2)
     assert.include(refused.stderr, "not a SQLite database")
   })

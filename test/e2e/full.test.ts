@@ -124,5 +124,15 @@ describe("a full disk", () => {
     const again = await start("run", "count", "--json", "--input", JSON.stringify({ id: "a", steps: 3 })).ended
     assert.deepInclude(again.json, { joined: false, status: "completed" })
     assert.lengthOf(bodies(), 3)
+    disk.fill()
+    const { runId } = again.json
+    const looks = [["runs", "ls"], ["runs", "show", runId], ["runs", "journal", runId], ["runs", "tail", runId], ["runs", "diff", runId, runId], ["approvals", "ls"], ["upgrade", "check"], ["replay", runId]]
+    for (const [index, looked] of (await Promise.all(looks.map((args) => start(...args).ended))).entries()) {
+      assert.strictEqual(looked.code, 0, `${looks[index]!.join(" ")}: ${looked.stderr}`)
+    }
+    const doctor = await start("doctor", "--json").ended
+    assert.strictEqual(doctor.code, 1)
+    assert.deepStrictEqual(doctor.json.findings.filter(({ level }) => level === "problem").map(({ name }) => name), ["disk"])
+    assert.include(doctor.json.findings.find(({ name }) => name === "runs")?.message, "1 completed")
   })
 })

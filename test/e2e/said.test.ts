@@ -22,6 +22,42 @@ describe("the end of a run", () => {
   })
 })
 
+describe("the list of runs", () => {
+  it("fits 80 columns, says that there are more, and tells a run whose process is dead from one that runs (S4)", async () => {
+    const project = new Project()
+    const [dead, alive] = ["1", "2"].map((id) => project.start(["run", "Held", "--input", JSON.stringify({ id }), "--lease", "3600000"]))
+    await Promise.all([dead!.says("hold begins"), alive!.says("hold begins")])
+    // Its process dies last, so that none that comes later frees the run.
+    await project.fermata("run", "Shop", "--input", JSON.stringify({ id: "a name that is rather long" }))
+    await dead!.kill()
+    const [all, two, json] = await Promise.all([
+      project.start(["runs", "ls"], { env: { COLUMNS: undefined } }).ended,
+      project.fermata("runs", "ls", "--limit", "2"),
+      project.fermata("runs", "ls", "--json")
+    ])
+    const lines = all.stdout.trimEnd().split("\n")
+    assert.isAtMost(Math.max(...lines.map(({ length }) => length)), 80)
+    assert.lengthOf(lines, 4)
+    assert.strictEqual(all.stderr, "")
+    assert.strictEqual(two.stderr, "there are more; --limit 4 shows twice as many\n")
+    assert.match(lines[1] ?? "", /Shop@1 +suspended \(signal\) +\S+ \S+ ago +paid$/)
+    const held = json.lines.filter(({ workflow }) => workflow === "Held")
+    assert.sameDeepMembers(held.map(({ process }) => process?.alive), [true, false])
+    for (const { process, runId } of held) {
+      assert.match(lines.find((line) => runId.startsWith(line.split(" ")[0]!))!, process?.alive === true ? /running +\d/ : /running, its process is gone/)
+      const [page, view] = await Promise.all([project.fermata("runs", "show", runId), project.fermata("runs", "show", runId, "--json")])
+      assert.match(page.stdout, process?.alive === true ? /process +pid \d+\n/ : /process +pid \d+ is gone; a worker goes on with it: npx fermata worker\n/)
+      assert.deepInclude(view.json, { runId, status: "running", ...(process === undefined ? {} : { process }) })
+    }
+    await alive!.kill()
+    const worker = project.start(["worker"])
+    await worker.says("serves")
+    await worker.kill()
+    const after = await project.start(["runs", "ls"], { env: { COLUMNS: "120" } }).ended
+    assert.match(after.stdout, /Held@1 +running, (its process is gone|no process has it)/)
+  })
+})
+
 describe("a run that waits for somebody", () => {
   const contract = (id: string, ms: number) => JSON.stringify({
     schemaVersion: "fermata.contract.v1",

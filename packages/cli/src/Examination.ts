@@ -14,7 +14,8 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Scope from "effect/Scope"
-import { existsSync, statSync } from "node:fs"
+import { existsSync, statfsSync, statSync } from "node:fs"
+import { dirname, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { type CommandFailed, fromUnknown } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
@@ -47,11 +48,13 @@ export const examine = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>,
         ? { name: "configuration", level: "problem", message: config.failure.message }
         : { name: "configuration", level: "ok", message: config.success.file === undefined ? "none, so only contracts without tasks and models go on here" : fileLabel(config.success.file) }
     )
+    const missing = absent(globals)
+    if (missing !== undefined) return [...findings, missing]
+    const opened = yield* Effect.result(Layer.buildWithScope(NodeHost.layerStore({ db: globals.db, readOnly: "untouched" }), yield* Effect.scope))
+    if (Result.isFailure(opened)) return [...findings, { name: "database", level: "problem", message: opened.failure.message }]
     const file = database(globals)
-    findings.push(file)
-    if (file.level !== "ok") return findings
-    const opened = yield* Effect.result(Layer.buildWithScope(NodeHost.layerStore({ db: globals.db, readOnly: true }), yield* Effect.scope))
-    if (Result.isFailure(opened)) return [...findings, { name: "store", level: "problem", message: opened.failure.message }]
+    findings.push(...room(globals), file)
+    if (file.level === "problem") return findings
     const store = Context.get(opened.success, Store)
     const now = Context.get(opened.success, HostClock).now()
     const look = new Look(globals, store, now)
@@ -81,14 +84,28 @@ const node = (): Finding => {
     : { name: "node", level: "problem", message: `${node} is too old: Fermata needs Node 24 or newer` }
 }
 
+/** What is said where there is no database. */
+const absent = ({ db, dbFrom }: Globals): Finding | undefined =>
+  existsSync(db) ? undefined : dbFrom === "default"
+    ? { name: "database", level: "info", message: `${db} is not there yet; the first run makes it` }
+    : { name: "database", level: "problem", message: `there is no file ${db}` }
+
+/** Less room than this (bytes) is told: SQLite needs some to open a file at all. */
+const leastRoom = 1 << 20
+
+/** Whether there is room for what runs have to record. */
+const room = ({ db }: Globals): ReadonlyArray<Finding> => {
+  const { bavail, bsize } = statfsSync(dirname(resolve(db)))
+  return bavail * bsize >= leastRoom ? [] : [{
+    name: "disk",
+    level: "problem",
+    message: `the disk is full: it has ${Words.bytes(bavail * bsize)} left beside ${db}, so runs wait until there is room; free some space there`
+  }]
+}
+
 /** The file itself, looked at without writing to it. */
-const database = ({ db, dbFrom }: Globals): Finding => {
+const database = ({ db }: Globals): Finding => {
   const name = "database"
-  if (!existsSync(db)) {
-    return dbFrom === "default"
-      ? { name, level: "info", message: `${db} is not there yet; the first run makes it` }
-      : { name, level: "problem", message: `there is no file ${db}` }
-  }
   try {
     const connection = new DatabaseSync(db, { readOnly: true, timeout: 5_000 })
     try {
@@ -106,7 +123,8 @@ const database = ({ db, dbFrom }: Globals): Finding => {
       connection.close()
     }
   } catch (cause) {
-    return { name, level: "problem", message: `${db} cannot be opened: ${cause instanceof Error ? cause.message : String(cause)}` }
+    // It was opened before, so it was from a copy: SQLite can make nothing beside it.
+    return { name, level: "info", message: `${db} can only be looked at by way of a copy (${cause instanceof Error ? cause.message : String(cause)}): nothing can be written beside it` }
   }
 }
 

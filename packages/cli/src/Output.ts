@@ -97,18 +97,42 @@ export const err: Palette = palette(process.stderr)
 /** Data as lines show it, for what is cut or measured before it comes into one. */
 export const plain = shown
 
+/** How wide a line may be: the terminal, or what COLUMNS says, or 80. */
+export const width = (): number => {
+  const { columns } = process.stdout
+  const said = Number(process.env["COLUMNS"])
+  return columns ?? (Number.isInteger(said) && said > 0 ? said : 80)
+}
+
+/** Fits a table into a width by cutting the cells of these columns, the first of them first. */
+export interface Fit {
+  readonly width: number
+  readonly shrinks: ReadonlyArray<number>
+}
+
 /** Rows as lines of columns that stand in line. Cells are plain text; `paint` marks a cell after it was measured. */
 export const table = (
   head: ReadonlyArray<string>,
   rows: ReadonlyArray<ReadonlyArray<string>>,
-  paint: (text: string, row: number, column: number) => string = (text) => text
+  paint: (text: string, row: number, column: number) => string = (text) => text,
+  fit?: Fit
 ): ReadonlyArray<string> => {
   const cells = [head, ...rows].map((row) => row.map((cell) => plain(cell).replace(/\s+/g, " ")))
   const widths = head.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? "").length)))
+  for (const column of fit?.shrinks ?? []) {
+    const excess = widths.reduce((sum, width) => sum + width, gap.length * (widths.length - 1)) - fit!.width
+    if (excess > 0) widths[column] = Math.max(Math.min(leastWidth, widths[column]!), widths[column]! - excess)
+  }
   return cells.map((row, index) =>
     row.map((cell, column) => {
-      const padded = column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)
+      const size = widths[column] ?? 0
+      const cut = cell.length > size ? `${cell.slice(0, size - 1)}…` : cell
+      const padded = column === row.length - 1 ? cut : cut.padEnd(size)
       return index === 0 ? out.dim(padded) : paint(padded, index - 1, column)
-    }).join("  ").trimEnd()
+    }).join(gap).trimEnd()
   )
 }
+
+const gap = "  "
+/** A column is not cut below this many characters. */
+const leastWidth = 12

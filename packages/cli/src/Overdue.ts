@@ -108,7 +108,7 @@ const nameOf = (config: Config.Loaded | undefined): string =>
 const programsOf = ({ config, globals }: Place): Effect.Effect<ReadonlySet<string>, CommandFailed> => {
   if (config === undefined || (config.config.workflows ?? []).length === 0) return Effect.succeed(new Set())
   return Effect.scoped(Effect.gen(function*() {
-    const host = yield* Host.open(globals, { command: "doctor", idle: true, config })
+    const host = yield* Host.open(globals, { command: "doctor", readOnly: "untouched", config })
     yield* host.serve()
     return new Set(host.served())
   }))

@@ -2,6 +2,9 @@
  * The processes that work on runs, as people know them.
  */
 import type { Owner } from "@fermata/engine/Runs"
+import * as Effect from "effect/Effect"
+import type { CommandFailed } from "./CommandFailed.ts"
+import type { Host } from "./Host.ts"
 import { hostname } from "node:os"
 
 /** A process by what people know of it. */
@@ -9,6 +12,25 @@ export const ownerName = ({ id, info }: Pick<Owner, "id" | "info">): string => {
   const { host, pid } = info
   if (typeof pid !== "number") return id
   return host === hostname() || typeof host !== "string" ? `pid ${pid}` : `pid ${pid} on ${host}`
+}
+
+/** The process that has a run: whether it lives, as far as this one can tell. */
+export interface RunProcess {
+  readonly name: string
+  readonly alive: boolean
+}
+
+/** The process that has this run; none for one that nobody has. */
+export const processOf = (host: Host, runId: string): Effect.Effect<RunProcess | undefined, CommandFailed> =>
+  Effect.gen(function*() {
+    const { owner } = yield* host.refine(host.runs.find(runId))
+    return owner === undefined ? undefined : processIn(yield* host.refine(host.runs.owners), owner)
+  })
+
+/** What is known of this process. One that is not known any more was given up by the others. */
+export const processIn = (owners: ReadonlyArray<Owner>, id: string): RunProcess => {
+  const owner = owners.find((other) => other.id === id)
+  return owner === undefined ? { name: id, alive: false } : { name: ownerName(owner), alive: owner.alive && !isGone(owner) }
 }
 
 /** Whether the process is known to be no more: it ran on this machine, and its pid is free. Of others only the lease tells. */

@@ -10,20 +10,29 @@ import type { Globals } from "./Globals.ts"
 import { fermata } from "./Invocation.ts"
 import { nextCommands } from "./NextCommands.ts"
 import { line, out, plain } from "./Output.ts"
+import type { RunProcess } from "./Owners.ts"
 import { waitText } from "./Watch.ts"
 import * as Words from "./Words.ts"
 
 /** Prints the run to stdout. `now` is the time of the reader. */
-export const show = (view: RunView.RunView, options: { readonly globals: Globals; readonly now: number }): Effect.Effect<void> =>
-  Effect.forEach(page(view, options.globals, options.now), line, { discard: true })
+export const show = (view: RunView.RunView, options: Options): Effect.Effect<void> =>
+  Effect.forEach(page(view, options), line, { discard: true })
+
+export interface Options {
+  readonly globals: Globals
+  readonly now: number
+  /** The process that has the run. */
+  readonly process?: RunProcess | undefined
+}
 
 /** The lines about a run. */
-export const page = (view: RunView.RunView, globals: Globals, now: number): ReadonlyArray<string> => {
+export const page = (view: RunView.RunView, { globals, now, process }: Options): ReadonlyArray<string> => {
   const { endedAt, requestedAt } = view.times
   const commands = nextCommands({ runId: view.id, waits: view.waits, as: globals.usually })
   return [
     `${out.bold(`run ${view.id}`)}  ${plain(Words.definition(view))}`,
     field("status", `${painted(view)}${view.paused && view.reason !== "operator" ? " (paused)" : ""}`),
+    ...(process === undefined ? [] : [field("process", process.alive ? process.name : `${out.red(`${process.name} is gone`)}; a worker goes on with it: ${out.bold(fermata("worker"))}`)]),
     field("started", `${Words.time(requestedAt)} (${Words.fromNow(requestedAt, now)})${view.by === undefined ? "" : ` by ${plain(view.by)}`}${
       view.trigger === undefined ? "" : ` by event ${plain(view.trigger.event)} (${plain(view.trigger.id)})`
     }`),

@@ -162,6 +162,8 @@ type Committed = Stream.Success<Engine["Service"]["committed"]>
 /** Tells in one line each what this process takes up, and what becomes of it. */
 class Teller {
   private readonly epochs = new Map<string, number>()
+  /** What each run waits for, as it was told. */
+  private readonly waits = new Map<string, string>()
   private readonly json: boolean
   private readonly now: () => number
 
@@ -181,6 +183,8 @@ class Teller {
       for (const entry of entries) {
         switch (entry._tag) {
           case "RunSuspended":
+            if (this.waits.get(run.id) === JSON.stringify(entry.waits)) break
+            this.waits.set(run.id, JSON.stringify(entry.waits))
             yield* this.tell("suspended", run, out.yellow("…"), `waits ${entry.waits.map((wait) => waitText(wait, this.now())).join("; ")}`, {
               waits: entry.waits
             })
@@ -196,7 +200,10 @@ class Teller {
             break
         }
       }
-      if (status === "completed" || status === "failed" || status === "cancelled") this.epochs.delete(run.id)
+      if (status === "completed" || status === "failed" || status === "cancelled") {
+        this.epochs.delete(run.id)
+        this.waits.delete(run.id)
+      }
     })
   }
 

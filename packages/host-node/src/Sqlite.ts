@@ -9,7 +9,7 @@ import { StorageFailed } from "@fermata/engine/Backend"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs"
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -47,7 +47,10 @@ export interface Sqlite {
 /** Opens the database, after checking that it is one of ours and of a version that this build knows. */
 export const open = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
   options.readOnly === true
-    ? Effect.catchIf(openToWrite(options), ({ cause }) => isUnwritable(cause), () => openToRead(options))
+    ? openToWrite(options).pipe(
+      Effect.catchIf(isForbidden, () => openToRead(options)),
+      Effect.catchIf(isForbidden, (failure) => copyOr(options, migrations, failure))
+    )
     : openToWrite(options)
 
 // ---------------------------------------------------------------------------
@@ -92,29 +95,57 @@ const openToRead = (options: Options): Effect.Effect<Sqlite, StorageFailed, Scop
       (db) => Effect.sync(() => db.close())
     )
     yield* attempt("open its database", () => {
-      const problem = whenReading(() => refusal(db) ?? outdated(db))
+      const problem = refusal(db) ?? outdated(db)
       if (problem !== null) throw new Refused(problem)
     })
     return { file, db, attempt }
   })
+
+/** Whether it is the place that lets nothing be written, and the file may be readable all the same. */
+const isForbidden = ({ cause }: StorageFailed): boolean => isUnwritable(cause) || lacksRoom(cause)
+
+/** A file that is not there has no copy. */
+const copyOr = (options: Options, known: ReadonlyArray<string>, failure: StorageFailed) =>
+  existsSync(options.file) ? openCopy(options, known) : Effect.fail(failure)
+
+/**
+ * Reads what is there from a copy that goes with the scope: the last resort,
+ * where SQLite can make nothing beside the file, and a log was left behind that
+ * cannot be read without.
+ */
+const openCopy = (options: Options, known: ReadonlyArray<string>): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
+  Effect.gen(function*() {
+    const file = resolve(options.file)
+    const attempt = attemptOn(file, options.patience ?? defaultPatience)
+    const folder = yield* temporaryFolder
+    const copy = join(folder, "copy.db")
+    const db = yield* Effect.acquireRelease(
+      attempt("copy its database", () => {
+        for (const end of ["-wal", ""]) {
+          if (existsSync(file + end)) writeFileSync(copy + end, readFileSync(file + end), { mode: 0o600 })
+        }
+        return new DatabaseSync(copy, { timeout: 0, enableForeignKeyConstraints: true })
+      }),
+      (db) => Effect.sync(() => db.close())
+    )
+    yield* attempt("open its database", () => {
+      const problem = refusal(db, known)
+      if (problem !== null) throw new Refused(problem)
+      migrate(db, known)
+    })
+    return { file, db, attempt }
+  })
+
+const temporaryFolder: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "fermata-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
 
 /** Whether there is more than the file: others have it open, or have left a log behind. */
 const isLogged = (file: string): boolean => {
   const log = `${file}-wal`
   return existsSync(log) && (statSync(log).size > 0 || existsSync(`${file}-shm`))
 }
-
-/** A log that is left behind is read by way of a file that all who read it share, and that is not there. */
-const whenReading = <A>(read: () => A): A => {
-  try {
-    return read()
-  } catch (cause) {
-    throw isUnwritable(cause) ? new Refused(unreadableLog, { cause }) : cause
-  }
-}
-
-const unreadableLog = "its log was left behind, and to read that a -shm must be made beside it; "
-  + "copy the file and its -wal to a folder that you may write"
 
 /**
  * Opens the database for reading: nothing of it changes, and other processes may
@@ -125,6 +156,9 @@ export const openForReading = (
   options: Omit<Options, "synchronous">,
   known: ReadonlyArray<string> = migrations
 ): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
+  Effect.catchIf(openInPlace(options, known), isForbidden, (failure) => copyOr(options, known, failure))
+
+const openInPlace = (options: Omit<Options, "synchronous">, known: ReadonlyArray<string>): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const file = resolve(options.file)
     const attempt = attemptOn(file, options.patience ?? defaultPatience)
@@ -140,11 +174,7 @@ export const openForReading = (
       return versionOf(db) === known.length
     })
     if (isCurrent) return { file, db, attempt }
-    const folder = yield* Effect.acquireRelease(
-      Effect.sync(() => mkdtempSync(join(tmpdir(), "fermata-"))),
-      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-    )
-    const copy = join(folder, "copy.db")
+    const copy = join(yield* temporaryFolder, "copy.db")
     yield* attempt("copy its database", () => {
       db.prepare("VACUUM INTO ?").run(copy)
       const copied = new DatabaseSync(copy)

@@ -38,6 +38,7 @@ export interface Printed {
   readonly prompt: string
   readonly args: object
   readonly result: string
+  readonly process?: { readonly name: string; readonly alive: boolean }
   readonly event: string
   readonly eventId: string
   readonly approvals: ReadonlyArray<{ readonly answers: ReadonlyArray<object> }>

@@ -8,7 +8,7 @@ const run = (name: string) =>
   Argument.String(name).pipe(Argument.withDescription("The id of a run, or the first characters of it (at least 4)"))
 
 export const commandRunsDiff = Command.make("diff", { a: run("a"), b: run("b") }, ({ a, b }) =>
-  withHost({ command: "runs diff", idle: true, existing: true }, (host, { json }) =>
+  withHost({ command: "runs diff", readOnly: true, existing: true }, (host, { json }) =>
     Effect.gen(function*() {
       const diff = yield* host.refine(host.runs.diff(a, b))
       if (json) return yield* document(diff)

@@ -1,10 +1,11 @@
-import type { RunSummary } from "@fermata/engine/Runs"
+import type { Owner, RunSummary } from "@fermata/engine/Runs"
 import { RunStatus, suspendReasons } from "@fermata/core/RunStatus"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { item, lines, note, out, table } from "../../Output.ts"
+import { item, lines, note, out, table, width } from "../../Output.ts"
+import { processIn } from "../../Owners.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
@@ -23,41 +24,49 @@ export const commandRunsLs = Command.make("ls", {
     Effect.gen(function*() {
       let shown = 0
       let before: string | undefined
+      let isMore = false
       const rows: Array<RunSummary> = []
-      // Page by page, so that a long list costs no memory.
-      while (shown < limit) {
+      const owners = yield* host.refine(host.runs.owners)
+      // Page by page, so that a long list costs no memory; one more than is shown, to know whether there are.
+      while (true) {
+        const size = Math.min(pageSize, limit + 1 - shown)
         const page = yield* host.refine(host.runs.list({
-          limit: Math.min(pageSize, limit - shown),
+          limit: size,
           ...(Option.isSome(status) ? { status: [status.value] } : {}),
           ...(Option.isSome(reason) ? { reason: [reason.value] } : {}),
           ...(Option.isSome(workflow) ? { workflow: workflow.value } : {}),
           ...(before === undefined ? {} : { before })
         }))
-        for (const run of page) {
+        const listed = page.slice(0, limit - shown)
+        for (const run of listed) {
           const { id: runId, ...rest } = run
-          if (json) yield* item({ runId, ...rest })
+          if (json) yield* item({ runId, ...rest, ...(run.owner === undefined ? {} : { process: processIn(owners, run.owner) }) })
           else rows.push(run)
         }
-        shown += page.length
+        shown += listed.length
+        isMore = page.length > listed.length
         before = page.at(-1)?.id
-        if (page.length < pageSize) break
+        if (isMore || page.length < size) break
       }
-      if (json) return
+      const more = isMore ? note(`there are more; --limit ${limit * 2} shows twice as many`) : Effect.void
+      if (json) return yield* more
       if (rows.length === 0) return yield* note("no runs")
       const Words = yield* Effect.promise(() => import("../../Words.ts"))
       const now = host.now()
+      const idLength = shortest(rows.map(({ id }) => id))
       yield* lines(table(
-        ["RUN", "WORKFLOW", "STATUS", "ENTRIES", "STARTED", "WAITS FOR"],
+        ["RUN", "WORKFLOW", "STATUS", "STARTED", "WAITS FOR"],
         rows.map((run) => [
-          run.id,
+          run.id.slice(0, idLength),
           Words.definition(run),
-          run.reason === undefined ? run.status : `${run.status} (${run.reason})`,
-          String(run.entries),
+          statusText(run, owners),
           Words.fromNow(run.createdAt, now),
           run.waits.map((wait) => wait.until === undefined ? wait.key : `${wait.key} ${Words.fromNow(wait.until, now)}`).join(", ")
         ]),
-        (text, row, column) => column === 2 ? colour(rows[row]!.status)(text) : text
+        (text, row, column) => column === 2 ? colour(rows[row]!.status)(text) : text,
+        { width: width(), shrinks: [4, 1, 2] }
       ))
+      yield* more
     }))).pipe(
   Command.withDescription("List runs, the last started first"),
   Command.withExamples([
@@ -67,6 +76,23 @@ export const commandRunsLs = Command.make("ls", {
 )
 
 const pageSize = 500
+
+/** How a run stands; one that is at work according to its journal may have lost its process. */
+const statusText = ({ owner, reason, status }: RunSummary, owners: ReadonlyArray<Owner>): string =>
+  reason !== undefined
+    ? `${status} (${reason})`
+    : owner === undefined
+    ? status === "running" ? "running, no process has it" : status
+    : processIn(owners, owner).alive ? status : `${status}, its process is gone`
+
+/** So many characters tell these ids apart, with some to spare for runs that come later. */
+const shortest = (ids: ReadonlyArray<string>): number => {
+  const longest = Math.max(...ids.map(({ length }) => length))
+  for (let length = 8; length < longest; length += 2) {
+    if (new Set(ids.map((id) => id.slice(0, length))).size === ids.length) return length
+  }
+  return longest
+}
 
 const colour = (status: RunSummary["status"]) =>
   status === "completed" ? out.green : status === "failed" || status === "cancelled" ? out.red : status === "suspended" ? out.yellow : out.cyan

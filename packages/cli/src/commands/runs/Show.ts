@@ -1,6 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { document } from "../../Output.ts"
+import { processOf } from "../../Owners.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
@@ -8,9 +9,13 @@ export const commandRunsShow = Command.make("show", { run: Arguments.run }, ({ r
   withHost({ command: "runs show", readOnly: true, existing: true }, (host, globals) =>
     Effect.gen(function*() {
       const view = yield* host.refine(host.runs.show(run))
-      if (globals.json) return yield* document(view)
+      const process = yield* processOf(host, view.id)
+      if (globals.json) {
+        const { id: runId, ...rest } = view
+        return yield* document({ runId, ...rest, ...(process === undefined ? {} : { process }) })
+      }
       const { show } = yield* Effect.promise(() => import("../../RunPage.ts"))
-      yield* show(view, { globals, now: host.now() })
+      yield* show(view, { globals, now: host.now(), process })
     }))).pipe(
   Command.withDescription("Show one run: its steps, what it waits for, and how it goes on"),
   Command.withExamples([

@@ -6,7 +6,7 @@ import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
 export const commandRunsTail = Command.make("tail", { run: Arguments.run }, ({ run }) =>
-  withHost({ command: "runs tail", idle: true, existing: true }, (host, { json }) =>
+  withHost({ command: "runs tail", readOnly: true, existing: true }, (host, { json }) =>
     Effect.gen(function*() {
       const { Watch } = yield* Effect.promise(() => import("../../Watch.ts"))
       const { definition } = yield* Effect.promise(() => import("../../Words.ts"))
