@@ -45,6 +45,8 @@ describe("the repository", () => {
 
   it("takes time and chance from Effect's services outside hosts", () => clean(everywhere(Rules.timeAndChance)))
 
+  it("makes values text in one place", () => clean(everywhere(Rules.storedText)))
+
   it("keeps every file within the size budget", () => clean(everywhere(Rules.size)))
 
   it("names folders and files by domain", () => clean(everywhere(Rules.names)))
@@ -158,6 +160,25 @@ describe("the rules can fail", () => {
       inEngine(`const timers = { setTimeout: 1 }\nconst one = timers.setTimeout`),
       source("packages/host-node/src/Probe.ts", `const now = Date.now()`),
       source("packages/engine/test/Probe.test.ts", `const now = new Date()`)
+    ])
+  })
+
+  it("refuses text of values that is made elsewhere", () => {
+    proves(Rules.storedText, [
+      inCore(`const text = JSON.stringify({ a: 1 })`),
+      inEngine(`const text = JSON["stringify"](1)`),
+      inEngine(`const text = globalThis.JSON.stringify(1)`),
+      inEngine(`const toText = JSON.stringify`),
+      inEngine(`const { stringify } = JSON`),
+      inEngine(`const json = JSON`),
+      source("packages/host-node/src/Probe.ts", `const rows = [1].map((row) => JSON.stringify(row))`)
+    ], [
+      inEngine(`const value = JSON.parse("1")`),
+      inEngine(`// JSON.stringify(1)\nconst text = "JSON.stringify"`),
+      source("packages/core/src/StoredJson.ts", `const text = JSON.stringify(1)`),
+      source("packages/engine/src/testing/Probe.ts", `const text = JSON.stringify(1)`),
+      source("packages/cli/src/Probe.ts", `const text = JSON.stringify(1)`),
+      source("packages/engine/test/Probe.test.ts", `const text = JSON.stringify(1)`)
     ])
   })
 

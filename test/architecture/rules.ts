@@ -259,6 +259,26 @@ export const timeAndChance = (source: Source): ReadonlyArray<string> => {
   return violations
 }
 
+/**
+ * Values become text in one module of core, which says what cannot be stored, in all that stores: core, the engine
+ * and hosts. What tests the engine plays the parts of others, and looks at stores in its own words.
+ */
+export const storedText = (source: Source): ReadonlyArray<string> => {
+  const { owner, part } = placeOf(source.file)
+  const stores = owner === "core" || owner === "engine" || owner?.startsWith("host-") === true
+  const isFree = source.file === storedTextModule || source.file.startsWith("packages/engine/src/testing/")
+  if (!source.file.startsWith("packages/") || part !== "src" || !stores || isFree) return []
+  const violations: Array<string> = []
+  walk(programOf(source), (node) => {
+    const named = node.type === "MemberExpression" ? nameOf(node) : undefined
+    const taken = node.type === "VariableDeclarator" && isNode(node["init"]) ? nameOf(node["init"]) : undefined
+    if (named === "JSON.stringify") violations.push(at(source, node, "uses JSON.stringify: values become text by StoredJson of core"))
+    if (taken === "JSON") violations.push(at(source, node, "takes JSON apart: values become text by StoredJson of core"))
+  })
+  return violations
+}
+const storedTextModule = "packages/core/src/StoredJson.ts"
+
 const isExempt = (file: string): boolean => /(^|\/)(migrations|generated)\/|\.generated\.tsx?$/.test(file)
 
 /** A file above the budget holds several concerns; generated files and migrations are exempt. */

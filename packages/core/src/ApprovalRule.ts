@@ -6,6 +6,7 @@
  * new proposal: from then on it is what stands to be approved, and what was
  * said of other arguments does not count for it.
  */
+import * as StoredJson from "./StoredJson.ts"
 
 /** A question, as far as it decides about answers. Times are ms since the epoch. */
 export interface Question {
@@ -235,7 +236,7 @@ export const names = (text: string, hash: string): boolean => text.length >= sho
 export const short = (hash: string): string => hash.slice(0, 12)
 
 /** The text whose SHA-256 is the hash of arguments: JSON with its keys in order, so that equal values have one hash. */
-export const hashed = (args: unknown): string => JSON.stringify(sorted(args ?? null))
+export const hashed = (args: unknown): string => StoredJson.textOf(sorted(args ?? null))
 
 /** What differs between two JSON values: `cents: 5100 → 9999999`, one text for each place. */
 export const difference = (before: unknown, after: unknown): ReadonlyArray<string> => {
@@ -286,6 +287,6 @@ const compare = (before: unknown, after: unknown, path: string, found: Array<str
 
 const brief = (value: unknown): string => {
   if (value === undefined) return "nothing"
-  const text = JSON.stringify(value)
+  const text = StoredJson.textOf(value)
   return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text
 }

@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { ExitJson } from "./JournalEntry.ts"
+import * as StoredJson from "./StoredJson.ts"
 
 const DefectJson = Schema.toCodecJson(Schema.Defect())
 const encodeDefect = Schema.encodeUnknownExit(DefectJson)
@@ -69,5 +70,5 @@ export const causeMessage = (json: unknown): string => {
       ? `${value._tag}: ${value.message}`
       : value.message
   }
-  return JSON.stringify(value) ?? String(value)
+  return StoredJson.show(value, 2_000)
 }

@@ -4,6 +4,7 @@
  */
 import * as JsonNumber from "./JsonNumber.ts"
 import { maxDepth, maxLength } from "./StoredJson.ts"
+import * as StoredJson from "./StoredJson.ts"
 
 /** A place in a text. `offset` counts from 0; `line` and `column` from 1. */
 export interface Place {
@@ -144,7 +145,7 @@ const whereOf = (text: string, offset: number): string => {
   return `line ${line}, column ${column}`
 }
 
-const brief = (name: string): string => JSON.stringify(name.length > 60 ? `${name.slice(0, 57)}...` : name)
+const brief = (name: string): string => StoredJson.quote(name.length > 60 ? `${name.slice(0, 57)}...` : name)
 
 const nameOf = (text: string): string => text.includes("\\") ? JSON.parse(text) as string : text.slice(1, -1)
 
@@ -157,7 +158,7 @@ const endOfString = (text: string, start: number): number => {
   }
 }
 
-const shown = (text: string, offset: number): string => JSON.stringify(String.fromCodePoint(text.codePointAt(offset)!))
+const shown = (text: string, offset: number): string => StoredJson.quote(String.fromCodePoint(text.codePointAt(offset)!))
 
 const space = /[ \t\n\r]*/y
 const scalar = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/y

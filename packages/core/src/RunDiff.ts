@@ -5,6 +5,7 @@
 import * as ExitJson from "./ExitJson.ts"
 import type * as JournalEntry from "./JournalEntry.ts"
 import * as RunView from "./RunView.ts"
+import * as StoredJson from "./StoredJson.ts"
 
 type Entry = JournalEntry.JournalEntry
 
@@ -94,13 +95,16 @@ const meaningOf = ({ id }: Journal) => (entry: Entry): string => {
 }
 
 /** JSON with sorted keys, in which no text tells this run from others. */
-const neutral = (value: unknown, id: string): string =>
-  JSON.stringify(value, (_, item: unknown) =>
-    typeof item === "string"
-      ? item.replaceAll(id, "RUN")
-      : typeof item === "object" && item !== null && !Array.isArray(item)
-      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : item)
+const neutral = (value: unknown, id: string): string => StoredJson.textOf(neutralised(value, id))
+
+const neutralised = (value: unknown, id: string): unknown =>
+  typeof value === "string"
+    ? value.replaceAll(id, "RUN")
+    : Array.isArray(value)
+    ? value.map((item) => neutralised(item, id))
+    : typeof value === "object" && value !== null
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, item]) => [name, neutralised(item, id)]))
+    : value
 
 const stepsOf = (a: Journal, b: Journal): ReadonlyArray<StepDiff> => {
   const [left, right] = [a, b].map(({ entries, id }) => new Map(RunView.of(id, entries).steps.map((step) => [step.key, sideOf(step)])))

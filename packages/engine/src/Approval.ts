@@ -1,6 +1,7 @@
 /**
  * Approvals: recorded questions to people, with their answers.
  */
+import type * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -8,7 +9,8 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { Engine } from "./Engine.ts"
-import { CurrentRun } from "./internal/ExecutorTypes.ts"
+import { CurrentRun, type Place } from "./internal/ExecutorTypes.ts"
+import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
 
 /** The answer was no, or none came before the deadline. */
@@ -70,7 +72,7 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     if (!Number.isInteger(quorum) || quorum < 1) return yield* Effect.die(new Error(`Approval "${name}" has a quorum of ${quorum}; it must be a whole number from 1`))
     const args = options.args
     const schema = args === undefined ? undefined : jsonCodec(args.schema)
-    const shown = schema === undefined ? undefined : yield* Effect.orDie(Schema.encodeUnknownEffect(schema)(args!.value))
+    const shown = schema === undefined ? undefined : yield* shownOf(name, schema, args!.value, place)
     const decode = schema === undefined ? undefined : Schema.decodeUnknownExit(schema)
     const result = yield* place.executor.askApproval({
       name,
@@ -80,14 +82,15 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
       choices: options.choices ?? [],
       quorum,
       editable: args?.editable === true,
-      args: shown,
+      args: shown?.read(),
       deadlineMs: options.deadline === undefined ? undefined : Duration.toMillis(options.deadline),
       onTimeout: options.onTimeout ?? "deny",
       accepts: (edit) => decode !== undefined && Exit.isSuccess(decode(edit))
     })
     switch (result._tag) {
       case "Approved": {
-        const edit = result.edit === undefined || decode === undefined ? Exit.succeed(args?.value) : decode(result.edit)
+        // What was shown is what was approved, whatever has become of the value meanwhile.
+        const edit = decode === undefined ? Exit.succeed(args?.value) : decode(result.edit ?? shown?.read())
         if (Exit.isFailure(edit)) yield* place.executor.unreadable(name, Cause.pretty(edit.cause).split("\n")[0]!, `edit of approval "${name}"`)
         const value = yield* Effect.orDie(edit)
         return { by: result.by, choice: result.choice, note: result.note, args: value }
@@ -102,4 +105,16 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
       case "TimedOut":
         return yield* Effect.die(new Error(`Nobody answered approval "${name}" before its deadline`))
     }
+  })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** The arguments as they are shown and recorded. */
+const shownOf = (name: string, schema: Schema.Codec<unknown, unknown>, value: unknown, { executor }: Place): Effect.Effect<StoredJson.StoredJson> =>
+  Effect.suspend(() => {
+    const encoded = Handover.guarded(Schema.encodeUnknownExit(schema), value)
+    return Effect.orDie(Effect.flatMap(encoded, (json) =>
+      Handover.given(`arguments of approval "${name}"`, json ?? null, Handover.giver(executor.row))))
   })

@@ -103,7 +103,7 @@ export class Contracts extends Context.Service<Contracts, {
   /** Starts a run, or joins the one that its key or event stands for. Success means that it is recorded. */
   readonly start: (
     options: StartOptions
-  ) => Effect.Effect<Started, ContractInvalid | ContractRefused | ContractNotFound | StartRefused | StorageFailed>
+  ) => Effect.Effect<Started, ContractInvalid | ContractRefused | ContractNotFound | PayloadRefused | StartRefused | StorageFailed>
 }>()("@fermata/engine/Contracts") {
   /**
    * Serves contracts: runs of any contract in the store whose tasks and model
@@ -172,10 +172,9 @@ export class Contracts extends Context.Service<Contracts, {
     })
 
     const startByName: ContractStart = Effect.fnUntraced(function*({ hash, name }, payload, options) {
-      if (!isJson(payload)) return yield* new PayloadRefused({ workflow: name, problem: "it is not JSON" })
       const stored = yield* registry.byHash(hash)
       if (stored === undefined) return yield* new PayloadRefused({ workflow: name, problem: "its document cannot be read by this build" })
-      return yield* requestOf(stored, { input: payload, by: options.by, key: options.new === true ? undefined : options.key })
+      return yield* requestOf(stored, { input: payload as Schema.Json, by: options.by, key: options.new === true ? undefined : options.key })
     })
 
     const runtime = Context.get(services, TaskRuntime)
@@ -270,4 +269,3 @@ export class Contracts extends Context.Service<Contracts, {
 /** How often (ms, host time) this process looks for contracts that listen to events of the engine. */
 const refreshMs = 1_000
 
-const isJson = Schema.is(Schema.Json)

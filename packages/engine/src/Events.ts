@@ -11,12 +11,14 @@ import * as EventName from "@fermata/core/EventName"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { OutboxRow, StorageFailed } from "./Backend.ts"
@@ -48,7 +50,7 @@ export class EventRefused extends Schema.TaggedError<EventRefused>()("EventRefus
   detail: Schema.String
 }, { httpApiStatus: 400 }) {
   override get message(): string {
-    return `The event ${JSON.stringify(this.event)} cannot be published: ${this.detail}`
+    return `The event ${StoredJson.quote(this.event)} cannot be published: ${this.detail}`
   }
 }
 
@@ -112,7 +114,7 @@ export class Events extends Context.Service<Events, {
       )
 
       const emit = Effect.fn("Events.emit")(function*(name: string, payload: Schema.Json, options: EmitOptions = {}) {
-        yield* check(name, payload)
+        const stored = yield* check(name, payload)
         const place = yield* CurrentRun
         const runId = place?.executor.row.id
         const executor = place?.step === undefined ? place?.executor : undefined
@@ -123,12 +125,12 @@ export class Events extends Context.Service<Events, {
         const row = outboxRow({
           id,
           name,
-          payload,
+          payload: stored,
           ...(correlationId === undefined ? {} : { correlationId }),
           ...(source === undefined ? {} : { source })
         })
         if (executor !== undefined) {
-          executor.command(`emit:${id}`, `event "${name}"`, { _tag: "EventEmitted", id, name, payload }, row)
+          executor.command(`emit:${id}`, `event "${name}"`, { _tag: "EventEmitted", id, name, payload: stored }, row)
         } else {
           yield* core.write({ op: "publish", rows: [row] })
           core.poke()
@@ -171,21 +173,24 @@ export class Events extends Context.Service<Events, {
   )
 }
 
-/** Fails when an event of this name and payload cannot be published. */
-export const check = (name: string, payload: Schema.Json): Effect.Effect<void, EventRefused> =>
+/** The payload as text; fails when an event of this name and payload cannot be published. */
+export const check = (name: string, payload: Schema.Json): Effect.Effect<StoredJson.StoredJson, EventRefused> =>
   Effect.suspend(() => {
     const refuse = (reason: EventRefused["reason"], detail: string) => Effect.fail(new EventRefused({ event: name, reason, detail }))
     if (!isName(name)) return refuse("name", "a name is words of letters, digits, _ and - joined by dots")
     if (EventName.isReserved(name) && !inputNames.some((known) => known === name)) {
       return refuse("reserved", "names that begin with engine. are told by the engine alone")
     }
-    if (!isJson(payload)) return refuse("payload", "its payload is not JSON")
-    const { length } = JSON.stringify(payload)
-    return length > maxPayload ? refuse("payload", `its payload of ${length} characters is longer than ${maxPayload}`) : Effect.void
+    const stored = StoredJson.of(payload)
+    if (Result.isFailure(stored)) return refuse("payload", `its payload cannot be stored: ${stored.failure.reason}`)
+    const { length } = stored.success.text
+    return length > maxPayload
+      ? refuse("payload", `its payload of ${length} characters is longer than ${maxPayload}`)
+      : Effect.succeed(stored.success)
   })
 
 /** The row of the outbox in which an event travels. */
-export const outboxRow = (event: EventMessage): OutboxRow => ({ id: `event:${event.id}`, kind: "event", payload: JSON.stringify(event) })
+export const outboxRow = (event: EventMessage): OutboxRow => ({ id: `event:${event.id}`, kind: "event", payload: StoredJson.compose({ ...event }).text })
 
 /** What the engine tells about entries, but for the end of a deadline, whose meaning is in the journal before it. */
 export const engineEventsOf = ({ entries, givenUp, run }: Omit<Committed, "status">): ReadonlyArray<EventMessage> => [
@@ -219,7 +224,6 @@ type Told =
   | { readonly committed: Committed; readonly unannounced: boolean }
 
 const isName = Schema.is(EventName.EventName)
-const isJson = Schema.is(Schema.Json)
 const decodeCompletion = Schema.decodeUnknownExit(Completion)
 
 /** Runs of which the request was told and not yet the start. More are not remembered, and then a request is told twice. */

@@ -11,16 +11,19 @@ import * as RunDiff from "@fermata/core/RunDiff"
 import { isFinal, type RunStatus, type SuspendReason, type Wait } from "@fermata/core/RunStatus"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as RunView from "@fermata/core/RunView"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { ApprovalRow, Census, DefinitionRow, OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
 import { HostClock } from "./HostClock.ts"
 import type { Kind, Message } from "./InboxMessage.ts"
 import { Core } from "./internal/Core.ts"
+import * as Handover from "./internal/Handover.ts"
 import * as Rehearsal from "./internal/Rehearsal.ts"
 import * as RunForks from "./internal/RunForks.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
@@ -45,6 +48,7 @@ import {
 } from "./RunsErrors.ts"
 import { Store } from "./Store.ts"
 import type { StartRequest } from "./StartRequest.ts"
+import type { ValueRefused } from "./ValueRefused.ts"
 
 /** A run as the store lists it, without its journal. Times are ms since the epoch. */
 export interface RunSummary {
@@ -243,7 +247,7 @@ export class Runs extends Context.Service<Runs, {
     name: string,
     payload: unknown,
     options?: { readonly id?: string; readonly by?: string }
-  ) => Effect.Effect<Receipt, ActError>
+  ) => Effect.Effect<Receipt, ActError | ValueRefused>
 
   /** Open questions, the oldest first. */
   readonly approvals: (filter?: ApprovalFilter) => Effect.Effect<ReadonlyArray<OpenApproval>, FindError>
@@ -339,9 +343,11 @@ export class Runs extends Context.Service<Runs, {
 
       // Acts
 
+      /** What of the message came from outside is stored text in it. */
       const send = Effect.fnUntraced(function*<K extends Kind>(row: RunRow, kind: K, message: Message<K>, id?: string) {
+        const { text } = StoredJson.compose(message)
         const { result } = yield* core.inbox({
-          row: { run: row.id, id: id ?? core.newId(kind), kind, payload: JSON.stringify(message), at: core.now() }
+          row: { run: row.id, id: id ?? core.newId(kind), kind, payload: text, at: core.now() }
         })
         return yield* acknowledged(row, result)
       })
@@ -374,11 +380,14 @@ export class Runs extends Context.Service<Runs, {
         const row = yield* open(run)
         const keys = yield* settleable(row)
         if (keys.includes(key)) {
-          if (options.action._tag === "complete") {
-            const problem = (yield* Rehearsal.stepOf(core, store, row, key))?.problemOf(options.action.output)
-            if (problem !== undefined) return yield* new OutputRefused({ runId: row.id, key, problem })
-          }
-          return yield* send(row, "settle", { key, ...options })
+          if (options.action._tag !== "complete") return yield* send(row, "settle", { key, ...options })
+          const output = StoredJson.of(options.action.output ?? null)
+          const problem = Result.isFailure(output)
+            ? `it cannot be stored: ${output.failure.reason}`
+            : (yield* Rehearsal.stepOf(core, store, row, key))?.problemOf(output.success.read())
+          if (problem !== undefined) return yield* new OutputRefused({ runId: row.id, key, problem })
+          const action = StoredJson.compose({ _tag: "complete", output: Result.getOrThrow(output) })
+          return yield* send(row, "settle", { key, by: options.by, action: action as unknown as Settlement })
         }
         const status = RunView.step(yield* show(row.id), key)?.status
         return yield* new StepNotOpen({ runId: row.id, key, open: keys, ...(status === undefined ? {} : { status }) })
@@ -386,7 +395,7 @@ export class Runs extends Context.Service<Runs, {
 
       /** Whether the journal holds the signal; the text is looked at before an entry is decoded. */
       const received = Effect.fnUntraced(function*(row: RunRow, id: string) {
-        const text = JSON.stringify(id)
+        const text = StoredJson.quote(id)
         for (let from = 0; from < row.length; from += pageSize) {
           const rows = yield* backend.entries(row.id, from, pageSize)
           if (rows.some((entry) => entry.includes(text) && isSignal(entry, id))) return true
@@ -402,7 +411,8 @@ export class Runs extends Context.Service<Runs, {
       ) {
         const row = yield* open(run)
         const id = given === undefined ? undefined : signalId(given)
-        const message = { name, payload: payload ?? null, ...(by === undefined ? {} : { by }) }
+        const stored = yield* Handover.given(`payload of signal "${name}"`, payload ?? null, Handover.giver(row))
+        const message = { name, payload: stored, ...(by === undefined ? {} : { by }) }
         if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
         return yield* send(row, "signal", message, id)
       })
@@ -436,7 +446,10 @@ export class Runs extends Context.Service<Runs, {
       const answer = Effect.fn("Runs.answer")(function*(runOrApproval: string, given: Answer) {
         const asked = yield* question(runOrApproval)
         const { by, choice, decision, edit, note, roles } = given
-        const problem = choice !== undefined && !asked.choices.includes(choice)
+        const edited = StoredJson.of(edit ?? null)
+        const problem = Result.isFailure(edited)
+          ? `its edit cannot be stored: ${edited.failure.reason}`
+          : choice !== undefined && !asked.choices.includes(choice)
           ? asked.choices.length === 0 ? "it offers no choices" : `"${choice}" is not among its choices: ${asked.choices.join(", ")}`
           : edit !== undefined && !asked.editable
           ? "its arguments may not be edited"
@@ -451,7 +464,7 @@ export class Runs extends Context.Service<Runs, {
           ...(note === undefined ? {} : { note })
         }
         const { approvers, result } = yield* core.inbox({
-          row: { run: asked.runId, id: core.newId("answer"), kind: "answer", payload: JSON.stringify(message), at: core.now() },
+          row: { run: asked.runId, id: core.newId("answer"), kind: "answer", payload: StoredJson.textOf(message), at: core.now() },
           approval: { key: asked.key, identity: [by, ...(roles ?? [])] }
         })
         switch (result) {

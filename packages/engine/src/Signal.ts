@@ -3,24 +3,31 @@
  * the run waits for it is kept; each is taken once, in order of arrival, and
  * one that arrives twice under the same id counts once.
  */
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import { Core } from "./internal/Core.ts"
 import { CurrentRun } from "./internal/ExecutorTypes.ts"
+import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
 import { signalId } from "./internal/SignalId.ts"
 
-/** A signal was sent to a run that is not there, or that is over. */
+/** A signal was sent to a run that is not there, or that is over, or its payload is none that could be stored. */
 export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRefused", {
   runId: Schema.String,
   name: Schema.String,
-  reason: Schema.Literals(["unknown", "closed"])
+  reason: Schema.Literals(["unknown", "closed", "payload"]),
+  /** Why its payload cannot be stored, or does not fit its schema. */
+  problem: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
+    if (this.reason === "payload") return `The signal "${this.name}" to run ${this.runId} is refused: ${this.problem ?? "its payload does not fit"}`
     return this.reason === "unknown"
       ? `There is no run ${this.runId} to take the signal "${this.name}"`
       : `Run ${this.runId} is over and takes no signal "${this.name}"`
@@ -72,23 +79,39 @@ export const send = <A extends Schema.Top>(
 ): Effect.Effect<"accepted" | "duplicate", SignalRefused | StorageFailed, Engine | Core> =>
   Effect.gen(function*() {
     const core = yield* Core
-    const payload = yield* Effect.orDie(Schema.encodeUnknownEffect(jsonCodec(self.schema))(options.payload))
+    const payload = yield* payloadOf(self, options)
     const given = options.id === undefined ? undefined : signalId(options.id)
     const id = given ?? core.newId("signal")
-    const message = { name: self.name, payload: payload ?? null, ...(options.by === undefined ? {} : { by: options.by }) }
+    const message = StoredJson.compose({ name: self.name, payload, by: options.by })
     const place = yield* CurrentRun
     if (place !== undefined && place.step === undefined) {
       const own = given ?? place.executor.records.number(`signal:${self.name}:${options.runId}`, `${place.executor.row.id}/${self.name}`)
       place.executor.send({
         id: `signal:${own}:${options.runId}`,
         kind: "inbox",
-        payload: JSON.stringify({ run: options.runId, id: own, kind: "signal", message })
+        payload: StoredJson.compose({ run: options.runId, id: own, kind: "signal", message }).text
       })
       return "accepted"
     }
     const { result } = yield* core.inbox({
-      row: { run: options.runId, id, kind: "signal", payload: JSON.stringify(message), at: core.now() }
+      row: { run: options.runId, id, kind: "signal", payload: message.text, at: core.now() }
     })
     if (result === "accepted" || result === "duplicate") return result
     return yield* new SignalRefused({ runId: options.runId, name: self.name, reason: result === "closed" ? "closed" : "unknown" })
+  })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const payloadOf = <A extends Schema.Top>(
+  { name, schema }: Signal<A>,
+  { payload, runId }: { readonly runId: string; readonly payload: A["Type"] }
+): Effect.Effect<StoredJson.StoredJson, SignalRefused> =>
+  Effect.suspend(() => {
+    const refused = (problem: string) => new SignalRefused({ runId, name, reason: "payload", problem })
+    const encoded = Handover.guarded(Schema.encodeUnknownExit(jsonCodec(schema)), payload)
+    if (Exit.isFailure(encoded)) return Effect.fail(refused(`its payload does not fit its schema: ${Cause.pretty(encoded.cause).split("\n")[0]}`))
+    const stored = StoredJson.of(encoded.value ?? null)
+    return Result.isSuccess(stored) ? Effect.succeed(stored.success) : Effect.fail(refused(`its payload cannot be stored: ${stored.failure.reason}`))
   })

@@ -27,6 +27,7 @@ import { DocumentCrashRule } from "../CrashRule.ts"
 import * as EventName from "../EventName.ts"
 import * as Policy from "../Policy.ts"
 import { JsonShape } from "./JsonShape.ts"
+import * as StoredJson from "../StoredJson.ts"
 
 /** The only schema version that this build reads. */
 export const schemaVersion = "fermata.contract.v1"
@@ -306,10 +307,10 @@ export const canonicalJson = (contract: Contract): string => {
 
 /** JSON text without whitespace and with keys in code unit order. */
 const canonical = (value: Schema.Json): string => {
-  if (value === null || typeof value !== "object") return JSON.stringify(value)
+  if (value === null || typeof value !== "object") return StoredJson.textOf(value)
   if (isArray(value)) return `[${value.map(canonical).join(",")}]`
   const object: Schema.JsonObject = value
-  const items = Object.keys(object).sort().map((name) => `${JSON.stringify(name)}:${canonical(object[name] ?? null)}`)
+  const items = Object.keys(object).sort().map((name) => `${StoredJson.quote(name)}:${canonical(object[name] ?? null)}`)
   return `{${items.join(",")}}`
 }
 

@@ -14,6 +14,7 @@ import { isRecord } from "./ContractFields.ts"
 import * as ContractGraph from "./ContractGraph.ts"
 import * as Problem from "./ContractProblem.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
+import * as StoredJson from "../StoredJson.ts"
 
 /** The outcome of a check. `contract` is there exactly when there are no problems. */
 export interface Checked {
@@ -112,9 +113,9 @@ const checkGraph = (document: Record<string, unknown>): ReadonlyArray<ContractPr
     problems.push(Problem.make({
       path: ["steps", i, "id"],
       code: "duplicate-id",
-      found: JSON.stringify(id),
+      found: StoredJson.quote(id),
       expected: "an id that no other step has",
-      message: `the id ${JSON.stringify(id)} is already used by steps[${first}]`
+      message: `the id ${StoredJson.quote(id)} is already used by steps[${first}]`
     }))
   })
 
@@ -148,9 +149,9 @@ const checkGraph = (document: Record<string, unknown>): ReadonlyArray<ContractPr
     problems.push(Problem.make({
       path: ["steps", i],
       code: "unreachable-step",
-      found: JSON.stringify(id),
+      found: StoredJson.quote(id),
       expected: "a step that some way leads to",
-      message: `no way leads from the first step ${JSON.stringify(start)} to ${JSON.stringify(id)}`
+      message: `no way leads from the first step ${StoredJson.quote(start)} to ${StoredJson.quote(id)}`
     }))
   }
   return problems
@@ -160,7 +161,7 @@ const unknownStep = (path: Path, id: string, suggestion: string | undefined): Co
   Problem.make({
     path,
     code: "unknown-step",
-    found: JSON.stringify(id),
+    found: StoredJson.quote(id),
     expected: path.at(-1) === "entryStepId" ? "the id of a step" : "the id of a step, or null to end the run",
     suggestion
   })
@@ -188,8 +189,8 @@ const checkPermissions = (document: Record<string, unknown>): ReadonlyArray<Cont
       found: Problem.renderValue(step[field]),
       expected: reserved
         ? "an event that does not begin with \"engine.\""
-        : `the permission ${JSON.stringify(Policy.grantFor(request))} in permissions`,
-      message: reserved ? answer.reason : `${answer.reason}; add ${JSON.stringify(Policy.grantFor(request))} to permissions`
+        : `the permission ${StoredJson.textOf(Policy.grantFor(request))} in permissions`,
+      message: reserved ? answer.reason : `${answer.reason}; add ${StoredJson.textOf(Policy.grantFor(request))} to permissions`
     })]
   })
 }

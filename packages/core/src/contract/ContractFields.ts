@@ -10,6 +10,7 @@ import * as Policy from "../Policy.ts"
 import * as Contract from "./Contract.ts"
 import * as Problem from "./ContractProblem.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
+import * as StoredJson from "../StoredJson.ts"
 
 /** Problems of types, values and fields. Lists are decoded item by item, so that one bad item hides no other. */
 export const check = (document: Record<string, unknown>): ReadonlyArray<ContractProblem> => [
@@ -86,7 +87,7 @@ const checkItem = (
       path: [...path, tag],
       code: kind === undefined ? "missing" : "unknown-kind",
       found: kind === undefined ? undefined : Problem.renderValue(kind),
-      expected: `one of ${kinds.map((name) => JSON.stringify(name)).join(", ")}`,
+      expected: `one of ${kinds.map((name) => StoredJson.quote(name)).join(", ")}`,
       suggestion
     }),
     ...(members === stepDecoders ? problemsOf(decodeCommon(item), item, path) : [])
@@ -138,7 +139,7 @@ const fromIssue = (
       return [Problem.make({
         path,
         code: "unknown-field",
-        found: JSON.stringify(name),
+        found: StoredJson.quote(name),
         expected: typeof fields === "object" ? `one of the fields ${fields.join(", ")}` : fields ?? "no such field",
         suggestion: typeof fields === "object" ? Problem.didYouMean(name, fields) : undefined
       })]
@@ -176,7 +177,7 @@ const expectedBy = (ast: SchemaAST.AST): string => {
     case "Null":
       return "null"
     case "Literal":
-      return JSON.stringify(ast.literal)
+      return StoredJson.show(ast.literal)
     case "Union":
       return ast.types.map(expectedBy).join(" or ")
     default:
@@ -202,7 +203,7 @@ const expectedAt = (path: Path): string => {
     case "nextOnDenied":
       return "the id of a step, or null to end the run"
     case "schemaVersion":
-      return JSON.stringify(Contract.schemaVersion)
+      return StoredJson.quote(Contract.schemaVersion)
     case "version":
       return "a semantic version such as 1.0.0"
     case "approvers":
@@ -210,7 +211,7 @@ const expectedAt = (path: Path): string => {
     case "steps":
       return "a list of steps"
     default:
-      return `a value for ${JSON.stringify(name)}, which is required`
+      return `a value for ${StoredJson.quote(name)}, which is required`
   }
 }
 

@@ -3,6 +3,7 @@
  * be right.
  */
 import * as Schema from "effect/Schema"
+import * as StoredJson from "../StoredJson.ts"
 
 /** What kind of mistake it is. Stable, for tools. */
 export const Code = Schema.Literals([
@@ -52,7 +53,7 @@ export const renderPath = (path: Path): string =>
   path.reduce<string>((text, key) => {
     if (typeof key === "number") return `${text}[${key}]`
     const name = String(key)
-    if (!/^[A-Za-z_$][A-Za-z0-9_$-]*$/.test(name)) return `${text}[${JSON.stringify(name)}]`
+    if (!/^[A-Za-z_$][A-Za-z0-9_$-]*$/.test(name)) return `${text}[${StoredJson.quote(name)}]`
     return text === "" ? name : `${text}.${name}`
   }, "")
 
@@ -110,7 +111,7 @@ export const didYouMean = (found: string, candidates: Iterable<string>): string 
 
 // ---------------------------------------------------------------- internal
 
-const quote = (text: string): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text)
+const quote = (text: string): string => StoredJson.quote(text.length > 60 ? `${text.slice(0, 57)}...` : text)
 
 /** Insertions, deletions, replacements and swaps of neighbours between two texts; gives up at `limit`. */
 const editDistance = (a: string, b: string, limit: number): number => {

@@ -5,6 +5,7 @@
  * value against it takes time proportional to the value.
  */
 import * as Schema from "effect/Schema"
+import * as StoredJson from "../StoredJson.ts"
 
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 }, {
   expected: "an integer from 0 to 1000000"
@@ -94,7 +95,7 @@ const visit = (
     (shape.type === "integer" && Number.isInteger(value))
   if (!fits) return report(path, shape.type ?? "")
   if (shape.enum !== undefined && !shape.enum.some((item) => equal(item, value))) {
-    report(path, `one of ${JSON.stringify(shape.enum)}`)
+    report(path, `one of ${StoredJson.textOf(shape.enum)}`)
   }
   if (typeof value === "string") {
     if (value.length < (shape.minLength ?? 0)) report(path, `at least ${shape.minLength} characters`)

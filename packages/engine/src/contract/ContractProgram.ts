@@ -3,6 +3,7 @@
  * and a handler that walks the graph of steps.
  */
 import * as Contract from "@fermata/core/contract/Contract"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -39,7 +40,7 @@ export const workflowOf = (contract: Contract.Contract) =>
     payload: Payload,
     success: Schema.Json,
     error: ContractFailed,
-    idempotencyKey: JSON.stringify
+    idempotencyKey: StoredJson.textOf
   })
     .annotate(Workflows.Version, contract.version)
     .annotate(Workflows.Limits, contract.limits)
@@ -108,7 +109,7 @@ export const registration = (
 }
 
 /** What the store says about the schemas of a contract: its input and output are any JSON. */
-export const schemas = JSON.stringify({ payload: null, success: null, error: null })
+export const schemas = StoredJson.textOf({ payload: null, success: null, error: null })
 
 /** The events that runs of a contract may wait for. */
 export const awaited = (contract: Contract.Contract): ReadonlyArray<string> =>
@@ -151,7 +152,7 @@ class Walk {
   /** Writes the values of a transform into the run's document. */
   readonly change = Effect.fnUntraced(function*(this: Walk, values: Schema.Json) {
     const changed = Object.entries(values as Schema.JsonObject)
-      .filter(([name, value]) => !Object.hasOwn(this.state, name) || JSON.stringify(this.state[name]) !== JSON.stringify(value))
+      .filter(([name, value]) => !Object.hasOwn(this.state, name) || StoredJson.textOf(this.state[name]) !== StoredJson.textOf(value))
       .map(([name, value]) => ({ op: "add" as const, path: `/${name}`, value }))
     if (changed.length === 0) return
     const snapshot = yield* Effect.orDie(RunState.patch(State, changed))

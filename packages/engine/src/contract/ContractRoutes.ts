@@ -7,8 +7,10 @@ import * as EventName from "@fermata/core/EventName"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Upcast from "@fermata/core/Upcast"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Op, StorageFailed } from "../Backend.ts"
 import { engineEvents, engineEventsOf, engineSource, needsJournal, outboxRow } from "../Events.ts"
@@ -28,7 +30,7 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
 
   const signal = (run: string, id: string, name: string, payload: unknown): Op => ({
     op: "inbox",
-    row: { run, id, kind: "signal", payload: JSON.stringify({ name, payload } satisfies Message<"signal">), at: core.now() }
+    row: { run, id, kind: "signal", payload: StoredJson.textOf({ name, payload } satisfies Message<"signal">), at: core.now() }
   })
 
   const subscribed = Effect.fnUntraced(function*(event: EventMessage) {
@@ -45,7 +47,12 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
       const key = yield* triggerOf(stored, event)
       if (key === undefined) continue
       const { id, name } = event
-      const request = yield* requestOf(stored, { event: { id, name, payload: event.payload as Schema.Json }, ...key })
+      const asked = yield* Effect.result(requestOf(stored, { event: { id, name, payload: event.payload as Schema.Json }, ...key }))
+      if (Result.isFailure(asked)) {
+        yield* Effect.logWarning(`event "${name}" (${id}) does not start contract "${stored.id}": ${asked.failure.message}`)
+        continue
+      }
+      const request = asked.success
       const { entry, op } = startOp(request, core.now(), null)
       const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
       ops.push({ ...op, ...(Effect.isEffect(encoded) ? yield* encoded : encoded) })
@@ -80,7 +87,7 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
       ...(note === undefined ? {} : { note })
     }
     const { approvers, result } = yield* core.inbox({
-      row: { run: runId, id: `answer:${event.id}`, kind: "answer", payload: JSON.stringify(message), at: core.now() },
+      row: { run: runId, id: `answer:${event.id}`, kind: "answer", payload: StoredJson.textOf(message), at: core.now() },
       approval: { key: stepId, identity: [by] }
     })
     if (result === "accepted" || result === "duplicate") return []
@@ -167,7 +174,7 @@ const triggerOf = Effect.fnUntraced(function*({ contract, id }: Stored, event: E
     if (trigger.key === undefined) return {}
     const key = yield* Effect.catch(Expression.evaluateExpression(trigger.key, scope), (error) => Effect.as(complain(error), null))
     // Events without a key are not all one event.
-    return key === null ? {} : { key: typeof key === "string" ? key : JSON.stringify(key) }
+    return key === null ? {} : { key: typeof key === "string" ? key : StoredJson.textOf(key) }
   }
   return undefined
 })

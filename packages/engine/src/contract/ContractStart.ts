@@ -1,10 +1,13 @@
 /**
  * From a contract and what it is given to the request that starts a run.
  */
+import { compose, type StoredJson } from "@fermata/core/StoredJson"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { sha256Hex } from "../internal/Digest.ts"
+import { payloadText } from "../internal/RunStarts.ts"
+import type { PayloadRefused } from "../RunsErrors.ts"
 import type { StartRequest } from "../StartRequest.ts"
 import { awaited, type Payload } from "./ContractProgram.ts"
 import type { Stored } from "./ContractRegistry.ts"
@@ -26,15 +29,16 @@ export interface Given {
 export const requestOf = Effect.fnUntraced(function*(
   { contract, hash, id: name, version }: Stored,
   { by, event, input, key }: Given
-): Effect.fn.Return<StartRequest> {
+): Effect.fn.Return<StartRequest, PayloadRefused> {
   const id = key !== undefined
     ? yield* identity(name, "key", key)
     : event?.id !== undefined
     ? yield* identity(name, "event", event.id)
     : (yield* WebCrypto).randomUUID().replaceAll("-", "")
-  const payload: Payload = input === undefined
-    ? { input: event?.payload ?? null }
-    : { input, ...(event === undefined ? {} : { trigger: event.payload }) }
+  const trigger = event === undefined ? undefined : yield* payloadText(name, event.payload)
+  const payload: { readonly [part in keyof Payload]?: StoredJson | undefined } = input === undefined
+    ? { input: trigger ?? (yield* payloadText(name, null)) }
+    : { input: yield* payloadText(name, input), trigger }
   return {
     id,
     workflow: name,
@@ -44,7 +48,7 @@ export const requestOf = Effect.fnUntraced(function*(
     root: id,
     parent: null,
     listener: null,
-    payload,
+    payload: compose(payload),
     ...(by === undefined ? {} : { by }),
     ...(event === undefined ? {} : { trigger: { event: event.name, id: event.id ?? id } }),
     subscriptions: awaited(contract).map((event) => ({ key: eventSignal(event), event, correlation: null }))

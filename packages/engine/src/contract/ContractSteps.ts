@@ -9,6 +9,7 @@
  * rendered in the body of the workflow and recorded as the step's input.
  */
 import type * as Contract from "@fermata/core/contract/Contract"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
@@ -82,7 +83,7 @@ const failed = (error: { readonly message: string; readonly retryable: boolean }
 const textsOf = (input: Schema.Json): Result.Result<{ readonly prompt: string; readonly system?: string; readonly model?: string }, StepFailure> => {
   const text = (name: string): string | undefined => {
     const value = fieldOf(input, name)
-    return value === undefined || value === null || typeof value === "string" ? value ?? undefined : JSON.stringify(value)
+    return value === undefined || value === null || typeof value === "string" ? value ?? undefined : StoredJson.textOf(value)
   }
   const prompt = text("prompt")
   const system = text("system")

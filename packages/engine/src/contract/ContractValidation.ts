@@ -8,6 +8,7 @@ import * as ContractCheck from "@fermata/core/contract/ContractCheck"
 import * as ContractGraph from "@fermata/core/contract/ContractGraph"
 import * as Problem from "@fermata/core/contract/ContractProblem"
 import type { ContractProblem, Path } from "@fermata/core/contract/ContractProblem"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -22,7 +23,7 @@ export class ContractInvalid extends Schema.TaggedError<ContractInvalid>()("Cont
 }) {
   override get message(): string {
     const { length } = this.problems
-    const name = this.contractId === undefined ? "the contract" : `the contract ${JSON.stringify(this.contractId)}`
+    const name = this.contractId === undefined ? "the contract" : `the contract ${StoredJson.quote(this.contractId)}`
     const list = this.problems.map(({ message }) => `\n- ${message}`).join("")
     return `${name} has ${length} ${length === 1 ? "problem" : "problems"}:${list}`
   }
@@ -188,7 +189,7 @@ const checkExpressions = (document: unknown, graphIsKnown: boolean): ReadonlyArr
         if (!graphIsKnown || place.step === undefined || canFollow(mention.name, place.step)) return []
         return [problem(mention, {
           expected: "the id of a step that can run before this one",
-          message: `the step ${JSON.stringify(mention.name)} never runs before this one, so it has no output here`
+          message: `the step ${StoredJson.quote(mention.name)} never runs before this one, so it has no output here`
         })]
       })
     ]

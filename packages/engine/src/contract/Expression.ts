@@ -9,6 +9,7 @@
  * at the same point.
  */
 import * as JsonNumber from "@fermata/core/JsonNumber"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
@@ -201,7 +202,7 @@ const renderText = (text: string, evaluation: Evaluation): Rendered => {
       const value = evaluateSource(part.source, evaluation)
       if (Result.isFailure(value)) return Result.fail(value.failure)
       const { success } = value
-      pieces.push(typeof success === "string" ? success : success === undefined || success === null ? "" : JSON.stringify(success))
+      pieces.push(typeof success === "string" ? success : success === undefined || success === null ? "" : StoredJson.textOf(success))
     }
   }
   const whole = pieces.join("")

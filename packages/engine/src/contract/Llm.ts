@@ -4,6 +4,7 @@
 import type { JsonShape } from "@fermata/core/contract/JsonShape"
 import { mismatches } from "@fermata/core/contract/JsonShape"
 import * as JsonText from "@fermata/core/JsonText"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -83,7 +84,7 @@ export class Llm extends Context.Service<Llm, {
           return yield* new LlmFailed({ model: scripted, problem: "no rule of its script fits the prompt", retryable: false })
         }
         const reply = typeof rule.reply === "function" ? rule.reply(request) : rule.reply
-        const text = typeof reply === "string" ? reply : JSON.stringify(reply)
+        const text = typeof reply === "string" ? reply : StoredJson.textOf(reply)
         return {
           text,
           model: scripted,

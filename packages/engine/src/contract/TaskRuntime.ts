@@ -1,11 +1,13 @@
 /**
  * Where the tasks of contracts run: in this process, or elsewhere.
  */
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 
 /** One attempt of a `task` step. */
@@ -100,7 +102,7 @@ export class TaskRuntime extends Context.Service<TaskRuntime, {
 // ----------------------------------------------------------------------------
 
 const decodeJson = Schema.decodeUnknownEffect(Schema.Json)
-const isJson = Schema.is(Schema.Json)
+const longestProblem = 2_000
 
 const make = (handlers: Handlers, services: Context.Context<never>): TaskRuntime["Service"] => {
   const tasks = Object.keys(handlers)
@@ -127,6 +129,7 @@ const failed = (task: string, cause: Cause.Cause<unknown>): TaskFailed => {
   if (error instanceof TaskFailed) return error
   const problem = Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""
     ? error.message
-    : isJson(error) ? JSON.stringify(error) : String(error)
-  return new TaskFailed({ task, problem, retryable: true, ...(isJson(error) ? { data: error } : {}) })
+    : StoredJson.show(error, longestProblem)
+  const data = StoredJson.of(error)
+  return new TaskFailed({ task, problem, retryable: true, ...(Result.isSuccess(data) ? { data: data.success.read() as Schema.Json } : {}) })
 }

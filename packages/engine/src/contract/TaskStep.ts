@@ -3,6 +3,7 @@
  * has taken it when it is done elsewhere.
  */
 import type * as Contract from "@fermata/core/contract/Contract"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -70,6 +71,6 @@ const completion = Effect.fnUntraced(function*(submission: Submission, timeoutMs
   }
   const { error, output = null } = told.value
   if (error === undefined) return Result.succeed(output)
-  const said = typeof error === "string" ? error : JSON.stringify(error)
+  const said = typeof error === "string" ? error : StoredJson.textOf(error)
   return Result.fail(new StepFailure({ reason: "task", message: `task "${task}" failed: ${said}`, retryable: true, data: error }))
 })

@@ -3,6 +3,7 @@
  * What came is recorded as the step's outcome.
  */
 import type * as Contract from "@fermata/core/contract/Contract"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
@@ -72,7 +73,7 @@ export const approval = (step: Contract.StepOf<"approval">): Execute => {
     const result = yield* place.executor.askApproval({
       name: step.id,
       key: undefined,
-      prompt: typeof prompt === "string" ? prompt : JSON.stringify(prompt),
+      prompt: typeof prompt === "string" ? prompt : StoredJson.textOf(prompt),
       approvers: approvers.success,
       choices: choices.success,
       quorum: step.quorum?.approvals ?? 1,

@@ -3,6 +3,7 @@
  * takes up due runs, hands out inbox rows and sends what runs left in the outbox.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -495,13 +496,13 @@ export class EngineCore implements ExecutorHost {
     const written = this.write({
       ...CommitOps.empty(row, row.length, at),
       outbox,
-      ...(wait === null ? {} : { status: { status: "suspended", reason: wait.reason, waits: JSON.stringify([wait]) } }),
+      ...(wait === null ? {} : { status: { status: "suspended", reason: wait.reason, waits: StoredJson.textOf([wait]) } }),
       release: wait === null ? { dueAt: 0 } : { dueAt: null, quiet: true }
     })
     return Effect.ignore(Effect.map(written, (answer) => {
       if (!answer.ok || wait === null) return
       this.waiters.tell(row.id)
-      this.fork(RunLogs.suspension(row, { reason: wait.reason, waits: JSON.stringify([wait]) }))
+      this.fork(RunLogs.suspension(row, { reason: wait.reason, waits: StoredJson.textOf([wait]) }))
       this.tell(row, [], "suspended", givenUp)
       if (outbox.length > 0) this.poke()
     }))

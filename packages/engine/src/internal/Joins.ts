@@ -1,4 +1,5 @@
 /** Runs that are started again under their key, with another input than they have. */
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Upcast from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -9,7 +10,7 @@ import { sameJson } from "./RunRecords.ts"
 /** Whether the run was started with another input than this one, as JSON. Of a run whose first entry cannot be read nobody knows. */
 export const hasOtherInput = (store: Store["Service"], runId: string, payload: unknown): Effect.Effect<boolean, StorageFailed> =>
   store.journal(runId, 0, 1).pipe(
-    Effect.map(([first]) => first?._tag === "RunRequested" && !sameJson(first.payload, payload ?? null)),
+    Effect.map(([first]) => first?._tag === "RunRequested" && !sameJson(first.payload, StoredJson.read(payload) ?? null)),
     Effect.catchTag("EntryCorrupt", () => Effect.succeed(false))
   )
 

@@ -8,8 +8,10 @@
  * And a lease that ends later than its owner can have asked for was given
  * before the clock went back: it counts from when it was noticed.
  */
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Backend, HeartbeatOp, OwnerRow, StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
@@ -63,7 +65,7 @@ export class Liveness {
         id: this.ownerId,
         expiresAt: this.hostClock.now() + this.options.leaseMs,
         worker: this.options.worker,
-        info: JSON.stringify({ ...this.info(), leaseMs: this.options.leaseMs })
+        info: infoText({ ...this.info(), leaseMs: this.options.leaseMs })
       }
     }
   }
@@ -119,3 +121,10 @@ const infoOf = ({ info }: OwnerRow): Readonly<Record<string, unknown>> => {
   const decoded = decodeInfo(info)
   return Exit.isSuccess(decoded) ? decoded.value : {}
 }
+
+/** What a process says about itself, for people; what of it cannot be stored is left out. */
+const infoText = (info: Readonly<Record<string, unknown>>): string =>
+  StoredJson.compose(Object.fromEntries(Object.entries(info).flatMap(([name, part]) => {
+    const stored = StoredJson.of(part)
+    return Result.isSuccess(stored) ? [[name, stored.success]] : []
+  }))).text

@@ -3,6 +3,7 @@
  * at least once, and receivers go by id.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Upcast from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -67,7 +68,7 @@ const route = (core: EngineCore, row: OutboxRow): Effect.Effect<ReadonlyArray<Op
       const request = decodeInbox(row.payload)
       if (Exit.isFailure(request)) return Effect.succeed([])
       const { id, kind, message, run } = request.value
-      return Effect.succeed([{ op: "inbox", row: { run, id, kind, payload: JSON.stringify(message), at: core.now() } }])
+      return Effect.succeed([{ op: "inbox", row: { run, id, kind, payload: StoredJson.textOf(message), at: core.now() } }])
     }
     default: {
       const event = decodeEvent(row.payload)

@@ -5,6 +5,7 @@
 import * as Contract from "@fermata/core/contract/Contract"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
+import * as StoredJson from "@fermata/core/StoredJson"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
@@ -21,7 +22,7 @@ import type { EngineCore } from "./EngineCore.ts"
 import type { Registration } from "./ExecutorTypes.ts"
 import { replay } from "./RunReplay.ts"
 import { approvalRow, idempotencyKey } from "./RunRequests.ts"
-import { check } from "./RunStarts.ts"
+import { check, payloadText } from "./RunStarts.ts"
 import { readable } from "./RunWatch.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -39,10 +40,11 @@ export const fork = Effect.fnUntraced(function*(
     const known = RunView.of(original.id, journal).steps.map(({ key }) => key)
     return yield* new StepNotRequested({ runId: original.id, key: options.at, known })
   }
+  const set = yield* replacements(original, options)
   const registration = yield* core.registrationOf(original)
   const payload = options.input === undefined ? undefined : yield* payloadOf(original, journal[0]!, options.input, registration)
   const id = (yield* WebCrypto).randomUUID().replaceAll("-", "")
-  const history = yield* shared(original, journal.slice(0, seq + 1), { ...options, id, payload, now: core.now() })
+  const history = yield* shared(original, journal.slice(0, seq + 1), { ...options, set, id, payload, now: core.now() })
   const row: RunRow = {
     ...original,
     id,
@@ -85,10 +87,21 @@ const payloadOf = (
   const before = first._tag === "RunRequested" ? first.payload : null
   // A contract is given what it sees as input beside the event that triggered it.
   const payload = original.kind === "contract" && typeof before === "object" ? { ...before, input } : input
-  return registration === undefined
-    ? Effect.succeed(payload)
-    : Effect.map(check(registration.workflow, payload), ({ encoded }) => encoded ?? null)
+  const checked = registration === undefined ? Effect.succeed(payload) : Effect.map(check(registration.workflow, payload), ({ encoded }) => encoded)
+  return Effect.map(Effect.flatMap(checked, (given) => payloadText(original.workflow, given)), (stored) => stored.read())
 }
+
+/** The outputs that replace others, as they are stored. */
+const replacements = ({ id }: RunRow, { at, set = {} }: ForkOptions): Effect.Effect<Readonly<Record<string, unknown>>, ForkRefused> =>
+  Effect.map(
+    Effect.forEach(Object.entries(set), ([key, output]) =>
+      Effect.matchEffect(Effect.fromResult(StoredJson.of(output)), {
+        onFailure: ({ reason }) =>
+          Effect.fail(new ForkRefused({ runId: id, step: at, problem: `the output that is set for step "${key}" cannot be stored: ${reason}` })),
+        onSuccess: (stored) => Effect.succeed([key, stored.read()] as const)
+      })),
+    (entries) => Object.fromEntries(entries)
+  )
 
 interface Change extends ForkOptions {
   readonly id: string
@@ -203,7 +216,7 @@ const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, 
       payload: entry.payload,
       subscriptions: []
     }
-    rows.push({ id: `start:${row.id}:${entry.child}`, kind: "start", payload: JSON.stringify(request) })
+    rows.push({ id: `start:${row.id}:${entry.child}`, kind: "start", payload: StoredJson.textOf(request) })
   }
   return rows
 })

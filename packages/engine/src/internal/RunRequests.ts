@@ -479,8 +479,8 @@ export const approvalRow = (
   key: entry.key,
   workflow: run.workflow,
   prompt: entry.prompt,
-  approvers: JSON.stringify(entry.approvers),
-  question: JSON.stringify({
+  approvers: StoredJson.textOf(entry.approvers),
+  question: StoredJson.textOf({
     choices: entry.choices,
     quorum: entry.quorum,
     editable: entry.editable,

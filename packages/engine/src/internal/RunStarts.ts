@@ -1,8 +1,10 @@
 /** From the name of a workflow and a payload in JSON to the request that starts a run. */
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { Backend, DefinitionRow, StorageFailed } from "../Backend.ts"
 import type { ContractStart, Started, StartOptions } from "../Runs.ts"
@@ -58,7 +60,7 @@ export const programRequest = Effect.fnUntraced(function*(
     root: id,
     parent: null,
     listener: null,
-    payload: (checked === undefined ? payload : checked.encoded) ?? null,
+    payload: yield* payloadText(name, checked === undefined ? payload : checked.encoded),
     subscriptions: [],
     ...(options.by === undefined ? {} : { by: options.by })
   }
@@ -95,6 +97,12 @@ export const contractRequest = (
 // ----------------------------------------------------------------------------
 
 const versions = new Intl.Collator("en", { numeric: true })
+
+/** The payload as text; fails when it cannot be stored. */
+export const payloadText = (workflow: string, payload: unknown): Effect.Effect<StoredJson.StoredJson, PayloadRefused> =>
+  Effect.suspend(() => Effect.fromResult(
+    Result.mapError(StoredJson.of(payload ?? null), ({ reason }) => new PayloadRefused({ workflow, problem: `it cannot be stored: ${reason}` }))
+  ))
 
 /** The payload as the workflow sees it and as it is stored. */
 export const check = (workflow: Workflow.Any, payload: unknown) => {

@@ -5,6 +5,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, readWaits, RunStatus, SuspendReason, type Wait } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
+import * as StoredJson from "@fermata/core/StoredJson"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
@@ -139,7 +140,7 @@ const next = Effect.fnUntraced(function*(
     const seen = before.view.counts.entries
     const entries = row.length > seen ? yield* readable(store, runId, seen) : []
     const view = standing(RunView.foldAll(before.view, entries), row)
-    const stands = JSON.stringify([view.status, view.waits])
+    const stands = StoredJson.textOf([view.status, view.waits])
     const done = isFinal(view.status) || (until !== undefined && (yield* atRest(core, store, row, until.farMs)))
     if (entries.length === 0 && stands === before.stands && !done) continue
     return [{ entries, view }, { view, stands, done }] as const

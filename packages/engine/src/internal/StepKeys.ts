@@ -8,6 +8,7 @@
  * `~` in front. Requests come in the same order on every pass, so it is the
  * same one each time.
  */
+import * as StoredJson from "@fermata/core/StoredJson"
 import type { StepDefinition } from "./ExecutorTypes.ts"
 import type { RunRecords } from "./RunRecords.ts"
 
@@ -29,7 +30,7 @@ export const keyOf = (records: RunRecords, step: StepDefinition): string => {
 
 const counter = (name: string) => `step:${name}`
 
-const placeOf = (name: string, key: string) => JSON.stringify([name, key])
+const placeOf = (name: string, key: string) => StoredJson.textOf([name, key])
 
 /** Whether the step is numbered among the requests of its name. Such requests are forgotten when they have their outcome. */
 const isCall = (step: StepDefinition): boolean => step.key === undefined && step.inside === undefined
