@@ -13,6 +13,7 @@ import triage from "@fermata-examples/ticket-triage/contract.json" with { type: 
 import { analyzeTicket } from "@fermata-examples/ticket-triage/src/AnalyzeTicket.ts"
 import * as Script from "@fermata-examples/ticket-triage/src/Script.ts"
 import ticket from "@fermata-examples/ticket-triage/ticket.json" with { type: "json" }
+import * as Families from "./families.ts"
 import * as Random from "@fermata/engine/testing/RandomProgram"
 import {
   circle,
@@ -107,6 +108,17 @@ export const cases: ReadonlyArray<Case> = [
     name: "parent-and-children",
     start: Translate.TranslateSite.execute({ page: "p", text: "Good morning!", languages: ["de", "fr"], review: ["de"] }, { discard: true }),
     options: { layer: Layer.provide(Translate.layer, translator) }
+  },
+  {
+    name: "families",
+    start: Families.meet,
+    // A member may leave before the others ask for what they share.
+    options: { layer: Families.layer, signals: { paid: "card" }, answer: Families.answer, ends: "any" }
+  },
+  {
+    name: "errands",
+    start: Families.Errands.execute({ id: "1" }, { discard: true }),
+    options: { layer: Families.layer }
   },
   {
     name: "ticket-triage",

@@ -5,11 +5,16 @@ import { cases } from "./cases.ts"
 import { doubles } from "./doubles.ts"
 
 describe("the simulator finds a store that", () => {
-  for (const { breaks, make, name, shownBy = "everything" } of doubles) {
+  for (const { breaks, make, name, shownBy = "everything", tamper } of doubles) {
     it.live(`${name} (${breaks.join(", ")})`, () =>
       Effect.gen(function*() {
         const { options, start } = cases.find(({ name }) => name === shownBy)!
-        const found = yield* Effect.flip(Simulator.exploreFrom(start, { ...options, double: make, shorten: false }))
+        const found = yield* Effect.flip(Simulator.exploreFrom(start, {
+          ...options,
+          ...(make === undefined ? {} : { double: make }),
+          ...(tamper === undefined ? {} : { tamper }),
+          shorten: false
+        }))
         assert.include(breaks, found.promise, found.problem)
       }))
   }

@@ -3,8 +3,9 @@
  * simulated world and its store; the simulator must find every one, and name a
  * promise that it breaks.
  */
-import type { Answers, Backend, CommitOp, DefinitionRow, Op, RunRow } from "@fermata/engine/Backend"
+import type { Answers, Backend, CommitOp, DefinitionRow, Op, OutboxRow, RunRow } from "@fermata/engine/Backend"
 import { StorageFailed } from "@fermata/engine/Backend"
+import type * as Simulator from "@fermata/engine/testing/Simulator"
 import { Effect } from "effect"
 
 type Reply = Answers[keyof Answers]
@@ -16,7 +17,9 @@ export interface Double {
   readonly breaks: ReadonlyArray<string>
   /** The name of the case that shows it; without it "everything" does. */
   readonly shownBy?: string
-  readonly make: (backend: Backend) => Backend
+  readonly make?: (backend: Backend) => Backend
+  /** A fault of the engine, and not of its store. */
+  readonly tamper?: Simulator.Options["tamper"]
 }
 
 /** A store whose operations are answered one by one, by what `act` makes of them. */
@@ -73,6 +76,13 @@ const freeing = (run: string, epoch: number, length: number): CommitOp => ({
   approvalsClosed: [],
   release: { dueAt: 0 }
 })
+
+/** A child is told to stop, and not left. */
+const ordered = (message: OutboxRow): OutboxRow => {
+  if (message.kind !== "leave") return message
+  const { id, kind, payload, run } = JSON.parse(message.payload) as Record<string, string>
+  return { id: message.id, kind: "inbox", payload: JSON.stringify({ run, id, kind, message: JSON.parse(payload!) }) }
+}
 
 export const doubles: ReadonlyArray<Double> = [
   {
@@ -276,6 +286,40 @@ export const doubles: ReadonlyArray<Double> = [
     breaks: ["S12"],
     shownBy: "limits on work",
     make: onRead((entry) => entry["_tag"] === "StepRequested" ? { ...entry, at: 4_102_444_800_000 } : entry)
+  },
+  {
+    name: "stops a child with the first that leaves it, whoever waits for it",
+    breaks: ["S8"],
+    shownBy: "families",
+    make: answering((op, ask) => op.op === "leave" ? { stopped: (ask({ op: "inbox", row: op.row }) as Answers["inbox"]).result === "accepted" } : ask(op))
+  },
+  {
+    name: "lets a child go on that nobody wants any more",
+    breaks: ["S8"],
+    shownBy: "families",
+    make: answering((op, ask) => op.op === "leave" ? { stopped: false } : ask(op))
+  },
+  {
+    name: "lets the children of steps go on when their parent is told to stop",
+    breaks: ["S3", "S8"],
+    shownBy: "families",
+    make: onCommit((op, ask) => {
+      const { leaves: _, ...rest } = op
+      return ask(rest)
+    })
+  },
+  {
+    name: "has an engine that stops what it has asked for instead of leaving it",
+    breaks: ["S8"],
+    shownBy: "families",
+    make: answering((op, ask) =>
+      ask(op.op === "commit" ? { ...op, outbox: op.outbox.map(ordered) } : op))
+  },
+  {
+    name: "has an engine that takes a failure of the store for that of a step which asked it for something",
+    breaks: ["S4"],
+    shownBy: "errands",
+    tamper: (engine) => void Object.assign(engine.patience, { persist: <A>(asked: A) => asked })
   },
   {
     name: "gives contracts more steps than they have",

@@ -68,7 +68,7 @@ export interface InboxRow {
 /** A message on its way from a run, or from a caller, to other runs. Applied at least once, so receivers go by `id`. */
 export interface OutboxRow {
   readonly id: string
-  /** `start` (a run), `inbox` (a row for a run) or `event` (a published event). */
+  /** `start` (a run), `leave` (a run that was asked for), `inbox` (a row for a run) or `event` (a published event). */
   readonly kind: string
   readonly payload: string
 }
@@ -133,7 +133,7 @@ export interface FindingRow {
  * Starts a run, or joins the run that has this id. `rows` are its first entries,
  * each a text of one line.
  * A run that starts with an owner is at epoch 1, as if claimed, else at epoch 0.
- * Joining changes nothing but the listeners.
+ * Joining changes nothing but the listeners and the keeper.
  */
 export interface StartOp {
   readonly op: "start"
@@ -145,8 +145,14 @@ export interface StartOp {
    * A run that is told, by an inbox row `child:<id of this run>` of kind `child`,
    * when this one ends, or at once when it has ended already. An unknown or
    * final listener is passed over.
+   *
+   * The listener of a new run is its keeper: see `LeaveOp`. Without a listener
+   * the run gets no keeper, or loses the one that it has: somebody who never
+   * leaves wants it.
    */
   readonly listener: string | null
+  /** The message of the outbox that this comes from. When it is not there any more, it was applied, and nothing is joined again. */
+  readonly message?: string
 }
 export interface BlobRow {
   readonly hash: string
@@ -191,6 +197,11 @@ export interface CommitOp {
     /** Rows that are in the inbox now do not make the run due: it could not take them. Later ones do. */
     readonly quiet?: boolean
   }
+  /** Leaves every run that this one listens to, but for `except`, as `LeaveOp` does; those that this stops get the row, at `at`. */
+  readonly leaves?: {
+    readonly except: ReadonlyArray<string>
+    readonly row: Pick<InboxRow, "id" | "kind" | "payload">
+  }
 }
 
 /**
@@ -210,6 +221,23 @@ export interface CommitOp {
  */
 export type Together = (within: Within) => Pick<CommitOp, "rows" | "blobs" | "outbox"> | null
 export type Within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+/**
+ * Takes a listener off a run, which is left to those who still want it. With
+ * nobody left, `row` is put into its inbox as by `InboxOp`: when the listener
+ * was its keeper or the keeper had left before, and no other listener is open
+ * (a listener that is final wants nothing any more). A run without a keeper goes
+ * on, whoever leaves it. Nothing happens to a run that is final or unknown, and
+ * when the listener is none.
+ */
+export interface LeaveOp {
+  readonly op: "leave"
+  readonly listener: string
+  /** What stops the run, whose id is `row.run`. */
+  readonly row: InboxRow
+  /** As of `StartOp`. */
+  readonly message?: string
+}
 
 /**
  * Puts a row into a run's inbox and makes the run due (at its release, if it has
@@ -312,6 +340,7 @@ export interface DefineOp {
 export type Op =
   | StartOp
   | CommitOp
+  | LeaveOp
   | InboxOp
   | ClaimOp
   | ClaimOneOp
@@ -336,6 +365,8 @@ export interface Answers {
     /** The approvers of the question, for `forbidden`. */
     readonly approvers?: ReadonlyArray<string>
   }
+  /** Whether that stops the run. */
+  readonly leave: { readonly stopped: boolean }
   readonly claim: { readonly runs: ReadonlyArray<RunRow> }
   readonly claimOne: { readonly run: RunRow | null }
   readonly heartbeat: {}

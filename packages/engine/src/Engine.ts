@@ -13,7 +13,7 @@ import { EngineOptions } from "./EngineOptions.ts"
 import { HostClock } from "./HostClock.ts"
 import { hostCrypto } from "./internal/BodyServices.ts"
 import { Core } from "./internal/Core.ts"
-import { endOf, makeEncoded } from "./internal/EncodedEngine.ts"
+import * as EncodedEngine from "./internal/EncodedEngine.ts"
 import { identified } from "./internal/Identity.ts"
 import { type Committed, EngineCore } from "./internal/EngineCore.ts"
 import { Store } from "./Store.ts"
@@ -59,8 +59,8 @@ export class Engine extends Context.Service<Engine, {
     const ownerId = options.ownerId !== "" ? options.ownerId : Context.get(ambient, WebCrypto).randomUUID()
     const core = new EngineCore(store, hostClock, options, ownerId, ambient)
 
-    const workflowEngine = identified(WorkflowEngine.makeUnsafe(makeEncoded(core, (row) =>
-      Effect.map(store.journal(row.id, row.length - 1), (entries) => endOf(entries.at(-1))))))
+    const workflowEngine = identified(EncodedEngine.make(core, (row) =>
+      Effect.map(store.journal(row.id, row.length - 1), (entries) => EncodedEngine.endOf(entries.at(-1)))))
 
     const settled = Effect.gen(function*() {
       // What one turn leaves behind may only be scheduled for the next.

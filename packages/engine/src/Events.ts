@@ -132,8 +132,7 @@ export class Events extends Context.Service<Events, {
         if (executor !== undefined) {
           executor.command(`emit:${id}`, `event "${name}"`, { _tag: "EventEmitted", id, name, payload: stored }, row)
         } else {
-          yield* core.write({ op: "publish", rows: [row] })
-          core.poke()
+          yield* core.publish([row])
         }
         return id
       })

@@ -32,6 +32,16 @@ export const InboxRequest = Schema.Struct({
 })
 export type InboxRequest = typeof InboxRequest.Type
 
+/** A run leaves another that it has asked for; the rest is the row that stops that one, should nobody want it any more. */
+export const LeaveRequest = Schema.Struct({
+  listener: Schema.String,
+  run: Schema.String,
+  id: Schema.String,
+  kind: Schema.String,
+  payload: Schema.String
+})
+export type LeaveRequest = typeof LeaveRequest.Type
+
 /** A published event. Events of one run carry its id as `correlationId`. */
 export const EventMessage = Schema.Struct({
   id: Schema.String,

@@ -265,6 +265,42 @@ describe("Runs.fork", () => {
       assert.deepStrictEqual(yield* output(id), ["shared", `2 of ${id}`])
     }))
 
+  it.effect("N-55, S8: a child that an original and its fork share goes on for the fork when the original is cancelled, and is stopped with both", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const { fork, host, id, output, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(({ name }) => Effect.as(Signal.receive(Go), name)),
+        W.toLayer(() => Effect.all([Child.execute({ name: "shared" }), Child.execute({ name: "other" }), echo(log, "b")("2")], { concurrency: 3 }))
+      ))
+      const [shared, other] = (yield* world.waits(id)).map(({ key }) => key)
+      const { runId } = yield* fork("b")
+      const second = yield* fork("b")
+      yield* runs.cancel(id, { by: "ada", reason: "no use" })
+      yield* host.settled
+      for (const child of [shared!, other!]) assert.strictEqual((yield* world.run(child)).status, "suspended")
+      yield* runs.cancel(second.runId, { by: "ada", reason: "no use either" })
+      yield* host.settled
+      for (const child of [shared!, other!]) yield* world.tell(child, "signal", go("on"))
+      assert.deepStrictEqual(yield* output(runId), ["shared", "other", "2"])
+    }))
+
+  it.effect("N-55, S8: a child that an original and its fork share is stopped with the last of them", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const { fork, host, id, runs, world } = yield* life(Layer.merge(
+        Child.toLayer(({ name }) => Effect.as(Signal.receive(Go), name)),
+        W.toLayer(() => Effect.all([Child.execute({ name: "shared" }), echo(log, "b")("2")], { concurrency: 2 }))
+      ))
+      const [shared] = (yield* world.waits(id)).map(({ key }) => key)
+      const { runId } = yield* fork("b")
+      for (const run of [id, runId]) {
+        assert.strictEqual((yield* world.run(shared!)).status, "suspended")
+        yield* runs.cancel(run, { by: "ada", reason: "no use" })
+        yield* host.settled
+      }
+      assert.strictEqual((yield* world.run(shared!)).status, "cancelled")
+    }))
+
   it.effect("N-55: documents are as they were; events and signals are not sent again; random numbers are shared up to the point", () =>
     Effect.gen(function*() {
       const log = new Log()

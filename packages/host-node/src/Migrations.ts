@@ -190,6 +190,13 @@ export const migrations: ReadonlyArray<string> = [
   INSERT INTO places SELECT run, seq, arrival FROM journal_of_entries ORDER BY run, seq;
   INSERT INTO placed SELECT coalesce(max(arrival), 0) FROM journal_of_entries;
   DROP TABLE journal_of_entries;
+  `,
+  // Runs that are stopped when nobody wants them any more: the keeper is the run that started it, or nobody (empty) once that one has left.
+  `
+  ALTER TABLE runs ADD COLUMN keeper TEXT;
+  UPDATE runs SET keeper = parent
+    WHERE EXISTS (SELECT 1 FROM listeners WHERE listeners.run = runs.key AND listeners.listener = runs.parent);
+  CREATE INDEX listeners_listener ON listeners (listener);
   `
 ]
 

@@ -26,7 +26,7 @@ export const empty = (run: RunRow, expected: number, at: number): CommitOp => ({
 /** What a run has to write, in its stored form. */
 export const of = (
   run: RunRow,
-  { approvalsClosed, approvalsOpened, consumed, ended, expected, outbox, release, status }: PendingCommit,
+  { approvalsClosed, approvalsOpened, consumed, ended, expected, leaves, outbox, release, status }: PendingCommit,
   encoded: Pick<CommitOp, "rows" | "blobs">,
   at: number,
   projected: ReadonlyArray<OutboxRow>
@@ -39,7 +39,8 @@ export const of = (
   approvalsClosed,
   ...(status === undefined ? {} : { status }),
   ...(ended === undefined ? {} : { ended }),
-  ...(release === undefined ? {} : { release })
+  ...(release === undefined ? {} : { release }),
+  ...(leaves === undefined ? {} : { leaves })
 })
 
 /** A commit of the one entry that `make` makes inside the transaction; `entries` are those of its last call. */

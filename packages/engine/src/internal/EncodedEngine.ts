@@ -20,8 +20,9 @@ import * as Scope from "effect/Scope"
 import type * as Activity from "effect/workflow/Activity"
 import type * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
-import { type Encoded, WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import { type Encoded, makeUnsafe, WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { RunRow } from "../Backend.ts"
+import type { Message } from "../InboxMessage.ts"
 import type { StartRequest } from "../StartRequest.ts"
 import * as Workflows from "../Workflows.ts"
 import type { EngineCore } from "./EngineCore.ts"
@@ -30,6 +31,8 @@ import * as Joins from "./Joins.ts"
 import * as Handover from "./Handover.ts"
 import { jsonCodec, outcomeCodec } from "./JsonCodec.ts"
 import * as RunWatch from "./RunWatch.ts"
+import * as Leaving from "./Leaving.ts"
+import * as Programs from "./Programs.ts"
 
 interface Codecs {
   readonly decodePayload: (json: unknown) => Effect.Effect<unknown, unknown>
@@ -135,16 +138,17 @@ export const endOf = (entry: JournalEntry.JournalEntry | undefined): JournalEntr
   }
 }
 
-export const makeEncoded = (
+/** The service on the runs of this engine. `readEnd` reads the end of a run that is final. */
+export const make = (
   core: EngineCore,
   readEnd: (row: RunRow) => Effect.Effect<JournalEntry.ExitJson | undefined, unknown>
-): Encoded => {
+): WorkflowEngine["Service"] => {
   const complete = Effect.fnUntraced(function*(workflow: Workflow.Any, json: JournalEntry.ExitJson) {
     return new Workflow.Complete({ exit: yield* codecs(workflow).decodeExit(json) })
   })
 
   const endResult = Effect.fnUntraced(function*(workflow: Workflow.Any, row: RunRow) {
-    const json = yield* Effect.orDie(readEnd(row))
+    const json = yield* Effect.orDie(core.patience.persist(readEnd(row)))
     return yield* complete(workflow, json ?? { _tag: "Failure", cause: [] })
   })
 
@@ -155,25 +159,21 @@ export const makeEncoded = (
       : new Workflow.Suspended({ failed: true, cause: Cause.die(new Error(failure.detail)) })
   }
 
-  const stop = (workflow: Workflow.Any, executionId: string, reason: string) =>
-    Effect.gen(function*() {
-      const place = yield* CurrentRun
-      if (place?.executor.records.children.get(executionId)?.shared === true) return
-      const message = { kind: place === undefined ? "cancel" : "parent", by: place?.executor.row.id ?? "program", reason }
-      if (place !== undefined && place.step === undefined) {
-        const id = `stop:${place.executor.row.id}`
-        return place.executor.send({
-          id: `${id}:${executionId}`,
-          kind: "inbox",
-          payload: StoredJson.textOf({ run: executionId, id, kind: "cancel", message })
-        })
-      }
-      yield* Effect.orDie(core.inbox({
-        row: { run: executionId, id: core.newId("stop"), kind: "cancel", payload: StoredJson.textOf(message), at: core.now() }
-      }))
-    }).pipe(Effect.annotateLogs({ workflow: workflow._tag }))
+  /** A run that is told to stop leaves a child that it has asked for. What its steps have asked for it leaves all at once. */
+  const leave = (child: string): Effect.Effect<void> => Effect.map(CurrentRun, (place) => place?.executor.leaveChild(child))
 
-  return {
+  /** In a body with the next commit, and then for sure; elsewhere at once. */
+  const send = Effect.fnUntraced(function*(kind: "cancel" | "resume", run: string, message: Message<"cancel"> | Message<"resume">) {
+    const place = yield* CurrentRun
+    if (place !== undefined && place.step === undefined) {
+      const { records, row } = place.executor
+      const id = records.number(`${kind}:${run}`, `${kind}:${row.id}`)
+      return place.executor.send({ id: `${id}:${run}`, kind: "inbox", payload: StoredJson.textOf({ run, id, kind, message }) })
+    }
+    yield* Effect.orDie(core.inbox({ row: { run, id: core.newId(kind), kind, payload: StoredJson.textOf(message), at: core.now() } }))
+  })
+
+  const encoded: Encoded = {
     register: Effect.fnUntraced(function*(workflow, execute) {
       const name = workflow._tag
       const version = versionOf(workflow)
@@ -196,7 +196,7 @@ export const makeEncoded = (
           return core.letGo((executor) => executor.registration === registration)
         })
       )
-      yield* Effect.orDie(Effect.andThen(core.define(registration), core.retryDiverged(registration)))
+      yield* Effect.orDie(Effect.andThen(Programs.define(core, registration), core.retryDiverged(registration)))
       core.poke()
     }),
 
@@ -219,7 +219,7 @@ export const makeEncoded = (
         subscriptions: []
       }
       if (place !== undefined && place.step === undefined) {
-        if (detached !== true) yield* stopWith(place, executionId, stop(workflow, executionId, "interrupted"))
+        if (detached !== true) yield* leaveWith(place, executionId)
         const start = { id: `start:${place.executor.row.id}:${executionId}`, kind: "start", payload: StoredJson.compose({ ...request }).text }
         const exit = yield* place.executor.askChild(
           { id: executionId, start, workflow: workflow._tag, version, payload: json, linked: detached !== true },
@@ -229,22 +229,27 @@ export const makeEncoded = (
         yield* readable(place, executionId, `end of child run ${executionId}`, codecs(workflow).readExit(exit))
         return yield* complete(workflow, exit)
       }
-      if (Option.isNone(core.program(workflow._tag, version)) && !(yield* Effect.orDie(core.isDefined(workflow._tag, version)))) {
+      if (!(yield* Effect.orDie(Programs.isKnown(core, workflow._tag, version)))) {
         return yield* Effect.die(
           new Error(`Workflow "${workflow._tag}" version ${version} is not registered, here or by any other host of this store`)
         )
       }
-      const { run, started } = yield* Effect.orDie(core.start(request))
-      if (!started) yield* Joins.tellOtherInput(core.store, run, encoded)
-      if (discard) return
-      if (place !== undefined) {
-        const row = yield* place.executor.inStep(
-          place.step!,
-          { reason: "child", key: executionId },
-          Effect.orDie(core.awaitEnd(executionId))
+      const start = Effect.tap(Effect.orDie(core.start(request)), ({ run, started }) =>
+        started ? Effect.void : Joins.tellOtherInput(core.store, run, encoded))
+      if (place?.step !== undefined) {
+        const { executor, step } = place
+        const isAlone = parent === undefined || executor.stopping
+        const delegated = Effect.andThen(
+          start,
+          discard ? Effect.undefined : executor.inStep(step, { reason: "child", key: executionId }, Effect.orDie(core.awaitEnd(executionId)))
         )
-        return yield* endResult(workflow, row!)
+        // What begins while the run is told to stop may come behind its leaving all that its steps have asked for.
+        const row = yield* Effect.onInterrupt(delegated, () =>
+          isAlone || !executor.stopping || executor.stopped ? Effect.void : Effect.orDie(core.leave(Leaving.op(executor.leaver, executionId, core.now()))))
+        return discard ? undefined : yield* endResult(workflow, row!)
       }
+      yield* start
+      if (discard) return
       const row = yield* Effect.orDie(core.awaitRest(executionId))
       return row!.status === "suspended" ? suspended(row!) : yield* endResult(workflow, row!)
     }) as Encoded["execute"],
@@ -261,24 +266,10 @@ export const makeEncoded = (
       return Option.some(result)
     }),
 
-    interrupt: (workflow, executionId) => stop(workflow, executionId, "interrupted"),
-    interruptUnsafe: (workflow, executionId) => stop(workflow, executionId, "interrupted"),
+    interrupt: (_workflow, executionId) => leave(executionId),
+    interruptUnsafe: (_workflow, executionId) => leave(executionId),
 
-    resume: Effect.fnUntraced(function*(_workflow, executionId) {
-      const place = yield* CurrentRun
-      const message = { by: place?.executor.row.id ?? "program" }
-      if (place !== undefined && place.step === undefined) {
-        const id = place.executor.records.number(`resume:${executionId}`, `resume:${place.executor.row.id}`)
-        return place.executor.send({
-          id: `${id}:${executionId}`,
-          kind: "inbox",
-          payload: StoredJson.textOf({ run: executionId, id, kind: "resume", message })
-        })
-      }
-      yield* Effect.orDie(core.inbox({
-        row: { run: executionId, id: core.newId("resume"), kind: "resume", payload: StoredJson.textOf(message), at: core.now() }
-      }))
-    }),
+    resume: (_workflow, executionId) => Effect.flatMap(asker, (by) => send("resume", executionId, { by })),
 
     awaitComplete: (_workflow, executionId) => Effect.asVoid(Effect.orDie(core.awaitEnd(executionId))),
 
@@ -340,7 +331,7 @@ export const makeEncoded = (
       }
       core.fork(Effect.andThen(
         Effect.sleep(millis),
-        Effect.ignore(core.inbox({
+        core.patience.insist(core.inbox({
           row: {
             run: executionId,
             id: `deferred:${name}`,
@@ -352,6 +343,15 @@ export const makeEncoded = (
       ))
     })
   }
+
+  /** An order to stop a run, whoever has started it and whoever wants it: not what a run that is told to stop does to its children. */
+  const interrupt = (workflow: Workflow.Any, executionId: string): Effect.Effect<void> =>
+    Effect.flatMap(asker, (by) => Effect.annotateLogs(
+      send("cancel", executionId, { kind: "cancel", by, reason: "interrupted" }),
+      { workflow: workflow._tag }
+    ))
+
+  return WorkflowEngine.of({ ...makeUnsafe(encoded), interrupt, interruptUnsafe: interrupt })
 }
 
 // ----------------------------------------------------------------------------
@@ -359,6 +359,8 @@ export const makeEncoded = (
 // ----------------------------------------------------------------------------
 
 const byOf = (place: Place | undefined) => place === undefined ? undefined : Handover.giver(place.executor.row)
+/** Who asks, as people are told. */
+const asker = Effect.map(CurrentRun, (place) => place?.executor.row.id ?? "program")
 
 const currentRun = Effect.flatMap(CurrentRun, (place) =>
   place === undefined
@@ -366,15 +368,16 @@ const currentRun = Effect.flatMap(CurrentRun, (place) =>
     : Effect.succeed(place))
 
 /**
- * Stops a child when the scope that it was asked for in closes inside a body
+ * Leaves a child when the scope that it was asked for in closes inside a body
  * that is told to stop. Behind the body `effect/workflow` does so itself.
  */
-const stopWith = ({ executor }: Place, child: string, stop: Effect.Effect<void>): Effect.Effect<void> =>
+const leaveWith = ({ executor }: Place, child: string): Effect.Effect<void> =>
   Effect.flatMap(Effect.serviceOption(Scope.Scope), (scope) =>
     Option.isNone(scope)
       ? Effect.void
-      : Scope.addFinalizer(scope.value, Effect.suspend(() =>
-        executor.stopping && !executor.instance.interrupted && executor.records.children.get(child)?.exit === undefined ? stop : Effect.void)))
+      : Scope.addFinalizer(scope.value, Effect.sync(() => {
+        if (executor.stopping && !executor.instance.interrupted) executor.leaveChild(child)
+      })))
 
 /**
  * While a run is replayed, a record that its schema does not read any more is

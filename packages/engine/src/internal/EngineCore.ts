@@ -15,7 +15,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
-import type { Answer, Backend, CommitOp, InboxOp, InboxRow, Op, OutboxRow, RunRow } from "../Backend.ts"
+import type { Answer, Backend, CommitOp, InboxOp, InboxRow, LeaveOp, Op, OutboxRow, RunRow } from "../Backend.ts"
 import { StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
@@ -25,13 +25,13 @@ import { encodeEntries, type Store } from "../Store.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
 import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
-import { sha256Hex } from "./Digest.ts"
-import type { ExecutorHost, GivenUp, PendingCommit, Registration } from "./ExecutorTypes.ts"
+import { CurrentRun, type ExecutorHost, type GivenUp, type PendingCommit, type Registration } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
 import { isForWantOfRoom, Room } from "./Room.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import { Liveness } from "./Liveness.ts"
 import * as Outbox from "./Outbox.ts"
+import { answerMs, Patience } from "./Patience.ts"
 import * as RunLogs from "./RunLogs.ts"
 import { RunWaiters } from "./RunWaiters.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
@@ -102,7 +102,9 @@ export class EngineCore implements ExecutorHost {
   private readonly latch = Latch.makeUnsafe(false)
   private readonly parkedRuns = new Map<RunExecutor, number>()
   private readonly loading = new Set<string>()
-  private readonly waiters: RunWaiters
+  readonly waiters: RunWaiters
+  /** How what step bodies ask of the store is tried again. */
+  readonly patience: Patience
   readonly timers: TimerQueue
   readonly liveness: Liveness
   /** For the next run without an owner. */
@@ -132,6 +134,7 @@ export class EngineCore implements ExecutorHost {
     this.waiters = new RunWaiters(store.backend)
     this.timers = new TimerQueue(this.now, this.fork)
     this.disk = new Room(this.fork, this.hostSleep, () => !this.closed && (options.worker || this.executors.size > 0))
+    this.patience = new Patience(this.disk.wait, this.hostSleep, () => !this.closed)
     this.committer = new Committer(store.backend, this.schedule, this.fork, this.disk.wait)
     this.liveness = new Liveness(store.backend, hostClock, options, ownerId, () => ({
       ...options.info,
@@ -283,13 +286,23 @@ export class EngineCore implements ExecutorHost {
   write<O extends Op>(op: O): Effect.Effect<Answer<O>, StorageFailed> {
     const written = this.committer.write(op)
     // Without the answer, this process may own a run that it knows nothing of.
-    return owning.has(op.op) ? Effect.tapError(written, (error) => Effect.sync(() => this.writeFailed(Cause.fail(error)))) : written
+    return owning.has(op.op) && !(op.op === "start" && op.run.owner === null) ? Effect.tapError(written, (error) => Effect.sync(() => this.writeFailed(Cause.fail(error)))) : written
   }
 
-  /** Starts a run, or joins it. When this process serves it and has room, it owns the run from the first moment. */
+  /**
+   * Starts a run, or joins it. When this process serves it and has room, it owns the run from the first moment; but
+   * not when a step asks for it: a failure would leave this process unsure of what it owns, and cut the step short.
+   */
   readonly start = (request: StartRequest) =>
+    Effect.flatMap(CurrentRun, (place) =>
+      place?.step === undefined
+        ? this.startOnce(request, true)
+        // To the end: the run that asks leaves it behind that, should it be told to stop.
+        : this.patience.persist(Effect.uninterruptible(this.startOnce(request, false))))
+
+  private readonly startOnce = (request: StartRequest, owns: boolean) =>
     this.detached(Effect.suspend(() => {
-      const program = request.kind === "program" ? this.programs.get(`${request.workflow}@${request.version}`) : undefined
+      const program = owns && request.kind === "program" ? this.programs.get(`${request.workflow}@${request.version}`) : undefined
       const own = !this.closed && !this.recovering && this.room > 0 ? program : undefined
       if (own === undefined) return this.startWith(request, undefined)
       this.starting++
@@ -340,19 +353,29 @@ export class EngineCore implements ExecutorHost {
   private starting = 0
 
   readonly inbox = Effect.fnUntraced(function*(this: EngineCore, op: Omit<InboxOp, "op">) {
-    const answer = yield* this.write({ op: "inbox", ...op })
+    const answer = yield* this.patience.persist(this.write({ op: "inbox", ...op }))
     if (answer.result === "accepted") this.poke()
     return answer
   })
 
+  /** Puts messages into the outbox for a caller who is no body of a workflow. */
+  readonly publish = (rows: ReadonlyArray<OutboxRow>): Effect.Effect<void, StorageFailed> =>
+    Effect.map(this.patience.persist(this.write({ op: "publish", rows })), () => this.poke())
+
+  /** Takes a run off those that listen to another, which stops that one when nobody else wants it. */
+  readonly leave = (op: LeaveOp): Effect.Effect<void, StorageFailed> =>
+    Effect.map(this.patience.persist(this.write(op)), ({ stopped }) => {
+      if (stopped) this.poke()
+    })
+
   /** Waits until the run is final in the store. Null when there is no such run. */
   awaitEnd(runId: string) {
-    return this.waiters.until(runId, isFinal)
+    return this.patience.persist(this.waiters.until(runId, isFinal))
   }
 
   /** Waits until the run is final or suspended. */
   awaitRest(runId: string) {
-    return this.waiters.until(runId, (status) => isFinal(status) || status === "suspended")
+    return this.patience.persist(this.waiters.until(runId, (status) => isFinal(status) || status === "suspended"))
   }
 
   /** An id that no other process makes. */
@@ -594,6 +617,7 @@ export class EngineCore implements ExecutorHost {
 
   readonly close = Effect.gen({ self: this as EngineCore }, function*() {
     this.closed = true
+    this.waiters.close()
     yield* this.letGo(() => true)
     this.timers.close()
     if (this.owns) yield* Effect.ignore(this.backend.write([{ op: "retire", owner: this.ownerId }]))
@@ -624,7 +648,7 @@ export class EngineCore implements ExecutorHost {
     const again: Effect.Effect<void> = Effect.suspend(() => {
       const { era } = this
       return Effect.matchCauseEffect(this.backend.write([{ op: "retire", owner: this.ownerId }, this.liveness.alive()]), {
-        onFailure: () => this.closed ? Effect.void : Effect.andThen(this.hostClock.sleep(1_000), again),
+        onFailure: () => this.closed ? Effect.void : Effect.andThen(this.hostClock.sleep(answerMs), again),
         onSuccess: () =>
           era !== this.era ? again : Effect.sync(() => {
             this.recovering = false
@@ -653,17 +677,6 @@ export class EngineCore implements ExecutorHost {
         if (run !== null) yield* this.load(era, run)
       }
     })
-
-  /** Tells the store what this process serves, so that others can list it and check input for it. */
-  readonly define = ({ name, schemas, version }: Registration) =>
-    Effect.flatMap(sha256Hex(schemas), (hash) =>
-      this.write({
-        op: "define",
-        row: { name, version, kind: "program", hash, schemas, document: null, at: this.now() }
-      }))
-
-  readonly isDefined = (name: string, version: string): Effect.Effect<boolean, StorageFailed> =>
-    Effect.map(this.backend.definition(name, version), (row) => row !== null)
 
   /** The program of this name and version. */
   program(name: string, version: string): Option.Option<Registration> {

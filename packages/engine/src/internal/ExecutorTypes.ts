@@ -11,7 +11,7 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type * as Workflow from "effect/workflow/Workflow"
-import type { ApprovalRow, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
+import type { ApprovalRow, CommitOp, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 import type { TimerQueue } from "./TimerQueue.ts"
 
@@ -53,6 +53,7 @@ export interface PendingCommit {
   readonly approvalsClosed: ReadonlyArray<string>
   readonly ended: { readonly payload: string } | undefined
   readonly release: { readonly dueAt: number | null; readonly quiet?: boolean } | undefined
+  readonly leaves?: CommitOp["leaves"]
   readonly givenUp?: GivenUp
 }
 

@@ -34,6 +34,8 @@ export interface MemoryStore {
     /** Owned runs that have something in their inbox. */
     readonly told: Map<string, Set<string>>
     readonly subscriptions: Map<string, Map<string, Ordered<SubscriptionRow>>>
+    /** By listener: the runs that it listens to. */
+    readonly listening: Map<string, Set<string>>
   }
   /** Counts everything that has an order of arrival. */
   arrivals: number
@@ -52,6 +54,8 @@ export interface StoredRun {
   readonly approvals: ReadonlyArray<string>
   readonly subscriptions: ReadonlyArray<SubscriptionRow>
   readonly listeners: ReadonlyArray<string>
+  /** See `LeaveOp`; empty once the keeper has left. */
+  readonly keeper: string | null
   /** What listeners are told; null until the run has ended. */
   readonly ended: string | null
 }
@@ -78,7 +82,8 @@ export const makeStore = (): MemoryStore => ({
     dueByRoot: new Map(),
     owned: new Map(),
     told: new Map(),
-    subscriptions: new Map()
+    subscriptions: new Map(),
+    listening: new Map()
   },
   arrivals: 0,
   transactions: 0
@@ -104,6 +109,9 @@ export const reindex = ({ index }: MemoryStore, before: StoredRun | undefined, a
   }
   moveMember(index.owned, was?.owner, is?.owner, (was ?? is)!.id)
   moveMember(index.told, before?.inbox.length ? was?.owner : null, after?.inbox.length ? is?.owner : null, (was ?? is)!.id)
+  if (before?.listeners === after?.listeners) return
+  for (const listener of before?.listeners ?? []) moveMember(index.listening, listener, null, was!.id)
+  for (const listener of after?.listeners ?? []) moveMember(index.listening, null, listener, is!.id)
 }
 
 /** All contracts are served by whoever serves contracts. */

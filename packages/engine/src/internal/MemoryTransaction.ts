@@ -8,6 +8,7 @@ import type {
   CommitOp,
   DefinitionRow,
   InboxOp,
+  LeaveOp,
   Op,
   OutboxRow,
   ReapOp,
@@ -43,6 +44,8 @@ export class Transaction {
         return this.#start(op)
       case "commit":
         return this.#commit(op)
+      case "leave":
+        return this.#leave(op)
       case "inbox":
         return this.#inbox(op)
       case "claim":
@@ -76,11 +79,12 @@ export class Transaction {
     const { id } = op.run
     const known = this.#store.runs.get(id)
     if (known !== undefined) {
-      if (op.listener !== null) {
-        if (known.ended !== null) this.#tell(op.listener, id, known.ended, op.run.createdAt)
-        else if (!known.listeners.includes(op.listener)) {
-          this.#set({ ...known, listeners: [...known.listeners, op.listener] })
-        }
+      if (this.#isApplied(op.message)) return { started: false, run: known.row }
+      if (op.listener === null) {
+        if (known.keeper !== null) this.#set({ ...known, keeper: null })
+      } else if (known.ended !== null) this.#tell(op.listener, id, known.ended, op.run.createdAt)
+      else if (!known.listeners.includes(op.listener)) {
+        this.#set({ ...known, listeners: [...known.listeners, op.listener] })
       }
       return { started: false, run: known.row }
     }
@@ -104,6 +108,7 @@ export class Transaction {
       approvals: [],
       subscriptions: op.subscriptions.map((row) => ({ ...row, run: id })),
       listeners: op.listener === null ? [] : [op.listener],
+      keeper: op.listener,
       ended: null
     }
     this.#set(run)
@@ -196,7 +201,33 @@ export class Transaction {
     if (op.ended !== undefined) {
       for (const listener of before.listeners.toSorted()) this.#tell(listener, op.run, op.ended.payload, op.at)
     }
+    if (op.leaves !== undefined) this.#leaveAll(op.run, op.leaves, op.at)
     return { ok: true }
+  }
+
+  #leaveAll(listener: string, { except, row }: NonNullable<CommitOp["leaves"]>, at: number): void {
+    for (const run of [...(this.#store.index.listening.get(listener) ?? [])].toSorted()) {
+      if (!except.includes(run)) this.#leave({ op: "leave", listener, row: { ...row, run, at } })
+    }
+  }
+
+  #leave({ listener, message, row }: LeaveOp): Answers["leave"] {
+    const run = this.#store.runs.get(row.run)
+    if (run === undefined || !run.listeners.includes(listener) || this.#isApplied(message)) return { stopped: false }
+    const listeners = run.listeners.filter((other) => other !== listener)
+    const keeper = run.keeper === listener ? nobody : run.keeper
+    this.#set({ ...run, listeners, keeper })
+    if (keeper !== nobody || listeners.some((other) => this.#isOpen(other))) return { stopped: false }
+    return { stopped: this.#inbox({ op: "inbox", row }).result === "accepted" }
+  }
+
+  #isOpen(id: string): boolean {
+    const run = this.#store.runs.get(id)
+    return run !== undefined && !over(run.row.status)
+  }
+
+  #isApplied(message: string | undefined): boolean {
+    return message !== undefined && !this.#store.outbox.has(message)
   }
 
   #inbox({ approval, early, row }: InboxOp): Answers["inbox"] {
@@ -376,6 +407,9 @@ const madeBy = (together: Together): ReturnType<Together> => {
     return null
   }
 }
+
+/** The keeper of a run whose keeper has left it: the last to leave it stops it. */
+const nobody = ""
 
 const over = (status: string): boolean => isFinal(status as RunStatus)
 

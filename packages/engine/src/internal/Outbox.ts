@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Op, OutboxRow, StorageFailed } from "../Backend.ts"
-import { EventMessage, InboxRequest, startOp, StartRequest } from "../StartRequest.ts"
+import { EventMessage, InboxRequest, LeaveRequest, startOp, StartRequest } from "../StartRequest.ts"
 import { encodeEntries } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import * as Joins from "./Joins.ts"
@@ -18,6 +18,7 @@ const limit = 200
 
 const decodeStart = Schema.decodeUnknownExit(Schema.fromJsonString(StartRequest))
 const decodeInbox = Schema.decodeUnknownExit(Schema.fromJsonString(InboxRequest))
+const decodeLeave = Schema.decodeUnknownExit(Schema.fromJsonString(LeaveRequest))
 const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
 
 /** Carries all that is there, each batch in one transaction with its removal. */
@@ -62,13 +63,19 @@ const route = (core: EngineCore, row: OutboxRow): Effect.Effect<ReadonlyArray<Op
       if (Exit.isFailure(request)) return Effect.succeed([])
       const { entry, op } = startOp(request.value, core.now(), null)
       const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
-      return Effect.map(Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded), (stored) => [{ ...op, ...stored }])
+      return Effect.map(Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded), (stored) => [{ ...op, ...stored, message: row.id }])
     }
     case "inbox": {
       const request = decodeInbox(row.payload)
       if (Exit.isFailure(request)) return Effect.succeed([])
       const { id, kind, message, run } = request.value
       return Effect.succeed([{ op: "inbox", row: { run, id, kind, payload: StoredJson.textOf(message), at: core.now() } }])
+    }
+    case "leave": {
+      const request = decodeLeave(row.payload)
+      if (Exit.isFailure(request)) return Effect.succeed([])
+      const { listener, ...stop } = request.value
+      return Effect.succeed([{ op: "leave", listener, row: { ...stop, at: core.now() }, message: row.id }])
     }
     default: {
       const event = decodeEvent(row.payload)

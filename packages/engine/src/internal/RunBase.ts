@@ -7,6 +7,7 @@ import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { ApprovalRow, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
 import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
 import * as RunRecords from "./RunRecords.ts"
+import * as Leaving from "./Leaving.ts"
 import type { Timer } from "./TimerQueue.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -40,6 +41,8 @@ export abstract class RunBase {
   protected holding = false
   /** Inbox rows that were handed over and are still in the store. */
   protected readonly seenInbox = new Set<string>()
+  /** A stop is written with the next commit. */
+  protected leaving = false
   /** A cancel that waits for bodies of `ask` steps to finish. */
   protected pendingStop: StopItem | undefined
 
@@ -144,6 +147,21 @@ export abstract class RunBase {
     this.append({ _tag: "Note", kind, text })
   }
 
+  /** As it leaves the runs that it has asked for. */
+  get leaver(): Leaving.Leaver {
+    return { runId: this.row.id, reason: this.records.stop?.reason ?? "interrupted" }
+  }
+
+  /** The children that the code still holds, now that it is told to stop: it leaves each of them by itself, or waits for it in spite of that. */
+  private stillHeld(): ReadonlyArray<string> {
+    const held: Array<string> = []
+    for (const [id, child] of this.records.children) if (child.listening && child.exit === undefined) held.push(id)
+    for (const step of this.records.openSteps()) {
+      if (step.phase === "running") for (const wait of step.bodyWaits) if (wait.reason === "child") held.push(wait.key)
+    }
+    return held
+  }
+
   /** Sends a row to another run's inbox with the next commit. Repeated on replay, so its id must be the same then. */
   send(row: OutboxRow): void {
     if (this.stopped || !this.live) return
@@ -180,8 +198,10 @@ export abstract class RunBase {
       approvalsOpened: this.approvalsOpened,
       approvalsClosed: this.approvalsClosed,
       ended,
-      release
+      release,
+      ...(this.leaving ? { leaves: Leaving.all(this.leaver, this.stillHeld()) } : {})
     }
+    this.leaving = false
     this.buffer = []
     this.consumed = []
     this.outbox = []

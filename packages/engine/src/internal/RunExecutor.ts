@@ -421,6 +421,7 @@ export class RunExecutor extends RunSteps {
     this.pendingStop = undefined
     this.disarm("grace")
     if (stop.row !== undefined) this.consume(stop.row)
+    this.leaving = true
     this.deliver(this.append({ _tag: "StopRequested", id: stop.id, kind: stop.kind, by: stop.by, reason: stop.reason }))
   }
 
@@ -528,7 +529,8 @@ export class RunExecutor extends RunSteps {
 
   /** A run that suspended on its failure has no fibers to stop: a new pass is stopped at its end. */
   restartForStop(stop: { readonly id: string; readonly kind: "cancel" | "parent"; readonly by: string; readonly reason: string }): void {
-    this.append({ _tag: "StopRequested", ...stop })
+    this.records.stop = this.append({ _tag: "StopRequested", ...stop }) as JournalEntry.EntryOf<"StopRequested">
+    this.leaving = true
     this.reload()
   }
 

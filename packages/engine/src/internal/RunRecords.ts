@@ -10,6 +10,7 @@ import { neverKey, suspendReasons } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as ChildRecords from "./ChildRecords.ts"
 import { commandKey, isDelivery } from "./EntryKinds.ts"
 import type { StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
@@ -87,15 +88,6 @@ export interface ApprovalState {
   accepts: ((edit: unknown) => boolean) | undefined
 }
 
-export interface ChildState {
-  readonly entry: EntryOf<"ChildStarted">
-  asked: boolean
-  readonly waiters: Array<Resume<JournalEntry.ExitJson>>
-  exit: JournalEntry.ExitJson | undefined
-  /** Started by the run that this one was forked from, so not its to stop. */
-  shared: boolean
-}
-
 /** A run may wait for thousands of things, and says so in its journal whenever that changes. */
 const mostWaits = 100
 
@@ -110,7 +102,7 @@ export class RunRecords {
   private readonly open = new Set<StepState>()
   readonly timers = new Map<number, TimerState>()
   readonly approvals = new Map<string, ApprovalState>()
-  readonly children = new Map<string, ChildState>()
+  readonly children = new Map<string, ChildRecords.ChildState>()
   readonly commands = new Map<string, { readonly entry: Entry; asked: boolean }>()
   readonly deferreds = new Map<string, JournalEntry.ExitJson>()
   private readonly deferredWaiters = new Map<string, Array<Resume<JournalEntry.ExitJson>>>()
@@ -211,8 +203,8 @@ export class RunRecords {
     return approval
   }
 
-  addChild(entry: EntryOf<"ChildStarted">): ChildState {
-    const child: ChildState = { entry, asked: true, waiters: [], exit: undefined, shared: false }
+  addChild(entry: EntryOf<"ChildStarted">): ChildRecords.ChildState {
+    const child = ChildRecords.make(entry)
     this.children.set(entry.child, child)
     return child
   }
@@ -526,7 +518,6 @@ export class RunRecords {
       state.released = true
       state.notStarted = false
     }
-    for (const child of this.children.values()) child.shared = true
   }
 
   /** Takes in a journal: what it holds, without delivering any of it. */

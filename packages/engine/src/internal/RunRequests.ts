@@ -14,7 +14,9 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { ApprovalRow, OutboxRow, RunRow } from "../Backend.ts"
 import type { ApprovalQuestion, ExecutorHost, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
+import * as ChildRecords from "./ChildRecords.ts"
 import { sameButForId } from "./ForkedText.ts"
+import * as Leaving from "./Leaving.ts"
 import { RunBase } from "./RunBase.ts"
 import * as EntryKinds from "./EntryKinds.ts"
 import * as Handover from "./Handover.ts"
@@ -359,11 +361,20 @@ export abstract class RunRequests extends RunBase {
       }
       const asked = state
       asked.asked = true
+      if (asked.exit === undefined && ChildRecords.askAgain(asked, child.linked)) {
+        this.send({ ...child.start, id: Leaving.numbered(child.start.id, asked.times) })
+      }
       if (!wait) return resume(undefined)
       if (asked.exit !== undefined) return resume(Handover.copyOf(asked.exit))
       asked.waiters.push(resume)
       return () => RunRecords.remove(asked.waiters, resume)
     })
+  }
+
+  /** The run is told to stop, and no longer waits for this child. It is left to those who still want it. */
+  leaveChild(id: string): void {
+    const child = this.records.children.get(id)
+    if (child !== undefined && ChildRecords.leave(child)) this.send(Leaving.message(this.leaver, id, child.times))
   }
 
   /** Records what the workflow did at once: a state change, an emitted event, a note. `isSame` tells whether what is recorded is that. */

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type { Backend, RunRow } from "../Backend.ts"
+import { CurrentRun } from "./ExecutorTypes.ts"
 
 export class RunWaiters {
   private readonly backend: Backend
@@ -23,8 +24,28 @@ export class RunWaiters {
     for (const tell of Array.from(this.waiting.get(runId) ?? [])) tell()
   }
 
-  /** Waits until the run has such a status in the store. Null when there is no such run. */
-  readonly until = Effect.fnUntraced(function*(this: RunWaiters, runId: string, wanted: (status: string) => boolean) {
+  /** The engine closes: nobody is told anything any more. */
+  close(): void {
+    this.closing.openUnsafe()
+  }
+  private readonly closing = Latch.makeUnsafe(false)
+
+  /**
+   * Interrupts who waits for what a closed engine would have told. The body of a
+   * step is left to its run, which lets go of it: to the run nothing has happened.
+   */
+  readonly whileOpen = <A, E, R>(waiting: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.flatMap(CurrentRun, (place) => place === undefined ? Effect.raceFirst(waiting, this.closed) : waiting)
+
+  /** Interrupts once the engine closes. */
+  readonly closed: Effect.Effect<never> = Effect.suspend(() => Effect.andThen(this.closing.await, Effect.interrupt))
+
+  /** Waits until the run has such a status in the store, as long as the engine is open. Null when there is no such run. */
+  until(runId: string, wanted: (status: string) => boolean) {
+    return this.whileOpen(this.look(runId, wanted))
+  }
+
+  private readonly look = Effect.fnUntraced(function*(this: RunWaiters, runId: string, wanted: (status: string) => boolean) {
     while (true) {
       const told = Latch.makeUnsafe(false)
       const tell = () => void told.openUnsafe()

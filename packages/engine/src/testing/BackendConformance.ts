@@ -8,6 +8,7 @@ import { describe } from "@effect/vitest"
 import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
 import { journalTests } from "./backend/JournalTests.ts"
 import { lawTests } from "./backend/Law.ts"
+import { leaveTests } from "./backend/LeaveTests.ts"
 import { messageTests } from "./backend/MessageTests.ts"
 import { ownershipTests } from "./backend/OwnershipTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
@@ -28,6 +29,7 @@ export const suite = (name: string, make: MakeStore): void => {
     journalTests(test)
     ownershipTests(test)
     messageTests(test)
+    leaveTests(test)
     readTests(test)
     watchdogTests(test)
     togetherTests(test)

@@ -38,6 +38,7 @@ import * as Schema from "effect/Schema"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import type { Backend } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
+import type { Core } from "../internal/Core.ts"
 import { sha256Hex } from "../internal/Digest.ts"
 import type * as CrashHost from "./CrashHost.ts"
 import * as Choices from "./simulator/Choices.ts"
@@ -112,6 +113,8 @@ export interface Options {
   readonly shorten?: boolean
   /** Stands between the engines and the store: to show that the simulator finds a store that is faulty. */
   readonly double?: (backend: Backend) => Backend
+  /** Changes each engine once it is built: to show that the simulator finds an engine that is faulty. */
+  readonly tamper?: (engine: Core["Service"]) => void
 }
 
 export interface Report {
@@ -191,7 +194,8 @@ class Search {
       signals: options.signals ?? {},
       durability: options.durability ?? "full",
       engine: options.engine ?? {},
-      double: options.double
+      double: options.double,
+      tamper: options.tamper
     }
   }
 

@@ -85,7 +85,7 @@ export const startAs = (id: string) =>
     }))
 
 /** How the run ended, or undefined. */
-export const exitOf = <A, E>(host: Host, workflow: Definition<A, E>, id: string): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+export const exitOf = <A, E>(host: Host, workflow: Pick<Definition<A, E>, "poll">, id: string): Effect.Effect<Exit.Exit<A, E> | undefined> =>
   Effect.map(
     Effect.exit(host.use(workflow.poll(id))),
     (polled) => {

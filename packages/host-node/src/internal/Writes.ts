@@ -19,6 +19,7 @@ import type {
   Together
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
+import * as Listeners from "./Listeners.ts"
 import { lastOf, number, numberOrNull, prepare, prepareLean, type Row, runColumns, text, textOrNull, toDefinition, toInbox, toRun } from "./Rows.ts"
 
 /** `call` calls a part of a commit that is made inside the transaction. */
@@ -49,19 +50,13 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
   const insertRun = prepare(
     db,
-    `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at)
-     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12) RETURNING key`
+    `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper)
+     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13) RETURNING key`
   )
   const subscribe = prepare(
     db,
     "INSERT OR REPLACE INTO subscriptions (run, key, event, correlation) VALUES (?, ?, ?, ?)"
   )
-  const listen = prepare(
-    db,
-    "INSERT INTO listeners (run, listener) VALUES (?, ?) ON CONFLICT (run, listener) DO NOTHING"
-  )
-  const listeners = prepare(db, "SELECT listener FROM listeners WHERE run = ? ORDER BY listener")
-  const endedWith = prepare(db, "SELECT ended FROM runs WHERE key = ?")
 
   const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
   const setTold = prepare(db, "UPDATE runs SET told = ? WHERE key = ?")
@@ -223,11 +218,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const { run } = op
     const known = keyOf(run.id)
     if (known !== undefined) {
-      if (op.listener !== null) {
-        const payload = textOrNull(endedWith.get(known)!, "ended")
-        if (payload === null) listen.run(known, op.listener)
-        else tell(op.listener, run.id, payload, run.createdAt)
-      }
+      listeners.join(known, op)
       return { started: false, run: toRun(findRun.get(known)!) }
     }
     const final = isOver(run.status)
@@ -255,13 +246,14 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       row.owner,
       row.dueAt,
       row.epoch,
-      row.createdAt
+      row.createdAt,
+      op.listener
     )
     const key = number(inserted!, "key")
     appendAll(key, 0, op.rows)
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const wish of op.subscriptions) subscribe.run(key, wish.key, wish.event, wish.correlation)
-    if (op.listener !== null) listen.run(key, op.listener)
+    if (op.listener !== null) listeners.add(key, op.listener)
     const early = earlyOf.all(run.id)
     if (early.length === 0) return { started: true, run: row }
     dropEarly.run(run.id)
@@ -330,13 +322,14 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const final = op.ended !== undefined || isOver(op.status === undefined ? status : op.status.status)
     if (final) finish.run(key)
     if (op.ended !== undefined) {
-      const listening = listeners.all(key)
+      const listening = listeners.of(key)
       for (const leftover of leftovers) leftover.run(key)
       end.run(op.ended.payload, op.at, key)
-      for (const row of listening) tell(text(row, "listener"), op.run, op.ended.payload, op.at)
+      for (const listener of listening) listeners.tell(listener, op.run, op.ended.payload, op.at)
     }
     const left = op.ended === undefined ? told : 0
     if (left !== toldBefore) setTold.run(left, key)
+    if (op.leaves !== undefined) listeners.leaveAll(op.run, op.leaves, op.at)
     return { ok: true }
   }
 
@@ -360,9 +353,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     return { result: "accepted" }
   }
 
-  const tell = (listener: string, ended: string, payload: string, at: number): void => {
-    inbox({ op: "inbox", row: { run: listener, id: `child:${ended}`, kind: "child", payload, at } })
-  }
+  const listeners = Listeners.make(db, keyOf, inbox)
 
   const take = (key: number, owner: string): RunRow => {
     own.run(owner, key)
@@ -461,6 +452,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
           return start(op)
         case "commit":
           return commit(op)
+        case "leave":
+          return listeners.leave(op)
         case "inbox":
           return inbox(op)
         case "claim":
@@ -521,7 +514,7 @@ type Head = readonly [number, string, number, number]
 
 const isOfEntriesAlone = (op: CommitOp): boolean =>
   op.blobs.length + op.outbox.length + op.consumed.length + op.approvalsOpened.length + op.approvalsClosed.length === 0 &&
-  op.status === undefined && op.release === undefined && op.ended === undefined && op.together === undefined
+  op.status === undefined && op.release === undefined && op.ended === undefined && op.together === undefined && op.leaves === undefined
 
 const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
 

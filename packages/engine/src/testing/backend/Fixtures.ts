@@ -14,6 +14,7 @@ import type {
   HeartbeatOp,
   InboxOp,
   InboxRow,
+  LeaveOp,
   Op,
   OutboxRow,
   ReportOp,
@@ -128,6 +129,17 @@ export const inbox = (run: string, id: string, approval?: InboxOp["approval"]): 
   op: "inbox",
   row: inboxRow(run, id),
   ...(approval === undefined ? {} : { approval })
+})
+
+/** What stops a run that nobody wants any more. */
+export const stopRow = { id: "stop", kind: "cancel", payload: "stop" }
+
+/** Takes the listener off the run. */
+export const leave = (run: string, listener: string, message?: string): LeaveOp => ({
+  op: "leave",
+  listener,
+  row: { ...stopRow, run, at: 1_500 },
+  ...(message === undefined ? {} : { message })
 })
 
 export const outboxRow = (id: string): OutboxRow => ({ id, kind: "event", payload: `{"id":"${id}"}` })

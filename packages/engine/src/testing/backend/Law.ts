@@ -12,10 +12,12 @@ import {
   heartbeat,
   impossible,
   inbox,
+  leave,
   type MakeStore,
   outboxRow,
   report,
   start,
+  stopRow,
   subscription
 } from "./Fixtures.ts"
 
@@ -102,8 +104,9 @@ const starts: fc.Arbitrary<Op> = fc.record({
   rows: entries,
   blobs: some(blob),
   subscribed: fc.uniqueArray(key),
-  listener: fc.option(run)
-}).map(({ blobs, contract, dueAt, id, listener, owner, parent, rows, subscribed, version }) =>
+  listener: fc.option(run),
+  from: fc.option(message)
+}).map(({ blobs, contract, dueAt, from, id, listener, owner, parent, rows, subscribed, version }) =>
   start(
     id,
     {
@@ -115,7 +118,13 @@ const starts: fc.Arbitrary<Op> = fc.record({
       definition: contract,
       root: parent ?? id
     },
-    { rows, blobs, listener, subscriptions: subscribed.map((key) => subscription(id, key, `event-${key}`)) }
+    {
+      rows,
+      blobs,
+      listener,
+      subscriptions: subscribed.map((key) => subscription(id, key, `event-${key}`)),
+      ...(from === null ? {} : { message: from })
+    }
   )
 )
 
@@ -166,8 +175,9 @@ const commits: fc.Arbitrary<Op> = fc.record({
   opened: some(key),
   closed: some(key),
   together,
+  leaves: fc.option(some(run), { freq: 3 }),
   outcome
-}).map(({ at, blobs, closed, consumed, id, opened, outbox, outcome, rows, stale, together }) =>
+}).map(({ at, blobs, closed, consumed, id, leaves, opened, outbox, outcome, rows, stale, together }) =>
   commit(id, Math.min(stale, 0), rows, {
     ...(together === undefined ? {} : { together }),
     epoch: Math.max(stale, 0),
@@ -177,6 +187,7 @@ const commits: fc.Arbitrary<Op> = fc.record({
     outbox,
     approvalsOpened: opened.map((key) => approval(id, key, { requestedAt: at })),
     approvalsClosed: closed,
+    ...(leaves === null ? {} : { leaves: { except: leaves, row: stopRow } }),
     ...outcome
   })
 )
@@ -192,6 +203,10 @@ const intent = fc.oneof(
       fc.record({ run, message, key: fc.option(key), name: fc.constantFrom("ada", "eve") }),
       ({ key, message, name, run }) => inbox(run, message, key === null ? undefined : { key, identity: [name] })
     )
+  },
+  {
+    weight: 3,
+    arbitrary: asOp(fc.tuple(run, run, fc.option(message)), ([id, listener, from]) => leave(id, listener, from ?? undefined))
   },
   {
     weight: 3,

@@ -89,6 +89,7 @@ class Life {
       lanes: this.lanes,
       hostClock: this.hostClock,
       workflows: subject.workflows,
+      tamper: subject.tamper,
       engine: { leaseMs, pollMs, maxRecoveries: 1_000, ...subject.engine },
       logged: (line) => {
         if (options.secrets.some((secret) => line.includes(secret))) this.witness.find("S15", `a secret was logged: ${line}`)

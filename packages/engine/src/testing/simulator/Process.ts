@@ -20,12 +20,15 @@ import type { Limits } from "../../Workflows.ts"
 import type * as CrashHost from "../CrashHost.ts"
 import { TestHost } from "../TestHost.ts"
 import { Lane, type Lanes } from "./Lanes.ts"
+import type { Subject } from "./Subject.ts"
 
 export interface Setting {
   readonly lanes: Lanes
   readonly hostClock: ReturnType<typeof HostClock.makeManual>
   readonly workflows: Layer.Layer<never, unknown, CrashHost.Services>
   readonly engine: Partial<EngineOptions>
+  /** Changes the engine once it is built. */
+  readonly tamper: Subject["tamper"]
   /** Told of every line that is logged. */
   readonly logged: (line: string) => void
   /** Told of every program that a process serves, as `name@version`, with its limits. */
@@ -62,7 +65,7 @@ export class Process {
 
   /** Starts the engine and registers the workflows; it is there once `services` is. */
   start(backend: Backend): void {
-    const { begins, engine, hostClock, serves, workflows } = this.setting
+    const { begins, engine, hostClock, serves, tamper, workflows } = this.setting
     const build = Effect.gen({ self: this }, function*() {
       const host = yield* Layer.buildWithScope(
         TestHost.layerOf(backend, { ...engine, ownerId: this.name }, hostClock),
@@ -70,6 +73,7 @@ export class Process {
       )
       this.core = Context.get(host, Core)
       this.core.bodyListeners.add(begins)
+      tamper?.(this.core)
       const registered = yield* Layer.buildWithScope(Layer.provide(workflows, Layer.succeedContext(host)), this.scope)
       for (const [program, { limits }] of this.core.programs) serves(program, limits)
       this.services = Context.merge(host, registered)

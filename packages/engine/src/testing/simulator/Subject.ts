@@ -5,6 +5,7 @@ import type * as Layer from "effect/Layer"
 import type { Backend } from "../../Backend.ts"
 import type { EngineOptions } from "../../EngineOptions.ts"
 import type { Kind, Message } from "../../InboxMessage.ts"
+import type { Core } from "../../internal/Core.ts"
 import type * as CrashHost from "../CrashHost.ts"
 
 /** What somebody outside writes into the inbox of a run that waits. */
@@ -24,4 +25,6 @@ export interface Subject {
   readonly engine: Partial<EngineOptions>
   /** Stands between the processes and the store, to show that a faulty one is found. */
   readonly double: ((backend: Backend) => Backend) | undefined
+  /** Changes the engine of each process, to show that a faulty one is found. */
+  readonly tamper: ((engine: Core["Service"]) => void) | undefined
 }

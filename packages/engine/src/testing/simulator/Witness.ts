@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import type { Answers, CommitOp, InboxRow, Op, RunRow } from "../../Backend.ts"
 import * as Limits from "./Limits.ts"
 import type { PromiseId, Violation } from "./Violation.ts"
+import { Wanted } from "./Wanted.ts"
 
 /** A run as its answers tell it. */
 export interface Seen {
@@ -42,6 +43,11 @@ export class Witness {
   readonly limits = new Map<string, Limits.Limits>()
   private readonly signals = new Set<string>()
   private readonly owners = new Map<string, number>()
+  readonly wanted = new Wanted(
+    (run) => this.runs.get(run)?.ended === false,
+    (message) => this.outbox.has(message),
+    (problem) => this.find("S8", problem)
+  )
   /** Deaths, pauses and failures so far: without any, no body is run again. */
   hardships = 0
 
@@ -61,6 +67,7 @@ export class Witness {
     this.outbox.clear()
     this.signals.clear()
     this.owners.clear()
+    this.wanted.forget()
   }
 
   /** The body of a step begins. */
@@ -82,6 +89,12 @@ export class Witness {
         return this.started(op, answer)
       case "commit":
         return this.committed(op, answer)
+      case "leave": {
+        const { stopped } = answer as Answers["leave"]
+        this.wanted.left(op, stopped)
+        if (stopped) this.inbox.set(`${op.row.run}\n${op.row.id}`, op.row)
+        return
+      }
       case "inbox": {
         const { result } = answer as Answers["inbox"]
         const { approval, row } = op
@@ -91,6 +104,7 @@ export class Witness {
         if (approval !== undefined && !may) {
           this.find("S3", `an answer to "${approval.key}" of run ${row.run} was taken from ${approval.identity.join(", ")}, who may not answer`)
         }
+        this.wanted.told(row)
         this.inbox.set(`${row.run}\n${row.id}`, row)
         if (row.kind === "signal") this.signals.add(`${row.run}\n${row.id}`)
         return
@@ -148,6 +162,7 @@ export class Witness {
 
   private started(op: Extract<Op, { readonly op: "start" }>, { run, started }: Answers["start"]): void {
     const known = this.runs.get(op.run.id)
+    this.wanted.started(op)
     if (!started) {
       if (known === undefined) this.find("S3", `run ${run.id} was joined, and nobody had started it`)
       return
@@ -197,6 +212,10 @@ export class Witness {
     for (const { id } of op.outbox) this.outbox.add(id)
     if (op.status !== undefined) seen.status = op.status.status
     if (op.release !== undefined) seen.owner = null
+    if (op.leaves !== undefined) {
+      const { except, row } = op.leaves
+      for (const run of this.wanted.leftAll(op.run, except)) this.inbox.set(`${run}\n${row.id}`, { ...row, run, at: op.at })
+    }
     if (op.ended === undefined && !isFinal(seen.status as RunStatus)) return
     seen.ended = true
     seen.owner = null

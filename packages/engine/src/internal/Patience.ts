@@ -1,0 +1,50 @@
+/**
+ * What the body of a step asks of the store is asked again until it is there.
+ *
+ * The body cannot be told that the store has failed: it would take that for its
+ * own failure, which is recorded, and never tried again. Who asks from outside a
+ * run is told.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { StorageFailed } from "../Backend.ts"
+import { CurrentRun } from "./ExecutorTypes.ts"
+import { isForWantOfRoom } from "./Room.ts"
+
+/** ms until a store that has failed is asked again. */
+export const answerMs = 1_000
+
+export class Patience {
+  private readonly awaitRoom: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
+  private readonly sleep: (millis: number) => Effect.Effect<void>
+  private readonly goesOn: () => boolean
+
+  /** `goesOn`: whether this process does. */
+  constructor(awaitRoom: Patience["awaitRoom"], sleep: Patience["sleep"], goesOn: () => boolean) {
+    this.awaitRoom = awaitRoom
+    this.sleep = sleep
+    this.goesOn = goesOn
+  }
+
+  /** Insists in the body of a step, as long as that belongs to this process; elsewhere the asker is told. */
+  readonly persist = <A, E>(asked: Effect.Effect<A, E | StorageFailed>): Effect.Effect<A, E | StorageFailed> =>
+    Effect.flatMap(CurrentRun, (place): Effect.Effect<A, E | StorageFailed> =>
+      place?.step === undefined ? asked : this.insist(asked, () => !place.executor.stopped))
+
+  /** Asks until the store has answered, as long as there is somebody to ask for. Each time must do the same. */
+  readonly insist = <A, E>(
+    asked: Effect.Effect<A, E | StorageFailed>,
+    isWanted: () => boolean = () => true
+  ): Effect.Effect<A, Exclude<E, StorageFailed>> => {
+    const ask = (isTold: boolean): Effect.Effect<A, Exclude<E, StorageFailed>> =>
+      Effect.catch(asked, (error) => {
+        if (!(error instanceof StorageFailed)) return Effect.fail(error as Exclude<E, StorageFailed>)
+        if (!this.goesOn() || !isWanted()) return Effect.interrupt
+        const cause = Cause.fail(error)
+        if (isForWantOfRoom(cause)) return Effect.andThen(this.awaitRoom(cause), ask(isTold))
+        const later = Effect.andThen(this.sleep(answerMs), ask(true))
+        return isTold ? later : Effect.andThen(Effect.logWarning("what a step asked of the store failed, and is tried again", cause), later)
+      })
+    return ask(false)
+  }
+}
