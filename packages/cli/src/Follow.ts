@@ -14,7 +14,9 @@ import type { Host } from "./Host.ts"
 import { fermata } from "./Invocation.ts"
 import { err, note, noteNow, plain } from "./Output.ts"
 import { isGone, ownerName } from "./Owners.ts"
+import type { Samples as NextSamples } from "./NextCommands.ts"
 import { Outcomes, type Steps, type Usage } from "./Outcomes.ts"
+import * as Samples from "./Samples.ts"
 import { Watch } from "./Watch.ts"
 import * as Words from "./Words.ts"
 
@@ -38,6 +40,8 @@ export interface Followed {
   readonly usage: Usage
   /** When it was left, ms since the epoch. */
   readonly now: number
+  /** What would end its waits. */
+  readonly samples: NextSamples
   /** Why nobody goes on with it, when that is so. */
   readonly unserved?: string
 }
@@ -85,6 +89,7 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
       steps: outcomes.steps(host.epochsOf(runId), options.from),
       usage: outcomes.usage,
       now: host.now(),
+      samples: yield* Samples.of(host, last.view),
       ...(unserved === undefined ? {} : { unserved })
     }
   })).pipe(

@@ -36,6 +36,8 @@ export const repeat = (options: string): void => {
 /** A command as somebody types it here to reach the same database and configuration as this one: `fermata("runs ls")`. */
 export const fermata = (words: string): string => {
   called ??= calledAs({ env: process.env, file: process.argv[1] ?? name, node: process.execPath, cwd: process.cwd() })
+  // A remark, which is a comment to a shell too.
+  if (words.startsWith("#")) return words.replace("{fermata}", () => called ?? name)
   return `${called} ${words}${repeated}`
 }
 

@@ -56,7 +56,7 @@ export const report = (followed: Followed, options: ReportOptions) =>
   })
 
 /** Says on stderr how the run stands, and how it goes on. */
-export const tellPeople = ({ now, steps, unserved, view }: Followed, { globals }: ReportOptions) =>
+export const tellPeople = ({ now, samples, steps, unserved, view }: Followed, { globals }: ReportOptions) =>
   Effect.gen(function*() {
     yield* note(summary(view, steps))
     if (unserved !== undefined) return yield* note(`  ${unserved}`)
@@ -65,7 +65,7 @@ export const tellPeople = ({ now, steps, unserved, view }: Followed, { globals }
       yield* note(`  see: ${fermata(`runs show ${quoted(view.id)}`)}`)
     }
     if (view.status !== "suspended") return
-    const commands = nextCommands({ runId: view.id, waits: view.waits, as: globals.usually })
+    const commands = nextCommands({ runId: view.id, waits: view.waits, approvals: view.approvals, samples, as: globals.usually })
     if (commands.length > 0) yield* note("  to go on:")
     for (const command of commands) yield* note(`    ${err.bold(fermata(command))}`)
     const until = Math.min(...view.waits.flatMap((wait) => wait.until ?? []))

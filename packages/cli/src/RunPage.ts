@@ -8,7 +8,7 @@ import { isFinal } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import type { Globals } from "./Globals.ts"
 import { fermata } from "./Invocation.ts"
-import { nextCommands } from "./NextCommands.ts"
+import { nextCommands, type Samples } from "./NextCommands.ts"
 import { line, out, plain } from "./Output.ts"
 import type { RunProcess } from "./Owners.ts"
 import { waitText } from "./Watch.ts"
@@ -23,12 +23,14 @@ export interface Options {
   readonly now: number
   /** The process that has the run. */
   readonly process?: RunProcess | undefined
+  /** What would end its waits. */
+  readonly samples?: Samples
 }
 
 /** The lines about a run. */
-export const page = (view: RunView.RunView, { globals, now, process }: Options): ReadonlyArray<string> => {
+export const page = (view: RunView.RunView, { globals, now, process, samples }: Options): ReadonlyArray<string> => {
   const { endedAt, requestedAt } = view.times
-  const commands = nextCommands({ runId: view.id, waits: view.waits, as: globals.usually })
+  const commands = nextCommands({ runId: view.id, waits: view.waits, approvals: view.approvals, as: globals.usually, ...(samples === undefined ? {} : { samples }) })
   return [
     `${out.bold(`run ${view.id}`)}  ${plain(Words.definition(view))}`,
     field("status", `${painted(view)}${view.paused && view.reason !== "operator" ? " (paused)" : ""}`),

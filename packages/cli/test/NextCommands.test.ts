@@ -1,6 +1,7 @@
 import type { Wait } from "@fermata/core/RunStatus"
+import type { ApprovalView } from "@fermata/core/RunView"
 import { assert, describe, it } from "@effect/vitest"
-import { nextCommands } from "../src/NextCommands.ts"
+import { nextCommands, type Samples } from "../src/NextCommands.ts"
 
 const commands = (...waits: ReadonlyArray<Wait>) => nextCommands({ runId: "r1", waits, as: "ada" })
 
@@ -20,11 +21,42 @@ describe("NextCommands", () => {
     )
   })
 
-  it("sends signals, and events to runs of contracts", () => {
-    assert.deepStrictEqual(commands({ reason: "signal", key: "paid" }, { reason: "signal", key: "event:parcel.arrived" }), [
-      "signal r1 paid --data '{}'",
-      "emit parcel.arrived --data '{}'"
+  it("asks only people whose answer still counts, and chooses where there are choices", () => {
+    const question: ApprovalView = {
+      key: "ok",
+      prompt: "?",
+      approvers: ["ann", "bob", "cy"],
+      choices: ["card", "cash"],
+      quorum: 2,
+      editable: false,
+      onTimeout: "deny",
+      requestedAt: 0,
+      status: "open",
+      requester: "bob",
+      answers: [{ id: "1", decision: "approve", by: "ann", at: 1, choice: "card" }]
+    }
+    const waits: ReadonlyArray<Wait> = [{ reason: "approval", key: "ok", who: ["ann", "bob", "cy"] }]
+    assert.deepStrictEqual(nextCommands({ runId: "r1", waits, as: "ann", approvals: [question] }), [
+      "approve r1 --as cy --choice card",
+      "deny r1 --as cy"
     ])
+  })
+
+  it("sends signals, and events to runs of contracts, with what they take", () => {
+    const waits: ReadonlyArray<Wait> = [{ reason: "signal", key: "paid" }, { reason: "signal", key: "go" }, { reason: "signal", key: "event:parcel.arrived" }, { reason: "signal", key: "event:odd" }]
+    const samples: Samples = new Map([
+      ["paid", { _tag: "Json", value: { note: "it's" } }],
+      ["go", { _tag: "Json", value: null }],
+      ["event:parcel.arrived", { _tag: "Json", value: { id: "p 1" } }],
+      ["event:odd", { _tag: "Words", text: "an event for which this holds: $f(event)" }]
+    ])
+    assert.deepStrictEqual(nextCommands({ runId: "r1", waits, as: "ada", samples }), [
+      "signal r1 paid --data '{\"note\":\"it'\\''s\"}'",
+      "signal r1 go",
+      "emit parcel.arrived --data '{\"id\":\"p 1\"}'",
+      "# an event for which this holds: $f(event)"
+    ])
+    assert.deepStrictEqual(nextCommands({ runId: "r1", waits: waits.slice(0, 1), as: "ada" }), ["# with what the signal carries: {fermata} signal r1 paid --data J"])
   })
 
   it("settles what is unknown, resumes what was held, and leaves alone what ends by itself", () => {

@@ -25,6 +25,7 @@ import type { Kind, Message } from "./InboxMessage.ts"
 import { Core } from "./internal/Core.ts"
 import * as Handover from "./internal/Handover.ts"
 import * as Rehearsal from "./internal/Rehearsal.ts"
+import * as RunSignals from "./internal/RunSignals.ts"
 import * as RunForks from "./internal/RunForks.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
@@ -42,6 +43,8 @@ import {
   shortestPrefix,
   type StartRefused,
   OutputRefused,
+  type SignalUnfit,
+  type SignalUnknown,
   StepNotOpen,
   type StepNotRequested,
   type WorkflowNotFound
@@ -241,13 +244,23 @@ export class Runs extends Context.Service<Runs, {
     key: string,
     options: { readonly by: string; readonly action: Settlement }
   ) => Effect.Effect<Receipt, ActError | StepNotOpen | OutputRefused | EntryCorrupt>
-  /** Sends a signal. One that was sent before under this `id` is a duplicate; without an `id` each is a new one. */
+  /**
+   * Sends a signal. One that was sent before under this `id` is a duplicate;
+   * without an `id` each is a new one. Where the run's workflow declares its
+   * signals (`Workflows.Signals`, or as a contract), one of another name is
+   * refused, and in a process that serves it one that its schema does not take.
+   */
   readonly signal: (
     run: string,
     name: string,
     payload: unknown,
     options?: { readonly id?: string; readonly by?: string }
-  ) => Effect.Effect<Receipt, ActError | ValueRefused>
+  ) => Effect.Effect<Receipt, ActError | ValueRefused | SignalUnknown | SignalUnfit>
+  /**
+   * JSON that would end this wait of the run: what a signal may carry, or the
+   * output of a step that is to be settled. Nothing where it is not known here.
+   */
+  readonly sample: (run: string, wait: Wait) => Effect.Effect<Option.Option<unknown>, FindError | EntryCorrupt>
 
   /** Open questions, the oldest first. */
   readonly approvals: (filter?: ApprovalFilter) => Effect.Effect<ReadonlyArray<OpenApproval>, FindError>
@@ -410,11 +423,20 @@ export class Runs extends Context.Service<Runs, {
         { by, id: given }: { readonly id?: string; readonly by?: string } = {}
       ) {
         const row = yield* open(run)
+        yield* RunSignals.check(core, row, name, payload ?? null)
         const id = given === undefined ? undefined : signalId(given)
         const stored = yield* Handover.given(`payload of signal "${name}"`, payload ?? null, Handover.giver(row))
         const message = { name, payload: stored, ...(by === undefined ? {} : { by }) }
         if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
         return yield* send(row, "signal", message, id)
+      })
+
+      const sample = Effect.fn("Runs.sample")(function*(run: string, wait: Wait) {
+        const row = yield* rowOf(run)
+        const found = wait.reason === "signal"
+          ? (yield* RunSignals.known(core, row)).find(({ name }) => name === wait.key)?.sample
+          : (yield* Rehearsal.stepOf(core, store, row, wait.key))?.sample()
+        return Option.fromUndefinedOr(found)
       })
 
       // Questions
@@ -503,6 +525,7 @@ export class Runs extends Context.Service<Runs, {
         }),
         settle,
         signal,
+        sample,
         approvals,
         answer,
         start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {

@@ -2,6 +2,7 @@
  * Why an operator's verb is refused. Every refusal says in a sentence what
  * stands in the way; nothing has been recorded when one is given.
  */
+import { didYouMean as didYouMeanOne } from "@fermata/core/contract/ContractProblem"
 import { RunStatus } from "@fermata/core/RunStatus"
 import * as Schema from "effect/Schema"
 
@@ -36,6 +37,32 @@ export class RunClosed extends Schema.TaggedError<RunClosed>()("RunClosed", {
 }, { httpApiStatus: 409 }) {
   override get message(): string {
     return `Run ${this.runId} is ${this.status} and takes nothing any more`
+  }
+}
+
+/** The run's workflow says which signals it receives, and this is none of them. */
+export class SignalUnknown extends Schema.TaggedError<SignalUnknown>()("SignalUnknown", {
+  runId: Schema.String,
+  signal: Schema.String,
+  /** The names of the signals that it receives. */
+  known: texts
+}, { httpApiStatus: 404 }) {
+  override get message(): string {
+    const meant = didYouMeanOne(this.signal, this.known)
+    return `Run ${this.runId} receives no signal "${this.signal}"${meant === undefined ? "" : `; did you mean "${meant}"?`}${
+      this.known.length === 0 ? "; its workflow receives none" : `; its workflow receives ${list(this.known)}`
+    }`
+  }
+}
+
+/** The signal is one that the run receives, and does not take this data. */
+export class SignalUnfit extends Schema.TaggedError<SignalUnfit>()("SignalUnfit", {
+  runId: Schema.String,
+  signal: Schema.String,
+  problem: Schema.String
+}, { httpApiStatus: 422 }) {
+  override get message(): string {
+    return `The data does not fit signal "${this.signal}" of run ${this.runId}: ${this.problem}`
   }
 }
 

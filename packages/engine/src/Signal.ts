@@ -60,6 +60,7 @@ export const receive = <A extends Schema.Top>(
     if (place === undefined || place.step !== undefined) {
       return yield* Effect.die(new Error(`Signal "${self.name}" is received in the body of a workflow, not in a step or outside a run`))
     }
+    place.executor.registration.signals.set(self.name, self as unknown as Signal<Schema.Top>)
     while (true) {
       const signal = yield* place.executor.askSignal(self.name)
       const payload = decode(signal.payload ?? null)

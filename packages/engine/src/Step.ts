@@ -29,6 +29,7 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
+import { sampleOf } from "./SignalDeclaration.ts"
 import type { Scope } from "effect/Scope"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
@@ -230,6 +231,7 @@ export const make = <
         parkOnFailure: false,
         retry: policy,
         problemOf,
+        sample: () => sampleOf(options.success ?? Schema.Void),
         asker,
         body: (context) => Effect.scoped(Effect.flatMap(given, (input) => attempt(input as Input, context)) as Effect.Effect<unknown, unknown, Scope>),
         probe: question && ((context) =>

@@ -4,8 +4,10 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
+import type { Signal } from "./Signal.ts"
 import { CurrentRun, type Limits as LimitValues } from "./internal/ExecutorTypes.ts"
 
 export type Limits = LimitValues
@@ -37,6 +39,21 @@ export const defaultLimits: Limits = { maxRunMs: 365 * day, maxActiveMs: 30 * 60
 export const Limits: Context.Reference<Partial<Limits>> = Context.Reference<Partial<Limits>>(
   "@fermata/engine/Workflows/Limits",
   { defaultValue: () => ({}) }
+)
+
+/**
+ * The signals that runs of a workflow receive. Where they are declared, a signal
+ * of another name, or with what its schema does not take, is refused by those
+ * who send it by name; a command shows a sample of what one carries.
+ *
+ * @example
+ * ```ts
+ * const Purchase = Workflow.make("purchase", { ... }).annotate(Workflows.Signals, [Paid, Shipped])
+ * ```
+ */
+export const Signals: Context.Reference<ReadonlyArray<Signal<Schema.Top>> | undefined> = Context.Reference<ReadonlyArray<Signal<Schema.Top>> | undefined>(
+  "@fermata/engine/Workflows/Signals",
+  { defaultValue: () => undefined }
 )
 
 /**

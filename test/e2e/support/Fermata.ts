@@ -19,6 +19,9 @@ export interface Printed {
   readonly id: string
   readonly version: string
   readonly workflow: string
+  readonly _tag: string
+  readonly name: string
+  readonly counts: { readonly entries: number }
   readonly seq: number
   readonly at: number
   readonly epoch: number

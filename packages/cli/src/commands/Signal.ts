@@ -1,9 +1,11 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
+import { didYouMean } from "@fermata/core/contract/ContractProblem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { actAndFollow } from "../Act.ts"
 import * as JsonOption from "../JsonOption.ts"
+import { err, note } from "../Output.ts"
 import * as Arguments from "./Arguments.ts"
 
 export const commandSignal = Command.make("signal", {
@@ -20,7 +22,23 @@ export const commandSignal = Command.make("signal", {
       noWait,
       goal: "completed",
       act: (host, { as }) =>
-        host.runs.signal(run, name, payload ?? null, { by: as, ...(Option.isSome(id) ? { id: id.value } : {}) }),
+        Effect.gen(function*() {
+          const { id: runId, version, waits, workflow } = yield* host.runs.find(run)
+          // The code of the workflow knows what its signals carry. Where it cannot be loaded, that is told when the run is followed.
+          yield* Effect.ignore(host.serve(workflow))
+          const receipt = yield* host.runs.signal(run, name, payload ?? null, { by: as, ...(Option.isSome(id) ? { id: id.value } : {}) })
+          const awaited = waits.filter(({ reason }) => reason === "signal").map(({ key }) => key)
+          if (awaited.includes(name)) return receipt
+          const { declared } = yield* Effect.promise(() => import("@fermata/engine/SignalDeclaration"))
+          const definition = yield* host.store.backend.definition(workflow, version)
+          if (definition !== null && declared(definition.schemas) === undefined) {
+            const meant = didYouMean(name, awaited)
+            yield* note(`${err.yellow("warning:")} run ${runId} does not wait for signal "${name}"${
+              meant === undefined ? "" : `; did you mean "${meant}"?`
+            }${awaited.length === 0 ? "" : `; it waits for ${awaited.join(", ")}`}; it is kept for when it does`)
+          }
+          return receipt
+        }),
       said: ({ result, runId }) => result === "duplicate" ? `run ${runId} has this signal already` : `run ${runId} has the signal ${name}`
     })
   })).pipe(

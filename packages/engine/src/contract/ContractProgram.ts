@@ -98,6 +98,7 @@ export const registration = (
     // The walk counts executed steps itself: a task that is handed over again is one of them.
     limits: { maxActiveMs, maxRunMs, maxSteps: Infinity },
     schemas,
+    signals: new Map(),
     decodePayload: decodePayload as Registration["decodePayload"],
     encodeExit,
     execute: (payload, runId) =>

@@ -24,6 +24,7 @@ import { type Encoded, makeUnsafe, WorkflowEngine, WorkflowInstance } from "effe
 import type { RunRow } from "../Backend.ts"
 import type { Message } from "../InboxMessage.ts"
 import type { StartRequest } from "../StartRequest.ts"
+import * as SignalDeclaration from "../SignalDeclaration.ts"
 import * as Workflows from "../Workflows.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import { CurrentRun, type Limits, type Place, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
@@ -83,6 +84,7 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
 
 /** JSON Schemas (draft 2020-12) for those who have the store but not the code; null for a schema that has none. */
 const schemasOf = (workflow: Workflow.Any): string => {
+  const signals = Context.get(workflow.annotations, Workflows.Signals)
   const document = (schema: Schema.Top) => {
     try {
       const made = StoredJson.of(Schema.toJsonSchemaDocument(Schema.toCodecJson(schema)))
@@ -94,7 +96,8 @@ const schemasOf = (workflow: Workflow.Any): string => {
   return StoredJson.textOf({
     payload: document(workflow.payloadSchema),
     success: document(workflow.successSchema),
-    error: document(workflow.errorSchema)
+    error: document(workflow.errorSchema),
+    ...(signals === undefined ? {} : { signals: signals.map(SignalDeclaration.of) })
   })
 }
 
@@ -184,6 +187,7 @@ export const make = (
         workflow,
         limits: limitsOf(workflow),
         schemas: schemasOf(workflow),
+        signals: new Map((Context.get(workflow.annotations, Workflows.Signals) ?? []).map((signal) => [signal.name, signal])),
         decodePayload: decodePayload as Registration["decodePayload"],
         encodeExit,
         execute: execute as Registration["execute"]
@@ -414,6 +418,7 @@ const activityStep = (
     asker: context,
     retry: undefined,
     problemOf: () => undefined,
+    sample: () => undefined,
     body: () => {
       const own = WorkflowInstance.initial(instance.workflow, instance.executionId)
       own.interrupted = instance.interrupted

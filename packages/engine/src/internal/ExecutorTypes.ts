@@ -12,6 +12,8 @@ import type * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { ApprovalRow, CommitOp, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
+import type * as Schema from "effect/Schema"
+import type { Signal } from "../Signal.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 import type { TimerQueue } from "./TimerQueue.ts"
 
@@ -30,6 +32,8 @@ export interface Registration {
   readonly limits: Limits
   /** JSON Schemas of payload, success and error, as one JSON document. */
   readonly schemas: string
+  /** The signals that its runs receive: declared, or seen to be received in this process. */
+  readonly signals: Map<string, Signal<Schema.Top>>
   readonly decodePayload: (json: unknown) => Effect.Effect<object, unknown>
   readonly encodeExit: (exit: Exit.Exit<unknown, unknown>) => JournalEntry.ExitJson
   readonly execute: (payload: object, runId: string) => Effect.Effect<unknown, unknown, never>
@@ -139,6 +143,8 @@ export interface StepDefinition {
   readonly retry: (() => (now: number, cause: unknown) => Effect.Effect<number | undefined>) | undefined
   /** Why a value, declared by an operator, cannot be the step's output; undefined when it can. */
   readonly problemOf: (output: unknown) => string | undefined
+  /** An output that it could have, as JSON; undefined where none was found. */
+  readonly sample: () => unknown
 }
 export interface StepAttempt {
   readonly key: string

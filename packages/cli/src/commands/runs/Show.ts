@@ -15,7 +15,8 @@ export const commandRunsShow = Command.make("show", { run: Arguments.run }, ({ r
         return yield* document({ runId, ...rest, ...(process === undefined ? {} : { process }) })
       }
       const { show } = yield* Effect.promise(() => import("../../RunPage.ts"))
-      yield* show(view, { globals, now: host.now(), process })
+      const Samples = yield* Effect.promise(() => import("../../Samples.ts"))
+      yield* show(view, { globals, now: host.now(), process, samples: yield* Samples.of(host, view) })
     }))).pipe(
   Command.withDescription("Show one run: its steps, what it waits for, and how it goes on"),
   Command.withExamples([
