@@ -68,7 +68,8 @@ describe("text that forges lines", () => {
     harmless("run", started, 8)
     const { runId } = (await fermata("runs", "ls", "--json")).lines[0]!
     const show = async (times: number, ...args: ReadonlyArray<string>) => harmless(args.join(" "), await fermata(...args), times)
-    await show(2, "runs", "ls")
+    // Its cells are cut, so that it fits a terminal.
+    await show(0, "runs", "ls")
     await show(8, "runs", "show", runId)
     await show(8, "runs", "journal", runId)
     await show(4, "approvals", "ls")
@@ -182,5 +183,46 @@ describe("numbers and names that would change", () => {
     assert.include(problems[0]!.message, "the number 9007199254740993 would become 9007199254740992; quote it")
     writeFileSync(file, contract("3.141592653589793238462643"))
     assert.deepStrictEqual((await fermata("run", file, "--json")).json.output, { a: Math.PI })
+  })
+})
+
+describe("why a run failed", () => {
+  const config = ["--config", "failing.config.ts"]
+  const refused = "connect ECONNREFUSED 127.0.0.1:65530"
+
+  /** What people must be told, and what they must not. */
+  const tells = (text: string, ...parts: ReadonlyArray<string>) => {
+    for (const part of parts) assert.include(text, part)
+    assert.notInclude(text, "An error occurred in Effect")
+    assert.notMatch(text, /node:internal|node_modules\/effect|packages\/(?:engine|core|cli|host-node)\//, "a frame that is not the program's")
+  }
+
+  it("is told with workflow, run and step, and runs show has the chain with its places", async () => {
+    const { fermata } = new Project()
+    const runs: ReadonlyArray<readonly [step: string, definition: string, ...args: ReadonlyArray<string>]> = [
+      ["call", "failing@1.0.0", "failing.json"],
+      ["broken", "Breaking@1", "Breaking", "--input", "{\"id\":\"1\"}"],
+      ["charge", "Charging@1", "Charging", "--input", "{\"id\":\"1\"}"]
+    ]
+    for (const [step, definition, ...args] of runs) {
+      const run = await fermata("run", ...args, ...config, "--json")
+      assert.strictEqual(run.code, 1, run.stderr)
+      tells(run.stderr, run.json.runId, `in step ${step} of ${definition}`)
+      const shown = await fermata("runs", "show", run.json.runId)
+      tells(shown.stdout, `in step ${step}`, refused, "TypeError: fetch failed", "caused by", "code ECONNREFUSED", "port 65530")
+      if (step !== "charge") tells(run.stderr, `fetch failed: ${refused}`)
+      else {
+        tells(run.stderr, "ChargeFailed: the bank cannot be reached")
+        tells(shown.stdout, "at catch (failing.config.ts:")
+      }
+      const followed = await fermata("runs", "tail", run.json.runId)
+      tells(followed.stdout, step)
+    }
+  })
+
+  it("FERMATA_DEBUG has run tell the chain too", async () => {
+    const project = new Project()
+    const { stderr } = await project.start(["run", "failing.json", ...config], { env: { FERMATA_DEBUG: "1" } }).ended
+    tells(stderr, "    TypeError: fetch failed", `caused by Error: ${refused}`, "errno -111")
   })
 })

@@ -2,6 +2,7 @@
  * How a command ends when it cannot do what was asked: a sentence for people,
  * an exit code, and the same as JSON for programs.
  */
+import * as ErrorJson from "@fermata/core/ErrorJson"
 import * as Data from "effect/Data"
 import * as Predicate from "effect/Predicate"
 import { fermata, quoted } from "./Invocation.ts"
@@ -68,7 +69,7 @@ export const fromUnknown = (error: unknown): CommandFailed => {
   return new CommandFailed({
     exitCode: exitCodes.failed,
     code: "Unexpected",
-    message: folded(error instanceof Error ? error.message || error.name : String(error)),
+    message: folded(error instanceof Error ? ErrorJson.sentence(ErrorJson.encode(error)) : String(error)),
     details: ["set FERMATA_DEBUG=1 to see where it happened"]
   })
 }

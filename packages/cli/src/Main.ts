@@ -25,6 +25,7 @@ import * as Globals from "./Globals.ts"
 import * as CommandLine from "./internal/CommandLine.ts"
 import * as ParserServices from "./internal/ParserServices.ts"
 import { fermata } from "./Invocation.ts"
+import { debugging, linesOfError } from "./ErrorChain.ts"
 import { document, err, noteBlock, noteNow, plain, write } from "./Output.ts"
 
 /** Runs the command line and ends the process. */
@@ -147,11 +148,9 @@ const noSuchCommand = ({ command: { subcommands }, path }: CommandLine.Place, na
 
 const logger = Logger.make(({ cause, logLevel, message }) => {
   const text = (Array.isArray(message) ? message : [message]).map((part) => typeof part === "string" ? part : JSON.stringify(part)).join(" ")
-  const reason = cause.reasons.length === 0 ? "" : `: ${debugging ? Cause.pretty(cause) : fromUnknown(Cause.squash(cause)).message}`
+  const reason = cause.reasons.length === 0 ? "" : `: ${[fromUnknown(Cause.squash(cause)).message, ...(debugging ? linesOfError(Cause.squash(cause)) : [])].join("\n")}`
   noteBlock(`${logLevel.toLowerCase()}: ${text}${reason}`)
 })
-
-const debugging = process.env["FERMATA_DEBUG"] !== undefined && process.env["FERMATA_DEBUG"] !== ""
 
 const tell = (error: unknown, args: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.gen(function*() {
@@ -162,7 +161,7 @@ const tell = (error: unknown, args: ReadonlyArray<string>): Effect.Effect<void> 
       return
     }
     yield* show(fromUnknown(error), args)
-    if (debugging) noteBlock(error instanceof Error ? error.stack ?? error.message : String(error))
+    if (debugging) for (const text of linesOfError(error)) noteNow(`  ${text}`)
   })
 
 const show = (failure: CommandFailed, args: ReadonlyArray<string>): Effect.Effect<void> =>

@@ -5,6 +5,7 @@
 import * as DurableTime from "@fermata/core/DurableTime"
 import type * as RunView from "@fermata/core/RunView"
 import { isFinal } from "@fermata/core/RunStatus"
+import { failedStep, linesOf } from "./ErrorChain.ts"
 import * as Effect from "effect/Effect"
 import type { Globals } from "./Globals.ts"
 import { fermata } from "./Invocation.ts"
@@ -43,9 +44,9 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
     ...(view.fork === undefined ? [] : [field("fork of", forkText(view.fork))]),
     field("given", json(view.payload)),
     ...("output" in view ? [field("result", json(view.output ?? null))] : []),
-    ...(view.error === undefined ? [] : [field("error", out.red(plain(view.error.message)))]),
+    ...(view.error === undefined ? [] : [field("error", out.red(plain(view.error.message))), ...whereText(view), ...chainText(view)]),
     ...(view.stop === undefined ? [] : [field("stopped", `by ${plain(view.stop.by)}: ${plain(view.stop.reason)}`)]),
-    ...section("steps", view.steps.map((step) => stepLine(step, now))),
+    ...section("steps", view.steps.flatMap((step) => [stepLine(step, now), ...(step.status === "completed" ? [] : linesOf(step.error?.cause).map((text) => `    ${text}`))])),
     ...section("approvals", view.approvals.map((approval) =>
       `${approval.status.padEnd(9)} ${plain(approval.key)}  ${plain(approval.prompt)}${
         approval.answers.map(({ by, decision, note }) => `; ${decision} by ${plain(by)}${note === undefined ? "" : ` (${plain(note)})`}`).join("")
@@ -67,6 +68,15 @@ const forkText = ({ from, input, set, sharedEntries, step }: RunView.ForkView): 
   `${from}, of which it shares ${Words.count(sharedEntries, "entry", "entries")} before step ${plain(step)}${input ? ", with another input" : ""}${
     set.length === 0 ? "" : `, with other outputs of ${set.map(plain).join(", ")}`
   }`
+
+/** The step in which the run failed; how, stands below that step. */
+const whereText = (view: RunView.RunView): ReadonlyArray<string> => {
+  const step = failedStep(view)
+  return step === undefined ? [] : [field("", `in step ${plain(step.key)}`)]
+}
+
+const chainText = (view: RunView.RunView): ReadonlyArray<string> =>
+  failedStep(view) === undefined ? linesOf(view.error?.cause).map((text) => field("", text)) : []
 
 const field = (name: string, text: string): string => `  ${out.dim(name.padEnd(9))} ${text}`
 

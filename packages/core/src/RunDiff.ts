@@ -2,6 +2,7 @@
  * Where two runs part: the first thing that they did or were told differently,
  * and what came of each step in both.
  */
+import * as Predicate from "effect/Predicate"
 import * as ExitJson from "./ExitJson.ts"
 import type * as JournalEntry from "./JournalEntry.ts"
 import * as RunView from "./RunView.ts"
@@ -91,8 +92,14 @@ const passing: ReadonlySet<string> = new Set([
 /** An entry as a text that is the same for the same in another run. `by` counts where it says who answered, `id` where it is that of an event. */
 const meaningOf = ({ id }: Journal) => (entry: Entry): string => {
   const counts = (field: string) => !passing.has(field) || (field === "by" && entry._tag === "ApprovalAnswered") || (field === "id" && entry._tag === "EventEmitted")
-  return neutral(Object.fromEntries(Object.entries(entry).filter(([field]) => counts(field))), id)
+  return neutral(
+    Object.fromEntries(Object.entries(entry).flatMap(([field, value]) => counts(field) ? [[field, field === "cause" ? ExitJson.withoutPlaces(value) : field === "exit" ? exitOf(value) : value]] : [])),
+    id
+  )
 }
+
+const exitOf = (exit: unknown): unknown =>
+  Predicate.hasProperty(exit, "cause") ? { ...exit, cause: ExitJson.withoutPlaces(exit.cause) } : exit
 
 /** JSON with sorted keys, in which no text tells this run from others. */
 const neutral = (value: unknown, id: string): string => StoredJson.textOf(neutralised(value, id))

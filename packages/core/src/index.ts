@@ -2,6 +2,7 @@
 export * as ApprovalRule from "./ApprovalRule.ts"
 export * as CrashRule from "./CrashRule.ts"
 export * as DurableTime from "./DurableTime.ts"
+export * as ErrorJson from "./ErrorJson.ts"
 export * as EngineEvent from "./EngineEvent.ts"
 export * as EventName from "./EventName.ts"
 export * as ExitJson from "./ExitJson.ts"

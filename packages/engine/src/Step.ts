@@ -186,7 +186,8 @@ export const make = <
   const attempt = (input: Input, context: StepContext): Effect.Effect<unknown, unknown, R> =>
     Effect.matchEffect(timed(Effect.suspend(() => options.run(input, context))), {
       onSuccess: (value) => settled(Handover.guarded(codecs.encodeSuccess, value)),
-      onFailure: (error) => Effect.flatMap(settled(Handover.guarded(codecs.encodeError, error)), Effect.fail)
+      onFailure: (error) =>
+        Effect.flatMap(settled(Handover.guarded(codecs.encodeError, error)), (encoded) => Effect.failCause(ExitJson.failure(encoded, error)))
     })
 
   const { probe } = options

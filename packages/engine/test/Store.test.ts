@@ -5,7 +5,7 @@ import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as Store from "../src/Store.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
-import { assertOutput, begin, define, echo, Log } from "./support/Program.ts"
+import { assertOutput, begin, Declined, define, echo, Log } from "./support/Program.ts"
 
 const Go = Signal.make("go", { schema: Schema.String })
 const W = define("W")
@@ -155,7 +155,7 @@ describe("large values", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const text = "y".repeat(200_000)
-      const layer = W.toLayer(({ id }) => Effect.andThen(Signal.receive(Go), Effect.die(new Error(id))))
+      const layer = W.toLayer(({ id }) => Effect.andThen(Signal.receive(Go), Effect.fail(new Declined({ reason: id }))))
       const first = yield* world.start(layer)
       const id = yield* begin(first, W, text)
       const second = yield* world.restart(first, layer)

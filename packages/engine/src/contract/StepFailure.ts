@@ -3,6 +3,7 @@
  */
 import type { Contract } from "@fermata/core/contract/Contract"
 import type * as Policy from "@fermata/core/Policy"
+import * as ErrorJson from "@fermata/core/ErrorJson"
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -16,7 +17,9 @@ const fields = {
   reason: Reason,
   /** A sentence for people. A field, so that it stands in the journal. */
   message: Schema.String,
-  data: Schema.optionalKey(Schema.Json)
+  data: Schema.optionalKey(Schema.Json),
+  /** What was thrown, as `ErrorJson` tells it. For people alone: expressions do not see it. */
+  trace: Schema.optionalKey(Schema.Json)
 }
 
 /** A step of a contract failed. Steps that come by its `onError` see it as `steps.<id>.error`. */
@@ -39,10 +42,12 @@ export class StepFailure extends Schema.TaggedError<StepFailure>()("StepFailure"
     if (Result.isSuccess(error) && error.success instanceof StepFailure) return error.success
     const thrown = Cause.squash(cause)
     const named = Predicate.hasProperty(thrown, "_tag") ? thrown._tag : Predicate.hasProperty(thrown, "name") ? thrown.name : undefined
+    const trace = ErrorJson.encode(thrown) as Schema.Json
     return new StepFailure({
       reason: named === "StepTimedOut" ? "timeout" : "unexpected",
-      message: Predicate.hasProperty(thrown, "message") && typeof thrown.message === "string" ? thrown.message : String(thrown),
-      retryable: false
+      message: ErrorJson.sentence(trace),
+      retryable: false,
+      ...(thrown instanceof Error ? { trace } : {})
     })
   }
 }
@@ -54,13 +59,14 @@ export class ContractFailed extends Schema.TaggedError<ContractFailed>()("Contra
   step: Schema.String,
   ...fields
 }) {
-  static readonly of = (contract: Contract, step: string, { data, message, reason }: StepFailure): ContractFailed =>
+  static readonly of = (contract: Contract, step: string, { data, message, reason, trace }: StepFailure): ContractFailed =>
     new ContractFailed({
       contract: contract.id,
       version: contract.version,
       step,
       reason,
       message: `Step "${step}" of contract "${contract.id}" ${contract.version} failed: ${message}`,
-      ...(data === undefined ? {} : { data })
+      ...(data === undefined ? {} : { data }),
+      ...(trace === undefined ? {} : { trace })
     })
 }

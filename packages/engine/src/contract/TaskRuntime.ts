@@ -1,6 +1,7 @@
 /**
  * Where the tasks of contracts run: in this process, or elsewhere.
  */
+import * as ErrorJson from "@fermata/core/ErrorJson"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -42,12 +43,17 @@ export class UnknownTask extends Schema.TaggedError<UnknownTask>()("UnknownTask"
   }
 }
 
-/** A task failed. `retryable` says whether the same again may succeed; `data` is for the contract to look at. */
+/**
+ * A task failed. `retryable` says whether the same again may succeed; `data` is
+ * for the contract to look at, and `trace` for people: what was thrown, as
+ * `ErrorJson` tells it.
+ */
 export class TaskFailed extends Schema.TaggedError<TaskFailed>()("TaskFailed", {
   task: Schema.String,
   problem: Schema.String,
   retryable: Schema.Boolean,
-  data: Schema.optionalKey(Schema.Json)
+  data: Schema.optionalKey(Schema.Json),
+  trace: Schema.optionalKey(Schema.Json)
 }) {
   override get message(): string {
     return `Task "${this.task}" failed: ${this.problem}`
@@ -127,6 +133,10 @@ const make = (handlers: Handlers, services: Context.Context<never>): TaskRuntime
 const failed = (task: string, cause: Cause.Cause<unknown>): TaskFailed => {
   const error = Cause.squash(cause)
   if (error instanceof TaskFailed) return error
+  if (error instanceof Error) {
+    const trace = ErrorJson.encode(error) as Schema.Json
+    return new TaskFailed({ task, problem: ErrorJson.sentence(trace), retryable: true, trace })
+  }
   const problem = Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""
     ? error.message
     : StoredJson.show(error, longestProblem)

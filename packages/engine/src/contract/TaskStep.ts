@@ -30,7 +30,8 @@ export const task = (contract: Contract.Contract, step: Contract.StepOf<"task">)
             reason: "task",
             message: error.message,
             retryable: error._tag === "TaskFailed" && error.retryable,
-            ...(error._tag === "TaskFailed" && error.data !== undefined ? { data: error.data } : {})
+            ...(error._tag === "TaskFailed" && error.data !== undefined ? { data: error.data } : {}),
+            ...(error._tag === "TaskFailed" && error.trace !== undefined ? { trace: error.trace } : {})
           }))
         if (reply._tag === "Submitted") return { _tag: "TaskSubmitted", task, stepId: key, attempt } satisfies Submission
         if (!isSubmission(reply.output)) return reply.output

@@ -68,7 +68,7 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
       ExitJson.toJson(
         Exit.isSuccess(exit)
           ? refused(Handover.guarded(success.encode, exit.value))
-          : mapErrors(exit, (error) => Handover.guarded(encodeError, error))
+          : mapErrors(exit, (error) => Handover.guarded(encodeError, error), (encoded, error) => Exit.failCause(ExitJson.failure(encoded, error)))
       ),
     decodeExit: (json) =>
       Effect.sync(() => {
@@ -107,12 +107,13 @@ const refused = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown>
 
 const mapErrors = (
   exit: Exit.Failure<unknown, unknown>,
-  map: (error: unknown) => Exit.Exit<unknown, unknown>
+  map: (error: unknown) => Exit.Exit<unknown, unknown>,
+  fail: (mapped: unknown, error: unknown) => Exit.Exit<unknown, unknown> = Exit.fail
 ): Exit.Exit<unknown, unknown> => {
   for (const reason of exit.cause.reasons) {
     if (reason._tag !== "Fail") continue
     const mapped = map(reason.error)
-    return Exit.isSuccess(mapped) ? Exit.fail(mapped.value) : refused(mapped)
+    return Exit.isSuccess(mapped) ? fail(mapped.value, reason.error) : refused(mapped)
   }
   return exit
 }
