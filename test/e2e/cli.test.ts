@@ -232,7 +232,7 @@ describe("fermata approve", () => {
     assert.include(approved.stderr, "3 steps executed here; 1 step recorded before, not run again")
     const again = await fermata("approve", runId, "--as", "boss")
     assert.strictEqual(again.code, 2)
-    assert.include(again.stderr, "is completed and takes nothing any more")
+    assert.include(again.stderr, "is answered already: approved by boss, ")
 
     const [show, page, journal, tail] = await Promise.all([
       fermata("runs", "show", runId, "--json"),

@@ -14,7 +14,7 @@ const seconds = Number(process.env["FERMATA_CROWD_SECONDS"] ?? 15)
 const internals = /locked|SQLITE|stack|^\s+at |Unexpected|FERMATA_DEBUG|The store|the store failed|undefined|\[object/m
 
 /** Refusals that are how it should be: the run was over, or asked nothing, or nobody had been there yet. */
-const isRefusal = (text: string) => /^error: (Run \S+ (is (completed|cancelled) and takes nothing|has no open approval)|There is no database)/m.test(text)
+const isRefusal = (text: string) => /^error: (Run \S+ (is (completed|cancelled) and takes nothing|has no open approval)|Approval \S+ is answered already|There is no database)/m.test(text)
 
 describe("a crowd on one file", () => {
   it("S1, S3, S4, S5: no acknowledged run, order or cancel is lost, no body runs twice but after a kill, and nobody sees a lock", { timeout: seconds * 1_000 + 120_000 }, async () => {

@@ -116,7 +116,7 @@ describe("approvals", () => {
         const rows = yield* world.rows(id)
         yield* answer("granted", { runId: id, stepId: "gate", grantedBy: "admin" })
         const late = yield* Effect.flip(host.runs.answer(id, { decision: "approve", by: "admin" }))
-        assert.strictEqual(late._tag, "RunClosed")
+        assert.strictEqual(late._tag, "AnsweredAlready")
         assert.deepStrictEqual(yield* world.rows(id), rows)
         return [shown.status, ...log.entries]
       })

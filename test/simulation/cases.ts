@@ -16,6 +16,8 @@ import ticket from "@fermata-examples/ticket-triage/ticket.json" with { type: "j
 import * as Families from "./families.ts"
 import * as Random from "@fermata/engine/testing/RandomProgram"
 import {
+  Answered,
+  answeredLayer,
   circle,
   contract,
   contractLayer,
@@ -50,6 +52,16 @@ const translator = Layer.succeed(Translate.Translator, {
 
 const startContract = (contract: object, more: object) =>
   Contracts.use((contracts) => contracts.start({ contract, key: "one", ...more }))
+
+/** Three people and somebody who may not answer: they agree, refuse, edit, choose, have looked at what stands or at what stood. */
+export const people: Simulator.Person = ({ question, standing }, draw) => {
+  const by = ["ann", "bob", "cy", "eve"][draw(4)]!
+  const hash = standing.proposal.hash ?? ""
+  const seen = [{ seen: hash }, { seen: hash }, {}, { seen: question.hash ?? "" }][draw(4)]!
+  if (draw(6) === 5) return { by, decision: "deny", ...seen }
+  const edit = draw(4) === 3 ? { edit: { value: { cents: 1 + draw(3) } } } : {}
+  return { by, decision: "approve", ...seen, ...edit, ...(question.choices.length === 0 ? {} : { choice: question.choices[draw(question.choices.length)]! }) }
+}
 
 export const cases: ReadonlyArray<Case> = [
   {
@@ -87,6 +99,11 @@ export const cases: ReadonlyArray<Case> = [
     name: "limits of a contract",
     start: startContract(circle, {}),
     options: { layer: contractLayer }
+  },
+  {
+    name: "answers",
+    start: Answered.execute({ id: "1" }, { discard: true }),
+    options: { layer: answeredLayer, signals: { over: null }, person: people, ends: "any" }
   },
   {
     name: "order-saga",

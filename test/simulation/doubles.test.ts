@@ -13,7 +13,8 @@ describe("the simulator finds a store that", () => {
           ...options,
           ...(make === undefined ? {} : { double: make }),
           ...(tamper === undefined ? {} : { tamper }),
-          shorten: false
+          shorten: false,
+          ...(shownBy === "answers" ? { mode: "random" } : {})
         }))
         assert.include(breaks, found.promise, found.problem)
       }))

@@ -3,7 +3,7 @@
  * simulated world and its store; the simulator must find every one, and name a
  * promise that it breaks.
  */
-import type { Answers, Backend, CommitOp, DefinitionRow, Op, OutboxRow, RunRow } from "@fermata/engine/Backend"
+import type { AnswerOp, Answers, Backend, CommitOp, DefinitionRow, Op, OutboxRow, RunRow } from "@fermata/engine/Backend"
 import { StorageFailed } from "@fermata/engine/Backend"
 import type * as Simulator from "@fermata/engine/testing/Simulator"
 import { Effect } from "effect"
@@ -15,7 +15,7 @@ export interface Double {
   readonly name: string
   /** The promises that it may be found by. */
   readonly breaks: ReadonlyArray<string>
-  /** The name of the case that shows it; without it "everything" does. */
+  /** The name of the case that shows it; without it "everything" does. One about answers shows it in random lives alone, where people speak at once. */
   readonly shownBy?: string
   readonly make?: (backend: Backend) => Backend
   /** A fault of the engine, and not of its store. */
@@ -30,6 +30,11 @@ const answering = (act: (op: Op, ask: Ask, backend: Backend) => Reply) => (backe
 
 const onCommit = (change: (op: CommitOp, ask: Ask, backend: Backend) => Reply) =>
   answering((op, ask, backend) => op.op === "commit" ? change(op, ask, backend) : ask(op))
+
+const onAnswer = (change: (op: AnswerOp, ask: Ask, backend: Backend) => Reply) =>
+  answering((op, ask, backend) => op.op === "answer" ? change(op, ask, backend) : ask(op))
+
+const told = ({ result }: Answers["inbox"], at: number): Answers["answer"] => ({ result, at })
 
 /** Where the run really stands, so that a changed commit fits all the same. */
 const fitted = (op: CommitOp, backend: Backend): CommitOp => {
@@ -182,8 +187,57 @@ export const doubles: ReadonlyArray<Double> = [
   },
   {
     name: "refuses the answers of those who may give them",
-    breaks: ["S3"],
-    make: answering((op, ask) => op.op === "inbox" && op.approval !== undefined ? { result: "forbidden", approvers: [] } : ask(op))
+    breaks: ["S16"],
+    make: answering((op, ask) => op.op === "answer" ? { result: "unknown", at: op.now() } : ask(op))
+  },
+  {
+    name: "takes an answer to a question that has changed since it was looked at",
+    breaks: ["S16"],
+    shownBy: "answers",
+    make: onAnswer((op, ask, backend) => {
+      const asked = Effect.runSync(backend.approvals(op.run, 100)).find(({ key }) => key === op.key)
+      return ask(asked === undefined ? op : { ...op, version: asked.version })
+    })
+  },
+  {
+    name: "takes an answer and forgets it at the next",
+    breaks: ["S16"],
+    shownBy: "answers",
+    make: onAnswer((op, ask) => ask(op.row === null ? op : { ...op, answers: "[]" }))
+  },
+  {
+    name: "takes answers that come after the deadline",
+    breaks: ["S16"],
+    shownBy: "answers",
+    make: onAnswer((op, ask) => ask({ ...op, before: null }))
+  },
+  {
+    name: "judges the time of an answer by when it was given, and not by its own transaction",
+    breaks: ["S16"],
+    shownBy: "answers",
+    make: onAnswer((op, ask) => {
+      const now = op.now()
+      return op.before === null ? ask(op) : { ...(ask({ ...op, now: () => Math.min(now, op.before! - 1) }) as Answers["answer"]), at: now }
+    })
+  },
+  {
+    name: "acknowledges an answer and does not tell the run",
+    breaks: ["S16", "S3"],
+    shownBy: "answers",
+    make: onAnswer((op, ask) => ask({ ...op, row: null }))
+  },
+  {
+    name: "tells the run of an answer and leaves the question as it was",
+    breaks: ["S16"],
+    shownBy: "answers",
+    make: onAnswer((op, ask) => op.row === null ? ask(op) : told(ask({ op: "inbox", row: { ...op.row, run: op.run, at: op.now() } }) as Answers["inbox"], op.now()))
+  },
+  {
+    name: "ends a run whose inbox holds what it has not taken",
+    breaks: ["S16"],
+    shownBy: "answers",
+    make: onCommit((op, ask, backend) =>
+      ask(op.ended === undefined ? op : { ...op, consumed: Effect.runSync(backend.inbox(op.run)).map(({ id }) => id) }))
   },
   {
     name: "forgets when a run is due",

@@ -106,6 +106,34 @@ export const drawnLayer = Layer.unwrap(Effect.map(Random.Random, (random) => {
   }))
 }))
 
+/** Asks people who do not agree, some of whom come late, and is over when somebody says so. */
+export const Answered = Workflow.make("answered", {
+  payload: { id: Schema.String },
+  success: Schema.Array(Schema.String),
+  idempotencyKey: ({ id }) => id
+})
+const Over = Signal.make("over")
+/** What the JSON Schema of it does not say: three is refused by the code alone. */
+const Payment = Schema.Struct({ cents: Schema.Int.check(Schema.makeFilter((cents) => cents !== 3 || "anything but three cents")) })
+
+export const answeredLayer = Answered.toLayer(Effect.fnUntraced(function*() {
+  const ask = (name: string, options: Partial<Approval.Options<typeof Payment>>) =>
+    Approval.ask(name, {
+      prompt: `${name}?`,
+      approvers: ["ann", "bob", "cy"],
+      args: { schema: Payment, value: { cents: 7 }, editable: true },
+      deadline: "1 hour",
+      ...options
+    }).pipe(
+      Effect.map(({ args, by, choice }) => `${name}: ${args.cents} ${choice ?? ""} by ${by.join(", ")}`),
+      Effect.catchTag("ApprovalDenied", ({ by }) => Effect.succeed(`${name}: denied by ${by}`))
+    )
+  const first = yield* ask("pay", { quorum: 2 })
+  const raced = yield* Effect.raceFirst(ask("which", { quorum: 2, choices: ["a", "b"], onTimeout: "approve" }), Effect.as(Effect.sleep("1 hour"), "nobody"))
+  const last = yield* Effect.raceFirst(ask("end", { deadline: "2 hours" }), Effect.as(Signal.receive(Over), "over"))
+  return [first, raced, last]
+}))
+
 const limited = <const Name extends string>(name: Name, limits: Partial<Workflows.Limits>) =>
   Workflow.make(name, { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id }).annotate(Workflows.Limits, limits)
 

@@ -91,7 +91,7 @@ describe("ticket-triage", () => {
       yield* TestClock.adjust("1 day")
       yield* settled
       assert.strictEqual((yield* published(run))[0]?.analysis, null)
-      assert.strictEqual((yield* Effect.flip(answer(run, "approve", "admin")))._tag, "RunClosed")
+      assert.strictEqual((yield* Effect.flip(answer(run, "approve", "admin")))._tag, "AnsweredAlready")
     }).pipe(Effect.provide(app())))
 
   it.effect("asks nobody about an ordinary bug", () =>

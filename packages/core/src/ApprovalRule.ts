@@ -213,7 +213,8 @@ export const judge = (
     return refuse("voted", `${by} has ${said!.decision === "approve" ? "approved" : "denied"} it already; ${progress(question, now)}`)
   }
   if (edit !== undefined && edit.hash !== question.hash) return accept({ hash, edit: edit.value })
-  return accept(hash !== question.hash && proposal.editedBy !== undefined ? { hash, edit: proposal.args } : { hash })
+  // A yes is recorded with what it approves; a no approves nothing.
+  return accept(decision === "approve" && hash !== question.hash && proposal.editedBy !== undefined ? { hash, edit: proposal.args } : { hash })
 }
 
 /** How far an open question is: `1 of 2, still wanted: one of bob, cy`. */

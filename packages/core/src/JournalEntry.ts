@@ -144,6 +144,8 @@ export const ApprovalRequested = entry("ApprovalRequested", {
   hash: Schema.optionalKey(Schema.String),
   /** Who has asked for the run and may therefore not answer. */
   requester: Schema.optionalKey(Schema.String),
+  /** JSON Schema of the arguments, where they may be edited. */
+  schema: Schema.optionalKey(Schema.Unknown),
   deadline: Schema.optionalKey(Schema.Finite),
   onTimeout: Schema.Literals(["deny", "approve", "fail"])
 })

@@ -109,6 +109,8 @@ export interface ApprovalView {
   readonly hash?: string
   /** Who has asked for the run and may therefore not answer. */
   readonly requester?: string
+  /** JSON Schema of the arguments, where they may be edited. */
+  readonly schema?: unknown
   readonly deadline?: number
   readonly onTimeout: "deny" | "approve" | "fail"
   readonly requestedAt: number

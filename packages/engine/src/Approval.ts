@@ -12,6 +12,7 @@ import { Engine } from "./Engine.ts"
 import { CurrentRun, type Place } from "./internal/ExecutorTypes.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
+import * as Questions from "./internal/Questions.ts"
 
 /** The answer was no, or none came before the deadline. */
 export class Denied extends Schema.TaggedError<Denied>()("ApprovalDenied", {
@@ -41,14 +42,21 @@ export interface Options<Args extends Schema.Top> {
   readonly prompt: string
   /** Names or roles of those who may answer; at least one. Enforced when an answer is recorded. */
   readonly approvers: ReadonlyArray<string>
-  /** What may be chosen with a yes. */
+  /** What there is to choose with a yes; then each yes chooses, and only those for the same add up. */
   readonly choices?: ReadonlyArray<string>
-  /** How many different people must say yes. One no is enough to deny. Default 1. */
+  /** How many different people must say yes, to the same arguments and with the same choice. One no is enough to deny. Default 1. */
   readonly quorum?: number
-  /** What the approver decides on, shown to them. */
+  /**
+   * What the approvers decide on, shown to them. A yes counts for exactly these
+   * arguments; where they are `editable`, a yes with others is a new proposal,
+   * which takes a quorum of its own. It is looked at by the JSON Schema before
+   * it is taken; one that only the code refuses opens the question again.
+   */
   readonly args?: { readonly schema: Args; readonly value: Args["Type"]; readonly editable?: boolean }
   /** How long the question stands, from now. For ever by default. */
   readonly deadline?: Duration.Input
+  /** Whoever started the run may not answer, whatever else they are. Default false. */
+  readonly preventSelfApproval?: boolean
   /** What the end of the deadline means. Default `deny`; `fail` is a defect. */
   readonly onTimeout?: "deny" | "approve" | "fail"
 }
@@ -83,9 +91,16 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
       quorum,
       editable: args?.editable === true,
       args: shown?.read(),
+      hash: yield* Questions.hashOf(shown?.read(), (digest) => place.executor.digests.await(digest)),
+      schema: args === undefined ? undefined : () => Questions.schemaDocument(args.schema),
+      preventSelfApproval: options.preventSelfApproval === true,
       deadlineMs: options.deadline === undefined ? undefined : Duration.toMillis(options.deadline),
       onTimeout: options.onTimeout ?? "deny",
-      accepts: (edit) => decode !== undefined && Exit.isSuccess(decode(edit))
+      problemOf: (edit) => {
+        if (decode === undefined) return "there are no arguments to edit"
+        const decoded = decode(edit)
+        return Exit.isSuccess(decoded) ? undefined : Cause.pretty(decoded.cause).split("\n")[0]!
+      }
     })
     switch (result._tag) {
       case "Approved": {

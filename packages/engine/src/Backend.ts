@@ -80,10 +80,16 @@ export interface ApprovalRow {
   readonly prompt: string
   /** JSON array of names and roles; nobody may answer when it is empty. */
   readonly approvers: string
-  /** JSON document with the rest of the question: choices, quorum, args, deadline. */
+  /** JSON document with the rest of the question: choices, quorum, arguments with their hash and JSON Schema. */
   readonly question: string
   readonly requestedAt: number
   readonly deadline: number | null
+  /** JSON array of the answers that were taken, in order. Null in the row of an older build, whose answers only the journal and the inbox have. */
+  readonly answers: string | null
+  /** Counts the changes of `answers`. */
+  readonly version: number
+  /** `open`, or how it was decided. A decided question stays until its run has gone on. */
+  readonly status: string
 }
 
 export interface OwnerRow {
@@ -186,7 +192,12 @@ export interface CommitOp {
   readonly outbox: ReadonlyArray<OutboxRow>
   readonly approvalsOpened: ReadonlyArray<ApprovalRow>
   readonly approvalsClosed: ReadonlyArray<string>
-  /** Goes with a final status. Deletes the inbox, approvals and subscriptions of the run and tells its listeners with this payload. */
+  /**
+   * Goes with a final status. Deletes the approvals and subscriptions of the run
+   * and tells its listeners with this payload. Refused as `unseen` while the
+   * inbox holds rows that are not `consumed`: what was acknowledged is taken
+   * before the run ends.
+   */
   readonly ended?: { readonly payload: string }
   /**
    * Gives the run up: no owner, due at `dueAt`, or at once when its inbox is not empty.
@@ -249,12 +260,30 @@ export interface InboxOp {
   readonly row: InboxRow
   /** Keeps the row for a run that does not exist yet; its start puts the row into its inbox. */
   readonly early?: boolean
-  /**
-   * When given, the row answers the open approval `key`: it is refused as
-   * `unknown` when no such question is open and as `forbidden` unless one of
-   * `identity` (a name and its roles) is among the approvers.
-   */
-  readonly approval?: { readonly key: string; readonly identity: ReadonlyArray<string> }
+}
+
+/**
+ * Takes an answer to a question: the question becomes what the caller has made
+ * of it by its rule, and the row goes into the run's inbox. All of it, or
+ * nothing: `stale` when the question is no longer of this version, so that the
+ * caller looks and judges again; `untimely` when the transaction is not before
+ * `before`, or before `from`; `closed` about the run; `unknown` when there is no
+ * such question; `duplicate` when the inbox has a row of this id.
+ */
+export interface AnswerOp {
+  readonly op: "answer"
+  readonly run: string
+  readonly key: string
+  readonly version: number
+  /** What the question is with it; its version is one more. */
+  readonly answers: string
+  readonly status: string
+  /** Null when only the question changes. */
+  readonly row: Omit<InboxRow, "run" | "at"> | null
+  /** ms since the epoch. Asked inside the transaction, however long that had to wait, since only its time counts. */
+  readonly now: () => number
+  readonly before: number | null
+  readonly from: number | null
 }
 
 /** Takes up to `limit` runs that are due at `now`, have no owner and are served by the caller, earliest first: owner set, epoch + 1. */
@@ -342,6 +371,7 @@ export type Op =
   | CommitOp
   | LeaveOp
   | InboxOp
+  | AnswerOp
   | ClaimOp
   | ClaimOneOp
   | HeartbeatOp
@@ -356,15 +386,13 @@ export type Op =
 export interface Answers {
   /** `run` is the row as it is now; `started` false means joined. */
   readonly start: { readonly started: boolean; readonly run: RunRow }
-  /** `undone`: neither epoch nor length was wrong, but `together` gave nothing. */
+  /** `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
   readonly commit:
     | { readonly ok: true }
-    | { readonly ok: false; readonly epoch: number; readonly length: number; readonly undone?: true }
-  readonly inbox: {
-    readonly result: "accepted" | "duplicate" | "closed" | "unknown" | "forbidden"
-    /** The approvers of the question, for `forbidden`. */
-    readonly approvers?: ReadonlyArray<string>
-  }
+    | { readonly ok: false; readonly epoch: number; readonly length: number; readonly undone?: true; readonly unseen?: true }
+  readonly inbox: { readonly result: "accepted" | "duplicate" | "closed" | "unknown" }
+  /** `at` is the time of the transaction, ms since the epoch. */
+  readonly answer: { readonly result: "accepted" | "duplicate" | "closed" | "unknown" | "stale" | "untimely"; readonly at: number }
   /** Whether that stops the run. */
   readonly leave: { readonly stopped: boolean }
   readonly claim: { readonly runs: ReadonlyArray<RunRow> }
@@ -428,7 +456,7 @@ export interface Backend {
   readonly inbox: (run: string) => Effect.Effect<ReadonlyArray<InboxRow>, StorageFailed>
   /** Messages in order of arrival; without those of kind `event` unless `events`. */
   readonly outbox: (limit: number, events: boolean) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageFailed>
-  /** Open approvals, oldest first; of one run when given. */
+  /** Questions that no run has gone on from yet, decided or not, oldest first; of one run when given. */
   readonly approvals: (run: string | null, limit: number) => Effect.Effect<ReadonlyArray<ApprovalRow>, StorageFailed>
   readonly subscriptions: (event: string) => Effect.Effect<ReadonlyArray<SubscriptionRow>, StorageFailed>
   readonly definitions: Effect.Effect<ReadonlyArray<DefinitionRow>, StorageFailed>

@@ -13,10 +13,12 @@ export const SignalMessage = Schema.Struct({
 export const DeferredMessage = Schema.Struct({ name: Schema.String, exit: ExitJson })
 export const AnswerMessage = Schema.Struct({
   key: Schema.String,
-  decision: Schema.Literals(["approve", "deny"]),
+  decision: Schema.Literals(["approve", "deny", "timeout"]),
   by: Schema.String,
   choice: Schema.optionalKey(Schema.String),
   edit: Schema.optionalKey(Schema.Unknown),
+  /** Of the arguments that it is about. An answer without it was written by an older build, which judged only who gave it. */
+  hash: Schema.optionalKey(Schema.String),
   note: Schema.optionalKey(Schema.String)
 })
 export const CancelMessage = Schema.Struct({

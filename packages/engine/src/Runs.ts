@@ -6,6 +6,7 @@
  * A verb that acts succeeds when what it asks for is recorded; the owner of the
  * run carries it out.
  */
+import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunDiff from "@fermata/core/RunDiff"
 import { isFinal, type RunStatus, type SuspendReason, type Wait } from "@fermata/core/RunStatus"
@@ -19,9 +20,10 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { ApprovalRow, Census, DefinitionRow, OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
+import type { Census, DefinitionRow, OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
 import { HostClock } from "./HostClock.ts"
 import type { Kind, Message } from "./InboxMessage.ts"
+import * as Taking from "./internal/Answers.ts"
 import { Core } from "./internal/Core.ts"
 import * as Handover from "./internal/Handover.ts"
 import * as Rehearsal from "./internal/Rehearsal.ts"
@@ -31,9 +33,11 @@ import * as RunStarts from "./internal/RunStarts.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
 import { signalId } from "./internal/SignalId.ts"
 import {
+  AnsweredAlready,
   AnswerRefused,
   ApprovalAmbiguous,
   ApprovalNotOpen,
+  ArgumentsEdited,
   type ForkRefused,
   NotAllowed,
   type PayloadRefused,
@@ -87,7 +91,7 @@ export interface ListFilter {
   readonly before?: string
 }
 
-/** An open question. Times are ms since the epoch. */
+/** A question that its run has not gone on from. Times are ms since the epoch. */
 export interface OpenApproval {
   /** `<runId>/<key>`. */
   readonly id: string
@@ -96,13 +100,36 @@ export interface OpenApproval {
   readonly workflow: string
   readonly prompt: string
   readonly approvers: ReadonlyArray<string>
+  /** What there is to choose with a yes; then a yes must choose. */
   readonly choices: ReadonlyArray<string>
   readonly quorum: number
+  /** How many may answer, where the question says so. */
+  readonly of?: number
   readonly editable: boolean
+  /** What the workflow asks about. */
   readonly args?: unknown
+  /** Of what stands to be approved: of `args`, or of the edit. */
+  readonly hash?: string
+  /** Other arguments that somebody has proposed: only they can be approved now, by answers that name `hash`. */
+  readonly edit?: {
+    readonly args: unknown
+    readonly by: string
+    /** What is different from `args`, place by place. */
+    readonly changes: ReadonlyArray<string>
+  }
+  /** Who has asked for the run and may therefore not answer. */
+  readonly requester?: string
   readonly onTimeout: "deny" | "approve" | "fail"
   readonly requestedAt: number
   readonly deadline?: number
+  /** How it was decided, when it was: then its run has yet to go on. */
+  readonly status: "open" | "granted" | "denied" | "expired"
+  /** Every answer that was taken, in order. */
+  readonly answers: ReadonlyArray<ApprovalRule.Given>
+  /** How far it is: `1 of 2, still wanted: one of bob, cy`, or `approved by ann`. */
+  readonly progress: string
+  /** The approvers that have yet to approve. */
+  readonly wanted: ReadonlyArray<string>
 }
 
 export interface ApprovalFilter {
@@ -119,9 +146,12 @@ export interface Answer {
   readonly by: string
   /** Roles of the person; the name counts as one. */
   readonly roles?: ReadonlyArray<string>
+  /** Wanted with a yes where there are choices. */
   readonly choice?: string
-  /** New arguments, when the question lets them be edited. */
+  /** Other arguments, when the question lets them be edited. With them the question is a new one, which takes a quorum of its own. */
   readonly edit?: unknown
+  /** The hash of the arguments that the person has looked at, or its first characters. Wanted once somebody has edited them. */
+  readonly hash?: string
   readonly note?: string
 }
 
@@ -262,13 +292,20 @@ export class Runs extends Context.Service<Runs, {
    */
   readonly sample: (run: string, wait: Wait) => Effect.Effect<Option.Option<unknown>, FindError | EntryCorrupt>
 
-  /** Open questions, the oldest first. */
+  /** Questions that are open, or answered and not yet gone on from, the oldest first. */
   readonly approvals: (filter?: ApprovalFilter) => Effect.Effect<ReadonlyArray<OpenApproval>, FindError>
-  /** Answers a question, named by its id, or by its run when that has one open question only. */
+  /**
+   * Answers a question, named by its id, or by its run when that has one open
+   * question only. Success means that the answer counts: it has decided, or
+   * the question that is given back says what is still wanted.
+   */
   readonly answer: (
     runOrApproval: string,
     answer: Answer
-  ) => Effect.Effect<OpenApproval, FindError | RunClosed | ApprovalNotOpen | ApprovalAmbiguous | NotAllowed | AnswerRefused>
+  ) => Effect.Effect<
+    OpenApproval,
+    FindError | RunClosed | ApprovalNotOpen | ApprovalAmbiguous | AnsweredAlready | ArgumentsEdited | NotAllowed | AnswerRefused
+  >
 
   /** Starts a run of a registered workflow with this payload as JSON, or joins the run that it stands for. */
   readonly start: (workflow: string, payload: unknown, options?: StartOptions) => Effect.Effect<Started, StartError>
@@ -367,7 +404,7 @@ export class Runs extends Context.Service<Runs, {
 
       const acknowledged = (
         row: RunRow,
-        result: "accepted" | "duplicate" | "closed" | "unknown" | "forbidden"
+        result: "accepted" | "duplicate" | "closed" | "unknown"
       ): Effect.Effect<Receipt, ActError> =>
         result === "accepted" || result === "duplicate"
           ? Effect.succeed({ runId: row.id, result })
@@ -445,60 +482,74 @@ export class Runs extends Context.Service<Runs, {
         const run = filter.run === undefined ? null : (yield* rowOf(filter.run)).id
         const limit = filter.limit ?? 200
         const narrowed = filter.workflow !== undefined || filter.approver !== undefined
-        const rows = yield* backend.approvals(run, narrowed ? narrowedLimit : limit)
-        return rows
-          .filter((row) => filter.workflow === undefined || row.workflow === filter.workflow)
+        const found = yield* Taking.standings(core.desk, run, narrowed ? narrowedLimit : limit)
+        return found
           .map(approvalOf)
+          .filter(({ workflow }) => filter.workflow === undefined || workflow === filter.workflow)
           .filter(({ approvers }) => filter.approver === undefined || filter.approver.some((name) => approvers.includes(name)))
           .slice(0, limit)
       })
 
-      const question = Effect.fnUntraced(function*(runOrApproval: string) {
-        const slash = runOrApproval.indexOf("/")
-        const row = yield* open(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash))
-        const key = slash < 0 ? undefined : runOrApproval.slice(slash + 1)
-        const questions = (yield* backend.approvals(row.id, narrowedLimit)).map(approvalOf)
-        const ids = questions.map(({ id }) => id)
-        if (key === undefined && questions.length > 1) return yield* new ApprovalAmbiguous({ runId: row.id, open: ids })
-        const asked = key === undefined ? questions[0] : questions.find((question) => question.key === key)
-        if (asked !== undefined) return asked
+      /** Why a question that is not open any more is not: what decided it, by the journal. */
+      const notOpen = Effect.fnUntraced(function*(row: RunRow, key: string | undefined, ids: ReadonlyArray<string>) {
+        const view = yield* Effect.orElseSucceed(show(row.id), () => RunView.empty(row.id))
+        const asked = key === undefined ? view.approvals.length === 1 ? view.approvals[0] : undefined : RunView.approval(view, key)
+        if (asked?.endedAt !== undefined) {
+          const decided = ApprovalRule.decided(ApprovalRule.standing(asked, asked.answers))
+          return yield* new AnsweredAlready({ approval: `${row.id}/${asked.key}`, decided, at: asked.endedAt, now: core.now() })
+        }
+        yield* open(row.id)
         return yield* new ApprovalNotOpen({ runId: row.id, open: ids, ...(key === undefined ? {} : { key }) })
       })
 
       const answer = Effect.fn("Runs.answer")(function*(runOrApproval: string, given: Answer) {
-        const asked = yield* question(runOrApproval)
-        const { by, choice, decision, edit, note, roles } = given
-        const edited = StoredJson.of(edit ?? null)
-        const problem = Result.isFailure(edited)
-          ? `its edit cannot be stored: ${edited.failure.reason}`
-          : choice !== undefined && !asked.choices.includes(choice)
-          ? asked.choices.length === 0 ? "it offers no choices" : `"${choice}" is not among its choices: ${asked.choices.join(", ")}`
-          : edit !== undefined && !asked.editable
-          ? "its arguments may not be edited"
-          : undefined
-        if (problem !== undefined) return yield* new AnswerRefused({ approval: asked.id, problem })
-        const message: Message<"answer"> = {
-          key: asked.key,
+        const slash = runOrApproval.indexOf("/")
+        const row = yield* rowOf(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash))
+        const named = slash < 0 ? undefined : runOrApproval.slice(slash + 1)
+        const questions = isFinal(row.status as RunStatus) ? [] : (yield* Taking.standings(core.desk, row.id)).map(approvalOf)
+        const unanswered = questions.filter(({ status }) => status === "open")
+        const ids = unanswered.map(({ id }) => id)
+        if (named === undefined && unanswered.length > 1) return yield* new ApprovalAmbiguous({ runId: row.id, open: ids })
+        const key = named ?? unanswered[0]?.key ?? (questions.length === 1 ? questions[0]!.key : undefined)
+        if (key === undefined || !questions.some((question) => question.key === key)) return yield* notOpen(row, named, ids)
+
+        const { by, choice, decision, edit, hash, note, roles } = given
+        const id = `${row.id}/${key}`
+        const stored = edit === undefined ? undefined : StoredJson.of(edit)
+        if (stored !== undefined && Result.isFailure(stored)) {
+          return yield* new AnswerRefused({ approval: id, problem: `its edit cannot be stored: ${stored.failure.reason}` })
+        }
+        const outcome = yield* Taking.take(core.desk, row.id, key, {
+          id: core.newId("answer"),
           decision,
           by,
+          identity: [by, ...(roles ?? [])],
           ...(choice === undefined ? {} : { choice }),
-          ...(edit === undefined ? {} : { edit }),
+          ...(stored === undefined ? {} : { edit: { value: stored.success.read() } }),
+          ...(hash === undefined ? {} : { seen: hash }),
           ...(note === undefined ? {} : { note })
-        }
-        const { approvers, result } = yield* core.inbox({
-          row: { run: asked.runId, id: core.newId("answer"), kind: "answer", payload: StoredJson.textOf(message), at: core.now() },
-          approval: { key: asked.key, identity: [by, ...(roles ?? [])] }
         })
-        switch (result) {
-          case "accepted":
-          case "duplicate":
-            return asked
-          case "forbidden":
-            return yield* new NotAllowed({ approval: asked.id, by, approvers: approvers ?? asked.approvers })
-          case "closed":
-          case "unknown":
-            yield* open(asked.runId)
-            return yield* new ApprovalNotOpen({ runId: asked.runId, key: asked.key, open: [] })
+        if (outcome._tag === "Closed" || outcome._tag === "Unknown") return yield* notOpen(row, key, ids)
+        core.poke()
+        if (outcome._tag !== "Refused") return approvalOf(outcome)
+        const { problem, question, reason, standing } = outcome
+        switch (reason) {
+          case "answered":
+            return yield* new AnsweredAlready({
+              approval: id,
+              decided: ApprovalRule.decided(standing),
+              at: standing.decision!.at,
+              now: core.now()
+            })
+          case "approver":
+            return yield* new NotAllowed({ approval: id, by, approvers: question.approvers })
+          case "superseded": {
+            const { args, editedBy, hash } = standing.proposal
+            if (editedBy === undefined || hash === undefined) return yield* new AnswerRefused({ approval: id, problem })
+            return yield* new ArgumentsEdited({ approval: id, by: editedBy, hash: ApprovalRule.short(hash), changes: ApprovalRule.difference(question.args, args) })
+          }
+          default:
+            return yield* new AnswerRefused({ approval: id, problem })
         }
       })
 
@@ -592,15 +643,6 @@ const isSignal = (text: string, id: string): boolean => {
     entry.id === id
 }
 
-const Question = Schema.Struct({
-  choices: Schema.Array(Schema.String),
-  quorum: Schema.Int,
-  editable: Schema.Boolean,
-  onTimeout: Schema.Literals(["deny", "approve", "fail"]),
-  args: Schema.optionalKey(Schema.Unknown)
-})
-const decodeQuestion = Schema.decodeUnknownSync(Schema.fromJsonString(Question))
-const decodeTexts = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema.String)))
 const decodeServes = Schema.decodeUnknownOption(Schema.Struct({
   programs: Schema.Array(Schema.String),
   tasks: Schema.optionalKey(Schema.Array(Schema.String)),
@@ -608,17 +650,27 @@ const decodeServes = Schema.decodeUnknownOption(Schema.Struct({
 }))
 const decodeInfo = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 
-const approvalOf = (row: ApprovalRow): OpenApproval => ({
-  id: `${row.run}/${row.key}`,
-  runId: row.run,
-  key: row.key,
-  workflow: row.workflow,
-  prompt: row.prompt,
-  approvers: decodeTexts(row.approvers),
-  ...decodeQuestion(row.question),
-  requestedAt: row.requestedAt,
-  ...(row.deadline === null ? {} : { deadline: row.deadline })
-})
+const approvalOf = ({ given, question, row, standing }: Taking.Standing): OpenApproval => {
+  const { deadline, hash: _hash, schema: _schema, ...asked } = question
+  const { proposal, status, wanted } = standing
+  return {
+    id: `${row.run}/${row.key}`,
+    runId: row.run,
+    key: row.key,
+    workflow: row.workflow,
+    ...asked,
+    ...(proposal.hash === undefined ? {} : { hash: proposal.hash }),
+    ...(proposal.editedBy === undefined
+      ? {}
+      : { edit: { args: proposal.args, by: proposal.editedBy, changes: ApprovalRule.difference(question.args, proposal.args) } }),
+    requestedAt: row.requestedAt,
+    ...(deadline === undefined ? {} : { deadline }),
+    status,
+    answers: given.filter(({ decision }) => decision !== "refuse"),
+    progress: status === "open" ? ApprovalRule.progress(question, standing) : ApprovalRule.decided(standing),
+    wanted
+  }
+}
 
 /** A process as others see it; `now` is in ms since the epoch, by the host's clock. */
 export const ownerOf = (row: OwnerRow, now: number): Owner => {

@@ -141,6 +141,35 @@ export class ApprovalAmbiguous extends Schema.TaggedError<ApprovalAmbiguous>()("
   }
 }
 
+/** Another answer has decided the question, or its deadline has. */
+export class AnsweredAlready extends Schema.TaggedError<AnsweredAlready>()("AnsweredAlready", {
+  approval: Schema.String,
+  /** Such as `approved by ann`. */
+  decided: Schema.String,
+  /** When, and now; ms since the epoch. */
+  at: Schema.Number,
+  now: Schema.Number
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `Approval ${this.approval} is answered already: ${this.decided}, ${ago(this.now - this.at)}`
+  }
+}
+
+/** Somebody has edited the arguments, and the answer does not name the ones that stand to be approved now. */
+export class ArgumentsEdited extends Schema.TaggedError<ArgumentsEdited>()("ArgumentsEdited", {
+  approval: Schema.String,
+  /** Who has edited them. */
+  by: Schema.String,
+  /** What an answer has to name. */
+  hash: Schema.String,
+  /** What is different from what was asked about, place by place. */
+  changes: texts
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `${this.by} has edited the arguments of approval ${this.approval}: ${list(this.changes)}; an answer has to name them, by the hash ${this.hash}`
+  }
+}
+
 /** This person is not among those who may answer. */
 export class NotAllowed extends Schema.TaggedError<NotAllowed>()("NotAllowed", {
   approval: Schema.String,
@@ -154,7 +183,7 @@ export class NotAllowed extends Schema.TaggedError<NotAllowed>()("NotAllowed", {
   }
 }
 
-/** The answer does not fit the question: a choice that was not offered, or an edit of what may not be edited. */
+/** The answer does not fit the question: a choice that is missing or was not offered, an edit that is refused, the same said before by the same person. */
 export class AnswerRefused extends Schema.TaggedError<AnswerRefused>()("AnswerRefused", {
   approval: Schema.String,
   problem: Schema.String
@@ -205,6 +234,14 @@ export const shortestPrefix = 4
 const list = (items: ReadonlyArray<string>): string => {
   const shown = items.slice(0, 8)
   return items.length > shown.length ? `${shown.join(", ")} and ${items.length - shown.length} more` : shown.join(", ")
+}
+
+/** How long ago, for people. */
+const ago = (millis: number): string => {
+  const seconds = Math.max(0, Math.round(millis / 1000))
+  const units = [[86_400, "days"], [3_600, "h"], [60, "min"]] as const
+  const unit = units.find(([size]) => seconds >= 2 * size)
+  return unit === undefined ? `${seconds} s ago` : `${Math.floor(seconds / unit[0])} ${unit[1]} ago`
 }
 
 const didYouMean = (closest: ReadonlyArray<string>): string => closest.length === 0 ? "" : `; the closest are ${list(closest)}`

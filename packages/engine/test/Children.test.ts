@@ -69,7 +69,7 @@ describe("child runs", () => {
       const bottom = yield* Level.executionId({ level: 0 })
       assert.include(yield* world.run(top), { status: "suspended", reason: "child" })
       assert.include(yield* world.run(bottom), { status: "suspended", reason: "approval", root: top })
-      yield* world.tell(bottom, "answer", { key: "go", decision: "approve", by: "ada" })
+      yield* world.answer(bottom, "go", { decision: "approve", by: "ada" })
       assert.deepStrictEqual(yield* second.use(Level.execute({ level: 4 })), ["ada", "0", "1", "2", "3", "4"])
       assert.deepStrictEqual(log.entries, [
         ...[4, 3, 2, 1, 0].map((level) => `down ${level}`),

@@ -61,7 +61,7 @@ const drive = (host: CrashHost.Host, world: CrashHost.World) =>
       yield* host.settled
       const open = yield* world.approvals(runId)
       if (open.length > 0) {
-        yield* world.tell(runId, "answer", { key: "go", decision: "approve", by: "admin" }, { id: "answer-1" })
+        yield* world.answer(runId, "go", { decision: "approve", by: "admin", id: "answer-1" })
         yield* host.settled
       }
     }

@@ -182,7 +182,7 @@ describe("Divergence", () => {
     ["end of child run", /^[0-9a-f]{32}$/, (kind) => Child(kind).execute({ id: "1" })],
     ["completion of \"answer\"", "answer", (kind) => DurableDeferred.await(Answer(kind))],
     ["edit of approval \"ok\"", "ok", (schema) =>
-      Approval.ask("ok", { prompt: "?", approvers: ["ada"], args: { schema, value: schema === Schema.String ? "text" : 1, editable: true } })]
+      Approval.ask("ok", { prompt: "?", approvers: ["ada"], args: { schema: Schema.Union([schema, Schema.Null]), value: null, editable: true } })]
   ]
   for (const [what, key, program] of recorded) {
     it.effect(`S9: a recorded ${what} that its schema reads no more suspends the run, and undoes nothing`, () =>
@@ -201,7 +201,7 @@ describe("Divergence", () => {
         const good = yield* world.start(serving(Schema.String))
         const id = yield* begin(good, W)
         const [wait] = yield* world.waits(id)
-        if (wait?.reason === "approval") yield* world.tell(id, "answer", { key: "ok", decision: "approve", by: "ada", edit: "changed" })
+        if (wait?.reason === "approval") yield* world.answer(id, "ok", { decision: "approve", by: "ada", edit: { value: "changed" } })
         if (wait?.reason === "signal") {
           const token = DurableDeferred.tokenFromExecutionId(Answer(Schema.String), { workflow: W, executionId: id })
           yield* good.use(DurableDeferred.succeed(Answer(Schema.String), { token, value: "text" }))

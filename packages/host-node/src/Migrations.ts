@@ -197,6 +197,12 @@ export const migrations: ReadonlyArray<string> = [
   UPDATE runs SET keeper = parent
     WHERE EXISTS (SELECT 1 FROM listeners WHERE listeners.run = runs.key AND listeners.listener = runs.parent);
   CREATE INDEX listeners_listener ON listeners (listener);
+  `,
+  // Questions with their answers. Where those are null, the question is older than this, and its answers are in the journal.
+  `
+  ALTER TABLE approvals ADD COLUMN answers TEXT;
+  ALTER TABLE approvals ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE approvals ADD COLUMN status TEXT NOT NULL DEFAULT 'open';
   `
 ]
 

@@ -243,6 +243,8 @@ export const ApprovalStep = Schema.Struct({
   }).check(Schema.makeFilter(({ approvals, of }) => of === undefined || of >= approvals, {
     expected: "an `of` that is not less than `approvals`"
   }))),
+  /** Whoever started the run may not answer. */
+  preventSelfApproval: withDefault(Schema.Boolean, false),
   nextOnApproved: Next,
   nextOnDenied: Next,
   timeout: Schema.optionalKey(Schema.Struct({ ms: Millis })),

@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import type { Op, StorageFailed } from "../Backend.ts"
 import { engineEvents, engineEventsOf, engineSource, needsJournal, outboxRow } from "../Events.ts"
 import type { Message } from "../InboxMessage.ts"
+import * as Taking from "../internal/Answers.ts"
 import type { Committed, EngineCore, Route } from "../internal/EngineCore.ts"
 import { type EventMessage, startOp } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
@@ -77,26 +78,34 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
     const said = decodeAnswer(event.payload)
     const by = Exit.isSuccess(said) ? said.value.grantedBy ?? said.value.deniedBy ?? said.value.by : undefined
     if (Exit.isFailure(said) || by === undefined) return yield* ignored(event, "its payload is not { runId, stepId, grantedBy }")
-    const { choice, edit, note, runId, stepId } = said.value
-    const message: Message<"answer"> = {
-      key: stepId,
+    const { choice, edit, hash, note, runId, stepId } = said.value
+    const outcome = yield* Taking.take(core.desk, runId, stepId, {
+      id: `answer:${event.id}`,
       decision: event.name === "engine.approval.granted" ? "approve" : "deny",
       by,
+      identity: [by],
       ...(choice === undefined ? {} : { choice }),
-      ...(edit === undefined ? {} : { edit }),
+      ...(edit === undefined ? {} : { edit: { value: edit } }),
+      ...(hash === undefined ? {} : { seen: hash }),
       ...(note === undefined ? {} : { note })
-    }
-    const { approvers, result } = yield* core.inbox({
-      row: { run: runId, id: `answer:${event.id}`, kind: "answer", payload: StoredJson.textOf(message), at: core.now() },
-      approval: { key: stepId, identity: [by] }
     })
-    if (result === "accepted" || result === "duplicate") return []
-    return yield* ignored(
-      event,
-      result === "forbidden"
-        ? `"${by}" is not one of the approvers: ${approvers?.join(", ")}`
-        : `run ${runId} has no open approval "${stepId}"`
-    )
+    switch (outcome._tag) {
+      case "Taken":
+      case "Known":
+        core.poke()
+        return []
+      case "Refused":
+        return yield* ignored(
+          event,
+          outcome.reason === "approver"
+            ? `"${by}" is not one of the approvers: ${outcome.question.approvers.join(", ")}`
+            : outcome.reason === "answered"
+            ? `approval "${stepId}" of run ${runId} is answered already: ${outcome.problem}`
+            : `the answer to approval "${stepId}" of run ${runId} is refused: ${outcome.problem}`
+        )
+      default:
+        return yield* ignored(event, `run ${runId} has no open approval "${stepId}"`)
+    }
   })
 
   return Effect.fnUntraced(function*(event) {
@@ -149,7 +158,7 @@ const decodeCompletion = Schema.decodeUnknownExit(
   Schema.Struct({ ...place, output: Schema.optional(Schema.NullOr(Schema.Json)), error: Schema.optional(Schema.NullOr(Schema.Json)) })
 )
 const decodeAnswer = Schema.decodeUnknownExit(
-  Schema.Struct({ ...place, grantedBy: who, deniedBy: who, by: who, choice: who, edit: Schema.optionalKey(Schema.Json), note: who })
+  Schema.Struct({ ...place, grantedBy: who, deniedBy: who, by: who, choice: who, edit: Schema.optionalKey(Schema.Json), hash: who, note: who })
 )
 
 const ignored = (event: EventMessage, why: string): Effect.Effect<ReadonlyArray<Op>> =>

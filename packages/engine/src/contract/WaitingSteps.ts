@@ -9,6 +9,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { CurrentRun } from "../internal/ExecutorTypes.ts"
+import * as Questions from "../internal/Questions.ts"
 import * as Signal from "../Signal.ts"
 import * as Expression from "./Expression.ts"
 import { type Execute, fieldOf, record, render } from "./RecordedStep.ts"
@@ -80,10 +81,12 @@ export const approval = (step: Contract.StepOf<"approval">): Execute => {
       of: step.quorum?.of,
       editable: step.editable,
       args: step.args === undefined ? undefined : args,
+      hash: yield* Questions.hashOf(args, (digest) => place.executor.digests.await(digest)),
+      preventSelfApproval: step.preventSelfApproval,
       deadlineMs: step.timeout?.ms,
       // Where the run goes when nobody has answered is the contract's matter; to the journal it is an end without an answer.
       onTimeout: typeof onTimeout === "string" ? onTimeout : "fail",
-      accepts: () => step.editable
+      problemOf: () => undefined
     })
     switch (result._tag) {
       case "Approved": {

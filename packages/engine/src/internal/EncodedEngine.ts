@@ -221,7 +221,9 @@ export const make = (
         parent: place?.executor.row.id ?? null,
         listener: parent?.id ?? null,
         payload: json,
-        subscriptions: []
+        subscriptions: [],
+        // Who asked for a run has asked for its children.
+        ...(place?.executor.by === undefined ? {} : { by: place.executor.by })
       }
       if (place !== undefined && place.step === undefined) {
         if (detached !== true) yield* leaveWith(place, executionId)

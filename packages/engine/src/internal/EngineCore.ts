@@ -25,6 +25,7 @@ import { encodeEntries, type Store } from "../Store.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
 import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
+import type { Desk } from "./Answers.ts"
 import { CurrentRun, type ExecutorHost, type GivenUp, type PendingCommit, type Registration } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
 import { isForWantOfRoom, Room } from "./Room.ts"
@@ -131,6 +132,7 @@ export class EngineCore implements ExecutorHost {
     this.clock = Context.get(ambient, Clock.Clock)
     this.dispatcher = Context.get(ambient, Scheduler.Scheduler).makeDispatcher()
     this.logsRuns = LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(ambient, References.MinimumLogLevel))
+    this.desk = { backend: store.backend, write: (op) => this.write(op), journal: store.journal, now: this.now }
     this.waiters = new RunWaiters(store.backend)
     this.timers = new TimerQueue(this.now, this.fork)
     this.disk = new Room(this.fork, this.hostSleep, () => !this.closed && (options.worker || this.executors.size > 0))
@@ -169,7 +171,7 @@ export class EngineCore implements ExecutorHost {
 
   readonly hostSleep = (millis: number): Effect.Effect<void> => this.hostClock.sleep(millis)
 
-  readonly commit = (run: RunRow, pending: PendingCommit, done: (ok: boolean) => void): void => {
+  readonly commit: ExecutorHost["commit"] = (run, pending, done): void => {
     const encoded = encodeEntries(pending.entries)
     if (Effect.isEffect(encoded)) {
       this.fork(encoded).addObserver((exit) => {
@@ -183,11 +185,12 @@ export class EngineCore implements ExecutorHost {
     run: RunRow,
     pending: PendingCommit,
     encoded: Pick<CommitOp, "rows" | "blobs">,
-    done: (ok: boolean) => void
+    done: (ok: boolean, unseen?: boolean) => void
   ): void {
     const op = CommitOps.of(run, pending, encoded, this.now(), this.projected(run, pending.entries, pending.givenUp))
     this.committer.submit(op, (answer) => {
       const ok = Exit.isSuccess(answer) && answer.value.ok
+      const unseen = Exit.isSuccess(answer) && !answer.value.ok && answer.value.unseen === true
       if (Exit.isSuccess(answer)) this.disk.found()
       else if (!isForWantOfRoom(answer.cause)) this.storageFailed(answer.cause)
       if (ok && (pending.entries.length > 0 || pending.status !== undefined)) {
@@ -199,7 +202,7 @@ export class EngineCore implements ExecutorHost {
       }
       if (ok && (op.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
       if (ok && this.backlog && pending.consumed.length > 0) this.poke()
-      done(ok)
+      done(ok, unseen)
     })
   }
 
@@ -351,6 +354,10 @@ export class EngineCore implements ExecutorHost {
   private crowded = false
   /** Runs that begin here and are being written. */
   private starting = 0
+
+  readonly desk: Desk
+
+  readonly handOutSoon = (): void => this.poke()
 
   readonly inbox = Effect.fnUntraced(function*(this: EngineCore, op: Omit<InboxOp, "op">) {
     const answer = yield* this.patience.persist(this.write({ op: "inbox", ...op }))

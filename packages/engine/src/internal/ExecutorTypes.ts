@@ -14,6 +14,7 @@ import type * as Workflow from "effect/workflow/Workflow"
 import type { ApprovalRow, CommitOp, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
 import type * as Schema from "effect/Schema"
 import type { Signal } from "../Signal.ts"
+import type { Desk, Outcome } from "./Answers.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 import type { TimerQueue } from "./TimerQueue.ts"
 
@@ -70,7 +71,12 @@ export interface ExecutorHost {
   readonly now: () => number
   /** ms of a clock that nobody sets, for how long something took. */
   readonly elapsed: () => number
-  readonly commit: (run: RunRow, commit: PendingCommit, done: (ok: boolean) => void) => void
+  /** `unseen`: it is refused, for the inbox holds what the run has not taken; everything else is as it was. */
+  readonly commit: (run: RunRow, commit: PendingCommit, done: (ok: boolean, unseen?: boolean) => void) => void
+  /** Has what is in the inboxes of the runs of this process handed out. */
+  readonly handOutSoon: () => void
+  /** Takes answers of the engine's own: at a deadline, and where the code does not take an edit. */
+  readonly desk: Desk
   /** Commits the entry that a function makes inside the transaction. */
   readonly commitTogether: (
     run: RunRow,
@@ -168,11 +174,17 @@ export interface ApprovalQuestion {
   readonly of?: number | undefined
   readonly editable: boolean
   readonly args: unknown
+  /** Of the arguments. */
+  readonly hash: string
+  /** JSON Schema of the arguments; asked for when they may be edited. */
+  readonly schema?: (() => unknown) | undefined
+  /** Whoever started the run may not answer. */
+  readonly preventSelfApproval: boolean
   /** ms from the time of the request. */
   readonly deadlineMs: number | undefined
   readonly onTimeout: "deny" | "approve" | "fail"
-  /** Whether an edit of the arguments fits; an answer whose edit does not is passed over. */
-  readonly accepts: (edit: unknown) => boolean
+  /** Why the code does not take these arguments; undefined when it does. With such an edit the question opens again. */
+  readonly problemOf: (edit: unknown) => string | undefined
 }
 
 /** An order to stop the run. */
@@ -192,6 +204,10 @@ export type ReadyItem =
   | { readonly _tag: "Timer"; readonly timer: number }
   | { readonly _tag: "Backoff"; readonly key: string }
   | { readonly _tag: "Deadline"; readonly key: string }
+  /** What the store says to the end of a deadline. */
+  | { readonly _tag: "Expired"; readonly key: string; readonly outcome: Outcome }
+  /** The store knows that the code does not take the edit in this row. */
+  | { readonly _tag: "EditRefused"; readonly row: InboxRow }
   | { readonly _tag: "Inbox"; readonly row: InboxRow }
   | StopItem
   | { readonly _tag: "GraceOver" }

@@ -1,6 +1,7 @@
 /**
  * What the owner of a run does with each kind of inbox row.
  */
+import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
@@ -29,18 +30,30 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
   },
   answer: (run, message, row) => {
     const approval = run.records.approvals.get(message.key)
-    if (approval === undefined || approval.result !== undefined || !approval.asked) return
+    // A run that is suspended on its failure has asked nothing yet in this pass, and takes answers for the next.
+    if (approval === undefined || approval.result !== undefined || (approval.asked && approval.waiter === undefined)) {
+      run.consume(row)
+      const decided = approval?.result === undefined ? "withdrawn" : "answered"
+      return run.remark("answer-late", `${answerText(message)} came when the question had been ${decided}`, about(row, message))
+    }
+    const refused = (problem: string) => {
+      run.remark("answer-refused", `${answerText(message)} is not taken: ${problem}`, about(row, message))
+    }
     const { choices, editable } = approval.entry
-    if (message.edit !== undefined && !(editable && approval.accepts?.(message.edit) === true)) {
-      return run.remark("answer-refused", `the edit of the arguments by ${message.by} does not fit approval "${message.key}"`)
+    const isOffered = message.choice === undefined || choices.includes(message.choice)
+    const problem = message.edit === undefined || message.decision !== "approve" ? undefined : editable ? approval.problemOf?.(message.edit) : "the arguments may not be edited"
+    if (problem !== undefined && message.hash !== undefined && approval.entry.hash !== undefined) {
+      return run.ownAnswers.refuse(row, { key: message.key, hash: message.hash, problem }, () => refused(problem))
     }
-    if (message.choice !== undefined && !choices.includes(message.choice)) {
-      return run.remark(
-        "answer-refused",
-        `approval "${message.key}" offers ${choices.length === 0 ? "no choice" : choices.join(", ")}, and ${message.by} chose "${message.choice}"`
-      )
-    }
-    run.deliver(run.append({ _tag: "ApprovalAnswered", id: row.id, ...message }))
+    run.consume(row)
+    if (problem !== undefined) return refused(problem)
+    if (!isOffered) return refused(choices.length === 0 ? "there is no choice" : `the choices are ${choices.join(", ")}`)
+    // Written past the desk where answers are judged: then it is about what was asked.
+    const isUnjudged = message.hash === undefined && message.decision !== "timeout" && approval.entry.hash !== undefined
+    if (isUnjudged && message.edit !== undefined) return refused("an edit names its hash")
+    const answer = { id: row.id, ...message, ...(isUnjudged ? { hash: approval.entry.hash! } : {}) }
+    const { status } = ApprovalRule.standing(approval.entry, [...approval.given, { at: row.at, ...answer }])
+    run.deliver(run.append({ _tag: "ApprovalAnswered", ...answer, ...(status === "open" ? { open: true } : {}) }))
   },
   cancel: (run, message, row) => {
     if (run.records.held === undefined) return run.push({ _tag: "Stop", id: row.id, ...message, row })
@@ -72,13 +85,51 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
 
 /** Acts on a row and marks it as taken. A row that cannot be read is taken with a note, so that it does not stop the run. */
 export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
-  // A cancel may wait for bodies to finish, and must not be lost meanwhile.
-  if (row.kind !== "cancel") run.consume(row)
+  // A cancel may wait for bodies to finish, an edit for the store, and neither must be lost meanwhile.
+  const waits = row.kind === "cancel" || row.kind === "answer"
+  if (!waits) run.consume(row)
   const message = decoders[row.kind]?.(row.payload)
   if (message === undefined || Exit.isFailure(message)) {
-    if (row.kind === "cancel") run.consume(row)
+    if (waits) run.consume(row)
     run.remark("inbox-refused", `inbox row ${row.id} of kind "${row.kind}" cannot be read`)
     return
   }
   ;(rules[row.kind as Kind] as (run: RunExecutor, message: unknown, row: InboxRow) => void)(run, message.value, row)
+}
+
+/**
+ * Takes a row that came when the code had ended. Somebody was told that it is
+ * recorded, so the journal says what became of it; the end of a child is
+ * nobody's word.
+ */
+export const acceptLate = (run: RunExecutor, row: InboxRow): void => {
+  run.consume(row)
+  if (row.kind === "child" || (row.kind === "signal" && run.records.signalIds.has(row.id))) return
+  const message = decoders[row.kind]?.(row.payload)
+  const known = message !== undefined && Exit.isSuccess(message) ? message.value : undefined
+  const what = known === undefined ? `inbox row ${row.id}` : (texts[row.kind as Kind] as (message: unknown) => string)(known)
+  run.remark(row.kind === "answer" ? "answer-late" : "inbox-late", `${what} came when the run had ended`, about(row, known))
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const about = ({ id, kind }: InboxRow, message: unknown) => ({ id, kind, message })
+
+const answerText = ({ by, decision, key }: Message<"answer">): string =>
+  `the ${decision === "approve" ? "approval" : decision === "deny" ? "denial" : "end of the deadline"} ${
+    decision === "timeout" ? "" : `by ${by} `
+  }of question "${key}"`
+
+/** What people have sent, in words. */
+const texts: { readonly [K in Kind]: (message: Message<K>) => string } = {
+  signal: ({ name }) => `signal "${name}"`,
+  deferred: ({ name }) => `the exit of "${name}"`,
+  answer: answerText,
+  cancel: ({ by, reason }) => `the cancel by ${by} (${reason})`,
+  pause: ({ by }) => `the pause by ${by}`,
+  resume: ({ by }) => `the resume by ${by}`,
+  settle: ({ by, key }) => `what ${by} said of step "${key}"`,
+  child: () => "the end of a child"
 }

@@ -3,6 +3,7 @@
  */
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import type {
+  AnswerOp,
   Answers,
   ClaimOp,
   CommitOp,
@@ -48,6 +49,8 @@ export class Transaction {
         return this.#leave(op)
       case "inbox":
         return this.#inbox(op)
+      case "answer":
+        return this.#answer(op)
       case "claim":
         return this.#claim(op)
       case "claimOne":
@@ -119,7 +122,7 @@ export class Transaction {
     for (const [key, { row }] of Array.from(this.#store.early)) {
       if (row.run !== id) continue
       this.#drop(this.#store.early, key)
-      this.#inbox({ op: "inbox", row })
+      this.#inbox({ row })
     }
     return { started: true, run: this.#store.runs.get(id)!.row }
   }
@@ -129,6 +132,9 @@ export class Transaction {
     if (before === undefined) return { ok: false, epoch: 0, length: 0 }
     const { row } = before
     if (row.epoch !== op.epoch || row.length !== op.expected) return { ok: false, epoch: row.epoch, length: row.length }
+    if (op.ended !== undefined && before.inbox.some((id) => !op.consumed.includes(id))) {
+      return { ok: false, epoch: row.epoch, length: row.length, unseen: true }
+    }
 
     const added = op.together === undefined ? nothing : madeBy(op.together)
     if (added === null) return { ok: false, epoch: row.epoch, length: row.length, undone: true }
@@ -145,7 +151,7 @@ export class Transaction {
     for (const message of op.outbox) this.#send(message)
     for (const message of added.outbox) this.#send(message)
     for (const id of op.consumed) this.#drop(this.#store.inbox, pair(op.run, id))
-    let inbox = op.consumed.length === 0 ? before.inbox : before.inbox.filter((id) => !op.consumed.includes(id))
+    const inbox = op.consumed.length === 0 ? before.inbox : before.inbox.filter((id) => !op.consumed.includes(id))
     let { approvals, subscriptions, listeners, ended } = before
     for (const approval of op.approvalsOpened) {
       this.#drop(this.#store.approvals, pair(op.run, approval.key))
@@ -160,14 +166,13 @@ export class Transaction {
       approvals = approvals.filter((open) => open !== key)
     }
     if (op.ended !== undefined) {
-      for (const id of inbox) this.#drop(this.#store.inbox, pair(op.run, id))
       for (const key of approvals) this.#drop(this.#store.approvals, pair(op.run, key))
       for (const subscription of subscriptions) {
         const rows = this.#store.index.subscriptions.get(subscription.event)
         if (rows !== undefined) this.#drop(rows, pair(op.run, subscription.key))
       }
       for (const [key, { row }] of Array.from(this.#store.findings)) if (row.run === op.run) this.#drop(this.#store.findings, key)
-      inbox = approvals = subscriptions = listeners = []
+      approvals = subscriptions = listeners = []
       ended = op.ended.payload
     }
     const status = op.status ?? row
@@ -218,7 +223,7 @@ export class Transaction {
     const keeper = run.keeper === listener ? nobody : run.keeper
     this.#set({ ...run, listeners, keeper })
     if (keeper !== nobody || listeners.some((other) => this.#isOpen(other))) return { stopped: false }
-    return { stopped: this.#inbox({ op: "inbox", row }).result === "accepted" }
+    return { stopped: this.#inbox({ row }).result === "accepted" }
   }
 
   #isOpen(id: string): boolean {
@@ -230,7 +235,7 @@ export class Transaction {
     return message !== undefined && !this.#store.outbox.has(message)
   }
 
-  #inbox({ approval, early, row }: InboxOp): Answers["inbox"] {
+  #inbox({ early, row }: Pick<InboxOp, "early" | "row">): Answers["inbox"] {
     const run = this.#store.runs.get(row.run)
     if (run === undefined) {
       if (early !== true) return { result: "unknown" }
@@ -239,12 +244,6 @@ export class Transaction {
       return { result: "accepted" }
     }
     if (over(run.row.status)) return { result: "closed" }
-    if (approval !== undefined) {
-      const open = this.#store.approvals.get(pair(row.run, approval.key))
-      if (open === undefined) return { result: "unknown" }
-      const approvers: ReadonlyArray<string> = JSON.parse(open.row.approvers)
-      if (!approval.identity.some((name) => approvers.includes(name))) return { result: "forbidden", approvers }
-    }
     if (this.#store.inbox.has(pair(row.run, row.id))) return { result: "duplicate" }
     this.#put(this.#store.inbox, pair(row.run, row.id), { order: this.#store.arrivals++, row })
     this.#set({
@@ -255,8 +254,22 @@ export class Transaction {
     return { result: "accepted" }
   }
 
+  #answer({ answers, before, from, key, now, row, run, status, version }: AnswerOp): Answers["answer"] {
+    const at = now()
+    const stored = this.#store.runs.get(run)
+    const id = pair(run, key)
+    const question = this.#store.approvals.get(id)
+    if (stored !== undefined && over(stored.row.status)) return { result: "closed", at }
+    if (question === undefined) return { result: "unknown", at }
+    if (question.row.version !== version) return { result: "stale", at }
+    if ((before !== null && at >= before) || (from !== null && at < from)) return { result: "untimely", at }
+    if (row !== null && this.#inbox({ row: { ...row, run, at } }).result !== "accepted") return { result: "duplicate", at }
+    this.#put(this.#store.approvals, id, { ...question, row: { ...question.row, answers, status, version: version + 1 } })
+    return { result: "accepted", at }
+  }
+
   #tell(listener: string, ended: string, payload: string, at: number): void {
-    this.#inbox({ op: "inbox", row: { run: listener, id: `child:${ended}`, kind: "child", payload, at } })
+    this.#inbox({ row: { run: listener, id: `child:${ended}`, kind: "child", payload, at } })
   }
 
   #claim(op: ClaimOp): Answers["claim"] {

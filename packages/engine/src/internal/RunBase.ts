@@ -6,6 +6,7 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { ApprovalRow, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
 import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
+import { OwnAnswers } from "./OwnAnswers.ts"
 import * as RunRecords from "./RunRecords.ts"
 import * as Leaving from "./Leaving.ts"
 import type { Timer } from "./TimerQueue.ts"
@@ -21,6 +22,8 @@ export abstract class RunBase {
 
   /** ms since the epoch, of the last delivered entry. */
   protected time: number
+  /** Who has asked for the run, as far as anybody said. */
+  readonly by: string | undefined
   /** What random numbers and ids of the body follow from. */
   seed: string
   /** Number of entries, written or not. */
@@ -43,6 +46,7 @@ export abstract class RunBase {
   protected readonly seenInbox = new Set<string>()
   /** A stop is written with the next commit. */
   protected leaving = false
+  readonly ownAnswers = new OwnAnswers(this)
   /** A cancel that waits for bodies of `ask` steps to finish. */
   protected pendingStop: StopItem | undefined
 
@@ -63,6 +67,7 @@ export abstract class RunBase {
     this.time = history[0]!.at
     this.records = RunRecords.RunRecords.load(history)
     const first = history[0]!
+    this.by = first._tag === "RunRequested" ? first.by : undefined
     this.seed = first._tag === "RunRequested" && first.seed !== undefined ? first.seed : row.id
     this.instance = WorkflowInstance.initial(registration.workflow, row.id)
   }
@@ -107,6 +112,15 @@ export abstract class RunBase {
     this.wake()
   }
 
+  /** The inbox rows that were handed over and not taken: code that has ended takes them no more. */
+  protected late(): ReadonlyArray<InboxRow> {
+    const rows = this.ready.flatMap((item) => item._tag === "Inbox" || item._tag === "Stop" ? item.row ?? [] : [])
+    if (this.pendingStop?.row !== undefined) rows.push(this.pendingStop.row)
+    this.pendingStop = undefined
+    this.ready = this.ready.filter(({ _tag }) => _tag !== "Inbox" && _tag !== "Stop" && _tag !== "EditRefused")
+    return [...rows, ...this.ownAnswers.giveUp()]
+  }
+
   /** Delivers the item at this time; a timer of the same name is replaced. */
   protected arm(name: string, due: number, item: ReadyItem): void {
     this.disarm(name)
@@ -126,7 +140,7 @@ export abstract class RunBase {
   }
 
   protected nextDue(): number | null {
-    let due = Infinity
+    let due = this.ownAnswers.due
     for (const timer of this.armed.values()) due = Math.min(due, timer.at)
     return Number.isFinite(due) ? due : null
   }
@@ -143,8 +157,8 @@ export abstract class RunBase {
   }
 
   /** Notes for people what the engine did about something odd. */
-  remark(kind: string, text: string): void {
-    this.append({ _tag: "Note", kind, text })
+  remark(kind: string, text: string, data?: unknown): void {
+    this.append({ _tag: "Note", kind, text, ...(data === undefined ? {} : { data }) })
   }
 
   /** As it leaves the runs that it has asked for. */
@@ -187,7 +201,7 @@ export abstract class RunBase {
     status: { status: string; reason: string | null; waits: string | null } | undefined,
     ended: { readonly payload: string } | undefined,
     release: { readonly dueAt: number | null } | undefined,
-    done: (ok: boolean) => void
+    done: (ok: boolean, unseen?: boolean) => void
   ): void {
     const pending = {
       entries: this.buffer,
@@ -208,8 +222,16 @@ export abstract class RunBase {
     this.approvalsOpened = []
     this.approvalsClosed = []
     this.committing = true
-    this.host.commit(this.row, pending, (ok) => {
+    this.host.commit(this.row, pending, (ok, unseen) => {
       this.committing = false
+      if (unseen === true && !this.stopped) {
+        this.buffer = [...pending.entries, ...this.buffer]
+        this.consumed = [...pending.consumed, ...this.consumed]
+        this.outbox = [...pending.outbox, ...this.outbox]
+        this.approvalsOpened = [...pending.approvalsOpened, ...this.approvalsOpened]
+        this.approvalsClosed = [...pending.approvalsClosed, ...this.approvalsClosed]
+        return done(false, true)
+      }
       for (const id of pending.consumed) this.seenInbox.delete(id)
       if (this.stopped) return done(false)
       if (!ok) {

@@ -33,7 +33,7 @@ import type { InboxRow, RunRow } from "../Backend.ts"
 import { bodyServices } from "./BodyServices.ts"
 import { CurrentRun, type ExecutorHost, type ReadyItem, type Registration, type StopItem } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
-import { acceptInbox } from "./InboxRules.ts"
+import { acceptInbox, acceptLate } from "./InboxRules.ts"
 import * as EntryKinds from "./EntryKinds.ts"
 import * as RunRecords from "./RunRecords.ts"
 import { ForeignWork, foreignWork } from "./ForeignWork.ts"
@@ -115,7 +115,7 @@ export class RunExecutor extends RunSteps {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.live &&
       this.ready.length === 0 && this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 &&
       (this.toStart.length === 0 || this.records.paused) &&
-      this.records.inFlight() === 0 && this.mainExit === undefined && this.pendingStop === undefined && !this.digests.pending
+      this.ownAnswers.idle && this.records.inFlight() === 0 && this.mainExit === undefined && this.pendingStop === undefined && !this.digests.pending
   }
 
   /** Lets go of everything. Workflow fibers are left to the garbage collector; step bodies are interrupted. */
@@ -148,7 +148,7 @@ export class RunExecutor extends RunSteps {
   /** Whether nothing happens by itself until a delivery, time or a step body: for tests that wait for that. */
   get resting(): boolean {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.ready.length === 0 &&
-      this.buffer.length === 0 && !this.releasing && !this.ending && !this.digests.pending
+      this.buffer.length === 0 && !this.releasing && !this.ending && !this.digests.pending && this.ownAnswers.idle
   }
 
   /**
@@ -347,23 +347,21 @@ export class RunExecutor extends RunSteps {
         return this.acceptOutcome(item)
       case "Probed":
         return this.acceptProbed(item)
-      case "Timer": {
-        const timer = this.records.timers.get(item.timer)
-        if (timer?.waiter === undefined) return
+      case "Timer":
+        if (this.records.timers.get(item.timer)?.waiter === undefined) return
         return this.deliver(this.append({ _tag: "TimerFired", timer: item.timer }))
-      }
       case "Backoff": {
         const step = this.records.steps.get(item.key)
         if (step?.phase !== "backoff") return
         return this.request(step, step.entry.attempt + 1, 0)
       }
-      case "Deadline": {
-        const approval = this.records.approvals.get(item.key)
-        if (approval?.waiter === undefined || approval.result !== undefined) return
-        return this.deliver(
-          this.append({ _tag: "ApprovalAnswered", id: `deadline:${item.key}`, key: item.key, decision: "timeout", by: "deadline" })
-        )
-      }
+      case "Deadline":
+        return this.acceptDeadline(item.key)
+      case "Expired":
+        return this.acceptExpired(item)
+      case "EditRefused":
+        if (this.ownAnswers.noteRefused(item.row)) this.consume(item.row)
+        return
       case "Inbox":
         return acceptInbox(this, item.row)
       case "Stop": {
@@ -564,6 +562,7 @@ export class RunExecutor extends RunSteps {
     if (this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 && !changed && starting.length === 0) {
       const together = this.nextTogether()
       if (together !== undefined) return this.runTogether(together)
+      this.ownAnswers.tell()
       if (this.suspendedWaits !== undefined) this.host.parked(this)
       return
     }
@@ -620,6 +619,7 @@ export class RunExecutor extends RunSteps {
     if (Exit.isSuccess(exit) && exit.value._tag === "Suspended") return this.suspendOnFailure(exit.value)
     const ended = Exit.isSuccess(exit) ? (exit.value as Workflow.Complete<unknown, unknown>).exit : exit
     const outcome = Exit.isSuccess(ended) && this.result !== undefined ? this.result : this.encoded(ended)
+    for (const row of this.late()) acceptLate(this, row)
     const stop = this.records.stop
     let status: string
     if (outcome._tag === "Success") {
@@ -639,7 +639,14 @@ export class RunExecutor extends RunSteps {
     }
     this.ending = true
     const exitText = StoredJson.compose({ ...outcome })
-    this.commit({ status, reason: null, waits: null }, { payload: StoredJson.compose({ exit: exitText }).text }, undefined, (ok) => {
+    this.commit({ status, reason: null, waits: null }, { payload: StoredJson.compose({ exit: exitText }).text }, undefined, (ok, unseen) => {
+      if (unseen === true) {
+        // Somebody was told that it is recorded: it is taken first, and the end comes behind it.
+        this.ending = false
+        this.buffer.pop()
+        this.length--
+        return this.host.handOutSoon()
+      }
       if (!ok) return
       this.drop()
       this.host.gone(this, "ended")

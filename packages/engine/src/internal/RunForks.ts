@@ -21,7 +21,8 @@ import { encodeEntries, type Store } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import type { Registration } from "./ExecutorTypes.ts"
 import { replay } from "./RunReplay.ts"
-import { approvalRow, idempotencyKey } from "./RunRequests.ts"
+import * as Questions from "./Questions.ts"
+import { idempotencyKey } from "./RunRequests.ts"
 import { check, payloadText } from "./RunStarts.ts"
 import { readable } from "./RunWatch.ts"
 
@@ -255,7 +256,7 @@ const insert = Effect.fnUntraced(function*(
     at: row.createdAt,
     consumed: [],
     outbox,
-    approvalsOpened: open.map((entry) => approvalRow(row, entry, row.createdAt)),
+    approvalsOpened: open.map((entry) => Questions.rowOf(row, entry, RunView.approval(view, entry.key)!.answers, row.createdAt)),
     approvalsClosed: [],
     release: { dueAt: 0 }
   }

@@ -2,6 +2,7 @@
  * What a run's journal holds and what its workflow has asked for so far: plain
  * bookkeeping that the executor reads and changes, with no effect of its own.
  */
+import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
@@ -83,9 +84,8 @@ export interface ApprovalState {
   asked: boolean
   waiter: Resume<ApprovalResult> | undefined
   result: ApprovalResult | undefined
-  readonly approvedBy: Array<string>
-  readonly deniedBy: Array<string>
-  accepts: ((edit: unknown) => boolean) | undefined
+  readonly given: Array<ApprovalRule.Given>
+  problemOf: ((edit: unknown) => string | undefined) | undefined
 }
 
 /** A run may wait for thousands of things, and says so in its journal whenever that changes. */
@@ -198,7 +198,7 @@ export class RunRecords {
   }
 
   addApproval(entry: EntryOf<"ApprovalRequested">): ApprovalState {
-    const approval: ApprovalState = { entry, asked: true, waiter: undefined, result: undefined, approvedBy: [], deniedBy: [], accepts: undefined }
+    const approval: ApprovalState = { entry, asked: true, waiter: undefined, result: undefined, given: [], problemOf: undefined }
     this.approvals.set(entry.key, approval)
     return approval
   }
@@ -354,30 +354,18 @@ export class RunRecords {
     }
   }
 
-  /** Counts an answer; true when it settles the question. */
-  answer(entry: EntryOf<"ApprovalAnswered">): boolean {
-    const approval = this.approvals.get(entry.key)
+  /** Counts an answer; true when it decides the question. */
+  answer({ _tag, blobs: _blobs, epoch: _epoch, key, open: _open, seq: _seq, ...given }: EntryOf<"ApprovalAnswered">): boolean {
+    const approval = this.approvals.get(key)
     if (approval === undefined || approval.result !== undefined) return false
-    if (entry.decision === "deny") {
-      if (!approval.deniedBy.includes(entry.by)) approval.deniedBy.push(entry.by)
-      const { of, quorum } = approval.entry
-      if (of !== undefined && approval.deniedBy.length <= of - quorum) return false
-      approval.result = { _tag: "Denied", by: entry.by, note: entry.note, timedOut: false }
-    } else if (entry.decision === "timeout" && approval.entry.onTimeout !== "approve") {
-      approval.result = approval.entry.onTimeout === "deny"
-        ? { _tag: "Denied", by: entry.by, note: undefined, timedOut: true }
-        : { _tag: "TimedOut" }
-    } else {
-      if (!approval.approvedBy.includes(entry.by)) approval.approvedBy.push(entry.by)
-      if (entry.decision === "approve" && approval.approvedBy.length < approval.entry.quorum) return false
-      approval.result = {
-        _tag: "Approved",
-        by: approval.approvedBy,
-        choice: entry.choice,
-        edit: entry.edit,
-        note: entry.note
-      }
-    }
+    approval.given.push(given)
+    const { by, decision, status } = ApprovalRule.standing(approval.entry, approval.given)
+    if (status === "open") return false
+    approval.result = status === "granted"
+      ? { _tag: "Approved", by, choice: decision?.choice, edit: decision?.edit, note: decision?.note }
+      : status === "denied"
+      ? { _tag: "Denied", by: given.by, note: given.note, timedOut: given.decision === "timeout" }
+      : { _tag: "TimedOut" }
     approval.waiter?.(approval.result)
     return true
   }
@@ -441,8 +429,9 @@ export class RunRecords {
     }
     for (const approval of this.approvals.values()) {
       if (approval.waiter === undefined || approval.result !== undefined) continue
-      const { approvers, deadline, key, prompt } = approval.entry
-      waits.push({ reason: "approval", key, who: approvers, detail: prompt, ...(deadline === undefined ? {} : { until: deadline }) })
+      const { deadline, key, prompt } = approval.entry
+      const { wanted } = ApprovalRule.standing(approval.entry, approval.given)
+      waits.push({ reason: "approval", key, who: wanted, detail: prompt, ...(deadline === undefined ? {} : { until: deadline }) })
     }
     for (const [name, signal] of this.signals) {
       if (signal.waiters.length > 0) waits.push({ reason: "signal", key: name })

@@ -74,6 +74,8 @@ export const onlooker = (core: EngineCore, more: Partial<ExecutorHost>): Executo
   woken: () => {},
   stirs: () => {},
   bodyStarts: () => {},
+  handOutSoon: () => {},
+  desk: { ...core.desk, write: () => Effect.never },
   ...more
 })
 

@@ -12,11 +12,12 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type { ApprovalRow, OutboxRow, RunRow } from "../Backend.ts"
-import type { ApprovalQuestion, ExecutorHost, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
+import type { OutboxRow, RunRow } from "../Backend.ts"
+import type { ApprovalQuestion, ExecutorHost, ReadyItem, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import * as ChildRecords from "./ChildRecords.ts"
 import { sameButForId } from "./ForkedText.ts"
 import * as Leaving from "./Leaving.ts"
+import * as Questions from "./Questions.ts"
 import { RunBase } from "./RunBase.ts"
 import * as EntryKinds from "./EntryKinds.ts"
 import * as Handover from "./Handover.ts"
@@ -52,7 +53,9 @@ export abstract class RunRequests extends RunBase {
     this.lastDelivery = this.records.lastDelivery
     if (this.records.ancestors.size > 0) this.sameText = sameButForId(row.id, this.records.ancestors)
     this.records.held = heldBy(row, this.records.parkedFailure)
-    if (this.records.held !== undefined) this.cursor = history.length
+    if (this.records.held === undefined) return
+    this.cursor = history.length
+    for (const entry of history) if (entry._tag === "ApprovalAnswered") this.records.answer(entry)
   }
 
   private readonly sameText: RunRecords.SameText | undefined
@@ -308,19 +311,27 @@ export abstract class RunRequests extends RunBase {
           editable: question.editable,
           onTimeout: question.onTimeout,
           ...(question.args === undefined ? {} : { args: question.args }),
+          hash: question.hash,
+          ...(question.preventSelfApproval && this.by !== undefined ? { requester: this.by } : {}),
+          ...(question.editable && question.schema !== undefined ? { schema: question.schema() } : {}),
           ...(deadline === Infinity ? {} : { deadline })
         }) as JournalEntry.EntryOf<"ApprovalRequested">
         state = this.records.addApproval(entry)
-        this.approvalsOpened.push(approvalRow(this.row, entry))
+        this.approvalsOpened.push(Questions.rowOf(this.row, entry))
       } else if (state.waiter === undefined && !this.same(state.entry.prompt, question.prompt)) {
         return this.diverge(
           key,
           `entry ${state.entry.seq} asked "${state.entry.prompt}", and the code asks "${question.prompt}"`
         )
+      } else if (state.waiter === undefined && !this.same(state.entry.args, question.args)) {
+        return this.diverge(
+          key,
+          `entry ${state.entry.seq} asked about ${StoredJson.show(state.entry.args)}, and the code asks about ${StoredJson.show(question.args)}`
+        )
       }
       const asked = state
       asked.asked = true
-      asked.accepts = question.accepts
+      asked.problemOf = question.problemOf
       if (asked.result !== undefined) return resume(asked.result)
       asked.waiter = resume
       if (this.live && asked.entry.deadline !== undefined) {
@@ -329,9 +340,30 @@ export abstract class RunRequests extends RunBase {
       return () => {
         asked.waiter = undefined
         this.disarm(`approval:${key}`)
+        this.ownAnswers.forget(key)
         if (asked.result === undefined && !this.stopped) this.approvalsClosed.push(key)
       }
     })
+  }
+
+  protected acceptDeadline(key: string): void {
+    const approval = this.records.approvals.get(key)
+    if (approval?.waiter !== undefined && approval.result === undefined) this.ownAnswers.passed(key, approval.entry.deadline!)
+  }
+
+  /** The answers of people and that of the deadline have one order, which the store has: what decided comes through the inbox. */
+  protected acceptExpired({ key, outcome }: Extract<ReadyItem, { readonly _tag: "Expired" }>): void {
+    this.ownAnswers.forget(key)
+    const approval = this.records.approvals.get(key)
+    if (approval?.waiter === undefined || approval.result !== undefined) return
+    if (outcome._tag === "Unknown") {
+      // There is no question in the store that somebody could answer, so nobody has.
+      return this.deliver(this.append({ _tag: "ApprovalAnswered", id: `deadline:${key}`, key, decision: "timeout", by: "deadline" }))
+    }
+    if (outcome._tag === "Refused" && outcome.reason === "early") {
+      return this.arm(`approval:${key}`, approval.entry.deadline!, { _tag: "Deadline", key })
+    }
+    this.host.handOutSoon()
   }
 
   /** Starts a child, or joins it; with `wait`, answers with its exit. */
@@ -479,25 +511,3 @@ const isHolding = (wait: Wait) =>
 export const idempotencyKey = (runId: string, key: string) => `${urlSafe(runId)}%2F${urlSafe(key)}`
 
 const urlSafe = (text: string) => /^[\w.~-]*$/.test(text) ? text : WellFormed.encodeUri(text)
-
-/** The row of an open question. */
-export const approvalRow = (
-  run: Pick<RunRow, "id" | "workflow">,
-  entry: JournalEntry.EntryOf<"ApprovalRequested">,
-  requestedAt: number = entry.at
-): ApprovalRow => ({
-  run: run.id,
-  key: entry.key,
-  workflow: run.workflow,
-  prompt: entry.prompt,
-  approvers: StoredJson.textOf(entry.approvers),
-  question: StoredJson.textOf({
-    choices: entry.choices,
-    quorum: entry.quorum,
-    editable: entry.editable,
-    onTimeout: entry.onTimeout,
-    ...(entry.args === undefined ? {} : { args: entry.args })
-  }),
-  requestedAt,
-  deadline: entry.deadline ?? null
-})

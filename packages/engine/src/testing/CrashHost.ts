@@ -51,6 +51,7 @@ import { Engine } from "../Engine.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import { HostClock } from "../HostClock.ts"
 import type { Kind, Message } from "../InboxMessage.ts"
+import * as Answers from "../internal/Answers.ts"
 import { Core } from "../internal/Core.ts"
 import * as MemoryBackend from "../MemoryBackend.ts"
 import { Store } from "../Store.ts"
@@ -141,15 +142,20 @@ export interface World {
   readonly approvals: (id: string) => Effect.Effect<ReadonlyArray<ApprovalRow>>
   /**
    * Writes a row into a run's inbox, as another process would, and waits until
-   * the hosts have taken it. Answers how it was taken. With an `id`, again is
-   * once; with `approval`, the approvers of the question are checked.
+   * the hosts have taken it. Answers how it was taken. With an `id`, again is once.
    */
   readonly tell: <K extends Kind>(
     run: string,
     kind: K,
     message: Message<K>,
-    options?: { readonly id?: string; readonly approval?: { readonly key: string; readonly identity: ReadonlyArray<string> } }
+    options?: { readonly id?: string }
   ) => Effect.Effect<string>
+  /**
+   * Answers a question, as somebody would at another process, and waits until
+   * the hosts have taken it. Gives `accepted`, or why not: `answered`, `late`,
+   * `voted`, and what else the rule says; `unknown` and `closed` as for `tell`.
+   */
+  readonly answer: (run: string, key: string, said: Omit<Answers.Said, "id"> & { readonly id?: string }) => Effect.Effect<string>
 }
 
 const leaseMs = 10_000
@@ -255,12 +261,23 @@ export const makeOn = (backend: Backend): Effect.Effect<World> => Effect.sync(()
     rows: (id) => Effect.orDie(backend.entries(id, 0, 1_000_000)),
     inbox: (id) => Effect.orDie(backend.inbox(id)),
     approvals: (id) => Effect.orDie(backend.approvals(id, 1_000)),
+    answer: Effect.fnUntraced(function*(run, key, said) {
+      const clock = yield* Clock.Clock
+      const desk: Answers.Desk = {
+        backend,
+        write: (op) => Effect.map(backend.write([op]), ([answer]) => answer),
+        journal: plain.journal,
+        now: () => clock.currentTimeMillisUnsafe()
+      }
+      const outcome = yield* Effect.orDie(Answers.take(desk, run, key, { id: `answer:told:${++messages}`, identity: [said.by], ...said }))
+      yield* look
+      return outcome._tag === "Taken" ? "accepted" : outcome._tag === "Refused" ? outcome.reason : outcome._tag.toLowerCase()
+    }),
     tell: Effect.fnUntraced(function*(run, kind, message, options) {
       const at = yield* Clock.currentTimeMillis
       const [answer] = yield* Effect.orDie(backend.write([{
         op: "inbox",
-        row: { run, id: options?.id ?? `${kind}:told:${++messages}`, kind, payload: JSON.stringify(message), at },
-        ...(options?.approval === undefined ? {} : { approval: options.approval })
+        row: { run, id: options?.id ?? `${kind}:told:${++messages}`, kind, payload: JSON.stringify(message), at }
       }]))
       yield* look
       return answer.result

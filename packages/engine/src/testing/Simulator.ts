@@ -45,16 +45,16 @@ import * as Choices from "./simulator/Choices.ts"
 import { type Fault, faults } from "./simulator/Disk.ts"
 import type { Ends } from "./simulator/Examination.ts"
 import { type LifeReport, live } from "./simulator/Life.ts"
-import type { Subject, Word } from "./simulator/Subject.ts"
+import type { Person, Subject, Word } from "./simulator/Subject.ts"
 import { fromTape, shrink, toTape } from "./simulator/Tape.ts"
 import type { Violation } from "./simulator/Violation.ts"
 
-export type { Word } from "./simulator/Subject.ts"
+export type { Draw, Person, Word } from "./simulator/Subject.ts"
 export type { Violation } from "./simulator/Violation.ts"
 
 /** A life in which a promise was broken. */
 export class SimulationFailed extends Schema.TaggedError<SimulationFailed>()("SimulationFailed", {
-  /** `S1` to `S15`. */
+  /** `S1` to `S16`. */
   promise: Schema.String,
   problem: Schema.String,
   seed: Schema.Int,
@@ -90,6 +90,12 @@ export interface Options {
    * approver approves, an operator resumes and has steps of unknown outcome retried, and signals come as `signals` says.
    */
   readonly answer?: (wait: Wait, turn: number) => Word | undefined
+  /**
+   * What the people who are asked say to a question, instead of what `answer`
+   * says: more than one at once, as its deadline passes, and beside a cancel.
+   * How such a life ends is open, so it goes with `ends: "any"`.
+   */
+  readonly person?: Person
   readonly mode?: "enumerate" | "random" | "both"
   /** Number of random lives. Default 200. */
   readonly lives?: number
@@ -192,6 +198,7 @@ class Search {
       start,
       answer: (wait, turn) => (options.answer?.(wait, turn)) ?? usual(wait, options.signals ?? {}),
       signals: options.signals ?? {},
+      person: options.person,
       durability: options.durability ?? "full",
       engine: options.engine ?? {},
       double: options.double,

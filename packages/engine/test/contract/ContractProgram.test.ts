@@ -431,7 +431,12 @@ describe("ContractProgram", () => {
         assert.deepInclude(yield* end(id), { status: "suspended" })
         yield* runs.answer(id, { decision: "approve", by: "ada", edit: { what: "v3" }, note: "v2 is broken" })
         yield* settled
-        yield* assertOutput(id, { done: { decision: "approved", by: ["admin", "ada"], choice: null, note: "v2 is broken", args: { what: "v3" } } })
+        assert.deepInclude(yield* end(id), { status: "suspended" })
+        const [asked] = yield* runs.approvals({ run: id })
+        assert.deepInclude(asked!.edit, { by: "ada", args: { what: "v3" }, changes: ["what: \"v2\" → \"v3\""] })
+        yield* runs.answer(id, { decision: "approve", by: "admin", hash: asked!.hash!, note: "so be it" })
+        yield* settled
+        yield* assertOutput(id, { done: { decision: "approved", by: ["ada", "admin"], choice: null, note: "so be it", args: { what: "v3" } } })
       }).pipe(Effect.provide(layer())))
   })
 

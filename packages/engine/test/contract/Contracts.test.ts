@@ -375,7 +375,7 @@ describe("Contracts", () => {
           yield* events.emit("go", { n: 2 }, { id: "right" })
           yield* host.settled
           if ((yield* store.backend.approvals(runId, 1)).length > 0) {
-            yield* world.tell(runId, "answer", { key: "gate", decision: "approve", by: "ada" }, { id: "answer" })
+            yield* world.answer(runId, "gate", { decision: "approve", by: "ada", id: "answer" })
           }
           yield* host.settled
         }

@@ -86,7 +86,7 @@ const relieve = Effect.fnUntraced(function*(world: CrashHost.World, host: CrashH
       assert.notInclude(["diverged", "corrupt", "recovery"], reason, detail)
       if (reason === "signal") yield* world.tell(id, "signal", { name: key, payload: moment })
       if (reason === "operator") yield* world.tell(id, "resume", { by: "ada" })
-      if (reason === "approval") yield* world.tell(id, "answer", { key, decision: "approve", by: "ada" })
+      if (reason === "approval") yield* world.answer(id, key, { decision: "approve", by: "ada" })
       if (reason === "outcome-unknown") yield* world.tell(id, "settle", { key, by: "ada", action: { _tag: "complete", output: valueOf(1) } })
     }
   }

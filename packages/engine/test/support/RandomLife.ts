@@ -148,7 +148,7 @@ export const live = Effect.fnUntraced(function*({ actions, program }: Story, { e
         if (reason === "signal") yield* signal(id, key, moment)
         if (reason === "operator") yield* act({ act: "resume" }, moment)
         if (reason === "approval") {
-          yield* world.tell(id, "answer", { key, decision: moment % 2 === 0 ? "approve" : "deny", by: "ada" }, { id: `answer-${moment}-${key}` })
+          yield* world.answer(id, key, { decision: moment % 2 === 0 ? "approve" : "deny", by: "ada", id: `answer-${moment}-${key}` })
         }
         if (reason !== "outcome-unknown") continue
         const request = journal.find((entry) => entry._tag === "StepRequested" && entry.key === key)

@@ -49,7 +49,7 @@ export const make = (db: DatabaseSync) => {
   const outbox = prepare(db, "SELECT id, kind, payload FROM outbox ORDER BY arrival LIMIT ?")
   const messages = prepare(db, "SELECT id, kind, payload FROM outbox WHERE kind <> 'event' ORDER BY arrival LIMIT ?")
   const approvalColumns =
-    "runs.id AS run, approvals.key, approvals.workflow, prompt, approvers, question, requested_at, deadline"
+    "runs.id AS run, approvals.key, approvals.workflow, prompt, approvers, question, requested_at, deadline, answers, approvals.version, approvals.status"
   const approvals = prepare(
     db,
     `SELECT ${approvalColumns} FROM approvals JOIN runs ON runs.key = run ORDER BY requested_at, arrival LIMIT ?`

@@ -135,7 +135,10 @@ export const toApproval = (row: Row): ApprovalRow => ({
   approvers: text(row, "approvers"),
   question: text(row, "question"),
   requestedAt: number(row, "requested_at"),
-  deadline: numberOrNull(row, "deadline")
+  deadline: numberOrNull(row, "deadline"),
+  answers: textOrNull(row, "answers"),
+  version: number(row, "version"),
+  status: text(row, "status")
 })
 
 export const toSubscription = (row: Row): SubscriptionRow => ({

@@ -4,6 +4,7 @@
  */
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import type {
+  AnswerOp,
   Answers,
   ClaimOp,
   CommitOp,
@@ -67,18 +68,20 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   )
   const finish = prepare(db, "UPDATE runs SET owner = NULL, due_at = NULL WHERE key = ?")
   const end = prepare(db, "UPDATE runs SET ended = ?, updated_at = ? WHERE key = ?")
-  const leftovers = ["inbox", "approvals", "subscriptions", "listeners", "findings"].map((table) =>
+  const leftovers = ["approvals", "subscriptions", "listeners", "findings"].map((table) =>
     prepare(db, `DELETE FROM ${table} WHERE run = ?`)
   )
 
+  const inboxIds = prepare(db, "SELECT id FROM inbox WHERE run = ?")
   const consume = prepare(db, "DELETE FROM inbox WHERE run = ? AND id = ?")
   const openApproval = prepare(
     db,
-    `INSERT OR REPLACE INTO approvals (run, key, workflow, prompt, approvers, question, requested_at, deadline)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+    `INSERT OR REPLACE INTO approvals (run, key, workflow, prompt, approvers, question, requested_at, deadline, answers, version, status)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
   )
   const closeApproval = prepare(db, "DELETE FROM approvals WHERE run = ? AND key = ?")
-  const approversOf = prepare(db, "SELECT approvers FROM approvals WHERE run = ? AND key = ?")
+  const versionOf = prepare(db, "SELECT version FROM approvals WHERE run = ? AND key = ?")
+  const change = prepare(db, "UPDATE approvals SET answers = ?, status = ?, version = version + 1 WHERE run = ? AND key = ?")
   const putEarly = prepare(
     db,
     "INSERT INTO early (run, id, kind, payload, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run, id) DO NOTHING"
@@ -259,7 +262,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     dropEarly.run(run.id)
     for (const kept of early) {
       const { at, id, kind, payload } = toInbox(kept)
-      inbox({ op: "inbox", row: { run: run.id, id, kind, payload, at } })
+      inbox({ row: { run: run.id, id, kind, payload, at } })
     }
     return { started: true, run: toRun(findRun.get(key)!) }
   }
@@ -289,6 +292,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const [epoch, status, takeovers, toldBefore] = row
     const length = lengthOf(key)
     if (epoch !== op.epoch || length !== op.expected) return { ok: false, epoch, length }
+    if (op.ended !== undefined && toldBefore > 0 && unseen(key, op.consumed)) return { ok: false, epoch, length, unseen: true }
 
     const added = op.together === undefined ? nothing : call(op.together)
     if (added === null) return { ok: false, epoch, length, undone: true }
@@ -310,7 +314,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
         open.approvers,
         open.question,
         open.requestedAt,
-        open.deadline
+        open.deadline,
+        open.answers,
+        open.version,
+        open.status
       )
     }
     for (const closed of op.approvalsClosed) closeApproval.run(key, closed)
@@ -333,7 +340,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     return { ok: true }
   }
 
-  const inbox = ({ approval, early, row }: InboxOp): Answers["inbox"] => {
+  const unseen = (key: number, consumed: ReadonlyArray<string>): boolean =>
+    inboxIds.all(key).some((row) => !consumed.includes(text(row, "id")))
+
+  const inbox = ({ early, row }: Pick<InboxOp, "early" | "row">): Answers["inbox"] => {
     const run = target.get(row.run)
     if (run === undefined) {
       if (early !== true) return { result: "unknown" }
@@ -342,15 +352,24 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     }
     if (isOver(text(run, "status"))) return { result: "closed" }
     const key = number(run, "key")
-    if (approval !== undefined) {
-      const open = approversOf.get(key, approval.key)
-      if (open === undefined) return { result: "unknown" }
-      const approvers: ReadonlyArray<string> = JSON.parse(text(open, "approvers"))
-      if (!approval.identity.some((name) => approvers.includes(name))) return { result: "forbidden", approvers }
-    }
     if (put.run(key, row.id, row.kind, row.payload, row.at) === 0) return { result: "duplicate" }
     wake.run(key)
     return { result: "accepted" }
+  }
+
+  const answer = ({ answers, before, from, key, now, row, run, status, version }: AnswerOp): Answers["answer"] => {
+    const at = now()
+    const found = target.get(run)
+    if (found === undefined) return { result: "unknown", at }
+    if (isOver(text(found, "status"))) return { result: "closed", at }
+    const of = number(found, "key")
+    const question = versionOf.get(of, key)
+    if (question === undefined) return { result: "unknown", at }
+    if (number(question, "version") !== version) return { result: "stale", at }
+    if ((before !== null && at >= before) || (from !== null && at < from)) return { result: "untimely", at }
+    if (row !== null && inbox({ row: { ...row, run, at } }).result !== "accepted") return { result: "duplicate", at }
+    change.run(answers, status, of, key)
+    return { result: "accepted", at }
   }
 
   const listeners = Listeners.make(db, keyOf, inbox)
@@ -456,6 +475,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
           return listeners.leave(op)
         case "inbox":
           return inbox(op)
+        case "answer":
+          return answer(op)
         case "claim":
           return claim(op)
         case "claimOne":

@@ -5,6 +5,7 @@ import { it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type {
+  AnswerOp,
   ApprovalRow,
   Backend,
   ClaimOp,
@@ -125,10 +126,21 @@ export const end = (run: string, expected: number, payload: string, rest: Partia
   })
 
 export const inboxRow = (run: string, id: string): InboxRow => ({ run, id, kind: "signal", payload: `"${id}"`, at: 1_500 })
-export const inbox = (run: string, id: string, approval?: InboxOp["approval"]): InboxOp => ({
-  op: "inbox",
-  row: inboxRow(run, id),
-  ...(approval === undefined ? {} : { approval })
+export const inbox = (run: string, id: string): InboxOp => ({ op: "inbox", row: inboxRow(run, id) })
+
+/** An answer to question `key` of this version, which is then the only one, at time 1,600. */
+export const answer = (run: string, key: string, id: string, version: number, rest: Partial<Omit<AnswerOp, "op" | "run" | "key" | "version">> = {}): AnswerOp => ({
+  op: "answer",
+  run,
+  key,
+  version,
+  answers: `["${id}"]`,
+  status: "granted",
+  row: { id, kind: "answer", payload: `"${id}"` },
+  now: () => 1_600,
+  before: null,
+  from: null,
+  ...rest
 })
 
 /** What stops a run that nobody wants any more. */
@@ -153,6 +165,9 @@ export const approval = (run: string, key: string, rest: Partial<ApprovalRow> = 
   question: "{}",
   requestedAt: 1_200,
   deadline: null,
+  answers: "[]",
+  version: 0,
+  status: "open",
   ...rest
 })
 

@@ -150,7 +150,7 @@ export const journalTests = (test: Test): void => {
       }
       yield* one(backend, start("listening", { dueAt: null }))
       yield* one(backend, startOwned("r", { listener: "listening" }))
-      yield* bring({ ended: { payload: "the end" } })
+      yield* bring({ ended: { payload: "the end" }, consumed: ["i2"] })
       assert.deepStrictEqual((yield* backend.inbox("listening")).map(({ payload }) => payload), ["the end"])
       assert.isEmpty(yield* backend.inbox("r"))
       yield* assertJournal(backend, "r", named("e", length))

@@ -5,6 +5,7 @@ import * as fc from "fast-check"
 import type { Backend, CommitOp, Op, StorageFailed, Together } from "../../Backend.ts"
 import * as MemoryBackend from "../../MemoryBackend.ts"
 import {
+  answer,
   approval,
   claim,
   commit,
@@ -67,6 +68,12 @@ const resolve = (model: Backend, backend: Backend, intent: Op): Effect.Effect<Op
       row: { ...intent.row, length: run?.length ?? 0 },
       epoch: intent.epoch + (run?.epoch ?? 0),
       dueAt: intent.dueAt ?? run?.dueAt ?? null
+    }))
+  }
+  if (intent.op === "answer") {
+    return Effect.map(model.approvals(intent.run, 100), (rows) => ({
+      ...intent,
+      version: intent.version + (rows.find(({ key }) => key === intent.key)?.version ?? 0)
     }))
   }
   if (intent.op !== "commit") return Effect.succeed(intent)
@@ -149,7 +156,8 @@ const outcome: fc.Arbitrary<Partial<CommitOp>> = fc.oneof(
         { status: "completed", reason: null, waits: null },
         { status: "failed", reason: null, waits: null }
       ),
-      ended: fc.record({ payload: message })
+      ended: fc.record({ payload: message }),
+      consumed: fc.constantFrom(messages, messages, [])
     })
   }
 )
@@ -198,10 +206,30 @@ const intent = fc.oneof(
   { weight: 4, arbitrary: starts },
   { weight: 6, arbitrary: commits },
   {
+    weight: 2,
+    arbitrary: asOp(fc.record({ run, message }), ({ message, run }) => inbox(run, message))
+  },
+  {
     weight: 3,
     arbitrary: asOp(
-      fc.record({ run, message, key: fc.option(key), name: fc.constantFrom("ada", "eve") }),
-      ({ key, message, name, run }) => inbox(run, message, key === null ? undefined : { key, identity: [name] })
+      fc.record({
+        run,
+        key,
+        message: fc.option(message),
+        stale: fc.constantFrom(0, 0, 0, 1, -1),
+        status: fc.constantFrom("open", "granted"),
+        at: time,
+        before: fc.option(time),
+        from: fc.option(time)
+      }),
+      ({ at, before, from, key, message, run, stale, status }) =>
+        answer(run, key, message ?? "none", stale, {
+          status,
+          now: () => at,
+          before,
+          from,
+          ...(message === null ? { row: null } : {})
+        })
     )
   },
   {

@@ -2,6 +2,7 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import {
+  answer,
   approval,
   commit,
   end,
@@ -72,38 +73,83 @@ export const messageTests = (test: Test): void => {
       assert.deepStrictEqual(yield* backend.inboxOf("a", 10), [])
     }))
 
-  test("only an approver of an open question may answer it", (backend) =>
+  test("S16: an answer changes the question and goes into the inbox, as one", (backend) =>
     Effect.gen(function*() {
       yield* backend.write([
         startOwned("r"),
-        commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k"), approval("r", "nobody", { approvers: "[]" })] })
+        commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k"), approval("r", "k2")], release: { dueAt: 9_000 } })
       ])
-      assert.deepStrictEqual(
-        yield* one(backend, inbox("r", "i1", { key: "k", identity: ["mallory", "sales"] })),
-        { result: "forbidden", approvers: ["finance", "ada"] }
-      )
-      assert.deepStrictEqual(
-        yield* one(backend, inbox("r", "i1", { key: "nobody", identity: ["ada"] })),
-        { result: "forbidden", approvers: [] }
-      )
-      assert.deepStrictEqual(
-        yield* one(backend, inbox("r", "i1", { key: "other", identity: ["ada"] })),
-        { result: "unknown" }
-      )
+      const taken = yield* one(backend, answer("r", "k", "a1", 0, { status: "open", now: () => 1_700 }))
+      assert.deepStrictEqual(taken, { result: "accepted", at: 1_700 })
+      const row = { id: "a1", kind: "answer", payload: `"a1"` }
+      assert.deepStrictEqual(yield* backend.inbox("r"), [{ ...row, run: "r", at: 1_700 }])
+      assert.strictEqual((yield* backend.run("r"))!.dueAt, 0)
+      assert.deepStrictEqual(yield* backend.approvals("r", 10), [
+        approval("r", "k", { answers: `["a1"]`, version: 1 }),
+        approval("r", "k2")
+      ])
+      yield* one(backend, answer("r", "k", "a2", 1, { answers: `["a1","a2"]` }))
+      yield* one(backend, answer("r", "k", "none", 2, { row: null, status: "open" }))
+      assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["a1", "a2"])
+      assert.deepStrictEqual((yield* backend.approvals("r", 1)).map(({ status, version }) => [status, version]), [["open", 3]])
+    }))
+
+  test("S16: of two answers to one question as it was, the second is stale and leaves no trace", (backend, connect) =>
+    Effect.gen(function*() {
+      const other = yield* connect
+      yield* backend.write([startOwned("r"), commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k")] })])
+      assert.strictEqual((yield* one(backend, answer("r", "k", "ann", 0))).result, "accepted")
+      assert.strictEqual((yield* one(other, answer("r", "k", "bob", 0))).result, "stale")
+      assert.strictEqual((yield* one(other, answer("r", "k", "bob", 2))).result, "stale")
+      assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["ann"])
+      assert.strictEqual((yield* backend.approvals("r", 1))[0]!.answers, `["ann"]`)
+    }))
+
+  test("S16: an answer that comes at the wrong time by the transaction's own clock changes nothing", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([startOwned("r"), commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k", { deadline: 2_000 })] })])
+      const at = (now: number, rest: object) => Effect.map(one(backend, answer("r", "k", `a${now}`, 0, { now: () => now, ...rest })), ({ result }) => result)
+      assert.strictEqual(yield* at(2_000, { before: 2_000 }), "untimely")
+      assert.strictEqual(yield* at(1_999, { from: 2_000 }), "untimely")
       assert.deepStrictEqual(yield* backend.inbox("r"), [])
-      assert.deepStrictEqual(
-        yield* one(backend, inbox("r", "i1", { key: "k", identity: ["bob", "finance"] })),
-        { result: "accepted" }
-      )
-      assert.deepStrictEqual(
-        yield* one(backend, inbox("r", "i1", { key: "k", identity: ["bob", "finance"] })),
-        { result: "duplicate" }
-      )
-      yield* one(backend, commit("r", 1, ["e1"], { approvalsClosed: ["k"], consumed: ["i1"] }))
-      assert.deepStrictEqual(
-        yield* one(backend, inbox("r", "i2", { key: "k", identity: ["ada"] })),
-        { result: "unknown" }
-      )
+      assert.strictEqual((yield* backend.approvals("r", 1))[0]!.version, 0)
+      assert.strictEqual(yield* at(1_999, { before: 2_000 }), "accepted")
+    }))
+
+  test("an answer is refused for what is unknown, over, or told already", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([startOwned("r"), startOwned("over"), end("over", 0, "done"), inbox("r", "i")])
+      const result = (op: Parameters<typeof one>[1]) => Effect.map(one(backend, op), (answer) => (answer as { readonly result: string }).result)
+      assert.strictEqual(yield* result(answer("other", "k", "a", 0)), "unknown")
+      assert.strictEqual(yield* result(answer("r", "k", "a", 0)), "unknown")
+      assert.strictEqual(yield* result(answer("over", "k", "a", 0)), "closed")
+      yield* one(backend, commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k")] }))
+      assert.strictEqual(yield* result(answer("r", "k", "i", 0)), "duplicate")
+      assert.strictEqual((yield* backend.approvals("r", 1))[0]!.version, 0)
+      yield* one(backend, commit("r", 1, ["e1"], { approvalsClosed: ["k"] }))
+      assert.strictEqual(yield* result(answer("r", "k", "a", 0)), "unknown")
+      assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["i"])
+    }))
+
+  test("S16: a run does not end while its inbox holds what it has not taken", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([
+        startOwned("r", { rows: ["e0"] }),
+        inbox("r", "i1"),
+        inbox("r", "i2"),
+        commit("r", 1, [], { approvalsOpened: [approval("r", "k")] })
+      ])
+      const before = yield* backend.run("r")
+      const everything = { blobs: [{ hash: "h", data: "d" }], outbox: [outboxRow("o")], consumed: ["i1"] }
+      assert.deepStrictEqual(yield* one(backend, end("r", 1, "done", everything)), { ok: false, epoch: 1, length: 1, unseen: true })
+      assert.deepStrictEqual(yield* backend.run("r"), before)
+      assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["i1", "i2"])
+      assert.deepStrictEqual(yield* backend.outbox(10, true), [])
+      assert.isNull(yield* backend.blob("h"))
+      assert.deepStrictEqual(yield* one(backend, end("r", 1, "done", { ...everything, rows: ["e1", "e2"], consumed: ["i1", "i2"] })), { ok: true })
+      assert.deepStrictEqual(yield* backend.inbox("r"), [])
+      assert.deepStrictEqual(yield* backend.approvals("r", 10), [])
+      assert.strictEqual((yield* backend.run("r"))!.status, "completed")
     }))
 
   test("open approvals are listed oldest first", (backend) =>

@@ -121,7 +121,7 @@ export const readTests = (test: Test): void => {
         inbox("q1", "i1"),
         inbox("r1", "i2"),
         inbox("d", "i3"),
-        end("d", 0, "done")
+        end("d", 0, "done", { consumed: ["i3"] })
       ])
       assert.deepStrictEqual(yield* backend.census, {
         byStatus: { queued: 2, running: 2, completed: 1 },

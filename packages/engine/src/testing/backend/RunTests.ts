@@ -155,7 +155,7 @@ export const runTests = (test: Test): void => {
         claim(),
         { op: "delivered", ids: ["o1"] },
         commit("r", 1, ["e1"], { blobs: [{ hash: "h", data: "d" }], consumed: ["i2"], approvalsClosed: ["k1"] }),
-        end("r", 2, "done"),
+        end("r", 2, "done", { consumed: ["i1", "i3"] }),
         impossible
       ]))
       assert.strictEqual(failure._tag, "StorageFailed")
@@ -222,7 +222,7 @@ export const runTests = (test: Test): void => {
         inbox("r", "i1"),
         commit("r", 1, [], { approvalsOpened: [approval("r", "k")] })
       ])
-      yield* one(backend, end("r", 1, "done", { rows: ["e1"], release: { dueAt: 5 } }))
+      yield* one(backend, end("r", 1, "done", { rows: ["e1"], consumed: ["i1"], release: { dueAt: 5 } }))
       const run = (yield* backend.run("r"))!
       assert.deepStrictEqual([run.status, run.owner, run.dueAt, run.length], ["completed", null, null, 2])
       assert.deepStrictEqual(yield* backend.inbox("r"), [])

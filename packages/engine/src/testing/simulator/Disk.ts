@@ -38,8 +38,12 @@ export interface Victim {
   readonly pause: () => void
 }
 
-/** An operation, and what it has come to: what a commit makes inside its transaction is known only afterwards. */
+/** An operation, and what it has come to: what a commit makes inside its transaction, and its time there, is known only afterwards. */
 const watched = (op: Op): { readonly op: Op; readonly done: () => Op } => {
+  if (op.op === "answer") {
+    let at = 0
+    return { op: { ...op, now: () => at = op.now() }, done: () => ({ ...op, now: () => at }) }
+  }
   if (op.op !== "commit" || op.together === undefined) return { op, done: () => op }
   const { together, ...rest } = op
   let made: ReturnType<typeof together> = null

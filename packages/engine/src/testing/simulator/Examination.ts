@@ -6,6 +6,7 @@ import * as Upcast from "@fermata/core/Upcast"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { MemoryStore } from "../../MemoryBackend.ts"
+import { tellsOf } from "./AnswerWitness.ts"
 import * as Limits from "./Limits.ts"
 import type { PromiseId } from "./Violation.ts"
 import type { Witness } from "./Witness.ts"
@@ -61,6 +62,13 @@ export const examine = (
     if (stored?.inbox.includes(row.id) !== true && stored !== undefined) {
       find(row.kind === "signal" ? "S6" : "S3", `${row.kind} ${row.id} for run ${row.run} was acknowledged, and is lost`)
     }
+  }
+  for (const { id, key, run, status } of witness.questions.decisions.values()) {
+    const stored = store.runs.get(run)
+    const entries = stored === undefined ? [] : journal(stored).flatMap((entry) => entry ?? [])
+    const found = RunView.approval(RunView.of(run, entries), key)?.status
+    const isExplained = entries.some((entry) => entry._tag === "Note" && tellsOf(entry) === id)
+    if (found !== status && !isExplained) find("S16", `question "${key}" of run ${run} was said to be ${status}, and its journal has it ${found}`)
   }
   for (const id of witness.outbox) if (!store.outbox.has(id)) find("S3", `message ${id} was acknowledged, and is lost`)
   for (const stored of store.runs.values()) examineRun(store, stored, find, patient)

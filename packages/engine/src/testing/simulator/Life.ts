@@ -14,8 +14,9 @@ import type { Choices } from "./Choices.ts"
 import { Disk } from "./Disk.ts"
 import * as Examination from "./Examination.ts"
 import { Lanes } from "./Lanes.ts"
+import { People } from "./People.ts"
 import { Process, type Setting } from "./Process.ts"
-import type { Subject } from "./Subject.ts"
+import type { Person, Subject } from "./Subject.ts"
 import type { Violation } from "./Violation.ts"
 import { Witness } from "./Witness.ts"
 
@@ -63,6 +64,7 @@ class Life {
   private readonly witness = new Witness()
   private readonly lanes: Lanes
   private readonly disk: Disk
+  private readonly desk: People
   private readonly hostClock = HostClock.makeManual(beginning)
   private readonly setting: Setting
   private processes: Array<Process> = []
@@ -85,6 +87,7 @@ class Life {
     this.lanes = new Lanes(choices, beginning)
     const say = (line: string) => void this.history.push(line)
     this.disk = new Disk(choices, this.witness, say, { faults: options.faults, double: subject.double })
+    this.desk = new People(this.disk, this.lanes, choices, say)
     this.setting = {
       lanes: this.lanes,
       hostClock: this.hostClock,
@@ -111,6 +114,7 @@ class Life {
     for (; turns < this.options.turns && this.witness.violations.length === 0; turns++) {
       const early = this.options.wild && this.choices.choose("early", [85, 15]) === 1
       yield* this.work(early ? 1 + this.choices.choose("tasks", [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]) : Infinity)
+      if (early) yield* this.interject()
       if ((yield* this.suffer()) || early) {
         ticked = 0
         continue
@@ -309,16 +313,33 @@ class Life {
       const waits = decodeWaits(row.waits)
       if (Exit.isFailure(waits)) continue
       for (const wait of waits.value) {
+        if (wait.reason === "approval" && this.subject.person !== undefined) {
+          if (yield* this.confer(row.id, wait.key, this.subject.person)) return true
+          continue
+        }
         const word = this.subject.answer(wait, this.disk.store.runs.get(row.id)!.entries.length)
         if (word === undefined) continue
         const id = `${word.kind}:${wait.key}:${row.length}`
         if (this.said.has(`${row.id} ${id}`)) continue
         const again = this.options.wild && this.choices.choose("twice", [90, 10]) === 1
         for (let time = 0; time < (again ? 2 : 1); time++) {
+          if (word.kind === "answer" && word.message.decision !== "timeout") {
+            const { by, choice, decision, edit, hash, key, note } = word.message
+            yield* this.desk.say(row.id, key, {
+              id,
+              decision,
+              by,
+              identity: [by, ...(wait.who ?? [])],
+              ...(choice === undefined ? {} : { choice }),
+              ...(edit === undefined ? {} : { edit: { value: edit } }),
+              ...(hash === undefined ? {} : { seen: hash }),
+              ...(note === undefined ? {} : { note })
+            })
+            continue
+          }
           yield* Effect.ignore(this.disk.write({
             op: "inbox",
-            row: { run: row.id, id, kind: word.kind, payload: JSON.stringify(word.message), at: this.lanes.now },
-            ...(word.kind === "answer" ? { approval: { key: wait.key, identity: wait.who ?? [] } } : {})
+            row: { run: row.id, id, kind: word.kind, payload: JSON.stringify(word.message), at: this.lanes.now }
           }))
         }
         this.said.add(`${row.id} ${id}`)
@@ -327,6 +348,25 @@ class Life {
       }
     }
     return false
+  })
+
+  /** One of the people who are asked says something, perhaps beside something else; false when they have said enough. */
+  private readonly confer = Effect.fnUntraced(function*(this: Life, run: string, key: string, person: Person) {
+    const spoke = yield* this.desk.confer(run, key, person)
+    if (spoke) for (const process of this.processes) if (process.ready) process.look()
+    return spoke
+  })
+
+  /** In the middle of everything, the people who are asked speak, or somebody has had enough. */
+  private readonly interject = Effect.fnUntraced(function*(this: Life) {
+    const { person } = this.subject
+    if (person === undefined || this.choices.choose("interject", [60, 40]) === 0) return
+    const [row] = this.open
+    if (row === undefined) return
+    const questions = Array.from(this.disk.store.approvals.values(), (stored) => stored.row).filter(({ run }) => run === row.id)
+    const asked = questions[questions.length < 2 ? 0 : this.choices.choose("asked", questions.map(() => 1))]
+    if (asked !== undefined) yield* this.confer(row.id, asked.key, person)
+    else yield* this.surprise()
   })
 
   /** Somebody sends a run a signal that it need not wait for yet, or has got already. */

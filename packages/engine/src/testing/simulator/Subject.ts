@@ -4,12 +4,19 @@ import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type { Backend } from "../../Backend.ts"
 import type { EngineOptions } from "../../EngineOptions.ts"
+import type * as Answers from "../../internal/Answers.ts"
 import type { Kind, Message } from "../../InboxMessage.ts"
 import type { Core } from "../../internal/Core.ts"
 import type * as CrashHost from "../CrashHost.ts"
 
 /** What somebody outside writes into the inbox of a run that waits. */
 export type Word = { readonly [K in Kind]: { readonly kind: K; readonly message: Message<K> } }[Kind]
+
+/** Draws among so many ways in which a life may go on. */
+export type Draw = (ways: number) => number
+
+/** What one of the people who are asked says to a question, as it stands in the store; undefined for nothing. */
+export type Person = (asked: Answers.Standing, draw: Draw) => Omit<Answers.Said, "id"> | undefined
 
 export interface Subject {
   /** What each process serves. */
@@ -18,6 +25,11 @@ export interface Subject {
   readonly start: Effect.Effect<unknown, unknown, unknown>
   /** What people outside say to a wait, or nothing. `turn` grows with the journal of the run. */
   readonly answer: (wait: Wait, turn: number) => Word | undefined
+  /**
+   * There when answers of people are what is examined: they speak at once, as a
+   * deadline passes, and while the run is cancelled.
+   */
+  readonly person: Person | undefined
   /** The payloads of signals that people may also send before a run waits for them, and twice. */
   readonly signals: Readonly<Record<string, unknown>>
   /** `normal`: a loss of power takes the last writes with it. */

@@ -8,6 +8,7 @@ import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Upcast from "@fermata/core/Upcast"
 import * as Exit from "effect/Exit"
 import type { Answers, CommitOp, InboxRow, Op, RunRow } from "../../Backend.ts"
+import { AnswerWitness, tellsOf } from "./AnswerWitness.ts"
 import * as Limits from "./Limits.ts"
 import type { PromiseId, Violation } from "./Violation.ts"
 import { Wanted } from "./Wanted.ts"
@@ -41,6 +42,8 @@ export class Witness {
   readonly outbox = new Set<string>()
   /** By what a run is a run of. */
   readonly limits = new Map<string, Limits.Limits>()
+  /** What people were told of their answers. */
+  readonly questions = new AnswerWitness((problem) => this.find("S16", problem), this.inbox)
   private readonly signals = new Set<string>()
   private readonly owners = new Map<string, number>()
   readonly wanted = new Wanted(
@@ -65,6 +68,7 @@ export class Witness {
     this.runs.clear()
     this.inbox.clear()
     this.outbox.clear()
+    this.questions.forget()
     this.signals.clear()
     this.owners.clear()
     this.wanted.forget()
@@ -97,18 +101,15 @@ export class Witness {
       }
       case "inbox": {
         const { result } = answer as Answers["inbox"]
-        const { approval, row } = op
-        const may = approval === undefined || allowed(this.runs.get(row.run), approval)
-        if (result === "forbidden" && may) this.find("S3", `an answer to "${approval?.key}" of run ${row.run} was refused to one who may give it`)
+        const { row } = op
         if (result !== "accepted") return
-        if (approval !== undefined && !may) {
-          this.find("S3", `an answer to "${approval.key}" of run ${row.run} was taken from ${approval.identity.join(", ")}, who may not answer`)
-        }
         this.wanted.told(row)
         this.inbox.set(`${row.run}\n${row.id}`, row)
         if (row.kind === "signal") this.signals.add(`${row.run}\n${row.id}`)
         return
       }
+      case "answer":
+        return this.questions.answered(op, answer, this.runs.get(op.run))
       case "claim": {
         for (const row of (answer as Answers["claim"]).runs) this.claimed(row, op.owner)
         return
@@ -193,7 +194,7 @@ export class Witness {
     if (seen === undefined) return answer.ok ? this.find("S3", `a commit to run ${op.run} was taken, and nobody had started it`) : undefined
     const rightful = op.epoch === seen.epoch && op.expected === seen.rows.length
     if (!answer.ok) {
-      if (rightful && answer.undone !== true) this.find("S5", `a commit by the owner of run ${op.run} was refused`)
+      if (rightful && answer.undone !== true && answer.unseen !== true) this.find("S5", `a commit by the owner of run ${op.run} was refused`)
       return
     }
     if (op.epoch !== seen.epoch) {
@@ -206,9 +207,11 @@ export class Witness {
     this.append(seen, op.rows)
     for (const id of op.consumed) {
       const taken = this.inbox.get(`${op.run}\n${id}`)
-      if (taken?.kind === "signal" && !seen.signals.has(id)) this.find("S6", `signal ${id} was taken from the inbox of run ${op.run}, and is not in its journal`)
+      if (taken?.kind === "signal" && !seen.signals.has(id) && !seen.entries.some((entry) => tellsOf(entry) === id)) this.find("S6", `signal ${id} was taken from the inbox of run ${op.run}, and is not in its journal`)
+      if (taken?.kind === "answer") this.questions.taken(seen, id)
       this.inbox.delete(`${op.run}\n${id}`)
     }
+    this.questions.committed(op)
     for (const { id } of op.outbox) this.outbox.add(id)
     if (op.status !== undefined) seen.status = op.status.status
     if (op.release !== undefined) seen.owner = null
@@ -219,7 +222,11 @@ export class Witness {
     if (op.ended === undefined && !isFinal(seen.status as RunStatus)) return
     seen.ended = true
     seen.owner = null
-    for (const [key, row] of this.inbox) if (row.run === op.run) this.inbox.delete(key)
+    for (const [key, row] of this.inbox) {
+      if (row.run !== op.run) continue
+      if (op.ended !== undefined) this.find("S16", `${row.kind} ${row.id} for run ${op.run} was acknowledged, and the run ended without a word of it`)
+      this.inbox.delete(key)
+    }
   }
 
   private claimed(row: RunRow, owner: string): void {
@@ -289,15 +296,3 @@ export class Witness {
     }
   }
 }
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
-
-const allowed = (
-  seen: Seen | undefined,
-  approval: { readonly key: string; readonly identity: ReadonlyArray<string> }
-): boolean =>
-  seen?.entries.some((entry) =>
-    entry._tag === "ApprovalRequested" && entry.key === approval.key &&
-    entry.approvers.some((approver) => approval.identity.includes(approver))) === true

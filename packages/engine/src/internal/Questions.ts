@@ -1,0 +1,101 @@
+/**
+ * Questions to people as the store keeps them: a row with the question, every
+ * answer that was taken, and where it stands with them.
+ */
+import type * as ApprovalRule from "@fermata/core/ApprovalRule"
+import * as Rule from "@fermata/core/ApprovalRule"
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { ApprovalRow, RunRow } from "../Backend.ts"
+import { sha256Hex, sha256Now } from "./Digest.ts"
+import { jsonCodec } from "./JsonCodec.ts"
+
+/** A question with what its row says of it beyond the rule. */
+export interface Question extends ApprovalRule.Question {
+  readonly prompt: string
+  /** JSON Schema (draft 2020-12) of the arguments, with its definitions; there when they may be edited and have one. */
+  readonly schema?: unknown
+}
+
+const Document = Schema.Struct({
+  choices: Schema.Array(Schema.String),
+  quorum: Schema.Int,
+  of: Schema.optionalKey(Schema.Int),
+  editable: Schema.Boolean,
+  onTimeout: Schema.Literals(["deny", "approve", "fail"]),
+  args: Schema.optionalKey(Schema.Unknown),
+  hash: Schema.optionalKey(Schema.String),
+  requester: Schema.optionalKey(Schema.String),
+  schema: Schema.optionalKey(Schema.Unknown)
+})
+const decodeDocument = Schema.decodeUnknownSync(Schema.fromJsonString(Document))
+const decodeTexts = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema.String)))
+const decodeGiven = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema.Struct({
+  id: Schema.String,
+  decision: Schema.Literals(["approve", "deny", "timeout", "refuse"]),
+  by: Schema.String,
+  at: Schema.Number,
+  choice: Schema.optionalKey(Schema.String),
+  edit: Schema.optionalKey(Schema.Unknown),
+  hash: Schema.optionalKey(Schema.String),
+  note: Schema.optionalKey(Schema.String)
+}))))
+
+/** The row of a question that has these answers already. */
+export const rowOf = (
+  run: Pick<RunRow, "id" | "workflow">,
+  entry: JournalEntry.EntryOf<"ApprovalRequested">,
+  given: ReadonlyArray<ApprovalRule.Given> = [],
+  requestedAt: number = entry.at
+): ApprovalRow => {
+  const { approvers, args, choices, deadline, editable, hash, key, of, onTimeout, prompt, quorum, requester, schema } = entry
+  return {
+    run: run.id,
+    key,
+    workflow: run.workflow,
+    prompt,
+    approvers: StoredJson.textOf(approvers),
+    question: StoredJson.compose({ choices, quorum, of, editable, onTimeout, args, hash, requester, schema }).text,
+    requestedAt,
+    deadline: deadline ?? null,
+    answers: StoredJson.textOf(given),
+    version: given.length,
+    status: "open"
+  }
+}
+
+export const questionOf = (row: ApprovalRow): Question => ({
+  prompt: row.prompt,
+  approvers: decodeTexts(row.approvers),
+  ...decodeDocument(row.question),
+  ...(row.deadline === null ? {} : { deadline: row.deadline })
+})
+
+/** The answers that a row has; undefined for one of an older build, which has none. */
+export const givenOf = (row: ApprovalRow): ReadonlyArray<ApprovalRule.Given> | undefined => row.answers === null ? undefined : decodeGiven(row.answers)
+
+/** The hash of arguments. `wait` is told of a digest that takes a while, so that nothing overtakes it. */
+export const hashOf = (args: unknown, wait: (digest: Promise<unknown>) => void = () => {}): Effect.Effect<string> => {
+  const digest = Effect.suspend(() => sha256Hex(Rule.hashed(args)))
+  if (sha256Now !== undefined) return digest
+  return Effect.suspend(() => {
+    const promise = Effect.runPromise(digest)
+    wait(promise)
+    return Effect.promise(() => promise)
+  })
+}
+
+/** The JSON Schema of arguments; undefined for a schema that has none. */
+export const schemaDocument = (schema: Schema.Top): unknown => {
+  try {
+    return Schema.toJsonSchemaDocument(jsonCodec(schema), { onExcessProperty: "error" })
+  } catch {
+    return undefined
+  }
+}
+
+/** Why these arguments do not fit the JSON Schema of the question; undefined when they do, or when it has none. */
+export const problemOf = (document: unknown, args: unknown): Effect.Effect<string | undefined> =>
+  document === undefined ? Effect.undefined : Effect.promise(() => import("./ArgumentsSchema.ts").then(({ check }) => check(document, args)))
