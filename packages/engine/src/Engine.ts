@@ -25,7 +25,7 @@ export type { Core } from "./internal/Core.ts"
 export class Engine extends Context.Service<Engine, {
   /** The name under which this process owns runs. */
   readonly ownerId: string
-  /** What runs of this process commit, from now on: each run's entries in order, once they are in the store. */
+  /** What runs of this process commit, from now on: each run's entries in order, once they are in the store. Interrupted when the engine closes. */
   readonly committed: Stream.Stream<Committed>
   /** Lets every parked run out of memory; its next delivery replays it. */
   readonly evict: Effect.Effect<void>
@@ -45,7 +45,8 @@ export class Engine extends Context.Service<Engine, {
 }>()("@fermata/engine/Engine") {
   /**
    * The engine over a `Store`, with `effect/workflow`'s engine service on it.
-   * Closing the layer lets runs go without running a finalizer of theirs.
+   * Closing the layer lets runs go without running a finalizer of theirs. Who
+   * waits for a run from outside, or follows one, is interrupted by that.
    */
   static readonly layer: Layer.Layer<
     Engine | WorkflowEngine.WorkflowEngine | Core,
@@ -70,13 +71,16 @@ export class Engine extends Context.Service<Engine, {
     const engine = Engine.of({
       ownerId,
       committed: Stream.callback<Committed>((queue) =>
-        Effect.acquireRelease(
-          Effect.sync(() => {
-            const listener = (committed: Committed) => void Queue.offerUnsafe(queue, committed)
-            core.listeners.add(listener)
-            return listener
-          }),
-          (listener) => Effect.sync(() => void core.listeners.delete(listener))
+        Effect.andThen(
+          core.waiters.interruptStream(queue),
+          Effect.acquireRelease(
+            Effect.sync(() => {
+              const listener = (committed: Committed) => void Queue.offerUnsafe(queue, committed)
+              core.listeners.add(listener)
+              return listener
+            }),
+            (listener) => Effect.sync(() => void core.listeners.delete(listener))
+          )
         )
       ),
       evict: core.evict,

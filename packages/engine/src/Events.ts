@@ -78,7 +78,8 @@ export class Events extends Context.Service<Events, {
   /**
    * The events whose names match, from now on: those that this process hands
    * on, and those that the engine tells about the runs of this process. A
-   * listener that is slow holds them in memory.
+   * listener that is slow holds them in memory. Interrupted when the engine
+   * closes, behind the last of them.
    */
   readonly subscribe: (pattern: string) => Stream.Stream<EventMessage>
 }>()("@fermata/engine/Events") {
@@ -157,9 +158,9 @@ export class Events extends Context.Service<Events, {
             const hear = (told: Told) => {
               if ("event" in told || wantsEngine) Queue.offerUnsafe(queue, told)
             }
-            return Effect.acquireRelease(
-              Effect.sync(() => hearers.add(hear)),
-              () => Effect.sync(() => hearers.delete(hear))
+            return Effect.andThen(
+              core.waiters.interruptStream(queue),
+              Effect.acquireRelease(Effect.sync(() => hearers.add(hear)), () => Effect.sync(() => hearers.delete(hear)))
             )
           }).pipe(
             Stream.mapEffect(heard),

@@ -1,15 +1,17 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Logger, Schema } from "effect"
+import { Effect, Exit, Latch, Layer, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Activity, Workflow, type WorkflowEngine } from "effect/workflow"
+import type { Backend, Op } from "../src/Backend.ts"
 import type { Engine } from "../src/Engine.ts"
+import * as MemoryBackend from "../src/MemoryBackend.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as Workflows from "../src/Workflows.ts"
-import { begin, define, echo, exitOf, Log, pass } from "./support/Program.ts"
+import { begin, define, echo, exitOf, giveWay, Log, pass } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const Hold = Signal.make("hold")
@@ -276,10 +278,16 @@ describe("a run that is told to stop leaves the children that it has asked for",
 
   it.effect("S8: a child that the code waits for in spite of the stop goes on until then", () =>
     Effect.gen(function*() {
-      for (const step of [false, true]) {
+      const stubborn: ReadonlyArray<Asked> = [
+        Effect.uninterruptible(execute),
+        Effect.uninterruptible(ways["waits in a step"]),
+        Effect.all([Effect.scoped(execute), Effect.uninterruptible(execute)], { concurrency: 2 }),
+        Effect.all([ways["waits in a step"], Effect.uninterruptible(execute)], { concurrency: 2 })
+      ]
+      for (const body of stubborn) {
         const world = yield* CrashHost.make
         const Stubborn = define("stubborn")
-        const host = yield* world.start(Layer.merge(layer, Stubborn.toLayer(() => Effect.uninterruptible(step ? ways["waits in a step"] : execute))))
+        const host = yield* world.start(Layer.merge(layer, Stubborn.toLayer(() => Effect.orDie(body))))
         const id = yield* begin(host, Stubborn)
         yield* world.tell(id, "cancel", cancel)
         assert.strictEqual((yield* world.run(yield* child)).status, "suspended")
@@ -288,6 +296,124 @@ describe("a run that is told to stop leaves the children that it has asked for",
         assert.include(["completed", "cancelled"], (yield* world.run(id)).status)
         yield* host.kill
       }
+    }))
+
+  it.effect("S8: a child that the body of a step starts when its run has been told to stop begins nothing, and one of a compensation is none of these", () =>
+    Effect.gen(function*() {
+      for (const compensates of [false, true]) {
+        for (const kind of ["step", "activity"] as const) {
+          const world = yield* CrashHost.make
+          const log = new Log()
+          const gate = yield* Latch.make()
+          const Late = define("late", { success: Schema.String })
+          const Slow = define("slow")
+          const body = Effect.uninterruptible(Effect.andThen(gate.await, Late.execute({ id: "late" }, { discard: true })))
+          const step = kind === "step"
+            ? Step.make("delegate", { onCrash: "rerun", run: () => Effect.asVoid(body) })()
+            : Activity.make({ name: "delegate", execute: Effect.asVoid(body) })
+          const undo = compensates ? Signal.receive(Hold) : Effect.void
+          const host = yield* world.start(Layer.merge(
+            Late.toLayer(({ id }) => echo(log)(id)),
+            Slow.toLayer(() => echo(log)("x").pipe(Slow.withCompensation(() => undo), Effect.andThen(step)))
+          ))
+          const id = yield* begin(host, Slow)
+          yield* world.tell(id, "cancel", cancel)
+          assert.strictEqual((yield* world.run(id)).status, compensates ? "suspended" : "cancelled")
+          yield* Effect.andThen(gate.open, giveWay(200))
+          yield* host.settled
+          assert.strictEqual((yield* world.run(yield* Late.executionId({ id: "late" }))).status, "cancelled")
+          assert.deepStrictEqual(log.entries, ["echo x"])
+          yield* host.kill
+        }
+      }
+    }))
+
+  it.effect("S8: a run that suspended on its failure, and is cancelled then, leaves what its steps have asked for", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const Fragile = define("fragile").annotate(Workflow.SuspendOnFailure, true)
+      const host = yield* world.start(Layer.merge(
+        layer,
+        Fragile.toLayer(() =>
+          Effect.andThen(
+            Step.make("delegate", { onCrash: "rerun", run: () => Child.execute({ id: "c" }, { discard: true }) })(),
+            Effect.die(new Error("broken"))
+          ))
+      ))
+      const id = yield* begin(host, Fragile)
+      assert.include(yield* world.run(id), { status: "suspended", reason: "operator" })
+      assert.strictEqual((yield* world.run(yield* child)).status, "suspended")
+      yield* world.tell(id, "cancel", cancel)
+      assert.strictEqual((yield* world.run(yield* child)).status, "cancelled")
+      assert.deepInclude((yield* world.journal(yield* child)).at(-1), { by: id, reason: "no longer wanted" })
+    }).pipe(Effect.provide(Logger.layer([]))))
+
+  it.effect("S8, S11: two processes that deliver the same message leave and join once", () =>
+    Effect.gen(function*() {
+      const store = MemoryBackend.make(MemoryBackend.makeStore())
+      const deliveries: Array<ReadonlyArray<Op>> = []
+      const write = (ops: ReadonlyArray<Op>) => {
+        if (ops.some(({ op }) => op === "delivered")) deliveries.push(ops)
+        return store.write(ops)
+      }
+      const world = yield* CrashHost.makeOn({ ...store, write: write as Backend["write"] })
+      const log = new Log()
+      const Undoing = define("undoing")
+      const host = yield* world.start(Layer.mergeAll(
+        layer,
+        Undoing.toLayer(() =>
+          echo(log)("x").pipe(
+            Undoing.withCompensation(() =>
+              Signal.receive(Hold).pipe(
+                Effect.andThen(execute),
+                Effect.exit,
+                Effect.flatMap((exit) => echo(log, "again")(Exit.isSuccess(exit) ? exit.value : "stopped")),
+                Effect.asVoid
+              )),
+            Effect.andThen(execute)
+          ))
+      ))
+      const undoing = yield* begin(host, Undoing)
+      yield* host.use(Run.execute({ id: "b", way: "waits" }, { discard: true }))
+      yield* host.settled
+      yield* world.tell(undoing, "cancel", cancel)
+      const before = deliveries.splice(0)
+      assert.isTrue(before.some((ops) => ops.some(({ op }) => op === "leave")))
+      // What was delivered is delivered again: the run that has left has not come back by it.
+      for (const ops of before) yield* store.write(ops)
+      yield* world.tell(undoing, "signal", { name: "hold", payload: null })
+      assert.include(yield* world.run(undoing), { status: "suspended", reason: "child" })
+      for (const ops of before) yield* store.write(ops)
+      yield* world.tell(yield* child, "signal", go)
+      assert.deepStrictEqual(log.entries, ["echo x", "again end of c"])
+      assert.strictEqual((yield* world.run(undoing)).status, "cancelled")
+    }))
+
+  it.effect("S8: a start that is delivered again behind the leave does not keep the child", () =>
+    Effect.gen(function*() {
+      const store = MemoryBackend.make(MemoryBackend.makeStore())
+      const deliveries: Array<ReadonlyArray<Op>> = []
+      const write = (ops: ReadonlyArray<Op>) => {
+        if (ops.some(({ op }) => op === "delivered")) deliveries.push(ops)
+        return store.write(ops)
+      }
+      const world = yield* CrashHost.makeOn({ ...store, write: write as Backend["write"] })
+      const log = new Log()
+      const Undoing = define("undoing")
+      const host = yield* world.start(Layer.mergeAll(
+        layer,
+        Undoing.toLayer(() => echo(log)("x").pipe(Undoing.withCompensation(() => Signal.receive(Hold)), Effect.andThen(execute)))
+      ))
+      const a = yield* host.use(Run.execute({ id: "a", way: "waits" }, { discard: true }))
+      yield* host.settled
+      const undoing = yield* begin(host, Undoing)
+      const starts = deliveries.splice(0)
+      yield* world.tell(undoing, "cancel", cancel)
+      for (const ops of starts) yield* store.write(ops)
+      // The one that has left is still open.
+      assert.include(yield* world.run(undoing), { status: "suspended", reason: "signal" })
+      yield* world.tell(a, "cancel", cancel)
+      assert.strictEqual((yield* world.run(yield* child)).status, "cancelled")
     }))
 
   it.effect("S8: a child whose start was not delivered yet begins nothing", () =>

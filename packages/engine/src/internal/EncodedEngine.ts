@@ -32,7 +32,6 @@ import * as Joins from "./Joins.ts"
 import * as Handover from "./Handover.ts"
 import { jsonCodec, outcomeCodec } from "./JsonCodec.ts"
 import * as RunWatch from "./RunWatch.ts"
-import * as Leaving from "./Leaving.ts"
 import * as Programs from "./Programs.ts"
 
 interface Codecs {
@@ -241,28 +240,19 @@ export const make = (
           new Error(`Workflow "${workflow._tag}" version ${version} is not registered, here or by any other host of this store`)
         )
       }
-      const start = Effect.tap(Effect.orDie(core.start(request)), ({ run, started }) =>
-        started ? Effect.void : Joins.tellOtherInput(core.store, run, encoded))
-      if (place?.step !== undefined) {
-        const { executor, step } = place
-        const isAlone = parent === undefined || executor.stopping
-        const delegated = Effect.andThen(
-          start,
-          discard ? Effect.undefined : executor.inStep(step, { reason: "child", key: executionId }, Effect.orDie(core.awaitEnd(executionId)))
-        )
-        // What begins while the run is told to stop may come behind its leaving all that its steps have asked for.
-        const row = yield* Effect.onInterrupt(delegated, () =>
-          isAlone || !executor.stopping || executor.stopped ? Effect.void : Effect.orDie(core.leave(Leaving.op(executor.leaver, executionId, core.now()))))
-        return discard ? undefined : yield* endResult(workflow, row!)
-      }
-      yield* start
+      const { run, started } = yield* Effect.orDie(core.start(request))
+      if (!started) yield* Joins.tellOtherInput(core.store, run, encoded)
       if (discard) return
+      if (place?.step !== undefined) {
+        const row = yield* place.executor.inStep(place.step, { reason: "child", key: executionId }, Effect.orDie(core.awaitEnd(executionId)))
+        return yield* endResult(workflow, row!)
+      }
       const row = yield* Effect.orDie(core.awaitRest(executionId))
       return row!.status === "suspended" ? suspended(row!) : yield* endResult(workflow, row!)
     }) as Encoded["execute"],
 
     poll: Effect.fnUntraced(function*(workflow, executionId) {
-      const row = yield* Effect.orDie(core.backend.run(executionId))
+      const row = yield* Effect.orDie(core.patience.persist(core.backend.run(executionId)))
       if (row === null) return Option.none()
       if (row.status === "suspended") return Option.some(suspended(row))
       if (row.status === "queued" || row.status === "running") return Option.none()

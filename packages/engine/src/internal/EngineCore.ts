@@ -15,7 +15,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
-import type { Answer, Backend, CommitOp, InboxOp, InboxRow, LeaveOp, Op, OutboxRow, RunRow } from "../Backend.ts"
+import type { Answer, Backend, CommitOp, InboxOp, InboxRow, Op, OutboxRow, RunRow } from "../Backend.ts"
 import { StorageFailed } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
@@ -32,6 +32,7 @@ import { isForWantOfRoom, Room } from "./Room.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import { Liveness } from "./Liveness.ts"
 import * as Outbox from "./Outbox.ts"
+import * as Leaving from "./Leaving.ts"
 import { answerMs, Patience } from "./Patience.ts"
 import * as RunLogs from "./RunLogs.ts"
 import { RunWaiters } from "./RunWaiters.ts"
@@ -300,8 +301,11 @@ export class EngineCore implements ExecutorHost {
     Effect.flatMap(CurrentRun, (place) =>
       place?.step === undefined
         ? this.startOnce(request, true)
-        // To the end: the run that asks leaves it behind that, should it be told to stop.
-        : this.patience.persist(Effect.uninterruptible(this.startOnce(request, false))))
+        : this.patience.persist(Effect.uninterruptible(Effect.tap(
+          this.startOnce(request, false),
+          // It comes behind what the run has left when it was told to stop.
+          () => request.listener !== null && place.executor.hasLeft(place.step!) ? this.write(Leaving.op(place.executor.leaver, request.id, this.now())) : Effect.void
+        ))))
 
   private readonly startOnce = (request: StartRequest, owns: boolean) =>
     this.detached(Effect.suspend(() => {
@@ -369,11 +373,6 @@ export class EngineCore implements ExecutorHost {
   readonly publish = (rows: ReadonlyArray<OutboxRow>): Effect.Effect<void, StorageFailed> =>
     Effect.map(this.patience.persist(this.write({ op: "publish", rows })), () => this.poke())
 
-  /** Takes a run off those that listen to another, which stops that one when nobody else wants it. */
-  readonly leave = (op: LeaveOp): Effect.Effect<void, StorageFailed> =>
-    Effect.map(this.patience.persist(this.write(op)), ({ stopped }) => {
-      if (stopped) this.poke()
-    })
 
   /** Waits until the run is final in the store. Null when there is no such run. */
   awaitEnd(runId: string) {
@@ -624,8 +623,8 @@ export class EngineCore implements ExecutorHost {
 
   readonly close = Effect.gen({ self: this as EngineCore }, function*() {
     this.closed = true
-    this.waiters.close()
     yield* this.letGo(() => true)
+    this.waiters.close()
     this.timers.close()
     if (this.owns) yield* Effect.ignore(this.backend.write([{ op: "retire", owner: this.ownerId }]))
   })

@@ -31,15 +31,15 @@ export class Patience {
     Effect.flatMap(CurrentRun, (place): Effect.Effect<A, E | StorageFailed> =>
       place?.step === undefined ? asked : this.insist(asked, () => !place.executor.stopped))
 
-  /** Asks until the store has answered, as long as there is somebody to ask for. Each time must do the same. */
+  /** Asks until the store has answered, and has no end when nobody wants that any more. Each time must do the same. */
   readonly insist = <A, E>(
     asked: Effect.Effect<A, E | StorageFailed>,
-    isWanted: () => boolean = () => true
+    isWanted: () => boolean = this.goesOn
   ): Effect.Effect<A, Exclude<E, StorageFailed>> => {
     const ask = (isTold: boolean): Effect.Effect<A, Exclude<E, StorageFailed>> =>
       Effect.catch(asked, (error) => {
         if (!(error instanceof StorageFailed)) return Effect.fail(error as Exclude<E, StorageFailed>)
-        if (!this.goesOn() || !isWanted()) return Effect.interrupt
+        if (!isWanted()) return Effect.never
         const cause = Cause.fail(error)
         if (isForWantOfRoom(cause)) return Effect.andThen(this.awaitRoom(cause), ask(isTold))
         const later = Effect.andThen(this.sleep(answerMs), ask(true))

@@ -57,7 +57,10 @@ export abstract class RunBase {
   spared = false
 
   live = false
+  /** Let go of: nothing of it happens here any more. */
   stopped = false
+  /** Its end is in the store. */
+  protected over = false
 
   constructor(host: ExecutorHost, registration: Registration, row: RunRow, history: ReadonlyArray<Entry>) {
     this.host = host
@@ -159,6 +162,12 @@ export abstract class RunBase {
   /** Notes for people what the engine did about something odd. */
   remark(kind: string, text: string, data?: unknown): void {
     this.append({ _tag: "Note", kind, text, ...(data === undefined ? {} : { data }) })
+  }
+
+  /** Whether it is told to stop, and waits for this step no more. */
+  hasLeft(step: string): boolean {
+    if (!this.stopping) return false
+    return this.stopped ? this.over : this.records.steps.get(step)?.phase === "abandoned"
   }
 
   /** As it leaves the runs that it has asked for. */

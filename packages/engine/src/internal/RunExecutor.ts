@@ -648,6 +648,7 @@ export class RunExecutor extends RunSteps {
         return this.host.handOutSoon()
       }
       if (!ok) return
+      this.over = true
       this.drop()
       this.host.gone(this, "ended")
     })

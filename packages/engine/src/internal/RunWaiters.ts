@@ -3,6 +3,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
 import type { Backend, RunRow } from "../Backend.ts"
 import { CurrentRun } from "./ExecutorTypes.ts"
 
@@ -24,7 +26,7 @@ export class RunWaiters {
     for (const tell of Array.from(this.waiting.get(runId) ?? [])) tell()
   }
 
-  /** The engine closes: nobody is told anything any more. */
+  /** The engine has closed, and tells nobody anything any more. */
   close(): void {
     this.closing.openUnsafe()
   }
@@ -35,10 +37,12 @@ export class RunWaiters {
    * step is left to its run, which lets go of it: to the run nothing has happened.
    */
   readonly whileOpen = <A, E, R>(waiting: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(CurrentRun, (place) => place === undefined ? Effect.raceFirst(waiting, this.closed) : waiting)
+    Effect.flatMap(CurrentRun, (place) =>
+      place === undefined ? Effect.raceFirst(waiting, Effect.andThen(this.closing.await, Effect.interrupt)) : waiting)
 
-  /** Interrupts once the engine closes. */
-  readonly closed: Effect.Effect<never> = Effect.suspend(() => Effect.andThen(this.closing.await, Effect.interrupt))
+  /** Interrupts a stream behind the last that it was told. */
+  readonly interruptStream = <A>(queue: Queue.Enqueue<A>): Effect.Effect<void, never, Scope.Scope> =>
+    Effect.asVoid(Effect.forkScoped(Effect.andThen(this.closing.await, Queue.interrupt(queue))))
 
   /** Waits until the run has such a status in the store, as long as the engine is open. Null when there is no such run. */
   until(runId: string, wanted: (status: string) => boolean) {

@@ -132,7 +132,7 @@ const next = Effect.fnUntraced(function*(
   before: Position
 ) {
   while (true) {
-    yield* changed.await
+    yield* core.waiters.whileOpen(changed.await)
     // Closed before the look, so that a change during the look is seen by the next.
     changed.closeUnsafe()
     const row = yield* store.backend.run(runId)
