@@ -39,7 +39,7 @@ export class Unstorable {
   }
 }
 
-const nothing = Symbol()
+const unread = Symbol()
 
 /** A value as the text that is stored. */
 export class StoredJson {
@@ -47,7 +47,7 @@ export class StoredJson {
   /** A value made from the text that nobody else holds. */
   private spare: unknown
 
-  constructor(text: string, spare: unknown = nothing) {
+  constructor(text: string, spare: unknown = unread) {
     this.text = text
     this.spare = spare
   }
@@ -55,8 +55,8 @@ export class StoredJson {
   /** The value, made anew for each caller. */
   read(): unknown {
     const { spare } = this
-    if (spare === nothing) return JSON.parse(this.text)
-    if (typeof spare === "object" && spare !== null) this.spare = nothing
+    if (spare === unread) return JSON.parse(this.text)
+    if (typeof spare === "object" && spare !== null) this.spare = unread
     return spare
   }
 
@@ -65,6 +65,9 @@ export class StoredJson {
     return JSON.parse(this.text)
   }
 }
+
+/** The stored form of nothing: null. */
+export const nothing = new StoredJson("null", null)
 
 /** Makes a value text, or says why it cannot be. Never throws. */
 export const of = (value: unknown): Result.Result<StoredJson, Unstorable> => {

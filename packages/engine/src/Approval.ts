@@ -11,7 +11,7 @@ import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { Engine } from "./Engine.ts"
 import { CurrentRun, type Place } from "./internal/ExecutorTypes.ts"
 import * as Handover from "./internal/Handover.ts"
-import { jsonCodec } from "./internal/JsonCodec.ts"
+import { outcomeCodec } from "./internal/JsonCodec.ts"
 import * as Questions from "./internal/Questions.ts"
 
 /** The answer was no, or none came before the deadline. */
@@ -79,9 +79,8 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     if (options.approvers.length === 0) return yield* Effect.die(new Error(`Approval "${name}" names no approvers`))
     if (!Number.isInteger(quorum) || quorum < 1) return yield* Effect.die(new Error(`Approval "${name}" has a quorum of ${quorum}; it must be a whole number from 1`))
     const args = options.args
-    const schema = args === undefined ? undefined : jsonCodec(args.schema)
-    const shown = schema === undefined ? undefined : yield* shownOf(name, schema, args!.value, place)
-    const decode = schema === undefined ? undefined : Schema.decodeUnknownExit(schema)
+    const codec = args === undefined ? undefined : outcomeCodec(args.schema)
+    const shown = codec === undefined ? undefined : yield* shownOf(name, codec, args!.value, place)
     const result = yield* place.executor.askApproval({
       name,
       key: undefined,
@@ -97,15 +96,15 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
       deadlineMs: options.deadline === undefined ? undefined : Duration.toMillis(options.deadline),
       onTimeout: options.onTimeout ?? "deny",
       problemOf: (edit) => {
-        if (decode === undefined) return "there are no arguments to edit"
-        const decoded = decode(edit)
+        if (codec === undefined) return "there are no arguments to edit"
+        const decoded = codec.decode(edit)
         return Exit.isSuccess(decoded) ? undefined : Cause.pretty(decoded.cause).split("\n")[0]!
       }
     })
     switch (result._tag) {
       case "Approved": {
         // What was shown is what was approved, whatever has become of the value meanwhile.
-        const edit = decode === undefined ? Exit.succeed(args?.value) : decode(result.edit ?? shown?.read())
+        const edit = codec === undefined ? Exit.succeed(args?.value) : codec.decode(result.edit === undefined ? shown?.read() : result.edit)
         if (Exit.isFailure(edit)) yield* place.executor.unreadable(name, Cause.pretty(edit.cause).split("\n")[0]!, `edit of approval "${name}"`)
         const value = yield* Effect.orDie(edit)
         return { by: result.by, choice: result.choice, note: result.note, args: value }
@@ -127,9 +126,8 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
 // ----------------------------------------------------------------------------
 
 /** The arguments as they are shown and recorded. */
-const shownOf = (name: string, schema: Schema.Codec<unknown, unknown>, value: unknown, { executor }: Place): Effect.Effect<StoredJson.StoredJson> =>
+const shownOf = (name: string, codec: Handover.Codec, value: unknown, { executor }: Place): Effect.Effect<StoredJson.StoredJson | undefined> =>
   Effect.suspend(() => {
-    const encoded = Handover.guarded(Schema.encodeUnknownExit(schema), value)
-    return Effect.orDie(Effect.flatMap(encoded, (json) =>
-      Handover.given(`arguments of approval "${name}"`, json ?? null, Handover.giver(executor.row))))
+    const handed = Handover.through(`arguments of approval "${name}"`, "input", codec, value, Handover.giver(executor.row))
+    return Effect.orDie(Effect.map(Effect.fromResult(handed), ({ stored }) => stored))
   })

@@ -8,6 +8,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { Engine } from "./Engine.ts"
@@ -75,9 +76,10 @@ export const update = <A extends Schema.Top>(
     const place = yield* placeOf(self.name)
     const before = yield* read(place, self)
     const after = yield* encode(place, self, change(yield* decode(self, before.value)))
+    const value = yield* decode(self, after)
     const patch = Patch.between(before.value.read(), after.read())
     if (patch.length > 0) write(place, self.name, before, patch, after)
-    return yield* get(self)
+    return { revision: before.revision + (patch.length > 0 ? 1 : 0), value }
   })
 
 /** Changes the document by a JSON Patch (RFC 6902); with `revision`, only if it is at that revision. */
@@ -94,7 +96,7 @@ export const patch = <A extends Schema.Top>(
     }
     const refused = (problem: string) => new PatchRefused({ name: self.name, problem })
     const stored = (value: unknown) => Effect.mapError(Effect.fromResult(StoredJson.of(value)), ({ reason }) => refused(reason))
-    const own = (yield* stored(operations)).read() as ReadonlyArray<Patch.Operation>
+    const own = yield* Effect.forEach(operations, (operation) => ownOperation(operation, stored))
     const applied = yield* Effect.try({
       try: () => Patch.apply(before.value.read(), own),
       catch: (error) => refused(error instanceof Error ? error.message : String(error))
@@ -103,7 +105,7 @@ export const patch = <A extends Schema.Top>(
     const fits = Handover.guarded(Schema.decodeUnknownExit(jsonCodec(self.schema)), after.read())
     if (Exit.isFailure(fits)) return yield* refused(Cause.pretty(fits.cause).split("\n")[0]!)
     write(place, self.name, before, own, after)
-    return yield* get(self)
+    return { revision: before.revision + 1, value: fits.value as A["Type"] }
   })
 
 // ----------------------------------------------------------------------------
@@ -145,6 +147,15 @@ const write = (
   )
   place.executor.records.documents.set(name, { revision, value })
 }
+
+/** A copy of an operation, with a value of its own. */
+const ownOperation = <E>(
+  operation: Patch.Operation,
+  stored: (value: unknown) => Effect.Effect<StoredJson.StoredJson, E>
+): Effect.Effect<Patch.Operation, E> =>
+  Predicate.hasProperty(operation, "value") && operation.value !== undefined
+    ? Effect.map(stored(operation.value), (value) => ({ ...operation, value: value.read() }))
+    : Effect.succeed({ ...operation })
 
 const comesTo = (before: unknown, patch: ReadonlyArray<unknown>, after: StoredJson.StoredJson): boolean => {
   try {

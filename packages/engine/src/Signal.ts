@@ -4,7 +4,6 @@
  * one that arrives twice under the same id counts once.
  */
 import * as StoredJson from "@fermata/core/StoredJson"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -110,9 +109,11 @@ const payloadOf = <A extends Schema.Top>(
   { payload, runId }: { readonly runId: string; readonly payload: A["Type"] }
 ): Effect.Effect<StoredJson.StoredJson, SignalRefused> =>
   Effect.suspend(() => {
-    const refused = (problem: string) => new SignalRefused({ runId, name, reason: "payload", problem })
-    const encoded = Handover.guarded(Schema.encodeUnknownExit(jsonCodec(schema)), payload)
-    if (Exit.isFailure(encoded)) return Effect.fail(refused(`its payload does not fit its schema: ${Cause.pretty(encoded.cause).split("\n")[0]}`))
-    const stored = StoredJson.of(encoded.value ?? null)
-    return Result.isSuccess(stored) ? Effect.succeed(stored.success) : Effect.fail(refused(`its payload cannot be stored: ${stored.failure.reason}`))
+    const codec = jsonCodec(schema)
+    const decode = Schema.decodeUnknownExit(codec)
+    const both = { encode: Schema.encodeUnknownExit(codec), decode: (json: unknown) => decode(json ?? null) }
+    const handed = Handover.through("payload", "input", both, payload, {})
+    return Result.isSuccess(handed)
+      ? Effect.succeed(handed.success.stored ?? StoredJson.nothing)
+      : Effect.fail(new SignalRefused({ runId, name, reason: "payload", problem: `its payload cannot be stored: ${handed.failure.problem}` }))
   })

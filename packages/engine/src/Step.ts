@@ -17,7 +17,6 @@ import type { CrashRule } from "@fermata/core/CrashRule"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -183,23 +182,26 @@ export const make = <
   const timed = <B, F, S>(effect: Effect.Effect<B, F, S>): Effect.Effect<B, F, S> =>
     timeout === undefined ? effect : Effect.timeoutOrElse(effect, { duration: timeout, orElse: () => Effect.die(timedOut()) })
 
-  const attempt = (input: Input, context: StepContext): Effect.Effect<unknown, unknown, R> =>
+  const attempt = (input: Input, context: StepContext, by: Giver): Effect.Effect<Handover.Handed, unknown, R> =>
     Effect.matchEffect(timed(Effect.suspend(() => options.run(input, context))), {
-      onSuccess: (value) => settled(Handover.guarded(codecs.encodeSuccess, value)),
+      onSuccess: (value) => handed(`outcome of step "${context.key}"`, codecs.success, value, by),
       onFailure: (error) =>
-        Effect.flatMap(settled(Handover.guarded(codecs.encodeError, error)), (encoded) => Effect.failCause(ExitJson.failure(encoded, error)))
+        Effect.flatMap(handed(`error of step "${context.key}"`, codecs.error, error, by), ({ stored }) =>
+          Effect.failCause(ExitJson.failure(stored?.read(), error)))
     })
 
   const { probe } = options
-  const question = probe === undefined ? undefined : (input: Input, context: StepContext): Effect.Effect<Option.Option<unknown>, unknown, P> =>
+  const question = probe === undefined ? undefined : (input: Input, context: StepContext, by: Giver): Effect.Effect<Option.Option<Handover.Handed>, unknown, P> =>
     Effect.flatMap(Effect.catch(timed(Effect.suspend(() => probe(input, context))), dieTelling), (found) =>
-      Option.isNone(found) ? Effect.succeedNone : Effect.asSome(settled(Handover.guarded(codecs.encodeSuccess, found.value))))
+      Option.isNone(found)
+        ? Effect.succeedNone
+        : Effect.asSome(handed(`answer of the probe of step "${context.key}"`, codecs.success, found.value, by)))
 
   const timedOut = () => new StepTimedOut({ step: name, timeoutMs: timeout ?? Infinity })
-  const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.decodeError, timedOut)
+  const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.error.decode, timedOut)
 
   const problemOf = (output: unknown) => {
-    const decoded = codecs.decodeSuccess(output)
+    const decoded = codecs.success.decode(output)
     if (Exit.isSuccess(decoded)) return undefined
     const problem = Cause.squash(decoded.cause)
     return (problem instanceof Error ? problem.message : String(problem)).replaceAll(/\s+/g, " ")
@@ -214,18 +216,18 @@ export const make = <
       if (options.onCrash === "commit-together" && !place.executor.host.together) {
         return Effect.die(new CannotCommitTogether({ step: name }))
       }
-      const handed = inputCodec === undefined ? undefined : handOver(name, inputCodec, input, Handover.giver(place.executor.row))
-      if (handed !== undefined && Result.isFailure(handed)) return Effect.die(handed.failure)
-      const stored = handed?.success
-      // Each attempt gets an input of its own, made from what is recorded.
-      const given = inputCodec === undefined || stored === undefined
-        ? Effect.undefined
-        : Effect.suspend(() => settled(inputCodec.decode(stored.read())))
+      const by = Handover.giver(place.executor.row)
+      const asked = inputCodec === undefined ? undefined : Handover.through(`input of step "${name}"`, "input", inputCodec, input, by)
+      if (asked !== undefined && Result.isFailure(asked)) return Effect.die(asked.failure)
+      const given = asked === undefined ? Effect.undefined : ownInputs(asked.success, inputCodec!)
+      // What the body of this very call came to has been read back already.
+      let lived: Handover.Handed | undefined
+      const keep = (handed: Handover.Handed) => (lived = handed).stored
       const definition: StepDefinition = {
         name,
         key: options.key === undefined ? undefined : `${name}/${options.key(input)}`,
         onCrash: options.onCrash,
-        input: stored,
+        input: asked?.success.stored,
         label: options.label,
         nested: place.step !== undefined,
         inside: place.inside,
@@ -234,13 +236,20 @@ export const make = <
         problemOf,
         sample: () => sampleOf(options.success ?? Schema.Void),
         asker,
-        body: (context) => Effect.scoped(Effect.flatMap(given, (input) => attempt(input as Input, context)) as Effect.Effect<unknown, unknown, Scope>),
+        body: (context) =>
+          Effect.map(Effect.scoped(Effect.flatMap(given, (input) => attempt(input as Input, context, by)) as Effect.Effect<Handover.Handed, unknown, Scope>), keep),
         probe: question && ((context) =>
-          Effect.scoped(Effect.flatMap(given, (input) => question(input as Input, context)) as Effect.Effect<Option.Option<unknown>, unknown, Scope>)),
+          Effect.map(
+            Effect.scoped(Effect.flatMap(given, (input) => question(input as Input, context, by)) as Effect.Effect<Option.Option<Handover.Handed>, unknown, Scope>),
+            Option.map(keep)
+          )),
         notSynchronous: () => new NotSynchronous({ step: name })
       }
       return Effect.flatMap(place.executor.askStep(definition), (outcome) => {
-        const exit: JournalEntry.ExitJson = outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }
+        if (lived !== undefined && outcome._tag === "Done" && outcome.exit._tag === "Success" && outcome.exit.value === lived.stored) {
+          return Effect.succeed(lived.value as A["Type"])
+        }
+        const exit = Handover.plain<JournalEntry.ExitJson>(outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause })
         if (outcome._tag === "Done" && exit._tag === "Failure") {
           if (diedOf(exit.cause, "StepTimedOut")) return Effect.die(timedOut())
           if (definition.onCrash === "commit-together" && diedOf(exit.cause, "NotSynchronous")) return Effect.die(new NotSynchronous({ step: name }))
@@ -256,18 +265,18 @@ export const make = <
 // internal
 // ----------------------------------------------------------------------------
 
-/** The input as text, or what is wrong with it. */
-const handOver = (
-  name: string,
-  codec: ReturnType<typeof outcomeCodec>,
-  input: unknown,
-  by: Giver
-): Result.Result<StoredJson.StoredJson | undefined, Error> => {
-  const encoded = Handover.guarded(codec.encode, input)
-  if (Exit.isFailure(encoded)) {
-    return Result.fail(new Error(`Step "${name}" was given input that its schema refuses: ${String(encoded.cause)}`))
-  }
-  return encoded.value === undefined ? Result.succeed(undefined) : Handover.value(`input of step "${name}"`, encoded.value, by)
+/** What a body hands over. What cannot be stored is a defect. */
+const handed = (what: string, codec: Handover.Codec, value: unknown, by: Giver): Effect.Effect<Handover.Handed> =>
+  Effect.suspend(() => Effect.orDie(Effect.fromResult(Handover.through(what, "outcome", codec, value, by))))
+
+/** An input of its own for each attempt: for the first the one that has been read, for the others one made from the text. */
+const ownInputs = ({ stored, value }: Handover.Handed, codec: Handover.Codec): Effect.Effect<unknown> => {
+  let first = true
+  return Effect.suspend(() => {
+    if (!first) return settled(codec.decode(stored?.read()))
+    first = false
+    return Effect.succeed(value)
+  })
 }
 
 const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
@@ -277,15 +286,16 @@ const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
 const readAs = (exit: Exit.Exit<unknown, unknown>, unfit: (problem: string) => Effect.Effect<void>): Effect.Effect<unknown> =>
   Exit.isSuccess(exit) ? settled(exit) : Effect.andThen(unfit(Cause.pretty(exit.cause).split("\n")[0]!), settled(exit))
 
-const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.Top, error: Schema.Top) => {
-  const successCodec = outcomeCodec(success)
-  const errorCodec = jsonCodec(error)
+const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(successSchema: Schema.Top, errorSchema: Schema.Top) => {
+  const success = outcomeCodec(successSchema)
+  const errorCodec = jsonCodec(errorSchema)
   const decodeError = Schema.decodeUnknownExit(errorCodec)
+  const encodeError = Schema.encodeUnknownExit(errorCodec)
   const decode = (
     json: JournalEntry.ExitJson,
     unfit: (problem: string) => Effect.Effect<void>
   ): Effect.Effect<A["Type"], E["Type"]> => {
-    if (json._tag === "Success") return readAs(successCodec.decode(json.value), unfit) as Effect.Effect<A["Type"]>
+    if (json._tag === "Success") return readAs(success.decode(json.value), unfit) as Effect.Effect<A["Type"]>
     const exit = ExitJson.fromJson(json)
     if (Exit.isFailure(exit)) {
       for (const reason of exit.cause.reasons) {
@@ -295,10 +305,9 @@ const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(success: Schema.
     return exit as Exit.Exit<never>
   }
   return {
-    encodeSuccess: successCodec.encode,
-    encodeError: Schema.encodeUnknownExit(errorCodec),
-    decodeSuccess: successCodec.decode,
-    decodeError,
+    success,
+    // A failure without an error is recorded as null.
+    error: { encode: (error: unknown) => Exit.map(encodeError(error), (json) => json ?? null), decode: decodeError },
     decode
   }
 }

@@ -186,7 +186,7 @@ describe("RunState", () => {
       const id = yield* begin(host, W)
       yield* assertOutput(host, W, id, [[
         `The new value of state "plan" in run ${id} of workflow "W" cannot be stored: at "id" it has the bigint 10n; give it as text, or use the schema Schema.BigInt`,
-        `The patch of state "plan" is refused: at "[0].value" it has a Map; give its parts as plain data, or use a schema that makes JSON of it, such as Schema.ReadonlyMap`,
+        `The patch of state "plan" is refused: it is a Map; give its parts as plain data, or use a schema that makes JSON of it, such as Schema.ReadonlyMap`,
         `The patch of state "plan" is refused: the operation "add" at "/b" has no value`,
         `The new value of state "odd" in run ${id} of workflow "W" cannot be stored: at "at" it has a Date; give its parts as plain data, or use a schema that makes JSON of it, such as Schema.Date`,
         `The new value of state "counter" is refused by its schema: SchemaError: Expected an integer`

@@ -265,7 +265,7 @@ describe("what goes in and comes out of a step", () => {
       const W = define("W")
       const host = yield* world.start(W.toLayer(() => step({ cents: 1.5 })))
       const id = yield* begin(host, W)
-      assert.include(JSON.stringify((yield* world.journal(id)).at(-1)), `Step \\"charge\\" was given input that its schema refuses`)
+      assert.include(JSON.stringify((yield* world.journal(id)).at(-1)), `The input of step \\"charge\\" in run ${id} of workflow \\"W\\" cannot be stored: its schema refuses the input: `)
       assert.isFalse((yield* world.story(id)).some((entry) => entry.startsWith("StepRequested")))
       assert.isEmpty(log.entries)
     }))

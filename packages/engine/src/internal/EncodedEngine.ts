@@ -37,7 +37,7 @@ import * as Programs from "./Programs.ts"
 interface Codecs {
   readonly decodePayload: (json: unknown) => Effect.Effect<unknown, unknown>
   readonly encodePayload: (payload: unknown) => Effect.Effect<unknown, unknown>
-  readonly encodeExit: (exit: Exit.Exit<unknown, unknown>) => JournalEntry.ExitJson
+  readonly encodeExit: Registration["encodeExit"]
   readonly decodeExit: (json: JournalEntry.ExitJson) => Effect.Effect<Exit.Exit<unknown, unknown>>
   /** Fails where the schemas do not read what is recorded. */
   readonly readExit: (json: JournalEntry.ExitJson) => Effect.Effect<unknown, unknown>
@@ -63,12 +63,17 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
     },
     decodePayload: Schema.decodeUnknownEffect(payload),
     encodePayload: Schema.encodeUnknownEffect(payload),
-    encodeExit: (exit) =>
-      ExitJson.toJson(
-        Exit.isSuccess(exit)
-          ? refused(Handover.guarded(success.encode, exit.value))
-          : mapErrors(exit, (error) => Handover.guarded(encodeError, error), (encoded, error) => Exit.failCause(ExitJson.failure(encoded, error)))
-      ),
+    encodeExit: (exit, by) => {
+      if (Exit.isFailure(exit)) {
+        return ExitJson.toJson(
+          mapErrors(exit, (error) => Handover.guarded(encodeError, error), (encoded, error) => Exit.failCause(ExitJson.failure(encoded, error)))
+        )
+      }
+      const handed = Handover.through("result", "outcome", success, exit.value, by)
+      if (Result.isFailure(handed)) return ExitJson.toJson(Exit.die(handed.failure))
+      const { stored } = handed.success
+      return stored === undefined ? { _tag: "Success" } : { _tag: "Success", value: stored }
+    },
     decodeExit: (json) =>
       Effect.sync(() => {
         const exit = ExitJson.fromJson(json)
@@ -209,6 +214,8 @@ export const make = (
       const version = versionOf(workflow)
       const encoded = (yield* Effect.orDie(codecs(workflow).encodePayload(payload))) ?? null
       const json = yield* Effect.orDie(Handover.given(`payload of workflow "${workflow._tag}"`, encoded, byOf(place)))
+      // A payload that its own schema does not read is the fault of who gave it, and not of the run that would get it.
+      yield* Effect.orDie(codecs(workflow).decodePayload(json.read()))
       const parent = place === undefined || detached === true ? undefined : place.executor.row
       const request: StartRequest = {
         id: executionId,
@@ -275,8 +282,8 @@ export const make = (
       const instance = yield* WorkflowInstance
       const context = yield* Effect.context<never>()
       const outcome = yield* place.executor.askStep(activityStep(activity, attempt, instance, context, place))
-      if (outcome._tag === "Parked") return new Workflow.Suspended({ failed: true, cause: ExitJson.causeFromJson(outcome.cause) as never })
-      const exit = ExitJson.fromJson(outcome.exit)
+      if (outcome._tag === "Parked") return new Workflow.Suspended({ failed: true, cause: ExitJson.causeFromJson(StoredJson.read(outcome.cause)) as never })
+      const exit = ExitJson.fromJson(Handover.plain(outcome.exit))
       yield* readable(place, outcome.key, `outcome of activity "${activity.name}"`, read((activity as Activity.Activity<Schema.Top, Schema.Top, never>).exitSchemaPartial, exit))
       return new Workflow.Complete({ exit })
     }),
@@ -390,6 +397,22 @@ const readable = (place: Place, key: string, what: string, reading: Effect.Effec
 const read = (schema: Schema.Top, exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown, unknown> =>
   Schema.decodeUnknownEffect(schema)(Exit.map(exit, (value) => value ?? null))
 
+/** The outcome of an activity as text, which its schema reads back. */
+const readBack = (activity: Activity.Any, value: unknown, place: Place) =>
+  Effect.suspend(() => {
+    const codec = outcomeCodec((activity as Activity.Activity<Schema.Top, Schema.Top, never>).successSchema)
+    return Effect.map(
+      Effect.fromResult(Handover.through(
+        `outcome of activity "${activity.name}"`,
+        "outcome",
+        { encode: Exit.succeed, decode: (json) => codec.decode(json) },
+        value,
+        Handover.giver(place.executor.row)
+      )),
+      ({ stored }) => stored
+    )
+  })
+
 const activityStep = (
   activity: Activity.Any,
   attempt: number,
@@ -422,7 +445,8 @@ const activityStep = (
             ? result.exit as Exit.Exit<unknown, unknown>
             : Effect.failCause(result.cause ?? ExitJson.causeFromJson([{ _tag: "Die", defect: "the activity asked to be suspended" }]))
         ),
-        Effect.provideService(WorkflowInstance, own)
+        Effect.provideService(WorkflowInstance, own),
+        Effect.flatMap((value) => Effect.orDie(readBack(activity, value, place)))
       )
       return effect as Effect.Effect<unknown, unknown>
     }

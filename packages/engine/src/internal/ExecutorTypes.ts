@@ -16,6 +16,7 @@ import type * as Schema from "effect/Schema"
 import type { Signal } from "../Signal.ts"
 import type { Desk, Outcome } from "./Answers.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
+import type { Giver } from "../ValueRefused.ts"
 import type { TimerQueue } from "./TimerQueue.ts"
 
 /** Limits of a run, in ms and steps. */
@@ -36,7 +37,8 @@ export interface Registration {
   /** The signals that its runs receive: declared, or seen to be received in this process. */
   readonly signals: Map<string, Signal<Schema.Top>>
   readonly decodePayload: (json: unknown) => Effect.Effect<object, unknown>
-  readonly encodeExit: (exit: Exit.Exit<unknown, unknown>) => JournalEntry.ExitJson
+  /** A result that cannot be stored, or that its schema does not read back, is a defect. */
+  readonly encodeExit: (exit: Exit.Exit<unknown, unknown>, by: Giver) => JournalEntry.ExitJson
   readonly execute: (payload: object, runId: string) => Effect.Effect<unknown, unknown, never>
 }
 
@@ -158,7 +160,7 @@ export interface StepAttempt {
   readonly idempotencyKey: string
 }
 
-/** What an asker of a step gets. */
+/** What an asker of a step gets. Its value or cause may be stored text; nobody else is given it. */
 export type StepOutcome =
   | { readonly _tag: "Done"; readonly key: string; readonly exit: JournalEntry.ExitJson }
   | { readonly _tag: "Parked"; readonly key: string; readonly cause: unknown }

@@ -80,6 +80,46 @@ export const guarded = (
   }
 }
 
+/** The two directions of a schema. */
+export interface Codec {
+  readonly encode: (value: unknown) => Exit.Exit<unknown, unknown>
+  readonly decode: (json: unknown) => Exit.Exit<unknown, unknown>
+}
+
+/** What was handed over: as it is stored, and as it is read. */
+export interface Handed {
+  /** Absent where the schema takes nothing and JSON has no form of it. */
+  readonly stored: StoredJson.StoredJson | undefined
+  /** Made from the text, and held by nobody else. */
+  readonly value: unknown
+}
+
+/**
+ * Hands a value over through its schema. What it reads back from the text is
+ * what is given on, at once as after a restart; where it reads nothing back,
+ * that is found here and not when the journal is replayed.
+ */
+export const through = (
+  what: string,
+  noun: "input" | "outcome",
+  { decode, encode }: Codec,
+  given: unknown,
+  by: ValueRefused.Giver
+): Result.Result<Handed, ValueRefused.ValueRefused> => {
+  const refused = (problem: string) => Result.fail(ValueRefused.of(what, { path: "", reason: problem }, by))
+  const encoded = guarded(encode, given)
+  if (Exit.isFailure(encoded)) return refused(`its schema refuses the ${noun}: ${lineOf(encoded.cause)}`)
+  const stored = encoded.value === undefined ? undefined : value(what, encoded.value, by)
+  if (stored !== undefined && Result.isFailure(stored)) return Result.fail(stored.failure)
+  const decoded = guarded(decode, stored?.success.read())
+  return Exit.isSuccess(decoded)
+    ? Result.succeed({ stored: stored?.success, value: decoded.value })
+    : refused(
+      `its schema does not read the ${noun} back from the text that it made of it (${lineOf(decoded.cause)}); `
+        + "give what is undefined there a value, or use a schema that reads what it writes"
+    )
+}
+
 /** The parts of an entry or message that are text already, as values of their own. */
 export const plain = <A extends object>(parts: A): A => {
   let copy: Record<string, unknown> | undefined
@@ -97,6 +137,8 @@ export const plain = <A extends object>(parts: A): A => {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const lineOf = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause).split("\n")[0]!.replace(/^Error: /, "")
 
 /** Defects may be anything, also something that cannot even be looked at. */
 const toJson = (exit: Exit.Exit<unknown, unknown>): JournalEntry.ExitJson => {

@@ -23,7 +23,22 @@ export const jsonCodec = (schema: Schema.Top): Schema.Codec<unknown, unknown> =>
 /**
  * How an outcome travels as JSON. Where the schema takes `undefined` and JSON has no form of it, it is left out.
  */
-export const outcomeCodec = (schema: Schema.Top) => {
+export const outcomeCodec = (schema: Schema.Top): OutcomeCodec => {
+  const before = knownOutcomes.get(schema)
+  if (before !== undefined) return before
+  const made = makeOutcomeCodec(schema)
+  knownOutcomes.set(schema, made)
+  return made
+}
+
+interface OutcomeCodec {
+  readonly encode: (value: unknown) => Exit.Exit<unknown, unknown>
+  readonly decode: (json: unknown) => Exit.Exit<unknown, unknown>
+}
+
+const knownOutcomes = new WeakMap<Schema.Top, OutcomeCodec>()
+
+const makeOutcomeCodec = (schema: Schema.Top): OutcomeCodec => {
   const codec = jsonCodec(schema)
   const takes = Schema.is(schema as Schema.Schema<unknown>)
   const encode = Schema.encodeUnknownExit(codec)

@@ -494,7 +494,8 @@ export class RunExecutor extends RunSteps {
   }
 
   private encoded(exit: Exit.Exit<unknown, unknown>): JournalEntry.ExitJson {
-    return Handover.exitJson("result", this.registration.encodeExit(exit), Handover.giver(this.row))
+    const by = Handover.giver(this.row)
+    return Handover.exitJson("result", this.registration.encodeExit(exit, by), by)
   }
 
   /** Whether a failure of the code ends the run and there are finalizers, such as compensations. */

@@ -494,7 +494,7 @@ export class RunRecords {
     // A numbered key is asked for once, so its outcome need not be kept.
     const once = step.definition !== undefined && step.definition.key === undefined && !step.definition.nested
     if (once) this.steps.delete(key)
-    for (const resume of waiters) resume(once ? taken(outcome) : copied(outcome))
+    for (const resume of waiters) resume(once ? outcome : copied(outcome))
   }
 
   /** Steps that another run had in flight begin here as if nobody had; the time and pauses of that run do not count. */
@@ -623,14 +623,6 @@ export class RunRecords {
     return records
   }
 }
-
-/** An outcome for the only one who asks for it. */
-const taken = (outcome: StepOutcome): StepOutcome =>
-  outcome._tag === "Parked"
-    ? { ...outcome, cause: StoredJson.read(outcome.cause) }
-    : outcome.exit._tag === "Failure"
-    ? { ...outcome, exit: { _tag: "Failure", cause: StoredJson.read(outcome.exit.cause) } }
-    : outcome.exit.value === undefined ? outcome : { ...outcome, exit: { _tag: "Success", value: StoredJson.read(outcome.exit.value) } }
 
 /** An outcome for one of several who ask for it. */
 export const copied = (outcome: StepOutcome): StepOutcome =>
