@@ -23,6 +23,7 @@ import { existsSync, mkdirSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { type CommandFailed, fromUnknown, refused } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
+import * as Duplicates from "./internal/Duplicates.ts"
 import { fileLabel, readContract } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
 import { why } from "./JsonOption.ts"
@@ -113,12 +114,16 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         Effect.forkScoped({ startImmediately: true })
       )
     }
-    const served = new Set<string>()
+    const served = new Map<string, string>()
+    let place = ""
     const workflowEngine = Context.get(context, WorkflowEngine)
     const recording = Context.add(context, WorkflowEngine, {
       ...workflowEngine,
       register: (workflow, execute) => {
-        served.add(`${workflow._tag}@${Context.get(workflow.annotations, Version)}`)
+        const definition = `${workflow._tag}@${Context.get(workflow.annotations, Version)}`
+        const before = served.get(definition)
+        if (before !== undefined) return Effect.die(Duplicates.programs(definition, before, place))
+        served.set(definition, place)
         return workflowEngine.register(workflow, execute)
       }
     })
@@ -133,10 +138,11 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         yield* service(TaskRuntime, TaskRuntime.layerHandlers(tasks ?? {}), scope),
         yield* inConfig(loaded, "llm", service(Llm, llm ?? Llm.layerElsewhere, scope))
       )
-      for (const workflow of workflows ?? []) {
+      for (const [index, workflow] of (workflows ?? []).entries()) {
+        place = `workflows[${index}]`
         yield* inConfig(loaded, "workflows", Layer.buildWithScope(Layer.provide(workflow, Layer.succeedContext(recording)), scope))
       }
-      yield* addContracts(contracts, loaded)
+      yield* addContracts(contracts, loaded, served)
       if (options.worker === true) yield* engineService.announce
       return loaded
     })
@@ -156,7 +162,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           serving ??= Effect.runSync(Effect.cached(serve(workflow)))
           return serving
         }),
-      served: () => [...served],
+      served: () => [...served.keys()],
       refine,
       epochsOf: (runId) => epochs.get(runId) ?? new Set()
     }
@@ -249,14 +255,25 @@ const inConfig = <A, E>({ file }: Config.Loaded, field: string, effect: Effect.E
   })
 
 /** Adds the contracts that a configuration names. One that is no good is told and left out, so that it does not stop the others. */
-const addContracts = (contracts: Contracts["Service"], loaded: Config.Loaded): Effect.Effect<void> =>
-  Effect.forEach(Config.contractFiles(loaded), (file) =>
-    Effect.gen(function*() {
-      yield* contracts.add((yield* readContract(file)).document)
-    }).pipe(
-      Effect.catchCause((cause) =>
-        Cause.hasInterrupts(cause)
-          ? Effect.failCause(cause as Cause.Cause<never>)
-          : note(`warning: the contract ${fileLabel(file)} of the configuration is left out: ${fromUnknown(Cause.squash(cause)).message.split("\n")[0]}`)
-      )
-    ), { discard: true })
+const addContracts = (
+  contracts: Contracts["Service"],
+  loaded: Config.Loaded,
+  programs: ReadonlyMap<string, string>
+): Effect.Effect<void, CommandFailed> =>
+  Effect.gen(function*() {
+    const read = yield* Effect.forEach(Config.contractFiles(loaded), (file) => leftOut(file, readContract(file)))
+    const files = read.filter((file) => file !== undefined)
+    const duplicate = Duplicates.contracts(files, programs)
+    if (duplicate !== undefined) return yield* refused("ConfigInvalid", `The configuration ${fileLabel(loaded.file ?? "")} cannot be started: ${duplicate}`)
+    yield* Effect.forEach(files, ({ document, file }) => leftOut(file, contracts.add(document)), { discard: true })
+  })
+
+/** Does this with a contract; when it is no good, nothing, and says so. */
+const leftOut = <A, E>(file: string, effect: Effect.Effect<A, E>): Effect.Effect<A | undefined> =>
+  Effect.catchCause(effect, (cause) =>
+    Cause.hasInterrupts(cause)
+      ? Effect.failCause(cause as Cause.Cause<never>)
+      : Effect.as(
+        note(`warning: the contract ${fileLabel(file)} of the configuration is left out: ${fromUnknown(Cause.squash(cause)).message.split("\n")[0]}`),
+        undefined
+      ))

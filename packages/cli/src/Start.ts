@@ -44,7 +44,9 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     if (file !== undefined && !existsSync(globals.db)) yield* checkServed(file.contract, loaded, request, [])
     const host = yield* Host.open(globals, { command: "run", config: loaded, idle: request.detach })
     yield* host.serve()
-    const contract = file?.contract ?? (yield* contractNamed(host, request.workflow))
+    if (file !== undefined) yield* checkName(file.contract.id, host.served())
+    // The program that is here is meant before a contract that somebody has once added under its name.
+    const contract = file?.contract ?? (isAmong(host.served(), request.workflow) ? undefined : yield* contractNamed(host, request.workflow))
     const owners = yield* host.refine(host.runs.owners)
     const servedHere = contract === undefined || (yield* checkServed(contract, loaded, request, owners))
     const started = contract === undefined
@@ -106,6 +108,16 @@ const checkServed = (contract: Contract, { config, file }: Config.Loaded, { deta
     ]
   ))
 }
+
+/** Whether one of these programs, given as `name@version`, has the name. */
+const isAmong = (programs: ReadonlyArray<string>, name: string): boolean =>
+  programs.some((program) => program.slice(0, program.lastIndexOf("@")) === name)
+
+/** A contract must not have the name of a program, or nobody knew which of them a name means. */
+const checkName = (id: string, programs: ReadonlyArray<string>): Effect.Effect<void, CommandFailed> =>
+  isAmong(programs, id)
+    ? Effect.fail(refused("InvalidValue", `The contract has the id "${id}", and the configuration has a program of that name: give one of them another`))
+    : Effect.void
 
 /** Whether this names a file. What ends as one and is not there is told as a missing file. */
 const isContractFile = (name: string): boolean => /\.jsonc?$/i.test(name) || name.includes("/") || (existsSync(name) && statSync(name).isFile())
