@@ -94,3 +94,42 @@ describe("a run that waits for somebody", () => {
     assert.deepStrictEqual(lines.map(({ reason }) => reason), ["signal"])
   })
 })
+
+describe("a fork with another output", () => {
+  const contract = {
+    schemaVersion: "fermata.contract.v1",
+    id: "sums",
+    version: "1.0.0",
+    title: "Steps that use each other",
+    permissions: [{ kind: "task:run", pattern: "print" }],
+    triggers: [{ type: "manual" }],
+    entryStepId: "one",
+    steps: [
+      { id: "one", name: "One", kind: "task", task: "print", input: 1, onCrash: "rerun", next: "apart" },
+      { id: "apart", name: "Apart", kind: "transform", set: { x: "nothing" }, next: "two" },
+      { id: "two", name: "Two", kind: "transform", set: { m: "{{ steps.one.output.printed + 1 }}" }, next: "three" },
+      { id: "three", name: "Three", kind: "transform", set: { k: "{{ state.m * 10 }}" }, next: "end" },
+      { id: "end", name: "End", kind: "transform", set: { sum: "{{ steps.one.output.printed + state.k }}" }, next: null }
+    ]
+  }
+
+  it("names the shared steps that used the old one, and the fork that does them again", async () => {
+    const project = new Project()
+    writeFileSync(join(project.folder, "sums.json"), JSON.stringify(contract))
+    const { json: { runId } } = await project.fermata("run", join(project.folder, "sums.json"), "--json")
+    const late = await project.fermata("runs", "fork", runId, "--at", "end", "--set", "one={\"printed\":5}", "--json")
+    const command = `npx fermata runs fork ${runId} --at two --set 'one={"printed":5}'`
+    assert.strictEqual(late.code, 0, late.stderr)
+    assert.include(late.stderr, `note: "two" and "three" are shared as recorded, and used the old output of "one"; to do them again: ${command}\n`)
+    const early = await project.fermata("runs", "fork", runId, "--at", "two", "--set", "one={\"printed\":5}", "--json")
+    assert.notInclude(early.stderr, "note:")
+    assert.deepStrictEqual([late.json.output, early.json.output], [{ sum: 25 }, { sum: 65 }])
+    const apart = await project.fermata("runs", "fork", runId, "--at", "two", "--set", "apart={\"x\":\"other\"}", "--detach")
+    assert.notInclude(apart.stderr, "shared as recorded")
+
+    // A program's steps may have used it by whatever way.
+    const nap = await project.fermata("run", "Nap", "--input", "{\"millis\":1}", "--json")
+    const far = await project.fermata("runs", "fork", nap.json.runId, "--at", "record~2", "--set", "record=\"dozing\"", "--detach")
+    assert.notInclude(far.stderr, "shared as recorded")
+  })
+})

@@ -12,7 +12,7 @@ const file = (name: string, id: string, title = "t", version = "1.0.0") => {
     title,
     triggers: [{ type: "manual" }],
     entryStepId: "a",
-    steps: [{ id: "a", name: "A", kind: "transform", set: {}, next: null }]
+    steps: [{ id: "a", name: "A", kind: "transform", set: { x: 1 }, next: null }]
   }
   return { file: join(process.cwd(), name), document, contract: Schema.decodeUnknownSync(Contract.Contract)(document) }
 }
