@@ -370,6 +370,18 @@ export const doubles: ReadonlyArray<Double> = [
       ask(op.op === "commit" ? { ...op, outbox: op.outbox.map(ordered) } : op))
   },
   {
+    name: "has an engine that leaves nothing when it is told to stop",
+    breaks: ["S8"],
+    shownBy: "families",
+    tamper: (engine) => {
+      const { commit } = engine
+      Object.assign(engine, {
+        commit: ((run, { leaves: _, outbox, ...rest }, done) =>
+          commit(run, { ...rest, outbox: outbox.filter(({ kind }) => kind !== "leave") }, done)) satisfies typeof commit
+      })
+    }
+  },
+  {
     name: "has an engine that takes a failure of the store for that of a step which asked it for something",
     breaks: ["S4"],
     shownBy: "errands",

@@ -7,6 +7,7 @@ import {
   heartbeat,
   ids,
   inbox,
+  leave,
   one,
   report,
   start,
@@ -85,6 +86,33 @@ describe("a SQLite store", () => {
       assert.deepStrictEqual(yield* one(backend, commit("r2", 3, ["e23", "e24"])), { ok: true })
       assert.deepStrictEqual(yield* backend.entries("r2", 2, 10), ["e22", "e23", "e24"])
       assert.deepStrictEqual(yield* backend.entries("r1", 0, 10), ["e10", "e11", "e12"])
+    }))
+
+  it.effect("S8: tells whose the children are of a database that did not know: those that their parent listens to", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      mkdirSync(dirname(path), { recursive: true })
+      const old = new DatabaseSync(path)
+      Migrations.migrate(old, migrations.slice(0, 3))
+      const insert = (key: number, id: string, parent: string | null) =>
+        old.exec(`INSERT INTO runs (key, id, epoch, status, workflow, version, kind, parent, created_at, updated_at)
+          VALUES (${key}, '${id}', 0, 'suspended', 'purchase', '1', 'program', ${parent === null ? "NULL" : `'${parent}'`}, 1, 1)`)
+      insert(1, "parent", null)
+      insert(2, "other", null)
+      insert(3, "own", "parent")
+      insert(4, "joined", "parent")
+      insert(5, "detached", "parent")
+      insert(6, "of a person", null)
+      for (const [run, listener] of [[3, "parent"], [4, "parent"], [4, "other"], [5, "other"], [6, "parent"]] as const) {
+        old.exec(`INSERT INTO listeners (run, listener) VALUES (${run}, '${listener}')`)
+      }
+      old.close()
+      const backend = yield* SqliteBackend.make({ file: path })
+      const leaves = (["own", "joined", "detached", "of a person"] as const).flatMap((run) => [leave(run, "parent"), leave(run, "other")])
+      assert.deepStrictEqual(
+        (yield* backend.write(leaves)).map(({ stopped }) => stopped),
+        [true, false, false, true, false, false, false, false]
+      )
     }))
 
   it.effect("says which entries are missing from a journal that other hands have cut", () =>
