@@ -4,10 +4,13 @@
  */
 import type { Answer, Receipt } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
-import { exitCodes } from "./CommandFailed.ts"
+import type { ArgumentsEdited } from "@fermata/engine/RunsErrors"
+import { CommandFailed, exitCodes } from "./CommandFailed.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
-import { document, exitWith, note } from "./Output.ts"
+import { fermata, quoted } from "./Invocation.ts"
+import { document, exitWith, note, plain } from "./Output.ts"
+import { asides } from "./Questions.ts"
 import { withHost } from "./Session.ts"
 
 export interface Act<E> {
@@ -41,8 +44,13 @@ export const answer = (
     Effect.gen(function*() {
       const slash = runOrApproval.indexOf("/")
       const { entries } = yield* host.refine(host.runs.find(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash)))
-      const asked = yield* host.refine(host.runs.answer(runOrApproval, { ...given, by: globals.as }))
+      const asked = yield* host.refine(Effect.catchTag(
+        host.runs.answer(runOrApproval, { ...given, by: globals.as }),
+        "ArgumentsEdited",
+        (edited) => Effect.fail(asEdited(edited, given, globals))
+      ))
       yield* note(`${given.decision === "approve" ? "approved" : "denied"} by ${globals.as}: ${asked.id}`)
+      if (asked.status === "open") yield* note(`  ${[asked.progress, ...asides(asked)].map(plain).join("; ")}`)
       if (noWait) return yield* acknowledged({ runId: asked.runId, result: "accepted" }, globals)
       yield* followOn(host, globals, asked.runId, entries, "completed")
     }))
@@ -50,6 +58,25 @@ export const answer = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** Shows what was edited, and the command that answers it as it is now. */
+const asEdited = ({ approval, by, changes, hash }: ArgumentsEdited, { choice, decision }: Omit<Answer, "by">, { as, usually }: Globals) => {
+  const words = [
+    decision,
+    quoted(approval),
+    ...(choice === undefined ? [] : ["--choice", quoted(choice)]),
+    "--hash",
+    hash,
+    ...(as === usually ? [] : ["--as", quoted(as)])
+  ]
+  return new CommandFailed({
+    exitCode: exitCodes.refused,
+    code: "ArgumentsEdited",
+    message: `${by} has edited the arguments of approval ${approval}`,
+    details: [...changes.map((change) => `  ${change}`), `to answer it as it is now: ${fermata(words.join(" "))}`],
+    fields: { approval, by, changes, hash }
+  })
+}
 
 const acknowledged = (receipt: Receipt, { json }: Globals): Effect.Effect<void> => json ? document(receipt) : Effect.void
 

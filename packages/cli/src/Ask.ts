@@ -10,6 +10,7 @@ import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
 import * as JsonText from "@fermata/core/JsonText"
 import { lossText } from "./JsonOption.ts"
+import { asides } from "./Questions.ts"
 import { err, lineOf, note, noteBlock, plain } from "./Output.ts"
 
 /** Follows the run until it is over, or until somebody else must act. */
@@ -18,7 +19,7 @@ export const followAndAsk = (host: Host, globals: Globals, runId: string, option
     let followed = yield* follow(host, runId, options)
     while (isInteractive() && followed.view.reason === "approval") {
       const open = yield* host.refine(host.runs.approvals({ run: runId, approver: [globals.as] }))
-      const question = open[0]
+      const question = open.find(({ requester, status, wanted }) => status === "open" && requester !== globals.as && wanted.includes(globals.as))
       if (question === undefined) break
       const given = yield* ask(question)
       if (given === undefined) break
@@ -39,36 +40,51 @@ export const followAndAsk = (host: Host, globals: Globals, runId: string, option
 
 const isInteractive = (): boolean => process.stdin.isTTY === true && process.stderr.isTTY === true
 
-type Given = { readonly decision: "approve" | "deny"; readonly choice?: string; readonly edit?: unknown; readonly note?: string }
+type Given = {
+  readonly decision: "approve" | "deny"
+  readonly choice?: string
+  readonly edit?: unknown
+  readonly hash?: string
+  readonly note?: string
+}
 
 /** The answer of the person at the terminal; undefined when there is none. The question is put on stderr, since stdout carries the result. */
 const ask = (question: OpenApproval): Effect.Effect<Given | undefined> =>
   Effect.gen(function*() {
     yield* note("")
     yield* note(`${err.bold(plain(question.prompt))}  ${err.dim(`(${question.id})`)}`)
-    if ("args" in question) noteBlock(JSON.stringify(question.args, undefined, 2))
+    if ("args" in question) noteBlock(JSON.stringify(question.edit === undefined ? question.args : question.edit.args, undefined, 2))
+    for (const aside of asides(question)) yield* note(plain(aside))
+    if (question.quorum > 1) yield* note(plain(question.progress))
+    // What is on the screen is what is answered.
+    const looked = question.hash === undefined ? {} : { hash: question.hash }
     while (true) {
       const text = yield* prompt(question.editable ? "approve, deny, or edit? [a/d/e, empty to leave it open] " : "approve or deny? [a/d, empty to leave it open] ")
       if (text === undefined || text === "") return undefined
       const word = text.toLowerCase()
-      if ("deny".startsWith(word) || word === "n" || word === "no") return { decision: "deny", ...(yield* noted) }
+      if ("deny".startsWith(word) || word === "n" || word === "no") return { decision: "deny", ...looked, ...(yield* noted) }
       if (question.editable && "edit".startsWith(word)) {
         const edit = yield* edited
-        if (edit !== undefined) return { decision: "approve", edit: edit.value, ...(yield* chosen(question)), ...(yield* noted) }
+        if (edit !== undefined) {
+          const choice = yield* chosen(question)
+          if (choice !== undefined) return { decision: "approve", edit: edit.value, ...looked, ...choice, ...(yield* noted) }
+        }
       } else if ("approve".startsWith(word) || word === "y" || word === "yes") {
-        return { decision: "approve", ...(yield* chosen(question)), ...(yield* noted) }
+        const choice = yield* chosen(question)
+        if (choice !== undefined) return { decision: "approve", ...looked, ...choice, ...(yield* noted) }
       }
     }
   })
 
-const chosen = ({ choices }: OpenApproval): Effect.Effect<{ readonly choice?: string }> =>
+/** A yes chooses where there is something to choose; undefined when the person would rather not. */
+const chosen = ({ choices }: OpenApproval): Effect.Effect<{ readonly choice?: string } | undefined> =>
   Effect.gen(function*() {
-    while (choices.length > 0) {
-      const text = yield* prompt(`which? [${choices.join(", ")}, empty for none] `)
-      if (text === undefined || text === "") break
+    if (choices.length === 0) return {}
+    while (true) {
+      const text = yield* prompt(`which? [${choices.join(", ")}, empty to think again] `)
+      if (text === undefined || text === "") return undefined
       if (choices.includes(text)) return { choice: text }
     }
-    return {}
   })
 
 const noted: Effect.Effect<{ readonly note?: string }> = Effect.map(

@@ -37,7 +37,8 @@ export const nextCommands = ({ approvals: questions = [], as, runId, samples, wa
         const who = question === undefined ? wait.who ?? [] : stillWanted(question)
         const identity = who.length === 0 || who.includes(as) ? "" : ` --as ${quoted(who[0]!)}`
         const choice = question?.choices[0] === undefined ? "" : ` --choice ${quoted(question.choices[0])}`
-        return [`approve ${target}${identity}${choice}`, `deny ${target}${identity}`]
+        const hash = question === undefined ? "" : hashOf(question)
+        return [`approve ${target}${identity}${choice}${hash}`, `deny ${target}${identity}${hash}`]
       }
       case "signal": {
         const sample = samples?.get(wait.key)
@@ -76,6 +77,12 @@ const settling = (runId: string, key: string, sample: Sample | undefined): Reado
   const step = `runs settle ${quoted(runId)} ${quoted(key)}`
   const done = sample?._tag === "Json" ? `${step} --done ${quoted(JSON.stringify(sample.value))}` : `# or, with the output that it had: {fermata} ${step} --done J`
   return [`${step} --retry`, done, `${step} --fail ${quoted("it did not happen")}`]
+}
+
+/** Names the arguments, once somebody has edited them. */
+const hashOf = (question: ApprovalView): string => {
+  const { editedBy, hash } = ApprovalRule.standing(question, question.answers).proposal
+  return editedBy === undefined || hash === undefined ? "" : ` --hash ${ApprovalRule.short(hash)}`
 }
 
 /** Who may still answer, so that it counts. */

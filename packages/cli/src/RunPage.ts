@@ -55,7 +55,7 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
     ...section("state", Object.values(view.state).map(({ name, revision, value }) => `${plain(name)} (revision ${revision}): ${json(value)}`)),
     ...section("events", view.events.map(({ id, name }) => `${plain(name)}  ${plain(id)}`)),
     ...section("notes", view.notes.filter(({ kind }) => kind !== "usage").map(({ text }) => plain(text))),
-    ...section("waits", view.waits.map((wait) => waitText(wait, now))),
+    ...section("waits", view.waits.map((wait) => waitText(wait, now, view))),
     ...section("to go on", isFinal(view.status) ? [] : commands.map((command) => out.bold(fermata(command))))
   ]
 }

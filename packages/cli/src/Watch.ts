@@ -7,6 +7,7 @@ import * as RunView from "@fermata/core/RunView"
 import { neverKey, type Wait } from "@fermata/core/RunStatus"
 import * as ExitJson from "@fermata/core/ExitJson"
 import { err, noteNow, plain } from "./Output.ts"
+import { asidesOf } from "./Questions.ts"
 import * as Words from "./Words.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -46,7 +47,7 @@ export class Watch {
   tellWaits(view: RunView.RunView, now: number): void {
     const fresh = view.waits.filter((wait) => !this.shown.has(JSON.stringify(wait)))
     for (const wait of fresh) this.shown.add(JSON.stringify(wait))
-    if (fresh.length > 0) this.told(`  ${err.yellow("…")} waits ${fresh.map((wait) => waitText(wait, now)).join("; ")}`)
+    if (fresh.length > 0) this.told(`  ${err.yellow("…")} waits ${fresh.map((wait) => waitText(wait, now, view)).join("; ")}`)
   }
 
   private lineOf(entry: Entry, done: ReadonlySet<string>): string | undefined {
@@ -82,7 +83,9 @@ export class Watch {
           ? `  ${err.yellow("•")} ${plain(entry.key)}  nobody answered in time`
           : `  ${entry.decision === "approve" ? err.green("✓") : err.red("✗")} ${plain(entry.key)}  ${
             entry.decision === "approve" ? "approved" : "denied"
-          } by ${plain(entry.by)}${entry.note === undefined ? "" : `: ${plain(entry.note)}`}`
+          } by ${plain(entry.by)}${entry.open === true && entry.edit !== undefined ? ", with other arguments" : ""}${entry.open === true ? ", which does not decide it yet" : ""}${
+            entry.note === undefined ? "" : `: ${plain(entry.note)}`
+          }`
       case "SignalReceived":
         return `  ${err.green("✓")} signal ${plain(entry.name)}${entry.by === undefined ? "" : ` from ${plain(entry.by)}`}`
       case "EventEmitted":
@@ -121,14 +124,16 @@ export const linesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<string> =>
 }
 
 /** What a run waits for, as the end of a sentence that begins with "waits". */
-export const waitText = (wait: Wait, now: number): string => {
+export const waitText = (wait: Wait, now: number, view?: RunView.RunView): string => {
   const key = plain(wait.key)
   const until = wait.until === undefined ? "" : `, until ${Words.time(wait.until)} (${Words.fromNow(wait.until, now)})`
   const detail = wait.detail === undefined ? "" : `: ${plain(wait.detail)}`
   switch (wait.reason) {
     case "approval": {
       const who = wait.who === undefined || wait.who.length === 0 ? "" : ` of ${wait.who.map(plain).join(", ")}`
-      return `for approval "${key}"${who}${detail}${until}`
+      const question = view === undefined ? undefined : RunView.approval(view, wait.key)
+      const more = question === undefined ? "" : asidesOf(question).map((text) => `; ${plain(text)}`).join("")
+      return `for approval "${key}"${who}${detail}${more}${until}`
     }
     case "signal":
       if (key.startsWith("event:")) return `for event "${key.slice("event:".length)}"${detail}${until}`

@@ -42,6 +42,28 @@ describe("NextCommands", () => {
     ])
   })
 
+  it("S16: names the arguments, once somebody has edited them", () => {
+    const question: ApprovalView = {
+      key: "ok",
+      prompt: "?",
+      approvers: ["ann", "bob", "cy"],
+      choices: [],
+      quorum: 2,
+      editable: true,
+      args: 1,
+      hash: "1111111111111111",
+      onTimeout: "deny",
+      requestedAt: 0,
+      status: "open",
+      answers: [{ id: "1", decision: "approve", by: "ann", at: 1, edit: 2, hash: "2222222222222222" }]
+    }
+    const waits: ReadonlyArray<Wait> = [{ reason: "approval", key: "ok" }]
+    assert.deepStrictEqual(nextCommands({ runId: "r1", waits, as: "cy", approvals: [question] }), [
+      "approve r1 --hash 222222222222",
+      "deny r1 --hash 222222222222"
+    ])
+  })
+
   it("sends signals, and events to runs of contracts, with what they take", () => {
     const waits: ReadonlyArray<Wait> = [{ reason: "signal", key: "paid" }, { reason: "signal", key: "go" }, { reason: "signal", key: "event:parcel.arrived" }, { reason: "signal", key: "event:odd" }]
     const samples: Samples = new Map([

@@ -4,15 +4,16 @@ import * as Option from "effect/Option"
 import { answer } from "../../Act.ts"
 import * as JsonOption from "../../JsonOption.ts"
 import * as Arguments from "../Arguments.ts"
-import { approval, note } from "./Answering.ts"
+import { approval, hash, note } from "./Answering.ts"
 
 export const commandApprovalsApprove = Command.make("approve", {
   approval,
   choice: Arguments.text("choice", "C", "One of the choices that the question offers"),
   edit: Arguments.json("edit", "The arguments as they should be, where they may be edited"),
+  hash,
   note,
   noWait: Arguments.noWait
-}, ({ approval, choice, edit, note, noWait }) =>
+}, ({ approval, choice, edit, hash, note, noWait }) =>
   Effect.gen(function*() {
     const edited = Option.isNone(edit) ? {} : { edit: yield* JsonOption.read("--edit", edit.value) }
     yield* answer(approval, {
@@ -20,6 +21,7 @@ export const commandApprovalsApprove = Command.make("approve", {
       noWait,
       ...edited,
       ...(Option.isSome(choice) ? { choice: choice.value } : {}),
+      ...(Option.isSome(hash) ? { hash: hash.value } : {}),
       ...(Option.isSome(note) ? { note: note.value } : {})
     })
   })).pipe(

@@ -3,6 +3,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { item, lines, note, table } from "../../Output.ts"
+import { asides } from "../../Questions.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
@@ -26,14 +27,15 @@ export const commandApprovalsLs = Command.make("ls", {
       const Words = yield* Effect.promise(() => import("../../Words.ts"))
       const now = host.now()
       yield* lines(table(
-        ["APPROVAL", "WORKFLOW", "APPROVERS", "ASKED", "DEADLINE", "QUESTION"],
+        ["APPROVAL", "WORKFLOW", "APPROVERS", "ASKED", "DEADLINE", "STANDS", "QUESTION"],
         open.map((question) => [
           question.id,
           question.workflow,
           question.approvers.join(", "),
           Words.fromNow(question.requestedAt, now),
           question.deadline === undefined ? "none" : Words.fromNow(question.deadline, now),
-          question.prompt
+          question.status === "open" ? question.quorum === 1 ? "open" : question.progress : `${question.progress}, not yet gone on`,
+          [question.prompt, ...asides(question)].join("; ")
         ])
       ))
     }))).pipe(
