@@ -75,7 +75,9 @@ export const withoutPlaces = (json: unknown): unknown => {
 }
 
 /** One sentence for people: the message, and what it does not say of its causes. */
-export const sentence = (json: unknown): string => brief(said(json, bounds.causes), 500)
+export const sentence = (json: unknown): string =>
+  // Schemas tell the place of a mistake on a line of its own.
+  brief(said(json, bounds.causes).replaceAll(/\n\s+at (?=\[)/g, " at "), 500)
 
 /** Whether it says only that something was thrown, and the cause what. */
 export const isWrapper = (json: unknown): boolean =>
@@ -102,6 +104,8 @@ const errorJson = (error: Error, room: Room, causes: number, around: ReadonlyArr
   if (withFields) {
     for (const key of keysOf(error).slice(0, bounds.fields)) {
       if (known.has(key) || key.startsWith("~") || room.left <= 0) continue
+      // The tree behind the message of a schema holds the values that it refused.
+      if (key === "issue" && name === "SchemaError") continue
       const value = read(error, key)
       if (value === undefined || typeof value === "function") continue
       set(json, key, isError(value) ? related(value, room, causes, inside) : valueJson(value, room, bounds.levels, inside))

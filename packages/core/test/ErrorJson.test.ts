@@ -51,6 +51,8 @@ describe("what is kept of an error", () => {
         "    at Module._compile (node:internal/modules/cjs/loader:1:2)",
         "    at next (/srv/app/node_modules/effect/dist/Effect.js:1:2)",
         "    at run (/srv/app/node_modules/@fermata/engine/dist/Engine.js:1:2)",
+        `    at attempt (${new URL("../../engine/src/Step.ts", import.meta.url).href}:1:2)`,
+        `    at attempt (${new URL("../../cli/dist/Main.js", import.meta.url).pathname}:1:2)`,
         "    at new Promise (<anonymous>)",
         "    at C:\\Users\\ann\\app\\main.js:7:1"
       ].join("\n")
@@ -158,6 +160,9 @@ describe("what is kept of an error", () => {
     assert.strictEqual(sentence(new Cause.UnknownError("plain")), "plain")
     assert.strictEqual(sentence(new Error("a: b", { cause: new Error("b") })), "a: b")
     assert.strictEqual(sentence(new Error("")), "Error")
+    const unfit = Effect.runSync(Effect.flip(Schema.decodeUnknownEffect(Schema.Struct({ a: Schema.Struct({ pin: Schema.Int }) }))({ a: { pin: "1234" } })))
+    assert.strictEqual(sentence(unfit), "Expected number at [\"a\"][\"pin\"]")
+    assert.notInclude(JSON.stringify(ErrorJson.encode(unfit)), "1234")
     assert.strictEqual(sentence(new AggregateError([new Error("x"), new Error("x"), new Error("y")])), "x; y")
     assert.isAtMost(sentence(new Error("m".repeat(100_000))).length, 600)
   })

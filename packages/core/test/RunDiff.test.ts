@@ -62,6 +62,25 @@ describe("RunDiff", () => {
     ])
   })
 
+  it("N-55: runs whose errors were thrown at other places are the same, and those with another cause are not", () => {
+    const failed = (run: string, line: number, why: string): RunDiff.Journal => {
+      const stack = [`load (src/load.ts:${line}:1)`]
+      const thrown = { name: "Error", message: "no", stack, cause: { name: "Error", message: why, stack } }
+      const exit = { _tag: "Failure", cause: [{ _tag: "Die", defect: thrown }] } as const
+      return journal(run, [
+        requested,
+        step("a", run),
+        { _tag: "StepFailed", key: "a", attempt: 1, cause: [{ _tag: "Fail", error: { _tag: "X" }, trace: { name: "X", stack } }] },
+        { _tag: "ChildFinished", child: "c", exit },
+        { _tag: "RunFailed", cause: [{ _tag: "Die", defect: thrown }] }
+      ])
+    }
+    const diff = RunDiff.of(failed("run-a", 1, "late"), failed("run-b", 2, "late"))
+    assert.isUndefined(diff.parting)
+    assert.strictEqual(diff.steps[0]?.verdict, "same")
+    assert.strictEqual(RunDiff.of(failed("run-a", 1, "late"), failed("run-b", 1, "early")).parting?.a?._tag, "ChildFinished")
+  })
+
   it("N-55: a run that has come less far parts where it ends", () => {
     const a = journal("run-a", lived("run-a"))
     const b = journal("run-b", lived("run-b").slice(0, 4))

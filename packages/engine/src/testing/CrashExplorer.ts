@@ -6,6 +6,7 @@
  * every run, and the outcomes in their journals. What must never happen: the
  * body of a step starts although its outcome is in the store (S1).
  */
+import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -154,7 +155,7 @@ const endOf = (entry: JournalEntry.JournalEntry | undefined): unknown => {
       return entry.output
     case "RunFailed":
     case "RunCancelled":
-      return entry.cause
+      return ExitJson.withoutPlaces(entry.cause)
     default:
       return null
   }
@@ -164,7 +165,7 @@ const outcomes = (entries: ReadonlyArray<JournalEntry.JournalEntry>): Map<string
   const found = new Map<string, unknown>()
   for (const entry of entries) {
     if (entry._tag === "StepCompleted") found.set(entry.key, entry.output ?? null)
-    else if (entry._tag === "StepFailed" && entry.retryAt === undefined && entry.parked !== true) found.set(entry.key, entry.cause)
+    else if (entry._tag === "StepFailed" && entry.retryAt === undefined && entry.parked !== true) found.set(entry.key, ExitJson.withoutPlaces(entry.cause))
   }
   return found
 }

@@ -206,7 +206,7 @@ export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
         : before
       const logged = Effect.onExit(changed, (exit) =>
         Effect.gen(function*() {
-          const how = Exit.isSuccess(exit) ? JSON.stringify(exit.value) : JSON.stringify(ExitJson.causeToJson(exit.cause))
+          const how = Exit.isSuccess(exit) ? JSON.stringify(exit.value) : JSON.stringify(ExitJson.withoutPlaces(ExitJson.causeToJson(exit.cause)))
           seen.push(`${number} ${node.tag} ${how} at ${yield* Clock.currentTimeMillis}, ${yield* Random.nextIntBetween(0, 1_000)}`)
         }))
       return logged

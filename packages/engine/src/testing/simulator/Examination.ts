@@ -1,4 +1,5 @@
 /** What must hold when nothing is left to happen: the store against what was acknowledged, and against the promises. */
+import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus, Wait } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
@@ -153,7 +154,7 @@ const endOf = (entry: JournalEntry.JournalEntry | undefined): unknown => {
       return entry.output ?? null
     case "RunFailed":
     case "RunCancelled":
-      return entry.cause
+      return ExitJson.withoutPlaces(entry.cause)
     default:
       return null
   }
@@ -163,7 +164,7 @@ const outcomes = (entries: ReadonlyArray<JournalEntry.JournalEntry | undefined>)
   const found = new Map<string, unknown>()
   for (const entry of entries) {
     if (entry?._tag === "StepCompleted") found.set(entry.key, entry.output ?? null)
-    else if (entry?._tag === "StepFailed" && entry.retryAt === undefined && entry.parked !== true) found.set(entry.key, entry.cause)
+    else if (entry?._tag === "StepFailed" && entry.retryAt === undefined && entry.parked !== true) found.set(entry.key, ExitJson.withoutPlaces(entry.cause))
   }
   return [...found].sort(([a], [b]) => a < b ? -1 : 1)
 }
