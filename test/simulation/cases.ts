@@ -21,6 +21,8 @@ import {
   circle,
   contract,
   contractLayer,
+  Deaf,
+  deafLayer,
   Drawn,
   drawnLayer,
   Everything,
@@ -78,6 +80,12 @@ export const cases: ReadonlyArray<Case> = [
     name: "drawn numbers",
     start: Drawn.execute({ id: "1" }, { discard: true }),
     options: { layer: drawnLayer }
+  },
+  {
+    name: "deaf bodies",
+    start: Deaf.execute({ id: "1" }, { discard: true }),
+    // How often a body begins in its first half minute depends on when processes die.
+    options: { layer: deafLayer, ends: "any" }
   },
   {
     name: "every-step of a contract",

@@ -9,7 +9,7 @@ import * as RunState from "@fermata/engine/RunState"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
 import * as Workflows from "@fermata/engine/Workflows"
-import { Effect, Layer, Option, Random, Schedule, Schema } from "effect"
+import { Clock, Effect, Layer, Option, Random, Schedule, Schema } from "effect"
 import { Activity, DurableClock, DurableDeferred, Workflow } from "effect/workflow"
 
 const Paid = Signal.make("paid", { schema: Schema.String })
@@ -132,6 +132,32 @@ export const answeredLayer = Answered.toLayer(Effect.fnUntraced(function*() {
   const raced = yield* Effect.raceFirst(ask("which", { quorum: 2, choices: ["a", "b"], onTimeout: "approve" }), Effect.as(Effect.sleep("1 hour"), "nobody"))
   const last = yield* Effect.raceFirst(ask("end", { deadline: "2 hours" }), Effect.as(Signal.receive(Over), "over"))
   return [first, raced, last]
+}))
+
+/** Its bodies cannot be interrupted, and in the first half minute of the run they do not end at their timeouts. */
+export const Deaf = Workflow.make("deaf", { payload: { id: Schema.String }, success: Schema.Array(Schema.String), idempotencyKey: ({ id }) => id })
+
+const deafMs = 30_000
+const deaf = ({ since }: { readonly since: number }) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    now - since < deafMs
+      ? Effect.as(Effect.uninterruptible(Effect.sleep("1 minute")), "too late")
+      : Effect.as(Effect.uninterruptible(Effect.sleep("2 seconds")), "in time"))
+const deafOptions = { input: { since: Schema.Int }, success: Schema.String, timeout: "8 seconds", run: deaf } as const
+const deafSteps = [
+  Step.make("again", { ...deafOptions, onCrash: "rerun", retry: Schedule.recurs(2) }),
+  Step.make("keyed", { ...deafOptions, onCrash: "rerun-keyed" }),
+  Step.make("asked-first", { ...deafOptions, onCrash: "probe", probe: () => Effect.as(Effect.uninterruptible(Effect.sleep("1 second")), Option.none()) }),
+  Step.make("with-a-step", { ...deafOptions, onCrash: "rerun", run: (input) => Effect.tap(deaf(input), (text) => echo({ text })) })
+]
+const deafPay = Step.make("pay", { ...deafOptions, onCrash: "ask" })
+
+export const deafLayer = Deaf.toLayer(Effect.fnUntraced(function*() {
+  const since = yield* Clock.currentTimeMillis
+  const all = yield* Effect.forEach(deafSteps, (step) => step({ since }), { concurrency: "unbounded" })
+  yield* Effect.timeoutOption(deafPay({ since: yield* Clock.currentTimeMillis }), "20 seconds")
+  const paid = yield* deafPay({ since: yield* Clock.currentTimeMillis })
+  return [...all, paid]
 }))
 
 const limited = <const Name extends string>(name: Name, limits: Partial<Workflows.Limits>) =>

@@ -20,6 +20,12 @@ export interface EngineOptions {
   readonly maxRecoveries: number
   /** How long (ms) a cancel or a shutdown lets the body of an `ask` step finish. Default 30,000. */
   readonly cancelGraceMs: number
+  /**
+   * How long (ms) the body of a step that was interrupted at its timeout may
+   * take to end, before it is let go. A shorter timeout shortens it, down to
+   * 100 ms. Default 1,000.
+   */
+  readonly timeoutGraceMs: number
   /** A name for this process that no other process has; made up when empty. */
   readonly ownerId: string
   /** Shown to people who ask which processes live. */
@@ -43,6 +49,7 @@ export const EngineOptions: Context.Reference<EngineOptions> = Context.Reference
       parkedMs: 5_000,
       maxRecoveries: 5,
       cancelGraceMs: 30_000,
+      timeoutGraceMs: 1_000,
       ownerId: "",
       info: {},
       processOf: () => "unknown"

@@ -35,9 +35,13 @@ import type { Engine } from "./Engine.ts"
 import { CurrentRun, type StepDefinition } from "./internal/ExecutorTypes.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec, outcomeCodec } from "./internal/JsonCodec.ts"
+import { StepLetGo } from "./internal/StepLimit.ts"
 import type { Giver } from "./ValueRefused.ts"
 
-/** An attempt took longer than the step's `timeout` (ms). A defect, unless the retry policy takes it. */
+/**
+ * An attempt took longer than the step's `timeout` (ms), and ended when it was
+ * told to. A defect, unless the retry policy takes it.
+ */
 export class StepTimedOut extends Schema.TaggedError<StepTimedOut>()("StepTimedOut", {
   step: Schema.String,
   timeoutMs: Schema.Int
@@ -93,7 +97,12 @@ export type Options<
 export type OnCrash<I extends Schema.Top | Fields | undefined, A extends Schema.Top, P> =
   | {
     readonly onCrash: "rerun" | "rerun-keyed" | "ask"
-    /** Longest time for one attempt. */
+    /**
+     * Longest time for one attempt, at most until the year 9999; none when it
+     * is infinite. A body that is interrupted then and ends has failed with
+     * `StepTimedOut`. One that cannot be interrupted is let go a moment later,
+     * and since it may still act, `onCrash` says what comes next.
+     */
     readonly timeout?: Duration.Input
     readonly probe?: undefined
   }
@@ -137,7 +146,11 @@ export interface Definition<
   readonly error?: E
   /** Names the step `name/<key>` in its run, so that asking again with equal input joins the first. */
   readonly key?: (input: InputType<I>) => string
-  /** Whether and when a failed attempt is followed by another. Waits between attempts are durable. */
+  /**
+   * Whether and when a failed attempt is followed by another. Waits between
+   * attempts are durable; an infinite one suspends the run for good. An attempt
+   * that did not end at its timeout has not failed: see `onCrash`.
+   */
   readonly retry?: Schedule.Schedule<unknown, E["Type"] | StepTimedOut>
   /** A word for people and for filters, such as `llm`. */
   readonly label?: string
@@ -179,11 +192,8 @@ export const make = <
   )
   const timeout = timeoutOf(name, options.timeout)
 
-  const timed = <B, F, S>(effect: Effect.Effect<B, F, S>): Effect.Effect<B, F, S> =>
-    timeout === undefined ? effect : Effect.timeoutOrElse(effect, { duration: timeout, orElse: () => Effect.die(timedOut()) })
-
   const attempt = (input: Input, context: StepContext, by: Giver): Effect.Effect<Handover.Handed, unknown, R> =>
-    Effect.matchEffect(timed(Effect.suspend(() => options.run(input, context))), {
+    Effect.matchEffect(Effect.suspend(() => options.run(input, context)), {
       onSuccess: (value) => handed(`outcome of step "${context.key}"`, codecs.success, value, by),
       onFailure: (error) =>
         Effect.flatMap(handed(`error of step "${context.key}"`, codecs.error, error, by), ({ stored }) =>
@@ -192,12 +202,13 @@ export const make = <
 
   const { probe } = options
   const question = probe === undefined ? undefined : (input: Input, context: StepContext, by: Giver): Effect.Effect<Option.Option<Handover.Handed>, unknown, P> =>
-    Effect.flatMap(Effect.catch(timed(Effect.suspend(() => probe(input, context))), dieTelling), (found) =>
+    Effect.flatMap(Effect.catch(Effect.suspend(() => probe(input, context)), dieTelling), (found) =>
       Option.isNone(found)
         ? Effect.succeedNone
         : Effect.asSome(handed(`answer of the probe of step "${context.key}"`, codecs.success, found.value, by)))
 
   const timedOut = () => new StepTimedOut({ step: name, timeoutMs: timeout ?? Infinity })
+  const limit = timeout === undefined ? undefined : { millis: timeout, error: timedOut }
   const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.error.decode, timedOut)
 
   const problemOf = (output: unknown) => {
@@ -213,6 +224,7 @@ export const make = <
       if (place === undefined) {
         return Effect.die(new Error(`Step "${name}" was called outside a run: call it in the body of a workflow`))
       }
+      if (place.letGo === true) return Effect.die(new StepLetGo(`Step "${name}"`, place.step))
       if (options.onCrash === "commit-together" && !place.executor.host.together) {
         return Effect.die(new CannotCommitTogether({ step: name }))
       }
@@ -243,6 +255,7 @@ export const make = <
             Effect.scoped(Effect.flatMap(given, (input) => question(input as Input, context, by)) as Effect.Effect<Option.Option<Handover.Handed>, unknown, Scope>),
             Option.map(keep)
           )),
+        limit,
         notSynchronous: () => new NotSynchronous({ step: name })
       }
       return Effect.flatMap(place.executor.askStep(definition), (outcome) => {

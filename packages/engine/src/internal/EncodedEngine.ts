@@ -33,6 +33,7 @@ import * as Handover from "./Handover.ts"
 import { jsonCodec, outcomeCodec } from "./JsonCodec.ts"
 import * as RunWatch from "./RunWatch.ts"
 import * as Programs from "./Programs.ts"
+import { StepLetGo } from "./StepLimit.ts"
 
 interface Codecs {
   readonly decodePayload: (json: unknown) => Effect.Effect<unknown, unknown>
@@ -168,11 +169,11 @@ export const make = (
   }
 
   /** A run that is told to stop leaves a child that it has asked for. What its steps have asked for it leaves all at once. */
-  const leave = (child: string): Effect.Effect<void> => Effect.map(CurrentRun, (place) => place?.executor.leaveChild(child))
+  const leave = (child: string): Effect.Effect<void> => Effect.map(CurrentRun, (place) => place?.letGo === true ? undefined : place?.executor.leaveChild(child))
 
   /** In a body with the next commit, and then for sure; elsewhere at once. */
   const send = Effect.fnUntraced(function*(kind: "cancel" | "resume", run: string, message: Message<"cancel"> | Message<"resume">) {
-    const place = yield* CurrentRun
+    const place = yield* currentPlace
     if (place !== undefined && place.step === undefined) {
       const { records, row } = place.executor
       const id = records.number(`${kind}:${run}`, `${kind}:${row.id}`)
@@ -210,7 +211,7 @@ export const make = (
     }),
 
     execute: Effect.fnUntraced(function*(workflow, { detached, discard, executionId, payload }) {
-      const place = yield* CurrentRun
+      const place = yield* currentPlace
       const version = versionOf(workflow)
       const encoded = (yield* Effect.orDie(codecs(workflow).encodePayload(payload))) ?? null
       const json = yield* Effect.orDie(Handover.given(`payload of workflow "${workflow._tag}"`, encoded, byOf(place)))
@@ -307,7 +308,7 @@ export const make = (
     }),
 
     deferredDone: Effect.fnUntraced(function*({ deferredName, executionId, exit }) {
-      const place = yield* CurrentRun
+      const place = yield* currentPlace
       const json = yield* Effect.orDie(Handover.givenExit(`completion of "${deferredName}"`, exit, byOf(place)))
       const message = StoredJson.compose({ name: deferredName, exit: StoredJson.compose({ ...json }) })
       const id = `deferred:${deferredName}`
@@ -366,7 +367,11 @@ const byOf = (place: Place | undefined) => place === undefined ? undefined : Han
 /** Who asks, as people are told. */
 const asker = Effect.map(CurrentRun, (place) => place?.executor.row.id ?? "program")
 
-const currentRun = Effect.flatMap(CurrentRun, (place) =>
+/** Where the caller stands; a body that was let go stands nowhere. */
+const currentPlace = Effect.flatMap(CurrentRun, (place) =>
+  place?.letGo === true ? Effect.die(new StepLetGo("A durable operation", place.step)) : Effect.succeed(place))
+
+const currentRun = Effect.flatMap(currentPlace, (place) =>
   place === undefined
     ? Effect.die(new Error("This needs a run: it works only inside a workflow that this engine executes"))
     : Effect.succeed(place))

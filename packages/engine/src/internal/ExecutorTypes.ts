@@ -122,6 +122,8 @@ export interface ExecutorOptions {
   readonly maxRecoveries: number
   /** How long (ms) a cancel lets the body of an `ask` step finish. */
   readonly cancelGraceMs: number
+  /** How long (ms) a body that was interrupted at its timeout may take to end before it is let go. */
+  readonly timeoutGraceMs: number
 }
 
 /** A step as the executor runs it: everything is JSON, schemas are the caller's. */
@@ -145,6 +147,8 @@ export interface StepDefinition {
   readonly body: (attempt: StepAttempt) => Effect.Effect<unknown, unknown>
   /** Says whether an attempt that was cut short has been done, and with what output; there with the rule `probe`. */
   readonly probe?: ((attempt: StepAttempt) => Effect.Effect<Option.Option<unknown>, unknown>) | undefined
+  /** The time (ms) for one attempt, and for one question to the probe, and what fails with it. */
+  readonly limit?: { readonly millis: number; readonly error: () => unknown } | undefined
   /** What a body that waits for something fails with, where it runs inside the commit of its outcome. */
   readonly notSynchronous?: (() => unknown) | undefined
   /** A fresh, stateful policy: the delay in ms before the next attempt, or undefined to give up. */
@@ -203,6 +207,8 @@ export interface StopItem {
 export type ReadyItem =
   | { readonly _tag: "Outcome"; readonly key: string; readonly exit: JournalEntry.ExitJson; readonly delay: number | undefined }
   | { readonly _tag: "Probed"; readonly key: string; readonly exit: Exit.Exit<Option.Option<unknown>, unknown> }
+  | { readonly _tag: "LetGo"; readonly key: string; readonly millis: number }
+  | { readonly _tag: "Late"; readonly text: string }
   | { readonly _tag: "Timer"; readonly timer: number }
   | { readonly _tag: "Backoff"; readonly key: string }
   | { readonly _tag: "Deadline"; readonly key: string }
@@ -222,6 +228,8 @@ export interface Place {
   readonly step: string | undefined
   /** The step with its attempt when it is not the first: what nested keys begin with. */
   readonly inside?: string
+  /** The body was let go at its timeout: whatever it still asks the run for is refused. */
+  letGo?: boolean
 }
 export const CurrentRun: Context.Reference<Place | undefined> = Context.Reference<Place | undefined>(
   "@fermata/engine/CurrentRun",

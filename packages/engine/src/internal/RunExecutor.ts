@@ -35,7 +35,6 @@ import { CurrentRun, type ExecutorHost, type ReadyItem, type Registration, type 
 import * as Handover from "./Handover.ts"
 import { acceptInbox, acceptLate } from "./InboxRules.ts"
 import * as EntryKinds from "./EntryKinds.ts"
-import * as RunRecords from "./RunRecords.ts"
 import { ForeignWork, foreignWork } from "./ForeignWork.ts"
 import { RunDigests } from "./RunDigests.ts"
 import { type AnyFiber, RunScheduler, type Task } from "./RunScheduler.ts"
@@ -124,12 +123,7 @@ export class RunExecutor extends RunSteps {
     this.stopped = true
     for (const timer of this.armed.values()) this.host.timers.cancel(timer)
     this.armed.clear()
-    for (const step of this.records.steps.values()) {
-      const fiber = step.fiber
-      step.fiber = undefined
-      if (!RunRecords.isIdle(step)) fiber?.interruptUnsafe()
-      step.waiters.length = 0
-    }
+    for (const step of this.records.steps.values()) this.dropBody(step)
     this.records.letGo()
     this.ready = []
     this.toStart = []
@@ -344,9 +338,10 @@ export class RunExecutor extends RunSteps {
   private accept(item: ReadyItem): void {
     switch (item._tag) {
       case "Outcome":
-        return this.acceptOutcome(item)
       case "Probed":
-        return this.acceptProbed(item)
+      case "LetGo":
+      case "Late":
+        return this.acceptStep(item)
       case "Timer":
         if (this.records.timers.get(item.timer)?.waiter === undefined) return
         return this.deliver(this.append({ _tag: "TimerFired", timer: item.timer }))

@@ -3,18 +3,19 @@
  * bookkeeping that the executor reads and changes, with no effect of its own.
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
-import * as DurableTime from "@fermata/core/DurableTime"
-import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Wait } from "@fermata/core/RunStatus"
 import { neverKey, suspendReasons } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Predicate from "effect/Predicate"
 import * as ChildRecords from "./ChildRecords.ts"
 import { commandKey, isDelivery } from "./EntryKinds.ts"
 import type { StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
+import type { StepLimit } from "./StepLimit.ts"
+import * as StepWaits from "./StepWaits.ts"
 
 type Entry = JournalEntry.JournalEntry
 type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
@@ -50,6 +51,9 @@ export interface StepState {
   /** Its value or cause may still be text: each asker is given a copy. */
   delivered: StepOutcome | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
+  limit: StepLimit | undefined
+  /** The body of the latest request did not end at its timeout. */
+  letGo: boolean
   retryAt: number | undefined
   /** Why the probe could not tell, when the latest request asked it. */
   probeFailure: unknown
@@ -172,6 +176,8 @@ export class RunRecords {
       waiters: [],
       delivered: undefined,
       fiber: undefined,
+      limit: undefined,
+      letGo: false,
       retryAt: undefined,
       probeFailure: undefined,
       failures: [],
@@ -413,20 +419,7 @@ export class RunRecords {
     const waits: Array<Wait> = []
     if (this.paused) waits.push({ reason: "operator", key: "pause", detail: "paused by an operator" })
     if (this.held !== undefined) waits.push(this.held)
-    for (const step of this.open) {
-      if (step.phase === "unknown") {
-        const detail = step.probeFailure === undefined
-          ? `a process died while step "${step.key}" was in flight`
-          : `step "${step.key}" was cut short, and its probe failed: ${ExitJson.causeMessage(StoredJson.read(step.probeFailure))}`
-        waits.push({ reason: "outcome-unknown", key: step.key, detail })
-      } else if (step.phase === "exhausted") {
-        waits.push({ reason: "recovery", key: step.key, detail: `a process died ${(step.entry.recovery ?? 0) + 1} times in step "${step.key}"` })
-      } else if (step.phase === "backoff") {
-        if (!isNever(step.retryAt)) {
-          waits.push({ reason: "timer", key: step.key, until: step.retryAt!, detail: `attempt ${step.entry.attempt + 1} of step "${step.key}"` })
-        }
-      } else if (step.phase === "running") waits.push(...step.bodyWaits)
-    }
+    for (const step of this.open) waits.push(...StepWaits.of(step))
     for (const approval of this.approvals.values()) {
       if (approval.waiter === undefined || approval.result !== undefined) continue
       const { deadline, key, prompt } = approval.entry
@@ -457,7 +450,7 @@ export class RunRecords {
 
   private waitsForEver(): boolean {
     if (this.endless > 0) return true
-    for (const step of this.open) if (step.phase === "backoff" && isNever(step.retryAt)) return true
+    for (const step of this.open) if (step.phase === "backoff" && StepWaits.isNever(step.retryAt)) return true
     for (const name of this.endlessClocks) if ((this.deferredWaiters.get(name)?.length ?? 0) > 0) return true
     return false
   }
@@ -539,6 +532,7 @@ export class RunRecords {
           state.retryAt = undefined
           state.probeFailure = undefined
           state.released = false
+          state.letGo = false
           state.notStarted = paused
           break
         }
@@ -563,6 +557,10 @@ export class RunRecords {
         case "Note": {
           const key = commandKey(entry)
           if (key !== undefined) records.commands.set(key, { entry, asked: false })
+          if (entry.kind === StepWaits.letGoNote && Predicate.hasProperty(entry.data, "key")) {
+            const cut = records.steps.get(String(entry.data.key))
+            if (cut !== undefined) cut.letGo = true
+          }
           if (entry.kind !== "step-released") break
           const released = records.steps.get(entry.text)
           if (released !== undefined) released.released = true
@@ -627,9 +625,6 @@ export class RunRecords {
 /** An outcome for one of several who ask for it. */
 export const copied = (outcome: StepOutcome): StepOutcome =>
   outcome._tag === "Parked" ? { ...outcome, cause: StoredJson.copy(outcome.cause) } : { ...outcome, exit: Handover.copyOf(outcome.exit) }
-
-/** Whether the next attempt of a step in backoff is never to begin by itself. */
-export const isNever = (retryAt: number | undefined): boolean => retryAt !== undefined && retryAt >= DurableTime.never
 
 /** Whether the body only waits for something durable, so that it may be dropped and run again. */
 export const isIdle = (step: StepState): boolean => step.bodyWaits.length > 0 && step.definition?.onCrash !== "ask"

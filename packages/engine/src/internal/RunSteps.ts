@@ -6,17 +6,20 @@ import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { MixedScheduler } from "effect/Scheduler"
-import { CurrentRun, type ReadyItem } from "./ExecutorTypes.ts"
+import { CurrentRun, type Place, type ReadyItem, type StepAttempt } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
 import * as RunRecords from "./RunRecords.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 import { idempotencyKey, RunRequests } from "./RunRequests.ts"
+import { StepLimit } from "./StepLimit.ts"
+import * as StepWaits from "./StepWaits.ts"
 
 export abstract class RunSteps extends RunRequests {
   protected abstract get self(): RunExecutor
@@ -44,17 +47,84 @@ export abstract class RunSteps extends RunRequests {
   private fork(step: RunRecords.StepState): void {
     const definition = step.definition!
     const probe = step.entry.probe === true ? definition.probe : undefined
-    const { attempt, context } = this.callOf(step, probe !== undefined)
+    const { attempt, context, place } = this.callOf(step, probe !== undefined)
     if (probe === undefined) this.host.bodyStarts(this.row.id, step.key, attempt.attempt)
+    const limit = definition.limit === undefined ? undefined : new StepLimit(this.host, definition.limit.millis)
     const fiber = Effect.runForkWith(context)<unknown, unknown>((probe ?? definition.body)(attempt))
+    const letGo = () => {
+      if (!this.stopped && step.fiber === fiber) this.letGo(step, place)
+    }
     step.fiber = fiber
+    step.limit = limit
+    if (fiber.pollUnsafe() === undefined) {
+      // A run that was evicted meanwhile wakes up, and its body begins again.
+      limit?.begin(() => this.stopped ? this.wake() : fiber.interruptUnsafe(), letGo)
+    }
     fiber.addObserver((exit) => {
-      if (this.stopped || step.fiber !== fiber) return
+      limit?.end()
+      const isCut = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
+      const isOver = limit?.isOver === true
+      if (isOver && !isCut) letGo()
+      if (this.stopped) return
+      if (step.fiber !== fiber) return place.letGo === true ? this.push(late(attempt, exit, isCut)) : undefined
       step.fiber = undefined
       this.records.setPhase(step, "done")
-      if (probe === undefined) this.conclude(step, this.outcome(step, exit))
-      else this.push({ _tag: "Probed", key: step.key, exit: exit as Exit.Exit<Option.Option<unknown>, unknown> })
+      const end = isOver ? Exit.die(definition.limit?.error()) : exit
+      if (probe === undefined) this.conclude(step, this.outcome(step, end))
+      else this.push({ _tag: "Probed", key: step.key, exit: end as Exit.Exit<Option.Option<unknown>, unknown> })
     })
+  }
+
+  /**
+   * The body has not ended at its timeout. It may still act, so its rule for
+   * crashes says what comes next, once that is noted; of a probe it is known
+   * that it could not tell.
+   */
+  private letGo(step: RunRecords.StepState, place: Place): void {
+    const { error, millis } = step.definition!.limit!
+    place.letGo = true
+    step.fiber = undefined
+    step.limit = undefined
+    step.bodyWaits.length = 0
+    this.records.setPhase(step, "done")
+    if (step.entry.probe === true) this.push({ _tag: "Probed", key: step.key, exit: Exit.die(error()) })
+    else this.push({ _tag: "LetGo", key: step.key, millis })
+  }
+
+  /** What has become of a body or of a question to a probe. */
+  protected acceptStep(item: Extract<ReadyItem, { readonly _tag: "Outcome" | "Probed" | "LetGo" | "Late" }>): void {
+    switch (item._tag) {
+      case "Outcome":
+        return this.acceptOutcome(item)
+      case "Probed":
+        return this.acceptProbed(item)
+      case "LetGo":
+        return this.acceptLetGo(item)
+      case "Late":
+        return this.remark("step-late", item.text)
+    }
+  }
+
+  /** The run is let go, and its bodies with it: one that only waits is garbage, others are interrupted. */
+  protected dropBody(step: RunRecords.StepState): void {
+    const fiber = step.fiber
+    step.fiber = undefined
+    if (!RunRecords.isIdle(step)) {
+      fiber?.interruptUnsafe()
+      step.limit?.end()
+    }
+    step.waiters.length = 0
+  }
+
+  private acceptLetGo({ key, millis }: Extract<ReadyItem, { readonly _tag: "LetGo" }>): void {
+    const step = this.records.steps.get(key)
+    if (step === undefined || step.phase !== "done") return
+    const text = `attempt ${step.entry.attempt} of step "${key}" did not end within its timeout of ${millis} ms, nor when it was told to: `
+      + `its body was let go, and may still act`
+    this.append({ _tag: "Note", kind: StepWaits.letGoNote, text, data: { key } })
+    step.letGo = true
+    this.cutShort(step, (step.entry.recovery ?? 0) + 1)
+    this.endGrace()
   }
 
   /** What a body or a probe is told, and the services that it runs with. */
@@ -68,8 +138,9 @@ export abstract class RunSteps extends RunRequests {
     // Steps that a probe asks for are its own each time, for what they answered before may hold no more.
     const inside = probing ? `${key}?${step.entry.seq}` : attempt.attempt === 1 ? key : `${key}#${attempt.attempt}`
     this.records.renumber(`${inside}/`)
-    const context = Context.add(this.host.stepContext(step.definition!.asker), CurrentRun, { executor: this.self, step: key, inside })
-    return { attempt, context }
+    const place: Place = { executor: this.self, step: key, inside }
+    const context = Context.add(this.host.stepContext(step.definition!.asker), CurrentRun, place)
+    return { attempt, context, place }
   }
 
   /** What the body came to, as text. One that cannot be stored is a defect, so it is never tried again: the body has acted. */
@@ -139,6 +210,7 @@ export abstract class RunSteps extends RunRequests {
   protected abandon(step: RunRecords.StepState): void {
     const fiber = step.fiber
     step.fiber = undefined
+    step.limit?.end()
     this.disarm(`backoff:${step.key}`)
     this.records.setPhase(step, "abandoned")
     fiber?.interruptUnsafe()
@@ -146,8 +218,9 @@ export abstract class RunSteps extends RunRequests {
 
   protected askAgain(step: RunRecords.StepState): void {
     if (!this.live) return this.records.setPhase(step, "recorded")
-    if (step.phase === "abandoned") this.again(step, 0)
-    else this.recover(step)
+    if (step.phase !== "abandoned") this.recover(step)
+    else if (step.letGo) this.cutShort(step, (step.entry.recovery ?? 0) + 1)
+    else this.again(step, 0)
   }
 
   /** Decides about a step that was requested before this pass and has no outcome. */
@@ -164,19 +237,18 @@ export abstract class RunSteps extends RunRequests {
       this.backOff(step, step.retryAt)
       return
     }
-    const isUnknown = step.definition.onCrash === "ask"
-      ? probing || !step.released
-      : step.definition.probe !== undefined && step.probeFailure !== undefined
-    if (isUnknown) {
-      this.records.setPhase(step, "unknown")
-      return
-    }
-    const recovery = (step.entry.recovery ?? 0) + (step.released || this.spared ? 0 : 1)
-    if (recovery > this.host.options.maxRecoveries) {
-      this.records.setPhase(step, "exhausted")
-      return
-    }
-    this.again(step, recovery)
+    this.cutShort(step, (step.entry.recovery ?? 0) + (step.released || this.spared ? 0 : 1))
+  }
+
+  /** What the rule for crashes says of an attempt that did not come to its end: its recoveries with this one are bounded. */
+  private cutShort(step: RunRecords.StepState, recovery: number): void {
+    const { onCrash, probe } = step.definition!
+    const isUnknown = onCrash === "ask"
+      ? step.entry.probe === true || !step.released
+      : probe !== undefined && step.probeFailure !== undefined
+    if (isUnknown) this.records.setPhase(step, "unknown")
+    else if (recovery > this.host.options.maxRecoveries) this.records.setPhase(step, "exhausted")
+    else this.again(step, recovery)
   }
 
   /** Repeats an attempt that was cut short. It may have acted, so its probe is asked first, if it has one. */
@@ -196,6 +268,7 @@ export abstract class RunSteps extends RunRequests {
     step.retryAt = undefined
     step.probeFailure = undefined
     step.released = false
+    step.letGo = false
     this.records.setPhase(step, "queued")
     this.toStart.push(step.key)
   }
@@ -203,10 +276,10 @@ export abstract class RunSteps extends RunRequests {
   private backOff(step: RunRecords.StepState, retryAt: number): void {
     step.retryAt = retryAt
     this.records.setPhase(step, "backoff")
-    if (!RunRecords.isNever(retryAt)) this.arm(`backoff:${step.key}`, retryAt, { _tag: "Backoff", key: step.key })
+    if (!StepWaits.isNever(retryAt)) this.arm(`backoff:${step.key}`, retryAt, { _tag: "Backoff", key: step.key })
   }
 
-  protected acceptOutcome(item: Extract<ReadyItem, { readonly _tag: "Outcome" }>): void {
+  private acceptOutcome(item: Extract<ReadyItem, { readonly _tag: "Outcome" }>): void {
     const step = this.records.steps.get(item.key)
     if (step === undefined || step.phase !== "done") return
     const attempt = step.entry.attempt
@@ -226,14 +299,18 @@ export abstract class RunSteps extends RunRequests {
         ...(parked ? { parked } : {})
       }))
     }
-    if (this.pendingStop !== undefined && this.running().every((other) => other.onCrash !== "ask")) {
-      // Not at once: a delivery waits until the workflow has done what follows from the one before.
-      this.push({ _tag: "GraceOver" })
-    }
+    this.endGrace()
+  }
+
+  /** A cancel that has waited for bodies of `ask` steps waits no longer when none is left. */
+  private endGrace(): void {
+    if (this.pendingStop === undefined || this.running().some((other) => other.onCrash === "ask")) return
+    // Not at once: a delivery waits until the workflow has done what follows from the one before.
+    this.push({ _tag: "GraceOver" })
   }
 
   /** The probe of a step has answered: it was done, it was not and is done now, or nobody knows. */
-  protected acceptProbed({ exit, key }: Extract<ReadyItem, { readonly _tag: "Probed" }>): void {
+  private acceptProbed({ exit, key }: Extract<ReadyItem, { readonly _tag: "Probed" }>): void {
     const step = this.records.steps.get(key)
     if (step === undefined || step.phase !== "done") return
     const json = this.found(step, exit)
@@ -296,6 +373,18 @@ const outcomeOf = ({ key }: RunRecords.StepState, exit: JournalEntry.ExitJson & 
   const what = `The delay before the next attempt of step "${key}", which failed with "${ExitJson.causeMessage(StoredJson.copy(exit.cause))}",`
   const late = Handover.exit(`outcome of step "${key}"`, Exit.die(new DurableTime.TimeTooLate(what, delay)))
   return { _tag: "Outcome", key, exit: late, delay: undefined }
+}
+
+/** What an attempt came to that was let go, for people. Of one that was interrupted nobody hears more than its end. */
+const late = ({ attempt, key }: StepAttempt, exit: Exit.Exit<unknown, unknown>, isCut: boolean): ReadyItem => {
+  // A probe answers with an option.
+  const value = Exit.isSuccess(exit) && Option.isOption(exit.value) ? Option.getOrUndefined(exit.value) : Exit.isSuccess(exit) ? exit.value : undefined
+  const came = isCut
+    ? "has ended"
+    : Exit.isSuccess(exit)
+    ? `has succeeded${value === undefined ? "" : ` with ${StoredJson.show(value)}`}; that is not taken`
+    : `has failed (${ExitJson.causeMessage(ExitJson.causeToJson(exit.cause))}); that is not taken`
+  return { _tag: "Late", text: `attempt ${attempt} of step "${key}", which was let go at its timeout, ${came}` }
 }
 
 /** Runs an effect to its end without leaving the current turn; one that waits for something is interrupted and has no exit. */

@@ -7,7 +7,9 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Upcast from "@fermata/core/Upcast"
 import * as Exit from "effect/Exit"
+import * as Predicate from "effect/Predicate"
 import type { Answers, CommitOp, InboxRow, Op, RunRow } from "../../Backend.ts"
+import { letGoNote } from "../../internal/StepWaits.ts"
 import { AnswerWitness, tellsOf } from "./AnswerWitness.ts"
 import * as Limits from "./Limits.ts"
 import type { PromiseId, Violation } from "./Violation.ts"
@@ -30,6 +32,8 @@ export interface Seen {
   /** By the key of a step: how often its body was requested, and how often it began. */
   readonly requests: Map<string, number>
   readonly starts: Map<string, number>
+  /** The latest attempt whose body was let go at its timeout, and how often that was. */
+  readonly letGo: Map<string, { readonly attempt: number; readonly count: number }>
   readonly timers: Map<number, number>
   readonly signals: Set<string>
 }
@@ -181,6 +185,7 @@ export class Witness {
       entries: [],
       outcomes: new Set(),
       requests: new Map(),
+      letGo: new Map(),
       starts: new Map(),
       timers: new Map(),
       signals: new Set()
@@ -259,9 +264,21 @@ export class Witness {
     switch (entry._tag) {
       case "StepRequested": {
         seen.requests.set(entry.key, (seen.requests.get(entry.key) ?? 0) + 1)
-        if ((entry.recovery ?? 0) > 0 && this.hardships === 0) {
+        const letGo = seen.letGo.get(entry.key)
+        if ((entry.recovery ?? 0) > (letGo?.count ?? 0) && this.hardships === 0) {
           this.find("S2", `step "${entry.key}" of ${where} is run again as after a crash, and nothing has crashed`)
         }
+        if (letGo?.attempt === entry.attempt && entry.onCrash === "ask") {
+          this.find("S2", `the body of step "${entry.key}" of ${where}, which was let go, runs again, and nobody has said so`)
+        }
+        return
+      }
+      case "Note": {
+        if (entry.kind !== letGoNote || !Predicate.hasProperty(entry.data, "key")) return
+        const key = String(entry.data.key)
+        const { attempt } = seen.entries.findLast((other) => other._tag === "StepRequested" && other.key === key) as JournalEntry.EntryOf<"StepRequested">
+        if (seen.outcomes.has(key)) this.find("S1", `the body of step "${key}" of ${where} was let go, and it has an outcome`)
+        seen.letGo.set(key, { attempt, count: (seen.letGo.get(key)?.count ?? 0) + 1 })
         return
       }
       case "StepCompleted":

@@ -6,6 +6,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -74,6 +75,23 @@ export const strict = (engine: Engine) =>
         yield* Deferred.succeed(gate, undefined)
         assert.deepStrictEqual(yield* awaitExit(Both, executionId), Exit.succeed(["yes", "work"]))
         assert.deepStrictEqual(log.entries, ["work starts", "work ends"])
+      }).pipe(serving(engine, layer))
+    })
+
+    it.effect("a race is won by the activity that has been at work, and not by a shorter one that begins beside it when a wait ends", () => {
+      const Race = Workflow.make("Race", { ...keyed, success: Schema.String })
+      const work = (name: string, duration: Duration.Input) =>
+        Activity.make({ name, success: Schema.String, execute: Effect.as(Effect.sleep(duration), name) })
+      const layer = Race.toLayer(() =>
+        Effect.raceFirst(work("at work", "10 minutes"), Effect.andThen(DurableDeferred.await(Answer), work("new", "5 minutes")))
+      )
+      return Effect.gen(function*() {
+        const executionId = yield* Race.execute({ id: "a" }, { discard: true })
+        yield* passTime("9 minutes")
+        yield* answer(Answer, { workflow: Race, executionId }, "yes")
+        yield* passTime("1 minute")
+        yield* passTime("4 minutes")
+        assert.deepStrictEqual(yield* awaitExit(Race, executionId), Exit.succeed("at work"))
       }).pipe(serving(engine, layer))
     })
 

@@ -1,0 +1,48 @@
+/**
+ * What a step without an outcome waits for, and how people are told.
+ */
+import * as DurableTime from "@fermata/core/DurableTime"
+import * as ExitJson from "@fermata/core/ExitJson"
+import type { Wait } from "@fermata/core/RunStatus"
+import * as StoredJson from "@fermata/core/StoredJson"
+import type { StepState } from "./RunRecords.ts"
+
+/** The kind of the note that a body was let go; its data names the step. */
+export const letGoNote = "step-let-go"
+
+/** Whether the next attempt of a step in backoff is never to begin by itself. */
+export const isNever = (retryAt: number | undefined): boolean => retryAt !== undefined && retryAt >= DurableTime.never
+
+export const of = (step: StepState): ReadonlyArray<Wait> => {
+  const { entry, key, phase, retryAt } = step
+  switch (phase) {
+    case "unknown":
+      return [{ reason: "outcome-unknown", key, detail: unknown(step) }]
+    case "exhausted":
+      return [{ reason: "recovery", key, detail: exhausted(step) }]
+    case "backoff":
+      return isNever(retryAt) ? [] : [{ reason: "timer", key, until: retryAt!, detail: `attempt ${entry.attempt + 1} of step "${key}"` }]
+    case "running":
+      return step.bodyWaits
+    default:
+      return []
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const unknown = ({ key, letGo, probeFailure }: StepState): string =>
+  probeFailure !== undefined
+    ? `step "${key}" was cut short, and its probe failed: ${ExitJson.causeMessage(StoredJson.read(probeFailure))}`
+    : letGo
+    ? `step "${key}" took longer than its timeout, and its body could not be stopped`
+    : `a process died while step "${key}" was in flight`
+
+const exhausted = ({ entry, key, letGo }: StepState): string => {
+  const times = (entry.recovery ?? 0) + 1
+  return letGo
+    ? `the body of step "${key}" was cut short ${times} times, and the last time it could not be stopped at its timeout`
+    : `a process died ${times} times in step "${key}"`
+}
