@@ -3,6 +3,7 @@ import { Effect, Layer, Logger, Schema } from "effect"
 import * as fc from "fast-check"
 import { DurableDeferred, Workflow } from "effect/workflow"
 import { runId } from "../src/internal/Identity.ts"
+import * as Approval from "../src/Approval.ts"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -199,6 +200,27 @@ describe("different keys are different steps", () => {
         assert.deepStrictEqual(log.entries, bodies)
       }))
   }
+
+  it.effect("S1: a question whose name looks like a second question of another name has its own answer, live and replayed", () =>
+    Effect.gen(function*() {
+      const names = ["a", "a", "a~2", "a~2", "\ud83d", "\ud83e"]
+      const world = yield* CrashHost.make
+      const W = define("W")
+      const layer = W.toLayer(() => Effect.forEach(names, (name) =>
+        Effect.map(Effect.orDie(Approval.ask(name, { prompt: name, approvers: ["ann"] })), ({ note }) => note)))
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      let host = first
+      for (const index of names.keys()) {
+        host = yield* world.restart(host, layer)
+        const runs = yield* host.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
+        yield* runs.answer(id, { decision: "approve", by: "ann", note: `${index}` })
+        yield* host.settled
+      }
+      yield* assertOutput(host, W, id, names.map((_, index) => `${index}`))
+      const keys = (yield* world.journal(id)).flatMap((entry) => entry._tag === "ApprovalRequested" ? [entry.key] : [])
+      assert.deepStrictEqual(keys, ["a", "a~2", "~a~2", "a~2~2", "\ud83d", "\ud83e"])
+    }))
 
   it.effect("S1: a step inside a step whose key looks like one of the workflow has its own outcome", () =>
     Effect.gen(function*() {

@@ -294,7 +294,7 @@ export abstract class RunRequests extends RunBase {
 
   askApproval(question: ApprovalQuestion): Effect.Effect<RunRecords.ApprovalResult> {
     return this.ask((resume, refuse) => {
-      const key = question.key ?? this.records.number(`approval:${question.name}`, question.name)
+      const key = question.key ?? StepKeys.approvalKeyOf(this.records, question.name)
       let state = this.records.approvals.get(key)
       if (state === undefined) {
         const deadline = DurableTime.after(this.from, question.deadlineMs ?? Infinity)

@@ -1,6 +1,6 @@
 /**
- * The keys of steps: one for each step that a run asks for, whatever is in
- * their names and keys.
+ * The keys of steps and questions: one for each that a run asks for, whatever is
+ * in their names and keys.
  *
  * A key is `name`, `name~2`, `name/<key>` or, inside the body of a step,
  * `<key of that step>/name`. A name that holds `/` or ends in `~2` can make one
@@ -21,6 +21,13 @@ export const keyOf = (records: RunRecords, step: StepDefinition): string => {
   if (isCall(step)) records.displaced.add(placeOf(step.name, wanted))
   let key = `~${wanted}`
   while (isTaken(records, key, step)) key = `~${key}`
+  return key
+}
+
+/** The key of a question that is asked now, by the same rule. */
+export const approvalKeyOf = (records: RunRecords, name: string): string => {
+  let key = records.number(`approval:${name}`, name)
+  while (records.approvals.get(key)?.asked === true) key = `~${key}`
   return key
 }
 
