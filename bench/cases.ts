@@ -1,5 +1,6 @@
+import { StoredJson } from "@fermata/core"
 import { Engine } from "@fermata/engine"
-import { Effect } from "effect"
+import { Effect, Result } from "effect"
 import { spawnSync } from "node:child_process"
 import { statSync } from "node:fs"
 import { join } from "node:path"
@@ -193,4 +194,48 @@ const startUp: Case = async ({ folder, rounds }) => {
   return [figure("start to first completed run", "bare import of the same modules", "x bare import", ratios, { kind: "at most", value: 2 }, { ms })]
 }
 
-export const cases: Readonly<Record<string, Case>> = { steps, long, suspended, startUp, command }
+/** What a step gives back: some text and numbers, or a list of such records. */
+const sizes: ReadonlyArray<readonly [name: string, value: unknown, times: number]> = [
+  ["200 bytes", { ok: true, run: "run", step: 7, at: 1_700_000_000_007, pad: "x".repeat(140) }, 50_000],
+  ["10 kB", records(80), 1_000],
+  ["1.2 MB", records(9_500), 10]
+]
+
+function records(count: number): unknown {
+  return Array.from({ length: count }, (_, index) => ({
+    id: `c-${index}`,
+    name: `somebody called ${index * 7_919}`,
+    tags: ["a", "b", "c"],
+    count: index,
+    nested: { x: index / 3, y: "why", z: null }
+  }))
+}
+
+/** A value is checked and made text, and what the body gets is read back from it. The control checks nothing. */
+const handOver: Case = async ({ rounds, scale }) => {
+  const figures: Array<Figure> = []
+  for (const [name, value, full] of sizes) {
+    const times = Math.max(3, Math.ceil(full * scale))
+    const ratios: Array<number> = []
+    let micros = Infinity
+    const repeat = (work: () => unknown) => time(() => {
+      for (let count = 0; count < times; count++) work()
+    })
+    const handedOver = () => Result.getOrThrow(StoredJson.of(value)).read()
+    const bare = () => JSON.parse(JSON.stringify(value)) as unknown
+    for (let round = 0; round <= rounds; round++) {
+      const took = await repeat(handedOver)
+      const control = await repeat(bare)
+      if (round === 0) continue
+      ratios.push(took / control)
+      micros = Math.min(micros, (took / times) * 1_000)
+    }
+    figures.push(figure(`hand-over of ${name}`, "text and back without a look", "x text and back", ratios, { kind: "at most", value: 2 }, {
+      "µs": micros,
+      characters: JSON.stringify(value).length
+    }))
+  }
+  return figures
+}
+
+export const cases: Readonly<Record<string, Case>> = { steps, handOver, long, suspended, startUp, command }
