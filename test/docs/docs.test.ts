@@ -6,6 +6,7 @@
  * - `ts test`: type-checks, and its tests pass
  * - `ts no-run`: type-checks
  * - `sh`: runs in a copy of the repository, one for each document, in order; `sh exit=3` ends with 3
+ * - `sh install`: what somebody types in a folder of their own; each package is one of ours, or a dependency of one
  * - `sh npm`: the commands are scripts of the project; they are too long to run here
  * - `text output`: what the `sh` before it prints, where `…` stands for anything
  * - `json`: parses; a contract is valid
@@ -14,10 +15,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ContractValidation from "@fermata/engine/contract/ContractValidation"
 import { Effect } from "effect"
-import { copyFileSync } from "node:fs"
+import { copyFileSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll } from "vitest"
-import { documents, type Fence, fencesOf, parse } from "./Fences.ts"
+import { documents, type Fence, fencesOf, parse, root } from "./Fences.ts"
 import { type Outcome, scripts, Workplace } from "./Workplace.ts"
 
 const workplace = new Workplace()
@@ -25,7 +26,7 @@ afterAll(() => workplace.close())
 
 const known: Readonly<Record<string, RegExp>> = {
   ts: /^(program|explored|test|no-run)?$/,
-  sh: /^(exit=\d+|npm)?$/,
+  sh: /^(exit=\d+|npm|install)?$/,
   text: /^(output)?$/,
   json: /^$/,
   mermaid: /^$/
@@ -74,6 +75,14 @@ const namesScripts = (fence: Fence) => async () => {
   }
 }
 
+const namesPackages = (fence: Fence) => async () => {
+  const manifests = readdirSync(join(root, "packages")).map((name) => JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as { readonly name: string; readonly dependencies: object })
+  const known = new Set(manifests.flatMap(({ dependencies, name }) => Object.keys(dependencies).concat(name)))
+  const installed = fence.text.split("\n").flatMap((line) => /^npm install (.*)$/.exec(line)?.[1]?.split(" ") ?? [])
+  assert.isNotEmpty(installed)
+  for (const name of installed) assert.isTrue(known.has(name), name)
+}
+
 const isPrinted = (fence: Fence) => async () => {
   const output = printed.get(fence.document)?.output ?? ""
   assert.isTrue(shows(fence.text, output), `printed was:\n${output}`)
@@ -92,6 +101,7 @@ const proofsOf = (fence: Fence): Proofs => {
         ? { "type-checks": typeChecks(fence) }
         : { "type-checks": typeChecks(fence), "runs to its end": runsToItsEnd(fence) }
     case "sh":
+      if (has("install")) return { "names packages that are there": namesPackages(fence) }
       return has("npm") ? { "names scripts of the project": namesScripts(fence) } : { runs: runsInTheShell(fence) }
     case "text":
       return has("output") ? { "is what is printed before it": isPrinted(fence) } : {}
