@@ -2,6 +2,7 @@
  * Publishes an event and follows the runs that it starts or reaches: what
  * `fermata emit` does.
  */
+import { mayEqual } from "@fermata/engine/EventLog"
 import { inputNames } from "@fermata/engine/Events"
 import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
@@ -71,14 +72,16 @@ export const emit = (globals: Globals, { event, key, noWait, payload }: Emission
 
 const lookMs = 20
 
-/** The runs that the event reaches, with what their journals hold before. */
+/** The runs that wait for such an event now, with what their journals hold before. */
 const waitingFor = (host: Host.Host, event: string, payload: unknown) =>
   Effect.gen(function*() {
-    const subscribed = (yield* host.store.backend.subscriptions(event)).map(({ run }) => run)
+    const waiting = (yield* host.store.backend.eventWaits(event))
+      .filter(({ equality }) => equality === null || mayEqual(payload, equality))
+      .map(({ run }) => run)
     const named = inputNames.some((name) => name === event) && Predicate.hasProperty(payload, "runId") && typeof payload.runId === "string"
       ? [payload.runId]
       : []
-    const rows = yield* Effect.forEach(new Set([...subscribed, ...named]), (run) => host.store.backend.run(run))
+    const rows = yield* Effect.forEach(new Set([...waiting, ...named]), (run) => host.store.backend.run(run))
     return rows.flatMap((row) => row === null ? [] : [{ runId: row.id, from: row.length }])
   })
 

@@ -91,7 +91,9 @@ export const StepRequested = entry("StepRequested", {
   probe: Schema.optionalKey(Schema.Boolean),
   /** Asked for by the body of another step, so outside the order of the workflow. */
   nested: Schema.optionalKey(Schema.Boolean),
-  label: Schema.optionalKey(Schema.String)
+  label: Schema.optionalKey(Schema.String),
+  /** The step is a wait, and took this event, which its outcome holds. The position is where the store keeps it. */
+  event: Schema.optionalKey(Schema.Struct({ id: Schema.String, position: Schema.String }))
 })
 export const StepCompleted = entry("StepCompleted", {
   key: Schema.String,

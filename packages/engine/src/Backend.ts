@@ -14,6 +14,18 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type {
+  Awaited,
+  EventAnswers,
+  EventFilter,
+  EventRow,
+  EventsOp,
+  EventWait,
+  EventWaitChanges,
+  EventWaitRow,
+  SubscriptionRow,
+  SweepOp
+} from "./EventLog.ts"
 
 /** The database could not do it: locked for too long, full, damaged or of another version. */
 export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageFailed", {
@@ -113,15 +125,6 @@ export interface DefinitionRow {
   readonly at: number
 }
 
-/** A run's standing wish to get an event as a signal. */
-export interface SubscriptionRow {
-  readonly run: string
-  readonly key: string
-  readonly event: string
-  /** The event's correlation must equal this; null for any. */
-  readonly correlation: string | null
-}
-
 /** What the watchdog found about an open run, once for each reason. It goes when the run ends. */
 export interface FindingRow {
   readonly run: string
@@ -147,6 +150,8 @@ export interface StartOp {
   readonly rows: ReadonlyArray<string>
   readonly blobs: ReadonlyArray<BlobRow>
   readonly subscriptions: ReadonlyArray<SubscriptionRow>
+  /** The id of the event behind which the subscriptions begin; without it, or when it is not kept, behind all that are kept. */
+  readonly since?: string
   /**
    * A run that is told, by an inbox row `child:<id of this run>` of kind `child`,
    * when this one ends, or at once when it has ended already. An unknown or
@@ -192,11 +197,12 @@ export interface CommitOp {
   readonly outbox: ReadonlyArray<OutboxRow>
   readonly approvalsOpened: ReadonlyArray<ApprovalRow>
   readonly approvalsClosed: ReadonlyArray<string>
+  readonly awaits?: EventWaitChanges
   /**
-   * Goes with a final status. Deletes the approvals and subscriptions of the run
-   * and tells its listeners with this payload. Refused as `unseen` while the
-   * inbox holds rows that are not `consumed`: what was acknowledged is taken
-   * before the run ends.
+   * Goes with a final status. Deletes the approvals, subscriptions and waits for
+   * events of the run and tells its listeners with this payload. Refused as
+   * `unseen` while the inbox holds rows that are not `consumed`: what was
+   * acknowledged is taken before the run ends.
    */
   readonly ended?: { readonly payload: string }
   /**
@@ -381,9 +387,11 @@ export type Op =
   | PublishOp
   | DeliveredOp
   | DefineOp
+  | EventsOp
+  | SweepOp
 
 /** The answer to an operation, by its name. */
-export interface Answers {
+export interface Answers extends EventAnswers {
   /** `run` is the row as it is now; `started` false means joined. */
   readonly start: { readonly started: boolean; readonly run: RunRow }
   /** `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
@@ -458,7 +466,18 @@ export interface Backend {
   readonly outbox: (limit: number, events: boolean) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageFailed>
   /** Questions that no run has gone on from yet, decided or not, oldest first; of one run when given. */
   readonly approvals: (run: string | null, limit: number) => Effect.Effect<ReadonlyArray<ApprovalRow>, StorageFailed>
-  readonly subscriptions: (event: string) => Effect.Effect<ReadonlyArray<SubscriptionRow>, StorageFailed>
+  /** Events that are kept, the newest first. */
+  readonly events: (filter: EventFilter) => Effect.Effect<ReadonlyArray<EventRow>, StorageFailed>
+  /** When the oldest event that is kept was handed on; null for none. */
+  readonly oldestEvent: Effect.Effect<number | null, StorageFailed>
+  /** Waits for events of this name, in order of their runs. */
+  readonly eventWaits: (event: string) => Effect.Effect<ReadonlyArray<EventWaitRow>, StorageFailed>
+  /**
+   * What the wait has yet to look at, at most `limit` events: behind `after`, or
+   * when that is null behind where the wait of this key stands, or when there is
+   * none behind where the run's subscription begins.
+   */
+  readonly awaited: (wait: EventWait, after: string | null, limit: number) => Effect.Effect<Awaited, StorageFailed>
   readonly definitions: Effect.Effect<ReadonlyArray<DefinitionRow>, StorageFailed>
   readonly definition: (name: string, version: string) => Effect.Effect<DefinitionRow | null, StorageFailed>
   readonly definitionByHash: (hash: string) => Effect.Effect<DefinitionRow | null, StorageFailed>

@@ -15,6 +15,7 @@ import { hostCrypto } from "./internal/BodyServices.ts"
 import { Core } from "./internal/Core.ts"
 import * as EncodedEngine from "./internal/EncodedEngine.ts"
 import { identified } from "./internal/Identity.ts"
+import * as EventSweep from "./internal/EventSweep.ts"
 import { type Committed, EngineCore } from "./internal/EngineCore.ts"
 import { Store } from "./Store.ts"
 import * as Watchdog from "./Watchdog.ts"
@@ -113,7 +114,10 @@ export class Engine extends Context.Service<Engine, {
     }
     if (core.writes) yield* Effect.forkScoped(core.run)
     yield* Effect.forkScoped(core.poll)
-    if (options.worker) yield* Effect.forkScoped(Watchdog.run(core))
+    if (options.worker) {
+      yield* Effect.forkScoped(Watchdog.run(core))
+      yield* Effect.forkScoped(EventSweep.run(core))
+    }
     yield* Effect.addFinalizer(() => core.close)
     core.poke()
     return context

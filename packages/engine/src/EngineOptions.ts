@@ -26,6 +26,10 @@ export interface EngineOptions {
    * 100 ms. Default 1,000.
    */
   readonly timeoutGraceMs: number
+  /** How long (ms) an event is kept for open runs that may ask for it. Default 30 days. A run that asks later is told that there were some. */
+  readonly keepEventsMs: number
+  /** How long (ms) an event is kept for which no open run may ask, to be looked at. Default 1 hour. */
+  readonly keepUnaskedEventsMs: number
   /** A name for this process that no other process has; made up when empty. */
   readonly ownerId: string
   /** Shown to people who ask which processes live. */
@@ -50,6 +54,8 @@ export const EngineOptions: Context.Reference<EngineOptions> = Context.Reference
       maxRecoveries: 5,
       cancelGraceMs: 30_000,
       timeoutGraceMs: 1_000,
+      keepEventsMs: 30 * 86_400_000,
+      keepUnaskedEventsMs: 3_600_000,
       ownerId: "",
       info: {},
       processOf: () => "unknown"

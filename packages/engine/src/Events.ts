@@ -26,7 +26,7 @@ import { Completion, isSubmission, stepOfSignal } from "./contract/Submission.ts
 import { Core } from "./internal/Core.ts"
 import type { Committed, Route } from "./internal/EngineCore.ts"
 import { CurrentRun } from "./internal/ExecutorTypes.ts"
-import type { EventMessage } from "./StartRequest.ts"
+import { engineSource, type EventMessage } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
 /** Longest payload of an event, in characters of JSON. */
@@ -201,9 +201,6 @@ export const engineEventsOf = ({ entries, givenUp, run }: Omit<Committed, "statu
 /** Whether what the engine tells about an entry cannot be told from the entry alone. */
 export const needsJournal = (entry: JournalEntry.JournalEntry): boolean =>
   entry._tag === "ApprovalAnswered" && entry.decision === "timeout"
-
-/** The `source` of events that the engine tells. */
-export const engineSource = "engine"
 
 /** What the engine tells about a commit, in order. */
 export const engineEvents = (store: Store["Service"], committed: Committed): Effect.Effect<ReadonlyArray<EventMessage>> =>

@@ -38,6 +38,9 @@ export const SettleMessage = Schema.Struct({
 })
 export const ChildMessage = Schema.Struct({ exit: ExitJson })
 
+/** Events of this name have come that a wait of the run may want. */
+export const EventMessage = Schema.Struct({ event: Schema.String })
+
 /** Kind of an inbox row to the schema of its payload. */
 export const messages = {
   signal: SignalMessage,
@@ -47,7 +50,8 @@ export const messages = {
   pause: OperatorMessage,
   resume: OperatorMessage,
   settle: SettleMessage,
-  child: ChildMessage
+  child: ChildMessage,
+  event: EventMessage
 } as const
 
 export type Kind = keyof typeof messages

@@ -18,6 +18,7 @@ import {
   StorageFailed
 } from "./Backend.ts"
 import * as DueList from "./internal/DueList.ts"
+import * as MemoryEvents from "./internal/MemoryEvents.ts"
 import { type MemoryStore, type Ordered, pair, type StoredRun } from "./internal/MemoryStore.ts"
 import { Transaction } from "./internal/MemoryTransaction.ts"
 
@@ -80,7 +81,14 @@ export const make = (store: MemoryStore): Backend => {
         return take(rows.sort((a, b) => a.row.requestedAt - b.row.requestedAt || a.order - b.order), limit)
           .map((approval) => approval.row)
       }),
-    subscriptions: (event) => Effect.sync(() => inOrder([...(store.index.subscriptions.get(event)?.values() ?? [])])),
+    events: (filter) => Effect.sync(() => MemoryEvents.list(store.events, filter)),
+    oldestEvent: Effect.sync(() => MemoryEvents.oldest(store.events)),
+    eventWaits: (event) => Effect.sync(() => MemoryEvents.waitsFor(store.events, event)),
+    awaited: (wait, after, limit) =>
+      Effect.sync(() => {
+        const standing = store.runs.get(wait.run)?.awaits.waits.find(({ key }) => key === wait.key)?.position
+        return MemoryEvents.awaited(store.events, wait, after, standing, limit)
+      }),
     definitions: Effect.sync(definitions),
     definition: (name, version) => Effect.sync(() => store.definitions.get(pair(name, version)) ?? null),
     definitionByHash: (hash) => Effect.sync(() => definitions().find((row) => row.hash === hash) ?? null),

@@ -17,9 +17,8 @@ export const StartRequest = Schema.Struct({
   payload: Schema.Unknown,
   by: Schema.optionalKey(Schema.String),
   trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String })),
-  subscriptions: Schema.Array(
-    Schema.Struct({ key: Schema.String, event: Schema.String, correlation: Schema.NullOr(Schema.String) })
-  )
+  /** The events that the run may ask for, and at which places in them; see `EventLog`. */
+  subscriptions: Schema.Array(Schema.Struct({ event: Schema.String, paths: Schema.optionalKey(Schema.Array(Schema.String)) }))
 })
 export type StartRequest = typeof StartRequest.Type
 
@@ -51,6 +50,9 @@ export const EventMessage = Schema.Struct({
   source: Schema.optionalKey(Schema.String)
 })
 export type EventMessage = typeof EventMessage.Type
+
+/** The `source` of events that the engine tells. */
+export const engineSource = "engine"
 
 /** The operation that carries out a start request at this time. Its first entry is `RunRequested`. */
 export const startOp = (request: StartRequest, at: number, owner: string | null): {
@@ -88,7 +90,8 @@ export const startOp = (request: StartRequest, at: number, owner: string | null)
       },
       rows: [],
       blobs: [],
-      subscriptions: request.subscriptions.map((subscription) => ({ run: request.id, ...subscription })),
+      subscriptions: request.subscriptions.map(({ event, paths = [] }) => ({ run: request.id, event, paths })),
+      ...(request.trigger === undefined ? {} : { since: request.trigger.id }),
       listener: request.listener
     }
   }

@@ -203,6 +203,63 @@ export const migrations: ReadonlyArray<string> = [
   ALTER TABLE approvals ADD COLUMN answers TEXT;
   ALTER TABLE approvals ADD COLUMN version INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE approvals ADD COLUMN status TEXT NOT NULL DEFAULT 'open';
+  `,
+  // Events are kept once, and runs read what they wait for. A run that waited for a signal of the event's name finds its wait under that name until it has gone on.
+  `
+  CREATE TABLE events (
+    position INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    payload TEXT NOT NULL,
+    correlation TEXT,
+    source TEXT,
+    at REAL NOT NULL
+  ) STRICT;
+  CREATE INDEX events_name ON events (name, position);
+
+  CREATE TABLE event_paths (
+    event TEXT NOT NULL,
+    path TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (event, path)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE event_keys (
+    event TEXT NOT NULL,
+    path TEXT NOT NULL,
+    value TEXT NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (event, path, value, position)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX event_keys_position ON event_keys (position);
+
+  CREATE TABLE event_floors (
+    event TEXT PRIMARY KEY NOT NULL,
+    position INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE event_waits (
+    run INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    event TEXT NOT NULL,
+    path TEXT,
+    value TEXT,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (run, key)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX event_waits_event ON event_waits (event, path, value);
+
+  INSERT INTO event_waits SELECT run, 'event:' || event, event, NULL, NULL, 0 FROM subscriptions GROUP BY run, event;
+  ALTER TABLE subscriptions RENAME TO subscriptions_to_signals;
+  CREATE TABLE subscriptions (
+    run INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+    event TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    PRIMARY KEY (run, event)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO subscriptions SELECT run, event, 0 FROM subscriptions_to_signals GROUP BY run, event;
+  DROP TABLE subscriptions_to_signals;
+  CREATE INDEX subscriptions_event ON subscriptions (event, since);
   `
 ]
 

@@ -238,7 +238,7 @@ describe("a SQLite store", () => {
         const op of [
           heartbeat("a", 100),
           startOwned("p"),
-          startOwned("r", { rows: ["e0"], listener: "p", subscriptions: [subscription("r", "k", "e")] }),
+          startOwned("r", { rows: ["e0"], listener: "p", subscriptions: [subscription("r", "e")] }),
           inbox("r", "i"),
           start("s"),
           claim(),

@@ -15,6 +15,7 @@ import { CurrentRun, type Registration } from "../internal/ExecutorTypes.ts"
 import * as RunState from "../RunState.ts"
 import * as Workflows from "../Workflows.ts"
 import { compile as compileStep } from "./ContractSteps.ts"
+import * as EventCondition from "./EventCondition.ts"
 import type * as Expression from "./Expression.ts"
 import type { Execute, HostServices, Memory, Services, Settled } from "./RecordedStep.ts"
 import { ContractFailed, StepFailure } from "./StepFailure.ts"
@@ -113,8 +114,20 @@ export const registration = (
 export const schemas = StoredJson.textOf({ payload: null, success: null, error: null })
 
 /** The events that runs of a contract may wait for. */
-export const awaited = (contract: Contract.Contract): ReadonlyArray<string> =>
-  [...new Set(contract.steps.flatMap((step) => step.kind === "wait" ? [step.event] : []))]
+export const awaited = (contract: Contract.Contract): ReadonlyArray<string> => subscriptionsOf(contract).map(({ event }) => event)
+
+/** The same, with the places in them at which waits ask for one value. */
+export const subscriptionsOf = (contract: Contract.Contract): ReadonlyArray<{ readonly event: string; readonly paths: ReadonlyArray<string> }> => {
+  const found = new Map<string, Set<string>>()
+  for (const step of contract.steps) {
+    if (step.kind !== "wait") continue
+    const paths = found.get(step.event) ?? new Set()
+    found.set(step.event, paths)
+    const path = step.where === undefined ? undefined : EventCondition.of(step.where)?.path
+    if (path !== undefined) paths.add(path)
+  }
+  return Array.from(found, ([event, paths]) => ({ event, paths: [...paths] }))
+}
 
 // ----------------------------------------------------------------------------
 // internal

@@ -1,7 +1,7 @@
 /**
- * What a published event does: starts runs of the contracts that it triggers,
- * reaches the runs that wait for it, and, when it is one of the four inputs of
- * the engine, completes a step or answers a question.
+ * What a published event does beside being kept for the runs that wait for it:
+ * it starts runs of the contracts that it triggers and, when it is one of the
+ * four inputs of the engine, completes a step or answers a question.
  */
 import * as EventName from "@fermata/core/EventName"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
@@ -13,17 +13,16 @@ import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Op, StorageFailed } from "../Backend.ts"
-import { engineEvents, engineEventsOf, engineSource, needsJournal, outboxRow } from "../Events.ts"
+import { engineEvents, engineEventsOf, needsJournal, outboxRow } from "../Events.ts"
 import type { Message } from "../InboxMessage.ts"
 import * as Taking from "../internal/Answers.ts"
 import type { Committed, EngineCore, Route } from "../internal/EngineCore.ts"
-import { type EventMessage, startOp } from "../StartRequest.ts"
+import { engineSource, type EventMessage, startOp } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
 import type { ContractRegistry, Stored } from "./ContractRegistry.ts"
 import { requestOf } from "./ContractStart.ts"
 import * as Expression from "./Expression.ts"
 import { type Completion, signalName, stepOfKey } from "./Submission.ts"
-import { eventSignal } from "./WaitingSteps.ts"
 
 /** Routes events to runs of contracts. */
 export const make = (core: EngineCore, registry: ContractRegistry): Route => {
@@ -32,14 +31,6 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
   const signal = (run: string, id: string, name: string, payload: unknown): Op => ({
     op: "inbox",
     row: { run, id, kind: "signal", payload: StoredJson.textOf({ name, payload } satisfies Message<"signal">), at: core.now() }
-  })
-
-  const subscribed = Effect.fnUntraced(function*(event: EventMessage) {
-    const rows = yield* backend.subscriptions(event.name)
-    const wanted = rows.filter(({ correlation }) => correlation === null || correlation === event.correlationId)
-    return [...new Set(wanted.map(({ run }) => run))].map((run) =>
-      signal(run, `event:${event.id}`, eventSignal(event.name), event.payload)
-    )
   })
 
   const triggered = Effect.fnUntraced(function*(event: EventMessage) {
@@ -109,10 +100,10 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
   })
 
   return Effect.fnUntraced(function*(event) {
-    if (!EventName.isReserved(event.name)) return [...yield* triggered(event), ...yield* subscribed(event)]
+    if (!EventName.isReserved(event.name)) return yield* triggered(event)
     if (event.source === engineSource) {
       const chained = event.correlationId !== undefined && (yield* isStartedByEngine(core, event.correlationId))
-      return [...(chained ? [] : yield* triggered(event)), ...yield* subscribed(event)]
+      return chained ? [] : yield* triggered(event)
     }
     switch (event.name) {
       case "engine.step.completed":

@@ -9,9 +9,8 @@ import { sha256Hex } from "../internal/Digest.ts"
 import { payloadText } from "../internal/RunStarts.ts"
 import type { PayloadRefused } from "../RunsErrors.ts"
 import type { StartRequest } from "../StartRequest.ts"
-import { awaited, type Payload } from "./ContractProgram.ts"
+import { type Payload, subscriptionsOf } from "./ContractProgram.ts"
 import type { Stored } from "./ContractRegistry.ts"
-import { eventSignal } from "./WaitingSteps.ts"
 
 /** What a run is started with. */
 export interface Given {
@@ -51,7 +50,7 @@ export const requestOf = Effect.fnUntraced(function*(
     payload: compose(payload),
     ...(by === undefined ? {} : { by }),
     ...(event === undefined ? {} : { trigger: { event: event.name, id: event.id ?? id } }),
-    subscriptions: awaited(contract).map((event) => ({ key: eventSignal(event), event, correlation: null }))
+    subscriptions: subscriptionsOf(contract)
   }
 })
 

@@ -37,7 +37,7 @@ export interface Settled {
 
 /** What a run remembers between its steps beside what expressions see. */
 export interface Memory {
-  /** Events that a wait has passed over, by name: a later wait may want them. */
+  /** Events that an earlier build journaled and a wait has passed over, by name: a later wait may want them. */
   readonly passedOver: Map<string, Array<Schema.Json>>
 }
 

@@ -10,18 +10,19 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import { CurrentRun } from "../internal/ExecutorTypes.ts"
 import * as Questions from "../internal/Questions.ts"
-import * as Signal from "../Signal.ts"
+import * as EventCondition from "./EventCondition.ts"
 import * as Expression from "./Expression.ts"
 import { type Execute, fieldOf, record, render } from "./RecordedStep.ts"
 import { StepFailure } from "./StepFailure.ts"
 
-/** The name of the signal by which a run gets an event that it has subscribed to. */
-export const eventSignal = (event: string): string => `event:${event}`
-
-/** Waits for an event that fits. */
+/**
+ * Waits for an event that fits. One that is taken is recorded as the step's
+ * outcome by the run itself; events that an earlier build journaled as signals
+ * are judged here, in their order, as that build did.
+ */
 export const wait = (step: Contract.StepOf<"wait">): Execute => {
   const { event, timeout, where } = step
-  const signal = Signal.make(eventSignal(event), { schema: Schema.Json })
+  const condition = where === undefined ? undefined : EventCondition.of(where)
   const keep = record(step)
   /** An event that the condition cannot cope with is one that it does not want: anybody may send one. */
   const wants = (scope: Expression.Scope, payload: Schema.Json): Effect.Effect<boolean> =>
@@ -32,11 +33,25 @@ export const wait = (step: Contract.StepOf<"wait">): Execute => {
       )
   const next = Effect.fnUntraced(function*(scope: Expression.Scope, passedOver: Array<Schema.Json>) {
     for (let index = 0; index < passedOver.length; index++) {
-      if (yield* wants(scope, passedOver[index]!)) return passedOver.splice(index, 1)[0]!
+      if (yield* wants(scope, passedOver[index]!)) return { isRecorded: false, payload: passedOver.splice(index, 1)[0]! }
     }
+    const place = yield* CurrentRun
+    if (place === undefined) return yield* Effect.die(new Error(`step "${step.id}" waits outside of a run`))
+    const asker = yield* Effect.context<never>()
+    const equality = EventCondition.equalityIn(condition, scope)
+    const detail = detailOf(step, condition?.place, equality?.value)
     while (true) {
-      const payload = yield* Signal.receive(signal)
-      if (yield* wants(scope, payload)) return payload
+      const answer = yield* place.executor.askEvent({
+        step: step.id,
+        event,
+        equality,
+        detail,
+        asker,
+        wants: (payload) => wants(scope, payload as Schema.Json)
+      })
+      const payload = answer.payload as Schema.Json
+      if (answer._tag === "Taken") return { isRecorded: true, payload }
+      if (yield* wants(scope, payload)) return { isRecorded: false, payload }
       passedOver.push(payload)
     }
   })
@@ -44,13 +59,26 @@ export const wait = (step: Contract.StepOf<"wait">): Execute => {
     const passedOver = memory.passedOver.get(event) ?? []
     memory.passedOver.set(event, passedOver)
     const taken = next(scope, passedOver)
-    const payload = yield* timeout === undefined ? Effect.asSome(taken) : Effect.timeoutOption(taken, timeout.ms)
-    if (Option.isSome(payload)) return { output: yield* keep(scope, Result.succeed(payload.value)), next: step.next }
+    const answer = yield* timeout === undefined ? Effect.asSome(taken) : Effect.timeoutOption(taken, timeout.ms)
+    if (Option.isSome(answer)) {
+      const { isRecorded, payload } = answer.value
+      return { output: isRecorded ? payload : yield* keep(scope, Result.succeed(payload)), next: step.next }
+    }
     if (timeout?.next !== undefined) return { output: yield* keep(scope, Result.succeed(null)), next: timeout.next }
     const late = new StepFailure({ reason: "timeout", message: `no event "${event}" came within ${timeout?.ms} ms`, retryable: false })
     return { output: yield* keep(scope, Result.fail(late)), next: null }
   })
 }
+
+/** What the step waits for, in words. */
+const detailOf = ({ event, where }: Contract.StepOf<"wait">, place: string | undefined, value: string | undefined): string => {
+  const what = `an event "${event}"`
+  if (where === undefined) return what
+  const short = where.length > mostOfWhere ? `${where.slice(0, mostOfWhere - 1)}…` : where
+  return `${what} where ${short}${place === undefined || value === undefined ? "" : ` (${place} = ${value})`}`
+}
+
+const mostOfWhere = 200
 
 const decodeTexts = Schema.decodeUnknownResult(Schema.Array(Schema.NonEmptyString))
 

@@ -26,7 +26,7 @@ export const empty = (run: RunRow, expected: number, at: number): CommitOp => ({
 /** What a run has to write, in its stored form. */
 export const of = (
   run: RunRow,
-  { approvalsClosed, approvalsOpened, consumed, ended, expected, leaves, outbox, release, status }: PendingCommit,
+  { approvalsClosed, approvalsOpened, awaits, consumed, ended, expected, leaves, outbox, release, status }: PendingCommit,
   encoded: Pick<CommitOp, "rows" | "blobs">,
   at: number,
   projected: ReadonlyArray<OutboxRow>
@@ -37,6 +37,7 @@ export const of = (
   outbox: projected.length === 0 ? outbox : [...outbox, ...projected],
   approvalsOpened,
   approvalsClosed,
+  ...(awaits === undefined ? {} : { awaits }),
   ...(status === undefined ? {} : { status }),
   ...(ended === undefined ? {} : { ended }),
   ...(release === undefined ? {} : { release }),

@@ -207,6 +207,10 @@ export class EngineCore implements ExecutorHost {
     })
   }
 
+  get awaited(): Backend["awaited"] {
+    return this.backend.awaited
+  }
+
   get together(): boolean {
     return this.backend.supports.together
   }

@@ -11,10 +11,12 @@ import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
 import type * as Workflow from "effect/workflow/Workflow"
-import type { ApprovalRow, CommitOp, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
+import type { ApprovalRow, Backend, CommitOp, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
 import type * as Schema from "effect/Schema"
+import type { EventWaitChanges } from "../EventLog.ts"
 import type { Signal } from "../Signal.ts"
 import type { Desk, Outcome } from "./Answers.ts"
+import type { Look } from "./RunEvents.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 import type { Giver } from "../ValueRefused.ts"
 import type { TimerQueue } from "./TimerQueue.ts"
@@ -58,6 +60,7 @@ export interface PendingCommit {
   readonly outbox: ReadonlyArray<OutboxRow>
   readonly approvalsOpened: ReadonlyArray<ApprovalRow>
   readonly approvalsClosed: ReadonlyArray<string>
+  readonly awaits: EventWaitChanges | undefined
   readonly ended: { readonly payload: string } | undefined
   readonly release: { readonly dueAt: number | null; readonly quiet?: boolean } | undefined
   readonly leaves?: CommitOp["leaves"]
@@ -86,6 +89,8 @@ export interface ExecutorHost {
     make: MakeEntry,
     done: (how: "done" | "undone" | "refused") => void
   ) => void
+  /** What a wait for events has yet to look at. */
+  readonly awaited: Backend["awaited"]
   /** Whether the store can do that. */
   readonly together: boolean
   /** Runs the task in a later turn of the event loop. */
@@ -217,6 +222,7 @@ export type ReadyItem =
   /** The store knows that the code does not take the edit in this row. */
   | { readonly _tag: "EditRefused"; readonly row: InboxRow }
   | { readonly _tag: "Inbox"; readonly row: InboxRow }
+  | { readonly _tag: "Looked"; readonly look: Look }
   | StopItem
   | { readonly _tag: "GraceOver" }
   | { readonly _tag: "ActiveLimit" }

@@ -80,13 +80,14 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
     const state = run.records.children.get(child)
     if (state === undefined || state.exit !== undefined) return
     run.deliver(run.append({ _tag: "ChildFinished", child, exit: Handover.received(`end of child run ${child}`, message.exit) }))
-  }
+  },
+  event: (run, message, row) => run.eventsCame(message.event, row)
 }
 
 /** Acts on a row and marks it as taken. A row that cannot be read is taken with a note, so that it does not stop the run. */
 export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
-  // A cancel may wait for bodies to finish, an edit for the store, and neither must be lost meanwhile.
-  const waits = row.kind === "cancel" || row.kind === "answer"
+  // A cancel may wait for bodies to finish, an edit for the store, a wake-up until the run has looked: none must be lost meanwhile.
+  const waits = row.kind === "cancel" || row.kind === "answer" || row.kind === "event"
   if (!waits) run.consume(row)
   const message = decoders[row.kind]?.(row.payload)
   if (message === undefined || Exit.isFailure(message)) {

@@ -8,10 +8,10 @@ import type {
   InboxRow,
   OutboxRow,
   OwnerRow,
-  RunRow,
-  SubscriptionRow
+  RunRow
 } from "../Backend.ts"
 import * as DueList from "./DueList.ts"
+import * as MemoryEvents from "./MemoryEvents.ts"
 
 /** What a memory host has stored. Plain data: `structuredClone` takes a snapshot. */
 export interface MemoryStore {
@@ -25,6 +25,7 @@ export interface MemoryStore {
   readonly owners: Map<string, OwnerRow>
   readonly definitions: Map<string, DefinitionRow>
   readonly findings: Map<string, Ordered<FindingRow>>
+  readonly events: MemoryEvents.MemoryEvents
   readonly index: {
     readonly due: DueList.DueList
     /** By `name@version` of programs; contracts are all under the empty name. */
@@ -33,7 +34,6 @@ export interface MemoryStore {
     readonly owned: Map<string, Set<string>>
     /** Owned runs that have something in their inbox. */
     readonly told: Map<string, Set<string>>
-    readonly subscriptions: Map<string, Map<string, Ordered<SubscriptionRow>>>
     /** By listener: the runs that it listens to. */
     readonly listening: Map<string, Set<string>>
   }
@@ -52,7 +52,7 @@ export interface StoredRun {
   readonly inbox: ReadonlyArray<string>
   /** Keys of its open approvals. */
   readonly approvals: ReadonlyArray<string>
-  readonly subscriptions: ReadonlyArray<SubscriptionRow>
+  readonly awaits: MemoryEvents.OfRun
   readonly listeners: ReadonlyArray<string>
   /** See `LeaveOp`; empty once the keeper has left. */
   readonly keeper: string | null
@@ -76,13 +76,13 @@ export const makeStore = (): MemoryStore => ({
   owners: new Map(),
   definitions: new Map(),
   findings: new Map(),
+  events: MemoryEvents.make(),
   index: {
     due: DueList.make(),
     dueByServed: new Map(),
     dueByRoot: new Map(),
     owned: new Map(),
     told: new Map(),
-    subscriptions: new Map(),
     listening: new Map()
   },
   arrivals: 0,

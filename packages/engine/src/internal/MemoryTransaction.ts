@@ -16,19 +16,21 @@ import type {
   ReportOp,
   RunRow,
   StartOp,
-  SubscriptionRow,
   Together
 } from "../Backend.ts"
 import * as DueList from "./DueList.ts"
-import { at, contracts, type MemoryStore, type Ordered, pair, reindex, servedAs, type StoredRun } from "./MemoryStore.ts"
+import { EventChanges } from "./MemoryEvents.ts"
+import { contracts, type MemoryStore, type Ordered, pair, reindex, servedAs, type StoredRun } from "./MemoryStore.ts"
 
 /** Applies operations at once and remembers how to take each change back. */
 export class Transaction {
   readonly #store: MemoryStore
   readonly #undo: Array<() => void> = []
+  readonly #events: EventChanges
 
   constructor(store: MemoryStore) {
     this.#store = store
+    this.#events = new EventChanges(store.events, (step) => this.#undo.push(step))
   }
 
   get changed(): boolean {
@@ -73,6 +75,10 @@ export class Transaction {
         return {}
       case "define":
         return this.#define(op.row)
+      case "events":
+        return this.#events.keep(op, (row) => void this.#inbox({ op: "inbox", row }))
+      case "sweep":
+        return this.#events.sweep(op)
       default:
         throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
     }
@@ -109,16 +115,13 @@ export class Transaction {
       entries: [...op.rows],
       inbox: [],
       approvals: [],
-      subscriptions: op.subscriptions.map((row) => ({ ...row, run: id })),
+      awaits: { subscriptions: op.subscriptions.map(({ event }) => event), waits: [] },
       listeners: op.listener === null ? [] : [op.listener],
       keeper: op.listener,
       ended: null
     }
     this.#set(run)
-    for (const row of run.subscriptions) {
-      const rows = at(this.#store.index.subscriptions, row.event, () => new Map<string, Ordered<SubscriptionRow>>())
-      this.#put(rows, pair(id, row.key), { order: this.#store.arrivals++, row })
-    }
+    for (const { event, paths } of op.subscriptions) this.#events.subscribe(id, event, paths, op.since)
     for (const [key, { row }] of Array.from(this.#store.early)) {
       if (row.run !== id) continue
       this.#drop(this.#store.early, key)
@@ -152,7 +155,7 @@ export class Transaction {
     for (const message of added.outbox) this.#send(message)
     for (const id of op.consumed) this.#drop(this.#store.inbox, pair(op.run, id))
     const inbox = op.consumed.length === 0 ? before.inbox : before.inbox.filter((id) => !op.consumed.includes(id))
-    let { approvals, subscriptions, listeners, ended } = before
+    let { approvals, awaits, listeners, ended } = before
     for (const approval of op.approvalsOpened) {
       this.#drop(this.#store.approvals, pair(op.run, approval.key))
       this.#put(this.#store.approvals, pair(op.run, approval.key), {
@@ -165,14 +168,13 @@ export class Transaction {
       this.#drop(this.#store.approvals, pair(op.run, key))
       approvals = approvals.filter((open) => open !== key)
     }
+    if (op.awaits !== undefined) awaits = { ...awaits, waits: this.#events.change(op.run, awaits.waits, op.awaits) }
     if (op.ended !== undefined) {
       for (const key of approvals) this.#drop(this.#store.approvals, pair(op.run, key))
-      for (const subscription of subscriptions) {
-        const rows = this.#store.index.subscriptions.get(subscription.event)
-        if (rows !== undefined) this.#drop(rows, pair(op.run, subscription.key))
-      }
+      this.#events.end(op.run, awaits)
       for (const [key, { row }] of Array.from(this.#store.findings)) if (row.run === op.run) this.#drop(this.#store.findings, key)
-      approvals = subscriptions = listeners = []
+      approvals = listeners = []
+      awaits = { subscriptions: [], waits: [] }
       ended = op.ended.payload
     }
     const status = op.status ?? row
@@ -182,7 +184,7 @@ export class Transaction {
       ...before,
       inbox,
       approvals,
-      subscriptions,
+      awaits,
       listeners,
       ended,
       row: {

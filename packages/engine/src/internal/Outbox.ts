@@ -2,6 +2,7 @@
  * Carries what runs and callers have left in the outbox to where it belongs:
  * at least once, and receivers go by id.
  */
+import * as EventName from "@fermata/core/EventName"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Upcast from "@fermata/core/Upcast"
@@ -9,7 +10,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Op, OutboxRow, StorageFailed } from "../Backend.ts"
-import { EventMessage, InboxRequest, LeaveRequest, startOp, StartRequest } from "../StartRequest.ts"
+import type { EventsOp } from "../EventLog.ts"
+import { EventMessage, engineSource, InboxRequest, LeaveRequest, startOp, StartRequest } from "../StartRequest.ts"
 import { encodeEntries } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import * as Joins from "./Joins.ts"
@@ -27,7 +29,10 @@ export const deliver = Effect.fnUntraced(function*(core: EngineCore) {
     const rows = yield* core.backend.outbox(limit, core.contracts !== undefined || !(yield* hasContracts(core)))
     if (rows.length === 0) return
     const ops: Array<Op> = []
-    for (const row of rows) ops.push(...(yield* route(core, row)))
+    const kept: Array<EventsOp["rows"][number]> = []
+    for (const row of rows) ops.push(...(yield* route(core, row, kept)))
+    // Before the runs that they start, so that each knows which event started it and which came behind.
+    if (kept.length > 0) ops.unshift({ op: "events", rows: kept })
     ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
     const answers = yield* core.backend.write(ops)
     for (let index = 0; index < ops.length; index++) {
@@ -56,7 +61,8 @@ export const deliver = Effect.fnUntraced(function*(core: EngineCore) {
 const hasContracts = (core: EngineCore): Effect.Effect<boolean, StorageFailed> =>
   Effect.map(core.backend.definitions, (rows) => rows.some((row) => row.kind === "contract"))
 
-const route = (core: EngineCore, row: OutboxRow): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
+/** What the row comes to. An event that runs may wait for is also put into `kept`. */
+const route = (core: EngineCore, row: OutboxRow, kept: Array<EventsOp["rows"][number]>): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
   switch (row.kind) {
     case "start": {
       const request = decodeStart(row.payload)
@@ -80,6 +86,11 @@ const route = (core: EngineCore, row: OutboxRow): Effect.Effect<ReadonlyArray<Op
     default: {
       const event = decodeEvent(row.payload)
       if (Exit.isFailure(event)) return Effect.succeed([])
+      const { correlationId, id, name, payload, source } = event.value
+      // What asks the engine for something is no fact.
+      if (!EventName.isReserved(name) || source === engineSource) {
+        kept.push({ id, name, payload: StoredJson.textOf(payload), correlation: correlationId ?? null, source: source ?? null, at: core.now() })
+      }
       return Effect.map(Effect.forEach(core.routes, (route) => route(event.value)), (ops) => ops.flat())
     }
   }

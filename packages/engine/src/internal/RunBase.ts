@@ -5,6 +5,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { ApprovalRow, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
+import type { EventWaitChanges } from "../EventLog.ts"
 import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
 import { OwnAnswers } from "./OwnAnswers.ts"
 import * as RunRecords from "./RunRecords.ts"
@@ -33,6 +34,7 @@ export abstract class RunBase {
   protected outbox: Array<OutboxRow> = []
   protected approvalsOpened: Array<ApprovalRow> = []
   protected approvalsClosed: Array<string> = []
+  protected awaits = noChanges()
 
   /** Live happenings that have not been journaled yet. */
   protected ready: Array<ReadyItem> = []
@@ -192,6 +194,10 @@ export abstract class RunBase {
     this.wake()
   }
 
+  protected get hasAwaits(): boolean {
+    return this.awaits.closed.length + this.awaits.opened.length > 0
+  }
+
   protected emptyCommit() {
     return {
       entries: [] as ReadonlyArray<Entry>,
@@ -201,6 +207,7 @@ export abstract class RunBase {
       outbox: [],
       approvalsOpened: [],
       approvalsClosed: [],
+      awaits: undefined,
       ended: undefined,
       release: undefined
     } as const
@@ -220,6 +227,7 @@ export abstract class RunBase {
       outbox: this.outbox,
       approvalsOpened: this.approvalsOpened,
       approvalsClosed: this.approvalsClosed,
+      awaits: this.hasAwaits ? this.awaits : undefined,
       ended,
       release,
       ...(this.leaving ? { leaves: Leaving.all(this.leaver, this.stillHeld()) } : {})
@@ -230,6 +238,7 @@ export abstract class RunBase {
     this.outbox = []
     this.approvalsOpened = []
     this.approvalsClosed = []
+    this.awaits = noChanges()
     this.committing = true
     this.host.commit(this.row, pending, (ok, unseen) => {
       this.committing = false
@@ -280,3 +289,10 @@ export abstract class RunBase {
     })
   }
 }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** What becomes of waits for events with the next commit. */
+const noChanges = () => ({ closed: [] as Array<string>, opened: [] as Array<EventWaitChanges["opened"][number]> })

@@ -102,7 +102,7 @@ export class RunExecutor extends RunSteps {
     if (this.stopped || this.releasing || !this.quiet() || this.suspendedWaits === undefined) return
     this.releasing = true
     const dueAt = this.nextDue()
-    this.host.commit(this.row, { ...this.emptyCommit(), release: { dueAt } }, (ok) => {
+    this.host.commit(this.row, { ...this.emptyCommit(), awaits: this.positions(), release: { dueAt } }, (ok) => {
       this.evicted = ok
       this.drop()
       this.host.gone(this, ok ? "released" : "deposed")
@@ -114,7 +114,8 @@ export class RunExecutor extends RunSteps {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.live &&
       this.ready.length === 0 && this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 &&
       (this.toStart.length === 0 || this.records.paused) &&
-      this.ownAnswers.idle && this.records.inFlight() === 0 && this.mainExit === undefined && this.pendingStop === undefined && !this.digests.pending
+      this.ownAnswers.idle && this.records.inFlight() === 0 && !this.looking && !this.hasAwaits &&
+      this.mainExit === undefined && this.pendingStop === undefined && !this.digests.pending
   }
 
   /** Lets go of everything. Workflow fibers are left to the garbage collector; step bodies are interrupted. */
@@ -142,7 +143,7 @@ export class RunExecutor extends RunSteps {
   /** Whether nothing happens by itself until a delivery, time or a step body: for tests that wait for that. */
   get resting(): boolean {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.ready.length === 0 &&
-      this.buffer.length === 0 && !this.releasing && !this.ending && !this.digests.pending && this.ownAnswers.idle
+      this.buffer.length === 0 && !this.releasing && !this.ending && !this.digests.pending && this.ownAnswers.idle && !this.looking
   }
 
   /**
@@ -170,7 +171,7 @@ export class RunExecutor extends RunSteps {
           for (const step of this.records.openSteps()) {
             if (step.phase === "running") this.append({ _tag: "Note", kind: "step-released", text: step.key })
           }
-          this.commit(undefined, undefined, { dueAt: this.suspendedWaits === undefined ? 0 : this.nextDue() }, () => {
+          this.commit(undefined, undefined, { dueAt: this.suspendedWaits === undefined || this.looking ? 0 : this.nextDue() }, () => {
             this.drop()
             this.host.gone(this, "released")
             resume(Effect.void)
@@ -271,7 +272,8 @@ export class RunExecutor extends RunSteps {
       this.accept(item)
     }
     if (!this.stopped) this.settle()
-    return false
+    // A look at events may have come to its end within it.
+    return !this.stopped && this.ready.length > 0
   }
 
   /** What the journal still holds for code that has ended. */
@@ -326,6 +328,7 @@ export class RunExecutor extends RunSteps {
     for (const [timer, state] of this.records.timers) {
       if (state.waiter !== undefined) this.arm(`timer:${timer}`, state.entry.dueAt, { _tag: "Timer", timer })
     }
+    this.lookAnew()
     for (const [key, state] of this.records.approvals) {
       if (state.waiter !== undefined && state.entry.deadline !== undefined) {
         this.arm(`approval:${key}`, state.entry.deadline, { _tag: "Deadline", key })
@@ -359,6 +362,8 @@ export class RunExecutor extends RunSteps {
         return
       case "Inbox":
         return acceptInbox(this, item.row)
+      case "Looked":
+        return this.acceptLook(item.look)
       case "Stop": {
         if (this.records.stop !== undefined || this.pendingStop !== undefined) {
           if (item.row !== undefined) this.consume(item.row)
@@ -531,6 +536,8 @@ export class RunExecutor extends RunSteps {
   /** Nothing is left to deliver: says where the run stands, and writes what there is to write. */
   private settle(): void {
     if (this.committing || this.ending || this.releasing) return
+    this.beginLooks()
+    if (this.asking && this.toStart.length === 0) return
     const busy = this.records.busy() || (this.toStart.length > 0 && !this.paused)
     let status = "running"
     let waits: ReadonlyArray<Wait> = []
@@ -555,7 +562,7 @@ export class RunExecutor extends RunSteps {
     const now = projection(status, reason, text)
     const changed = now !== this.projected && (status === "suspended" || busy || this.projected.startsWith("queued "))
     const starting = this.paused ? [] : this.toStart
-    if (this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 && !changed && starting.length === 0) {
+    if (this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 && !this.hasAwaits && !changed && starting.length === 0) {
       const together = this.nextTogether()
       if (together !== undefined) return this.runTogether(together)
       this.ownAnswers.tell()
@@ -565,8 +572,10 @@ export class RunExecutor extends RunSteps {
     if (changed) this.projected = now
     if (!this.paused) this.toStart = []
     const submittedAt = this.host.hostElapsed()
+    const lookAgain = this.looksAfterCommit()
     this.commit(changed ? { status, reason, waits: text } : undefined, undefined, undefined, (ok) => {
       if (!ok || this.ending) return
+      lookAgain()
       // The process may have stood still meanwhile, and the run may be another's: only the store knows.
       if (starting.length > 0 && this.host.hostElapsed() - submittedAt > this.host.options.leaseMs / 2) {
         this.toStart.unshift(...starting)

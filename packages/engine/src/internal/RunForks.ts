@@ -12,8 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { CommitOp, OutboxRow, RunRow, StartOp, StorageFailed } from "../Backend.ts"
-import { awaited } from "../contract/ContractProgram.ts"
-import { eventSignal } from "../contract/WaitingSteps.ts"
+import * as ContractProgram from "../contract/ContractProgram.ts"
 import type { Forked, ForkOptions } from "../Runs.ts"
 import { ForkRefused, type PayloadRefused, StepNotRequested } from "../RunsErrors.ts"
 import type { StartRequest } from "../StartRequest.ts"
@@ -224,12 +223,12 @@ const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, 
 
 const decodeContract = Schema.decodeUnknownExit(Schema.fromJsonString(Contract.Contract))
 
-/** What the fork waits to hear: contracts are told events that they subscribe to from the start. */
+/** The events that the fork may ask for: those behind its own start. */
 const subscriptionsOf = Effect.fnUntraced(function*(store: Store["Service"], { definition, id }: RunRow) {
   const document = definition === null ? null : (yield* store.backend.definitionByHash(definition))?.document ?? null
   const contract = decodeContract(document)
   if (Exit.isFailure(contract)) return []
-  return awaited(contract.value).map((event) => ({ run: id, key: eventSignal(event), event, correlation: null }))
+  return ContractProgram.subscriptionsOf(contract.value).map((subscription) => ({ run: id, ...subscription }))
 })
 
 /** The run, its open questions and what it joins, in one transaction. */

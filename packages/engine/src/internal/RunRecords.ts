@@ -112,6 +112,10 @@ export class RunRecords {
   private readonly deferredWaiters = new Map<string, Array<Resume<JournalEntry.ExitJson>>>()
   private readonly signals = new Map<string, SignalState>()
   readonly signalIds = new Set<string>()
+  /** Ids of the events that waits of the run have taken. */
+  readonly takenEvents = new Set<string>()
+  /** What a signal that the run waits for stands for, for people. */
+  readonly details = new Map<string, string>()
   /** Deferreds that a timer of the run completes. */
   readonly clocks = new Set<string>()
   /** Those of them that never are. */
@@ -158,6 +162,12 @@ export class RunRecords {
   /** How often the workflow itself has asked under this counter. */
   counted(counter: string): number {
     return this.counters.get(counter) ?? 0
+  }
+
+  /** That key, without taking it. */
+  peek(counter: string, name: string): string {
+    const count = this.counters.get(counter) ?? 0
+    return count === 0 ? name : `${name}~${count + 1}`
   }
 
   /** Forgets what a body has numbered, for it starts again. */
@@ -427,7 +437,8 @@ export class RunRecords {
       waits.push({ reason: "approval", key, who: wanted, detail: prompt, ...(deadline === undefined ? {} : { until: deadline }) })
     }
     for (const [name, signal] of this.signals) {
-      if (signal.waiters.length > 0) waits.push({ reason: "signal", key: name })
+      const detail = this.details.get(name)
+      if (signal.waiters.length > 0) waits.push({ reason: "signal", key: name, ...(detail === undefined ? {} : { detail }) })
     }
     for (const [name, waiters] of this.deferredWaiters) {
       if (waiters.length === 0 || this.clocks.has(name)) continue
@@ -534,6 +545,7 @@ export class RunRecords {
           state.released = false
           state.letGo = false
           state.notStarted = paused
+          if (entry.event !== undefined) records.takenEvents.add(entry.event.id)
           break
         }
         case "StepCompleted": {

@@ -66,6 +66,7 @@ export const onlooker = (core: EngineCore, more: Partial<ExecutorHost>): Executo
   hostSleep: core.hostSleep,
   timers: new TimerQueue(core.now, core.fork),
   options: core.options,
+  awaited: core.awaited,
   together: core.together,
   commit: () => {},
   commitTogether: () => {},

@@ -17,11 +17,12 @@ import { CurrentRun, type Place, type ReadyItem, type StepAttempt } from "./Exec
 import * as Handover from "./Handover.ts"
 import * as RunRecords from "./RunRecords.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
-import { idempotencyKey, RunRequests } from "./RunRequests.ts"
+import { RunEvents } from "./RunEvents.ts"
+import { idempotencyKey } from "./RunRequests.ts"
 import { StepLimit } from "./StepLimit.ts"
 import * as StepWaits from "./StepWaits.ts"
 
-export abstract class RunSteps extends RunRequests {
+export abstract class RunSteps extends RunEvents {
   protected abstract get self(): RunExecutor
   /** Delivers an entry that was made inside its commit. */
   protected abstract handOverMade(entry: JournalEntry.JournalEntry): void

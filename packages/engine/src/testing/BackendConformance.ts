@@ -6,6 +6,7 @@
  */
 import { describe } from "@effect/vitest"
 import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
+import { eventTests } from "./backend/EventTests.ts"
 import { journalTests } from "./backend/JournalTests.ts"
 import { lawTests } from "./backend/Law.ts"
 import { leaveTests } from "./backend/LeaveTests.ts"
@@ -30,6 +31,7 @@ export const suite = (name: string, make: MakeStore): void => {
     ownershipTests(test)
     messageTests(test)
     leaveTests(test)
+    eventTests(test)
     readTests(test)
     watchdogTests(test)
     togetherTests(test)

@@ -22,9 +22,9 @@ import {
   toInbox,
   toOutbox,
   toOwner,
-  toRun,
-  toSubscription
+  toRun
 } from "./Rows.ts"
+import * as EventSql from "./EventSql.ts"
 
 export const make = (db: DatabaseSync) => {
   const version = prepare(db, "PRAGMA data_version")
@@ -58,11 +58,6 @@ export const make = (db: DatabaseSync) => {
     db,
     `SELECT ${approvalColumns} FROM runs CROSS JOIN approvals ON run = runs.key
      WHERE runs.id = ? ORDER BY requested_at, arrival LIMIT ?`
-  )
-  const subscriptions = prepare(
-    db,
-    `SELECT runs.id AS run, subscriptions.key, event, correlation FROM subscriptions JOIN runs ON runs.key = run
-     WHERE event = ? ORDER BY arrival`
   )
   const definitions = prepare(db, "SELECT * FROM definitions ORDER BY name, version")
   const definition = prepare(db, "SELECT * FROM definitions WHERE name = ? AND version = ?")
@@ -108,7 +103,7 @@ export const make = (db: DatabaseSync) => {
     outbox: (limit: number, events: boolean) => (events ? outbox : messages).all(atMost(limit)).map(toOutbox),
     approvals: (id: string | null, limit: number) =>
       (id === null ? approvals.all(atMost(limit)) : approvalsOf.all(id, atMost(limit))).map(toApproval),
-    subscriptions: (event: string) => subscriptions.all(event).map(toSubscription),
+    ...EventSql.reads(db),
     definitions: () => definitions.all().map(toDefinition),
     definition: (name: string, version: string) => orNull(definition.get(name, version), toDefinition),
     definitionByHash: (hash: string) => orNull(definitionByHash.get(hash), toDefinition),

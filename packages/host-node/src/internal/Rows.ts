@@ -8,8 +8,7 @@ import type {
   InboxRow,
   OutboxRow,
   OwnerRow,
-  RunRow,
-  SubscriptionRow
+  RunRow
 } from "@fermata/engine/Backend"
 import * as WellFormed from "@fermata/core/WellFormed"
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
@@ -139,13 +138,6 @@ export const toApproval = (row: Row): ApprovalRow => ({
   answers: textOrNull(row, "answers"),
   version: number(row, "version"),
   status: text(row, "status")
-})
-
-export const toSubscription = (row: Row): SubscriptionRow => ({
-  run: text(row, "run"),
-  key: text(row, "key"),
-  event: text(row, "event"),
-  correlation: textOrNull(row, "correlation")
 })
 
 export const toOwner = (row: Row): OwnerRow => ({

@@ -20,6 +20,7 @@ import type {
   Together
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
+import * as EventSql from "./EventSql.ts"
 import * as Listeners from "./Listeners.ts"
 import { lastOf, number, numberOrNull, prepare, prepareLean, type Row, runColumns, text, textOrNull, toDefinition, toInbox, toRun } from "./Rows.ts"
 
@@ -54,10 +55,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper)
      VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13) RETURNING key`
   )
-  const subscribe = prepare(
-    db,
-    "INSERT OR REPLACE INTO subscriptions (run, key, event, correlation) VALUES (?, ?, ?, ?)"
-  )
+  const events = EventSql.changes(db)
 
   const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
   const setTold = prepare(db, "UPDATE runs SET told = ? WHERE key = ?")
@@ -68,7 +66,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   )
   const finish = prepare(db, "UPDATE runs SET owner = NULL, due_at = NULL WHERE key = ?")
   const end = prepare(db, "UPDATE runs SET ended = ?, updated_at = ? WHERE key = ?")
-  const leftovers = ["approvals", "subscriptions", "listeners", "findings"].map((table) =>
+  const leftovers = ["approvals", "subscriptions", "event_waits", "listeners", "findings"].map((table) =>
     prepare(db, `DELETE FROM ${table} WHERE run = ?`)
   )
 
@@ -255,7 +253,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const key = number(inserted!, "key")
     appendAll(key, 0, op.rows)
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
-    for (const wish of op.subscriptions) subscribe.run(key, wish.key, wish.event, wish.correlation)
+    for (const { event, paths } of op.subscriptions) events.subscribe(key, event, paths, op.since)
     if (op.listener !== null) listeners.add(key, op.listener)
     const early = earlyOf.all(run.id)
     if (early.length === 0) return { started: true, run: row }
@@ -321,6 +319,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       )
     }
     for (const closed of op.approvalsClosed) closeApproval.run(key, closed)
+    if (op.awaits !== undefined) events.change(key, op.awaits)
 
     if (op.status !== undefined) setStatus.run(op.status.status, op.status.reason, op.status.waits, op.at, key)
     if (op.release !== undefined) {
@@ -497,6 +496,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
           return {}
         case "define":
           return register(op.row)
+        case "events":
+          return events.keep(op, (row) => void inbox({ op: "inbox", row }))
+        case "sweep":
+          return events.sweep(op)
         default:
           throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
       }
@@ -535,7 +538,8 @@ type Head = readonly [number, string, number, number]
 
 const isOfEntriesAlone = (op: CommitOp): boolean =>
   op.blobs.length + op.outbox.length + op.consumed.length + op.approvalsOpened.length + op.approvalsClosed.length === 0 &&
-  op.status === undefined && op.release === undefined && op.ended === undefined && op.together === undefined && op.leaves === undefined
+  op.status === undefined && op.awaits === undefined && op.release === undefined && op.ended === undefined &&
+  op.together === undefined && op.leaves === undefined
 
 const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
 

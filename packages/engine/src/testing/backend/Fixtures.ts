@@ -19,9 +19,9 @@ import type {
   Op,
   OutboxRow,
   ReportOp,
-  StartOp,
-  SubscriptionRow
+  StartOp
 } from "../../Backend.ts"
+import type { Equality, EventFilter, EventsOp, EventWait, SubscriptionRow } from "../../EventLog.ts"
 
 /** An empty store of its own for each test; `connect` may be called more than once. */
 export type MakeStore = Effect.Effect<
@@ -171,12 +171,25 @@ export const approval = (run: string, key: string, rest: Partial<ApprovalRow> = 
   ...rest
 })
 
-export const subscription = (run: string, key: string, event: string): SubscriptionRow => ({
-  run,
-  key,
-  event,
-  correlation: null
+export const subscription = (run: string, event: string, paths: ReadonlyArray<string> = []): SubscriptionRow => ({ run, event, paths })
+
+/** An event that was handed on at 3,000. */
+export const event = (id: string, name: string, payload: unknown = null, at = 3_000): EventsOp["rows"][number] => ({
+  id,
+  name,
+  payload: JSON.stringify(payload),
+  correlation: null,
+  source: null,
+  at
 })
+
+export const events = (...rows: EventsOp["rows"]): EventsOp => ({ op: "events", rows })
+
+export const wait = (run: string, key: string, event: string, equality: Equality | null = null): EventWait => ({ run, key, event, equality })
+
+/** Ids of the events that are kept, the oldest first. */
+export const eventIds = (backend: Backend, filter: Partial<EventFilter> = {}) =>
+  Effect.map(backend.events({ limit: 100, ...filter }), (rows) => rows.map(({ id }) => id).toReversed())
 
 /** A claim by "a" at time 10,000 that serves everything. */
 export const claim = (rest: Partial<Omit<ClaimOp, "op">> = {}): ClaimOp => ({

@@ -3,6 +3,7 @@ import { assert, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import type { Backend, CommitOp, Op, StorageFailed, Together } from "../../Backend.ts"
+import { type Equality, pathOf, positionOf } from "../../EventLog.ts"
 import * as MemoryBackend from "../../MemoryBackend.ts"
 import {
   answer,
@@ -10,6 +11,8 @@ import {
   claim,
   commit,
   definition,
+  event,
+  events,
   heartbeat,
   impossible,
   inbox,
@@ -111,9 +114,11 @@ const starts: fc.Arbitrary<Op> = fc.record({
   rows: entries,
   blobs: some(blob),
   subscribed: fc.uniqueArray(key),
+  asked: fc.subarray([pathOf(["id"]), pathOf([])]),
+  since: fc.option(message),
   listener: fc.option(run),
   from: fc.option(message)
-}).map(({ blobs, contract, dueAt, from, id, listener, owner, parent, rows, subscribed, version }) =>
+}).map(({ asked, blobs, contract, dueAt, from, id, listener, owner, parent, rows, since, subscribed, version }) =>
   start(
     id,
     {
@@ -129,7 +134,8 @@ const starts: fc.Arbitrary<Op> = fc.record({
       rows,
       blobs,
       listener,
-      subscriptions: subscribed.map((key) => subscription(id, key, `event-${key}`)),
+      subscriptions: subscribed.map((key) => subscription(id, `event-${key}`, asked)),
+      ...(since === null ? {} : { since }),
       ...(from === null ? {} : { message: from })
     }
   )
@@ -172,6 +178,13 @@ const together: fc.Arbitrary<Together | undefined> = fc.oneof(
   { weight: 1, arbitrary: fc.constant(() => null) }
 )
 
+const equality: fc.Arbitrary<Equality | null> = fc.option(
+  fc.record({ path: fc.constantFrom(pathOf(["id"]), pathOf([])), value: fc.constantFrom("1", "2") })
+)
+
+/** A value, several, one at a place, several there, or none. */
+const payload = fc.constantFrom<unknown>(1, 2, [1], { id: 1 }, { id: 2 }, { id: [2] }, {}, null)
+
 const commits: fc.Arbitrary<Op> = fc.record({
   id: run,
   stale: fc.constantFrom(0, 0, 0, 0, 1, -1),
@@ -182,10 +195,12 @@ const commits: fc.Arbitrary<Op> = fc.record({
   outbox: some(message.map(outboxRow)),
   opened: some(key),
   closed: some(key),
+  unawaited: some(key),
+  awaited: some(fc.record({ key, event: key, equality, position: fc.nat(4) })),
   together,
   leaves: fc.option(some(run), { freq: 3 }),
   outcome
-}).map(({ at, blobs, closed, consumed, id, leaves, opened, outbox, outcome, rows, stale, together }) =>
+}).map(({ at, awaited, blobs, closed, consumed, id, leaves, opened, outbox, outcome, rows, stale, together, unawaited }) =>
   commit(id, Math.min(stale, 0), rows, {
     ...(together === undefined ? {} : { together }),
     epoch: Math.max(stale, 0),
@@ -196,6 +211,9 @@ const commits: fc.Arbitrary<Op> = fc.record({
     approvalsOpened: opened.map((key) => approval(id, key, { requestedAt: at })),
     approvalsClosed: closed,
     ...(leaves === null ? {} : { leaves: { except: leaves, row: stopRow } }),
+    ...(awaited.length + unawaited.length === 0 ? {} : {
+      awaits: { closed: unawaited, opened: awaited.map((wait) => ({ ...wait, event: `event-${wait.event}`, position: positionOf(wait.position) })) }
+    }),
     ...outcome
   })
 )
@@ -265,6 +283,18 @@ const intent = fc.oneof(
   { weight: 1, arbitrary: asOp(some(message), (ids) => ({ op: "publish", rows: ids.map(outboxRow) })) },
   { weight: 1, arbitrary: asOp(some(message), (ids) => ({ op: "delivered", ids })) },
   {
+    weight: 3,
+    arbitrary: asOp(some(fc.record({ id: message, name: key, payload, at: time })), (rows) =>
+      events(...rows.map(({ at, id, name, payload }) => event(id, `event-${name}`, payload, at))))
+  },
+  {
+    weight: 1,
+    arbitrary: asOp(
+      fc.record({ keptUntil: time, unaskedUntil: time, after: fc.constantFrom("", "event-k0"), names: fc.nat(2), limit: fc.nat(2) }),
+      (rest) => ({ op: "sweep", ...rest })
+    )
+  },
+  {
     weight: 1,
     arbitrary: asOp(
       fc.record({ name: key, hash: message, kind: fc.constantFrom("program" as const, "contract" as const) }),
@@ -291,7 +321,13 @@ const observe = (backend: Backend) =>
     outbox: backend.outbox(100, true),
     approvals: backend.approvals(null, 100),
     approvalsOf: Effect.forEach(runs, (run) => backend.approvals(run, 100)),
-    subscriptions: Effect.forEach(keys, (key) => backend.subscriptions(`event-${key}`)),
+    events: backend.events({ limit: 100 }),
+    eventsBefore: backend.events({ limit: 1, before: positionOf(3), name: "event-k0" }),
+    oldestEvent: backend.oldestEvent,
+    eventWaits: Effect.forEach(keys, (key) => backend.eventWaits(`event-${key}`)),
+    awaited: Effect.forEach(runs, (run) =>
+      Effect.forEach([null, { path: pathOf(["id"]), value: "1" }, { path: pathOf([]), value: "2" }], (equality) =>
+        Effect.forEach([null, positionOf(1)], (after) => backend.awaited({ run, key: "k0", event: "event-k0", equality }, after, 2)))),
     blobs: Effect.forEach(keys, backend.blob),
     definitions: backend.definitions,
     byHash: Effect.forEach(messages, backend.definitionByHash),

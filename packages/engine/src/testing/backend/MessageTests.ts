@@ -1,4 +1,4 @@
-/** Conformance: inbox, outbox, approvals and subscriptions. */
+/** Conformance: inbox, outbox and approvals. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import {
@@ -13,7 +13,6 @@ import {
   outboxRow,
   start,
   startOwned,
-  subscription,
   suspend,
   type Test
 } from "./Fixtures.ts"
@@ -210,21 +209,5 @@ export const messageTests = (test: Test): void => {
     Effect.gen(function*() {
       yield* one(backend, { op: "publish", rows: [outboxRow("o"), { ...outboxRow("o"), payload: "other" }] })
       assert.deepStrictEqual(yield* backend.outbox(10, true), [outboxRow("o")])
-    }))
-
-  test("subscriptions are found by their event", (backend) =>
-    Effect.gen(function*() {
-      const exact = { ...subscription("s", "k", "ticket.created"), correlation: "42" }
-      yield* backend.write([
-        startOwned("r", { subscriptions: [subscription("r", "k1", "ticket.created"), subscription("r", "k2", "other")] }),
-        startOwned("s", { subscriptions: [exact] })
-      ])
-      assert.deepStrictEqual(yield* backend.subscriptions("ticket.created"), [
-        subscription("r", "k1", "ticket.created"),
-        exact
-      ])
-      assert.deepStrictEqual(yield* backend.subscriptions("none"), [])
-      yield* one(backend, end("r", 0, "done"))
-      assert.deepStrictEqual(yield* backend.subscriptions("ticket.created"), [exact])
     }))
 }

@@ -5,6 +5,9 @@ import {
   approval,
   claim,
   commit,
+  event,
+  eventIds,
+  events,
   end,
   ids,
   impossible,
@@ -15,9 +18,11 @@ import {
   start,
   startOwned,
   subscription,
+  wait,
   suspend,
   type Test
 } from "./Fixtures.ts"
+import { positionOf } from "../../EventLog.ts"
 
 export const runTests = (test: Test): void => {
   test("a started run is stored with its first entries", (backend) =>
@@ -80,15 +85,16 @@ export const runTests = (test: Test): void => {
         start("r", { workflow: "other" }, {
           rows: ["x", "y"],
           blobs: [{ hash: "h", data: "d" }],
-          subscriptions: [subscription("r", "k", "event")]
+          subscriptions: [subscription("r", "event")]
         })
       )
+      yield* one(backend, events(event("e", "event")))
       assert.isFalse(answer.started)
       assert.strictEqual(answer.run.workflow, "purchase")
       assert.strictEqual(answer.run.length, 1)
       assert.deepStrictEqual(yield* backend.entries("r", 0, 10), ["e0"])
       assert.isNull(yield* backend.blob("h"))
-      assert.deepStrictEqual(yield* backend.subscriptions("event"), [])
+      assert.deepStrictEqual((yield* backend.awaited(wait("r", "k", "event"), null, 10)).events, [])
     }))
 
   test("entries are appended densely and read in pages", (backend) =>
@@ -138,13 +144,15 @@ export const runTests = (test: Test): void => {
       yield* backend.write([
         startOwned("r", {
           rows: ["e0"],
-          subscriptions: [subscription("r", "k", "event"), subscription("r", "k2", "event")]
+          subscriptions: [subscription("r", "event"), subscription("r", "event2")]
         }),
         start("s"),
         commit("r", 1, [], {
           outbox: [outboxRow("o1"), outboxRow("o2"), outboxRow("o3")],
-          approvalsOpened: [approval("r", "k1"), approval("r", "k2")]
+          approvalsOpened: [approval("r", "k1"), approval("r", "k2")],
+          awaits: { closed: [], opened: [{ ...wait("r", "k", "event"), position: positionOf(0) }] }
         }),
+        events(event("e1", "event")),
         inbox("r", "i1"),
         inbox("r", "i2"),
         inbox("r", "i3")
@@ -154,19 +162,28 @@ export const runTests = (test: Test): void => {
         start("t"),
         claim(),
         { op: "delivered", ids: ["o1"] },
-        commit("r", 1, ["e1"], { blobs: [{ hash: "h", data: "d" }], consumed: ["i2"], approvalsClosed: ["k1"] }),
-        end("r", 2, "done", { consumed: ["i1", "i3"] }),
+        events(event("e2", "event2")),
+        { op: "sweep", keptUntil: 3_000, unaskedUntil: 3_000, after: "", names: 10, limit: 10 },
+        commit("r", 1, ["e1"], {
+          blobs: [{ hash: "h", data: "d" }],
+          consumed: ["i2"],
+          approvalsClosed: ["k1"],
+          awaits: { closed: ["k"], opened: [{ ...wait("r", "k2", "event"), position: positionOf(1) }] }
+        }),
+        end("r", 2, "done", { consumed: ["events:event", "i1", "i3"] }),
         impossible
       ]))
       assert.strictEqual(failure._tag, "StorageFailed")
       assert.deepStrictEqual(yield* backend.run("r"), before)
       assert.isNull(yield* backend.run("t"))
       assert.deepStrictEqual(yield* backend.entries("r", 0, 10), ["e0"])
-      assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["i1", "i2", "i3"])
-      assert.deepStrictEqual(ids(yield* backend.inboxOf("a", 10)), ["i1", "i2", "i3"])
+      assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["events:event", "i1", "i2", "i3"])
+      assert.deepStrictEqual(ids(yield* backend.inboxOf("a", 10)), ["events:event", "i1", "i2", "i3"])
       assert.deepStrictEqual(ids(yield* backend.outbox(10, true)), ["o1", "o2", "o3"])
       assert.deepStrictEqual((yield* backend.approvals(null, 10)).map((row) => row.key), ["k1", "k2"])
-      assert.deepStrictEqual((yield* backend.subscriptions("event")).map((row) => row.key), ["k", "k2"])
+      assert.deepStrictEqual((yield* backend.eventWaits("event")).map((row) => row.key), ["k"])
+      assert.deepStrictEqual(yield* eventIds(backend), ["e1"])
+      assert.deepStrictEqual((yield* backend.awaited(wait("r", "new", "event"), null, 10)).events.map(({ id }) => id), ["e1"])
       assert.isNull(yield* backend.blob("h"))
       assert.deepStrictEqual(ids((yield* one(backend, claim())).runs), ["s"])
     }))
@@ -218,9 +235,12 @@ export const runTests = (test: Test): void => {
   test("the end of a run leaves nothing that waits for it", (backend) =>
     Effect.gen(function*() {
       yield* backend.write([
-        startOwned("r", { rows: ["e0"], subscriptions: [subscription("r", "k", "event")] }),
+        startOwned("r", { rows: ["e0"], subscriptions: [subscription("r", "event")] }),
         inbox("r", "i1"),
-        commit("r", 1, [], { approvalsOpened: [approval("r", "k")] })
+        commit("r", 1, [], {
+          approvalsOpened: [approval("r", "k")],
+          awaits: { closed: [], opened: [{ ...wait("r", "k", "event"), position: positionOf(0) }] }
+        })
       ])
       yield* one(backend, end("r", 1, "done", { rows: ["e1"], consumed: ["i1"], release: { dueAt: 5 } }))
       const run = (yield* backend.run("r"))!
@@ -228,7 +248,7 @@ export const runTests = (test: Test): void => {
       assert.deepStrictEqual(yield* backend.inbox("r"), [])
       assert.deepStrictEqual(yield* backend.inboxOf("a", 10), [])
       assert.deepStrictEqual(yield* backend.approvals("r", 10), [])
-      assert.deepStrictEqual(yield* backend.subscriptions("event"), [])
+      assert.deepStrictEqual(yield* backend.eventWaits("event"), [])
       assert.deepStrictEqual(yield* backend.entries("r", 0, 10), ["e0", "e1"])
       assert.deepStrictEqual((yield* one(backend, claim({ now: 1e15 }))).runs, [])
       assert.isNull((yield* one(backend, { op: "claimOne", owner: "a", run: "r" })).run)

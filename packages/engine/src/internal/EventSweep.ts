@@ -1,0 +1,43 @@
+/**
+ * Drops events that nobody may ask for any more. Each worker does a bounded
+ * part of it again and again, and writes only where something is old enough.
+ */
+import * as Effect from "effect/Effect"
+import type { Backend, StorageFailed } from "../Backend.ts"
+import type { EngineOptions } from "../EngineOptions.ts"
+
+interface Host {
+  readonly backend: Backend
+  readonly options: Pick<EngineOptions, "keepEventsMs" | "keepUnaskedEventsMs">
+  /** ms since the epoch, by the clock that programs live by. */
+  readonly now: () => number
+  readonly hostSleep: (millis: number) => Effect.Effect<void>
+  readonly closed: boolean
+}
+
+/** How often (ms, host time) a worker sweeps. */
+export const beatMs = 10_000
+
+/** What one beat looks at and drops at most. */
+export const most = { names: 100, events: 1_000 }
+
+/** Sweeps until it is interrupted. */
+export const run = (host: Host): Effect.Effect<never> => {
+  const sweep = Effect.catchCause(make(host), (cause) => Effect.logWarning("old events could not be dropped", cause))
+  return Effect.forever(Effect.andThen(host.hostSleep(beatMs), Effect.suspend(() => host.closed ? Effect.void : sweep)))
+}
+
+/** The effect is one beat. */
+export const make = ({ backend, now, options }: Pick<Host, "backend" | "now" | "options">): Effect.Effect<void, StorageFailed> => {
+  let after = ""
+  return Effect.gen(function*() {
+    const oldest = yield* backend.oldestEvent
+    const keptUntil = now() - options.keepEventsMs
+    const unaskedUntil = now() - options.keepUnaskedEventsMs
+    if (oldest === null || oldest > Math.max(keptUntil, unaskedUntil)) return
+    const [answer] = yield* backend.write([
+      { op: "sweep", keptUntil, unaskedUntil, after, names: most.names, limit: most.events }
+    ])
+    after = answer.next ?? ""
+  })
+}

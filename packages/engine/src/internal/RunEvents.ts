@@ -1,0 +1,314 @@
+/**
+ * A run's waits for events.
+ *
+ * ```
+ * asked ──▶ looks ──(fits)──▶ taken: request and outcome of the step, in one commit
+ *             │  ▲
+ *  (none fits)│  │(committed, or woken by an event)
+ *             ▼  │
+ *           waits: its row says up to where it has looked
+ * ```
+ *
+ * What is behind a wait's position is read and judged live, beside the run's own
+ * order; what fits is journaled with its place in that order. So a replay reads
+ * and judges nothing. A wait looks again behind the commit that made its row, or
+ * that took the message by which it was woken: whatever was committed before is
+ * seen by that look, and whatever comes later finds the row and wakes the run.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { InboxRow } from "../Backend.ts"
+import type { Awaited, Equality, EventRow, EventWait, EventWaitChanges } from "../EventLog.ts"
+import type { StepDefinition } from "./ExecutorTypes.ts"
+import * as RunRecords from "./RunRecords.ts"
+import { RunRequests } from "./RunRequests.ts"
+
+/** What a step of a contract asks of the events. */
+export interface EventQuestion {
+  readonly step: string
+  readonly event: string
+  readonly equality: Equality | null
+  /** For people who ask what the run waits for. */
+  readonly detail: string
+  /** The services of the fiber that asks. */
+  readonly asker: Context.Context<never>
+  readonly wants: (payload: unknown) => Effect.Effect<boolean>
+}
+
+/** `Taken` is recorded as the outcome of the step; `Signal` is an event as an earlier build journaled it, to be judged by the code. */
+export interface EventAnswer {
+  readonly _tag: "Taken" | "Signal"
+  readonly payload: unknown
+}
+
+/** A wait that has not ended. */
+export interface Waiting {
+  readonly question: EventQuestion
+  readonly row: EventWait
+  readonly resume: (answer: EventAnswer) => void
+  /** Up to where it has looked. */
+  seen: string | undefined
+  /** The store has its row; before its first look, an earlier owner may have made one. */
+  hasRow: boolean
+  /** It has looked at events of which that row does not know. */
+  moved: boolean
+  /** An event behind the last that was taken did not fit, or may not have. */
+  passed: boolean
+  looking: boolean
+  /** It looks now, or once what is to be written is in the store. */
+  wanted: "no" | "now" | "after commit"
+  told: boolean
+}
+
+/** What a look came to. */
+export interface Look {
+  readonly wait: Waiting
+  readonly found: EventRow | undefined
+  readonly upTo: string
+  readonly passed: boolean
+  readonly moved: boolean
+  readonly isKnown: boolean
+  readonly missed: boolean
+}
+
+/** The name under which earlier builds sent events to runs, and under which people see the wait. */
+export const eventSignal = (event: string): string => `event:${event}`
+
+/** So many events are read at a time. */
+const pageSize = 100
+
+const retryMs = 1_000
+
+export abstract class RunEvents extends RunRequests {
+  private readonly waiting = new Map<string, Waiting>()
+  /** Messages by which the run was woken, by the name of the event, until its waits have looked. */
+  private readonly wakes = new Map<string, InboxRow>()
+  /** By what is asked for: all that fits up to here has been taken. */
+  private readonly taken = new Map<string, string>()
+
+  /** Waits for an event that fits and that no wait of this run has taken, the first in the order of their commits. */
+  askEvent(question: EventQuestion): Effect.Effect<EventAnswer> {
+    return this.ask((resume) => {
+      const { detail, event, equality, step: name } = question
+      const key = this.records.peek(`step:${name}`, name)
+      const recorded = this.records.steps.get(key)
+      if (recorded?.entry.event !== undefined) {
+        this.records.number(`step:${name}`, name)
+        recorded.definition = definitionOf(name)
+        const waiter = this.giving(resume)
+        recorded.waiters.push(waiter)
+        return () => RunRecords.remove(recorded.waiters, waiter)
+      }
+      const signal = eventSignal(event)
+      const wait: Waiting = {
+        question,
+        row: { run: this.row.id, key, event, equality },
+        resume: (answer) => {
+          forget?.()
+          resume(answer)
+        },
+        seen: undefined,
+        hasRow: !this.live,
+        moved: false,
+        passed: !this.live,
+        looking: false,
+        wanted: this.live ? "now" : "no",
+        told: false
+      }
+      this.waiting.set(key, wait)
+      const forget: void | (() => void) = this.records.takeSignal(signal, ({ payload }) => {
+        this.withdraw(wait)
+        resume({ _tag: "Signal", payload })
+      })
+      if (forget === undefined) return
+      this.records.details.set(signal, detail)
+      return () => {
+        forget()
+        this.withdraw(wait)
+      }
+    })
+  }
+
+  /** An event has come that a wait of the run may want. */
+  eventsCame(event: string, row: InboxRow): void {
+    const waits = this.waitsFor(event)
+    if (waits.length === 0) return this.consume(row)
+    this.wakes.set(event, row)
+    for (const wait of waits) wait.wanted = "now"
+  }
+
+  /** Nobody of this process has looked since the run came into memory. */
+  protected lookAnew(): void {
+    for (const wait of this.waiting.values()) wait.wanted = "now"
+  }
+
+  /** Whether a wait is about to look for the first time: whether the run is suspended will be known then. */
+  protected get asking(): boolean {
+    for (const wait of this.waiting.values()) if (wait.seen === undefined && (wait.looking || wait.wanted === "now")) return true
+    return false
+  }
+
+  protected get looking(): boolean {
+    for (const wait of this.waiting.values()) if (wait.looking || wait.wanted !== "no") return true
+    return false
+  }
+
+  protected beginLooks(): void {
+    for (const wait of this.waiting.values()) {
+      if (wait.looking || wait.wanted !== "now") continue
+      wait.looking = true
+      wait.wanted = "no"
+      this.host.fork(this.look(wait)).addObserver((exit) => {
+        if (exit._tag === "Success" && exit.value !== undefined) this.push({ _tag: "Looked", look: exit.value })
+      })
+    }
+  }
+
+  /** The waits that look again when what is written now is in the store. */
+  protected looksAfterCommit(): () => void {
+    const waits = Array.from(this.waiting.values()).filter(({ wanted }) => wanted === "after commit")
+    return () => {
+      for (const wait of waits) if (wait.wanted === "after commit") wait.wanted = "now"
+    }
+  }
+
+  /** Where the waits stand, as far as the store does not know it. */
+  protected positions(): EventWaitChanges | undefined {
+    const opened = Array.from(this.waiting.values()).flatMap(({ moved, row, seen }) =>
+      seen === undefined || !moved ? [] : [{ ...row, position: seen }])
+    return opened.length === 0 ? undefined : { closed: [], opened }
+  }
+
+  protected acceptLook({ found, isKnown, missed, moved, passed, upTo, wait }: Look): void {
+    const { event, key } = wait.row
+    if (this.waiting.get(key) !== wait) return
+    wait.looking = false
+    wait.passed ||= passed
+    wait.moved ||= moved
+    if (wait.seen === undefined) wait.hasRow = isKnown
+    if (missed && !wait.told) {
+      wait.told = true
+      this.remark("events-gone", `events "${event}" that step "${wait.question.step}" might have taken were kept for as long as events are kept, and are gone`)
+    }
+    if (found !== undefined && !this.records.takenEvents.has(found.id)) return this.take(wait, found)
+    wait.seen = upTo
+    if (found !== undefined) wait.wanted = "now"
+    if (wait.wanted === "now") return
+    if (!wait.hasRow) {
+      // A run that waited under an earlier build has a row of this name.
+      this.awaits.closed.push(eventSignal(event))
+      this.stand(wait)
+    }
+    this.answerWake(event)
+  }
+
+  /** The outcome of the step is this event, and so it is journaled. */
+  private take(wait: Waiting, { id, payload, position }: EventRow): void {
+    const { passed, question: { step: name }, row } = wait
+    if (!passed) this.taken.set(subjectOf(row), position)
+    this.withdraw(wait)
+    this.records.takenEvents.add(id)
+    const key = this.records.number(`step:${name}`, name)
+    const request = this.append({
+      _tag: "StepRequested",
+      key,
+      name,
+      attempt: 1,
+      onCrash: "rerun",
+      label: "wait",
+      event: { id, position }
+    }) as JournalEntry.EntryOf<"StepRequested">
+    this.records.addStep(request, definitionOf(name)).waiters.push(this.giving(wait.resume))
+    this.deliver(this.append({ _tag: "StepCompleted", key, attempt: 1, output: JSON.parse(payload) }))
+  }
+
+  private readonly giving = (resume: (answer: EventAnswer) => void): RunRecords.StepState["waiters"][number] => (outcome) =>
+    resume({ _tag: "Taken", payload: outcome._tag === "Done" && outcome.exit._tag === "Success" ? outcome.exit.value ?? null : null })
+
+  /** Writes where the wait stands; it looks again once that is in the store. */
+  private stand(wait: Waiting): void {
+    const { row: { equality, event, key }, seen } = wait
+    if (seen === undefined) return
+    wait.wanted = "after commit"
+    if (wait.hasRow && !wait.moved) return
+    wait.hasRow = true
+    wait.moved = false
+    this.awaits.opened.push({ key, event, equality, position: seen })
+  }
+
+  /** All that came before the message has been looked at; what came since shows behind the commit that takes it. */
+  private answerWake(event: string): void {
+    const row = this.wakes.get(event)
+    if (row === undefined) return
+    this.wakes.delete(event)
+    this.consume(row)
+    for (const wait of this.waitsFor(event)) this.stand(wait)
+  }
+
+  private withdraw(wait: Waiting): void {
+    const { event, key } = wait.row
+    if (this.waiting.get(key) !== wait) return
+    this.waiting.delete(key)
+    if (this.stopped || !this.live) return
+    if (wait.hasRow) this.awaits.closed.push(key)
+    this.answerWake(event)
+  }
+
+  private waitsFor(event: string): ReadonlyArray<Waiting> {
+    return Array.from(this.waiting.values()).filter(({ row }) => row.event === event)
+  }
+
+  private look(wait: Waiting): Effect.Effect<Look | undefined> {
+    const { question: { asker, wants }, row } = wait
+    const read = (after: string | null): Effect.Effect<Awaited> =>
+      Effect.catch(this.host.awaited(row, after, pageSize), () =>
+        this.stopped ? Effect.never : Effect.andThen(this.host.hostSleep(retryMs), Effect.suspend(() => read(after))))
+    const fits = (event: EventRow): Effect.Effect<boolean> =>
+      Effect.catchCause(Effect.suspend(() => wants(JSON.parse(event.payload))), (cause) =>
+        Effect.as(Effect.logWarning(`event "${event.name}" (${event.id}) cannot be judged and is passed over`, cause), false))
+    const judge = Effect.gen({ self: this as RunEvents }, function*() {
+      let after = wait.seen ?? (wait.hasRow ? null : this.taken.get(subjectOf(row)) ?? null)
+      let passed = false
+      let moved = false
+      let missed = false
+      while (!this.stopped && this.waiting.get(row.key) === wait) {
+        const page = yield* read(after)
+        missed ||= page.missed
+        moved ||= page.events.length > 0
+        for (const event of page.events) {
+          if (this.stopped) return undefined
+          if (this.records.takenEvents.has(event.id) || this.records.signalIds.has(eventSignal(event.id))) continue
+          if (yield* fits(event)) return { wait, found: event, upTo: event.position, passed, moved, isKnown: page.isKnown, missed }
+          passed = true
+        }
+        after = page.upTo
+        if (page.events.length < pageSize) return { wait, found: undefined, upTo: after, passed, moved, isKnown: page.isKnown, missed }
+      }
+      return undefined
+    })
+    return Effect.provideContext(judge, this.host.stepContext(asker))
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const subjectOf = ({ equality, event }: EventWait): string => `${event}\u0000${equality?.path ?? ""}\u0000${equality?.value ?? ""}`
+
+/** A step without a body: its outcome is recorded with its request. */
+const definitionOf = (name: string): StepDefinition => ({
+  name,
+  key: undefined,
+  onCrash: "rerun",
+  input: null,
+  label: "wait",
+  nested: false,
+  inside: undefined,
+  parkOnFailure: false,
+  asker: Context.empty(),
+  body: () => Effect.never,
+  retry: undefined,
+  problemOf: () => undefined
+})
