@@ -194,7 +194,8 @@ describe("what comes back", () => {
       const emitted: Array<string> = []
       const events = Events.of({
         emit: (name) => Effect.sync(() => (emitted.push(name), "id")),
-        subscribe: () => Stream.empty
+        subscribe: () => Stream.empty,
+        kept: () => Effect.succeed([])
       })
       const handle = (value: unknown, said: string) =>
         RemoteTasks.handleCallback(

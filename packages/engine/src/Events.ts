@@ -23,6 +23,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { OutboxRow, StorageFailed } from "./Backend.ts"
 import { Completion, isSubmission, stepOfSignal } from "./contract/Submission.ts"
+import type { EventFilter, EventRow } from "./EventLog.ts"
 import { Core } from "./internal/Core.ts"
 import type { Committed, Route } from "./internal/EngineCore.ts"
 import { CurrentRun } from "./internal/ExecutorTypes.ts"
@@ -63,6 +64,14 @@ export interface EmitOptions {
   readonly source?: string
 }
 
+/** An event in the store. */
+export interface KeptEvent extends EventMessage {
+  /** Its place among all events; texts of later ones are greater. */
+  readonly position: string
+  /** ms since the epoch, when it was handed on. */
+  readonly at: number
+}
+
 /** Publishes and hears events. */
 export class Events extends Context.Service<Events, {
   /**
@@ -82,6 +91,13 @@ export class Events extends Context.Service<Events, {
    * closes, behind the last of them.
    */
   readonly subscribe: (pattern: string) => Stream.Stream<EventMessage>
+  /**
+   * Events that the store has and has not dropped, the newest first: those of
+   * this name when one is given, and at most `limit`. An event is kept while an
+   * open run may ask for it (`EngineOptions.keepEventsMs` at most), and for a
+   * shorter time where none may.
+   */
+  readonly kept: (filter: EventFilter) => Effect.Effect<ReadonlyArray<KeptEvent>, StorageFailed>
 }>()("@fermata/engine/Events") {
   /** Events over the store and the engine of this process. */
   static readonly layer: Layer.Layer<Events, never, Core | Store> = Layer.effect(
@@ -152,6 +168,7 @@ export class Events extends Context.Service<Events, {
 
       return Events.of({
         emit,
+        kept: (filter) => Effect.map(store.backend.events(filter), (rows) => rows.map(toKept)),
         subscribe: (pattern) => {
           const wantsEngine = EngineEvent.names.some((name) => EventName.matches(pattern, name))
           return Stream.callback<Told>((queue) => {
@@ -219,6 +236,16 @@ export const engineEvents = (store: Store["Service"], committed: Committed): Eff
 type Told =
   | { readonly event: EventMessage }
   | { readonly committed: Committed; readonly unannounced: boolean }
+
+const toKept = ({ at, correlation, id, name, payload, position, source }: EventRow): KeptEvent => ({
+  position,
+  at,
+  id,
+  name,
+  payload: JSON.parse(payload),
+  ...(correlation === null ? {} : { correlationId: correlation }),
+  ...(source === null ? {} : { source })
+})
 
 const isName = Schema.is(EventName.EventName)
 const decodeCompletion = Schema.decodeUnknownExit(Completion)

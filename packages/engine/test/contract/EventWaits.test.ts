@@ -1,0 +1,342 @@
+/** Waits for events: what is written, what is read, and what is taken. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import type { Backend, Op } from "../../src/Backend.ts"
+import { Contracts } from "../../src/Contracts.ts"
+import { Engine } from "../../src/Engine.ts"
+import { Events } from "../../src/Events.ts"
+import * as MemoryBackend from "../../src/MemoryBackend.ts"
+import { Runs } from "../../src/Runs.ts"
+import { TestHost } from "../../src/testing/TestHost.ts"
+import { assertOutput, begin, document, end, journal, layer, onHostOf, pass, publish, serving, settled, step } from "../support/Agency.ts"
+
+/** What went over the seam. */
+const counted = () => {
+  const counts = { looks: 0, judged: 0, wakes: 0, commits: 0 }
+  const backend = MemoryBackend.make(MemoryBackend.makeStore())
+  const counting: Backend = {
+    ...backend,
+    write: (ops) =>
+      Effect.tap(backend.write(ops), () =>
+        Effect.sync(() => {
+          for (const { op } of ops as ReadonlyArray<Op>) if (op === "commit") counts.commits++
+        })),
+    awaited: (wait, after, limit) =>
+      Effect.tap(backend.awaited(wait, after, limit), ({ events }) =>
+        Effect.sync(() => {
+          counts.looks++
+          counts.judged += events.length
+        })),
+    inboxOf: (owner, limit) =>
+      Effect.tap(backend.inboxOf(owner, limit), (rows) =>
+        Effect.sync(() => {
+          counts.wakes += rows.filter(({ kind }) => kind === "event").length
+        }))
+  }
+  return { backend: counting, counts }
+}
+
+const waiting = (where: string | undefined, more: object = {}) =>
+  document([step("wait", "hold", null, { event: "order.paid", ...(where === undefined ? {} : { where }), ...more })])
+
+const tags = (runId: string) => Effect.map(journal(runId), (entries) => entries.map(({ _tag }) => _tag))
+
+/** Starts so many runs and publishes as many events, one for each. */
+const crowd = Effect.fnUntraced(function*(where: string, count: number) {
+  const contracts = yield* Contracts
+  const events = yield* Events
+  const contract = waiting(where)
+  const ids = yield* Effect.forEach(Array.from({ length: count }, (_, id) => id), (id) =>
+    Effect.map(contracts.start({ contract: id === 0 ? contract : "sample", input: { id } }), ({ runId }) => runId))
+  yield* settled
+  yield* Effect.forEach(ids.toReversed(), (_, index) => events.emit("order.paid", { id: count - 1 - index }), { discard: true })
+  yield* settled
+  return ids
+})
+
+describe("waits for events", () => {
+  it.effect("one event, N waiting runs: 2,000 runs and 2,000 events are 3 entries a run, and work in proportion to the events", () => {
+    const { backend, counts } = counted()
+    const count = 2_000
+    return Effect.gen(function*() {
+      const ids = yield* crowd("event.id = input.id", count)
+      for (const [id, runId] of ids.entries()) {
+        assert.deepStrictEqual(yield* tags(runId), ["RunRequested", "RunStarted", "RunSuspended", "StepRequested", "StepCompleted", "RunCompleted"])
+        if (id % 100 === 0) yield* assertOutput(runId, { id })
+      }
+      assert.isAtMost(counts.judged, 2 * count)
+      assert.isAtMost(counts.looks, 4 * count)
+      assert.isAtMost(counts.commits, 4 * count)
+      assert.lengthOf(yield* backend.events({ limit: 10_000 }), count)
+    }).pipe(Effect.provide(layer({ backend })))
+  }, 60_000)
+
+  it.effect("another condition is judged once for each run and event, however often the run is woken", () => {
+    const { backend, counts } = counted()
+    const count = 60
+    return Effect.gen(function*() {
+      const ids = yield* crowd("$string(event.id) = $string(input.id)", count)
+      for (const [id, runId] of ids.entries()) yield* assertOutput(runId, { id })
+      assert.isAtMost(counts.judged, count * count)
+      assert.isAtLeast(counts.judged, count)
+    }).pipe(Effect.provide(layer({ backend })))
+  })
+
+  it.effect("a run that waits for no event pays no commit and no read for those that do", () => {
+    const { backend, counts } = counted()
+    return Effect.gen(function*() {
+      const id = yield* begin(document([step("transform", "a", "b", { set: { a: 1 } }), step("emit", "b", null, { event: "order.paid" })]))
+      yield* assertOutput(id, yield* Effect.map(end(id), ({ output }) => output))
+      assert.deepStrictEqual([counts.looks, counts.wakes], [0, 0])
+    }).pipe(Effect.provide(layer({ backend })))
+  })
+
+  it.effect("S6: an event that came after the start and before the wait is taken without being waited for", () => {
+    const { backend, counts } = counted()
+    return Effect.gen(function*() {
+      const id = yield* begin(document([
+        step("wait", "first", "hold", { event: "go" }),
+        step("wait", "hold", null, { event: "order.paid", where: "event.id = input.id" })
+      ]), { input: { id: 7 } })
+      yield* publish("order.paid", { id: 6 })
+      yield* publish("order.paid", { id: 7, n: 1 })
+      yield* publish("order.paid", { id: 7, n: 2 })
+      const before = counts.commits
+      yield* publish("go", null)
+      yield* assertOutput(id, { id: 7, n: 1 })
+      assert.deepStrictEqual(yield* tags(id), [
+        "RunRequested", "RunStarted", "RunSuspended",
+        "StepRequested", "StepCompleted", "StepRequested", "StepCompleted", "RunCompleted"
+      ])
+      assert.isAtMost(counts.commits - before, 2)
+    }).pipe(Effect.provide(layer({ backend })))
+  })
+
+  it.effect("an event from before the start is none of the run's", () =>
+    Effect.gen(function*() {
+      yield* publish("order.paid", { id: 1, n: "old" })
+      const id = yield* begin(waiting("event.id = input.id"), { input: { id: 1 } })
+      assert.deepInclude(yield* end(id), { status: "suspended", reason: "signal" })
+      yield* publish("order.paid", { id: 1, n: "new" })
+      yield* assertOutput(id, { id: 1, n: "new" })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("a run that an event started waits for what came behind that event, and never for the event itself", () => {
+    const started = document([
+      step("wait", "again", "other", { event: "order.paid", where: "event.id = trigger.id" }),
+      step("wait", "other", null, { event: "order.shipped", where: "event.id = trigger.id" })
+    ], { triggers: [{ type: "event", event: "order.paid", key: "trigger.id" }] })
+    return Effect.gen(function*() {
+      const contracts = yield* Contracts
+      const events = yield* Events
+      const runs = yield* Runs
+      yield* contracts.add(started)
+      // In one batch: the run does not exist before it is handed on.
+      yield* Effect.all([
+        events.emit("order.paid", { id: 1, n: 1 }),
+        events.emit("order.shipped", { id: 1, n: 2 }),
+        events.emit("order.paid", { id: 1, n: 3 })
+      ])
+      yield* settled
+      const [run] = yield* runs.list({ workflow: "sample" })
+      yield* assertOutput(run!.id, { id: 1, n: 2 })
+      assert.deepInclude((yield* runs.show(run!.id)).steps.find(({ key }) => key === "again"), { output: { id: 1, n: 3 } })
+    }).pipe(Effect.provide(layer()))
+  })
+
+  it.effect("one event is taken by every run that waits for it, and in a run by one wait alone", () =>
+    Effect.gen(function*() {
+      const contract = document([step("wait", "a", "b", { event: "go" }), step("wait", "b", null, { event: "go" })])
+      const one = yield* begin(contract)
+      const two = yield* begin(contract)
+      yield* publish("go", 1, { id: "first" })
+      assert.deepInclude(yield* end(one), { status: "suspended" })
+      assert.deepInclude(yield* end(two), { status: "suspended" })
+      yield* publish("go", 1, { id: "first" })
+      assert.deepInclude(yield* end(one), { status: "suspended" })
+      yield* publish("go", 2, { id: "second" })
+      yield* assertOutput(one, 2)
+      yield* assertOutput(two, 2)
+      const taken = (yield* journal(one)).flatMap((entry) => entry._tag === "StepRequested" ? [entry.event?.id] : [])
+      assert.deepStrictEqual(taken, ["first", "second"])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("a loop takes its events one by one in their order, and reads each once", () => {
+    const { backend, counts } = counted()
+    const count = 40
+    return Effect.gen(function*() {
+      const id = yield* begin(document([
+        step("wait", "hold", "count", { event: "tick" }),
+        step("transform", "count", "more", { set: { n: "{{ $number(state.n ? state.n : 0) + 1 }}", sum: "{{ (state.sum ? state.sum : '') & steps.hold.output & ',' }}" } }),
+        step("branch", "more", null, { cases: [{ when: `state.n < ${count}`, next: "hold" }], default: null })
+      ]))
+      for (let tick = 0; tick < count / 2; tick++) yield* publish("tick", tick)
+      yield* Effect.flatMap(Events, (events) => Effect.forEach(Array.from({ length: count / 2 }, (_, tick) => tick + count / 2), (tick) => events.emit("tick", tick)))
+      yield* settled
+      const { state } = yield* Effect.flatMap(Runs, (runs) => runs.show(id))
+      assert.strictEqual((state["state"] as { readonly value: { readonly sum: string } }).value.sum, `${Array.from({ length: count }, (_, tick) => tick).join(",")},`)
+      // A page is read at a time, so what is there already comes with it.
+      assert.isAtMost(counts.looks, 4 * count)
+    }).pipe(Effect.provide(layer({ backend })))
+  })
+
+  it.effect("S9: a replay reads and judges no event", () => {
+    const { backend, counts } = counted()
+    return Effect.gen(function*() {
+      const engine = yield* Engine
+      const id = yield* begin(document([
+        step("wait", "a", "b", { event: "go", where: "event > 1" }),
+        step("wait", "b", null, { event: "never" })
+      ]))
+      for (const n of [0, 1, 2, 3]) yield* publish("go", n)
+      assert.deepInclude(yield* end(id), { status: "suspended" })
+      yield* engine.evict
+      yield* settled
+      const { judged } = counts
+      const runs = yield* Runs
+      yield* runs.pause(id, { by: "ada" })
+      yield* settled
+      assert.strictEqual(counts.judged, judged)
+      assert.deepInclude((yield* runs.show(id)).steps[0], { key: "a", output: 2 })
+    }).pipe(Effect.provide(layer({ backend })))
+  })
+
+  it.effect("a wait that was let out of memory goes on where it had looked", () => {
+    const { backend, counts } = counted()
+    return Effect.gen(function*() {
+      const engine = yield* Engine
+      const id = yield* begin(waiting("event.n > 100"))
+      for (let round = 0; round < 5; round++) {
+        for (let n = 0; n < 10; n++) yield* publish("order.paid", { n })
+        yield* engine.evict
+        yield* settled
+        assert.strictEqual(yield* engine.awake, 0)
+      }
+      assert.isAtMost(counts.judged, 60)
+      yield* publish("order.paid", { n: 101 })
+      yield* assertOutput(id, { n: 101 })
+    }).pipe(Effect.provide(layer({ backend })))
+  })
+
+  it.effect("an event whose condition fails is passed over, and the run waits on", () =>
+    Effect.gen(function*() {
+      const id = yield* begin(waiting("event.n + 1 = 2 and event.id = input.id"), { input: { id: 1 } })
+      yield* publish("order.paid", { id: 1, n: "text" })
+      yield* publish("order.paid", [{ id: 1, n: 1 }])
+      yield* assertOutput(id, [{ id: 1, n: 1 }])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("S7: people are told which event a run waits for, and with which value", () =>
+    Effect.gen(function*() {
+      const id = yield* begin(waiting("event.id = input.id"), { input: { id: "T-1" } })
+      const { waits } = yield* Effect.flatMap(Runs, (runs) => runs.show(id))
+      assert.deepStrictEqual(waits, [{
+        reason: "signal",
+        key: "event:order.paid",
+        detail: `an event "order.paid" where event.id = input.id (event.id = "T-1")`
+      }])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("a wait that its timeout has ended takes nothing more, and leaves what comes to the next", () =>
+    Effect.gen(function*() {
+      const id = yield* begin(document([
+        step("wait", "a", null, { event: "go", timeout: { ms: 1_000, next: "b" } }),
+        step("wait", "b", null, { event: "go" })
+      ]))
+      yield* pass(1_000)
+      yield* publish("go", "late")
+      yield* assertOutput(id, "late")
+      const { steps } = yield* Effect.flatMap(Runs, (runs) => runs.show(id))
+      assert.deepStrictEqual(steps.map(({ key, output }) => [key, output]), [["a", null], ["b", "late"]])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("a fork waits anew, for what is published behind its own start", () =>
+    Effect.gen(function*() {
+      const runs = yield* Runs
+      const id = yield* begin(document([
+        step("wait", "a", "b", { event: "go" }),
+        step("transform", "b", "c", { set: { b: 1 } }),
+        step("wait", "c", null, { event: "go" })
+      ]))
+      yield* publish("go", 1)
+      yield* publish("go", 2)
+      yield* assertOutput(id, 2)
+      const { runId } = yield* runs.fork(id, { at: "c", by: "ada" })
+      yield* settled
+      assert.deepInclude(yield* end(runId), { status: "suspended", reason: "signal" })
+      yield* publish("go", 3)
+      yield* assertOutput(runId, 3)
+      assert.deepInclude((yield* runs.show(runId)).steps[0], { key: "a", output: 1 })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("events are dropped an hour after nobody may ask for them, and kept for those who may", () =>
+    Effect.gen(function*() {
+      const host = yield* TestHost
+      const id = yield* begin(document([step("wait", "first", "hold", { event: "go" }), step("wait", "hold", null, { event: "order.paid" })]))
+      yield* publish("nobody.asks", 1)
+      yield* publish("order.paid", 1)
+      yield* pass("59 minutes")
+      yield* host.adjustHost(10_000)
+      const names = Effect.map(Effect.flatMap(Events, (events) => events.kept({ limit: 10 })), (rows) => rows.map(({ name }) => name))
+      assert.deepStrictEqual(yield* names, ["order.paid", "nobody.asks"])
+      yield* pass("2 minutes")
+      yield* host.adjustHost(10_000)
+      assert.deepStrictEqual(yield* names, ["order.paid"])
+      yield* pass("20 days")
+      yield* host.adjustHost(10_000)
+      yield* publish("go", null)
+      yield* assertOutput(id, 1)
+      yield* pass("2 hours")
+      yield* host.adjustHost(10_000)
+      assert.deepStrictEqual(yield* names, [])
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("S17: past the longest time an event is gone, and a run that asks for it later is told so", () =>
+    Effect.gen(function*() {
+      const host = yield* TestHost
+      const id = yield* begin(document([step("wait", "first", "hold", { event: "go" }), step("wait", "hold", null, { event: "order.paid" })]))
+      yield* publish("order.paid", 1)
+      yield* pass("31 days")
+      yield* host.adjustHost(10_000)
+      yield* publish("go", null)
+      assert.deepInclude(yield* end(id), { status: "suspended" })
+      const notes = (yield* journal(id)).flatMap((entry) => entry._tag === "Note" ? [entry.text] : [])
+      assert.deepStrictEqual(notes, [
+        `events "order.paid" that step "hold" might have taken were kept for as long as events are kept, and are gone`
+      ])
+      yield* publish("order.paid", 2)
+      yield* assertOutput(id, 2)
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("S3: an event that a process recorded and did not hand on reaches the run by the next", () => {
+    const store = MemoryBackend.makeStore()
+    const backend = MemoryBackend.make(store)
+    const here = onHostOf(store)
+    return Effect.gen(function*() {
+      const id = yield* here(begin(waiting("event.id = input.id"), { input: { id: 1 } }))
+      // A process without contracts leaves events to one that has some.
+      yield* Effect.provide(
+        Effect.andThen(Effect.flatMap(Events, (events) => events.emit("order.paid", { id: 1 })), settled),
+        Events.layer.pipe(Layer.provideMerge(TestHost.layerOf(backend)))
+      )
+      assert.lengthOf(yield* backend.outbox(10, true), 1)
+      yield* here(Effect.andThen(settled, assertOutput(id, { id: 1 })))
+    })
+  })
+
+  it.effect("S6: two processes that look at one store give each run one event, once", () => {
+    const store = MemoryBackend.makeStore()
+    const host = () => Layer.fresh(serving().pipe(Layer.provideMerge(TestHost.layerOf(MemoryBackend.make(store)))))
+    return Effect.gen(function*() {
+      const ids = yield* Effect.provide(Effect.forEach([1, 2, 3], (id) => begin(waiting("event.id = input.id"), { input: { id } })), host())
+      const act = (n: number) =>
+        Effect.gen(function*() {
+          for (const id of [1, 2, 3]) yield* publish("order.paid", { id }, { id: `paid:${id}` })
+          yield* settled
+          return n
+        })
+      yield* Effect.all([Effect.provide(act(1), host()), Effect.provide(act(2), host())], { concurrency: 2 })
+      for (const [index, id] of ids.entries()) yield* Effect.provide(assertOutput(id, { id: index + 1 }), host())
+    })
+  })
+})
