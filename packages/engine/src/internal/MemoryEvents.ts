@@ -130,7 +130,7 @@ export class EventChanges {
     let previous = after
     for (const name of all.slice(0, names)) {
       const asked = [...subscriptions.get(name)?.values() ?? []].sort()[0]
-      for (const position of [...named.get(name)!]) {
+      for (const position of named.get(name)!.slice()) {
         const row = rows.get(position)!
         const isAsked = asked !== undefined && position > asked
         if (row.at > keptUntil && (isAsked || row.at > unaskedUntil)) break
@@ -212,7 +212,7 @@ export const oldest = ({ rows }: MemoryEvents): number | null => {
 }
 
 export const waitsFor = ({ waits }: MemoryEvents, event: string): ReadonlyArray<EventWaitRow> =>
-  [...waits].flatMap(([where, some]) => where === of(event) || where.startsWith(`${of(event)}\u0000`) ? [...some.values()] : [])
+  [...waits.values()].flatMap((some) => Array.from(some.values()).filter((wait) => wait.event === event))
     .sort((a, b) => under(a) < under(b) ? -1 : 1)
 
 export const awaited = (

@@ -228,7 +228,7 @@ const subscriptionsOf = Effect.fnUntraced(function*(store: Store["Service"], { d
   const document = definition === null ? null : (yield* store.backend.definitionByHash(definition))?.document ?? null
   const contract = decodeContract(document)
   if (Exit.isFailure(contract)) return []
-  return ContractProgram.subscriptionsOf(contract.value).map((subscription) => ({ run: id, ...subscription }))
+  return ContractProgram.subscriptionsOf(contract.value).map(({ event, paths }) => ({ run: id, event, paths }))
 })
 
 /** The run, its open questions and what it joins, in one transaction. */
