@@ -16,6 +16,7 @@
  * seen by that look, and whatever comes later finds the row and wakes the run.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { StoredJson } from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { InboxRow } from "../Backend.ts"
@@ -220,7 +221,7 @@ export abstract class RunEvents extends RunRequests {
       event: { id, position }
     }) as JournalEntry.EntryOf<"StepRequested">
     this.records.addStep(request, definitionOf(name)).waiters.push(this.giving(wait.resume))
-    this.deliver(this.append({ _tag: "StepCompleted", key, attempt: 1, output: JSON.parse(payload) }))
+    this.deliver(this.append({ _tag: "StepCompleted", key, attempt: 1, output: new StoredJson(payload) }))
   }
 
   private readonly giving = (resume: (answer: EventAnswer) => void): RunRecords.StepState["waiters"][number] => (outcome) =>
@@ -302,7 +303,7 @@ const definitionOf = (name: string): StepDefinition => ({
   name,
   key: undefined,
   onCrash: "rerun",
-  input: null,
+  input: undefined,
   label: "wait",
   nested: false,
   inside: undefined,

@@ -324,8 +324,10 @@ export const runTests = (test: Test): void => {
     Effect.gen(function*() {
       for (const id of odd) {
         const { started } = yield* one(backend, start(`run ${id}`, { workflow: id }, {
-          subscriptions: [{ run: `run ${id}`, key: id, event: id, correlation: id }]
+          subscriptions: [{ run: `run ${id}`, event: "e", paths: [] }]
         }))
+        yield* one(backend, events({ ...event(id, "e"), correlation: id, source: id }))
+        yield* one(backend, commit(`run ${id}`, 0, [], { epoch: 0, awaits: { closed: [], opened: [{ ...wait("", id, id), position: positionOf(0) }] } }))
         assert.isTrue(started, JSON.stringify(id))
         assert.deepStrictEqual(yield* one(backend, inbox("run ", id)), { result: "accepted" }, JSON.stringify(id))
       }
@@ -335,7 +337,8 @@ export const runTests = (test: Test): void => {
         const run = `run ${id}`
         assert.deepInclude(yield* other.run(run), { id: run, workflow: id })
         assert.deepStrictEqual((yield* other.runs({ workflow: id, limit: 100 })).map((row) => row.id), [run])
-        assert.deepStrictEqual(yield* other.subscriptions(id), [{ run, key: id, event: id, correlation: id }])
+        assert.deepStrictEqual(yield* other.eventWaits(id), [{ ...wait(run, id, id), position: positionOf(0) }])
+        assert.deepInclude((yield* other.awaited(wait(run, "k", "e"), null, 1)).events[0], { id, correlation: id, source: id })
         assert.deepStrictEqual(yield* one(other, inbox("run ", id)), { result: "duplicate" })
         assert.isFalse((yield* one(other, start(run))).started)
       }
