@@ -311,5 +311,6 @@ const definitionOf = (name: string): StepDefinition => ({
   asker: Context.empty(),
   body: () => Effect.never,
   retry: undefined,
-  problemOf: () => undefined
+  problemOf: () => undefined,
+  sample: () => undefined
 })
