@@ -92,7 +92,9 @@ export abstract class RunEvents extends RunRequests {
   askEvent(question: EventQuestion): Effect.Effect<EventAnswer> {
     return this.ask((resume) => {
       const { detail, event, equality, step: name } = question
-      const key = this.records.peek(`step:${name}`, name)
+      // The key is the step's once it has an outcome: one whose time is up is recorded by the code, under the same key.
+      const count = this.records.counted(`step:${name}`)
+      const key = count === 0 ? name : `${name}~${count + 1}`
       const recorded = this.records.steps.get(key)
       if (recorded?.entry.event !== undefined) {
         this.records.number(`step:${name}`, name)

@@ -164,12 +164,6 @@ export class RunRecords {
     return this.counters.get(counter) ?? 0
   }
 
-  /** That key, without taking it. */
-  peek(counter: string, name: string): string {
-    const count = this.counters.get(counter) ?? 0
-    return count === 0 ? name : `${name}~${count + 1}`
-  }
-
   /** Forgets what a body has numbered, for it starts again. */
   renumber(prefix: string): void {
     this.inner.delete(prefix)
