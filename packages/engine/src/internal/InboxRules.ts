@@ -100,12 +100,12 @@ export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
 
 /**
  * Takes a row that came when the code had ended. Somebody was told that it is
- * recorded, so the journal says what became of it; the end of a child is
- * nobody's word.
+ * recorded, so the journal says what became of it; the end of a child
+ * and the coming of an event are nobody's word to this run.
  */
 export const acceptLate = (run: RunExecutor, row: InboxRow): void => {
   run.consume(row)
-  if (row.kind === "child" || (row.kind === "signal" && run.records.signalIds.has(row.id))) return
+  if (row.kind === "child" || row.kind === "event" || (row.kind === "signal" && run.records.signalIds.has(row.id))) return
   const message = decoders[row.kind]?.(row.payload)
   const known = message !== undefined && Exit.isSuccess(message) ? message.value : undefined
   const what = known === undefined ? `inbox row ${row.id}` : (texts[row.kind as Kind] as (message: unknown) => string)(known)
@@ -132,5 +132,6 @@ const texts: { readonly [K in Kind]: (message: Message<K>) => string } = {
   pause: ({ by }) => `the pause by ${by}`,
   resume: ({ by }) => `the resume by ${by}`,
   settle: ({ by, key }) => `what ${by} said of step "${key}"`,
-  child: () => "the end of a child"
+  child: () => "the end of a child",
+  event: ({ event }) => `an event "${event}"`
 }

@@ -76,7 +76,7 @@ export class Transaction {
       case "define":
         return this.#define(op.row)
       case "events":
-        return this.#events.keep(op, (row) => void this.#inbox({ op: "inbox", row }))
+        return this.#events.keep(op, (row) => void this.#inbox({ row }))
       case "sweep":
         return this.#events.sweep(op)
       default:

@@ -137,6 +137,18 @@ export abstract class RunBase {
     this.armed.set(name, timer)
   }
 
+  protected armRunLimits(): void {
+    const { maxRunMs } = this.registration.limits
+    if (!Number.isFinite(maxRunMs) || this.records.stop !== undefined) return
+    this.arm("maxRunMs", this.row.createdAt + maxRunMs, {
+      _tag: "Stop",
+      id: "limit:maxRunMs",
+      kind: "limit",
+      by: "engine",
+      reason: `longer than ${maxRunMs} ms (maxRunMs)`
+    })
+  }
+
   protected disarm(name: string): void {
     const timer = this.armed.get(name)
     if (timer === undefined) return
@@ -248,6 +260,8 @@ export abstract class RunBase {
         this.outbox = [...pending.outbox, ...this.outbox]
         this.approvalsOpened = [...pending.approvalsOpened, ...this.approvalsOpened]
         this.approvalsClosed = [...pending.approvalsClosed, ...this.approvalsClosed]
+        this.awaits.closed.unshift(...pending.awaits?.closed ?? [])
+        this.awaits.opened.unshift(...pending.awaits?.opened ?? [])
         return done(false, true)
       }
       for (const id of pending.consumed) this.seenInbox.delete(id)

@@ -146,26 +146,25 @@ export abstract class RunEvents extends RunRequests {
     for (const wait of this.waiting.values()) wait.wanted = "now"
   }
 
-  /** Whether a wait is about to look for the first time: whether the run is suspended will be known then. */
-  protected get asking(): boolean {
-    for (const wait of this.waiting.values()) if (wait.seen === undefined && (wait.looking || wait.wanted === "now")) return true
-    return false
-  }
-
   protected get looking(): boolean {
     for (const wait of this.waiting.values()) if (wait.looking || wait.wanted !== "no") return true
     return false
   }
 
-  protected beginLooks(): void {
+  /** Answers whether a wait looks for the first time: whether the run is suspended will be known then. */
+  protected beginLooks(): boolean {
+    let isFirst = false
     for (const wait of this.waiting.values()) {
-      if (wait.looking || wait.wanted !== "now") continue
-      wait.looking = true
-      wait.wanted = "no"
-      this.host.fork(this.look(wait)).addObserver((exit) => {
-        if (exit._tag === "Success" && exit.value !== undefined) this.push({ _tag: "Looked", look: exit.value })
-      })
+      if (!wait.looking && wait.wanted === "now") {
+        wait.looking = true
+        wait.wanted = "no"
+        this.host.fork(this.look(wait)).addObserver((exit) => {
+          if (exit._tag === "Success" && exit.value !== undefined) this.push({ _tag: "Looked", look: exit.value })
+        })
+      }
+      isFirst ||= wait.looking && wait.seen === undefined
     }
+    return isFirst
   }
 
   /** The waits that look again when what is written now is in the store. */

@@ -505,18 +505,6 @@ export class RunExecutor extends RunSteps {
       (this.instance.interrupted || !Context.get(workflow.annotations, Workflow.SuspendOnFailure))
   }
 
-  private armRunLimits(): void {
-    const { maxRunMs } = this.registration.limits
-    if (!Number.isFinite(maxRunMs) || this.records.stop !== undefined) return
-    this.arm("maxRunMs", this.row.createdAt + maxRunMs, {
-      _tag: "Stop",
-      id: "limit:maxRunMs",
-      kind: "limit",
-      by: "engine",
-      reason: `longer than ${maxRunMs} ms (maxRunMs)`
-    })
-  }
-
   /** An operator's resume: ends a pause, or repeats a run that suspended on its failure. */
   resume(by: string): void {
     if (this.records.held !== undefined) {
@@ -536,8 +524,7 @@ export class RunExecutor extends RunSteps {
   /** Nothing is left to deliver: says where the run stands, and writes what there is to write. */
   private settle(): void {
     if (this.committing || this.ending || this.releasing) return
-    this.beginLooks()
-    if (this.asking && this.toStart.length === 0) return
+    if (this.beginLooks() && this.toStart.length === 0) return
     const busy = this.records.busy() || (this.toStart.length > 0 && !this.paused)
     let status = "running"
     let waits: ReadonlyArray<Wait> = []

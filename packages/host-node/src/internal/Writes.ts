@@ -497,7 +497,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
         case "define":
           return register(op.row)
         case "events":
-          return events.keep(op, (row) => void inbox({ op: "inbox", row }))
+          return events.keep(op, (row) => void inbox({ row }))
         case "sweep":
           return events.sweep(op)
         default:
