@@ -16,7 +16,7 @@
  * seen by that look, and whatever comes later finds the row and wakes the run.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { StoredJson } from "@fermata/core/StoredJson"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { InboxRow } from "../Backend.ts"
@@ -222,11 +222,11 @@ export abstract class RunEvents extends RunRequests {
       event: { id, position }
     }) as JournalEntry.EntryOf<"StepRequested">
     this.records.addStep(request, definitionOf(name)).waiters.push(this.giving(wait.resume))
-    this.deliver(this.append({ _tag: "StepCompleted", key, attempt: 1, output: new StoredJson(payload) }))
+    this.deliver(this.append({ _tag: "StepCompleted", key, attempt: 1, output: new StoredJson.StoredJson(payload) }))
   }
 
   private readonly giving = (resume: (answer: EventAnswer) => void): RunRecords.StepState["waiters"][number] => (outcome) =>
-    resume({ _tag: "Taken", payload: outcome._tag === "Done" && outcome.exit._tag === "Success" ? outcome.exit.value ?? null : null })
+    resume({ _tag: "Taken", payload: outcome._tag === "Done" && outcome.exit._tag === "Success" ? StoredJson.read(outcome.exit.value) ?? null : null })
 
   /** Writes where the wait stands; it looks again once that is in the store. */
   private stand(wait: Waiting): void {
