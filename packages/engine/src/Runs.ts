@@ -258,7 +258,7 @@ export class Runs extends Context.Service<Runs, {
    */
   readonly follow: (run: string, options?: { readonly untilSuspended?: boolean; readonly farMs?: number }) => Stream.Stream<Followed, FindError | EntryCorrupt>
 
-  /** Asks the run to stop: its fibers are interrupted and its compensations run. */
+  /** Asks the run to stop: its fibers are interrupted, its compensations run, and the children that it started and nobody else wants are stopped too. */
   readonly cancel: (run: string, options: { readonly by: string; readonly reason: string }) => Effect.Effect<Receipt, ActError>
   /** Lets no further step start until `resume`. */
   readonly pause: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Latch, Layer, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import * as fc from "fast-check"
 import { Activity, Workflow, type WorkflowEngine } from "effect/workflow"
 import type { Backend, Op } from "../src/Backend.ts"
 import type { Engine } from "../src/Engine.ts"
@@ -173,6 +174,52 @@ describe("a run that is told to stop leaves the children that it has asked for",
         }).pipe(Effect.provide(Logger.layer([]))))
     }
   }
+
+  it.effect("S8: whoever asks and leaves in whichever order, a child is stopped when its starter and all who are open have left it, and only then", () =>
+    Effect.gen(function*() {
+      const run = fc.constantFrom("a", "b", "d")
+      const way = fc.oneof(
+        { weight: 8, arbitrary: fc.constantFrom<Way>("waits", "waits", "discards", "waits in a step", "discards in a step") },
+        { weight: 1, arbitrary: fc.constantFrom<Way>("ends", "detaches") }
+      )
+      const act: fc.Arbitrary<Act> = fc.oneof(
+        { weight: 8, arbitrary: fc.tuple(fc.constant("asks" as const), run, way) },
+        { weight: 8, arbitrary: fc.tuple(fc.constant("is cancelled" as const), run) },
+        { weight: 1, arbitrary: fc.constant(["a person asks"] as const) }
+      )
+      const seen = { stopped: 0, goesOn: 0 }
+      for (const acts of fc.sample(fc.array(act, { minLength: 4, maxLength: 9, size: "max" }), { numRuns: 100, seed: 4314 })) {
+        // What is asked for twice, or cancelled when it is over, changes nothing.
+        const asked = new Map<string, "open" | "over" | "left">()
+        let starter: string | undefined
+        let isWanted = false
+        let isStopped = false
+        const real: Array<Act> = []
+        for (const next of acts) {
+          if (isStopped) break
+          if (next[0] === "asks") {
+            if (asked.has(next[1])) continue
+            starter ??= next[1]
+            if (next[2] === "detaches") isWanted = true
+            asked.set(next[1], next[2] === "ends" ? "over" : next[2] === "detaches" ? "over" : "open")
+          } else if (next[0] === "is cancelled") {
+            if (asked.get(next[1]) !== "open") continue
+            asked.set(next[1], "left")
+            isStopped = !isWanted && starter !== undefined && asked.get(starter) === "left" && ![...asked.values()].includes("open")
+          } else {
+            starter ??= "a person"
+            isWanted = true
+          }
+          real.push(next)
+        }
+        if (starter === undefined) continue
+        const { world } = yield* live(real, () => Effect.void)
+        const { status } = yield* world.run(yield* child)
+        assert.strictEqual(status, isStopped ? "cancelled" : "suspended", JSON.stringify(real))
+        seen[isStopped ? "stopped" : "goesOn"]++
+      }
+      assert.isAbove(Math.min(seen.stopped, seen.goesOn), 15, JSON.stringify(seen))
+    }).pipe(Effect.provide(Logger.layer([]))))
 
   it.effect("S8: says by whom the child was stopped, and why its parent was", () =>
     Effect.gen(function*() {

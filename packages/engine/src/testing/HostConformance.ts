@@ -92,6 +92,59 @@ export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Sco
         }))
     })
 
+    describe("children", () => {
+      for (const first of ["a", "b"] as const) {
+        test(`S8, S11: a child of runs in three processes goes on for one of them when the other is cancelled, the one that ${first === "a" ? "started" : "joined"} it first, and is stopped with the last`, (world) =>
+          Effect.gen(function*() {
+            const parents = { a: Parent("parent-a"), b: Parent("parent-b") }
+            const hosts = [
+              yield* world.start(Wait.toLayer(() => Signal.receive(Go))),
+              yield* world.start(parents.a.toLayer(({ id }) => Wait.execute({ id }))),
+              yield* world.start(parents.b.toLayer(({ id }) => Wait.execute({ id })))
+            ] as const
+            const second = first === "a" ? "b" : "a"
+            for (const id of ["goes on", "is stopped"]) {
+              const ofA = yield* hosts[1].use(parents.a.execute({ id }, { discard: true }))
+              yield* settleAll(hosts)
+              const ofB = yield* hosts[2].use(parents.b.execute({ id }, { discard: true }))
+              const ids = { a: ofA, b: ofB }
+              const child = yield* Wait.executionId({ id })
+              const cancel = { kind: "cancel", by: "ada", reason: "no longer wanted" } as const
+              for (let turn = 0; turn < 3; turn++) yield* world.look
+              yield* world.tell(ids[first], "cancel", cancel)
+              for (let turn = 0; turn < 3; turn++) yield* world.look
+              assert.strictEqual((yield* world.run(ids[first])).status, "cancelled")
+              assert.strictEqual((yield* world.run(child)).status, "suspended")
+              if (id === "goes on") yield* world.tell(child, "signal", { name: "go", payload: "at last" })
+              else yield* world.tell(ids[second], "cancel", cancel)
+              for (let turn = 0; turn < 3; turn++) yield* world.look
+              const end = id === "goes on" ? "completed" : "cancelled"
+              assert.deepStrictEqual([(yield* world.run(ids[second])).status, (yield* world.run(child)).status], [end, end])
+            }
+          }))
+      }
+
+      test("S4, S8: a child that a step has started is stopped although the process in which the step waited is dead", (world) =>
+        Effect.gen(function*() {
+          const parent = Parent("parent")
+          const delegate = Step.make("delegate", { success: Schema.String, onCrash: "rerun", run: () => Wait.execute({ id: "child" }) })
+          const here = parent.toLayer(() => delegate())
+          const other = yield* world.start(Wait.toLayer(() => Signal.receive(Go)))
+          const host = yield* world.start(here)
+          const id = yield* host.use(parent.execute({ id: "one" }, { discard: true }))
+          for (let turn = 0; turn < 3; turn++) yield* world.look
+          yield* host.kill
+          yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no longer wanted" })
+          const child = yield* Wait.executionId({ id: "child" })
+          assert.strictEqual((yield* world.run(child)).status, "suspended")
+          yield* world.adjustHost(14_000)
+          yield* settleAll([other, yield* world.start(here)])
+          for (let turn = 0; turn < 3; turn++) yield* world.look
+          assert.strictEqual((yield* world.run(id)).status, "cancelled")
+          assert.strictEqual((yield* world.run(child)).status, "cancelled")
+        }))
+    })
+
     describe("timers", () => {
       test("a sleep of 14 days goes on in another process, at its time and not before", (world) =>
         Effect.gen(function*() {
@@ -198,6 +251,10 @@ const Wait = Workflow.make("wait", {
   success: Schema.String,
   idempotencyKey: ({ id }) => id
 })
+
+/** Waits for the `Wait` of the same id. */
+const Parent = <const Name extends string>(name: Name) =>
+  Workflow.make(name, { payload: { id: Schema.String }, success: Schema.String, idempotencyKey: ({ id }) => id })
 
 const waiting = (bodies: Array<string>) => {
   const work = Step.make("work", {
