@@ -105,6 +105,52 @@ describe("approvals", () => {
       assert.deepStrictEqual(log.entries, ["deploy"])
     }))
 
+  it.effect("N-61: two of three approve exactly the arguments that one of them has edited, by events, and the run is told at every step", () =>
+    Effect.gen(function*() {
+      const { answer, heard, host, id, log, logged, world } = yield* setUp({
+        approvers: ["ann", "bob", "cy"],
+        quorum: { approvals: 2 },
+        args: { to: "{{ input.what }}" },
+        editable: true
+      })
+      const grant = (grantedBy: string, more: Readonly<Record<string, Schema.Json>> = {}) => answer("granted", { runId: id, stepId: "gate", grantedBy, ...more })
+      yield* grant("ann")
+      yield* grant("ann")
+      yield* grant("cy", { edit: { to: "live" } })
+      yield* grant("bob")
+      assert.strictEqual((yield* world.run(id)).status, "suspended")
+      assert.isTrue(logged.some((line) => line.includes("ann has approved it already")), logged.join("\n"))
+      assert.isTrue(logged.some((line) => line.includes("cy has edited the arguments since: to: \"web\" → \"live\"")), logged.join("\n"))
+      const [open] = yield* host.runs.approvals()
+      assert.deepInclude(open!, { progress: "1 of 2, still wanted: one of ann, bob" })
+      yield* grant("bob", { hash: open!.hash! })
+      yield* giveWay()
+      assert.deepStrictEqual(log.entries, ["deploy"])
+      assert.deepStrictEqual(heard.map(({ name }) => name), [
+        "engine.approval.requested",
+        "engine.approval.answered",
+        "engine.approval.answered",
+        "engine.approval.granted"
+      ])
+      const [gate] = (yield* host.runs.show(id)).steps.filter(({ key }) => key === "gate")
+      assert.deepInclude(gate!.output, { by: ["cy", "bob"], args: { to: "live" } })
+    }))
+
+  it.effect("N-61: who started the run does not approve it where self-approval is prevented, and a choice is made by each yes", () =>
+    Effect.gen(function*() {
+      const strict = { approvers: ["admin"], choices: ["now", "tonight"], preventSelfApproval: true }
+      const { answer, host, id, log, logged } = yield* setUp(strict)
+      assert.deepStrictEqual(ContractValidation.check(deployment({ preventSelfApproval: true })).problems, [])
+      assert.deepStrictEqual(ContractValidation.check(deployment({ preventSelfApproval: "yes" })).problems.map(({ path }) => path), ["steps[0].preventSelfApproval"])
+      yield* answer("granted", { runId: id, stepId: "gate", grantedBy: "admin" })
+      assert.isTrue(logged.some((line) => line.includes("it wants a choice: one of now, tonight")), logged.join("\n"))
+      const own = yield* run(host, deployment(strict), { input: { what: "own" }, by: "admin", key: "own" })
+      const refused = yield* Effect.flip(host.runs.answer(own, { decision: "approve", by: "admin", choice: "now" }))
+      assert.include(refused.message, "admin has asked for the run, and another must decide")
+      yield* answer("granted", { runId: id, stepId: "gate", grantedBy: "admin", choice: "now" })
+      assert.deepStrictEqual(log.entries, ["deploy"])
+    }))
+
   it.effect("C-52: after its timeout the gate is denied, or goes where onTimeout says, and a late grant is rejected", () =>
     Effect.gen(function*() {
       const expire = Effect.fnUntraced(function*(more: Loose) {

@@ -2,14 +2,16 @@
  * The engine's own events: what it tells the world about runs, steps and
  * approvals, read off the journal.
  *
- * There are fifteen. Fourteen are those of the contract model that Fermata
- * unites; `engine.run.suspended` is the fifteenth, for suspensions that are
- * neither a pause, nor a wait, nor an approval: `corrupt`, `diverged`,
- * `recovery`, `outcome-unknown` and `budget`.
+ * There are seventeen. Fourteen are those of the contract model that Fermata
+ * unites. `engine.run.suspended` is for suspensions that are neither a pause,
+ * nor a wait, nor an approval: `corrupt`, `diverged`, `recovery`,
+ * `outcome-unknown` and `budget`. `engine.approval.answered` and
+ * `engine.approval.reopened` tell what happens to a question before it is decided.
  *
  * An entry makes at most one event, whose id is the place of the entry in its
  * journal, so that telling twice can be noticed.
  */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as ExitJson from "./ExitJson.ts"
 import type * as JournalEntry from "./JournalEntry.ts"
@@ -73,9 +75,27 @@ export const payloads = {
     quorum: Schema.Int,
     editable: Schema.Boolean,
     args: optional(Schema.Unknown),
+    hash: optional(Schema.String),
     deadline: optional(Schema.Int)
   }),
-  /** Somebody said yes. With a quorum above 1 there is one event for each of them. */
+  /** An answer that does not decide: more are wanted, or, with `edit`, other arguments stand to be approved now. */
+  "engine.approval.answered": Schema.Struct({
+    ...step,
+    answeredBy: Schema.String,
+    decision: Schema.Literals(["approve", "deny"]),
+    choice: optional(Schema.String),
+    edit: optional(Schema.Unknown),
+    hash: optional(Schema.String),
+    note: optional(Schema.String)
+  }),
+  /** The code does not take the arguments that somebody has proposed: the question is open again. */
+  "engine.approval.reopened": Schema.Struct({
+    ...step,
+    proposedBy: Schema.String,
+    edit: Schema.Unknown,
+    problem: Schema.String
+  }),
+  /** The answer that decided was a yes. Those before it were told as they came. */
   "engine.approval.granted": Schema.Struct({
     ...step,
     grantedBy: Schema.String,
@@ -125,6 +145,8 @@ export const EngineEvent = Schema.Union([
   event("engine.step.completed"),
   event("engine.step.failed"),
   event("engine.approval.requested"),
+  event("engine.approval.answered"),
+  event("engine.approval.reopened"),
   event("engine.approval.granted"),
   event("engine.approval.denied")
 ])
@@ -239,7 +261,7 @@ const tell = (
         payload: { ...run, stepId: entry.key, attempt: entry.attempt, ...failed(entry.cause), ...settled(entry.settledBy) }
       }
     case "ApprovalRequested": {
-      const { approvers, args, choices, deadline, editable, key, prompt, quorum } = entry
+      const { approvers, args, choices, deadline, editable, hash, key, prompt, quorum } = entry
       return {
         name: "engine.approval.requested",
         payload: {
@@ -251,15 +273,29 @@ const tell = (
           quorum,
           editable,
           ...(args === undefined ? {} : { args }),
+          ...(hash === undefined ? {} : { hash }),
           ...(deadline === undefined ? {} : { deadline })
         }
       }
     }
     case "ApprovalAnswered": {
-      const { by, choice, decision, edit, key, note } = entry
+      const { by, choice, decision, edit, hash, key, note } = entry
       const timedOut = decision === "timeout"
       const onTimeout = before === undefined ? "deny" : RunView.approval(before, key)?.onTimeout ?? "deny"
       const common = { ...run, stepId: key, ...(note === undefined ? {} : { note }) }
+      if (entry.open === true && decision !== "timeout") {
+        return {
+          name: "engine.approval.answered",
+          payload: {
+            ...common,
+            answeredBy: by,
+            decision,
+            ...(choice === undefined ? {} : { choice }),
+            ...(edit === undefined ? {} : { edit }),
+            ...(hash === undefined ? {} : { hash })
+          }
+        }
+      }
       if (decision === "deny" || (timedOut && onTimeout !== "approve")) {
         return { name: "engine.approval.denied", payload: { ...common, deniedBy: by, timedOut } }
       }
@@ -273,10 +309,22 @@ const tell = (
         }
       }
     }
+    case "Note": {
+      const refused = entry.kind === "answer-refused" ? decodeRefused(entry.data) : undefined
+      if (refused === undefined || Option.isNone(refused)) return undefined
+      const { message, problem } = refused.value
+      return { name: "engine.approval.reopened", payload: { ...run, stepId: message.key, proposedBy: message.by, edit: message.edit, problem } }
+    }
     default:
       return undefined
   }
 }
+
+/** What the journal says of an edit that the code does not take. */
+const decodeRefused = Schema.decodeUnknownOption(Schema.Struct({
+  problem: Schema.String,
+  message: Schema.Struct({ key: Schema.String, by: Schema.String, edit: Schema.Unknown })
+}))
 
 /** The event of a suspension by its reason. An approval was told when it was requested. */
 const suspensions: { readonly [R in SuspendReason]: "engine.run.paused" | "engine.run.waiting" | "engine.run.suspended" | undefined } = {

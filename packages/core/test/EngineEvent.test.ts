@@ -35,7 +35,7 @@ describe("EngineEvent", () => {
     assert.deepStrictEqual(completed, [["engine.step.completed", { ...run, stepId: "charge", attempt: 1, output: 7 }]])
   })
 
-  it("has the fourteen events of the contract model and engine.run.suspended", () => {
+  it("has the fourteen events of the contract model, and three of its own", () => {
     assert.deepStrictEqual([...EngineEvent.names], [
       "engine.run.requested",
       "engine.run.started",
@@ -50,12 +50,27 @@ describe("EngineEvent", () => {
       "engine.step.completed",
       "engine.step.failed",
       "engine.approval.requested",
+      "engine.approval.answered",
+      "engine.approval.reopened",
       "engine.approval.granted",
       "engine.approval.denied"
     ])
     assert.isTrue(EngineEvent.isName("engine.run.paused"))
     assert.isFalse(EngineEvent.isName("ticket.created"))
     assert.isFalse(EngineEvent.isName("toString"))
+  })
+
+  it("S16: tells a yes as granted only when it decides, and an edit that the code does not take as the question that is open again", () => {
+    const answer = { _tag: "ApprovalAnswered", id: "a", key: "pay", decision: "approve", by: "ann", hash: "h" } as const
+    assert.deepStrictEqual(told({ ...answer, edit: 7, open: true }), [
+      ["engine.approval.answered", { ...run, stepId: "pay", answeredBy: "ann", decision: "approve", edit: 7, hash: "h" }]
+    ])
+    assert.deepStrictEqual(told(answer), [["engine.approval.granted", { ...run, stepId: "pay", grantedBy: "ann" }]])
+    const data = { id: "a", kind: "answer", problem: "too much", message: { key: "pay", decision: "approve", by: "ann", edit: 7, hash: "h" } }
+    assert.deepStrictEqual(told({ _tag: "Note", kind: "answer-refused", text: "…", data }), [
+      ["engine.approval.reopened", { ...run, stepId: "pay", proposedBy: "ann", edit: 7, problem: "too much" }]
+    ])
+    assert.deepStrictEqual(told({ _tag: "Note", kind: "answer-late", text: "…", data }), [])
   })
 
   it("carries the id of its run as correlation, and the place of its entry as id", () => {

@@ -37,7 +37,7 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
       return run.remark("answer-late", `${answerText(message)} came when the question had been ${decided}`, about(row, message))
     }
     const refused = (problem: string) => {
-      run.remark("answer-refused", `${answerText(message)} is not taken: ${problem}`, about(row, message))
+      run.remark("answer-refused", `${answerText(message)} is not taken: ${problem}`, { ...about(row, message), problem })
     }
     const { choices, editable } = approval.entry
     const isOffered = message.choice === undefined || choices.includes(message.choice)
