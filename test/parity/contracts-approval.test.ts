@@ -132,7 +132,7 @@ describe("approvals", () => {
         "engine.approval.answered",
         "engine.approval.granted"
       ])
-      const [gate] = (yield* host.runs.show(id)).steps.filter(({ key }) => key === "gate")
+      const gate = (yield* host.runs.show(id)).steps.find(({ key }) => key === "gate")
       assert.deepInclude(gate!.output, { by: ["cy", "bob"], args: { to: "live" } })
     }))
 
