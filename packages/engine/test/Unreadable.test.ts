@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, Stream } from "effect"
+import * as Approval from "../src/Approval.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
@@ -61,6 +62,28 @@ describe("rows that cannot be read", () => {
         yield* next.kill
       }
     }).pipe(Effect.provide(Logger.layer([]))))
+
+  it.effect("S14, S17: a question with a row that cannot be read is listed as one that nobody may answer, and the others can be", () =>
+    Effect.gen(function*() {
+      for (const change of [{ approvers: "{" }, { question: "[]" }, { answers: "1" }]) {
+        const world = yield* CrashHost.make
+        const host = yield* world.start(W.toLayer(() => Effect.as(Effect.orDie(Approval.ask("ok", { prompt: "May we?", approvers: ["ada"] })), "yes")))
+        const ids: Array<string> = []
+        for (const id of ["a", "b"]) ids.push(yield* begin(host, W, id))
+        yield* host.settled
+        const [key, ordered] = Array.from(world.store.approvals).find(([, { row }]) => row.run === ids[0])!
+        world.store.approvals.set(key, { ...ordered, row: { ...ordered.row, ...change } })
+        const open = yield* verbs(host, (runs) => runs.approvals())
+        assert.sameMembers(open.map(({ runId }) => runId), ids)
+        assert.deepInclude(open.find(({ runId }) => runId === ids[0]), { approvers: [], status: "open" })
+        assert.match(open.find(({ runId }) => runId === ids[0])!.prompt, /^May we\? \(its row cannot be read/)
+        assert.strictEqual((yield* Effect.flip(verbs(host, (runs) => runs.answer(ids[0]!, { decision: "approve", by: "ada" }))))._tag, "ApprovalNotOpen")
+        yield* verbs(host, (runs) => runs.answer(ids[1]!, { decision: "approve", by: "ada" }))
+        yield* host.settled
+        assert.strictEqual((yield* world.run(ids[1]!)).status, "completed")
+        yield* host.kill
+      }
+    }))
 
   it.effect("what a process says of itself that cannot be read hides no process", () =>
     Effect.gen(function*() {

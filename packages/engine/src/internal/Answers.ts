@@ -14,6 +14,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { AnswerOp, Answers, ApprovalRow, Backend, StorageFailed } from "../Backend.ts"
 import { AnswerMessage, type Message } from "../InboxMessage.ts"
@@ -54,9 +55,14 @@ export type Outcome =
 
 const mostQuestions = 10_000
 
-/** The questions of a run, or of all, with their answers. */
+/** The questions of a run, or of all, with their answers. One that cannot be read is among them, as one that nobody may answer. */
 export const standings = (desk: Pick<Desk, "backend" | "journal">, run: string | null, limit = mostQuestions): Effect.Effect<ReadonlyArray<Standing>, StorageFailed> =>
-  Effect.flatMap(desk.backend.approvals(run, limit), Effect.forEach((row) => standingOf(desk, row)))
+  Effect.flatMap(desk.backend.approvals(run, limit), Effect.forEach((row) =>
+    Effect.map(standingOf(desk, row), (known) => {
+      if (known !== undefined) return known
+      const question = Questions.unreadable(row)
+      return { row, question, given: [], standing: Rule.standing(question, []) }
+    })))
 
 /** Takes an answer, or says why not. */
 export const take = Effect.fnUntraced(function*(desk: Desk, run: string, key: string, said: Said): Effect.fn.Return<Outcome, StorageFailed> {
@@ -65,6 +71,7 @@ export const take = Effect.fnUntraced(function*(desk: Desk, run: string, key: st
     const row = (yield* desk.backend.approvals(run, mostQuestions)).find((row) => row.key === key)
     if (row === undefined) return { _tag: "Unknown" }
     const known = yield* standingOf(desk, row)
+    if (known === undefined) return { _tag: "Unknown" }
     const { given, question } = known
     const { deadline } = question
     const at = desk.now()
@@ -127,16 +134,16 @@ export const refuse = (desk: Desk, run: string, key: string, hash: string, probl
 
 const decodeMessage = Schema.decodeUnknownExit(Schema.fromJsonString(AnswerMessage))
 
-const standingOf = (desk: Pick<Desk, "backend" | "journal">, row: ApprovalRow): Effect.Effect<Standing, StorageFailed> =>
-  Effect.map(answersOf(desk, row), (given) => {
-    const question = Questions.questionOf(row)
-    return { row, question, given, standing: Rule.standing(question, given) }
-  })
+const standingOf = Effect.fnUntraced(function*(desk: Pick<Desk, "backend" | "journal">, row: ApprovalRow): Effect.fn.Return<Standing | undefined, StorageFailed> {
+  const read = Option.getOrUndefined(Questions.readRow(row))
+  if (read === undefined) return undefined
+  const { question } = read
+  const given = read.given ?? (yield* olderAnswers(desk, row))
+  return { row, question, given, standing: Rule.standing(question, given) }
+})
 
-/** The answers of a row. Those to a question of an older build are in the journal, and in the inbox behind it. */
-const answersOf = Effect.fnUntraced(function*({ backend, journal }: Pick<Desk, "backend" | "journal">, row: ApprovalRow): Effect.fn.Return<ReadonlyArray<Rule.Given>, StorageFailed> {
-  const given = Questions.givenOf(row)
-  if (given !== undefined) return given
+/** The answers to a question of an older build: they are in the journal, and in the inbox behind it. */
+const olderAnswers = Effect.fnUntraced(function*({ backend, journal }: Pick<Desk, "backend" | "journal">, row: ApprovalRow): Effect.fn.Return<ReadonlyArray<Rule.Given>, StorageFailed> {
   const entries = yield* Effect.catchTag(journal(row.run), "EntryCorrupt", () => Effect.succeed([]))
   const recorded = RunView.approval(RunView.of(row.run, entries), row.key)?.answers ?? []
   const waiting = (yield* backend.inbox(row.run)).flatMap(({ at, id, kind, payload }): ReadonlyArray<Rule.Given> => {

@@ -7,6 +7,7 @@ import * as Rule from "@fermata/core/ApprovalRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { ApprovalRow, RunRow } from "../Backend.ts"
 import { sha256Hex, sha256Now } from "./Digest.ts"
@@ -30,9 +31,9 @@ const Document = Schema.Struct({
   requester: Schema.optionalKey(Schema.String),
   schema: Schema.optionalKey(Schema.Unknown)
 })
-const decodeDocument = Schema.decodeUnknownSync(Schema.fromJsonString(Document))
-const decodeTexts = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema.String)))
-const decodeGiven = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Array(Schema.Struct({
+const decodeDocument = Schema.decodeUnknownOption(Schema.fromJsonString(Document))
+const decodeTexts = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
+const decodeGiven = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.Struct({
   id: Schema.String,
   decision: Schema.Literals(["approve", "deny", "timeout", "refuse"]),
   by: Schema.String,
@@ -66,15 +67,27 @@ export const rowOf = (
   }
 }
 
-export const questionOf = (row: ApprovalRow): Question => ({
-  prompt: row.prompt,
-  approvers: decodeTexts(row.approvers),
-  ...decodeDocument(row.question),
-  ...(row.deadline === null ? {} : { deadline: row.deadline })
-})
+/** The question of a row, with its answers; of an older build, which has none in its rows, without. None when it cannot be read. */
+export const readRow = (
+  row: ApprovalRow
+): Option.Option<{ readonly question: Question; readonly given: ReadonlyArray<ApprovalRule.Given> | undefined }> =>
+  Option.gen(function*() {
+    const approvers = yield* decodeTexts(row.approvers)
+    const document = yield* decodeDocument(row.question)
+    const given = row.answers === null ? undefined : yield* decodeGiven(row.answers)
+    const { deadline, prompt } = row
+    return { question: { prompt, approvers, ...document, ...(deadline === null ? {} : { deadline }) }, given }
+  })
 
-/** The answers that a row has; undefined for one of an older build, which has none. */
-export const givenOf = (row: ApprovalRow): ReadonlyArray<ApprovalRule.Given> | undefined => row.answers === null ? undefined : decodeGiven(row.answers)
+/** What is shown of a question that cannot be read. Nobody may answer it. */
+export const unreadable = (row: ApprovalRow): Question => ({
+  prompt: `${row.prompt} (its row cannot be read, so nobody can answer it)`,
+  approvers: [],
+  choices: [],
+  quorum: 1,
+  editable: false,
+  onTimeout: "deny"
+})
 
 /** The hash of arguments. `wait` is told of a digest that takes a while, so that nothing overtakes it. */
 export const hashOf = (args: unknown, wait: (digest: Promise<unknown>) => void = () => {}): Effect.Effect<string> => {
