@@ -232,6 +232,22 @@ describe("step configuration", () => {
       assert.deepStrictEqual(counts(), expected, "nobody works on")
     }))
 
+  it.effect("P-18: work that nothing stops is let go at the end of its step's time, and its rule for crashes says what comes next", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const deaf = Step.make("deaf", { onCrash: "ask", timeout: "1 second", run: () => Effect.uninterruptible(Effect.andThen(Effect.sleep("5 seconds"), log.add("it ends"))) })
+      const host = yield* world.start(W.toLayer(() => deaf()))
+      const id = yield* begin(host, W)
+      yield* pass(host, "1 second")
+      yield* pass(host, "1 second")
+      assert.deepInclude((yield* world.waits(id))[0], { reason: "outcome-unknown", key: "deaf" })
+      assert.isEmpty(log.entries)
+      yield* pass(host, "4 seconds")
+      assert.deepStrictEqual(log.entries, ["it ends"])
+      assert.strictEqual((yield* world.run(id)).status, "suspended")
+    }))
+
   it.effect("P-19: the work of a model is told before the record of its outcome, and a remote result goes straight to the journal", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

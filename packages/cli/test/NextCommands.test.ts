@@ -14,6 +14,11 @@ describe("NextCommands", () => {
     assert.deepStrictEqual(commands({ reason: "approval", key: "ok", who: ["boss", "ada"] })[0], "approve r1")
   })
 
+  it("S7: ends by a cancel what waits for ever, and resumes what an operator has paused", () => {
+    assert.deepStrictEqual(commands({ reason: "operator", key: "never" }), ["runs cancel r1"])
+    assert.deepStrictEqual(commands({ reason: "operator", key: "pause" }), ["runs resume r1"])
+  })
+
   it("names the approval when several are open", () => {
     assert.deepStrictEqual(
       commands({ reason: "approval", key: "a", who: ["ada"] }, { reason: "approval", key: "b c", who: ["o'hara"] }).filter((_, index) => index % 2 === 0),

@@ -12,6 +12,8 @@ describe("Words", () => {
   it("tells times in UTC, and how far they are", () => {
     assert.strictEqual(Words.time(0), "1970-01-01 00:00:00Z")
     assert.strictEqual(Words.iso(1), "1970-01-01T00:00:00.001Z")
+    assert.strictEqual(Words.iso(9e15), "9000000000000000 ms since 1970")
+    assert.strictEqual(Words.time(Infinity), "Infinity ms since 1970")
     assert.strictEqual(Words.fromNow(2_000, 1_000), "in 1.0 s")
     assert.strictEqual(Words.fromNow(1_000, 3_000), "2.0 s ago")
   })
