@@ -9,7 +9,7 @@ import { CommandFailed, exitCodes } from "./CommandFailed.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
 import { fermata, quoted } from "./Invocation.ts"
-import { document, exitWith, note, plain } from "./Output.ts"
+import { document, exitWith, note } from "./Output.ts"
 import { asides } from "./Questions.ts"
 import { withHost } from "./Session.ts"
 
@@ -50,7 +50,7 @@ export const answer = (
         (edited) => Effect.fail(asEdited(edited, given, globals))
       ))
       yield* note(`${given.decision === "approve" ? "approved" : "denied"} by ${globals.as}: ${asked.id}`)
-      if (asked.status === "open") yield* note(`  ${[asked.progress, ...asides(asked)].map(plain).join("; ")}`)
+      if (asked.status === "open") yield* note(`  ${[asked.progress, ...asides(asked)].join("; ")}`)
       if (noWait) return yield* acknowledged({ runId: asked.runId, result: "accepted" }, globals)
       yield* followOn(host, globals, asked.runId, entries, "completed")
     }))

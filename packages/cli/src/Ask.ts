@@ -11,7 +11,7 @@ import type { Host } from "./Host.ts"
 import * as JsonText from "@fermata/core/JsonText"
 import { lossText } from "./JsonOption.ts"
 import { asides } from "./Questions.ts"
-import { err, lineOf, note, noteBlock, plain } from "./Output.ts"
+import { err, lineOf, note, noteBlock } from "./Output.ts"
 
 /** Follows the run until it is over, or until somebody else must act. */
 export const followAndAsk = (host: Host, globals: Globals, runId: string, options: Options): Effect.Effect<Followed, CommandFailed> =>
@@ -52,10 +52,10 @@ type Given = {
 const ask = (question: OpenApproval): Effect.Effect<Given | undefined> =>
   Effect.gen(function*() {
     yield* note("")
-    yield* note(`${err.bold(plain(question.prompt))}  ${err.dim(`(${question.id})`)}`)
+    yield* note(`${err.bold(question.prompt)}  ${err.dim(`(${question.id})`)}`)
     if ("args" in question) noteBlock(JSON.stringify(question.edit === undefined ? question.args : question.edit.args, undefined, 2))
-    for (const aside of asides(question)) yield* note(plain(aside))
-    if (question.quorum > 1) yield* note(plain(question.progress))
+    for (const aside of asides(question)) yield* note(aside)
+    if (question.quorum > 1) yield* note(question.progress)
     // What is on the screen is what is answered.
     const looked = question.hash === undefined ? {} : { hash: question.hash }
     while (true) {

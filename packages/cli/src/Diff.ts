@@ -3,7 +3,7 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { RunDiff, StepDiff, StepSide } from "@fermata/core/RunDiff"
-import { out, plain } from "./Output.ts"
+import { out } from "./Output.ts"
 
 /** The lines about two runs. */
 export const textOf = ({ a, b, parting, steps }: RunDiff): ReadonlyArray<string> => [
@@ -28,22 +28,22 @@ const entryText = (entry: JournalEntry.JournalEntry | undefined): string => {
 const stepText = ({ a, b, key, verdict }: StepDiff): ReadonlyArray<string> => {
   switch (verdict) {
     case "same":
-      return [`  ${out.dim("=")} ${plain(key)}  ${sideText(a)}`]
+      return [`  ${out.dim("=")} ${key}  ${sideText(a)}`]
     case "only-a":
-      return [`  ${out.red("a")} ${plain(key)}  ${sideText(a)}`]
+      return [`  ${out.red("a")} ${key}  ${sideText(a)}`]
     case "only-b":
-      return [`  ${out.green("b")} ${plain(key)}  ${sideText(b)}`]
+      return [`  ${out.green("b")} ${key}  ${sideText(b)}`]
     case "different":
-      return [`  ${out.yellow("≠")} ${plain(key)}`, `      ${out.red("a")} ${sideText(a)}`, `      ${out.green("b")} ${sideText(b)}`]
+      return [`  ${out.yellow("≠")} ${key}`, `      ${out.red("a")} ${sideText(a)}`, `      ${out.green("b")} ${sideText(b)}`]
   }
 }
 
 const sideText = (side: StepSide | undefined): string =>
   side === undefined
     ? ""
-    : `${side.status}${side.error === undefined ? "" : `  ${plain(side.error)}`}${"output" in side ? `  ${short(side.output)}` : ""}`
+    : `${side.status}${side.error === undefined ? "" : `  ${side.error}`}${"output" in side ? `  ${short(side.output)}` : ""}`
 
 const short = (value: unknown): string => {
   const text = JSON.stringify(value) ?? "nothing"
-  return plain(text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text)
+  return text.length > 200 ? `${text.slice(0, 200)}… (${text.length} characters)` : text
 }

@@ -13,7 +13,7 @@ import * as Config from "./Config.ts"
 import { follow } from "./Follow.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
-import { document, exitWith, note, plain } from "./Output.ts"
+import { document, exitWith, note } from "./Output.ts"
 import { exitCodeOf, tellPeople, toJson } from "./Report.ts"
 import * as Words from "./Words.ts"
 
@@ -36,7 +36,7 @@ export const emit = (globals: Globals, { event, key, noWait, payload }: Emission
       source: globals.as,
       ...(key === undefined ? {} : { id: key })
     }))
-    yield* note(`event ${plain(event)} is published (${plain(eventId)})`)
+    yield* note(`event ${event} is published (${eventId})`)
     yield* handedOn(host, eventId)
     if (noWait) return globals.json ? yield* document({ eventId, event }) : undefined
     const started = yield* host.refine(startedBy(host, eventId))

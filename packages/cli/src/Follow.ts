@@ -12,7 +12,7 @@ import { fileLabel } from "./ContractFile.ts"
 import { isServedBy, missingIn } from "./ContractNeeds.ts"
 import type { Host } from "./Host.ts"
 import { fermata } from "./Invocation.ts"
-import { err, note, noteNow, plain } from "./Output.ts"
+import { err, note, noteNow } from "./Output.ts"
 import { isGone, ownerName } from "./Owners.ts"
 import type { Samples as NextSamples } from "./NextCommands.ts"
 import { Outcomes, type Steps, type Usage } from "./Outcomes.ts"
@@ -114,7 +114,7 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
   if (sinceMs < signOfLifeMs) return
   const running = view.steps.filter(({ status }) => status === "running").slice(0, 3)
   if (view.status === "running" && running.length > 0) {
-    noteNow(err.dim(`  … still at ${running.map((step) => `${plain(step.key)} (${Words.duration(now - step.requestedAt)})`).join(", ")}`))
+    noteNow(err.dim(`  … still at ${running.map((step) => `${step.key} (${Words.duration(now - step.requestedAt)})`).join(", ")}`))
   }
   const timer = view.waits.find(({ until }) => until !== undefined)
   if (view.status === "suspended" && timer?.until !== undefined) noteNow(err.dim(`  … still waiting, ${Words.fromNow(timer.until, now)}`))

@@ -8,7 +8,7 @@ import { CommandFailed } from "./CommandFailed.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
 import { fermata, quoted } from "./Invocation.ts"
-import { document, err, line, note, plain } from "./Output.ts"
+import { document, err, line, note } from "./Output.ts"
 import { report } from "./Report.ts"
 import * as Stale from "./Stale.ts"
 import * as Words from "./Words.ts"
@@ -26,9 +26,9 @@ export const forkAndFollow = (host: Host, globals: Globals, run: string, options
       // What is shared and was made from the old output is why it cannot be replayed with the new one.
       (failure) => new CommandFailed({ ...failure, details: [...(failure.details ?? []), ...staleTexts] })
     )
-    yield* note(`fork ${err.bold(forked.runId)}  ${plain(Words.definition(original))}  shares ${
+    yield* note(`fork ${err.bold(forked.runId)}  ${Words.definition(original)}  shares ${
       Words.count(forked.shared, "entry", "entries")
-    } of run ${original.id}, before step ${plain(forked.step)}`)
+    } of run ${original.id}, before step ${forked.step}`)
     for (const text of staleTexts) yield* note(`  ${err.yellow("note:")} ${text}`)
     const compare = fermata(`runs diff ${quoted(original.id)} ${quoted(forked.runId)}`)
     if (detach) {

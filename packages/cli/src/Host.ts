@@ -28,7 +28,7 @@ import { fileLabel, readContract } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
 import { why } from "./JsonOption.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
-import { note, noteNow, plain } from "./Output.ts"
+import { note, noteNow } from "./Output.ts"
 
 export interface Options {
   /** For others that look at the processes of this database. */
@@ -232,7 +232,7 @@ const lateServices = () => {
             Effect.sync(() => {
               if (announced.has(model)) return
               announced.add(model)
-              noteNow(model === "scripted" ? "  model: scripted (no LLM is called)" : `  model: ${plain(model)}`)
+              noteNow(model === "scripted" ? "  model: scripted (no LLM is called)" : `  model: ${model}`)
             }))
       })
     ),

@@ -24,9 +24,10 @@ import { scriptOf } from "./CompletionScripts.ts"
 import * as Globals from "./Globals.ts"
 import * as CommandLine from "./internal/CommandLine.ts"
 import * as ParserServices from "./internal/ParserServices.ts"
+import { shown } from "./Shown.ts"
 import { fermata } from "./Invocation.ts"
 import { debugging, linesOfError } from "./ErrorChain.ts"
-import { document, err, noteBlock, noteNow, plain, write } from "./Output.ts"
+import { document, err, noteBlock, noteNow, write } from "./Output.ts"
 
 /** Runs the command line and ends the process. */
 export const main = (args: ReadonlyArray<string>, version: string): void => {
@@ -106,8 +107,8 @@ const complete = ([shell, ...given]: ReadonlyArray<string>): Effect.Effect<void>
     const committed = shell === "bash" ? Math.max(current.lastIndexOf("="), current.lastIndexOf(":")) + 1 : 0
     for (const { text, value } of yield* candidates(tree(), everywhere(), words)) {
       // What cannot be shown cannot be typed either.
-      if (plain(value) !== value) continue
-      yield* write(`${value.slice(committed)}${text === undefined || shell === "bash" ? "" : `\t${plain(text)}`}\n`)
+      if (shown(value) !== value) continue
+      yield* write(`${value.slice(committed)}${text === undefined || shell === "bash" ? "" : `\t${shown(text)}`}\n`)
     }
   })
 
@@ -167,8 +168,8 @@ const tell = (error: unknown, args: ReadonlyArray<string>): Effect.Effect<void> 
 const show = (failure: CommandFailed, args: ReadonlyArray<string>): Effect.Effect<void> =>
   Effect.gen(function*() {
     process.exitCode = failure.exitCode
-    noteNow(`${err.red("error:")} ${plain(failure.message)}`)
-    for (const detail of failure.details ?? []) noteNow(`  ${plain(detail)}`)
+    noteNow(`${err.red("error:")} ${failure.message}`)
+    for (const detail of failure.details ?? []) noteNow(`  ${detail}`)
     if (args.includes("--json")) {
       yield* document({ error: { code: failure.code, message: failure.message, ...failure.fields } })
     }

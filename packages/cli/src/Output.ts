@@ -94,9 +94,6 @@ export const out: Palette = palette(process.stdout)
 /** Colours of stderr. */
 export const err: Palette = palette(process.stderr)
 
-/** Data as lines show it, for what is cut or measured before it comes into one. */
-export const plain = shown
-
 /** How wide a line may be: the terminal, or what COLUMNS says, or 80. */
 export const width = (): number => {
   const { columns } = process.stdout
@@ -117,7 +114,7 @@ export const table = (
   paint: (text: string, row: number, column: number) => string = (text) => text,
   fit?: Fit
 ): ReadonlyArray<string> => {
-  const cells = [head, ...rows].map((row) => row.map((cell) => plain(cell).replace(/\s+/g, " ")))
+  const cells = [head, ...rows].map((row) => row.map((cell) => shown(cell).replace(/\s+/g, " ")))
   const widths = head.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? "").length)))
   for (const column of fit?.shrinks ?? []) {
     const excess = widths.reduce((sum, width) => sum + width, gap.length * (widths.length - 1)) - fit!.width

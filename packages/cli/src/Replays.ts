@@ -3,13 +3,13 @@
  */
 import type { Replayed, Verdict } from "@fermata/engine/Replay"
 import type { Report } from "@fermata/engine/Upgrade"
-import { out, plain } from "./Output.ts"
+import { out } from "./Output.ts"
 import * as Words from "./Words.ts"
 
 /** One run: whether it fits, and where it does not. */
 export const textOf = (replayed: Replayed): ReadonlyArray<string> => [
-  `${marks[replayed.verdict]}  run ${replayed.runId}  ${plain(Words.definition(replayed))}  ${replayed.status}: ${says(replayed)}`,
-  ...(replayed.difference === undefined ? [] : [`           ${plain(replayed.difference.detail)}`])
+  `${marks[replayed.verdict]}  run ${replayed.runId}  ${Words.definition(replayed)}  ${replayed.status}: ${says(replayed)}`,
+  ...(replayed.difference === undefined ? [] : [`           ${replayed.difference.detail}`])
 ]
 
 /** The whole: every run that does not fit, and how many do. */
@@ -19,7 +19,7 @@ export const reportText = (report: Report): ReadonlyArray<string> => {
   return [
     ...[...breaks, ...unreadable].flatMap(textOf),
     ...Array.from(Map.groupBy(unserved, Words.definition), ([definition, runs]) =>
-      `${marks.unserved}  ${Words.count(runs.length, "run")} of ${plain(definition)}, which this configuration does not serve: ${
+      `${marks.unserved}  ${Words.count(runs.length, "run")} of ${definition}, which this configuration does not serve: ${
         runs.slice(0, 3).map(({ runId }) => runId).join(", ")
       }${runs.length > 3 ? " and more" : ""}`),
     `${wrong === 0 ? marks.fits : marks.breaks}  ${Words.count(open, "open run")} and ${Words.count(finished, "finished run")}: ${
@@ -47,4 +47,4 @@ const marks: { readonly [V in Verdict]: string } = {
 const says = ({ difference, entries, verdict }: Replayed): string =>
   verdict === "fits"
     ? `the code replays ${entries === 1 ? "its one entry" : `all ${entries} entries`}`
-    : `at "${plain(difference?.key ?? "")}", after ${difference?.at ?? 0} of ${Words.count(entries, "entry", "entries")}`
+    : `at "${difference?.key ?? ""}", after ${difference?.at ?? 0} of ${Words.count(entries, "entry", "entries")}`

@@ -12,7 +12,7 @@ import { fermata, quoted } from "./Invocation.ts"
 import { nextCommands } from "./NextCommands.ts"
 import type { Steps } from "./Outcomes.ts"
 import { debugging, failedStep, linesOf } from "./ErrorChain.ts"
-import { document, err, exitWith, note, plain } from "./Output.ts"
+import { document, err, exitWith, note } from "./Output.ts"
 import * as Words from "./Words.ts"
 
 /** The exit code for a run that stands like this. */
@@ -62,9 +62,9 @@ export const tellPeople = ({ now, samples, steps, unserved, view }: Followed, { 
     yield* note(summary(view, steps))
     if (unserved !== undefined) return yield* note(`  ${unserved}`)
     if (view.status === "failed" || view.status === "cancelled") {
-      yield* note(`  ${plain(view.stop?.reason ?? view.error?.message ?? "without a reason")}`)
+      yield* note(`  ${view.stop?.reason ?? view.error?.message ?? "without a reason"}`)
       const step = view.stop === undefined ? failedStep(view) : undefined
-      yield* note(`  in ${step === undefined ? "" : `step ${plain(step.key)} of `}${plain(Words.definition(view))}`)
+      yield* note(`  in ${step === undefined ? "" : `step ${step.key} of `}${Words.definition(view)}`)
       if (debugging) for (const text of linesOf(step?.error?.cause ?? view.error?.cause)) yield* note(`    ${text}`)
       yield* note(`  see: ${fermata(`runs show ${quoted(view.id)}`)}`)
     }

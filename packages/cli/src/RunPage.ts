@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type { Globals } from "./Globals.ts"
 import { fermata } from "./Invocation.ts"
 import { nextCommands, type Samples } from "./NextCommands.ts"
-import { line, out, plain } from "./Output.ts"
+import { line, out } from "./Output.ts"
 import type { RunProcess } from "./Owners.ts"
 import { waitText } from "./Watch.ts"
 import * as Words from "./Words.ts"
@@ -33,28 +33,28 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
   const { endedAt, requestedAt } = view.times
   const commands = nextCommands({ runId: view.id, waits: view.waits, approvals: view.approvals, as: globals.usually, ...(samples === undefined ? {} : { samples }) })
   return [
-    `${out.bold(`run ${view.id}`)}  ${plain(Words.definition(view))}`,
+    `${out.bold(`run ${view.id}`)}  ${Words.definition(view)}`,
     field("status", `${painted(view)}${view.paused && view.reason !== "operator" ? " (paused)" : ""}`),
     ...(process === undefined ? [] : [field("process", process.alive ? process.name : `${out.red(`${process.name} is gone`)}; a worker goes on with it: ${out.bold(fermata("worker"))}`)]),
-    field("started", `${Words.time(requestedAt)} (${Words.fromNow(requestedAt, now)})${view.by === undefined ? "" : ` by ${plain(view.by)}`}${
-      view.trigger === undefined ? "" : ` by event ${plain(view.trigger.event)} (${plain(view.trigger.id)})`
+    field("started", `${Words.time(requestedAt)} (${Words.fromNow(requestedAt, now)})${view.by === undefined ? "" : ` by ${view.by}`}${
+      view.trigger === undefined ? "" : ` by event ${view.trigger.event} (${view.trigger.id})`
     }`),
     ...(endedAt === undefined ? [] : [field("ended", `${Words.time(endedAt)} after ${Words.duration(endedAt - requestedAt)}`)]),
     ...(view.parent === undefined ? [] : [field("parent", view.parent)]),
     ...(view.fork === undefined ? [] : [field("fork of", forkText(view.fork))]),
     field("given", json(view.payload)),
     ...("output" in view ? [field("result", json(view.output ?? null))] : []),
-    ...(view.error === undefined ? [] : [field("error", out.red(plain(view.error.message))), ...whereText(view), ...chainText(view)]),
-    ...(view.stop === undefined ? [] : [field("stopped", `by ${plain(view.stop.by)}: ${plain(view.stop.reason)}`)]),
+    ...(view.error === undefined ? [] : [field("error", out.red(view.error.message)), ...whereText(view), ...chainText(view)]),
+    ...(view.stop === undefined ? [] : [field("stopped", `by ${view.stop.by}: ${view.stop.reason}`)]),
     ...section("steps", view.steps.flatMap((step) => [stepLine(step, now), ...(step.status === "completed" ? [] : linesOf(step.error?.cause).map((text) => `    ${text}`))])),
     ...section("approvals", view.approvals.map((approval) =>
-      `${approval.status.padEnd(9)} ${plain(approval.key)}  ${plain(approval.prompt)}${
-        approval.answers.map(({ by, decision, note }) => `; ${decision} by ${plain(by)}${note === undefined ? "" : ` (${plain(note)})`}`).join("")
+      `${approval.status.padEnd(9)} ${approval.key}  ${approval.prompt}${
+        approval.answers.map(({ by, decision, note }) => `; ${decision} by ${by}${note === undefined ? "" : ` (${note})`}`).join("")
       }`)),
-    ...section("children", view.children.map((child) => `${child.status.padEnd(9)} ${child.child}  ${plain(Words.definition(child))}`)),
-    ...section("state", Object.values(view.state).map(({ name, revision, value }) => `${plain(name)} (revision ${revision}): ${json(value)}`)),
-    ...section("events", view.events.map(({ id, name }) => `${plain(name)}  ${plain(id)}`)),
-    ...section("notes", view.notes.filter(({ kind }) => kind !== "usage").map(({ text }) => plain(text))),
+    ...section("children", view.children.map((child) => `${child.status.padEnd(9)} ${child.child}  ${Words.definition(child)}`)),
+    ...section("state", Object.values(view.state).map(({ name, revision, value }) => `${name} (revision ${revision}): ${json(value)}`)),
+    ...section("events", view.events.map(({ id, name }) => `${name}  ${id}`)),
+    ...section("notes", view.notes.filter(({ kind }) => kind !== "usage").map(({ text }) => text)),
     ...section("waits", view.waits.map((wait) => waitText(wait, now, view))),
     ...section("to go on", isFinal(view.status) ? [] : commands.map((command) => out.bold(fermata(command))))
   ]
@@ -65,14 +65,14 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
 // ----------------------------------------------------------------------------
 
 const forkText = ({ from, input, set, sharedEntries, step }: RunView.ForkView): string =>
-  `${from}, of which it shares ${Words.count(sharedEntries, "entry", "entries")} before step ${plain(step)}${input ? ", with another input" : ""}${
-    set.length === 0 ? "" : `, with other outputs of ${set.map(plain).join(", ")}`
+  `${from}, of which it shares ${Words.count(sharedEntries, "entry", "entries")} before step ${step}${input ? ", with another input" : ""}${
+    set.length === 0 ? "" : `, with other outputs of ${set.join(", ")}`
   }`
 
 /** The step in which the run failed; how, stands below that step. */
 const whereText = (view: RunView.RunView): ReadonlyArray<string> => {
   const step = failedStep(view)
-  return step === undefined ? [] : [field("", `in step ${plain(step.key)}`)]
+  return step === undefined ? [] : [field("", `in step ${step.key}`)]
 }
 
 const chainText = (view: RunView.RunView): ReadonlyArray<string> =>
@@ -86,7 +86,7 @@ const section = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<str
 /** A value as JSON in one line of bounded length. */
 const json = (value: unknown): string => {
   const text = JSON.stringify(value) ?? "null"
-  return plain(text.length > 400 ? `${text.slice(0, 400)}… (${text.length} characters)` : text)
+  return text.length > 400 ? `${text.slice(0, 400)}… (${text.length} characters)` : text
 }
 
 const painted = ({ reason, status }: RunView.RunView): string => {
@@ -107,14 +107,14 @@ const stepLine = (step: RunView.StepView, now: number): string => {
   const took = step.endedAt === undefined ? "" : `  ${Words.duration(step.endedAt - step.requestedAt)}`
   const attempts = step.attempts > 1 ? `  ${step.attempts} attempts` : ""
   const crashes = step.recoveries > 0 ? `  ${Words.count(step.recoveries, "crash", "crashes")}` : ""
-  const settled = step.settledBy === undefined ? "" : `  settled by ${plain(step.settledBy)}`
+  const settled = step.settledBy === undefined ? "" : `  settled by ${step.settledBy}`
   const probed = step.probed === true && step.status === "completed" ? "  found done by its probe" : ""
   const again = step.retryAt === undefined || step.status !== "backoff" ? ""
     : step.retryAt >= DurableTime.never ? "  never again by itself" : `  again ${Words.fromNow(step.retryAt, now)}`
-  const error = step.error === undefined || step.status === "completed" ? "" : `  ${plain(step.error.message)}`
+  const error = step.error === undefined || step.status === "completed" ? "" : `  ${step.error.message}`
   const mark = marks[step.status]
   const painted = step.status === "completed" ? out.green(mark) : step.status === "failed" ? out.red(mark) : out.cyan(mark)
-  return `${painted} ${plain(step.key)}${step.label === undefined ? "" : out.dim(` [${plain(step.label)}]`)}${
+  return `${painted} ${step.key}${step.label === undefined ? "" : out.dim(` [${step.label}]`)}${
     step.status === "completed" || step.status === "failed" ? "" : `  ${step.status}`
   }${took}${attempts}${crashes}${settled}${probed}${again}${error}`
 }

@@ -17,7 +17,7 @@ import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
 import { fermata } from "./Invocation.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
-import { document, err, line, note, plain } from "./Output.ts"
+import { document, err, line, note } from "./Output.ts"
 import { report } from "./Report.ts"
 import * as Words from "./Words.ts"
 
@@ -55,7 +55,7 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     const { runId } = started
     if (loaded.file !== undefined) yield* KnownConfigs.remember(globals.db, started.workflow, loaded.file)
     const joined = started.joined ? "joined existing run" : "run"
-    yield* note(`${joined} ${err.bold(runId)}  ${plain(started.definition)}`)
+    yield* note(`${joined} ${err.bold(runId)}  ${started.definition}`)
     if (started.otherInput) {
       yield* note(`  ${err.yellow("!")} it was started with another input, and this one is not used; ${
         request.key === undefined ? "--new starts a run of its own" : "another --key starts a run of its own"
@@ -186,7 +186,7 @@ const detached = (host: Host.Host, globals: Globals, { definition, joined, other
       workers.length === 0
         ? `  no worker is running, so it waits until one is: ${fermata("worker")}`
         : able.length === 0
-        ? `  no worker that runs serves ${plain(definition)}, so it waits until one does: ${fermata("worker")}`
+        ? `  no worker that runs serves ${definition}, so it waits until one does: ${fermata("worker")}`
         : `  ${Words.count(able.length, "worker")} can take it up`
     )
     const { status } = yield* host.refine(host.runs.find(runId))

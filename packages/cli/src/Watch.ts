@@ -6,7 +6,7 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
 import { neverKey, type Wait } from "@fermata/core/RunStatus"
 import * as ExitJson from "@fermata/core/ExitJson"
-import { err, noteNow, plain } from "./Output.ts"
+import { err, noteNow } from "./Output.ts"
 import { asidesOf } from "./Questions.ts"
 import * as Words from "./Words.ts"
 
@@ -53,57 +53,57 @@ export class Watch {
   private lineOf(entry: Entry, done: ReadonlySet<string>): string | undefined {
     switch (entry._tag) {
       case "StepRequested": {
-        if (entry.probe === true) return `  ${err.yellow("?")} ${plain(entry.key)}  was cut short; its probe is asked`
+        if (entry.probe === true) return `  ${err.yellow("?")} ${entry.key}  was cut short; its probe is asked`
         if (entry.recovery !== undefined && entry.recovery > 0) {
-          return `  ${err.yellow("↻")} ${plain(entry.key)}  again after a crash (${entry.onCrash})`
+          return `  ${err.yellow("↻")} ${entry.key}  again after a crash (${entry.onCrash})`
         }
         // A step that is over already gets its end alone.
         if (done.has(`${entry.key}#${entry.attempt}`)) return undefined
-        return `  ${err.cyan("▸")} ${plain(entry.key)}${entry.attempt > 1 ? `  attempt ${entry.attempt}` : ""}`
+        return `  ${err.cyan("▸")} ${entry.key}${entry.attempt > 1 ? `  attempt ${entry.attempt}` : ""}`
       }
       case "ProbeFailed":
-        return `  ${err.yellow("!")} ${plain(entry.key)}  its probe failed: ${plain(ExitJson.causeMessage(entry.cause))}`
+        return `  ${err.yellow("!")} ${entry.key}  its probe failed: ${ExitJson.causeMessage(entry.cause)}`
       case "StepCompleted":
-        if (entry.probed === true) return `  ${err.green("✓")} ${plain(entry.key)}  was done already, as its probe has found`
+        if (entry.probed === true) return `  ${err.green("✓")} ${entry.key}  was done already, as its probe has found`
         return entry.settledBy === undefined
-          ? `  ${err.green("✓")} ${plain(entry.key)}  ${err.dim(this.took(entry))}`
-          : `  ${err.green("✓")} ${plain(entry.key)}  settled as done by ${plain(entry.settledBy)}`
+          ? `  ${err.green("✓")} ${entry.key}  ${err.dim(this.took(entry))}`
+          : `  ${err.green("✓")} ${entry.key}  settled as done by ${entry.settledBy}`
       case "StepFailed": {
-        const why = plain(ExitJson.causeMessage(entry.cause))
-        if (entry.settledBy !== undefined) return `  ${err.red("✗")} ${plain(entry.key)}  settled as failed by ${plain(entry.settledBy)}: ${why}`
+        const why = ExitJson.causeMessage(entry.cause)
+        if (entry.settledBy !== undefined) return `  ${err.red("✗")} ${entry.key}  settled as failed by ${entry.settledBy}: ${why}`
         if (entry.retryAt !== undefined) {
-          return `  ${err.yellow("↺")} ${plain(entry.key)}  attempt ${entry.attempt} failed: ${why}; ${
+          return `  ${err.yellow("↺")} ${entry.key}  attempt ${entry.attempt} failed: ${why}; ${
             entry.retryAt >= DurableTime.never ? "never again by itself" : `again in ${Words.duration(entry.retryAt - entry.at)}`
           }`
         }
-        return `  ${err.red("✗")} ${plain(entry.key)}  ${err.dim(this.took(entry))}  ${why}`
+        return `  ${err.red("✗")} ${entry.key}  ${err.dim(this.took(entry))}  ${why}`
       }
       case "ApprovalAnswered":
         return entry.decision === "timeout"
-          ? `  ${err.yellow("•")} ${plain(entry.key)}  nobody answered in time`
-          : `  ${entry.decision === "approve" ? err.green("✓") : err.red("✗")} ${plain(entry.key)}  ${
+          ? `  ${err.yellow("•")} ${entry.key}  nobody answered in time`
+          : `  ${entry.decision === "approve" ? err.green("✓") : err.red("✗")} ${entry.key}  ${
             entry.decision === "approve" ? "approved" : "denied"
-          } by ${plain(entry.by)}${entry.open === true && entry.edit !== undefined ? ", with other arguments" : ""}${entry.open === true ? ", which does not decide it yet" : ""}${
-            entry.note === undefined ? "" : `: ${plain(entry.note)}`
+          } by ${entry.by}${entry.open === true && entry.edit !== undefined ? ", with other arguments" : ""}${entry.open === true ? ", which does not decide it yet" : ""}${
+            entry.note === undefined ? "" : `: ${entry.note}`
           }`
       case "SignalReceived":
-        return `  ${err.green("✓")} signal ${plain(entry.name)}${entry.by === undefined ? "" : ` from ${plain(entry.by)}`}`
+        return `  ${err.green("✓")} signal ${entry.name}${entry.by === undefined ? "" : ` from ${entry.by}`}`
       case "EventEmitted":
-        return `  ${err.cyan("»")} event ${plain(entry.name)}`
+        return `  ${err.cyan("»")} event ${entry.name}`
       case "ChildStarted":
-        return `  ${err.cyan("▸")} child run ${plain(entry.child)}  ${plain(entry.workflow)}@${plain(entry.version)}`
+        return `  ${err.cyan("▸")} child run ${entry.child}  ${entry.workflow}@${entry.version}`
       case "ChildFinished":
-        return `  ${entry.exit._tag === "Success" ? err.green("✓") : err.red("✗")} child run ${plain(entry.child)}`
+        return `  ${entry.exit._tag === "Success" ? err.green("✓") : err.red("✗")} child run ${entry.child}`
       case "StopRequested":
-        return `  ${err.red("■")} asked to stop by ${plain(entry.by)}: ${plain(entry.reason)}`
+        return `  ${err.red("■")} asked to stop by ${entry.by}: ${entry.reason}`
       case "PauseRequested":
-        return `  ${err.yellow("‖")} paused by ${plain(entry.by)}`
+        return `  ${err.yellow("‖")} paused by ${entry.by}`
       case "RunResumed":
-        return `  ${err.green("▶")} resumed${entry.by === undefined ? "" : ` by ${plain(entry.by)}`}`
+        return `  ${err.green("▶")} resumed${entry.by === undefined ? "" : ` by ${entry.by}`}`
       case "Note":
         // What a model used is told in the report.
         if (entry.kind === "usage") return undefined
-        return `  ${err.yellow("!")} ${plain(entry.text)}`
+        return `  ${err.yellow("!")} ${entry.text}`
       default:
         return undefined
     }
@@ -125,14 +125,14 @@ export const linesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<string> =>
 
 /** What a run waits for, as the end of a sentence that begins with "waits". */
 export const waitText = (wait: Wait, now: number, view?: RunView.RunView): string => {
-  const key = plain(wait.key)
+  const key = wait.key
   const until = wait.until === undefined ? "" : `, until ${Words.time(wait.until)} (${Words.fromNow(wait.until, now)})`
-  const detail = wait.detail === undefined ? "" : `: ${plain(wait.detail)}`
+  const detail = wait.detail === undefined ? "" : `: ${wait.detail}`
   switch (wait.reason) {
     case "approval": {
-      const who = wait.who === undefined || wait.who.length === 0 ? "" : ` of ${wait.who.map(plain).join(", ")}`
+      const who = wait.who === undefined || wait.who.length === 0 ? "" : ` of ${wait.who.join(", ")}`
       const question = view === undefined ? undefined : RunView.approval(view, wait.key)
-      const more = question === undefined ? "" : asidesOf(question).map((text) => `; ${plain(text)}`).join("")
+      const more = question === undefined ? "" : asidesOf(question).map((text) => `; ${text}`).join("")
       return `for approval "${key}"${who}${detail}${more}${until}`
     }
     case "signal":

@@ -14,7 +14,7 @@ import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
-import { err, exitWith, item, line, note, out, plain } from "./Output.ts"
+import { err, exitWith, item, line, note, out } from "./Output.ts"
 import { isGone, ownerName } from "./Owners.ts"
 import { waitText } from "./Watch.ts"
 import * as Words from "./Words.ts"
@@ -39,7 +39,7 @@ export const work = (globals: Globals, { untilIdle }: { readonly untilIdle: bool
     )
     yield* host.serve()
     const serves = [...host.served(), "contracts"]
-    yield* note(`worker ${process.pid} on ${globals.db} serves ${Words.list(serves.map(plain))} (${
+    yield* note(`worker ${process.pid} on ${globals.db} serves ${Words.list(serves)} (${
       config.file === undefined ? "no fermata.config.ts" : fileLabel(config.file)
     })`)
     const told = new Set<string>()
@@ -47,7 +47,7 @@ export const work = (globals: Globals, { untilIdle }: { readonly untilIdle: bool
       for (const { hash, id, lacks, version } of yield* host.refine(host.contracts.unserved)) {
         if (told.has(hash)) continue
         told.add(hash)
-        yield* note(`${err.yellow("warning:")} runs of contract ${plain(id)}@${version} are left alone: here is ${Words.list(lacks)}`)
+        yield* note(`${err.yellow("warning:")} runs of contract ${id}@${version} are left alone: here is ${Words.list(lacks)}`)
       }
     })
     yield* tellUnserved
@@ -128,7 +128,7 @@ const tellLeft = (host: Host.Host): Effect.Effect<void, CommandFailed> =>
     const unserved = yield* host.refine(host.contracts.unserved)
     for (const [definition, runs] of Map.groupBy(due.filter((run) => !serves(run)), Words.definition)) {
       const lacks = unserved.find(({ hash }) => hash === runs[0]!.definition)?.lacks ?? ["no such workflow"]
-      yield* note(`${err.yellow("left alone:")} ${Words.count(runs.length, "run")} of ${plain(definition)}: here is ${Words.list(lacks)}`)
+      yield* note(`${err.yellow("left alone:")} ${Words.count(runs.length, "run")} of ${definition}: here is ${Words.list(lacks)}`)
     }
   })
 
@@ -193,10 +193,10 @@ class Teller {
             yield* this.tell("completed", run, out.green("✓"), "completed")
             break
           case "RunFailed":
-            yield* this.tell("failed", run, out.red("✗"), `failed: ${plain(ExitJson.causeMessage(entry.cause))}`, { cause: entry.cause })
+            yield* this.tell("failed", run, out.red("✗"), `failed: ${ExitJson.causeMessage(entry.cause)}`, { cause: entry.cause })
             break
           case "RunCancelled":
-            yield* this.tell("cancelled", run, out.red("■"), `cancelled by ${plain(entry.by)}: ${plain(entry.reason)}`, { by: entry.by, reason: entry.reason })
+            yield* this.tell("cancelled", run, out.red("■"), `cancelled by ${entry.by}: ${entry.reason}`, { by: entry.by, reason: entry.reason })
             break
         }
       }
@@ -217,6 +217,6 @@ class Teller {
     const { id, version, workflow } = run
     return this.json
       ? item({ what, runId: id, workflow, version, at: this.now(), ...more })
-      : line(`${mark} ${id}  ${plain(`${workflow}@${version}`)}  ${text}`)
+      : line(`${mark} ${id}  ${workflow}@${version}  ${text}`)
   }
 }

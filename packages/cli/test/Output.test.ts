@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Schema } from "effect"
 import { failed, fromUnknown, refused } from "../src/CommandFailed.ts"
-import { plain, table } from "../src/Output.ts"
+import { lineOf, table } from "../src/Output.ts"
 
 class Odd extends Schema.TaggedError<Odd>()("Odd", { number: Schema.Int, problems: Schema.Array(Schema.Struct({ message: Schema.String })) }) {
   override get message(): string {
@@ -11,7 +11,7 @@ class Odd extends Schema.TaggedError<Odd>()("Odd", { number: Schema.Int, problem
 
 describe("Output", () => {
   it("makes text from outside harmless for a terminal", () => {
-    assert.strictEqual(plain("a\u001b[31mb\u0007\u009b1m"), "a\\u001b[31mb\\u0007\\u009b1m")
+    assert.strictEqual(lineOf("a\u001b[31mb\u0007\u009b1m"), "a\\u001b[31mb\\u0007\\u009b1m")
   })
 
   it("puts rows in columns, each in one line", () => {

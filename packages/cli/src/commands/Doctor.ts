@@ -2,7 +2,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { exitCodes } from "../CommandFailed.ts"
 import { globals } from "../Globals.ts"
-import { document, exitWith, line, out, plain } from "../Output.ts"
+import { document, exitWith, line, out } from "../Output.ts"
 
 export const commandDoctor = Command.make("doctor", {}, () =>
   Effect.gen(function*() {
@@ -14,8 +14,8 @@ export const commandDoctor = Command.make("doctor", {}, () =>
     if (values.json) return yield* document({ ok, findings })
     for (const { commands, level, message, name } of findings) {
       const mark = level === "ok" ? out.green("ok     ") : level === "info" ? out.cyan("info   ") : out.red("problem")
-      yield* line(`${mark}  ${name}: ${plain(message)}`)
-      for (const command of commands ?? []) yield* line(`           ${out.bold(plain(command))}`)
+      yield* line(`${mark}  ${name}: ${message}`)
+      for (const command of commands ?? []) yield* line(`           ${out.bold(command)}`)
     }
   })).pipe(
   Command.withDescription("Examine the database and what happens in it; exit code 1 when something needs an operator"),

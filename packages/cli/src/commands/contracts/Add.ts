@@ -1,7 +1,7 @@
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import { item, line, plain } from "../../Output.ts"
+import { item, line } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 
 export const commandContractsAdd = Command.make("add", {
@@ -15,7 +15,7 @@ export const commandContractsAdd = Command.make("add", {
       Effect.forEach(contracts, ({ document }) =>
         Effect.gen(function*() {
           const { at, hash, id, title, version } = yield* host.refine(host.contracts.add(document))
-          yield* json ? item({ id, version, title, hash, at }) : line(`${plain(`${id}@${version}`)}  ${hash.slice(0, 12)}  ${plain(title)}`)
+          yield* json ? item({ id, version, title, hash, at }) : line(`${id}@${version}  ${hash.slice(0, 12)}  ${title}`)
         }), { discard: true }))
   })).pipe(
   Command.withDescription("Register contracts, so that events and names start them"),

@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { exitCodes } from "../../CommandFailed.ts"
 import { globals } from "../../Globals.ts"
-import { document, exitWith, line, out, plain } from "../../Output.ts"
+import { document, exitWith, line, out } from "../../Output.ts"
 
 export const commandContractsCheck = Command.make("check", {
   files: Argument.String("file").pipe(Argument.withDescription("Contract files"), Argument.variadic({ min: 1 }))
@@ -16,7 +16,7 @@ export const commandContractsCheck = Command.make("check", {
     if (checked.some(({ valid }) => !valid)) yield* exitWith(exitCodes.refused)
     if (json) return yield* document(checked.length === 1 ? checked[0] : { valid: checked.every(({ valid }) => valid), files: checked })
     for (const { file, problems } of checked) {
-      for (const problem of problems) yield* line(plain(problemLine(file, problem)))
+      for (const problem of problems) yield* line(problemLine(file, problem))
       yield* line(problems.length === 0 ? `${fileLabel(file)}: ${out.green("ok")}` : `${fileLabel(file)}: ${out.red(count(problems.length, "problem"))}`)
     }
   })).pipe(

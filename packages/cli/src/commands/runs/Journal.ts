@@ -1,7 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
-import { item, line, out, plain } from "../../Output.ts"
+import { item, line, out } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
@@ -20,7 +20,7 @@ export const commandRunsJournal = Command.make("journal", {
       if (json) return yield* Effect.forEach(entries, item, { discard: true })
       const Words = yield* Effect.promise(() => import("../../Words.ts"))
       for (const { _tag, at, blobs: _blobs, epoch: _epoch, seq, ...rest } of entries) {
-        const data = Object.keys(rest).length === 0 ? "" : `  ${plain(JSON.stringify(rest))}`
+        const data = Object.keys(rest).length === 0 ? "" : `  ${JSON.stringify(rest)}`
         yield* line(`${out.dim(String(seq).padStart(5))}  ${out.dim(Words.iso(at))}  ${_tag}${data}`)
       }
     }))).pipe(

@@ -1,7 +1,7 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { item, line, note, plain } from "../../Output.ts"
+import { item, line, note } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
@@ -20,7 +20,7 @@ export const commandRunsTail = Command.make("tail", { run: Arguments.run }, ({ r
           Effect.gen(function*() {
             status = view.status
             if (json) return yield* Effect.forEach(entries, item, { discard: true })
-            if (!begun) yield* line(`run ${view.id}  ${plain(definition(view))}`)
+            if (!begun) yield* line(`run ${view.id}  ${definition(view)}`)
             begun = true
             watch.take(entries, view, host.now())
             for (const text of lines) yield* line(text)
