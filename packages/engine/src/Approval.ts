@@ -1,7 +1,7 @@
 /**
  * Approvals: recorded questions to people, with their answers.
  */
-import type * as StoredJson from "@fermata/core/StoredJson"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -104,7 +104,7 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     switch (result._tag) {
       case "Approved": {
         // What was shown is what was approved, whatever has become of the value meanwhile.
-        const edit = codec === undefined ? Exit.succeed(args?.value) : codec.decode(result.edit === undefined ? shown?.read() : result.edit)
+        const edit = codec === undefined ? Exit.succeed(args?.value) : codec.decode(result.edit === undefined ? shown?.read() : StoredJson.copy(result.edit))
         if (Exit.isFailure(edit)) yield* place.executor.unreadable(name, Cause.pretty(edit.cause).split("\n")[0]!, `edit of approval "${name}"`)
         const value = yield* Effect.orDie(edit)
         return { by: result.by, choice: result.choice, note: result.note, args: value }

@@ -192,20 +192,28 @@ export const make = <
   )
   const timeout = timeoutOf(name, options.timeout)
 
-  const attempt = (input: Input, context: StepContext, by: Giver): Effect.Effect<Handover.Handed, unknown, R> =>
-    Effect.matchEffect(Effect.suspend(() => options.run(input, context)), {
-      onSuccess: (value) => handed(`outcome of step "${context.key}"`, codecs.success, value, by),
-      onFailure: (error) =>
-        Effect.flatMap(handed(`error of step "${context.key}"`, codecs.error, error, by), ({ stored }) =>
-          Effect.failCause(ExitJson.failure(stored?.read(), error)))
+  const attempt = (own: () => Exit.Exit<unknown, unknown>, context: StepContext, by: Giver, keep: Keep): Effect.Effect<unknown, unknown, R> =>
+    Effect.matchEffect(Effect.suspend(() => withInput(own(), (input) => options.run(input as Input, context))), {
+      onSuccess: (value) => keep(Handover.through(`outcome of step "${context.key}"`, "outcome", codecs.success, value, by)),
+      onFailure: (error) => {
+        const handed = Handover.through(`error of step "${context.key}"`, "outcome", codecs.error, error, by)
+        return Result.isFailure(handed)
+          ? Effect.die(handed.failure)
+          : Effect.failCause(ExitJson.failure(handed.success.stored?.read(), error))
+      }
     })
 
   const { probe } = options
-  const question = probe === undefined ? undefined : (input: Input, context: StepContext, by: Giver): Effect.Effect<Option.Option<Handover.Handed>, unknown, P> =>
-    Effect.flatMap(Effect.catch(Effect.suspend(() => probe(input, context)), dieTelling), (found) =>
+  const question = probe === undefined ? undefined : (
+    own: () => Exit.Exit<unknown, unknown>,
+    context: StepContext,
+    by: Giver,
+    keep: Keep
+  ): Effect.Effect<Option.Option<unknown>, unknown, P> =>
+    Effect.flatMap(Effect.catch(Effect.suspend(() => withInput(own(), (input) => probe(input as Input, context))), dieTelling), (found) =>
       Option.isNone(found)
         ? Effect.succeedNone
-        : Effect.asSome(handed(`answer of the probe of step "${context.key}"`, codecs.success, found.value, by)))
+        : Effect.asSome(keep(Handover.through(`answer of the probe of step "${context.key}"`, "outcome", codecs.success, found.value, by))))
 
   const timedOut = () => new StepTimedOut({ step: name, timeoutMs: timeout ?? Infinity })
   const limit = timeout === undefined ? undefined : { millis: timeout, error: timedOut }
@@ -231,10 +239,14 @@ export const make = <
       const by = Handover.giver(place.executor.row)
       const asked = inputCodec === undefined ? undefined : Handover.through(`input of step "${name}"`, "input", inputCodec, input, by)
       if (asked !== undefined && Result.isFailure(asked)) return Effect.die(asked.failure)
-      const given = asked === undefined ? Effect.undefined : ownInputs(asked.success, inputCodec!)
+      const own = asked === undefined ? () => Exit.void : ownInputs(asked.success, inputCodec!)
       // What the body of this very call came to has been read back already.
       let lived: Handover.Handed | undefined
-      const keep = (handed: Handover.Handed) => (lived = handed).stored
+      const keep: Keep = (handed) => {
+        if (Result.isFailure(handed)) return Effect.die(handed.failure)
+        lived = handed.success
+        return Effect.succeed(lived.stored)
+      }
       const definition: StepDefinition = {
         name,
         key: options.key === undefined ? undefined : `${name}/${options.key(input)}`,
@@ -248,13 +260,9 @@ export const make = <
         problemOf,
         sample: () => sampleOf(options.success ?? Schema.Void),
         asker,
-        body: (context) =>
-          Effect.map(Effect.scoped(Effect.flatMap(given, (input) => attempt(input as Input, context, by)) as Effect.Effect<Handover.Handed, unknown, Scope>), keep),
+        body: (context) => Effect.scoped(attempt(own, context, by, keep) as Effect.Effect<unknown, unknown, Scope>),
         probe: question && ((context) =>
-          Effect.map(
-            Effect.scoped(Effect.flatMap(given, (input) => question(input as Input, context, by)) as Effect.Effect<Option.Option<Handover.Handed>, unknown, Scope>),
-            Option.map(keep)
-          )),
+          Effect.scoped(question(own, context, by, keep) as Effect.Effect<Option.Option<unknown>, unknown, Scope>)),
         limit,
         notSynchronous: () => new NotSynchronous({ step: name })
       }
@@ -278,18 +286,20 @@ export const make = <
 // internal
 // ----------------------------------------------------------------------------
 
-/** What a body hands over. What cannot be stored is a defect. */
-const handed = (what: string, codec: Handover.Codec, value: unknown, by: Giver): Effect.Effect<Handover.Handed> =>
-  Effect.suspend(() => Effect.orDie(Effect.fromResult(Handover.through(what, "outcome", codec, value, by))))
+/** Keeps what a body handed over, and gives on what is stored of it. What cannot be stored is a defect. */
+type Keep = (handed: ReturnType<typeof Handover.through>) => Effect.Effect<unknown>
+
+const withInput = <A, E, R>(input: Exit.Exit<unknown, unknown>, use: (input: unknown) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Exit.isSuccess(input) ? use(input.value) : Effect.die(new Error(`its schema refuses the input: ${String(input.cause)}`))
 
 /** An input of its own for each attempt: for the first the one that has been read, for the others one made from the text. */
-const ownInputs = ({ stored, value }: Handover.Handed, codec: Handover.Codec): Effect.Effect<unknown> => {
+const ownInputs = ({ stored, value }: Handover.Handed, codec: Handover.Codec) => {
   let first = true
-  return Effect.suspend(() => {
-    if (!first) return settled(codec.decode(stored?.read()))
+  return (): Exit.Exit<unknown, unknown> => {
+    if (!first) return codec.decode(stored?.read())
     first = false
-    return Effect.succeed(value)
-  })
+    return Exit.succeed(value)
+  }
 }
 
 const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>

@@ -96,7 +96,8 @@ const textsOf = (input: Schema.Json): Result.Result<{ readonly prompt: string; r
 
 /** What a call cost stands in the journal even when its answer is not used. */
 const noteUsage = (place: Place | undefined, key: string, { model, usage }: LlmAnswer): void => {
-  place?.executor.append({ _tag: "Note", kind: "usage", text: key, data: { model, ...usage } })
+  const data = StoredJson.of({ model, ...usage })
+  place?.executor.append({ _tag: "Note", kind: "usage", text: key, data: Result.isSuccess(data) ? data.success : null })
 }
 
 // ----------------------------------------------------------------------------

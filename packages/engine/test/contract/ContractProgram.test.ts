@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Operation } from "@fermata/core/Patch"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Schema } from "effect"
 import { StepPolicy } from "../../src/contract/ContractSteps.ts"
+import { Llm } from "../../src/contract/Llm.ts"
 import { TaskFailed, TaskRuntime, type TaskContext } from "../../src/contract/TaskRuntime.ts"
 import { Contracts } from "../../src/Contracts.ts"
 import { Engine } from "../../src/Engine.ts"
@@ -453,6 +454,33 @@ describe("ContractProgram", () => {
         const usage = (yield* journal(id)).find((entry) => entry._tag === "Note" && entry.kind === "usage")
         assert.deepInclude(usage, { text: "ask", data: { model: "scripted", inputTokens: 3, outputTokens: 4 } })
       }).pipe(Effect.provide(layer({ rules: [{ when: "a bug", reply: "it is a bug" }] }))))
+
+    it.effect("S17: what it cost is noted only where it can be stored, and the run goes on", () =>
+      Effect.gen(function*() {
+        const id = yield* begin(ask(), { input: { title: "a bug" } })
+        yield* assertOutput(id, { got: "it is a bug" })
+        const usage = (yield* journal(id)).find((entry) => entry._tag === "Note" && entry.kind === "usage")
+        assert.deepInclude(usage, { text: "ask", data: null })
+      }).pipe(Effect.provide(layer({
+        llm: Layer.succeed(Llm, {
+          invoke: () => Effect.succeed({ text: "it is a bug", model: "odd", usage: { inputTokens: 1n as unknown as number, outputTokens: 0 } })
+        })
+      }))))
+
+    it.effect("S17: a task that returns what is too deep to be stored fails its step, which says so, and is not tried again", () => {
+      let calls = 0
+      let deep: Schema.Json = 1
+      for (let level = 0; level < 6_000; level++) deep = [deep]
+      const tasks = TaskRuntime.layerHandlers({ work: () => Effect.sync(() => (calls++, deep)) })
+      return Effect.gen(function*() {
+        const id = yield* begin(document([step("task", "work", null, { task: "work", input: null, onCrash: "rerun", retry: { maxAttempts: 3, initialMs: 0 } })]))
+        const { error, status } = yield* end(id)
+        assert.strictEqual(status, "failed")
+        assert.include(error, `The outcome of step "work" in run ${id} of workflow "sample" cannot be stored: `)
+        assert.include(error, "more than 1,000 levels of lists and objects")
+        assert.strictEqual(calls, 1)
+      }).pipe(Effect.provide(layer({ tasks })))
+    })
 
     it.effect("an answer that does not have the shape is asked for again", () => {
       let calls = 0
