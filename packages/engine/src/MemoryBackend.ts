@@ -73,6 +73,7 @@ export const make = (store: MemoryStore): Backend => {
           ? first(store.outbox, limit)
           : first(new Map([...store.outbox].filter(([, { row }]) => row.kind !== "event")), limit)
       ),
+    approval: (run, key) => Effect.sync(() => store.approvals.get(pair(run, key))?.row ?? null),
     approvals: (run, limit) =>
       Effect.sync(() => {
         const rows = run === null

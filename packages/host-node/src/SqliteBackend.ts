@@ -66,6 +66,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       inboxOf: (owner, limit) => read(() => reads.inboxOf(owner, limit)),
       inbox: (run) => read(() => reads.inbox(run)),
       outbox: (limit, events) => read(() => reads.outbox(limit, events)),
+      approval: (run, key) => read(() => reads.approval(run, key)),
       approvals: (run, limit) => read(() => reads.approvals(run, limit)),
       events: (filter) => read(() => reads.events(filter)),
       oldestEvent: read(reads.oldestEvent),

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { DatabaseSync } from "node:sqlite"
+import * as Reads from "../src/internal/Reads.ts"
 import * as Migrations from "../src/Migrations.ts"
 
 const version = (db: DatabaseSync) => db.prepare("PRAGMA user_version").get()!["user_version"]
@@ -25,6 +26,17 @@ describe("Migrations", () => {
     Migrations.migrate(db, [first, second])
     assert.strictEqual(version(db), 2)
     assert.deepEqual(db.prepare("SELECT * FROM songs").all(), [{ title: "Rondo", bars: 4 }])
+  })
+
+  it("S3: keep the questions of an older database, open and with their answers in the journal alone", () => {
+    const db = new DatabaseSync(":memory:")
+    const older = Migrations.migrations.findIndex((sql) => sql.includes("ALTER TABLE approvals"))
+    Migrations.migrate(db, Migrations.migrations.slice(0, older))
+    db.exec(`INSERT INTO runs (key, id, epoch, status, workflow, version, kind, created_at, updated_at) VALUES (1, 'r', 1, 'suspended', 'w', '1', 'program', 0, 0)`)
+    db.exec(`INSERT INTO approvals (run, key, workflow, prompt, approvers, question, requested_at, deadline)
+      VALUES (1, 'pay', 'w', 'Pay?', '["ann"]', '{"choices":[],"quorum":1,"editable":false,"onTimeout":"deny"}', 5, NULL)`)
+    Migrations.migrate(db)
+    assert.deepInclude(Reads.make(db).approval("r", "pay"), { run: "r", key: "pay", prompt: "Pay?", answers: null, version: 0, status: "open" })
   })
 
   it("leave the database as it was when one fails", () => {

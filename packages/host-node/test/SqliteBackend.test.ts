@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as BackendConformance from "@fermata/engine/testing/BackendConformance"
 import {
+  answer,
+  approval,
   claim,
   commit,
   end,
@@ -247,7 +249,9 @@ describe("a SQLite store", () => {
           claim({ roots: ["r"] }),
           report({ run: "s" }, { epoch: 1 }),
           suspend("p", 0, null),
-          end("r", 1, "done"),
+          commit("r", 1, [], { approvalsOpened: [approval("r", "k")] }),
+          answer("r", "k", "a", 0),
+          end("r", 1, "done", { consumed: ["i", "a"] }),
           { op: "claimOne", owner: "a", run: "p" },
           { op: "reap", now: 1_000 },
           { op: "retire", owner: "a" }
@@ -257,6 +261,7 @@ describe("a SQLite store", () => {
       reads.nextDue(0, null)
       reads.nextDue(0, ["r"])
       reads.due(0, 1_000, 10)
+      reads.approval("r", "k")
       reads.stranded(10)
       reads.stranded(10, "r")
       reads.findings(10)

@@ -22,7 +22,7 @@ import * as Questions from "./Questions.ts"
 
 /** What it takes to take an answer. */
 export interface Desk {
-  readonly backend: Pick<Backend, "approvals" | "inbox">
+  readonly backend: Pick<Backend, "approval" | "approvals" | "inbox">
   readonly write: (op: AnswerOp) => Effect.Effect<Answers["answer"], StorageFailed>
   readonly journal: (runId: string) => Effect.Effect<ReadonlyArray<JournalEntry>, EntryCorrupt | StorageFailed>
   /** ms since the epoch. */
@@ -68,8 +68,8 @@ export const standings = (desk: Pick<Desk, "backend" | "journal">, run: string |
 export const take = Effect.fnUntraced(function*(desk: Desk, run: string, key: string, said: Said): Effect.fn.Return<Outcome, StorageFailed> {
   const { edit, identity, ...rest } = said
   while (true) {
-    const row = (yield* desk.backend.approvals(run, mostQuestions)).find((row) => row.key === key)
-    if (row === undefined) return { _tag: "Unknown" }
+    const row = yield* desk.backend.approval(run, key)
+    if (row === null) return { _tag: "Unknown" }
     const known = yield* standingOf(desk, row)
     if (known === undefined) return { _tag: "Unknown" }
     const { given, question } = known

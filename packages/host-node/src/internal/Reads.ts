@@ -54,6 +54,10 @@ export const make = (db: DatabaseSync) => {
     db,
     `SELECT ${approvalColumns} FROM approvals JOIN runs ON runs.key = run ORDER BY requested_at, arrival LIMIT ?`
   )
+  const approval = prepare(
+    db,
+    `SELECT ${approvalColumns} FROM runs CROSS JOIN approvals ON run = runs.key WHERE runs.id = ? AND approvals.key = ?`
+  )
   const approvalsOf = prepare(
     db,
     `SELECT ${approvalColumns} FROM runs CROSS JOIN approvals ON run = runs.key
@@ -101,6 +105,7 @@ export const make = (db: DatabaseSync) => {
     inboxOf: (owner: string, limit: number) => inboxOf.all(owner, atMost(limit)).map(toInbox),
     inbox: (id: string) => inbox.all(id).map(toInbox),
     outbox: (limit: number, events: boolean) => (events ? outbox : messages).all(atMost(limit)).map(toOutbox),
+    approval: (id: string, key: string) => orNull(approval.get(id, key), toApproval),
     approvals: (id: string | null, limit: number) =>
       (id === null ? approvals.all(atMost(limit)) : approvalsOf.all(id, atMost(limit))).map(toApproval),
     ...EventSql.reads(db),

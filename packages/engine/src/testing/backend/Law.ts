@@ -319,6 +319,7 @@ const observe = (backend: Backend) =>
     inbox: Effect.forEach(runs, backend.inbox),
     inboxOf: Effect.forEach(owners, (owner) => backend.inboxOf(owner, 100)),
     outbox: backend.outbox(100, true),
+    approval: Effect.forEach(runs, (run) => backend.approval(run, "k0")),
     approvals: backend.approvals(null, 100),
     approvalsOf: Effect.forEach(runs, (run) => backend.approvals(run, 100)),
     events: backend.events({ limit: 100 }),

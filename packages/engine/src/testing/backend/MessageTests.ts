@@ -170,6 +170,9 @@ export const messageTests = (test: Test): void => {
       assert.deepStrictEqual(yield* backend.approvals(null, 0), [])
       assert.deepStrictEqual(yield* backend.approvals("r", 10), [rows[2], rows[3], rows[0]])
       assert.deepStrictEqual(yield* backend.approvals("other", 10), [])
+      assert.deepStrictEqual(yield* backend.approval("r", "k3"), rows[2])
+      assert.isNull(yield* backend.approval("s", "k3"))
+      assert.isNull(yield* backend.approval("other", "k3"))
       yield* one(
         backend,
         commit("r", 0, [], { approvalsOpened: [approval("r", "k4", { prompt: "Again?" })], approvalsClosed: ["k3"] })
