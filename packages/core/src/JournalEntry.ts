@@ -73,7 +73,9 @@ export const StopRequested = entry("StopRequested", {
   id: Schema.String,
   kind: Schema.Literals(["cancel", "limit", "parent", "foreign"]),
   by: Schema.String,
-  reason: Schema.String
+  reason: Schema.String,
+  /** Operations that the body had done since the last delivery, when it was stopped in the middle of computing. */
+  operations: Schema.optionalKey(Schema.Int)
 })
 /** An operator's order to start no further step until `RunResumed`. */
 export const PauseRequested = entry("PauseRequested", { id: Schema.String, by: Schema.String })

@@ -393,10 +393,12 @@ const leaveWith = ({ executor }: Place, child: string): Effect.Effect<void> =>
  * where the code and the journal part; live, it is a defect of the code.
  */
 const readable = (place: Place, key: string, what: string, reading: Effect.Effect<unknown, unknown, unknown>) =>
-  place.executor.replaying
-    ? Effect.catchCause(Effect.asVoid(reading) as Effect.Effect<void, unknown>, (cause) =>
-      place.executor.unreadable(key, Cause.pretty(cause).split("\n")[0]!, what))
-    : Effect.void
+  Effect.contextWith((context: Context.Context<never>) => {
+    if (!place.executor.replaying) return Effect.void
+    // Apart from the body, whose operations are as many on every pass.
+    const exit = Effect.runSyncExitWith(context)(reading as Effect.Effect<unknown, unknown>)
+    return Exit.isSuccess(exit) ? Effect.void : place.executor.unreadable(key, Cause.pretty(exit.cause).split("\n")[0]!, what)
+  })
 
 /** As `effect/workflow` reads what an engine hands over. */
 const read = (schema: Schema.Top, exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown, unknown, unknown> =>

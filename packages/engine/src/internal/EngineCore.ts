@@ -35,6 +35,7 @@ import * as Outbox from "./Outbox.ts"
 import * as Leaving from "./Leaving.ts"
 import { answerMs, Patience } from "./Patience.ts"
 import * as RunLogs from "./RunLogs.ts"
+import { CurrentPace, RunTurns } from "./RunTurns.ts"
 import { RunWaiters } from "./RunWaiters.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
 import { Told } from "./Told.ts"
@@ -108,6 +109,7 @@ export class EngineCore implements ExecutorHost {
   /** How what step bodies ask of the store is tried again. */
   readonly patience: Patience
   readonly timers: TimerQueue
+  readonly turns: RunTurns
   readonly liveness: Liveness
   /** For the next run without an owner. */
   private armed: Timer | undefined
@@ -136,6 +138,7 @@ export class EngineCore implements ExecutorHost {
     this.desk = { backend: store.backend, write: (op) => this.write(op), journal: store.journal, now: this.now }
     this.waiters = new RunWaiters(store.backend)
     this.timers = new TimerQueue(this.now, this.fork)
+    this.turns = new RunTurns(Context.get(ambient, CurrentPace)(this.hostElapsed, this.schedule), this.schedule)
     this.disk = new Room(this.fork, this.hostSleep, () => !this.closed && (options.worker || this.executors.size > 0))
     this.patience = new Patience(this.disk.wait, this.hostSleep, () => !this.closed)
     this.committer = new Committer(store.backend, this.schedule, this.fork, this.disk.wait)

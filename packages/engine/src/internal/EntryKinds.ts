@@ -25,6 +25,26 @@ export const isDelivery = (entry: Entry): boolean => {
   }
 }
 
+/** Whether the operations of the body are counted from this entry on. */
+export const isCountedFrom = (entry: Entry): boolean => entry._tag === "RunStarted" || isDelivery(entry)
+
+/** An order to stop that was taken while the body computed. */
+export interface StopAmidst {
+  readonly index: number
+  /** Operations of the body before it, and the entry from which they count. */
+  readonly operations: number
+  readonly after: Entry | undefined
+}
+
+/** The one of this journal, if there is one; not every order that it holds is handed to the body. */
+export const stopAmidst = (history: ReadonlyArray<Entry>, isHandedOver: (entry: Entry) => boolean): StopAmidst | undefined => {
+  for (const [index, entry] of history.entries()) {
+    if (entry._tag !== "StopRequested" || entry.operations === undefined || !isHandedOver(entry)) continue
+    return { index, operations: entry.operations, after: history.slice(0, index).findLast(isCountedFrom) }
+  }
+  return undefined
+}
+
 /** The key under which a command that is done at once is recorded. */
 export const commandKey = (entry: Entry): string | undefined => {
   switch (entry._tag) {

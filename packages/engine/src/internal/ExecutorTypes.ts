@@ -18,6 +18,7 @@ import type { Signal } from "../Signal.ts"
 import type { Desk, Outcome } from "./Answers.ts"
 import type { Look } from "./RunEvents.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
+import type { RunTurns } from "./RunTurns.ts"
 import type { Giver } from "../ValueRefused.ts"
 import type { TimerQueue } from "./TimerQueue.ts"
 
@@ -102,6 +103,8 @@ export interface ExecutorHost {
   /** The services of an asker with the world in place of the run's own clock, randomness and scheduler. */
   readonly stepContext: (asker: Context.Context<never>) => Context.Context<never>
   readonly timers: TimerQueue
+  /** Where runs that compute wait for their next turn. */
+  readonly turns: RunTurns
   /** Waits by the host's clock. */
   readonly hostSleep: (millis: number) => Effect.Effect<void>
   readonly options: ExecutorOptions
@@ -227,6 +230,11 @@ export type ReadyItem =
   | { readonly _tag: "GraceOver" }
   | { readonly _tag: "ActiveLimit" }
   | { readonly _tag: "Foreign" }
+
+/** Whether it may stop the run: what does so does not wait until the body has nothing left to do. */
+export const isOrderToStop = (item: ReadyItem): boolean =>
+  item._tag === "Stop" || item._tag === "GraceOver" || item._tag === "ActiveLimit" || item._tag === "Foreign" ||
+  (item._tag === "Inbox" && item.row.kind === "cancel")
 
 /** Where the current fiber stands: in the body of a run, or in the body of one of its steps. */
 export interface Place {

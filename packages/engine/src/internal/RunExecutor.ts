@@ -31,19 +31,17 @@ import * as Workflow from "effect/workflow/Workflow"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { InboxRow, RunRow } from "../Backend.ts"
 import { bodyServices } from "./BodyServices.ts"
-import { CurrentRun, type ExecutorHost, type ReadyItem, type Registration, type StopItem } from "./ExecutorTypes.ts"
+import { CurrentRun, type ExecutorHost, isOrderToStop, type ReadyItem, type Registration, type StopItem } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
 import { acceptInbox, acceptLate } from "./InboxRules.ts"
 import * as EntryKinds from "./EntryKinds.ts"
+import { RunLimits } from "./RunLimits.ts"
 import { ForeignWork, foreignWork } from "./ForeignWork.ts"
 import { RunDigests } from "./RunDigests.ts"
 import { type AnyFiber, RunScheduler, type Task } from "./RunScheduler.ts"
 import { RunSteps } from "./RunSteps.ts"
 
 type Entry = JournalEntry.JournalEntry
-
-const drainLimit = 2_000
-const deliveriesPerTurn = 500
 
 export class RunExecutor extends RunSteps {
   private readonly scheduler: RunScheduler
@@ -58,12 +56,12 @@ export class RunExecutor extends RunSteps {
   private projected: string
   private suspendedWaits: string | undefined
   private hasRested = false
-  private activeMs: number
-  private activeSince: number | undefined
+  private readonly limits: RunLimits
   private ending = false
   private releasing = false
   /** What the body waits for that the platform makes. */
   readonly digests: RunDigests
+  private readonly recordedStop: EntryKinds.StopAmidst | undefined
   /** Made inside its commit, and delivered before anything else. */
   private made: Entry | undefined
   /** Fibers that went on by themselves. */
@@ -80,9 +78,14 @@ export class RunExecutor extends RunSteps {
     this.payload = payload
     this.projected = projection(row.status, row.reason, row.waits)
     this.suspendedWaits = row.status === "suspended" ? row.waits ?? undefined : undefined
-    this.activeMs = this.records.activeMs
+    this.limits = new RunLimits(registration.limits, host, {
+      arm: (name, due, item) => this.arm(name, due, item),
+      disarm: (name) => this.disarm(name),
+      isArmed: (name) => this.armed.has(name)
+    }, this.records.activeMs)
     this.digests = new RunDigests(host.schedule, () => this.wake())
-    this.scheduler = new RunScheduler(() => this.wake(), (fiber) => this.outside(fiber))
+    this.scheduler = new RunScheduler(host.turns.pace, () => this.wake(), (fiber) => this.outside(fiber))
+    this.recordedStop = EntryKinds.stopAmidst(history, (entry) => this.records.kindOf(entry) === "delivery")
   }
 
   /** Replays the journal and goes on. */
@@ -200,9 +203,12 @@ export class RunExecutor extends RunSteps {
 
   protected wake(): void {
     if (this.stopped && this.evicted) this.host.stirs(this.row.id)
-    if (this.pumping || this.scheduled || this.stopped) return
+    if (!this.pumping && !this.scheduled && !this.stopped) this.pumpIn(this.host.schedule)
+  }
+
+  private pumpIn(schedule: (task: Task) => void): void {
     this.scheduled = true
-    this.host.schedule(() => {
+    schedule(() => {
       this.scheduled = false
       this.pump()
     })
@@ -217,7 +223,7 @@ export class RunExecutor extends RunSteps {
     } finally {
       this.pumping = false
     }
-    if (again) this.wake()
+    if (again && !this.scheduled && !this.stopped) this.pumpIn(this.scheduler.idle ? this.host.schedule : this.host.turns.wait)
   }
 
   /** Runs until nothing is left to do; true when the rest must wait for another turn of the event loop. */
@@ -237,17 +243,24 @@ export class RunExecutor extends RunSteps {
       this.made = undefined
       this.deliver(made)
     }
-    for (let count = 0; !this.stopped; count++) {
-      if (!this.digests.underWay) {
-        this.scheduler.drain(drainLimit)
-        if (!this.scheduler.idle || count >= deliveriesPerTurn) return true
-      }
-      if (this.digests.pending) {
-        if (this.digests.handOver()) continue
-        return false
-      }
+    if (!this.scheduler.idle) this.takeStops()
+    while (!this.stopped && !this.ending) {
+      const isDone = this.scheduler.drain(!this.digests.underWay)
       if (this.problem !== undefined) {
         this.giveUp("diverged", this.problem.key, this.problem.detail)
+        return false
+      }
+      if (!isDone) {
+        if (!this.scheduler.atStop) {
+          if (this.live) this.atWork()
+          return true
+        }
+        while (this.problem === undefined && this.cursor <= this.recordedStop!.index) this.advance()
+        continue
+      }
+      if (this.digests.pending) {
+        this.scheduler.begin()
+        if (this.digests.handOver()) continue
         return false
       }
       if (this.mainExit !== undefined) {
@@ -274,6 +287,19 @@ export class RunExecutor extends RunSteps {
     if (!this.stopped) this.settle()
     // A look at events may have come to its end within it.
     return !this.stopped && this.ready.length > 0
+  }
+
+  private atWork(): void {
+    if (this.records.stop === undefined) this.limits.atWork()
+  }
+
+  /** At the end of a slice: an order to stop does not wait until the body has nothing left to do. */
+  private takeStops(): void {
+    while (this.live && !this.stopped && !this.ending) {
+      const index = this.ready.findIndex(isOrderToStop)
+      if (index < 0) return
+      this.accept(this.ready.splice(index, 1)[0]!)
+    }
   }
 
   /** What the journal still holds for code that has ended. */
@@ -316,7 +342,7 @@ export class RunExecutor extends RunSteps {
       this.giveUp("recovery", "run", `its process died ${this.row.takeovers} times in a row without getting further`)
       return false
     }
-    this.armRunLimits()
+    if (this.records.stop === undefined) this.limits.armRun(this.row.createdAt)
     if (this.records.held !== undefined) return true
     if (this.main === undefined) {
       const entry = this.append({ _tag: "RunStarted" })
@@ -376,17 +402,9 @@ export class RunExecutor extends RunSteps {
         return
       }
       case "ActiveLimit": {
-        if (this.activeSince === undefined) return
-        const { maxActiveMs } = this.registration.limits
-        // The clock by which timers are due may have been set, or the machine was asleep.
-        if (maxActiveMs - this.active >= 1) return this.armActiveLimit()
-        return this.accept({
-          _tag: "Stop",
-          id: "limit:maxActiveMs",
-          kind: "limit",
-          by: "engine",
-          reason: `ran for more than ${maxActiveMs} ms (maxActiveMs)`
-        })
+        const stop = this.limits.reached()
+        if (stop !== undefined) this.accept(stop)
+        return
       }
       case "GraceOver": {
         if (this.pendingStop !== undefined) this.stopNow(this.pendingStop)
@@ -420,18 +438,21 @@ export class RunExecutor extends RunSteps {
     this.disarm("grace")
     if (stop.row !== undefined) this.consume(stop.row)
     this.leaving = true
-    this.deliver(this.append({ _tag: "StopRequested", id: stop.id, kind: stop.kind, by: stop.by, reason: stop.reason }))
+    const { by, id, kind, reason } = stop
+    const { idle, operations } = this.scheduler
+    this.deliver(this.append({ _tag: "StopRequested", id, kind, by, reason, ...(idle ? {} : { operations }) }))
   }
 
   /** Hands an entry over: to the fibers that wait for it, or into what later asks will find. */
   deliver(entry: Entry): void {
-    if (EntryKinds.isDelivery(entry)) this.time = entry.at
+    if (EntryKinds.isCountedFrom(entry)) {
+      this.time = entry.at
+      this.scheduler.delivered(this.recordedStop?.after === entry ? this.recordedStop.operations : undefined)
+    }
+    this.scheduler.begin()
     switch (entry._tag) {
-      case "RunStarted": {
-        this.time = entry.at
-        this.forkMain()
-        return
-      }
+      case "RunStarted":
+        return this.forkMain()
       case "RunForked": {
         this.seed = entry.seed
         this.records.paused = false
@@ -461,7 +482,8 @@ export class RunExecutor extends RunSteps {
       Context.add(CurrentRun, { executor: this, step: undefined })
     )
     const effect = Workflow.intoResult(
-      Effect.onExit(Effect.flatMap(this.registration.execute(this.payload, this.row.id), (value) => this.handOver(value)), (exit) =>
+      // `intoResult` begins it in the middle of an operation of its own, where it could not give way.
+      Effect.onExit(Effect.flatMap(Effect.andThen(Effect.yieldNow, this.registration.execute(this.payload, this.row.id)), (value) => this.handOver(value)), (exit) =>
         Effect.suspend(() => {
           if (Exit.isSuccess(exit)) return Effect.void
           // As with Effect's engines: for the finalizers of the run, and not yet for those of its body.
@@ -482,6 +504,7 @@ export class RunExecutor extends RunSteps {
   private interruptMain(): void {
     if (this.main === undefined || this.interrupted) return
     this.interrupted = true
+    this.scheduler.begin()
     this.main.interruptUnsafe()
   }
 
@@ -543,8 +566,8 @@ export class RunExecutor extends RunSteps {
       this.suspendedWaits = undefined
       this.host.woken(this)
     }
-    if (busy) this.armActiveLimit()
-    else this.countActive()
+    if (busy) this.atWork()
+    else this.limits.atRest()
     const reason = status === "suspended" ? reasonOf(waits) ?? null : null
     const now = projection(status, reason, text)
     const changed = now !== this.projected && (status === "suspended" || busy || this.projected.startsWith("queued "))
@@ -569,24 +592,6 @@ export class RunExecutor extends RunSteps {
       } else for (const key of starting) this.startBody(key)
       this.pump()
     })
-  }
-
-  private get active(): number {
-    return this.activeSince === undefined ? this.activeMs : this.activeMs + this.host.elapsed() - this.activeSince
-  }
-
-  private countActive(): void {
-    if (this.activeSince === undefined) return
-    this.activeMs = this.active
-    this.activeSince = undefined
-    this.disarm("maxActiveMs")
-  }
-
-  private armActiveLimit(): void {
-    const { maxActiveMs } = this.registration.limits
-    if (!Number.isFinite(maxActiveMs) || this.armed.has("maxActiveMs") || this.records.stop !== undefined) return
-    this.activeSince ??= this.host.elapsed()
-    this.arm("maxActiveMs", this.host.now() + Math.max(0, maxActiveMs - this.active), { _tag: "ActiveLimit" })
   }
 
   protected deposed(): void {
@@ -681,7 +686,6 @@ export class RunExecutor extends RunSteps {
       this.host.gone(this, ok ? "released" : "deposed")
     })
   }
-
 }
 
 // ----------------------------------------------------------------------------

@@ -65,6 +65,7 @@ export const onlooker = (core: EngineCore, more: Partial<ExecutorHost>): Executo
   stepContext: core.stepContext,
   hostSleep: core.hostSleep,
   timers: new TimerQueue(core.now, core.fork),
+  turns: core.turns,
   options: core.options,
   awaited: core.awaited,
   together: core.together,

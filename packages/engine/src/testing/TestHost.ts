@@ -13,8 +13,12 @@ import { Engine } from "../Engine.ts"
 import { EngineOptions } from "../EngineOptions.ts"
 import { HostClock } from "../HostClock.ts"
 import type { Core } from "../internal/Core.ts"
+import { byChoice, byClock, CurrentPace } from "../internal/RunTurns.ts"
 import * as MemoryBackend from "../MemoryBackend.ts"
 import { Store } from "../Store.ts"
+
+/** After so many operations a body that computes gives way to the event loop. */
+const operationsPerTurn = 2_000
 
 /** Moves the host's own clock, by which leases end and other processes are noticed. */
 export class TestHost extends Context.Service<TestHost, {
@@ -38,11 +42,14 @@ export class TestHost extends Context.Service<TestHost, {
     const store = Store.layer(backend)
     return Layer.unwrap(Effect.gen(function*() {
       const defaults = yield* EngineOptions
+      const given = yield* CurrentPace
+      // The host's clock stands still, so that what counts is how much a body does.
+      const pace = given === byClock ? byChoice(() => operationsPerTurn) : given
       const [clock, adjust] = hostClock ?? HostClock.makeManual()
       const base = Layer.mergeAll(store, Layer.succeed(HostClock, clock))
       const engine = Engine.layer.pipe(
         Layer.provideMerge(base),
-        Layer.provide(Layer.succeed(EngineOptions, { ...defaults, ...options }))
+        Layer.provide(Layer.mergeAll(Layer.succeed(EngineOptions, { ...defaults, ...options }), Layer.succeed(CurrentPace, pace)))
       )
       const host = Layer.effect(TestHost, Effect.map(Engine, (engine) =>
         TestHost.of({

@@ -10,6 +10,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
 import type { RunRow } from "../../Backend.ts"
 import { HostClock } from "../../HostClock.ts"
+import { byChoice } from "../../internal/RunTurns.ts"
 import type { Choices } from "./Choices.ts"
 import { Disk } from "./Disk.ts"
 import * as Examination from "./Examination.ts"
@@ -53,6 +54,9 @@ const horizon = beginning + 364 * 86_400_000
 /** Tasks until all is at rest: more than any life needs. */
 const mostTasks = 200_000
 const someTasks = 1_000
+/** After how many operations of a turn a body gives way: as a rule not at all. */
+const slices = [Infinity, 1, 2, 3, 7, 20, 60]
+const sliceWeights = [82, 3, 3, 3, 3, 3, 3]
 
 export const live = (subject: Subject, choices: Choices, options: LifeOptions): Effect.Effect<LifeReport> =>
   Effect.suspend(() => new Life(subject, choices, options).live())
@@ -93,6 +97,7 @@ class Life {
       hostClock: this.hostClock,
       workflows: subject.workflows,
       tamper: subject.tamper,
+      pace: byChoice(() => slices[options.wild ? choices.choose("slice", sliceWeights) : 0]!),
       engine: { leaseMs, pollMs, maxRecoveries: 1_000, ...subject.engine },
       logged: (line) => {
         if (options.secrets.some((secret) => line.includes(secret))) this.witness.find("S15", `a secret was logged: ${line}`)

@@ -15,6 +15,7 @@ import type { EngineOptions } from "../../EngineOptions.ts"
 import type { HostClock } from "../../HostClock.ts"
 import { hostCrypto } from "../../internal/BodyServices.ts"
 import { Core } from "../../internal/Core.ts"
+import { CurrentPace, type MakePace } from "../../internal/RunTurns.ts"
 import { SeededCrypto, SeededRandom } from "../../internal/Seeded.ts"
 import type { Limits } from "../../Workflows.ts"
 import type * as CrashHost from "../CrashHost.ts"
@@ -29,6 +30,8 @@ export interface Setting {
   readonly engine: Partial<EngineOptions>
   /** Changes the engine once it is built. */
   readonly tamper: Subject["tamper"]
+  /** Where bodies give way to the event loop. */
+  readonly pace: MakePace
   /** Told of every line that is logged. */
   readonly logged: (line: string) => void
   /** Told of every program that a process serves, as `name@version`, with its limits. */
@@ -59,6 +62,7 @@ export class Process {
       Context.add(Clock.Clock, this.lane.clock),
       Context.add(Random.Random, new SeededRandom(name)),
       Context.add(WebCrypto, hostCrypto(new SeededCrypto(name, globalThis.crypto.subtle))),
+      Context.add(CurrentPace, setting.pace),
       Context.add(Logger.CurrentLoggers, new Set([logger]))
     )
   }
