@@ -97,7 +97,7 @@ const common: Texts<typeof Contract.commonFields> = {
   onError: "Where the run goes when the step has failed for good; without it the run fails."
 }
 const next = "The step that follows, or `null`, which completes the run with the output of this one."
-const attempts = { retry: "How a failed attempt is repeated.", timeoutMs: "Longest time of one attempt in ms.", next }
+const attempts = { retry: "How a failed attempt is repeated.", timeoutMs: "Longest time of one attempt in ms. One that does not stop then is let go, and what comes next is as after a crash.", next }
 
 const steps: { readonly [K in Contract.StepKind]: Texts<typeof Contract.stepKinds[K]["fields"]> } = {
   task: {

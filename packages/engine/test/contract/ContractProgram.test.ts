@@ -208,6 +208,27 @@ describe("ContractProgram", () => {
       }).pipe(Effect.provide(layer({ tasks })))
     })
 
+    it.effect("S2: an attempt that does not stop at timeoutMs is let go, and its onCrash says what comes next: without one somebody is asked", () =>
+      Effect.gen(function*() {
+        for (const onCrash of [undefined, "rerun"] as const) {
+          let attempts = 0
+          const tasks = TaskRuntime.layerHandlers({
+            work: () => ++attempts === 1 ? Effect.uninterruptible(Effect.as(Effect.sleep("1 hour"), "late")) : Effect.succeed("in time")
+          })
+          yield* Effect.gen(function*() {
+            const id = yield* begin(document([
+              step("task", "do", null, { task: "work", timeoutMs: 5000, onError: "mend", ...(onCrash === undefined ? {} : { onCrash }) }),
+              step("transform", "mend", null, { set: { e: "{{ steps.do.error.reason }}" } })
+            ]))
+            yield* pass(5000)
+            yield* pass(1000)
+            if (onCrash === "rerun") yield* assertOutput(id, "in time")
+            else assert.deepInclude(yield* end(id), { status: "suspended", reason: "outcome-unknown" })
+            assert.strictEqual(attempts, onCrash === "rerun" ? 2 : 1)
+          }).pipe(Effect.provide(layer({ tasks })))
+        }
+      }))
+
     it.effect("C-36, C-63, C-68: a task elsewhere parks the run until its completion is told, once", () => {
       const taken: Array<string> = []
       return Effect.gen(function*() {
