@@ -1,7 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
+import { pathOf } from "@fermata/engine/EventLog"
+import { Effect } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as Reads from "../src/internal/Reads.ts"
 import * as Migrations from "../src/Migrations.ts"
+import * as SqliteBackend from "../src/SqliteBackend.ts"
 
 const version = (db: DatabaseSync) => db.prepare("PRAGMA user_version").get()!["user_version"]
 const first = "CREATE TABLE songs (title TEXT)"
@@ -60,4 +66,36 @@ describe("Migrations", () => {
     assert.include(Migrations.refusal(other)!, "another program")
     assert.throws(() => Migrations.migrate(other), /another program/)
   })
+})
+
+describe("a database from before events were kept", () => {
+  /** The number of migrations that it has been through. */
+  const before = Migrations.migrations.findIndex((sql) => sql.includes("CREATE TABLE events"))
+
+  it("keeps what its runs may ask for, and wakes those that wait", () =>
+    Effect.gen(function*() {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "fermata-"))),
+        (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+      )
+      const filename = join(folder, "fermata.db")
+      const old = new DatabaseSync(filename)
+      Migrations.migrate(old, Migrations.migrations.slice(0, before))
+      old.exec(`
+        INSERT INTO runs (key, id, epoch, status, reason, waits, workflow, version, kind, created_at, updated_at)
+          VALUES (1, 'waits', 1, 'suspended', 'signal', '[{"reason":"signal","key":"event:go"}]', 'w', '1', 'contract', 0, 0);
+        INSERT INTO subscriptions (run, key, event, correlation) VALUES (1, 'event:go', 'go', NULL), (1, 'event:stop', 'stop', NULL)
+      `)
+      old.close()
+      const backend = yield* SqliteBackend.make({ file: filename })
+      const asked = { run: "waits", key: "hold", event: "go", equality: { path: pathOf(["id"]), value: "1" } }
+      assert.deepStrictEqual((yield* backend.awaited(asked, null, 10)).events, [])
+      yield* backend.write([{
+        op: "events",
+        rows: [{ id: "e", name: "go", payload: `{"id":1}`, correlation: null, source: null, at: 5 }]
+      }])
+      assert.strictEqual((yield* backend.run("waits"))!.dueAt, 0)
+      assert.deepStrictEqual((yield* backend.inbox("waits")).map(({ kind }) => kind), ["event"])
+      assert.deepStrictEqual((yield* backend.awaited(asked, null, 10)).events.map(({ id }) => id), ["e"])
+    }).pipe(Effect.scoped, Effect.runPromise))
 })

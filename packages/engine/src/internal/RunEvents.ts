@@ -188,7 +188,7 @@ export abstract class RunEvents extends RunRequests {
     wait.looking = false
     wait.passed ||= passed
     wait.moved ||= moved
-    if (wait.seen === undefined) wait.hasRow = isKnown
+    wait.hasRow &&= wait.seen !== undefined || isKnown
     if (missed && !wait.told) {
       wait.told = true
       this.remark("events-gone", `events "${event}" that step "${wait.question.step}" might have taken were kept for as long as events are kept, and are gone`)
@@ -253,7 +253,10 @@ export abstract class RunEvents extends RunRequests {
     if (this.waiting.get(key) !== wait) return
     this.waiting.delete(key)
     if (this.stopped || !this.live) return
-    if (wait.hasRow) this.awaits.closed.push(key)
+    if (wait.hasRow) {
+      this.awaits.opened = this.awaits.opened.filter((opened) => opened.key !== key)
+      this.awaits.closed.push(key)
+    }
     this.answerWake(event)
   }
 

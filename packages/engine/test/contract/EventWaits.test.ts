@@ -339,4 +339,35 @@ describe("waits for events", () => {
       for (const [index, id] of ids.entries()) yield* Effect.provide(assertOutput(id, { id: index + 1 }), host())
     })
   })
+
+  it.effect("a run that an earlier build gave events as signals goes on with them, and then with those that are kept", () => {
+    const store = MemoryBackend.makeStore()
+    const backend = MemoryBackend.make(store)
+    const here = onHostOf(store)
+    const given = (run: string, n: number) =>
+      backend.write([{
+        op: "inbox",
+        row: { run, id: `event:e${n}`, kind: "signal", payload: JSON.stringify({ name: "event:go", payload: { n } }), at: n }
+      }])
+    return Effect.gen(function*() {
+      const id = yield* here(begin(document([
+        step("wait", "a", "b", { event: "go", where: "event.n = 3" }),
+        step("wait", "b", "c", { event: "go", where: "event.n < 3" }),
+        step("wait", "c", null, { event: "go", where: "event.n < 10" })
+      ])))
+      yield* given(id, 1)
+      yield* given(id, 2)
+      yield* here(Effect.andThen(settled, end(id)))
+      // One of those that were given comes again among those that are kept, and counts once.
+      yield* here(publish("go", { n: 3, kept: true }, { id: "e3" }))
+      yield* here(publish("go", { n: 2, kept: true }, { id: "e2" }))
+      yield* here(Effect.andThen(settled, assertOutput(id, { n: 2 })))
+      const { steps } = yield* here(Effect.flatMap(Runs, (runs) => runs.show(id)))
+      assert.deepStrictEqual(steps.map(({ key, output }) => [key, output]), [
+        ["a", { n: 3, kept: true }],
+        ["b", { n: 1 }],
+        ["c", { n: 2 }]
+      ])
+    })
+  })
 })
