@@ -18,6 +18,8 @@ import * as Random from "@fermata/engine/testing/RandomProgram"
 import {
   Answered,
   answeredLayer,
+  buyer,
+  cashier,
   circle,
   contract,
   contractLayer,
@@ -102,6 +104,15 @@ export const cases: ReadonlyArray<Case> = [
     start: LongWork.execute({ id: "1" }, { discard: true }),
     // Work that a crash took is not counted.
     options: { layer: limitedLayer, ends: "any" }
+  },
+  {
+    name: "events that runs wait for",
+    start: Contracts.use((contracts) =>
+      Effect.andThen(
+        Effect.forEach([1, 2, 3], (id) => contracts.start({ contract: buyer, key: `${id}`, input: { id } })),
+        contracts.start({ contract: cashier, key: "one" })
+      )),
+    options: { layer: contractLayer }
   },
   {
     name: "limits of a contract",

@@ -179,6 +179,31 @@ export const doubles: ReadonlyArray<Double> = [
     })
   },
   {
+    name: "does not write down that a run waits for an event",
+    breaks: ["S6"],
+    shownBy: "events that runs wait for",
+    make: onCommit((op, ask) => {
+      const { awaits: _, ...rest } = op
+      return ask(rest)
+    })
+  },
+  {
+    name: "hands out events in another order",
+    breaks: ["S6"],
+    shownBy: "events that runs wait for",
+    make: (backend) => ({
+      ...backend,
+      awaited: (wait, after, limit) =>
+        Effect.map(backend.awaited(wait, after, limit), (awaited) => ({ ...awaited, events: awaited.events.toReversed() }))
+    })
+  },
+  {
+    name: "loses an event that it was to keep",
+    breaks: ["S6"],
+    shownBy: "events that runs wait for",
+    make: answering((op, ask) => op.op === "events" ? ask({ ...op, rows: op.rows.slice(0, -1) }) : ask(op))
+  },
+  {
     name: "lets a timer fire twice",
     breaks: ["S3", "S5", "S6"],
     make: onCommit((op, ask, backend) =>

@@ -242,6 +242,36 @@ export const circle = {
   ]
 }
 
+/** Waits twice for what is paid, with a task between, and takes what came before as well. */
+export const buyer = {
+  schemaVersion: "fermata.contract.v1",
+  id: "buyer",
+  version: "1.0.0",
+  title: "Waits for what is paid",
+  permissions: [{ kind: "task:run" }],
+  entryStepId: "paid",
+  steps: [
+    step("wait", "paid", "work", { event: "order.paid", where: "event.id = input.id" }),
+    step("task", "work", "again", { task: "here", onCrash: "rerun-keyed", retry: { maxAttempts: 3, initialMs: 60_000 } }),
+    step("wait", "again", "other", { event: "order.paid", where: "input.id = event.id" }),
+    step("wait", "other", null, { event: "order.closed" })
+  ]
+}
+
+/** Publishes for three buyers, in an order that suits none of them. */
+export const cashier = {
+  schemaVersion: "fermata.contract.v1",
+  id: "cashier",
+  version: "1.0.0",
+  title: "Takes money",
+  permissions: [{ kind: "event:emit", pattern: "**" }],
+  entryStepId: "e0",
+  steps: [
+    ...[2, 3, 9, 1, 2, 1, 3, 1].map((id, index) => step("emit", `e${index}`, `e${index + 1}`, { event: "order.paid", payload: { id, index } })),
+    step("emit", "e8", null, { event: "order.closed", payload: true })
+  ]
+}
+
 const tasks = Layer.succeed(TaskRuntime, {
   tasks: ["here", "there"],
   submit: ({ attempt, task }): Effect.Effect<TaskReply, TaskFailed> =>

@@ -17,6 +17,8 @@ export interface EventCondition {
   readonly place: string
   /** The value that this scope asks for; undefined where that is no text, number, boolean or null. */
   readonly valueIn: (scope: Expression.Scope) => unknown
+  /** The condition says nothing else. */
+  readonly isWhole: boolean
 }
 
 /** The first `event.… = …` that a condition cannot hold without; undefined where it has none with a plain value on its other side. */
@@ -43,7 +45,10 @@ const inNode = (node: Jsonata.Node): EventCondition | undefined => {
   if (node.type !== "binary") return undefined
   const left = node["lhs"] as Jsonata.Node
   const right = node["rhs"] as Jsonata.Node
-  if (node.value === "and") return inNode(left) ?? inNode(right)
+  if (node.value === "and") {
+    const found = inNode(left) ?? inNode(right)
+    return found === undefined ? undefined : { ...found, isWhole: false }
+  }
   return node.value === "=" ? equal(left, right) ?? equal(right, left) : undefined
 }
 
@@ -51,7 +56,7 @@ const equal = (event: Jsonata.Node, other: Jsonata.Node): EventCondition | undef
   const names = namesOf(event)
   if (names?.[0] !== "event") return undefined
   const valueIn = valueOfNode(other)
-  return valueIn === undefined ? undefined : { path: pathOf(names.slice(1)), place: names.join("."), valueIn }
+  return valueIn === undefined ? undefined : { path: pathOf(names.slice(1)), place: names.join("."), valueIn, isWhole: true }
 }
 
 /** Only what means the same here as in an expression: a constant, or names that lead through objects. */

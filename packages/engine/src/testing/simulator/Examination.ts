@@ -72,6 +72,7 @@ export const examine = (
     if (found !== status && !isExplained) find("S16", `question "${key}" of run ${run} was said to be ${status}, and its journal has it ${found}`)
   }
   for (const id of witness.outbox) if (!store.outbox.has(id)) find("S3", `message ${id} was acknowledged, and is lost`)
+  witness.events.examine(store)
   for (const stored of store.runs.values()) examineRun(store, stored, find, patient)
   if (secrets.length === 0) return
   const everything = JSON.stringify([...store.runs.values(), ...store.inbox.values(), ...store.outbox.values(), ...store.approvals.values(), ...store.blobs.values()])

@@ -11,6 +11,7 @@ import * as Predicate from "effect/Predicate"
 import type { Answers, CommitOp, InboxRow, Op, RunRow } from "../../Backend.ts"
 import { letGoNote } from "../../internal/StepWaits.ts"
 import { AnswerWitness, tellsOf } from "./AnswerWitness.ts"
+import { EventWitness } from "./EventWitness.ts"
 import * as Limits from "./Limits.ts"
 import type { PromiseId, Violation } from "./Violation.ts"
 import { Wanted } from "./Wanted.ts"
@@ -48,6 +49,8 @@ export class Witness {
   readonly limits = new Map<string, Limits.Limits>()
   /** What people were told of their answers. */
   readonly questions = new AnswerWitness((problem) => this.find("S16", problem), this.inbox)
+  /** Which events were kept and taken. */
+  readonly events = new EventWitness((problem) => this.find("S6", problem))
   private readonly signals = new Set<string>()
   private readonly owners = new Map<string, number>()
   readonly wanted = new Wanted(
@@ -76,6 +79,7 @@ export class Witness {
     this.signals.clear()
     this.owners.clear()
     this.wanted.forget()
+    this.events.forget()
   }
 
   /** The body of a step begins. */
@@ -154,8 +158,13 @@ export class Witness {
         const { document, hash } = op.row
         const limits = document === null ? undefined : Limits.ofDocument(document)
         if (limits !== undefined) this.limits.set(hash, limits)
+        if (document !== null) this.events.defined(hash, document)
         return
       }
+      case "events":
+        return this.events.keeps(op)
+      case "sweep":
+        return this.events.swept((answer as Answers["sweep"]).dropped)
       case "publish":
         for (const { id } of op.rows) this.outbox.add(id)
         return
@@ -191,6 +200,7 @@ export class Witness {
       signals: new Set()
     }
     this.runs.set(run.id, seen)
+    this.events.started(op)
     this.append(seen, op.rows)
   }
 
@@ -209,6 +219,7 @@ export class Witness {
       return this.find("S5", `a commit behind entry ${op.expected} of run ${op.run} was taken, and the run has ${seen.rows.length} entries`)
     }
     if (seen.ended) this.find("S5", `a commit to run ${op.run} was taken although the run has ended`)
+    if (op.awaits !== undefined) this.events.changed(op.run, op.awaits)
     this.append(seen, op.rows)
     for (const id of op.consumed) {
       const taken = this.inbox.get(`${op.run}\n${id}`)
@@ -263,6 +274,8 @@ export class Witness {
     if (before !== undefined && entry.epoch < before.epoch) this.find("S5", `entry ${entry.seq} of ${where} is of an earlier epoch than the one before`)
     switch (entry._tag) {
       case "StepRequested": {
+        // What a fork shares, another run has taken.
+        if (entry.event !== undefined && entry.epoch > 0) this.events.took(seen.id, entry.name, entry.event.id)
         seen.requests.set(entry.key, (seen.requests.get(entry.key) ?? 0) + 1)
         const letGo = seen.letGo.get(entry.key)
         if ((entry.recovery ?? 0) > (letGo?.count ?? 0) && this.hardships === 0) {
