@@ -24,7 +24,7 @@ export const forkAndFollow = (host: Host, globals: Globals, run: string, options
     const forked = yield* Effect.mapError(
       host.refine(host.runs.fork(original.id, options)),
       // What is shared and was made from the old output is why it cannot be replayed with the new one.
-      (failure) => new CommandFailed({ ...failure, details: [...(failure.details ?? []), ...staleTexts] })
+      (failure) => new CommandFailed({ ...failure, message: failure.message, details: [...(failure.details ?? []), ...staleTexts] })
     )
     yield* note(`fork ${err.bold(forked.runId)}  ${Words.definition(original)}  shares ${
       Words.count(forked.shared, "entry", "entries")

@@ -192,7 +192,10 @@ const makePlace = (db: string): Effect.Effect<void, CommandFailed> =>
         : Effect.void
     }
     const make = (folder: string): void => {
-      if (existsSync(folder)) return
+      if (existsSync(folder)) {
+        if (statSync(folder).isDirectory()) return
+        throw new Error(`${folder} is no folder`)
+      }
       make(dirname(folder))
       try {
         mkdirSync(folder)
