@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Layer, Logger, Schema } from "effect"
+import { Effect, Exit, Layer, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Activity, DurableClock, DurableDeferred, type WorkflowEngine } from "effect/workflow"
 import { type Backend, type Op, StorageFailed } from "../src/Backend.ts"
@@ -70,12 +70,18 @@ const layerOf = (log: Log, body: Effect.Effect<unknown, unknown, Services>, kind
 /** A store whose operations and questions fail when told to. */
 const makeFaulty = () => {
   const base = MemoryBackend.make(MemoryBackend.makeStore())
-  const failing = { write: (_: ReadonlyArray<Op>) => false, read: (_: string) => false }
-  const unable = Effect.fail(new StorageFailed({ operation: "do it", problem: "it was told to fail" }))
+  const failing = { write: (_: ReadonlyArray<Op>): boolean | "before" | "after" | "full" => false, read: (_: string) => false }
+  const problem = { operation: "do it", problem: "it was told to fail" }
+  const unable = Effect.fail(new StorageFailed(problem))
+  const full = Effect.fail(new StorageFailed({ ...problem, noRoom: true }))
   const backend = Object.fromEntries(Object.entries(base).map(([name, member]) => [
     name,
     name === "write"
-      ? (ops: ReadonlyArray<Op>) => Effect.suspend(() => failing.write(ops) ? unable : base.write(ops))
+      ? (ops: ReadonlyArray<Op>) => Effect.suspend(() => {
+        const how = failing.write(ops)
+        if (how === "after") return Effect.andThen(base.write(ops), unable)
+        return how === false ? base.write(ops) : how === "full" ? full : unable
+      })
       : typeof member === "function"
       ? (...args: ReadonlyArray<never>) => Effect.suspend(() => failing.read(name) ? unable : (member as (...args: ReadonlyArray<never>) => Effect.Effect<unknown>)(...args))
       : member
@@ -119,24 +125,23 @@ describe("what the body of a step asks of the engine", () => {
       it.effect(`S3, S4: any one write that fails ${when === "full" ? "for want of room" : `${when} it is stored`} changes nothing for a step that ${what}`, () =>
         Effect.gen(function*() {
           for (let write = 1; write <= 6; write++) {
-            const world = yield* CrashHost.make
+            const { backend, failing } = makeFaulty()
+            const world = yield* CrashHost.makeOn(backend)
             const log = new Log()
             const host = yield* world.start(layerOf(log, body, "step"))
             yield* begin(host, Waiting, "w")
-            const before = host.writes()
-            const gate = yield* Deferred.make<void>()
-            yield* Effect.forkChild(Effect.gen(function*() {
-              while (host.writes() < before + write) yield* Effect.yieldNow
-              host.failWrites(1, when)
-              yield* Deferred.succeed(gate, undefined)
-            }))
+            let count = 0
+            failing.write = () => ++count === write && when
             yield* Effect.ignore(Effect.exit(host.use(Errand.execute({ id: "x" }, { discard: true }))))
-            yield* Effect.raceFirst(Deferred.await(gate), giveWay(200))
-            yield* giveWay(200)
-            for (let turn = 0; turn < 3; turn++) yield* Effect.andThen(world.adjustHost(1_000), giveWay(200))
-            host.failWrites(0)
-            yield* host.settled
+            // What waits for room does not settle.
+            for (let turn = 0; turn < 3; turn++) yield* Effect.raceFirst(world.adjustHost(1_000), giveWay(400))
+            yield* giveWay(400)
+            failing.write = () => false
+            yield* world.adjustHost(1_000)
             const id = yield* Errand.executionId({ id: "x" })
+            // Whose start was not acknowledged asks for it again.
+            if ((yield* Effect.orDie(world.backend.run(id))) === null) yield* Effect.tap(begin(host, Errand, "x"), giveWay(200))
+            yield* host.settled
             assert.deepStrictEqual(yield* exitOf(host, Errand, id), Exit.succeed("ran"), `write ${write}`)
             assert.isFalse((yield* world.journal(id)).some((entry) => entry._tag === "StepFailed"), `write ${write}`)
             yield* host.kill

@@ -252,7 +252,8 @@ export const make = (
       if (!started) yield* Joins.tellOtherInput(core.store, run, encoded)
       if (discard) return
       if (place?.step !== undefined) {
-        const row = yield* place.executor.inStep(place.step, { reason: "child", key: executionId }, Effect.orDie(core.awaitEnd(executionId)))
+        const end = place.executor.outsideWaits.until(core.patience.insist(core.awaitEnd(executionId)))
+        const row = yield* place.executor.inStep(place.step, { reason: "child", key: executionId }, end)
         return yield* endResult(workflow, row!)
       }
       const row = yield* Effect.orDie(core.awaitRest(executionId))

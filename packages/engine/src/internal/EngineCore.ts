@@ -383,12 +383,12 @@ export class EngineCore implements ExecutorHost {
 
   /** Waits until the run is final in the store. Null when there is no such run. */
   awaitEnd(runId: string) {
-    return this.patience.persist(this.waiters.until(runId, isFinal))
+    return this.waiters.until(runId, isFinal)
   }
 
   /** Waits until the run is final or suspended. */
   awaitRest(runId: string) {
-    return this.patience.persist(this.waiters.until(runId, (status) => isFinal(status) || status === "suspended"))
+    return this.waiters.until(runId, (status) => isFinal(status) || status === "suspended")
   }
 
   /** An id that no other process makes. */

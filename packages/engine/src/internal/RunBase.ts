@@ -10,6 +10,7 @@ import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./Executor
 import { OwnAnswers } from "./OwnAnswers.ts"
 import * as RunRecords from "./RunRecords.ts"
 import * as Leaving from "./Leaving.ts"
+import { OutsideWaits } from "./OutsideWaits.ts"
 import type { Timer } from "./TimerQueue.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -64,8 +65,12 @@ export abstract class RunBase {
   /** Its end is in the store. */
   protected over = false
 
+  /** What step bodies wait for outside of the run. */
+  readonly outsideWaits: OutsideWaits
+
   constructor(host: ExecutorHost, registration: Registration, row: RunRow, history: ReadonlyArray<Entry>) {
     this.host = host
+    this.outsideWaits = new OutsideWaits(host.fork)
     this.registration = registration
     this.row = row
     this.length = history.length
@@ -260,6 +265,7 @@ export abstract class RunBase {
         this.outbox = [...pending.outbox, ...this.outbox]
         this.approvalsOpened = [...pending.approvalsOpened, ...this.approvalsOpened]
         this.approvalsClosed = [...pending.approvalsClosed, ...this.approvalsClosed]
+        this.leaving ||= pending.leaves !== undefined
         this.awaits.closed.unshift(...pending.awaits?.closed ?? [])
         this.awaits.opened.unshift(...pending.awaits?.opened ?? [])
         return done(false, true)

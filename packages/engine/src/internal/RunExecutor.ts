@@ -128,6 +128,7 @@ export class RunExecutor extends RunSteps {
     for (const timer of this.armed.values()) this.host.timers.cancel(timer)
     this.armed.clear()
     for (const step of this.records.steps.values()) this.dropBody(step)
+    this.outsideWaits.drop()
     this.records.letGo()
     this.ready = []
     this.toStart = []
@@ -642,6 +643,8 @@ export class RunExecutor extends RunSteps {
         this.ending = false
         this.buffer.pop()
         this.length--
+        // What was handed over while the end was being written is here, and is not handed over again.
+        if (this.ready.length > 0) this.wake()
         return this.host.handOutSoon()
       }
       if (!ok) return
