@@ -33,6 +33,21 @@ const life = Effect.fnUntraced(function*<E>(workflows: Layer.Layer<never, E, Cra
 })
 
 describe("Runs.fork", () => {
+  it.effect("N-55: what the code does to a shared outcome while the fork is tried is not in the fork's journal", () =>
+    Effect.gen(function*() {
+      const list = Step.make("list", { success: Schema.Any, onCrash: "rerun", run: () => Effect.succeed([1]) })
+      const { fork, output, world } = yield* life(W.toLayer(() =>
+        Effect.gen(function*() {
+          const all: Array<number> = yield* list()
+          all.push(2)
+          yield* Step.make("next", { onCrash: "rerun", run: () => Effect.void })()
+          return all
+        })))
+      const { runId } = yield* fork("next")
+      assert.deepStrictEqual(yield* output(runId), [1, 2])
+      assert.deepStrictEqual((yield* world.journal(runId)).find((entry) => entry._tag === "StepCompleted")?.output, [1])
+    }))
+
   it.effect("N-55: a step with an outcome before the point is not executed; the original stays as it is; the step at the point and all behind it are", () =>
     Effect.gen(function*() {
       const log = new Log()

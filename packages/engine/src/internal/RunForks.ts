@@ -61,13 +61,17 @@ export const fork = Effect.fnUntraced(function*(
     createdAt: core.now(),
     updatedAt: core.now()
   }
+  // Made before the replay, which hands the values of the entries to the code.
+  const ops = yield* opsOf(store, row, history, yield* joins(store, row, history))
+  const told = StoredJson.copy([history[0]!, history.at(-1)!]) as ReadonlyArray<Entry>
   if (registration !== undefined) {
     const difference = yield* replay(core, registration, row, history)
     if (difference !== undefined) {
       return yield* refused(original, options.at, `what it shares does not replay: at "${difference.key}", ${difference.detail}`)
     }
   }
-  yield* insert(core, store, row, history, yield* joins(store, row, history))
+  yield* store.backend.write(ops)
+  core.arrived(row, told)
   return { runId: id, from: original.id, step: options.at, shared: seq }
 })
 
@@ -232,8 +236,7 @@ const subscriptionsOf = Effect.fnUntraced(function*(store: Store["Service"], { d
 })
 
 /** The run, its open questions and what it joins, in one transaction. */
-const insert = Effect.fnUntraced(function*(
-  core: EngineCore,
+const opsOf = Effect.fnUntraced(function*(
   store: Store["Service"],
   row: RunRow,
   history: ReadonlyArray<Entry>,
@@ -259,6 +262,5 @@ const insert = Effect.fnUntraced(function*(
     approvalsClosed: [],
     release: { dueAt: 0 }
   }
-  yield* store.backend.write([start, rest])
-  core.arrived(row, [history[0]!, history.at(-1)!])
+  return [start, rest] as const
 })

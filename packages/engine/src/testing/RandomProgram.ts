@@ -5,6 +5,7 @@
  */
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -41,7 +42,7 @@ export interface StepNode {
 
 export type Node =
   | StepNode
-  | { readonly tag: "sleep" | "yield" | "state" | "fail" | "approval" | "child" | "activity" }
+  | { readonly tag: "sleep" | "yield" | "state" | "fail" | "approval" | "child" | "activity" | "odd" }
   | { readonly tag: "receive"; readonly name: string }
   | { readonly tag: "sequence" | "race"; readonly nodes: ReadonlyArray<Node> }
   | { readonly tag: "all"; readonly nodes: ReadonlyArray<Node>; readonly concurrency: number }
@@ -79,7 +80,7 @@ export const program: fc.Arbitrary<Node> = fc.letrec<{ node: Node; leaf: Node; b
     { weight: 6, arbitrary: step },
     { weight: 2, arbitrary: fc.record({ tag: fc.constant("sleep") }) },
     { weight: 2, arbitrary: fc.record({ tag: fc.constant("receive"), name: fc.constantFrom(...signals) }) },
-    { weight: 2, arbitrary: fc.record({ tag: fc.constantFrom("yield", "state", "fail", "approval", "child", "activity") }) }
+    { weight: 2, arbitrary: fc.record({ tag: fc.constantFrom("yield", "state", "fail", "approval", "child", "activity", "odd") }) }
   ),
   branch: fc.oneof(
     { weight: 4, arbitrary: fc.record({ tag: fc.constant("sequence"), nodes: fc.array(tie("node"), { minLength: 1, maxLength: 4 }) }) },
@@ -186,6 +187,32 @@ const innerAsk = Step.make("asking", { input: Schema.Int, success: Schema.String
 const added = Step.make("added", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 const undo = Step.make("undo", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 
+/** Hands over what cannot be stored, as input or outcome, and changes whatever it is given. */
+const odd = Step.make("odd", {
+  input: Schema.Any,
+  success: Schema.Any,
+  onCrash: "rerun",
+  run: (given: { readonly number: number; readonly list: Array<number> }) =>
+    Effect.sync(() => {
+      given.list.push(given.number)
+      return given.number % 3 === 0 ? { list: 1n } : { list: given.list }
+    })
+})
+
+/** Why, without the run, which is another in a fork. */
+const problemOf = (cause: Cause.Cause<unknown>) => ExitJson.causeMessage(ExitJson.causeToJson(cause)).split(" cannot be stored: ").at(-1)
+
+const oddly = (number: number) =>
+  Effect.gen(function*() {
+    const input = { number, list: [0], more: number % 3 === 1 ? [new Map([[number, number]])] : [] }
+    const exit = yield* Effect.exit(odd(input))
+    if (Exit.isFailure(exit)) return Cause.hasInterrupts(exit.cause) ? yield* exit : [input.list, problemOf(exit.cause)]
+    const { list }: { readonly list: Array<number> } = exit.value
+    const seen = [...list]
+    list.push(-1)
+    return [input.list, seen]
+  })
+
 type Code = Effect.Effect<
   unknown,
   Declined,
@@ -234,6 +261,8 @@ export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
           return Child.execute({ number })
         case "activity":
           return Activity.make({ name: `activity ${number}`, success: Schema.Int, execute: Effect.succeed(number) })
+        case "odd":
+          return oddly(number)
         case "masked":
           return Effect.uninterruptible(code(node.node))
         case "fork": {
