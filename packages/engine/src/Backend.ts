@@ -195,6 +195,7 @@ export interface CommitOp {
   /** Ids of inbox rows that are in the journal now and are deleted. */
   readonly consumed: ReadonlyArray<string>
   readonly outbox: ReadonlyArray<OutboxRow>
+  /** Questions that are asked from now on. One that is there already stays as it is, with its answers. */
   readonly approvalsOpened: ReadonlyArray<ApprovalRow>
   readonly approvalsClosed: ReadonlyArray<string>
   readonly awaits?: EventWaitChanges

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Schema } from "effect"
+import { Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { Workflow } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
 import type { Backend } from "../src/Backend.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
@@ -249,6 +250,60 @@ describe("S16: a deadline is an answer among others", () => {
 })
 
 describe("S16: no acknowledged message dies with its run", () => {
+  const Parked = W.annotate(Workflow.SuspendOnFailure, true)
+  /** Asks, and fails after a minute until it is mended. */
+  const failing = (log: Log, together: (asked: ReturnType<typeof pay>, rest: Effect.Effect<void>) => Effect.Effect<unknown, Approval.Denied, Effect.Services<ReturnType<typeof pay>>>) =>
+    Parked.toLayer(() =>
+      together(
+        pay({ quorum: 2 }),
+        Effect.andThen(Effect.sleep("1 minute"), Effect.suspend(() => log.entries.length === 0 ? Effect.die(new Error("broken")) : Effect.void))
+      ))
+
+  it.effect("a question that a failure withdrew, on which its run is suspended, is asked again with its answers when that is resumed", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const { host, runs, world } = yield* setUp(failing(log, (asked, rest) =>
+        Effect.map(Effect.all([asked, rest], { concurrency: "unbounded" }), ([{ by }]) => by)))
+      const id = yield* begin(host, Parked)
+      yield* runs.answer(id, { decision: "approve", by: "ann" })
+      yield* world.look
+      yield* pass(host, "1 minute")
+      assert.include(yield* world.run(id), { status: "suspended", reason: "operator" })
+      assert.include(yield* message(runs.answer(id, { decision: "approve", by: "cy" })), "has no open approval")
+      log.entries.push("mended")
+      yield* runs.resume(id, { by: "ops" })
+      yield* world.look
+      assert.include(yield* message(runs.answer(id, { decision: "approve", by: "ann" })), "1 of 2, still wanted: one of bob, cy")
+      assert.strictEqual((yield* runs.answer(id, { decision: "approve", by: "cy" })).status, "granted")
+      yield* world.look
+      yield* assertOutput(host, Parked, id, ["ann", "cy"])
+    }))
+
+  it.effect("answers that come while a run is suspended on its failure decide when it is resumed", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const { host, runs, world } = yield* setUp(failing(log, (asked, rest) =>
+        Effect.gen(function*() {
+          const fiber = yield* Effect.forkDetach(asked)
+          yield* rest
+          return (yield* Fiber.join(fiber)).by
+        })))
+      const id = yield* begin(host, Parked)
+      yield* runs.answer(id, { decision: "approve", by: "ann" })
+      yield* world.look
+      yield* pass(host, "1 minute")
+      assert.include(yield* world.run(id), { status: "suspended", reason: "operator" })
+      assert.strictEqual((yield* runs.answer(id, { decision: "approve", by: "cy" })).status, "granted")
+      yield* world.look
+      assert.include(yield* world.run(id), { status: "suspended", reason: "operator" })
+      assert.isEmpty(yield* world.inbox(id))
+      assert.isEmpty(yield* world.approvals(id))
+      log.entries.push("mended")
+      yield* runs.resume(id, { by: "ops" })
+      yield* world.look
+      yield* assertOutput(host, Parked, id, ["ann", "cy"])
+    }))
+
   it.effect("an answer to a question that lost its race is journaled as late", () =>
     Effect.gen(function*() {
       const { host, runs, world } = yield* setUp(W.toLayer(() =>

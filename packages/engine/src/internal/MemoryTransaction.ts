@@ -156,14 +156,11 @@ export class Transaction {
     for (const id of op.consumed) this.#drop(this.#store.inbox, pair(op.run, id))
     const inbox = op.consumed.length === 0 ? before.inbox : before.inbox.filter((id) => !op.consumed.includes(id))
     let { approvals, awaits, listeners, ended } = before
-    for (const approval of op.approvalsOpened) {
-      this.#drop(this.#store.approvals, pair(op.run, approval.key))
-      this.#put(this.#store.approvals, pair(op.run, approval.key), {
-        order: this.#store.arrivals++,
-        row: { ...approval, run: op.run }
-      })
-      approvals = [...approvals.filter((key) => key !== approval.key), approval.key]
+    const opened = op.approvalsOpened.filter(({ key }) => !approvals.includes(key))
+    for (const row of opened) {
+      this.#put(this.#store.approvals, pair(op.run, row.key), { order: this.#store.arrivals++, row: { ...row, run: op.run } })
     }
+    if (opened.length > 0) approvals = [...approvals, ...opened.map(({ key }) => key)]
     for (const key of op.approvalsClosed) {
       this.#drop(this.#store.approvals, pair(op.run, key))
       approvals = approvals.filter((open) => open !== key)

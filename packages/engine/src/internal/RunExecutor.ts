@@ -36,6 +36,7 @@ import * as Handover from "./Handover.ts"
 import { acceptInbox, acceptLate } from "./InboxRules.ts"
 import * as EntryKinds from "./EntryKinds.ts"
 import { RunLimits } from "./RunLimits.ts"
+import * as Questions from "./Questions.ts"
 import { ForeignWork, foreignWork } from "./ForeignWork.ts"
 import { RunDigests } from "./RunDigests.ts"
 import { type AnyFiber, RunScheduler, type Task } from "./RunScheduler.ts"
@@ -357,6 +358,7 @@ export class RunExecutor extends RunSteps {
     }
     this.lookAnew()
     for (const [key, state] of this.records.approvals) {
+      if (state.waiter !== undefined && this.records.revived) this.approvalsOpened.push(Questions.rowOf(this.row, state.entry, state.given))
       if (state.waiter !== undefined && state.entry.deadline !== undefined) {
         this.arm(`approval:${key}`, state.entry.deadline, { _tag: "Deadline", key })
       }

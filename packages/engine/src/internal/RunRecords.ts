@@ -143,6 +143,8 @@ export class RunRecords {
   forkedAt = -Infinity
   /** The runs whose ids may stand, in what a fork shares with them, where it has its own. */
   readonly ancestors = new Set<string>()
+  /** The run suspended on its failure, and somebody has resumed it: what the failed pass withdrew is asked again. */
+  revived = false
   /** The run suspended on its failure, and nobody has resumed it. */
   parkedFailure = false
   /** Why no fiber runs, and none may until an operator says so. */
@@ -589,6 +591,7 @@ export class RunRecords {
             records.stop = entry
             records.skipped.add(entry.seq)
           }
+          records.revived ||= records.parkedFailure
           records.parkedFailure = false
           for (const failure of parked.splice(0)) {
             records.skipped.add(failure.seq)

@@ -74,7 +74,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const consume = prepare(db, "DELETE FROM inbox WHERE run = ? AND id = ?")
   const openApproval = prepare(
     db,
-    `INSERT OR REPLACE INTO approvals (run, key, workflow, prompt, approvers, question, requested_at, deadline, answers, version, status)
+    `INSERT OR IGNORE INTO approvals (run, key, workflow, prompt, approvers, question, requested_at, deadline, answers, version, status)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
   )
   const closeApproval = prepare(db, "DELETE FROM approvals WHERE run = ? AND key = ?")

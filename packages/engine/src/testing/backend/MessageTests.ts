@@ -179,7 +179,7 @@ export const messageTests = (test: Test): void => {
       )
       assert.deepStrictEqual(
         (yield* backend.approvals("r", 10)).map((row) => [row.key, row.prompt]),
-        [["k1", "Charge?"], ["k4", "Again?"]]
+        [["k4", "Charge?"], ["k1", "Charge?"]]
       )
     }))
 
