@@ -14,6 +14,8 @@ export interface Steps {
   readonly repeated: number
   /** Bodies that ran again since this process began, because a crash had cut them short. */
   readonly recovered: number
+  /** Bodies that ran again since this process began, beside one that was let go at the end of its time. */
+  readonly overtime: number
   /** Attempts that failed and were tried again since this process began. */
   readonly retried: number
 }
@@ -36,6 +38,9 @@ export class Outcomes {
   private readonly repeatedKeys = new Set<string>()
   private readonly recoveredAt: Array<number> = []
   private readonly retriedAt: Array<number> = []
+  private readonly overtimeAt: Array<number> = []
+  /** Steps whose body was let go at the end of its time, and which have not begun again since. */
+  private readonly letGo = new Set<unknown>()
   /** Steps whose latest attempt failed and is to be followed by another. */
   private readonly failedAttempts = new Set<string>()
   /** Tokens that the models of the run have used so far. */
@@ -45,7 +50,11 @@ export class Outcomes {
     for (const entry of entries) {
       if (entry._tag === "Note" && entry.kind === "usage") this.count(entry.data)
       if (entry._tag === "StepRequested" && entry.probe !== true && this.failedAttempts.delete(entry.key)) this.retriedAt.push(entry.seq)
-      if (entry._tag === "StepRequested" && entry.probe !== true && (entry.recovery ?? 0) > 0) this.recoveredAt.push(entry.seq)
+      if (entry._tag === "Note" && entry.kind === "step-let-go" && Predicate.hasProperty(entry.data, "key")) this.letGo.add(entry.data.key)
+      if (entry._tag === "StepRequested" && entry.probe !== true && (entry.recovery ?? 0) > 0) {
+        const places = this.letGo.delete(entry.key) ? this.overtimeAt : this.recoveredAt
+        places.push(entry.seq)
+      }
       if (entry._tag !== "StepCompleted" && entry._tag !== "StepFailed") continue
       // An attempt that is followed by another, now or after an operator's resume, is no outcome.
       if (entry._tag === "StepFailed" && (entry.retryAt !== undefined || entry.parked === true)) {
@@ -67,7 +76,7 @@ export class Outcomes {
       else if (own.has(epoch) && !notHere) executed++
     }
     const since = (places: ReadonlyArray<number>): number => places.filter((seq) => seq >= from).length
-    return { executed, replayed, repeated: this.repeatedKeys.size, recovered: since(this.recoveredAt), retried: since(this.retriedAt) }
+    return { executed, replayed, repeated: this.repeatedKeys.size, recovered: since(this.recoveredAt), overtime: since(this.overtimeAt), retried: since(this.retriedAt) }
   }
 
   private count(data: unknown): void {

@@ -90,11 +90,12 @@ const summary = (view: RunView.RunView, steps: Steps): string => {
 }
 
 /** What became of the steps: which ran, which did not have to, and which ran more than once. */
-export const stepsText = ({ executed, recovered, repeated, replayed, retried }: Steps): string =>
+export const stepsText = ({ executed, overtime, recovered, repeated, replayed, retried }: Steps): string =>
   [
     ...(executed > 0 || replayed === 0 ? [`${Words.count(executed, "step")} executed here`] : []),
     ...(replayed > 0 ? [`${Words.count(replayed, "step")} recorded before, not run again`] : []),
     ...(recovered > 0 ? [`${Words.count(recovered, "body", "bodies")} ran again after ${recovered === 1 ? "the crash" : "crashes"}`] : []),
+    ...(overtime > 0 ? [`${Words.count(overtime, "body", "bodies")} ran again beside one that did not end in time`] : []),
     ...(retried > 0 ? [`${Words.count(retried, "failed attempt")} ${retried === 1 ? "was" : "were"} tried again`] : []),
     ...(repeated > 0 ? [`${Words.count(repeated, "step")} with MORE THAN ONE outcome`] : [])
   ].join("; ")

@@ -47,3 +47,12 @@ export const definition = (run: { readonly workflow: string; readonly version: s
 /** A number of bytes. */
 export const bytes = (size: number): string =>
   size < 1024 ? `${size} B` : size < 1024 ** 2 ? `${(size / 1024).toFixed(1)} KiB` : size < 1024 ** 3 ? `${(size / 1024 ** 2).toFixed(1)} MiB` : `${(size / 1024 ** 3).toFixed(2)} GiB`
+
+/** So many characters tell these ids apart, with some to spare for runs that come later. */
+export const shortest = (ids: ReadonlyArray<string>): number => {
+  const longest = Math.max(...ids.map(({ length }) => length))
+  for (let length = 8; length < longest; length += 2) {
+    if (new Set(ids.map((id) => id.slice(0, length))).size === ids.length) return length
+  }
+  return longest
+}

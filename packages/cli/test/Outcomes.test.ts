@@ -15,7 +15,7 @@ describe("Outcomes", () => {
   it("tells steps that this process ran from those of the journal and of others", () => {
     const outcomes = new Outcomes()
     outcomes.take(journal(requested("a"), completed("a"), requested("b"), completed("b", { epoch: 2 }), completed("c", { epoch: 3 })))
-    assert.deepStrictEqual(outcomes.steps(new Set([2]), 2), { executed: 1, replayed: 1, repeated: 0, recovered: 0, retried: 0 })
+    assert.deepStrictEqual(outcomes.steps(new Set([2]), 2), { executed: 1, replayed: 1, repeated: 0, recovered: 0, overtime: 0, retried: 0 })
   })
 
   it("takes an attempt that is followed by another for no outcome, and a settled step for nobody's", () => {
@@ -27,7 +27,7 @@ describe("Outcomes", () => {
       { _tag: "StepFailed", key: "a", attempt: 2, cause: [] },
       completed("b", { settledBy: "ops" })
     ))
-    assert.deepStrictEqual(outcomes.steps(new Set([1]), 0), { executed: 1, replayed: 0, repeated: 0, recovered: 1, retried: 1 })
+    assert.deepStrictEqual(outcomes.steps(new Set([1]), 0), { executed: 1, replayed: 0, repeated: 0, recovered: 1, overtime: 0, retried: 1 })
   })
 
   it("counts what ran again since the command began, and not what ran again before it", () => {
@@ -47,16 +47,30 @@ describe("Outcomes", () => {
       completed("b")
     ))
     const steps = outcomes.steps(new Set([1]), 3)
-    assert.deepStrictEqual(steps, { executed: 1, replayed: 1, repeated: 0, recovered: 2, retried: 2 })
+    assert.deepStrictEqual(steps, { executed: 1, replayed: 1, repeated: 0, recovered: 2, overtime: 0, retried: 2 })
     assert.strictEqual(
       stepsText(steps),
       "1 step executed here; 1 step recorded before, not run again; 2 bodies ran again after crashes; 2 failed attempts were tried again"
     )
     assert.strictEqual(outcomes.steps(new Set([1]), 10).recovered, 1)
     assert.strictEqual(
-      stepsText({ executed: 0, replayed: 3, repeated: 0, recovered: 1, retried: 0 }),
+      stepsText({ executed: 0, replayed: 3, repeated: 0, recovered: 1, overtime: 0, retried: 0 }),
       "3 steps recorded before, not run again; 1 body ran again after the crash"
     )
+  })
+
+  it("tells a body that was let go at the end of its time from one that a crash has cut short", () => {
+    const outcomes = new Outcomes()
+    outcomes.take(journal(
+      requested("a"),
+      { _tag: "Note", kind: "step-let-go", text: "let go", data: { key: "a" } },
+      requested("a", { recovery: 1 }),
+      requested("a", { recovery: 2 }),
+      completed("a")
+    ))
+    const steps = outcomes.steps(new Set([1]), 0)
+    assert.deepInclude(steps, { recovered: 1, overtime: 1 })
+    assert.include(stepsText(steps), "1 body ran again after the crash; 1 body ran again beside one that did not end in time")
   })
 
   it("notices a step with two outcomes", () => {

@@ -26,3 +26,11 @@ describe("Words", () => {
     assert.strictEqual(Words.bytes(2_048), "2.0 KiB")
   })
 })
+
+describe("Words.shortest", () => {
+  it("is enough of ids to tell them apart, and at least eight characters", () => {
+    assert.strictEqual(Words.shortest(["0123456789abcdef", "f123456789abcdef"]), 8)
+    assert.strictEqual(Words.shortest(["0123456789abcdef", "0123456789fedcba"]), 12)
+    assert.strictEqual(Words.shortest(["same", "same"]), 4)
+  })
+})

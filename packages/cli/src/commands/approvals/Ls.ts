@@ -2,7 +2,7 @@ import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { item, lines, note, table } from "../../Output.ts"
+import { item, lines, note, table, width } from "../../Output.ts"
 import { asides } from "../../Questions.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
@@ -26,17 +26,20 @@ export const commandApprovalsLs = Command.make("ls", {
       if (open.length === 0) return yield* note("no open questions")
       const Words = yield* Effect.promise(() => import("../../Words.ts"))
       const now = host.now()
+      const idLength = Words.shortest([...new Set(open.map(({ runId }) => runId))])
       yield* lines(table(
         ["APPROVAL", "WORKFLOW", "APPROVERS", "ASKED", "DEADLINE", "STANDS", "QUESTION"],
         open.map((question) => [
-          question.id,
+          `${question.runId.slice(0, idLength)}/${question.key}`,
           question.workflow,
           question.approvers.join(", "),
           Words.fromNow(question.requestedAt, now),
           question.deadline === undefined ? "none" : Words.fromNow(question.deadline, now),
           question.status === "open" ? question.quorum === 1 ? "open" : question.progress : `${question.progress}, not yet gone on`,
           [question.prompt, ...asides(question)].join("; ")
-        ])
+        ]),
+        undefined,
+        { width: width(), shrinks: [6, 2, 1, 5] }
       ))
     }))).pipe(
   Command.withDescription("List the open questions, the oldest first"),

@@ -1,6 +1,6 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
-import { item, lines, note, table } from "../../Output.ts"
+import { item, lines, note, table, width } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 
 export const commandContractsLs = Command.make("ls", {}, () =>
@@ -21,7 +21,9 @@ export const commandContractsLs = Command.make("ls", {}, () =>
           contract.triggers.map((trigger) => trigger.type === "event" ? trigger.event : trigger.type).join(", "),
           time(at),
           title
-        ])
+        ]),
+        undefined,
+        { width: width(), shrinks: [4, 2, 0] }
       ))
     }))).pipe(
   Command.withDescription("List the registered contracts, every version"),

@@ -53,7 +53,7 @@ export const commandRunsLs = Command.make("ls", {
       if (rows.length === 0) return yield* note("no runs")
       const Words = yield* Effect.promise(() => import("../../Words.ts"))
       const now = host.now()
-      const idLength = shortest(rows.map(({ id }) => id))
+      const idLength = Words.shortest(rows.map(({ id }) => id))
       yield* lines(table(
         ["RUN", "WORKFLOW", "STATUS", "STARTED", "WAITS FOR"],
         rows.map((run) => [
@@ -84,15 +84,6 @@ const statusText = ({ owner, reason, status }: RunSummary, owners: ReadonlyArray
     : owner === undefined
     ? status === "running" ? "running, no process has it" : status
     : processIn(owners, owner).alive ? status : `${status}, its process is gone`
-
-/** So many characters tell these ids apart, with some to spare for runs that come later. */
-const shortest = (ids: ReadonlyArray<string>): number => {
-  const longest = Math.max(...ids.map(({ length }) => length))
-  for (let length = 8; length < longest; length += 2) {
-    if (new Set(ids.map((id) => id.slice(0, length))).size === ids.length) return length
-  }
-  return longest
-}
 
 const colour = (status: RunSummary["status"]) =>
   status === "completed" ? out.green : status === "failed" || status === "cancelled" ? out.red : status === "suspended" ? out.yellow : out.cyan
