@@ -100,7 +100,7 @@ const stage = async (folder: string, staging: string): Promise<string> => {
   cpSync(join(folder, "src"), join(target, "dist"), { recursive: true, filter: (path) => !/\.tsx?$/.test(path) })
   rewriteUrls(join(target, "dist"))
   if (manifest.bin !== undefined) await bundle(join(folder, "src", "Main.ts"), join(target, "dist", "bundle"))
-  for (const file of ["README.md", "LICENSE"]) {
+  for (const file of ["README.md", "CONTRACT.md", "LICENSE"]) {
     const source = [join(folder, file), join(root, file)].find(existsSync)
     if (source !== undefined) cpSync(source, join(target, file))
   }
