@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { StoredJson } from "@fermata/core"
-import { Cause, Effect, Exit, Layer, Schedule, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Schedule, Schema } from "effect"
 import { DurableDeferred, Workflow } from "effect/workflow"
+import * as Approval from "../src/Approval.ts"
+import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
@@ -236,5 +238,39 @@ describe("values cross the boundary as text", () => {
         }))
       ))
       yield* assertOutput(host, W, id, [{ list: [1] }, { list: [1, 2, 9] }, { list: [1, 2] }])
+    }))
+
+  it.effect("S1, S16: what a body does to a signal, to arguments and to an edit of them is not in the journal", () =>
+    Effect.gen(function*() {
+      const Told = Signal.make("told", { schema: Schema.Any })
+      const world = yield* CrashHost.make
+      const asked = { list: [0] }
+      const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
+        const told: { list: Array<number> } = yield* Signal.receive(Told)
+        told.list.push(9)
+        const ask = (name: string) =>
+          Approval.ask(name, { prompt: "?", approvers: ["ann"], args: { schema: Schema.Any, value: asked, editable: true } })
+        const edited = yield* ask("edited")
+        edited.args.list.push(9)
+        const waiting = yield* Effect.forkChild(ask("same"))
+        yield* Effect.yieldNow
+        asked.list.push(8)
+        const same = yield* Fiber.join(waiting)
+        same.args.list.push(9)
+        return [told, edited.args, same.args]
+      }, Effect.orDie)))
+      const id = yield* begin(host, W)
+      const runs = yield* host.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
+      yield* runs.signal(id, "told", { list: [1] })
+      yield* host.settled
+      yield* runs.answer(id, { decision: "approve", by: "ann", edit: { list: [2] } })
+      yield* host.settled
+      yield* runs.answer(id, { decision: "approve", by: "ann" })
+      yield* host.settled
+      yield* assertOutput(host, W, id, [{ list: [1, 9] }, { list: [2, 9] }, { list: [0, 9] }])
+      const journal = yield* world.journal(id)
+      assert.deepStrictEqual(journal.flatMap((entry) => entry._tag === "SignalReceived" ? [entry.payload] : []), [{ list: [1] }])
+      assert.deepStrictEqual(journal.flatMap((entry) => entry._tag === "ApprovalAnswered" && "edit" in entry ? [entry.edit] : []), [{ list: [2] }])
+      assert.deepStrictEqual(journal.flatMap((entry) => entry._tag === "ApprovalRequested" ? [entry.args] : []), [{ list: [0] }, { list: [0] }])
     }))
 })
