@@ -40,6 +40,7 @@ describe("Patch", () => {
     ["an escape that is none", `{"a":1}`, `[{"op":"add","path":"/~2","value":1}]`],
     ["a removal of the whole", `{"a":1}`, `[{"op":"remove","path":""}]`],
     ["a move into itself", `{"a":{}}`, `[{"op":"move","from":"/a","path":"/a/b"}]`],
+    ["a move of an item into itself", `[{},{}]`, `[{"op":"move","from":"/0","path":"/0/a"}]`],
     ["an operation without its value", `{"a":1}`, `[{"op":"add","path":"/b"}]`],
     ["an operation without its path", `{"a":1}`, `[{"op":"remove"}]`],
     ["an operation that is none", `{"a":1}`, `[{"op":"spell","path":"/a"}]`],
