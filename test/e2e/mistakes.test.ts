@@ -6,6 +6,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 import { type Outcome, Project } from "./support/Fermata.ts"
 
@@ -281,6 +282,16 @@ describe("mistakes in configurations and programs", () => {
       fails({ next: "a" }, "5"),
       fails({ set: { x: "{{ $sum([1..10000000]) }}" } }, "Step \"a\"")
     ]))
+
+  it("of two programs under one name are told with both places, and nothing runs", async () => {
+    const project = new Project()
+    const folder = fileURLToPath(new URL("twice", import.meta.url))
+    for (const args of [["run", "twice", "--input", "{\"id\":\"1\"}"], ["worker", "--until-idle"]]) {
+      const outcome = await project.start(args, { cwd: folder }).ended
+      assert.deepStrictEqual(faults(mistake(args, "The \"workflows\" of fermata.config.ts cannot be started: twice@1 is there twice, in workflows[0] and in workflows[1]"), outcome), [])
+    }
+    assert.strictEqual((await project.fermata("runs", "ls")).stderr, "no runs\n")
+  })
 
   it("are told when they run, with exit code 1", async () => {
     const { fermata } = new Project()
