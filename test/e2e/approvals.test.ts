@@ -80,6 +80,7 @@ describe("S16: people at the command", () => {
 
     const paid = await fermata(...command!.split(" "), "--json")
     assert.deepStrictEqual([paid.code, paid.json.output], [0, { paid: 9_999_999 }], paid.stderr)
+    assert.include((await fermata("runs", "show", runId)).stdout, "approve by cy of other arguments (cents: 5100 → 9999999); approve by bob of other arguments")
     const answers = (await fermata("runs", "show", runId, "--json")).json.approvals[0]!.answers
     assert.lengthOf(answers, 3)
     assert.notProperty(answers[0], "edit")

@@ -3,6 +3,7 @@
  * commands that make it go on.
  */
 import * as DurableTime from "@fermata/core/DurableTime"
+import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import type * as RunView from "@fermata/core/RunView"
 import { isFinal } from "@fermata/core/RunStatus"
 import { failedStep, linesOf } from "./ErrorChain.ts"
@@ -49,7 +50,10 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
     ...section("steps", view.steps.flatMap((step) => [stepLine(step, now), ...(step.status === "completed" ? [] : linesOf(step.error?.cause).map((text) => `    ${text}`))])),
     ...section("approvals", view.approvals.map((approval) =>
       `${approval.status.padEnd(9)} ${approval.key}  ${approval.prompt}${
-        approval.answers.map(({ by, decision, note }) => `; ${decision} by ${by}${note === undefined ? "" : ` (${note})`}`).join("")
+        approval.answers.map(({ by, choice, decision, edit, note }) =>
+          `; ${decision} by ${by}${choice === undefined ? "" : ` with ${choice}`}${
+            edit === undefined ? "" : ` of other arguments (${ApprovalRule.differenceText(approval.args, edit)})`
+          }${note === undefined ? "" : ` (${note})`}`).join("")
       }`)),
     ...section("children", view.children.map((child) => `${child.status.padEnd(9)} ${child.child}  ${Words.definition(child)}`)),
     ...section("state", Object.values(view.state).map(({ name, revision, value }) => `${name} (revision ${revision}): ${json(value)}`)),
