@@ -72,6 +72,8 @@ export const receive = <A extends Schema.Top>(
 /**
  * Sends a signal to a run. Success means that it is recorded; with an `id`, one
  * that was sent before is not recorded again.
+ * In the body of a step a store that fails is asked again; elsewhere that is a
+ * `StorageFailed`.
  */
 export const send = <A extends Schema.Top>(
   self: Signal<A>,
