@@ -1,6 +1,7 @@
 /** Waits for events: what is written, what is read, and what is taken. */
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, type Scope } from "effect"
+import { readFileSync } from "node:fs"
 import type { Backend, Op } from "../../src/Backend.ts"
 import { Contracts } from "../../src/Contracts.ts"
 import { Engine } from "../../src/Engine.ts"
@@ -54,6 +55,14 @@ const crowd = Effect.fnUntraced(function*(where: string, count: number) {
   return ids
 })
 
+const lines: Array<string> = []
+
+/** A line of the table of events in DESIGN.md. */
+const line = (title: string, test: () => Effect.Effect<void, unknown, Scope.Scope>) => {
+  lines.push(title)
+  it.effect(`S6: an event ${title}`, test)
+}
+
 describe("waits for events", () => {
   it.effect("one event, N waiting runs: 2,000 runs and 2,000 events are 3 entries a run, and work in proportion to the events", () => {
     const { backend, counts } = counted()
@@ -91,7 +100,7 @@ describe("waits for events", () => {
     }).pipe(Effect.provide(layer({ backend })))
   })
 
-  it.effect("S6: an event that came after the start and before the wait is taken without being waited for", () => {
+  line("from between the start and the wait", () => {
     const { backend, counts } = counted()
     return Effect.gen(function*() {
       const id = yield* begin(document([
@@ -112,7 +121,7 @@ describe("waits for events", () => {
     }).pipe(Effect.provide(layer({ backend })))
   })
 
-  it.effect("an event from before the start is none of the run's", () =>
+  line("from before the run was started", () =>
     Effect.gen(function*() {
       yield* publish("order.paid", { id: 1, n: "old" })
       const id = yield* begin(waiting("event.id = input.id"), { input: { id: 1 } })
@@ -121,7 +130,7 @@ describe("waits for events", () => {
       yield* assertOutput(id, { id: 1, n: "new" })
     }).pipe(Effect.provide(layer())))
 
-  it.effect("a run that an event started waits for what came behind that event, and never for the event itself", () => {
+  line("that started the run", () => {
     const started = document([
       step("wait", "again", "other", { event: "order.paid", where: "event.id = trigger.id" }),
       step("wait", "other", null, { event: "order.shipped", where: "event.id = trigger.id" })
@@ -144,7 +153,7 @@ describe("waits for events", () => {
     }).pipe(Effect.provide(layer()))
   })
 
-  it.effect("one event is taken by every run that waits for it, and in a run by one wait alone", () =>
+  line("that several waits of one run could take", () =>
     Effect.gen(function*() {
       const contract = document([step("wait", "a", "b", { event: "go" }), step("wait", "b", null, { event: "go" })])
       const one = yield* begin(contract)
@@ -218,7 +227,7 @@ describe("waits for events", () => {
     }).pipe(Effect.provide(layer({ backend })))
   })
 
-  it.effect("an event whose condition fails is passed over, and the run waits on", () =>
+  line("that the condition cannot cope with", () =>
     Effect.gen(function*() {
       const id = yield* begin(waiting("event.n + 1 = 2 and event.id = input.id"), { input: { id: 1 } })
       yield* publish("order.paid", { id: 1, n: "text" })
@@ -237,7 +246,7 @@ describe("waits for events", () => {
       }])
     }).pipe(Effect.provide(layer())))
 
-  it.effect("a wait that its timeout has ended takes nothing more, and leaves what comes to the next", () =>
+  line("that comes after the timeout of a wait", () =>
     Effect.gen(function*() {
       const id = yield* begin(document([
         step("wait", "a", null, { event: "go", timeout: { ms: 1_000, next: "b" } }),
@@ -250,7 +259,7 @@ describe("waits for events", () => {
       assert.deepStrictEqual(steps.map(({ key, output }) => [key, output]), [["a", null], ["b", "late"]])
     }).pipe(Effect.provide(layer())))
 
-  it.effect("a fork waits anew, for what is published behind its own start", () =>
+  line("that a fork waits for", () =>
     Effect.gen(function*() {
       const runs = yield* Runs
       const id = yield* begin(document([
@@ -269,7 +278,7 @@ describe("waits for events", () => {
       assert.deepInclude((yield* runs.show(runId)).steps[0], { key: "a", output: 1 })
     }).pipe(Effect.provide(layer())))
 
-  it.effect("events are dropped an hour after nobody may ask for them, and kept for those who may", () =>
+  line("that no open run may ask for", () =>
     Effect.gen(function*() {
       const host = yield* TestHost
       const id = yield* begin(document([step("wait", "first", "hold", { event: "go" }), step("wait", "hold", null, { event: "order.paid" })]))
@@ -291,7 +300,7 @@ describe("waits for events", () => {
       assert.deepStrictEqual(yield* names, [])
     }).pipe(Effect.provide(layer())))
 
-  it.effect("S17: past the longest time an event is gone, and a run that asks for it later is told so", () =>
+  line("that an open run may ask for", () =>
     Effect.gen(function*() {
       const host = yield* TestHost
       const id = yield* begin(document([step("wait", "first", "hold", { event: "go" }), step("wait", "hold", null, { event: "order.paid" })]))
@@ -370,4 +379,37 @@ describe("waits for events", () => {
       ])
     })
   })
+
+  line("that one wait has passed over", () =>
+    Effect.gen(function*() {
+      const id = yield* begin(document([
+        step("wait", "a", "b", { event: "go", where: "event = 'a'" }),
+        step("wait", "b", null, { event: "go", where: "$uppercase(event) = 'B'" })
+      ]))
+      for (const payload of ["b", "c", "a"]) yield* publish("go", payload)
+      yield* assertOutput(id, "b")
+    }).pipe(Effect.provide(layer())))
+
+  line("that several runs wait for", () =>
+    Effect.gen(function*() {
+      const ids = yield* Effect.forEach([1, 2, 3], () => begin(waiting("event.id = 1")))
+      yield* publish("order.paid", { id: 1 })
+      for (const id of ids) yield* assertOutput(id, { id: 1 })
+      assert.lengthOf(yield* Effect.flatMap(Events, (events) => events.kept({ limit: 10 })), 1)
+    }).pipe(Effect.provide(layer())))
+
+  line("with the id of one that is kept", () =>
+    Effect.gen(function*() {
+      yield* publish("order.paid", { n: 1 }, { id: "one" })
+      const id = yield* begin(waiting(undefined))
+      yield* publish("order.paid", { n: 2 }, { id: "one" })
+      assert.deepInclude(yield* end(id), { status: "suspended" })
+      assert.deepStrictEqual((yield* Effect.flatMap(Events, (events) => events.kept({ limit: 10 }))).map(({ payload }) => payload), [{ n: 1 }])
+    }).pipe(Effect.provide(layer())))
+})
+
+it("the table of events in DESIGN.md has these lines and no others", () => {
+  const [, section = ""] = readFileSync(new URL("../../DESIGN.md", import.meta.url), "utf8").split("\n## Events that runs wait for\n")
+  const told = section.split("\n## ")[0]!.split("\n").filter((row) => row.startsWith("| ")).slice(1).map((row) => row.split(" | ")[0]!.slice(2))
+  assert.sameMembers(told, lines)
 })
