@@ -6,6 +6,7 @@ import { statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { command } from "./command.ts"
+import { events } from "./events.ts"
 import { type Figure, figure, time } from "./measure.ts"
 import { host, marks, raw, remove, Sequential, Waiting, Wide } from "./subject.ts"
 
@@ -238,4 +239,4 @@ const handOver: Case = async ({ rounds, scale }) => {
   return figures
 }
 
-export const cases: Readonly<Record<string, Case>> = { steps, handOver, long, suspended, startUp, command }
+export const cases: Readonly<Record<string, Case>> = { steps, handOver, long, suspended, events, startUp, command }
