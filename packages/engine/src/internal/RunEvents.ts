@@ -76,8 +76,8 @@ export interface Look {
 /** The name under which earlier builds sent events to runs, and under which people see the wait. */
 export const eventSignal = (event: string): string => `event:${event}`
 
-/** So many events are read at a time. */
-const pageSize = 100
+/** So many events are read at first, and so many at most at a time: the first of them may be the one. */
+const pageSize = { first: 4, most: 256 }
 
 const retryMs = 1_000
 
@@ -175,13 +175,6 @@ export abstract class RunEvents extends RunRequests {
     }
   }
 
-  /** Where the waits stand, as far as the store does not know it. */
-  protected positions(): EventWaitChanges | undefined {
-    const opened = Array.from(this.waiting.values()).flatMap(({ moved, row, seen }) =>
-      seen === undefined || !moved ? [] : [{ ...row, position: seen }])
-    return opened.length === 0 ? undefined : { closed: [], opened }
-  }
-
   protected acceptLook({ found, isKnown, missed, moved, passed, upTo, wait }: Look): void {
     const { event, key } = wait.row
     if (this.waiting.get(key) !== wait) return
@@ -266,19 +259,20 @@ export abstract class RunEvents extends RunRequests {
 
   private look(wait: Waiting): Effect.Effect<Look | undefined> {
     const { question: { asker, wants }, row } = wait
-    const read = (after: string | null): Effect.Effect<Awaited> =>
-      Effect.catch(this.host.awaited(row, after, pageSize), () =>
-        this.stopped ? Effect.never : Effect.andThen(this.host.hostSleep(retryMs), Effect.suspend(() => read(after))))
+    const read = (after: string | null, size: number): Effect.Effect<Awaited> =>
+      Effect.catch(this.host.awaited(row, after, size), () =>
+        this.stopped ? Effect.never : Effect.andThen(this.host.hostSleep(retryMs), Effect.suspend(() => read(after, size))))
     const fits = (event: EventRow): Effect.Effect<boolean> =>
       Effect.catchCause(Effect.suspend(() => wants(JSON.parse(event.payload))), (cause) =>
         Effect.as(Effect.logWarning(`event "${event.name}" (${event.id}) cannot be judged and is passed over`, cause), false))
     const judge = Effect.gen({ self: this as RunEvents }, function*() {
       let after = wait.seen ?? (wait.hasRow ? null : this.taken.get(subjectOf(row)) ?? null)
+      let size = pageSize.first
       let passed = false
       let moved = false
       let missed = false
       while (!this.stopped && this.waiting.get(row.key) === wait) {
-        const page = yield* read(after)
+        const page = yield* read(after, size)
         missed ||= page.missed
         moved ||= page.events.length > 0
         for (const event of page.events) {
@@ -288,7 +282,8 @@ export abstract class RunEvents extends RunRequests {
           passed = true
         }
         after = page.upTo
-        if (page.events.length < pageSize) return { wait, found: undefined, upTo: after, passed, moved, isKnown: page.isKnown, missed }
+        if (page.events.length < size) return { wait, found: undefined, upTo: after, passed, moved, isKnown: page.isKnown, missed }
+        size = Math.min(size * 4, pageSize.most)
       }
       return undefined
     })

@@ -106,7 +106,7 @@ export class RunExecutor extends RunSteps {
     if (this.stopped || this.releasing || !this.quiet() || this.suspendedWaits === undefined) return
     this.releasing = true
     const dueAt = this.nextDue()
-    this.host.commit(this.row, { ...this.emptyCommit(), awaits: this.positions(), release: { dueAt } }, (ok) => {
+    this.host.commit(this.row, { ...this.emptyCommit(), release: { dueAt } }, (ok) => {
       this.evicted = ok
       this.drop()
       this.host.gone(this, ok ? "released" : "deposed")

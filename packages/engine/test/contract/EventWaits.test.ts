@@ -5,9 +5,10 @@ import { readFileSync } from "node:fs"
 import type { Backend, Op } from "../../src/Backend.ts"
 import { Contracts } from "../../src/Contracts.ts"
 import { Engine } from "../../src/Engine.ts"
-import { Events } from "../../src/Events.ts"
+import { Events, outboxRow } from "../../src/Events.ts"
 import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import { Runs } from "../../src/Runs.ts"
+import { Store } from "../../src/Store.ts"
 import { TestHost } from "../../src/testing/TestHost.ts"
 import { assertOutput, begin, document, end, journal, layer, onHostOf, pass, publish, serving, settled, step } from "../support/Agency.ts"
 
@@ -140,16 +141,19 @@ describe("waits for events", () => {
       const events = yield* Events
       const runs = yield* Runs
       yield* contracts.add(started)
-      // In one batch: the run does not exist before it is handed on.
-      yield* Effect.all([
-        events.emit("order.paid", { id: 1, n: 1 }),
-        events.emit("order.shipped", { id: 1, n: 2 }),
-        events.emit("order.paid", { id: 1, n: 3 })
-      ])
+      // In one transaction: the run does not exist before they are handed on.
+      const { backend } = yield* Store
+      yield* backend.write([{
+        op: "publish",
+        rows: [["order.paid", 1], ["order.shipped", 2], ["order.paid", 3]].map(([name, n]) =>
+          outboxRow({ id: `e${n}`, name: `${name}`, payload: { id: 1, n } }))
+      }])
+      yield* events.emit("go.on", null)
       yield* settled
       const [run] = yield* runs.list({ workflow: "sample" })
       yield* assertOutput(run!.id, { id: 1, n: 2 })
       assert.deepInclude((yield* runs.show(run!.id)).steps.find(({ key }) => key === "again"), { output: { id: 1, n: 3 } })
+      assert.lengthOf(yield* runs.list({ workflow: "sample" }), 1)
     }).pipe(Effect.provide(layer()))
   })
 
@@ -184,8 +188,8 @@ describe("waits for events", () => {
       yield* settled
       const { state } = yield* Effect.flatMap(Runs, (runs) => runs.show(id))
       assert.strictEqual((state["state"] as { readonly value: { readonly sum: string } }).value.sum, `${Array.from({ length: count }, (_, tick) => tick).join(",")},`)
-      // A page is read at a time, so what is there already comes with it.
       assert.isAtMost(counts.looks, 4 * count)
+      assert.isAtMost(counts.judged, 5 * count)
     }).pipe(Effect.provide(layer({ backend })))
   })
 
