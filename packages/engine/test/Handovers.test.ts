@@ -233,6 +233,15 @@ const outside: Readonly<Record<string, Outside>> = {
         run
       )
   },
+  "an edit of arguments": {
+    layer: W.toLayer(() =>
+      Effect.map(
+        Approval.ask("ok", { prompt: "?", approvers: ["ann"], args: { schema: Schema.Any, value: null, editable: true } }),
+        ({ args }) => args
+      )
+    ),
+    hand: ({ run, runs }, value) => Effect.as(runs.answer(run, { decision: "approve", by: "ann", edit: value }), run)
+  },
   "an output that an operator declares": {
     layer: W.toLayer(() => stuckOnce()),
     dies: true,
