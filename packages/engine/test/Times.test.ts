@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as RunView from "@fermata/core/RunView"
-import { Cause, Clock, Duration, Effect, Exit, Schedule, Schema } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, Exit, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { DurableClock, type WorkflowEngine } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
@@ -163,6 +163,30 @@ describe("times that cannot be stored", () => {
         yield* host.kill
       }
       assert.strictEqual(log.count("flaky"), 1)
+    }))
+
+  it.effect("S7: code that waits for nothing which the engine knows of counts as waiting for ever a minute later, and not before", () =>
+    Effect.gen(function*() {
+      for (const body of [Effect.never, Effect.flatMap(Deferred.make<void>(), Deferred.await), Effect.raceFirst(Effect.never, Effect.sleep("1 hour").pipe(Effect.andThen(Effect.never)))]) {
+        const world = yield* CrashHost.make
+        const layer = W.toLayer(() => body)
+        let host = yield* world.start(layer)
+        const id = yield* begin(host, W)
+        if ((yield* world.run(id)).status === "suspended") yield* pass(host, "1 hour")
+        yield* pass(host, "59 seconds")
+        assert.notStrictEqual((yield* world.run(id)).reason, "operator")
+        yield* pass(host, "1 second")
+        for (const how of ["in memory", "evicted", "after a crash"]) {
+          if (how === "evicted") yield* host.evict
+          if (how === "after a crash") host = yield* world.restart(host, layer)
+          yield* pass(host, "10 days")
+          assert.deepInclude(yield* world.run(id), { status: "suspended", reason: "operator" }, how)
+          assert.deepInclude((yield* world.waits(id))[0], { key: "never", detail: "it waits for nothing that the engine knows of, and only a cancel ends that" })
+        }
+        yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" })
+        assert.strictEqual((yield* world.run(id)).status, "cancelled")
+        yield* host.kill
+      }
     }))
 
   it.effect("S7: what waits for ever beside something else that ends is not what the run waits for", () =>

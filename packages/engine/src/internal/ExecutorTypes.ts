@@ -228,6 +228,7 @@ export type ReadyItem =
   | { readonly _tag: "Looked"; readonly look: Look }
   | StopItem
   | { readonly _tag: "GraceOver" }
+  | { readonly _tag: "Still" }
   | { readonly _tag: "ActiveLimit" }
   | { readonly _tag: "Foreign" }
 

@@ -374,6 +374,8 @@ export class RunExecutor extends RunSteps {
       case "LetGo":
       case "Late":
         return this.acceptStep(item)
+      case "Still":
+        return void (this.records.still = true)
       case "Timer":
         if (this.records.timers.get(item.timer)?.waiter === undefined) return
         return this.deliver(this.append({ _tag: "TimerFired", timer: item.timer }))
@@ -552,12 +554,8 @@ export class RunExecutor extends RunSteps {
     if (this.committing || this.ending || this.releasing) return
     if (this.beginLooks() && this.toStart.length === 0) return
     const busy = this.records.busy() || (this.toStart.length > 0 && !this.paused)
-    let status = "running"
-    let waits: ReadonlyArray<Wait> = []
-    if (!busy) {
-      waits = this.records.waits()
-      if (waits.length > 0) status = "suspended"
-    }
+    const waits: ReadonlyArray<Wait> = busy ? [] : this.waitsNow()
+    const status = waits.length > 0 ? "suspended" : "running"
     const text = status === "suspended" ? StoredJson.textOf(waits) : null
     if (status === "suspended") {
       // A run that came through deaths of its owners in a row and waits again is not what killed them: an entry ends the count.

@@ -122,6 +122,8 @@ export class RunRecords {
   readonly endlessClocks = new Set<string>()
   /** Sleeps without an end. */
   endless = 0
+  /** Nothing has moved for a minute, and nothing is waited for that the engine knows of. */
+  still = false
   /** The run's named documents. */
   readonly documents = new Map<string, { readonly revision: number; readonly value: StoredJson.StoredJson }>()
   private readonly counters = new Map<string, number>()
@@ -442,8 +444,9 @@ export class RunRecords {
     }
     for (const [key, child] of this.children) if (child.waiters.length > 0) waits.push({ reason: "child", key })
     for (const { entry } of this.earliestTimers()) waits.push({ reason: "timer", key: `timer ${entry.timer}`, until: entry.dueAt })
-    if (waits.length === 0 && this.waitsForEver()) {
-      waits.push({ reason: "operator", key: neverKey, detail: "it waits for a time that never comes, and only a cancel ends that" })
+    if (waits.length === 0 && (this.still || this.waitsForEver())) {
+      const what = this.waitsForEver() ? "a time that never comes" : "nothing that the engine knows of"
+      waits.push({ reason: "operator", key: neverKey, detail: `it waits for ${what}, and only a cancel ends that` })
     }
     waits.sort((a, b) => suspendReasons.indexOf(a.reason) - suspendReasons.indexOf(b.reason))
     if (waits.length <= mostWaits) return waits

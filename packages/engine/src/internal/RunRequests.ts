@@ -197,6 +197,14 @@ export abstract class RunRequests extends RunBase {
     })
   }
 
+  /** What the run waits for. When that is nothing which the engine knows of, it counts as never a minute later. */
+  protected waitsNow(): ReadonlyArray<Wait> {
+    const waits = this.records.waits()
+    if (waits.length > 0) this.disarm("still")
+    else if (!this.armed.has("still")) this.arm("still", this.host.now() + stillMs, { _tag: "Still" })
+    return waits
+  }
+
   private tooLate(what: string, millis: number): Error {
     return new DurableTime.TimeTooLate(`${what} in run ${this.row.id} of workflow "${this.row.workflow}"`, millis)
   }
@@ -483,6 +491,8 @@ export abstract class RunRequests extends RunBase {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const stillMs = 60_000
 
 /** Of `DurableDeferred.raceAll`, which looks for its outcome before it runs its branches. */
 const isRace = (deferred: string) => deferred.startsWith("raceAll/")
