@@ -28,6 +28,8 @@ import {
   Drawn,
   drawnLayer,
   Everything,
+  Impatient,
+  impatientLayer,
   layer,
   limitedLayer,
   LongWait,
@@ -88,6 +90,12 @@ export const cases: ReadonlyArray<Case> = [
     start: Deaf.execute({ id: "1" }, { discard: true }),
     // How often a body begins in its first half minute depends on when processes die.
     options: { layer: deafLayer, ends: "any" }
+  },
+  {
+    name: "a stop amidst computing",
+    start: Impatient.execute({ id: "1" }, { discard: true }),
+    // How far it computes depends on when it gives way.
+    options: { layer: impatientLayer, ends: "any" }
   },
   {
     name: "every-step of a contract",

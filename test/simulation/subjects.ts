@@ -160,6 +160,30 @@ export const deafLayer = Deaf.toLayer(Effect.fnUntraced(function*() {
   return [...all, paid]
 }))
 
+export const Sums = Workflow.make("sums", { payload: { id: Schema.String }, success: Schema.String, idempotencyKey: ({ id }) => id })
+export const Impatient = Workflow.make("impatient", { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id })
+
+/** A run that is told to stop while it computes, and one that tells it so at once. */
+export const impatientLayer = Layer.mergeAll(
+  Sums.toLayer(Effect.fnUntraced(function*() {
+    yield* Sums.withCompensation(Effect.void, () => Effect.asVoid(undo({ text: "sums" })))
+    let sum = 0
+    const add = Effect.fnUntraced(function*(each: number) {
+      for (let round = 1; round <= 120; round++) {
+        yield* Effect.sync(() => void (sum += each))
+        if (round % 30 === each) yield* RunState.update(Seen, (seen) => [...seen, `${each} makes ${sum}`])
+        if (round % 17 === each) yield* Effect.yieldNow
+      }
+    })
+    yield* Effect.forEach([1, 2, 3], add, { concurrency: "unbounded" })
+    return yield* echo({ text: `${sum}` })
+  })),
+  Impatient.toLayer(Effect.fnUntraced(function*({ id }) {
+    yield* Sums.execute({ id }, { discard: true })
+    yield* Sums.interrupt(yield* Sums.executionId({ id }))
+  }))
+)
+
 const limited = <const Name extends string>(name: Name, limits: Partial<Workflows.Limits>) =>
   Workflow.make(name, { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id }).annotate(Workflows.Limits, limits)
 
