@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
 import { readFileSync } from "node:fs"
-import type { Backend, Op } from "../../src/Backend.ts"
+import type { Backend, CommitOp, Op } from "../../src/Backend.ts"
 import { Contracts } from "../../src/Contracts.ts"
 import { Engine } from "../../src/Engine.ts"
 import { Events, outboxRow } from "../../src/Events.ts"
@@ -382,6 +382,28 @@ describe("waits for events", () => {
         ["c", { n: 2 }]
       ])
     })
+  })
+
+  it.effect.each([
+    { when: "before the commit that writes the wait down", first: [], at: (op: CommitOp) => (op.awaits?.opened.length ?? 0) > 0 },
+    { when: "before the commit that takes the message by which the run was woken", first: [1], at: (op: CommitOp) => op.consumed.includes("events:order.paid") }
+  ])("S6: an event that is committed just $when is seen behind it", ({ at, first }) => {
+    const backend = MemoryBackend.make(MemoryBackend.makeStore())
+    let left = 1
+    const late = { op: "events", rows: [{ id: "late", name: "order.paid", payload: "7", correlation: null, source: null, at: 0 }] } as const
+    const racing: Backend = {
+      ...backend,
+      write: (ops) =>
+        (ops as ReadonlyArray<Op>).some((op) => op.op === "commit" && at(op)) && left-- > 0
+          ? Effect.andThen(backend.write([late]), backend.write(ops))
+          : backend.write(ops)
+    }
+    return Effect.gen(function*() {
+      const id = yield* begin(waiting("$string(event) = '7'"))
+      for (const payload of first) yield* publish("order.paid", payload)
+      yield* assertOutput(id, 7)
+      assert.isBelow(left, 1)
+    }).pipe(Effect.provide(layer({ backend: racing })))
   })
 
   line("that one wait has passed over", () =>
