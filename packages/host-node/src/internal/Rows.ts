@@ -26,7 +26,9 @@ export interface Statement {
   readonly insert: (...values: Array<SQLInputValue>) => number
 }
 
-export const prepare = (db: DatabaseSync, sql: string): Statement => {
+/** `json` says that all texts among its values are JSON or digests, which are never cut inside a character. */
+export const prepare = (db: DatabaseSync, sql: string, json = false): Statement => {
+  const bound = json ? asTheyAre : encoded
   let kept: StatementSync | undefined
   const statement = () => kept ??= db.prepare(sql)
   return {
@@ -42,13 +44,15 @@ export const prepare = (db: DatabaseSync, sql: string): Statement => {
 }
 
 /** SQLite keeps text in UTF-8, where texts that were cut inside a character would become one. */
-const bound = (values: Array<SQLInputValue>): Array<SQLInputValue> => {
+const encoded = (values: Array<SQLInputValue>): Array<SQLInputValue> => {
   for (let index = 0; index < values.length; index++) {
     const value = values[index]
     if (typeof value === "string") values[index] = WellFormed.encode(value)
   }
   return values
 }
+
+const asTheyAre = (values: Array<SQLInputValue>): Array<SQLInputValue> => values
 
 /** A query whose rows are read often enough that objects with names would cost too much. Its values and texts are taken as they are. */
 export interface LeanQuery {

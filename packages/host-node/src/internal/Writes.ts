@@ -30,11 +30,11 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const findRun = prepare(db, `SELECT ${runColumns} FROM runs WHERE key = ?`)
   const head = prepareLean(db, "SELECT epoch, status, takeovers, told FROM runs WHERE key = ?")
   const lastIn = prepareLean(db, `SELECT ${lastOf("?1")}`)
-  const append = prepare(db, "INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)")
+  const append = prepare(db, "INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)", true)
   /** The same where nothing stands in the way: in a transaction, and as one by itself. */
   const ownedRow = "INSERT INTO journal (run, last, entries) SELECT ?1, ?2, ?3 FROM runs WHERE key = ?1 AND epoch = ?4 AND takeovers = 0"
-  const appendOwned = prepare(db, ownedRow)
-  const appendFenced = prepare(db, `${ownedRow} AND (SELECT max(arrival) FROM journal) = ?5`)
+  const appendOwned = prepare(db, ownedRow, true)
+  const appendFenced = prepare(db, `${ownedRow} AND (SELECT max(arrival) FROM journal) = ?5`, true)
   const latest = prepareLean(db, "SELECT coalesce(max(arrival), 0) FROM journal")
   const since = prepareLean(db, "SELECT run, last FROM journal WHERE arrival > ?")
   const placedUpTo = prepareLean(db, "SELECT upto FROM placed")
@@ -43,7 +43,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     "INSERT OR IGNORE INTO places SELECT run, last, arrival FROM journal WHERE arrival > ? AND arrival <= ? ORDER BY run, last"
   )
   const placeUpTo = prepare(db, "UPDATE placed SET upto = ?")
-  const keep = prepare(db, "INSERT INTO blobs (hash, data) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING")
+  const keep = prepare(db, "INSERT INTO blobs (hash, data) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", true)
   const send = prepare(
     db,
     "INSERT INTO outbox (id, kind, payload) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"
