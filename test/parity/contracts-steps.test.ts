@@ -103,6 +103,28 @@ describe("kinds of steps", () => {
       assert.deepStrictEqual((yield* host.runs.show(id)).output, { paid: 4_200 })
     }))
 
+  it.effect("C-29: of many runs that wait for one event, each takes the one that fits it, and the others leave nothing in its journal", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const host = yield* serve(world)
+      const waits = contract([{ id: "hold", kind: "wait", event: "payment.received", where: "event.order = input.order", next: null }])
+      const orders = Array.from({ length: 20 }, (_, order) => order)
+      const ids = yield* Effect.forEach(orders, (order) => run(host, waits, { input: { order } }))
+      for (const order of orders.toReversed()) yield* host.events.emit("payment.received", { order })
+      yield* host.settled
+      for (const order of orders) {
+        assert.deepStrictEqual((yield* host.runs.show(ids[order]!)).output, { order })
+        assert.deepStrictEqual((yield* world.journal(ids[order]!)).map(({ _tag }) => _tag), [
+          "RunRequested",
+          "RunStarted",
+          "RunSuspended",
+          "StepRequested",
+          "StepCompleted",
+          "RunCompleted"
+        ])
+      }
+    }))
+
   it.effect("C-30: a branch goes where the first true condition points, else to the default", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
