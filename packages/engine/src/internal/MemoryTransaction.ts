@@ -156,7 +156,8 @@ export class Transaction {
     for (const id of op.consumed) this.#drop(this.#store.inbox, pair(op.run, id))
     const inbox = op.consumed.length === 0 ? before.inbox : before.inbox.filter((id) => !op.consumed.includes(id))
     let { approvals, awaits, listeners, ended } = before
-    const opened = op.approvalsOpened.filter(({ key }) => !approvals.includes(key))
+    const opened = op.approvalsOpened.filter(({ key }, index, all) =>
+      !approvals.includes(key) && all.findIndex((other) => other.key === key) === index)
     for (const row of opened) {
       this.#put(this.#store.approvals, pair(op.run, row.key), { order: this.#store.arrivals++, row: { ...row, run: op.run } })
     }
