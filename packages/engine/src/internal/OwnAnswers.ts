@@ -27,6 +27,9 @@ export class OwnAnswers {
   /** Inbox rows with edits that the code does not take, by their ids, until the store knows that. */
   private readonly refusing = new Map<string, { readonly row: InboxRow; readonly note: () => void }>()
 
+  /** How many of them wait for time to pass until the store is asked again. */
+  private waiting = 0
+
   constructor(asker: Asker) {
     this.asker = asker
   }
@@ -34,6 +37,11 @@ export class OwnAnswers {
   /** Whether the store has heard of everything. */
   get idle(): boolean {
     return this.overdue.size === 0 && this.refusing.size === 0
+  }
+
+  /** Whether nothing goes on until time passes. */
+  get resting(): boolean {
+    return this.overdue.size + this.refusing.size === this.waiting
   }
 
   /** When the run must be taken up again if it is let go before the store has heard of it; ms since the epoch. */
@@ -89,8 +97,12 @@ export class OwnAnswers {
 
   private insist<A>(effect: Effect.Effect<A, unknown>, done: (value: A) => void): void {
     const { asker } = this
+    const pause = Effect.suspend(() => {
+      this.waiting++
+      return Effect.map(asker.host.hostSleep(againMs), () => void this.waiting--)
+    })
     const again: Effect.Effect<A> = Effect.catch(effect, () =>
-      Effect.andThen(asker.host.hostSleep(againMs), Effect.suspend(() => asker.stopped ? Effect.never : again)))
+      Effect.andThen(pause, Effect.suspend(() => asker.stopped ? Effect.never : again)))
     asker.host.fork(again).addObserver((exit) => {
       if (Exit.isSuccess(exit)) done(exit.value)
     })

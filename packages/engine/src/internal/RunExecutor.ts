@@ -148,7 +148,7 @@ export class RunExecutor extends RunSteps {
   /** Whether nothing happens by itself until a delivery, time or a step body: for tests that wait for that. */
   get resting(): boolean {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.ready.length === 0 &&
-      this.buffer.length === 0 && !this.releasing && !this.ending && !this.digests.pending && this.ownAnswers.idle && !this.looking
+      this.buffer.length === 0 && !this.releasing && !this.ending && !this.digests.pending && this.ownAnswers.resting && !this.looking
   }
 
   /**

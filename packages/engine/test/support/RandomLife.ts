@@ -192,7 +192,8 @@ export const live = Effect.fnUntraced(function*({ actions, program }: Story, { e
     const failure = failures[moment] ?? "none"
     if (failure !== "none") host.failWrites(1, failure)
     yield* survive(() => act(actions[moment] ?? nothing, moment))
-    if (failure !== "none") yield* survive(() => world.adjustHost(1_000))
+    // What the store could not do is tried again in time, also behind the moment in which it failed.
+    if (failures.slice(0, moment + 1).some((failure) => failure !== "none")) yield* survive(() => world.adjustHost(1_000))
     if (evictions[moment] === true) yield* survive((host) => host.evict)
     if (stops[moment] === true) yield* stop
     if (freezes[moment] === true) yield* freeze
