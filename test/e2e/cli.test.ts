@@ -210,7 +210,7 @@ describe("fermata approve", () => {
     const run = await fermata("run", "approval.json", "--input", "{\"cents\":5}", "--json", "--db", db)
     const { runId } = run.json
     assert.deepStrictEqual([...status(run), run.json.reason, run.json.waits[0]?.who], [3, "suspended", "approval", ["finance", "boss"]])
-    assert.include(run.stderr, `fermata approve ${runId} --as finance --db ${db}`)
+    assert.include(run.stderr, `fermata approve ${runId} --as finance --choice card --db ${db}`)
 
     const [listed, mine, stranger, badChoice, badEdit] = await Promise.all([
       fermata("approvals", "ls", "--json"),

@@ -75,8 +75,8 @@ describe("a run that waits for somebody", () => {
     const far = await project.fermata("run", join(project.folder, "far.json"), "--json")
     assert.deepInclude(far.json, { status: "suspended", reason: "signal" })
     assert.strictEqual(far.code, 3)
-    assert.strictEqual(far.stderr.split("waits for event").length, 2, "a suspension is told once")
-    assert.match(far.stderr, /… waits for event "order\.paid"; until \S+ \S+ \(in 59 min 59 s\)\n/)
+    assert.strictEqual(far.stderr.split("waits for an event").length, 2, "a suspension is told once")
+    assert.match(far.stderr, /… waits for an event "order\.paid"; until \S+ \S+ \(in 59 min 59 s\)\n/)
     assert.match(far.stderr, /without that, it goes on in 59 min 59 s \(.*\), while a worker runs: npx fermata worker\n/)
   })
 
@@ -84,7 +84,7 @@ describe("a run that waits for somebody", () => {
     const project = new Project()
     writeFileSync(join(project.folder, "near.json"), contract("near", 30_000))
     const following = project.start(["run", join(project.folder, "near.json")])
-    await following.says("waits for event \"order.paid\"; until")
+    await following.says("waits for an event \"order.paid\"; until")
     await following.says("Ctrl-C is safe")
     following.process.kill("SIGINT")
     const { code, stderr } = await following.ended

@@ -94,11 +94,11 @@ export const out: Palette = palette(process.stdout)
 /** Colours of stderr. */
 export const err: Palette = palette(process.stderr)
 
-/** How wide a line may be: the terminal, or what COLUMNS says, or 80. */
-export const width = (): number => {
+/** How wide a line may be: the terminal, or what COLUMNS says; `piped` is for a reader that is neither. */
+export const width = (piped = Infinity): number => {
   const { columns } = process.stdout
   const said = Number(process.env["COLUMNS"])
-  return columns ?? (Number.isInteger(said) && said > 0 ? said : 80)
+  return columns ?? (Number.isInteger(said) && said > 0 ? said : piped)
 }
 
 /** Fits a table into a width by cutting the cells of these columns, the first of them first. */

@@ -136,7 +136,8 @@ export const waitText = (wait: Wait, now: number, view?: RunView.RunView): strin
       return `for approval "${key}"${who}${detail}${more}${until}`
     }
     case "signal":
-      if (key.startsWith("event:")) return `for event "${key.slice("event:".length)}"${detail}${until}`
+      // The detail of a wait for an event names it, with its condition.
+      if (key.startsWith("event:")) return `for ${wait.detail ?? `event "${key.slice("event:".length)}"`}${until}`
       if (key.startsWith("step:")) return `for the outcome of step "${key.slice("step:".length)}", which was handed over${detail}${until}`
       return `for signal "${key}"${detail}${until}`
     case "timer":

@@ -199,7 +199,7 @@ export const make = (
         execute: execute as Registration["execute"]
       }
       const key = `${name}@${version}`
-      core.programs.set(key, registration)
+      yield* Programs.serve(core, registration)
       yield* Effect.addFinalizer(() =>
         Effect.suspend(() => {
           if (core.programs.get(key) === registration) core.programs.delete(key)

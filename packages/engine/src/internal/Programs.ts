@@ -1,10 +1,37 @@
-/** The programs that the store knows of. */
+/** The programs of this process, and those that the store knows of. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { StorageFailed } from "../Backend.ts"
 import { sha256Hex } from "./Digest.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import type { Registration } from "./ExecutorTypes.ts"
+
+/** Two definitions of one name and version are registered in one process. A defect. */
+export class WorkflowRegisteredTwice extends Error {
+  override readonly name = "WorkflowRegisteredTwice"
+  constructor(before: Registration, now: Registration) {
+    super(
+      `Workflow "${now.name}" version ${now.version} is registered twice, by two definitions: one takes ${payloadOf(before)}, the other ${payloadOf(now)}. `
+        + `Give one of them another name, or another version with Workflows.Version`
+    )
+  }
+}
+
+/** Serves a program here. The same definition may come again, with a newer body; another one of its name and version may not, since which of them a run is of would be a matter of chance. */
+export const serve = (core: EngineCore, registration: Registration): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const key = `${registration.name}@${registration.version}`
+    const before = core.programs.get(key)
+    if (before !== undefined && before.workflow !== registration.workflow) return Effect.die(new WorkflowRegisteredTwice(before, registration))
+    core.programs.set(key, registration)
+    return Effect.void
+  })
+
+const payloadOf = ({ workflow }: Registration): string => {
+  const { payloadSchema } = workflow
+  const fields = "fields" in payloadSchema && typeof payloadSchema.fields === "object" && payloadSchema.fields !== null ? Object.keys(payloadSchema.fields) : []
+  return fields.length === 0 ? "nothing" : `{ ${fields.join(", ")} }`
+}
 
 /** Tells the store what this process serves, so that others can list it and check input for it. */
 export const define = (core: EngineCore, { name, schemas, version }: Registration) =>

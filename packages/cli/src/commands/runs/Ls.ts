@@ -64,7 +64,7 @@ export const commandRunsLs = Command.make("ls", {
           run.waits.map((wait) => wait.until === undefined ? wait.key : `${wait.key} ${Words.fromNow(wait.until, now)}`).join(", ")
         ]),
         (text, row, column) => column === 2 ? colour(rows[row]!.status)(text) : text,
-        { width: width(), shrinks: [4, 1, 2] }
+        { width: width(80), shrinks: [4, 1, 2] }
       ))
       yield* more
     }))).pipe(
