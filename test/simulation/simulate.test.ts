@@ -9,7 +9,7 @@ const simulate = (...args: ReadonlyArray<string>) => {
 }
 
 describe("npm run simulate", () => {
-  it("S1 to S15: 500 runs break no promise", () => {
+  it("S1 to S17: 500 runs break no promise", () => {
     const { json, status, stderr } = simulate("--runs", "500", "--seed", "4314")
     assert.strictEqual(status, 0, stderr)
     const report = json()
