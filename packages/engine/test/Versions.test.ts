@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Cause, Effect, Exit, Layer, Schema } from "effect"
+import { Workflow } from "effect/workflow"
 import * as Signal from "../src/Signal.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as Workflows from "../src/Workflows.ts"
@@ -30,6 +31,23 @@ describe("versions", () => {
       yield* assertOutput(second, V2, b, "y")
       assert.deepStrictEqual(log.entries, ["old x", "new y"])
       assert.deepStrictEqual([(yield* world.run(a)).version, (yield* world.run(b)).version], ["1", "2"])
+    }))
+
+  it.effect("S10: two definitions of one name and version in one process are refused with what tells them apart; one definition may be served anew", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const Other = Workflow.make("W", { payload: { file: Schema.String }, idempotencyKey: ({ file }) => file })
+      const host = yield* world.start(V1.toLayer(() => echo(log, "first")("x")))
+      const refused = yield* Effect.exit(host.use(Effect.scoped(Layer.build(Other.toLayer(() => Effect.void)))))
+      assert.isTrue(Exit.isFailure(refused))
+      assert.include(
+        String(Exit.isFailure(refused) && Cause.squash(refused.cause)),
+        "Workflow \"W\" version 1 is registered twice, by two definitions: one takes { id }, the other { file }. Give one of them another name"
+      )
+      yield* begin(host, V1, "a")
+      yield* host.use(Effect.scoped(Effect.andThen(Layer.build(V1.toLayer(() => echo(log, "anew")("x"))), begin(host, V1, "b"))))
+      assert.deepStrictEqual(log.entries, ["first x", "anew x"])
     }))
 
   it.effect("S10: a run whose version nobody serves stays where it is, and goes on where it is served", () =>
