@@ -252,6 +252,7 @@ export const make = <
         key: options.key === undefined ? undefined : `${name}/${options.key(input)}`,
         onCrash: options.onCrash,
         input: asked?.success.stored,
+        json: asked?.success.json,
         label: options.label,
         nested: place.step !== undefined,
         inside: place.inside,

@@ -142,6 +142,8 @@ export interface StepDefinition {
   readonly onCrash: CrashRule
   /** Absent where the step takes nothing. */
   readonly input: StoredJson | undefined
+  /** The same as plain data, for a comparison at once. */
+  readonly json: unknown
   readonly label: string | undefined
   /** Asked for by a step body. */
   readonly nested: boolean

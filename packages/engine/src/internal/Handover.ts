@@ -90,6 +90,8 @@ export interface Codec {
 export interface Handed {
   /** Absent where the schema takes nothing and JSON has no form of it. */
   readonly stored: StoredJson.StoredJson | undefined
+  /** What became text, as its schema made it: only to be compared, and only at once, since others may hold parts of it. */
+  readonly json: unknown
   /** Made from the text, and held by nobody else. */
   readonly value: unknown
 }
@@ -113,7 +115,7 @@ export const through = (
   if (stored !== undefined && Result.isFailure(stored)) return Result.fail(stored.failure)
   const decoded = guarded(decode, stored?.success.read())
   return Exit.isSuccess(decoded)
-    ? Result.succeed({ stored: stored?.success, value: decoded.value })
+    ? Result.succeed({ stored: stored?.success, json: encoded.value, value: decoded.value })
     : refused(
       `its schema does not read the ${noun} back from the text that it made of it (${lineOf(decoded.cause)}); `
         + "give what is undefined there a value, or use a schema that reads what it writes"

@@ -129,6 +129,8 @@ export class RunRecords {
   private readonly counters = new Map<string, number>()
   /** Calls of steps whose keys were taken, by `StepKeys`. */
   readonly displaced = new Set<string>()
+  /** Whether the name of a step that was asked for may look like the key of another. */
+  hasOddNames = false
   /** The counters of requests that step bodies make, by the prefix of their keys. */
   private readonly inner = new Map<string, Map<string, number>>()
   private readonly skipped = new Set<number>()

@@ -61,9 +61,9 @@ export abstract class RunRequests extends RunBase {
   private readonly sameText: RunRecords.SameText | undefined
 
   /** Whether the code asks for what is recorded. Of what a fork shares, its own id stands for that of the run it was. */
-  private same(recorded: unknown, asked: unknown): boolean {
+  private same(recorded: unknown, asked: unknown, json: unknown = StoredJson.read(asked)): boolean {
     if (recorded instanceof StoredJson.StoredJson && asked instanceof StoredJson.StoredJson && recorded.text === asked.text) return true
-    return RunRecords.sameJson(StoredJson.read(recorded), StoredJson.read(asked), this.sameText)
+    return RunRecords.sameJson(StoredJson.read(recorded), json, this.sameText)
   }
 
   /** Nobody waits for the step any more. */
@@ -77,14 +77,16 @@ export abstract class RunRequests extends RunBase {
       const key = StepKeys.keyOf(records, definition)
       let step = records.steps.get(key)
       const input = definition.input === undefined || definition.input.text === "null" ? null : definition.input
+      const isSame = (recorded: RunRecords.StepState) =>
+        input === null ? this.same(recorded.input, null) : this.same(recorded.input, input, definition.json)
       if (step !== undefined && step.definition !== undefined) {
-        if (!this.same(step.input, input)) {
+        if (!isSame(step)) {
           const conflict = Cause.die(new StepKeyConflict(this.row.id, key))
           return resume({ _tag: "Done", key, exit: { _tag: "Failure", cause: ExitJson.causeToJson(conflict) } })
         }
       } else if (step !== undefined) {
         const recorded = step.entry
-        if (recorded.name !== definition.name || !this.same(step.input, input)) {
+        if (recorded.name !== definition.name || !isSame(step)) {
           return this.diverge(
             key,
             recorded.name !== definition.name

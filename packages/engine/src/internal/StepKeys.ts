@@ -17,6 +17,9 @@ export const keyOf = (records: RunRecords, step: StepDefinition): string => {
   const wanted = step.key ?? (step.inside === undefined
     ? records.number(counter(step.name), step.name)
     : records.number(step.name, step.name, `${step.inside}/`))
+  if (/[/~]/.test(step.name)) records.hasOddNames = true
+  // A number behind a name without such signs is the key of no other step.
+  else if (isCall(step) && !records.hasOddNames) return wanted
   if (!isTaken(records, wanted, step)) return wanted
   if (isCall(step)) records.displaced.add(placeOf(step.name, wanted))
   let key = `~${wanted}`
