@@ -8,7 +8,7 @@ import { DatabaseSync } from "node:sqlite"
 import { command } from "./command.ts"
 import { events } from "./events.ts"
 import { type Figure, figure, time } from "./measure.ts"
-import { host, marks, raw, remove, Sequential, Waiting, Wide } from "./subject.ts"
+import { host, marks, raw, remove, Sequential, Wide } from "./subject.ts"
 
 export interface Settings {
   readonly folder: string
@@ -128,25 +128,19 @@ const suspended: Case = async ({ folder, rounds, scale }) => {
   const count = Math.ceil(100_000 * scale)
   const db = join(folder, "suspended.db")
   const empty = join(folder, "empty.db")
-  remove(db)
-  remove(empty)
-  const before = process.memoryUsage().rss
-  const runtime = host(db, { synchronous: "NORMAL" })
-  let heap = 0
-  const took = await time(async () => {
-    for (let from = 0; from < count; from += 1_000) {
-      const ids = Array.from({ length: Math.min(1_000, count - from) }, (_, i) => from + i)
-      await runtime.runPromise(Effect.forEach(ids, (i) => Waiting.execute({ id: `${i}` }, { discard: true }), { concurrency: "unbounded", discard: true }))
-    }
-    await runtime.runPromise(Effect.flatMap(Engine.Engine, (engine) => engine.settled))
-    heap = process.memoryUsage().rss
+  // Each in a process that does nothing else. When the platform collects garbage is its own affair, so more than one is looked at.
+  const made = Array.from({ length: Math.min(rounds, 3) }, () => {
+    remove(db)
+    const { status, stdout } = spawnSync(process.execPath, [join(import.meta.dirname, "many-runs.ts"), db, `${count}`], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+    if (status !== 0) throw new Error(`the process that makes runs ended with ${status}`)
+    return JSON.parse(stdout) as { readonly before: number; readonly rss: number; readonly ms: number }
   })
-  await runtime.dispose()
+  const least = made.reduce((least, each) => each.rss < least.rss ? each : least)
   const bytes = statSync(db).size / count
   const payloads = payloadBytes(db) / count
-  const made = host(empty)
-  await made.runPromise(Effect.void)
-  await made.dispose()
+  const bare = host(empty)
+  await bare.runPromise(Effect.void)
+  await bare.dispose()
   const start = (file: string) => time(() => {
     const result = spawnSync(process.execPath, [join(import.meta.dirname, "../packages/cli/src/bin.ts"), "worker", "--until-idle", "--db", file], { stdio: "ignore" })
     if (result.status !== 0) throw new Error(`the worker ended with ${result.status}`)
@@ -155,10 +149,10 @@ const suspended: Case = async ({ folder, rounds, scale }) => {
   for (let round = 0; round < rounds; round++) ratios.push((await start(db)) / (await start(empty)))
   return [
     figure("worker start, 100,000 suspended runs", "worker start on an empty file", "x empty file", ratios, { kind: "at most", value: 1.3 }),
-    figure("memory of the process that made them", "500 MB", "of 500 MB", [heap / 500e6], { kind: "at most", value: 1 }, {
-      "rss MB": heap / 1e6,
-      "rss before MB": before / 1e6,
-      "runs per second": (count / took) * 1_000
+    figure("memory of the process that made them", "500 MB", "of 500 MB", made.map(({ rss }) => rss / 500e6), { kind: "at most", value: 1 }, {
+      "rss MB": least.rss / 1e6,
+      "rss before MB": least.before / 1e6,
+      "runs per second": (count / least.ms) * 1_000
     }),
     figure("disk per suspended run, beyond payloads", "1,000 bytes", "of 1,000 bytes", [(bytes - payloads) / 1_000], {
       kind: "at most",
