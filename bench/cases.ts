@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process"
 import { statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { command } from "./command.ts"
+import { command, compile, install } from "./command.ts"
 import { events } from "./events.ts"
 import { type Figure, figure, time } from "./measure.ts"
 import { host, marks, raw, remove, Sequential, Wide } from "./subject.ts"
@@ -128,10 +128,11 @@ const suspended: Case = async ({ folder, rounds, scale }) => {
   const count = Math.ceil(100_000 * scale)
   const db = join(folder, "suspended.db")
   const empty = join(folder, "empty.db")
-  // Each in a process that does nothing else. When the platform collects garbage is its own affair, so more than one is looked at.
+  // Each in a process that does nothing else, from the packages as they are published. When the platform collects garbage is its own affair, so more than one is looked at.
+  const program = await compile("many-runs.ts", install(folder))
   const made = Array.from({ length: Math.min(rounds, 3) }, () => {
     remove(db)
-    const { status, stdout } = spawnSync(process.execPath, [join(import.meta.dirname, "many-runs.ts"), db, `${count}`], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+    const { status, stdout } = spawnSync(process.execPath, [program, db, `${count}`], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
     if (status !== 0) throw new Error(`the process that makes runs ended with ${status}`)
     return JSON.parse(stdout) as { readonly before: number; readonly rss: number; readonly ms: number }
   })

@@ -1,20 +1,23 @@
 import { spawnSync } from "node:child_process"
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs"
 import { dirname, join } from "node:path"
+import { rolldown } from "rolldown"
 import type { Case } from "./cases.ts"
 import { figure } from "./measure.ts"
 
 const root = join(import.meta.dirname, "..")
 
-/** Unpacks the packages as they are published; what they depend on is that of this repository. */
-const install = (folder: string): string => {
+/** Unpacks the packages as they are published into a folder, whose path this returns; what they depend on is that of this repository. */
+export const install = (folder: string): string => {
+  const installed = join(folder, "installed")
+  if (existsSync(installed)) return installed
   const run = (program: string, ...args: ReadonlyArray<string>) => {
     const { status, stderr } = spawnSync(program, args, { cwd: root, encoding: "utf8" })
     if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr}`)
   }
   const tarballs = join(folder, "tarballs")
   run(process.execPath, "scripts/pack.ts", "--out", tarballs)
-  const modules = join(folder, "installed", "node_modules")
+  const modules = join(installed, "node_modules")
   for (const name of readdirSync(tarballs)) {
     const target = join(modules, "@fermata", name.replace(/^fermata-(.*)-\d+\.\d+\.\d+\.tgz$/, "$1"))
     mkdirSync(target, { recursive: true })
@@ -31,7 +34,15 @@ const install = (folder: string): string => {
       }
     }
   }
-  return join(modules, "@fermata", "cli", "dist", "bin.js")
+  return installed
+}
+
+/** Compiles a program of this folder into one file beside installed packages, as a user's would be. */
+export const compile = async (program: string, installed: string): Promise<string> => {
+  const build = await rolldown({ input: join(import.meta.dirname, program), platform: "node", external: /^[^./]/ })
+  const file = join(installed, program.replace(/\.ts$/, ".mjs"))
+  await build.write({ file, format: "esm" })
+  return file
 }
 
 const tellTime = `data:text/javascript,${
@@ -52,7 +63,7 @@ const processorTime = (cwd: string, ...args: ReadonlyArray<string>): number => {
 
 /** What a command costs before it does anything: processor time of the published package, beside that of a bare Node. */
 export const command: Case = async ({ folder, rounds }) => {
-  const bin = install(folder)
+  const bin = join(install(folder), "node_modules", "@fermata", "cli", "dist", "bin.js")
   const budgetMs = 250
   const greet = join(root, "test", "packed", "greet.json")
   for (const name of ["Ada", "Bob", "Cy"]) processorTime(folder, bin, "run", greet, "--input", JSON.stringify({ name }))

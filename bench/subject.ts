@@ -1,6 +1,6 @@
 /** What is measured: one step of about 200 bytes, in runs of any length. */
-import { Step } from "@fermata/engine"
-import { NodeHost } from "@fermata/host-node"
+import * as Step from "@fermata/engine/Step"
+import * as NodeHost from "@fermata/host-node/NodeHost"
 import { Effect, Layer, ManagedRuntime, Schema } from "effect"
 import { Workflow } from "effect/workflow"
 import { rmSync } from "node:fs"
