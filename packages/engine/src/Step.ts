@@ -226,6 +226,9 @@ export const make = <
     return (problem instanceof Error ? problem.message : String(problem)).replaceAll(/\s+/g, " ")
   }
 
+  const sample = () => sampleOf(options.success ?? Schema.Void)
+  const notSynchronous = () => new NotSynchronous({ step: name })
+
   const call = (input: Input) =>
     Effect.contextWith((asker: Context.Context<never>) => {
       const place = Context.get(asker, CurrentRun)
@@ -236,7 +239,7 @@ export const make = <
       if (options.onCrash === "commit-together" && !place.executor.host.together) {
         return Effect.die(new CannotCommitTogether({ step: name }))
       }
-      const by = Handover.giver(place.executor.row)
+      const by = place.executor.giver
       const asked = inputCodec === undefined ? undefined : Handover.through(`input of step "${name}"`, "input", inputCodec, input, by)
       if (asked !== undefined && Result.isFailure(asked)) return Effect.die(asked.failure)
       const own = asked === undefined ? () => Exit.void : ownInputs(asked.success, inputCodec!)
@@ -259,13 +262,13 @@ export const make = <
         parkOnFailure: false,
         retry: policy,
         problemOf,
-        sample: () => sampleOf(options.success ?? Schema.Void),
+        sample,
         asker,
         body: (context) => Effect.scoped(attempt(own, context, by, keep) as Effect.Effect<unknown, unknown, Scope>),
         probe: question && ((context) =>
           Effect.scoped(question(own, context, by, keep) as Effect.Effect<Option.Option<unknown>, unknown, Scope>)),
         limit,
-        notSynchronous: () => new NotSynchronous({ step: name })
+        notSynchronous
       }
       return Effect.flatMap(place.executor.askStep(definition), (outcome) => {
         if (lived !== undefined && outcome._tag === "Done" && outcome.exit._tag === "Success" && outcome.exit.value === lived.stored) {

@@ -9,6 +9,7 @@ import type { EventWaitChanges } from "../EventLog.ts"
 import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
 import { OwnAnswers } from "./OwnAnswers.ts"
 import * as RunRecords from "./RunRecords.ts"
+import type { Giver } from "../ValueRefused.ts"
 import * as Leaving from "./Leaving.ts"
 import { OutsideWaits } from "./OutsideWaits.ts"
 import type { Timer } from "./TimerQueue.ts"
@@ -24,6 +25,8 @@ export abstract class RunBase {
 
   /** ms since the epoch, of the last delivered entry. */
   protected time: number
+  /** The run as errors name it. */
+  readonly giver: Giver
   /** Who has asked for the run, as far as anybody said. */
   readonly by: string | undefined
   /** What random numbers and ids of the body follow from. */
@@ -73,6 +76,7 @@ export abstract class RunBase {
     this.outsideWaits = new OutsideWaits(host.fork)
     this.registration = registration
     this.row = row
+    this.giver = { runId: row.id, workflow: row.workflow }
     this.length = history.length
     this.time = history[0]!.at
     this.records = RunRecords.RunRecords.load(history)

@@ -77,16 +77,15 @@ export abstract class RunRequests extends RunBase {
       const key = StepKeys.keyOf(records, definition)
       let step = records.steps.get(key)
       const input = definition.input === undefined || definition.input.text === "null" ? null : definition.input
-      const isSame = (recorded: RunRecords.StepState) =>
-        input === null ? this.same(recorded.input, null) : this.same(recorded.input, input, definition.json)
+      const json = input === null ? null : definition.json
       if (step !== undefined && step.definition !== undefined) {
-        if (!isSame(step)) {
+        if (!this.same(step.input, input, json)) {
           const conflict = Cause.die(new StepKeyConflict(this.row.id, key))
           return resume({ _tag: "Done", key, exit: { _tag: "Failure", cause: ExitJson.causeToJson(conflict) } })
         }
       } else if (step !== undefined) {
         const recorded = step.entry
-        if (recorded.name !== definition.name || !isSame(step)) {
+        if (recorded.name !== definition.name || !this.same(step.input, input, json)) {
           return this.diverge(
             key,
             recorded.name !== definition.name
