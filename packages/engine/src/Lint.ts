@@ -117,7 +117,7 @@ const nameOf = (node: Node | undefined): string | undefined => {
   return property === undefined ? undefined : `${nameOf(part(node, "object")) ?? ""}.${property}`
 }
 
-const value = (node: Node, key: string): unknown => (node as unknown as Readonly<Record<string, unknown>>)[key]
+const value = (node: Node, key: string): unknown => Reflect.get(node, key)
 
 const text = (node: Node, key: string): string | undefined => {
   const found = value(node, key)

@@ -436,8 +436,8 @@ export class Runs extends Context.Service<Runs, {
             ? `it cannot be stored: ${output.failure.reason}`
             : (yield* Rehearsal.stepOf(core, store, row, key))?.problemOf(output.success.read())
           if (problem !== undefined) return yield* new OutputRefused({ runId: row.id, key, problem })
-          const action = StoredJson.compose({ _tag: "complete", output: Result.getOrThrow(output) })
-          return yield* send(row, "settle", { key, by: options.by, action: action as unknown as Settlement })
+          // As it was checked, whatever becomes of the operator's own object.
+          return yield* send(row, "settle", { key, by: options.by, action: { _tag: "complete", output: Result.getOrThrow(output).read() } })
         }
         const status = RunView.step(yield* show(row.id), key)?.status
         return yield* new StepNotOpen({ runId: row.id, key, open: keys, ...(status === undefined ? {} : { status }) })
