@@ -1,5 +1,5 @@
 /** What `npx fermata` serves in this folder: the contracts of the examples. */
-import { defineConfig } from "@fermata/cli/Config"
 import ticketTriage from "@fermata-examples/ticket-triage"
+import { defineConfig } from "@fermata/cli/Config"
 
 export default defineConfig({ ...ticketTriage, contracts: "examples/*/contract.json" })

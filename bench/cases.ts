@@ -42,7 +42,10 @@ const steps: Case = async ({ folder, rounds, scale }) => {
       const length = Math.ceil(100 * scale)
       const all = await time(() =>
         runtime.runPromise(
-          Effect.forEach(runs, (i) => Sequential.execute({ id: `c${round}-${i}`, n: length }), { concurrency: "unbounded", discard: true })
+          Effect.forEach(runs, (i) => Sequential.execute({ id: `c${round}-${i}`, n: length }), {
+            concurrency: "unbounded",
+            discard: true
+          })
         )
       )
       concurrent.push((50 * length * after) / all)
@@ -60,8 +63,14 @@ const steps: Case = async ({ folder, rounds, scale }) => {
     )
     if (synchronous === "FULL") {
       figures.push(
-        figure("50 concurrent runs, FULL", "raw commit rate", "x raw commit rate", concurrent, { kind: "at least", value: 5 }),
-        figure("500 parallel steps, FULL", "500 raw commits", "of 500 raw commits", wide, { kind: "at most", value: 1 / 3 })
+        figure("50 concurrent runs, FULL", "raw commit rate", "x raw commit rate", concurrent, {
+          kind: "at least",
+          value: 5
+        }),
+        figure("500 parallel steps, FULL", "500 raw commits", "of 500 raw commits", wide, {
+          kind: "at most",
+          value: 1 / 3
+        })
       )
     }
   }
@@ -78,7 +87,9 @@ const long: Case = async ({ folder, rounds, scale }) => {
     const db = join(folder, "long.db")
     remove(db)
     const runtime = host(db, { synchronous: "NORMAL" })
-    const id = await runtime.runPromise(Sequential.execute({ id: "warm-up", n: 500 }).pipe(Effect.andThen(Sequential.executionId({ id: "long", n }))))
+    const id = await runtime.runPromise(
+      Sequential.execute({ id: "warm-up", n: 500 }).pipe(Effect.andThen(Sequential.executionId({ id: "long", n })))
+    )
     await runtime.runPromise(Sequential.execute({ id: "long", n }))
     const tenth = (k: number) => marks[k + 1]! - marks[k]!
     growth.push(tenth(9) / Math.max(tenth(1), tenth(2)))
@@ -87,7 +98,9 @@ const long: Case = async ({ folder, rounds, scale }) => {
     const file = new DatabaseSync(db)
     const key = (file.prepare("SELECT max(run) AS run FROM journal").get() as { run: number }).run
     const read = () =>
-      (file.prepare("SELECT entries FROM journal WHERE run = ? ORDER BY arrival").all(key) as unknown as Array<{ entries: string }>)
+      (file.prepare("SELECT entries FROM journal WHERE run = ? ORDER BY arrival").all(key) as unknown as Array<
+        { entries: string }
+      >)
         .map(({ entries }) => entries.split("\n").map((entry) => JSON.parse(entry)))
     readMs = await time(read)
     for (let k = 0; k < 3; k++) readMs = Math.min(readMs, await time(read))
@@ -97,13 +110,26 @@ const long: Case = async ({ folder, rounds, scale }) => {
     const reopened = new DatabaseSync(db)
     cutAfter(reopened, id, key)
     reopened.close()
-    recoverMs = await time(() => back.runPromise(Effect.andThen(Effect.flatMap(Engine.Engine, (engine) => engine.adopt(id)), Sequential.execute({ id: "long", n }))))
+    recoverMs = await time(() =>
+      back.runPromise(
+        Effect.andThen(
+          Effect.flatMap(Engine.Engine, (engine) => engine.adopt(id)),
+          Sequential.execute({ id: "long", n })
+        )
+      )
+    )
     recovery.push(recoverMs / readMs)
     await back.dispose()
   }
   return [
-    figure("per-step cost over 10,000 steps", "its second or third tenth", "last / early tenth", growth, { kind: "at most", value: 1.1 }),
-    figure("recovery of a 10,000-step run", "reading and parsing its rows", "x read and parse", recovery, { kind: "at most", value: 3 }, {
+    figure("per-step cost over 10,000 steps", "its second or third tenth", "last / early tenth", growth, {
+      kind: "at most",
+      value: 1.1
+    }),
+    figure("recovery of a 10,000-step run", "reading and parsing its rows", "x read and parse", recovery, {
+      kind: "at most",
+      value: 3
+    }, {
       "recovery ms": recoverMs,
       "read and parse ms": readMs
     })
@@ -112,14 +138,22 @@ const long: Case = async ({ folder, rounds, scale }) => {
 
 /** Takes back the end of a run and its last outcome, so that the run has one step to do. */
 const cutAfter = (db: DatabaseSync, id: string, key: number) => {
-  const tail = db.prepare("SELECT last, entries FROM journal WHERE run = ? ORDER BY arrival DESC LIMIT 5").all(key) as unknown as Array<{ last: number; entries: string }>
-  const row = tail.find(({ entries }) => entries.includes('"StepCompleted"'))!
+  const tail = db.prepare("SELECT last, entries FROM journal WHERE run = ? ORDER BY arrival DESC LIMIT 5").all(
+    key
+  ) as unknown as Array<{ last: number; entries: string }>
+  const row = tail.find(({ entries }) => entries.includes("\"StepCompleted\""))!
   const lines = row.entries.split("\n")
-  const kept = lines.slice(0, lines.findLastIndex((entry) => entry.includes('"StepCompleted"')))
-  for (const table of ["journal", "places"]) db.prepare(`DELETE FROM ${table} WHERE run = ? AND last >= ?`).run(key, row.last)
+  const kept = lines.slice(0, lines.findLastIndex((entry) => entry.includes("\"StepCompleted\"")))
+  for (const table of ["journal", "places"]) {
+    db.prepare(`DELETE FROM ${table} WHERE run = ? AND last >= ?`).run(key, row.last)
+  }
   db.prepare("UPDATE placed SET upto = min(upto, (SELECT max(arrival) FROM journal))").run()
   if (kept.length > 0) {
-    db.prepare("INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)").run(key, row.last - lines.length + kept.length, kept.join("\n"))
+    db.prepare("INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)").run(
+      key,
+      row.last - lines.length + kept.length,
+      kept.join("\n")
+    )
   }
   db.prepare("UPDATE runs SET status = 'running', owner = NULL, due_at = 0 WHERE id = ?").run(id)
 }
@@ -132,7 +166,10 @@ const suspended: Case = async ({ folder, rounds, scale }) => {
   const program = await compile("many-runs.ts", install(folder))
   const made = Array.from({ length: Math.min(rounds, 3) }, () => {
     remove(db)
-    const { status, stdout } = spawnSync(process.execPath, [program, db, `${count}`], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] })
+    const { status, stdout } = spawnSync(process.execPath, [program, db, `${count}`], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "inherit"]
+    })
     if (status !== 0) throw new Error(`the process that makes runs ended with ${status}`)
     return JSON.parse(stdout) as { readonly before: number; readonly rss: number; readonly ms: number }
   })
@@ -142,15 +179,28 @@ const suspended: Case = async ({ folder, rounds, scale }) => {
   const bare = host(empty)
   await bare.runPromise(Effect.void)
   await bare.dispose()
-  const start = (file: string) => time(() => {
-    const result = spawnSync(process.execPath, [join(import.meta.dirname, "../packages/cli/src/bin.ts"), "worker", "--until-idle", "--db", file], { stdio: "ignore" })
-    if (result.status !== 0) throw new Error(`the worker ended with ${result.status}`)
-  })
+  const start = (file: string) =>
+    time(() => {
+      const result = spawnSync(process.execPath, [
+        join(import.meta.dirname, "../packages/cli/src/bin.ts"),
+        "worker",
+        "--until-idle",
+        "--db",
+        file
+      ], { stdio: "ignore" })
+      if (result.status !== 0) throw new Error(`the worker ended with ${result.status}`)
+    })
   const ratios: Array<number> = []
   for (let round = 0; round < rounds; round++) ratios.push((await start(db)) / (await start(empty)))
   return [
-    figure("worker start, 100,000 suspended runs", "worker start on an empty file", "x empty file", ratios, { kind: "at most", value: 1.3 }),
-    figure("memory of the process that made them", "500 MB", "of 500 MB", made.map(({ rss }) => rss / 500e6), { kind: "at most", value: 1 }, {
+    figure("worker start, 100,000 suspended runs", "worker start on an empty file", "x empty file", ratios, {
+      kind: "at most",
+      value: 1.3
+    }),
+    figure("memory of the process that made them", "500 MB", "of 500 MB", made.map(({ rss }) => rss / 500e6), {
+      kind: "at most",
+      value: 1
+    }, {
       "rss MB": least.rss / 1e6,
       "rss before MB": least.before / 1e6,
       "runs per second": (count / least.ms) * 1_000
@@ -166,7 +216,9 @@ const suspended: Case = async ({ folder, rounds, scale }) => {
 const payloadBytes = (file: string): number => {
   const db = new DatabaseSync(file, { readOnly: true })
   let bytes = 0
-  for (const { entries } of db.prepare("SELECT entries FROM journal").iterate() as Iterable<{ readonly entries: string }>) {
+  for (
+    const { entries } of db.prepare("SELECT entries FROM journal").iterate() as Iterable<{ readonly entries: string }>
+  ) {
     for (const entry of entries.split("\n")) {
       const { input, output, payload } = JSON.parse(entry) as Readonly<Record<string, unknown>>
       for (const value of [input, output, payload]) if (value !== undefined) bytes += JSON.stringify(value).length
@@ -187,7 +239,12 @@ const startUp: Case = async ({ folder, rounds }) => {
     ratios.push(run / bare)
     ms = run
   }
-  return [figure("start to first completed run", "bare import of the same modules", "x bare import", ratios, { kind: "at most", value: 2 }, { ms })]
+  return [
+    figure("start to first completed run", "bare import of the same modules", "x bare import", ratios, {
+      kind: "at most",
+      value: 2
+    }, { ms })
+  ]
 }
 
 /** What a step gives back: some text and numbers, or a list of such records. */
@@ -214,9 +271,10 @@ const handOver: Case = async ({ rounds, scale }) => {
     const times = Math.max(3, Math.ceil(full * scale))
     const ratios: Array<number> = []
     let micros = Infinity
-    const repeat = (work: () => unknown) => time(() => {
-      for (let count = 0; count < times; count++) work()
-    })
+    const repeat = (work: () => unknown) =>
+      time(() => {
+        for (let count = 0; count < times; count++) work()
+      })
     const handedOver = () => Result.getOrThrow(StoredJson.of(value)).read()
     const bare = () => JSON.parse(JSON.stringify(value)) as unknown
     for (let round = 0; round <= rounds; round++) {
@@ -226,10 +284,15 @@ const handOver: Case = async ({ rounds, scale }) => {
       ratios.push(took / control)
       micros = Math.min(micros, (took / times) * 1_000)
     }
-    figures.push(figure(`hand-over of ${name}`, "text and back without a look", "x text and back", ratios, { kind: "at most", value: 2 }, {
-      "µs": micros,
-      characters: JSON.stringify(value).length
-    }))
+    figures.push(
+      figure(`hand-over of ${name}`, "text and back without a look", "x text and back", ratios, {
+        kind: "at most",
+        value: 2
+      }, {
+        "µs": micros,
+        characters: JSON.stringify(value).length
+      })
+    )
   }
   return figures
 }

@@ -22,7 +22,9 @@ export const install = (folder: string): string => {
     const target = join(modules, "@fermata", name.replace(/^fermata-(.*)-\d+\.\d+\.\d+\.tgz$/, "$1"))
     mkdirSync(target, { recursive: true })
     run("tar", "-xzf", join(tarballs, name), "-C", target, "--strip-components=1")
-    const { dependencies } = JSON.parse(readFileSync(join(target, "package.json"), "utf8")) as { readonly dependencies: Readonly<Record<string, string>> }
+    const { dependencies } = JSON.parse(readFileSync(join(target, "package.json"), "utf8")) as {
+      readonly dependencies: Readonly<Record<string, string>>
+    }
     for (const dependency of Object.keys(dependencies)) {
       if (dependency.startsWith("@fermata/")) continue
       const link = join(modules, dependency)
@@ -46,7 +48,9 @@ export const compile = async (program: string, installed: string): Promise<strin
 }
 
 const tellTime = `data:text/javascript,${
-  encodeURIComponent(`import { writeSync } from "node:fs"; process.on("exit", () => { const { user, system } = process.cpuUsage(); writeSync(3, String(user + system)) })`)
+  encodeURIComponent(
+    `import { writeSync } from "node:fs"; process.on("exit", () => { const { user, system } = process.cpuUsage(); writeSync(3, String(user + system)) })`
+  )
 }`
 
 /** User and system time of a process, in ms. */
@@ -74,9 +78,16 @@ export const command: Case = async ({ folder, rounds }) => {
       node: processorTime(folder, "-e", "0")
     })).slice(1)
     const best = (of: "ms" | "node") => Math.min(...times.map((time) => time[of]))
-    return figure(`processor time of fermata ${args.join(" ")}`, "0.25 s", "of 0.25 s", times.map(({ ms }) => ms / budgetMs), { kind: "at most", value: 1 }, {
-      ms: best("ms"),
-      "node -e 0 ms": best("node")
-    })
+    return figure(
+      `processor time of fermata ${args.join(" ")}`,
+      "0.25 s",
+      "of 0.25 s",
+      times.map(({ ms }) => ms / budgetMs),
+      { kind: "at most", value: 1 },
+      {
+        ms: best("ms"),
+        "node -e 0 ms": best("node")
+      }
+    )
   })
 }

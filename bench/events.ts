@@ -1,7 +1,7 @@
 /** One event for one of many waiting runs, beside the same for one of a tenth of them. */
-import { Contracts } from "@fermata/engine/Contracts"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+import { Contracts } from "@fermata/engine/Contracts"
 import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { Runs } from "@fermata/engine/Runs"
@@ -47,7 +47,9 @@ const measure = async (db: string, count: number): Promise<Measured> => {
     const contracts = yield* Contracts
     const engine = yield* Engine
     yield* contracts.add(contract)
-    const runs = yield* Effect.forEach(ids, (id) => contracts.start({ contract: contract.id, input: { id } }), { concurrency: 50 })
+    const runs = yield* Effect.forEach(ids, (id) => contracts.start({ contract: contract.id, input: { id } }), {
+      concurrency: 50
+    })
     yield* engine.settled
     // Only some of many fit into memory, so none may be there of few.
     yield* engine.evict
@@ -58,11 +60,16 @@ const measure = async (db: string, count: number): Promise<Measured> => {
     runtime.runPromise(Effect.gen(function*() {
       const events = yield* Events
       const engine = yield* Engine
-      yield* Effect.forEach(ids.toReversed(), (id) => events.emit("order.paid", { id }), { concurrency: 50, discard: true })
+      yield* Effect.forEach(ids.toReversed(), (id) => events.emit("order.paid", { id }), {
+        concurrency: 50,
+        discard: true
+      })
       yield* engine.settled
     }))
   )
-  const rows = await runtime.runPromise(Effect.flatMap(Store, ({ backend }) => Effect.forEach(started, ({ runId }) => backend.run(runId))))
+  const rows = await runtime.runPromise(
+    Effect.flatMap(Store, ({ backend }) => Effect.forEach(started, ({ runId }) => backend.run(runId)))
+  )
   await runtime.dispose()
   const open = rows.filter((row) => row?.status !== "completed").length
   if (open > 0) throw new Error(`${open} of ${count} runs did not get their event`)
@@ -83,9 +90,16 @@ export const events: Case = async ({ folder, rounds, scale }) => {
     entries = all.entries
   }
   return [
-    figure(`an event for one of ${many.toLocaleString("en")} waiting runs`, "an event for one of a tenth of them", "x a tenth", ratios, { kind: "at most", value: 1.5 }, {
-      "ms per event": each,
-      "entries of a run": entries
-    })
+    figure(
+      `an event for one of ${many.toLocaleString("en")} waiting runs`,
+      "an event for one of a tenth of them",
+      "x a tenth",
+      ratios,
+      { kind: "at most", value: 1.5 },
+      {
+        "ms per event": each,
+        "entries of a run": entries
+      }
+    )
   ]
 }

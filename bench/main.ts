@@ -39,7 +39,8 @@ if (values.json) {
   for (const figure of figures) {
     const within = withinBudget(figure)
     const budget = figure.budget === undefined ? "" : `${figure.budget.kind} ${figure.budget.value}`
-    const readings = Object.entries(figure.readings).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`).join(", ")
+    const readings = Object.entries(figure.readings).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`)
+      .join(", ")
     process.stdout.write(
       `${figure.name.padEnd(44)} ${figure.best.toFixed(2).padStart(9)} ${figure.unit.padEnd(24)} median ${
         figure.median.toFixed(2).padStart(8)

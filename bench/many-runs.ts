@@ -12,7 +12,12 @@ const before = process.memoryUsage().rss
 const began = performance.now()
 for (let from = 0; from < count; from += 1_000) {
   const ids = Array.from({ length: Math.min(1_000, count - from) }, (_, i) => from + i)
-  await runtime.runPromise(Effect.forEach(ids, (i) => Waiting.execute({ id: `${i}` }, { discard: true }), { concurrency: "unbounded", discard: true }))
+  await runtime.runPromise(
+    Effect.forEach(ids, (i) => Waiting.execute({ id: `${i}` }, { discard: true }), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  )
 }
 await runtime.runPromise(Effect.flatMap(Engine, (engine) => engine.settled))
 const ms = performance.now() - began

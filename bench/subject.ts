@@ -8,7 +8,13 @@ import { DatabaseSync } from "node:sqlite"
 
 const pad = "x".repeat(120)
 
-const Outcome = Schema.Struct({ ok: Schema.Boolean, run: Schema.String, step: Schema.Int, at: Schema.Int, pad: Schema.String })
+const Outcome = Schema.Struct({
+  ok: Schema.Boolean,
+  run: Schema.String,
+  step: Schema.Int,
+  at: Schema.Int,
+  pad: Schema.String
+})
 
 const work = Step.make("work", {
   input: { i: Schema.Int },
@@ -47,12 +53,13 @@ export const handlers = Layer.mergeAll(
     return n
   })),
   Wide.toLayer(Effect.fnUntraced(function*({ n }) {
-    const done = yield* Effect.forEach(Array.from({ length: n }, (_, i) => i), (i) => work({ i }), { concurrency: "unbounded" })
+    const done = yield* Effect.forEach(Array.from({ length: n }, (_, i) => i), (i) => work({ i }), {
+      concurrency: "unbounded"
+    })
     return done.length
   })),
   Waiting.toLayer(() => Effect.andThen(work({ i: 0 }), Effect.sleep("300 days")))
 )
-
 
 export const remove = (file: string) => {
   for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true })
@@ -79,4 +86,3 @@ export const raw = (file: string, synchronous: "FULL" | "NORMAL", count: number)
   remove(file)
   return elapsed / count
 }
-

@@ -4,5 +4,8 @@ import { writeFileSync } from "node:fs"
 
 const core = new URL("../packages/core/", import.meta.url)
 
-writeFileSync(new URL("src/contract/contract.schema.json", core), `${JSON.stringify(ContractReference.jsonSchema(), undefined, 2)}\n`)
+writeFileSync(
+  new URL("src/contract/contract.schema.json", core),
+  `${JSON.stringify(ContractReference.jsonSchema(), undefined, 2)}\n`
+)
 writeFileSync(new URL("CONTRACT.md", core), ContractReference.markdown())

@@ -9,7 +9,17 @@
  * goes to stderr. Types are not checked: the tests alone must find the fault.
  */
 import { spawn } from "node:child_process"
-import { cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { setPriority, tmpdir } from "node:os"
 import { basename, dirname, join, matchesGlob, posix } from "node:path"
 import { performance } from "node:perf_hooks"
@@ -23,7 +33,9 @@ const root = fileURLToPath(new URL("..", import.meta.url))
 // What is asked for
 
 const usage = (problem: string): never => {
-  process.stderr.write(`${problem}\n  npm run mutate -- [--files GLOB] [--sample N] [--seed S] [--at-least PERCENT] [--json]\n`)
+  process.stderr.write(
+    `${problem}\n  npm run mutate -- [--files GLOB] [--sample N] [--seed S] [--at-least PERCENT] [--json]\n`
+  )
   process.exit(2)
 }
 const whole = (name: string, text: string): number =>
@@ -100,7 +112,10 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => pr
 
 const elsewhere = /^(\..*|node_modules|dist|dist-packages|scratchpad|coverage)$/
 for (const entry of readdirSync(root).filter((entry) => !elsewhere.test(entry))) {
-  cpSync(join(root, entry), join(copy, entry), { recursive: true, filter: (path) => path === root || !elsewhere.test(basename(path)) })
+  cpSync(join(root, entry), join(copy, entry), {
+    recursive: true,
+    filter: (path) => path === root || !elsewhere.test(basename(path))
+  })
 }
 mkdirSync(join(copy, "node_modules"))
 for (const entry of readdirSync(join(root, "node_modules")).filter((entry) => !entry.startsWith("."))) {
@@ -118,7 +133,9 @@ const slow = /\/(Law|Simulator|WorkflowConformance\S*|MemoryBackend|HostConforma
 const asked = new Set(files.map((file) => file.split("/src/")[0]!))
 /** What core and engine do, the tests of both show; another package has its own. */
 const folders = new Set([
-  ...(asked.has("packages/core") || asked.has("packages/engine") ? ["packages/core/test", "packages/engine/test", "test/parity"] : []),
+  ...(asked.has("packages/core") || asked.has("packages/engine")
+    ? ["packages/core/test", "packages/engine/test", "test/parity"]
+    : []),
   ...Array.from(asked, (folder) => `${folder}/test`)
 ])
 const suites = Array.from(folders)
@@ -155,8 +172,14 @@ const nearTo = (file: string): ReadonlyArray<string> =>
 /** Which suites are asked about a mutant of a file, one stage after the other, and which must pass before. */
 const stages = [
   { before: suites.filter(isQuick), of: nearTo },
-  { before: [], of: (file: string) => inOrder(file).filter((suite) => isQuick(suite) && !nearTo(file).includes(suite)) },
-  { before: suites.filter((suite) => !isQuick(suite)), of: (file: string) => inOrder(file).filter((suite) => !isQuick(suite)) }
+  {
+    before: [],
+    of: (file: string) => inOrder(file).filter((suite) => isQuick(suite) && !nearTo(file).includes(suite))
+  },
+  {
+    before: suites.filter((suite) => !isQuick(suite)),
+    of: (file: string) => inOrder(file).filter((suite) => !isQuick(suite))
+  }
 ]
 
 interface Report {
@@ -183,8 +206,22 @@ const test = (stage: ReadonlyArray<string>, limit: number): Promise<Outcome> => 
   rmSync(join(copy, "report.json"), { force: true })
   const vitest = spawn(
     process.execPath,
-    ["node_modules/vitest/vitest.mjs", "run", "--config", "mutate.config.mjs", "--reporter", "json", "--outputFile", "report.json"],
-    { cwd: copy, detached: true, stdio: "ignore", env: { ...process.env, FERMATA_LAW_RUNS: "40", NODE_COMPILE_CACHE: join(copy, "node_modules/.compiled") } }
+    [
+      "node_modules/vitest/vitest.mjs",
+      "run",
+      "--config",
+      "mutate.config.mjs",
+      "--reporter",
+      "json",
+      "--outputFile",
+      "report.json"
+    ],
+    {
+      cwd: copy,
+      detached: true,
+      stdio: "ignore",
+      env: { ...process.env, FERMATA_LAW_RUNS: "40", NODE_COMPILE_CACHE: join(copy, "node_modules/.compiled") }
+    }
   )
   return new Promise((resolve, reject) => {
     interrupt = () => void process.kill(-vitest.pid!, "SIGKILL")
@@ -200,9 +237,15 @@ const test = (stage: ReadonlyArray<string>, limit: number): Promise<Outcome> => 
       if (late) return resolve({ _tag: "killed", by: "the time limit" })
       try {
         const { testResults } = JSON.parse(readFileSync(join(copy, "report.json"), "utf8")) as Report
-        if (code === 0 && testResults.length !== stage.length) return reject(new Error(`${testResults.length} of ${stage.length} suites ran`))
+        if (code === 0 && testResults.length !== stage.length) {
+          return reject(new Error(`${testResults.length} of ${stage.length} suites ran`))
+        }
         const failed = testResults.find(({ status }) => status === "failed")?.name
-        resolve(code === 0 ? { _tag: "passed" } : { _tag: "killed", by: failed === undefined ? "an error" : posix.relative(copy, failed) })
+        resolve(
+          code === 0
+            ? { _tag: "passed" }
+            : { _tag: "killed", by: failed === undefined ? "an error" : posix.relative(copy, failed) }
+        )
       } catch {
         resolve({ _tag: "killed", by: "a crash" })
       }
@@ -239,7 +282,9 @@ const judge = async (subject: Subject, stage: ReadonlyArray<string>, limit: numb
   return outcome
 }
 
-const subjects = sampled().filter((subject) => compiles(apply(readFileSync(join(root, subject.file), "utf8"), subject.mutant)))
+const subjects = sampled().filter((subject) =>
+  compiles(apply(readFileSync(join(root, subject.file), "utf8"), subject.mutant))
+)
 let survivors: ReadonlyArray<Subject> = subjects
 let limit = 0
 for (const { before, of } of stages) {
@@ -261,7 +306,10 @@ const killed = subjects.length - survivors.length
 const share = subjects.length === 0 ? 100 : Math.floor((killed / subjects.length) * 1000) / 10
 const perFile = files.map((file) => {
   const mutants = subjects.filter((subject) => subject.file === file).length
-  const survived = survivors.filter((subject) => subject.file === file).map(({ mutant: { at, change } }) => ({ at, change }))
+  const survived = survivors.filter((subject) => subject.file === file).map(({ mutant: { at, change } }) => ({
+    at,
+    change
+  }))
   return { file, mutants, killed: mutants - survived.length, survived }
 }).filter(({ mutants }) => mutants > 0)
 

@@ -56,17 +56,21 @@ const rewriteUrls = (dist: string): void => {
     if (!name.endsWith(".js")) continue
     const file = join(dist, name)
     const text = readFileSync(file, "utf8")
-    const rewritten = text.replace(/(new URL\(|import\.meta\.resolve\()"(\.[^"]+)\.ts"/g, '$1"$2.js"')
+    const rewritten = text.replace(/(new URL\(|import\.meta\.resolve\()"(\.[^"]+)\.ts"/g, "$1\"$2.js\"")
     if (rewritten !== text) writeFileSync(file, rewritten)
   }
 }
 
 /** The folder of the npm package that a module belongs to; undefined for one of this repository. */
-const packageOf = (module: string): string | undefined => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(module)?.[0]
+const packageOf = (module: string): string | undefined =>
+  /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+(?=\/)/.exec(module)?.[0]
 
 /** The licence that a package is published with: its file, or what its manifest says. */
 const licenceOf = (path: string): string => {
-  const { author, homepage, license, name } = JSON.parse(readFileSync(join(path, "package.json"), "utf8")) as Record<string, unknown>
+  const { author, homepage, license, name } = JSON.parse(readFileSync(join(path, "package.json"), "utf8")) as Record<
+    string,
+    unknown
+  >
   const file = readdirSync(path).find((file) => /^licen[sc]e(\.|$)/i.test(file))
   if (file !== undefined) return `${String(name)}\n\n${readFileSync(join(path, file), "utf8").trim()}\n`
   if (typeof license !== "string") throw new Error(`${path} names no licence to publish beside the bundle`)
@@ -84,8 +88,16 @@ const bundle = async (entry: string, folder: string): Promise<void> => {
       throw new Error(`the bundle of ${entry}: ${log.message}`)
     }
   })
-  const { output } = await build.write({ dir: folder, format: "esm", minify: true, entryFileNames: "[name].js", chunkFileNames: "[name]-[hash].js" })
-  const modules = output.filter((file): file is OutputChunk => file.type === "chunk").flatMap((chunk) => chunk.moduleIds)
+  const { output } = await build.write({
+    dir: folder,
+    format: "esm",
+    minify: true,
+    entryFileNames: "[name].js",
+    chunkFileNames: "[name]-[hash].js"
+  })
+  const modules = output.filter((file): file is OutputChunk => file.type === "chunk").flatMap((chunk) =>
+    chunk.moduleIds
+  )
   const packages = new Set(modules.map(packageOf).filter((path) => path !== undefined))
   writeFileSync(join(folder, "LICENSES.txt"), [...packages].sort().map(licenceOf).join(`\n${"-".repeat(80)}\n\n`))
 }

@@ -7,7 +7,9 @@ import { Effect } from "effect"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { record, scenarios } from "../test/replay/Recordings.ts"
 
-const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string }
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  readonly version: string
+}
 const folder = new URL(`../test/replay/journals/${version}/`, import.meta.url)
 
 mkdirSync(folder, { recursive: true })

@@ -6,7 +6,9 @@ import { longOf, type Readings, workloads } from "./workloads.ts"
 const [name, workload, folder, server] = process.argv.slice(2)
 const found = contenders.find((contender) => contender.name === name)
 const measure = workloads[workload ?? ""]
-if (found === undefined || workload === undefined || measure === undefined || folder === undefined) throw new Error(`no contender ${name}, or no workload ${workload}`)
+if (found === undefined || workload === undefined || measure === undefined || folder === undefined) {
+  throw new Error(`no contender ${name}, or no workload ${workload}`)
+}
 
 const answer = (result: { readonly readings: Readings } | { readonly error: string }) =>
   new Promise<void>((resolve) => process.stdout.write(`\n${JSON.stringify(result)}\n`, () => resolve()))

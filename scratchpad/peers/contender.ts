@@ -71,11 +71,17 @@ export const until = async (condition: () => boolean | Promise<boolean>, everyMs
 }
 
 /** Does `work` for all items, `width` at a time. */
-export const each = async <A>(items: ReadonlyArray<A>, width: number, work: (item: A) => Promise<unknown>): Promise<void> => {
+export const each = async <A>(
+  items: ReadonlyArray<A>,
+  width: number,
+  work: (item: A) => Promise<unknown>
+): Promise<void> => {
   const left = items.values()
-  await Promise.all(upTo(width).map(async () => {
-    for (const item of left) await work(item)
-  }))
+  await Promise.all(
+    upTo(width).map(async () => {
+      for (const item of left) await work(item)
+    })
+  )
 }
 
 /** Bytes of a file, or of all files of a folder, some of which may go while it looks. */

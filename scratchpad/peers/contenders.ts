@@ -22,8 +22,22 @@ export const contenders: ReadonlyArray<Entry> = [
   { name: "floor-full", title: "floor, FULL", file: "floor", variant: "FULL", durability: "FULL" },
   { name: "floor-normal", title: "floor, NORMAL", file: "floor", variant: "NORMAL", durability: "NORMAL" },
   { name: "floor-memory", title: "floor, in memory", file: "floor", variant: "memory", durability: "none" },
-  { name: "fermata-full", title: "Fermata, FULL", file: "fermata", variant: "FULL", durability: "FULL", package: "@fermata/engine" },
-  { name: "fermata-normal", title: "Fermata, NORMAL", file: "fermata", variant: "NORMAL", durability: "NORMAL", package: "@fermata/engine" },
+  {
+    name: "fermata-full",
+    title: "Fermata, FULL",
+    file: "fermata",
+    variant: "FULL",
+    durability: "FULL",
+    package: "@fermata/engine"
+  },
+  {
+    name: "fermata-normal",
+    title: "Fermata, NORMAL",
+    file: "fermata",
+    variant: "NORMAL",
+    durability: "NORMAL",
+    package: "@fermata/engine"
+  },
   {
     name: "fermata-lease",
     title: "Fermata, FULL, lease of 1 s",
@@ -33,9 +47,31 @@ export const contenders: ReadonlyArray<Entry> = [
     package: "@fermata/engine",
     only: ["W5"]
   },
-  { name: "effect", title: "Effect's engine in memory", file: "effect", variant: "", durability: "none", package: "effect" },
-  { name: "langgraph", title: "LangGraph functional, SQLite", file: "langgraph", variant: "", durability: "NORMAL", package: "@langchain/langgraph" },
-  { name: "mastra", title: "Mastra `.then()` chain, libsql", file: "mastra", variant: "chain", durability: "NORMAL", package: "@mastra/core", long: 500 },
+  {
+    name: "effect",
+    title: "Effect's engine in memory",
+    file: "effect",
+    variant: "",
+    durability: "none",
+    package: "effect"
+  },
+  {
+    name: "langgraph",
+    title: "LangGraph functional, SQLite",
+    file: "langgraph",
+    variant: "",
+    durability: "NORMAL",
+    package: "@langchain/langgraph"
+  },
+  {
+    name: "mastra",
+    title: "Mastra `.then()` chain, libsql",
+    file: "mastra",
+    variant: "chain",
+    durability: "NORMAL",
+    package: "@mastra/core",
+    long: 500
+  },
   {
     name: "mastra-loop",
     title: "Mastra `.dountil()` loop, libsql",
@@ -45,9 +81,29 @@ export const contenders: ReadonlyArray<Entry> = [
     package: "@mastra/core",
     only: ["W2", "W5"]
   },
-  { name: "dbos", title: "DBOS, PostgreSQL", file: "dbos", variant: "", durability: "FULL", package: "@dbos-inc/dbos-sdk", server: "postgres" },
-  { name: "restate", title: "Restate", file: "restate", variant: "", durability: "FULL", package: "@restatedev/restate-server", server: "restate" }
+  {
+    name: "dbos",
+    title: "DBOS, PostgreSQL",
+    file: "dbos",
+    variant: "",
+    durability: "FULL",
+    package: "@dbos-inc/dbos-sdk",
+    server: "postgres"
+  },
+  {
+    name: "restate",
+    title: "Restate",
+    file: "restate",
+    variant: "",
+    durability: "FULL",
+    package: "@restatedev/restate-server",
+    server: "restate"
+  }
 ]
 
 /** The floor that a contender is held against. */
-export const floorOf: Readonly<Record<Durability, string>> = { FULL: "floor-full", NORMAL: "floor-normal", none: "floor-memory" }
+export const floorOf: Readonly<Record<Durability, string>> = {
+  FULL: "floor-full",
+  NORMAL: "floor-normal",
+  none: "floor-memory"
+}

@@ -13,8 +13,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { loadavg, tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { contenders, type Entry, floorOf } from "./contenders.ts"
 import { wallClock } from "./contender.ts"
+import { contenders, type Entry, floorOf } from "./contenders.ts"
 import { markdown, type Reading } from "./report.ts"
 import { type Server, servers } from "./servers.ts"
 import { longOf, type Readings, sizes } from "./workloads.ts"
@@ -51,7 +51,8 @@ if (!(scale >= 0.1 && scale <= 10)) refuse(`--scale ${values.scale}: a number fr
 process.env.PEERS_SCALE = values.scale
 /** What was asked for, and the floors that it is held against. */
 const wanted = contenders.filter(({ name }) =>
-  names.includes(name) || contenders.some((other) => names.includes(other.name) && floorOf[other.durability] === name))
+  names.includes(name) || contenders.some((other) => names.includes(other.name) && floorOf[other.durability] === name)
+)
 
 const install = () => {
   const [installed, lock] = [join(here, "node_modules/.package-lock.json"), join(here, "package-lock.json")]
@@ -66,7 +67,14 @@ const limitMs = 120_000
 
 const start = (entry: Entry, workload: string, folder: string, server: string, env: NodeJS.ProcessEnv = {}) =>
   new Promise<Result>((resolve) => {
-    const child = spawn(process.execPath, ["--no-warnings", join(here, "child.ts"), entry.name, workload, folder, server], {
+    const child = spawn(process.execPath, [
+      "--no-warnings",
+      join(here, "child.ts"),
+      entry.name,
+      workload,
+      folder,
+      server
+    ], {
       cwd: folder,
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"]
@@ -82,7 +90,11 @@ const start = (entry: Entry, workload: string, folder: string, server: string, e
     child.once("close", (code, signal) => {
       clearTimeout(timer)
       const last = out.trimEnd().split("\n").at(-1) ?? ""
-      resolve(last.startsWith("{") ? JSON.parse(last) as Result : { error: `ended with ${signal ?? code}: ${err.trim().slice(-300)}`, signal })
+      resolve(
+        last.startsWith("{")
+          ? JSON.parse(last) as Result
+          : { error: `ended with ${signal ?? code}: ${err.trim().slice(-300)}`, signal }
+      )
     })
   })
 
@@ -91,7 +103,10 @@ const crash = async (entry: Entry, folder: string, server: string): Promise<Resu
   const log = `${folder}.log`
   const steps = () => readFileSync(log, "utf8").split("\n").slice(0, -1).map((line) => line.split(" ").map(Number))
   const long = longOf(entry, "W5")
-  const first = await start(entry, "W5-killed", folder, server, { PEERS_LOG: log, PEERS_KILL_AT: `${Math.floor(long / 2)}` })
+  const first = await start(entry, "W5-killed", folder, server, {
+    PEERS_LOG: log,
+    PEERS_KILL_AT: `${Math.floor(long / 2)}`
+  })
   if (!("error" in first) || first.signal !== "SIGKILL") return first
   const before = steps()
   const reached = Math.max(...before.map(([step]) => step!))
@@ -108,7 +123,10 @@ const crash = async (entry: Entry, folder: string, server: string): Promise<Resu
 const running = new Map<string, Server | Error>()
 const serverOf = async (name: string): Promise<string> => {
   if (!running.has(name)) {
-    running.set(name, await servers[name]!().catch((error: unknown) => error instanceof Error ? error : new Error(String(error))))
+    running.set(
+      name,
+      await servers[name]!().catch((error: unknown) => error instanceof Error ? error : new Error(String(error)))
+    )
   }
   const server = running.get(name)!
   if (server instanceof Error) throw server
@@ -124,7 +142,9 @@ const measure = async (entry: Entry, workload: string): Promise<Result> => {
     if (workload === "W5") return await crash(entry, folder, server)
     const startedAt = wallClock()
     const result = await start(entry, workload, folder, server)
-    return workload === "W6" && "readings" in result ? { readings: { startMs: result.readings.doneAt! - startedAt } } : result
+    return workload === "W6" && "readings" in result
+      ? { readings: { startMs: result.readings.doneAt! - startedAt } }
+      : result
   } catch (error) {
     return { error: error instanceof Error ? error.message : String(error) }
   } finally {
@@ -139,7 +159,8 @@ const began = new Date()
 let done = 0
 let interrupted = false
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => interrupted = true)
-const report = () => markdown({ readings, leftOut, rounds: done, began, minutes: (Date.now() - began.getTime()) / 60_000 })
+const report = () =>
+  markdown({ readings, leftOut, rounds: done, began, minutes: (Date.now() - began.getTime()) / 60_000 })
 try {
   install()
   const able: Array<Entry> = []
@@ -175,4 +196,14 @@ try {
   rmSync(scratch, { recursive: true, force: true })
 }
 
-process.stdout.write(values.json ? `${JSON.stringify({ node: process.version, date: began.toISOString(), rounds: done, sizes: sizes(), leftOut, readings }, null, 2)}\n` : report())
+process.stdout.write(
+  values.json
+    ? `${
+      JSON.stringify(
+        { node: process.version, date: began.toISOString(), rounds: done, sizes: sizes(), leftOut, readings },
+        null,
+        2
+      )
+    }\n`
+    : report()
+)

@@ -30,7 +30,9 @@ const median = (values: ReadonlyArray<number>): number => {
 }
 
 const short = (value: number) =>
-  Math.abs(value) >= 1_000 ? Math.round(value).toLocaleString("en-US") : String(Number(value.toPrecision(value >= 100 ? 3 : 2)))
+  Math.abs(value) >= 1_000
+    ? Math.round(value).toLocaleString("en-US")
+    : String(Number(value.toPrecision(value >= 100 ? 3 : 2)))
 
 interface Column {
   readonly title: string
@@ -60,7 +62,9 @@ const columns: ReadonlyArray<Column> = [
 
 const versionOf = (name: string | undefined): string => {
   if (name === undefined) return "–"
-  const file = ["node_modules", "../../node_modules"].map((folder) => join(import.meta.dirname, folder, name, "package.json")).find(existsSync)
+  const file = ["node_modules", "../../node_modules"].map((folder) =>
+    join(import.meta.dirname, folder, name, "package.json")
+  ).find(existsSync)
   return file === undefined ? "–" : (JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version
 }
 
@@ -73,14 +77,17 @@ export const markdown = ({ readings, leftOut, rounds, began, minutes }: Results)
     const error = own.find((reading) => reading.error !== undefined)
     const good = own.filter((reading) => reading.readings !== undefined)
     if (error !== undefined) {
-      const note = `${entry.title}, ${workload}: ${own.length - good.length} of ${own.length} rounds failed: ${error.error!.split("\n")[0]}`
+      const note = `${entry.title}, ${workload}: ${own.length - good.length} of ${own.length} rounds failed: ${
+        error.error!.split("\n")[0]
+      }`
       if (!notes.includes(note)) notes.push(note)
     }
     if (good.length === 0) return "failed"
     const value = median(good.map((reading) => reading.readings![key]!))
     const ratios = good.flatMap((reading) => {
       const floor = readings.find((other) =>
-        other.contender === floorOf[entry.durability] && other.workload === workload && other.round === reading.round)?.readings?.[key]
+        other.contender === floorOf[entry.durability] && other.workload === workload && other.round === reading.round
+      )?.readings?.[key]
       return floor === undefined || floor === 0 ? [] : [reading.readings![key]! / floor]
     })
     if (key === "bytes" && entry.durability === "none") return "–"
@@ -94,16 +101,24 @@ export const markdown = ({ readings, leftOut, rounds, began, minutes }: Results)
   return [
     "# Peers, side by side",
     "",
-    `Written by \`npm run bench:peers\` on ${began.toISOString().slice(0, 10)}, Node ${process.version}, ${rounds} ${rounds === 1 ? "round" : "rounds"} in ${short(minutes)} minutes.`,
-    `Machine: ${processors.length} cores (${processors[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GB, ${type()}.`,
+    `Written by \`npm run bench:peers\` on ${began.toISOString().slice(0, 10)}, Node ${process.version}, ${rounds} ${
+      rounds === 1 ? "round" : "rounds"
+    } in ${short(minutes)} minutes.`,
+    `Machine: ${processors.length} cores (${processors[0]?.model.trim() ?? "unknown"}), ${
+      Math.round(totalmem() / 2 ** 30)
+    } GB, ${type()}.`,
     "",
-    `**${shared ? "The machine was shared: its" : "Its"} load average was between ${short(Math.min(...loads))} and ${short(Math.max(...loads))} on ${processors.length} cores. Only the ratios count, and they roughly.**`,
+    `**${shared ? "The machine was shared: its" : "Its"} load average was between ${short(Math.min(...loads))} and ${
+      short(Math.max(...loads))
+    } on ${processors.length} cores. Only the ratios count, and they roughly.**`,
     "",
     "Each figure is the median of the rounds. In brackets is its cost, in time or in bytes, as a multiple of the cost of the floor of the same durability in the same round (median again): 3x is three times as slow or as large, below 1x is better than the floor.",
     "",
     row(["contender", "version", "durability", ...columns.map(({ title }) => title)]),
     row(["---", "---", "---", ...columns.map(() => "---")]),
-    ...shown.map((entry) => row([entry.title, versionOf(entry.package), entry.durability, ...columns.map((column) => cell(entry, column))])),
+    ...shown.map((entry) =>
+      row([entry.title, versionOf(entry.package), entry.durability, ...columns.map((column) => cell(entry, column))])
+    ),
     "",
     ...leftOut.map(({ reason, title }) => `- Left out: ${title}. ${reason}`),
     ...notes.map((note) => `- ${note}`),
@@ -113,10 +128,16 @@ export const markdown = ({ readings, leftOut, rounds, began, minutes }: Results)
     "A step returns about 200 bytes of JSON. Every measurement is a process of its own with a database of its own; a round asks all contenders for one workload in turn. Bodies are counted, and a measurement in which too few or too many ran has failed.",
     "",
     `- W1: a run of 5 steps, one after another. ${sizes().singles} runs one at a time, then ${sizes().concurrent} runs 50 at a time.`,
-    `- W2: one run of ${short(sizes().long)} steps, one after another, and how much longer a step of the last tenth takes than one of the first.`,
+    `- W2: one run of ${
+      short(sizes().long)
+    } steps, one after another, and how much longer a step of the last tenth takes than one of the first.`,
     `- W3: one run of ${sizes().wide} steps at once; the median of three runs.`,
-    `- W4: ${short(sizes().waiting)} runs that do a step and then wait for a signal: bytes on disk for each, and how fast all of them end once they are signalled, 50 at a time.`,
-    `- W5: \`kill -9\` while the body of the middle step of such a run of ${short(sizes().killed)} steps runs, and at once a new process: from its start to the first step that had not run before, and how many bodies ran a second time. The one that was cut short is among them, so 1 is the least. Servers stay up.`,
+    `- W4: ${
+      short(sizes().waiting)
+    } runs that do a step and then wait for a signal: bytes on disk for each, and how fast all of them end once they are signalled, 50 at a time.`,
+    `- W5: \`kill -9\` while the body of the middle step of such a run of ${
+      short(sizes().killed)
+    } steps runs, and at once a new process: from its start to the first step that had not run before, and how many bodies ran a second time. The one that was cut short is among them, so 1 is the least. Servers stay up.`,
     "- W6: from the start of a process, with an empty database, to the end of its first run of 5 steps. Servers are up.",
     "",
     "## How to read it",
@@ -128,7 +149,11 @@ export const markdown = ({ readings, leftOut, rounds, began, minutes }: Results)
     "- When the disk is slow to sync, as it is on a shared machine, a commit costs so much that what an engine does besides hardly shows under `FULL`. The `NORMAL` rows show it.",
     "- Mastra's store asks for `NORMAL` when it is opened, and is counted as `NORMAL`. That its rows with many runs at once cost like `FULL` may come from further connections that do not ask; this was not looked into.",
     "- LangGraph's functional API writes while the next step already runs (its default, `durability: \"async\"`).",
-    ...shorter.map((entry) => `- ${entry.title}: W2 and W5 with ${longOf(entry, "W2")} steps only, because each of its steps costs more than the one before; the figure flatters it.`),
+    ...shorter.map((entry) =>
+      `- ${entry.title}: W2 and W5 with ${
+        longOf(entry, "W2")
+      } steps only, because each of its steps costs more than the one before; the figure flatters it.`
+    ),
     ""
   ].join("\n")
 }

@@ -18,7 +18,9 @@ const freePort = () =>
     const server = createServer().once("error", reject)
     server.listen(0, "127.0.0.1", () => {
       const address = server.address()
-      server.close(() => typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port")))
+      server.close(() =>
+        typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))
+      )
     })
   })
 
@@ -42,16 +44,26 @@ const untilReady = async (what: string, process: ChildProcess, ready: () => bool
 const postgresFolder = (): string => {
   const debian = "/usr/lib/postgresql"
   const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : []
-  const folders = [...versions.map((version) => join(debian, version, "bin")), ...(process.env.PATH ?? "").split(delimiter)]
-  const found = folders.find((folder) => ["initdb", "postgres", "psql"].every((program) => existsSync(join(folder, program))))
+  const folders = [
+    ...versions.map((version) => join(debian, version, "bin")),
+    ...(process.env.PATH ?? "").split(delimiter)
+  ]
+  const found = folders.find((folder) =>
+    ["initdb", "postgres", "psql"].every((program) => existsSync(join(folder, program)))
+  )
   if (found === undefined) {
-    throw new Error(`initdb, postgres and psql are in no folder of PATH nor in ${debian}/*/bin; on Debian: apt-get install postgresql`)
+    throw new Error(
+      `initdb, postgres and psql are in no folder of PATH nor in ${debian}/*/bin; on Debian: apt-get install postgresql`
+    )
   }
   return found
 }
 
 const psql = (url: string, sql: string) =>
-  execFileSync(join(postgresFolder(), "psql"), ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", sql], { encoding: "utf8", stdio: "pipe" })
+  execFileSync(join(postgresFolder(), "psql"), ["-X", "-A", "-t", "-q", "-v", "ON_ERROR_STOP=1", url, "-c", sql], {
+    encoding: "utf8",
+    stdio: "pipe"
+  })
 
 /** Bytes of all tables and indexes of a database. */
 export const databaseBytes = (url: string): number =>
@@ -68,7 +80,18 @@ const postgres = async (): Promise<Server> => {
   // PostgreSQL refuses to run as root.
   const user = process.getuid?.() === 0 ? { uid: id("-u"), gid: id("-g") } : {}
   if (user.uid !== undefined) chownSync(folder, user.uid, user.gid)
-  execFileSync(join(programs, "initdb"), ["-D", folder, "-U", "bench", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], {
+  execFileSync(join(programs, "initdb"), [
+    "-D",
+    folder,
+    "-U",
+    "bench",
+    "-A",
+    "trust",
+    "-E",
+    "UTF8",
+    "--locale=C",
+    "--no-sync"
+  ], {
     ...user,
     cwd: folder,
     stdio: "pipe"
@@ -129,8 +152,23 @@ const restate = async (): Promise<Server> => {
     fresh: async () => {
       await stop()
       const folder = mkdtempSync(join(tmpdir(), "fermata-peers-restate-"))
-      const [ingressPort, adminPort, nodePort, endpointPort] = [await freePort(), await freePort(), await freePort(), await freePort()]
-      const server = spawn(binary, ["--base-dir", folder, "--no-logo", "--listen-mode", "tcp", "--bind-ip", "127.0.0.1", "--node-name", "bench"], {
+      const [ingressPort, adminPort, nodePort, endpointPort] = [
+        await freePort(),
+        await freePort(),
+        await freePort(),
+        await freePort()
+      ]
+      const server = spawn(binary, [
+        "--base-dir",
+        folder,
+        "--no-logo",
+        "--listen-mode",
+        "tcp",
+        "--bind-ip",
+        "127.0.0.1",
+        "--node-name",
+        "bench"
+      ], {
         stdio: "ignore",
         env: {
           ...process.env,
@@ -143,10 +181,18 @@ const restate = async (): Promise<Server> => {
         }
       })
       running = { process: server, folder }
-      const address: RestateAddress = { folder, admin: `http://127.0.0.1:${adminPort}`, ingress: `http://127.0.0.1:${ingressPort}`, endpointPort }
+      const address: RestateAddress = {
+        folder,
+        admin: `http://127.0.0.1:${adminPort}`,
+        ingress: `http://127.0.0.1:${ingressPort}`,
+        endpointPort
+      }
       const answers = async (url: string) => (await fetch(url).catch(() => undefined))?.ok === true
-      await untilReady("Restate", server, async () =>
-        await answers(`${address.admin}/health`) && await answers(`${address.ingress}/restate/health`))
+      await untilReady(
+        "Restate",
+        server,
+        async () => await answers(`${address.admin}/health`) && await answers(`${address.ingress}/restate/health`)
+      )
       return JSON.stringify(address)
     },
     stop

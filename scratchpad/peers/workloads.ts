@@ -48,7 +48,12 @@ export const workloads: Readonly<Record<string, Workload>> = {
       const latencies: Array<number> = []
       for (let i = 0; i < singles; i++) latencies.push(await time(() => contender.sequential(`single-${i}`, 5)))
       const all = await time(() => each(upTo(concurrent), 50, (i) => contender.sequential(`concurrent-${i}`, 5)))
-      return { oneMs: mean(latencies), p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99), concurrentMs: all / concurrent }
+      return {
+        oneMs: mean(latencies),
+        p50: quantile(latencies, 0.5),
+        p99: quantile(latencies, 0.99),
+        concurrentMs: all / concurrent
+      }
     })
   },
   W2: async (contender, long) => {

@@ -232,8 +232,12 @@ describe("the rules can fail", () => {
   })
 
   it("refuses dependencies that nothing imports", () => {
-    const violations = (...texts: ReadonlyArray<string>) => Rules.unusedDependencies("engine", declared, texts.map(inEngine))
-    const used = [`import type * as JournalEntry from "@fermata/core/JournalEntry"`, `import * as Effect from "effect/Effect"`]
+    const violations = (...texts: ReadonlyArray<string>) =>
+      Rules.unusedDependencies("engine", declared, texts.map(inEngine))
+    const used = [
+      `import type * as JournalEntry from "@fermata/core/JournalEntry"`,
+      `import * as Effect from "effect/Effect"`
+    ]
     clean(violations(...used, `const load = () => import("jsonata")`))
     assert.lengthOf(violations(...used), 1)
     assert.lengthOf(violations(`// import "jsonata"`), 3)

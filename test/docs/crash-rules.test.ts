@@ -48,18 +48,20 @@ class Service {
 }
 
 /** Starts a run, kills its process behind the act of its step, before that is recorded, and lets another take it up. */
-const crash = Effect.fnUntraced(function*(world: CrashHost.World, layer: Layer.Layer<never, never, CrashHost.Services>) {
-  // Its writes: the run, the request of the step, and then the outcome.
-  const first = yield* world.start(layer, { killAt: { count: 3, when: "before" } })
-  const turns = Effect.forEach(Array.from({ length: 300 }), () => Effect.yieldNow, { discard: true })
-  yield* Effect.raceFirst(first.use(W.execute({ id: "1" }, { discard: true })), turns)
-  yield* turns
-  assert.isTrue(first.killed())
-  const second = yield* world.restart(first, layer)
-  yield* second.settled
-  const id = yield* W.executionId({ id: "1" })
-  return { id, second, run: yield* world.run(id) }
-})
+const crash = Effect.fnUntraced(
+  function*(world: CrashHost.World, layer: Layer.Layer<never, never, CrashHost.Services>) {
+    // Its writes: the run, the request of the step, and then the outcome.
+    const first = yield* world.start(layer, { killAt: { count: 3, when: "before" } })
+    const turns = Effect.forEach(Array.from({ length: 300 }), () => Effect.yieldNow, { discard: true })
+    yield* Effect.raceFirst(first.use(W.execute({ id: "1" }, { discard: true })), turns)
+    yield* turns
+    assert.isTrue(first.killed())
+    const second = yield* world.restart(first, layer)
+    yield* second.settled
+    const id = yield* W.executionId({ id: "1" })
+    return { id, second, run: yield* world.run(id) }
+  }
+)
 
 const inMemory = Effect.suspend(() => CrashHost.makeOn(MemoryBackend.make(MemoryBackend.makeStore())))
 
@@ -72,7 +74,11 @@ const proofs: Readonly<Record<string, Line & { readonly proof: Effect.Effect<voi
     condition: "",
     proof: Effect.gen(function*() {
       const service = new Service()
-      const step = Step.make("step", { success: Schema.String, onCrash: "rerun", run: () => service.act(`${service.bodies.length}`) })
+      const step = Step.make("step", {
+        success: Schema.String,
+        onCrash: "rerun",
+        run: () => service.act(`${service.bodies.length}`)
+      })
       const { run } = yield* crash(yield* inMemory, W.toLayer(() => step()))
       assert.strictEqual(run.status, "completed")
       assert.strictEqual(service.bodies.length, 2)
@@ -85,7 +91,11 @@ const proofs: Readonly<Record<string, Line & { readonly proof: Effect.Effect<voi
     condition: "it honours the key",
     proof: Effect.gen(function*() {
       const service = new Service()
-      const step = Step.make("step", { success: Schema.String, onCrash: "rerun-keyed", run: (_, { idempotencyKey }) => service.act(idempotencyKey) })
+      const step = Step.make("step", {
+        success: Schema.String,
+        onCrash: "rerun-keyed",
+        run: (_, { idempotencyKey }) => service.act(idempotencyKey)
+      })
       const { run } = yield* crash(yield* inMemory, W.toLayer(() => step()))
       assert.strictEqual(run.status, "completed")
       assert.strictEqual(service.bodies.length, 2)
@@ -96,7 +106,8 @@ const proofs: Readonly<Record<string, Line & { readonly proof: Effect.Effect<voi
     rule: "commit-together",
     after: "The body has not happened, and runs.",
     certain: "What it did to your tables is there once, and with its record.",
-    condition: "it is SQL by the client of a host that can do this: on Node, [`HostSql`](packages/host-node/README.md#sql-in-a-step)",
+    condition:
+      "it is SQL by the client of a host that can do this: on Node, [`HostSql`](packages/host-node/README.md#sql-in-a-step)",
     proof: Effect.scoped(Effect.gen(function*() {
       const folder = yield* Effect.acquireRelease(
         Effect.sync(() => mkdtempSync(join(tmpdir(), "fermata-"))),
@@ -107,9 +118,15 @@ const proofs: Readonly<Record<string, Line & { readonly proof: Effect.Effect<voi
       const step = Step.make("step", {
         success: Schema.String,
         onCrash: "commit-together",
-        run: () => Effect.orDie(Effect.flatMap(SqlClient.SqlClient, (sql) => Effect.as(sql`INSERT INTO acts VALUES ('done')`, "done")))
+        run: () =>
+          Effect.orDie(
+            Effect.flatMap(SqlClient.SqlClient, (sql) => Effect.as(sql`INSERT INTO acts VALUES ('done')`, "done"))
+          )
       })
-      const layer = W.toLayer(() => step()).pipe(Layer.provide(HostSql.layer), Layer.provide(Layer.succeed(HostSql.HostSql, backend.sql)))
+      const layer = W.toLayer(() => step()).pipe(
+        Layer.provide(HostSql.layer),
+        Layer.provide(Layer.succeed(HostSql.HostSql, backend.sql))
+      )
       const { id, run } = yield* crash(yield* CrashHost.makeOn(backend), layer)
       assert.strictEqual(run.status, "completed")
       assert.lengthOf(yield* backend.sql`SELECT name FROM acts`, 1)
@@ -118,16 +135,28 @@ const proofs: Readonly<Record<string, Line & { readonly proof: Effect.Effect<voi
   },
   probe: {
     rule: "probe",
-    after: "Its probe is asked: what it finds done is the outcome, and what it does not find runs again. If it fails, a person decides.",
+    after:
+      "Its probe is asked: what it finds done is the outcome, and what it does not find runs again. If it fails, a person decides.",
     certain: "What the probe finds is not done again.",
     condition: "it sees all that the body has done",
     proof: Effect.gen(function*() {
-      for (const [sees, bodies, reason] of [["all", 1, null], ["nothing", 2, null], ["no way", 1, "outcome-unknown"]] as const) {
+      for (
+        const [sees, bodies, reason] of [["all", 1, null], ["nothing", 2, null], [
+          "no way",
+          1,
+          "outcome-unknown"
+        ]] as const
+      ) {
         const service = new Service()
         const step = Step.make("step", {
           success: Schema.String,
           onCrash: "probe",
-          probe: () => sees === "all" ? Effect.succeedSome("done 1") : sees === "nothing" ? Effect.succeed(Option.none()) : Effect.fail("no answer"),
+          probe: () =>
+            sees === "all"
+              ? Effect.succeedSome("done 1")
+              : sees === "nothing"
+              ? Effect.succeed(Option.none())
+              : Effect.fail("no answer"),
           run: () => service.act("act")
         })
         const { run } = yield* crash(yield* inMemory, W.toLayer(() => step()))
@@ -142,11 +171,13 @@ const proofs: Readonly<Record<string, Line & { readonly proof: Effect.Effect<voi
     certain: "It does not run again unless somebody says so.",
     condition: "",
     proof: Effect.gen(function*() {
-      for (const [action, status, bodies] of [
-        [{ _tag: "retry" }, "completed", 2],
-        [{ _tag: "complete", output: "by hand" }, "completed", 1],
-        [{ _tag: "fail", message: "no" }, "failed", 1]
-      ] as const) {
+      for (
+        const [action, status, bodies] of [
+          [{ _tag: "retry" }, "completed", 2],
+          [{ _tag: "complete", output: "by hand" }, "completed", 1],
+          [{ _tag: "fail", message: "no" }, "failed", 1]
+        ] as const
+      ) {
         const world = yield* inMemory
         const service = new Service()
         const step = Step.make("step", { success: Schema.String, onCrash: "ask", run: () => service.act("act") })

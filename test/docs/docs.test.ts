@@ -33,16 +33,18 @@ const known: Readonly<Record<string, RegExp>> = {
 }
 
 const fences = documents.flatMap(fencesOf)
-const files = new Map(fences.filter(({ language }) => language === "ts").map((fence) => [fence, workplace.fileOf(fence)]))
+const files = new Map(
+  fences.filter(({ language }) => language === "ts").map((fence) => [fence, workplace.fileOf(fence)])
+)
 const diagnostics = await workplace.diagnose([...files.values()])
 
-const isJsonObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null
+const isJsonObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null
 
 /** Whether a text is what a fence shows, where `…` stands for anything. */
 const shows = (shown: string, text: string): boolean =>
-  new RegExp(`^${
-    shown.trim().split("…").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("[^]*?")
-  }$`).test(text.trim())
+  new RegExp(`^${shown.trim().split("…").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("[^]*?")}$`)
+    .test(text.trim())
 
 /** The output of the latest `sh` of each document. */
 const printed = new Map<string, Outcome>()
@@ -76,7 +78,12 @@ const namesScripts = (fence: Fence) => async () => {
 }
 
 const namesPackages = (fence: Fence) => async () => {
-  const manifests = readdirSync(join(root, "packages")).map((name) => JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as { readonly name: string; readonly dependencies: object })
+  const manifests = readdirSync(join(root, "packages")).map((name) =>
+    JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as {
+      readonly name: string
+      readonly dependencies: object
+    }
+  )
   const known = new Set(manifests.flatMap(({ dependencies, name }) => Object.keys(dependencies).concat(name)))
   const installed = fence.text.split("\n").flatMap((line) => /^npm install (.*)$/.exec(line)?.[1]?.split(" ") ?? [])
   assert.isNotEmpty(installed)
@@ -134,14 +141,20 @@ describe("the check of documents", () => {
 
   it("finds what does not type-check, at its line", async () => {
     const [wrong, right] = ["const a: number = \"one\"", "export const a = 1"].map((text, line) =>
-      workplace.fileOf({ document: "wrong.md", line, language: "ts", flags: [], text: `\n${text}\n` }))
+      workplace.fileOf({ document: "wrong.md", line, language: "ts", flags: [], text: `\n${text}\n` })
+    )
     const found = await workplace.diagnose([wrong!, right!])
     assert.match(found.get(wrong!) ?? "", /^line \(2,7\): error TS2322/)
     assert.strictEqual(found.get(right!), "")
   })
 })
 
-describe.each(fences.map((fence) => ({ fence, title: `${fence.document}:${fence.line} ${[fence.language, ...fence.flags].join(" ")}` })))(
+describe.each(
+  fences.map((fence) => ({
+    fence,
+    title: `${fence.document}:${fence.line} ${[fence.language, ...fence.flags].join(" ")}`
+  }))
+)(
   "$title",
   ({ fence }) => {
     it("has an info string that says how it is run", () => {
@@ -151,7 +164,12 @@ describe.each(fences.map((fence) => ({ fence, title: `${fence.document}:${fence.
   }
 )
 
-describe.each([...files].filter(([fence]) => fence.flags.includes("test")).map(([{ document, line }, file]) => ({ title: `${document}:${line}`, file })))(
+describe.each(
+  [...files].filter(([fence]) => fence.flags.includes("test")).map(([{ document, line }, file]) => ({
+    title: `${document}:${line}`,
+    file
+  }))
+)(
   "the tests of $title",
   ({ file }) => import(file)
 )

@@ -48,7 +48,10 @@ describe("S16: people at the command", () => {
     const ann = await fermata("approve", runId, "--as", "ann", "--no-wait")
     const bob = await fermata("deny", runId, "--as", "bob", "--no-wait")
     assert.deepStrictEqual([ann.code, bob.code], [0, 2])
-    assert.match(bob.stderr, new RegExp(`^error: Approval ${runId}/pay is answered already: approved by ann, \\d+ s ago`, "m"))
+    assert.match(
+      bob.stderr,
+      new RegExp(`^error: Approval ${runId}/pay is answered already: approved by ann, \\d+ s ago`, "m")
+    )
     const [page, json] = await Promise.all([fermata("approvals", "ls"), fermata("approvals", "ls", "--json")])
     assert.match(page.stdout, /approved by ann, not yet gone on/)
     assert.deepInclude(json.lines[0] as object, { status: "granted", progress: "approved by ann" })
@@ -72,15 +75,24 @@ describe("S16: people at the command", () => {
 
     const bob = await fermata("approve", runId, "--as", "bob", "--no-wait")
     assert.strictEqual(bob.code, 2)
-    assert.match(bob.stderr, new RegExp(`^error: cy has edited the arguments of approval ${runId}/pay\\n\\s+cents: 5100 → 9999999`))
+    assert.match(
+      bob.stderr,
+      new RegExp(`^error: cy has edited the arguments of approval ${runId}/pay\\n\\s+cents: 5100 → 9999999`)
+    )
     const [, command] = /to answer it as it is now: .*? (approve .*)$/m.exec(bob.stderr) ?? []
     const page = await fermata("approvals", "ls")
-    assert.match(page.stdout, /1 of 2, still wanted: one of ann, bob .*cy has edited the arguments \(now [0-9a-f]{12}\): cents: 5100 → 9999999/)
+    assert.match(
+      page.stdout,
+      /1 of 2, still wanted: one of ann, bob .*cy has edited the arguments \(now [0-9a-f]{12}\): cents: 5100 → 9999999/
+    )
     assert.strictEqual((await fermata("runs", "show", runId, "--json")).json.status, "suspended")
 
     const paid = await fermata(...command!.split(" "), "--json")
     assert.deepStrictEqual([paid.code, paid.json.output], [0, { paid: 9_999_999 }], paid.stderr)
-    assert.include((await fermata("runs", "show", runId)).stdout, "approve by cy of other arguments (cents: 5100 → 9999999); approve by bob of other arguments")
+    assert.include(
+      (await fermata("runs", "show", runId)).stdout,
+      "approve by cy of other arguments (cents: 5100 → 9999999); approve by bob of other arguments"
+    )
     const answers = (await fermata("runs", "show", runId, "--json")).json.approvals[0]!.answers
     assert.lengthOf(answers, 3)
     assert.notProperty(answers[0], "edit")
@@ -122,7 +134,9 @@ describe("S16: people at the command", () => {
   it("of nine who answer at once one decides, and all others are told that it was that one", async () => {
     const { fermata, runId } = await asked({ quorum: undefined })
     const people = Array.from({ length: 9 }, (_, index) => (["ann", "bob", "cy"] as const)[index % 3]!)
-    const answers = await Promise.all(people.map((by, index) => fermata(index % 2 === 0 ? "approve" : "deny", runId, "--as", by, "--no-wait")))
+    const answers = await Promise.all(
+      people.map((by, index) => fermata(index % 2 === 0 ? "approve" : "deny", runId, "--as", by, "--no-wait"))
+    )
     const first = answers.filter(({ code }) => code === 0)
     assert.strictEqual(first.length, 1)
     const by = people[answers.indexOf(first[0]!)]!

@@ -1,11 +1,11 @@
 /** The command as its users have it: processes, exit codes, stdout and stderr. */
-import { spawnSync } from "node:child_process"
 import { exitCodeTexts } from "@fermata/cli/CommandFailed"
+import { spawnSync } from "node:child_process"
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "vitest"
-import { type Outcome, fixtures, Project } from "./support/Fermata.ts"
+import { fixtures, type Outcome, Project } from "./support/Fermata.ts"
 
 const status = (outcome: Outcome) => [outcome.code, outcome.json.status]
 
@@ -19,7 +19,22 @@ describe("fermata", () => {
       fermata("runs")
     ])
     assert.strictEqual(help.code, 0)
-    for (const command of ["run", "runs", "approvals", "approve", "deny", "signal", "emit", "contracts", "worker", "replay", "upgrade", "doctor"]) {
+    for (
+      const command of [
+        "run",
+        "runs",
+        "approvals",
+        "approve",
+        "deny",
+        "signal",
+        "emit",
+        "contracts",
+        "worker",
+        "replay",
+        "upgrade",
+        "doctor"
+      ]
+    ) {
       assert.match(help.stdout, new RegExp(`^\\s*${command}\\b`, "m"))
     }
     assert.match(runHelp.stdout, /EXAMPLES/)
@@ -41,7 +56,13 @@ describe("fermata", () => {
       ["--lease", "runs", "ls", "--lease", "5"],
       ["takes no further argument: \"b\"", "runs", "show", "a", "b"],
       ["--input is not JSON: unexpected \"b\" at line 1, column 2", "run", "Echo", "--input", "{bad}"],
-      ["--input: the file none.json cannot be read: there is no such file or folder", "run", "Echo", "--input", "@none.json"],
+      [
+        "--input: the file none.json cannot be read: there is no such file or folder",
+        "run",
+        "Echo",
+        "--input",
+        "@none.json"
+      ],
       ["The contract none.json cannot be read: there is no such file or folder", "run", "none.json"],
       ["--new and --key exclude each other", "run", "Echo", "--new", "--key", "k"],
       ["--config: there is no file nowhere.ts", "run", "Echo", "--config", "nowhere.ts"],
@@ -81,18 +102,21 @@ describe("fermata", () => {
     ])
     assert.deepStrictEqual([checked.code, json.code, run.code], [2, 2, 2])
     assert.lengthOf(json.json.problems, 10)
-    assert.deepStrictEqual(json.json.problems.map(({ path }) => path).sort(), [
-      "id",
-      "limits.maxSteps",
-      "schemaVersion",
-      "steps[0].next",
-      "steps[0].set.a",
-      "steps[1].colour",
-      "steps[1].event",
-      "title",
-      "triggers[0].type",
-      "version"
-    ].sort())
+    assert.deepStrictEqual(
+      json.json.problems.map(({ path }) => path).sort(),
+      [
+        "id",
+        "limits.maxSteps",
+        "schemaVersion",
+        "steps[0].next",
+        "steps[0].set.a",
+        "steps[1].colour",
+        "steps[1].event",
+        "title",
+        "triggers[0].type",
+        "version"
+      ].sort()
+    )
     for (const { expected, message, path } of json.json.problems) {
       assert.include(checked.stdout, message)
       assert.include(run.stderr, message)
@@ -113,7 +137,10 @@ describe("fermata", () => {
     assert.deepInclude(checked, { code: 0, stdout: "approval.json: ok\nwait.json: ok\n" })
     assert.match(graph.stdout, /^flowchart TD\n/)
     assert.strictEqual(graphJson.json.mermaid, graph.stdout)
-    assert.deepStrictEqual(added.lines.map(({ id, version }) => `${id}@${version}`), ["expense@1.0.0", "greeting-card@1.0.0"])
+    assert.deepStrictEqual(added.lines.map(({ id, version }) => `${id}@${version}`), [
+      "expense@1.0.0",
+      "greeting-card@1.0.0"
+    ])
     const [ls, lsJson] = await Promise.all([fermata("contracts", "ls"), fermata("contracts", "ls", "--json")])
     assert.match(ls.stdout, /expense +1\.0\.0 +expense\.filed, manual/)
     assert.deepStrictEqual(lsJson.lines.map(({ id }) => id), ["expense", "greeting-card"])
@@ -125,7 +152,13 @@ describe("fermata run", () => {
     const project = new Project()
     const { fermata } = project
     const first = await fermata("run", "Echo", "--input", "{\"text\":\"hi\"}", "--json")
-    assert.deepInclude(first.json, { joined: false, status: "completed", output: "hi", usage: {}, steps: { executed: 1, replayed: 0 } })
+    assert.deepInclude(first.json, {
+      joined: false,
+      status: "completed",
+      output: "hi",
+      usage: {},
+      steps: { executed: 1, replayed: 0 }
+    })
     assert.include(first.stderr, "printed by a workflow")
     assert.match(first.stderr, /✓ record {2}\d/)
     writeFileSync(join(project.folder, "input.json"), "{\"text\":\"hi\"}")
@@ -165,11 +198,19 @@ describe("fermata run", () => {
 
   it("runs a contract with a task and a scripted model, from any folder, and goes on with the same", async () => {
     const project = new Project()
-    const run = await project.start(["run", join(fixtures, "tasks.json"), "--input", "{\"name\":\"Ada\"}", "--json"], { cwd: project.folder }).ended
-    assert.deepInclude(run.json, { status: "suspended", reason: "approval", usage: { inputTokens: 2, outputTokens: 2 } })
+    const run = await project.start(["run", join(fixtures, "tasks.json"), "--input", "{\"name\":\"Ada\"}", "--json"], {
+      cwd: project.folder
+    }).ended
+    assert.deepInclude(run.json, {
+      status: "suspended",
+      reason: "approval",
+      usage: { inputTokens: 2, outputTokens: 2 }
+    })
     assert.strictEqual(run.code, 3)
     assert.include(run.stderr, "model: scripted (no LLM is called)")
-    const approved = await project.start(["approve", run.json.runId, "--as", "printer", "--json"], { cwd: project.folder }).ended
+    const approved = await project.start(["approve", run.json.runId, "--as", "printer", "--json"], {
+      cwd: project.folder
+    }).ended
     assert.deepStrictEqual(approved.json.output, { printed: { text: "Dear Ada" } })
     assert.deepStrictEqual(approved.json.steps, { executed: 2, replayed: 1 })
   })
@@ -209,7 +250,10 @@ describe("fermata approve", () => {
     const { db, fermata } = new Project()
     const run = await fermata("run", "approval.json", "--input", "{\"cents\":5}", "--json", "--db", db)
     const { runId } = run.json
-    assert.deepStrictEqual([...status(run), run.json.reason, run.json.waits[0]?.who], [3, "suspended", "approval", ["finance", "boss"]])
+    assert.deepStrictEqual([...status(run), run.json.reason, run.json.waits[0]?.who], [3, "suspended", "approval", [
+      "finance",
+      "boss"
+    ]])
     assert.include(run.stderr, `fermata approve ${runId} --as finance --choice card --db ${db}`)
 
     const [listed, mine, stranger, badChoice, badEdit] = await Promise.all([
@@ -227,7 +271,18 @@ describe("fermata approve", () => {
     assert.include(badChoice.stderr, "\"gold\" is not among its choices: card, cash")
     assert.include(badEdit.stderr, "--edit is not JSON")
 
-    const approved = await fermata("approve", runId.slice(0, 8), "--as", "boss", "--choice", "card", "--edit", "{\"cents\":3}", "--note", "less")
+    const approved = await fermata(
+      "approve",
+      runId.slice(0, 8),
+      "--as",
+      "boss",
+      "--choice",
+      "card",
+      "--edit",
+      "{\"cents\":3}",
+      "--note",
+      "less"
+    )
     assert.deepStrictEqual([approved.code, approved.stdout], [0, "{\"paid\":true}\n"])
     assert.include(approved.stderr, "3 steps executed here; 1 step recorded before, not run again")
     const again = await fermata("approve", runId, "--as", "boss")
@@ -240,7 +295,12 @@ describe("fermata approve", () => {
       fermata("runs", "journal", runId, "--from", "2", "--json"),
       fermata("runs", "tail", runId, "--json")
     ])
-    assert.deepInclude(show.json.approvals[0]!.answers[0]!, { by: "boss", choice: "card", edit: { cents: 3 }, note: "less" })
+    assert.deepInclude(show.json.approvals[0]!.answers[0]!, {
+      by: "boss",
+      choice: "card",
+      edit: { cents: 3 },
+      note: "less"
+    })
     assert.deepInclude(show.json.events[0]!, { name: "expense.approved" })
     assert.deepStrictEqual(show.json.events[0]?.payload.cents, 3)
     assert.match(page.stdout, /status +completed/)
@@ -252,7 +312,14 @@ describe("fermata approve", () => {
     const project = new Project()
     const worker = project.start(["worker"])
     await worker.says("serves")
-    const { json: { runId } } = await project.fermata("run", "approval.json", "--input", "{\"cents\":1}", "--detach", "--json")
+    const { json: { runId } } = await project.fermata(
+      "run",
+      "approval.json",
+      "--input",
+      "{\"cents\":1}",
+      "--detach",
+      "--json"
+    )
     await worker.says(`${runId}  expense@1.0.0  waits for approval`)
     const denied = await project.fermata("deny", runId, "--as", "finance", "--note", "no", "--json")
     assert.deepStrictEqual([...status(denied), denied.json.output], [0, "completed", { paid: false }])
@@ -273,7 +340,10 @@ describe("fermata signal, emit", () => {
     const noted = await fermata("signal", runId, "other", "--no-wait", "--id", "s1", "--json")
     assert.deepStrictEqual([noted.code, noted.json.runId, noted.json.result], [0, runId, "accepted"])
     const paid = await fermata("signal", runId, "paid", "--data", "{\"cents\":12}", "--json")
-    assert.deepStrictEqual([...status(paid), paid.json.output, paid.json.steps], [0, "completed", 12, { executed: 0, replayed: 1 }])
+    assert.deepStrictEqual([...status(paid), paid.json.output, paid.json.steps], [0, "completed", 12, {
+      executed: 0,
+      replayed: 1
+    }])
     const late = await fermata("signal", runId, "paid", "--data", "{\"cents\":12}")
     assert.strictEqual(late.code, 2)
   })
@@ -328,9 +398,16 @@ describe("fermata runs", () => {
 
   it("ends quietly when its reader has gone", () => {
     const project = new Project()
-    const run = (command: string) => spawnSync("bash", ["-c", `set -o pipefail; ${command}`], { cwd: fixtures, encoding: "utf8", env: { ...process.env, FERMATA_DB: project.db } })
+    const run = (command: string) =>
+      spawnSync("bash", ["-c", `set -o pipefail; ${command}`], {
+        cwd: fixtures,
+        encoding: "utf8",
+        env: { ...process.env, FERMATA_DB: project.db }
+      })
     const fermata = `${process.execPath} ${join(fixtures, "../../../packages/cli/src/bin.ts")}`
-    const { status, stderr } = run(`${fermata} run Echo --input '{"text":"x"}' --json 2>/dev/null | true; ${fermata} runs ls --json | head -c 1 >/dev/null`)
+    const { status, stderr } = run(
+      `${fermata} run Echo --input '{"text":"x"}' --json 2>/dev/null | true; ${fermata} runs ls --json | head -c 1 >/dev/null`
+    )
     assert.deepStrictEqual([status, stderr], [0, ""])
   })
 })
@@ -364,7 +441,10 @@ describe("a killed process", () => {
     const joined = await fermata(...args, "--json")
     const { runId } = joined.json
     assert.deepStrictEqual([...status(joined), joined.json.reason], [3, "suspended", "outcome-unknown"])
-    const [doctor, wrong] = await Promise.all([fermata("doctor", "--json"), fermata("runs", "settle", runId, "hol", "--retry")])
+    const [doctor, wrong] = await Promise.all([
+      fermata("doctor", "--json"),
+      fermata("runs", "settle", runId, "hol", "--retry")
+    ])
     assert.strictEqual(doctor.code, 1)
     const finding = doctor.json.findings.find(({ name }) => name === "suspended (outcome-unknown)")
     assert.include(finding!.commands, `npx fermata runs settle ${runId} hold --retry`)
@@ -380,14 +460,18 @@ describe("fermata doctor", () => {
   it("finds a healthy database healthy, and a file that is none", async () => {
     const project = new Project()
     const { fermata } = project
-    const missing = await project.start(["doctor", "--json"], { cwd: project.folder, env: { FERMATA_DB: undefined } }).ended
+    const missing = await project.start(["doctor", "--json"], { cwd: project.folder, env: { FERMATA_DB: undefined } })
+      .ended
     assert.deepStrictEqual([missing.code, missing.json.ok], [0, true])
     await fermata("run", "Echo", "--input", "{\"text\":\"x\"}")
     const healthy = await fermata("doctor", "--json")
     assert.deepStrictEqual([healthy.code, healthy.json.ok], [0, true])
     const other = join(project.folder, "other.db")
     writeFileSync(other, "this is not a database, however long it is made to look like one")
-    const [broken, refused] = await Promise.all([fermata("doctor", "--db", other), fermata("runs", "ls", "--db", other)])
+    const [broken, refused] = await Promise.all([
+      fermata("doctor", "--db", other),
+      fermata("runs", "ls", "--db", other)
+    ])
     assert.strictEqual(broken.code, 1)
     assert.match(broken.stdout, /problem {2}database: .*not a SQLite database/)
     assert.strictEqual(refused.code, 2)
@@ -404,7 +488,9 @@ describe("fermata doctor", () => {
       project.fermata("doctor", "--json"),
       project.start(["doctor", "--json"], { cwd: project.folder }).ended
     ])
-    for (const [{ code, json }, expected] of [[here, "no worker is running"], [elsewhere, "nobody serves Echo@1"]] as const) {
+    for (
+      const [{ code, json }, expected] of [[here, "no worker is running"], [elsewhere, "nobody serves Echo@1"]] as const
+    ) {
       assert.strictEqual(code, 1)
       const finding = json.findings.find(({ level }) => level === "problem")
       assert.include(finding?.message, expected)

@@ -29,11 +29,14 @@ const machine = () => {
     project,
     set,
     start,
-    count: (id: string, steps: number) => start("run", "count", "--config", counting, "--detach", "--json", "--input", JSON.stringify({ id, steps })).ended,
+    count: (id: string, steps: number) =>
+      start("run", "count", "--config", counting, "--detach", "--json", "--input", JSON.stringify({ id, steps })).ended,
     worker: () => start("worker", "--config", counting),
     bodies: () => existsSync(lines) ? readFileSync(lines, "utf8").trim().split("\n") : [],
     reached: async (bodies: number) => {
-      while (!existsSync(lines) || readFileSync(lines, "utf8").split("\n").length <= bodies) await new Promise((resolve) => setImmediate(resolve))
+      while (!existsSync(lines) || readFileSync(lines, "utf8").split("\n").length <= bodies) {
+        await new Promise((resolve) => setImmediate(resolve))
+      }
     }
   }
 }
@@ -47,7 +50,15 @@ describe("a clock that is set while the command works", () => {
       const [first, second] = [worker(), worker()]
       await Promise.all([first.says("serves"), second.says("serves")])
       // A command that follows the run would take it up if its worker were dead.
-      const follower = start("run", "count", "--config", counting, "--json", "--input", JSON.stringify({ id: "a", steps }))
+      const follower = start(
+        "run",
+        "count",
+        "--config",
+        counting,
+        "--json",
+        "--input",
+        JSON.stringify({ id: "a", steps })
+      )
       await reached(60)
       set(millis)
       await reached(160)
@@ -55,9 +66,15 @@ describe("a clock that is set while the command works", () => {
       const followed = await follower.ended
       assert.deepInclude(followed.json, { runId, status: "completed", output: steps }, followed.stderr)
       assert.deepStrictEqual(bodies(), Array.from({ length: steps }, (_, index) => `a ${index}`))
-      const [journal, show] = await Promise.all([start("runs", "journal", runId, "--json").ended, start("runs", "show", runId).ended])
+      const [journal, show] = await Promise.all([
+        start("runs", "journal", runId, "--json").ended,
+        start("runs", "show", runId).ended
+      ])
       assert.deepStrictEqual(new Set(journal.lines.map(({ epoch }) => epoch)), new Set([0, 1]))
-      assert.isTrue(journal.lines.some(({ at }, index) => index > 0 && at < journal.lines[index - 1]!.at), "the journal says what the clock said")
+      assert.isTrue(
+        journal.lines.some(({ at }, index) => index > 0 && at < journal.lines[index - 1]!.at),
+        "the journal says what the clock said"
+      )
       assert.strictEqual(show.code, 0)
       assert.notMatch(show.stdout, /-\d+(\.\d+)? (ms|s|min|h|d)\b/, "a negative time")
       for (const { process } of [first, second]) process.kill("SIGTERM")

@@ -6,7 +6,11 @@ import { assert, describe, it } from "vitest"
 import { bin, fixtures, Project } from "./support/Fermata.ts"
 
 /** What bash would offer for each of these lines. */
-const offered = (project: Project, lines: ReadonlyArray<string>, cwd = fixtures): ReadonlyArray<ReadonlyArray<string>> => {
+const offered = (
+  project: Project,
+  lines: ReadonlyArray<string>,
+  cwd = fixtures
+): ReadonlyArray<ReadonlyArray<string>> => {
   const programs = join(project.folder, "bin")
   mkdirSync(programs, { recursive: true })
   writeFileSync(join(programs, "fermata"), `#!/bin/sh\nexec "${process.execPath}" "${bin}" "$@"\n`)
@@ -63,7 +67,10 @@ describe("completion", () => {
       assert.include(scripts[index]!.stdout, `--complete ${shell} `)
     }
     for (const shell of ["zsh", "fish"]) {
-      assert.strictEqual((await fermata("--complete", shell, "runs", "pa")).stdout, "pause\tLet no further step of a run start until it is resumed\n")
+      assert.strictEqual(
+        (await fermata("--complete", shell, "runs", "pa")).stdout,
+        "pause\tLet no further step of a run start until it is resumed\n"
+      )
     }
   })
 })

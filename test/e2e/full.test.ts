@@ -22,7 +22,9 @@ const project = (disk: SmallDisk) => {
     bodies: () => existsSync(lines) ? readFileSync(lines, "utf8").trim().split("\n") : [],
     /** Waits until this many bodies have run. */
     reached: async (bodies: number) => {
-      while (!existsSync(lines) || count(readFileSync(lines, "utf8"), "\n") < bodies) await new Promise((resolve) => setImmediate(resolve))
+      while (!existsSync(lines) || count(readFileSync(lines, "utf8"), "\n") < bodies) {
+        await new Promise((resolve) => setImmediate(resolve))
+      }
     }
   }
 }
@@ -33,7 +35,8 @@ describe("a full disk", () => {
     if (disk === undefined) return skip("nobody may mount here")
     const { bodies, db, reached, start } = project(disk)
     const steps = 400
-    const started = await start("run", "count", "--detach", "--json", "--input", JSON.stringify({ id: "a", steps })).ended
+    const started = await start("run", "count", "--detach", "--json", "--input", JSON.stringify({ id: "a", steps }))
+      .ended
     assert.strictEqual(started.code, 0, started.stderr)
     const { runId } = started.json
     const worker = start("worker")
@@ -66,7 +69,10 @@ describe("a full disk", () => {
     const { stderr } = await worker.ended
     assert.strictEqual(count(stderr, "error:"), outages, stderr)
     assert.strictEqual(
-      count(stderr, `error: runs wait until there is room, lose nothing, and then go on by themselves: The store could not write: the disk is full (${db}); free some space there\n`),
+      count(
+        stderr,
+        `error: runs wait until there is room, lose nothing, and then go on by themselves: The store could not write: the disk is full (${db}); free some space there\n`
+      ),
       outages
     )
     assert.deepStrictEqual(bodies(), Array.from({ length: steps }, (_, index) => `a ${index}`))
@@ -94,23 +100,29 @@ describe("a full disk", () => {
     assert.deepStrictEqual([...new Set(bodies())], Array.from({ length: steps }, (_, index) => `a ${index}`))
   })
 
-  it.skipIf(spawnSync("prlimit", ["--version"]).status !== 0)("S1, S4: is no other where a limit on the size of files is met, and raised again", async () => {
-    const project = new Project()
-    const lines = join(project.folder, "lines.txt")
-    const steps = 150
-    const input = JSON.stringify({ id: "a", steps })
-    const running = project.start(["run", "count", "--json", "--input", input, "--config", config], {
-      env: { KILL_LINES: lines },
-      // Of 512 bytes each: room for the tables and some of the steps.
-      through: ["sh", "-c", "ulimit -S -f 900; exec \"$0\" \"$@\""]
-    })
-    await running.says("runs wait until there is room")
-    assert.strictEqual(spawnSync("prlimit", ["--pid", String(running.process.pid), "--fsize=unlimited:"]).status, 0)
-    const { json, stderr } = await running.ended
-    assert.deepInclude(json, { status: "completed", output: steps }, stderr)
-    assert.include(stderr, `The store could not write: the disk takes no more (${project.db}); free some space there`)
-    assert.deepStrictEqual(readFileSync(lines, "utf8").trim().split("\n"), Array.from({ length: steps }, (_, index) => `a ${index}`))
-  })
+  it.skipIf(spawnSync("prlimit", ["--version"]).status !== 0)(
+    "S1, S4: is no other where a limit on the size of files is met, and raised again",
+    async () => {
+      const project = new Project()
+      const lines = join(project.folder, "lines.txt")
+      const steps = 150
+      const input = JSON.stringify({ id: "a", steps })
+      const running = project.start(["run", "count", "--json", "--input", input, "--config", config], {
+        env: { KILL_LINES: lines },
+        // Of 512 bytes each: room for the tables and some of the steps.
+        through: ["sh", "-c", "ulimit -S -f 900; exec \"$0\" \"$@\""]
+      })
+      await running.says("runs wait until there is room")
+      assert.strictEqual(spawnSync("prlimit", ["--pid", String(running.process.pid), "--fsize=unlimited:"]).status, 0)
+      const { json, stderr } = await running.ended
+      assert.deepInclude(json, { status: "completed", output: steps }, stderr)
+      assert.include(stderr, `The store could not write: the disk takes no more (${project.db}); free some space there`)
+      assert.deepStrictEqual(
+        readFileSync(lines, "utf8").trim().split("\n"),
+        Array.from({ length: steps }, (_, index) => `a ${index}`)
+      )
+    }
+  )
 
   it("is one clear error of a command that begins there", async ({ skip }) => {
     const disk = SmallDisk.make(2)
@@ -119,20 +131,34 @@ describe("a full disk", () => {
     disk.fill()
     const { code, stderr, stdout } = await start("run", "count", "--input", JSON.stringify({ id: "a", steps: 3 })).ended
     assert.deepStrictEqual([code, stdout], [2, ""], stderr)
-    assert.strictEqual(stderr, `error: The store could not open its database: the disk is full (${db}); free some space there\n`)
+    assert.strictEqual(
+      stderr,
+      `error: The store could not open its database: the disk is full (${db}); free some space there\n`
+    )
     disk.free()
     const again = await start("run", "count", "--json", "--input", JSON.stringify({ id: "a", steps: 3 })).ended
     assert.deepInclude(again.json, { joined: false, status: "completed" })
     assert.lengthOf(bodies(), 3)
     disk.fill()
     const { runId } = again.json
-    const looks = [["runs", "ls"], ["runs", "show", runId], ["runs", "journal", runId], ["runs", "tail", runId], ["runs", "diff", runId, runId], ["approvals", "ls"], ["upgrade", "check"], ["replay", runId]]
+    const looks = [
+      ["runs", "ls"],
+      ["runs", "show", runId],
+      ["runs", "journal", runId],
+      ["runs", "tail", runId],
+      ["runs", "diff", runId, runId],
+      ["approvals", "ls"],
+      ["upgrade", "check"],
+      ["replay", runId]
+    ]
     for (const [index, looked] of (await Promise.all(looks.map((args) => start(...args).ended))).entries()) {
       assert.strictEqual(looked.code, 0, `${looks[index]!.join(" ")}: ${looked.stderr}`)
     }
     const doctor = await start("doctor", "--json").ended
     assert.strictEqual(doctor.code, 1)
-    assert.deepStrictEqual(doctor.json.findings.filter(({ level }) => level === "problem").map(({ name }) => name), ["disk"])
+    assert.deepStrictEqual(doctor.json.findings.filter(({ level }) => level === "problem").map(({ name }) => name), [
+      "disk"
+    ])
     assert.include(doctor.json.findings.find(({ name }) => name === "runs")?.message, "1 completed")
   })
 })

@@ -1,7 +1,7 @@
-import { assert, describe, it } from "vitest"
 import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { assert, describe, it } from "vitest"
 import { kill, problems } from "./kill/Kill.ts"
 import { Project } from "./support/Fermata.ts"
 
@@ -44,7 +44,9 @@ describe.runIf(existsSync("/proc/self/stat"))("a restart after kill -9 on the sa
     const lease = ["--lease", "86400000"]
     const worker = project.start(["worker", ...lease])
     await worker.says("serves")
-    const follower = project.start(["run", "Held", "--input", "{\"id\":\"1\"}", "--json", ...lease], { env: { FIXTURE_GO: "1" } })
+    const follower = project.start(["run", "Held", "--input", "{\"id\":\"1\"}", "--json", ...lease], {
+      env: { FIXTURE_GO: "1" }
+    })
     await follower.says("hold")
     await worker.kill()
     assert.deepInclude((await follower.ended).json, { status: "completed", output: "after held" })

@@ -65,7 +65,11 @@ const inEmptyFolders = async (mistakes: ReadonlyArray<Mistake>): Promise<void> =
     mkdirSync(folder)
     write(folder, one.files ?? {})
     const before = readdirSync(folder, { recursive: true }).sort()
-    const outcome = await project.start(one.args, { cwd: folder, env: { FERMATA_DB: undefined, ...one.env }, stdin: one.stdin ?? "" }).ended
+    const outcome = await project.start(one.args, {
+      cwd: folder,
+      env: { FERMATA_DB: undefined, ...one.env },
+      stdin: one.stdin ?? ""
+    }).ended
     const after = readdirSync(folder, { recursive: true }).sort()
     const isStored = one.code !== 1 && JSON.stringify(after) !== JSON.stringify(before)
     return [...faults(one, outcome), ...(isStored ? [`fermata ${one.args.join(" ")}: left ${after.join(", ")}`] : [])]
@@ -76,15 +80,21 @@ const inEmptyFolders = async (mistakes: ReadonlyArray<Mistake>): Promise<void> =
 const stored = (db: string): unknown => {
   const database = new DatabaseSync(db, { readOnly: true })
   // Processes come and go; everything else stays.
-  const tables = database.prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'owners' ORDER BY name").all()
-  const rows = tables.map(({ name }) => [name, database.prepare(`SELECT count(*) AS rows FROM "${String(name)}"`).get()])
+  const tables = database.prepare(
+    "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'owners' ORDER BY name"
+  ).all()
+  const rows = tables.map((
+    { name }
+  ) => [name, database.prepare(`SELECT count(*) AS rows FROM "${String(name)}"`).get()])
   const runs = database.prepare("SELECT id, status, waits FROM runs ORDER BY id").all()
   database.close()
   return JSON.stringify([rows, runs])
 }
 
 /** Makes each mistake in a project with runs, whose database must hold what it held. */
-const inProject = async (make: (runs: { readonly shop: string; readonly expense: string; readonly echo: string }) => ReadonlyArray<Mistake>): Promise<void> => {
+const inProject = async (
+  make: (runs: { readonly shop: string; readonly expense: string; readonly echo: string }) => ReadonlyArray<Mistake>
+): Promise<void> => {
   const project = new Project()
   const run = async (...args: ReadonlyArray<string>) => (await project.fermata("run", ...args, "--json")).json.runId
   const runs = {
@@ -93,7 +103,10 @@ const inProject = async (make: (runs: { readonly shop: string; readonly expense:
     echo: await run("Echo", "--input", "{\"text\":\"x\"}")
   }
   const before = stored(project.db)
-  const found = await inTurn(make(runs), async (one) => faults(one, await project.start(one.args, { env: one.env ?? {}, stdin: one.stdin ?? "" }).ended))
+  const found = await inTurn(
+    make(runs),
+    async (one) => faults(one, await project.start(one.args, { env: one.env ?? {}, stdin: one.stdin ?? "" }).ended)
+  )
   assert.deepStrictEqual(found.flat(), [])
   assert.strictEqual(stored(project.db), before)
 }
@@ -184,7 +197,11 @@ describe("mistakes with options", () => {
 describe("mistakes with JSON and files", () => {
   it("are told with their place", () =>
     inEmptyFolders([
-      mistake(["run", "W", "--input", "{name: 1}"], "--input is not JSON: unexpected \"n\" at line 1, column 2 (character 1)", "{name: 1}"),
+      mistake(
+        ["run", "W", "--input", "{name: 1}"],
+        "--input is not JSON: unexpected \"n\" at line 1, column 2 (character 1)",
+        "{name: 1}"
+      ),
       mistake(["run", "W", "--input", "{'a':1}"], "--input is not JSON", "line 1, column 2"),
       mistake(["run", "W", "--input", ""], "--input is not JSON"),
       mistake(["run", "W", "--input", "input.json"], "--input is not JSON", "to read the file write @input.json"),
@@ -192,10 +209,16 @@ describe("mistakes with JSON and files", () => {
       mistake(["run", "W", "--input", "{\"id\":3544790567247868102}"], "3544790567247868102"),
       mistake(["run", "W", "--input", "{\"a\":1,\"a\":2}"], "\"a\"", "twice"),
       mistake("run W --input @", "@ must be followed by the name of a file"),
-      mistake("run W --input @none.json", "--input: the file none.json cannot be read: there is no such file or folder"),
+      mistake(
+        "run W --input @none.json",
+        "--input: the file none.json cannot be read: there is no such file or folder"
+      ),
       mistake("run W --input @.", "--input: the file . cannot be read: it is a folder"),
       { ...mistake("run W --input @-", "--input", "not JSON"), stdin: "nonsense" },
-      { ...mistake("run W --input @i.json", "--input: the file i.json is not JSON", "line 2, column 3"), files: { "i.json": "{\n  x\n}" } },
+      {
+        ...mistake("run W --input @i.json", "--input: the file i.json is not JSON", "line 2, column 3"),
+        files: { "i.json": "{\n  x\n}" }
+      },
       mistake("emit e --data [", "--data is not JSON"),
       mistake("run none.json", "The contract none.json cannot be read: there is no such file or folder"),
       mistake("run ./", "The contract ./ cannot be read: it is a folder"),
@@ -205,9 +228,18 @@ describe("mistakes with JSON and files", () => {
       mistake("runs ls --db none.db", "There is no database none.db"),
       mistake("doctor --db /dev/null/x.db --as me --config no.ts", "--config: there is no file no.ts"),
       { ...mistake("runs ls", "There is no database gone.db (from FERMATA_DB)"), env: { FERMATA_DB: "gone.db" } },
-      { ...mistake("runs ls --db text.txt", "the file is not a SQLite database", "text.txt"), files: { "text.txt": "This is a text, and no database. ".repeat(40) } },
-      { ...mistake("run W --db folder", "The database cannot be folder, which is a folder", "--db folder/fermata.db"), files: { "folder/a.txt": "" } },
-      { ...mistake("run W --db file.txt/x.db", "The folder of the database file.txt/x.db cannot be made"), files: { "file.txt": "a" } }
+      {
+        ...mistake("runs ls --db text.txt", "the file is not a SQLite database", "text.txt"),
+        files: { "text.txt": "This is a text, and no database. ".repeat(40) }
+      },
+      {
+        ...mistake("run W --db folder", "The database cannot be folder, which is a folder", "--db folder/fermata.db"),
+        files: { "folder/a.txt": "" }
+      },
+      {
+        ...mistake("run W --db file.txt/x.db", "The folder of the database file.txt/x.db cannot be made"),
+        files: { "file.txt": "a" }
+      }
     ]))
 })
 
@@ -233,17 +265,37 @@ describe("mistakes in documents", () => {
       document(contract({}, { next: "b" }), "steps[0].next", "\"b\""),
       document(contract({}, { set: { x: "{{ 1 + }}" } }), "steps[0].set.x"),
       document(contract({}, { set: { x: "{{ stps.a.output }}" } }), "steps[0].set.x", "did you mean \"steps\"?"),
-      document(contract({}, { set: { x: "{{ steps.b.output }}" } }), "steps[0].set.x: found b, expected the id of a step; did you mean \"a\"?"),
+      document(
+        contract({}, { set: { x: "{{ steps.b.output }}" } }),
+        "steps[0].set.x: found b, expected the id of a step; did you mean \"a\"?"
+      ),
       document(contract({}, { set: { x: "{{ $fetch('x') }}" } }), "steps[0].set.x", "fetch"),
       document(contract({}, { set: { x: "{{ input.a" } }), "steps[0].set.x"),
       document(contract({}, { colour: "red" }), "steps[0].colour"),
-      document(contract({ steps: ["a", "a"].map((id) => ({ id, name: "A", kind: "transform", set: { x: 1 }, next: null })) }), "steps[1].id"),
+      document(
+        contract({ steps: ["a", "a"].map((id) => ({ id, name: "A", kind: "transform", set: { x: 1 }, next: null })) }),
+        "steps[1].id"
+      ),
       document(contract({}, { kind: "emit", set: undefined, event: "a.b" }), "steps[0]", "permission"),
       document(contract({}, { kind: "wait", set: undefined, event: "no name" }), "steps[0].event"),
-      document(contract({}, { kind: "approval", set: undefined, next: undefined, prompt: "?", approvers: [], nextOnApproved: null, nextOnDenied: null }), "steps[0].approvers"),
+      document(
+        contract({}, {
+          kind: "approval",
+          set: undefined,
+          next: undefined,
+          prompt: "?",
+          approvers: [],
+          nextOnApproved: null,
+          nextOnDenied: null
+        }),
+        "steps[0].approvers"
+      ),
       {
         ...document(contract({ permissions: [{ kind: "task:run" }] }, { kind: "task", set: undefined, task: "print" })),
-        says: ["Nobody can run a@1.0.0: here is no handler for the task \"print\" (no fermata.config.ts was found)", "tasks: { \"print\": (input) => … }"]
+        says: [
+          "Nobody can run a@1.0.0: here is no handler for the task \"print\" (no fermata.config.ts was found)",
+          "tasks: { \"print\": (input) => … }"
+        ]
       }
     ]))
 })
@@ -278,7 +330,15 @@ describe("mistakes in configurations and programs", () => {
       fails({ set: { x: "{{ $number('abc') }}" } }, "Step \"a\" of contract \"a\" 1.0.0 failed", "$number('abc')"),
       fails({ set: { x: "{{ $error('no luck') }}" } }, "Step \"a\"", "no luck"),
       fails({ kind: "wait", set: undefined, event: "x.y", timeout: { ms: 1 } }, "no event \"x.y\" came within 1 ms"),
-      fails({ kind: "approval", set: undefined, next: undefined, prompt: "?", approvers: ["{{ 7 }}"], nextOnApproved: null, nextOnDenied: null }, "did not come out as texts"),
+      fails({
+        kind: "approval",
+        set: undefined,
+        next: undefined,
+        prompt: "?",
+        approvers: ["{{ 7 }}"],
+        nextOnApproved: null,
+        nextOnDenied: null
+      }, "did not come out as texts"),
       fails({ next: "a" }, "5"),
       fails({ set: { x: "{{ $sum([1..10000000]) }}" } }, "Step \"a\"")
     ]))
@@ -288,7 +348,16 @@ describe("mistakes in configurations and programs", () => {
     const folder = fileURLToPath(new URL("twice", import.meta.url))
     for (const args of [["run", "twice", "--input", "{\"id\":\"1\"}"], ["worker", "--until-idle"]]) {
       const outcome = await project.start(args, { cwd: folder }).ended
-      assert.deepStrictEqual(faults(mistake(args, "The \"workflows\" of fermata.config.ts cannot be started: twice@1 is there twice, in workflows[0] and in workflows[1]"), outcome), [])
+      assert.deepStrictEqual(
+        faults(
+          mistake(
+            args,
+            "The \"workflows\" of fermata.config.ts cannot be started: twice@1 is there twice, in workflows[0] and in workflows[1]"
+          ),
+          outcome
+        ),
+        []
+      )
     }
     assert.strictEqual((await project.fermata("runs", "ls")).stderr, "no runs\n")
   })
@@ -312,18 +381,32 @@ describe("mistakes with runs", () => {
       mistake(["run", "Echo", "--input", "null"], "The input does not fit workflow \"Echo\""),
       mistake(["run", "Echo", "--event", "{}"], "--event is for contracts", "--input J"),
       mistake("runs show zzzz", "There is no run \"zzzz\"", "runs ls"),
-      mistake(["runs", "show", shop.slice(0, 3)], `"${shop.slice(0, 3)}" is too short for a run`, "at least its first 4 characters"),
+      mistake(
+        ["runs", "show", shop.slice(0, 3)],
+        `"${shop.slice(0, 3)}" is too short for a run`,
+        "at least its first 4 characters"
+      ),
       mistake(["runs", "show", `${shop}x`], `There is no run "${shop}x"; the closest are ${shop}`),
       mistake(["runs", "cancel", echo], `Run ${echo} is completed and takes nothing any more`, `runs show ${echo}`),
       mistake(["signal", echo, "paid"], `Run ${echo} is completed and takes nothing any more`),
       mistake(["signal", expense, "paid"], `Run ${expense} receives no signal "paid"`),
-      mistake(["runs", "settle", shop, "record", "--retry"], "Step \"record\"", "no step of the run waits to be settled"),
-      mistake(["runs", "fork", shop, "--at", "recrod"], `Run ${shop} has never asked for a step "recrod"; its steps are record`),
+      mistake(
+        ["runs", "settle", shop, "record", "--retry"],
+        "Step \"record\"",
+        "no step of the run waits to be settled"
+      ),
+      mistake(
+        ["runs", "fork", shop, "--at", "recrod"],
+        `Run ${shop} has never asked for a step "recrod"; its steps are record`
+      ),
       mistake(["runs", "fork", shop, "--at", "record", "--set", "nothing=1"], "nothing"),
       mistake(["runs", "diff", shop, "zzzz"], "There is no run \"zzzz\""),
       mistake(["approve", shop], `Run ${shop} has no open approval`, "approvals ls"),
       mistake(["approve", expense, "--as", "me", "--choice", "card"], "me may not answer", "finance, boss"),
-      mistake(["approve", expense, "--as", "boss", "--choice", "gold"], "\"gold\" is not among its choices: card, cash"),
+      mistake(
+        ["approve", expense, "--as", "boss", "--choice", "gold"],
+        "\"gold\" is not among its choices: card, cash"
+      ),
       mistake(["approve", `${expense}/confrim`, "--as", "boss"], "no open approval \"confrim\"", `${expense}/confirm`),
       mistake(["approve", expense, "--as", "boss", "--choice", "card", "--edit", "{bad"], "--edit is not JSON"),
       mistake("approvals ls --run zzzz", "There is no run \"zzzz\""),
@@ -333,4 +416,3 @@ describe("mistakes with runs", () => {
       mistake(["contracts", "add", "ten-mistakes.json"], "ten-mistakes.json has 10 problems")
     ]))
 })
-

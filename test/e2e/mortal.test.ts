@@ -19,7 +19,9 @@ const look = async (db: string) => {
   const pragma = (name: string) => Object.values(connection.prepare(`PRAGMA ${name}`).get()!)[0]
   const found = { version: pragma("user_version"), check: pragma("integrity_check") }
   connection.close()
-  const definitions = await Effect.runPromise(Effect.scoped(Effect.flatMap(SqliteBackend.make({ file: db }), (backend) => backend.definitions)))
+  const definitions = await Effect.runPromise(
+    Effect.scoped(Effect.flatMap(SqliteBackend.make({ file: db }), (backend) => backend.definitions))
+  )
   return { ...found, definitions: definitions.map(({ name, version }) => `${name}@${version}`) }
 }
 
@@ -41,7 +43,9 @@ describe("kill -9 before a statement", () => {
         assert.strictEqual(killed.code, 0, killed.stderr)
         break
       }
-      if (killed.stdout.includes("expense")) assert.deepStrictEqual(definitions, ["expense@1.0.0"], "it was acknowledged")
+      if (killed.stdout.includes("expense")) {
+        assert.deepStrictEqual(definitions, ["expense@1.0.0"], "it was acknowledged")
+      }
       if (!isNew) continue
       const again = await project.fermata("contracts", "add", "approval.json", "--json")
       assert.strictEqual(again.code, 0, again.stderr)

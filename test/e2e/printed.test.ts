@@ -27,10 +27,15 @@ class Printing {
     chmodSync(npx, 0o755)
   }
 
-  readonly fermata = (...args: ReadonlyArray<string>): Promise<Outcome> => this.project.start(args, { cwd: folder }).ended
+  readonly fermata = (...args: ReadonlyArray<string>): Promise<Outcome> =>
+    this.project.start(args, { cwd: folder }).ended
 
   /** The printed command, as typed by a person in the same folder, on a copy of the database as it is now. */
-  async run(command: string): Promise<{ readonly code: number | null; readonly output: string; readonly show: (runId: string) => Promise<Printed> }> {
+  async run(
+    command: string
+  ): Promise<
+    { readonly code: number | null; readonly output: string; readonly show: (runId: string) => Promise<Printed> }
+  > {
     const copy = mkdtempSync(join(this.project.folder, "copy-"))
     for (const end of ["", "-wal", "-configs.json"]) {
       if (existsSync(this.project.db + end)) copyFileSync(this.project.db + end, join(copy, `fermata.db${end}`))
@@ -58,7 +63,11 @@ class Printing {
     return {
       code,
       output,
-      show: async (runId) => (await this.project.start(["runs", "show", runId, "--json"], { cwd: folder, env: { FERMATA_DB: env.FERMATA_DB } }).ended).json
+      show: async (runId) =>
+        (await this.project.start(["runs", "show", runId, "--json"], {
+          cwd: folder,
+          env: { FERMATA_DB: env.FERMATA_DB }
+        }).ended).json
     }
   }
 
@@ -75,7 +84,9 @@ class Printing {
 
   /** Runs those of them that make a run go on, each of which must. */
   async goesOn(outcome: Outcome, runId: string): Promise<ReadonlyArray<string>> {
-    const commands = commandsIn(outcome.stderr.split("to go on:\n")[1] ?? "").filter((command) => command.includes(runId) || command.includes(" emit "))
+    const commands = commandsIn(outcome.stderr.split("to go on:\n")[1] ?? "").filter((command) =>
+      command.includes(runId) || command.includes(" emit ")
+    )
     assert.isNotEmpty(commands, outcome.stderr)
     const before = (await this.fermata("runs", "show", runId, "--json")).json
     await Promise.all(commands.map(async (command) => {
@@ -97,13 +108,23 @@ describe("printed commands", () => {
       const { runId } = run.json
       await at.all(run)
       const [command] = await at.goesOn(run, runId)
-      assert.match(command!, /signal \S+ 'it'\\''s paid' --data '\{"cents":6,"at":"2026-01-31T12:00:00\.000Z","by":"card","note":"\S+"\}'/)
+      assert.match(
+        command!,
+        /signal \S+ 'it'\\''s paid' --data '\{"cents":6,"at":"2026-01-31T12:00:00\.000Z","by":"card","note":"\S+"\}'/
+      )
       const [shown, doctor] = await Promise.all([at.fermata("runs", "show", runId), at.fermata("doctor")])
       const shownCommands = commandsIn(shown.stdout)
       // Only where the signal is declared does another process know what it carries.
       if (name === "declared") assert.deepStrictEqual(shownCommands, [command!])
       await at.all(shown, doctor)
-      const sent = await at.fermata("signal", runId, "it's paid", "--data", "{\"cents\":6,\"at\":\"2026-01-31T12:00:00.000Z\",\"by\":\"card\",\"note\":null}", "--json")
+      const sent = await at.fermata(
+        "signal",
+        runId,
+        "it's paid",
+        "--data",
+        "{\"cents\":6,\"at\":\"2026-01-31T12:00:00.000Z\",\"by\":\"card\",\"note\":null}",
+        "--json"
+      )
       assert.deepInclude(sent.json, { status: "completed", output: 6 })
     }
   })
@@ -112,7 +133,9 @@ describe("printed commands", () => {
     const at = new Printing()
     const run = await at.fermata("run", "order.json", "--input", "{\"id\":\"o'1\"}", "--json")
     const commands = await at.goesOn(run, run.json.runId)
-    assert.deepStrictEqual(commands, ["npx fermata emit order.paid --data '{\"order\":{\"id\":\"o'\\''1\"},\"cents\":101,\"by\":\"card\"}'"])
+    assert.deepStrictEqual(commands, [
+      "npx fermata emit order.paid --data '{\"order\":{\"id\":\"o'\\''1\"},\"cents\":101,\"by\":\"card\"}'"
+    ])
     await at.all(run, await at.fermata("runs", "show", run.json.runId))
     const odd = await at.fermata("run", "odd.json")
     assert.include(odd.stderr, "    # an event \"order.odd\" for which this holds: $sum(event.cents) = 7\n")
@@ -129,7 +152,12 @@ describe("printed commands", () => {
     const answered = await at.fermata("approve", runId, "--as", "o'hara", "--choice", "in cash", "--json")
     const second = await at.goesOn(answered, runId)
     assert.include(second[0], "--as 'ann b' --choice 'in cash'")
-    await at.all(answered, await at.fermata("runs", "show", runId), await at.fermata("approvals", "ls"), await at.fermata("doctor"))
+    await at.all(
+      answered,
+      await at.fermata("runs", "show", runId),
+      await at.fermata("approvals", "ls"),
+      await at.fermata("doctor")
+    )
   })
 
   it("settle a step whose outcome is unknown, with an output that it could have had", async () => {
@@ -141,7 +169,12 @@ describe("printed commands", () => {
     const commands = await at.goesOn(run, run.json.runId)
     assert.lengthOf(commands, 3)
     assert.match(commands[1]!, /settle \S+ act --done '\{"receipt":"\S+"\}'$/)
-    await at.all(run, await at.fermata("runs", "show", run.json.runId), await at.fermata("doctor"), await at.fermata("runs", "pause", run.json.runId))
+    await at.all(
+      run,
+      await at.fermata("runs", "show", run.json.runId),
+      await at.fermata("doctor"),
+      await at.fermata("runs", "pause", run.json.runId)
+    )
   })
 
   it("show children, resume, compare, start workers, and help", async () => {
@@ -155,7 +188,13 @@ describe("printed commands", () => {
       await at.fermata("run", "failing", "--input", "{\"id\":\"1\"}"),
       await at.fermata("run", "undeclared", "--input", "{\"id\":\"2\"}", "--detach"),
       await at.fermata("runs", "pause", slow.json.runId),
-      await at.fermata("runs", "fork", (await at.fermata("run", "order.json", "--input", "{\"id\":\"1\"}", "--json")).json.runId, "--at", "note"),
+      await at.fermata(
+        "runs",
+        "fork",
+        (await at.fermata("run", "order.json", "--input", "{\"id\":\"1\"}", "--json")).json.runId,
+        "--at",
+        "note"
+      ),
       await at.fermata("runs", "show", "nothing-like-it"),
       await at.fermata("runs", "fork", slow.json.runId, "--at", "nothing"),
       await at.fermata("rnu"),
@@ -173,11 +212,24 @@ describe("printed commands", () => {
   it("repeat the database and the configuration that were named", async () => {
     const at = new Printing()
     const other = join(at.project.folder, "an other.db")
-    const run = await at.fermata("run", "declared", "--input", "{\"id\":\"1\"}", "--db", other, "--config", "fermata.config.ts", "--json")
+    const run = await at.fermata(
+      "run",
+      "declared",
+      "--input",
+      "{\"id\":\"1\"}",
+      "--db",
+      other,
+      "--config",
+      "fermata.config.ts",
+      "--json"
+    )
     const commands = await at.all(run)
     assert.isNotEmpty(commands)
     for (const command of commands) assert.include(command, ` --db '${other}' --config fermata.config.ts`)
-    assert.strictEqual((await at.fermata("runs", "show", run.json.runId, "--db", other, "--json")).json.status, "completed")
+    assert.strictEqual(
+      (await at.fermata("runs", "show", run.json.runId, "--db", other, "--json")).json.status,
+      "completed"
+    )
   })
 })
 
@@ -195,20 +247,34 @@ describe("signals", () => {
       at.fermata("signal", order.json.runId, "order.paid", "--no-wait"),
       at.fermata("signal", declared.json.runId, "shipped", "--data", "{\"place\":\"here\"}", "--no-wait")
     ])
-    for (const [outcome, text] of [
-      [mistyped, "receives no signal \"its paid\"; did you mean \"it's paid\"?; its workflow receives it's paid, shipped"],
-      [unfit, `The data does not fit signal "shipped" of run ${declared.json.runId}: `],
-      [ofContract, "receives no signal \"order.paid\""]
-    ] as const) {
+    for (
+      const [outcome, text] of [
+        [
+          mistyped,
+          "receives no signal \"its paid\"; did you mean \"it's paid\"?; its workflow receives it's paid, shipped"
+        ],
+        [unfit, `The data does not fit signal "shipped" of run ${declared.json.runId}: `],
+        [ofContract, "receives no signal \"order.paid\""]
+      ] as const
+    ) {
       assert.strictEqual(outcome.code, 2, outcome.stderr)
       assert.include(outcome.stderr, text)
     }
     assert.deepInclude(later, { code: 0 })
     const warned = await at.fermata("signal", undeclared.json.runId, "its paid", "--no-wait")
     assert.strictEqual(warned.code, 0)
-    assert.include(warned.stderr, `warning: run ${undeclared.json.runId} does not wait for signal "its paid"; did you mean "it's paid"?; it waits for it's paid; it is kept for when it does`)
-    const journals = await Promise.all([declared, undeclared].map(({ json }) => at.fermata("worker", "--until-idle").then(() => at.fermata("runs", "journal", json.runId, "--json"))))
-    assert.deepStrictEqual(journals.map(({ lines }) => lines.filter(({ _tag }) => _tag === "SignalReceived").map(({ name }) => name)), [["shipped"], ["its paid"]])
+    assert.include(
+      warned.stderr,
+      `warning: run ${undeclared.json.runId} does not wait for signal "its paid"; did you mean "it's paid"?; it waits for it's paid; it is kept for when it does`
+    )
+    const journals = await Promise.all(
+      [declared, undeclared].map(({ json }) =>
+        at.fermata("worker", "--until-idle").then(() => at.fermata("runs", "journal", json.runId, "--json"))
+      )
+    )
+    assert.deepStrictEqual(
+      journals.map(({ lines }) => lines.filter(({ _tag }) => _tag === "SignalReceived").map(({ name }) => name)),
+      [["shipped"], ["its paid"]]
+    )
   })
 })
-

@@ -1,6 +1,15 @@
 /** The command on databases that it may not write, and on files that are none. */
 import { migrations } from "@fermata/host-node/Migrations"
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "vitest"
@@ -31,7 +40,8 @@ const place = async () => {
     folder,
     runId: json.runId,
     fermata: (...args: ReadonlyArray<string>) => project.fermata(...args, "--db", db),
-    as: (...args: ReadonlyArray<string>) => project.start([...args, "--db", db], { ...bound, env: { FIXTURE_LOG: undefined } }).ended,
+    as: (...args: ReadonlyArray<string>) =>
+      project.start([...args, "--db", db], { ...bound, env: { FIXTURE_LOG: undefined } }).ended,
     /** The folder and its files with these permissions, for whoever runs the command. */
     allow: (folderMode: number, fileMode: number) => {
       for (const name of readdirSync(folder)) chmodSync(join(folder, name), fileMode)
@@ -61,22 +71,38 @@ const assertReadable = async ({ as, runId }: Awaited<ReturnType<typeof place>>) 
 
 /** The same of what looks at more than the runs, and may leave the files of a reader beside the database. */
 const assertExaminable = async ({ as, runId }: Awaited<ReturnType<typeof place>>) => {
-  const others = [["runs", "diff", runId, runId], ["approvals", "ls"], ["contracts", "ls"], ["upgrade", "check"], ["replay", runId]]
+  const others = [["runs", "diff", runId, runId], ["approvals", "ls"], ["contracts", "ls"], ["upgrade", "check"], [
+    "replay",
+    runId
+  ]]
   for (const outcome of await Promise.all(others.map((args) => as(...args, "--json")))) {
     assert.strictEqual(outcome.code, 0, outcome.stdout + outcome.stderr)
     assert.notInclude(outcome.stderr, "error")
   }
   const doctor = await as("doctor", "--json")
-  assert.includeMembers(doctor.json.findings.filter(({ level }) => level !== "problem").map(({ name }) => name), ["database", "runs"])
+  assert.includeMembers(doctor.json.findings.filter(({ level }) => level !== "problem").map(({ name }) => name), [
+    "database",
+    "runs"
+  ])
 }
 
 describe("a database that may not be written", () => {
-  for (const [what, folderMode, fileMode] of [["its file is read-only", 0o755, 0o444], ["its folder is read-only", 0o555, 0o644]] as const) {
+  for (
+    const [what, folderMode, fileMode] of [["its file is read-only", 0o755, 0o444], [
+      "its folder is read-only",
+      0o555,
+      0o644
+    ]] as const
+  ) {
     it(`S3: is refused with what to do, can be looked at, and stays as it is, when ${what}`, async () => {
       const at = await place()
       at.allow(folderMode, fileMode)
       const before = stateOf(at.folder)
-      const acts = [["run", "Echo", "--input", "{\"text\":\"hi\"}"], ["worker", "--until-idle"], ["signal", at.runId, "go"]]
+      const acts = [["run", "Echo", "--input", "{\"text\":\"hi\"}"], ["worker", "--until-idle"], [
+        "signal",
+        at.runId,
+        "go"
+      ]]
       for (const outcome of await Promise.all(acts.map((args) => at.as(...args)))) {
         assertRefused(outcome, `the database is read-only (${at.db}); ${advice}`)
       }
@@ -155,7 +181,8 @@ describe("a file that is no database of this build", () => {
         songs.close()
         copyFileSync(other, db)
       },
-      (db) => `The store could not open its database: it is the database of another program; choose another file (${db})`
+      (db) =>
+        `The store could not open its database: it is the database of another program; choose another file (${db})`
     ))
 
   it("is refused when it is a folder", async () => {
@@ -163,7 +190,12 @@ describe("a file that is no database of this build", () => {
     for (const args of [["run", "Echo", "--input", "{\"text\":\"hi\"}"], ["runs", "ls"], ["worker", "--until-idle"]]) {
       const { code, stderr } = await fermata(...args, "--db", folder)
       assert.strictEqual(code, 2)
-      assert.strictEqual(stderr, `error: The database cannot be ${folder}, which is a folder; name a file in it, such as --db ${join(folder, "fermata.db")}\n`)
+      assert.strictEqual(
+        stderr,
+        `error: The database cannot be ${folder}, which is a folder; name a file in it, such as --db ${
+          join(folder, "fermata.db")
+        }\n`
+      )
     }
     assert.deepStrictEqual(readdirSync(folder), [])
   })

@@ -13,7 +13,10 @@ describe("the end of a run", () => {
     await first.kill()
     const second = await project.start(args, { env: { FIXTURE_GO: "1" } }).ended
     assert.strictEqual(second.code, 0)
-    assert.include(second.stderr, "2 steps executed here; 1 step recorded before, not run again; 1 body ran again after the crash\n")
+    assert.include(
+      second.stderr,
+      "2 steps executed here; 1 step recorded before, not run again; 1 body ran again after the crash\n"
+    )
     assert.deepStrictEqual(project.bodies, ["before", "hold begins", "hold begins", "after held"])
 
     const third = await project.start([...args, "--json"], { env: { FIXTURE_GO: "1" } }).ended
@@ -25,7 +28,9 @@ describe("the end of a run", () => {
 describe("the list of runs", () => {
   it("fits 80 columns, says that there are more, and tells a run whose process is dead from one that runs (S4)", async () => {
     const project = new Project()
-    const [dead, alive] = ["1", "2"].map((id) => project.start(["run", "Held", "--input", JSON.stringify({ id }), "--lease", "3600000"]))
+    const [dead, alive] = ["1", "2"].map((id) =>
+      project.start(["run", "Held", "--input", JSON.stringify({ id }), "--lease", "3600000"])
+    )
     await Promise.all([dead!.says("hold begins"), alive!.says("hold begins")])
     // Its process dies last, so that none that comes later frees the run.
     await project.fermata("run", "Shop", "--input", JSON.stringify({ id: "a name that is rather long" }))
@@ -44,9 +49,20 @@ describe("the list of runs", () => {
     const held = json.lines.filter(({ workflow }) => workflow === "Held")
     assert.sameDeepMembers(held.map(({ process }) => process?.alive), [true, false])
     for (const { process, runId } of held) {
-      assert.match(lines.find((line) => runId.startsWith(line.split(" ")[0]!))!, process?.alive === true ? /running +\d/ : /running, its process is gone/)
-      const [page, view] = await Promise.all([project.fermata("runs", "show", runId), project.fermata("runs", "show", runId, "--json")])
-      assert.match(page.stdout, process?.alive === true ? /process +pid \d+\n/ : /process +pid \d+ is gone; a worker goes on with it: npx fermata worker\n/)
+      assert.match(
+        lines.find((line) => runId.startsWith(line.split(" ")[0]!))!,
+        process?.alive === true ? /running +\d/ : /running, its process is gone/
+      )
+      const [page, view] = await Promise.all([
+        project.fermata("runs", "show", runId),
+        project.fermata("runs", "show", runId, "--json")
+      ])
+      assert.match(
+        page.stdout,
+        process?.alive === true
+          ? /process +pid \d+\n/
+          : /process +pid \d+ is gone; a worker goes on with it: npx fermata worker\n/
+      )
       assert.deepInclude(view.json, { runId, status: "running", ...(process === undefined ? {} : { process }) })
     }
     await alive!.kill()
@@ -59,15 +75,16 @@ describe("the list of runs", () => {
 })
 
 describe("a run that waits for somebody", () => {
-  const contract = (id: string, ms: number) => JSON.stringify({
-    schemaVersion: "fermata.contract.v1",
-    id,
-    version: "1.0.0",
-    title: "Waits for an event, and not for ever",
-    triggers: [{ type: "manual" }],
-    entryStepId: "wait",
-    steps: [{ id: "wait", name: "Wait", kind: "wait", event: "order.paid", timeout: { ms, next: null }, next: null }]
-  })
+  const contract = (id: string, ms: number) =>
+    JSON.stringify({
+      schemaVersion: "fermata.contract.v1",
+      id,
+      version: "1.0.0",
+      title: "Waits for an event, and not for ever",
+      triggers: [{ type: "manual" }],
+      entryStepId: "wait",
+      steps: [{ id: "wait", name: "Wait", kind: "wait", event: "order.paid", timeout: { ms, next: null }, next: null }]
+    })
 
   it("is left when it would go on without them only in a while, and says when that is (S7)", async () => {
     const project = new Project()
@@ -77,7 +94,10 @@ describe("a run that waits for somebody", () => {
     assert.strictEqual(far.code, 3)
     assert.strictEqual(far.stderr.split("waits for an event").length, 2, "a suspension is told once")
     assert.match(far.stderr, /… waits for an event "order\.paid"; until \S+ \S+ \(in 59 min 59 s\)\n/)
-    assert.match(far.stderr, /without that, it goes on in 59 min 59 s \(.*\), while a worker runs: npx fermata worker\n/)
+    assert.match(
+      far.stderr,
+      /without that, it goes on in 59 min 59 s \(.*\), while a worker runs: npx fermata worker\n/
+    )
   })
 
   it("is followed when that is near, and says what it waits for and that it may be left", async () => {
@@ -109,7 +129,13 @@ describe("a fork with another output", () => {
       { id: "apart", name: "Apart", kind: "transform", set: { x: "nothing" }, next: "two" },
       { id: "two", name: "Two", kind: "transform", set: { m: "{{ steps.one.output.printed + 1 }}" }, next: "three" },
       { id: "three", name: "Three", kind: "transform", set: { k: "{{ state.m * 10 }}" }, next: "end" },
-      { id: "end", name: "End", kind: "transform", set: { sum: "{{ steps.one.output.printed + state.k }}" }, next: null }
+      {
+        id: "end",
+        name: "End",
+        kind: "transform",
+        set: { sum: "{{ steps.one.output.printed + state.k }}" },
+        next: null
+      }
     ]
   }
 
@@ -120,16 +146,37 @@ describe("a fork with another output", () => {
     const late = await project.fermata("runs", "fork", runId, "--at", "end", "--set", "one={\"printed\":5}", "--json")
     const command = `npx fermata runs fork ${runId} --at two --set 'one={"printed":5}'`
     assert.strictEqual(late.code, 0, late.stderr)
-    assert.include(late.stderr, `note: "two" and "three" are shared as recorded, and used the old output of "one"; to do them again: ${command}\n`)
+    assert.include(
+      late.stderr,
+      `note: "two" and "three" are shared as recorded, and used the old output of "one"; to do them again: ${command}\n`
+    )
     const early = await project.fermata("runs", "fork", runId, "--at", "two", "--set", "one={\"printed\":5}", "--json")
     assert.notInclude(early.stderr, "note:")
     assert.deepStrictEqual([late.json.output, early.json.output], [{ sum: 25 }, { sum: 65 }])
-    const apart = await project.fermata("runs", "fork", runId, "--at", "two", "--set", "apart={\"x\":\"other\"}", "--detach")
+    const apart = await project.fermata(
+      "runs",
+      "fork",
+      runId,
+      "--at",
+      "two",
+      "--set",
+      "apart={\"x\":\"other\"}",
+      "--detach"
+    )
     assert.notInclude(apart.stderr, "shared as recorded")
 
     // A program's steps may have used it by whatever way.
     const nap = await project.fermata("run", "Nap", "--input", "{\"millis\":1}", "--json")
-    const far = await project.fermata("runs", "fork", nap.json.runId, "--at", "record~2", "--set", "record=\"dozing\"", "--detach")
+    const far = await project.fermata(
+      "runs",
+      "fork",
+      nap.json.runId,
+      "--at",
+      "record~2",
+      "--set",
+      "record=\"dozing\"",
+      "--detach"
+    )
     assert.notInclude(far.stderr, "shared as recorded")
   })
 })

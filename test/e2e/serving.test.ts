@@ -11,15 +11,26 @@ const problems = ({ json }: Outcome) => json.findings.filter(({ level }) => leve
 const setUp = () => {
   const project = new Project()
   const contract = join(project.folder, "print-card.json")
-  writeFileSync(contract, JSON.stringify({
-    schemaVersion: "fermata.contract.v1",
-    id: "print-card",
-    version: "1.0.0",
-    title: "Prints a card",
-    permissions: [{ kind: "task:run", pattern: "print" }],
-    entryStepId: "print",
-    steps: [{ id: "print", name: "Print", kind: "task", task: "print", input: "{{ input }}", onCrash: "rerun", next: null }]
-  }))
+  writeFileSync(
+    contract,
+    JSON.stringify({
+      schemaVersion: "fermata.contract.v1",
+      id: "print-card",
+      version: "1.0.0",
+      title: "Prints a card",
+      permissions: [{ kind: "task:run", pattern: "print" }],
+      entryStepId: "print",
+      steps: [{
+        id: "print",
+        name: "Print",
+        kind: "task",
+        task: "print",
+        input: "{{ input }}",
+        onCrash: "rerun",
+        next: null
+      }]
+    })
+  )
   const folder = join(project.folder, "without")
   mkdirSync(folder)
   writeFileSync(join(folder, "fermata.config.mjs"), "export default { tasks: { fold: () => {} } }")
@@ -39,7 +50,10 @@ describe("a contract whose task is missing here", () => {
     const refused = await without("run", contract, "--json").ended
     assert.strictEqual(refused.code, 2)
     assert.strictEqual(refused.json.error.code, "NotServed")
-    assert.include(refused.stderr, "Nobody can run print-card@1.0.0: here is no handler for the task \"print\" (in fermata.config.mjs), and no worker that lives has it")
+    assert.include(
+      refused.stderr,
+      "Nobody can run print-card@1.0.0: here is no handler for the task \"print\" (in fermata.config.mjs), and no worker that lives has it"
+    )
     assert.include(refused.stderr, "declare in fermata.config.mjs: tasks: { \"print\": (input) => … }")
     assert.include(refused.stderr, "--detach")
     assert.isFalse(existsSync(project.db))
@@ -53,7 +67,10 @@ describe("a contract whose task is missing here", () => {
 
     const idle = await without("worker", "--until-idle", "--json").ended
     assert.deepStrictEqual([idle.code, idle.lines], [0, []])
-    assert.include(idle.stderr, "runs of contract print-card@1.0.0 are left alone: here is no handler for the task \"print\"")
+    assert.include(
+      idle.stderr,
+      "runs of contract print-card@1.0.0 are left alone: here is no handler for the task \"print\""
+    )
     assert.include(idle.stderr, "left alone: 1 run of print-card@1.0.0: here is no handler for the task \"print\"")
 
     const lacking = without("worker")
@@ -69,7 +86,10 @@ describe("a contract whose task is missing here", () => {
     const [unserved] = problems(there)
     assert.strictEqual(unserved!.name, "runs that nobody serves")
     assert.deepStrictEqual(unserved!.runs, [runId])
-    assert.include(unserved!.message, "nobody serves print-card@1.0.0: here is no handler for the task \"print\" in fermata.config.mjs, and no worker that lives has it")
+    assert.include(
+      unserved!.message,
+      "nobody serves print-card@1.0.0: here is no handler for the task \"print\" in fermata.config.mjs, and no worker that lives has it"
+    )
     assert.include(problems(here)[0]!.message, "no worker that runs serves it, and this configuration does")
     assert.include(problems(here)[0]!.commands[0], "fermata worker")
     assert.include(other.stderr, "no worker that runs serves print-card@1.0.0, so it waits until one does")
@@ -79,7 +99,11 @@ describe("a contract whose task is missing here", () => {
     const followed = await without("run", contract, "--input", "\"b\"", "--json").ended
     assert.deepStrictEqual([followed.code, followed.json.status, followed.json.steps.executed], [0, "completed", 0])
     assert.deepStrictEqual(followed.json.output, { printed: "b" })
-    assert.deepStrictEqual((await project.fermata("runs", "ls", "--json")).lines.map(({ status }) => status), ["completed", "completed", "completed"])
+    assert.deepStrictEqual((await project.fermata("runs", "ls", "--json")).lines.map(({ status }) => status), [
+      "completed",
+      "completed",
+      "completed"
+    ])
     assert.deepStrictEqual(project.bodies, ["printed", "printed", "printed"])
   })
 
@@ -104,14 +128,24 @@ describe("fermata doctor", () => {
     assert.strictEqual(broken.code, 1)
     const [finding] = problems(broken)
     assert.deepInclude(finding!, { name: "watchdog", runs: [runId] })
-    assert.include(finding!.message, `run ${runId} of Nap@1 does not go on by itself: it waits for a time, and none is set for it to go on; a worker makes it due again within a minute`)
-    sql("UPDATE runs SET due_at = 0; INSERT INTO findings (run, reason, problem, length, woken, at) SELECT key, 'timer-missed', 'it was lost', 1, 1, updated_at FROM runs")
+    assert.include(
+      finding!.message,
+      `run ${runId} of Nap@1 does not go on by itself: it waits for a time, and none is set for it to go on; a worker makes it due again within a minute`
+    )
+    sql(
+      "UPDATE runs SET due_at = 0; INSERT INTO findings (run, reason, problem, length, woken, at) SELECT key, 'timer-missed', 'it was lost', 1, 1, updated_at FROM runs"
+    )
     await project.fermata("worker", "--until-idle")
     const mended = await project.fermata("doctor", "--json")
     assert.strictEqual(mended.code, 0)
     const told = mended.json.findings.find(({ name }) => name === "watchdog")!
     assert.deepInclude(told, { level: "info", runs: [runId] })
-    assert.match(told.message, new RegExp(`a worker made 1 open run due again that would not have gone on; the last, .* ago, was ${runId}: it was lost`))
+    assert.match(
+      told.message,
+      new RegExp(
+        `a worker made 1 open run due again that would not have gone on; the last, .* ago, was ${runId}: it was lost`
+      )
+    )
   })
 
   it("counts what dead processes have left, and the runs that recovery gave up, with the commands that settle them", async () => {
@@ -120,11 +154,21 @@ describe("fermata doctor", () => {
     await held.says("hold begins")
     await held.kill()
     const dead = await project.fermata("doctor", "--json")
-    assert.match(dead.json.findings.find(({ name }) => name === "dead processes")!.message, /^pid \d+, lease ends in .*, left 1 run; a worker takes up what they left$/)
+    assert.match(
+      dead.json.findings.find(({ name }) => name === "dead processes")!.message,
+      /^pid \d+, lease ends in .*, left 1 run; a worker takes up what they left$/
+    )
     sql("DELETE FROM owners")
     const unknown = await project.fermata("doctor", "--json")
-    assert.include(unknown.json.findings.find(({ name }) => name === "dead processes")!.message, "a process that is not known any more left 1 run")
-    const waits = JSON.stringify([{ reason: "recovery", key: "hold", detail: "a process died 6 times in step \"hold\"" }])
+    assert.include(
+      unknown.json.findings.find(({ name }) => name === "dead processes")!.message,
+      "a process that is not known any more left 1 run"
+    )
+    const waits = JSON.stringify([{
+      reason: "recovery",
+      key: "hold",
+      detail: "a process died 6 times in step \"hold\""
+    }])
     sql(`UPDATE runs SET owner = NULL, due_at = NULL, status = 'suspended', reason = 'recovery', waits = '${waits}'`)
     const recovery = await project.fermata("doctor", "--json")
     assert.strictEqual(recovery.code, 1)
@@ -132,6 +176,9 @@ describe("fermata doctor", () => {
     const [runId] = finding!.runs!
     assert.strictEqual(finding!.name, "suspended (recovery)")
     assert.include(finding!.message, "a process died 6 times in step \"hold\"")
-    assert.isTrue(finding!.commands.some((command) => command.endsWith(`fermata runs settle ${runId} hold --retry`)), finding!.commands.join("\n"))
+    assert.isTrue(
+      finding!.commands.some((command) => command.endsWith(`fermata runs settle ${runId} hold --retry`)),
+      finding!.commands.join("\n")
+    )
   })
 })

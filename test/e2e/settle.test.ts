@@ -7,12 +7,15 @@ import { Project } from "./support/Fermata.ts"
 const cwd = fileURLToPath(new URL("settle", import.meta.url))
 
 /** Starts the command where the configuration of these tests is. */
-const start = (project: Project, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) => project.start(args, { cwd, env })
+const start = (project: Project, args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+  project.start(args, { cwd, env })
 
 /** All that a settlement could change. */
 const stateOf = (project: Project) => {
   const db = new DatabaseSync(project.db)
-  const state = ["runs", "journal", "inbox", "outbox", "approvals"].map((table) => db.prepare(`SELECT * FROM ${table}`).all())
+  const state = ["runs", "journal", "inbox", "outbox", "approvals"].map((table) =>
+    db.prepare(`SELECT * FROM ${table}`).all()
+  )
   db.close()
   return JSON.stringify(state)
 }
@@ -33,7 +36,15 @@ const assertRefused = async (project: Project, runId: string, step: string, unfi
     [`these wait to be settled: ${step}`, runId, "other", "--retry"],
     ["--done is not JSON: unexpected \"b\" at line 1, column 2", runId, step, "--done", "{bad}"],
     [`The output does not fit step "${step}" of run ${runId}: Expected`, runId, step, "--done", unfit],
-    [`The output does not fit step "${step}" of run ${runId}: Expected`, runId, step, "--done", unfit, "--no-wait", "--json"],
+    [
+      `The output does not fit step "${step}" of run ${runId}: Expected`,
+      runId,
+      step,
+      "--done",
+      unfit,
+      "--no-wait",
+      "--json"
+    ],
     ["needs only one of --retry, --done J and --fail TEXT", runId, step, "--retry", "--fail", "no"],
     ["There is no run \"nobody\"", "nobody", step, "--retry"]
   ]
@@ -52,7 +63,8 @@ describe("fermata runs settle", () => {
     const { json } = await interrupted(project, "HeldAsk", "1")
     assert.deepStrictEqual([json.status, json.reason], ["suspended", "outcome-unknown"])
     await assertRefused(project, json.runId, "hold", "7")
-    const failed = await start(project, ["runs", "settle", json.runId, "hold", "--fail", "the bank says no", "--json"]).ended
+    const failed = await start(project, ["runs", "settle", json.runId, "hold", "--fail", "the bank says no", "--json"])
+      .ended
     assert.deepStrictEqual([failed.code, failed.json.status], [1, "failed"])
     assert.include(failed.json.error.message, "the bank says no")
     assert.deepStrictEqual(project.bodies, ["hold begins"])
@@ -70,11 +82,14 @@ describe("fermata runs settle", () => {
     await assertRefused(project, first.json.runId, "hold", "7")
     const again = await start(project, ["runs", "settle", first.json.runId, "hold", "--retry", "--json"]).ended
     assert.deepStrictEqual([again.code, again.json.reason], [3, "outcome-unknown"])
-    const found = await start(project, ["runs", "settle", first.json.runId, "hold", "--retry", "--json"], { FIXTURE_PROBE: "found" }).ended
+    const found = await start(project, ["runs", "settle", first.json.runId, "hold", "--retry", "--json"], {
+      FIXTURE_PROBE: "found"
+    }).ended
     assert.deepStrictEqual([found.code, found.json.output], [0, "after found"])
     assert.include(found.stderr, "hold  was done already, as its probe has found")
     const second = await interrupted(project, "HeldProbe", "2")
-    const done = await start(project, ["runs", "settle", second.json.runId, "hold", "--done", "\"by hand\"", "--json"]).ended
+    const done = await start(project, ["runs", "settle", second.json.runId, "hold", "--done", "\"by hand\"", "--json"])
+      .ended
     assert.deepStrictEqual([done.code, done.json.output], [0, "after by hand"])
     assert.deepStrictEqual(project.bodies, ["hold begins", "probed", "after found", "hold begins", "after by hand"])
   })
@@ -104,7 +119,9 @@ describe("fermata runs settle", () => {
     assert.deepStrictEqual(seats(), [])
     // As if that had happened so often before that the next crash is one too many.
     const db = new DatabaseSync(project.db)
-    db.exec(`UPDATE journal SET entries = replace(entries, '"_tag":"StepRequested"', '"_tag":"StepRequested","recovery":5')`)
+    db.exec(
+      `UPDATE journal SET entries = replace(entries, '"_tag":"StepRequested"', '"_tag":"StepRequested","recovery":5')`
+    )
     db.close()
     const given = await start(project, [...args, "--json"]).ended
     assert.deepStrictEqual([given.code, given.json.reason], [3, "recovery"])

@@ -34,7 +34,11 @@ describe("times, by the command", () => {
     const database = new DatabaseSync(project.db)
     database.exec("UPDATE runs SET status = 'suspended', waits = '[{' WHERE workflow = 'Tomorrow'")
     database.close()
-    const [table, json, shown] = await Promise.all([fermata("runs", "ls"), fermata("runs", "ls", "--json"), fermata("runs", "show", waiting.json.runId)])
+    const [table, json, shown] = await Promise.all([
+      fermata("runs", "ls"),
+      fermata("runs", "ls", "--json"),
+      fermata("runs", "show", waiting.json.runId)
+    ])
     assert.deepStrictEqual([table.code, json.code, shown.code], [0, 0, 0], table.stderr + json.stderr + shown.stderr)
     assert.deepStrictEqual(json.lines.map(({ reason, workflow }) => [workflow, reason]), [
       ["ForEver", "operator"],

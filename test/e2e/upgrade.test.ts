@@ -38,7 +38,10 @@ const recorded = () => {
 describe("fermata upgrade check", () => {
   it("N-43: replays every run of an earlier build, touches nothing, and runs no step", async () => {
     const { fermata, project, untouched } = recorded()
-    const [json, text] = await Promise.all([fermata("upgrade", "check", "--json"), fermata("upgrade", "check", "--finished", "1")])
+    const [json, text] = await Promise.all([
+      fermata("upgrade", "check", "--json"),
+      fermata("upgrade", "check", "--finished", "1")
+    ])
     const checked = json.json as unknown as Checked
     assert.deepStrictEqual({ ...checked, code: json.code }, {
       ok: true,
@@ -53,7 +56,9 @@ describe("fermata upgrade check", () => {
     assert.deepStrictEqual([text.code, text.stdout], [0, "fits     5 open runs and 1 finished run: 6 fit\n"])
     assert.isEmpty(project.bodies)
     untouched()
-    const others = readdirSync(project.folder).filter((file) => file.startsWith("fermata.db") && !/-(shm|wal|configs\.json)$/.test(file))
+    const others = readdirSync(project.folder).filter((file) =>
+      file.startsWith("fermata.db") && !/-(shm|wal|configs\.json)$/.test(file)
+    )
     assert.deepStrictEqual(others, ["fermata.db"])
     for (const file of readdirSync(project.folder).filter((file) => file.endsWith("-wal"))) {
       assert.lengthOf(readFileSync(join(project.folder, file)), 0)
@@ -68,7 +73,10 @@ describe("fermata upgrade check", () => {
     ])
     const { breaks, fits, ok, unserved } = json.json as unknown as Checked
     assert.deepStrictEqual([json.code, text.code, ok], [1, 1, false])
-    assert.sameDeepMembers(breaks.map(({ difference, runId }) => [runId, difference?.key]), [[open, "store"], [paid, "store"]])
+    assert.sameDeepMembers(breaks.map(({ difference, runId }) => [runId, difference?.key]), [[open, "store"], [
+      paid,
+      "store"
+    ]])
     assert.strictEqual(fits, 3)
     assert.sameMembers(unserved.map(({ workflow }) => workflow), ["HeldAsk", "Failing", "Nap", "greeting-card"])
     assert.include(text.stdout, `run ${open}  Shop@1  suspended: at "store", after 2 of 5 entries`)
@@ -103,7 +111,13 @@ describe("fermata runs fork", () => {
     const { fermata, paid, project } = recorded()
     const fork = await fermata("runs", "fork", paid, "--at", "record", "--json")
     assert.strictEqual(fork.code, 3)
-    const { runId, ...stands } = fork.json as unknown as { runId: string; fork: object; status: string; reason: string; steps: object }
+    const { runId, ...stands } = fork.json as unknown as {
+      runId: string
+      fork: object
+      status: string
+      reason: string
+      steps: object
+    }
     assert.deepInclude(stands, { status: "suspended", reason: "signal", steps: { executed: 1, replayed: 0 } })
     assert.deepInclude(stands.fork, { from: paid, step: "record", sharedEntries: 2 })
     assert.deepStrictEqual(project.bodies, ["ordered"])
@@ -120,14 +134,23 @@ describe("fermata runs fork", () => {
       parting: { a: { _tag: string; payload: object }; b: { payload: object } }
       steps: ReadonlyArray<object>
     }
-    assert.deepStrictEqual([a, b, parting.a._tag, parting.a.payload, parting.b.payload], [paid, runId, "SignalReceived", { cents: 5 }, { cents: 9 }])
+    assert.deepStrictEqual([a, b, parting.a._tag, parting.a.payload, parting.b.payload], [
+      paid,
+      runId,
+      "SignalReceived",
+      { cents: 5 },
+      { cents: 9 }
+    ])
     assert.deepStrictEqual(steps, [{
       key: "record",
       verdict: "same",
       a: { status: "completed", output: "ordered" },
       b: { status: "completed", output: "ordered" }
     }])
-    assert.match(text.stdout, /they part at\n {2}a entry 5 {2}SignalReceived .*5.*\n {2}b entry \d+ {2}SignalReceived .*9/)
+    assert.match(
+      text.stdout,
+      /they part at\n {2}a entry 5 {2}SignalReceived .*5.*\n {2}b entry \d+ {2}SignalReceived .*9/
+    )
     assert.include(show.stdout, `fork of   ${paid}, of which it shares 2 entries before step record`)
   })
 

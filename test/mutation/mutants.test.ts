@@ -42,8 +42,16 @@ describe("the mutants of a source", () => {
     becomes("f?.(x)", ";")
     becomes("async () => { await f() }", "async () => { ; }")
     becomes("x = function*() { yield* f() }", "x = function*() { ; }")
-    becomes("const f = () => { if (a()) return b }", "const f = () => { ; }", "const f = () => { if (!(a())) return b }")
-    becomes("const f = () => { if (a()) { return b } else c = d }", "const f = () => { c = d }", "const f = () => { if (!(a())) { return b } else c = d }")
+    becomes(
+      "const f = () => { if (a()) return b }",
+      "const f = () => { ; }",
+      "const f = () => { if (!(a())) return b }"
+    )
+    becomes(
+      "const f = () => { if (a()) { return b } else c = d }",
+      "const f = () => { c = d }",
+      "const f = () => { if (!(a())) { return b } else c = d }"
+    )
   })
 
   it("change literals: booleans, numbers by one, full arrays", () => {

@@ -90,7 +90,12 @@ export const copies = ({ env, project }: Place): void => {
   const bin = join(project, "node_modules", "@fermata", "cli", "dist", "bin.js")
   const run = (args: ReadonlyArray<string>) => {
     rmSync(loadedFile, { force: true })
-    const { stderr, stdout } = spawnSync(process.execPath, ["--import", pathToFileURL(join(folder, "recorder.mjs")).href, bin, ...args], {
+    const { stderr, stdout } = spawnSync(process.execPath, [
+      "--import",
+      pathToFileURL(join(folder, "recorder.mjs")).href,
+      bin,
+      ...args
+    ], {
       cwd: folder,
       env: { ...env, FERMATA_DB: join(folder, "copies.db"), FERMATA_LOADED: loadedFile },
       encoding: "utf8",
@@ -98,16 +103,28 @@ export const copies = ({ env, project }: Place): void => {
     })
     const loaded = readFileSync(loadedFile, "utf8").split("\n")
     const bundled = loaded.some((url) => url.includes("/@fermata/cli/dist/bundle/"))
-    const count = (name: string) => Number(bundled) + Number(loaded.some((url) => url.startsWith(`${modules}/${name}/`)))
-    return { stdout, stderr, bundled, configured: loaded.some((url) => url.endsWith("/fermata.config.ts")), effect: count("effect"), engine: count("@fermata/engine") }
+    const count = (name: string) =>
+      Number(bundled) + Number(loaded.some((url) => url.startsWith(`${modules}/${name}/`)))
+    return {
+      stdout,
+      stderr,
+      bundled,
+      configured: loaded.some((url) => url.endsWith("/fermata.config.ts")),
+      effect: count("effect"),
+      engine: count("@fermata/engine")
+    }
   }
   const first = run(["run", "once", "--input", `{"id":"1"}`, "--json"])
   const { runId } = JSON.parse(first.stdout) as { readonly runId: string }
   for (const kind of ["looks", "works"] as const) {
     for (const args of commandLines[kind]) {
-      const { bundled, configured, effect, engine, stderr, stdout } = run(args.map((arg) => arg === "RUN" ? runId : arg))
+      const { bundled, configured, effect, engine, stderr, stdout } = run(
+        args.map((arg) => arg === "RUN" ? runId : arg)
+      )
       const told = `fermata ${args.join(" ")}:\n${stdout}${stderr}`
-      if (effect > 1 || engine > 1) throw new Error(`${effect} copies of effect and ${engine} of the engine are loaded by ${told}`)
+      if (effect > 1 || engine > 1) {
+        throw new Error(`${effect} copies of effect and ${engine} of the engine are loaded by ${told}`)
+      }
       if (kind === "looks" && configured) throw new Error(`the configuration is loaded by ${told}`)
       if (bundled !== (kind === "looks")) throw new Error(`the bundle is ${bundled ? "" : "not "}loaded by ${told}`)
     }

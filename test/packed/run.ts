@@ -86,7 +86,9 @@ const steps: ReadonlyArray<Step> = [
     title: "the README's programs type-check against the installed packages",
     prove: () => {
       const readme = readFileSync(join(root, "README.md"), "utf8")
-      for (const name of ["program", "explored"]) writeFileSync(join(project, `${name}.ts`), fence(readme, `ts ${name}`))
+      for (const name of ["program", "explored"]) {
+        writeFileSync(join(project, `${name}.ts`), fence(readme, `ts ${name}`))
+      }
       const options = {
         strict: true,
         exactOptionalPropertyTypes: true,
@@ -125,12 +127,23 @@ const steps: ReadonlyArray<Step> = [
   {
     title: "a Node that is too old is told so in a sentence",
     prove: () => {
-      const old = `data:text/javascript,Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })`
+      const old =
+        `data:text/javascript,Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.20.2" } })`
       const bin = join(project, "node_modules", "@fermata", "cli", "dist", "bin.js")
-      const { status, stderr } = spawnSync(process.execPath, ["--import", old, bin, "--help"], { cwd: project, env, encoding: "utf8" })
-      expect(status === 2 && stderr === "error: Fermata needs Node 24 or newer, and this is 20.20\n", `it ended with ${status}:\n${stderr}`)
+      const { status, stderr } = spawnSync(process.execPath, ["--import", old, bin, "--help"], {
+        cwd: project,
+        env,
+        encoding: "utf8"
+      })
+      expect(
+        status === 2 && stderr === "error: Fermata needs Node 24 or newer, and this is 20.20\n",
+        `it ended with ${status}:\n${stderr}`
+      )
       // Node links a module before it runs: a name that an older Node lacks would end it before the sentence.
-      expect(!/import\s*\{[^}]*\}\s*from\s*"node:module"/.test(readFileSync(bin, "utf8")), "bin.js imports a name that an older Node lacks")
+      expect(
+        !/import\s*\{[^}]*\}\s*from\s*"node:module"/.test(readFileSync(bin, "utf8")),
+        "bin.js imports a name that an older Node lacks"
+      )
     }
   },
   {
@@ -166,7 +179,14 @@ const steps: ReadonlyArray<Step> = [
       cpSync(join(root, "test", "e2e", "kill", "fermata.config.ts"), join(place, "fermata.config.ts"))
       const command = [process.execPath, join(project, "node_modules", "@fermata", "cli", "dist", "bin.js")]
       const kills = 4
-      const tally = await kill({ command, config: join(place, "fermata.config.ts"), folder: place, kills, steps: 200, leaseMs: 1_000 })
+      const tally = await kill({
+        command,
+        config: join(place, "fermata.config.ts"),
+        folder: place,
+        kills,
+        steps: 200,
+        leaseMs: 1_000
+      })
       const wrong = problems(tally, kills)
       expect(wrong.length === 0, wrong.join("\n"))
     }

@@ -1,6 +1,6 @@
 /** An agent service on a real socket, which takes jobs and tells what came of them. */
-import { Events } from "@fermata/engine/Events"
 import { handleCallback } from "@fermata/engine/contract/RemoteTasks"
+import { Events } from "@fermata/engine/Events"
 import { Effect, Queue, type Redacted, type Scope } from "effect"
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -30,7 +30,12 @@ export const make: Effect.Effect<AgentService, never, Scope.Scope> = Effect.gen(
   const queue = yield* Queue.unbounded<Job>()
   let status = 202
   const take: Listener = async (request, response) => {
-    const job = { method: request.method ?? "", path: request.url ?? "", headers: request.headers, body: JSON.parse(await text(request)) }
+    const job = {
+      method: request.method ?? "",
+      path: request.url ?? "",
+      headers: request.headers,
+      body: JSON.parse(await text(request))
+    }
     jobs.push(job)
     Queue.offerUnsafe(queue, job)
     response.writeHead(status).end()
@@ -48,7 +53,11 @@ export const callbacks = (
     const body = await text(incoming)
     const headers = new Headers(Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]))
     const method = incoming.method ?? "GET"
-    const request = new Request(`http://localhost${incoming.url}`, { method, headers, ...(method === "GET" ? {} : { body }) })
+    const request = new Request(`http://localhost${incoming.url}`, {
+      method,
+      headers,
+      ...(method === "GET" ? {} : { body })
+    })
     const response = await Effect.runPromise(Effect.provideService(handleCallback(request, { secret }), Events, events))
     outgoing.writeHead(response.status, Object.fromEntries(response.headers)).end(await response.text())
   }
@@ -56,7 +65,11 @@ export const callbacks = (
 }
 
 /** Calls back over the network; without a secret no header goes out. */
-export const callBack = (url: URL, body: unknown, secret?: string): Effect.Effect<{ readonly status: number; readonly body: unknown }> =>
+export const callBack = (
+  url: URL,
+  body: unknown,
+  secret?: string
+): Effect.Effect<{ readonly status: number; readonly body: unknown }> =>
   Effect.promise(async () => {
     const response = await fetch(url, {
       method: "POST",

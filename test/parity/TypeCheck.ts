@@ -22,16 +22,25 @@ const options = {
 }
 
 /** What the compiler says about each of these modules, in one compilation. */
-export const typeErrors = <const Name extends string>(modules: Readonly<Record<Name, string>>): Readonly<Record<Name, ReadonlyArray<string>>> => {
+export const typeErrors = <const Name extends string>(
+  modules: Readonly<Record<Name, string>>
+): Readonly<Record<Name, ReadonlyArray<string>>> => {
   mkdirSync(cache, { recursive: true })
   const folder = mkdtempSync(join(cache, "types-"))
   try {
     const names = Object.keys(modules) as Array<Name>
     for (const name of names) writeFileSync(join(folder, `${name}.ts`), modules[name])
-    const config = { extends: join(root, "tsconfig.json"), compilerOptions: options, files: names.map((name) => `${name}.ts`) }
+    const config = {
+      extends: join(root, "tsconfig.json"),
+      compilerOptions: options,
+      files: names.map((name) => `${name}.ts`)
+    }
     writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(config))
     const compiler = join(root, "node_modules/typescript/bin/tsc")
-    const { error, stdout } = spawnSync(process.execPath, [compiler, "--pretty", "false", "-p", folder], { cwd: folder, encoding: "utf8" })
+    const { error, stdout } = spawnSync(process.execPath, [compiler, "--pretty", "false", "-p", folder], {
+      cwd: folder,
+      encoding: "utf8"
+    })
     if (error !== undefined) throw error
     const lines = stdout.split("\n").filter((line) => line.includes("error TS"))
     const errors = {} as Record<Name, ReadonlyArray<string>>

@@ -40,7 +40,10 @@ const onEveryStore = <E>(test: (backend: Backend.Backend) => Effect.Effect<void,
 /** What every store must do, seen from outside. */
 const storage = Effect.fnUntraced(function*(backend: Backend.Backend) {
   const host = yield* serveOn(backend, {
-    tasks: Layer.succeed(TaskRuntime, { tasks: ["far"], submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" }) })
+    tasks: Layer.succeed(TaskRuntime, {
+      tasks: ["far"],
+      submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" })
+    })
   })
   const document = contract([{ id: "work", kind: "task", task: "far", next: null }])
   // Contracts
@@ -51,7 +54,11 @@ const storage = Effect.fnUntraced(function*(backend: Backend.Backend) {
   assert.deepStrictEqual(yield* host.contracts.add(document), added)
   yield* host.contracts.add({ ...document, version: "1.1.0", title: "Newer" })
   yield* host.contracts.add({ ...document, id: "b" })
-  assert.deepStrictEqual((yield* host.contracts.list).map(({ id, version }) => `${id}@${version}`), ["b@1.0.0", "c@1.1.0", "c@1.0.0"])
+  assert.deepStrictEqual((yield* host.contracts.list).map(({ id, version }) => `${id}@${version}`), [
+    "b@1.0.0",
+    "c@1.1.0",
+    "c@1.0.0"
+  ])
   assert.strictEqual((yield* host.contracts.get("c")).title, "Newer")
   const refused = yield* Effect.flip(host.contracts.add({ ...document, title: "Changed" }))
   assert.deepInclude(refused, { _tag: "ContractRefused", contract: "c", version: "1.0.0" })
@@ -60,12 +67,31 @@ const storage = Effect.fnUntraced(function*(backend: Backend.Backend) {
   assert.deepStrictEqual(yield* host.runs.list(), [])
   assert.strictEqual((yield* Effect.flip(host.runs.show("nobody")))._tag, "RunNotFound")
   assert.isNull(yield* backend.run("nobody"))
-  const { runId } = yield* host.contracts.start({ contract: "c", version: "1.0.0", key: "k", input: { a: [1, "two", null] } })
+  const { runId } = yield* host.contracts.start({
+    contract: "c",
+    version: "1.0.0",
+    key: "k",
+    input: { a: [1, "two", null] }
+  })
   yield* host.settled
-  assert.deepInclude(yield* host.runs.find(runId), { id: runId, workflow: "c", version: "1.0.0", status: "suspended", reason: "signal" })
+  assert.deepInclude(yield* host.runs.find(runId), {
+    id: runId,
+    workflow: "c",
+    version: "1.0.0",
+    status: "suspended",
+    reason: "signal"
+  })
   assert.deepStrictEqual((yield* host.runs.show(runId)).payload, { input: { a: [1, "two", null] } })
-  assert.deepStrictEqual(yield* host.contracts.start({ contract: "c", version: "1.0.0", key: "k", input: "other" }), { runId, joined: true, otherInput: true })
-  assert.deepStrictEqual((yield* host.runs.show(runId)).payload, { input: { a: [1, "two", null] } }, "joining overwrites nothing")
+  assert.deepStrictEqual(yield* host.contracts.start({ contract: "c", version: "1.0.0", key: "k", input: "other" }), {
+    runId,
+    joined: true,
+    otherInput: true
+  })
+  assert.deepStrictEqual(
+    (yield* host.runs.show(runId)).payload,
+    { input: { a: [1, "two", null] } },
+    "joining overwrites nothing"
+  )
   yield* complete(host, runId, "work", "x".repeat(100_000))
   assert.deepStrictEqual((yield* host.runs.list({ status: ["completed"] })).map(({ id }) => id), [runId])
   assert.strictEqual((yield* host.runs.show(runId)).output, "x".repeat(100_000))
@@ -91,12 +117,16 @@ describe("the ports", () => {
       yield* publish("order.created", { id: 2 })
       yield* Fiber.interrupt(leaver)
       yield* publish("ticket.closed", { id: 3 })
-      assert.deepStrictEqual(tickets.map(({ name, payload }) => [name, payload]), [["ticket.created", { id: 1 }], ["ticket.closed", { id: 3 }]])
+      assert.deepStrictEqual(tickets.map(({ name, payload }) => [name, payload]), [["ticket.created", { id: 1 }], [
+        "ticket.closed",
+        { id: 3 }
+      ]])
       assert.deepStrictEqual(all, ["ticket.created", "order.created"])
       assert.strictEqual((yield* Effect.flip(host.events.emit("not a name", {})))._tag, "EventRefused")
     }, Effect.scoped)))
 
-  it.effect("C-35: every store keeps contracts and runs, refuses to overwrite, and says what it does not have", () => onEveryStore(storage))
+  it.effect("C-35: every store keeps contracts and runs, refuses to overwrite, and says what it does not have", () =>
+    onEveryStore(storage))
 
   it.effect("C-36: a task that succeeds and one that fails come back from every runtime", () =>
     Effect.gen(function*() {
@@ -109,11 +139,17 @@ describe("the ports", () => {
       const outcome = (stepId: string) => stepId === "works" ? { output: { made: 7 } } : { error: "out of memory" }
       const runtimes: Record<string, { readonly tasks: Layer.Layer<TaskRuntime>; readonly elsewhere: boolean }> = {
         "in this process": {
-          tasks: handlers({ works: () => Effect.succeed({ made: 7 }), breaks: () => Effect.fail(new Error("out of memory")) }),
+          tasks: handlers({
+            works: () => Effect.succeed({ made: 7 }),
+            breaks: () => Effect.fail(new Error("out of memory"))
+          }),
           elsewhere: false
         },
         "handed over": {
-          tasks: Layer.succeed(TaskRuntime, { tasks: ["works", "breaks"], submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" }) }),
+          tasks: Layer.succeed(TaskRuntime, {
+            tasks: ["works", "breaks"],
+            submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" })
+          }),
           elsewhere: true
         },
         "over HTTP": { tasks: remote, elsewhere: true }
@@ -121,11 +157,18 @@ describe("the ports", () => {
       for (const [name, { elsewhere, tasks }] of Object.entries(runtimes)) {
         const host = yield* serve(yield* CrashHost.make, { tasks })
         for (const task of ["works", "breaks"]) {
-          const id = yield* run(host, contract([{ id: task, kind: "task", task, input: { n: 1 }, next: null }], { id: task }))
+          const id = yield* run(
+            host,
+            contract([{ id: task, kind: "task", task, input: { n: 1 }, next: null }], { id: task })
+          )
           yield* Stream.runDrain(host.runs.follow(id, { untilSuspended: true }))
           if (elsewhere) {
             assert.strictEqual((yield* host.runs.find(id)).status, "suspended", name)
-            yield* host.events.emit(`engine.step.${task === "works" ? "completed" : "failed"}`, { runId: id, stepId: task, ...outcome(task) })
+            yield* host.events.emit(`engine.step.${task === "works" ? "completed" : "failed"}`, {
+              runId: id,
+              stepId: task,
+              ...outcome(task)
+            })
           }
           const last = Option.getOrThrow(yield* Stream.runLast(host.runs.follow(id)))
           if (task === "works") assert.deepInclude(last.view, { status: "completed", output: { made: 7 } }, name)
@@ -164,12 +207,18 @@ describe("the ports", () => {
         const world = yield* CrashHost.make
         // No permissions of their own: what is allowed is allowed by the policy.
         for (const [kind, step] of Object.entries(kinds)) {
-          yield* smuggle(world.backend, contract([{ id: "s", kind, ...step, next: null }], { id: kind, permissions: [] }))
+          yield* smuggle(
+            world.backend,
+            contract([{ id: "s", kind, ...step, next: null }], { id: kind, permissions: [] })
+          )
         }
         const host = yield* serve(world, {
           tasks: handlers({ work: () => log.add("task") }),
           llm: Layer.succeed(Llm, { invoke: () => Effect.as(log.add("llm"), { text: "yes", model: "fake" }) }),
-          around: Layer.succeed(StepPolicy, (_permissions, request) => Effect.sync(() => (asked.push(request.kind), decision)))
+          around: Layer.succeed(
+            StepPolicy,
+            (_permissions, request) => Effect.sync(() => (asked.push(request.kind), decision))
+          )
         })
         const heard = yield* hear(host, "my.event")
         const statuses: Array<string> = []
@@ -202,12 +251,22 @@ describe("the ports", () => {
       const world = yield* CrashHost.make
       const host = yield* serve(world, { tasks: handlers({ work: () => Effect.succeed(1) }) })
       const heard = yield* hear(host)
-      const id = yield* run(host, contract([
-        { id: "work", kind: "task", task: "work", next: "tell" },
-        { id: "tell", kind: "emit", event: "my.event", payload: { now: "{{ $millis() }}" }, next: "gate" },
-        { id: "gate", kind: "approval", prompt: "ok?", approvers: ["admin"], nextOnApproved: "end", nextOnDenied: null },
-        end
-      ]))
+      const id = yield* run(
+        host,
+        contract([
+          { id: "work", kind: "task", task: "work", next: "tell" },
+          { id: "tell", kind: "emit", event: "my.event", payload: { now: "{{ $millis() }}" }, next: "gate" },
+          {
+            id: "gate",
+            kind: "approval",
+            prompt: "ok?",
+            approvers: ["admin"],
+            nextOnApproved: "end",
+            nextOnDenied: null
+          },
+          end
+        ])
+      )
       const [open] = yield* host.runs.approvals()
       yield* host.runs.answer(id, { decision: "approve", by: "admin" })
       yield* host.settled
@@ -271,7 +330,11 @@ describe("what is shipped", () => {
       yield* Deferred.succeed(gate, 7)
       yield* host.settled
       yield* giveWay()
-      assert.deepStrictEqual(heard.map(({ payload }) => [payload["runId"], payload["stepId"], payload["output"]]), [[id, "work", 7]])
+      assert.deepStrictEqual(heard.map(({ payload }) => [payload["runId"], payload["stepId"], payload["output"]]), [[
+        id,
+        "work",
+        7
+      ]])
 
       // A runtime that is given a publisher may tell it later, from anywhere.
       const publishers: Array<() => Effect.Effect<unknown, unknown>> = []
@@ -305,7 +368,9 @@ describe("what is shipped", () => {
         "run build": { kind: "task:run", task: "build.web" },
         "run deploy": { kind: "task:run", task: "deploy.web" }
       }
-      const table: ReadonlyArray<readonly [permissions: ReadonlyArray<Policy.Permission>, granted: ReadonlyArray<string>]> = [
+      const table: ReadonlyArray<
+        readonly [permissions: ReadonlyArray<Policy.Permission>, granted: ReadonlyArray<string>]
+      > = [
         [[], []],
         [[{ kind: "event:emit", pattern: "my.*" }], ["emit my.started"]],
         [[{ kind: "event:emit", pattern: "my.**" }], ["emit my.started", "emit my.job.started"]],
@@ -314,7 +379,10 @@ describe("what is shipped", () => {
         [[{ kind: "llm:invoke", model: "small-*" }], ["invoke small"]],
         [[{ kind: "task:run" }], ["run build", "run deploy"]],
         [[{ kind: "task:run", pattern: "build.*" }], ["run build"]],
-        [[{ kind: "task:run", pattern: "build.*" }, { kind: "event:emit", pattern: "other.started" }], ["emit other.started", "run build"]]
+        [[{ kind: "task:run", pattern: "build.*" }, { kind: "event:emit", pattern: "other.started" }], [
+          "emit other.started",
+          "run build"
+        ]]
       ]
       const policy = yield* StepPolicy
       for (const [permissions, granted] of table) {
@@ -335,7 +403,9 @@ describe("what is shipped", () => {
       const W = define("W")
       const log = new Log()
       const before = Date.now()
-      const services = yield* Layer.build(W.toLayer(() => echo(log)("x")).pipe(Layer.provideMerge(NodeHost.layer({ db }))))
+      const services = yield* Layer.build(
+        W.toLayer(() => echo(log)("x")).pipe(Layer.provideMerge(NodeHost.layer({ db })))
+      )
       const id = yield* Effect.provide(W.execute({ id: "1" }, { discard: true }), services)
       assert.strictEqual(yield* Effect.provide(W.execute({ id: "1" }), services), "x")
       const entries = yield* Context.get(services, Store.Store).journal(id)
@@ -362,10 +432,15 @@ describe("what is shipped", () => {
     Effect.gen(function*() {
       const host = yield* serve(yield* CrashHost.make)
       // The other side: a bus with a function to emit and a dispatcher to listen to.
-      const emitted: Array<{ readonly name: string; readonly actorId: string | undefined; readonly correlationId: string | undefined }> = []
+      const emitted: Array<
+        { readonly name: string; readonly actorId: string | undefined; readonly correlationId: string | undefined }
+      > = []
       yield* Effect.forkChild(
-        Stream.runForEach(host.events.subscribe("**"), ({ correlationId, name, source }) =>
-          Effect.sync(() => void emitted.push({ name, actorId: source, correlationId }))),
+        Stream.runForEach(
+          host.events.subscribe("**"),
+          ({ correlationId, name, source }) =>
+            Effect.sync(() => void emitted.push({ name, actorId: source, correlationId }))
+        ),
         { startImmediately: true }
       )
       const dispatch = (name: string, payload: Schema.Json) => host.events.emit(name, payload, { source: "other-bus" })
@@ -380,7 +455,14 @@ describe("what is shipped", () => {
       assert.strictEqual(triage?.status, "completed")
       assert.deepInclude(emitted, { name: "ticket.created", actorId: "other-bus", correlationId: undefined })
       const own = emitted.filter(({ correlationId }) => correlationId === triage!.id)
-      assert.includeMembers(own.map(({ name }) => name), ["engine.run.requested", "engine.run.completed", "ticket.triaged"])
-      assert.deepStrictEqual(own.filter(({ actorId }) => actorId === undefined || actorId === "").map(({ name }) => name), [])
+      assert.includeMembers(own.map(({ name }) => name), [
+        "engine.run.requested",
+        "engine.run.completed",
+        "ticket.triaged"
+      ])
+      assert.deepStrictEqual(
+        own.filter(({ actorId }) => actorId === undefined || actorId === "").map(({ name }) => name),
+        []
+      )
     }))
 })

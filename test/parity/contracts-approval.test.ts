@@ -28,7 +28,10 @@ const setUp = Effect.fnUntraced(function*(more: Loose = {}) {
   const log = new Log()
   const logged: Array<string> = []
   const parts = {
-    tasks: handlers({ deploy: () => Effect.as(log.add("deploy"), "deployed"), cancel: () => Effect.as(log.add("cancel"), "cancelled") }),
+    tasks: handlers({
+      deploy: () => Effect.as(log.add("deploy"), "deployed"),
+      cancel: () => Effect.as(log.add("cancel"), "cancelled")
+    }),
     around: Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))])
   }
   const host = yield* serve(world, parts)
@@ -86,7 +89,13 @@ describe("approvals", () => {
       yield* giveWay()
       assert.deepStrictEqual(log.entries, ["cancel"])
       assert.deepInclude(yield* host.runs.show(id), { status: "completed", output: "cancelled" })
-      assert.deepInclude(heard.at(-1)!.payload, { runId: id, stepId: "gate", deniedBy: "devops", note: "not on a Friday", timedOut: false })
+      assert.deepInclude(heard.at(-1)!.payload, {
+        runId: id,
+        stepId: "gate",
+        deniedBy: "devops",
+        note: "not on a Friday",
+        timedOut: false
+      })
     }))
 
   it.effect("C-51: a grant by somebody who is not an approver is refused and logged, and the run still waits", () =>
@@ -95,7 +104,10 @@ describe("approvals", () => {
       yield* answer("granted", { runId: id, stepId: "gate", grantedBy: "intern" })
       assert.include(yield* world.run(id), { status: "suspended", reason: "approval" })
       assert.deepStrictEqual(only(yield* world.journal(id), "ApprovalAnswered"), [])
-      assert.isTrue(logged.some((line) => line.includes("\"intern\" is not one of the approvers: admin, devops")), logged.join("\n"))
+      assert.isTrue(
+        logged.some((line) => line.includes("\"intern\" is not one of the approvers: admin, devops")),
+        logged.join("\n")
+      )
       const refused = yield* Effect.flip(host.runs.answer(id, { decision: "approve", by: "intern" }))
       assert.deepInclude(refused, { _tag: "NotAllowed", by: "intern", approvers: ["admin", "devops"] })
       yield* host.settled
@@ -113,14 +125,18 @@ describe("approvals", () => {
         args: { to: "{{ input.what }}" },
         editable: true
       })
-      const grant = (grantedBy: string, more: Readonly<Record<string, Schema.Json>> = {}) => answer("granted", { runId: id, stepId: "gate", grantedBy, ...more })
+      const grant = (grantedBy: string, more: Readonly<Record<string, Schema.Json>> = {}) =>
+        answer("granted", { runId: id, stepId: "gate", grantedBy, ...more })
       yield* grant("ann")
       yield* grant("ann")
       yield* grant("cy", { edit: { to: "live" } })
       yield* grant("bob")
       assert.strictEqual((yield* world.run(id)).status, "suspended")
       assert.isTrue(logged.some((line) => line.includes("ann has approved it already")), logged.join("\n"))
-      assert.isTrue(logged.some((line) => line.includes("cy has edited the arguments since: to: \"web\" → \"live\"")), logged.join("\n"))
+      assert.isTrue(
+        logged.some((line) => line.includes("cy has edited the arguments since: to: \"web\" → \"live\"")),
+        logged.join("\n")
+      )
       const [open] = yield* host.runs.approvals()
       assert.deepInclude(open!, { progress: "1 of 2, still wanted: one of ann, bob" })
       yield* grant("bob", { hash: open!.hash! })
@@ -141,7 +157,10 @@ describe("approvals", () => {
       const strict = { approvers: ["admin"], choices: ["now", "tonight"], preventSelfApproval: true }
       const { answer, host, id, log, logged } = yield* setUp(strict)
       assert.deepStrictEqual(ContractValidation.check(deployment({ preventSelfApproval: true })).problems, [])
-      assert.deepStrictEqual(ContractValidation.check(deployment({ preventSelfApproval: "yes" })).problems.map(({ path }) => path), ["steps[0].preventSelfApproval"])
+      assert.deepStrictEqual(
+        ContractValidation.check(deployment({ preventSelfApproval: "yes" })).problems.map(({ path }) => path),
+        ["steps[0].preventSelfApproval"]
+      )
       yield* answer("granted", { runId: id, stepId: "gate", grantedBy: "admin" })
       assert.isTrue(logged.some((line) => line.includes("it wants a choice: one of now, tonight")), logged.join("\n"))
       const own = yield* run(host, deployment(strict), { input: { what: "own" }, by: "admin", key: "own" })

@@ -9,9 +9,12 @@ import { typeErrors } from "./TypeCheck.ts"
 
 /** Every mistake of a document, as the place and kind of each. */
 const problems = (document: unknown): ReadonlyArray<string> =>
-  (ContractValidation.check(document).problems as ReadonlyArray<ContractProblem.ContractProblem>).map(({ code, path }) => `${path} ${code}`)
+  (ContractValidation.check(document).problems as ReadonlyArray<ContractProblem.ContractProblem>).map((
+    { code, path }
+  ) => `${path} ${code}`)
 
-const without = (document: Loose, field: string): Loose => Object.fromEntries(Object.entries(document).filter(([name]) => name !== field))
+const without = (document: Loose, field: string): Loose =>
+  Object.fromEntries(Object.entries(document).filter(([name]) => name !== field))
 
 const end = { id: "end", kind: "transform", set: { done: true }, next: null }
 
@@ -33,12 +36,18 @@ describe("fields of a contract", () => {
       const host = yield* serve(world)
       for (const field of ["id", "version", "title"]) {
         const error = yield* Effect.flip(host.contracts.add(without(contract([end]), field)))
-        assert.deepStrictEqual(error._tag === "ContractInvalid" ? error.problems.map(({ code, path }) => [path, code]) : error, [[field, "missing"]])
+        assert.deepStrictEqual(
+          error._tag === "ContractInvalid" ? error.problems.map(({ code, path }) => [path, code]) : error,
+          [[field, "missing"]]
+        )
       }
       assert.deepStrictEqual(problems(contract([end], { version: "one" })), ["version wrong-value"])
       assert.deepStrictEqual(problems(contract([end], { id: "my agent" })), ["id wrong-value"])
       const old = yield* run(host, contract([end], { id: "my-agent", version: "1.0.0" }))
-      const young = yield* run(host, contract([{ ...end, set: { done: "newer" } }], { id: "my-agent", version: "1.1.0" }))
+      const young = yield* run(
+        host,
+        contract([{ ...end, set: { done: "newer" } }], { id: "my-agent", version: "1.1.0" })
+      )
       assert.include(yield* world.run(old), { workflow: "my-agent", version: "1.0.0" })
       assert.include(yield* world.run(young), { workflow: "my-agent", version: "1.1.0" })
       assert.deepStrictEqual((yield* host.runs.show(old)).output, { done: true })
@@ -49,16 +58,23 @@ describe("fields of a contract", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const host = yield* serve(world)
-      yield* host.contracts.add(contract([end], { triggers: [{ type: "event", event: "my.trigger" }, { type: "event", event: "my.other" }] }))
+      yield* host.contracts.add(
+        contract([end], { triggers: [{ type: "event", event: "my.trigger" }, { type: "event", event: "my.other" }] })
+      )
       for (const event of ["my.trigger", "my.other", "my.third"]) {
         yield* host.events.emit(event, { event })
         yield* host.settled
       }
       const runs = yield* host.runs.list()
-      const triggers = yield* Effect.forEach(runs, ({ id }) => Effect.map(host.runs.show(id), ({ trigger }) => trigger?.event))
+      const triggers = yield* Effect.forEach(runs, ({ id }) =>
+        Effect.map(host.runs.show(id), ({ trigger }) => trigger?.event))
       assert.deepStrictEqual(triggers, ["my.other", "my.trigger"])
-      assert.deepStrictEqual(problems(contract([end], { triggers: [{ type: "event" }] })), ["triggers[0].event missing"])
-      assert.deepStrictEqual(problems(contract([end], { triggers: [{ event: "my.trigger" }] })), ["triggers[0].type missing"])
+      assert.deepStrictEqual(problems(contract([end], { triggers: [{ type: "event" }] })), [
+        "triggers[0].event missing"
+      ])
+      assert.deepStrictEqual(problems(contract([end], { triggers: [{ event: "my.trigger" }] })), [
+        "triggers[0].type missing"
+      ])
     }))
 })
 
@@ -92,7 +108,9 @@ describe("permissions", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const llm = Layer.succeed(Llm, { invoke: ({ prompt }) => Effect.as(log.add(prompt), { text: "yes", model: "fake" }) })
+      const llm = Layer.succeed(Llm, {
+        invoke: ({ prompt }) => Effect.as(log.add(prompt), { text: "yes", model: "fake" })
+      })
       const host = yield* serve(world, { llm })
       const thinking = (id: string, permissions: ReadonlyArray<Loose>) =>
         contract([{ id: "think", kind: "llm", prompt: id, next: null }], { id, permissions })
@@ -114,7 +132,10 @@ describe("limits", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const host = yield* serve(world)
-      const id = yield* run(host, contract([{ id: "wait", kind: "wait", event: "never.comes", next: null }], { limits: { maxRunMs: 60_000 } }))
+      const id = yield* run(
+        host,
+        contract([{ id: "wait", kind: "wait", event: "never.comes", next: null }], { limits: { maxRunMs: 60_000 } })
+      )
       yield* pass(host, 59_999)
       assert.strictEqual((yield* world.run(id)).status, "suspended")
       yield* pass(host, 1)
@@ -153,7 +174,10 @@ describe("the graph of steps", () => {
       const id = yield* run(host, contract(steps, { entryStepId: "begin" }))
       assert.deepStrictEqual(only(yield* world.journal(id), "StepRequested").map(({ key }) => key), ["begin", "end"])
       assert.include(problems(contract(steps, { entryStepId: "begun" })), "entryStepId unknown-step")
-      assert.strictEqual((yield* Effect.flip(host.contracts.add(contract(steps, { entryStepId: "begun" }))))._tag, "ContractInvalid")
+      assert.strictEqual(
+        (yield* Effect.flip(host.contracts.add(contract(steps, { entryStepId: "begun" }))))._tag,
+        "ContractInvalid"
+      )
     }))
 
   it("C-22: every kind of step is refused without any one of its fields", () => {
@@ -193,7 +217,10 @@ describe("the graph of steps", () => {
       const two = yield* run(host, contract([{ ...end, id: "first", next: "end" }, end], { id: "two" }))
       assert.deepStrictEqual(only(yield* world.journal(two), "StepRequested").map(({ key }) => key), ["first", "end"])
       assert.deepStrictEqual(problems(contract([{ ...end, next: "nowhere" }])), ["steps[0].next unknown-step"])
-      assert.strictEqual((yield* Effect.flip(host.contracts.add(contract([{ ...end, next: "nowhere" }]))))._tag, "ContractInvalid")
+      assert.strictEqual(
+        (yield* Effect.flip(host.contracts.add(contract([{ ...end, next: "nowhere" }]))))._tag,
+        "ContractInvalid"
+      )
     }))
 
   it.effect("C-24: templates take their values from the run, and a path that leads nowhere is null or empty, never the braces", () =>

@@ -44,7 +44,9 @@ describe("packages and construction", () => {
         symlinkSync(join(root, "packages", name), join(project, "node_modules/@fermata", name))
       }
       writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }))
-      writeFileSync(join(project, "main.js"), `
+      writeFileSync(
+        join(project, "main.js"),
+        `
         import { Contract, TicketTriage } from "@fermata/core"
         import * as engine from "@fermata/engine"
         import { Events } from "@fermata/engine/Events"
@@ -52,7 +54,8 @@ describe("packages and construction", () => {
         import { TestHost } from "@fermata/engine/testing/TestHost"
         import { NodeHost } from "@fermata/host-node"
         const parts = [Contract.Contract, TicketTriage.ticketTriageContract, engine.Engine.Engine, Events, TaskRuntime, TestHost, NodeHost.layer]
-        console.log(parts.every((part) => part !== undefined))`)
+        console.log(parts.every((part) => part !== undefined))`
+      )
       const { status, stderr, stdout } = spawnSync(process.execPath, ["main.js"], { cwd: project, encoding: "utf8" })
       assert.strictEqual(stdout, "true\n", stderr)
       assert.strictEqual(status, 0)
@@ -99,11 +102,11 @@ describe("packages and construction", () => {
           intelligence: Llm.layerNone
         }
         export const layer: Layer.Layer<Contracts, unknown> = Contracts.layer${
-          ["events", "engine", "storage", "clock", "runtime", "intelligence"]
-            .filter((part) => part !== leftOut)
-            .map((part) => `.pipe(Layer.provideMerge(parts.${part}))`)
-            .join("")
-        }`
+        ["events", "engine", "storage", "clock", "runtime", "intelligence"]
+          .filter((part) => part !== leftOut)
+          .map((part) => `.pipe(Layer.provideMerge(parts.${part}))`)
+          .join("")
+      }`
       const errors = typeErrors({
         whole: built(),
         events: built("events"),
@@ -121,7 +124,12 @@ describe("packages and construction", () => {
   it.effect("C-03: no event starts a run before contracts are served, and from then on each starts exactly one", () =>
     Effect.gen(function*() {
       const store = MemoryBackend.makeStore()
-      yield* Effect.scoped(Effect.flatMap(serveOn(MemoryBackend.make(store)), ({ contracts }) => contracts.add(triggered("c", "ticket.created"))))
+      yield* Effect.scoped(
+        Effect.flatMap(
+          serveOn(MemoryBackend.make(store)),
+          ({ contracts }) => contracts.add(triggered("c", "ticket.created"))
+        )
+      )
       const base = Runs.Runs.layer.pipe(
         Layer.provideMerge(Events.layer),
         Layer.provideMerge(Layer.merge(TaskRuntime.layerNone, Llm.layerNone)),
@@ -129,9 +137,14 @@ describe("packages and construction", () => {
       )
       const services = yield* Layer.build(base)
       const { settled } = Context.get(services, TestHost)
-      const publish = (id: string) => Effect.andThen(Context.get(services, Events).emit("ticket.created", { id }, { id }), settled)
-      const runs = Effect.flatMap(Context.get(services, Runs.Runs).list(), Effect.forEach(({ id }) =>
-        Effect.map(Context.get(services, Runs.Runs).show(id), ({ status, trigger }) => [trigger?.id, status])))
+      const publish = (id: string) =>
+        Effect.andThen(Context.get(services, Events).emit("ticket.created", { id }, { id }), settled)
+      const runs = Effect.flatMap(
+        Context.get(services, Runs.Runs).list(),
+        Effect.forEach(({ id }) =>
+          Effect.map(Context.get(services, Runs.Runs).show(id), ({ status, trigger }) => [trigger?.id, status])
+        )
+      )
       yield* publish("early")
       assert.deepStrictEqual(yield* runs, [])
       yield* Effect.provide(Layer.build(Contracts.layer), services)
@@ -172,14 +185,20 @@ describe("triggers and registration", () => {
       assert.strictEqual((yield* world.run(runId)).status, "completed")
       const unknown = yield* Effect.flip(second.contracts.start({ contract: "d" }))
       assert.deepInclude(unknown, { _tag: "ContractNotFound", contract: "d", known: ["c@1.0.0"] })
-      assert.deepInclude(yield* Effect.flip(second.contracts.start({ contract: "c", version: "2.0.0" })), { _tag: "ContractNotFound", version: "2.0.0" })
+      assert.deepInclude(yield* Effect.flip(second.contracts.start({ contract: "c", version: "2.0.0" })), {
+        _tag: "ContractNotFound",
+        version: "2.0.0"
+      })
     }))
 
   it.effect("C-06: the ready-made contract triages the sample ticket to its end", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const host = yield* serve(world, {
-        llm: Llm.layerScripted([{ when: "Bug in login flow", reply: { category: "bug", severity: "normal", summary: "Login reloads" } }]),
+        llm: Llm.layerScripted([{
+          when: "Bug in login flow",
+          reply: { category: "bug", severity: "normal", summary: "Login reloads" }
+        }]),
         tasks: handlers({ "analyze-ticket": () => Effect.succeed({ cause: "a cookie" }) })
       })
       const heard = yield* hear(host, "ticket.triaged")
@@ -233,12 +252,17 @@ describe("triggers and registration", () => {
 const everything = Effect.fnUntraced(function*(parts: Parameters<typeof serve>[1], world: CrashHost.World) {
   const host = yield* serve(world, {
     llm: Llm.layerScripted([{ when: "think", reply: "thought" }]),
-    tasks: Layer.succeed(TaskRuntime, { tasks: ["far"], submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" }) }),
+    tasks: Layer.succeed(TaskRuntime, {
+      tasks: ["far"],
+      submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" })
+    }),
     ...parts
   })
   const id = yield* run(host, document, { key: "one", input: { size: 3 } })
   yield* complete(host, id, "work", { made: 7 })
-  yield* host.events.emit("engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "admin" }, { id: "the-answer" })
+  yield* host.events.emit("engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "admin" }, {
+    id: "the-answer"
+  })
   yield* host.settled
   yield* host.events.emit("go.on", { at: "last" }, { id: "the-event" })
   yield* host.settled
@@ -255,7 +279,13 @@ const document = contract([
   { id: "gate", kind: "approval", prompt: "Go on?", approvers: ["admin"], nextOnApproved: "tell", nextOnDenied: null },
   { id: "tell", kind: "emit", event: "my.first", payload: { thought: "{{ steps.think.output }}" }, next: "hold" },
   { id: "hold", kind: "wait", event: "go.on", next: "tellAgain" },
-  { id: "tellAgain", kind: "emit", event: "my.second", payload: { made: "{{ steps.work.output.made }}", chance: "{{ $random() }}" }, next: "all" },
+  {
+    id: "tellAgain",
+    kind: "emit",
+    event: "my.second",
+    payload: { made: "{{ steps.work.output.made }}", chance: "{{ $random() }}" },
+    next: "all"
+  },
   {
     id: "all",
     kind: "transform",
@@ -272,10 +302,23 @@ describe("determinism", () => {
         { _tag: "RunRequested", seq: 0, ...at, workflow: "c", version: "1.0.0", payload: { input: null } },
         { _tag: "RunStarted", seq: 1, ...at }
       ])
-      const requested: JournalEntry.EntryOf<"StepRequested"> = { _tag: "StepRequested", seq: 2, ...at, key: "work", name: "work", attempt: 1, onCrash: "ask", input: 7 }
+      const requested: JournalEntry.EntryOf<"StepRequested"> = {
+        _tag: "StepRequested",
+        seq: 2,
+        ...at,
+        key: "work",
+        name: "work",
+        attempt: 1,
+        onCrash: "ask",
+        input: 7
+      }
       const working = RunView.fold(begun, requested)
       assert.deepStrictEqual(begun.steps, [])
-      assert.deepStrictEqual(working.steps.map(({ input, key, status }) => [key, input, status]), [["work", 7, "running"]])
+      assert.deepStrictEqual(working.steps.map(({ input, key, status }) => [key, input, status]), [[
+        "work",
+        7,
+        "running"
+      ]])
       const told: ReadonlyArray<unknown> = EngineEvent.of("r", "c", requested, begun)
       assert.deepStrictEqual(told, [{
         id: "r:2",
@@ -287,7 +330,13 @@ describe("determinism", () => {
       const waits = [{ reason: "signal", key: "event:go.on" }] as const
       const parked = RunView.fold(working, { _tag: "RunSuspended", seq: 3, ...at, waits })
       assert.deepInclude(parked, { status: "suspended", reason: "signal", waits })
-      const failed: JournalEntry.JournalEntry = { _tag: "RunFailed", seq: 4, ...at, at: 9, cause: [{ _tag: "Fail", error: "no" }] }
+      const failed: JournalEntry.JournalEntry = {
+        _tag: "RunFailed",
+        seq: 4,
+        ...at,
+        at: 9,
+        cause: [{ _tag: "Fail", error: "no" }]
+      }
       const over = RunView.fold(parked, failed)
       assert.deepInclude(over, { status: "failed", waits: [] })
       assert.strictEqual(over.times.endedAt, 9)
@@ -351,7 +400,10 @@ describe("determinism", () => {
           submit: ({ task }) => Effect.as(log.add(`task ${task}`), { _tag: "Submitted" } satisfies TaskReply)
         }),
         around: Layer.merge(
-          Layer.succeed(StepPolicy, (_, request) => Effect.as(log.add(`policy ${request.kind}`), { decision: "allow" })),
+          Layer.succeed(
+            StepPolicy,
+            (_, request) => Effect.as(log.add(`policy ${request.kind}`), { decision: "allow" })
+          ),
           Logger.layer([])
         )
       }
@@ -379,7 +431,15 @@ describe("determinism", () => {
       const other = yield* CrashHost.make
       const definitions = yield* Effect.orDie(world.backend.definitions)
       const at = { status: "queued", owner: null, dueAt: 0 } as const
-      const { length: _length, epoch: _epoch, reason: _reason, takeovers: _takeovers, updatedAt: _updatedAt, waits: _waits, ...same } = row
+      const {
+        length: _length,
+        epoch: _epoch,
+        reason: _reason,
+        takeovers: _takeovers,
+        updatedAt: _updatedAt,
+        waits: _waits,
+        ...same
+      } = row
       yield* Effect.orDie(other.backend.write([
         ...definitions.map((definition) => ({ op: "define", row: definition } as const)),
         { op: "start", run: { ...same, ...at }, rows: rows.slice(0, -1), blobs: [], subscriptions: [], listener: null }
@@ -408,13 +468,19 @@ describe("determinism", () => {
         yield* Effect.gen(function*() {
           const backend = yield* make
           const host = yield* serveOn(backend, {
-            tasks: Layer.succeed(TaskRuntime, { tasks: ["far"], submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" }) })
+            tasks: Layer.succeed(TaskRuntime, {
+              tasks: ["far"],
+              submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" })
+            })
           })
-          const id = yield* run(host, contract([
-            { id: "one", kind: "task", task: "far", next: "keep" },
-            { id: "keep", kind: "transform", set: { one: "{{ steps.one.output }}" }, next: "two" },
-            { id: "two", kind: "task", task: "far", next: null }
-          ]))
+          const id = yield* run(
+            host,
+            contract([
+              { id: "one", kind: "task", task: "far", next: "keep" },
+              { id: "keep", kind: "transform", set: { one: "{{ steps.one.output }}" }, next: "two" },
+              { id: "two", kind: "task", task: "far", next: null }
+            ])
+          )
           /** Read by somebody who has the store and nothing else. */
           const record = Effect.gen(function*() {
             const entries = yield* Store.Store.make(backend).journal(id)
@@ -459,7 +525,8 @@ const withoutMachine = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<
     [globalThis, "Date", FakeDate],
     [Math, "random", forbid("chance")],
     ...(["readFileSync", "writeFileSync", "openSync", "readFile", "writeFile", "open"] as const).map((name) =>
-      [fs, name, forbid("a file")] as const)
+      [fs, name, forbid("a file")] as const
+    )
   ]
   return Effect.acquireUseRelease(
     Effect.sync(() =>

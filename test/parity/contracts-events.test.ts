@@ -2,13 +2,30 @@ import { assert, describe, it } from "@effect/vitest"
 import { type TaskReply, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { CrashHost } from "@fermata/engine/testing"
 import { Deferred, Effect, Layer } from "effect"
-import { complete, contract, type ContractHost, giveWay, handlers, hear, type Heard, Log, type Loose, only, pass, run, serve } from "./support.ts"
+import {
+  complete,
+  contract,
+  type ContractHost,
+  giveWay,
+  handlers,
+  hear,
+  type Heard,
+  Log,
+  type Loose,
+  only,
+  pass,
+  run,
+  serve
+} from "./support.ts"
 
 const end = { id: "end", kind: "transform", set: { reached: true }, next: null }
 const hold = { id: "hold", kind: "wait", event: "go.on", next: "end" }
 
 /** Takes the task `far`, and says nothing more. */
-const far = Layer.succeed(TaskRuntime, { tasks: ["far"], submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" }) })
+const far = Layer.succeed(TaskRuntime, {
+  tasks: ["far"],
+  submit: () => Effect.succeed<TaskReply>({ _tag: "Submitted" })
+})
 
 const names = (heard: ReadonlyArray<Heard>): Array<string> => heard.map(({ name }) => name)
 
@@ -34,11 +51,18 @@ describe("events of a run", () => {
       yield* publish(host, "ticket.created", { id: "T-2" }, "event-2")
       const heard = yield* told
       const other = (yield* host.runs.list()).find(({ id }) => id !== manual)
-      for (const [id, payload] of [[manual, { by: "ada" }], [other!.id, { trigger: { event: "ticket.created", id: "event-2" } }]] as const) {
+      for (
+        const [id, payload] of [[manual, { by: "ada" }], [other!.id, {
+          trigger: { event: "ticket.created", id: "event-2" }
+        }]] as const
+      ) {
         const first = heard.find(({ correlationId }) => correlationId === id)!
         assert.strictEqual(first.name, "engine.run.requested")
         assert.deepInclude(first.payload, { runId: id, workflow: "c", version: "1.0.0", ...payload })
-        assert.lengthOf(heard.filter(({ correlationId, name }) => correlationId === id && name === "engine.run.requested"), 1)
+        assert.lengthOf(
+          heard.filter(({ correlationId, name }) => correlationId === id && name === "engine.run.requested"),
+          1
+        )
       }
     }))
 
@@ -47,7 +71,11 @@ describe("events of a run", () => {
       const { host, told } = yield* setUp()
       const id = yield* run(host, contract([end]))
       const heard = yield* told
-      assert.deepStrictEqual(names(heard).slice(0, 3), ["engine.run.requested", "engine.run.started", "engine.step.requested"])
+      assert.deepStrictEqual(names(heard).slice(0, 3), [
+        "engine.run.requested",
+        "engine.run.started",
+        "engine.step.requested"
+      ])
       assert.deepStrictEqual(heard[1]!.payload, { runId: id, workflow: "c" })
     }))
 
@@ -66,7 +94,9 @@ describe("events of a run", () => {
 
   it.effect("C-57: a step that fails without a handler makes one failure of the run, with the error", () =>
     Effect.gen(function*() {
-      const { host, told } = yield* setUp({ tasks: handlers({ work: () => Effect.fail(new Error("the disk is full")) }) })
+      const { host, told } = yield* setUp({
+        tasks: handlers({ work: () => Effect.fail(new Error("the disk is full")) })
+      })
       const id = yield* run(host, contract([{ id: "work", kind: "task", task: "work", next: "end" }, end]))
       const heard = yield* told
       const failures = heard.filter(({ name }) => name === "engine.run.failed")
@@ -101,10 +131,13 @@ describe("events of a run", () => {
       const { host, told, world } = yield* setUp({
         tasks: handlers({ first: () => Deferred.await(gate), second: () => log.add("second") })
       })
-      const id = yield* run(host, contract([
-        { id: "first", kind: "task", task: "first", next: "second" },
-        { id: "second", kind: "task", task: "second", next: null }
-      ]))
+      const id = yield* run(
+        host,
+        contract([
+          { id: "first", kind: "task", task: "first", next: "second" },
+          { id: "second", kind: "task", task: "second", next: null }
+        ])
+      )
       assert.strictEqual((yield* world.run(id)).status, "running")
       yield* host.runs.pause(id, { by: "ada" })
       yield* host.settled
@@ -125,11 +158,14 @@ describe("events of a run", () => {
     Effect.gen(function*() {
       const log = new Log()
       const { host, told, world } = yield* setUp({ tasks: handlers({ work: (input) => log.add(String(input)) }) })
-      const id = yield* run(host, contract([
-        { id: "one", kind: "task", task: "work", input: "one", next: "hold" },
-        { ...hold, next: "two" },
-        { id: "two", kind: "task", task: "work", input: "two", next: null }
-      ]))
+      const id = yield* run(
+        host,
+        contract([
+          { id: "one", kind: "task", task: "work", input: "one", next: "hold" },
+          { ...hold, next: "two" },
+          { id: "two", kind: "task", task: "work", input: "two", next: null }
+        ])
+      )
       yield* host.runs.pause(id, { by: "ada" })
       yield* host.settled
       yield* publish(host, "go.on", {})
@@ -158,26 +194,38 @@ describe("events of a run", () => {
     Effect.gen(function*() {
       const log = new Log()
       const { host, told } = yield* setUp({
-        tasks: handlers({ flaky: (_, { attempt }) => Effect.andThen(log.add(`${attempt}`), attempt < 3 ? Effect.fail("not yet") : Effect.void) })
+        tasks: handlers({
+          flaky: (_, { attempt }) =>
+            Effect.andThen(log.add(`${attempt}`), attempt < 3 ? Effect.fail("not yet") : Effect.void)
+        })
       })
-      const id = yield* run(host, contract([
-        { id: "work", kind: "task", task: "flaky", retry: { maxAttempts: 3, initialMs: 1000 }, next: "end" },
-        end
-      ]))
+      const id = yield* run(
+        host,
+        contract([
+          { id: "work", kind: "task", task: "flaky", retry: { maxAttempts: 3, initialMs: 1000 }, next: "end" },
+          end
+        ])
+      )
       yield* pass(host, "1 second")
       yield* pass(host, "2 seconds")
       assert.deepStrictEqual(log.entries, ["1", "2", "3"])
       const requested = (yield* told).filter(({ name }) => name === "engine.step.requested")
-      assert.deepStrictEqual(requested.map(({ payload }) => [payload["runId"], payload["stepId"]]), [[id, "work"], [id, "end"]])
+      assert.deepStrictEqual(requested.map(({ payload }) => [payload["runId"], payload["stepId"]]), [[id, "work"], [
+        id,
+        "end"
+      ]])
     }))
 
   it.effect("C-63: a completion published from outside advances the run that waits for it, and is told with its output", () =>
     Effect.gen(function*() {
       const { host, told } = yield* setUp({ tasks: far })
-      const id = yield* run(host, contract([
-        { id: "work", kind: "task", task: "far", next: "keep" },
-        { id: "keep", kind: "transform", set: { got: "{{ steps.work.output.n }}" }, next: null }
-      ]))
+      const id = yield* run(
+        host,
+        contract([
+          { id: "work", kind: "task", task: "far", next: "keep" },
+          { id: "keep", kind: "transform", set: { got: "{{ steps.work.output.n }}" }, next: null }
+        ])
+      )
       assert.notInclude(names(yield* told), "engine.step.completed", "a task that was handed over is not complete")
       yield* publish(host, "engine.step.completed", { runId: id, stepId: "work", output: { n: 7 } })
       assert.deepStrictEqual((yield* host.runs.show(id)).output, { got: 7 })
@@ -194,11 +242,15 @@ describe("events of a run", () => {
       const document = (more: Loose) =>
         contract([
           { id: "work", kind: "task", task: "far", next: null, ...more },
-          ...("onError" in more ? [{ id: "mend", kind: "transform", set: { why: "{{ steps.work.error.message }}" }, next: null }] : [])
+          ...("onError" in more
+            ? [{ id: "mend", kind: "transform", set: { why: "{{ steps.work.error.message }}" }, next: null }]
+            : [])
         ], { id: "onError" in more ? "routed" : "plain" })
       const plain = yield* run(host, document({}))
       const routed = yield* run(host, document({ onError: "mend" }))
-      for (const runId of [plain, routed]) yield* publish(host, "engine.step.failed", { runId, stepId: "work", error: "out of memory" })
+      for (const runId of [plain, routed]) {
+        yield* publish(host, "engine.step.failed", { runId, stepId: "work", error: "out of memory" })
+      }
       const failed = yield* host.runs.show(plain)
       assert.strictEqual(failed.status, "failed")
       assert.include(failed.error?.message, "out of memory")
@@ -230,7 +282,12 @@ describe("events of approvals", () => {
       const id = yield* run(host, contract([gate, end]), { input: "web" })
       const requested = (yield* told).filter(({ name }) => name === "engine.approval.requested")
       assert.lengthOf(requested, 1)
-      assert.deepInclude(requested[0]!.payload, { runId: id, stepId: "gate", prompt: "Deploy web?", approvers: ["admin", "devops"] })
+      assert.deepInclude(requested[0]!.payload, {
+        runId: id,
+        stepId: "gate",
+        prompt: "Deploy web?",
+        approvers: ["admin", "devops"]
+      })
     }))
 
   it.effect("C-66: a grant is told with who gave it, once the run has taken it, and not when it is refused", () =>
@@ -239,7 +296,12 @@ describe("events of approvals", () => {
       const id = yield* run(host, contract([gate, end]), { input: "web" })
       yield* publish(host, "engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "intern" })
       assert.notInclude(names(yield* told), "engine.approval.granted")
-      yield* publish(host, "engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "admin", choice: "tonight" })
+      yield* publish(host, "engine.approval.granted", {
+        runId: id,
+        stepId: "gate",
+        grantedBy: "admin",
+        choice: "tonight"
+      })
       const granted = (yield* told).filter(({ name }) => name === "engine.approval.granted")
       assert.lengthOf(granted, 1)
       assert.deepInclude(granted[0]!.payload, { runId: id, stepId: "gate", grantedBy: "admin", choice: "tonight" })
@@ -251,7 +313,9 @@ describe("events of approvals", () => {
       const { host, told } = yield* setUp()
       const id = yield* run(host, contract([gate, end]), { input: "web" })
       yield* publish(host, "engine.approval.denied", { runId: id, stepId: "gate", deniedBy: "devops" })
-      const late = yield* run(host, contract([{ ...gate, timeout: { ms: 1000 } }, end], { id: "late" }), { input: "web" })
+      const late = yield* run(host, contract([{ ...gate, timeout: { ms: 1000 } }, end], { id: "late" }), {
+        input: "web"
+      })
       yield* pass(host, 1000)
       const denied = (yield* told).filter(({ name }) => name === "engine.approval.denied")
       assert.deepStrictEqual(denied.map(({ payload }) => [payload["runId"], payload["stepId"], payload["timedOut"]]), [
@@ -268,10 +332,22 @@ describe("events as input", () => {
       const { host, world } = yield* setUp({ tasks: far })
       yield* host.contracts.add(contract([
         { id: "one", kind: "task", task: "far", next: "gate" },
-        { id: "gate", kind: "approval", prompt: "Go on?", approvers: ["admin"], nextOnApproved: "two", nextOnDenied: null },
+        {
+          id: "gate",
+          kind: "approval",
+          prompt: "Go on?",
+          approvers: ["admin"],
+          nextOnApproved: "two",
+          nextOnDenied: null
+        },
         { id: "two", kind: "task", task: "far", next: "hold" },
         { ...hold, next: "all" },
-        { id: "all", kind: "transform", set: { all: ["{{ steps.one.output }}", "{{ steps.two.output }}", "{{ steps.hold.output }}"] }, next: null }
+        {
+          id: "all",
+          kind: "transform",
+          set: { all: ["{{ steps.one.output }}", "{{ steps.two.output }}", "{{ steps.hold.output }}"] },
+          next: null
+        }
       ], { triggers: [{ type: "event", event: "ticket.created" }] }))
       yield* publish(host, "ticket.created", {}, "ticket-1")
       yield* publish(host, "ticket.created", {}, "ticket-1")
@@ -292,12 +368,22 @@ describe("events as input", () => {
   it.effect("C-69: every event of a run carries the run's id as its correlation id", () =>
     Effect.gen(function*() {
       const { host, told } = yield* setUp({ tasks: far })
-      const id = yield* run(host, contract([
-        { id: "tell", kind: "emit", event: "my.event", next: "work" },
-        { id: "work", kind: "task", task: "far", next: "gate" },
-        { id: "gate", kind: "approval", prompt: "Go on?", approvers: ["admin"], nextOnApproved: "end", nextOnDenied: null },
-        end
-      ]))
+      const id = yield* run(
+        host,
+        contract([
+          { id: "tell", kind: "emit", event: "my.event", next: "work" },
+          { id: "work", kind: "task", task: "far", next: "gate" },
+          {
+            id: "gate",
+            kind: "approval",
+            prompt: "Go on?",
+            approvers: ["admin"],
+            nextOnApproved: "end",
+            nextOnDenied: null
+          },
+          end
+        ])
+      )
       yield* complete(host, id, "work", 1)
       yield* host.runs.answer(id, { decision: "approve", by: "admin" })
       const heard = yield* told
@@ -319,11 +405,20 @@ describe("events as input", () => {
       const waiting = yield* run(host, contract([hold, end], { id: "waiting" }))
       const paused = yield* run(host, contract([hold, end], { id: "paused" }))
       yield* host.runs.pause(paused, { by: "ada" })
-      const gate = { id: "gate", kind: "approval", prompt: "ok?", approvers: ["admin"], nextOnApproved: null, nextOnDenied: null }
+      const gate = {
+        id: "gate",
+        kind: "approval",
+        prompt: "ok?",
+        approvers: ["admin"],
+        nextOnApproved: null,
+        nextOnDenied: null
+      }
       const asking = yield* run(host, contract([gate], { id: "asking" }))
       const ids = (reason: "operator" | "signal" | "approval") =>
         Effect.map(host.runs.list({ reason: [reason] }), (rows) => rows.map(({ id }) => id))
-      assert.deepStrictEqual([yield* ids("operator"), yield* ids("signal"), yield* ids("approval")], [[paused], [waiting], [asking]])
+      assert.deepStrictEqual([yield* ids("operator"), yield* ids("signal"), yield* ids("approval")], [[paused], [
+        waiting
+      ], [asking]])
       const heard = yield* told
       const last = (id: string) => heard.findLast(({ correlationId }) => correlationId === id)?.name
       assert.deepStrictEqual([last(paused), last(waiting), last(asking)], [

@@ -15,7 +15,9 @@ const callbackUrl = new URL("http://127.0.0.1:9/callbacks")
 const setUp = Effect.fnUntraced(function*(options: Partial<RemoteTasks.Options> = {}) {
   const service = yield* AgentService.make
   const world = yield* CrashHost.make
-  const tasks = RemoteTasks.layer({ serviceUrl: service.url, callbackUrl, ...options }).pipe(Layer.provide(FetchHttpClient.layer))
+  const tasks = RemoteTasks.layer({ serviceUrl: service.url, callbackUrl, ...options }).pipe(
+    Layer.provide(FetchHttpClient.layer)
+  )
   const host = yield* serve(world, { tasks })
   const heard = yield* hear(host)
   return { service, world, host, heard }
@@ -32,7 +34,13 @@ const working = (task: string, more: Loose = {}) =>
 const rest = (host: ContractHost, id: string, untilSuspended = false) =>
   Effect.map(Stream.runLast(host.runs.follow(id, { untilSuspended })), (last) => Option.getOrThrow(last).view)
 
-const body = (runId: string, more: Loose = {}) => ({ runId, stepId: "work", success: true, output: { made: 7 }, ...more })
+const body = (runId: string, more: Loose = {}) => ({
+  runId,
+  stepId: "work",
+  success: true,
+  output: { made: 7 },
+  ...more
+})
 
 describe("work that goes out", () => {
   it.effect("C-71: a task step hands its work to the service with one request, and waits", () =>
@@ -48,9 +56,13 @@ describe("work that goes out", () => {
   it.effect("C-72: the settings come from the environment, with two fallbacks, and the secret is required", () =>
     Effect.gen(function*() {
       const read = (env: Record<string, string>) =>
-        Effect.exit(Effect.provideService(Effect.gen(function*() {
-          return yield* RemoteTasks.config
-        }), ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env })))
+        Effect.exit(Effect.provideService(
+          Effect.gen(function*() {
+            return yield* RemoteTasks.config
+          }),
+          ConfigProvider.ConfigProvider,
+          ConfigProvider.fromEnv({ env })
+        ))
       const missing = yield* read({ AGENT_SERVICE_URL: "http://agent.test" })
       assert.isTrue(Exit.isFailure(missing))
       assert.include(String(Exit.isFailure(missing) ? missing.cause : ""), "CALLBACK_SECRET")
@@ -59,12 +71,14 @@ describe("work that goes out", () => {
       assert.strictEqual(bare.callbackUrl.href, "https://engine.fermata.internal/callbacks")
       assert.strictEqual(Redacted.value(bare.callbackSecret), secret)
       assert.isTrue(Option.isNone(bare.apiKey))
-      const full = Exit.getSuccess(yield* read({
-        AGENT_SERVICE_URL: "http://agent.test",
-        ENGINE_CALLBACK_URL: "http://engine.test/back",
-        CALLBACK_SECRET: secret,
-        AGENT_API_KEY: "key"
-      })).pipe(Option.getOrThrow)
+      const full = Exit.getSuccess(
+        yield* read({
+          AGENT_SERVICE_URL: "http://agent.test",
+          ENGINE_CALLBACK_URL: "http://engine.test/back",
+          CALLBACK_SECRET: secret,
+          AGENT_API_KEY: "key"
+        })
+      ).pipe(Option.getOrThrow)
       assert.strictEqual(full.serviceUrl.href, "http://agent.test/")
       assert.strictEqual(full.callbackUrl.href, "http://engine.test/back")
       assert.strictEqual(Redacted.value(Option.getOrThrow(full.apiKey)), "key")
@@ -126,12 +140,19 @@ describe("work that goes out", () => {
       const url = yield* AgentService.callbacks(host.events, Redacted.make(secret))
       const id = yield* run(host, working("test-run"))
       yield* service.next
-      yield* AgentService.callBack(url, body(id, { success: false, output: { failed: 2 }, error: "2 tests failed" }), secret)
+      yield* AgentService.callBack(
+        url,
+        body(id, { success: false, output: { failed: 2 }, error: "2 tests failed" }),
+        secret
+      )
       const view = yield* rest(host, id)
       assert.strictEqual(view.status, "failed")
       assert.include(view.error?.message, "2 tests failed")
       yield* giveWay()
-      assert.deepInclude(heard.find(({ name }) => name === "engine.step.failed")?.payload, { runId: id, stepId: "work" })
+      assert.deepInclude(heard.find(({ name }) => name === "engine.step.failed")?.payload, {
+        runId: id,
+        stepId: "work"
+      })
     }).pipe(Effect.scoped))
 
   it.effect("C-77: analyze-ticket goes out in the mode ticket", () =>
@@ -142,7 +163,13 @@ describe("work that goes out", () => {
   it.effect("C-78: knowledge-base goes out in the mode task, and a task that is not listed is refused before any request", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* jobOf("knowledge-base"), { task: "knowledge-base", mode: "task" })
-      assert.sameMembers(Object.keys(RemoteTasks.defaultTasks), ["code-task", "analyze-code", "test-run", "analyze-ticket", "knowledge-base"])
+      assert.sameMembers(Object.keys(RemoteTasks.defaultTasks), [
+        "code-task",
+        "analyze-code",
+        "test-run",
+        "analyze-ticket",
+        "knowledge-base"
+      ])
       const { host, service } = yield* setUp()
       const id = yield* run(host, working("delete-everything"))
       assert.strictEqual((yield* host.runs.show(id)).status, "queued", "it waits for a process that knows the task")
@@ -179,8 +206,15 @@ describe("what comes back", () => {
 
   it.effect("C-80: a callback is verified and read: success, failure, a bad secret and a body that is none", () =>
     Effect.gen(function*() {
-      const parse = (value: unknown) => Option.getOrUndefined(RemoteTasks.parseCallback(typeof value === "string" ? value : JSON.stringify(value)))
-      assert.deepStrictEqual(parse(body("r")), { success: true, runId: "r", stepId: "work", output: { made: 7 }, error: null })
+      const parse = (value: unknown) =>
+        Option.getOrUndefined(RemoteTasks.parseCallback(typeof value === "string" ? value : JSON.stringify(value)))
+      assert.deepStrictEqual(parse(body("r")), {
+        success: true,
+        runId: "r",
+        stepId: "work",
+        output: { made: 7 },
+        error: null
+      })
       assert.deepStrictEqual(parse({ runId: "r", stepId: "work", success: false, error: "no" }), {
         success: false,
         runId: "r",
@@ -188,7 +222,12 @@ describe("what comes back", () => {
         output: null,
         error: "no"
       })
-      for (const malformed of ["", "{", "[]", { stepId: "work" }, { runId: "", stepId: "work" }, { runId: 7, stepId: "work" }, body("r", { success: "yes" })]) {
+      for (
+        const malformed of ["", "{", "[]", { stepId: "work" }, { runId: "", stepId: "work" }, {
+          runId: 7,
+          stepId: "work"
+        }, body("r", { success: "yes" })]
+      ) {
         assert.isUndefined(parse(malformed), JSON.stringify(malformed))
       }
       const emitted: Array<string> = []
@@ -229,7 +268,11 @@ describe("what comes back", () => {
         yield* giveWay()
         const event = heard.find((event) => event.name === name)
         assert.strictEqual(event?.correlationId, id)
-        assert.deepInclude(event?.payload, { runId: id, stepId: "work", ...("error" in said ? { error: said.error } : { output: said.output }) })
+        assert.deepInclude(event?.payload, {
+          runId: id,
+          stepId: "work",
+          ...("error" in said ? { error: said.error } : { output: said.output })
+        })
       }
     }).pipe(Effect.scoped))
 

@@ -20,23 +20,32 @@ describe("kinds of steps", () => {
       const host = yield* serve(world, {
         tasks: handlers({ build: (input) => Effect.map(Deferred.await(gate), (output) => ({ input, output })) })
       })
-      const id = yield* run(host, contract([
-        { id: "build", kind: "task", task: "build", input: { target: "{{ input.target }}" }, next: "keep" },
-        { id: "keep", kind: "transform", set: { built: "{{ steps.build.output }}" }, next: null }
-      ]), { input: { target: "web" } })
+      const id = yield* run(
+        host,
+        contract([
+          { id: "build", kind: "task", task: "build", input: { target: "{{ input.target }}" }, next: "keep" },
+          { id: "keep", kind: "transform", set: { built: "{{ steps.build.output }}" }, next: null }
+        ]),
+        { input: { target: "web" } }
+      )
       yield* pass(host, "10 minutes")
       assert.deepStrictEqual(only(yield* world.journal(id), "StepRequested").map(({ key }) => key), ["build"])
       assert.strictEqual((yield* world.run(id)).status, "running")
       yield* Deferred.succeed(gate, "dist")
       yield* host.settled
-      assert.deepStrictEqual((yield* host.runs.show(id)).output, { built: { input: { target: "web" }, output: "dist" } })
+      assert.deepStrictEqual((yield* host.runs.show(id)).output, {
+        built: { input: { target: "web" }, output: "dist" }
+      })
 
       // The same with a task that is done elsewhere.
       const far = yield* serve(yield* CrashHost.make, { tasks: handedOver("build") })
-      const remote = yield* run(far, contract([
-        { id: "build", kind: "task", task: "build", next: "keep" },
-        { id: "keep", kind: "transform", set: { built: "{{ steps.build.output }}" }, next: null }
-      ]))
+      const remote = yield* run(
+        far,
+        contract([
+          { id: "build", kind: "task", task: "build", next: "keep" },
+          { id: "keep", kind: "transform", set: { built: "{{ steps.build.output }}" }, next: null }
+        ])
+      )
       yield* pass(far, "10 days")
       assert.include(yield* far.runs.find(remote), { status: "suspended", reason: "signal" })
       yield* complete(far, remote, "build", { output: "dist" })
@@ -46,7 +55,14 @@ describe("kinds of steps", () => {
   it.effect("C-27: an llm step asks the model and the next step reads its answer; without a model it fails with a sentence", () =>
     Effect.gen(function*() {
       const steps = [
-        { id: "think", kind: "llm", system: "be brief", prompt: "Sum up {{ input.title }}", maxTokens: 99, next: "keep" },
+        {
+          id: "think",
+          kind: "llm",
+          system: "be brief",
+          prompt: "Sum up {{ input.title }}",
+          maxTokens: 99,
+          next: "keep"
+        },
         { id: "keep", kind: "transform", set: { answer: "it said: {{ steps.think.output }}" }, next: null }
       ]
       const asked: Array<unknown> = []
@@ -64,7 +80,11 @@ describe("kinds of steps", () => {
       assert.strictEqual(shown.status, "failed")
       assert.include(shown.error?.message, "no model is configured")
       assert.deepStrictEqual(shown.steps.map(({ key, status }) => [key, status]), [["think", "failed"]])
-      const routed = yield* run(bare, contract([{ ...steps[0]!, onError: "done" }, steps[1]!, done], { id: "routed" }), { input: { title: "x" } })
+      const routed = yield* run(
+        bare,
+        contract([{ ...steps[0]!, onError: "done" }, steps[1]!, done], { id: "routed" }),
+        { input: { title: "x" } }
+      )
       assert.deepStrictEqual((yield* bare.runs.show(routed)).output, { reached: true })
     }))
 
@@ -73,10 +93,14 @@ describe("kinds of steps", () => {
       const world = yield* CrashHost.make
       const host = yield* serve(world)
       const heard = yield* hear(host, "my.**")
-      const id = yield* run(host, contract([
-        { id: "tell", kind: "emit", event: "my.event", payload: { who: "{{ input }}" }, next: "done" },
-        done
-      ]), { input: "ada" })
+      const id = yield* run(
+        host,
+        contract([
+          { id: "tell", kind: "emit", event: "my.event", payload: { who: "{{ input }}" }, next: "done" },
+          done
+        ]),
+        { input: "ada" }
+      )
       yield* giveWay()
       assert.deepStrictEqual(heard.map(({ name, payload }) => [name, payload]), [["my.event", { who: "ada" }]])
       const entries = yield* world.journal(id)
@@ -89,10 +113,13 @@ describe("kinds of steps", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const host = yield* serve(world)
-      const id = yield* run(host, contract([
-        { id: "hold", kind: "wait", event: "payment.received", next: "keep" },
-        { id: "keep", kind: "transform", set: { paid: "{{ steps.hold.output.cents }}" }, next: null }
-      ]))
+      const id = yield* run(
+        host,
+        contract([
+          { id: "hold", kind: "wait", event: "payment.received", next: "keep" },
+          { id: "keep", kind: "transform", set: { paid: "{{ steps.hold.output.cents }}" }, next: null }
+        ])
+      )
       assert.include(yield* world.run(id), { status: "suspended", reason: "signal" })
       const rows = yield* world.rows(id)
       yield* host.events.emit("payment.refused", { cents: 1 })
@@ -107,7 +134,13 @@ describe("kinds of steps", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const host = yield* serve(world)
-      const waits = contract([{ id: "hold", kind: "wait", event: "payment.received", where: "event.order = input.order", next: null }])
+      const waits = contract([{
+        id: "hold",
+        kind: "wait",
+        event: "payment.received",
+        where: "event.order = input.order",
+        next: null
+      }])
       const orders = Array.from({ length: 20 }, (_, order) => order)
       const ids = yield* Effect.forEach(orders, (order) => run(host, waits, { input: { order } }))
       for (const order of orders.toReversed()) yield* host.events.emit("payment.received", { order })
@@ -143,8 +176,10 @@ describe("kinds of steps", () => {
         pick("small")
       ])
       const picked = (size: number) =>
-        Effect.flatMap(run(host, document, { input: { size } }), (id) =>
-          Effect.map(host.runs.show(id), ({ output, steps }) => [output, steps.map(({ key }) => key)]))
+        Effect.flatMap(
+          run(host, document, { input: { size } }),
+          (id) => Effect.map(host.runs.show(id), ({ output, steps }) => [output, steps.map(({ key }) => key)])
+        )
       assert.deepStrictEqual(yield* picked(1_000), [{ picked: "large" }, ["prepare", "decide", "large"]])
       assert.deepStrictEqual(yield* picked(11), [{ picked: "middle" }, ["prepare", "decide", "middle"]])
       assert.deepStrictEqual(yield* picked(1), [{ picked: "small" }, ["prepare", "decide", "small"]])
@@ -155,11 +190,26 @@ describe("kinds of steps", () => {
       const world = yield* CrashHost.make
       const host = yield* serve(world)
       const heard = yield* hear(host, "sum.made")
-      const id = yield* run(host, contract([
-        { id: "first", kind: "transform", set: { total: "{{ input.a + input.b }}", name: "{{ $uppercase(input.name) }}" }, next: "second" },
-        { id: "second", kind: "transform", set: { total: "{{ state.total * 2 }}" }, next: "tell" },
-        { id: "tell", kind: "emit", event: "sum.made", payload: { text: "{{ state.name }}: {{ state.total }}" }, next: null }
-      ]), { input: { a: 1, b: 2, name: "ada" } })
+      const id = yield* run(
+        host,
+        contract([
+          {
+            id: "first",
+            kind: "transform",
+            set: { total: "{{ input.a + input.b }}", name: "{{ $uppercase(input.name) }}" },
+            next: "second"
+          },
+          { id: "second", kind: "transform", set: { total: "{{ state.total * 2 }}" }, next: "tell" },
+          {
+            id: "tell",
+            kind: "emit",
+            event: "sum.made",
+            payload: { text: "{{ state.name }}: {{ state.total }}" },
+            next: null
+          }
+        ]),
+        { input: { a: 1, b: 2, name: "ada" } }
+      )
       yield* giveWay()
       assert.deepStrictEqual(heard.map(({ payload }) => payload), [{ text: "ADA: 6" }])
       assert.deepStrictEqual((yield* host.runs.show(id)).state["state"]?.value, { total: 6, name: "ADA" })
@@ -170,10 +220,20 @@ describe("kinds of steps", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const host = yield* serve(world, { tasks: handlers({ deploy: () => log.add("deployed") }) })
-      const id = yield* run(host, contract([
-        { id: "gate", kind: "approval", prompt: "Deploy?", approvers: ["admin"], nextOnApproved: "deploy", nextOnDenied: null },
-        { id: "deploy", kind: "task", task: "deploy", next: null }
-      ]))
+      const id = yield* run(
+        host,
+        contract([
+          {
+            id: "gate",
+            kind: "approval",
+            prompt: "Deploy?",
+            approvers: ["admin"],
+            nextOnApproved: "deploy",
+            nextOnDenied: null
+          },
+          { id: "deploy", kind: "task", task: "deploy", next: null }
+        ])
+      )
       yield* pass(host, "30 days")
       assert.include(yield* world.run(id), { status: "suspended", reason: "approval" })
       assert.deepStrictEqual(only(yield* world.journal(id), "StepRequested"), [])

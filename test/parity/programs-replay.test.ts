@@ -19,7 +19,10 @@ describe("runs of programs", () => {
       const step = echo(log)
       const host = yield* world.start(W.toLayer(() => step("inside")))
       const outside = yield* Effect.exit(host.use(step("outside") as Effect.Effect<string>))
-      assert.include(Exit.isFailure(outside) ? String(Cause.squash(outside.cause)) : "", "Step \"echo\" was called outside a run")
+      assert.include(
+        Exit.isFailure(outside) ? String(Cause.squash(outside.cause)) : "",
+        "Step \"echo\" was called outside a run"
+      )
       const id = yield* begin(host, W, "task-1")
       assert.deepStrictEqual(log.entries, ["echo inside"])
       const [requested] = yield* world.journal(id)
@@ -30,8 +33,11 @@ describe("runs of programs", () => {
   it.effect("P-21: a workflow can ask for the id of its own run and for what it was given", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const host = yield* world.start(W.toLayer(({ id }, runId) =>
-        Effect.map(WorkflowEngine.WorkflowInstance, (instance) => [id, runId, instance.executionId])))
+      const host = yield* world.start(
+        W.toLayer(({ id }, runId) =>
+          Effect.map(WorkflowEngine.WorkflowInstance, (instance) => [id, runId, instance.executionId])
+        )
+      )
       const one = yield* begin(host, W, "issue-1")
       const two = yield* begin(host, W, "issue-2")
       assert.notStrictEqual(one, two)
@@ -138,7 +144,10 @@ describe("runs of programs", () => {
       assert.include(Exit.isFailure(bare) ? String(Cause.squash(bare.cause)) : "", "WorkflowEngine")
       assert.deepStrictEqual(log.entries, [])
       // Under the engine of effect itself the body begins, and the step that needs this engine is refused before its own.
-      const foreign = Layer.provideMerge(layer as Layer.Layer<never, never, WorkflowEngine.WorkflowEngine>, WorkflowEngine.layerMemory)
+      const foreign = Layer.provideMerge(
+        layer as Layer.Layer<never, never, WorkflowEngine.WorkflowEngine>,
+        WorkflowEngine.layerMemory
+      )
       const other = yield* Effect.exit(Effect.provide(W.execute({ id: "1" }), foreign))
       assert.include(Exit.isFailure(other) ? String(Cause.squash(other.cause)) : "", "was called outside a run")
       assert.deepStrictEqual(log.entries, ["body"])
@@ -153,9 +162,11 @@ describe("runs of programs", () => {
         const layer = W.toLayer(() => step())
         const program = W.execute({ id: "1" })`
       const errors = typeErrors({
-        complete: `${program}\nexport const run: Effect.Effect<unknown, unknown> = program.pipe(Effect.provide(Layer.provideMerge(layer, TestHost.layer)))`,
+        complete:
+          `${program}\nexport const run: Effect.Effect<unknown, unknown> = program.pipe(Effect.provide(Layer.provideMerge(layer, TestHost.layer)))`,
         without: `${program}\nexport const run: Effect.Effect<unknown, unknown> = program`,
-        foreign: `${program}\nexport const run: Effect.Effect<unknown, unknown> = program.pipe(Effect.provide(Layer.provideMerge(layer, WorkflowEngine.layerMemory)))`
+        foreign:
+          `${program}\nexport const run: Effect.Effect<unknown, unknown> = program.pipe(Effect.provide(Layer.provideMerge(layer, WorkflowEngine.layerMemory)))`
       })
       assert.deepStrictEqual(errors.complete, [])
       assert.include(errors.without[0], "WorkflowEngine")
@@ -164,14 +175,17 @@ describe("runs of programs", () => {
 })
 
 describe("delegation by name", () => {
-  const delegating = (task: string) => contract([{ id: "delegate", kind: "task", task, input: "{{ input }}", next: null }])
+  const delegating = (task: string) =>
+    contract([{ id: "delegate", kind: "task", task, input: "{{ input }}", next: null }])
 
   it.effect("P-27: a task is found by its name and recorded, a replay does not repeat it, and an unknown name is an error", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
       const parts = {
-        tasks: handlers({ summarize: (input) => Effect.as(log.add(`summarize ${JSON.stringify(input)}`), `summary: ${input}`) })
+        tasks: handlers({
+          summarize: (input) => Effect.as(log.add(`summarize ${JSON.stringify(input)}`), `summary: ${input}`)
+        })
       }
       const first = yield* serve(world, parts)
       const document = contract([
@@ -190,7 +204,10 @@ describe("delegation by name", () => {
       assert.strictEqual(shown.status, "queued", "it waits for a process that knows the task")
       yield* second.use(Effect.flatMap(Engine, ({ adopt }) => adopt(unknown, { anyhow: true })))
       yield* second.settled
-      assert.include((yield* second.runs.show(unknown)).error?.message, "There is no task \"summarise\" here; known are \"summarize\"")
+      assert.include(
+        (yield* second.runs.show(unknown)).error?.message,
+        "There is no task \"summarise\" here; known are \"summarize\""
+      )
       assert.lengthOf(log.entries, 1)
     }))
 
@@ -199,7 +216,9 @@ describe("delegation by name", () => {
       const world = yield* CrashHost.make
       const registry = (name: string, tasks: ReadonlyArray<string>) =>
         Effect.map(
-          Layer.build(handlers(Object.fromEntries(tasks.map((task) => [task, () => Effect.succeed(`${name} ${task}`)])))),
+          Layer.build(
+            handlers(Object.fromEntries(tasks.map((task) => [task, () => Effect.succeed(`${name} ${task}`)])))
+          ),
           (context) => Context.get(context, TaskRuntime)
         )
       const near = yield* registry("near", ["summarize"])
@@ -231,7 +250,8 @@ describe("delegation by name", () => {
       missing: `${prelude}
         export const layer: Layer.Layer<TaskRuntime> = TaskRuntime.layerHandlers({ read: () => Files.use(({ read }) => read) })`,
       number: `${prelude}\nexport const layer = TaskRuntime.layerHandlers({ summarize: 42 })`,
-      output: `${prelude}\nexport const layer = TaskRuntime.layerHandlers({ summarize: () => Effect.succeed(new Map()) })`
+      output:
+        `${prelude}\nexport const layer = TaskRuntime.layerHandlers({ summarize: () => Effect.succeed(new Map()) })`
     })
     assert.deepStrictEqual(errors.free, [])
     assert.deepStrictEqual(errors.needy, [])
@@ -280,7 +300,10 @@ class Database extends Context.Service<Database, {
 }>()("parity/Database") {
   /** Logs that it is built, and every load. */
   static readonly layer = (log: Log): Layer.Layer<Database> =>
-    Layer.effect(Database, Effect.as(log.add("dependency"), { load: (id) => Effect.as(log.add(`load ${id}`), `${id} from the database`) }))
+    Layer.effect(
+      Database,
+      Effect.as(log.add("dependency"), { load: (id) => Effect.as(log.add(`load ${id}`), `${id} from the database`) })
+    )
 }
 
 /** A step that builds its dependency each time that its body runs. */

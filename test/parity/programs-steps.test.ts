@@ -33,7 +33,10 @@ describe("step configuration", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const gate = yield* Deferred.make<void>()
-      const plain = Step.make("plain", { onCrash: "rerun", run: () => Effect.andThen(log.add("plain"), Deferred.await(gate)) })
+      const plain = Step.make("plain", {
+        onCrash: "rerun",
+        run: () => Effect.andThen(log.add("plain"), Deferred.await(gate))
+      })
       const failing = Step.make("failing", {
         error: Declined,
         onCrash: "rerun",
@@ -87,7 +90,9 @@ describe("step configuration", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const parts = { tasks: runner(log, ["remote", "durable"], handlers({ local: () => Effect.as(log.add("local"), "here") })) }
+      const parts = {
+        tasks: runner(log, ["remote", "durable"], handlers({ local: () => Effect.as(log.add("local"), "here") }))
+      }
       const document = contract([
         { id: "durable", kind: "task", task: "durable", input: 1, next: "remote" },
         { id: "remote", kind: "task", task: "remote", input: 2, next: "local" },
@@ -149,17 +154,31 @@ describe("step configuration", () => {
       const parts = {
         tasks: Layer.succeed(TaskRuntime, {
           tasks: ["translate"],
-          submit: (request) => Effect.sync((): TaskReply => (asked.push(request), { _tag: "Done", output: { routed: request.task } }))
+          submit: (request) =>
+            Effect.sync((): TaskReply => (asked.push(request), { _tag: "Done", output: { routed: request.task } }))
         })
       }
       const first = yield* serve(world, parts)
-      const id = yield* run(first, contract([
-        { id: "far", kind: "task", task: "translate", input: { text: "{{ input.text }}" }, next: "hold" },
-        { id: "hold", kind: "wait", event: "go.on", next: null }
-      ]), { input: { text: "hello" } })
+      const id = yield* run(
+        first,
+        contract([
+          { id: "far", kind: "task", task: "translate", input: { text: "{{ input.text }}" }, next: "hold" },
+          { id: "hold", kind: "wait", event: "go.on", next: null }
+        ]),
+        { input: { text: "hello" } }
+      )
       assert.lengthOf(asked, 1)
-      assert.deepInclude(asked[0], { task: "translate", input: { text: "hello" }, runId: id, stepId: "far", attempt: 1 })
-      assert.deepInclude(only(yield* world.journal(id), "StepCompleted")[0], { key: "far", output: { routed: "translate" } })
+      assert.deepInclude(asked[0], {
+        task: "translate",
+        input: { text: "hello" },
+        runId: id,
+        stepId: "far",
+        attempt: 1
+      })
+      assert.deepInclude(only(yield* world.journal(id), "StepCompleted")[0], {
+        key: "far",
+        output: { routed: "translate" }
+      })
       const second = yield* serveAgain(world, first, parts)
       yield* second.events.emit("go.on", null)
       yield* second.settled
@@ -170,7 +189,12 @@ describe("step configuration", () => {
   it.effect("P-16: the label of a step stands in its journal and in the view of its run", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const ask = Step.make("ask", { success: Schema.String, onCrash: "rerun", label: "llm", run: () => Effect.succeed("hello") })
+      const ask = Step.make("ask", {
+        success: Schema.String,
+        onCrash: "rerun",
+        label: "llm",
+        run: () => Effect.succeed("hello")
+      })
       const host = yield* world.start(W.toLayer(() => ask()))
       const id = yield* begin(host, W)
       const entries = yield* world.journal(id)
@@ -187,7 +211,8 @@ describe("step configuration", () => {
         timeout: "1 second",
         run: () =>
           Effect.promise<void>((signal) =>
-            new Promise(() => signal.addEventListener("abort", () => log.entries.push("aborted"), { once: true })))
+            new Promise(() => signal.addEventListener("abort", () => log.entries.push("aborted"), { once: true }))
+          )
       })
       const host = yield* world.start(W.toLayer(() => forever()))
       const id = yield* begin(host, W)
@@ -197,7 +222,10 @@ describe("step configuration", () => {
       yield* pass(host, "1 millis")
       assert.deepStrictEqual(log.entries, ["aborted"])
       const exit = yield* exitOf(host, W, id)
-      assert.include(Exit.isFailure(exit!) ? String(Cause.squash(exit.cause)) : "", "took longer than its timeout of 1000 ms")
+      assert.include(
+        Exit.isFailure(exit!) ? String(Cause.squash(exit.cause)) : "",
+        "took longer than its timeout of 1000 ms"
+      )
     }))
 
   it.effect("P-18: the end of a step's time stops its work, whether it watches for that or not", () =>
@@ -236,7 +264,11 @@ describe("step configuration", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const deaf = Step.make("deaf", { onCrash: "ask", timeout: "1 second", run: () => Effect.uninterruptible(Effect.andThen(Effect.sleep("5 seconds"), log.add("it ends"))) })
+      const deaf = Step.make("deaf", {
+        onCrash: "ask",
+        timeout: "1 second",
+        run: () => Effect.uninterruptible(Effect.andThen(Effect.sleep("5 seconds"), log.add("it ends")))
+      })
       const host = yield* world.start(W.toLayer(() => deaf()))
       const id = yield* begin(host, W)
       yield* pass(host, "1 second")
@@ -263,13 +295,20 @@ describe("step configuration", () => {
       })
       const host = yield* serve(world, { llm: watching, tasks: runner(log, ["remote"]) })
       const heard = yield* hear(host)
-      const id = yield* run(host, contract([
-        { id: "think", kind: "llm", prompt: "sum it up", next: "far" },
-        { id: "far", kind: "task", task: "remote", next: null }
-      ]))
+      const id = yield* run(
+        host,
+        contract([
+          { id: "think", kind: "llm", prompt: "sum it up", next: "far" },
+          { id: "far", kind: "task", task: "remote", next: null }
+        ])
+      )
       yield* complete(host, id, "far", "done")
       yield* giveWay()
-      assert.deepStrictEqual(stored, ["RunRequested", "StepRequested think"], "the request was in the store before the model was called")
+      assert.deepStrictEqual(
+        stored,
+        ["RunRequested", "StepRequested think"],
+        "the request was in the store before the model was called"
+      )
       assert.deepStrictEqual(yield* world.story(id), [
         "RunRequested",
         "StepRequested think",
@@ -281,13 +320,20 @@ describe("step configuration", () => {
         "RunCompleted"
       ])
       const [usage] = only(yield* world.journal(id), "Note")
-      assert.deepInclude(usage, { kind: "usage", text: "think", data: { model: "fake", inputTokens: 3, outputTokens: 2 } })
-      assert.deepStrictEqual(heard.filter(({ name }) => name.startsWith("engine.step")).map(({ name, payload }) => [name, payload.stepId]), [
-        ["engine.step.requested", "think"],
-        ["engine.step.completed", "think"],
-        ["engine.step.requested", "far"],
-        ["engine.step.completed", "far"]
-      ])
+      assert.deepInclude(usage, {
+        kind: "usage",
+        text: "think",
+        data: { model: "fake", inputTokens: 3, outputTokens: 2 }
+      })
+      assert.deepStrictEqual(
+        heard.filter(({ name }) => name.startsWith("engine.step")).map(({ name, payload }) => [name, payload.stepId]),
+        [
+          ["engine.step.requested", "think"],
+          ["engine.step.completed", "think"],
+          ["engine.step.requested", "far"],
+          ["engine.step.completed", "far"]
+        ]
+      )
       assert.deepStrictEqual(log.entries, ["runner remote null"], "nobody did it here")
     }))
 })
@@ -299,6 +345,7 @@ const runner = (log: Log, tasks: ReadonlyArray<string>, next: Layer.Layer<TaskRu
     Effect.map(TaskRuntime, (here) =>
       TaskRuntime.firstOf({
         tasks,
-        submit: ({ input, task }) => Effect.as(log.add(`runner ${task} ${JSON.stringify(input)}`), { _tag: "Submitted" } satisfies TaskReply)
+        submit: ({ input, task }) =>
+          Effect.as(log.add(`runner ${task} ${JSON.stringify(input)}`), { _tag: "Submitted" } satisfies TaskReply)
       }, here))
   ).pipe(Layer.provide(next))

@@ -14,7 +14,11 @@ describe("suspense", () => {
       const log = new Log()
       const Answer = DurableDeferred.make("answer", { success: Schema.Int })
       const layer = W.toLayer(Effect.fnUntraced(function*() {
-        const half = yield* Activity.make({ name: "half", success: Schema.Int, execute: Effect.as(log.add("half"), 21) })
+        const half = yield* Activity.make({
+          name: "half",
+          success: Schema.Int,
+          execute: Effect.as(log.add("half"), 21)
+        })
         return half + (yield* DurableDeferred.await(Answer))
       }))
       const first = yield* world.start(layer)
@@ -46,7 +50,8 @@ describe("suspense", () => {
         memoised: Memoised.toLayer(() => Effect.andThen(echo(log)("x"), Effect.as(Effect.sleep("1 day"), "memoised"))),
         suspended: Suspended.toLayer(() => Signal.receive(Signal.make("answer", { schema: Schema.String }))),
         keyed: Keyed.toLayer((_, runId) =>
-          Effect.map(Effect.all([keyed("a"), keyed("b"), keyed("a"), echo(log)("y"), echo(log)("z")]), () => runId))
+          Effect.map(Effect.all([keyed("a"), keyed("b"), keyed("a"), echo(log)("y"), echo(log)("z")]), () => runId)
+        )
       }
 
       const first = yield* world.start(layer.memoised)
@@ -172,7 +177,8 @@ describe("suspense", () => {
     Effect.gen(function*() {
       const log = new Log()
       const layer = W.toLayer(({ id }) =>
-        Effect.andThen(echo(log)(id), Signal.receive(Signal.make("answer", { schema: Schema.String }))))
+        Effect.andThen(echo(log)(id), Signal.receive(Signal.make("answer", { schema: Schema.String })))
+      )
       const worlds = [yield* CrashHost.make, yield* CrashHost.make] as const
       const hosts = [yield* worlds[0].start(layer), yield* worlds[1].start(layer)] as const
       const id = yield* begin(hosts[0], W)

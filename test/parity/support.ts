@@ -6,7 +6,7 @@ import { assert } from "@effect/vitest"
 import { Contract, type JournalEntry } from "@fermata/core"
 import { type Backend, MemoryBackend, Runs, Step } from "@fermata/engine"
 import { Llm } from "@fermata/engine/contract/Llm"
-import { TaskRuntime, type Handlers } from "@fermata/engine/contract/TaskRuntime"
+import { type Handlers, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { Contracts, type StartOptions } from "@fermata/engine/Contracts"
 import { Events } from "@fermata/engine/Events"
 import type { EventMessage } from "@fermata/engine/StartRequest"
@@ -53,7 +53,9 @@ interface Definition<A, E> {
     payload: { readonly id: string },
     options: { readonly discard: true }
   ) => Effect.Effect<string, never, WorkflowEngine.WorkflowEngine>
-  readonly poll: (id: string) => Effect.Effect<Option.Option<Workflow.Result<A, E>>, never, WorkflowEngine.WorkflowEngine>
+  readonly poll: (
+    id: string
+  ) => Effect.Effect<Option.Option<Workflow.Result<A, E>>, never, WorkflowEngine.WorkflowEngine>
 }
 
 /** Starts a run on this host, lets it go as far as it can by itself, and returns its id. */
@@ -61,7 +63,11 @@ export const begin = (host: CrashHost.Host, workflow: Definition<unknown, unknow
   Effect.tap(host.use(workflow.execute({ id }, { discard: true })), host.settled)
 
 /** How the run ended, or undefined. */
-export const exitOf = <A, E>(host: CrashHost.Host, workflow: Definition<A, E>, id: string): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+export const exitOf = <A, E>(
+  host: CrashHost.Host,
+  workflow: Definition<A, E>,
+  id: string
+): Effect.Effect<Exit.Exit<A, E> | undefined> =>
   Effect.map(
     Effect.exit(host.use(workflow.poll(id))),
     (polled) => {
@@ -71,9 +77,11 @@ export const exitOf = <A, E>(host: CrashHost.Host, workflow: Definition<A, E>, i
   )
 
 /** Asserts that the run has completed with this value. */
-export const assertOutput = Effect.fnUntraced(function*<A, E>(host: CrashHost.Host, workflow: Definition<A, E>, id: string, expected: A) {
-  assert.deepStrictEqual(yield* exitOf(host, workflow, id), Exit.succeed(expected))
-})
+export const assertOutput = Effect.fnUntraced(
+  function*<A, E>(host: CrashHost.Host, workflow: Definition<A, E>, id: string, expected: A) {
+    assert.deepStrictEqual(yield* exitOf(host, workflow, id), Exit.succeed(expected))
+  }
+)
 
 /** Moves the test clock and lets the host act on what came due. */
 export const pass = (host: Pick<CrashHost.Host, "settled">, duration: Duration.Input) =>
@@ -91,7 +99,8 @@ export const verbs = (host: CrashHost.Host) => host.use(Effect.provide(Runs.Runs
 export const only = <T extends JournalEntry.Tag>(
   entries: ReadonlyArray<JournalEntry.JournalEntry>,
   tag: T
-): ReadonlyArray<JournalEntry.EntryOf<T>> => entries.filter((entry): entry is JournalEntry.EntryOf<T> => entry._tag === tag)
+): ReadonlyArray<JournalEntry.EntryOf<T>> =>
+  entries.filter((entry): entry is JournalEntry.EntryOf<T> => entry._tag === tag)
 
 // ----------------------------------------------------------------------------
 // contracts
@@ -127,7 +136,9 @@ export const stack = ({ llm = Llm.layerNone, tasks = TaskRuntime.layerNone }: Pa
 export const serve = Effect.fnUntraced(function*(world: CrashHost.World, parts: Parts = {}) {
   let services!: Context.Context<Verbs>
   const capture = Layer.effectDiscard(Effect.map(Effect.context<Verbs>(), (found) => void (services = found)))
-  const host = yield* world.start(Layer.provide(capture, stack(parts)), parts.start).pipe(Effect.provide(parts.around ?? Layer.empty))
+  const host = yield* world.start(Layer.provide(capture, stack(parts)), parts.start).pipe(
+    Effect.provide(parts.around ?? Layer.empty)
+  )
   return {
     ...host,
     contracts: Context.get(services, Contracts),
@@ -144,7 +155,8 @@ export const serveAgain = Effect.fnUntraced(function*(world: CrashHost.World, ho
 })
 
 /** Handlers of tasks in this process. */
-export const handlers = (tasks: Handlers): Layer.Layer<TaskRuntime> => TaskRuntime.layerHandlers(tasks) as Layer.Layer<TaskRuntime>
+export const handlers = (tasks: Handlers): Layer.Layer<TaskRuntime> =>
+  TaskRuntime.layerHandlers(tasks) as Layer.Layer<TaskRuntime>
 
 /** A contract of these steps; the first is the entry, and it may do everything. */
 export const contract = (steps: ReadonlyArray<Loose>, more: Loose = {}) => ({
@@ -160,24 +172,42 @@ export const contract = (steps: ReadonlyArray<Loose>, more: Loose = {}) => ({
 export type Loose = { readonly [field: string]: unknown }
 
 /** Adds a contract, starts a run of it, and lets it go as far as it can by itself. */
-export const run = Effect.fnUntraced(function*(host: Pick<ContractHost, "contracts" | "settled">, document: object, given: Omit<StartOptions, "contract"> = {}) {
-  const { runId } = yield* host.contracts.start({ contract: document, ...given })
-  yield* host.settled
-  return runId
-})
+export const run = Effect.fnUntraced(
+  function*(
+    host: Pick<ContractHost, "contracts" | "settled">,
+    document: object,
+    given: Omit<StartOptions, "contract"> = {}
+  ) {
+    const { runId } = yield* host.contracts.start({ contract: document, ...given })
+    yield* host.settled
+    return runId
+  }
+)
 
 /** Puts a contract into a store as an earlier build may have done, without asking whether this build would take it. */
 export const smuggle = (backend: Backend.Backend, document: object) => {
   const valid = Schema.decodeUnknownSync(Contract.Contract)(document)
   return Effect.orDie(backend.write([{
     op: "define",
-    row: { name: valid.id, version: valid.version, kind: "contract", hash: valid.id, schemas: "{}", document: Contract.canonicalJson(valid), at: 0 }
+    row: {
+      name: valid.id,
+      version: valid.version,
+      kind: "contract",
+      hash: valid.id,
+      schemas: "{}",
+      document: Contract.canonicalJson(valid),
+      at: 0
+    }
   }]))
 }
 
 /** What a task that was handed over came to, said as anybody may say it. */
-export const complete = (host: Pick<ContractHost, "events" | "settled">, runId: string, stepId: string, output: Schema.Json) =>
-  Effect.andThen(host.events.emit("engine.step.completed", { runId, stepId, output }), host.settled)
+export const complete = (
+  host: Pick<ContractHost, "events" | "settled">,
+  runId: string,
+  stepId: string,
+  output: Schema.Json
+) => Effect.andThen(host.events.emit("engine.step.completed", { runId, stepId, output }), host.settled)
 
 /** An event with a payload that is an object. */
 export interface Heard extends EventMessage {
@@ -187,9 +217,12 @@ export interface Heard extends EventMessage {
 /** Collects the events of this host whose names match, from now on. */
 export const hear = Effect.fnUntraced(function*(host: Pick<ContractHost, "events">, pattern = "**") {
   const heard: Array<Heard> = []
-  yield* Effect.forkChild(Stream.runForEach(host.events.subscribe(pattern), (event) => Effect.sync(() => void heard.push(event as Heard))), {
-    startImmediately: true
-  })
+  yield* Effect.forkChild(
+    Stream.runForEach(host.events.subscribe(pattern), (event) => Effect.sync(() => void heard.push(event as Heard))),
+    {
+      startImmediately: true
+    }
+  )
   return heard
 })
 
@@ -213,7 +246,9 @@ export const serveOn = Effect.fnUntraced(function*(backend: Backend.Backend, par
 })
 
 /** Every kind of store that a host can have, each empty. SQLite lives in a file that goes with the scope. */
-export const backends: Readonly<Record<"memory" | "SQLite", Effect.Effect<Backend.Backend, Backend.StorageFailed, Scope.Scope>>> = {
+export const backends: Readonly<
+  Record<"memory" | "SQLite", Effect.Effect<Backend.Backend, Backend.StorageFailed, Scope.Scope>>
+> = {
   memory: Effect.sync(() => MemoryBackend.make(MemoryBackend.makeStore())),
   SQLite: Effect.flatMap(temporaryFolder, (folder) => SqliteBackend.make({ file: join(folder, "runs.db") }))
 }

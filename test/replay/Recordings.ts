@@ -2,14 +2,19 @@
  * Lives of runs whose journals are kept, so that every later build can be asked
  * whether it still replays them.
  */
-import { Runs } from "@fermata/engine/Runs"
-import { Contracts } from "@fermata/engine/Contracts"
-import { Llm } from "@fermata/engine/contract/Llm"
-import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+import { PlaceOrder, PlaceOrderLayer } from "@fermata-examples/order-saga/src/PlaceOrder.ts"
+import * as Shop from "@fermata-examples/order-saga/src/Shop.ts"
+import * as Translate from "@fermata-examples/parent-and-children/src/Translate.ts"
+import { Done, Mail, Remind, RemindLayer } from "@fermata-examples/reminders/src/Remind.ts"
+import triage from "@fermata-examples/ticket-triage"
 import * as Approval from "@fermata/engine/Approval"
 import type { Backend, DefinitionRow, RunRow } from "@fermata/engine/Backend"
+import { Llm } from "@fermata/engine/contract/Llm"
+import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+import { Contracts } from "@fermata/engine/Contracts"
 import { Events } from "@fermata/engine/Events"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
+import { Runs } from "@fermata/engine/Runs"
 import * as RunState from "@fermata/engine/RunState"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
@@ -18,11 +23,6 @@ import * as Workflows from "@fermata/engine/Workflows"
 import { Effect, Layer, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Activity, DurableDeferred, Workflow } from "effect/workflow"
-import { PlaceOrder, PlaceOrderLayer } from "@fermata-examples/order-saga/src/PlaceOrder.ts"
-import * as Shop from "@fermata-examples/order-saga/src/Shop.ts"
-import * as Translate from "@fermata-examples/parent-and-children/src/Translate.ts"
-import { Done, Mail, Remind, RemindLayer } from "@fermata-examples/reminders/src/Remind.ts"
-import triage from "@fermata-examples/ticket-triage"
 import { readFileSync } from "node:fs"
 
 type App = Layer.Success<ReturnType<typeof layerOf>>
@@ -60,7 +60,10 @@ export const record = ({ phases, ...served }: Scenario): Effect.Effect<Recording
     return {
       definitions: yield* backend.definitions,
       runs: yield* Effect.forEach(rows, (row) =>
-        Effect.map(backend.entries(row.id, 0, 10_000), (entries) => ({ row, entries: entries.map((entry) => JSON.parse(entry) as object) })))
+        Effect.map(backend.entries(row.id, 0, 10_000), (entries) => ({
+          row,
+          entries: entries.map((entry) => JSON.parse(entry) as object)
+        })))
     }
   }).pipe(Effect.provide(TestClock.layer()))
 
@@ -85,14 +88,16 @@ export const restore = ({ definitions, runs }: Recording): Effect.Effect<Backend
 // ----------------------------------------------------------------------------
 
 const settled = TestHost.use((host) => host.settled)
-const pass = (duration: "1 second" | "1 minute" | "1 hour" | "1 day" | "15 days") => Effect.andThen(TestClock.adjust(duration), settled)
+const pass = (duration: "1 second" | "1 minute" | "1 hour" | "1 day" | "15 days") =>
+  Effect.andThen(TestClock.adjust(duration), settled)
 const answer = (workflow: string, decision: "approve" | "deny", by: string) =>
   Effect.gen(function*() {
     const runs = yield* Runs
     for (const { id } of yield* runs.approvals({ workflow })) yield* runs.answer(id, { decision, by })
     yield* settled
   })
-const signal = (runId: string, name: string, payload: unknown) => Effect.andThen(Runs.use((runs) => runs.signal(runId, name, payload)), settled)
+const signal = (runId: string, name: string, payload: unknown) =>
+  Effect.andThen(Runs.use((runs) => runs.signal(runId, name, payload)), settled)
 const inOrder = (...acts: ReadonlyArray<Phase>): Phase => Effect.forEach(acts, (act) => act, { discard: true })
 
 // ----------------------------------------------------------------------------
@@ -101,17 +106,38 @@ const inOrder = (...acts: ReadonlyArray<Phase>): Phase => Effect.forEach(acts, (
 
 class Refused extends Schema.TaggedError<Refused>()("Refused", { reason: Schema.String }) {}
 
-const plain = Step.make("plain", { input: Schema.String, success: Schema.String, onCrash: "rerun", label: "note", run: Effect.succeed })
-const keyed = Step.make("keyed", { input: Schema.Int, success: Schema.Int, onCrash: "rerun-keyed", key: String, run: (n) => Effect.succeed(n * 2) })
-const asking = Step.make("asking", { success: Schema.Date, onCrash: "ask", run: () => Effect.succeed(new Date(86_400_000)) })
+const plain = Step.make("plain", {
+  input: Schema.String,
+  success: Schema.String,
+  onCrash: "rerun",
+  label: "note",
+  run: Effect.succeed
+})
+const keyed = Step.make("keyed", {
+  input: Schema.Int,
+  success: Schema.Int,
+  onCrash: "rerun-keyed",
+  key: String,
+  run: (n) => Effect.succeed(n * 2)
+})
+const asking = Step.make("asking", {
+  success: Schema.Date,
+  onCrash: "ask",
+  run: () => Effect.succeed(new Date(86_400_000))
+})
 const flaky = Step.make("flaky", {
   success: Schema.Int,
   error: Refused,
   onCrash: "rerun",
   retry: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 3 })),
-  run: (_, { attempt }) => attempt < 3 ? Effect.fail(new Refused({ reason: `attempt ${attempt}` })) : Effect.succeed(attempt)
+  run: (_, { attempt }) =>
+    attempt < 3 ? Effect.fail(new Refused({ reason: `attempt ${attempt}` })) : Effect.succeed(attempt)
 })
-const failing = Step.make("failing", { error: Refused, onCrash: "rerun", run: () => Effect.fail(new Refused({ reason: "always" })) })
+const failing = Step.make("failing", {
+  error: Refused,
+  onCrash: "rerun",
+  run: () => Effect.fail(new Refused({ reason: "always" }))
+})
 const outer = Step.make("outer", { success: Schema.String, onCrash: "rerun", run: () => plain("inside") })
 const slow = Step.make("slow", { onCrash: "rerun", run: () => Effect.sleep("30 seconds") })
 const undo = Step.make("undo", { input: Schema.String, onCrash: "rerun", run: () => Effect.void })
@@ -119,7 +145,11 @@ const Go = Signal.make("go", { schema: Schema.Struct({ n: Schema.Int }) })
 const Answer = DurableDeferred.make("answer", { success: Schema.String })
 const Seen = RunState.make("seen", { schema: Schema.Array(Schema.String), initial: [] })
 
-const Kid = Workflow.make("kid", { payload: { n: Schema.Int }, success: Schema.Int, idempotencyKey: ({ n }) => String(n) })
+const Kid = Workflow.make("kid", {
+  payload: { n: Schema.Int },
+  success: Schema.Int,
+  idempotencyKey: ({ n }) => String(n)
+})
 const Everything = Workflow.make("everything", {
   payload: { id: Schema.String },
   success: Schema.Unknown,
@@ -129,39 +159,56 @@ const Everything = Workflow.make("everything", {
 
 const everything = Layer.merge(
   Kid.toLayer(({ n }) => Effect.map(keyed(n), (doubled) => doubled + 1)),
-  Everything.toLayer(Effect.fn("Everything")(function*({ id }) {
-    yield* plain("first")
-    yield* RunState.update(Seen, (seen) => [...seen, "first"])
-    const doubled = yield* Effect.forEach([1, 2, 3], (n) => keyed(n), { concurrency: 2 })
-    const date = yield* asking()
-    const attempts = yield* flaky()
-    const caught = yield* Effect.catch(failing(), ({ reason }) => plain(reason))
-    yield* outer()
-    yield* Effect.ignore(Effect.timeout(slow(), "10 seconds"))
-    yield* Effect.orDie(Events.use((events) => events.emit("everything.half", { id })))
-    const { by, args } = yield* Effect.orDie(Approval.ask("review", {
-      prompt: "Go on?",
-      approvers: ["ada", "grace"],
-      quorum: 2,
-      choices: ["yes"],
-      args: { schema: Schema.Int, value: 1, editable: true },
-      deadline: "1 day"
-    }))
-    const late = yield* Effect.result(Approval.ask("late", { prompt: "Now?", approvers: ["nobody"], deadline: "1 minute" }))
-    const first = yield* Effect.raceFirst(Signal.receive(Go), Effect.as(Effect.sleep("1 hour"), { n: 0 }))
-    const second = yield* Signal.receive(Go)
-    const token = yield* DurableDeferred.token(Answer)
-    yield* plain(token)
-    const answered = yield* DurableDeferred.await(Answer)
-    const kids = yield* Effect.all([Kid.execute({ n: 4 }), Kid.execute({ n: 5 })], { concurrency: 2 })
-    const acted = yield* Activity.make({ name: "act", success: Schema.String, execute: Effect.succeed("acted") })
-    if (yield* Workflows.patched("tail")) yield* plain("tail")
-    const use = Everything.withCompensation(plain("taken"), (taken) => undo(taken))
-    yield* use
-    if (id === "fails") return yield* new Refused({ reason: "told so" })
-    yield* Signal.receive(Go)
-    return { doubled, date: date.toISOString(), attempts, caught, by, args, late: late._tag, first, second, answered, kids, acted }
-  }))
+  Everything.toLayer(
+    Effect.fn("Everything")(function*({ id }) {
+      yield* plain("first")
+      yield* RunState.update(Seen, (seen) => [...seen, "first"])
+      const doubled = yield* Effect.forEach([1, 2, 3], (n) => keyed(n), { concurrency: 2 })
+      const date = yield* asking()
+      const attempts = yield* flaky()
+      const caught = yield* Effect.catch(failing(), ({ reason }) => plain(reason))
+      yield* outer()
+      yield* Effect.ignore(Effect.timeout(slow(), "10 seconds"))
+      yield* Effect.orDie(Events.use((events) => events.emit("everything.half", { id })))
+      const { by, args } = yield* Effect.orDie(Approval.ask("review", {
+        prompt: "Go on?",
+        approvers: ["ada", "grace"],
+        quorum: 2,
+        choices: ["yes"],
+        args: { schema: Schema.Int, value: 1, editable: true },
+        deadline: "1 day"
+      }))
+      const late = yield* Effect.result(
+        Approval.ask("late", { prompt: "Now?", approvers: ["nobody"], deadline: "1 minute" })
+      )
+      const first = yield* Effect.raceFirst(Signal.receive(Go), Effect.as(Effect.sleep("1 hour"), { n: 0 }))
+      const second = yield* Signal.receive(Go)
+      const token = yield* DurableDeferred.token(Answer)
+      yield* plain(token)
+      const answered = yield* DurableDeferred.await(Answer)
+      const kids = yield* Effect.all([Kid.execute({ n: 4 }), Kid.execute({ n: 5 })], { concurrency: 2 })
+      const acted = yield* Activity.make({ name: "act", success: Schema.String, execute: Effect.succeed("acted") })
+      if (yield* Workflows.patched("tail")) yield* plain("tail")
+      const use = Everything.withCompensation(plain("taken"), (taken) => undo(taken))
+      yield* use
+      if (id === "fails") return yield* new Refused({ reason: "told so" })
+      yield* Signal.receive(Go)
+      return {
+        doubled,
+        date: date.toISOString(),
+        attempts,
+        caught,
+        by,
+        args,
+        late: late._tag,
+        first,
+        second,
+        answered,
+        kids,
+        acted
+      }
+    })
+  )
 ).pipe(Layer.provide(Events.layer))
 
 const start = (id: string) => Effect.andThen(Everything.execute({ id }, { discard: true }), settled)
@@ -169,16 +216,25 @@ const runOf = (id: string) => Everything.executionId({ id })
 const told = (id: string, n: number) => Effect.flatMap(runOf(id), (run) => signal(run, "go", { n }))
 const halves: ReadonlyArray<Phase> = [
   inOrder(start("ends"), start("fails"), pass("1 minute"), pass("1 minute"), pass("1 minute")),
-  inOrder(answer("everything", "approve", "ada"), answer("everything", "approve", "grace"), pass("1 minute"), told("ends", 1), pass("1 hour")),
+  inOrder(
+    answer("everything", "approve", "ada"),
+    answer("everything", "approve", "grace"),
+    pass("1 minute"),
+    told("ends", 1),
+    pass("1 hour")
+  ),
   inOrder(
     told("ends", 2),
     told("fails", 2),
-    Effect.forEach(["ends", "fails"], (id) =>
-      Effect.flatMap(runOf(id), (executionId) =>
-        DurableDeferred.succeed(Answer, {
-          token: DurableDeferred.tokenFromExecutionId(Answer, { workflow: Everything, executionId }),
-          value: id
-        }))),
+    Effect.forEach(
+      ["ends", "fails"],
+      (id) =>
+        Effect.flatMap(runOf(id), (executionId) =>
+          DurableDeferred.succeed(Answer, {
+            token: DurableDeferred.tokenFromExecutionId(Answer, { workflow: Everything, executionId }),
+            value: id
+          }))
+    ),
     settled
   )
 ]
@@ -193,19 +249,41 @@ const steps = {
   steps: [
     { id: "set", name: "Set", kind: "transform", set: { who: "{{ input.who }}", run: "{{ run.id }}" }, next: "model" },
     { id: "model", name: "Model", kind: "llm", prompt: "Greet {{ state.who }}", next: "here" },
-    { id: "here", name: "Here", kind: "task", task: "here", input: { text: "{{ steps.model.output }}" }, next: "there" },
+    {
+      id: "here",
+      name: "Here",
+      kind: "task",
+      task: "here",
+      input: { text: "{{ steps.model.output }}" },
+      next: "there"
+    },
     { id: "there", name: "There", kind: "task", task: "there", input: {}, onError: "tell", next: "tell" },
     { id: "tell", name: "Tell", kind: "emit", event: "greeting.sent", payload: { run: "{{ run.id }}" }, next: "ask" },
-    { id: "ask", name: "Ask", kind: "approval", prompt: "Good?", approvers: ["ada"], nextOnApproved: "hold", nextOnDenied: null },
+    {
+      id: "ask",
+      name: "Ask",
+      kind: "approval",
+      prompt: "Good?",
+      approvers: ["ada"],
+      nextOnApproved: "hold",
+      nextOnDenied: null
+    },
     { id: "hold", name: "Hold", kind: "wait", event: "reply", next: "which" },
-    { id: "which", name: "Which", kind: "branch", cases: [{ when: "steps.hold.output.ok", next: "end" }], default: null },
+    {
+      id: "which",
+      name: "Which",
+      kind: "branch",
+      cases: [{ when: "steps.hold.output.ok", next: "end" }],
+      default: null
+    },
     { id: "end", name: "End", kind: "transform", set: { done: true }, next: null }
   ]
 }
 
 const remote = Layer.succeed(TaskRuntime, {
   tasks: ["here", "there"],
-  submit: ({ input, task }) => Effect.succeed(task === "here" ? { _tag: "Done" as const, output: input } : { _tag: "Submitted" as const })
+  submit: ({ input, task }) =>
+    Effect.succeed(task === "here" ? { _tag: "Done" as const, output: input } : { _tag: "Submitted" as const })
 })
 
 const ofTriage = (file: string): Record<string, Schema.Json> =>
@@ -216,28 +294,45 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   "order-saga": {
     programs: PlaceOrderLayer.pipe(Layer.provide(Shop.layer), Layer.provide(Shop.Ledger.layerMemory)) as never,
     phases: [
-      Effect.forEach(["10 Downing Street", "nowhere"], (address, index) =>
-        PlaceOrder.execute({ orderId: `order-${index}`, item: "pen", cents: 4_200, address }, { discard: true })) as never
+      Effect.forEach(
+        ["10 Downing Street", "nowhere"],
+        (address, index) =>
+          PlaceOrder.execute({ orderId: `order-${index}`, item: "pen", cents: 4_200, address }, { discard: true })
+      ) as never
     ]
   },
   reminders: {
     programs: Layer.provide(RemindLayer, Layer.succeed(Mail, { send: () => Effect.void })) as never,
     phases: [
-      inOrder(...["fern", "cat", "bill"].map((task) => Remind.execute({ task, to: "ada" }, { discard: true }) as Phase), settled, pass("1 day")),
       inOrder(
-        Effect.flatMap(Remind.executionId({ task: "fern", to: "ada" }), (runId) => Signal.send(Done, { runId, payload: { by: "eve" } })),
+        ...["fern", "cat", "bill"].map((task) => Remind.execute({ task, to: "ada" }, { discard: true }) as Phase),
+        settled,
+        pass("1 day")
+      ),
+      inOrder(
+        Effect.flatMap(
+          Remind.executionId({ task: "fern", to: "ada" }),
+          (runId) => Signal.send(Done, { runId, payload: { by: "eve" } })
+        ),
         pass("1 day")
       )
     ]
   },
   "parent-and-children": {
-    programs: Layer.provide(Translate.layer, Layer.succeed(Translate.Translator, {
-      translate: (text, language) => Effect.succeed(`${language} ${text}`)
-    })) as never,
+    programs: Layer.provide(
+      Translate.layer,
+      Layer.succeed(Translate.Translator, {
+        translate: (text, language) => Effect.succeed(`${language} ${text}`)
+      })
+    ) as never,
     phases: [
       inOrder(
-        Translate.TranslateSite.execute({ page: "home", text: "Hi", languages: ["de", "fr", "it"], review: ["de"] }, { discard: true }) as Phase,
-        Translate.TranslateSite.execute({ page: "news", text: "Ho", languages: ["de"], review: ["de"] }, { discard: true }) as Phase,
+        Translate.TranslateSite.execute({ page: "home", text: "Hi", languages: ["de", "fr", "it"], review: ["de"] }, {
+          discard: true
+        }) as Phase,
+        Translate.TranslateSite.execute({ page: "news", text: "Ho", languages: ["de"], review: ["de"] }, {
+          discard: true
+        }) as Phase,
         settled
       ),
       Effect.gen(function*() {
@@ -256,7 +351,8 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
           contracts.start({
             contract: ofTriage("contract.json"),
             event: { name: "ticket.created", id, payload: { ...ofTriage("ticket.json"), id } }
-          }))),
+          }))
+      ),
       Effect.gen(function*() {
         const runs = yield* Runs
         const [first, second] = yield* runs.approvals()

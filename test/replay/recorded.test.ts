@@ -12,7 +12,8 @@ const recordings = versions.flatMap((version) =>
     name: file.replace(/\.json$/, ""),
     version,
     recording: JSON.parse(readFileSync(new URL(`${version}/${file}`, folder), "utf8")) as Recording
-  })))
+  }))
+)
 
 const check = ({ name, recording }: typeof recordings[number]) =>
   Effect.gen(function*() {
@@ -30,11 +31,35 @@ describe("recorded journals", () => {
   }
 
   it("are there for every scenario of the oldest version, and hold every kind of entry that programs and contracts write", () => {
-    assert.includeMembers(recordings.filter(({ version }) => version === versions[0]).map(({ name }) => name), Object.keys(scenarios))
-    const tags = new Set(recordings.flatMap(({ recording }) => recording.runs).flatMap(({ entries }) => entries.map((entry) => (entry as { _tag: string })._tag)))
+    assert.includeMembers(
+      recordings.filter(({ version }) => version === versions[0]).map(({ name }) => name),
+      Object.keys(scenarios)
+    )
+    const tags = new Set(
+      recordings.flatMap(({ recording }) => recording.runs).flatMap(({ entries }) =>
+        entries.map((entry) => (entry as { _tag: string })._tag)
+      )
+    )
     assert.includeMembers([...tags], [
-      "ApprovalAnswered", "ApprovalRequested", "ChildFinished", "ChildStarted", "DeferredCompleted", "EventEmitted", "Note", "RunCompleted", "RunFailed",
-      "RunRequested", "RunStarted", "RunSuspended", "SignalReceived", "StateChanged", "StepCompleted", "StepFailed", "StepRequested", "TimerFired", "TimerSet"
+      "ApprovalAnswered",
+      "ApprovalRequested",
+      "ChildFinished",
+      "ChildStarted",
+      "DeferredCompleted",
+      "EventEmitted",
+      "Note",
+      "RunCompleted",
+      "RunFailed",
+      "RunRequested",
+      "RunStarted",
+      "RunSuspended",
+      "SignalReceived",
+      "StateChanged",
+      "StepCompleted",
+      "StepFailed",
+      "StepRequested",
+      "TimerFired",
+      "TimerSet"
     ])
   })
 

@@ -43,7 +43,11 @@ describe("Upgrade.check", () => {
       Effect.gen(function*() {
         const { report, row } = yield* check([base, "nothing", programs[base].body])
         assert.deepInclude(report, { breaks: [], unserved: [], unreadable: [] }, base)
-        assert.strictEqual(report.open, ["undo", "done"].includes(base) ? 0 : 1, `${base} is ${row.status} (${row.waits})`)
+        assert.strictEqual(
+          report.open,
+          ["undo", "done"].includes(base) ? 0 : 1,
+          `${base} is ${row.status} (${row.waits})`
+        )
         assert.strictEqual(report.fits, report.open + report.finished)
       }), { discard: true }))
 
@@ -56,7 +60,11 @@ describe("Upgrade.check", () => {
         const found = report.breaks.map(({ difference, runId }) => [runId, difference?.key])
         assert.lengthOf(found, 1, `${base}: ${what}`)
         assert.strictEqual(found[0]![0], id)
-        assert.match(found[0]![1]!, typeof at === "string" ? new RegExp(`^${at.replace(/[/~]/g, "\\$&")}$`) : at!, `${base}: ${what}`)
+        assert.match(
+          found[0]![1]!,
+          typeof at === "string" ? new RegExp(`^${at.replace(/[/~]/g, "\\$&")}$`) : at!,
+          `${base}: ${what}`
+        )
       }
     }))
 

@@ -1,10 +1,4 @@
 /** What is simulated: every example, every kind of step, and random programs. */
-import type { Wait } from "@fermata/core/RunStatus"
-import * as Simulator from "@fermata/engine/testing/Simulator"
-import { Contracts } from "@fermata/engine/Contracts"
-import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { Effect, Layer } from "effect"
-import * as fc from "fast-check"
 import { PlaceOrder, PlaceOrderLayer } from "@fermata-examples/order-saga/src/PlaceOrder.ts"
 import * as Shop from "@fermata-examples/order-saga/src/Shop.ts"
 import * as Translate from "@fermata-examples/parent-and-children/src/Translate.ts"
@@ -13,8 +7,14 @@ import triage from "@fermata-examples/ticket-triage/contract.json" with { type: 
 import { analyzeTicket } from "@fermata-examples/ticket-triage/src/AnalyzeTicket.ts"
 import * as Script from "@fermata-examples/ticket-triage/src/Script.ts"
 import ticket from "@fermata-examples/ticket-triage/ticket.json" with { type: "json" }
-import * as Families from "./families.ts"
+import type { Wait } from "@fermata/core/RunStatus"
+import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+import { Contracts } from "@fermata/engine/Contracts"
 import * as Random from "@fermata/engine/testing/RandomProgram"
+import * as Simulator from "@fermata/engine/testing/Simulator"
+import { Effect, Layer } from "effect"
+import * as fc from "fast-check"
+import * as Families from "./families.ts"
 import {
   Answered,
   answeredLayer,
@@ -66,7 +66,13 @@ export const people: Simulator.Person = ({ question, standing }, draw) => {
   const seen = [{ seen: hash }, { seen: hash }, {}, { seen: question.hash ?? "" }][draw(4)]!
   if (draw(6) === 5) return { by, decision: "deny", ...seen }
   const edit = draw(4) === 3 ? { edit: { value: { cents: 1 + draw(3) } } } : {}
-  return { by, decision: "approve", ...seen, ...edit, ...(question.choices.length === 0 ? {} : { choice: question.choices[draw(question.choices.length)]! }) }
+  return {
+    by,
+    decision: "approve",
+    ...seen,
+    ...edit,
+    ...(question.choices.length === 0 ? {} : { choice: question.choices[draw(question.choices.length)]! })
+  }
 }
 
 export const cases: ReadonlyArray<Case> = [
@@ -104,7 +110,10 @@ export const cases: ReadonlyArray<Case> = [
   },
   {
     name: "limits on steps and time",
-    start: Effect.andThen(ManySteps.execute({ id: "1" }, { discard: true }), LongWait.execute({ id: "1" }, { discard: true })),
+    start: Effect.andThen(
+      ManySteps.execute({ id: "1" }, { discard: true }),
+      LongWait.execute({ id: "1" }, { discard: true })
+    ),
     options: { layer: limitedLayer }
   },
   {
@@ -119,7 +128,8 @@ export const cases: ReadonlyArray<Case> = [
       Effect.andThen(
         Effect.forEach([1, 2, 3], (id) => contracts.start({ contract: buyer, key: `${id}`, input: { id } })),
         contracts.start({ contract: cashier, key: "one" })
-      )),
+      )
+    ),
     options: { layer: contractLayer }
   },
   {
@@ -150,7 +160,12 @@ export const cases: ReadonlyArray<Case> = [
   },
   {
     name: "parent-and-children",
-    start: Translate.TranslateSite.execute({ page: "p", text: "Good morning!", languages: ["de", "fr"], review: ["de"] }, { discard: true }),
+    start: Translate.TranslateSite.execute({
+      page: "p",
+      text: "Good morning!",
+      languages: ["de", "fr"],
+      review: ["de"]
+    }, { discard: true }),
     options: { layer: Layer.provide(Translate.layer, translator) }
   },
   {
@@ -176,7 +191,9 @@ const operator = ({ key, reason }: Wait, turn: number): Simulator.Word | undefin
   if (reason !== "outcome-unknown") return undefined
   const action = turn % 4 === 0
     ? { _tag: "complete" as const, output: "declared" }
-    : turn % 4 === 1 ? { _tag: "fail" as const, message: "declared" } : { _tag: "retry" as const }
+    : turn % 4 === 1
+    ? { _tag: "fail" as const, message: "declared" }
+    : { _tag: "retry" as const }
   return { kind: "settle", message: { key, by: "operator", action } }
 }
 
@@ -185,5 +202,10 @@ export const random = (seed: number, count: number): ReadonlyArray<Case> =>
   fc.sample(Random.program, { seed, numRuns: count }).map((program, index) => ({
     name: `random program ${index + 1} of seed ${seed}`,
     start: Random.W.execute({ id: "1" }, { discard: true }),
-    options: { layer: Random.layerOf(program, new Random.Outside()), signals: { x: 1, y: 2 }, answer: operator, ends: "any" }
+    options: {
+      layer: Random.layerOf(program, new Random.Outside()),
+      signals: { x: 1, y: 2 },
+      answer: operator,
+      ends: "any"
+    }
   }))

@@ -1,5 +1,5 @@
-import * as Simulator from "@fermata/engine/testing/Simulator"
 import { assert, describe, it } from "@effect/vitest"
+import * as Simulator from "@fermata/engine/testing/Simulator"
 import { Effect } from "effect"
 import { cases } from "./cases.ts"
 import { doubles } from "./doubles.ts"

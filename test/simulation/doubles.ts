@@ -3,7 +3,16 @@
  * simulated world and its store; the simulator must find every one, and name a
  * promise that it breaks.
  */
-import type { AnswerOp, Answers, Backend, CommitOp, DefinitionRow, Op, OutboxRow, RunRow } from "@fermata/engine/Backend"
+import type {
+  AnswerOp,
+  Answers,
+  Backend,
+  CommitOp,
+  DefinitionRow,
+  Op,
+  OutboxRow,
+  RunRow
+} from "@fermata/engine/Backend"
 import { StorageFailed } from "@fermata/engine/Backend"
 import type * as Simulator from "@fermata/engine/testing/Simulator"
 import { Effect } from "effect"
@@ -54,16 +63,21 @@ const counting = (make: (next: () => number) => (backend: Backend) => Backend) =
 }
 
 /** Changes an entry as it is read, and not as it was written. */
-const onRead = (change: (entry: Record<string, unknown>) => Record<string, unknown>) => (backend: Backend): Backend => ({
-  ...backend,
-  entries: (run, from, limit) =>
-    Effect.map(backend.entries(run, from, limit), (rows) => rows.map((row) => JSON.stringify(change(JSON.parse(row)))))
-})
+const onRead =
+  (change: (entry: Record<string, unknown>) => Record<string, unknown>) => (backend: Backend): Backend => ({
+    ...backend,
+    entries: (run, from, limit) =>
+      Effect.map(
+        backend.entries(run, from, limit),
+        (rows) => rows.map((row) => JSON.stringify(change(JSON.parse(row))))
+      )
+  })
 
 const definedAs = (change: (row: DefinitionRow) => DefinitionRow) => (backend: Backend): Backend => ({
   ...backend,
   definitions: Effect.map(backend.definitions, (rows) => rows.map(change)),
-  definition: (name, version) => Effect.map(backend.definition(name, version), (row) => row === null ? null : change(row)),
+  definition: (name, version) =>
+    Effect.map(backend.definition(name, version), (row) => row === null ? null : change(row)),
   definitionByHash: (hash) => Effect.map(backend.definitionByHash(hash), (row) => row === null ? null : change(row))
 })
 
@@ -100,7 +114,9 @@ export const doubles: ReadonlyArray<Double> = [
     breaks: ["S5"],
     make: answering((op, ask) => {
       const answer = ask(op)
-      return op.op === "claim" ? { runs: (answer as Answers["claim"]).runs.map((run) => Object.assign({}, run, { epoch: run.epoch - 1 })) } : answer
+      return op.op === "claim"
+        ? { runs: (answer as Answers["claim"]).runs.map((run) => Object.assign({}, run, { epoch: run.epoch - 1 })) }
+        : answer
     })
   },
   {
@@ -108,7 +124,9 @@ export const doubles: ReadonlyArray<Double> = [
     breaks: ["S5"],
     make: answering((op, ask) => {
       const answer = ask(op)
-      if (op.op === "claim") for (const run of (answer as Answers["claim"]).runs) ask(freeing(run.id, run.epoch, run.length))
+      if (op.op === "claim") {
+        for (const run of (answer as Answers["claim"]).runs) ask(freeing(run.id, run.epoch, run.length))
+      }
       return answer
     })
   },
@@ -126,7 +144,9 @@ export const doubles: ReadonlyArray<Double> = [
     name: "loses the entries of a synced write",
     breaks: ["S3"],
     make: counting((next) =>
-      onCommit((op, ask, backend) => ask(op.rows.length > 0 && next() === 4 ? { ...op, rows: [] } : fitted(op, backend)))
+      onCommit((op, ask, backend) =>
+        ask(op.rows.length > 0 && next() === 4 ? { ...op, rows: [] } : fitted(op, backend))
+      )
     )
   },
   {
@@ -140,7 +160,9 @@ export const doubles: ReadonlyArray<Double> = [
     make: counting((next) =>
       onCommit((op, ask, backend) => {
         const answer = ask(fitted(op, backend))
-        if (op.ended === undefined && op.release === undefined && op.rows.length > 0 && next() === 3) ask(fitted(op, backend))
+        if (op.ended === undefined && op.release === undefined && op.rows.length > 0 && next() === 3) {
+          ask(fitted(op, backend))
+        }
         return answer
       })
     )
@@ -161,8 +183,19 @@ export const doubles: ReadonlyArray<Double> = [
     make: (backend) => ({
       ...backend,
       write: ((ops: ReadonlyArray<Op>) =>
-        Effect.map(backend.write(ops.slice(0, 1)), (answers) =>
-          ops.map((op, index) => index === 0 ? answers[0] : op.op === "commit" ? { ok: true } : op.op === "claim" ? { runs: [] } : { freed: 0 }))) as Backend["write"]
+        Effect.map(
+          backend.write(ops.slice(0, 1)),
+          (answers) =>
+            ops.map((op, index) =>
+              index === 0
+                ? answers[0]
+                : op.op === "commit"
+                ? { ok: true }
+                : op.op === "claim"
+                ? { runs: [] }
+                : { freed: 0 }
+            )
+        )) as Backend["write"]
     })
   },
   {
@@ -194,7 +227,10 @@ export const doubles: ReadonlyArray<Double> = [
     make: (backend) => ({
       ...backend,
       awaited: (wait, after, limit) =>
-        Effect.map(backend.awaited(wait, after, limit), (awaited) => ({ ...awaited, events: awaited.events.toReversed() }))
+        Effect.map(
+          backend.awaited(wait, after, limit),
+          (awaited) => ({ ...awaited, events: awaited.events.toReversed() })
+        )
     })
   },
   {
@@ -242,7 +278,9 @@ export const doubles: ReadonlyArray<Double> = [
     shownBy: "answers",
     make: onAnswer((op, ask) => {
       const now = op.now()
-      return op.before === null ? ask(op) : { ...(ask({ ...op, now: () => Math.min(now, op.before! - 1) }) as Answers["answer"]), at: now }
+      return op.before === null
+        ? ask(op)
+        : { ...(ask({ ...op, now: () => Math.min(now, op.before! - 1) }) as Answers["answer"]), at: now }
     })
   },
   {
@@ -255,14 +293,19 @@ export const doubles: ReadonlyArray<Double> = [
     name: "tells the run of an answer and leaves the question as it was",
     breaks: ["S16"],
     shownBy: "answers",
-    make: onAnswer((op, ask) => op.row === null ? ask(op) : told(ask({ op: "inbox", row: { ...op.row, run: op.run, at: op.now() } }) as Answers["inbox"], op.now()))
+    make: onAnswer((op, ask) =>
+      op.row === null
+        ? ask(op)
+        : told(ask({ op: "inbox", row: { ...op.row, run: op.run, at: op.now() } }) as Answers["inbox"], op.now())
+    )
   },
   {
     name: "ends a run whose inbox holds what it has not taken",
     breaks: ["S16"],
     shownBy: "answers",
     make: onCommit((op, ask, backend) =>
-      ask(op.ended === undefined ? op : { ...op, consumed: Effect.runSync(backend.inbox(op.run)).map(({ id }) => id) }))
+      ask(op.ended === undefined ? op : { ...op, consumed: Effect.runSync(backend.inbox(op.run)).map(({ id }) => id) })
+    )
   },
   {
     name: "forgets when a run is due",
@@ -287,7 +330,15 @@ export const doubles: ReadonlyArray<Double> = [
       const { blobs: _, listener: __, op: ___, rows, run, subscriptions: ____ } = op
       return {
         started: true,
-        run: { ...run, length: rows.length, epoch: run.owner === null ? 0 : 1, takeovers: 0, updatedAt: run.createdAt, reason: null, waits: null }
+        run: {
+          ...run,
+          length: rows.length,
+          epoch: run.owner === null ? 0 : 1,
+          takeovers: 0,
+          updatedAt: run.createdAt,
+          reason: null,
+          waits: null
+        }
       }
     })
   },
@@ -300,7 +351,9 @@ export const doubles: ReadonlyArray<Double> = [
     name: "says of a run that waits that it has ended",
     breaks: ["S5", "S7", "S14"],
     make: onCommit((op, ask) =>
-      ask(op.status?.status === "suspended" ? { ...op, status: { status: "completed", reason: null, waits: null } } : op)
+      ask(
+        op.status?.status === "suspended" ? { ...op, status: { status: "completed", reason: null, waits: null } } : op
+      )
     )
   },
   {
@@ -317,7 +370,10 @@ export const doubles: ReadonlyArray<Double> = [
     breaks: ["S4"],
     make: counting((next) => (backend) => ({
       ...backend,
-      write: (ops) => next() > 12 ? Effect.fail(new StorageFailed({ operation: "write", problem: "never again" })) : backend.write(ops)
+      write: (ops) =>
+        next() > 12
+          ? Effect.fail(new StorageFailed({ operation: "write", problem: "never again" }))
+          : backend.write(ops)
     }))
   },
   {
@@ -325,7 +381,8 @@ export const doubles: ReadonlyArray<Double> = [
     breaks: ["S4", "S5", "S9"],
     make: (backend) => ({
       ...backend,
-      entries: (run, from, limit) => Effect.map(backend.entries(run, from, limit), (rows) => rows.length > 3 ? rows.slice(0, -1) : rows)
+      entries: (run, from, limit) =>
+        Effect.map(backend.entries(run, from, limit), (rows) => rows.length > 3 ? rows.slice(0, -1) : rows)
     })
   },
   {
@@ -333,7 +390,11 @@ export const doubles: ReadonlyArray<Double> = [
     breaks: ["S14"],
     make: (backend) => ({
       ...backend,
-      entries: (run, from, limit) => Effect.map(backend.entries(run, from, limit), (rows) => rows.map((row, index) => index === 2 ? row.slice(0, -3) : row))
+      entries: (run, from, limit) =>
+        Effect.map(
+          backend.entries(run, from, limit),
+          (rows) => rows.map((row, index) => index === 2 ? row.slice(0, -3) : row)
+        )
     })
   },
   {
@@ -346,7 +407,9 @@ export const doubles: ReadonlyArray<Double> = [
     breaks: ["S9"],
     shownBy: "drawn numbers",
     make: onRead((entry) =>
-      entry["_tag"] === "DeferredCompleted" ? { _tag: "Note", seq: entry["seq"], at: entry["at"], kind: "forgotten", text: "" } : entry
+      entry["_tag"] === "DeferredCompleted"
+        ? { _tag: "Note", seq: entry["seq"], at: entry["at"], kind: "forgotten", text: "" }
+        : entry
     )
   },
   {
@@ -370,7 +433,11 @@ export const doubles: ReadonlyArray<Double> = [
     name: "stops a child with the first that leaves it, whoever waits for it",
     breaks: ["S8"],
     shownBy: "families",
-    make: answering((op, ask) => op.op === "leave" ? { stopped: (ask({ op: "inbox", row: op.row }) as Answers["inbox"]).result === "accepted" } : ask(op))
+    make: answering((op, ask) =>
+      op.op === "leave"
+        ? { stopped: (ask({ op: "inbox", row: op.row }) as Answers["inbox"]).result === "accepted" }
+        : ask(op)
+    )
   },
   {
     name: "lets a child go on that nobody wants any more",
@@ -391,8 +458,7 @@ export const doubles: ReadonlyArray<Double> = [
     name: "has an engine that stops what it has asked for instead of leaving it",
     breaks: ["S8"],
     shownBy: "families",
-    make: answering((op, ask) =>
-      ask(op.op === "commit" ? { ...op, outbox: op.outbox.map(ordered) } : op))
+    make: answering((op, ask) => ask(op.op === "commit" ? { ...op, outbox: op.outbox.map(ordered) } : op))
   },
   {
     name: "has an engine that leaves nothing when it is told to stop",
@@ -402,7 +468,10 @@ export const doubles: ReadonlyArray<Double> = [
       const { commit } = engine
       Object.assign(engine, {
         commit: ((run, { leaves: _, outbox, ...rest }, done) =>
-          commit(run, { ...rest, outbox: outbox.filter(({ kind }) => kind !== "leave") }, done)) satisfies typeof commit
+          commit(run, {
+            ...rest,
+            outbox: outbox.filter(({ kind }) => kind !== "leave")
+          }, done)) satisfies typeof commit
       })
     }
   },

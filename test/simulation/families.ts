@@ -18,7 +18,12 @@ const Own = Workflow.make("own", { payload, success: Schema.String, idempotencyK
  * person while it waits; a stubborn one waits to the end for what is its own.
  */
 const Member = Workflow.make("member", {
-  payload: { id: Schema.String, family: Schema.String, leaves: Schema.Boolean, how: Schema.Literals(["body", "step", "stubborn"]) },
+  payload: {
+    id: Schema.String,
+    family: Schema.String,
+    leaves: Schema.Boolean,
+    how: Schema.Literals(["body", "step", "stubborn"])
+  },
   success: Schema.Array(Schema.String),
   idempotencyKey
 })
@@ -26,7 +31,12 @@ const Member = Workflow.make("member", {
 const Paid = Signal.make("paid", { schema: Schema.String })
 const Leave = Signal.make("leave")
 
-const families: ReadonlyArray<readonly [family: string, members: ReadonlyArray<readonly [id: string, leaves: boolean, how: "body" | "step" | "stubborn"]>]> = [
+const families: ReadonlyArray<
+  readonly [
+    family: string,
+    members: ReadonlyArray<readonly [id: string, leaves: boolean, how: "body" | "step" | "stubborn"]>
+  ]
+> = [
   ["of one that joined and leaves", [["a", false, "body"], ["b", true, "body"]]],
   ["of one that started and leaves", [["c", true, "body"], ["d", false, "step"]]],
   ["of two that leave", [["e", true, "step"], ["f", true, "stubborn"]]]
@@ -39,7 +49,12 @@ export const meet = Effect.forEach(
   { discard: true }
 )
 
-const shared = Step.make("shared", { input: payload, success: Schema.String, onCrash: "rerun", run: ({ id }) => Shared.execute({ id }) })
+const shared = Step.make("shared", {
+  input: payload,
+  success: Schema.String,
+  onCrash: "rerun",
+  run: ({ id }) => Shared.execute({ id })
+})
 
 const members = Layer.mergeAll(
   Shared.toLayer(() => Effect.tap(Signal.receive(Paid), Effect.sleep("2 hours"))),
@@ -76,7 +91,10 @@ const errands = Layer.mergeAll(
     const own = yield* Activity.make({ name: "delegate", success: Schema.String, execute: Own.execute({ id }) })
     yield* Activity.make({ name: "reply", execute: DurableDeferred.succeed(Answer, { token, value: "yes" }) })
     const reply = yield* DurableDeferred.await(Answer)
-    yield* Step.make("pay", { onCrash: "rerun", run: () => Effect.orDie(Signal.send(Paid, { runId, payload: "card", id: `paid by ${id}` })) })()
+    yield* Step.make("pay", {
+      onCrash: "rerun",
+      run: () => Effect.orDie(Signal.send(Paid, { runId, payload: "card", id: `paid by ${id}` }))
+    })()
     const paid = yield* Signal.receive(Paid)
     yield* Step.make("fire", { onCrash: "rerun", run: () => Helper.interrupt(helper) })()
     const end = yield* Effect.exit(Helper.execute({ id }))

@@ -4,7 +4,10 @@ import { join } from "node:path"
 
 const root = join(import.meta.dirname, "../..")
 const simulate = (...args: ReadonlyArray<string>) => {
-  const { status, stderr, stdout } = spawnSync(process.execPath, [join(import.meta.dirname, "simulate.ts"), ...args], { cwd: root, encoding: "utf8" })
+  const { status, stderr, stdout } = spawnSync(process.execPath, [join(import.meta.dirname, "simulate.ts"), ...args], {
+    cwd: root,
+    encoding: "utf8"
+  })
   return { status, stderr, stdout, json: () => JSON.parse(stdout) as Record<string, unknown> }
 }
 

@@ -19,12 +19,19 @@ const usage = (problem: string): never => {
 }
 
 const whole = (name: string, text: string): number =>
-  /^\d{1,9}$/.test(text) && Number(text) > 0 ? Number(text) : usage(`--${name} is "${text}"; it must be a whole number from 1`)
+  /^\d{1,9}$/.test(text) && Number(text) > 0
+    ? Number(text)
+    : usage(`--${name} is "${text}"; it must be a whole number from 1`)
 
 const options = (() => {
   try {
     return parseArgs({
-      options: { runs: { type: "string" }, seed: { type: "string" }, only: { type: "string" }, tape: { type: "string" } }
+      options: {
+        runs: { type: "string" },
+        seed: { type: "string" },
+        only: { type: "string" },
+        tape: { type: "string" }
+      }
     }).values
   } catch (error) {
     return usage(error instanceof Error ? error.message : String(error))
@@ -63,12 +70,17 @@ const progress = () => {
 
 const named = (name: string): Case => {
   const [, number, of] = /^random program (\d+) of seed (\d+)$/.exec(name) ?? []
-  const found = number === undefined ? cases.find((one) => one.name === name) : random(Number(of), Number(number)).at(-1)
-  return found ?? usage(`there is nothing "${name}" to simulate; there are ${cases.map((one) => `"${one.name}"`).join(", ")}`)
+  const found = number === undefined
+    ? cases.find((one) => one.name === name)
+    : random(Number(of), Number(number)).at(-1)
+  return found ??
+    usage(`there is nothing "${name}" to simulate; there are ${cases.map((one) => `"${one.name}"`).join(", ")}`)
 }
 
 const all = Effect.gen(function*() {
-  if (options.tape !== undefined && options.only === undefined) usage("--tape needs --only NAME, the name of what it is of")
+  if (options.tape !== undefined && options.only === undefined) {
+    usage("--tape needs --only NAME, the name of what it is of")
+  }
   if (options.only !== undefined) {
     return yield* explore(named(options.only), { seed, ...(options.tape === undefined ? {} : { tape: options.tape }) })
   }
@@ -90,20 +102,25 @@ await Effect.runPromise(all)
 if (process.stderr.isTTY) process.stderr.write("\n")
 const commit = (() => {
   try {
-    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim()
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"]
+    }).trim()
   } catch {
     return null
   }
 })()
-process.stdout.write(`${JSON.stringify({
-  runs: total.runs,
-  violations: total.violations,
-  seed,
-  crashPoints: total.crashPoints,
-  lives: total.lives,
-  simulatedMs: total.simulatedMs,
-  speed: Math.round(total.simulatedMs / (performance.now() - started)),
-  history: history.digest("hex"),
-  commit
-})}\n`)
+process.stdout.write(`${
+  JSON.stringify({
+    runs: total.runs,
+    violations: total.violations,
+    seed,
+    crashPoints: total.crashPoints,
+    lives: total.lives,
+    simulatedMs: total.simulatedMs,
+    speed: Math.round(total.simulatedMs / (performance.now() - started)),
+    history: history.digest("hex"),
+    commit
+  })
+}\n`)
 process.exit(total.violations === 0 ? 0 : 1)

@@ -17,7 +17,9 @@ const usage = (problem: string): never => {
   process.exit(2)
 }
 const whole = (name: string, text: string): number =>
-  /^\d{1,9}$/.test(text) && Number(text) > 0 ? Number(text) : usage(`--${name} is "${text}"; it must be a whole number from 1`)
+  /^\d{1,9}$/.test(text) && Number(text) > 0
+    ? Number(text)
+    : usage(`--${name} is "${text}"; it must be a whole number from 1`)
 const options = (() => {
   try {
     return parseArgs({ options: { runs: { type: "string" }, seed: { type: "string" } } }).values
@@ -47,7 +49,9 @@ const all = Effect.gen(function*() {
     const wide = large < total.runs / 100
     // Large shapes come three at a time, beside small ones of every kind.
     if (wide) large += 3
-    const start = wide ? storm(`${round}`, 1_000, 500) : Effect.forEach([1, 2, 3], (part) => storm(`${round}.${part}`, 12, 10), { discard: true })
+    const start = wide
+      ? storm(`${round}`, 1_000, 500)
+      : Effect.forEach([1, 2, 3], (part) => storm(`${round}.${part}`, 12, 10), { discard: true })
     const result = yield* Effect.result(Simulator.exploreFrom(start, {
       layer,
       signals: { ping: 1 },

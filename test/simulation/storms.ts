@@ -1,7 +1,7 @@
 /** Programs in which everything happens at once: what has torn journals of engines before. */
+import { Runs } from "@fermata/engine/Runs"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
-import { Runs } from "@fermata/engine/Runs"
 import { Effect, Layer, Schema } from "effect"
 import { Workflow } from "effect/workflow"
 
@@ -11,7 +11,8 @@ const work = Step.make("work", {
   input: Schema.Int,
   success: Schema.Int,
   onCrash: "rerun",
-  run: (turns) => Effect.as(Effect.forEach(Array.from({ length: turns % 4 }), () => Effect.yieldNow, { discard: true }), turns)
+  run: (turns) =>
+    Effect.as(Effect.forEach(Array.from({ length: turns % 4 }), () => Effect.yieldNow, { discard: true }), turns)
 })
 
 const payload = { id: Schema.String, size: Schema.Int }
@@ -51,7 +52,9 @@ export const layer = Layer.mergeAll(
   TimersAgainstSignals.toLayer(Effect.fnUntraced(function*({ size }) {
     const won: Array<string> = []
     for (const _ of range(size)) {
-      won.push(yield* Effect.raceFirst(Effect.as(Effect.sleep("1 hour"), "timer"), Effect.as(Signal.receive(Ping), "signal")))
+      won.push(
+        yield* Effect.raceFirst(Effect.as(Effect.sleep("1 hour"), "timer"), Effect.as(Signal.receive(Ping), "signal"))
+      )
     }
     return won
   })),
@@ -82,10 +85,14 @@ export const layer = Layer.mergeAll(
 )
 
 const send = (runId: string, count: number) =>
-  Effect.forEach(range(count), (number) => Effect.ignore(Signal.send(Ping, { runId, payload: number, id: `ping-${number}` })), {
-    concurrency: "unbounded",
-    discard: true
-  })
+  Effect.forEach(
+    range(count),
+    (number) => Effect.ignore(Signal.send(Ping, { runId, payload: number, id: `ping-${number}` })),
+    {
+      concurrency: "unbounded",
+      discard: true
+    }
+  )
 
 const cancel = (runId: string) => Effect.ignore(Runs.use((runs) => runs.cancel(runId, { by: "ada", reason: "enough" })))
 

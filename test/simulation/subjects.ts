@@ -1,10 +1,10 @@
 /** Programs and a contract that hold every kind of step. */
+import * as Approval from "@fermata/engine/Approval"
 import * as Llm from "@fermata/engine/contract/Llm"
 import { TaskFailed, type TaskReply, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { Contracts } from "@fermata/engine/Contracts"
 import { Events } from "@fermata/engine/Events"
 import { Runs } from "@fermata/engine/Runs"
-import * as Approval from "@fermata/engine/Approval"
 import * as RunState from "@fermata/engine/RunState"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
@@ -22,17 +22,26 @@ const echo = Step.make("echo", {
   run: ({ text }) => Effect.succeed(text.toUpperCase())
 })
 
-const large = Step.make("large", { success: Schema.String, onCrash: "rerun", run: () => Effect.succeed("x".repeat(70_000)) })
+const large = Step.make("large", {
+  success: Schema.String,
+  onCrash: "rerun",
+  run: () => Effect.succeed("x".repeat(70_000))
+})
 
 const sometimes = Step.make("sometimes", {
   success: Schema.Int,
   error: Schema.String,
   onCrash: "rerun-keyed",
   retry: Schedule.spaced("1 hour").pipe(Schedule.upTo({ times: 5 })),
-  run: (_, { attempt }) => Effect.andThen(Effect.sleep("3 seconds"), attempt < 3 ? Effect.fail("not yet") : Effect.succeed(attempt))
+  run: (_, { attempt }) =>
+    Effect.andThen(Effect.sleep("3 seconds"), attempt < 3 ? Effect.fail("not yet") : Effect.succeed(attempt))
 })
 
-const careful = Step.make("careful", { success: Schema.String, onCrash: "ask", run: () => Effect.as(Effect.yieldNow, "done") })
+const careful = Step.make("careful", {
+  success: Schema.String,
+  onCrash: "ask",
+  run: () => Effect.as(Effect.yieldNow, "done")
+})
 
 const probed = Step.make("probed", {
   success: Schema.String,
@@ -41,7 +50,11 @@ const probed = Step.make("probed", {
   run: () => Effect.as(Effect.yieldNow, "done")
 })
 
-const together = Step.make("together", { success: Schema.Int, onCrash: "commit-together", run: () => Effect.succeed(1) })
+const together = Step.make("together", {
+  success: Schema.Int,
+  onCrash: "commit-together",
+  run: () => Effect.succeed(1)
+})
 
 const undo = Step.make("undo", { input: { text: Schema.String }, onCrash: "rerun", run: () => Effect.void })
 
@@ -96,7 +109,12 @@ export const drawnLayer = Layer.unwrap(Effect.map(Random.Random, (random) => {
   // Of the process, and not of the run.
   const draw = Effect.sync(() => random.nextIntUnsafe())
   return Drawn.toLayer(Effect.fnUntraced(function*() {
-    const won = yield* DurableDeferred.raceAll({ name: "first", success: Schema.Int, error: Schema.Never, effects: [draw, Effect.never] })
+    const won = yield* DurableDeferred.raceAll({
+      name: "first",
+      success: Schema.Int,
+      error: Schema.Never,
+      effects: [draw, Effect.never]
+    })
     yield* tell({ text: `won ${won}` })
     const token = yield* DurableDeferred.token(Num)
     yield* Effect.flatMap(draw, (value) => DurableDeferred.succeed(Num, { token, value }))
@@ -114,7 +132,9 @@ export const Answered = Workflow.make("answered", {
 })
 const Over = Signal.make("over")
 /** What the JSON Schema of it does not say: three is refused by the code alone. */
-const Payment = Schema.Struct({ cents: Schema.Int.check(Schema.makeFilter((cents) => cents !== 3 || "anything but three cents")) })
+const Payment = Schema.Struct({
+  cents: Schema.Int.check(Schema.makeFilter((cents) => cents !== 3 || "anything but three cents"))
+})
 
 export const answeredLayer = Answered.toLayer(Effect.fnUntraced(function*() {
   const ask = (name: string, options: Partial<Approval.Options<typeof Payment>>) =>
@@ -129,13 +149,20 @@ export const answeredLayer = Answered.toLayer(Effect.fnUntraced(function*() {
       Effect.catchTag("ApprovalDenied", ({ by }) => Effect.succeed(`${name}: denied by ${by}`))
     )
   const first = yield* ask("pay", { quorum: 2 })
-  const raced = yield* Effect.raceFirst(ask("which", { quorum: 2, choices: ["a", "b"], onTimeout: "approve" }), Effect.as(Effect.sleep("1 hour"), "nobody"))
+  const raced = yield* Effect.raceFirst(
+    ask("which", { quorum: 2, choices: ["a", "b"], onTimeout: "approve" }),
+    Effect.as(Effect.sleep("1 hour"), "nobody")
+  )
   const last = yield* Effect.raceFirst(ask("end", { deadline: "2 hours" }), Effect.as(Signal.receive(Over), "over"))
   return [first, raced, last]
 }))
 
 /** Its bodies cannot be interrupted, and in the first half minute of the run they do not end at their timeouts. */
-export const Deaf = Workflow.make("deaf", { payload: { id: Schema.String }, success: Schema.Array(Schema.String), idempotencyKey: ({ id }) => id })
+export const Deaf = Workflow.make("deaf", {
+  payload: { id: Schema.String },
+  success: Schema.Array(Schema.String),
+  idempotencyKey: ({ id }) => id
+})
 
 const deafMs = 30_000
 const deaf = ({ since }: { readonly since: number }) =>
@@ -147,8 +174,16 @@ const deafOptions = { input: { since: Schema.Int }, success: Schema.String, time
 const deafSteps = [
   Step.make("again", { ...deafOptions, onCrash: "rerun", retry: Schedule.recurs(2) }),
   Step.make("keyed", { ...deafOptions, onCrash: "rerun-keyed" }),
-  Step.make("asked-first", { ...deafOptions, onCrash: "probe", probe: () => Effect.as(Effect.uninterruptible(Effect.sleep("1 second")), Option.none()) }),
-  Step.make("with-a-step", { ...deafOptions, onCrash: "rerun", run: (input) => Effect.tap(deaf(input), (text) => echo({ text })) })
+  Step.make("asked-first", {
+    ...deafOptions,
+    onCrash: "probe",
+    probe: () => Effect.as(Effect.uninterruptible(Effect.sleep("1 second")), Option.none())
+  }),
+  Step.make("with-a-step", {
+    ...deafOptions,
+    onCrash: "rerun",
+    run: (input) => Effect.tap(deaf(input), (text) => echo({ text }))
+  })
 ]
 const deafPay = Step.make("pay", { ...deafOptions, onCrash: "ask" })
 
@@ -160,7 +195,11 @@ export const deafLayer = Deaf.toLayer(Effect.fnUntraced(function*() {
   return [...all, paid]
 }))
 
-export const Sums = Workflow.make("sums", { payload: { id: Schema.String }, success: Schema.String, idempotencyKey: ({ id }) => id })
+export const Sums = Workflow.make("sums", {
+  payload: { id: Schema.String },
+  success: Schema.String,
+  idempotencyKey: ({ id }) => id
+})
 export const Impatient = Workflow.make("impatient", { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id })
 
 /** A run that is told to stop while it computes, and one that tells it so at once. */
@@ -185,7 +224,10 @@ export const impatientLayer = Layer.mergeAll(
 )
 
 const limited = <const Name extends string>(name: Name, limits: Partial<Workflows.Limits>) =>
-  Workflow.make(name, { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id }).annotate(Workflows.Limits, limits)
+  Workflow.make(name, { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id }).annotate(
+    Workflows.Limits,
+    limits
+  )
 
 /** Asks for more steps than it may, and undoes what it did. */
 export const ManySteps = limited("many-steps", { maxSteps: 4 })
@@ -237,7 +279,11 @@ export const contract = {
     step("transform", "prepare", "sort", { set: { n: "{{ input.n + 1 }}" } }),
     step("llm", "sort", "route", { prompt: "sort {{ state.n }}" }),
     step("branch", "route", undefined, { cases: [{ when: "steps.sort.output = 'bug'", next: "here" }], default: null }),
-    step("task", "here", "there", { task: "here", onCrash: "rerun-keyed", retry: { maxAttempts: 3, initialMs: 60_000 } }),
+    step("task", "here", "there", {
+      task: "here",
+      onCrash: "rerun-keyed",
+      retry: { maxAttempts: 3, initialMs: 60_000 }
+    }),
     step("task", "there", "hold", { task: "there", onCrash: "rerun-keyed" }),
     step("wait", "hold", "gate", { event: "go", where: "event.n = state.n", timeout: { ms: 24 * hour } }),
     step("approval", "gate", undefined, {
@@ -247,7 +293,10 @@ export const contract = {
       nextOnApproved: "tell",
       nextOnDenied: null
     }),
-    step("emit", "tell", null, { event: "all.done", payload: { here: "{{ steps.here.output }}", there: "{{ steps.there.output }}" } })
+    step("emit", "tell", null, {
+      event: "all.done",
+      payload: { here: "{{ steps.here.output }}", there: "{{ steps.there.output }}" }
+    })
   ]
 }
 
@@ -276,7 +325,11 @@ export const buyer = {
   entryStepId: "paid",
   steps: [
     step("wait", "paid", "work", { event: "order.paid", where: "event.id = input.id" }),
-    step("task", "work", "again", { task: "here", onCrash: "rerun-keyed", retry: { maxAttempts: 3, initialMs: 60_000 } }),
+    step("task", "work", "again", {
+      task: "here",
+      onCrash: "rerun-keyed",
+      retry: { maxAttempts: 3, initialMs: 60_000 }
+    }),
     step("wait", "again", "other", { event: "order.paid", where: "input.id = event.id" }),
     step("wait", "other", null, { event: "order.closed" })
   ]
@@ -291,7 +344,9 @@ export const cashier = {
   permissions: [{ kind: "event:emit", pattern: "**" }],
   entryStepId: "e0",
   steps: [
-    ...[2, 3, 9, 1, 2, 1, 3, 1].map((id, index) => step("emit", `e${index}`, `e${index + 1}`, { event: "order.paid", payload: { id, index } })),
+    ...[2, 3, 9, 1, 2, 1, 3, 1].map((id, index) =>
+      step("emit", `e${index}`, `e${index + 1}`, { event: "order.paid", payload: { id, index } })
+    ),
     step("emit", "e8", null, { event: "order.closed", payload: true })
   ]
 }

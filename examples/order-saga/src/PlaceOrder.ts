@@ -57,13 +57,14 @@ const ship = Step.make("ship", {
   input: Order,
   error: NoSuchPlace,
   onCrash: "rerun-keyed",
-  run: ({ address, item }, { idempotencyKey }) =>
-    Carrier.use((carrier) => carrier.ship(item, address, idempotencyKey))
+  run: ({ address, item }, { idempotencyKey }) => Carrier.use((carrier) => carrier.ship(item, address, idempotencyKey))
 })
 
-export const PlaceOrderLayer = PlaceOrder.toLayer(Effect.fn("PlaceOrder")(function*(order) {
-  yield* reserve(order).pipe(PlaceOrder.withCompensation(() => release(order)))
-  const receipt = yield* charge(order).pipe(PlaceOrder.withCompensation((receipt) => refund({ receipt })))
-  yield* ship(order)
-  return { receipt }
-}))
+export const PlaceOrderLayer = PlaceOrder.toLayer(
+  Effect.fn("PlaceOrder")(function*(order) {
+    yield* reserve(order).pipe(PlaceOrder.withCompensation(() => release(order)))
+    const receipt = yield* charge(order).pipe(PlaceOrder.withCompensation((receipt) => refund({ receipt })))
+    yield* ship(order)
+    return { receipt }
+  })
+)

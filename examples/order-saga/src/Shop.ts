@@ -20,7 +20,9 @@ export class Ledger extends Context.Service<Ledger, {
   static readonly layerFile = (file: string) =>
     Layer.sync(Ledger, () => {
       const read = () =>
-        existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n").map((line) => line.split("\t") as [string, string]) : []
+        existsSync(file)
+          ? readFileSync(file, "utf8").trimEnd().split("\n").map((line) => line.split("\t") as [string, string])
+          : []
       return {
         once: (key, line) =>
           Effect.sync(() => {

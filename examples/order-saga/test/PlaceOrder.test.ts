@@ -1,7 +1,7 @@
+import { assert, describe, it } from "@effect/vitest"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import * as CrashExplorer from "@fermata/engine/testing/CrashExplorer"
 import { TestHost } from "@fermata/engine/testing/TestHost"
-import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { PlaceOrder, PlaceOrderLayer } from "../src/PlaceOrder.ts"
@@ -18,14 +18,20 @@ const app = PlaceOrderLayer.pipe(
 const seen = Shop.Ledger.use(({ lines }) => lines)
 
 const exitOf = (executionId: string) =>
-  Effect.map(PlaceOrder.poll(executionId), (result) =>
-    Option.isSome(result) && result.value._tag === "Complete" ? result.value.exit : undefined)
+  Effect.map(
+    PlaceOrder.poll(executionId),
+    (result) => Option.isSome(result) && result.value._tag === "Complete" ? result.value.exit : undefined
+  )
 
 describe("place-order", () => {
   it.effect("reserves, charges and ships", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* PlaceOrder.execute(order), { receipt: "receipt-o1" })
-      assert.deepStrictEqual(yield* seen, ["reserved pen for o1", "charged 4200 cents for o1", "shipped pen to Elm Street 1"])
+      assert.deepStrictEqual(yield* seen, [
+        "reserved pen for o1",
+        "charged 4200 cents for o1",
+        "shipped pen to Elm Street 1"
+      ])
     }).pipe(Effect.provide(app)))
 
   it.effect("undoes what was done, last first, when it cannot ship", () =>
@@ -100,10 +106,11 @@ describe("place-order", () => {
         Shop.Payments,
         Effect.map(Shop.Payments, (payments) => ({
           ...payments,
-          charge: (...order) => payments.charge(...order).pipe(
-            Effect.andThen(Deferred.succeed(charged, undefined)),
-            Effect.andThen(Effect.never)
-          )
+          charge: (...order) =>
+            payments.charge(...order).pipe(
+              Effect.andThen(Deferred.succeed(charged, undefined)),
+              Effect.andThen(Effect.never)
+            )
         }))
       ).pipe(Layer.provide(Shop.Payments.layer))
       const process = (shop: typeof Shop.layer) =>
@@ -135,17 +142,26 @@ describe("place-order", () => {
     }).pipe(Effect.scoped, Effect.provide(Shop.Ledger.layerMemory)))
 
   it.effect.each([
-    { address: "Elm Street 1", lines: ["reserved pen for o1", "charged 4200 cents for o1", "shipped pen to Elm Street 1"] },
-    { address: "nowhere", lines: ["reserved pen for o1", "charged 4200 cents for o1", "refunded receipt-o1", "released pen of o1"] }
-  ])("S1, S2, S8: a crash at any write on the way to $address changes nothing in the world", ({ address, lines }) =>
-    Effect.gen(function*() {
-      const ledger = yield* Shop.Ledger
-      const { crashes, writes } = yield* CrashExplorer.explore({
-        workflows: PlaceOrderLayer.pipe(Layer.provide(Shop.layer), Layer.provide(Layer.succeed(Shop.Ledger, ledger))),
-        drive: (host) => host.use(Effect.exit(PlaceOrder.execute({ ...order, address })))
-      })
-      assert.isAbove(writes, 4)
-      assert.strictEqual(crashes, 2 * writes)
-      assert.deepStrictEqual(yield* ledger.lines, lines)
-    }).pipe(Effect.provide(Shop.Ledger.layerMemory)))
+    {
+      address: "Elm Street 1",
+      lines: ["reserved pen for o1", "charged 4200 cents for o1", "shipped pen to Elm Street 1"]
+    },
+    {
+      address: "nowhere",
+      lines: ["reserved pen for o1", "charged 4200 cents for o1", "refunded receipt-o1", "released pen of o1"]
+    }
+  ])(
+    "S1, S2, S8: a crash at any write on the way to $address changes nothing in the world",
+    ({ address, lines }) =>
+      Effect.gen(function*() {
+        const ledger = yield* Shop.Ledger
+        const { crashes, writes } = yield* CrashExplorer.explore({
+          workflows: PlaceOrderLayer.pipe(Layer.provide(Shop.layer), Layer.provide(Layer.succeed(Shop.Ledger, ledger))),
+          drive: (host) => host.use(Effect.exit(PlaceOrder.execute({ ...order, address })))
+        })
+        assert.isAbove(writes, 4)
+        assert.strictEqual(crashes, 2 * writes)
+        assert.deepStrictEqual(yield* ledger.lines, lines)
+      }).pipe(Effect.provide(Shop.Ledger.layerMemory))
+  )
 })

@@ -31,17 +31,19 @@ export const TranslatePage = Workflow.make("translate-page", {
   idempotencyKey: ({ language, page }) => `${page}/${language}`
 })
 
-export const TranslatePageLayer = TranslatePage.toLayer(Effect.fn("TranslatePage")(function*(page) {
-  const draft = yield* translate({ text: page.text, language: page.language })
-  if (!page.review) return draft
-  const { args } = yield* Approval.ask("review", {
-    prompt: `Publish the ${page.language} translation of ${page.page}?`,
-    approvers: ["editor"],
-    args: { schema: Schema.String, value: draft, editable: true },
-    deadline: "7 days"
+export const TranslatePageLayer = TranslatePage.toLayer(
+  Effect.fn("TranslatePage")(function*(page) {
+    const draft = yield* translate({ text: page.text, language: page.language })
+    if (!page.review) return draft
+    const { args } = yield* Approval.ask("review", {
+      prompt: `Publish the ${page.language} translation of ${page.page}?`,
+      approvers: ["editor"],
+      args: { schema: Schema.String, value: draft, editable: true },
+      deadline: "7 days"
+    })
+    return args
   })
-  return args
-}))
+)
 
 export const TranslateSite = Workflow.make("translate-site", {
   payload: {
@@ -55,15 +57,17 @@ export const TranslateSite = Workflow.make("translate-site", {
   idempotencyKey: ({ page }) => page
 })
 
-export const TranslateSiteLayer = TranslateSite.toLayer(Effect.fn("TranslateSite")(
-  function*({ languages, page, review, text }) {
-    const translations = yield* Effect.forEach(
-      languages,
-      (language) => TranslatePage.execute({ page, text, language, review: review.includes(language) }),
-      { concurrency: 2 }
-    )
-    return Object.fromEntries(languages.map((language, index) => [language, translations[index]!]))
-  }
-))
+export const TranslateSiteLayer = TranslateSite.toLayer(
+  Effect.fn("TranslateSite")(
+    function*({ languages, page, review, text }) {
+      const translations = yield* Effect.forEach(
+        languages,
+        (language) => TranslatePage.execute({ page, text, language, review: review.includes(language) }),
+        { concurrency: 2 }
+      )
+      return Object.fromEntries(languages.map((language, index) => [language, translations[index]!]))
+    }
+  )
+)
 
 export const layer = Layer.merge(TranslatePageLayer, TranslateSiteLayer)

@@ -1,7 +1,7 @@
+import { assert, describe, it } from "@effect/vitest"
 import { Runs } from "@fermata/engine/Runs"
 import * as CrashExplorer from "@fermata/engine/testing/CrashExplorer"
 import { TestHost } from "@fermata/engine/testing/TestHost"
-import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { layer, TranslatePage, TranslateSite, Translator } from "../src/Translate.ts"
@@ -29,8 +29,10 @@ const settled = TestHost.use(({ settled }) => settled)
 const start = Effect.tap(TranslateSite.execute(site, { discard: true }), () => settled)
 
 const exitOf = (executionId: string) =>
-  Effect.map(TranslateSite.poll(executionId), (result) =>
-    Option.isSome(result) && result.value._tag === "Complete" ? result.value.exit : undefined)
+  Effect.map(
+    TranslateSite.poll(executionId),
+    (result) => Option.isSome(result) && result.value._tag === "Complete" ? result.value.exit : undefined
+  )
 
 const child = (language: string) =>
   TranslatePage.executionId({ page: site.page, text: site.text, language, review: true })
@@ -56,7 +58,12 @@ describe("translate-site", () => {
       const { waits } = yield* runs.find(run)
       assert.deepStrictEqual(waits.map(({ key, reason }) => [reason, key]), [["child", yield* child("de")]])
 
-      yield* runs.answer(yield* child("de"), { decision: "approve", by: "ada", roles: ["editor"], edit: "Guten Morgen!" })
+      yield* runs.answer(yield* child("de"), {
+        decision: "approve",
+        by: "ada",
+        roles: ["editor"],
+        edit: "Guten Morgen!"
+      })
       yield* settled
       assert.deepStrictEqual(
         yield* exitOf(run),
@@ -112,13 +119,15 @@ describe("translate-site", () => {
       const { crashes, writes } = yield* CrashExplorer.explore({
         workflows: layer.pipe(Layer.provide(Scripted)),
         drive: (host) =>
-          host.use(Effect.gen(function*() {
-            const runs = yield* Runs
-            yield* TranslateSite.execute(site, { discard: true })
-            yield* host.settled
-            yield* Effect.exit(runs.answer(yield* child("de"), { decision: "approve", by: "editor" }))
-            yield* host.settled
-          }).pipe(Effect.provide(Runs.layer)))
+          host.use(
+            Effect.gen(function*() {
+              const runs = yield* Runs
+              yield* TranslateSite.execute(site, { discard: true })
+              yield* host.settled
+              yield* Effect.exit(runs.answer(yield* child("de"), { decision: "approve", by: "editor" }))
+              yield* host.settled
+            }).pipe(Effect.provide(Runs.layer))
+          )
       })
       assert.isAbove(writes, 8)
       assert.strictEqual(crashes, 2 * writes)

@@ -29,21 +29,23 @@ const send = Step.make("send", {
   run: ({ text, to }) => Mail.use((mail) => mail.send(to, text))
 })
 
-export const RemindLayer = Remind.toLayer(Effect.fn("Remind")(function*({ task, to }) {
-  const reminders = yield* Ref.make(0)
+export const RemindLayer = Remind.toLayer(
+  Effect.fn("Remind")(function*({ task, to }) {
+    const reminders = yield* Ref.make(0)
 
-  const remind = Effect.gen(function*() {
-    const number = yield* Ref.updateAndGet(reminders, (n) => n + 1)
-    yield* send({ to, text: `reminder ${number}: ${task}` })
+    const remind = Effect.gen(function*() {
+      const number = yield* Ref.updateAndGet(reminders, (n) => n + 1)
+      yield* send({ to, text: `reminder ${number}: ${task}` })
+    })
+
+    const done = yield* Signal.receive(Done).pipe(
+      Effect.raceFirst(Effect.repeat(remind, Schedule.spaced("1 day")).pipe(Effect.andThen(Effect.never))),
+      Effect.timeoutOption("14 days")
+    )
+
+    return {
+      doneBy: Option.isSome(done) ? done.value.by : null,
+      reminders: yield* Ref.get(reminders)
+    }
   })
-
-  const done = yield* Signal.receive(Done).pipe(
-    Effect.raceFirst(Effect.repeat(remind, Schedule.spaced("1 day")).pipe(Effect.andThen(Effect.never))),
-    Effect.timeoutOption("14 days")
-  )
-
-  return {
-    doneBy: Option.isSome(done) ? done.value.by : null,
-    reminders: yield* Ref.get(reminders)
-  }
-}))
+)

@@ -1,8 +1,8 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Engine } from "@fermata/engine/Engine"
 import * as Signal from "@fermata/engine/Signal"
 import * as CrashExplorer from "@fermata/engine/testing/CrashExplorer"
 import { TestHost } from "@fermata/engine/testing/TestHost"
-import { Engine } from "@fermata/engine/Engine"
-import { assert, describe, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Layer, Option } from "effect"
 import { TestClock } from "effect/testing"
 import { Done, Mail, Remind, RemindLayer } from "../src/Remind.ts"
@@ -23,8 +23,10 @@ const pass = (time: "1 day" | "3 days" | "14 days" | "30 days") =>
   Effect.andThen(TestClock.adjust(time), TestHost.use(({ settled }) => settled))
 
 const exitOf = (executionId: string) =>
-  Effect.map(Remind.poll(executionId), (result) =>
-    Option.isSome(result) && result.value._tag === "Complete" ? result.value.exit : undefined)
+  Effect.map(
+    Remind.poll(executionId),
+    (result) => Option.isSome(result) && result.value._tag === "Complete" ? result.value.exit : undefined
+  )
 
 describe("remind", () => {
   it.effect("reminds every day for 14 days, in one step of the clock", () =>

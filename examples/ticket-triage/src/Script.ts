@@ -1,7 +1,10 @@
 /** The scripted model: rules in place of a model, so that the example needs no key and answers the same every time. */
 import * as Llm from "@fermata/engine/contract/Llm"
 
-const answer = (category: "bug" | "feature" | "question", severity: "low" | "normal" | "critical") => ({ prompt }: Llm.LlmRequest) => ({
+const answer = (category: "bug" | "feature" | "question", severity: "low" | "normal" | "critical") =>
+(
+  { prompt }: Llm.LlmRequest
+) => ({
   category,
   severity,
   summary: `${/^Ticket \S+: (.*)$/m.exec(prompt)?.[1] ?? "No title"}.`

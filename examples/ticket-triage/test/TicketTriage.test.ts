@@ -1,12 +1,12 @@
+import { assert, describe, it } from "@effect/vitest"
 import { sampleTicket, ticketTriageDocument } from "@fermata/core/contract/TicketTriage"
-import { Contracts } from "@fermata/engine/Contracts"
 import * as Llm from "@fermata/engine/contract/Llm"
 import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+import { Contracts } from "@fermata/engine/Contracts"
 import { Events } from "@fermata/engine/Events"
 import { Runs } from "@fermata/engine/Runs"
 import * as CrashExplorer from "@fermata/engine/testing/CrashExplorer"
 import { TestHost } from "@fermata/engine/testing/TestHost"
-import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import contract from "../contract.json" with { type: "json" }
@@ -28,7 +28,8 @@ const settled = TestHost.use(({ settled }) => settled)
 
 const start = Effect.fnUntraced(function*(payload: typeof ticket) {
   const { runId } = yield* Contracts.use((contracts) =>
-    contracts.start({ contract, event: { name: "ticket.created", payload } }))
+    contracts.start({ contract, event: { name: "ticket.created", payload } })
+  )
   yield* settled
   return runId
 })
@@ -46,8 +47,10 @@ interface Triaged {
 
 /** What the run has published as `ticket.triaged`. */
 const published = (run: string) =>
-  Effect.map(show(run), ({ events }) =>
-    events.filter(({ name }) => name === "ticket.triaged").map(({ payload }) => payload as Triaged))
+  Effect.map(
+    show(run),
+    ({ events }) => events.filter(({ name }) => name === "ticket.triaged").map(({ payload }) => payload as Triaged)
+  )
 
 const triage = { category: "bug", severity: "critical", summary: "Bug in login flow." }
 
@@ -98,20 +101,29 @@ describe("ticket-triage", () => {
     Effect.gen(function*() {
       const run = yield* start({ id: "T-124", title: "Export has an error", body: "The last column is empty." })
       assert.strictEqual((yield* show(run)).status, "completed")
-      assert.deepStrictEqual((yield* published(run))[0]?.analysis, { component: "export", regression: false, answerWithin: "2 days" })
+      assert.deepStrictEqual((yield* published(run))[0]?.analysis, {
+        component: "export",
+        regression: false,
+        answerWithin: "2 days"
+      })
     }).pipe(Effect.provide(app())))
 
   it.effect("treats the ticket as a question when the model fails for good", () =>
     Effect.gen(function*() {
       const run = yield* start(ticket)
       assert.strictEqual((yield* show(run)).status, "completed")
-      assert.deepStrictEqual((yield* published(run))[0]?.triage, { category: "question", severity: "normal", summary: ticket.title })
+      assert.deepStrictEqual((yield* published(run))[0]?.triage, {
+        category: "question",
+        severity: "normal",
+        summary: ticket.title
+      })
     }).pipe(Effect.provide(app(Llm.Llm.layerNone))))
 
   it.effect("is started by the event, once for each ticket", () =>
     Effect.gen(function*() {
       yield* Contracts.use((contracts) => contracts.add(contract))
-      const emit = (payload: typeof ticket) => Effect.andThen(Events.use((events) => events.emit("ticket.created", payload)), settled)
+      const emit = (payload: typeof ticket) =>
+        Effect.andThen(Events.use((events) => events.emit("ticket.created", payload)), settled)
       yield* emit(ticket)
       yield* emit(ticket)
       yield* emit({ ...ticket, id: "T-125" })
@@ -129,7 +141,8 @@ describe("ticket-triage", () => {
         drive: (host) =>
           Effect.gen(function*() {
             const { runId } = yield* Contracts.use((contracts) =>
-              contracts.start({ contract, key: "T-123", event: { name: "ticket.created", payload: ticket } }))
+              contracts.start({ contract, key: "T-123", event: { name: "ticket.created", payload: ticket } })
+            )
             yield* host.settled
             yield* Effect.exit(Runs.use((runs) => runs.answer(runId, { decision: "approve", by: "admin" })))
             yield* host.settled

@@ -3,8 +3,8 @@
  * followed, and worked on here when nobody else does.
  */
 import type { Answer, Receipt } from "@fermata/engine/Runs"
-import * as Effect from "effect/Effect"
 import type { ArgumentsEdited } from "@fermata/engine/RunsErrors"
+import * as Effect from "effect/Effect"
 import { CommandFailed, exitCodes } from "./CommandFailed.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
@@ -60,7 +60,11 @@ export const answer = (
 // ----------------------------------------------------------------------------
 
 /** Shows what was edited, and the command that answers it as it is now. */
-const asEdited = ({ approval, by, changes, hash }: ArgumentsEdited, { choice, decision }: Omit<Answer, "by">, { as, usually }: Globals) => {
+const asEdited = (
+  { approval, by, changes, hash }: ArgumentsEdited,
+  { choice, decision }: Omit<Answer, "by">,
+  { as, usually }: Globals
+) => {
   const words = [
     decision,
     quoted(approval),
@@ -78,16 +82,23 @@ const asEdited = ({ approval, by, changes, hash }: ArgumentsEdited, { choice, de
   })
 }
 
-const acknowledged = (receipt: Receipt, { json }: Globals): Effect.Effect<void> => json ? document(receipt) : Effect.void
+const acknowledged = (receipt: Receipt, { json }: Globals): Effect.Effect<void> =>
+  json ? document(receipt) : Effect.void
 
 const followOn = (host: Host, globals: Globals, runId: string, from: number, goal: Act<never>["goal"]) =>
   Effect.gen(function*() {
     const { followAndAsk } = yield* Effect.promise(() => import("./Ask.ts"))
     const { report } = yield* Effect.promise(() => import("./Report.ts"))
-    const followed = yield* followAndAsk(host, globals, runId, { from, work: "if-nobody-does", anyhow: goal !== "completed" })
+    const followed = yield* followAndAsk(host, globals, runId, {
+      from,
+      work: "if-nobody-does",
+      anyhow: goal !== "completed"
+    })
     yield* report(followed, { globals, joined: true })
     const { notes, paused, reason, status } = followed.view
     if (notes.some(({ kind, seq }) => kind === "settle-refused" && seq >= from)) yield* exitWith(exitCodes.refused)
     if (goal === "cancelled") yield* exitWith(status === "cancelled" ? exitCodes.completed : exitCodes.failed)
-    if (goal === "paused" && status === "suspended" && reason === "operator" && paused) yield* exitWith(exitCodes.completed)
+    if (goal === "paused" && status === "suspended" && reason === "operator" && paused) {
+      yield* exitWith(exitCodes.completed)
+    }
   })

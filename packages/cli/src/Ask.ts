@@ -1,6 +1,7 @@
 /**
  * Follows a run and, on a terminal, asks there what the run asks people.
  */
+import * as JsonText from "@fermata/core/JsonText"
 import type { OpenApproval } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import { createInterface } from "node:readline"
@@ -8,18 +9,24 @@ import type { CommandFailed } from "./CommandFailed.ts"
 import { follow, type Followed, type Options } from "./Follow.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
-import * as JsonText from "@fermata/core/JsonText"
 import { lossText } from "./JsonOption.ts"
-import { asides } from "./Questions.ts"
 import { err, lineOf, note, noteBlock } from "./Output.ts"
+import { asides } from "./Questions.ts"
 
 /** Follows the run until it is over, or until somebody else must act. */
-export const followAndAsk = (host: Host, globals: Globals, runId: string, options: Options): Effect.Effect<Followed, CommandFailed> =>
+export const followAndAsk = (
+  host: Host,
+  globals: Globals,
+  runId: string,
+  options: Options
+): Effect.Effect<Followed, CommandFailed> =>
   Effect.gen(function*() {
     let followed = yield* follow(host, runId, options)
     while (isInteractive() && followed.view.reason === "approval") {
       const open = yield* host.refine(host.runs.approvals({ run: runId, approver: [globals.as] }))
-      const question = open.find(({ requester, status, wanted }) => status === "open" && requester !== globals.as && wanted.includes(globals.as))
+      const question = open.find(({ requester, status, wanted }) =>
+        status === "open" && requester !== globals.as && wanted.includes(globals.as)
+      )
       if (question === undefined) break
       const given = yield* ask(question)
       if (given === undefined) break
@@ -53,25 +60,37 @@ const ask = (question: OpenApproval): Effect.Effect<Given | undefined> =>
   Effect.gen(function*() {
     yield* note("")
     yield* note(`${err.bold(question.prompt)}  ${err.dim(`(${question.id})`)}`)
-    if ("args" in question) noteBlock(JSON.stringify(question.edit === undefined ? question.args : question.edit.args, undefined, 2))
+    if ("args" in question) {
+      noteBlock(JSON.stringify(question.edit === undefined ? question.args : question.edit.args, undefined, 2))
+    }
     for (const aside of asides(question)) yield* note(aside)
     if (question.quorum > 1) yield* note(question.progress)
     // What is on the screen is what is answered.
     const looked = question.hash === undefined ? {} : { hash: question.hash }
     while (true) {
-      const text = yield* prompt(question.editable ? "approve, deny, or edit? [a/d/e, empty to leave it open] " : "approve or deny? [a/d, empty to leave it open] ")
+      const text = yield* prompt(
+        question.editable
+          ? "approve, deny, or edit? [a/d/e, empty to leave it open] "
+          : "approve or deny? [a/d, empty to leave it open] "
+      )
       if (text === undefined || text === "") return undefined
       const word = text.toLowerCase()
-      if ("deny".startsWith(word) || word === "n" || word === "no") return { decision: "deny", ...looked, ...(yield* noted) }
+      if ("deny".startsWith(word) || word === "n" || word === "no") {
+        return { decision: "deny", ...looked, ...(yield* noted) }
+      }
       if (question.editable && "edit".startsWith(word)) {
         const edit = yield* edited
         if (edit !== undefined) {
           const choice = yield* chosen(question)
-          if (choice !== undefined) return { decision: "approve", edit: edit.value, ...looked, ...choice, ...(yield* noted) }
+          if (choice !== undefined) {
+            return { decision: "approve", edit: edit.value, ...looked, ...choice, ...(yield* noted) }
+          }
         }
       } else if ("approve".startsWith(word) || word === "y" || word === "yes") {
         const choice = yield* chosen(question)
-        if (choice !== undefined) return { decision: "approve", ...looked, ...choice, ...(yield* noted) }
+        if (choice !== undefined) {
+          return { decision: "approve", ...looked, ...choice, ...(yield* noted) }
+        }
       }
     }
   })
@@ -97,7 +116,11 @@ const edited: Effect.Effect<{ readonly value: unknown } | undefined> = Effect.ge
   if (text === undefined || text === "") return undefined
   const parsed = JsonText.parse(text)
   if (parsed._tag === "Json") return { value: parsed.value }
-  yield* note(parsed._tag === "Lossy" ? lossText(parsed.losses[0]) : `that is not JSON: ${parsed.problem} at character ${parsed.offset}`)
+  yield* note(
+    parsed._tag === "Lossy"
+      ? lossText(parsed.losses[0])
+      : `that is not JSON: ${parsed.problem} at character ${parsed.offset}`
+  )
   return undefined
 })
 

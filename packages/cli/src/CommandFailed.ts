@@ -13,7 +13,8 @@ export const exitCodes = { completed: 0, failed: 1, refused: 2, suspended: 3 } a
 /** What they mean, for people. */
 export const exitCodeTexts: Readonly<Record<number, string>> = {
   [exitCodes.completed]: "the run completed, or what was asked for is done",
-  [exitCodes.failed]: "the run failed or was cancelled; doctor found a problem; upgrade check or replay found code that does not fit; something went wrong",
+  [exitCodes.failed]:
+    "the run failed or was cancelled; doctor found a problem; upgrade check or replay found code that does not fit; something went wrong",
   [exitCodes.refused]: "bad usage, invalid input, or refused: nothing was done",
   [exitCodes.suspended]: "the run is suspended, or nobody serves it: somebody else must act"
 }
@@ -45,7 +46,8 @@ const hints: Readonly<Record<string, (runId: string) => string>> = {
   StepNotRequested: (runId) => `see its steps: ${fermata(`runs show ${runId}`)}`,
   ApprovalNotOpen: () => `see what can be answered: ${fermata("approvals ls")}`,
   NotAllowed: () => "answer as one of them with --as NAME",
-  WorkflowNotFound: () => "contracts are registered with contracts add FILE; workflows written as programs come from fermata.config.ts"
+  WorkflowNotFound: () =>
+    "contracts are registered with contracts add FILE; workflows written as programs come from fermata.config.ts"
 }
 
 const codesThatFail: ReadonlySet<string> = new Set(["StorageFailed", "EntryCorrupt"])
@@ -54,10 +56,13 @@ const codesThatFail: ReadonlySet<string> = new Set(["StorageFailed", "EntryCorru
 export const fromUnknown = (error: unknown): CommandFailed => {
   if (error instanceof CommandFailed) return error
   if (Predicate.hasProperty(error, "_tag") && typeof error._tag === "string" && error instanceof Error) {
-    const { _tag: code, cause: _cause, message: _message, name: _name, stack: _stack, ...fields } = { ...error } as Record<string, unknown> & { _tag: string }
+    const { _tag: code, cause: _cause, message: _message, name: _name, stack: _stack, ...fields } = { ...error } as
+      & Record<string, unknown>
+      & { _tag: string }
     const hint = hints[code]?.(quoted(String(fields["runId"] ?? "")))
     const { details, message } = sentence(error)
-    const isOpening = code === "StorageFailed" && Predicate.hasProperty(error, "operation") && error.operation === "open its database"
+    const isOpening = code === "StorageFailed" && Predicate.hasProperty(error, "operation") &&
+      error.operation === "open its database"
     return new CommandFailed({
       exitCode: codesThatFail.has(code) && !isOpening ? exitCodes.failed : exitCodes.refused,
       code,
@@ -76,8 +81,12 @@ export const fromUnknown = (error: unknown): CommandFailed => {
 
 /** The message of an error as one line, and behind it the problems that it lists, if it does. */
 const sentence = (error: Error): { readonly message: string; readonly details: ReadonlyArray<string> } => {
-  const problems: ReadonlyArray<unknown> = Predicate.hasProperty(error, "problems") && Array.isArray(error.problems) ? error.problems : []
-  const details = problems.flatMap((problem) => Predicate.hasProperty(problem, "message") ? [`- ${String(problem.message)}`] : [])
+  const problems: ReadonlyArray<unknown> = Predicate.hasProperty(error, "problems") && Array.isArray(error.problems)
+    ? error.problems
+    : []
+  const details = problems.flatMap((problem) =>
+    Predicate.hasProperty(problem, "message") ? [`- ${String(problem.message)}`] : []
+  )
   const list = details.map((detail) => `\n${detail}`).join("")
   return list !== "" && error.message.endsWith(list)
     ? { message: folded(error.message.slice(0, -list.length)), details: details.map(folded) }

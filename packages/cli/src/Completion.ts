@@ -73,12 +73,18 @@ const attached = (place: CommandLine.Place, everywhere: ReadonlyArray<CommandLin
   const all = [...place.command.flags, ...everywhere]
   const sign = current.indexOf("=")
   if (sign < 0) {
-    return Effect.succeed(all.filter(({ name }) => !place.options.has(name)).map(({ description, name }) => candidate(`--${name}`, description)))
+    return Effect.succeed(
+      all.filter(({ name }) => !place.options.has(name)).map(({ description, name }) =>
+        candidate(`--${name}`, description)
+      )
+    )
   }
   const option = all.find(({ name }) => current.startsWith(`--${name}=`))
   if (option === undefined) return Effect.succeed([])
-  return Effect.map(ofOption(place, option, current.slice(sign + 1)), (values) =>
-    values.map(({ text, value }) => candidate(current.slice(0, sign + 1) + value, text)))
+  return Effect.map(
+    ofOption(place, option, current.slice(sign + 1)),
+    (values) => values.map(({ text, value }) => candidate(current.slice(0, sign + 1) + value, text))
+  )
 }
 
 const ofOption = (place: CommandLine.Place, { name, type }: CommandLine.Option, current: string): Offer => {
@@ -92,7 +98,9 @@ const ofOption = (place: CommandLine.Place, { name, type }: CommandLine.Option, 
     case "data":
     case "edit":
     case "done":
-      return Effect.succeed(current.startsWith("@") ? files(current.slice(1)).map(({ value }) => candidate(`@${value}`)) : [])
+      return Effect.succeed(
+        current.startsWith("@") ? files(current.slice(1)).map(({ value }) => candidate(`@${value}`)) : []
+      )
     case "workflow":
       return known(place, workflows)
     case "run":
@@ -113,7 +121,9 @@ const ofOption = (place: CommandLine.Place, { name, type }: CommandLine.Option, 
 const ofArgument = (place: CommandLine.Place, current: string): Offer => {
   const { command, operands, path } = place
   if (command.subcommands.length > 0) {
-    return Effect.succeed(operands.length > 0 ? [] : command.subcommands.map(({ description, name }) => candidate(name, description)))
+    return Effect.succeed(
+      operands.length > 0 ? [] : command.subcommands.map(({ description, name }) => candidate(name, description))
+    )
   }
   const argument = command.arguments[operands.length] ?? command.arguments.find(({ variadic }) => variadic)
   switch (argument?.name) {
@@ -128,9 +138,17 @@ const ofArgument = (place: CommandLine.Place, current: string): Offer => {
     case "run-or-approval":
       return known(place, questions)
     case "step":
-      return known(place, (backend) => waits(backend, place.operands[0], (wait) => wait.reason === "outcome-unknown" || wait.reason === "recovery"))
+      return known(
+        place,
+        (backend) =>
+          waits(backend, place.operands[0], (wait) => wait.reason === "outcome-unknown" || wait.reason === "recovery")
+      )
     case "name":
-      return known(place, (backend) => waits(backend, place.operands[0], ({ key, reason }) => reason === "signal" && !key.startsWith("event:")))
+      return known(
+        place,
+        (backend) =>
+          waits(backend, place.operands[0], ({ key, reason }) => reason === "signal" && !key.startsWith("event:"))
+      )
     case "event":
       return known(place, events)
     default:
@@ -147,18 +165,24 @@ const open = ["queued", "running", "suspended"]
 
 const most = 200
 
-const known = (place: CommandLine.Place, ask: (backend: Backend) => Effect.Effect<ReadonlyArray<Candidate>, unknown>): Offer => {
+const known = (
+  place: CommandLine.Place,
+  ask: (backend: Backend) => Effect.Effect<ReadonlyArray<Candidate>, unknown>
+): Offer => {
   const db = place.options.get("db") ?? (process.env["FERMATA_DB"] || defaultDb)
   if (!existsSync(db)) return Effect.succeed([])
-  return Effect.scoped(Effect.flatMap(Store, ({ backend }) => ask(backend)).pipe(
-    Effect.provide(NodeHost.layerStore({ db, readOnly: "untouched" }))
-  )).pipe(Effect.catchCause(() => Effect.succeed([])))
+  return Effect.scoped(
+    Effect.flatMap(Store, ({ backend }) => ask(backend)).pipe(
+      Effect.provide(NodeHost.layerStore({ db, readOnly: "untouched" }))
+    )
+  ).pipe(Effect.catchCause(() => Effect.succeed([])))
 }
 
 const runs = (backend: Backend, status?: ReadonlyArray<string>) =>
   Effect.map(backend.runs({ status, limit: most }), (rows) => rows.map((row) => candidate(row.id, aboutRun(row))))
 
-const aboutRun = (row: RunRow): string => `${Words.definition(row)} ${row.status}${row.reason === null ? "" : ` (${row.reason})`}`
+const aboutRun = (row: RunRow): string =>
+  `${Words.definition(row)} ${row.status}${row.reason === null ? "" : ` (${row.reason})`}`
 
 const workflows = (backend: Backend) =>
   Effect.map(backend.definitions, (rows) => unique(rows.map(({ kind, name }) => candidate(name, kind))))
@@ -166,24 +190,45 @@ const workflows = (backend: Backend) =>
 const questions = (backend: Backend) =>
   Effect.map(backend.approvals(null, most), (open) => {
     const byRun = Map.groupBy(open, ({ run }) => run)
-    return open.map(({ key, prompt, run }) => candidate((byRun.get(run)?.length ?? 0) > 1 ? `${run}/${key}` : run, prompt))
+    return open.map(({ key, prompt, run }) =>
+      candidate((byRun.get(run)?.length ?? 0) > 1 ? `${run}/${key}` : run, prompt)
+    )
   })
 
 const approvers = (backend: Backend) =>
-  Effect.map(backend.approvals(null, most), (open) =>
-    unique(open.flatMap((row) => Option.getOrElse(decodeTexts(row.approvers), () => [])).map((name) => candidate(name))))
+  Effect.map(
+    backend.approvals(null, most),
+    (open) =>
+      unique(
+        open.flatMap((row) => Option.getOrElse(decodeTexts(row.approvers), () => [])).map((name) => candidate(name))
+      )
+  )
 
 const choices = (backend: Backend, runOrApproval: string | undefined) =>
-  Effect.map(backend.approvals(runOrApproval?.split("/")[0] ?? null, most), (open) =>
-    unique(open.flatMap((row) => Option.getOrElse(decodeChoices(row.question), () => ({ choices: [] })).choices).map((name) => candidate(name))))
+  Effect.map(
+    backend.approvals(runOrApproval?.split("/")[0] ?? null, most),
+    (open) =>
+      unique(
+        open.flatMap((row) => Option.getOrElse(decodeChoices(row.question), () => ({ choices: [] })).choices).map((
+          name
+        ) => candidate(name))
+      )
+  )
 
 const rowOf = (backend: Backend, run: string | undefined) =>
-  run === undefined ? Effect.succeed(null) : Effect.flatMap(backend.runIds(run, 2), ([id, other]) =>
-    id === undefined || other !== undefined ? Effect.succeed(null) : backend.run(id))
+  run === undefined ?
+    Effect.succeed(null) :
+    Effect.flatMap(backend.runIds(run, 2), ([id, other]) =>
+      id === undefined || other !== undefined ? Effect.succeed(null) : backend.run(id))
 
 const waits = (backend: Backend, run: string | undefined, wanted: (wait: Wait) => boolean) =>
-  Effect.map(rowOf(backend, run), (row) =>
-    (row?.waits == null ? [] : Option.getOrElse(decodeWaits(row.waits), () => [])).filter(wanted).map(({ detail, key }) => candidate(key, detail)))
+  Effect.map(
+    rowOf(backend, run),
+    (row) =>
+      (row?.waits == null ? [] : Option.getOrElse(decodeWaits(row.waits), () => [])).filter(wanted).map((
+        { detail, key }
+      ) => candidate(key, detail))
+  )
 
 const steps = (backend: Backend, run: string | undefined) =>
   Effect.gen(function*() {
@@ -194,22 +239,29 @@ const steps = (backend: Backend, run: string | undefined) =>
   })
 
 const events = (backend: Backend) =>
-  Effect.map(Effect.all([backend.definitions, backend.runs({ status: ["suspended"], reason: ["signal"], limit: most })]), ([definitions, rows]) =>
-    unique([
-      ...definitions.flatMap(({ document }) => Option.toArray(decodeContract(document))).flatMap(({ id, triggers }) =>
-        triggers.flatMap((trigger) => trigger.type === "event" ? [candidate(trigger.event, `starts ${id}`)] : [])
-      ),
-      ...rows.flatMap(({ waits }) => Option.getOrElse(decodeWaits(waits), () => [])).flatMap(({ key }) =>
-        key.startsWith("event:") ? [candidate(key.slice("event:".length), "a run waits for it")] : []
-      )
-    ]))
+  Effect.map(
+    Effect.all([backend.definitions, backend.runs({ status: ["suspended"], reason: ["signal"], limit: most })]),
+    ([definitions, rows]) =>
+      unique([
+        ...definitions.flatMap(({ document }) => Option.toArray(decodeContract(document))).flatMap(({ id, triggers }) =>
+          triggers.flatMap((trigger) => trigger.type === "event" ? [candidate(trigger.event, `starts ${id}`)] : [])
+        ),
+        ...rows.flatMap(({ waits }) => Option.getOrElse(decodeWaits(waits), () => [])).flatMap(({ key }) =>
+          key.startsWith("event:") ? [candidate(key.slice("event:".length), "a run waits for it")] : []
+        )
+      ])
+  )
 
 const mostEntries = 10_000
 
 const decodeTexts = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
-const decodeChoices = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ choices: Schema.Array(Schema.String) })))
+const decodeChoices = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Struct({ choices: Schema.Array(Schema.String) }))
+)
 const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
-const decodeStep = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct({ _tag: Schema.tag("StepRequested"), key: Schema.String })))
+const decodeStep = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Struct({ _tag: Schema.tag("StepRequested"), key: Schema.String }))
+)
 const decodeContract = Schema.decodeUnknownOption(Schema.fromJsonString(Contract))
 
 // ----------------------------------------------------------------------------
@@ -226,13 +278,19 @@ const unique = (all: ReadonlyArray<Candidate>): ReadonlyArray<Candidate> =>
 
 /** Folders, with `/` at the end, and files with such names. */
 const files = (current: string, wanted = /./): ReadonlyArray<Candidate> => {
-  const folder = current.endsWith("/") || current === "" ? current : dirname(current) === "." && !current.startsWith("./") ? "" : `${dirname(current)}/`.replace("//", "/")
+  const folder = current.endsWith("/") || current === ""
+    ? current
+    : dirname(current) === "." && !current.startsWith("./")
+    ? ""
+    : `${dirname(current)}/`.replace("//", "/")
   const hidden = basename(current).startsWith(".") && !current.endsWith("/")
   try {
-    return readdirSync(resolve(folder || ".")).filter((name) => hidden || !name.startsWith(".")).sort().flatMap((name) => {
-      const isFolder = statSync(join(folder || ".", name), { throwIfNoEntry: false })?.isDirectory() === true
-      return isFolder ? [candidate(`${folder}${name}/`)] : wanted.test(name) ? [candidate(`${folder}${name}`)] : []
-    })
+    return readdirSync(resolve(folder || ".")).filter((name) => hidden || !name.startsWith(".")).sort().flatMap(
+      (name) => {
+        const isFolder = statSync(join(folder || ".", name), { throwIfNoEntry: false })?.isDirectory() === true
+        return isFolder ? [candidate(`${folder}${name}/`)] : wanted.test(name) ? [candidate(`${folder}${name}`)] : []
+      }
+    )
   } catch {
     return []
   }

@@ -2,12 +2,13 @@
  * `fermata.config.ts`: what a project adds to the command. Its workflows, its
  * contracts, and the tasks and the model that contracts use.
  */
-import type { Core, Engine } from "@fermata/engine/Engine"
+import { didYouMean } from "@fermata/core/contract/ContractProblem"
 import type { Llm } from "@fermata/engine/contract/Llm"
 import type { TaskContext } from "@fermata/engine/contract/TaskRuntime"
+import type { Core, Engine } from "@fermata/engine/Engine"
 import type { HostClock } from "@fermata/engine/HostClock"
-import type { HostSql } from "@fermata/host-node/HostSql"
 import type { Store } from "@fermata/engine/Store"
+import type { HostSql } from "@fermata/host-node/HostSql"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Schema from "effect/Schema"
@@ -18,7 +19,6 @@ import { pathToFileURL } from "node:url"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
 import type { Globals } from "./Globals.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
-import { didYouMean } from "@fermata/core/contract/ContractProblem"
 
 /** What the command gives to the layers of a configuration. */
 export type HostServices = Engine | WorkflowEngine | Core | Store | HostClock | HostSql
@@ -68,7 +68,11 @@ export const load = (
   folders: ReadonlyArray<string>
 ): Effect.Effect<Loaded, CommandFailed> =>
   Effect.suspend(() => {
-    if (file !== undefined) return isFile(file) ? read(resolve(file)) : Effect.fail(refused("ConfigNotFound", `--config: there is no file ${file}`))
+    if (file !== undefined) {
+      return isFile(file)
+        ? read(resolve(file))
+        : Effect.fail(refused("ConfigNotFound", `--config: there is no file ${file}`))
+    }
     for (const folder of folders) {
       const found = find(folder)
       if (found !== undefined) return read(found)
@@ -140,25 +144,43 @@ const loadProblem = (cause: unknown): string => {
   return `${cause.name}: ${cause.message.split("\n")[0]}${line === undefined ? "" : ` (line ${line})`}`
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const isText = (value: unknown): boolean => typeof value === "string" && value !== ""
 
-const fields: { readonly [K in keyof Required<FermataConfig>]: readonly [holds: (value: unknown) => boolean, expected: string] } = {
-  workflows: [(value) => Array.isArray(value) && value.every(Layer.isLayer), "a list of layers, such as Purchase.toLayer(...)"],
-  contracts: [(value) => isText(value) || (Array.isArray(value) && value.every(isText)), "a pattern of files, or a list of them"],
-  tasks: [(value) => isObject(value) && Object.values(value).every((handler) => typeof handler === "function"), "an object with a function for each task"],
+const fields: {
+  readonly [K in keyof Required<FermataConfig>]: readonly [holds: (value: unknown) => boolean, expected: string]
+} = {
+  workflows: [
+    (value) => Array.isArray(value) && value.every(Layer.isLayer),
+    "a list of layers, such as Purchase.toLayer(...)"
+  ],
+  contracts: [
+    (value) => isText(value) || (Array.isArray(value) && value.every(isText)),
+    "a pattern of files, or a list of them"
+  ],
+  tasks: [
+    (value) => isObject(value) && Object.values(value).every((handler) => typeof handler === "function"),
+    "an object with a function for each task"
+  ],
   llm: [Layer.isLayer, "a layer of Llm, such as Llm.layerScripted([...])"]
 }
 
 /** The first thing that is wrong with a default export, as the rest of a sentence. */
 const problemOf = (config: unknown): string | undefined => {
   if (config === undefined) return "has no default export; write export default defineConfig({ ... })"
-  if (!isObject(config)) return `exports ${Array.isArray(config) ? "a list" : `a ${typeof config}`} by default; write export default defineConfig({ ... })`
+  if (!isObject(config)) {
+    return `exports ${
+      Array.isArray(config) ? "a list" : `a ${typeof config}`
+    } by default; write export default defineConfig({ ... })`
+  }
   for (const [name, value] of Object.entries(config)) {
     if (!Object.hasOwn(fields, name)) {
       const meant = didYouMean(name, Object.keys(fields))
-      return `has the unknown field "${name}"; ${meant === undefined ? `known are ${Object.keys(fields).join(", ")}` : `did you mean "${meant}"?`}`
+      return `has the unknown field "${name}"; ${
+        meant === undefined ? `known are ${Object.keys(fields).join(", ")}` : `did you mean "${meant}"?`
+      }`
     }
     const [holds, expected] = fields[name as keyof FermataConfig]
     if (value !== undefined && !holds(value)) return `must have in "${name}" ${expected}`

@@ -1,9 +1,9 @@
 /**
  * Contracts in files: reads them, and tells their mistakes with their places.
  */
+import type { Contract } from "@fermata/core/contract/Contract"
 import type { ContractProblem } from "@fermata/core/contract/ContractProblem"
 import * as ContractValidation from "@fermata/engine/contract/ContractValidation"
-import type { Contract } from "@fermata/core/contract/Contract"
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
 import { relative } from "node:path"
@@ -44,7 +44,9 @@ export const fileLabel = (file: string): string => {
 
 /** One line for a mistake: where, what was found, what is expected. */
 export const problemLine = (file: string, { message, position }: ContractProblem): string =>
-  `${fileLabel(file)}: ${message}${position === undefined || /(?:character|column) \d/.test(message) ? "" : ` (at character ${position} of the text)`}`
+  `${fileLabel(file)}: ${message}${
+    position === undefined || /(?:character|column) \d/.test(message) ? "" : ` (at character ${position} of the text)`
+  }`
 
 /** What is said about an invalid file. */
 export const invalid = (file: string, problems: ReadonlyArray<ContractProblem>): CommandFailed =>

@@ -23,8 +23,14 @@ export const isWorking = (owner: Owner): boolean => owner.alive && owner.worker 
 export const declarations = (contract: Contract, config: FermataConfig): ReadonlyArray<string> => {
   const { model, tasks } = lackingIn(contract, config)
   return [
-    ...(tasks.length === 0 ? [] : [`tasks: { ${tasks.map((task) => `${JSON.stringify(task)}: (input) => …`).join(", ")} }`]),
-    ...(model ? ["llm: …, a Layer of the model (Llm.layerNone says that there is none, and then llm steps fail when they are come to)"] : [])
+    ...(tasks.length === 0
+      ? []
+      : [`tasks: { ${tasks.map((task) => `${JSON.stringify(task)}: (input) => …`).join(", ")} }`]),
+    ...(model
+      ? [
+        "llm: …, a Layer of the model (Llm.layerNone says that there is none, and then llm steps fail when they are come to)"
+      ]
+      : [])
   ]
 }
 

@@ -34,14 +34,20 @@ const stepText = ({ a, b, key, verdict }: StepDiff): ReadonlyArray<string> => {
     case "only-b":
       return [`  ${out.green("b")} ${key}  ${sideText(b)}`]
     case "different":
-      return [`  ${out.yellow("≠")} ${key}`, `      ${out.red("a")} ${sideText(a)}`, `      ${out.green("b")} ${sideText(b)}`]
+      return [
+        `  ${out.yellow("≠")} ${key}`,
+        `      ${out.red("a")} ${sideText(a)}`,
+        `      ${out.green("b")} ${sideText(b)}`
+      ]
   }
 }
 
 const sideText = (side: StepSide | undefined): string =>
   side === undefined
     ? ""
-    : `${side.status}${side.error === undefined ? "" : `  ${side.error}`}${"output" in side ? `  ${short(side.output)}` : ""}`
+    : `${side.status}${side.error === undefined ? "" : `  ${side.error}`}${
+      "output" in side ? `  ${short(side.output)}` : ""
+    }`
 
 const short = (value: unknown): string => {
   const text = JSON.stringify(value) ?? "nothing"

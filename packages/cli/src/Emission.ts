@@ -25,7 +25,10 @@ export interface Emission {
 }
 
 /** Publishes the event. The command ends when every run that it concerns is over or waits for somebody. */
-export const emit = (globals: Globals, { event, key, noWait, payload }: Emission): Effect.Effect<void, CommandFailed, Scope.Scope> =>
+export const emit = (
+  globals: Globals,
+  { event, key, noWait, payload }: Emission
+): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const config = yield* Config.loadOrRecall(globals, [process.cwd()])
     const host = yield* Host.open(globals, { command: "emit", config, idle: noWait })
@@ -44,14 +47,20 @@ export const emit = (globals: Globals, { event, key, noWait, payload }: Emission
     if (runs.length === 0) {
       yield* note("  it starts no new run, and no run waits for it")
     } else {
-      yield* note(`  it ${started.length === 0 ? "" : `started ${Words.count(started.length, "run")}`}${
-        started.length > 0 && waiting.length > 0 ? " and " : ""
-      }${waiting.length === 0 ? "" : `reached ${Words.count(waiting.length, "run")}`}`)
+      yield* note(
+        `  it ${started.length === 0 ? "" : `started ${Words.count(started.length, "run")}`}${
+          started.length > 0 && waiting.length > 0 ? " and " : ""
+        }${waiting.length === 0 ? "" : `reached ${Words.count(waiting.length, "run")}`}`
+      )
     }
     const followed = yield* Effect.forEach(
       runs,
       ({ from, runId }) =>
-        follow(host, runId, { from, work: "if-nobody-does", ...(runs.length > 1 ? { prefix: `${runId.slice(0, 8)}` } : {}) }),
+        follow(host, runId, {
+          from,
+          work: "if-nobody-does",
+          ...(runs.length > 1 ? { prefix: `${runId.slice(0, 8)}` } : {})
+        }),
       { concurrency: "unbounded" }
     )
     const codes = new Set(followed.map(({ view }) => exitCodeOf(view.status)))
@@ -78,7 +87,9 @@ const waitingFor = (host: Host.Host, event: string, payload: unknown) =>
     const waiting = (yield* host.store.backend.eventWaits(event))
       .filter(({ equality }) => equality === null || mayEqual(payload, equality))
       .map(({ run }) => run)
-    const named = inputNames.some((name) => name === event) && Predicate.hasProperty(payload, "runId") && typeof payload.runId === "string"
+    const named = inputNames.some((name) =>
+        name === event
+      ) && Predicate.hasProperty(payload, "runId") && typeof payload.runId === "string"
       ? [payload.runId]
       : []
     const rows = yield* Effect.forEach(new Set([...waiting, ...named]), (run) => host.store.backend.run(run))
@@ -104,8 +115,11 @@ const latest = 200
 const startedBy = (host: Host.Host, eventId: string) =>
   Effect.gen(function*() {
     const runs = yield* host.runs.list({ limit: latest })
-    const first = yield* Effect.forEach(runs, ({ id }) => Effect.map(host.store.backend.entries(id, 0, 1), ([entry]) => ({ id, entry })))
-    return first.flatMap(({ entry, id }) => entry !== undefined && triggerId(entry) === eventId ? [id] : [])
+    const first = yield* Effect.forEach(runs, ({ id }) =>
+      Effect.map(host.store.backend.entries(id, 0, 1), ([entry]) => ({ id, entry })))
+    return first.flatMap(({ entry, id }) =>
+      entry !== undefined && triggerId(entry) === eventId ? [id] : []
+    )
   })
 
 const triggerId = (entry: string): unknown => {

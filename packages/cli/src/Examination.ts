@@ -1,7 +1,7 @@
 /**
  * What `fermata doctor` looks at, and what it makes of it.
  */
-import { forOperators, type SuspendReason, suspendReasons, readWaits, type Wait } from "@fermata/core/RunStatus"
+import { forOperators, readWaits, type SuspendReason, suspendReasons, type Wait } from "@fermata/core/RunStatus"
 import type { RunRow } from "@fermata/engine/Backend"
 import { HostClock } from "@fermata/engine/HostClock"
 import { type Owner, ownerOf } from "@fermata/engine/Runs"
@@ -46,12 +46,22 @@ export const examine = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>,
     findings.push(
       Result.isFailure(config)
         ? { name: "configuration", level: "problem", message: config.failure.message }
-        : { name: "configuration", level: "ok", message: config.success.file === undefined ? "none, so only contracts without tasks and models go on here" : fileLabel(config.success.file) }
+        : {
+          name: "configuration",
+          level: "ok",
+          message: config.success.file === undefined
+            ? "none, so only contracts without tasks and models go on here"
+            : fileLabel(config.success.file)
+        }
     )
     const missing = absent(globals)
     if (missing !== undefined) return [...findings, missing]
-    const opened = yield* Effect.result(Layer.buildWithScope(NodeHost.layerStore({ db: globals.db, readOnly: "untouched" }), yield* Effect.scope))
-    if (Result.isFailure(opened)) return [...findings, { name: "database", level: "problem", message: opened.failure.message }]
+    const opened = yield* Effect.result(
+      Layer.buildWithScope(NodeHost.layerStore({ db: globals.db, readOnly: "untouched" }), yield* Effect.scope)
+    )
+    if (Result.isFailure(opened)) {
+      return [...findings, { name: "database", level: "problem", message: opened.failure.message }]
+    }
     const file = database(globals)
     findings.push(...room(globals), file)
     if (file.level === "problem") return findings
@@ -99,7 +109,9 @@ const room = ({ db }: Globals): ReadonlyArray<Finding> => {
   return bavail * bsize >= leastRoom ? [] : [{
     name: "disk",
     level: "problem",
-    message: `the disk is full: it has ${Words.bytes(bavail * bsize)} left beside ${db}, so runs wait until there is room; free some space there`
+    message: `the disk is full: it has ${
+      Words.bytes(bavail * bsize)
+    } left beside ${db}, so runs wait until there is room; free some space there`
   }]
 }
 
@@ -111,20 +123,30 @@ const database = ({ db }: Globals): Finding => {
     try {
       const value = (pragma: string): unknown => Object.values(connection.prepare(`PRAGMA ${pragma}`).get() ?? {})[0]
       const check = value("quick_check(1)")
-      if (check !== "ok") return { name, level: "problem", message: `${db} is damaged: ${String(check)}; restore it from a backup` }
+      if (check !== "ok") {
+        return { name, level: "problem", message: `${db} is damaged: ${String(check)}; restore it from a backup` }
+      }
       const wal = `${db}-wal`
       const walSize = existsSync(wal) ? statSync(wal).size : 0
       return {
         name,
         level: "ok",
-        message: `${db}, version ${String(value("user_version"))}, ${Words.bytes(statSync(db).size)}, journal mode ${String(value("journal_mode"))} (log ${Words.bytes(walSize)}), intact`
+        message: `${db}, version ${String(value("user_version"))}, ${Words.bytes(statSync(db).size)}, journal mode ${
+          String(value("journal_mode"))
+        } (log ${Words.bytes(walSize)}), intact`
       }
     } finally {
       connection.close()
     }
   } catch (cause) {
     // It was opened before, so it was from a copy: SQLite can make nothing beside it.
-    return { name, level: "info", message: `${db} can only be looked at by way of a copy (${cause instanceof Error ? cause.message : String(cause)}): nothing can be written beside it` }
+    return {
+      name,
+      level: "info",
+      message: `${db} can only be looked at by way of a copy (${
+        cause instanceof Error ? cause.message : String(cause)
+      }): nothing can be written beside it`
+    }
   }
 }
 
@@ -143,13 +165,19 @@ class Look {
     return Effect.gen({ self: this }, function*() {
       const { byStatus, inbox, outbox } = yield* this.store.backend.census
       const owners = (yield* this.store.backend.owners).map((row) => ownerOf(row, this.now))
-      const counts = Object.entries(byStatus).filter(([, count]) => count > 0).map(([status, count]) => `${count} ${status}`)
+      const counts = Object.entries(byStatus).filter(([, count]) => count > 0).map(([status, count]) =>
+        `${count} ${status}`
+      )
       const findings: Array<Finding> = [
         { name: "runs", level: "ok", message: counts.length === 0 ? "none" : counts.join(", ") },
         ...(yield* this.processes(owners))
       ]
       if (inbox + outbox > 0) {
-        findings.push({ name: "messages", level: "info", message: `${inbox} in inboxes, ${outbox} on their way; a worker hands them on` })
+        findings.push({
+          name: "messages",
+          level: "info",
+          message: `${inbox} in inboxes, ${outbox} on their way; a worker hands them on`
+        })
       }
       findings.push(...(yield* overdue({ globals: this.globals, store: this.store, now: this.now, owners, config })))
       findings.push(...(yield* this.watched()))
@@ -163,14 +191,20 @@ class Look {
       const dead = owners.filter((owner) => !owner.alive || isGone(owner))
       const workers = owners.filter((owner) => owner.worker && !dead.includes(owner))
       const findings: Array<Finding> = [
-        { name: "workers", level: "ok", message: workers.length === 0 ? "none is running" : workers.map(ownerName).join(", ") }
+        {
+          name: "workers",
+          level: "ok",
+          message: workers.length === 0 ? "none is running" : workers.map(ownerName).join(", ")
+        }
       ]
       if ((yield* this.store.backend.census).owned === 0 && dead.length === 0) return findings
       const open = yield* this.store.backend.runs({ status: ["queued", "running", "suspended"], limit: mostWatched })
       const lost = open.filter((run) => run.owner !== null && !owners.some(({ id }) => id === run.owner))
       const left = dead.map((owner) => {
         const count = open.filter((run) => run.owner === owner.id).length
-        return `${ownerName(owner)}, lease ${owner.alive ? "ends" : "ended"} ${Words.fromNow(owner.expiresAt, this.now)}, left ${Words.count(count, "run")}`
+        return `${ownerName(owner)}, lease ${owner.alive ? "ends" : "ended"} ${
+          Words.fromNow(owner.expiresAt, this.now)
+        }, left ${Words.count(count, "run")}`
       })
       if (lost.length > 0) left.push(`a process that is not known any more left ${Words.count(lost.length, "run")}`)
       if (left.length === 0) return findings
@@ -189,27 +223,38 @@ class Look {
     return Effect.gen({ self: this }, function*() {
       const { backend } = this.store
       const recorded = yield* backend.findings(mostRuns)
-      const broken = (yield* Watchdog.survey(backend, this.now, mostWatched)).filter(({ run }) => run.updatedAt + patienceMs < this.now)
+      const broken = (yield* Watchdog.survey(backend, this.now, mostWatched)).filter(({ run }) =>
+        run.updatedAt + patienceMs < this.now
+      )
       const woken = recorded.filter((finding) => finding.woken && !broken.some(({ run }) => run.id === finding.run))
       const findings = broken.slice(0, mostShown).map(({ problem, run, wakes }): Finding => ({
         name: "watchdog",
         level: "problem",
         message: `run ${run.id} of ${Words.definition(run)} does not go on by itself: ${problem}; ${
-          wakes && !recorded.some((finding) => finding.run === run.id) ? "a worker makes it due again within a minute" : "it needs an operator"
+          wakes && !recorded.some((finding) => finding.run === run.id)
+            ? "a worker makes it due again within a minute"
+            : "it needs an operator"
         }`,
         commands: [fermata(wakes ? "worker" : `runs show ${run.id}`)],
         runs: [run.id]
       }))
       if (broken.length > mostShown) {
         const left = broken.slice(mostShown).map(({ run }) => run.id)
-        findings.push({ name: "watchdog", level: "problem", message: `${Words.count(left.length, "more run")} that ${left.length === 1 ? "does" : "do"} not go on`, runs: left })
+        findings.push({
+          name: "watchdog",
+          level: "problem",
+          message: `${Words.count(left.length, "more run")} that ${left.length === 1 ? "does" : "do"} not go on`,
+          runs: left
+        })
       }
       const last = woken[0]
       if (last !== undefined) {
         findings.push({
           name: "watchdog",
           level: "info",
-          message: `a worker made ${Words.count(new Set(woken.map(({ run }) => run)).size, "open run")} due again that would not have gone on; the last, ${
+          message: `a worker made ${
+            Words.count(new Set(woken.map(({ run }) => run)).size, "open run")
+          } due again that would not have gone on; the last, ${
             Words.fromNow(last.at, this.now)
           }, was ${last.run}: ${last.problem}`,
           runs: [...new Set(woken.map(({ run }) => run))]
@@ -225,7 +270,9 @@ class Look {
       if (runs.length === 0) return []
       const isProblem = needsSomebody.has(reason)
       const count = `${Words.count(runs.length, "run")}${runs.length === mostRuns ? " or more" : ""}`
-      if (!isProblem) return [{ name: `suspended (${reason})`, level: "info" as const, message: this.asMeant(reason, runs, count) }]
+      if (!isProblem) {
+        return [{ name: `suspended (${reason})`, level: "info" as const, message: this.asMeant(reason, runs, count) }]
+      }
       const shown = runs.slice(0, mostShown).map((run): Finding => {
         const waits = waitsOf(run)
         const detail = waits.find((wait) => wait.reason === reason)?.detail

@@ -12,10 +12,10 @@ import { fileLabel } from "./ContractFile.ts"
 import { isServedBy, missingIn } from "./ContractNeeds.ts"
 import type { Host } from "./Host.ts"
 import { fermata } from "./Invocation.ts"
-import { err, note, noteNow } from "./Output.ts"
-import { isGone, ownerName } from "./Owners.ts"
 import type { Samples as NextSamples } from "./NextCommands.ts"
 import { Outcomes, type Steps, type Usage } from "./Outcomes.ts"
+import { err, note, noteNow } from "./Output.ts"
+import { isGone, ownerName } from "./Owners.ts"
 import * as Samples from "./Samples.ts"
 import { Watch } from "./Watch.ts"
 import * as Words from "./Words.ts"
@@ -50,21 +50,28 @@ export interface Followed {
 export const follow = (host: Host, runId: string, options: Options): Effect.Effect<Followed, CommandFailed> =>
   Effect.scoped(Effect.gen(function*() {
     const run = yield* host.refine(host.runs.find(runId))
-    const watch = new Watch(options.told ?? options.from, (text) => noteNow(options.prefix === undefined ? text : `${options.prefix} ${text}`))
+    const watch = new Watch(
+      options.told ?? options.from,
+      (text) => noteNow(options.prefix === undefined ? text : `${options.prefix} ${text}`)
+    )
     const outcomes = new Outcomes()
     let last: { readonly view: RunView.RunView; readonly at: number } | undefined
-    const follows = host.refine(host.runs.follow(runId, { untilSuspended: true, farMs }).pipe(
-      Stream.runForEach(({ entries, view }) =>
-        Effect.sync(() => {
-          last = { view, at: host.now() }
-          outcomes.take(entries)
-          watch.take(entries, view, host.now())
-        })
+    const follows = host.refine(
+      host.runs.follow(runId, { untilSuspended: true, farMs }).pipe(
+        Stream.runForEach(({ entries, view }) =>
+          Effect.sync(() => {
+            last = { view, at: host.now() }
+            outcomes.take(entries)
+            watch.take(entries, view, host.now())
+          })
+        )
       )
-    ))
+    )
     const wayOut = Effect.gen(function*() {
       while (last?.view.status !== "suspended" || host.now() - last.at < shortWaitMs) yield* host.sleep(shortWaitMs)
-      if (options.prefix === undefined) noteNow(err.dim(`  Ctrl-C is safe: the run stays as it is, and goes on with ${fermata("worker")}`))
+      if (options.prefix === undefined) {
+        noteNow(err.dim(`  Ctrl-C is safe: the run stays as it is, and goes on with ${fermata("worker")}`))
+      }
       return yield* Effect.never
     })
     const signsOfLife = Effect.forever(Effect.andThen(
@@ -75,7 +82,10 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
     ))
     const unserved = yield* Effect.raceAllFirst([
       Effect.as(follows, undefined),
-      Effect.flatMap(takeUp(host, run, options), (problem) => problem === undefined ? Effect.never : Effect.succeed(problem)),
+      Effect.flatMap(
+        takeUp(host, run, options),
+        (problem) => problem === undefined ? Effect.never : Effect.succeed(problem)
+      ),
       signsOfLife,
       wayOut
     ])
@@ -93,7 +103,9 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
       ...(unserved === undefined ? {} : { unserved })
     }
   })).pipe(
-    Effect.onInterrupt(() => note(`  run ${runId} is let go; it goes on when a worker takes it up: ${fermata("worker")}`))
+    Effect.onInterrupt(() =>
+      note(`  run ${runId} is let go; it goes on when a worker takes it up: ${fermata("worker")}`)
+    )
   )
 
 // ----------------------------------------------------------------------------
@@ -114,10 +126,16 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
   if (sinceMs < signOfLifeMs) return
   const running = view.steps.filter(({ status }) => status === "running").slice(0, 3)
   if (view.status === "running" && running.length > 0) {
-    noteNow(err.dim(`  … still at ${running.map((step) => `${step.key} (${Words.duration(now - step.requestedAt)})`).join(", ")}`))
+    noteNow(
+      err.dim(
+        `  … still at ${running.map((step) => `${step.key} (${Words.duration(now - step.requestedAt)})`).join(", ")}`
+      )
+    )
   }
   const timer = view.waits.find(({ until }) => until !== undefined)
-  if (view.status === "suspended" && timer?.until !== undefined) noteNow(err.dim(`  … still waiting, ${Words.fromNow(timer.until, now)}`))
+  if (view.status === "suspended" && timer?.until !== undefined) {
+    noteNow(err.dim(`  … still waiting, ${Words.fromNow(timer.until, now)}`))
+  }
 }
 
 /**
@@ -125,7 +143,11 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
  * live worker has it. Says what it waits for. Ends with nothing when this
  * process has it, or with the reason why nobody goes on with it.
  */
-const takeUp = (host: Host, run: RunSummary, { anyhow = false, work }: Options): Effect.Effect<string | undefined, CommandFailed> =>
+const takeUp = (
+  host: Host,
+  run: RunSummary,
+  { anyhow = false, work }: Options
+): Effect.Effect<string | undefined, CommandFailed> =>
   Effect.gen(function*() {
     const adopt = Effect.andThen(host.serve(run.workflow), host.engine.adopt(run.root, { anyhow }))
     let adopted = work === "here"
@@ -146,14 +168,22 @@ const takeUp = (host: Host, run: RunSummary, { anyhow = false, work }: Options):
         const isMissing = isGone(holder)
         if (isMissing && holder.id === missing && holder.id !== told) {
           told = holder.id
-          yield* note(`  its owner, ${ownerName(holder)}, is gone; the run is free when that lease ends, ${Words.fromNow(holder.expiresAt, now)}`)
+          yield* note(
+            `  its owner, ${ownerName(holder)}, is gone; the run is free when that lease ends, ${
+              Words.fromNow(holder.expiresAt, now)
+            }`
+          )
         }
         if (isMissing || now > holder.expiresAt) yield* host.reap
         if (isMissing) missing = holder.id
       } else if (adopted && isDue) {
         // The engine does not notice by itself what this process has freed.
         yield* host.engine.adopt(run.root)
-        if (isLeft) return `it is recorded, and nobody serves ${Words.definition(run)}: start a worker with the configuration that has it`
+        if (isLeft) {
+          return `it is recorded, and nobody serves ${
+            Words.definition(run)
+          }: start a worker with the configuration that has it`
+        }
       } else if (!adopted && (isLeft || !owners.some(({ alive, worker }) => alive && worker))) {
         const lacked = anyhow ? undefined : yield* lacks(host, run)
         if (lacked === undefined) {
@@ -170,11 +200,16 @@ const takeUp = (host: Host, run: RunSummary, { anyhow = false, work }: Options):
   })
 
 /** What this process would need to go on with the run, and why it has not; a step that lacks its task would fail for good. */
-const lacks = (host: Host, run: RunSummary): Effect.Effect<{ readonly contract: Contract; readonly text: string } | undefined, CommandFailed> =>
+const lacks = (
+  host: Host,
+  run: RunSummary
+): Effect.Effect<{ readonly contract: Contract; readonly text: string } | undefined, CommandFailed> =>
   Effect.gen(function*() {
     if (run.kind !== "contract") return undefined
     const { config, file } = yield* host.serve(run.workflow)
-    const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) => id === run.workflow && version === run.version)
+    const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) =>
+      id === run.workflow && version === run.version
+    )
     if (stored === undefined) return undefined
     const { contract } = stored
     const needs = missingIn(contract, config)
@@ -182,6 +217,8 @@ const lacks = (host: Host, run: RunSummary): Effect.Effect<{ readonly contract: 
     const place = file === undefined ? "no fermata.config.ts above this folder" : fileLabel(file)
     return {
       contract,
-      text: `it is recorded, and goes on elsewhere: here is ${Words.list(needs)} (${place}); start a worker with the configuration that has it, or name that with --config FILE`
+      text: `it is recorded, and goes on elsewhere: here is ${
+        Words.list(needs)
+      } (${place}); start a worker with the configuration that has it, or name that with --config FILE`
     }
   })

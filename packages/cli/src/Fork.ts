@@ -19,21 +19,32 @@ export const forkAndFollow = (host: Host, globals: Globals, run: string, options
     const original = yield* host.refine(host.runs.find(run))
     // Where the code is at hand, a fork that it cannot replay is refused.
     yield* host.serve(original.workflow)
-    const stale = options.set === undefined ? [] : yield* Stale.of(host, yield* host.refine(host.runs.show(original.id)), options)
+    const stale = options.set === undefined
+      ? []
+      : yield* Stale.of(host, yield* host.refine(host.runs.show(original.id)), options)
     const staleTexts = stale.map((one) => Stale.textOf(original.id, options, one))
     const forked = yield* Effect.mapError(
       host.refine(host.runs.fork(original.id, options)),
       // What is shared and was made from the old output is why it cannot be replayed with the new one.
-      (failure) => new CommandFailed({ ...failure, message: failure.message, details: [...(failure.details ?? []), ...staleTexts] })
+      (failure) =>
+        new CommandFailed({
+          ...failure,
+          message: failure.message,
+          details: [...(failure.details ?? []), ...staleTexts]
+        })
     )
-    yield* note(`fork ${err.bold(forked.runId)}  ${Words.definition(original)}  shares ${
-      Words.count(forked.shared, "entry", "entries")
-    } of run ${original.id}, before step ${forked.step}`)
+    yield* note(
+      `fork ${err.bold(forked.runId)}  ${Words.definition(original)}  shares ${
+        Words.count(forked.shared, "entry", "entries")
+      } of run ${original.id}, before step ${forked.step}`
+    )
     for (const text of staleTexts) yield* note(`  ${err.yellow("note:")} ${text}`)
     const compare = fermata(`runs diff ${quoted(original.id)} ${quoted(forked.runId)}`)
     if (detach) {
       yield* note(`  it waits for a worker; to compare the two: ${compare}`)
-      return yield* globals.json ? document({ ...forked, ...(stale.length === 0 ? {} : { stale }) }) : line(forked.runId)
+      return yield* globals.json
+        ? document({ ...forked, ...(stale.length === 0 ? {} : { stale }) })
+        : line(forked.runId)
     }
     const followed = yield* followAndAsk(host, globals, forked.runId, { from: forked.shared + 1, work: "here" })
     yield* report(followed, { globals, joined: false })

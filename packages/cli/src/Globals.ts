@@ -1,9 +1,9 @@
 /**
  * The options that every command takes.
  */
-import * as Effect from "effect/Effect"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { statSync } from "node:fs"
 import { userInfo } from "node:os"
@@ -92,11 +92,15 @@ export const globals = Effect.gen(function*() {
     leaseMs: Option.getOrUndefined(yield* Lease)
   }
   if (values.config !== undefined && !isFile(values.config)) {
-    return yield* refused("ConfigNotFound", `--config: there is no file ${values.config}`, ["without --config, the nearest fermata.config.ts above this folder is taken"])
+    return yield* refused("ConfigNotFound", `--config: there is no file ${values.config}`, [
+      "without --config, the nearest fermata.config.ts above this folder is taken"
+    ])
   }
-  Invocation.repeat(`${values.dbFrom === "option" ? ` --db ${Invocation.quoted(values.db)}` : ""}${
-    values.config === undefined ? "" : ` --config ${Invocation.quoted(values.config)}`
-  }`)
+  Invocation.repeat(
+    `${values.dbFrom === "option" ? ` --db ${Invocation.quoted(values.db)}` : ""}${
+      values.config === undefined ? "" : ` --config ${Invocation.quoted(values.config)}`
+    }`
+  )
   return values
 })
 

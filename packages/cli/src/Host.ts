@@ -2,9 +2,9 @@
  * The engine of one command: its services, and how this process comes to work
  * on runs.
  */
-import { Contracts } from "@fermata/engine/Contracts"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+import { Contracts } from "@fermata/engine/Contracts"
 import { type Core, Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
@@ -23,9 +23,9 @@ import { existsSync, mkdirSync, statSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { type CommandFailed, fromUnknown, refused } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
-import * as Duplicates from "./internal/Duplicates.ts"
 import { fileLabel, readContract } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
+import * as Duplicates from "./internal/Duplicates.ts"
 import { why } from "./JsonOption.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
 import { note, noteNow } from "./Output.ts"
@@ -140,7 +140,11 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       )
       for (const [index, workflow] of (workflows ?? []).entries()) {
         place = `workflows[${index}]`
-        yield* inConfig(loaded, "workflows", Layer.buildWithScope(Layer.provide(workflow, Layer.succeedContext(recording)), scope))
+        yield* inConfig(
+          loaded,
+          "workflows",
+          Layer.buildWithScope(Layer.provide(workflow, Layer.succeedContext(recording)), scope)
+        )
       }
       yield* addContracts(contracts, loaded, served)
       if (options.worker === true) yield* engineService.announce
@@ -173,13 +177,20 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
 // ----------------------------------------------------------------------------
 
 const refine: Host["refine"] = (effect) =>
-  Effect.catchCause(effect, (cause) =>
-    Cause.hasInterrupts(cause) ? Effect.failCause(cause as Cause.Cause<never>) : Effect.fail(fromUnknown(Cause.squash(cause))))
+  Effect.catchCause(
+    effect,
+    (cause) =>
+      Cause.hasInterrupts(cause)
+        ? Effect.failCause(cause as Cause.Cause<never>)
+        : Effect.fail(fromUnknown(Cause.squash(cause)))
+  )
 
 const noDatabase = ({ db, dbFrom }: Globals): CommandFailed =>
   refused(
     "DatabaseNotFound",
-    `There is no database ${db}${dbFrom === "environment" ? " (from FERMATA_DB)" : dbFrom === "default" ? " in this folder" : ""}`,
+    `There is no database ${db}${
+      dbFrom === "environment" ? " (from FERMATA_DB)" : dbFrom === "default" ? " in this folder" : ""
+    }`,
     ["the first run makes one; --db FILE names another"]
   )
 
@@ -188,7 +199,12 @@ const makePlace = (db: string): Effect.Effect<void, CommandFailed> =>
   Effect.suspend(() => {
     if (existsSync(db)) {
       return statSync(db).isDirectory()
-        ? Effect.fail(refused("DatabaseInvalid", `The database cannot be ${db}, which is a folder; name a file in it, such as --db ${join(db, "fermata.db")}`))
+        ? Effect.fail(
+          refused(
+            "DatabaseInvalid",
+            `The database cannot be ${db}, which is a folder; name a file in it, such as --db ${join(db, "fermata.db")}`
+          )
+        )
         : Effect.void
     }
     const make = (folder: string): void => {
@@ -206,7 +222,11 @@ const makePlace = (db: string): Effect.Effect<void, CommandFailed> =>
     }
     return Effect.try({
       try: () => make(dirname(resolve(db))),
-      catch: (cause) => refused("DatabaseInvalid", `The folder of the database ${db} cannot be made: ${why(cause)}; name another file with --db FILE`)
+      catch: (cause) =>
+        refused(
+          "DatabaseInvalid",
+          `The folder of the database ${db} cannot be made: ${why(cause)}; name another file with --db FILE`
+        )
     })
   })
 
@@ -250,11 +270,20 @@ const lateServices = () => {
 const service = <I, S, E>(key: Context.Key<I, S>, layer: Layer.Layer<I, E>, scope: Scope.Scope): Effect.Effect<S, E> =>
   Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, key))
 
-const inConfig = <A, E>({ file }: Config.Loaded, field: string, effect: Effect.Effect<A, E>): Effect.Effect<A, CommandFailed> =>
+const inConfig = <A, E>(
+  { file }: Config.Loaded,
+  field: string,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A, CommandFailed> =>
   Effect.catchCause(effect, (cause) => {
     if (Cause.hasInterrupts(cause)) return Effect.failCause(cause as Cause.Cause<never>)
     const { message } = fromUnknown(Cause.squash(cause))
-    return Effect.fail(refused("ConfigInvalid", `The "${field}" of ${file === undefined ? "the configuration" : fileLabel(file)} cannot be started: ${message}`))
+    return Effect.fail(
+      refused(
+        "ConfigInvalid",
+        `The "${field}" of ${file === undefined ? "the configuration" : fileLabel(file)} cannot be started: ${message}`
+      )
+    )
   })
 
 /** Adds the contracts that a configuration names. One that is no good is told and left out, so that it does not stop the others. */
@@ -267,7 +296,12 @@ const addContracts = (
     const read = yield* Effect.forEach(Config.contractFiles(loaded), (file) => leftOut(file, readContract(file)))
     const files = read.filter((file) => file !== undefined)
     const duplicate = Duplicates.contracts(files, programs)
-    if (duplicate !== undefined) return yield* refused("ConfigInvalid", `The configuration ${fileLabel(loaded.file ?? "")} cannot be started: ${duplicate}`)
+    if (duplicate !== undefined) {
+      return yield* refused(
+        "ConfigInvalid",
+        `The configuration ${fileLabel(loaded.file ?? "")} cannot be started: ${duplicate}`
+      )
+    }
     yield* Effect.forEach(files, ({ document, file }) => leftOut(file, contracts.add(document)), { discard: true })
   })
 
@@ -277,6 +311,10 @@ const leftOut = <A, E>(file: string, effect: Effect.Effect<A, E>): Effect.Effect
     Cause.hasInterrupts(cause)
       ? Effect.failCause(cause as Cause.Cause<never>)
       : Effect.as(
-        note(`warning: the contract ${fileLabel(file)} of the configuration is left out: ${fromUnknown(Cause.squash(cause)).message.split("\n")[0]}`),
+        note(
+          `warning: the contract ${fileLabel(file)} of the configuration is left out: ${
+            fromUnknown(Cause.squash(cause)).message.split("\n")[0]
+          }`
+        ),
         undefined
       ))

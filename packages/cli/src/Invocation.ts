@@ -19,13 +19,16 @@ export interface Process {
 /** What stands in front of the words of a command, as a part of a shell line. */
 export const calledAs = ({ cwd, env, file, node }: Process): string => {
   const isLocal = above(cwd).some((folder) => existsSync(join(folder, "node_modules", ".bin", name)))
-  const runner = runners.find(({ agent }) => env["npm_config_user_agent"]?.startsWith(`${agent}/`))?.call ?? `npx ${name}`
+  const runner = runners.find(({ agent }) => env["npm_config_user_agent"]?.startsWith(`${agent}/`))?.call ??
+    `npx ${name}`
   if (env["npm_command"] === "exec") return isLocal ? runner : `npx --package @fermata/cli ${name}`
   const onPath = find(env, name)
   if (onPath !== undefined && real(onPath) === real(file)) return name
   if (isLocal) return runner
   const ownNode = find(env, "node")
-  return `${ownNode !== undefined && real(ownNode) === real(node) ? "node" : quoted(node)} ${quoted(resolve(cwd, file))}`
+  return `${ownNode !== undefined && real(ownNode) === real(node) ? "node" : quoted(node)} ${
+    quoted(resolve(cwd, file))
+  }`
 }
 
 /** Has every printed command repeat these options, such as ` --db FILE`. */
@@ -42,7 +45,8 @@ export const fermata = (words: string): string => {
 }
 
 /** Text as one word of a shell command. */
-export const quoted = (text: string): string => /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+export const quoted = (text: string): string =>
+  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
 // ----------------------------------------------------------------------------
 // internal

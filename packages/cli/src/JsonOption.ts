@@ -1,17 +1,20 @@
 /**
  * Options that take JSON: the text itself, `@file`, or `@-` for stdin.
  */
+import { renderPath } from "@fermata/core/contract/ContractProblem"
+import * as JsonText from "@fermata/core/JsonText"
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
 import { resolve } from "node:path"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
-import * as JsonText from "@fermata/core/JsonText"
-import { renderPath } from "@fermata/core/contract/ContractProblem"
 
 /** The value of a JSON option. `option` is its name as typed, such as `--input`. */
 export const read = (option: string, text: string): Effect.Effect<unknown, CommandFailed> =>
   text.startsWith("@")
-    ? Effect.flatMap(readText(option, text.slice(1)), (content) => parse(content, `${option}: the file ${text.slice(1)}`))
+    ? Effect.flatMap(
+      readText(option, text.slice(1)),
+      (content) => parse(content, `${option}: the file ${text.slice(1)}`)
+    )
     : parse(text, option, text)
 
 /** The value of a JSON option that may be absent. */
@@ -24,9 +27,17 @@ export const readOptional = (option: string, text: string | undefined): Effect.E
 
 const readText = (option: string, file: string): Effect.Effect<string, CommandFailed> =>
   file === "-"
-    ? Effect.tryPromise({ try: readStdin, catch: (cause) => refused("FileUnreadable", `${option}: stdin cannot be read: ${String(cause)}`) })
+    ? Effect.tryPromise({
+      try: readStdin,
+      catch: (cause) => refused("FileUnreadable", `${option}: stdin cannot be read: ${String(cause)}`)
+    })
     : file === ""
-    ? Effect.fail(refused("FileUnreadable", `${option}: @ must be followed by the name of a file, such as @input.json, or by - for stdin`))
+    ? Effect.fail(
+      refused(
+        "FileUnreadable",
+        `${option}: @ must be followed by the name of a file, such as @input.json, or by - for stdin`
+      )
+    )
     : Effect.tryPromise({
       try: () => readFile(resolve(file), "utf8"),
       catch: (cause) => refused("FileUnreadable", `${option}: the file ${file} cannot be read: ${why(cause)}`)
@@ -69,9 +80,14 @@ const parse = (text: string, what: string, typed?: string): Effect.Effect<unknow
       return Effect.fail(refused("InvalidJson", `${what}: ${first}`, more))
     }
     const { column, line, offset, problem } = result
-    const shown = typed === undefined ? "" : `; it was ${JSON.stringify(typed.length > 60 ? `${typed.slice(0, 57)}...` : typed)}`
+    const shown = typed === undefined
+      ? ""
+      : `; it was ${JSON.stringify(typed.length > 60 ? `${typed.slice(0, 57)}...` : typed)}`
     const file = typed !== undefined && /^[\w./-]+\.json$/.test(typed) ? `; to read the file write @${typed}` : ""
     return Effect.fail(
-      refused("InvalidJson", `${what} is not JSON: ${problem} at line ${line}, column ${column} (character ${offset})${shown}${file}`)
+      refused(
+        "InvalidJson",
+        `${what} is not JSON: ${problem} at line ${line}, column ${column} (character ${offset})${shown}${file}`
+      )
     )
   })

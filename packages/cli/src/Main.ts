@@ -2,6 +2,7 @@
  * Runs one command line: parses it, tells mistakes in sentences, and ends with
  * the exit code that the command deserves.
  */
+import { didYouMean } from "@fermata/core/contract/ContractProblem"
 import * as Cause from "effect/Cause"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"
@@ -11,7 +12,6 @@ import * as Completions from "effect/cli/Completions"
 import * as Flag from "effect/cli/Flag"
 import * as GlobalFlag from "effect/cli/GlobalFlag"
 import type * as HelpDoc from "effect/cli/HelpDoc"
-import { didYouMean } from "@fermata/core/contract/ContractProblem"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
@@ -21,13 +21,13 @@ import { Console } from "node:console"
 import { CommandFailed, exitCodes, exitCodeTexts, fromUnknown } from "./CommandFailed.ts"
 import { commandFermata } from "./commands/Fermata.ts"
 import { scriptOf } from "./CompletionScripts.ts"
+import { debugging, linesOfError } from "./ErrorChain.ts"
 import * as Globals from "./Globals.ts"
 import * as CommandLine from "./internal/CommandLine.ts"
 import * as ParserServices from "./internal/ParserServices.ts"
-import { shown } from "./Shown.ts"
 import { fermata } from "./Invocation.ts"
-import { debugging, linesOfError } from "./ErrorChain.ts"
 import { document, err, noteBlock, noteNow, write } from "./Output.ts"
+import { shown } from "./Shown.ts"
 
 /** Runs the command line and ends the process. */
 export const main = (args: ReadonlyArray<string>, version: string): void => {
@@ -41,7 +41,11 @@ export const main = (args: ReadonlyArray<string>, version: string): void => {
     })
   }
   fiber.addObserver((exit) => {
-    if (Exit.isFailure(exit)) process.exitCode ??= Cause.hasInterruptsOnly(exit.cause) ? interruptedCode : exitCodes.failed
+    if (Exit.isFailure(exit)) {
+      process.exitCode ??= Cause.hasInterruptsOnly(exit.cause)
+        ? interruptedCode
+        : exitCodes.failed
+    }
     // Whatever a configuration has left open ends with the command.
     process.stdout.write("", () => process.exit())
   })
@@ -65,15 +69,17 @@ const guardStreams = (): void => {
 }
 
 const program = (args: ReadonlyArray<string>, version: string): Effect.Effect<void> =>
-  args[0] === "--complete" ? complete(args.slice(1)) : Command.runWith(command, { version, renderErrors: true })(args).pipe(
-    Effect.provide(ParserServices.layer),
-    Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : tell(Cause.squash(cause), args)),
-    Effect.provide(Layer.mergeAll(
-      CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),
-      CliOutput.layerPresenter(presenter(args)),
-      Logger.layer([logger])
-    ))
-  )
+  args[0] === "--complete" ?
+    complete(args.slice(1)) :
+    Command.runWith(command, { version, renderErrors: true })(args).pipe(
+      Effect.provide(ParserServices.layer),
+      Effect.catchCause((cause) => Cause.hasInterruptsOnly(cause) ? Effect.interrupt : tell(Cause.squash(cause), args)),
+      Effect.provide(Layer.mergeAll(
+        CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version] }),
+        CliOutput.layerPresenter(presenter(args)),
+        Logger.layer([logger])
+      ))
+    )
 
 const PrintCompletions = GlobalFlag.Action({
   flag: Flag.ChoiceWithValue("completions", [["bash", "bash"], ["zsh", "zsh"], ["fish", "fish"], ["sh", "bash"]]).pipe(
@@ -142,14 +148,22 @@ const noSuchCommand = ({ command: { subcommands }, path }: CommandLine.Place, na
   return new CommandFailed({
     exitCode: exitCodes.refused,
     code: "UnknownSubcommand",
-    message: `${["fermata", ...path].join(" ")} has no command ${JSON.stringify(name)}${meant === undefined ? "" : `; did you mean ${meant}?`}`,
+    message: `${["fermata", ...path].join(" ")} has no command ${JSON.stringify(name)}${
+      meant === undefined ? "" : `; did you mean ${meant}?`
+    }`,
     details: [seeHelp(["fermata", ...path])]
   })
 }
 
 const logger = Logger.make(({ cause, logLevel, message }) => {
-  const text = (Array.isArray(message) ? message : [message]).map((part) => typeof part === "string" ? part : JSON.stringify(part)).join(" ")
-  const reason = cause.reasons.length === 0 ? "" : `: ${[fromUnknown(Cause.squash(cause)).message, ...(debugging ? linesOfError(Cause.squash(cause)) : [])].join("\n")}`
+  const text = (Array.isArray(message) ? message : [message]).map((part) =>
+    typeof part === "string" ? part : JSON.stringify(part)
+  ).join(" ")
+  const reason = cause.reasons.length === 0
+    ? ""
+    : `: ${
+      [fromUnknown(Cause.squash(cause)).message, ...(debugging ? linesOfError(Cause.squash(cause)) : [])].join("\n")
+    }`
   noteBlock(`${logLevel.toLowerCase()}: ${text}${reason}`)
 })
 
@@ -162,7 +176,7 @@ const tell = (error: unknown, args: ReadonlyArray<string>): Effect.Effect<void> 
       return
     }
     yield* show(fromUnknown(error), args)
-    if (debugging) for (const text of linesOfError(error)) noteNow(`  ${text}`)
+    if (debugging) { for (const text of linesOfError(error)) noteNow(`  ${text}`) }
   })
 
 const show = (failure: CommandFailed, args: ReadonlyArray<string>): Effect.Effect<void> =>
@@ -182,12 +196,24 @@ const usageFailures = (error: CliError.CliError): ReadonlyArray<CommandFailed> =
   if (error.errors.length > 0) return error.errors.slice(0, 1).map((first) => usage(first, error.commandPath))
   return error.commandPath.length === 1
     ? []
-    : [new CommandFailed({ exitCode: exitCodes.refused, code: "MissingCommand", message: `${path} needs a command after it`, details: [seeHelp(error.commandPath)] })]
+    : [
+      new CommandFailed({
+        exitCode: exitCodes.refused,
+        code: "MissingCommand",
+        message: `${path} needs a command after it`,
+        details: [seeHelp(error.commandPath)]
+      })
+    ]
 }
 
-const usage = (error: Exclude<CliError.CliError, CliError.ShowHelp>, commandPath: ReadonlyArray<string>): CommandFailed => {
+const usage = (
+  error: Exclude<CliError.CliError, CliError.ShowHelp>,
+  commandPath: ReadonlyArray<string>
+): CommandFailed => {
   const path = commandPath.join(" ")
-  const meant = "suggestions" in error && error.suggestions.length > 0 ? `; did you mean ${error.suggestions.join(" or ")}?` : ""
+  const meant = "suggestions" in error && error.suggestions.length > 0
+    ? `; did you mean ${error.suggestions.join(" or ")}?`
+    : ""
   const message = () => {
     switch (error._tag) {
       case "UnrecognizedOption":
@@ -203,12 +229,19 @@ const usage = (error: Exclude<CliError.CliError, CliError.ShowHelp>, commandPath
       case "InvalidValue":
         return error.value === ""
           ? `--${error.option} needs a value: ${error.expected}`
-          : `${error.kind === "flag" ? "--" : ""}${error.option} cannot be ${JSON.stringify(error.value)}: ${error.expected}`
+          : `${error.kind === "flag" ? "--" : ""}${error.option} cannot be ${
+            JSON.stringify(error.value)
+          }: ${error.expected}`
       default:
         return error.message
     }
   }
-  return new CommandFailed({ exitCode: exitCodes.refused, code: error._tag, message: message(), details: [seeHelp(commandPath)] })
+  return new CommandFailed({
+    exitCode: exitCodes.refused,
+    code: error._tag,
+    message: message(),
+    details: [seeHelp(commandPath)]
+  })
 }
 
 const seeHelp = ([, ...path]: ReadonlyArray<string>): string => `see: ${fermata([...path, "--help"].join(" "))}`

@@ -20,14 +20,19 @@ export interface Place {
 export type Samples = ReadonlyMap<string, Sample>
 
 /** JSON that ends a wait, or words about what would. */
-export type Sample = { readonly _tag: "Json"; readonly value: unknown } | { readonly _tag: "Words"; readonly text: string }
+export type Sample = { readonly _tag: "Json"; readonly value: unknown } | {
+  readonly _tag: "Words"
+  readonly text: string
+}
 
 /**
  * The words of the commands, for `fermata` to stand before them; most urgent
  * first, and none for what ends by itself. One that begins with `#` is a remark
  * where no whole command can be given, with `{fermata}` for that word in it.
  */
-export const nextCommands = ({ approvals: questions = [], as, runId, samples, waits }: Place): ReadonlyArray<string> => {
+export const nextCommands = (
+  { approvals: questions = [], as, runId, samples, waits }: Place
+): ReadonlyArray<string> => {
   const approvals = waits.filter(({ reason }) => reason === "approval")
   return waits.flatMap((wait): ReadonlyArray<string> => {
     switch (wait.reason) {
@@ -43,7 +48,9 @@ export const nextCommands = ({ approvals: questions = [], as, runId, samples, wa
       case "signal": {
         const sample = samples?.get(wait.key)
         if (sample?._tag === "Words") return [`# ${sample.text}`]
-        if (sample === undefined) return [`# with what the signal carries: {fermata} signal ${quoted(runId)} ${quoted(wait.key)} --data J`]
+        if (sample === undefined) {
+          return [`# with what the signal carries: {fermata} signal ${quoted(runId)} ${quoted(wait.key)} --data J`]
+        }
         const data = sample.value === null ? "" : ` --data ${quoted(JSON.stringify(sample.value))}`
         // A run of a contract waits for events and for the completion of tasks by signals of these names.
         return [
@@ -75,7 +82,9 @@ export const nextCommands = ({ approvals: questions = [], as, runId, samples, wa
 
 const settling = (runId: string, key: string, sample: Sample | undefined): ReadonlyArray<string> => {
   const step = `runs settle ${quoted(runId)} ${quoted(key)}`
-  const done = sample?._tag === "Json" ? `${step} --done ${quoted(JSON.stringify(sample.value))}` : `# or, with the output that it had: {fermata} ${step} --done J`
+  const done = sample?._tag === "Json"
+    ? `${step} --done ${quoted(JSON.stringify(sample.value))}`
+    : `# or, with the output that it had: {fermata} ${step} --done J`
   return [`${step} --retry`, done, `${step} --fail ${quoted("it did not happen")}`]
 }
 

@@ -49,8 +49,12 @@ export class Outcomes {
   take(entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
     for (const entry of entries) {
       if (entry._tag === "Note" && entry.kind === "usage") this.count(entry.data)
-      if (entry._tag === "StepRequested" && entry.probe !== true && this.failedAttempts.delete(entry.key)) this.retriedAt.push(entry.seq)
-      if (entry._tag === "Note" && entry.kind === "step-let-go" && Predicate.hasProperty(entry.data, "key")) this.letGo.add(entry.data.key)
+      if (entry._tag === "StepRequested" && entry.probe !== true && this.failedAttempts.delete(entry.key)) {
+        this.retriedAt.push(entry.seq)
+      }
+      if (entry._tag === "Note" && entry.kind === "step-let-go" && Predicate.hasProperty(entry.data, "key")) {
+        this.letGo.add(entry.data.key)
+      }
       if (entry._tag === "StepRequested" && entry.probe !== true && (entry.recovery ?? 0) > 0) {
         const places = this.letGo.delete(entry.key) ? this.overtimeAt : this.recoveredAt
         places.push(entry.seq)
@@ -76,12 +80,22 @@ export class Outcomes {
       else if (own.has(epoch) && !notHere) executed++
     }
     const since = (places: ReadonlyArray<number>): number => places.filter((seq) => seq >= from).length
-    return { executed, replayed, repeated: this.repeatedKeys.size, recovered: since(this.recoveredAt), overtime: since(this.overtimeAt), retried: since(this.retriedAt) }
+    return {
+      executed,
+      replayed,
+      repeated: this.repeatedKeys.size,
+      recovered: since(this.recoveredAt),
+      overtime: since(this.overtimeAt),
+      retried: since(this.retriedAt)
+    }
   }
 
   private count(data: unknown): void {
     const { inputTokens = 0, outputTokens = 0 } = this.usage
-    this.usage = { inputTokens: inputTokens + numberOf(data, "inputTokens"), outputTokens: outputTokens + numberOf(data, "outputTokens") }
+    this.usage = {
+      inputTokens: inputTokens + numberOf(data, "inputTokens"),
+      outputTokens: outputTokens + numberOf(data, "outputTokens")
+    }
   }
 }
 

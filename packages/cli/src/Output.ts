@@ -20,7 +20,8 @@ export const write = (text: string): Effect.Effect<void> =>
 export const line = (text: string): Effect.Effect<void> => write(`${lineOf(text)}\n`)
 
 /** Writes lines for people to stdout. */
-export const lines = (texts: ReadonlyArray<string>): Effect.Effect<void> => write(texts.map((text) => `${lineOf(text)}\n`).join(""))
+export const lines = (texts: ReadonlyArray<string>): Effect.Effect<void> =>
+  write(texts.map((text) => `${lineOf(text)}\n`).join(""))
 
 /** Writes one JSON document to stdout. On a terminal it is indented. */
 export const document = (value: unknown): Effect.Effect<void> => json(value, process.stdout.isTTY ? 2 : undefined)
@@ -75,7 +76,8 @@ const ownMark = new RegExp(`${nonce}(n|\\d+);`)
 /** A line as it is written: data escaped, marks as the terminal knows them. */
 export const lineOf = (text: string): string =>
   text.includes(nonce)
-    ? text.split(ownMark).map((part, index) => index % 2 === 0 ? shown(part) : part === "n" ? "\n" : `\u001b[${part}m`).join("")
+    ? text.split(ownMark).map((part, index) => index % 2 === 0 ? shown(part) : part === "n" ? "\n" : `\u001b[${part}m`)
+      .join("")
     : shown(text)
 
 const palette = (stream: Stream): Palette => {

@@ -36,7 +36,9 @@ export interface Place {
 export const overdue = (place: Place): Effect.Effect<ReadonlyArray<Finding>, StorageFailed | CommandFailed> =>
   Effect.gen(function*() {
     const { now, store } = place
-    const late = (yield* store.backend.due(-1, now - patienceMs, mostRuns)).filter((run) => run.updatedAt + patienceMs < now)
+    const late = (yield* store.backend.due(-1, now - patienceMs, mostRuns)).filter((run) =>
+      run.updatedAt + patienceMs < now
+    )
     const byDefinition = Map.groupBy(late, (run) => `${Words.definition(run)} ${run.status}`)
     return yield* Effect.forEach(byDefinition.values(), (runs) => findingOf(place, runs))
   })
@@ -56,9 +58,11 @@ const findingOf = (place: Place, runs: ReadonlyArray<RunRow>): Effect.Effect<Fin
     const workers = owners.filter(isWorking)
     const able = workers.filter(serving.byOwner)
     const isHere = serving.lacksHere.length === 0
-    const what = `${Words.count(runs.length, `${first.status} run`)}${runs.length === mostRuns ? " or more" : ""} of ${definition} ${
-      runs.length === 1 ? "has" : "have"
-    } been due for ${Words.duration(now - Math.min(...runs.map((run) => Math.max(run.dueAt!, run.createdAt))))}`
+    const what = `${Words.count(runs.length, `${first.status} run`)}${
+      runs.length === mostRuns ? " or more" : ""
+    } of ${definition} ${runs.length === 1 ? "has" : "have"} been due for ${
+      Words.duration(now - Math.min(...runs.map((run) => Math.max(run.dueAt!, run.createdAt))))
+    }`
     const why = able.length > 0
       ? `the workers that run do not take ${runs.length === 1 ? "it" : "them"} up`
       : isHere
@@ -102,7 +106,11 @@ const servingOf = (place: Place, run: RunRow): Effect.Effect<Serving, StorageFai
 const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Contract))
 
 const nameOf = (config: Config.Loaded | undefined): string =>
-  config === undefined ? "the configuration, which cannot be loaded" : config.file === undefined ? "any fermata.config.ts" : fileLabel(config.file)
+  config === undefined
+    ? "the configuration, which cannot be loaded"
+    : config.file === undefined
+    ? "any fermata.config.ts"
+    : fileLabel(config.file)
 
 /** The programs of the configuration. Asked only when it matters, since it starts them. */
 const programsOf = ({ config, globals }: Place): Effect.Effect<ReadonlySet<string>, CommandFailed> => {

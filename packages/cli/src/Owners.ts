@@ -3,9 +3,9 @@
  */
 import type { Owner } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
+import { hostname } from "node:os"
 import type { CommandFailed } from "./CommandFailed.ts"
 import type { Host } from "./Host.ts"
-import { hostname } from "node:os"
 
 /** A process by what people know of it. */
 export const ownerName = ({ id, info }: Pick<Owner, "id" | "info">): string => {
@@ -30,7 +30,9 @@ export const processOf = (host: Host, runId: string): Effect.Effect<RunProcess |
 /** What is known of this process. One that is not known any more was given up by the others. */
 export const processIn = (owners: ReadonlyArray<Owner>, id: string): RunProcess => {
   const owner = owners.find((other) => other.id === id)
-  return owner === undefined ? { name: id, alive: false } : { name: ownerName(owner), alive: owner.alive && !isGone(owner) }
+  return owner === undefined
+    ? { name: id, alive: false }
+    : { name: ownerName(owner), alive: owner.alive && !isGone(owner) }
 }
 
 /** Whether the process is known to be no more: it ran on this machine, and its pid is free. Of others only the lease tells. */

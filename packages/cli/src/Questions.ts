@@ -6,9 +6,13 @@ import type { ApprovalView } from "@fermata/core/RunView"
 import type { OpenApproval } from "@fermata/engine/Runs"
 
 /** What there is to choose, and what somebody has edited. */
-export const asides = ({ choices, edit, hash }: Pick<OpenApproval, "choices" | "edit" | "hash">): ReadonlyArray<string> => [
+export const asides = (
+  { choices, edit, hash }: Pick<OpenApproval, "choices" | "edit" | "hash">
+): ReadonlyArray<string> => [
   ...(choices.length === 0 ? [] : [`choose one of ${choices.join(", ")}`]),
-  ...(edit === undefined || hash === undefined ? [] : [`${edit.by} has edited the arguments (now ${ApprovalRule.short(hash)}): ${edit.changes.join(", ")}`])
+  ...(edit === undefined || hash === undefined
+    ? []
+    : [`${edit.by} has edited the arguments (now ${ApprovalRule.short(hash)}): ${edit.changes.join(", ")}`])
 ]
 
 /** The same of a question as the journal of its run tells it, with how far it is when it takes more than one. */
@@ -20,7 +24,9 @@ export const asidesOf = (question: ApprovalView): ReadonlyArray<string> => {
     ...asides({
       choices: question.choices,
       ...(hash === undefined ? {} : { hash }),
-      ...(editedBy === undefined ? {} : { edit: { args, by: editedBy, changes: ApprovalRule.difference(question.args, args) } })
+      ...(editedBy === undefined
+        ? {}
+        : { edit: { args, by: editedBy, changes: ApprovalRule.difference(question.args, args) } })
     })
   ]
 }

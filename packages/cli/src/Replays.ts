@@ -8,7 +8,9 @@ import * as Words from "./Words.ts"
 
 /** One run: whether it fits, and where it does not. */
 export const textOf = (replayed: Replayed): ReadonlyArray<string> => [
-  `${marks[replayed.verdict]}  run ${replayed.runId}  ${Words.definition(replayed)}  ${replayed.status}: ${says(replayed)}`,
+  `${marks[replayed.verdict]}  run ${replayed.runId}  ${Words.definition(replayed)}  ${replayed.status}: ${
+    says(replayed)
+  }`,
   ...(replayed.difference === undefined ? [] : [`           ${replayed.difference.detail}`])
 ]
 
@@ -18,11 +20,18 @@ export const reportText = (report: Report): ReadonlyArray<string> => {
   const wrong = breaks.length + unreadable.length
   return [
     ...[...breaks, ...unreadable].flatMap(textOf),
-    ...Array.from(Map.groupBy(unserved, Words.definition), ([definition, runs]) =>
-      `${marks.unserved}  ${Words.count(runs.length, "run")} of ${definition}, which this configuration does not serve: ${
-        runs.slice(0, 3).map(({ runId }) => runId).join(", ")
-      }${runs.length > 3 ? " and more" : ""}`),
-    `${wrong === 0 ? marks.fits : marks.breaks}  ${Words.count(open, "open run")} and ${Words.count(finished, "finished run")}: ${
+    ...Array.from(
+      Map.groupBy(unserved, Words.definition),
+      ([definition, runs]) =>
+        `${marks.unserved}  ${
+          Words.count(runs.length, "run")
+        } of ${definition}, which this configuration does not serve: ${
+          runs.slice(0, 3).map(({ runId }) => runId).join(", ")
+        }${runs.length > 3 ? " and more" : ""}`
+    ),
+    `${wrong === 0 ? marks.fits : marks.breaks}  ${Words.count(open, "open run")} and ${
+      Words.count(finished, "finished run")
+    }: ${
       [
         `${fits} fit`,
         ...(breaks.length === 0 ? [] : [`${breaks.length} would break`]),

@@ -2,16 +2,16 @@
  * How a followed run is reported: as one JSON document, or as its result on
  * stdout and a summary for people on stderr.
  */
-import type * as RunView from "@fermata/core/RunView"
 import { isFinal } from "@fermata/core/RunStatus"
+import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
 import { exitCodes } from "./CommandFailed.ts"
+import { debugging, failedStep, linesOf } from "./ErrorChain.ts"
 import type { Followed } from "./Follow.ts"
 import type { Globals } from "./Globals.ts"
 import { fermata, quoted } from "./Invocation.ts"
 import { nextCommands } from "./NextCommands.ts"
 import type { Steps } from "./Outcomes.ts"
-import { debugging, failedStep, linesOf } from "./ErrorChain.ts"
 import { document, err, exitWith, note } from "./Output.ts"
 import * as Words from "./Words.ts"
 
@@ -65,15 +65,27 @@ export const tellPeople = ({ now, samples, steps, unserved, view }: Followed, { 
       yield* note(`  ${view.stop?.reason ?? view.error?.message ?? "without a reason"}`)
       const step = view.stop === undefined ? failedStep(view) : undefined
       yield* note(`  in ${step === undefined ? "" : `step ${step.key} of `}${Words.definition(view)}`)
-      if (debugging) for (const text of linesOf(step?.error?.cause ?? view.error?.cause)) yield* note(`    ${text}`)
+      if (debugging) { for (const text of linesOf(step?.error?.cause ?? view.error?.cause)) yield* note(`    ${text}`) }
       yield* note(`  see: ${fermata(`runs show ${quoted(view.id)}`)}`)
     }
     if (view.status !== "suspended") return
-    const commands = nextCommands({ runId: view.id, waits: view.waits, approvals: view.approvals, samples, as: globals.usually })
+    const commands = nextCommands({
+      runId: view.id,
+      waits: view.waits,
+      approvals: view.approvals,
+      samples,
+      as: globals.usually
+    })
     if (commands.length > 0) yield* note("  to go on:")
     for (const command of commands) yield* note(`    ${err.bold(fermata(command))}`)
     const until = Math.min(...view.waits.flatMap((wait) => wait.until ?? []))
-    if (commands.length > 0 && Number.isFinite(until)) yield* note(`  without that, it goes on ${Words.fromNow(until, now)} (${Words.time(until)}), while a worker runs: ${fermata("worker")}`)
+    if (commands.length > 0 && Number.isFinite(until)) {
+      yield* note(
+        `  without that, it goes on ${Words.fromNow(until, now)} (${Words.time(until)}), while a worker runs: ${
+          fermata("worker")
+        }`
+      )
+    }
   })
 
 // ----------------------------------------------------------------------------
@@ -86,7 +98,9 @@ const painted = (status: string): string =>
 const summary = (view: RunView.RunView, steps: Steps): string => {
   const { endedAt, requestedAt } = view.times
   const took = endedAt === undefined ? "" : ` in ${Words.duration(endedAt - requestedAt)}`
-  return `run ${view.id} ${painted(view.status)}${view.reason === undefined ? "" : ` (${view.reason})`}${took}: ${stepsText(steps)}`
+  return `run ${view.id} ${painted(view.status)}${view.reason === undefined ? "" : ` (${view.reason})`}${took}: ${
+    stepsText(steps)
+  }`
 }
 
 /** What became of the steps: which ran, which did not have to, and which ran more than once. */
@@ -94,8 +108,12 @@ export const stepsText = ({ executed, overtime, recovered, repeated, replayed, r
   [
     ...(executed > 0 || replayed === 0 ? [`${Words.count(executed, "step")} executed here`] : []),
     ...(replayed > 0 ? [`${Words.count(replayed, "step")} recorded before, not run again`] : []),
-    ...(recovered > 0 ? [`${Words.count(recovered, "body", "bodies")} ran again after ${recovered === 1 ? "the crash" : "crashes"}`] : []),
-    ...(overtime > 0 ? [`${Words.count(overtime, "body", "bodies")} ran again beside one that did not end in time`] : []),
+    ...(recovered > 0
+      ? [`${Words.count(recovered, "body", "bodies")} ran again after ${recovered === 1 ? "the crash" : "crashes"}`]
+      : []),
+    ...(overtime > 0
+      ? [`${Words.count(overtime, "body", "bodies")} ran again beside one that did not end in time`]
+      : []),
     ...(retried > 0 ? [`${Words.count(retried, "failed attempt")} ${retried === 1 ? "was" : "were"} tried again`] : []),
     ...(repeated > 0 ? [`${Words.count(repeated, "step")} with MORE THAN ONE outcome`] : [])
   ].join("; ")

@@ -2,12 +2,12 @@
  * One run for people: how it stands, its steps, what it waits for, and the
  * commands that make it go on.
  */
-import * as DurableTime from "@fermata/core/DurableTime"
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
-import type * as RunView from "@fermata/core/RunView"
+import * as DurableTime from "@fermata/core/DurableTime"
 import { isFinal } from "@fermata/core/RunStatus"
-import { failedStep, linesOf } from "./ErrorChain.ts"
+import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
+import { failedStep, linesOf } from "./ErrorChain.ts"
 import type { Globals } from "./Globals.ts"
 import { fermata } from "./Invocation.ts"
 import { nextCommands, type Samples } from "./NextCommands.ts"
@@ -32,31 +32,70 @@ export interface Options {
 /** The lines about a run. */
 export const page = (view: RunView.RunView, { globals, now, process, samples }: Options): ReadonlyArray<string> => {
   const { endedAt, requestedAt } = view.times
-  const commands = nextCommands({ runId: view.id, waits: view.waits, approvals: view.approvals, as: globals.usually, ...(samples === undefined ? {} : { samples }) })
+  const commands = nextCommands({
+    runId: view.id,
+    waits: view.waits,
+    approvals: view.approvals,
+    as: globals.usually,
+    ...(samples === undefined ? {} : { samples })
+  })
   return [
     `${out.bold(`run ${view.id}`)}  ${Words.definition(view)}`,
     field("status", `${painted(view)}${view.paused && view.reason !== "operator" ? " (paused)" : ""}`),
-    ...(process === undefined ? [] : [field("process", process.alive ? process.name : `${out.red(`${process.name} is gone`)}; a worker goes on with it: ${out.bold(fermata("worker"))}`)]),
-    field("started", `${Words.time(requestedAt)} (${Words.fromNow(requestedAt, now)})${view.by === undefined ? "" : ` by ${view.by}`}${
-      view.trigger === undefined ? "" : ` by event ${view.trigger.event} (${view.trigger.id})`
-    }`),
-    ...(endedAt === undefined ? [] : [field("ended", `${Words.time(endedAt)} after ${Words.duration(endedAt - requestedAt)}`)]),
+    ...(process === undefined
+      ? []
+      : [field(
+        "process",
+        process.alive
+          ? process.name
+          : `${out.red(`${process.name} is gone`)}; a worker goes on with it: ${out.bold(fermata("worker"))}`
+      )]),
+    field(
+      "started",
+      `${Words.time(requestedAt)} (${Words.fromNow(requestedAt, now)})${view.by === undefined ? "" : ` by ${view.by}`}${
+        view.trigger === undefined ? "" : ` by event ${view.trigger.event} (${view.trigger.id})`
+      }`
+    ),
+    ...(endedAt === undefined
+      ? []
+      : [field("ended", `${Words.time(endedAt)} after ${Words.duration(endedAt - requestedAt)}`)]),
     ...(view.parent === undefined ? [] : [field("parent", view.parent)]),
     ...(view.fork === undefined ? [] : [field("fork of", forkText(view.fork))]),
     field("given", json(view.payload)),
     ...("output" in view ? [field("result", json(view.output ?? null))] : []),
-    ...(view.error === undefined ? [] : [field("error", out.red(view.error.message)), ...whereText(view), ...chainText(view)]),
+    ...(view.error === undefined
+      ? []
+      : [field("error", out.red(view.error.message)), ...whereText(view), ...chainText(view)]),
     ...(view.stop === undefined ? [] : [field("stopped", `by ${view.stop.by}: ${view.stop.reason}`)]),
-    ...section("steps", view.steps.flatMap((step) => [stepLine(step, now), ...(step.status === "completed" ? [] : linesOf(step.error?.cause).map((text) => `    ${text}`))])),
-    ...section("approvals", view.approvals.map((approval) =>
-      `${approval.status.padEnd(9)} ${approval.key}  ${approval.prompt}${
-        approval.answers.map(({ by, choice, decision, edit, note }) =>
-          `; ${decision} by ${by}${choice === undefined ? "" : ` with ${choice}`}${
-            edit === undefined ? "" : ` of other arguments (${ApprovalRule.differenceText(approval.args, edit)})`
-          }${note === undefined ? "" : ` (${note})`}`).join("")
-      }`)),
-    ...section("children", view.children.map((child) => `${child.status.padEnd(9)} ${child.child}  ${Words.definition(child)}`)),
-    ...section("state", Object.values(view.state).map(({ name, revision, value }) => `${name} (revision ${revision}): ${json(value)}`)),
+    ...section(
+      "steps",
+      view.steps.flatMap((
+        step
+      ) => [
+        stepLine(step, now),
+        ...(step.status === "completed" ? [] : linesOf(step.error?.cause).map((text) => `    ${text}`))
+      ])
+    ),
+    ...section(
+      "approvals",
+      view.approvals.map((approval) =>
+        `${approval.status.padEnd(9)} ${approval.key}  ${approval.prompt}${
+          approval.answers.map(({ by, choice, decision, edit, note }) =>
+            `; ${decision} by ${by}${choice === undefined ? "" : ` with ${choice}`}${
+              edit === undefined ? "" : ` of other arguments (${ApprovalRule.differenceText(approval.args, edit)})`
+            }${note === undefined ? "" : ` (${note})`}`
+          ).join("")
+        }`
+      )
+    ),
+    ...section(
+      "children",
+      view.children.map((child) => `${child.status.padEnd(9)} ${child.child}  ${Words.definition(child)}`)
+    ),
+    ...section(
+      "state",
+      Object.values(view.state).map(({ name, revision, value }) => `${name} (revision ${revision}): ${json(value)}`)
+    ),
     ...section("events", view.events.map(({ id, name }) => `${name}  ${id}`)),
     ...section("notes", view.notes.filter(({ kind }) => kind !== "usage").map(({ text }) => text)),
     ...section("waits", view.waits.map((wait) => waitText(wait, now, view))),
@@ -69,9 +108,9 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
 // ----------------------------------------------------------------------------
 
 const forkText = ({ from, input, set, sharedEntries, step }: RunView.ForkView): string =>
-  `${from}, of which it shares ${Words.count(sharedEntries, "entry", "entries")} before step ${step}${input ? ", with another input" : ""}${
-    set.length === 0 ? "" : `, with other outputs of ${set.join(", ")}`
-  }`
+  `${from}, of which it shares ${Words.count(sharedEntries, "entry", "entries")} before step ${step}${
+    input ? ", with another input" : ""
+  }${set.length === 0 ? "" : `, with other outputs of ${set.join(", ")}`}`
 
 /** The step in which the run failed; how, stands below that step. */
 const whereText = (view: RunView.RunView): ReadonlyArray<string> => {
@@ -95,7 +134,13 @@ const json = (value: unknown): string => {
 
 const painted = ({ reason, status }: RunView.RunView): string => {
   const text = reason === undefined ? status : `${status} (${reason})`
-  return status === "completed" ? out.green(text) : status === "suspended" ? out.yellow(text) : isFinal(status) ? out.red(text) : out.cyan(text)
+  return status === "completed"
+    ? out.green(text)
+    : status === "suspended"
+    ? out.yellow(text)
+    : isFinal(status)
+    ? out.red(text)
+    : out.cyan(text)
 }
 
 const marks: { readonly [S in RunView.StepStatus]: string } = {
@@ -113,11 +158,18 @@ const stepLine = (step: RunView.StepView, now: number): string => {
   const crashes = step.recoveries > 0 ? `  ${Words.count(step.recoveries, "crash", "crashes")}` : ""
   const settled = step.settledBy === undefined ? "" : `  settled by ${step.settledBy}`
   const probed = step.probed === true && step.status === "completed" ? "  found done by its probe" : ""
-  const again = step.retryAt === undefined || step.status !== "backoff" ? ""
-    : step.retryAt >= DurableTime.never ? "  never again by itself" : `  again ${Words.fromNow(step.retryAt, now)}`
+  const again = step.retryAt === undefined || step.status !== "backoff" ?
+    ""
+    : step.retryAt >= DurableTime.never
+    ? "  never again by itself"
+    : `  again ${Words.fromNow(step.retryAt, now)}`
   const error = step.error === undefined || step.status === "completed" ? "" : `  ${step.error.message}`
   const mark = marks[step.status]
-  const painted = step.status === "completed" ? out.green(mark) : step.status === "failed" ? out.red(mark) : out.cyan(mark)
+  const painted = step.status === "completed"
+    ? out.green(mark)
+    : step.status === "failed"
+    ? out.red(mark)
+    : out.cyan(mark)
   return `${painted} ${step.key}${step.label === undefined ? "" : out.dim(` [${step.label}]`)}${
     step.status === "completed" || step.status === "failed" ? "" : `  ${step.status}`
   }${took}${attempts}${crashes}${settled}${probed}${again}${error}`

@@ -13,7 +13,10 @@ import type { Sample, Samples } from "./NextCommands.ts"
 /** The samples of all waits that take one. */
 export const of = (host: Host, view: RunView.RunView): Effect.Effect<Samples, CommandFailed> =>
   Effect.map(
-    Effect.forEach(view.waits, (wait) => Effect.map(sampleOf(host, view, wait), (sample) => [wait.key, sample] as const)),
+    Effect.forEach(
+      view.waits,
+      (wait) => Effect.map(sampleOf(host, view, wait), (sample) => [wait.key, sample] as const)
+    ),
     (all) => new Map(all.flatMap(([key, sample]) => sample === undefined ? [] : [[key, sample]]))
   )
 
@@ -38,16 +41,22 @@ const sampleOf = (host: Host, view: RunView.RunView, wait: Wait): Effect.Effect<
 }
 
 const known = (host: Host, view: RunView.RunView, wait: Wait): Effect.Effect<Sample | undefined, CommandFailed> =>
-  Effect.map(host.refine(host.runs.sample(view.id, wait)), (sample) =>
-    Option.isNone(sample) ? undefined : { _tag: "Json" as const, value: sample.value })
+  Effect.map(
+    host.refine(host.runs.sample(view.id, wait)),
+    (sample) => Option.isNone(sample) ? undefined : { _tag: "Json" as const, value: sample.value }
+  )
 
 const eventFor = (host: Host, view: RunView.RunView, event: string): Effect.Effect<Sample | undefined, CommandFailed> =>
   Effect.gen(function*() {
-    const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) => id === view.workflow && version === view.version)
+    const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) =>
+      id === view.workflow && version === view.version
+    )
     if (stored === undefined) return undefined
     const EventSample = yield* Effect.promise(() => import("@fermata/engine/contract/EventSample"))
     const value = yield* EventSample.of(stored.contract, view, event)
     if (value !== undefined) return { _tag: "Json" as const, value }
-    const conditions = stored.contract.steps.flatMap((step) => step.kind === "wait" && step.event === event && step.where !== undefined ? [step.where] : [])
+    const conditions = stored.contract.steps.flatMap((step) =>
+      step.kind === "wait" && step.event === event && step.where !== undefined ? [step.where] : []
+    )
     return { _tag: "Words" as const, text: `an event "${event}" for which this holds: ${conditions.join(", or ")}` }
   })

@@ -7,8 +7,26 @@
 const hidden = "[\\p{Cc}\\p{Zl}\\p{Zp}\\p{Cs}\\p{Bidi_C}\\p{DI}]"
 
 /** Letters of scripts that are written with joiners. */
-const joining = `[${["Arab", "Syrc", "Mong", "Deva", "Beng", "Guru", "Gujr", "Orya", "Taml", "Telu", "Knda", "Mlym", "Sinh", "Khmr", "Mymr"]
-  .map((script) => `\\p{scx=${script}}`).join("")}]`
+const joining = `[${
+  [
+    "Arab",
+    "Syrc",
+    "Mong",
+    "Deva",
+    "Beng",
+    "Guru",
+    "Gujr",
+    "Orya",
+    "Taml",
+    "Telu",
+    "Knda",
+    "Mlym",
+    "Sinh",
+    "Khmr",
+    "Mymr"
+  ]
+    .map((script) => `\\p{scx=${script}}`).join("")
+}]`
 
 /** Where such characters are a part of one that is seen: emoji, flags of regions, keycaps, forms of ideographs, joiners between letters. */
 const seen = [
@@ -24,7 +42,8 @@ const escapable = new RegExp(`${seen}|(?<escaped>${hidden})`, "gu")
 const short: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
 
 /** Text from outside as a part of one line. Text without hidden characters stays as it is. */
-export const shown = (text: string): string => suspect.test(text) ? escaped(text, (character) => short[character] ?? escape(character)) : text
+export const shown = (text: string): string =>
+  suspect.test(text) ? escaped(text, (character) => short[character] ?? escape(character)) : text
 
 /** The same for a JSON text in which line feeds only separate: it stays the JSON of the same value. */
 export const shownJson = (text: string): string =>
@@ -42,4 +61,7 @@ const escaped = (text: string, escape: (character: string) => string): string =>
 
 /** Every unit of the character as `\uXXXX`. */
 const escape = (character: string): string =>
-  Array.from({ length: character.length }, (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`).join("")
+  Array.from(
+    { length: character.length },
+    (_, index) => `\\u${character.charCodeAt(index).toString(16).padStart(4, "0")}`
+  ).join("")

@@ -20,13 +20,22 @@ export interface Stale {
 }
 
 /** What was recorded between each replaced output and the point of the fork, as far as it may have used that. */
-export const of = (host: Host, view: RunView.RunView, { at, set = {} }: ForkOptions): Effect.Effect<ReadonlyArray<Stale>, CommandFailed> =>
+export const of = (
+  host: Host,
+  view: RunView.RunView,
+  { at, set = {} }: ForkOptions
+): Effect.Effect<ReadonlyArray<Stale>, CommandFailed> =>
   Effect.gen(function*() {
     const keys = view.steps.map(({ key }) => key)
     const point = keys.indexOf(at)
-    const between = Object.keys(set).map((key) => ({ key, behind: keys.slice(keys.indexOf(key) + 1, Math.max(point, 0)) })).filter(({ behind }) => behind.length > 0)
+    const between = Object.keys(set).map((key) => ({
+      key,
+      behind: keys.slice(keys.indexOf(key) + 1, Math.max(point, 0))
+    })).filter(({ behind }) => behind.length > 0)
     if (between.length === 0) return []
-    const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) => id === view.workflow && version === view.version)
+    const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) =>
+      id === view.workflow && version === view.version
+    )
     if (stored === undefined) return between.map(({ behind, key }) => ({ set: key, steps: behind, certain: false }))
     const { dependents } = yield* Effect.promise(() => import("@fermata/engine/contract/ContractUses"))
     return between
@@ -35,10 +44,18 @@ export const of = (host: Host, view: RunView.RunView, { at, set = {} }: ForkOpti
   })
 
 /** The same for people, with the command that forks before the first of them. */
-export const textOf = (runId: string, { input, set = {} }: ForkOptions, { certain, set: replaced, steps }: Stale): string => {
+export const textOf = (
+  runId: string,
+  { input, set = {} }: ForkOptions,
+  { certain, set: replaced, steps }: Stale
+): string => {
   const first = steps[0]!
   const sets = Object.entries(set).map(([key, value]) => ` --set ${quoted(`${key}=${JSON.stringify(value)}`)}`).join("")
-  const command = fermata(`runs fork ${quoted(runId)} --at ${quoted(first)}${sets}${input === undefined ? "" : ` --input ${quoted(JSON.stringify(input))}`}`)
+  const command = fermata(
+    `runs fork ${quoted(runId)} --at ${quoted(first)}${sets}${
+      input === undefined ? "" : ` --input ${quoted(JSON.stringify(input))}`
+    }`
+  )
   return `${Words.list(steps.map((key) => `"${key}"`))} ${steps.length === 1 ? "is" : "are"} shared as recorded, and ${
     certain ? "used" : "may have used"
   } the old output of "${replaced}"; to do ${steps.length === 1 ? "it" : "them"} again: ${command}`

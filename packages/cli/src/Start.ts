@@ -3,14 +3,14 @@
  */
 import type { Contract } from "@fermata/core/contract/Contract"
 import type { Owner } from "@fermata/engine/Runs"
-import type * as Schema from "effect/Schema"
 import * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { existsSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
+import { followAndAsk } from "./Ask.ts"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
-import { followAndAsk } from "./Ask.ts"
 import { type ContractFile, fileLabel, readContract } from "./ContractFile.ts"
 import { declarations, isServedBy, isWorking, missingIn } from "./ContractNeeds.ts"
 import type { Globals } from "./Globals.ts"
@@ -46,7 +46,8 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     yield* host.serve()
     if (file !== undefined) yield* checkName(file.contract.id, host.served())
     // The program that is here is meant before a contract that somebody has once added under its name.
-    const contract = file?.contract ?? (isAmong(host.served(), request.workflow) ? undefined : yield* contractNamed(host, request.workflow))
+    const contract = file?.contract ??
+      (isAmong(host.served(), request.workflow) ? undefined : yield* contractNamed(host, request.workflow))
     const owners = yield* host.refine(host.runs.owners)
     const servedHere = contract === undefined || (yield* checkServed(contract, loaded, request, owners))
     const started = contract === undefined
@@ -57,13 +58,20 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     const joined = started.joined ? "joined existing run" : "run"
     yield* note(`${joined} ${err.bold(runId)}  ${started.definition}`)
     if (started.otherInput) {
-      yield* note(`  ${err.yellow("!")} it was started with another input, and this one is not used; ${
-        request.key === undefined ? "--new starts a run of its own" : "another --key starts a run of its own"
-      }`)
+      yield* note(
+        `  ${err.yellow("!")} it was started with another input, and this one is not used; ${
+          request.key === undefined ? "--new starts a run of its own" : "another --key starts a run of its own"
+        }`
+      )
     }
     if (request.detach) {
-      return yield* detached(host, globals, started, (owner) =>
-        contract === undefined ? owner.serves.programs.includes(started.definition) : isServedBy(contract, owner))
+      return yield* detached(
+        host,
+        globals,
+        started,
+        (owner) =>
+          contract === undefined ? owner.serves.programs.includes(started.definition) : isServedBy(contract, owner)
+      )
     }
     const from = started.joined ? (yield* host.refine(host.runs.find(runId))).entries : 0
     const followed = yield* followAndAsk(host, globals, runId, { from, work: servedHere ? "here" : "if-nobody-does" })
@@ -85,25 +93,44 @@ interface Started {
 
 const checkOptions = ({ event, eventName, isNew, key }: Request): Effect.Effect<void, CommandFailed> =>
   isNew && key !== undefined
-    ? Effect.fail(refused("InvalidValue", "--new and --key exclude each other: a key stands for one run, and --new asks for another", ["leave one of them out"]))
+    ? Effect.fail(
+      refused(
+        "InvalidValue",
+        "--new and --key exclude each other: a key stands for one run, and --new asks for another",
+        ["leave one of them out"]
+      )
+    )
     : eventName !== undefined && event === undefined
-    ? Effect.fail(refused("InvalidValue", "--event-name needs --event J, the payload of the event", [`see: ${fermata("run --help")}`]))
+    ? Effect.fail(
+      refused("InvalidValue", "--event-name needs --event J, the payload of the event", [
+        `see: ${fermata("run --help")}`
+      ])
+    )
     : Effect.void
 
 /**
  * Whether this process can work on the contract's runs. One that nobody can is
  * refused before it is started, unless it is left to a worker that is to come.
  */
-const checkServed = (contract: Contract, { config, file }: Config.Loaded, { detach }: Request, owners: ReadonlyArray<Owner>): Effect.Effect<boolean, CommandFailed> => {
+const checkServed = (
+  contract: Contract,
+  { config, file }: Config.Loaded,
+  { detach }: Request,
+  owners: ReadonlyArray<Owner>
+): Effect.Effect<boolean, CommandFailed> => {
   const needs = missingIn(contract, config)
   if (needs.length === 0) return Effect.succeed(true)
   if (detach || owners.some((owner) => isServedBy(contract, owner))) return Effect.succeed(false)
   const place = file === undefined ? "no fermata.config.ts was found" : `in ${fileLabel(file)}`
   return Effect.fail(refused(
     "NotServed",
-    `Nobody can run ${contract.id}@${contract.version}: here is ${Words.list(needs)} (${place}), and no worker that lives has it`,
+    `Nobody can run ${contract.id}@${contract.version}: here is ${
+      Words.list(needs)
+    } (${place}), and no worker that lives has it`,
     [
-      ...declarations(contract, config).map((text) => `declare in ${file === undefined ? "a fermata.config.ts" : fileLabel(file)}: ${text}`),
+      ...declarations(contract, config).map((text) =>
+        `declare in ${file === undefined ? "a fermata.config.ts" : fileLabel(file)}: ${text}`
+      ),
       "--config FILE names another configuration; --detach records the run and leaves it to a worker"
     ]
   ))
@@ -116,11 +143,17 @@ const isAmong = (programs: ReadonlyArray<string>, name: string): boolean =>
 /** A contract must not have the name of a program, or nobody knew which of them a name means. */
 const checkName = (id: string, programs: ReadonlyArray<string>): Effect.Effect<void, CommandFailed> =>
   isAmong(programs, id)
-    ? Effect.fail(refused("InvalidValue", `The contract has the id "${id}", and the configuration has a program of that name: give one of them another`))
+    ? Effect.fail(
+      refused(
+        "InvalidValue",
+        `The contract has the id "${id}", and the configuration has a program of that name: give one of them another`
+      )
+    )
     : Effect.void
 
 /** Whether this names a file. What ends as one and is not there is told as a missing file. */
-const isContractFile = (name: string): boolean => /\.jsonc?$/i.test(name) || name.includes("/") || (existsSync(name) && statSync(name).isFile())
+const isContractFile = (name: string): boolean =>
+  /\.jsonc?$/i.test(name) || name.includes("/") || (existsSync(name) && statSync(name).isFile())
 
 const contractNamed = (host: Host.Host, name: string): Effect.Effect<Contract | undefined, CommandFailed> =>
   Effect.map(host.refine(host.contracts.list), (all) => all.find(({ id }) => id === name)?.contract)
@@ -135,7 +168,10 @@ const startContract = (
   Effect.gen(function*() {
     const name = eventName ?? triggerOf(contract)
     if (event !== undefined && name === undefined) {
-      return yield* refused("InvalidValue", `The contract ${contract.id} names no single event that triggers it, so --event needs --event-name N`)
+      return yield* refused(
+        "InvalidValue",
+        `The contract ${contract.id} names no single event that triggers it, so --event needs --event-name N`
+      )
     }
     const started = yield* host.refine(host.contracts.start({
       contract: file?.document ?? contract.id,
@@ -150,7 +186,9 @@ const startContract = (
 
 /** The event that triggers a contract, where there is one and it is no pattern. */
 const triggerOf = ({ triggers }: Contract): string | undefined => {
-  const names = triggers.flatMap((trigger) => trigger.type === "event" && !trigger.event.includes("*") ? [trigger.event] : [])
+  const names = triggers.flatMap((trigger) =>
+    trigger.type === "event" && !trigger.event.includes("*") ? [trigger.event] : []
+  )
   return names[0]
 }
 
@@ -161,9 +199,12 @@ const startProgram = (
 ): Effect.Effect<Started, CommandFailed> =>
   Effect.gen(function*() {
     if (event !== undefined) {
-      return yield* refused("InvalidValue", `--event is for contracts, and "${workflow}" is ${
-        (yield* isProgram(host, workflow)) ? "a program" : "none"
-      }: give its payload with --input J`)
+      return yield* refused(
+        "InvalidValue",
+        `--event is for contracts, and "${workflow}" is ${
+          (yield* isProgram(host, workflow)) ? "a program" : "none"
+        }: give its payload with --input J`
+      )
     }
     const started = yield* host.refine(host.runs.start(workflow, input === undefined ? {} : input.value, {
       by: as,
@@ -175,10 +216,18 @@ const startProgram = (
   })
 
 const isProgram = (host: Host.Host, name: string): Effect.Effect<boolean, CommandFailed> =>
-  Effect.map(host.refine(host.store.backend.definitions), (all) => all.some((row) => row.name === name && row.kind === "program"))
+  Effect.map(
+    host.refine(host.store.backend.definitions),
+    (all) => all.some((row) => row.name === name && row.kind === "program")
+  )
 
 /** Tells that the run is recorded, and who will work on it. */
-const detached = (host: Host.Host, globals: Globals, { definition, joined, otherInput, runId }: Started, serves: (owner: Owner) => boolean) =>
+const detached = (
+  host: Host.Host,
+  globals: Globals,
+  { definition, joined, otherInput, runId }: Started,
+  serves: (owner: Owner) => boolean
+) =>
   Effect.gen(function*() {
     const workers = (yield* host.refine(host.runs.owners)).filter(isWorking)
     const able = workers.filter(serves)
@@ -190,6 +239,7 @@ const detached = (host: Host.Host, globals: Globals, { definition, joined, other
         : `  ${Words.count(able.length, "worker")} can take it up`
     )
     const { status } = yield* host.refine(host.runs.find(runId))
-    if (globals.json) yield* document({ runId, joined, otherInput, status, usage: {}, steps: { executed: 0, replayed: 0 } })
-    else yield* line(runId)
+    if (globals.json) {
+      yield* document({ runId, joined, otherInput, status, usage: {}, steps: { executed: 0, replayed: 0 } })
+    } else yield* line(runId)
   })

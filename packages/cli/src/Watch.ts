@@ -2,10 +2,10 @@
  * Shows a run to people while it goes on: one line on stderr for everything that happens.
  */
 import * as DurableTime from "@fermata/core/DurableTime"
-import type * as JournalEntry from "@fermata/core/JournalEntry"
-import * as RunView from "@fermata/core/RunView"
-import { neverKey, type Wait } from "@fermata/core/RunStatus"
 import * as ExitJson from "@fermata/core/ExitJson"
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { neverKey, type Wait } from "@fermata/core/RunStatus"
+import * as RunView from "@fermata/core/RunView"
 import { err, noteNow } from "./Output.ts"
 import { asidesOf } from "./Questions.ts"
 import * as Words from "./Words.ts"
@@ -31,7 +31,11 @@ export class Watch {
 
   /** Tells what is new in this part of the journal. `now` is the time of the reader. */
   take(entries: ReadonlyArray<Entry>, view: RunView.RunView, now: number): void {
-    const done = new Set(entries.flatMap((entry) => entry._tag === "StepCompleted" || entry._tag === "StepFailed" ? [`${entry.key}#${entry.attempt}`] : []))
+    const done = new Set(
+      entries.flatMap((entry) =>
+        entry._tag === "StepCompleted" || entry._tag === "StepFailed" ? [`${entry.key}#${entry.attempt}`] : []
+      )
+    )
     for (const entry of entries) {
       if (entry._tag === "StepRequested") this.startedAt.set(entry.key, entry.at)
       if (entry.seq < this.from) continue
@@ -39,7 +43,9 @@ export class Watch {
       if (text !== undefined) this.told(text)
     }
     const stands = JSON.stringify([view.status, view.waits])
-    if (stands !== this.stands && view.status === "suspended" && view.counts.entries > this.from) this.tellWaits(view, now)
+    if (stands !== this.stands && view.status === "suspended" && view.counts.entries > this.from) {
+      this.tellWaits(view, now)
+    }
     this.stands = stands
   }
 
@@ -47,7 +53,9 @@ export class Watch {
   tellWaits(view: RunView.RunView, now: number): void {
     const fresh = view.waits.filter((wait) => !this.shown.has(JSON.stringify(wait)))
     for (const wait of fresh) this.shown.add(JSON.stringify(wait))
-    if (fresh.length > 0) this.told(`  ${err.yellow("…")} waits ${fresh.map((wait) => waitText(wait, now, view)).join("; ")}`)
+    if (fresh.length > 0) {
+      this.told(`  ${err.yellow("…")} waits ${fresh.map((wait) => waitText(wait, now, view)).join("; ")}`)
+    }
   }
 
   private lineOf(entry: Entry, done: ReadonlySet<string>): string | undefined {
@@ -70,10 +78,14 @@ export class Watch {
           : `  ${err.green("✓")} ${entry.key}  settled as done by ${entry.settledBy}`
       case "StepFailed": {
         const why = ExitJson.causeMessage(entry.cause)
-        if (entry.settledBy !== undefined) return `  ${err.red("✗")} ${entry.key}  settled as failed by ${entry.settledBy}: ${why}`
+        if (entry.settledBy !== undefined) {
+          return `  ${err.red("✗")} ${entry.key}  settled as failed by ${entry.settledBy}: ${why}`
+        }
         if (entry.retryAt !== undefined) {
           return `  ${err.yellow("↺")} ${entry.key}  attempt ${entry.attempt} failed: ${why}; ${
-            entry.retryAt >= DurableTime.never ? "never again by itself" : `again in ${Words.duration(entry.retryAt - entry.at)}`
+            entry.retryAt >= DurableTime.never
+              ? "never again by itself"
+              : `again in ${Words.duration(entry.retryAt - entry.at)}`
           }`
         }
         return `  ${err.red("✗")} ${entry.key}  ${err.dim(this.took(entry))}  ${why}`
@@ -83,9 +95,9 @@ export class Watch {
           ? `  ${err.yellow("•")} ${entry.key}  nobody answered in time`
           : `  ${entry.decision === "approve" ? err.green("✓") : err.red("✗")} ${entry.key}  ${
             entry.decision === "approve" ? "approved" : "denied"
-          } by ${entry.by}${entry.open === true && entry.edit !== undefined ? ", with other arguments" : ""}${entry.open === true ? ", which does not decide it yet" : ""}${
-            entry.note === undefined ? "" : `: ${entry.note}`
-          }`
+          } by ${entry.by}${entry.open === true && entry.edit !== undefined ? ", with other arguments" : ""}${
+            entry.open === true ? ", which does not decide it yet" : ""
+          }${entry.note === undefined ? "" : `: ${entry.note}`}`
       case "SignalReceived":
         return `  ${err.green("✓")} signal ${entry.name}${entry.by === undefined ? "" : ` from ${entry.by}`}`
       case "EventEmitted":
@@ -138,10 +150,14 @@ export const waitText = (wait: Wait, now: number, view?: RunView.RunView): strin
     case "signal":
       // The detail of a wait for an event names it, with its condition.
       if (key.startsWith("event:")) return `for ${wait.detail ?? `event "${key.slice("event:".length)}"`}${until}`
-      if (key.startsWith("step:")) return `for the outcome of step "${key.slice("step:".length)}", which was handed over${detail}${until}`
+      if (key.startsWith("step:")) {
+        return `for the outcome of step "${key.slice("step:".length)}", which was handed over${detail}${until}`
+      }
       return `for signal "${key}"${detail}${until}`
     case "timer":
-      return wait.until === undefined ? `for a timer${detail}` : `until ${Words.time(wait.until)} (${Words.fromNow(wait.until, now)})${detail}`
+      return wait.until === undefined
+        ? `for a timer${detail}`
+        : `until ${Words.time(wait.until)} (${Words.fromNow(wait.until, now)})${detail}`
     case "child":
       return `for child run ${key}${detail}${until}`
     case "handoff":
@@ -150,7 +166,9 @@ export const waitText = (wait: Wait, now: number, view?: RunView.RunView): strin
       return `for a larger budget${detail}${until}`
     case "operator":
       if (wait.key === neverKey) return `for ever${detail}`
-      return wait.key === "failure" ? `for an operator, who may resume it after its failure${detail}` : `for an operator, who may resume it${detail}`
+      return wait.key === "failure"
+        ? `for an operator, who may resume it after its failure${detail}`
+        : `for an operator, who may resume it${detail}`
     case "outcome-unknown":
       return `for an operator to settle step "${key}", whose outcome is unknown${detail}`
     case "recovery":

@@ -2,10 +2,10 @@
  * A worker: takes up whatever is due, tells what becomes of it, and knows when
  * there is nothing left to do. What `fermata worker` does.
  */
-import type { RunRow } from "@fermata/engine/Backend"
-import type { Owner, RunSummary } from "@fermata/engine/Runs"
-import type { Engine } from "@fermata/engine/Engine"
 import * as ExitJson from "@fermata/core/ExitJson"
+import type { RunRow } from "@fermata/engine/Backend"
+import type { Engine } from "@fermata/engine/Engine"
+import type { Owner, RunSummary } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -20,11 +20,18 @@ import { waitText } from "./Watch.ts"
 import * as Words from "./Words.ts"
 
 /** Works until it is interrupted, or with `untilIdle` until there is nothing left to do. */
-export const work = (globals: Globals, { untilIdle }: { readonly untilIdle: boolean }): Effect.Effect<void, CommandFailed, Scope.Scope> =>
+export const work = (
+  globals: Globals,
+  { untilIdle }: { readonly untilIdle: boolean }
+): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const config = yield* Config.loadOrRecall(globals, [process.cwd()])
     // Runs before the engine closes: a worker that is stopped in order has done what it should.
-    const host = yield* Host.open(globals, { command: untilIdle ? "worker --until-idle" : "worker", worker: true, config })
+    const host = yield* Host.open(globals, {
+      command: untilIdle ? "worker --until-idle" : "worker",
+      worker: true,
+      config
+    })
     yield* Effect.addFinalizer((exit) =>
       exit._tag === "Success" ? Effect.void : Effect.gen(function*() {
         if (process.exitCode === undefined) yield* exitWith(exitCodes.completed)
@@ -39,15 +46,19 @@ export const work = (globals: Globals, { untilIdle }: { readonly untilIdle: bool
     )
     yield* host.serve()
     const serves = [...host.served(), "contracts"]
-    yield* note(`worker ${process.pid} on ${globals.db} serves ${Words.list(serves)} (${
-      config.file === undefined ? "no fermata.config.ts" : fileLabel(config.file)
-    })`)
+    yield* note(
+      `worker ${process.pid} on ${globals.db} serves ${Words.list(serves)} (${
+        config.file === undefined ? "no fermata.config.ts" : fileLabel(config.file)
+      })`
+    )
     const told = new Set<string>()
     const tellUnserved = Effect.gen(function*() {
       for (const { hash, id, lacks, version } of yield* host.refine(host.contracts.unserved)) {
         if (told.has(hash)) continue
         told.add(hash)
-        yield* note(`${err.yellow("warning:")} runs of contract ${id}@${version} are left alone: here is ${Words.list(lacks)}`)
+        yield* note(
+          `${err.yellow("warning:")} runs of contract ${id}@${version} are left alone: here is ${Words.list(lacks)}`
+        )
       }
     })
     yield* tellUnserved
@@ -108,7 +119,9 @@ const busyWith = (host: Host.Host): Effect.Effect<Busy | undefined, CommandFaile
     }
     const serves = yield* servedHere(host)
     const next = (yield* host.refine(backend.due(now, now + momentMs, mostDue))).find(serves)
-    if (next?.dueAt != null) return { key: `due ${next.dueAt}`, text: `the next run is due ${Words.fromNow(next.dueAt, now)}` }
+    if (next?.dueAt != null) {
+      return { key: `due ${next.dueAt}`, text: `the next run is due ${Words.fromNow(next.dueAt, now)}` }
+    }
     return undefined
   })
 
@@ -128,7 +141,9 @@ const tellLeft = (host: Host.Host): Effect.Effect<void, CommandFailed> =>
     const unserved = yield* host.refine(host.contracts.unserved)
     for (const [definition, runs] of Map.groupBy(due.filter((run) => !serves(run)), Words.definition)) {
       const lacks = unserved.find(({ hash }) => hash === runs[0]!.definition)?.lacks ?? ["no such workflow"]
-      yield* note(`${err.yellow("left alone:")} ${Words.count(runs.length, "run")} of ${definition}: here is ${Words.list(lacks)}`)
+      yield* note(
+        `${err.yellow("left alone:")} ${Words.count(runs.length, "run")} of ${definition}: here is ${Words.list(lacks)}`
+      )
     }
   })
 
@@ -147,12 +162,14 @@ const heldBy = (host: Host.Host, owners: ReadonlyArray<Owner>): Effect.Effect<Bu
         if (owner === undefined || holder !== owner.id) return { key: `freed ${run.id}` }
         return {
           key: `gone ${owner.id}`,
-          text: `${ownerName(owner)} ${isGone(owner) ? "is gone" : "gives no sign of life"}; its runs are free when its lease ends, ${
-            Words.fromNow(owner.expiresAt, now)
-          }`
+          text: `${ownerName(owner)} ${
+            isGone(owner) ? "is gone" : "gives no sign of life"
+          }; its runs are free when its lease ends, ${Words.fromNow(owner.expiresAt, now)}`
         }
       }
-      if (run.status !== "suspended") return { key: `held ${run.id}`, text: `run ${run.id} is worked on by ${ownerName(owner)}` }
+      if (run.status !== "suspended") {
+        return { key: `held ${run.id}`, text: `run ${run.id} is worked on by ${ownerName(owner)}` }
+      }
     }
     return undefined
   })
@@ -178,25 +195,41 @@ class Teller {
       if (last === undefined || (last._tag === "RunRequested" && entries.length === 1)) return
       if (this.epochs.get(run.id) !== last.epoch) {
         this.epochs.set(run.id, last.epoch)
-        yield* this.tell("taken", run, out.cyan("▸"), entries.some(({ _tag }) => _tag === "RunStarted") ? "begins" : "goes on")
+        yield* this.tell(
+          "taken",
+          run,
+          out.cyan("▸"),
+          entries.some(({ _tag }) => _tag === "RunStarted") ? "begins" : "goes on"
+        )
       }
       for (const entry of entries) {
         switch (entry._tag) {
           case "RunSuspended":
             if (this.waits.get(run.id) === JSON.stringify(entry.waits)) break
             this.waits.set(run.id, JSON.stringify(entry.waits))
-            yield* this.tell("suspended", run, out.yellow("…"), `waits ${entry.waits.map((wait) => waitText(wait, this.now())).join("; ")}`, {
-              waits: entry.waits
-            })
+            yield* this.tell(
+              "suspended",
+              run,
+              out.yellow("…"),
+              `waits ${entry.waits.map((wait) => waitText(wait, this.now())).join("; ")}`,
+              {
+                waits: entry.waits
+              }
+            )
             break
           case "RunCompleted":
             yield* this.tell("completed", run, out.green("✓"), "completed")
             break
           case "RunFailed":
-            yield* this.tell("failed", run, out.red("✗"), `failed: ${ExitJson.causeMessage(entry.cause)}`, { cause: entry.cause })
+            yield* this.tell("failed", run, out.red("✗"), `failed: ${ExitJson.causeMessage(entry.cause)}`, {
+              cause: entry.cause
+            })
             break
           case "RunCancelled":
-            yield* this.tell("cancelled", run, out.red("■"), `cancelled by ${entry.by}: ${entry.reason}`, { by: entry.by, reason: entry.reason })
+            yield* this.tell("cancelled", run, out.red("■"), `cancelled by ${entry.by}: ${entry.reason}`, {
+              by: entry.by,
+              reason: entry.reason
+            })
             break
         }
       }

@@ -17,5 +17,7 @@ const args = process.argv.slice(2)
 const bundle = new URL("./bundle/Main.js", import.meta.url)
 const bundled = onlyLooks(args) && (process.env["FERMATA_DEBUG"] ?? "") === "" && existsSync(bundle)
 const { main } = await (bundled ? import(bundle.href) as Promise<typeof import("./Main.ts")> : import("./Main.ts"))
-const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { readonly version: string }
+const manifest = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  readonly version: string
+}
 main(args, manifest.version)

@@ -2,7 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import { split } from "../src/Completion.ts"
 import { type Command, type Option, placeOf } from "../src/internal/CommandLine.ts"
 
-const option = (name: string, _tag: "String" | "Boolean", ...aliases: ReadonlyArray<string>): Option => ({ name, aliases, description: undefined, type: { _tag } })
+const option = (name: string, _tag: "String" | "Boolean", ...aliases: ReadonlyArray<string>): Option => ({
+  name,
+  aliases,
+  description: undefined,
+  type: { _tag }
+})
 const command = (name: string, ...subcommands: ReadonlyArray<Command>): Command => ({
   name,
   description: undefined,
@@ -11,7 +16,8 @@ const command = (name: string, ...subcommands: ReadonlyArray<Command>): Command 
   subcommands
 })
 const root = command("fermata", command("runs", command("ls"), command("show")), command("doctor"))
-const place = (...words: ReadonlyArray<string>) => placeOf(root, [option("db", "String"), option("help", "Boolean", "h")], words)
+const place = (...words: ReadonlyArray<string>) =>
+  placeOf(root, [option("db", "String"), option("help", "Boolean", "h")], words)
 
 describe("CommandLine", () => {
   it("finds the command among options and their values", () => {

@@ -30,7 +30,10 @@ describe("Config", () => {
       yield* write(join(root, "b.json"), "{}")
       yield* write(join(root, "a.json"), "{}")
       const file = yield* write(join(root, "fermata.config.mjs"), "export default { contracts: [\"*.json\"] }")
-      assert.deepStrictEqual(Config.contractFiles(yield* Config.load(file, [])), [join(root, "a.json"), join(root, "b.json")])
+      assert.deepStrictEqual(Config.contractFiles(yield* Config.load(file, [])), [
+        join(root, "a.json"),
+        join(root, "b.json")
+      ])
     }))
 
   it.effect("that is broken is told in a sentence", () =>
@@ -43,12 +46,30 @@ describe("Config", () => {
             assert.strictEqual(exitCode, 2)
             return message.replace(file, "FILE")
           }))
-      assert.strictEqual(yield* problem("export const a = 1"), "The configuration FILE has no default export; write export default defineConfig({ ... })")
-      assert.strictEqual(yield* problem("export default []"), "The configuration FILE exports a list by default; write export default defineConfig({ ... })")
-      assert.strictEqual(yield* problem("export default { task: {} }"), "The configuration FILE has the unknown field \"task\"; did you mean \"tasks\"?")
-      assert.strictEqual(yield* problem("export default { tasks: { a: 1 } }"), "The configuration FILE must have in \"tasks\" an object with a function for each task")
-      assert.strictEqual(yield* problem("export default { workflows: [1] }"), "The configuration FILE must have in \"workflows\" a list of layers, such as Purchase.toLayer(...)")
-      assert.include(yield* problem("throw new Error('no database password')"), "cannot be loaded: Error: no database password")
+      assert.strictEqual(
+        yield* problem("export const a = 1"),
+        "The configuration FILE has no default export; write export default defineConfig({ ... })"
+      )
+      assert.strictEqual(
+        yield* problem("export default []"),
+        "The configuration FILE exports a list by default; write export default defineConfig({ ... })"
+      )
+      assert.strictEqual(
+        yield* problem("export default { task: {} }"),
+        "The configuration FILE has the unknown field \"task\"; did you mean \"tasks\"?"
+      )
+      assert.strictEqual(
+        yield* problem("export default { tasks: { a: 1 } }"),
+        "The configuration FILE must have in \"tasks\" an object with a function for each task"
+      )
+      assert.strictEqual(
+        yield* problem("export default { workflows: [1] }"),
+        "The configuration FILE must have in \"workflows\" a list of layers, such as Purchase.toLayer(...)"
+      )
+      assert.include(
+        yield* problem("throw new Error('no database password')"),
+        "cannot be loaded: Error: no database password"
+      )
       assert.include(yield* problem("export default {"), "cannot be loaded: ")
     }))
 
@@ -60,7 +81,11 @@ describe("Config", () => {
       assert.isUndefined(yield* KnownConfigs.recall(db))
       yield* KnownConfigs.remember(db, "one", a)
       yield* KnownConfigs.remember(db, "two", b)
-      assert.deepStrictEqual([yield* KnownConfigs.recall(db, "one"), yield* KnownConfigs.recall(db), yield* KnownConfigs.recall(db, "three")], [a, b, undefined])
+      assert.deepStrictEqual([
+        yield* KnownConfigs.recall(db, "one"),
+        yield* KnownConfigs.recall(db),
+        yield* KnownConfigs.recall(db, "three")
+      ], [a, b, undefined])
       rmSync(a)
       assert.isUndefined(yield* KnownConfigs.recall(db, "one"))
     }))

@@ -30,13 +30,29 @@ const called = (cwd: string, env: Readonly<Record<string, string>> = {}) => call
 
 describe("Invocation", () => {
   it("is what a person types to call the command that printed it", () => {
-    const npm = { npm_command: "exec", npm_config_user_agent: "npm/11.0.0 node/v24", PATH: join(project, "node_modules", ".bin") }
+    const npm = {
+      npm_command: "exec",
+      npm_config_user_agent: "npm/11.0.0 node/v24",
+      PATH: join(project, "node_modules", ".bin")
+    }
     assert.strictEqual(called(project, npm), "npx fermata", "by npx in a project that has it")
-    assert.strictEqual(called(elsewhere, npm), "npx --package @fermata/cli fermata", "by npx alone: the bare name belongs to somebody else")
-    assert.strictEqual(called(deep, { ...npm, npm_command: "run-script" }), "npx fermata", "by a script of package.json, whose path a terminal does not have")
+    assert.strictEqual(
+      called(elsewhere, npm),
+      "npx --package @fermata/cli fermata",
+      "by npx alone: the bare name belongs to somebody else"
+    )
+    assert.strictEqual(
+      called(deep, { ...npm, npm_command: "run-script" }),
+      "npx fermata",
+      "by a script of package.json, whose path a terminal does not have"
+    )
     assert.strictEqual(called(deep, { npm_command: "exec", npm_config_user_agent: "pnpm/10.0.0" }), "pnpm exec fermata")
     assert.strictEqual(called(deep, { npm_config_user_agent: "yarn/4.0.0" }), "yarn fermata")
-    assert.strictEqual(called(elsewhere, { PATH: [elsewhere, programs].join(delimiter) }), "fermata", "where a shell finds it")
+    assert.strictEqual(
+      called(elsewhere, { PATH: [elsewhere, programs].join(delimiter) }),
+      "fermata",
+      "where a shell finds it"
+    )
     assert.strictEqual(called(elsewhere, { PATH: join(folder, "node") }), `node ${file}`, "by its file")
     assert.strictEqual(called(elsewhere, {}), `${node} ${file}`, "with a Node that the shell does not find")
   })

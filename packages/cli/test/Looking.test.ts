@@ -12,8 +12,22 @@ const leaves = (command: Command.Command.Any, path: ReadonlyArray<string> = []):
 describe("command lines that only look", () => {
   it("are told from those that load code of the user: every command is one or the other", () => {
     const working = [
-      "run", "runs cancel", "runs pause", "runs resume", "runs settle", "runs fork",
-      "approvals approve", "approvals deny", "approve", "deny", "signal", "emit", "worker", "replay", "upgrade check", "doctor"
+      "run",
+      "runs cancel",
+      "runs pause",
+      "runs resume",
+      "runs settle",
+      "runs fork",
+      "approvals approve",
+      "approvals deny",
+      "approve",
+      "deny",
+      "signal",
+      "emit",
+      "worker",
+      "replay",
+      "upgrade check",
+      "doctor"
     ]
     assert.sameMembers([...leaves(commandFermata)], [...looking, ...working])
     for (const path of looking) assert.isTrue(onlyLooks(path.split(" ")), path)

@@ -1,6 +1,6 @@
+import { assert, describe, it } from "@effect/vitest"
 import type { Wait } from "@fermata/core/RunStatus"
 import type { ApprovalView } from "@fermata/core/RunView"
-import { assert, describe, it } from "@effect/vitest"
 import { nextCommands, type Samples } from "../src/NextCommands.ts"
 
 const commands = (...waits: ReadonlyArray<Wait>) => nextCommands({ runId: "r1", waits, as: "ada" })
@@ -21,7 +21,8 @@ describe("NextCommands", () => {
 
   it("names the approval when several are open", () => {
     assert.deepStrictEqual(
-      commands({ reason: "approval", key: "a", who: ["ada"] }, { reason: "approval", key: "b c", who: ["o'hara"] }).filter((_, index) => index % 2 === 0),
+      commands({ reason: "approval", key: "a", who: ["ada"] }, { reason: "approval", key: "b c", who: ["o'hara"] })
+        .filter((_, index) => index % 2 === 0),
       ["approve r1/a", "approve 'r1/b c' --as 'o'\\''hara'"]
     )
   })
@@ -70,7 +71,10 @@ describe("NextCommands", () => {
   })
 
   it("sends signals, and events to runs of contracts, with what they take", () => {
-    const waits: ReadonlyArray<Wait> = [{ reason: "signal", key: "paid" }, { reason: "signal", key: "go" }, { reason: "signal", key: "event:parcel.arrived" }, { reason: "signal", key: "event:odd" }]
+    const waits: ReadonlyArray<Wait> = [{ reason: "signal", key: "paid" }, { reason: "signal", key: "go" }, {
+      reason: "signal",
+      key: "event:parcel.arrived"
+    }, { reason: "signal", key: "event:odd" }]
     const samples: Samples = new Map([
       ["paid", { _tag: "Json", value: { note: "it's" } }],
       ["go", { _tag: "Json", value: null }],
@@ -83,7 +87,9 @@ describe("NextCommands", () => {
       "emit parcel.arrived --data '{\"id\":\"p 1\"}'",
       "# an event for which this holds: $f(event)"
     ])
-    assert.deepStrictEqual(nextCommands({ runId: "r1", waits: waits.slice(0, 1), as: "ada" }), ["# with what the signal carries: {fermata} signal r1 paid --data J"])
+    assert.deepStrictEqual(nextCommands({ runId: "r1", waits: waits.slice(0, 1), as: "ada" }), [
+      "# with what the signal carries: {fermata} signal r1 paid --data J"
+    ])
   })
 
   it("settles what is unknown, resumes what was held, and leaves alone what ends by itself", () => {

@@ -1,5 +1,5 @@
-import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { assert, describe, it } from "@effect/vitest"
+import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { Outcomes } from "../src/Outcomes.ts"
 import { stepsText } from "../src/Report.ts"
 
@@ -8,14 +8,36 @@ type Body = JournalEntry.EntryBody & { readonly epoch?: number }
 const journal = (...bodies: ReadonlyArray<Body>): ReadonlyArray<JournalEntry.JournalEntry> =>
   bodies.map((body, seq) => Object.assign({ seq, at: seq, epoch: 1 }, body) as JournalEntry.JournalEntry)
 
-const requested = (key: string, more: object = {}): Body => ({ _tag: "StepRequested", key, name: key, attempt: 1, onCrash: "rerun", ...more })
+const requested = (key: string, more: object = {}): Body => ({
+  _tag: "StepRequested",
+  key,
+  name: key,
+  attempt: 1,
+  onCrash: "rerun",
+  ...more
+})
 const completed = (key: string, more: object = {}): Body => ({ _tag: "StepCompleted", key, attempt: 1, ...more })
 
 describe("Outcomes", () => {
   it("tells steps that this process ran from those of the journal and of others", () => {
     const outcomes = new Outcomes()
-    outcomes.take(journal(requested("a"), completed("a"), requested("b"), completed("b", { epoch: 2 }), completed("c", { epoch: 3 })))
-    assert.deepStrictEqual(outcomes.steps(new Set([2]), 2), { executed: 1, replayed: 1, repeated: 0, recovered: 0, overtime: 0, retried: 0 })
+    outcomes.take(
+      journal(
+        requested("a"),
+        completed("a"),
+        requested("b"),
+        completed("b", { epoch: 2 }),
+        completed("c", { epoch: 3 })
+      )
+    )
+    assert.deepStrictEqual(outcomes.steps(new Set([2]), 2), {
+      executed: 1,
+      replayed: 1,
+      repeated: 0,
+      recovered: 0,
+      overtime: 0,
+      retried: 0
+    })
   })
 
   it("takes an attempt that is followed by another for no outcome, and a settled step for nobody's", () => {
@@ -27,7 +49,14 @@ describe("Outcomes", () => {
       { _tag: "StepFailed", key: "a", attempt: 2, cause: [] },
       completed("b", { settledBy: "ops" })
     ))
-    assert.deepStrictEqual(outcomes.steps(new Set([1]), 0), { executed: 1, replayed: 0, repeated: 0, recovered: 1, overtime: 0, retried: 1 })
+    assert.deepStrictEqual(outcomes.steps(new Set([1]), 0), {
+      executed: 1,
+      replayed: 0,
+      repeated: 0,
+      recovered: 1,
+      overtime: 0,
+      retried: 1
+    })
   })
 
   it("counts what ran again since the command began, and not what ran again before it", () => {
@@ -70,7 +99,10 @@ describe("Outcomes", () => {
     ))
     const steps = outcomes.steps(new Set([1]), 0)
     assert.deepInclude(steps, { recovered: 1, overtime: 1 })
-    assert.include(stepsText(steps), "1 body ran again after the crash; 1 body ran again beside one that did not end in time")
+    assert.include(
+      stepsText(steps),
+      "1 body ran again after the crash; 1 body ran again beside one that did not end in time"
+    )
   })
 
   it("notices a step with two outcomes", () => {
@@ -84,7 +116,13 @@ describe("Outcomes", () => {
     const outcomes = new Outcomes()
     assert.deepStrictEqual(outcomes.usage, {})
     const used = (data: unknown): Body => ({ _tag: "Note", kind: "usage", text: "ask", data })
-    outcomes.take(journal(used({ model: "m", inputTokens: 3, outputTokens: 4 }), used({ model: "m", inputTokens: 2 }), used("nonsense")))
+    outcomes.take(
+      journal(
+        used({ model: "m", inputTokens: 3, outputTokens: 4 }),
+        used({ model: "m", inputTokens: 2 }),
+        used("nonsense")
+      )
+    )
     assert.deepStrictEqual(outcomes.usage, { inputTokens: 5, outputTokens: 4 })
   })
 })

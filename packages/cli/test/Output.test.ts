@@ -3,7 +3,10 @@ import { Schema } from "effect"
 import { failed, fromUnknown, refused } from "../src/CommandFailed.ts"
 import { lineOf, table } from "../src/Output.ts"
 
-class Odd extends Schema.TaggedError<Odd>()("Odd", { number: Schema.Int, problems: Schema.Array(Schema.Struct({ message: Schema.String })) }) {
+class Odd extends Schema.TaggedError<Odd>()("Odd", {
+  number: Schema.Int,
+  problems: Schema.Array(Schema.Struct({ message: Schema.String }))
+}) {
   override get message(): string {
     return `${this.number} is odd\n  at ["number"]:${this.problems.map(({ message }) => `\n- ${message}`).join("")}`
   }
@@ -25,7 +28,11 @@ describe("Output", () => {
 describe("a table", () => {
   it("fits a width, and cuts one column after the other for it, with a sign that it did", () => {
     const head = ["RUN", "WORKFLOW", "WAITS FOR"]
-    const rows = [["1f0c", "a-workflow-with-a-long-name@1.0.0", "something that takes a whole line of its own, and more"], ["2", "b", "c"]]
+    const rows = [[
+      "1f0c",
+      "a-workflow-with-a-long-name@1.0.0",
+      "something that takes a whole line of its own, and more"
+    ], ["2", "b", "c"]]
     const lines = (width: number) => table(head, rows, undefined, { width, shrinks: [2, 1] })
     for (const width of [50, 60, 80]) assert.isAtMost(Math.max(...lines(width).map(({ length }) => length)), width)
     assert.deepStrictEqual(lines(60), [
@@ -47,12 +54,21 @@ describe("CommandFailed", () => {
   it("takes typed errors as refusals, with their fields, and their lists as details", () => {
     const problems = [{ message: "one" }, { message: "three\n- forged" }]
     const failure = fromUnknown(new Odd({ number: 3, problems }))
-    assert.deepInclude(failure, { exitCode: 2, code: "Odd", message: "3 is odd at [\"number\"]:", details: ["- one", "- three\n- forged"] })
+    assert.deepInclude(failure, {
+      exitCode: 2,
+      code: "Odd",
+      message: "3 is odd at [\"number\"]:",
+      details: ["- one", "- three\n- forged"]
+    })
     assert.deepStrictEqual(failure.fields, { number: 3, problems })
   })
 
   it("takes anything else as a failure, and says how to see more", () => {
-    assert.deepInclude(fromUnknown(new TypeError("x is no function")), { exitCode: 1, code: "Unexpected", message: "x is no function" })
+    assert.deepInclude(fromUnknown(new TypeError("x is no function")), {
+      exitCode: 1,
+      code: "Unexpected",
+      message: "x is no function"
+    })
     assert.deepInclude(fromUnknown("boom"), { message: "boom" })
   })
 })

@@ -34,7 +34,17 @@ describe("what lines show of data", () => {
   })
 
   it("what people write in their scripts stays as it is", () => {
-    for (const text of ["Müller, naïve", "日本語 葛\u{e0100}", "می\u200cخواهم", "क्\u200dष", "👩\u200d👩\u200d👧 ❤\ufe0f 👍🏽 1\ufe0f\u20e3 🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}", "שלום", "C:\\new\\table"]) {
+    for (
+      const text of [
+        "Müller, naïve",
+        "日本語 葛\u{e0100}",
+        "می\u200cخواهم",
+        "क्\u200dष",
+        "👩\u200d👩\u200d👧 ❤\ufe0f 👍🏽 1\ufe0f\u20e3 🏴\u{e0067}\u{e0062}\u{e0065}\u{e006e}\u{e0067}\u{e007f}",
+        "שלום",
+        "C:\\new\\table"
+      ]
+    ) {
       assert.strictEqual(shown(text), text)
     }
   })
@@ -46,13 +56,21 @@ describe("what lines show of data", () => {
     const { lineOf, out } = await import("../src/Output.ts")
     vi.unstubAllEnvs()
     assert.strictEqual(lineOf(`a ${out.red("b\u001b[32m")} c`), "a \u001b[31mb\\u001b[32m\u001b[39m c")
-    const text = fc.array(fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom(...nasty.map(([text]) => text), "\u001b[31m", "\u001b[39m")), { maxLength: 4 })
+    const text = fc.array(
+      fc.oneof(
+        fc.string({ unit: "binary" }),
+        fc.constantFrom(...nasty.map(([text]) => text), "\u001b[31m", "\u001b[39m")
+      ),
+      { maxLength: 4 }
+    )
     fc.assert(fc.property(text, (parts) => {
       const line = lineOf(parts.map((part) => out.red(part)).join(parts.join("")))
       assert.lengthOf(line.split("\u001b[31m"), parts.length + 1)
       assert.lengthOf(line.split("\u001b[39m"), parts.length + 1)
       // oxlint-disable-next-line no-control-regex
-      assert.notMatch(line.replaceAll(/\u001b\[(?:31|39)m/g, ""), /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b]/)
+      const uncoloured = line.replaceAll(/\u001b\[(?:31|39)m/g, "")
+      // oxlint-disable-next-line no-control-regex
+      assert.notMatch(uncoloured, /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b]/)
       assert.isTrue(line.isWellFormed())
     }))
   })
@@ -69,9 +87,19 @@ describe("what lines show of data", () => {
   it("nothing of the command writes to a terminal but Output", () => {
     const root = new URL("../src/", import.meta.url)
     const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
-    const writing = files.filter((file) => /\bstd(?:out|err)\s*\.\s*(?:write|end|_write)\b(?!\("", )|\bconsole\s*\.|writeSync|\bSink\.|Console\.(?:log|error)/.test(readFileSync(new URL(file, root), "utf8")))
+    const writing = files.filter((file) =>
+      /\bstd(?:out|err)\s*\.\s*(?:write|end|_write)\b(?!\("", )|\bconsole\s*\.|writeSync|\bSink\.|Console\.(?:log|error)/
+        .test(readFileSync(new URL(file, root), "utf8"))
+    )
     assert.deepStrictEqual(writing.sort(), ["Output.ts", "bin.ts", "internal/ParserServices.ts"])
-    const unescaped = files.filter((file) => file !== "Output.ts" && /\bwrite\(/.test(readFileSync(new URL(file, root), "utf8").replaceAll("process.stdout.write", "")))
-    assert.deepStrictEqual(unescaped.sort(), ["Main.ts", "bin.ts"], "help, versions and completions alone are written as they are")
+    const unescaped = files.filter((file) =>
+      file !== "Output.ts" &&
+      /\bwrite\(/.test(readFileSync(new URL(file, root), "utf8").replaceAll("process.stdout.write", ""))
+    )
+    assert.deepStrictEqual(
+      unescaped.sort(),
+      ["Main.ts", "bin.ts"],
+      "help, versions and completions alone are written as they are"
+    )
   })
 })

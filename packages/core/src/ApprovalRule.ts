@@ -84,22 +84,38 @@ export type Verdict =
  * the same was said before. `superseded`: the arguments are not the ones that the person has looked at.
  * `choice`, `edit`: it does not fit the question.
  */
-export type Refusal = "answered" | "late" | "early" | "approver" | "requester" | "voted" | "superseded" | "choice" | "edit"
+export type Refusal =
+  | "answered"
+  | "late"
+  | "early"
+  | "approver"
+  | "requester"
+  | "voted"
+  | "superseded"
+  | "choice"
+  | "edit"
 
 /** How the question stands with these answers, in the order in which they were taken. */
 export const standing = (question: Question, given: ReadonlyArray<Given>): Standing => {
-  const refused = new Set(given.flatMap(({ decision, hash }) => decision === "refuse" && hash !== undefined ? [hash] : []))
+  const refused = new Set(
+    given.flatMap(({ decision, hash }) => decision === "refuse" && hash !== undefined ? [hash] : [])
+  )
   // Where no hash tells arguments apart, all approvals are of one thing, and all stand.
   const exact = question.hash !== undefined
   let proposal: Standing["proposal"] = { hash: question.hash, args: question.args }
   const votes = new Map<string | undefined, ReadonlyArray<Given>>()
   const people = (decision: Given["decision"], choice?: string) => [
-    ...new Set((votes.get(proposal.hash) ?? [])
-      .filter((vote) => vote.decision === decision && (decision === "deny" || !exact || vote.choice === choice))
-      .map(({ by }) => by))
+    ...new Set(
+      (votes.get(proposal.hash) ?? [])
+        .filter((vote) => vote.decision === decision && (decision === "deny" || !exact || vote.choice === choice))
+        .map(({ by }) => by)
+    )
   ]
   /** The approvals of the choice that is ahead. */
-  const most = () => [undefined, ...question.choices].map((choice) => people("approve", choice)).reduce((most, by) => by.length > most.length ? by : most)
+  const most = () =>
+    [undefined, ...question.choices].map((choice) => people("approve", choice)).reduce((most, by) =>
+      by.length > most.length ? by : most
+    )
   const ends = (status: Standing["status"], decision: Given, by: ReadonlyArray<string>): Standing => ({
     status,
     proposal,
@@ -111,7 +127,9 @@ export const standing = (question: Question, given: ReadonlyArray<Given>): Stand
   for (const answer of given) {
     if (answer.decision === "refuse") continue
     if (answer.decision === "timeout") {
-      if (question.onTimeout !== "approve") return ends(question.onTimeout === "deny" ? "denied" : "expired", answer, [answer.by])
+      if (question.onTimeout !== "approve") {
+        return ends(question.onTimeout === "deny" ? "denied" : "expired", answer, [answer.by])
+      }
       // What nobody has approved in full falls back to what was asked about.
       const by = proposal.editedBy === undefined ? most() : []
       proposal = { hash: question.hash, args: question.args }
@@ -127,7 +145,9 @@ export const standing = (question: Question, given: ReadonlyArray<Given>): Stand
     const before = votes.get(answer.hash) ?? []
     votes.set(answer.hash, [...(exact ? before.filter(({ by }) => by !== answer.by) : before), answer])
     if (answer.decision === "deny") {
-      if (question.of === undefined || people("deny").length > question.of - question.quorum) return ends("denied", answer, [answer.by])
+      if (question.of === undefined || people("deny").length > question.of - question.quorum) {
+        return ends("denied", answer, [answer.by])
+      }
     } else {
       const by = people("approve", answer.choice)
       if (by.length >= question.quorum) return ends("granted", answer, by)
@@ -178,23 +198,40 @@ export const judge = (
   }
   if (now.status !== "open") return refuse("answered", decided(now))
   const isPast = question.deadline !== undefined && at >= question.deadline
-  if (decision === "timeout") return isPast ? accept({ hash: undefined }) : refuse("early", "its deadline has not passed")
+  if (decision === "timeout") {
+    return isPast
+      ? accept({ hash: undefined })
+      : refuse("early", "its deadline has not passed")
+  }
   if (isPast) return refuse("late", "its deadline has passed")
 
   if (identity !== undefined && !identity.some((name) => question.approvers.includes(name))) {
-    return refuse("approver", question.approvers.length === 0 ? "nobody may answer" : `only ${question.approvers.join(", ")} may answer`)
+    return refuse(
+      "approver",
+      question.approvers.length === 0 ? "nobody may answer" : `only ${question.approvers.join(", ")} may answer`
+    )
   }
   if (question.requester === by) return refuse("requester", `${by} has asked for the run, and another must decide`)
 
   const { proposal } = now
-  const looked = seen === undefined ? proposal.editedBy === undefined : proposal.hash !== undefined && names(seen, proposal.hash)
+  const looked = seen === undefined
+    ? proposal.editedBy === undefined
+    : proposal.hash !== undefined && names(seen, proposal.hash)
   if (!looked) {
-    return refuse("superseded", proposal.editedBy === undefined
-      ? `"${seen}" names other arguments than those that are asked about`
-      : `${proposal.editedBy} has edited the arguments since: ${differenceText(question.args, proposal.args)}`)
+    return refuse(
+      "superseded",
+      proposal.editedBy === undefined
+        ? `"${seen}" names other arguments than those that are asked about`
+        : `${proposal.editedBy} has edited the arguments since: ${differenceText(question.args, proposal.args)}`
+    )
   }
   if (choice !== undefined && !question.choices.includes(choice)) {
-    return refuse("choice", question.choices.length === 0 ? "it offers no choices" : `"${choice}" is not among its choices: ${question.choices.join(", ")}`)
+    return refuse(
+      "choice",
+      question.choices.length === 0
+        ? "it offers no choices"
+        : `"${choice}" is not among its choices: ${question.choices.join(", ")}`
+    )
   }
   if (decision === "approve" && choice === undefined && question.choices.length > 0) {
     return refuse("choice", `it wants a choice: one of ${question.choices.join(", ")}`)
@@ -203,30 +240,49 @@ export const judge = (
     return refuse("edit", question.editable ? "a no edits nothing" : "its arguments may not be edited")
   }
   const rejected = given.find((earlier) => earlier.decision === "refuse" && earlier.hash === edit?.hash)
-  if (edit !== undefined && rejected !== undefined) return refuse("edit", `the workflow does not take these arguments${rejected.note === undefined ? "" : `: ${rejected.note}`}`)
+  if (edit !== undefined && rejected !== undefined) {
+    return refuse(
+      "edit",
+      `the workflow does not take these arguments${rejected.note === undefined ? "" : `: ${rejected.note}`}`
+    )
+  }
 
   const hash = edit === undefined ? proposal.hash : edit.hash
-  const said = given.findLast((earlier) => earlier.by === by && earlier.hash === hash && (earlier.decision === "approve" || earlier.decision === "deny"))
+  const said = given.findLast((earlier) =>
+    earlier.by === by && earlier.hash === hash && (earlier.decision === "approve" || earlier.decision === "deny")
+  )
   const isVeto = decision === "deny" && question.of === undefined
-  const isTheSame = said !== undefined && said.decision === decision && (said.choice === choice || question.hash === undefined)
+  const isTheSame = said !== undefined && said.decision === decision &&
+    (said.choice === choice || question.hash === undefined)
   if (isTheSame || (said !== undefined && question.hash === undefined && !isVeto)) {
-    return refuse("voted", `${by} has ${said!.decision === "approve" ? "approved" : "denied"} it already; ${progress(question, now)}`)
+    return refuse(
+      "voted",
+      `${by} has ${said!.decision === "approve" ? "approved" : "denied"} it already; ${progress(question, now)}`
+    )
   }
   if (edit !== undefined && edit.hash !== question.hash) return accept({ hash, edit: edit.value })
   // A yes is recorded with what it approves; a no approves nothing.
-  return accept(decision === "approve" && hash !== question.hash && proposal.editedBy !== undefined ? { hash, edit: proposal.args } : { hash })
+  return accept(
+    decision === "approve" && hash !== question.hash && proposal.editedBy !== undefined
+      ? { hash, edit: proposal.args }
+      : { hash }
+  )
 }
 
 /** How far an open question is: `1 of 2, still wanted: one of bob, cy`. */
 export const progress = ({ quorum }: Question, { by, missing, wanted }: Standing): string => {
-  const who = wanted.length <= missing ? wanted.join(", ") : `${missing === 1 ? "one" : missing} of ${wanted.join(", ")}`
+  const who = wanted.length <= missing
+    ? wanted.join(", ")
+    : `${missing === 1 ? "one" : missing} of ${wanted.join(", ")}`
   return `${by.length} of ${quorum}, still wanted: ${who === "" ? "nobody is left" : who}`
 }
 
 /** Who decided and how: `approved by ann`. */
 export const decided = ({ by, decision, status }: Standing): string => {
   const who = by.join(", ")
-  if (decision?.decision === "timeout") return `${status === "expired" ? "expired" : status === "granted" ? "approved" : "denied"} at its deadline`
+  if (decision?.decision === "timeout") {
+    return `${status === "expired" ? "expired" : status === "granted" ? "approved" : "denied"} at its deadline`
+  }
   return `${status === "granted" ? "approved" : "denied"} by ${who}`
 }
 
@@ -250,7 +306,9 @@ export const difference = (before: unknown, after: unknown): ReadonlyArray<strin
 export const differenceText = (before: unknown, after: unknown): string => {
   const all = difference(before, after)
   const shown = all.slice(0, mostShown)
-  return all.length === 0 ? "nothing" : `${shown.join(", ")}${all.length > shown.length ? ` and ${all.length - shown.length} more` : ""}`
+  return all.length === 0
+    ? "nothing"
+    : `${shown.join(", ")}${all.length > shown.length ? ` and ${all.length - shown.length} more` : ""}`
 }
 
 // ----------------------------------------------------------------------------
@@ -261,13 +319,16 @@ const shortest = 8
 const mostShown = 10
 const longestValue = 60
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === "object" && value !== null
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null
 
 const sorted = (value: unknown): unknown =>
   Array.isArray(value)
     ? value.map(sorted)
     : isObject(value)
-    ? Object.fromEntries(Object.keys(value).sort().flatMap((key) => value[key] === undefined ? [] : [[key, sorted(value[key])]]))
+    ? Object.fromEntries(
+      Object.keys(value).sort().flatMap((key) => value[key] === undefined ? [] : [[key, sorted(value[key])]])
+    )
     : value
 
 const compare = (before: unknown, after: unknown, path: string, found: Array<string>): void => {

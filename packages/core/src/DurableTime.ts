@@ -16,7 +16,9 @@ export class TimeTooLate extends Error {
   override readonly name = "TimeTooLate"
   /** `what` is asked for, as the beginning of a sentence, and lasts `millis`. */
   constructor(what: string, millis: number) {
-    super(`${what} of ${millis} ms ends after the year 9999, the last that can be stored: give a shorter one, or Duration.infinity for one without an end`)
+    super(
+      `${what} of ${millis} ms ends after the year 9999, the last that can be stored: give a shorter one, or Duration.infinity for one without an end`
+    )
   }
 }
 

@@ -258,7 +258,13 @@ const tell = (
       // An attempt that is repeated is no failure of the step.
       return entry.retryAt !== undefined ? undefined : {
         name: "engine.step.failed",
-        payload: { ...run, stepId: entry.key, attempt: entry.attempt, ...failed(entry.cause), ...settled(entry.settledBy) }
+        payload: {
+          ...run,
+          stepId: entry.key,
+          attempt: entry.attempt,
+          ...failed(entry.cause),
+          ...settled(entry.settledBy)
+        }
       }
     case "ApprovalRequested": {
       const { approvers, args, choices, deadline, editable, hash, key, prompt, quorum } = entry
@@ -313,7 +319,10 @@ const tell = (
       const refused = entry.kind === "answer-refused" ? decodeRefused(entry.data) : undefined
       if (refused === undefined || Option.isNone(refused)) return undefined
       const { message, problem } = refused.value
-      return { name: "engine.approval.reopened", payload: { ...run, stepId: message.key, proposedBy: message.by, edit: message.edit, problem } }
+      return {
+        name: "engine.approval.reopened",
+        payload: { ...run, stepId: message.key, proposedBy: message.by, edit: message.edit, problem }
+      }
     }
     default:
       return undefined
@@ -327,7 +336,9 @@ const decodeRefused = Schema.decodeUnknownOption(Schema.Struct({
 }))
 
 /** The event of a suspension by its reason. An approval was told when it was requested. */
-const suspensions: { readonly [R in SuspendReason]: "engine.run.paused" | "engine.run.waiting" | "engine.run.suspended" | undefined } = {
+const suspensions: {
+  readonly [R in SuspendReason]: "engine.run.paused" | "engine.run.waiting" | "engine.run.suspended" | undefined
+} = {
   corrupt: "engine.run.suspended",
   diverged: "engine.run.suspended",
   recovery: "engine.run.suspended",

@@ -42,10 +42,17 @@ export const encode = (thrown: unknown): Json => {
 /** Of an error that a schema records: what it does not say, which are its causes and where it was thrown. */
 export const traceOf = (thrown: unknown): Json | undefined => {
   if (!isError(thrown)) return undefined
-  const { cause, errors, name, stack } = errorJson(thrown, { left: bounds.total }, bounds.causes, [], false) as { readonly [name: string]: Json }
+  const { cause, errors, name, stack } = errorJson(thrown, { left: bounds.total }, bounds.causes, [], false) as {
+    readonly [name: string]: Json
+  }
   return cause === undefined && errors === undefined && stack === undefined
     ? undefined
-    : { name: name!, ...(cause === undefined ? {} : { cause }), ...(errors === undefined ? {} : { errors }), ...(stack === undefined ? {} : { stack }) }
+    : {
+      name: name!,
+      ...(cause === undefined ? {} : { cause }),
+      ...(errors === undefined ? {} : { errors }),
+      ...(stack === undefined ? {} : { stack })
+    }
 }
 
 /** What {@link encode} recorded, or what older builds did: an error where it was one, with its fields, else the value. */
@@ -53,13 +60,23 @@ export const decode = (json: unknown): unknown => {
   if (!isRecord(json) || typeof json["message"] !== "string") return json
   const { cause, errors, message, name, stack, ...fields } = json
   const error = new Error(message as string)
-  const hidden = (key: string, value: unknown) => Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: false })
-  for (const [key, value] of Object.entries(fields)) Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: true })
+  const hidden = (key: string, value: unknown) =>
+    Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: false })
+  for (const [key, value] of Object.entries(fields)) {
+    Object.defineProperty(error, key, { value, configurable: true, writable: true, enumerable: true })
+  }
   if (typeof name === "string" && name !== "Error") error.name = name
   if (cause !== undefined) hidden("cause", decode(cause))
   if (Array.isArray(errors)) hidden("errors", errors.map(decode))
   const head = `${error.name}: ${error.message}`
-  hidden("stack", Array.isArray(stack) ? [head, ...stack.map((frame) => `    at ${String(frame)}`)].join("\n") : typeof stack === "string" ? stack : head)
+  hidden(
+    "stack",
+    Array.isArray(stack)
+      ? [head, ...stack.map((frame) => `    at ${String(frame)}`)].join("\n")
+      : typeof stack === "string"
+      ? stack
+      : head
+  )
   return error
 }
 
@@ -92,7 +109,13 @@ interface Room {
   left: number
 }
 
-const errorJson = (error: Error, room: Room, causes: number, around: ReadonlyArray<object>, withFields = true): Json => {
+const errorJson = (
+  error: Error,
+  room: Room,
+  causes: number,
+  around: ReadonlyArray<object>,
+  withFields = true
+): Json => {
   const inside = [...around, error]
   const name = textOf(read(error, "name"))
   const message = textOf(read(error, "message"))
@@ -108,13 +131,19 @@ const errorJson = (error: Error, room: Room, causes: number, around: ReadonlyArr
       if (key === "issue" && name === "SchemaError") continue
       const value = read(error, key)
       if (value === undefined || typeof value === "function") continue
-      set(json, key, isError(value) ? related(value, room, causes, inside) : valueJson(value, room, bounds.levels, inside))
+      set(
+        json,
+        key,
+        isError(value) ? related(value, room, causes, inside) : valueJson(value, room, bounds.levels, inside)
+      )
     }
   }
   const cause = read(error, "cause")
   if (cause !== undefined) json["cause"] = related(cause, room, causes, inside)
   const errors = read(error, "errors")
-  if (Array.isArray(errors)) json["errors"] = errors.slice(0, bounds.errors).map((one: unknown) => related(one, room, causes, inside))
+  if (Array.isArray(errors)) {
+    json["errors"] = errors.slice(0, bounds.errors).map((one: unknown) => related(one, room, causes, inside))
+  }
   const stack = framesOf(textOf(read(error, "stack")))
   if (stack.length > 0) json["stack"] = stack
   return json
@@ -124,7 +153,9 @@ const errorJson = (error: Error, room: Room, causes: number, around: ReadonlyArr
 const related = (value: unknown, room: Room, causes: number, around: ReadonlyArray<object>): Json => {
   if (!isError(value)) return valueJson(value, room, bounds.levels, around)
   if (around.includes(value)) return "(the same error again)"
-  return causes <= 1 || room.left <= 0 ? brief(`${textOf(read(value, "name"))}: ${textOf(read(value, "message"))}`, bounds.text) : errorJson(value, room, causes - 1, around)
+  return causes <= 1 || room.left <= 0
+    ? brief(`${textOf(read(value, "name"))}: ${textOf(read(value, "message"))}`, bounds.text)
+    : errorJson(value, room, causes - 1, around)
 }
 
 const valueJson = (value: unknown, room: Room, levels: number, around: ReadonlyArray<object>): Json =>
@@ -159,7 +190,9 @@ const readJson = (value: unknown, room: Room, levels: number, around: ReadonlyAr
   const toJson = read(value, "toJSON")
   if (typeof toJson === "function") {
     const json = attempt(() => toJson.call(value) as unknown)
-    return json === value || isRecord(json) && typeof json["toJSON"] === "function" ? "(an object)" : valueJson(json, room, levels, inside)
+    return json === value || isRecord(json) && typeof json["toJSON"] === "function"
+      ? "(an object)"
+      : valueJson(json, room, levels, inside)
   }
   if (levels <= 0 || room.left <= 0) return Array.isArray(value) ? `(a list of ${value.length})` : "(an object)"
   if (Array.isArray(value)) {
@@ -216,9 +249,11 @@ const keysOf = (value: object): ReadonlyArray<string> => {
   return typeof keys === "string" ? [] : keys
 }
 
-const textOf = (value: unknown): string => typeof value === "string" ? value : value === undefined ? "" : attempt(() => String(value))
+const textOf = (value: unknown): string =>
+  typeof value === "string" ? value : value === undefined ? "" : attempt(() => String(value))
 
-const brief = (text: string, most: number): string => text.length > most ? `${text.slice(0, most)}… (${text.length} characters)` : text
+const brief = (text: string, most: number): string =>
+  text.length > most ? `${text.slice(0, most)}… (${text.length} characters)` : text
 
 // ----------------------------------------------------------------------------
 // where it was thrown
@@ -264,7 +299,11 @@ const placeOf = (place: string, folder: string): string | undefined => {
 // ----------------------------------------------------------------------------
 
 const said = (json: unknown, depth: number): string => {
-  if (!isRecord(json) || typeof json["message"] !== "string") return typeof json === "string" ? json : StoredJson.show(json, bounds.text)
+  if (!isRecord(json) || typeof json["message"] !== "string") {
+    return typeof json === "string"
+      ? json
+      : StoredJson.show(json, bounds.text)
+  }
   const { cause, errors, message, name } = json
   const more = depth === 0
     ? ""

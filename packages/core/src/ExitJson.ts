@@ -43,15 +43,22 @@ export const withoutPlaces = (json: unknown): unknown =>
   Array.isArray(json)
     ? json.map((reason: unknown) => {
       if (!Predicate.hasProperty(reason, "_tag")) return reason
-      if (reason._tag === "Die" && "defect" in reason) return { ...reason, defect: ErrorJson.withoutPlaces(reason.defect) }
-      if (reason._tag !== "Fail" || !("error" in reason)) return reason
+      if (reason._tag === "Die" && "defect" in reason) {
+        return { ...reason, defect: ErrorJson.withoutPlaces(reason.defect) }
+      }
+      if (reason._tag !== "Fail" || !("error" in reason)) {
+        return reason
+      }
       return { _tag: "Fail", error: withoutTrace(reason.error) }
     })
     : json
 
 /** Errors of contracts carry their trace in their own form, since their steps hand it on. */
 const withoutTrace = (error: unknown): unknown => {
-  if (!Predicate.hasProperty(error, "trace") || !Predicate.hasProperty(error, "_tag") || (error._tag !== "StepFailure" && error._tag !== "ContractFailed")) return error
+  if (
+    !Predicate.hasProperty(error, "trace") || !Predicate.hasProperty(error, "_tag") ||
+    (error._tag !== "StepFailure" && error._tag !== "ContractFailed")
+  ) return error
   const { trace: _trace, ...rest } = error
   return rest
 }
@@ -99,7 +106,9 @@ export const causeMessage = (json: unknown): string => {
   const value = first._tag === "Fail" ? first.error : first._tag === "Die" ? first.defect : first
   if (typeof value === "string") return value
   // An error says by itself what it is; other values say it by their tag.
-  if (first._tag === "Die" && Predicate.hasProperty(value, "name") && Predicate.hasProperty(value, "message")) return ErrorJson.sentence(value)
+  if (first._tag === "Die" && Predicate.hasProperty(value, "name") && Predicate.hasProperty(value, "message")) {
+    return ErrorJson.sentence(value)
+  }
   if (Predicate.hasProperty(value, "message") && typeof value.message === "string" && value.message !== "") {
     return Predicate.hasProperty(value, "_tag") && typeof value._tag === "string"
       ? `${value._tag}: ${value.message}`

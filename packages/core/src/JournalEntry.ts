@@ -168,7 +168,11 @@ export const ApprovalAnswered = entry("ApprovalAnswered", {
   open: Schema.optionalKey(Schema.Boolean)
 })
 
-export const TimerSet = entry("TimerSet", { timer: Schema.Int, dueAt: Schema.Finite, label: Schema.optionalKey(Schema.String) })
+export const TimerSet = entry("TimerSet", {
+  timer: Schema.Int,
+  dueAt: Schema.Finite,
+  label: Schema.optionalKey(Schema.String)
+})
 export const TimerFired = entry("TimerFired", { timer: Schema.Int })
 
 export const ChildStarted = entry("ChildStarted", {
@@ -191,7 +195,11 @@ export const EventEmitted = entry("EventEmitted", {
   name: Schema.String,
   payload: Schema.Unknown
 })
-export const Note = entry("Note", { kind: Schema.String, text: Schema.String, data: Schema.optionalKey(Schema.Unknown) })
+export const Note = entry("Note", {
+  kind: Schema.String,
+  text: Schema.String,
+  data: Schema.optionalKey(Schema.Unknown)
+})
 
 /** One item of a run's journal. */
 export const JournalEntry = Schema.Union([

@@ -22,7 +22,17 @@ export const samples = ({ definitions = {}, schema }: Document): ReadonlyArray<u
 // ---------------------------------------------------------------------------
 
 /** What a text may have to be, where the schema says no more than that it is one. */
-const texts = ["text", "2026-01-31T12:00:00.000Z", "2026-01-31", "1", "a@example.org", "https://example.org/", "00000000-0000-4000-8000-000000000000", "dGV4dA==", ""]
+const texts = [
+  "text",
+  "2026-01-31T12:00:00.000Z",
+  "2026-01-31",
+  "1",
+  "a@example.org",
+  "https://example.org/",
+  "00000000-0000-4000-8000-000000000000",
+  "dGV4dA==",
+  ""
+]
 
 interface Around {
   readonly definitions: Readonly<Record<string, unknown>>
@@ -41,7 +51,9 @@ const sample = (schema: unknown, around: Around, depth: number): Made => {
   if ("const" in schema) return { value: schema["const"] }
   const { allOf, anyOf, enum: members, oneOf, $ref } = schema
   if (Array.isArray(members)) return members.length === 0 ? undefined : { value: members[0] }
-  if (typeof $ref === "string") return sample(around.definitions[unescaped($ref.split("/").at(-1) ?? "")], around, depth + 1)
+  if (typeof $ref === "string") {
+    return sample(around.definitions[unescaped($ref.split("/").at(-1) ?? "")], around, depth + 1)
+  }
   const { allOf: _allOf, anyOf: _anyOf, oneOf: _oneOf, ...own } = schema
   for (const choices of [anyOf, oneOf]) {
     if (!Array.isArray(choices)) continue
@@ -80,14 +92,21 @@ const ofLength = (text: string, { maxLength, minLength }: Node): string => {
   return typeof maxLength === "number" ? longer.slice(0, maxLength) : longer
 }
 
-const numberIn = ({ exclusiveMaximum, exclusiveMinimum, maximum, minimum, multipleOf }: Node, isInteger: boolean): number => {
+const numberIn = (
+  { exclusiveMaximum, exclusiveMinimum, maximum, minimum, multipleOf }: Node,
+  isInteger: boolean
+): number => {
   const number = (value: unknown): number | undefined => typeof value === "number" ? value : undefined
   const step = number(multipleOf) ?? 1
   const least = Math.max(number(minimum) ?? -Infinity, number(exclusiveMinimum) ?? -Infinity)
   const most = Math.min(number(maximum) ?? Infinity, number(exclusiveMaximum) ?? Infinity)
   if (least < 1 && most > 1 && step === 1) return 1
   const above = least === -Infinity ? Math.floor(most / step) * step : Math.ceil(least / step) * step
-  const inside = above === number(exclusiveMinimum) ? above + step : above === number(exclusiveMaximum) ? above - step : above
+  const inside = above === number(exclusiveMinimum)
+    ? above + step
+    : above === number(exclusiveMaximum)
+    ? above - step
+    : above
   return isInteger || multipleOf !== undefined || inside < most ? inside : (Math.max(least, most - 1) + most) / 2
 }
 
@@ -114,8 +133,12 @@ const objectOf = (schema: Node, around: Around, depth: number): Made => {
 const both = (a: Node, b: Node): Node => ({
   ...a,
   ...b,
-  ...(isNode(a["properties"]) && isNode(b["properties"]) ? { properties: { ...a["properties"], ...b["properties"] } } : {}),
-  ...(Array.isArray(a["required"]) && Array.isArray(b["required"]) ? { required: [...a["required"], ...b["required"]] } : {})
+  ...(isNode(a["properties"]) && isNode(b["properties"])
+    ? { properties: { ...a["properties"], ...b["properties"] } }
+    : {}),
+  ...(Array.isArray(a["required"]) && Array.isArray(b["required"])
+    ? { required: [...a["required"], ...b["required"]] }
+    : {})
 })
 
 const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null && !Array.isArray(value)

@@ -39,8 +39,14 @@ export const mostLosses = 20
 export const parse = (source: string): Parsed => {
   const text = source.startsWith("\uFEFF") ? source.slice(1) : source
   if (text.length > maxLength) {
-    const problem = `it is longer than ${maxLength.toLocaleString("en")} characters; give a reference to where it is kept`
-    return { _tag: "Lossy", value: undefined, losses: [{ problem, path: [], offset: maxLength, ...lineOf(text, maxLength) }] }
+    const problem = `it is longer than ${
+      maxLength.toLocaleString("en")
+    } characters; give a reference to where it is kept`
+    return {
+      _tag: "Lossy",
+      value: undefined,
+      losses: [{ problem, path: [], offset: maxLength, ...lineOf(text, maxLength) }]
+    }
   }
   try {
     const value: unknown = JSON.parse(text)
@@ -50,7 +56,9 @@ export const parse = (source: string): Parsed => {
     const offset = mistakeAt(text)
     return {
       _tag: "Mistake",
-      problem: offset >= text.length ? text.trim() === "" ? "the text is empty" : "the text ends too early" : `unexpected ${shown(text, offset)}`,
+      problem: offset >= text.length
+        ? text.trim() === "" ? "the text is empty" : "the text ends too early"
+        : `unexpected ${shown(text, offset)}`,
       offset,
       ...lineOf(text, offset)
     }
@@ -119,8 +127,16 @@ const lossesOf = (text: string): ReadonlyArray<Loss> => {
           const name = nameOf(text.slice(at, end))
           inside.key = name
           const before = inside.names.get(name)
-          if (before !== undefined) add(`the name ${brief(name)} stands there twice, first at ${whereOf(text, before)}; only the last would count`, at)
-          else if (name === "__proto__") add(`the name "__proto__" is not kept by everything that reads JSON; choose another`, at)
+          if (before !== undefined) {
+            add(
+              `the name ${brief(name)} stands there twice, first at ${
+                whereOf(text, before)
+              }; only the last would count`,
+              at
+            )
+          } else if (name === "__proto__") {
+            add(`the name "__proto__" is not kept by everything that reads JSON; choose another`, at)
+          }
           inside.names.set(name, at)
           isName = false
         }
@@ -158,7 +174,8 @@ const endOfString = (text: string, start: number): number => {
   }
 }
 
-const shown = (text: string, offset: number): string => StoredJson.quote(String.fromCodePoint(text.codePointAt(offset)!))
+const shown = (text: string, offset: number): string =>
+  StoredJson.quote(String.fromCodePoint(text.codePointAt(offset)!))
 
 const space = /[ \t\n\r]*/y
 const scalar = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)/y

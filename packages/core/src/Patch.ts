@@ -53,7 +53,9 @@ const applyOne = (document: Json, operation: Parts): Json => {
     case "move": {
       const moved = valueAt(document, from)
       if (from === path) return document
-      if (path.startsWith(`${String(from)}/`)) throw new Error(`"${String(from)}" cannot be moved into itself, to "${path}"`)
+      if (path.startsWith(`${String(from)}/`)) {
+        throw new Error(`"${String(from)}" cannot be moved into itself, to "${path}"`)
+      }
       return JsonPatch.apply([{ op: "remove", path: String(from) }, { op: "add", path, value: moved }], document)
     }
     case "test": {
@@ -67,7 +69,9 @@ const applyOne = (document: Json, operation: Parts): Json => {
 
 const valueAt = (document: Json, pointer: unknown): Json => {
   if (typeof pointer !== "string") throw new Error("an operation of the patch does not say where from")
-  if (pointer !== "" && !pointer.startsWith("/")) throw new Error(`"${pointer}" is no place: it does not begin with "/"`)
+  if (pointer !== "" && !pointer.startsWith("/")) {
+    throw new Error(`"${pointer}" is no place: it does not begin with "/"`)
+  }
   let value: unknown = document
   for (const token of pointer.split("/").slice(1).map(JsonPointer.unescapeToken)) {
     const isThere = Array.isArray(value)
@@ -84,7 +88,9 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const isSame = (a: unknown, b: unknown): boolean => {
   if (a === b) return true
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, index) => isSame(item, b[index]))
+  if (Array.isArray(a)) {
+    return Array.isArray(b) && a.length === b.length && a.every((item, index) => isSame(item, b[index]))
+  }
   if (!isObject(a) || !isObject(b)) return false
   const keys = Object.keys(a)
   return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && isSame(a[key], b[key]))
@@ -107,7 +113,12 @@ const compare = (before: unknown, after: unknown, path: string, operations: Arra
 }
 
 /** What both begin and end with stays, so that an item more or less anywhere is one operation. */
-const compareLists = (before: ReadonlyArray<unknown>, after: ReadonlyArray<unknown>, path: string, operations: Array<Operation>): void => {
+const compareLists = (
+  before: ReadonlyArray<unknown>,
+  after: ReadonlyArray<unknown>,
+  path: string,
+  operations: Array<Operation>
+): void => {
   const shorter = Math.min(before.length, after.length)
   let start = 0
   while (start < shorter && isSame(before[start], after[start])) start++
@@ -115,6 +126,10 @@ const compareLists = (before: ReadonlyArray<unknown>, after: ReadonlyArray<unkno
   while (end < shorter - start && isSame(before[before.length - 1 - end], after[after.length - 1 - end])) end++
   const shared = shorter - end
   for (let index = start; index < shared; index++) compare(before[index], after[index], `${path}/${index}`, operations)
-  for (let index = before.length - end - 1; index >= shared; index--) operations.push({ op: "remove", path: `${path}/${index}` })
-  for (let index = shared; index < after.length - end; index++) operations.push({ op: "add", path: `${path}/${index}`, value: after[index] })
+  for (let index = before.length - end - 1; index >= shared; index--) {
+    operations.push({ op: "remove", path: `${path}/${index}` })
+  }
+  for (let index = shared; index < after.length - end; index++) {
+    operations.push({ op: "add", path: `${path}/${index}`, value: after[index] })
+  }
 }

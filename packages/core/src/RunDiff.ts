@@ -86,14 +86,37 @@ const hasMeaning = () => {
 }
 
 const passing: ReadonlySet<string> = new Set([
-  "seq", "at", "epoch", "blobs", "id", "by", "parent", "trigger", "seed", "attempt", "idempotencyKey", "recovery", "dueAt", "deadline", "retryAt", "settledBy"
+  "seq",
+  "at",
+  "epoch",
+  "blobs",
+  "id",
+  "by",
+  "parent",
+  "trigger",
+  "seed",
+  "attempt",
+  "idempotencyKey",
+  "recovery",
+  "dueAt",
+  "deadline",
+  "retryAt",
+  "settledBy"
 ])
 
 /** An entry as a text that is the same for the same in another run. `by` counts where it says who answered, `id` where it is that of an event. */
 const meaningOf = ({ id }: Journal) => (entry: Entry): string => {
-  const counts = (field: string) => !passing.has(field) || (field === "by" && entry._tag === "ApprovalAnswered") || (field === "id" && entry._tag === "EventEmitted")
+  const counts = (field: string) =>
+    !passing.has(field) || (field === "by" && entry._tag === "ApprovalAnswered") ||
+    (field === "id" && entry._tag === "EventEmitted")
   return neutral(
-    Object.fromEntries(Object.entries(entry).flatMap(([field, value]) => counts(field) ? [[field, field === "cause" ? ExitJson.withoutPlaces(value) : field === "exit" ? exitOf(value) : value]] : [])),
+    Object.fromEntries(
+      Object.entries(entry).flatMap(([field, value]) =>
+        counts(field)
+          ? [[field, field === "cause" ? ExitJson.withoutPlaces(value) : field === "exit" ? exitOf(value) : value]]
+          : []
+      )
+    ),
     id
   )
 }
@@ -110,11 +133,15 @@ const neutralised = (value: unknown, id: string): unknown =>
     : Array.isArray(value)
     ? value.map((item) => neutralised(item, id))
     : typeof value === "object" && value !== null
-    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, item]) => [name, neutralised(item, id)]))
+    ? Object.fromEntries(
+      Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, item]) => [name, neutralised(item, id)])
+    )
     : value
 
 const stepsOf = (a: Journal, b: Journal): ReadonlyArray<StepDiff> => {
-  const [left, right] = [a, b].map(({ entries, id }) => new Map(RunView.of(id, entries).steps.map((step) => [step.key, sideOf(step)])))
+  const [left, right] = [a, b].map(({ entries, id }) =>
+    new Map(RunView.of(id, entries).steps.map((step) => [step.key, sideOf(step)]))
+  )
   const keys = new Set([...left!.keys(), ...right!.keys()])
   return Array.from(keys, (key): StepDiff => {
     const one = left!.get(key)

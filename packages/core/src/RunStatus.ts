@@ -50,7 +50,8 @@ export type Wait = typeof Wait.Type
 const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
 
 /** What a run waits for, from the text of its row; none when that cannot be read. */
-export const readWaits = (text: string | null): Option.Option<ReadonlyArray<Wait>> => text === null ? Option.some([]) : decodeWaits(text)
+export const readWaits = (text: string | null): Option.Option<ReadonlyArray<Wait>> =>
+  text === null ? Option.some([]) : decodeWaits(text)
 
 /** The key of the wait of a run that waits for ever: only an operator ends it, by a cancel. */
 export const neverKey = "never"

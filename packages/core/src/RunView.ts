@@ -239,7 +239,8 @@ export const foldAll = (view: RunView, entries: ReadonlyArray<JournalEntry.Journ
 }
 
 /** The view of a run with this journal, or with this beginning of one. */
-export const of = (runId: string, entries: ReadonlyArray<JournalEntry.JournalEntry>): RunView => foldAll(empty(runId), entries)
+export const of = (runId: string, entries: ReadonlyArray<JournalEntry.JournalEntry>): RunView =>
+  foldAll(empty(runId), entries)
 
 /**
  * The view with the status that the store has. A run that diverged, is corrupt

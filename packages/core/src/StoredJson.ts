@@ -86,7 +86,10 @@ export const of = (value: unknown): Result.Result<StoredJson, Unstorable> => {
 
 /** As `of`, for a value that was parsed from JSON just now and that nobody else holds: its first reader gets it as it is. */
 export const ofParsed = (value: unknown): Result.Result<StoredJson, Unstorable> =>
-  Result.map(of(value), (stored) => typeof value === "object" && value !== null ? new StoredJson(stored.text, value) : stored)
+  Result.map(
+    of(value),
+    (stored) => typeof value === "object" && value !== null ? new StoredJson(stored.text, value) : stored
+  )
 
 /** An object of parts. Those that are text already stay so; the others are the caller's own plain data; undefined is left out. */
 export const compose = (parts: Readonly<Record<string, unknown>>): StoredJson => {
@@ -106,11 +109,19 @@ export const read = (value: unknown): unknown => value instanceof StoredJson ? v
 
 /** The value of what may be stored text, apart from whoever else has it. What is no stored text must be JSON. */
 export const copy = (value: unknown): unknown =>
-  value instanceof StoredJson ? value.read() : typeof value === "object" && value !== null ? JSON.parse(JSON.stringify(value)) : value
+  value instanceof StoredJson
+    ? value.read()
+    : typeof value === "object" && value !== null
+    ? JSON.parse(JSON.stringify(value))
+    : value
 
 /** The text of plain data that the caller has made itself, with what is stored text already spliced in. */
 export const textOf = (value: unknown): string =>
-  Number.isInteger(value) && value !== 0 ? `${value}` : value instanceof StoredJson ? value.text : JSON.stringify(value) ?? "null"
+  Number.isInteger(value) && value !== 0
+    ? `${value}`
+    : value instanceof StoredJson
+    ? value.text
+    : JSON.stringify(value) ?? "null"
 
 /** A text in quotes, for people. */
 export const quote = (text: string): string => JSON.stringify(text)
@@ -181,7 +192,8 @@ const fits = (value: unknown, depth: number): boolean => {
 const isForeign = (prototype: unknown): boolean => {
   if (typeof prototype !== "object" || prototype === null) return false
   const base: unknown = Array.isArray(prototype) ? Object.getPrototypeOf(prototype) : prototype
-  return typeof base === "object" && base !== null && Object.getPrototypeOf(base) === null && Object.hasOwn(base, "hasOwnProperty")
+  return typeof base === "object" && base !== null && Object.getPrototypeOf(base) === null &&
+    Object.hasOwn(base, "hasOwnProperty")
 }
 
 /** Of longer lists, members beside the items are not looked for: that would cost more than the text. */
@@ -193,11 +205,14 @@ const hasNames = (list: ReadonlyArray<unknown>): boolean =>
 
 const wantsPlain = "give plain data: texts, finite numbers, booleans, null, and lists and objects of these"
 
-const withSchema = (schema: string) => `give its parts as plain data, or use a schema that makes JSON of it, such as ${schema}`
+const withSchema = (schema: string) =>
+  `give its parts as plain data, or use a schema that makes JSON of it, such as ${schema}`
 
 const figure = (count: number) => count.toLocaleString("en")
 
-const wantsLess = `a stored value has at most ${figure(maxLength)} characters of JSON; store it elsewhere, and give its name`
+const wantsLess = `a stored value has at most ${
+  figure(maxLength)
+} characters of JSON; store it elsewhere, and give its name`
 
 const tooLong = (length: number) => new Unstorable("", `a value of ${figure(length)} characters`, wantsLess)
 
@@ -214,10 +229,16 @@ const find = (value: unknown, path: Array<string | number>, around: Array<object
   if (typeof value === "string") room -= value.length
   if (value === null || typeof value === "string" || typeof value === "boolean") return undefined
   if (typeof value === "number") {
-    return Number.isFinite(value) ? undefined : at(`the number ${value}`, "give a finite number or null, or use the schema Schema.Number")
+    return Number.isFinite(value)
+      ? undefined
+      : at(`the number ${value}`, "give a finite number or null, or use the schema Schema.Number")
   }
-  if (typeof value === "bigint") return at(`the bigint ${short(`${value}`)}n`, "give it as text, or use the schema Schema.BigInt")
-  if (value === undefined) return at(typeof path.at(-1) === "number" ? "undefined in a list" : "undefined", "give null, or leave it out")
+  if (typeof value === "bigint") {
+    return at(`the bigint ${short(`${value}`)}n`, "give it as text, or use the schema Schema.BigInt")
+  }
+  if (value === undefined) {
+    return at(typeof path.at(-1) === "number" ? "undefined in a list" : "undefined", "give null, or leave it out")
+  }
   if (typeof value !== "object") return at(`a ${typeof value}`, wantsPlain)
   const ring = around.indexOf(value)
   if (ring >= 0) {
@@ -256,7 +277,9 @@ const findInside = (value: object, path: Array<string | number>, around: Array<o
       if (problem !== undefined) return problem
     }
     const name = hasNames(value) ? Object.keys(value).find((key) => !/^\d+$/.test(key)) : undefined
-    return name === undefined ? undefined : at(`a list with the member ${quote(short(name))}`, "give a list without members beside its items")
+    return name === undefined
+      ? undefined
+      : at(`a list with the member ${quote(short(name))}`, "give a list without members beside its items")
   }
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined) continue
@@ -286,7 +309,10 @@ const kindOf = (value: object): readonly [found: string, wanted: string] | undef
   if (prototype !== null && prototype !== Object.prototype && prototype !== Array.prototype && !isForeign(prototype)) {
     const name = nameOf(value)
     const schema = kinds.find(([kind]) => kind === name)?.[1]
-    return [`${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`, schema === undefined ? withSchema("Schema.Class") : withSchema(schema)]
+    return [
+      `${/^[AEIO]/.test(name) ? "an" : "a"} ${name}`,
+      schema === undefined ? withSchema("Schema.Class") : withSchema(schema)
+    ]
   }
   if (!Array.isArray(value) && typeof (value as { readonly toJSON?: unknown }).toJSON === "function") {
     return ["an object with a function toJSON", "give what toJSON would return"]

@@ -45,7 +45,9 @@ const StoredEntry = Schema.Union(
 SchemaJITCompiler.enable(StoredEntry.ast)
 const decode = Schema.decodeUnknownExit(StoredEntry as Schema.Schema<unknown> as Schema.Codec<Stored>)
 
-type Stored = { -readonly [K in keyof JournalEntry.EntryOf<"StepRequested">]?: JournalEntry.EntryOf<"StepRequested">[K] }
+type Stored = {
+  -readonly [K in keyof JournalEntry.EntryOf<"StepRequested">]?: JournalEntry.EntryOf<"StepRequested">[K]
+}
 
 /** Puts back what a row leaves out, into the value that decoding has just made. */
 const whole = (stored: Stored, seq: number): JournalEntry.JournalEntry => {

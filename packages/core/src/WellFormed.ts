@@ -34,5 +34,7 @@ export const encodeUri = (text: string): string =>
       const code = part.charCodeAt(0)
       return part.length > 1 || part.isWellFormed()
         ? encodeURIComponent(part)
-        : `%ED%${(0x80 | (code >> 6 & 0x3f)).toString(16).toUpperCase()}%${(0x80 | (code & 0x3f)).toString(16).toUpperCase()}`
+        : `%ED%${(0x80 | (code >> 6 & 0x3f)).toString(16).toUpperCase()}%${
+          (0x80 | (code & 0x3f)).toString(16).toUpperCase()
+        }`
     })

@@ -13,7 +13,14 @@ const told = (body: JournalEntry.EntryBody, before?: RunView.RunView): ReadonlyA
 
 const run = { runId: "run-1", workflow: "purchase" }
 const boom = [{ _tag: "Fail", error: { _tag: "CardDeclined", message: "no funds" } }]
-const step: JournalEntry.EntryBody = { _tag: "StepRequested", key: "charge", name: "charge", attempt: 1, onCrash: "rerun", input: { cents: 7 } }
+const step: JournalEntry.EntryBody = {
+  _tag: "StepRequested",
+  key: "charge",
+  name: "charge",
+  attempt: 1,
+  onCrash: "rerun",
+  input: { cents: 7 }
+}
 const question: JournalEntry.EntryBody = {
   _tag: "ApprovalRequested",
   key: "manager",
@@ -63,10 +70,22 @@ describe("EngineEvent", () => {
   it("S16: tells a yes as granted only when it decides, and an edit that the code does not take as the question that is open again", () => {
     const answer = { _tag: "ApprovalAnswered", id: "a", key: "pay", decision: "approve", by: "ann", hash: "h" } as const
     assert.deepStrictEqual(told({ ...answer, edit: 7, open: true }), [
-      ["engine.approval.answered", { ...run, stepId: "pay", answeredBy: "ann", decision: "approve", edit: 7, hash: "h" }]
+      ["engine.approval.answered", {
+        ...run,
+        stepId: "pay",
+        answeredBy: "ann",
+        decision: "approve",
+        edit: 7,
+        hash: "h"
+      }]
     ])
     assert.deepStrictEqual(told(answer), [["engine.approval.granted", { ...run, stepId: "pay", grantedBy: "ann" }]])
-    const data = { id: "a", kind: "answer", problem: "too much", message: { key: "pay", decision: "approve", by: "ann", edit: 7, hash: "h" } }
+    const data = {
+      id: "a",
+      kind: "answer",
+      problem: "too much",
+      message: { key: "pay", decision: "approve", by: "ann", edit: 7, hash: "h" }
+    }
     assert.deepStrictEqual(told({ _tag: "Note", kind: "answer-refused", text: "…", data }), [
       ["engine.approval.reopened", { ...run, stepId: "pay", proposedBy: "ann", edit: 7, problem: "too much" }]
     ])
@@ -84,9 +103,18 @@ describe("EngineEvent", () => {
   })
 
   it("tells how a run goes from request to end", () => {
-    assert.deepStrictEqual(told({ _tag: "RunRequested", workflow: "purchase", version: "2", payload: { id: 1 }, trigger: { event: "t", id: "e" } }), [
-      ["engine.run.requested", { ...run, version: "2", payload: { id: 1 }, trigger: { event: "t", id: "e" } }]
-    ])
+    assert.deepStrictEqual(
+      told({
+        _tag: "RunRequested",
+        workflow: "purchase",
+        version: "2",
+        payload: { id: 1 },
+        trigger: { event: "t", id: "e" }
+      }),
+      [
+        ["engine.run.requested", { ...run, version: "2", payload: { id: 1 }, trigger: { event: "t", id: "e" } }]
+      ]
+    )
     assert.deepStrictEqual(told({ _tag: "RunCompleted", output: 5 }), [["engine.run.completed", { ...run, output: 5 }]])
     assert.deepStrictEqual(told({ _tag: "RunFailed", cause: boom }), [
       ["engine.run.failed", { ...run, error: "CardDeclined: no funds", cause: boom }]
@@ -115,10 +143,13 @@ describe("EngineEvent", () => {
       handoff: "engine.run.waiting",
       timer: "engine.run.waiting"
     })
-    assert.deepStrictEqual(told({ _tag: "RunSuspended", waits: [{ reason: "timer", key: "t" }, { reason: "operator", key: "pause" }] })[0], [
-      "engine.run.paused",
-      { ...run, reason: "operator", waits: [{ reason: "timer", key: "t" }, { reason: "operator", key: "pause" }] }
-    ])
+    assert.deepStrictEqual(
+      told({ _tag: "RunSuspended", waits: [{ reason: "timer", key: "t" }, { reason: "operator", key: "pause" }] })[0],
+      [
+        "engine.run.paused",
+        { ...run, reason: "operator", waits: [{ reason: "timer", key: "t" }, { reason: "operator", key: "pause" }] }
+      ]
+    )
   })
 
   it("tells a step once, however often it is requested again", () => {
@@ -155,7 +186,16 @@ describe("EngineEvent", () => {
       deadline: 9_000
     }]])
     assert.deepStrictEqual(
-      told({ _tag: "ApprovalAnswered", id: "a", key: "manager", decision: "approve", by: "ann", choice: "now", edit: 1, note: "ok" }),
+      told({
+        _tag: "ApprovalAnswered",
+        id: "a",
+        key: "manager",
+        decision: "approve",
+        by: "ann",
+        choice: "now",
+        edit: 1,
+        note: "ok"
+      }),
       [["engine.approval.granted", { ...run, stepId: "manager", grantedBy: "ann", choice: "now", edit: 1, note: "ok" }]]
     )
     assert.deepStrictEqual(told({ _tag: "ApprovalAnswered", id: "a", key: "manager", decision: "deny", by: "ann" }), [
@@ -164,14 +204,23 @@ describe("EngineEvent", () => {
   })
 
   it("tells the end of a deadline as what the question says it means", () => {
-    const late: JournalEntry.EntryBody = { _tag: "ApprovalAnswered", id: "d", key: "manager", decision: "timeout", by: "deadline" }
+    const late: JournalEntry.EntryBody = {
+      _tag: "ApprovalAnswered",
+      id: "d",
+      key: "manager",
+      decision: "timeout",
+      by: "deadline"
+    }
     assert.deepStrictEqual(told(late), [
       ["engine.approval.denied", { ...run, stepId: "manager", deniedBy: "deadline", timedOut: true }]
     ])
     assert.deepStrictEqual(told(late, RunView.of("run-1", [entry(question)])), [
       ["engine.approval.granted", { ...run, stepId: "manager", grantedBy: "deadline" }]
     ])
-    assert.strictEqual(told(late, RunView.of("run-1", [entry({ ...question, onTimeout: "fail" } as JournalEntry.EntryBody)]))[0]![0], "engine.approval.denied")
+    assert.strictEqual(
+      told(late, RunView.of("run-1", [entry({ ...question, onTimeout: "fail" } as JournalEntry.EntryBody)]))[0]![0],
+      "engine.approval.denied"
+    )
   })
 
   it("is silent about what is no event of a run, a step or an approval", () => {

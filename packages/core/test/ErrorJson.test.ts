@@ -8,11 +8,18 @@ type Fields = Readonly<Record<string, unknown>>
 
 const kept = (thrown: unknown): Fields => ErrorJson.encode(thrown) as Fields
 
-class Refused extends Data.TaggedError("Refused")<{ readonly code: number; readonly secret: Redacted.Redacted<string> }> {}
+class Refused
+  extends Data.TaggedError("Refused")<{ readonly code: number; readonly secret: Redacted.Redacted<string> }>
+{}
 
 describe("what is kept of an error", () => {
   it("name, message, own fields, causes and the errors of an aggregate", () => {
-    const refused = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:9"), { code: "ECONNREFUSED", errno: -111, address: "127.0.0.1", port: 9 })
+    const refused = Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:9"), {
+      code: "ECONNREFUSED",
+      errno: -111,
+      address: "127.0.0.1",
+      port: 9
+    })
     const all = Object.assign(new AggregateError([refused, new RangeError("other")]), { code: "ECONNREFUSED" })
     const { stack, ...json } = kept(new TypeError("fetch failed", { cause: all }))
     assert.isArray(stack)
@@ -24,7 +31,14 @@ describe("what is kept of an error", () => {
         message: "",
         code: "ECONNREFUSED",
         errors: [
-          { name: "Error", message: "connect ECONNREFUSED 127.0.0.1:9", code: "ECONNREFUSED", errno: -111, address: "127.0.0.1", port: 9 },
+          {
+            name: "Error",
+            message: "connect ECONNREFUSED 127.0.0.1:9",
+            code: "ECONNREFUSED",
+            errno: -111,
+            address: "127.0.0.1",
+            port: 9
+          },
           { name: "RangeError", message: "other" }
         ]
       }
@@ -42,7 +56,9 @@ describe("what is kept of an error", () => {
       return yield* Effect.die(new Error("in effect"))
     }))
     const die = Exit.isFailure(inEffect) ? inEffect.cause.reasons.find(Cause.isDieReason) : undefined
-    for (const frame of kept(die?.defect)["stack"] as ReadonlyArray<string>) assert.notMatch(frame, /node_modules|node:|packages\/\w+\/src|^\//)
+    for (const frame of kept(die?.defect)["stack"] as ReadonlyArray<string>) {
+      assert.notMatch(frame, /node_modules|node:|packages\/\w+\/src|^\//)
+    }
     const foreign = Object.assign(new Error("x"), {
       stack: [
         "Error: x\n    at not a frame, but a line of the message",
@@ -57,7 +73,11 @@ describe("what is kept of an error", () => {
         "    at C:\\Users\\ann\\app\\main.js:7:1"
       ].join("\n")
     })
-    assert.deepStrictEqual(kept(foreign)["stack"], ["query (node_modules/pg/lib/client.js:54:3)", "work (…/src/work.ts:1:2)", "…/app/main.js:7:1"])
+    assert.deepStrictEqual(kept(foreign)["stack"], [
+      "query (node_modules/pg/lib/client.js:54:3)",
+      "work (…/src/work.ts:1:2)",
+      "…/app/main.js:7:1"
+    ])
   })
 
   it("what a schema or a program redacts stays redacted, at any depth", () => {
@@ -67,7 +87,9 @@ describe("what is kept of an error", () => {
     const text = JSON.stringify(kept(error))
     assert.notInclude(text, "4111")
     assert.include(text, "<redacted>")
-    class Charged extends Schema.TaggedError<Charged>()("Charged", { card: Schema.Redacted(Schema.String), cents: Schema.Int }) {}
+    class Charged
+      extends Schema.TaggedError<Charged>()("Charged", { card: Schema.Redacted(Schema.String), cents: Schema.Int })
+    {}
     const charged = new Charged({ card: secret, cents: 5 })
     assert.deepInclude(kept(charged), { _tag: "Charged", card: "<redacted>", cents: 5 })
     // A typed error is recorded by its schema; what is told beside it has none of its fields.
@@ -99,30 +121,97 @@ describe("what is kept of an error", () => {
   })
 
   it("nothing that an error does keeps it from being recorded", () => {
-    const hostile = new Proxy(new Error("proxied"), { get: () => { throw new Error("no") }, ownKeys: () => { throw new Error("no") } })
-    const throwing = Object.defineProperties(new Error("getter"), {
-      bad: { enumerable: true, get: () => { throw new Error("no") } },
-      message: { get: () => { throw new Error("no") } }
+    const hostile = new Proxy(new Error("proxied"), {
+      get: () => {
+        throw new Error("no")
+      },
+      ownKeys: () => {
+        throw new Error("no")
+      }
     })
-    const odd = Object.assign(new Error("odd"), { big: 10n, not: NaN, fn: () => 1, symbol: Symbol("s"), date: new Date(0), map: new Map([[1, 2]]), url: new URL("http://a/b"), nothing: undefined, none: null, __proto__x: 1 })
-    for (const thrown of [hostile, throwing, odd, undefined, null, 1n, Symbol("s"), () => 1, NaN, new Map(), Object.create(null), new Proxy({}, { getPrototypeOf: () => { throw new Error("no") } })]) {
+    const throwing = Object.defineProperties(new Error("getter"), {
+      bad: {
+        enumerable: true,
+        get: () => {
+          throw new Error("no")
+        }
+      },
+      message: {
+        get: () => {
+          throw new Error("no")
+        }
+      }
+    })
+    const odd = Object.assign(new Error("odd"), {
+      big: 10n,
+      not: NaN,
+      fn: () => 1,
+      symbol: Symbol("s"),
+      date: new Date(0),
+      map: new Map([[1, 2]]),
+      url: new URL("http://a/b"),
+      nothing: undefined,
+      none: null,
+      __proto__x: 1
+    })
+    for (
+      const thrown of [
+        hostile,
+        throwing,
+        odd,
+        undefined,
+        null,
+        1n,
+        Symbol("s"),
+        () => 1,
+        NaN,
+        new Map(),
+        Object.create(null),
+        new Proxy({}, {
+          getPrototypeOf: () => {
+            throw new Error("no")
+          }
+        })
+      ]
+    ) {
       const json = ErrorJson.encode(thrown)
       assert.deepStrictEqual(JSON.parse(JSON.stringify(json)), json)
       assert.strictEqual(typeof ErrorJson.sentence(json), "string")
       assert.strictEqual(typeof ExitJson.causeMessage(ExitJson.causeToJson(Cause.die(thrown))), "string")
     }
-    assert.deepInclude(kept(odd), { big: "10n", not: "NaN", date: "1970-01-01T00:00:00.000Z", url: "http://a/b", none: null })
+    assert.deepInclude(kept(odd), {
+      big: "10n",
+      not: "NaN",
+      date: "1970-01-01T00:00:00.000Z",
+      url: "http://a/b",
+      none: null
+    })
     assert.deepInclude(kept(new DOMException("stopped", "AbortError")), { name: "AbortError", message: "stopped" })
   })
 
   it("an error that was kept comes back as one, with its fields, and is kept the same again", () => {
     const value = fc.letrec((tie) => ({
-      value: fc.oneof(fc.string(), fc.double(), fc.boolean(), fc.constant(null), fc.array(tie("value"), { maxLength: 3 }), fc.dictionary(fc.string(), tie("value"), { maxKeys: 3 })),
-      error: fc.record({ message: fc.string(), name: fc.constantFrom("Error", "TypeError", ""), fields: fc.dictionary(fc.string(), tie("value"), { maxKeys: 3 }), cause: fc.option(fc.oneof(tie("error"), fc.string()), { nil: undefined }), errors: fc.option(fc.array(tie("error"), { maxLength: 3 }), { nil: undefined }) })
+      value: fc.oneof(
+        fc.string(),
+        fc.double(),
+        fc.boolean(),
+        fc.constant(null),
+        fc.array(tie("value"), { maxLength: 3 }),
+        fc.dictionary(fc.string(), tie("value"), { maxKeys: 3 })
+      ),
+      error: fc.record({
+        message: fc.string(),
+        name: fc.constantFrom("Error", "TypeError", ""),
+        fields: fc.dictionary(fc.string(), tie("value"), { maxKeys: 3 }),
+        cause: fc.option(fc.oneof(tie("error"), fc.string()), { nil: undefined }),
+        errors: fc.option(fc.array(tie("error"), { maxLength: 3 }), { nil: undefined })
+      })
         .map(({ cause, errors, fields, message, name }) => {
           const error = new Error(message, cause === undefined ? {} : { cause })
           error.name = name
-          for (const [key, value] of Object.entries(fields)) Object.defineProperty(error, key, { value, enumerable: true, configurable: true, writable: true })
+          for (const [key, value] of Object.entries(fields)) {
+            Object.defineProperty(error, key, { value, enumerable: true, configurable: true, writable: true })
+          }
           return errors === undefined ? error : Object.assign(error, { errors })
         })
     }))
@@ -135,16 +224,28 @@ describe("what is kept of an error", () => {
   })
 
   it("errors that older builds recorded still come back", () => {
-    const back = ErrorJson.decode({ name: "TypeError", message: "no such thing", stack: "TypeError: no such thing\n    at a", cause: { message: "b" } }) as Error
-    assert.deepStrictEqual([back.name, back.message, back.stack, (back.cause as Error).message], ["TypeError", "no such thing", "TypeError: no such thing\n    at a", "b"])
+    const back = ErrorJson.decode({
+      name: "TypeError",
+      message: "no such thing",
+      stack: "TypeError: no such thing\n    at a",
+      cause: { message: "b" }
+    }) as Error
+    assert.deepStrictEqual([back.name, back.message, back.stack, (back.cause as Error).message], [
+      "TypeError",
+      "no such thing",
+      "TypeError: no such thing\n    at a",
+      "b"
+    ])
     assert.strictEqual(ErrorJson.decode("text"), "text")
     assert.deepStrictEqual(ErrorJson.decode({ a: 1 }), { a: 1 })
   })
 
   it("comparisons do not count where something was thrown", () => {
-    const made = [1, 2].map((n) => n === 1 ? new Error("a", { cause: new Error("b") }) : new Error("a", {
-      cause: new Error("b")
-    }))
+    const made = [1, 2].map((n) =>
+      n === 1 ? new Error("a", { cause: new Error("b") }) : new Error("a", {
+        cause: new Error("b")
+      })
+    )
     const [one, two] = made.map((error) => ExitJson.causeToJson(Cause.die(error)))
     assert.notDeepEqual(one, two)
     assert.deepStrictEqual(ExitJson.withoutPlaces(one), ExitJson.withoutPlaces(two))
@@ -156,11 +257,23 @@ describe("what is kept of an error", () => {
 
   it("the sentence tells what a wrapper has caught, and what a message leaves out", () => {
     const sentence = (error: unknown) => ErrorJson.sentence(ErrorJson.encode(error))
-    assert.strictEqual(sentence(new Cause.UnknownError(new Error("fetch failed", { cause: new Error("refused") }), "An error occurred in Effect.tryPromise")), "fetch failed: refused")
+    assert.strictEqual(
+      sentence(
+        new Cause.UnknownError(
+          new Error("fetch failed", { cause: new Error("refused") }),
+          "An error occurred in Effect.tryPromise"
+        )
+      ),
+      "fetch failed: refused"
+    )
     assert.strictEqual(sentence(new Cause.UnknownError("plain")), "plain")
     assert.strictEqual(sentence(new Error("a: b", { cause: new Error("b") })), "a: b")
     assert.strictEqual(sentence(new Error("")), "Error")
-    const unfit = Effect.runSync(Effect.flip(Schema.decodeUnknownEffect(Schema.Struct({ a: Schema.Struct({ pin: Schema.Int }) }))({ a: { pin: "1234" } })))
+    const unfit = Effect.runSync(
+      Effect.flip(
+        Schema.decodeUnknownEffect(Schema.Struct({ a: Schema.Struct({ pin: Schema.Int }) }))({ a: { pin: "1234" } })
+      )
+    )
     assert.strictEqual(sentence(unfit), "Expected number at [\"a\"][\"pin\"]")
     assert.notInclude(JSON.stringify(ErrorJson.encode(unfit)), "1234")
     assert.strictEqual(sentence(new AggregateError([new Error("x"), new Error("x"), new Error("y")])), "x; y")

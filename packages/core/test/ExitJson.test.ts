@@ -16,7 +16,9 @@ describe("an exit as JSON", () => {
         Exit.succeed(null),
         Exit.succeed(undefined),
         Exit.fail({ _tag: "CardDeclined" }),
-        Exit.failCause(Cause.fromReasons([Cause.makeFailReason(1), Cause.makeInterruptReason(), Cause.makeDieReason("gone")]))
+        Exit.failCause(
+          Cause.fromReasons([Cause.makeFailReason(1), Cause.makeInterruptReason(), Cause.makeDieReason("gone")])
+        )
       ]
     ) assert.deepStrictEqual(throughText(exit), exit)
   })

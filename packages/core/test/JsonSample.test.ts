@@ -6,7 +6,10 @@ interface Tree {
   readonly value: number
   readonly children: ReadonlyArray<Tree>
 }
-const Tree = Schema.Struct({ value: Schema.Int, children: Schema.Array(Schema.suspend((): Schema.Codec<Tree> => Tree)) })
+const Tree = Schema.Struct({
+  value: Schema.Int,
+  children: Schema.Array(Schema.suspend((): Schema.Codec<Tree> => Tree))
+})
 
 interface Endless {
   readonly next: Endless
@@ -44,11 +47,19 @@ describe("JsonSample", () => {
       [Schema.Json, {}],
       [Tree, { value: 1, children: [] }]
     ]
-    for (const [schema, expected] of cases) assert.deepStrictEqual(samplesOf(schema).find(fits(schema)), expected, JSON.stringify(expected))
+    for (const [schema, expected] of cases) {
+      assert.deepStrictEqual(samplesOf(schema).find(fits(schema)), expected, JSON.stringify(expected))
+    }
   })
 
   it("gives up on what has no value, or none that it can find", () => {
-    for (const schema of [Endless, Schema.Never, Schema.String.check(Schema.makeFilter((text: string) => text === "xyzzy"))] as ReadonlyArray<Schema.Top>) {
+    for (
+      const schema of [
+        Endless,
+        Schema.Never,
+        Schema.String.check(Schema.makeFilter((text: string) => text === "xyzzy"))
+      ] as ReadonlyArray<Schema.Top>
+    ) {
       assert.isUndefined(samplesOf(schema).find(fits(schema)))
     }
   })

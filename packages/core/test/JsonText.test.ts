@@ -66,25 +66,69 @@ describe("JsonText", () => {
 /** What would be lost of a text: the place, the way to it and what is said. */
 const lost = (text: string) => {
   const parsed = JsonText.parse(text)
-  return parsed._tag === "Lossy" ? parsed.losses.map(({ column, line, path, problem }) => [`${line}:${column}`, path, problem]) : parsed._tag
+  return parsed._tag === "Lossy"
+    ? parsed.losses.map(({ column, line, path, problem }) => [`${line}:${column}`, path, problem])
+    : parsed._tag
 }
 
 describe("what JSON that people give would lose", () => {
   it("integers beyond 2^53 are refused with what they would become, their place and what to do", () => {
     assert.deepStrictEqual(lost("{\"id\":3544790567247868102}"), [
-      ["1:7", ["id"], "the number 3544790567247868102 would become 3544790567247868000; quote it: \"3544790567247868102\""]
+      [
+        "1:7",
+        ["id"],
+        "the number 3544790567247868102 would become 3544790567247868000; quote it: \"3544790567247868102\""
+      ]
     ])
-    for (const changed of ["9007199254740993", "-9007199254740993", "9007199254740993.0", "9007199254740993e0", "90071992547409.93e2", "123456789012345678.5", "12345678901234567890"]) {
+    for (
+      const changed of [
+        "9007199254740993",
+        "-9007199254740993",
+        "9007199254740993.0",
+        "9007199254740993e0",
+        "90071992547409.93e2",
+        "123456789012345678.5",
+        "12345678901234567890"
+      ]
+    ) {
       assert.match(String(lost(changed)), /would become/, changed)
     }
-    for (const beyond of ["9007199254740994", "-10000000000000000", `1${"0".repeat(300)}`]) assert.match(String(lost(beyond)), /is beyond 2\^53/, beyond)
-    for (const kept of ["9007199254740991", "-9007199254740992", "9007199254740992", "0", "-0", "1e21", "-1.5E+300", "1.7976931348623157e308"]) assert.strictEqual(lost(kept), "Json", kept)
+    for (const beyond of ["9007199254740994", "-10000000000000000", `1${"0".repeat(300)}`]) {
+      assert.match(String(lost(beyond)), /is beyond 2\^53/, beyond)
+    }
+    for (
+      const kept of [
+        "9007199254740991",
+        "-9007199254740992",
+        "9007199254740992",
+        "0",
+        "-0",
+        "1e21",
+        "-1.5E+300",
+        "1.7976931348623157e308"
+      ]
+    ) assert.strictEqual(lost(kept), "Json", kept)
   })
 
   it("overflow and underflow to 0 are refused, and decimals may be rounded", () => {
-    for (const large of ["1e400", "-1e309", `1${"0".repeat(400)}`, "1.8e308"]) assert.match(String(lost(`[${large}]`)), /is too large; quote it/, large)
-    for (const small of ["1e-400", "-0.5e-999", `0.${"0".repeat(400)}1`]) assert.match(String(lost(`[${small}]`)), /would become 0; quote it/, small)
-    for (const kept of ["0.1", "3.141592653589793238462643", "123456789.123456789012345678", "0e999", "0.000e-999", "5e-324", "0.30000000000000004", "-0.0"]) {
+    for (const large of ["1e400", "-1e309", `1${"0".repeat(400)}`, "1.8e308"]) {
+      assert.match(String(lost(`[${large}]`)), /is too large; quote it/, large)
+    }
+    for (const small of ["1e-400", "-0.5e-999", `0.${"0".repeat(400)}1`]) {
+      assert.match(String(lost(`[${small}]`)), /would become 0; quote it/, small)
+    }
+    for (
+      const kept of [
+        "0.1",
+        "3.141592653589793238462643",
+        "123456789.123456789012345678",
+        "0e999",
+        "0.000e-999",
+        "5e-324",
+        "0.30000000000000004",
+        "-0.0"
+      ]
+    ) {
       assert.strictEqual(lost(kept), "Json", kept)
     }
   })
@@ -94,11 +138,21 @@ describe("what JSON that people give would lose", () => {
       ["2:7", ["a", 0, "b"], "the name \"b\" stands there twice, first at line 1, column 8; only the last would count"]
     ])
     assert.lengthOf(lost("{\"\":1,\"\":2,\"\":3}"), 2)
-    for (const kept of ["[{\"a\":1},{\"a\":2}]", "{\"a\":{\"a\":{\"a\":1}},\"b\":{\"a\":1}}", "{\"a\":\"a\",\"\\\\\":\"\\\"\",\"c\":\"{\\\"c\\\":1e400}\"}"]) assert.strictEqual(lost(kept), "Json", kept)
+    for (
+      const kept of [
+        "[{\"a\":1},{\"a\":2}]",
+        "{\"a\":{\"a\":{\"a\":1}},\"b\":{\"a\":1}}",
+        "{\"a\":\"a\",\"\\\\\":\"\\\"\",\"c\":\"{\\\"c\\\":1e400}\"}"
+      ]
+    ) assert.strictEqual(lost(kept), "Json", kept)
   })
 
   it("a name that programs take for something else is refused, and others of that kind are data", () => {
-    assert.deepStrictEqual(lost("{\"a\":{\"__proto__\":1}}"), [["1:7", ["a", "__proto__"], "the name \"__proto__\" is not kept by everything that reads JSON; choose another"]])
+    assert.deepStrictEqual(lost("{\"a\":{\"__proto__\":1}}"), [[
+      "1:7",
+      ["a", "__proto__"],
+      "the name \"__proto__\" is not kept by everything that reads JSON; choose another"
+    ]])
     assert.lengthOf(lost("{\"__\\u0070roto__\":{}}"), 1)
     assert.strictEqual(lost("{\"constructor\":1,\"toString\":2,\"__proto\":3}"), "Json")
   })
@@ -127,7 +181,9 @@ describe("what JSON that people give would lose", () => {
     }))
     fc.assert(fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
       const text = JSON.stringify(value)
-      if (!/__proto__|\d{16}|e[+-]?\d/.test(text)) assert.deepStrictEqual(JsonText.parse(text), { _tag: "Json", value: JSON.parse(text) })
+      if (!/__proto__|\d{16}|e[+-]?\d/.test(text)) {
+        assert.deepStrictEqual(JsonText.parse(text), { _tag: "Json", value: JSON.parse(text) })
+      }
     }))
   })
 })

@@ -8,7 +8,8 @@ interface Item {
 }
 
 const keyOf = ({ key }: Item): string => key
-const many = (count: number): ReadonlyArray<Item> => Array.from({ length: count }, (_, value) => ({ key: `k${value}`, value }))
+const many = (count: number): ReadonlyArray<Item> =>
+  Array.from({ length: count }, (_, value) => ({ key: `k${value}`, value }))
 const setAll = (self: Keyed.Keyed<string, Item>, items: ReadonlyArray<Item>) => items.reduce(Keyed.set, self)
 
 describe("Keyed", () => {

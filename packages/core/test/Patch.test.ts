@@ -10,10 +10,25 @@ describe("Patch", () => {
     ["adds at the end of a list", `{"a":[1]}`, `[{"op":"add","path":"/a/-","value":2}]`, `{"a":[1,2]}`],
     ["adds in a list", `[1,3]`, `[{"op":"add","path":"/1","value":2}]`, `[1,2,3]`],
     ["replaces the whole", `[1]`, `[{"op":"replace","path":"","value":null}]`, `null`],
-    ["copies and moves", `{"a":[1,2]}`, `[{"op":"copy","from":"/a/0","path":"/b"},{"op":"move","from":"/a/1","path":"/a/0"}]`, `{"a":[2,1],"b":1}`],
-    ["tests whole values in any order of members", `{"a":{"x":1,"y":[2]}}`, `[{"op":"test","path":"/a","value":{"y":[2],"x":1}}]`, `{"a":{"x":1,"y":[2]}}`],
+    [
+      "copies and moves",
+      `{"a":[1,2]}`,
+      `[{"op":"copy","from":"/a/0","path":"/b"},{"op":"move","from":"/a/1","path":"/a/0"}]`,
+      `{"a":[2,1],"b":1}`
+    ],
+    [
+      "tests whole values in any order of members",
+      `{"a":{"x":1,"y":[2]}}`,
+      `[{"op":"test","path":"/a","value":{"y":[2],"x":1}}]`,
+      `{"a":{"x":1,"y":[2]}}`
+    ],
     ["takes any name", `{"a/b":{"~":1}}`, `[{"op":"replace","path":"/a~1b/~0","value":2}]`, `{"a/b":{"~":2}}`],
-    ["takes __proto__ as a name", `{}`, `[{"op":"add","path":"/__proto__","value":{"x":1}},{"op":"add","path":"/__proto__/y","value":2}]`, `{"__proto__":{"x":1,"y":2}}`]
+    [
+      "takes __proto__ as a name",
+      `{}`,
+      `[{"op":"add","path":"/__proto__","value":{"x":1}},{"op":"add","path":"/__proto__/y","value":2}]`,
+      `{"__proto__":{"x":1,"y":2}}`
+    ]
   ]
   for (const [what, document, patch, after] of applied) {
     it(`${what}, and leaves the document that it was given`, () => {
@@ -57,10 +72,16 @@ describe("Patch", () => {
 
   it("makes of any document any other", () => {
     const document = fc.jsonValue({ maxDepth: 3 })
-    fc.assert(fc.property(document, document, (before, after) => {
-      assert.strictEqual(JSON.stringify(sorted(Patch.apply(before, Patch.between(before, after)))), JSON.stringify(sorted(after)))
-      assert.deepStrictEqual(Patch.between(after, after), [])
-    }), { numRuns: 1_000 })
+    fc.assert(
+      fc.property(document, document, (before, after) => {
+        assert.strictEqual(
+          JSON.stringify(sorted(Patch.apply(before, Patch.between(before, after)))),
+          JSON.stringify(sorted(after))
+        )
+        assert.deepStrictEqual(Patch.between(after, after), [])
+      }),
+      { numRuns: 1_000 }
+    )
   })
 
   it("tells of an item more or less with one operation, wherever it is", () => {
@@ -79,4 +100,6 @@ const sorted = (value: unknown): unknown =>
     ? value.map(sorted)
     : typeof value === "object" && value !== null
     ? Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1).map(([key, member]) => [key, sorted(member)])
-    : value === 0 ? 0 : value
+    : value === 0
+    ? 0
+    : value

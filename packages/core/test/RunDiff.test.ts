@@ -5,7 +5,9 @@ import * as RunDiff from "../src/RunDiff.ts"
 /** A journal of these entries, at times and of owners that depend on the run. */
 const journal = (id: string, bodies: ReadonlyArray<JournalEntry.EntryBody>): RunDiff.Journal => ({
   id,
-  entries: bodies.map((body, seq) => ({ seq, at: seq * id.length * 100, epoch: id.length, ...body }) as JournalEntry.JournalEntry)
+  entries: bodies.map((body, seq) =>
+    ({ seq, at: seq * id.length * 100, epoch: id.length, ...body }) as JournalEntry.JournalEntry
+  )
 })
 
 const requested: JournalEntry.EntryBody = { _tag: "RunRequested", workflow: "W", version: "1", payload: { n: 1 } }
@@ -19,10 +21,17 @@ const step = (key: string, run: string, more: object = {}): JournalEntry.EntryBo
   input: { run },
   ...more
 })
-const done = (key: string, output: unknown): JournalEntry.EntryBody => ({ _tag: "StepCompleted", key, attempt: 1, output })
+const done = (key: string, output: unknown): JournalEntry.EntryBody => ({
+  _tag: "StepCompleted",
+  key,
+  attempt: 1,
+  output
+})
 const suspended: JournalEntry.EntryBody = { _tag: "RunSuspended", waits: [] }
 
-const lived = (id: string) => [requested, { _tag: "RunStarted" } as const, step("a", id), done("a", 1), step("b", id), done("b", `of ${id}`)]
+const lived = (
+  id: string
+) => [requested, { _tag: "RunStarted" } as const, step("a", id), done("a", 1), step("b", id), done("b", `of ${id}`)]
 
 describe("RunDiff", () => {
   it("N-55: runs that differ in times, owners, ids, forks, suspensions and crashes alone are the same", () => {
@@ -70,7 +79,12 @@ describe("RunDiff", () => {
       return journal(run, [
         requested,
         step("a", run),
-        { _tag: "StepFailed", key: "a", attempt: 1, cause: [{ _tag: "Fail", error: { _tag: "X" }, trace: { name: "X", stack } }] },
+        {
+          _tag: "StepFailed",
+          key: "a",
+          attempt: 1,
+          cause: [{ _tag: "Fail", error: { _tag: "X" }, trace: { name: "X", stack } }]
+        },
         { _tag: "ChildFinished", child: "c", exit },
         { _tag: "RunFailed", cause: [{ _tag: "Die", defect: thrown }] }
       ])
@@ -78,7 +92,10 @@ describe("RunDiff", () => {
     const diff = RunDiff.of(failed("run-a", 1, "late"), failed("run-b", 2, "late"))
     assert.isUndefined(diff.parting)
     assert.strictEqual(diff.steps[0]?.verdict, "same")
-    assert.strictEqual(RunDiff.of(failed("run-a", 1, "late"), failed("run-b", 1, "early")).parting?.a?._tag, "ChildFinished")
+    assert.strictEqual(
+      RunDiff.of(failed("run-a", 1, "late"), failed("run-b", 1, "early")).parting?.a?._tag,
+      "ChildFinished"
+    )
   })
 
   it("N-55: a run that has come less far parts where it ends", () => {
@@ -89,14 +106,26 @@ describe("RunDiff", () => {
   })
 
   it("N-55: another payload, answer or event parts runs, and the id under which it came does not", () => {
-    const answered = (by: string, id: string): JournalEntry.EntryBody => ({ _tag: "ApprovalAnswered", id, key: "ok", decision: "approve", by })
+    const answered = (by: string, id: string): JournalEntry.EntryBody => ({
+      _tag: "ApprovalAnswered",
+      id,
+      key: "ok",
+      decision: "approve",
+      by
+    })
     const of = (...bodies: ReadonlyArray<JournalEntry.EntryBody>) => (id: string) => journal(id, bodies)
-    const parts = (a: (id: string) => RunDiff.Journal, b: (id: string) => RunDiff.Journal) => RunDiff.of(a("run-a"), b("run-b")).parting !== undefined
+    const parts = (a: (id: string) => RunDiff.Journal, b: (id: string) => RunDiff.Journal) =>
+      RunDiff.of(a("run-a"), b("run-b")).parting !== undefined
     assert.isTrue(parts(of(requested), of({ ...requested, payload: { n: 2 } })))
     assert.isTrue(parts(of(requested, answered("ada", "1")), of(requested, answered("bob", "1"))))
     assert.isFalse(parts(of(requested, answered("ada", "1")), of(requested, answered("ada", "2"))))
     assert.isFalse(parts(of({ ...requested, payload: { x: 1, y: 2 } }), of({ ...requested, payload: { y: 2, x: 1 } })))
-    const emitted = (run: string): JournalEntry.EntryBody => ({ _tag: "EventEmitted", id: `${run}:emit:1`, name: "e", payload: { run } })
+    const emitted = (run: string): JournalEntry.EntryBody => ({
+      _tag: "EventEmitted",
+      id: `${run}:emit:1`,
+      name: "e",
+      payload: { run }
+    })
     assert.isUndefined(RunDiff.of(journal("a-1", [emitted("a-1")]), journal("b-1", [emitted("b-1")])).parting)
   })
 })

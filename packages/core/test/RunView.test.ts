@@ -30,7 +30,13 @@ const question = (more: Partial<JournalEntry.EntryOf<"ApprovalRequested">> = {})
   onTimeout: "deny",
   ...more
 })
-const answer = (by: string, decision: "approve" | "deny" | "timeout"): Body => ({ _tag: "ApprovalAnswered", id: `a-${by}`, key: "manager", decision, by })
+const answer = (by: string, decision: "approve" | "deny" | "timeout"): Body => ({
+  _tag: "ApprovalAnswered",
+  id: `a-${by}`,
+  key: "manager",
+  decision,
+  by
+})
 const boom = [{ _tag: "Fail", error: { _tag: "CardDeclined", message: "no funds" } }]
 
 const view = (...bodies: ReadonlyArray<Body>) => RunView.of("run-1", journal(...bodies))
@@ -59,7 +65,13 @@ describe("RunView", () => {
     assert.deepStrictEqual(done.payload, { id: 7 })
     assert.strictEqual(done.status, "completed")
     assert.deepStrictEqual(done.output, { receipt: 1 })
-    assert.deepStrictEqual(done.times, { requestedAt: 1_000, startedAt: 2_000, endedAt: 2_060, updatedAt: 2_060, activeMs: 60 })
+    assert.deepStrictEqual(done.times, {
+      requestedAt: 1_000,
+      startedAt: 2_000,
+      endedAt: 2_060,
+      updatedAt: 2_060,
+      activeMs: 60
+    })
     assert.deepStrictEqual(done.steps, [{
       key: "charge",
       name: "charge",
@@ -77,11 +89,27 @@ describe("RunView", () => {
   })
 
   it("N-55: tells of a fork where it comes from, and counts its own time alone", () => {
-    const forked: Body = { _tag: "RunForked", from: "run-0", step: "b", fromSeq: 4, seed: "run-1", set: ["a"], at: 9_000, epoch: 0 }
+    const forked: Body = {
+      _tag: "RunForked",
+      from: "run-0",
+      step: "b",
+      fromSeq: 4,
+      seed: "run-1",
+      set: ["a"],
+      at: 9_000,
+      epoch: 0
+    }
     const shared = [requested, started, step("a"), { _tag: "StepCompleted", key: "a", attempt: 1, output: 1 } as const]
     const fresh = view(...shared, { _tag: "PauseRequested", id: "p", by: "ann" }, forked)
     assert.deepInclude(fresh, { status: "queued", paused: false, waits: [] })
-    assert.deepStrictEqual(fresh.fork, { from: "run-0", step: "b", sharedEntries: 5, at: 9_000, input: false, set: ["a"] })
+    assert.deepStrictEqual(fresh.fork, {
+      from: "run-0",
+      step: "b",
+      sharedEntries: 5,
+      at: 9_000,
+      input: false,
+      set: ["a"]
+    })
     assert.deepStrictEqual(fresh.times, { requestedAt: 9_000, updatedAt: 9_000, activeMs: 0 })
     const on = RunView.foldAll(asJson(fresh) as RunView.RunView, [
       { ...step("b"), seq: 6, at: 9_500, epoch: 1 } as JournalEntry.JournalEntry,
@@ -186,7 +214,10 @@ describe("RunView", () => {
   })
 
   describe("a suspended run", () => {
-    const suspended: Body = { _tag: "RunSuspended", waits: [{ reason: "timer", key: "timer 1", until: 5 }, { reason: "signal", key: "go" }] }
+    const suspended: Body = {
+      _tag: "RunSuspended",
+      waits: [{ reason: "timer", key: "timer 1", until: 5 }, { reason: "signal", key: "go" }]
+    }
 
     it("is reported under its most urgent wait", () => {
       const waiting = view(requested, started, suspended)
@@ -203,7 +234,10 @@ describe("RunView", () => {
 
     it("goes on when a step is requested or an operator resumes it", () => {
       assert.strictEqual(view(requested, started, suspended, step("a")).status, "running")
-      const resumed = view(requested, started, { _tag: "PauseRequested", id: "p", by: "ann" }, suspended, { _tag: "RunResumed", by: "ann" })
+      const resumed = view(requested, started, { _tag: "PauseRequested", id: "p", by: "ann" }, suspended, {
+        _tag: "RunResumed",
+        by: "ann"
+      })
       assert.strictEqual(resumed.status, "running")
       assert.isFalse(resumed.paused)
       assert.deepStrictEqual(resumed.waits, [])
@@ -230,16 +264,24 @@ describe("RunView", () => {
     })
 
     it("takes the status of the store where its journal is silent", () => {
-      const diverged = RunView.withStatus(view(requested, started, step("a")), "suspended", [{ reason: "diverged", key: "a", detail: "x" }])
+      const diverged = RunView.withStatus(view(requested, started, step("a")), "suspended", [{
+        reason: "diverged",
+        key: "a",
+        detail: "x"
+      }])
       assert.strictEqual(diverged.status, "suspended")
       assert.strictEqual(diverged.reason, "diverged")
       assert.strictEqual(diverged.steps[0]!.status, "requested")
-      assert.strictEqual(RunView.fold(diverged, journal(requested, started, step("a"), step("b"))[3]!).status, "running")
+      assert.strictEqual(
+        RunView.fold(diverged, journal(requested, started, step("a"), step("b"))[3]!).status,
+        "running"
+      )
     })
   })
 
   describe("an approval", () => {
-    const stands = (quest: Body, ...answers: ReadonlyArray<Body>) => view(requested, started, quest, ...answers).approvals[0]!.status
+    const stands = (quest: Body, ...answers: ReadonlyArray<Body>) =>
+      view(requested, started, quest, ...answers).approvals[0]!.status
 
     it("is open until as many different people as its quorum say yes", () => {
       const two = question({ quorum: 2 })
@@ -300,14 +342,22 @@ describe("RunView", () => {
       { _tag: "EventEmitted", id: "e1", name: "ticket.created", payload: {} }
     )
     assert.deepStrictEqual(told.timers, [{ timer: 1, setAt: 1_002, dueAt: 5_000, label: "reminder", firedAt: 1_005 }])
-    assert.deepStrictEqual(told.children.map(({ child, status }) => [child, status]), [["c1", "failed"], ["c2", "completed"]])
+    assert.deepStrictEqual(told.children.map(({ child, status }) => [child, status]), [["c1", "failed"], [
+      "c2",
+      "completed"
+    ]])
     assert.strictEqual(told.children[1]!.output, 4)
     assert.strictEqual(told.children[0]!.error?.message, "CardDeclined: no funds")
     assert.deepStrictEqual(told.events, [{ id: "e1", name: "ticket.created", payload: {}, at: 1_008 }])
   })
 
   describe("a document", () => {
-    const change = (revision: number, ...patch: ReadonlyArray<unknown>): Body => ({ _tag: "StateChanged", name: "plan", revision, patch })
+    const change = (revision: number, ...patch: ReadonlyArray<unknown>): Body => ({
+      _tag: "StateChanged",
+      name: "plan",
+      revision,
+      patch
+    })
 
     it("is what its patches make of it, with every operation of RFC 6902", () => {
       const { state } = view(
@@ -341,7 +391,8 @@ describe("RunView", () => {
           { op: "add", path: 3, value: 1 }
         ]
       ) {
-        const { plan } = view(requested, started, change(1, { op: "add", path: "", value: { a: 1 } }), change(2, bad)).state
+        const { plan } =
+          view(requested, started, change(1, { op: "add", path: "", value: { a: 1 } }), change(2, bad)).state
         assert.deepStrictEqual(plan!.value, { a: 1 })
         assert.strictEqual(plan!.revision, 2)
         assert.isString(plan!.problem)
@@ -366,22 +417,44 @@ describe("RunView", () => {
     const key = fc.constantFrom("a", "b", "c")
     const exit = fc.constantFrom({ _tag: "Success" as const, value: 1 }, { _tag: "Failure" as const, cause: boom })
     const anyBody: fc.Arbitrary<Body> = fc.oneof(
-      fc.constantFrom(requested, started, { _tag: "RunResumed" } as Body, { _tag: "PauseRequested", id: "p", by: "x" } as Body),
+      fc.constantFrom(
+        requested,
+        started,
+        { _tag: "RunResumed" } as Body,
+        { _tag: "PauseRequested", id: "p", by: "x" } as Body
+      ),
       fc.record({ key, attempt: fc.integer({ min: 1, max: 3 }) }).map(({ attempt, key }) => step(key, { attempt })),
       key.map((key): Body => ({ _tag: "StepCompleted", key, attempt: 1, output: key })),
       key.map((key): Body => step(key, { onCrash: "probe", probe: true })),
       key.map((key): Body => ({ _tag: "ProbeFailed", key, attempt: 1, cause: boom })),
       key.map((key): Body => ({ _tag: "StepFailed", key, attempt: 1, cause: boom })),
-      fc.tuple(key, fc.nat()).map(([key, retryAt]): Body => ({ _tag: "StepFailed", key, attempt: 1, cause: boom, retryAt })),
+      fc.tuple(key, fc.nat()).map(([key, retryAt]): Body => ({
+        _tag: "StepFailed",
+        key,
+        attempt: 1,
+        cause: boom,
+        retryAt
+      })),
       key.map((key): Body => ({ _tag: "RunSuspended", waits: [{ reason: "signal", key }] })),
       key.map((name): Body => ({ _tag: "SignalReceived", id: "s", name, payload: null })),
       key.map((key): Body => question({ key, quorum: 2 })),
-      fc.tuple(key, fc.constantFrom("ann", "bob"), fc.constantFrom("approve" as const, "deny" as const, "timeout" as const)).map(
+      fc.tuple(
+        key,
+        fc.constantFrom("ann", "bob"),
+        fc.constantFrom("approve" as const, "deny" as const, "timeout" as const)
+      ).map(
         ([key, by, decision]): Body => ({ _tag: "ApprovalAnswered", id: by, key, decision, by })
       ),
       fc.nat({ max: 3 }).map((timer): Body => ({ _tag: "TimerSet", timer, dueAt: 9 })),
       fc.nat({ max: 3 }).map((timer): Body => ({ _tag: "TimerFired", timer })),
-      key.map((child): Body => ({ _tag: "ChildStarted", child, workflow: "w", version: "1", payload: null, linked: true })),
+      key.map((child): Body => ({
+        _tag: "ChildStarted",
+        child,
+        workflow: "w",
+        version: "1",
+        payload: null,
+        linked: true
+      })),
       fc.tuple(key, exit).map(([child, exit]): Body => ({ _tag: "ChildFinished", child, exit })),
       fc.tuple(key, fc.nat()).map(([name, value]): Body => ({
         _tag: "StateChanged",

@@ -72,7 +72,12 @@ describe("StoredJson", () => {
     assert.strictEqual(stored(JSON.parse(`{"__proto__":{"a":1}}`)).text, `{"__proto__":{"a":1}}`)
   })
 
-  const thrower = Object.defineProperty({ ok: 1 }, "bad", { enumerable: true, get: () => { throw new Error("not today") } })
+  const thrower = Object.defineProperty({ ok: 1 }, "bad", {
+    enumerable: true,
+    get: () => {
+      throw new Error("not today")
+    }
+  })
   const cases: ReadonlyArray<readonly [what: string, value: unknown, path: string, found: RegExp, wanted: RegExp]> = [
     ["a bigint", { id: 10n }, "id", /the bigint 10n/, /Schema\.BigInt/],
     ["undefined", undefined, "", /undefined/, /null/],
@@ -88,21 +93,87 @@ describe("StoredJson", () => {
     ["bytes", { bytes: new Uint8Array([1]) }, "bytes", /a Uint8Array/, /Schema\.Uint8Array/],
     ["an error", { cause: new TypeError("no") }, "cause", /an error \(no\)/, /Schema\.Defect/],
     ["an instance of a class", { at: new Point() }, "at", /a Point/, /schema/],
-    ["an instance of a class without a name", [new (class { readonly x = 1 })()], "[0]", /object of a class/, /schema/],
+    [
+      "an instance of a class without a name",
+      [
+        new (class {
+          readonly x = 1
+        })()
+      ],
+      "[0]",
+      /object of a class/,
+      /schema/
+    ],
     ["an object with toJSON", { a: { toJSON: () => "b" } }, "a", /toJSON/, /toJSON/],
-    ["an object whose toJSON throws", { a: { toJSON: () => { throw new Error("x") } } }, "a", /toJSON/, /toJSON/],
-    ["an object with a hidden toJSON", { a: Object.defineProperty({}, "toJSON", { value: () => "b" }) }, "a", /toJSON/, /toJSON/],
+    [
+      "an object whose toJSON throws",
+      {
+        a: {
+          toJSON: () => {
+            throw new Error("x")
+          }
+        }
+      },
+      "a",
+      /toJSON/,
+      /toJSON/
+    ],
+    [
+      "an object with a hidden toJSON",
+      { a: Object.defineProperty({}, "toJSON", { value: () => "b" }) },
+      "a",
+      /toJSON/,
+      /toJSON/
+    ],
     ["a member under a symbol", { a: { [Symbol.for("hidden")]: 1 } }, "a", /Symbol\(hidden\)/, /texts/],
     ["the result of a match", { match: /b/.exec("abc") }, "match", /member "index"/, /list/],
     ["a circle", circle(), "list[0].owner", /the value itself again, in a circle/, /id/],
     ["a circle further in", { top: circle() }, "top.list[0].owner", /what is at "top" again/, /id/],
     ["a getter that throws", { a: thrower }, "", /cannot be looked at \(not today\)/, /plain data/],
-    ["a proxy that throws", new Proxy({}, { ownKeys: () => { throw new Error("closed") } }), "", /cannot be looked at \(closed\)/, /plain data/],
-    ["a proxy that is revoked", (() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return [proxy] })(), "", /cannot be looked at/, /plain data/],
-    ["one level too many", { a: deep(StoredJson.maxDepth) }, "a.in[0].in[0].in[0].in…", /more than 1,000 levels/, /flatter/],
+    [
+      "a proxy that throws",
+      new Proxy({}, {
+        ownKeys: () => {
+          throw new Error("closed")
+        }
+      }),
+      "",
+      /cannot be looked at \(closed\)/,
+      /plain data/
+    ],
+    [
+      "a proxy that is revoked",
+      (() => {
+        const { proxy, revoke } = Proxy.revocable({}, {})
+        revoke()
+        return [proxy]
+      })(),
+      "",
+      /cannot be looked at/,
+      /plain data/
+    ],
+    [
+      "one level too many",
+      { a: deep(StoredJson.maxDepth) },
+      "a.in[0].in[0].in[0].in…",
+      /more than 1,000 levels/,
+      /flatter/
+    ],
     ["6,000 levels", deep(6_000), "in[0].in[0].in[0].in[0]…", /more than 1,000 levels/, /flatter/],
-    ["a text that is too long", { a: "x".repeat(StoredJson.maxLength) }, "", /more than 16,777,216 characters/, /elsewhere/],
-    ["a text that is too long only in JSON", ["\u0001".repeat(StoredJson.maxLength / 5)], "", /20,132,\d+ characters/, /16,777,216/],
+    [
+      "a text that is too long",
+      { a: "x".repeat(StoredJson.maxLength) },
+      "",
+      /more than 16,777,216 characters/,
+      /elsewhere/
+    ],
+    [
+      "a text that is too long only in JSON",
+      ["\u0001".repeat(StoredJson.maxLength / 5)],
+      "",
+      /20,132,\d+ characters/,
+      /16,777,216/
+    ],
     ["a value that holds the same again and again", doubled(60), "", /more than 16,777,216 characters/, /elsewhere/],
     ["an odd place", { "a b": [{ "": 1n }] }, `["a b"][0][""]`, /1n/, /text/]
   ]
@@ -126,22 +197,40 @@ describe("StoredJson", () => {
       Array.isArray(value)
         ? value.map(withoutUndefined)
         : typeof value === "object" && value !== null
-        ? Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined).map(([key, member]) => [key, withoutUndefined(member)]))
-        : value === 0 ? 0 : value
+        ? Object.fromEntries(
+          Object.entries(value).filter(([, member]) => member !== undefined).map((
+            [key, member]
+          ) => [key, withoutUndefined(member)])
+        )
+        : value === 0
+        ? 0
+        : value
     let kept = 0
-    fc.assert(fc.property(
-      fc.oneof(
-        fc.jsonValue(),
-        fc.anything({ withBigInt: true, withDate: true, withMap: true, withSet: true, withNullPrototype: true, withSparseArray: true, withTypedArray: true, withObjectString: true })
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.jsonValue(),
+          fc.anything({
+            withBigInt: true,
+            withDate: true,
+            withMap: true,
+            withSet: true,
+            withNullPrototype: true,
+            withSparseArray: true,
+            withTypedArray: true,
+            withObjectString: true
+          })
+        ),
+        (value) => {
+          const made = StoredJson.of(value)
+          if (Result.isFailure(made)) return assert.notStrictEqual(made.failure.reason, "")
+          kept++
+          assert.deepStrictEqual(made.success.read(), withoutUndefined(value))
+          assert.strictEqual(made.success.text, JSON.stringify(value))
+        }
       ),
-      (value) => {
-        const made = StoredJson.of(value)
-        if (Result.isFailure(made)) return assert.notStrictEqual(made.failure.reason, "")
-        kept++
-        assert.deepStrictEqual(made.success.read(), withoutUndefined(value))
-        assert.strictEqual(made.success.text, JSON.stringify(value))
-      }
-    ), { numRuns: 2_000 })
+      { numRuns: 2_000 }
+    )
     assert.isAbove(kept, 500)
   })
 

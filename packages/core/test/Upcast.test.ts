@@ -26,7 +26,16 @@ describe("reading a stored entry", () => {
   })
 
   it("S14: keeps what is said", () => {
-    const entry = { _tag: "StepRequested", seq: 3, at: 5, epoch: 4, key: "a", name: "b", attempt: 2, onCrash: "ask" } as const
+    const entry = {
+      _tag: "StepRequested",
+      seq: 3,
+      at: 5,
+      epoch: 4,
+      key: "a",
+      name: "b",
+      attempt: 2,
+      onCrash: "ask"
+    } as const
     assert.deepStrictEqual(read(3, entry), Exit.succeed(entry))
     for (const exit of [{ _tag: "Success" }, { _tag: "Success", value: 1 }, { _tag: "Failure", cause: [] }] as const) {
       const finished = { _tag: "ChildFinished", at: 5, child: "c", exit } as const

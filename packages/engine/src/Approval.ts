@@ -73,11 +73,17 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     yield* Engine
     const place = yield* CurrentRun
     if (place === undefined || place.step !== undefined) {
-      return yield* Effect.die(new Error(`Approval "${name}" is asked in the body of a workflow, not in a step or outside a run`))
+      return yield* Effect.die(
+        new Error(`Approval "${name}" is asked in the body of a workflow, not in a step or outside a run`)
+      )
     }
     const quorum = options.quorum ?? 1
     if (options.approvers.length === 0) return yield* Effect.die(new Error(`Approval "${name}" names no approvers`))
-    if (!Number.isInteger(quorum) || quorum < 1) return yield* Effect.die(new Error(`Approval "${name}" has a quorum of ${quorum}; it must be a whole number from 1`))
+    if (!Number.isInteger(quorum) || quorum < 1) {
+      return yield* Effect.die(
+        new Error(`Approval "${name}" has a quorum of ${quorum}; it must be a whole number from 1`)
+      )
+    }
     const args = options.args
     const codec = args === undefined ? undefined : outcomeCodec(args.schema)
     const shown = codec === undefined ? undefined : yield* shownOf(name, codec, args!.value, place)
@@ -104,8 +110,12 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     switch (result._tag) {
       case "Approved": {
         // What was shown is what was approved, whatever has become of the value meanwhile.
-        const edit = codec === undefined ? Exit.succeed(args?.value) : codec.decode(result.edit === undefined ? shown?.read() : StoredJson.copy(result.edit))
-        if (Exit.isFailure(edit)) yield* place.executor.unreadable(name, Cause.pretty(edit.cause).split("\n")[0]!, `edit of approval "${name}"`)
+        const edit = codec === undefined
+          ? Exit.succeed(args?.value)
+          : codec.decode(result.edit === undefined ? shown?.read() : StoredJson.copy(result.edit))
+        if (Exit.isFailure(edit)) {
+          yield* place.executor.unreadable(name, Cause.pretty(edit.cause).split("\n")[0]!, `edit of approval "${name}"`)
+        }
         const value = yield* Effect.orDie(edit)
         return { by: result.by, choice: result.choice, note: result.note, args: value }
       }
@@ -126,8 +136,19 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
 // ----------------------------------------------------------------------------
 
 /** The arguments as they are shown and recorded. */
-const shownOf = (name: string, codec: Handover.Codec, value: unknown, { executor }: Place): Effect.Effect<StoredJson.StoredJson | undefined> =>
+const shownOf = (
+  name: string,
+  codec: Handover.Codec,
+  value: unknown,
+  { executor }: Place
+): Effect.Effect<StoredJson.StoredJson | undefined> =>
   Effect.suspend(() => {
-    const handed = Handover.through(`arguments of approval "${name}"`, "input", codec, value, Handover.giver(executor.row))
+    const handed = Handover.through(
+      `arguments of approval "${name}"`,
+      "input",
+      codec,
+      value,
+      Handover.giver(executor.row)
+    )
     return Effect.orDie(Effect.map(Effect.fromResult(handed), ({ stored }) => stored))
   })

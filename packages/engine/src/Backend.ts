@@ -398,10 +398,19 @@ export interface Answers extends EventAnswers {
   /** `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
   readonly commit:
     | { readonly ok: true }
-    | { readonly ok: false; readonly epoch: number; readonly length: number; readonly undone?: true; readonly unseen?: true }
+    | {
+      readonly ok: false
+      readonly epoch: number
+      readonly length: number
+      readonly undone?: true
+      readonly unseen?: true
+    }
   readonly inbox: { readonly result: "accepted" | "duplicate" | "closed" | "unknown" }
   /** `at` is the time of the transaction, ms since the epoch. */
-  readonly answer: { readonly result: "accepted" | "duplicate" | "closed" | "unknown" | "stale" | "untimely"; readonly at: number }
+  readonly answer: {
+    readonly result: "accepted" | "duplicate" | "closed" | "unknown" | "stale" | "untimely"
+    readonly at: number
+  }
   /** Whether that stops the run. */
   readonly leave: { readonly stopped: boolean }
   readonly claim: { readonly runs: ReadonlyArray<RunRow> }

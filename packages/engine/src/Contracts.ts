@@ -60,7 +60,9 @@ export class ContractNotFound extends Schema.TaggedError<ContractNotFound>()("Co
   override get message(): string {
     const version = this.version === undefined ? "" : ` version ${this.version}`
     return `There is no contract "${this.contract}"${version}${
-      this.known.length === 0 ? "; none has been added" : `; there are ${this.known.slice(0, 8).join(", ")}${this.known.length > 8 ? " and more" : ""}`
+      this.known.length === 0
+        ? "; none has been added"
+        : `; there are ${this.known.slice(0, 8).join(", ")}${this.known.length > 8 ? " and more" : ""}`
     }`
   }
 }
@@ -103,7 +105,10 @@ export class Contracts extends Context.Service<Contracts, {
   /** Starts a run, or joins the one that its key or event stands for. Success means that it is recorded. */
   readonly start: (
     options: StartOptions
-  ) => Effect.Effect<Started, ContractInvalid | ContractRefused | ContractNotFound | PayloadRefused | StartRefused | StorageFailed>
+  ) => Effect.Effect<
+    Started,
+    ContractInvalid | ContractRefused | ContractNotFound | PayloadRefused | StartRefused | StorageFailed
+  >
 }>()("@fermata/engine/Contracts") {
   /**
    * Serves contracts: runs of any contract in the store whose tasks and model
@@ -173,8 +178,14 @@ export class Contracts extends Context.Service<Contracts, {
 
     const startByName: ContractStart = Effect.fnUntraced(function*({ hash, name }, payload, options) {
       const stored = yield* registry.byHash(hash)
-      if (stored === undefined) return yield* new PayloadRefused({ workflow: name, problem: "its document cannot be read by this build" })
-      return yield* requestOf(stored, { input: payload as Schema.Json, by: options.by, key: options.new === true ? undefined : options.key })
+      if (stored === undefined) {
+        return yield* new PayloadRefused({ workflow: name, problem: "its document cannot be read by this build" })
+      }
+      return yield* requestOf(stored, {
+        input: payload as Schema.Json,
+        by: options.by,
+        key: options.new === true ? undefined : options.key
+      })
     })
 
     const runtime = Context.get(services, TaskRuntime)
@@ -182,13 +193,18 @@ export class Contracts extends Context.Service<Contracts, {
     const offer = () => ({ tasks: runtime.tasks, model: llm.elsewhere !== true })
     /** Contracts that runs name and the store does not have. */
     const absent = new Set<string>()
-    let left: { readonly count: number; readonly offer: ContractNeeds.Offer; readonly hashes: ReadonlyArray<string> } | undefined
+    let left:
+      | { readonly count: number; readonly offer: ContractNeeds.Offer; readonly hashes: ReadonlyArray<string> }
+      | undefined
     const unserved = () => {
       const now = offer()
       const count = registry.decoded.size + absent.size
-      if (left === undefined || left.count !== count || left.offer.tasks !== now.tasks || left.offer.model !== now.model) {
+      if (
+        left === undefined || left.count !== count || left.offer.tasks !== now.tasks || left.offer.model !== now.model
+      ) {
         const hashes = Array.from(registry.decoded).flatMap(([hash, stored]) =>
-          stored === undefined || !ContractNeeds.isNone(ContractNeeds.lacking(stored.contract, now)) ? [hash] : [])
+          stored === undefined || !ContractNeeds.isNone(ContractNeeds.lacking(stored.contract, now)) ? [hash] : []
+        )
         left = { count, offer: now, hashes: [...hashes, ...absent] }
       }
       return left.hashes
@@ -217,7 +233,9 @@ export class Contracts extends Context.Service<Contracts, {
     const listener = (committed: Committed) => {
       if (!registry.listensTo()) return
       core.fork(publish(committed)).addObserver((exit) => {
-        if (Exit.isFailure(exit)) core.fork(Effect.logError("events of the engine could not be published to contracts", exit.cause))
+        if (Exit.isFailure(exit)) {
+          core.fork(Effect.logError("events of the engine could not be published to contracts", exit.cause))
+        }
       })
     }
     yield* Effect.acquireRelease(
@@ -239,7 +257,9 @@ export class Contracts extends Context.Service<Contracts, {
     )
     // What another process adds is noticed by itself only here: a route looks anyway.
     if (core.backend.supports.shared) {
-      yield* Effect.forkScoped(Effect.forever(Effect.andThen(core.hostSleep(refreshMs), Effect.ignore(registry.refresh))))
+      yield* Effect.forkScoped(
+        Effect.forever(Effect.andThen(core.hostSleep(refreshMs), Effect.ignore(registry.refresh)))
+      )
     }
 
     const unservedNow = Effect.gen(function*() {
@@ -258,7 +278,9 @@ export class Contracts extends Context.Service<Contracts, {
       return [...lacking.filter(({ lacks }) => lacks.length > 0), ...unreadable]
     })
 
-    return Context.make(Contracts, { add, list: registry.all, get, unserved: unservedNow, start }).pipe(Context.add(ContractStarts, startByName))
+    return Context.make(Contracts, { add, list: registry.all, get, unserved: unservedNow, start }).pipe(
+      Context.add(ContractStarts, startByName)
+    )
   }))
 }
 
@@ -268,4 +290,3 @@ export class Contracts extends Context.Service<Contracts, {
 
 /** How often (ms, host time) this process looks for contracts that listen to events of the engine. */
 const refreshMs = 1_000
-

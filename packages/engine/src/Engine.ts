@@ -5,8 +5,8 @@ import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
 import * as Queue from "effect/Queue"
+import * as Stream from "effect/Stream"
 import * as WorkflowEngine from "effect/workflow/WorkflowEngine"
 import type { StorageFailed } from "./Backend.ts"
 import { EngineOptions } from "./EngineOptions.ts"
@@ -14,9 +14,9 @@ import { HostClock } from "./HostClock.ts"
 import { hostCrypto } from "./internal/BodyServices.ts"
 import { Core } from "./internal/Core.ts"
 import * as EncodedEngine from "./internal/EncodedEngine.ts"
-import { identified } from "./internal/Identity.ts"
-import * as EventSweep from "./internal/EventSweep.ts"
 import { type Committed, EngineCore } from "./internal/EngineCore.ts"
+import * as EventSweep from "./internal/EventSweep.ts"
+import { identified } from "./internal/Identity.ts"
 import { Store } from "./Store.ts"
 import * as Watchdog from "./Watchdog.ts"
 
@@ -61,8 +61,12 @@ export class Engine extends Context.Service<Engine, {
     const ownerId = options.ownerId !== "" ? options.ownerId : Context.get(ambient, WebCrypto).randomUUID()
     const core = new EngineCore(store, hostClock, options, ownerId, ambient)
 
-    const workflowEngine = identified(EncodedEngine.make(core, (row) =>
-      Effect.map(store.journal(row.id, row.length - 1), (entries) => EncodedEngine.endOf(entries.at(-1)))))
+    const workflowEngine = identified(
+      EncodedEngine.make(
+        core,
+        (row) => Effect.map(store.journal(row.id, row.length - 1), (entries) => EncodedEngine.endOf(entries.at(-1)))
+      )
+    )
 
     const settled = Effect.gen(function*() {
       // What one turn leaves behind may only be scheduled for the next.

@@ -144,7 +144,9 @@ const longest = 200
 /** A text for a value that is equal for equal values; undefined for a list or an object. */
 export const valueOf = (value: unknown): string | undefined => {
   if (typeof value === "string") return StoredJson.textOf(value.slice(0, longest))
-  return value === null || typeof value === "boolean" || typeof value === "number" ? StoredJson.textOf(value) : undefined
+  return value === null || typeof value === "boolean" || typeof value === "number"
+    ? StoredJson.textOf(value)
+    : undefined
 }
 
 /** The value at a place in an event, `anyValue` where there may be several, undefined where there is none. */

@@ -193,7 +193,8 @@ export class Events extends Context.Service<Events, {
 /** The payload as text; fails when an event of this name and payload cannot be published. */
 export const check = (name: string, payload: Schema.Json): Effect.Effect<StoredJson.StoredJson, EventRefused> =>
   Effect.suspend(() => {
-    const refuse = (reason: EventRefused["reason"], detail: string) => Effect.fail(new EventRefused({ event: name, reason, detail }))
+    const refuse = (reason: EventRefused["reason"], detail: string) =>
+      Effect.fail(new EventRefused({ event: name, reason, detail }))
     if (!isName(name)) return refuse("name", "a name is words of letters, digits, _ and - joined by dots")
     if (EventName.isReserved(name) && !inputNames.some((known) => known === name)) {
       return refuse("reserved", "names that begin with engine. are told by the engine alone")
@@ -207,7 +208,11 @@ export const check = (name: string, payload: Schema.Json): Effect.Effect<StoredJ
   })
 
 /** The row of the outbox in which an event travels. */
-export const outboxRow = (event: EventMessage): OutboxRow => ({ id: `event:${event.id}`, kind: "event", payload: StoredJson.compose({ ...event }).text })
+export const outboxRow = (event: EventMessage): OutboxRow => ({
+  id: `event:${event.id}`,
+  kind: "event",
+  payload: StoredJson.compose({ ...event }).text
+})
 
 /** What the engine tells about entries, but for the end of a deadline, whose meaning is in the journal before it. */
 export const engineEventsOf = ({ entries, givenUp, run }: Omit<Committed, "status">): ReadonlyArray<EventMessage> => [
@@ -220,7 +225,10 @@ export const needsJournal = (entry: JournalEntry.JournalEntry): boolean =>
   entry._tag === "ApprovalAnswered" && entry.decision === "timeout"
 
 /** What the engine tells about a commit, in order. */
-export const engineEvents = (store: Store["Service"], committed: Committed): Effect.Effect<ReadonlyArray<EventMessage>> =>
+export const engineEvents = (
+  store: Store["Service"],
+  committed: Committed
+): Effect.Effect<ReadonlyArray<EventMessage>> =>
   Effect.map(
     Effect.forEach(committed.entries, (entry) =>
       needsJournal(entry)
@@ -264,7 +272,11 @@ const isUnannounced = (starts: Set<string>, { entries, run }: Committed): boolea
 }
 
 /** The run as it stood before an entry; undefined when its journal cannot be read. */
-const viewBefore = (store: Store["Service"], { run }: Committed, seq: number): Effect.Effect<RunView.RunView | undefined> =>
+const viewBefore = (
+  store: Store["Service"],
+  { run }: Committed,
+  seq: number
+): Effect.Effect<RunView.RunView | undefined> =>
   Effect.orElseSucceed(
     Effect.map(store.journal(run.id), (entries) => RunView.foldAll(RunView.empty(run.id), entries.slice(0, seq))),
     () => undefined
@@ -291,14 +303,20 @@ const toMessage = ({ correlationId, id, name, payload }: EngineEvent.EngineEvent
   source: engineSource
 })
 
-const completionOf = (run: Committed["run"], entry: JournalEntry.EntryOf<"SignalReceived">): ReadonlyArray<EventMessage> => {
+const completionOf = (
+  run: Committed["run"],
+  entry: JournalEntry.EntryOf<"SignalReceived">
+): ReadonlyArray<EventMessage> => {
   const stepId = stepOfSignal(entry.name)
   const completion = stepId === undefined ? undefined : decodeCompletion(entry.payload)
   if (completion === undefined || Exit.isFailure(completion)) return []
   const { error, output } = completion.value
   const told = error === undefined
     ? { name: "engine.step.completed", outcome: { output: output ?? null } }
-    : { name: "engine.step.failed", outcome: { error: ExitJson.causeMessage([{ _tag: "Fail", error }]), cause: [{ _tag: "Fail", error }] } }
+    : {
+      name: "engine.step.failed",
+      outcome: { error: ExitJson.causeMessage([{ _tag: "Fail", error }]), cause: [{ _tag: "Fail", error }] }
+    }
   return [{
     id: `${run.id}:${entry.seq}`,
     name: told.name,

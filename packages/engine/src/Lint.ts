@@ -42,7 +42,9 @@ export const deterministicBody = {
   },
   create: (context: RuleContext) => ({
     CallExpression: (call: Node): void => {
-      if (part(call, "callee")?.type !== "MemberExpression" || nameOf(part(call, "callee"))?.endsWith(".toLayer") !== true) return
+      if (
+        part(call, "callee")?.type !== "MemberExpression" || nameOf(part(call, "callee"))?.endsWith(".toLayer") !== true
+      ) return
       const [handler] = parts(call, "arguments")
       if (handler !== undefined) inspect(handler, context, new Set())
     }
@@ -61,11 +63,18 @@ const ownWork = "it goes on outside of the run, which then fails with ForeignWor
 
 /** What is wrong with calling these. A name without a dot is one of the global scope. */
 const calls: ReadonlyMap<string, string> = new Map([
-  ...["Date.now", "performance.now"].map((name) => [name, "a replay sees another time; use Clock or DateTime, or put it into a step"] as const),
+  ...["Date.now", "performance.now"].map((name) =>
+    [name, "a replay sees another time; use Clock or DateTime, or put it into a step"] as const
+  ),
   ...["Math.random", "crypto.randomUUID", "crypto.getRandomValues"].map((name) =>
-    [name, "a replay sees another value; use Random or WebCrypto, or put it into a step"] as const),
-  ...["fetch", "setTimeout", "setInterval", "setImmediate", "queueMicrotask", "requestAnimationFrame"].map((name) => [name, ownWork] as const),
-  ...["promise", "tryPromise", "callback", "runPromise", "runPromiseExit", "runFork", "runCallback"].map((name) => [`Effect.${name}`, ownWork] as const)
+    [name, "a replay sees another value; use Random or WebCrypto, or put it into a step"] as const
+  ),
+  ...["fetch", "setTimeout", "setInterval", "setImmediate", "queueMicrotask", "requestAnimationFrame"].map((name) =>
+    [name, ownWork] as const
+  ),
+  ...["promise", "tryPromise", "callback", "runPromise", "runPromiseExit", "runFork", "runCallback"].map((name) =>
+    [`Effect.${name}`, ownWork] as const
+  )
 ])
 
 /** Calls whose arguments are not the body's own. */
@@ -80,17 +89,24 @@ const inspect = (node: Node, context: RuleContext, own: Set<string>): void => {
     context.report({ node, message: `${problem.what} in the body of a workflow: ${problem.why}` })
   }
   if (node.type === "CallExpression" && elsewhere.test(nameOf(part(node, "callee")) ?? "")) return
-  for (const key of context.sourceCode.visitorKeys[node.type] ?? []) for (const child of parts(node, key)) inspect(child, context, own)
+  for (const key of context.sourceCode.visitorKeys[node.type] ?? []) {
+    for (const child of parts(node, key)) inspect(child, context, own)
+  }
 }
 
 const declare = (pattern: Node | undefined, context: RuleContext, own: Set<string>): void => {
   if (pattern === undefined) return
   const name = pattern.type === "Identifier" ? text(pattern, "name") : undefined
   if (name !== undefined) own.add(name)
-  for (const key of context.sourceCode.visitorKeys[pattern.type] ?? []) for (const child of parts(pattern, key)) declare(child, context, own)
+  for (const key of context.sourceCode.visitorKeys[pattern.type] ?? []) {
+    for (const child of parts(pattern, key)) declare(child, context, own)
+  }
 }
 
-const problemOf = (node: Node, own: ReadonlySet<string>): { readonly what: string; readonly why: string } | undefined => {
+const problemOf = (
+  node: Node,
+  own: ReadonlySet<string>
+): { readonly what: string; readonly why: string } | undefined => {
   switch (node.type) {
     case "CallExpression": {
       const what = nameOf(part(node, "callee"))?.replace(/^(globalThis|window|self)\./, "")

@@ -106,12 +106,17 @@ export const make = (store: MemoryStore): Backend => {
       }),
     due: (after, until, limit) =>
       Effect.sync(() =>
-        DueList.between(store.index.due, after, until).take(Math.max(0, limit)).map(({ run }) => store.runs.get(run)!.row).toArray()
+        DueList.between(store.index.due, after, until).take(Math.max(0, limit)).map(({ run }) =>
+          store.runs.get(run)!.row
+        ).toArray()
       ),
     stranded: (limit, before) =>
       Effect.sync(() => {
         const end = before === undefined ? Infinity : store.runs.get(before)?.order ?? -1
-        return take([...store.runs.values()].filter((run) => run.order < end && isStranded(run)).reverse().map(({ row }) => row), limit)
+        return take(
+          [...store.runs.values()].filter((run) => run.order < end && isStranded(run)).reverse().map(({ row }) => row),
+          limit
+        )
       }),
     findings: (limit) => Effect.sync(() => take(inOrder([...store.findings.values()]).toReversed(), limit)),
     census: Effect.sync(() => {
@@ -149,7 +154,8 @@ const isStranded = ({ inbox, row: { dueAt, owner, reason, status, waits } }: Sto
   owner === null && dueAt !== 0 && (
     (inbox.length > 0 && !isFinal(status as RunStatus)) ||
     ((status === "queued" || status === "running") && dueAt === null) ||
-    (status === "suspended" && (reason === null || waits === null || waits === "[]" || (reason === "timer" && dueAt === null)))
+    (status === "suspended" &&
+      (reason === null || waits === null || waits === "[]" || (reason === "timer" && dueAt === null)))
   )
 
 const take = <A>(items: ReadonlyArray<A>, limit: number): ReadonlyArray<A> => items.slice(0, Math.max(0, limit))

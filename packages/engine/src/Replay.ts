@@ -61,7 +61,9 @@ export const ofRow = Effect.fnUntraced(function*(
   return yield* Effect.matchEffect(store.journal(row.id), {
     onFailure: (error) =>
       error._tag === "EntryCorrupt"
-        ? Effect.succeed(told("unreadable", row.length, { key: `entry ${error.seq}`, detail: error.message, at: error.seq }))
+        ? Effect.succeed(
+          told("unreadable", row.length, { key: `entry ${error.seq}`, detail: error.message, at: error.seq })
+        )
         : Effect.fail(error),
     onSuccess: (journal) =>
       Effect.map(

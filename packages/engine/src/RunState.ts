@@ -57,7 +57,9 @@ export const make = <A extends Schema.Top>(
 ): RunState<A> => ({ name, ...options })
 
 /** The document as it is now. What is done to the value changes nothing. */
-export const get = <A extends Schema.Top>(self: RunState<A>): Effect.Effect<Snapshot<A["Type"]>, never, Engine | WorkflowInstance> =>
+export const get = <A extends Schema.Top>(
+  self: RunState<A>
+): Effect.Effect<Snapshot<A["Type"]>, never, Engine | WorkflowInstance> =>
   Effect.gen(function*() {
     const { revision, value } = yield* read(yield* placeOf(self.name), self)
     return { revision, value: yield* decode(self, value) }
@@ -95,7 +97,8 @@ export const patch = <A extends Schema.Top>(
       return yield* new RevisionConflict({ name: self.name, expected: options.revision, actual: before.revision })
     }
     const refused = (problem: string) => new PatchRefused({ name: self.name, problem })
-    const stored = (value: unknown) => Effect.mapError(Effect.fromResult(StoredJson.of(value)), ({ reason }) => refused(reason))
+    const stored = (value: unknown) =>
+      Effect.mapError(Effect.fromResult(StoredJson.of(value)), ({ reason }) => refused(reason))
     const own = yield* Effect.forEach(operations, (operation) => ownOperation(operation, stored))
     const applied = yield* Effect.try({
       try: () => Patch.apply(before.value.read(), own),
@@ -117,7 +120,9 @@ const placeOf = (name: string): Effect.Effect<Place, never, Engine> =>
     yield* Engine
     const place = yield* CurrentRun
     if (place !== undefined && place.step === undefined) return place
-    return yield* Effect.die(new Error(`State "${name}" is used in the body of a workflow, not in a step or outside a run`))
+    return yield* Effect.die(
+      new Error(`State "${name}" is used in the body of a workflow, not in a step or outside a run`)
+    )
   })
 
 const read = (place: Place, self: RunState<Schema.Top>): Effect.Effect<Snapshot<StoredJson.StoredJson>> => {
@@ -136,14 +141,18 @@ const write = (
 ) => {
   const revision = before.revision + 1
   // The journal holds every document from nothing on, so that it can be read without the code.
-  const patch = before.revision === 0 ? [{ op: "add", path: "", value: before.value.read() } as const, ...changes] : changes
+  const patch = before.revision === 0
+    ? [{ op: "add", path: "", value: before.value.read() } as const, ...changes]
+    : changes
   place.executor.command(
     `state:${name}@${revision}`,
     `revision ${revision} of state "${name}"`,
     { _tag: "StateChanged", name, revision, patch },
     undefined,
     // Another patch to the same document is the same change.
-    (recorded) => recorded._tag === "StateChanged" && comesTo(before.revision === 0 ? null : before.value.read(), recorded.patch, value)
+    (recorded) =>
+      recorded._tag === "StateChanged" &&
+      comesTo(before.revision === 0 ? null : before.value.read(), recorded.patch, value)
   )
   place.executor.records.documents.set(name, { revision, value })
 }
@@ -175,4 +184,6 @@ const encode = (place: Place, self: RunState<Schema.Top>, value: unknown): Effec
   })
 
 const decode = <A extends Schema.Top>(self: RunState<A>, value: StoredJson.StoredJson): Effect.Effect<A["Type"]> =>
-  Effect.suspend(() => Effect.orDie(Schema.decodeUnknownEffect(jsonCodec(self.schema))(value.read()))) as Effect.Effect<A["Type"]>
+  Effect.suspend(() => Effect.orDie(Schema.decodeUnknownEffect(jsonCodec(self.schema))(value.read()))) as Effect.Effect<
+    A["Type"]
+  >

@@ -10,9 +10,9 @@ import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunDiff from "@fermata/core/RunDiff"
 import { isFinal, type RunStatus, type SuspendReason, type Wait } from "@fermata/core/RunStatus"
-import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
+import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -27,8 +27,8 @@ import * as Taking from "./internal/Answers.ts"
 import { Core } from "./internal/Core.ts"
 import * as Handover from "./internal/Handover.ts"
 import * as Rehearsal from "./internal/Rehearsal.ts"
-import * as RunSignals from "./internal/RunSignals.ts"
 import * as RunForks from "./internal/RunForks.ts"
+import * as RunSignals from "./internal/RunSignals.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
 import { signalId } from "./internal/SignalId.ts"
@@ -40,21 +40,21 @@ import {
   ArgumentsEdited,
   type ForkRefused,
   NotAllowed,
+  OutputRefused,
   type PayloadRefused,
   RunAmbiguous,
   RunClosed,
   RunNotFound,
   shortestPrefix,
-  type StartRefused,
-  OutputRefused,
   type SignalUnfit,
   type SignalUnknown,
+  type StartRefused,
   StepNotOpen,
   type StepNotRequested,
   type WorkflowNotFound
 } from "./RunsErrors.ts"
-import { Store } from "./Store.ts"
 import type { StartRequest } from "./StartRequest.ts"
+import { Store } from "./Store.ts"
 import type { ValueRefused } from "./ValueRefused.ts"
 
 /** A run as the store lists it, without its journal. Times are ms since the epoch. */
@@ -235,7 +235,9 @@ export type ContractStart = (
 ) => Effect.Effect<StartRequest, PayloadRefused | StartRefused | StorageFailed>
 
 /** How runs of contracts are started, read when `Runs.layer` is built. Absent where contracts are not served. */
-export const ContractStarts: Context.Reference<ContractStart | undefined> = Context.Reference<ContractStart | undefined>(
+export const ContractStarts: Context.Reference<ContractStart | undefined> = Context.Reference<
+  ContractStart | undefined
+>(
   "@fermata/engine/Runs/ContractStarts",
   { defaultValue: () => undefined }
 )
@@ -248,7 +250,10 @@ export class Runs extends Context.Service<Runs, {
   /** The run as its journal and the store tell it. Of a corrupt journal, what comes before the damage. */
   readonly show: (run: string) => Effect.Effect<RunView.RunView, FindError | EntryCorrupt>
   /** The entries of a run from `from` on. */
-  readonly journal: (run: string, from?: number) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, FindError | EntryCorrupt>
+  readonly journal: (
+    run: string,
+    from?: number
+  ) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, FindError | EntryCorrupt>
   /**
    * Everything so far and then what happens, until the run is over; with
    * `untilSuspended`, also until only a person, a signal or an operator makes
@@ -256,10 +261,16 @@ export class Runs extends Context.Service<Runs, {
    * so as well, it is waited for, unless it is further away than `farMs` (ms;
    * infinity by default).
    */
-  readonly follow: (run: string, options?: { readonly untilSuspended?: boolean; readonly farMs?: number }) => Stream.Stream<Followed, FindError | EntryCorrupt>
+  readonly follow: (
+    run: string,
+    options?: { readonly untilSuspended?: boolean; readonly farMs?: number }
+  ) => Stream.Stream<Followed, FindError | EntryCorrupt>
 
   /** Asks the run to stop: its fibers are interrupted, its compensations run, and the children that it started and nobody else wants are stopped too. */
-  readonly cancel: (run: string, options: { readonly by: string; readonly reason: string }) => Effect.Effect<Receipt, ActError>
+  readonly cancel: (
+    run: string,
+    options: { readonly by: string; readonly reason: string }
+  ) => Effect.Effect<Receipt, ActError>
   /** Lets no further step start until `resume`. */
   readonly pause: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
   /** Ends a pause, repeats what the run suspended on, or has a diverged, corrupt or given-up run taken up again. */
@@ -304,7 +315,14 @@ export class Runs extends Context.Service<Runs, {
     answer: Answer
   ) => Effect.Effect<
     OpenApproval,
-    FindError | RunClosed | ApprovalNotOpen | ApprovalAmbiguous | AnsweredAlready | ArgumentsEdited | NotAllowed | AnswerRefused
+    | FindError
+    | RunClosed
+    | ApprovalNotOpen
+    | ApprovalAmbiguous
+    | AnsweredAlready
+    | ArgumentsEdited
+    | NotAllowed
+    | AnswerRefused
   >
 
   /** Starts a run of a registered workflow with this payload as JSON, or joins the run that it stands for. */
@@ -422,26 +440,34 @@ export class Runs extends Context.Service<Runs, {
           if (isAboutStep(entry)) last.set(entry.key, entry)
         }
         return Array.from(last.values())
-          .filter((entry) => entry._tag === "ProbeFailed" || (entry._tag === "StepRequested" && entry.epoch < row.epoch))
+          .filter((entry) =>
+            entry._tag === "ProbeFailed" || (entry._tag === "StepRequested" && entry.epoch < row.epoch)
+          )
           .map((entry) => entry.key)
       })
 
-      const settle = Effect.fn("Runs.settle")(function*(run: string, key: string, options: { readonly by: string; readonly action: Settlement }) {
-        const row = yield* open(run)
-        const keys = yield* settleable(row)
-        if (keys.includes(key)) {
-          if (options.action._tag !== "complete") return yield* send(row, "settle", { key, ...options })
-          const output = StoredJson.of(options.action.output ?? null)
-          const problem = Result.isFailure(output)
-            ? `it cannot be stored: ${output.failure.reason}`
-            : (yield* Rehearsal.stepOf(core, store, row, key))?.problemOf(output.success.read())
-          if (problem !== undefined) return yield* new OutputRefused({ runId: row.id, key, problem })
-          // As it was checked, whatever becomes of the operator's own object.
-          return yield* send(row, "settle", { key, by: options.by, action: { _tag: "complete", output: Result.getOrThrow(output).read() } })
+      const settle = Effect.fn("Runs.settle")(
+        function*(run: string, key: string, options: { readonly by: string; readonly action: Settlement }) {
+          const row = yield* open(run)
+          const keys = yield* settleable(row)
+          if (keys.includes(key)) {
+            if (options.action._tag !== "complete") return yield* send(row, "settle", { key, ...options })
+            const output = StoredJson.of(options.action.output ?? null)
+            const problem = Result.isFailure(output)
+              ? `it cannot be stored: ${output.failure.reason}`
+              : (yield* Rehearsal.stepOf(core, store, row, key))?.problemOf(output.success.read())
+            if (problem !== undefined) return yield* new OutputRefused({ runId: row.id, key, problem })
+            // As it was checked, whatever becomes of the operator's own object.
+            return yield* send(row, "settle", {
+              key,
+              by: options.by,
+              action: { _tag: "complete", output: Result.getOrThrow(output).read() }
+            })
+          }
+          const status = RunView.step(yield* show(row.id), key)?.status
+          return yield* new StepNotOpen({ runId: row.id, key, open: keys, ...(status === undefined ? {} : { status }) })
         }
-        const status = RunView.step(yield* show(row.id), key)?.status
-        return yield* new StepNotOpen({ runId: row.id, key, open: keys, ...(status === undefined ? {} : { status }) })
-      })
+      )
 
       /** Whether the journal holds the signal; the text is looked at before an entry is decoded. */
       const received = Effect.fnUntraced(function*(row: RunRow, id: string) {
@@ -486,17 +512,26 @@ export class Runs extends Context.Service<Runs, {
         return found
           .map(approvalOf)
           .filter(({ workflow }) => filter.workflow === undefined || workflow === filter.workflow)
-          .filter(({ approvers }) => filter.approver === undefined || filter.approver.some((name) => approvers.includes(name)))
+          .filter(({ approvers }) =>
+            filter.approver === undefined || filter.approver.some((name) => approvers.includes(name))
+          )
           .slice(0, limit)
       })
 
       /** Why a question that is not open any more is not: what decided it, by the journal. */
       const notOpen = Effect.fnUntraced(function*(row: RunRow, key: string | undefined, ids: ReadonlyArray<string>) {
         const view = yield* Effect.orElseSucceed(show(row.id), () => RunView.empty(row.id))
-        const asked = key === undefined ? view.approvals.length === 1 ? view.approvals[0] : undefined : RunView.approval(view, key)
+        const asked = key === undefined
+          ? view.approvals.length === 1 ? view.approvals[0] : undefined
+          : RunView.approval(view, key)
         if (asked?.endedAt !== undefined) {
           const decided = ApprovalRule.decided(ApprovalRule.standing(asked, asked.answers))
-          return yield* new AnsweredAlready({ approval: `${row.id}/${asked.key}`, decided, at: asked.endedAt, now: core.now() })
+          return yield* new AnsweredAlready({
+            approval: `${row.id}/${asked.key}`,
+            decided,
+            at: asked.endedAt,
+            now: core.now()
+          })
         }
         yield* open(row.id)
         return yield* new ApprovalNotOpen({ runId: row.id, open: ids, ...(key === undefined ? {} : { key }) })
@@ -506,18 +541,27 @@ export class Runs extends Context.Service<Runs, {
         const slash = runOrApproval.indexOf("/")
         const row = yield* rowOf(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash))
         const named = slash < 0 ? undefined : runOrApproval.slice(slash + 1)
-        const questions = isFinal(row.status as RunStatus) ? [] : (yield* Taking.standings(core.desk, row.id)).map(approvalOf)
+        const questions = isFinal(row.status as RunStatus)
+          ? []
+          : (yield* Taking.standings(core.desk, row.id)).map(approvalOf)
         const unanswered = questions.filter(({ status }) => status === "open")
         const ids = unanswered.map(({ id }) => id)
-        if (named === undefined && unanswered.length > 1) return yield* new ApprovalAmbiguous({ runId: row.id, open: ids })
+        if (named === undefined && unanswered.length > 1) {
+          return yield* new ApprovalAmbiguous({ runId: row.id, open: ids })
+        }
         const key = named ?? unanswered[0]?.key ?? (questions.length === 1 ? questions[0]!.key : undefined)
-        if (key === undefined || !questions.some((question) => question.key === key)) return yield* notOpen(row, named, ids)
+        if (key === undefined || !questions.some((question) => question.key === key)) {
+          return yield* notOpen(row, named, ids)
+        }
 
         const { by, choice, decision, edit, hash, note, roles } = given
         const id = `${row.id}/${key}`
         const stored = edit === undefined ? undefined : StoredJson.of(edit)
         if (stored !== undefined && Result.isFailure(stored)) {
-          return yield* new AnswerRefused({ approval: id, problem: `its edit cannot be stored: ${stored.failure.reason}` })
+          return yield* new AnswerRefused({
+            approval: id,
+            problem: `its edit cannot be stored: ${stored.failure.reason}`
+          })
         }
         const outcome = yield* Taking.take(core.desk, row.id, key, {
           id: core.newId("answer"),
@@ -546,7 +590,12 @@ export class Runs extends Context.Service<Runs, {
           case "superseded": {
             const { args, editedBy, hash } = standing.proposal
             if (editedBy === undefined || hash === undefined) return yield* new AnswerRefused({ approval: id, problem })
-            return yield* new ArgumentsEdited({ approval: id, by: editedBy, hash: ApprovalRule.short(hash), changes: ApprovalRule.difference(question.args, args) })
+            return yield* new ArgumentsEdited({
+              approval: id,
+              by: editedBy,
+              hash: ApprovalRule.short(hash),
+              changes: ApprovalRule.difference(question.args, args)
+            })
           }
           default:
             return yield* new AnswerRefused({ approval: id, problem })
@@ -563,8 +612,16 @@ export class Runs extends Context.Service<Runs, {
           return yield* store.journal((yield* rowOf(run)).id, from)
         }),
         follow: (run, options) =>
-          Stream.unwrap(Effect.map(rowOf(run), (row) =>
-            RunWatch.follow(core, store, hostClock, row, options?.untilSuspended === true ? { farMs: options.farMs ?? Number.POSITIVE_INFINITY } : undefined))),
+          Stream.unwrap(
+            Effect.map(rowOf(run), (row) =>
+              RunWatch.follow(
+                core,
+                store,
+                hostClock,
+                row,
+                options?.untilSuspended === true ? { farMs: options.farMs ?? Number.POSITIVE_INFINITY } : undefined
+              ))
+          ),
         cancel: Effect.fn("Runs.cancel")(function*(run, { by, reason }) {
           return yield* send(yield* open(run), "cancel", { kind: "cancel", by, reason })
         }),
@@ -591,9 +648,14 @@ export class Runs extends Context.Service<Runs, {
           return yield* RunForks.fork(core, store, yield* rowOf(run), options)
         }),
         diff: Effect.fn("Runs.diff")(function*(a: string, b: string) {
-          const [left, right] = yield* Effect.forEach([a, b], (run) =>
-            Effect.flatMap(rowOf(run), ({ id }) =>
-              Effect.map(RunWatch.readable(store, id, 0), (entries): RunDiff.Journal => ({ id, entries }))))
+          const [left, right] = yield* Effect.forEach(
+            [a, b],
+            (run) =>
+              Effect.flatMap(
+                rowOf(run),
+                ({ id }) => Effect.map(RunWatch.readable(store, id, 0), (entries): RunDiff.Journal => ({ id, entries }))
+              )
+          )
           return RunDiff.of(left!, right!)
         }),
         census: backend.census,
@@ -613,7 +675,8 @@ export class Runs extends Context.Service<Runs, {
 type AboutStep = JournalEntry.EntryOf<"StepRequested" | "StepCompleted" | "StepFailed" | "ProbeFailed">
 
 const isAboutStep = (entry: JournalEntry.JournalEntry): entry is AboutStep =>
-  entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed" || entry._tag === "ProbeFailed"
+  entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed" ||
+  entry._tag === "ProbeFailed"
 
 const candidateLimit = 20
 const closestLimit = 5
@@ -639,7 +702,8 @@ const summary = (row: RunRow): RunSummary => ({
 
 const isSignal = (text: string, id: string): boolean => {
   const entry: unknown = JSON.parse(text)
-  return typeof entry === "object" && entry !== null && "_tag" in entry && entry._tag === "SignalReceived" && "id" in entry &&
+  return typeof entry === "object" && entry !== null && "_tag" in entry && entry._tag === "SignalReceived" &&
+    "id" in entry &&
     entry.id === id
 }
 
@@ -662,7 +726,13 @@ const approvalOf = ({ given, question, row, standing }: Taking.Standing): OpenAp
     ...(proposal.hash === undefined ? {} : { hash: proposal.hash }),
     ...(proposal.editedBy === undefined
       ? {}
-      : { edit: { args: proposal.args, by: proposal.editedBy, changes: ApprovalRule.difference(question.args, proposal.args) } }),
+      : {
+        edit: {
+          args: proposal.args,
+          by: proposal.editedBy,
+          changes: ApprovalRule.difference(question.args, proposal.args)
+        }
+      }),
     requestedAt: row.requestedAt,
     ...(deadline === undefined ? {} : { deadline }),
     status,

@@ -49,9 +49,9 @@ export class SignalUnknown extends Schema.TaggedError<SignalUnknown>()("SignalUn
 }, { httpApiStatus: 404 }) {
   override get message(): string {
     const meant = didYouMeanOne(this.signal, this.known)
-    return `Run ${this.runId} receives no signal "${this.signal}"${meant === undefined ? "" : `; did you mean "${meant}"?`}${
-      this.known.length === 0 ? "; its workflow receives none" : `; its workflow receives ${list(this.known)}`
-    }`
+    return `Run ${this.runId} receives no signal "${this.signal}"${
+      meant === undefined ? "" : `; did you mean "${meant}"?`
+    }${this.known.length === 0 ? "; its workflow receives none" : `; its workflow receives ${list(this.known)}`}`
   }
 }
 
@@ -77,7 +77,9 @@ export class StepNotOpen extends Schema.TaggedError<StepNotOpen>()("StepNotOpen"
 }, { httpApiStatus: 409 }) {
   override get message(): string {
     const stands = this.status === undefined ? "is not one of its steps" : `is ${this.status}`
-    const open = this.open.length === 0 ? "no step of the run waits to be settled" : `these wait to be settled: ${list(this.open)}`
+    const open = this.open.length === 0
+      ? "no step of the run waits to be settled"
+      : `these wait to be settled: ${list(this.open)}`
     return `Step "${this.key}" of run ${this.runId} ${stands}; ${open}`
   }
 }
@@ -166,7 +168,9 @@ export class ArgumentsEdited extends Schema.TaggedError<ArgumentsEdited>()("Argu
   changes: texts
 }, { httpApiStatus: 409 }) {
   override get message(): string {
-    return `${this.by} has edited the arguments of approval ${this.approval}: ${list(this.changes)}; an answer has to name them, by the hash ${this.hash}`
+    return `${this.by} has edited the arguments of approval ${this.approval}: ${
+      list(this.changes)
+    }; an answer has to name them, by the hash ${this.hash}`
   }
 }
 
@@ -244,4 +248,5 @@ const ago = (millis: number): string => {
   return unit === undefined ? `${seconds} s ago` : `${Math.floor(seconds / unit[0])} ${unit[1]} ago`
 }
 
-const didYouMean = (closest: ReadonlyArray<string>): string => closest.length === 0 ? "" : `; the closest are ${list(closest)}`
+const didYouMean = (closest: ReadonlyArray<string>): string =>
+  closest.length === 0 ? "" : `; the closest are ${list(closest)}`

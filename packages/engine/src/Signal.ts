@@ -26,7 +26,9 @@ export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRe
   problem: Schema.optionalKey(Schema.String)
 }) {
   override get message(): string {
-    if (this.reason === "payload") return `The signal "${this.name}" to run ${this.runId} is refused: ${this.problem ?? "its payload does not fit"}`
+    if (this.reason === "payload") {
+      return `The signal "${this.name}" to run ${this.runId} is refused: ${this.problem ?? "its payload does not fit"}`
+    }
     return this.reason === "unknown"
       ? `There is no run ${this.runId} to take the signal "${this.name}"`
       : `Run ${this.runId} is over and takes no signal "${this.name}"`
@@ -40,7 +42,10 @@ export interface Signal<A extends Schema.Top> {
 }
 
 /** Defines a kind of signal. Without a schema it carries nothing. */
-export const make = <A extends Schema.Top = Schema.Void>(name: string, options?: { readonly schema?: A }): Signal<A> => ({
+export const make = <A extends Schema.Top = Schema.Void>(
+  name: string,
+  options?: { readonly schema?: A }
+): Signal<A> => ({
   name,
   schema: options?.schema ?? (Schema.Void as unknown as A)
 })
@@ -57,14 +62,19 @@ export const receive = <A extends Schema.Top>(
     yield* Engine
     const place = yield* CurrentRun
     if (place === undefined || place.step !== undefined) {
-      return yield* Effect.die(new Error(`Signal "${self.name}" is received in the body of a workflow, not in a step or outside a run`))
+      return yield* Effect.die(
+        new Error(`Signal "${self.name}" is received in the body of a workflow, not in a step or outside a run`)
+      )
     }
     place.executor.registration.signals.set(self.name, self as unknown as Signal<Schema.Top>)
     while (true) {
       const signal = yield* place.executor.askSignal(self.name)
       const payload = decode(signal.payload ?? null)
       if (Exit.isSuccess(payload)) return payload.value as A["Type"]
-      yield* Effect.logWarning(`signal "${self.name}" (${signal.id}) does not fit its schema and is passed over`, payload.cause)
+      yield* Effect.logWarning(
+        `signal "${self.name}" (${signal.id}) does not fit its schema and is passed over`,
+        payload.cause
+      )
     }
   })
 }
@@ -87,7 +97,8 @@ export const send = <A extends Schema.Top>(
     const message = StoredJson.compose({ name: self.name, payload, by: options.by })
     const place = yield* CurrentRun
     if (place !== undefined && place.step === undefined) {
-      const own = given ?? place.executor.records.number(`signal:${self.name}:${options.runId}`, `${place.executor.row.id}/${self.name}`)
+      const own = given ??
+        place.executor.records.number(`signal:${self.name}:${options.runId}`, `${place.executor.row.id}/${self.name}`)
       place.executor.send({
         id: `signal:${own}:${options.runId}`,
         kind: "inbox",
@@ -99,7 +110,11 @@ export const send = <A extends Schema.Top>(
       row: { run: options.runId, id, kind: "signal", payload: message.text, at: core.now() }
     })
     if (result === "accepted" || result === "duplicate") return result
-    return yield* new SignalRefused({ runId: options.runId, name: self.name, reason: result === "closed" ? "closed" : "unknown" })
+    return yield* new SignalRefused({
+      runId: options.runId,
+      name: self.name,
+      reason: result === "closed" ? "closed" : "unknown"
+    })
   })
 
 // ----------------------------------------------------------------------------
@@ -117,5 +132,12 @@ const payloadOf = <A extends Schema.Top>(
     const handed = Handover.through("payload", "input", both, payload, {})
     return Result.isSuccess(handed)
       ? Effect.succeed(handed.success.stored ?? StoredJson.nothing)
-      : Effect.fail(new SignalRefused({ runId, name, reason: "payload", problem: `its payload cannot be stored: ${handed.failure.problem}` }))
+      : Effect.fail(
+        new SignalRefused({
+          runId,
+          name,
+          reason: "payload",
+          problem: `its payload cannot be stored: ${handed.failure.problem}`
+        })
+      )
   })

@@ -34,7 +34,9 @@ export const of = ({ name, schema }: Signal<Schema.Top>): SignalDeclaration => {
 export const sampleOf = (schema: Schema.Top): unknown => {
   const document = documentOf(schema)
   const decode = Schema.decodeUnknownExit(jsonCodec(schema))
-  return document === undefined ? undefined : JsonSample.samples(document).find((sample) => Exit.isSuccess(decode(sample)))
+  return document === undefined
+    ? undefined
+    : JsonSample.samples(document).find((sample) => Exit.isSuccess(decode(sample)))
 }
 
 /** Why the schema of the signal does not take this JSON; undefined when it does. */

@@ -18,7 +18,9 @@ export const StartRequest = Schema.Struct({
   by: Schema.optionalKey(Schema.String),
   trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String })),
   /** The events that the run may ask for, and at which places in them; see `EventLog`. */
-  subscriptions: Schema.Array(Schema.Struct({ event: Schema.String, paths: Schema.optionalKey(Schema.Array(Schema.String)) }))
+  subscriptions: Schema.Array(
+    Schema.Struct({ event: Schema.String, paths: Schema.optionalKey(Schema.Array(Schema.String)) })
+  )
 })
 export type StartRequest = typeof StartRequest.Type
 

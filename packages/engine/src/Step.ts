@@ -28,7 +28,6 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import { sampleOf } from "./SignalDeclaration.ts"
 import type { Scope } from "effect/Scope"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
@@ -36,6 +35,7 @@ import { CurrentRun, type StepDefinition } from "./internal/ExecutorTypes.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec, outcomeCodec } from "./internal/JsonCodec.ts"
 import { StepLetGo } from "./internal/StepLimit.ts"
+import { sampleOf } from "./SignalDeclaration.ts"
 import type { Giver } from "./ValueRefused.ts"
 
 /**
@@ -64,7 +64,9 @@ export class NotSynchronous extends Schema.TaggedError<NotSynchronous>()("NotSyn
 }
 
 /** A `commit-together` step was called on a host whose store cannot commit it with its record. A defect. */
-export class CannotCommitTogether extends Schema.TaggedError<CannotCommitTogether>()("CannotCommitTogether", { step: Schema.String }) {
+export class CannotCommitTogether
+  extends Schema.TaggedError<CannotCommitTogether>()("CannotCommitTogether", { step: Schema.String })
+{
   override get message(): string {
     return `Step "${this.step}" has onCrash "commit-together", and the store of this host cannot take it into its transactions: `
       + `run it on a host that can, or choose another rule`
@@ -160,7 +162,9 @@ export interface Definition<
 
 /** A step, to be called in the body of a workflow. */
 export interface Step<I extends Schema.Top | Fields | undefined, A extends Schema.Top, E extends Schema.Top, R> {
-  (input: InputType<I>): Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R, Scope | WorkflowInstance>>
+  (
+    input: InputType<I>
+  ): Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R, Scope | WorkflowInstance>>
   readonly stepName: string
   readonly onCrash: CrashRule
 }
@@ -192,9 +196,15 @@ export const make = <
   )
   const timeout = timeoutOf(name, options.timeout)
 
-  const attempt = (own: () => Exit.Exit<unknown, unknown>, context: StepContext, by: Giver, keep: Keep): Effect.Effect<unknown, unknown, R> =>
+  const attempt = (
+    own: () => Exit.Exit<unknown, unknown>,
+    context: StepContext,
+    by: Giver,
+    keep: Keep
+  ): Effect.Effect<unknown, unknown, R> =>
     Effect.matchEffect(Effect.suspend(() => withInput(own(), (input) => options.run(input as Input, context))), {
-      onSuccess: (value) => keep(Handover.through(`outcome of step "${context.key}"`, "outcome", codecs.success, value, by)),
+      onSuccess: (value) =>
+        keep(Handover.through(`outcome of step "${context.key}"`, "outcome", codecs.success, value, by)),
       onFailure: (error) => {
         const handed = Handover.through(`error of step "${context.key}"`, "outcome", codecs.error, error, by)
         return Result.isFailure(handed)
@@ -210,10 +220,23 @@ export const make = <
     by: Giver,
     keep: Keep
   ): Effect.Effect<Option.Option<unknown>, unknown, P> =>
-    Effect.flatMap(Effect.catch(Effect.suspend(() => withInput(own(), (input) => probe(input as Input, context))), dieTelling), (found) =>
-      Option.isNone(found)
-        ? Effect.succeedNone
-        : Effect.asSome(keep(Handover.through(`answer of the probe of step "${context.key}"`, "outcome", codecs.success, found.value, by))))
+    Effect.flatMap(
+      Effect.catch(Effect.suspend(() => withInput(own(), (input) => probe(input as Input, context))), dieTelling),
+      (found) =>
+        Option.isNone(found)
+          ? Effect.succeedNone
+          : Effect.asSome(
+            keep(
+              Handover.through(
+                `answer of the probe of step "${context.key}"`,
+                "outcome",
+                codecs.success,
+                found.value,
+                by
+              )
+            )
+          )
+    )
 
   const timedOut = () => new StepTimedOut({ step: name, timeoutMs: timeout ?? Infinity })
   const limit = timeout === undefined ? undefined : { millis: timeout, error: timedOut }
@@ -240,7 +263,9 @@ export const make = <
         return Effect.die(new CannotCommitTogether({ step: name }))
       }
       const by = place.executor.giver
-      const asked = inputCodec === undefined ? undefined : Handover.through(`input of step "${name}"`, "input", inputCodec, input, by)
+      const asked = inputCodec === undefined
+        ? undefined
+        : Handover.through(`input of step "${name}"`, "input", inputCodec, input, by)
       if (asked !== undefined && Result.isFailure(asked)) return Effect.die(asked.failure)
       const own = asked === undefined ? () => Exit.void : ownInputs(asked.success, inputCodec!)
       // What the body of this very call came to has been read back already.
@@ -271,13 +296,20 @@ export const make = <
         notSynchronous
       }
       return Effect.flatMap(place.executor.askStep(definition), (outcome) => {
-        if (lived !== undefined && outcome._tag === "Done" && outcome.exit._tag === "Success" && outcome.exit.value === lived.stored) {
+        if (
+          lived !== undefined && outcome._tag === "Done" && outcome.exit._tag === "Success" &&
+          outcome.exit.value === lived.stored
+        ) {
           return Effect.succeed(lived.value as A["Type"])
         }
-        const exit = Handover.plain<JournalEntry.ExitJson>(outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause })
+        const exit = Handover.plain<JournalEntry.ExitJson>(
+          outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }
+        )
         if (outcome._tag === "Done" && exit._tag === "Failure") {
           if (diedOf(exit.cause, "StepTimedOut")) return Effect.die(timedOut())
-          if (definition.onCrash === "commit-together" && diedOf(exit.cause, "NotSynchronous")) return Effect.die(new NotSynchronous({ step: name }))
+          if (definition.onCrash === "commit-together" && diedOf(exit.cause, "NotSynchronous")) {
+            return Effect.die(new NotSynchronous({ step: name }))
+          }
         }
         return codecs.decode(exit, (problem) => place.executor.unreadable(outcome.key, problem))
       })
@@ -293,8 +325,13 @@ export const make = <
 /** Keeps what a body handed over, and gives on what is stored of it. What cannot be stored is a defect. */
 type Keep = (handed: ReturnType<typeof Handover.through>) => Effect.Effect<unknown>
 
-const withInput = <A, E, R>(input: Exit.Exit<unknown, unknown>, use: (input: unknown) => Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Exit.isSuccess(input) ? use(input.value) : Effect.die(new Error(`its schema refuses the input: ${String(input.cause)}`))
+const withInput = <A, E, R>(
+  input: Exit.Exit<unknown, unknown>,
+  use: (input: unknown) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> =>
+  Exit.isSuccess(input)
+    ? use(input.value)
+    : Effect.die(new Error(`its schema refuses the input: ${String(input.cause)}`))
 
 /** An input of its own for each attempt: for the first the one that has been read, for the others one made from the text. */
 const ownInputs = ({ stored, value }: Handover.Handed, codec: Handover.Codec) => {
@@ -307,10 +344,15 @@ const ownInputs = ({ stored, value }: Handover.Handed, codec: Handover.Codec) =>
 }
 
 const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
-  Exit.isSuccess(exit) ? Effect.succeed(exit.value) : Effect.die(new Error(`its schema refuses the outcome: ${String(exit.cause)}`))
+  Exit.isSuccess(exit)
+    ? Effect.succeed(exit.value)
+    : Effect.die(new Error(`its schema refuses the outcome: ${String(exit.cause)}`))
 
 /** What an outcome was decoded to; `unfit` is told when it could not be. */
-const readAs = (exit: Exit.Exit<unknown, unknown>, unfit: (problem: string) => Effect.Effect<void>): Effect.Effect<unknown> =>
+const readAs = (
+  exit: Exit.Exit<unknown, unknown>,
+  unfit: (problem: string) => Effect.Effect<void>
+): Effect.Effect<unknown> =>
   Exit.isSuccess(exit) ? settled(exit) : Effect.andThen(unfit(Cause.pretty(exit.cause).split("\n")[0]!), settled(exit))
 
 const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(successSchema: Schema.Top, errorSchema: Schema.Top) => {
@@ -326,7 +368,12 @@ const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(successSchema: S
     const exit = ExitJson.fromJson(json)
     if (Exit.isFailure(exit)) {
       for (const reason of exit.cause.reasons) {
-        if (reason._tag === "Fail") return Effect.flatMap(readAs(decodeError(reason.error), unfit), Effect.fail) as Effect.Effect<never, E["Type"]>
+        if (reason._tag === "Fail") {
+          return Effect.flatMap(readAs(decodeError(reason.error), unfit), Effect.fail) as Effect.Effect<
+            never,
+            E["Type"]
+          >
+        }
       }
     }
     return exit as Exit.Exit<never>
@@ -356,7 +403,8 @@ const dieTelling = (error: unknown): Effect.Effect<never> =>
 
 const diedOf = (cause: unknown, name: string): boolean =>
   ExitJson.causeFromJson(cause).reasons.some((reason) =>
-    reason._tag === "Die" && Predicate.hasProperty(reason.defect, "name") && reason.defect.name === name)
+    reason._tag === "Die" && Predicate.hasProperty(reason.defect, "name") && reason.defect.name === name
+  )
 
 /** The stateful form of a schedule that the executor steps through: from failures to delays in ms. */
 const makePolicy = (
@@ -389,4 +437,3 @@ const retryable = (
   }
   return diedOf(json, "StepTimedOut") ? { value: timedOut() } : undefined
 }
-

@@ -3,8 +3,8 @@
  * and large values live in blobs.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { EntryCorrupt } from "@fermata/core/Upcast"
 import * as StoredJson from "@fermata/core/StoredJson"
+import { EntryCorrupt } from "@fermata/core/Upcast"
 import * as Upcast from "@fermata/core/Upcast"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -23,7 +23,11 @@ const pageSize = 500
 export class Store extends Context.Service<Store, {
   readonly backend: Backend
   /** The entries of a run from `from` on, in order, and at most `limit` of them. */
-  readonly journal: (runId: string, from?: number, limit?: number) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, EntryCorrupt | StorageFailed>
+  readonly journal: (
+    runId: string,
+    from?: number,
+    limit?: number
+  ) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, EntryCorrupt | StorageFailed>
 }>()("@fermata/engine/Store") {
   static readonly make = (backend: Backend): Store["Service"] => {
     const fill = Effect.fnUntraced(function*(runId: string, entry: JournalEntry.JournalEntry) {
@@ -74,7 +78,10 @@ export class Store extends Context.Service<Store, {
 /** The stored form of entries. Synchronous unless a field is large and the platform has no synchronous digest. */
 export const encodeEntries = (
   entries: ReadonlyArray<JournalEntry.JournalEntry>
-): { readonly rows: Array<string>; readonly blobs: Array<BlobRow> } | Effect.Effect<{ readonly rows: Array<string>; readonly blobs: Array<BlobRow> }> => {
+):
+  | { readonly rows: Array<string>; readonly blobs: Array<BlobRow> }
+  | Effect.Effect<{ readonly rows: Array<string>; readonly blobs: Array<BlobRow> }> =>
+{
   const rows: Array<string> = []
   let large = false
   for (const entry of entries) {
@@ -88,34 +95,38 @@ export const encodeEntries = (
 }
 
 /** The same without waiting for anything: where there is no synchronous digest, large fields stay where they are. */
-export const encodeNow = (entries: ReadonlyArray<JournalEntry.JournalEntry>): { readonly rows: Array<string>; readonly blobs: Array<BlobRow> } => {
+export const encodeNow = (
+  entries: ReadonlyArray<JournalEntry.JournalEntry>
+): { readonly rows: Array<string>; readonly blobs: Array<BlobRow> } => {
   const encoded = encodeEntries(entries)
   return Effect.isEffect(encoded)
     ? { rows: entries.map(textOf), blobs: [] }
     : encoded
 }
 
-const encodeLarge = Effect.fnUntraced(function*(entries: ReadonlyArray<JournalEntry.JournalEntry>, rows: Array<string>) {
-  const blobs: Array<BlobRow> = []
-  for (let index = 0; index < rows.length; index++) {
-    if (rows[index]!.length <= blobThreshold) continue
-    const small: Record<string, unknown> = {}
-    const moved: Record<string, string> = {}
-    for (const [field, value] of Object.entries(entries[index]!)) {
-      const data = textOfField(field, value)
-      if (typeof value !== "object" && typeof value !== "string" || data.length <= blobThreshold) {
-        small[field] = value
-        continue
+const encodeLarge = Effect.fnUntraced(
+  function*(entries: ReadonlyArray<JournalEntry.JournalEntry>, rows: Array<string>) {
+    const blobs: Array<BlobRow> = []
+    for (let index = 0; index < rows.length; index++) {
+      if (rows[index]!.length <= blobThreshold) continue
+      const small: Record<string, unknown> = {}
+      const moved: Record<string, string> = {}
+      for (const [field, value] of Object.entries(entries[index]!)) {
+        const data = textOfField(field, value)
+        if (typeof value !== "object" && typeof value !== "string" || data.length <= blobThreshold) {
+          small[field] = value
+          continue
+        }
+        const hash = yield* sha256Hex(data)
+        blobs.push({ hash, data })
+        moved[field] = hash
+        small[field] = placeholder(data)
       }
-      const hash = yield* sha256Hex(data)
-      blobs.push({ hash, data })
-      moved[field] = hash
-      small[field] = placeholder(data)
+      rows[index] = textOf({ ...small, blobs: moved })
     }
-    rows[index] = textOf({ ...small, blobs: moved })
+    return { rows, blobs }
   }
-  return { rows, blobs }
-})
+)
 
 /** The text of an entry. What goes without saying is not stored; `Upcast` puts it back. */
 const textOf = (entry: Readonly<Record<string, unknown>>): string => {
@@ -147,8 +158,10 @@ const usualEpoch = (seq: unknown) => seq === 0 ? 0 : 1
 const placeholder = (data: string): unknown =>
   data.startsWith("[")
     ? []
-    : data.startsWith('"')
+    : data.startsWith("\"")
     ? ""
-    : data.startsWith('{"_tag":"Failure"')
+    : data.startsWith("{\"_tag\":\"Failure\"")
     ? { _tag: "Failure", cause: [] }
-    : data.startsWith('{"_tag":') ? { _tag: "Success" } : null
+    : data.startsWith("{\"_tag\":")
+    ? { _tag: "Success" }
+    : null

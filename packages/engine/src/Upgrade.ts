@@ -32,7 +32,11 @@ export const check = Effect.fn("Upgrade.check")(function*(
 ): Effect.fn.Return<Report, StorageFailed, Core | Store> {
   const { backend } = yield* Store
   const { finished = 100, workflow } = options
-  const found: { [V in Exclude<Replay.Verdict, "fits">]: Array<Replay.Replayed> } = { breaks: [], unserved: [], unreadable: [] }
+  const found: { [V in Exclude<Replay.Verdict, "fits">]: Array<Replay.Replayed> } = {
+    breaks: [],
+    unserved: [],
+    unreadable: []
+  }
   let fits = 0
 
   const replayAll = Effect.fnUntraced(function*(status: ReadonlyArray<string>, most: number) {

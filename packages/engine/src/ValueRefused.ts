@@ -33,7 +33,11 @@ export interface Giver {
 }
 
 /** The error for a value that cannot be stored. */
-export const of = (what: string, { path, reason }: Pick<Unstorable, "path" | "reason">, { runId, workflow }: Giver = {}): ValueRefused =>
+export const of = (
+  what: string,
+  { path, reason }: Pick<Unstorable, "path" | "reason">,
+  { runId, workflow }: Giver = {}
+): ValueRefused =>
   new ValueRefused({
     what,
     path,

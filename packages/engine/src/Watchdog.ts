@@ -62,7 +62,9 @@ const examine = Effect.fnUntraced(function*(
   if (status !== "suspended") {
     return dueAt === null
       ? found("never-due", `it is ${status}, nobody has it, and no time is set for it to go on`)
-      : stranded ? found("inbox-unread", unread) : undefined
+      : stranded
+      ? found("inbox-unread", unread)
+      : undefined
   }
   // An operator is asked for, and a message does not change that: these are left with what is in their inbox.
   if (reason !== null && quiet.has(reason as SuspendReason)) return undefined
@@ -79,14 +81,22 @@ const examine = Effect.fnUntraced(function*(
   const until = waits.reduce((earliest, wait) => Math.min(earliest, wait.until ?? Infinity), Infinity)
   const isLate = Number.isFinite(until) && (dueAt === null || dueAt > until + 1)
   if (isLate || (dueAt === null && waits.every((wait) => wait.reason === "timer"))) {
-    return found("timer-missed", dueAt === null ? "it waits for a time, and none is set for it to go on" : "it goes on only after the time that it waits for")
+    return found(
+      "timer-missed",
+      dueAt === null
+        ? "it waits for a time, and none is set for it to go on"
+        : "it goes on only after the time that it waits for"
+    )
   }
   for (const wait of waits) {
     if (wait.reason !== "child") continue
     const child = yield* backend.run(wait.key)
     if (child === null) return found("child-missing", `it waits for the run ${wait.key}, and there is none`, false)
     if (isFinal(child.status as RunStatus)) {
-      return { ...found("child-ended", `it waits for the run ${wait.key}, which is ${child.status}, and was not told`), child }
+      return {
+        ...found("child-ended", `it waits for the run ${wait.key}, which is ${child.status}, and was not told`),
+        child
+      }
     }
   }
   return undefined
@@ -123,13 +133,18 @@ export const run = (host: Host): Effect.Effect<never> => {
 }
 
 /** A watchdog; the effect is one beat of it. */
-export const make = ({ backend, now, poke }: Pick<Host, "backend" | "now" | "poke">): Effect.Effect<void, StorageFailed> => {
+export const make = (
+  { backend, now, poke }: Pick<Host, "backend" | "now" | "poke">
+): Effect.Effect<void, StorageFailed> => {
   const suspects = new Map<string, Finding>()
   /** What was reported at which length of the journal, so that it is not written again and again. */
   const reported = new Map<string, number>()
   const cursors: { stranded?: string | undefined; suspended?: string | undefined } = {}
 
-  const page = (cursor: keyof typeof cursors, read: (before: string | undefined) => Effect.Effect<ReadonlyArray<RunRow>, StorageFailed>) =>
+  const page = (
+    cursor: keyof typeof cursors,
+    read: (before: string | undefined) => Effect.Effect<ReadonlyArray<RunRow>, StorageFailed>
+  ) =>
     Effect.map(read(cursors[cursor]), (rows) => {
       cursors[cursor] = rows.length < pageSize ? undefined : rows.at(-1)!.id
       return rows
@@ -161,7 +176,9 @@ export const make = ({ backend, now, poke }: Pick<Host, "backend" | "now" | "pok
 
   const look = Effect.fnUntraced(function*(at: Look) {
     const finding = yield* examine(backend, at, now())
-    if (finding === undefined || (reported.get(`${at.run.id} ${finding.reason}`) ?? -1) >= at.run.length) return undefined
+    if (finding === undefined || (reported.get(`${at.run.id} ${finding.reason}`) ?? -1) >= at.run.length) {
+      return undefined
+    }
     return finding
   })
 
@@ -177,7 +194,9 @@ export const make = ({ backend, now, poke }: Pick<Host, "backend" | "now" | "pok
       if (finding.reason === before.reason && isUnmoved(before.run, run)) certain.push(finding)
       else suspects.set(run.id, finding)
     }
-    for (let from = 0; from < certain.length; from += reportsAtOnce) yield* report(certain.slice(from, from + reportsAtOnce))
+    for (let from = 0; from < certain.length; from += reportsAtOnce) {
+      yield* report(certain.slice(from, from + reportsAtOnce))
+    }
     const looks = both(
       yield* page("stranded", (before) => backend.stranded(pageSize, before)),
       yield* page("suspended", (before) => backend.runs({ status: ["suspended"], limit: pageSize, before }))
@@ -210,7 +229,8 @@ const both = (stranded: ReadonlyArray<RunRow>, suspended: ReadonlyArray<RunRow>)
 }
 
 const isUnmoved = (a: RunRow, b: RunRow): boolean =>
-  a.epoch === b.epoch && a.length === b.length && a.dueAt === b.dueAt && a.status === b.status && a.updatedAt === b.updatedAt
+  a.epoch === b.epoch && a.length === b.length && a.dueAt === b.dueAt && a.status === b.status &&
+  a.updatedAt === b.updatedAt
 
 const reportOf = ({ problem, reason, run, wakes }: Finding, at: number): ReportOp => ({
   op: "report",
@@ -221,6 +241,14 @@ const reportOf = ({ problem, reason, run, wakes }: Finding, at: number): ReportO
 
 /** Joins a run that has ended, which tells the listener of its end once more; twice is once. */
 const retold = (child: RunRow, listener: string): StartOp => {
-  const { epoch: _epoch, length: _length, reason: _reason, takeovers: _takeovers, updatedAt: _updatedAt, waits: _waits, ...run } = child
+  const {
+    epoch: _epoch,
+    length: _length,
+    reason: _reason,
+    takeovers: _takeovers,
+    updatedAt: _updatedAt,
+    waits: _waits,
+    ...run
+  } = child
   return { op: "start", run, rows: [], blobs: [], subscriptions: [], listener }
 }

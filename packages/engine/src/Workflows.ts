@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
-import type { Signal } from "./Signal.ts"
 import { CurrentRun, type Limits as LimitValues } from "./internal/ExecutorTypes.ts"
+import type { Signal } from "./Signal.ts"
 
 export type Limits = LimitValues
 
@@ -51,7 +51,9 @@ export const Limits: Context.Reference<Partial<Limits>> = Context.Reference<Part
  * const Purchase = Workflow.make("purchase", { ... }).annotate(Workflows.Signals, [Paid, Shipped])
  * ```
  */
-export const Signals: Context.Reference<ReadonlyArray<Signal<Schema.Top>> | undefined> = Context.Reference<ReadonlyArray<Signal<Schema.Top>> | undefined>(
+export const Signals: Context.Reference<ReadonlyArray<Signal<Schema.Top>> | undefined> = Context.Reference<
+  ReadonlyArray<Signal<Schema.Top>> | undefined
+>(
   "@fermata/engine/Workflows/Signals",
   { defaultValue: () => undefined }
 )

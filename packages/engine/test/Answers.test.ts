@@ -35,9 +35,13 @@ const setUp = Effect.fnUntraced(function*(layer: Layer.Layer<never, unknown, Cra
 })
 
 const notes = (world: CrashHost.World, id: string) =>
-  Effect.map(world.journal(id), (entries) => entries.flatMap((entry) => entry._tag === "Note" ? [`${entry.kind}: ${entry.text}`] : []))
+  Effect.map(
+    world.journal(id),
+    (entries) => entries.flatMap((entry) => entry._tag === "Note" ? [`${entry.kind}: ${entry.text}`] : [])
+  )
 
-const message = (effect: Effect.Effect<unknown, { readonly message: string }>) => Effect.map(Effect.flip(effect), (error) => error.message)
+const message = (effect: Effect.Effect<unknown, { readonly message: string }>) =>
+  Effect.map(Effect.flip(effect), (error) => error.message)
 
 describe("S16: an acknowledged answer decides, whether a worker runs or not", () => {
   it.effect("the first answer closes the question in the transaction that acknowledges it, and the second is told who was first", () =>
@@ -71,8 +75,15 @@ describe("S16: an acknowledged answer decides, whether a worker runs or not", ()
       const { host, runs, world } = yield* setUp(paying({ quorum: 2 }))
       const id = yield* begin(host, W)
       const one = yield* runs.answer(id, { decision: "approve", by: "ann" })
-      assert.deepInclude(one, { status: "open", progress: "1 of 2, still wanted: one of bob, cy", wanted: ["bob", "cy"] })
-      assert.include(yield* message(runs.answer(id, { decision: "approve", by: "ann" })), "ann has approved it already; 1 of 2, still wanted: one of bob, cy")
+      assert.deepInclude(one, {
+        status: "open",
+        progress: "1 of 2, still wanted: one of bob, cy",
+        wanted: ["bob", "cy"]
+      })
+      assert.include(
+        yield* message(runs.answer(id, { decision: "approve", by: "ann" })),
+        "ann has approved it already; 1 of 2, still wanted: one of bob, cy"
+      )
       yield* world.look
       assert.include(yield* message(runs.answer(id, { decision: "approve", by: "ann" })), "ann has approved it already")
       yield* runs.answer(id, { decision: "approve", by: "cy" })
@@ -93,7 +104,10 @@ describe("S16: an acknowledged answer decides, whether a worker runs or not", ()
     Effect.gen(function*() {
       const { host, runs, world } = yield* setUp(paying({ quorum: 2, choices: ["card", "cash"] }))
       const id = yield* begin(host, W)
-      assert.include(yield* message(runs.answer(id, { decision: "approve", by: "ann" })), "it wants a choice: one of card, cash")
+      assert.include(
+        yield* message(runs.answer(id, { decision: "approve", by: "ann" })),
+        "it wants a choice: one of card, cash"
+      )
       yield* runs.answer(id, { decision: "approve", by: "ann", choice: "card" })
       assert.strictEqual((yield* runs.answer(id, { decision: "approve", by: "bob", choice: "cash" })).status, "open")
       yield* runs.answer(id, { decision: "approve", by: "cy", choice: "card" })
@@ -115,8 +129,14 @@ describe("S16: an acknowledged answer decides, whether a worker runs or not", ()
       yield* world.look
       const [asked] = yield* runs.approvals()
       assert.deepInclude(asked, { workflow: "Child", requester: "ann" })
-      assert.include(yield* message(runs.answer(asked!.id, { decision: "approve", by: "ann" })), "ann has asked for the run, and another must decide")
-      assert.strictEqual((yield* runs.answer(asked!.id, { decision: "approve", by: "cy" })).progress, "1 of 2, still wanted: bob")
+      assert.include(
+        yield* message(runs.answer(asked!.id, { decision: "approve", by: "ann" })),
+        "ann has asked for the run, and another must decide"
+      )
+      assert.strictEqual(
+        (yield* runs.answer(asked!.id, { decision: "approve", by: "cy" })).progress,
+        "1 of 2, still wanted: bob"
+      )
       const other = yield* runs.start("W", { id: "usual" }, { by: "ann", key: "usual" })
       yield* world.look
       assert.strictEqual((yield* runs.answer(other.runId, { decision: "approve", by: "ann" })).status, "granted")
@@ -143,8 +163,12 @@ describe("S16: approvals count for the exact arguments", () => {
       yield* runs.answer(id, { decision: "approve", by: "bob", hash: edited.hash!.slice(0, 12) })
       yield* world.look
       yield* assertOutput(host, W, id, [9_999_999, null, "cy", "bob"])
-      const answers = (yield* world.journal(id)).flatMap((entry) => entry._tag === "ApprovalAnswered" ? [[entry.by, entry.edit ?? null, entry.open ?? false]] : [])
-      assert.deepStrictEqual(answers, [["ann", null, true], ["cy", { cents: 9_999_999 }, true], ["bob", { cents: 9_999_999 }, false]])
+      const answers = (yield* world.journal(id)).flatMap((entry) =>
+        entry._tag === "ApprovalAnswered" ? [[entry.by, entry.edit ?? null, entry.open ?? false]] : []
+      )
+      assert.deepStrictEqual(answers, [["ann", null, true], ["cy", { cents: 9_999_999 }, true], ["bob", {
+        cents: 9_999_999
+      }, false]])
     }))
 
   it.effect("an edit is judged by its schema before it is acknowledged", () =>
@@ -152,29 +176,53 @@ describe("S16: approvals count for the exact arguments", () => {
       const { host, runs, world } = yield* setUp(paying())
       const id = yield* begin(host, W)
       yield* host.close
-      for (const [edit, problem] of [[{ cents: "7" }, "cents"], [{ cents: 7.5 }, "integer"], [{ cents: -7 }, "greater than 0"], [{ cent: 7 }, "cents"], [{ cents: 7, tip: 1 }, "tip"]] as const) {
+      for (
+        const [edit, problem] of [
+          [{ cents: "7" }, "cents"],
+          [{ cents: 7.5 }, "integer"],
+          [{ cents: -7 }, "greater than 0"],
+          [{ cent: 7 }, "cents"],
+          [{ cents: 7, tip: 1 }, "tip"]
+        ] as const
+      ) {
         const refused = yield* message(runs.answer(id, { decision: "approve", by: "ann", edit }))
         assert.include(refused, "the edited arguments do not fit")
         assert.include(refused, problem, refused)
       }
-      assert.include(yield* message(runs.answer(id, { decision: "approve", by: "ann", edit: { cents: 7n } })), "its edit cannot be stored")
+      assert.include(
+        yield* message(runs.answer(id, { decision: "approve", by: "ann", edit: { cents: 7n } })),
+        "its edit cannot be stored"
+      )
       assert.isEmpty(yield* world.inbox(id))
     }))
 
   it.effect("where only the code refuses an edit, the question opens again, everybody is told, and the edit is not proposed again", () =>
     Effect.gen(function*() {
-      const Even = Schema.Struct({ cents: Schema.Int.check(Schema.makeFilter((cents) => cents % 2 === 0 || "an even number of cents")) })
+      const Even = Schema.Struct({
+        cents: Schema.Int.check(Schema.makeFilter((cents) => cents % 2 === 0 || "an even number of cents"))
+      })
       const layer = W.toLayer(() =>
         Effect.map(
-          Approval.ask("pay", { prompt: "Pay?", approvers: ["ann", "bob"], args: { schema: Even, value: { cents: 2 }, editable: true } }),
+          Approval.ask("pay", {
+            prompt: "Pay?",
+            approvers: ["ann", "bob"],
+            args: { schema: Even, value: { cents: 2 }, editable: true }
+          }),
           ({ args, by }) => [args.cents, ...by]
-        ))
+        )
+      )
       for (const crash of [undefined, 1, 2, 3, 4]) {
         const world = yield* CrashHost.make
         const host = yield* world.start(layer)
         const id = yield* begin(host, W)
         if (crash !== undefined) host.killAt(crash, "after", "every")
-        assert.strictEqual(yield* Effect.raceFirst(world.answer(id, "pay", { decision: "approve", by: "ann", edit: { value: { cents: 3 } } }), Effect.as(Effect.yieldNow.pipe(Effect.repeat({ until: () => host.killed() })), "accepted")), "accepted")
+        assert.strictEqual(
+          yield* Effect.raceFirst(
+            world.answer(id, "pay", { decision: "approve", by: "ann", edit: { value: { cents: 3 } } }),
+            Effect.as(Effect.yieldNow.pipe(Effect.repeat({ until: () => host.killed() })), "accepted")
+          ),
+          "accepted"
+        )
         const second = crash === undefined ? host : yield* world.restart(host, layer)
         yield* world.look
         assert.include(yield* world.run(id), { status: "suspended", reason: "approval" })
@@ -182,8 +230,14 @@ describe("S16: approvals count for the exact arguments", () => {
         const [note] = yield* notes(world, id)
         assert.include(note, "answer-refused: the approval by ann of question \"pay\" is not taken")
         assert.include(note, "an even number of cents")
-        assert.strictEqual(yield* world.answer(id, "pay", { decision: "approve", by: "bob", edit: { value: { cents: 3 } } }), "edit")
-        assert.strictEqual(yield* world.answer(id, "pay", { decision: "approve", by: "bob", edit: { value: { cents: 4 } } }), "accepted")
+        assert.strictEqual(
+          yield* world.answer(id, "pay", { decision: "approve", by: "bob", edit: { value: { cents: 3 } } }),
+          "edit"
+        )
+        assert.strictEqual(
+          yield* world.answer(id, "pay", { decision: "approve", by: "bob", edit: { value: { cents: 4 } } }),
+          "accepted"
+        )
         yield* assertOutput(second, W, id, [4, "bob"])
         yield* second.kill
       }
@@ -193,7 +247,9 @@ describe("S16: approvals count for the exact arguments", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const program = (cents: number) =>
-        W.toLayer(() => Effect.andThen(pay({ args: { schema: Pay, value: { cents } } }), Effect.as(Effect.sleep("1 day"), cents)))
+        W.toLayer(() =>
+          Effect.andThen(pay({ args: { schema: Pay, value: { cents } } }), Effect.as(Effect.sleep("1 day"), cents))
+        )
       const first = yield* world.start(program(5))
       const id = yield* begin(first, W)
       yield* world.answer(id, "pay", { decision: "approve", by: "ann" })
@@ -232,14 +288,20 @@ describe("S16: a deadline is an answer among others", () => {
         assert.strictEqual(late, `Approval ${id}/pay is answered already: denied at its deadline, 0 s ago`)
         if (!worker) yield* world.start(paying({ deadline: "1 hour" }))
         yield* world.look
-        const answers = (yield* world.journal(id)).flatMap((entry) => entry._tag === "ApprovalAnswered" ? [[entry.decision, entry.by]] : [])
+        const answers = (yield* world.journal(id)).flatMap((entry) =>
+          entry._tag === "ApprovalAnswered" ? [[entry.decision, entry.by]] : []
+        )
         assert.deepStrictEqual(answers, [["timeout", "deadline"]])
       }))
   }
 
   it.effect("a store that fails as the deadline passes is asked again, and loses neither the deadline nor an answer", () =>
     Effect.gen(function*() {
-      const { host, world } = yield* setUp(W.toLayer(() => Effect.map(Effect.exit(pay({ deadline: "1 hour" })), (exit) => Exit.isSuccess(exit) ? "paid" : "denied")))
+      const { host, world } = yield* setUp(
+        W.toLayer(() =>
+          Effect.map(Effect.exit(pay({ deadline: "1 hour" })), (exit) => Exit.isSuccess(exit) ? "paid" : "denied")
+        )
+      )
       const id = yield* begin(host, W)
       host.failWrites(1, "before")
       yield* TestClock.adjust("1 hour")
@@ -252,18 +314,32 @@ describe("S16: a deadline is an answer among others", () => {
 describe("S16: no acknowledged message dies with its run", () => {
   const Parked = W.annotate(Workflow.SuspendOnFailure, true)
   /** Asks, and fails after a minute until it is mended. */
-  const failing = (log: Log, together: (asked: ReturnType<typeof pay>, rest: Effect.Effect<void>) => Effect.Effect<unknown, Approval.Denied, Effect.Services<ReturnType<typeof pay>>>) =>
+  const failing = (
+    log: Log,
+    together: (
+      asked: ReturnType<typeof pay>,
+      rest: Effect.Effect<void>
+    ) => Effect.Effect<unknown, Approval.Denied, Effect.Services<ReturnType<typeof pay>>>
+  ) =>
     Parked.toLayer(() =>
       together(
         pay({ quorum: 2 }),
-        Effect.andThen(Effect.sleep("1 minute"), Effect.suspend(() => log.entries.length === 0 ? Effect.die(new Error("broken")) : Effect.void))
-      ))
+        Effect.andThen(
+          Effect.sleep("1 minute"),
+          Effect.suspend(() => log.entries.length === 0 ? Effect.die(new Error("broken")) : Effect.void)
+        )
+      )
+    )
 
   it.effect("a question that a failure withdrew, on which its run is suspended, is asked again with its answers when that is resumed", () =>
     Effect.gen(function*() {
       const log = new Log()
-      const { host, runs, world } = yield* setUp(failing(log, (asked, rest) =>
-        Effect.map(Effect.all([asked, rest], { concurrency: "unbounded" }), ([{ by }]) => by)))
+      const { host, runs, world } = yield* setUp(
+        failing(
+          log,
+          (asked, rest) => Effect.map(Effect.all([asked, rest], { concurrency: "unbounded" }), ([{ by }]) => by)
+        )
+      )
       const id = yield* begin(host, Parked)
       yield* runs.answer(id, { decision: "approve", by: "ann" })
       yield* world.look
@@ -273,7 +349,10 @@ describe("S16: no acknowledged message dies with its run", () => {
       log.entries.push("mended")
       yield* runs.resume(id, { by: "ops" })
       yield* world.look
-      assert.include(yield* message(runs.answer(id, { decision: "approve", by: "ann" })), "1 of 2, still wanted: one of bob, cy")
+      assert.include(
+        yield* message(runs.answer(id, { decision: "approve", by: "ann" })),
+        "1 of 2, still wanted: one of bob, cy"
+      )
       assert.strictEqual((yield* runs.answer(id, { decision: "approve", by: "cy" })).status, "granted")
       yield* world.look
       yield* assertOutput(host, Parked, id, ["ann", "cy"])
@@ -310,26 +389,49 @@ describe("S16: no acknowledged message dies with its run", () => {
         Effect.andThen(
           Effect.raceFirst(Effect.asVoid(pay()), Effect.asVoid(Signal.receive(Go))),
           Effect.as(Effect.sleep("1 hour"), "end")
-        )))
+        )
+      ))
       const id = yield* begin(host, W)
       host.freeze()
       yield* runs.signal(id, "go", null)
       yield* runs.answer(id, { decision: "approve", by: "ann" })
       yield* host.thaw
       yield* world.look
-      assert.deepStrictEqual(yield* notes(world, id), ["answer-late: the approval by ann of question \"pay\" came when the question had been withdrawn"])
+      assert.deepStrictEqual(yield* notes(world, id), [
+        "answer-late: the approval by ann of question \"pay\" came when the question had been withdrawn"
+      ])
       const entries = yield* world.journal(id)
-      assert.isTrue(entries.some((entry) => entry._tag === "Note" && (entry.data as { readonly kind: string }).kind === "answer"))
+      assert.isTrue(
+        entries.some((entry) => entry._tag === "Note" && (entry.data as { readonly kind: string }).kind === "answer")
+      )
       yield* pass(host, "1 hour")
       yield* assertOutput(host, W, id, "end")
     }))
 
-  for (const [what, send, note] of [
-    ["an answer", (runs: Runs.Runs["Service"], id: string) => runs.answer(id, { decision: "deny", by: "ann" }), "answer-late: the denial by ann of question \"pay\" came when the run had ended"],
-    ["a signal", (runs: Runs.Runs["Service"], id: string) => runs.signal(id, "go", 1), "inbox-late: signal \"go\" came when the run had ended"],
-    ["a cancel", (runs: Runs.Runs["Service"], id: string) => runs.cancel(id, { by: "ops", reason: "enough" }), "inbox-late: the cancel by ops (enough) came when the run had ended"],
-    ["a pause", (runs: Runs.Runs["Service"], id: string) => runs.pause(id, { by: "ops" }), "inbox-late: the pause by ops came when the run had ended"]
-  ] as const) {
+  for (
+    const [what, send, note] of [
+      [
+        "an answer",
+        (runs: Runs.Runs["Service"], id: string) => runs.answer(id, { decision: "deny", by: "ann" }),
+        "answer-late: the denial by ann of question \"pay\" came when the run had ended"
+      ],
+      [
+        "a signal",
+        (runs: Runs.Runs["Service"], id: string) => runs.signal(id, "go", 1),
+        "inbox-late: signal \"go\" came when the run had ended"
+      ],
+      [
+        "a cancel",
+        (runs: Runs.Runs["Service"], id: string) => runs.cancel(id, { by: "ops", reason: "enough" }),
+        "inbox-late: the cancel by ops (enough) came when the run had ended"
+      ],
+      [
+        "a pause",
+        (runs: Runs.Runs["Service"], id: string) => runs.pause(id, { by: "ops" }),
+        "inbox-late: the pause by ops came when the run had ended"
+      ]
+    ] as const
+  ) {
     it.effect(`${what} that comes beside the end of the run is in its journal, and the run replays`, () =>
       Effect.gen(function*() {
         const log = new Log()
@@ -337,7 +439,8 @@ describe("S16: no acknowledged message dies with its run", () => {
           Effect.andThen(
             Effect.raceFirst(Effect.asVoid(Effect.ignore(pay())), Effect.sleep("1 hour")),
             echo(log)("done")
-          ))
+          )
+        )
         const { host, runs, world } = yield* setUp(layer)
         const id = yield* begin(host, W)
         // The end is decided and not yet written when somebody else writes.
@@ -383,7 +486,10 @@ describe("S3: questions of an older build", () => {
       yield* world.tell(id, "answer", { key: "pay", decision: "approve", by: "bob", hash })
       const [stored] = [...world.store.approvals.values()]
       Object.assign(stored!.row, { answers: null, version: 0 })
-      assert.include(yield* message(runs.answer(id, { decision: "approve", by: "ann" })), "ann has approved it already; 2 of 3, still wanted: cy")
+      assert.include(
+        yield* message(runs.answer(id, { decision: "approve", by: "ann" })),
+        "ann has approved it already; 2 of 3, still wanted: cy"
+      )
       assert.include(yield* message(runs.answer(id, { decision: "approve", by: "bob" })), "bob has approved it already")
       assert.strictEqual((yield* runs.answer(id, { decision: "approve", by: "cy" })).status, "granted")
       const second = yield* world.start(paying({ quorum: 3 }))

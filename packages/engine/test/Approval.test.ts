@@ -14,7 +14,13 @@ const answer = (
   id: string,
   decision: "approve" | "deny",
   by: string,
-  rest: { readonly key?: string; readonly choice?: string; readonly note?: string; readonly edit?: unknown; readonly seen?: string } = {}
+  rest: {
+    readonly key?: string
+    readonly choice?: string
+    readonly note?: string
+    readonly edit?: unknown
+    readonly seen?: string
+  } = {}
 ) => {
   const { edit, key = "ok", ...more } = rest
   return world.answer(id, key, { decision, by, ...(edit === undefined ? {} : { edit: { value: edit } }), ...more })
@@ -28,11 +34,14 @@ describe("Approval", () => {
         Effect.map(
           Approval.ask("color", { prompt: "Which?", approvers: ["ada"], choices: ["red", "blue"] }),
           (answer) => answer.choice
-        )))
+        )
+      ))
       const id = yield* begin(host, W)
       yield* world.tell(id, "answer", { key: "color", decision: "approve", by: "ada", choice: "green" })
       assert.include(yield* world.run(id), { status: "suspended", reason: "approval" })
-      assert.isTrue((yield* world.journal(id)).some((entry) => entry._tag === "Note" && entry.kind === "answer-refused"))
+      assert.isTrue(
+        (yield* world.journal(id)).some((entry) => entry._tag === "Note" && entry.kind === "answer-refused")
+      )
       yield* world.tell(id, "answer", { key: "color", decision: "approve", by: "ada", choice: "blue" })
       yield* assertOutput(host, W, id, "blue")
     }))
@@ -41,13 +50,22 @@ describe("Approval", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const layer = W.toLayer(Effect.fnUntraced(function*() {
-        const granted = yield* Approval.ask("ok", { prompt: "Ok?", approvers: ["ada", "bob"], choices: ["now", "later"] })
+        const granted = yield* Approval.ask("ok", {
+          prompt: "Ok?",
+          approvers: ["ada", "bob"],
+          choices: ["now", "later"]
+        })
         yield* Effect.sleep("1 day")
         return [granted.by, granted.choice, granted.note]
       }))
       const first = yield* world.start(layer)
       const id = yield* begin(first, W)
-      assert.deepStrictEqual(yield* world.waits(id), [{ reason: "approval", key: "ok", who: ["ada", "bob"], detail: "Ok?" }])
+      assert.deepStrictEqual(yield* world.waits(id), [{
+        reason: "approval",
+        key: "ok",
+        who: ["ada", "bob"],
+        detail: "Ok?"
+      }])
       yield* answer(world, id, "approve", "bob", { choice: "later", note: "after lunch" })
       assert.isEmpty(yield* world.approvals(id))
       const second = yield* world.restart(first, layer)
@@ -64,7 +82,8 @@ describe("Approval", () => {
         echo(log)("x").pipe(
           W.withCompensation((value) => Effect.asVoid(undo(value))),
           Effect.andThen(Approval.ask("ok", { prompt: "Ok?", approvers: ["ada"] }))
-        )))
+        )
+      ))
       const id = yield* begin(host, W)
       yield* answer(world, id, "deny", "ada", { note: "too dear" })
       assert.deepStrictEqual(
@@ -77,8 +96,9 @@ describe("Approval", () => {
   it.effect("only those who are named may answer, and only what is open", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const host = yield* world.start(W.toLayer(() =>
-        Effect.map(Approval.ask("ok", { prompt: "Ok?", approvers: ["ada"] }), ({ by }) => by)))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.map(Approval.ask("ok", { prompt: "Ok?", approvers: ["ada"] }), ({ by }) => by))
+      )
       const id = yield* begin(host, W)
       assert.strictEqual(yield* answer(world, id, "approve", "mallory"), "approver")
       assert.strictEqual(yield* answer(world, id, "approve", "ada", { key: "other" }), "unknown")
@@ -92,7 +112,8 @@ describe("Approval", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const layer = W.toLayer(() =>
-        Effect.map(Approval.ask("ok", { prompt: "Ok?", approvers: ["ada", "bob", "cy"], quorum: 2 }), ({ by }) => by))
+        Effect.map(Approval.ask("ok", { prompt: "Ok?", approvers: ["ada", "bob", "cy"], quorum: 2 }), ({ by }) => by)
+      )
       const first = yield* world.start(layer)
       const yes = yield* begin(first, W, "yes")
       const no = yield* begin(first, W, "no")
@@ -116,11 +137,17 @@ describe("Approval", () => {
       Effect.gen(function*() {
         const world = yield* CrashHost.make
         const layer = W.toLayer(Effect.fnUntraced(function*() {
-          const result = yield* Approval.ask("ok", { prompt: "Ok?", approvers: ["ada"], deadline: "2 days", onTimeout }).pipe(
-            Effect.map(({ by }) => by),
-            Effect.catchTag("ApprovalDenied", ({ by, timedOut }) => Effect.succeed(timedOut && by === "deadline" ? "Denied" : "other")),
-            Effect.catchDefect((defect) => Effect.succeed(String(defect).includes("before its deadline") ? "defect" : "other"))
-          )
+          const result = yield* Approval.ask("ok", { prompt: "Ok?", approvers: ["ada"], deadline: "2 days", onTimeout })
+            .pipe(
+              Effect.map(({ by }) => by),
+              Effect.catchTag(
+                "ApprovalDenied",
+                ({ by, timedOut }) => Effect.succeed(timedOut && by === "deadline" ? "Denied" : "other")
+              ),
+              Effect.catchDefect((defect) =>
+                Effect.succeed(String(defect).includes("before its deadline") ? "defect" : "other")
+              )
+            )
           yield* Effect.sleep("1 day")
           return result
         }))
@@ -145,7 +172,8 @@ describe("Approval", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const host = yield* world.start(W.toLayer(() =>
-        Effect.map(Approval.ask("ok", { prompt: "Ok?", approvers: ["ada"], deadline: Infinity }), ({ by }) => by)))
+        Effect.map(Approval.ask("ok", { prompt: "Ok?", approvers: ["ada"], deadline: Infinity }), ({ by }) => by)
+      ))
       const id = yield* begin(host, W)
       yield* pass(host, "300 days")
       yield* host.evict
@@ -232,8 +260,15 @@ describe("Approval", () => {
   it.effect("a question that nobody could answer, or with an impossible quorum, is a defect at once", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const host = yield* world.start(W.toLayer(({ id }) =>
-        Approval.ask("ok", { prompt: "Ok?", approvers: id === "nobody" ? [] : ["ada"], quorum: id === "none" ? 0 : 1 })))
+      const host = yield* world.start(
+        W.toLayer(({ id }) =>
+          Approval.ask("ok", {
+            prompt: "Ok?",
+            approvers: id === "nobody" ? [] : ["ada"],
+            quorum: id === "none" ? 0 : 1
+          })
+        )
+      )
       for (const name of ["nobody", "none"]) {
         assert.strictEqual((yield* world.run(yield* begin(host, W, name))).status, "failed")
       }
@@ -242,7 +277,8 @@ describe("Approval", () => {
   it.effect("S9: a build that asks another prompt under the key diverges", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const program = (prompt: string) => W.toLayer(() => Effect.map(Approval.ask("ok", { prompt, approvers: ["ada"] }), ({ by }) => by))
+      const program = (prompt: string) =>
+        W.toLayer(() => Effect.map(Approval.ask("ok", { prompt, approvers: ["ada"] }), ({ by }) => by))
       const first = yield* world.start(program("Pay 5?"))
       const id = yield* begin(first, W)
       yield* world.restart(first, program("Pay 500?"))

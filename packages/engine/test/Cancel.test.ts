@@ -57,7 +57,9 @@ describe("Cancel", () => {
       const pay = Step.make("pay", { onCrash: "ask", run: () => Deferred.await(gate) })
       const undo = echo(log, "undo")
       const layer = W.toLayer(Effect.fnUntraced(function*() {
-        yield* pay().pipe(W.withCompensation(() => Effect.andThen(undo("pay"), Effect.asVoid(stuck(log, "refund", "rerun")()))))
+        yield* pay().pipe(
+          W.withCompensation(() => Effect.andThen(undo("pay"), Effect.asVoid(stuck(log, "refund", "rerun")())))
+        )
         yield* Effect.yieldNow
         yield* echo(log)("after")
       }))
@@ -110,8 +112,17 @@ describe("Cancel", () => {
       yield* world.tell(id, "cancel", { kind: "cancel", by: "bob", reason: "me too" })
       yield* Deferred.succeed(gate, undefined)
       yield* host.settled
-      assert.deepStrictEqual(log.entries.filter((entry) => !entry.startsWith("work")), ["echo a", "echo b", "undo b", "undo a"])
-      assert.deepInclude((yield* world.journal(id)).at(-1), { _tag: "RunCancelled", by: "ada", reason: "no longer wanted" })
+      assert.deepStrictEqual(log.entries.filter((entry) => !entry.startsWith("work")), [
+        "echo a",
+        "echo b",
+        "undo b",
+        "undo a"
+      ])
+      assert.deepInclude((yield* world.journal(id)).at(-1), {
+        _tag: "RunCancelled",
+        by: "ada",
+        reason: "no longer wanted"
+      })
       assert.strictEqual((yield* world.story(id)).filter((entry) => entry === "StopRequested").length, 1)
       assert.isEmpty(yield* world.inbox(id))
     }))
@@ -125,7 +136,9 @@ describe("Cancel", () => {
         retry: Schedule.spaced("1 hour"),
         run: () => Effect.andThen(log.add("flaky"), Effect.fail("no"))
       })
-      const waits: ReadonlyArray<Effect.Effect<void, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>> = [
+      const waits: ReadonlyArray<
+        Effect.Effect<void, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>
+      > = [
         Effect.sleep("1 hour"),
         Signal.receive(Go),
         Effect.ignore(Approval.ask("ok", { prompt: "?", approvers: ["ada"] })),
@@ -155,10 +168,14 @@ describe("Cancel", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const work = (name: string, onCrash: "ask" | "rerun") =>
-        Step.make(name, { onCrash, run: () => Effect.onInterrupt(Effect.sleep("20 seconds"), () => log.add(`${name} interrupted`)) })
+        Step.make(name, {
+          onCrash,
+          run: () => Effect.onInterrupt(Effect.sleep("20 seconds"), () => log.add(`${name} interrupted`))
+        })
       const W = define("W")
-      const host = yield* world.start(W.toLayer(() =>
-        Effect.all([work("pay", "ask")(), work("count", "rerun")()], { concurrency: 2 })))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.all([work("pay", "ask")(), work("count", "rerun")()], { concurrency: 2 }))
+      )
       const id = yield* begin(host, W)
       yield* world.tell(id, "cancel", cancel)
       assert.strictEqual((yield* world.run(id)).status, "running")
@@ -171,7 +188,10 @@ describe("Cancel", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const pay = Step.make("pay", { onCrash: "ask", run: () => Effect.onInterrupt(Effect.never, () => log.add("interrupted")) })
+      const pay = Step.make("pay", {
+        onCrash: "ask",
+        run: () => Effect.onInterrupt(Effect.never, () => log.add("interrupted"))
+      })
       const W = define("W")
       const host = yield* world.start(W.toLayer(() => pay()))
       const id = yield* begin(host, W)
@@ -194,14 +214,18 @@ describe("Cancel", () => {
           echo(log)("x").pipe(
             W.withCompensation((value) => Effect.asVoid(undo(value))),
             Effect.andThen(stuck(log, "work", onCrash)())
-          ))
+          )
+        )
         let host = yield* world.start(layer)
         const id = yield* begin(host, W)
         for (let crash = 0; crash < (onCrash === "ask" ? 1 : 6); crash++) {
           host = yield* world.restart(host, layer)
           yield* host.settled
         }
-        assert.include(yield* world.run(id), { status: "suspended", reason: onCrash === "ask" ? "outcome-unknown" : "recovery" })
+        assert.include(yield* world.run(id), {
+          status: "suspended",
+          reason: onCrash === "ask" ? "outcome-unknown" : "recovery"
+        })
         yield* world.tell(id, "cancel", cancel)
         assert.strictEqual((yield* world.run(id)).status, "cancelled")
         assert.strictEqual(log.count("undo x"), 1)
@@ -217,7 +241,9 @@ describe("Cancel", () => {
         const W = define("W")
         const undo = echo(log, "undo")
         const layer = W.toLayer(Effect.fnUntraced(function*() {
-          for (const name of ["a", "b"]) yield* echo(log)(name).pipe(W.withCompensation((value) => Effect.asVoid(undo(value))))
+          for (const name of ["a", "b"]) {
+            yield* echo(log)(name).pipe(W.withCompensation((value) => Effect.asVoid(undo(value))))
+          }
           yield* stuck(log, "work", "rerun")()
         }))
         let host = yield* world.start(layer)
@@ -250,11 +276,13 @@ describe("Cancel", () => {
         for (const crash of [-1, 0, 1, 2, 3]) {
           const world = yield* CrashHost.make
           const W = define("W")
-          const layer = W.toLayer(Effect.fn("body")(function*() {
-            // With a name, so that an interrupt from within it is another than one of the body.
-            yield* Effect.void.pipe(W.withCompensation(Effect.fn("undo")(() => slow())))
-            yield* body
-          }))
+          const layer = W.toLayer(
+            Effect.fn("body")(function*() {
+              // With a name, so that an interrupt from within it is another than one of the body.
+              yield* Effect.void.pipe(W.withCompensation(Effect.fn("undo")(() => slow())))
+              yield* body
+            })
+          )
           let host = yield* world.start(layer)
           const id = yield* begin(host, W)
           yield* world.tell(id, "cancel", cancel)
@@ -263,7 +291,11 @@ describe("Cancel", () => {
             yield* pass(host, "30 seconds")
           }
           const end = (yield* world.journal(id)).at(-1)
-          assert.deepInclude(end, { _tag: "RunCancelled", cause: [{ _tag: "Interrupt" }] }, `${name}, crash after ${crash} half minutes`)
+          assert.deepInclude(
+            end,
+            { _tag: "RunCancelled", cause: [{ _tag: "Interrupt" }] },
+            `${name}, crash after ${crash} half minutes`
+          )
           yield* host.kill
         }
       }
@@ -307,8 +339,9 @@ describe("Cancel", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const W = define("W")
-      const host = yield* world.start(W.toLayer(() =>
-        Effect.uninterruptible(Effect.andThen(Signal.receive(Go), echo(log)("last")))))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.uninterruptible(Effect.andThen(Signal.receive(Go), echo(log)("last"))))
+      )
       const id = yield* begin(host, W)
       yield* world.tell(id, "cancel", cancel)
       assert.include(yield* world.run(id), { status: "suspended", reason: "signal" })

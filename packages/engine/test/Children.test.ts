@@ -42,7 +42,12 @@ describe("child runs", () => {
         "ChildFinished",
         "RunCompleted"
       ])
-      assert.deepStrictEqual(yield* world.story(child), ["RunRequested", "StepRequested echo", "StepCompleted echo", "RunCompleted"])
+      assert.deepStrictEqual(yield* world.story(child), [
+        "RunRequested",
+        "StepRequested echo",
+        "StepCompleted echo",
+        "RunCompleted"
+      ])
       assert.include(yield* world.run(child), { parent: id, root: id, status: "completed" })
     }))
 
@@ -97,11 +102,14 @@ describe("child runs", () => {
       const log = new Log()
       const layer = Layer.merge(
         Parent.toLayer(Effect.fnUntraced(function*() {
-          const caught = yield* Effect.catchTag(Child.execute({ id: "c" }), "Declined", ({ reason }) => Effect.succeed(reason))
+          const caught = yield* Effect.catchTag(Child.execute({ id: "c" }), "Declined", ({ reason }) =>
+            Effect.succeed(reason))
           yield* Signal.receive(Go)
           return yield* echo(log)(caught)
         })),
-        Child.toLayer(() => Effect.fail(new Declined({ reason: "no money" })))
+        Child.toLayer(() =>
+          Effect.fail(new Declined({ reason: "no money" }))
+        )
       )
       const first = yield* world.start(layer)
       const id = yield* begin(first, Parent)
@@ -116,13 +124,16 @@ describe("child runs", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const undo = echo(log, "undo")
-      const compensated = (name: string) => echo(log)(name).pipe(Parent.withCompensation((value) => Effect.asVoid(undo(value))))
+      const compensated = (name: string) =>
+        echo(log)(name).pipe(Parent.withCompensation((value) => Effect.asVoid(undo(value))))
       const layer = Layer.merge(
         Parent.toLayer(() => Effect.andThen(compensated("parent"), Child.execute({ id: "c" }))),
-        Child.toLayer(() => echo(log)("child").pipe(
-          Child.withCompensation((value) => Effect.asVoid(undo(value))),
-          Effect.andThen(stuck(log, "work", "rerun")())
-        ))
+        Child.toLayer(() =>
+          echo(log)("child").pipe(
+            Child.withCompensation((value) => Effect.asVoid(undo(value))),
+            Effect.andThen(stuck(log, "work", "rerun")())
+          )
+        )
       )
       const host = yield* world.start(layer)
       const id = yield* begin(host, Parent)
@@ -130,7 +141,11 @@ describe("child runs", () => {
       yield* host.settled
       assert.include(yield* world.run(id), { status: "cancelled" })
       assert.include(yield* world.run(yield* childId), { status: "cancelled" })
-      assert.deepInclude((yield* world.journal(id)).at(-1), { _tag: "RunCancelled", by: "ada", reason: "no longer wanted" })
+      assert.deepInclude((yield* world.journal(id)).at(-1), {
+        _tag: "RunCancelled",
+        by: "ada",
+        reason: "no longer wanted"
+      })
       assert.strictEqual(log.count("undo parent"), 1)
       assert.strictEqual(log.count("undo child"), 1)
     }))

@@ -22,7 +22,10 @@ const outside = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.tap(Effect.f
 const assertInterrupted = Effect.fnUntraced(function*(fiber: Fiber.Fiber<unknown, unknown>, what: string) {
   yield* Effect.raceFirst(Fiber.await(fiber), giveWay())
   const exit = fiber.pollUnsafe()
-  assert.isTrue(exit !== undefined && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause), `${what}: ${String(exit)}`)
+  assert.isTrue(
+    exit !== undefined && Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause),
+    `${what}: ${String(exit)}`
+  )
 })
 
 describe("an engine that closes", () => {
@@ -36,7 +39,8 @@ describe("an engine that closes", () => {
           W.withCompensation((value) => Effect.asVoid(undo(value))),
           Effect.andThen(id === "works" ? stuck(log, "work", "rerun")() : Signal.receive(Go)),
           Effect.as("done")
-        ))
+        )
+      )
       const host = yield* world.start(layer)
       const callers = yield* Effect.forEach(["works", "waits", "waits"], (id) => outside(host.use(W.execute({ id }))))
       yield* host.settled
@@ -92,7 +96,9 @@ describe("an engine that closes", () => {
       yield* world.tell(id, "pause", { by: "ada" })
       yield* giveWay(50)
       yield* host.close
-      for (const [index, what] of ["follow", "committed", "events"].entries()) yield* assertInterrupted(followers[index]!, what)
+      for (const [index, what] of ["follow", "committed", "events"].entries()) {
+        yield* assertInterrupted(followers[index]!, what)
+      }
       assert.includeMembers(told, ["follow", "committed", "events"])
     }))
 
@@ -101,7 +107,10 @@ describe("an engine that closes", () => {
       for (const kind of ["step", "ask step", "activity"] as const) {
         const world = yield* CrashHost.make
         const log = new Log()
-        const body = Effect.onExit(Effect.orDie(Child.execute({ id: "c" })), (exit) => log.add(Exit.isSuccess(exit) ? "told" : "cut short"))
+        const body = Effect.onExit(
+          Effect.orDie(Child.execute({ id: "c" })),
+          (exit) => log.add(Exit.isSuccess(exit) ? "told" : "cut short")
+        )
         const step = kind === "activity"
           ? Activity.make({ name: "delegate", execute: Effect.asVoid(body) })
           : Step.make("delegate", { onCrash: kind === "step" ? "rerun" : "ask", run: () => Effect.asVoid(body) })()
@@ -112,7 +121,10 @@ describe("an engine that closes", () => {
         // A step that may not run twice is given its time to end.
         if (kind === "ask step") yield* Effect.andThen(world.adjustHost(30_000), giveWay(50))
         yield* Effect.raceFirst(Fiber.join(closing), giveWay())
-        assert.isFalse((yield* world.journal(id)).some((entry) => entry._tag === "StepFailed" || entry._tag === "StepCompleted"), kind)
+        assert.isFalse(
+          (yield* world.journal(id)).some((entry) => entry._tag === "StepFailed" || entry._tag === "StepCompleted"),
+          kind
+        )
         const next = yield* world.start(layer)
         yield* next.settled
         if (kind === "ask step") continue

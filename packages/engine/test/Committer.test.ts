@@ -9,7 +9,8 @@ import { start } from "../src/testing/backend/Fixtures.ts"
 const make = () => {
   const backend = MemoryBackend.make(MemoryBackend.makeStore())
   const turns: Array<() => void> = []
-  const transactions: Array<{ readonly ops: ReadonlyArray<Op>; readonly go: Deferred.Deferred<void, StorageFailed> }> = []
+  const transactions: Array<{ readonly ops: ReadonlyArray<Op>; readonly go: Deferred.Deferred<void, StorageFailed> }> =
+    []
   const write: typeof backend.write = (ops) => {
     const go = Deferred.makeUnsafe<void, StorageFailed>()
     transactions.push({ ops, go })

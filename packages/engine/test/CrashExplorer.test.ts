@@ -70,18 +70,26 @@ const drive = (host: CrashHost.Host, world: CrashHost.World) =>
   }))
 
 describe("CrashExplorer", () => {
-  it.effect("S1, S4: a program with steps, retries, a child, a race, an approval and timers survives a crash at every write", () =>
-    Effect.gen(function*() {
-      const report = yield* CrashExplorer.explore({ workflows, drive })
-      assert.isAbove(report.writes, 12)
-      assert.strictEqual(report.crashes, report.writes * 2)
-      assert.isAtLeast(report.bodies, 6)
-    }), 60_000)
+  it.effect(
+    "S1, S4: a program with steps, retries, a child, a race, an approval and timers survives a crash at every write",
+    () =>
+      Effect.gen(function*() {
+        const report = yield* CrashExplorer.explore({ workflows, drive })
+        assert.isAbove(report.writes, 12)
+        assert.strictEqual(report.crashes, report.writes * 2)
+        assert.isAtLeast(report.bodies, 6)
+      }),
+    60_000
+  )
 
   it.effect("it finds a step that is done again in spite of its record", () =>
     Effect.gen(function*() {
       let world = 0
-      const Leaky = Workflow.make("leaky", { payload: { id: Schema.String }, success: Schema.Int, idempotencyKey: ({ id }) => id })
+      const Leaky = Workflow.make("leaky", {
+        payload: { id: Schema.String },
+        success: Schema.Int,
+        idempotencyKey: ({ id }) => id
+      })
       const leaky = Leaky.toLayer(() => Effect.map(echo({ text: "x" }), () => ++world))
       const exit = yield* Effect.exit(CrashExplorer.explore({
         workflows: leaky,

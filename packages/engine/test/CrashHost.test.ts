@@ -30,7 +30,9 @@ describe("CrashHost", () => {
       const world = yield* CrashHost.make
       const host = yield* world.start(Layer.merge(
         Layer.effectDiscard(Effect.addFinalizer(() => log.add("layer closed"))),
-        Remind.toLayer(() => Effect.onExit(Effect.andThen(Effect.sleep("1 hour"), echo(log)("x")), () => log.add("exit")))
+        Remind.toLayer(() =>
+          Effect.onExit(Effect.andThen(Effect.sleep("1 hour"), echo(log)("x")), () => log.add("exit"))
+        )
       ))
       const id = yield* begin(host, Remind)
       const rows = yield* world.rows(id)
@@ -50,7 +52,10 @@ describe("CrashHost", () => {
         const host = yield* world.start(Remind.toLayer(() => Effect.succeed("done")))
         host.killAt(1, when)
         yield* Effect.raceFirst(begin(host, Remind), untilKilled(host))
-        assert.strictEqual((yield* world.backend.run(yield* Remind.executionId({ id: "1" }))) !== null, when === "after")
+        assert.strictEqual(
+          (yield* world.backend.run(yield* Remind.executionId({ id: "1" }))) !== null,
+          when === "after"
+        )
       }
     }))
 

@@ -28,12 +28,20 @@ describe("deferreds that the body completes itself", () => {
           const log = new Log()
           const next = counter()
           const exitOf = (count: number): Exit.Exit<number, Declined> =>
-            how === "value" ? Exit.succeed(count) : how === "error" ? Exit.fail(new Declined({ reason: `${count}` })) : Exit.die(new Error(`${count}`))
+            how === "value"
+              ? Exit.succeed(count)
+              : how === "error"
+              ? Exit.fail(new Declined({ reason: `${count}` }))
+              : Exit.die(new Error(`${count}`))
           const layer = W.toLayer(Effect.fnUntraced(function*() {
             yield* Effect.flatMap(next, (count) => complete(exitOf(count)))
             yield* Signal.receive(Go)
             const exit = yield* Effect.exit(DurableDeferred.await(Box))
-            const text = Exit.isSuccess(exit) ? String(exit.value) : `${(Cause.squash(exit.cause) as Error & { readonly reason?: string }).reason ?? Cause.pretty(exit.cause)}`
+            const text = Exit.isSuccess(exit)
+              ? String(exit.value)
+              : `${
+                (Cause.squash(exit.cause) as Error & { readonly reason?: string }).reason ?? Cause.pretty(exit.cause)
+              }`
             return yield* echo(log)(text.includes("1") ? "first" : text)
           }))
           let host = yield* world.start(layer)
@@ -167,7 +175,10 @@ describe("races of deferreds", () => {
       yield* second.settled
       const [wait] = yield* world.waits(id)
       assert.deepInclude(wait, { reason: "diverged", key: "raceAll/race" })
-      assert.match(wait!.detail!, /entry \d+ recorded .*1.* as the outcome of "raceAll\/race", and the code comes to .*2/)
+      assert.match(
+        wait!.detail!,
+        /entry \d+ recorded .*1.* as the outcome of "raceAll\/race", and the code comes to .*2/
+      )
       plus = 0
       const third = yield* world.restart(second, layer)
       yield* third.settled
@@ -179,7 +190,10 @@ describe("races of deferreds", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const seen: Array<string> = []
-      const look = Effect.flatMap(WorkflowEngine.WorkflowEngine, (engine) => engine.deferredResult(Box as unknown as DurableDeferred.DurableDeferred<typeof Schema.Int>))
+      const look = Effect.flatMap(
+        WorkflowEngine.WorkflowEngine,
+        (engine) => engine.deferredResult(Box as unknown as DurableDeferred.DurableDeferred<typeof Schema.Int>)
+      )
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const before = yield* look
         yield* complete(Exit.succeed(1))

@@ -76,8 +76,13 @@ describe("the world of a body", () => {
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*({ id }) {
         const crypto = yield* WebCrypto
         const draw = Effect.gen(function*() {
-          return [yield* Random.next, yield* Random.nextInt, yield* Random.shuffle([1, 2, 3, 4, 5, 6, 7, 8]), crypto.randomUUID(),
-            crypto.getRandomValues(new Uint32Array(3)).join()]
+          return [
+            yield* Random.next,
+            yield* Random.nextInt,
+            yield* Random.shuffle([1, 2, 3, 4, 5, 6, 7, 8]),
+            crypto.randomUUID(),
+            crypto.getRandomValues(new Uint32Array(3)).join()
+          ]
         })
         const passes = seen.get(id) ?? []
         seen.set(id, passes)
@@ -100,7 +105,9 @@ describe("the world of a body", () => {
   it.effect("a sleep of no time is no wait, and leaves nothing in the journal", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const host = yield* world.start(W.toLayer(() => Effect.as(Effect.andThen(Effect.sleep(0), Effect.sleep("1 milli")), "slept")))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.as(Effect.andThen(Effect.sleep(0), Effect.sleep("1 milli")), "slept"))
+      )
       const id = yield* begin(host, W)
       yield* pass(host, 1)
       yield* assertOutput(host, W, id, "slept")
@@ -122,7 +129,9 @@ describe("the world of a body", () => {
           return [before, yield* Clock.currentTimeMillis]
         })
       })
-      const host = yield* world.start(W.toLayer(() => Effect.all([times(), Effect.as(Effect.sleep("1 minute"), "slept")], { concurrency: 2 })))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.all([times(), Effect.as(Effect.sleep("1 minute"), "slept")], { concurrency: 2 }))
+      )
       const id = yield* begin(host, W)
       yield* pass(host, "5 seconds")
       yield* pass(host, "55 seconds")

@@ -18,10 +18,19 @@ const a = (log: Log) => echo(log, "a")
 const b = (log: Log) => echo(log, "b")
 
 const good = (log: Log) => Effect.andThen(a(log)("x"), rest(log))
-const rest = (log: Log) => Effect.andThen(Signal.receive(Go), Effect.andThen(b(log)("x"), Effect.as(Signal.receive(Go), "end")))
+const rest = (log: Log) =>
+  Effect.andThen(Signal.receive(Go), Effect.andThen(b(log)("x"), Effect.as(Signal.receive(Go), "end")))
 
 /** Programs that part from the first, and where they do. */
-const parted: ReadonlyArray<readonly [what: string, key: string, program: (log: Log) => Effect.Effect<unknown, never, Effect.Services<ReturnType<typeof good>> | WorkflowEngine.WorkflowEngine>]> = [
+const parted: ReadonlyArray<
+  readonly [
+    what: string,
+    key: string,
+    program: (
+      log: Log
+    ) => Effect.Effect<unknown, never, Effect.Services<ReturnType<typeof good>> | WorkflowEngine.WorkflowEngine>
+  ]
+> = [
   ["a renamed step", "a", (log) => Effect.andThen(echo(log, "c")("x"), rest(log))],
   ["another input", "a", (log) => Effect.andThen(a(log)("y"), rest(log))],
   ["a step before it", "first", (log) => Effect.andThen(echo(log, "first")("x"), good(log))],
@@ -30,9 +39,16 @@ const parted: ReadonlyArray<readonly [what: string, key: string, program: (log: 
   ["a timer before it", "timer 1", (log) => Effect.andThen(Effect.sleep("1 second"), good(log))],
   ["an end", "a", () => Effect.succeed("early")],
   ["an end with a defect", "failure", () => Effect.die("early")],
-  ["a step instead of a wait", "c", (log) => Effect.andThen(a(log)("x"), Effect.andThen(echo(log, "c")("x"), rest(log)))],
-  ["a question before it", "ok", (log) =>
-    Effect.andThen(Effect.orDie(Approval.ask("ok", { prompt: "?", approvers: ["ada"] })), good(log))],
+  [
+    "a step instead of a wait",
+    "c",
+    (log) => Effect.andThen(a(log)("x"), Effect.andThen(echo(log, "c")("x"), rest(log)))
+  ],
+  [
+    "a question before it",
+    "ok",
+    (log) => Effect.andThen(Effect.orDie(Approval.ask("ok", { prompt: "?", approvers: ["ada"] })), good(log))
+  ],
   ["a child before it", "child", (log) => Effect.andThen(Effect.orDie(define("child").execute({ id: "1" })), good(log))]
 ]
 
@@ -155,8 +171,10 @@ describe("Divergence", () => {
       const log = new Log()
       const first = yield* world.start(W.toLayer(() => good(log)))
       const id = yield* begin(first, W)
-      const second = yield* world.restart(first, W.toLayer(() =>
-        Effect.andThen(a(log)("x"), Effect.andThen(Signal.receive(Go), echo(log, "new")("y")))))
+      const second = yield* world.restart(
+        first,
+        W.toLayer(() => Effect.andThen(a(log)("x"), Effect.andThen(Signal.receive(Go), echo(log, "new")("y"))))
+      )
       yield* world.tell(id, "signal", { name: "go", payload: null })
       yield* assertOutput(second, W, id, "y")
     }))
@@ -166,7 +184,11 @@ describe("Divergence", () => {
       const world = yield* CrashHost.make
       const first = yield* world.start(W.toLayer(() => Effect.as(Signal.receive(Go), "end")))
       const id = yield* begin(first, W)
-      const Stricter = Workflow.make("W", { payload: { id: Schema.Int }, success: Schema.Unknown, idempotencyKey: ({ id }) => `${id}` })
+      const Stricter = Workflow.make("W", {
+        payload: { id: Schema.Int },
+        success: Schema.Unknown,
+        idempotencyKey: ({ id }) => `${id}`
+      })
       const second = yield* world.restart(first, Stricter.toLayer(() => Effect.succeed("other")))
       assert.include((yield* world.waits(id))[0], { reason: "diverged", key: "payload" })
       const third = yield* world.restart(second, W.toLayer(() => Effect.as(Signal.receive(Go), "end")))
@@ -175,14 +197,27 @@ describe("Divergence", () => {
     }).pipe(Effect.provide(Logger.layer([]))))
 
   type Kind = Schema.Codec<unknown, unknown>
-  const Child = (success: Kind) => Workflow.make("Child", { payload: { id: Schema.String }, success, idempotencyKey: ({ id }) => id })
+  const Child = (success: Kind) =>
+    Workflow.make("Child", { payload: { id: Schema.String }, success, idempotencyKey: ({ id }) => id })
   const Answer = (success: Kind) => DurableDeferred.make("answer", { success })
   const recorded: ReadonlyArray<readonly [what: string, key: string | RegExp, program: (kind: Kind) => Body]> = [
-    ["outcome of activity \"act\"", "act#1", (success) => Activity.make({ name: "act", success, execute: Effect.succeed("text" as unknown) })],
+    [
+      "outcome of activity \"act\"",
+      "act#1",
+      (success) => Activity.make({ name: "act", success, execute: Effect.succeed("text" as unknown) })
+    ],
     ["end of child run", /^[0-9a-f]{32}$/, (kind) => Child(kind).execute({ id: "1" })],
     ["completion of \"answer\"", "answer", (kind) => DurableDeferred.await(Answer(kind))],
-    ["edit of approval \"ok\"", "ok", (schema) =>
-      Approval.ask("ok", { prompt: "?", approvers: ["ada"], args: { schema: Schema.Union([schema, Schema.Null]), value: null, editable: true } })]
+    [
+      "edit of approval \"ok\"",
+      "ok",
+      (schema) =>
+        Approval.ask("ok", {
+          prompt: "?",
+          approvers: ["ada"],
+          args: { schema: Schema.Union([schema, Schema.Null]), value: null, editable: true }
+        })
+    ]
   ]
   for (const [what, key, program] of recorded) {
     it.effect(`S9: a recorded ${what} that its schema reads no more suspends the run, and undoes nothing`, () =>
@@ -194,14 +229,20 @@ describe("Divergence", () => {
             Child(Schema.Unknown).toLayer(() => Effect.succeed("text")),
             W.toLayer(() =>
               Effect.andThen(
-                W.withCompensation(Effect.orDie(program(kind)), () => Effect.sync(() => log.entries.push("undone"))) as Effect.Effect<void, never, WorkflowEngine.WorkflowInstance>,
+                W.withCompensation(
+                  Effect.orDie(program(kind)),
+                  () => Effect.sync(() => log.entries.push("undone"))
+                ) as Effect.Effect<void, never, WorkflowEngine.WorkflowInstance>,
                 Effect.as(Effect.sleep("1 hour"), "end")
-              ))
+              )
+            )
           )
         const good = yield* world.start(serving(Schema.String))
         const id = yield* begin(good, W)
         const [wait] = yield* world.waits(id)
-        if (wait?.reason === "approval") yield* world.answer(id, "ok", { decision: "approve", by: "ada", edit: { value: "changed" } })
+        if (wait?.reason === "approval") {
+          yield* world.answer(id, "ok", { decision: "approve", by: "ada", edit: { value: "changed" } })
+        }
         if (wait?.reason === "signal") {
           const token = DurableDeferred.tokenFromExecutionId(Answer(Schema.String), { workflow: W, executionId: id })
           yield* good.use(DurableDeferred.succeed(Answer(Schema.String), { token, value: "text" }))
@@ -225,12 +266,20 @@ describe("Divergence", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const program = (name: string) => W.toLayer(Effect.fnUntraced(function*() {
-        yield* echo(log, name)("x")
-        return yield* Effect.raceFirst(Effect.as(Signal.receive(Go), "signal"), Effect.as(Effect.sleep("1 hour"), "timer"))
-      }))
+      const program = (name: string) =>
+        W.toLayer(Effect.fnUntraced(function*() {
+          yield* echo(log, name)("x")
+          return yield* Effect.raceFirst(
+            Effect.as(Signal.receive(Go), "signal"),
+            Effect.as(Effect.sleep("1 hour"), "timer")
+          )
+        }))
       const first = yield* world.start(program("a"))
-      const ids = [yield* begin(first, W, "signal"), yield* begin(first, W, "timer"), yield* begin(first, W, "cancel")] as const
+      const ids = [
+        yield* begin(first, W, "signal"),
+        yield* begin(first, W, "timer"),
+        yield* begin(first, W, "cancel")
+      ] as const
       const bad = yield* world.restart(first, program("b"))
       yield* world.tell(ids[0], "signal", { name: "go", payload: null })
       yield* world.tell(ids[2], "cancel", { kind: "cancel", by: "ada", reason: "no longer wanted" })

@@ -50,28 +50,42 @@ describe("parked runs", () => {
       assert.deepStrictEqual(log.entries, ["begins a", "begins a", "echo a"])
     }))
 
-  it.effect("of 2,000 suspended runs no more than maxParked stay in memory, and all go on", () =>
-    Effect.gen(function*() {
-      const world = yield* CrashHost.make
-      const log = new Log()
-      const host = yield* world.start(waiting(log), { maxParked: 50 })
-      const names = Array.from({ length: 2_000 }, (_, index) => `${index}`)
-      yield* host.use(Effect.forEach(names, (id) => W.execute({ id }, { discard: true }), { concurrency: "unbounded" }))
-      yield* host.settled
-      assert.deepStrictEqual((yield* world.backend.census).byStatus, { suspended: 2_000 })
-      assert.isAtMost(yield* host.awake, 50)
-      yield* host.use(Effect.forEach(names, (name) =>
-        Effect.flatMap(W.executionId({ id: name }), (runId) => Signal.send(Go, { runId, payload: undefined }))))
-      yield* host.settled
-      assert.deepStrictEqual((yield* world.backend.census).byStatus, { completed: 2_000 })
-      assert.strictEqual(new Set(log.entries.filter((entry) => entry.startsWith("echo"))).size, 2_000)
-    }), 60_000)
+  it.effect(
+    "of 2,000 suspended runs no more than maxParked stay in memory, and all go on",
+    () =>
+      Effect.gen(function*() {
+        const world = yield* CrashHost.make
+        const log = new Log()
+        const host = yield* world.start(waiting(log), { maxParked: 50 })
+        const names = Array.from({ length: 2_000 }, (_, index) => `${index}`)
+        yield* host.use(
+          Effect.forEach(names, (id) => W.execute({ id }, { discard: true }), { concurrency: "unbounded" })
+        )
+        yield* host.settled
+        assert.deepStrictEqual((yield* world.backend.census).byStatus, { suspended: 2_000 })
+        assert.isAtMost(yield* host.awake, 50)
+        yield* host.use(Effect.forEach(names, (name) =>
+          Effect.flatMap(W.executionId({ id: name }), (runId) =>
+            Signal.send(Go, { runId, payload: undefined }))))
+        yield* host.settled
+        assert.deepStrictEqual((yield* world.backend.census).byStatus, { completed: 2_000 })
+        assert.strictEqual(
+          new Set(log.entries.filter((entry) =>
+            entry.startsWith("echo")
+          )).size,
+          2_000
+        )
+      }),
+    60_000
+  )
 
   it.effect("S4: eviction runs no finalizer and no compensation, whatever the run waits for", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const wait = (name: string): Effect.Effect<void, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance> => {
+      const wait = (
+        name: string
+      ): Effect.Effect<void, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance> => {
         switch (name) {
           case "signal":
             return Signal.receive(Go)
@@ -109,9 +123,13 @@ describe("parked runs", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const gate = Deferred.makeUnsafe<void>()
-      const work = Step.make("work", { onCrash: "rerun", run: () => Effect.andThen(log.add("work"), Deferred.await(gate)) })
-      const host = yield* world.start(W.toLayer(() =>
-        Effect.as(Effect.all([work(), Signal.receive(Go)], { concurrency: 2 }), "done")))
+      const work = Step.make("work", {
+        onCrash: "rerun",
+        run: () => Effect.andThen(log.add("work"), Deferred.await(gate))
+      })
+      const host = yield* world.start(
+        W.toLayer(() => Effect.as(Effect.all([work(), Signal.receive(Go)], { concurrency: 2 }), "done"))
+      )
       const id = yield* begin(host, W)
       yield* host.evict
       yield* world.adjustHost(60_000)
@@ -161,7 +179,9 @@ describe("parked runs", () => {
         timeout: "1 hour",
         run: () => DurableDeferred.await(DurableDeferred.make("never"))
       })
-      const host = yield* world.start(W.toLayer(() => Effect.catchDefect(work(), (defect) => Effect.succeed(String(defect)))))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.catchDefect(work(), (defect) => Effect.succeed(String(defect))))
+      )
       const id = yield* begin(host, W)
       yield* world.adjustHost(6_000)
       assert.strictEqual(yield* host.awake, 0)
@@ -176,7 +196,11 @@ describe("parked runs", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const host = yield* world.start(W.toLayer(() =>
-        Effect.as(Effect.all([Effect.sleep("3 hours"), Effect.sleep("1 hour"), Effect.ignore(failing())], { concurrency: 3 }), "done")))
+        Effect.as(
+          Effect.all([Effect.sleep("3 hours"), Effect.sleep("1 hour"), Effect.ignore(failing())], { concurrency: 3 }),
+          "done"
+        )
+      ))
       const id = yield* begin(host, W)
       yield* host.evict
       yield* host.settled

@@ -14,10 +14,17 @@ const Go = Signal.make("go", { schema: Schema.String })
 /** What `fetch` throws when nobody listens. */
 const refused = () =>
   new TypeError("fetch failed", {
-    cause: Object.assign(new AggregateError([
-      Object.assign(new Error("connect ECONNREFUSED ::1:9"), { code: "ECONNREFUSED", address: "::1", port: 9 }),
-      Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:9"), { code: "ECONNREFUSED", address: "127.0.0.1", port: 9 })
-    ]), { code: "ECONNREFUSED" })
+    cause: Object.assign(
+      new AggregateError([
+        Object.assign(new Error("connect ECONNREFUSED ::1:9"), { code: "ECONNREFUSED", address: "::1", port: 9 }),
+        Object.assign(new Error("connect ECONNREFUSED 127.0.0.1:9"), {
+          code: "ECONNREFUSED",
+          address: "127.0.0.1",
+          port: 9
+        })
+      ]),
+      { code: "ECONNREFUSED" }
+    )
   })
 
 /** What a body is told of a failure, in words that two tellings must have in common. */
@@ -28,11 +35,34 @@ const told = (cause: Cause.Cause<unknown>) =>
     return [ErrorJson.encode(error), Cause.isDieReason(reason) ? stack : undefined]
   })
 
-const steps: Readonly<Record<string, () => Effect.Effect<void, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>>> = {
-  "a promise of a step": Step.make("call", { onCrash: "rerun", run: () => Effect.promise(() => Promise.reject(refused())) }),
-  "a promise that a step has made a defect": Step.make("call", { onCrash: "rerun", run: () => Effect.orDie(Effect.tryPromise(() => Promise.reject(refused()))) }),
-  "a step that throws": Step.make("call", { onCrash: "rerun", run: () => Effect.sync(() => { throw refused() }) }),
-  "an activity": () => Activity.make({ name: "call", execute: Effect.sync(() => { throw refused() }) })
+const steps: Readonly<
+  Record<
+    string,
+    () => Effect.Effect<void, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>
+  >
+> = {
+  "a promise of a step": Step.make("call", {
+    onCrash: "rerun",
+    run: () => Effect.promise(() => Promise.reject(refused()))
+  }),
+  "a promise that a step has made a defect": Step.make("call", {
+    onCrash: "rerun",
+    run: () => Effect.orDie(Effect.tryPromise(() => Promise.reject(refused())))
+  }),
+  "a step that throws": Step.make("call", {
+    onCrash: "rerun",
+    run: () =>
+      Effect.sync(() => {
+        throw refused()
+      })
+  }),
+  "an activity": () =>
+    Activity.make({
+      name: "call",
+      execute: Effect.sync(() => {
+        throw refused()
+      })
+    })
 }
 
 describe("why it failed is kept", () => {
@@ -56,10 +86,22 @@ describe("why it failed is kept", () => {
         assert.deepStrictEqual(heard[1], heard[0])
         const failed = (yield* world.journal(id)).find((entry) => entry._tag === "StepFailed")
         const text = JSON.stringify(failed)
-        for (const part of ["TypeError", "fetch failed", "AggregateError", "connect ECONNREFUSED 127.0.0.1:9", "\"port\":9", "\"code\":\"ECONNREFUSED\""]) assert.include(text, part)
+        for (
+          const part of [
+            "TypeError",
+            "fetch failed",
+            "AggregateError",
+            "connect ECONNREFUSED 127.0.0.1:9",
+            "\"port\":9",
+            "\"code\":\"ECONNREFUSED\""
+          ]
+        ) assert.include(text, part)
         assert.include(text, "refused (packages/engine/test/Failures.test.ts:")
         assert.notMatch(text, /packages\/\w+\/src|node_modules|node:internal/)
-        assert.strictEqual(ExitJson.causeMessage(failed?._tag === "StepFailed" ? failed.cause : undefined), "fetch failed: connect ECONNREFUSED ::1:9; connect ECONNREFUSED 127.0.0.1:9")
+        assert.strictEqual(
+          ExitJson.causeMessage(failed?._tag === "StepFailed" ? failed.cause : undefined),
+          "fetch failed: connect ECONNREFUSED ::1:9; connect ECONNREFUSED 127.0.0.1:9"
+        )
       }))
   }
 
@@ -96,7 +138,9 @@ describe("why it failed is kept", () => {
       const cause = failed?._tag === "StepFailed" ? failed.cause : undefined
       assert.deepStrictEqual(ExitJson.withoutPlaces(cause), [{ _tag: "Fail", error: { _tag: "Charged", cents: 5 } }])
       const text = JSON.stringify(cause)
-      for (const part of ["no answer", "fetch failed", "<redacted>", "connect ECONNREFUSED ::1:9"]) assert.include(text, part)
+      for (const part of ["no answer", "fetch failed", "<redacted>", "connect ECONNREFUSED ::1:9"]) {
+        assert.include(text, part)
+      }
       assert.notInclude(text, "4111")
     }))
 
@@ -135,14 +179,26 @@ describe("why it failed is kept", () => {
       const errors = [
         Object.assign(new Error("large"), { response: { body: "x".repeat(10_000_000) } }),
         Object.assign(new Error("in a circle"), { circle }),
-        Object.defineProperty(new Error("throwing"), "bad", { enumerable: true, get: () => { throw new Error("no") } }),
+        Object.defineProperty(new Error("throwing"), "bad", {
+          enumerable: true,
+          get: () => {
+            throw new Error("no")
+          }
+        }),
         { response: "x".repeat(10_000_000) },
         circle,
         Symbol("odd"),
         10n
       ]
       const fail = Step.make("fail", { input: Schema.Int, onCrash: "rerun", run: (index) => Effect.die(errors[index]) })
-      const host = yield* world.start(W.toLayer(() => Effect.map(Effect.forEach(errors, (_, index) => Effect.exit(fail(index))), (exits) => exits.filter(Exit.isFailure).length)))
+      const host = yield* world.start(
+        W.toLayer(() =>
+          Effect.map(
+            Effect.forEach(errors, (_, index) => Effect.exit(fail(index))),
+            (exits) => exits.filter(Exit.isFailure).length
+          )
+        )
+      )
       const id = yield* begin(host, W)
       assert.deepStrictEqual(yield* exitOf(host, W, id), Exit.succeed(errors.length))
       const failed = (yield* world.journal(id)).filter((entry) => entry._tag === "StepFailed")

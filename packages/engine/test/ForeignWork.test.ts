@@ -37,11 +37,12 @@ const ways: ReadonlyArray<readonly [what: string, work: (own: Own) => Effect.Eff
         await crypto.subtle.digest("SHA-256", new Uint8Array(1))
         return own.promise()
       }))],
-  ["an iterator that waits", (own) => Effect.promise(async () => {
-    let last: string | undefined
-    for await (const each of [own.promise()]) last = each
-    return last
-  })],
+  ["an iterator that waits", (own) =>
+    Effect.promise(async () => {
+      let last: string | undefined
+      for await (const each of [own.promise()]) last = each
+      return last
+    })],
   ["a deferred that somebody outside completes", (own) =>
     Effect.suspend(() => {
       const deferred = Deferred.makeUnsafe<void>()
@@ -55,7 +56,8 @@ const ways: ReadonlyArray<readonly [what: string, work: (own: Own) => Effect.Eff
     })]
 ]
 
-const causeOf = (entries: ReadonlyArray<{ readonly _tag: string; readonly cause?: unknown }>) => JSON.stringify(entries.at(-1)?.cause)
+const causeOf = (entries: ReadonlyArray<{ readonly _tag: string; readonly cause?: unknown }>) =>
+  JSON.stringify(entries.at(-1)?.cause)
 
 describe("asynchronous work of a body's own", () => {
   for (const [what, work] of ways) {
@@ -66,7 +68,9 @@ describe("asynchronous work of a body's own", () => {
         const own = new Own()
         const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
           yield* W.withCompensation(echo(log)("a"), () => Effect.asVoid(echo(log, "undo")("a")))
-          return yield* Effect.all([Signal.receive(Go), Effect.andThen(work(own), echo(log)("beside"))], { concurrency: 2 })
+          return yield* Effect.all([Signal.receive(Go), Effect.andThen(work(own), echo(log)("beside"))], {
+            concurrency: 2
+          })
         })))
         const id = yield* begin(host, W)
         assert.include(yield* world.run(id), { status: "suspended", reason: "signal" })
@@ -103,7 +107,11 @@ describe("asynchronous work of a body's own", () => {
         const second = yield* world.restart(host, layer(new Own()))
         yield* second.settled
         const story = yield* world.story(id)
-        assert.deepStrictEqual(story.filter((entry) => entry.startsWith("StepCompleted")), ["echo", "echo~2", "undo", "undo~2"].map((key) => `StepCompleted ${key}`), `write ${write}`)
+        assert.deepStrictEqual(
+          story.filter((entry) => entry.startsWith("StepCompleted")),
+          ["echo", "echo~2", "undo", "undo~2"].map((key) => `StepCompleted ${key}`),
+          `write ${write}`
+        )
         assert.strictEqual((yield* world.run(id)).status, "failed")
         assert.include(causeOf(yield* world.journal(id)), "ForeignWork")
         yield* second.kill
@@ -115,8 +123,9 @@ describe("asynchronous work of a body's own", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const own = new Own()
-      const host = yield* world.start(W.toLayer(() =>
-        Effect.andThen(Effect.ignoreCause(Effect.promise(own.promise)), echo(log)("after"))))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.andThen(Effect.ignoreCause(Effect.promise(own.promise)), echo(log)("after")))
+      )
       const id = yield* begin(host, W)
       yield* own.arrive
       yield* host.settled
@@ -132,7 +141,8 @@ describe("asynchronous work of a body's own", () => {
       const host = yield* world.start(W.toLayer(({ id }) =>
         id === "masked"
           ? Effect.uninterruptible(Effect.promise(masked.promise))
-          : Effect.ensuring(Signal.receive(Go), Effect.promise(late.promise))))
+          : Effect.ensuring(Signal.receive(Go), Effect.promise(late.promise))
+      ))
       const first = yield* begin(host, W, "masked")
       yield* masked.arrive
       yield* host.settled
@@ -171,7 +181,10 @@ describe("asynchronous work of a body's own", () => {
       const log = new Log()
       let own = new Own()
       const host = yield* world.start(W.toLayer(() =>
-        Effect.all([Signal.receive(Go), Effect.andThen(Effect.promise(own.promise), echo(log)("beside"))], { concurrency: 2 })))
+        Effect.all([Signal.receive(Go), Effect.andThen(Effect.promise(own.promise), echo(log)("beside"))], {
+          concurrency: 2
+        })
+      ))
       const id = yield* begin(host, W)
       yield* host.evict
       yield* host.settled
@@ -192,7 +205,9 @@ describe("asynchronous work of a body's own", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const shared = Semaphore.makeUnsafe(1)
-      const host = yield* world.start(W.toLayer(({ id }) => Semaphore.withPermit(shared)(Effect.as(Signal.receive(Go), id))))
+      const host = yield* world.start(
+        W.toLayer(({ id }) => Semaphore.withPermit(shared)(Effect.as(Signal.receive(Go), id)))
+      )
       const first = yield* begin(host, W, "first")
       const second = yield* begin(host, W, "second")
       yield* world.tell(first, "signal", go)
@@ -207,11 +222,17 @@ describe("asynchronous work of a body's own", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const own = new Own()
-      const slow = Step.make("slow", { success: Schema.String, onCrash: "rerun", run: () => Effect.promise(own.promise) })
+      const slow = Step.make("slow", {
+        success: Schema.String,
+        onCrash: "rerun",
+        run: () => Effect.promise(own.promise)
+      })
       const Other = define("Other")
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const crypto = yield* WebCrypto
-        const digest = Effect.promise(async () => new Uint8Array(await crypto.subtle.digest("SHA-1", new Uint8Array(3))).length)
+        const digest = Effect.promise(async () =>
+          new Uint8Array(await crypto.subtle.digest("SHA-1", new Uint8Array(3))).length
+        )
         const lengths = yield* Effect.all([digest, W.executionId({ id: "x" }), digest], { concurrency: 3 })
         const text = yield* slow()
         const engine = yield* WorkflowEngine.WorkflowEngine
@@ -280,8 +301,10 @@ describe("asynchronous work of a body's own", () => {
       const own = new Own()
       const first = yield* world.start(W.toLayer(() => Effect.andThen(echo(log)("a"), Signal.receive(Go))))
       const id = yield* begin(first, W)
-      const second = yield* world.restart(first, W.toLayer(() =>
-        Effect.andThen(Effect.promise(own.promise), Effect.andThen(echo(log)("a"), Signal.receive(Go)))))
+      const second = yield* world.restart(
+        first,
+        W.toLayer(() => Effect.andThen(Effect.promise(own.promise), Effect.andThen(echo(log)("a"), Signal.receive(Go))))
+      )
       yield* second.settled
       assert.include((yield* world.waits(id))[0], { reason: "diverged", key: "echo" })
       yield* own.arrive
@@ -291,7 +314,9 @@ describe("asynchronous work of a body's own", () => {
   it.effect("timers of the workflow are no work of its own", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const host = yield* world.start(W.toLayer(() => Effect.as(Effect.andThen(Effect.sleep(0), Effect.sleep("1 hour")), "done")))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.as(Effect.andThen(Effect.sleep(0), Effect.sleep("1 hour")), "done"))
+      )
       const id = yield* begin(host, W)
       yield* TestClock.adjust("1 hour")
       yield* host.settled

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Random, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { DurableDeferred, Workflow, WorkflowEngine } from "effect/workflow"
+import { readFileSync } from "node:fs"
 import * as Approval from "../src/Approval.ts"
 import { Events } from "../src/Events.ts"
 import * as Runs from "../src/Runs.ts"
@@ -10,7 +11,6 @@ import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as Workflows from "../src/Workflows.ts"
-import { readFileSync } from "node:fs"
 import { begin, define, echo, Log, pass, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go", { schema: Schema.String })
@@ -42,7 +42,8 @@ describe("Runs.fork", () => {
           all.push(2)
           yield* Step.make("next", { onCrash: "rerun", run: () => Effect.void })()
           return all
-        })))
+        })
+      ))
       const { runId } = yield* fork("next")
       assert.deepStrictEqual(yield* output(runId), [1, 2])
       assert.deepStrictEqual((yield* world.journal(runId)).find((entry) => entry._tag === "StepCompleted")?.output, [1])
@@ -56,7 +57,8 @@ describe("Runs.fork", () => {
           const a = yield* echo(log, "a")("1")
           const b = yield* echo(log, "b")(`${a}2`)
           return yield* echo(log, "c")(`${b}3`)
-        })))
+        })
+      ))
       const before = yield* world.rows(id)
       assert.strictEqual(yield* output(id), "123")
       const { from, runId, shared, step } = yield* fork("b")
@@ -76,14 +78,18 @@ describe("Runs.fork", () => {
       const log = new Log()
       const { fork, output, world } = yield* life(W.toLayer(() =>
         Effect.gen(function*() {
-          const a = yield* Effect.orElseSucceed(Step.make("a", {
-            success: Schema.String,
-            error: Schema.String,
-            onCrash: "rerun",
-            run: () => Effect.fail("no")
-          })(), () => "failed")
+          const a = yield* Effect.orElseSucceed(
+            Step.make("a", {
+              success: Schema.String,
+              error: Schema.String,
+              onCrash: "rerun",
+              run: () => Effect.fail("no")
+            })(),
+            () => "failed"
+          )
           return yield* echo(log, "b")(a)
-        })))
+        })
+      ))
       const forked = yield* fork("b", { set: { a: "yes" } })
       assert.strictEqual(yield* output(forked.runId), "yes")
       const journal = yield* world.journal(forked.runId)
@@ -98,8 +104,9 @@ describe("Runs.fork", () => {
   it.effect("N-55: another input is taken where the shared part replays with it, and refused before anything is stored where not", () =>
     Effect.gen(function*() {
       const log = new Log()
-      const { fork, id, output, world } = yield* life(W.toLayer(({ id }) =>
-        Effect.andThen(echo(log, "a")(id), echo(log, "b")(`${id}!`))))
+      const { fork, id, output, world } = yield* life(
+        W.toLayer(({ id }) => Effect.andThen(echo(log, "a")(id), echo(log, "b")(`${id}!`)))
+      )
       assert.strictEqual(yield* output((yield* fork("a", { input: { id: "2" } })).runId), "2!")
       const count = world.store.runs.size
       const diverges = yield* Effect.flip(fork("b", { input: { id: "2" } }))
@@ -116,7 +123,11 @@ describe("Runs.fork", () => {
     it.effect(`N-55: a step in flight at the point begins anew under the key of the fork, with ${onCrash} too, and after a crash does what its rule says`, () =>
       Effect.gen(function*() {
         const log = new Log()
-        const layer = W.toLayer(() => Effect.all([stuck(log, "hold", onCrash)(), Effect.andThen(echo(log, "a")("1"), echo(log, "b")("2"))], { concurrency: 2 }))
+        const layer = W.toLayer(() =>
+          Effect.all([stuck(log, "hold", onCrash)(), Effect.andThen(echo(log, "a")("1"), echo(log, "b")("2"))], {
+            concurrency: 2
+          })
+        )
         const { fork, host, id, world } = yield* life(layer)
         const { runId } = yield* fork("b")
         assert.deepStrictEqual(log.entries.filter((entry) => entry.startsWith("hold")), [
@@ -127,7 +138,10 @@ describe("Runs.fork", () => {
         const again = yield* world.restart(host, layer)
         yield* again.settled
         assert.strictEqual((yield* world.run(runId)).reason, onCrash === "ask" ? "outcome-unknown" : null)
-        assert.lengthOf(log.entries.filter((entry) => entry.includes(encodeURIComponent(`${runId}/hold`))), onCrash === "ask" ? 1 : 2)
+        assert.lengthOf(
+          log.entries.filter((entry) => entry.includes(encodeURIComponent(`${runId}/hold`))),
+          onCrash === "ask" ? 1 : 2
+        )
       }))
   }
 
@@ -145,7 +159,8 @@ describe("Runs.fork", () => {
             })
           ], { concurrency: 2 })
           return b
-        })))
+        })
+      ))
       yield* pass(host, "4 days")
       yield* world.tell(id, "signal", go("now"))
       yield* pass(host, "30 days")
@@ -167,10 +182,16 @@ describe("Runs.fork", () => {
         error: Schema.String,
         onCrash: "rerun",
         retry: Schedule.addDelay(Schedule.recurs(3), () => Effect.succeed("1 hour")),
-        run: (_, { attempt }) => Effect.andThen(log.add(`flaky ${attempt}`), attempt < 3 ? Effect.fail("no") : Effect.succeed(attempt))
+        run: (_, { attempt }) =>
+          Effect.andThen(log.add(`flaky ${attempt}`), attempt < 3 ? Effect.fail("no") : Effect.succeed(attempt))
       })
-      const { fork, host, id, output, world } = yield* life(W.toLayer(() =>
-        Effect.all([Effect.orDie(flaky()), Effect.andThen(Signal.receive(Go), echo(log, "b")("2"))], { concurrency: 2 })))
+      const { fork, host, id, output, world } = yield* life(
+        W.toLayer(() =>
+          Effect.all([Effect.orDie(flaky()), Effect.andThen(Signal.receive(Go), echo(log, "b")("2"))], {
+            concurrency: 2
+          })
+        )
+      )
       yield* pass(host, "1 hour")
       yield* pass(host, "30 minutes")
       yield* world.tell(id, "signal", go("now"))
@@ -192,7 +213,8 @@ describe("Runs.fork", () => {
           yield* Signal.receive(Signal.make("other"))
           yield* echo(log, "a")("1")
           return `${yield* Signal.receive(Go)} ${yield* Signal.receive(Go)}`
-        })))
+        })
+      ))
       for (const name of ["one", "two"]) yield* world.tell(id, "signal", go(name))
       yield* world.tell(id, "signal", { name: "other", payload: null })
       yield* world.tell(id, "signal", go("three"))
@@ -208,9 +230,15 @@ describe("Runs.fork", () => {
       const log = new Log()
       const { fork, host, id, output, runs, world } = yield* life(W.toLayer(() =>
         Effect.all([
-          Effect.map(Effect.orDie(Approval.ask("pay", { prompt: "Pay?", approvers: ["finance"], quorum: 2, deadline: "2 hours" })), ({ by }) => by),
+          Effect.map(
+            Effect.orDie(
+              Approval.ask("pay", { prompt: "Pay?", approvers: ["finance"], quorum: 2, deadline: "2 hours" })
+            ),
+            ({ by }) => by
+          ),
           Effect.andThen(Signal.receive(Go), echo(log, "b")("2"))
-        ], { concurrency: 2 })))
+        ], { concurrency: 2 })
+      ))
       yield* runs.answer(id, { decision: "approve", by: "ann", roles: ["finance"] })
       yield* pass(host, "1 hour")
       yield* world.tell(id, "signal", go("now"))
@@ -228,25 +256,38 @@ describe("Runs.fork", () => {
       assert.isEmpty(yield* world.approvals(runId))
     }))
 
-  const Child = Workflow.make("Child", { payload: { name: Schema.String }, success: Schema.String, idempotencyKey: ({ name }) => name })
+  const Child = Workflow.make("Child", {
+    payload: { name: Schema.String },
+    success: Schema.String,
+    idempotencyKey: ({ name }) => name
+  })
 
   it.effect("N-55: a finished child is shared by its outcome, and a child on its way is joined", () =>
     Effect.gen(function*() {
       const log = new Log()
       const { fork, id, output, world } = yield* life(Layer.merge(
-        Child.toLayer(({ name }) => Effect.andThen(echo(log, "child")(name), name === "slow" ? Signal.receive(Go) : Effect.succeed(name))),
+        Child.toLayer(({ name }) =>
+          Effect.andThen(echo(log, "child")(name), name === "slow" ? Signal.receive(Go) : Effect.succeed(name))
+        ),
         W.toLayer(() =>
           Effect.gen(function*() {
             const quick = yield* Child.execute({ name: "quick" })
-            const [slow, b] = yield* Effect.all([Child.execute({ name: "slow" }), echo(log, "b")("2")], { concurrency: 2 })
+            const [slow, b] = yield* Effect.all([Child.execute({ name: "slow" }), echo(log, "b")("2")], {
+              concurrency: 2
+            })
             return [quick, slow, b]
-          }))
+          })
+        )
       ))
       const child = (yield* world.waits(id))[0]!.key
       const { runId } = yield* fork("b")
       assert.deepStrictEqual(yield* world.waits(runId), yield* world.waits(id))
       yield* world.tell(child, "signal", go("at last"))
-      assert.deepStrictEqual([yield* output(id), yield* output(runId)], [["quick", "at last", "2"], ["quick", "at last", "2"]])
+      assert.deepStrictEqual([yield* output(id), yield* output(runId)], [["quick", "at last", "2"], [
+        "quick",
+        "at last",
+        "2"
+      ]])
       assert.deepStrictEqual(log.entries.filter((entry) => entry.startsWith("child")), ["child quick", "child slow"])
       const late = yield* fork("b")
       assert.deepStrictEqual(yield* output(late.runId), ["quick", "at last", "2"])
@@ -265,7 +306,8 @@ describe("Runs.fork", () => {
               return yield* Child.execute({ name: `${yield* echo(log, "b")("2")} of ${executionId}` })
             })
             return yield* Effect.all([Child.execute({ name: "shared" }), own], { concurrency: 2 })
-          }))
+          })
+        )
       ))
       const { runId } = yield* fork("b")
       const keys = (waits: ReadonlyArray<{ readonly key: string }>) => waits.map(({ key }) => key)
@@ -275,7 +317,12 @@ describe("Runs.fork", () => {
       yield* runs.cancel(runId, { by: "ada", reason: "no use" })
       yield* host.settled
       const status = (run: string) => Effect.map(world.run(run), ({ status }) => status)
-      assert.deepStrictEqual(yield* Effect.forEach([runId, ofFork!, shared!, ofOriginal!], status), ["cancelled", "cancelled", "suspended", "suspended"])
+      assert.deepStrictEqual(yield* Effect.forEach([runId, ofFork!, shared!, ofOriginal!], status), [
+        "cancelled",
+        "cancelled",
+        "suspended",
+        "suspended"
+      ])
       for (const child of [shared!, ofOriginal!]) yield* world.tell(child, "signal", go("on"))
       assert.deepStrictEqual(yield* output(id), ["shared", `2 of ${id}`])
     }))
@@ -285,7 +332,11 @@ describe("Runs.fork", () => {
       const log = new Log()
       const { fork, host, id, output, runs, world } = yield* life(Layer.merge(
         Child.toLayer(({ name }) => Effect.as(Signal.receive(Go), name)),
-        W.toLayer(() => Effect.all([Child.execute({ name: "shared" }), Child.execute({ name: "other" }), echo(log, "b")("2")], { concurrency: 3 }))
+        W.toLayer(() =>
+          Effect.all([Child.execute({ name: "shared" }), Child.execute({ name: "other" }), echo(log, "b")("2")], {
+            concurrency: 3
+          })
+        )
       ))
       const [shared, other] = (yield* world.waits(id)).map(({ key }) => key)
       const { runId } = yield* fork("b")
@@ -321,21 +372,24 @@ describe("Runs.fork", () => {
       const log = new Log()
       const Count = RunState.make("count", { schema: Schema.Int, initial: 0 })
       const Other = define("Other")
-      const { fork, host, id, output, world } = yield* life(Layer.merge(
-        Other.toLayer(() => Effect.never),
-        W.toLayer(() =>
-          Effect.gen(function*() {
-            yield* RunState.update(Count, (count) => count + 1)
-            const before = yield* Random.nextInt
-            yield* Effect.orDie((yield* Events).emit("order.placed", { before }))
-            yield* Other.execute({ id: "o" }, { discard: true }).pipe(
-              Effect.flatMap((runId) => Effect.orDie(Signal.send(Go, { runId, payload: "hello" })))
-            )
-            yield* echo(log, "a")(`${before}`)
-            const { revision } = yield* RunState.update(Count, (count) => count + 1)
-            return [revision, before, yield* Random.nextInt]
-          }))
-      ).pipe(Layer.provide(Events.layer)))
+      const { fork, host, id, output, world } = yield* life(
+        Layer.merge(
+          Other.toLayer(() => Effect.never),
+          W.toLayer(() =>
+            Effect.gen(function*() {
+              yield* RunState.update(Count, (count) => count + 1)
+              const before = yield* Random.nextInt
+              yield* Effect.orDie((yield* Events).emit("order.placed", { before }))
+              yield* Other.execute({ id: "o" }, { discard: true }).pipe(
+                Effect.flatMap((runId) => Effect.orDie(Signal.send(Go, { runId, payload: "hello" })))
+              )
+              yield* echo(log, "a")(`${before}`)
+              const { revision } = yield* RunState.update(Count, (count) => count + 1)
+              return [revision, before, yield* Random.nextInt]
+            })
+          )
+        ).pipe(Layer.provide(Events.layer))
+      )
       const first = yield* output(id) as Effect.Effect<ReadonlyArray<number>>
       const other = (yield* world.journal(id)).find((entry) => entry._tag === "ChildStarted")!.child
       const told = yield* world.rows(other)
@@ -365,7 +419,8 @@ describe("Runs.fork", () => {
           yield* echo(log, "mail")(token)
           yield* echo(log, "after")("x")
           return yield* DurableDeferred.await(Answer)
-        })))
+        })
+      ))
       const { runId } = yield* fork("after")
       const of = yield* fork("after", {}, runId)
       for (const executionId of [id, runId, of.runId]) {
@@ -402,10 +457,14 @@ describe("Runs.fork", () => {
       const { fork, host, id, output, world } = yield* life(limited.toLayer(() =>
         Effect.gen(function*() {
           yield* Effect.sleep("2 days")
-          const [, b] = yield* Effect.all([Signal.receive(Go), Effect.andThen(Effect.sleep("1 second"), echo(log, "b")("2"))], { concurrency: 2 })
+          const [, b] = yield* Effect.all([
+            Signal.receive(Go),
+            Effect.andThen(Effect.sleep("1 second"), echo(log, "b")("2"))
+          ], { concurrency: 2 })
           yield* Effect.sleep("2 days")
           return b
-        })))
+        })
+      ))
       yield* pass(host, "2 days")
       yield* world.tell(id, "pause", { by: "ann" })
       yield* pass(host, "1 second")
@@ -421,8 +480,12 @@ describe("Runs.fork", () => {
   it("N-55: every rule of the design is in the title of a test", () => {
     const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8")
     const [, table] = read("../DESIGN.md").split("## Forks")
-    const rules = Array.from(table!.split("\n## ")[0]!.matchAll(/^\| ([^|]+) \|/gm), ([, rule]) => rule!).filter((rule) => rule !== "of the original" && !rule.startsWith("-"))
-    const titles = ["./Fork.test.ts", "./ForkLife.test.ts"].flatMap((path) => Array.from(read(path).matchAll(/it\.effect\([`"](.*?)[`"], /g), ([, title]) => title!))
+    const rules = Array.from(table!.split("\n## ")[0]!.matchAll(/^\| ([^|]+) \|/gm), ([, rule]) => rule!).filter((
+      rule
+    ) => rule !== "of the original" && !rule.startsWith("-"))
+    const titles = ["./Fork.test.ts", "./ForkLife.test.ts"].flatMap((path) =>
+      Array.from(read(path).matchAll(/it\.effect\([`"](.*?)[`"], /g), ([, title]) => title!)
+    )
     assert.isAbove(rules.length, 15)
     assert.deepStrictEqual(rules.filter((rule) => !titles.some((title) => title.includes(rule))), [])
   })

@@ -7,7 +7,7 @@ import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as Agency from "./support/Agency.ts"
-import { begin, define, Declined, echo, Log, stuck } from "./support/Program.ts"
+import { begin, Declined, define, echo, Log, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go", { schema: Schema.String })
 const W = define("W")
@@ -27,7 +27,8 @@ const program = (log: Log) =>
         default:
           return "done"
       }
-    }))
+    })
+  )
 
 type Act = (world: CrashHost.MemoryWorld, host: CrashHost.Host, id: string) => Effect.Effect<unknown, unknown>
 const tell = (payload: string): Act => (world, _, id) => world.tell(id, "signal", { name: "go", payload })
@@ -36,7 +37,9 @@ const tell = (payload: string): Act => (world, _, id) => world.tell(id, "signal"
 const ways: ReadonlyArray<readonly [what: string, act: Act, row: object]> = [
   ["completed", tell("end"), { status: "completed" }],
   ["failed", tell("fail"), { status: "failed" }],
-  ["cancelled", (world, _, id) => world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no" }), { status: "cancelled" }],
+  ["cancelled", (world, _, id) => world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no" }), {
+    status: "cancelled"
+  }],
   ["running", tell("hold"), { status: "running" }],
   ["suspended", () => Effect.void, { status: "suspended", reason: "signal" }],
   ["corrupt", (world, host, id) =>
@@ -77,7 +80,12 @@ describe("a fork", () => {
       const old = yield* world.start(program(log))
       const id = yield* begin(old, W)
       const renewed = (name: string) =>
-        W.toLayer(() => Effect.andThen(echo(log, "a")("1"), Effect.andThen(echo(log, name)("2"), Effect.as(Signal.receive(Go), "new"))))
+        W.toLayer(() =>
+          Effect.andThen(
+            echo(log, "a")("1"),
+            Effect.andThen(echo(log, name)("2"), Effect.as(Signal.receive(Go), "new"))
+          )
+        )
       const host = yield* world.restart(old, renewed("c"))
       assert.strictEqual((yield* world.run(id)).reason, "diverged")
       const { runId } = yield* (yield* verbs(host)).fork(id, { at: "b" })
@@ -96,7 +104,8 @@ describe("a fork", () => {
           yield* W.withCompensation(echo(log, "take")("1"), () => Effect.asVoid(echo(log, "undo")("1")))
           yield* echo(log, "use")("2")
           return log.count("use 2") === 1 ? yield* new Declined({ reason: "once" }) : "used"
-        })))
+        })
+      ))
       const id = yield* begin(host, W)
       assert.strictEqual((yield* world.run(id)).status, "failed")
       const runs = yield* verbs(host)
@@ -116,10 +125,15 @@ describe("a fork", () => {
       const large = "x".repeat(200_000)
       const host = yield* world.start(W.toLayer(() =>
         Effect.gen(function*() {
-          const a = yield* Step.make("large", { success: Schema.String, onCrash: "rerun", run: () => Effect.as(log.add("large"), large) })()
+          const a = yield* Step.make("large", {
+            success: Schema.String,
+            onCrash: "rerun",
+            run: () => Effect.as(log.add("large"), large)
+          })()
           yield* echo(log, "size")(`${a.length}`)
           return a
-        })))
+        })
+      ))
       const id = yield* begin(host, W)
       const runs = yield* verbs(host)
       const shared = yield* runs.fork(id, { at: "size" })
@@ -137,9 +151,11 @@ describe("a fork", () => {
       const log = new Log()
       const host = yield* world.start(W.toLayer(() =>
         Effect.andThen(
-          W.withCompensation(echo(log, "take")("1"), () => Effect.asVoid(Effect.andThen(echo(log, "undo")("1"), echo(log, "tell")("2")))),
+          W.withCompensation(echo(log, "take")("1"), () =>
+            Effect.asVoid(Effect.andThen(echo(log, "undo")("1"), echo(log, "tell")("2")))),
           Signal.receive(Go)
-        )))
+        )
+      ))
       const id = yield* begin(host, W)
       yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no" })
       const { runId } = yield* (yield* verbs(host)).fork(id, { at: "tell" })
@@ -152,7 +168,9 @@ describe("a fork", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const named = W.toLayer(({ id }) => Effect.andThen(echo(log, "a")(id), Effect.andThen(echo(log, "b")("2"), Effect.as(Signal.receive(Go), "done"))))
+      const named = W.toLayer(({ id }) =>
+        Effect.andThen(echo(log, "a")(id), Effect.andThen(echo(log, "b")("2"), Effect.as(Signal.receive(Go), "done")))
+      )
       const first = yield* world.start(named)
       const id = yield* begin(first, W)
       yield* first.close
@@ -182,11 +200,16 @@ describe("a fork", () => {
             Effect.gen(function*() {
               const a = yield* echo(log, "a")("1")
               const [held, b] = yield* Effect.all([
-                Step.make("slow", { success: Schema.String, onCrash: "rerun", run: () => log.count("b 12") === 0 ? Effect.never : Effect.succeed("held") })(),
+                Step.make("slow", {
+                  success: Schema.String,
+                  onCrash: "rerun",
+                  run: () => log.count("b 12") === 0 ? Effect.never : Effect.succeed("held")
+                })(),
                 echo(log, "b")(`${a}2`)
               ], { concurrency: 2 })
               return `${held} ${yield* echo(log, "c")(b)}`
-            }))
+            })
+          )
           const first = yield* world.start(layer)
           const id = yield* begin(first, W)
           yield* first.close
@@ -226,7 +249,11 @@ describe("a fork", () => {
       yield* Agency.publish("go", 1)
       yield* Agency.assertOutput(runId, { event: 1, of: runId })
       yield* Agency.assertOutput(forked.runId, { event: 1, of: forked.runId })
-      assert.deepStrictEqual((yield* runs.show(forked.runId)).state["state"]?.value, { about: "Ada", event: 1, of: forked.runId })
+      assert.deepStrictEqual((yield* runs.show(forked.runId)).state["state"]?.value, {
+        about: "Ada",
+        event: 1,
+        of: forked.runId
+      })
       assert.include((yield* runs.show(other.runId)).state["state"]?.value, { about: "Bob" })
     }).pipe(Effect.provide(Agency.layer({ backend: MemoryBackend.make(MemoryBackend.makeStore()) }))))
 })

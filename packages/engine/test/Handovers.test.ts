@@ -45,28 +45,57 @@ const storedOf = (value: unknown): { readonly json: unknown } | undefined => {
 type See = (seen: unknown) => void
 
 /** Hands a value over in the body of a workflow, and shows what comes back of it. */
-type HandOver = (value: unknown, see: See) => Effect.Effect<unknown, unknown, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance | Core | Events>
+type HandOver = (
+  value: unknown,
+  see: See
+) => Effect.Effect<
+  unknown,
+  unknown,
+  Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance | Core | Events
+>
 
 const inBody: Readonly<Record<string, HandOver>> = {
   "the input of a step": (value) =>
-    Step.make("take", { input: Schema.Any, success: Schema.Any, onCrash: "rerun", run: (given) => Effect.succeed(given) })(value),
-  "the outcome of a step": (value, see) => Effect.map(Step.make("give", { success: Schema.Any, onCrash: "rerun", run: () => Effect.succeed(value) })(), see),
+    Step.make("take", {
+      input: Schema.Any,
+      success: Schema.Any,
+      onCrash: "rerun",
+      run: (given) => Effect.succeed(given)
+    })(value),
+  "the outcome of a step": (value, see) =>
+    Effect.map(Step.make("give", { success: Schema.Any, onCrash: "rerun", run: () => Effect.succeed(value) })(), see),
   "the outcome of a step under a key": (value, see) => {
-    const step = Step.make("give", { input: Schema.String, key: (key) => key, success: Schema.Any, onCrash: "rerun", run: () => Effect.succeed(value) })
+    const step = Step.make("give", {
+      input: Schema.String,
+      key: (key) => key,
+      success: Schema.Any,
+      onCrash: "rerun",
+      run: () => Effect.succeed(value)
+    })
     return Effect.andThen(Effect.map(step("a"), see), Effect.map(step("a"), see))
   },
   "the error of a step": (value, see) =>
-    Effect.catch(Step.make("fail", { error: Schema.Any, onCrash: "rerun", run: () => Effect.fail(value) })(), (error) => Effect.sync(() => see(error))),
+    Effect.catch(
+      Step.make("fail", { error: Schema.Any, onCrash: "rerun", run: () => Effect.fail(value) })(),
+      (error) => Effect.sync(() => see(error))
+    ),
   "a part of an outcome": (value, see) =>
     Effect.map(
-      Step.make("part", { success: Schema.Struct({ at: Schema.Date, data: Schema.Any }), onCrash: "rerun", run: () => Effect.succeed({ at: new Date(5), data: value }) })(),
+      Step.make("part", {
+        success: Schema.Struct({ at: Schema.Date, data: Schema.Any }),
+        onCrash: "rerun",
+        run: () => Effect.succeed({ at: new Date(5), data: value })
+      })(),
       ({ at, data }) => {
         assert.deepStrictEqual(at, new Date(5))
         see(data)
       }
     ),
   "the outcome of an activity": (value, see) =>
-    Effect.map(Activity.make({ name: "act", success: Schema.Any, execute: Effect.suspend(() => Effect.succeed(value)) }), see),
+    Effect.map(
+      Activity.make({ name: "act", success: Schema.Any, execute: Effect.suspend(() => Effect.succeed(value)) }),
+      see
+    ),
   "the completion of a deferred": (value, see) =>
     Effect.gen(function*() {
       const token = yield* DurableDeferred.token(Done)
@@ -76,8 +105,15 @@ const inBody: Readonly<Record<string, HandOver>> = {
   "the completion of a deferred by a step": (value, see) =>
     Effect.gen(function*() {
       const token = yield* DurableDeferred.token(Done)
-      const exit = yield* Step.make("complete", { success: Schema.String, onCrash: "rerun", run: () =>
-        Effect.map(Effect.exit(DurableDeferred.succeed(Done, { token, value })), (exit) => Exit.isFailure(exit) ? messageOf(exit) : "") })()
+      const exit = yield* Step.make("complete", {
+        success: Schema.String,
+        onCrash: "rerun",
+        run: () =>
+          Effect.map(
+            Effect.exit(DurableDeferred.succeed(Done, { token, value })),
+            (exit) => Exit.isFailure(exit) ? messageOf(exit) : ""
+          )
+      })()
       if (exit !== "") return yield* Effect.die(new Error(exit))
       see(yield* DurableDeferred.await(Done))
     }),
@@ -86,7 +122,13 @@ const inBody: Readonly<Record<string, HandOver>> = {
     Effect.map(RunState.patch(Plan, [{ op: "add", path: "", value }]), (snapshot) => see(snapshot.value)),
   "the arguments of an approval": (value, see) =>
     Effect.map(
-      Approval.ask("ok", { prompt: "?", approvers: ["ann"], args: { schema: Schema.Any, value }, deadline: "1 second", onTimeout: "approve" }),
+      Approval.ask("ok", {
+        prompt: "?",
+        approvers: ["ann"],
+        args: { schema: Schema.Any, value },
+        deadline: "1 second",
+        onTimeout: "approve"
+      }),
       ({ args }) => see(args)
     ),
   "an event": (value, see) =>
@@ -126,69 +168,87 @@ const scribble = (seen: unknown): void => {
 
 describe("what is handed over in the body of a workflow", () => {
   for (const [what, handOver] of Object.entries(inBody)) {
-    it.effect(`S1, S17: ${what} is stored as it is seen by everybody, or is refused and stops nobody else`, () =>
-      Effect.gen(function*() {
-        const law = Effect.fnUntraced(function*(value: unknown) {
-          const log = new Log()
-          const passes: Array<Array<string>> = []
-          const layer = Layer.mergeAll(
-            W.toLayer(() =>
-              Effect.gen(function*() {
-                const pass: Array<string> = []
-                passes.push(pass)
-                const exit = yield* Effect.exit(handOver(value, (seen) => {
-                  pass.push(kept(seen))
-                  scribble(seen)
-                }))
-                yield* echo(log)("on")
-                yield* Signal.receive(Go)
-                return Exit.isFailure(exit) ? { refused: messageOf(exit) } : what === "the input of a step" ? { seen: kept(exit.value) } : {}
-              })
-            ),
-            Good.toLayer(() => echo(log, "good")("good")),
-            Other.toLayer(({ value }) => Effect.succeed(value))
-          ).pipe(Layer.provideMerge(Events.layer))
-          const world = yield* CrashHost.make
-          const first = yield* world.start(layer)
-          const id = yield* begin(first, W)
-          const good = yield* begin(first, Good)
-          yield* assertOutput(first, Good, good, "good")
-          if (what === "the arguments of an approval") yield* pass(first, "2 seconds")
-          const second = yield* world.restart(first, layer)
-          yield* second.settled
-          yield* world.tell(id, "signal", go)
-          const exit = yield* exitOf(second, W, id)
-          if (exit === undefined || Exit.isFailure(exit)) return assert.fail(`the run did not complete: ${String(exit)}`)
-          const end = exit.value as { readonly refused?: string; readonly seen?: string }
-          const stored = storedOf(value)
-          if (value === undefined) {
-            // What is not there is not read back where the schema wants it.
-            assert.strictEqual(end.refused !== undefined, what === "a part of an outcome")
-          } else if (stored === undefined || storedOf(whole[what]?.(value) ?? value) === undefined) {
-            assert.match(end.refused ?? "it was taken", /cannot be stored|is refused|cannot be published|can only throw/)
-            assert.isTrue(passes.every((pass) => pass.length === 0))
-          } else {
-            assert.isUndefined(end.refused)
-            const looks = passes[0]!
-            if (!blind.has(what) && what !== "the input of a step") assert.isAbove(looks.length, 0)
-            for (const look of looks) assert.strictEqual(look, what === "an event" ? `"emitted"` : textOf(stored.json))
-            if (what === "the input of a step") assert.strictEqual(end.seen, textOf(stored.json))
-          }
-          assert.isAbove(passes.length, 1)
-          for (const pass of passes) assert.deepStrictEqual(pass, passes[0])
-          // What is recorded is JSON that this build reads, and nothing in it was changed by those who looked.
-          const rows = yield* world.rows(id)
-          for (const row of rows) if (!row.includes("echo")) assert.notInclude(row, "scribbled")
-          assert.strictEqual((yield* world.journal(id)).length, rows.length)
-        })
-        for (const [, value] of OddValues.nasty) if (!isForOther(what, value)) yield* law(value)
-        for (const value of fc.sample(OddValues.anything, samples)) if (!isForOther(what, value)) yield* law(value)
-      }).pipe(quiet), 60_000)
+    it.effect(
+      `S1, S17: ${what} is stored as it is seen by everybody, or is refused and stops nobody else`,
+      () =>
+        Effect.gen(function*() {
+          const law = Effect.fnUntraced(function*(value: unknown) {
+            const log = new Log()
+            const passes: Array<Array<string>> = []
+            const layer = Layer.mergeAll(
+              W.toLayer(() =>
+                Effect.gen(function*() {
+                  const pass: Array<string> = []
+                  passes.push(pass)
+                  const exit = yield* Effect.exit(handOver(value, (seen) => {
+                    pass.push(kept(seen))
+                    scribble(seen)
+                  }))
+                  yield* echo(log)("on")
+                  yield* Signal.receive(Go)
+                  return Exit.isFailure(exit)
+                    ? { refused: messageOf(exit) }
+                    : what === "the input of a step"
+                    ? { seen: kept(exit.value) }
+                    : {}
+                })
+              ),
+              Good.toLayer(() => echo(log, "good")("good")),
+              Other.toLayer(({ value }) => Effect.succeed(value))
+            ).pipe(Layer.provideMerge(Events.layer))
+            const world = yield* CrashHost.make
+            const first = yield* world.start(layer)
+            const id = yield* begin(first, W)
+            const good = yield* begin(first, Good)
+            yield* assertOutput(first, Good, good, "good")
+            if (what === "the arguments of an approval") yield* pass(first, "2 seconds")
+            const second = yield* world.restart(first, layer)
+            yield* second.settled
+            yield* world.tell(id, "signal", go)
+            const exit = yield* exitOf(second, W, id)
+            if (exit === undefined || Exit.isFailure(exit)) {
+              return assert.fail(`the run did not complete: ${String(exit)}`)
+            }
+            const end = exit.value as { readonly refused?: string; readonly seen?: string }
+            const stored = storedOf(value)
+            if (value === undefined) {
+              // What is not there is not read back where the schema wants it.
+              assert.strictEqual(end.refused !== undefined, what === "a part of an outcome")
+            } else if (stored === undefined || storedOf(whole[what]?.(value) ?? value) === undefined) {
+              assert.match(
+                end.refused ?? "it was taken",
+                /cannot be stored|is refused|cannot be published|can only throw/
+              )
+              assert.isTrue(passes.every((pass) => pass.length === 0))
+            } else {
+              assert.isUndefined(end.refused)
+              const looks = passes[0]!
+              if (!blind.has(what) && what !== "the input of a step") assert.isAbove(looks.length, 0)
+              for (const look of looks) {
+                assert.strictEqual(look, what === "an event" ? `"emitted"` : textOf(stored.json))
+              }
+              if (what === "the input of a step") {
+                assert.strictEqual(end.seen, textOf(stored.json))
+              }
+            }
+            assert.isAbove(passes.length, 1)
+            for (const pass of passes) assert.deepStrictEqual(pass, passes[0])
+            // What is recorded is JSON that this build reads, and nothing in it was changed by those who looked.
+            const rows = yield* world.rows(id)
+            for (const row of rows) if (!row.includes("echo")) assert.notInclude(row, "scribbled")
+            assert.strictEqual((yield* world.journal(id)).length, rows.length)
+          })
+          for (const [, value] of OddValues.nasty) if (!isForOther(what, value)) yield* law(value)
+          for (const value of fc.sample(OddValues.anything, samples)) if (!isForOther(what, value)) yield* law(value)
+        }).pipe(quiet),
+      60_000
+    )
   }
 })
 
 /** An event carries JSON, so nothing is no payload of one; a patch without its value is none. */
-const isForOther = (what: string, value: unknown): boolean => value === undefined && (what === "an event" || what === "a patch of a document")
+const isForOther = (what: string, value: unknown): boolean =>
+  value === undefined && (what === "an event" || what === "a patch of a document")
 
 /** Hands a value over from outside of runs. What comes of it is the output of this run. */
 type FromOutside = (scene: {
@@ -229,14 +289,23 @@ const outside: Readonly<Record<string, Outside>> = {
     layer: W.toLayer(() => DurableDeferred.await(Done)),
     hand: ({ host, run }, value) =>
       Effect.as(
-        host.use(DurableDeferred.succeed(Done, { token: DurableDeferred.tokenFromExecutionId(Done, { workflow: W, executionId: run }), value })),
+        host.use(
+          DurableDeferred.succeed(Done, {
+            token: DurableDeferred.tokenFromExecutionId(Done, { workflow: W, executionId: run }),
+            value
+          })
+        ),
         run
       )
   },
   "an edit of arguments": {
     layer: W.toLayer(() =>
       Effect.map(
-        Approval.ask("ok", { prompt: "?", approvers: ["ann"], args: { schema: Schema.Any, value: null, editable: true } }),
+        Approval.ask("ok", {
+          prompt: "?",
+          approvers: ["ann"],
+          args: { schema: Schema.Any, value: null, editable: true }
+        }),
         ({ args }) => args
       )
     ),
@@ -245,7 +314,8 @@ const outside: Readonly<Record<string, Outside>> = {
   "an output that an operator declares": {
     layer: W.toLayer(() => stuckOnce()),
     dies: true,
-    hand: ({ run, runs }, value) => Effect.as(runs.settle(run, "pay", { by: "ada", action: { _tag: "complete", output: value } }), run)
+    hand: ({ run, runs }, value) =>
+      Effect.as(runs.settle(run, "pay", { by: "ada", action: { _tag: "complete", output: value } }), run)
   },
   "an output that a fork sets": {
     layer: W.toLayer(() =>
@@ -258,7 +328,9 @@ const outside: Readonly<Record<string, Outside>> = {
     hand: ({ run, runs }, value) => Effect.map(runs.fork(run, { at: "b", set: { a: value } }), ({ runId }) => runId)
   },
   "the input of a fork": {
-    layer: Other.toLayer(({ value }) => Effect.as(Step.make("b", { onCrash: "rerun", run: () => Effect.void })(), value)),
+    layer: Other.toLayer(({ value }) =>
+      Effect.as(Step.make("b", { onCrash: "rerun", run: () => Effect.void })(), value)
+    ),
     hand: ({ host, runs }, value) =>
       Effect.gen(function*() {
         const run = yield* host.use(Other.execute({ id: "1" }, { discard: true }))
@@ -269,7 +341,13 @@ const outside: Readonly<Record<string, Outside>> = {
   "an event": {
     layer: W.toLayer(() => Signal.receive(Go)),
     hand: ({ host }, value) =>
-      Effect.as(host.use(Effect.provide(Effect.flatMap(Events, (events) => events.emit("told", value as Schema.Json)), Events.layer)), undefined)
+      Effect.as(
+        host.use(Effect.provide(
+          Effect.flatMap(Events, (events) => events.emit("told", value as Schema.Json)),
+          Events.layer
+        )),
+        undefined
+      )
   }
 }
 
@@ -281,38 +359,54 @@ const around: Readonly<Record<string, (value: unknown) => unknown>> = {
 }
 
 const picture = ({ store }: CrashHost.MemoryWorld) =>
-  JSON.stringify([store.runs, store.inbox, store.early, store.outbox, store.blobs].map((rows: ReadonlyMap<string, unknown>) => Array.from(rows)))
+  JSON.stringify(
+    [store.runs, store.inbox, store.early, store.outbox, store.blobs].map((rows: ReadonlyMap<string, unknown>) =>
+      Array.from(rows)
+    )
+  )
 
 describe("what is handed over from outside", () => {
   for (const [what, { dies, hand, layer }] of Object.entries(outside)) {
-    it.effect(`S3, S17: ${what} is what the run gets of it, or is refused to the caller and nothing is stored`, () =>
-      Effect.gen(function*() {
-        const law = Effect.fnUntraced(function*(value: unknown) {
-          const world = yield* CrashHost.make
-          const first = yield* world.start(layer)
-          const run = what.startsWith("the payload of a start") || what === "the input of a fork" ? "" : yield* begin(first, W)
-          const host = dies === true ? yield* world.restart(first, layer) : first
-          yield* host.settled
-          const runs = yield* host.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
-          if (what === "the input of a fork") yield* Effect.andThen(host.use(Other.execute({ id: "1" }, { discard: true })), host.settled)
-          const before = picture(world)
-          const exit = yield* Effect.exit(hand({ world, host, runs, run }, value))
-          yield* host.settled
-          const stored = storedOf(value)
-          if (value !== undefined && (stored === undefined || storedOf(around[what]?.(value) ?? value) === undefined)) {
-            if (Exit.isSuccess(exit)) return assert.fail(`it was taken: ${kept(stored)}`)
-            assert.match(messageOf(exit), /cannot be stored|cannot be published|can only throw|does not fit/)
-            return assert.strictEqual(picture(world), before)
-          }
-          // Nothing is not an event, and not an output that somebody sets.
-          if (Exit.isFailure(exit)) return assert.isUndefined(value, messageOf(exit))
-          if (exit.value === undefined) return
-          const end = (yield* world.journal(exit.value)).at(-1)
-          if (end?._tag !== "RunCompleted") return assert.fail(`the run did not complete: ${String(end?._tag)}`)
-          assert.strictEqual(kept(end.output ?? null), kept(stored?.json ?? null))
-        })
-        for (const [, value] of OddValues.nasty) yield* law(value)
-        for (const value of fc.sample(OddValues.anything, samples)) yield* law(value)
-      }).pipe(quiet), 60_000)
+    it.effect(
+      `S3, S17: ${what} is what the run gets of it, or is refused to the caller and nothing is stored`,
+      () =>
+        Effect.gen(function*() {
+          const law = Effect.fnUntraced(function*(value: unknown) {
+            const world = yield* CrashHost.make
+            const first = yield* world.start(layer)
+            const run = what.startsWith("the payload of a start") || what === "the input of a fork"
+              ? ""
+              : yield* begin(first, W)
+            const host = dies === true ? yield* world.restart(first, layer) : first
+            yield* host.settled
+            const runs = yield* host.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
+            if (what === "the input of a fork") {
+              yield* Effect.andThen(host.use(Other.execute({ id: "1" }, { discard: true })), host.settled)
+            }
+            const before = picture(world)
+            const exit = yield* Effect.exit(hand({ world, host, runs, run }, value))
+            yield* host.settled
+            const stored = storedOf(value)
+            if (
+              value !== undefined && (stored === undefined || storedOf(around[what]?.(value) ?? value) === undefined)
+            ) {
+              if (Exit.isSuccess(exit)) {
+                return assert.fail(`it was taken: ${kept(stored)}`)
+              }
+              assert.match(messageOf(exit), /cannot be stored|cannot be published|can only throw|does not fit/)
+              return assert.strictEqual(picture(world), before)
+            }
+            // Nothing is not an event, and not an output that somebody sets.
+            if (Exit.isFailure(exit)) return assert.isUndefined(value, messageOf(exit))
+            if (exit.value === undefined) return
+            const end = (yield* world.journal(exit.value)).at(-1)
+            if (end?._tag !== "RunCompleted") return assert.fail(`the run did not complete: ${String(end?._tag)}`)
+            assert.strictEqual(kept(end.output ?? null), kept(stored?.json ?? null))
+          })
+          for (const [, value] of OddValues.nasty) yield* law(value)
+          for (const value of fc.sample(OddValues.anything, samples)) yield* law(value)
+        }).pipe(quiet),
+      60_000
+    )
   }
 })

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Schema } from "effect"
-import * as fc from "fast-check"
 import { DurableDeferred, Workflow } from "effect/workflow"
-import { runId } from "../src/internal/Identity.ts"
+import * as fc from "fast-check"
 import * as Approval from "../src/Approval.ts"
+import { runId } from "../src/internal/Identity.ts"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -12,8 +12,26 @@ import { assertOutput, begin, define, Log, pass } from "./support/Program.ts"
 
 /** Texts that most encoders to bytes make the same, or that look like the form of another. */
 const odd = [
-  "Ada \ud83d", "Ada \ud83e", "Ada \ufffd", "\ude00", "\udc00", "a", "a\u0000", "a\u0000b", "", "~", "~2", "/", "a/b", "%", "%ED%A0%BD",
-  "\uFDD0\uFDD1", "\uFDD0\uFDD1Ada \uFDD0d83d", "\uFDD0\uFDD1=", "x".repeat(100_000), `${"x".repeat(100_000)}\ud83d`
+  "Ada \ud83d",
+  "Ada \ud83e",
+  "Ada \ufffd",
+  "\ude00",
+  "\udc00",
+  "a",
+  "a\u0000",
+  "a\u0000b",
+  "",
+  "~",
+  "~2",
+  "/",
+  "a/b",
+  "%",
+  "%ED%A0%BD",
+  "\uFDD0\uFDD1",
+  "\uFDD0\uFDD1Ada \uFDD0d83d",
+  "\uFDD0\uFDD1=",
+  "x".repeat(100_000),
+  `${"x".repeat(100_000)}\ud83d`
 ]
 
 const Greet = Workflow.make("greet", {
@@ -40,7 +58,12 @@ describe("different keys are different runs", () => {
 
   it.effect("the id is the same by the program, by its name and by a process that has not registered it", () =>
     Effect.gen(function*() {
-      const make = () => Workflow.make("greet", { payload: { name: Schema.String }, success: Schema.String, idempotencyKey: ({ name }) => name.slice(0, 5) })
+      const make = () =>
+        Workflow.make("greet", {
+          payload: { name: Schema.String },
+          success: Schema.String,
+          idempotencyKey: ({ name }) => name.slice(0, 5)
+        })
       const world = yield* CrashHost.make
       const served = make()
       const host = yield* world.start(served.toLayer(({ name }) => Effect.succeed(name)))
@@ -51,7 +74,10 @@ describe("different keys are different runs", () => {
         assert.strictEqual(yield* served.executionId({ name }), id)
         assert.strictEqual(yield* host.use(served.execute({ name }, { discard: true })), id)
         assert.strictEqual(yield* client.use(make().execute({ name }, { discard: true })), id)
-        assert.strictEqual(yield* client.use(make().annotate(Workflow.SuspendOnFailure, true).execute({ name }, { discard: true })), id)
+        assert.strictEqual(
+          yield* client.use(make().annotate(Workflow.SuspendOnFailure, true).execute({ name }, { discard: true })),
+          id
+        )
         assert.deepStrictEqual(yield* runs.start("greet", { name: "else" }, { key: name.slice(0, 5) || "Ada" }), {
           runId: name === "" ? yield* runId("greet", "Ada") : id,
           joined: true,
@@ -78,19 +104,30 @@ describe("different keys are different runs", () => {
     }))
 
   it("no two texts have one id", async () => {
-    const text = fc.array(fc.constantFrom("\ud83d", "\ude00", "\uFDD0", "\uFDD1", "d83d", "-", ":", "1", "a"), { maxLength: 5 }).map((parts) => parts.join(""))
-    await fc.assert(fc.asyncProperty(text, text, text, text, async (name, key, otherName, otherKey) => {
-      const same = name === otherName && key === otherKey
-      const [a, b] = await Promise.all([Effect.runPromise(runId(name, key)), Effect.runPromise(runId(otherName, otherKey))])
-      assert.strictEqual(a === b, same)
-    }), { numRuns: 500 })
+    const text = fc.array(fc.constantFrom("\ud83d", "\ude00", "\uFDD0", "\uFDD1", "d83d", "-", ":", "1", "a"), {
+      maxLength: 5
+    }).map((parts) => parts.join(""))
+    await fc.assert(
+      fc.asyncProperty(text, text, text, text, async (name, key, otherName, otherKey) => {
+        const same = name === otherName && key === otherKey
+        const [a, b] = await Promise.all([
+          Effect.runPromise(runId(name, key)),
+          Effect.runPromise(runId(otherName, otherKey))
+        ])
+        assert.strictEqual(a === b, same)
+      }),
+      { numRuns: 500 }
+    )
   })
 
   it.effect("an empty key is refused, and nothing is stored", () =>
     Effect.gen(function*() {
       const { runs } = yield* withRuns(Order.toLayer(() => Effect.succeed("done")))
       const error = yield* Effect.flip(runs.start("order", { id: "1", lines: 1 }, { key: "" }))
-      assert.strictEqual(error.message, `Workflow "order" cannot be started here: its key is empty; give a text that stands for this run, or no key`)
+      assert.strictEqual(
+        error.message,
+        `Workflow "order" cannot be started here: its key is empty; give a text that stands for this run, or no key`
+      )
       assert.deepStrictEqual(yield* runs.list(), [])
     }))
 
@@ -101,7 +138,8 @@ describe("different keys are different runs", () => {
       const first = yield* runs.start("order", { id: "1", lines: { a: 1, b: large } })
       assert.deepStrictEqual(first, { runId: first.runId, joined: false, otherInput: false })
       yield* host.settled
-      const joined = (lines: object) => Effect.map(runs.start("order", { id: "1", lines }), ({ joined, otherInput }) => ({ joined, otherInput }))
+      const joined = (lines: object) =>
+        Effect.map(runs.start("order", { id: "1", lines }), ({ joined, otherInput }) => ({ joined, otherInput }))
       assert.deepStrictEqual(yield* joined({ b: large, a: 1 }), { joined: true, otherInput: false })
       assert.deepStrictEqual(yield* joined({ a: 2, b: large }), { joined: true, otherInput: true })
       assert.deepStrictEqual(yield* joined({ a: 1, b: `${large}!` }), { joined: true, otherInput: true })
@@ -121,7 +159,8 @@ describe("different keys are different runs", () => {
       assert.deepStrictEqual(logged, [])
       assert.strictEqual(yield* host.use(Order.execute({ id: "1", lines: 2 })), "1")
       const id = yield* Order.executionId({ id: "1", lines: 2 })
-      const warning = `Warn Workflow "order" was asked for with the key of run ${id} and another input: that run and its input stand`
+      const warning =
+        `Warn Workflow "order" was asked for with the key of run ${id} and another input: that run and its input stand`
       assert.deepStrictEqual(logged, [warning])
       const parent = yield* begin(host, Parent)
       yield* assertOutput(host, Parent, parent, "1")
@@ -170,14 +209,16 @@ describe("different keys are different steps", () => {
       run: () => Effect.as(log.add(`${name} ${key ?? ""}`), `${name} ${key ?? ""}`)
     })
 
-  for (const [what, names] of [
-    ["a name that looks like a second call", [["a"], ["a"], ["a~2"], ["a~2"], ["a"]]],
-    ["a name that looks like a second call comes first", [["a~2"], ["a"], ["a"], ["a~2"], ["a~2~2"]]],
-    ["a name that looks like a name with a key", [["a/b"], ["a", "b"], ["a/b"]]],
-    ["a name with a key first", [["a", "b"], ["a/b"], ["a/b"], ["a", "b"], ["a", "b~2"]]],
-    ["keys with slashes", [["a", "b/c"], ["a/b", "c"], ["a/b/c"], ["a", "b/c"]]],
-    ["a name that looks like a key that had to give way", [["a/b"], ["~a/b"], ["a", "b"], ["~~a/b"]]]
-  ] as ReadonlyArray<readonly [string, ReadonlyArray<readonly [string, string?]>]>) {
+  for (
+    const [what, names] of [
+      ["a name that looks like a second call", [["a"], ["a"], ["a~2"], ["a~2"], ["a"]]],
+      ["a name that looks like a second call comes first", [["a~2"], ["a"], ["a"], ["a~2"], ["a~2~2"]]],
+      ["a name that looks like a name with a key", [["a/b"], ["a", "b"], ["a/b"]]],
+      ["a name with a key first", [["a", "b"], ["a/b"], ["a/b"], ["a", "b"], ["a", "b~2"]]],
+      ["keys with slashes", [["a", "b/c"], ["a/b", "c"], ["a/b/c"], ["a", "b/c"]]],
+      ["a name that looks like a key that had to give way", [["a/b"], ["~a/b"], ["a", "b"], ["~~a/b"]]]
+    ] as ReadonlyArray<readonly [string, ReadonlyArray<readonly [string, string?]>]>
+  ) {
     it.effect(`S1: ${what}: every step has its own outcome, live and replayed`, () =>
       Effect.gen(function*() {
         const world = yield* CrashHost.make
@@ -195,7 +236,8 @@ describe("different keys are different steps", () => {
         yield* world.tell(id, "signal", { name: "go", payload: "" })
         yield* second.settled
         yield* assertOutput(second, W, id, names.map(([name, key]) => `${name} ${key ?? ""}`))
-        const once = new Set(names.flatMap(([name, key], index) => [key === undefined ? `call ${index}` : `${name} ${key}`])).size
+        const once =
+          new Set(names.flatMap(([name, key], index) => [key === undefined ? `call ${index}` : `${name} ${key}`])).size
         assert.lengthOf(bodies, once)
         assert.deepStrictEqual(log.entries, bodies)
       }))
@@ -206,8 +248,13 @@ describe("different keys are different steps", () => {
       const names = ["a", "a", "a~2", "a~2", "\ud83d", "\ud83e"]
       const world = yield* CrashHost.make
       const W = define("W")
-      const layer = W.toLayer(() => Effect.forEach(names, (name) =>
-        Effect.map(Effect.orDie(Approval.ask(name, { prompt: name, approvers: ["ann"] })), ({ note }) => note)))
+      const layer = W.toLayer(() =>
+        Effect.forEach(
+          names,
+          (name) =>
+            Effect.map(Effect.orDie(Approval.ask(name, { prompt: name, approvers: ["ann"] })), ({ note }) => note)
+        )
+      )
       const first = yield* world.start(layer)
       const id = yield* begin(first, W)
       let host = first

@@ -3,7 +3,18 @@ import { Effect, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { forks } from "./support/RandomFork.ts"
-import { failures, type Hardship, kills, live, moments, ownerless, replay, seldom, type Story, story } from "./support/RandomLife.ts"
+import {
+  failures,
+  type Hardship,
+  kills,
+  live,
+  moments,
+  ownerless,
+  replay,
+  seldom,
+  type Story,
+  story
+} from "./support/RandomLife.ts"
 
 const calm: Hardship = { evictions: [], stops: [], freezes: [], failures: [], kills: [] }
 
@@ -23,34 +34,69 @@ const law = <A>(hardship: fc.Arbitrary<A>, check: (story: Story, hardship: A) =>
 const alone = <A, E>(life: Effect.Effect<A, E>) => Effect.provide(life, [TestClock.layer(), Logger.layer([])])
 
 describe("any program", () => {
-  it("S6, S9: a replay of its journal sees what the run saw, and comes to the same end", () =>
-    law(fc.constant(calm), Effect.fnUntraced(function*(story, hardship) {
-      const life = yield* alone(live(story, hardship))
-      assert.strictEqual(life.passes, 1)
-      yield* alone(replay(story.program, life))
-    })), longest)
+  it(
+    "S6, S9: a replay of its journal sees what the run saw, and comes to the same end",
+    () =>
+      law(
+        fc.constant(calm),
+        Effect.fnUntraced(function*(story, hardship) {
+          const life = yield* alone(live(story, hardship))
+          assert.strictEqual(life.passes, 1)
+          yield* alone(replay(story.program, life))
+        })
+      ),
+    longest
+  )
 
-  it("writes the same journal, evicted at any moments or never", () =>
-    law(moments, Effect.fnUntraced(function*(story, evictions) {
-      const calmly = yield* alone(live(story, calm))
-      const evicted = yield* alone(live(story, { ...calm, evictions }))
-      assert.deepStrictEqual(evicted.journal.map(ownerless), calmly.journal.map(ownerless))
-    })), longest)
+  it(
+    "writes the same journal, evicted at any moments or never",
+    () =>
+      law(
+        moments,
+        Effect.fnUntraced(function*(story, evictions) {
+          const calmly = yield* alone(live(story, calm))
+          const evicted = yield* alone(live(story, { ...calm, evictions }))
+          assert.deepStrictEqual(evicted.journal.map(ownerless), calmly.journal.map(ownerless))
+        })
+      ),
+    longest
+  )
 
-  it("S1, S4, S5, S9: killed, stopped and frozen at any writes, on a store that fails, it ends, repeats nothing that is recorded, and replays", () =>
-    law(fc.record({ evictions: moments, stops: moments, freezes: seldom, failures, kills }), Effect.fnUntraced(function*(story, hardship) {
-      const life = yield* alone(live(story, hardship))
-      yield* alone(replay(story.program, life))
-    })), longest)
+  it(
+    "S1, S4, S5, S9: killed, stopped and frozen at any writes, on a store that fails, it ends, repeats nothing that is recorded, and replays",
+    () =>
+      law(
+        fc.record({ evictions: moments, stops: moments, freezes: seldom, failures, kills }),
+        Effect.fnUntraced(function*(story, hardship) {
+          const life = yield* alone(live(story, hardship))
+          yield* alone(replay(story.program, life))
+        })
+      ),
+    longest
+  )
 
-  it("N-55: killed and stopped at any writes, and forked at any step, sees up to there what it saw, and comes to an end; and so does a fork of the fork", () =>
-    law(fc.record({ choice: fc.nat(), stops: seldom, kills }), Effect.fnUntraced(function*(story, { choice, ...hardship }) {
-      const life = yield* alone(live(story, { ...calm, ...hardship }))
-      yield* alone(forks(story.program, life, choice))
-    })), longest)
+  it(
+    "N-55: killed and stopped at any writes, and forked at any step, sees up to there what it saw, and comes to an end; and so does a fork of the fork",
+    () =>
+      law(
+        fc.record({ choice: fc.nat(), stops: seldom, kills }),
+        Effect.fnUntraced(function*(story, { choice, ...hardship }) {
+          const life = yield* alone(live(story, { ...calm, ...hardship }))
+          yield* alone(forks(story.program, life, choice))
+        })
+      ),
+    longest
+  )
 
-  it("N-43: killed and stopped at any writes while its code is changed behind patch markers, never diverges, and ends", () =>
-    law(fc.record({ evictions: moments, stops: moments, kills, renewedAfter: fc.integer({ min: 1, max: 3 }) }), Effect.fnUntraced(function*(story, hardship) {
-      yield* alone(live(story, { ...calm, ...hardship }))
-    })), longest)
+  it(
+    "N-43: killed and stopped at any writes while its code is changed behind patch markers, never diverges, and ends",
+    () =>
+      law(
+        fc.record({ evictions: moments, stops: moments, kills, renewedAfter: fc.integer({ min: 1, max: 3 }) }),
+        Effect.fnUntraced(function*(story, hardship) {
+          yield* alone(live(story, { ...calm, ...hardship }))
+        })
+      ),
+    longest
+  )
 })

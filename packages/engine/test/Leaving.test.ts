@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs"
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Latch, Layer, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
-import * as fc from "fast-check"
 import { Activity, Workflow, type WorkflowEngine } from "effect/workflow"
+import * as fc from "fast-check"
+import { readFileSync } from "node:fs"
 import type { Backend, Op } from "../src/Backend.ts"
 import type { Engine } from "../src/Engine.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
@@ -39,14 +39,25 @@ const ways = {
   discards: Effect.andThen(Child.execute({ id: "c" }, { discard: true }), Signal.receive(Hold)),
   detaches: Effect.andThen(Child.execute({ id: "c" }, { discard: true, detached: true }), Signal.receive(Hold)),
   "detaches and waits": Effect.andThen(Child.execute({ id: "c" }, { discard: true, detached: true }), execute),
-  "waits, and detaches beside it": Effect.all([execute, Child.execute({ id: "c" }, { discard: true, detached: true })], { concurrency: 2 }),
+  "waits, and detaches beside it": Effect.all(
+    [execute, Child.execute({ id: "c" }, { discard: true, detached: true })],
+    { concurrency: 2 }
+  ),
   ends: Child.execute({ id: "c" }, { discard: true }),
   fails: Effect.andThen(Child.execute({ id: "c" }, { discard: true }), Effect.die(new Error("in vain"))),
   "loses a race": Effect.andThen(Effect.raceFirst(execute, Effect.sleep("1 second")), Signal.receive(Hold)),
-  "waits in a step": Step.make("delegate", { success: Schema.String, onCrash: "rerun", run: () => Effect.orDie(execute) })(),
+  "waits in a step": Step.make("delegate", {
+    success: Schema.String,
+    onCrash: "rerun",
+    run: () => Effect.orDie(execute)
+  })(),
   "waits in an activity": Activity.make({ name: "delegate", success: Schema.String, execute: Effect.orDie(execute) }),
   "discards in a step": Effect.andThen(
-    Step.make("delegate", { success: Schema.String, onCrash: "rerun", run: () => Child.execute({ id: "c" }, { discard: true }) })(),
+    Step.make("delegate", {
+      success: Schema.String,
+      onCrash: "rerun",
+      run: () => Child.execute({ id: "c" }, { discard: true })
+    })(),
     Signal.receive(Hold)
   ),
   "waits below": Effect.suspend(() => Run.execute({ id: "below", way: "waits" })),
@@ -61,18 +72,35 @@ type Way = keyof typeof ways
 const layer = Layer.merge(
   childLayer,
   Run.toLayer(({ way }) =>
-    Effect.as(Effect.orDie(Effect.suspend((): Asked => ways[way as Way])), way.includes("waits") ? "told" : undefined))
+    Effect.as(Effect.orDie(Effect.suspend((): Asked => ways[way as Way])), way.includes("waits") ? "told" : undefined)
+  )
 )
 
 /** What happens, one after the other: a run asks for the child in this way, or is cancelled. A person asks for it too. */
-type Act = readonly ["asks", run: string, way: Way] | readonly ["is cancelled", run: string] | readonly ["a person asks"]
+type Act =
+  | readonly ["asks", run: string, way: Way]
+  | readonly ["is cancelled", run: string]
+  | readonly ["a person asks"]
 
 const cases: ReadonlyArray<readonly [what: string, acts: ReadonlyArray<Act>, child: "goes on" | "is stopped"]> = [
   ["started by a run, which is cancelled", [["asks", "a", "waits"], ["is cancelled", "a"]], "is stopped"],
-  ["started by a person and asked for by a run, which is cancelled", [["a person asks"], ["asks", "a", "waits"], ["is cancelled", "a"]], "goes on"],
-  ["started by a run and asked for by a person, when the run is cancelled", [["asks", "a", "waits"], ["a person asks"], ["is cancelled", "a"]], "goes on"],
-  ["joined by a second run, which is cancelled", [["asks", "a", "waits"], ["asks", "b", "waits"], ["is cancelled", "b"]], "goes on"],
-  ["joined by a second run, when the first is cancelled", [["asks", "a", "waits"], ["asks", "b", "waits"], ["is cancelled", "a"]], "goes on"],
+  ["started by a person and asked for by a run, which is cancelled", [["a person asks"], ["asks", "a", "waits"], [
+    "is cancelled",
+    "a"
+  ]], "goes on"],
+  ["started by a run and asked for by a person, when the run is cancelled", [
+    ["asks", "a", "waits"],
+    ["a person asks"],
+    ["is cancelled", "a"]
+  ], "goes on"],
+  ["joined by a second run, which is cancelled", [["asks", "a", "waits"], ["asks", "b", "waits"], [
+    "is cancelled",
+    "b"
+  ]], "goes on"],
+  ["joined by a second run, when the first is cancelled", [["asks", "a", "waits"], ["asks", "b", "waits"], [
+    "is cancelled",
+    "a"
+  ]], "goes on"],
   ["joined by a second run, when both are cancelled, the first first", [
     ["asks", "a", "waits"],
     ["asks", "b", "waits"],
@@ -92,13 +120,27 @@ const cases: ReadonlyArray<readonly [what: string, acts: ReadonlyArray<Act>, chi
     ["is cancelled", "a"],
     ["is cancelled", "d"]
   ], "goes on"],
-  ["joined by a run that has ended, when the first is cancelled", [["asks", "a", "waits"], ["asks", "b", "ends"], ["is cancelled", "a"]], "is stopped"],
+  ["joined by a run that has ended, when the first is cancelled", [["asks", "a", "waits"], ["asks", "b", "ends"], [
+    "is cancelled",
+    "a"
+  ]], "is stopped"],
   ["discarded by a run, which is cancelled later", [["asks", "a", "discards"], ["is cancelled", "a"]], "is stopped"],
-  ["joined by a run that discards it, when the first is cancelled", [["asks", "a", "waits"], ["asks", "b", "discards"], ["is cancelled", "a"]], "goes on"],
-  ["discarded by a run that has ended, and joined by another, which is cancelled", [["asks", "a", "ends"], ["asks", "b", "waits"], ["is cancelled", "b"]], "goes on"],
+  ["joined by a run that discards it, when the first is cancelled", [
+    ["asks", "a", "waits"],
+    ["asks", "b", "discards"],
+    ["is cancelled", "a"]
+  ], "goes on"],
+  ["discarded by a run that has ended, and joined by another, which is cancelled", [["asks", "a", "ends"], [
+    "asks",
+    "b",
+    "waits"
+  ], ["is cancelled", "b"]], "goes on"],
   ["started by a run that has failed", [["asks", "a", "fails"]], "goes on"],
   ["started by a run for which something else was faster", [["asks", "a", "loses a race"]], "goes on"],
-  ["started by a run for which something else was faster, and which is cancelled", [["asks", "a", "loses a race"], ["is cancelled", "a"]], "is stopped"],
+  ["started by a run for which something else was faster, and which is cancelled", [["asks", "a", "loses a race"], [
+    "is cancelled",
+    "a"
+  ]], "is stopped"],
   ["detached by a run, which is cancelled", [["asks", "a", "detaches"], ["is cancelled", "a"]], "goes on"],
   ["detached by a run and joined by another, when both are cancelled", [
     ["asks", "a", "detaches"],
@@ -112,45 +154,89 @@ const cases: ReadonlyArray<readonly [what: string, acts: ReadonlyArray<Act>, chi
     ["is cancelled", "b"],
     ["is cancelled", "a"]
   ], "goes on"],
-  ["detached and then waited for by a run, which is cancelled", [["asks", "a", "detaches and waits"], ["is cancelled", "a"]], "goes on"],
-  ["waited for and detached too by a run, which is cancelled", [["asks", "a", "waits, and detaches beside it"], ["is cancelled", "a"]], "goes on"],
-  ["started by a step of a run, which is cancelled", [["asks", "a", "waits in a step"], ["is cancelled", "a"]], "is stopped"],
-  ["started by an activity of a run, which is cancelled", [["asks", "a", "waits in an activity"], ["is cancelled", "a"]], "is stopped"],
-  ["discarded by a step of a run, which is cancelled", [["asks", "a", "discards in a step"], ["is cancelled", "a"]], "is stopped"],
-  ["joined by a step of a run, which is cancelled", [["asks", "a", "waits"], ["asks", "b", "waits in a step"], ["is cancelled", "b"]], "goes on"],
-  ["started by a step and joined by a run, when the first is cancelled", [["asks", "a", "waits in a step"], ["asks", "b", "waits"], ["is cancelled", "a"]], "goes on"],
-  ["started by a child of a run, which is cancelled", [["asks", "a", "waits below"], ["is cancelled", "a"]], "is stopped"],
-  ["started by a child of a run, which is cancelled, and joined by another", [["asks", "a", "waits below"], ["asks", "b", "waits"], ["is cancelled", "a"]], "goes on"],
+  ["detached and then waited for by a run, which is cancelled", [["asks", "a", "detaches and waits"], [
+    "is cancelled",
+    "a"
+  ]], "goes on"],
+  ["waited for and detached too by a run, which is cancelled", [["asks", "a", "waits, and detaches beside it"], [
+    "is cancelled",
+    "a"
+  ]], "goes on"],
+  [
+    "started by a step of a run, which is cancelled",
+    [["asks", "a", "waits in a step"], ["is cancelled", "a"]],
+    "is stopped"
+  ],
+  ["started by an activity of a run, which is cancelled", [["asks", "a", "waits in an activity"], [
+    "is cancelled",
+    "a"
+  ]], "is stopped"],
+  [
+    "discarded by a step of a run, which is cancelled",
+    [["asks", "a", "discards in a step"], ["is cancelled", "a"]],
+    "is stopped"
+  ],
+  ["joined by a step of a run, which is cancelled", [["asks", "a", "waits"], ["asks", "b", "waits in a step"], [
+    "is cancelled",
+    "b"
+  ]], "goes on"],
+  ["started by a step and joined by a run, when the first is cancelled", [["asks", "a", "waits in a step"], [
+    "asks",
+    "b",
+    "waits"
+  ], ["is cancelled", "a"]], "goes on"],
+  [
+    "started by a child of a run, which is cancelled",
+    [["asks", "a", "waits below"], ["is cancelled", "a"]],
+    "is stopped"
+  ],
+  ["started by a child of a run, which is cancelled, and joined by another", [["asks", "a", "waits below"], [
+    "asks",
+    "b",
+    "waits"
+  ], ["is cancelled", "a"]], "goes on"],
   ["interrupted by the code of another run", [["asks", "a", "waits"], ["asks", "b", "interrupts"]], "is stopped"],
-  ["started by a person and interrupted by the code of a run", [["a person asks"], ["asks", "a", "interrupts"]], "is stopped"],
-  ["interrupted by a step of another run", [["asks", "a", "waits"], ["asks", "b", "interrupts in a step"]], "is stopped"]
+  [
+    "started by a person and interrupted by the code of a run",
+    [["a person asks"], ["asks", "a", "interrupts"]],
+    "is stopped"
+  ],
+  [
+    "interrupted by a step of another run",
+    [["asks", "a", "waits"], ["asks", "b", "interrupts in a step"]],
+    "is stopped"
+  ]
 ]
 
 /** A world in which that has happened; `eachTime` comes between. */
-const live = Effect.fnUntraced(function*(acts: ReadonlyArray<Act>, eachTime: (host: CrashHost.Host) => Effect.Effect<unknown>) {
-  const world = yield* CrashHost.make
-  const host = yield* world.start(layer)
-  const asked = new Map<string, Way>()
-  const runId = (id: string) => Run.executionId({ id, way: "waits" })
-  for (const act of acts) {
-    if (act[0] === "asks") {
-      asked.set(act[1], act[2])
-      yield* host.use(Run.execute({ id: act[1], way: act[2] }, { discard: true }))
+const live = Effect.fnUntraced(
+  function*(acts: ReadonlyArray<Act>, eachTime: (host: CrashHost.Host) => Effect.Effect<unknown>) {
+    const world = yield* CrashHost.make
+    const host = yield* world.start(layer)
+    const asked = new Map<string, Way>()
+    const runId = (id: string) => Run.executionId({ id, way: "waits" })
+    for (const act of acts) {
+      if (act[0] === "asks") {
+        asked.set(act[1], act[2])
+        yield* host.use(Run.execute({ id: act[1], way: act[2] }, { discard: true }))
+        yield* host.settled
+        if (act[2] === "loses a race") yield* pass(host, "1 second")
+      } else if (act[0] === "is cancelled") {
+        yield* eachTime(host)
+        yield* world.tell(yield* runId(act[1]), "cancel", cancel)
+        assert.strictEqual((yield* world.run(yield* runId(act[1]))).status, "cancelled")
+        asked.delete(act[1])
+      } else yield* begin(host, Child, "c")
       yield* host.settled
-      if (act[2] === "loses a race") yield* pass(host, "1 second")
-    } else if (act[0] === "is cancelled") {
-      yield* eachTime(host)
-      yield* world.tell(yield* runId(act[1]), "cancel", cancel)
-      assert.strictEqual((yield* world.run(yield* runId(act[1]))).status, "cancelled")
-      asked.delete(act[1])
-    } else yield* begin(host, Child, "c")
-    yield* host.settled
+    }
+    return { asked, host, runId, world }
   }
-  return { asked, host, runId, world }
-})
+)
 
 it("the table of children in DESIGN.md has these lines, in this order", () => {
-  const [, section = ""] = readFileSync(new URL("../DESIGN.md", import.meta.url), "utf8").split("\n## Children that are left\n")
+  const [, section = ""] = readFileSync(new URL("../DESIGN.md", import.meta.url), "utf8").split(
+    "\n## Children that are left\n"
+  )
   const lines = section.split("\n## ")[0]!.split("\n").filter((line) => line.startsWith("| ")).slice(1)
   assert.deepStrictEqual(lines, cases.map(([what, , ends]) => `| ${what} | ${ends} |`))
 })
@@ -164,12 +250,16 @@ describe("a run that is told to stop leaves the children that it has asked for",
             evicted ? Effect.andThen(host.evict, host.settled) : Effect.void)
           const id = yield* child
           assert.strictEqual((yield* world.run(id)).status, ends === "is stopped" ? "cancelled" : "suspended")
-          if (ends === "is stopped") return
+          if (ends === "is stopped") {
+            return
+          }
           // Those who still wait are told its real end.
           yield* world.tell(id, "signal", go)
           assert.deepStrictEqual(yield* exitOf(host, Child, id), Exit.succeed("end of c"))
           for (const [run, way] of asked) {
-            if (way.includes("waits")) assert.deepStrictEqual(yield* exitOf(host, Run, yield* runId(run)), Exit.succeed("told"), run)
+            if (way.includes("waits")) {
+              assert.deepStrictEqual(yield* exitOf(host, Run, yield* runId(run)), Exit.succeed("told"), run)
+            }
           }
         }).pipe(Effect.provide(Logger.layer([]))))
     }
@@ -179,7 +269,10 @@ describe("a run that is told to stop leaves the children that it has asked for",
     Effect.gen(function*() {
       const run = fc.constantFrom("a", "b", "d")
       const way = fc.oneof(
-        { weight: 8, arbitrary: fc.constantFrom<Way>("waits", "waits", "discards", "waits in a step", "discards in a step") },
+        {
+          weight: 8,
+          arbitrary: fc.constantFrom<Way>("waits", "waits", "discards", "waits in a step", "discards in a step")
+        },
         { weight: 1, arbitrary: fc.constantFrom<Way>("ends", "detaches") }
       )
       const act: fc.Arbitrary<Act> = fc.oneof(
@@ -188,7 +281,12 @@ describe("a run that is told to stop leaves the children that it has asked for",
         { weight: 1, arbitrary: fc.constant(["a person asks"] as const) }
       )
       const seen = { stopped: 0, goesOn: 0 }
-      for (const acts of fc.sample(fc.array(act, { minLength: 4, maxLength: 9, size: "max" }), { numRuns: 100, seed: 4314 })) {
+      for (
+        const acts of fc.sample(fc.array(act, { minLength: 4, maxLength: 9, size: "max" }), {
+          numRuns: 100,
+          seed: 4314
+        })
+      ) {
         // What is asked for twice, or cancelled when it is over, changes nothing.
         const asked = new Map<string, "open" | "over" | "left">()
         let starter: string | undefined
@@ -205,7 +303,8 @@ describe("a run that is told to stop leaves the children that it has asked for",
           } else if (next[0] === "is cancelled") {
             if (asked.get(next[1]) !== "open") continue
             asked.set(next[1], "left")
-            isStopped = !isWanted && starter !== undefined && asked.get(starter) === "left" && ![...asked.values()].includes("open")
+            isStopped = !isWanted && starter !== undefined && asked.get(starter) === "left" &&
+              ![...asked.values()].includes("open")
           } else {
             starter ??= "a person"
             isWanted = true
@@ -228,8 +327,16 @@ describe("a run that is told to stop leaves the children that it has asked for",
         return (yield* world.journal(run)).at(-1)
       })
       const below = yield* runId("below")
-      assert.deepInclude(yield* last(yield* runId("a")), { _tag: "RunCancelled", by: "ada", reason: "no longer wanted" })
-      assert.deepInclude(yield* last(below), { _tag: "RunCancelled", by: yield* runId("a"), reason: "no longer wanted" })
+      assert.deepInclude(yield* last(yield* runId("a")), {
+        _tag: "RunCancelled",
+        by: "ada",
+        reason: "no longer wanted"
+      })
+      assert.deepInclude(yield* last(below), {
+        _tag: "RunCancelled",
+        by: yield* runId("a"),
+        reason: "no longer wanted"
+      })
       assert.deepInclude(yield* last(yield* child), { _tag: "RunCancelled", by: below, reason: "no longer wanted" })
     }))
 
@@ -240,7 +347,12 @@ describe("a run that is told to stop leaves the children that it has asked for",
       const Undoing = define("undoing")
       const host = yield* world.start(Layer.mergeAll(
         layer,
-        Undoing.toLayer(() => echo(log)("x").pipe(Undoing.withCompensation(() => Effect.orDie(Signal.receive(Hold))), Effect.andThen(execute)))
+        Undoing.toLayer(() =>
+          echo(log)("x").pipe(
+            Undoing.withCompensation(() => Effect.orDie(Signal.receive(Hold))),
+            Effect.andThen(execute)
+          )
+        )
       ))
       const undoing = yield* begin(host, Undoing)
       const other = yield* host.use(Run.execute({ id: "b", way: "waits" }, { discard: true }))
@@ -260,10 +372,15 @@ describe("a run that is told to stop leaves the children that it has asked for",
       Effect.gen(function*() {
         const log = new Log()
         const Undoing = define("undoing")
-        const again = Effect.flatMap(Effect.exit(execute), (exit) => echo(log, "again")(Exit.isSuccess(exit) ? exit.value : "stopped"))
+        const again = Effect.flatMap(
+          Effect.exit(execute),
+          (exit) => echo(log, "again")(Exit.isSuccess(exit) ? exit.value : "stopped")
+        )
         const workflows = Layer.mergeAll(
           layer,
-          Undoing.toLayer(() => echo(log)("x").pipe(Undoing.withCompensation(() => Effect.asVoid(again)), Effect.andThen(execute)))
+          Undoing.toLayer(() =>
+            echo(log)("x").pipe(Undoing.withCompensation(() => Effect.asVoid(again)), Effect.andThen(execute))
+          )
         )
         for (const dies of [false, true]) {
           const world = yield* CrashHost.make
@@ -296,7 +413,12 @@ describe("a run that is told to stop leaves the children that it has asked for",
           : Step.make("refund", { onCrash: "rerun", run: () => Child.execute({ id: "c" }, { discard: true }) })()
         const host = yield* world.start(Layer.mergeAll(
           layer,
-          Undoing.toLayer(() => echo(log)("x").pipe(Undoing.withCompensation(() => Effect.asVoid(refund)), Effect.andThen(Signal.receive(Hold))))
+          Undoing.toLayer(() =>
+            echo(log)("x").pipe(
+              Undoing.withCompensation(() => Effect.asVoid(refund)),
+              Effect.andThen(Signal.receive(Hold))
+            )
+          )
         ))
         const undoing = yield* begin(host, Undoing)
         yield* world.tell(undoing, "cancel", cancel)
@@ -318,7 +440,9 @@ describe("a run that is told to stop leaves the children that it has asked for",
         assert.strictEqual((yield* world.run(short)).status, "failed")
         const id = yield* child
         assert.strictEqual((yield* world.run(id)).status, joined ? "suspended" : "cancelled")
-        if (!joined) assert.deepInclude((yield* world.journal(id)).at(-1), { by: short, reason: "longer than 1000 ms (maxRunMs)" })
+        if (!joined) {
+          assert.deepInclude((yield* world.journal(id)).at(-1), { by: short, reason: "longer than 1000 ms (maxRunMs)" })
+        }
         yield* host.kill
       }
     }))
@@ -354,7 +478,9 @@ describe("a run that is told to stop leaves the children that it has asked for",
           const gate = yield* Latch.make()
           const Late = define("late", { success: Schema.String })
           const Slow = define("slow")
-          const body = Effect.uninterruptible(Effect.andThen(gate.await, Late.execute({ id: "late" }, { discard: true })))
+          const body = Effect.uninterruptible(
+            Effect.andThen(gate.await, Late.execute({ id: "late" }, { discard: true }))
+          )
           const step = kind === "step"
             ? Step.make("delegate", { onCrash: "rerun", run: () => Effect.asVoid(body) })()
             : Activity.make({ name: "delegate", execute: Effect.asVoid(body) })
@@ -385,7 +511,8 @@ describe("a run that is told to stop leaves the children that it has asked for",
           Effect.andThen(
             Step.make("delegate", { onCrash: "rerun", run: () => Child.execute({ id: "c" }, { discard: true }) })(),
             Effect.die(new Error("broken"))
-          ))
+          )
+        )
       ))
       const id = yield* begin(host, Fragile)
       assert.include(yield* world.run(id), { status: "suspended", reason: "operator" })
@@ -416,9 +543,11 @@ describe("a run that is told to stop leaves the children that it has asked for",
                 Effect.exit,
                 Effect.flatMap((exit) => echo(log, "again")(Exit.isSuccess(exit) ? exit.value : "stopped")),
                 Effect.asVoid
-              )),
+              )
+            ),
             Effect.andThen(execute)
-          ))
+          )
+        )
       ))
       const undoing = yield* begin(host, Undoing)
       yield* host.use(Run.execute({ id: "b", way: "waits" }, { discard: true }))
@@ -449,7 +578,9 @@ describe("a run that is told to stop leaves the children that it has asked for",
       const Undoing = define("undoing")
       const host = yield* world.start(Layer.mergeAll(
         layer,
-        Undoing.toLayer(() => echo(log)("x").pipe(Undoing.withCompensation(() => Signal.receive(Hold)), Effect.andThen(execute)))
+        Undoing.toLayer(() =>
+          echo(log)("x").pipe(Undoing.withCompensation(() => Signal.receive(Hold)), Effect.andThen(execute))
+        )
       ))
       const a = yield* host.use(Run.execute({ id: "a", way: "waits" }, { discard: true }))
       yield* host.settled
@@ -511,7 +642,13 @@ describe("a run that is told to stop leaves the children that it has asked for",
   for (const when of ["before", "after"] as const) {
     it.effect(`S4, S8: a process that dies ${when} any write of a cancel changes none of this`, () =>
       Effect.gen(function*() {
-        for (const acts of [[["asks", "a", "waits"]], [["asks", "a", "waits"], ["asks", "b", "waits"]], [["asks", "a", "waits in a step"]], [["asks", "a", "waits below"]]] as const) {
+        for (
+          const acts of [[["asks", "a", "waits"]], [["asks", "a", "waits"], ["asks", "b", "waits"]], [[
+            "asks",
+            "a",
+            "waits in a step"
+          ]], [["asks", "a", "waits below"]]] as const
+        ) {
           for (let write = 1, killed = true; killed; write++) {
             const { host: first, runId, world } = yield* live(acts, () => Effect.void)
             const a = yield* runId("a")
@@ -524,10 +661,18 @@ describe("a run that is told to stop leaves the children that it has asked for",
             yield* world.look
             assert.strictEqual((yield* world.run(a)).status, "cancelled", `write ${write}`)
             const joined = acts.length > 1
-            assert.strictEqual((yield* world.run(yield* child)).status, joined ? "suspended" : "cancelled", `write ${write} of ${JSON.stringify(acts)}`)
+            assert.strictEqual(
+              (yield* world.run(yield* child)).status,
+              joined ? "suspended" : "cancelled",
+              `write ${write} of ${JSON.stringify(acts)}`
+            )
             if (joined) {
               yield* world.tell(yield* child, "signal", go)
-              assert.deepStrictEqual(yield* exitOf(host, Run, yield* runId("b")), Exit.succeed("told"), `write ${write}`)
+              assert.deepStrictEqual(
+                yield* exitOf(host, Run, yield* runId("b")),
+                Exit.succeed("told"),
+                `write ${write}`
+              )
             }
             yield* host.kill
           }
@@ -542,9 +687,14 @@ describe("a run that is told to stop leaves the children that it has asked for",
       const a = yield* host.use(Run.execute({ id: "a", way: "waits" }, { discard: true }))
       const b = yield* host.use(Run.execute({ id: "b", way: "waits" }, { discard: true }))
       yield* host.settled
-      yield* host.use(Effect.provide(Runs.use((runs) => Effect.flatMap(child, (id) => runs.cancel(id, { by: "ada", reason: "enough" }))), Runs.layer))
+      yield* host.use(Effect.provide(
+        Runs.use((runs) => Effect.flatMap(child, (id) => runs.cancel(id, { by: "ada", reason: "enough" }))),
+        Runs.layer
+      ))
       yield* host.settled
       yield* TestClock.adjust(1)
-      for (const run of [a, b]) assert.isTrue(Exit.isFailure((yield* exitOf(host, Run, run))!))
+      for (const run of [a, b]) {
+        assert.isTrue(Exit.isFailure((yield* exitOf(host, Run, run))!))
+      }
     }))
 })

@@ -83,7 +83,8 @@ describe("maxActiveMs", () => {
 
 describe("limits", () => {
   const limited = (limits: Partial<Workflows.Limits>) => define("W").annotate(Workflows.Limits, limits)
-  const reasonOf = (entries: ReadonlyArray<{ readonly _tag: string; readonly cause?: unknown }>) => JSON.stringify(entries.at(-1)?.cause)
+  const reasonOf = (entries: ReadonlyArray<{ readonly _tag: string; readonly cause?: unknown }>) =>
+    JSON.stringify(entries.at(-1)?.cause)
 
   it.effect("S12: a run that asks for more steps than maxSteps fails, after compensations, which may do steps", () =>
     Effect.gen(function*() {

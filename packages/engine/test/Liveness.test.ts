@@ -13,7 +13,12 @@ const hour = 3_600_000
 const work = Step.make("work", { success: Schema.String, onCrash: "rerun", run: () => Effect.succeed("worked") })
 
 describe("a clock that is set", () => {
-  for (const [how, millis] of [["ahead by a day", 24 * hour], ["ahead by less than a lease", 9_000], ["back by an hour", -hour]] as const) {
+  for (
+    const [how, millis] of [["ahead by a day", 24 * hour], ["ahead by less than a lease", 9_000], [
+      "back by an hour",
+      -hour
+    ]] as const
+  ) {
     it.effect(`S5: ${how} costs no living process its runs`, () =>
       Effect.gen(function*() {
         const world = yield* CrashHost.make
@@ -130,7 +135,10 @@ describe("a process of which the host knows what became", () => {
   it.effect("S14: stops nobody by what it says of itself", () =>
     Effect.gen(function*() {
       const { id, start, world } = yield* left({})
-      yield* world.backend.write([{ op: "heartbeat", owner: { id: "odd", expiresAt: 1, worker: true, info: "{damaged" } }])
+      yield* world.backend.write([{
+        op: "heartbeat",
+        owner: { id: "odd", expiresAt: 1, worker: true, info: "{damaged" }
+      }])
       yield* world.adjustHost(leaseMs + 1)
       yield* assertOutput(yield* start, W, id, "worked")
       assert.deepStrictEqual((yield* world.backend.owners).map((owner) => owner.id === "odd"), [false])

@@ -18,7 +18,11 @@ describe("many runs at once", () => {
       const host = yield* world.start(W.toLayer(({ id }) => Effect.andThen(Effect.sleep("1 minute"), echo(log)(id))))
       const count = Array.from({ length: 3_000 }, (_, index) => `${index}`)
       const watched = Effect.tap(host.awake, (awake) => Effect.sync(() => void (most = Math.max(most, awake))))
-      yield* host.use(Effect.forEach(count, (id) => Effect.andThen(W.execute({ id }, { discard: true }), watched), { concurrency: "unbounded" }))
+      yield* host.use(
+        Effect.forEach(count, (id) => Effect.andThen(W.execute({ id }, { discard: true }), watched), {
+          concurrency: "unbounded"
+        })
+      )
       yield* host.settled
       yield* watched
       yield* TestClock.adjust("1 minute")
@@ -37,7 +41,11 @@ describe("many runs at once", () => {
         W.toLayer(({ id }) => Effect.andThen(echo(log)(id), Signal.receive(Go))),
         { maxAwake: 2 }
       )
-      yield* host.use(Effect.forEach(["a", "b", "c", "d", "e"], (id) => W.execute({ id }, { discard: true }), { concurrency: "unbounded" }))
+      yield* host.use(
+        Effect.forEach(["a", "b", "c", "d", "e"], (id) => W.execute({ id }, { discard: true }), {
+          concurrency: "unbounded"
+        })
+      )
       yield* host.settled
       assert.deepStrictEqual((yield* world.backend.census).byStatus, { suspended: 5 })
     }), 60_000)
@@ -71,8 +79,11 @@ describe("one large run", () => {
         return wrong
       })))
       const id = yield* begin(host, W)
-      yield* host.use(Effect.forEach(Array.from({ length: 10_000 }, (_, index) => index), (payload) =>
-        Signal.send(Go, { runId: id, payload }), { concurrency: "unbounded", discard: true }))
+      yield* host.use(Effect.forEach(
+        Array.from({ length: 10_000 }, (_, index) => index),
+        (payload) => Signal.send(Go, { runId: id, payload }),
+        { concurrency: "unbounded", discard: true }
+      ))
       yield* host.settled
       yield* assertOutput(host, W, id, 0)
       assert.isEmpty(yield* world.inbox(id))
@@ -84,8 +95,12 @@ describe("one large run", () => {
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const fired: Array<number> = []
         yield* Effect.forEach(Array.from({ length: 5_000 }, (_, index) => index), (index) =>
-          Effect.andThen(Effect.sleep(5_000 - index), Effect.sync(() => void fired.push(index))), { concurrency: "unbounded" })
-        return fired.every((index, place) => index === 4_999 - place)
+          Effect.andThen(Effect.sleep(5_000 - index), Effect.sync(() => void fired.push(index))), {
+          concurrency: "unbounded"
+        })
+        return fired.every((index, place) =>
+          index === 4_999 - place
+        )
       }))
       const first = yield* world.start(layer)
       const id = yield* begin(first, W)

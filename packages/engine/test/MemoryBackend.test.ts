@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as DueList from "../src/internal/DueList.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
-import * as BackendConformance from "../src/testing/BackendConformance.ts"
 import { claim, end, ids, inbox, one, start, startOwned } from "../src/testing/backend/Fixtures.ts"
+import * as BackendConformance from "../src/testing/BackendConformance.ts"
 
 BackendConformance.suite(
   "memory",

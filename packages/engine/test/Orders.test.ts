@@ -38,7 +38,11 @@ describe("orders to other runs", () => {
         const host = yield* world.start(layer)
         const target = yield* begin(host, Other, "o")
         const id = yield* begin(host, W)
-        assert.deepInclude((yield* world.journal(target)).at(-1), { _tag: "RunCancelled", by: id, reason: "interrupted" })
+        assert.deepInclude((yield* world.journal(target)).at(-1), {
+          _tag: "RunCancelled",
+          by: id,
+          reason: "interrupted"
+        })
         const again = yield* begin(host, Other, "o2")
         const next = yield* world.restart(host, layer)
         yield* next.settled
@@ -53,7 +57,9 @@ describe("orders to other runs", () => {
         const world = yield* CrashHost.make
         const log = new Log()
         const layer = Layer.merge(
-          Other.toLayer(() => Signal.receive(Go).pipe(Effect.andThen(echo(log)("other")), Effect.andThen(Signal.receive(Go)))),
+          Other.toLayer(() =>
+            Signal.receive(Go).pipe(Effect.andThen(echo(log)("other")), Effect.andThen(Signal.receive(Go)))
+          ),
           W.toLayer(() => Effect.andThen(Signal.receive(Go), Effect.andThen(give(resume), Signal.receive(Go))))
         )
         const host = yield* world.start(layer)
@@ -85,7 +91,8 @@ describe("orders to other runs", () => {
             W.withCompensation(() => log.add("undo")),
             Effect.andThen(give(Effect.flatMap(W.executionId({ id: "1" }), (id) => W.interrupt(id)))),
             Effect.andThen(Signal.receive(Go))
-          )))
+          )
+        ))
         const id = yield* begin(host, W)
         yield* host.settled
         assert.include(yield* world.run(id), { status: "cancelled" })
@@ -97,7 +104,9 @@ describe("orders to other runs", () => {
   it.effect("S8: an order from outside stops a run whoever waits for it, and those that wait see that", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const host = yield* world.start(Layer.merge(Other.toLayer(() => Signal.receive(Go)), W.toLayer(() => Other.execute({ id: "o" }))))
+      const host = yield* world.start(
+        Layer.merge(Other.toLayer(() => Signal.receive(Go)), W.toLayer(() => Other.execute({ id: "o" })))
+      )
       const waiting = [yield* begin(host, W, "1"), yield* begin(host, W, "2")]
       yield* host.use(interrupt)
       yield* host.settled
@@ -108,12 +117,17 @@ describe("orders to other runs", () => {
   it.effect("orders to a run that is over or unknown change nothing", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const host = yield* world.start(Layer.merge(Other.toLayer(() => Effect.succeed("done")), W.toLayer(() => Effect.all([interrupt, resume], { discard: true }))))
+      const host = yield* world.start(Layer.merge(
+        Other.toLayer(() => Effect.succeed("done")),
+        W.toLayer(() => Effect.all([interrupt, resume], { discard: true }))
+      ))
       const before = yield* begin(host, W, "before")
       assert.isNull(yield* world.backend.run(yield* other))
       const target = yield* begin(host, Other, "o")
       const after = yield* begin(host, W, "after")
-      for (const id of [before, after]) assert.include(yield* world.run(id), { status: "completed" })
+      for (const id of [before, after]) {
+        assert.include(yield* world.run(id), { status: "completed" })
+      }
       assert.deepStrictEqual(yield* exitOf(host, Other, target), Exit.succeed("done"))
       assert.strictEqual((yield* world.backend.census).outbox, 0)
     }))

@@ -35,7 +35,11 @@ describe("the body of a step that waits for something outside of it", () => {
             Effect.onInterrupt(() => log.add("cut short")),
             Effect.asVoid
           )
-          const step: Effect.Effect<void, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance> = kind === "step"
+          const step: Effect.Effect<
+            void,
+            never,
+            Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance
+          > = kind === "step"
             ? Step.make("delegate", { onCrash: "rerun", run: () => body as Effect.Effect<void> })()
             : Activity.make({ name: "delegate", execute: body })
           const host = yield* world.start(Layer.merge(childLayer, W.toLayer(() => Effect.as(step, "done"))))
@@ -56,7 +60,10 @@ describe("the body of a step that waits for something outside of it", () => {
           assert.deepStrictEqual(yield* exitOf(host, W, id), Exit.succeed("done"))
           assert.strictEqual(log.count("goes on"), 1)
           assert.strictEqual(log.count("cut short"), 0)
-          assert.deepStrictEqual((yield* world.story(id)).filter((entry) => entry.startsWith("StepCompleted")).length, 1)
+          assert.deepStrictEqual(
+            (yield* world.story(id)).filter((entry) => entry.startsWith("StepCompleted")).length,
+            1
+          )
         }))
     }
   }
@@ -64,23 +71,25 @@ describe("the body of a step that waits for something outside of it", () => {
 
 describe("the end of a run beside which somebody writes to it", () => {
   /** A store in which a row for the run comes just before its end, and is handed over while that is being written. */
-  const makeWorld = Effect.fnUntraced(function*(row: { readonly id: string; readonly kind: string; readonly payload: string }) {
-    const base = MemoryBackend.make(MemoryBackend.makeStore())
-    const hook = { run: "", look: Effect.void as Effect.Effect<unknown> }
-    const write = (ops: ReadonlyArray<Op>) =>
-      Effect.suspend(() => {
-        const { run } = hook
-        if (!ops.some((op) => op.op === "commit" && op.run === run && op.ended !== undefined)) return base.write(ops)
-        hook.run = ""
-        return base.write([{ op: "inbox", row: { ...row, run, at: 0 } }]).pipe(
-          Effect.andThen(hook.look),
-          Effect.andThen(giveWay(100)),
-          Effect.andThen(base.write(ops))
-        )
-      })
-    const world = yield* CrashHost.makeOn({ ...base, write: write as Backend["write"] })
-    return { hook, world }
-  })
+  const makeWorld = Effect.fnUntraced(
+    function*(row: { readonly id: string; readonly kind: string; readonly payload: string }) {
+      const base = MemoryBackend.make(MemoryBackend.makeStore())
+      const hook = { run: "", look: Effect.void as Effect.Effect<unknown> }
+      const write = (ops: ReadonlyArray<Op>) =>
+        Effect.suspend(() => {
+          const { run } = hook
+          if (!ops.some((op) => op.op === "commit" && op.run === run && op.ended !== undefined)) return base.write(ops)
+          hook.run = ""
+          return base.write([{ op: "inbox", row: { ...row, run, at: 0 } }]).pipe(
+            Effect.andThen(hook.look),
+            Effect.andThen(giveWay(100)),
+            Effect.andThen(base.write(ops))
+          )
+        })
+      const world = yield* CrashHost.makeOn({ ...base, write: write as Backend["write"] })
+      return { hook, world }
+    }
+  )
 
   for (const handedOver of [false, true]) {
     it.effect(`S3, S4: takes it first, with a note, and ends${handedOver ? ", also where it is handed over while the end is being written" : ""}`, () =>
@@ -102,8 +111,15 @@ describe("the end of a run beside which somebody writes to it", () => {
 
   it.effect("S8: leaves its children all the same", () =>
     Effect.gen(function*() {
-      const { hook, world } = yield* makeWorld({ id: "late", kind: "signal", payload: JSON.stringify({ name: "late", payload: null }) })
-      const delegate = Step.make("delegate", { onCrash: "rerun", run: () => Effect.asVoid(Effect.orDie(Child.execute({ id: "c" }))) })
+      const { hook, world } = yield* makeWorld({
+        id: "late",
+        kind: "signal",
+        payload: JSON.stringify({ name: "late", payload: null })
+      })
+      const delegate = Step.make("delegate", {
+        onCrash: "rerun",
+        run: () => Effect.asVoid(Effect.orDie(Child.execute({ id: "c" })))
+      })
       const host = yield* world.start(Layer.merge(childLayer, W.toLayer(() => delegate())))
       const id = yield* begin(host, W)
       yield* giveWay(50)

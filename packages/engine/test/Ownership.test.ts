@@ -148,7 +148,9 @@ describe("ownership", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const client = yield* world.start(W.toLayer(({ id }) => Effect.andThen(Effect.sleep("1 day"), echo(log)(id))), { worker: false })
+      const client = yield* world.start(W.toLayer(({ id }) => Effect.andThen(Effect.sleep("1 day"), echo(log)(id))), {
+        worker: false
+      })
       const id = yield* begin(client, W, "mine")
       yield* client.evict
       yield* client.settled
@@ -164,7 +166,10 @@ describe("a handler whose layer closes", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const gate = Deferred.makeUnsafe<void>()
-      const work = Step.make("work", { onCrash: "rerun", run: () => Effect.andThen(log.add("work"), Deferred.await(gate)) })
+      const work = Step.make("work", {
+        onCrash: "rerun",
+        run: () => Effect.andThen(log.add("work"), Deferred.await(gate))
+      })
       const layer = W.toLayer(() => Effect.as(work(), "done"))
       const host = yield* world.start(Layer.empty)
       const id = yield* host.use(Effect.scoped(Effect.gen(function*() {

@@ -9,7 +9,8 @@ const Go = Signal.make("go")
 const go = { name: "go", payload: null }
 const W = define("W")
 
-const before = (log: Log) => Effect.andThen(Signal.receive(Go), Effect.andThen(echo(log, "charge")("x"), Effect.as(Signal.receive(Go), "end")))
+const before = (log: Log) =>
+  Effect.andThen(Signal.receive(Go), Effect.andThen(echo(log, "charge")("x"), Effect.as(Signal.receive(Go), "end")))
 const after = (log: Log) =>
   Effect.gen(function*() {
     yield* Signal.receive(Go)
@@ -69,7 +70,8 @@ describe("Workflows.patched", () => {
               yield* Signal.receive(Go)
             }
             return ways.join()
-          }))
+          })
+        )
       let host = yield* world.start(rounds(false))
       const id = yield* begin(host, W)
       for (let round = 0; round < 3; round++) {
@@ -87,14 +89,18 @@ describe("Workflows.patched", () => {
       const patched = yield* world.start(W.toLayer(() => after(log)))
       const id = yield* begin(patched, W)
       yield* world.tell(id, "signal", go)
-      const clean = yield* world.restart(patched, W.toLayer(() =>
-        Effect.gen(function*() {
-          yield* Signal.receive(Go)
-          yield* echo(log, "fraud")("x")
-          yield* echo(log, "charge")("x")
-          yield* Signal.receive(Go)
-          return "end"
-        })))
+      const clean = yield* world.restart(
+        patched,
+        W.toLayer(() =>
+          Effect.gen(function*() {
+            yield* Signal.receive(Go)
+            yield* echo(log, "fraud")("x")
+            yield* echo(log, "charge")("x")
+            yield* Signal.receive(Go)
+            return "end"
+          })
+        )
+      )
       yield* world.tell(id, "signal", go)
       yield* assertOutput(clean, W, id, "end")
     }))

@@ -33,17 +33,27 @@ const asked: Readonly<Record<string, Effect.Effect<unknown, unknown, Services>>>
   "detaches a child": Quick.execute({ id: "q" }, { discard: true, detached: true }),
   "interrupts a run": Effect.flatMap(waiting, (id) => Waiting.interrupt(id)),
   "resumes a run": Effect.flatMap(waiting, (id) => Waiting.resume(id)),
-  "completes a deferred of another run": Effect.flatMap(waiting, (executionId) =>
-    DurableDeferred.succeed(Answer, { token: DurableDeferred.tokenFromExecutionId(Answer, { workflow: Waiting, executionId }), value: "yes" })),
+  "completes a deferred of another run": Effect.flatMap(
+    waiting,
+    (executionId) =>
+      DurableDeferred.succeed(Answer, {
+        token: DurableDeferred.tokenFromExecutionId(Answer, { workflow: Waiting, executionId }),
+        value: "yes"
+      })
+  ),
   "sends a signal": Effect.flatMap(waiting, (runId) => Signal.send(Go, { runId, payload: undefined, id: "go" })).pipe(
     // A body that a crash repeats finds that what it asked for has been done.
     Effect.catchTag("SignalRefused", () => Effect.void)
   ),
   "emits an event": Events.use((events) => events.emit("ticket.created", {})),
-  "sends a signal by the operators' verb": Runs.use((runs) => Effect.flatMap(waiting, (id) => runs.signal(id, "go", null, { id: "go" }))).pipe(
+  "sends a signal by the operators' verb": Runs.use((runs) =>
+    Effect.flatMap(waiting, (id) => runs.signal(id, "go", null, { id: "go" }))
+  ).pipe(
     Effect.catchTag("RunClosed", () => Effect.void)
   ),
-  "cancels a run by the operators' verb": Runs.use((runs) => Effect.flatMap(waiting, (id) => runs.cancel(id, { by: "ada", reason: "enough" }))).pipe(
+  "cancels a run by the operators' verb": Runs.use((runs) =>
+    Effect.flatMap(waiting, (id) => runs.cancel(id, { by: "ada", reason: "enough" }))
+  ).pipe(
     Effect.catchTag("RunClosed", () => Effect.void)
   ),
   "starts a run by the operators' verb": Runs.use((runs) => runs.start("quick", { id: "q" }))
@@ -54,7 +64,11 @@ const bodies = {
   step: (body: Effect.Effect<unknown, unknown, Services>) =>
     Step.make("errand", { onCrash: "rerun", run: () => Effect.asVoid(Effect.orDie(body)) as Effect.Effect<void> })(),
   activity: (body: Effect.Effect<unknown, unknown, Services>) =>
-    Activity.make({ name: "errand", execute: Effect.asVoid(Effect.orDie(body)) }) as unknown as Effect.Effect<void, never, WorkflowEngine.WorkflowInstance>,
+    Activity.make({ name: "errand", execute: Effect.asVoid(Effect.orDie(body)) }) as unknown as Effect.Effect<
+      void,
+      never,
+      WorkflowEngine.WorkflowInstance
+    >,
   "ask step": (body: Effect.Effect<unknown, unknown, Services>) =>
     Step.make("errand", { onCrash: "ask", run: () => Effect.asVoid(Effect.orDie(body)) as Effect.Effect<void> })()
 }
@@ -64,34 +78,46 @@ const layerOf = (log: Log, body: Effect.Effect<unknown, unknown, Services>, kind
     Quick.toLayer(() => Effect.succeed("done")),
     Waiting.toLayer(() => Effect.raceFirst(Effect.as(Signal.receive(Go), "signal"), DurableDeferred.await(Answer))),
     // What is written in one transaction with the engine's own affairs fails with them, and all runs begin anew.
-    Errand.toLayer(() => Effect.as(bodies[kind](log.add("body").pipe(Effect.andThen(giveWay(20)), Effect.andThen(body))), "ran"))
+    Errand.toLayer(() =>
+      Effect.as(bodies[kind](log.add("body").pipe(Effect.andThen(giveWay(20)), Effect.andThen(body))), "ran")
+    )
   ).pipe(Layer.provideMerge(Layer.mergeAll(Runs.layer, Events.layer)))
 
 /** A store whose operations and questions fail when told to. */
 const makeFaulty = () => {
   const base = MemoryBackend.make(MemoryBackend.makeStore())
-  const failing = { write: (_: ReadonlyArray<Op>): boolean | "before" | "after" | "full" => false, read: (_: string) => false }
+  const failing = {
+    write: (_: ReadonlyArray<Op>): boolean | "before" | "after" | "full" => false,
+    read: (_: string) => false
+  }
   const problem = { operation: "do it", problem: "it was told to fail" }
   const unable = Effect.fail(new StorageFailed(problem))
   const full = Effect.fail(new StorageFailed({ ...problem, noRoom: true }))
-  const backend = Object.fromEntries(Object.entries(base).map(([name, member]) => [
-    name,
-    name === "write"
-      ? (ops: ReadonlyArray<Op>) => Effect.suspend(() => {
-        const how = failing.write(ops)
-        if (how === "after") return Effect.andThen(base.write(ops), unable)
-        return how === false ? base.write(ops) : how === "full" ? full : unable
-      })
-      : typeof member === "function"
-      ? (...args: ReadonlyArray<never>) => Effect.suspend(() => failing.read(name) ? unable : (member as (...args: ReadonlyArray<never>) => Effect.Effect<unknown>)(...args))
-      : member
-  ])) as unknown as Backend
+  const backend = Object.fromEntries(
+    Object.entries(base).map(([name, member]) => [
+      name,
+      name === "write"
+        ? (ops: ReadonlyArray<Op>) =>
+          Effect.suspend(() => {
+            const how = failing.write(ops)
+            if (how === "after") return Effect.andThen(base.write(ops), unable)
+            return how === false ? base.write(ops) : how === "full" ? full : unable
+          })
+        : typeof member === "function"
+        ? (...args: ReadonlyArray<never>) =>
+          Effect.suspend(() =>
+            failing.read(name) ? unable : (member as (...args: ReadonlyArray<never>) => Effect.Effect<unknown>)(...args)
+          )
+        : member
+    ])
+  ) as unknown as Backend
   return { backend, failing }
 }
 
 /** What the body of a step writes itself, beside the commits of runs and what the loops of the process do. */
 const isAsked = (op: Op) =>
-  (op.op === "inbox" && op.row.kind !== "child") || op.op === "publish" || (op.op === "start" && (op.listener !== null || op.run.parent !== null || op.run.id !== "x"))
+  (op.op === "inbox" && op.row.kind !== "child") || op.op === "publish" ||
+  (op.op === "start" && (op.listener !== null || op.run.parent !== null || op.run.id !== "x"))
 
 describe("what the body of a step asks of the engine", () => {
   for (const [what, body] of Object.entries(asked)) {
@@ -140,7 +166,9 @@ describe("what the body of a step asks of the engine", () => {
             yield* world.adjustHost(1_000)
             const id = yield* Errand.executionId({ id: "x" })
             // Whose start was not acknowledged asks for it again.
-            if ((yield* Effect.orDie(world.backend.run(id))) === null) yield* Effect.tap(begin(host, Errand, "x"), giveWay(200))
+            if ((yield* Effect.orDie(world.backend.run(id))) === null) {
+              yield* Effect.tap(begin(host, Errand, "x"), giveWay(200))
+            }
             yield* host.settled
             assert.deepStrictEqual(yield* exitOf(host, Errand, id), Exit.succeed("ran"), `write ${write}`)
             assert.isFalse((yield* world.journal(id)).some((entry) => entry._tag === "StepFailed"), `write ${write}`)
@@ -157,7 +185,8 @@ describe("what the body of a step asks of the engine", () => {
       const log = new Log()
       const host = yield* world.start(layerOf(log, Quick.execute({ id: "q" }), "activity"))
       let left = 0
-      failing.read = (name) => (name === "run" || name === "entries" || name === "definition") && log.count("body") > 0 && left-- > 0
+      failing.read = (name) =>
+        (name === "run" || name === "entries" || name === "definition") && log.count("body") > 0 && left-- > 0
       left = 4
       const id = yield* Effect.tap(begin(host, Errand, "x"), giveWay(200))
       for (let turn = 0; turn < 6; turn++) yield* Effect.andThen(world.adjustHost(1_000), giveWay(200))
@@ -170,7 +199,9 @@ describe("what the body of a step asks of the engine", () => {
       const { backend, failing } = makeFaulty()
       const world = yield* CrashHost.makeOn(backend)
       const log = new Log()
-      const host = yield* world.start(layerOf(log, DurableClock.sleep({ name: "nap", duration: "2 hours" }), "activity"))
+      const host = yield* world.start(
+        layerOf(log, DurableClock.sleep({ name: "nap", duration: "2 hours" }), "activity")
+      )
       const id = yield* Effect.tap(begin(host, Errand, "x"), giveWay(200))
       let left = 2
       failing.write = (ops) => ops.some((op) => op.op === "inbox" && op.row.kind === "deferred") && left-- > 0
@@ -187,7 +218,9 @@ describe("what the body of a step asks of the engine", () => {
       const log = new Log()
       const host = yield* world.start(layerOf(log, Effect.flatMap(waiting, (id) => Waiting.interrupt(id)), "step"))
       yield* begin(host, Waiting, "w")
-      failing.write = (ops) => log.count("body") > 0 && ops.some((op) => op.op === "inbox" && op.row.id.startsWith("cancel:") && op.row.payload.includes("interrupted"))
+      failing.write = (ops) =>
+        log.count("body") > 0 &&
+        ops.some((op) => op.op === "inbox" && op.row.id.startsWith("cancel:") && op.row.payload.includes("interrupted"))
       const id = yield* Effect.tap(begin(host, Errand, "x"), giveWay(200))
       yield* world.adjustHost(5_000)
       assert.include(yield* world.run(id), { status: "running" })
@@ -206,7 +239,8 @@ describe("what the body of a step asks of the engine", () => {
       const layer = layerOf(log, Effect.flatMap(waiting, (id) => Waiting.interrupt(id)), "step")
       const host = yield* world.start(layer)
       yield* begin(host, Waiting, "w")
-      failing.write = (ops) => log.count("body") > 0 && ops.some((op) => op.op === "inbox" && op.row.payload.includes("interrupted"))
+      failing.write = (ops) =>
+        log.count("body") > 0 && ops.some((op) => op.op === "inbox" && op.row.payload.includes("interrupted"))
       const id = yield* Effect.tap(begin(host, Errand, "x"), giveWay(200))
       yield* host.close
       failing.write = () => false
@@ -229,7 +263,11 @@ describe("what callers outside of runs ask of the engine", () => {
         const host = yield* world.start(layerOf(new Log(), Effect.void, "step"))
         yield* begin(host, Waiting, "w")
         failing.write = (ops) => ops.some(({ op }) => op === "inbox" || op === "publish" || op === "start")
-        const exit = yield* Effect.exit(host.use(Effect.provide(body, Layer.mergeAll(Runs.layer, Events.layer)) as Effect.Effect<unknown, unknown, Engine>))
+        const exit = yield* Effect.exit(
+          host.use(
+            Effect.provide(body, Layer.mergeAll(Runs.layer, Events.layer)) as Effect.Effect<unknown, unknown, Engine>
+          )
+        )
         assert.isTrue(Exit.isFailure(exit))
         assert.include(String(exit), "it was told to fail")
       }).pipe(Effect.provide(quiet)))

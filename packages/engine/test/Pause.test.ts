@@ -79,7 +79,10 @@ describe("a paused run", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const gate = Deferred.makeUnsafe<void>()
-      const work = Step.make("work", { onCrash: "rerun", run: () => Effect.andThen(log.add("work"), Deferred.await(gate)) })
+      const work = Step.make("work", {
+        onCrash: "rerun",
+        run: () => Effect.andThen(log.add("work"), Deferred.await(gate))
+      })
       const host = yield* world.start(W.toLayer(() => Effect.andThen(work(), echo(log)("after"))))
       const id = yield* begin(host, W)
       yield* world.tell(id, "pause", ada)

@@ -24,9 +24,15 @@ class Bank {
     success: Schema.String,
     onCrash: "probe",
     probe: (what, { attempt, idempotencyKey, key }) =>
-      Effect.andThen(this.log.add(`asked ${what} ${key} ${attempt} ${idempotencyKey.endsWith("pay")}`), Effect.suspend(() => this.answer)),
+      Effect.andThen(
+        this.log.add(`asked ${what} ${key} ${attempt} ${idempotencyKey.endsWith("pay")}`),
+        Effect.suspend(() => this.answer)
+      ),
     run: (what, { attempt }) =>
-      Effect.andThen(this.log.add(`pays ${what} ${attempt}`), Effect.suspend(() => this.works ? Effect.succeed("paid") : Effect.never))
+      Effect.andThen(
+        this.log.add(`pays ${what} ${attempt}`),
+        Effect.suspend(() => this.works ? Effect.succeed("paid") : Effect.never)
+      )
   })
   readonly layer = W.toLayer(() => this.pay("rent"))
 }
@@ -39,9 +45,17 @@ const steps = (world: CrashHost.World, id: string) =>
     entries.flatMap((entry) => {
       switch (entry._tag) {
         case "StepRequested":
-          return [`requested ${entry.key} ${entry.attempt}${entry.recovery === undefined ? "" : ` crash ${entry.recovery}`}${entry.probe ? " probe" : ""}`]
+          return [
+            `requested ${entry.key} ${entry.attempt}${entry.recovery === undefined ? "" : ` crash ${entry.recovery}`}${
+              entry.probe ? " probe" : ""
+            }`
+          ]
         case "StepCompleted":
-          return [`completed ${entry.key}${entry.probed ? " probed" : ""}${entry.settledBy === undefined ? "" : ` by ${entry.settledBy}`}`]
+          return [
+            `completed ${entry.key}${entry.probed ? " probed" : ""}${
+              entry.settledBy === undefined ? "" : ` by ${entry.settledBy}`
+            }`
+          ]
         case "StepFailed":
           return [`failed ${entry.key}`]
         case "ProbeFailed":
@@ -79,9 +93,21 @@ describe("onCrash: probe", () => {
       yield* second.settled
       yield* assertOutput(second, W, id, "paid before")
       assert.deepStrictEqual(bank.log.entries, ["pays rent 1", asked])
-      assert.deepStrictEqual(yield* steps(world, id), ["requested pay 1", "requested pay 1 crash 1 probe", "completed pay probed"])
-      const view = yield* second.use(Effect.provide(Effect.flatMap(Runs.Runs, (runs) => runs.show(id)), Runs.Runs.layer))
-      assert.deepInclude(view.steps[0], { key: "pay", status: "completed", onCrash: "probe", probed: true, output: "paid before" })
+      assert.deepStrictEqual(yield* steps(world, id), [
+        "requested pay 1",
+        "requested pay 1 crash 1 probe",
+        "completed pay probed"
+      ])
+      const view = yield* second.use(
+        Effect.provide(Effect.flatMap(Runs.Runs, (runs) => runs.show(id)), Runs.Runs.layer)
+      )
+      assert.deepInclude(view.steps[0], {
+        key: "pay",
+        status: "completed",
+        onCrash: "probe",
+        probed: true,
+        output: "paid before"
+      })
     }).pipe(quiet))
 
   it.effect("S2: `probe`: what the probe does not find runs again, as a request of its own", () =>
@@ -145,7 +171,11 @@ describe("onCrash: probe", () => {
       const bank = new Bank()
       const layer = W.toLayer(() => Effect.catchDefect(bank.pay("rent"), (defect) => Effect.succeed(String(defect))))
       const first = yield* world.start(layer)
-      const ids = [yield* begin(first, W, "retry"), yield* begin(first, W, "complete"), yield* begin(first, W, "fail")] as const
+      const ids = [
+        yield* begin(first, W, "retry"),
+        yield* begin(first, W, "complete"),
+        yield* begin(first, W, "fail")
+      ] as const
       bank.answer = Effect.die(new Error("no line to the bank"))
       const host = yield* world.restart(first, layer)
       yield* host.settled
@@ -184,7 +214,10 @@ describe("onCrash: probe", () => {
       yield* host.settled
       assert.strictEqual((yield* world.run(id)).status, "running")
       const runs = yield* host.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
-      assert.include((yield* Effect.flip(runs.settle(id, "other", { by, action: { _tag: "retry" } }))).message, "these wait to be settled: pay")
+      assert.include(
+        (yield* Effect.flip(runs.settle(id, "other", { by, action: { _tag: "retry" } }))).message,
+        "these wait to be settled: pay"
+      )
       yield* runs.settle(id, "pay", { by, action: { _tag: "complete", output: "paid by hand" } })
       yield* host.settled
       yield* assertOutput(host, W, id, "paid by hand")
@@ -207,7 +240,9 @@ describe("onCrash: probe", () => {
       yield* host.close
       host = yield* world.start(bank.layer)
       yield* assertOutput(host, W, id, "paid before")
-      assert.isTrue((yield* world.journal(id)).every((entry) => entry._tag !== "StepRequested" || entry.recovery === undefined))
+      assert.isTrue(
+        (yield* world.journal(id)).every((entry) => entry._tag !== "StepRequested" || entry.recovery === undefined)
+      )
     }))
 
   it.effect("S2: a body that was evicted while it waited for something durable may have acted, so its probe is asked", () =>
@@ -273,7 +308,12 @@ describe("onCrash: probe", () => {
   it.effect("S2: a probe that takes longer than the timeout of the step has failed", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const slow = Step.make("slow", { onCrash: "probe", timeout: "10 seconds", probe: () => Effect.never, run: () => Effect.never })
+      const slow = Step.make("slow", {
+        onCrash: "probe",
+        timeout: "10 seconds",
+        probe: () => Effect.never,
+        run: () => Effect.never
+      })
       const layer = W.toLayer(() => slow())
       const first = yield* world.start(layer)
       const id = yield* begin(first, W)
@@ -294,7 +334,12 @@ describe("onCrash: probe", () => {
         retry: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 2 })),
         probe: (_, { attempt }) => Effect.as(log.add(`asked ${attempt}`), Option.none()),
         run: (_, { attempt }) =>
-          Effect.andThen(log.add(`runs ${attempt}`), Effect.suspend(() => attempt === 2 && crashes ? Effect.never : Effect.fail(new Declined({ reason: `${attempt}` }))))
+          Effect.andThen(
+            log.add(`runs ${attempt}`),
+            Effect.suspend(() =>
+              attempt === 2 && crashes ? Effect.never : Effect.fail(new Declined({ reason: `${attempt}` }))
+            )
+          )
       })
       const layer = W.toLayer(() => flaky())
       let host = yield* world.start(layer)
@@ -334,7 +379,12 @@ describe("onCrash: probe", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const bank = new Bank()
-      const before = Step.make("pay", { input: Schema.String, success: Schema.String, onCrash: "ask", run: () => Effect.never })
+      const before = Step.make("pay", {
+        input: Schema.String,
+        success: Schema.String,
+        onCrash: "ask",
+        run: () => Effect.never
+      })
       const first = yield* world.start(W.toLayer(() => before("rent")))
       const id = yield* begin(first, W)
       bank.answer = Effect.die(new Error("no line to the bank"))
@@ -354,7 +404,11 @@ describe("onCrash: probe, in the body of a step", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const bank = new Bank()
-      const outer = Step.make("outer", { success: Schema.String, onCrash: "rerun", run: () => Effect.andThen(bank.log.add("outer"), bank.pay("rent")) })
+      const outer = Step.make("outer", {
+        success: Schema.String,
+        onCrash: "rerun",
+        run: () => Effect.andThen(bank.log.add("outer"), bank.pay("rent"))
+      })
       const layer = W.toLayer(() => outer())
       const first = yield* world.start(layer)
       const id = yield* begin(first, W)
@@ -396,7 +450,11 @@ describe("onCrash: probe, in the body of a step", () => {
       const step = Step.make("step", {
         success: Schema.String,
         onCrash: "probe",
-        probe: () => Effect.as(Effect.andThen(look("is it there?"), Effect.suspend(() => Deferred.await(ready))), Option.some("there")),
+        probe: () =>
+          Effect.as(
+            Effect.andThen(look("is it there?"), Effect.suspend(() => Deferred.await(ready))),
+            Option.some("there")
+          ),
         run: () => Effect.andThen(look("first"), Effect.never)
       })
       const layer = W.toLayer(() => step())
@@ -413,44 +471,51 @@ describe("onCrash: probe, in the body of a step", () => {
 })
 
 describe("a crash at every write", () => {
-  it.effect("S2, S4: `probe`: what a service outside remembers is done once, whatever happens", () =>
-    Effect.gen(function*() {
-      let charges: Array<string> = []
-      const charge = Step.make("charge", {
-        input: Schema.String,
-        success: Schema.String,
-        onCrash: "probe",
-        probe: (what) => Effect.sync(() => charges.includes(what) ? Option.some(`receipt for ${what}`) : Option.none()),
-        run: (what) => Effect.sync(() => {
-          charges.push(what)
-          return `receipt for ${what}`
+  it.effect(
+    "S2, S4: `probe`: what a service outside remembers is done once, whatever happens",
+    () =>
+      Effect.gen(function*() {
+        let charges: Array<string> = []
+        const charge = Step.make("charge", {
+          input: Schema.String,
+          success: Schema.String,
+          onCrash: "probe",
+          probe: (what) =>
+            Effect.sync(() => charges.includes(what) ? Option.some(`receipt for ${what}`) : Option.none()),
+          run: (what) =>
+            Effect.sync(() => {
+              charges.push(what)
+              return `receipt for ${what}`
+            })
         })
-      })
-      const nested = Step.make("nested", { success: Schema.String, onCrash: "rerun", run: () => charge("inside") })
-      const workflows = W.toLayer(Effect.fnUntraced(function*() {
-        const first = yield* charge("rent")
-        const both = yield* Effect.all([charge("food"), charge("heat")], { concurrency: 2 })
-        yield* Effect.sleep("1 day")
-        return [first, ...both, yield* nested()]
-      }))
-      const report = yield* CrashExplorer.explore({
-        workflows,
-        world: Effect.suspend(() => {
-          charges = []
-          return CrashHost.make
-        }),
-        outside: () => Effect.sync(() => charges.toSorted()),
-        drive: (host) => host.use(Effect.gen(function*() {
-          yield* W.execute({ id: "1" }, { discard: true })
-          yield* host.settled
-          yield* TestClock.adjust("1 day")
-          yield* host.settled
+        const nested = Step.make("nested", { success: Schema.String, onCrash: "rerun", run: () => charge("inside") })
+        const workflows = W.toLayer(Effect.fnUntraced(function*() {
+          const first = yield* charge("rent")
+          const both = yield* Effect.all([charge("food"), charge("heat")], { concurrency: 2 })
+          yield* Effect.sleep("1 day")
+          return [first, ...both, yield* nested()]
         }))
-      })
-      assert.isAbove(report.writes, 6)
-      assert.strictEqual(report.crashes, report.writes * 2)
-      assert.strictEqual(report.bodies, 5)
-    }), 60_000)
+        const report = yield* CrashExplorer.explore({
+          workflows,
+          world: Effect.suspend(() => {
+            charges = []
+            return CrashHost.make
+          }),
+          outside: () => Effect.sync(() => charges.toSorted()),
+          drive: (host) =>
+            host.use(Effect.gen(function*() {
+              yield* W.execute({ id: "1" }, { discard: true })
+              yield* host.settled
+              yield* TestClock.adjust("1 day")
+              yield* host.settled
+            }))
+        })
+        assert.isAbove(report.writes, 6)
+        assert.strictEqual(report.crashes, report.writes * 2)
+        assert.strictEqual(report.bodies, 5)
+      }),
+    60_000
+  )
 })
 
 describe("the types of the rules", () => {
@@ -468,8 +533,13 @@ describe("the types of the rules", () => {
     Step.make("a", { onCrash: "commit-together", probe, run })
     // @ts-expect-error a body that waits for nothing has no timeout
     Step.make("a", { onCrash: "commit-together", timeout: "1 second", run })
-    // @ts-expect-error the probe answers what the step does
-    Step.make("a", { success: Schema.String, onCrash: "probe", probe: () => Effect.succeedSome(1), run: () => Effect.succeed("a") })
+    Step.make("a", {
+      success: Schema.String,
+      onCrash: "probe",
+      // @ts-expect-error the probe answers what the step does
+      probe: () => Effect.succeedSome(1),
+      run: () => Effect.succeed("a")
+    })
     // @ts-expect-error there is no default
     Step.make("a", { run })
   })

@@ -1,5 +1,5 @@
-import * as EngineEvent from "@fermata/core/EngineEvent"
 import { assert, describe, it } from "@effect/vitest"
+import * as EngineEvent from "@fermata/core/EngineEvent"
 import { Deferred, Effect, Layer, Logger, Schema, Stream } from "effect"
 import { Events } from "../src/Events.ts"
 import * as Signal from "../src/Signal.ts"
@@ -67,10 +67,17 @@ describe("Recovery", () => {
       const other = yield* CrashHost.make
       host = yield* other.start(layer)
       const run = yield* begin(host, W, "run")
-      for (let crash = 1; crash <= 5; crash++) host = yield* other.restart(host, layer, { killAt: { count: 1, when: "before" } })
+      for (let crash = 1; crash <= 5; crash++) {
+        host = yield* other.restart(host, layer, { killAt: { count: 1, when: "before" } })
+      }
       yield* other.restart(host, layer)
       assert.strictEqual(warned.length, 2)
-      assert.match(warned[1]!, new RegExp(`run ${run} of W@1 is suspended \\(recovery\\) and needs an operator: its process died 6 times in a row without getting further`))
+      assert.match(
+        warned[1]!,
+        new RegExp(
+          `run ${run} of W@1 is suspended \\(recovery\\) and needs an operator: its process died 6 times in a row without getting further`
+        )
+      )
       assert.include(yield* other.run(run), { reason: "recovery", dueAt: null })
     }).pipe(Effect.provide(logger))
   })
@@ -80,22 +87,31 @@ describe("Recovery", () => {
       const heard: Array<{ readonly id: string; readonly payload: unknown }> = []
       const listening = Layer.effectDiscard(Effect.gen(function*() {
         const events = yield* Events
-        const hear = Stream.runForEach(events.subscribe("engine.run.suspended"), ({ id, payload }) => Effect.sync(() => heard.push({ id, payload })))
+        const hear = Stream.runForEach(
+          events.subscribe("engine.run.suspended"),
+          ({ id, payload }) => Effect.sync(() => heard.push({ id, payload }))
+        )
         yield* Effect.forkScoped(hear, { startImmediately: true })
       })).pipe(Layer.provide(Events.layer))
-      const serving = (key: string) => Layer.provideMerge(W.toLayer(() => Effect.as(stuck(new Log(), key, "rerun")(), "end")), listening)
+      const serving = (key: string) =>
+        Layer.provideMerge(W.toLayer(() => Effect.as(stuck(new Log(), key, "rerun")(), "end")), listening)
       const world = yield* CrashHost.make
       let host = yield* world.start(serving("work"))
       const given = yield* begin(host, W, "given up")
-      for (let crash = 1; crash <= 5; crash++) host = yield* world.restart(host, serving("work"), { killAt: { count: 1, when: "before" } })
+      for (let crash = 1; crash <= 5; crash++) {
+        host = yield* world.restart(host, serving("work"), { killAt: { count: 1, when: "before" } })
+      }
       host = yield* world.restart(host, serving("work"))
       const diverged = yield* begin(host, W, "diverged")
       host = yield* world.restart(host, serving("other"))
       const rows = [yield* world.run(given), yield* world.run(diverged)]
-      assert.deepStrictEqual(heard, rows.map(({ epoch, id, reason, waits }) => ({
-        id: `${id}:given-up:${epoch}`,
-        payload: { runId: id, workflow: "W", reason, waits: JSON.parse(waits!) }
-      })))
+      assert.deepStrictEqual(
+        heard,
+        rows.map(({ epoch, id, reason, waits }) => ({
+          id: `${id}:given-up:${epoch}`,
+          payload: { runId: id, workflow: "W", reason, waits: JSON.parse(waits!) }
+        }))
+      )
       assert.deepStrictEqual(rows.map(({ reason }) => reason), ["recovery", "diverged"])
       assert.notInclude((yield* world.journal(diverged)).map(({ _tag }) => _tag), "RunSuspended")
     }).pipe(quiet))
@@ -150,7 +166,10 @@ describe("Recovery", () => {
         yield* second.settled
         assert.strictEqual(new Set(log.entries).size, 1)
         assert.strictEqual(log.entries.length, onCrash === "ask" ? 1 : 2)
-        assert.include(yield* world.run(id), onCrash === "ask" ? { status: "suspended", reason: "outcome-unknown" } : { status: "running" })
+        assert.include(
+          yield* world.run(id),
+          onCrash === "ask" ? { status: "suspended", reason: "outcome-unknown" } : { status: "running" }
+        )
         yield* second.kill
       }
     }).pipe(quiet))
@@ -160,7 +179,11 @@ describe("Recovery", () => {
       for (const when of ["before", "after"] as const) {
         const world = yield* CrashHost.make
         const log = new Log()
-        const pay = Step.make("pay", { success: Schema.String, onCrash: "ask", run: () => Effect.as(log.add("pay"), "paid") })
+        const pay = Step.make("pay", {
+          success: Schema.String,
+          onCrash: "ask",
+          run: () => Effect.as(log.add("pay"), "paid")
+        })
         const layer = W.toLayer(() => Effect.andThen(Signal.receive(Go), pay()))
         const first = yield* world.start(layer)
         const id = yield* begin(first, W)
@@ -184,17 +207,30 @@ describe("Recovery", () => {
       const pay = Step.make("pay", {
         success: Schema.String,
         onCrash: "ask",
-        run: (_, { attempt }) => Effect.andThen(log.add(`pay ${attempt}`), Effect.suspend(() => works ? Effect.succeed("paid") : Effect.never))
+        run: (_, { attempt }) =>
+          Effect.andThen(log.add(`pay ${attempt}`), Effect.suspend(() => works ? Effect.succeed("paid") : Effect.never))
       })
       const layer = W.toLayer(() => Effect.catchDefect(pay(), (defect) => Effect.succeed(String(defect))))
       const first = yield* world.start(layer)
-      const ids = [yield* begin(first, W, "retry"), yield* begin(first, W, "complete"), yield* begin(first, W, "fail")] as const
+      const ids = [
+        yield* begin(first, W, "retry"),
+        yield* begin(first, W, "complete"),
+        yield* begin(first, W, "fail")
+      ] as const
       let host = yield* world.restart(first, layer)
       yield* host.settled
       works = true
       yield* world.tell(ids[0], "settle", { key: "pay", by: "ada", action: { _tag: "retry" } })
-      yield* world.tell(ids[1], "settle", { key: "pay", by: "ada", action: { _tag: "complete", output: "paid by hand" } })
-      yield* world.tell(ids[2], "settle", { key: "pay", by: "ada", action: { _tag: "fail", message: "the bank says no" } })
+      yield* world.tell(ids[1], "settle", {
+        key: "pay",
+        by: "ada",
+        action: { _tag: "complete", output: "paid by hand" }
+      })
+      yield* world.tell(ids[2], "settle", {
+        key: "pay",
+        by: "ada",
+        action: { _tag: "fail", message: "the bank says no" }
+      })
       yield* assertOutput(host, W, ids[0], "paid")
       yield* assertOutput(host, W, ids[1], "paid by hand")
       yield* assertOutput(host, W, ids[2], "SettledAsFailed: the bank says no")
@@ -232,7 +268,9 @@ describe("Recovery", () => {
       }
       assert.include(yield* world.run(id), { status: "running", takeovers: 0 })
       assert.strictEqual(log.entries.length, 11)
-      assert.isTrue((yield* world.journal(id)).every((entry) => entry._tag !== "StepRequested" || entry.recovery === undefined))
+      assert.isTrue(
+        (yield* world.journal(id)).every((entry) => entry._tag !== "StepRequested" || entry.recovery === undefined)
+      )
     }))
 
   it.effect("S13: crashes before and after a run got further are counted apart", () =>
@@ -240,7 +278,11 @@ describe("Recovery", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       let gate = Deferred.makeUnsafe<void>()
-      const work = Step.make("work", { input: Schema.Int, onCrash: "rerun", run: (n) => Effect.andThen(log.add(`${n}`), Effect.suspend(() => Deferred.await(gate))) })
+      const work = Step.make("work", {
+        input: Schema.Int,
+        onCrash: "rerun",
+        run: (n) => Effect.andThen(log.add(`${n}`), Effect.suspend(() => Deferred.await(gate)))
+      })
       const layer = W.toLayer(() => Effect.forEach([1, 2, 3], (n) => work(n), { discard: true }))
       let host = yield* world.start(layer)
       const id = yield* begin(host, W)

@@ -10,11 +10,13 @@ const Y = Signal.make("y", { schema: Schema.String })
 const W = define("W")
 
 /** Kills the host, starts the next, and gives it back when it has replayed. */
-const after = Effect.fnUntraced(function*(world: CrashHost.World, host: CrashHost.Host, layer: Parameters<CrashHost.World["start"]>[0]) {
-  const next = yield* world.restart(host, layer)
-  yield* next.settled
-  return next
-})
+const after = Effect.fnUntraced(
+  function*(world: CrashHost.World, host: CrashHost.Host, layer: Parameters<CrashHost.World["start"]>[0]) {
+    const next = yield* world.restart(host, layer)
+    yield* next.settled
+    return next
+  }
+)
 
 describe("a replay", () => {
   it.effect("S6, S9: has concurrent steps end in the order in which they ended", () =>
@@ -22,7 +24,11 @@ describe("a replay", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const gates = new Map(["a", "b", "c", "d"].map((name) => [name, Deferred.makeUnsafe<void>()]))
-      const work = Step.make("work", { input: Schema.String, onCrash: "rerun", run: (name) => Deferred.await(gates.get(name)!) })
+      const work = Step.make("work", {
+        input: Schema.String,
+        onCrash: "rerun",
+        run: (name) => Deferred.await(gates.get(name)!)
+      })
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const order: Array<string> = []
         yield* Effect.forEach(gates.keys(), (name) =>
@@ -35,7 +41,9 @@ describe("a replay", () => {
       for (const name of ["c", "d", "b", "a"]) {
         yield* Deferred.succeed(gates.get(name)!, undefined)
         yield* host.settled
-        if (name === "d") host = yield* after(world, host, layer)
+        if (name === "d") {
+          host = yield* after(world, host, layer)
+        }
       }
       host = yield* after(world, host, layer)
       yield* world.tell(id, "signal", { name: "x", payload: "" })
@@ -48,7 +56,11 @@ describe("a replay", () => {
         const world = yield* CrashHost.make
         const log = new Log()
         const gate = Deferred.makeUnsafe<void>()
-        const work = Step.make("work", { success: Schema.String, onCrash: "rerun", run: () => Effect.as(Deferred.await(gate), "step") })
+        const work = Step.make("work", {
+          success: Schema.String,
+          onCrash: "rerun",
+          run: () => Effect.as(Deferred.await(gate), "step")
+        })
         const layer = W.toLayer(Effect.fnUntraced(function*() {
           const won = yield* Effect.raceAll([Signal.receive(X), Effect.as(Effect.sleep("10 minutes"), "timer"), work()])
           yield* Signal.receive(Y)
@@ -73,7 +85,10 @@ describe("a replay", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const gate = Deferred.makeUnsafe<void>()
-      const work = Step.make("work", { onCrash: "rerun", run: () => Effect.andThen(log.add("work"), Deferred.await(gate)) })
+      const work = Step.make("work", {
+        onCrash: "rerun",
+        run: () => Effect.andThen(log.add("work"), Deferred.await(gate))
+      })
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const first = yield* Effect.timeoutOption(work(), "1 minute")
         const second = yield* Effect.timeoutOption(Signal.receive(X), "1 minute")
@@ -103,7 +118,11 @@ describe("a replay", () => {
       const flaky = Step.make("flaky", {
         error: Declined,
         onCrash: "rerun",
-        run: () => Effect.andThen(log.add("flaky"), Effect.suspend(() => fails-- > 0 ? Effect.fail(new Declined({ reason: "no" })) : Effect.void))
+        run: () =>
+          Effect.andThen(
+            log.add("flaky"),
+            Effect.suspend(() => fails-- > 0 ? Effect.fail(new Declined({ reason: "no" })) : Effect.void)
+          )
       })
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         yield* Effect.retry(flaky(), Schedule.exponential("1 hour"))
@@ -155,10 +174,16 @@ describe("a replay", () => {
       const log = new Log()
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const queue = yield* Queue.unbounded<string>()
-        const producer = yield* Effect.forkChild(Effect.forEach(["a", "b", "c"], (name) =>
-          Effect.andThen(echo(log, "make")(name), Queue.offer(queue, name)), { concurrency: 2, discard: true }))
+        const producer = yield* Effect.forkChild(
+          Effect.forEach(["a", "b", "c"], (name) => Effect.andThen(echo(log, "make")(name), Queue.offer(queue, name)), {
+            concurrency: 2,
+            discard: true
+          })
+        )
         const taken: Array<string> = []
-        for (let count = 0; count < 3; count++) taken.push(yield* Effect.ensuring(echo(log, "take")(yield* Queue.take(queue)), Effect.yieldNow))
+        for (let count = 0; count < 3; count++) {
+          taken.push(yield* Effect.ensuring(echo(log, "take")(yield* Queue.take(queue)), Effect.yieldNow))
+        }
         yield* Fiber.join(producer)
         yield* Effect.sleep("1 hour")
         return yield* echo(log, "end")(taken.join())

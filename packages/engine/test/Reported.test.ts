@@ -8,8 +8,8 @@ import { Runs } from "../src/Runs.ts"
 import * as RunState from "../src/RunState.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as Workflows from "../src/Workflows.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
+import * as Workflows from "../src/Workflows.ts"
 import { assertOutput, begin, define, echo, exitOf, Log, pass } from "./support/Program.ts"
 
 const Go = Signal.make("go")
@@ -26,15 +26,25 @@ describe("What users of other engines have reported", () => {
       const log = new Log()
       const Gas = define("Gas")
       const Fine = define("Fine")
-      const block = Step.make("block", { success: Schema.Any, onCrash: "rerun", run: () => Effect.succeed({ block: { number: 10n } }) })
+      const block = Step.make("block", {
+        success: Schema.Any,
+        onCrash: "rerun",
+        run: () => Effect.succeed({ block: { number: 10n } })
+      })
       const layer = Layer.mergeAll(Gas.toLayer(() => block()), Fine.toLayer(() => echo(log)("fine")))
       const host = yield* world.start(layer)
       const gas = yield* begin(host, Gas)
       const fine = yield* begin(host, Fine)
-      const runs = yield* host.use(Effect.flatMap(Runs, (runs) => runs.list({}))).pipe(Effect.provide(Runs.layer), host.use)
+      const runs = yield* host.use(Effect.flatMap(Runs, (runs) => runs.list({}))).pipe(
+        Effect.provide(Runs.layer),
+        host.use
+      )
       assert.deepStrictEqual(runs.map(({ id, status }) => [id, status]), [[fine, "completed"], [gas, "failed"]])
       const exit = yield* exitOf(host, Gas, gas)
-      assert.isTrue(exit !== undefined && Exit.isFailure(exit) && Cause.pretty(exit.cause).includes("block.number"), String(exit))
+      assert.isTrue(
+        exit !== undefined && Exit.isFailure(exit) && Cause.pretty(exit.cause).includes("block.number"),
+        String(exit)
+      )
     }))
 
   it.effect("S17: the code may handle an argument that cannot be stored, and the steps beside it go on", () =>
@@ -42,12 +52,18 @@ describe("What users of other engines have reported", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const W = define("W")
-      const send = Step.make("send", { input: Schema.Any, success: Schema.String, onCrash: "rerun", run: () => log.add("sent").pipe(Effect.as("sent")) })
+      const send = Step.make("send", {
+        input: Schema.Any,
+        success: Schema.String,
+        onCrash: "rerun",
+        run: () => log.add("sent").pipe(Effect.as("sent"))
+      })
       const host = yield* world.start(W.toLayer(() =>
         Effect.all([
           Effect.catchCause(send(circular()), () => Effect.succeed("refused")),
           send({ fine: true })
-        ], { concurrency: "unbounded" })))
+        ], { concurrency: "unbounded" })
+      ))
       const id = yield* begin(host, W)
       yield* assertOutput(host, W, id, ["refused", "sent"])
       assert.deepStrictEqual(log.entries, ["sent"])
@@ -96,8 +112,16 @@ describe("What users of other engines have reported", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const W = define("W")
-      const typed = Step.make("typed", { success: Schema.Date, onCrash: "rerun", run: () => Effect.succeed(new Date(86_400_000)) })
-      const opaque = Step.make("opaque", { success: Schema.Any, onCrash: "rerun", run: () => Effect.succeed({ at: new Date(0) }) })
+      const typed = Step.make("typed", {
+        success: Schema.Date,
+        onCrash: "rerun",
+        run: () => Effect.succeed(new Date(86_400_000))
+      })
+      const opaque = Step.make("opaque", {
+        success: Schema.Any,
+        onCrash: "rerun",
+        run: () => Effect.succeed({ at: new Date(0) })
+      })
       const seen: Array<unknown> = []
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const date = yield* typed()
@@ -118,8 +142,17 @@ describe("What users of other engines have reported", () => {
       const world = yield* CrashHost.make
       const W = define("W")
       const source = { value: 1 }
-      const snapshot = Step.make("snapshot", { success: Schema.Any, onCrash: "rerun", run: () => Effect.succeed(source) })
-      const consume = Step.make("consume", { input: Schema.Any, success: Schema.Any, onCrash: "rerun", run: (value) => Effect.succeed(value) })
+      const snapshot = Step.make("snapshot", {
+        success: Schema.Any,
+        onCrash: "rerun",
+        run: () => Effect.succeed(source)
+      })
+      const consume = Step.make("consume", {
+        input: Schema.Any,
+        success: Schema.Any,
+        onCrash: "rerun",
+        run: (value) => Effect.succeed(value)
+      })
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const taken = yield* snapshot()
         source.value = 2
@@ -141,7 +174,13 @@ describe("What users of other engines have reported", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const W = define("W")
-      const remind = Step.make("remind", { input: { at: Schema.Date }, success: Schema.String, key: () => "same", onCrash: "rerun", run: ({ at }) => Effect.succeed(at.toISOString()) })
+      const remind = Step.make("remind", {
+        input: { at: Schema.Date },
+        success: Schema.String,
+        key: () => "same",
+        onCrash: "rerun",
+        run: ({ at }) => Effect.succeed(at.toISOString())
+      })
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
         const first = yield* remind({ at: new Date(0) })
         const second = yield* Effect.exit(remind({ at: new Date(1) }))
@@ -196,18 +235,32 @@ describe("What users of other engines have reported", () => {
       const layer = Layer.mergeAll(
         Leaf.toLayer(({ id }) => Effect.andThen(echo(log)(`leaf ${id}`), Signal.receive(Go))),
         Branch.toLayer(Effect.fnUntraced(function*({ id }) {
-          yield* Effect.all([Leaf.execute({ id: `${id}.1` }), Effect.andThen(hold(), Leaf.execute({ id: `${id}.2` }))], { concurrency: "unbounded" })
+          yield* Effect.all(
+            [Leaf.execute({ id: `${id}.1` }), Effect.andThen(hold(), Leaf.execute({ id: `${id}.2` }))],
+            { concurrency: "unbounded" }
+          )
         })),
-        Tree.toLayer(({ id }) => Effect.forEach(["a", "b"], (part) => Branch.execute({ id: `${id}${part}` }), { concurrency: "unbounded", discard: true }))
+        Tree.toLayer(({ id }) =>
+          Effect.forEach(["a", "b"], (part) => Branch.execute({ id: `${id}${part}` }), {
+            concurrency: "unbounded",
+            discard: true
+          })
+        )
       )
       const host = yield* world.start(layer)
       const id = yield* begin(host, Tree)
-      assert.strictEqual(yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no longer wanted" }), "accepted")
+      assert.strictEqual(
+        yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no longer wanted" }),
+        "accepted"
+      )
       // What holds a branch back ends while the cancel is on its way, and would start another leaf.
       yield* Deferred.succeed(gate, undefined)
       yield* host.settled
       const rows = yield* world.backend.runs({ limit: 100 })
-      assert.deepStrictEqual(rows.filter(({ status }) => status !== "cancelled").map(({ id, status, workflow }) => [workflow, id, status]), [])
+      assert.deepStrictEqual(
+        rows.filter(({ status }) => status !== "cancelled").map(({ id, status, workflow }) => [workflow, id, status]),
+        []
+      )
       assert.strictEqual(rows.find((row) => row.id === id)?.status, "cancelled")
       assert.isFalse(log.entries.some((entry) => entry.endsWith(".2")))
     }))
@@ -217,7 +270,11 @@ describe("What users of other engines have reported", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const W = define("W")
-      const deaf = Step.make("deaf", { onCrash: "rerun", timeout: "1 minute", run: () => Effect.uninterruptible(Effect.andThen(log.add("deaf"), Effect.sleep("1 day"))) })
+      const deaf = Step.make("deaf", {
+        onCrash: "rerun",
+        timeout: "1 minute",
+        run: () => Effect.uninterruptible(Effect.andThen(log.add("deaf"), Effect.sleep("1 day")))
+      })
       const host = yield* world.start(W.toLayer(() => deaf()))
       const id = yield* begin(host, W)
       yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no longer wanted" })
@@ -237,13 +294,23 @@ describe("What users of other engines have reported", () => {
       yield* definer.close
       const host = yield* world.start(layer)
       const id = yield* begin(host, W)
-      for (let n = 0; n < 20; n++) yield* world.backend.write([{ op: "inbox", row: { run: id, id: `s${n}`, kind: "signal", payload: JSON.stringify({ name: "first", payload: n }), at: 0 } }])
+      for (let n = 0; n < 20; n++) {
+        yield* world.backend.write([{
+          op: "inbox",
+          row: { run: id, id: `s${n}`, kind: "signal", payload: JSON.stringify({ name: "first", payload: n }), at: 0 }
+        }])
+      }
       yield* world.tell(id, "signal", { name: "first", payload: 20 })
       yield* host.settled
       assert.strictEqual((yield* world.run(id)).status, "completed")
       const journal = yield* world.journal(id)
       const told = journal.flatMap((entry) =>
-        entry._tag === "SignalReceived" ? [entry.id] : entry._tag === "Note" && entry.kind === "inbox-late" ? [(entry.data as { readonly id: string }).id] : [])
+        entry._tag === "SignalReceived"
+          ? [entry.id]
+          : entry._tag === "Note" && entry.kind === "inbox-late"
+          ? [(entry.data as { readonly id: string }).id]
+          : []
+      )
       assert.deepStrictEqual(told, [...Array.from({ length: 20 }, (_, n) => `s${n}`), "signal:told:1"])
     }))
 })

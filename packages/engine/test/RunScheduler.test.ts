@@ -9,21 +9,47 @@ type Node =
   | { readonly tag: "compute" | "maps"; readonly count: number }
   | { readonly tag: "yield" | "wait" | "complete" | "offer" | "take" | "open" | "await" | "release" | "deliver" }
   | { readonly tag: "sequence" | "all" | "race" | "unbounded"; readonly nodes: ReadonlyArray<Node> }
-  | { readonly tag: "fork" | "permit" | "masked" | "ensured" | "interrupted" | "forever" | "timed"; readonly node: Node }
+  | {
+    readonly tag: "fork" | "permit" | "masked" | "ensured" | "interrupted" | "forever" | "timed"
+    readonly node: Node
+  }
 
 const leaf: fc.Arbitrary<Node> = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ tag: fc.constantFrom("compute" as const, "maps" as const), count: fc.integer({ min: 1, max: 40 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      tag: fc.constantFrom("compute" as const, "maps" as const),
+      count: fc.integer({ min: 1, max: 40 })
+    })
+  },
   {
     weight: 10,
     arbitrary: fc.record({
       tag: fc.constantFrom(
-        "yield" as const, "wait" as const, "complete" as const, "offer" as const, "take" as const, "open" as const, "await" as const,
-        "release" as const, "deliver" as const, "deliver" as const
+        "yield" as const,
+        "wait" as const,
+        "complete" as const,
+        "offer" as const,
+        "take" as const,
+        "open" as const,
+        "await" as const,
+        "release" as const,
+        "deliver" as const,
+        "deliver" as const
       )
     })
   }
 )
-const around = fc.constantFrom("fork" as const, "permit" as const, "permit" as const, "masked" as const, "ensured" as const, "interrupted" as const, "forever" as const, "timed" as const)
+const around = fc.constantFrom(
+  "fork" as const,
+  "permit" as const,
+  "permit" as const,
+  "masked" as const,
+  "ensured" as const,
+  "interrupted" as const,
+  "forever" as const,
+  "timed" as const
+)
 const nodes = (node: fc.Arbitrary<Node>, minLength: number) => fc.array(node, { minLength, maxLength: 5 })
 
 const { program } = fc.letrec<{ program: Node; branch: Node }>((tie) => ({
@@ -31,7 +57,13 @@ const { program } = fc.letrec<{ program: Node; branch: Node }>((tie) => ({
     { depthSize: "small", maxDepth: 3 },
     { weight: 8, arbitrary: leaf },
     { weight: 3, arbitrary: fc.record({ tag: fc.constant("sequence" as const), nodes: nodes(tie("branch"), 2) }) },
-    { weight: 2, arbitrary: fc.record({ tag: fc.constantFrom("all" as const, "race" as const, "unbounded" as const), nodes: nodes(tie("branch"), 2) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        tag: fc.constantFrom("all" as const, "race" as const, "unbounded" as const),
+        nodes: nodes(tie("branch"), 2)
+      })
+    },
     { weight: 4, arbitrary: fc.record({ tag: around, node: tie("branch") }) }
   ),
   // Fibers that get in each other's way.
@@ -99,7 +131,10 @@ const run = (tree: Node, choose: () => number) => {
         case "race":
           return Effect.raceAll(node.nodes.map((child) => code(child, queue)))
         case "fork":
-          return Effect.flatMap(Effect.forkChild(code(node.node, queue)), (fiber) => Effect.andThen(say(`${number} forked`), Fiber.join(fiber)))
+          return Effect.flatMap(
+            Effect.forkChild(code(node.node, queue)),
+            (fiber) => Effect.andThen(say(`${number} forked`), Fiber.join(fiber))
+          )
         case "permit":
           return semaphore.withPermit(code(node.node, queue))
         case "masked":
@@ -107,7 +142,10 @@ const run = (tree: Node, choose: () => number) => {
         case "ensured":
           return Effect.ensuring(code(node.node, queue), say(`${number} ensured`))
         case "interrupted":
-          return Effect.flatMap(Effect.forkChild(code(node.node, queue)), (fiber) => Effect.andThen(Effect.yieldNow, Fiber.interrupt(fiber)))
+          return Effect.flatMap(
+            Effect.forkChild(code(node.node, queue)),
+            (fiber) => Effect.andThen(Effect.yieldNow, Fiber.interrupt(fiber))
+          )
         case "forever":
           return Effect.repeat(code(node.node, queue), { times: 3 })
         case "timed":
@@ -149,13 +187,17 @@ describe("the scheduler of a run", () => {
   it("S6, S9: a body does and sees the same in the same order, and comes to everything after as many operations, wherever it gives way", () => {
     let gaveWay = 0
     fc.assert(
-      fc.property(program, fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 12 }), (tree, grants) => {
-        const calm = run(tree, never)
-        let turn = 0
-        const preempted = run(tree, () => grants[turn++ % grants.length]!)
-        gaveWay += preempted.turns - 1
-        assert.deepStrictEqual({ ...preempted, turns: 0 }, { ...calm, turns: 0 })
-      }),
+      fc.property(
+        program,
+        fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 12 }),
+        (tree, grants) => {
+          const calm = run(tree, never)
+          let turn = 0
+          const preempted = run(tree, () => grants[turn++ % grants.length]!)
+          gaveWay += preempted.turns - 1
+          assert.deepStrictEqual({ ...preempted, turns: 0 }, { ...calm, turns: 0 })
+        }
+      ),
       { numRuns, seed: 4314 }
     )
     assert.isAbove(gaveWay, numRuns, "bodies gave way")

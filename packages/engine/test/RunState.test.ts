@@ -38,10 +38,16 @@ describe("RunState", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const layer = W.toLayer(Effect.fnUntraced(function*() {
-        const { value } = yield* RunState.update(Cart, (cart) => ({ items: [...cart.items, apple], total: cart.total + 1 }))
+        const { value } = yield* RunState.update(
+          Cart,
+          (cart) => ({ items: [...cart.items, apple], total: cart.total + 1 })
+        )
         assert.instanceOf(value.items[0], Item)
         yield* Signal.receive(Go)
-        const last = yield* RunState.update(Cart, (cart) => ({ items: [...cart.items, ...cart.items], total: cart.total * 2 }))
+        const last = yield* RunState.update(
+          Cart,
+          (cart) => ({ items: [...cart.items, ...cart.items], total: cart.total * 2 })
+        )
         return [last.revision, last.value.total, ...last.value.items.map((item) => item.at.toISOString())]
       }))
       const first = yield* world.start(layer)
@@ -63,7 +69,10 @@ describe("RunState", () => {
       }, Effect.orDie)))
       const id = yield* begin(host, W)
       const { state } = RunView.of(id, yield* world.journal(id))
-      assert.deepInclude(state["cart"], { revision: 2, value: { items: [{ name: "apple", at: "2026-01-02T03:04:05.000Z" }], total: 7 } })
+      assert.deepInclude(state["cart"], {
+        revision: 2,
+        value: { items: [{ name: "apple", at: "2026-01-02T03:04:05.000Z" }], total: 7 }
+      })
       assert.deepInclude(state["counter"], { revision: 1, value: 3 })
     }))
 
@@ -72,7 +81,9 @@ describe("RunState", () => {
       const world = yield* CrashHost.make
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
         yield* RunState.update(Cart, (cart) => ({ ...cart, total: 1 }))
-        const error = yield* Effect.flip(RunState.patch(Cart, [{ op: "replace", path: "/total", value: 2 }], { revision: 0 }))
+        const error = yield* Effect.flip(
+          RunState.patch(Cart, [{ op: "replace", path: "/total", value: 2 }], { revision: 0 })
+        )
         const after = yield* RunState.patch(Cart, [{ op: "replace", path: "/total", value: 3 }], { revision: 1 })
         return [error.message, after.revision, after.value.total]
       }, Effect.orDie)))
@@ -88,12 +99,22 @@ describe("RunState", () => {
           yield* Effect.flip(RunState.patch(Cart, [{ op: "replace", path: "/nowhere/at/all", value: 1 }])),
           yield* Effect.flip(RunState.patch(Cart, [{ op: "test", path: "/total", value: 9 }])),
           yield* Effect.flip(RunState.patch(Cart, [{ op: "replace", path: "/total", value: "many" }])),
-          yield* Effect.flip(RunState.patch(Cart, [{ op: "replace", path: "/total", value: 1 }, { op: "remove", path: "/items" }]))
+          yield* Effect.flip(
+            RunState.patch(Cart, [{ op: "replace", path: "/total", value: 1 }, { op: "remove", path: "/items" }])
+          )
         ]
-        return [...refused.map((error) => error._tag), yield* RunState.get(Counter), (yield* RunState.get(Cart)).revision]
+        return [
+          ...refused.map((error) => error._tag),
+          yield* RunState.get(Counter),
+          (yield* RunState.get(Cart)).revision
+        ]
       }, Effect.orDie)))
       const id = yield* begin(host, W)
-      yield* assertOutput(host, W, id, [...Array.from({ length: 4 }, () => "PatchRefused"), { revision: 0, value: 0 }, 0])
+      yield* assertOutput(host, W, id, [
+        ...Array.from({ length: 4 }, () => "PatchRefused"),
+        { revision: 0, value: 0 },
+        0
+      ])
       assert.isFalse((yield* world.journal(id)).some((entry) => entry._tag === "StateChanged"))
     }))
 
@@ -101,11 +122,12 @@ describe("RunState", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const program = (by: number) => W.toLayer(Effect.fnUntraced(function*() {
-        yield* RunState.update(Counter, (n) => n + by)
-        yield* echo(log)("x")
-        yield* Signal.receive(Go)
-      }))
+      const program = (by: number) =>
+        W.toLayer(Effect.fnUntraced(function*() {
+          yield* RunState.update(Counter, (n) => n + by)
+          yield* echo(log)("x")
+          yield* Signal.receive(Go)
+        }))
       const first = yield* world.start(program(1))
       const id = yield* begin(first, W)
       const rows = yield* world.rows(id)
@@ -175,7 +197,8 @@ describe("RunState", () => {
       const world = yield* CrashHost.make
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
         const said: Array<string> = []
-        const told = (exit: Exit.Exit<unknown, unknown>) => said.push(Exit.isFailure(exit) ? String((Cause.squash(exit.cause) as Error).message) : "done")
+        const told = (exit: Exit.Exit<unknown, unknown>) =>
+          said.push(Exit.isFailure(exit) ? String((Cause.squash(exit.cause) as Error).message) : "done")
         told(yield* Effect.exit(RunState.update(Plan, () => ({ id: 10n }))))
         told(yield* Effect.exit(RunState.patch(Plan, [{ op: "add", path: "/b", value: new Map() }])))
         told(yield* Effect.exit(RunState.patch(Plan, [{ op: "add", path: "/b", value: undefined }])))
@@ -200,11 +223,13 @@ describe("RunState", () => {
       const world = yield* CrashHost.make
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
         const problems: Array<string> = []
-        for (const operation of [
-          { op: "replace", path: "/a/-", value: 2 },
-          { op: "add", path: "/__proto__/x", value: 1 },
-          { op: "add", path: "/s/0", value: 1 }
-        ] as const) {
+        for (
+          const operation of [
+            { op: "replace", path: "/a/-", value: 2 },
+            { op: "add", path: "/__proto__/x", value: 1 },
+            { op: "add", path: "/s/0", value: 1 }
+          ] as const
+        ) {
           const refused = yield* Effect.flip(RunState.patch(Plan, [{ op: "add", path: "/a/-", value: 7 }, operation]))
           problems.push(refused.message)
         }
@@ -216,7 +241,9 @@ describe("RunState", () => {
       if (exit === undefined || Exit.isFailure(exit)) return assert.fail(String(exit))
       const [problems, value] = exit.value as readonly [ReadonlyArray<string>, string]
       assert.lengthOf(problems, 3)
-      for (const problem of problems) assert.match(problem, /^The patch of state "plan" is refused: .*"\/(a\/-|__proto__\/x|s\/0)"/)
+      for (const problem of problems) {
+        assert.match(problem, /^The patch of state "plan" is refused: .*"\/(a\/-|__proto__\/x|s\/0)"/)
+      }
       assert.strictEqual(value, `{"a":[1],"s":"text","__proto__":{"x":1}}`)
       const { state } = RunView.of(id, yield* world.journal(id))
       assert.strictEqual(JSON.stringify(state["plan"]!.value), value)
@@ -228,11 +255,12 @@ describe("RunState", () => {
     Effect.gen(function*() {
       const Plan = RunState.make("plan", { schema: Schema.Json, initial: { a: [1], b: 1 } })
       const world = yield* CrashHost.make
-      const program = (change: ReadonlyArray<Patch.Operation>) => W.toLayer(Effect.fnUntraced(function*() {
-        yield* RunState.patch(Plan, change)
-        yield* Signal.receive(Go)
-        return (yield* RunState.get(Plan)).value
-      }, Effect.orDie))
+      const program = (change: ReadonlyArray<Patch.Operation>) =>
+        W.toLayer(Effect.fnUntraced(function*() {
+          yield* RunState.patch(Plan, change)
+          yield* Signal.receive(Go)
+          return (yield* RunState.get(Plan)).value
+        }, Effect.orDie))
       const first = yield* world.start(program([{ op: "replace", path: "", value: { a: [1, 2], b: 1 } }]))
       const id = yield* begin(first, W)
       const second = yield* world.restart(first, program([{ op: "add", path: "/a/-", value: 2 }]))

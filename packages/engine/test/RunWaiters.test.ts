@@ -12,8 +12,12 @@ describe("RunWaiters", () => {
       const backend = MemoryBackend.make(MemoryBackend.makeStore())
       yield* backend.write([startOwned("r"), startOwned("s")])
       let looks = 0
-      const waiters = new RunWaiters({ ...backend, run: (id) => Effect.andThen(Effect.sync(() => looks++), backend.run(id)) })
-      const [one, two, other] = yield* Effect.forEach(["r", "r", "s"], (id) => Effect.forkChild(waiters.until(id, isDone), { startImmediately: true }))
+      const waiters = new RunWaiters({
+        ...backend,
+        run: (id) => Effect.andThen(Effect.sync(() => looks++), backend.run(id))
+      })
+      const [one, two, other] = yield* Effect.forEach(["r", "r", "s"], (id) =>
+        Effect.forkChild(waiters.until(id, isDone), { startImmediately: true }))
       assert.deepStrictEqual(waiters.runIds, ["r", "s"])
       assert.strictEqual(looks, 3)
       waiters.tell("r")

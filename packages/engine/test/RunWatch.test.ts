@@ -24,11 +24,12 @@ describe("RunWatch", () => {
       let sent = false
       const slow: Backend = {
         ...backend,
-        inbox: (run) => Effect.suspend(() => {
-          const before = sent ? Effect.void : Effect.orDie(send)
-          sent = true
-          return Effect.andThen(before, backend.inbox(run))
-        })
+        inbox: (run) =>
+          Effect.suspend(() => {
+            const before = sent ? Effect.void : Effect.orDie(send)
+            sent = true
+            return Effect.andThen(before, backend.inbox(run))
+          })
       }
       const watcher = yield* Effect.provide(
         Effect.all({ host: TestHost, runs: Effect.provide(Runs.Runs, Runs.Runs.layer) }),

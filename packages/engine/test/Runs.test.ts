@@ -50,7 +50,10 @@ describe("Runs.find", () => {
     Effect.gen(function*() {
       const { runs, world } = yield* setUp(waitForGo)
       yield* world.backend.write(["abcd1", "abcd2", "abcd1x"].map((id) => started(id)))
-      assert.deepStrictEqual((yield* Effect.flip(runs.find("abcd"))), new RunsErrors.RunAmbiguous({ run: "abcd", candidates: ["abcd1", "abcd1x", "abcd2"] }))
+      assert.deepStrictEqual(
+        yield* Effect.flip(runs.find("abcd")),
+        new RunsErrors.RunAmbiguous({ run: "abcd", candidates: ["abcd1", "abcd1x", "abcd2"] })
+      )
       assert.strictEqual((yield* runs.find("abcd1")).id, "abcd1", "a whole id is not ambiguous")
       assert.include((yield* Effect.flip(runs.show("abc"))).message, "too short")
     }))
@@ -66,26 +69,27 @@ describe("Runs.find", () => {
     }))
 })
 
-const started = (id: string) => ({
-  op: "start",
-  run: {
-    id,
-    workflow: "other",
-    version: "1",
-    kind: "program",
-    definition: null,
-    root: id,
-    parent: null,
-    status: "queued",
-    owner: null,
-    dueAt: null,
-    createdAt: 0
-  },
-  rows: [],
-  blobs: [],
-  subscriptions: [],
-  listener: null
-}) as const
+const started = (id: string) =>
+  ({
+    op: "start",
+    run: {
+      id,
+      workflow: "other",
+      version: "1",
+      kind: "program",
+      definition: null,
+      root: id,
+      parent: null,
+      status: "queued",
+      owner: null,
+      dueAt: null,
+      createdAt: 0
+    },
+    rows: [],
+    blobs: [],
+    subscriptions: [],
+    listener: null
+  }) as const
 
 describe("Runs.list and Runs.show", () => {
   it.effect("lists the last started first, filtered by status, reason and workflow", () =>
@@ -145,7 +149,11 @@ describe("Runs.list and Runs.show", () => {
       yield* host.settled
       const done = yield* agree("completed")
       assert.strictEqual(done.output, "y")
-      assert.deepStrictEqual(done.steps.map(({ key, output, status }) => [key, output, status]), [["a", "x", "completed"], ["b", "y", "completed"]])
+      assert.deepStrictEqual(done.steps.map(({ key, output, status }) => [key, output, status]), [[
+        "a",
+        "x",
+        "completed"
+      ], ["b", "y", "completed"]])
       assert.strictEqual(done.approvals[0]!.status, "granted")
       assert.deepStrictEqual(done.signals.map(({ count, name }) => [name, count]), [["other", 1], ["go", 1]])
     }))
@@ -339,7 +347,10 @@ describe("Runs that acts", () => {
     Effect.gen(function*() {
       const { host, runs } = yield* setUp(waitForGo)
       const id = yield* begin(host, W)
-      assert.deepStrictEqual(yield* runs.cancel(id.slice(0, 8), { by, reason: "too late" }), { runId: id, result: "accepted" })
+      assert.deepStrictEqual(yield* runs.cancel(id.slice(0, 8), { by, reason: "too late" }), {
+        runId: id,
+        result: "accepted"
+      })
       yield* host.settled
       const shown = yield* runs.show(id)
       assert.strictEqual(shown.status, "cancelled")
@@ -439,12 +450,20 @@ describe("Runs that acts", () => {
       const runs = yield* verbs(second)
       assert.strictEqual((yield* runs.show(id)).reason, "outcome-unknown")
       const wrong = yield* Effect.flip(runs.settle(id, "a", { by, action: { _tag: "retry" } }))
-      assert.deepStrictEqual(wrong, new RunsErrors.StepNotOpen({ runId: id, key: "a", status: "completed", open: ["pay"] }))
+      assert.deepStrictEqual(
+        wrong,
+        new RunsErrors.StepNotOpen({ runId: id, key: "a", status: "completed", open: ["pay"] })
+      )
       assert.strictEqual(wrong.message, `Step "a" of run ${id} is completed; these wait to be settled: pay`)
-      assert.include((yield* Effect.flip(runs.settle(id, "ghost", { by, action: { _tag: "retry" } }))).message, "is not one of its steps")
+      assert.include(
+        (yield* Effect.flip(runs.settle(id, "ghost", { by, action: { _tag: "retry" } }))).message,
+        "is not one of its steps"
+      )
       // One that was open when it was settled, and no longer is when the run learns of it.
       yield* world.tell(id, "settle", { key: "a", by, action: { _tag: "retry" } })
-      assert.isTrue((yield* world.journal(id)).some((entry) => entry._tag === "Note" && entry.kind === "settle-refused"))
+      assert.isTrue(
+        (yield* world.journal(id)).some((entry) => entry._tag === "Note" && entry.kind === "settle-refused")
+      )
       yield* runs.settle(id, "pay", { by, action: { _tag: "complete", output: "paid" } })
       yield* second.settled
       const shown = yield* runs.show(id)
@@ -457,7 +476,8 @@ describe("Runs that acts", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const layer = W.toLayer(() =>
-        Effect.all([stuck(log, "pay", "ask")(), stuck(log, "work", "rerun")()], { concurrency: "unbounded" }))
+        Effect.all([stuck(log, "pay", "ask")(), stuck(log, "work", "rerun")()], { concurrency: "unbounded" })
+      )
       const first = yield* world.start(layer)
       const id = yield* begin(first, W)
       const second = yield* world.restart(first, layer)
@@ -519,7 +539,10 @@ describe("Runs.approvals and Runs.answer", () => {
       const { host, runs } = yield* setUp(both)
       const id = yield* begin(host, W)
       const error = yield* Effect.flip(runs.answer(id, { decision: "approve", by: "legal" }))
-      assert.deepStrictEqual(error, new RunsErrors.ApprovalAmbiguous({ runId: id, open: [`${id}/manager`, `${id}/lawyer`] }))
+      assert.deepStrictEqual(
+        error,
+        new RunsErrors.ApprovalAmbiguous({ runId: id, open: [`${id}/manager`, `${id}/lawyer`] })
+      )
     }))
 
   it.effect("records the answers of those who may give them, by name and by role", () =>
@@ -540,8 +563,13 @@ describe("Runs.approvals and Runs.answer", () => {
     Effect.gen(function*() {
       const { host, runs } = yield* setUp(both)
       const id = yield* begin(host, W)
-      const error = yield* Effect.flip(runs.answer(`${id}/manager`, { decision: "approve", by: "mallory", roles: ["intern"] }))
-      assert.deepStrictEqual(error, new RunsErrors.NotAllowed({ approval: `${id}/manager`, by: "mallory", approvers: ["finance"] }))
+      const error = yield* Effect.flip(
+        runs.answer(`${id}/manager`, { decision: "approve", by: "mallory", roles: ["intern"] })
+      )
+      assert.deepStrictEqual(
+        error,
+        new RunsErrors.NotAllowed({ approval: `${id}/manager`, by: "mallory", approvers: ["finance"] })
+      )
       assert.include(error.message, "only finance may")
       yield* host.settled
       assert.strictEqual((yield* runs.approvals()).length, 2)
@@ -552,7 +580,12 @@ describe("Runs.approvals and Runs.answer", () => {
       const { host, runs } = yield* setUp(both)
       const id = yield* begin(host, W)
       const refused = (key: string, given: Partial<Runs.Answer>) =>
-        Effect.map(Effect.flip(runs.answer(`${id}/${key}`, { decision: "approve", by: key === "lawyer" ? "legal" : "finance", ...given })), (error) => error.message)
+        Effect.map(
+          Effect.flip(
+            runs.answer(`${id}/${key}`, { decision: "approve", by: key === "lawyer" ? "legal" : "finance", ...given })
+          ),
+          (error) => error.message
+        )
       assert.include(yield* refused("manager", { choice: "never" }), `"never" is not among its choices: now, later`)
       assert.include(yield* refused("lawyer", { choice: "now" }), "offers no choices")
       assert.include(yield* refused("manager", { choice: "now", edit: 1 }), "may not be edited")
@@ -560,10 +593,15 @@ describe("Runs.approvals and Runs.answer", () => {
 
   it.effect("refuses an answer to a question that is closed or was never asked", () =>
     Effect.gen(function*() {
-      const { host, runs } = yield* setUp(Layer.mergeAll(W.toLayer(() => Effect.andThen(ask("manager"), Signal.receive(Go)))))
+      const { host, runs } = yield* setUp(
+        Layer.mergeAll(W.toLayer(() => Effect.andThen(ask("manager"), Signal.receive(Go))))
+      )
       const id = yield* begin(host, W)
       const wrong = yield* Effect.flip(runs.answer(`${id}/lawyer`, { decision: "deny", by: "finance" }))
-      assert.deepStrictEqual(wrong, new RunsErrors.ApprovalNotOpen({ runId: id, key: "lawyer", open: [`${id}/manager`] }))
+      assert.deepStrictEqual(
+        wrong,
+        new RunsErrors.ApprovalNotOpen({ runId: id, key: "lawyer", open: [`${id}/manager`] })
+      )
       yield* runs.answer(id, { decision: "approve", by: "finance" })
       yield* host.settled
       const late = yield* Effect.flip(runs.answer(id, { decision: "approve", by: "finance" }))
@@ -586,7 +624,11 @@ describe("Runs.start", () => {
       const first = yield* runs.start("order", { ...payload, ignored: true }, { by })
       assert.isFalse(first.joined)
       assert.strictEqual(first.runId, yield* Order.executionId({ id: "7", at: new Date(payload.at) }))
-      assert.deepStrictEqual(yield* runs.start("order", payload), { runId: first.runId, joined: true, otherInput: false })
+      assert.deepStrictEqual(yield* runs.start("order", payload), {
+        runId: first.runId,
+        joined: true,
+        otherInput: false
+      })
       yield* host.settled
       const shown = yield* runs.show(first.runId)
       assert.strictEqual(shown.output, "7 2030-01-01T00:00:00.000Z")
@@ -600,7 +642,10 @@ describe("Runs.start", () => {
       const usual = yield* runs.start("order", payload)
       const keyed = yield* runs.start("order", payload, { key: "k" })
       assert.deepStrictEqual(yield* runs.start("order", payload, { key: "k" }), { ...keyed, joined: true })
-      const fresh = [yield* runs.start("order", payload, { new: true }), yield* runs.start("order", payload, { new: true })]
+      const fresh = [
+        yield* runs.start("order", payload, { new: true }),
+        yield* runs.start("order", payload, { new: true })
+      ]
       assert.isTrue(fresh.every(({ joined }) => !joined))
       assert.strictEqual(new Set([usual, keyed, ...fresh].map(({ runId }) => runId)).size, 4)
     }))
@@ -651,7 +696,15 @@ describe("Runs.start", () => {
   it.effect("leaves contracts to those who serve them", () =>
     Effect.gen(function*() {
       const { host, runs, world } = yield* setUp(layer)
-      const row = { name: "triage", version: "1.0.0", kind: "contract", hash: "h", schemas: "{}", document: "{}", at: 0 } as const
+      const row = {
+        name: "triage",
+        version: "1.0.0",
+        kind: "contract",
+        hash: "h",
+        schemas: "{}",
+        document: "{}",
+        at: 0
+      } as const
       yield* world.backend.write([{ op: "define", row }])
       assert.include((yield* Effect.flip(runs.start("triage", {}))).message, "does not serve contracts")
       const hooked = yield* host.use(Effect.provide(
@@ -674,7 +727,11 @@ describe("Runs.start", () => {
             }))
         )
       ))
-      assert.deepStrictEqual(yield* hooked.start("triage", { id: 1 }, { by }), { runId: "triage-1", joined: false, otherInput: false })
+      assert.deepStrictEqual(yield* hooked.start("triage", { id: 1 }, { by }), {
+        runId: "triage-1",
+        joined: false,
+        otherInput: false
+      })
       assert.include(yield* hooked.show("triage-1"), { workflow: "triage", version: "1.0.0", status: "queued", by })
     }))
 })

@@ -64,7 +64,10 @@ describe("Runs.settle", () => {
       yield* world.look
       assert.include(yield* world.run(id), { status: "suspended", reason: "outcome-unknown" })
       const note = (yield* world.journal(id)).find((entry) => entry._tag === "Note")
-      assert.deepInclude(note, { kind: "settle-refused", text: `the output that ada declared does not fit step "pay": Expected string` })
+      assert.deepInclude(note, {
+        kind: "settle-refused",
+        text: `the output that ada declared does not fit step "pay": Expected string`
+      })
     }).pipe(quiet))
 
   for (const rule of ["ask", "probe"] as const) {
@@ -77,7 +80,11 @@ describe("Runs.settle", () => {
           ? Step.make("inner", { ...body, onCrash: "ask" })
           : Step.make("inner", { ...body, onCrash: "probe", probe: () => Effect.die(new Error("no line to the bank")) })
         const middle = Step.make("middle", { success: Schema.String, onCrash: "rerun", run: () => inner() })
-        const outer = Step.make("outer", { success: Schema.String, onCrash: "rerun", run: () => Effect.andThen(log.add("outer"), middle()) })
+        const outer = Step.make("outer", {
+          success: Schema.String,
+          onCrash: "rerun",
+          run: () => Effect.andThen(log.add("outer"), middle())
+        })
         const gate = Deferred.makeUnsafe<void>()
         const other = Step.make("other", { onCrash: "rerun", run: () => Deferred.await(gate) })
         const layer = W.toLayer(() => Effect.map(Effect.all([outer(), other()], { concurrency: 2 }), ([paid]) => paid))

@@ -110,9 +110,13 @@ describe("Signal", () => {
           Effect.map(Signal.receive(Paid), ({ cents }) => `first ${cents}`),
           Effect.as(Signal.receive(Go), "go"),
           Effect.map(Signal.receive(Paid), ({ cents }) => `second ${cents}`)
-        ], { concurrency: 3 })))
+        ], { concurrency: 3 })
+      ))
       const id = yield* begin(host, W)
-      assert.deepStrictEqual((yield* world.waits(id)).map(({ key, reason }) => `${reason} ${key}`), ["signal paid", "signal go"])
+      assert.deepStrictEqual((yield* world.waits(id)).map(({ key, reason }) => `${reason} ${key}`), [
+        "signal paid",
+        "signal go"
+      ])
       yield* world.tell(id, "signal", stored(1))
       yield* world.tell(id, "signal", { name: "go", payload: null })
       yield* world.tell(id, "signal", stored(2))
@@ -144,7 +148,10 @@ describe("Signal", () => {
         const log = new Log()
         const W = define("W")
         const layer = W.toLayer(Effect.fnUntraced(function*() {
-          const winner = yield* Effect.race(Effect.as(Signal.receive(Go), "signal"), Effect.as(Effect.sleep("1 minute"), "timer"))
+          const winner = yield* Effect.race(
+            Effect.as(Signal.receive(Go), "signal"),
+            Effect.as(Effect.sleep("1 minute"), "timer")
+          )
           yield* Effect.sleep("1 hour")
           return yield* echo(log)(winner)
         }))

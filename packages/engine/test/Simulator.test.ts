@@ -20,7 +20,8 @@ const sometimes = Step.make("sometimes", {
   error: Schema.String,
   onCrash: "rerun-keyed",
   retry: Schedule.spaced("1 hour").pipe(Schedule.upTo({ times: 5 })),
-  run: (_, { attempt }) => Effect.andThen(Effect.sleep("3 seconds"), attempt < 3 ? Effect.fail("not yet") : Effect.succeed(attempt))
+  run: (_, { attempt }) =>
+    Effect.andThen(Effect.sleep("3 seconds"), attempt < 3 ? Effect.fail("not yet") : Effect.succeed(attempt))
 })
 
 const careful = Step.make("careful", { success: Schema.String, onCrash: "ask", run: () => Effect.succeed("done") })
@@ -52,31 +53,47 @@ const layer = Layer.mergeAll(
 )
 
 describe("Simulator", () => {
-  it.live("N-59, S1 to S14: a program with everything survives a crash at every write, and random lives", () =>
-    Effect.gen(function*() {
-      const report = yield* Simulator.explore(Everything, { payload: { id: "1" }, layer, signals: { paid: "card" } })
-      assert.isAbove(report.crashPoints, 50)
-    }), 120_000)
+  it.live(
+    "N-59, S1 to S14: a program with everything survives a crash at every write, and random lives",
+    () =>
+      Effect.gen(function*() {
+        const report = yield* Simulator.explore(Everything, { payload: { id: "1" }, layer, signals: { paid: "card" } })
+        assert.isAbove(report.crashPoints, 50)
+      }),
+    120_000
+  )
 
-  it.live("S14: where an error was thrown counts neither in the history of a seed nor among the ends of lives", () =>
-    Effect.gen(function*() {
-      let line = 1
-      const thrown = (message: string) => Object.assign(new Error(message), { stack: `Error: ${message}\n    at work (src/work.ts:${line++}:1)` })
-      const failing = Step.make("failing", {
-        onCrash: "rerun",
-        error: Schema.String,
-        retry: Schedule.recurs(1),
-        run: (_, { attempt }) => attempt === 1 ? Effect.fail("not yet") : Effect.die(thrown("a defect"))
-      })
-      const Broken = Workflow.make("broken", { payload: { id: Schema.String }, success: Schema.Void, error: Schema.String, idempotencyKey: ({ id }) => id })
-      const lived = Simulator.explore(Broken, {
-        payload: { id: "1" },
-        layer: Broken.toLayer(() => Effect.catchDefect(failing(), () => Effect.die(new Error("gave up", { cause: thrown("why") })))),
-        lives: 20
-      })
-      const [one, other] = [yield* lived, yield* lived]
-      assert.isAbove(line, 100)
-      assert.strictEqual(one.history, other.history)
-      assert.isAbove(one.crashPoints, 3)
-    }), 60_000)
+  it.live(
+    "S14: where an error was thrown counts neither in the history of a seed nor among the ends of lives",
+    () =>
+      Effect.gen(function*() {
+        let line = 1
+        const thrown = (message: string) =>
+          Object.assign(new Error(message), { stack: `Error: ${message}\n    at work (src/work.ts:${line++}:1)` })
+        const failing = Step.make("failing", {
+          onCrash: "rerun",
+          error: Schema.String,
+          retry: Schedule.recurs(1),
+          run: (_, { attempt }) => attempt === 1 ? Effect.fail("not yet") : Effect.die(thrown("a defect"))
+        })
+        const Broken = Workflow.make("broken", {
+          payload: { id: Schema.String },
+          success: Schema.Void,
+          error: Schema.String,
+          idempotencyKey: ({ id }) => id
+        })
+        const lived = Simulator.explore(Broken, {
+          payload: { id: "1" },
+          layer: Broken.toLayer(() =>
+            Effect.catchDefect(failing(), () => Effect.die(new Error("gave up", { cause: thrown("why") })))
+          ),
+          lives: 20
+        })
+        const [one, other] = [yield* lived, yield* lived]
+        assert.isAbove(line, 100)
+        assert.strictEqual(one.history, other.history)
+        assert.isAbove(one.crashPoints, 3)
+      }),
+    60_000
+  )
 })

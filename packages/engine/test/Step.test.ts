@@ -18,7 +18,8 @@ describe("Step retry", () => {
         error: Declined,
         onCrash: "rerun",
         retry: Schedule.recurs(3),
-        run: (_, { attempt }) => log.entries.length > 20 ? Effect.void : Effect.andThen(log.add(`${attempt}`), new Declined({ reason: "no" }))
+        run: (_, { attempt }) =>
+          log.entries.length > 20 ? Effect.void : Effect.andThen(log.add(`${attempt}`), new Declined({ reason: "no" }))
       })
       const host = yield* world.start(W.toLayer(() => flaky()))
       const id = yield* begin(host, W)
@@ -93,7 +94,11 @@ describe("nested steps", () => {
         onCrash: "rerun",
         run: () => log.add("inner").pipe(Effect.andThen(Deferred.await(gate)), Effect.as("done"))
       })
-      const outer = Step.make("outer", { success: Schema.String, onCrash: "rerun", run: () => Effect.andThen(log.add("outer"), inner()) })
+      const outer = Step.make("outer", {
+        success: Schema.String,
+        onCrash: "rerun",
+        run: () => Effect.andThen(log.add("outer"), inner())
+      })
       const W = define("W")
       const layer = W.toLayer(() => outer())
       const first = yield* world.start(layer)
@@ -142,10 +147,14 @@ describe("keys", () => {
         success: Schema.String,
         onCrash: "rerun",
         key: () => "only",
-        run: () => Effect.suspend(() => {
-          if (log.count("begins") === 1) return Effect.succeed("again")
-          return Effect.andThen(log.add("begins"), Effect.onInterrupt(Effect.never, () => Effect.andThen(Deferred.await(gate), log.add("cut off"))))
-        })
+        run: () =>
+          Effect.suspend(() => {
+            if (log.count("begins") === 1) return Effect.succeed("again")
+            return Effect.andThen(
+              log.add("begins"),
+              Effect.onInterrupt(Effect.never, () => Effect.andThen(Deferred.await(gate), log.add("cut off")))
+            )
+          })
       })
       const W = define("W")
       const layer = W.toLayer(Effect.fnUntraced(function*() {
@@ -169,17 +178,25 @@ describe("keys", () => {
       const gates = [Deferred.makeUnsafe<void>(), Deferred.makeUnsafe<void>()]
       let bodies = 0
       let asked = 0
-      const slow: Schedule.Schedule<unknown> = Schedule.modifyDelay(Schedule.recurs(3), () => Effect.as(Deferred.await(gates[asked++]!), "1 second"))
+      const slow: Schedule.Schedule<unknown> = Schedule.modifyDelay(
+        Schedule.recurs(3),
+        () => Effect.as(Deferred.await(gates[asked++]!), "1 second")
+      )
       const keyed = Step.make("keyed", {
         success: Schema.String,
         error: Declined,
         onCrash: "rerun",
         key: () => "only",
         retry: slow,
-        run: () => Effect.suspend(() => ++bodies > 2 ? Effect.succeed("done") : Effect.fail(new Declined({ reason: `body ${bodies}` })))
+        run: () =>
+          Effect.suspend(() =>
+            ++bodies > 2 ? Effect.succeed("done") : Effect.fail(new Declined({ reason: `body ${bodies}` }))
+          )
       })
       const W = define("W")
-      const host = yield* world.start(W.toLayer(() => Effect.andThen(Effect.timeoutOption(keyed(), "1 second"), keyed())))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.andThen(Effect.timeoutOption(keyed(), "1 second"), keyed()))
+      )
       const id = yield* begin(host, W)
       yield* pass(host, "1 second")
       assert.deepStrictEqual([bodies, asked], [2, 2])
@@ -243,7 +260,13 @@ describe("what goes in and comes out of a step", () => {
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const { money, rates } = yield* step({ money: new Money({ cents: 5, at }), note: Option.some("x") })
         const error = yield* Effect.flip(step({ money, note: Option.none() }))
-        seen.push([money instanceof Money, money.at.getTime() === at.getTime(), HashMap.get(rates, "eur"), error instanceof Refused, error])
+        seen.push([
+          money instanceof Money,
+          money.at.getTime() === at.getTime(),
+          HashMap.get(rates, "eur"),
+          error instanceof Refused,
+          error
+        ])
         yield* Effect.sleep("1 day")
         return "done"
       }, Effect.orDie))
@@ -265,7 +288,10 @@ describe("what goes in and comes out of a step", () => {
       const W = define("W")
       const host = yield* world.start(W.toLayer(() => step({ cents: 1.5 })))
       const id = yield* begin(host, W)
-      assert.include(JSON.stringify((yield* world.journal(id)).at(-1)), `The input of step \\"charge\\" in run ${id} of workflow \\"W\\" cannot be stored: its schema refuses the input: `)
+      assert.include(
+        JSON.stringify((yield* world.journal(id)).at(-1)),
+        `The input of step \\"charge\\" in run ${id} of workflow \\"W\\" cannot be stored: its schema refuses the input: `
+      )
       assert.isFalse((yield* world.story(id)).some((entry) => entry.startsWith("StepRequested")))
       assert.isEmpty(log.entries)
     }))
@@ -298,7 +324,9 @@ describe("what goes in and comes out of a step", () => {
         run: () => Effect.andThen(log.add("broken"), Effect.die(new TypeError("x is not a function")))
       })
       const W = define("W")
-      const host = yield* world.start(W.toLayer(() => Effect.catchDefect(step(), (defect) => Effect.succeed(String(defect)))))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.catchDefect(step(), (defect) => Effect.succeed(String(defect))))
+      )
       const id = yield* begin(host, W)
       yield* assertOutput(host, W, id, "TypeError: x is not a function")
       assert.deepStrictEqual(log.entries, ["broken"])
@@ -314,7 +342,9 @@ describe("what goes in and comes out of a step", () => {
         }
       })
       const W = define("W")
-      const host = yield* world.start(W.toLayer(() => Effect.catchDefect(step(), (defect) => Effect.succeed(String(defect)))))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.catchDefect(step(), (defect) => Effect.succeed(String(defect))))
+      )
       yield* assertOutput(host, W, yield* begin(host, W), "Error: thrown")
     }))
 
@@ -343,8 +373,17 @@ describe("what goes in and comes out of a step", () => {
       assert.strictEqual(new Set(keys).size, 1)
       assert.match(keys[0]!, /^[\w.~%-]+$/)
       const requests = (yield* world.journal(id)).filter((entry) => entry._tag === "StepRequested")
-      assert.deepInclude(requests[0], { key: "charge", label: "money", input: { cents: 5 }, onCrash: "rerun-keyed", idempotencyKey: keys[0]! })
-      assert.deepStrictEqual(requests.map(({ attempt, recovery }) => [attempt, recovery]), [[1, undefined], [2, undefined], [2, 1]])
+      assert.deepInclude(requests[0], {
+        key: "charge",
+        label: "money",
+        input: { cents: 5 },
+        onCrash: "rerun-keyed",
+        idempotencyKey: keys[0]!
+      })
+      assert.deepStrictEqual(requests.map(({ attempt, recovery }) => [attempt, recovery]), [[1, undefined], [
+        2,
+        undefined
+      ], [2, 1]])
     }))
 })
 
@@ -359,7 +398,9 @@ describe("time and retries of a step", () => {
         timeout: "10 seconds",
         retry: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 2 })),
         run: (_, { attempt }) =>
-          attempt === 3 ? Effect.succeed("in time") : Effect.onInterrupt(Effect.sleep("1 hour"), () => log.add(`cut ${attempt}`)).pipe(Effect.as("late"))
+          attempt === 3
+            ? Effect.succeed("in time")
+            : Effect.onInterrupt(Effect.sleep("1 hour"), () => log.add(`cut ${attempt}`)).pipe(Effect.as("late"))
       })
       const W = define("W")
       const layer = W.toLayer(() => step())
@@ -382,7 +423,10 @@ describe("time and retries of a step", () => {
       const step = Step.make("slow", { onCrash: "rerun", timeout: "10 seconds", run: () => Effect.never })
       const W = define("W")
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
-        yield* Effect.catchDefect(step(), (defect) => Effect.sync(() => void names.push(defect instanceof Step.StepTimedOut && defect.message)))
+        yield* Effect.catchDefect(
+          step(),
+          (defect) => Effect.sync(() => void names.push(defect instanceof Step.StepTimedOut && defect.message))
+        )
         yield* Effect.sleep("1 day")
         return "done"
       })))
@@ -391,7 +435,10 @@ describe("time and retries of a step", () => {
       yield* host.evict
       yield* pass(host, "1 day")
       yield* assertOutput(host, W, id, "done")
-      assert.deepStrictEqual(names, Array.from({ length: 2 }, () => `Step "slow" took longer than its timeout of 10000 ms`))
+      assert.deepStrictEqual(
+        names,
+        Array.from({ length: 2 }, () => `Step "slow" took longer than its timeout of 10000 ms`)
+      )
     }))
 
   it.effect("a policy that looks at the error retries what it is for", () =>
@@ -405,7 +452,8 @@ describe("time and retries of a step", () => {
           Schedule.setInputType<Declined | Step.StepTimedOut>(),
           Schedule.while(({ input }) => input._tag === "Declined" && input.reason === "busy")
         ),
-        run: (_, { attempt }) => Effect.andThen(log.add(`${attempt}`), Effect.fail(new Declined({ reason: attempt < 3 ? "busy" : "no" })))
+        run: (_, { attempt }) =>
+          Effect.andThen(log.add(`${attempt}`), Effect.fail(new Declined({ reason: attempt < 3 ? "busy" : "no" })))
       })
       const W = define("W")
       const host = yield* world.start(W.toLayer(() => step()))
@@ -437,13 +485,19 @@ describe("a step within a step", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const inner = Step.make("inner", { input: Schema.Int, success: Schema.Int, onCrash: "rerun", run: (n) => Effect.as(log.add(`inner ${n}`), n) })
+      const inner = Step.make("inner", {
+        input: Schema.Int,
+        success: Schema.Int,
+        onCrash: "rerun",
+        run: (n) => Effect.as(log.add(`inner ${n}`), n)
+      })
       const outer = Step.make("outer", {
         success: Schema.Int,
         error: Schema.String,
         onCrash: "rerun",
         retry: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 1 })),
-        run: (_, { attempt }) => Effect.flatMap(inner(attempt), (n) => attempt === 1 ? Effect.fail("again") : Effect.succeed(n))
+        run: (_, { attempt }) =>
+          Effect.flatMap(inner(attempt), (n) => attempt === 1 ? Effect.fail("again") : Effect.succeed(n))
       })
       const W = define("W")
       const layer = W.toLayer(() => Effect.orDie(outer()))
@@ -463,7 +517,14 @@ describe("a step within a step", () => {
       const outer = Step.make("outer", {
         success: Schema.String,
         onCrash: "rerun",
-        run: () => Effect.andThen(log.add("outer"), Effect.flatMap(Effect.all([inner("a"), inner("b")], { concurrency: 2 }), () => stuck(log, "deep", "rerun")()))
+        run: () =>
+          Effect.andThen(
+            log.add("outer"),
+            Effect.flatMap(
+              Effect.all([inner("a"), inner("b")], { concurrency: 2 }),
+              () => stuck(log, "deep", "rerun")()
+            )
+          )
       })
       const W = define("W")
       const layer = W.toLayer(() => outer())
@@ -485,7 +546,8 @@ describe("a step within a step", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const look = (attempt: number) => Activity.make({ name: "look", success: Schema.Int, execute: Effect.as(log.add(`look ${attempt}`), attempt) })
+      const look = (attempt: number) =>
+        Activity.make({ name: "look", success: Schema.Int, execute: Effect.as(log.add(`look ${attempt}`), attempt) })
       const step = Step.make("step", {
         success: Schema.Int,
         error: Schema.String,
@@ -516,15 +578,23 @@ describe("what belongs in the body of a workflow", () => {
       }
       const W = define("W")
       const host = yield* world.start(W.toLayer(({ id }) =>
-        Step.make("work", { onCrash: "rerun", run: () => Effect.asVoid(Effect.orDie(ways[id as keyof typeof ways] as typeof ways.approval)) })()))
-      for (const [way, message] of [
-        ["signal", `Signal "go" is received in the body of a workflow, not in a step or outside a run`],
-        ["approval", `Approval "manager" is asked in the body of a workflow, not in a step or outside a run`]
-      ] as const) {
+        Step.make("work", {
+          onCrash: "rerun",
+          run: () => Effect.asVoid(Effect.orDie(ways[id as keyof typeof ways] as typeof ways.approval))
+        })()
+      ))
+      for (
+        const [way, message] of [
+          ["signal", `Signal "go" is received in the body of a workflow, not in a step or outside a run`],
+          ["approval", `Approval "manager" is asked in the body of a workflow, not in a step or outside a run`]
+        ] as const
+      ) {
         const id = yield* begin(host, W, way)
         const exit = yield* exitOf(host, W, id)
         assert.isTrue(exit !== undefined && Exit.isFailure(exit))
-        if (exit !== undefined && Exit.isFailure(exit)) assert.include(Cause.pretty(exit.cause), message)
+        if (exit !== undefined && Exit.isFailure(exit)) {
+          assert.include(Cause.pretty(exit.cause), message)
+        }
         assert.isEmpty(yield* world.approvals(id))
       }
     }))
@@ -576,7 +646,10 @@ describe("one key asked for twice at once", () => {
       })
       const W = define("W")
       const host = yield* world.start(W.toLayer(() =>
-        Effect.all([Effect.map(Effect.timeoutOption(fetch(), "1 second"), ({ _tag }) => _tag), fetch()], { concurrency: 2 })))
+        Effect.all([Effect.map(Effect.timeoutOption(fetch(), "1 second"), ({ _tag }) => _tag), fetch()], {
+          concurrency: 2
+        })
+      ))
       const id = yield* begin(host, W)
       yield* pass(host, "1 second")
       yield* Deferred.succeed(gate, undefined)
@@ -588,7 +661,11 @@ describe("one key asked for twice at once", () => {
   it.effect("gives undefined back where its schema takes it, before and after a replay", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const nothing = Step.make("nothing", { success: Schema.Unknown, onCrash: "rerun", run: () => Effect.succeed(undefined) })
+      const nothing = Step.make("nothing", {
+        success: Schema.Unknown,
+        onCrash: "rerun",
+        run: () => Effect.succeed(undefined)
+      })
       const seen: Array<unknown> = []
       const W = define("W")
       const layer = W.toLayer(Effect.fnUntraced(function*() {

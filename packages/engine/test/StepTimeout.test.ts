@@ -26,15 +26,26 @@ class Deaf {
     return this.gates.length
   }
 
-  readonly end = (body: number, value: string) => Effect.andThen(Deferred.succeed(this.gates[body]!, value), giveWay(20))
+  readonly end = (body: number, value: string) =>
+    Effect.andThen(Deferred.succeed(this.gates[body]!, value), giveWay(20))
 }
 
 const notes = (world: CrashHost.World, id: string, kind: string) =>
-  Effect.map(world.journal(id), (entries) => entries.flatMap((entry) => entry._tag === "Note" && entry.kind === kind ? [entry.text] : []))
+  Effect.map(
+    world.journal(id),
+    (entries) => entries.flatMap((entry) => entry._tag === "Note" && entry.kind === kind ? [entry.text] : [])
+  )
 
 const requests = (world: CrashHost.World, id: string) =>
-  Effect.map(world.journal(id), (entries) =>
-    entries.flatMap((entry) => entry._tag === "StepRequested" ? [[entry.key, entry.attempt, entry.recovery ?? 0, entry.probe === true ? "probe" : "body"]] : []))
+  Effect.map(
+    world.journal(id),
+    (entries) =>
+      entries.flatMap((entry) =>
+        entry._tag === "StepRequested"
+          ? [[entry.key, entry.attempt, entry.recovery ?? 0, entry.probe === true ? "probe" : "body"]]
+          : []
+      )
+  )
 
 /** 300 ms, and as long again until the body is let go. */
 const over = (host: CrashHost.Host) => Effect.andThen(pass(host, "300 millis"), pass(host, "300 millis"))
@@ -60,7 +71,10 @@ describe("a body that does not end at its timeout", () => {
         assert.strictEqual(deaf.begun, 2)
         assert.strictEqual(new Set(deaf.log.entries).size, 1)
         assert.deepStrictEqual(yield* requests(world, id), [["slow", 1, 0, "body"], ["slow", 1, 1, "body"]])
-        assert.match((yield* notes(world, id, "step-let-go"))[0]!, /^attempt 1 of step "slow" did not end within its timeout of 300 ms/)
+        assert.match(
+          (yield* notes(world, id, "step-let-go"))[0]!,
+          /^attempt 1 of step "slow" did not end within its timeout of 300 ms/
+        )
         yield* deaf.end(1, "in time")
         yield* host.settled
         yield* assertOutput(host, W, id, "in time")
@@ -71,7 +85,12 @@ describe("a body that does not end at its timeout", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const deaf = new Deaf()
-      const pay = Step.make("pay", { success: Schema.String, onCrash: "ask", timeout: "300 millis", run: (_, { attempt, key }) => deaf.run(attempt, key) })
+      const pay = Step.make("pay", {
+        success: Schema.String,
+        onCrash: "ask",
+        timeout: "300 millis",
+        run: (_, { attempt, key }) => deaf.run(attempt, key)
+      })
       const layer = W.toLayer(() => pay())
       let host = yield* world.start(layer)
       const id = yield* begin(host, W)
@@ -119,7 +138,12 @@ describe("a body that does not end at its timeout", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const deaf = new Deaf()
-      const slow = Step.make("slow", { success: Schema.String, onCrash: "rerun", timeout: "300 millis", run: (_, { attempt, key }) => deaf.run(attempt, key) })
+      const slow = Step.make("slow", {
+        success: Schema.String,
+        onCrash: "rerun",
+        timeout: "300 millis",
+        run: (_, { attempt, key }) => deaf.run(attempt, key)
+      })
       const layer = W.toLayer(() => slow())
       let host = yield* world.start(layer, { maxRecoveries: 2 })
       const id = yield* begin(host, W)
@@ -131,7 +155,8 @@ describe("a body that does not end at its timeout", () => {
         assert.deepInclude((yield* world.waits(id))[0], {
           reason: "recovery",
           key: "slow",
-          detail: `the body of step "slow" was cut short 3 times, and the last time it could not be stopped at its timeout`
+          detail:
+            `the body of step "slow" was cut short 3 times, and the last time it could not be stopped at its timeout`
         })
       }
       yield* world.tell(id, "settle", { key: "slow", by: "ada", action: { _tag: "fail", message: "enough" } })
@@ -142,7 +167,12 @@ describe("a body that does not end at its timeout", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const deaf = new Deaf()
-      const slow = Step.make("slow", { success: Schema.String, onCrash: "rerun", timeout: "300 millis", run: (_, { attempt, key }) => deaf.run(attempt, key) })
+      const slow = Step.make("slow", {
+        success: Schema.String,
+        onCrash: "rerun",
+        timeout: "300 millis",
+        run: (_, { attempt, key }) => deaf.run(attempt, key)
+      })
       const host = yield* world.start(W.toLayer(() => slow()))
       const id = yield* begin(host, W)
       yield* over(host)
@@ -171,10 +201,11 @@ describe("a body that does not end at its timeout", () => {
             success: Schema.Int,
             onCrash,
             timeout: "300 millis",
-            run: () => Effect.sync(() => {
-              if (++bodies === 1) skew += BigInt(busyMs) * 1_000_000n
-              return bodies
-            })
+            run: () =>
+              Effect.sync(() => {
+                if (++bodies === 1) skew += BigInt(busyMs) * 1_000_000n
+                return bodies
+              })
           })
           const skewed: Clock.Clock = {
             currentTimeMillis: clock.currentTimeMillis,
@@ -210,7 +241,9 @@ describe("a body that does not end at its timeout", () => {
         timeout: "10 seconds",
         retry: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 1 })),
         run: (_, { attempt }) =>
-          attempt === 2 ? Effect.succeed("second") : Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep("900 millis"), log.add("closed")))
+          attempt === 2
+            ? Effect.succeed("second")
+            : Effect.onInterrupt(Effect.never, () => Effect.andThen(Effect.sleep("900 millis"), log.add("closed")))
       })
       const host = yield* world.start(W.toLayer(() => slow()))
       const id = yield* begin(host, W)
@@ -226,7 +259,12 @@ describe("a body that does not end at its timeout", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const deaf = new Deaf()
-      const slow = Step.make("slow", { success: Schema.String, onCrash: "ask", timeout: "10 minutes", run: (_, { attempt, key }) => deaf.run(attempt, key) })
+      const slow = Step.make("slow", {
+        success: Schema.String,
+        onCrash: "ask",
+        timeout: "10 minutes",
+        run: (_, { attempt, key }) => deaf.run(attempt, key)
+      })
       const host = yield* world.start(W.toLayer(() => slow()), { timeoutGraceMs: 5_000 })
       const id = yield* begin(host, W)
       yield* pass(host, "10 minutes")
@@ -241,11 +279,19 @@ describe("a body that does not end at its timeout", () => {
       const log = new Log()
       const Box = DurableDeferred.make("box", { success: Schema.Int })
       const Child = define("Child")
-      const asks: Record<string, Effect.Effect<unknown, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>> = {
+      const asks: Record<
+        string,
+        Effect.Effect<unknown, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>
+      > = {
         step: echo(log)("late"),
         activity: Activity.make({ name: "act", execute: log.add("act") }),
-        child: Effect.orDie(Child.execute({ id: "c" }) as Effect.Effect<unknown, unknown, WorkflowEngine.WorkflowEngine>),
-        deferred: Effect.flatMap(DurableDeferred.token(Box), (token) => DurableDeferred.succeed(Box, { token, value: 1 })),
+        child: Effect.orDie(
+          Child.execute({ id: "c" }) as Effect.Effect<unknown, unknown, WorkflowEngine.WorkflowEngine>
+        ),
+        deferred: Effect.flatMap(
+          DurableDeferred.token(Box),
+          (token) => DurableDeferred.succeed(Box, { token, value: 1 })
+        ),
         wait: DurableDeferred.await(Box)
       }
       for (const [name, ask] of Object.entries(asks)) {
@@ -254,7 +300,13 @@ describe("a body that does not end at its timeout", () => {
         const slow = Step.make("slow", {
           onCrash: "ask",
           timeout: "300 millis",
-          run: () => uncut(Effect.andThen(Deferred.await(gate), Effect.asVoid(Effect.exit(ask).pipe(Effect.tap((exit) => log.add(`${name} ${exit._tag}`))))) as Effect.Effect<void>)
+          run: () =>
+            uncut(
+              Effect.andThen(
+                Deferred.await(gate),
+                Effect.asVoid(Effect.exit(ask).pipe(Effect.tap((exit) => log.add(`${name} ${exit._tag}`))))
+              ) as Effect.Effect<void>
+            )
         })
         const host = yield* world.start(W.toLayer(() => slow()))
         const id = yield* begin(host, W)
@@ -277,8 +329,17 @@ describe("a body that does not end at its timeout", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const gate = Deferred.makeUnsafe<void>()
-      const inner = Step.make("inner", { success: Schema.String, onCrash: "rerun", run: () => Effect.as(Effect.andThen(log.add("inner"), Deferred.await(gate)), "in") })
-      const outer = Step.make("outer", { success: Schema.String, onCrash: "rerun", timeout: "300 millis", run: () => uncut(inner() as Effect.Effect<string>) })
+      const inner = Step.make("inner", {
+        success: Schema.String,
+        onCrash: "rerun",
+        run: () => Effect.as(Effect.andThen(log.add("inner"), Deferred.await(gate)), "in")
+      })
+      const outer = Step.make("outer", {
+        success: Schema.String,
+        onCrash: "rerun",
+        timeout: "300 millis",
+        run: () => uncut(inner() as Effect.Effect<string>)
+      })
       const host = yield* world.start(W.toLayer(() => outer()))
       const id = yield* begin(host, W)
       yield* over(host)
@@ -298,7 +359,10 @@ describe("a body that does not end at its timeout", () => {
         success: Schema.Int,
         onCrash: "rerun",
         timeout: "300 millis",
-        run: () => ++bodies === 1 ? uncut(DurableDeferred.await(Box) as Effect.Effect<number>) : Effect.as(Effect.sleep("200 millis"), bodies)
+        run: () =>
+          ++bodies === 1
+            ? uncut(DurableDeferred.await(Box) as Effect.Effect<number>)
+            : Effect.as(Effect.sleep("200 millis"), bodies)
       })
       const host = yield* world.start(W.toLayer(() => slow()))
       const id = yield* begin(host, W)
@@ -326,7 +390,10 @@ describe("a body that does not end at its timeout", () => {
       const host = yield* world.restart(first, layer)
       yield* host.settled
       yield* over(host)
-      assert.match((yield* world.waits(id))[0]!.detail!, /its probe failed: StepTimedOut: Step "book" took longer than its timeout of 300 ms|its probe failed: Step "book" took/)
+      assert.match(
+        (yield* world.waits(id))[0]!.detail!,
+        /its probe failed: StepTimedOut: Step "book" took longer than its timeout of 300 ms|its probe failed: Step "book" took/
+      )
       yield* Deferred.succeed(gate, undefined)
       yield* giveWay(20)
       yield* host.settled
@@ -353,7 +420,11 @@ describe("a body that does not end at its timeout", () => {
           host = yield* world.restart(host, layer)
           yield* host.settled
           if (onCrash === "rerun") yield* assertOutput(host, W, id, "again")
-          else assert.deepInclude(yield* world.run(id), { status: "suspended", reason: "outcome-unknown" }, `${when} ${which}`)
+          else {assert.deepInclude(
+              yield* world.run(id),
+              { status: "suspended", reason: "outcome-unknown" },
+              `${when} ${which}`
+            )}
           yield* host.kill
         }
       }
@@ -364,7 +435,12 @@ describe("a body that does not end at its timeout", () => {
       for (const millis of [300, 600]) {
         const world = yield* CrashHost.make
         const deaf = new Deaf()
-        const pay = Step.make("pay", { success: Schema.String, onCrash: "ask", timeout: "300 millis", run: (_, { attempt, key }) => deaf.run(attempt, key) })
+        const pay = Step.make("pay", {
+          success: Schema.String,
+          onCrash: "ask",
+          timeout: "300 millis",
+          run: (_, { attempt, key }) => deaf.run(attempt, key)
+        })
         const host = yield* world.start(W.toLayer(() => pay()))
         const id = yield* begin(host, W)
         yield* pass(host, "300 millis")
@@ -384,7 +460,12 @@ describe("a body that does not end at its timeout", () => {
 
   it.effect("a timeout of the workflow around a step, a lost race and a cancel wait for no body", () =>
     Effect.gen(function*() {
-      const around: Record<string, (slow: Effect.Effect<string, never, Engine | WorkflowEngine.WorkflowInstance>) => Effect.Effect<unknown, never, Engine | WorkflowEngine.WorkflowInstance>> = {
+      const around: Record<
+        string,
+        (
+          slow: Effect.Effect<string, never, Engine | WorkflowEngine.WorkflowInstance>
+        ) => Effect.Effect<unknown, never, Engine | WorkflowEngine.WorkflowInstance>
+      > = {
         timeout: (slow) => Effect.timeoutOption(slow, "300 millis"),
         race: (slow) => Effect.raceFirst(slow, Effect.sleep("300 millis")),
         cancel: (slow) => slow
@@ -392,8 +473,14 @@ describe("a body that does not end at its timeout", () => {
       for (const [name, body] of Object.entries(around)) {
         const world = yield* CrashHost.make
         const deaf = new Deaf()
-        const slow = Step.make("slow", { success: Schema.String, onCrash: "rerun", run: (_, { attempt, key }) => deaf.run(attempt, key) })
-        const host = yield* world.start(W.toLayer(() => Effect.andThen(body(slow()), Effect.as(Signal.receive(Go), "went"))))
+        const slow = Step.make("slow", {
+          success: Schema.String,
+          onCrash: "rerun",
+          run: (_, { attempt, key }) => deaf.run(attempt, key)
+        })
+        const host = yield* world.start(
+          W.toLayer(() => Effect.andThen(body(slow()), Effect.as(Signal.receive(Go), "went")))
+        )
         const id = yield* begin(host, W)
         if (name === "cancel") {
           yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" })
@@ -414,7 +501,13 @@ describe("a body that does not end at its timeout", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const deaf = new Deaf()
-      const pay = Step.make("pay", { key: () => "1", success: Schema.String, onCrash: "ask", timeout: "300 millis", run: (_, { attempt, key }) => deaf.run(attempt, key) })
+      const pay = Step.make("pay", {
+        key: () => "1",
+        success: Schema.String,
+        onCrash: "ask",
+        timeout: "300 millis",
+        run: (_, { attempt, key }) => deaf.run(attempt, key)
+      })
       const layer = W.toLayer(() => Effect.andThen(Effect.timeoutOption(pay(), "1 minute"), pay()))
       let host = yield* world.start(layer)
       const id = yield* begin(host, W)
@@ -452,7 +545,12 @@ describe("a body that does not end at its timeout", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const slow = Step.make("slow", { success: Schema.String, onCrash: "ask", timeout: Duration.minutes(5), run: () => Effect.as(Effect.sleep("4 minutes"), "done") })
+      const slow = Step.make("slow", {
+        success: Schema.String,
+        onCrash: "ask",
+        timeout: Duration.minutes(5),
+        run: () => Effect.as(Effect.sleep("4 minutes"), "done")
+      })
       const host = yield* world.start(W.toLayer(() => slow()))
       const id = yield* begin(host, W)
       yield* world.setHost(3_600_000)

@@ -63,7 +63,10 @@ describe("a store that fails", () => {
         if (has("reap")) return Effect.fail(new StorageFailed({ operation: "write", problem: "not now" }))
         if (has("claim")) return Effect.andThen(Deferred.await(retired), base.write(ops))
         if (!has("retire")) return base.write(ops)
-        return base.write(ops).pipe(Effect.tap(() => Deferred.succeed(retired, undefined)), Effect.tap(() => Deferred.await(answered)))
+        return base.write(ops).pipe(
+          Effect.tap(() => Deferred.succeed(retired, undefined)),
+          Effect.tap(() => Deferred.await(answered))
+        )
       }
       const world = yield* CrashHost.makeOn({ ...base, write: write as typeof base.write })
       const host = yield* world.start(W.toLayer(() => Effect.as(Signal.receive(Go), "gone")))
@@ -113,7 +116,9 @@ describe("a store that fails", () => {
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const host = yield* world.start(W.toLayer(({ id }) => id === "waits" ? Signal.receive(Go) : stuck(log, "pay", "ask")()))
+      const host = yield* world.start(
+        W.toLayer(({ id }) => id === "waits" ? Signal.receive(Go) : stuck(log, "pay", "ask")())
+      )
       const waits = yield* begin(host, W, "waits")
       // Its commit fails, and so does the first attempt to begin anew.
       host.failWrites(2)
@@ -197,7 +202,11 @@ describe("a store that is full", () => {
       const log = new Log()
       const done = yield* Latch.make()
       const layer = W.toLayer(() =>
-        Effect.andThen(Step.make("work", { onCrash: "rerun", run: () => Effect.andThen(log.add("work"), done.await) })(), echo(log)("x")))
+        Effect.andThen(
+          Step.make("work", { onCrash: "rerun", run: () => Effect.andThen(log.add("work"), done.await) })(),
+          echo(log)("x")
+        )
+      )
       const host = yield* world.start(layer)
       const id = yield* begin(host, W)
       host.failWrites(1_000, "full")

@@ -18,13 +18,15 @@ const waiting = (log: Log) =>
   }))
 
 describe("stored journals", () => {
-  for (const [what, damage] of [
-    ["is not JSON", () => "{"],
-    ["is of an unknown kind", (row: string) => row.replace("StepCompleted", "StepCompletedd")],
-    ["misses a field", (row: string) => row.replace(/"key":"echo",?/, "")],
-    ["is at another place", (row: string) => row.replace("{", '{"seq":7,')],
-    ["was written by a newer build", (row: string) => row.replace("{", '{"v":99,')]
-  ] as const) {
+  for (
+    const [what, damage] of [
+      ["is not JSON", () => "{"],
+      ["is of an unknown kind", (row: string) => row.replace("StepCompleted", "StepCompletedd")],
+      ["misses a field", (row: string) => row.replace(/"key":"echo",?/, "")],
+      ["is at another place", (row: string) => row.replace("{", "{\"seq\":7,")],
+      ["was written by a newer build", (row: string) => row.replace("{", "{\"v\":99,")]
+    ] as const
+  ) {
     it.effect(`S14: a run with an entry that ${what} is suspended as corrupt, and others go on`, () =>
       Effect.gen(function*() {
         const world = yield* CrashHost.make
@@ -54,15 +56,19 @@ describe("stored journals", () => {
       }).pipe(quiet))
   }
 
-  for (const [what, damage] of [
-    ["is gone", undefined],
-    ["is not JSON", "{"],
-    ["is other JSON than was stored", '"another value"']
-  ] as const) {
+  for (
+    const [what, damage] of [
+      ["is gone", undefined],
+      ["is not JSON", "{"],
+      ["is other JSON than was stored", "\"another value\""]
+    ] as const
+  ) {
     it.effect(`S14: a run whose blob ${what} is suspended as corrupt, and others go on`, () =>
       Effect.gen(function*() {
         const world = yield* CrashHost.make
-        const layer = W.toLayer(({ id }) => Effect.andThen(large(id === "bad" ? "a".repeat(100_000) : id), Signal.receive(Go)))
+        const layer = W.toLayer(({ id }) =>
+          Effect.andThen(large(id === "bad" ? "a".repeat(100_000) : id), Signal.receive(Go))
+        )
         const first = yield* world.start(layer)
         const bad = yield* begin(first, W, "bad")
         const good = yield* begin(first, W, "good")
@@ -81,7 +87,12 @@ describe("stored journals", () => {
   }
 })
 
-const large = Step.make("large", { input: Schema.String, success: Schema.String, onCrash: "rerun", run: Effect.succeed })
+const large = Step.make("large", {
+  input: Schema.String,
+  success: Schema.String,
+  onCrash: "rerun",
+  run: Effect.succeed
+})
 
 /** What is stored of these entries; none of them is so large that it takes an effect. */
 const stored = (...entries: ReadonlyArray<JournalEntry.JournalEntry>) => {
@@ -91,8 +102,16 @@ const stored = (...entries: ReadonlyArray<JournalEntry.JournalEntry>) => {
 }
 
 describe("a stored entry", () => {
-  const completed = (output: unknown, more: object = {}): JournalEntry.EntryOf<"StepCompleted"> =>
-    ({ seq: 3, at: 7, epoch: 1, _tag: "StepCompleted", key: "a", attempt: 1, output, ...more })
+  const completed = (output: unknown, more: object = {}): JournalEntry.EntryOf<"StepCompleted"> => ({
+    seq: 3,
+    at: 7,
+    epoch: 1,
+    _tag: "StepCompleted",
+    key: "a",
+    attempt: 1,
+    output,
+    ...more
+  })
 
   it("S14: is read back as it was, at every place, in every epoch, and whatever goes without saying", () => {
     const place = [0, 1, 2].flatMap((seq) => [0, 1, 2].map((epoch) => ({ seq, at: 7, epoch })))
@@ -115,9 +134,11 @@ describe("a stored entry", () => {
   })
 
   it("leaves out what goes without saying", () => {
-    assert.deepStrictEqual(stored(completed(1)).rows, ['{"at":7,"_tag":"StepCompleted","key":"a","output":1}'])
+    assert.deepStrictEqual(stored(completed(1)).rows, [
+      "{\"at\":7,\"_tag\":\"StepCompleted\",\"key\":\"a\",\"output\":1}"
+    ])
     assert.deepStrictEqual(stored(completed(1, { epoch: 2, attempt: 2 })).rows, [
-      '{"at":7,"epoch":2,"_tag":"StepCompleted","key":"a","attempt":2,"output":1}'
+      "{\"at\":7,\"epoch\":2,\"_tag\":\"StepCompleted\",\"key\":\"a\",\"attempt\":2,\"output\":1}"
     ])
   })
 

@@ -24,7 +24,11 @@ describe("fractions of a millisecond", () => {
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
         yield* Signal.receive(Go)
         const clock = yield* Clock.Clock
-        return [yield* Clock.currentTimeMillis, String(clock.currentTimeNanosUnsafe()), String(clock.monotonicTimeNanosUnsafe())]
+        return [
+          yield* Clock.currentTimeMillis,
+          String(clock.currentTimeNanosUnsafe()),
+          String(clock.monotonicTimeNanosUnsafe())
+        ]
       })))
       yield* TestClock.adjust("0.5 millis")
       const id = yield* begin(host, W)
@@ -43,7 +47,10 @@ describe("fractions of a millisecond", () => {
         run: () => Effect.andThen(log.add("flaky"), new Declined({ reason: "no" }))
       })
       const slow = Step.make("slow", { onCrash: "rerun", timeout: "10.3 millis", run: () => Effect.never })
-      const waits: Record<string, Effect.Effect<void, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>> = {
+      const waits: Record<
+        string,
+        Effect.Effect<void, never, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>
+      > = {
         sleep: Effect.sleep("10.3 millis"),
         timeout: Effect.ignore(Effect.timeout(Signal.receive(Go), "10.3 millis")),
         deadline: Effect.ignore(Approval.ask("ok", { prompt: "?", approvers: ["ada"], deadline: "10.3 millis" })),
@@ -60,7 +67,9 @@ describe("fractions of a millisecond", () => {
         assert.isUndefined(yield* exitOf(host, W, id), `${name} ended early`)
         yield* pass(host, "2 millis")
         yield* assertOutput(host, W, id, name)
-        for (const entry of yield* world.journal(id)) assert.isTrue(Number.isInteger(entry.at), `${name}: ${entry._tag} at ${entry.at}`)
+        for (const entry of yield* world.journal(id)) {
+          assert.isTrue(Number.isInteger(entry.at), `${name}: ${entry._tag} at ${entry.at}`)
+        }
         yield* host.kill
       }
       assert.strictEqual(log.count("flaky"), 2)
@@ -83,11 +92,19 @@ const Endless = W.annotate(Workflows.Limits, { maxRunMs: Infinity })
 const huge = Number.MAX_SAFE_INTEGER
 
 /** All that a body can wait for, for this long. */
-const waitsFor = (log: Log, duration: Duration.Input): Record<string, Effect.Effect<void, unknown, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>> => ({
+const waitsFor = (
+  log: Log,
+  duration: Duration.Input
+): Record<
+  string,
+  Effect.Effect<void, unknown, Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance>
+> => ({
   sleep: Effect.sleep(duration),
   "schedule of the body": Effect.repeat(Effect.void, Schedule.spaced(duration)).pipe(Effect.asVoid),
   clock: DurableClock.sleep({ name: "c", duration }),
-  "deadline of an approval": Approval.ask("ok", { prompt: "?", approvers: ["ada"], deadline: duration }).pipe(Effect.asVoid),
+  "deadline of an approval": Approval.ask("ok", { prompt: "?", approvers: ["ada"], deadline: duration }).pipe(
+    Effect.asVoid
+  ),
   "retry of a step": Step.make("flaky", {
     error: Declined,
     onCrash: "rerun",
@@ -120,7 +137,10 @@ describe("times that cannot be stored", () => {
       const host = yield* world.start(W.toLayer(() => Effect.orDie(Effect.timeout(Signal.receive(Go), huge))))
       const id = yield* begin(host, W)
       assert.include(JSON.stringify((yield* world.journal(id)).at(-1)), "TimeTooLate")
-      assert.throws(() => Step.make("slow", { onCrash: "rerun", timeout: huge, run: () => Effect.void }), /step "slow" of 9007199254740991 ms/)
+      assert.throws(
+        () => Step.make("slow", { onCrash: "rerun", timeout: huge, run: () => Effect.void }),
+        /step "slow" of 9007199254740991 ms/
+      )
     }))
 
   it.effect("the last time that can be stored is the end of the year 9999, and one ms more is too late", () =>
@@ -153,7 +173,11 @@ describe("times that cannot be stored", () => {
           if (how === "evicted") yield* host.evict
           if (how === "after a crash") host = yield* world.restart(host, layer)
           yield* pass(host, "1000 days")
-          assert.deepInclude(yield* world.run(id), { status: "suspended", reason: "operator", dueAt: null }, `${name}, ${how}`)
+          assert.deepInclude(
+            yield* world.run(id),
+            { status: "suspended", reason: "operator", dueAt: null },
+            `${name}, ${how}`
+          )
           assert.deepInclude((yield* world.waits(id))[0], { reason: "operator", key: "never" })
           assert.isTrue(RunView.waitsForPeople(yield* world.waits(id)))
         }
@@ -167,7 +191,13 @@ describe("times that cannot be stored", () => {
 
   it.effect("S7: code that waits for nothing which the engine knows of counts as waiting for ever a minute later, and not before", () =>
     Effect.gen(function*() {
-      for (const body of [Effect.never, Effect.flatMap(Deferred.make<void>(), Deferred.await), Effect.raceFirst(Effect.never, Effect.sleep("1 hour").pipe(Effect.andThen(Effect.never)))]) {
+      for (
+        const body of [
+          Effect.never,
+          Effect.flatMap(Deferred.make<void>(), Deferred.await),
+          Effect.raceFirst(Effect.never, Effect.sleep("1 hour").pipe(Effect.andThen(Effect.never)))
+        ]
+      ) {
         const world = yield* CrashHost.make
         const layer = W.toLayer(() => body)
         let host = yield* world.start(layer)
@@ -181,7 +211,10 @@ describe("times that cannot be stored", () => {
           if (how === "after a crash") host = yield* world.restart(host, layer)
           yield* pass(host, "10 days")
           assert.deepInclude(yield* world.run(id), { status: "suspended", reason: "operator" }, how)
-          assert.deepInclude((yield* world.waits(id))[0], { key: "never", detail: "it waits for nothing that the engine knows of, and only a cancel ends that" })
+          assert.deepInclude((yield* world.waits(id))[0], {
+            key: "never",
+            detail: "it waits for nothing that the engine knows of, and only a cancel ends that"
+          })
         }
         yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" })
         assert.strictEqual((yield* world.run(id)).status, "cancelled")
@@ -196,7 +229,8 @@ describe("times that cannot be stored", () => {
         Effect.raceFirst(
           Effect.as(Effect.orDie(Effect.timeout(Signal.receive(Go), Duration.infinity)), "went"),
           Effect.as(DurableClock.sleep({ name: "c", duration: Duration.infinity }), "slept")
-        )))
+        )
+      ))
       const id = yield* begin(host, W)
       assert.deepStrictEqual(yield* world.waits(id), [{ reason: "signal", key: "go" }])
       yield* world.tell(id, "signal", go)
@@ -206,12 +240,19 @@ describe("times that cannot be stored", () => {
   it.effect("an infinite deadline is none, and an infinite timeout of a step too; what is negative is over at once", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const slow = Step.make("slow", { success: Schema.String, onCrash: "rerun", timeout: Duration.infinity, run: () => Effect.as(Effect.sleep("10 minutes"), "slow") })
+      const slow = Step.make("slow", {
+        success: Schema.String,
+        onCrash: "rerun",
+        timeout: Duration.infinity,
+        run: () => Effect.as(Effect.sleep("10 minutes"), "slow")
+      })
       const hasty = Step.make("hasty", { onCrash: "rerun", timeout: -1, run: () => Effect.never })
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
         yield* Effect.sleep(-1_000)
         yield* Effect.ignoreCause(hasty())
-        const denied = yield* Effect.orDie(Effect.flip(Approval.ask("late", { prompt: "?", approvers: ["ada"], deadline: Duration.negativeInfinity })))
+        const denied = yield* Effect.orDie(
+          Effect.flip(Approval.ask("late", { prompt: "?", approvers: ["ada"], deadline: Duration.negativeInfinity }))
+        )
         const text = yield* slow()
         yield* Approval.ask("ok", { prompt: "?", approvers: ["ada"], deadline: Duration.infinity }).pipe(Effect.orDie)
         return `${denied.timedOut} ${text}`
@@ -229,10 +270,17 @@ describe("times that cannot be stored", () => {
       for (const limits of [{ maxRunMs: NaN }, { maxActiveMs: -1 }, { maxRunMs: huge }, { maxSteps: NaN }]) {
         const world = yield* CrashHost.make
         const exit = yield* Effect.exit(world.start(W.annotate(Workflows.Limits, limits).toLayer(() => Effect.void)))
-        assert.match(String(Exit.isFailure(exit) && Cause.squash(exit.cause)), /Workflow "W" has max\w+: .*; a limit is a number from 0 to/)
+        assert.match(
+          String(Exit.isFailure(exit) && Cause.squash(exit.cause)),
+          /Workflow "W" has max\w+: .*; a limit is a number from 0 to/
+        )
       }
       const world = yield* CrashHost.make
-      const host = yield* world.start(W.annotate(Workflows.Limits, { maxRunMs: Infinity, maxActiveMs: Infinity, maxSteps: Infinity }).toLayer(() => Effect.sleep("1000 days")))
+      const host = yield* world.start(
+        W.annotate(Workflows.Limits, { maxRunMs: Infinity, maxActiveMs: Infinity, maxSteps: Infinity }).toLayer(() =>
+          Effect.sleep("1000 days")
+        )
+      )
       const id = yield* begin(host, W)
       yield* pass(host, "1000 days")
       assert.strictEqual((yield* world.run(id)).status, "completed")

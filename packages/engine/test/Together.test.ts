@@ -15,7 +15,12 @@ const quiet = Effect.provide(Logger.layer([]))
 
 /** A step that logs in its transaction. */
 const book = (log: Log, name = "book") =>
-  Step.make(name, { input: Schema.String, success: Schema.String, onCrash: "commit-together", run: (what) => Effect.as(log.add(what), `booked ${what}`) })
+  Step.make(name, {
+    input: Schema.String,
+    success: Schema.String,
+    onCrash: "commit-together",
+    run: (what) => Effect.as(log.add(what), `booked ${what}`)
+  })
 
 /** A journal is dense and tells the whole story. */
 const assertDense = Effect.fnUntraced(function*(world: CrashHost.World, id: string) {
@@ -38,7 +43,9 @@ describe("onCrash: commit-together", () => {
         onCrash: "commit-together",
         run: () => Effect.sync(() => world.store.runs.get(id)!.entries.length)
       })
-      const host = yield* world.start(W.toLayer(() => Effect.andThen(Signal.receive(Go), Effect.andThen(look(), book(log)("seat")))))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.andThen(Signal.receive(Go), Effect.andThen(look(), book(log)("seat"))))
+      )
       id = yield* begin(host, W)
       yield* world.tell(id, "signal", { name: "go", payload: null })
       yield* assertOutput(host, W, id, "booked seat")
@@ -85,12 +92,13 @@ describe("onCrash: commit-together", () => {
           return CrashHost.make
         }),
         outside: () => Effect.sync(() => log.entries.toSorted()),
-        drive: (host) => host.use(Effect.gen(function*() {
-          yield* W.execute({ id: "1" }, { discard: true })
-          yield* host.settled
-          yield* TestClock.adjust("1 day")
-          yield* host.settled
-        }))
+        drive: (host) =>
+          host.use(Effect.gen(function*() {
+            yield* W.execute({ id: "1" }, { discard: true })
+            yield* host.settled
+            yield* TestClock.adjust("1 day")
+            yield* host.settled
+          }))
       })
       assert.isAbove(report.writes, 10)
       assert.strictEqual(report.crashes, report.writes * 2)
@@ -107,7 +115,12 @@ describe("onCrash: commit-together", () => {
         onCrash: "commit-together",
         retry: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 2 })),
         run: (_, { attempt, key }) =>
-          Effect.andThen(log.add(`${key} ${attempt}`), Effect.suspend(() => attempt < 3 ? Effect.fail(new Declined({ reason: "full" })) : Effect.succeed("at last")))
+          Effect.andThen(
+            log.add(`${key} ${attempt}`),
+            Effect.suspend(() =>
+              attempt < 3 ? Effect.fail(new Declined({ reason: "full" })) : Effect.succeed("at last")
+            )
+          )
       })
       const layer = W.toLayer(() => full())
       let host = yield* world.start(layer)
@@ -123,20 +136,33 @@ describe("onCrash: commit-together", () => {
   it.effect("S2: a typed failure, a defect and an outcome that the schema refuses reach the workflow as with any step", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const declines = Step.make("declines", { error: Declined, onCrash: "commit-together", run: () => Effect.fail(new Declined({ reason: "no" })) })
+      const declines = Step.make("declines", {
+        error: Declined,
+        onCrash: "commit-together",
+        run: () => Effect.fail(new Declined({ reason: "no" }))
+      })
       const throws = Step.make("throws", {
         onCrash: "commit-together",
         run: (): Effect.Effect<void> => {
           throw new TypeError("x is not a function")
         }
       })
-      const unfit = Step.make("unfit", { success: Schema.Int, onCrash: "commit-together", run: () => Effect.succeed(1.5) })
+      const unfit = Step.make("unfit", {
+        success: Schema.Int,
+        onCrash: "commit-together",
+        run: () => Effect.succeed(1.5)
+      })
       const told = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-        Effect.catchDefect(Effect.match(effect, { onFailure: String, onSuccess: String }), (defect) => Effect.succeed(String(defect)))
+        Effect.catchDefect(
+          Effect.match(effect, { onFailure: String, onSuccess: String }),
+          (defect) => Effect.succeed(String(defect))
+        )
       const host = yield* world.start(W.toLayer(() => Effect.all([told(declines()), told(throws()), told(unfit())])))
       const id = yield* begin(host, W)
       const exit = yield* exitOf(host, W, id)
-      const [first, second, third] = exit !== undefined && Exit.isSuccess(exit) ? exit.value as ReadonlyArray<string> : []
+      const [first, second, third] = exit !== undefined && Exit.isSuccess(exit)
+        ? exit.value as ReadonlyArray<string>
+        : []
       assert.include(first, "Declined")
       assert.strictEqual(second, "TypeError: x is not a function")
       assert.include(third, "its schema refuses the outcome")
@@ -150,7 +176,10 @@ describe("onCrash: commit-together", () => {
         promise: Effect.promise(() => Promise.resolve()),
         sleep: Effect.sleep("1 second"),
         never: Effect.never,
-        fork: Effect.flatMap(Effect.forkChild(Effect.sleep("1 second")), (fiber) => Effect.exit(Deferred.await(Deferred.makeUnsafe())).pipe(Effect.as(fiber)))
+        fork: Effect.flatMap(
+          Effect.forkChild(Effect.sleep("1 second")),
+          (fiber) => Effect.exit(Deferred.await(Deferred.makeUnsafe())).pipe(Effect.as(fiber))
+        )
       }
       const seen: Array<readonly [boolean, string]> = []
       const step = (name: string) =>
@@ -165,8 +194,13 @@ describe("onCrash: commit-together", () => {
         })
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         for (const name of Object.keys(waits)) {
-          yield* Effect.catchDefect(step(name)(), (defect) =>
-            Effect.sync(() => void seen.push([defect instanceof Step.NotSynchronous, defect instanceof Error ? defect.message : ""])))
+          yield* Effect.catchDefect(
+            step(name)(),
+            (defect) =>
+              Effect.sync(() =>
+                void seen.push([defect instanceof Step.NotSynchronous, defect instanceof Error ? defect.message : ""])
+              )
+          )
         }
         yield* Effect.sleep("1 day")
         return "done"
@@ -269,19 +303,29 @@ describe("onCrash: commit-together", () => {
         onCrash: "rerun",
         run: () => Effect.andThen(Deferred.await(gate), inner("asked meanwhile"))
       })
-      const done = Step.make("done", { success: Schema.String, onCrash: "rerun", run: () => Effect.as(Deferred.await(gate), "done meanwhile") })
+      const done = Step.make("done", {
+        success: Schema.String,
+        onCrash: "rerun",
+        run: () => Effect.as(Deferred.await(gate), "done meanwhile")
+      })
       const passes: Array<Array<string>> = []
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const seen: Array<string> = []
         passes.push(seen)
         const branches = [outer(), done(), Effect.andThen(Signal.receive(Go), book(log)("seat"))]
-        yield* Effect.forEach(branches, (branch) => Effect.tap(branch, (value) => Effect.sync(() => seen.push(value))), { concurrency: 3 })
+        yield* Effect.forEach(
+          branches,
+          (branch) => Effect.tap(branch, (value) => Effect.sync(() => seen.push(value))),
+          { concurrency: 3 }
+        )
         yield* Effect.sleep("1 day")
         return seen.slice()
       }))
       const host = yield* world.start(layer)
       const told: Array<number> = []
-      yield* host.use(Effect.map(Core, (core) => core.listeners.add(({ entries }) => told.push(...entries.map(({ seq }) => seq)))))
+      yield* host.use(
+        Effect.map(Core, (core) => core.listeners.add(({ entries }) => told.push(...entries.map(({ seq }) => seq))))
+      )
       const id = yield* begin(host, W)
       const before = (yield* world.journal(id)).length
       yield* Effect.raceFirst(
@@ -345,7 +389,8 @@ describe("onCrash: commit-together", () => {
         Effect.andThen(Signal.receive(Go), book(log)("seat")).pipe(
           W.withCompensation((booked) => Effect.asVoid(undo(booked))),
           Effect.andThen(stuck(log, "next", "rerun")())
-        )))
+        )
+      ))
       const id = yield* begin(host, W)
       const before = (yield* world.journal(id)).length
       yield* Effect.raceFirst(
@@ -377,9 +422,16 @@ describe("onCrash: commit-together", () => {
         run: (n) => n === 3 ? Effect.fail(new Declined({ reason: "three" })) : Effect.as(log.add(`${n}`), n)
       })
       const layer = W.toLayer(() =>
-        Effect.forEach([1, 2, 3, 4, 5], (n) => Effect.match(odd(n), { onFailure: () => -n, onSuccess: (value) => value }), { concurrency: 5 }))
+        Effect.forEach(
+          [1, 2, 3, 4, 5],
+          (n) => Effect.match(odd(n), { onFailure: () => -n, onSuccess: (value) => value }),
+          { concurrency: 5 }
+        )
+      )
       const host = yield* world.start(layer)
-      const ids = yield* host.use(Effect.forEach(["a", "b", "c", "d"], (id) => W.execute({ id }, { discard: true }), { concurrency: 4 }))
+      const ids = yield* host.use(
+        Effect.forEach(["a", "b", "c", "d"], (id) => W.execute({ id }, { discard: true }), { concurrency: 4 })
+      )
       yield* host.settled
       for (const id of ids) {
         yield* assertOutput(host, W, id, [1, 2, -3, 4, 5])
@@ -427,7 +479,8 @@ describe("onCrash: commit-together", () => {
             id: `${run.id}/${entry.seq}`,
             kind: "inbox",
             payload: JSON.stringify({ run: "nobody", id: "x", kind: "signal", message: {} })
-          })))
+          }))
+        )
       }))
       host.killAt(3, "after")
       const id = yield* W.executionId({ id: "1" })
@@ -448,17 +501,26 @@ describe("onCrash: commit-together", () => {
       const log = new Log()
       const able = MemoryBackend.make(MemoryBackend.makeStore())
       const world = yield* CrashHost.makeOn({ ...able, supports: { ...able.supports, together: false } })
-      const host = yield* world.start(W.toLayer(() => Effect.catchDefect(book(log)("seat"), (defect) => Effect.succeed(String(defect)))))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.catchDefect(book(log)("seat"), (defect) => Effect.succeed(String(defect))))
+      )
       const id = yield* begin(host, W)
       const exit = yield* exitOf(host, W, id)
-      assert.include(JSON.stringify(exit), `Step \\"book\\" has onCrash \\"commit-together\\", and the store of this host cannot`)
+      assert.include(
+        JSON.stringify(exit),
+        `Step \\"book\\" has onCrash \\"commit-together\\", and the store of this host cannot`
+      )
       assert.isEmpty(log.entries)
     }))
 
   it.effect("a large output goes to a blob, as with any step", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const large = Step.make("large", { success: Schema.String, onCrash: "commit-together", run: () => Effect.succeed("x".repeat(100_000)) })
+      const large = Step.make("large", {
+        success: Schema.String,
+        onCrash: "commit-together",
+        run: () => Effect.succeed("x".repeat(100_000))
+      })
       const layer = W.toLayer(() => Effect.map(Effect.tap(large(), () => Signal.receive(Go)), (text) => text.length))
       const first = yield* world.start(layer)
       const id = yield* begin(first, W)
@@ -468,4 +530,3 @@ describe("onCrash: commit-together", () => {
       yield* assertOutput(second, W, id, 100_000)
     }).pipe(quiet))
 })
-

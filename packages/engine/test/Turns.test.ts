@@ -31,16 +31,23 @@ const loop = (one: Effect.Effect<void>): Effect.Effect<never> => Effect.flatMap(
 const bodies: ReadonlyArray<readonly [what: string, body: (one: Effect.Effect<void>) => Body]> = [
   ["Effect.forever", (one) => Effect.forever(one)],
   ["Effect.forever that never yields", (one) => Effect.forever(one, { disableYield: true })],
-  ["a loop of effects", (one) => Effect.gen(function*() { while (true) yield* one })],
-  ["a loop with yields", (one) => Effect.gen(function*() {
-    while (true) {
-      yield* one
-      yield* Effect.yieldNow
-    }
-  })],
+  ["a loop of effects", (one) =>
+    Effect.gen(function*() {
+      while (true) yield* one
+    })],
+  ["a loop with yields", (one) =>
+    Effect.gen(function*() {
+      while (true) {
+        yield* one
+        yield* Effect.yieldNow
+      }
+    })],
   ["recursion", loop],
   ["a forked fiber", (one) => Effect.andThen(Effect.forkChild(loop(one)), Effect.never)],
-  ["a fiber among others, with yields", (one) => Effect.all([Effect.never, Effect.forever(one), Effect.forever(one)], { concurrency: "unbounded" })],
+  [
+    "a fiber among others, with yields",
+    (one) => Effect.all([Effect.never, Effect.forever(one), Effect.forever(one)], { concurrency: "unbounded" })
+  ],
   ["a timeout that never comes", (one) => Effect.orDie(Effect.timeout(Effect.forever(one), "1 hour"))]
 ]
 
@@ -48,15 +55,26 @@ const bodies: ReadonlyArray<readonly [what: string, body: (one: Effect.Effect<vo
 const startOf = (host: CrashHost.Host, id: string) =>
   Effect.tap(host.use(W.execute({ id }, { discard: true })), giveWay(20))
 
-const stopOf = (journal: ReadonlyArray<JournalEntry.JournalEntry>) => journal.find((entry) => entry._tag === "StopRequested")
+const stopOf = (journal: ReadonlyArray<JournalEntry.JournalEntry>) =>
+  journal.find((entry) => entry._tag === "StopRequested")
 
-const asked: ReadonlySet<string> = new Set(["TimerSet", "ApprovalRequested", "ChildStarted", "StateChanged", "EventEmitted", "RunRequested", "RunStarted"])
+const asked: ReadonlySet<string> = new Set([
+  "TimerSet",
+  "ApprovalRequested",
+  "ChildStarted",
+  "StateChanged",
+  "EventEmitted",
+  "RunRequested",
+  "RunStarted"
+])
 
 /** What happened beside the body, in order: all that it did not ask for. */
 const happenings = (journal: ReadonlyArray<JournalEntry.JournalEntry>) =>
   JSON.stringify(
     journal
-      .filter((entry) => !asked.has(entry._tag) && (entry._tag !== "StepRequested" || entry.nested === true || entry.attempt > 1))
+      .filter((entry) =>
+        !asked.has(entry._tag) && (entry._tag !== "StepRequested" || entry.nested === true || entry.attempt > 1)
+      )
       .map(({ epoch: _epoch, seq: _seq, ...entry }) => entry)
   )
 
@@ -102,7 +120,10 @@ describe("a body that computes for ever", () => {
           const host = yield* world.start(layer(first))
           const id = yield* startOf(host, "1")
           host.killAt(write, "after")
-          yield* Effect.raceFirst(world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" }), giveWay(50))
+          yield* Effect.raceFirst(
+            world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" }),
+            giveWay(50)
+          )
           killed = host.killed()
           const again = new Rounds()
           const second = yield* world.restart(host, layer(again))
@@ -180,7 +201,8 @@ describe("a body that computes for ever", () => {
         Effect.all([
           Effect.andThen(short, Effect.andThen(Effect.yieldNow, loop(rounds.one))),
           log.add("second")
-        ], { concurrency: "unbounded" })))
+        ], { concurrency: "unbounded" })
+      ))
       yield* startOf(host, "1")
       assert.deepStrictEqual(log.entries, ["second"])
       const before = rounds.count
@@ -196,8 +218,12 @@ describe("a body that computes for ever", () => {
       const rounds = new Rounds()
       const first = yield* world.start(W.toLayer(() => Effect.andThen(echo(log)("a"), Signal.receive(Go))))
       const id = yield* begin(first, W)
-      const second = yield* world.restart(first, W.toLayer(() =>
-        Effect.all([loop(Effect.andThen(Effect.yieldNow, rounds.one)), echo(log, "b")("b")], { concurrency: 2 })))
+      const second = yield* world.restart(
+        first,
+        W.toLayer(() =>
+          Effect.all([loop(Effect.andThen(Effect.yieldNow, rounds.one)), echo(log, "b")("b")], { concurrency: 2 })
+        )
+      )
       yield* giveWay(20)
       yield* second.settled
       assert.include((yield* world.waits(id))[0], { reason: "diverged", key: "b" })
@@ -211,86 +237,105 @@ describe("runs that compute", () => {
     const numRuns = Number(process.env["FERMATA_LAW_RUNS"] ?? 100)
     const law = Effect.promise(() =>
       fc.assert(
-        fc.asyncProperty(story, moments, fc.array(fc.integer({ min: 1, max: 25 }), { minLength: 1, maxLength: 8 }), (story, evictions, grants) => {
-          let turn = 0
-          const pace = () => byChoice(() => grants[turn++ % grants.length]!)
-          const alone = <A, E>(life: Effect.Effect<A, E>) => Effect.provide(life, TestClock.layer())
-          return Effect.runPromise(Effect.gen(function*() {
-            const hardship = { evictions, stops: [], freezes: [], failures: [], kills: [] }
-            const calm = yield* alone(live(story, hardship))
-            const preempted = yield* alone(Effect.provideService(live(story, hardship), CurrentPace, pace()))
-            // What happens outside may come in another order while a body computes; what follows from the same is the same.
-            if (stopOf(preempted.journal)?.operations === undefined && happenings(preempted.journal) === happenings(calm.journal)) {
-              compared++
-              assert.deepStrictEqual(preempted.journal.map(ownerless), calm.journal.map(ownerless))
-              assert.deepStrictEqual(preempted.seen, calm.seen)
-            }
-            yield* alone(Effect.provideService(replay(story.program, preempted), CurrentPace, pace()))
-            yield* alone(replay(story.program, preempted))
-          }))
-        }),
+        fc.asyncProperty(
+          story,
+          moments,
+          fc.array(fc.integer({ min: 1, max: 25 }), { minLength: 1, maxLength: 8 }),
+          (story, evictions, grants) => {
+            let turn = 0
+            const pace = () => byChoice(() => grants[turn++ % grants.length]!)
+            const alone = <A, E>(life: Effect.Effect<A, E>) => Effect.provide(life, TestClock.layer())
+            return Effect.runPromise(Effect.gen(function*() {
+              const hardship = { evictions, stops: [], freezes: [], failures: [], kills: [] }
+              const calm = yield* alone(live(story, hardship))
+              const preempted = yield* alone(Effect.provideService(live(story, hardship), CurrentPace, pace()))
+              // What happens outside may come in another order while a body computes; what follows from the same is the same.
+              if (
+                stopOf(preempted.journal)?.operations === undefined &&
+                happenings(preempted.journal) === happenings(calm.journal)
+              ) {
+                compared++
+                assert.deepStrictEqual(preempted.journal.map(ownerless), calm.journal.map(ownerless))
+                assert.deepStrictEqual(preempted.seen, calm.seen)
+              }
+              yield* alone(Effect.provideService(replay(story.program, preempted), CurrentPace, pace()))
+              yield* alone(replay(story.program, preempted))
+            }))
+          }
+        ),
         { numRuns, seed: 4314 }
-      ))
+      )
+    )
     return Effect.andThen(law, Effect.sync(() => assert.isAbove(compared, numRuns / 2)))
   }, 120_000)
 
-  it.effect("S8, S9: stopped after any number of operations, replay to the same end, whichever process undoes them", () =>
-    Effect.promise(() =>
-      fc.assert(
-        fc.asyncProperty(
-          fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 6 }),
-          fc.integer({ min: 1, max: 60 }),
-          fc.integer({ min: 1, max: 4 }),
-          fc.integer({ min: 1, max: 8 }),
-          (grants, patience, fibers, write) => {
-            let turn = 0
-            return Effect.runPromise(
-              Effect.gen(function*() {
-                const world = yield* CrashHost.make
-                const Seen = RunState.make("seen", { schema: Schema.Int, initial: 0 })
-                const passes: Array<Array<string>> = []
-                const layer = W.toLayer(Effect.fnUntraced(function*() {
-                  const seen: Array<string> = []
-                  passes.push(seen)
-                  const fiber = (name: number) =>
-                    Effect.onInterrupt(
-                      Effect.gen(function*() {
-                        for (let round = 0; round < 1_000; round++) {
-                          yield* Effect.sync(() => seen.push(`${name} ${round}`))
-                          if (round % (name + 2) === 0) yield* RunState.update(Seen, (count) => count + 1)
-                          if (round % 7 === name) yield* Effect.yieldNow
-                        }
-                      }),
-                      () => Effect.sync(() => seen.push(`${name} interrupted`))
-                    )
-                  yield* W.withCompensation(Effect.void, () => Effect.asVoid(undo()))
-                  yield* Effect.forEach(Array.from({ length: fibers }, (_, name) => name), fiber, { concurrency: "unbounded" })
-                }))
-                const undo = () => echo(new Log(), "undo")("x")
-                const first = yield* world.start(layer)
-                const id = yield* first.use(W.execute({ id: "1" }, { discard: true }))
-                for (let round = 0; round < patience; round++) yield* Effect.yieldNow
-                first.killAt(write, "after")
-                yield* Effect.raceFirst(world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" }), giveWay(400))
-                const second = yield* world.restart(first, layer)
-                yield* second.settled
-                const status = (yield* world.run(id)).status
-                assert.include(["cancelled", "completed"], status)
-                // What the first process saw of what is recorded, the last saw as well.
-                const [before, last] = passes
-                const stop = stopOf(yield* world.journal(id))
-                if (stop?.operations !== undefined && stop.epoch === 1 && last !== undefined) {
-                  assert.deepStrictEqual(last.slice(0, before!.length), before)
-                }
-              }).pipe(
-                Effect.provideService(CurrentPace, byChoice(() => grants[turn++ % grants.length]!)),
-                Effect.provide(TestClock.layer())
+  it.effect(
+    "S8, S9: stopped after any number of operations, replay to the same end, whichever process undoes them",
+    () =>
+      Effect.promise(() =>
+        fc.assert(
+          fc.asyncProperty(
+            fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 6 }),
+            fc.integer({ min: 1, max: 60 }),
+            fc.integer({ min: 1, max: 4 }),
+            fc.integer({ min: 1, max: 8 }),
+            (grants, patience, fibers, write) => {
+              let turn = 0
+              return Effect.runPromise(
+                Effect.gen(function*() {
+                  const world = yield* CrashHost.make
+                  const Seen = RunState.make("seen", { schema: Schema.Int, initial: 0 })
+                  const passes: Array<Array<string>> = []
+                  const layer = W.toLayer(Effect.fnUntraced(function*() {
+                    const seen: Array<string> = []
+                    passes.push(seen)
+                    const fiber = (name: number) =>
+                      Effect.onInterrupt(
+                        Effect.gen(function*() {
+                          for (let round = 0; round < 1_000; round++) {
+                            yield* Effect.sync(() => seen.push(`${name} ${round}`))
+                            if (round % (name + 2) === 0) yield* RunState.update(Seen, (count) => count + 1)
+                            if (round % 7 === name) yield* Effect.yieldNow
+                          }
+                        }),
+                        () => Effect.sync(() => seen.push(`${name} interrupted`))
+                      )
+                    yield* W.withCompensation(Effect.void, () => Effect.asVoid(undo()))
+                    yield* Effect.forEach(Array.from({ length: fibers }, (_, name) => name), fiber, {
+                      concurrency: "unbounded"
+                    })
+                  }))
+                  const undo = () => echo(new Log(), "undo")("x")
+                  const first = yield* world.start(layer)
+                  const id = yield* first.use(W.execute({ id: "1" }, { discard: true }))
+                  for (let round = 0; round < patience; round++) yield* Effect.yieldNow
+                  first.killAt(write, "after")
+                  yield* Effect.raceFirst(
+                    world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" }),
+                    giveWay(400)
+                  )
+                  const second = yield* world.restart(first, layer)
+                  yield* second.settled
+                  const status = (yield* world.run(id)).status
+                  assert.include(["cancelled", "completed"], status)
+                  // What the first process saw of what is recorded, the last saw as well.
+                  const [before, last] = passes
+                  const stop = stopOf(yield* world.journal(id))
+                  if (stop?.operations !== undefined && stop.epoch === 1 && last !== undefined) {
+                    assert.deepStrictEqual(last.slice(0, before!.length), before)
+                  }
+                }).pipe(
+                  Effect.provideService(CurrentPace, byChoice(() => grants[turn++ % grants.length]!)),
+                  Effect.provide(TestClock.layer())
+                )
               )
-            )
-          }
-        ),
-        { numRuns: Number(process.env["FERMATA_LAW_RUNS"] ?? 150), seed: 4314 }
-      )), 120_000)
+            }
+          ),
+          { numRuns: Number(process.env["FERMATA_LAW_RUNS"] ?? 150), seed: 4314 }
+        )
+      ),
+    120_000
+  )
 
   it.effect("S1, S4, S8: a crash at any write of a life that is cancelled amidst computing changes neither its end nor what is undone", () =>
     Effect.gen(function*() {
@@ -319,10 +364,12 @@ describe("runs that compute", () => {
       const counts = new Map<string, number>()
       // Every round of a body takes a hundredth of a ms of the host.
       const host = yield* world.start(
-        W.toLayer(({ id }) => loop(Effect.sync(() => {
-          time += 0.01
-          counts.set(id, (counts.get(id) ?? 0) + 1)
-        }))),
+        W.toLayer(({ id }) =>
+          loop(Effect.sync(() => {
+            time += 0.01
+            counts.set(id, (counts.get(id) ?? 0) + 1)
+          }))
+        ),
         { maxAwake: 2 * runs }
       )
       const ids = Array.from({ length: runs }, (_, index) => `${index}`)

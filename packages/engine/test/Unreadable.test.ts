@@ -40,7 +40,10 @@ describe("rows that cannot be read", () => {
         const listed = yield* verbs(host, (runs) => runs.list())
         assert.sameMembers(listed.map(({ id }) => id), ids)
         for (const run of listed) {
-          assert.deepInclude(run, run.id === ids[1] ? { status: "suspended", reason: "corrupt" } : { status: "suspended", reason: "signal" })
+          assert.deepInclude(
+            run,
+            run.id === ids[1] ? { status: "suspended", reason: "corrupt" } : { status: "suspended", reason: "signal" }
+          )
         }
         const [wait] = (yield* verbs(host, (runs) => runs.find(ids[1]!))).waits
         assert.deepInclude(wait, { reason: "corrupt", key })
@@ -67,7 +70,9 @@ describe("rows that cannot be read", () => {
     Effect.gen(function*() {
       for (const change of [{ approvers: "{" }, { question: "[]" }, { answers: "1" }]) {
         const world = yield* CrashHost.make
-        const host = yield* world.start(W.toLayer(() => Effect.as(Effect.orDie(Approval.ask("ok", { prompt: "May we?", approvers: ["ada"] })), "yes")))
+        const host = yield* world.start(
+          W.toLayer(() => Effect.as(Effect.orDie(Approval.ask("ok", { prompt: "May we?", approvers: ["ada"] })), "yes"))
+        )
         const ids: Array<string> = []
         for (const id of ["a", "b"]) ids.push(yield* begin(host, W, id))
         yield* host.settled
@@ -77,7 +82,10 @@ describe("rows that cannot be read", () => {
         assert.sameMembers(open.map(({ runId }) => runId), ids)
         assert.deepInclude(open.find(({ runId }) => runId === ids[0]), { approvers: [], status: "open" })
         assert.match(open.find(({ runId }) => runId === ids[0])!.prompt, /^May we\? \(its row cannot be read/)
-        assert.strictEqual((yield* Effect.flip(verbs(host, (runs) => runs.answer(ids[0]!, { decision: "approve", by: "ada" }))))._tag, "ApprovalNotOpen")
+        assert.strictEqual(
+          (yield* Effect.flip(verbs(host, (runs) => runs.answer(ids[0]!, { decision: "approve", by: "ada" }))))._tag,
+          "ApprovalNotOpen"
+        )
         yield* verbs(host, (runs) => runs.answer(ids[1]!, { decision: "approve", by: "ada" }))
         yield* host.settled
         assert.strictEqual((yield* world.run(ids[1]!)).status, "completed")
@@ -88,7 +96,10 @@ describe("rows that cannot be read", () => {
   it.effect("what a process says of itself that cannot be read hides no process", () =>
     Effect.gen(function*() {
       const { host, world } = yield* damaged({})
-      yield* world.backend.write([{ op: "heartbeat", owner: { id: "other", expiresAt: 1e15, worker: true, info: "{" } }])
+      yield* world.backend.write([{
+        op: "heartbeat",
+        owner: { id: "other", expiresAt: 1e15, worker: true, info: "{" }
+      }])
       const owners = yield* verbs(host, (runs) => runs.owners)
       assert.includeMembers(owners.map(({ id }) => id), ["other"])
       assert.lengthOf(owners, 2)

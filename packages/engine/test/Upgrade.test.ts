@@ -15,7 +15,8 @@ import { begin, define, echo, Log, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const W = define("W")
-const program = (log: Log, name = "a") => W.toLayer(() => Effect.andThen(echo(log, name)("1"), Effect.andThen(Signal.receive(Go), echo(log, "b")("2"))))
+const program = (log: Log, name = "a") =>
+  W.toLayer(() => Effect.andThen(echo(log, name)("1"), Effect.andThen(Signal.receive(Go), echo(log, "b")("2"))))
 
 /** A process that only looks at the store of this world. */
 const looking = <E>(world: CrashHost.MemoryWorld, workflows: Layer.Layer<never, E, CrashHost.Services>) =>
@@ -34,11 +35,18 @@ describe("Replay and Upgrade", () => {
         Effect.gen(function*() {
           yield* echo(log, "a")("1")
           if (id === "fails") {
-            yield* Effect.orDie(Step.make("fails", { error: Schema.String, onCrash: "rerun", run: () => Effect.andThen(log.add("fails"), Effect.fail("no")) })())
+            yield* Effect.orDie(
+              Step.make("fails", {
+                error: Schema.String,
+                onCrash: "rerun",
+                run: () => Effect.andThen(log.add("fails"), Effect.fail("no"))
+              })()
+            )
           }
           if (id === "dies") yield* stuck(log, "stuck", "ask")()
           yield* Signal.receive(Go)
-        }))
+        })
+      )
       const host = yield* world.start(layer)
       const fails = yield* begin(host, W, "fails")
       const dies = yield* begin(host, W, "dies")
@@ -55,7 +63,10 @@ describe("Replay and Upgrade", () => {
       assert.deepInclude(report, { open: 3, fits: 3, breaks: [] })
       const renamed = parking.toLayer(() => Effect.andThen(echo(log, "z")("1"), Signal.receive(Go)))
       const { breaks } = yield* Effect.provide(Upgrade.check(), looking(world, renamed))
-      assert.deepStrictEqual(breaks.map(({ difference }) => [difference?.key, difference?.at]), Array.from({ length: 3 }, () => ["z", 2]))
+      assert.deepStrictEqual(
+        breaks.map(({ difference }) => [difference?.key, difference?.at]),
+        Array.from({ length: 3 }, () => ["z", 2])
+      )
       assert.lengthOf(log.entries, before)
     }))
 
@@ -71,14 +82,21 @@ describe("Replay and Upgrade", () => {
       for (const id of ids.slice(1)) yield* world.tell(id, "signal", { name: "go", payload: null })
       yield* host.close
       world.store.runs.get(ids[2]!)!.entries[3] = "{\"v\":99}"
-      const check = (options?: Upgrade.Options) => Effect.provide(Upgrade.check(options), looking(world, program(log, "z")))
+      const check = (options?: Upgrade.Options) =>
+        Effect.provide(Upgrade.check(options), looking(world, program(log, "z")))
       const report = yield* check()
       assert.deepInclude(report, { open: 3, finished: 2, fits: 0 })
       assert.sameMembers(report.breaks.map(({ runId }) => runId), ids.slice(0, 2))
-      assert.deepStrictEqual(report.unreadable.map(({ difference, runId }) => [runId, difference?.key]), [[ids[2], "entry 3"]])
+      assert.deepStrictEqual(report.unreadable.map(({ difference, runId }) => [runId, difference?.key]), [[
+        ids[2],
+        "entry 3"
+      ]])
       assert.include(report.unreadable[0]!.difference!.detail, "written in format 99")
       assert.sameMembers(report.unserved.map(({ runId }) => runId), apart)
-      assert.deepInclude(yield* check({ finished: 1 }), { finished: 1, breaks: report.breaks.filter(({ runId }) => runId === ids[0]) })
+      assert.deepInclude(yield* check({ finished: 1 }), {
+        finished: 1,
+        breaks: report.breaks.filter(({ runId }) => runId === ids[0])
+      })
       assert.deepInclude(yield* check({ finished: 0, workflow: "Other" }), { open: 1, finished: 0, breaks: [] })
     }))
 
@@ -87,7 +105,8 @@ describe("Replay and Upgrade", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const host = yield* world.start(program(log))
-      yield* Effect.forEach(Array.from({ length: 450 }, (_, index) => String(index)), (id) => host.use(W.execute({ id }, { discard: true })), { discard: true })
+      yield* Effect.forEach(Array.from({ length: 450 }, (_, index) => String(index)), (id) =>
+        host.use(W.execute({ id }, { discard: true })), { discard: true })
       yield* host.settled
       yield* host.close
       assert.deepInclude(yield* Effect.provide(Upgrade.check(), looking(world, program(log))), { open: 450, fits: 450 })
@@ -101,7 +120,14 @@ describe("Replay and Upgrade", () => {
       const id = yield* begin(host, W)
       const writes = host.writes()
       const replayed = yield* host.use(Effect.provide(Replay.run(id.slice(0, 6)), Runs.Runs.layer))
-      assert.deepStrictEqual(replayed, { runId: id, workflow: "W", version: "1", status: "suspended", verdict: "fits", entries: 5 })
+      assert.deepStrictEqual(replayed, {
+        runId: id,
+        workflow: "W",
+        version: "1",
+        status: "suspended",
+        verdict: "fits",
+        entries: 5
+      })
       assert.strictEqual(host.writes(), writes)
       assert.deepStrictEqual(log.entries, ["a 1"])
       yield* world.tell(id, "signal", { name: "go", payload: null })
@@ -115,7 +141,12 @@ describe("Replay and Upgrade", () => {
       const host = yield* world.start(program(log))
       const id = yield* begin(host, W)
       yield* host.close
-      const before = JSON.stringify([...world.store.runs, ...world.store.definitions, ...world.store.owners, ...world.store.inbox])
+      const before = JSON.stringify([
+        ...world.store.runs,
+        ...world.store.definitions,
+        ...world.store.owners,
+        ...world.store.inbox
+      ])
       yield* Effect.gen(function*() {
         const runs = yield* Runs.Runs
         const acts: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
@@ -128,6 +159,9 @@ describe("Replay and Upgrade", () => {
           assert.include(String(yield* Effect.flip(act)), "it was opened for reading only")
         }
       }).pipe(Effect.provide(looking(world, program(log))))
-      assert.strictEqual(JSON.stringify([...world.store.runs, ...world.store.definitions, ...world.store.owners, ...world.store.inbox]), before)
+      assert.strictEqual(
+        JSON.stringify([...world.store.runs, ...world.store.definitions, ...world.store.owners, ...world.store.inbox]),
+        before
+      )
     }))
 })

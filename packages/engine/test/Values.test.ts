@@ -43,9 +43,19 @@ const defectOf = (exit: Exit.Exit<unknown, unknown> | undefined): Error => {
 
 describe("a value that cannot be stored", () => {
   const cases: ReadonlyArray<readonly [what: string, value: () => unknown, problem: string]> = [
-    ["a bigint", () => ({ id: 10n }), `at "id" it has the bigint 10n; give it as text, or use the schema Schema.BigInt`],
+    [
+      "a bigint",
+      () => ({ id: 10n }),
+      `at "id" it has the bigint 10n; give it as text, or use the schema Schema.BigInt`
+    ],
     ["a circle", circle, `at "me" it has the value itself again, in a circle`],
-    ["a toJSON that throws", () => ({ a: { toJSON: () => { throw new Error("x") } } }), `at "a" it has an object with a function toJSON`],
+    ["a toJSON that throws", () => ({
+      a: {
+        toJSON: () => {
+          throw new Error("x")
+        }
+      }
+    }), `at "a" it has an object with a function toJSON`],
     ["6,000 levels", () => deep(6_000), "more than 1,000 levels of lists and objects"],
     ["too many characters", () => "x".repeat(StoredJson.maxLength), "more than 16,777,216 characters"],
     ["a Date", () => [new Date(0)], `at "[0]" it has a Date`],
@@ -67,7 +77,12 @@ describe("a value that cannot be stored", () => {
         assert.include(message, `The outcome of step "load" in run ${id} of workflow "W" cannot be stored: `)
         assert.include(message, problem)
         assert.strictEqual(log.count("load"), 1)
-        assert.deepStrictEqual(yield* world.story(id), ["RunRequested", "StepRequested load", "StepFailed load", "RunFailed"])
+        assert.deepStrictEqual(yield* world.story(id), [
+          "RunRequested",
+          "StepRequested load",
+          "StepFailed load",
+          "RunFailed"
+        ])
         yield* assertOutput(host, Good, good, "good")
       }))
 
@@ -92,7 +107,12 @@ describe("a value that cannot be stored", () => {
         assert.include(exit.value[0], `The input of step "take" in run ${id} of workflow "W" cannot be stored: `)
         assert.include(exit.value[0], problem)
         assert.deepStrictEqual(log.entries, ["echo on", "echo good"])
-        assert.deepStrictEqual(yield* world.story(id), ["RunRequested", "StepRequested echo", "StepCompleted echo", "RunCompleted"])
+        assert.deepStrictEqual(yield* world.story(id), [
+          "RunRequested",
+          "StepRequested echo",
+          "StepCompleted echo",
+          "RunCompleted"
+        ])
         yield* assertOutput(host, Good, good, "good")
       }))
   }
@@ -116,8 +136,24 @@ describe("a value that cannot be stored", () => {
   it.effect("S17: a defect that cannot be looked at is recorded as such", () =>
     Effect.gen(function*() {
       const nasty: ReadonlyArray<() => unknown> = [
-        () => new Proxy({}, { get: () => { throw new Error("no") }, ownKeys: () => { throw new Error("no") }, getPrototypeOf: () => { throw new Error("no") } }),
-        () => Object.defineProperty(new Error("a"), "message", { get: () => { throw new Error("no") } }),
+        () =>
+          new Proxy({}, {
+            get: () => {
+              throw new Error("no")
+            },
+            ownKeys: () => {
+              throw new Error("no")
+            },
+            getPrototypeOf: () => {
+              throw new Error("no")
+            }
+          }),
+        () =>
+          Object.defineProperty(new Error("a"), "message", {
+            get: () => {
+              throw new Error("no")
+            }
+          }),
         circle,
         () => Object.assign(new Error("big"), { cause: circle(), id: 10n }),
         () => ({ id: 10n }),
@@ -126,10 +162,17 @@ describe("a value that cannot be stored", () => {
       ]
       for (const [index, defect] of nasty.entries()) {
         const world = yield* CrashHost.make
-        const host = yield* world.start(W.toLayer(() => Step.make("die", { onCrash: "rerun", run: () => Effect.die(defect()) })()))
+        const host = yield* world.start(
+          W.toLayer(() => Step.make("die", { onCrash: "rerun", run: () => Effect.die(defect()) })())
+        )
         const id = yield* begin(host, W, `${index}`)
         assert.isTrue(Exit.isFailure((yield* exitOf(host, W, id))!), `${index}`)
-        assert.deepStrictEqual(yield* world.story(id), ["RunRequested", "StepRequested die", "StepFailed die", "RunFailed"])
+        assert.deepStrictEqual(yield* world.story(id), [
+          "RunRequested",
+          "StepRequested die",
+          "StepFailed die",
+          "RunFailed"
+        ])
       }
     }))
 })
@@ -150,7 +193,11 @@ describe("values cross the boundary as text", () => {
 
   it.effect("S1, S9: a step that changes its input changes nothing for the body, which replays", () =>
     Effect.gen(function*() {
-      const decrypt = Step.make("decrypt", { input: Schema.Uint8Array, onCrash: "rerun", run: (bytes) => Effect.sync(() => void bytes.reverse()) })
+      const decrypt = Step.make("decrypt", {
+        input: Schema.Uint8Array,
+        onCrash: "rerun",
+        run: (bytes) => Effect.sync(() => void bytes.reverse())
+      })
       const store = Step.make("store", { input: Schema.Uint8Array, onCrash: "rerun", run: () => Effect.void })
       const { host, id } = yield* livedTwice(W.toLayer(Effect.fnUntraced(function*() {
         const bytes = new Uint8Array([1, 2, 3])
@@ -164,18 +211,30 @@ describe("values cross the boundary as text", () => {
 
   it.effect("S1: what a body does to an outcome reaches neither the journal nor another asker", () =>
     Effect.gen(function*() {
-      const load = Step.make("load", { input: Schema.String, key: (name) => name, success: Schema.Any, onCrash: "rerun", run: (name) => Effect.succeed({ name, list: [1] }) })
+      const load = Step.make("load", {
+        input: Schema.String,
+        key: (name) => name,
+        success: Schema.Any,
+        onCrash: "rerun",
+        run: (name) => Effect.succeed({ name, list: [1] })
+      })
       const { host, id, world } = yield* livedTwice(W.toLayer(Effect.fnUntraced(function*() {
         const first = yield* load("a")
         first.list.push(2)
         const again = yield* load("a")
-        const plain = yield* Step.make("plain", { success: Schema.Json, onCrash: "rerun", run: () => Effect.succeed([{ a: 1 }]) })()
+        const plain = yield* Step.make("plain", {
+          success: Schema.Json,
+          onCrash: "rerun",
+          run: () => Effect.succeed([{ a: 1 }])
+        })()
         Object.assign((plain as Array<object>)[0]!, { a: 2 })
         yield* Signal.receive(Go)
         return [first, again, plain]
       })))
       yield* assertOutput(host, W, id, [{ name: "a", list: [1, 2] }, { name: "a", list: [1] }, [{ a: 2 }]])
-      const outputs = (yield* world.journal(id)).flatMap((entry) => entry._tag === "StepCompleted" ? [entry.output] : [])
+      const outputs = (yield* world.journal(id)).flatMap((entry) =>
+        entry._tag === "StepCompleted" ? [entry.output] : []
+      )
       assert.deepStrictEqual(outputs, [{ name: "a", list: [1] }, [{ a: 1 }]])
     }))
 
@@ -221,7 +280,11 @@ describe("values cross the boundary as text", () => {
 
   it.effect("S11: a child is given what was recorded, and its parent what the child's journal says", () =>
     Effect.gen(function*() {
-      const Child = Workflow.make("Child", { payload: { id: Schema.String, data: Schema.Json }, success: Schema.Json, idempotencyKey: ({ id }) => id })
+      const Child = Workflow.make("Child", {
+        payload: { id: Schema.String, data: Schema.Json },
+        success: Schema.Json,
+        idempotencyKey: ({ id }) => id
+      })
       const { host, id } = yield* livedTwice(Layer.mergeAll(
         W.toLayer(Effect.fnUntraced(function*() {
           const data = { list: [1] }
@@ -231,11 +294,13 @@ describe("values cross the boundary as text", () => {
           yield* Signal.receive(Go)
           return [data, answer, again]
         })),
-        Child.toLayer(({ data }) => Effect.sync(() => {
-          const own = data as { list: Array<number> }
-          own.list.push(2)
-          return own
-        }))
+        Child.toLayer(({ data }) =>
+          Effect.sync(() => {
+            const own = data as { list: Array<number> }
+            own.list.push(2)
+            return own
+          })
+        )
       ))
       yield* assertOutput(host, W, id, [{ list: [1] }, { list: [1, 2, 9] }, { list: [1, 2] }])
     }))
@@ -249,7 +314,11 @@ describe("values cross the boundary as text", () => {
         const told: { list: Array<number> } = yield* Signal.receive(Told)
         told.list.push(9)
         const ask = (name: string) =>
-          Approval.ask(name, { prompt: "?", approvers: ["ann"], args: { schema: Schema.Any, value: asked, editable: true } })
+          Approval.ask(name, {
+            prompt: "?",
+            approvers: ["ann"],
+            args: { schema: Schema.Any, value: asked, editable: true }
+          })
         const edited = yield* ask("edited")
         edited.args.list.push(9)
         const waiting = yield* Effect.forkChild(ask("same"))
@@ -269,8 +338,15 @@ describe("values cross the boundary as text", () => {
       yield* host.settled
       yield* assertOutput(host, W, id, [{ list: [1, 9] }, { list: [2, 9] }, { list: [0, 9] }])
       const journal = yield* world.journal(id)
-      assert.deepStrictEqual(journal.flatMap((entry) => entry._tag === "SignalReceived" ? [entry.payload] : []), [{ list: [1] }])
-      assert.deepStrictEqual(journal.flatMap((entry) => entry._tag === "ApprovalAnswered" && "edit" in entry ? [entry.edit] : []), [{ list: [2] }])
-      assert.deepStrictEqual(journal.flatMap((entry) => entry._tag === "ApprovalRequested" ? [entry.args] : []), [{ list: [0] }, { list: [0] }])
+      assert.deepStrictEqual(journal.flatMap((entry) => entry._tag === "SignalReceived" ? [entry.payload] : []), [{
+        list: [1]
+      }])
+      assert.deepStrictEqual(
+        journal.flatMap((entry) => entry._tag === "ApprovalAnswered" && "edit" in entry ? [entry.edit] : []),
+        [{ list: [2] }]
+      )
+      assert.deepStrictEqual(journal.flatMap((entry) => entry._tag === "ApprovalRequested" ? [entry.args] : []), [{
+        list: [0]
+      }, { list: [0] }])
     }))
 })

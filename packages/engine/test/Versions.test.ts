@@ -46,7 +46,9 @@ describe("versions", () => {
         "Workflow \"W\" version 1 is registered twice, by two definitions: one takes { id }, the other { file }. Give one of them another name"
       )
       yield* begin(host, V1, "a")
-      yield* host.use(Effect.scoped(Effect.andThen(Layer.build(V1.toLayer(() => echo(log, "anew")("x"))), begin(host, V1, "b"))))
+      yield* host.use(
+        Effect.scoped(Effect.andThen(Layer.build(V1.toLayer(() => echo(log, "anew")("x"))), begin(host, V1, "b")))
+      )
       assert.deepStrictEqual(log.entries, ["first x", "anew x"])
     }))
 

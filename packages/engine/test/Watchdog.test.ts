@@ -1,5 +1,5 @@
-import type { Wait } from "@fermata/core/RunStatus"
 import { assert, describe, it } from "@effect/vitest"
+import type { Wait } from "@fermata/core/RunStatus"
 import { Effect, Layer, Logger, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow } from "effect/workflow"
@@ -43,7 +43,11 @@ const waiting = (log: Log) =>
   W.toLayer(Effect.fnUntraced(function*({ id }) {
     if (id === "signal") yield* Signal.receive(Go)
     if (id === "timer") yield* Effect.sleep("1 hour")
-    if (id === "ask") yield* Effect.orDie(Approval.ask("ok", { prompt: "?", approvers: ["ada"], deadline: "1 hour", onTimeout: "approve" }))
+    if (id === "ask") {
+      yield* Effect.orDie(
+        Approval.ask("ok", { prompt: "?", approvers: ["ada"], deadline: "1 hour", onTimeout: "approve" })
+      )
+    }
     return yield* echo(log)(id)
   }))
 
@@ -89,8 +93,16 @@ describe("Watchdog", () => {
         assert.deepStrictEqual(heard, [], "it may be under way")
         yield* world.adjustHost(Watchdog.beatMs)
         assert.lengthOf(heard, 1)
-        assert.match(heard[0]!, new RegExp(`run ${id} of W@1 would not have gone on: .*; the watchdog has made it due again`))
-        assert.deepInclude((yield* world.backend.findings(10))[0], { run: id, reason, woken: true, length: healthy.length })
+        assert.match(
+          heard[0]!,
+          new RegExp(`run ${id} of W@1 would not have gone on: .*; the watchdog has made it due again`)
+        )
+        assert.deepInclude((yield* world.backend.findings(10))[0], {
+          run: id,
+          reason,
+          woken: true,
+          length: healthy.length
+        })
         yield* host.evict
         yield* host.settled
         const { dueAt, reason: again, status, waits } = yield* world.run(id)
@@ -185,7 +197,9 @@ describe("Watchdog", () => {
       assert.isAbove(host.writes(), writes)
       yield* host.evict
       yield* host.settled
-      for (const id of ids) assert.include(yield* world.run(id), { status: "suspended", reason: "timer", dueAt: 3_600_000 })
+      for (const id of ids) {
+        assert.include(yield* world.run(id), { status: "suspended", reason: "timer", dueAt: 3_600_000 })
+      }
     }).pipe(Effect.provide(layer))
   })
 
@@ -204,7 +218,9 @@ describe("Watchdog", () => {
     const { heard, layer } = listen()
     return Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const host = yield* world.start(W.toLayer(() => Effect.forEach([1, 2], () => Effect.sleep("1 hour"), { discard: true })))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.forEach([1, 2], () => Effect.sleep("1 hour"), { discard: true }))
+      )
       const id = yield* begin(host, W)
       for (const count of [1, 2]) {
         yield* host.evict
@@ -249,7 +265,9 @@ describe("Watchdog", () => {
       const { host, world } = yield* suspended("signal")
       const old = world.store.runs.keys().next().value!
       const many = Watchdog.pageSize + 10
-      const { length: _l, epoch: _e, reason: _r, takeovers: _t, updatedAt: _u, waits: _w, ...run } = yield* world.run(old)
+      const { length: _l, epoch: _e, reason: _r, takeovers: _t, updatedAt: _u, waits: _w, ...run } = yield* world.run(
+        old
+      )
       for (let index = 0; index < many; index++) {
         const id = `r${index}`
         yield* world.backend.write([{
@@ -332,7 +350,22 @@ describe("Watchdog", () => {
       const rows = yield* world.backend.runs({ limit: 100 })
       assert.sameMembers(
         rows.flatMap(({ reason, status }) => status === "suspended" ? [reason] : []),
-        ["signal", "operator", "timer", "signal", "approval", "approval", "timer", "outcome-unknown", "child", "diverged", "recovery", "operator", "signal", "timer"]
+        [
+          "signal",
+          "operator",
+          "timer",
+          "signal",
+          "approval",
+          "approval",
+          "timer",
+          "outcome-unknown",
+          "child",
+          "diverged",
+          "recovery",
+          "operator",
+          "signal",
+          "timer"
+        ]
       )
       assert.deepStrictEqual(heard.slice(before), [])
       assert.deepStrictEqual(yield* world.backend.findings(10), [])
@@ -340,7 +373,11 @@ describe("Watchdog", () => {
   })
 })
 
-const Held = Workflow.make("Held", { payload: { id: Schema.String }, error: Schema.String, idempotencyKey: ({ id }) => id })
+const Held = Workflow.make("Held", {
+  payload: { id: Schema.String },
+  error: Schema.String,
+  idempotencyKey: ({ id }) => id
+})
   .annotate(Workflow.SuspendOnFailure, true)
 
 /** One more run that waits for a signal in this world, whose host is closed after. */

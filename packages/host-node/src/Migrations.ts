@@ -270,7 +270,9 @@ export const refusal = (db: DatabaseSync, known: ReadonlyArray<string> = migrati
 /** Why the database cannot be read before `migrate` has written to it; null when it can. */
 export const outdated = (db: DatabaseSync, known: ReadonlyArray<string> = migrations): string | null => {
   const version = pragma(db, "user_version")
-  return version === known.length ? null : `it has version ${version} and must be brought to ${known.length} first, which needs write access`
+  return version === known.length
+    ? null
+    : `it has version ${version} and must be brought to ${known.length} first, which needs write access`
 }
 /** The number of migrations that the database has been through. */
 export const versionOf = (db: DatabaseSync): number => pragma(db, "user_version")

@@ -9,7 +9,17 @@ import { StorageFailed } from "@fermata/engine/Backend"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
@@ -158,7 +168,10 @@ export const openForReading = (
 ): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
   Effect.catchIf(openInPlace(options, known), isForbidden, (failure) => copyOr(options, known, failure))
 
-const openInPlace = (options: Omit<Options, "synchronous">, known: ReadonlyArray<string>): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
+const openInPlace = (
+  options: Omit<Options, "synchronous">,
+  known: ReadonlyArray<string>
+): Effect.Effect<Sqlite, StorageFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const file = resolve(options.file)
     const attempt = attemptOn(file, options.patience ?? defaultPatience)
@@ -208,4 +221,9 @@ const attemptOn = (file: string, patience: Duration.Input): Sqlite["attempt"] =>
   })
 
 const failed = (file: string, operation: string, cause: unknown): StorageFailed =>
-  new StorageFailed({ operation, problem: problemWith(cause, file), ...(lacksRoom(cause) ? { noRoom: true } : {}), cause })
+  new StorageFailed({
+    operation,
+    problem: problemWith(cause, file),
+    ...(lacksRoom(cause) ? { noRoom: true } : {}),
+    cause
+  })

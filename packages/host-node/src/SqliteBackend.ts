@@ -9,8 +9,8 @@ import * as JournalSql from "./internal/JournalSql.ts"
 import * as Reads from "./internal/Reads.ts"
 import { prepare } from "./internal/Rows.ts"
 import * as Writes from "./internal/Writes.ts"
-import type { SqliteClient } from "./SqliteClient.ts"
 import * as Sqlite from "./Sqlite.ts"
+import type { SqliteClient } from "./SqliteClient.ts"
 
 /** A backend with the client that can take part in its transactions. */
 export interface SqliteBackend extends Backend {

@@ -96,5 +96,4 @@ export const layerConfig = (
 // internal
 // ---------------------------------------------------------------------------
 
-const both = (client: SqliteClient) =>
-  Context.make(SqliteClient, client).pipe(Context.add(SqlClient.SqlClient, client))
+const both = (client: SqliteClient) => Context.make(SqliteClient, client).pipe(Context.add(SqlClient.SqlClient, client))

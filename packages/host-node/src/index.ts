@@ -1,8 +1,8 @@
 /** Runs Fermata programs on Node with SQLite. */
+export * as HostSql from "./HostSql.ts"
 export * as Migrations from "./Migrations.ts"
+export * as NodeHost from "./NodeHost.ts"
+export * as Queues from "./Queues.ts"
 export * as Sqlite from "./Sqlite.ts"
 export * as SqliteBackend from "./SqliteBackend.ts"
 export * as SqliteClient from "./SqliteClient.ts"
-export * as HostSql from "./HostSql.ts"
-export * as NodeHost from "./NodeHost.ts"
-export * as Queues from "./Queues.ts"

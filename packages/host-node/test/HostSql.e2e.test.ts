@@ -38,7 +38,10 @@ describe("kill -9", () => {
       assert.strictEqual(yield* sell(file, "in the body"), "SIGKILL")
       assert.deepStrictEqual(yield* look(file), { tickets: [], records: ["StepRequested"] })
       assert.strictEqual(yield* sell(file, "never"), "0: 1")
-      assert.deepStrictEqual(yield* look(file), { tickets: ["the cat"], records: ["StepRequested", "StepRequested", "StepCompleted"] })
+      assert.deepStrictEqual(yield* look(file), {
+        tickets: ["the cat"],
+        records: ["StepRequested", "StepRequested", "StepCompleted"]
+      })
     }))
 
   it.live("S1, S2: behind the step leaves both, and the next process makes neither", () =>

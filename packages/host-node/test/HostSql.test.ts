@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Step from "@fermata/engine/Step"
 import * as Signal from "@fermata/engine/Signal"
+import * as Step from "@fermata/engine/Step"
+import { commit, one, startOwned } from "@fermata/engine/testing/backend/Fixtures"
 import * as CrashExplorer from "@fermata/engine/testing/CrashExplorer"
 import * as CrashHost from "@fermata/engine/testing/CrashHost"
-import { commit, one, startOwned } from "@fermata/engine/testing/backend/Fixtures"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Logger, Option, Schema } from "effect"
 import { SqlClient } from "effect/sql"
 import { TestClock } from "effect/testing"
@@ -62,7 +62,8 @@ const take = Step.make("take", {
   }, Effect.orDie)
 })
 
-const begin = (host: CrashHost.Host, id = "1") => Effect.tap(host.use(W.execute({ id }, { discard: true })), host.settled)
+const begin = (host: CrashHost.Host, id = "1") =>
+  Effect.tap(host.use(W.execute({ id }, { discard: true })), host.settled)
 
 /** How the run has ended: its value, or its failure as text. */
 const endOf = Effect.fnUntraced(function*(world: CrashHost.World, id: string) {
@@ -71,37 +72,44 @@ const endOf = Effect.fnUntraced(function*(world: CrashHost.World, id: string) {
 })
 
 describe("a step that commits together, on SQLite", () => {
-  it.effect("S2, S4: `commit-together`: killed at any write, exactly one row of each body is there", () =>
-    Effect.gen(function*() {
-      const places = new Map<CrashHost.World, Effect.Success<typeof makePlace>>()
-      const nested = Step.make("nested", { success: Schema.Int, onCrash: "rerun", run: () => take("inside") })
-      const program = W.toLayer(Effect.fnUntraced(function*() {
-        yield* take("a")
-        yield* Effect.all([take("b"), take("c")], { concurrency: 2 })
-        yield* Effect.sleep("1 day")
-        yield* nested()
-        yield* take("d")
-      }))
-      const report = yield* CrashExplorer.explore({
-        world: Effect.map(makePlace, (place) => {
-          places.set(place.world, place)
-          return place.world
-        }),
-        workflows: (world) => program.pipe(Layer.provide(places.get(world)!.sql)),
-        outside: (world) =>
-          Effect.tap(places.get(world)!.names, (names) =>
-            Effect.sync(() => assert.deepStrictEqual(names, ["a", "b", "c", "d", "inside"]))),
-        drive: (host) => host.use(Effect.gen(function*() {
-          yield* W.execute({ id: "1" }, { discard: true })
-          yield* host.settled
-          yield* TestClock.adjust("1 day")
-          yield* host.settled
+  it.effect(
+    "S2, S4: `commit-together`: killed at any write, exactly one row of each body is there",
+    () =>
+      Effect.gen(function*() {
+        const places = new Map<CrashHost.World, Effect.Success<typeof makePlace>>()
+        const nested = Step.make("nested", { success: Schema.Int, onCrash: "rerun", run: () => take("inside") })
+        const program = W.toLayer(Effect.fnUntraced(function*() {
+          yield* take("a")
+          yield* Effect.all([take("b"), take("c")], { concurrency: 2 })
+          yield* Effect.sleep("1 day")
+          yield* nested()
+          yield* take("d")
         }))
-      })
-      assert.isAbove(report.writes, 10)
-      assert.strictEqual(report.crashes, report.writes * 2)
-      assert.strictEqual(report.bodies, 6)
-    }), 60_000)
+        const report = yield* CrashExplorer.explore({
+          world: Effect.map(makePlace, (place) => {
+            places.set(place.world, place)
+            return place.world
+          }),
+          workflows: (world) => program.pipe(Layer.provide(places.get(world)!.sql)),
+          outside: (world) =>
+            Effect.tap(
+              places.get(world)!.names,
+              (names) => Effect.sync(() => assert.deepStrictEqual(names, ["a", "b", "c", "d", "inside"]))
+            ),
+          drive: (host) =>
+            host.use(Effect.gen(function*() {
+              yield* W.execute({ id: "1" }, { discard: true })
+              yield* host.settled
+              yield* TestClock.adjust("1 day")
+              yield* host.settled
+            }))
+        })
+        assert.isAbove(report.writes, 10)
+        assert.strictEqual(report.crashes, report.writes * 2)
+        assert.strictEqual(report.bodies, 6)
+      }),
+    60_000
+  )
 
   it.effect("S2: nobody sees the row without the record, or the record without the row", () =>
     Effect.gen(function*() {
@@ -112,7 +120,10 @@ describe("a step that commits together, on SQLite", () => {
         run: Effect.fnUntraced(function*() {
           const sql = yield* SqlClient.SqlClient
           yield* sql`INSERT INTO seats ${sql.insert({ name: "mine" })}`
-          seen.push((yield* sql<{ readonly name: string }>`SELECT name FROM seats`).map(({ name }) => name), yield* names)
+          seen.push(
+            (yield* sql<{ readonly name: string }>`SELECT name FROM seats`).map(({ name }) => name),
+            yield* names
+          )
         }, Effect.orDie)
       })
       const host = yield* world.start(W.toLayer(() => look()).pipe(Layer.provide(sql)))
@@ -138,8 +149,12 @@ describe("a step that commits together, on SQLite", () => {
           )
         }, Effect.catchTag("SqlError", Effect.die))
       })
-      const host = yield* world.start(W.toLayer(({ id }) => Effect.flip(both(id)).pipe(Effect.orElseSucceed(() => "fine"))).pipe(Layer.provide(sql)))
-      const ids = yield* host.use(Effect.forEach(["one", "bad", "two"], (id) => W.execute({ id }, { discard: true }), { concurrency: 3 }))
+      const host = yield* world.start(
+        W.toLayer(({ id }) => Effect.flip(both(id)).pipe(Effect.orElseSucceed(() => "fine"))).pipe(Layer.provide(sql))
+      )
+      const ids = yield* host.use(
+        Effect.forEach(["one", "bad", "two"], (id) => W.execute({ id }, { discard: true }), { concurrency: 3 })
+      )
       yield* host.settled
       assert.deepStrictEqual(yield* Effect.forEach(ids, (id) => endOf(world, id)), ["fine", "UniqueViolation", "fine"])
       assert.deepStrictEqual(yield* names, ["one", "one too", "two", "two too"])
@@ -155,13 +170,25 @@ describe("a step that commits together, on SQLite", () => {
         onCrash: "commit-together",
         run: Effect.fnUntraced(function*() {
           const sql = yield* SqlClient.SqlClient
-          late = yield* Effect.forkDetach(Effect.andThen(Effect.promise(() => Promise.resolve()), sql`INSERT INTO seats ${sql.insert({ name: "late" })}`))
+          late = yield* Effect.forkDetach(
+            Effect.andThen(
+              Effect.promise(() => Promise.resolve()),
+              sql`INSERT INTO seats ${sql.insert({ name: "late" })}`
+            )
+          )
           yield* sql`INSERT INTO seats ${sql.insert({ name: "before" })}`
-          yield* Effect.promise(() => Promise.resolve()).pipe(Effect.ensuring(Effect.ignore(sql`INSERT INTO seats ${sql.insert({ name: "finalizer" })}`)))
+          yield* Effect.promise(() => Promise.resolve()).pipe(
+            Effect.ensuring(Effect.ignore(sql`INSERT INTO seats ${sql.insert({ name: "finalizer" })}`))
+          )
           yield* sql`INSERT INTO seats ${sql.insert({ name: "after" })}`
         }, Effect.orDie)
       })
-      const layer = W.toLayer(() => Effect.catchDefect(Effect.as(waits(), "?"), (defect) => Effect.succeed(defect instanceof Step.NotSynchronous && defect.step)))
+      const layer = W.toLayer(() =>
+        Effect.catchDefect(
+          Effect.as(waits(), "?"),
+          (defect) => Effect.succeed(defect instanceof Step.NotSynchronous && defect.step)
+        )
+      )
       const host = yield* world.start(layer.pipe(Layer.provide(sql)))
       const id = yield* begin(host)
       assert.strictEqual(yield* endOf(world, id), "waits")
@@ -175,15 +202,26 @@ describe("a step that commits together, on SQLite", () => {
     Effect.gen(function*() {
       const { backend, names, sql, world } = yield* makePlace
       class Seats extends Context.Service<Seats, { readonly add: (name: string) => Effect.Effect<void> }>()("Seats") {}
-      const seats = Layer.effect(Seats, Effect.map(SqlClient.SqlClient, (sql) => ({
-        add: (name: string) => Effect.orDie(Effect.asVoid(sql.withTransaction(sql`INSERT INTO seats ${sql.insert({ name })}`)))
-      })))
+      const seats = Layer.effect(
+        Seats,
+        Effect.map(SqlClient.SqlClient, (sql) => ({
+          add: (name: string) =>
+            Effect.orDie(Effect.asVoid(sql.withTransaction(sql`INSERT INTO seats ${sql.insert({ name })}`)))
+        }))
+      )
       const add = Step.make("add", {
         input: Schema.String,
         onCrash: "commit-together",
-        run: (name) => Effect.flatMap(Seats, (seats) => name === "undone" ? Effect.andThen(seats.add(name), Effect.die("no")) : seats.add(name))
+        run: (name) =>
+          Effect.flatMap(
+            Seats,
+            (seats) => name === "undone" ? Effect.andThen(seats.add(name), Effect.die("no")) : seats.add(name)
+          )
       })
-      const layer = W.toLayer(() => Effect.andThen(add("done"), Effect.exit(add("undone")))).pipe(Layer.provide(seats), Layer.provide(sql))
+      const layer = W.toLayer(() => Effect.andThen(add("done"), Effect.exit(add("undone")))).pipe(
+        Layer.provide(seats),
+        Layer.provide(sql)
+      )
       const host = yield* world.start(layer)
       yield* begin(host)
       assert.deepStrictEqual(yield* names, ["done"])
@@ -212,7 +250,12 @@ describe("a step that commits together, on SQLite", () => {
           const add = (name: string) => sql`INSERT INTO seats ${sql.insert({ name })}`
           yield* add("first")
           yield* Effect.exit(sql.withTransaction(Effect.andThen(add("part"), Effect.fail("no"))))
-          yield* sql.withTransaction(Effect.andThen(add("second"), Effect.ignore(sql.withTransaction(Effect.andThen(add("deep"), Effect.fail("no"))))))
+          yield* sql.withTransaction(
+            Effect.andThen(
+              add("second"),
+              Effect.ignore(sql.withTransaction(Effect.andThen(add("deep"), Effect.fail("no"))))
+            )
+          )
         }, Effect.orDie)
       })
       const host = yield* world.start(W.toLayer(() => parts()).pipe(Layer.provide(sql)))
@@ -223,7 +266,15 @@ describe("a step that commits together, on SQLite", () => {
   it.effect("a body cannot end or change the transaction that it is part of", () =>
     Effect.gen(function*() {
       const { names, sql, world } = yield* makePlace
-      const statements = ["COMMIT", "/* a */ -- b\n rollback", "END", "BEGIN", "PRAGMA defer_foreign_keys = ON", "SAVEPOINT mine", "ATTACH ':memory:' AS other"]
+      const statements = [
+        "COMMIT",
+        "/* a */ -- b\n rollback",
+        "END",
+        "BEGIN",
+        "PRAGMA defer_foreign_keys = ON",
+        "SAVEPOINT mine",
+        "ATTACH ':memory:' AS other"
+      ]
       const refusals: Array<string> = []
       const ends = Step.make("ends", {
         onCrash: "commit-together",
@@ -238,7 +289,9 @@ describe("a step that commits together, on SQLite", () => {
       const host = yield* world.start(W.toLayer(() => ends()).pipe(Layer.provide(sql)))
       yield* begin(host)
       assert.strictEqual(refusals.length, statements.length + 1)
-      for (const refusal of refusals) assert.include(refusal, "has no place in a step that commits together with its record")
+      for (const refusal of refusals) {
+        assert.include(refusal, "has no place in a step that commits together with its record")
+      }
       assert.deepStrictEqual(yield* names, ["mine"])
     }))
 
@@ -258,25 +311,37 @@ describe("a step that commits together, on SQLite", () => {
         }, Effect.orDie)
       })
       const layer = W.toLayer(({ id }) =>
-        Effect.catchDefect(Effect.as(door({ room: Number(id), early: id !== "2" }), "fine"), (defect) => Effect.succeed(String(defect))))
+        Effect.catchDefect(Effect.as(door({ room: Number(id), early: id !== "2" }), "fine"), (defect) =>
+          Effect.succeed(String(defect)))
+      )
       const host = yield* world.start(layer.pipe(Layer.provide(sql)))
-      const ids = yield* host.use(Effect.forEach(["1", "2", "3"], (id) => W.execute({ id }, { discard: true }), { concurrency: 3 }))
+      const ids = yield* host.use(Effect.forEach(["1", "2", "3"], (id) =>
+        W.execute({ id }, { discard: true }), { concurrency: 3 }))
       yield* host.settled
-      assert.deepStrictEqual(yield* Effect.forEach(ids, (id) => endOf(world, id)), [
-        "fine",
-        "Error: a row of table doors refers to one that table rooms does not have",
-        "fine"
-      ])
+      assert.deepStrictEqual(
+        yield* Effect.forEach(ids, (id) =>
+          endOf(world, id)),
+        [
+          "fine",
+          "Error: a row of table doors refers to one that table rooms does not have",
+          "fine"
+        ]
+      )
       assert.deepStrictEqual(yield* names, ["seat 1", "seat 3"])
     }))
 
   it.live("waits for another process that has the database locked, and then runs once", () =>
     Effect.gen(function*() {
       const { file, names, sql, world } = yield* makePlace
-      const host = yield* world.start(W.toLayer(() => Effect.andThen(Signal.receive(Go), take("mine"))).pipe(Layer.provide(sql)))
+      const host = yield* world.start(
+        W.toLayer(() => Effect.andThen(Signal.receive(Go), take("mine"))).pipe(Layer.provide(sql))
+      )
       const id = yield* begin(host)
       const other = new DatabaseSync(file)
-      yield* world.backend.write([{ op: "inbox", row: { run: id, id: "go", kind: "signal", payload: JSON.stringify({ name: "go", payload: null }), at: 0 } }])
+      yield* world.backend.write([{
+        op: "inbox",
+        row: { run: id, id: "go", kind: "signal", payload: JSON.stringify({ name: "go", payload: null }), at: 0 }
+      }])
       other.exec("BEGIN IMMEDIATE")
       const look = yield* Effect.forkChild(world.look)
       for (let turn = 0; turn < 100; turn++) yield* Effect.yieldNow
@@ -344,7 +409,8 @@ describe("the client of a host", () => {
     Effect.gen(function*() {
       const db = join(yield* TempFolder.make, "fermata.db")
       const program = W.toLayer(() => take("mine")).pipe(
-        Layer.merge(Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE IF NOT EXISTS seats (name TEXT)`))),
+        Layer.merge(Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) =>
+          sql`CREATE TABLE IF NOT EXISTS seats (name TEXT)`))),
         Layer.provide(HostSql.layer),
         Layer.provideMerge(NodeHost.layer({ db }))
       )
@@ -360,12 +426,16 @@ describe("the client of a host", () => {
     Effect.gen(function*() {
       const folder = yield* TempFolder.make
       const backend = yield* SqliteBackend.make({ file: join(folder, "fermata.db") })
-      const open = () => process.platform === "linux"
-        ? Option.some(openFiles(join(folder, "fermata.db")))
-        : Option.none<number>()
+      const open = () =>
+        process.platform === "linux"
+          ? Option.some(openFiles(join(folder, "fermata.db")))
+          : Option.none<number>()
       const before = open()
       yield* backend.sql`SELECT 1`
-      assert.deepStrictEqual(Option.map(open(), (count) => count - Option.getOrElse(before, () => 0)), Option.map(before, () => 1))
+      assert.deepStrictEqual(
+        Option.map(open(), (count) => count - Option.getOrElse(before, () => 0)),
+        Option.map(before, () => 1)
+      )
     }))
 })
 

@@ -38,11 +38,20 @@ describe("Migrations", () => {
     const db = new DatabaseSync(":memory:")
     const older = Migrations.migrations.findIndex((sql) => sql.includes("ALTER TABLE approvals"))
     Migrations.migrate(db, Migrations.migrations.slice(0, older))
-    db.exec(`INSERT INTO runs (key, id, epoch, status, workflow, version, kind, created_at, updated_at) VALUES (1, 'r', 1, 'suspended', 'w', '1', 'program', 0, 0)`)
+    db.exec(
+      `INSERT INTO runs (key, id, epoch, status, workflow, version, kind, created_at, updated_at) VALUES (1, 'r', 1, 'suspended', 'w', '1', 'program', 0, 0)`
+    )
     db.exec(`INSERT INTO approvals (run, key, workflow, prompt, approvers, question, requested_at, deadline)
       VALUES (1, 'pay', 'w', 'Pay?', '["ann"]', '{"choices":[],"quorum":1,"editable":false,"onTimeout":"deny"}', 5, NULL)`)
     Migrations.migrate(db)
-    assert.deepInclude(Reads.make(db).approval("r", "pay"), { run: "r", key: "pay", prompt: "Pay?", answers: null, version: 0, status: "open" })
+    assert.deepInclude(Reads.make(db).approval("r", "pay"), {
+      run: "r",
+      key: "pay",
+      prompt: "Pay?",
+      answers: null,
+      version: 0,
+      status: "open"
+    })
   })
 
   it("leave the database as it was when one fails", () => {

@@ -20,9 +20,18 @@ import * as WriteAheadLog from "./support/WriteAheadLog.ts"
 const Id = { id: Schema.String }
 const keyed = { idempotencyKey: ({ id }: { readonly id: string }) => id }
 
-const work = Step.make("work", { input: Schema.String, success: Schema.String, onCrash: "rerun", run: (text) => Effect.succeed(`${text}!`) })
+const work = Step.make("work", {
+  input: Schema.String,
+  success: Schema.String,
+  onCrash: "rerun",
+  run: (text) => Effect.succeed(`${text}!`)
+})
 /** Its outcome is too large for a journal entry and lives in a blob. */
-const draw = Step.make("draw", { success: Schema.String, onCrash: "rerun", run: () => Effect.succeed("#".repeat(70_000)) })
+const draw = Step.make("draw", {
+  success: Schema.String,
+  onCrash: "rerun",
+  run: () => Effect.succeed("#".repeat(70_000))
+})
 const Go = Signal.make("go", { schema: Schema.Number })
 
 const Part = Workflow.make("Part", { payload: Id, success: Schema.String, ...keyed })
@@ -66,7 +75,14 @@ const live = (world: CrashHost.World) =>
   })
 
 interface Snapshot {
-  readonly runs: ReadonlyArray<{ readonly id: string; readonly status: string; readonly inbox: ReadonlyArray<string>; readonly rows: ReadonlyArray<string> }>
+  readonly runs: ReadonlyArray<
+    {
+      readonly id: string
+      readonly status: string
+      readonly inbox: ReadonlyArray<string>
+      readonly rows: ReadonlyArray<string>
+    }
+  >
 }
 
 /** Everything that anybody was told to be recorded. */
@@ -75,7 +91,12 @@ const snapshot = (backend: Backend): Effect.Effect<Snapshot> =>
     const rows = yield* backend.runs({ limit: 1_000 })
     const runs = yield* Effect.forEach(rows, ({ id, status }) =>
       Effect.gen(function*() {
-        return { id, status, inbox: (yield* backend.inbox(id)).map((row) => row.id), rows: yield* backend.entries(id, 0, 10_000) }
+        return {
+          id,
+          status,
+          inbox: (yield* backend.inbox(id)).map((row) => row.id),
+          rows: yield* backend.entries(id, 0, 10_000)
+        }
       }))
     return { runs }
   }).pipe(Effect.orDie)
@@ -84,8 +105,10 @@ const snapshot = (backend: Backend): Effect.Effect<Snapshot> =>
 const noted = (backend: Backend, log: string, notes: Array<Snapshot & { readonly size: number }>): Backend => ({
   ...backend,
   write: (ops) =>
-    Effect.tap(backend.write(ops), () =>
-      Effect.map(snapshot(backend), (held) => void notes.push({ ...held, size: statSync(log).size })))
+    Effect.tap(
+      backend.write(ops),
+      () => Effect.map(snapshot(backend), (held) => void notes.push({ ...held, size: statSync(log).size }))
+    )
 })
 
 /** Lives the runs once, and gives the files as they lie on the disk while the process is there. */
@@ -96,7 +119,11 @@ const record: Effect.Effect<Recorded, never, Scope.Scope> = Effect.gen(function*
   const notes: Array<Snapshot & { readonly size: number }> = []
   const ends = yield* live(yield* CrashHost.makeOn(noted(backend, `${file}-wal`, notes)))
   const log = readFileSync(`${file}-wal`)
-  assert.isBelow(WriteAheadLog.frameBounds(log).length, 1_000, "SQLite has begun the log anew, which this test does not follow")
+  assert.isBelow(
+    WriteAheadLog.frameBounds(log).length,
+    1_000,
+    "SQLite has begun the log anew, which this test does not follow"
+  )
   return { folder, file, database: readFileSync(file), log, notes, ends }
 }).pipe(Effect.orDie)
 
@@ -110,7 +137,12 @@ interface Recorded {
 }
 
 /** Opens what is left and uses it. */
-const reopened = <A, E>({ folder }: Recorded, database: Buffer, log: Buffer, use: (backend: Backend) => Effect.Effect<A, E>) =>
+const reopened = <A, E>(
+  { folder }: Recorded,
+  database: Buffer,
+  log: Buffer,
+  use: (backend: Backend) => Effect.Effect<A, E>
+) =>
   Effect.suspend(() => {
     const file = join(folder, "copy.db")
     writeFileSync(file, database)
@@ -121,16 +153,23 @@ const reopened = <A, E>({ folder }: Recorded, database: Buffer, log: Buffer, use
   })
 
 const decodable = (backend: Backend, { runs }: Snapshot) =>
-  Effect.forEach(runs, ({ id, rows }) =>
-    Effect.map(Store.make(backend).journal(id), (entries) =>
-      assert.deepStrictEqual(entries.map(({ seq }) => seq), rows.map((_, seq) => seq))), { discard: true })
+  Effect.forEach(
+    runs,
+    ({ id, rows }) =>
+      Effect.map(Store.make(backend).journal(id), (entries) =>
+        assert.deepStrictEqual(entries.map(({ seq }) => seq), rows.map((_, seq) => seq))),
+    { discard: true }
+  )
 
 describe("power loss", () => {
   it.effect("S3, S4, S14: whatever a cut or damaged log leaves, all that was acknowledged before it is there, whole, and goes on to the same end", () =>
     Effect.gen(function*() {
       const recorded = yield* record
       const { database, log, notes } = recorded
-      assert.deepStrictEqual(recorded.ends, ids.map((id) => [`first ${id}!`, [`a ${id}!`, `b ${id}!`], 7, 70_000, `part ${id}!`, ["ada"]]))
+      assert.deepStrictEqual(
+        recorded.ends,
+        ids.map((id) => [`first ${id}!`, [`a ${id}!`, `b ${id}!`], 7, 70_000, `part ${id}!`, ["ada"]])
+      )
       // Two writes may leave the same: the log is cut by what it says, not by what is in it.
       const before = (intact: number) => notes.findLast(({ size }) => size <= intact)
       const lived = new Set<Snapshot | undefined>()
@@ -188,22 +227,37 @@ describe("power loss", () => {
   // Whoever watches system calls sees whether the disk was asked to keep what was written.
   const canWatch = spawnSync("strace", ["-f", "-o", "/dev/null", "true"]).status === 0
   for (const [synchronous, synced] of [["FULL", true], ["NORMAL", false]] as const) {
-    it.effect.skipIf(!canWatch)(`S3: with ${synchronous} the log is ${synced ? "" : "not "}synced between each commit and its acknowledgement`, () =>
-      Effect.gen(function*() {
-        const folder = yield* TempFolder.make
-        const [trace, file] = [join(folder, "trace"), join(folder, "fermata.db")]
-        const script = fileURLToPath(new URL("support/Acknowledger.ts", import.meta.url))
-        const args = ["-f", "-y", "-e", "trace=pwrite64,fdatasync,fsync,write", "-o", trace, process.execPath, script, file, synchronous, "20"]
-        const { status, stderr } = spawnSync("strace", args, { encoding: "utf8" })
-        assert.strictEqual(status, 0, stderr)
-        let isSynced = true
-        const acknowledged: Array<boolean> = []
-        for (const call of readFileSync(trace, "utf8").split("\n")) {
-          if (/ pwrite64\(\d+<[^>]*-wal>/.test(call)) isSynced = false
-          if (/ (fdatasync|fsync)\(\d+<[^>]*-wal>/.test(call)) isSynced = true
-          if (/ write\(1<[^>]*>, "recorded/.test(call)) acknowledged.push(isSynced)
-        }
-        assert.deepStrictEqual(acknowledged, Array.from({ length: 20 }, () => synced))
-      }))
+    it.effect.skipIf(!canWatch)(
+      `S3: with ${synchronous} the log is ${synced ? "" : "not "}synced between each commit and its acknowledgement`,
+      () =>
+        Effect.gen(function*() {
+          const folder = yield* TempFolder.make
+          const [trace, file] = [join(folder, "trace"), join(folder, "fermata.db")]
+          const script = fileURLToPath(new URL("support/Acknowledger.ts", import.meta.url))
+          const args = [
+            "-f",
+            "-y",
+            "-e",
+            "trace=pwrite64,fdatasync,fsync,write",
+            "-o",
+            trace,
+            process.execPath,
+            script,
+            file,
+            synchronous,
+            "20"
+          ]
+          const { status, stderr } = spawnSync("strace", args, { encoding: "utf8" })
+          assert.strictEqual(status, 0, stderr)
+          let isSynced = true
+          const acknowledged: Array<boolean> = []
+          for (const call of readFileSync(trace, "utf8").split("\n")) {
+            if (/ pwrite64\(\d+<[^>]*-wal>/.test(call)) isSynced = false
+            if (/ (fdatasync|fsync)\(\d+<[^>]*-wal>/.test(call)) isSynced = true
+            if (/ write\(1<[^>]*>, "recorded/.test(call)) acknowledged.push(isSynced)
+          }
+          assert.deepStrictEqual(acknowledged, Array.from({ length: 20 }, () => synced))
+        })
+    )
   }
 })

@@ -1,6 +1,6 @@
-import { assert, describe, it, onTestFinished } from "vitest"
 import { spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
+import { assert, describe, it, onTestFinished } from "vitest"
 import { processOf, self } from "../src/internal/Processes.ts"
 
 /** Only where the system tells when a process started can anything be known of one. */
@@ -10,11 +10,16 @@ describe.runIf(isKnown)("what is known of a process", () => {
   it("is that this one is there", () => assert.strictEqual(processOf(self()), "there"))
 
   it("is that another is there, and then gone", async () => {
-    const child = spawn(process.execPath, ["-e", `
+    const child = spawn(process.execPath, [
+      "-e",
+      `
       import(${JSON.stringify(new URL("../src/internal/Processes.ts", import.meta.url).href)})
         .then(({ self }) => { console.log(JSON.stringify(self())); setInterval(() => {}, 1000) })
-    `], { stdio: ["ignore", "pipe", "inherit"] })
-    const info = JSON.parse(await new Promise<string>((resolve) => child.stdout.once("data", (text) => resolve(String(text))))) as Record<string, unknown>
+    `
+    ], { stdio: ["ignore", "pipe", "inherit"] })
+    const info = JSON.parse(
+      await new Promise<string>((resolve) => child.stdout.once("data", (text) => resolve(String(text))))
+    ) as Record<string, unknown>
     assert.strictEqual(info["pid"], child.pid)
     assert.strictEqual(processOf(info), "there")
     child.kill("SIGKILL")
@@ -24,11 +29,17 @@ describe.runIf(isKnown)("what is known of a process", () => {
 
   it("is that one is gone of which only its exit code is left", async () => {
     // The shell has become a program that fetches no exit codes when its child ends.
-    const parent = spawn("sh", ["-c", "exec 3<&0; sh -c 'read line' <&3 & echo $!; exec sleep 60"], { stdio: ["pipe", "pipe", "inherit"] })
+    const parent = spawn("sh", ["-c", "exec 3<&0; sh -c 'read line' <&3 & echo $!; exec sleep 60"], {
+      stdio: ["pipe", "pipe", "inherit"]
+    })
     onTestFinished(() => void parent.kill("SIGKILL"))
-    const pid = Number(await new Promise<string>((resolve) => parent.stdout.once("data", (text) => resolve(String(text)))))
+    const pid = Number(
+      await new Promise<string>((resolve) => parent.stdout.once("data", (text) => resolve(String(text))))
+    )
     const fields = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ")
-    while (readFileSync(`/proc/${parent.pid}/comm`, "utf8") !== "sleep\n") await new Promise((resolve) => setImmediate(resolve))
+    while (readFileSync(`/proc/${parent.pid}/comm`, "utf8") !== "sleep\n") {
+      await new Promise((resolve) => setImmediate(resolve))
+    }
     parent.stdin.write("go\n")
     while (fields()[0] !== "Z") await new Promise((resolve) => setImmediate(resolve))
     assert.strictEqual(processOf({ ...self(), pid, started: Number(fields()[19]) }), "gone")

@@ -62,7 +62,8 @@ const makeWorld = Effect.gen(function*() {
       scope
     )
     return {
-      use: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.provideContext(effect, services) as Effect.Effect<A, E, Exclude<R, Services>>,
+      use: <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+        Effect.provideContext(effect, services) as Effect.Effect<A, E, Exclude<R, Services>>,
       close: Scope.close(scope, Exit.void),
       /** Nothing that it writes arrives any more, and no finalizer runs. */
       kill: Effect.sync(() => {
@@ -72,24 +73,33 @@ const makeWorld = Effect.gen(function*() {
   })
 
   const ask = <A>(work: (db: DatabaseSync) => A) =>
-    Effect.acquireUseRelease(Effect.sync(() => new DatabaseSync(file)), (db) => Effect.sync(() => work(db)), (db) =>
-      Effect.sync(() => db.close()))
+    Effect.acquireUseRelease(
+      Effect.sync(() => new DatabaseSync(file)),
+      (db) => Effect.sync(() => work(db)),
+      (db) => Effect.sync(() => db.close())
+    )
 
   /** How the items stand, as the file says. */
   const items = ask((db) =>
     db.prepare("SELECT state, attempts, acquired_by IS NOT NULL AS taken FROM effect_queue ORDER BY sequence").all()
-      .map(({ attempts, state, taken }) => `${state}, attempt ${attempts}${taken === 1 ? ", taken" : ""}`))
+      .map(({ attempts, state, taken }) => `${state}, attempt ${attempts}${taken === 1 ? ", taken" : ""}`)
+  )
 
   return {
     start,
     items,
     /** Waits until a worker has told the store that it is through with the item. */
-    completed: eventually("the item is completed", Effect.map(items, ([item]) => item?.startsWith("completed") === true)),
+    completed: eventually(
+      "the item is completed",
+      Effect.map(items, ([item]) => item?.startsWith("completed") === true)
+    ),
     adjustHost: hostClock[1],
     /** Lets the leases of killed hosts end, on their runs and on their items. */
     endLeases: Effect.andThen(
       hostClock[1](leaseMs + 1),
-      ask((db) => db.exec("UPDATE effect_queue SET acquired_at = datetime('now', '-3 minutes') WHERE acquired_at IS NOT NULL"))
+      ask((db) =>
+        db.exec("UPDATE effect_queue SET acquired_at = datetime('now', '-3 minutes') WHERE acquired_at IS NOT NULL")
+      )
     )
   }
 })
@@ -191,7 +201,8 @@ describe("queues in the file of the host", () => {
       const world = yield* makeWorld
       const log = new Log()
       const waiting = Job.toLayer(() =>
-        Effect.tap(DurableQueue.process(Prints, { page: 4 }), DurableDeferred.await(Dry)))
+        Effect.tap(DurableQueue.process(Prints, { page: 4 }), DurableDeferred.await(Dry))
+      )
       const first = yield* world.start(Layer.merge(waiting, printer(log)))
       const run = yield* first.use(Job.execute({ id: "a" }, { discard: true }))
       yield* world.completed
@@ -217,7 +228,8 @@ describe("queues in the file of the host", () => {
       const queue = (name: string) =>
         Layer.buildWithMemoMap(Queues.layer({ db: join(folder, name) }), memoMap, scope).pipe(
           Effect.flatMap((services) =>
-            Effect.provideContext(PersistedQueue.make({ name: "pages", schema: Schema.String }), services))
+            Effect.provideContext(PersistedQueue.make({ name: "pages", schema: Schema.String }), services)
+          )
         )
       const [left, right] = [yield* queue("left.db"), yield* queue("right.db")]
       yield* left.offer("from the left", { id: "1" })

@@ -1,5 +1,4 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as BackendConformance from "@fermata/engine/testing/BackendConformance"
 import {
   answer,
   approval,
@@ -17,13 +16,14 @@ import {
   subscription,
   suspend
 } from "@fermata/engine/testing/backend/Fixtures"
+import * as BackendConformance from "@fermata/engine/testing/BackendConformance"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import * as Migrations from "../src/Migrations.ts"
 import * as Reads from "../src/internal/Reads.ts"
 import * as Writes from "../src/internal/Writes.ts"
+import * as Migrations from "../src/Migrations.ts"
 import * as Sqlite from "../src/Sqlite.ts"
 import * as SqliteBackend from "../src/SqliteBackend.ts"
 import * as TempFolder from "./support/TempFolder.ts"
@@ -80,7 +80,9 @@ describe("a SQLite store", () => {
       for (const key of [1, 2]) {
         old.exec(`INSERT INTO runs (key, id, epoch, owner, status, workflow, version, kind, created_at, updated_at)
           VALUES (${key}, 'r${key}', 1, 'a', 'running', 'purchase', '1', 'program', 1, 1)`)
-        for (let seq = 0; seq < 3; seq++) old.exec(`INSERT INTO journal (run, seq, entry) VALUES (${key}, ${seq}, 'e${key}${seq}')`)
+        for (let seq = 0; seq < 3; seq++) {
+          old.exec(`INSERT INTO journal (run, seq, entry) VALUES (${key}, ${seq}, 'e${key}${seq}')`)
+        }
       }
       old.close()
       const backend = yield* SqliteBackend.make({ file: path })
@@ -98,19 +100,25 @@ describe("a SQLite store", () => {
       Migrations.migrate(old, migrations.slice(0, 3))
       const insert = (key: number, id: string, parent: string | null) =>
         old.exec(`INSERT INTO runs (key, id, epoch, status, workflow, version, kind, parent, created_at, updated_at)
-          VALUES (${key}, '${id}', 0, 'suspended', 'purchase', '1', 'program', ${parent === null ? "NULL" : `'${parent}'`}, 1, 1)`)
+          VALUES (${key}, '${id}', 0, 'suspended', 'purchase', '1', 'program', ${
+          parent === null ? "NULL" : `'${parent}'`
+        }, 1, 1)`)
       insert(1, "parent", null)
       insert(2, "other", null)
       insert(3, "own", "parent")
       insert(4, "joined", "parent")
       insert(5, "detached", "parent")
       insert(6, "of a person", null)
-      for (const [run, listener] of [[3, "parent"], [4, "parent"], [4, "other"], [5, "other"], [6, "parent"]] as const) {
+      for (
+        const [run, listener] of [[3, "parent"], [4, "parent"], [4, "other"], [5, "other"], [6, "parent"]] as const
+      ) {
         old.exec(`INSERT INTO listeners (run, listener) VALUES (${run}, '${listener}')`)
       }
       old.close()
       const backend = yield* SqliteBackend.make({ file: path })
-      const leaves = (["own", "joined", "detached", "of a person"] as const).flatMap((run) => [leave(run, "parent"), leave(run, "other")])
+      const leaves = (["own", "joined", "detached", "of a person"] as const).flatMap((
+        run
+      ) => [leave(run, "parent"), leave(run, "other")])
       assert.deepStrictEqual(
         (yield* backend.write(leaves)).map(({ stopped }) => stopped),
         [true, false, false, true, false, false, false, false]
@@ -199,11 +207,15 @@ describe("a SQLite store", () => {
     Effect.gen(function*() {
       const { attempt, db, file: path } = yield* Sqlite.open({ file: yield* file })
       const pages = () => Number(db.prepare("PRAGMA page_count").get()!["page_count"])
-      const grow = attempt("write", () => db.exec(`INSERT INTO blobs (hash, data) VALUES ('h', '${"x".repeat(100_000)}')`))
+      const grow = attempt("write", () =>
+        db.exec(`INSERT INTO blobs (hash, data) VALUES ('h', '${"x".repeat(100_000)}')`))
       db.exec(`PRAGMA max_page_count = ${pages()}`)
       const failure = yield* Effect.flip(grow)
       assert.deepInclude(failure, { _tag: "StorageFailed", noRoom: true })
-      assert.strictEqual(failure.message, `The store could not write: the disk is full (${path}); free some space there`)
+      assert.strictEqual(
+        failure.message,
+        `The store could not write: the disk is full (${path}); free some space there`
+      )
       db.exec(`PRAGMA max_page_count = ${pages() + 100}`)
       yield* grow
       assert.strictEqual(db.prepare("SELECT count(*) AS count FROM blobs").get()!["count"], 1)
@@ -283,7 +295,12 @@ describe("a SQLite store", () => {
 describe("a SQLite store for reading", () => {
   const written = Effect.gen(function*() {
     const path = yield* file
-    yield* Effect.scoped(Effect.flatMap(SqliteBackend.make({ file: path }), (backend) => backend.write([startOwned("r", { rows: ["e0"] })])))
+    yield* Effect.scoped(
+      Effect.flatMap(
+        SqliteBackend.make({ file: path }),
+        (backend) => backend.write([startOwned("r", { rows: ["e0"] })])
+      )
+    )
     return { path, before: readFileSync(path) }
   })
 
@@ -293,8 +310,14 @@ describe("a SQLite store for reading", () => {
       yield* Effect.scoped(Effect.gen(function*() {
         const reading = yield* SqliteBackend.make({ file: path, readOnly: "untouched" })
         assert.deepStrictEqual(ids(yield* reading.runs({ limit: 10 })), ["r"])
-        yield* reading.write([heartbeat("a", 100), claim(), { op: "claimOne", owner: "a", run: "r" }, { op: "retire", owner: "a" }])
-        assert.include((yield* Effect.flip(reading.write([inbox("r", "i")]))).message, "The store could not inbox: it was opened for reading only")
+        yield* reading.write([heartbeat("a", 100), claim(), { op: "claimOne", owner: "a", run: "r" }, {
+          op: "retire",
+          owner: "a"
+        }])
+        assert.include(
+          (yield* Effect.flip(reading.write([inbox("r", "i")]))).message,
+          "The store could not inbox: it was opened for reading only"
+        )
       }))
       assert.isTrue(before.equals(readFileSync(path)))
       const reading = yield* SqliteBackend.make({ file: path, readOnly: "untouched" })
@@ -330,7 +353,8 @@ describe("a SQLite store for reading", () => {
   it.effect("N-43: is refused when it is not there, is not ours, or is of a newer version", () =>
     Effect.gen(function*() {
       const { path } = yield* written
-      const refused = (path: string) => Effect.map(Effect.flip(Effect.scoped(SqliteBackend.make({ file: path, readOnly: "untouched" }))), String)
+      const refused = (path: string) =>
+        Effect.map(Effect.flip(Effect.scoped(SqliteBackend.make({ file: path, readOnly: "untouched" }))), String)
       assert.include(yield* refused(`${path}.none`), "could not open its database")
       assert.isFalse(existsSync(`${path}.none`))
       yield* tamper(path, "PRAGMA user_version = 99")

@@ -1,5 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Config, ConfigProvider, Context, Deferred, Effect, Exit, Fiber, Layer, Queue, Stream, String as Text } from "effect"
+import {
+  Config,
+  ConfigProvider,
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Queue,
+  Stream,
+  String as Text
+} from "effect"
 import { Reactivity } from "effect/reactivity"
 import { Migrator, SqlClient, type SqlError } from "effect/sql"
 import { existsSync } from "node:fs"
@@ -17,7 +29,10 @@ const open = (filename: string, options: Partial<SqliteClient.SqliteClientConfig
 
 /** A connection of somebody else, in the same process: whoever blocks it never gets it. */
 const other = (filename: string) =>
-  Effect.acquireRelease(Effect.sync(() => new DatabaseSync(filename, { timeout: 0 })), (db) => Effect.sync(() => db.close()))
+  Effect.acquireRelease(
+    Effect.sync(() => new DatabaseSync(filename, { timeout: 0 })),
+    (db) => Effect.sync(() => db.close())
+  )
 
 const songs = Effect.gen(function*() {
   const sql = yield* SqlClient.SqlClient
@@ -36,16 +51,22 @@ const songFile = Effect.gen(function*() {
   return { filename, sql }
 })
 
-const reasonOf = <A, R>(effect: Effect.Effect<A, SqlError.SqlError, R>) => Effect.map(Effect.flip(effect), (error) => error.reason)
+const reasonOf = <A, R>(effect: Effect.Effect<A, SqlError.SqlError, R>) =>
+  Effect.map(Effect.flip(effect), (error) => error.reason)
 
 describe("statements", () => {
   it.effect("insert, read, change and remove rows", () =>
     Effect.gen(function*() {
       const sql = yield* songs
-      const inserted = yield* sql`INSERT INTO songs ${sql.insert([{ title: "Rondo", bars: 8 }, { title: "Aria", bars: 16 }])} RETURNING title`
+      const inserted = yield* sql`INSERT INTO songs ${
+        sql.insert([{ title: "Rondo", bars: 8 }, { title: "Aria", bars: 16 }])
+      } RETURNING title`
       assert.deepStrictEqual(inserted, [{ title: "Rondo" }, { title: "Aria" }])
       yield* sql`UPDATE songs SET ${sql.update({ title: "Aria", bars: 32 }, ["title"])} WHERE title = ${"Aria"}`
-      assert.deepStrictEqual(yield* sql`SELECT * FROM songs WHERE ${sql.in("title", ["Aria", "Gigue"])}`, [{ title: "Aria", bars: 32 }])
+      assert.deepStrictEqual(yield* sql`SELECT * FROM songs WHERE ${sql.in("title", ["Aria", "Gigue"])}`, [{
+        title: "Aria",
+        bars: 32
+      }])
       assert.deepStrictEqual(yield* sql`DELETE FROM songs WHERE title = ${"Rondo"}`, [])
       assert.deepStrictEqual(yield* titles(sql), ["Aria"])
     }).pipe(Effect.provide(memory)))
@@ -278,7 +299,9 @@ describe("transactions", () => {
 describe("streams", () => {
   const many = 1_000
   const numbers = (sql: SqlClient.SqlClient) =>
-    sql<{ n: number }>`WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${many}) SELECT n FROM c`
+    sql<
+      { n: number }
+    >`WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < ${many}) SELECT n FROM c`
 
   it.effect("give every row in order", () =>
     Effect.gen(function*() {
@@ -306,7 +329,8 @@ describe("streams", () => {
         Stream.runForEach(({ n }) =>
           n % 400 === 0
             ? Effect.andThen(numbers(sql), sql`INSERT INTO songs VALUES (${`at ${n}`}, ${n})`)
-            : Effect.void),
+            : Effect.void
+        ),
         sql.withTransaction
       )
       assert.deepStrictEqual(yield* titles(sql), ["at 400", "at 800"])
@@ -432,7 +456,8 @@ describe("migrations", () => {
     Effect.gen(function*() {
       const filename = yield* file
       const clients = [yield* open(filename), yield* open(filename)]
-      const done = yield* Effect.forEach(clients, (sql) => Effect.provideService(migrate(both), SqlClient.SqlClient, sql), {
+      const done = yield* Effect.forEach(clients, (sql) =>
+        Effect.provideService(migrate(both), SqlClient.SqlClient, sql), {
         concurrency: "unbounded"
       })
       assert.deepStrictEqual(done.flat(), [[1, "create"], [2, "fill"]])

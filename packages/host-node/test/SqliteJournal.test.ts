@@ -15,7 +15,10 @@ const make = Effect.gen(function*() {
   const path = join(yield* TempFolder.make, "fermata.db")
   const backend = yield* SqliteBackend.make({ file: path, synchronous: "NORMAL" })
   const other = yield* SqliteBackend.make({ file: path, synchronous: "NORMAL" })
-  const db = yield* Effect.acquireRelease(Effect.sync(() => new DatabaseSync(path)), (db) => Effect.sync(() => db.close()))
+  const db = yield* Effect.acquireRelease(
+    Effect.sync(() => new DatabaseSync(path)),
+    (db) => Effect.sync(() => db.close())
+  )
   const number = (sql: string): number => Number(Object.values(db.prepare(sql).get()!)[0])
   yield* one(backend, startOwned("r"))
   return {
@@ -27,9 +30,11 @@ const make = Effect.gen(function*() {
     unplaced: () => number("SELECT (SELECT max(arrival) FROM journal) - (SELECT upto FROM placed)"),
     /** Rows that the index should have or should not have yet, and does otherwise. */
     misplaced: () =>
-      number(`SELECT count(*) + abs((SELECT count(*) FROM places) - (SELECT count(*) FROM journal, placed WHERE arrival <= upto))
+      number(
+        `SELECT count(*) + abs((SELECT count(*) FROM places) - (SELECT count(*) FROM journal, placed WHERE arrival <= upto))
         FROM journal LEFT JOIN places ON places.run = journal.run AND places.last = journal.last
-        WHERE (places.arrival IS NULL) <> (journal.arrival > (SELECT upto FROM placed)) OR places.arrival <> journal.arrival`)
+        WHERE (places.arrival IS NULL) <> (journal.arrival > (SELECT upto FROM placed)) OR places.arrival <> journal.arrival`
+      )
   }
 })
 
@@ -95,8 +100,10 @@ describe("the journal of a SQLite store", () => {
         const failure = yield* Effect.flip(writer.write(large))
         assert.include(failure.message, "could not write")
         assert.strictEqual(unplaced(), batch - 2)
-        yield* Effect.forEach([backend, other], (reader) =>
-          Effect.map(reader.entries("r", 0, 1_000), (read) => assert.deepStrictEqual(read, entries)))
+        yield* Effect.forEach(
+          [backend, other],
+          (reader) => Effect.map(reader.entries("r", 0, 1_000), (read) => assert.deepStrictEqual(read, entries))
+        )
       }
       yield* add(backend, 1)
       db.exec("DROP TRIGGER orphan")

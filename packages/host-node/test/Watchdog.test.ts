@@ -1,7 +1,7 @@
+import { assert, describe, it } from "@effect/vitest"
 import * as Signal from "@fermata/engine/Signal"
 import { CrashHost } from "@fermata/engine/testing"
 import * as Watchdog from "@fermata/engine/Watchdog"
-import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow } from "effect/workflow"
@@ -22,7 +22,11 @@ describe("a damaged SQLite file", () => {
       ["waits-empty", "signal", "UPDATE runs SET waits = '[]'"],
       ["waits-unreadable", "signal", "UPDATE runs SET waits = 'no json'"],
       ["never-due", "signal", "UPDATE runs SET status = 'running', reason = NULL, waits = NULL, due_at = NULL"],
-      ["inbox-unread", "signal", "INSERT INTO inbox (run, id, kind, payload, at) SELECT key, 'i', 'signal', '{\"name\":\"other\",\"payload\":1}', 0 FROM runs; UPDATE runs SET told = 1"]
+      [
+        "inbox-unread",
+        "signal",
+        "INSERT INTO inbox (run, id, kind, payload, at) SELECT key, 'i', 'signal', '{\"name\":\"other\",\"payload\":1}', 0 FROM runs; UPDATE runs SET told = 1"
+      ]
     ] as const
   ) {
     it.effect(`S7: ${sql}: is reported as ${reason} within 60 s of host time, and the run goes on`, () =>
@@ -38,7 +42,9 @@ describe("a damaged SQLite file", () => {
         const database = new DatabaseSync(file)
         database.exec(sql)
         database.close()
-        assert.deepStrictEqual((yield* Watchdog.survey(world.backend, 0, 10)).map((finding) => finding.reason), [reason])
+        assert.deepStrictEqual((yield* Watchdog.survey(world.backend, 0, 10)).map((finding) => finding.reason), [
+          reason
+        ])
         for (let second = 0; second < 60; second++) yield* world.adjustHost(1_000)
         assert.deepInclude((yield* world.backend.findings(10))[0], { run: id, reason, woken: true })
         yield* host.evict

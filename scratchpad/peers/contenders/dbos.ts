@@ -7,8 +7,11 @@ const sequential = DBOS.registerWorkflow(async (id: string, n: number) => {
   return n
 }, { name: "sequential" })
 
-const parallel = DBOS.registerWorkflow(async (id: string, n: number) =>
-  (await Promise.all(upTo(n).map((i) => DBOS.runStep(async () => body(id, i), { name: "work" })))).length, { name: "parallel" })
+const parallel = DBOS.registerWorkflow(
+  async (id: string, n: number) =>
+    (await Promise.all(upTo(n).map((i) => DBOS.runStep(async () => body(id, i), { name: "work" })))).length,
+  { name: "parallel" }
+)
 
 const waiting = DBOS.registerWorkflow(async (id: string) => {
   await DBOS.runStep(async () => body(id, 0), { name: "work" })

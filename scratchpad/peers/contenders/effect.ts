@@ -3,9 +3,16 @@ import { Effect, Layer, ManagedRuntime, Schema } from "effect"
 import { Activity, DurableDeferred, Workflow, WorkflowEngine } from "effect/workflow"
 import { bodies, body, each, type Open, sleep, until, upTo } from "../contender.ts"
 
-const Outcome = Schema.Struct({ ok: Schema.Boolean, run: Schema.String, step: Schema.Int, at: Schema.Int, pad: Schema.String })
+const Outcome = Schema.Struct({
+  ok: Schema.Boolean,
+  run: Schema.String,
+  step: Schema.Int,
+  at: Schema.Int,
+  pad: Schema.String
+})
 
-const work = (run: string, i: number) => Activity.make({ name: `work-${i}`, success: Outcome, execute: Effect.sync(() => body(run, i)) })
+const work = (run: string, i: number) =>
+  Activity.make({ name: `work-${i}`, success: Outcome, execute: Effect.sync(() => body(run, i)) })
 
 const payload = { id: Schema.String, n: Schema.Int }
 const idempotencyKey = ({ id }: { readonly id: string }) => id
@@ -42,11 +49,13 @@ export const open: Open = async () => {
       await sleep(500) // it does not tell when a run has come to its wait
     },
     signal: (id) =>
-      runtime.runPromise(Effect.flatMap(Waiting.executionId({ id }), (executionId) =>
-        DurableDeferred.succeed(Approved, {
-          token: DurableDeferred.tokenFromExecutionId(Approved, { workflow: Waiting, executionId }),
-          value: true
-        }))),
+      runtime.runPromise(
+        Effect.flatMap(Waiting.executionId({ id }), (executionId) =>
+          DurableDeferred.succeed(Approved, {
+            token: DurableDeferred.tokenFromExecutionId(Approved, { workflow: Waiting, executionId }),
+            value: true
+          }))
+      ),
     untilDone: (ids) => each(ids, 50, (id) => runtime.runPromise(Waiting.execute({ id }))),
     bytes: () => 0,
     close: () => runtime.dispose()

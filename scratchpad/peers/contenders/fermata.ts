@@ -7,7 +7,13 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { body, each, type Open, sizeOf, until, upTo } from "../contender.ts"
 
-const Outcome = Schema.Struct({ ok: Schema.Boolean, run: Schema.String, step: Schema.Int, at: Schema.Int, pad: Schema.String })
+const Outcome = Schema.Struct({
+  ok: Schema.Boolean,
+  run: Schema.String,
+  step: Schema.Int,
+  at: Schema.Int,
+  pad: Schema.String
+})
 
 const work = Step.make("work", {
   input: { run: Schema.String, i: Schema.Int },
@@ -55,7 +61,9 @@ export const open: Open = async ({ folder }, variant) => {
     startWaiting: (id) => runtime.runPromise(Waiting.execute({ id }, { discard: true })),
     untilWaiting: (ids) => until(() => (suspended.get() as { readonly n: number }).n === ids.length),
     signal: (id) =>
-      runtime.runPromise(Effect.flatMap(Waiting.executionId({ id }), (runId) => Signal.send(Approved, { runId, payload: true }))),
+      runtime.runPromise(
+        Effect.flatMap(Waiting.executionId({ id }), (runId) => Signal.send(Approved, { runId, payload: true }))
+      ),
     untilDone: (ids) => each(ids, 50, (id) => runtime.runPromise(Waiting.execute({ id }))),
     bytes: () => {
       reader.exec("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -17,8 +17,10 @@ export const open: Open = async ({ folder }) => {
     for (let i = 0; i < n; i++) await work(id, i)
     return n
   })
-  const parallel = entrypoint({ name: "parallel", checkpointer }, async ({ id, n }: Input) =>
-    (await Promise.all(upTo(n).map((i) => work(id, i)))).length)
+  const parallel = entrypoint(
+    { name: "parallel", checkpointer },
+    async ({ id, n }: Input) => (await Promise.all(upTo(n).map((i) => work(id, i)))).length
+  )
   const waiting = entrypoint({ name: "waiting", checkpointer }, async ({ id }: { readonly id: string }) => {
     await work(id, 0)
     return interrupt<string, boolean>("approve?")
@@ -30,7 +32,9 @@ export const open: Open = async ({ folder }) => {
     parallel: (id, n) => parallel.invoke({ id, n }, thread(id)),
     startWaiting: async (id) => {
       const result: unknown = await waiting.invoke({ id }, thread(id))
-      if (typeof result !== "object" || result === null || !("__interrupt__" in result)) throw new Error(`run ${id} does not wait`)
+      if (typeof result !== "object" || result === null || !("__interrupt__" in result)) {
+        throw new Error(`run ${id} does not wait`)
+      }
     },
     untilWaiting: async () => {},
     signal: async (id) => {

@@ -22,7 +22,11 @@ const loop = createWorkflow({ id: "loop", ...schemas }).dountil(
   createStep({
     id: "work",
     ...schemas,
-    execute: async ({ runId, inputData }) => ({ ...body(runId, inputData.next), n: inputData.n, next: inputData.next + 1 })
+    execute: async ({ runId, inputData }) => ({
+      ...body(runId, inputData.next),
+      n: inputData.n,
+      next: inputData.next + 1
+    })
   }),
   async ({ inputData }) => inputData.next >= inputData.n
 ).commit()
@@ -45,7 +49,12 @@ export const open: Open = async ({ folder, long }, variant) => {
   const mastra = new Mastra({
     logger: false,
     storage: new LibSQLStore({ id: "store", url: `file:${join(folder, "mastra.db")}` }),
-    workflows: { loop, parallel, waiting, ...Object.fromEntries([...new Set([5, long])].map((n) => [`chain-${n}`, chain(n)])) }
+    workflows: {
+      loop,
+      parallel,
+      waiting,
+      ...Object.fromEntries([...new Set([5, long])].map((n) => [`chain-${n}`, chain(n)]))
+    }
   })
   await mastra.getStorage()?.init()
   const run = (workflow: string, runId: string) => mastra.getWorkflow(workflow as "loop").createRun({ runId })
@@ -60,7 +69,8 @@ export const open: Open = async ({ folder, long }, variant) => {
     parallel: async (id, n) => expect("success", (await run("parallel", id)).start({ inputData: upTo(n) })),
     startWaiting: async (id) => expect("suspended", (await run("waiting", id)).start({ inputData: {} })),
     untilWaiting: async () => {},
-    signal: async (id) => expect("success", (await run("waiting", id)).resume({ step: "approve", resumeData: { approved: true } })),
+    signal: async (id) =>
+      expect("success", (await run("waiting", id)).resume({ step: "approve", resumeData: { approved: true } })),
     untilDone: async () => {},
     bytes: () => sizeOf(folder),
     close: () => {}

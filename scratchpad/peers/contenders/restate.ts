@@ -66,7 +66,8 @@ export const open: Open = async ({ server }) => {
       await sleep(500) // it does not tell when a run has come to its wait
     },
     signal: async (id) => client.workflowClient<typeof waiting>({ name: "Waiting" }, id).approve(),
-    untilDone: (ids) => each(ids, 50, (id) => client.workflowClient<typeof waiting>({ name: "Waiting" }, id).workflowAttach()),
+    untilDone: (ids) =>
+      each(ids, 50, (id) => client.workflowClient<typeof waiting>({ name: "Waiting" }, id).workflowAttach()),
     bytes: () => sizeOf(folder),
     close: () => http.close()
   }

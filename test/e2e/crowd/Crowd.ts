@@ -46,8 +46,14 @@ export const crowd = async ({ command, db, folder, lines, people, seconds, worke
   let kills = 0
   let count = 0
 
-  const run = (...args: ReadonlyArray<string>): { readonly child: ChildProcess; readonly works: () => boolean; readonly ended: Promise<Said> } => {
-    const child = spawn(program!, [...before, ...args, "--lease", "2000"], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
+  const run = (
+    ...args: ReadonlyArray<string>
+  ): { readonly child: ChildProcess; readonly works: () => boolean; readonly ended: Promise<Said> } => {
+    const child = spawn(program!, [...before, ...args, "--lease", "2000"], {
+      cwd: folder,
+      env,
+      stdio: ["ignore", "pipe", "pipe"]
+    })
     alive.add(child)
     let stdout = ""
     let stderr = ""
@@ -91,7 +97,9 @@ export const crowd = async ({ command, db, folder, lines, people, seconds, worke
       const id = `j${++count}`
       const runId = any([...jobs.keys()])
       const chance = Math.random()
-      const acts: ReadonlyArray<readonly [weight: number, args: ReadonlyArray<string>, acknowledged?: (said: Said) => void]> = [
+      const acts: ReadonlyArray<
+        readonly [weight: number, args: ReadonlyArray<string>, acknowledged?: (said: Said) => void]
+      > = [
         [0.4, ["run", "job", "--detach", "--json", "--input", JSON.stringify({ id })], ({ stdout }) => {
           jobs.set((JSON.parse(stdout) as { readonly runId: string }).runId, id)
         }],

@@ -28,9 +28,14 @@ export default defineConfig({
     // Ends by itself, whether anybody signals and answers or not.
     Job.toLayer(Effect.fnUntraced(function*({ id }) {
       for (let part = 1; part <= 30; part++) yield* work({ id, part: String(part) })
-      const told = yield* Effect.race(Effect.as(Signal.receive(Go), "signal"), Effect.as(Effect.sleep("3 seconds"), "time"))
+      const told = yield* Effect.race(
+        Effect.as(Signal.receive(Go), "signal"),
+        Effect.as(Effect.sleep("3 seconds"), "time")
+      )
       yield* work({ id, part: told })
-      yield* Effect.orDie(Approval.ask("end", { prompt: "End?", approvers: ["tester"], deadline: "3 seconds", onTimeout: "approve" }))
+      yield* Effect.orDie(
+        Approval.ask("end", { prompt: "End?", approvers: ["tester"], deadline: "3 seconds", onTimeout: "approve" })
+      )
       return yield* work({ id, part: "end" })
     }))
   ],

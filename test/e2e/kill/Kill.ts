@@ -34,11 +34,15 @@ export const kill = async ({ command, config, folder, kills, leaseMs, steps }: S
   const common = ["--config", config, "--db", join(folder, "fermata.db"), "--lease", String(leaseMs)]
   const env = { ...process.env, KILL_LINES: lines }
   const [program, ...before] = command
-  const countOf = (id: string) => existsSync(lines) ? readFileSync(lines, "utf8").split("\n").filter((line) => line.startsWith(`${id} `)).length : 0
+  const countOf = (id: string) =>
+    existsSync(lines) ? readFileSync(lines, "utf8").split("\n").filter((line) => line.startsWith(`${id} `)).length : 0
   let interrupted = 0
   for (let round = 0; round < kills; round++) {
     const id = `run-${round}`
-    const child = spawn(program!, [...before, "run", "count", "--input", JSON.stringify({ id, steps }), ...common], { env, stdio: "ignore" })
+    const child = spawn(program!, [...before, "run", "count", "--input", JSON.stringify({ id, steps }), ...common], {
+      env,
+      stdio: "ignore"
+    })
     const ended = new Promise((resolve) => child.once("exit", resolve))
     // Killed once a random number of bodies have run: the moment is as random as the machine.
     const after = 1 + Math.floor(Math.random() * (steps - 2))
@@ -48,7 +52,12 @@ export const kill = async ({ command, config, folder, kills, leaseMs, steps }: S
     if (countOf(id) < steps) interrupted++
   }
   const run = (...args: ReadonlyArray<string>) => {
-    const { status, stderr, stdout } = spawnSync(program!, [...before, ...args, ...common], { env, encoding: "utf8", input: "", timeout: 120_000 })
+    const { status, stderr, stdout } = spawnSync(program!, [...before, ...args, ...common], {
+      env,
+      encoding: "utf8",
+      input: "",
+      timeout: 120_000
+    })
     if (status !== 0) throw new Error(`fermata ${args.join(" ")} ended with ${status}\n${stdout}${stderr}`)
     return { stdout, stderr }
   }
@@ -81,7 +90,9 @@ export const problems = (tally: Tally, kills: number): ReadonlyArray<string> => 
   if (ends.length !== kills) found.push(`${ends.length} runs are on record, not ${kills}`)
   if (ends.some((status) => status !== "completed")) found.push(`not every run is completed: ${ends.join(", ")}`)
   if (tally.interrupted < kills / 2) found.push(`only ${tally.interrupted} kills came in the middle of a run`)
-  for (const [run, count] of Object.entries(tally.missing)) if (count > 0) found.push(`${run}: ${count} bodies never ran`)
+  for (const [run, count] of Object.entries(tally.missing)) {
+    if (count > 0) found.push(`${run}: ${count} bodies never ran`)
+  }
   for (const [run, counts] of Object.entries(tally.repeated)) {
     if (counts.length > 1 || counts.some((count) => count > 2)) {
       found.push(`${run}: bodies ran again that were not in flight: ${counts.join(", ")}`)

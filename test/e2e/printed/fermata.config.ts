@@ -8,7 +8,12 @@ import { Effect, Schema } from "effect"
 import { Workflow } from "effect/workflow"
 
 const define = <const Name extends string>(name: Name) =>
-  Workflow.make(name, { payload: { id: Schema.String }, success: Schema.Unknown, error: Approval.Denied, idempotencyKey: ({ id }) => id })
+  Workflow.make(name, {
+    payload: { id: Schema.String },
+    success: Schema.Unknown,
+    error: Approval.Denied,
+    idempotencyKey: ({ id }) => id
+  })
 
 const Payment = Schema.Struct({
   cents: Schema.Int.check(Schema.isGreaterThan(5)),
@@ -26,7 +31,12 @@ const paid = () => Effect.map(Signal.receive(Paid), ({ cents }) => cents)
 const Asking = define("asking")
 const AskingLayer = Asking.toLayer(() =>
   Effect.map(
-    Approval.ask("buy it?", { prompt: "Buy it?", approvers: ["o'hara", "ann b"], quorum: 2, choices: ["in cash", "card"] }),
+    Approval.ask("buy it?", {
+      prompt: "Buy it?",
+      approvers: ["o'hara", "ann b"],
+      quorum: 2,
+      choices: ["in cash", "card"]
+    }),
     ({ by }) => by
   )
 )

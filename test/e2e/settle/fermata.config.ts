@@ -47,7 +47,11 @@ const probed = Step.make("hold", {
 const HeldProbe = define("HeldProbe").toLayer(() => Effect.flatMap(probed(), after))
 
 /** Takes a seat in a table of its own, and kills its process in the middle of that where it is told to. */
-const Book = Workflow.make("Book", { payload: { name: Schema.String }, success: Schema.Int, idempotencyKey: ({ name }) => name })
+const Book = Workflow.make("Book", {
+  payload: { name: Schema.String },
+  success: Schema.Int,
+  idempotencyKey: ({ name }) => name
+})
 const book = Step.make("book", {
   input: Schema.String,
   success: Schema.Int,
@@ -61,7 +65,9 @@ const book = Step.make("book", {
   }, Effect.orDie)
 })
 const BookLayer = Book.toLayer(({ name }) => book(name)).pipe(
-  Layer.merge(Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE IF NOT EXISTS seats (name TEXT)`))),
+  Layer.merge(
+    Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE IF NOT EXISTS seats (name TEXT)`))
+  ),
   Layer.provide(HostSql.layer)
 )
 

@@ -36,7 +36,9 @@ export interface Printed {
   readonly usage: object
   readonly steps: { readonly executed: number; readonly replayed: number }
   readonly error: { readonly code: string; readonly message: string; readonly problems: ReadonlyArray<object> }
-  readonly problems: ReadonlyArray<{ readonly path: string; readonly code: string; readonly message: string; readonly expected: string }>
+  readonly problems: ReadonlyArray<
+    { readonly path: string; readonly code: string; readonly message: string; readonly expected: string }
+  >
   readonly mermaid: string
   readonly prompt: string
   readonly args: object
@@ -48,7 +50,15 @@ export interface Printed {
   readonly events: ReadonlyArray<{ readonly name: string; readonly payload: { readonly cents: number } }>
   readonly runs: ReadonlyArray<Printed>
   readonly ok: boolean
-  readonly findings: ReadonlyArray<{ readonly name: string; readonly level: string; readonly message: string; readonly commands: ReadonlyArray<string>; readonly runs?: ReadonlyArray<string> }>
+  readonly findings: ReadonlyArray<
+    {
+      readonly name: string
+      readonly level: string
+      readonly message: string
+      readonly commands: ReadonlyArray<string>
+      readonly runs?: ReadonlyArray<string>
+    }
+  >
 }
 
 export interface Outcome {

@@ -6,6 +6,9 @@ import { commandContractsLs } from "./contracts/Ls.ts"
 
 export const commandContracts = Command.make("contracts").pipe(
   Command.withDescription("Check, draw, register and list contracts"),
-  Command.withExamples([{ command: "fermata contracts check contract.json", description: "Find every mistake of a contract" }]),
+  Command.withExamples([{
+    command: "fermata contracts check contract.json",
+    description: "Find every mistake of a contract"
+  }]),
   Command.withSubcommands([commandContractsCheck, commandContractsGraph, commandContractsLs, commandContractsAdd])
 )

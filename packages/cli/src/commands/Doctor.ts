@@ -18,9 +18,11 @@ export const commandDoctor = Command.make("doctor", {}, () =>
       for (const command of commands ?? []) yield* line(`           ${out.bold(command)}`)
     }
   })).pipe(
-  Command.withDescription("Examine the database and what happens in it; exit code 1 when something needs an operator"),
-  Command.withExamples([
-    { command: "fermata doctor", description: "What is wrong, and the command that mends it" },
-    { command: "fermata doctor --json", description: "The same for a program" }
-  ])
-)
+    Command.withDescription(
+      "Examine the database and what happens in it; exit code 1 when something needs an operator"
+    ),
+    Command.withExamples([
+      { command: "fermata doctor", description: "What is wrong, and the command that mends it" },
+      { command: "fermata doctor --json", description: "The same for a program" }
+    ])
+  )

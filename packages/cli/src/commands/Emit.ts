@@ -17,9 +17,17 @@ export const commandEmit = Command.make("emit", {
     const { emit } = yield* Effect.promise(() => import("../Emission.ts"))
     yield* Effect.scoped(emit(yield* globals, { event, payload, key: Option.getOrUndefined(key), noWait }))
   })).pipe(
-  Command.withDescription("Publish an event: it starts the contracts that it triggers and reaches the runs that wait for it"),
-  Command.withExamples([
-    { command: "fermata emit ticket.created --data '{\"id\":\"T-123\",\"title\":\"Bug\",\"body\":\"...\"}'", description: "Publish, and follow what it starts" },
-    { command: "fermata emit ticket.created --data @ticket.json --key T-123 --no-wait", description: "Publish once, and leave the rest to a worker" }
-  ])
-)
+    Command.withDescription(
+      "Publish an event: it starts the contracts that it triggers and reaches the runs that wait for it"
+    ),
+    Command.withExamples([
+      {
+        command: "fermata emit ticket.created --data '{\"id\":\"T-123\",\"title\":\"Bug\",\"body\":\"...\"}'",
+        description: "Publish, and follow what it starts"
+      },
+      {
+        command: "fermata emit ticket.created --data @ticket.json --key T-123 --no-wait",
+        description: "Publish once, and leave the rest to a worker"
+      }
+    ])
+  )

@@ -16,7 +16,10 @@ import { commandWorker } from "./Worker.ts"
 export const commandFermata = Command.make("fermata").pipe(
   Command.withDescription("Runs durable workflows: start them, look at them, answer what they ask."),
   Command.withExamples([
-    { command: "fermata run contract.json --input '{\"name\":\"Ada\"}'", description: "Start a run of a contract and follow it" },
+    {
+      command: "fermata run contract.json --input '{\"name\":\"Ada\"}'",
+      description: "Start a run of a contract and follow it"
+    },
     { command: "fermata runs ls --status suspended", description: "See which runs wait" },
     { command: "fermata approve 1f0c --note \"fine\"", description: "Answer what a run asks" },
     { command: "fermata worker", description: "Work on every run that is due" }

@@ -9,7 +9,9 @@ import * as Arguments from "./Arguments.ts"
 
 export const commandRun = Command.make("run", {
   workflow: Argument.String("workflow").pipe(
-    Argument.withDescription("A contract file, the id of a registered contract, or the name of a workflow of the configuration")
+    Argument.withDescription(
+      "A contract file, the id of a registered contract, or the name of a workflow of the configuration"
+    )
   ),
   input: Arguments.json("input", "What the run is given"),
   event: Arguments.json("event", "The payload of the event that is to have started the run"),
@@ -40,10 +42,16 @@ export const commandRun = Command.make("run", {
       detach
     }))
   })).pipe(
-  Command.withDescription("Start a run and follow it; its result goes to stdout"),
-  Command.withExamples([
-    { command: "fermata run greet.json --input '{\"name\":\"Ada\"}'", description: "Run a contract" },
-    { command: "fermata run ticket-triage.json --event @ticket.json --json", description: "As if that event had come, with one JSON document as the result" },
-    { command: "fermata run purchase --input @order.json --detach", description: "Start a workflow and leave it to a worker" }
-  ])
-)
+    Command.withDescription("Start a run and follow it; its result goes to stdout"),
+    Command.withExamples([
+      { command: "fermata run greet.json --input '{\"name\":\"Ada\"}'", description: "Run a contract" },
+      {
+        command: "fermata run ticket-triage.json --event @ticket.json --json",
+        description: "As if that event had come, with one JSON document as the result"
+      },
+      {
+        command: "fermata run purchase --input @order.json --detach",
+        description: "Start a workflow and leave it to a worker"
+      }
+    ])
+  )

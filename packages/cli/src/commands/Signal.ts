@@ -1,6 +1,6 @@
+import { didYouMean } from "@fermata/core/contract/ContractProblem"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
-import { didYouMean } from "@fermata/core/contract/ContractProblem"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { actAndFollow } from "../Act.ts"
@@ -26,25 +26,37 @@ export const commandSignal = Command.make("signal", {
           const { id: runId, version, waits, workflow } = yield* host.runs.find(run)
           // The code of the workflow knows what its signals carry. Where it cannot be loaded, that is told when the run is followed.
           yield* Effect.ignore(host.serve(workflow))
-          const receipt = yield* host.runs.signal(run, name, payload ?? null, { by: as, ...(Option.isSome(id) ? { id: id.value } : {}) })
+          const receipt = yield* host.runs.signal(run, name, payload ?? null, {
+            by: as,
+            ...(Option.isSome(id) ? { id: id.value } : {})
+          })
           const awaited = waits.filter(({ reason }) => reason === "signal").map(({ key }) => key)
           if (awaited.includes(name)) return receipt
           const { declared } = yield* Effect.promise(() => import("@fermata/engine/SignalDeclaration"))
           const definition = yield* host.store.backend.definition(workflow, version)
           if (definition !== null && declared(definition.schemas) === undefined) {
             const meant = didYouMean(name, awaited)
-            yield* note(`${err.yellow("warning:")} run ${runId} does not wait for signal "${name}"${
-              meant === undefined ? "" : `; did you mean "${meant}"?`
-            }${awaited.length === 0 ? "" : `; it waits for ${awaited.join(", ")}`}; it is kept for when it does`)
+            yield* note(
+              `${err.yellow("warning:")} run ${runId} does not wait for signal "${name}"${
+                meant === undefined ? "" : `; did you mean "${meant}"?`
+              }${awaited.length === 0 ? "" : `; it waits for ${awaited.join(", ")}`}; it is kept for when it does`
+            )
           }
           return receipt
         }),
-      said: ({ result, runId }) => result === "duplicate" ? `run ${runId} has this signal already` : `run ${runId} has the signal ${name}`
+      said: ({ result, runId }) =>
+        result === "duplicate" ? `run ${runId} has this signal already` : `run ${runId} has the signal ${name}`
     })
   })).pipe(
-  Command.withDescription("Tell a run something that it waits for, or will"),
-  Command.withExamples([
-    { command: "fermata signal 1f0c paid --data '{\"cents\":1200}'", description: "Send a signal and follow the run" },
-    { command: "fermata signal 1f0c paid --data @payment.json --id payment-17", description: "The same payment counts once" }
-  ])
-)
+    Command.withDescription("Tell a run something that it waits for, or will"),
+    Command.withExamples([
+      {
+        command: "fermata signal 1f0c paid --data '{\"cents\":1200}'",
+        description: "Send a signal and follow the run"
+      },
+      {
+        command: "fermata signal 1f0c paid --data @payment.json --id payment-17",
+        description: "The same payment counts once"
+      }
+    ])
+  )

@@ -14,9 +14,9 @@ export const commandWorker = Command.make("worker", {
     const { work } = yield* Effect.promise(() => import("../Working.ts"))
     yield* Effect.scoped(work(yield* globals, { untilIdle }))
   })).pipe(
-  Command.withDescription("Work on every run that is due and that the configuration serves, until it is stopped"),
-  Command.withExamples([
-    { command: "fermata worker", description: "Work; Ctrl-C lets the runs go in order" },
-    { command: "fermata worker --until-idle", description: "Do what there is to do, and end" }
-  ])
-)
+    Command.withDescription("Work on every run that is due and that the configuration serves, until it is stopped"),
+    Command.withExamples([
+      { command: "fermata worker", description: "Work; Ctrl-C lets the runs go in order" },
+      { command: "fermata worker --until-idle", description: "Do what there is to do, and end" }
+    ])
+  )

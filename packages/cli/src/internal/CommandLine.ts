@@ -58,4 +58,6 @@ export const placeOf = (root: Command, everywhere: ReadonlyArray<Option>, words:
 // ----------------------------------------------------------------------------
 
 const optionNamed = (options: ReadonlyArray<Option>, word: string): Option | undefined =>
-  options.find(({ aliases, name }) => word === `--${name}` || aliases.some((alias) => word === (alias.length === 1 ? `-${alias}` : `--${alias}`)))
+  options.find(({ aliases, name }) =>
+    word === `--${name}` || aliases.some((alias) => word === (alias.length === 1 ? `-${alias}` : `--${alias}`))
+  )

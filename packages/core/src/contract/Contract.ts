@@ -26,8 +26,8 @@ import * as Schema from "effect/Schema"
 import { DocumentCrashRule } from "../CrashRule.ts"
 import * as EventName from "../EventName.ts"
 import * as Policy from "../Policy.ts"
-import { JsonShape } from "./JsonShape.ts"
 import * as StoredJson from "../StoredJson.ts"
+import { JsonShape } from "./JsonShape.ts"
 
 /** The only schema version that this build reads. */
 export const schemaVersion = "fermata.contract.v1"
@@ -203,7 +203,10 @@ export const BranchStep = Schema.Struct({
 })
 
 /** A name in the state of a run. */
-export const StateName = matching(/^[A-Za-z][A-Za-z0-9_]{0,63}$/, "a name: a letter, then up to 63 letters, digits or _")
+export const StateName = matching(
+  /^[A-Za-z][A-Za-z0-9_]{0,63}$/,
+  "a name: a letter, then up to 63 letters, digits or _"
+)
 
 /** Evaluates `set` and writes each of its names into `state`. Its output is the record of new values. */
 export const TransformStep = Schema.Struct({
@@ -237,12 +240,14 @@ export const ApprovalStep = Schema.Struct({
   args: Schema.optionalKey(Template),
   /** Whether an approver may change `args`. */
   editable: withDefault(Schema.Boolean, false),
-  quorum: Schema.optionalKey(Schema.Struct({
-    approvals: integer(1, 100, "a whole number of approvals"),
-    of: Schema.optionalKey(integer(1, 100, "a whole number of answers"))
-  }).check(Schema.makeFilter(({ approvals, of }) => of === undefined || of >= approvals, {
-    expected: "an `of` that is not less than `approvals`"
-  }))),
+  quorum: Schema.optionalKey(
+    Schema.Struct({
+      approvals: integer(1, 100, "a whole number of approvals"),
+      of: Schema.optionalKey(integer(1, 100, "a whole number of answers"))
+    }).check(Schema.makeFilter(({ approvals, of }) => of === undefined || of >= approvals, {
+      expected: "an `of` that is not less than `approvals`"
+    }))
+  ),
   /** Whoever started the run may not answer. */
   preventSelfApproval: withDefault(Schema.Boolean, false),
   nextOnApproved: Next,

@@ -8,13 +8,13 @@ import * as Schema from "effect/Schema"
 import * as EventName from "../EventName.ts"
 import * as JsonText from "../JsonText.ts"
 import * as Policy from "../Policy.ts"
+import * as StoredJson from "../StoredJson.ts"
 import * as Contract from "./Contract.ts"
 import * as ContractFields from "./ContractFields.ts"
 import { isRecord } from "./ContractFields.ts"
 import * as ContractGraph from "./ContractGraph.ts"
 import * as Problem from "./ContractProblem.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
-import * as StoredJson from "../StoredJson.ts"
 
 /** The outcome of a check. `contract` is there exactly when there are no problems. */
 export interface Checked {
@@ -62,21 +62,29 @@ export const capped = (problems: ReadonlyArray<ContractProblem>): ReadonlyArray<
 export const checkText = (text: string): Checked => checkTextWith(text, check)
 
 /** As `checkText`, with another check of the document, such as one that looks into expressions too. */
-export const checkTextWith = (text: string, check: (document: unknown) => Checked): Checked & { readonly document?: unknown } => {
+export const checkTextWith = (
+  text: string,
+  check: (document: unknown) => Checked
+): Checked & { readonly document?: unknown } => {
   if (text.length > Contract.bounds.bytes) return { problems: [tooLarge] }
   const parsed = JsonText.parse(text)
   switch (parsed._tag) {
     case "Json":
       return { ...check(parsed.value), document: parsed.value }
     case "Lossy":
-      return { problems: capped([...parsed.losses.map(lossy), ...check(parsed.value).problems]), document: parsed.value }
+      return {
+        problems: capped([...parsed.losses.map(lossy), ...check(parsed.value).problems]),
+        document: parsed.value
+      }
     case "Mistake":
       return { problems: [notJson(parsed)] }
   }
 }
 
 /** The problem of a text that is not JSON. */
-const notJson = ({ column, line, offset, problem }: Extract<JsonText.Parsed, { readonly _tag: "Mistake" }>): ContractProblem =>
+const notJson = (
+  { column, line, offset, problem }: Extract<JsonText.Parsed, { readonly _tag: "Mistake" }>
+): ContractProblem =>
   Problem.make({
     path: [],
     code: "not-json",
@@ -190,7 +198,9 @@ const checkPermissions = (document: Record<string, unknown>): ReadonlyArray<Cont
       expected: reserved
         ? "an event that does not begin with \"engine.\""
         : `the permission ${StoredJson.textOf(Policy.grantFor(request))} in permissions`,
-      message: reserved ? answer.reason : `${answer.reason}; add ${StoredJson.textOf(Policy.grantFor(request))} to permissions`
+      message: reserved
+        ? answer.reason
+        : `${answer.reason}; add ${StoredJson.textOf(Policy.grantFor(request))} to permissions`
     })]
   })
 }

@@ -7,10 +7,10 @@ import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as Policy from "../Policy.ts"
+import * as StoredJson from "../StoredJson.ts"
 import * as Contract from "./Contract.ts"
 import * as Problem from "./ContractProblem.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
-import * as StoredJson from "../StoredJson.ts"
 
 /** Problems of types, values and fields. Lists are decoded item by item, so that one bad item hides no other. */
 export const check = (document: Record<string, unknown>): ReadonlyArray<ContractProblem> => [
@@ -119,7 +119,10 @@ const fromIssue = (
 ): ReadonlyArray<ContractProblem> => {
   switch (issue._tag) {
     case "Pointer": {
-      const inner = issue.path.reduce<unknown>((value, key) => isObject(value) ? Reflect.get(value, key) : undefined, input)
+      const inner = issue.path.reduce<unknown>(
+        (value, key) => isObject(value) ? Reflect.get(value, key) : undefined,
+        input
+      )
       return fromIssue(issue.issue, inner, [...path, ...issue.path], fields)
     }
     case "Composite":

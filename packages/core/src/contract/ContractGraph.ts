@@ -98,7 +98,9 @@ export const mermaid = (contract: LooseContract): string => {
     const kind = String(step.kind)
     const [open, close] = shapes[kind as StepKind] ?? ["[", "]"]
     const name = at(step, "name")
-    lines.push(`  ${node}${open}"${escape(typeof name === "string" ? name : String(step.id))}<br/>${escape(kind)}"${close}`)
+    lines.push(
+      `  ${node}${open}"${escape(typeof name === "string" ? name : String(step.id))}<br/>${escape(kind)}"${close}`
+    )
   }
   if (ways.some(({ to }) => to === null)) lines.push("  done((end))")
   const entry = typeof contract.entryStepId === "string" ? names.get(contract.entryStepId) : undefined

@@ -22,7 +22,10 @@ export const jsonSchema = (): object => {
 
 /** The page about all fields, as Markdown. */
 export const markdown = (): string => {
-  const { properties, required } = described(closed(Schema.toJsonSchemaDocument(Schema.toEncoded(Contract.Contract)).schema), head)
+  const { properties, required } = described(
+    closed(Schema.toJsonSchemaDocument(Schema.toEncoded(Contract.Contract)).schema),
+    head
+  )
   return `# Contracts: every field
 
 A contract is one JSON document. Strings are templates: \`{{ expression }}\` in them is replaced by the value of the [JSONata](https://jsonata.org) expression, and a string that is one \`{{ }}\` alone becomes the value itself. \`when\`, \`where\` and \`key\` are expressions, with or without the braces. Expressions see \`trigger\`, \`input\`, \`steps.<id>.output\`, \`state\` and \`run\`; the \`where\` of a \`wait\` sees the candidate as \`event\`.
@@ -35,7 +38,9 @@ ${
       ...parts("A trigger", "type", Contract.triggerTypes, triggers),
       ...parts("A permission", "kind", Policy.permissionKinds, permissions),
       ...parts("A step", "kind", Contract.stepKinds, steps),
-      ...["retry", "limits"].map((name) => `## \`${name}\`\n\n${name === "retry" ? `${tableOf(Contract.Retry, retry)}` : tableOf(Contract.Limits, limits)}`)
+      ...["retry", "limits"].map((name) =>
+        `## \`${name}\`\n\n${name === "retry" ? `${tableOf(Contract.Retry, retry)}` : tableOf(Contract.Limits, limits)}`
+      )
     ].join("\n")
   }`
 }
@@ -74,7 +79,9 @@ const retry: Texts<typeof Contract.Retry.fields> = {
   jitter: "Whether pauses vary a little."
 }
 
-const triggers: { readonly [K in keyof typeof Contract.triggerTypes]: Texts<typeof Contract.triggerTypes[K]["fields"]> } = {
+const triggers: {
+  readonly [K in keyof typeof Contract.triggerTypes]: Texts<typeof Contract.triggerTypes[K]["fields"]>
+} = {
   event: {
     type: "Starts a run for each event that matches.",
     event: "The name of the event, or a pattern such as `github.pr.*`.",
@@ -84,7 +91,9 @@ const triggers: { readonly [K in keyof typeof Contract.triggerTypes]: Texts<type
   manual: { type: "Says that the contract is meant to be started by hand." }
 }
 
-const permissions: { readonly [K in keyof typeof Policy.permissionKinds]: Texts<typeof Policy.permissionKinds[K]["fields"]> } = {
+const permissions: {
+  readonly [K in keyof typeof Policy.permissionKinds]: Texts<typeof Policy.permissionKinds[K]["fields"]>
+} = {
   "event:emit": { kind: "Allows `emit` steps.", pattern: "The events that may be published." },
   "llm:invoke": { kind: "Allows `llm` steps.", model: "The models that may be asked; all when absent." },
   "task:run": { kind: "Allows `task` steps.", pattern: "The tasks that may be run; all when absent." }
@@ -97,7 +106,12 @@ const common: Texts<typeof Contract.commonFields> = {
   onError: "Where the run goes when the step has failed for good; without it the run fails."
 }
 const next = "The step that follows, or `null`, which completes the run with the output of this one."
-const attempts = { retry: "How a failed attempt is repeated.", timeoutMs: "Longest time of one attempt in ms. One that does not stop then is let go, and what comes next is as after a crash.", next }
+const attempts = {
+  retry: "How a failed attempt is repeated.",
+  timeoutMs:
+    "Longest time of one attempt in ms. One that does not stop then is let go, and what comes next is as after a crash.",
+  next
+}
 
 const steps: { readonly [K in Contract.StepKind]: Texts<typeof Contract.stepKinds[K]["fields"]> } = {
   task: {
@@ -119,7 +133,13 @@ const steps: { readonly [K in Contract.StepKind]: Texts<typeof Contract.stepKind
     output: "`\"text\"`, or the shape of the JSON that it must answer with. Default `\"text\"`.",
     ...attempts
   },
-  emit: { ...common, kind: "Publishes an event. Its output is the id of the event.", event: "Its name.", payload: "What it says. Default `{}`.", next },
+  emit: {
+    ...common,
+    kind: "Publishes an event. Its output is the id of the event.",
+    event: "Its name.",
+    payload: "What it says. Default `{}`.",
+    next
+  },
   wait: {
     ...common,
     kind: "Waits for an event. Its output is the payload.",
@@ -134,7 +154,12 @@ const steps: { readonly [K in Contract.StepKind]: Texts<typeof Contract.stepKind
     cases: "In order: `when`, an expression, and `next`, where the run goes when it is true.",
     default: "Where it goes when none holds."
   },
-  transform: { ...common, kind: "Writes into `state`. Its output is what it wrote.", set: "Names of the state and their values.", next },
+  transform: {
+    ...common,
+    kind: "Writes into `state`. Its output is what it wrote.",
+    set: "Names of the state and their values.",
+    next
+  },
   approval: {
     ...common,
     kind: "Asks people. Its output is the answer.",
@@ -169,7 +194,11 @@ const closed = (value: unknown): unknown =>
   Array.isArray(value)
     ? value.map(closed)
     : isNode(value)
-    ? Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, name === "additionalProperties" && inner === true && "properties" in value ? false : closed(inner)]))
+    ? Object.fromEntries(
+      Object.entries(value).map((
+        [name, inner]
+      ) => [name, name === "additionalProperties" && inner === true && "properties" in value ? false : closed(inner)])
+    )
     : value
 
 const described = (schema: unknown, texts: Readonly<Record<string, string>>): Described & Node => {
@@ -177,7 +206,9 @@ const described = (schema: unknown, texts: Readonly<Record<string, string>>): De
   const properties: Readonly<Record<string, unknown>> = isNode(node["properties"]) ? node["properties"] : {}
   return {
     ...node,
-    properties: Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, { ...withParts(name, inner), description: texts[name] }])),
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([name, inner]) => [name, { ...withParts(name, inner), description: texts[name] }])
+    ),
     required: Array.isArray(node["required"]) ? node["required"].map(String) : []
   }
 }
@@ -187,7 +218,8 @@ const withParts = (name: string, schema: unknown): Node => {
   const node: Node = isNode(schema) ? schema : {}
   if (name === "limits") return described(node, limits)
   if (name === "retry") return described(node, retry)
-  const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined = { triggers, permissions, steps }[name]
+  const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined =
+    { triggers, permissions, steps }[name]
   const items = node["items"]
   if (kinds === undefined || !isNode(items) || !Array.isArray(items["anyOf"])) return node
   return { ...node, items: { oneOf: items["anyOf"].map((item) => described(item, kinds[kindOf(item)] ?? {})) } }
@@ -212,14 +244,21 @@ const parts = (
   })
 
 const tableOf = (schema: Schema.Top, texts: Readonly<Record<string, string>>, without?: string): string => {
-  const { properties, required } = described(closed(Schema.toJsonSchemaDocument(Schema.toEncoded(schema)).schema), texts)
+  const { properties, required } = described(
+    closed(Schema.toJsonSchemaDocument(Schema.toEncoded(schema)).schema),
+    texts
+  )
   const { [without ?? ""]: _tag, ...rest } = properties
   return Object.keys(rest).length === 0 ? "" : table(rest, required)
 }
 
 const table = (properties: Described["properties"], required: ReadonlyArray<string>): string =>
   `| field | | is | meaning |\n|---|---|---|---|\n${
-    Object.entries(properties).map(([name, schema]) => `| \`${name}\` | ${required.includes(name) ? "required" : ""} | ${typeText(schema)} | ${String(schema["description"])} |\n`).join("")
+    Object.entries(properties).map(([name, schema]) =>
+      `| \`${name}\` | ${required.includes(name) ? "required" : ""} | ${typeText(schema)} | ${
+        String(schema["description"])
+      } |\n`
+    ).join("")
   }`
 
 /** What a value of the schema is, in a word or two. */
@@ -231,7 +270,9 @@ const typeText = (schema: unknown): string => {
   switch (type) {
     case "integer":
     case "number":
-      return `${type === "integer" ? "whole number" : "number"}${typeof minimum === "number" ? ` from ${minimum} to ${String(maximum)}` : ""}`
+      return `${type === "integer" ? "whole number" : "number"}${
+        typeof minimum === "number" ? ` from ${minimum} to ${String(maximum)}` : ""
+      }`
     case "string":
       return "text"
     case "boolean":

@@ -24,7 +24,9 @@ export const ticketTriageDocument = {
   version: "1.0.0",
   title: "Ticket triage",
   description: "Sorts a new ticket, asks before acting on a critical one, and has bugs analysed.",
-  triggers: [{ type: "event", event: "ticket.created", where: "$exists(trigger.id)", key: "trigger.id" }, { type: "manual" }],
+  triggers: [{ type: "event", event: "ticket.created", where: "$exists(trigger.id)", key: "trigger.id" }, {
+    type: "manual"
+  }],
   permissions: [
     { kind: "llm:invoke" },
     { kind: "task:run", pattern: "analyze-ticket" },
@@ -50,7 +52,8 @@ export const ticketTriageDocument = {
       id: "classify",
       name: "Classify the ticket",
       kind: "llm",
-      system: "You sort support tickets. Answer with the category, the severity and one sentence that sums the ticket up.",
+      system:
+        "You sort support tickets. Answer with the category, the severity and one sentence that sums the ticket up.",
       prompt: "Ticket {{ state.ticket.id }}: {{ state.ticket.title }}\n\n{{ state.ticket.body }}",
       maxTokens: 1024,
       output: {

@@ -5,6 +5,7 @@
 import * as ApprovalRule from "../ApprovalRule.ts"
 import * as ExitJson from "../ExitJson.ts"
 import type * as JournalEntry from "../JournalEntry.ts"
+import * as Patch from "../Patch.ts"
 import { isFinal, reasonOf, type RunStatus, type Wait } from "../RunStatus.ts"
 import type {
   ApprovalView,
@@ -21,7 +22,6 @@ import type {
   TimerView
 } from "../RunView.ts"
 import * as Keyed from "./Keyed.ts"
-import * as Patch from "../Patch.ts"
 
 type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
 
@@ -132,8 +132,10 @@ const rebuild = (view: RunView): State => ({
   timers: Keyed.from(keyOf.timers, view.timers),
   children: Keyed.from(keyOf.children, view.children),
   signals: Keyed.from(keyOf.signals, view.signals),
-  approvals: Keyed.from(keyOf.approvals, view.approvals.map((approval) =>
-    approval.status === "abandoned" ? { ...approval, status: "open" } : approval)),
+  approvals: Keyed.from(
+    keyOf.approvals,
+    view.approvals.map((approval) => approval.status === "abandoned" ? { ...approval, status: "open" } : approval)
+  ),
   documents: Keyed.from(keyOf.documents, Object.values(view.state)),
   events: Keyed.from(keyOf.events, view.events),
   notes: Keyed.from(keyOf.notes, view.notes)
@@ -149,7 +151,11 @@ const lazy = <A>(make: () => A): () => A => {
 
 /** How a step without an outcome stands, by where its run stands. */
 export const standingStep = (state: Readonly<State>): (step: StepView) => StepView => {
-  const status = isFinal(state.status) ? "abandoned" : state.status === "running" && !state.paused ? "running" : "requested"
+  const status = isFinal(state.status)
+    ? "abandoned"
+    : state.status === "running" && !state.paused
+    ? "running"
+    : "requested"
   return (step) => step.status === "requested" ? { ...step, status } : step
 }
 
@@ -167,7 +173,9 @@ export const toView = (state: Readonly<State>): RunView => {
   const signals = lazy(() => Keyed.toArray(state.signals))
   const events = lazy(() => Keyed.toArray(state.events))
   const notes = lazy(() => Keyed.toArray(state.notes))
-  const documents = lazy(() => Object.fromEntries(Keyed.toArray(state.documents).map((document) => [document.name, document])))
+  const documents = lazy(() =>
+    Object.fromEntries(Keyed.toArray(state.documents).map((document) => [document.name, document]))
+  )
   const counts = lazy(() => countsOf(state))
   const view: RunView = {
     id: state.id,
@@ -258,7 +266,9 @@ const failure = (cause: unknown): Failure => ({ cause, message: ExitJson.causeMe
 /** Takes an entry into a state that nobody else holds. */
 export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
   // Between two entries of one owner the run was at work, unless it was suspended.
-  if (state.status === "running" && entry.epoch === state.epoch) state.activeMs += Math.max(0, entry.at - state.updatedAt)
+  if (state.status === "running" && entry.epoch === state.epoch) {
+    state.activeMs += Math.max(0, entry.at - state.updatedAt)
+  }
   state.epoch = entry.epoch
   state.updatedAt = entry.at
   state.entries = entry.seq + 1

@@ -16,7 +16,14 @@ const agent = {
   limits: { maxRunMs: 60_000, maxSteps: 10 },
   entryStepId: "start",
   steps: [
-    { id: "start", name: "Start", kind: "emit", event: "my.started", payload: { triggerId: "{{trigger.id}}" }, next: null }
+    {
+      id: "start",
+      name: "Start",
+      kind: "emit",
+      event: "my.started",
+      payload: { triggerId: "{{trigger.id}}" },
+      next: null
+    }
   ]
 }
 
@@ -47,7 +54,8 @@ const everyKind = () => ({
 
 describe("ContractCheck.check", () => {
   it("S2: takes the crash rules that a document can state, and names them for those that need code", () => {
-    const task = (onCrash: string) => withSteps({ id: "t", name: "t", kind: "task", task: "code-task", onCrash, next: null })
+    const task = (onCrash: string) =>
+      withSteps({ id: "t", name: "t", kind: "task", task: "code-task", onCrash, next: null })
     const checked = (onCrash: string) => ContractCheck.check({ ...task(onCrash), entryStepId: "t" }).problems
     for (const rule of ["rerun", "rerun-keyed", "ask"]) assert.deepStrictEqual(checked(rule), [])
     for (const rule of ["probe", "commit-together", "never"]) {
@@ -108,7 +116,15 @@ describe("ContractCheck.check", () => {
       steps: [
         { id: "start", name: "Start", kind: "emit", event: "other.started", next: "clasify" },
         { id: "classify", name: "Classify", kind: "llm", prompt: 5, next: "gate" },
-        { id: "gate", name: "Gate", kind: "approval", prompt: "?", approvers: [], nextOnApproved: null, nextOnDenied: "start" },
+        {
+          id: "gate",
+          name: "Gate",
+          kind: "approval",
+          prompt: "?",
+          approvers: [],
+          nextOnApproved: null,
+          nextOnDenied: "start"
+        },
         { id: "lost", name: "Lost", kind: "transform", set: { a: 1 }, next: null },
         { id: "start", name: "Again", kind: "transform", set: { a: 1 } }
       ]
@@ -128,7 +144,11 @@ describe("ContractCheck.check", () => {
       ["steps[4].next", "missing"]
     ])
     const next = problems.find(({ path }) => path === "steps[0].next")
-    assert.deepInclude(next, { found: "\"clasify\"", expected: "the id of a step, or null to end the run", suggestion: "classify" })
+    assert.deepInclude(next, {
+      found: "\"clasify\"",
+      expected: "the id of a step, or null to end the run",
+      suggestion: "classify"
+    })
     assert.strictEqual(
       next?.message,
       "steps[0].next: found \"clasify\", expected the id of a step, or null to end the run; did you mean \"classify\"?"
@@ -137,16 +157,36 @@ describe("ContractCheck.check", () => {
 
   it("names the step that no way leads to", () => {
     const island = { id: "island", name: "Island", kind: "transform", set: { a: 1 }, next: null }
-    assert.deepStrictEqual(problemsOf({ ...agent, steps: [...agent.steps, island] }), [["steps[1]", "unreachable-step"]])
+    assert.deepStrictEqual(problemsOf({ ...agent, steps: [...agent.steps, island] }), [[
+      "steps[1]",
+      "unreachable-step"
+    ]])
   })
 
   it("counts onError, timeouts and every branch as ways", () => {
     const end = (id: string) => ({ id, name: id, kind: "transform", set: { a: 1 }, next: null })
     assert.deepStrictEqual(
       problemsOf(withSteps(
-        { id: "start", name: "s", kind: "wait", event: "a.b", timeout: { ms: 1, next: "late" }, onError: { next: "failed" }, next: "pick" },
+        {
+          id: "start",
+          name: "s",
+          kind: "wait",
+          event: "a.b",
+          timeout: { ms: 1, next: "late" },
+          onError: { next: "failed" },
+          next: "pick"
+        },
         { id: "pick", name: "p", kind: "branch", cases: [{ when: "x", next: "one" }], default: "gate" },
-        { id: "gate", name: "g", kind: "approval", prompt: "?", approvers: ["a"], nextOnApproved: "yes", nextOnDenied: "no", onTimeout: { next: "slow" } },
+        {
+          id: "gate",
+          name: "g",
+          kind: "approval",
+          prompt: "?",
+          approvers: ["a"],
+          nextOnApproved: "yes",
+          nextOnDenied: "no",
+          onTimeout: { next: "slow" }
+        },
         ...["late", "failed", "one", "yes", "no", "slow"].map(end)
       )),
       []
@@ -169,17 +209,31 @@ describe("ContractCheck.check", () => {
       ["steps[0].name", undefined]
     ])
     assert.deepStrictEqual(
-      problemsOf(withSteps({ id: "start", name: "s", kind: "approval", prompt: "?", approvers: ["a"], quorum: { approvals: 3, of: 2 }, nextOnApproved: null, nextOnDenied: null })),
+      problemsOf(
+        withSteps({
+          id: "start",
+          name: "s",
+          kind: "approval",
+          prompt: "?",
+          approvers: ["a"],
+          quorum: { approvals: 3, of: 2 },
+          nextOnApproved: null,
+          nextOnDenied: null
+        })
+      ),
       [["steps[0].quorum", "wrong-value"]]
     )
   })
 
   it("describes an output shape field by field", () => {
     const output = { type: "object", properties: { a: { type: "strin" }, b: { typ: "string" } } }
-    assert.deepStrictEqual(problemsOf(withSteps({ id: "start", name: "s", kind: "llm", prompt: "p", output, next: null })), [
-      ["steps[0].output.properties.a.type", "wrong-value"],
-      ["steps[0].output.properties.b.typ", "unknown-field"]
-    ])
+    assert.deepStrictEqual(
+      problemsOf(withSteps({ id: "start", name: "s", kind: "llm", prompt: "p", output, next: null })),
+      [
+        ["steps[0].output.properties.a.type", "wrong-value"],
+        ["steps[0].output.properties.b.typ", "unknown-field"]
+      ]
+    )
   })
 
   it("answers one problem for what is no document, too large or too deep", () => {
@@ -192,7 +246,10 @@ describe("ContractCheck.check", () => {
     const cyclic: Record<string, unknown> = { ...agent }
     cyclic["description"] = cyclic
     assert.strictEqual(problemsOf(cyclic)[0]?.[1], "too-deep")
-    const many = Array.from({ length: 1001 }, (_, i) => ({ id: `s${i}`, name: "s", kind: "emit", event: "my.e", next: i === 1000 ? null : `s${i + 1}` }))
+    const many = Array.from(
+      { length: 1001 },
+      (_, i) => ({ id: `s${i}`, name: "s", kind: "emit", event: "my.e", next: i === 1000 ? null : `s${i + 1}` })
+    )
     assert.deepStrictEqual(problemsOf({ ...agent, entryStepId: "s0", steps: many })[0], ["steps", "wrong-value"])
   })
 
@@ -235,14 +292,31 @@ describe("ContractCheck.check", () => {
 
   it("never throws, and finds no problem exactly when the schema decodes", () => {
     const mutation = fc.record({
-      path: fc.constantFrom("id", "version", "limits", "entryStepId", "triggers", "permissions", "steps", "steps.0", "steps.0.next", "steps.0.kind", "steps.0.event", "limits.maxSteps", "extra"),
+      path: fc.constantFrom(
+        "id",
+        "version",
+        "limits",
+        "entryStepId",
+        "triggers",
+        "permissions",
+        "steps",
+        "steps.0",
+        "steps.0.next",
+        "steps.0.kind",
+        "steps.0.event",
+        "limits.maxSteps",
+        "extra"
+      ),
       value: fc.jsonValue({ maxDepth: 2 })
     })
     fc.assert(fc.property(fc.array(mutation, { minLength: 1, maxLength: 3 }), (mutations) => {
       const document: unknown = structuredClone(agent)
       for (const { path, value } of mutations) {
         const names = path.split(".")
-        const parent = names.slice(0, -1).reduce<unknown>((at, name) => at !== null && typeof at === "object" ? Reflect.get(at, name) : undefined, document)
+        const parent = names.slice(0, -1).reduce<unknown>(
+          (at, name) => at !== null && typeof at === "object" ? Reflect.get(at, name) : undefined,
+          document
+        )
         if (parent !== null && typeof parent === "object") Reflect.set(parent, names.at(-1) as string, value)
       }
       const { contract, problems } = ContractCheck.check(document)
@@ -256,9 +330,14 @@ describe("ContractCheck.checkText", () => {
   it("reads JSON and reports what is none", () => {
     assert.deepStrictEqual(ContractCheck.checkText(JSON.stringify(agent)).problems, [])
     assert.strictEqual(ContractCheck.checkText("{\"a\":").problems[0]?.code, "not-json")
-    const lossy = ContractCheck.checkText(JSON.stringify(agent).replace(/}$/, ",\"title\":\"again\",\"limits\":{\"maxRunMs\":1e400}}"))
+    const lossy = ContractCheck.checkText(
+      JSON.stringify(agent).replace(/}$/, ",\"title\":\"again\",\"limits\":{\"maxRunMs\":1e400}}")
+    )
     assert.isUndefined(lossy.contract)
-    assert.includeMembers(lossy.problems.map(({ code, path }) => `${code} ${path}`), ["lossy title", "lossy limits.maxRunMs"])
+    assert.includeMembers(lossy.problems.map(({ code, path }) => `${code} ${path}`), [
+      "lossy title",
+      "lossy limits.maxRunMs"
+    ])
   })
 })
 
@@ -295,7 +374,14 @@ describe("ticketTriageContract", () => {
   it("is right and uses transform, llm, branch, approval, task and emit", () => {
     assert.deepStrictEqual(ContractCheck.check(ticketTriageDocument).problems, [])
     assert.strictEqual(ticketTriageContract.id, "fermata.ticket-triage")
-    assert.sameMembers([...new Set(ticketTriageContract.steps.map(({ kind }) => kind))], ["transform", "llm", "branch", "approval", "task", "emit"])
+    assert.sameMembers([...new Set(ticketTriageContract.steps.map(({ kind }) => kind))], [
+      "transform",
+      "llm",
+      "branch",
+      "approval",
+      "task",
+      "emit"
+    ])
     assert.deepInclude(ticketTriageContract.triggers[0], { type: "event", event: "ticket.created" })
   })
 })

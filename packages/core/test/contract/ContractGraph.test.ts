@@ -8,7 +8,12 @@ describe("ContractGraph", () => {
     const edges = ContractGraph.edges(ticketTriageContract)
     assert.deepInclude(edges, { from: "classify", to: "unsorted", label: "error", path: ["steps", 1, "onError"] })
     assert.deepInclude(edges, { from: "route", to: "publish", label: "otherwise", path: ["steps", 4, "default"] })
-    assert.deepInclude(edges, { from: "confirm", to: "analyze", label: "approved", path: ["steps", 5, "nextOnApproved"] })
+    assert.deepInclude(edges, {
+      from: "confirm",
+      to: "analyze",
+      label: "approved",
+      path: ["steps", 5, "nextOnApproved"]
+    })
     assert.deepInclude(edges, { from: "publish", to: null, label: "", path: ["steps", 7, "next"] })
     assert.deepStrictEqual(ContractGraph.unreachable(ticketTriageContract), [])
   })
@@ -17,7 +22,13 @@ describe("ContractGraph", () => {
     const drawing = ContractGraph.mermaid({
       entryStepId: "a",
       steps: [
-        { id: "a", name: "First", kind: "branch", cases: [{ when: "input.x > 1", next: "b" }], default: null } as ContractGraph.LooseStep,
+        {
+          id: "a",
+          name: "First",
+          kind: "branch",
+          cases: [{ when: "input.x > 1", next: "b" }],
+          default: null
+        } as ContractGraph.LooseStep,
         { id: "b", name: "Second", kind: "task", onError: "a", next: null } as ContractGraph.LooseStep
       ]
     })
@@ -61,7 +72,10 @@ describe("ContractGraph", () => {
     const step = (more: object) => ({ id: "a", name: "A", ...more }) as ContractGraph.LooseStep
     const labels = (more: object) => ContractGraph.edgesOf(step(more), 0).map(({ label, to }) => [label, to])
     assert.deepStrictEqual(labels({ kind: "branch", cases: "none", default: null }), [["otherwise", null]])
-    assert.deepStrictEqual(labels({ kind: "branch", cases: [{ next: "b" }, { when: "x", next: 1 }], default: "c" }), [["case 1", "b"], ["otherwise", "c"]])
+    assert.deepStrictEqual(labels({ kind: "branch", cases: [{ next: "b" }, { when: "x", next: 1 }], default: "c" }), [[
+      "case 1",
+      "b"
+    ], ["otherwise", "c"]])
     assert.deepStrictEqual(labels({ kind: "task", next: 5, onError: { next: "b" } }), [["error", "b"]])
   })
 
@@ -69,7 +83,9 @@ describe("ContractGraph", () => {
     fc.assert(fc.property(fc.string(), fc.string(), (name, when) => {
       const drawing = ContractGraph.mermaid({
         entryStepId: "a",
-        steps: [{ id: "a", name, kind: "branch", cases: [{ when, next: null }], default: null } as ContractGraph.LooseStep]
+        steps: [
+          { id: "a", name, kind: "branch", cases: [{ when, next: null }], default: null } as ContractGraph.LooseStep
+        ]
       })
       const lines = drawing.trimEnd().split("\n")
       assert.lengthOf(lines, 7)
@@ -84,7 +100,10 @@ describe("ContractGraph", () => {
     fc.assert(fc.property(fc.array(edge, { maxLength: 12 }), id, (edges, start) => {
       let expected = new Set([start])
       for (let round = 0; round < 5; round++) {
-        expected = new Set([...expected, ...edges.flatMap(({ from, to }) => to !== null && expected.has(from) ? [to] : [])])
+        expected = new Set([
+          ...expected,
+          ...edges.flatMap(({ from, to }) => to !== null && expected.has(from) ? [to] : [])
+        ])
       }
       assert.deepStrictEqual([...ContractGraph.reachableFrom([start], edges)].sort(), [...expected].sort())
     }))

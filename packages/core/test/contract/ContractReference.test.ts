@@ -11,7 +11,9 @@ const text = (path: string) => readFileSync(new URL(path, core), "utf8")
 
 /** Whether a document is one by the JSON Schema alone, read from the file as an editor reads it. */
 const fits = (() => {
-  const { $defs = {}, ...schema } = JSON.parse(text("src/contract/contract.schema.json")) as JsonSchema.JsonSchema & { readonly $defs?: JsonSchema.Definitions }
+  const { $defs = {}, ...schema } = JSON.parse(text("src/contract/contract.schema.json")) as JsonSchema.JsonSchema & {
+    readonly $defs?: JsonSchema.Definitions
+  }
   const made = SchemaRepresentation.fromJsonSchemaDocument({ dialect: "draft-2020-12", schema, definitions: $defs })
   const decode = Schema.decodeUnknownResult(made as Schema.Codec<unknown>, { onExcessProperty: "error" })
   return (document: unknown) => Result.isSuccess(decode(document))
@@ -28,7 +30,10 @@ const simple = {
 
 describe("the reference of contracts", () => {
   it("is made from their schema: npm run contract writes both files", () => {
-    assert.deepStrictEqual(JSON.parse(text("src/contract/contract.schema.json")), JSON.parse(JSON.stringify(ContractReference.jsonSchema())))
+    assert.deepStrictEqual(
+      JSON.parse(text("src/contract/contract.schema.json")),
+      JSON.parse(JSON.stringify(ContractReference.jsonSchema()))
+    )
     assert.strictEqual(text("CONTRACT.md"), ContractReference.markdown())
   })
 
@@ -39,9 +44,13 @@ describe("the reference of contracts", () => {
 
   it("takes every contract of this repository that the check takes, and says so where an editor looks", () => {
     const root = fileURLToPath(new URL("../../", core))
-    const files = globSync("{examples,test/e2e}/**/*.json", { cwd: root }).filter((file) => !file.includes("node_modules"))
+    const files = globSync("{examples,test/e2e}/**/*.json", { cwd: root }).filter((file) =>
+      !file.includes("node_modules")
+    )
     const documents = files.map((file) => JSON.parse(readFileSync(`${root}/${file}`, "utf8")) as unknown)
-    const contracts = [ticketTriageDocument, ...documents].filter((document) => ContractCheck.check(document).problems.length === 0)
+    const contracts = [ticketTriageDocument, ...documents].filter((document) =>
+      ContractCheck.check(document).problems.length === 0
+    )
     assert.isAbove(contracts.length, 4)
     for (const contract of contracts) assert.isTrue(fits(contract), JSON.stringify(contract).slice(0, 200))
     const withSchema = { ...simple, $schema: "./contract.schema.json" }

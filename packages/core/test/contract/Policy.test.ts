@@ -39,7 +39,9 @@ describe("EventName.matches", () => {
     const pattern = fc.string({ unit: fc.constantFrom("a", "b", ".", "*"), maxLength: 8 })
     const name = fc.string({ unit: fc.constantFrom("a", "b", "."), maxLength: 8 })
     fc.assert(fc.property(pattern, name, (pattern, name) => {
-      const source = pattern.split("**").map((part) => part.split("*").map((text) => text.replaceAll(".", "\\.")).join("[^.]*"))
+      const source = pattern.split("**").map((part) =>
+        part.split("*").map((text) => text.replaceAll(".", "\\.")).join("[^.]*")
+      )
       assert.strictEqual(EventName.matches(pattern, name), new RegExp(`^${source.join(".*")}$`).test(name))
     }))
   })
@@ -60,7 +62,9 @@ describe("Policy.decide", () => {
   })
 
   it("never allows an event of the engine", () => {
-    assert.isFalse(allowed([{ kind: "event:emit", pattern: "**" }], { kind: "event:emit", event: "engine.approval.granted" }))
+    assert.isFalse(
+      allowed([{ kind: "event:emit", pattern: "**" }], { kind: "event:emit", event: "engine.approval.granted" })
+    )
   })
 
   it("allows models by llm:invoke alone, or those that its pattern matches", () => {

@@ -61,7 +61,9 @@ export const program = (
     let output: Schema.Json = null
     let id: Contract.Next = contract.entryStepId
     while (id !== null) {
-      if (++walk.executed > contract.limits.maxSteps) return yield* Effect.die(new LimitExceeded(contract.limits.maxSteps))
+      if (++walk.executed > contract.limits.maxSteps) {
+        return yield* Effect.die(new LimitExceeded(contract.limits.maxSteps))
+      }
       const { execute, step }: Node = steps.get(id)!
       const exit: Exit.Exit<Settled, StepFailure> = yield* Effect.exit(execute(walk.scope, walk.memory))
       if (Exit.isSuccess(exit)) {
@@ -71,7 +73,9 @@ export const program = (
         id = exit.value.next
         continue
       }
-      if (place?.executor.stopping === true && Cause.hasInterrupts(exit.cause)) return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
+      if (place?.executor.stopping === true && Cause.hasInterrupts(exit.cause)) {
+        return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
+      }
       const failure = StepFailure.ofCause(exit.cause)
       const { onError } = step
       if (onError === undefined) return yield* ContractFailed.of(contract, step.id, failure)
@@ -114,10 +118,13 @@ export const registration = (
 export const schemas = StoredJson.textOf({ payload: null, success: null, error: null })
 
 /** The events that runs of a contract may wait for. */
-export const awaited = (contract: Contract.Contract): ReadonlyArray<string> => subscriptionsOf(contract).map(({ event }) => event)
+export const awaited = (contract: Contract.Contract): ReadonlyArray<string> =>
+  subscriptionsOf(contract).map(({ event }) => event)
 
 /** The same, with the places in them at which waits ask for one value. */
-export const subscriptionsOf = (contract: Contract.Contract): ReadonlyArray<{ readonly event: string; readonly paths: ReadonlyArray<string> }> => {
+export const subscriptionsOf = (
+  contract: Contract.Contract
+): ReadonlyArray<{ readonly event: string; readonly paths: ReadonlyArray<string> }> => {
   const found = new Map<string, Set<string>>()
   for (const step of contract.steps) {
     if (step.kind !== "wait") continue
@@ -166,7 +173,9 @@ class Walk {
   /** Writes the values of a transform into the run's document. */
   readonly change = Effect.fnUntraced(function*(this: Walk, values: Schema.Json) {
     const changed = Object.entries(values as Schema.JsonObject)
-      .filter(([name, value]) => !Object.hasOwn(this.state, name) || StoredJson.textOf(this.state[name]) !== StoredJson.textOf(value))
+      .filter(([name, value]) =>
+        !Object.hasOwn(this.state, name) || StoredJson.textOf(this.state[name]) !== StoredJson.textOf(value)
+      )
       .map(([name, value]) => ({ op: "add" as const, path: `/${name}`, value }))
     if (changed.length === 0) return
     const snapshot = yield* Effect.orDie(RunState.patch(State, changed))

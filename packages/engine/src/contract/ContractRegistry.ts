@@ -55,7 +55,10 @@ export const make = (backend: Backend): ContractRegistry => {
     if (decoded.has(row.hash)) return decoded.get(row.hash)
     const contract = decode(row.document)
     if (Exit.isFailure(contract)) {
-      yield* Effect.logError(`contract "${row.name}" ${row.version} (${row.hash}) cannot be read by this build`, contract.cause)
+      yield* Effect.logError(
+        `contract "${row.name}" ${row.version} (${row.hash}) cannot be read by this build`,
+        contract.cause
+      )
     }
     const stored = Exit.isFailure(contract) ? undefined : storedOf(contract.value, row.hash, row.at)
     decoded.set(row.hash, stored)
@@ -73,7 +76,9 @@ export const make = (backend: Backend): ContractRegistry => {
     all = found.filter((stored) => stored !== undefined).sort(byIdThenNewest)
     newest = all.filter((stored, index) => all[index - 1]?.id !== stored.id)
     patterns = new Set([
-      ...newest.flatMap(({ contract }) => contract.triggers.flatMap((trigger) => trigger.type === "event" ? [trigger.event] : [])),
+      ...newest.flatMap(({ contract }) =>
+        contract.triggers.flatMap((trigger) => trigger.type === "event" ? [trigger.event] : [])
+      ),
       ...all.flatMap(({ contract }) => awaited(contract))
     ].filter(EventName.isReserved))
     seen = version
@@ -93,7 +98,8 @@ export const make = (backend: Backend): ContractRegistry => {
     changed: () => {
       seen = undefined
     },
-    listensTo: (name) => name === undefined ? patterns.size > 0 : [...patterns].some((pattern) => EventName.matches(pattern, name))
+    listensTo: (name) =>
+      name === undefined ? patterns.size > 0 : [...patterns].some((pattern) => EventName.matches(pattern, name))
   }
 }
 

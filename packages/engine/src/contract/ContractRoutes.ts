@@ -6,8 +6,8 @@
 import * as EventName from "@fermata/core/EventName"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
-import * as Upcast from "@fermata/core/Upcast"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Upcast from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
@@ -30,7 +30,13 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
 
   const signal = (run: string, id: string, name: string, payload: unknown): Op => ({
     op: "inbox",
-    row: { run, id, kind: "signal", payload: StoredJson.textOf({ name, payload } satisfies Message<"signal">), at: core.now() }
+    row: {
+      run,
+      id,
+      kind: "signal",
+      payload: StoredJson.textOf({ name, payload } satisfies Message<"signal">),
+      at: core.now()
+    }
   })
 
   const triggered = Effect.fnUntraced(function*(event: EventMessage) {
@@ -39,9 +45,13 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
       const key = yield* triggerOf(stored, event)
       if (key === undefined) continue
       const { id, name } = event
-      const asked = yield* Effect.result(requestOf(stored, { event: { id, name, payload: event.payload as Schema.Json }, ...key }))
+      const asked = yield* Effect.result(
+        requestOf(stored, { event: { id, name, payload: event.payload as Schema.Json }, ...key })
+      )
       if (Result.isFailure(asked)) {
-        yield* Effect.logWarning(`event "${name}" (${id}) does not start contract "${stored.id}": ${asked.failure.message}`)
+        yield* Effect.logWarning(
+          `event "${name}" (${id}) does not start contract "${stored.id}": ${asked.failure.message}`
+        )
         continue
       }
       const request = asked.success
@@ -54,21 +64,27 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
 
   const completed = Effect.fnUntraced(function*(event: EventMessage) {
     const said = decodeCompletion(event.payload)
-    if (Exit.isFailure(said)) return yield* ignored(event, "its payload is not { runId, stepId, output } or { runId, stepId, error }")
+    if (Exit.isFailure(said)) {
+      return yield* ignored(event, "its payload is not { runId, stepId, output } or { runId, stepId, error }")
+    }
     const { error, output = null, runId, stepId } = said.value
     const row = yield* backend.run(runId)
     if (row === null || isFinal(row.status as RunStatus)) return yield* ignored(event, `there is no open run ${runId}`)
     const stored = row.definition === null ? undefined : yield* registry.byHash(row.definition)
     const step = stored?.contract.steps.find(({ id }) => id === stepOfKey(stepId))
     if (step?.kind !== "task") return yield* ignored(event, `run ${runId} has no task step "${stepId}"`)
-    const completion: Completion = event.name === "engine.step.failed" ? { error: error ?? "failed without a reason" } : { output }
+    const completion: Completion = event.name === "engine.step.failed"
+      ? { error: error ?? "failed without a reason" }
+      : { output }
     return [signal(runId, `step:${stepId}`, signalName(stepId), completion)]
   })
 
   const answered = Effect.fnUntraced(function*(event: EventMessage) {
     const said = decodeAnswer(event.payload)
     const by = Exit.isSuccess(said) ? said.value.grantedBy ?? said.value.deniedBy ?? said.value.by : undefined
-    if (Exit.isFailure(said) || by === undefined) return yield* ignored(event, "its payload is not { runId, stepId, grantedBy }")
+    if (Exit.isFailure(said) || by === undefined) {
+      return yield* ignored(event, "its payload is not { runId, stepId, grantedBy }")
+    }
     const { choice, edit, hash, note, runId, stepId } = said.value
     const outcome = yield* Taking.take(core.desk, runId, stepId, {
       id: `answer:${event.id}`,
@@ -132,7 +148,9 @@ export const publish = (core: EngineCore, store: Store["Service"], registry: Con
   Effect.fnUntraced(function*(committed: Committed): Effect.fn.Return<void, StorageFailed> {
     const entries = committed.entries.filter((entry) => entry._tag === "RunRequested" || needsJournal(entry))
     if (entries.length === 0) return
-    const events = (yield* engineEvents(store, { ...committed, entries, givenUp: undefined })).filter(({ name }) => registry.listensTo(name))
+    const events = (yield* engineEvents(store, { ...committed, entries, givenUp: undefined })).filter(({ name }) =>
+      registry.listensTo(name)
+    )
     if (events.length === 0) return
     yield* core.write({ op: "publish", rows: events.map(outboxRow) })
     core.poke()
@@ -146,10 +164,23 @@ const who = Schema.optionalKey(Schema.String)
 const place = { runId: Schema.NonEmptyString, stepId: Schema.NonEmptyString }
 
 const decodeCompletion = Schema.decodeUnknownExit(
-  Schema.Struct({ ...place, output: Schema.optional(Schema.NullOr(Schema.Json)), error: Schema.optional(Schema.NullOr(Schema.Json)) })
+  Schema.Struct({
+    ...place,
+    output: Schema.optional(Schema.NullOr(Schema.Json)),
+    error: Schema.optional(Schema.NullOr(Schema.Json))
+  })
 )
 const decodeAnswer = Schema.decodeUnknownExit(
-  Schema.Struct({ ...place, grantedBy: who, deniedBy: who, by: who, choice: who, edit: Schema.optionalKey(Schema.Json), hash: who, note: who })
+  Schema.Struct({
+    ...place,
+    grantedBy: who,
+    deniedBy: who,
+    by: who,
+    choice: who,
+    edit: Schema.optionalKey(Schema.Json),
+    hash: who,
+    note: who
+  })
 )
 
 const ignored = (event: EventMessage, why: string): Effect.Effect<ReadonlyArray<Op>> =>
@@ -160,24 +191,36 @@ const ignored = (event: EventMessage, why: string): Effect.Effect<ReadonlyArray<
  * has to name the engine to match an event of it, so that `**` starts nothing
  * by the runs that it has started.
  */
-const triggerOf = Effect.fnUntraced(function*({ contract, id }: Stored, event: EventMessage): Effect.fn.Return<{ readonly key?: string } | undefined> {
-  const scope: Expression.Scope = { trigger: event.payload as Schema.Json }
-  for (const trigger of contract.triggers) {
-    if (trigger.type !== "event" || !EventName.matches(trigger.event, event.name)) continue
-    if (EventName.isReserved(event.name) && !EventName.isReserved(trigger.event)) continue
-    const complain = (error: Expression.ExpressionError) =>
-      Effect.logWarning(`the trigger of contract "${id}" cannot cope with event "${event.name}" (${event.id}): ${error.message}`)
-    if (trigger.where !== undefined) {
-      const holds = yield* Effect.catch(Expression.evaluateCondition(trigger.where, scope), (error) => Effect.as(complain(error), false))
-      if (!holds) continue
+const triggerOf = Effect.fnUntraced(
+  function*({ contract, id }: Stored, event: EventMessage): Effect.fn.Return<{ readonly key?: string } | undefined> {
+    const scope: Expression.Scope = { trigger: event.payload as Schema.Json }
+    for (const trigger of contract.triggers) {
+      if (trigger.type !== "event" || !EventName.matches(trigger.event, event.name)) continue
+      if (EventName.isReserved(event.name) && !EventName.isReserved(trigger.event)) continue
+      const complain = (error: Expression.ExpressionError) =>
+        Effect.logWarning(
+          `the trigger of contract "${id}" cannot cope with event "${event.name}" (${event.id}): ${error.message}`
+        )
+      if (trigger.where !== undefined) {
+        const holds = yield* Effect.catch(
+          Expression.evaluateCondition(trigger.where, scope),
+          (error) => Effect.as(complain(error), false)
+        )
+        if (!holds) {
+          continue
+        }
+      }
+      if (trigger.key === undefined) return {}
+      const key = yield* Effect.catch(
+        Expression.evaluateExpression(trigger.key, scope),
+        (error) => Effect.as(complain(error), null)
+      )
+      // Events without a key are not all one event.
+      return key === null ? {} : { key: typeof key === "string" ? key : StoredJson.textOf(key) }
     }
-    if (trigger.key === undefined) return {}
-    const key = yield* Effect.catch(Expression.evaluateExpression(trigger.key, scope), (error) => Effect.as(complain(error), null))
-    // Events without a key are not all one event.
-    return key === null ? {} : { key: typeof key === "string" ? key : StoredJson.textOf(key) }
+    return undefined
   }
-  return undefined
-})
+)
 
 /** Whether an event of the engine started this run: such a run triggers no further ones, or two contracts could start each other for ever. */
 const isStartedByEngine = Effect.fnUntraced(function*({ backend }: EngineCore, runId: string) {

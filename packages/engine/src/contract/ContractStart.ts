@@ -16,7 +16,9 @@ import type { Stored } from "./ContractRegistry.ts"
 export interface Given {
   /** What the run sees as `input`; the payload of the event when absent. */
   readonly input?: Schema.Json | undefined
-  readonly event?: { readonly name: string; readonly id?: string | undefined; readonly payload: Schema.Json } | undefined
+  readonly event?:
+    | { readonly name: string; readonly id?: string | undefined; readonly payload: Schema.Json }
+    | undefined
   readonly key?: string | undefined
   readonly by?: string | undefined
 }

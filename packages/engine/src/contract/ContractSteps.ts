@@ -80,18 +80,28 @@ const failed = (error: { readonly message: string; readonly retryable: boolean }
   new StepFailure({ reason: "model", message: error.message, retryable: error.retryable })
 
 /** The texts of a question as they were rendered; a value that an expression gave in place of a text is shown as JSON. */
-const textsOf = (input: Schema.Json): Result.Result<{ readonly prompt: string; readonly system?: string; readonly model?: string }, StepFailure> => {
+const textsOf = (
+  input: Schema.Json
+): Result.Result<{ readonly prompt: string; readonly system?: string; readonly model?: string }, StepFailure> => {
   const text = (name: string): string | undefined => {
     const value = fieldOf(input, name)
-    return value === undefined || value === null || typeof value === "string" ? value ?? undefined : StoredJson.textOf(value)
+    return value === undefined || value === null || typeof value === "string"
+      ? value ?? undefined
+      : StoredJson.textOf(value)
   }
   const prompt = text("prompt")
   const system = text("system")
   const model = text("model")
   if (prompt === undefined || prompt === "") {
-    return Result.fail(new StepFailure({ reason: "expression", message: "its prompt came out empty", retryable: false }))
+    return Result.fail(
+      new StepFailure({ reason: "expression", message: "its prompt came out empty", retryable: false })
+    )
   }
-  return Result.succeed({ prompt, ...(system === undefined ? {} : { system }), ...(model === undefined ? {} : { model }) })
+  return Result.succeed({
+    prompt,
+    ...(system === undefined ? {} : { system }),
+    ...(model === undefined ? {} : { model })
+  })
 }
 
 /** What a call cost stands in the journal even when its answer is not used. */
@@ -136,7 +146,9 @@ const branch = (step: Contract.StepOf<"branch">): Execute => {
     step,
     body: Effect.fnUntraced(function*({ scope }) {
       for (let index = 0; index < step.cases.length; index++) {
-        if (yield* Effect.mapError(Expression.evaluateCondition(step.cases[index]!.when, scope), refused)) return index + 1
+        if (yield* Effect.mapError(Expression.evaluateCondition(step.cases[index]!.when, scope), refused)) {
+          return index + 1
+        }
       }
       return null
     })
@@ -149,7 +161,10 @@ const branch = (step: Contract.StepOf<"branch">): Execute => {
 }
 
 const transform = (step: Contract.StepOf<"transform">): Execute => {
-  const evaluate = recorded({ step, body: ({ scope }) => Effect.mapError(Expression.evaluate(step.set, scope), refused) })
+  const evaluate = recorded({
+    step,
+    body: ({ scope }) => Effect.mapError(Expression.evaluate(step.set, scope), refused)
+  })
   return Effect.fnUntraced(function*(scope) {
     const output = yield* evaluate(scope, Result.succeed(null))
     return { output, next: step.next }

@@ -12,7 +12,11 @@ import * as Template from "./Template.ts"
  * output of `step`, by name, by way of another, or by way of the state that one
  * of them has changed.
  */
-export const dependents = (contract: Contract.Contract, step: string, between: ReadonlyArray<string>): ReadonlyArray<string> => {
+export const dependents = (
+  contract: Contract.Contract,
+  step: string,
+  between: ReadonlyArray<string>
+): ReadonlyArray<string> => {
   const changed = new Set([step])
   let isStateChanged = false
   return between.filter((id) => {

@@ -72,7 +72,9 @@ const hidesGraph: ReadonlySet<string> = new Set([
 const toEffect = (checked: ContractCheck.Checked, id: unknown): Effect.Effect<Contract, ContractInvalid> =>
   checked.contract !== undefined
     ? Effect.succeed(checked.contract)
-    : Effect.fail(new ContractInvalid({ ...(typeof id === "string" ? { contractId: id } : {}), problems: checked.problems }))
+    : Effect.fail(
+      new ContractInvalid({ ...(typeof id === "string" ? { contractId: id } : {}), problems: checked.problems })
+    )
 
 /** A field of the document that holds expressions. */
 interface Place {
@@ -148,8 +150,16 @@ const checkExpressions = (document: unknown, graphIsKnown: boolean): ReadonlyArr
     return reached.has(step)
   }
 
-  const resolve = (place: Place, path: Path, offset: number, found: Expression.Compiled): ReadonlyArray<ContractProblem> => {
-    const problem = (mention: Expression.Mention, more: { expected: string; suggestion?: string | undefined; message?: string }) =>
+  const resolve = (
+    place: Place,
+    path: Path,
+    offset: number,
+    found: Expression.Compiled
+  ): ReadonlyArray<ContractProblem> => {
+    const problem = (
+      mention: Expression.Mention,
+      more: { expected: string; suggestion?: string | undefined; message?: string }
+    ) =>
       Problem.make({
         path,
         code: "unknown-reference",
@@ -225,7 +235,9 @@ const checkExpressions = (document: unknown, graphIsKnown: boolean): ReadonlyArr
         found: Problem.renderValue(source.success.trim()),
         position,
         expected: "a JSONata expression",
-        message: `at character ${position} of the expression ${Problem.renderValue(source.success.trim())}: ${compiled.failure.detail}`
+        message: `at character ${position} of the expression ${
+          Problem.renderValue(source.success.trim())
+        }: ${compiled.failure.detail}`
       })]
     })
   )
@@ -238,7 +250,8 @@ const expressionsAt = ({ path, value, whole }: Place): ReadonlyArray<Expression.
   return [{ path, offset, source: Result.succeed(source) }]
 }
 
-const isObject = (value: unknown): value is object => typeof value === "object" && value !== null && !Array.isArray(value)
+const isObject = (value: unknown): value is object =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const fieldOf = (value: unknown, name: string): unknown =>
   isObject(value) && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined

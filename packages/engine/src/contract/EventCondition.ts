@@ -56,7 +56,9 @@ const equal = (event: Jsonata.Node, other: Jsonata.Node): EventCondition | undef
   const names = namesOf(event)
   if (names?.[0] !== "event") return undefined
   const valueIn = valueOfNode(other)
-  return valueIn === undefined ? undefined : { path: pathOf(names.slice(1)), place: names.join("."), valueIn, isWhole: true }
+  return valueIn === undefined
+    ? undefined
+    : { path: pathOf(names.slice(1)), place: names.join("."), valueIn, isWhole: true }
 }
 
 /** Only what means the same here as in an expression: a constant, or names that lead through objects. */
@@ -67,7 +69,9 @@ const valueOfNode = (node: Jsonata.Node): EventCondition["valueIn"] | undefined 
   return (scope) => {
     let value: unknown = scope
     for (const name of names) {
-      if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) return undefined
+      if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, name)) {
+        return undefined
+      }
       value = (value as Readonly<Record<string, unknown>>)[name]
     }
     return value
@@ -79,7 +83,9 @@ const namesOf = (node: Jsonata.Node): ReadonlyArray<string> | undefined => {
   if (node.type !== "path" || Object.keys(node).some((field) => !plain.has(field))) return undefined
   const names: Array<string> = []
   for (const step of listOf(node["steps"])) {
-    if (step.type !== "name" || typeof step.value !== "string" || Object.keys(step).some((field) => !plain.has(field))) return undefined
+    if (
+      step.type !== "name" || typeof step.value !== "string" || Object.keys(step).some((field) => !plain.has(field))
+    ) return undefined
     names.push(step.value)
   }
   return names

@@ -13,7 +13,11 @@ import type { Node } from "./Jsonata.ts"
 import * as Template from "./Template.ts"
 
 /** A payload that one of the run's waits for this event takes; undefined where none was found. */
-export const of = (contract: Contract.Contract, view: RunView.RunView, event: string): Effect.Effect<Schema.Json | undefined> =>
+export const of = (
+  contract: Contract.Contract,
+  view: RunView.RunView,
+  event: string
+): Effect.Effect<Schema.Json | undefined> =>
   Effect.gen(function*() {
     const scope = scopeOf(view)
     for (const step of contract.steps) {
@@ -23,7 +27,10 @@ export const of = (contract: Contract.Contract, view: RunView.RunView, event: st
       if (Result.isFailure(compiled)) continue
       const sample = {}
       satisfy(compiled.success.program.root, scope, sample)
-      const isTaken = yield* Effect.orElseSucceed(Expression.evaluateCondition(step.where, { ...scope, event: sample }), () => false)
+      const isTaken = yield* Effect.orElseSucceed(
+        Expression.evaluateCondition(step.where, { ...scope, event: sample }),
+        () => false
+      )
       if (isTaken) return sample
     }
     return undefined
@@ -34,7 +41,8 @@ export const of = (contract: Contract.Contract, view: RunView.RunView, event: st
 // ----------------------------------------------------------------------------
 
 const isJson = Schema.is(Schema.Json)
-const isJsonObject = (value: unknown): value is Schema.JsonObject => typeof value === "object" && value !== null && !Array.isArray(value) && isJson(value)
+const isJsonObject = (value: unknown): value is Schema.JsonObject =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && isJson(value)
 
 /** What the conditions of the run's waits see, as its journal tells it. */
 const scopeOf = (view: RunView.RunView): Expression.Scope => {
@@ -45,7 +53,9 @@ const scopeOf = (view: RunView.RunView): Expression.Scope => {
     trigger,
     state: isJsonObject(state) ? state : {},
     run: { id: view.id, workflow: view.workflow, version: view.version },
-    steps: Object.fromEntries(view.steps.flatMap(({ name, output }) => output !== undefined && isJson(output) ? [[name, { output }]] : []))
+    steps: Object.fromEntries(
+      view.steps.flatMap(({ name, output }) => output !== undefined && isJson(output) ? [[name, { output }]] : [])
+    )
   }
 }
 
@@ -64,7 +74,9 @@ const satisfy = (node: Node, scope: Expression.Scope, event: Record<string, unkn
     }
     const [left, right] = [pathIn(lhs), pathIn(rhs)]
     if (left?.[0] === "event") return put(event, left.slice(1), wanted(String(node.value), known(rhs, scope)))
-    if (right?.[0] === "event") return put(event, right.slice(1), wanted(mirrored[String(node.value)] ?? String(node.value), known(lhs, scope)))
+    if (right?.[0] === "event") {
+      return put(event, right.slice(1), wanted(mirrored[String(node.value)] ?? String(node.value), known(lhs, scope)))
+    }
     return
   }
   const path = pathIn(node)
@@ -119,15 +131,21 @@ const known = (node: Node, scope: Expression.Scope): unknown => {
     const value = isNode(node["expression"]) ? known(node["expression"], scope) : undefined
     return typeof value === "number" ? -value : undefined
   }
-  return pathIn(node)?.reduce<unknown>((value, name) => isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined, scope)
+  return pathIn(node)?.reduce<unknown>(
+    (value, name) => isJsonObject(value) && Object.hasOwn(value, name) ? value[name] : undefined,
+    scope
+  )
 }
 
 /** The names of a path that consists of names alone. */
 const pathIn = (node: Node): ReadonlyArray<string> | undefined => {
   if (node.type !== "path") return undefined
-  const names = nodesOf(node["steps"]).map((step) => step.type === "name" && step["stages"] === undefined && typeof step.value === "string" ? step.value : undefined)
+  const names = nodesOf(node["steps"]).map((step) =>
+    step.type === "name" && step["stages"] === undefined && typeof step.value === "string" ? step.value : undefined
+  )
   return names.every((name) => name !== undefined) ? names : undefined
 }
 
-const isNode = (value: unknown): value is Node => typeof value === "object" && value !== null && "type" in value && typeof value.type === "string"
+const isNode = (value: unknown): value is Node =>
+  typeof value === "object" && value !== null && "type" in value && typeof value.type === "string"
 const nodesOf = (value: unknown): ReadonlyArray<Node> => Array.isArray(value) ? value.filter(isNode) : []

@@ -171,11 +171,17 @@ const begin = Effect.fnUntraced(function*(scope: Scope, limits: Partial<Limits> 
 type Rendered = Result.Result<Schema.Json, ExpressionError>
 
 const render = (value: Schema.Json, evaluation: Evaluation): Rendered => {
-  if (typeof value === "string") return Template.isTemplate(value) ? renderText(value, evaluation) : Result.succeed(value)
+  if (typeof value === "string") {
+    return Template.isTemplate(value)
+      ? renderText(value, evaluation)
+      : Result.succeed(value)
+  }
   if (isArray(value)) return Result.all(value.map((item) => render(item, evaluation)))
   if (!isObject(value)) return Result.succeed(value)
   return Result.map(
-    Result.all(Object.entries(value).map(([name, item]) => Result.map(render(item, evaluation), (v) => [name, v] as const))),
+    Result.all(
+      Object.entries(value).map(([name, item]) => Result.map(render(item, evaluation), (v) => [name, v] as const))
+    ),
     (entries): Schema.Json => Object.fromEntries(entries)
   )
 }
@@ -202,7 +208,13 @@ const renderText = (text: string, evaluation: Evaluation): Rendered => {
       const value = evaluateSource(part.source, evaluation)
       if (Result.isFailure(value)) return Result.fail(value.failure)
       const { success } = value
-      pieces.push(typeof success === "string" ? success : success === undefined || success === null ? "" : StoredJson.textOf(success))
+      pieces.push(
+        typeof success === "string"
+          ? success
+          : success === undefined || success === null
+          ? ""
+          : StoredJson.textOf(success)
+      )
     }
   }
   const whole = pieces.join("")
@@ -228,10 +240,15 @@ const guarded = <A>(expression: string, body: () => A): Result.Result<A, Express
 
 const errorOf = (expression: string, thrown: unknown, otherwise: "failed" | "syntax"): ExpressionError => {
   const { code, message, position } = Jsonata.failureOf(thrown)
-  const limit = code === "limit" || code === "D1011" || code === "D2014" || code === "D2015" || thrown instanceof RangeError
+  const limit = code === "limit" || code === "D1011" || code === "D2014" || code === "D2015" ||
+    thrown instanceof RangeError
   return new ExpressionError({
     expression,
-    reason: limit ? "limit" : code === "forbidden" || thrown instanceof LinearRegExp.UnsupportedPattern ? "forbidden" : otherwise,
+    reason: limit
+      ? "limit"
+      : code === "forbidden" || thrown instanceof LinearRegExp.UnsupportedPattern
+      ? "forbidden"
+      : otherwise,
     detail: message,
     ...(position === undefined ? {} : { position: Math.max(0, Math.trunc(position)) })
   })
@@ -268,7 +285,12 @@ const maxCompiled = 2000
 const compileNew = (source: string): Result.Result<Compiled, ExpressionError> => {
   const refuse = (reason: "syntax" | "forbidden" | "limit", detail: string, position?: number) =>
     Result.fail(
-      new ExpressionError({ expression: source.slice(0, 200), reason, detail, ...(position === undefined ? {} : { position }) })
+      new ExpressionError({
+        expression: source.slice(0, 200),
+        reason,
+        detail,
+        ...(position === undefined ? {} : { position })
+      })
     )
   if (source.length > maxSource) return refuse("limit", `it is longer than ${maxSource} characters`)
   if (source.trim() === "") return refuse("syntax", "it is empty")
@@ -280,7 +302,11 @@ const compileNew = (source: string): Result.Result<Compiled, ExpressionError> =>
           return refuse("forbidden", "$eval is not available", startOf(node))
         }
         if (node.type === "lambda" && isCostlySignature(node["signature"])) {
-          return refuse("forbidden", "the signature of a function has too many optional or repeated parameters", startOf(node))
+          return refuse(
+            "forbidden",
+            "the signature of a function has too many optional or repeated parameters",
+            startOf(node)
+          )
         }
         if (node.type === "regex" && node.value instanceof RegExp) {
           const pattern = node.value
@@ -291,7 +317,12 @@ const compileNew = (source: string): Result.Result<Compiled, ExpressionError> =>
           if (Result.isFailure(tried)) return refuse("forbidden", tried.failure, startOf(node))
         }
       }
-      return Result.succeed({ source, program, ...mentionsIn(program.root), lossyNumbers: lossyNumbersIn(source, program.root) })
+      return Result.succeed({
+        source,
+        program,
+        ...mentionsIn(program.root),
+        lossyNumbers: lossyNumbersIn(source, program.root)
+      })
     }
   )
 }
@@ -304,7 +335,9 @@ const startOf = (node: Jsonata.Node): number => {
 
 /** JSONata matches arguments against a signature with a backtracking regular expression. */
 const isCostlySignature = (signature: unknown): boolean => {
-  const definition: unknown = typeof signature === "object" && signature !== null ? Reflect.get(signature, "definition") : undefined
+  const definition: unknown = typeof signature === "object" && signature !== null
+    ? Reflect.get(signature, "definition")
+    : undefined
   if (typeof definition !== "string") return false
   const count = (pattern: RegExp): number => definition.match(pattern)?.length ?? 0
   return count(/\+/g) > 1 || count(/[?-]/g) > 8

@@ -124,7 +124,7 @@ export const nodes = function*(root: Node): Generator<Node> {
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [value, depth] = next
     if (depth > maxNesting) throw new LimitExceeded(`it is nested more than ${maxNesting} levels deep`)
-    if (Array.isArray(value)) for (const item of value) pending.push([item, depth])
+    if (Array.isArray(value)) { for (const item of value) pending.push([item, depth]) }
     else if (isNode(value)) {
       if (typeof value.type === "string") yield value
       for (const field of childFields) if (value[field] !== undefined) pending.push([value[field], depth + 1])
@@ -230,7 +230,9 @@ const planOf = (root: Node): Plan => {
     if (node.type === "filter") readWhole.add(node["expr"])
     if (node.type === "wildcard" || node.type === "descendant") readsInput.add(node)
     if (node.type === "transform") remember = false
-    if (node["group"] !== undefined || node["keepArray"] === true || node["keepSingletonArray"] === true) writesInput = true
+    if (node["group"] !== undefined || node["keepArray"] === true || node["keepSingletonArray"] === true) {
+      writesInput = true
+    }
   }
   return { readWhole, readsInput, remember, writesInput }
 }
@@ -355,4 +357,3 @@ const waysToSplit = (length: number, parts: number): number => {
   for (let i = 1; i < parts && ways < 1e12; i++) ways *= Math.max(1, (length - i + 1) / i)
   return ways
 }
-

@@ -30,7 +30,10 @@ export interface LinearRegExp {
 export const maxInstructions = 5000
 
 /** Compiles a pattern with the flags `i` and `m`; throws `UnsupportedPattern`. */
-export const compile = (source: string, flags: { readonly ignoreCase: boolean; readonly multiline: boolean }): LinearRegExp => {
+export const compile = (
+  source: string,
+  flags: { readonly ignoreCase: boolean; readonly multiline: boolean }
+): LinearRegExp => {
   const parsed = parse(source)
   const program: Array<Instruction> = []
   emit(parsed.node, program)
@@ -67,7 +70,9 @@ type Instruction =
 
 const emit = (node: Node, program: Array<Instruction>): void => {
   if (program.length > maxInstructions) {
-    throw new UnsupportedPattern(`a regular expression of more than ${maxInstructions} instructions cannot be used here`)
+    throw new UnsupportedPattern(
+      `a regular expression of more than ${maxInstructions} instructions cannot be used here`
+    )
   }
   switch (node.is) {
     case "set":

@@ -81,7 +81,11 @@ export class Llm extends Context.Service<Llm, {
       invoke: Effect.fn("Llm.invoke")(function*(request) {
         const rule = rules.find(({ when }) => fits(when, request))
         if (rule === undefined) {
-          return yield* new LlmFailed({ model: scripted, problem: "no rule of its script fits the prompt", retryable: false })
+          return yield* new LlmFailed({
+            model: scripted,
+            problem: "no rule of its script fits the prompt",
+            retryable: false
+          })
         }
         const reply = typeof rule.reply === "function" ? rule.reply(request) : rule.reply
         const text = typeof reply === "string" ? reply : StoredJson.textOf(reply)
@@ -103,7 +107,11 @@ export const valueOf = (request: LlmRequest, answer: LlmAnswer): Result.Result<S
   const [first] = mismatches(request.output, value.success)
   return first === undefined
     ? value as Result.Result<Schema.Json, never>
-    : refuse(`its answer does not have the shape that was asked for: ${first.path === "" ? "it" : first.path} must be ${first.expected}`)
+    : refuse(
+      `its answer does not have the shape that was asked for: ${
+        first.path === "" ? "it" : first.path
+      } must be ${first.expected}`
+    )
 }
 
 // ----------------------------------------------------------------------------

@@ -76,7 +76,7 @@ export class Meter {
     let weight = nodeWeight
     // Without memory a value that shares its parts would be walked many times, so walking costs as it goes.
     if (!remember) this.charge(1 / 16)
-    if (Array.isArray(value)) for (const item of value) weight += this.#weigh(item, remember, depth + 1)
+    if (Array.isArray(value)) { for (const item of value) weight += this.#weigh(item, remember, depth + 1) }
     else {
       for (const name of Object.keys(value)) {
         weight += name.length + this.#weigh(Reflect.get(value, name), remember, depth + 1)

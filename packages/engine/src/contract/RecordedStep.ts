@@ -62,7 +62,11 @@ interface Recorded<R> {
   readonly step: Contract.Step
   readonly onCrash?: DocumentCrashRule
   readonly attempts?: number
-  readonly body: (call: Call, input: Schema.Json, context: Step.StepContext) => Effect.Effect<Schema.Json, StepFailure, R>
+  readonly body: (
+    call: Call,
+    input: Schema.Json,
+    context: Step.StepContext
+  ) => Effect.Effect<Schema.Json, StepFailure, R>
 }
 
 /** A step of the run, called with its input. One whose input could not be rendered fails with that, so that it is recorded too. */
@@ -91,7 +95,10 @@ const makeStep = <R>({ attempts, body, onCrash = "rerun", step }: Recorded<R>) =
     ...(timeout === undefined ? {} : { timeout }),
     ...(retry === undefined ? {} : { retry: scheduleOf(retry, attempts ?? retry.maxAttempts) }),
     run: (input, context) =>
-      Effect.flatMap(CurrentCall, (call) => Result.isFailure(call.given) ? Effect.fail(call.given.failure) : body(call, input, context))
+      Effect.flatMap(
+        CurrentCall,
+        (call) => Result.isFailure(call.given) ? Effect.fail(call.given.failure) : body(call, input, context)
+      )
   })
 }
 
@@ -124,11 +131,16 @@ const pauseMillis = (retry: Contract.Retry, attempt: number): number =>
 /** The pause (ms) after this attempt. */
 export const pauseAfter = (retry: Contract.Retry, attempt: number): Effect.Effect<number> => {
   const millis = pauseMillis(retry, attempt)
-  return retry.jitter === true ? Effect.map(Random.next, (random) => Math.round(millis * (0.8 + 0.4 * random))) : Effect.succeed(millis)
+  return retry.jitter === true
+    ? Effect.map(Random.next, (random) => Math.round(millis * (0.8 + 0.4 * random)))
+    : Effect.succeed(millis)
 }
 
 /** Attempts up to `maxAttempts`, as long as the failure may pass. */
-const scheduleOf = (retry: Contract.Retry, maxAttempts: number): Schedule.Schedule<number, StepFailure | Step.StepTimedOut> =>
+const scheduleOf = (
+  retry: Contract.Retry,
+  maxAttempts: number
+): Schedule.Schedule<number, StepFailure | Step.StepTimedOut> =>
   Schedule.recurs(maxAttempts - 1).pipe(
     Schedule.setInputType<StepFailure | Step.StepTimedOut>(),
     Schedule.while(({ input }) => !(input instanceof StepFailure) || input.retryable),

@@ -48,7 +48,10 @@ export const config: Config.Config<{
   readonly apiKey: Option.Option<Redacted.Redacted>
 }> = Config.all({
   serviceUrl: Config.withDefault(Config.URL("AGENT_SERVICE_URL"), new URL("https://agent.fermata.internal")),
-  callbackUrl: Config.withDefault(Config.URL("ENGINE_CALLBACK_URL"), new URL("https://engine.fermata.internal/callbacks")),
+  callbackUrl: Config.withDefault(
+    Config.URL("ENGINE_CALLBACK_URL"),
+    new URL("https://engine.fermata.internal/callbacks")
+  ),
   callbackSecret: Config.schema(Schema.Redacted(Schema.NonEmptyString), "CALLBACK_SECRET"),
   apiKey: Config.option(Config.schema(Schema.Redacted(Schema.NonEmptyString), "AGENT_API_KEY"))
 })
@@ -59,8 +62,11 @@ export const layer = (options: Options): Layer.Layer<TaskRuntime, never, HttpCli
 
 /** The same, with the settings of the environment. */
 export const layerConfig: Layer.Layer<TaskRuntime, Config.ConfigError, HttpClient.HttpClient> = Layer.unwrap(
-  Effect.map(config, ({ apiKey, callbackUrl, serviceUrl }) =>
-    layer({ callbackUrl, serviceUrl, ...(Option.isSome(apiKey) ? { apiKey: apiKey.value } : {}) }))
+  Effect.map(
+    config,
+    ({ apiKey, callbackUrl, serviceUrl }) =>
+      layer({ callbackUrl, serviceUrl, ...(Option.isSome(apiKey) ? { apiKey: apiKey.value } : {}) })
+  )
 )
 
 /** What a callback says about a job. */
@@ -115,7 +121,10 @@ export const handleCallback = Effect.fn("RemoteTasks.handleCallback")(function*(
     onFailure: (failure) =>
       failure._tag === "EventRefused"
         ? Effect.succeed(refuse(400, failure.message))
-        : Effect.as(Effect.logError("a callback could not be recorded", failure), refuse(503, "it could not be recorded; send it again"))
+        : Effect.as(
+          Effect.logError("a callback could not be recorded", failure),
+          refuse(503, "it could not be recorded; send it again")
+        )
   }))
 })
 
@@ -147,7 +156,10 @@ const make = (client: HttpClient.HttpClient, options: Options): TaskRuntime["Ser
         }),
         apiKey === undefined ? (request) => request : HttpClientRequest.bearerToken(apiKey)
       )
-      const response = yield* Effect.mapError(HttpClient.withScope(client).execute(request), (error) => unsent(task, error.message, true))
+      const response = yield* Effect.mapError(
+        HttpClient.withScope(client).execute(request),
+        (error) => unsent(task, error.message, true)
+      )
       const { status } = response
       if (status >= 200 && status < 300) return { _tag: "Submitted" }
       return yield* unsent(task, `the service answered ${status}`, status === 408 || status === 429 || status >= 500)

@@ -2,8 +2,8 @@
  * Why a step of a contract failed, and why a run of one did.
  */
 import type { Contract } from "@fermata/core/contract/Contract"
-import type * as Policy from "@fermata/core/Policy"
 import * as ErrorJson from "@fermata/core/ErrorJson"
+import type * as Policy from "@fermata/core/Policy"
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -41,7 +41,11 @@ export class StepFailure extends Schema.TaggedError<StepFailure>()("StepFailure"
     const error = Cause.findError(cause)
     if (Result.isSuccess(error) && error.success instanceof StepFailure) return error.success
     const thrown = Cause.squash(cause)
-    const named = Predicate.hasProperty(thrown, "_tag") ? thrown._tag : Predicate.hasProperty(thrown, "name") ? thrown.name : undefined
+    const named = Predicate.hasProperty(thrown, "_tag")
+      ? thrown._tag
+      : Predicate.hasProperty(thrown, "name")
+      ? thrown.name
+      : undefined
     const trace = ErrorJson.encode(thrown) as Schema.Json
     return new StepFailure({
       reason: named === "StepTimedOut" ? "timeout" : "unexpected",
@@ -59,7 +63,11 @@ export class ContractFailed extends Schema.TaggedError<ContractFailed>()("Contra
   step: Schema.String,
   ...fields
 }) {
-  static readonly of = (contract: Contract, step: string, { data, message, reason, trace }: StepFailure): ContractFailed =>
+  static readonly of = (
+    contract: Contract,
+    step: string,
+    { data, message, reason, trace }: StepFailure
+  ): ContractFailed =>
     new ContractFailed({
       contract: contract.id,
       version: contract.version,

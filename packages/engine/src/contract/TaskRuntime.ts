@@ -73,7 +73,9 @@ export type Handler<E, R> = (input: Schema.Json, context: TaskContext) => Effect
 export interface Handlers {
   readonly [task: string]: Handler<unknown, unknown>
 }
-type ServicesOf<H extends Handlers> = { readonly [K in keyof H]: ReturnType<H[K]> extends Effect.Effect<unknown, unknown, infer R> ? R : never }[keyof H]
+type ServicesOf<H extends Handlers> = {
+  readonly [K in keyof H]: ReturnType<H[K]> extends Effect.Effect<unknown, unknown, infer R> ? R : never
+}[keyof H]
 
 /** Takes the tasks of contracts. */
 export class TaskRuntime extends Context.Service<TaskRuntime, {
@@ -86,7 +88,10 @@ export class TaskRuntime extends Context.Service<TaskRuntime, {
   static readonly layerHandlers = <const H extends Handlers>(
     handlers: H
   ): Layer.Layer<TaskRuntime, never, ServicesOf<H>> =>
-    Layer.effect(TaskRuntime, Effect.map(Effect.context<ServicesOf<H>>(), (services) => make(handlers, services as Context.Context<never>)))
+    Layer.effect(
+      TaskRuntime,
+      Effect.map(Effect.context<ServicesOf<H>>(), (services) => make(handlers, services as Context.Context<never>))
+    )
 
   /** Knows no task. */
   static readonly layerNone: Layer.Layer<TaskRuntime> = Layer.sync(TaskRuntime, () => make({}, Context.empty()))
@@ -120,10 +125,13 @@ const make = (handlers: Handlers, services: Context.Context<never>): TaskRuntime
       const handler = handlers[task] as Handler<unknown, never>
       const output = yield* Effect.suspend(() => handler(input, context)).pipe(
         Effect.updateContext((current: Context.Context<never>) => Context.merge(services, current)),
-        Effect.catchCause((cause) => Cause.hasInterrupts(cause) ? Effect.failCause(cause as Cause.Cause<never>) : Effect.fail(failed(task, cause)))
+        Effect.catchCause((cause) =>
+          Cause.hasInterrupts(cause) ? Effect.failCause(cause as Cause.Cause<never>) : Effect.fail(failed(task, cause))
+        )
       )
       return yield* Effect.matchEffect(decodeJson(output ?? null), {
-        onFailure: () => Effect.fail(new TaskFailed({ task, problem: "it returned something that is not JSON", retryable: false })),
+        onFailure: () =>
+          Effect.fail(new TaskFailed({ task, problem: "it returned something that is not JSON", retryable: false })),
         onSuccess: (output) => Effect.succeed<TaskReply>({ _tag: "Done", output })
       })
     })
@@ -141,5 +149,10 @@ const failed = (task: string, cause: Cause.Cause<unknown>): TaskFailed => {
     ? error.message
     : StoredJson.show(error, longestProblem)
   const data = StoredJson.of(error)
-  return new TaskFailed({ task, problem, retryable: true, ...(Result.isSuccess(data) ? { data: data.success.read() as Schema.Json } : {}) })
+  return new TaskFailed({
+    task,
+    problem,
+    retryable: true,
+    ...(Result.isSuccess(data) ? { data: data.success.read() as Schema.Json } : {})
+  })
 }

@@ -33,9 +33,15 @@ export const task = (contract: Contract.Contract, step: Contract.StepOf<"task">)
             ...(error._tag === "TaskFailed" && error.data !== undefined ? { data: error.data } : {}),
             ...(error._tag === "TaskFailed" && error.trace !== undefined ? { trace: error.trace } : {})
           }))
-        if (reply._tag === "Submitted") return { _tag: "TaskSubmitted", task, stepId: key, attempt } satisfies Submission
+        if (reply._tag === "Submitted") {
+          return { _tag: "TaskSubmitted", task, stepId: key, attempt } satisfies Submission
+        }
         if (!isSubmission(reply.output)) return reply.output
-        return yield* new StepFailure({ reason: "task", message: `task "${task}" returned what only the engine may record`, retryable: false })
+        return yield* new StepFailure({
+          reason: "task",
+          message: `task "${task}" returned what only the engine may record`,
+          retryable: false
+        })
       })
     })
   const submit = (attempts: number) => {
@@ -68,10 +74,18 @@ const completion = Effect.fnUntraced(function*(submission: Submission, timeoutMs
   const received = Signal.receive(Signal.make(signalName(stepId), { schema: Completion }))
   const told = yield* timeoutMs === undefined ? Effect.asSome(received) : Effect.timeoutOption(received, timeoutMs)
   if (Option.isNone(told)) {
-    return Result.fail(new StepFailure({ reason: "timeout", message: `task "${task}" was not completed within ${timeoutMs} ms`, retryable: true }))
+    return Result.fail(
+      new StepFailure({
+        reason: "timeout",
+        message: `task "${task}" was not completed within ${timeoutMs} ms`,
+        retryable: true
+      })
+    )
   }
   const { error, output = null } = told.value
   if (error === undefined) return Result.succeed(output)
   const said = typeof error === "string" ? error : StoredJson.textOf(error)
-  return Result.fail(new StepFailure({ reason: "task", message: `task "${task}" failed: ${said}`, retryable: true, data: error }))
+  return Result.fail(
+    new StepFailure({ reason: "task", message: `task "${task}" failed: ${said}`, retryable: true, data: error })
+  )
 })

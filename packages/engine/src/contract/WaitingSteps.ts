@@ -29,11 +29,15 @@ export const wait = (step: Contract.StepOf<"wait">): Execute => {
     where === undefined
       ? Effect.succeed(true)
       : Expression.evaluateCondition(where, { ...scope, event: payload }).pipe(
-        Effect.catch((error) => Effect.as(Effect.logWarning(`step "${step.id}" passes over an event "${event}": ${error.message}`), false))
+        Effect.catch((error) =>
+          Effect.as(Effect.logWarning(`step "${step.id}" passes over an event "${event}": ${error.message}`), false)
+        )
       )
   const next = Effect.fnUntraced(function*(scope: Expression.Scope, passedOver: Array<Schema.Json>) {
     for (let index = 0; index < passedOver.length; index++) {
-      if (yield* wants(scope, passedOver[index]!)) return { isRecorded: false, payload: passedOver.splice(index, 1)[0]! }
+      if (yield* wants(scope, passedOver[index]!)) {
+        return { isRecorded: false, payload: passedOver.splice(index, 1)[0]! }
+      }
     }
     const place = yield* CurrentRun
     if (place === undefined) return yield* Effect.die(new Error(`step "${step.id}" waits outside of a run`))
@@ -65,13 +69,21 @@ export const wait = (step: Contract.StepOf<"wait">): Execute => {
       return { output: isRecorded ? payload : yield* keep(scope, Result.succeed(payload)), next: step.next }
     }
     if (timeout?.next !== undefined) return { output: yield* keep(scope, Result.succeed(null)), next: timeout.next }
-    const late = new StepFailure({ reason: "timeout", message: `no event "${event}" came within ${timeout?.ms} ms`, retryable: false })
+    const late = new StepFailure({
+      reason: "timeout",
+      message: `no event "${event}" came within ${timeout?.ms} ms`,
+      retryable: false
+    })
     return { output: yield* keep(scope, Result.fail(late)), next: null }
   })
 }
 
 /** What the step waits for, in words. */
-const detailOf = ({ event, where }: Contract.StepOf<"wait">, place: string | undefined, value: string | undefined): string => {
+const detailOf = (
+  { event, where }: Contract.StepOf<"wait">,
+  place: string | undefined,
+  value: string | undefined
+): string => {
   const what = `an event "${event}"`
   if (where === undefined) return what
   const short = where.length > mostOfWhere ? `${where.slice(0, mostOfWhere - 1)}…` : where
@@ -89,14 +101,23 @@ export const approval = (step: Contract.StepOf<"approval">): Execute => {
   return Effect.fnUntraced(function*(scope) {
     const place = yield* CurrentRun
     if (place === undefined) return yield* Effect.die(new Error("a contract runs only in a run"))
-    const question = yield* render({ prompt: step.prompt, approvers: step.approvers, choices: step.choices ?? [], args: step.args ?? null }, scope)
+    const question = yield* render({
+      prompt: step.prompt,
+      approvers: step.approvers,
+      choices: step.choices ?? [],
+      args: step.args ?? null
+    }, scope)
     if (Result.isFailure(question)) return { output: yield* keep(scope, question), next: null }
     const prompt = fieldOf(question.success, "prompt") ?? ""
     const args = fieldOf(question.success, "args") ?? null
     const approvers = decodeTexts(fieldOf(question.success, "approvers"))
     const choices = decodeTexts(fieldOf(question.success, "choices"))
     if (Result.isFailure(approvers) || Result.isFailure(choices)) {
-      const unclear = new StepFailure({ reason: "expression", message: "its approvers or choices did not come out as texts", retryable: false })
+      const unclear = new StepFailure({
+        reason: "expression",
+        message: "its approvers or choices did not come out as texts",
+        retryable: false
+      })
       return { output: yield* keep(scope, Result.fail(unclear)), next: null }
     }
     const result = yield* place.executor.askApproval({
@@ -136,7 +157,11 @@ export const approval = (step: Contract.StepOf<"approval">): Execute => {
           const given = { decision: "timeout", by: [], timedOut: true }
           return { output: yield* keep(scope, Result.succeed(given)), next: onTimeout.next }
         }
-        const late = new StepFailure({ reason: "timeout", message: `nobody answered within ${step.timeout?.ms} ms`, retryable: false })
+        const late = new StepFailure({
+          reason: "timeout",
+          message: `nobody answered within ${step.timeout?.ms} ms`,
+          retryable: false
+        })
         return { output: yield* keep(scope, Result.fail(late)), next: null }
       }
     }

@@ -56,76 +56,100 @@ export type Outcome =
 const mostQuestions = 10_000
 
 /** The questions of a run, or of all, with their answers. One that cannot be read is among them, as one that nobody may answer. */
-export const standings = (desk: Pick<Desk, "backend" | "journal">, run: string | null, limit = mostQuestions): Effect.Effect<ReadonlyArray<Standing>, StorageFailed> =>
-  Effect.flatMap(desk.backend.approvals(run, limit), Effect.forEach((row) =>
-    Effect.map(standingOf(desk, row), (known) => {
-      if (known !== undefined) return known
-      const question = Questions.unreadable(row)
-      return { row, question, given: [], standing: Rule.standing(question, []) }
-    })))
+export const standings = (
+  desk: Pick<Desk, "backend" | "journal">,
+  run: string | null,
+  limit = mostQuestions
+): Effect.Effect<ReadonlyArray<Standing>, StorageFailed> =>
+  Effect.flatMap(
+    desk.backend.approvals(run, limit),
+    Effect.forEach((row) =>
+      Effect.map(standingOf(desk, row), (known) => {
+        if (known !== undefined) return known
+        const question = Questions.unreadable(row)
+        return { row, question, given: [], standing: Rule.standing(question, []) }
+      })
+    )
+  )
 
 /** Takes an answer, or says why not. */
-export const take = Effect.fnUntraced(function*(desk: Desk, run: string, key: string, said: Said): Effect.fn.Return<Outcome, StorageFailed> {
-  const { edit, identity, ...rest } = said
-  while (true) {
-    const row = yield* desk.backend.approval(run, key)
-    if (row === null) return { _tag: "Unknown" }
-    const known = yield* standingOf(desk, row)
-    if (known === undefined) return { _tag: "Unknown" }
-    const { given, question } = known
-    const { deadline } = question
-    const at = desk.now()
-    const isOfPeople = said.decision === "approve" || said.decision === "deny"
-    if (isOfPeople && known.standing.status === "open" && deadline !== undefined && at >= deadline) {
-      const expired = yield* expire(desk, run, key)
-      if (expired._tag === "Closed" || expired._tag === "Unknown") return expired
-      continue
+export const take = Effect.fnUntraced(
+  function*(desk: Desk, run: string, key: string, said: Said): Effect.fn.Return<Outcome, StorageFailed> {
+    const { edit, identity, ...rest } = said
+    while (true) {
+      const row = yield* desk.backend.approval(run, key)
+      if (row === null) return { _tag: "Unknown" }
+      const known = yield* standingOf(desk, row)
+      if (known === undefined) return { _tag: "Unknown" }
+      const { given, question } = known
+      const { deadline } = question
+      const at = desk.now()
+      const isOfPeople = said.decision === "approve" || said.decision === "deny"
+      if (isOfPeople && known.standing.status === "open" && deadline !== undefined && at >= deadline) {
+        const expired = yield* expire(desk, run, key)
+        if (expired._tag === "Closed" || expired._tag === "Unknown") return expired
+        continue
+      }
+      const fits = edit === undefined || !question.editable || known.standing.status !== "open"
+        ? undefined
+        : yield* Questions.problemOf(question.schema, edit.value)
+      const verdict = Rule.judge(
+        question,
+        given,
+        {
+          ...rest,
+          at,
+          ...(edit === undefined ? {} : { edit: { value: edit.value, hash: yield* Questions.hashOf(edit.value) } })
+        },
+        identity
+      )
+      if (verdict._tag === "Known") return { _tag: "Known", ...known }
+      if (verdict._tag === "Refused") return { ...known, ...verdict }
+      if (fits !== undefined) {
+        return { ...known, _tag: "Refused", reason: "edit", problem: `the edited arguments do not fit: ${fits}` }
+      }
+      const taken = [...given, verdict.answer]
+      const answer = yield* desk.write({
+        op: "answer",
+        run,
+        key,
+        version: row.version,
+        answers: StoredJson.textOf(taken),
+        status: verdict.standing.status,
+        row: said.decision === "refuse"
+          ? null
+          : { id: said.id, kind: "answer", payload: StoredJson.textOf(messageOf(key, verdict.answer)) },
+        now: desk.now,
+        before: isOfPeople ? deadline ?? null : null,
+        from: said.decision === "timeout" ? deadline ?? null : null
+      })
+      switch (answer.result) {
+        case "accepted":
+          return { _tag: "Taken", row, question, given: taken, standing: verdict.standing }
+        case "duplicate":
+          return { _tag: "Known", ...known }
+        case "closed":
+          return { _tag: "Closed" }
+        case "unknown":
+          return { _tag: "Unknown" }
+      }
+      // Another answer came first, or the deadline did: it is judged again, by how the question stands now.
     }
-    const fits = edit === undefined || !question.editable || known.standing.status !== "open"
-      ? undefined
-      : yield* Questions.problemOf(question.schema, edit.value)
-    const verdict = Rule.judge(
-      question,
-      given,
-      { ...rest, at, ...(edit === undefined ? {} : { edit: { value: edit.value, hash: yield* Questions.hashOf(edit.value) } }) },
-      identity
-    )
-    if (verdict._tag === "Known") return { _tag: "Known", ...known }
-    if (verdict._tag === "Refused") return { ...known, ...verdict }
-    if (fits !== undefined) return { ...known, _tag: "Refused", reason: "edit", problem: `the edited arguments do not fit: ${fits}` }
-    const taken = [...given, verdict.answer]
-    const answer = yield* desk.write({
-      op: "answer",
-      run,
-      key,
-      version: row.version,
-      answers: StoredJson.textOf(taken),
-      status: verdict.standing.status,
-      row: said.decision === "refuse" ? null : { id: said.id, kind: "answer", payload: StoredJson.textOf(messageOf(key, verdict.answer)) },
-      now: desk.now,
-      before: isOfPeople ? deadline ?? null : null,
-      from: said.decision === "timeout" ? deadline ?? null : null
-    })
-    switch (answer.result) {
-      case "accepted":
-        return { _tag: "Taken", row, question, given: taken, standing: verdict.standing }
-      case "duplicate":
-        return { _tag: "Known", ...known }
-      case "closed":
-        return { _tag: "Closed" }
-      case "unknown":
-        return { _tag: "Unknown" }
-    }
-    // Another answer came first, or the deadline did: it is judged again, by how the question stands now.
   }
-})
+)
 
 /** Gives the answer of the deadline. Refused as `early` before its time. */
 export const expire = (desk: Desk, run: string, key: string): Effect.Effect<Outcome, StorageFailed> =>
   take(desk, run, key, { id: `deadline:${key}`, decision: "timeout", by: "deadline" })
 
 /** Says that the workflow does not take edited arguments: the question is open again. */
-export const refuse = (desk: Desk, run: string, key: string, hash: string, problem: string): Effect.Effect<Outcome, StorageFailed> =>
+export const refuse = (
+  desk: Desk,
+  run: string,
+  key: string,
+  hash: string,
+  problem: string
+): Effect.Effect<Outcome, StorageFailed> =>
   take(desk, run, key, { id: `refused:${hash}`, decision: "refuse", by: "workflow", seen: hash, note: problem })
 
 // ----------------------------------------------------------------------------
@@ -134,30 +158,39 @@ export const refuse = (desk: Desk, run: string, key: string, hash: string, probl
 
 const decodeMessage = Schema.decodeUnknownExit(Schema.fromJsonString(AnswerMessage))
 
-const standingOf = Effect.fnUntraced(function*(desk: Pick<Desk, "backend" | "journal">, row: ApprovalRow): Effect.fn.Return<Standing | undefined, StorageFailed> {
-  const read = Option.getOrUndefined(Questions.readRow(row))
-  if (read === undefined) return undefined
-  const { question } = read
-  const given = read.given ?? (yield* olderAnswers(desk, row))
-  return { row, question, given, standing: Rule.standing(question, given) }
-})
+const standingOf = Effect.fnUntraced(
+  function*(
+    desk: Pick<Desk, "backend" | "journal">,
+    row: ApprovalRow
+  ): Effect.fn.Return<Standing | undefined, StorageFailed> {
+    const read = Option.getOrUndefined(Questions.readRow(row))
+    if (read === undefined) return undefined
+    const { question } = read
+    const given = read.given ?? (yield* olderAnswers(desk, row))
+    return { row, question, given, standing: Rule.standing(question, given) }
+  }
+)
 
 /** The answers to a question of an older build: they are in the journal, and in the inbox behind it. */
-const olderAnswers = Effect.fnUntraced(function*({ backend, journal }: Pick<Desk, "backend" | "journal">, row: ApprovalRow): Effect.fn.Return<ReadonlyArray<Rule.Given>, StorageFailed> {
-  const entries = yield* Effect.catchTag(journal(row.run), "EntryCorrupt", () => Effect.succeed([]))
-  const recorded = RunView.approval(RunView.of(row.run, entries), row.key)?.answers ?? []
-  const waiting = (yield* backend.inbox(row.run)).flatMap(({ at, id, kind, payload }): ReadonlyArray<Rule.Given> => {
-    const message = kind === "answer" ? decodeMessage(payload) : undefined
-    if (message === undefined || Exit.isFailure(message) || message.value.key !== row.key) return []
-    const { key: _, ...answer } = message.value
-    return [{ id, at, ...answer }]
-  })
-  return [...recorded, ...waiting]
-})
+const olderAnswers = Effect.fnUntraced(
+  function*(
+    { backend, journal }: Pick<Desk, "backend" | "journal">,
+    row: ApprovalRow
+  ): Effect.fn.Return<ReadonlyArray<Rule.Given>, StorageFailed> {
+    const entries = yield* Effect.catchTag(journal(row.run), "EntryCorrupt", () => Effect.succeed([]))
+    const recorded = RunView.approval(RunView.of(row.run, entries), row.key)?.answers ?? []
+    const waiting = (yield* backend.inbox(row.run)).flatMap(({ at, id, kind, payload }): ReadonlyArray<Rule.Given> => {
+      const message = kind === "answer" ? decodeMessage(payload) : undefined
+      if (message === undefined || Exit.isFailure(message) || message.value.key !== row.key) return []
+      const { key: _, ...answer } = message.value
+      return [{ id, at, ...answer }]
+    })
+    return [...recorded, ...waiting]
+  }
+)
 
 const messageOf = (key: string, { at: _at, decision, id: _id, ...answer }: Rule.Given): Message<"answer"> => ({
   key,
   decision: decision as Message<"answer">["decision"],
   ...answer
 })
-

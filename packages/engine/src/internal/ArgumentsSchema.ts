@@ -1,6 +1,6 @@
 /** Checks arguments by their JSON Schema, where the code that has the schema itself is elsewhere. */
-import * as Exit from "effect/Exit"
 import * as Cause from "effect/Cause"
+import * as Exit from "effect/Exit"
 import type * as JsonSchema from "effect/JsonSchema"
 import * as Schema from "effect/Schema"
 import * as SchemaRepresentation from "effect/SchemaRepresentation"

@@ -14,8 +14,8 @@ import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import { sha256Now } from "./Digest.ts"
-import { SeededCrypto, SeededRandom } from "./Seeded.ts"
 import { CurrentRun } from "./ExecutorTypes.ts"
+import { SeededCrypto, SeededRandom } from "./Seeded.ts"
 
 const nanosPerMilli = 1_000_000n
 
@@ -90,7 +90,8 @@ const replaced = <T extends object>(target: T, replacement: Partial<T>): T =>
 const subtle = replaced(globalThis.crypto.subtle, { digest })
 
 /** What callers outside of runs make ids with: a digest that, where the platform can, is there at once. */
-export const hostCrypto = (crypto: Crypto): Crypto => replaced(crypto, { subtle: replaced(crypto.subtle, { digest: digestNow }) })
+export const hostCrypto = (crypto: Crypto): Crypto =>
+  replaced(crypto, { subtle: replaced(crypto.subtle, { digest: digestNow }) })
 
 const isReplaying = (context: Context.Context<never> | undefined): boolean =>
   context !== undefined && Context.get(context, CurrentRun)?.executor.replaying === true

@@ -26,7 +26,8 @@ export const empty = (run: RunRow, expected: number, at: number): CommitOp => ({
 /** What a run has to write, in its stored form. */
 export const of = (
   run: RunRow,
-  { approvalsClosed, approvalsOpened, awaits, consumed, ended, expected, leaves, outbox, release, status }: PendingCommit,
+  { approvalsClosed, approvalsOpened, awaits, consumed, ended, expected, leaves, outbox, release, status }:
+    PendingCommit,
   encoded: Pick<CommitOp, "rows" | "blobs">,
   at: number,
   projected: ReadonlyArray<OutboxRow>

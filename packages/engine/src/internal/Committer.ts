@@ -84,7 +84,9 @@ export class Committer {
       for (let index = 0; index < group.length; index++) {
         if (waits.includes(group[index]!)) continue
         group[index]!.done(
-          Exit.isSuccess(exit) ? Exit.succeed((exit.value as ReadonlyArray<Answer<Op>>)[index]!) : Exit.failCause(exit.cause)
+          Exit.isSuccess(exit)
+            ? Exit.succeed((exit.value as ReadonlyArray<Answer<Op>>)[index]!)
+            : Exit.failCause(exit.cause)
         )
       }
     })

@@ -23,16 +23,16 @@ import * as Workflow from "effect/workflow/Workflow"
 import { type Encoded, makeUnsafe, WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { RunRow } from "../Backend.ts"
 import type { Message } from "../InboxMessage.ts"
-import type { StartRequest } from "../StartRequest.ts"
 import * as SignalDeclaration from "../SignalDeclaration.ts"
+import type { StartRequest } from "../StartRequest.ts"
 import * as Workflows from "../Workflows.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import { CurrentRun, type Limits, type Place, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
-import * as Joins from "./Joins.ts"
 import * as Handover from "./Handover.ts"
+import * as Joins from "./Joins.ts"
 import { jsonCodec, outcomeCodec } from "./JsonCodec.ts"
-import * as RunWatch from "./RunWatch.ts"
 import * as Programs from "./Programs.ts"
+import * as RunWatch from "./RunWatch.ts"
 import { StepLetGo } from "./StepLimit.ts"
 
 interface Codecs {
@@ -67,7 +67,11 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
     encodeExit: (exit, by) => {
       if (Exit.isFailure(exit)) {
         return ExitJson.toJson(
-          mapErrors(exit, (error) => Handover.guarded(encodeError, error), (encoded, error) => Exit.failCause(ExitJson.failure(encoded, error)))
+          mapErrors(
+            exit,
+            (error) => Handover.guarded(encodeError, error),
+            (encoded, error) => Exit.failCause(ExitJson.failure(encoded, error))
+          )
         )
       }
       const handed = Handover.through("result", "outcome", success, exit.value, by)
@@ -108,7 +112,9 @@ const schemasOf = (workflow: Workflow.Any): string => {
 
 /** A value that its schema refuses is a defect of the program. */
 const refused = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
-  Exit.isSuccess(exit) ? exit : Exit.die(exit.cause.reasons.map((reason) => "error" in reason ? reason.error : reason)[0])
+  Exit.isSuccess(exit)
+    ? exit
+    : Exit.die(exit.cause.reasons.map((reason) => "error" in reason ? reason.error : reason)[0])
 
 const mapErrors = (
   exit: Exit.Failure<unknown, unknown>,
@@ -127,7 +133,9 @@ const limitsOf = (workflow: Workflow.Any): Limits => {
   const limits = { ...Workflows.defaultLimits, ...Context.get(workflow.annotations, Workflows.Limits) }
   for (const [name, limit] of Object.entries(limits)) {
     if (limit >= 0 && !DurableTime.isTooLate(limit)) continue
-    throw new Error(`Workflow "${workflow._tag}" has ${name}: ${limit}; a limit is a number from 0 to ${DurableTime.latest}, or Infinity for none`)
+    throw new Error(
+      `Workflow "${workflow._tag}" has ${name}: ${limit}; a limit is a number from 0 to ${DurableTime.latest}, or Infinity for none`
+    )
   }
   return limits
 }
@@ -169,18 +177,27 @@ export const make = (
   }
 
   /** A run that is told to stop leaves a child that it has asked for. What its steps have asked for it leaves all at once. */
-  const leave = (child: string): Effect.Effect<void> => Effect.map(CurrentRun, (place) => place?.letGo === true ? undefined : place?.executor.leaveChild(child))
+  const leave = (child: string): Effect.Effect<void> =>
+    Effect.map(CurrentRun, (place) => place?.letGo === true ? undefined : place?.executor.leaveChild(child))
 
   /** In a body with the next commit, and then for sure; elsewhere at once. */
-  const send = Effect.fnUntraced(function*(kind: "cancel" | "resume", run: string, message: Message<"cancel"> | Message<"resume">) {
-    const place = yield* currentPlace
-    if (place !== undefined && place.step === undefined) {
-      const { records, row } = place.executor
-      const id = records.number(`${kind}:${run}`, `${kind}:${row.id}`)
-      return place.executor.send({ id: `${id}:${run}`, kind: "inbox", payload: StoredJson.textOf({ run, id, kind, message }) })
+  const send = Effect.fnUntraced(
+    function*(kind: "cancel" | "resume", run: string, message: Message<"cancel"> | Message<"resume">) {
+      const place = yield* currentPlace
+      if (place !== undefined && place.step === undefined) {
+        const { records, row } = place.executor
+        const id = records.number(`${kind}:${run}`, `${kind}:${row.id}`)
+        return place.executor.send({
+          id: `${id}:${run}`,
+          kind: "inbox",
+          payload: StoredJson.textOf({ run, id, kind, message })
+        })
+      }
+      yield* Effect.orDie(
+        core.inbox({ row: { run, id: core.newId(kind), kind, payload: StoredJson.textOf(message), at: core.now() } })
+      )
     }
-    yield* Effect.orDie(core.inbox({ row: { run, id: core.newId(kind), kind, payload: StoredJson.textOf(message), at: core.now() } }))
-  })
+  )
 
   const encoded: Encoded = {
     register: Effect.fnUntraced(function*(workflow, execute) {
@@ -193,7 +210,9 @@ export const make = (
         workflow,
         limits: limitsOf(workflow),
         schemas: schemasOf(workflow),
-        signals: new Map((Context.get(workflow.annotations, Workflows.Signals) ?? []).map((signal) => [signal.name, signal])),
+        signals: new Map(
+          (Context.get(workflow.annotations, Workflows.Signals) ?? []).map((signal) => [signal.name, signal])
+        ),
         decodePayload: decodePayload as Registration["decodePayload"],
         encodeExit,
         execute: execute as Registration["execute"]
@@ -234,7 +253,11 @@ export const make = (
       }
       if (place !== undefined && place.step === undefined) {
         if (detached !== true) yield* leaveWith(place, executionId)
-        const start = { id: `start:${place.executor.row.id}:${executionId}`, kind: "start", payload: StoredJson.compose({ ...request }).text }
+        const start = {
+          id: `start:${place.executor.row.id}:${executionId}`,
+          kind: "start",
+          payload: StoredJson.compose({ ...request }).text
+        }
         const exit = yield* place.executor.askChild(
           { id: executionId, start, workflow: workflow._tag, version, payload: json, linked: detached !== true },
           !discard
@@ -245,7 +268,9 @@ export const make = (
       }
       if (!(yield* Effect.orDie(Programs.isKnown(core, workflow._tag, version)))) {
         return yield* Effect.die(
-          new Error(`Workflow "${workflow._tag}" version ${version} is not registered, here or by any other host of this store`)
+          new Error(
+            `Workflow "${workflow._tag}" version ${version} is not registered, here or by any other host of this store`
+          )
         )
       }
       const { run, started } = yield* Effect.orDie(core.start(request))
@@ -266,7 +291,10 @@ export const make = (
       if (row.status === "suspended") return Option.some(suspended(row))
       if (row.status === "queued" || row.status === "running") return Option.none()
       const result = yield* endResult(workflow, row)
-      if (Exit.isFailure(result.exit) && Cause.hasDies(result.exit.cause) && !Context.get(workflow.annotations, Workflow.CaptureDefects)) {
+      if (
+        Exit.isFailure(result.exit) && Cause.hasDies(result.exit.cause) &&
+        !Context.get(workflow.annotations, Workflow.CaptureDefects)
+      ) {
         return yield* Effect.die(Cause.squash(result.exit.cause))
       }
       return Option.some(result)
@@ -284,9 +312,19 @@ export const make = (
       const instance = yield* WorkflowInstance
       const context = yield* Effect.context<never>()
       const outcome = yield* place.executor.askStep(activityStep(activity, attempt, instance, context, place))
-      if (outcome._tag === "Parked") return new Workflow.Suspended({ failed: true, cause: ExitJson.causeFromJson(StoredJson.read(outcome.cause)) as never })
+      if (outcome._tag === "Parked") {
+        return new Workflow.Suspended({
+          failed: true,
+          cause: ExitJson.causeFromJson(StoredJson.read(outcome.cause)) as never
+        })
+      }
       const exit = ExitJson.fromJson(Handover.plain(outcome.exit))
-      yield* readable(place, outcome.key, `outcome of activity "${activity.name}"`, read((activity as Activity.Activity<Schema.Top, Schema.Top, never>).exitSchemaPartial, exit))
+      yield* readable(
+        place,
+        outcome.key,
+        `outcome of activity "${activity.name}"`,
+        read((activity as Activity.Activity<Schema.Top, Schema.Top, never>).exitSchemaPartial, exit)
+      )
       return new Workflow.Complete({ exit })
     }),
 
@@ -304,7 +342,12 @@ export const make = (
         )
       if (exit === undefined) return Option.none()
       const found = ExitJson.fromJson(exit, true)
-      yield* readable(place, deferred.name, `completion of "${deferred.name}"`, read((deferred as DurableDeferred.DurableDeferred<Schema.Top, Schema.Top>).exitSchema, found))
+      yield* readable(
+        place,
+        deferred.name,
+        `completion of "${deferred.name}"`,
+        read((deferred as DurableDeferred.DurableDeferred<Schema.Top, Schema.Top>).exitSchema, found)
+      )
       return Option.some(found)
     }),
 
@@ -352,10 +395,11 @@ export const make = (
 
   /** An order to stop a run, whoever has started it and whoever wants it: not what a run that is told to stop does to its children. */
   const interrupt = (workflow: Workflow.Any, executionId: string): Effect.Effect<void> =>
-    Effect.flatMap(asker, (by) => Effect.annotateLogs(
-      send("cancel", executionId, { kind: "cancel", by, reason: "interrupted" }),
-      { workflow: workflow._tag }
-    ))
+    Effect.flatMap(asker, (by) =>
+      Effect.annotateLogs(
+        send("cancel", executionId, { kind: "cancel", by, reason: "interrupted" }),
+        { workflow: workflow._tag }
+      ))
 
   return WorkflowEngine.of({ ...makeUnsafe(encoded), interrupt, interruptUnsafe: interrupt })
 }
@@ -369,8 +413,11 @@ const byOf = (place: Place | undefined) => place === undefined ? undefined : Han
 const asker = Effect.map(CurrentRun, (place) => place?.executor.row.id ?? "program")
 
 /** Where the caller stands; a body that was let go stands nowhere. */
-const currentPlace = Effect.flatMap(CurrentRun, (place) =>
-  place?.letGo === true ? Effect.die(new StepLetGo("A durable operation", place.step)) : Effect.succeed(place))
+const currentPlace = Effect.flatMap(
+  CurrentRun,
+  (place) =>
+    place?.letGo === true ? Effect.die(new StepLetGo("A durable operation", place.step)) : Effect.succeed(place)
+)
 
 const currentRun = Effect.flatMap(currentPlace, (place) =>
   place === undefined
@@ -385,9 +432,12 @@ const leaveWith = ({ executor }: Place, child: string): Effect.Effect<void> =>
   Effect.flatMap(Effect.serviceOption(Scope.Scope), (scope) =>
     Option.isNone(scope)
       ? Effect.void
-      : Scope.addFinalizer(scope.value, Effect.sync(() => {
-        if (executor.stopping && !executor.instance.interrupted) executor.leaveChild(child)
-      })))
+      : Scope.addFinalizer(
+        scope.value,
+        Effect.sync(() => {
+          if (executor.stopping && !executor.instance.interrupted) executor.leaveChild(child)
+        })
+      ))
 
 /**
  * While a run is replayed, a record that its schema does not read any more is
@@ -398,7 +448,9 @@ const readable = (place: Place, key: string, what: string, reading: Effect.Effec
     if (!place.executor.replaying) return Effect.void
     // Apart from the body, whose operations are as many on every pass.
     const exit = Effect.runSyncExitWith(context)(reading as Effect.Effect<unknown, unknown>)
-    return Exit.isSuccess(exit) ? Effect.void : place.executor.unreadable(key, Cause.pretty(exit.cause).split("\n")[0]!, what)
+    return Exit.isSuccess(exit)
+      ? Effect.void
+      : place.executor.unreadable(key, Cause.pretty(exit.cause).split("\n")[0]!, what)
   })
 
 /** As `effect/workflow` reads what an engine hands over. */
@@ -452,7 +504,9 @@ const activityStep = (
         Effect.flatMap((result) =>
           result._tag === "Complete"
             ? result.exit as Exit.Exit<unknown, unknown>
-            : Effect.failCause(result.cause ?? ExitJson.causeFromJson([{ _tag: "Die", defect: "the activity asked to be suspended" }]))
+            : Effect.failCause(
+              result.cause ?? ExitJson.causeFromJson([{ _tag: "Die", defect: "the activity asked to be suspended" }])
+            )
         ),
         Effect.provideService(WorkflowInstance, own),
         Effect.flatMap((value) => Effect.orDie(readBack(activity, value, place)))

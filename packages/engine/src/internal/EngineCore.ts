@@ -17,23 +17,23 @@ import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
 import type { Answer, Backend, CommitOp, InboxOp, InboxRow, Op, OutboxRow, RunRow } from "../Backend.ts"
 import { StorageFailed } from "../Backend.ts"
+import type { Offer } from "../contract/ContractNeeds.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import type { HostClock } from "../HostClock.ts"
-import type { Offer } from "../contract/ContractNeeds.ts"
 import { type EventMessage, startOp, type StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
+import type { Desk } from "./Answers.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
 import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
-import type { Desk } from "./Answers.ts"
 import { CurrentRun, type ExecutorHost, type GivenUp, type PendingCommit, type Registration } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
-import { isForWantOfRoom, Room } from "./Room.ts"
-import { RunExecutor } from "./RunExecutor.ts"
+import * as Leaving from "./Leaving.ts"
 import { Liveness } from "./Liveness.ts"
 import * as Outbox from "./Outbox.ts"
-import * as Leaving from "./Leaving.ts"
 import { answerMs, Patience } from "./Patience.ts"
+import { isForWantOfRoom, Room } from "./Room.ts"
+import { RunExecutor } from "./RunExecutor.ts"
 import * as RunLogs from "./RunLogs.ts"
 import { CurrentPace, RunTurns } from "./RunTurns.ts"
 import { RunWaiters } from "./RunWaiters.ts"
@@ -69,7 +69,11 @@ const inboxLimit = 1_000
 const divergedLimit = 1_000
 const owning: ReadonlySet<Op["op"]> = new Set(["start", "claim", "claimOne", "commit"])
 
-const nameless = { reason: "corrupt", key: "definition", detail: "it is a run of a contract and names no document" } as const
+const nameless = {
+  reason: "corrupt",
+  key: "definition",
+  detail: "it is a run of a contract and names no document"
+} as const
 
 export class EngineCore implements ExecutorHost {
   readonly ownerId: string
@@ -226,16 +230,35 @@ export class EngineCore implements ExecutorHost {
         this.tell(run, entries(), "running")
         if (this.projections.size > 0) this.poke()
       }
-      done(Exit.isFailure(answer) ? "refused" : answer.value.ok ? "done" : answer.value.undone === true ? "undone" : "refused")
+      done(
+        Exit.isFailure(answer)
+          ? "refused"
+          : answer.value.ok
+          ? "done"
+          : answer.value.undone === true
+          ? "undone"
+          : "refused"
+      )
     })
   }
 
-  private projected(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>, givenUp?: GivenUp): ReadonlyArray<OutboxRow> {
-    return this.projections.size === 0 ? [] : Array.from(this.projections).flatMap((project) => project(new Told(run, entries, "", givenUp)))
+  private projected(
+    run: RunRow,
+    entries: ReadonlyArray<JournalEntry.JournalEntry>,
+    givenUp?: GivenUp
+  ): ReadonlyArray<OutboxRow> {
+    return this.projections.size === 0
+      ? []
+      : Array.from(this.projections).flatMap((project) => project(new Told(run, entries, "", givenUp)))
   }
 
   /** Tells those who listen what has been committed. */
-  private tell(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>, status: string, givenUp?: GivenUp): void {
+  private tell(
+    run: RunRow,
+    entries: ReadonlyArray<JournalEntry.JournalEntry>,
+    status: string,
+    givenUp?: GivenUp
+  ): void {
     const committed = new Told(run, entries, status, givenUp)
     for (const listener of this.listeners) listener(committed)
     if (this.logsRuns) this.fork(RunLogs.facts(run, committed.entries))
@@ -267,11 +290,13 @@ export class EngineCore implements ExecutorHost {
     if (this.closed || this.restless.has(runId)) return
     this.restless.add(runId)
     const { era } = this
-    this.fork(Effect.ignore(Effect.flatMap(this.write({ op: "claimOne", owner: this.ownerId, run: runId }), ({ run }) => {
-      if (run !== null) return this.load(era, run)
-      this.restless.delete(runId)
-      return Effect.void
-    })))
+    this.fork(
+      Effect.ignore(Effect.flatMap(this.write({ op: "claimOne", owner: this.ownerId, run: runId }), ({ run }) => {
+        if (run !== null) return this.load(era, run)
+        this.restless.delete(runId)
+        return Effect.void
+      }))
+    )
   }
   /** Runs that were evicted in the middle of something of their own. They stay in memory, or it would never end. */
   private readonly restless = new Set<string>()
@@ -297,7 +322,9 @@ export class EngineCore implements ExecutorHost {
   write<O extends Op>(op: O): Effect.Effect<Answer<O>, StorageFailed> {
     const written = this.committer.write(op)
     // Without the answer, this process may own a run that it knows nothing of.
-    return owning.has(op.op) && !(op.op === "start" && op.run.owner === null) ? Effect.tapError(written, (error) => Effect.sync(() => this.writeFailed(Cause.fail(error)))) : written
+    return owning.has(op.op) && !(op.op === "start" && op.run.owner === null)
+      ? Effect.tapError(written, (error) => Effect.sync(() => this.writeFailed(Cause.fail(error))))
+      : written
   }
 
   /**
@@ -311,12 +338,17 @@ export class EngineCore implements ExecutorHost {
         : this.patience.persist(Effect.uninterruptible(Effect.tap(
           this.startOnce(request, false),
           // It comes behind what the run has left when it was told to stop.
-          () => request.listener !== null && place.executor.hasLeft(place.step!) ? this.write(Leaving.op(place.executor.leaver, request.id, this.now())) : Effect.void
+          () =>
+            request.listener !== null && place.executor.hasLeft(place.step!)
+              ? this.write(Leaving.op(place.executor.leaver, request.id, this.now()))
+              : Effect.void
         ))))
 
   private readonly startOnce = (request: StartRequest, owns: boolean) =>
     this.detached(Effect.suspend(() => {
-      const program = owns && request.kind === "program" ? this.programs.get(`${request.workflow}@${request.version}`) : undefined
+      const program = owns && request.kind === "program"
+        ? this.programs.get(`${request.workflow}@${request.version}`)
+        : undefined
       const own = !this.closed && !this.recovering && this.room > 0 ? program : undefined
       if (own === undefined) return this.startWith(request, undefined)
       this.starting++
@@ -328,21 +360,23 @@ export class EngineCore implements ExecutorHost {
     return Effect.suspend(() => Fiber.join(this.fork(effect)))
   }
 
-  private readonly startWith = Effect.fnUntraced(function*(this: EngineCore, request: StartRequest, own: Registration | undefined) {
-    const at = this.now()
-    const { entry, op } = startOp(request, at, own === undefined ? null : this.ownerId)
-    const made = entry as JournalEntry.JournalEntry
-    const history = [Handover.plain(made)]
-    const encoded = encodeEntries([made])
-    const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
-    const { era } = this
-    const answer = yield* this.write({ ...op, blobs, rows })
-    if (answer.started) this.arrived(answer.run, [made])
-    else if (!this.options.worker) this.roots.add(answer.run.root)
-    if (answer.started && own !== undefined) yield* this.wakeUp(era, own, answer.run, history, [])
-    else this.poke()
-    return answer
-  })
+  private readonly startWith = Effect.fnUntraced(
+    function*(this: EngineCore, request: StartRequest, own: Registration | undefined) {
+      const at = this.now()
+      const { entry, op } = startOp(request, at, own === undefined ? null : this.ownerId)
+      const made = entry as JournalEntry.JournalEntry
+      const history = [Handover.plain(made)]
+      const encoded = encodeEntries([made])
+      const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
+      const { era } = this
+      const answer = yield* this.write({ ...op, blobs, rows })
+      if (answer.started) this.arrived(answer.run, [made])
+      else if (!this.options.worker) this.roots.add(answer.run.root)
+      if (answer.started && own !== undefined) yield* this.wakeUp(era, own, answer.run, history, [])
+      else this.poke()
+      return answer
+    }
+  )
 
   /** A run has been stored: tells what is new in its journal, and sees to it that it goes on. */
   arrived(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
@@ -379,7 +413,6 @@ export class EngineCore implements ExecutorHost {
   /** Puts messages into the outbox for a caller who is no body of a workflow. */
   readonly publish = (rows: ReadonlyArray<OutboxRow>): Effect.Effect<void, StorageFailed> =>
     Effect.map(this.patience.persist(this.write({ op: "publish", rows })), () => this.poke())
-
 
   /** Waits until the run is final in the store. Null when there is no such run. */
   awaitEnd(runId: string) {
@@ -486,11 +519,16 @@ export class EngineCore implements ExecutorHost {
     this.loading.add(row.id)
     return Effect.gen({ self: this as EngineCore }, function*() {
       const registration = yield* this.registrationOf(row)
-      if (registration === undefined) return yield* this.handBack(row, row.kind === "contract" && row.definition === null ? nameless : null)
+      if (registration === undefined) {
+        return yield* this.handBack(row, row.kind === "contract" && row.definition === null ? nameless : null)
+      }
       const history = yield* this.store.journal(row.id)
       yield* this.wakeUp(era, registration, row, history, yield* this.backend.inbox(row.id))
     }).pipe(
-      Effect.catchTag("EntryCorrupt", (error) => this.handBack(row, { reason: "corrupt", key: `entry ${error.seq}`, detail: error.message })),
+      Effect.catchTag(
+        "EntryCorrupt",
+        (error) => this.handBack(row, { reason: "corrupt", key: `entry ${error.seq}`, detail: error.message })
+      ),
       Effect.catchCause((cause) => Effect.sync(() => this.storageFailed(cause))),
       Effect.ensuring(Effect.sync(() => void this.loading.delete(row.id)))
     )
@@ -506,11 +544,19 @@ export class EngineCore implements ExecutorHost {
   ): Effect.Effect<void> {
     const first = history[0]
     if (first?._tag !== "RunRequested") {
-      return this.handBack(row, { reason: "corrupt", key: "entry 0", detail: "the journal does not begin with RunRequested" })
+      return this.handBack(row, {
+        reason: "corrupt",
+        key: "entry 0",
+        detail: "the journal does not begin with RunRequested"
+      })
     }
     return Effect.matchCauseEffect(registration.decodePayload(first.payload), {
       onFailure: (cause) =>
-        this.handBack(row, { reason: "diverged", key: "payload", detail: `the payload does not fit the workflow any more: ${String(cause)}` }),
+        this.handBack(row, {
+          reason: "diverged",
+          key: "payload",
+          detail: `the payload does not fit the workflow any more: ${String(cause)}`
+        }),
       onSuccess: (payload) =>
         era !== this.era ? this.handBack(row, null) : Effect.sync(() => {
           if (this.closed || (this.executors.get(row.id)?.row.epoch ?? 0) > row.epoch) return
@@ -525,14 +571,19 @@ export class EngineCore implements ExecutorHost {
     })
   }
 
-  private handBack(row: RunRow, wait: { readonly reason: "corrupt" | "diverged"; readonly key: string; readonly detail: string } | null) {
+  private handBack(
+    row: RunRow,
+    wait: { readonly reason: "corrupt" | "diverged"; readonly key: string; readonly detail: string } | null
+  ) {
     const at = this.now()
     const givenUp = wait === null ? undefined : { at, waits: [wait] }
     const outbox = wait === null ? [] : this.projected(row, [], givenUp)
     const written = this.write({
       ...CommitOps.empty(row, row.length, at),
       outbox,
-      ...(wait === null ? {} : { status: { status: "suspended", reason: wait.reason, waits: StoredJson.textOf([wait]) } }),
+      ...(wait === null
+        ? {}
+        : { status: { status: "suspended", reason: wait.reason, waits: StoredJson.textOf([wait]) } }),
       release: wait === null ? { dueAt: 0 } : { dueAt: null, quiet: true }
     })
     return Effect.ignore(Effect.map(written, (answer) => {
@@ -660,16 +711,21 @@ export class EngineCore implements ExecutorHost {
     this.parkedRuns.clear()
     const again: Effect.Effect<void> = Effect.suspend(() => {
       const { era } = this
-      return Effect.matchCauseEffect(this.backend.write([{ op: "retire", owner: this.ownerId }, this.liveness.alive()]), {
-        onFailure: () => this.closed ? Effect.void : Effect.andThen(this.hostClock.sleep(answerMs), again),
-        onSuccess: () =>
-          era !== this.era ? again : Effect.sync(() => {
-            this.recovering = false
-            this.poke()
-          })
-      })
+      return Effect.matchCauseEffect(
+        this.backend.write([{ op: "retire", owner: this.ownerId }, this.liveness.alive()]),
+        {
+          onFailure: () => this.closed ? Effect.void : Effect.andThen(this.hostClock.sleep(answerMs), again),
+          onSuccess: () =>
+            era !== this.era ? again : Effect.sync(() => {
+              this.recovering = false
+              this.poke()
+            })
+        }
+      )
     })
-    this.fork(Effect.andThen(Effect.logError("the store failed; its runs are taken up again when it answers", cause), again))
+    this.fork(
+      Effect.andThen(Effect.logError("the store failed; its runs are taken up again when it answers", cause), again)
+    )
   }
   private recovering = false
   /** Counts the new beginnings: what came to this process in an era that is over goes back. */

@@ -37,7 +37,10 @@ export interface StopAmidst {
 }
 
 /** The one of this journal, if there is one; not every order that it holds is handed to the body. */
-export const stopAmidst = (history: ReadonlyArray<Entry>, isHandedOver: (entry: Entry) => boolean): StopAmidst | undefined => {
+export const stopAmidst = (
+  history: ReadonlyArray<Entry>,
+  isHandedOver: (entry: Entry) => boolean
+): StopAmidst | undefined => {
   for (const [index, entry] of history.entries()) {
     if (entry._tag !== "StopRequested" || entry.operations === undefined || !isHandedOver(entry)) continue
     return { index, operations: entry.operations, after: history.slice(0, index).findLast(isCountedFrom) }
@@ -55,7 +58,11 @@ export const commandKey = (entry: Entry): string | undefined => {
     case "EventEmitted":
       return `emit:${entry.id}`
     case "Note":
-      return entry.kind === "workflow" ? `note:${entry.text}` : entry.kind === "patch" ? `patch:${entry.text}` : undefined
+      return entry.kind === "workflow"
+        ? `note:${entry.text}`
+        : entry.kind === "patch"
+        ? `patch:${entry.text}`
+        : undefined
     default:
       return undefined
   }

@@ -28,7 +28,9 @@ export const run = (host: Host): Effect.Effect<never> => {
 }
 
 /** The effect is one beat. */
-export const make = ({ backend, now, options }: Pick<Host, "backend" | "now" | "options">): Effect.Effect<void, StorageFailed> => {
+export const make = (
+  { backend, now, options }: Pick<Host, "backend" | "now" | "options">
+): Effect.Effect<void, StorageFailed> => {
   let after = ""
   return Effect.gen(function*() {
     const oldest = yield* backend.oldestEvent

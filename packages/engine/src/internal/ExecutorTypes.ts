@@ -1,8 +1,8 @@
 /**
  * What a run's executor needs of its host, and what it is asked for.
  */
-import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { CrashRule } from "@fermata/core/CrashRule"
+import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Wait } from "@fermata/core/RunStatus"
 import type { StoredJson } from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
@@ -10,16 +10,16 @@ import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Option from "effect/Option"
+import type * as Schema from "effect/Schema"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { ApprovalRow, Backend, CommitOp, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
-import type * as Schema from "effect/Schema"
 import type { EventWaitChanges } from "../EventLog.ts"
 import type { Signal } from "../Signal.ts"
+import type { Giver } from "../ValueRefused.ts"
 import type { Desk, Outcome } from "./Answers.ts"
 import type { Look } from "./RunEvents.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 import type { RunTurns } from "./RunTurns.ts"
-import type { Giver } from "../ValueRefused.ts"
 import type { TimerQueue } from "./TimerQueue.ts"
 
 /** Limits of a run, in ms and steps. */
@@ -56,7 +56,9 @@ export interface GivenUp {
 export interface PendingCommit {
   readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
   readonly expected: number
-  readonly status: { readonly status: string; readonly reason: string | null; readonly waits: string | null } | undefined
+  readonly status:
+    | { readonly status: string; readonly reason: string | null; readonly waits: string | null }
+    | undefined
   readonly consumed: ReadonlyArray<string>
   readonly outbox: ReadonlyArray<OutboxRow>
   readonly approvalsOpened: ReadonlyArray<ApprovalRow>
@@ -215,7 +217,12 @@ export interface StopItem {
 }
 
 export type ReadyItem =
-  | { readonly _tag: "Outcome"; readonly key: string; readonly exit: JournalEntry.ExitJson; readonly delay: number | undefined }
+  | {
+    readonly _tag: "Outcome"
+    readonly key: string
+    readonly exit: JournalEntry.ExitJson
+    readonly delay: number | undefined
+  }
   | { readonly _tag: "Probed"; readonly key: string; readonly exit: Exit.Exit<Option.Option<unknown>, unknown> }
   | { readonly _tag: "LetGo"; readonly key: string; readonly millis: number }
   | { readonly _tag: "Late"; readonly text: string }

@@ -14,14 +14,25 @@ import type { RunRow } from "../Backend.ts"
 import * as ValueRefused from "../ValueRefused.ts"
 
 /** The run in which a value is handed over, as errors name it. */
-export const giver = (row: Pick<RunRow, "id" | "workflow">): ValueRefused.Giver => ({ runId: row.id, workflow: row.workflow })
+export const giver = (row: Pick<RunRow, "id" | "workflow">): ValueRefused.Giver => ({
+  runId: row.id,
+  workflow: row.workflow
+})
 
 /** Makes a value text, or says whose fault it is that it cannot be. */
-export const value = (what: string, given: unknown, by?: ValueRefused.Giver): Result.Result<StoredJson.StoredJson, ValueRefused.ValueRefused> =>
+export const value = (
+  what: string,
+  given: unknown,
+  by?: ValueRefused.Giver
+): Result.Result<StoredJson.StoredJson, ValueRefused.ValueRefused> =>
   Result.mapError(StoredJson.of(given), (problem) => ValueRefused.of(what, problem, by))
 
 /** As `value`, in an effect that fails with the error. */
-export const given = (what: string, json: unknown, by?: ValueRefused.Giver): Effect.Effect<StoredJson.StoredJson, ValueRefused.ValueRefused> =>
+export const given = (
+  what: string,
+  json: unknown,
+  by?: ValueRefused.Giver
+): Effect.Effect<StoredJson.StoredJson, ValueRefused.ValueRefused> =>
   Effect.suspend(() => Effect.fromResult(value(what, json, by)))
 
 /** Makes the value or the cause of an exit text. A value or a typed error that cannot be stored leaves a defect in its place. */
@@ -29,7 +40,9 @@ export const exitJson = (what: string, json: JournalEntry.ExitJson, by?: ValueRe
   if (json._tag === "Failure") return { _tag: "Failure", cause: causeJson(what, json.cause, by) }
   if (json.value === undefined) return json
   const stored = value(what, json.value, by)
-  return Result.isSuccess(stored) ? { _tag: "Success", value: stored.success } : { _tag: "Failure", cause: died(stored.failure) }
+  return Result.isSuccess(stored)
+    ? { _tag: "Success", value: stored.success }
+    : { _tag: "Failure", cause: died(stored.failure) }
 }
 
 /** As `exitJson`, of what was parsed just now and nobody else holds. */
@@ -50,7 +63,9 @@ export const givenExit = (
   by?: ValueRefused.Giver
 ): Effect.Effect<JournalEntry.ExitJson, ValueRefused.ValueRefused> =>
   Effect.suspend(() => {
-    const given = Exit.isSuccess(exit) ? [exit.value ?? null] : exit.cause.reasons.flatMap((reason) => Cause.isFailReason(reason) ? [reason.error ?? null] : [])
+    const given = Exit.isSuccess(exit)
+      ? [exit.value ?? null]
+      : exit.cause.reasons.flatMap((reason) => Cause.isFailReason(reason) ? [reason.error ?? null] : [])
     const refused = given.map((json) => value(what, json, by)).find(Result.isFailure)
     return refused === undefined ? Effect.succeed(exitJson(what, toJson(exit), by)) : Effect.fail(refused.failure)
   })
@@ -65,7 +80,9 @@ export const cause = (what: string, cause: Cause.Cause<unknown>, by?: ValueRefus
 export const copyOf = (json: JournalEntry.ExitJson): JournalEntry.ExitJson =>
   json._tag === "Failure"
     ? { _tag: "Failure", cause: StoredJson.copy(json.cause) }
-    : json.value === undefined ? json : { _tag: "Success", value: StoredJson.copy(json.value) }
+    : json.value === undefined
+    ? json
+    : { _tag: "Success", value: StoredJson.copy(json.value) }
 
 /** What is encoded by a schema, when encoding may throw, as of a value that is too deep for it. */
 export const guarded = (
@@ -164,6 +181,14 @@ const causeJson = (what: string, json: unknown, by: ValueRefused.Giver | undefin
       const error = value(`error of the ${what}`, reason.error, by)
       return Result.isFailure(error) ? ExitJson.causeToJson(Cause.die(error.failure)) : [reason]
     }
-    return ExitJson.causeToJson(Cause.die(new Error(`a defect that cannot be stored: ${StoredJson.show(Predicate.hasProperty(reason, "defect") ? reason.defect : reason)}`)))
+    return ExitJson.causeToJson(
+      Cause.die(
+        new Error(
+          `a defect that cannot be stored: ${
+            StoredJson.show(Predicate.hasProperty(reason, "defect") ? reason.defect : reason)
+          }`
+        )
+      )
+    )
   }))
 }

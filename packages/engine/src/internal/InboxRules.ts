@@ -14,19 +14,33 @@ import * as Handover from "./Handover.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 
 const decoders = Object.fromEntries(
-  Object.entries(messages).map(([kind, schema]) => [kind, Schema.decodeUnknownExit(Schema.fromJsonString(schema as Schema.Codec<unknown>))])
+  Object.entries(messages).map((
+    [kind, schema]
+  ) => [kind, Schema.decodeUnknownExit(Schema.fromJsonString(schema as Schema.Codec<unknown>))])
 ) as { readonly [kind: string]: ((text: string) => Exit.Exit<unknown, unknown>) | undefined }
 
 const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row: InboxRow) => void } = {
   signal: (run, message, row) => {
     if (run.records.signalIds.has(row.id)) return
     const payload = StoredJson.ofParsed(message.payload)
-    if (Result.isFailure(payload)) return run.remark("inbox-refused", `signal "${message.name}" (${row.id}) cannot be stored: ${payload.failure.reason}`)
+    if (Result.isFailure(payload)) {
+      return run.remark(
+        "inbox-refused",
+        `signal "${message.name}" (${row.id}) cannot be stored: ${payload.failure.reason}`
+      )
+    }
     run.deliver(run.append({ _tag: "SignalReceived", id: row.id, ...message, payload: payload.success }))
   },
   deferred: (run, message) => {
     if (run.records.deferreds.has(message.name)) return
-    run.deliver(run.append({ _tag: "DeferredCompleted", name: message.name, exit: Handover.received(`completion of "${message.name}"`, message.exit), inside: false }))
+    run.deliver(
+      run.append({
+        _tag: "DeferredCompleted",
+        name: message.name,
+        exit: Handover.received(`completion of "${message.name}"`, message.exit),
+        inside: false
+      })
+    )
   },
   answer: (run, message, row) => {
     const approval = run.records.approvals.get(message.key)
@@ -34,20 +48,33 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
     if (approval === undefined || approval.result !== undefined || (approval.asked && approval.waiter === undefined)) {
       run.consume(row)
       const decided = approval?.result === undefined ? "withdrawn" : "answered"
-      return run.remark("answer-late", `${answerText(message)} came when the question had been ${decided}`, about(row, message))
+      return run.remark(
+        "answer-late",
+        `${answerText(message)} came when the question had been ${decided}`,
+        about(row, message)
+      )
     }
     const refused = (problem: string) => {
-      run.remark("answer-refused", `${answerText(message)} is not taken: ${problem}`, { ...about(row, message), problem })
+      run.remark("answer-refused", `${answerText(message)} is not taken: ${problem}`, {
+        ...about(row, message),
+        problem
+      })
     }
     const { choices, editable } = approval.entry
     const isOffered = message.choice === undefined || choices.includes(message.choice)
-    const problem = message.edit === undefined || message.decision !== "approve" ? undefined : editable ? approval.problemOf?.(message.edit) : "the arguments may not be edited"
+    const problem = message.edit === undefined || message.decision !== "approve"
+      ? undefined
+      : editable
+      ? approval.problemOf?.(message.edit)
+      : "the arguments may not be edited"
     if (problem !== undefined && message.hash !== undefined && approval.entry.hash !== undefined) {
       return run.ownAnswers.refuse(row, { key: message.key, hash: message.hash, problem }, () => refused(problem))
     }
     run.consume(row)
     if (problem !== undefined) return refused(problem)
-    if (!isOffered) return refused(choices.length === 0 ? "there is no choice" : `the choices are ${choices.join(", ")}`)
+    if (!isOffered) {
+      return refused(choices.length === 0 ? "there is no choice" : `the choices are ${choices.join(", ")}`)
+    }
     // Written past the desk where answers are judged: then it is about what was asked.
     const isUnjudged = message.hash === undefined && message.decision !== "timeout" && approval.entry.hash !== undefined
     if (isUnjudged && message.edit !== undefined) return refused("an edit names its hash")
@@ -70,7 +97,10 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
       message.key,
       message.by,
       message.action._tag === "fail"
-        ? { _tag: "fail", cause: ExitJson.causeToJson(Cause.die({ name: "SettledAsFailed", message: message.action.message })) }
+        ? {
+          _tag: "fail",
+          cause: ExitJson.causeToJson(Cause.die({ name: "SettledAsFailed", message: message.action.message }))
+        }
         : message.action
     )
     if (problem !== undefined) run.remark("settle-refused", problem)
@@ -79,7 +109,9 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
     const child = row.id.replace(/^child:/, "")
     const state = run.records.children.get(child)
     if (state === undefined || state.exit !== undefined) return
-    run.deliver(run.append({ _tag: "ChildFinished", child, exit: Handover.received(`end of child run ${child}`, message.exit) }))
+    run.deliver(
+      run.append({ _tag: "ChildFinished", child, exit: Handover.received(`end of child run ${child}`, message.exit) })
+    )
   },
   event: (run, message, row) => run.eventsCame(message.event, row)
 }
@@ -105,11 +137,19 @@ export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
  */
 export const acceptLate = (run: RunExecutor, row: InboxRow): void => {
   run.consume(row)
-  if (row.kind === "child" || row.kind === "event" || (row.kind === "signal" && run.records.signalIds.has(row.id))) return
+  if (row.kind === "child" || row.kind === "event" || (row.kind === "signal" && run.records.signalIds.has(row.id))) {
+    return
+  }
   const message = decoders[row.kind]?.(row.payload)
   const known = message !== undefined && Exit.isSuccess(message) ? message.value : undefined
-  const what = known === undefined ? `inbox row ${row.id}` : (texts[row.kind as Kind] as (message: unknown) => string)(known)
-  run.remark(row.kind === "answer" ? "answer-late" : "inbox-late", `${what} came when the run had ended`, about(row, known))
+  const what = known === undefined
+    ? `inbox row ${row.id}`
+    : (texts[row.kind as Kind] as (message: unknown) => string)(known)
+  run.remark(
+    row.kind === "answer" ? "answer-late" : "inbox-late",
+    `${what} came when the run had ended`,
+    about(row, known)
+  )
 }
 
 // ----------------------------------------------------------------------------

@@ -8,9 +8,15 @@ import type { Store } from "../Store.ts"
 import { sameJson } from "./RunRecords.ts"
 
 /** Whether the run was started with another input than this one, as JSON. Of a run whose first entry cannot be read nobody knows. */
-export const hasOtherInput = (store: Store["Service"], runId: string, payload: unknown): Effect.Effect<boolean, StorageFailed> =>
+export const hasOtherInput = (
+  store: Store["Service"],
+  runId: string,
+  payload: unknown
+): Effect.Effect<boolean, StorageFailed> =>
   store.journal(runId, 0, 1).pipe(
-    Effect.map(([first]) => first?._tag === "RunRequested" && !sameJson(first.payload, StoredJson.read(payload) ?? null)),
+    Effect.map(([first]) =>
+      first?._tag === "RunRequested" && !sameJson(first.payload, StoredJson.read(payload) ?? null)
+    ),
     Effect.catchTag("EntryCorrupt", () => Effect.succeed(false))
   )
 
@@ -18,7 +24,9 @@ export const hasOtherInput = (store: Store["Service"], runId: string, payload: u
 export const tellOtherInput = (store: Store["Service"], run: RunRow, payload: unknown): Effect.Effect<void> =>
   Effect.flatMap(Effect.orElseSucceed(hasOtherInput(store, run.id, payload), () => false), (isOther) =>
     isOther
-      ? Effect.logWarning(`Workflow "${run.workflow}" was asked for with the key of run ${run.id} and another input: that run and its input stand`)
+      ? Effect.logWarning(
+        `Workflow "${run.workflow}" was asked for with the key of run ${run.id} and another input: that run and its input stand`
+      )
       : Effect.void)
 
 /** The input in the first entry of a run that was to be started. */

@@ -34,7 +34,10 @@ export const message = (leaver: Leaver, run: string, time: number): OutboxRow =>
 }
 
 /** Leaves every run that it has asked for, whichever body and process did, but for these. */
-export const all = (leaver: Leaver, except: ReadonlyArray<string>): NonNullable<CommitOp["leaves"]> => ({ except, row: stopRow(leaver) })
+export const all = (leaver: Leaver, except: ReadonlyArray<string>): NonNullable<CommitOp["leaves"]> => ({
+  except,
+  row: stopRow(leaver)
+})
 
 /** The id of a message that may be sent more than once. */
 export const numbered = (id: string, time: number): string => time === 1 ? id : `${id}~${time}`

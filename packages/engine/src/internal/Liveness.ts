@@ -98,7 +98,11 @@ export class Liveness {
     })
   })
 
-  private isDead(owner: OwnerRow, now: number, doubt: { readonly expiresAt: number; readonly until: number } | undefined): boolean {
+  private isDead(
+    owner: OwnerRow,
+    now: number,
+    doubt: { readonly expiresAt: number; readonly until: number } | undefined
+  ): boolean {
     const { expiresAt, id } = owner
     const info = infoOf(owner)
     const process = this.options.processOf(info)
@@ -124,7 +128,9 @@ const infoOf = ({ info }: OwnerRow): Readonly<Record<string, unknown>> => {
 
 /** What a process says about itself, for people; what of it cannot be stored is left out. */
 const infoText = (info: Readonly<Record<string, unknown>>): string =>
-  StoredJson.compose(Object.fromEntries(Object.entries(info).flatMap(([name, part]) => {
-    const stored = StoredJson.of(part)
-    return Result.isSuccess(stored) ? [[name, stored.success]] : []
-  }))).text
+  StoredJson.compose(Object.fromEntries(
+    Object.entries(info).flatMap(([name, part]) => {
+      const stored = StoredJson.of(part)
+      return Result.isSuccess(stored) ? [[name, stored.success]] : []
+    })
+  )).text

@@ -2,7 +2,17 @@
  * Events, subscriptions and waits of the memory backend.
  */
 import type { InboxRow } from "../Backend.ts"
-import type { Awaited, EventAnswers, EventFilter, EventRow, EventsOp, EventWait, EventWaitChanges, EventWaitRow, SweepOp } from "../EventLog.ts"
+import type {
+  Awaited,
+  EventAnswers,
+  EventFilter,
+  EventRow,
+  EventsOp,
+  EventWait,
+  EventWaitChanges,
+  EventWaitRow,
+  SweepOp
+} from "../EventLog.ts"
 import { anyValue, positionOf, valueAt, wakeRow } from "../EventLog.ts"
 
 /** Plain data: `structuredClone` takes a snapshot. */
@@ -119,7 +129,9 @@ export class EventChanges {
       const value = valueAt(event, path)
       if (value === undefined) return []
       this.#push(had(valued, of(row.name, path, value), () => []), position)
-      return value === anyValue ? [...waits.keys()].filter((where) => where.startsWith(`${of(row.name, path)}\u0000`)) : [of(row.name, path, value)]
+      return value === anyValue
+        ? [...waits.keys()].filter((where) => where.startsWith(`${of(row.name, path)}\u0000`))
+        : [of(row.name, path, value)]
     })
   }
 

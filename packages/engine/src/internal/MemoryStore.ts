@@ -1,15 +1,7 @@
 /**
  * What the memory backend stores, and its indexes.
  */
-import type {
-  ApprovalRow,
-  DefinitionRow,
-  FindingRow,
-  InboxRow,
-  OutboxRow,
-  OwnerRow,
-  RunRow
-} from "../Backend.ts"
+import type { ApprovalRow, DefinitionRow, FindingRow, InboxRow, OutboxRow, OwnerRow, RunRow } from "../Backend.ts"
 import * as DueList from "./DueList.ts"
 import * as MemoryEvents from "./MemoryEvents.ts"
 
@@ -108,7 +100,12 @@ export const reindex = ({ index }: MemoryStore, before: StoredRun | undefined, a
     }
   }
   moveMember(index.owned, was?.owner, is?.owner, (was ?? is)!.id)
-  moveMember(index.told, before?.inbox.length ? was?.owner : null, after?.inbox.length ? is?.owner : null, (was ?? is)!.id)
+  moveMember(
+    index.told,
+    before?.inbox.length ? was?.owner : null,
+    after?.inbox.length ? is?.owner : null,
+    (was ?? is)!.id
+  )
   if (before?.listeners === after?.listeners) return
   for (const listener of before?.listeners ?? []) moveMember(index.listening, listener, null, was!.id)
   for (const listener of after?.listeners ?? []) moveMember(index.listening, null, listener, is!.id)

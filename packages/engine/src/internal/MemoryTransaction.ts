@@ -157,9 +157,13 @@ export class Transaction {
     const inbox = op.consumed.length === 0 ? before.inbox : before.inbox.filter((id) => !op.consumed.includes(id))
     let { approvals, awaits, listeners, ended } = before
     const opened = op.approvalsOpened.filter(({ key }, index, all) =>
-      !approvals.includes(key) && all.findIndex((other) => other.key === key) === index)
+      !approvals.includes(key) && all.findIndex((other) => other.key === key) === index
+    )
     for (const row of opened) {
-      this.#put(this.#store.approvals, pair(op.run, row.key), { order: this.#store.arrivals++, row: { ...row, run: op.run } })
+      this.#put(this.#store.approvals, pair(op.run, row.key), {
+        order: this.#store.arrivals++,
+        row: { ...row, run: op.run }
+      })
     }
     if (opened.length > 0) approvals = [...approvals, ...opened.map(({ key }) => key)]
     for (const key of op.approvalsClosed) {
@@ -170,7 +174,9 @@ export class Transaction {
     if (op.ended !== undefined) {
       for (const key of approvals) this.#drop(this.#store.approvals, pair(op.run, key))
       this.#events.end(op.run, awaits)
-      for (const [key, { row }] of Array.from(this.#store.findings)) if (row.run === op.run) this.#drop(this.#store.findings, key)
+      for (const [key, { row }] of Array.from(this.#store.findings)) {
+        if (row.run === op.run) this.#drop(this.#store.findings, key)
+      }
       approvals = listeners = []
       awaits = { subscriptions: [], waits: [] }
       ended = op.ended.payload
@@ -263,8 +269,13 @@ export class Transaction {
     if (question === undefined) return { result: "unknown", at }
     if (question.row.version !== version) return { result: "stale", at }
     if ((before !== null && at >= before) || (from !== null && at < from)) return { result: "untimely", at }
-    if (row !== null && this.#inbox({ row: { ...row, run, at } }).result !== "accepted") return { result: "duplicate", at }
-    this.#put(this.#store.approvals, id, { ...question, row: { ...question.row, answers, status, version: version + 1 } })
+    if (row !== null && this.#inbox({ row: { ...row, run, at } }).result !== "accepted") {
+      return { result: "duplicate", at }
+    }
+    this.#put(this.#store.approvals, id, {
+      ...question,
+      row: { ...question.row, answers, status, version: version + 1 }
+    })
     return { result: "accepted", at }
   }
 
@@ -299,7 +310,9 @@ export class Transaction {
       }
     }
     found.sort(DueList.compare)
-    return { runs: found.slice(0, Math.max(0, op.limit)).map(({ run }) => this.#own(this.#store.runs.get(run)!, op.owner)) }
+    return {
+      runs: found.slice(0, Math.max(0, op.limit)).map(({ run }) => this.#own(this.#store.runs.get(run)!, op.owner))
+    }
   }
 
   #claimOne(owner: string, id: string): Answers["claimOne"] {
@@ -341,7 +354,8 @@ export class Transaction {
     const { findings } = this.#store
     const key = pair(row.run, row.reason)
     if (
-      run === undefined || over(run.row.status) || run.row.owner !== null || run.row.epoch !== epoch || run.row.dueAt !== dueAt ||
+      run === undefined || over(run.row.status) || run.row.owner !== null || run.row.epoch !== epoch ||
+      run.row.dueAt !== dueAt ||
       (findings.get(key)?.row.length ?? -1) >= row.length
     ) return { reported: false }
     this.#put(findings, key, { order: this.#store.arrivals++, row })

@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Op, OutboxRow, StorageFailed } from "../Backend.ts"
 import type { EventsOp } from "../EventLog.ts"
-import { EventMessage, engineSource, InboxRequest, LeaveRequest, startOp, StartRequest } from "../StartRequest.ts"
+import { engineSource, EventMessage, InboxRequest, LeaveRequest, startOp, StartRequest } from "../StartRequest.ts"
 import { encodeEntries } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import * as Joins from "./Joins.ts"
@@ -44,10 +44,13 @@ export const deliver = Effect.fnUntraced(function*(core: EngineCore) {
         yield* Joins.tellOtherInput(core.store, answer.run, Joins.payloadOf(op))
         continue
       }
-      core.heard(answer.run, op.rows.flatMap((row, seq) => {
-        const entry = Upcast.read(answer.run.id, seq, row)
-        return Exit.isSuccess(entry) ? [entry.value] : []
-      }))
+      core.heard(
+        answer.run,
+        op.rows.flatMap((row, seq) => {
+          const entry = Upcast.read(answer.run.id, seq, row)
+          return Exit.isSuccess(entry) ? [entry.value] : []
+        })
+      )
     }
     if (rows.length < limit) return
   }
@@ -62,20 +65,30 @@ const hasContracts = (core: EngineCore): Effect.Effect<boolean, StorageFailed> =
   Effect.map(core.backend.definitions, (rows) => rows.some((row) => row.kind === "contract"))
 
 /** What the row comes to. An event that runs may wait for is also put into `kept`. */
-const route = (core: EngineCore, row: OutboxRow, kept: Array<EventsOp["rows"][number]>): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
+const route = (
+  core: EngineCore,
+  row: OutboxRow,
+  kept: Array<EventsOp["rows"][number]>
+): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
   switch (row.kind) {
     case "start": {
       const request = decodeStart(row.payload)
       if (Exit.isFailure(request)) return Effect.succeed([])
       const { entry, op } = startOp(request.value, core.now(), null)
       const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
-      return Effect.map(Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded), (stored) => [{ ...op, ...stored, message: row.id }])
+      return Effect.map(
+        Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded),
+        (stored) => [{ ...op, ...stored, message: row.id }]
+      )
     }
     case "inbox": {
       const request = decodeInbox(row.payload)
       if (Exit.isFailure(request)) return Effect.succeed([])
       const { id, kind, message, run } = request.value
-      return Effect.succeed([{ op: "inbox", row: { run, id, kind, payload: StoredJson.textOf(message), at: core.now() } }])
+      return Effect.succeed([{
+        op: "inbox",
+        row: { run, id, kind, payload: StoredJson.textOf(message), at: core.now() }
+      }])
     }
     case "leave": {
       const request = decodeLeave(row.payload)
@@ -89,7 +102,14 @@ const route = (core: EngineCore, row: OutboxRow, kept: Array<EventsOp["rows"][nu
       const { correlationId, id, name, payload, source } = event.value
       // What asks the engine for something is no fact.
       if (!EventName.isReserved(name) || source === engineSource) {
-        kept.push({ id, name, payload: StoredJson.textOf(payload), correlation: correlationId ?? null, source: source ?? null, at: core.now() })
+        kept.push({
+          id,
+          name,
+          payload: StoredJson.textOf(payload),
+          correlation: correlationId ?? null,
+          source: source ?? null,
+          at: core.now()
+        })
       }
       return Effect.map(Effect.forEach(core.routes, (route) => route(event.value)), (ops) => ops.flat())
     }

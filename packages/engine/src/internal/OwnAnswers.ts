@@ -66,12 +66,19 @@ export class OwnAnswers {
     for (const [key, overdue] of this.overdue) {
       if (overdue.asking) continue
       overdue.asking = true
-      this.insist(Answers.expire(this.asker.host.desk, this.asker.runId, key), (outcome) => this.asker.push({ _tag: "Expired", key, outcome }))
+      this.insist(
+        Answers.expire(this.asker.host.desk, this.asker.runId, key),
+        (outcome) => this.asker.push({ _tag: "Expired", key, outcome })
+      )
     }
   }
 
   /** Opens a question again, since the code does not take an edit. Its row is taken, with a note, once the store knows. */
-  refuse(row: InboxRow, edit: { readonly key: string; readonly hash: string; readonly problem: string }, note: () => void): void {
+  refuse(
+    row: InboxRow,
+    edit: { readonly key: string; readonly hash: string; readonly problem: string },
+    note: () => void
+  ): void {
     this.refusing.set(row.id, { row, note })
     this.insist(
       Answers.refuse(this.asker.host.desk, this.asker.runId, edit.key, edit.hash, edit.problem),
@@ -101,8 +108,10 @@ export class OwnAnswers {
       this.waiting++
       return Effect.map(asker.host.hostSleep(againMs), () => void this.waiting--)
     })
-    const again: Effect.Effect<A> = Effect.catch(effect, () =>
-      Effect.andThen(pause, Effect.suspend(() => asker.stopped ? Effect.never : again)))
+    const again: Effect.Effect<A> = Effect.catch(
+      effect,
+      () => Effect.andThen(pause, Effect.suspend(() => asker.stopped ? Effect.never : again))
+    )
     asker.host.fork(again).addObserver((exit) => {
       if (Exit.isSuccess(exit)) done(exit.value)
     })

@@ -28,8 +28,11 @@ export class Patience {
 
   /** Insists in the body of a step, as long as that belongs to this process; elsewhere the asker is told. */
   readonly persist = <A, E>(asked: Effect.Effect<A, E | StorageFailed>): Effect.Effect<A, E | StorageFailed> =>
-    Effect.flatMap(CurrentRun, (place): Effect.Effect<A, E | StorageFailed> =>
-      place?.step === undefined ? asked : this.insist(asked, () => !place.executor.stopped))
+    Effect.flatMap(
+      CurrentRun,
+      (place): Effect.Effect<A, E | StorageFailed> =>
+        place?.step === undefined ? asked : this.insist(asked, () => !place.executor.stopped)
+    )
 
   /** Asks until the store has answered, and has no end when nobody wants that any more. Each time must do the same. */
   readonly insist = <A, E>(
@@ -43,7 +46,9 @@ export class Patience {
         const cause = Cause.fail(error)
         if (isForWantOfRoom(cause)) return Effect.andThen(this.awaitRoom(cause), ask(isTold))
         const later = Effect.andThen(this.sleep(answerMs), ask(true))
-        return isTold ? later : Effect.andThen(Effect.logWarning("what a step asked of the store failed, and is tried again", cause), later)
+        return isTold
+          ? later
+          : Effect.andThen(Effect.logWarning("what a step asked of the store failed, and is tried again", cause), later)
       })
     return ask(false)
   }

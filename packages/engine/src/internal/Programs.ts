@@ -11,7 +11,9 @@ export class WorkflowRegisteredTwice extends Error {
   override readonly name = "WorkflowRegisteredTwice"
   constructor(before: Registration, now: Registration) {
     super(
-      `Workflow "${now.name}" version ${now.version} is registered twice, by two definitions: one takes ${payloadOf(before)}, the other ${payloadOf(now)}. `
+      `Workflow "${now.name}" version ${now.version} is registered twice, by two definitions: one takes ${
+        payloadOf(before)
+      }, the other ${payloadOf(now)}. `
         + `Give one of them another name, or another version with Workflows.Version`
     )
   }
@@ -22,14 +24,18 @@ export const serve = (core: EngineCore, registration: Registration): Effect.Effe
   Effect.suspend(() => {
     const key = `${registration.name}@${registration.version}`
     const before = core.programs.get(key)
-    if (before !== undefined && before.workflow !== registration.workflow) return Effect.die(new WorkflowRegisteredTwice(before, registration))
+    if (before !== undefined && before.workflow !== registration.workflow) {
+      return Effect.die(new WorkflowRegisteredTwice(before, registration))
+    }
     core.programs.set(key, registration)
     return Effect.void
   })
 
 const payloadOf = ({ workflow }: Registration): string => {
   const { payloadSchema } = workflow
-  const fields = "fields" in payloadSchema && typeof payloadSchema.fields === "object" && payloadSchema.fields !== null ? Object.keys(payloadSchema.fields) : []
+  const fields = "fields" in payloadSchema && typeof payloadSchema.fields === "object" && payloadSchema.fields !== null
+    ? Object.keys(payloadSchema.fields)
+    : []
   return fields.length === 0 ? "nothing" : `{ ${fields.join(", ")} }`
 }
 

@@ -51,7 +51,8 @@ export const rowOf = (
   given: ReadonlyArray<ApprovalRule.Given> = [],
   requestedAt: number = entry.at
 ): ApprovalRow => {
-  const { approvers, args, choices, deadline, editable, hash, key, of, onTimeout, prompt, quorum, requester, schema } = entry
+  const { approvers, args, choices, deadline, editable, hash, key, of, onTimeout, prompt, quorum, requester, schema } =
+    entry
   return {
     run: run.id,
     key,
@@ -111,4 +112,6 @@ export const schemaDocument = (schema: Schema.Top): unknown => {
 
 /** Why these arguments do not fit the JSON Schema of the question; undefined when they do, or when it has none. */
 export const problemOf = (document: unknown, args: unknown): Effect.Effect<string | undefined> =>
-  document === undefined ? Effect.undefined : Effect.promise(() => import("./ArgumentsSchema.ts").then(({ check }) => check(document, args)))
+  document === undefined
+    ? Effect.undefined
+    : Effect.promise(() => import("./ArgumentsSchema.ts").then(({ check }) => check(document, args)))

@@ -2,9 +2,9 @@
  * Replays a run without owning it, to look at what its code asks for. Nothing
  * is written, no step begins, and the run is dropped where the replay ends.
  */
+import type { EntryCorrupt } from "@fermata/core/Upcast"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { EntryCorrupt } from "@fermata/core/Upcast"
 import type { RunRow, StorageFailed } from "../Backend.ts"
 import type { Store } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"

@@ -32,7 +32,10 @@ export class Room {
     return Effect.suspend(() => {
       if (this.isTold || !this.concerns()) return this.sleep(lookMs)
       this.isTold = true
-      return Effect.andThen(Effect.logError("runs wait until there is room, lose nothing, and then go on by themselves", cause), this.sleep(lookMs))
+      return Effect.andThen(
+        Effect.logError("runs wait until there is room, lose nothing, and then go on by themselves", cause),
+        this.sleep(lookMs)
+      )
     })
   }
 

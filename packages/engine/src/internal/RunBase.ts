@@ -6,12 +6,12 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { ApprovalRow, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
 import type { EventWaitChanges } from "../EventLog.ts"
-import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
-import { OwnAnswers } from "./OwnAnswers.ts"
-import * as RunRecords from "./RunRecords.ts"
 import type { Giver } from "../ValueRefused.ts"
+import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
 import * as Leaving from "./Leaving.ts"
 import { OutsideWaits } from "./OutsideWaits.ts"
+import { OwnAnswers } from "./OwnAnswers.ts"
+import * as RunRecords from "./RunRecords.ts"
 import type { Timer } from "./TimerQueue.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -203,7 +203,9 @@ export abstract class RunBase {
     const held: Array<string> = []
     for (const [id, child] of this.records.children) if (child.listening && child.exit === undefined) held.push(id)
     for (const step of this.records.openSteps()) {
-      if (step.phase === "running") for (const wait of step.bodyWaits) if (wait.reason === "child") held.push(wait.key)
+      if (step.phase === "running") {
+        for (const wait of step.bodyWaits) if (wait.reason === "child") held.push(wait.key)
+      }
     }
     return held
   }
@@ -289,7 +291,10 @@ export abstract class RunBase {
    * wait to be written. Nothing is delivered until that is over, and what step
    * bodies ask for meanwhile comes behind it.
    */
-  protected commitTogether(make: (within: Within) => JournalEntry.EntryBody | undefined, done: (entry: Entry | undefined) => void): void {
+  protected commitTogether(
+    make: (within: Within) => JournalEntry.EntryBody | undefined,
+    done: (entry: Entry | undefined) => void
+  ): void {
     const place = { seq: this.length, at: this.host.now(), epoch: this.row.epoch }
     let entry: Entry | undefined
     this.committing = true

@@ -184,7 +184,10 @@ export abstract class RunEvents extends RunRequests {
     wait.hasRow &&= wait.seen !== undefined || isKnown
     if (missed && !wait.told) {
       wait.told = true
-      this.remark("events-gone", `events "${event}" that step "${wait.question.step}" might have taken were kept for as long as events are kept, and are gone`)
+      this.remark(
+        "events-gone",
+        `events "${event}" that step "${wait.question.step}" might have taken were kept for as long as events are kept, and are gone`
+      )
     }
     if (found !== undefined && !this.records.takenEvents.has(found.id)) return this.take(wait, found)
     wait.seen = upTo
@@ -218,8 +221,14 @@ export abstract class RunEvents extends RunRequests {
     this.deliver(this.append({ _tag: "StepCompleted", key, attempt: 1, output: new StoredJson.StoredJson(payload) }))
   }
 
-  private readonly giving = (resume: (answer: EventAnswer) => void): RunRecords.StepState["waiters"][number] => (outcome) =>
-    resume({ _tag: "Taken", payload: outcome._tag === "Done" && outcome.exit._tag === "Success" ? StoredJson.read(outcome.exit.value) ?? null : null })
+  private readonly giving =
+    (resume: (answer: EventAnswer) => void): RunRecords.StepState["waiters"][number] => (outcome) =>
+      resume({
+        _tag: "Taken",
+        payload: outcome._tag === "Done" && outcome.exit._tag === "Success"
+          ? StoredJson.read(outcome.exit.value) ?? null
+          : null
+      })
 
   /** Writes where the wait stands; it looks again once that is in the store. */
   private stand(wait: Waiting): void {
@@ -260,11 +269,22 @@ export abstract class RunEvents extends RunRequests {
   private look(wait: Waiting): Effect.Effect<Look | undefined> {
     const { question: { asker, wants }, row } = wait
     const read = (after: string | null, size: number): Effect.Effect<Awaited> =>
-      Effect.catch(this.host.awaited(row, after, size), () =>
-        this.stopped ? Effect.never : Effect.andThen(this.host.hostSleep(retryMs), Effect.suspend(() => read(after, size))))
+      Effect.catch(
+        this.host.awaited(row, after, size),
+        () =>
+          this.stopped
+            ? Effect.never
+            : Effect.andThen(this.host.hostSleep(retryMs), Effect.suspend(() => read(after, size)))
+      )
     const fits = (event: EventRow): Effect.Effect<boolean> =>
-      Effect.catchCause(Effect.suspend(() => wants(JSON.parse(event.payload))), (cause) =>
-        Effect.as(Effect.logWarning(`event "${event.name}" (${event.id}) cannot be judged and is passed over`, cause), false))
+      Effect.catchCause(
+        Effect.suspend(() => wants(JSON.parse(event.payload))),
+        (cause) =>
+          Effect.as(
+            Effect.logWarning(`event "${event.name}" (${event.id}) cannot be judged and is passed over`, cause),
+            false
+          )
+      )
     const judge = Effect.gen({ self: this as RunEvents }, function*() {
       let after = wait.seen ?? (wait.hasRow ? null : this.taken.get(subjectOf(row)) ?? null)
       let size = pageSize.first
@@ -278,11 +298,15 @@ export abstract class RunEvents extends RunRequests {
         for (const event of page.events) {
           if (this.stopped) return undefined
           if (this.records.takenEvents.has(event.id) || this.records.signalIds.has(eventSignal(event.id))) continue
-          if (yield* fits(event)) return { wait, found: event, upTo: event.position, passed, moved, isKnown: page.isKnown, missed }
+          if (yield* fits(event)) {
+            return { wait, found: event, upTo: event.position, passed, moved, isKnown: page.isKnown, missed }
+          }
           passed = true
         }
         after = page.upTo
-        if (page.events.length < size) return { wait, found: undefined, upTo: after, passed, moved, isKnown: page.isKnown, missed }
+        if (page.events.length < size) {
+          return { wait, found: undefined, upTo: after, passed, moved, isKnown: page.isKnown, missed }
+        }
         size = Math.min(size * 4, pageSize.most)
       }
       return undefined
@@ -295,7 +319,8 @@ export abstract class RunEvents extends RunRequests {
 // internal
 // ----------------------------------------------------------------------------
 
-const subjectOf = ({ equality, event }: EventWait): string => `${event}\u0000${equality?.path ?? ""}\u0000${equality?.value ?? ""}`
+const subjectOf = ({ equality, event }: EventWait): string =>
+  `${event}\u0000${equality?.path ?? ""}\u0000${equality?.value ?? ""}`
 
 /** A step without a body: its outcome is recorded with its request. */
 const definitionOf = (name: string): StepDefinition => ({

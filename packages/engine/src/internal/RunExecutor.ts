@@ -31,14 +31,21 @@ import * as Workflow from "effect/workflow/Workflow"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { InboxRow, RunRow } from "../Backend.ts"
 import { bodyServices } from "./BodyServices.ts"
-import { CurrentRun, type ExecutorHost, isOrderToStop, type ReadyItem, type Registration, type StopItem } from "./ExecutorTypes.ts"
+import * as EntryKinds from "./EntryKinds.ts"
+import {
+  CurrentRun,
+  type ExecutorHost,
+  isOrderToStop,
+  type ReadyItem,
+  type Registration,
+  type StopItem
+} from "./ExecutorTypes.ts"
+import { ForeignWork, foreignWork } from "./ForeignWork.ts"
 import * as Handover from "./Handover.ts"
 import { acceptInbox, acceptLate } from "./InboxRules.ts"
-import * as EntryKinds from "./EntryKinds.ts"
-import { RunLimits } from "./RunLimits.ts"
 import * as Questions from "./Questions.ts"
-import { ForeignWork, foreignWork } from "./ForeignWork.ts"
 import { RunDigests } from "./RunDigests.ts"
+import { RunLimits } from "./RunLimits.ts"
 import { type AnyFiber, RunScheduler, type Task } from "./RunScheduler.ts"
 import { RunSteps } from "./RunSteps.ts"
 
@@ -148,7 +155,8 @@ export class RunExecutor extends RunSteps {
   /** Whether nothing happens by itself until a delivery, time or a step body: for tests that wait for that. */
   get resting(): boolean {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.ready.length === 0 &&
-      this.buffer.length === 0 && !this.releasing && !this.ending && !this.digests.pending && this.ownAnswers.resting && !this.looking
+      this.buffer.length === 0 && !this.releasing && !this.ending && !this.digests.pending && this.ownAnswers.resting &&
+      !this.looking
   }
 
   /**
@@ -161,7 +169,9 @@ export class RunExecutor extends RunSteps {
       const fibers = Array.from(this.records.openSteps())
         .filter((step) => step.phase === "running" && step.definition?.onCrash === "ask" && step.fiber !== undefined)
         .map((step) => Fiber.await(step.fiber!))
-      return fibers.length === 0 ? Effect.void : Effect.raceFirst(Effect.all(fibers, { concurrency: "unbounded", discard: true }), grace)
+      return fibers.length === 0
+        ? Effect.void
+        : Effect.raceFirst(Effect.all(fibers, { concurrency: "unbounded", discard: true }), grace)
     })
     return Effect.andThen(
       finished,
@@ -176,7 +186,9 @@ export class RunExecutor extends RunSteps {
           for (const step of this.records.openSteps()) {
             if (step.phase === "running") this.append({ _tag: "Note", kind: "step-released", text: step.key })
           }
-          this.commit(undefined, undefined, { dueAt: this.suspendedWaits === undefined || this.looking ? 0 : this.nextDue() }, () => {
+          this.commit(undefined, undefined, {
+            dueAt: this.suspendedWaits === undefined || this.looking ? 0 : this.nextDue()
+          }, () => {
             this.drop()
             this.host.gone(this, "released")
             resume(Effect.void)
@@ -225,7 +237,9 @@ export class RunExecutor extends RunSteps {
     } finally {
       this.pumping = false
     }
-    if (again && !this.scheduled && !this.stopped) this.pumpIn(this.scheduler.idle ? this.host.schedule : this.host.turns.wait)
+    if (again && !this.scheduled && !this.stopped) {
+      this.pumpIn(this.scheduler.idle ? this.host.schedule : this.host.turns.wait)
+    }
   }
 
   /** Runs until nothing is left to do; true when the rest must wait for another turn of the event loop. */
@@ -268,7 +282,10 @@ export class RunExecutor extends RunSteps {
       if (this.mainExit !== undefined) {
         const left = this.leftOver()
         if (left !== undefined) {
-          this.problem = { key: EntryKinds.subjectOf(left), detail: `the code has ended, and the journal goes on with entry ${left.seq} (${EntryKinds.describe(left)})` }
+          this.problem = {
+            key: EntryKinds.subjectOf(left),
+            detail: `the code has ended, and the journal goes on with entry ${left.seq} (${EntryKinds.describe(left)})`
+          }
           continue
         }
         this.finish(this.mainExit)
@@ -324,7 +341,10 @@ export class RunExecutor extends RunSteps {
       ? "is an outcome that the code did not ask for"
       : undefined
     if (missed !== undefined) {
-      this.problem = { key: EntryKinds.subjectOf(entry), detail: `entry ${entry.seq} (${EntryKinds.describe(entry)}) ${missed}` }
+      this.problem = {
+        key: EntryKinds.subjectOf(entry),
+        detail: `entry ${entry.seq} (${EntryKinds.describe(entry)}) ${missed}`
+      }
       return
     }
     this.cursor++
@@ -352,13 +372,17 @@ export class RunExecutor extends RunSteps {
     }
     if (this.records.stop !== undefined && this.mainExit === undefined) this.interruptMain()
     // In the order of their latest requests, as they would start in a run that was never replayed.
-    for (const step of Array.from(this.records.openSteps()).sort((a, b) => a.entry.seq - b.entry.seq)) this.recover(step)
+    for (const step of Array.from(this.records.openSteps()).sort((a, b) => a.entry.seq - b.entry.seq)) {
+      this.recover(step)
+    }
     for (const [timer, state] of this.records.timers) {
       if (state.waiter !== undefined) this.arm(`timer:${timer}`, state.entry.dueAt, { _tag: "Timer", timer })
     }
     this.lookAnew()
     for (const [key, state] of this.records.approvals) {
-      if (state.waiter !== undefined && this.records.revived) this.approvalsOpened.push(Questions.rowOf(this.row, state.entry, state.given))
+      if (state.waiter !== undefined && this.records.revived) {
+        this.approvalsOpened.push(Questions.rowOf(this.row, state.entry, state.given))
+      }
       if (state.waiter !== undefined && state.entry.deadline !== undefined) {
         this.arm(`approval:${key}`, state.entry.deadline, { _tag: "Deadline", key })
       }
@@ -488,15 +512,25 @@ export class RunExecutor extends RunSteps {
     )
     const effect = Workflow.intoResult(
       // `intoResult` begins it in the middle of an operation of its own, where it could not give way.
-      Effect.onExit(Effect.flatMap(Effect.andThen(Effect.yieldNow, this.registration.execute(this.payload, this.row.id)), (value) => this.handOver(value)), (exit) =>
-        Effect.suspend(() => {
-          if (Exit.isSuccess(exit)) return Effect.void
-          // As with Effect's engines: for the finalizers of the run, and not yet for those of its body.
-          this.instance.interrupted = this.records.stop !== undefined
-          return this.undoes() ? this.unwind() : Effect.void
-        }))
+      Effect.onExit(
+        Effect.flatMap(
+          Effect.andThen(Effect.yieldNow, this.registration.execute(this.payload, this.row.id)),
+          (value) => this.handOver(value)
+        ),
+        (exit) =>
+          Effect.suspend(() => {
+            if (Exit.isSuccess(exit)) {
+              return Effect.void
+            }
+            // As with Effect's engines: for the finalizers of the run, and not yet for those of its body.
+            this.instance.interrupted = this.records.stop !== undefined
+            return this.undoes() ? this.unwind() : Effect.void
+          })
+      )
     )
-    const fiber = Effect.runForkWith(context)(effect as Effect.Effect<Workflow.Result<unknown, unknown>, never, WorkflowInstance>)
+    const fiber = Effect.runForkWith(context)(
+      effect as Effect.Effect<Workflow.Result<unknown, unknown>, never, WorkflowInstance>
+    )
     this.main = fiber
     fiber.addObserver((exit) => {
       if (this.stopped) return
@@ -543,7 +577,9 @@ export class RunExecutor extends RunSteps {
   }
 
   /** A run that suspended on its failure has no fibers to stop: a new pass is stopped at its end. */
-  restartForStop(stop: { readonly id: string; readonly kind: "cancel" | "parent"; readonly by: string; readonly reason: string }): void {
+  restartForStop(
+    stop: { readonly id: string; readonly kind: "cancel" | "parent"; readonly by: string; readonly reason: string }
+  ): void {
     this.records.stop = this.append({ _tag: "StopRequested", ...stop }) as JournalEntry.EntryOf<"StopRequested">
     this.leaving = true
     this.reload()
@@ -573,7 +609,10 @@ export class RunExecutor extends RunSteps {
     const now = projection(status, reason, text)
     const changed = now !== this.projected && (status === "suspended" || busy || this.projected.startsWith("queued "))
     const starting = this.paused ? [] : this.toStart
-    if (this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 && !this.hasAwaits && !changed && starting.length === 0) {
+    if (
+      this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 && !this.hasAwaits &&
+      !changed && starting.length === 0
+    ) {
       const together = this.nextTogether()
       if (together !== undefined) return this.runTogether(together)
       this.ownAnswers.tell()
@@ -630,28 +669,35 @@ export class RunExecutor extends RunSteps {
       status = "failed"
       const cause = stop === undefined
         ? outcome.cause
-        : ExitJson.causeToJson(Cause.die(stop.kind === "foreign"
-          ? { name: "ForeignWork", message: stop.reason }
-          : { name: "LimitExceeded", message: `The run went past a limit: ${stop.reason}` }))
+        : ExitJson.causeToJson(Cause.die(
+          stop.kind === "foreign"
+            ? { name: "ForeignWork", message: stop.reason }
+            : { name: "LimitExceeded", message: `The run went past a limit: ${stop.reason}` }
+        ))
       this.append({ _tag: "RunFailed", cause })
     }
     this.ending = true
     const exitText = StoredJson.compose({ ...outcome })
-    this.commit({ status, reason: null, waits: null }, { payload: StoredJson.compose({ exit: exitText }).text }, undefined, (ok, unseen) => {
-      if (unseen === true) {
-        // Somebody was told that it is recorded: it is taken first, and the end comes behind it.
-        this.ending = false
-        this.buffer.pop()
-        this.length--
-        // What was handed over while the end was being written is here, and is not handed over again.
-        if (this.ready.length > 0) this.wake()
-        return this.host.handOutSoon()
+    this.commit(
+      { status, reason: null, waits: null },
+      { payload: StoredJson.compose({ exit: exitText }).text },
+      undefined,
+      (ok, unseen) => {
+        if (unseen === true) {
+          // Somebody was told that it is recorded: it is taken first, and the end comes behind it.
+          this.ending = false
+          this.buffer.pop()
+          this.length--
+          // What was handed over while the end was being written is here, and is not handed over again.
+          if (this.ready.length > 0) this.wake()
+          return this.host.handOutSoon()
+        }
+        if (!ok) return
+        this.over = true
+        this.drop()
+        this.host.gone(this, "ended")
       }
-      if (!ok) return
-      this.over = true
-      this.drop()
-      this.host.gone(this, "ended")
-    })
+    )
   }
 
   private suspendOnFailure(result: Workflow.Suspended): void {

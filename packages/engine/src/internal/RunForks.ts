@@ -19,8 +19,8 @@ import type { StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import type { Registration } from "./ExecutorTypes.ts"
-import { replay } from "./RunReplay.ts"
 import * as Questions from "./Questions.ts"
+import { replay } from "./RunReplay.ts"
 import { idempotencyKey } from "./RunRequests.ts"
 import { check, payloadText } from "./RunStarts.ts"
 import { readable } from "./RunWatch.ts"
@@ -42,7 +42,9 @@ export const fork = Effect.fnUntraced(function*(
   }
   const set = yield* replacements(original, options)
   const registration = yield* core.registrationOf(original)
-  const payload = options.input === undefined ? undefined : yield* payloadOf(original, journal[0]!, options.input, registration)
+  const payload = options.input === undefined
+    ? undefined
+    : yield* payloadOf(original, journal[0]!, options.input, registration)
   const id = (yield* WebCrypto).randomUUID().replaceAll("-", "")
   const history = yield* shared(original, journal.slice(0, seq + 1), { ...options, set, id, payload, now: core.now() })
   const row: RunRow = {
@@ -67,7 +69,11 @@ export const fork = Effect.fnUntraced(function*(
   if (registration !== undefined) {
     const difference = yield* replay(core, registration, row, history)
     if (difference !== undefined) {
-      return yield* refused(original, options.at, `what it shares does not replay: at "${difference.key}", ${difference.detail}`)
+      return yield* refused(
+        original,
+        options.at,
+        `what it shares does not replay: at "${difference.key}", ${difference.detail}`
+      )
     }
   }
   yield* store.backend.write(ops)
@@ -79,7 +85,8 @@ export const fork = Effect.fnUntraced(function*(
 // internal
 // ----------------------------------------------------------------------------
 
-const refused = (original: RunRow, step: string, problem: string) => new ForkRefused({ runId: original.id, step, problem })
+const refused = (original: RunRow, step: string, problem: string) =>
+  new ForkRefused({ runId: original.id, step, problem })
 
 /** The payload with another input, as it is stored. */
 const payloadOf = (
@@ -91,17 +98,31 @@ const payloadOf = (
   const before = first._tag === "RunRequested" ? first.payload : null
   // A contract is given what it sees as input beside the event that triggered it.
   const payload = original.kind === "contract" && typeof before === "object" ? { ...before, input } : input
-  const checked = registration === undefined ? Effect.succeed(payload) : Effect.map(check(registration.workflow, payload), ({ encoded }) => encoded)
-  return Effect.map(Effect.flatMap(checked, (given) => payloadText(original.workflow, given)), (stored) => stored.read())
+  const checked = registration === undefined
+    ? Effect.succeed(payload)
+    : Effect.map(check(registration.workflow, payload), ({ encoded }) => encoded)
+  return Effect.map(
+    Effect.flatMap(checked, (given) => payloadText(original.workflow, given)),
+    (stored) => stored.read()
+  )
 }
 
 /** The outputs that replace others, as they are stored. */
-const replacements = ({ id }: RunRow, { at, set = {} }: ForkOptions): Effect.Effect<Readonly<Record<string, unknown>>, ForkRefused> =>
+const replacements = (
+  { id }: RunRow,
+  { at, set = {} }: ForkOptions
+): Effect.Effect<Readonly<Record<string, unknown>>, ForkRefused> =>
   Effect.map(
     Effect.forEach(Object.entries(set), ([key, output]) =>
       Effect.matchEffect(Effect.fromResult(StoredJson.of(output)), {
         onFailure: ({ reason }) =>
-          Effect.fail(new ForkRefused({ runId: id, step: at, problem: `the output that is set for step "${key}" cannot be stored: ${reason}` })),
+          Effect.fail(
+            new ForkRefused({
+              runId: id,
+              step: at,
+              problem: `the output that is set for step "${key}" cannot be stored: ${reason}`
+            })
+          ),
         onSuccess: (stored) => Effect.succeed([key, stored.read()] as const)
       })),
     (entries) => Object.fromEntries(entries)
@@ -122,9 +143,13 @@ const shared = Effect.fnUntraced(function*(original: RunRow, journal: ReadonlyAr
   for (const key of set) {
     if (!outcomes.has(key) || !isOver(RunView.step(view, key))) {
       const over = view.steps.filter(isOver).map((step) => step.key)
-      return yield* refused(original, change.at, `step "${key}" has no outcome before it that could be replaced; ${
-        over.length === 0 ? "no step has" : `these have: ${over.join(", ")}`
-      }`)
+      return yield* refused(
+        original,
+        change.at,
+        `step "${key}" has no outcome before it that could be replaced; ${
+          over.length === 0 ? "no step has" : `these have: ${over.join(", ")}`
+        }`
+      )
     }
   }
   const { at: then } = journal.at(-1)!
@@ -148,7 +173,8 @@ const shared = Effect.fnUntraced(function*(original: RunRow, journal: ReadonlyAr
       case "StepCompleted":
       case "StepFailed": {
         if (outcomes.get(entry.key) === entry.seq && set.includes(entry.key)) return replaced(entry, change)
-        return entry._tag === "StepFailed" && entry.retryAt !== undefined && RunView.step(view, entry.key)?.status === "backoff"
+        return entry._tag === "StepFailed" && entry.retryAt !== undefined &&
+            RunView.step(view, entry.key)?.status === "backoff"
           ? { ...entry, retryAt: later(entry.retryAt) }
           : entry
       }
@@ -181,13 +207,21 @@ const shared = Effect.fnUntraced(function*(original: RunRow, journal: ReadonlyAr
   return [...before.map((entry) => unowned(carried(entry))), forked]
 })
 
-const isOver = (step: RunView.StepView | undefined): boolean => step?.status === "completed" || step?.status === "failed"
+const isOver = (step: RunView.StepView | undefined): boolean =>
+  step?.status === "completed" || step?.status === "failed"
 
 /** The place of the last outcome of each step. */
 const lastOutcomes = (journal: ReadonlyArray<Entry>): ReadonlyMap<string, number> =>
-  new Map(journal.flatMap((entry) => entry._tag === "StepCompleted" || entry._tag === "StepFailed" ? [[entry.key, entry.seq] as const] : []))
+  new Map(
+    journal.flatMap((entry) =>
+      entry._tag === "StepCompleted" || entry._tag === "StepFailed" ? [[entry.key, entry.seq] as const] : []
+    )
+  )
 
-const replaced = ({ at, attempt, epoch, key, seq }: JournalEntry.EntryOf<"StepCompleted" | "StepFailed">, change: Change): Entry => ({
+const replaced = (
+  { at, attempt, epoch, key, seq }: JournalEntry.EntryOf<"StepCompleted" | "StepFailed">,
+  change: Change
+): Entry => ({
   _tag: "StepCompleted",
   seq,
   at,
@@ -247,7 +281,14 @@ const opsOf = Effect.fnUntraced(function*(
   const view = RunView.of(row.id, history)
   const open = history.filter((entry) => entry._tag === "ApprovalRequested")
     .filter((entry) => RunView.approval(view, entry.key)?.status === "open")
-  const start: StartOp = { op: "start", run: row, rows, blobs, subscriptions: yield* subscriptionsOf(store, row), listener: null }
+  const start: StartOp = {
+    op: "start",
+    run: row,
+    rows,
+    blobs,
+    subscriptions: yield* subscriptionsOf(store, row),
+    listener: null
+  }
   const rest: CommitOp = {
     op: "commit",
     run: row.id,
@@ -258,7 +299,9 @@ const opsOf = Effect.fnUntraced(function*(
     at: row.createdAt,
     consumed: [],
     outbox,
-    approvalsOpened: open.map((entry) => Questions.rowOf(row, entry, RunView.approval(view, entry.key)!.answers, row.createdAt)),
+    approvalsOpened: open.map((entry) =>
+      Questions.rowOf(row, entry, RunView.approval(view, entry.key)!.answers, row.createdAt)
+    ),
     approvalsClosed: [],
     release: { dueAt: 0 }
   }

@@ -65,4 +65,10 @@ export class RunLimits {
   }
 }
 
-const stop = (limit: string, reason: string): StopItem => ({ _tag: "Stop", id: `limit:${limit}`, kind: "limit", by: "engine", reason })
+const stop = (limit: string, reason: string): StopItem => ({
+  _tag: "Stop",
+  id: `limit:${limit}`,
+  kind: "limit",
+  by: "engine",
+  reason
+})

@@ -214,7 +214,14 @@ export class RunRecords {
   }
 
   addApproval(entry: EntryOf<"ApprovalRequested">): ApprovalState {
-    const approval: ApprovalState = { entry, asked: true, waiter: undefined, result: undefined, given: [], problemOf: undefined }
+    const approval: ApprovalState = {
+      entry,
+      asked: true,
+      waiter: undefined,
+      result: undefined,
+      given: [],
+      problemOf: undefined
+    }
     this.approvals.set(entry.key, approval)
     return approval
   }
@@ -371,7 +378,9 @@ export class RunRecords {
   }
 
   /** Counts an answer; true when it decides the question. */
-  answer({ _tag, blobs: _blobs, epoch: _epoch, key, open: _open, seq: _seq, ...given }: EntryOf<"ApprovalAnswered">): boolean {
+  answer(
+    { _tag, blobs: _blobs, epoch: _epoch, key, open: _open, seq: _seq, ...given }: EntryOf<"ApprovalAnswered">
+  ): boolean {
     const approval = this.approvals.get(key)
     if (approval === undefined || approval.result !== undefined) return false
     approval.given.push(given)
@@ -409,7 +418,9 @@ export class RunRecords {
     const stalled = new Set<StepState>()
     for (const step of this.open) {
       if (step.phase !== "unknown" && step.phase !== "exhausted") continue
-      for (let body = this.bodyOf(step); body !== undefined && !stalled.has(body); body = this.bodyOf(body)) stalled.add(body)
+      for (let body = this.bodyOf(step); body !== undefined && !stalled.has(body); body = this.bodyOf(body)) {
+        stalled.add(body)
+      }
     }
     return stalled
   }
@@ -434,18 +445,30 @@ export class RunRecords {
       if (approval.waiter === undefined || approval.result !== undefined) continue
       const { deadline, key, prompt } = approval.entry
       const { wanted } = ApprovalRule.standing(approval.entry, approval.given)
-      waits.push({ reason: "approval", key, who: wanted, detail: prompt, ...(deadline === undefined ? {} : { until: deadline }) })
+      waits.push({
+        reason: "approval",
+        key,
+        who: wanted,
+        detail: prompt,
+        ...(deadline === undefined ? {} : { until: deadline })
+      })
     }
     for (const [name, signal] of this.signals) {
       const detail = this.details.get(name)
-      if (signal.waiters.length > 0) waits.push({ reason: "signal", key: name, ...(detail === undefined ? {} : { detail }) })
+      if (signal.waiters.length > 0) {
+        waits.push({ reason: "signal", key: name, ...(detail === undefined ? {} : { detail }) })
+      }
     }
     for (const [name, waiters] of this.deferredWaiters) {
       if (waiters.length === 0 || this.clocks.has(name)) continue
-      if (!waits.some((wait) => wait.reason === "signal" && wait.key === name)) waits.push({ reason: "signal", key: name })
+      if (!waits.some((wait) => wait.reason === "signal" && wait.key === name)) {
+        waits.push({ reason: "signal", key: name })
+      }
     }
     for (const [key, child] of this.children) if (child.waiters.length > 0) waits.push({ reason: "child", key })
-    for (const { entry } of this.earliestTimers()) waits.push({ reason: "timer", key: `timer ${entry.timer}`, until: entry.dueAt })
+    for (const { entry } of this.earliestTimers()) {
+      waits.push({ reason: "timer", key: `timer ${entry.timer}`, until: entry.dueAt })
+    }
     if (waits.length === 0 && (this.still || this.waitsForEver())) {
       const what = this.waitsForEver() ? "a time that never comes" : "nothing that the engine knows of"
       waits.push({ reason: "operator", key: neverKey, detail: `it waits for ${what}, and only a cancel ends that` })
@@ -470,7 +493,9 @@ export class RunRecords {
   private earliestTimers(): ReadonlyArray<TimerState> {
     const waiting: Array<TimerState> = []
     for (const state of this.timers.values()) if (state.waiter !== undefined) waiting.push(state)
-    return waiting.length <= mostWaits ? waiting : waiting.sort((a, b) => a.entry.dueAt - b.entry.dueAt).slice(0, mostWaits)
+    return waiting.length <= mostWaits
+      ? waiting
+      : waiting.sort((a, b) => a.entry.dueAt - b.entry.dueAt).slice(0, mostWaits)
   }
 
   /** Forgets every waiter, so that dropped fibers are held by nothing. */
@@ -606,7 +631,7 @@ export class RunRecords {
             records.open.add(reopened)
           }
           paused = false
-          if (entry._tag === "RunResumed") for (const state of records.steps.values()) state.notStarted = false
+          if (entry._tag === "RunResumed") { for (const state of records.steps.values()) state.notStarted = false }
           break
         }
         case "TimerSet":
@@ -638,16 +663,23 @@ export class RunRecords {
 
 /** An outcome for one of several who ask for it. */
 export const copied = (outcome: StepOutcome): StepOutcome =>
-  outcome._tag === "Parked" ? { ...outcome, cause: StoredJson.copy(outcome.cause) } : { ...outcome, exit: Handover.copyOf(outcome.exit) }
+  outcome._tag === "Parked"
+    ? { ...outcome, cause: StoredJson.copy(outcome.cause) }
+    : { ...outcome, exit: Handover.copyOf(outcome.exit) }
 
 /** Whether the body only waits for something durable, so that it may be dropped and run again. */
 export const isIdle = (step: StepState): boolean => step.bodyWaits.length > 0 && step.definition?.onCrash !== "ask"
 
 /** The policy of a step as it stands after its recorded failures. */
-export const policyOf = (step: StepState): Effect.Effect<(now: number, cause: unknown) => Effect.Effect<number | undefined>> =>
+export const policyOf = (
+  step: StepState
+): Effect.Effect<(now: number, cause: unknown) => Effect.Effect<number | undefined>> =>
   Effect.suspend(() => {
     const next = step.definition!.retry!()
-    return Effect.as(Effect.forEach(step.failures, (failure) => next(failure.at, StoredJson.copy(failure.cause)), { discard: true }), next)
+    return Effect.as(
+      Effect.forEach(step.failures, (failure) => next(failure.at, StoredJson.copy(failure.cause)), { discard: true }),
+      next
+    )
   })
 
 /** Whether two texts that differ stand for the same. */

@@ -35,7 +35,11 @@ export const replay = (
   }
   return Effect.matchCauseEffect(registration.decodePayload(first.payload), {
     onFailure: (cause) =>
-      Effect.succeed({ key: "payload", detail: `the payload does not fit the workflow any more: ${Cause.pretty(cause).split("\n")[0]}`, at: 0 }),
+      Effect.succeed({
+        key: "payload",
+        detail: `the payload does not fit the workflow any more: ${Cause.pretty(cause).split("\n")[0]}`,
+        at: 0
+      }),
     onSuccess: (payload) =>
       Effect.callback<Difference | undefined>((resume) => {
         const done = (difference: Difference | undefined) => {
@@ -96,8 +100,12 @@ const awake = (row: RunRow): RunRow => ({ ...row, status: "running", reason: nul
 
 /** A run that suspended on its failure replays nothing until it is resumed, so it is here. */
 const resumed = (journal: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlyArray<JournalEntry.JournalEntry> => {
-  const last = journal.findLast(({ _tag }) => _tag === "RunSuspended" || _tag === "RunResumed" || _tag === "StopRequested")
-  if (last?._tag !== "RunSuspended" || !last.waits.some(({ key, reason }) => key === "failure" && reason === "operator")) return journal
+  const last = journal.findLast(({ _tag }) =>
+    _tag === "RunSuspended" || _tag === "RunResumed" || _tag === "StopRequested"
+  )
+  if (
+    last?._tag !== "RunSuspended" || !last.waits.some(({ key, reason }) => key === "failure" && reason === "operator")
+  ) return journal
   const { at, epoch } = journal.at(-1)!
   return [...journal, { _tag: "RunResumed", seq: journal.length, at, epoch }]
 }

@@ -6,21 +6,28 @@ import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { readWaits, type Wait } from "@fermata/core/RunStatus"
-import * as WellFormed from "@fermata/core/WellFormed"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as WellFormed from "@fermata/core/WellFormed"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { OutboxRow, RunRow } from "../Backend.ts"
-import type { ApprovalQuestion, ExecutorHost, ReadyItem, Registration, StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import * as ChildRecords from "./ChildRecords.ts"
+import * as EntryKinds from "./EntryKinds.ts"
+import type {
+  ApprovalQuestion,
+  ExecutorHost,
+  ReadyItem,
+  Registration,
+  StepDefinition,
+  StepOutcome
+} from "./ExecutorTypes.ts"
 import { sameButForId } from "./ForkedText.ts"
+import * as Handover from "./Handover.ts"
 import * as Leaving from "./Leaving.ts"
 import * as Questions from "./Questions.ts"
 import { RunBase } from "./RunBase.ts"
-import * as EntryKinds from "./EntryKinds.ts"
-import * as Handover from "./Handover.ts"
 import * as RunRecords from "./RunRecords.ts"
 import * as StepKeys from "./StepKeys.ts"
 
@@ -62,7 +69,10 @@ export abstract class RunRequests extends RunBase {
 
   /** Whether the code asks for what is recorded. Of what a fork shares, its own id stands for that of the run it was. */
   private same(recorded: unknown, asked: unknown, json: unknown = StoredJson.read(asked)): boolean {
-    if (recorded instanceof StoredJson.StoredJson && asked instanceof StoredJson.StoredJson && recorded.text === asked.text) return true
+    if (
+      recorded instanceof StoredJson.StoredJson && asked instanceof StoredJson.StoredJson &&
+      recorded.text === asked.text
+    ) return true
     return RunRecords.sameJson(StoredJson.read(recorded), json, this.sameText)
   }
 
@@ -90,7 +100,9 @@ export abstract class RunRequests extends RunBase {
             key,
             recorded.name !== definition.name
               ? `entry ${recorded.seq} has step "${recorded.name}" under the key "${key}", and the code asks for "${definition.name}"`
-              : `entry ${recorded.seq} requested step "${key}" with input ${StoredJson.show(step.input)}, and the code asks with ${StoredJson.show(input)}`
+              : `entry ${recorded.seq} requested step "${key}" with input ${
+                StoredJson.show(step.input)
+              }, and the code asks with ${StoredJson.show(input)}`
           )
         }
         step.definition = definition
@@ -293,7 +305,12 @@ export abstract class RunRequests extends RunBase {
       this.records.commands.get(commandOf(name))!.asked = true
       const [was, now] = [Handover.plain(recorded.exit), Handover.plain(exit)]
       if (isRace(name) && !this.same(comparable(was), comparable(now))) {
-        this.diverge(name, `entry ${recorded.seq} recorded ${StoredJson.show(was)} as the outcome of "${name}", and the code comes to ${StoredJson.show(now)}`)
+        this.diverge(
+          name,
+          `entry ${recorded.seq} recorded ${StoredJson.show(was)} as the outcome of "${name}", and the code comes to ${
+            StoredJson.show(now)
+          }`
+        )
         return
       }
     }
@@ -307,7 +324,9 @@ export abstract class RunRequests extends RunBase {
       let state = this.records.approvals.get(key)
       if (state === undefined) {
         const deadline = DurableTime.after(this.from, question.deadlineMs ?? Infinity)
-        if (DurableTime.isTooLate(deadline)) return refuse(this.tooLate(`The deadline of approval "${key}"`, question.deadlineMs!))
+        if (DurableTime.isTooLate(deadline)) {
+          return refuse(this.tooLate(`The deadline of approval "${key}"`, question.deadlineMs!))
+        }
         if (this.mustBeRecorded(`approval "${key}"`, key)) return
         const entry = this.append({
           _tag: "ApprovalRequested",
@@ -335,7 +354,9 @@ export abstract class RunRequests extends RunBase {
       } else if (state.waiter === undefined && !this.same(state.entry.args, question.args)) {
         return this.diverge(
           key,
-          `entry ${state.entry.seq} asked about ${StoredJson.show(state.entry.args)}, and the code asks about ${StoredJson.show(question.args)}`
+          `entry ${state.entry.seq} asked about ${StoredJson.show(state.entry.args)}, and the code asks about ${
+            StoredJson.show(question.args)
+          }`
         )
       }
       const asked = state
@@ -357,7 +378,9 @@ export abstract class RunRequests extends RunBase {
 
   protected acceptDeadline(key: string): void {
     const approval = this.records.approvals.get(key)
-    if (approval?.waiter !== undefined && approval.result === undefined) this.ownAnswers.passed(key, approval.entry.deadline!)
+    if (approval?.waiter !== undefined && approval.result === undefined) {
+      this.ownAnswers.passed(key, approval.entry.deadline!)
+    }
   }
 
   /** The answers of people and that of the deadline have one order, which the store has: what decided comes through the inbox. */
@@ -367,7 +390,9 @@ export abstract class RunRequests extends RunBase {
     if (approval?.waiter === undefined || approval.result !== undefined) return
     if (outcome._tag === "Unknown") {
       // There is no question in the store that somebody could answer, so nobody has.
-      return this.deliver(this.append({ _tag: "ApprovalAnswered", id: `deadline:${key}`, key, decision: "timeout", by: "deadline" }))
+      return this.deliver(
+        this.append({ _tag: "ApprovalAnswered", id: `deadline:${key}`, key, decision: "timeout", by: "deadline" })
+      )
     }
     if (outcome._tag === "Refused" && outcome.reason === "early") {
       return this.arm(`approval:${key}`, approval.entry.deadline!, { _tag: "Deadline", key })
@@ -377,7 +402,14 @@ export abstract class RunRequests extends RunBase {
 
   /** Starts a child, or joins it; with `wait`, answers with its exit. */
   askChild(
-    child: { readonly id: string; readonly start: OutboxRow; readonly workflow: string; readonly version: string; readonly payload: StoredJson.StoredJson; readonly linked: boolean },
+    child: {
+      readonly id: string
+      readonly start: OutboxRow
+      readonly workflow: string
+      readonly version: string
+      readonly payload: StoredJson.StoredJson
+      readonly linked: boolean
+    },
     wait: boolean
   ): Effect.Effect<JournalEntry.ExitJson | undefined> {
     return this.ask((resume) => {
@@ -397,7 +429,9 @@ export abstract class RunRequests extends RunBase {
       } else if (!state.asked && !this.same(state.entry.payload, child.payload)) {
         return this.diverge(
           child.id,
-          `entry ${state.entry.seq} started child ${child.id} with ${StoredJson.show(state.entry.payload)}, and the code starts it with ${StoredJson.show(child.payload)}`
+          `entry ${state.entry.seq} started child ${child.id} with ${
+            StoredJson.show(state.entry.payload)
+          }, and the code starts it with ${StoredJson.show(child.payload)}`
         )
       }
       const asked = state
@@ -419,14 +453,23 @@ export abstract class RunRequests extends RunBase {
   }
 
   /** Records what the workflow did at once: a state change, an emitted event, a note. `isSame` tells whether what is recorded is that. */
-  command(key: string, what: string, body: JournalEntry.EntryBody, outbox?: OutboxRow, isSame?: (recorded: Entry) => boolean): void {
+  command(
+    key: string,
+    what: string,
+    body: JournalEntry.EntryBody,
+    outbox?: OutboxRow,
+    isSame?: (recorded: Entry) => boolean
+  ): void {
     if (this.stopped) return
     const recorded = this.records.commands.get(key)
     if (recorded !== undefined) {
       const before = EntryKinds.bodyJson(recorded.entry)
       const after = Handover.plain(body)
       if (!this.same(before, after) && isSame?.(recorded.entry) !== true) {
-        this.diverge(key, `entry ${recorded.entry.seq} recorded ${StoredJson.show(before)}, and the code does ${StoredJson.show(after)}`)
+        this.diverge(
+          key,
+          `entry ${recorded.entry.seq} recorded ${StoredJson.show(before)}, and the code does ${StoredJson.show(after)}`
+        )
         return
       }
       recorded.asked = true
@@ -449,7 +492,9 @@ export abstract class RunRequests extends RunBase {
     })
   }
 
-  protected ask<A>(register: (resume: Resume<A>, refuse: (defect: Error) => void) => void | (() => void)): Effect.Effect<A> {
+  protected ask<A>(
+    register: (resume: Resume<A>, refuse: (defect: Error) => void) => void | (() => void)
+  ): Effect.Effect<A> {
     return Effect.callback<A>((resume) => {
       if (this.stopped || this.problem !== undefined) return this.wake()
       let done = false
@@ -500,8 +545,11 @@ const isRace = (deferred: string) => deferred.startsWith("raceAll/")
 
 /** An exit without what two throws of one error may differ in. */
 const comparable = (exit: JournalEntry.ExitJson): unknown =>
-  exit._tag === "Success" ? exit : ExitJson.causeFromJson(exit.cause, true).reasons.map((reason) =>
-    reason._tag === "Fail" ? [reason.error] : reason._tag === "Die" ? ExitJson.causeMessage([reason]) : null)
+  exit._tag === "Success" ?
+    exit :
+    ExitJson.causeFromJson(exit.cause, true).reasons.map((reason) =>
+      reason._tag === "Fail" ? [reason.error] : reason._tag === "Die" ? ExitJson.causeMessage([reason]) : null
+    )
 
 /** The key of the command by which the workflow completes one of its own deferreds. */
 const commandOf = (deferred: string) => `deferred:${deferred}`

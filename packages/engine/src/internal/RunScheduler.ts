@@ -142,7 +142,12 @@ export class RunScheduler implements Scheduler.Scheduler {
 
   /** Does what may resume a fiber of the body. */
   begin(): void {
-    this.current = this.first = this.unit = this.goesOnAt = this.latest = undefined
+    this.current =
+      this.first =
+      this.unit =
+      this.goesOnAt =
+      this.latest =
+        undefined
     this.place = 0
     this.mayGiveWay = true
   }

@@ -11,14 +11,22 @@ import * as SignalDeclaration from "../SignalDeclaration.ts"
 import type { EngineCore } from "./EngineCore.ts"
 
 /** What is known of the signals of the run: declared, or seen to be received by a run of its workflow in this process. */
-export const known = (core: EngineCore, row: RunRow): Effect.Effect<ReadonlyArray<SignalDeclaration.SignalDeclaration>, StorageFailed> =>
+export const known = (
+  core: EngineCore,
+  row: RunRow
+): Effect.Effect<ReadonlyArray<SignalDeclaration.SignalDeclaration>, StorageFailed> =>
   Effect.map(definitionOf(core, row), (definition) => [
     ...Array.from(core.programs.get(`${row.workflow}@${row.version}`)?.signals.values() ?? [], SignalDeclaration.of),
     ...(definition === null ? [] : SignalDeclaration.declared(definition.schemas) ?? [])
   ])
 
 /** Refuses a signal that the workflow of the run does not receive, and one that it does not take, as far as that is known here. */
-export const check = (core: EngineCore, row: RunRow, name: string, payload: unknown): Effect.Effect<void, SignalUnknown | SignalUnfit | StorageFailed> =>
+export const check = (
+  core: EngineCore,
+  row: RunRow,
+  name: string,
+  payload: unknown
+): Effect.Effect<void, SignalUnknown | SignalUnfit | StorageFailed> =>
   Effect.gen(function*() {
     const definition = yield* definitionOf(core, row)
     const names = definition === null ? undefined : namesIn(definition)
@@ -27,7 +35,9 @@ export const check = (core: EngineCore, row: RunRow, name: string, payload: unkn
       return yield* new SignalUnknown({ runId: row.id, signal: name, known: names })
     }
     const signal = core.programs.get(`${row.workflow}@${row.version}`)?.signals.get(name)
-    const problem = signal === undefined || names === undefined ? undefined : SignalDeclaration.problemOf(signal, payload)
+    const problem = signal === undefined || names === undefined
+      ? undefined
+      : SignalDeclaration.problemOf(signal, payload)
     if (problem !== undefined) return yield* new SignalUnfit({ runId: row.id, signal: name, problem })
   })
 
@@ -36,7 +46,9 @@ export const check = (core: EngineCore, row: RunRow, name: string, payload: unkn
 // ----------------------------------------------------------------------------
 
 const definitionOf = (core: EngineCore, row: RunRow): Effect.Effect<DefinitionRow | null, StorageFailed> =>
-  row.definition === null ? core.backend.definition(row.workflow, row.version) : core.backend.definitionByHash(row.definition)
+  row.definition === null
+    ? core.backend.definition(row.workflow, row.version)
+    : core.backend.definitionByHash(row.definition)
 
 const decodeContract = Schema.decodeUnknownOption(Schema.fromJsonString(Contract.Contract))
 
@@ -45,4 +57,6 @@ const namesIn = ({ document, schemas }: DefinitionRow): ReadonlyArray<string> | 
   document === null
     ? SignalDeclaration.declared(schemas)?.map(({ name }) => name)
     : Option.getOrUndefined(Option.map(decodeContract(document), ({ steps }) =>
-      steps.flatMap((step) => step.kind === "wait" ? [`event:${step.event}`] : step.kind === "task" ? [`step:${step.id}`] : [])))
+      steps.flatMap((step) =>
+        step.kind === "wait" ? [`event:${step.event}`] : step.kind === "task" ? [`step:${step.id}`] : []
+      )))

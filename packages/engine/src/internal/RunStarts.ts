@@ -43,11 +43,13 @@ export const programRequest = Effect.fnUntraced(function*(
   const checked = registration === undefined ? undefined : yield* check(registration.workflow, payload)
   const key = options.new === true
     ? (yield* WebCrypto).randomUUID()
-    : options.key ?? (checked === undefined ? undefined : Identity.idempotencyKey(registration!.workflow, checked.decoded))
+    : options.key ??
+      (checked === undefined ? undefined : Identity.idempotencyKey(registration!.workflow, checked.decoded))
   if (key === undefined) {
     return yield* new StartRefused({
       workflow: name,
-      problem: "its code, which tells whether this input has been run before, is not in this process; give a key, or ask for a new run"
+      problem:
+        "its code, which tells whether this input has been run before, is not in this process; give a key, or ask for a new run"
     })
   }
   const id = yield* Identity.runId(name, key)
@@ -69,18 +71,22 @@ export const programRequest = Effect.fnUntraced(function*(
 /** An empty key is most often a variable that was not set, and would make all such starts one run. */
 export const checkKey = (workflow: string, key: string | undefined): Effect.Effect<void, StartRefused> =>
   key === ""
-    ? Effect.fail(new StartRefused({ workflow, problem: "its key is empty; give a text that stands for this run, or no key" }))
+    ? Effect.fail(
+      new StartRefused({ workflow, problem: "its key is empty; give a text that stands for this run, or no key" })
+    )
     : Effect.void
 
 /** Starts the run, or joins the one that there is. */
-export const start = Effect.fnUntraced(function*(core: EngineCore, request: StartRequest): Effect.fn.Return<Started, StorageFailed> {
-  const { started } = yield* core.start(request)
-  return {
-    runId: request.id,
-    joined: !started,
-    otherInput: !started && (yield* Joins.hasOtherInput(core.store, request.id, request.payload))
+export const start = Effect.fnUntraced(
+  function*(core: EngineCore, request: StartRequest): Effect.fn.Return<Started, StorageFailed> {
+    const { started } = yield* core.start(request)
+    return {
+      runId: request.id,
+      joined: !started,
+      otherInput: !started && (yield* Joins.hasOtherInput(core.store, request.id, request.payload))
+    }
   }
-})
+)
 
 export const contractRequest = (
   start: ContractStart | undefined,
@@ -89,7 +95,12 @@ export const contractRequest = (
   options: StartOptions
 ): Effect.Effect<StartRequest, PayloadRefused | StartRefused | StorageFailed> =>
   start === undefined
-    ? Effect.fail(new StartRefused({ workflow: definition.name, problem: "it is a contract, and this process does not serve contracts" }))
+    ? Effect.fail(
+      new StartRefused({
+        workflow: definition.name,
+        problem: "it is a contract, and this process does not serve contracts"
+      })
+    )
     : start(definition, payload, options)
 
 // ----------------------------------------------------------------------------
@@ -100,16 +111,21 @@ const versions = new Intl.Collator("en", { numeric: true })
 
 /** The payload as text; fails when it cannot be stored. */
 export const payloadText = (workflow: string, payload: unknown): Effect.Effect<StoredJson.StoredJson, PayloadRefused> =>
-  Effect.suspend(() => Effect.fromResult(
-    Result.mapError(StoredJson.of(payload ?? null), ({ reason }) => new PayloadRefused({ workflow, problem: `it cannot be stored: ${reason}` }))
-  ))
+  Effect.suspend(() =>
+    Effect.fromResult(
+      Result.mapError(StoredJson.of(payload ?? null), ({ reason }) =>
+        new PayloadRefused({ workflow, problem: `it cannot be stored: ${reason}` }))
+    )
+  )
 
 /** The payload as the workflow sees it and as it is stored. */
 export const check = (workflow: Workflow.Any, payload: unknown) => {
   const { decodePayload, encodePayload } = codecs(workflow)
   return decodePayload(payload).pipe(
     Effect.flatMap((decoded) => Effect.map(encodePayload(decoded), (encoded) => ({ decoded, encoded }))),
-    Effect.catchCause((cause) => Effect.fail(new PayloadRefused({ workflow: workflow._tag, problem: problemOf(cause) })))
+    Effect.catchCause((cause) =>
+      Effect.fail(new PayloadRefused({ workflow: workflow._tag, problem: problemOf(cause) }))
+    )
   )
 }
 

@@ -15,9 +15,9 @@ import * as Result from "effect/Result"
 import { MixedScheduler } from "effect/Scheduler"
 import { CurrentRun, type Place, type ReadyItem, type StepAttempt } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
-import * as RunRecords from "./RunRecords.ts"
-import type { RunExecutor } from "./RunExecutor.ts"
 import { RunEvents } from "./RunEvents.ts"
+import type { RunExecutor } from "./RunExecutor.ts"
+import * as RunRecords from "./RunRecords.ts"
 import { idempotencyKey } from "./RunRequests.ts"
 import { StepLimit } from "./StepLimit.ts"
 import * as StepWaits from "./StepWaits.ts"
@@ -120,7 +120,8 @@ export abstract class RunSteps extends RunEvents {
   private acceptLetGo({ key, millis }: Extract<ReadyItem, { readonly _tag: "LetGo" }>): void {
     const step = this.records.steps.get(key)
     if (step === undefined || step.phase !== "done") return
-    const text = `attempt ${step.entry.attempt} of step "${key}" did not end within its timeout of ${millis} ms, nor when it was told to: `
+    const text =
+      `attempt ${step.entry.attempt} of step "${key}" did not end within its timeout of ${millis} ms, nor when it was told to: `
       + `its body was let go, and may still act`
     this.append({ _tag: "Note", kind: StepWaits.letGoNote, text, data: { key } })
     step.letGo = true
@@ -156,9 +157,13 @@ export abstract class RunSteps extends RunEvents {
       this.push({ _tag: "Outcome", key, exit: json, delay: undefined })
       return
     }
-    this.host.fork(Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), StoredJson.copy(json.cause)))).addObserver((delay) => {
+    this.host.fork(
+      Effect.flatMap(RunRecords.policyOf(step), (next) => next(this.host.now(), StoredJson.copy(json.cause)))
+    ).addObserver((delay) => {
       // The policy may have taken its time, and the step been asked for again.
-      if (step.entry === entry) this.push(outcomeOf(step, json, Exit.isSuccess(delay) ? delay.value : undefined, this.host.now()))
+      if (step.entry === entry) {
+        this.push(outcomeOf(step, json, Exit.isSuccess(delay) ? delay.value : undefined, this.host.now()))
+      }
     })
   }
 
@@ -182,7 +187,10 @@ export abstract class RunSteps extends RunEvents {
       this.host.bodyStarts(this.row.id, step.key, attempt.attempt)
       // Whatever the run could be asked for has to wait for a commit, and this is one.
       const alone = Context.add(context, CurrentRun, undefined)
-      json = this.outcome(step, runNow(within(definition.body(attempt)), alone) ?? Exit.die(definition.notSynchronous?.()))
+      json = this.outcome(
+        step,
+        runNow(within(definition.body(attempt)), alone) ?? Exit.die(definition.notSynchronous?.())
+      )
       return json._tag === "Failure" ? undefined : this.completion(step, json)
     }, (entry) => {
       if (entry !== undefined) return this.handOverMade(entry)
@@ -191,14 +199,19 @@ export abstract class RunSteps extends RunEvents {
         // Nothing of a success that the store has undone has happened.
         this.conclude(
           step,
-          json._tag === "Failure" ? json : this.outcome(step, Exit.die(new Error("the store undid the step, which had succeeded")))
+          json._tag === "Failure"
+            ? json
+            : this.outcome(step, Exit.die(new Error("the store undid the step, which had succeeded")))
         )
       }
       this.wake()
     })
   }
 
-  private completion(step: RunRecords.StepState, { value }: Extract<JournalEntry.ExitJson, { readonly _tag: "Success" }>) {
+  private completion(
+    step: RunRecords.StepState,
+    { value }: Extract<JournalEntry.ExitJson, { readonly _tag: "Success" }>
+  ) {
     return {
       _tag: "StepCompleted",
       key: step.key,
@@ -324,9 +337,16 @@ export abstract class RunSteps extends RunEvents {
   }
 
   /** What the probe of a step answered, as text; undefined when the step has not been done. */
-  private found({ key }: RunRecords.StepState, exit: Exit.Exit<Option.Option<unknown>, unknown>): JournalEntry.ExitJson | undefined {
+  private found(
+    { key }: RunRecords.StepState,
+    exit: Exit.Exit<Option.Option<unknown>, unknown>
+  ): JournalEntry.ExitJson | undefined {
     if (Exit.isSuccess(exit) && Option.isNone(exit.value)) return undefined
-    return Handover.exit(`answer of the probe of step "${key}"`, Exit.map(exit, Option.getOrUndefined), Handover.giver(this.row))
+    return Handover.exit(
+      `answer of the probe of step "${key}"`,
+      Exit.map(exit, Option.getOrUndefined),
+      Handover.giver(this.row)
+    )
   }
 
   /** Settles a step whose outcome is unknown, or that recovery gave up. Answers what is wrong, if something is. */
@@ -345,7 +365,9 @@ export abstract class RunSteps extends RunEvents {
         const problem = step.definition!.problemOf(action.output)
         if (problem !== undefined) return `the output that ${by} declared does not fit step "${key}": ${problem}`
         const output = StoredJson.of(action.output)
-        if (Result.isFailure(output)) return `the output that ${by} declared for step "${key}" cannot be stored: ${output.failure.reason}`
+        if (Result.isFailure(output)) {
+          return `the output that ${by} declared for step "${key}" cannot be stored: ${output.failure.reason}`
+        }
         this.deliver(this.append({ _tag: "StepCompleted", key, attempt, output: output.success, settledBy: by }))
         return undefined
       }
@@ -367,11 +389,18 @@ export type Settlement =
 // ----------------------------------------------------------------------------
 
 /** A failure and what the policy makes of it: a delay that ends too late is the policy's own defect. */
-const outcomeOf = ({ key }: RunRecords.StepState, exit: JournalEntry.ExitJson & { readonly _tag: "Failure" }, delay: number | undefined, now: number): ReadyItem => {
+const outcomeOf = (
+  { key }: RunRecords.StepState,
+  exit: JournalEntry.ExitJson & { readonly _tag: "Failure" },
+  delay: number | undefined,
+  now: number
+): ReadyItem => {
   if (delay === undefined || !DurableTime.isTooLate(DurableTime.after(now, delay))) {
     return { _tag: "Outcome", key, exit, delay }
   }
-  const what = `The delay before the next attempt of step "${key}", which failed with "${ExitJson.causeMessage(StoredJson.copy(exit.cause))}",`
+  const what = `The delay before the next attempt of step "${key}", which failed with "${
+    ExitJson.causeMessage(StoredJson.copy(exit.cause))
+  }",`
   const late = Handover.exit(`outcome of step "${key}"`, Exit.die(new DurableTime.TimeTooLate(what, delay)))
   return { _tag: "Outcome", key, exit: late, delay: undefined }
 }
@@ -379,7 +408,11 @@ const outcomeOf = ({ key }: RunRecords.StepState, exit: JournalEntry.ExitJson & 
 /** What an attempt came to that was let go, for people. Of one that was interrupted nobody hears more than its end. */
 const late = ({ attempt, key }: StepAttempt, exit: Exit.Exit<unknown, unknown>, isCut: boolean): ReadyItem => {
   // A probe answers with an option.
-  const value = Exit.isSuccess(exit) && Option.isOption(exit.value) ? Option.getOrUndefined(exit.value) : Exit.isSuccess(exit) ? exit.value : undefined
+  const value = Exit.isSuccess(exit) && Option.isOption(exit.value)
+    ? Option.getOrUndefined(exit.value)
+    : Exit.isSuccess(exit)
+    ? exit.value
+    : undefined
   const came = isCut
     ? "has ended"
     : Exit.isSuccess(exit)

@@ -37,8 +37,11 @@ export class RunWaiters {
    * step is left to its run, which lets go of it: to the run nothing has happened.
    */
   readonly whileOpen = <A, E, R>(waiting: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(CurrentRun, (place) =>
-      place === undefined ? Effect.raceFirst(waiting, Effect.andThen(this.closing.await, Effect.interrupt)) : waiting)
+    Effect.flatMap(
+      CurrentRun,
+      (place) =>
+        place === undefined ? Effect.raceFirst(waiting, Effect.andThen(this.closing.await, Effect.interrupt)) : waiting
+    )
 
   /** Interrupts a stream behind the last that it was told. */
   readonly interruptStream = <A>(queue: Queue.Enqueue<A>): Effect.Effect<void, never, Scope.Scope> =>
@@ -49,25 +52,27 @@ export class RunWaiters {
     return this.whileOpen(this.look(runId, wanted))
   }
 
-  private readonly look = Effect.fnUntraced(function*(this: RunWaiters, runId: string, wanted: (status: string) => boolean) {
-    while (true) {
-      const told = Latch.makeUnsafe(false)
-      const tell = () => void told.openUnsafe()
-      const waiters = this.waiting.get(runId) ?? new Set()
-      this.waiting.set(runId, waiters.add(tell))
-      const row: RunRow | null | undefined = yield* Effect.ensuring(
-        Effect.gen({ self: this }, function*() {
-          const row = yield* this.backend.run(runId)
-          if (row === null || wanted(row.status)) return row
-          yield* told.await
-          return undefined
-        }),
-        Effect.sync(() => {
-          waiters.delete(tell)
-          if (waiters.size === 0) this.waiting.delete(runId)
-        })
-      )
-      if (row !== undefined) return row
+  private readonly look = Effect.fnUntraced(
+    function*(this: RunWaiters, runId: string, wanted: (status: string) => boolean) {
+      while (true) {
+        const told = Latch.makeUnsafe(false)
+        const tell = () => void told.openUnsafe()
+        const waiters = this.waiting.get(runId) ?? new Set()
+        this.waiting.set(runId, waiters.add(tell))
+        const row: RunRow | null | undefined = yield* Effect.ensuring(
+          Effect.gen({ self: this }, function*() {
+            const row = yield* this.backend.run(runId)
+            if (row === null || wanted(row.status)) return row
+            yield* told.await
+            return undefined
+          }),
+          Effect.sync(() => {
+            waiters.delete(tell)
+            if (waiters.size === 0) this.waiting.delete(runId)
+          })
+        )
+        if (row !== undefined) return row
+      }
     }
-  })
+  )
 }

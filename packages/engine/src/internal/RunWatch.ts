@@ -28,15 +28,22 @@ export interface Followed {
 const quietLooks = 10
 
 /** What a run waits for, by its row. A row whose waits cannot be read waits for somebody who looks at it. */
-export const waitsOf = (row: RunRow): ReadonlyArray<Wait> => Option.getOrElse(readWaits(row.waits), () => [unreadableWaits])
+export const waitsOf = (row: RunRow): ReadonlyArray<Wait> =>
+  Option.getOrElse(readWaits(row.waits), () => [unreadableWaits])
 
 const unreadableWaits: Wait = { reason: "corrupt", key: "waits", detail: "what it waits for cannot be read" }
 
 /** Status, reason and waits of a row: what cannot be read is corrupt, and not the reader's end. */
-export const standOf = (row: RunRow): { readonly status: RunStatus; readonly reason?: SuspendReason; readonly waits: ReadonlyArray<Wait> } => {
+export const standOf = (
+  row: RunRow
+): { readonly status: RunStatus; readonly reason?: SuspendReason; readonly waits: ReadonlyArray<Wait> } => {
   const status = readStatus(row.status)
   if (Option.isNone(status)) {
-    const wait: Wait = { reason: "corrupt", key: "status", detail: `its status "${row.status}" is none that this build knows` }
+    const wait: Wait = {
+      reason: "corrupt",
+      key: "status",
+      detail: `its status "${row.status}" is none that this build knows`
+    }
     return { status: "suspended", reason: "corrupt", waits: [wait] }
   }
   const waits = waitsOf(row)
@@ -70,7 +77,8 @@ export const standing = (view: RunView.RunView, row: RunRow): RunView.RunView =>
     ? standAs(view, standOf(row))
     : view
 
-const standAs = (view: RunView.RunView, { status, waits }: ReturnType<typeof standOf>) => RunView.withStatus(view, status, waits)
+const standAs = (view: RunView.RunView, { status, waits }: ReturnType<typeof standOf>) =>
+  RunView.withStatus(view, status, waits)
 
 /** When a follower of an open run is done: never, or when it is at rest; `farMs` see there. */
 export type Until = undefined | { readonly farMs: number }
@@ -100,7 +108,11 @@ interface Position {
 }
 
 /** A latch that opens whenever something of this tree of runs may have changed. */
-const watch = (core: EngineCore, hostClock: HostClock["Service"], root: string): Effect.Effect<Latch.Latch, StorageFailed, Scope.Scope> =>
+const watch = (
+  core: EngineCore,
+  hostClock: HostClock["Service"],
+  root: string
+): Effect.Effect<Latch.Latch, StorageFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const changed = Latch.makeUnsafe(true)
     const listener = ({ run }: { readonly run: RunRow }) => {
@@ -152,7 +164,12 @@ const next = Effect.fnUntraced(function*(
  * them has acted yet. A time at which it goes on without them counts as never
  * when it is further away than this (ms).
  */
-const atRest = (core: EngineCore, store: Store["Service"], row: RunRow, farMs: number): Effect.Effect<boolean, StorageFailed> =>
+const atRest = (
+  core: EngineCore,
+  store: Store["Service"],
+  row: RunRow,
+  farMs: number
+): Effect.Effect<boolean, StorageFailed> =>
   Effect.gen(function*() {
     const { reason, status, waits } = standOf(row)
     if (status !== "suspended") return false
@@ -173,4 +190,3 @@ const atRest = (core: EngineCore, store: Store["Service"], row: RunRow, farMs: n
     }
     return true
   })
-

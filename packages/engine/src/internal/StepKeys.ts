@@ -54,7 +54,9 @@ const isTaken = (records: RunRecords, key: string, step: StepDefinition): boolea
       (step.key === undefined && definition.inside !== step.inside)
   }
   // The body of a step asks for it outside the order of the workflow, and may do so later in this pass.
-  if (state !== undefined && (state.entry.nested === true) !== step.nested && state.entry.name !== step.name) return true
+  if (state !== undefined && (state.entry.nested === true) !== step.nested && state.entry.name !== step.name) {
+    return true
+  }
   if (isCalled(records, key, 1, key, step)) return true
   const sign = key.lastIndexOf("~")
   if (sign < 1) return false

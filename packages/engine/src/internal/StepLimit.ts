@@ -18,7 +18,9 @@ import type { ExecutorHost } from "./ExecutorTypes.ts"
 export class StepLetGo extends Error {
   override readonly name = "StepLetGo"
   constructor(what: string, step: string | undefined) {
-    super(`${what} was asked for by the body of step "${step}", which was let go at its timeout: its run takes nothing from it any more`)
+    super(
+      `${what} was asked for by the body of step "${step}", which was let go at its timeout: its run takes nothing from it any more`
+    )
   }
 }
 

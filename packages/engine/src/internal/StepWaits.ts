@@ -21,7 +21,9 @@ export const of = (step: StepState): ReadonlyArray<Wait> => {
     case "exhausted":
       return [{ reason: "recovery", key, detail: exhausted(step) }]
     case "backoff":
-      return isNever(retryAt) ? [] : [{ reason: "timer", key, until: retryAt!, detail: `attempt ${entry.attempt + 1} of step "${key}"` }]
+      return isNever(retryAt)
+        ? []
+        : [{ reason: "timer", key, until: retryAt!, detail: `attempt ${entry.attempt + 1} of step "${key}"` }]
     case "running":
       return step.bodyWaits
     default:

@@ -5,8 +5,8 @@
  * `BackendConformance.suite("sqlite", makeStore)`.
  */
 import { describe } from "@effect/vitest"
-import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
 import { eventTests } from "./backend/EventTests.ts"
+import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
 import { journalTests } from "./backend/JournalTests.ts"
 import { lawTests } from "./backend/Law.ts"
 import { leaveTests } from "./backend/LeaveTests.ts"
@@ -14,8 +14,8 @@ import { messageTests } from "./backend/MessageTests.ts"
 import { ownershipTests } from "./backend/OwnershipTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
 import { runTests } from "./backend/RunTests.ts"
-import { watchdogTests } from "./backend/WatchdogTests.ts"
 import { togetherTests } from "./backend/TogetherTests.ts"
+import { watchdogTests } from "./backend/WatchdogTests.ts"
 
 export type { MakeStore } from "./backend/Fixtures.ts"
 

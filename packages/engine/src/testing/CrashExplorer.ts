@@ -27,7 +27,9 @@ export class CrashFound extends Schema.TaggedError<CrashFound>()("CrashFound", {
 }
 
 export interface Scenario<E> {
-  readonly workflows: Layer.Layer<never, E, CrashHost.Services> | ((world: CrashHost.World) => Layer.Layer<never, E, CrashHost.Services>)
+  readonly workflows:
+    | Layer.Layer<never, E, CrashHost.Services>
+    | ((world: CrashHost.World) => Layer.Layer<never, E, CrashHost.Services>)
   /**
    * Brings the runs to their end on this host: starts them, answers, signals,
    * moves the test clock. It is interrupted by the crash and called again on
@@ -165,7 +167,9 @@ const outcomes = (entries: ReadonlyArray<JournalEntry.JournalEntry>): Map<string
   const found = new Map<string, unknown>()
   for (const entry of entries) {
     if (entry._tag === "StepCompleted") found.set(entry.key, entry.output ?? null)
-    else if (entry._tag === "StepFailed" && entry.retryAt === undefined && entry.parked !== true) found.set(entry.key, ExitJson.withoutPlaces(entry.cause))
+    else if (entry._tag === "StepFailed" && entry.retryAt === undefined && entry.parked !== true) {
+      found.set(entry.key, ExitJson.withoutPlaces(entry.cause))
+    }
   }
   return found
 }

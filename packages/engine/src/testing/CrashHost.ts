@@ -155,7 +155,11 @@ export interface World {
    * the hosts have taken it. Gives `accepted`, or why not: `answered`, `late`,
    * `voted`, and what else the rule says; `unknown` and `closed` as for `tell`.
    */
-  readonly answer: (run: string, key: string, said: Omit<Answers.Said, "id"> & { readonly id?: string }) => Effect.Effect<string>
+  readonly answer: (
+    run: string,
+    key: string,
+    said: Omit<Answers.Said, "id"> & { readonly id?: string }
+  ) => Effect.Effect<string>
 }
 
 const leaseMs = 10_000
@@ -173,117 +177,143 @@ export const make: Effect.Effect<MemoryWorld> = Effect.suspend(() => {
 })
 
 /** Makes a world on any empty store: every host of it uses this connection. */
-export const makeOn = (backend: Backend): Effect.Effect<World> => Effect.sync(() => {
-  const [clock, adjust, set] = HostClock.makeManual()
-  const hosts = new Set<Host>()
-  const plain = Store.make(backend)
-  let messages = 0
+export const makeOn = (backend: Backend): Effect.Effect<World> =>
+  Effect.sync(() => {
+    const [clock, adjust, set] = HostClock.makeManual()
+    const hosts = new Set<Host>()
+    const plain = Store.make(backend)
+    let messages = 0
 
-  const settleAll = Effect.suspend(() =>
-    Effect.forEach(Array.from(hosts).filter((host) => !host.killed()), (host) => host.settled, { discard: true }))
-
-  const start: World["start"] = Effect.fnUntraced(function*(workflows, options = {}) {
-    const mortal = makeMortal(backend)
-    if (options.killAt !== undefined) mortal.killAt(options.killAt.count, options.killAt.when, options.killAt.which)
-    const scope = yield* Scope.make()
-    let services = yield* Layer.buildWithScope(TestHost.layerOf(mortal.backend, { leaseMs, ...options }, [clock, adjust, set]), scope)
-    const core = Context.get(services, Core)
-    const engine = Context.get(services, Engine)
-    mortal.onDeath(() => {
-      hosts.delete(host)
-      core.closed = true
-      for (const executor of Array.from(core.executors.values())) {
-        // A kill interrupts nothing: what is forgotten first is not interrupted by the drop.
-        for (const step of executor.records.steps.values()) step.fiber = undefined
-        executor.drop()
-      }
-    })
-    const host: Host = {
-      use: (effect) => Effect.suspend(() => Effect.provideContext(effect, services)) as never,
-      kill: Effect.sync(mortal.kill),
-      killAt: mortal.killAt,
-      failWrites: mortal.failWrites,
-      writes: mortal.writes,
-      killed: mortal.dead,
-      freeze: mortal.freeze,
-      thaw: mortal.thaw,
-      settled: Effect.suspend(() => mortal.dead() ? Effect.void : Effect.raceFirst(engine.settled, mortal.death)),
-      awake: engine.awake,
-      evict: engine.evict,
-      close: Effect.andThen(Effect.sync(() => void hosts.delete(host)), Scope.close(scope, Exit.void))
-    }
-    hosts.add(host)
-    // Never interrupted: a host that is killed while it registers its workflows just stops there.
-    const registered = yield* Effect.forkDetach(
-      Effect.map(Layer.buildWithScope(Layer.provide(workflows, Layer.succeedContext(services)), scope), (registered) => {
-        services = Context.merge(services, registered)
-      })
+    const settleAll = Effect.suspend(() =>
+      Effect.forEach(Array.from(hosts).filter((host) => !host.killed()), (host) => host.settled, { discard: true })
     )
-    yield* Effect.raceFirst(Fiber.join(registered), mortal.death)
-    yield* host.settled
-    return host
-  })
 
-  const look = Effect.suspend(() =>
-    Effect.andThen(
-      Effect.forEach(Array.from(hosts), (host) => host.use(Effect.map(Core, (core) => core.poke())), { discard: true }),
-      settleAll
-    ))
-
-  const adjustHost = (millis: number) => Effect.andThen(adjust(millis), settleAll)
-
-  const journal = (id: string) => Effect.orDie(plain.journal(id))
-
-  return {
-    backend,
-    start,
-    look,
-    adjustHost,
-    setHost: (millis) => Effect.sync(() => set(millis)),
-    restart: (host, workflows, options) =>
-      host.kill.pipe(
-        Effect.andThen(adjust((options?.leaseMs ?? leaseMs) + 1)),
-        Effect.andThen(start(workflows, options))
-      ),
-    run: (id) =>
-      Effect.flatMap(Effect.orDie(backend.run(id)), (row) =>
-        row === null ? Effect.die(new Error(`There is no run ${id}`)) : Effect.succeed(row)),
-    waits: (id) =>
-      Effect.flatMap(Effect.orDie(backend.run(id)), (row) =>
-        row === null || row.waits === null ? Effect.succeed([]) : Effect.orDie(decodeWaits(row.waits))),
-    journal,
-    story: (id) =>
-      Effect.map(journal(id), (entries) =>
-        entries
-          .filter((entry) => entry._tag !== "RunStarted" && entry._tag !== "RunSuspended")
-          .map((entry) =>
-            "key" in entry ? `${entry._tag} ${entry.key}` : "name" in entry ? `${entry._tag} ${entry.name}` : entry._tag)),
-    rows: (id) => Effect.orDie(backend.entries(id, 0, 1_000_000)),
-    inbox: (id) => Effect.orDie(backend.inbox(id)),
-    approvals: (id) => Effect.orDie(backend.approvals(id, 1_000)),
-    answer: Effect.fnUntraced(function*(run, key, said) {
-      const clock = yield* Clock.Clock
-      const desk: Answers.Desk = {
-        backend,
-        write: (op) => Effect.map(backend.write([op]), ([answer]) => answer),
-        journal: plain.journal,
-        now: () => clock.currentTimeMillisUnsafe()
+    const start: World["start"] = Effect.fnUntraced(function*(workflows, options = {}) {
+      const mortal = makeMortal(backend)
+      if (options.killAt !== undefined) mortal.killAt(options.killAt.count, options.killAt.when, options.killAt.which)
+      const scope = yield* Scope.make()
+      let services = yield* Layer.buildWithScope(
+        TestHost.layerOf(mortal.backend, { leaseMs, ...options }, [clock, adjust, set]),
+        scope
+      )
+      const core = Context.get(services, Core)
+      const engine = Context.get(services, Engine)
+      mortal.onDeath(() => {
+        hosts.delete(host)
+        core.closed = true
+        for (const executor of Array.from(core.executors.values())) {
+          // A kill interrupts nothing: what is forgotten first is not interrupted by the drop.
+          for (const step of executor.records.steps.values()) step.fiber = undefined
+          executor.drop()
+        }
+      })
+      const host: Host = {
+        use: (effect) => Effect.suspend(() => Effect.provideContext(effect, services)) as never,
+        kill: Effect.sync(mortal.kill),
+        killAt: mortal.killAt,
+        failWrites: mortal.failWrites,
+        writes: mortal.writes,
+        killed: mortal.dead,
+        freeze: mortal.freeze,
+        thaw: mortal.thaw,
+        settled: Effect.suspend(() => mortal.dead() ? Effect.void : Effect.raceFirst(engine.settled, mortal.death)),
+        awake: engine.awake,
+        evict: engine.evict,
+        close: Effect.andThen(Effect.sync(() => void hosts.delete(host)), Scope.close(scope, Exit.void))
       }
-      const outcome = yield* Effect.orDie(Answers.take(desk, run, key, { id: `answer:told:${++messages}`, identity: [said.by], ...said }))
-      yield* look
-      return outcome._tag === "Taken" ? "accepted" : outcome._tag === "Refused" ? outcome.reason : outcome._tag.toLowerCase()
-    }),
-    tell: Effect.fnUntraced(function*(run, kind, message, options) {
-      const at = yield* Clock.currentTimeMillis
-      const [answer] = yield* Effect.orDie(backend.write([{
-        op: "inbox",
-        row: { run, id: options?.id ?? `${kind}:told:${++messages}`, kind, payload: JSON.stringify(message), at }
-      }]))
-      yield* look
-      return answer.result
+      hosts.add(host)
+      // Never interrupted: a host that is killed while it registers its workflows just stops there.
+      const registered = yield* Effect.forkDetach(
+        Effect.map(
+          Layer.buildWithScope(Layer.provide(workflows, Layer.succeedContext(services)), scope),
+          (registered) => {
+            services = Context.merge(services, registered)
+          }
+        )
+      )
+      yield* Effect.raceFirst(Fiber.join(registered), mortal.death)
+      yield* host.settled
+      return host
     })
-  }
-})
+
+    const look = Effect.suspend(() =>
+      Effect.andThen(
+        Effect.forEach(Array.from(hosts), (host) => host.use(Effect.map(Core, (core) => core.poke())), {
+          discard: true
+        }),
+        settleAll
+      )
+    )
+
+    const adjustHost = (millis: number) => Effect.andThen(adjust(millis), settleAll)
+
+    const journal = (id: string) => Effect.orDie(plain.journal(id))
+
+    return {
+      backend,
+      start,
+      look,
+      adjustHost,
+      setHost: (millis) => Effect.sync(() => set(millis)),
+      restart: (host, workflows, options) =>
+        host.kill.pipe(
+          Effect.andThen(adjust((options?.leaseMs ?? leaseMs) + 1)),
+          Effect.andThen(start(workflows, options))
+        ),
+      run: (id) =>
+        Effect.flatMap(
+          Effect.orDie(backend.run(id)),
+          (row) => row === null ? Effect.die(new Error(`There is no run ${id}`)) : Effect.succeed(row)
+        ),
+      waits: (id) =>
+        Effect.flatMap(
+          Effect.orDie(backend.run(id)),
+          (row) => row === null || row.waits === null ? Effect.succeed([]) : Effect.orDie(decodeWaits(row.waits))
+        ),
+      journal,
+      story: (id) =>
+        Effect.map(journal(id), (entries) =>
+          entries
+            .filter((entry) => entry._tag !== "RunStarted" && entry._tag !== "RunSuspended")
+            .map((entry) =>
+              "key" in entry
+                ? `${entry._tag} ${entry.key}`
+                : "name" in entry
+                ? `${entry._tag} ${entry.name}`
+                : entry._tag
+            )),
+      rows: (id) => Effect.orDie(backend.entries(id, 0, 1_000_000)),
+      inbox: (id) => Effect.orDie(backend.inbox(id)),
+      approvals: (id) => Effect.orDie(backend.approvals(id, 1_000)),
+      answer: Effect.fnUntraced(function*(run, key, said) {
+        const clock = yield* Clock.Clock
+        const desk: Answers.Desk = {
+          backend,
+          write: (op) => Effect.map(backend.write([op]), ([answer]) => answer),
+          journal: plain.journal,
+          now: () => clock.currentTimeMillisUnsafe()
+        }
+        const outcome = yield* Effect.orDie(
+          Answers.take(desk, run, key, { id: `answer:told:${++messages}`, identity: [said.by], ...said })
+        )
+        yield* look
+        return outcome._tag === "Taken"
+          ? "accepted"
+          : outcome._tag === "Refused"
+          ? outcome.reason
+          : outcome._tag.toLowerCase()
+      }),
+      tell: Effect.fnUntraced(function*(run, kind, message, options) {
+        const at = yield* Clock.currentTimeMillis
+        const [answer] = yield* Effect.orDie(backend.write([{
+          op: "inbox",
+          row: { run, id: options?.id ?? `${kind}:told:${++messages}`, kind, payload: JSON.stringify(message), at }
+        }]))
+        yield* look
+        return answer.result
+      })
+    }
+  })
 
 // ----------------------------------------------------------------------------
 // internal
@@ -314,7 +344,8 @@ const makeMortal = (backend: Backend) => {
     onDeath()
     die()
   }
-  const counts = (op: Op) => op.op === "start" || (op.op === "commit" && (op.rows.length > 0 || op.together !== undefined))
+  const counts = (op: Op) =>
+    op.op === "start" || (op.op === "commit" && (op.rows.length > 0 || op.together !== undefined))
   const thawed = Effect.callback<void>((resume) => {
     if (gate === undefined) return resume(Effect.void)
     gate.push(() => resume(Effect.void))
@@ -329,15 +360,20 @@ const makeMortal = (backend: Backend) => {
         if (failing.when === "full") return full
         return failing.when === "before" ? unable : Effect.andThen(backend.write(ops), unable)
       }
-      if (countdown === undefined || !(countdown.every || ops.some(counts)) || --countdown.left > 0) return backend.write(ops)
+      if (countdown === undefined || !(countdown.every || ops.some(counts)) || --countdown.left > 0) {
+        return backend.write(ops)
+      }
       if (countdown.when === "before") {
         kill()
         return Effect.never
       }
-      return Effect.andThen(backend.write(ops), Effect.suspend(() => {
-        kill()
-        return Effect.never
-      }))
+      return Effect.andThen(
+        backend.write(ops),
+        Effect.suspend(() => {
+          kill()
+          return Effect.never
+        })
+      )
     })
   return {
     backend: { ...backend, write } as Backend,

@@ -18,7 +18,10 @@ import * as CrashHost from "./CrashHost.ts"
 /** Registers the suite for one backend; `connect` gives a connection to an empty store. */
 export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Scope>): void => {
   const test = (title: string, body: (world: CrashHost.World) => Effect.Effect<void, unknown>) =>
-    it.effect(title, () => Effect.scoped(Effect.flatMap(connect, (backend) => Effect.flatMap(CrashHost.makeOn(backend), body))))
+    it.effect(
+      title,
+      () => Effect.scoped(Effect.flatMap(connect, (backend) => Effect.flatMap(CrashHost.makeOn(backend), body)))
+    )
 
   describe(`host conformance: ${name}`, () => {
     describe("ownership", () => {
@@ -119,7 +122,10 @@ export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Sco
               else yield* world.tell(ids[second], "cancel", cancel)
               for (let turn = 0; turn < 3; turn++) yield* world.look
               const end = id === "goes on" ? "completed" : "cancelled"
-              assert.deepStrictEqual([(yield* world.run(ids[second])).status, (yield* world.run(child)).status], [end, end])
+              assert.deepStrictEqual([(yield* world.run(ids[second])).status, (yield* world.run(child)).status], [
+                end,
+                end
+              ])
             }
           }))
       }
@@ -127,7 +133,11 @@ export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Sco
       test("S4, S8: a child that a step has started is stopped although the process in which the step waited is dead", (world) =>
         Effect.gen(function*() {
           const parent = Parent("parent")
-          const delegate = Step.make("delegate", { success: Schema.String, onCrash: "rerun", run: () => Wait.execute({ id: "child" }) })
+          const delegate = Step.make("delegate", {
+            success: Schema.String,
+            onCrash: "rerun",
+            run: () => Wait.execute({ id: "child" })
+          })
           const here = parent.toLayer(() => delegate())
           const other = yield* world.start(Wait.toLayer(() => Signal.receive(Go)))
           const host = yield* world.start(here)
@@ -260,10 +270,11 @@ const waiting = (bodies: Array<string>) => {
   const work = Step.make("work", {
     success: Schema.String,
     onCrash: "rerun",
-    run: () => Effect.sync(() => {
-      bodies.push("work")
-      return "worked"
-    })
+    run: () =>
+      Effect.sync(() => {
+        bodies.push("work")
+        return "worked"
+      })
   })
   return Wait.toLayer(() => Effect.andThen(work(), Signal.receive(Go)))
 }

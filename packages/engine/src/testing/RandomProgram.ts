@@ -20,8 +20,8 @@ import * as Activity from "effect/workflow/Activity"
 import * as Workflow from "effect/workflow/Workflow"
 import type * as WorkflowEngine from "effect/workflow/WorkflowEngine"
 import * as fc from "fast-check"
-import type { Engine } from "../Engine.ts"
 import * as Approval from "../Approval.ts"
+import type { Engine } from "../Engine.ts"
 import * as RunState from "../RunState.ts"
 import * as Signal from "../Signal.ts"
 import * as Step from "../Step.ts"
@@ -80,10 +80,19 @@ export const program: fc.Arbitrary<Node> = fc.letrec<{ node: Node; leaf: Node; b
     { weight: 6, arbitrary: step },
     { weight: 2, arbitrary: fc.record({ tag: fc.constant("sleep") }) },
     { weight: 2, arbitrary: fc.record({ tag: fc.constant("receive"), name: fc.constantFrom(...signals) }) },
-    { weight: 2, arbitrary: fc.record({ tag: fc.constantFrom("yield", "state", "fail", "approval", "child", "activity", "odd") }) }
+    {
+      weight: 2,
+      arbitrary: fc.record({ tag: fc.constantFrom("yield", "state", "fail", "approval", "child", "activity", "odd") })
+    }
   ),
   branch: fc.oneof(
-    { weight: 4, arbitrary: fc.record({ tag: fc.constant("sequence"), nodes: fc.array(tie("node"), { minLength: 1, maxLength: 4 }) }) },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        tag: fc.constant("sequence"),
+        nodes: fc.array(tie("node"), { minLength: 1, maxLength: 4 })
+      })
+    },
     {
       weight: 3,
       arbitrary: fc.record({
@@ -92,7 +101,10 @@ export const program: fc.Arbitrary<Node> = fc.letrec<{ node: Node; leaf: Node; b
         concurrency: fc.constantFrom(2, 3, 10)
       })
     },
-    { weight: 2, arbitrary: fc.record({ tag: fc.constant("race"), nodes: fc.array(tie("node"), { minLength: 2, maxLength: 3 }) }) },
+    {
+      weight: 2,
+      arbitrary: fc.record({ tag: fc.constant("race"), nodes: fc.array(tie("node"), { minLength: 2, maxLength: 3 }) })
+    },
     {
       weight: 5,
       arbitrary: fc.record({
@@ -128,12 +140,16 @@ export const valueOf = (number: number) => `v${number}`
 const found = (input: number): Effect.Effect<Option.Option<string>, Declined> =>
   input % 3 === 0
     ? Effect.succeedSome(valueOf(input))
-    : input % 2 === 0 ? Effect.succeedNone : Effect.fail(new Declined({ reason: "nobody knows" }))
+    : input % 2 === 0
+    ? Effect.succeedNone
+    : Effect.fail(new Declined({ reason: "nobody knows" }))
 
 const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
   const together = drawn.onCrash === "commit-together"
   // A body that commits together waits for nothing.
-  const node: StepNode = together ? { ...drawn, limited: false, nested: "no", takes: drawn.takes === "time" ? "turns" : drawn.takes } : drawn
+  const node: StepNode = together
+    ? { ...drawn, limited: false, nested: "no", takes: drawn.takes === "time" ? "turns" : drawn.takes }
+    : drawn
   const limit = node.limited ? { timeout: 3 * millis(number) - 7 } : {}
   const rule = node.onCrash === "commit-together"
     ? { onCrash: node.onCrash }
@@ -147,7 +163,9 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
     ...rule,
     ...(node.keyed ? { key: (input: number) => `${input}` } : {}),
     ...(node.retry === "none" ? {} : {
-      retry: node.retry === "at once" ? Schedule.recurs(2) : Schedule.spaced(millis(number) + 13).pipe(Schedule.upTo({ times: 2 }))
+      retry: node.retry === "at once"
+        ? Schedule.recurs(2)
+        : Schedule.spaced(millis(number) + 13).pipe(Schedule.upTo({ times: 2 }))
     }),
     run: Effect.fnUntraced(function*(input, { attempt, key }) {
       const now = yield* Clock.currentTimeMillis
@@ -183,7 +201,12 @@ const childLayer = Child.toLayer(Effect.fnUntraced(function*({ number }) {
 }))
 
 const inner = Step.make("inner", { input: Schema.Int, success: Schema.Int, onCrash: "rerun", run: Effect.succeed })
-const innerAsk = Step.make("asking", { input: Schema.Int, success: Schema.String, onCrash: "ask", run: (input) => Effect.succeed(valueOf(input)) })
+const innerAsk = Step.make("asking", {
+  input: Schema.Int,
+  success: Schema.String,
+  onCrash: "ask",
+  run: (input) => Effect.succeed(valueOf(input))
+})
 const added = Step.make("added", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 const undo = Step.make("undo", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 
@@ -200,7 +223,8 @@ const odd = Step.make("odd", {
 })
 
 /** Why, without the run, which is another in a fork. */
-const problemOf = (cause: Cause.Cause<unknown>) => ExitJson.causeMessage(ExitJson.causeToJson(cause)).split(" cannot be stored: ").at(-1)
+const problemOf = (cause: Cause.Cause<unknown>) =>
+  ExitJson.causeMessage(ExitJson.causeToJson(cause)).split(" cannot be stored: ").at(-1)
 
 const oddly = (number: number) =>
   Effect.gen(function*() {
@@ -221,78 +245,96 @@ type Code = Effect.Effect<
 
 /** The code of a program; `renewed` with a new step, behind a patch marker, before everything that it does. */
 export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
-  Layer.merge(childLayer, W.toLayer(Effect.fnUntraced(function*() {
-    const seen: Array<string> = []
-    outside.passes.push(seen)
-    let count = 0
-    const code = (node: Node): Code => {
-      const number = ++count
-      const before = inOrder(node, number)
-      const changed = renewed
-        ? Effect.flatMap(Workflows.patched(`${number}`), (isNew) => isNew ? Effect.andThen(added(number), before) : before)
-        : before
-      const logged = Effect.onExit(changed, (exit) =>
-        Effect.gen(function*() {
-          const how = Exit.isSuccess(exit) ? JSON.stringify(exit.value) : JSON.stringify(ExitJson.withoutPlaces(ExitJson.causeToJson(exit.cause)))
-          seen.push(`${number} ${node.tag} ${how} at ${yield* Clock.currentTimeMillis}, ${yield* Random.nextIntBetween(0, 1_000)}`)
-        }))
-      return logged
-    }
-    const inOrder = (node: Node, number: number): Code => {
-      switch (node.tag) {
-        case "step":
-          // Steps with a key share it with others, whoever asks first.
-          return stepOf(node, number, outside)(node.keyed ? number % 2 : number)
-        case "sleep":
-          return Effect.sleep(millis(number))
-        case "yield":
-          return Effect.yieldNow
-        case "approval":
-          return Effect.match(
-            Approval.ask("question", {
-              prompt: `${number}`,
-              approvers: ["ada"],
-              onTimeout: number % 2 === 0 ? "deny" : "approve",
-              ...(number % 3 === 0 ? {} : { deadline: millis(number) + 19 })
-            }),
-            { onFailure: ({ by }) => `denied by ${by}`, onSuccess: ({ by }) => by }
+  Layer.merge(
+    childLayer,
+    W.toLayer(Effect.fnUntraced(function*() {
+      const seen: Array<string> = []
+      outside.passes.push(seen)
+      let count = 0
+      const code = (node: Node): Code => {
+        const number = ++count
+        const before = inOrder(node, number)
+        const changed = renewed
+          ? Effect.flatMap(
+            Workflows.patched(`${number}`),
+            (isNew) => isNew ? Effect.andThen(added(number), before) : before
           )
-        case "child":
-          return Child.execute({ number })
-        case "activity":
-          return Activity.make({ name: `activity ${number}`, success: Schema.Int, execute: Effect.succeed(number) })
-        case "odd":
-          return oddly(number)
-        case "masked":
-          return Effect.uninterruptible(code(node.node))
-        case "fork": {
-          const meanwhile = code(node.meanwhile)
-          return Effect.flatMap(Effect.forkChild(code(node.node)), (fiber) => Effect.andThen(meanwhile, Fiber.join(fiber)))
-        }
-        case "fail":
-          return Effect.fail(new Declined({ reason: `${number}` }))
-        case "state":
-          return Effect.map(RunState.update(Document, (all) => [...all, number]), ({ value }) => value)
-        case "receive":
-          return Signal.receive(Signal.make(node.name, { schema: Schema.Int }))
-        case "sequence":
-          return Effect.forEach(node.nodes.map(code), (effect) => effect)
-        case "all":
-          return Effect.all(node.nodes.map(code), { concurrency: node.concurrency })
-        case "race":
-          return Effect.raceAll(node.nodes.map(code))
-        case "timeout":
-          return Effect.map(Effect.timeoutOption(code(node.node), millis(number) + 3), (value) => value._tag)
-        case "retry":
-          return Effect.retry(code(node.node), Schedule.spaced(millis(number) + 5).pipe(Schedule.upTo({ times: 2 })))
-        case "catch":
-          return Effect.catch(code(node.node), ({ reason }) => Effect.succeed(`caught ${reason}`))
-        case "compensated":
-          return W.withCompensation(code(node.node), () =>
-            Effect.andThen(Effect.sync(() => void outside.compensated.push(`${number}`)), undo(number)))
-        case "ensured":
-          return Effect.ensuring(code(node.node), Effect.ignore(undo(number)))
+          : before
+        const logged = Effect.onExit(changed, (exit) =>
+          Effect.gen(function*() {
+            const how = Exit.isSuccess(exit)
+              ? JSON.stringify(exit.value)
+              : JSON.stringify(ExitJson.withoutPlaces(ExitJson.causeToJson(exit.cause)))
+            seen.push(
+              `${number} ${node.tag} ${how} at ${yield* Clock.currentTimeMillis}, ${yield* Random.nextIntBetween(
+                0,
+                1_000
+              )}`
+            )
+          }))
+        return logged
       }
-    }
-    return yield* code(tree)
-  })))
+      const inOrder = (node: Node, number: number): Code => {
+        switch (node.tag) {
+          case "step":
+            // Steps with a key share it with others, whoever asks first.
+            return stepOf(node, number, outside)(node.keyed ? number % 2 : number)
+          case "sleep":
+            return Effect.sleep(millis(number))
+          case "yield":
+            return Effect.yieldNow
+          case "approval":
+            return Effect.match(
+              Approval.ask("question", {
+                prompt: `${number}`,
+                approvers: ["ada"],
+                onTimeout: number % 2 === 0 ? "deny" : "approve",
+                ...(number % 3 === 0 ? {} : { deadline: millis(number) + 19 })
+              }),
+              { onFailure: ({ by }) => `denied by ${by}`, onSuccess: ({ by }) => by }
+            )
+          case "child":
+            return Child.execute({ number })
+          case "activity":
+            return Activity.make({ name: `activity ${number}`, success: Schema.Int, execute: Effect.succeed(number) })
+          case "odd":
+            return oddly(number)
+          case "masked":
+            return Effect.uninterruptible(code(node.node))
+          case "fork": {
+            const meanwhile = code(node.meanwhile)
+            return Effect.flatMap(
+              Effect.forkChild(code(node.node)),
+              (fiber) => Effect.andThen(meanwhile, Fiber.join(fiber))
+            )
+          }
+          case "fail":
+            return Effect.fail(new Declined({ reason: `${number}` }))
+          case "state":
+            return Effect.map(RunState.update(Document, (all) => [...all, number]), ({ value }) => value)
+          case "receive":
+            return Signal.receive(Signal.make(node.name, { schema: Schema.Int }))
+          case "sequence":
+            return Effect.forEach(node.nodes.map(code), (effect) => effect)
+          case "all":
+            return Effect.all(node.nodes.map(code), { concurrency: node.concurrency })
+          case "race":
+            return Effect.raceAll(node.nodes.map(code))
+          case "timeout":
+            return Effect.map(Effect.timeoutOption(code(node.node), millis(number) + 3), (value) => value._tag)
+          case "retry":
+            return Effect.retry(code(node.node), Schedule.spaced(millis(number) + 5).pipe(Schedule.upTo({ times: 2 })))
+          case "catch":
+            return Effect.catch(code(node.node), ({ reason }) => Effect.succeed(`caught ${reason}`))
+          case "compensated":
+            return W.withCompensation(
+              code(node.node),
+              () => Effect.andThen(Effect.sync(() => void outside.compensated.push(`${number}`)), undo(number))
+            )
+          case "ensured":
+            return Effect.ensuring(code(node.node), Effect.ignore(undo(number)))
+        }
+      }
+      return yield* code(tree)
+    }))
+  )

@@ -70,7 +70,9 @@ export class SimulationFailed extends Schema.TaggedError<SimulationFailed>()("Si
     return [
       `${this.promise} is broken: ${this.problem}`,
       `(seed ${this.seed}, ${this.life}; to live it again: tape: "${this.tape}")`,
-      ...lines.slice(-mostLines).map((line) => `  ${line.length > longestLine ? `${line.slice(0, longestLine)}…` : line}`)
+      ...lines.slice(-mostLines).map((line) =>
+        `  ${line.length > longestLine ? `${line.slice(0, longestLine)}…` : line}`
+      )
     ].join("\n")
   }
 }
@@ -138,7 +140,10 @@ export interface Report {
 }
 
 interface Program {
-  readonly execute: (payload: never, options: { readonly discard: true }) => Effect.Effect<string, unknown, WorkflowEngine>
+  readonly execute: (
+    payload: never,
+    options: { readonly discard: true }
+  ) => Effect.Effect<string, unknown, WorkflowEngine>
 }
 
 type PayloadOf<P extends Program> = Parameters<P["execute"]>[0]
@@ -174,7 +179,14 @@ export const exploreFrom = (
 /** Pairs of crashes are tried where the undisturbed life has at most this many writes. */
 const pairsUpTo = 14
 const shrinkBudget = 400
-const mishaps: ReadonlyArray<Fault> = ["crash-before", "crash-after", "fail-before", "fail-after", "pause-before", "pause-after"]
+const mishaps: ReadonlyArray<Fault> = [
+  "crash-before",
+  "crash-after",
+  "fail-before",
+  "fail-after",
+  "pause-before",
+  "pause-after"
+]
 const crashes: ReadonlyArray<Fault> = ["crash-before", "crash-after"]
 
 const at = (count: number, fault: Fault): Choices.Decision => ({ what: "write", count, choice: faults.indexOf(fault) })
@@ -215,12 +227,16 @@ class Search {
     }
     if (tape !== undefined) {
       const decisions = fromTape(tape)
-      if (decisions === undefined) return yield* Effect.die(new Error(`"${tape}" is no tape: it must be like write:3:1,task:12:2`))
+      if (decisions === undefined) {
+        return yield* Effect.die(new Error(`"${tape}" is no tape: it must be like write:3:1,task:12:2`))
+      }
       yield* this.live(Choices.planned(decisions), "a tape", true)
     } else {
       if (mode !== "random") yield* this.enumerate(calm.count("write"))
       if (mode !== "enumerate") {
-        for (let life = 1; life <= lives; life++) yield* this.live(Choices.seeded(`${this.seed}/${life}`), `random life ${life}`, true)
+        for (let life = 1; life <= lives; life++) {
+          yield* this.live(Choices.seeded(`${this.seed}/${life}`), `random life ${life}`, true)
+        }
       }
     }
     return {
@@ -252,29 +268,41 @@ class Search {
     }
   })
 
-  private readonly live = Effect.fnUntraced(function*(this: Search, choices: Choices.Choices, name: string, wild: boolean) {
-    const life = yield* this.lived(choices, wild)
-    this.lives++
-    this.runs += life.runs
-    this.simulatedMs += life.simulatedMs
-    this.digest = yield* sha256Hex(`${this.digest}\n${life.history.join("\n")}`)
-    const violation = this.judge(life)
-    if (violation === undefined) return life
-    const same = (decisions: ReadonlyArray<Choices.Decision>) =>
-      Effect.map(this.lived(Choices.planned(decisions), wild), (life) => this.judge(life)?.promise === violation.promise)
-    const tape = this.options.shorten === false ? choices.decisions : yield* shrink(choices.decisions, same, shrinkBudget)
-    const shortest = yield* this.lived(Choices.planned(tape), wild)
-    return yield* new SimulationFailed({
-      ...(this.judge(shortest) ?? violation),
-      seed: this.seed,
-      life: name,
-      tape: toTape(tape),
-      history: shortest.history
-    })
-  })
+  private readonly live = Effect.fnUntraced(
+    function*(this: Search, choices: Choices.Choices, name: string, wild: boolean) {
+      const life = yield* this.lived(choices, wild)
+      this.lives++
+      this.runs += life.runs
+      this.simulatedMs += life.simulatedMs
+      this.digest = yield* sha256Hex(`${this.digest}\n${life.history.join("\n")}`)
+      const violation = this.judge(life)
+      if (violation === undefined) return life
+      const same = (decisions: ReadonlyArray<Choices.Decision>) =>
+        Effect.map(
+          this.lived(Choices.planned(decisions), wild),
+          (life) => this.judge(life)?.promise === violation.promise
+        )
+      const tape = this.options.shorten === false
+        ? choices.decisions
+        : yield* shrink(choices.decisions, same, shrinkBudget)
+      const shortest = yield* this.lived(Choices.planned(tape), wild)
+      return yield* new SimulationFailed({
+        ...(this.judge(shortest) ?? violation),
+        seed: this.seed,
+        life: name,
+        tape: toTape(tape),
+        history: shortest.history
+      })
+    }
+  )
 
   private lived(choices: Choices.Choices, wild: boolean): Effect.Effect<LifeReport> {
-    return live(this.subject, choices, { wild, faults: wild ? 6 : 2, secrets: this.options.secrets ?? [], turns: this.options.turns ?? 5_000 })
+    return live(this.subject, choices, {
+      wild,
+      faults: wild ? 6 : 2,
+      secrets: this.options.secrets ?? [],
+      turns: this.options.turns ?? 5_000
+    })
   }
 
   private judge(life: LifeReport): Violation | undefined {
@@ -286,12 +314,17 @@ class Search {
       for (const part of ["status", "reason", "end", "outcomes", "undone"] as const) {
         const [was, is] = [JSON.stringify(expected[part]), JSON.stringify(found[part])]
         if (was !== is) {
-          return { promise: part === "undone" ? "S8" : "S4", problem: `the ${part} of run ${id} is ${is}, and ${was} when nothing goes wrong` }
+          return {
+            promise: part === "undone" ? "S8" : "S4",
+            problem: `the ${part} of run ${id} is ${is}, and ${was} when nothing goes wrong`
+          }
         }
       }
     }
     const more = Object.keys(life.ends).find((id) => !(id in this.base!))
-    return more === undefined ? undefined : { promise: "S3", problem: `there is a run ${more}, which the undisturbed life has not` }
+    return more === undefined
+      ? undefined
+      : { promise: "S3", problem: `there is a run ${more}, which the undisturbed life has not` }
   }
 }
 
@@ -305,7 +338,9 @@ const usual = (wait: Wait, signals: Readonly<Record<string, unknown>>): Word | u
     case "operator":
       return { kind: "resume", message: { by: "operator" } }
     case "signal":
-      return Object.hasOwn(signals, wait.key) ? { kind: "signal", message: { name: wait.key, payload: signals[wait.key] } } : undefined
+      return Object.hasOwn(signals, wait.key)
+        ? { kind: "signal", message: { name: wait.key, payload: signals[wait.key] } }
+        : undefined
     default:
       return undefined
   }

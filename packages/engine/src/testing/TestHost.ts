@@ -49,19 +49,25 @@ export class TestHost extends Context.Service<TestHost, {
       const base = Layer.mergeAll(store, Layer.succeed(HostClock, clock))
       const engine = Engine.layer.pipe(
         Layer.provideMerge(base),
-        Layer.provide(Layer.mergeAll(Layer.succeed(EngineOptions, { ...defaults, ...options }), Layer.succeed(CurrentPace, pace)))
+        Layer.provide(
+          Layer.mergeAll(Layer.succeed(EngineOptions, { ...defaults, ...options }), Layer.succeed(CurrentPace, pace))
+        )
       )
-      const host = Layer.effect(TestHost, Effect.map(Engine, (engine) =>
-        TestHost.of({
-          adjustHost: (millis) => Effect.andThen(adjust(millis), engine.settled),
-          adjust: (duration) => Effect.andThen(TestClock.adjust(duration), engine.settled),
-          settled: engine.settled
-        })))
+      const host = Layer.effect(
+        TestHost,
+        Effect.map(Engine, (engine) =>
+          TestHost.of({
+            adjustHost: (millis) => Effect.andThen(adjust(millis), engine.settled),
+            adjust: (duration) => Effect.andThen(TestClock.adjust(duration), engine.settled),
+            settled: engine.settled
+          }))
+      )
       return Layer.provideMerge(host, engine)
     }))
   }
 
   /** A host with a store of its own. */
-  static readonly layer: Layer.Layer<TestHost | Engine | Store | HostClock | WorkflowEngine | Core, StorageFailed> = Layer
-    .unwrap(Effect.sync(() => TestHost.layerOf(MemoryBackend.make(MemoryBackend.makeStore()))))
+  static readonly layer: Layer.Layer<TestHost | Engine | Store | HostClock | WorkflowEngine | Core, StorageFailed> =
+    Layer
+      .unwrap(Effect.sync(() => TestHost.layerOf(MemoryBackend.make(MemoryBackend.makeStore()))))
 }

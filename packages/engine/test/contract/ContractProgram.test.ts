@@ -3,12 +3,25 @@ import type { Operation } from "@fermata/core/Patch"
 import { Effect, Layer, type Schema } from "effect"
 import { StepPolicy } from "../../src/contract/ContractSteps.ts"
 import { Llm } from "../../src/contract/Llm.ts"
-import { TaskFailed, TaskRuntime, type TaskContext } from "../../src/contract/TaskRuntime.ts"
+import { type TaskContext, TaskFailed, TaskRuntime } from "../../src/contract/TaskRuntime.ts"
 import { Contracts } from "../../src/Contracts.ts"
 import { Engine } from "../../src/Engine.ts"
 import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import { Runs } from "../../src/Runs.ts"
-import { assertOutput, begin, document, end, hearing, journal, layer, onHostOf, pass, publish, settled, step } from "../support/Agency.ts"
+import {
+  assertOutput,
+  begin,
+  document,
+  end,
+  hearing,
+  journal,
+  layer,
+  onHostOf,
+  pass,
+  publish,
+  settled,
+  step
+} from "../support/Agency.ts"
 
 /** A task that fails as often as it is told to. */
 const failing = (times: number, retryable = true) => {
@@ -19,7 +32,9 @@ const failing = (times: number, retryable = true) => {
         seen.push(context)
         return seen.length > times
           ? Effect.succeed({ got: input })
-          : Effect.fail(new TaskFailed({ task: "work", problem: `broken ${seen.length}`, retryable, data: { code: 7 } }))
+          : Effect.fail(
+            new TaskFailed({ task: "work", problem: `broken ${seen.length}`, retryable, data: { code: 7 } })
+          )
       })
   })
   return { seen, tasks }
@@ -29,31 +44,56 @@ const failing = (times: number, retryable = true) => {
 const elsewhere = (taken: Array<string> = []) =>
   Layer.succeed(TaskRuntime, {
     tasks: ["any", "work"],
-    submit: ({ stepId }) => Effect.sync(() => {
-      taken.push(stepId)
-      return { _tag: "Submitted" as const }
-    })
+    submit: ({ stepId }) =>
+      Effect.sync(() => {
+        taken.push(stepId)
+        return { _tag: "Submitted" as const }
+      })
   })
 
 describe("ContractProgram", () => {
   describe("transform, branch, emit", () => {
     const steps = [
       step("transform", "prepare", "pick", { set: { total: "{{ input.a + input.b }}", who: "for {{ input.name }}" } }),
-      step("branch", "pick", null, { cases: [{ when: "state.total > 100", next: "big" }, { when: "state.total > 10", next: "middle" }], default: "small" }),
+      step("branch", "pick", null, {
+        cases: [{ when: "state.total > 100", next: "big" }, { when: "state.total > 10", next: "middle" }],
+        default: "small"
+      }),
       step("transform", "big", "tell", { set: { size: "big" } }),
       step("transform", "middle", "tell", { set: { size: "middle" } }),
       step("transform", "small", "tell", { set: { size: "small" } }),
-      step("emit", "tell", null, { event: "sum.made", payload: { size: "{{ state.size }}", who: "{{ state.who }}", total: "{{ state.total }}", none: "{{ trigger.nothing }}" } })
+      step("emit", "tell", null, {
+        event: "sum.made",
+        payload: {
+          size: "{{ state.size }}",
+          who: "{{ state.who }}",
+          total: "{{ state.total }}",
+          none: "{{ trigger.nothing }}"
+        }
+      })
     ]
 
     it.effect("C-30, C-31: a branch follows the values that a transform wrote, and an emit sees them", () =>
       Effect.gen(function*() {
         for (const [a, size, number] of [[1, "small", null], [11, "middle", 2], [111, "big", 1]] as const) {
-          const { heard, result } = yield* hearing("sum.**", begin(document(steps), { input: { a, b: 1, name: "Ada" } }))
-          assert.deepStrictEqual(heard.map(({ payload }) => payload), [{ size, who: "for Ada", total: a + 1, none: null }])
-          assert.deepStrictEqual(heard.map(({ correlationId, id }) => [correlationId, id]), [[result, `${result}:emit:tell`]])
+          const { heard, result } = yield* hearing(
+            "sum.**",
+            begin(document(steps), { input: { a, b: 1, name: "Ada" } })
+          )
+          assert.deepStrictEqual(heard.map(({ payload }) => payload), [{
+            size,
+            who: "for Ada",
+            total: a + 1,
+            none: null
+          }])
+          assert.deepStrictEqual(heard.map(({ correlationId, id }) => [correlationId, id]), [[
+            result,
+            `${result}:emit:tell`
+          ]])
           yield* assertOutput(result, `${result}:emit:tell`)
-          const decided = (yield* journal(result)).find((entry) => entry._tag === "StepCompleted" && entry.key === "pick")
+          const decided = (yield* journal(result)).find((entry) =>
+            entry._tag === "StepCompleted" && entry.key === "pick"
+          )
           assert.strictEqual(decided?._tag === "StepCompleted" ? decided.output : undefined, number)
         }
       }).pipe(Effect.provide(layer())))
@@ -61,7 +101,11 @@ describe("ContractProgram", () => {
     it.effect("the run's state is its document, with a revision per transform that changes it", () =>
       Effect.gen(function*() {
         const id = yield* begin(document(steps), { input: { a: 1, b: 1, name: "Ada" } })
-        const revisions = (yield* journal(id)).flatMap((entry) => entry._tag === "StateChanged" ? [[entry.revision, entry.patch.filter((change) => (change as Operation).path !== "")]] : [])
+        const revisions = (yield* journal(id)).flatMap((entry) =>
+          entry._tag === "StateChanged"
+            ? [[entry.revision, entry.patch.filter((change) => (change as Operation).path !== "")]]
+            : []
+        )
         assert.deepStrictEqual(revisions, [
           [1, [{ op: "add", path: "/total", value: 2 }, { op: "add", path: "/who", value: "for Ada" }]],
           [2, [{ op: "add", path: "/size", value: "small" }]]
@@ -79,13 +123,18 @@ describe("ContractProgram", () => {
 
     it.effect("C-17: an emit that policy denies fails its step and publishes nothing", () =>
       Effect.gen(function*() {
-        const { heard, result } = yield* hearing("my.**", begin(document([step("emit", "tell", null, { event: "my.started" })])))
+        const { heard, result } = yield* hearing(
+          "my.**",
+          begin(document([step("emit", "tell", null, { event: "my.started" })]))
+        )
         assert.deepStrictEqual(heard, [])
         assert.match((yield* end(result)).error ?? "", /not today/)
         assert.isFalse((yield* journal(result)).some((entry) => entry._tag === "EventEmitted"))
-      }).pipe(Effect.provide(layer().pipe(
-        Layer.provide(Layer.succeed(StepPolicy, () => Effect.succeed({ decision: "deny", reason: "not today" })))
-      ))))
+      }).pipe(Effect.provide(
+        layer().pipe(
+          Layer.provide(Layer.succeed(StepPolicy, () => Effect.succeed({ decision: "deny", reason: "not today" })))
+        )
+      )))
 
     it.effect("C-28: the event follows the step that made it, before the next step", () =>
       Effect.gen(function*() {
@@ -112,13 +161,28 @@ describe("ContractProgram", () => {
     it.effect("C-26: a task gets its rendered input, its place and a key, and its output is in scope", () => {
       const { seen, tasks } = failing(0)
       return Effect.gen(function*() {
-        const id = yield* begin(document([
-          step("task", "do", "keep", { task: "work", input: { n: "{{ input.n }}" }, onCrash: "rerun-keyed", labels: ["gpu"] }),
-          step("transform", "keep", null, { set: { n: "{{ steps.do.output.got.n }}" } })
-        ]), { input: { n: 5 } })
+        const id = yield* begin(
+          document([
+            step("task", "do", "keep", {
+              task: "work",
+              input: { n: "{{ input.n }}" },
+              onCrash: "rerun-keyed",
+              labels: ["gpu"]
+            }),
+            step("transform", "keep", null, { set: { n: "{{ steps.do.output.got.n }}" } })
+          ]),
+          { input: { n: 5 } }
+        )
         yield* assertOutput(id, { n: 5 })
         assert.deepStrictEqual(seen, [
-          { runId: id, stepId: "do", task: "work", attempt: 1, idempotencyKey: encodeURIComponent(`${id}/do`), labels: ["gpu"] }
+          {
+            runId: id,
+            stepId: "do",
+            task: "work",
+            attempt: 1,
+            idempotencyKey: encodeURIComponent(`${id}/do`),
+            labels: ["gpu"]
+          }
         ])
       }).pipe(Effect.provide(layer({ tasks })))
     })
@@ -127,7 +191,10 @@ describe("ContractProgram", () => {
       const { seen, tasks } = failing(2)
       return Effect.gen(function*() {
         const id = yield* begin(document([
-          step("task", "do", null, { task: "work", retry: { maxAttempts: 3, initialMs: 1000, factor: 3, maxMs: 60_000 } })
+          step("task", "do", null, {
+            task: "work",
+            retry: { maxAttempts: 3, initialMs: 1000, factor: 3, maxMs: 60_000 }
+          })
         ]))
         assert.strictEqual(seen.length, 1)
         yield* pass(999)
@@ -150,7 +217,10 @@ describe("ContractProgram", () => {
           step("task", "do", null, { task: "work", retry: { maxAttempts: 5 }, onError: "mend" }),
           step("transform", "mend", null, { set: { e: "{{ steps.do.error }}", o: "{{ steps.do.output }}" } })
         ]))
-        yield* assertOutput(id, { e: { reason: "task", message: `Task "work" failed: broken 1`, data: { code: 7 } }, o: null })
+        yield* assertOutput(id, {
+          e: { reason: "task", message: `Task "work" failed: broken 1`, data: { code: 7 } },
+          o: null
+        })
         assert.strictEqual(seen.length, 1)
       }).pipe(Effect.provide(layer({ tasks })))
     })
@@ -158,7 +228,10 @@ describe("ContractProgram", () => {
     it.effect("onError with next null completes the run with no output", () => {
       const { tasks } = failing(9)
       return Effect.gen(function*() {
-        yield* assertOutput(yield* begin(document([step("task", "do", null, { task: "work", onError: { next: null } })])), null)
+        yield* assertOutput(
+          yield* begin(document([step("task", "do", null, { task: "work", onError: { next: null } })])),
+          null
+        )
       }).pipe(Effect.provide(layer({ tasks })))
     })
 
@@ -186,7 +259,9 @@ describe("ContractProgram", () => {
       const { tasks } = failing(0)
       return Effect.gen(function*() {
         const retry = { maxAttempts: 3, initialMs: 0 }
-        const id = yield* begin(document([step("task", "do", null, { task: "work", input: "{{ $error('no') }}", retry })]))
+        const id = yield* begin(
+          document([step("task", "do", null, { task: "work", input: "{{ $error('no') }}", retry })])
+        )
         assert.strictEqual((yield* end(id)).status, "failed")
         assert.lengthOf((yield* journal(id)).filter(({ _tag }) => _tag === "StepRequested"), 1)
       }).pipe(Effect.provide(layer({ tasks })))
@@ -194,7 +269,9 @@ describe("ContractProgram", () => {
 
     it.effect("an attempt that takes longer than timeoutMs is interrupted and fails as timeout", () => {
       let interrupted = 0
-      const tasks = TaskRuntime.layerHandlers({ work: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void interrupted++)) })
+      const tasks = TaskRuntime.layerHandlers({
+        work: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void interrupted++))
+      })
       return Effect.gen(function*() {
         const id = yield* begin(document([
           step("task", "do", null, { task: "work", timeoutMs: 5000, onError: "mend" }),
@@ -213,11 +290,19 @@ describe("ContractProgram", () => {
         for (const onCrash of [undefined, "rerun"] as const) {
           let attempts = 0
           const tasks = TaskRuntime.layerHandlers({
-            work: () => ++attempts === 1 ? Effect.uninterruptible(Effect.as(Effect.sleep("1 hour"), "late")) : Effect.succeed("in time")
+            work: () =>
+              ++attempts === 1
+                ? Effect.uninterruptible(Effect.as(Effect.sleep("1 hour"), "late"))
+                : Effect.succeed("in time")
           })
           yield* Effect.gen(function*() {
             const id = yield* begin(document([
-              step("task", "do", null, { task: "work", timeoutMs: 5000, onError: "mend", ...(onCrash === undefined ? {} : { onCrash }) }),
+              step("task", "do", null, {
+                task: "work",
+                timeoutMs: 5000,
+                onError: "mend",
+                ...(onCrash === undefined ? {} : { onCrash })
+              }),
               step("transform", "mend", null, { set: { e: "{{ steps.do.error.reason }}" } })
             ]))
             yield* pass(5000)
@@ -232,16 +317,24 @@ describe("ContractProgram", () => {
     it.effect("C-36, C-63, C-68: a task elsewhere parks the run until its completion is told, once", () => {
       const taken: Array<string> = []
       return Effect.gen(function*() {
-        const { heard, result } = yield* hearing("engine.**", Effect.gen(function*() {
-          const id = yield* begin(document([step("task", "do", "keep", { task: "any" }), step("transform", "keep", null, { set: { got: "{{ steps.do.output }}" } })]))
-          assert.deepInclude(yield* end(id), { status: "suspended", reason: "signal" })
-          yield* publish("engine.step.completed", { runId: id, stepId: "keep", output: 0 })
-          yield* publish("engine.step.completed", { runId: "other", stepId: "do", output: 0 })
-          assert.strictEqual((yield* end(id)).status, "suspended")
-          yield* publish("engine.step.completed", { runId: id, stepId: "do", output: { ok: 1 } })
-          yield* publish("engine.step.completed", { runId: id, stepId: "do", output: { ok: 2 } })
-          return id
-        }))
+        const { heard, result } = yield* hearing(
+          "engine.**",
+          Effect.gen(function*() {
+            const id = yield* begin(
+              document([
+                step("task", "do", "keep", { task: "any" }),
+                step("transform", "keep", null, { set: { got: "{{ steps.do.output }}" } })
+              ])
+            )
+            assert.deepInclude(yield* end(id), { status: "suspended", reason: "signal" })
+            yield* publish("engine.step.completed", { runId: id, stepId: "keep", output: 0 })
+            yield* publish("engine.step.completed", { runId: "other", stepId: "do", output: 0 })
+            assert.strictEqual((yield* end(id)).status, "suspended")
+            yield* publish("engine.step.completed", { runId: id, stepId: "do", output: { ok: 1 } })
+            yield* publish("engine.step.completed", { runId: id, stepId: "do", output: { ok: 2 } })
+            return id
+          })
+        )
         assert.deepStrictEqual(taken, ["do"])
         yield* assertOutput(result, { got: { ok: 1 } })
         assert.isTrue(heard.every(({ correlationId }) => correlationId === result))
@@ -255,7 +348,12 @@ describe("ContractProgram", () => {
           "engine.step.completed",
           "engine.run.completed"
         ])
-        assert.deepStrictEqual(heard[4]?.payload, { runId: result, workflow: "sample", stepId: "do", output: { ok: 1 } })
+        assert.deepStrictEqual(heard[4]?.payload, {
+          runId: result,
+          workflow: "sample",
+          stepId: "do",
+          output: { ok: 1 }
+        })
       }).pipe(Effect.provide(layer({ tasks: elsewhere(taken) })))
     })
 
@@ -297,7 +395,9 @@ describe("ContractProgram", () => {
 
     it.effect("S6: a completion that comes before the hand-over is kept", () =>
       Effect.gen(function*() {
-        const id = yield* begin(document([step("task", "one", "two", { task: "any" }), step("task", "two", null, { task: "any" })]))
+        const id = yield* begin(
+          document([step("task", "one", "two", { task: "any" }), step("task", "two", null, { task: "any" })])
+        )
         yield* publish("engine.step.completed", { runId: id, stepId: "two", output: "early" })
         assert.strictEqual((yield* end(id)).status, "suspended")
         yield* publish("engine.step.completed", { runId: id, stepId: "one", output: "first" })
@@ -380,20 +480,23 @@ describe("ContractProgram", () => {
   })
 
   describe("approval", () => {
-    const gate = (more: object = {}) => document([
-      step("approval", "gate", null, {
-        prompt: "Deploy {{ input.what }}?",
-        approvers: ["admin", "{{ input.lead }}"],
-        nextOnApproved: "deploy",
-        nextOnDenied: "cancel",
-        timeout: { ms: 86_400_000 },
-        args: { what: "{{ input.what }}" },
-        ...more
-      }),
-      step("transform", "deploy", null, { set: { done: "{{ steps.gate.output }}" } }),
-      step("transform", "cancel", null, { set: { not: "{{ steps.gate.output }}" } }),
-      ...("onTimeout" in more && typeof more.onTimeout === "object" ? [step("transform", "late", null, { set: { late: "{{ steps.gate.output.decision }}" } })] : [])
-    ])
+    const gate = (more: object = {}) =>
+      document([
+        step("approval", "gate", null, {
+          prompt: "Deploy {{ input.what }}?",
+          approvers: ["admin", "{{ input.lead }}"],
+          nextOnApproved: "deploy",
+          nextOnDenied: "cancel",
+          timeout: { ms: 86_400_000 },
+          args: { what: "{{ input.what }}" },
+          ...more
+        }),
+        step("transform", "deploy", null, { set: { done: "{{ steps.gate.output }}" } }),
+        step("transform", "cancel", null, { set: { not: "{{ steps.gate.output }}" } }),
+        ...("onTimeout" in more && typeof more.onTimeout === "object"
+          ? [step("transform", "late", null, { set: { late: "{{ steps.gate.output.decision }}" } })]
+          : [])
+      ])
     const input = { what: "v2", lead: "ada" }
 
     it.effect("C-48..C-51: only an approver's answer for this run and step counts", () =>
@@ -401,20 +504,35 @@ describe("ContractProgram", () => {
         const runs = yield* Runs
         const id = yield* begin(gate(), { input })
         const [open] = yield* runs.approvals({ run: id })
-        assert.deepInclude(open, { key: "gate", prompt: "Deploy v2?", approvers: ["admin", "ada"], args: { what: "v2" } })
+        assert.deepInclude(open, {
+          key: "gate",
+          prompt: "Deploy v2?",
+          approvers: ["admin", "ada"],
+          args: { what: "v2" }
+        })
         yield* publish("engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "mallory" })
         yield* publish("engine.approval.granted", { runId: id, stepId: "other", grantedBy: "ada" })
         yield* publish("engine.approval.granted", { runId: "other", stepId: "gate", grantedBy: "ada" })
         assert.deepInclude(yield* end(id), { status: "suspended", reason: "approval" })
         yield* publish("engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "ada" })
-        yield* assertOutput(id, { done: { decision: "approved", by: ["ada"], choice: null, note: null, args: { what: "v2" } } })
+        yield* assertOutput(id, {
+          done: { decision: "approved", by: ["ada"], choice: null, note: null, args: { what: "v2" } }
+        })
       }).pipe(Effect.provide(layer())))
 
     it.effect("C-49: an answer that comes as an event brings its choice and its note", () =>
       Effect.gen(function*() {
         const id = yield* begin(gate({ choices: ["now", "later"] }), { input })
-        yield* publish("engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "ada", choice: "later", note: "after lunch" })
-        yield* assertOutput(id, { done: { decision: "approved", by: ["ada"], choice: "later", note: "after lunch", args: { what: "v2" } } })
+        yield* publish("engine.approval.granted", {
+          runId: id,
+          stepId: "gate",
+          grantedBy: "ada",
+          choice: "later",
+          note: "after lunch"
+        })
+        yield* assertOutput(id, {
+          done: { decision: "approved", by: ["ada"], choice: "later", note: "after lunch", args: { what: "v2" } }
+        })
       }).pipe(Effect.provide(layer())))
 
     it.effect("C-50: a denial takes the denied way", () =>
@@ -458,15 +576,18 @@ describe("ContractProgram", () => {
         assert.deepInclude(asked!.edit, { by: "ada", args: { what: "v3" }, changes: ["what: \"v2\" → \"v3\""] })
         yield* runs.answer(id, { decision: "approve", by: "admin", hash: asked!.hash!, note: "so be it" })
         yield* settled
-        yield* assertOutput(id, { done: { decision: "approved", by: ["ada", "admin"], choice: null, note: "so be it", args: { what: "v3" } } })
+        yield* assertOutput(id, {
+          done: { decision: "approved", by: ["ada", "admin"], choice: null, note: "so be it", args: { what: "v3" } }
+        })
       }).pipe(Effect.provide(layer())))
   })
 
   describe("llm", () => {
-    const ask = (more: object = {}) => document([
-      step("llm", "ask", "keep", { prompt: "Sort {{ input.title }}", ...more }),
-      step("transform", "keep", null, { set: { got: "{{ steps.ask.output }}" } })
-    ])
+    const ask = (more: object = {}) =>
+      document([
+        step("llm", "ask", "keep", { prompt: "Sort {{ input.title }}", ...more }),
+        step("transform", "keep", null, { set: { got: "{{ steps.ask.output }}" } })
+      ])
 
     it.effect("C-27: the answer is in scope, and what it cost is noted", () =>
       Effect.gen(function*() {
@@ -484,7 +605,12 @@ describe("ContractProgram", () => {
         assert.deepInclude(usage, { text: "ask", data: null })
       }).pipe(Effect.provide(layer({
         llm: Layer.succeed(Llm, {
-          invoke: () => Effect.succeed({ text: "it is a bug", model: "odd", usage: { inputTokens: 1n as unknown as number, outputTokens: 0 } })
+          invoke: () =>
+            Effect.succeed({
+              text: "it is a bug",
+              model: "odd",
+              usage: { inputTokens: 1n as unknown as number, outputTokens: 0 }
+            })
         })
       }))))
 
@@ -494,7 +620,16 @@ describe("ContractProgram", () => {
       for (let level = 0; level < 6_000; level++) deep = [deep]
       const tasks = TaskRuntime.layerHandlers({ work: () => Effect.sync(() => (calls++, deep)) })
       return Effect.gen(function*() {
-        const id = yield* begin(document([step("task", "work", null, { task: "work", input: null, onCrash: "rerun", retry: { maxAttempts: 3, initialMs: 0 } })]))
+        const id = yield* begin(
+          document([
+            step("task", "work", null, {
+              task: "work",
+              input: null,
+              onCrash: "rerun",
+              retry: { maxAttempts: 3, initialMs: 0 }
+            })
+          ])
+        )
         const { error, status } = yield* end(id)
         assert.strictEqual(status, "failed")
         assert.include(error, `The outcome of step "work" in run ${id} of workflow "sample" cannot be stored: `)
@@ -505,7 +640,10 @@ describe("ContractProgram", () => {
 
     it.effect("an answer that does not have the shape is asked for again", () => {
       let calls = 0
-      const rules = [{ when: /Sort/, reply: () => ++calls === 1 ? "I think it is a bug" : "```json\n{\"kind\":\"bug\"}\n```" }]
+      const rules = [{
+        when: /Sort/,
+        reply: () => ++calls === 1 ? "I think it is a bug" : "```json\n{\"kind\":\"bug\"}\n```"
+      }]
       const output = { type: "object", properties: { kind: { type: "string" } }, required: ["kind"] }
       return Effect.gen(function*() {
         const id = yield* begin(ask({ output, retry: { maxAttempts: 2, initialMs: 0 } }), { input: { title: "x" } })
@@ -523,7 +661,10 @@ describe("ContractProgram", () => {
     it.effect("C-18: a model that the permissions do not cover is never called", () => {
       let calls = 0
       return Effect.gen(function*() {
-        const id = yield* begin({ ...ask({ model: "{{ input.model }}" }), permissions: [{ kind: "llm:invoke", model: "small-*" }] }, {
+        const id = yield* begin({
+          ...ask({ model: "{{ input.model }}" }),
+          permissions: [{ kind: "llm:invoke", model: "small-*" }]
+        }, {
           input: { title: "x", model: "big-1" }
         })
         assert.match((yield* end(id)).error ?? "", /no llm:invoke permission covers the model "big-1"/)
@@ -537,7 +678,10 @@ describe("ContractProgram", () => {
       Effect.gen(function*() {
         const loop = [step("branch", "again", null, { cases: [{ when: "false", next: null }], default: "again" })]
         const id = yield* begin(document(loop, { limits: { maxSteps: 10 } }))
-        assert.deepStrictEqual(yield* end(id), { status: "failed", error: "The run went past a limit: more than 10 steps (maxSteps)" })
+        assert.deepStrictEqual(yield* end(id), {
+          status: "failed",
+          error: "The run went past a limit: more than 10 steps (maxSteps)"
+        })
         assert.deepStrictEqual(
           (yield* journal(id)).flatMap((entry) => entry._tag === "StepCompleted" ? [entry.key] : []),
           ["again", ...Array.from({ length: 9 }, (_, index) => `again~${index + 2}`)]
@@ -546,7 +690,9 @@ describe("ContractProgram", () => {
 
     it.effect("C-19: a run that waits past maxRunMs fails at exactly the limit", () =>
       Effect.gen(function*() {
-        const id = yield* begin(document([step("wait", "hold", null, { event: "never" })], { limits: { maxRunMs: 60_000 } }))
+        const id = yield* begin(
+          document([step("wait", "hold", null, { event: "never" })], { limits: { maxRunMs: 60_000 } })
+        )
         yield* pass(59_999)
         assert.strictEqual((yield* end(id)).status, "suspended")
         yield* pass(1)
@@ -599,7 +745,15 @@ describe("ContractProgram", () => {
       step("wait", "hold", "away", { event: "go", where: "event.ok" }),
       step("task", "away", "gate", { task: "there" }),
       step("approval", "gate", null, { prompt: "?", approvers: ["ada"], nextOnApproved: "two", nextOnDenied: null }),
-      step("task", "two", "tell", { task: "here", input: ["{{ steps.one.output }}", "{{ steps.hold.output.n }}", "{{ steps.away.output }}", "{{ steps.gate.output.by }}"] }),
+      step("task", "two", "tell", {
+        task: "here",
+        input: [
+          "{{ steps.one.output }}",
+          "{{ steps.hold.output.n }}",
+          "{{ steps.away.output }}",
+          "{{ steps.gate.output.by }}"
+        ]
+      }),
       step("emit", "tell", null, { event: "all.done", payload: "{{ steps.two.output }}" })
     ]
     const session = onHostOf(store, { tasks })
@@ -608,7 +762,9 @@ describe("ContractProgram", () => {
       yield* session(publish("go", { ok: false, n: 0 }))
       yield* session(publish("go", { ok: true, n: 1 }))
       yield* session(publish("engine.step.completed", { runId: id, stepId: "away", output: "far" }))
-      const { heard } = yield* session(hearing("all.*", publish("engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "ada" })))
+      const { heard } = yield* session(
+        hearing("all.*", publish("engine.approval.granted", { runId: id, stepId: "gate", grantedBy: "ada" }))
+      )
       assert.deepStrictEqual(heard.map(({ payload }) => payload), ["two"])
       assert.deepStrictEqual(done, ["one", "away", "two"])
       const asked = (yield* session(journal(id))).find((entry) => entry._tag === "StepRequested" && entry.key === "two")

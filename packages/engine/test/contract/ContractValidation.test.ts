@@ -14,7 +14,14 @@ const contract = (steps: ReadonlyArray<object>, more: object = {}) => ({
   ...more
 })
 
-const emit = (payload: unknown) => ({ id: "start", name: "Start", kind: "emit", event: "my.started", payload, next: null })
+const emit = (payload: unknown) => ({
+  id: "start",
+  name: "Start",
+  kind: "emit",
+  event: "my.started",
+  payload,
+  next: null
+})
 
 const problemsOf = (document: unknown) => ContractValidation.check(document).problems
 
@@ -31,7 +38,15 @@ describe("ContractValidation", () => {
       const error = yield* Effect.flip(ContractValidation.validate(contract([
         { ...emit({ a: "{{ triger.id }}", b: ["{{ steps.strat.output }}"] }), event: "other.started", next: "route" },
         { id: "route", name: "Route", kind: "branch", cases: [{ when: "state.x ==", next: "wiat" }], default: null },
-        { id: "wait", name: "Wait", kind: "wait", event: "my.answer", where: "event.id = $upercase(trigger.id)", timeout: { ms: 0 }, next: null }
+        {
+          id: "wait",
+          name: "Wait",
+          kind: "wait",
+          event: "my.answer",
+          where: "event.id = $upercase(trigger.id)",
+          timeout: { ms: 0 },
+          next: null
+        }
       ], { title: "", extra: 1, triggers: [{ type: "event", event: "my.trigger", where: "input.x" }] })))
       assert.sameDeepMembers(error.problems.map(({ code, path }) => [path, code]), [
         ["title", "wrong-value"],
@@ -64,13 +79,27 @@ describe("ContractValidation", () => {
   })
 
   it("knows which steps can have run before", () => {
-    const transform = (id: string, value: string, next: string | null) => ({ id, name: id, kind: "transform", set: { a: value }, next })
-    const ahead = problemsOf(contract([transform("start", "{{ steps.last.output }}", "last"), transform("last", "{{ steps.start.output }}", null)]))
+    const transform = (id: string, value: string, next: string | null) => ({
+      id,
+      name: id,
+      kind: "transform",
+      set: { a: value },
+      next
+    })
+    const ahead = problemsOf(
+      contract([
+        transform("start", "{{ steps.last.output }}", "last"),
+        transform("last", "{{ steps.start.output }}", null)
+      ])
+    )
     assert.deepStrictEqual(ahead.map(({ code, path }) => [path, code]), [["steps[0].set.a", "unknown-reference"]])
-    assert.deepStrictEqual(problemsOf(contract([
-      transform("start", "{{ steps.again.output }}", "again"),
-      { id: "again", name: "Again", kind: "branch", cases: [{ when: "state.a", next: "start" }], default: null }
-    ])), [])
+    assert.deepStrictEqual(
+      problemsOf(contract([
+        transform("start", "{{ steps.again.output }}", "again"),
+        { id: "again", name: "Again", kind: "branch", cases: [{ when: "state.a", next: "start" }], default: null }
+      ])),
+      []
+    )
   })
 
   it("suggests backticks for an id with a hyphen", () => {
@@ -84,7 +113,9 @@ describe("ContractValidation", () => {
 
   it("refuses what an expression may not do", () => {
     for (const source of ["$eval('1')", "$match('a', /(a)\\1/)", `${"(".repeat(500)}1${")".repeat(500)}`]) {
-      assert.deepStrictEqual(problemsOf(contract([emit({ a: `{{ ${source} }}` })])).map(({ code }) => code), ["bad-expression"], source)
+      assert.deepStrictEqual(problemsOf(contract([emit({ a: `{{ ${source} }}` })])).map(({ code }) => code), [
+        "bad-expression"
+      ], source)
     }
   })
 
@@ -94,7 +125,12 @@ describe("ContractValidation", () => {
   })
 
   it("never throws", () => {
-    for (const value of [null, undefined, 1, "x", [], { steps: [null, 5, { kind: "branch", cases: [null] }], triggers: [null] }]) {
+    for (
+      const value of [null, undefined, 1, "x", [], {
+        steps: [null, 5, { kind: "branch", cases: [null] }],
+        triggers: [null]
+      }]
+    ) {
       assert.isNotEmpty(problemsOf(value))
     }
   })

@@ -11,11 +11,30 @@ import { Runs } from "../../src/Runs.ts"
 import { Store } from "../../src/Store.ts"
 import * as CrashExplorer from "../../src/testing/CrashExplorer.ts"
 import type * as CrashHost from "../../src/testing/CrashHost.ts"
-import { assertOutput, begin, document, end, hearing, journal, layer, onHostOf, pass, publish, runsOf, settled, serving, step } from "../support/Agency.ts"
+import {
+  assertOutput,
+  begin,
+  document,
+  end,
+  hearing,
+  journal,
+  layer,
+  onHostOf,
+  pass,
+  publish,
+  runsOf,
+  serving,
+  settled,
+  step
+} from "../support/Agency.ts"
 
 /** A contract with one transform that keeps what it was given. */
 const keeper = (id: string, more: object = {}) =>
-  document([step("transform", "keep", null, { set: { trigger: "{{ trigger }}", input: "{{ input }}", run: "{{ run.version }}" } })], { id, ...more })
+  document([
+    step("transform", "keep", null, {
+      set: { trigger: "{{ trigger }}", input: "{{ input }}", run: "{{ run.version }}" }
+    })
+  ], { id, ...more })
 
 const on = (event: string, more: object = {}) => ({ triggers: [{ type: "event", event, ...more }] })
 
@@ -33,7 +52,11 @@ describe("Contracts", () => {
         const { steps, ...rest } = keeper("a")
         assert.deepStrictEqual(yield* add({ steps, ...rest, limits: {}, triggers: [] }), stored)
         assert.deepStrictEqual(yield* contracts.get("a"), stored)
-        assert.deepStrictEqual((yield* contracts.list).map(({ hash, id, version }) => [id, version, hash]), [["a", "1.0.0", stored.hash]])
+        assert.deepStrictEqual((yield* contracts.list).map(({ hash, id, version }) => [id, version, hash]), [[
+          "a",
+          "1.0.0",
+          stored.hash
+        ]])
         assert.match(stored.hash, /^[0-9a-f]{64}$/)
       }).pipe(Effect.provide(layer())))
 
@@ -58,7 +81,10 @@ describe("Contracts", () => {
         assert.strictEqual(error._tag, "ContractInvalid")
         assert.include(error.message, "entryStepId")
         assert.include(error.message, "title")
-        assert.strictEqual((yield* Effect.flip(start({ contract: keeper("a", { version: "1" }) })))._tag, "ContractInvalid")
+        assert.strictEqual(
+          (yield* Effect.flip(start({ contract: keeper("a", { version: "1" }) })))._tag,
+          "ContractInvalid"
+        )
         assert.deepStrictEqual(yield* contracts.list, [])
       }).pipe(Effect.provide(layer())))
 
@@ -78,22 +104,35 @@ describe("Contracts", () => {
         assert.strictEqual((yield* contracts.get("a", "2.0.0-rc.1")).version, "2.0.0-rc.1")
         assert.strictEqual((yield* contracts.get("b")).version, "0.1.0-beta.2")
         const error = yield* Effect.flip(contracts.get("a", "3.0.0"))
-        assert.strictEqual(error.message, `There is no contract "a" version 3.0.0; there are a@1.10.0, a@1.9.0, a@1.2.0, a@2.0.0-rc.1`)
+        assert.strictEqual(
+          error.message,
+          `There is no contract "a" version 3.0.0; there are a@1.10.0, a@1.9.0, a@1.2.0, a@2.0.0-rc.1`
+        )
       }).pipe(Effect.provide(layer())))
   })
 
   describe("start", () => {
     it.effect("C-05: an unknown contract is a typed failure that names those there are", () =>
       Effect.gen(function*() {
-        assert.strictEqual((yield* Effect.flip(start({ contract: "nobody" }))).message, `There is no contract "nobody"; none has been added`)
+        assert.strictEqual(
+          (yield* Effect.flip(start({ contract: "nobody" }))).message,
+          `There is no contract "nobody"; none has been added`
+        )
         yield* add(keeper("a"))
-        assert.deepInclude(yield* Effect.flip(start({ contract: "nobody" })), { _tag: "ContractNotFound", known: ["a@1.0.0"] })
+        assert.deepInclude(yield* Effect.flip(start({ contract: "nobody" })), {
+          _tag: "ContractNotFound",
+          known: ["a@1.0.0"]
+        })
       }).pipe(Effect.provide(layer())))
 
     it.effect("C-04: a run is started by hand with an event, which it sees as trigger", () =>
       Effect.gen(function*() {
         yield* add(keeper("a"))
-        const { joined, runId } = yield* start({ contract: "a", event: { name: "ticket.created", payload: sampleTicket }, by: "ada" })
+        const { joined, runId } = yield* start({
+          contract: "a",
+          event: { name: "ticket.created", payload: sampleTicket },
+          by: "ada"
+        })
         assert.isFalse(joined)
         yield* assertOutput(runId, { trigger: sampleTicket, input: sampleTicket, run: "1.0.0" })
         const [first] = yield* journal(runId)
@@ -115,7 +154,11 @@ describe("Contracts", () => {
         const plain = [yield* start({ contract: "a" }), yield* start({ contract: "a" })]
         assert.strictEqual(new Set(plain.map(({ runId }) => runId)).size, 2)
         const first = yield* start({ contract: "a", key: "k" })
-        assert.deepStrictEqual(yield* start({ contract: "a", key: "k" }), { runId: first.runId, joined: true, otherInput: false })
+        assert.deepStrictEqual(yield* start({ contract: "a", key: "k" }), {
+          runId: first.runId,
+          joined: true,
+          otherInput: false
+        })
         assert.isFalse((yield* start({ contract: "b", key: "k" })).joined)
         for (const contract of ["a", keeper("new")]) {
           const error = yield* Effect.flip(start({ contract, key: "" }))
@@ -125,7 +168,11 @@ describe("Contracts", () => {
         assert.strictEqual(new Set(cut.map(({ runId }) => runId)).size, 3)
         const event = { name: "x", id: "e1", payload: null }
         const once = yield* start({ contract: "a", event })
-        assert.deepStrictEqual(yield* start({ contract: "a", event }), { runId: once.runId, joined: true, otherInput: false })
+        assert.deepStrictEqual(yield* start({ contract: "a", event }), {
+          runId: once.runId,
+          joined: true,
+          otherInput: false
+        })
       }).pipe(Effect.provide(layer())))
 
     it.effect("Runs.start takes contracts by name", () =>
@@ -158,11 +205,16 @@ describe("Contracts", () => {
   describe("triggers", () => {
     it.effect("C-07, C-08, C-16: an event starts one run of every contract that it triggers", () =>
       Effect.gen(function*() {
-        yield* add(keeper("a", { triggers: [{ type: "event", event: "ticket.*" }, { type: "event", event: "ticket.created" }] }))
+        yield* add(
+          keeper("a", { triggers: [{ type: "event", event: "ticket.*" }, { type: "event", event: "ticket.created" }] })
+        )
         yield* add(keeper("a2", on("ticket.created")))
         yield* add(keeper("b", on("github.pr.opened")))
         yield* publish("ticket.created", { id: 1 })
-        assert.deepStrictEqual([(yield* runsOf("a")).length, (yield* runsOf("a2")).length, (yield* runsOf("b")).length], [1, 1, 0])
+        assert.deepStrictEqual(
+          [(yield* runsOf("a")).length, (yield* runsOf("a2")).length, (yield* runsOf("b")).length],
+          [1, 1, 0]
+        )
         yield* publish("github.pr.opened", { id: 2 })
         const [run] = yield* runsOf("b")
         yield* assertOutput(run!, { trigger: { id: 2 }, input: { id: 2 }, run: "1.0.0" })
@@ -210,7 +262,10 @@ describe("Contracts", () => {
 
     it.effect("an event of the engine triggers a contract that names it, and such a run triggers no more", () =>
       Effect.gen(function*() {
-        const alarm = document([step("task", "alarm", null, { task: "nobody" })], { id: "alarm", ...on("engine.run.failed") })
+        const alarm = document([step("task", "alarm", null, { task: "nobody" })], {
+          id: "alarm",
+          ...on("engine.run.failed")
+        })
         yield* add(alarm)
         yield* add(keeper("all", on("**")))
         const id = yield* begin(document([step("task", "do", null, { task: "nobody" })]))
@@ -221,7 +276,9 @@ describe("Contracts", () => {
         assert.include(JSON.stringify(first), `"runId":"${id}"`)
         assert.strictEqual((yield* end(alarms[0]!)).status, "failed")
         assert.deepStrictEqual(yield* runsOf("all"), [])
-      }).pipe(Effect.provide(layer({ tasks: TaskRuntime.layerHandlers({ nobody: () => Effect.fail("nobody is here") }) }))))
+      }).pipe(
+        Effect.provide(layer({ tasks: TaskRuntime.layerHandlers({ nobody: () => Effect.fail("nobody is here") }) }))
+      ))
 
     it.effect("a run may wait for an event of the engine", () =>
       Effect.gen(function*() {
@@ -243,7 +300,11 @@ describe("Contracts", () => {
       const id = yield* on(begin(document([step("wait", "hold", null, { event: "go" })])))
       store.runs.get(id)!.entries[1] = "torn"
       const alarms = yield* on(Effect.gen(function*() {
-        yield* add(keeper("alarm", { triggers: [{ type: "event", event: "engine.run.suspended", where: "trigger.reason = 'corrupt'" }] }))
+        yield* add(
+          keeper("alarm", {
+            triggers: [{ type: "event", event: "engine.run.suspended", where: "trigger.reason = 'corrupt'" }]
+          })
+        )
         yield* publish("go", "on")
         yield* settled
         return yield* Effect.forEach(yield* runsOf("alarm"), end)
@@ -292,12 +353,20 @@ describe("Contracts", () => {
       const done: Array<unknown> = []
       return Effect.gen(function*() {
         yield* add(ticketTriageDocument)
-        const { heard } = yield* hearing("ticket.triaged", Effect.andThen(
-          publish("ticket.created", sampleTicket),
-          publish("ticket.created", sampleTicket)
-        ))
+        const { heard } = yield* hearing(
+          "ticket.triaged",
+          Effect.andThen(
+            publish("ticket.created", sampleTicket),
+            publish("ticket.created", sampleTicket)
+          )
+        )
         const [run] = yield* runsOf("fermata.ticket-triage")
-        assert.deepStrictEqual(heard.map(({ payload }) => payload), [{ id: "T-123", triage, analysis: { seen: 1 }, run }])
+        assert.deepStrictEqual(heard.map(({ payload }) => payload), [{
+          id: "T-123",
+          triage,
+          analysis: { seen: 1 },
+          run
+        }])
         assert.strictEqual((yield* end(run!)).status, "completed")
         assert.deepStrictEqual(done, [{ ticket: sampleTicket, triage }])
       }).pipe(Effect.provide(layer({ tasks: analyse(done), rules: script("normal") })))
@@ -307,19 +376,22 @@ describe("Contracts", () => {
       const done: Array<unknown> = []
       return Effect.gen(function*() {
         yield* add(ticketTriageDocument)
-        const { heard, result: [yes, no] } = yield* hearing("ticket.triaged", Effect.gen(function*() {
-          yield* publish("ticket.created", sampleTicket)
-          yield* publish("ticket.created", { ...sampleTicket, id: "T-124" })
-          const ids = yield* runsOf("fermata.ticket-triage")
-          const runs = yield* Runs
-          assert.deepStrictEqual((yield* runs.approvals()).map(({ prompt }) => prompt), [
-            "T-123 looks critical: Login reloads. Analyse it now?",
-            "T-124 looks critical: Login reloads. Analyse it now?"
-          ])
-          yield* publish("engine.approval.granted", { runId: ids[0]!, stepId: "confirm", grantedBy: "on-call" })
-          yield* pass("24 hours")
-          return ids
-        }))
+        const { heard, result: [yes, no] } = yield* hearing(
+          "ticket.triaged",
+          Effect.gen(function*() {
+            yield* publish("ticket.created", sampleTicket)
+            yield* publish("ticket.created", { ...sampleTicket, id: "T-124" })
+            const ids = yield* runsOf("fermata.ticket-triage")
+            const runs = yield* Runs
+            assert.deepStrictEqual((yield* runs.approvals()).map(({ prompt }) => prompt), [
+              "T-123 looks critical: Login reloads. Analyse it now?",
+              "T-124 looks critical: Login reloads. Analyse it now?"
+            ])
+            yield* publish("engine.approval.granted", { runId: ids[0]!, stepId: "confirm", grantedBy: "on-call" })
+            yield* pass("24 hours")
+            return ids
+          })
+        )
         assert.deepStrictEqual(heard.map(({ payload }) => payload), [
           { id: "T-123", triage: critical, analysis: { seen: 1 }, run: yes },
           { id: "T-124", triage: critical, analysis: null, run: no }
@@ -332,7 +404,9 @@ describe("Contracts", () => {
       Effect.gen(function*() {
         yield* add(ticketTriageDocument)
         const { heard } = yield* hearing("ticket.triaged", publish("ticket.created", sampleTicket))
-        assert.deepInclude(heard[0]?.payload as object, { triage: { category: "question", severity: "normal", summary: "Bug in login flow" } })
+        assert.deepInclude(heard[0]?.payload as object, {
+          triage: { category: "question", severity: "normal", summary: "Bug in login flow" }
+        })
       }).pipe(Effect.provide(layer({ tasks: analyse([]) }))))
   })
 
@@ -341,11 +415,24 @@ describe("Contracts", () => {
       step("transform", "prepare", "sort", { set: { n: "{{ input.n + 1 }}" } }),
       step("llm", "sort", "route", { prompt: "sort {{ state.n }}" }),
       step("branch", "route", null, { cases: [{ when: "steps.sort.output = 'bug'", next: "here" }], default: null }),
-      step("task", "here", "there", { task: "here", onCrash: "rerun-keyed", retry: { maxAttempts: 3, initialMs: 60_000 } }),
+      step("task", "here", "there", {
+        task: "here",
+        onCrash: "rerun-keyed",
+        retry: { maxAttempts: 3, initialMs: 60_000 }
+      }),
       step("task", "there", "hold", { task: "there", onCrash: "rerun-keyed" }),
       step("wait", "hold", "gate", { event: "go", where: "event.n = state.n", timeout: { ms: 86_400_000 } }),
-      step("approval", "gate", null, { prompt: "{{ steps.hold.output.n }}?", approvers: ["ada"], timeout: { ms: 86_400_000 }, nextOnApproved: "tell", nextOnDenied: null }),
-      step("emit", "tell", null, { event: "all.done", payload: { here: "{{ steps.here.output }}", there: "{{ steps.there.output }}" } })
+      step("approval", "gate", null, {
+        prompt: "{{ steps.hold.output.n }}?",
+        approvers: ["ada"],
+        timeout: { ms: 86_400_000 },
+        nextOnApproved: "tell",
+        nextOnDenied: null
+      }),
+      step("emit", "tell", null, {
+        event: "all.done",
+        payload: { here: "{{ steps.here.output }}", there: "{{ steps.there.output }}" }
+      })
     ]
     let flaky = 0
     const tasks = Layer.succeed(TaskRuntime, {

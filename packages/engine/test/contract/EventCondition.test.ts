@@ -53,25 +53,62 @@ describe("what a condition asks for at a glance", () => {
   })
 
   it("S6: no event that a condition holds for is left out by the value that it asks for", () => {
-    const scalar = fc.constantFrom<unknown>(0, -0, 1, 1, 1, 1, 1.5, "1", "", "T-1", "x".repeat(250), "x".repeat(251), true, false, null, "\ud83d")
+    const scalar = fc.constantFrom<unknown>(
+      0,
+      -0,
+      1,
+      1,
+      1,
+      1,
+      1.5,
+      "1",
+      "",
+      "T-1",
+      "x".repeat(250),
+      "x".repeat(251),
+      true,
+      false,
+      null,
+      "\ud83d"
+    )
     const json = fc.letrec<{ value: unknown }>((tie) => ({
-      value: fc.oneof({ maxDepth: 3, withCrossShrink: true }, scalar, fc.array(tie("value"), { maxLength: 2 }), fc.record({ id: tie("value"), n: tie("value"), order: tie("value") }, { requiredKeys: [] }))
+      value: fc.oneof(
+        { maxDepth: 3, withCrossShrink: true },
+        scalar,
+        fc.array(tie("value"), { maxLength: 2 }),
+        fc.record({ id: tie("value"), n: tie("value"), order: tie("value") }, { requiredKeys: [] })
+      )
     })).value
     const path = fc.constantFrom("event", "event.id", "event.order.id", "event.n")
-    const other = fc.oneof(fc.constantFrom("input.id", "input", "input.order.id", "trigger.n"), scalar.map((value) => JSON.stringify(value)))
+    const other = fc.oneof(
+      fc.constantFrom("input.id", "input", "input.order.id", "trigger.n"),
+      scalar.map((value) => JSON.stringify(value))
+    )
     const equal = fc.tuple(path, other, fc.boolean()).map(([a, b, swapped]) => swapped ? `${b} = ${a}` : `${a} = ${b}`)
-    const where = fc.oneof(equal, equal, fc.tuple(equal, equal).map(([a, b]) => `${a} and ${b}`), equal.map((a) => `(${a}) and true`))
+    const where = fc.oneof(
+      equal,
+      equal,
+      fc.tuple(equal, equal).map(([a, b]) => `${a} and ${b}`),
+      equal.map((a) => `(${a}) and true`)
+    )
     let held = 0
-    fc.assert(fc.property(where, json, json, json, (where, event, input, trigger) => {
-      // Half of them have what they ask for somewhere.
-      if (typeof event === "object" && event !== null && !Array.isArray(event)) Object.assign(event, typeof input === "object" && !Array.isArray(input) ? input : { id: input })
-      const scope = { input, trigger } as Expression.Scope
-      const equality = EventCondition.equalityIn(EventCondition.of(where), scope)
-      const holds = Effect.runSync(Effect.orElseSucceed(Expression.evaluateCondition(where, { ...scope, event: event as never }), () => false))
-      if (!holds) return
-      held++
-      assert.isTrue(equality === null || mayEqual(event, equality), `${where} ${JSON.stringify({ event, input })}`)
-    }), { numRuns: 4_000 })
+    fc.assert(
+      fc.property(where, json, json, json, (where, event, input, trigger) => {
+        // Half of them have what they ask for somewhere.
+        if (typeof event === "object" && event !== null && !Array.isArray(event)) {
+          Object.assign(event, typeof input === "object" && !Array.isArray(input) ? input : { id: input })
+        }
+        const scope = { input, trigger } as Expression.Scope
+        const equality = EventCondition.equalityIn(EventCondition.of(where), scope)
+        const holds = Effect.runSync(
+          Effect.orElseSucceed(Expression.evaluateCondition(where, { ...scope, event: event as never }), () => false)
+        )
+        if (!holds) return
+        held++
+        assert.isTrue(equality === null || mayEqual(event, equality), `${where} ${JSON.stringify({ event, input })}`)
+      }),
+      { numRuns: 4_000 }
+    )
     assert.isAbove(held, 50)
   })
 })

@@ -11,14 +11,37 @@ const contract = (where?: string) =>
     version: "1.0.0",
     title: "C",
     entryStepId: "wait",
-    steps: [{ id: "wait", name: "Wait", kind: "wait", event: "e", next: null, ...(where === undefined ? {} : { where }) }]
+    steps: [{
+      id: "wait",
+      name: "Wait",
+      kind: "wait",
+      event: "e",
+      next: null,
+      ...(where === undefined ? {} : { where })
+    }]
   })
 
 const view = RunView.of("r", [
-  { _tag: "RunRequested", seq: 0, at: 0, epoch: 1, workflow: "c", version: "1.0.0", payload: { input: { id: "o1", n: 3 } } },
+  {
+    _tag: "RunRequested",
+    seq: 0,
+    at: 0,
+    epoch: 1,
+    workflow: "c",
+    version: "1.0.0",
+    payload: { input: { id: "o1", n: 3 } }
+  },
   { _tag: "StepRequested", seq: 1, at: 0, epoch: 1, key: "make", name: "make", attempt: 1, onCrash: "rerun" },
   { _tag: "StepCompleted", seq: 2, at: 0, epoch: 1, key: "make", attempt: 1, output: { made: "m" } },
-  { _tag: "StateChanged", seq: 3, at: 0, epoch: 1, name: "state", revision: 1, patch: [{ op: "add", path: "", value: { least: 7 } }] }
+  {
+    _tag: "StateChanged",
+    seq: 3,
+    at: 0,
+    epoch: 1,
+    name: "state",
+    revision: 1,
+    patch: [{ op: "add", path: "", value: { least: 7 } }]
+  }
 ])
 
 describe("EventSample", () => {
@@ -45,7 +68,15 @@ describe("EventSample", () => {
 
   it.effect("is none where the condition is not about plain comparisons, or holds for nothing", () =>
     Effect.gen(function*() {
-      for (const where of ["$sum(event.cents) = 7", "event.a = 1 and event.a = 2", "false", "event.id = input.missing.id and event.id = 'x'", "$error('no')"]) {
+      for (
+        const where of [
+          "$sum(event.cents) = 7",
+          "event.a = 1 and event.a = 2",
+          "false",
+          "event.id = input.missing.id and event.id = 'x'",
+          "$error('no')"
+        ]
+      ) {
         assert.isUndefined(yield* EventSample.of(contract(where), view, "e"), where)
       }
       assert.isUndefined(yield* EventSample.of(contract(), view, "another"))

@@ -10,7 +10,20 @@ import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import { Runs } from "../../src/Runs.ts"
 import { Store } from "../../src/Store.ts"
 import { TestHost } from "../../src/testing/TestHost.ts"
-import { assertOutput, begin, document, end, journal, layer, onHostOf, pass, publish, serving, settled, step } from "../support/Agency.ts"
+import {
+  assertOutput,
+  begin,
+  document,
+  end,
+  journal,
+  layer,
+  onHostOf,
+  pass,
+  publish,
+  serving,
+  settled,
+  step
+} from "../support/Agency.ts"
 
 /** What went over the seam. */
 const counted = () => {
@@ -48,10 +61,15 @@ const crowd = Effect.fnUntraced(function*(where: string, count: number) {
   const contracts = yield* Contracts
   const events = yield* Events
   const contract = waiting(where)
-  const ids = yield* Effect.forEach(Array.from({ length: count }, (_, id) => id), (id) =>
-    Effect.map(contracts.start({ contract: id === 0 ? contract : "sample", input: { id } }), ({ runId }) => runId))
+  const ids = yield* Effect.forEach(
+    Array.from({ length: count }, (_, id) => id),
+    (id) =>
+      Effect.map(contracts.start({ contract: id === 0 ? contract : "sample", input: { id } }), ({ runId }) => runId)
+  )
   yield* settled
-  yield* Effect.forEach(ids.toReversed(), (_, index) => events.emit("order.paid", { id: count - 1 - index }), { discard: true })
+  yield* Effect.forEach(ids.toReversed(), (_, index) => events.emit("order.paid", { id: count - 1 - index }), {
+    discard: true
+  })
   yield* settled
   return ids
 })
@@ -65,21 +83,32 @@ const line = (title: string, test: () => Effect.Effect<void, unknown, Scope.Scop
 }
 
 describe("waits for events", () => {
-  it.effect("one event, N waiting runs: 2,000 runs and 2,000 events are 3 entries a run, and work in proportion to the events", () => {
-    const { backend, counts } = counted()
-    const count = 2_000
-    return Effect.gen(function*() {
-      const ids = yield* crowd("event.id = input.id", count)
-      for (const [id, runId] of ids.entries()) {
-        assert.deepStrictEqual(yield* tags(runId), ["RunRequested", "RunStarted", "RunSuspended", "StepRequested", "StepCompleted", "RunCompleted"])
-        if (id % 100 === 0) yield* assertOutput(runId, { id })
-      }
-      assert.isAtMost(counts.judged, 2 * count)
-      assert.isAtMost(counts.looks, 4 * count)
-      assert.isAtMost(counts.commits, 4 * count)
-      assert.lengthOf(yield* backend.events({ limit: 10_000 }), count)
-    }).pipe(Effect.provide(layer({ backend })))
-  }, 60_000)
+  it.effect(
+    "one event, N waiting runs: 2,000 runs and 2,000 events are 3 entries a run, and work in proportion to the events",
+    () => {
+      const { backend, counts } = counted()
+      const count = 2_000
+      return Effect.gen(function*() {
+        const ids = yield* crowd("event.id = input.id", count)
+        for (const [id, runId] of ids.entries()) {
+          assert.deepStrictEqual(yield* tags(runId), [
+            "RunRequested",
+            "RunStarted",
+            "RunSuspended",
+            "StepRequested",
+            "StepCompleted",
+            "RunCompleted"
+          ])
+          if (id % 100 === 0) yield* assertOutput(runId, { id })
+        }
+        assert.isAtMost(counts.judged, 2 * count)
+        assert.isAtMost(counts.looks, 4 * count)
+        assert.isAtMost(counts.commits, 4 * count)
+        assert.lengthOf(yield* backend.events({ limit: 10_000 }), count)
+      }).pipe(Effect.provide(layer({ backend })))
+    },
+    60_000
+  )
 
   it.effect("another condition is judged once for each run and event, however often the run is woken", () => {
     const { backend, counts } = counted()
@@ -95,7 +124,9 @@ describe("waits for events", () => {
   it.effect("a run that waits for no event pays no commit and no read for those that do", () => {
     const { backend, counts } = counted()
     return Effect.gen(function*() {
-      const id = yield* begin(document([step("transform", "a", "b", { set: { a: 1 } }), step("emit", "b", null, { event: "order.paid" })]))
+      const id = yield* begin(
+        document([step("transform", "a", "b", { set: { a: 1 } }), step("emit", "b", null, { event: "order.paid" })])
+      )
       yield* assertOutput(id, yield* Effect.map(end(id), ({ output }) => output))
       assert.deepStrictEqual([counts.looks, counts.wakes], [0, 0])
     }).pipe(Effect.provide(layer({ backend })))
@@ -104,10 +135,13 @@ describe("waits for events", () => {
   line("from between the start and the wait", () => {
     const { backend, counts } = counted()
     return Effect.gen(function*() {
-      const id = yield* begin(document([
-        step("wait", "first", "hold", { event: "go" }),
-        step("wait", "hold", null, { event: "order.paid", where: "event.id = input.id" })
-      ]), { input: { id: 7 } })
+      const id = yield* begin(
+        document([
+          step("wait", "first", "hold", { event: "go" }),
+          step("wait", "hold", null, { event: "order.paid", where: "event.id = input.id" })
+        ]),
+        { input: { id: 7 } }
+      )
       yield* publish("order.paid", { id: 6 })
       yield* publish("order.paid", { id: 7, n: 1 })
       yield* publish("order.paid", { id: 7, n: 2 })
@@ -115,8 +149,14 @@ describe("waits for events", () => {
       yield* publish("go", null)
       yield* assertOutput(id, { id: 7, n: 1 })
       assert.deepStrictEqual(yield* tags(id), [
-        "RunRequested", "RunStarted", "RunSuspended",
-        "StepRequested", "StepCompleted", "StepRequested", "StepCompleted", "RunCompleted"
+        "RunRequested",
+        "RunStarted",
+        "RunSuspended",
+        "StepRequested",
+        "StepCompleted",
+        "StepRequested",
+        "StepCompleted",
+        "RunCompleted"
       ])
       assert.isAtMost(counts.commits - before, 2)
     }).pipe(Effect.provide(layer({ backend })))
@@ -146,13 +186,16 @@ describe("waits for events", () => {
       yield* backend.write([{
         op: "publish",
         rows: [["order.paid", 1], ["order.shipped", 2], ["order.paid", 3]].map(([name, n]) =>
-          outboxRow({ id: `e${n}`, name: `${name}`, payload: { id: 1, n } }))
+          outboxRow({ id: `e${n}`, name: `${name}`, payload: { id: 1, n } })
+        )
       }])
       yield* events.emit("go.on", null)
       yield* settled
       const [run] = yield* runs.list({ workflow: "sample" })
       yield* assertOutput(run!.id, { id: 1, n: 2 })
-      assert.deepInclude((yield* runs.show(run!.id)).steps.find(({ key }) => key === "again"), { output: { id: 1, n: 3 } })
+      assert.deepInclude((yield* runs.show(run!.id)).steps.find(({ key }) => key === "again"), {
+        output: { id: 1, n: 3 }
+      })
       assert.lengthOf(yield* runs.list({ workflow: "sample" }), 1)
     }).pipe(Effect.provide(layer()))
   })
@@ -180,14 +223,29 @@ describe("waits for events", () => {
     return Effect.gen(function*() {
       const id = yield* begin(document([
         step("wait", "hold", "count", { event: "tick" }),
-        step("transform", "count", "more", { set: { n: "{{ $number(state.n ? state.n : 0) + 1 }}", sum: "{{ (state.sum ? state.sum : '') & steps.hold.output & ',' }}" } }),
+        step("transform", "count", "more", {
+          set: {
+            n: "{{ $number(state.n ? state.n : 0) + 1 }}",
+            sum: "{{ (state.sum ? state.sum : '') & steps.hold.output & ',' }}"
+          }
+        }),
         step("branch", "more", null, { cases: [{ when: `state.n < ${count}`, next: "hold" }], default: null })
       ]))
       for (let tick = 0; tick < count / 2; tick++) yield* publish("tick", tick)
-      yield* Effect.flatMap(Events, (events) => Effect.forEach(Array.from({ length: count / 2 }, (_, tick) => tick + count / 2), (tick) => events.emit("tick", tick)))
+      yield* Effect.flatMap(
+        Events,
+        (events) =>
+          Effect.forEach(
+            Array.from({ length: count / 2 }, (_, tick) => tick + count / 2),
+            (tick) => events.emit("tick", tick)
+          )
+      )
       yield* settled
       const { state } = yield* Effect.flatMap(Runs, (runs) => runs.show(id))
-      assert.strictEqual((state["state"] as { readonly value: { readonly sum: string } }).value.sum, `${Array.from({ length: count }, (_, tick) => tick).join(",")},`)
+      assert.strictEqual(
+        (state["state"] as { readonly value: { readonly sum: string } }).value.sum,
+        `${Array.from({ length: count }, (_, tick) => tick).join(",")},`
+      )
       assert.isAtMost(counts.looks, 4 * count)
       assert.isAtMost(counts.judged, 5 * count)
     }).pipe(Effect.provide(layer({ backend })))
@@ -285,12 +343,15 @@ describe("waits for events", () => {
   line("that no open run may ask for", () =>
     Effect.gen(function*() {
       const host = yield* TestHost
-      const id = yield* begin(document([step("wait", "first", "hold", { event: "go" }), step("wait", "hold", null, { event: "order.paid" })]))
+      const id = yield* begin(
+        document([step("wait", "first", "hold", { event: "go" }), step("wait", "hold", null, { event: "order.paid" })])
+      )
       yield* publish("nobody.asks", 1)
       yield* publish("order.paid", 1)
       yield* pass("59 minutes")
       yield* host.adjustHost(10_000)
-      const names = Effect.map(Effect.flatMap(Events, (events) => events.kept({ limit: 10 })), (rows) => rows.map(({ name }) => name))
+      const names = Effect.map(Effect.flatMap(Events, (events) => events.kept({ limit: 10 })), (rows) =>
+        rows.map(({ name }) => name))
       assert.deepStrictEqual(yield* names, ["order.paid", "nobody.asks"])
       yield* pass("2 minutes")
       yield* host.adjustHost(10_000)
@@ -307,7 +368,9 @@ describe("waits for events", () => {
   line("that an open run may ask for", () =>
     Effect.gen(function*() {
       const host = yield* TestHost
-      const id = yield* begin(document([step("wait", "first", "hold", { event: "go" }), step("wait", "hold", null, { event: "order.paid" })]))
+      const id = yield* begin(
+        document([step("wait", "first", "hold", { event: "go" }), step("wait", "hold", null, { event: "order.paid" })])
+      )
       yield* publish("order.paid", 1)
       yield* pass("31 days")
       yield* host.adjustHost(10_000)
@@ -341,7 +404,10 @@ describe("waits for events", () => {
     const store = MemoryBackend.makeStore()
     const host = () => Layer.fresh(serving().pipe(Layer.provideMerge(TestHost.layerOf(MemoryBackend.make(store)))))
     return Effect.gen(function*() {
-      const ids = yield* Effect.provide(Effect.forEach([1, 2, 3], (id) => begin(waiting("event.id = input.id"), { input: { id } })), host())
+      const ids = yield* Effect.provide(
+        Effect.forEach([1, 2, 3], (id) => begin(waiting("event.id = input.id"), { input: { id } })),
+        host()
+      )
       const act = (n: number) =>
         Effect.gen(function*() {
           for (const id of [1, 2, 3]) yield* publish("order.paid", { id }, { id: `paid:${id}` })
@@ -360,7 +426,13 @@ describe("waits for events", () => {
     const given = (run: string, n: number) =>
       backend.write([{
         op: "inbox",
-        row: { run, id: `event:e${n}`, kind: "signal", payload: JSON.stringify({ name: "event:go", payload: { n } }), at: n }
+        row: {
+          run,
+          id: `event:e${n}`,
+          kind: "signal",
+          payload: JSON.stringify({ name: "event:go", payload: { n } }),
+          at: n
+        }
       }])
     return Effect.gen(function*() {
       const id = yield* here(begin(document([
@@ -385,12 +457,23 @@ describe("waits for events", () => {
   })
 
   it.effect.each([
-    { when: "before the commit that writes the wait down", first: [], at: (op: CommitOp) => (op.awaits?.opened.length ?? 0) > 0 },
-    { when: "before the commit that takes the message by which the run was woken", first: [1], at: (op: CommitOp) => op.consumed.includes("events:order.paid") }
+    {
+      when: "before the commit that writes the wait down",
+      first: [],
+      at: (op: CommitOp) => (op.awaits?.opened.length ?? 0) > 0
+    },
+    {
+      when: "before the commit that takes the message by which the run was woken",
+      first: [1],
+      at: (op: CommitOp) => op.consumed.includes("events:order.paid")
+    }
   ])("S6: an event that is committed just $when is seen behind it", ({ at, first }) => {
     const backend = MemoryBackend.make(MemoryBackend.makeStore())
     let left = 1
-    const late = { op: "events", rows: [{ id: "late", name: "order.paid", payload: "7", correlation: null, source: null, at: 0 }] } as const
+    const late = {
+      op: "events",
+      rows: [{ id: "late", name: "order.paid", payload: "7", correlation: null, source: null, at: 0 }]
+    } as const
     const racing: Backend = {
       ...backend,
       write: (ops) =>
@@ -430,12 +513,19 @@ describe("waits for events", () => {
       const id = yield* begin(waiting(undefined))
       yield* publish("order.paid", { n: 2 }, { id: "one" })
       assert.deepInclude(yield* end(id), { status: "suspended" })
-      assert.deepStrictEqual((yield* Effect.flatMap(Events, (events) => events.kept({ limit: 10 }))).map(({ payload }) => payload), [{ n: 1 }])
+      assert.deepStrictEqual(
+        (yield* Effect.flatMap(Events, (events) => events.kept({ limit: 10 }))).map(({ payload }) => payload),
+        [{ n: 1 }]
+      )
     }).pipe(Effect.provide(layer())))
 })
 
 it("the table of events in DESIGN.md has these lines and no others", () => {
-  const [, section = ""] = readFileSync(new URL("../../DESIGN.md", import.meta.url), "utf8").split("\n## Events that runs wait for\n")
-  const told = section.split("\n## ")[0]!.split("\n").filter((row) => row.startsWith("| ")).slice(1).map((row) => row.split(" | ")[0]!.slice(2))
+  const [, section = ""] = readFileSync(new URL("../../DESIGN.md", import.meta.url), "utf8").split(
+    "\n## Events that runs wait for\n"
+  )
+  const told = section.split("\n## ")[0]!.split("\n").filter((row) => row.startsWith("| ")).slice(1).map((row) =>
+    row.split(" | ")[0]!.slice(2)
+  )
   assert.sameMembers(told, lines)
 })

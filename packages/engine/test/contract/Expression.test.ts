@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Random, Result, Schema } from "effect"
-import * as fc from "fast-check"
 import * as TestClock from "effect/testing/TestClock"
+import * as fc from "fast-check"
 import jsonata from "jsonata"
 import * as Expression from "../../src/contract/Expression.ts"
 import * as Template from "../../src/contract/Template.ts"
@@ -107,14 +107,16 @@ describe("Expression.evaluate", () => {
   it.effect("never changes the scope", () =>
     Effect.gen(function*() {
       const before = structuredClone(scope)
-      for (const source of [
-        "trigger.none{'k': 1}",
-        "trigger.tags[]",
-        "trigger ~> |deep|{'z': 1}|",
-        "$sort(trigger.tags, function($a, $b) { $a < $b })",
-        "$reverse(trigger.tags)",
-        "$append(trigger.tags, 'c')"
-      ]) yield* Expression.evaluateExpression(source, scope)
+      for (
+        const source of [
+          "trigger.none{'k': 1}",
+          "trigger.tags[]",
+          "trigger ~> |deep|{'z': 1}|",
+          "$sort(trigger.tags, function($a, $b) { $a < $b })",
+          "$reverse(trigger.tags)",
+          "$append(trigger.tags, 'c')"
+        ]
+      ) yield* Expression.evaluateExpression(source, scope)
       assert.deepStrictEqual(scope, before)
     }))
 
@@ -171,20 +173,22 @@ describe("Expression.evaluate", () => {
 })
 
 describe("Expression errors", () => {
-  it.effect.each([
-    ["{{ ( }}", "syntax"],
-    ["{{ trigger.", "syntax"],
-    ["{{}}", "syntax"],
-    ["{{ $eval('1') }}", "forbidden"],
-    ["{{ $match('aa', /(a)\\1/) }}", "forbidden"],
-    ["{{ function($a)<s+s+s+:s>{1}('a') }}", "forbidden"],
-    ["{{ 1 / 0 }}", "failed"],
-    ["{{ $uppercase }}", "failed"],
-    ["{{ [$uppercase] }}", "failed"],
-    ["{{ 'a' + 1 }}", "failed"],
-    ["{{ $nope(1) }}", "failed"],
-    ["{{ $error('boo') }}", "failed"]
-  ] as const)("%s is refused as %s", ([source, reason]) =>
+  it.effect.each(
+    [
+      ["{{ ( }}", "syntax"],
+      ["{{ trigger.", "syntax"],
+      ["{{}}", "syntax"],
+      ["{{ $eval('1') }}", "forbidden"],
+      ["{{ $match('aa', /(a)\\1/) }}", "forbidden"],
+      ["{{ function($a)<s+s+s+:s>{1}('a') }}", "forbidden"],
+      ["{{ 1 / 0 }}", "failed"],
+      ["{{ $uppercase }}", "failed"],
+      ["{{ [$uppercase] }}", "failed"],
+      ["{{ 'a' + 1 }}", "failed"],
+      ["{{ $nope(1) }}", "failed"],
+      ["{{ $error('boo') }}", "failed"]
+    ] as const
+  )("%s is refused as %s", ([source, reason]) =>
     Effect.gen(function*() {
       const error = yield* failure(source)
       assert.strictEqual(error.reason, reason)
@@ -193,7 +197,17 @@ describe("Expression errors", () => {
 
   it.effect("sees nothing of the host", () =>
     Effect.gen(function*() {
-      for (const source of ["constructor", "trigger.constructor", "trigger.tags.map", "trigger.id.length", "$lookup(trigger, '__proto__')", "process", "globalThis"]) {
+      for (
+        const source of [
+          "constructor",
+          "trigger.constructor",
+          "trigger.tags.map",
+          "trigger.id.length",
+          "$lookup(trigger, '__proto__')",
+          "process",
+          "globalThis"
+        ]
+      ) {
         assert.isNull(yield* Expression.evaluateExpression(source, scope), source)
       }
       const made = yield* Expression.evaluateExpression("{'__proto__': {'polluted': true}}", scope)
@@ -212,29 +226,34 @@ describe("Expression errors", () => {
   const grow = (step: string, use: string, start = "1") =>
     `{{ ($f := function($s, $n) { $n = 0 ? $s : $f(${step}, $n - 1) }; ${use.replace("$made", `$f(${start}, 60)`)}) }}`
 
-  it.effect.each([
-    ["an endless loop", "{{ ($f := function($x) { $f($x) }; $f(1)) }}"],
-    ["an endless recursion", "{{ ($f := function($x) { 1 + $f($x) }; $f(1)) }}"],
-    ["nested maps", "{{ $map([1..9999], function($a) { $map([1..9999], function($b) { $a * $b }) }) }}"],
-    ["a huge range", "{{ [1..9000000] }}"],
-    ["a doubled text", grow("$s & $s", "$length($made)", "'ab'")],
-    ["a doubled object, as text", grow("{'a': $s, 'b': $s}", "$string($made)")],
-    ["a doubled object, as the result", grow("{'a': $s, 'b': $s}", "$made")],
-    ["a doubled list, compared", grow("[[$s], [$s]]", "$made = $made")],
-    ["a doubled list, as a condition", grow("[[$s], [$s]]", "$made ? 1 : 2")],
-    ["a doubled list, looked into", grow("[[$s], [$s]]", "$made.a")],
-    ["a doubled object, searched", grow("{'a': $s, 'b': $s}", "$made.**")],
-    ["a value that contains itself", grow("$s ~> |$|{'a': $, 'b': $}|", "$string($made)", "{'q': 1}")],
-    ["a huge padding", "{{ $pad('', 1000000000) }}"],
-    ["a long text, many times", "{{ $join($map([1..9000], function($i) { $pad('x', 1000000) }), '') }}"],
-    ["a regular expression over a long text", "{{ $match($pad('a', 900000, 'a'), /(x+x+)+y|a*b/) }}"],
-    ["a time with many readings", `{{ $toMillis('${"1".repeat(60)}x', '[Y][M][D][H][m][s][f][Y][M][D]') }}`],
-    ["a quadratic append", "{{ $reduce([1..9999], function($a, $i) { $append($a, $i) }) }}"],
-    ["a quadratic comparison", "{{ $distinct([1..9999]) }}"],
-    ["functions in functions", "{{ ($p := function($a, $b) { 1 }; $g := function($k, $n) { $n = 0 ? $k : $g($k(?, ?), $n - 1) }; $g($p, 5000)(1, 2)) }}"],
-    ["nested brackets", `{{ ${"[".repeat(7000)}1${"]".repeat(7000)} }}`],
-    ["a long source", `{{ ${"1+".repeat(10_000)}1 }}`]
-  ] as const)("%s ends at a limit", ([, source]) =>
+  it.effect.each(
+    [
+      ["an endless loop", "{{ ($f := function($x) { $f($x) }; $f(1)) }}"],
+      ["an endless recursion", "{{ ($f := function($x) { 1 + $f($x) }; $f(1)) }}"],
+      ["nested maps", "{{ $map([1..9999], function($a) { $map([1..9999], function($b) { $a * $b }) }) }}"],
+      ["a huge range", "{{ [1..9000000] }}"],
+      ["a doubled text", grow("$s & $s", "$length($made)", "'ab'")],
+      ["a doubled object, as text", grow("{'a': $s, 'b': $s}", "$string($made)")],
+      ["a doubled object, as the result", grow("{'a': $s, 'b': $s}", "$made")],
+      ["a doubled list, compared", grow("[[$s], [$s]]", "$made = $made")],
+      ["a doubled list, as a condition", grow("[[$s], [$s]]", "$made ? 1 : 2")],
+      ["a doubled list, looked into", grow("[[$s], [$s]]", "$made.a")],
+      ["a doubled object, searched", grow("{'a': $s, 'b': $s}", "$made.**")],
+      ["a value that contains itself", grow("$s ~> |$|{'a': $, 'b': $}|", "$string($made)", "{'q': 1}")],
+      ["a huge padding", "{{ $pad('', 1000000000) }}"],
+      ["a long text, many times", "{{ $join($map([1..9000], function($i) { $pad('x', 1000000) }), '') }}"],
+      ["a regular expression over a long text", "{{ $match($pad('a', 900000, 'a'), /(x+x+)+y|a*b/) }}"],
+      ["a time with many readings", `{{ $toMillis('${"1".repeat(60)}x', '[Y][M][D][H][m][s][f][Y][M][D]') }}`],
+      ["a quadratic append", "{{ $reduce([1..9999], function($a, $i) { $append($a, $i) }) }}"],
+      ["a quadratic comparison", "{{ $distinct([1..9999]) }}"],
+      [
+        "functions in functions",
+        "{{ ($p := function($a, $b) { 1 }; $g := function($k, $n) { $n = 0 ? $k : $g($k(?, ?), $n - 1) }; $g($p, 5000)(1, 2)) }}"
+      ],
+      ["nested brackets", `{{ ${"[".repeat(7000)}1${"]".repeat(7000)} }}`],
+      ["a long source", `{{ ${"1+".repeat(10_000)}1 }}`]
+    ] as const
+  )("%s ends at a limit", ([, source]) =>
     Effect.gen(function*() {
       const error = yield* failure(source)
       assert.strictEqual(error.reason, "limit")
@@ -284,14 +303,20 @@ describe("Expression.compile", () => {
 
   it("finds the names that are looked up in the scope, and only those", () => {
     assert.deepStrictEqual(mentions("trigger.items[price > input.max].name"), [["trigger"], [], []])
-    assert.deepStrictEqual(mentions("$map(trigger.items, function($i) { $i.name & state.suffix })")[0]?.toSorted(), ["state", "trigger"])
+    assert.deepStrictEqual(mentions("$map(trigger.items, function($i) { $i.name & state.suffix })")[0]?.toSorted(), [
+      "state",
+      "trigger"
+    ])
     assert.deepStrictEqual(mentions("{'a': run.id, 'b': [input]}")[0]?.toSorted(), ["input", "run"])
     assert.deepStrictEqual(mentions("trigger.items^(price)"), [["trigger"], [], []])
   })
 
   it("finds the steps and the undefined functions", () => {
     assert.deepStrictEqual(mentions("steps.a.output + $$.steps.`b-c`.output"), [["steps", "steps"], ["a", "b-c"], []])
-    assert.deepStrictEqual(mentions("($x := 1; $upcase($x & $y))"), [[], [], ["upcase", "y"]].map((list) => list.toSorted()))
+    assert.deepStrictEqual(
+      mentions("($x := 1; $upcase($x & $y))"),
+      [[], [], ["upcase", "y"]].map((list) => list.toSorted())
+    )
     const step = Result.getOrThrow(Expression.compile("1 + steps.abc.output")).steps[0]
     assert.deepStrictEqual(step, { name: "abc", position: 10 })
   })
@@ -316,14 +341,22 @@ describe("Template.parse", () => {
   })
 
   it("says where the expression begins that is not closed: by itself, by a quote, a comment or a regular expression", () => {
-    for (const open of ["{{", "{{ a }", "{{ {}", "{{ \"}}", "{{ 'a\\'}}", "{{ /* }}", "{{ /* * }}", "{{ /}}", "{{ `}}"]) {
+    for (
+      const open of ["{{", "{{ a }", "{{ {}", "{{ \"}}", "{{ 'a\\'}}", "{{ /* }}", "{{ /* * }}", "{{ /}}", "{{ `}}"]
+    ) {
       assert.deepStrictEqual(Template.parse(`ab {{ c }} ${open}`), Result.fail({ position: 11 }), open)
     }
   })
 
   it("takes a slash after a value for a division, and braces in comments for no braces", () => {
-    for (const source of ["a / b", "a/2/b", "[1] /2", "/* { */ a", "/* } */ a", "\"a\\\"}}\"", "`\\`", "{\"a\": {}}.a"]) {
-      assert.deepStrictEqual(Template.parse(`{{${source}}}`), Result.succeed([{ is: "expression", source, offset: 2 }]), source)
+    for (
+      const source of ["a / b", "a/2/b", "[1] /2", "/* { */ a", "/* } */ a", "\"a\\\"}}\"", "`\\`", "{\"a\": {}}.a"]
+    ) {
+      assert.deepStrictEqual(
+        Template.parse(`{{${source}}}`),
+        Result.succeed([{ is: "expression", source, offset: 2 }]),
+        source
+      )
     }
   })
 })

@@ -8,20 +8,58 @@ const free = (): void => undefined
 describe("LinearRegExp", () => {
   it("has the classes and the line ends of JavaScript", () => {
     const between = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, place) => from + place)
-    const codes = [[0, 0x100], [0x167e, 0x1682], [0x1ffe, 0x2070], [0x2ffe, 0x3002], [0xfefd, 0xff00]].flatMap(([from, to]) => between(from!, to!))
+    const codes = [[0, 0x100], [0x167e, 0x1682], [0x1ffe, 0x2070], [0x2ffe, 0x3002], [0xfefd, 0xff00]].flatMap((
+      [from, to]
+    ) => between(from!, to!))
     const flags = { ignoreCase: false, multiline: true }
-    for (const source of ["\\d", "\\D", "\\w", "\\W", "\\s", "\\S", ".", "^y", "x$", "\\by", "\\By", "[\\s_]", "[^\\d]", "\\t|\\n|\\v|\\f|\\r|\\0"]) {
+    for (
+      const source of [
+        "\\d",
+        "\\D",
+        "\\w",
+        "\\W",
+        "\\s",
+        "\\S",
+        ".",
+        "^y",
+        "x$",
+        "\\by",
+        "\\By",
+        "[\\s_]",
+        "[^\\d]",
+        "\\t|\\n|\\v|\\f|\\r|\\0"
+      ]
+    ) {
       const compiled = LinearRegExp.compile(source, flags)
       const expected = new RegExp(source, "m")
       for (const code of codes) {
         const text = /[xy]/.test(source) ? `x${String.fromCharCode(code)}y` : String.fromCharCode(code)
-        assert.strictEqual(compiled.exec(text, 0, free) !== undefined, expected.test(text), `${source} on ${code.toString(16)}`)
+        assert.strictEqual(
+          compiled.exec(text, 0, free) !== undefined,
+          expected.test(text),
+          `${source} on ${code.toString(16)}`
+        )
       }
     }
   })
 
   it("finds what JavaScript finds: the same match, the same groups", () => {
-    const atom = fc.constantFrom("a", "b", "c", ".", "\\d", "\\w", "[ab]", "[^a]", "\\b", "^", "$", "1", "[a-c1]", "\\s")
+    const atom = fc.constantFrom(
+      "a",
+      "b",
+      "c",
+      ".",
+      "\\d",
+      "\\w",
+      "[ab]",
+      "[^a]",
+      "\\b",
+      "^",
+      "$",
+      "1",
+      "[a-c1]",
+      "\\s"
+    )
     const { pattern } = fc.letrec<{ pattern: string }>((tie) => ({
       pattern: fc.oneof(
         { maxDepth: 4 },
@@ -29,7 +67,9 @@ describe("LinearRegExp", () => {
         fc.tuple(tie("pattern"), tie("pattern")).map(([a, b]) => a + b),
         fc.tuple(tie("pattern"), tie("pattern")).map(([a, b]) => `(?:${a}|${b})`),
         tie("pattern").map((a) => `(${a})`),
-        fc.tuple(tie("pattern"), fc.constantFrom("*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{2,}")).map(([a, q]) => `(?:${a})${q}`)
+        fc.tuple(tie("pattern"), fc.constantFrom("*", "+", "?", "*?", "+?", "??", "{2}", "{1,3}", "{2,}")).map((
+          [a, q]
+        ) => `(?:${a})${q}`)
       )
     }))
     const text = fc.string({ unit: fc.constantFrom("a", "b", "c", "A", "1", " ", "\n"), maxLength: 12 })

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isFunction, type Limits, LimitExceeded, Meter } from "../../src/contract/Meter.ts"
+import { isFunction, LimitExceeded, type Limits, Meter } from "../../src/contract/Meter.ts"
 
-const meter = (limits: Partial<Limits>) => new Meter({ operations: 1_000, characters: 10, items: 10, depth: 2, ...limits })
+const meter = (limits: Partial<Limits>) =>
+  new Meter({ operations: 1_000, characters: 10, items: 10, depth: 2, ...limits })
 
 const exceeds = (work: () => void) => assert.throws(work, LimitExceeded)
 
@@ -46,7 +47,11 @@ describe("Meter", () => {
   })
 
   it("knows the functions of JSONata", () => {
-    for (const value of [() => 1, { _jsonata_function: true }, { _jsonata_lambda: true }]) assert.isTrue(isFunction(value))
-    for (const value of [null, 1, {}, [], { _jsonata_function: false }, { _jsonata_lambda: 1 }]) assert.isFalse(isFunction(value))
+    for (const value of [() => 1, { _jsonata_function: true }, { _jsonata_lambda: true }]) {
+      assert.isTrue(isFunction(value))
+    }
+    for (const value of [null, 1, {}, [], { _jsonata_function: false }, { _jsonata_lambda: 1 }]) {
+      assert.isFalse(isFunction(value))
+    }
   })
 })

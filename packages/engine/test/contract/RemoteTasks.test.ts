@@ -1,8 +1,8 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
-import type { AddressInfo } from "node:net"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Deferred, Effect, Layer, Option, Redacted, Stream } from "effect"
 import { FetchHttpClient } from "effect/http"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
 import * as RemoteTasks from "../../src/contract/RemoteTasks.ts"
 import { type TaskRequest, TaskRuntime } from "../../src/contract/TaskRuntime.ts"
 import { Runs } from "../../src/Runs.ts"
@@ -23,7 +23,12 @@ const service = (statuses: ReadonlyArray<number> = []) =>
     const answer = (request: IncomingMessage, response: ServerResponse) => {
       const chunks: Array<Buffer> = []
       request.on("data", (chunk: Buffer) => chunks.push(chunk)).on("end", () => {
-        const job = { method: request.method, url: request.url, headers: request.headers, body: JSON.parse(Buffer.concat(chunks).toString()) }
+        const job = {
+          method: request.method,
+          url: request.url,
+          headers: request.headers,
+          body: JSON.parse(Buffer.concat(chunks).toString())
+        }
         jobs.push(job)
         response.writeHead(statuses[jobs.length - 1] ?? 202).end("{}")
         Deferred.doneUnsafe(came, Effect.succeed(job))
@@ -33,10 +38,11 @@ const service = (statuses: ReadonlyArray<number> = []) =>
       Effect.callback<ReturnType<typeof createServer>>((resume) => {
         const server = createServer(answer).listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
       }),
-      (server) => Effect.callback<void>((resume) => {
-        server.closeAllConnections()
-        server.close(() => resume(Effect.void))
-      })
+      (server) =>
+        Effect.callback<void>((resume) => {
+          server.closeAllConnections()
+          server.close(() => resume(Effect.void))
+        })
     )
     return { jobs, came, url: new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/agent`) }
   })
@@ -57,7 +63,11 @@ const request = (task: string): TaskRequest => ({
 const runtimeOf = (options: RemoteTasks.Options) =>
   Effect.provide(TaskRuntime, RemoteTasks.layer(options).pipe(Layer.provide(FetchHttpClient.layer)))
 
-const callback = (body: unknown, headers: Record<string, string> = { "x-callback-secret": "s3cret" }, method = "POST") =>
+const callback = (
+  body: unknown,
+  headers: Record<string, string> = { "x-callback-secret": "s3cret" },
+  method = "POST"
+) =>
   new Request("https://engine.test/callbacks", {
     method,
     headers,
@@ -72,7 +82,12 @@ describe("RemoteTasks", () => {
       assert.deepStrictEqual(yield* runtime.submit(request("code-task")), { _tag: "Submitted" })
       assert.strictEqual(jobs.length, 1)
       const [{ body, headers, method, url: path }] = jobs as [Job]
-      assert.deepStrictEqual([method, path, headers.authorization, headers["idempotency-key"]], ["POST", "/agent/jobs", "Bearer key", "run-1%2Fdo"])
+      assert.deepStrictEqual([method, path, headers.authorization, headers["idempotency-key"]], [
+        "POST",
+        "/agent/jobs",
+        "Bearer key",
+        "run-1%2Fdo"
+      ])
       assert.deepStrictEqual(body, {
         runId: "run-1",
         stepId: "do",
@@ -99,7 +114,10 @@ describe("RemoteTasks", () => {
         ["knowledge-base", "task"]
       ])
       assert.isUndefined(jobs[0]?.headers.authorization)
-      assert.deepInclude(yield* Effect.flip(runtime.submit(request("mine-coins"))), { _tag: "UnknownTask", known: names })
+      assert.deepInclude(yield* Effect.flip(runtime.submit(request("mine-coins"))), {
+        _tag: "UnknownTask",
+        known: names
+      })
       assert.strictEqual(jobs.length, 5)
     }))
 
@@ -113,7 +131,11 @@ describe("RemoteTasks", () => {
         retryable.push(error._tag === "TaskFailed" ? error.retryable : error)
       }
       assert.deepStrictEqual(retryable, [true, true, false, false])
-      const nobody = yield* runtimeOf({ serviceUrl: new URL("http://127.0.0.1:1"), callbackUrl, apiKey: Redacted.make("key") })
+      const nobody = yield* runtimeOf({
+        serviceUrl: new URL("http://127.0.0.1:1"),
+        callbackUrl,
+        apiKey: Redacted.make("key")
+      })
       const error = yield* Effect.flip(nobody.submit(request("code-task")))
       assert.deepInclude(error, { _tag: "TaskFailed", retryable: true })
       assert.notInclude(error.message, "Bearer")
@@ -122,24 +144,48 @@ describe("RemoteTasks", () => {
   it.effect("C-72: settings come from the environment, with fallbacks, and the secret is required", () =>
     Effect.gen(function*() {
       const read = (env: Record<string, string>) =>
-        Effect.provideService(Effect.gen(function*() {
-          return yield* RemoteTasks.config
-        }), ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env }))
+        Effect.provideService(
+          Effect.gen(function*() {
+            return yield* RemoteTasks.config
+          }),
+          ConfigProvider.ConfigProvider,
+          ConfigProvider.fromEnv({ env })
+        )
       const least = yield* read({ CALLBACK_SECRET: "s" })
-      assert.deepStrictEqual([least.serviceUrl.href, least.callbackUrl.href, Redacted.value(least.callbackSecret), Option.isNone(least.apiKey)], [
+      assert.deepStrictEqual([
+        least.serviceUrl.href,
+        least.callbackUrl.href,
+        Redacted.value(least.callbackSecret),
+        Option.isNone(least.apiKey)
+      ], [
         "https://agent.fermata.internal/",
         "https://engine.fermata.internal/callbacks",
         "s",
         true
       ])
-      const most = yield* read({ CALLBACK_SECRET: "s", AGENT_SERVICE_URL: "http://a/", ENGINE_CALLBACK_URL: "http://b/c", AGENT_API_KEY: "k" })
-      assert.deepStrictEqual([most.serviceUrl.href, most.callbackUrl.href, Option.map(most.apiKey, Redacted.value)], ["http://a/", "http://b/c", Option.some("k")])
+      const most = yield* read({
+        CALLBACK_SECRET: "s",
+        AGENT_SERVICE_URL: "http://a/",
+        ENGINE_CALLBACK_URL: "http://b/c",
+        AGENT_API_KEY: "k"
+      })
+      assert.deepStrictEqual([most.serviceUrl.href, most.callbackUrl.href, Option.map(most.apiKey, Redacted.value)], [
+        "http://a/",
+        "http://b/c",
+        Option.some("k")
+      ])
       assert.notInclude(JSON.stringify(most), `"s"`)
       for (const env of [{}, { CALLBACK_SECRET: "" }, { CALLBACK_SECRET: "s", AGENT_SERVICE_URL: "nowhere" }]) {
-        assert.strictEqual((yield* Effect.flip(read(env as Record<string, string>)))._tag, "ConfigError", JSON.stringify(env))
+        assert.strictEqual(
+          (yield* Effect.flip(read(env as Record<string, string>)))._tag,
+          "ConfigError",
+          JSON.stringify(env)
+        )
       }
       const missing = yield* Effect.flip(Effect.provideService(
-        runtimeLayer, ConfigProvider.ConfigProvider, ConfigProvider.fromEnv({ env: {} })
+        runtimeLayer,
+        ConfigProvider.ConfigProvider,
+        ConfigProvider.fromEnv({ env: {} })
       ))
       assert.include(String(missing), "CALLBACK_SECRET")
     }))
@@ -161,8 +207,14 @@ describe("RemoteTasks", () => {
     Effect.gen(function*() {
       const { result: id } = yield* hearing("engine.**", begin(document([step("task", "do", null, { task: "any" })])))
       const handle = (request: Request) =>
-        Effect.flatMap(RemoteTasks.handleCallback(request, { secret }), (response) =>
-          Effect.map(Effect.promise(() => response.json()), (body: { readonly ok?: unknown }) => [response.status, body.ok]))
+        Effect.flatMap(
+          RemoteTasks.handleCallback(request, { secret }),
+          (response) =>
+            Effect.map(
+              Effect.promise(() => response.json()),
+              (body: { readonly ok?: unknown }) => [response.status, body.ok]
+            )
+        )
       const body = { runId: id, stepId: "do", output: "done" }
       assert.deepStrictEqual(yield* handle(callback(body, {})), [401, false])
       assert.deepStrictEqual(yield* handle(callback(body, { "x-callback-secret": "s3cres" })), [401, false])
@@ -177,7 +229,14 @@ describe("RemoteTasks", () => {
       assert.deepStrictEqual(yield* handle(callback({ ...body, output: "again" })), [200, true])
       yield* settled
       yield* assertOutput(id, "done")
-    }).pipe(Effect.provide(layer({ tasks: Layer.succeed(TaskRuntime, { tasks: ["any"], submit: () => Effect.succeed({ _tag: "Submitted" }) }) }))))
+    }).pipe(
+      Effect.provide(layer({
+        tasks: Layer.succeed(TaskRuntime, {
+          tasks: ["any"],
+          submit: () => Effect.succeed({ _tag: "Submitted" })
+        })
+      }))
+    ))
 
   it.effect("C-76, C-81: work goes to the service, its callback is told as an event of the run, and the run goes on", () =>
     Effect.gen(function*() {
@@ -186,21 +245,33 @@ describe("RemoteTasks", () => {
       const contract = document([
         step("task", "check", "tests", { task: "analyze-code", input: "{{ input }}" }),
         step("task", "tests", null, { task: "test-run", onError: "mend" }),
-        step("transform", "mend", null, { set: { why: "{{ steps.tests.error.data.failed }}", was: "{{ steps.check.output }}" } })
+        step("transform", "mend", null, {
+          set: { why: "{{ steps.tests.error.data.failed }}", was: "{{ steps.check.output }}" }
+        })
       ])
       yield* Effect.gen(function*() {
-        const { heard, result: id } = yield* hearing("engine.step.*", Effect.gen(function*() {
-          const id = yield* begin(contract, { input: "src" })
-          const { body } = yield* Deferred.await(came)
-          assert.deepStrictEqual([body.runId, body.stepId, body.input], [id, "check", "src"])
-          yield* RemoteTasks.handleCallback(callback({ runId: id, stepId: "check", success: true, output: "fine" }), { secret })
-          yield* RemoteTasks.handleCallback(callback({ runId: id, stepId: "tests", success: false, error: { failed: 2 } }), { secret })
-          yield* Effect.flatMap(Runs, (runs) => Stream.runDrain(runs.follow(id)))
-          return id
-        }))
+        const { heard, result: id } = yield* hearing(
+          "engine.step.*",
+          Effect.gen(function*() {
+            const id = yield* begin(contract, { input: "src" })
+            const { body } = yield* Deferred.await(came)
+            assert.deepStrictEqual([body.runId, body.stepId, body.input], [id, "check", "src"])
+            yield* RemoteTasks.handleCallback(callback({ runId: id, stepId: "check", success: true, output: "fine" }), {
+              secret
+            })
+            yield* RemoteTasks.handleCallback(
+              callback({ runId: id, stepId: "tests", success: false, error: { failed: 2 } }),
+              { secret }
+            )
+            yield* Effect.flatMap(Runs, (runs) => Stream.runDrain(runs.follow(id)))
+            return id
+          })
+        )
         yield* assertOutput(id, { why: 2, was: "fine" })
         assert.deepStrictEqual(jobs.map(({ body }) => body.task), ["analyze-code", "test-run"])
-        const told = heard.filter(({ name, payload }) => name !== "engine.step.requested" && !JSON.stringify(payload).includes("mend"))
+        const told = heard.filter(({ name, payload }) =>
+          name !== "engine.step.requested" && !JSON.stringify(payload).includes("mend")
+        )
         assert.deepStrictEqual(told.map(({ correlationId, name, payload }) => [name, correlationId, payload]), [
           ["engine.step.completed", id, { runId: id, workflow: "sample", stepId: "check", output: "fine" }],
           ["engine.step.failed", id, {

@@ -14,7 +14,9 @@ const quiet = Effect.provide(Logger.layer([]))
 
 /** Handlers that note which of them worked, on which host. */
 const knowing = (names: ReadonlyArray<string>, done: Array<string> = [], host = "here") =>
-  TaskRuntime.layerHandlers(Object.fromEntries(names.map((name) => [name, () => Effect.sync(() => void done.push(`${name} ${host}`))])))
+  TaskRuntime.layerHandlers(
+    Object.fromEntries(names.map((name) => [name, () => Effect.sync(() => void done.push(`${name} ${host}`))]))
+  )
 
 const printing = document([step("task", "print", null, { task: "print" })], { id: "printing" })
 const plain = document([step("transform", "keep", null, { set: { kept: true } })], { id: "plain" })
@@ -22,8 +24,11 @@ const plain = document([step("transform", "keep", null, { set: { kept: true } })
 /** Starts a run of a contract on this host, and waits until all of the world is at rest. */
 const start = (host: CrashHost.Host, world: CrashHost.World, contract: string | object) =>
   Effect.tap(
-    host.use(Effect.flatMap(Contracts, (contracts) => Effect.map(contracts.start({ contract }), ({ runId }) => runId)) as Effect.Effect<string, unknown>),
-    () => world.look
+    host.use(Effect.flatMap(Contracts, (contracts) =>
+      Effect.map(contracts.start({ contract }), ({ runId }) =>
+        runId)) as Effect.Effect<string, unknown>),
+    () =>
+      world.look
   )
 
 const statusOf = (world: CrashHost.World, id: string) => Effect.map(world.run(id), ({ status }) => status)
@@ -40,7 +45,9 @@ describe("a process without the handlers of a contract", () => {
       const having = yield* world.start(serving({ tasks: knowing(["print"], done, "having") }))
       yield* world.look
       assert.strictEqual(yield* statusOf(world, waits), "completed")
-      for (const host of [without, having]) assert.strictEqual(yield* statusOf(world, yield* start(host, world, "printing")), "completed")
+      for (const host of [without, having]) {
+        assert.strictEqual(yield* statusOf(world, yield* start(host, world, "printing")), "completed")
+      }
       assert.deepStrictEqual(done, ["print having", "print having", "print having"])
     }))
 
@@ -89,7 +96,15 @@ describe("a process without the handlers of a contract", () => {
       yield* world.backend.write([
         {
           op: "define",
-          row: { name: "newer", version: "1.0.0", kind: "contract", hash: "h", schemas: "{}", document: "{\"schemaVersion\":\"v9\"}", at: 0 }
+          row: {
+            name: "newer",
+            version: "1.0.0",
+            kind: "contract",
+            hash: "h",
+            schemas: "{}",
+            document: "{\"schemaVersion\":\"v9\"}",
+            at: 0
+          }
         },
         ...["h", "nowhere"].map((definition) => ({
           op: "start" as const,
@@ -120,7 +135,9 @@ describe("a process without the handlers of a contract", () => {
         assert.include(row, { status: "queued", owner: null, dueAt: 0 })
         assert.isAtMost(epoch, 1)
       }
-      const unserved = yield* host.use(Effect.flatMap(Contracts, ({ unserved }) => unserved) as Effect.Effect<ReadonlyArray<Unserved>, unknown>)
+      const unserved = yield* host.use(
+        Effect.flatMap(Contracts, ({ unserved }) => unserved) as Effect.Effect<ReadonlyArray<Unserved>, unknown>
+      )
       const named = (id: string) => ({ id, version: "1.0.0" })
       assert.deepStrictEqual(unserved.map(({ id, lacks, version }) => ({ id, version, lacks })), [
         { ...named("printing"), lacks: ["no handler for the task \"print\""] },
@@ -135,7 +152,13 @@ describe("a process without the handlers of a contract", () => {
       const id = yield* start(host, world, printing)
       world.store.runs.set(id, { ...world.store.runs.get(id)!, row: { ...(yield* world.run(id)), definition: null } })
       yield* world.look
-      assert.include(yield* world.run(id), { status: "suspended", reason: "corrupt", owner: null, dueAt: null, epoch: 1 })
+      assert.include(yield* world.run(id), {
+        status: "suspended",
+        reason: "corrupt",
+        owner: null,
+        dueAt: null,
+        epoch: 1
+      })
     }).pipe(quiet))
 
   it.effect("S3: hands events on that start and reach runs which it leaves alone", () =>
@@ -149,8 +172,13 @@ describe("a process without the handlers of a contract", () => {
       ], { id: "triggered", triggers: [{ type: "event", event: "order.placed" }] })
       const without = yield* world.start(serving())
       const emit = (name: string) =>
-        Effect.andThen(without.use(Effect.flatMap(Events, (events) => events.emit(name, {})) as Effect.Effect<string, unknown>), world.look)
-      yield* without.use(Effect.flatMap(Contracts, (contracts) => contracts.add(triggered)) as Effect.Effect<unknown, unknown>)
+        Effect.andThen(
+          without.use(Effect.flatMap(Events, (events) => events.emit(name, {})) as Effect.Effect<string, unknown>),
+          world.look
+        )
+      yield* without.use(
+        Effect.flatMap(Contracts, (contracts) => contracts.add(triggered)) as Effect.Effect<unknown, unknown>
+      )
       yield* emit("order.placed")
       const [row] = yield* world.backend.runs({ limit: 10 })
       assert.include(row, { workflow: "triggered", status: "queued", epoch: 0 })
@@ -177,7 +205,12 @@ describe("a process without the handlers of a contract", () => {
       yield* host.use(Effect.flatMap(Engine, ({ adopt }) => adopt(id, { anyhow: true })))
       yield* world.look
       assert.strictEqual(yield* statusOf(world, id), "cancelled")
-      assert.deepStrictEqual(yield* world.story(id), ["RunRequested", "StepRequested print", "StopRequested", "RunCancelled"])
+      assert.deepStrictEqual(yield* world.story(id), [
+        "RunRequested",
+        "StepRequested print",
+        "StopRequested",
+        "RunCancelled"
+      ])
     }))
 
   it.effect("S4: keeps a run that it has in memory when it knows a task no more, and takes it up when it knows it again", () =>
@@ -191,8 +224,14 @@ describe("a process without the handlers of a contract", () => {
         submit: () => Effect.succeed({ _tag: "Done" as const, output: null })
       })
       const host = yield* world.start(serving({ tasks: runtime }))
-      const holding = document([step("wait", "hold", "print", { event: "go" }), step("task", "print", null, { task: "print" })], { id: "holding" })
-      const emit = Effect.andThen(host.use(Effect.flatMap(Events, (events) => events.emit("go", {})) as Effect.Effect<string, unknown>), world.look)
+      const holding = document([
+        step("wait", "hold", "print", { event: "go" }),
+        step("task", "print", null, { task: "print" })
+      ], { id: "holding" })
+      const emit = Effect.andThen(
+        host.use(Effect.flatMap(Events, (events) => events.emit("go", {})) as Effect.Effect<string, unknown>),
+        world.look
+      )
       const id = yield* start(host, world, holding)
       tasks = []
       yield* emit
@@ -209,9 +248,16 @@ describe("a process without the handlers of a contract", () => {
   it.effect("tells others what it serves", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
-      const host = yield* world.start(serving({ tasks: knowing(["print"]), llm: Llm.layerElsewhere }), { info: { pid: 7 } })
+      const host = yield* world.start(serving({ tasks: knowing(["print"]), llm: Llm.layerElsewhere }), {
+        info: { pid: 7 }
+      })
       yield* host.use(Effect.flatMap(Engine, ({ announce }) => announce))
-      const owners = yield* host.use(Effect.flatMap(Runs, (runs) => runs.owners) as Effect.Effect<ReadonlyArray<object>, unknown>)
-      assert.deepInclude(owners[0], { info: { pid: 7, leaseMs: 10_000 }, serves: { programs: [], tasks: ["print"], model: false } })
+      const owners = yield* host.use(
+        Effect.flatMap(Runs, (runs) => runs.owners) as Effect.Effect<ReadonlyArray<object>, unknown>
+      )
+      assert.deepInclude(owners[0], {
+        info: { pid: 7, leaseMs: 10_000 },
+        serves: { programs: [], tasks: ["print"], model: false }
+      })
     }))
 })

@@ -31,6 +31,10 @@ describe("the failure that a cause amounts to", () => {
   it("shows expressions its data only when there is any", () => {
     const failure = { reason: "task", message: "full", retryable: true } as const
     assert.deepStrictEqual(new StepFailure(failure).json, { reason: "task", message: "full" })
-    assert.deepStrictEqual(new StepFailure({ ...failure, data: null }).json, { reason: "task", message: "full", data: null })
+    assert.deepStrictEqual(new StepFailure({ ...failure, data: null }).json, {
+      reason: "task",
+      message: "full",
+      data: null
+    })
   })
 })

@@ -15,7 +15,8 @@ const request = (task: string, more: Partial<TaskRequest> = {}): TaskRequest => 
   ...more
 })
 
-const submit = (task: string, more?: Partial<TaskRequest>) => Effect.flatMap(TaskRuntime, (runtime) => runtime.submit(request(task, more)))
+const submit = (task: string, more?: Partial<TaskRequest>) =>
+  Effect.flatMap(TaskRuntime, (runtime) => runtime.submit(request(task, more)))
 
 describe("TaskRuntime", () => {
   it.effect("a handler has the services of its layer and is told its place", () =>

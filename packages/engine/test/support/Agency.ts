@@ -60,38 +60,45 @@ export const serving = ({ llm, rules, tasks }: Agency = {}) =>
 /** A test host that serves contracts. */
 export const layer = ({ backend, ...agency }: Agency = {}) =>
   serving(agency).pipe(
-    Layer.provideMerge(Layer.unwrap(Effect.sync(() => TestHost.layerOf(backend ?? MemoryBackend.make(MemoryBackend.makeStore())))))
+    Layer.provideMerge(
+      Layer.unwrap(Effect.sync(() => TestHost.layerOf(backend ?? MemoryBackend.make(MemoryBackend.makeStore()))))
+    )
   )
 
 /** What a host that serves contracts has. */
 export type Services = Layer.Success<ReturnType<typeof layer>>
 
 /** Runs an effect on a host of its own that shares this store with those before and after it. */
-export const onHostOf = (store: MemoryBackend.MemoryStore, agency: Agency = {}) =>
-  <A, E>(effect: Effect.Effect<A, E, Services>) =>
+export const onHostOf =
+  (store: MemoryBackend.MemoryStore, agency: Agency = {}) => <A, E>(effect: Effect.Effect<A, E, Services>) =>
     Effect.provide(Effect.tap(effect, () => settled), layer({ ...agency, backend: MemoryBackend.make(store) }))
 
 /** Waits until nothing is on its way. */
 export const settled = Effect.flatMap(TestHost, (host) => host.settled)
 
 /** Starts a run of a document and lets it go as far as it can by itself. */
-export const begin = Effect.fnUntraced(function*(contract: string | object, more: { readonly input?: Schema.Json; readonly key?: string } = {}) {
-  const contracts = yield* Contracts
-  const { runId } = yield* contracts.start({ contract, ...more })
-  yield* settled
-  return runId
-})
+export const begin = Effect.fnUntraced(
+  function*(contract: string | object, more: { readonly input?: Schema.Json; readonly key?: string } = {}) {
+    const contracts = yield* Contracts
+    const { runId } = yield* contracts.start({ contract, ...more })
+    yield* settled
+    return runId
+  }
+)
 
 /** Publishes an event and lets it have its effect. */
-export const publish = Effect.fnUntraced(function*(name: string, payload: Schema.Json, options?: { readonly id?: string; readonly correlationId?: string }) {
-  const events = yield* Events
-  const id = yield* events.emit(name, payload, options)
-  yield* settled
-  return id
-})
+export const publish = Effect.fnUntraced(
+  function*(name: string, payload: Schema.Json, options?: { readonly id?: string; readonly correlationId?: string }) {
+    const events = yield* Events
+    const id = yield* events.emit(name, payload, options)
+    yield* settled
+    return id
+  }
+)
 
 /** Moves the test clock and lets what comes due happen. */
-export const pass = (duration: Duration.Input) => settled.pipe(Effect.andThen(TestClock.adjust(duration)), Effect.andThen(settled))
+export const pass = (duration: Duration.Input) =>
+  settled.pipe(Effect.andThen(TestClock.adjust(duration)), Effect.andThen(settled))
 
 export const journal = (runId: string): Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, StorageFailed, Store> =>
   Effect.flatMap(Store, (store) => Effect.orDie(store.journal(runId)))

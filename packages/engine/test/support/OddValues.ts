@@ -45,21 +45,27 @@ export const nasty: ReadonlyArray<readonly [what: string, value: unknown]> = [
   ["an object with toJSON", { toJSON: () => "x" }],
   ["a toJSON that throws", { a: { toJSON: fail } }],
   ["a circle", circle()],
-  ["a list in itself", (() => {
-    const list: Array<unknown> = []
-    list.push(list)
-    return list
-  })()],
+  [
+    "a list in itself",
+    (() => {
+      const list: Array<unknown> = []
+      list.push(list)
+      return list
+    })()
+  ],
   ["6,000 levels", deep(6_000)],
   ["1,000 levels", deep(1_000)],
   ["1,001 levels", deep(1_001)],
   ["a getter that throws", Object.defineProperty({}, "a", { enumerable: true, get: fail })],
   ["a proxy that throws", new Proxy({}, { ownKeys: fail, get: fail, getPrototypeOf: fail })],
-  ["a revoked proxy", (() => {
-    const { proxy, revoke } = Proxy.revocable({}, {})
-    revoke()
-    return proxy
-  })()],
+  [
+    "a revoked proxy",
+    (() => {
+      const { proxy, revoke } = Proxy.revocable({}, {})
+      revoke()
+      return proxy
+    })()
+  ],
   ["a member under a symbol", { [Symbol.for("a")]: 1 }],
   ["a match", /b/.exec("abc")],
   ["no prototype", Object.assign(Object.create(null), { a: 1 })],

@@ -45,7 +45,11 @@ interface Options<A extends Schema.Top, E extends Schema.Top> {
 }
 
 /** A workflow with the payload `{ id }`, keyed by it. */
-export const define = <const Name extends string, A extends Schema.Top = typeof Schema.Unknown, E extends Schema.Top = typeof Declined>(
+export const define = <
+  const Name extends string,
+  A extends Schema.Top = typeof Schema.Unknown,
+  E extends Schema.Top = typeof Declined
+>(
   name: Name,
   options: Options<A, E> = {}
 ) =>
@@ -61,7 +65,9 @@ interface Definition<A, E> {
     payload: { readonly id: string },
     options: { readonly discard: true }
   ) => Effect.Effect<string, never, WorkflowEngine.WorkflowEngine>
-  readonly poll: (id: string) => Effect.Effect<Option.Option<Workflow.Result<A, E>>, never, WorkflowEngine.WorkflowEngine>
+  readonly poll: (
+    id: string
+  ) => Effect.Effect<Option.Option<Workflow.Result<A, E>>, never, WorkflowEngine.WorkflowEngine>
 }
 
 /** Starts a run on this host, lets it go as far as it can by itself, and returns its id. */
@@ -85,7 +91,11 @@ export const startAs = (id: string) =>
     }))
 
 /** How the run ended, or undefined. */
-export const exitOf = <A, E>(host: Host, workflow: Pick<Definition<A, E>, "poll">, id: string): Effect.Effect<Exit.Exit<A, E> | undefined> =>
+export const exitOf = <A, E>(
+  host: Host,
+  workflow: Pick<Definition<A, E>, "poll">,
+  id: string
+): Effect.Effect<Exit.Exit<A, E> | undefined> =>
   Effect.map(
     Effect.exit(host.use(workflow.poll(id))),
     (polled) => {
@@ -95,9 +105,11 @@ export const exitOf = <A, E>(host: Host, workflow: Pick<Definition<A, E>, "poll"
   )
 
 /** Asserts that the run has completed with this value. */
-export const assertOutput = Effect.fnUntraced(function*<A, E>(host: Host, workflow: Definition<A, E>, id: string, expected: A) {
-  assert.deepStrictEqual(yield* exitOf(host, workflow, id), Exit.succeed(expected))
-})
+export const assertOutput = Effect.fnUntraced(
+  function*<A, E>(host: Host, workflow: Definition<A, E>, id: string, expected: A) {
+    assert.deepStrictEqual(yield* exitOf(host, workflow, id), Exit.succeed(expected))
+  }
+)
 
 /** Gives way to other fibers for a bounded time, for tests of what must come to rest by itself. */
 export const giveWay = Effect.fnUntraced(function*(turns = 2_000) {

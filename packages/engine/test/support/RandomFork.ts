@@ -8,8 +8,8 @@ import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { Runs } from "../../src/Runs.ts"
 import * as CrashHost from "../../src/testing/CrashHost.ts"
-import type { Life } from "./RandomLife.ts"
 import { layerOf, type Node, Outside, valueOf, W } from "../../src/testing/RandomProgram.ts"
+import type { Life } from "./RandomLife.ts"
 
 const longest = 400
 
@@ -44,13 +44,19 @@ export const forks = Effect.fnUntraced(function*(program: Node, { journal, seen 
   let original = id
   let before: ReadonlyArray<string> = seen
   for (const turn of [0, 1]) {
-    const keys = Array.from(new Set((yield* world.journal(original)).flatMap((entry) => entry._tag === "StepRequested" ? [entry.key] : [])))
+    const keys = Array.from(
+      new Set((yield* world.journal(original)).flatMap((entry) => entry._tag === "StepRequested" ? [entry.key] : []))
+    )
     if (keys.length === 0) return
     const at = keys[(choice + turn) % keys.length]!
     outside.passes.length = 0
     const { runId } = yield* runs.fork(original, { at })
     const [checked] = outside.passes
-    assert.deepStrictEqual(checked, before.slice(0, checked!.length), `a fork at ${at} does not see what its original saw`)
+    assert.deepStrictEqual(
+      checked,
+      before.slice(0, checked!.length),
+      `a fork at ${at} does not see what its original saw`
+    )
     yield* host.settled
     for (let moment = 0; !isFinal((yield* world.run(runId)).status as RunStatus); moment++) {
       assert.isBelow(moment, longest, "the fork does not end")
@@ -70,25 +76,31 @@ export const forks = Effect.fnUntraced(function*(program: Node, { journal, seen 
 // ----------------------------------------------------------------------------
 
 /** Gives every run what it waits for; the earliest time when it is only that. */
-const relieve = Effect.fnUntraced(function*(world: CrashHost.World, host: CrashHost.Host, outside: Outside, moment: number) {
-  const now = yield* Clock.currentTimeMillis
-  const rows = yield* world.backend.runs({ limit: 100 })
-  const next = Math.min(
-    ...Array.from(outside.moments).filter((at) => at > now),
-    ...(yield* Effect.forEach(rows, (row) => world.waits(row.id))).flat().flatMap(({ until }) => until !== undefined && until > now ? [until] : [])
-  )
-  if (Number.isFinite(next)) {
-    yield* TestClock.setTime(next)
-    return yield* host.settled
-  }
-  for (const { id } of rows) {
-    for (const { detail, key, reason } of yield* world.waits(id)) {
-      assert.notInclude(["diverged", "corrupt", "recovery"], reason, detail)
-      if (reason === "signal") yield* world.tell(id, "signal", { name: key, payload: moment })
-      if (reason === "operator") yield* world.tell(id, "resume", { by: "ada" })
-      if (reason === "approval") yield* world.answer(id, key, { decision: "approve", by: "ada" })
-      if (reason === "outcome-unknown") yield* world.tell(id, "settle", { key, by: "ada", action: { _tag: "complete", output: valueOf(1) } })
+const relieve = Effect.fnUntraced(
+  function*(world: CrashHost.World, host: CrashHost.Host, outside: Outside, moment: number) {
+    const now = yield* Clock.currentTimeMillis
+    const rows = yield* world.backend.runs({ limit: 100 })
+    const next = Math.min(
+      ...Array.from(outside.moments).filter((at) => at > now),
+      ...(yield* Effect.forEach(rows, (row) => world.waits(row.id))).flat().flatMap(({ until }) =>
+        until !== undefined && until > now ? [until] : []
+      )
+    )
+    if (Number.isFinite(next)) {
+      yield* TestClock.setTime(next)
+      return yield* host.settled
     }
+    for (const { id } of rows) {
+      for (const { detail, key, reason } of yield* world.waits(id)) {
+        assert.notInclude(["diverged", "corrupt", "recovery"], reason, detail)
+        if (reason === "signal") yield* world.tell(id, "signal", { name: key, payload: moment })
+        if (reason === "operator") yield* world.tell(id, "resume", { by: "ada" })
+        if (reason === "approval") yield* world.answer(id, key, { decision: "approve", by: "ada" })
+        if (reason === "outcome-unknown") {
+          yield* world.tell(id, "settle", { key, by: "ada", action: { _tag: "complete", output: valueOf(1) } })
+        }
+      }
+    }
+    yield* host.settled
   }
-  yield* host.settled
-})
+)

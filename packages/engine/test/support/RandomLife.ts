@@ -11,16 +11,18 @@ import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
 import { Core } from "../../src/internal/Core.ts"
 import * as CrashHost from "../../src/testing/CrashHost.ts"
+import { layerOf, type Node, Outside, program, signals, valueOf, W } from "../../src/testing/RandomProgram.ts"
 import * as Watchdog from "../../src/Watchdog.ts"
 import { giveWay, untilKilled } from "./Program.ts"
-import { layerOf, type Node, Outside, program, signals, valueOf, W } from "../../src/testing/RandomProgram.ts"
 
 /** What comes from outside, moment by moment; afterwards the run gets what it waits for. */
 export interface Story {
   readonly program: Node
   readonly actions: ReadonlyArray<Action>
 }
-type Action = { readonly act: "signal"; readonly name: string } | { readonly act: "cancel" | "pause" | "resume" | "nothing" }
+type Action = { readonly act: "signal"; readonly name: string } | {
+  readonly act: "cancel" | "pause" | "resume" | "nothing"
+}
 
 export interface Hardship {
   /** At these moments every parked run is evicted. */
@@ -34,7 +36,9 @@ export interface Hardship {
   /** Hosts after this many have the code with patches in it. */
   readonly renewedAfter?: number
   /** One host after the other is killed at this write; `entries` counts from its start, `every` once it has taken up the run. */
-  readonly kills: ReadonlyArray<{ readonly count: number; readonly when: "before" | "after"; readonly which: "entries" | "every" }>
+  readonly kills: ReadonlyArray<
+    { readonly count: number; readonly when: "before" | "after"; readonly which: "entries" | "every" }
+  >
 }
 
 export interface Life {
@@ -52,7 +56,10 @@ export const story: fc.Arbitrary<Story> = fc.record({
     fc.oneof(
       { weight: 6, arbitrary: fc.constant(nothing) },
       { weight: 5, arbitrary: fc.record({ act: fc.constant("signal" as const), name: fc.constantFrom(...signals) }) },
-      { weight: 2, arbitrary: fc.record({ act: fc.constantFrom("cancel" as const, "pause" as const, "resume" as const) }) }
+      {
+        weight: 2,
+        arbitrary: fc.record({ act: fc.constantFrom("cancel" as const, "pause" as const, "resume" as const) })
+      }
     ),
     { maxLength: 8 }
   )
@@ -81,147 +88,162 @@ export const kills: fc.Arbitrary<Hardship["kills"]> = fc.array(
 const longest = 300
 
 /** Lives through a story to its end, and asserts what holds for every life. */
-export const live = Effect.fnUntraced(function*({ actions, program }: Story, { evictions, failures, freezes, kills, renewedAfter = Infinity, stops }: Hardship) {
-  const world = yield* CrashHost.make
-  const outside = new Outside()
-  const id = yield* W.executionId({ id: "1" })
-  let lives = 0
-  let repeated: string | undefined
-  /** What the code had seen when all of it was in the store. */
-  let certain: ReadonlyArray<string> = []
+export const live = Effect.fnUntraced(
+  function*(
+    { actions, program }: Story,
+    { evictions, failures, freezes, kills, renewedAfter = Infinity, stops }: Hardship
+  ) {
+    const world = yield* CrashHost.make
+    const outside = new Outside()
+    const id = yield* W.executionId({ id: "1" })
+    let lives = 0
+    let repeated: string | undefined
+    /** What the code had seen when all of it was in the store. */
+    let certain: ReadonlyArray<string> = []
 
-  const arise = Effect.fnUntraced(function*(dead: CrashHost.Host | undefined) {
-    const layer = layerOf(program, outside, lives >= renewedAfter)
-    const kill = kills[lives++]
-    // A life of more crashes than an engine puts up with by itself.
-    const options = { maxRecoveries: 1_000, ...(kill?.which === "entries" ? { killAt: kill } : {}) }
-    const host = yield* dead === undefined ? world.start(layer, options) : world.restart(dead, layer, options)
-    if (kill?.which === "every") host.killAt(kill.count, kill.when, "every")
-    yield* host.use(Effect.map(Core, (core) =>
-      core.bodyListeners.add((run, key) => {
-        if (outcomes(Effect.runSync(world.journal(run))).has(key)) repeated ??= key
-      })))
-    return host
-  })
+    const arise = Effect.fnUntraced(function*(dead: CrashHost.Host | undefined) {
+      const layer = layerOf(program, outside, lives >= renewedAfter)
+      const kill = kills[lives++]
+      // A life of more crashes than an engine puts up with by itself.
+      const options = { maxRecoveries: 1_000, ...(kill?.which === "entries" ? { killAt: kill } : {}) }
+      const host = yield* dead === undefined ? world.start(layer, options) : world.restart(dead, layer, options)
+      if (kill?.which === "every") host.killAt(kill.count, kill.when, "every")
+      yield* host.use(Effect.map(Core, (core) =>
+        core.bodyListeners.add((run, key) => {
+          if (outcomes(Effect.runSync(world.journal(run))).has(key)) repeated ??= key
+        })))
+      return host
+    })
 
-  let host = yield* arise(undefined)
-  /** Does it, again and again, until a host lives through it. */
-  const survive = (effect: (host: CrashHost.Host) => Effect.Effect<void, unknown>) =>
-    Effect.gen(function*() {
-      while (true) {
-        yield* Effect.raceFirst(Effect.andThen(effect(host), host.settled), untilKilled(host))
-        if (!host.killed()) return
-        host = yield* arise(host)
+    let host = yield* arise(undefined)
+    /** Does it, again and again, until a host lives through it. */
+    const survive = (effect: (host: CrashHost.Host) => Effect.Effect<void, unknown>) =>
+      Effect.gen(function*() {
+        while (true) {
+          yield* Effect.raceFirst(Effect.andThen(effect(host), host.settled), untilKilled(host))
+          if (!host.killed()) return
+          host = yield* arise(host)
+        }
+      })
+
+    const journals = Effect.gen(function*() {
+      const rows = yield* world.backend.runs({ limit: 100 })
+      return yield* Effect.forEach(rows, (row) => Effect.map(world.journal(row.id), (journal) => ({ row, journal })))
+    })
+
+    const signal = (id: string, name: string, moment: number) =>
+      world.tell(id, "signal", { name, payload: moment }, { id: `signal-${moment}-${name}` })
+
+    const act = (action: Action, moment: number): Effect.Effect<unknown> => {
+      switch (action.act) {
+        case "signal":
+          return signal(id, action.name, moment)
+        case "cancel":
+          return Effect.andThen(
+            Effect.map(Clock.currentTimeMillis, (now) => outside.moments.add(now + 30_000)),
+            world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" }, { id: `cancel-${moment}` })
+          )
+        case "pause":
+        case "resume":
+          return world.tell(id, action.act, { by: "ada" }, { id: `${action.act}-${moment}` })
+        case "nothing":
+          return Effect.void
+      }
+    }
+
+    /** Gives the runs what they wait for. */
+    const relieve = Effect.fnUntraced(function*(moment: number) {
+      for (const { journal, row: { id } } of yield* journals) {
+        for (const { detail, key, reason } of yield* world.waits(id)) {
+          assert.notInclude(["diverged", "corrupt", "recovery"], reason, detail)
+          if (reason === "signal") yield* signal(id, key, moment)
+          if (reason === "operator") yield* act({ act: "resume" }, moment)
+          if (reason === "approval") {
+            yield* world.answer(id, key, {
+              decision: moment % 2 === 0 ? "approve" : "deny",
+              by: "ada",
+              id: `answer-${moment}-${key}`
+            })
+          }
+          if (reason !== "outcome-unknown") continue
+          const request = journal.find((entry) => entry._tag === "StepRequested" && entry.key === key)
+          const number = request?._tag === "StepRequested" ? Number(request.input) : 0
+          yield* world.tell(id, "settle", {
+            key,
+            by: "ada",
+            action: number % 2 === 0 ? { _tag: "retry" } : { _tag: "complete", output: valueOf(number) }
+          }, { id: `settle-${moment}-${key}` })
+        }
       }
     })
 
-  const journals = Effect.gen(function*() {
-    const rows = yield* world.backend.runs({ limit: 100 })
-    return yield* Effect.forEach(rows, (row) => Effect.map(world.journal(row.id), (journal) => ({ row, journal })))
-  })
+    /** The host stops in an orderly way: bodies of `ask` steps get their grace, and it may be killed meanwhile. */
+    const stop = Effect.gen(function*() {
+      // Not awaited as a fiber: a host that is killed in its finalizers never ends them.
+      const closing = yield* Effect.forkDetach(host.close)
+      while (closing.pollUnsafe() === undefined && !host.killed()) yield* world.adjustHost(1_000)
+      host = yield* arise(host.killed() ? host : undefined)
+    })
 
-  const signal = (id: string, name: string, moment: number) =>
-    world.tell(id, "signal", { name, payload: moment }, { id: `signal-${moment}-${name}` })
+    const freeze = Effect.gen(function*() {
+      const frozen = host
+      frozen.freeze()
+      host = yield* arise(undefined)
+      // Not to its end: the frozen host never comes to rest.
+      yield* Effect.raceFirst(world.adjustHost(14_000), giveWay())
+      yield* frozen.thaw
+      yield* frozen.settled
+      yield* frozen.kill
+    })
 
-  const act = (action: Action, moment: number): Effect.Effect<unknown> => {
-    switch (action.act) {
-      case "signal":
-        return signal(id, action.name, moment)
-      case "cancel":
-        return Effect.andThen(
-          Effect.map(Clock.currentTimeMillis, (now) => outside.moments.add(now + 30_000)),
-          world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" }, { id: `cancel-${moment}` })
-        )
-      case "pause":
-      case "resume":
-        return world.tell(id, action.act, { by: "ada" }, { id: `${action.act}-${moment}` })
-      case "nothing":
-        return Effect.void
-    }
-  }
-
-  /** Gives the runs what they wait for. */
-  const relieve = Effect.fnUntraced(function*(moment: number) {
-    for (const { journal, row: { id } } of yield* journals) {
-      for (const { detail, key, reason } of yield* world.waits(id)) {
-        assert.notInclude(["diverged", "corrupt", "recovery"], reason, detail)
-        if (reason === "signal") yield* signal(id, key, moment)
-        if (reason === "operator") yield* act({ act: "resume" }, moment)
-        if (reason === "approval") {
-          yield* world.answer(id, key, { decision: moment % 2 === 0 ? "approve" : "deny", by: "ada", id: `answer-${moment}-${key}` })
-        }
-        if (reason !== "outcome-unknown") continue
-        const request = journal.find((entry) => entry._tag === "StepRequested" && entry.key === key)
-        const number = request?._tag === "StepRequested" ? Number(request.input) : 0
-        yield* world.tell(id, "settle", {
-          key,
-          by: "ada",
-          action: number % 2 === 0 ? { _tag: "retry" } : { _tag: "complete", output: valueOf(number) }
-        }, { id: `settle-${moment}-${key}` })
+    yield* survive((host) => host.use(W.execute({ id: "1" }, { discard: true })))
+    let moment = 0
+    while (!isFinal((yield* world.run(id)).status as RunStatus)) {
+      assert.isBelow(moment, longest, "the run does not end")
+      const seen = outside.passes.at(-1) ?? []
+      assert.deepStrictEqual(seen.slice(0, certain.length), certain, "a pass does not see what the one before it saw")
+      // What leaves no entry, such as the taking of a signal, is done again by changed code in its own way.
+      certain = renewedAfter === Infinity ? seen.slice() : []
+      const failure = failures[moment] ?? "none"
+      if (failure !== "none") host.failWrites(1, failure)
+      yield* survive(() => act(actions[moment] ?? nothing, moment))
+      // What the store could not do is tried again in time, also behind the moment in which it failed.
+      if (failures.slice(0, moment + 1).some((failure) => failure !== "none")) {
+        yield* survive(() => world.adjustHost(1_000))
       }
+      if (evictions[moment] === true) yield* survive((host) => host.evict)
+      if (stops[moment] === true) yield* stop
+      if (freezes[moment] === true) yield* freeze
+      const now = yield* Clock.currentTimeMillis
+      assert.deepStrictEqual(yield* Watchdog.survey(world.backend, now, 100), [], "S7: a run would not go on")
+      const next = Math.min(...comingUp((yield* journals).flatMap(({ journal }) => journal), outside, now))
+      if (Number.isFinite(next)) yield* survive(() => TestClock.setTime(next))
+      else if (moment >= actions.length) yield* survive(() => relieve(moment))
+      moment++
     }
-  })
-
-  /** The host stops in an orderly way: bodies of `ask` steps get their grace, and it may be killed meanwhile. */
-  const stop = Effect.gen(function*() {
-    // Not awaited as a fiber: a host that is killed in its finalizers never ends them.
-    const closing = yield* Effect.forkDetach(host.close)
-    while (closing.pollUnsafe() === undefined && !host.killed()) yield* world.adjustHost(1_000)
-    host = yield* arise(host.killed() ? host : undefined)
-  })
-
-  const freeze = Effect.gen(function*() {
-    const frozen = host
-    frozen.freeze()
-    host = yield* arise(undefined)
-    // Not to its end: the frozen host never comes to rest.
-    yield* Effect.raceFirst(world.adjustHost(14_000), giveWay())
-    yield* frozen.thaw
-    yield* frozen.settled
-    yield* frozen.kill
-  })
-
-  yield* survive((host) => host.use(W.execute({ id: "1" }, { discard: true })))
-  let moment = 0
-  while (!isFinal((yield* world.run(id)).status as RunStatus)) {
-    assert.isBelow(moment, longest, "the run does not end")
     const seen = outside.passes.at(-1) ?? []
-    assert.deepStrictEqual(seen.slice(0, certain.length), certain, "a pass does not see what the one before it saw")
-    // What leaves no entry, such as the taking of a signal, is done again by changed code in its own way.
-    certain = renewedAfter === Infinity ? seen.slice() : []
-    const failure = failures[moment] ?? "none"
-    if (failure !== "none") host.failWrites(1, failure)
-    yield* survive(() => act(actions[moment] ?? nothing, moment))
-    // What the store could not do is tried again in time, also behind the moment in which it failed.
-    if (failures.slice(0, moment + 1).some((failure) => failure !== "none")) yield* survive(() => world.adjustHost(1_000))
-    if (evictions[moment] === true) yield* survive((host) => host.evict)
-    if (stops[moment] === true) yield* stop
-    if (freezes[moment] === true) yield* freeze
-    const now = yield* Clock.currentTimeMillis
-    assert.deepStrictEqual(yield* Watchdog.survey(world.backend, now, 100), [], "S7: a run would not go on")
-    const next = Math.min(...comingUp((yield* journals).flatMap(({ journal }) => journal), outside, now))
-    if (Number.isFinite(next)) yield* survive(() => TestClock.setTime(next))
-    else if (moment >= actions.length) yield* survive(() => relieve(moment))
-    moment++
-  }
-  const seen = outside.passes.at(-1) ?? []
-  yield* host.kill
-  assert.deepStrictEqual(seen.slice(0, certain.length), certain, "the last pass does not see what the one before it saw")
-  assert.isUndefined(repeated, "S1: a step ran again although its outcome was recorded")
-  for (const { journal, row } of yield* journals) {
-    checkJournal(row.id, journal, row.status)
-    if (row.id !== id) continue
+    yield* host.kill
     assert.deepStrictEqual(
-      outside.together.toSorted(),
-      doneTogether(journal).toSorted(),
-      "S2: a body that commits together was done without its record, or recorded without having been done"
+      seen.slice(0, certain.length),
+      certain,
+      "the last pass does not see what the one before it saw"
     )
-    assert.isEmpty(yield* world.inbox(id))
-    assert.isEmpty(yield* world.approvals(id))
-    assert.include(row, { owner: null, dueAt: null })
+    assert.isUndefined(repeated, "S1: a step ran again although its outcome was recorded")
+    for (const { journal, row } of yield* journals) {
+      checkJournal(row.id, journal, row.status)
+      if (row.id !== id) continue
+      assert.deepStrictEqual(
+        outside.together.toSorted(),
+        doneTogether(journal).toSorted(),
+        "S2: a body that commits together was done without its record, or recorded without having been done"
+      )
+      assert.isEmpty(yield* world.inbox(id))
+      assert.isEmpty(yield* world.approvals(id))
+      assert.include(row, { owner: null, dueAt: null })
+    }
+    return { journal: yield* world.journal(id), seen, passes: outside.passes.length } satisfies Life
   }
-  return { journal: yield* world.journal(id), seen, passes: outside.passes.length } satisfies Life
-})
+)
 
 /** Replays the whole journal of a life but its end in a new world, which must come to the same end. */
 export const replay = Effect.fnUntraced(function*(program: Node, { journal, seen }: Life) {
@@ -230,7 +252,15 @@ export const replay = Effect.fnUntraced(function*(program: Node, { journal, seen
   const id = yield* W.executionId({ id: "1" })
   const rows = journal.map((entry) => JSON.stringify(entry))
   yield* TestClock.setTime(journal.at(-1)!.at)
-  const run = { id, workflow: "random", version: "1", kind: "program", definition: null, root: id, parent: null } as const
+  const run = {
+    id,
+    workflow: "random",
+    version: "1",
+    kind: "program",
+    definition: null,
+    root: id,
+    parent: null
+  } as const
   yield* world.backend.write([{
     op: "start",
     run: { ...run, status: "queued", owner: null, dueAt: 0, createdAt: journal[0]!.at },
@@ -257,7 +287,11 @@ export const ownerless = ({ epoch: _epoch, ...entry }: JournalEntry.JournalEntry
 // ----------------------------------------------------------------------------
 
 /** The moments at which something of the run comes due. */
-const comingUp = (journal: ReadonlyArray<JournalEntry.JournalEntry>, outside: Outside, now: number): ReadonlyArray<number> => {
+const comingUp = (
+  journal: ReadonlyArray<JournalEntry.JournalEntry>,
+  outside: Outside,
+  now: number
+): ReadonlyArray<number> => {
   const moments = Array.from(outside.moments)
   for (const entry of journal) {
     if (entry._tag === "TimerSet") moments.push(entry.dueAt)
@@ -272,14 +306,18 @@ const doneTogether = (journal: ReadonlyArray<JournalEntry.JournalEntry>): Readon
   const rules = new Map<string, string>()
   return journal.flatMap((entry) => {
     if (entry._tag === "StepRequested") rules.set(entry.key, entry.onCrash)
-    const isDone = entry._tag === "StepCompleted" && entry.settledBy === undefined && rules.get(entry.key) === "commit-together"
+    const isDone = entry._tag === "StepCompleted" && entry.settledBy === undefined &&
+      rules.get(entry.key) === "commit-together"
     return isDone ? [entry.key] : []
   })
 }
 
 const outcomes = (journal: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlySet<string> =>
-  new Set(journal.flatMap((entry) =>
-    entry._tag === "StepCompleted" || (entry._tag === "StepFailed" && entry.retryAt === undefined) ? [entry.key] : []))
+  new Set(
+    journal.flatMap((entry) =>
+      entry._tag === "StepCompleted" || (entry._tag === "StepFailed" && entry.retryAt === undefined) ? [entry.key] : []
+    )
+  )
 
 /** A journal is in order, has each outcome once and after its request, and folds to the status of the run. */
 const checkJournal = (id: string, journal: ReadonlyArray<JournalEntry.JournalEntry>, status: string) => {

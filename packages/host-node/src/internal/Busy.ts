@@ -31,12 +31,16 @@ export const patiently = <A, E, R>(
   isLocked: (error: E) => boolean,
   patience: Duration.Input
 ): Effect.Effect<A, E, R> =>
-  Effect.catchIf(attempt, isLocked, () =>
-    Effect.retry(attempt, { schedule: Schedule.upTo(backoff, { duration: patience }), while: isLocked }).pipe(
-      // The clock and the randomness of the process, not those of the workflow that caused the statement.
-      Effect.provideService(Clock.Clock, steadyClock),
-      Effect.provideService(Random.Random, Random.Random.defaultValue())
-    ))
+  Effect.catchIf(
+    attempt,
+    isLocked,
+    () =>
+      Effect.retry(attempt, { schedule: Schedule.upTo(backoff, { duration: patience }), while: isLocked }).pipe(
+        // The clock and the randomness of the process, not those of the workflow that caused the statement.
+        Effect.provideService(Clock.Clock, steadyClock),
+        Effect.provideService(Random.Random, Random.Random.defaultValue())
+      )
+  )
 
 // ---------------------------------------------------------------------------
 // internal

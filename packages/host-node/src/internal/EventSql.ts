@@ -30,7 +30,10 @@ export const changes = (db: DatabaseSync) => {
     `INSERT OR REPLACE INTO subscriptions (run, event, since) VALUES (?1, ?2, coalesce((SELECT position FROM events WHERE id = ?3), ${lastEver}))`
   )
   const close = prepare(db, "DELETE FROM event_waits WHERE run = ? AND key = ?")
-  const open = prepare(db, "INSERT OR REPLACE INTO event_waits (run, key, event, path, value, position) VALUES (?, ?, ?, ?, ?, ?)")
+  const open = prepare(
+    db,
+    "INSERT OR REPLACE INTO event_waits (run, key, event, path, value, position) VALUES (?, ?, ?, ?, ?, ?)"
+  )
 
   const insert = prepare(
     db,
@@ -40,7 +43,10 @@ export const changes = (db: DatabaseSync) => {
   const paths = prepare(db, "SELECT path FROM event_paths WHERE event = ?")
   const addKey = prepare(db, "INSERT INTO event_keys (event, path, value, position) VALUES (?, ?, ?, ?)")
   const waiting = (condition: string) =>
-    prepare(db, `SELECT DISTINCT runs.id AS run FROM event_waits JOIN runs ON runs.key = run WHERE event = ? AND ${condition}`)
+    prepare(
+      db,
+      `SELECT DISTINCT runs.id AS run FROM event_waits JOIN runs ON runs.key = run WHERE event = ? AND ${condition}`
+    )
   const waitingForAll = waiting("path IS NULL")
   const waitingAt = waiting("path = ?")
   const waitingFor = waiting("path = ? AND value = ?")
@@ -76,7 +82,10 @@ export const changes = (db: DatabaseSync) => {
     },
 
     keep: ({ rows }: EventsOp, wake: (row: InboxRow) => void): EventAnswers["events"] => {
-      const wanted = new Map<string, { readonly runs: Set<string>; readonly paths: ReadonlyArray<string>; readonly looked: Set<string> }>()
+      const wanted = new Map<
+        string,
+        { readonly runs: Set<string>; readonly paths: ReadonlyArray<string>; readonly looked: Set<string> }
+      >()
       let added = 0
       let first = 0
       for (const row of rows) {
@@ -85,7 +94,11 @@ export const changes = (db: DatabaseSync) => {
         if (added++ === 0) first = row.at
         let name = wanted.get(row.name)
         if (name === undefined) {
-          name = { runs: new Set(namesOf(waitingForAll.all(row.name))), paths: paths.all(row.name).map((one) => text(one, "path")), looked: new Set() }
+          name = {
+            runs: new Set(namesOf(waitingForAll.all(row.name))),
+            paths: paths.all(row.name).map((one) => text(one, "path")),
+            looked: new Set()
+          }
           wanted.set(row.name, name)
         }
         if (name.paths.length === 0) continue
@@ -97,7 +110,11 @@ export const changes = (db: DatabaseSync) => {
           const where = `${one} ${value}`
           if (name.looked.has(where)) continue
           name.looked.add(where)
-          for (const run of namesOf(value === anyValue ? waitingAt.all(row.name, one) : waitingFor.all(row.name, one, value))) name.runs.add(run)
+          for (
+            const run of namesOf(
+              value === anyValue ? waitingAt.all(row.name, one) : waitingFor.all(row.name, one, value)
+            )
+          ) name.runs.add(run)
         }
       }
       for (const [event, { runs }] of wanted) for (const run of [...runs].sort()) wake(wakeRow(run, event, first))
@@ -130,7 +147,10 @@ export const changes = (db: DatabaseSync) => {
 
 export const reads = (db: DatabaseSync) => {
   const newest = prepare(db, `SELECT ${columns} FROM events WHERE position < ? ORDER BY position DESC LIMIT ?`)
-  const newestOf = prepare(db, `SELECT ${columns} FROM events WHERE name = ? AND position < ? ORDER BY position DESC LIMIT ?`)
+  const newestOf = prepare(
+    db,
+    `SELECT ${columns} FROM events WHERE name = ? AND position < ? ORDER BY position DESC LIMIT ?`
+  )
   const oldest = prepare(db, "SELECT at FROM events ORDER BY position LIMIT 1")
   const waits = prepare(
     db,
@@ -148,13 +168,17 @@ export const reads = (db: DatabaseSync) => {
      FROM (SELECT (SELECT position FROM event_waits WHERE run = (SELECT key FROM runs WHERE id = ?1) AND key = ?2) AS position) AS stands`
   )
   const behind = prepare(db, `SELECT ${columns} FROM events WHERE name = ? AND position > ? ORDER BY position LIMIT ?`)
-  const equal = prepare(db, "SELECT position FROM event_keys WHERE event = ? AND path = ? AND value = ? AND position > ? ORDER BY position LIMIT ?")
+  const equal = prepare(
+    db,
+    "SELECT position FROM event_keys WHERE event = ? AND path = ? AND value = ? AND position > ? ORDER BY position LIMIT ?"
+  )
   const one = prepare(db, `SELECT ${columns} FROM events WHERE position = ?`)
 
   return {
     events: ({ before, limit, name }: EventFilter): ReadonlyArray<EventRow> => {
       const end = before === undefined ? Number.MAX_SAFE_INTEGER : numberOf(before)
-      return (name === undefined ? newest.all(end, Math.max(0, limit)) : newestOf.all(name, end, Math.max(0, limit))).map(toEvent)
+      return (name === undefined ? newest.all(end, Math.max(0, limit)) : newestOf.all(name, end, Math.max(0, limit)))
+        .map(toEvent)
     },
     oldestEvent: (): number | null => {
       const row = oldest.get()

@@ -86,23 +86,26 @@ export const make = (
 // ---------------------------------------------------------------------------
 
 /** What would end the transaction of the journal, or change the connection for what comes after it. */
-const refused = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[^]*?\*\/)*(BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|ATTACH|DETACH|PRAGMA|VACUUM)\b/i
+const refused =
+  /^(?:\s|--[^\n]*(?:\n|$)|\/\*[^]*?\*\/)*(BEGIN|COMMIT|END|ROLLBACK|SAVEPOINT|RELEASE|ATTACH|DETACH|PRAGMA|VACUUM)\b/i
 
 const lend = (db: DatabaseSync, plain: Connection) => {
   let over = false
   const problemOf = (sql: string): string | undefined => {
     if (over) return "the step that was lent this connection is over"
     const word = SqliteSql.isSavepoint(sql) ? undefined : refused.exec(sql)?.[1]
-    return word && `${word.toUpperCase()} has no place in a step that commits together with its record; use withTransaction for a part of it`
+    return word &&
+      `${word.toUpperCase()} has no place in a step that commits together with its record; use withTransaction for a part of it`
   }
-  const checked = <Args extends ReadonlyArray<unknown>, A>(run: (sql: string, ...args: Args) => Effect.Effect<A, SqlError>) =>
-  (sql: string, ...args: Args): Effect.Effect<A, SqlError> =>
-    Effect.suspend(() => {
-      const problem = problemOf(sql)
-      return problem === undefined
-        ? run(sql, ...args)
-        : Effect.fail(SqliteConnection.toSqlError(new Error(problem), "execute"))
-    })
+  const checked =
+    <Args extends ReadonlyArray<unknown>, A>(run: (sql: string, ...args: Args) => Effect.Effect<A, SqlError>) =>
+    (sql: string, ...args: Args): Effect.Effect<A, SqlError> =>
+      Effect.suspend(() => {
+        const problem = problemOf(sql)
+        return problem === undefined
+          ? run(sql, ...args)
+          : Effect.fail(SqliteConnection.toSqlError(new Error(problem), "execute"))
+      })
   const connection: Connection = {
     execute: checked(plain.execute),
     executeRaw: checked(plain.executeRaw),
@@ -132,7 +135,9 @@ const makeCheckDeferred = (db: DatabaseSync) => {
       if (!/INITIALLY\s+DEFERRED/i.test(String(sql))) continue
       const broken = violations.get(String(name))
       if (broken !== undefined) {
-        throw new Error(`a row of table ${String(name)} refers to one that table ${String(broken["parent"])} does not have`)
+        throw new Error(
+          `a row of table ${String(name)} refers to one that table ${String(broken["parent"])} does not have`
+        )
       }
     }
   }

@@ -15,7 +15,10 @@ export const make = (
   keyOf: (id: string) => number | undefined,
   inbox: (op: InboxOp) => Answers["inbox"]
 ) => {
-  const listen = prepare(db, "INSERT INTO listeners (run, listener) VALUES (?, ?) ON CONFLICT (run, listener) DO NOTHING")
+  const listen = prepare(
+    db,
+    "INSERT INTO listeners (run, listener) VALUES (?, ?) ON CONFLICT (run, listener) DO NOTHING"
+  )
   const unlisten = prepare(db, "DELETE FROM listeners WHERE run = ? AND listener = ?")
   const listeners = prepare(db, "SELECT listener FROM listeners WHERE run = ? ORDER BY listener")
   const openListener = prepare(
@@ -32,7 +35,8 @@ export const make = (
   const setKeeper = prepare(db, "UPDATE runs SET keeper = ?2 WHERE key = ?1 AND keeper IS NOT NULL")
   const isPending = prepare(db, "SELECT 1 FROM outbox WHERE id = ?")
 
-  const isApplied = (message: string | undefined): boolean => message !== undefined && isPending.get(message) === undefined
+  const isApplied = (message: string | undefined): boolean =>
+    message !== undefined && isPending.get(message) === undefined
 
   const tell = (listener: string, ended: string, payload: string, at: number): void => {
     inbox({ op: "inbox", row: { run: listener, id: `child:${ended}`, kind: "child", payload, at } })

@@ -26,7 +26,9 @@ export const lacksRoom = (cause: unknown): boolean => roomless.has(codeOf(cause)
 /** Whether the file may be readable although it was refused for writing. */
 export const isUnwritable = (cause: unknown): boolean => {
   const code = codeOf(cause)
-  return code === undefined ? unwritable.has(errnoOf(cause) ?? "") : (code & 0xff) === readOnly || (code & 0xff) === cannotOpen
+  return code === undefined
+    ? unwritable.has(errnoOf(cause) ?? "")
+    : (code & 0xff) === readOnly || (code & 0xff) === cannotOpen
 }
 
 // ---------------------------------------------------------------------------
@@ -70,7 +72,8 @@ const byCode: Readonly<Record<number, Problem>> = {
   10: { problem: "the disk failed to read or write" },
   [writeFailed]: {
     problem: "the disk takes no more",
-    advice: "free some space there; if it has some, a quota, a limit on the size of files, or the disk itself is at fault"
+    advice:
+      "free some space there; if it has some, a quota, a limit on the size of files, or the disk itself is at fault"
   },
   [sharedMemoryFull]: fullDisk,
   11: { problem: "the database is damaged", advice: "restore it from a backup" },

@@ -21,7 +21,9 @@ export const self = (): Readonly<Record<string, string | number>> => ({
 /** What became of the process that was once described by `self`. */
 export const processOf = (info: Readonly<Record<string, unknown>>): "gone" | "there" | "unknown" => {
   const { pid, started } = info
-  if (place === undefined || info["place"] !== place || typeof pid !== "number" || typeof started !== "number") return "unknown"
+  if (place === undefined || info["place"] !== place || typeof pid !== "number" || typeof started !== "number") {
+    return "unknown"
+  }
   if (!isTaken(pid)) return "gone"
   const now = statOf(pid)
   if (now === undefined) return "unknown"
@@ -42,7 +44,8 @@ const tryTo = <A>(read: () => A): A | undefined => {
 
 /** The boot of this machine and its namespace of pids. Two containers may have one name, and pids of their own. */
 const place = tryTo(() =>
-  `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()} ${readlinkSync("/proc/self/ns/pid")}`)
+  `${readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()} ${readlinkSync("/proc/self/ns/pid")}`
+)
 
 /** Whether some process has the pid. */
 const isTaken = (pid: number): boolean => {

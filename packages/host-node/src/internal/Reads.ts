@@ -3,6 +3,7 @@
  */
 import type { Backend, Census, RunFilter, RunRow } from "@fermata/engine/Backend"
 import type { DatabaseSync, SQLInputValue } from "node:sqlite"
+import * as EventSql from "./EventSql.ts"
 import {
   damaged,
   journalRows,
@@ -24,7 +25,6 @@ import {
   toOwner,
   toRun
 } from "./Rows.ts"
-import * as EventSql from "./EventSql.ts"
 
 export const make = (db: DatabaseSync) => {
   const version = prepare(db, "PRAGMA data_version")
@@ -70,7 +70,10 @@ export const make = (db: DatabaseSync) => {
   const nextDue = prepare(db, "SELECT min(due_at) AS due_at FROM runs WHERE due_at > ?")
   const nextDueTop = prepare(db, "SELECT due_at FROM runs WHERE id = ? AND root IS NULL AND due_at > ?")
   const nextDueBelow = prepare(db, "SELECT min(due_at) AS due_at FROM runs WHERE root = ? AND due_at > ?")
-  const due = prepare(db, `SELECT ${runColumns} FROM runs WHERE due_at > ? AND due_at <= ? ORDER BY due_at, key LIMIT ?`)
+  const due = prepare(
+    db,
+    `SELECT ${runColumns} FROM runs WHERE due_at > ? AND due_at <= ? ORDER BY due_at, key LIMIT ?`
+  )
   const stranded = prepare(
     db,
     `SELECT ${runColumns} FROM runs INDEXED BY runs_stranded WHERE owner IS NULL AND status IN ('queued', 'running', 'suspended') AND due_at IS NOT 0
@@ -192,7 +195,12 @@ const ofRoot = `key IN (WITH root (id) AS (VALUES (?))
  * more, so half as many rows as entries are asked for at a time. Those without
  * a place in the index come last, and are looked for when there are no others.
  */
-const entries = (journal: Record<"placed" | "all", LeanQuery>, key: number, from: number, limit: number): ReadonlyArray<string> => {
+const entries = (
+  journal: Record<"placed" | "all", LeanQuery>,
+  key: number,
+  from: number,
+  limit: number
+): ReadonlyArray<string> => {
   const found: Array<string> = []
   for (let query = journal.placed; found.length < limit;) {
     const wanted = Math.ceil(Math.min(limit - found.length, mostRows) / 2)

@@ -1,6 +1,7 @@
 /**
  * Prepared statements, and rows of the tables as rows of the storage seam.
  */
+import * as WellFormed from "@fermata/core/WellFormed"
 import type {
   ApprovalRow,
   DefinitionRow,
@@ -10,7 +11,6 @@ import type {
   OwnerRow,
   RunRow
 } from "@fermata/engine/Backend"
-import * as WellFormed from "@fermata/core/WellFormed"
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
 
 export type Row = Record<string, SQLOutputValue>
@@ -81,7 +81,8 @@ const unplaced = "journal WHERE arrival > (SELECT upto FROM placed)"
 export const lastOf = (run: string): string =>
   `coalesce((SELECT max(last) FROM ${unplaced} AND run = ${run}), (SELECT max(last) FROM places WHERE run = ${run}))`
 
-const placedFrom = `SELECT places.last AS last, entries FROM places CROSS JOIN journal ON journal.arrival = places.arrival
+const placedFrom =
+  `SELECT places.last AS last, entries FROM places CROSS JOIN journal ON journal.arrival = places.arrival
   WHERE places.run = ?1 AND places.last >= ?2`
 
 /** The rows that hold the entries of run `?1` from `?2` on, at most `?3`, as far as they are in the index. */
@@ -94,7 +95,9 @@ export const journalRows = `${placedFrom}
 
 /** Everything of a run but its payloads. */
 export const runColumns = `id, epoch, owner, due_at, takeovers, status, reason, workflow, version, kind, definition, `
-  + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, coalesce(${lastOf("runs.key")} + 1, 0) AS length`
+  + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, coalesce(${
+    lastOf("runs.key")
+  } + 1, 0) AS length`
 
 export const toRun = (row: Row): RunRow => ({
   id: text(row, "id"),
@@ -178,8 +181,7 @@ export const text = (row: Row, column: string): string => {
   return WellFormed.decode(value)
 }
 
-export const textOrNull = (row: Row, column: string): string | null =>
-  row[column] === null ? null : text(row, column)
+export const textOrNull = (row: Row, column: string): string | null => row[column] === null ? null : text(row, column)
 
 export const number = (row: Row, column: string): number => {
   const value = row[column]
@@ -196,4 +198,5 @@ const kind = (row: Row): "program" | "contract" => {
   return value
 }
 
-export const damaged = (column: string): Error => new Error(`a stored row is damaged: its ${column} is not of the right kind`)
+export const damaged = (column: string): Error =>
+  new Error(`a stored row is damaged: its ${column} is not of the right kind`)

@@ -4,10 +4,10 @@
 import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Stream from "effect/Stream"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
 import { classifySqliteError, isSqlError, SqlError } from "effect/sql/SqlError"
+import * as Stream from "effect/Stream"
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
 import { isBusy } from "./Busy.ts"
 import { codeOf, problemOf } from "./Problems.ts"
@@ -77,8 +77,11 @@ export const make = (statements: Statements, run: Run): Connection => {
     return transformRows === undefined ? rows : Effect.map(rows, transformRows)
   }
   const executeValues = (prepare: (sql: string) => StatementSync): Connection["executeValues"] => (sql, params) =>
-    run("executeValues", (bigints) =>
-      reading(prepare(sql), bigints, "values").all(...params.map(toInput)) as unknown as Array<Array<SQLOutputValue>>)
+    run(
+      "executeValues",
+      (bigints) =>
+        reading(prepare(sql), bigints, "values").all(...params.map(toInput)) as unknown as Array<Array<SQLOutputValue>>
+    )
 
   return {
     execute: execute(statements.kept),
@@ -89,17 +92,23 @@ export const make = (statements: Statements, run: Run): Connection => {
       run("executeRaw", (bigints): unknown => {
         const statement = reading(statements.kept(sql), bigints, "rows")
         const values = params.map(toInput)
-        return statement.columns().length > 0 ? statement.all(...values).map(toPlain) : toPlain(statement.run(...values))
+        return statement.columns().length > 0
+          ? statement.all(...values).map(toPlain)
+          : toPlain(statement.run(...values))
       }),
     executeStream: (sql, params, transformRows) =>
-      Stream.unwrap(Effect.map(Effect.acquireRelease(Effect.sync(() => new Cursor(statements, sql, params)), close), (cursor) => {
-        // A lock can only be met by the first rows; reading again later would repeat those that have left.
-        const pull = Effect.suspend(() => (cursor.started ? once : run)("executeStream", (bigints) => cursor.next(bigints)))
-        return Stream.fromPull(Effect.succeed(Effect.flatMap(pull, (read) => {
-          const rows = transformRows === undefined ? read.map(toPlain) : transformRows(read)
-          return Arr.isReadonlyArrayNonEmpty(rows) ? Effect.succeed(rows) : Cause.done()
-        })))
-      }))
+      Stream.unwrap(
+        Effect.map(Effect.acquireRelease(Effect.sync(() => new Cursor(statements, sql, params)), close), (cursor) => {
+          // A lock can only be met by the first rows; reading again later would repeat those that have left.
+          const pull = Effect.suspend(() =>
+            (cursor.started ? once : run)("executeStream", (bigints) => cursor.next(bigints))
+          )
+          return Stream.fromPull(Effect.succeed(Effect.flatMap(pull, (read) => {
+            const rows = transformRows === undefined ? read.map(toPlain) : transformRows(read)
+            return Arr.isReadonlyArrayNonEmpty(rows) ? Effect.succeed(rows) : Cause.done()
+          })))
+        })
+      )
   }
 }
 
@@ -128,7 +137,8 @@ class Cursor {
 
   next(bigints: boolean): ReadonlyArray<Row> {
     if (this.ended) return []
-    const rows = this.rows ?? reading(this.statements.prepare(this.sql), bigints, "rows").iterate(...this.params.map(toInput))
+    const rows = this.rows ??
+      reading(this.statements.prepare(this.sql), bigints, "rows").iterate(...this.params.map(toInput))
     const chunk: Array<Row> = []
     while (chunk.length < rowsPerChunk) {
       const next = rows.next()

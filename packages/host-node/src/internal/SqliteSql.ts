@@ -42,8 +42,11 @@ export const open = (options: SqliteClientConfig): Effect.Effect<Opened, SqlErro
     const run: SqliteConnection.Run = (operation, work) =>
       patiently(SqliteConnection.once(operation, work), SqliteConnection.isLocked, patience)
     const db = yield* Effect.acquireRelease(
-      run("open", () =>
-        new DatabaseSync(options.filename, { readOnly: options.readonly === true, timeout: 0, allowExtension: true })),
+      run(
+        "open",
+        () =>
+          new DatabaseSync(options.filename, { readOnly: options.readonly === true, timeout: 0, allowExtension: true })
+      ),
       (db) => Effect.sync(() => db.close())
     )
     yield* run("open", () => {
@@ -54,7 +57,11 @@ export const open = (options: SqliteClientConfig): Effect.Effect<Opened, SqlErro
       }
     })
     const statements = SqliteConnection.makeStatements(db, options.prepareCacheSize ?? 200)
-    return { db, hasty: SqliteConnection.make(statements, SqliteConnection.once), ...SqliteConnection.make(statements, run) }
+    return {
+      db,
+      hasty: SqliteConnection.make(statements, SqliteConnection.once),
+      ...SqliteConnection.make(statements, run)
+    }
   })
 
 /** A client whose own connection is there, or is opened when it is first needed. */
@@ -75,7 +82,11 @@ export const make = (
       ...leased,
       // Waits without the connection: a fiber that never comes back from the wait must not keep it.
       borrower: (use) =>
-        patiently(leased.borrower((connection) => use((connection as Opened).hasty)), SqliteConnection.isLocked, patience),
+        patiently(
+          leased.borrower((connection) => use((connection as Opened).hasty)),
+          SqliteConnection.isLocked,
+          patience
+        ),
       compiler: Statement.makeCompilerSqlite(options.transformQueryNames),
       driver: "sqlite-node",
       spanAttributes,
@@ -158,17 +169,21 @@ const makeWithTransaction = (
 }
 
 /** Only the lender knows when its transaction commits. */
-const makeAfterCommit = (afterCommit: SqlClient.SqlClient["afterCommit"], self: () => SqliteClient): SqlClient.SqlClient["afterCommit"] =>
-(effect) =>
-  Effect.flatMap(leaseOf(self), (connection) =>
-    connection === undefined ? afterCommit(effect) : Effect.die(
-      new Error("afterCommit has no place in a step that commits together with its record: do it in the step that comes next")
-    ))
+const makeAfterCommit =
+  (afterCommit: SqlClient.SqlClient["afterCommit"], self: () => SqliteClient): SqlClient.SqlClient["afterCommit"] =>
+  (effect) =>
+    Effect.flatMap(leaseOf(self), (connection) =>
+      connection === undefined ? afterCommit(effect) : Effect.die(
+        new Error(
+          "afterCommit has no place in a step that commits together with its record: do it in the step that comes next"
+        )
+      ))
 
 const savepoint = (id: number): string => `effect_sql_${id}`
 
 /** A savepoint of a transaction inside a transaction. */
-export const isSavepoint = (sql: string): boolean => /^(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) effect_sql_\d+$/.test(sql)
+export const isSavepoint = (sql: string): boolean =>
+  /^(SAVEPOINT|RELEASE SAVEPOINT|ROLLBACK TO SAVEPOINT) effect_sql_\d+$/.test(sql)
 
 const copy = (db: DatabaseSync, destination: string) =>
   Effect.tryPromise({

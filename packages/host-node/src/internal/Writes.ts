@@ -22,7 +22,20 @@ import type {
 import type { DatabaseSync } from "node:sqlite"
 import * as EventSql from "./EventSql.ts"
 import * as Listeners from "./Listeners.ts"
-import { lastOf, number, numberOrNull, prepare, prepareLean, type Row, runColumns, text, textOrNull, toDefinition, toInbox, toRun } from "./Rows.ts"
+import {
+  lastOf,
+  number,
+  numberOrNull,
+  prepare,
+  prepareLean,
+  type Row,
+  runColumns,
+  text,
+  textOrNull,
+  toDefinition,
+  toInbox,
+  toRun
+} from "./Rows.ts"
 
 /** `call` calls a part of a commit that is made inside the transaction. */
 export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<Together>) => {
@@ -32,7 +45,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const lastIn = prepareLean(db, `SELECT ${lastOf("?1")}`)
   const append = prepare(db, "INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)", true)
   /** The same where nothing stands in the way: in a transaction, and as one by itself. */
-  const ownedRow = "INSERT INTO journal (run, last, entries) SELECT ?1, ?2, ?3 FROM runs WHERE key = ?1 AND epoch = ?4 AND takeovers = 0"
+  const ownedRow =
+    "INSERT INTO journal (run, last, entries) SELECT ?1, ?2, ?3 FROM runs WHERE key = ?1 AND epoch = ?4 AND takeovers = 0"
   const appendOwned = prepare(db, ownedRow, true)
   const appendFenced = prepare(db, `${ownedRow} AND (SELECT max(arrival) FROM journal) = ?5`, true)
   const latest = prepareLean(db, "SELECT coalesce(max(arrival), 0) FROM journal")
@@ -79,7 +93,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   )
   const closeApproval = prepare(db, "DELETE FROM approvals WHERE run = ? AND key = ?")
   const versionOf = prepare(db, "SELECT version FROM approvals WHERE run = ? AND key = ?")
-  const change = prepare(db, "UPDATE approvals SET answers = ?, status = ?, version = version + 1 WHERE run = ? AND key = ?")
+  const change = prepare(
+    db,
+    "UPDATE approvals SET answers = ?, status = ?, version = version + 1 WHERE run = ? AND key = ?"
+  )
   const putEarly = prepare(
     db,
     "INSERT INTO early (run, id, kind, payload, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run, id) DO NOTHING"
@@ -187,7 +204,9 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     if (now === arrived) return
     if (now - arrived > mostToCatchUp) lengths.clear()
     if (lengths.size > 0) {
-      for (const [run, last] of since.all(arrived)) if (lengths.has(run as number)) lengths.set(run as number, last as number + 1)
+      for (const [run, last] of since.all(arrived)) {
+        if (lengths.has(run as number)) lengths.set(run as number, last as number + 1)
+      }
     }
     arrived = now
   }
@@ -290,7 +309,9 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const [epoch, status, takeovers, toldBefore] = row
     const length = lengthOf(key)
     if (epoch !== op.epoch || length !== op.expected) return { ok: false, epoch, length }
-    if (op.ended !== undefined && toldBefore > 0 && unseen(key, op.consumed)) return { ok: false, epoch, length, unseen: true }
+    if (op.ended !== undefined && toldBefore > 0 && unseen(key, op.consumed)) {
+      return { ok: false, epoch, length, unseen: true }
+    }
 
     const added = op.together === undefined ? nothing : call(op.together)
     if (added === null) return { ok: false, epoch, length, undone: true }
@@ -391,7 +412,9 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const lists: Array<Iterable<Row>> = op.roots !== null
       ? [...new Set(op.roots)].flatMap((root) => [dueOfTop.all(root, op.now), upTo(dueBelow, root)])
       : served !== null
-      ? [...served].flatMap((name) => name === contracts && without.size > 0 ? ofContracts() : [upTo(dueOfServed, name)])
+      ? [...served].flatMap((name) =>
+        name === contracts && without.size > 0 ? ofContracts() : [upTo(dueOfServed, name)]
+      )
       : [dueOfAll.iterate(op.now)]
     function* upTo(statement: typeof dueBelow, value: string | null): Generator<Row> {
       yield* statement.iterate(value, op.now)
@@ -441,7 +464,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const key = keyOf(row.run)
     const run = key === undefined ? undefined : standing.get(key)
     if (key === undefined || run === undefined) return { reported: false }
-    const stands = !isOver(text(run, "status")) && run["owner"] === null && run["epoch"] === epoch && numberOrNull(run, "due_at") === dueAt
+    const stands = !isOver(text(run, "status")) && run["owner"] === null && run["epoch"] === epoch &&
+      numberOrNull(run, "due_at") === dueAt
     const known = stands ? findingOf.get(key, row.reason) : undefined
     if (!stands || (known !== undefined && number(known, "length") >= row.length)) return { reported: false }
     find.run(key, row.reason, row.problem, row.length, row.woken ? 1 : 0, row.at)
@@ -537,7 +561,8 @@ const bounded = <K, V>(map: Map<K, V>): Map<K, V> => {
 type Head = readonly [number, string, number, number]
 
 const isOfEntriesAlone = (op: CommitOp): boolean =>
-  op.blobs.length + op.outbox.length + op.consumed.length + op.approvalsOpened.length + op.approvalsClosed.length === 0 &&
+  op.blobs.length + op.outbox.length + op.consumed.length + op.approvalsOpened.length + op.approvalsClosed.length ===
+    0 &&
   op.status === undefined && op.awaits === undefined && op.release === undefined && op.ended === undefined &&
   op.together === undefined && op.leaves === undefined
 

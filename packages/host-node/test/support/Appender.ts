@@ -1,6 +1,6 @@
 /** A process that starts a run of its own, appends to it, and writes to the inbox of a run that all share. */
-import * as Effect from "effect/Effect"
 import { commit, inbox, start } from "@fermata/engine/testing/backend/Fixtures"
+import * as Effect from "effect/Effect"
 import * as SqliteBackend from "../../src/SqliteBackend.ts"
 
 const [file, name, count] = [process.argv[2]!, process.argv[3]!, Number(process.argv[4])]

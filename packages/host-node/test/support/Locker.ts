@@ -2,8 +2,8 @@
  * A process that holds the write lock of a database: it says "locked", answers
  * each "ping" with "pong", and on "release" commits, says "released" and ends.
  */
-import { DatabaseSync } from "node:sqlite"
 import { createInterface } from "node:readline"
+import { DatabaseSync } from "node:sqlite"
 
 const db = new DatabaseSync(process.argv[2]!)
 db.exec("BEGIN IMMEDIATE")

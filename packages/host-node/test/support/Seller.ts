@@ -13,7 +13,11 @@ const dieAt = (now: string) =>
     if (moment === now) process.kill(process.pid, "SIGKILL")
   })
 
-const Sale = Workflow.make("sale", { payload: { id: Schema.String }, success: Schema.Int, idempotencyKey: ({ id }) => id })
+const Sale = Workflow.make("sale", {
+  payload: { id: Schema.String },
+  success: Schema.Int,
+  idempotencyKey: ({ id }) => id
+})
 
 const sell = Step.make("sell", {
   input: Schema.String,
@@ -28,7 +32,9 @@ const sell = Step.make("sell", {
   }, Effect.orDie)
 })
 
-const tables = Layer.effectDiscard(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE IF NOT EXISTS tickets (name TEXT)`))
+const tables = Layer.effectDiscard(
+  Effect.flatMap(SqlClient.SqlClient, (sql) => sql`CREATE TABLE IF NOT EXISTS tickets (name TEXT)`)
+)
 
 const sales = Sale.toLayer(({ id }) => Effect.tap(sell(id), () => dieAt("behind the step"))).pipe(
   Layer.provideMerge(tables),

@@ -24,7 +24,10 @@ export interface Remains {
 export const cuts = (log: Buffer): ReadonlyArray<Remains> => {
   const cut = (intact: number): Remains => ({ what: `cut at byte ${intact}`, log: log.subarray(0, intact), intact })
   const bounds = frameBounds(log)
-  const middles = bounds.slice(0, -1).flatMap((begin, index) => [begin + 7, Math.floor((begin + bounds[index + 1]!) / 2)])
+  const middles = bounds.slice(0, -1).flatMap((
+    begin,
+    index
+  ) => [begin + 7, Math.floor((begin + bounds[index + 1]!) / 2)])
   return [0, 5, headerBytes - 1, ...bounds, ...middles].map(cut)
 }
 

@@ -25,9 +25,12 @@ export const commandApprovalsApprove = Command.make("approve", {
       ...(Option.isSome(note) ? { note: note.value } : {})
     })
   })).pipe(
-  Command.withDescription("Say yes to what a run asks, and follow the run"),
-  Command.withExamples([
-    { command: "fermata approve 1f0c --as support-lead", description: "Answer the one open question of a run" },
-    { command: "fermata approve 1f0c --choice fast --edit @changed.json --note \"with less\"", description: "Choose, edit and explain" }
-  ])
-)
+    Command.withDescription("Say yes to what a run asks, and follow the run"),
+    Command.withExamples([
+      { command: "fermata approve 1f0c --as support-lead", description: "Answer the one open question of a run" },
+      {
+        command: "fermata approve 1f0c --choice fast --edit @changed.json --note \"with less\"",
+        description: "Choose, edit and explain"
+      }
+    ])
+  )

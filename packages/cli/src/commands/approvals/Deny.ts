@@ -4,13 +4,20 @@ import { answer } from "../../Act.ts"
 import * as Arguments from "../Arguments.ts"
 import { approval, hash, note } from "./Answering.ts"
 
-export const commandApprovalsDeny = Command.make("deny", { approval, hash, note, noWait: Arguments.noWait }, ({ approval, hash, note, noWait }) =>
-  answer(approval, {
-    decision: "deny",
-    noWait,
-    ...(Option.isSome(hash) ? { hash: hash.value } : {}),
-    ...(Option.isSome(note) ? { note: note.value } : {})
-  })).pipe(
-    Command.withDescription("Say no to what a run asks, and follow the run"),
-    Command.withExamples([{ command: "fermata deny 1f0c --as support-lead --note \"too much\"", description: "Refuse and say why" }])
-  )
+export const commandApprovalsDeny = Command.make(
+  "deny",
+  { approval, hash, note, noWait: Arguments.noWait },
+  ({ approval, hash, note, noWait }) =>
+    answer(approval, {
+      decision: "deny",
+      noWait,
+      ...(Option.isSome(hash) ? { hash: hash.value } : {}),
+      ...(Option.isSome(note) ? { note: note.value } : {})
+    })
+).pipe(
+  Command.withDescription("Say no to what a run asks, and follow the run"),
+  Command.withExamples([{
+    command: "fermata deny 1f0c --as support-lead --note \"too much\"",
+    description: "Refuse and say why"
+  }])
+)

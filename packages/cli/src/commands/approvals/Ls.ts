@@ -7,44 +7,56 @@ import { asides } from "../../Questions.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
-export const commandApprovalsLs = Command.make("ls", {
-  run: Arguments.text("run", "RUN", "Only questions of this run"),
-  mine: Flag.Boolean("mine").pipe(
-    Flag.withoutNegation,
-    Flag.withDescription("Only what you, or the one of --as, may answer"),
-    Flag.withDefault(false)
-  )
-}, ({ mine, run }) =>
-  withHost({ command: "approvals ls", readOnly: true, existing: true, absent: "no open questions" }, (host, { as, json }) =>
-    Effect.gen(function*() {
-      const open = yield* host.refine(host.runs.approvals({
-        limit: 10_000,
-        ...(Option.isSome(run) ? { run: run.value } : {}),
-        ...(mine ? { approver: [as] } : {})
-      }))
-      if (json) return yield* Effect.forEach(open, item, { discard: true })
-      if (open.length === 0) return yield* note("no open questions")
-      const Words = yield* Effect.promise(() => import("../../Words.ts"))
-      const now = host.now()
-      const idLength = Words.shortest([...new Set(open.map(({ runId }) => runId))])
-      yield* lines(table(
-        ["APPROVAL", "WORKFLOW", "APPROVERS", "ASKED", "DEADLINE", "STANDS", "QUESTION"],
-        open.map((question) => [
-          `${question.runId.slice(0, idLength)}/${question.key}`,
-          question.workflow,
-          question.approvers.join(", "),
-          Words.fromNow(question.requestedAt, now),
-          question.deadline === undefined ? "none" : Words.fromNow(question.deadline, now),
-          question.status === "open" ? question.quorum === 1 ? "open" : question.progress : `${question.progress}, not yet gone on`,
-          [question.prompt, ...asides(question)].join("; ")
-        ]),
-        undefined,
-        { width: width(), shrinks: [6, 2, 1, 5] }
-      ))
-    }))).pipe(
+export const commandApprovalsLs = Command.make(
+  "ls",
+  {
+    run: Arguments.text("run", "RUN", "Only questions of this run"),
+    mine: Flag.Boolean("mine").pipe(
+      Flag.withoutNegation,
+      Flag.withDescription("Only what you, or the one of --as, may answer"),
+      Flag.withDefault(false)
+    )
+  },
+  ({ mine, run }) =>
+    withHost(
+      { command: "approvals ls", readOnly: true, existing: true, absent: "no open questions" },
+      (host, { as, json }) =>
+        Effect.gen(function*() {
+          const open = yield* host.refine(host.runs.approvals({
+            limit: 10_000,
+            ...(Option.isSome(run) ? { run: run.value } : {}),
+            ...(mine ? { approver: [as] } : {})
+          }))
+          if (json) return yield* Effect.forEach(open, item, { discard: true })
+          if (open.length === 0) return yield* note("no open questions")
+          const Words = yield* Effect.promise(() => import("../../Words.ts"))
+          const now = host.now()
+          const idLength = Words.shortest([...new Set(open.map(({ runId }) => runId))])
+          yield* lines(table(
+            ["APPROVAL", "WORKFLOW", "APPROVERS", "ASKED", "DEADLINE", "STANDS", "QUESTION"],
+            open.map((question) => [
+              `${question.runId.slice(0, idLength)}/${question.key}`,
+              question.workflow,
+              question.approvers.join(", "),
+              Words.fromNow(question.requestedAt, now),
+              question.deadline === undefined ? "none" : Words.fromNow(question.deadline, now),
+              question.status === "open"
+                ? question.quorum === 1 ? "open" : question.progress
+                : `${question.progress}, not yet gone on`,
+              [question.prompt, ...asides(question)].join("; ")
+            ]),
+            undefined,
+            { width: width(), shrinks: [6, 2, 1, 5] }
+          ))
+        })
+    )
+).pipe(
   Command.withDescription("List the open questions, the oldest first"),
   Command.withExamples([
     { command: "fermata approvals ls", description: "Everything that waits for an answer" },
-    { command: "fermata approvals ls --mine --as support-lead --json", description: "What the support lead may answer, as NDJSON" }
+    {
+      command: "fermata approvals ls --mine --as support-lead --json",
+      description: "What the support lead may answer, as NDJSON"
+    }
   ])
 )

@@ -15,9 +15,11 @@ export const commandContractsAdd = Command.make("add", {
       Effect.forEach(contracts, ({ document }) =>
         Effect.gen(function*() {
           const { at, hash, id, title, version } = yield* host.refine(host.contracts.add(document))
-          yield* json ? item({ id, version, title, hash, at }) : line(`${id}@${version}  ${hash.slice(0, 12)}  ${title}`)
+          yield* json
+            ? item({ id, version, title, hash, at })
+            : line(`${id}@${version}  ${hash.slice(0, 12)}  ${title}`)
         }), { discard: true }))
   })).pipe(
-  Command.withDescription("Register contracts, so that events and names start them"),
-  Command.withExamples([{ command: "fermata contracts add ticket-triage.json", description: "Register a contract" }])
-)
+    Command.withDescription("Register contracts, so that events and names start them"),
+    Command.withExamples([{ command: "fermata contracts add ticket-triage.json", description: "Register a contract" }])
+  )

@@ -12,17 +12,30 @@ export const commandContractsCheck = Command.make("check", {
     const { fileLabel, problemLine, problemsOf } = yield* Effect.promise(() => import("../../ContractFile.ts"))
     const { count } = yield* Effect.promise(() => import("../../Words.ts"))
     const { json } = yield* globals
-    const checked = yield* Effect.forEach(files, (file) => Effect.map(problemsOf(file), (problems) => ({ file, valid: problems.length === 0, problems })))
-    if (checked.some(({ valid }) => !valid)) yield* exitWith(exitCodes.refused)
-    if (json) return yield* document(checked.length === 1 ? checked[0] : { valid: checked.every(({ valid }) => valid), files: checked })
+    const checked = yield* Effect.forEach(files, (file) =>
+      Effect.map(problemsOf(file), (problems) => ({ file, valid: problems.length === 0, problems })))
+    if (
+      checked.some(({ valid }) =>
+        !valid
+      )
+    ) yield* exitWith(exitCodes.refused)
+    if (json) {
+      return yield* document(
+        checked.length === 1 ? checked[0] : { valid: checked.every(({ valid }) => valid), files: checked }
+      )
+    }
     for (const { file, problems } of checked) {
       for (const problem of problems) yield* line(problemLine(file, problem))
-      yield* line(problems.length === 0 ? `${fileLabel(file)}: ${out.green("ok")}` : `${fileLabel(file)}: ${out.red(count(problems.length, "problem"))}`)
+      yield* line(
+        problems.length === 0
+          ? `${fileLabel(file)}: ${out.green("ok")}`
+          : `${fileLabel(file)}: ${out.red(count(problems.length, "problem"))}`
+      )
     }
   })).pipe(
-  Command.withDescription("Find every mistake of contracts, each with its place; exit code 2 when there is one"),
-  Command.withExamples([
-    { command: "fermata contracts check ticket-triage.json", description: "Check a contract" },
-    { command: "fermata contracts check contracts/*.json --json", description: "Check several, for a program" }
-  ])
-)
+    Command.withDescription("Find every mistake of contracts, each with its place; exit code 2 when there is one"),
+    Command.withExamples([
+      { command: "fermata contracts check ticket-triage.json", description: "Check a contract" },
+      { command: "fermata contracts check contracts/*.json --json", description: "Check several, for a program" }
+    ])
+  )

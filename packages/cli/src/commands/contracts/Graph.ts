@@ -22,6 +22,9 @@ export const commandContractsGraph = Command.make("graph", {
       mermaid: mermaid(contract)
     })
   })).pipe(
-  Command.withDescription("Draw a contract as a Mermaid flowchart"),
-  Command.withExamples([{ command: "fermata contracts graph ticket-triage.json > graph.mmd", description: "Draw a contract" }])
-)
+    Command.withDescription("Draw a contract as a Mermaid flowchart"),
+    Command.withExamples([{
+      command: "fermata contracts graph ticket-triage.json > graph.mmd",
+      description: "Draw a contract"
+    }])
+  )

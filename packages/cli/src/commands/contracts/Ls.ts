@@ -3,29 +3,42 @@ import * as Effect from "effect/Effect"
 import { item, lines, note, table, width } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 
-export const commandContractsLs = Command.make("ls", {}, () =>
-  withHost({ command: "contracts ls", readOnly: true, existing: true, absent: "no contracts" }, (host, { json }) =>
-    Effect.gen(function*() {
-      const all = yield* host.refine(host.contracts.list)
-      if (json) {
-        return yield* Effect.forEach(all, ({ at, contract, hash, id, title, version }) =>
-          item({ id, version, title, hash, at, triggers: contract.triggers }), { discard: true })
-      }
-      if (all.length === 0) return yield* note("no contracts")
-      const { time } = yield* Effect.promise(() => import("../../Words.ts"))
-      yield* lines(table(
-        ["CONTRACT", "VERSION", "TRIGGERS", "ADDED", "TITLE"],
-        all.map(({ at, contract, id, title, version }) => [
-          id,
-          version,
-          contract.triggers.map((trigger) => trigger.type === "event" ? trigger.event : trigger.type).join(", "),
-          time(at),
-          title
-        ]),
-        undefined,
-        { width: width(), shrinks: [4, 2, 0] }
-      ))
-    }))).pipe(
+export const commandContractsLs = Command.make(
+  "ls",
+  {},
+  () =>
+    withHost(
+      { command: "contracts ls", readOnly: true, existing: true, absent: "no contracts" },
+      (host, { json }) =>
+        Effect.gen(function*() {
+          const all = yield* host.refine(host.contracts.list)
+          if (json) {
+            return yield* Effect.forEach(
+              all,
+              ({ at, contract, hash, id, title, version }) =>
+                item({ id, version, title, hash, at, triggers: contract.triggers }),
+              { discard: true }
+            )
+          }
+          if (all.length === 0) {
+            return yield* note("no contracts")
+          }
+          const { time } = yield* Effect.promise(() => import("../../Words.ts"))
+          yield* lines(table(
+            ["CONTRACT", "VERSION", "TRIGGERS", "ADDED", "TITLE"],
+            all.map(({ at, contract, id, title, version }) => [
+              id,
+              version,
+              contract.triggers.map((trigger) => trigger.type === "event" ? trigger.event : trigger.type).join(", "),
+              time(at),
+              title
+            ]),
+            undefined,
+            { width: width(), shrinks: [4, 2, 0] }
+          ))
+        })
+    )
+).pipe(
   Command.withDescription("List the registered contracts, every version"),
   Command.withExamples([{ command: "fermata contracts ls", description: "What can be started by name or by an event" }])
 )

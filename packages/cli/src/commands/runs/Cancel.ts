@@ -19,6 +19,9 @@ export const commandRunsCancel = Command.make("cancel", {
     act: (host, { as }) => host.runs.cancel(run, { by: as, reason }),
     said: ({ runId }) => `run ${runId} is asked to stop`
   })).pipe(
-  Command.withDescription("Stop a run: what it does is interrupted, and its compensations run"),
-  Command.withExamples([{ command: "fermata runs cancel 1f0c --reason \"wrong order\"", description: "Stop a run and say why" }])
-)
+    Command.withDescription("Stop a run: what it does is interrupted, and its compensations run"),
+    Command.withExamples([{
+      command: "fermata runs cancel 1f0c --reason \"wrong order\"",
+      description: "Stop a run and say why"
+    }])
+  )

@@ -7,14 +7,18 @@ import { withHost } from "../../Session.ts"
 const run = (name: string) =>
   Argument.String(name).pipe(Argument.withDescription("The id of a run, or the first characters of it (at least 4)"))
 
-export const commandRunsDiff = Command.make("diff", { a: run("a"), b: run("b") }, ({ a, b }) =>
-  withHost({ command: "runs diff", readOnly: true, existing: true }, (host, { json }) =>
-    Effect.gen(function*() {
-      const diff = yield* host.refine(host.runs.diff(a, b))
-      if (json) return yield* document(diff)
-      const { textOf } = yield* Effect.promise(() => import("../../Diff.ts"))
-      for (const text of textOf(diff)) yield* line(text)
-    }))).pipe(
+export const commandRunsDiff = Command.make(
+  "diff",
+  { a: run("a"), b: run("b") },
+  ({ a, b }) =>
+    withHost({ command: "runs diff", readOnly: true, existing: true }, (host, { json }) =>
+      Effect.gen(function*() {
+        const diff = yield* host.refine(host.runs.diff(a, b))
+        if (json) return yield* document(diff)
+        const { textOf } = yield* Effect.promise(() => import("../../Diff.ts"))
+        for (const text of textOf(diff)) yield* line(text)
+      }))
+).pipe(
   Command.withDescription("Show where two runs part, and what came of each step in both"),
   Command.withExamples([
     { command: "fermata runs diff 1f0c 93ab", description: "A run and its fork" },

@@ -39,27 +39,35 @@ export const commandRunsFork = Command.make("fork", {
         }, detach)
       }))
   })).pipe(
-  Command.withDescription("Start a new run that shares the history of a run before a step, and follow it"),
-  Command.withExamples([
-    { command: "fermata runs fork 1f0c --at classify", description: "Once more from there, with the code of today" },
-    { command: "fermata runs fork 1f0c --at route --set 'classify={\"priority\":\"low\"}'", description: "What would have been if" }
-  ])
-)
+    Command.withDescription("Start a new run that shares the history of a run before a step, and follow it"),
+    Command.withExamples([
+      { command: "fermata runs fork 1f0c --at classify", description: "Once more from there, with the code of today" },
+      {
+        command: "fermata runs fork 1f0c --at route --set 'classify={\"priority\":\"low\"}'",
+        description: "What would have been if"
+      }
+    ])
+  )
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
-const read = Effect.fnUntraced(function*(set: ReadonlyArray<string>): Effect.fn.Return<Record<string, unknown>, CommandFailed> {
-  const outputs: Record<string, unknown> = {}
-  for (const text of set) {
-    const sign = text.indexOf("=")
-    if (sign < 1) {
-      return yield* refused("InvalidValue", `--set cannot be ${JSON.stringify(text)}: expected STEP=J, such as --set 'classify={"priority":"low"}'`)
+const read = Effect.fnUntraced(
+  function*(set: ReadonlyArray<string>): Effect.fn.Return<Record<string, unknown>, CommandFailed> {
+    const outputs: Record<string, unknown> = {}
+    for (const text of set) {
+      const sign = text.indexOf("=")
+      if (sign < 1) {
+        return yield* refused(
+          "InvalidValue",
+          `--set cannot be ${JSON.stringify(text)}: expected STEP=J, such as --set 'classify={"priority":"low"}'`
+        )
+      }
+      const key = text.slice(0, sign)
+      if (Object.hasOwn(outputs, key)) return yield* refused("InvalidValue", `--set names step "${key}" twice`)
+      outputs[key] = yield* JsonOption.read(`--set ${key}`, text.slice(sign + 1))
     }
-    const key = text.slice(0, sign)
-    if (Object.hasOwn(outputs, key)) return yield* refused("InvalidValue", `--set names step "${key}" twice`)
-    outputs[key] = yield* JsonOption.read(`--set ${key}`, text.slice(sign + 1))
+    return outputs
   }
-  return outputs
-})
+)

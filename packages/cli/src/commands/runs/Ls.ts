@@ -1,5 +1,5 @@
-import type { Owner, RunSummary } from "@fermata/engine/Runs"
 import { RunStatus, suspendReasons } from "@fermata/core/RunStatus"
+import type { Owner, RunSummary } from "@fermata/engine/Runs"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -9,69 +9,92 @@ import { processIn } from "../../Owners.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
-export const commandRunsLs = Command.make("ls", {
-  status: Flag.Literals("status", RunStatus.literals).pipe(Flag.withDescription("Only runs with this status"), Flag.optional),
-  reason: Flag.Literals("reason", suspendReasons).pipe(Flag.withDescription("Only runs that are suspended for this"), Flag.optional),
-  workflow: Arguments.text("workflow", "NAME", "Only runs of this workflow"),
-  limit: Flag.Int("limit").pipe(
-    Flag.withMetavar("N"),
-    Flag.withDescription("At most this many; default 50"),
-    Flag.filter((limit) => limit >= 1, (limit) => `expected a whole number from 1, found ${limit}`),
-    Flag.withDefault(50)
-  )
-}, ({ limit, reason, status, workflow }) =>
-  withHost({ command: "runs ls", readOnly: true, existing: true, absent: "no runs" }, (host, { json }) =>
-    Effect.gen(function*() {
-      let shown = 0
-      let before: string | undefined
-      let isMore = false
-      const rows: Array<RunSummary> = []
-      const owners = yield* host.refine(host.runs.owners)
-      // Page by page, so that a long list costs no memory; one more than is shown, to know whether there are.
-      while (true) {
-        const size = Math.min(pageSize, limit + 1 - shown)
-        const page = yield* host.refine(host.runs.list({
-          limit: size,
-          ...(Option.isSome(status) ? { status: [status.value] } : {}),
-          ...(Option.isSome(reason) ? { reason: [reason.value] } : {}),
-          ...(Option.isSome(workflow) ? { workflow: workflow.value } : {}),
-          ...(before === undefined ? {} : { before })
-        }))
-        const listed = page.slice(0, limit - shown)
-        for (const run of listed) {
-          const { id: runId, ...rest } = run
-          if (json) yield* item({ runId, ...rest, ...(run.owner === undefined ? {} : { process: processIn(owners, run.owner) }) })
-          else rows.push(run)
-        }
-        shown += listed.length
-        isMore = page.length > listed.length
-        before = page.at(-1)?.id
-        if (isMore || page.length < size) break
-      }
-      const more = isMore ? note(`there are more; --limit ${limit * 2} shows twice as many`) : Effect.void
-      if (json) return yield* more
-      if (rows.length === 0) return yield* note("no runs")
-      const Words = yield* Effect.promise(() => import("../../Words.ts"))
-      const now = host.now()
-      const idLength = Words.shortest(rows.map(({ id }) => id))
-      yield* lines(table(
-        ["RUN", "WORKFLOW", "STATUS", "STARTED", "WAITS FOR"],
-        rows.map((run) => [
-          run.id.slice(0, idLength),
-          Words.definition(run),
-          statusText(run, owners),
-          Words.fromNow(run.createdAt, now),
-          run.waits.map((wait) => wait.until === undefined ? wait.key : `${wait.key} ${Words.fromNow(wait.until, now)}`).join(", ")
-        ]),
-        (text, row, column) => column === 2 ? colour(rows[row]!.status)(text) : text,
-        { width: width(80), shrinks: [4, 1, 2] }
-      ))
-      yield* more
-    }))).pipe(
+export const commandRunsLs = Command.make(
+  "ls",
+  {
+    status: Flag.Literals("status", RunStatus.literals).pipe(
+      Flag.withDescription("Only runs with this status"),
+      Flag.optional
+    ),
+    reason: Flag.Literals("reason", suspendReasons).pipe(
+      Flag.withDescription("Only runs that are suspended for this"),
+      Flag.optional
+    ),
+    workflow: Arguments.text("workflow", "NAME", "Only runs of this workflow"),
+    limit: Flag.Int("limit").pipe(
+      Flag.withMetavar("N"),
+      Flag.withDescription("At most this many; default 50"),
+      Flag.filter((limit) => limit >= 1, (limit) => `expected a whole number from 1, found ${limit}`),
+      Flag.withDefault(50)
+    )
+  },
+  ({ limit, reason, status, workflow }) =>
+    withHost(
+      { command: "runs ls", readOnly: true, existing: true, absent: "no runs" },
+      (host, { json }) =>
+        Effect.gen(function*() {
+          let shown = 0
+          let before: string | undefined
+          let isMore = false
+          const rows: Array<RunSummary> = []
+          const owners = yield* host.refine(host.runs.owners)
+          // Page by page, so that a long list costs no memory; one more than is shown, to know whether there are.
+          while (true) {
+            const size = Math.min(pageSize, limit + 1 - shown)
+            const page = yield* host.refine(host.runs.list({
+              limit: size,
+              ...(Option.isSome(status) ? { status: [status.value] } : {}),
+              ...(Option.isSome(reason) ? { reason: [reason.value] } : {}),
+              ...(Option.isSome(workflow) ? { workflow: workflow.value } : {}),
+              ...(before === undefined ? {} : { before })
+            }))
+            const listed = page.slice(0, limit - shown)
+            for (const run of listed) {
+              const { id: runId, ...rest } = run
+              if (json) {
+                yield* item({
+                  runId,
+                  ...rest,
+                  ...(run.owner === undefined ? {} : { process: processIn(owners, run.owner) })
+                })
+              } else rows.push(run)
+            }
+            shown += listed.length
+            isMore = page.length > listed.length
+            before = page.at(-1)?.id
+            if (isMore || page.length < size) break
+          }
+          const more = isMore ? note(`there are more; --limit ${limit * 2} shows twice as many`) : Effect.void
+          if (json) return yield* more
+          if (rows.length === 0) return yield* note("no runs")
+          const Words = yield* Effect.promise(() => import("../../Words.ts"))
+          const now = host.now()
+          const idLength = Words.shortest(rows.map(({ id }) => id))
+          yield* lines(table(
+            ["RUN", "WORKFLOW", "STATUS", "STARTED", "WAITS FOR"],
+            rows.map((run) => [
+              run.id.slice(0, idLength),
+              Words.definition(run),
+              statusText(run, owners),
+              Words.fromNow(run.createdAt, now),
+              run.waits.map((wait) =>
+                wait.until === undefined ? wait.key : `${wait.key} ${Words.fromNow(wait.until, now)}`
+              ).join(", ")
+            ]),
+            (text, row, column) => column === 2 ? colour(rows[row]!.status)(text) : text,
+            { width: width(80), shrinks: [4, 1, 2] }
+          ))
+          yield* more
+        })
+    )
+).pipe(
   Command.withDescription("List runs, the last started first"),
   Command.withExamples([
     { command: "fermata runs ls --status suspended --reason approval", description: "Runs that wait for people" },
-    { command: "fermata runs ls --workflow fermata.ticket-triage --limit 10 --json", description: "The last ten as NDJSON" }
+    {
+      command: "fermata runs ls --workflow fermata.ticket-triage --limit 10 --json",
+      description: "The last ten as NDJSON"
+    }
   ])
 )
 
@@ -83,7 +106,15 @@ const statusText = ({ owner, reason, status }: RunSummary, owners: ReadonlyArray
     ? `${status} (${reason})`
     : owner === undefined
     ? status === "running" ? "running, no process has it" : status
-    : processIn(owners, owner).alive ? status : `${status}, its process is gone`
+    : processIn(owners, owner).alive
+    ? status
+    : `${status}, its process is gone`
 
 const colour = (status: RunSummary["status"]) =>
-  status === "completed" ? out.green : status === "failed" || status === "cancelled" ? out.red : status === "suspended" ? out.yellow : out.cyan
+  status === "completed"
+    ? out.green
+    : status === "failed" || status === "cancelled"
+    ? out.red
+    : status === "suspended"
+    ? out.yellow
+    : out.cyan

@@ -2,14 +2,18 @@ import * as Command from "effect/cli/Command"
 import { actAndFollow } from "../../Act.ts"
 import * as Arguments from "../Arguments.ts"
 
-export const commandRunsResume = Command.make("resume", { run: Arguments.run, noWait: Arguments.noWait }, ({ noWait, run }) =>
-  actAndFollow("runs resume", {
-    run,
-    noWait,
-    goal: "completed",
-    act: (host, { as }) => host.runs.resume(run, { by: as }),
-    said: ({ runId }) => `run ${runId} is asked to go on`
-  })).pipe(
+export const commandRunsResume = Command.make(
+  "resume",
+  { run: Arguments.run, noWait: Arguments.noWait },
+  ({ noWait, run }) =>
+    actAndFollow("runs resume", {
+      run,
+      noWait,
+      goal: "completed",
+      act: (host, { as }) => host.runs.resume(run, { by: as }),
+      said: ({ runId }) => `run ${runId} is asked to go on`
+    })
+).pipe(
   Command.withDescription("Let a paused, failed-and-suspended, diverged or given-up run go on"),
   Command.withExamples([{ command: "fermata runs resume 1f0c", description: "Go on and follow it" }])
 )

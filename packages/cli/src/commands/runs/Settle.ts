@@ -1,5 +1,5 @@
-import * as Command from "effect/cli/Command"
 import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -14,7 +14,9 @@ export const commandRunsSettle = Command.make("settle", {
   step: Argument.String("step").pipe(Argument.withDescription("The key of the step whose outcome is unknown")),
   retry: Flag.Boolean("retry").pipe(
     Flag.withoutNegation,
-    Flag.withDescription("It did not happen, or may happen again: run it again; a step with a probe is probed again first"),
+    Flag.withDescription(
+      "It did not happen, or may happen again: run it again; a step with a probe is probed again first"
+    ),
     Flag.withDefault(false)
   ),
   done: Arguments.json("done", "It happened, with this output"),
@@ -24,9 +26,13 @@ export const commandRunsSettle = Command.make("settle", {
   Effect.gen(function*() {
     const given = [retry, Option.isSome(done), Option.isSome(fail)].filter(Boolean).length
     if (given !== 1) {
-      return yield* refused("InvalidValue", `fermata runs settle needs ${given === 0 ? "one of" : "only one of"} --retry, --done J and --fail TEXT`, [
-        `see: ${fermata("runs settle --help")}`
-      ])
+      return yield* refused(
+        "InvalidValue",
+        `fermata runs settle needs ${given === 0 ? "one of" : "only one of"} --retry, --done J and --fail TEXT`,
+        [
+          `see: ${fermata("runs settle --help")}`
+        ]
+      )
     }
     const action = Option.isSome(done)
       ? { _tag: "complete" as const, output: yield* JsonOption.read("--done", done.value) }
@@ -46,9 +52,9 @@ export const commandRunsSettle = Command.make("settle", {
       said: ({ runId }) => `step ${step} of run ${runId} is settled`
     })
   })).pipe(
-  Command.withDescription("Decide what became of a step whose process died: again, done, or failed"),
-  Command.withExamples([
-    { command: "fermata runs settle 1f0c charge --done '{\"receipt\":\"r-17\"}'", description: "It was charged" },
-    { command: "fermata runs settle 1f0c charge --retry", description: "It was not: charge now" }
-  ])
-)
+    Command.withDescription("Decide what became of a step whose process died: again, done, or failed"),
+    Command.withExamples([
+      { command: "fermata runs settle 1f0c charge --done '{\"receipt\":\"r-17\"}'", description: "It was charged" },
+      { command: "fermata runs settle 1f0c charge --retry", description: "It was not: charge now" }
+    ])
+  )

@@ -5,19 +5,23 @@ import { processOf } from "../../Owners.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
-export const commandRunsShow = Command.make("show", { run: Arguments.run }, ({ run }) =>
-  withHost({ command: "runs show", readOnly: true, existing: true }, (host, globals) =>
-    Effect.gen(function*() {
-      const view = yield* host.refine(host.runs.show(run))
-      const process = yield* processOf(host, view.id)
-      if (globals.json) {
-        const { id: runId, ...rest } = view
-        return yield* document({ runId, ...rest, ...(process === undefined ? {} : { process }) })
-      }
-      const { show } = yield* Effect.promise(() => import("../../RunPage.ts"))
-      const Samples = yield* Effect.promise(() => import("../../Samples.ts"))
-      yield* show(view, { globals, now: host.now(), process, samples: yield* Samples.of(host, view) })
-    }))).pipe(
+export const commandRunsShow = Command.make(
+  "show",
+  { run: Arguments.run },
+  ({ run }) =>
+    withHost({ command: "runs show", readOnly: true, existing: true }, (host, globals) =>
+      Effect.gen(function*() {
+        const view = yield* host.refine(host.runs.show(run))
+        const process = yield* processOf(host, view.id)
+        if (globals.json) {
+          const { id: runId, ...rest } = view
+          return yield* document({ runId, ...rest, ...(process === undefined ? {} : { process }) })
+        }
+        const { show } = yield* Effect.promise(() => import("../../RunPage.ts"))
+        const Samples = yield* Effect.promise(() => import("../../Samples.ts"))
+        yield* show(view, { globals, now: host.now(), process, samples: yield* Samples.of(host, view) })
+      }))
+).pipe(
   Command.withDescription("Show one run: its steps, what it waits for, and how it goes on"),
   Command.withExamples([
     { command: "fermata runs show 1f0c", description: "For people" },

@@ -5,30 +5,34 @@ import { item, line, note } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
-export const commandRunsTail = Command.make("tail", { run: Arguments.run }, ({ run }) =>
-  withHost({ command: "runs tail", readOnly: true, existing: true }, (host, { json }) =>
-    Effect.gen(function*() {
-      const { Watch } = yield* Effect.promise(() => import("../../Watch.ts"))
-      const { definition } = yield* Effect.promise(() => import("../../Words.ts"))
-      let lines: Array<string> = []
-      const watch = new Watch(0, (text) => void lines.push(text))
-      let begun = false
-      let status = ""
-      yield* host.refine(Stream.runForEach(
-        host.runs.follow(run),
-        ({ entries, view }) =>
-          Effect.gen(function*() {
-            status = view.status
-            if (json) return yield* Effect.forEach(entries, item, { discard: true })
-            if (!begun) yield* line(`run ${view.id}  ${definition(view)}`)
-            begun = true
-            watch.take(entries, view, host.now())
-            for (const text of lines) yield* line(text)
-            lines = []
-          })
-      ))
-      if (!json) yield* note(`the run is ${status}`)
-    }))).pipe(
+export const commandRunsTail = Command.make(
+  "tail",
+  { run: Arguments.run },
+  ({ run }) =>
+    withHost({ command: "runs tail", readOnly: true, existing: true }, (host, { json }) =>
+      Effect.gen(function*() {
+        const { Watch } = yield* Effect.promise(() => import("../../Watch.ts"))
+        const { definition } = yield* Effect.promise(() => import("../../Words.ts"))
+        let lines: Array<string> = []
+        const watch = new Watch(0, (text) => void lines.push(text))
+        let begun = false
+        let status = ""
+        yield* host.refine(Stream.runForEach(
+          host.runs.follow(run),
+          ({ entries, view }) =>
+            Effect.gen(function*() {
+              status = view.status
+              if (json) return yield* Effect.forEach(entries, item, { discard: true })
+              if (!begun) yield* line(`run ${view.id}  ${definition(view)}`)
+              begun = true
+              watch.take(entries, view, host.now())
+              for (const text of lines) yield* line(text)
+              lines = []
+            })
+        ))
+        if (!json) yield* note(`the run is ${status}`)
+      }))
+).pipe(
   Command.withDescription("Follow a run until it is over, without working on it"),
   Command.withExamples([
     { command: "fermata runs tail 1f0c", description: "What happened and what happens" },

@@ -4,12 +4,33 @@ import * as Effect from "effect/Effect"
 import type { Backend } from "../../Backend.ts"
 import type { EventWait, EventWaitChanges, SweepOp } from "../../EventLog.ts"
 import { pathOf, valueOf } from "../../EventLog.ts"
-import { commit, end, event, eventIds, events, ids, one, startOwned, subscription, suspend, type Test, wait } from "./Fixtures.ts"
+import {
+  commit,
+  end,
+  event,
+  eventIds,
+  events,
+  ids,
+  one,
+  startOwned,
+  subscription,
+  suspend,
+  type Test,
+  wait
+} from "./Fixtures.ts"
 
 const id = pathOf(["order", "id"])
 const is = (value: unknown, path = id) => ({ path, value: valueOf(value)! })
 
-const sweep = (rest: Partial<SweepOp> = {}): SweepOp => ({ op: "sweep", keptUntil: 0, unaskedUntil: 0, after: "", names: 10, limit: 10, ...rest })
+const sweep = (rest: Partial<SweepOp> = {}): SweepOp => ({
+  op: "sweep",
+  keptUntil: 0,
+  unaskedUntil: 0,
+  after: "",
+  names: 10,
+  limit: 10,
+  ...rest
+})
 
 /** Ids of what the wait has yet to look at. */
 const behind = (backend: Backend, of: EventWait, after: string | null = null, limit = 10) =>
@@ -93,14 +114,19 @@ export const eventTests = (test: Test): void => {
     Effect.gen(function*() {
       yield* one(backend, startOwned("r", { subscriptions: [subscription("r", "e", [id, pathOf([])])] }))
       const text = "x".repeat(300)
-      yield* one(backend, events(
-        ...[1, 2, "1", null, true, text, `${text}y`, [2], {}].map((value, index) => event(`${index}`, "e", { order: { id: value } })),
-        event("list", "e", [{ order: { id: 1 } }]),
-        event("deep", "e", { order: [{ id: 1 }] }),
-        event("none", "e", { order: 1 }),
-        event("5", "e", { order: { id: 2 } }),
-        event("bare", "e", 2)
-      ))
+      yield* one(
+        backend,
+        events(
+          ...[1, 2, "1", null, true, text, `${text}y`, [2], {}].map((value, index) =>
+            event(`${index}`, "e", { order: { id: value } })
+          ),
+          event("list", "e", [{ order: { id: 1 } }]),
+          event("deep", "e", { order: [{ id: 1 }] }),
+          event("none", "e", { order: 1 }),
+          event("5", "e", { order: { id: 2 } }),
+          event("bare", "e", 2)
+        )
+      )
       const asking = (value: unknown) => behind(backend, wait("r", "k", "e", is(value)), null, 20)
       // Lists come with every value: an expression looks at their members.
       const lists = ["7", "list", "deep"]
@@ -130,19 +156,35 @@ export const eventTests = (test: Test): void => {
 
   test("an event wakes the runs that wait for its value, and those that look at all of its name", (backend) =>
     Effect.gen(function*() {
-      yield* backend.write(["one", "two", "all", "other"].map((run) => startOwned(run, { subscriptions: [subscription(run, "e", [id])] })))
-      yield* open(backend, wait("one", "k", "e", is(1)), wait("two", "k", "e", is(2)), wait("all", "k", "e"), wait("other", "k", "f"))
+      yield* backend.write(
+        ["one", "two", "all", "other"].map((run) => startOwned(run, { subscriptions: [subscription(run, "e", [id])] }))
+      )
+      yield* open(
+        backend,
+        wait("one", "k", "e", is(1)),
+        wait("two", "k", "e", is(2)),
+        wait("all", "k", "e"),
+        wait("other", "k", "f")
+      )
       assert.deepStrictEqual((yield* backend.eventWaits("e")).map(({ run }) => run), ["all", "one", "two"])
       yield* one(backend, events(event("a", "e", { order: { id: 1 } })))
       assert.deepStrictEqual(yield* woken(backend, "one", "two", "all", "other"), [true, false, true, false])
       yield* one(backend, events(event("b", "e", { order: { id: [2] } })))
       assert.deepStrictEqual(yield* woken(backend, "one", "two", "all", "other"), [true, true, true, false])
-      assert.deepStrictEqual(yield* backend.inbox("one"), [{ run: "one", id: "events:e", kind: "event", payload: `{"event":"e"}`, at: 3_000 }])
+      assert.deepStrictEqual(yield* backend.inbox("one"), [{
+        run: "one",
+        id: "events:e",
+        kind: "event",
+        payload: `{"event":"e"}`,
+        at: 3_000
+      }])
     }))
 
   test("an event makes a suspended run due that waits for it, and no other", (backend) =>
     Effect.gen(function*() {
-      yield* backend.write(["one", "two"].map((run) => startOwned(run, { subscriptions: [subscription(run, "e", [id])] })))
+      yield* backend.write(
+        ["one", "two"].map((run) => startOwned(run, { subscriptions: [subscription(run, "e", [id])] }))
+      )
       yield* open(backend, wait("one", "k", "e", is(1)), wait("two", "k", "e", is(2)))
       yield* backend.write([suspend("one", 0, null), suspend("two", 0, null)])
       yield* one(backend, events(event("a", "e", { order: { id: 2 } })))
@@ -166,7 +208,10 @@ export const eventTests = (test: Test): void => {
       yield* one(backend, startOwned("r", { subscriptions: [subscription("r", "e")] }))
       yield* one(backend, events(event("asked", "e", null, 20), event("young", "f", null, 30)))
       assert.deepStrictEqual(yield* one(backend, sweep({ unaskedUntil: 9 })), { dropped: 0, next: null })
-      assert.deepStrictEqual(yield* one(backend, sweep({ unaskedUntil: 20, keptUntil: 10 })), { dropped: 2, next: null })
+      assert.deepStrictEqual(yield* one(backend, sweep({ unaskedUntil: 20, keptUntil: 10 })), {
+        dropped: 2,
+        next: null
+      })
       assert.deepStrictEqual(yield* eventIds(backend), ["asked", "young"])
       assert.isFalse((yield* backend.awaited(wait("r", "k", "e"), null, 10)).missed)
       // Its id is free again with it, and its position is not.
@@ -177,7 +222,10 @@ export const eventTests = (test: Test): void => {
   test("S17: a run is told that events it may ask for are gone, and none that began behind them", (backend) =>
     Effect.gen(function*() {
       yield* one(backend, startOwned("r", { subscriptions: [subscription("r", "e", [id])] }))
-      yield* one(backend, events(event("old", "e", { order: { id: 1 } }, 10), event("new", "e", { order: { id: 1 } }, 20)))
+      yield* one(
+        backend,
+        events(event("old", "e", { order: { id: 1 } }, 10), event("new", "e", { order: { id: 1 } }, 20))
+      )
       yield* open(backend, wait("r", "seen", "e"))
       yield* one(backend, startOwned("s", { subscriptions: [subscription("s", "e")] }))
       assert.deepStrictEqual(yield* one(backend, sweep({ keptUntil: 10 })), { dropped: 1, next: null })
@@ -189,11 +237,20 @@ export const eventTests = (test: Test): void => {
 
   test("a sweep does no more than it is told, and goes on where it stopped", (backend) =>
     Effect.gen(function*() {
-      yield* one(backend, events(...["a", "a", "b", "c", "c", "c"].map((name, index) => event(`${index}`, name, null, 10))))
+      yield* one(
+        backend,
+        events(...["a", "a", "b", "c", "c", "c"].map((name, index) => event(`${index}`, name, null, 10)))
+      )
       assert.deepStrictEqual(yield* one(backend, sweep({ unaskedUntil: 10, names: 1 })), { dropped: 2, next: "a" })
-      assert.deepStrictEqual(yield* one(backend, sweep({ unaskedUntil: 10, after: "a", limit: 2 })), { dropped: 2, next: "b" })
+      assert.deepStrictEqual(yield* one(backend, sweep({ unaskedUntil: 10, after: "a", limit: 2 })), {
+        dropped: 2,
+        next: "b"
+      })
       assert.deepStrictEqual(yield* eventIds(backend), ["4", "5"])
-      assert.deepStrictEqual(yield* one(backend, sweep({ unaskedUntil: 10, after: "b", limit: 2 })), { dropped: 2, next: null })
+      assert.deepStrictEqual(yield* one(backend, sweep({ unaskedUntil: 10, after: "b", limit: 2 })), {
+        dropped: 2,
+        next: null
+      })
       assert.deepStrictEqual(yield* one(backend, sweep({ unaskedUntil: 10 })), { dropped: 0, next: null })
       const { upTo } = yield* backend.awaited(wait("r", "k", "a"), null, 10)
       yield* one(backend, events(event("next", "a")))

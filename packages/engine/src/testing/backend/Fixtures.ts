@@ -125,11 +125,23 @@ export const end = (run: string, expected: number, payload: string, rest: Partia
     ...rest
   })
 
-export const inboxRow = (run: string, id: string): InboxRow => ({ run, id, kind: "signal", payload: `"${id}"`, at: 1_500 })
+export const inboxRow = (run: string, id: string): InboxRow => ({
+  run,
+  id,
+  kind: "signal",
+  payload: `"${id}"`,
+  at: 1_500
+})
 export const inbox = (run: string, id: string): InboxOp => ({ op: "inbox", row: inboxRow(run, id) })
 
 /** An answer to question `key` of this version, which is then the only one, at time 1,600. */
-export const answer = (run: string, key: string, id: string, version: number, rest: Partial<Omit<AnswerOp, "op" | "run" | "key" | "version">> = {}): AnswerOp => ({
+export const answer = (
+  run: string,
+  key: string,
+  id: string,
+  version: number,
+  rest: Partial<Omit<AnswerOp, "op" | "run" | "key" | "version">> = {}
+): AnswerOp => ({
   op: "answer",
   run,
   key,
@@ -171,7 +183,11 @@ export const approval = (run: string, key: string, rest: Partial<ApprovalRow> = 
   ...rest
 })
 
-export const subscription = (run: string, event: string, paths: ReadonlyArray<string> = []): SubscriptionRow => ({ run, event, paths })
+export const subscription = (run: string, event: string, paths: ReadonlyArray<string> = []): SubscriptionRow => ({
+  run,
+  event,
+  paths
+})
 
 /** An event that was handed on at 3,000. */
 export const event = (id: string, name: string, payload: unknown = null, at = 3_000): EventsOp["rows"][number] => ({
@@ -185,7 +201,12 @@ export const event = (id: string, name: string, payload: unknown = null, at = 3_
 
 export const events = (...rows: EventsOp["rows"]): EventsOp => ({ op: "events", rows })
 
-export const wait = (run: string, key: string, event: string, equality: Equality | null = null): EventWait => ({ run, key, event, equality })
+export const wait = (run: string, key: string, event: string, equality: Equality | null = null): EventWait => ({
+  run,
+  key,
+  event,
+  equality
+})
 
 /** Ids of the events that are kept, the oldest first. */
 export const eventIds = (backend: Backend, filter: Partial<EventFilter> = {}) =>
@@ -210,7 +231,10 @@ export const heartbeat = (id: string, expiresAt: number): HeartbeatOp => ({
 })
 
 /** Reports that "r" was found at epoch 0 and length 0, never due, and wakes it. */
-export const report = (rest: Partial<FindingRow> = {}, seen: Partial<Pick<ReportOp, "epoch" | "dueAt">> = {}): ReportOp => ({
+export const report = (
+  rest: Partial<FindingRow> = {},
+  seen: Partial<Pick<ReportOp, "epoch" | "dueAt">> = {}
+): ReportOp => ({
   op: "report",
   row: { run: "r", reason: "never-due", problem: "lost", length: 0, woken: true, at: 3_000, ...rest },
   epoch: 0,

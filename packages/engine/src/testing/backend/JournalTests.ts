@@ -2,7 +2,20 @@
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { Backend, CommitOp } from "../../Backend.ts"
-import { approval, claim, commit, end, heartbeat, impossible, inbox, one, outboxRow, start, startOwned, type Test } from "./Fixtures.ts"
+import {
+  approval,
+  claim,
+  commit,
+  end,
+  heartbeat,
+  impossible,
+  inbox,
+  one,
+  outboxRow,
+  start,
+  startOwned,
+  type Test
+} from "./Fixtures.ts"
 
 const named = (name: string, count: number, from = 0): ReadonlyArray<string> =>
   Array.from({ length: count }, (_, index) => `${name} ${from + index}`)
@@ -45,67 +58,87 @@ export const journalTests = (test: Test): void => {
       yield* assertJournal(backend, "r", all)
     }))
 
-  test("a list that fails between two commits leaves every run where it was, on every connection", (backend, connect) =>
-    Effect.gen(function*() {
-      const other = yield* connect
-      yield* backend.write([startOwned("r"), startOwned("s", { rows: ["s 0"] })])
-      assert.deepStrictEqual(yield* one(backend, commit("s", 1, ["s 1"])), { ok: true })
-      const lost = [startOwned("t", { rows: ["lost"] }), commit("r", 0, named("lost", 3)), commit("s", 2, named("lost", 300))]
-      yield* Effect.flip(backend.write([...lost, impossible]))
-      // As many entries arrive elsewhere as were lost.
-      assert.deepStrictEqual(yield* one(other, commit("s", 2, ["s 2"])), { ok: true })
-      yield* other.write([startOwned("u", { rows: ["u 0"] }), startOwned("t", { rows: ["t 0", "t 1"] })])
-      assert.deepStrictEqual(yield* one(backend, commit("r", 0, ["r 0"])), { ok: true })
-      assert.deepStrictEqual(yield* one(backend, commit("r", 1, ["r 1"])), { ok: true })
-      assert.deepStrictEqual(yield* one(backend, commit("s", 2, ["late"])), { ok: false, epoch: 1, length: 3 })
-      assert.deepStrictEqual(yield* one(backend, commit("s", 3, ["s 3"])), { ok: true })
-      assert.deepStrictEqual(yield* one(backend, commit("t", 2, ["t 2"])), { ok: true })
-      assert.deepStrictEqual(yield* one(backend, commit("u", 1, ["u 1"])), { ok: true })
-      for (const reader of [backend, other]) {
-        yield* assertJournal(reader, "r", ["r 0", "r 1"])
-        yield* assertJournal(reader, "s", named("s", 4))
-        yield* assertJournal(reader, "t", named("t", 3))
-        yield* assertJournal(reader, "u", named("u", 2))
-      }
-    }))
-
-  test("S5: of two connections that append in turn, each is told where the other has left the run, however much that was", (backend, connect) =>
-    Effect.gen(function*() {
-      const other = yield* connect
-      yield* backend.write([startOwned("r"), startOwned("s")])
-      const journals: Record<string, Array<string>> = { r: [], s: [] }
-      let [writer, reader] = [backend, other]
-      for (const count of [1, 255, 256, 257, 5_001, 1]) {
-        for (let left = count; left > 0; left -= 50) {
-          const [r, s] = [journals["r"]!, journals["s"]!]
-          const [more, beside] = [named("r", Math.min(left, 50), r.length), named("s", 1, s.length)]
-          const answers = yield* writer.write([...more.map((row, index) => commit("r", r.length + index, [row])), commit("s", s.length, beside)])
-          assert.isTrue(answers.every((answer) => "ok" in answer && answer.ok))
-          r.push(...more)
-          s.push(...beside)
+  test(
+    "a list that fails between two commits leaves every run where it was, on every connection",
+    (backend, connect) =>
+      Effect.gen(function*() {
+        const other = yield* connect
+        yield* backend.write([startOwned("r"), startOwned("s", { rows: ["s 0"] })])
+        assert.deepStrictEqual(yield* one(backend, commit("s", 1, ["s 1"])), { ok: true })
+        const lost = [
+          startOwned("t", { rows: ["lost"] }),
+          commit("r", 0, named("lost", 3)),
+          commit("s", 2, named("lost", 300))
+        ]
+        yield* Effect.flip(backend.write([...lost, impossible]))
+        // As many entries arrive elsewhere as were lost.
+        assert.deepStrictEqual(yield* one(other, commit("s", 2, ["s 2"])), { ok: true })
+        yield* other.write([startOwned("u", { rows: ["u 0"] }), startOwned("t", { rows: ["t 0", "t 1"] })])
+        assert.deepStrictEqual(yield* one(backend, commit("r", 0, ["r 0"])), { ok: true })
+        assert.deepStrictEqual(yield* one(backend, commit("r", 1, ["r 1"])), { ok: true })
+        assert.deepStrictEqual(yield* one(backend, commit("s", 2, ["late"])), { ok: false, epoch: 1, length: 3 })
+        assert.deepStrictEqual(yield* one(backend, commit("s", 3, ["s 3"])), { ok: true })
+        assert.deepStrictEqual(yield* one(backend, commit("t", 2, ["t 2"])), { ok: true })
+        assert.deepStrictEqual(yield* one(backend, commit("u", 1, ["u 1"])), { ok: true })
+        for (const reader of [backend, other]) {
+          yield* assertJournal(reader, "r", ["r 0", "r 1"])
+          yield* assertJournal(reader, "s", named("s", 4))
+          yield* assertJournal(reader, "t", named("t", 3))
+          yield* assertJournal(reader, "u", named("u", 2))
         }
-        for (const [run, { length }] of Object.entries(journals)) {
-          assert.deepStrictEqual(yield* one(reader, commit(run, length - 1, ["late"])), { ok: false, epoch: 1, length })
-        }
-        ;[writer, reader] = [reader, writer]
-      }
-      for (const [run, expected] of Object.entries(journals)) yield* assertJournal(reader, run, expected)
-    }))
+      })
+  )
 
-  test("S5: entries of an owner that was deposed are refused, although nothing else was written since", (backend, connect) =>
-    Effect.gen(function*() {
-      const other = yield* connect
-      for (const [run, way] of [["r", { op: "reap", now: 1 }], ["s", { op: "retire", owner: "a" }]] as const) {
-        yield* one(backend, start(run, {}, { rows: ["e0"] }))
-        yield* one(backend, claim())
-        assert.deepStrictEqual(yield* one(backend, commit(run, 1, ["e1"])), { ok: true })
-        yield* other.write([way, claim({ owner: "b" })])
-        assert.deepStrictEqual(yield* one(backend, commit(run, 2, ["late"])), { ok: false, epoch: 2, length: 2 })
-        assert.deepStrictEqual(yield* one(other, commit(run, 2, ["e2"], { epoch: 2 })), { ok: true })
-        yield* assertJournal(backend, run, ["e0", "e1", "e2"])
-        yield* one(other, end(run, 3, "done", { epoch: 2 }))
-      }
-    }))
+  test(
+    "S5: of two connections that append in turn, each is told where the other has left the run, however much that was",
+    (backend, connect) =>
+      Effect.gen(function*() {
+        const other = yield* connect
+        yield* backend.write([startOwned("r"), startOwned("s")])
+        const journals: Record<string, Array<string>> = { r: [], s: [] }
+        let [writer, reader] = [backend, other]
+        for (const count of [1, 255, 256, 257, 5_001, 1]) {
+          for (let left = count; left > 0; left -= 50) {
+            const [r, s] = [journals["r"]!, journals["s"]!]
+            const [more, beside] = [named("r", Math.min(left, 50), r.length), named("s", 1, s.length)]
+            const answers = yield* writer.write([
+              ...more.map((row, index) => commit("r", r.length + index, [row])),
+              commit("s", s.length, beside)
+            ])
+            assert.isTrue(answers.every((answer) => "ok" in answer && answer.ok))
+            r.push(...more)
+            s.push(...beside)
+          }
+          for (const [run, { length }] of Object.entries(journals)) {
+            assert.deepStrictEqual(yield* one(reader, commit(run, length - 1, ["late"])), {
+              ok: false,
+              epoch: 1,
+              length
+            })
+          }
+          ;[writer, reader] = [reader, writer]
+        }
+        for (const [run, expected] of Object.entries(journals)) yield* assertJournal(reader, run, expected)
+      })
+  )
+
+  test(
+    "S5: entries of an owner that was deposed are refused, although nothing else was written since",
+    (backend, connect) =>
+      Effect.gen(function*() {
+        const other = yield* connect
+        for (const [run, way] of [["r", { op: "reap", now: 1 }], ["s", { op: "retire", owner: "a" }]] as const) {
+          yield* one(backend, start(run, {}, { rows: ["e0"] }))
+          yield* one(backend, claim())
+          assert.deepStrictEqual(yield* one(backend, commit(run, 1, ["e1"])), { ok: true })
+          yield* other.write([way, claim({ owner: "b" })])
+          assert.deepStrictEqual(yield* one(backend, commit(run, 2, ["late"])), { ok: false, epoch: 2, length: 2 })
+          assert.deepStrictEqual(yield* one(other, commit(run, 2, ["e2"], { epoch: 2 })), { ok: true })
+          yield* assertJournal(backend, run, ["e0", "e1", "e2"])
+          yield* one(other, end(run, 3, "done", { epoch: 2 }))
+        }
+      })
+  )
 
   test("the first entry after a takeover ends the count, also of an owner who takes its own run over", (backend) =>
     Effect.gen(function*() {

@@ -32,24 +32,27 @@ export const lawTests = (make: MakeStore): void => {
 
 export const law = (make: MakeStore, parameters: fc.Parameters<[ReadonlyArray<Transaction>]>): Promise<void> =>
   fc.assert(
-    fc.asyncProperty(fc.array(transaction, { maxLength: 25 }), (history: ReadonlyArray<Transaction>) =>
-      Effect.gen(function*() {
-        const model = MemoryBackend.make(MemoryBackend.makeStore())
-        const { connect } = yield* make
-        const connections = [yield* connect, yield* connect] as const
-        for (const { connection, fails, intents } of history) {
-          const backend = connections[connection]
-          const ops = yield* Effect.forEach(intents, (intent) => resolve(model, backend, intent))
-          if (fails) {
-            const failure = yield* Effect.flip(backend.write([...ops, impossible]))
-            assert.strictEqual(failure._tag, "StorageFailed")
-          } else {
-            assert.deepStrictEqual(yield* backend.write(ops), yield* model.write(ops))
+    fc.asyncProperty(
+      fc.array(transaction, { maxLength: 25 }),
+      (history: ReadonlyArray<Transaction>) =>
+        Effect.gen(function*() {
+          const model = MemoryBackend.make(MemoryBackend.makeStore())
+          const { connect } = yield* make
+          const connections = [yield* connect, yield* connect] as const
+          for (const { connection, fails, intents } of history) {
+            const backend = connections[connection]
+            const ops = yield* Effect.forEach(intents, (intent) => resolve(model, backend, intent))
+            if (fails) {
+              const failure = yield* Effect.flip(backend.write([...ops, impossible]))
+              assert.strictEqual(failure._tag, "StorageFailed")
+            } else {
+              assert.deepStrictEqual(yield* backend.write(ops), yield* model.write(ops))
+            }
+            assert.deepStrictEqual(yield* observe(connections[0]), yield* observe(model))
           }
-          assert.deepStrictEqual(yield* observe(connections[0]), yield* observe(model))
-        }
-        assert.deepStrictEqual(yield* observe(connections[1]), yield* observe(model))
-      }).pipe(Effect.scoped, Effect.runPromise)),
+          assert.deepStrictEqual(yield* observe(connections[1]), yield* observe(model))
+        }).pipe(Effect.scoped, Effect.runPromise)
+    ),
     parameters
   )
 
@@ -173,7 +176,9 @@ const together: fc.Arbitrary<Together | undefined> = fc.oneof(
   { weight: 4, arbitrary: fc.constant(undefined) },
   {
     weight: 1,
-    arbitrary: fc.record({ rows: entries, blobs: some(blob), outbox: some(message.map(outboxRow)) }).map((made) => () => made)
+    arbitrary: fc.record({ rows: entries, blobs: some(blob), outbox: some(message.map(outboxRow)) }).map((made) => () =>
+      made
+    )
   },
   { weight: 1, arbitrary: fc.constant(() => null) }
 )
@@ -200,7 +205,9 @@ const commits: fc.Arbitrary<Op> = fc.record({
   together,
   leaves: fc.option(some(run), { freq: 3 }),
   outcome
-}).map(({ at, awaited, blobs, closed, consumed, id, leaves, opened, outbox, outcome, rows, stale, together, unawaited }) =>
+}).map((
+  { at, awaited, blobs, closed, consumed, id, leaves, opened, outbox, outcome, rows, stale, together, unawaited }
+) =>
   commit(id, Math.min(stale, 0), rows, {
     ...(together === undefined ? {} : { together }),
     epoch: Math.max(stale, 0),
@@ -212,7 +219,10 @@ const commits: fc.Arbitrary<Op> = fc.record({
     approvalsClosed: closed,
     ...(leaves === null ? {} : { leaves: { except: leaves, row: stopRow } }),
     ...(awaited.length + unawaited.length === 0 ? {} : {
-      awaits: { closed: unawaited, opened: awaited.map((wait) => ({ ...wait, event: `event-${wait.event}`, position: positionOf(wait.position) })) }
+      awaits: {
+        closed: unawaited,
+        opened: awaited.map((wait) => ({ ...wait, event: `event-${wait.event}`, position: positionOf(wait.position) }))
+      }
     }),
     ...outcome
   })
@@ -252,7 +262,10 @@ const intent = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: asOp(fc.tuple(run, run, fc.option(message)), ([id, listener, from]) => leave(id, listener, from ?? undefined))
+    arbitrary: asOp(
+      fc.tuple(run, run, fc.option(message)),
+      ([id, listener, from]) => leave(id, listener, from ?? undefined)
+    )
   },
   {
     weight: 3,
@@ -284,13 +297,21 @@ const intent = fc.oneof(
   { weight: 1, arbitrary: asOp(some(message), (ids) => ({ op: "delivered", ids })) },
   {
     weight: 3,
-    arbitrary: asOp(some(fc.record({ id: message, name: key, payload, at: time })), (rows) =>
-      events(...rows.map(({ at, id, name, payload }) => event(id, `event-${name}`, payload, at))))
+    arbitrary: asOp(
+      some(fc.record({ id: message, name: key, payload, at: time })),
+      (rows) => events(...rows.map(({ at, id, name, payload }) => event(id, `event-${name}`, payload, at)))
+    )
   },
   {
     weight: 1,
     arbitrary: asOp(
-      fc.record({ keptUntil: time, unaskedUntil: time, after: fc.constantFrom("", "event-k0"), names: fc.nat(2), limit: fc.nat(2) }),
+      fc.record({
+        keptUntil: time,
+        unaskedUntil: time,
+        after: fc.constantFrom("", "event-k0"),
+        names: fc.nat(2),
+        limit: fc.nat(2)
+      }),
       (rest) => ({ op: "sweep", ...rest })
     )
   },
@@ -328,12 +349,14 @@ const observe = (backend: Backend) =>
     eventWaits: Effect.forEach(keys, (key) => backend.eventWaits(`event-${key}`)),
     awaited: Effect.forEach(runs, (run) =>
       Effect.forEach([null, { path: pathOf(["id"]), value: "1" }, { path: pathOf([]), value: "2" }], (equality) =>
-        Effect.forEach([null, positionOf(1)], (after) => backend.awaited({ run, key: "k0", event: "event-k0", equality }, after, 2)))),
+        Effect.forEach([null, positionOf(1)], (after) =>
+          backend.awaited({ run, key: "k0", event: "event-k0", equality }, after, 2)))),
     blobs: Effect.forEach(keys, backend.blob),
     definitions: backend.definitions,
     byHash: Effect.forEach(messages, backend.definitionByHash),
     owners: backend.owners,
-    due: Effect.forEach([-1, ...times], (after) => backend.nextDue(after, null)),
+    due: Effect.forEach([-1, ...times], (after) =>
+      backend.nextDue(after, null)),
     dueOfRoots: backend.nextDue(-1, ["r0", "r1"]),
     dueRuns: backend.due(-1, 2_000, 3),
     stranded: backend.stranded(3),

@@ -9,19 +9,39 @@ const family = [startOwned("a"), startOwned("b"), start("child", { parent: "a" }
 const join = (listener: string | null, message?: string) =>
   start("child", {}, { listener, ...(message === undefined ? {} : { message }) })
 
-const isStopped = (backend: Backend, run = "child") => Effect.map(backend.inbox(run), (rows) => ids(rows).includes(stopRow.id))
+const isStopped = (backend: Backend, run = "child") =>
+  Effect.map(backend.inbox(run), (rows) => ids(rows).includes(stopRow.id))
 
 export const leaveTests = (test: Test): void => {
   const cases: ReadonlyArray<readonly [what: string, ops: ReadonlyArray<Op>, stopped: boolean]> = [
     ["its keeper leaves, and nobody else listens", [...family, leave("child", "a")], true],
     ["its keeper leaves, and another listens", [...family, join("b"), leave("child", "a")], false],
     ["one that joined leaves", [...family, join("b"), leave("child", "b")], false],
-    ["one that joined leaves, and its keeper behind it", [...family, join("b"), leave("child", "b"), leave("child", "a")], true],
-    ["its keeper leaves, and one that joined behind it", [...family, join("b"), leave("child", "a"), leave("child", "b")], true],
-    ["its keeper leaves, and the other listener has ended", [...family, join("b"), end("b", 0, "over"), leave("child", "a")], true],
+    ["one that joined leaves, and its keeper behind it", [
+      ...family,
+      join("b"),
+      leave("child", "b"),
+      leave("child", "a")
+    ], true],
+    ["its keeper leaves, and one that joined behind it", [
+      ...family,
+      join("b"),
+      leave("child", "a"),
+      leave("child", "b")
+    ], true],
+    ["its keeper leaves, and the other listener has ended", [
+      ...family,
+      join("b"),
+      end("b", 0, "over"),
+      leave("child", "a")
+    ], true],
     ["its keeper leaves, and the other listener is unknown", [...family, join("nobody"), leave("child", "a")], true],
     ["one leaves that never listened", [...family, leave("child", "b")], false],
-    ["its keeper ends, and one that joined leaves", [...family, join("b"), end("a", 0, "over"), leave("child", "b")], false],
+    [
+      "its keeper ends, and one that joined leaves",
+      [...family, join("b"), end("a", 0, "over"), leave("child", "b")],
+      false
+    ],
     ["it was started by nobody who leaves", [startOwned("a"), start("child"), join("a"), leave("child", "a")], false],
     ["somebody who never leaves has asked for it too", [...family, join(null), leave("child", "a")], false],
     ["its keeper leaves and comes back", [...family, leave("child", "a"), join("a")], true],
@@ -47,19 +67,28 @@ export const leaveTests = (test: Test): void => {
   test("says whether a leave stops the run, and makes a run due that it stops", (backend) =>
     Effect.gen(function*() {
       yield* backend.write([...family, join("b"), commit("child", 0, [], { epoch: 0, release: { dueAt: null } })])
-      assert.deepStrictEqual(yield* backend.write([leave("child", "a"), leave("unknown", "a")]), [{ stopped: false }, { stopped: false }])
+      assert.deepStrictEqual(yield* backend.write([leave("child", "a"), leave("unknown", "a")]), [{ stopped: false }, {
+        stopped: false
+      }])
       assert.isNull((yield* backend.run("child"))!.dueAt)
-      assert.deepStrictEqual(yield* backend.write([leave("child", "b"), leave("child", "b")]), [{ stopped: true }, { stopped: false }])
+      assert.deepStrictEqual(yield* backend.write([leave("child", "b"), leave("child", "b")]), [{ stopped: true }, {
+        stopped: false
+      }])
       assert.strictEqual((yield* backend.run("child"))!.dueAt, 0)
     }))
 
   test("one that has left is not told the end", (backend) =>
     Effect.gen(function*() {
-      yield* backend.write([...family, join("b"), leave("child", "a"), commit("child", 0, [], {
-        epoch: 0,
-        status: { status: "completed", reason: null, waits: null },
-        ended: { payload: "the outcome" }
-      })])
+      yield* backend.write([
+        ...family,
+        join("b"),
+        leave("child", "a"),
+        commit("child", 0, [], {
+          epoch: 0,
+          status: { status: "completed", reason: null, waits: null },
+          ended: { payload: "the outcome" }
+        })
+      ])
       assert.deepStrictEqual([ids(yield* backend.inbox("a")), ids(yield* backend.inbox("b"))], [[], ["child:child"]])
       assert.deepStrictEqual(yield* backend.write([leave("child", "b")]), [{ stopped: false }])
     }))

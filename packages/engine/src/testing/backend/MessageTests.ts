@@ -76,7 +76,10 @@ export const messageTests = (test: Test): void => {
     Effect.gen(function*() {
       yield* backend.write([
         startOwned("r"),
-        commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k"), approval("r", "k2")], release: { dueAt: 9_000 } })
+        commit("r", 0, ["e0"], {
+          approvalsOpened: [approval("r", "k"), approval("r", "k2")],
+          release: { dueAt: 9_000 }
+        })
       ])
       const taken = yield* one(backend, answer("r", "k", "a1", 0, { status: "open", now: () => 1_700 }))
       assert.deepStrictEqual(taken, { result: "accepted", at: 1_700 })
@@ -90,24 +93,34 @@ export const messageTests = (test: Test): void => {
       yield* one(backend, answer("r", "k", "a2", 1, { answers: `["a1","a2"]` }))
       yield* one(backend, answer("r", "k", "none", 2, { row: null, status: "open" }))
       assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["a1", "a2"])
-      assert.deepStrictEqual((yield* backend.approvals("r", 1)).map(({ status, version }) => [status, version]), [["open", 3]])
+      assert.deepStrictEqual((yield* backend.approvals("r", 1)).map(({ status, version }) => [status, version]), [[
+        "open",
+        3
+      ]])
     }))
 
-  test("S16: of two answers to one question as it was, the second is stale and leaves no trace", (backend, connect) =>
-    Effect.gen(function*() {
-      const other = yield* connect
-      yield* backend.write([startOwned("r"), commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k")] })])
-      assert.strictEqual((yield* one(backend, answer("r", "k", "ann", 0))).result, "accepted")
-      assert.strictEqual((yield* one(other, answer("r", "k", "bob", 0))).result, "stale")
-      assert.strictEqual((yield* one(other, answer("r", "k", "bob", 2))).result, "stale")
-      assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["ann"])
-      assert.strictEqual((yield* backend.approvals("r", 1))[0]!.answers, `["ann"]`)
-    }))
+  test(
+    "S16: of two answers to one question as it was, the second is stale and leaves no trace",
+    (backend, connect) =>
+      Effect.gen(function*() {
+        const other = yield* connect
+        yield* backend.write([startOwned("r"), commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k")] })])
+        assert.strictEqual((yield* one(backend, answer("r", "k", "ann", 0))).result, "accepted")
+        assert.strictEqual((yield* one(other, answer("r", "k", "bob", 0))).result, "stale")
+        assert.strictEqual((yield* one(other, answer("r", "k", "bob", 2))).result, "stale")
+        assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["ann"])
+        assert.strictEqual((yield* backend.approvals("r", 1))[0]!.answers, `["ann"]`)
+      })
+  )
 
   test("S16: an answer that comes at the wrong time by the transaction's own clock changes nothing", (backend) =>
     Effect.gen(function*() {
-      yield* backend.write([startOwned("r"), commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k", { deadline: 2_000 })] })])
-      const at = (now: number, rest: object) => Effect.map(one(backend, answer("r", "k", `a${now}`, 0, { now: () => now, ...rest })), ({ result }) => result)
+      yield* backend.write([
+        startOwned("r"),
+        commit("r", 0, ["e0"], { approvalsOpened: [approval("r", "k", { deadline: 2_000 })] })
+      ])
+      const at = (now: number, rest: object) =>
+        Effect.map(one(backend, answer("r", "k", `a${now}`, 0, { now: () => now, ...rest })), ({ result }) => result)
       assert.strictEqual(yield* at(2_000, { before: 2_000 }), "untimely")
       assert.strictEqual(yield* at(1_999, { from: 2_000 }), "untimely")
       assert.deepStrictEqual(yield* backend.inbox("r"), [])
@@ -118,7 +131,8 @@ export const messageTests = (test: Test): void => {
   test("an answer is refused for what is unknown, over, or told already", (backend) =>
     Effect.gen(function*() {
       yield* backend.write([startOwned("r"), startOwned("over"), end("over", 0, "done"), inbox("r", "i")])
-      const result = (op: Parameters<typeof one>[1]) => Effect.map(one(backend, op), (answer) => (answer as { readonly result: string }).result)
+      const result = (op: Parameters<typeof one>[1]) =>
+        Effect.map(one(backend, op), (answer) => (answer as { readonly result: string }).result)
       assert.strictEqual(yield* result(answer("other", "k", "a", 0)), "unknown")
       assert.strictEqual(yield* result(answer("r", "k", "a", 0)), "unknown")
       assert.strictEqual(yield* result(answer("over", "k", "a", 0)), "closed")
@@ -140,12 +154,20 @@ export const messageTests = (test: Test): void => {
       ])
       const before = yield* backend.run("r")
       const everything = { blobs: [{ hash: "h", data: "d" }], outbox: [outboxRow("o")], consumed: ["i1"] }
-      assert.deepStrictEqual(yield* one(backend, end("r", 1, "done", everything)), { ok: false, epoch: 1, length: 1, unseen: true })
+      assert.deepStrictEqual(yield* one(backend, end("r", 1, "done", everything)), {
+        ok: false,
+        epoch: 1,
+        length: 1,
+        unseen: true
+      })
       assert.deepStrictEqual(yield* backend.run("r"), before)
       assert.deepStrictEqual(ids(yield* backend.inbox("r")), ["i1", "i2"])
       assert.deepStrictEqual(yield* backend.outbox(10, true), [])
       assert.isNull(yield* backend.blob("h"))
-      assert.deepStrictEqual(yield* one(backend, end("r", 1, "done", { ...everything, rows: ["e1", "e2"], consumed: ["i1", "i2"] })), { ok: true })
+      assert.deepStrictEqual(
+        yield* one(backend, end("r", 1, "done", { ...everything, rows: ["e1", "e2"], consumed: ["i1", "i2"] })),
+        { ok: true }
+      )
       assert.deepStrictEqual(yield* backend.inbox("r"), [])
       assert.deepStrictEqual(yield* backend.approvals("r", 10), [])
       assert.strictEqual((yield* backend.run("r"))!.status, "completed")
@@ -199,7 +221,10 @@ export const messageTests = (test: Test): void => {
       ])
       assert.deepStrictEqual(ids(yield* backend.outbox(2, true)), ["z", "a"])
       assert.deepStrictEqual(yield* backend.outbox(0, true), [])
-      yield* one(backend, { op: "publish", rows: [{ ...outboxRow("e"), kind: "event" }, { ...outboxRow("i"), kind: "inbox" }] })
+      yield* one(backend, {
+        op: "publish",
+        rows: [{ ...outboxRow("e"), kind: "event" }, { ...outboxRow("i"), kind: "inbox" }]
+      })
       assert.notInclude(ids(yield* backend.outbox(10, false)), "e")
       assert.include(ids(yield* backend.outbox(10, false)), "i")
       assert.include(ids(yield* backend.outbox(10, true)), "e")

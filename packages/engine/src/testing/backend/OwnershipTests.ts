@@ -1,18 +1,7 @@
 /** Conformance: who may write a run, and when somebody must. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import {
-  claim,
-  commit,
-  heartbeat,
-  ids,
-  inbox,
-  one,
-  start,
-  startOwned,
-  suspend,
-  type Test
-} from "./Fixtures.ts"
+import { claim, commit, heartbeat, ids, inbox, one, start, startOwned, suspend, type Test } from "./Fixtures.ts"
 
 export const ownershipTests = (test: Test): void => {
   test("a claim takes due runs, earliest first, up to its limit", (backend) =>
@@ -80,14 +69,21 @@ export const ownershipTests = (test: Test): void => {
         Effect.gen(function*() {
           const { runs } = yield* one(backend, claim(ops))
           const due = runs.map(({ id }) => ({ run: id, epoch: runs.find((run) => run.id === id)!.epoch }))
-          for (const { epoch, run } of due) yield* one(backend, commit(run, 0, [], { epoch, release: { dueAt: dueOf[run]! } }))
+          for (const { epoch, run } of due) {
+            yield* one(backend, commit(run, 0, [], { epoch, release: { dueAt: dueOf[run]! } }))
+          }
           return ids(runs)
         })
       const dueOf: Readonly<Record<string, number>> = { b1: 3, a1: 2, c1: 1, b2: 4, none: 5, program: 6 }
       const programs = ["purchase@1"]
       assert.deepStrictEqual(yield* claimed({ programs }), ["c1", "a1", "b1", "b2", "none", "program"])
       assert.deepStrictEqual(yield* claimed({ programs, without: ["b"] }), ["c1", "a1", "none", "program"])
-      assert.deepStrictEqual(yield* claimed({ programs, without: ["c", "a", "unknown"] }), ["b1", "b2", "none", "program"])
+      assert.deepStrictEqual(yield* claimed({ programs, without: ["c", "a", "unknown"] }), [
+        "b1",
+        "b2",
+        "none",
+        "program"
+      ])
       assert.deepStrictEqual(yield* claimed({ programs, without: ["c", "a"], limit: 1 }), ["b1"])
       assert.deepStrictEqual(yield* claimed({ programs: [], without: ["a", "b", "c"] }), ["none"])
       assert.deepStrictEqual(yield* claimed({ programs, without: ["a"], contracts: false }), ["program"])
@@ -126,9 +122,12 @@ export const ownershipTests = (test: Test): void => {
 
   test("a named run is taken whether it is due or not", (backend) =>
     Effect.gen(function*() {
-      yield* backend.write([startOwned("r"), suspend("r", 0, null, {
-        status: { status: "suspended", reason: "diverged", waits: "[]" }
-      })])
+      yield* backend.write([
+        startOwned("r"),
+        suspend("r", 0, null, {
+          status: { status: "suspended", reason: "diverged", waits: "[]" }
+        })
+      ])
       const { run } = yield* one(backend, { op: "claimOne", owner: "b", run: "r" })
       assert.deepStrictEqual([run!.owner, run!.epoch, run!.dueAt, run!.reason], ["b", 2, null, "diverged"])
       assert.isNull((yield* one(backend, { op: "claimOne", owner: "c", run: "r" })).run)
@@ -186,7 +185,13 @@ export const ownershipTests = (test: Test): void => {
 
   test("reaping takes the owners that it is told, if their leases are still the same", (backend) =>
     Effect.gen(function*() {
-      yield* backend.write([heartbeat("a", 100), startOwned("r"), heartbeat("b", 100), start("s"), claim({ owner: "b" })])
+      yield* backend.write([
+        heartbeat("a", 100),
+        startOwned("r"),
+        heartbeat("b", 100),
+        start("s"),
+        claim({ owner: "b" })
+      ])
       const reap = (...owners: ReadonlyArray<{ readonly id: string; readonly expiresAt: number }>) =>
         one(backend, { op: "reap", now: 1_000, owners })
       assert.deepStrictEqual(yield* reap(), { freed: 0 })

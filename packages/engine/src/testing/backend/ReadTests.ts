@@ -37,7 +37,11 @@ export const readTests = (test: Test): void => {
       assert.deepStrictEqual(yield* listed({ limit: 2, before: "done" }), ["refund", "waiting"])
       assert.deepStrictEqual(yield* listed({ before: "top" }), [])
       assert.deepStrictEqual(yield* listed({ before: "unknown" }), [])
-      assert.deepStrictEqual(yield* listed({ status: ["suspended", "completed", "suspended"] }), ["timer", "done", "waiting"])
+      assert.deepStrictEqual(yield* listed({ status: ["suspended", "completed", "suspended"] }), [
+        "timer",
+        "done",
+        "waiting"
+      ])
       assert.deepStrictEqual(yield* listed({ status: ["suspended", "completed"], limit: 2 }), ["timer", "done"])
       assert.deepStrictEqual(yield* listed({ status: [] }), [])
       assert.deepStrictEqual(yield* listed({ reason: ["timer", "approval"] }), ["timer"])
@@ -131,33 +135,41 @@ export const readTests = (test: Test): void => {
       })
     }))
 
-  test("long journals that grow side by side, over two connections, read the same from any place", (backend, connect) =>
-    Effect.gen(function*() {
-      const other = yield* connect
-      const expected: Record<string, Array<string>> = { a: [], b: [], c: [] }
-      const ids = Object.keys(expected)
-      yield* backend.write(ids.map((id) => startOwned(id)))
-      for (let turn = 0; turn < 1_000; turn++) {
-        const id = ids[turn % 3]!
-        const known = expected[id]!
-        // Long turns of one connection after the other, and commits of one entry, a few, or more than a hundred.
-        const rows = Array.from({ length: turn % 97 === 0 ? 130 : 1 + turn % 4 }, (_, index) => `${id} ${known.length + index}`)
-        const writer = turn % 80 < 40 ? backend : other
-        assert.deepStrictEqual(yield* one(writer, commit(id, known.length, rows)), { ok: true })
-        known.push(...rows)
-        const stale = yield* one(turn % 2 === 0 ? backend : other, commit(id, known.length - 1, ["late"]))
-        assert.deepStrictEqual(stale, { ok: false, epoch: 1, length: known.length })
-      }
-      for (const reader of [backend, other, yield* connect]) {
-        for (const id of ids) {
-          const all = expected[id]!
-          assert.strictEqual((yield* reader.run(id))?.length, all.length)
-          for (const from of [0, 1, 2, 3, 129, 131, 500, all.length - 2, all.length - 1, all.length, all.length + 5]) {
-            for (const limit of [1, 2, 131, 10_000]) {
-              assert.deepStrictEqual(yield* reader.entries(id, from, limit), all.slice(from, from + limit))
+  test(
+    "long journals that grow side by side, over two connections, read the same from any place",
+    (backend, connect) =>
+      Effect.gen(function*() {
+        const other = yield* connect
+        const expected: Record<string, Array<string>> = { a: [], b: [], c: [] }
+        const ids = Object.keys(expected)
+        yield* backend.write(ids.map((id) => startOwned(id)))
+        for (let turn = 0; turn < 1_000; turn++) {
+          const id = ids[turn % 3]!
+          const known = expected[id]!
+          // Long turns of one connection after the other, and commits of one entry, a few, or more than a hundred.
+          const rows = Array.from(
+            { length: turn % 97 === 0 ? 130 : 1 + turn % 4 },
+            (_, index) => `${id} ${known.length + index}`
+          )
+          const writer = turn % 80 < 40 ? backend : other
+          assert.deepStrictEqual(yield* one(writer, commit(id, known.length, rows)), { ok: true })
+          known.push(...rows)
+          const stale = yield* one(turn % 2 === 0 ? backend : other, commit(id, known.length - 1, ["late"]))
+          assert.deepStrictEqual(stale, { ok: false, epoch: 1, length: known.length })
+        }
+        for (const reader of [backend, other, yield* connect]) {
+          for (const id of ids) {
+            const all = expected[id]!
+            assert.strictEqual((yield* reader.run(id))?.length, all.length)
+            for (
+              const from of [0, 1, 2, 3, 129, 131, 500, all.length - 2, all.length - 1, all.length, all.length + 5]
+            ) {
+              for (const limit of [1, 2, 131, 10_000]) {
+                assert.deepStrictEqual(yield* reader.entries(id, from, limit), all.slice(from, from + limit))
+              }
             }
           }
         }
-      }
-    }))
+      })
+  )
 }

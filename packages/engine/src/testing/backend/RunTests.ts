@@ -1,14 +1,15 @@
 /** Conformance: starting, committing and ending runs. */
 import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { positionOf } from "../../EventLog.ts"
 import {
   approval,
   claim,
   commit,
+  end,
   event,
   eventIds,
   events,
-  end,
   ids,
   impossible,
   inbox,
@@ -18,11 +19,10 @@ import {
   start,
   startOwned,
   subscription,
-  wait,
   suspend,
-  type Test
+  type Test,
+  wait
 } from "./Fixtures.ts"
-import { positionOf } from "../../EventLog.ts"
 
 export const runTests = (test: Test): void => {
   test("a started run is stored with its first entries", (backend) =>
@@ -67,7 +67,12 @@ export const runTests = (test: Test): void => {
     Effect.gen(function*() {
       const [, more] = yield* backend.write([
         start("r", {}, { rows: ["e0", "e1"] }),
-        commit("r", 2, [], { epoch: 0, outbox: [outboxRow("o")], approvalsOpened: [approval("r", "k")], release: { dueAt: 0 } })
+        commit("r", 2, [], {
+          epoch: 0,
+          outbox: [outboxRow("o")],
+          approvalsOpened: [approval("r", "k")],
+          release: { dueAt: 0 }
+        })
       ])
       assert.deepStrictEqual(more, { ok: true })
       const run = yield* backend.run("r")
@@ -183,7 +188,9 @@ export const runTests = (test: Test): void => {
       assert.deepStrictEqual((yield* backend.approvals(null, 10)).map((row) => row.key), ["k1", "k2"])
       assert.deepStrictEqual((yield* backend.eventWaits("event")).map((row) => row.key), ["k"])
       assert.deepStrictEqual(yield* eventIds(backend), ["e1"])
-      assert.deepStrictEqual((yield* backend.awaited(wait("r", "new", "event"), null, 10)).events.map(({ id }) => id), ["e1"])
+      assert.deepStrictEqual((yield* backend.awaited(wait("r", "new", "event"), null, 10)).events.map(({ id }) => id), [
+        "e1"
+      ])
       assert.isNull(yield* backend.blob("h"))
       assert.deepStrictEqual(ids((yield* one(backend, claim())).runs), ["s"])
     }))
@@ -217,7 +224,13 @@ export const runTests = (test: Test): void => {
       ])
       assert.deepStrictEqual(
         (yield* backend.runs({ limit: 10 })).map((run) => [run.id, run.status, run.owner, run.dueAt, run.epoch]),
-        [["soon", "running", null, 8_000, 1], ["never", "suspended", null, null, 1], ["timer", "suspended", null, 9_000, 1]]
+        [["soon", "running", null, 8_000, 1], ["never", "suspended", null, null, 1], [
+          "timer",
+          "suspended",
+          null,
+          9_000,
+          1
+        ]]
       )
     }))
 
@@ -318,31 +331,60 @@ export const runTests = (test: Test): void => {
     }))
 
   // Each is another text, and most encoders to bytes make several of them the same.
-  const odd = ["", "\ud83d", "\ud83e", "\ude00", "\ufffd", "Ada \ud83d", "Ada \ud83e", "a", "a\u0000", "a\u0000b", "\uFDD0\uFDD1", "\uFDD0\uFDD1\uFDD0d83d"]
+  const odd = [
+    "",
+    "\ud83d",
+    "\ud83e",
+    "\ude00",
+    "\ufffd",
+    "Ada \ud83d",
+    "Ada \ud83e",
+    "a",
+    "a\u0000",
+    "a\u0000b",
+    "\uFDD0\uFDD1",
+    "\uFDD0\uFDD1\uFDD0d83d"
+  ]
 
-  test("texts that were cut inside a character, or hold a NUL, are ids of their own and come back as they were", (backend, connect) =>
-    Effect.gen(function*() {
-      for (const id of odd) {
-        const { started } = yield* one(backend, start(`run ${id}`, { workflow: id }, {
-          subscriptions: [{ run: `run ${id}`, event: "e", paths: [] }]
-        }))
-        yield* one(backend, events({ ...event(id, "e"), correlation: id, source: id }))
-        yield* one(backend, commit(`run ${id}`, 0, [], { epoch: 0, awaits: { closed: [], opened: [{ ...wait("", id, id), position: positionOf(0) }] } }))
-        assert.isTrue(started, JSON.stringify(id))
-        assert.deepStrictEqual(yield* one(backend, inbox("run ", id)), { result: "accepted" }, JSON.stringify(id))
-      }
-      const other = yield* connect
-      assert.deepStrictEqual((yield* other.inbox("run ")).map((row) => row.id), odd)
-      for (const id of odd) {
-        const run = `run ${id}`
-        assert.deepInclude(yield* other.run(run), { id: run, workflow: id })
-        assert.deepStrictEqual((yield* other.runs({ workflow: id, limit: 100 })).map((row) => row.id), [run])
-        assert.deepStrictEqual(yield* other.eventWaits(id), [{ ...wait(run, id, id), position: positionOf(0) }])
-        assert.deepInclude((yield* other.awaited(wait(run, "k", "e"), null, 1)).events[0], { id, correlation: id, source: id })
-        assert.deepStrictEqual(yield* one(other, inbox("run ", id)), { result: "duplicate" })
-        assert.isFalse((yield* one(other, start(run))).started)
-      }
-    }))
+  test(
+    "texts that were cut inside a character, or hold a NUL, are ids of their own and come back as they were",
+    (backend, connect) =>
+      Effect.gen(function*() {
+        for (const id of odd) {
+          const { started } = yield* one(
+            backend,
+            start(`run ${id}`, { workflow: id }, {
+              subscriptions: [{ run: `run ${id}`, event: "e", paths: [] }]
+            })
+          )
+          yield* one(backend, events({ ...event(id, "e"), correlation: id, source: id }))
+          yield* one(
+            backend,
+            commit(`run ${id}`, 0, [], {
+              epoch: 0,
+              awaits: { closed: [], opened: [{ ...wait("", id, id), position: positionOf(0) }] }
+            })
+          )
+          assert.isTrue(started, JSON.stringify(id))
+          assert.deepStrictEqual(yield* one(backend, inbox("run ", id)), { result: "accepted" }, JSON.stringify(id))
+        }
+        const other = yield* connect
+        assert.deepStrictEqual((yield* other.inbox("run ")).map((row) => row.id), odd)
+        for (const id of odd) {
+          const run = `run ${id}`
+          assert.deepInclude(yield* other.run(run), { id: run, workflow: id })
+          assert.deepStrictEqual((yield* other.runs({ workflow: id, limit: 100 })).map((row) => row.id), [run])
+          assert.deepStrictEqual(yield* other.eventWaits(id), [{ ...wait(run, id, id), position: positionOf(0) }])
+          assert.deepInclude((yield* other.awaited(wait(run, "k", "e"), null, 1)).events[0], {
+            id,
+            correlation: id,
+            source: id
+          })
+          assert.deepStrictEqual(yield* one(other, inbox("run ", id)), { result: "duplicate" })
+          assert.isFalse((yield* one(other, start(run))).started)
+        }
+      })
+  )
 
   test("an empty list is applied at once", (backend) =>
     Effect.gen(function*() {

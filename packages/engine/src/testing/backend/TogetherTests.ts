@@ -19,7 +19,10 @@ export const togetherTests = (test: Test): void => {
     Effect.gen(function*() {
       yield* backend.write([startOwned("r", { rows: ["e0"] }), inbox("r", "i1")])
       const { calls, together } = giving("made", "too")
-      const answer = yield* one(backend, commit("r", 1, ["e1"], { together, consumed: ["i1"], outbox: [outboxRow("o")] }))
+      const answer = yield* one(
+        backend,
+        commit("r", 1, ["e1"], { together, consumed: ["i1"], outbox: [outboxRow("o")] })
+      )
       if (!backend.supports.together) {
         assert.deepStrictEqual(answer, { ok: false, epoch: 1, length: 1, undone: true })
         assert.strictEqual(calls.count, 0)
@@ -60,7 +63,7 @@ export const togetherTests = (test: Test): void => {
         ])
         assert.deepStrictEqual(answers, [{ ok: true }, { ok: false, epoch: 1, length: 1, undone: true }, { ok: true }])
         assert.deepStrictEqual(yield* backend.entries("r", 0, 10), ["e0"])
-        assert.deepStrictEqual((yield* backend.entries("s", 2 * index, 10)), ["before", "after"])
+        assert.deepStrictEqual(yield* backend.entries("s", 2 * index, 10), ["before", "after"])
         assert.strictEqual((yield* backend.run("r"))!.owner, "a")
         assert.isNull(yield* backend.blob("h"))
         assert.deepStrictEqual(yield* backend.outbox(10, true), [])

@@ -31,11 +31,26 @@ export const watchdogTests = (test: Test): void => {
           release: { dueAt: null, quiet: true }
         })
       ])
-      assert.deepStrictEqual(ids(yield* backend.stranded(10)), ["told", "reasonless", "none", "empty", "timer", "running", "queued"])
+      assert.deepStrictEqual(ids(yield* backend.stranded(10)), [
+        "told",
+        "reasonless",
+        "none",
+        "empty",
+        "timer",
+        "running",
+        "queued"
+      ])
       // A time that is set does not excuse what is in an inbox.
       yield* one(backend, commit("told", 0, [], { release: { dueAt: 50_000, quiet: true } }))
       yield* one(backend, inbox("queued", "i3"))
-      assert.deepStrictEqual(ids(yield* backend.stranded(10)), ["told", "reasonless", "none", "empty", "timer", "running"])
+      assert.deepStrictEqual(ids(yield* backend.stranded(10)), [
+        "told",
+        "reasonless",
+        "none",
+        "empty",
+        "timer",
+        "running"
+      ])
       yield* backend.write([
         { op: "claimOne", owner: "b", run: "queued" },
         commit("queued", 0, [], { release: { dueAt: 50_000, quiet: true } })
@@ -47,7 +62,14 @@ export const watchdogTests = (test: Test): void => {
       assert.deepStrictEqual(yield* backend.stranded(0), [])
       yield* one(backend, inbox("waits", "i2"))
       yield* one(backend, { op: "claimOne", owner: "b", run: "queued" })
-      assert.deepStrictEqual(ids(yield* backend.stranded(10)), ["told", "reasonless", "none", "empty", "timer", "running"])
+      assert.deepStrictEqual(ids(yield* backend.stranded(10)), [
+        "told",
+        "reasonless",
+        "none",
+        "empty",
+        "timer",
+        "running"
+      ])
     }))
 
   test("due runs are those of the given span, earliest first", (backend) =>
@@ -66,7 +88,9 @@ export const watchdogTests = (test: Test): void => {
       assert.deepStrictEqual(yield* one(backend, report()), { reported: true })
       assert.strictEqual((yield* backend.run("r"))!.dueAt, 0)
       assert.deepStrictEqual(yield* one(backend, report({ problem: "again" }, { dueAt: 0 })), { reported: false })
-      assert.deepStrictEqual(yield* one(backend, report({ run: "other", reason: "x", woken: false })), { reported: true })
+      assert.deepStrictEqual(yield* one(backend, report({ run: "other", reason: "x", woken: false })), {
+        reported: true
+      })
       assert.isNull((yield* backend.run("other"))!.dueAt)
       assert.deepStrictEqual(yield* backend.findings(10), [
         report({ run: "other", reason: "x", woken: false }).row,

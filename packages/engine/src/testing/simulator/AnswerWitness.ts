@@ -22,7 +22,10 @@ export class AnswerWitness {
   /** The questions that are in the store, by run and key. */
   private readonly asked = new Map<string, Asked>()
   /** What people were told that has been decided, and by which answer. */
-  readonly decisions = new Map<string, { readonly run: string; readonly key: string; readonly id: string; readonly status: string }>()
+  readonly decisions = new Map<
+    string,
+    { readonly run: string; readonly key: string; readonly id: string; readonly status: string }
+  >()
   /** The place of every acknowledged answer among those to its question. */
   private readonly places = new Map<string, number>()
 
@@ -48,7 +51,9 @@ export class AnswerWitness {
       })
     }
     for (const key of approvalsClosed) this.asked.delete(`${run}\n${key}`)
-    if (ended !== undefined) for (const place of this.asked.keys()) if (place.startsWith(`${run}\n`)) this.asked.delete(place)
+    if (ended !== undefined) {
+      for (const place of this.asked.keys()) if (place.startsWith(`${run}\n`)) this.asked.delete(place)
+    }
   }
 
   answered(op: AnswerOp, { at, result }: Answers["answer"], seen: Seen | undefined): void {
@@ -57,12 +62,20 @@ export class AnswerWitness {
     const asked = this.asked.get(place)
     if (result !== "accepted") {
       if (asked === undefined || seen?.ended === true) return
-      if (result === "unknown" || result === "closed") this.find(`an answer to ${what} was refused as ${result}, and it is asked`)
-      if (result === "stale" && op.version === asked.version) this.find(`an answer to ${what} was refused as stale, and the question was as it had been looked at`)
+      if (result === "unknown" || result === "closed") {
+        this.find(`an answer to ${what} was refused as ${result}, and it is asked`)
+      }
+      if (result === "stale" && op.version === asked.version) {
+        this.find(`an answer to ${what} was refused as stale, and the question was as it had been looked at`)
+      }
       return
     }
     if (asked === undefined) return this.find(`an answer to ${what} was taken, which is not asked`)
-    if (op.version !== asked.version) this.find(`an answer to ${what} was taken that was judged by version ${op.version}, and it had version ${asked.version}`)
+    if (op.version !== asked.version) {
+      this.find(
+        `an answer to ${what} was taken that was judged by version ${op.version}, and it had version ${asked.version}`
+      )
+    }
     asked.version = op.version + 1
     if (op.row === null) {
       this.decisions.delete(place)
@@ -73,11 +86,19 @@ export class AnswerWitness {
     const { by, decision } = JSON.parse(op.row.payload) as { readonly by: string; readonly decision: string }
     if (asked.status !== "open") this.find(`an answer by ${by} to ${what} was taken, which had been decided`)
     const isPast = asked.deadline !== null && at >= asked.deadline
-    if (decision === "timeout" ? !isPast : isPast) this.find(`the ${decision} by ${by} to ${what} was taken at ${at}, and its deadline is ${asked.deadline}`)
-    if (decision !== "timeout" && !asked.approvers.includes(by)) this.find(`an answer to ${what} was taken from ${by}, who may not answer`)
+    if (decision === "timeout" ? !isPast : isPast) {
+      this.find(`the ${decision} by ${by} to ${what} was taken at ${at}, and its deadline is ${asked.deadline}`)
+    }
+    if (decision !== "timeout" && !asked.approvers.includes(by)) {
+      this.find(`an answer to ${what} was taken from ${by}, who may not answer`)
+    }
     const expected = [...asked.acknowledged, op.row.id]
     if (JSON.stringify(idsOf(op.answers)) !== JSON.stringify(expected)) {
-      this.find(`an answer to ${what} was taken behind ${idsOf(op.answers).slice(0, -1).join(", ") || "none"}, and acknowledged had been ${asked.acknowledged.join(", ") || "none"}`)
+      this.find(
+        `an answer to ${what} was taken behind ${
+          idsOf(op.answers).slice(0, -1).join(", ") || "none"
+        }, and acknowledged had been ${asked.acknowledged.join(", ") || "none"}`
+      )
     }
     asked.acknowledged = expected
     asked.status = op.status
@@ -88,9 +109,17 @@ export class AnswerWitness {
 
   /** An answer was taken out of the inbox. */
   taken(seen: Seen, id: string): void {
-    if (!seen.entries.some((entry) => tellsOf(entry) === id)) this.find(`answer ${id} was taken from the inbox of run ${seen.id}, and its journal does not say what became of it`)
-    const recorded = seen.entries.flatMap((entry) => entry._tag === "ApprovalAnswered" ? this.places.get(`${seen.id}\n${entry.id}`) ?? [] : [])
-    if (recorded.some((place, index) => index > 0 && place < recorded[index - 1]!)) this.find(`answers of run ${seen.id} are in its journal in another order than they were acknowledged in`)
+    if (!seen.entries.some((entry) => tellsOf(entry) === id)) {
+      this.find(
+        `answer ${id} was taken from the inbox of run ${seen.id}, and its journal does not say what became of it`
+      )
+    }
+    const recorded = seen.entries.flatMap((entry) =>
+      entry._tag === "ApprovalAnswered" ? this.places.get(`${seen.id}\n${entry.id}`) ?? [] : []
+    )
+    if (recorded.some((place, index) => index > 0 && place < recorded[index - 1]!)) {
+      this.find(`answers of run ${seen.id} are in its journal in another order than they were acknowledged in`)
+    }
   }
 }
 
@@ -102,4 +131,5 @@ export const tellsOf = (entry: JournalEntry.JournalEntry | undefined): string | 
     ? String(entry.data.id)
     : undefined
 
-const idsOf = (answers: string): ReadonlyArray<string> => (JSON.parse(answers) as ReadonlyArray<{ readonly id: string }>).map(({ id }) => id)
+const idsOf = (answers: string): ReadonlyArray<string> =>
+  (JSON.parse(answers) as ReadonlyArray<{ readonly id: string }>).map(({ id }) => id)

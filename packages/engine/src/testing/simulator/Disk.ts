@@ -53,11 +53,20 @@ const watched = (op: Op): { readonly op: Op; readonly done: () => Op } => {
   return {
     op: { ...op, together: (within) => made = together(within) },
     done: () =>
-      made === null ? rest : { ...rest, rows: [...rest.rows, ...made.rows], blobs: [...rest.blobs, ...made.blobs], outbox: [...rest.outbox, ...made.outbox] }
+      made === null
+        ? rest
+        : {
+          ...rest,
+          rows: [...rest.rows, ...made.rows],
+          blobs: [...rest.blobs, ...made.blobs],
+          outbox: [...rest.outbox, ...made.outbox]
+        }
   }
 }
 
-type Question = { [K in keyof Backend]: Backend[K] extends (...args: ReadonlyArray<never>) => unknown ? K : never }[keyof Backend]
+type Question = {
+  [K in keyof Backend]: Backend[K] extends (...args: ReadonlyArray<never>) => unknown ? K : never
+}[keyof Backend]
 type Ask = (...args: ReadonlyArray<never>) => Effect.Effect<never, StorageFailed>
 
 type Batch = { readonly ops: ReadonlyArray<Op>; readonly answers: ReadonlyArray<Answers[keyof Answers]> }
@@ -102,13 +111,23 @@ export class Disk {
     return Effect.map(this.apply("world", [op]), (answers) => answers[0]!)
   }
 
-  private apply(who: string, ops: ReadonlyArray<Op>): Effect.Effect<ReadonlyArray<Answers[keyof Answers]>, StorageFailed> {
+  private apply(
+    who: string,
+    ops: ReadonlyArray<Op>
+  ): Effect.Effect<ReadonlyArray<Answers[keyof Answers]>, StorageFailed> {
     const made = ops.map(watched)
     return Effect.map(Effect.suspend(() => this.base.write(made.map(({ op }) => op))), (answers) => {
-      const batch: Batch = { ops: made.map(({ done }) => done()), answers: answers as ReadonlyArray<Answers[keyof Answers]> }
+      const batch: Batch = {
+        ops: made.map(({ done }) => done()),
+        answers: answers as ReadonlyArray<Answers[keyof Answers]>
+      }
       this.log.push(batch)
       this.witness.heard(batch.ops, batch.answers)
-      this.say(`${who} ${JSON.stringify(batch, (_, value: unknown) => typeof value === "string" ? value.replaceAll(places, "") : value)}`)
+      this.say(
+        `${who} ${
+          JSON.stringify(batch, (_, value: unknown) => typeof value === "string" ? value.replaceAll(places, "") : value)
+        }`
+      )
       return batch.answers
     })
   }
@@ -153,12 +172,15 @@ export class Disk {
     }
     const living = <A>(read: (backend: Backend) => Effect.Effect<A, StorageFailed>) =>
       Effect.suspend(() => victim.dead() ? Effect.never : read(current()))
-    const reading = Object.fromEntries(Object.entries(this.base).map(([name, member]) => [
-      name,
-      typeof member === "function"
-        ? (...args: ReadonlyArray<never>) => living((backend) => (backend[name as Question] as unknown as Ask)(...args))
-        : living((backend) => backend[name as "census"])
-    ])) as unknown as Backend
+    const reading = Object.fromEntries(
+      Object.entries(this.base).map(([name, member]) => [
+        name,
+        typeof member === "function"
+          ? (...args: ReadonlyArray<never>) =>
+            living((backend) => (backend[name as Question] as unknown as Ask)(...args))
+          : living((backend) => backend[name as "census"])
+      ])
+    ) as unknown as Backend
     return {
       ...reading,
       supports: { ...this.base.supports, shared: true },
@@ -171,7 +193,11 @@ export class Disk {
     }
   }
 
-  private harm<A>(victim: Victim, fault: Fault, apply: Effect.Effect<A, StorageFailed>): Effect.Effect<A, StorageFailed> {
+  private harm<A>(
+    victim: Victim,
+    fault: Fault,
+    apply: Effect.Effect<A, StorageFailed>
+  ): Effect.Effect<A, StorageFailed> {
     const kill = Effect.suspend(() => {
       victim.kill()
       return Effect.never
@@ -182,7 +208,9 @@ export class Disk {
     })
     const unable = Effect.fail(new StorageFailed({ operation: "write", problem: "the simulation let it fail" }))
     const slowly = Effect.gen({ self: this }, function*() {
-      for (let turns = 1 + this.choices.choose("turns", [1, 1, 1, 1, 1, 1, 1, 1]); turns > 0; turns--) yield* Effect.yieldNow
+      for (let turns = 1 + this.choices.choose("turns", [1, 1, 1, 1, 1, 1, 1, 1]); turns > 0; turns--) {
+        yield* Effect.yieldNow
+      }
     })
     switch (fault) {
       case "none":

@@ -54,12 +54,16 @@ export class EventWitness {
     for (const step of contract.value.steps) {
       if (step.kind !== "wait") continue
       const condition = step.where === undefined ? undefined : EventCondition.of(step.where)
-      if (step.where === undefined || condition?.isWhole === true) this.conditions.set(`${hash} ${step.id}`, { event: step.event, path: condition?.path })
+      if (step.where === undefined || condition?.isWhole === true) {
+        this.conditions.set(`${hash} ${step.id}`, { event: step.event, path: condition?.path })
+      }
     }
   }
 
   keeps({ rows }: EventsOp): void {
-    for (const { id, name, payload } of rows) if (!this.kept.has(id)) this.kept.set(id, { name, event: JSON.parse(payload) })
+    for (const { id, name, payload } of rows) {
+      if (!this.kept.has(id)) this.kept.set(id, { name, event: JSON.parse(payload) })
+    }
   }
 
   /** So many may be gone. */
@@ -99,7 +103,9 @@ export class EventWitness {
     const { path } = condition
     const value = path === undefined ? undefined : valueAt(found.event, path)
     const first = behind.find(([other, { event, name }]) =>
-      name === condition.event && value !== anyValue && (path === undefined || valueAt(event, path) === value) && (other === id || !asking.taken.has(other)))
+      name === condition.event && value !== anyValue && (path === undefined || valueAt(event, path) === value) &&
+      (other === id || !asking.taken.has(other))
+    )
     if (first !== undefined && first[0] !== id) this.find(`${what} came behind ${first[0]}, which is as good`)
   }
 
@@ -111,12 +117,14 @@ export class EventWitness {
         const condition = this.conditions.get(`${code} ${key.replace(/~\d+$/, "")}`)
         if (condition === undefined || (equality === null && condition.path !== undefined)) continue
         const there = [...this.kept].slice(since).find(([id, kept]) =>
-          kept.name === event && !taken.has(id) && (equality === null || valueAt(kept.event, equality.path) === equality.value))
+          kept.name === event && !taken.has(id) &&
+          (equality === null || valueAt(kept.event, equality.path) === equality.value)
+        )
         if (there !== undefined) this.find(`run ${run} waits under "${key}" for event ${there[0]}, which has come`)
       }
     }
     const present = new Set([...events.rows.values()].map(({ id }) => id))
     const lost = [...this.kept.keys()].filter((id) => !present.has(id))
-    if (lost.length > this.dropped) for (const id of lost) this.find(`event ${id} was kept, and is lost`)
+    if (lost.length > this.dropped) { for (const id of lost) this.find(`event ${id} was kept, and is lost`) }
   }
 }

@@ -61,7 +61,10 @@ export const examine = (
     const stored = store.runs.get(row.run)
     if (stored !== undefined && isFinal(stored.row.status as RunStatus)) continue
     if (stored?.inbox.includes(row.id) !== true && stored !== undefined) {
-      find(row.kind === "signal" ? "S6" : "S3", `${row.kind} ${row.id} for run ${row.run} was acknowledged, and is lost`)
+      find(
+        row.kind === "signal" ? "S6" : "S3",
+        `${row.kind} ${row.id} for run ${row.run} was acknowledged, and is lost`
+      )
     }
   }
   for (const { id, key, run, status } of witness.questions.decisions.values()) {
@@ -69,13 +72,21 @@ export const examine = (
     const entries = stored === undefined ? [] : journal(stored).flatMap((entry) => entry ?? [])
     const found = RunView.approval(RunView.of(run, entries), key)?.status
     const isExplained = entries.some((entry) => entry._tag === "Note" && tellsOf(entry) === id)
-    if (found !== status && !isExplained) find("S16", `question "${key}" of run ${run} was said to be ${status}, and its journal has it ${found}`)
+    if (found !== status && !isExplained) {
+      find("S16", `question "${key}" of run ${run} was said to be ${status}, and its journal has it ${found}`)
+    }
   }
   for (const id of witness.outbox) if (!store.outbox.has(id)) find("S3", `message ${id} was acknowledged, and is lost`)
   witness.events.examine(store)
   for (const stored of store.runs.values()) examineRun(store, stored, find, patient)
   if (secrets.length === 0) return
-  const everything = JSON.stringify([...store.runs.values(), ...store.inbox.values(), ...store.outbox.values(), ...store.approvals.values(), ...store.blobs.values()])
+  const everything = JSON.stringify([
+    ...store.runs.values(),
+    ...store.inbox.values(),
+    ...store.outbox.values(),
+    ...store.approvals.values(),
+    ...store.blobs.values()
+  ])
   for (const secret of secrets) if (everything.includes(secret)) find("S15", "a secret is in the store")
 }
 
@@ -99,7 +110,9 @@ const examineRun = (
   }
   const stop = entries.find((entry) => entry?._tag === "StopRequested")
   const end = entries.at(-1)
-  if (stop?._tag === "StopRequested" && end?._tag === "RunCancelled" && (stop.by !== end.by || stop.reason !== end.reason)) {
+  if (
+    stop?._tag === "StopRequested" && end?._tag === "RunCancelled" && (stop.by !== end.by || stop.reason !== end.reason)
+  ) {
     find("S8", `run ${row.id} was cancelled by ${stop.by} (${stop.reason}), and says by ${end.by} (${end.reason})`)
   }
   if (final) {
@@ -111,16 +124,30 @@ const examineRun = (
   const promise = row.reason === null ? undefined : broken[row.reason]
   if (promise !== undefined) return find(promise, `run ${row.id} is suspended as ${row.reason}: ${row.waits}`)
   if (row.status !== "suspended") return find("S4", `run ${row.id} is ${row.status}, and nobody goes on with it`)
-  if (stored.inbox.length > 0) return find("S4", `run ${row.id} has ${stored.inbox.length} rows in its inbox that nobody takes`)
+  if (stored.inbox.length > 0) {
+    return find("S4", `run ${row.id} has ${stored.inbox.length} rows in its inbox that nobody takes`)
+  }
   const waits = row.waits === null ? Exit.succeed([]) : decodeWaits(row.waits)
-  if (Exit.isFailure(waits) || waits.value.length === 0) return find("S7", `run ${row.id} is suspended, and waits for nothing`)
+  if (Exit.isFailure(waits) || waits.value.length === 0) {
+    return find("S7", `run ${row.id} is suspended, and waits for nothing`)
+  }
   if (waits.value.some((wait) => patient(wait) && forSomebody(wait))) return
   for (const wait of waits.value) {
     const child = wait.reason === "child" ? store.runs.get(wait.key)?.row : undefined
     if (wait.reason === "child" && child !== undefined && !isFinal(child.status as RunStatus)) return
-    if (wait.reason === "child") return find("S11", `run ${row.id} waits for child ${wait.key}, which ${child === undefined ? "does not exist" : "has ended"}`)
+    if (wait.reason === "child") {
+      return find(
+        "S11",
+        `run ${row.id} waits for child ${wait.key}, which ${child === undefined ? "does not exist" : "has ended"}`
+      )
+    }
   }
-  find("S7", `run ${row.id} waits for ${waits.value.map(({ key, reason }) => `${reason} "${key}"`).join(", ")}, and nothing comes of it`)
+  find(
+    "S7",
+    `run ${row.id} waits for ${
+      waits.value.map(({ key, reason }) => `${reason} "${key}"`).join(", ")
+    }, and nothing comes of it`
+  )
 }
 
 const forSomebody = (wait: Wait): boolean =>
@@ -131,13 +158,17 @@ export const ends = (store: MemoryStore): Ends => {
   const found: Record<string, End> = {}
   for (const [id, stored] of [...store.runs].sort(([a], [b]) => a < b ? -1 : 1)) {
     const entries = journal(stored)
-    const failed = entries.findIndex((entry) => entry?._tag === "Note" && entry.kind === "workflow" && entry.text === "failure")
+    const failed = entries.findIndex((entry) =>
+      entry?._tag === "Note" && entry.kind === "workflow" && entry.text === "failure"
+    )
     found[id] = {
       status: stored.row.status,
       reason: stored.row.reason,
       end: endOf(entries.at(-1)),
       outcomes: outcomes(entries),
-      undone: failed < 0 ? [] : [...new Set(entries.slice(failed).flatMap((entry) => entry?._tag === "StepRequested" ? [entry.key] : []))]
+      undone: failed < 0
+        ? []
+        : [...new Set(entries.slice(failed).flatMap((entry) => entry?._tag === "StepRequested" ? [entry.key] : []))]
     }
   }
   return found
@@ -161,11 +192,15 @@ const endOf = (entry: JournalEntry.JournalEntry | undefined): unknown => {
   }
 }
 
-const outcomes = (entries: ReadonlyArray<JournalEntry.JournalEntry | undefined>): ReadonlyArray<readonly [string, unknown]> => {
+const outcomes = (
+  entries: ReadonlyArray<JournalEntry.JournalEntry | undefined>
+): ReadonlyArray<readonly [string, unknown]> => {
   const found = new Map<string, unknown>()
   for (const entry of entries) {
     if (entry?._tag === "StepCompleted") found.set(entry.key, entry.output ?? null)
-    else if (entry?._tag === "StepFailed" && entry.retryAt === undefined && entry.parked !== true) found.set(entry.key, ExitJson.withoutPlaces(entry.cause))
+    else if (entry?._tag === "StepFailed" && entry.retryAt === undefined && entry.parked !== true) {
+      found.set(entry.key, ExitJson.withoutPlaces(entry.cause))
+    }
   }
   return [...found].sort(([a], [b]) => a < b ? -1 : 1)
 }

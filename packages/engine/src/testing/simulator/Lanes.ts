@@ -61,14 +61,18 @@ export class Lanes {
   /** The time at which something that sleeps wakes up. */
   get nextWake(): number | undefined {
     let next: number | undefined
-    for (const { at, lane } of this.sleepers) if (lane.state === "running" && (next === undefined || at < next)) next = at
+    for (const { at, lane } of this.sleepers) {
+      if (lane.state === "running" && (next === undefined || at < next)) next = at
+    }
     return next
   }
 
   /** Moves time, and wakes what has become due, in order. */
   advance(to: number): void {
     this.now = Math.max(this.now, to)
-    const due = this.sleepers.filter((sleeper) => sleeper.at <= this.now).sort((a, b) => a.at - b.at || a.order - b.order)
+    const due = this.sleepers.filter((sleeper) => sleeper.at <= this.now).sort((a, b) =>
+      a.at - b.at || a.order - b.order
+    )
     if (due.length === 0) return
     this.sleepers = this.sleepers.filter((sleeper) => sleeper.at > this.now)
     for (const { wake } of due) wake()

@@ -100,7 +100,9 @@ class Life {
       pace: byChoice(() => slices[options.wild ? choices.choose("slice", sliceWeights) : 0]!),
       engine: { leaseMs, pollMs, maxRecoveries: 1_000, ...subject.engine },
       logged: (line) => {
-        if (options.secrets.some((secret) => line.includes(secret))) this.witness.find("S15", `a secret was logged: ${line}`)
+        if (options.secrets.some((secret) => line.includes(secret))) {
+          this.witness.find("S15", `a secret was logged: ${line}`)
+        }
       },
       serves: (program, limits) => void this.witness.limits.set(program, { ...limits, contract: false }),
       begins: (runId, key, attempt) => {
@@ -271,7 +273,9 @@ class Life {
 
   /** Sees to it that a process is there that may do something. */
   private arise(): boolean {
-    if (this.processes.some((process) => process.alive && !process.paused && process.failure === undefined)) return false
+    if (this.processes.some((process) => process.alive && !process.paused && process.failure === undefined)) {
+      return false
+    }
     for (const process of this.processes) if (process.failure !== undefined) this.kill(process)
     this.spawn()
     return true
@@ -282,7 +286,9 @@ class Life {
     if (this.closing === undefined) return
     const { fiber, process } = this.closing
     // Bodies of `ask` steps get their grace.
-    for (let waited = 0; waited < 40 && fiber.pollUnsafe() === undefined && process.alive; waited++) yield* this.passHost(1_000)
+    for (let waited = 0; waited < 40 && fiber.pollUnsafe() === undefined && process.alive; waited++) {
+      yield* this.passHost(1_000)
+    }
     if (process.alive) process.kill()
     this.closing = undefined
   })
@@ -308,7 +314,9 @@ class Life {
   // --------------------------------------------------------------------------
 
   private get open(): ReadonlyArray<RunRow> {
-    return Array.from(this.disk.store.runs.values(), ({ row }) => row).filter(({ status }) => !isFinal(status as RunStatus))
+    return Array.from(this.disk.store.runs.values(), ({ row }) => row).filter(({ status }) =>
+      !isFinal(status as RunStatus)
+    )
   }
 
   /** People outside give the runs what they wait for; true when somebody did. */
@@ -358,7 +366,7 @@ class Life {
   /** One of the people who are asked says something, perhaps beside something else; false when they have said enough. */
   private readonly confer = Effect.fnUntraced(function*(this: Life, run: string, key: string, person: Person) {
     const spoke = yield* this.desk.confer(run, key, person)
-    if (spoke) for (const process of this.processes) if (process.ready) process.look()
+    if (spoke) { for (const process of this.processes) if (process.ready) process.look() }
     return spoke
   })
 
@@ -368,7 +376,9 @@ class Life {
     if (person === undefined || this.choices.choose("interject", [60, 40]) === 0) return
     const [row] = this.open
     if (row === undefined) return
-    const questions = Array.from(this.disk.store.approvals.values(), (stored) => stored.row).filter(({ run }) => run === row.id)
+    const questions = Array.from(this.disk.store.approvals.values(), (stored) => stored.row).filter(({ run }) =>
+      run === row.id
+    )
     const asked = questions[questions.length < 2 ? 0 : this.choices.choose("asked", questions.map(() => 1))]
     if (asked !== undefined) yield* this.confer(row.id, asked.key, person)
     else yield* this.surprise()
@@ -384,7 +394,12 @@ class Life {
     const name = names[names.length < 2 ? 0 : this.choices.choose("signal", names.map(() => 1))]!
     // One for each run and name, however often it is sent: more could end a program otherwise that waits for several.
     const message = JSON.stringify({ name, payload: this.subject.signals[name] })
-    yield* Effect.ignore(this.disk.write({ op: "inbox", row: { run: row.id, id: `surprise:${name}`, kind: "signal", payload: message, at: this.lanes.now } }))
+    yield* Effect.ignore(
+      this.disk.write({
+        op: "inbox",
+        row: { run: row.id, id: `surprise:${name}`, kind: "signal", payload: message, at: this.lanes.now }
+      })
+    )
     for (const process of this.processes) if (process.ready) process.look()
   })
 

@@ -46,23 +46,32 @@ export const overshoot = ({ createdAt, entries, id }: Limited, limits: Limits, n
     if (entry._tag === "RunForked") active = 0
     else if (inFlight.size > 0 && before?.epoch === entry.epoch) active += Math.max(0, entry.at - before.at)
     before = entry
-    if (entry.at > until + granularityMs) return `run ${id} goes on ${entry.at - until} ms after its ${maxRunMs} ms (maxRunMs)`
-    if (active > maxActiveMs + granularityMs) return `run ${id} has worked for ${active} ms, and may for ${maxActiveMs} (maxActiveMs)`
+    if (entry.at > until + granularityMs) {
+      return `run ${id} goes on ${entry.at - until} ms after its ${maxRunMs} ms (maxRunMs)`
+    }
+    if (active > maxActiveMs + granularityMs) {
+      return `run ${id} has worked for ${active} ms, and may for ${maxActiveMs} (maxActiveMs)`
+    }
     switch (entry._tag) {
       case "StopRequested":
-        return wronglyStopped(id, entry, limits, entry.at - createdAt, steps.size) ?? wronglyEnded(id, entry, entries.at(-1)!)
+        return wronglyStopped(id, entry, limits, entry.at - createdAt, steps.size) ??
+          wronglyEnded(id, entry, entries.at(-1)!)
       case "StepRequested": {
         inFlight.add(entry.key)
         const again = limits.contract && handedOver === entry.name
         handedOver = undefined
         if (!again) steps.add(entry.key)
-        if (steps.size > maxSteps) return `run ${id} asked for step "${entry.key}", its step ${steps.size}, and may do ${maxSteps} (maxSteps)`
+        if (steps.size > maxSteps) {
+          return `run ${id} asked for step "${entry.key}", its step ${steps.size}, and may do ${maxSteps} (maxSteps)`
+        }
         break
       }
       case "StepCompleted":
       case "StepFailed": {
         inFlight.delete(entry.key)
-        handedOver = entry._tag === "StepCompleted" && isSubmission(entry.output) ? entry.key.replace(/~\d+$/, "") : undefined
+        handedOver = entry._tag === "StepCompleted" && isSubmission(entry.output)
+          ? entry.key.replace(/~\d+$/, "")
+          : undefined
         break
       }
       case "RunSuspended":
@@ -74,7 +83,9 @@ export const overshoot = ({ createdAt, entries, id }: Limited, limits: Limits, n
         return undefined
     }
   }
-  return now > until + granularityMs ? `run ${id} is not over ${now - until} ms after its ${maxRunMs} ms (maxRunMs)` : undefined
+  return now > until + granularityMs
+    ? `run ${id} is not over ${now - until} ms after its ${maxRunMs} ms (maxRunMs)`
+    : undefined
 }
 
 // ----------------------------------------------------------------------------
@@ -92,8 +103,12 @@ const wronglyStopped = (
   age: number,
   steps: number
 ): string | undefined => {
-  if (stop.id === "limit:maxSteps" && steps < maxSteps) return `run ${id} was stopped after ${steps} of its ${maxSteps} steps (maxSteps)`
-  if (stop.id === "limit:maxRunMs" && age < maxRunMs) return `run ${id} was stopped ${age} ms after its start, of ${maxRunMs} (maxRunMs)`
+  if (stop.id === "limit:maxSteps" && steps < maxSteps) {
+    return `run ${id} was stopped after ${steps} of its ${maxSteps} steps (maxSteps)`
+  }
+  if (stop.id === "limit:maxRunMs" && age < maxRunMs) {
+    return `run ${id} was stopped ${age} ms after its start, of ${maxRunMs} (maxRunMs)`
+  }
   return undefined
 }
 

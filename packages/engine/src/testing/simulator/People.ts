@@ -30,7 +30,12 @@ export class People {
   }
 
   /** Says this; `meanwhile` happens between the look at the question and the write. */
-  say(run: string, key: string, said: Answers.Said, meanwhile: Effect.Effect<unknown> = Effect.void): Effect.Effect<Answers.Outcome | undefined> {
+  say(
+    run: string,
+    key: string,
+    said: Answers.Said,
+    meanwhile: Effect.Effect<unknown> = Effect.void
+  ): Effect.Effect<Answers.Outcome | undefined> {
     return Effect.suspend(() => {
       let before = meanwhile
       const desk: Answers.Desk = {
@@ -66,7 +71,8 @@ export class People {
         return this.say(run, key, { id, identity: [said.by], ...said }, meanwhile)
       })
     const { deadline } = asked.question
-    const untilDeadline = (early: number) => Effect.sync(() => void (deadline !== undefined && this.lanes.advance(deadline - early)))
+    const untilDeadline = (early: number) =>
+      Effect.sync(() => void (deadline !== undefined && this.lanes.advance(deadline - early)))
     switch (this.choices.choose("beside", [8, 3, 1, 2, 2, 1])) {
       case 0:
         yield* speak()
@@ -99,6 +105,12 @@ export class People {
   private cancel(run: string): Effect.Effect<unknown> {
     const payload = JSON.stringify({ kind: "cancel", by: "ops", reason: "enough" })
     return Effect.suspend(() =>
-      Effect.ignore(this.disk.write({ op: "inbox", row: { run, id: `cancel:${++this.spoken}`, kind: "cancel", payload, at: this.lanes.now } })))
+      Effect.ignore(
+        this.disk.write({
+          op: "inbox",
+          row: { run, id: `cancel:${++this.spoken}`, kind: "cancel", payload, at: this.lanes.now }
+        })
+      )
+    )
   }
 }

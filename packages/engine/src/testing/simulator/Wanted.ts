@@ -33,7 +33,11 @@ export class Wanted {
   started({ listener, message, run }: StartOp): void {
     const wants = this.runs.get(run.id)
     if (wants === undefined) {
-      this.runs.set(run.id, { keeper: listener, keeperLeft: false, listeners: new Set(listener === null ? [] : [listener]) })
+      this.runs.set(run.id, {
+        keeper: listener,
+        keeperLeft: false,
+        listeners: new Set(listener === null ? [] : [listener])
+      })
     } else if (message !== undefined && !this.isSent(message)) return
     else if (listener === null) wants.keeper = null
     else if (this.isOpen(run.id)) wants.listeners.add(listener)
@@ -49,10 +53,16 @@ export class Wanted {
     const others = [...wants.listeners].filter(this.isOpen)
     const abandoned = wants.keeper !== null && wants.keeperLeft && others.length === 0
     if (stopped && !abandoned) {
-      const owner = wants.keeper === null ? "somebody who never leaves" : others.length > 0 ? others.join(", ") : wants.keeper
+      const owner = wants.keeper === null
+        ? "somebody who never leaves"
+        : others.length > 0
+        ? others.join(", ")
+        : wants.keeper
       this.find(`run ${row.run} was stopped when ${listener} left it, and ${owner} wants it`)
     }
-    if (!stopped && abandoned && this.isOpen(row.run)) this.find(`run ${row.run} goes on although ${listener}, the last to want it, has left it`)
+    if (!stopped && abandoned && this.isOpen(row.run)) {
+      this.find(`run ${row.run} goes on although ${listener}, the last to want it, has left it`)
+    }
   }
 
   /** The run leaves all that it listens to, but for these. Answers what that stops. */
@@ -61,7 +71,9 @@ export class Wanted {
     for (const [run, wants] of this.runs) {
       if (except.includes(run) || !wants.listeners.delete(listener)) continue
       if (wants.keeper === listener) wants.keeperLeft = true
-      if (wants.keeper !== null && wants.keeperLeft && this.isOpen(run) && ![...wants.listeners].some(this.isOpen)) stopped.push(run)
+      if (wants.keeper !== null && wants.keeperLeft && this.isOpen(run) && ![...wants.listeners].some(this.isOpen)) {
+        stopped.push(run)
+      }
     }
     return stopped
   }
@@ -73,12 +85,16 @@ export class Wanted {
     const told = new Set(entries.map((entry) => entry._tag === "ChildFinished" ? entry.child : undefined))
     for (const entry of entries.slice(0, stop)) {
       if (entry._tag !== "ChildStarted" || !entry.linked || told.has(entry.child)) continue
-      if (this.runs.get(entry.child)?.listeners.has(run) !== false) this.find(`run ${run} was told to stop, and has not left its child ${entry.child}`)
+      if (this.runs.get(entry.child)?.listeners.has(run) !== false) {
+        this.find(`run ${run} was told to stop, and has not left its child ${entry.child}`)
+      }
     }
   }
 
   /** A row for a run came some other way than by its being left. */
   told({ kind, payload, run }: InboxRow): void {
-    if (kind === "cancel" && payload.includes(`"kind":"parent"`)) this.find(`run ${run} was stopped by a parent that has not left it: ${payload}`)
+    if (kind === "cancel" && payload.includes(`"kind":"parent"`)) {
+      this.find(`run ${run} was stopped by a parent that has not left it: ${payload}`)
+    }
   }
 }

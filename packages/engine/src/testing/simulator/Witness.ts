@@ -86,12 +86,17 @@ export class Witness {
   begins(runId: string, key: string, attempt: number): void {
     const seen = this.runs.get(runId)
     if (seen === undefined) return this.find("S3", `step "${key}" of run ${runId} began, and the run is not recorded`)
-    if (seen.outcomes.has(key)) this.find("S1", `step "${key}" of run ${runId} ran again although its outcome is recorded`)
+    if (seen.outcomes.has(key)) {
+      this.find("S1", `step "${key}" of run ${runId} ran again although its outcome is recorded`)
+    }
     const starts = (seen.starts.get(key) ?? 0) + 1
     seen.starts.set(key, starts)
     const requests = seen.requests.get(key) ?? 0
     if (starts > requests) {
-      this.find("S2", `attempt ${attempt} of step "${key}" of run ${runId} began for the time ${starts}, and was requested ${requests} times`)
+      this.find(
+        "S2",
+        `attempt ${attempt} of step "${key}" of run ${runId} began for the time ${starts}, and was requested ${requests} times`
+      )
     }
   }
 
@@ -133,7 +138,9 @@ export class Witness {
       case "reap": {
         const given = op.owners?.filter(({ expiresAt, id }) => this.owners.get(id) === expiresAt)
         for (const { expiresAt, id } of given ?? []) {
-          if (expiresAt >= op.now) this.find("S5", `${id} lives until ${expiresAt}, and was taken for dead at ${op.now}`)
+          if (expiresAt >= op.now) {
+            this.find("S5", `${id} lives until ${expiresAt}, and was taken for dead at ${op.now}`)
+          }
         }
         for (const [owner, until] of this.owners) {
           if (given === undefined ? until < op.now : given.some(({ id }) => id === owner)) this.owners.delete(owner)
@@ -206,24 +213,38 @@ export class Witness {
 
   private committed(op: CommitOp, answer: Answers["commit"]): void {
     const seen = this.runs.get(op.run)
-    if (seen === undefined) return answer.ok ? this.find("S3", `a commit to run ${op.run} was taken, and nobody had started it`) : undefined
+    if (seen === undefined) {
+      return answer.ok
+        ? this.find("S3", `a commit to run ${op.run} was taken, and nobody had started it`)
+        : undefined
+    }
     const rightful = op.epoch === seen.epoch && op.expected === seen.rows.length
     if (!answer.ok) {
-      if (rightful && answer.undone !== true && answer.unseen !== true) this.find("S5", `a commit by the owner of run ${op.run} was refused`)
+      if (rightful && answer.undone !== true && answer.unseen !== true) {
+        this.find("S5", `a commit by the owner of run ${op.run} was refused`)
+      }
       return
     }
     if (op.epoch !== seen.epoch) {
-      return this.find("S5", `a commit of epoch ${op.epoch} to run ${op.run} was taken, and epoch ${seen.epoch} owns it`)
+      return this.find(
+        "S5",
+        `a commit of epoch ${op.epoch} to run ${op.run} was taken, and epoch ${seen.epoch} owns it`
+      )
     }
     if (!rightful) {
-      return this.find("S5", `a commit behind entry ${op.expected} of run ${op.run} was taken, and the run has ${seen.rows.length} entries`)
+      return this.find(
+        "S5",
+        `a commit behind entry ${op.expected} of run ${op.run} was taken, and the run has ${seen.rows.length} entries`
+      )
     }
     if (seen.ended) this.find("S5", `a commit to run ${op.run} was taken although the run has ended`)
     if (op.awaits !== undefined) this.events.changed(op.run, op.awaits)
     this.append(seen, op.rows)
     for (const id of op.consumed) {
       const taken = this.inbox.get(`${op.run}\n${id}`)
-      if (taken?.kind === "signal" && !seen.signals.has(id) && !seen.entries.some((entry) => tellsOf(entry) === id)) this.find("S6", `signal ${id} was taken from the inbox of run ${op.run}, and is not in its journal`)
+      if (taken?.kind === "signal" && !seen.signals.has(id) && !seen.entries.some((entry) => tellsOf(entry) === id)) {
+        this.find("S6", `signal ${id} was taken from the inbox of run ${op.run}, and is not in its journal`)
+      }
       if (taken?.kind === "answer") this.questions.taken(seen, id)
       this.inbox.delete(`${op.run}\n${id}`)
     }
@@ -233,14 +254,21 @@ export class Witness {
     if (op.release !== undefined) seen.owner = null
     if (op.leaves !== undefined) {
       const { except, row } = op.leaves
-      for (const run of this.wanted.leftAll(op.run, except)) this.inbox.set(`${run}\n${row.id}`, { ...row, run, at: op.at })
+      for (const run of this.wanted.leftAll(op.run, except)) {
+        this.inbox.set(`${run}\n${row.id}`, { ...row, run, at: op.at })
+      }
     }
     if (op.ended === undefined && !isFinal(seen.status as RunStatus)) return
     seen.ended = true
     seen.owner = null
     for (const [key, row] of this.inbox) {
       if (row.run !== op.run) continue
-      if (op.ended !== undefined) this.find("S16", `${row.kind} ${row.id} for run ${op.run} was acknowledged, and the run ended without a word of it`)
+      if (op.ended !== undefined) {
+        this.find(
+          "S16",
+          `${row.kind} ${row.id} for run ${op.run} was acknowledged, and the run ended without a word of it`
+        )
+      }
       this.inbox.delete(key)
     }
   }
@@ -249,7 +277,9 @@ export class Witness {
     const seen = this.runs.get(row.id)
     if (seen === undefined) return this.find("S3", `run ${row.id} was claimed, and nobody had started it`)
     if (seen.owner !== null) this.find("S5", `run ${row.id} was given to ${owner} while ${seen.owner} owned it`)
-    if (row.epoch !== seen.epoch + 1) this.find("S5", `run ${row.id} was claimed at epoch ${row.epoch}, after epoch ${seen.epoch}`)
+    if (row.epoch !== seen.epoch + 1) {
+      this.find("S5", `run ${row.id} was claimed at epoch ${row.epoch}, after epoch ${seen.epoch}`)
+    }
     if (seen.ended) this.find("S5", `run ${row.id} was claimed although it has ended`)
     seen.owner = owner
     seen.epoch = row.epoch
@@ -271,7 +301,9 @@ export class Witness {
     const before = seen.entries.at(-1)
     seen.entries.push(entry)
     const where = `run ${seen.id}`
-    if (before !== undefined && entry.epoch < before.epoch) this.find("S5", `entry ${entry.seq} of ${where} is of an earlier epoch than the one before`)
+    if (before !== undefined && entry.epoch < before.epoch) {
+      this.find("S5", `entry ${entry.seq} of ${where} is of an earlier epoch than the one before`)
+    }
     switch (entry._tag) {
       case "StepRequested": {
         // What a fork shares, another run has taken.
@@ -282,21 +314,30 @@ export class Witness {
           this.find("S2", `step "${entry.key}" of ${where} is run again as after a crash, and nothing has crashed`)
         }
         if (letGo?.attempt === entry.attempt && entry.onCrash === "ask") {
-          this.find("S2", `the body of step "${entry.key}" of ${where}, which was let go, runs again, and nobody has said so`)
+          this.find(
+            "S2",
+            `the body of step "${entry.key}" of ${where}, which was let go, runs again, and nobody has said so`
+          )
         }
         return
       }
       case "Note": {
         if (entry.kind !== letGoNote || !Predicate.hasProperty(entry.data, "key")) return
         const key = String(entry.data.key)
-        const { attempt } = seen.entries.findLast((other) => other._tag === "StepRequested" && other.key === key) as JournalEntry.EntryOf<"StepRequested">
-        if (seen.outcomes.has(key)) this.find("S1", `the body of step "${key}" of ${where} was let go, and it has an outcome`)
+        const { attempt } = seen.entries.findLast((other) =>
+          other._tag === "StepRequested" && other.key === key
+        ) as JournalEntry.EntryOf<"StepRequested">
+        if (seen.outcomes.has(key)) {
+          this.find("S1", `the body of step "${key}" of ${where} was let go, and it has an outcome`)
+        }
         seen.letGo.set(key, { attempt, count: (seen.letGo.get(key)?.count ?? 0) + 1 })
         return
       }
       case "StepCompleted":
       case "StepFailed": {
-        if (!seen.requests.has(entry.key)) this.find("S9", `step "${entry.key}" of ${where} has an outcome and no request`)
+        if (!seen.requests.has(entry.key)) {
+          this.find("S9", `step "${entry.key}" of ${where} has an outcome and no request`)
+        }
         if (entry._tag === "StepFailed" && (entry.retryAt !== undefined || entry.parked === true)) return
         if (seen.outcomes.has(entry.key)) this.find("S1", `step "${entry.key}" of ${where} has two outcomes`)
         seen.outcomes.add(entry.key)
@@ -304,7 +345,9 @@ export class Witness {
       }
       case "SignalReceived": {
         if (seen.signals.has(entry.id)) this.find("S6", `signal ${entry.id} of ${where} was received twice`)
-        if (!this.signals.has(`${seen.id}\n${entry.id}`)) this.find("S6", `signal ${entry.id} of ${where} was received, and nobody sent it`)
+        if (!this.signals.has(`${seen.id}\n${entry.id}`)) {
+          this.find("S6", `signal ${entry.id} of ${where} was received, and nobody sent it`)
+        }
         seen.signals.add(entry.id)
         return
       }
@@ -315,13 +358,17 @@ export class Witness {
       case "TimerFired": {
         const due = seen.timers.get(entry.timer)
         if (due === undefined) this.find("S6", `timer ${entry.timer} of ${where} fired twice, or was never set`)
-        else if (entry.at < due) this.find("S6", `timer ${entry.timer} of ${where} fired ${due - entry.at} ms before its time`)
+        else if (entry.at < due) {
+          this.find("S6", `timer ${entry.timer} of ${where} fired ${due - entry.at} ms before its time`)
+        }
         seen.timers.delete(entry.timer)
         return
       }
       case "ChildFinished": {
         const child = this.runs.get(entry.child)
-        if (child === undefined || !child.ended) this.find("S11", `${where} was told the end of child ${entry.child}, which has not ended`)
+        if (child === undefined || !child.ended) {
+          this.find("S11", `${where} was told the end of child ${entry.child}, which has not ended`)
+        }
       }
     }
   }

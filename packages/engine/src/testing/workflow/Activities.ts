@@ -8,7 +8,22 @@ import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
-import { answer, assertDeclined, assertDied, awaitExit, date, Declined, type Engine, keyed, Log, messageOf, passTime, Receipt, serving, startSuspended } from "./Harness.ts"
+import {
+  answer,
+  assertDeclined,
+  assertDied,
+  awaitExit,
+  date,
+  Declined,
+  type Engine,
+  keyed,
+  Log,
+  messageOf,
+  passTime,
+  Receipt,
+  serving,
+  startSuspended
+} from "./Harness.ts"
 
 const Go = DurableDeferred.make("Go")
 const empty = new Declined({ reason: "empty" })
@@ -54,7 +69,11 @@ export const activities = (engine: Engine) =>
       const log = new Log()
       const Pay = Workflow.make("Pay", { ...keyed, success: Schema.String })
       const layer = Pay.toLayer(() =>
-        Activity.make({ name: "charge", error: Declined, execute: Effect.andThen(log.add("charge"), Effect.fail(empty)) })
+        Activity.make({
+          name: "charge",
+          error: Declined,
+          execute: Effect.andThen(log.add("charge"), Effect.fail(empty))
+        })
           .pipe(
             Effect.as("paid"),
             Effect.catchTag("Declined", (error) => Effect.succeed(`declined: ${error.reason}`)),
@@ -90,11 +109,12 @@ export const activities = (engine: Engine) =>
       const log = new Log()
       const Pay = Workflow.make("Pay", { ...keyed, success: Schema.String })
       const layer = Pay.toLayer(() =>
-        Activity.make({ name: "charge", execute: Effect.andThen(log.add("charge"), Effect.die(new Error("boom"))) }).pipe(
-          Effect.as("paid"),
-          Effect.catchDefect((defect) => Effect.succeed(`caught ${messageOf(defect)}`)),
-          Effect.tap(DurableDeferred.await(Go))
-        )
+        Activity.make({ name: "charge", execute: Effect.andThen(log.add("charge"), Effect.die(new Error("boom"))) })
+          .pipe(
+            Effect.as("paid"),
+            Effect.catchDefect((defect) => Effect.succeed(`caught ${messageOf(defect)}`)),
+            Effect.tap(DurableDeferred.await(Go))
+          )
       )
       return Effect.gen(function*() {
         const executionId = yield* startSuspended(Pay, { id: "a" })
@@ -139,9 +159,7 @@ export const activities = (engine: Engine) =>
           return attempt < 3 ? yield* empty : attempt
         })
       })
-      const layer = Pay.toLayer(() =>
-        charge.pipe(Activity.retry({ times: 5 }), Effect.tap(DurableDeferred.await(Go)))
-      )
+      const layer = Pay.toLayer(() => charge.pipe(Activity.retry({ times: 5 }), Effect.tap(DurableDeferred.await(Go))))
       return Effect.gen(function*() {
         const executionId = yield* startSuspended(Pay, { id: "a" })
         yield* answer(Go, { workflow: Pay, executionId }, undefined)
@@ -156,8 +174,10 @@ export const activities = (engine: Engine) =>
       const charge = Activity.make({
         name: "charge",
         error: Declined,
-        execute: Effect.flatMap(Activity.CurrentAttempt, (attempt) =>
-          Effect.andThen(log.add("charge"), Effect.fail(new Declined({ reason: `attempt ${attempt}` }))))
+        execute: Effect.flatMap(
+          Activity.CurrentAttempt,
+          (attempt) => Effect.andThen(log.add("charge"), Effect.fail(new Declined({ reason: `attempt ${attempt}` })))
+        )
       })
       return Effect.gen(function*() {
         const error = yield* Effect.flip(Pay.execute({ id: "a" }))

@@ -58,9 +58,7 @@ export const childTrees = (engine: Engine) =>
       }).pipe(serving(
         engine,
         leafLayer,
-        Fan.toLayer(() =>
-          Effect.forEach(gates, ([id]) => Leaf.execute({ id }), { concurrency: "unbounded" })
-        )
+        Fan.toLayer(() => Effect.forEach(gates, ([id]) => Leaf.execute({ id }), { concurrency: "unbounded" }))
       ))
     })
 
@@ -128,9 +126,7 @@ export const childTrees = (engine: Engine) =>
           execute: log.add("working").pipe(Effect.andThen(Deferred.await(gate)), Effect.as("shared"))
         })
       )
-      const layer = Parent.toLayer(({ id }) =>
-        Effect.andThen(log.add(`parent ${id}`), Shared.execute({ id: "one" }))
-      )
+      const layer = Parent.toLayer(({ id }) => Effect.andThen(log.add(`parent ${id}`), Shared.execute({ id: "one" })))
       return Effect.gen(function*() {
         const a = yield* Parent.execute({ id: "a" }, { discard: true })
         const b = yield* Parent.execute({ id: "b" }, { discard: true })

@@ -7,7 +7,22 @@ import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
-import { answer, assertDied, assertInterrupted, awaitExit, awaitSuspended, date, Declined, type Engine, keyed, Log, Receipt, serving, settle, startSuspended } from "./Harness.ts"
+import {
+  answer,
+  assertDied,
+  assertInterrupted,
+  awaitExit,
+  awaitSuspended,
+  date,
+  Declined,
+  type Engine,
+  keyed,
+  Log,
+  Receipt,
+  serving,
+  settle,
+  startSuspended
+} from "./Harness.ts"
 
 const Answer = DurableDeferred.make("Answer", { success: Schema.String })
 const Hold = DurableDeferred.make("Hold", { success: Schema.String })
@@ -245,8 +260,10 @@ export const children = (engine: Engine) =>
         engine,
         childLayer,
         Parent.toLayer(({ id }) =>
-          Effect.catchCause(Child.execute({ id: `${id}/child` }), (cause) =>
-            Cause.hasInterruptsOnly(cause) ? Effect.succeed("interrupted") : Effect.failCause(cause))
+          Effect.catchCause(
+            Child.execute({ id: `${id}/child` }),
+            (cause) => Cause.hasInterruptsOnly(cause) ? Effect.succeed("interrupted") : Effect.failCause(cause)
+          )
         )
       )))
 

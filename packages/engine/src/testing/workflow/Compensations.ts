@@ -163,8 +163,7 @@ export const compensations = (engine: Engine) =>
     it.effect("finalizers run in reverse with the exit of a successful run", () => {
       const exits: Array<readonly [string, Exit.Exit<unknown, unknown>]> = []
       const Greet = Workflow.make("Greet", { ...keyed, success: Schema.String })
-      const record = (name: string) =>
-        Workflow.addFinalizer((exit) => Effect.sync(() => void exits.push([name, exit])))
+      const record = (name: string) => Workflow.addFinalizer((exit) => Effect.sync(() => void exits.push([name, exit])))
       const layer = Greet.toLayer(() => record("first").pipe(Effect.andThen(record("second")), Effect.as("hello")))
       return Effect.gen(function*() {
         yield* Greet.execute({ id: "a" })

@@ -109,7 +109,9 @@ export const concurrency = (engine: Engine) =>
         const error = yield* Effect.flip(Fan.execute({ id: "a" }))
         assert.strictEqual(error.reason, "empty")
         assert.deepStrictEqual(log.entries, ["started", "stopped"])
-      }).pipe(serving(engine, Fan.toLayer(() => Effect.all([slow, failing], { concurrency: "unbounded", discard: true }))))
+      }).pipe(
+        serving(engine, Fan.toLayer(() => Effect.all([slow, failing], { concurrency: "unbounded", discard: true })))
+      )
     })
 
     it.effect("Activity.raceAll returns the winner, interrupts the loser, and keeps the winner in later passes", () => {
@@ -125,7 +127,10 @@ export const concurrency = (engine: Engine) =>
         success: Schema.String,
         execute: Effect.suspend(() =>
           log.count("fast") === 0
-            ? log.add("slow started").pipe(Effect.andThen(Effect.never), Effect.onInterrupt(() => log.add("slow stopped")))
+            ? log.add("slow started").pipe(
+              Effect.andThen(Effect.never),
+              Effect.onInterrupt(() => log.add("slow stopped"))
+            )
             : Effect.as(log.add("slow again"), "slow")
         )
       })
@@ -174,9 +179,7 @@ export const concurrency = (engine: Engine) =>
         success: Schema.String,
         execute: log.add("working").pipe(Effect.andThen(Deferred.await(gate)), Effect.as("worked"))
       })
-      const layer = Both.toLayer(() =>
-        Effect.all([work, DurableDeferred.await(Go)], { concurrency: "unbounded" })
-      )
+      const layer = Both.toLayer(() => Effect.all([work, DurableDeferred.await(Go)], { concurrency: "unbounded" }))
       return Effect.gen(function*() {
         const executionId = yield* Both.execute({ id: "a" }, { discard: true })
         yield* log.reached("working")
@@ -199,9 +202,7 @@ export const concurrency = (engine: Engine) =>
         success: Schema.String,
         execute: log.add("working").pipe(Effect.andThen(Deferred.await(gate)), Effect.as("worked"))
       })
-      const layer = Both.toLayer(() =>
-        Effect.all([work, DurableDeferred.await(Go)], { concurrency: "unbounded" })
-      )
+      const layer = Both.toLayer(() => Effect.all([work, DurableDeferred.await(Go)], { concurrency: "unbounded" }))
       return Effect.gen(function*() {
         const executionId = yield* Both.execute({ id: "a" }, { discard: true })
         yield* log.reached("working")

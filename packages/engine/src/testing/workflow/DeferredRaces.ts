@@ -30,7 +30,11 @@ export const deferredRaces = (engine: Engine) =>
     it.effect("into returns the success of its effect and completes the deferred with it", () => {
       const log = new Log()
       const Record = Workflow.make("Record", { ...keyed, success: Schema.Array(Schema.String) })
-      const work = Activity.make({ name: "work", success: Schema.String, execute: Effect.as(log.add("work"), "worked") })
+      const work = Activity.make({
+        name: "work",
+        success: Schema.String,
+        execute: Effect.as(log.add("work"), "worked")
+      })
       const layer = Record.toLayer(Effect.fnUntraced(function*() {
         const value = yield* DurableDeferred.into(work, Outcome)
         const recorded = yield* DurableDeferred.await(Outcome)
@@ -128,7 +132,11 @@ export const deferredRaces = (engine: Engine) =>
     it.effect("raceAll returns an activity that ends while the other effect waits", () => {
       const log = new Log()
       const Race = Workflow.make("Race", { ...keyed, success: Schema.String })
-      const work = Activity.make({ name: "work", success: Schema.String, execute: Effect.as(log.add("work"), "worked") })
+      const work = Activity.make({
+        name: "work",
+        success: Schema.String,
+        execute: Effect.as(log.add("work"), "worked")
+      })
       const layer = Race.toLayer(() =>
         DurableDeferred.raceAll({
           name: "first",

@@ -7,7 +7,22 @@ import * as Schema from "effect/Schema"
 import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
-import { answer, assertDeclined, assertDied, awaitExit, awaitSuspended, date, Declined, type Engine, keyed, Log, Receipt, serving, settle, startSuspended } from "./Harness.ts"
+import {
+  answer,
+  assertDeclined,
+  assertDied,
+  awaitExit,
+  awaitSuspended,
+  date,
+  Declined,
+  type Engine,
+  keyed,
+  Log,
+  Receipt,
+  serving,
+  settle,
+  startSuspended
+} from "./Harness.ts"
 
 const Answer = DurableDeferred.make("Answer", { success: Schema.String, error: Declined })
 const Left = DurableDeferred.make("Left", { success: Schema.String })
@@ -187,7 +202,10 @@ export const deferreds = (engine: Engine) =>
     })
 
     it.effect("an activity of another run completes the deferred of a waiting run", () => {
-      const Reply = Workflow.make("Reply", { payload: { token: DurableDeferred.Token }, idempotencyKey: (p) => p.token })
+      const Reply = Workflow.make("Reply", {
+        payload: { token: DurableDeferred.Token },
+        idempotencyKey: (p) => p.token
+      })
       const layer = Reply.toLayer(({ token }) =>
         Activity.make({ name: "reply", execute: DurableDeferred.succeed(Answer, { token, value: "from another run" }) })
       )
@@ -199,7 +217,10 @@ export const deferreds = (engine: Engine) =>
     })
 
     it.effect("the handler of another run completes the deferred of a waiting run", () => {
-      const Reply = Workflow.make("Reply", { payload: { token: DurableDeferred.Token }, idempotencyKey: (p) => p.token })
+      const Reply = Workflow.make("Reply", {
+        payload: { token: DurableDeferred.Token },
+        idempotencyKey: (p) => p.token
+      })
       const layer = Reply.toLayer(({ token }) => DurableDeferred.succeed(Answer, { token, value: "from a handler" }))
       return Effect.gen(function*() {
         const executionId = yield* startSuspended(Ask, { id: "a" })

@@ -84,11 +84,15 @@ export const interrupts = (engine: Engine) =>
     it.effect("an instance is interrupted for the finalizers of the run, and not yet for those of its body", () => {
       const log = new Log()
       const Trip = Workflow.make("Trip", keyed)
-      const look = (place: string) => Effect.flatMap(WorkflowInstance, ({ interrupted }) => log.add(`${place} ${interrupted}`))
+      const look = (place: string) =>
+        Effect.flatMap(WorkflowInstance, ({ interrupted }) => log.add(`${place} ${interrupted}`))
       const layer = Trip.toLayer(() =>
         Effect.gen(function*() {
           yield* Workflow.addFinalizer(() => look("run"))
-          yield* Effect.ensuring(Effect.scoped(Effect.andThen(Effect.addFinalizer(() => look("scope")), DurableDeferred.await(Answer))), look("body"))
+          yield* Effect.ensuring(
+            Effect.scoped(Effect.andThen(Effect.addFinalizer(() => look("scope")), DurableDeferred.await(Answer))),
+            look("body")
+          )
         })
       )
       return Effect.gen(function*() {
@@ -249,9 +253,7 @@ export const interrupts = (engine: Engine) =>
     it.effect("a completed deferred does not wake a run that SuspendOnFailure suspended", () => {
       const log = new Log()
       const Pay = Workflow.make("Pay", { ...keyed, error: Declined }).annotate(Workflow.SuspendOnFailure, true)
-      const layer = Pay.toLayer(() =>
-        Effect.andThen(log.add("pass"), Effect.fail(new Declined({ reason: "empty" })))
-      )
+      const layer = Pay.toLayer(() => Effect.andThen(log.add("pass"), Effect.fail(new Declined({ reason: "empty" }))))
       return Effect.gen(function*() {
         const executionId = yield* startSuspended(Pay, { id: "a" })
         yield* answer(Answer, { workflow: Pay, executionId }, "unasked")

@@ -24,10 +24,12 @@ export const proxy = (engine: Engine) =>
         assert.strictEqual(yield* client.Pay({ id: "Ada" }), "Ada paid")
         assertDeclined(yield* Effect.exit(client.Pay({ id: "poor" })))
       }).pipe(
-        Effect.provide(WorkflowProxyServer.layerRpcHandlers(workflows).pipe(
-          Layer.provideMerge(layer),
-          Layer.provideMerge(engine)
-        ))
+        Effect.provide(
+          WorkflowProxyServer.layerRpcHandlers(workflows).pipe(
+            Layer.provideMerge(layer),
+            Layer.provideMerge(engine)
+          )
+        )
       )
     })
 
@@ -48,10 +50,12 @@ export const proxy = (engine: Engine) =>
         yield* client.FragileResume({ executionId })
         assert.deepStrictEqual(yield* awaitExit(Fragile, executionId), Exit.succeed("whole"))
       }).pipe(
-        Effect.provide(WorkflowProxyServer.layerRpcHandlers(workflows).pipe(
-          Layer.provideMerge(layer),
-          Layer.provideMerge(engine)
-        ))
+        Effect.provide(
+          WorkflowProxyServer.layerRpcHandlers(workflows).pipe(
+            Layer.provideMerge(layer),
+            Layer.provideMerge(engine)
+          )
+        )
       )
     })
   })

@@ -10,7 +10,21 @@ import * as Activity from "effect/workflow/Activity"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as DurableQueue from "effect/workflow/DurableQueue"
 import * as Workflow from "effect/workflow/Workflow"
-import { answer, assertDied, awaitExit, awaitSuspended, date, Declined, type Engine, eventually, keyed, Log, Receipt, serving, startSuspended } from "./Harness.ts"
+import {
+  answer,
+  assertDied,
+  awaitExit,
+  awaitSuspended,
+  date,
+  Declined,
+  type Engine,
+  eventually,
+  keyed,
+  Log,
+  Receipt,
+  serving,
+  startSuspended
+} from "./Harness.ts"
 
 const Go = DurableDeferred.make("Go")
 
@@ -49,7 +63,9 @@ export const durableQueues = (engine: Engine) =>
     it.effect("process fails with the typed error of the worker", () => {
       const Job = Workflow.make("Job", { ...keyed, success: Receipt, error: Declined })
       const layer = Layer.mergeAll(
-        Job.toLayer(() => print(4)),
+        Job.toLayer(() =>
+          print(4)
+        ),
         DurableQueue.worker(Prints, () => Effect.fail(new Declined({ reason: "no paper" })))
       ).pipe(Layer.provide(queues()))
       return Effect.gen(function*() {

@@ -6,7 +6,20 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
-import { answer, assertDied, awaitExit, date, Declined, type Engine, eventually, keyed, Log, Receipt, serving, startSuspended } from "./Harness.ts"
+import {
+  answer,
+  assertDied,
+  awaitExit,
+  date,
+  Declined,
+  type Engine,
+  eventually,
+  keyed,
+  Log,
+  Receipt,
+  serving,
+  startSuspended
+} from "./Harness.ts"
 
 const noon = date(1_709_208_000_000)
 const Go = DurableDeferred.make("Go")

@@ -83,7 +83,10 @@ export const strict = (engine: Engine) =>
       const work = (name: string, duration: Duration.Input) =>
         Activity.make({ name, success: Schema.String, execute: Effect.as(Effect.sleep(duration), name) })
       const layer = Race.toLayer(() =>
-        Effect.raceFirst(work("at work", "10 minutes"), Effect.andThen(DurableDeferred.await(Answer), work("new", "5 minutes")))
+        Effect.raceFirst(
+          work("at work", "10 minutes"),
+          Effect.andThen(DurableDeferred.await(Answer), work("new", "5 minutes"))
+        )
       )
       return Effect.gen(function*() {
         const executionId = yield* Race.execute({ id: "a" }, { discard: true })
