@@ -59,7 +59,7 @@ const install = () => {
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return
   say("installing the peers …")
   const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: here, stdio: ["ignore", 2, 2] })
-  if (status !== 0) say("npm ci in scratchpad/peers has failed: contenders that need it are left out")
+  if (status !== 0) say("npm ci in bench/peers has failed: contenders that need it are left out")
 }
 
 type Result = { readonly readings: Readings } | { readonly error: string; readonly signal?: NodeJS.Signals | null }
