@@ -33,7 +33,7 @@ describe("versions", () => {
       assert.deepStrictEqual([(yield* world.run(a)).version, (yield* world.run(b)).version], ["1", "2"])
     }))
 
-  it.effect("S10: two definitions of one name and version in one process are refused with what tells them apart; one definition may be served anew", () =>
+  it.effect("S10: two definitions of one name and version in one process are refused with both places and what tells them apart; one definition may be served anew", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
@@ -41,10 +41,15 @@ describe("versions", () => {
       const host = yield* world.start(V1.toLayer(() => echo(log, "first")("x")))
       const refused = yield* Effect.exit(host.use(Effect.scoped(Layer.build(Other.toLayer(() => Effect.void)))))
       assert.isTrue(Exit.isFailure(refused))
-      assert.include(
-        String(Exit.isFailure(refused) && Cause.squash(refused.cause)),
-        "Workflow \"W\" version 1 is registered twice, by two definitions: one takes { id }, the other { file }. Give one of them another name"
-      )
+      const told = String(Exit.isFailure(refused) && Cause.squash(refused.cause))
+      const [message, ...places] =
+        /^WorkflowRegisteredTwice: Workflow "W" version 1 is registered twice, by two definitions: one takes \{ id \} \(its idempotencyKey is at (\S+):\d+\), the other \{ file \} \(its idempotencyKey is at (\S+):\d+\)\. Give one of them another name/
+          .exec(told) ?? []
+      assert.isDefined(message, told)
+      assert.deepStrictEqual(places, [
+        "packages/engine/test/support/Program.ts",
+        "packages/engine/test/Versions.test.ts"
+      ])
       yield* begin(host, V1, "a")
       yield* host.use(
         Effect.scoped(Effect.andThen(Layer.build(V1.toLayer(() => echo(log, "anew")("x"))), begin(host, V1, "b")))

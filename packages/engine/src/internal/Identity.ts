@@ -16,10 +16,12 @@ export const runId = (name: string, key: string): Effect.Effect<string> =>
   Effect.map(sha256Hex(`${name.length}:${name}:${distinct(name, key)}`), (hash) => hash.slice(0, 32))
 
 /** The key that a workflow gives to a payload, as it wrote it. */
-export const idempotencyKey = (workflow: Workflow.Any, payload: unknown): string => {
-  const key = workflow.idempotencyKey
-  return (originals.get(key) ?? key).call(workflow, payload)
-}
+export const idempotencyKey = (workflow: Workflow.Any, payload: unknown): string =>
+  keyOf(workflow).call(workflow, payload)
+
+/** The function of the workflow's definition that makes its keys. */
+export const keyOf = ({ idempotencyKey }: Workflow.Any): Workflow.Any["idempotencyKey"] =>
+  originals.get(idempotencyKey) ?? idempotencyKey
 
 /** The engine with runs of their own for keys that are texts of their own. */
 export const identified = (engine: WorkflowEngine["Service"]): WorkflowEngine["Service"] =>

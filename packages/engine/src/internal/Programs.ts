@@ -5,6 +5,8 @@ import type { StorageFailed } from "../Backend.ts"
 import { sha256Hex } from "./Digest.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import type { Registration } from "./ExecutorTypes.ts"
+import * as Identity from "./Identity.ts"
+import { writtenAt } from "./WrittenAt.ts"
 
 /** Two definitions of one name and version are registered in one process. A defect. */
 export class WorkflowRegisteredTwice extends Error {
@@ -12,8 +14,8 @@ export class WorkflowRegisteredTwice extends Error {
   constructor(before: Registration, now: Registration) {
     super(
       `Workflow "${now.name}" version ${now.version} is registered twice, by two definitions: one takes ${
-        payloadOf(before)
-      }, the other ${payloadOf(now)}. `
+        toldOf(before)
+      }, the other ${toldOf(now)}. `
         + `Give one of them another name, or another version with Workflows.Version`
     )
   }
@@ -30,6 +32,12 @@ export const serve = (core: EngineCore, registration: Registration): Effect.Effe
     core.programs.set(key, registration)
     return Effect.void
   })
+
+/** What a definition takes, and where it is: the one function that every definition has, its `idempotencyKey`, knows. */
+const toldOf = (registration: Registration): string => {
+  const place = writtenAt(Identity.keyOf(registration.workflow))
+  return payloadOf(registration) + (place === undefined ? "" : ` (its idempotencyKey is at ${place})`)
+}
 
 const payloadOf = ({ workflow }: Registration): string => {
   const { payloadSchema } = workflow
