@@ -1,5 +1,5 @@
 /** Runs that start, share and stop other runs, from their bodies and from their steps. */
-import type { Wait } from "@fermata/core/RunStatus"
+import type { Wait } from "@fermata/core/Wait"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
 import type * as Simulator from "@fermata/engine/testing/Simulator"

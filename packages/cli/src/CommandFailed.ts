@@ -3,6 +3,7 @@
  * an exit code, and the same as JSON for programs.
  */
 import * as ErrorJson from "@fermata/core/ErrorJson"
+import * as FailureText from "@fermata/core/FailureText"
 import * as Data from "effect/Data"
 import * as Predicate from "effect/Predicate"
 import { fermata, quoted } from "./Invocation.ts"
@@ -74,7 +75,7 @@ export const fromUnknown = (error: unknown): CommandFailed => {
   return new CommandFailed({
     exitCode: exitCodes.failed,
     code: "Unexpected",
-    message: folded(error instanceof Error ? ErrorJson.sentence(ErrorJson.encode(error)) : String(error)),
+    message: folded(error instanceof Error ? FailureText.ofError(ErrorJson.encode(error)) : String(error)),
     details: ["set FERMATA_DEBUG=1 to see where it happened"]
   })
 }

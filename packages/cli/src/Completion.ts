@@ -4,7 +4,7 @@
  * be said, nothing is offered.
  */
 import { Contract } from "@fermata/core/contract/Contract"
-import { Wait } from "@fermata/core/RunStatus"
+import { Wait } from "@fermata/core/Wait"
 import type { Backend, RunRow } from "@fermata/engine/Backend"
 import { Store } from "@fermata/engine/Store"
 import * as NodeHost from "@fermata/host-node/NodeHost"

@@ -2,6 +2,7 @@
  * Why something failed, for people: what was thrown, where, and what caused it.
  */
 import * as ErrorJson from "@fermata/core/ErrorJson"
+import * as FailureText from "@fermata/core/FailureText"
 import type * as RunView from "@fermata/core/RunView"
 import * as Predicate from "effect/Predicate"
 
@@ -45,7 +46,7 @@ const bare = (message: string): string => message.replace(/^\w+: /, "")
 /** An error with its place, its causes and the errors of an aggregate. What only wraps another is passed over. */
 const chain = (json: unknown, lead: string, level = levels): ReadonlyArray<string> => {
   if (
-    ErrorJson.isWrapper(json) && Predicate.hasProperty(json, "cause") && Predicate.hasProperty(json.cause, "message")
+    FailureText.isWrapper(json) && Predicate.hasProperty(json, "cause") && Predicate.hasProperty(json.cause, "message")
   ) return chain(json.cause, lead, level)
   if (!Predicate.hasProperty(json, "message") || typeof json.message !== "string") {
     return lead === ""

@@ -1,7 +1,8 @@
 /**
  * What `fermata doctor` looks at, and what it makes of it.
  */
-import { forOperators, readWaits, type SuspendReason, suspendReasons, type Wait } from "@fermata/core/RunStatus"
+import { forOperators, type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
+import { readWaits, type Wait } from "@fermata/core/Wait"
 import type { RunRow } from "@fermata/engine/Backend"
 import { HostClock } from "@fermata/engine/HostClock"
 import { type Owner, ownerOf } from "@fermata/engine/Runs"

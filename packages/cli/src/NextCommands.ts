@@ -2,8 +2,9 @@
  * The exact commands with which somebody makes a suspended run go on.
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
-import { neverKey, type Wait } from "@fermata/core/RunStatus"
+import { neverKey } from "@fermata/core/RunStatus"
 import type { ApprovalView } from "@fermata/core/RunView"
+import type { Wait } from "@fermata/core/Wait"
 import { quoted } from "./Invocation.ts"
 
 export interface Place {

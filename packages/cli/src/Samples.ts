@@ -2,8 +2,8 @@
  * What would end the waits of a run, for the commands that are printed: made
  * from what its workflow says, never from what somebody has sent.
  */
-import type { Wait } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
+import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { CommandFailed } from "./CommandFailed.ts"

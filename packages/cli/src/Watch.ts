@@ -2,10 +2,11 @@
  * Shows a run to people while it goes on: one line on stderr for everything that happens.
  */
 import * as DurableTime from "@fermata/core/DurableTime"
-import * as ExitJson from "@fermata/core/ExitJson"
+import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { neverKey, type Wait } from "@fermata/core/RunStatus"
+import { neverKey } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
+import type { Wait } from "@fermata/core/Wait"
 import { err, noteNow } from "./Output.ts"
 import { asidesOf } from "./Questions.ts"
 import * as Words from "./Words.ts"
@@ -70,14 +71,14 @@ export class Watch {
         return `  ${err.cyan("▸")} ${entry.key}${entry.attempt > 1 ? `  attempt ${entry.attempt}` : ""}`
       }
       case "ProbeFailed":
-        return `  ${err.yellow("!")} ${entry.key}  its probe failed: ${ExitJson.causeMessage(entry.cause)}`
+        return `  ${err.yellow("!")} ${entry.key}  its probe failed: ${FailureText.ofCause(entry.cause)}`
       case "StepCompleted":
         if (entry.probed === true) return `  ${err.green("✓")} ${entry.key}  was done already, as its probe has found`
         return entry.settledBy === undefined
           ? `  ${err.green("✓")} ${entry.key}  ${err.dim(this.took(entry))}`
           : `  ${err.green("✓")} ${entry.key}  settled as done by ${entry.settledBy}`
       case "StepFailed": {
-        const why = ExitJson.causeMessage(entry.cause)
+        const why = FailureText.ofCause(entry.cause)
         if (entry.settledBy !== undefined) {
           return `  ${err.red("✗")} ${entry.key}  settled as failed by ${entry.settledBy}: ${why}`
         }

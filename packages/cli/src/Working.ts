@@ -2,7 +2,7 @@
  * A worker: takes up whatever is due, tells what becomes of it, and knows when
  * there is nothing left to do. What `fermata worker` does.
  */
-import * as ExitJson from "@fermata/core/ExitJson"
+import * as FailureText from "@fermata/core/FailureText"
 import type { RunRow } from "@fermata/engine/Backend"
 import type { Engine } from "@fermata/engine/Engine"
 import type { Owner, RunSummary } from "@fermata/engine/Runs"
@@ -221,7 +221,7 @@ class Teller {
             yield* this.tell("completed", run, out.green("✓"), "completed")
             break
           case "RunFailed":
-            yield* this.tell("failed", run, out.red("✗"), `failed: ${ExitJson.causeMessage(entry.cause)}`, {
+            yield* this.tell("failed", run, out.red("✗"), `failed: ${FailureText.ofCause(entry.cause)}`, {
               cause: entry.cause
             })
             break

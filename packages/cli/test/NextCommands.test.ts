@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Wait } from "@fermata/core/RunStatus"
 import type { ApprovalView } from "@fermata/core/RunView"
+import type { Wait } from "@fermata/core/Wait"
 import { nextCommands, type Samples } from "../src/NextCommands.ts"
 
 const commands = (...waits: ReadonlyArray<Wait>) => nextCommands({ runId: "r1", waits, as: "ada" })

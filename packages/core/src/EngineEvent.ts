@@ -13,14 +13,15 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as ExitJson from "./ExitJson.ts"
+import * as FailureText from "./FailureText.ts"
 import type * as JournalEntry from "./JournalEntry.ts"
-import { reasonOf, SuspendReason, Wait } from "./RunStatus.ts"
+import { reasonOf, type SuspendReason, suspendReasons } from "./RunStatus.ts"
 import * as RunView from "./RunView.ts"
+import { Wait } from "./Wait.ts"
 
 const run = { runId: Schema.String, workflow: Schema.String }
 const step = { ...run, stepId: Schema.String }
-const halted = { ...run, reason: SuspendReason, waits: Schema.Array(Wait) }
+const halted = { ...run, reason: Schema.Literals(suspendReasons), waits: Schema.Array(Wait) }
 const optional = Schema.optionalKey
 
 /**
@@ -352,6 +353,6 @@ const suspensions: {
   timer: "engine.run.waiting"
 }
 
-const failed = (cause: unknown) => ({ error: ExitJson.causeMessage(cause), cause })
+const failed = (cause: unknown) => ({ error: FailureText.ofCause(cause), cause })
 
 const settled = (by: string | undefined) => by === undefined ? {} : { settledBy: by }

@@ -9,7 +9,6 @@
  * Where it was thrown is for people: no comparison and no digest counts it.
  */
 import * as Redacted from "effect/Redacted"
-import * as StoredJson from "./StoredJson.ts"
 
 /** How much of an error is kept; lengths in characters. */
 export const bounds = {
@@ -90,16 +89,6 @@ export const withoutPlaces = (json: unknown): unknown => {
     ...(Array.isArray(errors) ? { errors: errors.map(withoutPlaces) } : {})
   }
 }
-
-/** One sentence for people: the message, and what it does not say of its causes. */
-export const sentence = (json: unknown): string =>
-  // Schemas tell the place of a mistake on a line of its own.
-  brief(said(json, bounds.causes).replaceAll(/\n\s+at (?=\[)/g, " at "), 500)
-
-/** Whether it says only that something was thrown, and the cause what. */
-export const isWrapper = (json: unknown): boolean =>
-  isRecord(json) && json["name"] === "UnknownError" && json["cause"] !== undefined &&
-  typeof json["message"] === "string" && json["message"].startsWith("An error occurred in Effect.")
 
 // ----------------------------------------------------------------------------
 // what is kept
@@ -292,27 +281,4 @@ const placeOf = (place: string, folder: string): string | undefined => {
   if (!path.startsWith("/") && !/^[A-Za-z]:[\\/]/.test(path)) return path
   const dependency = path.lastIndexOf("/node_modules/")
   return dependency >= 0 ? path.slice(dependency + 1) : `…/${path.split(/[\\/]/).slice(-2).join("/")}`
-}
-
-// ----------------------------------------------------------------------------
-// what is said of it
-// ----------------------------------------------------------------------------
-
-const said = (json: unknown, depth: number): string => {
-  if (!isRecord(json) || typeof json["message"] !== "string") {
-    return typeof json === "string"
-      ? json
-      : StoredJson.show(json, bounds.text)
-  }
-  const { cause, errors, message, name } = json
-  const more = depth === 0
-    ? ""
-    : cause !== undefined && cause !== null
-    ? said(cause, depth - 1)
-    : Array.isArray(errors)
-    ? [...new Set(errors.slice(0, 3).map((one) => said(one, depth - 1)))].join("; ")
-    : ""
-  if (more !== "" && isWrapper(json)) return more
-  if (message === "") return more !== "" ? more : typeof name === "string" ? name : StoredJson.show(json, bounds.text)
-  return more === "" || (message as string).includes(more) ? message as string : `${message as string}: ${more}`
 }

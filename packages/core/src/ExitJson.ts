@@ -97,22 +97,3 @@ export const toJson = (exit: Exit.Exit<unknown, unknown>): ExitJson =>
 /** The exit that `toJson` recorded. A success without a value gives `undefined`. */
 export const fromJson = (json: ExitJson, encoded = false): Exit.Exit<unknown, unknown> =>
   json._tag === "Success" ? Exit.succeed(json.value) : Exit.failCause(causeFromJson(json.cause, encoded))
-
-/** One sentence for people about a recorded cause. */
-export const causeMessage = (json: unknown): string => {
-  const first = (Array.isArray(json) ? json : [json])[0] as ReasonJson | undefined
-  if (first === undefined) return "failed without a reason"
-  if (first._tag === "Interrupt") return "interrupted"
-  const value = first._tag === "Fail" ? first.error : first._tag === "Die" ? first.defect : first
-  if (typeof value === "string") return value
-  // An error says by itself what it is; other values say it by their tag.
-  if (first._tag === "Die" && Predicate.hasProperty(value, "name") && Predicate.hasProperty(value, "message")) {
-    return ErrorJson.sentence(value)
-  }
-  if (Predicate.hasProperty(value, "message") && typeof value.message === "string" && value.message !== "") {
-    return Predicate.hasProperty(value, "_tag") && typeof value._tag === "string"
-      ? `${value._tag}: ${value.message}`
-      : value.message
-  }
-  return StoredJson.show(value, 2_000)
-}

@@ -11,7 +11,7 @@
  */
 import * as Schema from "effect/Schema"
 import { CrashRule } from "./CrashRule.ts"
-import { Wait } from "./RunStatus.ts"
+import { Wait } from "./Wait.ts"
 
 /** Version of the entry format that this build writes. */
 export const formatVersion = 1

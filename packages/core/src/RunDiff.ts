@@ -4,6 +4,7 @@
  */
 import * as Predicate from "effect/Predicate"
 import * as ExitJson from "./ExitJson.ts"
+import * as FailureText from "./FailureText.ts"
 import type * as JournalEntry from "./JournalEntry.ts"
 import * as RunView from "./RunView.ts"
 import * as StoredJson from "./StoredJson.ts"
@@ -156,5 +157,5 @@ const stepsOf = (a: Journal, b: Journal): ReadonlyArray<StepDiff> => {
 const sideOf = ({ error, output, status }: RunView.StepView): StepSide => ({
   status,
   ...(output === undefined ? {} : { output }),
-  ...(error === undefined ? {} : { error: ExitJson.causeMessage(error.cause) })
+  ...(error === undefined ? {} : { error: FailureText.ofCause(error.cause) })
 })

@@ -1,12 +1,13 @@
 /**
- * Where a run stands, and what a suspended run waits for.
+ * Where a run stands, and why a suspended one is suspended. Without schemas, so
+ * that a page may use it; what a run waits for is a `Wait`.
  */
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
+
+/** All statuses of a run. */
+export const runStatuses = ["queued", "running", "suspended", "completed", "failed", "cancelled"] as const
 
 /** Status of a run. `completed`, `failed` and `cancelled` are final. */
-export const RunStatus = Schema.Literals(["queued", "running", "suspended", "completed", "failed", "cancelled"])
-export type RunStatus = typeof RunStatus.Type
+export type RunStatus = (typeof runStatuses)[number]
 
 /**
  * Why a run is suspended, most urgent first. A run with several waits is
@@ -25,39 +26,16 @@ export const suspendReasons = [
   "handoff",
   "timer"
 ] as const
-export const SuspendReason = Schema.Literals(suspendReasons)
-export type SuspendReason = typeof SuspendReason.Type
+export type SuspendReason = (typeof suspendReasons)[number]
 
 /** Reasons that are no way in which a run is meant to wait: an operator has to look. */
 export const forOperators: ReadonlySet<SuspendReason> = new Set(["corrupt", "diverged", "recovery", "outcome-unknown"])
-
-/**
- * One thing that a suspended run waits for.
- *
- * `key` names it inside the run, `until` is the time (ms since the epoch) at
- * which the wait ends by itself, `who` lists the people who may end it, and
- * `detail` is a sentence for people.
- */
-export const Wait = Schema.Struct({
-  reason: SuspendReason,
-  key: Schema.String,
-  until: Schema.optionalKey(Schema.Finite),
-  who: Schema.optionalKey(Schema.Array(Schema.String)),
-  detail: Schema.optionalKey(Schema.String)
-})
-export type Wait = typeof Wait.Type
-
-const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
-
-/** What a run waits for, from the text of its row; none when that cannot be read. */
-export const readWaits = (text: string | null): Option.Option<ReadonlyArray<Wait>> =>
-  text === null ? Option.some([]) : decodeWaits(text)
 
 /** The key of the wait of a run that waits for ever: only an operator ends it, by a cancel. */
 export const neverKey = "never"
 
 /** The reason under which a run with these waits is reported. */
-export const reasonOf = (waits: ReadonlyArray<Wait>): SuspendReason | undefined =>
+export const reasonOf = (waits: ReadonlyArray<{ readonly reason: SuspendReason }>): SuspendReason | undefined =>
   suspendReasons.find((reason) => waits.some((wait) => wait.reason === reason))
 
 /** Whether a run with this status will never change again. */

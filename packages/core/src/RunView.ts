@@ -9,7 +9,8 @@ import type { CrashRule } from "./CrashRule.ts"
 import * as Keyed from "./internal/Keyed.ts"
 import { apply, emptyState, standingApproval, standingStep, stateOf, toView } from "./internal/RunFold.ts"
 import type * as JournalEntry from "./JournalEntry.ts"
-import type { RunStatus, SuspendReason, Wait } from "./RunStatus.ts"
+import type { RunStatus, SuspendReason } from "./RunStatus.ts"
+import type { Wait } from "./Wait.ts"
 
 /** A recorded failure: its cause as JSON (see `ExitJson`), and one sentence about it for people. */
 export interface Failure {

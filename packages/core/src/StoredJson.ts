@@ -71,17 +71,8 @@ export const nothing = new StoredJson("null", null)
 
 /** Makes a value text, or says why it cannot be. Never throws. */
 export const of = (value: unknown): Result.Result<StoredJson, Unstorable> => {
-  try {
-    if (typeof value !== "object" || value === null) {
-      return isStorable(value) ? Result.succeed(scalar(value as Scalar)) : Result.fail(explain(value))
-    }
-    if (value instanceof StoredJson) return Result.succeed(value)
-    if (!isStorable(value)) return Result.fail(explain(value))
-    const text = JSON.stringify(value)
-    return text.length > maxLength ? Result.fail(tooLong(text.length)) : Result.succeed(new StoredJson(text))
-  } catch (error) {
-    return Result.fail(new Unstorable("", `a value that cannot be looked at (${said(error)})`, wantsPlain))
-  }
+  const made = make(value)
+  return made instanceof StoredJson ? Result.succeed(made) : Result.fail(made)
 }
 
 /** As `of`, for a value that was parsed from JSON just now and that nobody else holds: its first reader gets it as it is. */
@@ -128,8 +119,8 @@ export const quote = (text: string): string => JSON.stringify(text)
 
 /** A value for people, in at most so many characters. Whatever the value is, this never throws. */
 export const show = (value: unknown, most = 120): string => {
-  const stored = value === undefined ? undefined : of(value)
-  const text = stored === undefined ? "nothing" : Result.isSuccess(stored) ? stored.success.text : stored.failure.found
+  const made = value === undefined ? undefined : make(value)
+  const text = made === undefined ? "nothing" : made instanceof StoredJson ? made.text : made.found
   return text.length > most ? `${text.slice(0, most - 1)}…` : text
 }
 
@@ -138,6 +129,20 @@ export const show = (value: unknown, most = 120): string => {
 // ----------------------------------------------------------------------------
 
 type Scalar = string | number | boolean | null
+
+const make = (value: unknown): StoredJson | Unstorable => {
+  try {
+    if (typeof value !== "object" || value === null) {
+      return isStorable(value) ? scalar(value as Scalar) : explain(value)
+    }
+    if (value instanceof StoredJson) return value
+    if (!isStorable(value)) return explain(value)
+    const text = JSON.stringify(value)
+    return text.length > maxLength ? tooLong(text.length) : new StoredJson(text)
+  } catch (error) {
+    return new Unstorable("", `a value that cannot be looked at (${said(error)})`, wantsPlain)
+  }
+}
 
 /** JSON has no -0, so nobody is given one. */
 const scalar = (value: Scalar): StoredJson => new StoredJson(JSON.stringify(value), value === 0 ? 0 : value)

@@ -3,6 +3,7 @@ import { Cause, Context, Data, Effect, Exit, Redacted, Schema } from "effect"
 import * as fc from "fast-check"
 import * as ErrorJson from "../src/ErrorJson.ts"
 import * as ExitJson from "../src/ExitJson.ts"
+import * as FailureText from "../src/FailureText.ts"
 
 type Fields = Readonly<Record<string, unknown>>
 
@@ -43,7 +44,7 @@ describe("what is kept of an error", () => {
         ]
       }
     })
-    assert.strictEqual(ErrorJson.sentence(json), "fetch failed: connect ECONNREFUSED 127.0.0.1:9; other")
+    assert.strictEqual(FailureText.ofError(json), "fetch failed: connect ECONNREFUSED 127.0.0.1:9; other")
   })
 
   it("where it was thrown: a bounded number of places, from the folder in which it runs, none of the engine or of what carries it", async () => {
@@ -176,8 +177,8 @@ describe("what is kept of an error", () => {
     ) {
       const json = ErrorJson.encode(thrown)
       assert.deepStrictEqual(JSON.parse(JSON.stringify(json)), json)
-      assert.strictEqual(typeof ErrorJson.sentence(json), "string")
-      assert.strictEqual(typeof ExitJson.causeMessage(ExitJson.causeToJson(Cause.die(thrown))), "string")
+      assert.strictEqual(typeof FailureText.ofError(json), "string")
+      assert.strictEqual(typeof FailureText.ofCause(ExitJson.causeToJson(Cause.die(thrown))), "string")
     }
     assert.deepInclude(kept(odd), {
       big: "10n",
@@ -256,7 +257,7 @@ describe("what is kept of an error", () => {
   })
 
   it("the sentence tells what a wrapper has caught, and what a message leaves out", () => {
-    const sentence = (error: unknown) => ErrorJson.sentence(ErrorJson.encode(error))
+    const sentence = (error: unknown) => FailureText.ofError(ErrorJson.encode(error))
     assert.strictEqual(
       sentence(
         new Cause.UnknownError(

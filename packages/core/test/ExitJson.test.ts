@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Exit } from "effect"
 import * as ExitJson from "../src/ExitJson.ts"
+import * as FailureText from "../src/FailureText.ts"
 
 const throughText = (exit: Exit.Exit<unknown, unknown>, encoded?: boolean) =>
   ExitJson.fromJson(JSON.parse(JSON.stringify(ExitJson.toJson(exit))), encoded)
@@ -59,6 +60,6 @@ describe("the sentence about a cause", () => {
       ["text", "text"],
       [undefined, "failed without a reason"]
     ]
-    for (const [json, sentence] of sentences) assert.strictEqual(ExitJson.causeMessage(json), sentence)
+    for (const [json, sentence] of sentences) assert.strictEqual(FailureText.ofCause(json), sentence)
   })
 })

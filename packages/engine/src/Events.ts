@@ -8,7 +8,7 @@
  */
 import * as EngineEvent from "@fermata/core/EngineEvent"
 import * as EventName from "@fermata/core/EventName"
-import * as ExitJson from "@fermata/core/ExitJson"
+import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
@@ -315,7 +315,7 @@ const completionOf = (
     ? { name: "engine.step.completed", outcome: { output: output ?? null } }
     : {
       name: "engine.step.failed",
-      outcome: { error: ExitJson.causeMessage([{ _tag: "Fail", error }]), cause: [{ _tag: "Fail", error }] }
+      outcome: { error: FailureText.ofCause([{ _tag: "Fail", error }]), cause: [{ _tag: "Fail", error }] }
     }
   return [{
     id: `${run.id}:${entry.seq}`,

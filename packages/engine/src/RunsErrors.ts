@@ -3,7 +3,7 @@
  * stands in the way; nothing has been recorded when one is given.
  */
 import { didYouMean as didYouMeanOne } from "@fermata/core/contract/ContractProblem"
-import { RunStatus } from "@fermata/core/RunStatus"
+import { runStatuses } from "@fermata/core/RunStatus"
 import * as Schema from "effect/Schema"
 
 const texts = Schema.Array(Schema.String)
@@ -33,7 +33,7 @@ export class RunAmbiguous extends Schema.TaggedError<RunAmbiguous>()("RunAmbiguo
 /** The run is over, so it takes nothing any more. */
 export class RunClosed extends Schema.TaggedError<RunClosed>()("RunClosed", {
   runId: Schema.String,
-  status: RunStatus
+  status: Schema.Literals(runStatuses)
 }, { httpApiStatus: 409 }) {
   override get message(): string {
     return `Run ${this.runId} is ${this.status} and takes nothing any more`

@@ -13,7 +13,8 @@
  * suspended runs, and with 100,000 within 17 minutes. Runs that have an owner
  * are that process's business, and a dead owner's are freed with its lease.
  */
-import { isFinal, readWaits, type RunStatus, type SuspendReason } from "@fermata/core/RunStatus"
+import { isFinal, type RunStatus, type SuspendReason } from "@fermata/core/RunStatus"
+import { readWaits } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { Answer, Backend, Op, ReportOp, RunRow, StartOp, StorageFailed } from "./Backend.ts"

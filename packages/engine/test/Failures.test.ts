@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ErrorJson from "@fermata/core/ErrorJson"
 import * as ExitJson from "@fermata/core/ExitJson"
+import * as FailureText from "@fermata/core/FailureText"
 import { Cause, Effect, Exit, Layer, Redacted, Schema } from "effect"
 import { Activity, type WorkflowEngine } from "effect/workflow"
 import type { Engine } from "../src/Engine.ts"
@@ -99,7 +100,7 @@ describe("why it failed is kept", () => {
         assert.include(text, "refused (packages/engine/test/Failures.test.ts:")
         assert.notMatch(text, /packages\/\w+\/src|node_modules|node:internal/)
         assert.strictEqual(
-          ExitJson.causeMessage(failed?._tag === "StepFailed" ? failed.cause : undefined),
+          FailureText.ofCause(failed?._tag === "StepFailed" ? failed.cause : undefined),
           "fetch failed: connect ECONNREFUSED ::1:9; connect ECONNREFUSED 127.0.0.1:9"
         )
       }))

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import type { Wait } from "@fermata/core/RunStatus"
+import type { Wait } from "@fermata/core/Wait"
 import { Effect, Layer, Logger, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow } from "effect/workflow"

@@ -3,10 +3,10 @@
  * it. Lists are persistent and turned into arrays when somebody looks.
  */
 import * as ApprovalRule from "../ApprovalRule.ts"
-import * as ExitJson from "../ExitJson.ts"
+import * as FailureText from "../FailureText.ts"
 import type * as JournalEntry from "../JournalEntry.ts"
 import * as Patch from "../Patch.ts"
-import { isFinal, reasonOf, type RunStatus, type Wait } from "../RunStatus.ts"
+import { isFinal, reasonOf, type RunStatus } from "../RunStatus.ts"
 import type {
   ApprovalView,
   ChildView,
@@ -21,6 +21,7 @@ import type {
   StopView,
   TimerView
 } from "../RunView.ts"
+import type { Wait } from "../Wait.ts"
 import * as Keyed from "./Keyed.ts"
 
 type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
@@ -261,7 +262,7 @@ const countsOf = (state: Readonly<State>): CountsView => {
   }
 }
 
-const failure = (cause: unknown): Failure => ({ cause, message: ExitJson.causeMessage(cause) })
+const failure = (cause: unknown): Failure => ({ cause, message: FailureText.ofCause(cause) })
 
 /** Takes an entry into a state that nobody else holds. */
 export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {

@@ -3,6 +3,7 @@
  */
 import type { Contract } from "@fermata/core/contract/Contract"
 import * as ErrorJson from "@fermata/core/ErrorJson"
+import * as FailureText from "@fermata/core/FailureText"
 import type * as Policy from "@fermata/core/Policy"
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
@@ -49,7 +50,7 @@ export class StepFailure extends Schema.TaggedError<StepFailure>()("StepFailure"
     const trace = ErrorJson.encode(thrown) as Schema.Json
     return new StepFailure({
       reason: named === "StepTimedOut" ? "timeout" : "unexpected",
-      message: ErrorJson.sentence(trace),
+      message: FailureText.ofError(trace),
       retryable: false,
       ...(thrown instanceof Error ? { trace } : {})
     })

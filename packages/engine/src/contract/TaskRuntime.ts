@@ -2,6 +2,7 @@
  * Where the tasks of contracts run: in this process, or elsewhere.
  */
 import * as ErrorJson from "@fermata/core/ErrorJson"
+import * as FailureText from "@fermata/core/FailureText"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -143,7 +144,7 @@ const failed = (task: string, cause: Cause.Cause<unknown>): TaskFailed => {
   if (error instanceof TaskFailed) return error
   if (error instanceof Error) {
     const trace = ErrorJson.encode(error) as Schema.Json
-    return new TaskFailed({ task, problem: ErrorJson.sentence(trace), retryable: true, trace })
+    return new TaskFailed({ task, problem: FailureText.ofError(trace), retryable: true, trace })
   }
   const problem = Predicate.hasProperty(error, "message") && typeof error.message === "string" && error.message !== ""
     ? error.message

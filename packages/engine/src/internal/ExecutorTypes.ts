@@ -3,8 +3,8 @@
  */
 import type { CrashRule } from "@fermata/core/CrashRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type { Wait } from "@fermata/core/RunStatus"
 import type { StoredJson } from "@fermata/core/StoredJson"
+import type { Wait } from "@fermata/core/Wait"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"

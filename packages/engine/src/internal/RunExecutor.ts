@@ -19,9 +19,11 @@
  * fibers that wait on a callback nobody holds are garbage, and no finalizer runs.
  */
 import * as ExitJson from "@fermata/core/ExitJson"
+import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { reasonOf, type Wait } from "@fermata/core/RunStatus"
+import { reasonOf } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
+import type { Wait } from "@fermata/core/Wait"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -703,7 +705,7 @@ export class RunExecutor extends RunSteps {
   private suspendOnFailure(result: Workflow.Suspended): void {
     const detail = result.cause === undefined
       ? "the workflow asked to be suspended"
-      : ExitJson.causeMessage(ExitJson.causeToJson(result.cause))
+      : FailureText.ofCause(ExitJson.causeToJson(result.cause))
     const waits: ReadonlyArray<Wait> = [{ reason: "operator", key: "failure", detail }]
     this.append({ _tag: "RunSuspended", waits })
     this.ending = true

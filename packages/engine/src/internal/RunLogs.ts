@@ -3,7 +3,8 @@
  */
 import * as EngineEvent from "@fermata/core/EngineEvent"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { forOperators, readWaits, type SuspendReason } from "@fermata/core/RunStatus"
+import { forOperators, type SuspendReason } from "@fermata/core/RunStatus"
+import { readWaits } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RunRow } from "../Backend.ts"

@@ -4,9 +4,9 @@
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type { Wait } from "@fermata/core/RunStatus"
 import { neverKey, suspendReasons } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
+import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"

@@ -3,7 +3,7 @@
  * would go on: no step body runs, and nothing is written.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { readWaits } from "@fermata/core/RunStatus"
+import { readWaits } from "@fermata/core/Wait"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

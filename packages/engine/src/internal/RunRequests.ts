@@ -4,9 +4,10 @@
  */
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
+import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { readWaits, type Wait } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
+import { readWaits, type Wait } from "@fermata/core/Wait"
 import * as WellFormed from "@fermata/core/WellFormed"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -548,7 +549,7 @@ const comparable = (exit: JournalEntry.ExitJson): unknown =>
   exit._tag === "Success" ?
     exit :
     ExitJson.causeFromJson(exit.cause, true).reasons.map((reason) =>
-      reason._tag === "Fail" ? [reason.error] : reason._tag === "Die" ? ExitJson.causeMessage([reason]) : null
+      reason._tag === "Fail" ? [reason.error] : reason._tag === "Die" ? FailureText.ofCause([reason]) : null
     )
 
 /** The key of the command by which the workflow completes one of its own deferreds. */

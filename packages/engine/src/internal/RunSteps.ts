@@ -4,6 +4,7 @@
  */
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
+import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
@@ -399,7 +400,7 @@ const outcomeOf = (
     return { _tag: "Outcome", key, exit, delay }
   }
   const what = `The delay before the next attempt of step "${key}", which failed with "${
-    ExitJson.causeMessage(StoredJson.copy(exit.cause))
+    FailureText.ofCause(StoredJson.copy(exit.cause))
   }",`
   const late = Handover.exit(`outcome of step "${key}"`, Exit.die(new DurableTime.TimeTooLate(what, delay)))
   return { _tag: "Outcome", key, exit: late, delay: undefined }
@@ -417,7 +418,7 @@ const late = ({ attempt, key }: StepAttempt, exit: Exit.Exit<unknown, unknown>, 
     ? "has ended"
     : Exit.isSuccess(exit)
     ? `has succeeded${value === undefined ? "" : ` with ${StoredJson.show(value)}`}; that is not taken`
-    : `has failed (${ExitJson.causeMessage(ExitJson.causeToJson(exit.cause))}); that is not taken`
+    : `has failed (${FailureText.ofCause(ExitJson.causeToJson(exit.cause))}); that is not taken`
   return { _tag: "Late", text: `attempt ${attempt} of step "${key}", which was let go at its timeout, ${came}` }
 }
 

@@ -3,10 +3,11 @@
  * once, what others write by looking.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { isFinal, readWaits, RunStatus, SuspendReason, type Wait } from "@fermata/core/RunStatus"
+import { isFinal, type RunStatus, runStatuses, type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
+import { readWaits, type Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
@@ -52,8 +53,8 @@ export const standOf = (
   return { status: status.value, ...(Option.isSome(reason) ? { reason: reason.value } : {}), waits }
 }
 
-const readStatus = Schema.decodeUnknownOption(RunStatus)
-const readReason = Schema.decodeUnknownOption(SuspendReason)
+const readStatus = Schema.decodeUnknownOption(Schema.Literals(runStatuses))
+const readReason = Schema.decodeUnknownOption(Schema.Literals(suspendReasons))
 
 /** The entries from `from` on, up to the first that cannot be read. */
 export const readable = (

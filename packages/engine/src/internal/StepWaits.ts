@@ -2,9 +2,9 @@
  * What a step without an outcome waits for, and how people are told.
  */
 import * as DurableTime from "@fermata/core/DurableTime"
-import * as ExitJson from "@fermata/core/ExitJson"
-import type { Wait } from "@fermata/core/RunStatus"
+import * as FailureText from "@fermata/core/FailureText"
 import * as StoredJson from "@fermata/core/StoredJson"
+import type { Wait } from "@fermata/core/Wait"
 import type { StepState } from "./RunRecords.ts"
 
 /** The kind of the note that a body was let go; its data names the step. */
@@ -37,7 +37,7 @@ export const of = (step: StepState): ReadonlyArray<Wait> => {
 
 const unknown = ({ key, letGo, probeFailure }: StepState): string =>
   probeFailure !== undefined
-    ? `step "${key}" was cut short, and its probe failed: ${ExitJson.causeMessage(StoredJson.read(probeFailure))}`
+    ? `step "${key}" was cut short, and its probe failed: ${FailureText.ofCause(StoredJson.read(probeFailure))}`
     : letGo
     ? `step "${key}" took longer than its timeout, and its body could not be stopped`
     : `a process died while step "${key}" was in flight`

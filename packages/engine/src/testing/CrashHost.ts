@@ -36,7 +36,7 @@
  * ```
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { Wait } from "@fermata/core/RunStatus"
+import { Wait } from "@fermata/core/Wait"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -5,6 +5,7 @@
  */
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
+import * as FailureText from "@fermata/core/FailureText"
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -224,7 +225,7 @@ const odd = Step.make("odd", {
 
 /** Why, without the run, which is another in a fork. */
 const problemOf = (cause: Cause.Cause<unknown>) =>
-  ExitJson.causeMessage(ExitJson.causeToJson(cause)).split(" cannot be stored: ").at(-1)
+  FailureText.ofCause(ExitJson.causeToJson(cause)).split(" cannot be stored: ").at(-1)
 
 const oddly = (number: number) =>
   Effect.gen(function*() {

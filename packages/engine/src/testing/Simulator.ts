@@ -31,7 +31,7 @@
  *   Simulator.explore(PlaceOrder, { payload: order, layer: PlaceOrderLayer }))
  * ```
  */
-import type { Wait } from "@fermata/core/RunStatus"
+import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"

@@ -1,4 +1,4 @@
-import { RunStatus, suspendReasons } from "@fermata/core/RunStatus"
+import { runStatuses, suspendReasons } from "@fermata/core/RunStatus"
 import type { Owner, RunSummary } from "@fermata/engine/Runs"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
@@ -12,7 +12,7 @@ import * as Arguments from "../Arguments.ts"
 export const commandRunsLs = Command.make(
   "ls",
   {
-    status: Flag.Literals("status", RunStatus.literals).pipe(
+    status: Flag.Literals("status", runStatuses).pipe(
       Flag.withDescription("Only runs with this status"),
       Flag.optional
     ),

@@ -1,9 +1,10 @@
 /** What must hold when nothing is left to happen: the store against what was acknowledged, and against the promises. */
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { isFinal, type RunStatus, Wait } from "@fermata/core/RunStatus"
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
 import * as Upcast from "@fermata/core/Upcast"
+import { Wait } from "@fermata/core/Wait"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { MemoryStore } from "../../MemoryBackend.ts"

@@ -3,7 +3,8 @@
  * goes wrong, until nothing is left to do. A life is a function of its
  * subject and its choices.
  */
-import { isFinal, type RunStatus, Wait } from "@fermata/core/RunStatus"
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"

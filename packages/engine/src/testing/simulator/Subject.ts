@@ -1,5 +1,5 @@
 /** What a simulation lives through. */
-import type { Wait } from "@fermata/core/RunStatus"
+import type { Wait } from "@fermata/core/Wait"
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type { Backend } from "../../Backend.ts"

@@ -1,0 +1,28 @@
+/**
+ * What a suspended run waits for.
+ */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { suspendReasons } from "./RunStatus.ts"
+
+/**
+ * One thing that a suspended run waits for.
+ *
+ * `key` names it inside the run, `until` is the time (ms since the epoch) at
+ * which the wait ends by itself, `who` lists the people who may end it, and
+ * `detail` is a sentence for people.
+ */
+export const Wait = Schema.Struct({
+  reason: Schema.Literals(suspendReasons),
+  key: Schema.String,
+  until: Schema.optionalKey(Schema.Finite),
+  who: Schema.optionalKey(Schema.Array(Schema.String)),
+  detail: Schema.optionalKey(Schema.String)
+})
+export type Wait = typeof Wait.Type
+
+const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
+
+/** What a run waits for, from the text of its row; none when that cannot be read. */
+export const readWaits = (text: string | null): Option.Option<ReadonlyArray<Wait>> =>
+  text === null ? Option.some([]) : decodeWaits(text)
