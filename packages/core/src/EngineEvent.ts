@@ -13,6 +13,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as ApprovalRule from "./ApprovalRule.ts"
 import * as FailureText from "./FailureText.ts"
 import type * as JournalEntry from "./JournalEntry.ts"
 import { reasonOf, type SuspendReason, suspendReasons } from "./RunStatus.ts"
@@ -288,7 +289,6 @@ const tell = (
     case "ApprovalAnswered": {
       const { by, choice, decision, edit, hash, key, note } = entry
       const timedOut = decision === "timeout"
-      const onTimeout = before === undefined ? "deny" : RunView.approval(before, key)?.onTimeout ?? "deny"
       const common = { ...run, stepId: key, ...(note === undefined ? {} : { note }) }
       if (entry.open === true && decision !== "timeout") {
         return {
@@ -303,7 +303,11 @@ const tell = (
           }
         }
       }
-      if (decision === "deny" || (timedOut && onTimeout !== "approve")) {
+      const asked = before === undefined ? undefined : RunView.approval(before, key)
+      const isGranted = asked === undefined
+        ? decision === "approve"
+        : ApprovalRule.standing(asked, [...asked.answers, entry]).status === "granted"
+      if (!isGranted) {
         return { name: "engine.approval.denied", payload: { ...common, deniedBy: by, timedOut } }
       }
       return {

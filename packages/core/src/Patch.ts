@@ -8,6 +8,7 @@
 import * as JsonPatch from "effect/JsonPatch"
 import * as JsonPointer from "effect/JsonPointer"
 import type { Json } from "effect/Schema"
+import * as SameJson from "./SameJson.ts"
 
 /** One change of a document. Paths are JSON Pointers, such as `/items/0` or, for a new last item, `/items/-`. */
 export type Operation =
@@ -59,7 +60,7 @@ const applyOne = (document: Json, operation: Parts): Json => {
       return JsonPatch.apply([{ op: "remove", path: String(from) }, { op: "add", path, value: moved }], document)
     }
     case "test": {
-      if (isSame(valueAt(document, path), value())) return document
+      if (SameJson.same(valueAt(document, path), value())) return document
       throw new Error(`the value at "${path}" is not the one that the patch tests for`)
     }
     default:
@@ -86,20 +87,10 @@ const valueAt = (document: Json, pointer: unknown): Json => {
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
-const isSame = (a: unknown, b: unknown): boolean => {
-  if (a === b) return true
-  if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, index) => isSame(item, b[index]))
-  }
-  if (!isObject(a) || !isObject(b)) return false
-  const keys = Object.keys(a)
-  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && isSame(a[key], b[key]))
-}
-
 const compare = (before: unknown, after: unknown, path: string, operations: Array<Operation>): void => {
   if (Array.isArray(before) && Array.isArray(after)) return compareLists(before, after, path, operations)
   if (!isObject(before) || !isObject(after)) {
-    if (!isSame(before, after)) operations.push({ op: "replace", path, value: after })
+    if (!SameJson.same(before, after)) operations.push({ op: "replace", path, value: after })
     return
   }
   for (const key of Object.keys(before)) {
@@ -121,9 +112,9 @@ const compareLists = (
 ): void => {
   const shorter = Math.min(before.length, after.length)
   let start = 0
-  while (start < shorter && isSame(before[start], after[start])) start++
+  while (start < shorter && SameJson.same(before[start], after[start])) start++
   let end = 0
-  while (end < shorter - start && isSame(before[before.length - 1 - end], after[after.length - 1 - end])) end++
+  while (end < shorter - start && SameJson.same(before[before.length - 1 - end], after[after.length - 1 - end])) end++
   const shared = shorter - end
   for (let index = start; index < shared; index++) compare(before[index], after[index], `${path}/${index}`, operations)
   for (let index = before.length - end - 1; index >= shared; index--) {

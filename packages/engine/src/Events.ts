@@ -7,6 +7,7 @@
  * Whoever receives it goes by its id.
  */
 import * as EngineEvent from "@fermata/core/EngineEvent"
+import * as EntryRole from "@fermata/core/EntryRole"
 import * as EventName from "@fermata/core/EventName"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
@@ -147,7 +148,12 @@ export class Events extends Context.Service<Events, {
           ...(source === undefined ? {} : { source })
         })
         if (executor !== undefined) {
-          executor.command(`emit:${id}`, `event "${name}"`, { _tag: "EventEmitted", id, name, payload: stored }, row)
+          executor.act(
+            EntryRole.acts.emit(id),
+            `event "${name}"`,
+            { _tag: "EventEmitted", id, name, payload: stored },
+            row
+          )
         } else {
           yield* core.publish([row])
         }

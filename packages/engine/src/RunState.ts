@@ -3,7 +3,9 @@
  * (RFC 6902), in the journal like everything else, so that people can watch
  * them and replay rebuilds them.
  */
+import * as EntryRole from "@fermata/core/EntryRole"
 import * as Patch from "@fermata/core/Patch"
+import * as SameJson from "@fermata/core/SameJson"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -15,7 +17,6 @@ import { Engine } from "./Engine.ts"
 import { CurrentRun, type Place } from "./internal/ExecutorTypes.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
-import { sameJson } from "./internal/RunRecords.ts"
 
 /** The document has another revision than the change was made for. */
 export class RevisionConflict extends Schema.TaggedError<RevisionConflict>()("RevisionConflict", {
@@ -144,8 +145,8 @@ const write = (
   const patch = before.revision === 0
     ? [{ op: "add", path: "", value: before.value.read() } as const, ...changes]
     : changes
-  place.executor.command(
-    `state:${name}@${revision}`,
+  place.executor.act(
+    EntryRole.acts.state(name, revision),
     `revision ${revision} of state "${name}"`,
     { _tag: "StateChanged", name, revision, patch },
     undefined,
@@ -168,7 +169,7 @@ const ownOperation = <E>(
 
 const comesTo = (before: unknown, patch: ReadonlyArray<unknown>, after: StoredJson.StoredJson): boolean => {
   try {
-    return sameJson(Patch.apply(before, patch), after.read())
+    return SameJson.same(Patch.apply(before, patch), after.read())
   } catch {
     return false
   }

@@ -5,6 +5,7 @@
  * value against it takes time proportional to the value.
  */
 import * as Schema from "effect/Schema"
+import * as SameJson from "../SameJson.ts"
 import * as StoredJson from "../StoredJson.ts"
 
 const Count = Schema.Int.check(Schema.isBetween({ minimum: 0, maximum: 1_000_000 }, {
@@ -76,15 +77,6 @@ const isObject = (value: Schema.Json): value is Schema.JsonObject =>
 
 const isArray = (value: Schema.Json): value is Schema.JsonArray => Array.isArray(value)
 
-const equal = (a: Schema.Json, b: Schema.Json): boolean => {
-  if (a === b) return true
-  if (isArray(a) && isArray(b)) return a.length === b.length && a.every((item, i) => equal(item, b[i] as Schema.Json))
-  if (!isObject(a) || !isObject(b)) return false
-  const names = Object.keys(a)
-  return names.length === Object.keys(b).length &&
-    names.every((name) => Object.hasOwn(b, name) && equal(a[name] as Schema.Json, b[name] as Schema.Json))
-}
-
 const visit = (
   shape: JsonShape,
   value: Schema.Json,
@@ -94,7 +86,7 @@ const visit = (
   const fits = shape.type === undefined || shape.type === typeOf(value) ||
     (shape.type === "integer" && Number.isInteger(value))
   if (!fits) return report(path, shape.type ?? "")
-  if (shape.enum !== undefined && !shape.enum.some((item) => equal(item, value))) {
+  if (shape.enum !== undefined && !shape.enum.some((item) => SameJson.same(item, value))) {
     report(path, `one of ${StoredJson.textOf(shape.enum)}`)
   }
   if (typeof value === "string") {

@@ -1,32 +1,15 @@
 /**
- * What an entry is to a replay, and what it is called.
+ * Entries as a replay counts from them, names them and compares them.
  */
+import * as EntryRole from "@fermata/core/EntryRole"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Handover from "./Handover.ts"
 
 type Entry = JournalEntry.JournalEntry
 
-/** Whether replay hands this entry to the workflow. */
-export const isDelivery = (entry: Entry): boolean => {
-  switch (entry._tag) {
-    case "StepCompleted":
-    case "TimerFired":
-    case "SignalReceived":
-    case "ApprovalAnswered":
-    case "ChildFinished":
-    case "StopRequested":
-      return true
-    case "StepFailed":
-      return entry.retryAt === undefined
-    case "DeferredCompleted":
-      return !entry.inside
-    default:
-      return false
-  }
-}
-
 /** Whether the operations of the body are counted from this entry on. */
-export const isCountedFrom = (entry: Entry): boolean => entry._tag === "RunStarted" || isDelivery(entry)
+export const isCountedFrom = (entry: Entry): boolean =>
+  entry._tag === "RunStarted" || EntryRole.roleOf(entry) === "delivery"
 
 /** An order to stop that was taken while the body computed. */
 export interface StopAmidst {
@@ -47,40 +30,6 @@ export const stopAmidst = (
   }
   return undefined
 }
-
-/** The key under which a command that is done at once is recorded. */
-export const commandKey = (entry: Entry): string | undefined => {
-  switch (entry._tag) {
-    case "DeferredCompleted":
-      return entry.inside ? `deferred:${entry.name}` : undefined
-    case "StateChanged":
-      return `state:${entry.name}@${entry.revision}`
-    case "EventEmitted":
-      return `emit:${entry.id}`
-    case "Note":
-      return entry.kind === "workflow"
-        ? `note:${entry.text}`
-        : entry.kind === "patch"
-        ? `patch:${entry.text}`
-        : undefined
-    default:
-      return undefined
-  }
-}
-
-/** What an entry is about, as operators name it. */
-export const subjectOf = (entry: Entry): string =>
-  "key" in entry
-    ? entry.key
-    : "timer" in entry
-    ? `timer ${entry.timer}`
-    : "child" in entry
-    ? entry.child
-    : "name" in entry
-    ? entry.name
-    : entry._tag === "Note"
-    ? entry.text
-    : entry._tag
 
 /** An entry named for people. */
 export const describe = (entry: Entry): string =>

@@ -2,9 +2,9 @@
  * Texts in which a run names itself. A fork shares what another run has asked
  * for, where the code now says its own id.
  */
+import type { SameText } from "@fermata/core/SameJson"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Result from "effect/Result"
-import type { SameText } from "./RunRecords.ts"
 
 /** Compares a recorded text with one that the code says, in which `own` may stand for any of `ancestors`; tokens of deferreds carry the id too. */
 export const sameButForId = (own: string, ancestors: ReadonlySet<string>): SameText => {

@@ -1,11 +1,11 @@
 /** Runs that are started again under their key, with another input than they have. */
+import * as SameJson from "@fermata/core/SameJson"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Upcast from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RunRow, StartOp, StorageFailed } from "../Backend.ts"
 import type { Store } from "../Store.ts"
-import { sameJson } from "./RunRecords.ts"
 
 /** Whether the run was started with another input than this one, as JSON. Of a run whose first entry cannot be read nobody knows. */
 export const hasOtherInput = (
@@ -15,7 +15,7 @@ export const hasOtherInput = (
 ): Effect.Effect<boolean, StorageFailed> =>
   store.journal(runId, 0, 1).pipe(
     Effect.map(([first]) =>
-      first?._tag === "RunRequested" && !sameJson(first.payload, StoredJson.read(payload) ?? null)
+      first?._tag === "RunRequested" && !SameJson.same(first.payload, StoredJson.read(payload) ?? null)
     ),
     Effect.catchTag("EntryCorrupt", () => Effect.succeed(false))
   )

@@ -18,6 +18,7 @@
  * The executor never interrupts a workflow because it is let go. It drops it:
  * fibers that wait on a callback nobody holds are garbage, and no finalizer runs.
  */
+import * as EntryRole from "@fermata/core/EntryRole"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
@@ -95,7 +96,7 @@ export class RunExecutor extends RunSteps {
     }, this.records.activeMs)
     this.digests = new RunDigests(host.schedule, () => this.wake())
     this.scheduler = new RunScheduler(host.turns.pace, () => this.wake(), (fiber) => this.outside(fiber))
-    this.recordedStop = EntryKinds.stopAmidst(history, (entry) => this.records.kindOf(entry) === "delivery")
+    this.recordedStop = EntryKinds.stopAmidst(history, (entry) => this.records.roleOf(entry) === "delivery")
   }
 
   /** Replays the journal and goes on. */
@@ -285,7 +286,7 @@ export class RunExecutor extends RunSteps {
         const left = this.leftOver()
         if (left !== undefined) {
           this.problem = {
-            key: EntryKinds.subjectOf(left),
+            key: EntryRole.subjectOf(left),
             detail: `the code has ended, and the journal goes on with entry ${left.seq} (${EntryKinds.describe(left)})`
           }
           continue
@@ -327,7 +328,7 @@ export class RunExecutor extends RunSteps {
   private leftOver(): Entry | undefined {
     for (let index = this.cursor; index < this.history.length; index++) {
       const entry = this.history[index]!
-      const kind = this.records.kindOf(entry)
+      const kind = this.records.roleOf(entry)
       if (kind === "delivery" || (kind === "command" && !this.records.wasAsked(entry))) return entry
     }
     return undefined
@@ -336,7 +337,7 @@ export class RunExecutor extends RunSteps {
   /** Takes the next recorded entry, or finds that the code has not come to it. */
   private advance(): void {
     const entry = this.history[this.cursor]!
-    const kind = this.records.kindOf(entry)
+    const kind = this.records.roleOf(entry)
     const missed = kind === "command" && !this.records.wasAsked(entry)
       ? "is in the journal, and the code did not ask for it"
       : kind === "delivery" && !this.records.canDeliver(entry)
@@ -344,7 +345,7 @@ export class RunExecutor extends RunSteps {
       : undefined
     if (missed !== undefined) {
       this.problem = {
-        key: EntryKinds.subjectOf(entry),
+        key: EntryRole.subjectOf(entry),
         detail: `entry ${entry.seq} (${EntryKinds.describe(entry)}) ${missed}`
       }
       return

@@ -3,6 +3,7 @@
  * bookkeeping that the executor reads and changes, with no effect of its own.
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
+import * as EntryRole from "@fermata/core/EntryRole"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { neverKey, suspendReasons } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
@@ -11,7 +12,6 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Predicate from "effect/Predicate"
 import * as ChildRecords from "./ChildRecords.ts"
-import { commandKey, isDelivery } from "./EntryKinds.ts"
 import type { StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
 import type { StepLimit } from "./StepLimit.ts"
@@ -107,7 +107,8 @@ export class RunRecords {
   readonly timers = new Map<number, TimerState>()
   readonly approvals = new Map<string, ApprovalState>()
   readonly children = new Map<string, ChildRecords.ChildState>()
-  readonly commands = new Map<string, { readonly entry: Entry; asked: boolean }>()
+  /** What the workflow did at once, by its key in `EntryRole`. */
+  readonly acts = new Map<string, { readonly entry: Entry; asked: boolean }>()
   readonly deferreds = new Map<string, JournalEntry.ExitJson>()
   private readonly deferredWaiters = new Map<string, Array<Resume<JournalEntry.ExitJson>>>()
   private readonly signals = new Map<string, SignalState>()
@@ -232,8 +233,14 @@ export class RunRecords {
     return child
   }
 
-  addCommand(key: string, entry: Entry): void {
-    this.commands.set(key, { entry, asked: true })
+  addAct(key: string, entry: Entry, asked = true): void {
+    this.acts.set(key, { entry, asked })
+  }
+
+  /** Takes in what an earlier pass did at once. */
+  private recordAct(entry: Entry): void {
+    const request = EntryRole.requestOf(entry)
+    if (request?.kind === "act") this.addAct(request.key, entry, false)
   }
 
   takeSignal(name: string, resume: Resume<EntryOf<"SignalReceived">>): void | (() => void) {
@@ -263,60 +270,46 @@ export class RunRecords {
   // replay
   // --------------------------------------------------------------------------
 
-  kindOf(entry: Entry): "command" | "delivery" | "mark" {
+  /** The role of an entry in this journal: one of a pass that was given up is a mark, and so is a request that repeats one. */
+  roleOf(entry: Entry): EntryRole.Role {
     if (this.skipped.has(entry.seq)) return "mark"
-    if (isDelivery(entry)) return "delivery"
-    switch (entry._tag) {
-      case "StepRequested":
-        return entry.nested === true || this.steps.get(entry.key)?.firstSeq !== entry.seq ? "mark" : "command"
-      case "TimerSet":
-      case "ApprovalRequested":
-      case "ChildStarted":
-      case "StateChanged":
-      case "EventEmitted":
-      case "DeferredCompleted":
-        return "command"
-      case "Note":
-        return entry.kind === "workflow" ? "command" : "mark"
-      default:
-        return "mark"
-    }
+    const role = EntryRole.roleOf(entry)
+    return role === "command" && entry._tag === "StepRequested" && this.steps.get(entry.key)?.firstSeq !== entry.seq
+      ? "mark"
+      : role
   }
 
-  /** Whether the code has asked, in this pass, for what this command records. */
+  /** Whether the code has asked, in this pass, for what this entry records. */
   wasAsked(entry: Entry): boolean {
-    switch (entry._tag) {
-      case "StepRequested":
-        return this.steps.get(entry.key)?.definition !== undefined
-      case "TimerSet":
-        return this.timers.get(entry.timer)?.asked === true
-      case "ApprovalRequested":
-        return this.approvals.get(entry.key)?.asked === true
-      case "ChildStarted":
-        return this.children.get(entry.child)?.asked === true
-      default: {
-        const key = commandKey(entry)
-        return key === undefined || this.commands.get(key)?.asked === true
-      }
+    const request = EntryRole.requestOf(entry)
+    switch (request?.kind) {
+      case undefined:
+        return true
+      case "step":
+        return this.steps.get(request.key)?.definition !== undefined
+      case "timer":
+        return this.timers.get(request.key)?.asked === true
+      case "approval":
+        return this.approvals.get(request.key)?.asked === true
+      case "child":
+        return this.children.get(request.key)?.asked === true
+      case "act":
+        return this.acts.get(request.key)?.asked === true
     }
   }
 
   /** Whether the code is where this outcome can reach it. */
   canDeliver(entry: Entry): boolean {
-    switch (entry._tag) {
-      case "StepCompleted":
-      case "StepFailed": {
-        const step = this.steps.get(entry.key)
+    const request = EntryRole.requestOf(entry)
+    switch (request?.kind) {
+      case "step": {
+        const step = this.steps.get(request.key)
         return step !== undefined && (step.entry.nested === true || step.waiters.length > 0)
       }
-      case "TimerFired":
-        return this.timers.get(entry.timer)?.waiter !== undefined
-      case "ApprovalAnswered":
-        return this.approvals.get(entry.key)?.asked === true
-      case "ChildFinished":
-        return this.children.get(entry.child)?.asked === true
+      case "timer":
+        return this.timers.get(request.key)?.waiter !== undefined
       default:
-        return true
+        return this.wasAsked(entry)
     }
   }
 
@@ -593,8 +586,7 @@ export class RunRecords {
           if (step !== undefined) step.probeFailure = entry.cause
           break
         case "Note": {
-          const key = commandKey(entry)
-          if (key !== undefined) records.commands.set(key, { entry, asked: false })
+          records.recordAct(entry)
           if (entry.kind === StepWaits.letGoNote && Predicate.hasProperty(entry.data, "key")) {
             const cut = records.steps.get(String(entry.data.key))
             if (cut !== undefined) cut.letGo = true
@@ -646,14 +638,12 @@ export class RunRecords {
         case "SignalReceived":
           records.signalIds.add(entry.id)
           break
-        default: {
-          const key = commandKey(entry)
-          if (key !== undefined) records.commands.set(key, { entry, asked: false })
-        }
+        default:
+          records.recordAct(entry)
       }
     }
     for (let index = history.length - 1; index >= 0; index--) {
-      if (records.kindOf(history[index]!) !== "delivery") continue
+      if (records.roleOf(history[index]!) !== "delivery") continue
       records.lastDelivery = index
       break
     }
@@ -681,30 +671,6 @@ export const policyOf = (
       next
     )
   })
-
-/** Whether two texts that differ stand for the same. */
-export type SameText = (a: string, b: string) => boolean
-
-/** Whether two JSON values are equal, whatever the order of their keys. */
-export const sameJson = (a: unknown, b: unknown, sameText?: SameText): boolean => {
-  if (a === b) return true
-  if (sameText !== undefined && typeof a === "string" && typeof b === "string") return sameText(a, b)
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false
-  if (Array.isArray(a)) {
-    return Array.isArray(b) && a.length === b.length && a.every((item, index) => sameJson(item, b[index], sameText))
-  }
-  if (Array.isArray(b)) return false
-  const left = a as Record<string, unknown>
-  const right = b as Record<string, unknown>
-  let count = 0
-  for (const key in left) {
-    if (left[key] === undefined) continue
-    count++
-    if (!sameJson(left[key], right[key], sameText)) return false
-  }
-  for (const key in right) if (right[key] !== undefined) count--
-  return count === 0
-}
 
 export const remove = <A>(list: Array<A>, item: A): void => {
   const index = list.indexOf(item)

@@ -3,9 +3,11 @@
  * while the run is replayed, and is written to it afterwards.
  */
 import * as DurableTime from "@fermata/core/DurableTime"
+import * as EntryRole from "@fermata/core/EntryRole"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as SameJson from "@fermata/core/SameJson"
 import * as StoredJson from "@fermata/core/StoredJson"
 import { readWaits, type Wait } from "@fermata/core/Wait"
 import * as WellFormed from "@fermata/core/WellFormed"
@@ -66,7 +68,7 @@ export abstract class RunRequests extends RunBase {
     for (const entry of history) if (entry._tag === "ApprovalAnswered") this.records.answer(entry)
   }
 
-  private readonly sameText: RunRecords.SameText | undefined
+  private readonly sameText: SameJson.SameText | undefined
 
   /** Whether the code asks for what is recorded. Of what a fork shares, its own id stands for that of the run it was. */
   private same(recorded: unknown, asked: unknown, json: unknown = StoredJson.read(asked)): boolean {
@@ -74,7 +76,7 @@ export abstract class RunRequests extends RunBase {
       recorded instanceof StoredJson.StoredJson && asked instanceof StoredJson.StoredJson &&
       recorded.text === asked.text
     ) return true
-    return RunRecords.sameJson(StoredJson.read(recorded), json, this.sameText)
+    return SameJson.same(StoredJson.read(recorded), json, this.sameText)
   }
 
   /** Nobody waits for the step any more. */
@@ -160,11 +162,11 @@ export abstract class RunRequests extends RunBase {
    */
   askPatch(id: string): Effect.Effect<boolean> {
     return this.ask((resume) => {
-      const key = `patch:${id}`
-      const recorded = this.records.commands.get(key)
+      const key = EntryRole.acts.patch(id)
+      const recorded = this.records.acts.get(key)
       if (recorded !== undefined) return resume(!this.isBehind(recorded.entry.seq))
       if (this.isBehind(Infinity)) return resume(false)
-      this.records.addCommand(key, this.append({ _tag: "Note", kind: "patch", text: id }))
+      this.records.addAct(key, this.append({ _tag: "Note", kind: "patch", text: id }))
       resume(true)
     })
   }
@@ -173,7 +175,7 @@ export abstract class RunRequests extends RunBase {
   private isBehind(seq: number): boolean {
     for (let index = this.cursor; index < this.history.length && this.history[index]!.seq < seq; index++) {
       const entry = this.history[index]!
-      const kind = this.records.kindOf(entry)
+      const kind = this.records.roleOf(entry)
       if (kind === "delivery" || (kind === "command" && !this.records.wasAsked(entry))) return true
     }
     return false
@@ -242,7 +244,7 @@ export abstract class RunRequests extends RunBase {
   }
 
   private recordedCompletion(name: string): JournalEntry.EntryOf<"DeferredCompleted"> | undefined {
-    const entry = this.records.commands.get(commandOf(name))?.entry
+    const entry = this.records.acts.get(EntryRole.acts.deferred(name))?.entry
     return entry?._tag === "DeferredCompleted" ? entry : undefined
   }
 
@@ -303,7 +305,7 @@ export abstract class RunRequests extends RunBase {
       if (this.mustBeRecorded(`the completion of "${name}"`, name)) return
       this.append({ _tag: "DeferredCompleted", name, exit, inside: true })
     } else {
-      this.records.commands.get(commandOf(name))!.asked = true
+      this.records.acts.get(EntryRole.acts.deferred(name))!.asked = true
       const [was, now] = [Handover.plain(recorded.exit), Handover.plain(exit)]
       if (isRace(name) && !this.same(comparable(was), comparable(now))) {
         this.diverge(
@@ -454,7 +456,7 @@ export abstract class RunRequests extends RunBase {
   }
 
   /** Records what the workflow did at once: a state change, an emitted event, a note. `isSame` tells whether what is recorded is that. */
-  command(
+  act(
     key: string,
     what: string,
     body: JournalEntry.EntryBody,
@@ -462,7 +464,7 @@ export abstract class RunRequests extends RunBase {
     isSame?: (recorded: Entry) => boolean
   ): void {
     if (this.stopped) return
-    const recorded = this.records.commands.get(key)
+    const recorded = this.records.acts.get(key)
     if (recorded !== undefined) {
       const before = EntryKinds.bodyJson(recorded.entry)
       const after = Handover.plain(body)
@@ -477,7 +479,7 @@ export abstract class RunRequests extends RunBase {
       return
     }
     if (this.mustBeRecorded(what, key)) return
-    this.records.addCommand(key, this.append(body))
+    this.records.addAct(key, this.append(body))
     if (outbox !== undefined) this.outbox.push(outbox)
     this.wake()
   }
@@ -488,7 +490,7 @@ export abstract class RunRequests extends RunBase {
    */
   unwind(): Effect.Effect<void> {
     return this.ask((resume) => {
-      this.command("note:failure", "an end by failure", { _tag: "Note", kind: "workflow", text: "failure" })
+      this.act(EntryRole.acts.unwind, "an end by failure", { _tag: "Note", kind: "workflow", text: "failure" })
       if (this.problem === undefined) resume(undefined)
     })
   }
@@ -518,7 +520,7 @@ export abstract class RunRequests extends RunBase {
 
   protected mustBeRecorded(what: string, key: string): boolean {
     if (this.cursor > this.lastDelivery) return false
-    const next = this.history.find((entry, index) => index >= this.cursor && EntryKinds.isDelivery(entry))
+    const next = this.history.find((entry, index) => index >= this.cursor && EntryRole.roleOf(entry) === "delivery")
     this.diverge(
       key,
       `the code asks for ${what}, which the journal does not hold, while entry ${next?.seq} (${next?._tag}${
@@ -551,9 +553,6 @@ const comparable = (exit: JournalEntry.ExitJson): unknown =>
     ExitJson.causeFromJson(exit.cause, true).reasons.map((reason) =>
       reason._tag === "Fail" ? [reason.error] : reason._tag === "Die" ? FailureText.ofCause([reason]) : null
     )
-
-/** The key of the command by which the workflow completes one of its own deferreds. */
-const commandOf = (deferred: string) => `deferred:${deferred}`
 
 /** A run that suspended on its failure, or because it never got further, only waits for an operator's word. */
 const heldBy = (row: RunRow, parkedFailure: boolean): Wait | undefined => {
