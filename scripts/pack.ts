@@ -6,7 +6,7 @@
 import { spawnSync } from "node:child_process"
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join, resolve } from "node:path"
+import { join, relative, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { type OutputChunk, rolldown } from "rolldown"
@@ -40,10 +40,19 @@ const compiled = (path: string): string => path.replace(/^\.\/src\//, "./dist/")
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A, key: string) => B): Record<string, B> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]))
 
-const published = (manifest: Manifest) => ({
+/** Where a package comes from, which its provenance must say too; known where GitHub builds it. */
+const repositoryOf = (folder: string) => {
+  const repository = process.env["GITHUB_REPOSITORY"]
+  if (repository === undefined) return {}
+  const url = `git+https://github.com/${repository}.git`
+  return { repository: { type: "git", url, directory: relative(root, folder) } }
+}
+
+const published = (manifest: Manifest, folder: string) => ({
   ...manifest,
   exports: mapValues(manifest.exports, (path) => path === null ? null : compiled(path)),
   ...(manifest.bin === undefined ? {} : { bin: mapValues(manifest.bin, compiled) }),
+  ...repositoryOf(folder),
   ...(Array.isArray(manifest.sideEffects) ? { sideEffects: manifest.sideEffects.map(compiled) } : {}),
   files: ["dist", "src", "!dist/.tsbuildinfo", "README.md", "LICENSE"],
   engines: { node: ">=24" },
@@ -116,7 +125,7 @@ const stage = async (folder: string, staging: string): Promise<string> => {
     const source = [join(folder, file), join(root, file)].find(existsSync)
     if (source !== undefined) cpSync(source, join(target, file))
   }
-  writeFileSync(join(target, "package.json"), JSON.stringify(published(manifest), null, 2) + "\n")
+  writeFileSync(join(target, "package.json"), JSON.stringify(published(manifest, folder), null, 2) + "\n")
   return target
 }
 

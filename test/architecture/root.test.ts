@@ -22,11 +22,14 @@ const layout = [
 
 /** What else is there, each with its reason. */
 const exceptions: Readonly<Record<string, string>> = {
+  ".changeset": "changesets look for their configuration and for the changes to come there",
   ".ci": "the whole proof from a clean clone; whoever runs it looks for it there",
   ".editorconfig": "editors look for it there",
+  ".github": "GitHub looks for workflows and for the pages of a project there",
   ".gitignore": "Git looks for it there",
   ".npmrc": "npm looks for it there",
   ".oxlintrc.json": "oxlint looks for it there",
+  "AGENTS.md": "where a stranger, human or not, looks first",
   "CHANGELOG.md": "where users look for what has changed; all packages share it",
   "LICENSE": "where GitHub and people look for it; packing copies it into every package",
   "bench": "measures all packages beside raw storage and beside peers; no package owns it, and it is no proof",

@@ -40,7 +40,7 @@ describe("packages and construction", () => {
       mkdirSync(join(project, "node_modules/@fermata"), { recursive: true })
       for (const name of ["core", "engine", "host-node"]) {
         const manifest = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"))
-        assert.deepInclude(manifest, { name: `@fermata/${name}`, license: "MIT", version: "0.1.0" })
+        assert.deepInclude(manifest, { name: `@fermata/${name}`, license: "MIT" })
         symlinkSync(join(root, "packages", name), join(project, "node_modules/@fermata", name))
       }
       writeFileSync(join(project, "package.json"), JSON.stringify({ type: "module" }))

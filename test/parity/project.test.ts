@@ -1,0 +1,48 @@
+import { assert, describe, it } from "@effect/vitest"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { publish, release, root, stepsOf, texts, workflow } from "./Workflows.ts"
+
+describe("releases", () => {
+  it("M-05: a release is published from CI with provenance, for everybody, and under the MIT licence", () => {
+    assert.match(publish, /^node scripts\/release\.ts .*-- --provenance$/)
+    assert.include(readFileSync(join(root, "scripts", "release.ts"), "utf8"), `"--access", "public"`)
+    assert.deepStrictEqual(release.jobs["release"]?.permissions, { contents: "write", "id-token": "write" })
+    assert.deepStrictEqual(release.permissions, { contents: "read" })
+    assert.strictEqual(release.jobs["release"]?.if, "needs.decide.outputs.release == 'true'")
+    const tokens = stepsOf(release).flatMap(({ env }) => Object.values(env ?? {})).filter((value) =>
+      /secrets/.test(value)
+    )
+    assert.deepStrictEqual(tokens, ["${{ secrets.NPM_TOKEN }}"])
+    const manifests = ["", ...readdirSync(join(root, "packages")).map((name) => `packages/${name}/`)]
+      .map((place) => join(root, place, "package.json")).filter(existsSync)
+    assert.isAbove(manifests.length, 4)
+    for (const file of manifests) {
+      assert.strictEqual((JSON.parse(readFileSync(file, "utf8")) as { license?: string }).license, "MIT", file)
+    }
+    assert.match(readFileSync(join(root, "LICENSE"), "utf8"), /^MIT License/)
+  })
+
+  it("M-05: every action of every workflow is pinned to a commit, and its version is named", () => {
+    assert.sameMembers([...texts.keys()], ["ci.yml", "release.yml"])
+    for (const [name, text] of texts) {
+      const uses = text.split("\n").filter((line) => /^\s*-? ?uses:/.test(line))
+      assert.isNotEmpty(uses)
+      for (const line of uses) assert.match(line, /uses: [\w-]+\/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$/)
+      assert.deepStrictEqual(workflow(name).permissions, { contents: "read" }, name)
+    }
+  })
+})
+
+describe("the pages of the project", () => {
+  const page = (name: string) => readFileSync(join(root, ".github", name), "utf8")
+
+  it("R-105: the repository has a contributing guide, a code of conduct and a security policy, which know each other", () => {
+    const guide = page("CONTRIBUTING.md")
+    for (const other of ["../AGENTS.md", "CODE_OF_CONDUCT.md", "SECURITY.md", "workflows/release.yml"]) {
+      assert.include(guide, `](${other})`)
+    }
+    assert.match(page("SECURITY.md"), /## How to report a vulnerability\n\n.*\*\*Report a vulnerability\*\*/)
+    assert.match(page("CODE_OF_CONDUCT.md"), /## What we do not accept\n/)
+  })
+})
