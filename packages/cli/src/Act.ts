@@ -2,8 +2,9 @@
  * What somebody does to a run: it is recorded first, and then the run is
  * followed, and worked on here when nobody else does.
  */
-import type { Answer, Receipt } from "@fermata/engine/Runs"
-import type { ArgumentsEdited } from "@fermata/engine/RunsErrors"
+import type { Answer } from "@fermata/core/Question"
+import type { Receipt } from "@fermata/core/Receipt"
+import type { ArgumentsEdited } from "@fermata/core/RunsErrors"
 import * as Effect from "effect/Effect"
 import { CommandFailed, exitCodes } from "./CommandFailed.ts"
 import type { Globals } from "./Globals.ts"

@@ -2,7 +2,7 @@
  * Follows a run and, on a terminal, asks there what the run asks people.
  */
 import * as JsonText from "@fermata/core/JsonText"
-import type { OpenApproval } from "@fermata/engine/Runs"
+import type { OpenApproval } from "@fermata/core/Question"
 import * as Effect from "effect/Effect"
 import { createInterface } from "node:readline"
 import type { CommandFailed } from "./CommandFailed.ts"

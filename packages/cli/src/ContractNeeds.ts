@@ -3,8 +3,8 @@
  * who has it.
  */
 import type { Contract } from "@fermata/core/contract/Contract"
+import type { Owner } from "@fermata/core/Owner"
 import * as ContractNeeds from "@fermata/engine/contract/ContractNeeds"
-import type { Owner } from "@fermata/engine/Runs"
 import type { FermataConfig } from "./Config.ts"
 import { isGone } from "./Owners.ts"
 

@@ -1,11 +1,12 @@
 /**
  * What `fermata doctor` looks at, and what it makes of it.
  */
+import type { Owner } from "@fermata/core/Owner"
 import { forOperators, type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
 import { readWaits, type Wait } from "@fermata/core/Wait"
 import type { RunRow } from "@fermata/engine/Backend"
 import { HostClock } from "@fermata/engine/HostClock"
-import { type Owner, ownerOf } from "@fermata/engine/Runs"
+import { ownerOf } from "@fermata/engine/Runs"
 import { Store } from "@fermata/engine/Store"
 import * as Watchdog from "@fermata/engine/Watchdog"
 import * as NodeHost from "@fermata/host-node/NodeHost"

@@ -3,8 +3,8 @@
  * operator makes it go on, and works on it here when nobody else does.
  */
 import type { Contract } from "@fermata/core/contract/Contract"
+import type { RunSummary } from "@fermata/core/RunSummary"
 import type * as RunView from "@fermata/core/RunView"
-import type { RunSummary } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type CommandFailed, failed } from "./CommandFailed.ts"

@@ -1,7 +1,7 @@
 /**
  * Forks a run and follows the fork: what `fermata runs fork` does.
  */
-import type { ForkOptions } from "@fermata/engine/Runs"
+import type { ForkOptions } from "@fermata/core/RunStart"
 import * as Effect from "effect/Effect"
 import { followAndAsk } from "./Ask.ts"
 import { CommandFailed } from "./CommandFailed.ts"

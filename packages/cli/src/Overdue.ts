@@ -3,8 +3,8 @@
  * `fermata doctor`.
  */
 import { Contract } from "@fermata/core/contract/Contract"
+import type { Owner } from "@fermata/core/Owner"
 import type { RunRow, StorageFailed } from "@fermata/engine/Backend"
-import type { Owner } from "@fermata/engine/Runs"
 import type { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

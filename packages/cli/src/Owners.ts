@@ -1,7 +1,7 @@
 /**
  * The processes that work on runs, as people know them.
  */
-import type { Owner } from "@fermata/engine/Runs"
+import type { Owner } from "@fermata/core/Owner"
 import * as Effect from "effect/Effect"
 import { hostname } from "node:os"
 import type { CommandFailed } from "./CommandFailed.ts"

@@ -2,8 +2,8 @@
  * What people have to know about a question beside its text.
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
+import type { OpenApproval } from "@fermata/core/Question"
 import type { ApprovalView } from "@fermata/core/RunView"
-import type { OpenApproval } from "@fermata/engine/Runs"
 
 /** What there is to choose, and what somebody has edited. */
 export const asides = (

@@ -2,8 +2,8 @@
  * What of a fork's shared history was made from an output that the fork has
  * replaced: it stays as it was, since it is not done again.
  */
+import type { ForkOptions } from "@fermata/core/RunStart"
 import type * as RunView from "@fermata/core/RunView"
-import type { ForkOptions } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import type { CommandFailed } from "./CommandFailed.ts"
 import type { Host } from "./Host.ts"

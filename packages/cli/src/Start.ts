@@ -2,7 +2,7 @@
  * Starts a run and follows it: what `fermata run` does.
  */
 import type { Contract } from "@fermata/core/contract/Contract"
-import type { Owner } from "@fermata/engine/Runs"
+import type { Owner } from "@fermata/core/Owner"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"

@@ -3,9 +3,10 @@
  * there is nothing left to do. What `fermata worker` does.
  */
 import * as FailureText from "@fermata/core/FailureText"
+import type { Owner } from "@fermata/core/Owner"
+import type { RunSummary } from "@fermata/core/RunSummary"
 import type { RunRow } from "@fermata/engine/Backend"
 import type { Engine } from "@fermata/engine/Engine"
-import type { Owner, RunSummary } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"

@@ -6,42 +6,13 @@
  * new proposal: from then on it is what stands to be approved, and what was
  * said of other arguments does not count for it.
  */
+import type { Given, Question as Asked } from "./Question.ts"
 import * as StoredJson from "./StoredJson.ts"
 
-/** A question, as far as it decides about answers. Times are ms since the epoch. */
-export interface Question {
-  /** Names and roles of those who may answer. */
-  readonly approvers: ReadonlyArray<string>
-  /** What is chosen with a yes; empty when there is nothing to choose. */
-  readonly choices: ReadonlyArray<string>
-  /** How many different people must approve the same. */
-  readonly quorum: number
-  /** How many may answer. With it, a no denies only once the quorum is out of reach; without it one no denies. */
-  readonly of?: number
-  readonly editable: boolean
-  readonly args?: unknown
-  /** Of `args`. Questions of format 0.1 have none; their approvals add up whatever was chosen or edited. */
-  readonly hash?: string
-  /** Who asked for the run and may therefore not answer. */
-  readonly requester?: string
-  readonly deadline?: number
-  /** What the end of the deadline means. */
-  readonly onTimeout: "deny" | "approve" | "fail"
-}
+export type { Given } from "./Question.ts"
 
-/** An answer that was taken. `refuse` is the workflow's own word that it does not take the arguments of this hash. */
-export interface Given {
-  readonly id: string
-  readonly decision: "approve" | "deny" | "timeout" | "refuse"
-  readonly by: string
-  readonly at: number
-  readonly choice?: string
-  /** The arguments that it approves, where those are not the ones asked about. */
-  readonly edit?: unknown
-  /** Of the arguments that it is about. */
-  readonly hash?: string
-  readonly note?: string
-}
+/** A question, as far as it decides about answers. */
+export type Question = Omit<Asked, "prompt" | "schema">
 
 /** An answer that wants to be taken. */
 export interface Answer extends Omit<Given, "edit" | "hash"> {

@@ -11,6 +11,7 @@
  */
 import * as Schema from "effect/Schema"
 import { CrashRule } from "./CrashRule.ts"
+import { answerFields, Decision, questionFields } from "./Question.ts"
 import { Wait } from "./Wait.ts"
 
 /** Version of the entry format that this build writes. */
@@ -134,36 +135,12 @@ export const DeferredCompleted = entry("DeferredCompleted", {
   inside: Schema.Boolean
 })
 
-export const ApprovalRequested = entry("ApprovalRequested", {
-  key: Schema.String,
-  prompt: Schema.String,
-  approvers: Schema.Array(Schema.String),
-  choices: Schema.Array(Schema.String),
-  quorum: Schema.Int,
-  /** How many may answer; without it one no is enough to deny. */
-  of: Schema.optionalKey(Schema.Int),
-  editable: Schema.Boolean,
-  args: Schema.optionalKey(Schema.Unknown),
-  /** SHA-256 in hex of the arguments, for which approvals count. */
-  hash: Schema.optionalKey(Schema.String),
-  /** Who has asked for the run and may therefore not answer. */
-  requester: Schema.optionalKey(Schema.String),
-  /** JSON Schema of the arguments, where they may be edited. */
-  schema: Schema.optionalKey(Schema.Unknown),
-  deadline: Schema.optionalKey(Schema.Finite),
-  onTimeout: Schema.Literals(["deny", "approve", "fail"])
-})
+export const ApprovalRequested = entry("ApprovalRequested", { key: Schema.String, ...questionFields })
 export const ApprovalAnswered = entry("ApprovalAnswered", {
   id: Schema.String,
   key: Schema.String,
-  decision: Schema.Literals(["approve", "deny", "timeout"]),
-  by: Schema.String,
-  choice: Schema.optionalKey(Schema.String),
-  /** The arguments that it approves, where those are not the ones asked about. */
-  edit: Schema.optionalKey(Schema.Unknown),
-  /** Of the arguments that it is about. */
-  hash: Schema.optionalKey(Schema.String),
-  note: Schema.optionalKey(Schema.String),
+  decision: Decision,
+  ...answerFields,
   /** It does not decide: more is wanted. */
   open: Schema.optionalKey(Schema.Boolean)
 })

@@ -18,7 +18,7 @@ export class EntryCorrupt extends Schema.TaggedError<EntryCorrupt>()("EntryCorru
   runId: Schema.String,
   seq: Schema.Int,
   problem: Schema.String
-}) {
+}, { httpApiStatus: 500 }) {
   override get message(): string {
     return `Entry ${this.seq} of run ${this.runId} cannot be read: ${this.problem}`
   }

@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Schema } from "effect"
 import * as fc from "fast-check"
 import type * as JournalEntry from "../src/JournalEntry.ts"
 import * as RunView from "../src/RunView.ts"
+import * as RunViewSchema from "../src/RunViewSchema.ts"
 
 type Body = JournalEntry.EntryBody & { readonly at?: number; readonly epoch?: number }
 
@@ -474,6 +476,16 @@ describe("RunView", () => {
         const sent = asJson(RunView.of("run-1", entries.slice(0, cut))) as RunView.RunView
         assert.deepStrictEqual(asJson(RunView.foldAll(sent, entries.slice(cut))), whole)
       }))
+    })
+
+    it("is what the schema of a view says, and nothing beside it", () => {
+      const decode = Schema.decodeUnknownSync(Schema.toCodecJson(RunViewSchema.RunView), { onExcessProperty: "error" })
+      fc.assert(fc.property(anyJournal, (entries) => {
+        const sent = asJson(RunView.of("run-1", entries))
+        assert.deepStrictEqual(asJson(decode(sent)), sent)
+      }))
+      const whole = { ...(asJson(RunView.empty("run-1")) as object), mood: "good" }
+      assert.throws(() => decode(whole), /mood/)
     })
 
     it("leaves earlier views as they were, also when two histories go on from one", () => {

@@ -12,6 +12,7 @@
  *
  * Times are ms since the epoch, given by the caller: a backend has no clock.
  */
+import type { Census } from "@fermata/core/Owner"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type {
@@ -34,7 +35,7 @@ export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageF
   /** Nothing of it is stored, for want of room: the same is stored once there is some. Absent when that is not certain. */
   noRoom: Schema.optionalKey(Schema.Boolean),
   cause: Schema.optionalKey(Schema.Defect())
-}) {
+}, { httpApiStatus: 503 }) {
   override get message(): string {
     return `The store could not ${this.operation}: ${this.problem}`
   }
@@ -437,14 +438,6 @@ export interface RunFilter {
   readonly limit: number
   /** Only runs created before the run with this id, for paging. */
   readonly before?: string | undefined
-}
-
-/** Counts for `doctor` and `worker`, each read from an index. */
-export interface Census {
-  readonly byStatus: Readonly<Record<string, number>>
-  readonly owned: number
-  readonly inbox: number
-  readonly outbox: number
 }
 
 /** What a database implements. */

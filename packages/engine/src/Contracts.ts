@@ -3,6 +3,8 @@
  * starts their runs by hand and by events, and serves those runs.
  */
 import * as Contract from "@fermata/core/contract/Contract"
+import { PayloadRefused, type StartRefused } from "@fermata/core/RunsErrors"
+import type { Started } from "@fermata/core/RunStart"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -28,8 +30,7 @@ import { sha256Hex } from "./internal/Digest.ts"
 import type { Committed, Resolve } from "./internal/EngineCore.ts"
 import type { Registration } from "./internal/ExecutorTypes.ts"
 import { checkKey, start as startRun } from "./internal/RunStarts.ts"
-import { type ContractStart, ContractStarts, type Started } from "./Runs.ts"
-import { PayloadRefused, type StartRefused } from "./RunsErrors.ts"
+import { type ContractStart, ContractStarts } from "./Runs.ts"
 import { Store } from "./Store.ts"
 
 /** The document is not what the store has under its id and version. Nothing was stored. */

@@ -3,6 +3,8 @@
  * schemas before its owner acts on it.
  */
 import { ExitJson } from "@fermata/core/JournalEntry"
+import { answerFields, Decision } from "@fermata/core/Question"
+import { Settlement } from "@fermata/core/Receipt"
 import * as Schema from "effect/Schema"
 
 export const SignalMessage = Schema.Struct({
@@ -13,13 +15,9 @@ export const SignalMessage = Schema.Struct({
 export const DeferredMessage = Schema.Struct({ name: Schema.String, exit: ExitJson })
 export const AnswerMessage = Schema.Struct({
   key: Schema.String,
-  decision: Schema.Literals(["approve", "deny", "timeout"]),
-  by: Schema.String,
-  choice: Schema.optionalKey(Schema.String),
-  edit: Schema.optionalKey(Schema.Unknown),
-  /** Of the arguments that it is about. An answer without it was written by an older build, which judged only who gave it. */
-  hash: Schema.optionalKey(Schema.String),
-  note: Schema.optionalKey(Schema.String)
+  decision: Decision,
+  /** Without a hash it was written by an older build, which judged only who gave it. */
+  ...answerFields
 })
 export const CancelMessage = Schema.Struct({
   kind: Schema.Literals(["cancel", "parent"]),
@@ -30,11 +28,7 @@ export const OperatorMessage = Schema.Struct({ by: Schema.String })
 export const SettleMessage = Schema.Struct({
   key: Schema.String,
   by: Schema.String,
-  action: Schema.Union([
-    Schema.Struct({ _tag: Schema.tag("retry") }),
-    Schema.Struct({ _tag: Schema.tag("complete"), output: Schema.Unknown }),
-    Schema.Struct({ _tag: Schema.tag("fail"), message: Schema.String })
-  ])
+  action: Settlement
 })
 export const ChildMessage = Schema.Struct({ exit: ExitJson })
 

@@ -8,31 +8,10 @@
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { type Census, type Owner, Serves } from "@fermata/core/Owner"
+import type { Answer, ApprovalFilter, OpenApproval } from "@fermata/core/Question"
+import type { Receipt, Settlement } from "@fermata/core/Receipt"
 import * as RunDiff from "@fermata/core/RunDiff"
-import { isFinal, type RunStatus, type SuspendReason } from "@fermata/core/RunStatus"
-import * as RunView from "@fermata/core/RunView"
-import * as StoredJson from "@fermata/core/StoredJson"
-import type { EntryCorrupt } from "@fermata/core/Upcast"
-import type { Wait } from "@fermata/core/Wait"
-import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
-import type { Census, DefinitionRow, OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
-import { HostClock } from "./HostClock.ts"
-import type { Kind, Message } from "./InboxMessage.ts"
-import * as Taking from "./internal/Answers.ts"
-import { Core } from "./internal/Core.ts"
-import * as Handover from "./internal/Handover.ts"
-import * as Rehearsal from "./internal/Rehearsal.ts"
-import * as RunForks from "./internal/RunForks.ts"
-import * as RunSignals from "./internal/RunSignals.ts"
-import * as RunStarts from "./internal/RunStarts.ts"
-import * as RunWatch from "./internal/RunWatch.ts"
-import { signalId } from "./internal/SignalId.ts"
 import {
   AnsweredAlready,
   AnswerRefused,
@@ -53,173 +32,36 @@ import {
   StepNotOpen,
   type StepNotRequested,
   type WorkflowNotFound
-} from "./RunsErrors.ts"
+} from "@fermata/core/RunsErrors"
+import type { Forked, ForkOptions, Started, StartOptions } from "@fermata/core/RunStart"
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import type { ListFilter, RunSummary } from "@fermata/core/RunSummary"
+import * as RunView from "@fermata/core/RunView"
+import * as StoredJson from "@fermata/core/StoredJson"
+import type { EntryCorrupt } from "@fermata/core/Upcast"
+import type { ValueRefused } from "@fermata/core/ValueRefused"
+import type { Wait } from "@fermata/core/Wait"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { DefinitionRow, OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
+import { HostClock } from "./HostClock.ts"
+import type { Kind, Message } from "./InboxMessage.ts"
+import * as Taking from "./internal/Answers.ts"
+import { Core } from "./internal/Core.ts"
+import * as Handover from "./internal/Handover.ts"
+import * as Rehearsal from "./internal/Rehearsal.ts"
+import * as RunForks from "./internal/RunForks.ts"
+import * as RunSignals from "./internal/RunSignals.ts"
+import * as RunStarts from "./internal/RunStarts.ts"
+import * as RunWatch from "./internal/RunWatch.ts"
+import { signalId } from "./internal/SignalId.ts"
 import type { StartRequest } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
-import type { ValueRefused } from "./ValueRefused.ts"
-
-/** A run as the store lists it, without its journal. Times are ms since the epoch. */
-export interface RunSummary {
-  readonly id: string
-  readonly workflow: string
-  readonly version: string
-  readonly kind: "program" | "contract"
-  readonly status: RunStatus
-  /** Both only when suspended. */
-  readonly reason?: SuspendReason
-  readonly waits: ReadonlyArray<Wait>
-  /** The run at the top of its tree; its own id for a top run. */
-  readonly root: string
-  readonly parent?: string
-  /** The process that has it now. */
-  readonly owner?: string
-  /** When it is next taken up by itself; 0 for at once. */
-  readonly dueAt?: number
-  readonly entries: number
-  readonly createdAt: number
-  readonly updatedAt: number
-}
-
-export interface ListFilter {
-  readonly status?: ReadonlyArray<RunStatus>
-  readonly reason?: ReadonlyArray<SuspendReason>
-  readonly workflow?: string
-  readonly parent?: string
-  readonly root?: string
-  /** Default 50. */
-  readonly limit?: number
-  /** Only runs started before this one, for paging. */
-  readonly before?: string
-}
-
-/** A question that its run has not gone on from. Times are ms since the epoch. */
-export interface OpenApproval {
-  /** `<runId>/<key>`. */
-  readonly id: string
-  readonly runId: string
-  readonly key: string
-  readonly workflow: string
-  readonly prompt: string
-  readonly approvers: ReadonlyArray<string>
-  /** What there is to choose with a yes; then a yes must choose. */
-  readonly choices: ReadonlyArray<string>
-  readonly quorum: number
-  /** How many may answer, where the question says so. */
-  readonly of?: number
-  readonly editable: boolean
-  /** What the workflow asks about. */
-  readonly args?: unknown
-  /** Of what stands to be approved: of `args`, or of the edit. */
-  readonly hash?: string
-  /** Other arguments that somebody has proposed: only they can be approved now, by answers that name `hash`. */
-  readonly edit?: {
-    readonly args: unknown
-    readonly by: string
-    /** What is different from `args`, place by place. */
-    readonly changes: ReadonlyArray<string>
-  }
-  /** Who has asked for the run and may therefore not answer. */
-  readonly requester?: string
-  readonly onTimeout: "deny" | "approve" | "fail"
-  readonly requestedAt: number
-  readonly deadline?: number
-  /** How it was decided, when it was: then its run has yet to go on. */
-  readonly status: "open" | "granted" | "denied" | "expired"
-  /** Every answer that was taken, in order. */
-  readonly answers: ReadonlyArray<ApprovalRule.Given>
-  /** How far it is: `1 of 2, still wanted: one of bob, cy`, or `approved by ann`. */
-  readonly progress: string
-  /** The approvers that have yet to approve. */
-  readonly wanted: ReadonlyArray<string>
-}
-
-export interface ApprovalFilter {
-  readonly run?: string
-  readonly workflow?: string
-  /** Only what somebody with one of these names or roles may answer. */
-  readonly approver?: ReadonlyArray<string>
-  /** Default 200. */
-  readonly limit?: number
-}
-
-export interface Answer {
-  readonly decision: "approve" | "deny"
-  readonly by: string
-  /** Roles of the person; the name counts as one. */
-  readonly roles?: ReadonlyArray<string>
-  /** Wanted with a yes where there are choices. */
-  readonly choice?: string
-  /** Other arguments, when the question lets them be edited. With them the question is a new one, which takes a quorum of its own. */
-  readonly edit?: unknown
-  /** The hash of the arguments that the person has looked at, or its first characters. Wanted once somebody has edited them. */
-  readonly hash?: string
-  readonly note?: string
-}
-
-/** A process that works on runs. */
-export interface Owner {
-  readonly id: string
-  /** Whether its lease has not run out. */
-  readonly alive: boolean
-  readonly expiresAt: number
-  /** Whether it takes up any due run that it serves. */
-  readonly worker: boolean
-  readonly info: Readonly<Record<string, unknown>>
-  /** What it serves, as it said last. */
-  readonly serves: Serves
-}
-
-/** What a process serves: programs as `name@version`, tasks by name, and whether it has a model for contracts. */
-export interface Serves {
-  readonly programs: ReadonlyArray<string>
-  readonly tasks: ReadonlyArray<string>
-  readonly model: boolean
-}
-
-/** What is recorded now. `duplicate` when the same was recorded before. */
-export interface Receipt {
-  readonly runId: string
-  readonly result: "accepted" | "duplicate"
-}
-
-/** How an operator settles a step: again, done with this output, or failed with this message. */
-export type Settlement = Message<"settle">["action"]
-
-export interface StartOptions {
-  /** The highest that is registered when absent. */
-  readonly version?: string
-  /** Runs of one workflow with one key are one run. */
-  readonly key?: string
-  readonly by?: string
-  /** A new run in any case, even where the input has been run before. */
-  readonly new?: boolean
-}
-
-export interface Started {
-  readonly runId: string
-  /** There was such a run already, and nothing was started. */
-  readonly joined: boolean
-  /** It was started with another input than this one, which is not used. */
-  readonly otherInput: boolean
-}
-
-export interface ForkOptions {
-  /** The key of the step from which on the fork goes its own way. */
-  readonly at: string
-  /** Another input, where the shared part replays with it. */
-  readonly input?: unknown
-  /** Other outputs of steps in the shared part, by their keys. */
-  readonly set?: Readonly<Record<string, unknown>>
-  readonly by?: string
-}
-
-export interface Forked {
-  readonly runId: string
-  readonly from: string
-  readonly step: string
-  /** How many entries of its original it shares. */
-  readonly shared: number
-}
 
 export type Followed = RunWatch.Followed
 
@@ -708,10 +550,11 @@ const isSignal = (text: string, id: string): boolean => {
     entry.id === id
 }
 
+/** Older processes say less of what they serve. */
 const decodeServes = Schema.decodeUnknownOption(Schema.Struct({
-  programs: Schema.Array(Schema.String),
-  tasks: Schema.optionalKey(Schema.Array(Schema.String)),
-  model: Schema.optionalKey(Schema.Boolean)
+  programs: Serves.fields.programs,
+  tasks: Schema.optionalKey(Serves.fields.tasks),
+  model: Schema.optionalKey(Serves.fields.model)
 }))
 const decodeInfo = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 

@@ -17,6 +17,7 @@ import type { CrashRule } from "@fermata/core/CrashRule"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Giver } from "@fermata/core/ValueRefused"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -36,7 +37,6 @@ import * as Handover from "./internal/Handover.ts"
 import { jsonCodec, outcomeCodec } from "./internal/JsonCodec.ts"
 import { StepLetGo } from "./internal/StepLimit.ts"
 import { sampleOf } from "./SignalDeclaration.ts"
-import type { Giver } from "./ValueRefused.ts"
 
 /**
  * An attempt took longer than the step's `timeout` (ms), and ended when it was

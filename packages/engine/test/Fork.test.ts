@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { ForkOptions } from "@fermata/core/RunStart"
 import { Effect, Layer, Random, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { DurableDeferred, Workflow, WorkflowEngine } from "effect/workflow"
@@ -25,7 +26,7 @@ const life = Effect.fnUntraced(function*<E>(workflows: Layer.Layer<never, E, Cra
   const host = yield* world.start(workflows)
   const id = yield* begin(host, W)
   const runs = yield* verbs(host)
-  const fork = (at: string, options: Partial<Runs.ForkOptions> = {}, run = id) =>
+  const fork = (at: string, options: Partial<ForkOptions> = {}, run = id) =>
     Effect.tap(runs.fork(run, { at, by: "ada", ...options }), () => host.settled)
   const end = (run: string) => Effect.map(world.journal(run), (journal) => journal.at(-1)!)
   const output = (run: string) => Effect.map(end(run), (entry) => entry._tag === "RunCompleted" ? entry.output : entry)

@@ -1,4 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { Answer } from "@fermata/core/Question"
+import * as RunsErrors from "@fermata/core/RunsErrors"
+import type { ListFilter } from "@fermata/core/RunSummary"
 import * as RunView from "@fermata/core/RunView"
 import { Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Workflow } from "effect/workflow"
@@ -6,7 +9,6 @@ import * as Approval from "../src/Approval.ts"
 import { Core } from "../src/internal/Core.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Runs from "../src/Runs.ts"
-import * as RunsErrors from "../src/RunsErrors.ts"
 import * as Signal from "../src/Signal.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"
 import { TestHost } from "../src/testing/TestHost.ts"
@@ -98,7 +100,7 @@ describe("Runs.list and Runs.show", () => {
       const { host, runs } = yield* setUp(Layer.mergeAll(waitForGo, V.toLayer(() => Effect.succeed(1))))
       const waiting = yield* begin(host, W)
       const done = yield* begin(host, V)
-      const ids = (filter?: Runs.ListFilter) => Effect.map(runs.list(filter), (rows) => rows.map(({ id }) => id))
+      const ids = (filter?: ListFilter) => Effect.map(runs.list(filter), (rows) => rows.map(({ id }) => id))
       assert.deepStrictEqual(yield* ids(), [done, waiting])
       assert.deepStrictEqual(yield* ids({ status: ["completed"] }), [done])
       assert.deepStrictEqual(yield* ids({ reason: ["signal"] }), [waiting])
@@ -579,7 +581,7 @@ describe("Runs.approvals and Runs.answer", () => {
     Effect.gen(function*() {
       const { host, runs } = yield* setUp(both)
       const id = yield* begin(host, W)
-      const refused = (key: string, given: Partial<Runs.Answer>) =>
+      const refused = (key: string, given: Partial<Answer>) =>
         Effect.map(
           Effect.flip(
             runs.answer(`${id}/${key}`, { decision: "approve", by: key === "lawyer" ? "legal" : "finance", ...given })

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as RunsErrors from "@fermata/core/RunsErrors"
 import { Deferred, Effect, Layer, Logger, Schema } from "effect"
 import * as Runs from "../src/Runs.ts"
-import * as RunsErrors from "../src/RunsErrors.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as CrashHost from "../src/testing/CrashHost.ts"

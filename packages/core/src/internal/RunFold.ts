@@ -20,7 +20,7 @@ import type {
   StepView,
   StopView,
   TimerView
-} from "../RunView.ts"
+} from "../RunViewSchema.ts"
 import type { Wait } from "../Wait.ts"
 import * as Keyed from "./Keyed.ts"
 

@@ -1,13 +1,13 @@
 /**
  * From a contract and what it is given to the request that starts a run.
  */
+import type { PayloadRefused } from "@fermata/core/RunsErrors"
 import { compose, type StoredJson } from "@fermata/core/StoredJson"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { sha256Hex } from "../internal/Digest.ts"
 import { payloadText } from "../internal/RunStarts.ts"
-import type { PayloadRefused } from "../RunsErrors.ts"
 import type { StartRequest } from "../StartRequest.ts"
 import { type Payload, subscriptionsOf } from "./ContractProgram.ts"
 import type { Stored } from "./ContractRegistry.ts"

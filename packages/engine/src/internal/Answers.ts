@@ -9,6 +9,7 @@
  */
 import * as Rule from "@fermata/core/ApprovalRule"
 import type { JournalEntry } from "@fermata/core/JournalEntry"
+import type { Given, Question } from "@fermata/core/Question"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
@@ -39,8 +40,8 @@ export interface Said extends Omit<Rule.Answer, "at" | "edit"> {
 /** How a question stands in the store. */
 export interface Standing {
   readonly row: ApprovalRow
-  readonly question: Questions.Question
-  readonly given: ReadonlyArray<Rule.Given>
+  readonly question: Question
+  readonly given: ReadonlyArray<Given>
   readonly standing: Rule.Standing
 }
 
@@ -176,10 +177,10 @@ const olderAnswers = Effect.fnUntraced(
   function*(
     { backend, journal }: Pick<Desk, "backend" | "journal">,
     row: ApprovalRow
-  ): Effect.fn.Return<ReadonlyArray<Rule.Given>, StorageFailed> {
+  ): Effect.fn.Return<ReadonlyArray<Given>, StorageFailed> {
     const entries = yield* Effect.catchTag(journal(row.run), "EntryCorrupt", () => Effect.succeed([]))
     const recorded = RunView.approval(RunView.of(row.run, entries), row.key)?.answers ?? []
-    const waiting = (yield* backend.inbox(row.run)).flatMap(({ at, id, kind, payload }): ReadonlyArray<Rule.Given> => {
+    const waiting = (yield* backend.inbox(row.run)).flatMap(({ at, id, kind, payload }): ReadonlyArray<Given> => {
       const message = kind === "answer" ? decodeMessage(payload) : undefined
       if (message === undefined || Exit.isFailure(message) || message.value.key !== row.key) return []
       const { key: _, ...answer } = message.value
@@ -189,7 +190,7 @@ const olderAnswers = Effect.fnUntraced(
   }
 )
 
-const messageOf = (key: string, { at: _at, decision, id: _id, ...answer }: Rule.Given): Message<"answer"> => ({
+const messageOf = (key: string, { at: _at, decision, id: _id, ...answer }: Given): Message<"answer"> => ({
   key,
   decision: decision as Message<"answer">["decision"],
   ...answer

@@ -5,13 +5,13 @@
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as ValueRefused from "@fermata/core/ValueRefused"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { RunRow } from "../Backend.ts"
-import * as ValueRefused from "../ValueRefused.ts"
 
 /** The run in which a value is handed over, as errors name it. */
 export const giver = (row: Pick<RunRow, "id" | "workflow">): ValueRefused.Giver => ({

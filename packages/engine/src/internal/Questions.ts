@@ -2,9 +2,9 @@
  * Questions to people as the store keeps them: a row with the question, every
  * answer that was taken, and where it stands with them.
  */
-import type * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as Rule from "@fermata/core/ApprovalRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { Given, type Question, questionFields } from "@fermata/core/Question"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -13,42 +13,17 @@ import type { ApprovalRow, RunRow } from "../Backend.ts"
 import { sha256Hex, sha256Now } from "./Digest.ts"
 import { jsonCodec } from "./JsonCodec.ts"
 
-/** A question with what its row says of it beyond the rule. */
-export interface Question extends ApprovalRule.Question {
-  readonly prompt: string
-  /** JSON Schema (draft 2020-12) of the arguments, with its definitions; there when they may be edited and have one. */
-  readonly schema?: unknown
-}
+const { approvers: _approvers, deadline: _deadline, prompt: _prompt, ...documentFields } = questionFields
 
-const Document = Schema.Struct({
-  choices: Schema.Array(Schema.String),
-  quorum: Schema.Int,
-  of: Schema.optionalKey(Schema.Int),
-  editable: Schema.Boolean,
-  onTimeout: Schema.Literals(["deny", "approve", "fail"]),
-  args: Schema.optionalKey(Schema.Unknown),
-  hash: Schema.optionalKey(Schema.String),
-  requester: Schema.optionalKey(Schema.String),
-  schema: Schema.optionalKey(Schema.Unknown)
-})
-const decodeDocument = Schema.decodeUnknownOption(Schema.fromJsonString(Document))
+const decodeDocument = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct(documentFields)))
 const decodeTexts = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
-const decodeGiven = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.Struct({
-  id: Schema.String,
-  decision: Schema.Literals(["approve", "deny", "timeout", "refuse"]),
-  by: Schema.String,
-  at: Schema.Number,
-  choice: Schema.optionalKey(Schema.String),
-  edit: Schema.optionalKey(Schema.Unknown),
-  hash: Schema.optionalKey(Schema.String),
-  note: Schema.optionalKey(Schema.String)
-}))))
+const decodeGiven = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Given)))
 
 /** The row of a question that has these answers already. */
 export const rowOf = (
   run: Pick<RunRow, "id" | "workflow">,
   entry: JournalEntry.EntryOf<"ApprovalRequested">,
-  given: ReadonlyArray<ApprovalRule.Given> = [],
+  given: ReadonlyArray<Given> = [],
   requestedAt: number = entry.at
 ): ApprovalRow => {
   const { approvers, args, choices, deadline, editable, hash, key, of, onTimeout, prompt, quorum, requester, schema } =
@@ -71,7 +46,7 @@ export const rowOf = (
 /** The question of a row, with its answers; of an older build, which has none in its rows, without. None when it cannot be read. */
 export const readRow = (
   row: ApprovalRow
-): Option.Option<{ readonly question: Question; readonly given: ReadonlyArray<ApprovalRule.Given> | undefined }> =>
+): Option.Option<{ readonly question: Question; readonly given: ReadonlyArray<Given> | undefined }> =>
   Option.gen(function*() {
     const approvers = yield* decodeTexts(row.approvers)
     const document = yield* decodeDocument(row.question)

@@ -3,10 +3,10 @@
  * write, and the timers it has armed.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Giver } from "@fermata/core/ValueRefused"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { ApprovalRow, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
 import type { EventWaitChanges } from "../EventLog.ts"
-import type { Giver } from "../ValueRefused.ts"
 import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
 import * as Leaving from "./Leaving.ts"
 import { OutsideWaits } from "./OutsideWaits.ts"

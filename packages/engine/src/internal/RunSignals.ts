@@ -2,11 +2,11 @@
  * Which signals a run receives, as far as its workflow says so.
  */
 import * as Contract from "@fermata/core/contract/Contract"
+import { SignalUnfit, SignalUnknown } from "@fermata/core/RunsErrors"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { DefinitionRow, RunRow, StorageFailed } from "../Backend.ts"
-import { SignalUnfit, SignalUnknown } from "../RunsErrors.ts"
 import * as SignalDeclaration from "../SignalDeclaration.ts"
 import type { EngineCore } from "./EngineCore.ts"
 

@@ -1,7 +1,8 @@
 /**
  * The questions of the storage seam, as SQL. Each answers from an index.
  */
-import type { Backend, Census, RunFilter, RunRow } from "@fermata/engine/Backend"
+import type { Census } from "@fermata/core/Owner"
+import type { Backend, RunFilter, RunRow } from "@fermata/engine/Backend"
 import type { DatabaseSync, SQLInputValue } from "node:sqlite"
 import * as EventSql from "./EventSql.ts"
 import {

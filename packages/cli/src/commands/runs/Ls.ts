@@ -1,5 +1,6 @@
+import type { Owner } from "@fermata/core/Owner"
 import { runStatuses, suspendReasons } from "@fermata/core/RunStatus"
-import type { Owner, RunSummary } from "@fermata/engine/Runs"
+import type { RunSummary } from "@fermata/core/RunSummary"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"

@@ -1,8 +1,8 @@
 /**
  * The error of those who hand over what cannot be stored.
  */
-import type { Unstorable } from "@fermata/core/StoredJson"
 import * as Schema from "effect/Schema"
+import type { Unstorable } from "./StoredJson.ts"
 
 /**
  * A value that was handed over cannot be stored: JSON does not hold it, or would

@@ -2,9 +2,9 @@
  * Why an operator's verb is refused. Every refusal says in a sentence what
  * stands in the way; nothing has been recorded when one is given.
  */
-import { didYouMean as didYouMeanOne } from "@fermata/core/contract/ContractProblem"
-import { runStatuses } from "@fermata/core/RunStatus"
 import * as Schema from "effect/Schema"
+import { didYouMean as didYouMeanOne } from "./contract/ContractProblem.ts"
+import { runStatuses } from "./RunStatus.ts"
 
 const texts = Schema.Array(Schema.String)
 

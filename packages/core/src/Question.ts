@@ -1,0 +1,119 @@
+/**
+ * Questions to people and their answers, as data. When answers decide a
+ * question is `ApprovalRule`. All times are ms since the epoch.
+ */
+import * as Schema from "effect/Schema"
+
+const texts = Schema.Array(Schema.String)
+
+/** What a question says, wherever it stands: in its entry, its row and its view. */
+export const questionFields = {
+  prompt: Schema.String,
+  /** Names and roles of those who may answer; nobody may when it is empty. */
+  approvers: texts,
+  /** What there is to choose with a yes; empty when there is nothing to choose. */
+  choices: texts,
+  /** How many different people must approve the same. */
+  quorum: Schema.Int,
+  /** How many may answer. With it, a no denies only once the quorum is out of reach; without it one no denies. */
+  of: Schema.optionalKey(Schema.Int),
+  /** Whether an answer may propose other arguments. */
+  editable: Schema.Boolean,
+  /** What the workflow asks about. */
+  args: Schema.optionalKey(Schema.Unknown),
+  /** SHA-256 in hex of `args`. Questions of format 0.1 have none; their approvals add up whatever was chosen or edited. */
+  hash: Schema.optionalKey(Schema.String),
+  /** Who has asked for the run and may therefore not answer. */
+  requester: Schema.optionalKey(Schema.String),
+  /** JSON Schema (draft 2020-12) of the arguments, with its definitions; there when they may be edited and have one. */
+  schema: Schema.optionalKey(Schema.Unknown),
+  deadline: Schema.optionalKey(Schema.Finite),
+  /** What the end of the deadline means. */
+  onTimeout: Schema.Literals(["deny", "approve", "fail"])
+}
+
+/** A question to people. */
+export const Question = Schema.Struct(questionFields)
+export interface Question extends Schema.Schema.Type<typeof Question> {}
+
+/** What an answer says beside its decision, wherever it stands: in its entry, its message and its view. */
+export const answerFields = {
+  by: Schema.String,
+  choice: Schema.optionalKey(Schema.String),
+  /** The arguments that it approves, where those are not the ones asked about. */
+  edit: Schema.optionalKey(Schema.Unknown),
+  /** Of the arguments that it is about. Answers of format 0.1 have none. */
+  hash: Schema.optionalKey(Schema.String),
+  note: Schema.optionalKey(Schema.String)
+}
+
+/** How a recorded answer decides; `timeout` is the end of the deadline. */
+export const Decision = Schema.Literals(["approve", "deny", "timeout"])
+export type Decision = typeof Decision.Type
+
+/** An answer that was taken. `refuse` is the workflow's own word that it does not take the arguments of this hash. */
+export const Given = Schema.Struct({
+  id: Schema.String,
+  decision: Schema.Literals([...Decision.literals, "refuse"]),
+  at: Schema.Finite,
+  ...answerFields
+})
+export interface Given extends Schema.Schema.Type<typeof Given> {}
+
+const { schema: _, ...shownFields } = questionFields
+
+/** A question that its run has not gone on from. */
+export const OpenApproval = Schema.Struct({
+  /** `<runId>/<key>`. */
+  id: Schema.String,
+  runId: Schema.String,
+  key: Schema.String,
+  workflow: Schema.String,
+  ...shownFields,
+  /** Of what stands to be approved: of `args`, or of the edit. */
+  hash: Schema.optionalKey(Schema.String),
+  /** Other arguments that somebody has proposed: only they can be approved now, by answers that name `hash`. */
+  edit: Schema.optionalKey(Schema.Struct({
+    args: Schema.Unknown,
+    by: Schema.String,
+    /** What is different from `args`, place by place. */
+    changes: texts
+  })),
+  requestedAt: Schema.Finite,
+  /** How it was decided, when it was: then its run has yet to go on. */
+  status: Schema.Literals(["open", "granted", "denied", "expired"]),
+  /** Every answer that was taken, in order. */
+  answers: Schema.Array(Given),
+  /** How far it is: `1 of 2, still wanted: one of bob, cy`, or `approved by ann`. */
+  progress: Schema.String,
+  /** The approvers that have yet to approve. */
+  wanted: texts
+})
+export interface OpenApproval extends Schema.Schema.Type<typeof OpenApproval> {}
+
+/** Which questions to list. */
+export const ApprovalFilter = Schema.Struct({
+  run: Schema.optionalKey(Schema.String),
+  workflow: Schema.optionalKey(Schema.String),
+  /** Only what somebody with one of these names or roles may answer. */
+  approver: Schema.optionalKey(texts),
+  /** Default 200. */
+  limit: Schema.optionalKey(Schema.Int)
+})
+export interface ApprovalFilter extends Schema.Schema.Type<typeof ApprovalFilter> {}
+
+/** What a person says to a question. */
+export const Answer = Schema.Struct({
+  decision: Schema.Literals(["approve", "deny"]),
+  by: Schema.String,
+  /** Roles of the person; the name counts as one. */
+  roles: Schema.optionalKey(texts),
+  /** Wanted with a yes where there are choices. */
+  choice: Schema.optionalKey(Schema.String),
+  /** Other arguments, when the question lets them be edited. With them the question is a new one, which takes a quorum of its own. */
+  edit: Schema.optionalKey(Schema.Unknown),
+  /** The hash of the arguments that the person has looked at, or its first characters. Wanted once somebody has edited them. */
+  hash: Schema.optionalKey(Schema.String),
+  note: Schema.optionalKey(Schema.String)
+})
+export interface Answer extends Schema.Schema.Type<typeof Answer> {}

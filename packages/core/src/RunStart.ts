@@ -1,0 +1,48 @@
+/**
+ * How runs come to be: started, or forked from another.
+ */
+import * as Schema from "effect/Schema"
+
+/** How to start a run, beside its input. */
+export const StartOptions = Schema.Struct({
+  /** The highest that is registered when absent. */
+  version: Schema.optionalKey(Schema.String),
+  /** Runs of one workflow with one key are one run. */
+  key: Schema.optionalKey(Schema.String),
+  by: Schema.optionalKey(Schema.String),
+  /** A new run in any case, even where the input has been run before. */
+  new: Schema.optionalKey(Schema.Boolean)
+})
+export interface StartOptions extends Schema.Schema.Type<typeof StartOptions> {}
+
+/** The run that was started, or was there. */
+export const Started = Schema.Struct({
+  runId: Schema.String,
+  /** There was such a run already, and nothing was started. */
+  joined: Schema.Boolean,
+  /** It was started with another input than this one, which is not used. */
+  otherInput: Schema.Boolean
+})
+export interface Started extends Schema.Schema.Type<typeof Started> {}
+
+/** Where a fork leaves its original, and in what it is other. */
+export const ForkOptions = Schema.Struct({
+  /** The key of the step from which on the fork goes its own way. */
+  at: Schema.String,
+  /** Another input, where the shared part replays with it. */
+  input: Schema.optionalKey(Schema.Unknown),
+  /** Other outputs of steps in the shared part, by their keys. */
+  set: Schema.optionalKey(Schema.Record(Schema.String, Schema.Unknown)),
+  by: Schema.optionalKey(Schema.String)
+})
+export interface ForkOptions extends Schema.Schema.Type<typeof ForkOptions> {}
+
+/** The new run that shares the history of another. */
+export const Forked = Schema.Struct({
+  runId: Schema.String,
+  from: Schema.String,
+  step: Schema.String,
+  /** How many entries of its original it shares. */
+  shared: Schema.Int
+})
+export interface Forked extends Schema.Schema.Type<typeof Forked> {}

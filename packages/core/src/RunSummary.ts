@@ -1,0 +1,45 @@
+/**
+ * Runs as a store lists them, without their journals.
+ */
+import * as Schema from "effect/Schema"
+import { runStatuses, suspendReasons } from "./RunStatus.ts"
+import { Wait } from "./Wait.ts"
+
+/** A run in a list. Times are ms since the epoch. */
+export const RunSummary = Schema.Struct({
+  id: Schema.String,
+  workflow: Schema.String,
+  version: Schema.String,
+  kind: Schema.Literals(["program", "contract"]),
+  status: Schema.Literals(runStatuses),
+  /** The most urgent of the waits; only when suspended. */
+  reason: Schema.optionalKey(Schema.Literals(suspendReasons)),
+  /** Empty unless suspended. */
+  waits: Schema.Array(Wait),
+  /** The run at the top of its tree; its own id for a top run. */
+  root: Schema.String,
+  parent: Schema.optionalKey(Schema.String),
+  /** The process that has it now. */
+  owner: Schema.optionalKey(Schema.String),
+  /** When it is next taken up by itself; 0 for at once. */
+  dueAt: Schema.optionalKey(Schema.Finite),
+  /** Length of its journal. */
+  entries: Schema.Int,
+  createdAt: Schema.Finite,
+  updatedAt: Schema.Finite
+})
+export interface RunSummary extends Schema.Schema.Type<typeof RunSummary> {}
+
+/** Which runs to list, the last started first. */
+export const ListFilter = Schema.Struct({
+  status: Schema.optionalKey(Schema.Array(Schema.Literals(runStatuses))),
+  reason: Schema.optionalKey(Schema.Array(Schema.Literals(suspendReasons))),
+  workflow: Schema.optionalKey(Schema.String),
+  parent: Schema.optionalKey(Schema.String),
+  root: Schema.optionalKey(Schema.String),
+  /** Default 50. */
+  limit: Schema.optionalKey(Schema.Int),
+  /** Only runs started before this one, for paging. */
+  before: Schema.optionalKey(Schema.String)
+})
+export interface ListFilter extends Schema.Schema.Type<typeof ListFilter> {}
