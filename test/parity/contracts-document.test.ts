@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Contract, type ContractProblem } from "@fermata/core"
+import { Contract, type ContractProblem, StandardShapes } from "@fermata/core"
 import { ContractValidation, MemoryBackend } from "@fermata/engine"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { CrashHost } from "@fermata/engine/testing"
@@ -194,7 +194,7 @@ describe("the graph of steps", () => {
       branch: { default: null },
       approval: { nextOnApproved: null, nextOnDenied: null }
     }
-    assert.sameMembers(Object.keys(kinds), Object.keys(Contract.stepKinds))
+    assert.sameMembers(Object.keys(kinds), StandardShapes.standardShapes.map(({ kind }) => kind))
     for (const [kind, own] of Object.entries(kinds)) {
       const step = { id: "s", name: "S", kind, ...own, ...(ends[kind] ?? { next: null }) }
       assert.deepStrictEqual(problems(contract([step])), [], kind)

@@ -53,7 +53,7 @@ describe("packages and construction", () => {
         import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
         import { TestHost } from "@fermata/engine/testing/TestHost"
         import { NodeHost } from "@fermata/host-node"
-        const parts = [Contract.Contract, TicketTriage.ticketTriageContract, engine.Engine.Engine, Events, TaskRuntime, TestHost, NodeHost.layer]
+        const parts = [Contract.schemaOf, TicketTriage.ticketTriageContract, engine.Engine.Engine, Events, TaskRuntime, TestHost, NodeHost.layer]
         console.log(parts.every((part) => part !== undefined))`
       )
       const { status, stderr, stdout } = spawnSync(process.execPath, ["main.js"], { cwd: project, encoding: "utf8" })

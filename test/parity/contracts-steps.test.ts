@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Contract } from "@fermata/core"
+import { StandardShapes } from "@fermata/core"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { type TaskReply, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { CrashHost } from "@fermata/engine/testing"
@@ -245,7 +245,7 @@ describe("kinds of steps", () => {
 
   it.effect("C-33: exactly task, wait and approval leave the run waiting once they have begun", () =>
     Effect.gen(function*() {
-      const steps: Record<Contract.StepKind, Loose> = {
+      const steps: Record<StandardShapes.StandardKind, Loose> = {
         task: { task: "work", next: null },
         llm: { prompt: "think", next: null },
         emit: { event: "a.b", next: null },
@@ -254,7 +254,7 @@ describe("kinds of steps", () => {
         transform: { set: { a: 1 }, next: null },
         approval: { prompt: "ok?", approvers: ["admin"], nextOnApproved: null, nextOnDenied: null }
       }
-      assert.sameMembers(Object.keys(steps), Object.keys(Contract.stepKinds))
+      assert.sameMembers(Object.keys(steps), StandardShapes.standardShapes.map(({ kind }) => kind))
       const host = yield* serve(yield* CrashHost.make, {
         llm: Llm.layerScripted([{ when: "think", reply: "thought" }]),
         tasks: handedOver("work")

@@ -3,7 +3,7 @@
  * engine, hosts that serve contracts, and how runs stand.
  */
 import { assert } from "@effect/vitest"
-import { Contract, type JournalEntry } from "@fermata/core"
+import { Contract, type JournalEntry, StandardShapes } from "@fermata/core"
 import { type Backend, MemoryBackend, Runs, Step } from "@fermata/engine"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { type Handlers, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
@@ -186,7 +186,7 @@ export const run = Effect.fnUntraced(
 
 /** Puts a contract into a store as an earlier build may have done, without asking whether this build would take it. */
 export const smuggle = (backend: Backend.Backend, document: object) => {
-  const valid = Schema.decodeUnknownSync(Contract.Contract)(document)
+  const valid = Schema.decodeUnknownSync(Contract.schemaOf(StandardShapes.standardShapes))(document)
   return Effect.orDie(backend.write([{
     op: "define",
     row: {

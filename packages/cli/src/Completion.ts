@@ -3,7 +3,7 @@
  * what the database knows. It never fails and never writes: where nothing can
  * be said, nothing is offered.
  */
-import { Contract } from "@fermata/core/contract/Contract"
+import * as Contract from "@fermata/core/contract/Contract"
 import { Wait } from "@fermata/core/Wait"
 import type { Backend, RunRow } from "@fermata/engine/Backend"
 import { Store } from "@fermata/engine/Store"
@@ -262,7 +262,7 @@ const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Arra
 const decodeStep = Schema.decodeUnknownOption(
   Schema.fromJsonString(Schema.Struct({ _tag: Schema.tag("StepRequested"), key: Schema.String }))
 )
-const decodeContract = Schema.decodeUnknownOption(Schema.fromJsonString(Contract))
+const decodeContract = Schema.decodeUnknownOption(Schema.fromJsonString(Contract.Head))
 
 // ----------------------------------------------------------------------------
 // internal

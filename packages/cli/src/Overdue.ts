@@ -2,13 +2,13 @@
  * Runs that should have been taken up, and who could take them up: a part of
  * `fermata doctor`.
  */
-import { Contract } from "@fermata/core/contract/Contract"
+import * as Contract from "@fermata/core/contract/Contract"
 import type { Owner } from "@fermata/core/Owner"
 import type { RunRow, StorageFailed } from "@fermata/engine/Backend"
 import type { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type { CommandFailed } from "./CommandFailed.ts"
 import type * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
@@ -95,15 +95,15 @@ const servingOf = (place: Place, run: RunRow): Effect.Effect<Serving, StorageFai
       }
     }
     const row = run.definition === null ? null : yield* store.backend.definitionByHash(run.definition)
-    const contract = row?.document == null ? undefined : Option.getOrUndefined(decode(row.document))
+    const contract = row?.document == null
+      ? undefined
+      : Option.getOrUndefined(Exit.getSuccess(Contract.decodeText(row.document)))
     if (contract === undefined) return { lacksHere: ["a document that this build cannot read"], byOwner: () => false }
     return {
       lacksHere: missingIn(contract, config?.config ?? {}).map((need) => `${need} in ${nameOf(config)}`),
       byOwner: (owner: Owner) => isServedBy(contract, owner)
     }
   })
-
-const decode = Schema.decodeUnknownOption(Schema.fromJsonString(Contract))
 
 const nameOf = (config: Config.Loaded | undefined): string =>
   config === undefined

@@ -55,8 +55,6 @@ const eventFor = (host: Host, view: RunView.RunView, event: string): Effect.Effe
     const EventSample = yield* Effect.promise(() => import("@fermata/engine/contract/EventSample"))
     const value = yield* EventSample.of(stored.contract, view, event)
     if (value !== undefined) return { _tag: "Json" as const, value }
-    const conditions = stored.contract.steps.flatMap((step) =>
-      step.kind === "wait" && step.event === event && step.where !== undefined ? [step.where] : []
-    )
+    const conditions = EventSample.waitsFor(stored.contract, event).flatMap(({ where }) => where ?? [])
     return { _tag: "Words" as const, text: `an event "${event}" for which this holds: ${conditions.join(", or ")}` }
   })

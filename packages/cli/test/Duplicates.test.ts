@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Contract from "@fermata/core/contract/Contract"
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
 import { Schema } from "effect"
 import { join } from "node:path"
 import * as Duplicates from "../src/internal/Duplicates.ts"
@@ -14,7 +15,11 @@ const file = (name: string, id: string, title = "t", version = "1.0.0") => {
     entryStepId: "a",
     steps: [{ id: "a", name: "A", kind: "transform", set: { x: 1 }, next: null }]
   }
-  return { file: join(process.cwd(), name), document, contract: Schema.decodeUnknownSync(Contract.Contract)(document) }
+  return {
+    file: join(process.cwd(), name),
+    document,
+    contract: Schema.decodeUnknownSync(Contract.schemaOf(standardShapes))(document)
+  }
 }
 const none = new Map<string, string>()
 

@@ -21,7 +21,8 @@ import { requestOf } from "./contract/ContractStart.ts"
 import * as ContractValidation from "./contract/ContractValidation.ts"
 import type { ContractInvalid } from "./contract/ContractValidation.ts"
 import { Llm } from "./contract/Llm.ts"
-import type { HostServices } from "./contract/RecordedStep.ts"
+import { standardKinds } from "./contract/StandardKinds.ts"
+import type { HostServices, StepKinds } from "./contract/StepKind.ts"
 import { TaskRuntime } from "./contract/TaskRuntime.ts"
 import type { Engine } from "./Engine.ts"
 import type { Events } from "./Events.ts"
@@ -117,20 +118,37 @@ export class Contracts extends Context.Service<Contracts, {
    * reach the runs of all. Put `Runs.layer` on top of it, so that its `start`
    * takes contracts too.
    */
-  static readonly layer: Layer.Layer<
-    Contracts,
-    StorageFailed,
-    Engine | Core | Store | WorkflowEngine | Events | TaskRuntime | Llm
-  > = Layer.effectContext(Effect.gen(function*() {
-    const services = yield* Effect.context<Core | Store | HostServices>()
+  static readonly layer: Layer.Layer<Contracts, StorageFailed, ContractsNeeds> = Layer.suspend(() =>
+    Contracts.layerOf(standardKinds)
+  )
+
+  /** The same for contracts whose steps are of these kinds. */
+  static readonly layerOf = <R = never>(
+    kinds: StepKinds<R>
+  ): Layer.Layer<Contracts, StorageFailed, ContractsNeeds | R> => Layer.effectContext(make(kinds))
+}
+
+/** What `Contracts.layer` needs of the host. */
+export type ContractsNeeds = Engine | Core | Store | WorkflowEngine | Events | TaskRuntime | Llm
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** How often (ms, host time) this process looks for contracts that listen to events of the engine. */
+const refreshMs = 1_000
+
+const make = <R>(kinds: StepKinds<R>) =>
+  Effect.gen(function*() {
+    const services = yield* Effect.context<Core | Store | HostServices | R>()
     const core = Context.get(services, Core)
     const store = Context.get(services, Store)
-    const registry = ContractRegistry.make(core.backend)
+    const registry = ContractRegistry.make(core.backend, kinds)
     yield* registry.refresh
 
     const add = Effect.fn("Contracts.add")(function*(document: unknown) {
-      const contract = yield* ContractValidation.validate(document)
-      const canonical = Contract.canonicalJson(contract)
+      const contract = yield* ContractValidation.validate(document, kinds)
+      const canonical = Contract.canonicalJson(contract, kinds)
       const stored = ContractRegistry.storedOf(contract, yield* sha256Hex(canonical), core.now())
       const { known, result } = yield* core.write({
         op: "define",
@@ -174,7 +192,7 @@ export class Contracts extends Context.Service<Contracts, {
     const start = Effect.fn("Contracts.start")(function*({ contract, version, ...given }: StartOptions) {
       yield* checkKey(typeof contract === "string" ? contract : String(Reflect.get(contract, "id")), given.key)
       const stored = typeof contract === "string" ? yield* get(contract, version) : yield* add(contract)
-      return yield* startRun(core, yield* requestOf(stored, given))
+      return yield* startRun(core, yield* requestOf(stored, given, kinds))
     })
 
     const startByName: ContractStart = Effect.fnUntraced(function*({ hash, name }, payload, options) {
@@ -186,7 +204,7 @@ export class Contracts extends Context.Service<Contracts, {
         input: payload as Schema.Json,
         by: options.by,
         key: options.new === true ? undefined : options.key
-      })
+      }, kinds)
     })
 
     const runtime = Context.get(services, TaskRuntime)
@@ -204,7 +222,9 @@ export class Contracts extends Context.Service<Contracts, {
         left === undefined || left.count !== count || left.offer.tasks !== now.tasks || left.offer.model !== now.model
       ) {
         const hashes = Array.from(registry.decoded).flatMap(([hash, stored]) =>
-          stored === undefined || !ContractNeeds.isNone(ContractNeeds.lacking(stored.contract, now)) ? [hash] : []
+          stored === undefined || !ContractNeeds.isNone(ContractNeeds.lacking(stored.contract, now, kinds))
+            ? [hash]
+            : []
         )
         left = { count, offer: now, hashes: [...hashes, ...absent] }
       }
@@ -223,12 +243,12 @@ export class Contracts extends Context.Service<Contracts, {
       if (!core.anyhow.has(root) && unserved().includes(definition)) return undefined
       const known = compiled.get(definition)
       if (known !== undefined) return known
-      const made = ContractProgram.registration(stored.contract, services)
+      const made = ContractProgram.registration(stored.contract, services, kinds)
       compiled.set(definition, made)
       return made
     })
 
-    const route = ContractRoutes.make(core, registry)
+    const route = ContractRoutes.make(core, registry, kinds)
     const publish = ContractRoutes.publish(core, store, registry)
     const project = ContractRoutes.project(registry)
     const listener = (committed: Committed) => {
@@ -241,7 +261,7 @@ export class Contracts extends Context.Service<Contracts, {
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
-        core.contracts = { resolve, unserved, offer }
+        core.contracts = { resolve, unserved, offer, ...ContractProgram.readings(kinds) }
         core.routes.push(route)
         core.listeners.add(listener)
         core.projections.add(project)
@@ -268,7 +288,7 @@ export class Contracts extends Context.Service<Contracts, {
         id,
         version,
         hash,
-        lacks: ContractNeeds.sentences(ContractNeeds.lacking(contract, offer()))
+        lacks: ContractNeeds.sentences(ContractNeeds.lacking(contract, offer(), kinds))
       }))
       const unreadable = (yield* registry.unreadable).map(({ hash, id, version }): Unserved => ({
         id,
@@ -282,12 +302,4 @@ export class Contracts extends Context.Service<Contracts, {
     return Context.make(Contracts, { add, list: registry.all, get, unserved: unservedNow, start }).pipe(
       Context.add(ContractStarts, startByName)
     )
-  }))
-}
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
-
-/** How often (ms, host time) this process looks for contracts that listen to events of the engine. */
-const refreshMs = 1_000
+  })

@@ -15,6 +15,9 @@ import { isRecord } from "./ContractFields.ts"
 import * as ContractGraph from "./ContractGraph.ts"
 import * as Problem from "./ContractProblem.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
+import { standardShapes } from "./StandardShapes.ts"
+import * as StepShape from "./StepShape.ts"
+import type { StepShapes } from "./StepShape.ts"
 
 /** The outcome of a check. `contract` is there exactly when there are no problems. */
 export interface Checked {
@@ -29,7 +32,7 @@ export const maxProblems = 500
 const maxSuggestions = 50
 
 /** Checks a parsed JSON document. Never throws, whatever the value. */
-export const check = (document: unknown): Checked => {
+export const check = (document: unknown, shapes: StepShapes = standardShapes): Checked => {
   const size = checkSize(document)
   if (size !== undefined) return { problems: [size] }
   if (!isRecord(document)) {
@@ -42,8 +45,15 @@ export const check = (document: unknown): Checked => {
       })]
     }
   }
-  const problems = [...ContractFields.check(document), ...checkGraph(document), ...checkPermissions(document)]
-  return problems.length === 0 ? { contract: decodeContract(document), problems } : { problems: capped(problems) }
+  const problems = [
+    ...ContractFields.check(document, shapes),
+    ...checkGraph(document, shapes),
+    ...checkPermissions(document, shapes),
+    ...checkKinds(document, shapes)
+  ]
+  return problems.length === 0
+    ? { contract: Schema.decodeUnknownSync(Contract.schemaOf(shapes))(document), problems }
+    : { problems: capped(problems) }
 }
 
 /** The first `maxProblems`, and one more that says how many there were. */
@@ -59,7 +69,8 @@ export const capped = (problems: ReadonlyArray<ContractProblem>): ReadonlyArray<
   ]
 
 /** Checks a contract as text. Never throws. */
-export const checkText = (text: string): Checked => checkTextWith(text, check)
+export const checkText = (text: string, shapes: StepShapes = standardShapes): Checked =>
+  checkTextWith(text, (document) => check(document, shapes))
 
 /** As `checkText`, with another check of the document, such as one that looks into expressions too. */
 export const checkTextWith = (
@@ -103,11 +114,9 @@ const lossy = ({ column, line, offset, path, problem }: JsonText.Loss): Contract
     message: `${problem} (line ${line}, column ${column})`
   })
 
-const decodeContract = Schema.decodeUnknownSync(Contract.Contract)
-
 // --------------------------------------------------------------------- graph
 
-const checkGraph = (document: Record<string, unknown>): ReadonlyArray<ContractProblem> => {
+const checkGraph = (document: Record<string, unknown>, shapes: StepShapes): ReadonlyArray<ContractProblem> => {
   const steps = stepsOf(document)
   const places = new Map<string, number>()
   const problems: Array<ContractProblem> = []
@@ -131,7 +140,7 @@ const checkGraph = (document: Record<string, unknown>): ReadonlyArray<ContractPr
   // going on to the one below it, so that one mistake is one problem.
   const ways: Array<ContractGraph.Edge> = []
   steps.forEach((step, i) => {
-    const said = ContractGraph.edgesOf(step, i)
+    const said = ContractGraph.edgesOf(step, i, shapes)
     for (const edge of said) {
       const known = edge.to === null || places.has(edge.to)
       const suggestion = edge.to === null || known || problems.length >= maxSuggestions
@@ -178,16 +187,16 @@ const unknownStep = (path: Path, id: string, suggestion: string | undefined): Co
 
 const decodePermission = Schema.decodeUnknownResult(Policy.Permission)
 
-const checkPermissions = (document: Record<string, unknown>): ReadonlyArray<ContractProblem> => {
+const checkPermissions = (document: Record<string, unknown>, shapes: StepShapes): ReadonlyArray<ContractProblem> => {
   const listed = document["permissions"]
   const permissions = (Array.isArray(listed) ? listed : [])
     .map((item: unknown) => decodePermission(item))
     .filter(Result.isSuccess)
     .map(({ success }) => success)
   return stepsOf(document).flatMap((step, i) => {
-    const asked = requestOf(step)
+    const asked = StepShape.of(shapes, step)?.check.asks?.(step)
     if (asked === undefined) return []
-    const [request, field] = asked
+    const { field, request } = asked
     const answer = Policy.decide(permissions, request)
     if (answer.decision === "allow") return []
     const reserved = request.kind === "event:emit" && EventName.isReserved(request.event)
@@ -205,21 +214,11 @@ const checkPermissions = (document: Record<string, unknown>): ReadonlyArray<Cont
   })
 }
 
-/** What a step will ask of the policy, and the field that says so. */
-const requestOf = (step: Record<string, unknown>): readonly [Policy.Request, string] | undefined => {
-  switch (step["kind"]) {
-    case "emit":
-      return typeof step["event"] === "string" ? [{ kind: "event:emit", event: step["event"] }, "event"] : undefined
-    case "llm":
-      if (typeof step["model"] !== "string") return [{ kind: "llm:invoke" }, "kind"]
-      // Which model a template yields is known, and asked about, only when the step runs.
-      return step["model"].includes("{{") ? undefined : [{ kind: "llm:invoke", model: step["model"] }, "model"]
-    case "task":
-      return typeof step["task"] === "string" ? [{ kind: "task:run", task: step["task"] }, "task"] : undefined
-    default:
-      return undefined
-  }
-}
+// --------------------------------------------------------------------- kinds
+
+/** What the kinds themselves find wrong with their steps. */
+const checkKinds = (document: Record<string, unknown>, shapes: StepShapes): ReadonlyArray<ContractProblem> =>
+  stepsOf(document).flatMap((step, i) => StepShape.of(shapes, step)?.check.problems?.(step, ["steps", i]) ?? [])
 
 // ---------------------------------------------------------------- size, JSON
 

@@ -9,15 +9,18 @@ import type * as SchemaIssue from "effect/SchemaIssue"
 import * as Policy from "../Policy.ts"
 import * as StoredJson from "../StoredJson.ts"
 import * as Contract from "./Contract.ts"
+import * as Parts from "./ContractParts.ts"
 import * as Problem from "./ContractProblem.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
+import * as StepShape from "./StepShape.ts"
+import type { StepShapes } from "./StepShape.ts"
 
 /** Problems of types, values and fields. Lists are decoded item by item, so that one bad item hides no other. */
-export const check = (document: Record<string, unknown>): ReadonlyArray<ContractProblem> => [
+export const check = (document: Record<string, unknown>, shapes: StepShapes): ReadonlyArray<ContractProblem> => [
   ...problemsOf(decodeHead(document), document, []),
   ...checkList(document, "triggers", "type", triggerDecoders, 100, 0),
   ...checkList(document, "permissions", "kind", permissionDecoders, 100, 0),
-  ...checkList(document, "steps", "kind", stepDecoders, Contract.bounds.steps, 1)
+  ...checkList(document, "steps", "kind", stepDecoders(shapes), Contract.bounds.steps, 1, decodeCommon)
 ]
 
 // ---------------------------------------------------------------- internal
@@ -37,10 +40,25 @@ const decodeHead = Schema.decodeUnknownResult(
   options
 )
 /** What any step has, for steps of an unknown kind. */
-const decodeCommon = Schema.decodeUnknownResult(Schema.Struct(Contract.commonFields), { errors: "all" })
-const stepDecoders = decoders(Contract.stepKinds)
+const decodeCommon = Schema.decodeUnknownResult(Schema.Struct(Parts.commonFields), { errors: "all" })
 const triggerDecoders = decoders(Contract.triggerTypes)
 const permissionDecoders = decoders(Policy.permissionKinds)
+
+const decodersOfSteps = new WeakMap<StepShapes, ReadonlyMap<string, Decode>>()
+const stepDecoders = (shapes: StepShapes): ReadonlyMap<string, Decode> => {
+  const known = decodersOfSteps.get(shapes)
+  if (known !== undefined) return known
+  const made = new Map(
+    shapes.map((
+      shape
+    ) => [
+      shape.kind,
+      Schema.decodeUnknownResult(StepShape.schemaOf(shape) as unknown as Schema.Codec<unknown>, options)
+    ])
+  )
+  decodersOfSteps.set(shapes, made)
+  return made
+}
 
 type Decode = (input: unknown) => Result.Result<unknown, Schema.SchemaError>
 
@@ -50,7 +68,8 @@ const checkList = (
   tag: string,
   members: ReadonlyMap<string, Decode>,
   maximum: number,
-  minimum: number
+  minimum: number,
+  decodeRest?: Decode
 ): ReadonlyArray<ContractProblem> => {
   const list = document[name]
   if (list === undefined) return []
@@ -65,7 +84,7 @@ const checkList = (
     }))
   }
   list.slice(0, maximum).forEach((item: unknown, i) => {
-    problems.push(...checkItem(item, [name, i], tag, members))
+    problems.push(...checkItem(item, [name, i], tag, members, decodeRest))
   })
   return problems
 }
@@ -74,7 +93,8 @@ const checkItem = (
   item: unknown,
   path: Path,
   tag: string,
-  members: ReadonlyMap<string, Decode>
+  members: ReadonlyMap<string, Decode>,
+  decodeRest: Decode | undefined
 ): ReadonlyArray<ContractProblem> => {
   if (!isRecord(item)) return [wrongType(path, item, "an object")]
   const kind = item[tag]
@@ -90,7 +110,7 @@ const checkItem = (
       expected: `one of ${kinds.map((name) => StoredJson.quote(name)).join(", ")}`,
       suggestion
     }),
-    ...(members === stepDecoders ? problemsOf(decodeCommon(item), item, path) : [])
+    ...(decodeRest === undefined ? [] : problemsOf(decodeRest(item), item, path))
   ]
 }
 

@@ -4,8 +4,13 @@
  * Everything here also accepts steps that are only partly right, so that a
  * broken document can be checked and drawn as far as it goes.
  */
-import type { Contract, StepKind } from "./Contract.ts"
+import type { Contract } from "./Contract.ts"
 import type { Path } from "./ContractProblem.ts"
+import { standardShapes } from "./StandardShapes.ts"
+import * as StepShape from "./StepShape.ts"
+import type { Loose, StepShapes } from "./StepShape.ts"
+
+const { at } = StepShape
 
 /** A way from one step to the next. */
 export interface Edge {
@@ -18,51 +23,34 @@ export interface Edge {
   readonly path: Path
 }
 
-/** Any record with an id and a kind; the steps of a `Contract` are such. */
-export interface LooseStep {
-  readonly id?: unknown
-  readonly kind?: unknown
-}
-
 /** The part of a contract that its graph needs. */
 export interface LooseContract {
   readonly entryStepId?: unknown
-  readonly steps: ReadonlyArray<LooseStep>
+  readonly steps: ReadonlyArray<Loose | StepShape.AnyStep>
 }
 
 /** The ways out of one step; `index` is its place in `steps`. Fields that hold no step id are left out. */
-export const edgesOf = (step: LooseStep, index: number): ReadonlyArray<Edge> => {
-  const { id } = step
-  if (typeof id !== "string") return []
-  const edges: Array<Edge> = []
-  const add = (label: string, ...path: Path): void => {
-    const to = path.reduce<unknown>(at, step)
-    if (typeof to === "string" || to === null) edges.push({ from: id, to, label, path: ["steps", index, ...path] })
+export const edgesOf = (
+  step: Loose | StepShape.AnyStep,
+  index: number,
+  shapes: StepShapes = standardShapes
+): ReadonlyArray<Edge> => {
+  const from = at(step, "id")
+  if (typeof from !== "string") return []
+  const onError: StepShape.Way = {
+    label: "error",
+    path: typeof at(step, "onError") === "string" ? ["onError"] : ["onError", "next"]
   }
-  if (step.kind === "branch") {
-    const cases = at(step, "cases")
-    if (Array.isArray(cases)) {
-      cases.forEach((item: unknown, i) => {
-        const when = at(item, "when")
-        add(typeof when === "string" ? when : `case ${i + 1}`, "cases", i, "next")
-      })
-    }
-    add("otherwise", "default")
-  } else if (step.kind === "approval") {
-    add("approved", "nextOnApproved")
-    add("denied", "nextOnDenied")
-    add("timeout", "onTimeout", "next")
-  } else {
-    add("", "next")
-    if (step.kind === "wait") add("timeout", "timeout", "next")
-  }
-  if (typeof at(step, "onError") === "string") add("error", "onError")
-  else add("error", "onError", "next")
-  return edges
+  const ways = StepShape.of(shapes, step)?.graph.ways(step as Loose) ?? [StepShape.next]
+  return [...ways, onError].flatMap(({ label, path }): ReadonlyArray<Edge> => {
+    const to = at(step, ...path)
+    return typeof to === "string" || to === null ? [{ from, to, label, path: ["steps", index, ...path] }] : []
+  })
 }
 
 /** All ways, in the order of the document. */
-export const edges = (contract: LooseContract): ReadonlyArray<Edge> => contract.steps.flatMap(edgesOf)
+export const edges = (contract: LooseContract, shapes: StepShapes = standardShapes): ReadonlyArray<Edge> =>
+  contract.steps.flatMap((step, index) => edgesOf(step, index, shapes))
 
 /** The ids of the steps that a run can get to from any of `starts` (these included), over `edges`. */
 export const reachableFrom = (starts: ReadonlyArray<string>, edges: ReadonlyArray<Edge>): ReadonlySet<string> => {
@@ -79,27 +67,28 @@ export const reachableFrom = (starts: ReadonlyArray<string>, edges: ReadonlyArra
 }
 
 /** Ids of the steps that no run can get to, in the order of the document. */
-export const unreachable = (contract: Contract): ReadonlyArray<string> => {
-  const seen = reachableFrom([contract.entryStepId], edges(contract))
+export const unreachable = (contract: Contract, shapes: StepShapes = standardShapes): ReadonlyArray<string> => {
+  const seen = reachableFrom([contract.entryStepId], edges(contract, shapes))
   return contract.steps.filter((step) => !seen.has(step.id)).map((step) => step.id)
 }
 
 /** The contract as a Mermaid `flowchart TD`. Depends on the document alone; any text in it is escaped. */
-export const mermaid = (contract: LooseContract): string => {
+export const mermaid = (contract: LooseContract, shapes: StepShapes = standardShapes): string => {
   const names = new Map<string, string>()
   contract.steps.forEach(({ id }, i) => {
     if (typeof id === "string" && !names.has(id)) names.set(id, `s${i}`)
   })
-  const ways = edges(contract).filter(({ to }) => to === null || names.has(to))
+  const ways = edges(contract, shapes).filter(({ to }) => to === null || names.has(to))
   const lines = ["flowchart TD", "  start((start))"]
   for (const step of contract.steps) {
     const node = typeof step.id === "string" ? names.get(step.id) : undefined
     if (node === undefined) continue
-    const kind = String(step.kind)
-    const [open, close] = shapes[kind as StepKind] ?? ["[", "]"]
+    const [open, close] = StepShape.of(shapes, step)?.graph.brackets ?? ["[", "]"]
     const name = at(step, "name")
     lines.push(
-      `  ${node}${open}"${escape(typeof name === "string" ? name : String(step.id))}<br/>${escape(kind)}"${close}`
+      `  ${node}${open}"${escape(typeof name === "string" ? name : String(step.id))}<br/>${
+        escape(String(step.kind))
+      }"${close}`
     )
   }
   if (ways.some(({ to }) => to === null)) lines.push("  done((end))")
@@ -114,19 +103,6 @@ export const mermaid = (contract: LooseContract): string => {
 }
 
 // ---------------------------------------------------------------- internal
-
-const shapes: Readonly<Record<StepKind, readonly [string, string]>> = {
-  task: ["[", "]"],
-  llm: ["([", "])"],
-  emit: [">", "]"],
-  wait: ["[/", "/]"],
-  branch: ["{", "}"],
-  transform: ["[[", "]]"],
-  approval: ["{{", "}}"]
-}
-
-const at = (value: unknown, key: PropertyKey): unknown =>
-  typeof value === "object" && value !== null && Object.hasOwn(value, key) ? Reflect.get(value, key) : undefined
 
 /** At most 60 characters, as entities wherever Mermaid or HTML could read them as its own. */
 const escape = (text: string): string =>

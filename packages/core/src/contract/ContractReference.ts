@@ -7,24 +7,29 @@ import * as Schema from "effect/Schema"
 import * as Policy from "../Policy.ts"
 import * as StoredJson from "../StoredJson.ts"
 import * as Contract from "./Contract.ts"
+import * as Parts from "./ContractParts.ts"
+import { standardShapes } from "./StandardShapes.ts"
+import * as StepShape from "./StepShape.ts"
+import type { StepShapes } from "./StepShape.ts"
 
 /** The JSON Schema (draft 2020-12) of a contract document. */
-export const jsonSchema = (): object => {
-  const { definitions, schema } = Schema.toJsonSchemaDocument(Schema.toEncoded(Contract.Contract))
+export const jsonSchema = (shapes: StepShapes = standardShapes): object => {
+  const { definitions, schema } = Schema.toJsonSchemaDocument(Schema.toEncoded(Contract.schemaOf(shapes)))
   return {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "A contract of Fermata",
     description: "A workflow as a JSON document.",
-    ...described(closed(schema), head),
+    ...described(closed(schema), head, partsOf(shapes)),
     ...(Object.keys(definitions).length === 0 ? {} : { $defs: closed(definitions) })
   }
 }
 
 /** The page about all fields, as Markdown. */
-export const markdown = (): string => {
+export const markdown = (shapes: StepShapes = standardShapes): string => {
   const { properties, required } = described(
-    closed(Schema.toJsonSchemaDocument(Schema.toEncoded(Contract.Contract)).schema),
-    head
+    closed(Schema.toJsonSchemaDocument(Schema.toEncoded(Contract.schemaOf(shapes))).schema),
+    head,
+    partsOf(shapes)
   )
   return `# Contracts: every field
 
@@ -37,9 +42,14 @@ ${
     [
       ...parts("A trigger", "type", Contract.triggerTypes, triggers),
       ...parts("A permission", "kind", Policy.permissionKinds, permissions),
-      ...parts("A step", "kind", Contract.stepKinds, steps),
+      ...parts(
+        "A step",
+        "kind",
+        Object.fromEntries(shapes.map((shape) => [shape.kind, StepShape.schemaOf(shape)])),
+        stepTexts(shapes)
+      ),
       ...["retry", "limits"].map((name) =>
-        `## \`${name}\`\n\n${name === "retry" ? `${tableOf(Contract.Retry, retry)}` : tableOf(Contract.Limits, limits)}`
+        `## \`${name}\`\n\n${name === "retry" ? `${tableOf(Parts.Retry, retry)}` : tableOf(Contract.Limits, limits)}`
       )
     ].join("\n")
   }`
@@ -51,7 +61,7 @@ ${
 
 type Texts<Fields> = { readonly [K in keyof Fields]: string }
 
-const head: Texts<typeof Contract.Contract.fields> = {
+const head: Texts<Contract.Contract> = {
   $schema: "Where an editor finds the JSON Schema of contracts. It is no part of the contract's identity.",
   schemaVersion: "The format of the document.",
   id: "The name by which the contract is started: letters, digits, `.`, `_` and `-`.",
@@ -71,7 +81,7 @@ const limits: Texts<typeof Contract.Limits.fields> = {
   maxSteps: "Most steps that one run may execute. Default 1000."
 }
 
-const retry: Texts<typeof Contract.Retry.fields> = {
+const retry: Texts<typeof Parts.Retry.fields> = {
   maxAttempts: "Attempts in all.",
   initialMs: "The first pause in ms. Default 1000.",
   factor: "Each next pause is this many times longer. Default 2.",
@@ -99,87 +109,27 @@ const permissions: {
   "task:run": { kind: "Allows `task` steps.", pattern: "The tasks that may be run; all when absent." }
 }
 
-const common: Texts<typeof Contract.commonFields> = {
-  id: "Unique in the contract: a letter or `_`, then up to 63 letters, digits, `_` or `-`.",
-  name: "What people see.",
-  description: "More about it, for people.",
-  onError: "Where the run goes when the step has failed for good; without it the run fails."
-}
-const next = "The step that follows, or `null`, which completes the run with the output of this one."
-const attempts = {
-  retry: "How a failed attempt is repeated.",
-  timeoutMs:
-    "Longest time of one attempt in ms. One that does not stop then is let go, and what comes next is as after a crash.",
-  next
-}
-
-const steps: { readonly [K in Contract.StepKind]: Texts<typeof Contract.stepKinds[K]["fields"]> } = {
-  task: {
-    ...common,
-    kind: "Runs a named task and waits for it.",
-    task: "The name of the task, as the configuration or a worker has it.",
-    input: "What the task is given. Default `null`.",
-    labels: "Capabilities that the worker must have.",
-    onCrash: "What happens when the process dies in the middle. Default `ask`.",
-    ...attempts
-  },
-  llm: {
-    ...common,
-    kind: "Asks a model.",
-    model: "Which; the host's default when absent.",
-    system: "Instructions that stand before the prompt.",
-    prompt: "What it is asked.",
-    maxTokens: "Most tokens of the answer.",
-    output: "`\"text\"`, or the shape of the JSON that it must answer with. Default `\"text\"`.",
-    ...attempts
-  },
-  emit: {
-    ...common,
-    kind: "Publishes an event. Its output is the id of the event.",
-    event: "Its name.",
-    payload: "What it says. Default `{}`.",
-    next
-  },
-  wait: {
-    ...common,
-    kind: "Waits for an event. Its output is the payload.",
-    event: "Its name.",
-    where: "Takes the event only when this is true; sees its payload as `event`.",
-    timeout: "Longest wait: `ms`, and `next`, where the run goes then. Without that `next` the step fails.",
-    next
-  },
-  branch: {
-    ...common,
-    kind: "Goes on by the first case that holds. Its output is the number of the case, or `null`.",
-    cases: "In order: `when`, an expression, and `next`, where the run goes when it is true.",
-    default: "Where it goes when none holds."
-  },
-  transform: {
-    ...common,
-    kind: "Writes into `state`. Its output is what it wrote.",
-    set: "Names of the state and their values.",
-    next
-  },
-  approval: {
-    ...common,
-    kind: "Asks people. Its output is the answer.",
-    prompt: "The question.",
-    approvers: "Names and roles of those who may answer.",
-    choices: "What may be chosen with a yes.",
-    args: "Shown with the question, and what is approved.",
-    editable: "Whether an approver may change `args`. Default false.",
-    quorum: "`approvals`, how many must approve, and `of`, how many may answer.",
-    preventSelfApproval: "Whether who started the run may not answer. Default false.",
-    nextOnApproved: "Where the run goes on a yes.",
-    nextOnDenied: "Where it goes on a no.",
-    timeout: "How long the question is open: `ms`.",
-    onTimeout: "What its end means. Default `\"deny\"`."
-  }
-}
-
 // ----------------------------------------------------------------------------
 // making
 // ----------------------------------------------------------------------------
+
+/** The words of each kind of step by its fields. */
+const stepTexts = (shapes: StepShapes): TextsByKind =>
+  Object.fromEntries(
+    shapes.map(({ kind, schema: { words } }): readonly [string, Readonly<Record<string, string>>] => [
+      kind,
+      { ...Parts.words.common, ...words }
+    ])
+  )
+
+type TextsByKind = Readonly<Record<string, Readonly<Record<string, string>>>>
+
+/** The words of what stands in the lists of a contract. */
+const partsOf = (shapes: StepShapes): Readonly<Record<string, TextsByKind>> => ({
+  triggers,
+  permissions,
+  steps: stepTexts(shapes)
+})
 
 type Node = Readonly<Record<string, unknown>>
 interface Described {
@@ -201,25 +151,30 @@ const closed = (value: unknown): unknown =>
     )
     : value
 
-const described = (schema: unknown, texts: Readonly<Record<string, string>>): Described & Node => {
+const described = (
+  schema: unknown,
+  texts: Readonly<Record<string, string>>,
+  lists: Readonly<Record<string, TextsByKind>> = {}
+): Described & Node => {
   const node: Node = isNode(schema) ? schema : {}
   const properties: Readonly<Record<string, unknown>> = isNode(node["properties"]) ? node["properties"] : {}
   return {
     ...node,
     properties: Object.fromEntries(
-      Object.entries(properties).map(([name, inner]) => [name, { ...withParts(name, inner), description: texts[name] }])
+      Object.entries(properties).map((
+        [name, inner]
+      ) => [name, { ...withParts(name, inner, lists), description: texts[name] }])
     ),
     required: Array.isArray(node["required"]) ? node["required"].map(String) : []
   }
 }
 
 /** The lists of the document hold objects of several kinds, told apart by a field; each has texts of its own. */
-const withParts = (name: string, schema: unknown): Node => {
+const withParts = (name: string, schema: unknown, lists: Readonly<Record<string, TextsByKind>>): Node => {
   const node: Node = isNode(schema) ? schema : {}
   if (name === "limits") return described(node, limits)
   if (name === "retry") return described(node, retry)
-  const kinds: Readonly<Record<string, Readonly<Record<string, string>>>> | undefined =
-    { triggers, permissions, steps }[name]
+  const kinds = lists[name]
   const items = node["items"]
   if (kinds === undefined || !isNode(items) || !Array.isArray(items["anyOf"])) return node
   return { ...node, items: { oneOf: items["anyOf"].map((item) => described(item, kinds[kindOf(item)] ?? {})) } }
@@ -235,7 +190,7 @@ const parts = (
   what: string,
   tag: string,
   kinds: Readonly<Record<string, Schema.Top>>,
-  texts: Readonly<Record<string, Readonly<Record<string, string>>>>
+  texts: TextsByKind
 ): ReadonlyArray<string> =>
   Object.entries(kinds).map(([kind, schema]) => {
     const { [tag]: summary = "", ...rest } = texts[kind] ?? {}

@@ -7,8 +7,8 @@
  * `ticket.triaged`. Needs a model and a worker for the task `analyze-ticket`.
  */
 import * as Schema from "effect/Schema"
-import { Contract, schemaVersion } from "./Contract.ts"
-import type { ContractDocument } from "./Contract.ts"
+import { type Contract, type ContractDocument, schemaOf, schemaVersion } from "./Contract.ts"
+import { standardShapes } from "./StandardShapes.ts"
 
 /** An event payload that starts the contract, for trials and tests. */
 export const sampleTicket = {
@@ -136,4 +136,4 @@ export const ticketTriageDocument = {
 } as const satisfies ContractDocument
 
 /** The contract with its defaults filled in. */
-export const ticketTriageContract: Contract = Schema.decodeSync(Contract)(ticketTriageDocument)
+export const ticketTriageContract: Contract = Schema.decodeUnknownSync(schemaOf(standardShapes))(ticketTriageDocument)

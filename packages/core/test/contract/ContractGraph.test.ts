@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import * as ContractGraph from "../../src/contract/ContractGraph.ts"
+import type { Loose } from "../../src/contract/StepShape.ts"
 import { ticketTriageContract } from "../../src/contract/TicketTriage.ts"
 
 describe("ContractGraph", () => {
@@ -28,8 +29,8 @@ describe("ContractGraph", () => {
           kind: "branch",
           cases: [{ when: "input.x > 1", next: "b" }],
           default: null
-        } as ContractGraph.LooseStep,
-        { id: "b", name: "Second", kind: "task", onError: "a", next: null } as ContractGraph.LooseStep
+        } as Loose,
+        { id: "b", name: "Second", kind: "task", onError: "a", next: null } as Loose
       ]
     })
     assert.strictEqual(
@@ -52,7 +53,7 @@ describe("ContractGraph", () => {
     const kinds = ["task", "llm", "emit", "wait", "branch", "transform", "approval", "future"]
     const drawing = ContractGraph.mermaid({
       entryStepId: "none",
-      steps: kinds.map((kind) => ({ id: kind, name: "N", kind }) as ContractGraph.LooseStep)
+      steps: kinds.map((kind) => ({ id: kind, name: "N", kind }) as Loose)
     })
     assert.deepStrictEqual(drawing.trimEnd().split("\n"), [
       "flowchart TD",
@@ -69,7 +70,7 @@ describe("ContractGraph", () => {
   })
 
   it("leaves out the ways of what is not well formed", () => {
-    const step = (more: object) => ({ id: "a", name: "A", ...more }) as ContractGraph.LooseStep
+    const step = (more: object) => ({ id: "a", name: "A", ...more }) as Loose
     const labels = (more: object) => ContractGraph.edgesOf(step(more), 0).map(({ label, to }) => [label, to])
     assert.deepStrictEqual(labels({ kind: "branch", cases: "none", default: null }), [["otherwise", null]])
     assert.deepStrictEqual(labels({ kind: "branch", cases: [{ next: "b" }, { when: "x", next: 1 }], default: "c" }), [[
@@ -84,7 +85,7 @@ describe("ContractGraph", () => {
       const drawing = ContractGraph.mermaid({
         entryStepId: "a",
         steps: [
-          { id: "a", name, kind: "branch", cases: [{ when, next: null }], default: null } as ContractGraph.LooseStep
+          { id: "a", name, kind: "branch", cases: [{ when, next: null }], default: null } as Loose
         ]
       })
       const lines = drawing.trimEnd().split("\n")

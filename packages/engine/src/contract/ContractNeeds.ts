@@ -4,6 +4,9 @@
  * steps that somebody else can do.
  */
 import type { Contract } from "@fermata/core/contract/Contract"
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
+import * as StepShape from "@fermata/core/contract/StepShape"
+import type { StepShapes } from "@fermata/core/contract/StepShape"
 
 export interface Needs {
   /** Names of tasks, each once. */
@@ -18,14 +21,18 @@ export interface Offer {
   readonly model: boolean
 }
 
-export const of = ({ steps }: Contract): Needs => ({
-  tasks: [...new Set(steps.flatMap((step) => step.kind === "task" ? [step.task] : []))],
-  model: steps.some(({ kind }) => kind === "llm")
-})
+/** The needs of all steps together. */
+export const of = ({ steps }: Contract, shapes: StepShapes = standardShapes): Needs => {
+  const needs = steps.map((step) => StepShape.needsOf(shapes, step))
+  return {
+    tasks: [...new Set(needs.flatMap(({ tasks = [] }) => tasks))],
+    model: needs.some(({ model }) => model === true)
+  }
+}
 
 /** What the contract needs and the offer lacks. */
-export const lacking = (contract: Contract, offer: Offer): Needs => {
-  const needs = of(contract)
+export const lacking = (contract: Contract, offer: Offer, shapes: StepShapes = standardShapes): Needs => {
+  const needs = of(contract, shapes)
   return { tasks: needs.tasks.filter((task) => !offer.tasks.includes(task)), model: needs.model && !offer.model }
 }
 

@@ -3,6 +3,9 @@
  * and a handler that walks the graph of steps.
  */
 import * as Contract from "@fermata/core/contract/Contract"
+import type { Next } from "@fermata/core/contract/ContractParts"
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
+import { type AnyStep, needsOf, type StepShapes } from "@fermata/core/contract/StepShape"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -14,11 +17,12 @@ import { codecs } from "../internal/EncodedEngine.ts"
 import { CurrentRun, type Registration } from "../internal/ExecutorTypes.ts"
 import * as RunState from "../RunState.ts"
 import * as Workflows from "../Workflows.ts"
-import { compile as compileStep } from "./ContractSteps.ts"
 import * as EventCondition from "./EventCondition.ts"
 import type * as Expression from "./Expression.ts"
-import type { Execute, HostServices, Memory, Services, Settled } from "./RecordedStep.ts"
+import { standardKinds } from "./StandardKinds.ts"
 import { ContractFailed, StepFailure } from "./StepFailure.ts"
+import type { Execute, HostServices, Memory, Services, Settled, StepKinds, Tools, Visit } from "./StepKind.ts"
+import { signalName } from "./Submission.ts"
 
 /** What a run of a contract is given. `trigger` is absent when it is the input. */
 export const Payload = Schema.Struct({
@@ -51,25 +55,29 @@ export const workflowOf = (contract: Contract.Contract) =>
  * output of the last step; fails with the failure of a step that has no
  * `onError`.
  */
-export const program = (
-  contract: Contract.Contract
-): (payload: Payload, runId: string) => Effect.Effect<Schema.Json, ContractFailed, Services> => {
-  const steps = new Map(contract.steps.map((step) => [step.id, { step, execute: compileStep(contract, step) }]))
+export const program = <R = never>(
+  contract: Contract.Contract,
+  kinds: StepKinds<R> = standardKinds
+): (payload: Payload, runId: string) => Effect.Effect<Schema.Json, ContractFailed, Services | R> => {
+  const tools: Tools = { contract }
+  const steps = new Map(contract.steps.map((step) => {
+    const kind = kinds.find(({ kind }) => kind === step.kind)!
+    return [step.id, { step, execute: kind.run(step, tools) }]
+  }))
   return Effect.fnUntraced(function*(payload, runId) {
     const place = yield* CurrentRun
     const walk = new Walk(contract, payload, runId)
     let output: Schema.Json = null
-    let id: Contract.Next = contract.entryStepId
+    let id: Next = contract.entryStepId
     while (id !== null) {
       if (++walk.executed > contract.limits.maxSteps) {
         return yield* Effect.die(new LimitExceeded(contract.limits.maxSteps))
       }
-      const { execute, step }: Node = steps.get(id)!
-      const exit: Exit.Exit<Settled, StepFailure> = yield* Effect.exit(execute(walk.scope, walk.memory))
+      const { execute, step }: Node<R> = steps.get(id)!
+      const exit: Exit.Exit<Settled, StepFailure> = yield* Effect.exit(execute(walk))
       if (Exit.isSuccess(exit)) {
         output = exit.value.output
         walk.keep(step.id, { output })
-        if (step.kind === "transform") yield* walk.change(output)
         id = exit.value.next
         continue
       }
@@ -88,12 +96,13 @@ export const program = (
 }
 
 /** The compiled form that the engine executes. `services` are those of the host; the run's own come before them. */
-export const registration = (
+export const registration = <R = never>(
   contract: Contract.Contract,
-  services: Context.Context<HostServices>
+  services: Context.Context<HostServices | R>,
+  kinds: StepKinds<R> = standardKinds
 ): Registration => {
   const workflow = workflowOf(contract)
-  const handler = program(contract)
+  const handler = program(contract, kinds)
   const { decodePayload, encodeExit } = codecs(workflow)
   const { maxActiveMs, maxRunMs } = contract.limits
   return {
@@ -109,7 +118,7 @@ export const registration = (
     execute: (payload, runId) =>
       Effect.updateContext(
         Effect.suspend(() => handler(payload as Payload, runId)),
-        (own: Context.Context<never>) => Context.merge(services, own) as Context.Context<Services>
+        (own: Context.Context<never>) => Context.merge(services, own) as Context.Context<Services | R>
       )
   }
 }
@@ -118,22 +127,41 @@ export const registration = (
 export const schemas = StoredJson.textOf({ payload: null, success: null, error: null })
 
 /** The events that runs of a contract may wait for. */
-export const awaited = (contract: Contract.Contract): ReadonlyArray<string> =>
-  subscriptionsOf(contract).map(({ event }) => event)
+export const awaited = (
+  contract: Contract.Contract,
+  shapes: StepShapes = standardShapes
+): ReadonlyArray<string> => subscriptionsOf(contract, shapes).map(({ event }) => event)
 
 /** The same, with the places in them at which waits ask for one value. */
 export const subscriptionsOf = (
-  contract: Contract.Contract
+  contract: Contract.Contract,
+  shapes: StepShapes = standardShapes
 ): ReadonlyArray<{ readonly event: string; readonly paths: ReadonlyArray<string> }> => {
   const found = new Map<string, Set<string>>()
-  for (const step of contract.steps) {
-    if (step.kind !== "wait") continue
-    const paths = found.get(step.event) ?? new Set()
-    found.set(step.event, paths)
-    const path = step.where === undefined ? undefined : EventCondition.of(step.where)?.path
+  for (const { event, where } of contract.steps.flatMap((step) => needsOf(shapes, step).events ?? [])) {
+    const paths = found.get(event) ?? new Set()
+    found.set(event, paths)
+    const path = where === undefined ? undefined : EventCondition.of(where)?.path
     if (path !== undefined) paths.add(path)
   }
   return Array.from(found, ([event, paths]) => ({ event, paths: [...paths] }))
+}
+
+/** What the engine reads in a stored document without executing it. */
+export const readings = (shapes: StepShapes) => {
+  const read = <A>(document: string, of: (contract: Contract.Contract) => A): A | undefined => {
+    const contract = Contract.decodeText(document, shapes)
+    return Exit.isSuccess(contract) ? of(contract.value) : undefined
+  }
+  return {
+    subscriptions: (document: string) => read(document, (contract) => subscriptionsOf(contract, shapes)) ?? [],
+    signals: (document: string) =>
+      read(document, ({ steps }) =>
+        steps.flatMap((step) => {
+          const { completion, events = [] } = needsOf(shapes, step)
+          return [...events.map(({ event }) => `event:${event}`), ...completion === true ? [signalName(step.id)] : []]
+        }))
+  }
 }
 
 // ----------------------------------------------------------------------------
@@ -142,15 +170,15 @@ export const subscriptionsOf = (
 
 const State = RunState.make("state", { schema: Schema.Record(Schema.String, Schema.Json), initial: {} })
 
-interface Node {
-  readonly step: Contract.Step
-  readonly execute: Execute
+interface Node<R> {
+  readonly step: AnyStep
+  readonly execute: Execute<R>
 }
 
 type Kept = { readonly output: Schema.Json; readonly error?: Schema.Json }
 
 /** One run on its way through the graph. */
-class Walk {
+class Walk implements Visit {
   executed = 0
   readonly memory: Memory = { passedOver: new Map() }
   private readonly steps: { readonly [id: string]: Kept } = {}
@@ -170,9 +198,11 @@ class Walk {
     Object.defineProperty(this.steps, id, { value, enumerable: true, configurable: true, writable: true })
   }
 
-  /** Writes the values of a transform into the run's document. */
-  readonly change = Effect.fnUntraced(function*(this: Walk, values: Schema.Json) {
-    const changed = Object.entries(values as Schema.JsonObject)
+  readonly change = (values: Schema.JsonObject) => this.write(values)
+
+  /** Writes values into the run's document. */
+  private readonly write = Effect.fnUntraced(function*(this: Walk, values: Schema.JsonObject) {
+    const changed = Object.entries(values)
       .filter(([name, value]) =>
         !Object.hasOwn(this.state, name) || StoredJson.textOf(this.state[name]) !== StoredJson.textOf(value)
       )

@@ -3,11 +3,12 @@
  * newest of each at hand for every event.
  */
 import * as Contract from "@fermata/core/contract/Contract"
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
+import type { StepShapes } from "@fermata/core/contract/StepShape"
 import * as EventName from "@fermata/core/EventName"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import * as SemVer from "effect/SemVer"
 import type { Backend, DefinitionRow, StorageFailed } from "../Backend.ts"
 import { awaited } from "./ContractProgram.ts"
@@ -42,7 +43,7 @@ export interface ContractRegistry {
   readonly listensTo: (name?: string) => boolean
 }
 
-export const make = (backend: Backend): ContractRegistry => {
+export const make = (backend: Backend, shapes: StepShapes = standardShapes): ContractRegistry => {
   const decoded = new Map<string, Stored | undefined>()
   let seen: number | undefined
   let all: ReadonlyArray<Stored> = []
@@ -53,7 +54,7 @@ export const make = (backend: Backend): ContractRegistry => {
   const read = Effect.fnUntraced(function*(row: DefinitionRow) {
     if (row.document === null) return undefined
     if (decoded.has(row.hash)) return decoded.get(row.hash)
-    const contract = decode(row.document)
+    const contract = Contract.decodeText(row.document, shapes)
     if (Exit.isFailure(contract)) {
       yield* Effect.logError(
         `contract "${row.name}" ${row.version} (${row.hash}) cannot be read by this build`,
@@ -79,7 +80,7 @@ export const make = (backend: Backend): ContractRegistry => {
       ...newest.flatMap(({ contract }) =>
         contract.triggers.flatMap((trigger) => trigger.type === "event" ? [trigger.event] : [])
       ),
-      ...all.flatMap(({ contract }) => awaited(contract))
+      ...all.flatMap(({ contract }) => awaited(contract, shapes))
     ].filter(EventName.isReserved))
     seen = version
   })
@@ -124,8 +125,6 @@ export const newestFirst = (a: string, b: string): number => {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-const decode = Schema.decodeUnknownExit(Schema.fromJsonString(Contract.Contract))
 
 const versionOf = (text: string): SemVer.SemVer | undefined => {
   const parsed = SemVer.parse(text)

@@ -3,6 +3,8 @@
  * it starts runs of the contracts that it triggers and, when it is one of the
  * four inputs of the engine, completes a step or answers a question.
  */
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
+import { needsOf, type StepShapes } from "@fermata/core/contract/StepShape"
 import * as EventName from "@fermata/core/EventName"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
@@ -25,7 +27,7 @@ import * as Expression from "./Expression.ts"
 import { type Completion, signalName, stepOfKey } from "./Submission.ts"
 
 /** Routes events to runs of contracts. */
-export const make = (core: EngineCore, registry: ContractRegistry): Route => {
+export const make = (core: EngineCore, registry: ContractRegistry, shapes: StepShapes = standardShapes): Route => {
   const { backend } = core
 
   const signal = (run: string, id: string, name: string, payload: unknown): Op => ({
@@ -46,7 +48,7 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
       if (key === undefined) continue
       const { id, name } = event
       const asked = yield* Effect.result(
-        requestOf(stored, { event: { id, name, payload: event.payload as Schema.Json }, ...key })
+        requestOf(stored, { event: { id, name, payload: event.payload as Schema.Json }, ...key }, shapes)
       )
       if (Result.isFailure(asked)) {
         yield* Effect.logWarning(
@@ -72,7 +74,9 @@ export const make = (core: EngineCore, registry: ContractRegistry): Route => {
     if (row === null || isFinal(row.status as RunStatus)) return yield* ignored(event, `there is no open run ${runId}`)
     const stored = row.definition === null ? undefined : yield* registry.byHash(row.definition)
     const step = stored?.contract.steps.find(({ id }) => id === stepOfKey(stepId))
-    if (step?.kind !== "task") return yield* ignored(event, `run ${runId} has no task step "${stepId}"`)
+    if (step === undefined || needsOf(shapes, step).completion !== true) {
+      return yield* ignored(event, `run ${runId} has no task step "${stepId}"`)
+    }
     const completion: Completion = event.name === "engine.step.failed"
       ? { error: error ?? "failed without a reason" }
       : { output }

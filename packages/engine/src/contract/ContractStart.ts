@@ -1,6 +1,8 @@
 /**
  * From a contract and what it is given to the request that starts a run.
  */
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
+import type { StepShapes } from "@fermata/core/contract/StepShape"
 import type { PayloadRefused } from "@fermata/core/RunsErrors"
 import { compose, type StoredJson } from "@fermata/core/StoredJson"
 import { WebCrypto } from "effect/crypto/WebCrypto"
@@ -29,7 +31,8 @@ export interface Given {
  */
 export const requestOf = Effect.fnUntraced(function*(
   { contract, hash, id: name, version }: Stored,
-  { by, event, input, key }: Given
+  { by, event, input, key }: Given,
+  shapes: StepShapes = standardShapes
 ): Effect.fn.Return<StartRequest, PayloadRefused> {
   const id = key !== undefined
     ? yield* identity(name, "key", key)
@@ -52,7 +55,7 @@ export const requestOf = Effect.fnUntraced(function*(
     payload: compose(payload),
     ...(by === undefined ? {} : { by }),
     ...(event === undefined ? {} : { trigger: { event: event.name, id: event.id ?? id } }),
-    subscriptions: subscriptionsOf(contract)
+    subscriptions: subscriptionsOf(contract, shapes)
   }
 })
 

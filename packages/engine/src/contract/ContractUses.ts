@@ -3,9 +3,11 @@
  * expressions mention.
  */
 import type * as Contract from "@fermata/core/contract/Contract"
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
+import * as StepShape from "@fermata/core/contract/StepShape"
+import type { StepShapes } from "@fermata/core/contract/StepShape"
 import * as Result from "effect/Result"
 import * as Expression from "./Expression.ts"
-import * as Template from "./Template.ts"
 
 /**
  * Those of `between` (ids in the order in which they ran) that have used the
@@ -15,17 +17,18 @@ import * as Template from "./Template.ts"
 export const dependents = (
   contract: Contract.Contract,
   step: string,
-  between: ReadonlyArray<string>
+  between: ReadonlyArray<string>,
+  shapes: StepShapes = standardShapes
 ): ReadonlyArray<string> => {
   const changed = new Set([step])
   let isStateChanged = false
   return between.filter((id) => {
     const found = contract.steps.find((other) => other.id === id)
     if (found === undefined) return false
-    const uses = usesOf(found)
+    const uses = usesOf(found, shapes)
     if (!uses.steps.some((used) => changed.has(used)) && !(isStateChanged && uses.state)) return false
     changed.add(id)
-    isStateChanged ||= found.kind === "transform"
+    isStateChanged ||= StepShape.needsOf(shapes, found).writesState === true
     return true
   })
 }
@@ -40,22 +43,14 @@ interface Uses {
   readonly state: boolean
 }
 
-const usesOf = (step: Contract.Step): Uses => {
-  const sources = [...sourcesIn(step, "")].map((source) => Expression.compile(source)).filter(Result.isSuccess)
+const usesOf = (step: StepShape.AnyStep, shapes: StepShapes): Uses => {
+  const places = StepShape.of(shapes, step)?.check.expressions(step as object as StepShape.Loose) ?? []
+  const sources = places
+    .flatMap(({ path, whole = false }) => Expression.sourcesIn(StepShape.at(step, ...path), whole))
+    .map(({ source }) => Result.flatMap(Result.mapError(source, () => undefined), Expression.compile))
+    .filter(Result.isSuccess)
   return {
     steps: sources.flatMap(({ success }) => success.steps.map(({ name }) => name)),
     state: sources.some(({ success }) => success.names.some(({ name }) => name === "state"))
-  }
-}
-
-/** Fields that hold an expression without braces. */
-const plainFields: ReadonlySet<string> = new Set(["when", "where", "key"])
-
-const sourcesIn = function*(value: unknown, field: string): Generator<string> {
-  if (typeof value === "string" && plainFields.has(field)) yield Template.unwrap(value).source
-  else if (typeof value === "string") {
-    for (const { source } of Expression.expressionsIn(value)) if (Result.isSuccess(source)) yield source.success
-  } else if (typeof value === "object" && value !== null) {
-    for (const [name, inner] of Object.entries(value)) yield* sourcesIn(inner, name)
   }
 }

@@ -5,15 +5,18 @@
  */
 import type { Contract } from "@fermata/core/contract/Contract"
 import * as ContractCheck from "@fermata/core/contract/ContractCheck"
+import { isRecord } from "@fermata/core/contract/ContractFields"
 import * as ContractGraph from "@fermata/core/contract/ContractGraph"
 import * as Problem from "@fermata/core/contract/ContractProblem"
 import type { ContractProblem, Path } from "@fermata/core/contract/ContractProblem"
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
+import * as StepShape from "@fermata/core/contract/StepShape"
+import type { StepShapes } from "@fermata/core/contract/StepShape"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Expression from "./Expression.ts"
-import * as Template from "./Template.ts"
 
 /** A document is no valid contract. Lists every mistake. */
 export class ContractInvalid extends Schema.TaggedError<ContractInvalid>()("ContractInvalid", {
@@ -30,27 +33,34 @@ export class ContractInvalid extends Schema.TaggedError<ContractInvalid>()("Cont
 }
 
 /** Checks a parsed JSON document, expressions included. Never throws. */
-export const check = (document: unknown): ContractCheck.Checked => {
-  const checked = ContractCheck.check(document)
+export const check = (document: unknown, shapes: StepShapes = standardShapes): ContractCheck.Checked => {
+  const checked = ContractCheck.check(document, shapes)
   if (checked.problems.some(({ code }) => stops.has(code))) return checked
   const graphIsKnown = checked.problems.every(({ code }) => !hidesGraph.has(code))
-  const problems = [...checked.problems, ...checkExpressions(document, graphIsKnown)]
+  const problems = [...checked.problems, ...checkExpressions(document, graphIsKnown, shapes)]
   return problems.length === 0 ? checked : { problems: ContractCheck.capped(problems) }
 }
 
 /** The contract of a parsed JSON document, with its defaults filled in. */
-export const validate = (document: unknown): Effect.Effect<Contract, ContractInvalid> =>
-  Effect.suspend(() => toEffect(check(document), fieldOf(document, "id")))
+export const validate = (
+  document: unknown,
+  shapes: StepShapes = standardShapes
+): Effect.Effect<Contract, ContractInvalid> =>
+  Effect.suspend(() => toEffect(check(document, shapes), fieldOf(document, "id")))
 
 /** The contract of a JSON text. */
-export const validateText = (text: string): Effect.Effect<Contract, ContractInvalid> =>
+export const validateText = (
+  text: string,
+  shapes: StepShapes = standardShapes
+): Effect.Effect<Contract, ContractInvalid> =>
   Effect.suspend(() => {
-    const checked = checkText(text)
+    const checked = checkText(text, shapes)
     return toEffect(checked, fieldOf(checked.document, "id"))
   })
 
 /** Checks a contract as text, expressions included. `document` is what the text says, where it is JSON. */
-export const checkText = (text: string) => ContractCheck.checkTextWith(text, check)
+export const checkText = (text: string, shapes: StepShapes = standardShapes) =>
+  ContractCheck.checkTextWith(text, (document) => check(document, shapes))
 
 /** Most expressions that a contract may have. */
 export const maxExpressions = 5000
@@ -85,19 +95,10 @@ interface Place {
   /** Names in scope. */
   readonly names: ReadonlyArray<string>
   /** The step that evaluates it. */
-  readonly step?: string
+  readonly step?: string | undefined
 }
 
-/** Fields of each kind of step whose strings are templates. */
-const templates: Readonly<Record<string, ReadonlyArray<string>>> = {
-  task: ["input"],
-  llm: ["model", "system", "prompt"],
-  emit: ["payload"],
-  transform: ["set"],
-  approval: ["prompt", "approvers", "choices", "args"]
-}
-
-const placesOf = (document: unknown): ReadonlyArray<Place> => [
+const placesOf = (document: unknown, shapes: StepShapes): ReadonlyArray<Place> => [
   ...list(fieldOf(document, "triggers")).flatMap((trigger, i) =>
     ["where", "key"].map((field): Place => ({
       path: ["triggers", i, field],
@@ -106,38 +107,29 @@ const placesOf = (document: unknown): ReadonlyArray<Place> => [
       names: ["trigger"]
     }))
   ),
-  ...list(fieldOf(document, "steps")).flatMap((step, i) => placesOfStep(step, ["steps", i]))
+  ...list(fieldOf(document, "steps")).flatMap((step, i) => placesOfStep(step, ["steps", i], shapes))
 ]
 
-const placesOfStep = (step: unknown, path: Path): ReadonlyArray<Place> => {
-  const id = fieldOf(step, "id")
-  const kind = String(fieldOf(step, "kind"))
-  const shared = typeof id === "string" ? { names: Expression.scopeNames, step: id } : { names: Expression.scopeNames }
-  const places: Array<Place> = []
-  for (const field of templates[kind] ?? []) {
-    places.push({ ...shared, path: [...path, field], value: fieldOf(step, field), whole: false })
-  }
-  if (kind === "wait") {
-    places.push({
-      ...shared,
-      names: [...Expression.scopeNames, "event"],
-      path: [...path, "where"],
-      value: fieldOf(step, "where"),
-      whole: true
-    })
-  }
-  if (kind === "branch") {
-    list(fieldOf(step, "cases")).forEach((item, i) => {
-      places.push({ ...shared, path: [...path, "cases", i, "when"], value: fieldOf(item, "when"), whole: true })
-    })
-  }
-  return places
+const placesOfStep = (step: unknown, path: Path, shapes: StepShapes): ReadonlyArray<Place> => {
+  if (!isRecord(step)) return []
+  const { id } = step
+  return (StepShape.of(shapes, step)?.check.expressions(step) ?? []).map((place) => ({
+    path: [...path, ...place.path],
+    value: StepShape.at(step, ...place.path),
+    whole: place.whole === true,
+    names: [...Expression.scopeNames, ...place.names ?? []],
+    step: typeof id === "string" ? id : undefined
+  }))
 }
 
-const checkExpressions = (document: unknown, graphIsKnown: boolean): ReadonlyArray<ContractProblem> => {
-  const steps = list(fieldOf(document, "steps")).map((step): ContractGraph.LooseStep => isObject(step) ? step : {})
+const checkExpressions = (
+  document: unknown,
+  graphIsKnown: boolean,
+  shapes: StepShapes
+): ReadonlyArray<ContractProblem> => {
+  const steps = list(fieldOf(document, "steps")).map((step): StepShape.Loose => isRecord(step) ? step : {})
   const ids = new Set(steps.map((step) => fieldOf(step, "id")).filter((id) => typeof id === "string"))
-  const edges = ContractGraph.edges({ steps })
+  const edges = ContractGraph.edges({ steps }, shapes)
   const after = new Map<string, ReadonlySet<string>>()
   /** Whether `step` can run after `earlier`. */
   const canFollow = (earlier: string, step: string): boolean => {
@@ -206,8 +198,8 @@ const checkExpressions = (document: unknown, graphIsKnown: boolean): ReadonlyArr
   }
 
   let left = maxExpressions
-  return placesOf(document).flatMap((place) =>
-    expressionsAt(place).flatMap(({ offset, path, source }) => {
+  return placesOf(document, shapes).flatMap((place) =>
+    Expression.sourcesIn(place.value, place.whole, place.path).flatMap(({ offset, path, source }) => {
       if (--left < 0) {
         return left < -1 ? [] : [Problem.make({
           path,
@@ -243,17 +235,6 @@ const checkExpressions = (document: unknown, graphIsKnown: boolean): ReadonlyArr
   )
 }
 
-const expressionsAt = ({ path, value, whole }: Place): ReadonlyArray<Expression.Found> => {
-  if (!whole) return value === undefined ? [] : Expression.expressionsIn(value as Schema.Json, path)
-  if (typeof value !== "string" || value === "") return []
-  const { offset, source } = Template.unwrap(value)
-  return [{ path, offset, source: Result.succeed(source) }]
-}
-
-const isObject = (value: unknown): value is object =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
-
-const fieldOf = (value: unknown, name: string): unknown =>
-  isObject(value) && Object.hasOwn(value, name) ? Reflect.get(value, name) : undefined
+const fieldOf = (value: unknown, name: string): unknown => isRecord(value) ? StepShape.at(value, name) : undefined
 
 const list = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value.slice(0, 1000) : []

@@ -4,6 +4,8 @@
  * something known is set so that it holds.
  */
 import type * as Contract from "@fermata/core/contract/Contract"
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
+import { needsOf, type StepShapes } from "@fermata/core/contract/StepShape"
 import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -12,23 +14,27 @@ import * as Expression from "./Expression.ts"
 import type { Node } from "./Jsonata.ts"
 import * as Template from "./Template.ts"
 
+/** The waits of the contract for this event, with their conditions. */
+export const waitsFor = (contract: Contract.Contract, event: string, shapes: StepShapes = standardShapes) =>
+  contract.steps.flatMap((step) => needsOf(shapes, step).events ?? []).filter((wait) => wait.event === event)
+
 /** A payload that one of the run's waits for this event takes; undefined where none was found. */
 export const of = (
   contract: Contract.Contract,
   view: RunView.RunView,
-  event: string
+  event: string,
+  shapes: StepShapes = standardShapes
 ): Effect.Effect<Schema.Json | undefined> =>
   Effect.gen(function*() {
     const scope = scopeOf(view)
-    for (const step of contract.steps) {
-      if (step.kind !== "wait" || step.event !== event) continue
-      if (step.where === undefined) return {}
-      const compiled = Expression.compile(Template.unwrap(step.where).source)
+    for (const { where } of waitsFor(contract, event, shapes)) {
+      if (where === undefined) return {}
+      const compiled = Expression.compile(Template.unwrap(where).source)
       if (Result.isFailure(compiled)) continue
       const sample = {}
       satisfy(compiled.success.program.root, scope, sample)
       const isTaken = yield* Effect.orElseSucceed(
-        Expression.evaluateCondition(step.where, { ...scope, event: sample }),
+        Expression.evaluateCondition(where, { ...scope, event: sample }),
         () => false
       )
       if (isTaken) return sample

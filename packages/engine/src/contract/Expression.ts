@@ -110,6 +110,18 @@ export const expressionsIn = (value: Schema.Json, path: ReadonlyArray<PropertyKe
   return Object.entries(value).flatMap(([name, item]) => expressionsIn(item, [...path, name]))
 }
 
+/** All expressions in a field: the whole text is one, with or without braces, or the strings of the value are templates. */
+export const sourcesIn = (
+  value: unknown,
+  whole: boolean,
+  path: ReadonlyArray<PropertyKey> = []
+): ReadonlyArray<Found> => {
+  if (!whole) return value === undefined ? [] : expressionsIn(value as Schema.Json, path)
+  if (typeof value !== "string" || value === "") return []
+  const { offset, source } = Template.unwrap(value)
+  return [{ path, offset, source: Result.succeed(source) }]
+}
+
 /**
  * Evaluates every `{{ }}` in the strings of a JSON value. A string that is one
  * expression alone becomes its value (`null` for a path that leads nowhere);

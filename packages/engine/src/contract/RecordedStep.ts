@@ -3,6 +3,8 @@
  * its retry policy, its texts, and what it may do.
  */
 import type * as Contract from "@fermata/core/contract/Contract"
+import type * as Parts from "@fermata/core/contract/ContractParts"
+import type { AnyStep } from "@fermata/core/contract/StepShape"
 import type { DocumentCrashRule } from "@fermata/core/CrashRule"
 import * as Policy from "@fermata/core/Policy"
 import * as Context from "effect/Context"
@@ -12,14 +14,9 @@ import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
-import type { Engine } from "../Engine.ts"
-import type { Events } from "../Events.ts"
 import * as Step from "../Step.ts"
 import * as Expression from "./Expression.ts"
-import type { Llm } from "./Llm.ts"
 import { StepFailure } from "./StepFailure.ts"
-import type { TaskRuntime } from "./TaskRuntime.ts"
 
 /** Decides whether a contract with these permissions may do something. Covers what its permissions do, unless a host says otherwise. */
 export const StepPolicy: Context.Reference<
@@ -28,25 +25,6 @@ export const StepPolicy: Context.Reference<
   defaultValue: () => (permissions: ReadonlyArray<Policy.Permission>, request: Policy.Request) =>
     Effect.sync(() => Policy.decide(permissions, request))
 })
-
-/** What a step came to, and what follows it. */
-export interface Settled {
-  readonly output: Schema.Json
-  readonly next: Contract.Next
-}
-
-/** What a run remembers between its steps beside what expressions see. */
-export interface Memory {
-  /** Events that an earlier build journaled and a wait has passed over, by name: a later wait may want them. */
-  readonly passedOver: Map<string, Array<Schema.Json>>
-}
-
-/** What steps need of the host, and what they need of their run. */
-export type HostServices = Engine | Events | TaskRuntime | Llm
-export type Services = HostServices | WorkflowInstance
-
-/** Carries out one step of a contract in the body of a workflow. */
-export type Execute = (scope: Expression.Scope, memory: Memory) => Effect.Effect<Settled, StepFailure, Services>
 
 /** What the body of a step sees of its call. `given` is what the step came to before its body. */
 export interface Call {
@@ -58,8 +36,14 @@ const CurrentCall: Context.Reference<Call> = Context.Reference<Call>("@fermata/e
   defaultValue: () => ({ scope: {}, given: Result.succeed(null) })
 })
 
+/** As much of a step as its record needs. */
+export interface Recordable extends Pick<AnyStep, "id" | "kind"> {
+  readonly retry?: Parts.Retry
+  readonly timeoutMs?: number
+}
+
 interface Recorded<R> {
-  readonly step: Contract.Step
+  readonly step: Recordable
   readonly onCrash?: DocumentCrashRule
   readonly attempts?: number
   readonly body: (
@@ -77,15 +61,14 @@ export const recorded = <R>(options: Recorded<R>) => {
 }
 
 /** A step of the run that only keeps what came before it. */
-export const record = (step: Contract.Step) => {
+export const record = (step: Recordable) => {
   const made = makeStep({ step, body: ({ given }) => Effect.fromResult(given) })
   return (scope: Expression.Scope, given: Result.Result<Schema.Json, StepFailure>) =>
     Effect.provideService(made(null), CurrentCall, { scope, given })
 }
 
 const makeStep = <R>({ attempts, body, onCrash = "rerun", step }: Recorded<R>) => {
-  const retry = "retry" in step ? step.retry : undefined
-  const timeout = "timeoutMs" in step ? step.timeoutMs : undefined
+  const { retry, timeoutMs: timeout } = step
   return Step.make(step.id, {
     input: Schema.Json,
     success: Schema.Json,
@@ -125,11 +108,11 @@ export const fieldOf = (value: Schema.Json | undefined, name: string): Schema.Js
 // ----------------------------------------------------------------------------
 
 /** The pause (ms) after this attempt, before it is varied. */
-const pauseMillis = (retry: Contract.Retry, attempt: number): number =>
+const pauseMillis = (retry: Parts.Retry, attempt: number): number =>
   Math.min(retry.maxMs, retry.initialMs * retry.factor ** (attempt - 1))
 
 /** The pause (ms) after this attempt. */
-export const pauseAfter = (retry: Contract.Retry, attempt: number): Effect.Effect<number> => {
+export const pauseAfter = (retry: Parts.Retry, attempt: number): Effect.Effect<number> => {
   const millis = pauseMillis(retry, attempt)
   return retry.jitter === true
     ? Effect.map(Random.next, (random) => Math.round(millis * (0.8 + 0.4 * random)))
@@ -138,7 +121,7 @@ export const pauseAfter = (retry: Contract.Retry, attempt: number): Effect.Effec
 
 /** Attempts up to `maxAttempts`, as long as the failure may pass. */
 const scheduleOf = (
-  retry: Contract.Retry,
+  retry: Parts.Retry,
   maxAttempts: number
 ): Schedule.Schedule<number, StepFailure | Step.StepTimedOut> =>
   Schedule.recurs(maxAttempts - 1).pipe(

@@ -50,6 +50,10 @@ export interface ContractServing {
   readonly unserved: () => ReadonlyArray<string>
   /** What it has for the steps of contracts. */
   readonly offer: () => Offer
+  /** The events that runs of a stored document may ask for. */
+  readonly subscriptions: (document: string) => StartRequest["subscriptions"]
+  /** The names of the signals that they receive; undefined where this process cannot read it. */
+  readonly signals: (document: string) => ReadonlyArray<string> | undefined
 }
 
 /** Turns a published event into operations on runs: starts by trigger, signals to those who wait. */

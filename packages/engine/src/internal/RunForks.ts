@@ -2,7 +2,6 @@
  * Forks of runs: what of a journal another run shares, and how it is stored.
  * The rules are a table in the package's DESIGN.md.
  */
-import * as Contract from "@fermata/core/contract/Contract"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { ForkRefused, type PayloadRefused, StepNotRequested } from "@fermata/core/RunsErrors"
 import type { Forked, ForkOptions } from "@fermata/core/RunStart"
@@ -11,10 +10,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
 import type { CommitOp, OutboxRow, RunRow, StartOp, StorageFailed } from "../Backend.ts"
-import * as ContractProgram from "../contract/ContractProgram.ts"
 import type { StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
@@ -64,7 +60,7 @@ export const fork = Effect.fnUntraced(function*(
     updatedAt: core.now()
   }
   // Made before the replay, which hands the values of the entries to the code.
-  const ops = yield* opsOf(store, row, history, yield* joins(store, row, history))
+  const ops = yield* opsOf(core, store, row, history, yield* joins(store, row, history))
   const told = StoredJson.copy([history[0]!, history.at(-1)!]) as ReadonlyArray<Entry>
   if (registration !== undefined) {
     const difference = yield* replay(core, registration, row, history)
@@ -259,18 +255,17 @@ const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, 
   return rows
 })
 
-const decodeContract = Schema.decodeUnknownExit(Schema.fromJsonString(Contract.Contract))
-
 /** The events that the fork may ask for: those behind its own start. */
-const subscriptionsOf = Effect.fnUntraced(function*(store: Store["Service"], { definition, id }: RunRow) {
-  const document = definition === null ? null : (yield* store.backend.definitionByHash(definition))?.document ?? null
-  const contract = decodeContract(document)
-  if (Exit.isFailure(contract)) return []
-  return ContractProgram.subscriptionsOf(contract.value).map(({ event, paths }) => ({ run: id, event, paths }))
+const subscriptionsOf = Effect.fnUntraced(function*(core: EngineCore, { definition, id }: RunRow) {
+  const document = definition === null ? null : (yield* core.backend.definitionByHash(definition))?.document ?? null
+  return document === null
+    ? []
+    : (core.contracts?.subscriptions(document) ?? []).map(({ event, paths = [] }) => ({ run: id, event, paths }))
 })
 
 /** The run, its open questions and what it joins, in one transaction. */
 const opsOf = Effect.fnUntraced(function*(
+  core: EngineCore,
   store: Store["Service"],
   row: RunRow,
   history: ReadonlyArray<Entry>,
@@ -286,7 +281,7 @@ const opsOf = Effect.fnUntraced(function*(
     run: row,
     rows,
     blobs,
-    subscriptions: yield* subscriptionsOf(store, row),
+    subscriptions: yield* subscriptionsOf(core, row),
     listener: null
   }
   const rest: CommitOp = {

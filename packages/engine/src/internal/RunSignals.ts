@@ -1,11 +1,8 @@
 /**
  * Which signals a run receives, as far as its workflow says so.
  */
-import * as Contract from "@fermata/core/contract/Contract"
 import { SignalUnfit, SignalUnknown } from "@fermata/core/RunsErrors"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type { DefinitionRow, RunRow, StorageFailed } from "../Backend.ts"
 import * as SignalDeclaration from "../SignalDeclaration.ts"
 import type { EngineCore } from "./EngineCore.ts"
@@ -29,7 +26,7 @@ export const check = (
 ): Effect.Effect<void, SignalUnknown | SignalUnfit | StorageFailed> =>
   Effect.gen(function*() {
     const definition = yield* definitionOf(core, row)
-    const names = definition === null ? undefined : namesIn(definition)
+    const names = definition === null ? undefined : namesIn(core, definition)
     // Later ones of a step in a loop have a number.
     if (names !== undefined && !names.includes(name.replace(/~\d+$/, ""))) {
       return yield* new SignalUnknown({ runId: row.id, signal: name, known: names })
@@ -50,13 +47,8 @@ const definitionOf = (core: EngineCore, row: RunRow): Effect.Effect<DefinitionRo
     ? core.backend.definition(row.workflow, row.version)
     : core.backend.definitionByHash(row.definition)
 
-const decodeContract = Schema.decodeUnknownOption(Schema.fromJsonString(Contract.Contract))
-
 /** The names that are declared; undefined where nothing is. */
-const namesIn = ({ document, schemas }: DefinitionRow): ReadonlyArray<string> | undefined =>
+const namesIn = (core: EngineCore, { document, schemas }: DefinitionRow): ReadonlyArray<string> | undefined =>
   document === null
     ? SignalDeclaration.declared(schemas)?.map(({ name }) => name)
-    : Option.getOrUndefined(Option.map(decodeContract(document), ({ steps }) =>
-      steps.flatMap((step) =>
-        step.kind === "wait" ? [`event:${step.event}`] : step.kind === "task" ? [`step:${step.id}`] : []
-      )))
+    : core.contracts?.signals(document)

@@ -1,11 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Contract from "@fermata/core/contract/Contract"
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
 import * as RunView from "@fermata/core/RunView"
 import { Effect, Schema } from "effect"
 import * as EventSample from "../../src/contract/EventSample.ts"
 
 const contract = (where?: string) =>
-  Schema.decodeUnknownSync(Contract.Contract)({
+  Schema.decodeUnknownSync(Contract.schemaOf(standardShapes))({
     schemaVersion: "fermata.contract.v1",
     id: "c",
     version: "1.0.0",

@@ -3,7 +3,7 @@
  * that serves them, and how their runs stand.
  */
 import { assert } from "@effect/vitest"
-import type { StepKind } from "@fermata/core/contract/Contract"
+import type { StandardKind } from "@fermata/core/contract/StandardShapes"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { type Duration, Effect, Fiber, Layer, type Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
@@ -19,7 +19,7 @@ import { Store } from "../../src/Store.ts"
 import { TestHost } from "../../src/testing/TestHost.ts"
 
 /** A step of a document: `name` is its id. */
-export const step = (kind: StepKind, id: string, next: string | null, fields: object = {}) => ({
+export const step = (kind: StandardKind, id: string, next: string | null, fields: object = {}) => ({
   id,
   name: id,
   kind,

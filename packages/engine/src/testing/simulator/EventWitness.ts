@@ -5,14 +5,13 @@
  * it does not wait for one that has come.
  */
 import * as Contract from "@fermata/core/contract/Contract"
+import { standardShapes } from "@fermata/core/contract/StandardShapes"
+import { needsOf } from "@fermata/core/contract/StepShape"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
 import type { StartOp } from "../../Backend.ts"
 import * as EventCondition from "../../contract/EventCondition.ts"
 import { anyValue, type EventsOp, type EventWait, type EventWaitChanges, valueAt } from "../../EventLog.ts"
 import type { MemoryStore } from "../../MemoryBackend.ts"
-
-const decode = Schema.decodeUnknownExit(Schema.fromJsonString(Contract.Contract))
 
 interface Kept {
   readonly name: string
@@ -49,13 +48,14 @@ export class EventWitness {
   }
 
   defined(hash: string, document: string): void {
-    const contract = decode(document)
+    const contract = Contract.decodeText(document)
     if (Exit.isFailure(contract)) return
     for (const step of contract.value.steps) {
-      if (step.kind !== "wait") continue
-      const condition = step.where === undefined ? undefined : EventCondition.of(step.where)
-      if (step.where === undefined || condition?.isWhole === true) {
-        this.conditions.set(`${hash} ${step.id}`, { event: step.event, path: condition?.path })
+      for (const { event, where } of needsOf(standardShapes, step).events ?? []) {
+        const condition = where === undefined ? undefined : EventCondition.of(where)
+        if (where === undefined || condition?.isWhole === true) {
+          this.conditions.set(`${hash} ${step.id}`, { event, path: condition?.path })
+        }
       }
     }
   }

@@ -2,7 +2,6 @@
 import * as Contract from "@fermata/core/contract/Contract"
 import type { EntryOf, JournalEntry } from "@fermata/core/JournalEntry"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
 import type { Limits as Values } from "../../Workflows.ts"
 
 export interface Limits extends Values {
@@ -20,11 +19,9 @@ export interface Limited {
 /** Timers are due at whole ms. */
 const granularityMs = 1
 
-const decode = Schema.decodeUnknownExit(Schema.fromJsonString(Contract.Contract))
-
 /** The limits that a contract document sets. */
 export const ofDocument = (document: string): Limits | undefined => {
-  const contract = decode(document)
+  const contract = Contract.decodeText(document)
   return Exit.isSuccess(contract) ? { ...contract.value.limits, contract: true } : undefined
 }
 

@@ -2,18 +2,21 @@
  * The `task` step: hands work to the task runtime, and waits for the one who
  * has taken it when it is done elsewhere.
  */
-import type * as Contract from "@fermata/core/contract/Contract"
+import { task } from "@fermata/core/contract/kinds/Task"
+import type { StandardStep } from "@fermata/core/contract/StandardShapes"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as Signal from "../Signal.ts"
-import { allowed, type Execute, pauseAfter, recorded, render } from "./RecordedStep.ts"
-import { StepFailure } from "./StepFailure.ts"
-import { Completion, isSubmission, signalName, type Submission } from "./Submission.ts"
-import { TaskRuntime } from "./TaskRuntime.ts"
+import * as Signal from "../../Signal.ts"
+import { allowed, pauseAfter, recorded, render } from "../RecordedStep.ts"
+import { StepFailure } from "../StepFailure.ts"
+import * as StepKind from "../StepKind.ts"
+import type { Execute, Tools } from "../StepKind.ts"
+import { Completion, isSubmission, signalName, type Submission } from "../Submission.ts"
+import { TaskRuntime } from "../TaskRuntime.ts"
 
-export const task = (contract: Contract.Contract, step: Contract.StepOf<"task">): Execute => {
+const run = (step: StandardStep<"task">, { contract }: Tools): Execute => {
   const made = new Map<number, ReturnType<typeof submitting>>()
   const submitting = (attempts: number) =>
     recorded({
@@ -49,7 +52,7 @@ export const task = (contract: Contract.Contract, step: Contract.StepOf<"task">)
     made.set(attempts, known)
     return known
   }
-  return Effect.fnUntraced(function*(scope) {
+  return Effect.fnUntraced(function*({ scope }) {
     const input = yield* render(step.input, scope)
     // A task that was handed over and failed there is handed over again under a new key, as long as attempts are left.
     for (let used = 0;;) {
@@ -63,6 +66,8 @@ export const task = (contract: Contract.Contract, step: Contract.StepOf<"task">)
     }
   })
 }
+
+export const taskKind = StepKind.make({ ...task, run })
 
 // ----------------------------------------------------------------------------
 // internal

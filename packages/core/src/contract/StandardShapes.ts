@@ -1,0 +1,18 @@
+/** The kinds of step that every build reads. */
+import { approval } from "./kinds/Approval.ts"
+import { branch } from "./kinds/Branch.ts"
+import { emit } from "./kinds/Emit.ts"
+import { llm } from "./kinds/Llm.ts"
+import { task } from "./kinds/Task.ts"
+import { transform } from "./kinds/Transform.ts"
+import { wait } from "./kinds/Wait.ts"
+import type { StepOf, StepShapes } from "./StepShape.ts"
+
+export const standardShapes = [task, llm, emit, wait, branch, transform, approval] as const satisfies StepShapes
+
+type Shape = (typeof standardShapes)[number]
+/** The name of a standard kind. */
+export type StandardKind = Shape["kind"]
+type FieldsOf<S extends Shape> = S["schema"]["fields"]
+/** A step of a standard kind. */
+export type StandardStep<Kind extends StandardKind> = StepOf<Kind, FieldsOf<Extract<Shape, { readonly kind: Kind }>>>
