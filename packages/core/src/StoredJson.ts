@@ -114,6 +114,18 @@ export const textOf = (value: unknown): string =>
     ? value.text
     : JSON.stringify(value) ?? "null"
 
+/**
+ * Whether a value is known, without its text being made, to be stored as what
+ * was parsed from `recorded`. Where this is false, the text has to tell.
+ */
+export const isStoredAs = (recorded: unknown, value: unknown): boolean => {
+  try {
+    return isSame(recorded, value)
+  } catch {
+    return false
+  }
+}
+
 /** A text in quotes, for people. */
 export const quote = (text: string): string => JSON.stringify(text)
 
@@ -129,6 +141,8 @@ export const show = (value: unknown, most = 120): string => {
 // ----------------------------------------------------------------------------
 
 type Scalar = string | number | boolean | null
+
+type Members = Readonly<Record<string, unknown>>
 
 const make = (value: unknown): StoredJson | Unstorable => {
   try {
@@ -149,6 +163,28 @@ const scalar = (value: Scalar): StoredJson => new StoredJson(JSON.stringify(valu
 
 /** Characters that are left, at least, for what has yet to be looked at. */
 let room = 0
+
+const isSame = (recorded: unknown, value: unknown): boolean => {
+  if (typeof recorded !== "object" || recorded === null) return recorded === value
+  if (typeof value !== "object" || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (Array.isArray(recorded)) {
+    if (prototype !== Array.prototype || (value as ReadonlyArray<unknown>).length !== recorded.length) return false
+    for (let index = 0; index < recorded.length; index++) {
+      if (!isSame(recorded[index], (value as ReadonlyArray<unknown>)[index])) return false
+    }
+    return !hasNames(value as ReadonlyArray<unknown>)
+  }
+  if (prototype !== Object.prototype && prototype !== null) return false
+  if (typeof (value as Members)["toJSON"] === "function") return false
+  let members = 0
+  for (const key in recorded) {
+    members++
+    if (!isSame((recorded as Members)[key], (value as Members)[key])) return false
+  }
+  for (const key in value) if ((value as Members)[key] !== undefined) members--
+  return members === 0 && Object.getOwnPropertySymbols(value).length === 0
+}
 
 const isStorable = (value: unknown): boolean => {
   room = maxLength

@@ -51,6 +51,48 @@ describe("StoredJson", () => {
     assert.deepStrictEqual(made.read(), { id: "a", items: [1, true, null, { "odd name": "é\u2028\ud800" }] })
   })
 
+  it("is known without a text to be what is recorded, and never where the text would say otherwise", () => {
+    const anything = fc.anything({
+      withBigInt: true,
+      withDate: true,
+      withMap: true,
+      withNullPrototype: true,
+      withObjectString: true,
+      withSparseArray: true
+    })
+    fc.assert(fc.property(fc.oneof(fc.jsonValue(), anything), fc.jsonValue(), (value, other) => {
+      const made = StoredJson.of(value)
+      for (
+        const recorded of [JSON.parse(JSON.stringify(other)), ...(Result.isSuccess(made) ? [made.success.read()] : [])]
+      ) {
+        if (!StoredJson.isStoredAs(recorded, value)) continue
+        assert.deepStrictEqual(stored(value).read(), recorded)
+      }
+    }))
+    fc.assert(fc.property(fc.jsonValue(), (value) => {
+      assert.isTrue(StoredJson.isStoredAs(stored(value).read(), value))
+    }))
+    const unlike: ReadonlyArray<readonly [recorded: unknown, value: unknown]> = [
+      [{ x: 1, y: 2 }, new Point()],
+      [{}, Object.defineProperty({}, "toJSON", { value: () => "b" })],
+      [{}, { [Symbol.for("hidden")]: 1 }],
+      [{ a: 1 }, Object.defineProperty({}, "a", { value: 1 })],
+      [["b"], /b/.exec("abc")],
+      [[null], [undefined]],
+      [[null], new Array(1)],
+      [{ a: 1 }, { a: 1, b: 2 }],
+      [{ a: 1, b: 2 }, { a: 1 }],
+      [{ a: { b: 1 } }, {
+        get a() {
+          throw new Error("not today")
+        }
+      }],
+      ["1970-01-01T00:00:00.000Z", new Date(0)],
+      [1, 1n]
+    ]
+    for (const [recorded, value] of unlike) assert.isFalse(StoredJson.isStoredAs(recorded, value))
+  })
+
   it("gives the first reader what was parsed anyway, and changes nothing for the next", () => {
     const parsed = { id: 1 }
     const made = Result.getOrThrow(StoredJson.ofParsed(parsed))

@@ -263,11 +263,14 @@ export const make = <
         return Effect.die(new CannotCommitTogether({ step: name }))
       }
       const by = place.executor.giver
-      const asked = inputCodec === undefined
-        ? undefined
-        : Handover.through(`input of step "${name}"`, "input", inputCodec, input, by)
-      if (asked !== undefined && Result.isFailure(asked)) return Effect.die(asked.failure)
-      const own = asked === undefined ? () => Exit.void : ownInputs(asked.success, inputCodec!)
+      const given = inputCodec === undefined ? undefined : new Handover.Input(name, inputCodec, input, by)
+      const unfit = given?.refused
+      if (unfit !== undefined) return Effect.die(unfit)
+      const key = options.key === undefined ? undefined : `${name}/${options.key(input)}`
+      if (given !== undefined && (place.inside !== undefined || !place.executor.isRecorded(name, key, given))) {
+        if (Result.isFailure(given.handed)) return Effect.die(given.handed.failure)
+      }
+      const own = given === undefined ? () => Exit.void : () => given.own()
       // What the body of this very call came to has been read back already.
       let lived: Handover.Handed | undefined
       const keep: Keep = (handed) => {
@@ -277,10 +280,9 @@ export const make = <
       }
       const definition: StepDefinition = {
         name,
-        key: options.key === undefined ? undefined : `${name}/${options.key(input)}`,
+        key,
         onCrash: options.onCrash,
-        input: asked?.success.stored,
-        json: asked?.success.json,
+        input: given,
         label: options.label,
         nested: place.step !== undefined,
         inside: place.inside,
@@ -332,16 +334,6 @@ const withInput = <A, E, R>(
   Exit.isSuccess(input)
     ? use(input.value)
     : Effect.die(new Error(`its schema refuses the input: ${String(input.cause)}`))
-
-/** An input of its own for each attempt: for the first the one that has been read, for the others one made from the text. */
-const ownInputs = ({ stored, value }: Handover.Handed, codec: Handover.Codec) => {
-  let first = true
-  return (): Exit.Exit<unknown, unknown> => {
-    if (!first) return codec.decode(stored?.read())
-    first = false
-    return Exit.succeed(value)
-  }
-}
 
 const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
   Exit.isSuccess(exit)

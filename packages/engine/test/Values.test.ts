@@ -209,6 +209,30 @@ describe("values cross the boundary as text", () => {
       yield* assertOutput(host, W, id, [1, 2, 3])
     }))
 
+  it.effect("S1, S9: a call whose input is refused takes no number, live and on replay", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const take = Step.make("take", {
+        input: Schema.Any,
+        onCrash: "rerun",
+        run: (given) => log.add(`take ${String(given)}`)
+      })
+      const { host, id, world } = yield* livedTwice(W.toLayer(Effect.fnUntraced(function*() {
+        const refused: Array<boolean> = []
+        for (const given of [1, [undefined], "a", { [Symbol.for("hidden")]: 1 }, {}, () => 1, null]) {
+          refused.push(Exit.isFailure(yield* Effect.exit(take(given))))
+        }
+        yield* Signal.receive(Go)
+        return refused
+      })))
+      yield* assertOutput(host, W, id, [false, true, false, true, false, true, false])
+      const asked = (yield* world.journal(id)).flatMap((entry) =>
+        entry._tag === "StepRequested" ? [[entry.key, entry.input ?? null]] : []
+      )
+      assert.deepStrictEqual(asked, [["take", 1], ["take~2", "a"], ["take~3", {}], ["take~4", null]])
+      assert.lengthOf(log.entries, 4)
+    }))
+
   it.effect("S1: what a body does to an outcome reaches neither the journal nor another asker", () =>
     Effect.gen(function*() {
       const load = Step.make("load", {

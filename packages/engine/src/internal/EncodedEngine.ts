@@ -487,7 +487,6 @@ const activityStep = (
     key: `${activity.name}#${attempt}`,
     onCrash: "rerun",
     input: undefined,
-    json: undefined,
     label: undefined,
     nested: place.step !== undefined,
     inside: place.inside,

@@ -3,7 +3,6 @@
  */
 import type { CrashRule } from "@fermata/core/CrashRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type { StoredJson } from "@fermata/core/StoredJson"
 import type { Giver } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
 import * as Context from "effect/Context"
@@ -17,6 +16,7 @@ import type { ApprovalRow, Backend, CommitOp, InboxRow, OutboxRow, RunRow, Withi
 import type { EventWaitChanges } from "../EventLog.ts"
 import type { Signal } from "../Signal.ts"
 import type { Desk, Outcome } from "./Answers.ts"
+import type * as Handover from "./Handover.ts"
 import type { Look } from "./RunEvents.ts"
 import type { RunExecutor } from "./RunExecutor.ts"
 import type { RunTurns } from "./RunTurns.ts"
@@ -143,9 +143,7 @@ export interface StepDefinition {
   readonly key: string | undefined
   readonly onCrash: CrashRule
   /** Absent where the step takes nothing. */
-  readonly input: StoredJson | undefined
-  /** The same as plain data, for a comparison at once. */
-  readonly json: unknown
+  readonly input: Handover.Input | undefined
   readonly label: string | undefined
   /** Asked for by a step body. */
   readonly nested: boolean

@@ -121,12 +121,21 @@ export interface Handed {
 export const through = (
   what: string,
   noun: "input" | "outcome",
-  { decode, encode }: Codec,
+  codec: Codec,
   given: unknown,
+  by: ValueRefused.Giver
+): Result.Result<Handed, ValueRefused.ValueRefused> =>
+  throughText(what, noun, codec.decode, guarded(codec.encode, given), by)
+
+/** The second half of `through`, for what its schema has encoded. */
+export const throughText = (
+  what: string,
+  noun: "input" | "outcome",
+  decode: Codec["decode"],
+  encoded: Exit.Exit<unknown, unknown>,
   by: ValueRefused.Giver
 ): Result.Result<Handed, ValueRefused.ValueRefused> => {
   const refused = (problem: string) => Result.fail(ValueRefused.of(what, { path: "", reason: problem }, by))
-  const encoded = guarded(encode, given)
   if (Exit.isFailure(encoded)) return refused(`its schema refuses the ${noun}: ${lineOf(encoded.cause)}`)
   const stored = encoded.value === undefined ? undefined : value(what, encoded.value, by)
   if (stored !== undefined && Result.isFailure(stored)) return Result.fail(stored.failure)
@@ -137,6 +146,53 @@ export const through = (
       `its schema does not read the ${noun} back from the text that it made of it (${lineOf(decoded.cause)}); `
         + "give what is undefined there a value, or use a schema that reads what it writes"
     )
+}
+
+/**
+ * The input of a step on its way through its schema. Its text, and what is read
+ * back from it, are made when somebody needs them: a replay that finds the same
+ * input recorded does not.
+ */
+export class Input {
+  /** The step whose request was found to record this very input. */
+  recordedBy: object | undefined
+  private readonly step: string
+  private readonly codec: Codec
+  private readonly encoded: Exit.Exit<unknown, unknown>
+  private readonly by: ValueRefused.Giver
+  private made: Result.Result<Handed, ValueRefused.ValueRefused> | undefined
+  private given = false
+
+  constructor(step: string, codec: Codec, value: unknown, by: ValueRefused.Giver) {
+    this.step = step
+    this.codec = codec
+    this.by = by
+    this.encoded = guarded(codec.encode, value)
+  }
+
+  /** Whether it is known, without its text, to be what is recorded. */
+  isStoredAs(recorded: unknown): boolean {
+    return Exit.isSuccess(this.encoded) && StoredJson.isStoredAs(recorded, this.encoded.value ?? null)
+  }
+
+  /** Why its schema refuses it. */
+  get refused(): ValueRefused.ValueRefused | undefined {
+    return Exit.isFailure(this.encoded) && Result.isFailure(this.handed) ? this.handed.failure : undefined
+  }
+
+  /** As it is stored and read back, or why it cannot be. */
+  get handed(): Result.Result<Handed, ValueRefused.ValueRefused> {
+    return this.made ??= throughText(`input of step "${this.step}"`, "input", this.codec.decode, this.encoded, this.by)
+  }
+
+  /** For each attempt one of its own: for the first what was read back, for the others one made from the text. */
+  own(): Exit.Exit<unknown, unknown> {
+    if (Result.isFailure(this.handed)) return Exit.die(this.handed.failure)
+    const { stored, value } = this.handed.success
+    if (this.given) return this.codec.decode(stored?.read())
+    this.given = true
+    return Exit.succeed(value)
+  }
 }
 
 /** The parts of an entry or message that are text already, as values of their own. */

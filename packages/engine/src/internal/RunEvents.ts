@@ -328,7 +328,6 @@ const definitionOf = (name: string): StepDefinition => ({
   key: undefined,
   onCrash: "rerun",
   input: undefined,
-  json: undefined,
   label: "wait",
   nested: false,
   inside: undefined,

@@ -15,6 +15,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type { OutboxRow, RunRow } from "../Backend.ts"
 import * as ChildRecords from "./ChildRecords.ts"
 import * as EntryKinds from "./EntryKinds.ts"
@@ -84,21 +85,41 @@ export abstract class RunRequests extends RunBase {
   /** A step is asked for that this pass has abandoned, or that an earlier owner had in flight. */
   protected abstract askAgain(step: RunRecords.StepState): void
 
+  /**
+   * Whether the journal is known, before the step is asked for, to hold the
+   * request with this input. Then its text is not made again. Where this is
+   * false, the input is handed over first, and one that is refused takes no number.
+   */
+  isRecorded(name: string, key: string | undefined, input: Handover.Input): boolean {
+    if (this.live) return false
+    const step = StepKeys.foreseen(this.records, name, key)
+    if (step === undefined || step.definition !== undefined || !input.isStoredAs(step.input)) return false
+    input.recordedBy = step
+    return true
+  }
+
   askStep(definition: StepDefinition): Effect.Effect<StepOutcome> {
-    return this.ask((resume) => {
+    return this.ask((resume, refuse) => {
       const records = this.records
       const key = StepKeys.keyOf(records, definition)
       let step = records.steps.get(key)
-      const input = definition.input === undefined || definition.input.text === "null" ? null : definition.input
-      const json = input === null ? null : definition.json
+      let input: StoredJson.StoredJson | null = null
+      let same = step !== undefined && definition.input?.recordedBy === step
+      if (!same) {
+        const handed = definition.input?.handed
+        if (handed !== undefined && Result.isFailure(handed)) return refuse(handed.failure)
+        const stored = handed?.success.stored
+        if (stored !== undefined && stored.text !== "null") input = stored
+        same = step !== undefined && this.same(step.input, input, input === null ? null : handed?.success.json)
+      }
       if (step !== undefined && step.definition !== undefined) {
-        if (!this.same(step.input, input, json)) {
+        if (!same) {
           const conflict = Cause.die(new StepKeyConflict(this.row.id, key))
           return resume({ _tag: "Done", key, exit: { _tag: "Failure", cause: ExitJson.causeToJson(conflict) } })
         }
       } else if (step !== undefined) {
         const recorded = step.entry
-        if (recorded.name !== definition.name || !this.same(step.input, input, json)) {
+        if (recorded.name !== definition.name || !same) {
           return this.diverge(
             key,
             recorded.name !== definition.name

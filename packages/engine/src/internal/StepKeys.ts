@@ -10,7 +10,7 @@
  */
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { StepDefinition } from "./ExecutorTypes.ts"
-import type { RunRecords } from "./RunRecords.ts"
+import type { RunRecords, StepState } from "./RunRecords.ts"
 
 /** The key of a step that is asked for now. */
 export const keyOf = (records: RunRecords, step: StepDefinition): string => {
@@ -25,6 +25,13 @@ export const keyOf = (records: RunRecords, step: StepDefinition): string => {
   let key = `~${wanted}`
   while (isTaken(records, key, step)) key = `~${key}`
   return key
+}
+
+/** The step that a call in the body of the workflow will most likely find under its key. Nothing is numbered. */
+export const foreseen = (records: RunRecords, name: string, key: string | undefined): StepState | undefined => {
+  if (key !== undefined) return records.steps.get(key)
+  const count = records.counted(counter(name))
+  return records.steps.get(count === 0 ? name : `${name}~${count + 1}`)
 }
 
 /** The key of a question that is asked now, by the same rule. */
