@@ -25,7 +25,7 @@ const proves = (
 
 describe("the repository", () => {
   it("is read: every package has sources, a manifest and a project", () => {
-    assert.includeMembers([...Repository.packages.keys()], ["core", "engine", "host-node", "cli"])
+    assert.includeMembers([...Repository.packages.keys()], ["core", "engine", "testing", "host-node", "cli"])
     for (const name of Repository.packages.keys()) {
       assert.isTrue(
         Repository.sources.some(({ file }) => file.startsWith(`packages/${name}/src/`)),
@@ -87,11 +87,14 @@ describe("the rules can fail", () => {
       inEngine(`import * as NodeHost from "@fermata/host-node/NodeHost"`),
       source("packages/engine/test/Probe.test.ts", `import * as NodeHost from "@fermata/host-node/NodeHost"`),
       source("packages/host-node/src/Probe.ts", `import "@fermata/cli"`),
+      inEngine(`import { TestHost } from "@fermata/testing/TestHost"`),
+      source("packages/core/test/Probe.test.ts", `import { TestHost } from "@fermata/testing/TestHost"`),
       source("packages/unheard-of/src/Probe.ts", `import "effect/Effect"`)
     ], [
       inEngine(`import * as RunId from "@fermata/core/RunId"\nimport "./Journal.ts"`),
       inEngine(`// import "@fermata/cli"\nconst text = 'import "@fermata/cli"'`),
       source("packages/engine/test/Probe.test.ts", `import { Journal } from "@fermata/engine"`),
+      source("packages/engine/test/Probe.test.ts", `import { TestHost } from "@fermata/testing/TestHost"`),
       source("packages/cli/src/Probe.ts", `import "@fermata/core"\nimport "node:fs"`)
     ])
   })
@@ -105,7 +108,7 @@ describe("the rules can fail", () => {
       inEngine(`import { it } from "vitest"`)
     ], [
       inEngine(`import jsonata from "jsonata"\nimport * as Effect from "effect/Effect"`),
-      source("packages/engine/src/testing/Probe.ts", `import { it } from "vitest"`)
+      source("packages/testing/src/Probe.ts", `import { it } from "vitest"`)
     ])
   })
 
@@ -119,7 +122,7 @@ describe("the rules can fail", () => {
     ], [
       inEngine(`import "./internal/Scheduler.ts"\nimport "@fermata/core/RunId"`),
       source("packages/engine/test/Probe.test.ts", `import "../src/internal/Scheduler.ts"`),
-      source("test/e2e/Probe.e2e.test.ts", `import "../../scripts/pack.ts"\nimport "@fermata/engine/testing"`)
+      source("test/e2e/Probe.e2e.test.ts", `import "../../scripts/pack.ts"\nimport "@fermata/testing"`)
     ])
   })
 
@@ -176,7 +179,7 @@ describe("the rules can fail", () => {
       inEngine(`const value = JSON.parse("1")`),
       inEngine(`// JSON.stringify(1)\nconst text = "JSON.stringify"`),
       source("packages/core/src/StoredJson.ts", `const text = JSON.stringify(1)`),
-      source("packages/engine/src/testing/Probe.ts", `const text = JSON.stringify(1)`),
+      source("packages/testing/src/Probe.ts", `const text = JSON.stringify(1)`),
       source("packages/cli/src/Probe.ts", `const text = JSON.stringify(1)`),
       source("packages/engine/test/Probe.test.ts", `const text = JSON.stringify(1)`)
     ])
@@ -251,7 +254,6 @@ describe("the rules can fail", () => {
       "./package.json": "./package.json"
     }
     clean(Rules.exportMap("engine", { exports }))
-    clean(Rules.exportMap("engine", { exports: { ...exports, "./testing": "./src/testing/index.ts" } }))
     assert.lengthOf(Rules.exportMap("engine", { exports: { ...exports, "./Journal": "./src/Journal.ts" } }), 1)
     assert.lengthOf(Rules.exportMap("engine", { exports: { ...exports, "./internal/*": "./src/internal/*.ts" } }), 1)
     assert.lengthOf(Rules.exportMap("engine", {}), 4)

@@ -29,6 +29,8 @@ interface PackageRule {
   readonly externals?: ReadonlyArray<string>
   /** May import `node:` modules. */
   readonly node?: boolean
+  /** Its sources may import the test tools that its manifest has as peers. */
+  readonly peers?: boolean
   /** Is a host: the one place where the time and chance of the machine come in. */
   readonly host?: boolean
 }
@@ -37,6 +39,7 @@ interface PackageRule {
 export const tree: Readonly<Record<string, PackageRule>> = {
   core: { imports: [], externals: ["effect"] },
   engine: { imports: ["core"] },
+  testing: { imports: ["core", "engine"], peers: true },
   "host-node": { imports: ["core", "engine"], node: true, host: true },
   cli: { imports: ["core", "engine", "host-node"], node: true }
 }
@@ -160,9 +163,7 @@ export const direction = (source: Source, manifest: Manifest): ReadonlyArray<str
   if (area !== "packages" || owner === undefined) return []
   const rule = tree[owner]
   if (rule === undefined) return [`${source.file}: package "${owner}" is not in the dependency tree`]
-  // Peers are the test tools that `testing` brings along; a program must run without them.
-  const isTesting = source.file.startsWith(`packages/${owner}/src/testing/`)
-  const declared = { ...manifest.dependencies, ...(isTesting ? manifest.peerDependencies : {}) }
+  const declared = { ...manifest.dependencies, ...(rule.peers === true ? manifest.peerDependencies : {}) }
   return importsOf(source).flatMap(({ node, specifier }) => {
     if (specifier.startsWith(".")) return []
     const fermata = fermataOf(specifier)
@@ -170,7 +171,9 @@ export const direction = (source: Source, manifest: Manifest): ReadonlyArray<str
       if (fermata === owner) {
         return part === "src" ? [at(source, node, `imports its own package by name: ${specifier}`)] : []
       }
-      return rule.imports.includes(fermata) ? [] : [at(source, node, `${owner} must not import ${specifier}`)]
+      // Every package but core, which has no runs, is tested with what tests programs.
+      const isTest = part === "test" && fermata === "testing" && owner !== "core"
+      return isTest || rule.imports.includes(fermata) ? [] : [at(source, node, `${owner} must not import ${specifier}`)]
     }
     if (part !== "src") return []
     if (specifier.startsWith("node:")) {
@@ -262,12 +265,12 @@ export const timeAndChance = (source: Source): ReadonlyArray<string> => {
 
 /**
  * Values become text in one module of core, which says what cannot be stored, in all that stores: core, the engine
- * and hosts. What tests the engine plays the parts of others, and looks at stores in its own words.
+ * and hosts. `testing` plays the parts of others, and looks at stores in its own words.
  */
 export const storedText = (source: Source): ReadonlyArray<string> => {
   const { owner, part } = placeOf(source.file)
   const stores = owner === "core" || owner === "engine" || owner?.startsWith("host-") === true
-  const isFree = source.file === storedTextModule || source.file.startsWith("packages/engine/src/testing/")
+  const isFree = source.file === storedTextModule
   if (!source.file.startsWith("packages/") || part !== "src" || !stores || isFree) return []
   const violations: Array<string> = []
   walk(programOf(source), (node) => {
@@ -369,9 +372,6 @@ export const exportMap = (owner: string, manifest: Manifest): ReadonlyArray<stri
     "./*": "./src/*.ts",
     "./internal/*": null,
     "./package.json": "./package.json"
-  }
-  if (manifest.exports !== undefined && "./testing" in manifest.exports) {
-    expected["./testing"] = "./src/testing/index.ts"
   }
   const found = manifest.exports ?? {}
   return [...new Set([...Object.keys(expected), ...Object.keys(found)])]

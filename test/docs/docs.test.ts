@@ -82,10 +82,17 @@ const namesPackages = (fence: Fence) => async () => {
     JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8")) as {
       readonly name: string
       readonly dependencies: object
+      readonly peerDependencies?: object
     }
   )
-  const known = new Set(manifests.flatMap(({ dependencies, name }) => Object.keys(dependencies).concat(name)))
-  const installed = fence.text.split("\n").flatMap((line) => /^npm install (.*)$/.exec(line)?.[1]?.split(" ") ?? [])
+  const known = new Set(
+    manifests.flatMap(({ dependencies, name, peerDependencies = {} }) =>
+      [name].concat(Object.keys(dependencies), Object.keys(peerDependencies))
+    )
+  )
+  const installed = fence.text.split("\n").flatMap((line) =>
+    /^npm install (?:--save-dev )?(.*)$/.exec(line)?.[1]?.split(" ") ?? []
+  )
   assert.isNotEmpty(installed)
   for (const name of installed) assert.isTrue(known.has(name), name)
 }

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ContractValidation } from "@fermata/engine"
-import { CrashHost } from "@fermata/engine/testing"
+import { CrashHost } from "@fermata/testing"
 import { Effect, Logger, type Schema } from "effect"
 import { contract, giveWay, handlers, hear, Log, type Loose, only, pass, run, serve, serveAgain } from "./support.ts"
 

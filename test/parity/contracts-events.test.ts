@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type TaskReply, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { CrashHost } from "@fermata/engine/testing"
+import { CrashHost } from "@fermata/testing"
 import { Deferred, Effect, Layer } from "effect"
 import {
   complete,

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { StandardShapes } from "@fermata/core"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { type TaskReply, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { CrashHost } from "@fermata/engine/testing"
+import { CrashHost } from "@fermata/testing"
 import { Deferred, Effect, Layer } from "effect"
 import { complete, contract, giveWay, handlers, hear, Log, type Loose, only, pass, run, serve } from "./support.ts"
 

@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Signal, Step } from "@fermata/engine"
 import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { Engine } from "@fermata/engine/Engine"
-import { CrashHost } from "@fermata/engine/testing"
+import { CrashHost } from "@fermata/testing"
 import { Cause, Context, Effect, Exit, Layer, Schema } from "effect"
 import { Workflow, WorkflowEngine } from "effect/workflow"
 import { assertOutput, begin, contract, define, echo, handlers, Log, only, run, serve, serveAgain } from "./support.ts"
@@ -154,7 +154,7 @@ describe("runs of programs", () => {
 
       const program = `
         import { Step } from "@fermata/engine"
-        import { TestHost } from "@fermata/engine/testing/TestHost"
+        import { TestHost } from "@fermata/testing/TestHost"
         import { Effect, Layer, Schema } from "effect"
         import { Workflow, WorkflowEngine } from "effect/workflow"
         const step = Step.make("s", { onCrash: "rerun", run: () => Effect.void })

@@ -3,7 +3,7 @@ import { RunView } from "@fermata/core"
 import { Signal, Step } from "@fermata/engine"
 import { Llm } from "@fermata/engine/contract/Llm"
 import { type TaskReply, type TaskRequest, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { CrashHost } from "@fermata/engine/testing"
+import { CrashHost } from "@fermata/testing"
 import { Cause, Deferred, Effect, Exit, Layer, Schema } from "effect"
 import {
   assertOutput,

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Signal, Step } from "@fermata/engine"
-import { CrashHost } from "@fermata/engine/testing"
+import { CrashHost } from "@fermata/testing"
 import { Effect, Exit, Option, Ref, Schema } from "effect"
 import { Activity, DurableDeferred } from "effect/workflow"
 import { assertOutput, begin, define, echo, exitOf, Log, only, pass, verbs } from "./support.ts"

@@ -1,18 +1,17 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Simulator from "@fermata/engine/testing/Simulator"
+import * as Simulator from "@fermata/testing/Simulator"
 import { Effect } from "effect"
 import { cases } from "./cases.ts"
 import { doubles } from "./doubles.ts"
 
 describe("the simulator finds a store that", () => {
-  for (const { breaks, make, name, shownBy = "everything", tamper } of doubles) {
+  for (const { breaks, make, name, shownBy = "everything" } of doubles) {
     it.live(`${name} (${breaks.join(", ")})`, () =>
       Effect.gen(function*() {
         const { options, start } = cases.find(({ name }) => name === shownBy)!
         const found = yield* Effect.flip(Simulator.exploreFrom(start, {
           ...options,
           ...(make === undefined ? {} : { double: make }),
-          ...(tamper === undefined ? {} : { tamper }),
           shorten: false,
           ...(shownBy === "answers" ? { mode: "random" } : {})
         }))

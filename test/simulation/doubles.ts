@@ -14,7 +14,6 @@ import type {
   RunRow
 } from "@fermata/engine/Backend"
 import { StorageFailed } from "@fermata/engine/Backend"
-import type * as Simulator from "@fermata/engine/testing/Simulator"
 import { Effect } from "effect"
 
 type Reply = Answers[keyof Answers]
@@ -27,8 +26,6 @@ export interface Double {
   /** The name of the case that shows it; without it "everything" does. One about answers shows it in random lives alone, where people speak at once. */
   readonly shownBy?: string
   readonly make?: (backend: Backend) => Backend
-  /** A fault of the engine, and not of its store. */
-  readonly tamper?: Simulator.Options["tamper"]
 }
 
 /** A store whose operations are answered one by one, by what `act` makes of them. */
@@ -102,6 +99,12 @@ const ordered = (message: OutboxRow): OutboxRow => {
   const { id, kind, payload, run } = JSON.parse(message.payload) as Record<string, string>
   return { id: message.id, kind: "inbox", payload: JSON.stringify({ run, id, kind, message: JSON.parse(payload!) }) }
 }
+
+/** The children of a run that is over are never told so. */
+const leavingNothing = ({ leaves: _, outbox, ...op }: CommitOp): CommitOp => ({
+  ...op,
+  outbox: outbox.filter(({ kind }) => kind !== "leave")
+})
 
 export const doubles: ReadonlyArray<Double> = [
   {
@@ -461,25 +464,10 @@ export const doubles: ReadonlyArray<Double> = [
     make: answering((op, ask) => ask(op.op === "commit" ? { ...op, outbox: op.outbox.map(ordered) } : op))
   },
   {
-    name: "has an engine that leaves nothing when it is told to stop",
-    breaks: ["S8"],
+    name: "loses what a run that is told to stop leaves",
+    breaks: ["S8", "S16"],
     shownBy: "families",
-    tamper: (engine) => {
-      const { commit } = engine
-      Object.assign(engine, {
-        commit: ((run, { leaves: _, outbox, ...rest }, done) =>
-          commit(run, {
-            ...rest,
-            outbox: outbox.filter(({ kind }) => kind !== "leave")
-          }, done)) satisfies typeof commit
-      })
-    }
-  },
-  {
-    name: "has an engine that takes a failure of the store for that of a step which asked it for something",
-    breaks: ["S4"],
-    shownBy: "errands",
-    tamper: (engine) => void Object.assign(engine.patience, { persist: <A>(asked: A) => asked })
+    make: answering((op, ask) => ask(op.op === "commit" ? leavingNothing(op) : op))
   },
   {
     name: "gives contracts more steps than they have",

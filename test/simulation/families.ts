@@ -2,7 +2,7 @@
 import type { Wait } from "@fermata/core/Wait"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
-import type * as Simulator from "@fermata/engine/testing/Simulator"
+import type * as Simulator from "@fermata/testing/Simulator"
 import { Effect, Exit, Layer, Schema } from "effect"
 import { Activity, DurableDeferred, Workflow } from "effect/workflow"
 

@@ -5,7 +5,7 @@
  * Prints one JSON line. Each violation goes to stderr, with what lives it
  * again. Exits with 1 when there is one.
  */
-import * as Simulator from "@fermata/engine/testing/Simulator"
+import * as Simulator from "@fermata/testing/Simulator"
 import { Effect, Result } from "effect"
 import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"

@@ -6,7 +6,7 @@
  * Prints one JSON line. Exits with 1 when a run diverged, was stuck or slept
  * through what should have woken it.
  */
-import * as Simulator from "@fermata/engine/testing/Simulator"
+import * as Simulator from "@fermata/testing/Simulator"
 import { Effect, Result } from "effect"
 import { performance } from "node:perf_hooks"
 import { parseArgs } from "node:util"

@@ -39,6 +39,14 @@ export class Engine extends Context.Service<Engine, {
    * `anyhow` also those of contracts that need what is not here, as to stop them.
    */
   readonly adopt: (root: string, options?: { readonly anyhow?: boolean }) => Effect.Effect<void>
+  /** Looks at what others have written to the store now, and not only at the next `pollMs`: for hosts that are told of it. */
+  readonly look: Effect.Effect<void>
+  /**
+   * Ends this engine as `kill -9` ends its process: it writes nothing more, and
+   * no fiber of it is interrupted or finalized. For tests of crashes; an orderly
+   * end is the end of the layer's scope.
+   */
+  readonly crash: Effect.Effect<void>
   /** Frees the runs of processes that are dead, without waiting for the next heartbeat. */
   readonly reap: Effect.Effect<void, StorageFailed>
   /** What this process has for contracts is another now: takes up what it serves by it, and tells others at once. */
@@ -97,6 +105,8 @@ export class Engine extends Context.Service<Engine, {
           if (options?.anyhow === true) core.anyhow.add(root)
           core.poke()
         }),
+      look: Effect.sync(() => core.poke()),
+      crash: Effect.sync(core.crash),
       reap: Effect.map(core.liveness.reap, (freed) => {
         if (freed > 0) core.poke()
       }),

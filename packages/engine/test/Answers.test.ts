@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow } from "effect/workflow"
@@ -7,7 +8,6 @@ import type { Backend } from "../src/Backend.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, Log, pass } from "./support/Program.ts"
 
 const W = define("W", { error: Approval.Denied })

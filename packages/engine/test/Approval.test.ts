@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Exit, Schema } from "effect"
 import * as Approval from "../src/Approval.ts"
 import * as Signal from "../src/Signal.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, exitOf, Log, pass } from "./support/Program.ts"
 
 const W = define("W", { error: Approval.Denied })

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Exit, Layer, Schema } from "effect"
 import { Workflow } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, exitOf, Log, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")

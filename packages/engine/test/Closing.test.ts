@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Stream } from "effect"
 import { Activity } from "effect/workflow"
 import { Engine } from "../src/Engine.ts"
@@ -6,7 +7,6 @@ import { Events } from "../src/Events.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { begin, define, echo, exitOf, giveWay, Log, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { CrashHost } from "@fermata/engine/testing"
+import { CrashHost } from "@fermata/testing"
 import { Effect, Fiber, Layer, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import { assertOutput, begin, define, echo, giveWay, Log, stuck, untilKilled } from "./support/Program.ts"

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Effect, Exit, Logger, Schema } from "effect"
 import { DurableDeferred, WorkflowEngine } from "effect/workflow"
 import * as Signal from "../src/Signal.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, Log, pass } from "./support/Program.ts"
 
 const Go = Signal.make("go")

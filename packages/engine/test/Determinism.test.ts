@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Clock, Effect, Layer, Logger, Random, Schedule, Schema, Tracer } from "effect"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, exitOf, Log, pass } from "./support/Program.ts"
 
 const Go = Signal.make("go")

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Exit, Layer, Schema } from "effect"
 import { Workflow } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
@@ -9,7 +10,6 @@ import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import { Store } from "../src/Store.ts"
-import { TestHost } from "../src/testing/TestHost.ts"
 import {
   begin,
   document,

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { DurableDeferred, type WorkflowEngine } from "effect/workflow"
@@ -6,7 +7,6 @@ import * as Approval from "../src/Approval.ts"
 import type { Engine } from "../src/Engine.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, Log, pass } from "./support/Program.ts"
 
 const Go = Signal.make("go")

@@ -2,12 +2,12 @@ import { assert, describe, it } from "@effect/vitest"
 import * as ErrorJson from "@fermata/core/ErrorJson"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Effect, Exit, Layer, Redacted, Schema } from "effect"
 import { Activity, type WorkflowEngine } from "effect/workflow"
 import type { Engine } from "../src/Engine.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { begin, define, exitOf } from "./support/Program.ts"
 
 const Go = Signal.make("go", { schema: Schema.String })

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { type Duration, Effect, Fiber, Layer, Stream } from "effect"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { begin, define } from "./support/Program.ts"
 
 const Go = Signal.make("go")

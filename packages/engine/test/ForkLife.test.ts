@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Layer, Schema } from "effect"
 import { Contracts } from "../src/Contracts.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as Agency from "./support/Agency.ts"
 import { begin, Declined, define, echo, Log, stuck } from "./support/Program.ts"
 

@@ -5,6 +5,7 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import { StoredJson } from "@fermata/core"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Effect, Exit, Layer, Logger, Result, Schema } from "effect"
 import { Activity, DurableDeferred, Workflow, WorkflowEngine } from "effect/workflow"
 import * as fc from "fast-check"
@@ -16,7 +17,6 @@ import * as Runs from "../src/Runs.ts"
 import * as RunState from "../src/RunState.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as OddValues from "./support/OddValues.ts"
 import { assertOutput, begin, define, echo, exitOf, Log, pass } from "./support/Program.ts"
 

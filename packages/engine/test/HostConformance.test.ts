@@ -1,5 +1,5 @@
+import * as HostConformance from "@fermata/testing/HostConformance"
 import { Effect } from "effect"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
-import * as HostConformance from "../src/testing/HostConformance.ts"
 
 HostConformance.suite("memory", Effect.sync(() => MemoryBackend.make(MemoryBackend.makeStore())))

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Layer, Logger, Schema } from "effect"
 import { DurableDeferred, Workflow } from "effect/workflow"
 import * as fc from "fast-check"
@@ -7,7 +8,6 @@ import { runId } from "../src/internal/Identity.ts"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, Log, pass } from "./support/Program.ts"
 
 /** Texts that most encoders to bytes make the same, or that look like the form of another. */

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, Log } from "./support/Program.ts"
 
 const Go = Signal.make("go", { schema: Schema.Int })

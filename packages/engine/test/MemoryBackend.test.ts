@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import { claim, end, ids, inbox, one, start, startOwned } from "@fermata/testing/backend/Fixtures"
+import * as BackendConformance from "@fermata/testing/BackendConformance"
 import { Effect } from "effect"
 import * as DueList from "../src/internal/DueList.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
-import { claim, end, ids, inbox, one, start, startOwned } from "../src/testing/backend/Fixtures.ts"
-import * as BackendConformance from "../src/testing/BackendConformance.ts"
 
 BackendConformance.suite(
   "memory",

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Exit, Layer, Logger } from "effect"
 import { Activity, type WorkflowEngine } from "effect/workflow"
 import type { Engine } from "../src/Engine.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { begin, define, echo, exitOf, Log } from "./support/Program.ts"
 
 const Go = Signal.make("go")

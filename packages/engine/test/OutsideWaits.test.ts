@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Exit, Layer } from "effect"
 import { Activity, DurableDeferred, type WorkflowEngine } from "effect/workflow"
 import type { Backend, Op } from "../src/Backend.ts"
@@ -7,7 +8,6 @@ import { Core } from "../src/internal/Core.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { begin, define, exitOf, giveWay, Log } from "./support/Program.ts"
 
 const Go = Signal.make("go")

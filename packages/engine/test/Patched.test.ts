@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect } from "effect"
 import * as Signal from "../src/Signal.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as Workflows from "../src/Workflows.ts"
 import { assertOutput, begin, define, echo, Log, untilKilled } from "./support/Program.ts"
 

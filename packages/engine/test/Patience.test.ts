@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Exit, Layer, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Activity, DurableClock, DurableDeferred, type WorkflowEngine } from "effect/workflow"
@@ -10,7 +11,6 @@ import * as MemoryBackend from "../src/MemoryBackend.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { begin, define, exitOf, giveWay, Log } from "./support/Program.ts"
 
 const Go = Signal.make("go")

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Schema } from "effect"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, Log, pass, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go", { schema: Schema.String })

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashExplorer from "@fermata/testing/CrashExplorer"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Exit, Logger, Option, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashExplorer from "../src/testing/CrashExplorer.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, exitOf, Log, pass, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")

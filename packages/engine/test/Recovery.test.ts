@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as EngineEvent from "@fermata/core/EngineEvent"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Layer, Logger, Schema, Stream } from "effect"
 import { Events } from "../src/Events.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, Log, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Fiber, Queue, Schedule, Schema } from "effect"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, Log, pass } from "./support/Program.ts"
 
 const X = Signal.make("x", { schema: Schema.String })

@@ -3,12 +3,12 @@
  * was lost, repeated or stuck there must be told here, and touch nobody else.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Deferred, Effect, Exit, Layer, Schema } from "effect"
 import { Runs } from "../src/Runs.ts"
 import * as RunState from "../src/RunState.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as Workflows from "../src/Workflows.ts"
 import { assertOutput, begin, define, echo, exitOf, Log, pass } from "./support/Program.ts"
 

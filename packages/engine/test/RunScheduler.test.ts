@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Latch, Queue, Scheduler, Semaphore } from "effect"
 import * as fc from "fast-check"
 import { RunScheduler } from "../src/internal/RunScheduler.ts"
-import { byChoice } from "../src/internal/RunTurns.ts"
+import { byChoice } from "../src/Pace.ts"
 
 /** What a fiber of a body may do that needs no engine. */
 type Node =

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as Patch from "@fermata/core/Patch"
 import * as RunView from "@fermata/core/RunView"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Effect, Exit, Schema } from "effect"
 import * as RunState from "../src/RunState.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, exitOf, giveWay, Log } from "./support/Program.ts"
 
 const Go = Signal.make("go")

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { end, startOwned } from "@fermata/testing/backend/Fixtures"
 import { Effect, Fiber } from "effect"
 import { RunWaiters } from "../src/internal/RunWaiters.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
-import { end, startOwned } from "../src/testing/backend/Fixtures.ts"
 
 const isDone = (status: string) => status === "completed"
 

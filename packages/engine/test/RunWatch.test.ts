@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Fiber, Layer, Schema, Stream } from "effect"
 import type { Backend } from "../src/Backend.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
-import { TestHost } from "../src/testing/TestHost.ts"
 import { define } from "./support/Program.ts"
 
 const Go = Signal.make("go", { schema: Schema.String })

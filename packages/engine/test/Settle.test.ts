@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as RunsErrors from "@fermata/core/RunsErrors"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Layer, Logger, Schema } from "effect"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, Log, stuck } from "./support/Program.ts"
 
 const W = define("W")

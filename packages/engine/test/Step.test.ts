@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Deferred, Effect, Exit, HashMap, Option, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Activity } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, exitOf, Log, pass, stuck } from "./support/Program.ts"
 
 describe("Step retry", () => {

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Clock, Deferred, Duration, Effect, Logger, Option, Schedule, Schema } from "effect"
 import { Activity, DurableDeferred, type WorkflowEngine } from "effect/workflow"
 import type { Engine } from "../src/Engine.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, giveWay, Log, pass } from "./support/Program.ts"
 
 const Go = Signal.make("go")

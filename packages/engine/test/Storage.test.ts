@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Exit, Latch, Layer, Logger, Schema } from "effect"
 import { type Op, StorageFailed } from "../src/Backend.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, giveWay, Log, startAs, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type JournalEntry, Upcast } from "@fermata/core"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Exit, Logger, Schema } from "effect"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as Store from "../src/Store.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, Log } from "./support/Program.ts"
 
 const Go = Signal.make("go", { schema: Schema.String })

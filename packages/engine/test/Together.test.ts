@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashExplorer from "@fermata/testing/CrashExplorer"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Exit, Logger, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Core } from "../src/internal/Core.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashExplorer from "../src/testing/CrashExplorer.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, Declined, define, echo, exitOf, giveWay, Log, pass, stuck } from "./support/Program.ts"
 
 const W = define("W")
@@ -239,9 +239,8 @@ describe("onCrash: commit-together", () => {
       const world = yield* CrashHost.make
       const log = new Log()
       const layer = W.toLayer(() => Effect.andThen(Signal.receive(Go), book(log)("seat")))
-      const frozen = yield* world.start(layer)
+      const frozen = yield* world.start(layer, { bodyBegins: () => log.entries.push("body") })
       const id = yield* begin(frozen, W)
-      yield* frozen.use(Effect.map(Core, (core) => core.bodyListeners.add(() => log.entries.push("body"))))
       const before = (yield* world.journal(id)).length
       yield* Effect.raceFirst(
         Effect.andThen(

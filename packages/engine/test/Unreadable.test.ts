@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Logger, Stream } from "effect"
 import * as Approval from "../src/Approval.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { begin, define } from "./support/Program.ts"
 
 const Go = Signal.make("go")

@@ -1,11 +1,11 @@
 /** The table of kinds of values in DESIGN.md, line by line: live and after a restart. */
 import { assert, describe, it } from "@effect/vitest"
 import { StoredJson } from "@fermata/core"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Exit, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as OddValues from "./support/OddValues.ts"
 import { begin, define } from "./support/Program.ts"
 

@@ -1,12 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import { StoredJson } from "@fermata/core"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Effect, Exit, Fiber, Layer, Schedule, Schema } from "effect"
 import { DurableDeferred, Workflow } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import { assertOutput, begin, define, echo, exitOf, Log } from "./support/Program.ts"
 
 const Go = Signal.make("go")

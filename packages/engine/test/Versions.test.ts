@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Effect, Exit, Layer, Schema } from "effect"
 import { Workflow } from "effect/workflow"
 import * as Signal from "../src/Signal.ts"
-import * as CrashHost from "../src/testing/CrashHost.ts"
 import * as Workflows from "../src/Workflows.ts"
 import { assertOutput, begin, define, echo, Log } from "./support/Program.ts"
 

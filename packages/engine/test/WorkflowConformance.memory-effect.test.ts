@@ -1,4 +1,4 @@
-import * as WorkflowConformance from "@fermata/engine/testing/WorkflowConformance"
+import * as WorkflowConformance from "@fermata/testing/WorkflowConformance"
 import { WorkflowEngine } from "effect/workflow"
 
 WorkflowConformance.suite("Effect's memory engine", WorkflowEngine.layerMemory)

@@ -1,4 +1,4 @@
-import { TestHost } from "@fermata/engine/testing/TestHost"
-import * as WorkflowConformance from "@fermata/engine/testing/WorkflowConformance"
+import { TestHost } from "@fermata/testing/TestHost"
+import * as WorkflowConformance from "@fermata/testing/WorkflowConformance"
 
 WorkflowConformance.suite("Fermata in memory", TestHost.layer, { strict: true })

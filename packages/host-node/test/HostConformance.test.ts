@@ -1,5 +1,5 @@
-import * as HostConformance from "@fermata/engine/testing/HostConformance"
 import { SqliteBackend } from "@fermata/host-node"
+import * as HostConformance from "@fermata/testing/HostConformance"
 import { Effect } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ids, one, start } from "@fermata/engine/testing/backend/Fixtures"
+import { ids, one, start } from "@fermata/testing/backend/Fixtures"
 import { Effect, Fiber } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"

@@ -15,8 +15,8 @@ import {
   startOwned,
   subscription,
   suspend
-} from "@fermata/engine/testing/backend/Fixtures"
-import * as BackendConformance from "@fermata/engine/testing/BackendConformance"
+} from "@fermata/testing/backend/Fixtures"
+import * as BackendConformance from "@fermata/testing/BackendConformance"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"

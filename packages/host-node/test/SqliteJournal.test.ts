@@ -1,6 +1,6 @@
 /** How a SQLite store keeps its journal: rows in order of arrival, and an index that follows in batches. */
 import { assert, describe, it } from "@effect/vitest"
-import { commit, heartbeat, one, startOwned } from "@fermata/engine/testing/backend/Fixtures"
+import { commit, heartbeat, one, startOwned } from "@fermata/testing/backend/Fixtures"
 import { Effect } from "effect"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"

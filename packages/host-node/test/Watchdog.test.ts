@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Signal from "@fermata/engine/Signal"
-import { CrashHost } from "@fermata/engine/testing"
 import * as Watchdog from "@fermata/engine/Watchdog"
+import { CrashHost } from "@fermata/testing"
 import { Effect, Logger, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow } from "effect/workflow"

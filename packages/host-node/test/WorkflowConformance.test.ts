@@ -1,6 +1,6 @@
-import { TestHost } from "@fermata/engine/testing/TestHost"
-import * as WorkflowConformance from "@fermata/engine/testing/WorkflowConformance"
 import { SqliteBackend } from "@fermata/host-node"
+import { TestHost } from "@fermata/testing/TestHost"
+import * as WorkflowConformance from "@fermata/testing/WorkflowConformance"
 import { Effect, Layer } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"

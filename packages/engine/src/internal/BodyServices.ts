@@ -13,9 +13,9 @@ import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
+import { SeededCrypto, SeededRandom } from "../Seeded.ts"
 import { sha256Now } from "./Digest.ts"
 import { CurrentRun } from "./ExecutorTypes.ts"
-import { SeededCrypto, SeededRandom } from "./Seeded.ts"
 
 const nanosPerMilli = 1_000_000n
 

@@ -15,14 +15,16 @@ import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
 import * as Scheduler from "effect/Scheduler"
+import type { Desk } from "../Answers.ts"
 import type { Answer, Backend, CommitOp, InboxOp, InboxRow, Op, OutboxRow, RunRow } from "../Backend.ts"
 import { StorageFailed } from "../Backend.ts"
 import type { Offer } from "../contract/ContractNeeds.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
+import { EngineProbe } from "../EngineProbe.ts"
 import type { HostClock } from "../HostClock.ts"
+import { CurrentPace } from "../Pace.ts"
 import { type EventMessage, startOp, type StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
-import type { Desk } from "./Answers.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
 import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
@@ -35,7 +37,7 @@ import { answerMs, Patience } from "./Patience.ts"
 import { isForWantOfRoom, Room } from "./Room.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import * as RunLogs from "./RunLogs.ts"
-import { CurrentPace, RunTurns } from "./RunTurns.ts"
+import { RunTurns } from "./RunTurns.ts"
 import { RunWaiters } from "./RunWaiters.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
 import { Told } from "./Told.ts"
@@ -97,14 +99,13 @@ export class EngineCore implements ExecutorHost {
   readonly listeners = new Set<(committed: Committed) => void>()
   /** What else a commit puts into the outbox: facts of the engine that somebody listens to. */
   readonly projections = new Set<(committed: Omit<Committed, "status">) => ReadonlyArray<OutboxRow>>()
-  /** Told whenever the body of a step starts: run, key and attempt. */
-  readonly bodyListeners = new Set<(runId: string, key: string, attempt: number) => void>()
   /** Roots whose runs this process takes up although it is no worker. */
   readonly roots = new Set<string>()
   /** Those of them whose runs it takes up although it lacks what their contracts need, as to stop them. */
   readonly anyhow = new Set<string>()
 
   readonly store: Store["Service"]
+  readonly probe: EngineProbe
   private readonly hostClock: HostClock["Service"]
   private readonly clock: Clock.Clock
   private readonly dispatcher: Scheduler.SchedulerDispatcher
@@ -140,6 +141,7 @@ export class EngineCore implements ExecutorHost {
     this.ownerId = ownerId
     this.ambient = ambient
     this.world = worldServices(ambient)
+    this.probe = Context.get(ambient, EngineProbe)
     this.clock = Context.get(ambient, Clock.Clock)
     this.dispatcher = Context.get(ambient, Scheduler.Scheduler).makeDispatcher()
     this.logsRuns = LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(ambient, References.MinimumLogLevel))
@@ -309,8 +311,8 @@ export class EngineCore implements ExecutorHost {
     this.parkedRuns.delete(executor)
   }
 
-  readonly bodyStarts = (runId: string, key: string, attempt: number): void => {
-    for (const listener of this.bodyListeners) listener(runId, key, attempt)
+  get bodyStarts(): EngineProbe["bodyBegins"] {
+    return this.probe.bodyBegins
   }
 
   /** Sets what bodies and steps see of the engine. */
@@ -690,6 +692,12 @@ export class EngineCore implements ExecutorHost {
     this.timers.close()
     if (this.owns) yield* Effect.ignore(this.backend.write([{ op: "retire", owner: this.ownerId }]))
   })
+
+  /** Ends as a killed process does: nothing of it is written, interrupted or finalized. */
+  readonly crash = (): void => {
+    this.closed = true
+    for (const executor of Array.from(this.executors.values())) executor.crash()
+  }
 
   /** Something of the engine's own was not written. What found no room is tried again, and nothing is lost by it. */
   private writeFailed(cause: Cause.Cause<unknown>): void {

@@ -5,8 +5,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Answers from "../Answers.ts"
 import type { InboxRow } from "../Backend.ts"
-import * as Answers from "./Answers.ts"
 import type { ExecutorHost, ReadyItem } from "./ExecutorTypes.ts"
 
 /** What it needs of a run. */

@@ -30,6 +30,7 @@ export const serve = (core: EngineCore, registration: Registration): Effect.Effe
       return Effect.die(new WorkflowRegisteredTwice(before, registration))
     }
     core.programs.set(key, registration)
+    core.probe.serves(key, registration.limits)
     return Effect.void
   })
 

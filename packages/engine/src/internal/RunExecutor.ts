@@ -145,6 +145,12 @@ export class RunExecutor extends RunSteps {
     this.toStart = []
   }
 
+  /** As `drop`, but step bodies are not interrupted either: their process is dead. */
+  crash(): void {
+    for (const step of this.records.steps.values()) step.fiber = undefined
+    this.drop()
+  }
+
   /** Number of recorded entries that a replay has handed over so far. */
   get reached(): number {
     return this.cursor

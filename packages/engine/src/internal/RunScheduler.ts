@@ -26,7 +26,7 @@
  */
 import * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
-import type { Pace, Slice } from "./RunTurns.ts"
+import type { Pace, Slice } from "../Pace.ts"
 
 export type Task = () => void
 export type AnyFiber = Fiber.Fiber<unknown, unknown>

@@ -1,5 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { sampleTicket, ticketTriageDocument } from "@fermata/core/contract/TicketTriage"
+import * as CrashExplorer from "@fermata/testing/CrashExplorer"
+import type * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Layer } from "effect"
 import { TestClock } from "effect/testing"
 import type { Rule } from "../../src/contract/Llm.ts"
@@ -9,8 +11,6 @@ import { Events } from "../../src/Events.ts"
 import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import { Runs } from "../../src/Runs.ts"
 import { Store } from "../../src/Store.ts"
-import * as CrashExplorer from "../../src/testing/CrashExplorer.ts"
-import type * as CrashHost from "../../src/testing/CrashHost.ts"
 import {
   assertOutput,
   begin,

@@ -1,5 +1,6 @@
 /** Waits for events: what is written, what is read, and what is taken. */
 import { assert, describe, it } from "@effect/vitest"
+import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Layer, type Scope } from "effect"
 import { readFileSync } from "node:fs"
 import type { Backend, CommitOp, Op } from "../../src/Backend.ts"
@@ -9,7 +10,6 @@ import { Events, outboxRow } from "../../src/Events.ts"
 import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import { Runs } from "../../src/Runs.ts"
 import { Store } from "../../src/Store.ts"
-import { TestHost } from "../../src/testing/TestHost.ts"
 import {
   assertOutput,
   begin,

@@ -1,5 +1,6 @@
 /** Which runs of contracts a process takes up, and which it leaves to others. */
 import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Layer, Logger } from "effect"
 import { Llm } from "../../src/contract/Llm.ts"
 import { TaskRuntime } from "../../src/contract/TaskRuntime.ts"
@@ -7,7 +8,6 @@ import { Contracts, type Unserved } from "../../src/Contracts.ts"
 import { Engine } from "../../src/Engine.ts"
 import { Events } from "../../src/Events.ts"
 import { Runs } from "../../src/Runs.ts"
-import * as CrashHost from "../../src/testing/CrashHost.ts"
 import { document, serving, step } from "../support/Agency.ts"
 
 const quiet = Effect.provide(Logger.layer([]))

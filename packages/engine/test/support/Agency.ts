@@ -5,6 +5,7 @@
 import { assert } from "@effect/vitest"
 import type { StandardKind } from "@fermata/core/contract/StandardShapes"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { TestHost } from "@fermata/testing/TestHost"
 import { type Duration, Effect, Fiber, Layer, type Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import type { Backend, StorageFailed } from "../../src/Backend.ts"
@@ -16,7 +17,6 @@ import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import { Runs } from "../../src/Runs.ts"
 import type { EventMessage } from "../../src/StartRequest.ts"
 import { Store } from "../../src/Store.ts"
-import { TestHost } from "../../src/testing/TestHost.ts"
 
 /** A step of a document: `name` is its id. */
 export const step = (kind: StandardKind, id: string, next: string | null, fields: object = {}) => ({

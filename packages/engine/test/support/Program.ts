@@ -3,12 +3,12 @@
  * runs stand.
  */
 import { assert } from "@effect/vitest"
+import type { Host } from "@fermata/testing/CrashHost"
 import { type Context, type Duration, Effect, Exit, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow, type WorkflowEngine } from "effect/workflow"
 import { Core } from "../../src/internal/Core.ts"
 import * as Step from "../../src/Step.ts"
-import type { Host } from "../../src/testing/CrashHost.ts"
 
 /** What happened outside the engine, in order. */
 export class Log {

@@ -4,11 +4,11 @@
  */
 import { assert } from "@effect/vitest"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import * as CrashHost from "@fermata/testing/CrashHost"
+import { layerOf, type Node, Outside, valueOf, W } from "@fermata/testing/RandomProgram"
 import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import { Runs } from "../../src/Runs.ts"
-import * as CrashHost from "../../src/testing/CrashHost.ts"
-import { layerOf, type Node, Outside, valueOf, W } from "../../src/testing/RandomProgram.ts"
 import type { Life } from "./RandomLife.ts"
 
 const longest = 400

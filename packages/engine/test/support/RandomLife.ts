@@ -6,12 +6,11 @@ import { assert } from "@effect/vitest"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
+import * as CrashHost from "@fermata/testing/CrashHost"
+import { layerOf, type Node, Outside, program, signals, valueOf, W } from "@fermata/testing/RandomProgram"
 import { Clock, Effect } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
-import { Core } from "../../src/internal/Core.ts"
-import * as CrashHost from "../../src/testing/CrashHost.ts"
-import { layerOf, type Node, Outside, program, signals, valueOf, W } from "../../src/testing/RandomProgram.ts"
 import * as Watchdog from "../../src/Watchdog.ts"
 import { giveWay, untilKilled } from "./Program.ts"
 
@@ -101,17 +100,16 @@ export const live = Effect.fnUntraced(
     /** What the code had seen when all of it was in the store. */
     let certain: ReadonlyArray<string> = []
 
+    const bodyBegins = (run: string, key: string) => {
+      if (outcomes(Effect.runSync(world.journal(run))).has(key)) repeated ??= key
+    }
     const arise = Effect.fnUntraced(function*(dead: CrashHost.Host | undefined) {
       const layer = layerOf(program, outside, lives >= renewedAfter)
       const kill = kills[lives++]
       // A life of more crashes than an engine puts up with by itself.
-      const options = { maxRecoveries: 1_000, ...(kill?.which === "entries" ? { killAt: kill } : {}) }
+      const options = { bodyBegins, maxRecoveries: 1_000, ...(kill?.which === "entries" ? { killAt: kill } : {}) }
       const host = yield* dead === undefined ? world.start(layer, options) : world.restart(dead, layer, options)
       if (kill?.which === "every") host.killAt(kill.count, kill.when, "every")
-      yield* host.use(Effect.map(Core, (core) =>
-        core.bodyListeners.add((run, key) => {
-          if (outcomes(Effect.runSync(world.journal(run))).has(key)) repeated ??= key
-        })))
       return host
     })
 

@@ -1,5 +1,5 @@
 /** A process that commits to a run and says of each commit that it is recorded, once the store has said so. */
-import { commit, start } from "@fermata/engine/testing/backend/Fixtures"
+import { commit, start } from "@fermata/testing/backend/Fixtures"
 import * as Effect from "effect/Effect"
 import { writeSync } from "node:fs"
 import * as SqliteBackend from "../../src/SqliteBackend.ts"

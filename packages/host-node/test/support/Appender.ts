@@ -1,5 +1,5 @@
 /** A process that starts a run of its own, appends to it, and writes to the inbox of a run that all share. */
-import { commit, inbox, start } from "@fermata/engine/testing/backend/Fixtures"
+import { commit, inbox, start } from "@fermata/testing/backend/Fixtures"
 import * as Effect from "effect/Effect"
 import * as SqliteBackend from "../../src/SqliteBackend.ts"
 

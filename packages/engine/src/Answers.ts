@@ -1,0 +1,197 @@
+/**
+ * How an answer is taken: the question is read with its answers, the rule says
+ * what becomes of it, and the store takes both in one transaction, if the
+ * question is still what it was. So whoever is told that an answer was taken
+ * knows what it did, whether a worker runs or not.
+ *
+ * The end of a deadline is an answer too. Whoever comes first behind it gives
+ * it: the owner of the run, or somebody who wanted to answer.
+ */
+import * as Rule from "@fermata/core/ApprovalRule"
+import type { JournalEntry } from "@fermata/core/JournalEntry"
+import type { Given, Question } from "@fermata/core/Question"
+import * as RunView from "@fermata/core/RunView"
+import * as StoredJson from "@fermata/core/StoredJson"
+import type { EntryCorrupt } from "@fermata/core/Upcast"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { AnswerOp, Answers, ApprovalRow, Backend, StorageFailed } from "./Backend.ts"
+import { AnswerMessage, type Message } from "./InboxMessage.ts"
+import * as Questions from "./internal/Questions.ts"
+
+/** What it takes to take an answer. */
+export interface Desk {
+  readonly backend: Pick<Backend, "approval" | "approvals" | "inbox">
+  readonly write: (op: AnswerOp) => Effect.Effect<Answers["answer"], StorageFailed>
+  readonly journal: (runId: string) => Effect.Effect<ReadonlyArray<JournalEntry>, EntryCorrupt | StorageFailed>
+  /** ms since the epoch. */
+  readonly now: () => number
+}
+
+/** What somebody says. With `identity`, a name and its roles, they are looked at. */
+export interface Said extends Omit<Rule.Answer, "at" | "edit"> {
+  /** Other arguments, wrapped, since they may be null. */
+  readonly edit?: { readonly value: unknown }
+  readonly identity?: ReadonlyArray<string>
+}
+
+/** How a question stands in the store. */
+export interface Standing {
+  readonly row: ApprovalRow
+  readonly question: Question
+  readonly given: ReadonlyArray<Given>
+  readonly standing: Rule.Standing
+}
+
+export type Outcome =
+  | ({ readonly _tag: "Taken" } & Standing)
+  /** The same was taken before. */
+  | ({ readonly _tag: "Known" } & Standing)
+  | ({ readonly _tag: "Refused"; readonly reason: Rule.Refusal; readonly problem: string } & Standing)
+  /** The run has ended, or there is no such question in the store: it was never asked, was withdrawn, or its run has gone on. */
+  | { readonly _tag: "Closed" }
+  | { readonly _tag: "Unknown" }
+
+const mostQuestions = 10_000
+
+/** The questions of a run, or of all, with their answers. One that cannot be read is among them, as one that nobody may answer. */
+export const standings = (
+  desk: Pick<Desk, "backend" | "journal">,
+  run: string | null,
+  limit = mostQuestions
+): Effect.Effect<ReadonlyArray<Standing>, StorageFailed> =>
+  Effect.flatMap(
+    desk.backend.approvals(run, limit),
+    Effect.forEach((row) =>
+      Effect.map(standingOf(desk, row), (known) => {
+        if (known !== undefined) return known
+        const question = Questions.unreadable(row)
+        return { row, question, given: [], standing: Rule.standing(question, []) }
+      })
+    )
+  )
+
+/** Takes an answer, or says why not. */
+export const take = Effect.fnUntraced(
+  function*(desk: Desk, run: string, key: string, said: Said): Effect.fn.Return<Outcome, StorageFailed> {
+    const { edit, identity, ...rest } = said
+    while (true) {
+      const row = yield* desk.backend.approval(run, key)
+      if (row === null) return { _tag: "Unknown" }
+      const known = yield* standingOf(desk, row)
+      if (known === undefined) return { _tag: "Unknown" }
+      const { given, question } = known
+      const { deadline } = question
+      const at = desk.now()
+      const isOfPeople = said.decision === "approve" || said.decision === "deny"
+      if (isOfPeople && known.standing.status === "open" && deadline !== undefined && at >= deadline) {
+        const expired = yield* expire(desk, run, key)
+        if (expired._tag === "Closed" || expired._tag === "Unknown") return expired
+        continue
+      }
+      const fits = edit === undefined || !question.editable || known.standing.status !== "open"
+        ? undefined
+        : yield* Questions.problemOf(question.schema, edit.value)
+      const verdict = Rule.judge(
+        question,
+        given,
+        {
+          ...rest,
+          at,
+          ...(edit === undefined ? {} : { edit: { value: edit.value, hash: yield* Questions.hashOf(edit.value) } })
+        },
+        identity
+      )
+      if (verdict._tag === "Known") return { _tag: "Known", ...known }
+      if (verdict._tag === "Refused") return { ...known, ...verdict }
+      if (fits !== undefined) {
+        return { ...known, _tag: "Refused", reason: "edit", problem: `the edited arguments do not fit: ${fits}` }
+      }
+      const taken = [...given, verdict.answer]
+      const answer = yield* desk.write({
+        op: "answer",
+        run,
+        key,
+        version: row.version,
+        answers: StoredJson.textOf(taken),
+        status: verdict.standing.status,
+        row: said.decision === "refuse"
+          ? null
+          : { id: said.id, kind: "answer", payload: StoredJson.textOf(messageOf(key, verdict.answer)) },
+        now: desk.now,
+        before: isOfPeople ? deadline ?? null : null,
+        from: said.decision === "timeout" ? deadline ?? null : null
+      })
+      switch (answer.result) {
+        case "accepted":
+          return { _tag: "Taken", row, question, given: taken, standing: verdict.standing }
+        case "duplicate":
+          return { _tag: "Known", ...known }
+        case "closed":
+          return { _tag: "Closed" }
+        case "unknown":
+          return { _tag: "Unknown" }
+      }
+      // Another answer came first, or the deadline did: it is judged again, by how the question stands now.
+    }
+  }
+)
+
+/** Gives the answer of the deadline. Refused as `early` before its time. */
+export const expire = (desk: Desk, run: string, key: string): Effect.Effect<Outcome, StorageFailed> =>
+  take(desk, run, key, { id: `deadline:${key}`, decision: "timeout", by: "deadline" })
+
+/** Says that the workflow does not take edited arguments: the question is open again. */
+export const refuse = (
+  desk: Desk,
+  run: string,
+  key: string,
+  hash: string,
+  problem: string
+): Effect.Effect<Outcome, StorageFailed> =>
+  take(desk, run, key, { id: `refused:${hash}`, decision: "refuse", by: "workflow", seen: hash, note: problem })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const decodeMessage = Schema.decodeUnknownExit(Schema.fromJsonString(AnswerMessage))
+
+const standingOf = Effect.fnUntraced(
+  function*(
+    desk: Pick<Desk, "backend" | "journal">,
+    row: ApprovalRow
+  ): Effect.fn.Return<Standing | undefined, StorageFailed> {
+    const read = Option.getOrUndefined(Questions.readRow(row))
+    if (read === undefined) return undefined
+    const { question } = read
+    const given = read.given ?? (yield* olderAnswers(desk, row))
+    return { row, question, given, standing: Rule.standing(question, given) }
+  }
+)
+
+/** The answers to a question of an older build: they are in the journal, and in the inbox behind it. */
+const olderAnswers = Effect.fnUntraced(
+  function*(
+    { backend, journal }: Pick<Desk, "backend" | "journal">,
+    row: ApprovalRow
+  ): Effect.fn.Return<ReadonlyArray<Given>, StorageFailed> {
+    const entries = yield* Effect.catchTag(journal(row.run), "EntryCorrupt", () => Effect.succeed([]))
+    const recorded = RunView.approval(RunView.of(row.run, entries), row.key)?.answers ?? []
+    const waiting = (yield* backend.inbox(row.run)).flatMap(({ at, id, kind, payload }): ReadonlyArray<Given> => {
+      const message = kind === "answer" ? decodeMessage(payload) : undefined
+      if (message === undefined || Exit.isFailure(message) || message.value.key !== row.key) return []
+      const { key: _, ...answer } = message.value
+      return [{ id, at, ...answer }]
+    })
+    return [...recorded, ...waiting]
+  }
+)
+
+const messageOf = (key: string, { at: _at, decision, id: _id, ...answer }: Given): Message<"answer"> => ({
+  key,
+  decision: decision as Message<"answer">["decision"],
+  ...answer
+})

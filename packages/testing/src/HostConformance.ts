@@ -1,0 +1,290 @@
+/**
+ * What any host must do with ownership, timers and signals, as tests: one call
+ * proves the engine on a backend, with hosts that are killed, frozen and
+ * started again on it.
+ */
+import { assert, describe, it } from "@effect/vitest"
+import type { Backend } from "@fermata/engine/Backend"
+import * as Signal from "@fermata/engine/Signal"
+import * as Step from "@fermata/engine/Step"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { Scope } from "effect/Scope"
+import * as TestClock from "effect/testing/TestClock"
+import * as Workflow from "effect/workflow/Workflow"
+import * as CrashHost from "./CrashHost.ts"
+
+/** Registers the suite for one backend; `connect` gives a connection to an empty store. */
+export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Scope>): void => {
+  const test = (title: string, body: (world: CrashHost.World) => Effect.Effect<void, unknown>) =>
+    it.effect(
+      title,
+      () => Effect.scoped(Effect.flatMap(connect, (backend) => Effect.flatMap(CrashHost.makeOn(backend), body)))
+    )
+
+  describe(`host conformance: ${name}`, () => {
+    describe("ownership", () => {
+      test("S4: a run whose process died is taken up when the lease has ended, and not before", (world) =>
+        Effect.gen(function*() {
+          const bodies: Array<string> = []
+          const first = yield* world.start(waiting(bodies))
+          const id = yield* start(first)
+          yield* first.kill
+          const other = yield* world.start(waiting(bodies))
+          yield* world.tell(id, "signal", { name: "go", payload: "early" })
+          yield* world.adjustHost(5_000)
+          assert.strictEqual((yield* world.run(id)).status, "suspended", "its owner may still live")
+          yield* world.adjustHost(9_000)
+          yield* other.settled
+          assert.strictEqual((yield* world.run(id)).status, "completed")
+          assert.deepStrictEqual(bodies, ["work"], "S1: what was recorded did not run again")
+        }))
+
+      test("S5: a process that slept past its lease writes nothing to a run that another has", (world) =>
+        Effect.gen(function*() {
+          const gate = Deferred.makeUnsafe<void>()
+          const bodies: Array<string> = []
+          const layer = Wait.toLayer(() =>
+            Step.make("work", {
+              success: Schema.String,
+              onCrash: "rerun",
+              run: () => Effect.andThen(Effect.sync(() => bodies.push("work")), Effect.as(Deferred.await(gate), "done"))
+            })()
+          )
+          const frozen = yield* world.start(layer)
+          const id = yield* start(frozen)
+          frozen.freeze()
+          const other = yield* world.start(layer)
+          yield* Effect.raceFirst(world.adjustHost(14_000), giveWay)
+          yield* other.settled
+          yield* Deferred.succeed(gate, undefined)
+          yield* other.settled
+          assert.strictEqual((yield* world.run(id)).status, "completed")
+          const rows = yield* world.rows(id)
+          yield* frozen.thaw
+          yield* frozen.settled
+          assert.deepStrictEqual(yield* world.rows(id), rows)
+          assert.strictEqual(yield* frozen.awake, 0)
+        }))
+
+      test("an orderly end hands runs over at once", (world) =>
+        Effect.gen(function*() {
+          const bodies: Array<string> = []
+          const first = yield* world.start(waiting(bodies))
+          const id = yield* start(first)
+          yield* first.close
+          const other = yield* world.start(waiting(bodies))
+          yield* world.tell(id, "signal", { name: "go", payload: "now" })
+          yield* other.settled
+          assert.strictEqual((yield* world.run(id)).status, "completed")
+        }))
+
+      test("two hosts at once run each run once", (world) =>
+        Effect.gen(function*() {
+          const bodies: Array<string> = []
+          const hosts = [yield* world.start(waiting(bodies)), yield* world.start(waiting(bodies))]
+          for (let n = 0; n < 20; n++) yield* start(hosts[n % 2]!, `run-${n}`)
+          for (let n = 0; n < 20; n++) {
+            yield* world.tell(yield* Wait.executionId({ id: `run-${n}` }), "signal", { name: "go", payload: "x" })
+          }
+          yield* settleAll(hosts)
+          const rows = yield* Effect.orDie(world.backend.runs({ limit: 100 }))
+          assert.deepStrictEqual(new Set(rows.map(({ status }) => status)), new Set(["completed"]))
+          assert.strictEqual(bodies.length, 20)
+        }))
+    })
+
+    describe("children", () => {
+      for (const first of ["a", "b"] as const) {
+        test(`S8, S11: a child of runs in three processes goes on for one of them when the other is cancelled, the one that ${first === "a" ? "started" : "joined"} it first, and is stopped with the last`, (world) =>
+          Effect.gen(function*() {
+            const parents = { a: Parent("parent-a"), b: Parent("parent-b") }
+            const hosts = [
+              yield* world.start(Wait.toLayer(() => Signal.receive(Go))),
+              yield* world.start(parents.a.toLayer(({ id }) => Wait.execute({ id }))),
+              yield* world.start(parents.b.toLayer(({ id }) => Wait.execute({ id })))
+            ] as const
+            const second = first === "a" ? "b" : "a"
+            for (const id of ["goes on", "is stopped"]) {
+              const ofA = yield* hosts[1].use(parents.a.execute({ id }, { discard: true }))
+              yield* settleAll(hosts)
+              const ofB = yield* hosts[2].use(parents.b.execute({ id }, { discard: true }))
+              const ids = { a: ofA, b: ofB }
+              const child = yield* Wait.executionId({ id })
+              const cancel = { kind: "cancel", by: "ada", reason: "no longer wanted" } as const
+              for (let turn = 0; turn < 3; turn++) yield* world.look
+              yield* world.tell(ids[first], "cancel", cancel)
+              for (let turn = 0; turn < 3; turn++) yield* world.look
+              assert.strictEqual((yield* world.run(ids[first])).status, "cancelled")
+              assert.strictEqual((yield* world.run(child)).status, "suspended")
+              if (id === "goes on") yield* world.tell(child, "signal", { name: "go", payload: "at last" })
+              else yield* world.tell(ids[second], "cancel", cancel)
+              for (let turn = 0; turn < 3; turn++) yield* world.look
+              const end = id === "goes on" ? "completed" : "cancelled"
+              assert.deepStrictEqual([(yield* world.run(ids[second])).status, (yield* world.run(child)).status], [
+                end,
+                end
+              ])
+            }
+          }))
+      }
+
+      test("S4, S8: a child that a step has started is stopped although the process in which the step waited is dead", (world) =>
+        Effect.gen(function*() {
+          const parent = Parent("parent")
+          const delegate = Step.make("delegate", {
+            success: Schema.String,
+            onCrash: "rerun",
+            run: () => Wait.execute({ id: "child" })
+          })
+          const here = parent.toLayer(() => delegate())
+          const other = yield* world.start(Wait.toLayer(() => Signal.receive(Go)))
+          const host = yield* world.start(here)
+          const id = yield* host.use(parent.execute({ id: "one" }, { discard: true }))
+          for (let turn = 0; turn < 3; turn++) yield* world.look
+          yield* host.kill
+          yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no longer wanted" })
+          const child = yield* Wait.executionId({ id: "child" })
+          assert.strictEqual((yield* world.run(child)).status, "suspended")
+          yield* world.adjustHost(14_000)
+          yield* settleAll([other, yield* world.start(here)])
+          for (let turn = 0; turn < 3; turn++) yield* world.look
+          assert.strictEqual((yield* world.run(id)).status, "cancelled")
+          assert.strictEqual((yield* world.run(child)).status, "cancelled")
+        }))
+    })
+
+    describe("timers", () => {
+      test("a sleep of 14 days goes on in another process, at its time and not before", (world) =>
+        Effect.gen(function*() {
+          const layer = Wait.toLayer(() => Effect.as(Effect.sleep("14 days"), "rested"))
+          const first = yield* world.start(layer)
+          const id = yield* start(first)
+          const second = yield* world.restart(first, layer)
+          yield* TestClock.adjust("13 days")
+          yield* second.settled
+          assert.strictEqual((yield* world.run(id)).status, "suspended")
+          yield* TestClock.adjust("1 day")
+          yield* second.settled
+          assert.strictEqual((yield* world.run(id)).status, "completed")
+        }))
+
+      test("a timer that came due while nobody was there fires when somebody is", (world) =>
+        Effect.gen(function*() {
+          const layer = Wait.toLayer(() => Effect.as(Effect.sleep("1 hour"), "late"))
+          const first = yield* world.start(layer)
+          const id = yield* start(first)
+          yield* first.evict
+          yield* first.settled
+          yield* first.kill
+          yield* TestClock.adjust("2 hours")
+          const second = yield* world.restart(first, layer)
+          yield* second.settled
+          assert.strictEqual((yield* world.run(id)).status, "completed")
+        }))
+
+      test("many timers fire in the order of their times, awake or evicted", (world) =>
+        Effect.gen(function*() {
+          const order: Array<string> = []
+          const layer = Wait.toLayer(({ id }) =>
+            Effect.as(Effect.andThen(Effect.sleep(`${Number(id)} minutes`), Effect.sync(() => void order.push(id))), id)
+          )
+          const host = yield* world.start(layer)
+          for (const id of ["30", "10", "20", "40"]) yield* start(host, id)
+          yield* host.evict
+          yield* host.settled
+          for (let n = 0; n < 4; n++) {
+            yield* TestClock.adjust("10 minutes")
+            yield* host.settled
+          }
+          assert.deepStrictEqual(order, ["10", "20", "30", "40"])
+        }))
+    })
+
+    describe("signals", () => {
+      test("S6: signals that come before the wait are kept, in order, and taken once", (world) =>
+        Effect.gen(function*() {
+          const layer = Wait.toLayer(Effect.fnUntraced(function*() {
+            yield* Effect.sleep("1 hour")
+            return `${yield* Signal.receive(Go)}${yield* Signal.receive(Go)}`
+          }))
+          const first = yield* world.start(layer)
+          const id = yield* start(first)
+          yield* world.tell(id, "signal", { name: "go", payload: "a" }, { id: "1" })
+          const second = yield* world.restart(first, layer)
+          yield* world.tell(id, "signal", { name: "go", payload: "b" }, { id: "2" })
+          yield* world.tell(id, "signal", { name: "go", payload: "a" }, { id: "1" })
+          yield* TestClock.adjust("1 hour")
+          yield* second.settled
+          assert.deepInclude((yield* world.journal(id)).at(-1), { _tag: "RunCompleted", output: "ab" })
+          assert.deepStrictEqual(yield* world.inbox(id), [])
+        }))
+
+      test("S6: a race of a signal and a timer ends the same way in every process", (world) =>
+        Effect.gen(function*() {
+          const layer = Wait.toLayer(Effect.fnUntraced(function*() {
+            const won = yield* Effect.raceFirst(Signal.receive(Go), Effect.as(Effect.sleep("1 hour"), "nobody"))
+            yield* Effect.sleep("1 day")
+            return won
+          }))
+          const first = yield* world.start(layer)
+          const id = yield* start(first)
+          yield* TestClock.adjust("1 hour")
+          yield* first.settled
+          yield* world.tell(id, "signal", { name: "go", payload: "too late" })
+          const second = yield* world.restart(first, layer)
+          yield* TestClock.adjust("1 day")
+          yield* second.settled
+          assert.deepInclude((yield* world.journal(id)).at(-1), { _tag: "RunCompleted", output: "nobody" })
+        }))
+
+      test("a run that is over takes no signal, and one that is unknown neither", (world) =>
+        Effect.gen(function*() {
+          const host = yield* world.start(Wait.toLayer(() => Effect.succeed("done")))
+          const id = yield* start(host)
+          assert.strictEqual(yield* world.tell(id, "signal", { name: "go", payload: "x" }), "closed")
+          assert.strictEqual(yield* world.tell("nobody", "signal", { name: "go", payload: "x" }), "unknown")
+        }))
+    })
+  })
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const Go = Signal.make("go", { schema: Schema.String })
+
+const Wait = Workflow.make("wait", {
+  payload: { id: Schema.String },
+  success: Schema.String,
+  idempotencyKey: ({ id }) => id
+})
+
+/** Waits for the `Wait` of the same id. */
+const Parent = <const Name extends string>(name: Name) =>
+  Workflow.make(name, { payload: { id: Schema.String }, success: Schema.String, idempotencyKey: ({ id }) => id })
+
+const waiting = (bodies: Array<string>) => {
+  const work = Step.make("work", {
+    success: Schema.String,
+    onCrash: "rerun",
+    run: () =>
+      Effect.sync(() => {
+        bodies.push("work")
+        return "worked"
+      })
+  })
+  return Wait.toLayer(() => Effect.andThen(work(), Signal.receive(Go)))
+}
+
+const start = (host: CrashHost.Host, id = "one") =>
+  Effect.tap(host.use(Wait.execute({ id }, { discard: true })), () => host.settled)
+
+const settleAll = (hosts: ReadonlyArray<CrashHost.Host>) =>
+  Effect.forEach([...hosts, ...hosts], (host) => host.settled, { discard: true })
+
+const giveWay = Effect.gen(function*() {
+  for (let turn = 0; turn < 400; turn++) yield* Effect.yieldNow
+})

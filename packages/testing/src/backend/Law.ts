@@ -1,0 +1,366 @@
+/** Conformance: on any history, a backend answers and stores what the memory backend does. */
+import { assert, it } from "@effect/vitest"
+import type { Backend, CommitOp, Op, StorageFailed, Together } from "@fermata/engine/Backend"
+import { type Equality, pathOf, positionOf } from "@fermata/engine/EventLog"
+import * as MemoryBackend from "@fermata/engine/MemoryBackend"
+import * as Effect from "effect/Effect"
+import * as fc from "fast-check"
+import {
+  answer,
+  approval,
+  claim,
+  commit,
+  definition,
+  event,
+  events,
+  heartbeat,
+  impossible,
+  inbox,
+  leave,
+  type MakeStore,
+  outboxRow,
+  report,
+  start,
+  stopRow,
+  subscription
+} from "./Fixtures.ts"
+
+export const lawTests = (make: MakeStore): void => {
+  it("any history, over two connections and with failed transactions, gives what the memory backend gives", () =>
+    law(make, { numRuns: 100, interruptAfterTimeLimit: 10_000 }))
+}
+
+export const law = (make: MakeStore, parameters: fc.Parameters<[ReadonlyArray<Transaction>]>): Promise<void> =>
+  fc.assert(
+    fc.asyncProperty(
+      fc.array(transaction, { maxLength: 25 }),
+      (history: ReadonlyArray<Transaction>) =>
+        Effect.gen(function*() {
+          const model = MemoryBackend.make(MemoryBackend.makeStore())
+          const { connect } = yield* make
+          const connections = [yield* connect, yield* connect] as const
+          for (const { connection, fails, intents } of history) {
+            const backend = connections[connection]
+            const ops = yield* Effect.forEach(intents, (intent) => resolve(model, backend, intent))
+            if (fails) {
+              const failure = yield* Effect.flip(backend.write([...ops, impossible]))
+              assert.strictEqual(failure._tag, "StorageFailed")
+            } else {
+              assert.deepStrictEqual(yield* backend.write(ops), yield* model.write(ops))
+            }
+            assert.deepStrictEqual(yield* observe(connections[0]), yield* observe(model))
+          }
+          assert.deepStrictEqual(yield* observe(connections[1]), yield* observe(model))
+        }).pipe(Effect.scoped, Effect.runPromise)
+    ),
+    parameters
+  )
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+interface Transaction {
+  readonly connection: 0 | 1
+  readonly fails: boolean
+  readonly intents: ReadonlyArray<Op>
+}
+
+/** The epoch and the length of an intended commit or report are relative to those that the run has. */
+const resolve = (model: Backend, backend: Backend, intent: Op): Effect.Effect<Op, StorageFailed> => {
+  if (intent.op === "report") {
+    return Effect.map(model.run(intent.row.run), (run) => ({
+      ...intent,
+      row: { ...intent.row, length: run?.length ?? 0 },
+      epoch: intent.epoch + (run?.epoch ?? 0),
+      dueAt: intent.dueAt ?? run?.dueAt ?? null
+    }))
+  }
+  if (intent.op === "answer") {
+    return Effect.map(model.approvals(intent.run, 100), (rows) => ({
+      ...intent,
+      version: intent.version + (rows.find(({ key }) => key === intent.key)?.version ?? 0)
+    }))
+  }
+  if (intent.op !== "commit") return Effect.succeed(intent)
+  const { together, ...rest } = intent
+  return Effect.map(model.run(intent.run), (run) => ({
+    ...rest,
+    ...(together === undefined || !backend.supports.together ? {} : { together }),
+    epoch: intent.epoch + (run?.epoch ?? 0),
+    expected: intent.expected + (run?.length ?? 0)
+  }))
+}
+
+const runs = ["r0", "r1", "r2", "r3"]
+const owners = ["a", "b"]
+const keys = ["k0", "k1"]
+const messages = ["m0", "m1", "m2"]
+const times = [0, 1_000, 2_000, 3_000]
+
+const run = fc.constantFrom(...runs)
+const owner = fc.constantFrom(...owners)
+const key = fc.constantFrom(...keys)
+const message = fc.constantFrom(...messages)
+const time = fc.constantFrom(...times)
+const some = <A>(item: fc.Arbitrary<A>) => fc.array(item, { maxLength: 2 })
+const blob = fc.record({ hash: key, data: message })
+const entries = some(fc.constantFrom("e0", "e1"))
+
+const starts: fc.Arbitrary<Op> = fc.record({
+  id: run,
+  owner: fc.option(owner),
+  contract: fc.constantFrom(null, null, "d", "e"),
+  version: fc.constantFrom("1", "2"),
+  parent: fc.option(run),
+  dueAt: fc.option(time),
+  rows: entries,
+  blobs: some(blob),
+  subscribed: fc.uniqueArray(key),
+  asked: fc.subarray([pathOf(["id"]), pathOf([])]),
+  since: fc.option(message),
+  listener: fc.option(run),
+  from: fc.option(message)
+}).map(({ asked, blobs, contract, dueAt, from, id, listener, owner, parent, rows, since, subscribed, version }) =>
+  start(
+    id,
+    {
+      version,
+      owner,
+      dueAt,
+      parent,
+      kind: contract === null ? "program" : "contract",
+      definition: contract,
+      root: parent ?? id
+    },
+    {
+      rows,
+      blobs,
+      listener,
+      subscriptions: subscribed.map((key) => subscription(id, `event-${key}`, asked)),
+      ...(since === null ? {} : { since }),
+      ...(from === null ? {} : { message: from })
+    }
+  )
+)
+
+const outcome: fc.Arbitrary<Partial<CommitOp>> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant({}) },
+  { weight: 3, arbitrary: fc.record({ release: fc.record({ dueAt: fc.option(time) }) }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      status: fc.constantFrom(
+        { status: "suspended", reason: "timer", waits: "[]" },
+        { status: "suspended", reason: "signal", waits: "[]" },
+        { status: "running", reason: null, waits: null }
+      ),
+      release: fc.record({ dueAt: fc.option(time) })
+    })
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      status: fc.constantFrom(
+        { status: "completed", reason: null, waits: null },
+        { status: "failed", reason: null, waits: null }
+      ),
+      ended: fc.record({ payload: message }),
+      consumed: fc.constantFrom(messages, messages, [])
+    })
+  }
+)
+
+/** What is made inside a commit, if anything is. */
+const together: fc.Arbitrary<Together | undefined> = fc.oneof(
+  { weight: 4, arbitrary: fc.constant(undefined) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ rows: entries, blobs: some(blob), outbox: some(message.map(outboxRow)) }).map((made) => () =>
+      made
+    )
+  },
+  { weight: 1, arbitrary: fc.constant(() => null) }
+)
+
+const equality: fc.Arbitrary<Equality | null> = fc.option(
+  fc.record({ path: fc.constantFrom(pathOf(["id"]), pathOf([])), value: fc.constantFrom("1", "2") })
+)
+
+/** A value, several, one at a place, several there, or none. */
+const payload = fc.constantFrom<unknown>(1, 2, [1], { id: 1 }, { id: 2 }, { id: [2] }, {}, null)
+
+const commits: fc.Arbitrary<Op> = fc.record({
+  id: run,
+  stale: fc.constantFrom(0, 0, 0, 0, 1, -1),
+  rows: entries,
+  blobs: some(blob),
+  at: time,
+  consumed: some(message),
+  outbox: some(message.map(outboxRow)),
+  opened: some(key),
+  closed: some(key),
+  unawaited: some(key),
+  awaited: some(fc.record({ key, event: key, equality, position: fc.nat(4) })),
+  together,
+  leaves: fc.option(some(run), { freq: 3 }),
+  outcome
+}).map((
+  { at, awaited, blobs, closed, consumed, id, leaves, opened, outbox, outcome, rows, stale, together, unawaited }
+) =>
+  commit(id, Math.min(stale, 0), rows, {
+    ...(together === undefined ? {} : { together }),
+    epoch: Math.max(stale, 0),
+    at,
+    blobs,
+    consumed,
+    outbox,
+    approvalsOpened: opened.map((key) => approval(id, key, { requestedAt: at })),
+    approvalsClosed: closed,
+    ...(leaves === null ? {} : { leaves: { except: leaves, row: stopRow } }),
+    ...(awaited.length + unawaited.length === 0 ? {} : {
+      awaits: {
+        closed: unawaited,
+        opened: awaited.map((wait) => ({ ...wait, event: `event-${wait.event}`, position: positionOf(wait.position) }))
+      }
+    }),
+    ...outcome
+  })
+)
+
+const asOp = <A>(arbitrary: fc.Arbitrary<A>, op: (value: A) => Op): fc.Arbitrary<Op> => arbitrary.map(op)
+
+const intent = fc.oneof(
+  { weight: 4, arbitrary: starts },
+  { weight: 6, arbitrary: commits },
+  {
+    weight: 2,
+    arbitrary: asOp(fc.record({ run, message }), ({ message, run }) => inbox(run, message))
+  },
+  {
+    weight: 3,
+    arbitrary: asOp(
+      fc.record({
+        run,
+        key,
+        message: fc.option(message),
+        stale: fc.constantFrom(0, 0, 0, 1, -1),
+        status: fc.constantFrom("open", "granted"),
+        at: time,
+        before: fc.option(time),
+        from: fc.option(time)
+      }),
+      ({ at, before, from, key, message, run, stale, status }) =>
+        answer(run, key, message ?? "none", stale, {
+          status,
+          now: () => at,
+          before,
+          from,
+          ...(message === null ? { row: null } : {})
+        })
+    )
+  },
+  {
+    weight: 3,
+    arbitrary: asOp(
+      fc.tuple(run, run, fc.option(message)),
+      ([id, listener, from]) => leave(id, listener, from ?? undefined)
+    )
+  },
+  {
+    weight: 3,
+    arbitrary: asOp(
+      fc.record({
+        owner,
+        now: time,
+        limit: fc.nat(3),
+        programs: fc.option(fc.constantFrom([], ["purchase@1"], ["purchase@2", "purchase@1"])),
+        contracts: fc.boolean(),
+        without: some(fc.constantFrom("d", "e")),
+        roots: fc.option(some(run), { freq: 2 })
+      }),
+      claim
+    )
+  },
+  { weight: 2, arbitrary: asOp(fc.record({ owner, run }), (rest) => ({ op: "claimOne", ...rest })) },
+  { weight: 1, arbitrary: asOp(fc.tuple(owner, time), ([id, at]) => heartbeat(id, at)) },
+  { weight: 1, arbitrary: asOp(time, (now) => ({ op: "reap", now })) },
+  { weight: 1, arbitrary: asOp(owner, (owner) => ({ op: "retire", owner })) },
+  {
+    weight: 2,
+    arbitrary: asOp(
+      fc.record({ run, reason: key, woken: fc.boolean(), stale: fc.constantFrom(0, 0, 0, 1) }),
+      ({ stale, ...row }) => report(row, { epoch: stale })
+    )
+  },
+  { weight: 1, arbitrary: asOp(some(message), (ids) => ({ op: "publish", rows: ids.map(outboxRow) })) },
+  { weight: 1, arbitrary: asOp(some(message), (ids) => ({ op: "delivered", ids })) },
+  {
+    weight: 3,
+    arbitrary: asOp(
+      some(fc.record({ id: message, name: key, payload, at: time })),
+      (rows) => events(...rows.map(({ at, id, name, payload }) => event(id, `event-${name}`, payload, at)))
+    )
+  },
+  {
+    weight: 1,
+    arbitrary: asOp(
+      fc.record({
+        keptUntil: time,
+        unaskedUntil: time,
+        after: fc.constantFrom("", "event-k0"),
+        names: fc.nat(2),
+        limit: fc.nat(2)
+      }),
+      (rest) => ({ op: "sweep", ...rest })
+    )
+  },
+  {
+    weight: 1,
+    arbitrary: asOp(
+      fc.record({ name: key, hash: message, kind: fc.constantFrom("program" as const, "contract" as const) }),
+      (row) => ({ op: "define", row: definition(row) })
+    )
+  }
+)
+
+const transaction: fc.Arbitrary<Transaction> = fc.record({
+  connection: fc.constantFrom(0 as const, 1 as const),
+  fails: fc.integer({ min: 0, max: 5 }).map((roll) => roll === 0),
+  intents: fc.array(intent, { minLength: 1, maxLength: 6 })
+})
+
+/** Everything that a reader can see. */
+const observe = (backend: Backend) =>
+  Effect.all({
+    runs: backend.runs({ limit: 100 }),
+    suspended: backend.runs({ limit: 2, status: ["suspended", "queued"] }),
+    trees: Effect.forEach(runs, (root) => backend.runs({ limit: 100, root })),
+    entries: Effect.forEach(runs, (run) => backend.entries(run, 0, 100)),
+    inbox: Effect.forEach(runs, backend.inbox),
+    inboxOf: Effect.forEach(owners, (owner) => backend.inboxOf(owner, 100)),
+    outbox: backend.outbox(100, true),
+    approval: Effect.forEach(runs, (run) => backend.approval(run, "k0")),
+    approvals: backend.approvals(null, 100),
+    approvalsOf: Effect.forEach(runs, (run) => backend.approvals(run, 100)),
+    events: backend.events({ limit: 100 }),
+    eventsBefore: backend.events({ limit: 1, before: positionOf(3), name: "event-k0" }),
+    oldestEvent: backend.oldestEvent,
+    eventWaits: Effect.forEach(keys, (key) => backend.eventWaits(`event-${key}`)),
+    awaited: Effect.forEach(runs, (run) =>
+      Effect.forEach([null, { path: pathOf(["id"]), value: "1" }, { path: pathOf([]), value: "2" }], (equality) =>
+        Effect.forEach([null, positionOf(1)], (after) =>
+          backend.awaited({ run, key: "k0", event: "event-k0", equality }, after, 2)))),
+    blobs: Effect.forEach(keys, backend.blob),
+    definitions: backend.definitions,
+    byHash: Effect.forEach(messages, backend.definitionByHash),
+    owners: backend.owners,
+    due: Effect.forEach([-1, ...times], (after) =>
+      backend.nextDue(after, null)),
+    dueOfRoots: backend.nextDue(-1, ["r0", "r1"]),
+    dueRuns: backend.due(-1, 2_000, 3),
+    stranded: backend.stranded(3),
+    strandedBefore: backend.stranded(10, "r1"),
+    findings: backend.findings(100),
+    census: backend.census
+  })
