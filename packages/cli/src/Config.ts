@@ -2,7 +2,7 @@
  * `fermata.config.ts`: what a project adds to the command. Its workflows, its
  * contracts, and the tasks and the model that contracts use.
  */
-import { didYouMean } from "@fermata/core/contract/ContractProblem"
+import { didYouMean } from "@fermata/core/Suggestion"
 import type { Llm } from "@fermata/engine/contract/Llm"
 import type { TaskContext } from "@fermata/engine/contract/TaskRuntime"
 import type { Core, Engine } from "@fermata/engine/Engine"

@@ -14,7 +14,7 @@ export const missingIn = (contract: Contract, config: FermataConfig): ReadonlyAr
 
 /** Whether a process that lives and is a worker has all that the contract needs. */
 export const isServedBy = (contract: Contract, owner: Owner): boolean =>
-  isWorking(owner) && ContractNeeds.isNone(ContractNeeds.lacking(contract, owner.serves))
+  isWorking(owner) && ContractNeeds.isNone(ContractNeeds.lacking(contract, ContractNeeds.offerOf(owner.serves.offers)))
 
 /** Whether the process takes up due runs. */
 export const isWorking = (owner: Owner): boolean => owner.alive && owner.worker && !isGone(owner)

@@ -2,7 +2,7 @@
  * Runs one command line: parses it, tells mistakes in sentences, and ends with
  * the exit code that the command deserves.
  */
-import { didYouMean } from "@fermata/core/contract/ContractProblem"
+import { didYouMean } from "@fermata/core/Suggestion"
 import * as Cause from "effect/Cause"
 import * as CliConfig from "effect/cli/CliConfig"
 import * as CliError from "effect/cli/CliError"

@@ -3,11 +3,10 @@
  */
 import * as Schema from "effect/Schema"
 
-/** What a process serves: programs as `name@version`, tasks by name, and whether it has a model for contracts. */
+/** What a process serves: programs as `name@version`, and what it has for runs of documents, as whoever executes them says it. */
 export const Serves = Schema.Struct({
   programs: Schema.Array(Schema.String),
-  tasks: Schema.Array(Schema.String),
-  model: Schema.Boolean
+  offers: Schema.Record(Schema.String, Schema.Unknown)
 })
 export interface Serves extends Schema.Schema.Type<typeof Serves> {}
 

@@ -10,7 +10,8 @@ export const RunSummary = Schema.Struct({
   id: Schema.String,
   workflow: Schema.String,
   version: Schema.String,
-  kind: Schema.Literals(["program", "contract"]),
+  /** `program`, or the kind of its document, such as `contract`. */
+  kind: Schema.String,
   status: Schema.Literals(runStatuses),
   /** The most urgent of the waits; only when suspended. */
   reason: Schema.optionalKey(Schema.Literals(suspendReasons)),

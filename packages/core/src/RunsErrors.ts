@@ -3,8 +3,8 @@
  * stands in the way; nothing has been recorded when one is given.
  */
 import * as Schema from "effect/Schema"
-import { didYouMean as didYouMeanOne } from "./contract/ContractProblem.ts"
 import { runStatuses } from "./RunStatus.ts"
+import { didYouMean as didYouMeanOne } from "./Suggestion.ts"
 
 const texts = Schema.Array(Schema.String)
 

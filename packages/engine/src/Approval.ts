@@ -72,11 +72,7 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
   Effect.gen(function*() {
     yield* Engine
     const place = yield* CurrentRun
-    if (place === undefined || place.step !== undefined) {
-      return yield* Effect.die(
-        new Error(`Approval "${name}" is asked in the body of a workflow, not in a step or outside a run`)
-      )
-    }
+    if (place === undefined || place.step !== undefined) return yield* misplaced(name)
     const quorum = options.quorum ?? 1
     if (options.approvers.length === 0) return yield* Effect.die(new Error(`Approval "${name}" names no approvers`))
     if (!Number.isInteger(quorum) || quorum < 1) {
@@ -131,9 +127,63 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     }
   })
 
+/** A question whose arguments are JSON already, and for whoever goes on alone from an end without an answer. */
+export interface JsonQuestion {
+  readonly prompt: string
+  readonly approvers: ReadonlyArray<string>
+  readonly choices: ReadonlyArray<string>
+  readonly quorum: number
+  /** How many may answer: a no denies only when the quorum is out of reach. Without it one no denies. */
+  readonly of?: number | undefined
+  readonly editable: boolean
+  /** What the approvers decide on. */
+  readonly args?: Schema.Json | undefined
+  readonly preventSelfApproval: boolean
+  /** How long the question stands (ms), from now; for ever when absent. */
+  readonly deadlineMs?: number | undefined
+  readonly onTimeout: "deny" | "approve" | "fail"
+}
+
+/** What came of a question. `TimedOut` only with `onTimeout: "fail"`. */
+export type Outcome =
+  | {
+    readonly _tag: "Approved"
+    readonly by: ReadonlyArray<string>
+    readonly choice: string | undefined
+    readonly note: string | undefined
+    /** The arguments as the approvers edited them, if they did. */
+    readonly edit: unknown
+  }
+  | { readonly _tag: "Denied"; readonly by: string; readonly note: string | undefined; readonly timedOut: boolean }
+  | { readonly _tag: "TimedOut" }
+
+/** As `ask`, with a question of JSON. No end of it is a failure. */
+export const askJson = (
+  name: string,
+  { args, deadlineMs, of, ...question }: JsonQuestion
+): Effect.Effect<Outcome, never, Engine | WorkflowInstance> =>
+  Effect.gen(function*() {
+    yield* Engine
+    const place = yield* CurrentRun
+    if (place === undefined || place.step !== undefined) return yield* misplaced(name)
+    return yield* place.executor.askApproval({
+      ...question,
+      name,
+      key: undefined,
+      of,
+      args,
+      deadlineMs,
+      hash: yield* Questions.hashOf(args, (digest) => place.executor.digests.await(digest)),
+      problemOf: () => undefined
+    })
+  })
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const misplaced = (name: string): Effect.Effect<never> =>
+  Effect.die(new Error(`Approval "${name}" is asked in the body of a workflow, not in a step or outside a run`))
 
 /** The arguments as they are shown and recorded. */
 const shownOf = (

@@ -46,8 +46,9 @@ export interface RunRow {
   readonly id: string
   readonly workflow: string
   readonly version: string
-  readonly kind: "program" | "contract"
-  /** Hash of the contract document that the run is pinned to; null for programs. */
+  /** `program`, or the kind of the document that the run is pinned to. */
+  readonly kind: string
+  /** Hash of the document that the run is pinned to; null for programs. */
   readonly definition: string | null
   /** The run at the top of the tree of children; its own id for a top run. */
   readonly root: string
@@ -117,11 +118,12 @@ export interface OwnerRow {
 export interface DefinitionRow {
   readonly name: string
   readonly version: string
-  readonly kind: "program" | "contract"
+  /** `program`, or a kind of documents that an extension makes executable (`Engine.extend`). */
+  readonly kind: string
   readonly hash: string
   /** JSON of the payload, success and error schemas. */
   readonly schemas: string
-  /** The contract document; null for programs. */
+  /** Its document; null for programs. */
   readonly document: string | null
   readonly at: number
 }
@@ -302,8 +304,9 @@ export interface ClaimOp {
   readonly limit: number
   /** Programs as `name@version`; null serves every program. */
   readonly programs: ReadonlyArray<string> | null
-  readonly contracts: boolean
-  /** Hashes of contracts whose runs are left to others, although contracts are served. */
+  /** The kinds of documents of which runs are served. */
+  readonly kinds: ReadonlyArray<string>
+  /** Hashes of documents whose runs are left to others, although their kind is served. */
   readonly without: ReadonlyArray<string>
   /** When given, only runs whose `root` is one of these. */
   readonly roots: ReadonlyArray<string> | null
@@ -366,7 +369,7 @@ export interface DeliveredOp {
 }
 
 /**
- * Registers a definition. A contract with another hash under a known name and
+ * Registers a definition. A document with another hash under a known name and
  * version is refused; a program is replaced. A name and version never changes its kind.
  */
 export interface DefineOp {

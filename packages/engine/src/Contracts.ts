@@ -5,13 +5,13 @@
 import * as Contract from "@fermata/core/contract/Contract"
 import { PayloadRefused, type StartRefused } from "@fermata/core/RunsErrors"
 import type { Started } from "@fermata/core/RunStart"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import type { StorageFailed } from "./Backend.ts"
+import * as ContractDescription from "./contract/ContractDescription.ts"
 import * as ContractNeeds from "./contract/ContractNeeds.ts"
 import * as ContractProgram from "./contract/ContractProgram.ts"
 import * as ContractRegistry from "./contract/ContractRegistry.ts"
@@ -23,15 +23,14 @@ import type { ContractInvalid } from "./contract/ContractValidation.ts"
 import { Llm } from "./contract/Llm.ts"
 import { standardKinds } from "./contract/StandardKinds.ts"
 import type { HostServices, StepKinds } from "./contract/StepKind.ts"
+import * as Submission from "./contract/Submission.ts"
 import { TaskRuntime } from "./contract/TaskRuntime.ts"
-import type { Engine } from "./Engine.ts"
+import { sha256Hex } from "./Digest.ts"
+import { Engine } from "./Engine.ts"
 import type { Events } from "./Events.ts"
-import { Core } from "./internal/Core.ts"
-import { sha256Hex } from "./internal/Digest.ts"
-import type { Committed, Resolve } from "./internal/EngineCore.ts"
-import type { Registration } from "./internal/ExecutorTypes.ts"
-import { checkKey, start as startRun } from "./internal/RunStarts.ts"
-import { type ContractStart, ContractStarts } from "./Runs.ts"
+import type { Definitions, Program } from "./Extension.ts"
+import { HostClock } from "./HostClock.ts"
+import { checkKey } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
 /** The document is not what the store has under its id and version. Nothing was stored. */
@@ -114,9 +113,8 @@ export class Contracts extends Context.Service<Contracts, {
 }>()("@fermata/engine/Contracts") {
   /**
    * Serves contracts: runs of any contract in the store whose tasks and model
-   * are here are executed here, and events that this process hands on start and
-   * reach the runs of all. Put `Runs.layer` on top of it, so that its `start`
-   * takes contracts too.
+   * are here are executed here, events that this process hands on start and
+   * reach the runs of all, and `Runs.start` takes contracts too.
    */
   static readonly layer: Layer.Layer<Contracts, StorageFailed, ContractsNeeds> = Layer.suspend(() =>
     Contracts.layerOf(standardKinds)
@@ -125,11 +123,11 @@ export class Contracts extends Context.Service<Contracts, {
   /** The same for contracts whose steps are of these kinds. */
   static readonly layerOf = <R = never>(
     kinds: StepKinds<R>
-  ): Layer.Layer<Contracts, StorageFailed, ContractsNeeds | R> => Layer.effectContext(make(kinds))
+  ): Layer.Layer<Contracts, StorageFailed, ContractsNeeds | R> => Layer.effect(Contracts, make(kinds))
 }
 
 /** What `Contracts.layer` needs of the host. */
-export type ContractsNeeds = Engine | Core | Store | WorkflowEngine | Events | TaskRuntime | Llm
+export type ContractsNeeds = Engine | Store | HostClock | Events | TaskRuntime | Llm
 
 // ----------------------------------------------------------------------------
 // internal
@@ -140,27 +138,26 @@ const refreshMs = 1_000
 
 const make = <R>(kinds: StepKinds<R>) =>
   Effect.gen(function*() {
-    const services = yield* Effect.context<Core | Store | HostServices | R>()
-    const core = Context.get(services, Core)
-    const store = Context.get(services, Store)
-    const registry = ContractRegistry.make(core.backend, kinds)
+    const services = yield* Effect.context<Store | HostClock | HostServices | R>()
+    const engine = Context.get(services, Engine)
+    const hostClock = Context.get(services, HostClock)
+    const { backend } = Context.get(services, Store)
+    const registry = ContractRegistry.make(backend, kinds)
     yield* registry.refresh
 
     const add = Effect.fn("Contracts.add")(function*(document: unknown) {
       const contract = yield* ContractValidation.validate(document, kinds)
       const canonical = Contract.canonicalJson(contract, kinds)
-      const stored = ContractRegistry.storedOf(contract, yield* sha256Hex(canonical), core.now())
-      const { known, result } = yield* core.write({
-        op: "define",
-        row: {
-          name: stored.id,
-          version: stored.version,
-          kind: "contract",
-          hash: stored.hash,
-          schemas: ContractProgram.schemas,
-          document: canonical,
-          at: stored.at
-        }
+      const now = Math.floor(yield* Clock.currentTimeMillis)
+      const stored = ContractRegistry.storedOf(contract, yield* sha256Hex(canonical), now)
+      const { known, result } = yield* engine.define({
+        name: stored.id,
+        version: stored.version,
+        kind: "contract",
+        hash: stored.hash,
+        schemas: ContractProgram.schemas,
+        document: canonical,
+        at: stored.at
       })
       if (result === "refused") {
         return yield* new ContractRefused({
@@ -192,10 +189,10 @@ const make = <R>(kinds: StepKinds<R>) =>
     const start = Effect.fn("Contracts.start")(function*({ contract, version, ...given }: StartOptions) {
       yield* checkKey(typeof contract === "string" ? contract : String(Reflect.get(contract, "id")), given.key)
       const stored = typeof contract === "string" ? yield* get(contract, version) : yield* add(contract)
-      return yield* startRun(core, yield* requestOf(stored, given, kinds))
+      return yield* engine.start(yield* requestOf(stored, given, kinds))
     })
 
-    const startByName: ContractStart = Effect.fnUntraced(function*({ hash, name }, payload, options) {
+    const request: Definitions["request"] = Effect.fnUntraced(function*({ hash, name }, payload, options) {
       const stored = yield* registry.byHash(hash)
       if (stored === undefined) {
         return yield* new PayloadRefused({ workflow: name, problem: "its document cannot be read by this build" })
@@ -231,8 +228,8 @@ const make = <R>(kinds: StepKinds<R>) =>
       return left.hashes
     }
 
-    const compiled = new Map<string, Registration>()
-    const resolve: Resolve = Effect.fnUntraced(function*({ definition, root }) {
+    const compiled = new Map<string, Program>()
+    const resolve: Definitions["resolve"] = Effect.fnUntraced(function*({ definition }, { evenIfUnserved }) {
       if (definition === null) return undefined
       const stored = yield* registry.byHash(definition)
       if (stored === undefined) {
@@ -240,46 +237,34 @@ const make = <R>(kinds: StepKinds<R>) =>
         return undefined
       }
       // A contract that was added since is met here first; from now on its runs are not claimed.
-      if (!core.anyhow.has(root) && unserved().includes(definition)) return undefined
+      if (!evenIfUnserved && unserved().includes(definition)) return undefined
       const known = compiled.get(definition)
       if (known !== undefined) return known
-      const made = ContractProgram.registration(stored.contract, services, kinds)
+      const made = ContractProgram.executable(stored.contract, services, kinds)
       compiled.set(definition, made)
       return made
     })
 
-    const route = ContractRoutes.make(core, registry, kinds)
-    const publish = ContractRoutes.publish(core, store, registry)
-    const project = ContractRoutes.project(registry)
-    const listener = (committed: Committed) => {
-      if (!registry.listensTo()) return
-      core.fork(publish(committed)).addObserver((exit) => {
-        if (Exit.isFailure(exit)) {
-          core.fork(Effect.logError("events of the engine could not be published to contracts", exit.cause))
-        }
-      })
-    }
-    yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        core.contracts = { resolve, unserved, offer, ...ContractProgram.readings(kinds) }
-        core.routes.push(route)
-        core.listeners.add(listener)
-        core.projections.add(project)
-        core.poke()
-      }),
-      () =>
-        Effect.suspend(() => {
-          core.contracts = undefined
-          core.routes.splice(core.routes.indexOf(route), 1)
-          core.listeners.delete(listener)
-          core.projections.delete(project)
-          return core.letGo((executor) => executor.row.kind === "contract")
-        })
-    )
+    yield* engine.extend({
+      name: "contracts",
+      definitions: {
+        kind: "contract",
+        resolve,
+        offer,
+        unserved,
+        request,
+        describe: (document) => ContractDescription.of(document, kinds),
+        // A run sees its input beside the event that triggered it.
+        withInput: (payload, input) => typeof payload === "object" ? { ...payload, input } : input,
+        tell: Submission.tell
+      },
+      route: ContractRoutes.make(backend, registry, kinds),
+      listensTo: registry.listensTo
+    })
     // What another process adds is noticed by itself only here: a route looks anyway.
-    if (core.backend.supports.shared) {
+    if (backend.supports.shared) {
       yield* Effect.forkScoped(
-        Effect.forever(Effect.andThen(core.hostSleep(refreshMs), Effect.ignore(registry.refresh)))
+        Effect.forever(Effect.andThen(hostClock.sleep(refreshMs), Effect.ignore(registry.refresh)))
       )
     }
 
@@ -299,7 +284,5 @@ const make = <R>(kinds: StepKinds<R>) =>
       return [...lacking.filter(({ lacks }) => lacks.length > 0), ...unreadable]
     })
 
-    return Context.make(Contracts, { add, list: registry.all, get, unserved: unservedNow, start }).pipe(
-      Context.add(ContractStarts, startByName)
-    )
+    return Contracts.of({ add, list: registry.all, get, unserved: unservedNow, start })
   })

@@ -1,22 +1,28 @@
 /**
  * The engine: makes workflows durable on the store of the host.
  */
+import type { Started } from "@fermata/core/RunStart"
 import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as WorkflowEngine from "effect/workflow/WorkflowEngine"
-import type { StorageFailed } from "./Backend.ts"
+import type { Answers, DefinitionRow, StorageFailed } from "./Backend.ts"
 import { EngineOptions } from "./EngineOptions.ts"
+import type { Committed, Description, Extension } from "./Extension.ts"
 import { HostClock } from "./HostClock.ts"
 import { hostCrypto } from "./internal/BodyServices.ts"
 import { Core } from "./internal/Core.ts"
 import * as EncodedEngine from "./internal/EncodedEngine.ts"
-import { type Committed, EngineCore } from "./internal/EngineCore.ts"
+import { EngineCore } from "./internal/EngineCore.ts"
 import * as EventSweep from "./internal/EventSweep.ts"
+import { Extensions } from "./internal/Extensions.ts"
 import { identified } from "./internal/Identity.ts"
+import * as Joins from "./internal/Joins.ts"
+import type { StartRequest } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 import * as Watchdog from "./Watchdog.ts"
 
@@ -36,7 +42,7 @@ export class Engine extends Context.Service<Engine, {
   readonly awake: Effect.Effect<number>
   /**
    * Takes up the runs of this tree although this process is no worker; with
-   * `anyhow` also those of contracts that need what is not here, as to stop them.
+   * `anyhow` also those of documents that need what is not here, as to stop them.
    */
   readonly adopt: (root: string, options?: { readonly anyhow?: boolean }) => Effect.Effect<void>
   /** Looks at what others have written to the store now, and not only at the next `pollMs`: for hosts that are told of it. */
@@ -49,8 +55,20 @@ export class Engine extends Context.Service<Engine, {
   readonly crash: Effect.Effect<void>
   /** Frees the runs of processes that are dead, without waiting for the next heartbeat. */
   readonly reap: Effect.Effect<void, StorageFailed>
-  /** What this process has for contracts is another now: takes up what it serves by it, and tells others at once. */
+  /** What extensions offer is something else now: takes up what this process serves by it, and tells others at once. */
   readonly announce: Effect.Effect<void>
+  /**
+   * Takes what a package outside of the engine brings, until the scope closes;
+   * then the runs of its documents are let go. One whose kind of documents is
+   * taken is refused, which is a defect.
+   */
+  readonly extend: (extension: Extension) => Effect.Effect<void, never, Scope.Scope>
+  /** Stores a definition. One of the same name and version with another document is refused, and so is one of another kind. */
+  readonly define: (definition: DefinitionRow) => Effect.Effect<Answers["define"], StorageFailed>
+  /** What the extension for its kind says of a stored document. Undefined for a program, where no extension has the kind, and for a document that cannot be read. */
+  readonly describe: (definition: Pick<DefinitionRow, "document" | "kind">) => Description | undefined
+  /** Starts a run, or joins the one of its id. Success means that it is recorded. */
+  readonly start: (request: StartRequest) => Effect.Effect<Started, StorageFailed>
 }>()("@fermata/engine/Engine") {
   /**
    * The engine over a `Store`, with `effect/workflow`'s engine service on it.
@@ -67,7 +85,14 @@ export class Engine extends Context.Service<Engine, {
     const options = yield* EngineOptions
     const ambient = yield* Effect.context<never>()
     const ownerId = options.ownerId !== "" ? options.ownerId : Context.get(ambient, WebCrypto).randomUUID()
-    const core = new EngineCore(store, hostClock, options, ownerId, ambient)
+    const core = new EngineCore(
+      store,
+      hostClock,
+      options,
+      ownerId,
+      ambient,
+      new Extensions(EncodedEngine.registrationOf)
+    )
 
     const workflowEngine = identified(
       EncodedEngine.make(
@@ -86,14 +111,7 @@ export class Engine extends Context.Service<Engine, {
       committed: Stream.callback<Committed>((queue) =>
         Effect.andThen(
           core.waiters.interruptStream(queue),
-          Effect.acquireRelease(
-            Effect.sync(() => {
-              const listener = (committed: Committed) => void Queue.offerUnsafe(queue, committed)
-              core.listeners.add(listener)
-              return listener
-            }),
-            (listener) => Effect.sync(() => void core.listeners.delete(listener))
-          )
+          core.extensions.listen((committed) => void Queue.offerUnsafe(queue, committed))
         )
       ),
       evict: core.evict,
@@ -113,6 +131,31 @@ export class Engine extends Context.Service<Engine, {
       announce: Effect.suspend(() => {
         core.poke()
         return core.heartbeat
+      }),
+      extend: (extension) =>
+        Effect.acquireRelease(
+          Effect.suspend(() => {
+            const refused = core.extensions.add(extension)
+            if (refused !== undefined) return Effect.die(refused)
+            core.poke()
+            return Effect.void
+          }),
+          () =>
+            Effect.suspend(() => {
+              core.extensions.remove(extension)
+              const kind = extension.definitions?.kind
+              return kind === undefined ? Effect.void : core.letGo((executor) => executor.row.kind === kind)
+            })
+        ),
+      define: (definition) => core.write({ op: "define", row: definition }),
+      describe: (definition) => core.extensions.describe(definition),
+      start: Effect.fnUntraced(function*(request) {
+        const { started } = yield* core.start(request)
+        return {
+          runId: request.id,
+          joined: !started,
+          otherInput: !started && (yield* Joins.hasOtherInput(core.store, request.id, request.payload))
+        }
       })
     })
     const context = Context.make(Engine, engine).pipe(

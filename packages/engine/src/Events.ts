@@ -9,26 +9,22 @@
 import * as EngineEvent from "@fermata/core/EngineEvent"
 import * as EntryRole from "@fermata/core/EntryRole"
 import * as EventName from "@fermata/core/EventName"
-import * as FailureText from "@fermata/core/FailureText"
-import type * as JournalEntry from "@fermata/core/JournalEntry"
-import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { OutboxRow, StorageFailed } from "./Backend.ts"
-import { Completion, isSubmission, stepOfSignal } from "./contract/Submission.ts"
+import type { StorageFailed } from "./Backend.ts"
 import type { EventFilter, EventRow } from "./EventLog.ts"
+import type { Committed, Extension } from "./Extension.ts"
 import { Core } from "./internal/Core.ts"
-import type { Committed, Route } from "./internal/EngineCore.ts"
+import * as EngineEvents from "./internal/EngineEvents.ts"
 import { CurrentRun } from "./internal/ExecutorTypes.ts"
-import { engineSource, type EventMessage } from "./StartRequest.ts"
+import type { EventMessage } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
 /** Longest payload of an event, in characters of JSON. */
@@ -114,21 +110,18 @@ export class Events extends Context.Service<Events, {
       const onCommit = (committed: Committed) => {
         if (hearers.size > 0) tell({ committed, unannounced: isUnannounced(starts, committed) })
       }
-      const onRoute: Route = (event) =>
-        Effect.sync(() => {
-          if (!EventName.isReserved(event.name)) tell({ event })
-          return []
-        })
-      yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          core.listeners.add(onCommit)
-          core.routes.push(onRoute)
-        }),
-        () =>
+      const hearing: Extension = {
+        name: "events",
+        committed: onCommit,
+        route: (event) =>
           Effect.sync(() => {
-            core.listeners.delete(onCommit)
-            core.routes.splice(core.routes.indexOf(onRoute), 1)
+            if (!EventName.isReserved(event.name)) tell({ event })
+            return []
           })
+      }
+      yield* Effect.acquireRelease(
+        Effect.sync(() => core.extensions.add(hearing)),
+        () => Effect.sync(() => core.extensions.remove(hearing))
       )
 
       const emit = Effect.fn("Events.emit")(function*(name: string, payload: Schema.Json, options: EmitOptions = {}) {
@@ -140,7 +133,7 @@ export class Events extends Context.Service<Events, {
           (executor === undefined ? (yield* WebCrypto).randomUUID() : `${runId}:emit:${++executor.records.emitCount}`)
         const correlationId = options.correlationId ?? runId
         const source = options.source ?? place?.executor.row.workflow
-        const row = outboxRow({
+        const row = EngineEvents.outboxRow({
           id,
           name,
           payload: stored,
@@ -163,11 +156,12 @@ export class Events extends Context.Service<Events, {
       const heard = (told: Told): Effect.Effect<ReadonlyArray<EventMessage>> => {
         if ("event" in told) return Effect.succeed([told.event])
         const { committed, unannounced } = told
-        const events = engineEvents(store, committed)
+        const events = EngineEvents.ofCommitted(core.extensions.tellOf, store, committed)
         if (!unannounced) return events
         const first = Effect.map(
           Effect.orElseSucceed(store.journal(committed.run.id), () => []),
-          (entries) => entries.slice(0, 1).flatMap((entry) => eventOf(committed.run, entry))
+          (entries) =>
+            entries.slice(0, 1).flatMap((entry) => EngineEvents.ofEntry(core.extensions.tellOf, committed.run, entry))
         )
         return Effect.zipWith(first, events, (before, after) => [...before, ...after])
       }
@@ -213,36 +207,6 @@ export const check = (name: string, payload: Schema.Json): Effect.Effect<StoredJ
       : Effect.succeed(stored.success)
   })
 
-/** The row of the outbox in which an event travels. */
-export const outboxRow = (event: EventMessage): OutboxRow => ({
-  id: `event:${event.id}`,
-  kind: "event",
-  payload: StoredJson.compose({ ...event }).text
-})
-
-/** What the engine tells about entries, but for the end of a deadline, whose meaning is in the journal before it. */
-export const engineEventsOf = ({ entries, givenUp, run }: Omit<Committed, "status">): ReadonlyArray<EventMessage> => [
-  ...entries.flatMap((entry) => needsJournal(entry) ? [] : eventOf(run, entry)),
-  ...(givenUp === undefined ? [] : [toMessage(EngineEvent.ofGivenUp(run, { ...givenUp, epoch: run.epoch }))])
-]
-
-/** Whether what the engine tells about an entry cannot be told from the entry alone. */
-export const needsJournal = (entry: JournalEntry.JournalEntry): boolean =>
-  entry._tag === "ApprovalAnswered" && entry.decision === "timeout"
-
-/** What the engine tells about a commit, in order. */
-export const engineEvents = (
-  store: Store["Service"],
-  committed: Committed
-): Effect.Effect<ReadonlyArray<EventMessage>> =>
-  Effect.map(
-    Effect.forEach(committed.entries, (entry) =>
-      needsJournal(entry)
-        ? Effect.map(viewBefore(store, committed, entry.seq), (before) => eventOf(committed.run, entry, before))
-        : Effect.succeed(eventOf(committed.run, entry))),
-    (events) => [...events.flat(), ...engineEventsOf({ ...committed, entries: [] })]
-  )
-
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
@@ -262,7 +226,6 @@ const toKept = ({ at, correlation, id, name, payload, position, source }: EventR
 })
 
 const isName = Schema.is(EventName.EventName)
-const decodeCompletion = Schema.decodeUnknownExit(Completion)
 
 /** Runs of which the request was told and not yet the start. More are not remembered, and then a request is told twice. */
 const mostStarts = 10_000
@@ -275,59 +238,4 @@ const isUnannounced = (starts: Set<string>, { entries, run }: Committed): boolea
     return false
   }
   return entries.some((entry) => entry._tag === "RunStarted") && !starts.delete(run.id)
-}
-
-/** The run as it stood before an entry; undefined when its journal cannot be read. */
-const viewBefore = (
-  store: Store["Service"],
-  { run }: Committed,
-  seq: number
-): Effect.Effect<RunView.RunView | undefined> =>
-  Effect.orElseSucceed(
-    Effect.map(store.journal(run.id), (entries) => RunView.foldAll(RunView.empty(run.id), entries.slice(0, seq))),
-    () => undefined
-  )
-
-const eventOf = (
-  run: Committed["run"],
-  entry: JournalEntry.JournalEntry,
-  before?: RunView.RunView
-): ReadonlyArray<EventMessage> => {
-  if (run.kind === "contract") {
-    // A task that runs elsewhere is not complete when it has been handed over, but when its completion arrives.
-    if (entry._tag === "StepCompleted" && isSubmission(entry.output)) return []
-    if (entry._tag === "SignalReceived") return completionOf(run, entry)
-  }
-  return EngineEvent.of(run.id, run.workflow, entry, before).map(toMessage)
-}
-
-const toMessage = ({ correlationId, id, name, payload }: EngineEvent.EngineEvent): EventMessage => ({
-  id,
-  name,
-  payload,
-  correlationId,
-  source: engineSource
-})
-
-const completionOf = (
-  run: Committed["run"],
-  entry: JournalEntry.EntryOf<"SignalReceived">
-): ReadonlyArray<EventMessage> => {
-  const stepId = stepOfSignal(entry.name)
-  const completion = stepId === undefined ? undefined : decodeCompletion(entry.payload)
-  if (completion === undefined || Exit.isFailure(completion)) return []
-  const { error, output } = completion.value
-  const told = error === undefined
-    ? { name: "engine.step.completed", outcome: { output: output ?? null } }
-    : {
-      name: "engine.step.failed",
-      outcome: { error: FailureText.ofCause([{ _tag: "Fail", error }]), cause: [{ _tag: "Fail", error }] }
-    }
-  return [{
-    id: `${run.id}:${entry.seq}`,
-    name: told.name,
-    payload: { runId: run.id, workflow: run.workflow, stepId, ...told.outcome },
-    correlationId: run.id,
-    source: engineSource
-  }]
 }

@@ -8,7 +8,7 @@
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { type Census, type Owner, Serves } from "@fermata/core/Owner"
+import type { Census, Owner } from "@fermata/core/Owner"
 import type { Answer, ApprovalFilter, OpenApproval } from "@fermata/core/Question"
 import type { Receipt, Settlement } from "@fermata/core/Receipt"
 import * as RunDiff from "@fermata/core/RunDiff"
@@ -49,7 +49,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Taking from "./Answers.ts"
-import type { DefinitionRow, OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
+import type { OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
+import { Engine } from "./Engine.ts"
 import { HostClock } from "./HostClock.ts"
 import type { Kind, Message } from "./InboxMessage.ts"
 import { Core } from "./internal/Core.ts"
@@ -60,7 +61,7 @@ import * as RunSignals from "./internal/RunSignals.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
 import { signalId } from "./internal/SignalId.ts"
-import type { StartRequest } from "./StartRequest.ts"
+import { checkKey } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
 export type Followed = RunWatch.Followed
@@ -69,21 +70,6 @@ export type Followed = RunWatch.Followed
 export type FindError = RunNotFound | RunAmbiguous | StorageFailed
 export type ActError = FindError | RunClosed
 export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
-
-/** Makes the request that starts a run of a contract. */
-export type ContractStart = (
-  definition: DefinitionRow,
-  payload: unknown,
-  options: StartOptions
-) => Effect.Effect<StartRequest, PayloadRefused | StartRefused | StorageFailed>
-
-/** How runs of contracts are started, read when `Runs.layer` is built. Absent where contracts are not served. */
-export const ContractStarts: Context.Reference<ContractStart | undefined> = Context.Reference<
-  ContractStart | undefined
->(
-  "@fermata/engine/Runs/ContractStarts",
-  { defaultValue: () => undefined }
-)
 
 export class Runs extends Context.Service<Runs, {
   /** The run of this id, or the one whose id begins with this (at least 4 characters). */
@@ -131,7 +117,7 @@ export class Runs extends Context.Service<Runs, {
   /**
    * Sends a signal. One that was sent before under this `id` is a duplicate;
    * without an `id` each is a new one. Where the run's workflow declares its
-   * signals (`Workflows.Signals`, or as a contract), one of another name is
+   * signals (`Workflows.Signals`, or in its document), one of another name is
    * refused, and in a process that serves it one that its schema does not take.
    */
   readonly signal: (
@@ -187,13 +173,13 @@ export class Runs extends Context.Service<Runs, {
   readonly owners: Effect.Effect<ReadonlyArray<Owner>, StorageFailed>
 }>()("@fermata/engine/Runs") {
   /** The verbs on the store and engine of this process. */
-  static readonly layer: Layer.Layer<Runs, never, Store | Core | HostClock> = Layer.effect(
+  static readonly layer: Layer.Layer<Runs, never, Engine | Store | Core | HostClock> = Layer.effect(
     Runs,
     Effect.gen(function*() {
       const store = yield* Store
       const core = yield* Core
+      const engine = yield* Engine
       const hostClock = yield* HostClock
-      const startContract = yield* ContractStarts
       const { backend } = store
 
       // Looks up
@@ -480,12 +466,12 @@ export class Runs extends Context.Service<Runs, {
         approvals,
         answer,
         start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {
-          yield* RunStarts.checkKey(workflow, options.key)
+          yield* checkKey(workflow, options.key)
           const definition = yield* RunStarts.definitionOf(backend, workflow, options.version)
           const request = definition.kind === "program"
             ? yield* RunStarts.programRequest(core, definition, payload, options)
-            : yield* RunStarts.contractRequest(startContract, definition, payload, options)
-          return yield* RunStarts.start(core, request)
+            : yield* RunStarts.documentRequest(core, definition, payload, options)
+          return yield* engine.start(request)
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
           return yield* RunForks.fork(core, store, yield* rowOf(run), options)
@@ -550,12 +536,11 @@ const isSignal = (text: string, id: string): boolean => {
     entry.id === id
 }
 
-/** Older processes say less of what they serve. */
-const decodeServes = Schema.decodeUnknownOption(Schema.Struct({
-  programs: Serves.fields.programs,
-  tasks: Schema.optionalKey(Serves.fields.tasks),
-  model: Schema.optionalKey(Serves.fields.model)
-}))
+const decodeServes = Schema.decodeUnknownOption(
+  Schema.StructWithRest(Schema.Struct({ programs: Schema.Array(Schema.String) }), [
+    Schema.Record(Schema.String, Schema.Unknown)
+  ])
+)
 const decodeInfo = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
 
 const approvalOf = ({ given, question, row, standing }: Taking.Standing): OpenApproval => {
@@ -595,6 +580,9 @@ export const ownerOf = (row: OwnerRow, now: number): Owner => {
     expiresAt: row.expiresAt,
     worker: row.worker,
     info,
-    serves: { programs: [], tasks: [], model: false, ...Option.getOrUndefined(decodeServes(serves)) }
+    serves: Option.match(decodeServes(serves), {
+      onNone: () => ({ programs: [], offers: {} }),
+      onSome: ({ programs, ...offers }) => ({ programs, offers })
+    })
   }
 }

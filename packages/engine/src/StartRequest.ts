@@ -1,6 +1,10 @@
 /**
  * A wish to start a run, as it travels through the outbox.
  */
+import { PayloadRefused, StartRefused } from "@fermata/core/RunsErrors"
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { StartOp } from "./Backend.ts"
 
@@ -8,7 +12,8 @@ export const StartRequest = Schema.Struct({
   id: Schema.String,
   workflow: Schema.String,
   version: Schema.String,
-  kind: Schema.Literals(["program", "contract"]),
+  /** `program`, or the kind of the document that the run is pinned to. */
+  kind: Schema.String,
   definition: Schema.NullOr(Schema.String),
   root: Schema.String,
   parent: Schema.NullOr(Schema.String),
@@ -98,3 +103,20 @@ export const startOp = (request: StartRequest, at: number, owner: string | null)
     }
   }
 }
+
+/** The payload as text; fails when it cannot be stored. */
+export const payloadText = (workflow: string, payload: unknown): Effect.Effect<StoredJson.StoredJson, PayloadRefused> =>
+  Effect.suspend(() =>
+    Effect.fromResult(
+      Result.mapError(StoredJson.of(payload ?? null), ({ reason }) =>
+        new PayloadRefused({ workflow, problem: `it cannot be stored: ${reason}` }))
+    )
+  )
+
+/** An empty key is most often a variable that was not set, and would make all such starts one run. */
+export const checkKey = (workflow: string, key: string | undefined): Effect.Effect<void, StartRefused> =>
+  key === ""
+    ? Effect.fail(
+      new StartRefused({ workflow, problem: "its key is empty; give a text that stands for this run, or no key" })
+    )
+    : Effect.void

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { Backend, BlobRow, StorageFailed } from "./Backend.ts"
-import { sha256Hex, sha256Now } from "./internal/Digest.ts"
+import { sha256Hex, sha256Now } from "./Digest.ts"
 import * as MemoryBackend from "./MemoryBackend.ts"
 
 /** Values whose JSON is longer than this many characters are kept in blobs. */

@@ -2,12 +2,16 @@
  * What Fermata adds to the definition of a workflow: its version and limits,
  * as annotations of an `effect/workflow` `Workflow`.
  */
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
 import { CurrentRun, type Limits as LimitValues } from "./internal/ExecutorTypes.ts"
+import * as NoteKinds from "./internal/NoteKinds.ts"
 import type { Signal } from "./Signal.ts"
 
 export type Limits = LimitValues
@@ -80,3 +84,29 @@ export const patched = (id: string): Effect.Effect<boolean, never, Engine | Work
     place !== undefined && place.step === undefined
       ? place.executor.askPatch(id)
       : Effect.die(new Error(`Patch "${id}" is asked about in the body of a workflow, not in a step or outside a run`)))
+
+/**
+ * Records a note in the journal of the run, for people and for what counts
+ * afterwards; nothing in the run follows from it. In the body of a workflow it
+ * is recorded once however often that is replayed, in a step at every attempt,
+ * at the latest with the attempt's outcome. Dies outside of a run, and for a
+ * kind of notes that the engine makes itself.
+ *
+ * @param kind What sort of note it is, such as `usage`.
+ * @param text What it says, or what it is about.
+ * @param data More of it, as JSON; null where it cannot be stored.
+ */
+export const note = (kind: string, text: string, data?: unknown): Effect.Effect<void> =>
+  Effect.flatMap(CurrentRun, (place) => {
+    if (place === undefined) return Effect.die(new Error(`The note "${kind}" is made outside of a run`))
+    if (NoteKinds.isOwn(kind)) return Effect.die(new Error(`Notes of the kind "${kind}" are the engine's own`))
+    const stored = data === undefined ? undefined : Option.getOrNull(Result.getSuccess(StoredJson.of(data)))
+    if (place.letGo !== true) place.executor.note(kind, text, stored, place.step !== undefined)
+    return Effect.void
+  })
+
+/**
+ * Whether the run that this is the body of has been told to stop, so that what
+ * is interrupted now is interrupted for good.
+ */
+export const isStopping: Effect.Effect<boolean> = Effect.map(CurrentRun, (place) => place?.executor.stopping === true)

@@ -8,6 +8,7 @@ import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Workflow } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
+import { Engine } from "../src/Engine.ts"
 import { Core } from "../src/internal/Core.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Runs from "../src/Runs.ts"
@@ -342,7 +343,7 @@ describe("Runs.follow", () => {
     }))
 })
 
-const listeners = Effect.map(Core, (core) => core.listeners.size)
+const listeners = Effect.map(Core, (core) => core.extensions.hearing)
 
 describe("Runs that acts", () => {
   it.effect("cancels a waiting run with the reason, and takes nothing for it afterwards", () =>
@@ -695,7 +696,7 @@ describe("Runs.start", () => {
       assert.strictEqual((yield* runs.show(runId)).status, "completed")
     }))
 
-  it.effect("leaves contracts to those who serve them", () =>
+  it.effect("leaves documents to those who serve their kind, which may come at any time", () =>
     Effect.gen(function*() {
       const { host, runs, world } = yield* setUp(layer)
       const row = {
@@ -709,32 +710,37 @@ describe("Runs.start", () => {
       } as const
       yield* world.backend.write([{ op: "define", row }])
       assert.include((yield* Effect.flip(runs.start("triage", {}))).message, "does not serve contracts")
-      const hooked = yield* host.use(Effect.provide(
-        Runs.Runs,
-        Layer.provide(
-          Runs.Runs.layer,
-          Layer.succeed(Runs.ContractStarts, (definition, payload, { by }) =>
-            Effect.succeed({
-              id: "triage-1",
-              workflow: definition.name,
-              version: definition.version,
-              kind: "contract",
-              definition: definition.hash,
-              root: "triage-1",
-              parent: null,
-              listener: null,
-              payload,
-              subscriptions: [],
-              ...(by === undefined ? {} : { by })
-            }))
-        )
-      ))
-      assert.deepStrictEqual(yield* hooked.start("triage", { id: 1 }, { by }), {
+      yield* host.use(Effect.flatMap(Engine, (engine) =>
+        engine.extend({
+          name: "triage",
+          definitions: {
+            kind: "contract",
+            resolve: () => Effect.undefined,
+            offer: () => ({}),
+            unserved: () => [],
+            describe: () => undefined,
+            request: (definition, payload, { by }) =>
+              Effect.succeed({
+                id: "triage-1",
+                workflow: definition.name,
+                version: definition.version,
+                kind: definition.kind,
+                definition: definition.hash,
+                root: "triage-1",
+                parent: null,
+                listener: null,
+                payload,
+                subscriptions: [],
+                ...(by === undefined ? {} : { by })
+              })
+          }
+        })))
+      assert.deepStrictEqual(yield* runs.start("triage", { id: 1 }, { by }), {
         runId: "triage-1",
         joined: false,
         otherInput: false
       })
-      assert.include(yield* hooked.show("triage-1"), { workflow: "triage", version: "1.0.0", status: "queued", by })
+      assert.include(yield* runs.show("triage-1"), { workflow: "triage", version: "1.0.0", status: "queued", by })
     }))
 })
 

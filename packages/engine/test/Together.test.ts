@@ -3,6 +3,7 @@ import * as CrashExplorer from "@fermata/testing/CrashExplorer"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Exit, Logger, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import { Engine } from "../src/Engine.ts"
 import { Core } from "../src/internal/Core.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Signal from "../src/Signal.ts"
@@ -323,7 +324,10 @@ describe("onCrash: commit-together", () => {
       const host = yield* world.start(layer)
       const told: Array<number> = []
       yield* host.use(
-        Effect.map(Core, (core) => core.listeners.add(({ entries }) => told.push(...entries.map(({ seq }) => seq))))
+        Effect.flatMap(
+          Core,
+          (core) => core.extensions.listen(({ entries }) => told.push(...entries.map(({ seq }) => seq)))
+        )
       )
       const id = yield* begin(host, W)
       const before = (yield* world.journal(id)).length
@@ -471,23 +475,24 @@ describe("onCrash: commit-together", () => {
       const log = new Log()
       const host = yield* world.start(W.toLayer(() => book(log)("seat")))
       const told: Array<string> = []
-      yield* host.use(Effect.map(Core, (core) => {
-        core.listeners.add(({ entries }) => told.push(...entries.map((entry) => entry._tag)))
-        core.projections.add(({ entries, run }) =>
-          entries.filter((entry) => entry._tag === "StepCompleted").map((entry) => ({
-            id: `${run.id}/${entry.seq}`,
-            kind: "inbox",
-            payload: JSON.stringify({ run: "nobody", id: "x", kind: "signal", message: {} })
-          }))
-        )
-      }))
+      yield* host.use(Effect.flatMap(Engine, (engine) =>
+        engine.extend({
+          name: "booking",
+          committed: ({ entries }) => void told.push(...entries.map((entry) => entry._tag)),
+          project: ({ entries, run }) =>
+            entries.filter((entry) => entry._tag === "StepCompleted").map((entry) => ({
+              id: `${run.id}/${entry.seq}`,
+              name: "seat.booked",
+              payload: null
+            }))
+        })))
       host.killAt(3, "after")
       const id = yield* W.executionId({ id: "1" })
       yield* Effect.raceFirst(host.use(W.execute({ id: "1" }, { discard: true })), giveWay(50))
       yield* giveWay(200)
       assert.isTrue(host.killed())
       const { seq } = (yield* world.journal(id)).find((entry) => entry._tag === "StepCompleted")!
-      assert.deepStrictEqual((yield* world.backend.outbox(10, true)).map((row) => row.id), [`${id}/${seq}`])
+      assert.deepStrictEqual((yield* world.backend.outbox(10, true)).map((row) => row.id), [`event:${id}/${seq}`])
       assert.deepStrictEqual(log.entries, ["seat"])
       const next = yield* world.restart(host, W.toLayer(() => book(log)("seat")))
       yield* next.settled

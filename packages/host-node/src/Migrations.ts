@@ -260,6 +260,16 @@ export const migrations: ReadonlyArray<string> = [
   INSERT INTO subscriptions SELECT run, event, 0 FROM subscriptions_to_signals GROUP BY run, event;
   DROP TABLE subscriptions_to_signals;
   CREATE INDEX subscriptions_event ON subscriptions (event, since);
+  `,
+  // Runs of documents of any kind: served by their kind, and looked for by their document where some of these are left to others.
+  `
+  DROP INDEX runs_due_contract;
+  DROP INDEX runs_due_served;
+  ALTER TABLE runs DROP COLUMN served;
+  ALTER TABLE runs ADD COLUMN
+    served TEXT GENERATED ALWAYS AS (CASE kind WHEN 'program' THEN workflow || '@' || version ELSE kind END) VIRTUAL;
+  CREATE INDEX runs_due_served ON runs (served, due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX runs_due_document ON runs (kind, definition, due_at) WHERE kind <> 'program' AND due_at IS NOT NULL;
   `
 ]
 

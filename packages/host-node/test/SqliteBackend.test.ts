@@ -226,7 +226,7 @@ describe("a SQLite store", () => {
       const path = yield* file
       const backend = yield* SqliteBackend.make({ file: path })
       yield* backend.write([start("r"), start("s")])
-      yield* tamper(path, `UPDATE runs SET kind = 'poem' WHERE id = 'r'`)
+      yield* tamper(path, `UPDATE runs SET kind = '' WHERE id = 'r'`)
       const failure = yield* Effect.flip(backend.run("r"))
       assert.include(failure.message, "could not read: a stored row is damaged: its kind")
       assert.strictEqual((yield* backend.run("s"))!.id, "s")

@@ -1,4 +1,4 @@
-import { didYouMean } from "@fermata/core/contract/ContractProblem"
+import { didYouMean } from "@fermata/core/Suggestion"
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"

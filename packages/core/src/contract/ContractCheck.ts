@@ -9,6 +9,7 @@ import * as EventName from "../EventName.ts"
 import * as JsonText from "../JsonText.ts"
 import * as Policy from "../Policy.ts"
 import * as StoredJson from "../StoredJson.ts"
+import { didYouMean } from "../Suggestion.ts"
 import * as Contract from "./Contract.ts"
 import * as ContractFields from "./ContractFields.ts"
 import { isRecord } from "./ContractFields.ts"
@@ -145,7 +146,7 @@ const checkGraph = (document: Record<string, unknown>, shapes: StepShapes): Read
       const known = edge.to === null || places.has(edge.to)
       const suggestion = edge.to === null || known || problems.length >= maxSuggestions
         ? undefined
-        : Problem.didYouMean(edge.to, places.keys())
+        : didYouMean(edge.to, places.keys())
       if (edge.to !== null && !known) problems.push(unknownStep(edge.path, edge.to, suggestion))
       ways.push(known ? edge : { from: edge.from, to: suggestion ?? null, label: edge.label, path: edge.path })
     }
@@ -157,8 +158,8 @@ const checkGraph = (document: Record<string, unknown>, shapes: StepShapes): Read
 
   const entry = document["entryStepId"]
   if (typeof entry !== "string" || places.size === 0) return problems
-  if (!places.has(entry)) problems.push(unknownStep(["entryStepId"], entry, Problem.didYouMean(entry, places.keys())))
-  const start = places.has(entry) ? entry : Problem.didYouMean(entry, places.keys())
+  if (!places.has(entry)) problems.push(unknownStep(["entryStepId"], entry, didYouMean(entry, places.keys())))
+  const start = places.has(entry) ? entry : didYouMean(entry, places.keys())
   if (start === undefined) return problems
   const seen = ContractGraph.reachableFrom([start], ways)
   for (const [id, i] of places) {

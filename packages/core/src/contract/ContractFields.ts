@@ -8,6 +8,7 @@ import type * as SchemaAST from "effect/SchemaAST"
 import type * as SchemaIssue from "effect/SchemaIssue"
 import * as Policy from "../Policy.ts"
 import * as StoredJson from "../StoredJson.ts"
+import { didYouMean } from "../Suggestion.ts"
 import * as Contract from "./Contract.ts"
 import * as Parts from "./ContractParts.ts"
 import * as Problem from "./ContractProblem.ts"
@@ -101,7 +102,7 @@ const checkItem = (
   const decode = typeof kind === "string" ? members.get(kind) : undefined
   if (decode !== undefined) return problemsOf(decode(item), item, path)
   const kinds = [...members.keys()]
-  const suggestion = typeof kind === "string" ? Problem.didYouMean(kind, kinds) : undefined
+  const suggestion = typeof kind === "string" ? didYouMean(kind, kinds) : undefined
   return [
     Problem.make({
       path: [...path, tag],
@@ -164,7 +165,7 @@ const fromIssue = (
         code: "unknown-field",
         found: StoredJson.quote(name),
         expected: typeof fields === "object" ? `one of the fields ${fields.join(", ")}` : fields ?? "no such field",
-        suggestion: typeof fields === "object" ? Problem.didYouMean(name, fields) : undefined
+        suggestion: typeof fields === "object" ? didYouMean(name, fields) : undefined
       })]
     }
     case "InvalidType":

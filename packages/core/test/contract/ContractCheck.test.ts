@@ -3,7 +3,7 @@ import { Schema } from "effect"
 import * as fc from "fast-check"
 import * as Contracts from "../../src/contract/Contract.ts"
 import * as ContractCheck from "../../src/contract/ContractCheck.ts"
-import { type Code, didYouMean } from "../../src/contract/ContractProblem.ts"
+import type { Code } from "../../src/contract/ContractProblem.ts"
 import { type StandardKind, standardShapes, type StandardStep } from "../../src/contract/StandardShapes.ts"
 import { ticketTriageContract, ticketTriageDocument } from "../../src/contract/TicketTriage.ts"
 
@@ -278,17 +278,6 @@ describe("ContractCheck.check", () => {
     assert.isTrue(decodes({ ...contract, triggers: [] }))
     assert.isTrue(decodes({ ...contract, permissions: [] }))
     assert.deepStrictEqual(problemsOf({ ...agent, steps: [] }).slice(0, 1), [["steps", "wrong-value"]])
-  })
-
-  it("suggests what differs by a letter in three, and at most by three", () => {
-    const kinds = ["task", "transform", "approval"]
-    assert.strictEqual(didYouMean("tsak", kinds), "task")
-    assert.strictEqual(didYouMean("TASK", kinds), "task")
-    assert.strictEqual(didYouMean("aproval", kinds), "approval")
-    assert.strictEqual(didYouMean("trnsfrm", kinds), "transform")
-    assert.isUndefined(didYouMean("tbskz", kinds))
-    assert.isUndefined(didYouMean("abcd", kinds))
-    assert.isUndefined(didYouMean("t".repeat(200), ["t".repeat(199)]))
   })
 
   it("never throws, and finds no problem exactly when the schema decodes", () => {

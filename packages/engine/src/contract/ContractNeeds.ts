@@ -7,6 +7,8 @@ import type { Contract } from "@fermata/core/contract/Contract"
 import { standardShapes } from "@fermata/core/contract/StandardShapes"
 import * as StepShape from "@fermata/core/contract/StepShape"
 import type { StepShapes } from "@fermata/core/contract/StepShape"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 
 export interface Needs {
   /** Names of tasks, each once. */
@@ -20,6 +22,10 @@ export interface Offer {
   readonly tasks: ReadonlyArray<string>
   readonly model: boolean
 }
+
+/** What a process says that it has (`Runs.owners`); nothing where it does not say so. */
+export const offerOf = (offers: unknown): Offer =>
+  Option.getOrElse(decodeOffer(offers), (): Offer => ({ tasks: [], model: false }))
 
 /** The needs of all steps together. */
 export const of = ({ steps }: Contract, shapes: StepShapes = standardShapes): Needs => {
@@ -43,3 +49,11 @@ export const sentences = ({ model, tasks }: Needs): ReadonlyArray<string> => [
   ...tasks.map((task) => `no handler for the task "${task}"`),
   ...(model ? ["no model for its llm steps"] : [])
 ]
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const decodeOffer = Schema.decodeUnknownOption(
+  Schema.Struct({ tasks: Schema.Array(Schema.String), model: Schema.Boolean })
+)

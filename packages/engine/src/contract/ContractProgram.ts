@@ -13,8 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Workflow from "effect/workflow/Workflow"
-import { codecs } from "../internal/EncodedEngine.ts"
-import { CurrentRun, type Registration } from "../internal/ExecutorTypes.ts"
+import type { Program } from "../Extension.ts"
 import * as RunState from "../RunState.ts"
 import * as Workflows from "../Workflows.ts"
 import * as EventCondition from "./EventCondition.ts"
@@ -22,7 +21,6 @@ import type * as Expression from "./Expression.ts"
 import { standardKinds } from "./StandardKinds.ts"
 import { ContractFailed, StepFailure } from "./StepFailure.ts"
 import type { Execute, HostServices, Memory, Services, Settled, StepKinds, Tools, Visit } from "./StepKind.ts"
-import { signalName } from "./Submission.ts"
 
 /** What a run of a contract is given. `trigger` is absent when it is the input. */
 export const Payload = Schema.Struct({
@@ -65,7 +63,6 @@ export const program = <R = never>(
     return [step.id, { step, execute: kind.run(step, tools) }]
   }))
   return Effect.fnUntraced(function*(payload, runId) {
-    const place = yield* CurrentRun
     const walk = new Walk(contract, payload, runId)
     let output: Schema.Json = null
     let id: Next = contract.entryStepId
@@ -81,7 +78,7 @@ export const program = <R = never>(
         id = exit.value.next
         continue
       }
-      if (place?.executor.stopping === true && Cause.hasInterrupts(exit.cause)) {
+      if (Cause.hasInterrupts(exit.cause) && (yield* Workflows.isStopping)) {
         return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
       }
       const failure = StepFailure.ofCause(exit.cause)
@@ -96,25 +93,17 @@ export const program = <R = never>(
 }
 
 /** The compiled form that the engine executes. `services` are those of the host; the run's own come before them. */
-export const registration = <R = never>(
+export const executable = <R = never>(
   contract: Contract.Contract,
   services: Context.Context<HostServices | R>,
   kinds: StepKinds<R> = standardKinds
-): Registration => {
-  const workflow = workflowOf(contract)
+): Program => {
   const handler = program(contract, kinds)
-  const { decodePayload, encodeExit } = codecs(workflow)
   const { maxActiveMs, maxRunMs } = contract.limits
   return {
-    name: contract.id,
-    version: contract.version,
-    workflow,
+    workflow: workflowOf(contract),
     // The walk counts executed steps itself: a task that is handed over again is one of them.
     limits: { maxActiveMs, maxRunMs, maxSteps: Infinity },
-    schemas,
-    signals: new Map(),
-    decodePayload: decodePayload as Registration["decodePayload"],
-    encodeExit,
     execute: (payload, runId) =>
       Effect.updateContext(
         Effect.suspend(() => handler(payload as Payload, runId)),
@@ -145,23 +134,6 @@ export const subscriptionsOf = (
     if (path !== undefined) paths.add(path)
   }
   return Array.from(found, ([event, paths]) => ({ event, paths: [...paths] }))
-}
-
-/** What the engine reads in a stored document without executing it. */
-export const readings = (shapes: StepShapes) => {
-  const read = <A>(document: string, of: (contract: Contract.Contract) => A): A | undefined => {
-    const contract = Contract.decodeText(document, shapes)
-    return Exit.isSuccess(contract) ? of(contract.value) : undefined
-  }
-  return {
-    subscriptions: (document: string) => read(document, (contract) => subscriptionsOf(contract, shapes)) ?? [],
-    signals: (document: string) =>
-      read(document, ({ steps }) =>
-        steps.flatMap((step) => {
-          const { completion, events = [] } = needsOf(shapes, step)
-          return [...events.map(({ event }) => `event:${event}`), ...completion === true ? [signalName(step.id)] : []]
-        }))
-  }
 }
 
 // ----------------------------------------------------------------------------

@@ -1,12 +1,11 @@
 /**
  * What a published event does beside being kept for the runs that wait for it:
- * it starts runs of the contracts that it triggers and, when it is one of the
- * four inputs of the engine, completes a step or answers a question.
+ * it starts runs of the contracts that it triggers, or completes a step whose
+ * work was handed over.
  */
 import { standardShapes } from "@fermata/core/contract/StandardShapes"
 import { needsOf, type StepShapes } from "@fermata/core/contract/StepShape"
 import * as EventName from "@fermata/core/EventName"
-import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Upcast from "@fermata/core/Upcast"
@@ -14,35 +13,22 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Taking from "../Answers.ts"
-import type { Op, StorageFailed } from "../Backend.ts"
-import { engineEvents, engineEventsOf, needsJournal, outboxRow } from "../Events.ts"
-import type { Message } from "../InboxMessage.ts"
-import type { Committed, EngineCore, Route } from "../internal/EngineCore.ts"
-import { engineSource, type EventMessage, startOp } from "../StartRequest.ts"
-import { encodeEntries, type Store } from "../Store.ts"
+import type { Backend, StorageFailed } from "../Backend.ts"
+import type { Delivery, Extension } from "../Extension.ts"
+import { engineSource, type EventMessage } from "../StartRequest.ts"
 import type { ContractRegistry, Stored } from "./ContractRegistry.ts"
 import { requestOf } from "./ContractStart.ts"
 import * as Expression from "./Expression.ts"
 import { type Completion, signalName, stepOfKey } from "./Submission.ts"
 
 /** Routes events to runs of contracts. */
-export const make = (core: EngineCore, registry: ContractRegistry, shapes: StepShapes = standardShapes): Route => {
-  const { backend } = core
-
-  const signal = (run: string, id: string, name: string, payload: unknown): Op => ({
-    op: "inbox",
-    row: {
-      run,
-      id,
-      kind: "signal",
-      payload: StoredJson.textOf({ name, payload } satisfies Message<"signal">),
-      at: core.now()
-    }
-  })
-
+export const make = (
+  backend: Backend,
+  registry: ContractRegistry,
+  shapes: StepShapes = standardShapes
+): NonNullable<Extension["route"]> => {
   const triggered = Effect.fnUntraced(function*(event: EventMessage) {
-    const ops: Array<Op> = []
+    const starts: Array<Delivery> = []
     for (const stored of yield* registry.newest) {
       const key = yield* triggerOf(stored, event)
       if (key === undefined) continue
@@ -56,138 +42,63 @@ export const make = (core: EngineCore, registry: ContractRegistry, shapes: StepS
         )
         continue
       }
-      const request = asked.success
-      const { entry, op } = startOp(request, core.now(), null)
-      const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
-      ops.push({ ...op, ...(Effect.isEffect(encoded) ? yield* encoded : encoded) })
+      starts.push({ _tag: "Start", request: asked.success })
     }
-    return ops
+    return starts
   })
 
-  const completed = Effect.fnUntraced(function*(event: EventMessage) {
-    const said = decodeCompletion(event.payload)
-    if (Exit.isFailure(said)) {
-      return yield* ignored(event, "its payload is not { runId, stepId, output } or { runId, stepId, error }")
+  const completed = Effect.fnUntraced(
+    function*(event: EventMessage): Effect.fn.Return<ReadonlyArray<Delivery>, StorageFailed> {
+      const said = decodeCompletion(event.payload)
+      if (Exit.isFailure(said)) {
+        return yield* ignored(event, "its payload is not { runId, stepId, output } or { runId, stepId, error }")
+      }
+      const { error, output = null, runId, stepId } = said.value
+      const row = yield* backend.run(runId)
+      if (row === null || isFinal(row.status as RunStatus)) {
+        return yield* ignored(event, `there is no open run ${runId}`)
+      }
+      const stored = row.definition === null ? undefined : yield* registry.byHash(row.definition)
+      const step = stored?.contract.steps.find(({ id }) => id === stepOfKey(stepId))
+      if (step === undefined || needsOf(shapes, step).completion !== true) {
+        return yield* ignored(event, `run ${runId} has no task step "${stepId}"`)
+      }
+      const completion: Completion = event.name === "engine.step.failed"
+        ? { error: error ?? "failed without a reason" }
+        : { output }
+      return [{ _tag: "Signal", runId, id: `step:${stepId}`, name: signalName(stepId), payload: completion }]
     }
-    const { error, output = null, runId, stepId } = said.value
-    const row = yield* backend.run(runId)
-    if (row === null || isFinal(row.status as RunStatus)) return yield* ignored(event, `there is no open run ${runId}`)
-    const stored = row.definition === null ? undefined : yield* registry.byHash(row.definition)
-    const step = stored?.contract.steps.find(({ id }) => id === stepOfKey(stepId))
-    if (step === undefined || needsOf(shapes, step).completion !== true) {
-      return yield* ignored(event, `run ${runId} has no task step "${stepId}"`)
-    }
-    const completion: Completion = event.name === "engine.step.failed"
-      ? { error: error ?? "failed without a reason" }
-      : { output }
-    return [signal(runId, `step:${stepId}`, signalName(stepId), completion)]
-  })
-
-  const answered = Effect.fnUntraced(function*(event: EventMessage) {
-    const said = decodeAnswer(event.payload)
-    const by = Exit.isSuccess(said) ? said.value.grantedBy ?? said.value.deniedBy ?? said.value.by : undefined
-    if (Exit.isFailure(said) || by === undefined) {
-      return yield* ignored(event, "its payload is not { runId, stepId, grantedBy }")
-    }
-    const { choice, edit, hash, note, runId, stepId } = said.value
-    const outcome = yield* Taking.take(core.desk, runId, stepId, {
-      id: `answer:${event.id}`,
-      decision: event.name === "engine.approval.granted" ? "approve" : "deny",
-      by,
-      identity: [by],
-      ...(choice === undefined ? {} : { choice }),
-      ...(edit === undefined ? {} : { edit: { value: edit } }),
-      ...(hash === undefined ? {} : { seen: hash }),
-      ...(note === undefined ? {} : { note })
-    })
-    switch (outcome._tag) {
-      case "Taken":
-      case "Known":
-        core.poke()
-        return []
-      case "Refused":
-        return yield* ignored(
-          event,
-          outcome.reason === "approver"
-            ? `"${by}" is not one of the approvers: ${outcome.question.approvers.join(", ")}`
-            : outcome.reason === "answered"
-            ? `approval "${stepId}" of run ${runId} is answered already: ${outcome.problem}`
-            : `the answer to approval "${stepId}" of run ${runId} is refused: ${outcome.problem}`
-        )
-      default:
-        return yield* ignored(event, `run ${runId} has no open approval "${stepId}"`)
-    }
-  })
+  )
 
   return Effect.fnUntraced(function*(event) {
     if (!EventName.isReserved(event.name)) return yield* triggered(event)
     if (event.source === engineSource) {
-      const chained = event.correlationId !== undefined && (yield* isStartedByEngine(core, event.correlationId))
+      const chained = event.correlationId !== undefined && (yield* isStartedByEngine(backend, event.correlationId))
       return chained ? [] : yield* triggered(event)
     }
     switch (event.name) {
       case "engine.step.completed":
       case "engine.step.failed":
         return yield* completed(event)
-      case "engine.approval.granted":
-      case "engine.approval.denied":
-        return yield* answered(event)
       default:
         return yield* ignored(event, "it belongs to the engine")
     }
   })
 }
 
-/** What the engine tells the contracts that listen to it, in the commit that it is about. */
-export const project = (registry: ContractRegistry): Parameters<EngineCore["projections"]["add"]>[0] => (committed) =>
-  registry.listensTo()
-    ? engineEventsOf(committed).filter(({ name }) => registry.listensTo(name)).map(outboxRow)
-    : []
-
-/**
- * Publishes what no commit of an owner can carry: that a run was asked for, and
- * what the end of a deadline meant. A process that dies in between tells nobody.
- */
-export const publish = (core: EngineCore, store: Store["Service"], registry: ContractRegistry) =>
-  Effect.fnUntraced(function*(committed: Committed): Effect.fn.Return<void, StorageFailed> {
-    const entries = committed.entries.filter((entry) => entry._tag === "RunRequested" || needsJournal(entry))
-    if (entries.length === 0) return
-    const events = (yield* engineEvents(store, { ...committed, entries, givenUp: undefined })).filter(({ name }) =>
-      registry.listensTo(name)
-    )
-    if (events.length === 0) return
-    yield* core.write({ op: "publish", rows: events.map(outboxRow) })
-    core.poke()
-  })
-
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
-const who = Schema.optionalKey(Schema.String)
-const place = { runId: Schema.NonEmptyString, stepId: Schema.NonEmptyString }
-
 const decodeCompletion = Schema.decodeUnknownExit(
   Schema.Struct({
-    ...place,
+    runId: Schema.NonEmptyString,
+    stepId: Schema.NonEmptyString,
     output: Schema.optional(Schema.NullOr(Schema.Json)),
     error: Schema.optional(Schema.NullOr(Schema.Json))
   })
 )
-const decodeAnswer = Schema.decodeUnknownExit(
-  Schema.Struct({
-    ...place,
-    grantedBy: who,
-    deniedBy: who,
-    by: who,
-    choice: who,
-    edit: Schema.optionalKey(Schema.Json),
-    hash: who,
-    note: who
-  })
-)
-
-const ignored = (event: EventMessage, why: string): Effect.Effect<ReadonlyArray<Op>> =>
+const ignored = (event: EventMessage, why: string): Effect.Effect<ReadonlyArray<Delivery>> =>
   Effect.as(Effect.logWarning(`event "${event.name}" (${event.id}) is ignored: ${why}`), [])
 
 /**
@@ -227,7 +138,7 @@ const triggerOf = Effect.fnUntraced(
 )
 
 /** Whether an event of the engine started this run: such a run triggers no further ones, or two contracts could start each other for ever. */
-const isStartedByEngine = Effect.fnUntraced(function*({ backend }: EngineCore, runId: string) {
+const isStartedByEngine = Effect.fnUntraced(function*(backend: Backend, runId: string) {
   const [row] = yield* backend.entries(runId, 0, 1)
   const first = row === undefined ? undefined : Upcast.read(runId, 0, row)
   return first !== undefined && Exit.isSuccess(first) && first.value._tag === "RunRequested" &&

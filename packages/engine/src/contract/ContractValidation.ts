@@ -13,6 +13,7 @@ import { standardShapes } from "@fermata/core/contract/StandardShapes"
 import * as StepShape from "@fermata/core/contract/StepShape"
 import type { StepShapes } from "@fermata/core/contract/StepShape"
 import * as StoredJson from "@fermata/core/StoredJson"
+import { didYouMean } from "@fermata/core/Suggestion"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -163,7 +164,7 @@ const checkExpressions = (
       ...found.names.filter(({ name }) => !place.names.includes(name)).map((mention) =>
         problem(mention, {
           expected: `one of ${place.names.join(", ")}`,
-          suggestion: Problem.didYouMean(mention.name, place.names)
+          suggestion: didYouMean(mention.name, place.names)
         })
       ),
       ...found.lossyNumbers.map(({ name, position }) =>
@@ -176,7 +177,7 @@ const checkExpressions = (
         })
       ),
       ...found.undefinedVariables.map(({ name, position }) => {
-        const meant = Problem.didYouMean(name, Expression.functionNames)
+        const meant = didYouMean(name, Expression.functionNames)
         return problem({ name: `$${name}`, position }, {
           expected: "a JSONata function, or a variable that the expression defines",
           suggestion: meant === undefined ? undefined : `$${meant}`
@@ -185,7 +186,7 @@ const checkExpressions = (
       ...(place.names.includes("steps") ? found.steps : []).flatMap((mention) => {
         if (!ids.has(mention.name)) {
           const hyphenated = [...ids].find((id) => id.startsWith(`${mention.name}-`))
-          const suggestion = hyphenated === undefined ? Problem.didYouMean(mention.name, ids) : `\`${hyphenated}\``
+          const suggestion = hyphenated === undefined ? didYouMean(mention.name, ids) : `\`${hyphenated}\``
           return [problem(mention, { expected: "the id of a step", suggestion })]
         }
         if (!graphIsKnown || place.step === undefined || canFollow(mention.name, place.step)) return []

@@ -13,8 +13,8 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
+import { sha256Hex } from "../Digest.ts"
 import { Events } from "../Events.ts"
-import { sha256Hex } from "../internal/Digest.ts"
 import { TaskFailed, type TaskReply, TaskRuntime, UnknownTask } from "./TaskRuntime.ts"
 
 /** How the service is to treat a job. */

@@ -2,8 +2,12 @@
  * The two halves of a task that runs elsewhere: what a step records when the
  * work has been handed over, and what completes it later.
  */
+import * as FailureText from "@fermata/core/FailureText"
+import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
+import type { Definitions } from "../Extension.ts"
+import { engineSource } from "../StartRequest.ts"
 
 /**
  * The recorded outcome of a step whose task was handed over. `stepId` is the
@@ -39,3 +43,32 @@ export const stepOfSignal = (name: string): string | undefined =>
 
 /** The id of a step in its contract, from its key in the run (`poll~2` is the second time of `poll`). */
 export const stepOfKey = (key: string): string => key.replace(/~\d+$/, "")
+
+/**
+ * What is told about an entry of a run of a contract in place of what is told of
+ * programs: a task that runs elsewhere is not complete when it has been handed
+ * over, but when its completion arrives.
+ */
+export const tell: NonNullable<Definitions["tell"]> = (run, entry) => {
+  if (entry._tag === "StepCompleted" && isSubmission(entry.output)) return []
+  if (entry._tag !== "SignalReceived") return undefined
+  const stepId = stepOfSignal(entry.name)
+  const completion = stepId === undefined ? undefined : decodeCompletion(entry.payload)
+  if (completion === undefined || Exit.isFailure(completion)) return []
+  const { error, output } = completion.value
+  const cause = error === undefined ? undefined : [{ _tag: "Fail" as const, error }]
+  return [{
+    id: `${run.id}:${entry.seq}`,
+    name: cause === undefined ? "engine.step.completed" : "engine.step.failed",
+    payload: {
+      runId: run.id,
+      workflow: run.workflow,
+      stepId,
+      ...(cause === undefined ? { output: output ?? null } : { error: FailureText.ofCause(cause), cause })
+    },
+    correlationId: run.id,
+    source: engineSource
+  }]
+}
+
+const decodeCompletion = Schema.decodeUnknownExit(Completion)

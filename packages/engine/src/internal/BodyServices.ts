@@ -13,8 +13,8 @@ import * as Logger from "effect/Logger"
 import * as Random from "effect/Random"
 import * as Scheduler from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
+import { sha256Now } from "../Digest.ts"
 import { SeededCrypto, SeededRandom } from "../Seeded.ts"
-import { sha256Now } from "./Digest.ts"
 import { CurrentRun } from "./ExecutorTypes.ts"
 
 const nanosPerMilli = 1_000_000n

@@ -22,6 +22,7 @@ import type * as DurableDeferred from "effect/workflow/DurableDeferred"
 import * as Workflow from "effect/workflow/Workflow"
 import { type Encoded, makeUnsafe, WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { RunRow } from "../Backend.ts"
+import type { Program } from "../Extension.ts"
 import type { Message } from "../InboxMessage.ts"
 import * as SignalDeclaration from "../SignalDeclaration.ts"
 import type { StartRequest } from "../StartRequest.ts"
@@ -89,6 +90,22 @@ export const codecs = (workflow: Workflow.Any): Codecs => {
   }
   codecsOf.set(workflow, made)
   return made
+}
+
+/** The executable form of a document. Its schemas stand with its definition. */
+export const registrationOf = ({ execute, limits, workflow }: Program): Registration => {
+  const { decodePayload, encodeExit } = codecs(workflow)
+  return {
+    name: workflow._tag,
+    version: versionOf(workflow),
+    workflow,
+    limits,
+    schemas: StoredJson.textOf({ payload: null, success: null, error: null }),
+    signals: new Map(),
+    decodePayload: decodePayload as Registration["decodePayload"],
+    encodeExit,
+    execute: execute as Registration["execute"]
+  }
 }
 
 /** JSON Schemas (draft 2020-12) for those who have the store but not the code; null for a schema that has none. */

@@ -18,17 +18,18 @@ import * as Scheduler from "effect/Scheduler"
 import type { Desk } from "../Answers.ts"
 import type { Answer, Backend, CommitOp, InboxOp, InboxRow, Op, OutboxRow, RunRow } from "../Backend.ts"
 import { StorageFailed } from "../Backend.ts"
-import type { Offer } from "../contract/ContractNeeds.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import { EngineProbe } from "../EngineProbe.ts"
 import type { HostClock } from "../HostClock.ts"
 import { CurrentPace } from "../Pace.ts"
-import { type EventMessage, startOp, type StartRequest } from "../StartRequest.ts"
+import { startOp, type StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
 import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
+import * as EngineEvents from "./EngineEvents.ts"
 import { CurrentRun, type ExecutorHost, type GivenUp, type PendingCommit, type Registration } from "./ExecutorTypes.ts"
+import type { Extensions } from "./Extensions.ts"
 import * as Handover from "./Handover.ts"
 import * as Leaving from "./Leaving.ts"
 import { Liveness } from "./Liveness.ts"
@@ -42,44 +43,16 @@ import { RunWaiters } from "./RunWaiters.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
 import { Told } from "./Told.ts"
 
-/** Finds the handler of a run: a registered program, or a compiled contract. */
-export type Resolve = (row: RunRow) => Effect.Effect<Registration | undefined, StorageFailed>
-
-/** How this process serves contracts. */
-export interface ContractServing {
-  readonly resolve: Resolve
-  /** Hashes of the contracts whose runs it leaves to others, as far as it knows. */
-  readonly unserved: () => ReadonlyArray<string>
-  /** What it has for the steps of contracts. */
-  readonly offer: () => Offer
-  /** The events that runs of a stored document may ask for. */
-  readonly subscriptions: (document: string) => StartRequest["subscriptions"]
-  /** The names of the signals that they receive; undefined where this process cannot read it. */
-  readonly signals: (document: string) => ReadonlyArray<string> | undefined
-}
-
-/** Turns a published event into operations on runs: starts by trigger, signals to those who wait. */
-export type Route = (event: EventMessage) => Effect.Effect<ReadonlyArray<Op>, StorageFailed>
-
-export interface Committed {
-  readonly run: RunRow
-  readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
-  /** The status after this commit. */
-  readonly status: string
-  /** There when the run was suspended without an entry. */
-  readonly givenUp?: GivenUp | undefined
-}
-
 const claimLimit = 100
 const inboxLimit = 1_000
 const divergedLimit = 1_000
 const owning: ReadonlySet<Op["op"]> = new Set(["start", "claim", "claimOne", "commit"])
 
-const nameless = {
+const nameless = (kind: string) => ({
   reason: "corrupt",
   key: "definition",
-  detail: "it is a run of a contract and names no document"
-} as const
+  detail: `it is a run of a ${kind} and names no document`
+} as const)
 
 export class EngineCore implements ExecutorHost {
   readonly ownerId: string
@@ -94,14 +67,10 @@ export class EngineCore implements ExecutorHost {
 
   readonly executors = new Map<string, RunExecutor>()
   readonly programs = new Map<string, Registration>()
-  contracts: ContractServing | undefined
-  readonly routes: Array<Route> = []
-  readonly listeners = new Set<(committed: Committed) => void>()
-  /** What else a commit puts into the outbox: facts of the engine that somebody listens to. */
-  readonly projections = new Set<(committed: Omit<Committed, "status">) => ReadonlyArray<OutboxRow>>()
+  readonly extensions: Extensions
   /** Roots whose runs this process takes up although it is no worker. */
   readonly roots = new Set<string>()
-  /** Those of them whose runs it takes up although it lacks what their contracts need, as to stop them. */
+  /** Those of them whose runs it takes up although it lacks what their documents need, as to stop them. */
   readonly anyhow = new Set<string>()
 
   readonly store: Store["Service"]
@@ -132,8 +101,10 @@ export class EngineCore implements ExecutorHost {
     hostClock: HostClock["Service"],
     options: EngineOptions,
     ownerId: string,
-    ambient: Context.Context<never>
+    ambient: Context.Context<never>,
+    extensions: Extensions
   ) {
+    this.extensions = extensions
     this.store = store
     this.backend = store.backend
     this.hostClock = hostClock
@@ -154,7 +125,7 @@ export class EngineCore implements ExecutorHost {
     this.committer = new Committer(store.backend, this.schedule, this.fork, this.disk.wait)
     this.liveness = new Liveness(store.backend, hostClock, options, ownerId, () => ({
       ...options.info,
-      serves: { programs: Array.from(this.programs.keys()), ...this.contracts?.offer() }
+      serves: { programs: Array.from(this.programs.keys()), ...this.extensions.offer }
     }))
   }
 
@@ -234,7 +205,7 @@ export class EngineCore implements ExecutorHost {
       if (Exit.isFailure(answer)) this.writeFailed(answer.cause)
       else if (answer.value.ok) {
         this.tell(run, entries(), "running")
-        if (this.projections.size > 0) this.poke()
+        if (this.extensions.publishes) this.poke()
       }
       done(
         Exit.isFailure(answer)
@@ -253,9 +224,7 @@ export class EngineCore implements ExecutorHost {
     entries: ReadonlyArray<JournalEntry.JournalEntry>,
     givenUp?: GivenUp
   ): ReadonlyArray<OutboxRow> {
-    return this.projections.size === 0
-      ? []
-      : Array.from(this.projections).flatMap((project) => project(new Told(run, entries, "", givenUp)))
+    return this.extensions.publishes ? this.extensions.projected(new Told(run, entries, "", givenUp)) : []
   }
 
   /** Tells those who listen what has been committed. */
@@ -266,7 +235,7 @@ export class EngineCore implements ExecutorHost {
     givenUp?: GivenUp
   ): void {
     const committed = new Told(run, entries, status, givenUp)
-    for (const listener of this.listeners) listener(committed)
+    this.announceCommit(committed)
     if (this.logsRuns) this.fork(RunLogs.facts(run, committed.entries))
   }
 
@@ -393,9 +362,38 @@ export class EngineCore implements ExecutorHost {
   /** As `arrived`, by the loop itself, which goes on to it. */
   heard(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
     if (!this.options.worker) this.roots.add(run.root)
-    const committed = new Told(run, entries, "queued")
-    for (const listener of this.listeners) listener(committed)
+    this.announceCommit(new Told(run, entries, "queued"))
   }
+
+  private announceCommit(committed: Told): void {
+    this.extensions.tell(committed)
+    if (!this.extensions.listensTo()) return
+    this.fork(this.publishLate(committed)).addObserver((exit) => {
+      if (Exit.isFailure(exit)) {
+        this.fork(Effect.logError("events of the engine could not be published to those who listen", exit.cause))
+      }
+    })
+  }
+
+  /**
+   * Publishes, to those who listen, what no commit of an owner can carry: that a
+   * run was asked for, and what the end of a deadline meant. A process that dies
+   * in between tells nobody.
+   */
+  private readonly publishLate = Effect.fnUntraced(
+    function*(this: EngineCore, committed: Told) {
+      const entries = committed.entries.filter((entry) =>
+        entry._tag === "RunRequested" || EngineEvents.needsJournal(entry)
+      )
+      if (entries.length === 0) return
+      const { run, status } = committed
+      const events = yield* EngineEvents.ofCommitted(this.extensions.tellOf, this.store, { run, status, entries })
+      const wanted = events.filter(({ name }) => this.extensions.listensTo(name))
+      if (wanted.length === 0) return
+      yield* this.write({ op: "publish", rows: wanted.map(EngineEvents.outboxRow) })
+      this.poke()
+    }
+  )
 
   /** How many more runs may be awake. */
   private get room(): number {
@@ -500,8 +498,8 @@ export class EngineCore implements ExecutorHost {
         now: this.now(),
         limit,
         programs: Array.from(this.programs.keys()),
-        contracts: this.contracts !== undefined,
-        without: this.contracts?.unserved() ?? [],
+        kinds: this.extensions.kinds,
+        without: this.extensions.unserved,
         roots: this.options.worker ? null : Array.from(this.roots)
       } as const
       const { runs } = yield* this.write(claim)
@@ -515,10 +513,10 @@ export class EngineCore implements ExecutorHost {
   })
 
   /** What executes the run here, if this process serves it. */
-  readonly registrationOf: Resolve = (row) =>
-    row.kind === "contract"
-      ? this.contracts?.resolve(row) ?? Effect.undefined
-      : Effect.succeed(this.programs.get(`${row.workflow}@${row.version}`))
+  readonly registrationOf = (row: RunRow): Effect.Effect<Registration | undefined, StorageFailed> =>
+    row.kind === "program"
+      ? Effect.succeed(this.programs.get(`${row.workflow}@${row.version}`))
+      : this.extensions.resolve(row, this.anyhow.has(row.root))
 
   /** Takes a run that this process came to own in this era from the store into memory. */
   private readonly load = (era: number, row: RunRow): Effect.Effect<void> => {
@@ -526,7 +524,7 @@ export class EngineCore implements ExecutorHost {
     return Effect.gen({ self: this as EngineCore }, function*() {
       const registration = yield* this.registrationOf(row)
       if (registration === undefined) {
-        return yield* this.handBack(row, row.kind === "contract" && row.definition === null ? nameless : null)
+        return yield* this.handBack(row, row.kind !== "program" && row.definition === null ? nameless(row.kind) : null)
       }
       const history = yield* this.store.journal(row.id)
       yield* this.wakeUp(era, registration, row, history, yield* this.backend.inbox(row.id))

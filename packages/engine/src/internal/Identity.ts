@@ -9,7 +9,7 @@ import * as WellFormed from "@fermata/core/WellFormed"
 import * as Effect from "effect/Effect"
 import type * as Workflow from "effect/workflow/Workflow"
 import { WorkflowEngine } from "effect/workflow/WorkflowEngine"
-import { sha256Hex } from "./Digest.ts"
+import { sha256Hex } from "../Digest.ts"
 
 /** The id of the run of this workflow and key. */
 export const runId = (name: string, key: string): Effect.Effect<string> =>

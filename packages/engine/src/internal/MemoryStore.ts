@@ -20,7 +20,7 @@ export interface MemoryStore {
   readonly events: MemoryEvents.MemoryEvents
   readonly index: {
     readonly due: DueList.DueList
-    /** By `name@version` of programs; contracts are all under the empty name. */
+    /** By what a run is served as; see `servedAs`. */
     readonly dueByServed: Map<string, DueList.DueList>
     readonly dueByRoot: Map<string, DueList.DueList>
     readonly owned: Map<string, Set<string>>
@@ -111,9 +111,8 @@ export const reindex = ({ index }: MemoryStore, before: StoredRun | undefined, a
   for (const listener of after?.listeners ?? []) moveMember(index.listening, null, listener, is!.id)
 }
 
-/** All contracts are served by whoever serves contracts. */
-export const contracts = ""
-export const servedAs = (row: RunRow): string => row.kind === "contract" ? contracts : `${row.workflow}@${row.version}`
+/** A program is served under its `name@version`, a document by whoever serves documents of its kind. No kind has an `@`. */
+export const servedAs = (row: RunRow): string => row.kind === "program" ? `${row.workflow}@${row.version}` : row.kind
 
 export const pair = (a: string, b: string): string => `${a}\u0000${b}`
 

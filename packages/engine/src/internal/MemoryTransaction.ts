@@ -20,7 +20,7 @@ import type {
 } from "../Backend.ts"
 import * as DueList from "./DueList.ts"
 import { EventChanges } from "./MemoryEvents.ts"
-import { contracts, type MemoryStore, type Ordered, pair, reindex, servedAs, type StoredRun } from "./MemoryStore.ts"
+import { type MemoryStore, type Ordered, pair, reindex, servedAs, type StoredRun } from "./MemoryStore.ts"
 
 /** Applies operations at once and remembers how to take each change back. */
 export class Transaction {
@@ -285,12 +285,13 @@ export class Transaction {
 
   #claim(op: ClaimOp): Answers["claim"] {
     const { index } = this.#store
-    const served = op.programs === null ? null : [...new Set(op.programs), ...(op.contracts ? [contracts] : [])]
+    const served = op.programs === null ? null : [...new Set([...op.programs, ...op.kinds])]
     const serves = (due: DueList.Due) => {
       const { row } = this.#store.runs.get(due.run)!
       if (row.definition !== null && op.without.includes(row.definition)) return false
-      const name = servedAs(row)
-      return served === null ? op.contracts || name !== contracts : served.includes(name)
+      return served === null
+        ? row.kind === "program" || op.kinds.includes(row.kind)
+        : served.includes(servedAs(row))
     }
     const lists = op.roots !== null
       ? [...new Set(op.roots)].map((root) => index.dueByRoot.get(root))
@@ -367,7 +368,7 @@ export class Transaction {
     const key = pair(row.name, row.version)
     const known = this.#store.definitions.get(key) ?? null
     if (known !== null && known.hash === row.hash && known.kind === row.kind) return { result: "same", known }
-    if (known !== null && (known.kind === "contract" || row.kind === "contract")) return { result: "refused", known }
+    if (known !== null && (known.kind !== "program" || row.kind !== "program")) return { result: "refused", known }
     this.#put(this.#store.definitions, key, row)
     return { result: known === null ? "added" : "replaced", known }
   }

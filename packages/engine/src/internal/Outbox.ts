@@ -9,10 +9,12 @@ import * as Upcast from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import type { Op, OutboxRow, StorageFailed } from "../Backend.ts"
+import type { Op, OutboxRow, StartOp, StorageFailed } from "../Backend.ts"
 import type { EventsOp } from "../EventLog.ts"
+import type { Message } from "../InboxMessage.ts"
 import { engineSource, EventMessage, InboxRequest, LeaveRequest, startOp, StartRequest } from "../StartRequest.ts"
 import { encodeEntries } from "../Store.ts"
+import * as AnswerEvents from "./AnswerEvents.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import * as Joins from "./Joins.ts"
 
@@ -25,9 +27,14 @@ const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage)
 
 /** Carries all that is there, each batch in one transaction with its removal. */
 export const deliver = Effect.fnUntraced(function*(core: EngineCore) {
+  let events = true
   while (!core.closed) {
-    const rows = yield* core.backend.outbox(limit, core.contracts !== undefined || !(yield* hasContracts(core)))
+    const rows = yield* core.backend.outbox(limit, events)
     if (rows.length === 0) return
+    if (events && rows.some(isEvent) && !(yield* hasEveryKind(core))) {
+      events = false
+      continue
+    }
     const ops: Array<Op> = []
     const kept: Array<EventsOp["rows"][number]> = []
     for (const row of rows) ops.push(...(yield* route(core, row, kept)))
@@ -60,9 +67,14 @@ export const deliver = Effect.fnUntraced(function*(core: EngineCore) {
 // internal
 // ----------------------------------------------------------------------------
 
-/** Events that contracts may want are left to a process that serves contracts. */
-const hasContracts = (core: EngineCore): Effect.Effect<boolean, StorageFailed> =>
-  Effect.map(core.backend.definitions, (rows) => rows.some((row) => row.kind === "contract"))
+const isEvent = ({ kind }: OutboxRow): boolean => kind !== "start" && kind !== "inbox" && kind !== "leave"
+
+/** Events that documents may want are left to a process that has an extension for every kind of them that there is. */
+const hasEveryKind = (core: EngineCore): Effect.Effect<boolean, StorageFailed> =>
+  Effect.map(
+    core.backend.definitions,
+    (rows) => rows.every(({ kind }) => kind === "program" || core.extensions.definitions(kind) !== undefined)
+  )
 
 /** What the row comes to. An event that runs may wait for is also put into `kept`. */
 const route = (
@@ -74,12 +86,7 @@ const route = (
     case "start": {
       const request = decodeStart(row.payload)
       if (Exit.isFailure(request)) return Effect.succeed([])
-      const { entry, op } = startOp(request.value, core.now(), null)
-      const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
-      return Effect.map(
-        Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded),
-        (stored) => [{ ...op, ...stored, message: row.id }]
-      )
+      return Effect.map(startOf(core, request.value), (op) => [{ ...op, message: row.id }])
     }
     case "inbox": {
       const request = decodeInbox(row.payload)
@@ -111,7 +118,40 @@ const route = (
           at: core.now()
         })
       }
-      return Effect.map(Effect.forEach(core.routes, (route) => route(event.value)), (ops) => ops.flat())
+      return routeEvent(core, event.value)
     }
   }
+}
+
+/** What an event comes to beside being kept. */
+const routeEvent = Effect.fnUntraced(
+  function*(core: EngineCore, event: EventMessage): Effect.fn.Return<ReadonlyArray<Op>, StorageFailed> {
+    if (event.source !== engineSource && AnswerEvents.isAnswer(event)) {
+      if (yield* AnswerEvents.take(core.desk, event)) core.poke()
+      return []
+    }
+    const ops: Array<Op> = []
+    for (const delivery of yield* core.extensions.route(event)) {
+      if (delivery._tag === "Start") {
+        ops.push(yield* startOf(core, delivery.request))
+        continue
+      }
+      const { id, name, payload, runId } = delivery
+      const message: Message<"signal"> = { name, payload }
+      ops.push({
+        op: "inbox",
+        row: { run: runId, id, kind: "signal", payload: StoredJson.textOf(message), at: core.now() }
+      })
+    }
+    return ops
+  }
+)
+
+const startOf = (core: EngineCore, request: StartRequest): Effect.Effect<StartOp> => {
+  const { entry, op } = startOp(request, core.now(), null)
+  const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
+  return Effect.map(
+    Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded),
+    (stored) => ({ ...op, ...stored })
+  )
 }

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { StorageFailed } from "../Backend.ts"
-import { sha256Hex } from "./Digest.ts"
+import { sha256Hex } from "../Digest.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import type { Registration } from "./ExecutorTypes.ts"
 import * as Identity from "./Identity.ts"

@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { ApprovalRow, RunRow } from "../Backend.ts"
-import { sha256Hex, sha256Now } from "./Digest.ts"
+import { sha256Hex, sha256Now } from "../Digest.ts"
 import { jsonCodec } from "./JsonCodec.ts"
 
 const { approvers: _approvers, deadline: _deadline, prompt: _prompt, ...documentFields } = questionFields

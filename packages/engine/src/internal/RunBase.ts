@@ -9,6 +9,7 @@ import type { ApprovalRow, InboxRow, OutboxRow, RunRow, Within } from "../Backen
 import type { EventWaitChanges } from "../EventLog.ts"
 import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
 import * as Leaving from "./Leaving.ts"
+import type { NoteKind } from "./NoteKinds.ts"
 import { OutsideWaits } from "./OutsideWaits.ts"
 import { OwnAnswers } from "./OwnAnswers.ts"
 import * as RunRecords from "./RunRecords.ts"
@@ -183,7 +184,7 @@ export abstract class RunBase {
   }
 
   /** Notes for people what the engine did about something odd. */
-  remark(kind: string, text: string, data?: unknown): void {
+  remark(kind: NoteKind, text: string, data?: unknown): void {
     this.append({ _tag: "Note", kind, text, ...(data === undefined ? {} : { data }) })
   }
 

@@ -25,7 +25,7 @@ import type { StepDefinition } from "./ExecutorTypes.ts"
 import * as RunRecords from "./RunRecords.ts"
 import { RunRequests } from "./RunRequests.ts"
 
-/** What a step of a contract asks of the events. */
+/** What a step that waits asks of the events. */
 export interface EventQuestion {
   readonly step: string
   readonly event: string

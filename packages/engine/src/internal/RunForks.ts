@@ -11,14 +11,15 @@ import type { EntryCorrupt } from "@fermata/core/Upcast"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import type { CommitOp, OutboxRow, RunRow, StartOp, StorageFailed } from "../Backend.ts"
-import type { StartRequest } from "../StartRequest.ts"
+import type { Definitions } from "../Extension.ts"
+import { payloadText, type StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import type { Registration } from "./ExecutorTypes.ts"
 import * as Questions from "./Questions.ts"
 import { replay } from "./RunReplay.ts"
 import { idempotencyKey } from "./RunRequests.ts"
-import { check, payloadText } from "./RunStarts.ts"
+import { check } from "./RunStarts.ts"
 import { readable } from "./RunWatch.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -36,11 +37,16 @@ export const fork = Effect.fnUntraced(function*(
     const known = RunView.of(original.id, journal).steps.map(({ key }) => key)
     return yield* new StepNotRequested({ runId: original.id, key: options.at, known })
   }
+  const { kind } = original
+  const extended = core.extensions.definitions(kind)
+  if (kind !== "program" && extended === undefined) {
+    return yield* refused(original, options.at, `it is a run of a ${kind}, and this process does not serve ${kind}s`)
+  }
   const set = yield* replacements(original, options)
   const registration = yield* core.registrationOf(original)
   const payload = options.input === undefined
     ? undefined
-    : yield* payloadOf(original, journal[0]!, options.input, registration)
+    : yield* payloadOf(original, journal[0]!, options.input, registration, extended)
   const id = (yield* WebCrypto).randomUUID().replaceAll("-", "")
   const history = yield* shared(original, journal.slice(0, seq + 1), { ...options, set, id, payload, now: core.now() })
   const row: RunRow = {
@@ -60,7 +66,7 @@ export const fork = Effect.fnUntraced(function*(
     updatedAt: core.now()
   }
   // Made before the replay, which hands the values of the entries to the code.
-  const ops = yield* opsOf(core, store, row, history, yield* joins(store, row, history))
+  const ops = yield* opsOf(core, row, history, yield* joins(store, row, history))
   const told = StoredJson.copy([history[0]!, history.at(-1)!]) as ReadonlyArray<Entry>
   if (registration !== undefined) {
     const difference = yield* replay(core, registration, row, history)
@@ -89,11 +95,11 @@ const payloadOf = (
   original: RunRow,
   first: Entry,
   input: unknown,
-  registration: Registration | undefined
+  registration: Registration | undefined,
+  extended: Definitions | undefined
 ): Effect.Effect<unknown, PayloadRefused> => {
   const before = first._tag === "RunRequested" ? first.payload : null
-  // A contract is given what it sees as input beside the event that triggered it.
-  const payload = original.kind === "contract" && typeof before === "object" ? { ...before, input } : input
+  const payload = extended?.withInput?.(before, input) ?? input
   const checked = registration === undefined
     ? Effect.succeed(payload)
     : Effect.map(check(registration.workflow, payload), ({ encoded }) => encoded)
@@ -257,16 +263,14 @@ const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, 
 
 /** The events that the fork may ask for: those behind its own start. */
 const subscriptionsOf = Effect.fnUntraced(function*(core: EngineCore, { definition, id }: RunRow) {
-  const document = definition === null ? null : (yield* core.backend.definitionByHash(definition))?.document ?? null
-  return document === null
-    ? []
-    : (core.contracts?.subscriptions(document) ?? []).map(({ event, paths = [] }) => ({ run: id, event, paths }))
+  const row = definition === null ? null : yield* core.backend.definitionByHash(definition)
+  const subscriptions = row === null ? [] : core.extensions.describe(row)?.subscriptions ?? []
+  return subscriptions.map(({ event, paths = [] }) => ({ run: id, event, paths }))
 })
 
 /** The run, its open questions and what it joins, in one transaction. */
 const opsOf = Effect.fnUntraced(function*(
   core: EngineCore,
-  store: Store["Service"],
   row: RunRow,
   history: ReadonlyArray<Entry>,
   outbox: ReadonlyArray<OutboxRow>

@@ -14,6 +14,7 @@ import * as Predicate from "effect/Predicate"
 import * as ChildRecords from "./ChildRecords.ts"
 import type { StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
+import * as NoteKinds from "./NoteKinds.ts"
 import type { StepLimit } from "./StepLimit.ts"
 import * as StepWaits from "./StepWaits.ts"
 
@@ -264,6 +265,16 @@ export class RunRecords {
     const waiters = this.deferredWaiters.get(name)
     this.deferredWaiters.delete(name)
     for (const resume of waiters ?? []) resume(Handover.copyOf(exit))
+  }
+
+  /** Notes of the code that the journal has and this pass has not made. */
+  readonly notes: Array<JournalEntry.EntryOf<"Note">> = []
+
+  /** Whether the journal has such a note that this pass has not made. */
+  claimNote(kind: string, text: string): boolean {
+    const index = this.notes.findIndex((note) => note.kind === kind && note.text === text)
+    if (index >= 0) this.notes.splice(index, 1)
+    return index >= 0
   }
 
   // --------------------------------------------------------------------------
@@ -591,6 +602,7 @@ export class RunRecords {
             const cut = records.steps.get(String(entry.data.key))
             if (cut !== undefined) cut.letGo = true
           }
+          if (!NoteKinds.isOwn(entry.kind)) records.notes.push(entry)
           if (entry.kind !== "step-released") break
           const released = records.steps.get(entry.text)
           if (released !== undefined) released.released = true

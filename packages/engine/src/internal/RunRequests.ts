@@ -506,6 +506,18 @@ export abstract class RunRequests extends RunBase {
   }
 
   /**
+   * A note of the code, for people. Nothing comes of it. The body makes it again
+   * at every replay, where it is passed over if the journal has it, or goes on
+   * behind this place without it; a step makes it as often as it is tried.
+   */
+  note(kind: string, text: string, data: StoredJson.StoredJson | null | undefined, isStep: boolean): void {
+    if (this.stopped || (!isStep && !this.live && (this.records.claimNote(kind, text) || this.isBehind(Infinity)))) {
+      return
+    }
+    this.append({ _tag: "Note", kind, text, ...(data === undefined ? {} : { data }) })
+  }
+
+  /**
    * The code has failed, and what it did is about to be undone. That is recorded,
    * so that a replay which fails where the run did not undoes nothing.
    */

@@ -47,8 +47,8 @@ const definitionOf = (core: EngineCore, row: RunRow): Effect.Effect<DefinitionRo
     ? core.backend.definition(row.workflow, row.version)
     : core.backend.definitionByHash(row.definition)
 
-/** The names that are declared; undefined where nothing is. */
-const namesIn = (core: EngineCore, { document, schemas }: DefinitionRow): ReadonlyArray<string> | undefined =>
-  document === null
-    ? SignalDeclaration.declared(schemas)?.map(({ name }) => name)
-    : core.contracts?.signals(document)
+/** The names that are declared; undefined where nothing is, or nothing is known of it here. */
+const namesIn = (core: EngineCore, definition: DefinitionRow): ReadonlyArray<string> | undefined =>
+  definition.document === null
+    ? SignalDeclaration.declared(definition.schemas)?.map(({ name }) => name)
+    : core.extensions.describe(definition)?.signals

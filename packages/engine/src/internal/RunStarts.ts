@@ -1,20 +1,16 @@
 /** From the name of a workflow and a payload in JSON to the request that starts a run. */
 import { PayloadRefused, StartRefused, WorkflowNotFound } from "@fermata/core/RunsErrors"
-import type { Started, StartOptions } from "@fermata/core/RunStart"
-import * as StoredJson from "@fermata/core/StoredJson"
+import type { StartOptions } from "@fermata/core/RunStart"
 import * as Cause from "effect/Cause"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Result from "effect/Result"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { Backend, DefinitionRow, StorageFailed } from "../Backend.ts"
-import type { ContractStart } from "../Runs.ts"
-import type { StartRequest } from "../StartRequest.ts"
+import { payloadText, type StartRequest } from "../StartRequest.ts"
 import { codecs } from "./EncodedEngine.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import * as Identity from "./Identity.ts"
-import * as Joins from "./Joins.ts"
 
 /** The definition of this name, in this version or the highest. */
 export const definitionOf = Effect.fnUntraced(function*(
@@ -69,55 +65,24 @@ export const programRequest = Effect.fnUntraced(function*(
   }
 })
 
-/** An empty key is most often a variable that was not set, and would make all such starts one run. */
-export const checkKey = (workflow: string, key: string | undefined): Effect.Effect<void, StartRefused> =>
-  key === ""
-    ? Effect.fail(
-      new StartRefused({ workflow, problem: "its key is empty; give a text that stands for this run, or no key" })
-    )
-    : Effect.void
-
-/** Starts the run, or joins the one that there is. */
-export const start = Effect.fnUntraced(
-  function*(core: EngineCore, request: StartRequest): Effect.fn.Return<Started, StorageFailed> {
-    const { started } = yield* core.start(request)
-    return {
-      runId: request.id,
-      joined: !started,
-      otherInput: !started && (yield* Joins.hasOtherInput(core.store, request.id, request.payload))
-    }
-  }
-)
-
-export const contractRequest = (
-  start: ContractStart | undefined,
+export const documentRequest = (
+  core: EngineCore,
   definition: DefinitionRow,
   payload: unknown,
   options: StartOptions
-): Effect.Effect<StartRequest, PayloadRefused | StartRefused | StorageFailed> =>
-  start === undefined
-    ? Effect.fail(
-      new StartRefused({
-        workflow: definition.name,
-        problem: "it is a contract, and this process does not serve contracts"
-      })
-    )
-    : start(definition, payload, options)
+): Effect.Effect<StartRequest, PayloadRefused | StartRefused | StorageFailed> => {
+  const { kind, name: workflow } = definition
+  const known = core.extensions.definitions(kind)
+  return known === undefined
+    ? Effect.fail(new StartRefused({ workflow, problem: `it is a ${kind}, and this process does not serve ${kind}s` }))
+    : known.request(definition, payload, options)
+}
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
 const versions = new Intl.Collator("en", { numeric: true })
-
-/** The payload as text; fails when it cannot be stored. */
-export const payloadText = (workflow: string, payload: unknown): Effect.Effect<StoredJson.StoredJson, PayloadRefused> =>
-  Effect.suspend(() =>
-    Effect.fromResult(
-      Result.mapError(StoredJson.of(payload ?? null), ({ reason }) =>
-        new PayloadRefused({ workflow, problem: `it cannot be stored: ${reason}` }))
-    )
-  )
 
 /** The payload as the workflow sees it and as it is stored. */
 export const check = (workflow: Workflow.Any, payload: unknown) => {

@@ -119,10 +119,7 @@ const watch = (
     const listener = ({ run }: { readonly run: RunRow }) => {
       if (run.root === root) changed.openUnsafe()
     }
-    yield* Effect.acquireRelease(
-      Effect.sync(() => core.listeners.add(listener)),
-      () => Effect.sync(() => core.listeners.delete(listener))
-    )
+    yield* core.extensions.listen(listener)
     let version = yield* core.backend.version
     let looks = 0
     const look = Effect.gen(function*() {

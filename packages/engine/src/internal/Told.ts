@@ -1,7 +1,7 @@
 /** What others are told of a commit. */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { RunRow } from "../Backend.ts"
-import type { Committed } from "./EngineCore.ts"
+import type { Committed } from "../Extension.ts"
 import type { GivenUp } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
 

@@ -113,7 +113,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     "UPDATE runs SET told = told + 1, due_at = CASE WHEN owner IS NULL THEN 0 END WHERE key = ?"
   )
 
-  const dueColumns = "SELECT key, due_at, served, definition FROM runs"
+  const dueColumns = "SELECT key, due_at, kind, served, definition FROM runs"
   const dueOfAll = prepare(db, `${dueColumns} WHERE due_at <= ? ORDER BY due_at, key`)
   const dueOfServed = prepare(
     db,
@@ -128,18 +128,19 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const dueDefinitions = prepare(
     db,
     `WITH RECURSIVE due (definition) AS (
-       SELECT min(definition) FROM runs INDEXED BY runs_due_contract WHERE kind = 'contract' AND due_at IS NOT NULL
+       SELECT min(definition) FROM runs INDEXED BY runs_due_document
+       WHERE kind = ?1 AND kind <> 'program' AND due_at IS NOT NULL
        UNION ALL
-       SELECT (SELECT min(runs.definition) FROM runs INDEXED BY runs_due_contract
-               WHERE kind = 'contract' AND due_at IS NOT NULL AND runs.definition > due.definition)
+       SELECT (SELECT min(runs.definition) FROM runs INDEXED BY runs_due_document
+               WHERE kind = ?1 AND kind <> 'program' AND due_at IS NOT NULL AND runs.definition > due.definition)
        FROM due WHERE definition IS NOT NULL
      )
      SELECT definition FROM due WHERE definition IS NOT NULL`
   )
-  const dueOfContract = prepare(
+  const dueOfDocument = prepare(
     db,
-    `${dueColumns} INDEXED BY runs_due_contract
-     WHERE kind = 'contract' AND definition IS ? AND due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, key`
+    `${dueColumns} INDEXED BY runs_due_document
+     WHERE kind = ? AND kind <> 'program' AND definition IS ? AND due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, key`
   )
   const own = prepare(db, "UPDATE runs SET owner = ?, epoch = epoch + 1, due_at = NULL WHERE key = ?")
   const free = prepare(
@@ -401,27 +402,27 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
   const claim = (op: ClaimOp): Answers["claim"] => {
     if (op.limit <= 0) return { runs: [] }
-    const served = op.programs === null ? null : new Set(op.contracts ? [...op.programs, contracts] : op.programs)
+    const kinds = new Set(op.kinds)
+    const served = op.programs === null ? null : new Set([...op.programs, ...kinds])
     const without = new Set(op.without)
     const serves = (row: Row) => {
       const definition = textOrNull(row, "definition")
       if (definition !== null && without.has(definition)) return false
-      const name = text(row, "served")
-      return served === null ? op.contracts || name !== contracts : served.has(name)
+      const kind = text(row, "kind")
+      return served === null ? kind === "program" || kinds.has(kind) : served.has(text(row, "served"))
     }
     const lists: Array<Iterable<Row>> = op.roots !== null
       ? [...new Set(op.roots)].flatMap((root) => [dueOfTop.all(root, op.now), upTo(dueBelow, root)])
       : served !== null
-      ? [...served].flatMap((name) =>
-        name === contracts && without.size > 0 ? ofContracts() : [upTo(dueOfServed, name)]
-      )
+      ? [...served].flatMap((name) => kinds.has(name) && without.size > 0 ? ofKind(name) : [upTo(dueOfServed, name)])
       : [dueOfAll.iterate(op.now)]
-    function* upTo(statement: typeof dueBelow, value: string | null): Generator<Row> {
-      yield* statement.iterate(value, op.now)
+    // Begun when it is come to: a statement can only be in one place at a time.
+    function* upTo(statement: typeof dueBelow, ...values: ReadonlyArray<string | null>): Generator<Row> {
+      yield* statement.iterate(...values, op.now)
     }
-    function ofContracts(): Array<Iterable<Row>> {
-      const hashes = dueDefinitions.all().map((row) => text(row, "definition")).filter((hash) => !without.has(hash))
-      return [null, ...hashes].map((hash) => upTo(dueOfContract, hash))
+    function ofKind(kind: string): Array<Iterable<Row>> {
+      const hashes = dueDefinitions.all(kind).map((row) => text(row, "definition")).filter((hash) => !without.has(hash))
+      return [null, ...hashes].map((hash) => upTo(dueOfDocument, kind, hash))
     }
 
     const found: Array<{ readonly key: number; readonly at: number }> = []
@@ -477,7 +478,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const found = findDefinition.get(row.name, row.version)
     const known = found === undefined ? null : toDefinition(found)
     if (known !== null && known.hash === row.hash && known.kind === row.kind) return { result: "same", known }
-    if (known !== null && (known.kind === "contract" || row.kind === "contract")) return { result: "refused", known }
+    if (known !== null && (known.kind !== "program" || row.kind !== "program")) return { result: "refused", known }
     define.run(row.name, row.version, row.kind, row.hash, row.schemas, row.document, row.at)
     return { result: known === null ? "added" : "replaced", known }
   }
@@ -569,6 +570,3 @@ const isOfEntriesAlone = (op: CommitOp): boolean =>
 const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
 
 const isOver = (status: string): boolean => isFinal(status as RunStatus)
-
-/** What every contract is served as; programs are served as `name@version`. */
-const contracts = ""

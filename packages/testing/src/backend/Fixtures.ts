@@ -219,7 +219,7 @@ export const claim = (rest: Partial<Omit<ClaimOp, "op">> = {}): ClaimOp => ({
   now: 10_000,
   limit: 100,
   programs: null,
-  contracts: true,
+  kinds: ["contract"],
   without: [],
   roots: null,
   ...rest

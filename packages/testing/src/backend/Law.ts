@@ -110,7 +110,7 @@ const entries = some(fc.constantFrom("e0", "e1"))
 const starts: fc.Arbitrary<Op> = fc.record({
   id: run,
   owner: fc.option(owner),
-  contract: fc.constantFrom(null, null, "d", "e"),
+  definition: fc.constantFrom(null, null, "d", "e"),
   version: fc.constantFrom("1", "2"),
   parent: fc.option(run),
   dueAt: fc.option(time),
@@ -121,7 +121,7 @@ const starts: fc.Arbitrary<Op> = fc.record({
   since: fc.option(message),
   listener: fc.option(run),
   from: fc.option(message)
-}).map(({ asked, blobs, contract, dueAt, from, id, listener, owner, parent, rows, since, subscribed, version }) =>
+}).map(({ asked, blobs, definition, dueAt, from, id, listener, owner, parent, rows, since, subscribed, version }) =>
   start(
     id,
     {
@@ -129,8 +129,8 @@ const starts: fc.Arbitrary<Op> = fc.record({
       owner,
       dueAt,
       parent,
-      kind: contract === null ? "program" : "contract",
-      definition: contract,
+      kind: definition === null ? "program" : definition === "d" ? "contract" : "recipe",
+      definition,
       root: parent ?? id
     },
     {
@@ -275,7 +275,7 @@ const intent = fc.oneof(
         now: time,
         limit: fc.nat(3),
         programs: fc.option(fc.constantFrom([], ["purchase@1"], ["purchase@2", "purchase@1"])),
-        contracts: fc.boolean(),
+        kinds: fc.subarray(["contract", "recipe"]),
         without: some(fc.constantFrom("d", "e")),
         roots: fc.option(some(run), { freq: 2 })
       }),
@@ -318,7 +318,7 @@ const intent = fc.oneof(
   {
     weight: 1,
     arbitrary: asOp(
-      fc.record({ name: key, hash: message, kind: fc.constantFrom("program" as const, "contract" as const) }),
+      fc.record({ name: key, hash: message, kind: fc.constantFrom("program", "contract", "recipe") }),
       (row) => ({ op: "define", row: definition(row) })
     )
   }

@@ -32,7 +32,8 @@ export const ownershipTests = (test: Test): void => {
         start("old"),
         start("new", { version: "2" }),
         start("other", { workflow: "refund" }),
-        start("contract", { kind: "contract", definition: "d" })
+        start("contract", { kind: "contract", definition: "d" }),
+        start("recipe", { kind: "recipe", definition: "d" })
       ]
       const served = (ops: Parameters<typeof claim>[0]) =>
         Effect.gen(function*() {
@@ -42,17 +43,26 @@ export const ownershipTests = (test: Test): void => {
         })
       yield* backend.write(all)
       assert.deepStrictEqual(yield* served({}), ["old", "new", "other", "contract"])
-      assert.deepStrictEqual(yield* served({ contracts: false }), ["old", "new", "other"])
-      assert.deepStrictEqual(yield* served({ programs: [], contracts: true }), ["contract"])
-      assert.deepStrictEqual(yield* served({ programs: [], contracts: false }), [])
+      assert.deepStrictEqual(yield* served({ kinds: ["contract", "recipe"] }), [
+        "old",
+        "new",
+        "other",
+        "contract",
+        "recipe"
+      ])
+      assert.deepStrictEqual(yield* served({ programs: [], kinds: ["recipe"], without: ["e"] }), ["recipe"])
+      assert.deepStrictEqual(yield* served({ programs: [], kinds: ["recipe"], without: ["d"] }), [])
+      assert.deepStrictEqual(yield* served({ kinds: [] }), ["old", "new", "other"])
+      assert.deepStrictEqual(yield* served({ programs: [], kinds: ["contract"] }), ["contract"])
+      assert.deepStrictEqual(yield* served({ programs: [], kinds: [] }), [])
       assert.deepStrictEqual(
-        yield* served({ programs: ["refund@1", "purchase@2", "refund@1", "none@1"], contracts: false }),
+        yield* served({ programs: ["refund@1", "purchase@2", "refund@1", "none@1"], kinds: [] }),
         ["new", "other"]
       )
       assert.deepStrictEqual(yield* served({ programs: ["purchase@1"], limit: 1 }), ["old"])
     }))
 
-  test("S10: a claim leaves the runs of the contracts that it names, of whatever root, and takes all others", (backend) =>
+  test("S10: a claim leaves the runs of the documents that it names, of whatever root, and takes all others", (backend) =>
     Effect.gen(function*() {
       const contract = (id: string, definition: string | null, more: Partial<Parameters<typeof start>[1]> = {}) =>
         start(id, { kind: "contract", definition, ...more })
@@ -86,7 +96,7 @@ export const ownershipTests = (test: Test): void => {
       ])
       assert.deepStrictEqual(yield* claimed({ programs, without: ["c", "a"], limit: 1 }), ["b1"])
       assert.deepStrictEqual(yield* claimed({ programs: [], without: ["a", "b", "c"] }), ["none"])
-      assert.deepStrictEqual(yield* claimed({ programs, without: ["a"], contracts: false }), ["program"])
+      assert.deepStrictEqual(yield* claimed({ programs, without: ["a"], kinds: [] }), ["program"])
       assert.deepStrictEqual(yield* claimed({ without: ["b", "c"] }), ["a1", "none", "program"])
       assert.deepStrictEqual(yield* claimed({ programs, without: ["b"], roots: ["a1", "b1", "b2"] }), ["a1"])
     }))

@@ -79,7 +79,7 @@ export const readTests = (test: Test): void => {
       assert.deepStrictEqual(yield* backend.definitionByHash("h2"), second)
     }))
 
-  test("a contract keeps its definition", (backend) =>
+  test("a document keeps its definition", (backend) =>
     Effect.gen(function*() {
       const contract = definition({ name: "triage", kind: "contract", hash: "c1", document: "{}" })
       yield* one(backend, { op: "define", row: contract })

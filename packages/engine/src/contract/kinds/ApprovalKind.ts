@@ -5,8 +5,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import { CurrentRun } from "../../internal/ExecutorTypes.ts"
-import * as Questions from "../../internal/Questions.ts"
+import * as Approval from "../../Approval.ts"
 import { fieldOf, record, render } from "../RecordedStep.ts"
 import { StepFailure } from "../StepFailure.ts"
 import * as StepKind from "../StepKind.ts"
@@ -16,8 +15,6 @@ const run = (step: StandardStep<"approval">): Execute => {
   const keep = record(step)
   const { onTimeout } = step
   return Effect.fnUntraced(function*({ scope }) {
-    const place = yield* CurrentRun
-    if (place === undefined) return yield* Effect.die(new Error("a contract runs only in a run"))
     const question = yield* render({
       prompt: step.prompt,
       approvers: step.approvers,
@@ -37,9 +34,7 @@ const run = (step: StandardStep<"approval">): Execute => {
       })
       return { output: yield* keep(scope, Result.fail(unclear)), next: null }
     }
-    const result = yield* place.executor.askApproval({
-      name: step.id,
-      key: undefined,
+    const result = yield* Approval.askJson(step.id, {
       prompt: typeof prompt === "string" ? prompt : StoredJson.textOf(prompt),
       approvers: approvers.success,
       choices: choices.success,
@@ -47,12 +42,10 @@ const run = (step: StandardStep<"approval">): Execute => {
       of: step.quorum?.of,
       editable: step.editable,
       args: step.args === undefined ? undefined : args,
-      hash: yield* Questions.hashOf(args, (digest) => place.executor.digests.await(digest)),
       preventSelfApproval: step.preventSelfApproval,
       deadlineMs: step.timeout?.ms,
       // Where the run goes when nobody has answered is the contract's matter; to the journal it is an end without an answer.
-      onTimeout: typeof onTimeout === "string" ? onTimeout : "fail",
-      problemOf: () => undefined
+      onTimeout: typeof onTimeout === "string" ? onTimeout : "fail"
     })
     switch (result._tag) {
       case "Approved": {

@@ -5,8 +5,8 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import { CurrentRun, type Place } from "../../internal/ExecutorTypes.ts"
-import { Llm, type LlmAnswer, type LlmRequest, valueOf } from "../Llm.ts"
+import * as Workflows from "../../Workflows.ts"
+import { Llm, type LlmRequest, valueOf } from "../Llm.ts"
 import { allowed, fieldOf, recorded, render } from "../RecordedStep.ts"
 import { StepFailure } from "../StepFailure.ts"
 import * as StepKind from "../StepKind.ts"
@@ -27,7 +27,8 @@ const run = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
         ...(step.output === "text" ? {} : { output: step.output })
       }
       const answer = yield* Effect.mapError(invoke(request), failed)
-      noteUsage(yield* CurrentRun, key, answer)
+      // What a call cost stands in the journal even when its answer is not used.
+      yield* Workflows.note("usage", key, { model: answer.model, ...answer.usage })
       return yield* Effect.mapError(Effect.fromResult(valueOf(request, answer)), failed)
     })
   })
@@ -71,10 +72,4 @@ const textsOf = (
     ...(system === undefined ? {} : { system }),
     ...(model === undefined ? {} : { model })
   })
-}
-
-/** What a call cost stands in the journal even when its answer is not used. */
-const noteUsage = (place: Place | undefined, key: string, { model, usage }: LlmAnswer): void => {
-  const data = StoredJson.of({ model, ...usage })
-  place?.executor.append({ _tag: "Note", kind: "usage", text: key, data: Result.isSuccess(data) ? data.success : null })
 }

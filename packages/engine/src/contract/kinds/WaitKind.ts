@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import { CurrentRun } from "../../internal/ExecutorTypes.ts"
+import * as EventWaits from "../../EventWaits.ts"
 import * as EventCondition from "../EventCondition.ts"
 import * as Expression from "../Expression.ts"
 import { record } from "../RecordedStep.ts"
@@ -37,18 +37,14 @@ const run = (step: StandardStep<"wait">): Execute => {
         return { isRecorded: false, payload: passedOver.splice(index, 1)[0]! }
       }
     }
-    const place = yield* CurrentRun
-    if (place === undefined) return yield* Effect.die(new Error(`step "${step.id}" waits outside of a run`))
-    const asker = yield* Effect.context<never>()
     const equality = EventCondition.equalityIn(condition, scope)
     const detail = detailOf(step, condition?.place, equality?.value)
     while (true) {
-      const answer = yield* place.executor.askEvent({
+      const answer = yield* EventWaits.take({
         step: step.id,
         event,
         equality,
         detail,
-        asker,
         wants: (payload) => wants(scope, payload as Schema.Json)
       })
       const payload = answer.payload as Schema.Json
