@@ -1,8 +1,10 @@
 /**
- * `node scripts/record.ts`: records the journals of this version under
- * `test/replay/journals/<version>`. Run it when a version is released or the
- * format of the journal moves; what was recorded before is never written again.
+ * `node scripts/record.ts`: records the journals of this version and format
+ * under `test/replay/journals/<version>-format-<format>` (those of format 1 are
+ * under the version alone). Run it when a version is released or the format of
+ * the journal moves; what was recorded before is never written again.
  */
+import { formatVersion } from "@fermata/core/JournalEntry"
 import { Effect } from "effect"
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { record, scenarios } from "../test/replay/Recordings.ts"
@@ -10,7 +12,7 @@ import { record, scenarios } from "../test/replay/Recordings.ts"
 const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
   readonly version: string
 }
-const folder = new URL(`../test/replay/journals/${version}/`, import.meta.url)
+const folder = new URL(`../test/replay/journals/${version}-format-${formatVersion}/`, import.meta.url)
 
 mkdirSync(folder, { recursive: true })
 for (const [name, scenario] of Object.entries(scenarios)) {

@@ -47,6 +47,8 @@ describe("the repository", () => {
 
   it("makes values text in one place", () => clean(everywhere(Rules.storedText)))
 
+  it("decides nothing by a note in a journal", () => clean(everywhere(Rules.notes)))
+
   it("keeps every file within the size budget", () => clean(everywhere(Rules.size)))
 
   it("names folders and files by domain", () => clean(everywhere(Rules.names)))
@@ -182,6 +184,18 @@ describe("the rules can fail", () => {
       source("packages/testing/src/Probe.ts", `const text = JSON.stringify(1)`),
       source("packages/cli/src/Probe.ts", `const text = JSON.stringify(1)`),
       source("packages/engine/test/Probe.test.ts", `const text = JSON.stringify(1)`)
+    ])
+  })
+
+  it("refuses whoever looks for a note in a journal to decide by it", () => {
+    proves(Rules.notes, [
+      inEngine(`const isPatched = entry._tag === "Note" && entry.kind === "patch"`),
+      inEngine(`if ("Note" !== entry._tag) skip()`),
+      inCore(`switch (entry._tag) { case "Note": decide(entry.kind) }`)
+    ], [
+      inEngine(`append({ _tag: "Note", kind: "usage", text: "" })`),
+      inEngine(`const isPatched = entry._tag === "PatchTaken"`),
+      source("packages/cli/src/Watch.ts", `switch (entry._tag) { case "Note": show(entry.text) }`)
     ])
   })
 

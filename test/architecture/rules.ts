@@ -287,6 +287,34 @@ export const storedText = (source: Source): ReadonlyArray<string> => {
 }
 const storedTextModule = "packages/core/src/StoredJson.ts"
 
+/** A note is a word to people: whoever looks for one shows or counts it. What is decided by is an entry of its own. */
+export const notes = (source: Source): ReadonlyArray<string> => {
+  if (!isPackageSource(source.file) || readsNotes.has(source.file)) return []
+  const violations: Array<string> = []
+  const look = (node: unknown) => {
+    if (isNode(node) && literalOf(node) === "Note") {
+      violations.push(at(source, node, "looks for notes: what decides something is an entry of its own"))
+    }
+  }
+  walk(programOf(source), (node) => {
+    if (node.type === "SwitchCase") look(node["test"])
+    if (node.type === "BinaryExpression") { for (const side of ["left", "right"]) look(node[side]) }
+  })
+  return violations
+}
+const readsNotes: ReadonlySet<string> = new Set([
+  "packages/core/src/internal/RunFold.ts",
+  // Those of format 1, some of which decided something.
+  "packages/core/src/Upcast.ts",
+  // So that a replay does not write again what its body notes.
+  "packages/engine/src/internal/RunRecords.ts",
+  // As what says nothing of what the run did.
+  "packages/core/src/RunDiff.ts",
+  "packages/cli/src/Watch.ts",
+  // Tokens that models have used.
+  "packages/cli/src/Outcomes.ts"
+])
+
 const isExempt = (file: string): boolean => /(^|\/)(migrations|generated)\/|\.generated\.tsx?$/.test(file)
 
 /** A file above the budget holds several concerns; generated files and migrations are exempt. */

@@ -93,7 +93,9 @@ const pass = (duration: "1 second" | "1 minute" | "1 hour" | "1 day" | "15 days"
 const answer = (workflow: string, decision: "approve" | "deny", by: string) =>
   Effect.gen(function*() {
     const runs = yield* Runs
-    for (const { id } of yield* runs.approvals({ workflow })) yield* runs.answer(id, { decision, by })
+    for (const { choices: [choice], id } of yield* runs.approvals({ workflow })) {
+      yield* runs.answer(id, { decision, by, ...(choice === undefined ? {} : { choice }) })
+    }
     yield* settled
   })
 const signal = (runId: string, name: string, payload: unknown) =>
@@ -239,6 +241,50 @@ const halves: ReadonlyArray<Phase> = [
   )
 ]
 
+// ----------------------------------------------------------------------------
+// what steers a replay or a recovery
+// ----------------------------------------------------------------------------
+
+export const Steered = Workflow.make("steered", {
+  payload: { way: Schema.String },
+  success: Schema.String,
+  error: Refused,
+  idempotencyKey: ({ way }) => way
+})
+/** Whether the body of this step comes to its end; the process that is recorded is stopped in the middle of it. */
+export const cutStep = { ends: false }
+const cut = Step.make("cut", {
+  success: Schema.String,
+  onCrash: "rerun",
+  run: () => Effect.suspend(() => cutStep.ends ? Effect.succeed("whole") : Effect.never)
+})
+const notThirteen = Schema.Int.check(Schema.makeFilter((n: number) => n !== 13))
+
+const steered = Steered.toLayer(
+  Effect.fn("Steered")(function*({ way }) {
+    switch (way) {
+      case "patched": {
+        const isNew = yield* Workflows.patched("way")
+        yield* Signal.receive(Go)
+        return yield* plain(isNew ? "the new way" : "the old way")
+      }
+      case "undoing":
+        yield* Steered.withCompensation(
+          plain("taken"),
+          (taken) => Effect.andThen(undo(taken), Effect.andThen(Signal.receive(Go), undo(taken)))
+        )
+        return yield* new Refused({ reason: "told so" })
+      case "released":
+        return yield* cut()
+      default: {
+        const args = { schema: notThirteen, value: 1, editable: true } as const
+        const answered = yield* Effect.orDie(Approval.ask("number", { prompt: "This?", approvers: ["ada"], args }))
+        return String(answered.args)
+      }
+    }
+  })
+)
+
 const steps = {
   schemaVersion: "fermata.contract.v1",
   id: "every-kind",
@@ -362,6 +408,20 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     ]
   },
   everything: { programs: everything as never, phases: halves },
+  steered: {
+    programs: steered as never,
+    phases: [
+      inOrder(
+        ...["patched", "undoing", "released", "refused"].map((way) => Steered.execute({ way }, { discard: true })),
+        settled,
+        Effect.gen(function*() {
+          const runs = yield* Runs
+          const [asked] = yield* runs.approvals()
+          yield* runs.answer(asked!.id, { decision: "approve", by: "ada", edit: 13 })
+        })
+      )
+    ]
+  },
   "every-kind": {
     tasks: remote,
     llm: Llm.layerScripted([{ when: /./, reply: ({ prompt }) => prompt.replace("Greet", "Dear") }]),

@@ -96,8 +96,8 @@ const followOn = (host: Host, globals: Globals, runId: string, from: number, goa
       anyhow: goal !== "completed"
     })
     yield* report(followed, { globals, joined: true })
-    const { notes, paused, reason, status } = followed.view
-    if (notes.some(({ kind, seq }) => kind === "settle-refused" && seq >= from)) yield* exitWith(exitCodes.refused)
+    const { paused, reason, refusals, status } = followed.view
+    if (refusals.some(({ kind, seq }) => kind === "settle" && seq >= from)) yield* exitWith(exitCodes.refused)
     if (goal === "cancelled") yield* exitWith(status === "cancelled" ? exitCodes.completed : exitCodes.failed)
     if (goal === "paused" && status === "suspended" && reason === "operator" && paused) {
       yield* exitWith(exitCodes.completed)

@@ -40,7 +40,7 @@ export class Outcomes {
   private readonly retriedAt: Array<number> = []
   private readonly overtimeAt: Array<number> = []
   /** Steps whose body was let go at the end of its time, and which have not begun again since. */
-  private readonly letGo = new Set<unknown>()
+  private readonly letGo = new Set<string>()
   /** Steps whose latest attempt failed and is to be followed by another. */
   private readonly failedAttempts = new Set<string>()
   /** Tokens that the models of the run have used so far. */
@@ -52,9 +52,7 @@ export class Outcomes {
       if (entry._tag === "StepRequested" && entry.probe !== true && this.failedAttempts.delete(entry.key)) {
         this.retriedAt.push(entry.seq)
       }
-      if (entry._tag === "Note" && entry.kind === "step-let-go" && Predicate.hasProperty(entry.data, "key")) {
-        this.letGo.add(entry.data.key)
-      }
+      if (entry._tag === "BodyLetGo") this.letGo.add(entry.key)
       if (entry._tag === "StepRequested" && entry.probe !== true && (entry.recovery ?? 0) > 0) {
         const places = this.letGo.delete(entry.key) ? this.overtimeAt : this.recoveredAt
         places.push(entry.seq)

@@ -97,7 +97,11 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
       Object.values(view.state).map(({ name, revision, value }) => `${name} (revision ${revision}): ${json(value)}`)
     ),
     ...section("events", view.events.map(({ id, name }) => `${name}  ${id}`)),
-    ...section("notes", view.notes.filter(({ kind }) => kind !== "usage").map(({ text }) => text)),
+    ...section(
+      "notes",
+      [...view.notes.filter(({ kind }) => kind !== "usage"), ...view.refusals]
+        .sort((a, b) => a.seq - b.seq).map(({ text }) => text)
+    ),
     ...section("waits", view.waits.map((wait) => waitText(wait, now, view))),
     ...section("to go on", isFinal(view.status) ? [] : commands.map((command) => out.bold(fermata(command))))
   ]

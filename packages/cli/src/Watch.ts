@@ -113,6 +113,11 @@ export class Watch {
         return `  ${err.yellow("‖")} paused by ${entry.by}`
       case "RunResumed":
         return `  ${err.green("▶")} resumed${entry.by === undefined ? "" : ` by ${entry.by}`}`
+      case "UnwindStarted":
+        return `  ${err.yellow("!")} has failed, and undoes what it did`
+      case "BodyLetGo":
+      case "MessageRefused":
+        return `  ${err.yellow("!")} ${entry.text}`
       case "Note":
         // What a model used is told in the report.
         if (entry.kind === "usage") return undefined

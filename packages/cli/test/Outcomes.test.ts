@@ -92,7 +92,7 @@ describe("Outcomes", () => {
     const outcomes = new Outcomes()
     outcomes.take(journal(
       requested("a"),
-      { _tag: "Note", kind: "step-let-go", text: "let go", data: { key: "a" } },
+      { _tag: "BodyLetGo", key: "a", text: "let go" },
       requested("a", { recovery: 1 }),
       requested("a", { recovery: 2 }),
       completed("a")

@@ -320,25 +320,22 @@ const tell = (
         }
       }
     }
-    case "Note": {
-      const refused = entry.kind === "answer-refused" ? decodeRefused(entry.data) : undefined
-      if (refused === undefined || Option.isNone(refused)) return undefined
-      const { message, problem } = refused.value
-      return {
-        name: "engine.approval.reopened",
-        payload: { ...run, stepId: message.key, proposedBy: message.by, edit: message.edit, problem }
-      }
+    case "MessageRefused": {
+      const { kind, message, problem, why } = entry
+      const edited = kind === "answer" && why === "refused" ? decodeEdited(message) : Option.none()
+      if (Option.isNone(edited) || problem === undefined) return undefined
+      const { by, edit, key } = edited.value
+      return { name: "engine.approval.reopened", payload: { ...run, stepId: key, proposedBy: by, edit, problem } }
     }
     default:
       return undefined
   }
 }
 
-/** What the journal says of an edit that the code does not take. */
-const decodeRefused = Schema.decodeUnknownOption(Schema.Struct({
-  problem: Schema.String,
-  message: Schema.Struct({ key: Schema.String, by: Schema.String, edit: Schema.Unknown })
-}))
+/** An answer that edits the arguments. */
+const decodeEdited = Schema.decodeUnknownOption(
+  Schema.Struct({ key: Schema.String, by: Schema.String, edit: Schema.Unknown })
+)
 
 /** The event of a suspension by its reason. An approval was told when it was requested. */
 const suspensions: {

@@ -49,9 +49,9 @@ export const acts = {
   deferred: (name: string): string => `deferred:${name}`,
   state: (name: string, revision: number): string => `state:${name}@${revision}`,
   emit: (id: string): string => `emit:${id}`,
-  patch: (id: string): string => `patch:${id}`,
+  patch: (name: string): string => `patch:${name}`,
   /** The code has failed, and undoes what it did. */
-  unwind: "note:failure"
+  unwind: "failure"
 } as const
 const act = (key: string): RequestKey => ({ kind: "act", key })
 
@@ -95,12 +95,13 @@ export const roles: { readonly [T in Tag]: Row<T> } = {
     request: ({ name, revision }) => act(acts.state(name, revision))
   },
   EventEmitted: { role: command, subject: byName, request: ({ id }) => act(acts.emit(id)) },
-  Note: {
-    role: ({ kind }) => kind === "workflow" ? "command" : "mark",
-    subject: ({ text }) => text,
-    request: ({ kind, text }) =>
-      kind === "workflow" ? act(`note:${text}`) : kind === "patch" ? act(acts.patch(text)) : undefined
-  }
+  // A patch is taken out of the code by deleting it, so nothing waits until it is asked for.
+  PatchTaken: { role: mark, subject: byName, request: ({ name }) => act(acts.patch(name)) },
+  UnwindStarted: { role: command, subject: () => acts.unwind, request: () => act(acts.unwind) },
+  StepReleased: { role: mark, subject: byKey, request: step },
+  BodyLetGo: { role: mark, subject: byKey, request: step },
+  MessageRefused: { role: mark, subject: ({ kind }) => kind },
+  Note: { role: mark, subject: ({ text }) => text }
 }
 
 /** The role of an entry by itself. Only its journal says whether it repeats a request, or belongs to a pass that was given up. */

@@ -15,7 +15,7 @@ import { answerFields, Decision, questionFields } from "./Question.ts"
 import { Wait } from "./Wait.ts"
 
 /** Version of the entry format that this build writes. */
-export const formatVersion = 1
+export const formatVersion = 2
 
 /** Fields that every entry has. `at` is ms since the epoch; `epoch` counts the owners of the run. */
 const base = {
@@ -172,6 +172,33 @@ export const EventEmitted = entry("EventEmitted", {
   name: Schema.String,
   payload: Schema.Unknown
 })
+/** The run takes the way of a patch (`Workflows.patched`) from here on. */
+export const PatchTaken = entry("PatchTaken", { name: Schema.String })
+/** The code has failed, and undoes what it did. A replay that fails where the run did not has no such entry, and undoes nothing. */
+export const UnwindStarted = entry("UnwindStarted", {})
+/** The body of a step was interrupted by an orderly end of its process, which is no crash. */
+export const StepReleased = entry("StepReleased", { key: Schema.String })
+/** The body of a step did not end at its timeout: it was let go, and may still act. `text` says so to people. */
+export const BodyLetGo = entry("BodyLetGo", { key: Schema.String, text: Schema.String })
+/**
+ * A row of the inbox was taken and changed nothing. Whoever sent it was told
+ * that it is recorded, so the journal says what became of it.
+ */
+export const MessageRefused = entry("MessageRefused", {
+  /** The row; format 1 did not always say. */
+  id: Schema.optionalKey(Schema.String),
+  /** The kind of the row: `signal`, `answer`, `settle` and so on. */
+  kind: Schema.String,
+  /** `late`: nobody could take it any more; `refused`: it does not fit; `unreadable`: this build knows no such row. */
+  why: Schema.Literals(["late", "refused", "unreadable"]),
+  /** A sentence for people. */
+  text: Schema.String,
+  /** What is wrong with an answer, in the words of the code that does not take it. */
+  problem: Schema.optionalKey(Schema.String),
+  /** What the row held, where that can be kept. */
+  message: Schema.optionalKey(Schema.Unknown)
+})
+/** A word to people. Nothing is decided by it. */
 export const Note = entry("Note", {
   kind: Schema.String,
   text: Schema.String,
@@ -204,11 +231,26 @@ export const JournalEntry = Schema.Union([
   ChildFinished,
   StateChanged,
   EventEmitted,
+  PatchTaken,
+  UnwindStarted,
+  StepReleased,
+  BodyLetGo,
+  MessageRefused,
   Note
 ])
 export type JournalEntry = typeof JournalEntry.Type
 export type Tag = JournalEntry["_tag"]
 export type EntryOf<T extends Tag> = Extract<JournalEntry, { readonly _tag: T }>
+
+/** The formats in which entries that are not as in format 1 took their shape: they are stored with it. */
+export const formats: { readonly [T in Tag]?: number } = {
+  PatchTaken: 2,
+  UnwindStarted: 2,
+  StepReleased: 2,
+  BodyLetGo: 2,
+  MessageRefused: 2,
+  Note: 2
+}
 
 type Body<E> = E extends unknown ? Omit<E, "seq" | "at" | "epoch" | "blobs"> : never
 /** An entry before it has its place, time and epoch. */

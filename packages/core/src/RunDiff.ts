@@ -72,9 +72,11 @@ const hasMeaning = () => {
       case "RunSuspended":
       case "RunResumed":
       case "PauseRequested":
-        return false
+      case "StepReleased":
+      case "BodyLetGo":
+      case "MessageRefused":
       case "Note":
-        return entry.kind === "workflow" || entry.kind === "patch"
+        return false
       case "StepRequested": {
         const isFirst = !requested.has(entry.key)
         requested.add(entry.key)

@@ -23,6 +23,7 @@ export type {
   Failure,
   ForkView,
   NoteView,
+  RefusalView,
   RunView,
   SignalView,
   StepStatus,

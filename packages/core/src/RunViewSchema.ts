@@ -121,6 +121,18 @@ export const EventView = Schema.Struct({
 })
 export interface EventView extends Schema.Schema.Type<typeof EventView> {}
 
+/** A message that was taken from the inbox and changed nothing. */
+export const RefusalView = Schema.Struct({
+  seq: Schema.Int,
+  /** What kind of message it was: `signal`, `answer`, `settle` and so on. */
+  kind: Schema.String,
+  why: Schema.Literals(["late", "refused", "unreadable"]),
+  text: Schema.String,
+  at: Schema.Finite
+})
+export interface RefusalView extends Schema.Schema.Type<typeof RefusalView> {}
+
+/** A word to people. */
 export const NoteView = Schema.Struct({
   seq: Schema.Int,
   kind: Schema.String,
@@ -212,6 +224,7 @@ export const RunView = Schema.Struct({
   approvals: Schema.Array(ApprovalView),
   state: Schema.Record(Schema.String, DocumentView),
   events: Schema.Array(EventView),
+  refusals: Schema.Array(RefusalView),
   notes: Schema.Array(NoteView)
 })
 export interface RunView extends Schema.Schema.Type<typeof RunView> {}

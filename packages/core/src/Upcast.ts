@@ -4,8 +4,8 @@
  * A stored entry leaves out what goes without saying, and reading puts it back:
  * its `seq`, which is that of its row; an `epoch` of 0 at the start and of 1
  * behind it; the first `attempt` of a step; a step's name that is its key. It
- * may carry `v`, the format version that wrote it; without it
- * the entry is of version 1. A version newer than this build is refused, since
+ * may carry `v`, the format in which it took its shape; without it
+ * it is as in format 1. A format newer than this build is refused, since
  * guessing at a newer shape could repeat work.
  */
 import * as Exit from "effect/Exit"
@@ -24,7 +24,48 @@ export class EntryCorrupt extends Schema.TaggedError<EntryCorrupt>()("EntryCorru
   }
 }
 
-const steps: Record<number, (entry: Record<string, unknown>) => Record<string, unknown>> = {}
+/** What makes an entry of each format one of the next. */
+const steps: Record<number, (entry: Record<string, unknown>) => Record<string, unknown>> = {
+  1: (entry) => entry["_tag"] === "Note" ? fromNote(entry) : entry
+}
+
+/** In format 1, what steers a replay or a recovery was a note of a certain kind. */
+const fromNote = (note: Record<string, unknown>): Record<string, unknown> => {
+  const { data, kind, text, ...place } = note
+  const about = typeof data === "object" && data !== null ? data as Record<string, unknown> : {}
+  const refused = (kind: unknown, why: string, more: Record<string, unknown> = {}) => ({
+    ...place,
+    _tag: "MessageRefused",
+    kind,
+    why,
+    text,
+    ...more
+  })
+  switch (kind) {
+    case "patch":
+      return { ...place, _tag: "PatchTaken", name: text }
+    case "workflow":
+      return { ...place, _tag: "UnwindStarted" }
+    case "step-released":
+      return { ...place, _tag: "StepReleased", key: text }
+    case "step-let-go":
+      return { ...place, _tag: "BodyLetGo", key: about["key"], text }
+    case "answer-late":
+      return refused("answer", "late", about)
+    case "answer-refused":
+      return refused("answer", "refused", about)
+    case "inbox-late":
+      return refused(about["kind"] ?? "unknown", "late", about)
+    case "settle-refused":
+      return refused("settle", "refused")
+    case "inbox-refused": {
+      const [, id, unread] = /^inbox row (.*) of kind "(.*)" cannot be read$/s.exec(String(text)) ?? []
+      return unread === undefined ? refused("signal", "refused") : refused(unread, "unreadable", { id })
+    }
+    default:
+      return note
+  }
+}
 
 /** Every entry as a row holds it: what goes without saying may be left out. */
 const StoredEntry = Schema.Union(
@@ -59,15 +100,19 @@ const whole = (stored: Stored, seq: number): JournalEntry.JournalEntry => {
   return stored as JournalEntry.JournalEntry
 }
 
-/** Reads one stored entry. The result is an `Exit` so that a long journal needs no effect per row. */
+/** Reads one stored entry, as far as it is without its blobs. The result is an `Exit` so that a long journal needs no effect per row. */
 export const read = (runId: string, seq: number, text: string): Exit.Exit<JournalEntry.JournalEntry, EntryCorrupt> => {
-  let value: unknown
+  const parsed = parse(runId, seq, text)
+  return Exit.isFailure(parsed) ? Exit.failCause(parsed.cause) : readValue(runId, seq, parsed.value)
+}
+
+/** The JSON of a stored entry, whatever its format. */
+export const parse = (runId: string, seq: number, text: string): Exit.Exit<unknown, EntryCorrupt> => {
   try {
-    value = JSON.parse(text)
+    return Exit.succeed(JSON.parse(text))
   } catch (error) {
     return Exit.fail(new EntryCorrupt({ runId, seq, problem: `not JSON (${String(error)})` }))
   }
-  return readValue(runId, seq, value)
 }
 
 /** Reads one stored entry that has been parsed already. */

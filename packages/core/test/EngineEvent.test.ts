@@ -80,16 +80,18 @@ describe("EngineEvent", () => {
       }]
     ])
     assert.deepStrictEqual(told(answer), [["engine.approval.granted", { ...run, stepId: "pay", grantedBy: "ann" }]])
-    const data = {
+    const refused = {
+      _tag: "MessageRefused",
       id: "a",
       kind: "answer",
+      text: "…",
       problem: "too much",
       message: { key: "pay", decision: "approve", by: "ann", edit: 7, hash: "h" }
-    }
-    assert.deepStrictEqual(told({ _tag: "Note", kind: "answer-refused", text: "…", data }), [
+    } as const
+    assert.deepStrictEqual(told({ ...refused, why: "refused" }), [
       ["engine.approval.reopened", { ...run, stepId: "pay", proposedBy: "ann", edit: 7, problem: "too much" }]
     ])
-    assert.deepStrictEqual(told({ _tag: "Note", kind: "answer-late", text: "…", data }), [])
+    assert.deepStrictEqual(told({ ...refused, why: "late" }), [])
   })
 
   it("carries the id of its run as correlation, and the place of its entry as id", () => {

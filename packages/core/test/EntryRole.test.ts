@@ -65,6 +65,11 @@ const cases: ReadonlyArray<Case> = [
     key: "state:cart@2"
   }],
   [{ _tag: "EventEmitted", id: "e", name: "paid", payload: 1 }, "command", "paid", { kind: "act", key: "emit:e" }],
+  [{ _tag: "PatchTaken", name: "way" }, "mark", "way", { kind: "act", key: "patch:way" }],
+  [{ _tag: "UnwindStarted" }, "command", "failure", { kind: "act", key: "failure" }],
+  [{ _tag: "StepReleased", key: "pay~2" }, "mark", "pay~2", ofStep],
+  [{ _tag: "BodyLetGo", key: "pay~2", text: "…" }, "mark", "pay~2", ofStep],
+  [{ _tag: "MessageRefused", id: "1", kind: "signal", why: "late", text: "…" }, "mark", "signal"],
   [{ _tag: "Note", kind: "usage", text: "classify" }, "mark", "classify"]
 ]
 

@@ -47,8 +47,8 @@ describe("reading a stored entry", () => {
 
   it("S14: says what is wrong with an entry that this build cannot read", () => {
     const started = { _tag: "RunStarted", at: 5 }
-    assert.isUndefined(problemOf(read(1, { ...started, v: 1 })))
-    assert.strictEqual(problemOf(read(1, { ...started, v: 2 })), "written in format 2, and this build reads up to 1")
+    for (const v of [1, 2]) assert.isUndefined(problemOf(read(1, { ...started, v })))
+    assert.strictEqual(problemOf(read(1, { ...started, v: 3 })), "written in format 3, and this build reads up to 2")
     assert.strictEqual(problemOf(read(1, { ...started, seq: 2 })), "it says that it is entry 2")
     assert.isUndefined(problemOf(read(1, { ...started, seq: 1 })))
     assert.strictEqual(problemOf(Upcast.readValue("r", 1, null)), "not a JSON object")
@@ -57,5 +57,68 @@ describe("reading a stored entry", () => {
     assert.isString(problemOf(read(1, { _tag: "StepFailed", at: 5, key: "a", cause: [] })))
     assert.isString(problemOf(read(1, { _tag: "ChildFinished", at: 5, child: "c", exit: { _tag: "Failure" } })))
     assert.isString(problemOf(read(1, { _tag: "StepRequested", at: 5, onCrash: "rerun" })))
+  })
+
+  const message = { key: "pay", decision: "approve", by: "ann", edit: 7 }
+  const about = { id: "a1", kind: "answer", message }
+  it.each<[note: object, entry: object]>([
+    [{ kind: "patch", text: "way" }, { _tag: "PatchTaken", name: "way" }],
+    [{ kind: "workflow", text: "failure" }, { _tag: "UnwindStarted" }],
+    [{ kind: "step-released", text: "pay" }, { _tag: "StepReleased", key: "pay" }],
+    [
+      { kind: "step-let-go", text: "attempt 1 of step \"pay\" did not end", data: { key: "pay" } },
+      { _tag: "BodyLetGo", key: "pay", text: "attempt 1 of step \"pay\" did not end" }
+    ],
+    [
+      { kind: "answer-refused", text: "is not taken", data: { ...about, problem: "too much" } },
+      { _tag: "MessageRefused", ...about, why: "refused", text: "is not taken", problem: "too much" }
+    ],
+    [
+      { kind: "answer-late", text: "was withdrawn", data: about },
+      { _tag: "MessageRefused", ...about, why: "late", text: "was withdrawn" }
+    ],
+    [
+      { kind: "inbox-late", text: "came late", data: { id: "s1", kind: "signal", message: { name: "go" } } },
+      { _tag: "MessageRefused", id: "s1", kind: "signal", message: { name: "go" }, why: "late", text: "came late" }
+    ],
+    [
+      { kind: "settle-refused", text: "step \"pay\" does not wait to be settled" },
+      { _tag: "MessageRefused", kind: "settle", why: "refused", text: "step \"pay\" does not wait to be settled" }
+    ],
+    [
+      { kind: "inbox-refused", text: "signal \"go\" (s1) cannot be stored: it is too deep" },
+      {
+        _tag: "MessageRefused",
+        kind: "signal",
+        why: "refused",
+        text: "signal \"go\" (s1) cannot be stored: it is too deep"
+      }
+    ],
+    [
+      { kind: "inbox-refused", text: "inbox row x of kind \"hail\" cannot be read" },
+      {
+        _tag: "MessageRefused",
+        id: "x",
+        kind: "hail",
+        why: "unreadable",
+        text: "inbox row x of kind \"hail\" cannot be read"
+      }
+    ],
+    [{ kind: "usage", text: "ask", data: { inputTokens: 3 } }, {
+      _tag: "Note",
+      kind: "usage",
+      text: "ask",
+      data: { inputTokens: 3 }
+    }]
+  ])("reads the note %j of format 1 as what it was", (note, entry) => {
+    assert.deepStrictEqual(
+      read(3, { at: 5, epoch: 2, _tag: "Note", ...note }),
+      Exit.succeed({ seq: 3, at: 5, epoch: 2, ...entry } as never)
+    )
+  })
+
+  it("leaves a note of format 2 a note, whatever its kind", () => {
+    const note = { _tag: "Note", at: 5, kind: "patch", text: "to the roof" } as const
+    assert.deepStrictEqual(read(3, { ...note, v: 2 }), Exit.succeed({ ...note, seq: 3, epoch: 1 }))
   })
 })

@@ -2,7 +2,7 @@
  * A backend with schemas: journals are read entry by entry through `Upcast`,
  * and large values live in blobs.
  */
-import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import { EntryCorrupt } from "@fermata/core/Upcast"
 import * as Upcast from "@fermata/core/Upcast"
@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Predicate from "effect/Predicate"
 import type { Backend, BlobRow, StorageFailed } from "./Backend.ts"
 import { sha256Hex, sha256Now } from "./Digest.ts"
 import * as MemoryBackend from "./MemoryBackend.ts"
@@ -30,19 +31,18 @@ export class Store extends Context.Service<Store, {
   ) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, EntryCorrupt | StorageFailed>
 }>()("@fermata/engine/Store") {
   static readonly make = (backend: Backend): Store["Service"] => {
-    const fill = Effect.fnUntraced(function*(runId: string, entry: JournalEntry.JournalEntry) {
+    const fill = Effect.fnUntraced(function*(runId: string, seq: number, entry: WithBlobs) {
       const filled: Record<string, unknown> = { ...entry }
-      for (const [field, hash] of Object.entries(entry.blobs ?? {})) {
+      for (const [field, hash] of Object.entries(entry.blobs)) {
         const data = yield* backend.blob(hash)
         // A blob is named by what is in it, so one that is damaged has another name.
         if (data === null || (yield* sha256Hex(data)) !== hash) {
           const problem = `its blob ${hash} is ${data === null ? "missing" : "damaged"}`
-          return yield* new EntryCorrupt({ runId, seq: entry.seq, problem })
+          return yield* new EntryCorrupt({ runId, seq, problem })
         }
         filled[field] = JSON.parse(data)
       }
-      const read = Upcast.readValue(runId, entry.seq, filled)
-      return Exit.isSuccess(read) ? read.value : yield* Effect.failCause(read.cause)
+      return filled
     })
     return Store.of({
       backend,
@@ -55,9 +55,13 @@ export class Store extends Context.Service<Store, {
           const wanted = Math.min(pageSize, limit - entries.length)
           const rows = yield* backend.entries(runId, from + entries.length, wanted)
           for (const row of rows) {
-            const read = Upcast.read(runId, from + entries.length, row)
+            const seq = from + entries.length
+            const parsed = Upcast.parse(runId, seq, row)
+            if (Exit.isFailure(parsed)) return yield* Effect.failCause(parsed.cause)
+            const { value } = parsed
+            const read = Upcast.readValue(runId, seq, hasBlobs(value) ? yield* fill(runId, seq, value) : value)
             if (Exit.isFailure(read)) return yield* Effect.failCause(read.cause)
-            entries.push(read.value.blobs === undefined ? read.value : yield* fill(runId, read.value))
+            entries.push(read.value)
           }
           if (rows.length < wanted || entries.length >= limit) return entries
         }
@@ -143,8 +147,18 @@ const textOf = (entry: Readonly<Record<string, unknown>>): string => {
     ) continue
     text += `${text === "" ? "{" : ","}"${field}":${textOfField(field, value)}`
   }
-  return `${text}}`
+  const format = JournalEntry.formats[_tag as JournalEntry.Tag]
+  return format === undefined ? `${text}}` : `${text},"v":${format}}`
 }
+
+interface WithBlobs {
+  readonly blobs: Readonly<Record<string, string>>
+}
+
+/** Whether large fields of a stored entry are elsewhere. A `blobs` that names none is left to the schema of the entry. */
+const hasBlobs = (value: unknown): value is WithBlobs =>
+  Predicate.hasProperty(value, "blobs") && Predicate.isObject(value.blobs) &&
+  Object.values(value.blobs).every(Predicate.isString)
 
 /** What is text already is spliced in, also inside an exit. */
 const textOfField = (field: string, value: unknown): string =>

@@ -34,10 +34,11 @@ const setUp = Effect.fnUntraced(function*(layer: Layer.Layer<never, unknown, Cra
   return { world, host, runs }
 })
 
-const notes = (world: CrashHost.World, id: string) =>
+const refusals = (world: CrashHost.World, id: string) =>
   Effect.map(
     world.journal(id),
-    (entries) => entries.flatMap((entry) => entry._tag === "Note" ? [`${entry.kind}: ${entry.text}`] : [])
+    (entries) =>
+      entries.flatMap((entry) => entry._tag === "MessageRefused" ? [`${entry.kind} ${entry.why}: ${entry.text}`] : [])
   )
 
 const message = (effect: Effect.Effect<unknown, { readonly message: string }>) =>
@@ -67,7 +68,7 @@ describe("S16: an acknowledged answer decides, whether a worker runs or not", ()
         yield* message(runs.answer(id, { decision: "deny", by: "bob" })),
         `Approval ${id}/pay is answered already: approved by ann, 0 s ago`
       )
-      assert.isEmpty(yield* notes(world, id))
+      assert.isEmpty(yield* refusals(world, id))
     }))
 
   it.effect("a quorum says who is still wanted, and nobody votes twice", () =>
@@ -227,8 +228,8 @@ describe("S16: approvals count for the exact arguments", () => {
         yield* world.look
         assert.include(yield* world.run(id), { status: "suspended", reason: "approval" })
         assert.deepInclude((yield* world.approvals(id))[0], { status: "open" })
-        const [note] = yield* notes(world, id)
-        assert.include(note, "answer-refused: the approval by ann of question \"pay\" is not taken")
+        const [note] = yield* refusals(world, id)
+        assert.include(note, "answer refused: the approval by ann of question \"pay\" is not taken")
         assert.include(note, "an even number of cents")
         assert.strictEqual(
           yield* world.answer(id, "pay", { decision: "approve", by: "bob", edit: { value: { cents: 3 } } }),
@@ -273,7 +274,7 @@ describe("S16: a deadline is an answer among others", () => {
       yield* host.thaw
       yield* world.look
       yield* assertOutput(host, W, id, [5_100, null, "ann"])
-      assert.isEmpty(yield* notes(world, id))
+      assert.isEmpty(yield* refusals(world, id))
     }))
 
   for (const worker of [true, false]) {
@@ -397,12 +398,12 @@ describe("S16: no acknowledged message dies with its run", () => {
       yield* runs.answer(id, { decision: "approve", by: "ann" })
       yield* host.thaw
       yield* world.look
-      assert.deepStrictEqual(yield* notes(world, id), [
-        "answer-late: the approval by ann of question \"pay\" came when the question had been withdrawn"
+      assert.deepStrictEqual(yield* refusals(world, id), [
+        "answer late: the approval by ann of question \"pay\" came when the question had been withdrawn"
       ])
       const entries = yield* world.journal(id)
       assert.isTrue(
-        entries.some((entry) => entry._tag === "Note" && (entry.data as { readonly kind: string }).kind === "answer")
+        entries.some((entry) => entry._tag === "MessageRefused" && entry.kind === "answer" && entry.id !== undefined)
       )
       yield* pass(host, "1 hour")
       yield* assertOutput(host, W, id, "end")
@@ -413,22 +414,22 @@ describe("S16: no acknowledged message dies with its run", () => {
       [
         "an answer",
         (runs: Runs.Runs["Service"], id: string) => runs.answer(id, { decision: "deny", by: "ann" }),
-        "answer-late: the denial by ann of question \"pay\" came when the run had ended"
+        "answer late: the denial by ann of question \"pay\" came when the run had ended"
       ],
       [
         "a signal",
         (runs: Runs.Runs["Service"], id: string) => runs.signal(id, "go", 1),
-        "inbox-late: signal \"go\" came when the run had ended"
+        "signal late: signal \"go\" came when the run had ended"
       ],
       [
         "a cancel",
         (runs: Runs.Runs["Service"], id: string) => runs.cancel(id, { by: "ops", reason: "enough" }),
-        "inbox-late: the cancel by ops (enough) came when the run had ended"
+        "cancel late: the cancel by ops (enough) came when the run had ended"
       ],
       [
         "a pause",
         (runs: Runs.Runs["Service"], id: string) => runs.pause(id, { by: "ops" }),
-        "inbox-late: the pause by ops came when the run had ended"
+        "pause late: the pause by ops came when the run had ended"
       ]
     ] as const
   ) {
@@ -450,7 +451,7 @@ describe("S16: no acknowledged message dies with its run", () => {
         yield* host.thaw
         yield* world.look
         assert.strictEqual((yield* world.run(id)).status, "completed")
-        assert.deepStrictEqual(yield* notes(world, id), [note])
+        assert.deepStrictEqual(yield* refusals(world, id), [note])
         assert.isEmpty(yield* world.inbox(id))
         assert.strictEqual((yield* world.journal(id)).at(-1)?._tag, "RunCompleted")
         assert.deepStrictEqual(log.entries, ["echo done"])

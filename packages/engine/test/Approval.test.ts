@@ -40,7 +40,7 @@ describe("Approval", () => {
       yield* world.tell(id, "answer", { key: "color", decision: "approve", by: "ada", choice: "green" })
       assert.include(yield* world.run(id), { status: "suspended", reason: "approval" })
       assert.isTrue(
-        (yield* world.journal(id)).some((entry) => entry._tag === "Note" && entry.kind === "answer-refused")
+        (yield* world.journal(id)).some((entry) => entry._tag === "MessageRefused" && entry.kind === "answer")
       )
       yield* world.tell(id, "answer", { key: "color", decision: "approve", by: "ada", choice: "blue" })
       yield* assertOutput(host, W, id, "blue")

@@ -92,7 +92,7 @@ describe("the end of a run beside which somebody writes to it", () => {
   )
 
   for (const handedOver of [false, true]) {
-    it.effect(`S3, S4: takes it first, with a note, and ends${handedOver ? ", also where it is handed over while the end is being written" : ""}`, () =>
+    it.effect(`S3, S4: takes it first, says so in its journal, and ends${handedOver ? ", also where it is handed over while the end is being written" : ""}`, () =>
       Effect.gen(function*() {
         const late = { id: "late", kind: "signal", payload: JSON.stringify({ name: "late", payload: null }) }
         const { hook, world } = yield* makeWorld(late)
@@ -105,7 +105,12 @@ describe("the end of a run beside which somebody writes to it", () => {
         }))
         yield* Effect.raceFirst(world.tell(id, "signal", go), giveWay(2_000))
         assert.deepStrictEqual(yield* exitOf(host, W, id), Exit.succeed("done"))
-        assert.deepStrictEqual(yield* world.story(id), ["RunRequested", "SignalReceived go", "Note", "RunCompleted"])
+        assert.deepStrictEqual(yield* world.story(id), [
+          "RunRequested",
+          "SignalReceived go",
+          "MessageRefused",
+          "RunCompleted"
+        ])
       }))
   }
 

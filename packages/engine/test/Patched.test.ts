@@ -38,7 +38,7 @@ describe("Workflows.patched", () => {
       yield* assertOutput(again, W, passed, "end")
       yield* assertOutput(again, W, coming, "end")
       assert.deepStrictEqual(log.entries, ["charge x", "fraud x", "charge x"], "nothing ran twice")
-      assert.notInclude((yield* world.story(passed)).join(), "Note")
+      assert.notInclude((yield* world.story(passed)).join(), "PatchTaken")
     }))
 
   it.effect("N-43: a run whose last request is behind the place keeps to the old way", () =>

@@ -137,7 +137,7 @@ describe("Recovery", () => {
       assert.isAtMost((yield* world.run(id)).epoch, epoch + 1)
     }))
 
-  it.effect("S2: an outcome that an operator declares and the step's schema refuses is passed over with a note", () =>
+  it.effect("S2: an outcome that an operator declares and the step's schema refuses is passed over, and the journal says so", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
@@ -149,7 +149,7 @@ describe("Recovery", () => {
       assert.include(yield* world.run(id), { status: "suspended", reason: "outcome-unknown" })
       yield* world.tell(id, "settle", { key: "pay", by: "ada", action: { _tag: "complete", output: 42 } })
       assert.include(yield* world.run(id), { status: "suspended", reason: "outcome-unknown" })
-      assert.isTrue((yield* world.journal(id)).some((entry) => entry._tag === "Note"))
+      assert.isTrue((yield* world.journal(id)).some((entry) => entry._tag === "MessageRefused"))
       yield* world.tell(id, "settle", { key: "pay", by: "ada", action: { _tag: "complete", output: "paid" } })
       assert.strictEqual((yield* world.run(id)).status, "completed")
     }))

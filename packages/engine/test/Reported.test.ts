@@ -307,8 +307,8 @@ describe("What users of other engines have reported", () => {
       const told = journal.flatMap((entry) =>
         entry._tag === "SignalReceived"
           ? [entry.id]
-          : entry._tag === "Note" && entry.kind === "inbox-late"
-          ? [(entry.data as { readonly id: string }).id]
+          : entry._tag === "MessageRefused" && entry.why === "late"
+          ? [entry.id]
           : []
       )
       assert.deepStrictEqual(told, [...Array.from({ length: 20 }, (_, n) => `s${n}`), "signal:told:1"])

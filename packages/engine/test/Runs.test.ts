@@ -465,7 +465,7 @@ describe("Runs that acts", () => {
       // One that was open when it was settled, and no longer is when the run learns of it.
       yield* world.tell(id, "settle", { key: "a", by, action: { _tag: "retry" } })
       assert.isTrue(
-        (yield* world.journal(id)).some((entry) => entry._tag === "Note" && entry.kind === "settle-refused")
+        (yield* world.journal(id)).some((entry) => entry._tag === "MessageRefused" && entry.kind === "settle")
       )
       yield* runs.settle(id, "pay", { by, action: { _tag: "complete", output: "paid" } })
       yield* second.settled

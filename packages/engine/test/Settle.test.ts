@@ -50,7 +50,7 @@ describe("Runs.settle", () => {
       yield* assertOutput(owner, W, id, "paid")
     }).pipe(quiet))
 
-  it.effect("S2: where nobody serves the run, an output is taken, and the owner passes over what does not fit, with a note", () =>
+  it.effect("S2: where nobody serves the run, an output is taken, and the owner passes over what does not fit, and says so in the journal", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
@@ -63,9 +63,10 @@ describe("Runs.settle", () => {
       yield* runs.settle(id, "pay", { by, action: { _tag: "complete", output: 7 } })
       yield* world.look
       assert.include(yield* world.run(id), { status: "suspended", reason: "outcome-unknown" })
-      const note = (yield* world.journal(id)).find((entry) => entry._tag === "Note")
+      const note = (yield* world.journal(id)).find((entry) => entry._tag === "MessageRefused")
       assert.deepInclude(note, {
-        kind: "settle-refused",
+        kind: "settle",
+        why: "refused",
         text: `the output that ada declared does not fit step "pay": Expected string`
       })
     }).pipe(quiet))

@@ -36,6 +36,12 @@ const notes = (world: CrashHost.World, id: string, kind: string) =>
     (entries) => entries.flatMap((entry) => entry._tag === "Note" && entry.kind === kind ? [entry.text] : [])
   )
 
+const lettingGo = (world: CrashHost.World, id: string) =>
+  Effect.map(
+    world.journal(id),
+    (entries) => entries.flatMap((entry) => entry._tag === "BodyLetGo" ? [entry.text] : [])
+  )
+
 const requests = (world: CrashHost.World, id: string) =>
   Effect.map(
     world.journal(id),
@@ -72,7 +78,7 @@ describe("a body that does not end at its timeout", () => {
         assert.strictEqual(new Set(deaf.log.entries).size, 1)
         assert.deepStrictEqual(yield* requests(world, id), [["slow", 1, 0, "body"], ["slow", 1, 1, "body"]])
         assert.match(
-          (yield* notes(world, id, "step-let-go"))[0]!,
+          (yield* lettingGo(world, id))[0]!,
           /^attempt 1 of step "slow" did not end within its timeout of 300 ms/
         )
         yield* deaf.end(1, "in time")

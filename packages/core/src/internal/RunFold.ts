@@ -15,6 +15,7 @@ import type {
   EventView,
   Failure,
   NoteView,
+  RefusalView,
   RunView,
   SignalView,
   StepView,
@@ -56,6 +57,7 @@ export interface State {
   approvals: Keyed.Keyed<string, ApprovalView>
   documents: Keyed.Keyed<string, DocumentView>
   events: Keyed.Keyed<string, EventView>
+  refusals: Keyed.Keyed<number, RefusalView>
   notes: Keyed.Keyed<number, NoteView>
 }
 
@@ -67,6 +69,7 @@ const keyOf = {
   approvals: (approval: ApprovalView) => approval.key,
   documents: (document: DocumentView) => document.name,
   events: (event: EventView) => event.id,
+  refusals: (refusal: RefusalView) => refusal.seq,
   notes: (note: NoteView) => note.seq
 }
 
@@ -99,6 +102,7 @@ export const emptyState = (id: string): State => ({
   approvals: Keyed.empty(keyOf.approvals),
   documents: Keyed.empty(keyOf.documents),
   events: Keyed.empty(keyOf.events),
+  refusals: Keyed.empty(keyOf.refusals),
   notes: Keyed.empty(keyOf.notes)
 })
 
@@ -139,6 +143,7 @@ const rebuild = (view: RunView): State => ({
   ),
   documents: Keyed.from(keyOf.documents, Object.values(view.state)),
   events: Keyed.from(keyOf.events, view.events),
+  refusals: Keyed.from(keyOf.refusals, view.refusals),
   notes: Keyed.from(keyOf.notes, view.notes)
 })
 
@@ -173,6 +178,7 @@ export const toView = (state: Readonly<State>): RunView => {
   const children = lazy(() => Keyed.toArray(state.children))
   const signals = lazy(() => Keyed.toArray(state.signals))
   const events = lazy(() => Keyed.toArray(state.events))
+  const refusals = lazy(() => Keyed.toArray(state.refusals))
   const notes = lazy(() => Keyed.toArray(state.notes))
   const documents = lazy(() =>
     Object.fromEntries(Keyed.toArray(state.documents).map((document) => [document.name, document]))
@@ -225,6 +231,9 @@ export const toView = (state: Readonly<State>): RunView => {
     },
     get events() {
       return events()
+    },
+    get refusals() {
+      return refusals()
     },
     get notes() {
       return notes()
@@ -402,6 +411,14 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       return changeDocument(state, entry)
     case "EventEmitted":
       state.events = Keyed.set(state.events, { id: entry.id, name: entry.name, payload: entry.payload, at: entry.at })
+      return
+    case "MessageRefused": {
+      const { at, kind, seq, text, why } = entry
+      state.refusals = Keyed.set(state.refusals, { seq, kind, why, text, at })
+      return
+    }
+    case "BodyLetGo":
+      state.notes = Keyed.set(state.notes, { seq: entry.seq, kind: "step-let-go", text: entry.text, at: entry.at })
       return
     case "Note":
       state.notes = Keyed.set(state.notes, { seq: entry.seq, kind: entry.kind, text: entry.text, at: entry.at })

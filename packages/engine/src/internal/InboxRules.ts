@@ -3,6 +3,7 @@
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as ExitJson from "@fermata/core/ExitJson"
+import type { EntryOf } from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -24,10 +25,10 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
     if (run.records.signalIds.has(row.id)) return
     const payload = StoredJson.ofParsed(message.payload)
     if (Result.isFailure(payload)) {
-      return run.remark(
-        "inbox-refused",
-        `signal "${message.name}" (${row.id}) cannot be stored: ${payload.failure.reason}`
-      )
+      return refuse(run, row, {
+        why: "refused",
+        text: `signal "${message.name}" (${row.id}) cannot be stored: ${payload.failure.reason}`
+      })
     }
     run.deliver(run.append({ _tag: "SignalReceived", id: row.id, ...message, payload: payload.success }))
   },
@@ -48,17 +49,14 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
     if (approval === undefined || approval.result !== undefined || (approval.asked && approval.waiter === undefined)) {
       run.consume(row)
       const decided = approval?.result === undefined ? "withdrawn" : "answered"
-      return run.remark(
-        "answer-late",
-        `${answerText(message)} came when the question had been ${decided}`,
-        about(row, message)
-      )
+      return refuse(run, row, {
+        why: "late",
+        text: `${answerText(message)} came when the question had been ${decided}`,
+        message
+      })
     }
     const refused = (problem: string) => {
-      run.remark("answer-refused", `${answerText(message)} is not taken: ${problem}`, {
-        ...about(row, message),
-        problem
-      })
+      refuse(run, row, { why: "refused", text: `${answerText(message)} is not taken: ${problem}`, problem, message })
     }
     const { choices, editable } = approval.entry
     const isOffered = message.choice === undefined || choices.includes(message.choice)
@@ -92,7 +90,7 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
     run.deliver(run.append({ _tag: "PauseRequested", id: row.id, by: message.by }))
   },
   resume: (run, message) => run.resume(message.by),
-  settle: (run, message) => {
+  settle: (run, message, row) => {
     const problem = run.settleStep(
       message.key,
       message.by,
@@ -103,7 +101,7 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
         }
         : message.action
     )
-    if (problem !== undefined) run.remark("settle-refused", problem)
+    if (problem !== undefined) refuse(run, row, { why: "refused", text: problem })
   },
   child: (run, message, row) => {
     const child = row.id.replace(/^child:/, "")
@@ -116,7 +114,7 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
   event: (run, message, row) => run.eventsCame(message.event, row)
 }
 
-/** Acts on a row and marks it as taken. A row that cannot be read is taken with a note, so that it does not stop the run. */
+/** Acts on a row and marks it as taken. A row that cannot be read is taken and refused, so that it does not stop the run. */
 export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
   // A cancel may wait for bodies to finish, an edit for the store, a wake-up until the run has looked: none must be lost meanwhile.
   const waits = row.kind === "cancel" || row.kind === "answer" || row.kind === "event"
@@ -124,7 +122,7 @@ export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
   const message = decoders[row.kind]?.(row.payload)
   if (message === undefined || Exit.isFailure(message)) {
     if (waits) run.consume(row)
-    run.remark("inbox-refused", `inbox row ${row.id} of kind "${row.kind}" cannot be read`)
+    refuse(run, row, { why: "unreadable", text: `inbox row ${row.id} of kind "${row.kind}" cannot be read` })
     return
   }
   ;(rules[row.kind as Kind] as (run: RunExecutor, message: unknown, row: InboxRow) => void)(run, message.value, row)
@@ -145,18 +143,23 @@ export const acceptLate = (run: RunExecutor, row: InboxRow): void => {
   const what = known === undefined
     ? `inbox row ${row.id}`
     : (texts[row.kind as Kind] as (message: unknown) => string)(known)
-  run.remark(
-    row.kind === "answer" ? "answer-late" : "inbox-late",
-    `${what} came when the run had ended`,
-    about(row, known)
-  )
+  refuse(run, row, {
+    why: "late",
+    text: `${what} came when the run had ended`,
+    ...(known === undefined ? {} : { message: known })
+  })
 }
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
-const about = ({ id, kind }: InboxRow, message: unknown) => ({ id, kind, message })
+/** The journal says what became of a row that changes nothing. */
+const refuse = (
+  run: RunExecutor,
+  { id, kind }: InboxRow,
+  more: Pick<EntryOf<"MessageRefused">, "why" | "text" | "problem" | "message">
+): void => void run.append({ _tag: "MessageRefused", id, kind, ...more })
 
 const answerText = ({ by, decision, key }: Message<"answer">): string =>
   `the ${decision === "approve" ? "approval" : decision === "deny" ? "denial" : "end of the deadline"} ${

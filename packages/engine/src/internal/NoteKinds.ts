@@ -1,18 +1,5 @@
-/** The kinds of the notes that the engine makes itself, now or in an earlier build. */
-const kinds = [
-  "answer-late",
-  "answer-refused",
-  "events-gone",
-  "foreign-work",
-  "inbox-late",
-  "inbox-refused",
-  "patch",
-  "settle-refused",
-  "step-late",
-  "step-let-go",
-  "step-released",
-  "workflow"
-] as const
+/** The kinds of the notes that the engine makes itself. */
+const kinds = ["events-gone", "foreign-work", "step-late"] as const
 
 export type NoteKind = typeof kinds[number]
 

@@ -193,7 +193,7 @@ export class RunExecutor extends RunSteps {
           if (this.committing) return this.host.schedule(leave)
           this.releasing = true
           for (const step of this.records.openSteps()) {
-            if (step.phase === "running") this.append({ _tag: "Note", kind: "step-released", text: step.key })
+            if (step.phase === "running") this.append({ _tag: "StepReleased", key: step.key })
           }
           this.commit(undefined, undefined, {
             dueAt: this.suspendedWaits === undefined || this.looking ? 0 : this.nextDue()

@@ -10,7 +10,6 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as Predicate from "effect/Predicate"
 import * as ChildRecords from "./ChildRecords.ts"
 import type { StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
@@ -596,18 +595,15 @@ export class RunRecords {
         case "ProbeFailed":
           if (step !== undefined) step.probeFailure = entry.cause
           break
-        case "Note": {
-          records.recordAct(entry)
-          if (entry.kind === StepWaits.letGoNote && Predicate.hasProperty(entry.data, "key")) {
-            const cut = records.steps.get(String(entry.data.key))
-            if (cut !== undefined) cut.letGo = true
-          }
-          if (!NoteKinds.isOwn(entry.kind)) records.notes.push(entry)
-          if (entry.kind !== "step-released") break
-          const released = records.steps.get(entry.text)
-          if (released !== undefined) released.released = true
+        case "BodyLetGo":
+          if (step !== undefined) step.letGo = true
           break
-        }
+        case "StepReleased":
+          if (step !== undefined) step.released = true
+          break
+        case "Note":
+          if (!NoteKinds.isOwn(entry.kind)) records.notes.push(entry)
+          break
         case "PauseRequested":
           paused = true
           break

@@ -187,7 +187,7 @@ export abstract class RunRequests extends RunBase {
       const recorded = this.records.acts.get(key)
       if (recorded !== undefined) return resume(!this.isBehind(recorded.entry.seq))
       if (this.isBehind(Infinity)) return resume(false)
-      this.records.addAct(key, this.append({ _tag: "Note", kind: "patch", text: id }))
+      this.records.addAct(key, this.append({ _tag: "PatchTaken", name: id }))
       resume(true)
     })
   }
@@ -523,7 +523,7 @@ export abstract class RunRequests extends RunBase {
    */
   unwind(): Effect.Effect<void> {
     return this.ask((resume) => {
-      this.act(EntryRole.acts.unwind, "an end by failure", { _tag: "Note", kind: "workflow", text: "failure" })
+      this.act(EntryRole.acts.unwind, "an end by failure", { _tag: "UnwindStarted" })
       if (this.problem === undefined) resume(undefined)
     })
   }

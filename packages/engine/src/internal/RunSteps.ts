@@ -124,7 +124,7 @@ export abstract class RunSteps extends RunEvents {
     const text =
       `attempt ${step.entry.attempt} of step "${key}" did not end within its timeout of ${millis} ms, nor when it was told to: `
       + `its body was let go, and may still act`
-    this.append({ _tag: "Note", kind: StepWaits.letGoNote, text, data: { key } })
+    this.append({ _tag: "BodyLetGo", key, text })
     step.letGo = true
     this.cutShort(step, (step.entry.recovery ?? 0) + 1)
     this.endGrace()

@@ -7,9 +7,6 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import type { StepState } from "./RunRecords.ts"
 
-/** The kind of the note that a body was let go; its data names the step. */
-export const letGoNote = "step-let-go"
-
 /** Whether the next attempt of a step in backoff is never to begin by itself. */
 export const isNever = (retryAt: number | undefined): boolean => retryAt !== undefined && retryAt >= DurableTime.never
 

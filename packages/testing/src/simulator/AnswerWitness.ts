@@ -125,11 +125,7 @@ export class AnswerWitness {
 
 /** The id of the inbox row that an entry says something of. */
 export const tellsOf = (entry: JournalEntry.JournalEntry | undefined): string | undefined =>
-  entry?._tag === "ApprovalAnswered"
-    ? entry.id
-    : entry?._tag === "Note" && typeof entry.data === "object" && entry.data !== null && "id" in entry.data
-    ? String(entry.data.id)
-    : undefined
+  entry?._tag === "ApprovalAnswered" || entry?._tag === "MessageRefused" ? entry.id : undefined
 
 const idsOf = (answers: string): ReadonlyArray<string> =>
   (JSON.parse(answers) as ReadonlyArray<{ readonly id: string }>).map(({ id }) => id)

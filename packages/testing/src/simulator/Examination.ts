@@ -72,7 +72,7 @@ export const examine = (
     const stored = store.runs.get(run)
     const entries = stored === undefined ? [] : journal(stored).flatMap((entry) => entry ?? [])
     const found = RunView.approval(RunView.of(run, entries), key)?.status
-    const isExplained = entries.some((entry) => entry._tag === "Note" && tellsOf(entry) === id)
+    const isExplained = entries.some((entry) => entry._tag === "MessageRefused" && tellsOf(entry) === id)
     if (found !== status && !isExplained) {
       find("S16", `question "${key}" of run ${run} was said to be ${status}, and its journal has it ${found}`)
     }
@@ -159,9 +159,7 @@ export const ends = (store: MemoryStore): Ends => {
   const found: Record<string, End> = {}
   for (const [id, stored] of [...store.runs].sort(([a], [b]) => a < b ? -1 : 1)) {
     const entries = journal(stored)
-    const failed = entries.findIndex((entry) =>
-      entry?._tag === "Note" && entry.kind === "workflow" && entry.text === "failure"
-    )
+    const failed = entries.findIndex((entry) => entry?._tag === "UnwindStarted")
     found[id] = {
       status: stored.row.status,
       reason: stored.row.reason,

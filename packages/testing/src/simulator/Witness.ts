@@ -8,7 +8,6 @@ import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Upcast from "@fermata/core/Upcast"
 import type { Answers, CommitOp, InboxRow, Op, RunRow } from "@fermata/engine/Backend"
 import * as Exit from "effect/Exit"
-import * as Predicate from "effect/Predicate"
 import { AnswerWitness, tellsOf } from "./AnswerWitness.ts"
 import { EventWitness } from "./EventWitness.ts"
 import * as Limits from "./Limits.ts"
@@ -320,9 +319,8 @@ export class Witness {
         }
         return
       }
-      case "Note": {
-        if (entry.kind !== "step-let-go" || !Predicate.hasProperty(entry.data, "key")) return
-        const key = String(entry.data.key)
+      case "BodyLetGo": {
+        const { key } = entry
         const { attempt } = seen.entries.findLast((other) =>
           other._tag === "StepRequested" && other.key === key
         ) as JournalEntry.EntryOf<"StepRequested">
