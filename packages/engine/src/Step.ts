@@ -304,7 +304,7 @@ export const make = <
         ) {
           return Effect.succeed(lived.value as A["Type"])
         }
-        const exit = Handover.plain<JournalEntry.ExitJson>(
+        const exit = Handover.plainExit(
           outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }
         )
         if (outcome._tag === "Done" && exit._tag === "Failure") {

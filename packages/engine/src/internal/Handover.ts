@@ -155,7 +155,9 @@ export const throughText = (
  */
 export class Input {
   /** The step whose request was found to record this very input. */
-  recordedBy: object | undefined
+  recordedBy: { readonly key: string } | undefined
+  /** The number that the call has among those of its name, if that is the request. */
+  recordedAt = 0
   private readonly step: string
   private readonly codec: Codec
   private readonly encoded: Exit.Exit<unknown, unknown>
@@ -194,6 +196,14 @@ export class Input {
     return Exit.succeed(value)
   }
 }
+
+/** An exit whose value or cause is text already, as a value of its own. */
+export const plainExit = (exit: JournalEntry.ExitJson): JournalEntry.ExitJson =>
+  exit._tag === "Success"
+    ? exit.value instanceof StoredJson.StoredJson ? { _tag: "Success", value: exit.value.read() } : exit
+    : exit.cause instanceof StoredJson.StoredJson
+    ? { _tag: "Failure", cause: exit.cause.read() }
+    : exit
 
 /** The parts of an entry or message that are text already, as values of their own. */
 export const plain = <A extends object>(parts: A): A => {

@@ -161,9 +161,15 @@ export class RunRecords {
   number(counter: string, name: string, prefix = ""): string {
     let counters = prefix === "" ? this.counters : this.inner.get(prefix)
     if (counters === undefined) this.inner.set(prefix, counters = new Map())
+    const count = this.count(counter, counters)
+    return count === 1 ? prefix + name : `${prefix}${name}~${count}`
+  }
+
+  /** The number of the next request under this counter. */
+  count(counter: string, counters = this.counters): number {
     const count = (counters.get(counter) ?? 0) + 1
     counters.set(counter, count)
-    return count === 1 ? prefix + name : `${prefix}${name}~${count}`
+    return count
   }
 
   /** How often the workflow itself has asked under this counter. */

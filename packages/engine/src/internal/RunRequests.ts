@@ -95,6 +95,7 @@ export abstract class RunRequests extends RunBase {
     const step = StepKeys.foreseen(this.records, name, key)
     if (step === undefined || step.definition !== undefined || !input.isStoredAs(step.input)) return false
     input.recordedBy = step
+    if (key === undefined) input.recordedAt = StepKeys.next(this.records, name)
     return true
   }
 

@@ -15,7 +15,7 @@ import type { RunRecords, StepState } from "./RunRecords.ts"
 /** The key of a step that is asked for now. */
 export const keyOf = (records: RunRecords, step: StepDefinition): string => {
   const wanted = step.key ?? (step.inside === undefined
-    ? records.number(counter(step.name), step.name)
+    ? numbered(records, step)
     : records.number(step.name, step.name, `${step.inside}/`))
   if (/[/~]/.test(step.name)) records.hasOddNames = true
   // A number behind a name without such signs is the key of no other step.
@@ -27,11 +27,14 @@ export const keyOf = (records: RunRecords, step: StepDefinition): string => {
   return key
 }
 
+/** The number that the next call of a step of this name gets. */
+export const next = (records: RunRecords, name: string): number => records.counted(counter(name)) + 1
+
 /** The step that a call in the body of the workflow will most likely find under its key. Nothing is numbered. */
 export const foreseen = (records: RunRecords, name: string, key: string | undefined): StepState | undefined => {
   if (key !== undefined) return records.steps.get(key)
-  const count = records.counted(counter(name))
-  return records.steps.get(count === 0 ? name : `${name}~${count + 1}`)
+  const number = next(records, name)
+  return records.steps.get(number === 1 ? name : `${name}~${number}`)
 }
 
 /** The key of a question that is asked now, by the same rule. */
@@ -46,6 +49,17 @@ export const approvalKeyOf = (records: RunRecords, name: string): string => {
 // ----------------------------------------------------------------------------
 
 const counter = (name: string) => `step:${name}`
+
+/** The key by number, which is that of the step that was foreseen unless another call of the name has come between. */
+const numbered = (records: RunRecords, step: StepDefinition): string => {
+  const found = step.input?.recordedBy
+  const count = records.count(counter(step.name))
+  return found !== undefined && step.input?.recordedAt === count
+    ? found.key
+    : count === 1
+    ? step.name
+    : `${step.name}~${count}`
+}
 
 const placeOf = (name: string, key: string) => StoredJson.textOf([name, key])
 
