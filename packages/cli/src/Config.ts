@@ -5,7 +5,7 @@
 import { didYouMean } from "@fermata/core/Suggestion"
 import type { Llm } from "@fermata/engine/contract/Llm"
 import type { TaskContext } from "@fermata/engine/contract/TaskRuntime"
-import type { Core, Engine } from "@fermata/engine/Engine"
+import type { Engine } from "@fermata/engine/Engine"
 import type { HostClock } from "@fermata/engine/HostClock"
 import type { Store } from "@fermata/engine/Store"
 import type { HostSql } from "@fermata/host-node/HostSql"
@@ -21,7 +21,7 @@ import type { Globals } from "./Globals.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
 
 /** What the command gives to the layers of a configuration. */
-export type HostServices = Engine | WorkflowEngine | Core | Store | HostClock | HostSql
+export type HostServices = Engine | WorkflowEngine | Store | HostClock | HostSql
 
 /** Does the work of a task. Whatever services it needs it brings along. */
 export type TaskHandler = (input: Schema.Json, context: TaskContext) => Effect.Effect<Schema.Json | void, unknown>

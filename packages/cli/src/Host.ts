@@ -5,7 +5,7 @@
 import { Llm } from "@fermata/engine/contract/Llm"
 import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { Contracts } from "@fermata/engine/Contracts"
-import { type Core, Engine } from "@fermata/engine/Engine"
+import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
@@ -55,7 +55,7 @@ export interface Host {
   readonly engine: Engine["Service"]
   readonly store: Store["Service"]
   /** Gives an effect of the library the services of this host. */
-  readonly use: <A, E>(effect: Effect.Effect<A, E, Core | Runs | Store>) => Effect.Effect<A, CommandFailed>
+  readonly use: <A, E>(effect: Effect.Effect<A, E, Engine | Runs | Store>) => Effect.Effect<A, CommandFailed>
   /** ms since the epoch. */
   readonly now: () => number
   readonly sleep: (millis: number) => Effect.Effect<void>

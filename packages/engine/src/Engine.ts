@@ -15,19 +15,18 @@ import { EngineOptions } from "./EngineOptions.ts"
 import type { Committed, Description, Extension } from "./Extension.ts"
 import { HostClock } from "./HostClock.ts"
 import { hostCrypto } from "./internal/BodyServices.ts"
-import { Core } from "./internal/Core.ts"
 import * as EncodedEngine from "./internal/EncodedEngine.ts"
 import { EngineCore } from "./internal/EngineCore.ts"
 import * as EventSweep from "./internal/EventSweep.ts"
 import { Extensions } from "./internal/Extensions.ts"
 import { identified } from "./internal/Identity.ts"
 import * as Joins from "./internal/Joins.ts"
+import { runtimes } from "./internal/Runtimes.ts"
 import type { StartRequest } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 import * as Watchdog from "./Watchdog.ts"
 
 /** The inside of an engine, which the services of this package share. Part of a host's type, of no use to programs. */
-export type { Core } from "./internal/Core.ts"
 
 export class Engine extends Context.Service<Engine, {
   /** The name under which this process owns runs. */
@@ -76,7 +75,7 @@ export class Engine extends Context.Service<Engine, {
    * waits for a run from outside, or follows one, is interrupted by that.
    */
   static readonly layer: Layer.Layer<
-    Engine | WorkflowEngine.WorkflowEngine | Core,
+    Engine | WorkflowEngine.WorkflowEngine,
     StorageFailed,
     Store | HostClock
   > = Layer.effectContext(Effect.gen(function*() {
@@ -158,9 +157,9 @@ export class Engine extends Context.Service<Engine, {
         }
       })
     })
+    runtimes.set(engine, core)
     const context = Context.make(Engine, engine).pipe(
       Context.add(WorkflowEngine.WorkflowEngine, workflowEngine),
-      Context.add(Core, core),
       Context.add(WebCrypto, hostCrypto(Context.get(ambient, WebCrypto)))
     )
     core.offer(context as Context.Context<never>)

@@ -19,10 +19,11 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { StorageFailed } from "./Backend.ts"
+import type { Engine } from "./Engine.ts"
 import type { EventFilter, EventRow } from "./EventLog.ts"
 import type { Committed, Extension } from "./Extension.ts"
-import { Core } from "./internal/Core.ts"
 import * as EngineEvents from "./internal/EngineEvents.ts"
+import * as EngineRuntime from "./internal/EngineRuntime.ts"
 import { CurrentRun } from "./internal/ExecutorTypes.ts"
 import type { EventMessage } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
@@ -97,10 +98,10 @@ export class Events extends Context.Service<Events, {
   readonly kept: (filter: EventFilter) => Effect.Effect<ReadonlyArray<KeptEvent>, StorageFailed>
 }>()("@fermata/engine/Events") {
   /** Events over the store and the engine of this process. */
-  static readonly layer: Layer.Layer<Events, never, Core | Store> = Layer.effect(
+  static readonly layer: Layer.Layer<Events, never, Engine | Store> = Layer.effect(
     Events,
     Effect.gen(function*() {
-      const core = yield* Core
+      const core = yield* EngineRuntime.current
       const store = yield* Store
       const hearers = new Set<(told: Told) => void>()
       const tell = (told: Told) => {

@@ -5,7 +5,8 @@
 import type { RunStatus } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import type { RunRow, StorageFailed } from "./Backend.ts"
-import { Core } from "./internal/Core.ts"
+import type { Engine } from "./Engine.ts"
+import * as EngineRuntime from "./internal/EngineRuntime.ts"
 import { type Difference, replay } from "./internal/RunReplay.ts"
 import { type FindError, Runs } from "./Runs.ts"
 import { Store } from "./Store.ts"
@@ -35,7 +36,7 @@ export interface Replayed {
 /** Replays the run of this id, or of this beginning of one. */
 export const run = Effect.fn("Replay.run")(function*(
   id: string
-): Effect.fn.Return<Replayed, FindError, Runs | Core | Store> {
+): Effect.fn.Return<Replayed, FindError, Runs | Engine | Store> {
   const found = yield* (yield* Runs).find(id)
   const row = yield* (yield* Store).backend.run(found.id)
   return yield* ofRow(row!)
@@ -44,8 +45,8 @@ export const run = Effect.fn("Replay.run")(function*(
 /** Replays the run of this row. */
 export const ofRow = Effect.fnUntraced(function*(
   row: RunRow
-): Effect.fn.Return<Replayed, StorageFailed, Core | Store> {
-  const core = yield* Core
+): Effect.fn.Return<Replayed, StorageFailed, Engine | Store> {
+  const core = yield* EngineRuntime.current
   const store = yield* Store
   const told = (verdict: Verdict, entries: number, difference?: Difference): Replayed => ({
     runId: row.id,

@@ -53,7 +53,7 @@ import type { OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import { HostClock } from "./HostClock.ts"
 import type { Kind, Message } from "./InboxMessage.ts"
-import { Core } from "./internal/Core.ts"
+import * as EngineRuntime from "./internal/EngineRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
 import * as Rehearsal from "./internal/Rehearsal.ts"
 import * as RunForks from "./internal/RunForks.ts"
@@ -173,11 +173,11 @@ export class Runs extends Context.Service<Runs, {
   readonly owners: Effect.Effect<ReadonlyArray<Owner>, StorageFailed>
 }>()("@fermata/engine/Runs") {
   /** The verbs on the store and engine of this process. */
-  static readonly layer: Layer.Layer<Runs, never, Engine | Store | Core | HostClock> = Layer.effect(
+  static readonly layer: Layer.Layer<Runs, never, Engine | Store | HostClock> = Layer.effect(
     Runs,
     Effect.gen(function*() {
       const store = yield* Store
-      const core = yield* Core
+      const core = yield* EngineRuntime.current
       const engine = yield* Engine
       const hostClock = yield* HostClock
       const { backend } = store

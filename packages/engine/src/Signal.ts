@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
-import { Core } from "./internal/Core.ts"
+import * as EngineRuntime from "./internal/EngineRuntime.ts"
 import { CurrentRun } from "./internal/ExecutorTypes.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
@@ -88,9 +88,9 @@ export const receive = <A extends Schema.Top>(
 export const send = <A extends Schema.Top>(
   self: Signal<A>,
   options: { readonly runId: string; readonly payload: A["Type"]; readonly id?: string; readonly by?: string }
-): Effect.Effect<"accepted" | "duplicate", SignalRefused | StorageFailed, Engine | Core> =>
+): Effect.Effect<"accepted" | "duplicate", SignalRefused | StorageFailed, Engine> =>
   Effect.gen(function*() {
-    const core = yield* Core
+    const core = yield* EngineRuntime.current
     const payload = yield* payloadOf(self, options)
     const given = options.id === undefined ? undefined : signalId(options.id)
     const id = given ?? core.newId("signal")

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { RunRow, StorageFailed } from "./Backend.ts"
-import type { Core } from "./internal/Core.ts"
+import type { Engine } from "./Engine.ts"
 import * as Replay from "./Replay.ts"
 import { Store } from "./Store.ts"
 
@@ -29,7 +29,7 @@ export interface Report {
 /** Replays every open run and some finished ones against the code of this process. */
 export const check = Effect.fn("Upgrade.check")(function*(
   options: Options = {}
-): Effect.fn.Return<Report, StorageFailed, Core | Store> {
+): Effect.fn.Return<Report, StorageFailed, Engine | Store> {
   const { backend } = yield* Store
   const { finished = 100, workflow } = options
   const found: { [V in Exclude<Replay.Verdict, "fits">]: Array<Replay.Replayed> } = {

@@ -12,7 +12,6 @@ import * as fc from "fast-check"
 import * as Approval from "../src/Approval.ts"
 import { Engine } from "../src/Engine.ts"
 import { Events } from "../src/Events.ts"
-import { Core } from "../src/internal/Core.ts"
 import * as Runs from "../src/Runs.ts"
 import * as RunState from "../src/RunState.ts"
 import * as Signal from "../src/Signal.ts"
@@ -51,7 +50,7 @@ type HandOver = (
 ) => Effect.Effect<
   unknown,
   unknown,
-  Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance | Core | Events
+  Engine | WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance | Events
 >
 
 const inBody: Readonly<Record<string, HandOver>> = {

@@ -4,7 +4,7 @@ import { Effect, Exit, Layer } from "effect"
 import { Activity, DurableDeferred, type WorkflowEngine } from "effect/workflow"
 import type { Backend, Op } from "../src/Backend.ts"
 import type { Engine } from "../src/Engine.ts"
-import { Core } from "../src/internal/Core.ts"
+import * as EngineRuntime from "../src/internal/EngineRuntime.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -49,7 +49,10 @@ describe("the body of a step that waits for something outside of it", () => {
             yield* host.evict
             yield* host.settled
             assert.strictEqual(yield* host.awake, 0)
-            assert.isEmpty(yield* host.use(Effect.map(Core, (core) => core.waiters.runIds)), "nothing holds the body")
+            assert.isEmpty(
+              yield* host.use(Effect.map(EngineRuntime.current, (core) => core.waiters.runIds)),
+              "nothing holds the body"
+            )
             // Something else of the run is told, so that it comes back and waits again.
             yield* world.tell(id, "signal", { name: `other ${time}`, payload: null })
           }
@@ -99,7 +102,7 @@ describe("the end of a run beside which somebody writes to it", () => {
         const host = yield* world.start(W.toLayer(() => Effect.as(Signal.receive(Go), "done")))
         const id = yield* begin(host, W)
         hook.run = id
-        hook.look = host.use(Effect.map(Core, (core) => {
+        hook.look = host.use(Effect.map(EngineRuntime.current, (core) => {
           if (handedOver) core.executors.get(id)!.receive({ ...late, run: id, at: 0 })
           else core.poke()
         }))
@@ -129,7 +132,7 @@ describe("the end of a run beside which somebody writes to it", () => {
       const id = yield* begin(host, W)
       yield* giveWay(50)
       hook.run = id
-      hook.look = host.use(Effect.map(Core, (core) => core.poke()))
+      hook.look = host.use(Effect.map(EngineRuntime.current, (core) => core.poke()))
       yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no longer wanted" })
       assert.include(yield* world.run(id), { status: "cancelled" })
       assert.include(yield* world.run(yield* Child.executionId({ id: "c" })), { status: "cancelled" })

@@ -6,7 +6,6 @@ import { Activity, DurableClock, DurableDeferred, type WorkflowEngine } from "ef
 import { type Backend, type Op, StorageFailed } from "../src/Backend.ts"
 import type { Engine } from "../src/Engine.ts"
 import { Events } from "../src/Events.ts"
-import type { Core } from "../src/internal/Core.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
@@ -24,7 +23,7 @@ const Waiting = define("waiting", { success: Schema.String })
 const Errand = define("errand", { success: Schema.Unknown })
 const waiting = Waiting.executionId({ id: "w" })
 
-type Services = WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance | Engine | Core | Runs | Events
+type Services = WorkflowEngine.WorkflowEngine | WorkflowEngine.WorkflowInstance | Engine | Runs | Events
 
 /** What the body of a step asks of the engine, and how that shows. */
 const asked: Readonly<Record<string, Effect.Effect<unknown, unknown, Services>>> = {

@@ -9,7 +9,7 @@ import { Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Workflow } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
 import { Engine } from "../src/Engine.ts"
-import { Core } from "../src/internal/Core.ts"
+import * as EngineRuntime from "../src/internal/EngineRuntime.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
@@ -343,7 +343,7 @@ describe("Runs.follow", () => {
     }))
 })
 
-const listeners = Effect.map(Core, (core) => core.extensions.hearing)
+const listeners = Effect.map(EngineRuntime.current, (core) => core.extensions.hearing)
 
 describe("Runs that acts", () => {
   it.effect("cancels a waiting run with the reason, and takes nothing for it afterwards", () =>

@@ -3,7 +3,9 @@ import { assert, describe, it } from "@effect/vitest"
 import type { CrashHost } from "@fermata/testing"
 import * as Simulator from "@fermata/testing/Simulator"
 import { Context, Effect, Layer } from "effect"
-import { Core } from "../src/internal/Core.ts"
+import { Engine } from "../src/Engine.ts"
+import type { EngineCore } from "../src/internal/EngineCore.ts"
+import * as EngineRuntime from "../src/internal/EngineRuntime.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import { define } from "./support/Program.ts"
@@ -25,7 +27,7 @@ const errand = Layer.merge(
   )
 )
 
-const faulty = (layer: Layer.Layer<never, unknown, CrashHost.Services>, tamper: (core: Core["Service"]) => void) =>
+const faulty = (layer: Layer.Layer<never, unknown, CrashHost.Services>, tamper: (core: EngineCore) => void) =>
   Effect.flip(Simulator.explore(Parent, {
     payload: { id: "1" },
     layer,
@@ -35,7 +37,7 @@ const faulty = (layer: Layer.Layer<never, unknown, CrashHost.Services>, tamper: 
     // A person cancels who waits for the signal.
     answer: ({ reason }) =>
       reason === "signal" ? { kind: "cancel", message: { kind: "cancel", by: "ada", reason: "enough" } } : undefined,
-    tamper: (services) => tamper(Context.get(services, Core))
+    tamper: (services) => tamper(EngineRuntime.of(Context.get(services, Engine)))
   }))
 
 describe("the simulator finds an engine that", () => {

@@ -2,7 +2,7 @@
  * The Node host: runs live in one SQLite file that many processes may share.
  */
 import type { StorageFailed } from "@fermata/engine/Backend"
-import { type Core, Engine } from "@fermata/engine/Engine"
+import { Engine } from "@fermata/engine/Engine"
 import { EngineOptions } from "@fermata/engine/EngineOptions"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Store } from "@fermata/engine/Store"
@@ -56,7 +56,7 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
  */
 export const layer = (
   options: Options = {}
-): Layer.Layer<Engine | WorkflowEngine | Core | Store | HostClock | HostSql, StorageFailed> =>
+): Layer.Layer<Engine | WorkflowEngine | Store | HostClock | HostSql, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
     const { db: _db, readOnly: _readOnly, synchronous: _synchronous, ...rest } = options

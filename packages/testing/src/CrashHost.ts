@@ -46,7 +46,7 @@ import {
   type RunRow,
   StorageFailed
 } from "@fermata/engine/Backend"
-import { type Core, Engine } from "@fermata/engine/Engine"
+import { Engine } from "@fermata/engine/Engine"
 import type { EngineOptions } from "@fermata/engine/EngineOptions"
 import { EngineProbe } from "@fermata/engine/EngineProbe"
 import { HostClock } from "@fermata/engine/HostClock"
@@ -65,7 +65,7 @@ import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { TestHost } from "./TestHost.ts"
 
 /** What a host offers to the workflows that it serves and to `Host.use`. */
-export type Services = TestHost | Engine | Store | HostClock | WorkflowEngine | Core
+export type Services = TestHost | Engine | Store | HostClock | WorkflowEngine
 
 /** One process on the world's store. */
 export interface Host {

@@ -4,7 +4,6 @@
  */
 import type { Backend, StorageFailed } from "@fermata/engine/Backend"
 import { Engine } from "@fermata/engine/Engine"
-import type { Core } from "@fermata/engine/Engine"
 import { EngineOptions } from "@fermata/engine/EngineOptions"
 import { HostClock } from "@fermata/engine/HostClock"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
@@ -38,7 +37,7 @@ export class TestHost extends Context.Service<TestHost, {
     backend: Backend,
     options: Partial<EngineOptions> = {},
     hostClock?: ReturnType<typeof HostClock.makeManual>
-  ): Layer.Layer<TestHost | Engine | Store | HostClock | WorkflowEngine | Core, StorageFailed> => {
+  ): Layer.Layer<TestHost | Engine | Store | HostClock | WorkflowEngine, StorageFailed> => {
     const store = Store.layer(backend)
     return Layer.unwrap(Effect.gen(function*() {
       const defaults = yield* EngineOptions
@@ -67,7 +66,6 @@ export class TestHost extends Context.Service<TestHost, {
   }
 
   /** A host with a store of its own. */
-  static readonly layer: Layer.Layer<TestHost | Engine | Store | HostClock | WorkflowEngine | Core, StorageFailed> =
-    Layer
-      .unwrap(Effect.sync(() => TestHost.layerOf(MemoryBackend.make(MemoryBackend.makeStore()))))
+  static readonly layer: Layer.Layer<TestHost | Engine | Store | HostClock | WorkflowEngine, StorageFailed> = Layer
+    .unwrap(Effect.sync(() => TestHost.layerOf(MemoryBackend.make(MemoryBackend.makeStore()))))
 }

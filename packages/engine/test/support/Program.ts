@@ -7,7 +7,7 @@ import type { Host } from "@fermata/testing/CrashHost"
 import { type Context, type Duration, Effect, Exit, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow, type WorkflowEngine } from "effect/workflow"
-import { Core } from "../../src/internal/Core.ts"
+import * as EngineRuntime from "../../src/internal/EngineRuntime.ts"
 import * as Step from "../../src/Step.ts"
 
 /** What happened outside the engine, in order. */
@@ -76,7 +76,7 @@ export const begin = (host: Host, workflow: Definition<unknown, unknown>, id = "
 
 /** Starts the run of this id of workflow `W` with the payload `{ id }`, without the time that it takes to make an id of a payload. */
 export const startAs = (id: string) =>
-  Effect.flatMap(Core, (core) =>
+  Effect.flatMap(EngineRuntime.current, (core) =>
     core.start({
       id,
       workflow: "W",
