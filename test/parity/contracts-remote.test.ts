@@ -173,7 +173,7 @@ describe("work that goes out", () => {
       const { host, service } = yield* setUp()
       const id = yield* run(host, working("delete-everything"))
       assert.strictEqual((yield* host.runs.show(id)).status, "queued", "it waits for a process that knows the task")
-      yield* host.use(Effect.flatMap(Engine, ({ adopt }) => adopt(id, { anyhow: true })))
+      yield* host.use(Effect.flatMap(Engine, ({ adopt }) => adopt(id, { evenIfUnserved: true })))
       const view = yield* rest(host, id)
       assert.strictEqual(view.status, "failed")
       assert.include(view.error?.message, "There is no task \"delete-everything\" here")

@@ -202,7 +202,7 @@ describe("delegation by name", () => {
       const unknown = yield* run(second, { ...delegating("summarise"), id: "unknown" }, { input: "a bug" })
       const shown = yield* second.runs.show(unknown)
       assert.strictEqual(shown.status, "queued", "it waits for a process that knows the task")
-      yield* second.use(Effect.flatMap(Engine, ({ adopt }) => adopt(unknown, { anyhow: true })))
+      yield* second.use(Effect.flatMap(Engine, ({ adopt }) => adopt(unknown, { evenIfUnserved: true })))
       yield* second.settled
       assert.include(
         (yield* second.runs.show(unknown)).error?.message,

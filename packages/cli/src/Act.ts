@@ -93,7 +93,7 @@ const followOn = (host: Host, globals: Globals, runId: string, from: number, goa
     const followed = yield* followAndAsk(host, globals, runId, {
       from,
       work: "if-nobody-does",
-      anyhow: goal !== "completed"
+      evenIfUnserved: goal !== "completed"
     })
     yield* report(followed, { globals, joined: true })
     const { paused, reason, refusals, status } = followed.view

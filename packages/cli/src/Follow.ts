@@ -26,7 +26,7 @@ export interface Options {
   /** Whether this process works on the run at once, or only when nobody else does. */
   readonly work: "here" | "if-nobody-does"
   /** Go on here even without the tasks and the model that its contract needs, as when it is to stop. */
-  readonly anyhow?: boolean
+  readonly evenIfUnserved?: boolean
   /** Entries that have been shown already, when those are more. */
   readonly told?: number
   /** Stands before each line, when several runs are followed at once. */
@@ -146,10 +146,10 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
 const takeUp = (
   host: Host,
   run: RunSummary,
-  { anyhow = false, work }: Options
+  { evenIfUnserved = false, work }: Options
 ): Effect.Effect<string | undefined, CommandFailed> =>
   Effect.gen(function*() {
-    const adopt = Effect.andThen(host.serve(run.workflow), host.engine.adopt(run.root, { anyhow }))
+    const adopt = Effect.andThen(host.serve(run.workflow), host.engine.adopt(run.root, { evenIfUnserved }))
     let adopted = work === "here"
     if (adopted) yield* adopt
     let idleSince: number | undefined
@@ -185,7 +185,7 @@ const takeUp = (
           }: start a worker with the configuration that has it`
         }
       } else if (!adopted && (isLeft || !owners.some(({ alive, worker }) => alive && worker))) {
-        const lacked = anyhow ? undefined : yield* lacks(host, run)
+        const lacked = evenIfUnserved ? undefined : yield* lacks(host, run)
         if (lacked === undefined) {
           if (isLeft) yield* note(`  no worker took it up in ${Words.duration(patienceMs)}, so it goes on here`)
           yield* adopt

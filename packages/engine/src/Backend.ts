@@ -32,7 +32,7 @@ import type {
 export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageFailed", {
   operation: Schema.String,
   problem: Schema.String,
-  /** Nothing of it is stored, for want of room: the same is stored once there is some. Absent when that is not certain. */
+  /** The disk is full and nothing was stored: the same write succeeds once there is space. Absent when that is not certain. */
   noRoom: Schema.optionalKey(Schema.Boolean),
   cause: Schema.optionalKey(Schema.Defect())
 }, { httpApiStatus: 503 }) {

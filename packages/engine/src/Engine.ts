@@ -41,9 +41,9 @@ export class Engine extends Context.Service<Engine, {
   readonly awake: Effect.Effect<number>
   /**
    * Takes up the runs of this tree although this process is no worker; with
-   * `anyhow` also those of documents that need what is not here, as to stop them.
+   * `evenIfUnserved` also those of documents that need what is not here, as to stop them.
    */
-  readonly adopt: (root: string, options?: { readonly anyhow?: boolean }) => Effect.Effect<void>
+  readonly adopt: (root: string, options?: { readonly evenIfUnserved?: boolean }) => Effect.Effect<void>
   /** Looks at what others have written to the store now, and not only at the next `pollMs`: for hosts that are told of it. */
   readonly look: Effect.Effect<void>
   /**
@@ -119,7 +119,7 @@ export class Engine extends Context.Service<Engine, {
       adopt: (root, options) =>
         Effect.sync(() => {
           core.roots.add(root)
-          if (options?.anyhow === true) core.anyhow.add(root)
+          if (options?.evenIfUnserved === true) core.evenIfUnserved.add(root)
           core.poke()
         }),
       look: Effect.sync(() => core.poke()),

@@ -2,16 +2,16 @@
  * Group commit: operations that are submitted in one turn of the event loop,
  * or while a transaction runs, share the next transaction.
  *
- * A commit of a run for which there is no room waits until there is some, since
- * nothing of it is stored and its run cannot go on without it. Whoever else
- * wanted to write is told, and may try again.
+ * While the store is full, a commit of a run waits until there is space: nothing
+ * of it is stored, and its run cannot go on without it. Every other write fails
+ * at once, and its caller may try again.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Answer, Backend, Op, StorageFailed } from "../Backend.ts"
-import { isForWantOfRoom } from "./Room.ts"
+import { isStoreFull } from "./StorePressure.ts"
 
 interface Pending {
   readonly op: Op
@@ -24,21 +24,21 @@ export class Committer {
   private readonly backend: Backend
   private readonly schedule: (task: () => void) => void
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
-  private readonly awaitRoom: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
+  private readonly awaitSpace: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
   private queue: Array<Pending> = []
   private state: "idle" | "scheduled" | "writing" | "waiting" = "idle"
-  private readonly hasty = new Set<string>()
+  private readonly failingFast = new Set<string>()
 
   constructor(
     backend: Backend,
     schedule: (task: () => void) => void,
     fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>,
-    awaitRoom: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
+    awaitSpace: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
   ) {
     this.backend = backend
     this.schedule = schedule
     this.fork = fork
-    this.awaitRoom = awaitRoom
+    this.awaitSpace = awaitSpace
   }
 
   get idle(): boolean {
@@ -56,9 +56,9 @@ export class Committer {
     return Effect.callback((resume) => this.submit(op, resume))
   }
 
-  /** From now on no commit of these runs waits for room. */
-  hurry(runs: ReadonlyArray<string>): void {
-    for (const run of runs) this.hasty.add(run)
+  /** From now on commits of these runs fail at once when the store is full, instead of waiting for space. */
+  failFast(runs: ReadonlyArray<string>): void {
+    for (const run of runs) this.failingFast.add(run)
     if (this.state === "waiting") this.flush()
   }
 
@@ -67,13 +67,13 @@ export class Committer {
     this.queue = this.queue.slice(group.length)
     this.state = "writing"
     this.fork(this.backend.write(group.map((pending) => pending.op))).addObserver((exit) => {
-      const waits = Exit.isFailure(exit) && isForWantOfRoom(exit.cause)
-        ? group.filter(({ op }) => op.op === "commit" && !this.hasty.has(op.run))
+      const waits = Exit.isFailure(exit) && isStoreFull(exit.cause)
+        ? group.filter(({ op }) => op.op === "commit" && !this.failingFast.has(op.run))
         : []
       this.queue = [...waits, ...this.queue]
       if (waits.length > 0) {
         this.state = "waiting"
-        this.fork(this.awaitRoom((exit as Exit.Failure<unknown, StorageFailed>).cause)).addObserver(() => {
+        this.fork(this.awaitSpace((exit as Exit.Failure<unknown, StorageFailed>).cause)).addObserver(() => {
           if (this.state === "waiting") this.flush()
         })
       } else if (this.queue.length === 0) this.state = "idle"

@@ -35,11 +35,11 @@ import * as Leaving from "./Leaving.ts"
 import { Liveness } from "./Liveness.ts"
 import * as Outbox from "./Outbox.ts"
 import { answerMs, Patience } from "./Patience.ts"
-import { isForWantOfRoom, Room } from "./Room.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import * as RunLogs from "./RunLogs.ts"
 import { RunTurns } from "./RunTurns.ts"
 import { RunWaiters } from "./RunWaiters.ts"
+import { isStoreFull, StorePressure } from "./StorePressure.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
 import { Told } from "./Told.ts"
 
@@ -71,7 +71,7 @@ export class EngineCore implements ExecutorHost {
   /** Roots whose runs this process takes up although it is no worker. */
   readonly roots = new Set<string>()
   /** Those of them whose runs it takes up although it lacks what their documents need, as to stop them. */
-  readonly anyhow = new Set<string>()
+  readonly evenIfUnserved = new Set<string>()
 
   readonly store: Store["Service"]
   readonly probe: EngineProbe
@@ -79,7 +79,7 @@ export class EngineCore implements ExecutorHost {
   private readonly clock: Clock.Clock
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly committer: Committer
-  private readonly disk: Room
+  private readonly pressure: StorePressure
   private readonly latch = Latch.makeUnsafe(false)
   private readonly parkedRuns = new Map<RunExecutor, number>()
   private readonly loading = new Set<string>()
@@ -120,9 +120,13 @@ export class EngineCore implements ExecutorHost {
     this.waiters = new RunWaiters(store.backend)
     this.timers = new TimerQueue(this.now, this.fork)
     this.turns = new RunTurns(Context.get(ambient, CurrentPace)(this.hostElapsed, this.schedule), this.schedule)
-    this.disk = new Room(this.fork, this.hostSleep, () => !this.closed && (options.worker || this.executors.size > 0))
-    this.patience = new Patience(this.disk.wait, this.hostSleep, () => !this.closed)
-    this.committer = new Committer(store.backend, this.schedule, this.fork, this.disk.wait)
+    this.pressure = new StorePressure(
+      this.fork,
+      this.hostSleep,
+      () => !this.closed && (options.worker || this.executors.size > 0)
+    )
+    this.patience = new Patience(this.pressure.wait, this.hostSleep, () => !this.closed)
+    this.committer = new Committer(store.backend, this.schedule, this.fork, this.pressure.wait)
     this.liveness = new Liveness(store.backend, hostClock, options, ownerId, () => ({
       ...options.info,
       serves: { programs: Array.from(this.programs.keys()), ...this.extensions.offer }
@@ -176,8 +180,8 @@ export class EngineCore implements ExecutorHost {
     this.committer.submit(op, (answer) => {
       const ok = Exit.isSuccess(answer) && answer.value.ok
       const unseen = Exit.isSuccess(answer) && !answer.value.ok && answer.value.unseen === true
-      if (Exit.isSuccess(answer)) this.disk.found()
-      else if (!isForWantOfRoom(answer.cause)) this.storageFailed(answer.cause)
+      if (Exit.isSuccess(answer)) this.pressure.relieved()
+      else if (!isStoreFull(answer.cause)) this.storageFailed(answer.cause)
       if (ok && (pending.entries.length > 0 || pending.status !== undefined)) {
         this.tell(run, pending.entries, pending.status?.status ?? "running", pending.givenUp)
       }
@@ -303,7 +307,7 @@ export class EngineCore implements ExecutorHost {
   }
 
   /**
-   * Starts a run, or joins it. When this process serves it and has room, it owns the run from the first moment; but
+   * Starts a run, or joins it. When this process serves it and has a free slot, it owns the run from the first moment; but
    * not when a step asks for it: a failure would leave this process unsure of what it owns, and cut the step short.
    */
   readonly start = (request: StartRequest) =>
@@ -324,7 +328,7 @@ export class EngineCore implements ExecutorHost {
       const program = owns && request.kind === "program"
         ? this.programs.get(`${request.workflow}@${request.version}`)
         : undefined
-      const own = !this.closed && !this.recovering && this.room > 0 ? program : undefined
+      const own = !this.closed && !this.recovering && this.freeSlots > 0 ? program : undefined
       if (own === undefined) return this.startWith(request, undefined)
       this.starting++
       return Effect.ensuring(this.startWith(request, own), Effect.sync(() => void this.starting--))
@@ -396,10 +400,10 @@ export class EngineCore implements ExecutorHost {
   )
 
   /** How many more runs may be awake. */
-  private get room(): number {
+  private get freeSlots(): number {
     return this.options.maxAwake - (this.executors.size - this.parkedRuns.size) - this.starting
   }
-  /** There may be due runs for which there was no room. */
+  /** There may be due runs that found no free slot. */
   private crowded = false
   /** Runs that begin here and are being written. */
   private starting = 0
@@ -488,9 +492,9 @@ export class EngineCore implements ExecutorHost {
   private readonly claim = Effect.gen({ self: this as EngineCore }, function*() {
     if (!this.options.worker && this.roots.size === 0) return
     while (!this.closed && !this.recovering) {
-      this.crowded = this.room <= 0
+      this.crowded = this.freeSlots <= 0
       if (this.crowded) return
-      const limit = Math.min(this.room, claimLimit)
+      const limit = Math.min(this.freeSlots, claimLimit)
       const { era } = this
       const claim = {
         op: "claim",
@@ -505,8 +509,8 @@ export class EngineCore implements ExecutorHost {
       const { runs } = yield* this.write(claim)
       for (const row of runs) yield* this.load(era, row)
       if (runs.length === limit) continue
-      if (this.anyhow.size === 0) return
-      const stopping = yield* this.write({ ...claim, without: [], roots: Array.from(this.anyhow) })
+      if (this.evenIfUnserved.size === 0) return
+      const stopping = yield* this.write({ ...claim, without: [], roots: Array.from(this.evenIfUnserved) })
       for (const row of stopping.runs) yield* this.load(era, row)
       return
     }
@@ -516,7 +520,7 @@ export class EngineCore implements ExecutorHost {
   readonly registrationOf = (row: RunRow): Effect.Effect<Registration | undefined, StorageFailed> =>
     row.kind === "program"
       ? Effect.succeed(this.programs.get(`${row.workflow}@${row.version}`))
-      : this.extensions.resolve(row, this.anyhow.has(row.root))
+      : this.extensions.resolve(row, this.evenIfUnserved.has(row.root))
 
   /** Takes a run that this process came to own in this era from the store into memory. */
   private readonly load = (era: number, row: RunRow): Effect.Effect<void> => {
@@ -676,7 +680,7 @@ export class EngineCore implements ExecutorHost {
   readonly letGo = (which: (executor: RunExecutor) => boolean): Effect.Effect<void> =>
     Effect.suspend(() => {
       const leaving = Array.from(this.executors.values()).filter(which)
-      this.committer.hurry(leaving.map(({ row }) => row.id))
+      this.committer.failFast(leaving.map(({ row }) => row.id))
       return Effect.forEach(leaving, (executor) => executor.shutdown(this.hostSleep(this.options.cancelGraceMs)), {
         concurrency: "unbounded",
         discard: true
@@ -697,10 +701,10 @@ export class EngineCore implements ExecutorHost {
     for (const executor of Array.from(this.executors.values())) executor.crash()
   }
 
-  /** Something of the engine's own was not written. What found no room is tried again, and nothing is lost by it. */
+  /** Something of the engine's own was not written. What a full store refused is tried again, and nothing is lost by it. */
   private writeFailed(cause: Cause.Cause<unknown>): void {
-    if (!isForWantOfRoom(cause)) return this.storageFailed(cause)
-    this.disk.poke(cause, () => this.poke())
+    if (!isStoreFull(cause)) return this.storageFailed(cause)
+    this.pressure.poke(cause, () => this.poke())
   }
 
   /**

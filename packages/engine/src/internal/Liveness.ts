@@ -76,7 +76,7 @@ export class Liveness {
     const [, { freed }] = yield* this.backend.write([this.alive(), { op: "reap", now: this.hostClock.now(), owners }])
     return freed
   }).pipe(
-    // Who could not beat for want of room is not alone in that.
+    // A full store refuses the heartbeats of other processes too, so for the time of a lease none of them counts as dead.
     Effect.tapError(() => Effect.sync(() => void (this.judgesFrom = this.hostClock.now() + this.options.leaseMs)))
   )
 

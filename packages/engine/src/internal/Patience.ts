@@ -9,19 +9,19 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { StorageFailed } from "../Backend.ts"
 import { CurrentRun } from "./ExecutorTypes.ts"
-import { isForWantOfRoom } from "./Room.ts"
+import { isStoreFull } from "./StorePressure.ts"
 
 /** ms until a store that has failed is asked again. */
 export const answerMs = 1_000
 
 export class Patience {
-  private readonly awaitRoom: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
+  private readonly awaitSpace: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
   private readonly sleep: (millis: number) => Effect.Effect<void>
   private readonly goesOn: () => boolean
 
   /** `goesOn`: whether this process does. */
-  constructor(awaitRoom: Patience["awaitRoom"], sleep: Patience["sleep"], goesOn: () => boolean) {
-    this.awaitRoom = awaitRoom
+  constructor(awaitSpace: Patience["awaitSpace"], sleep: Patience["sleep"], goesOn: () => boolean) {
+    this.awaitSpace = awaitSpace
     this.sleep = sleep
     this.goesOn = goesOn
   }
@@ -44,7 +44,7 @@ export class Patience {
         if (!(error instanceof StorageFailed)) return Effect.fail(error as Exclude<E, StorageFailed>)
         if (!isWanted()) return Effect.never
         const cause = Cause.fail(error)
-        if (isForWantOfRoom(cause)) return Effect.andThen(this.awaitRoom(cause), ask(isTold))
+        if (isStoreFull(cause)) return Effect.andThen(this.awaitSpace(cause), ask(isTold))
         const later = Effect.andThen(this.sleep(answerMs), ask(true))
         return isTold
           ? later

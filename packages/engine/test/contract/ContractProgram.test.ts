@@ -244,12 +244,12 @@ describe("ContractProgram", () => {
         yield* assertOutput(id, { e: "unexpected" })
       }).pipe(Effect.provide(layer({ tasks: TaskRuntime.layerHandlers({ work: () => Effect.interrupt }) }))))
 
-    it.effect("C-57: a run with a task that nobody knows is left alone, and taken up anyhow it fails with the names that are known", () => {
+    it.effect("C-57: a run with a task that nobody knows is left alone, and adopted even if unserved it fails with the names that are known", () => {
       const { tasks } = failing(0)
       return Effect.gen(function*() {
         const id = yield* begin(document([step("task", "do", null, { task: "wrok", retry: { maxAttempts: 3 } })]))
         assert.deepStrictEqual(yield* end(id), { status: "queued" })
-        yield* Effect.flatMap(Engine, ({ adopt }) => adopt(id, { anyhow: true }))
+        yield* Effect.flatMap(Engine, ({ adopt }) => adopt(id, { evenIfUnserved: true }))
         yield* settled
         assert.match((yield* end(id)).error ?? "", /There is no task "wrok" here; known are "work"/)
       }).pipe(Effect.provide(layer({ tasks })))

@@ -195,14 +195,14 @@ describe("a process without the handlers of a contract", () => {
       assert.lengthOf(done, 2)
     }))
 
-  it.effect("S8: takes such a run up anyhow when it is told to, as to cancel it, and begins nothing of it", () =>
+  it.effect("S8: takes such a run up even if unserved when it is told to, as to cancel it, and begins nothing of it", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const host = yield* world.start(serving())
       const id = yield* start(host, world, printing)
       yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" })
       assert.strictEqual(yield* statusOf(world, id), "queued")
-      yield* host.use(Effect.flatMap(Engine, ({ adopt }) => adopt(id, { anyhow: true })))
+      yield* host.use(Effect.flatMap(Engine, ({ adopt }) => adopt(id, { evenIfUnserved: true })))
       yield* world.look
       assert.strictEqual(yield* statusOf(world, id), "cancelled")
       assert.deepStrictEqual(yield* world.story(id), [

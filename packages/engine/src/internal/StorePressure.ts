@@ -1,19 +1,19 @@
 /**
- * A store that is full takes nothing, and forgets nothing. What the engine
- * could not write waits here, until somebody has made room.
+ * A store that is full refuses every write and loses nothing. What the engine
+ * could not write waits here until somebody has freed space.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { StorageFailed } from "../Backend.ts"
 
-/** Whether nothing was written because there is no room for it now. */
-export const isForWantOfRoom = (cause: Cause.Cause<unknown>): boolean => {
+/** Whether the write failed because the store is full, so that nothing of it was stored. */
+export const isStoreFull = (cause: Cause.Cause<unknown>): boolean => {
   const error = Cause.squash(cause)
   return error instanceof StorageFailed && error.noRoom === true
 }
 
-export class Room {
+export class StorePressure {
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   private readonly sleep: (millis: number) => Effect.Effect<void>
   private readonly concerns: () => boolean
@@ -21,13 +21,13 @@ export class Room {
   private isPoking = false
 
   /** `concerns`: whether runs of this process wait, and not only its caller. */
-  constructor(fork: Room["fork"], sleep: Room["sleep"], concerns: () => boolean) {
+  constructor(fork: StorePressure["fork"], sleep: StorePressure["sleep"], concerns: () => boolean) {
     this.fork = fork
     this.sleep = sleep
     this.concerns = concerns
   }
 
-  /** Lets some time pass, in which somebody may make room. Says so once for each time that there is none. */
+  /** Waits a while, in which somebody may free space. Logs it once each time that the store becomes full. */
   readonly wait = (cause: Cause.Cause<unknown>): Effect.Effect<void> => {
     return Effect.suspend(() => {
       if (this.isTold || !this.concerns()) return this.sleep(lookMs)
@@ -39,8 +39,8 @@ export class Room {
     })
   }
 
-  /** Something was written. */
-  found(): void {
+  /** A write has succeeded: the store is not full any more. */
+  relieved(): void {
     this.isTold = false
   }
 
