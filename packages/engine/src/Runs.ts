@@ -53,9 +53,9 @@ import type { OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import { HostClock } from "./HostClock.ts"
 import type { Kind, Message } from "./InboxMessage.ts"
+import * as DryReplay from "./internal/DryReplay.ts"
 import * as EngineRuntime from "./internal/EngineRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
-import * as Rehearsal from "./internal/Rehearsal.ts"
 import * as RunForks from "./internal/RunForks.ts"
 import * as RunSignals from "./internal/RunSignals.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
@@ -284,7 +284,7 @@ export class Runs extends Context.Service<Runs, {
             const output = StoredJson.of(options.action.output ?? null)
             const problem = Result.isFailure(output)
               ? `it cannot be stored: ${output.failure.reason}`
-              : (yield* Rehearsal.stepOf(core, store, row, key))?.problemOf(output.success.read())
+              : (yield* DryReplay.stepOf(core, store, row, key))?.problemOf(output.success.read())
             if (problem !== undefined) return yield* new OutputRefused({ runId: row.id, key, problem })
             // As it was checked, whatever becomes of the operator's own object.
             return yield* send(row, "settle", {
@@ -327,7 +327,7 @@ export class Runs extends Context.Service<Runs, {
         const row = yield* rowOf(run)
         const found = wait.reason === "signal"
           ? (yield* RunSignals.known(core, row)).find(({ name }) => name === wait.key)?.sample
-          : (yield* Rehearsal.stepOf(core, store, row, wait.key))?.sample()
+          : (yield* DryReplay.stepOf(core, store, row, wait.key))?.sample()
         return Option.fromUndefinedOr(found)
       })
 

@@ -46,7 +46,7 @@ export const replay = (
           executor.drop()
           resume(Effect.succeed(difference))
         }
-        const host = onlooker(core, {
+        const host = dryHost(core, {
           // The only commits of a run that does not go live are its divergence and its end.
           commit: (_run, pending) => done(differenceOf(pending, executor.reached)),
           replayed: () => done(undefined)
@@ -58,8 +58,8 @@ export const replay = (
   })
 }
 
-/** What a replay that owns nothing is offered: whatever it would write or begin comes to nothing, unless `more` says otherwise. */
-export const onlooker = (core: EngineCore, more: Partial<ExecutorHost>): ExecutorHost => ({
+/** The host of a dry replay, which owns no run: whatever the replay would write or begin is dropped, unless `more` says otherwise. */
+export const dryHost = (core: EngineCore, more: Partial<ExecutorHost>): ExecutorHost => ({
   now: core.now,
   elapsed: core.elapsed,
   hostElapsed: core.hostElapsed,

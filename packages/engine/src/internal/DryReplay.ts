@@ -10,9 +10,9 @@ import type { Store } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
 import type { StepDefinition } from "./ExecutorTypes.ts"
 import { RunExecutor } from "./RunExecutor.ts"
-import { onlooker } from "./RunReplay.ts"
+import { dryHost } from "./RunReplay.ts"
 
-/** A replay that waits for something of its own this long (ms, host time) is given up. */
+/** A dry replay whose code waits for something of its own this long (ms, host time) ends without a result. */
 const patienceMs = 5_000
 
 /** The step under this key as the code asks for it; undefined where this process does not serve the run, or its code does not come to it. */
@@ -35,7 +35,7 @@ export const stepOf = (
     const over = Deferred.makeUnsafe<void>()
     const end = () => void Deferred.doneUnsafe(over, Effect.void)
     // The first thing that the run would write is the end of what it has written.
-    const host = onlooker(core, { commit: end, commitTogether: end, parked: end, gone: end })
+    const host = dryHost(core, { commit: end, commitTogether: end, parked: end, gone: end })
     const executor = new RunExecutor(host, registration, row, payload, history)
     executor.start()
     yield* Effect.raceFirst(Deferred.await(over), core.hostSleep(patienceMs))
