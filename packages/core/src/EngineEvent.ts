@@ -180,7 +180,7 @@ export const of = (
  * journal: one that diverged, that cannot be read, or that recovery gave up as
  * a whole. `epoch` is that of the owner that did so.
  */
-export const ofGivenUp = (
+export const ofUnrecordedSuspension = (
   run: { readonly id: string; readonly workflow: string },
   { at, epoch, waits }: { readonly at: number; readonly epoch: number; readonly waits: ReadonlyArray<Wait> }
 ): EventOf<"engine.run.suspended"> => ({

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { DefinitionRow, RunRow, StorageFailed } from "./Backend.ts"
-import type { GivenUp, Limits } from "./internal/ExecutorTypes.ts"
+import type { Limits, UnrecordedSuspension } from "./internal/ExecutorTypes.ts"
 import type { EventMessage, StartRequest } from "./StartRequest.ts"
 
 /** An extension cannot be taken: its kind of documents is none, or another extension has it. A defect. */
@@ -32,7 +32,7 @@ export interface Committed {
   /** The status after this commit. */
   readonly status: string
   /** There when the run was suspended without an entry. */
-  readonly givenUp?: GivenUp | undefined
+  readonly unrecorded?: UnrecordedSuspension | undefined
 }
 
 /** What a published event comes to: the start of a run, or a signal to one. Either is carried out once for its id. */

@@ -27,8 +27,15 @@ import { encodeEntries, type Store } from "../Store.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
 import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
+import { CommitView } from "./CommitView.ts"
 import * as EngineEvents from "./EngineEvents.ts"
-import { CurrentRun, type ExecutorHost, type GivenUp, type PendingCommit, type Registration } from "./ExecutorTypes.ts"
+import {
+  CurrentRun,
+  type ExecutorHost,
+  type PendingCommit,
+  type Registration,
+  type UnrecordedSuspension
+} from "./ExecutorTypes.ts"
 import type { Extensions } from "./Extensions.ts"
 import * as Handover from "./Handover.ts"
 import * as Leaving from "./Leaving.ts"
@@ -41,7 +48,6 @@ import { RunTurns } from "./RunTurns.ts"
 import { RunWaiters } from "./RunWaiters.ts"
 import { isStoreFull, StorePressure } from "./StorePressure.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
-import { Told } from "./Told.ts"
 
 const claimLimit = 100
 const inboxLimit = 1_000
@@ -176,17 +182,17 @@ export class EngineCore implements ExecutorHost {
     encoded: Pick<CommitOp, "rows" | "blobs">,
     done: (ok: boolean, unseen?: boolean) => void
   ): void {
-    const op = CommitOps.of(run, pending, encoded, this.now(), this.projected(run, pending.entries, pending.givenUp))
+    const op = CommitOps.of(run, pending, encoded, this.now(), this.projected(run, pending.entries, pending.unrecorded))
     this.committer.submit(op, (answer) => {
       const ok = Exit.isSuccess(answer) && answer.value.ok
       const unseen = Exit.isSuccess(answer) && !answer.value.ok && answer.value.unseen === true
       if (Exit.isSuccess(answer)) this.pressure.relieved()
       else if (!isStoreFull(answer.cause)) this.storageFailed(answer.cause)
       if (ok && (pending.entries.length > 0 || pending.status !== undefined)) {
-        this.tell(run, pending.entries, pending.status?.status ?? "running", pending.givenUp)
+        this.notifyCommit(run, pending.entries, pending.status?.status ?? "running", pending.unrecorded)
       }
       if (ok && pending.status?.status === "suspended") {
-        this.waiters.tell(run.id)
+        this.waiters.notify(run.id)
         this.fork(RunLogs.suspension(run, pending.status))
       }
       if (ok && (op.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
@@ -208,7 +214,7 @@ export class EngineCore implements ExecutorHost {
     this.committer.submit(op, (answer) => {
       if (Exit.isFailure(answer)) this.writeFailed(answer.cause)
       else if (answer.value.ok) {
-        this.tell(run, entries(), "running")
+        this.notifyCommit(run, entries(), "running")
         if (this.extensions.publishes) this.poke()
       }
       done(
@@ -226,19 +232,19 @@ export class EngineCore implements ExecutorHost {
   private projected(
     run: RunRow,
     entries: ReadonlyArray<JournalEntry.JournalEntry>,
-    givenUp?: GivenUp
+    unrecorded?: UnrecordedSuspension
   ): ReadonlyArray<OutboxRow> {
-    return this.extensions.publishes ? this.extensions.projected(new Told(run, entries, "", givenUp)) : []
+    return this.extensions.publishes ? this.extensions.projected(new CommitView(run, entries, "", unrecorded)) : []
   }
 
   /** Tells those who listen what has been committed. */
-  private tell(
+  private notifyCommit(
     run: RunRow,
     entries: ReadonlyArray<JournalEntry.JournalEntry>,
     status: string,
-    givenUp?: GivenUp
+    unrecorded?: UnrecordedSuspension
   ): void {
-    const committed = new Told(run, entries, status, givenUp)
+    const committed = new CommitView(run, entries, status, unrecorded)
     this.announceCommit(committed)
     if (this.logsRuns) this.fork(RunLogs.facts(run, committed.entries))
   }
@@ -246,8 +252,8 @@ export class EngineCore implements ExecutorHost {
   readonly gone = (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload"): void => {
     this.parkedRuns.delete(executor)
     if (this.executors.get(executor.row.id) === executor) this.executors.delete(executor.row.id)
-    if (how !== "reload") this.restless.delete(executor.row.id)
-    if (how === "ended") this.waiters.tell(executor.row.id)
+    if (how !== "reload") this.pinned.delete(executor.row.id)
+    if (how === "ended") this.waiters.notify(executor.row.id)
     if (how === "reload" && !this.closed) {
       this.fork(this.load(this.era, { ...executor.row, status: "running", reason: null, waits: null, takeovers: 0 }))
     }
@@ -256,7 +262,7 @@ export class EngineCore implements ExecutorHost {
 
   readonly parked = (executor: RunExecutor): void => {
     this.parkedRuns.delete(executor)
-    if (this.restless.has(executor.row.id)) return
+    if (this.pinned.has(executor.row.id)) return
     this.parkedRuns.set(executor, this.hostClock.now())
     if (this.crowded) this.poke()
     if (this.parkedRuns.size <= this.options.maxParked) return
@@ -265,20 +271,20 @@ export class EngineCore implements ExecutorHost {
     this.schedule(() => oldest!.release())
   }
 
-  readonly stirs = (runId: string): void => {
-    if (this.closed || this.restless.has(runId)) return
-    this.restless.add(runId)
+  readonly activeAfterEviction = (runId: string): void => {
+    if (this.closed || this.pinned.has(runId)) return
+    this.pinned.add(runId)
     const { era } = this
     this.fork(
       Effect.ignore(Effect.flatMap(this.write({ op: "claimOne", owner: this.ownerId, run: runId }), ({ run }) => {
         if (run !== null) return this.load(era, run)
-        this.restless.delete(runId)
+        this.pinned.delete(runId)
         return Effect.void
       }))
     )
   }
   /** Runs that were evicted in the middle of something of their own. They stay in memory, or it would never end. */
-  private readonly restless = new Set<string>()
+  private readonly pinned = new Set<string>()
 
   readonly woken = (executor: RunExecutor): void => {
     this.parkedRuns.delete(executor)
@@ -349,7 +355,7 @@ export class EngineCore implements ExecutorHost {
       const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
       const { era } = this
       const answer = yield* this.write({ ...op, blobs, rows })
-      if (answer.started) this.arrived(answer.run, [made])
+      if (answer.started) this.onStarted(answer.run, [made])
       else if (!this.options.worker) this.roots.add(answer.run.root)
       if (answer.started && own !== undefined) yield* this.wakeUp(era, own, answer.run, history, [])
       else this.poke()
@@ -357,16 +363,16 @@ export class EngineCore implements ExecutorHost {
     }
   )
 
-  /** A run has been stored: tells what is new in its journal, and sees to it that it goes on. */
-  arrived(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
-    this.heard(run, entries)
+  /** A run was started and stored: tells its listeners, and has the main loop take it up. */
+  onStarted(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
+    this.announceStart(run, entries)
     this.poke()
   }
 
-  /** As `arrived`, by the loop itself, which goes on to it. */
-  heard(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
+  /** Tells the listeners that a run was started; for the main loop itself, which takes it up next. */
+  announceStart(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
     if (!this.options.worker) this.roots.add(run.root)
-    this.announceCommit(new Told(run, entries, "queued"))
+    this.announceCommit(new CommitView(run, entries, "queued"))
   }
 
   private announceCommit(committed: Told): void {
@@ -569,8 +575,8 @@ export class EngineCore implements ExecutorHost {
         era !== this.era ? this.handBack(row, null) : Effect.sync(() => {
           if (this.closed || (this.executors.get(row.id)?.row.epoch ?? 0) > row.epoch) return
           const executor = new RunExecutor(this, registration, row, payload, history)
-          executor.spared = this.spared.get(row.id) === row.epoch - 1
-          this.spared.delete(row.id)
+          executor.droppedByStoreFailure = this.droppedByStoreFailure.get(row.id) === row.epoch - 1
+          this.droppedByStoreFailure.delete(row.id)
           this.executors.set(row.id, executor)
           for (const told of inbox) executor.receive(told)
           executor.start()
@@ -584,8 +590,8 @@ export class EngineCore implements ExecutorHost {
     wait: { readonly reason: "corrupt" | "diverged"; readonly key: string; readonly detail: string } | null
   ) {
     const at = this.now()
-    const givenUp = wait === null ? undefined : { at, waits: [wait] }
-    const outbox = wait === null ? [] : this.projected(row, [], givenUp)
+    const unrecorded = wait === null ? undefined : { at, waits: [wait] }
+    const outbox = wait === null ? [] : this.projected(row, [], unrecorded)
     const written = this.write({
       ...CommitOps.empty(row, row.length, at),
       outbox,
@@ -596,9 +602,9 @@ export class EngineCore implements ExecutorHost {
     })
     return Effect.ignore(Effect.map(written, (answer) => {
       if (!answer.ok || wait === null) return
-      this.waiters.tell(row.id)
+      this.waiters.notify(row.id)
       this.fork(RunLogs.suspension(row, { reason: wait.reason, waits: StoredJson.textOf([wait]) }))
-      this.tell(row, [], "suspended", givenUp)
+      this.notifyCommit(row, [], "suspended", unrecorded)
       if (outbox.length > 0) this.poke()
     }))
   }
@@ -659,7 +665,7 @@ export class EngineCore implements ExecutorHost {
           this.lastVersion = version
           for (const runId of this.waiters.runIds) {
             const row = yield* Effect.orElseSucceed(this.backend.run(runId), () => null)
-            if (row !== null && (isFinal(row.status) || row.status === "suspended")) this.waiters.tell(runId)
+            if (row !== null && (isFinal(row.status) || row.status === "suspended")) this.waiters.notify(runId)
           }
           this.poke()
         })
@@ -718,7 +724,7 @@ export class EngineCore implements ExecutorHost {
     this.recovering = true
     for (const executor of Array.from(this.executors.values())) {
       // What a run was writing may be what the store cannot take, so that counts as a crash.
-      if (!executor.writing) this.spared.set(executor.row.id, executor.row.epoch)
+      if (!executor.writing) this.droppedByStoreFailure.set(executor.row.id, executor.row.epoch)
       executor.drop()
     }
     this.executors.clear()
@@ -744,8 +750,8 @@ export class EngineCore implements ExecutorHost {
   private recovering = false
   /** Counts the new beginnings: what came to this process in an era that is over goes back. */
   private era = 0
-  /** Runs that this process let go for no fault of theirs, with their epochs then. */
-  private readonly spared = new Map<string, number>()
+  /** Runs that this process dropped when the store failed while they wrote nothing, with their epochs then: no step of theirs has crashed. */
+  private readonly droppedByStoreFailure = new Map<string, number>()
 
   /**
    * Replays the runs of a program that an earlier build could not: those that

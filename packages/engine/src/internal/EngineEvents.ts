@@ -36,10 +36,12 @@ export const needsJournal = (entry: JournalEntry.JournalEntry): boolean =>
 /** What is told about a commit, but for entries that need the journal. */
 export const ofCommitting = (
   tell: Tell,
-  { entries, givenUp, run }: Omit<Committed, "status">
+  { entries, unrecorded, run }: Omit<Committed, "status">
 ): ReadonlyArray<EventMessage> => [
   ...entries.flatMap((entry) => needsJournal(entry) ? [] : ofEntry(tell, run, entry)),
-  ...(givenUp === undefined ? [] : [toMessage(EngineEvent.ofGivenUp(run, { ...givenUp, epoch: run.epoch }))])
+  ...(unrecorded === undefined
+    ? []
+    : [toMessage(EngineEvent.ofUnrecordedSuspension(run, { ...unrecorded, epoch: run.epoch }))])
 ]
 
 /** What is told about a commit, in order. */

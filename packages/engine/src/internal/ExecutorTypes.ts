@@ -45,8 +45,8 @@ export interface Registration {
   readonly execute: (payload: object, runId: string) => Effect.Effect<unknown, unknown, never>
 }
 
-/** Suspended without an entry, so that its journal stays as it is: until an operator has looked at it. */
-export interface GivenUp {
+/** The suspension of a run without an entry: its journal stays as it is until an operator has looked at it. */
+export interface UnrecordedSuspension {
   /** ms since the epoch. */
   readonly at: number
   readonly waits: ReadonlyArray<Wait>
@@ -67,7 +67,7 @@ export interface PendingCommit {
   readonly ended: { readonly payload: string } | undefined
   readonly release: { readonly dueAt: number | null; readonly quiet?: boolean } | undefined
   readonly leaves?: CommitOp["leaves"]
-  readonly givenUp?: GivenUp
+  readonly unrecorded?: UnrecordedSuspension
 }
 
 /** Makes one entry inside the transaction that stores it, or undoes that with undefined. */
@@ -110,13 +110,13 @@ export interface ExecutorHost {
   /** Waits by the host's clock. */
   readonly hostSleep: (millis: number) => Effect.Effect<void>
   readonly options: ExecutorOptions
-  /** The run is over, given up, or was taken away: forget the executor. */
+  /** The run is over, suspended without an entry, or was taken away: forget the executor. */
   readonly gone: (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload") => void
   /** Every branch waits and everything is committed. */
   readonly parked: (executor: RunExecutor) => void
   readonly woken: (executor: RunExecutor) => void
-  /** Something of this evicted run has gone on by itself, beside what it waits for. */
-  readonly stirs: (runId: string) => void
+  /** A fiber of this evicted run has gone on by itself, beside what the run waits for: the run is loaded again and pinned in memory. */
+  readonly activeAfterEviction: (runId: string) => void
   /** ms of the host, by a clock that nobody sets. */
   readonly hostElapsed: () => number
   /** There in a host that only replays: the journal is delivered, and the run is to go no further. */

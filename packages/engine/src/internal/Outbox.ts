@@ -51,7 +51,7 @@ export const deliver = Effect.fnUntraced(function*(core: EngineCore) {
         yield* Joins.tellOtherInput(core.store, answer.run, Joins.payloadOf(op))
         continue
       }
-      core.heard(
+      core.announceStart(
         answer.run,
         op.rows.flatMap((row, seq) => {
           const entry = Upcast.read(answer.run.id, seq, row)

@@ -62,7 +62,7 @@ export class OwnAnswers {
   }
 
   /** Tells the store of the deadlines. To be called when the questions themselves are in the store. */
-  tell(): void {
+  expireOverdue(): void {
     for (const [key, overdue] of this.overdue) {
       if (overdue.asking) continue
       overdue.asking = true
@@ -95,8 +95,8 @@ export class OwnAnswers {
     return true
   }
 
-  /** The rows that wait for the store, which nobody will wait for. */
-  giveUp(): ReadonlyArray<InboxRow> {
+  /** Takes back the rows that wait for the store: nobody will wait for them. */
+  withdraw(): ReadonlyArray<InboxRow> {
     const rows = Array.from(this.refusing.values(), ({ row }) => row)
     this.refusing.clear()
     return rows

@@ -60,8 +60,8 @@ export abstract class RunBase {
   /** Let go while it waited: what its fibers still do by themselves must be done again. */
   protected evicted = false
 
-  /** This process let the run go itself, because the store had failed elsewhere: no step has crashed. */
-  spared = false
+  /** This process dropped the run because the store had failed elsewhere: no step of the run has crashed. */
+  droppedByStoreFailure = false
 
   live = false
   /** Let go of: nothing of it happens here any more. */
@@ -133,7 +133,7 @@ export abstract class RunBase {
     if (this.pendingStop?.row !== undefined) rows.push(this.pendingStop.row)
     this.pendingStop = undefined
     this.ready = this.ready.filter(({ _tag }) => _tag !== "Inbox" && _tag !== "Stop" && _tag !== "EditRefused")
-    return [...rows, ...this.ownAnswers.giveUp()]
+    return [...rows, ...this.ownAnswers.withdraw()]
   }
 
   /** Delivers the item at this time; a timer of the same name is replaced. */

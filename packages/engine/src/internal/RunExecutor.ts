@@ -225,7 +225,7 @@ export class RunExecutor extends RunSteps {
   }
 
   protected wake(): void {
-    if (this.stopped && this.evicted) this.host.stirs(this.row.id)
+    if (this.stopped && this.evicted) this.host.activeAfterEviction(this.row.id)
     if (!this.pumping && !this.scheduled && !this.stopped) this.pumpIn(this.host.schedule)
   }
 
@@ -272,7 +272,7 @@ export class RunExecutor extends RunSteps {
     while (!this.stopped && !this.ending) {
       const isDone = this.scheduler.drain(!this.digests.underWay)
       if (this.problem !== undefined) {
-        this.giveUp("diverged", this.problem.key, this.problem.detail)
+        this.suspendUnrecorded("diverged", this.problem.key, this.problem.detail)
         return false
       }
       if (!isDone) {
@@ -312,7 +312,7 @@ export class RunExecutor extends RunSteps {
       if (item === undefined) break
       this.accept(item)
     }
-    if (!this.stopped) this.settle()
+    if (!this.stopped) this.flush()
     // A look at events may have come to its end within it.
     return !this.stopped && this.ready.length > 0
   }
@@ -370,7 +370,11 @@ export class RunExecutor extends RunSteps {
     this.cursor = 0
     this.lastDelivery = -1
     if (this.row.takeovers > this.host.options.maxRecoveries) {
-      this.giveUp("recovery", "run", `its process died ${this.row.takeovers} times in a row without getting further`)
+      this.suspendUnrecorded(
+        "recovery",
+        "run",
+        `its process died ${this.row.takeovers} times in a row without getting further`
+      )
       return false
     }
     if (this.records.stop === undefined) this.limits.armRun(this.row.createdAt)
@@ -594,8 +598,8 @@ export class RunExecutor extends RunSteps {
     this.reload()
   }
 
-  /** Nothing is left to deliver: says where the run stands, and writes what there is to write. */
-  private settle(): void {
+  /** Nothing is left to deliver: works out where the run stands, and commits what there is to write. */
+  private flush(): void {
     if (this.committing || this.ending || this.releasing) return
     if (this.beginLooks() && this.toStart.length === 0) return
     const busy = this.records.busy() || (this.toStart.length > 0 && !this.paused)
@@ -624,7 +628,7 @@ export class RunExecutor extends RunSteps {
     ) {
       const together = this.nextTogether()
       if (together !== undefined) return this.runTogether(together)
-      this.ownAnswers.tell()
+      this.ownAnswers.expireOverdue()
       if (this.suspendedWaits !== undefined) this.host.parked(this)
       return
     }
@@ -729,7 +733,7 @@ export class RunExecutor extends RunSteps {
   }
 
   /** Suspends the run as it stands in the store, leaving the journal untouched. */
-  private giveUp(reason: "diverged" | "recovery", key: string, detail: string): void {
+  private suspendUnrecorded(reason: "diverged" | "recovery", key: string, detail: string): void {
     this.length -= this.buffer.length
     this.buffer = []
     this.ending = true
@@ -738,7 +742,7 @@ export class RunExecutor extends RunSteps {
       ...this.emptyCommit(),
       status: { status: "suspended", reason, waits: StoredJson.textOf(waits) },
       release: { dueAt: null, quiet: true },
-      givenUp: { at: this.host.now(), waits }
+      unrecorded: { at: this.host.now(), waits }
     }, (ok) => {
       this.drop()
       this.host.gone(this, ok ? "released" : "deposed")

@@ -79,7 +79,7 @@ export const fork = Effect.fnUntraced(function*(
     }
   }
   yield* store.backend.write(ops)
-  core.arrived(row, told)
+  core.onStarted(row, told)
   return { runId: id, from: original.id, step: options.at, shared: seq }
 })
 

@@ -252,7 +252,7 @@ export abstract class RunSteps extends RunEvents {
       this.backOff(step, step.retryAt)
       return
     }
-    this.cutShort(step, (step.entry.recovery ?? 0) + (step.released || this.spared ? 0 : 1))
+    this.cutShort(step, (step.entry.recovery ?? 0) + (step.released || this.droppedByStoreFailure ? 0 : 1))
   }
 
   /** What the rule for crashes says of an attempt that did not come to its end: its recoveries with this one are bounded. */
@@ -351,7 +351,7 @@ export abstract class RunSteps extends RunEvents {
   }
 
   /** Settles a step whose outcome is unknown, or that recovery gave up. Answers what is wrong, if something is. */
-  settleStep(key: string, by: string, action: Settlement): string | undefined {
+  settleStep(key: string, by: string, action: SettleAction): string | undefined {
     const step = this.records.steps.get(key)
     if (step === undefined || (step.phase !== "unknown" && step.phase !== "exhausted")) {
       return `step "${key}" does not wait to be settled`
@@ -379,8 +379,8 @@ export abstract class RunSteps extends RunEvents {
   }
 }
 
-/** What an operator declares about a step. */
-export type Settlement =
+/** A settlement as it is applied to a step: the operator's message has become a cause. */
+export type SettleAction =
   | { readonly _tag: "retry" }
   | { readonly _tag: "complete"; readonly output: unknown }
   | { readonly _tag: "fail"; readonly cause: unknown }

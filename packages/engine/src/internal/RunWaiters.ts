@@ -22,7 +22,7 @@ export class RunWaiters {
   }
 
   /** Has those who wait for the run look at it. */
-  tell(runId: string): void {
+  notify(runId: string): void {
     for (const tell of Array.from(this.waiting.get(runId) ?? [])) tell()
   }
 

@@ -2,22 +2,27 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { RunRow } from "../Backend.ts"
 import type { Committed } from "../Extension.ts"
-import type { GivenUp } from "./ExecutorTypes.ts"
+import type { UnrecordedSuspension } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
 
 /** A commit whose values are made from their text when somebody looks, and are nobody else's. */
-export class Told implements Committed {
+export class CommitView implements Committed {
   readonly run: RunRow
   readonly status: string
-  readonly givenUp: GivenUp | undefined
+  readonly unrecorded: UnrecordedSuspension | undefined
   private readonly made: ReadonlyArray<JournalEntry.JournalEntry>
   private read: ReadonlyArray<JournalEntry.JournalEntry> | undefined
 
-  constructor(run: RunRow, made: ReadonlyArray<JournalEntry.JournalEntry>, status: string, givenUp?: GivenUp) {
+  constructor(
+    run: RunRow,
+    made: ReadonlyArray<JournalEntry.JournalEntry>,
+    status: string,
+    unrecorded?: UnrecordedSuspension
+  ) {
     this.run = run
     this.made = made
     this.status = status
-    this.givenUp = givenUp
+    this.unrecorded = unrecorded
   }
 
   get entries(): ReadonlyArray<JournalEntry.JournalEntry> {
