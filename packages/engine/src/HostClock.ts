@@ -17,20 +17,13 @@ export class HostClock extends Context.Service<HostClock, {
   /** Waits for this many milliseconds of host time. */
   readonly sleep: (millis: number) => Effect.Effect<void>
 }>()("@fermata/engine/HostClock") {
-  /**
-   * A host clock that stands still until `adjust` is called. The second part
-   * moves it and wakes the sleepers that have become due, in order. The third
-   * sets it ahead or back, as somebody sets the clock of a machine: nobody
-   * sleeps longer or shorter for it.
-   */
-  static readonly makeManual = (
-    start = 0
-  ): readonly [HostClock["Service"], (millis: number) => Effect.Effect<void>, (millis: number) => void] => {
+  /** A host clock that moves only by `advance` and `jump`. `start` is in ms since the epoch. */
+  static readonly makeManual = (start = 0): ManualHostClock => {
     let time = start
     let ahead = 0
     let sleepers: Array<{ due: number; readonly wake: () => void }> = []
-    return [
-      {
+    return {
+      clock: {
         now: () => time,
         elapsed: () => time - ahead,
         sleep: (millis) =>
@@ -42,7 +35,7 @@ export class HostClock extends Context.Service<HostClock, {
             })
           })
       },
-      (millis) =>
+      advance: (millis) =>
         Effect.gen(function*() {
           const end = time + millis
           while (true) {
@@ -56,14 +49,23 @@ export class HostClock extends Context.Service<HostClock, {
           time = end
           yield* Effect.yieldNow
         }),
-      (millis) => {
+      jump: (millis) => {
         time += millis
         ahead += millis
         for (const sleeper of sleepers) sleeper.due += millis
       }
-    ]
+    }
   }
 
   static readonly layerManual = (start?: number): Layer.Layer<HostClock> =>
-    Layer.sync(HostClock, () => HostClock.makeManual(start)[0])
+    Layer.sync(HostClock, () => HostClock.makeManual(start).clock)
+}
+
+/** A host clock that stands still until somebody moves it. */
+export interface ManualHostClock {
+  readonly clock: HostClock["Service"]
+  /** Lets this many ms pass, and wakes the sleepers that become due, in order. */
+  readonly advance: (millis: number) => Effect.Effect<void>
+  /** Sets the clock this many ms ahead, or back, as somebody sets the clock of a machine: no sleeper sleeps longer or shorter for it. */
+  readonly jump: (millis: number) => void
 }

@@ -93,10 +93,10 @@ const makeWorld = Effect.gen(function*() {
       "the item is completed",
       Effect.map(items, ([item]) => item?.startsWith("completed") === true)
     ),
-    adjustHost: hostClock[1],
+    adjustHost: hostClock.advance,
     /** Lets the leases of killed hosts end, on their runs and on their items. */
     endLeases: Effect.andThen(
-      hostClock[1](leaseMs + 1),
+      hostClock.advance(leaseMs + 1),
       ask((db) =>
         db.exec("UPDATE effect_queue SET acquired_at = datetime('now', '-3 minutes') WHERE acquired_at IS NOT NULL")
       )

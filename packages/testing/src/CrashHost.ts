@@ -188,7 +188,7 @@ export const make: Effect.Effect<MemoryWorld> = Effect.suspend(() => {
 /** Makes a world on any empty store: every host of it uses this connection. */
 export const makeOn = (backend: Backend): Effect.Effect<World> =>
   Effect.sync(() => {
-    const [clock, adjust, set] = HostClock.makeManual()
+    const hostClock = HostClock.makeManual()
     const hosts = new Set<Host>()
     const plain = Store.make(backend)
     let messages = 0
@@ -203,7 +203,7 @@ export const makeOn = (backend: Backend): Effect.Effect<World> =>
       const quiet = yield* EngineProbe
       const scope = yield* Scope.make()
       let services = yield* Layer.buildWithScope(
-        TestHost.layerOf(mortal.backend, { leaseMs, ...options }, [clock, adjust, set]).pipe(
+        TestHost.layerOf(mortal.backend, { leaseMs, ...options }, hostClock).pipe(
           Layer.provide(Layer.succeed(EngineProbe, bodyBegins === undefined ? quiet : { ...quiet, bodyBegins }))
         ),
         scope
@@ -251,7 +251,7 @@ export const makeOn = (backend: Backend): Effect.Effect<World> =>
       )
     )
 
-    const adjustHost = (millis: number) => Effect.andThen(adjust(millis), settleAll)
+    const adjustHost = (millis: number) => Effect.andThen(hostClock.advance(millis), settleAll)
 
     const journal = (id: string) => Effect.orDie(plain.journal(id))
 
@@ -260,10 +260,10 @@ export const makeOn = (backend: Backend): Effect.Effect<World> =>
       start,
       look,
       adjustHost,
-      setHost: (millis) => Effect.sync(() => set(millis)),
+      setHost: (millis) => Effect.sync(() => hostClock.jump(millis)),
       restart: (host, workflows, options) =>
         host.kill.pipe(
-          Effect.andThen(adjust((options?.leaseMs ?? leaseMs) + 1)),
+          Effect.andThen(hostClock.advance((options?.leaseMs ?? leaseMs) + 1)),
           Effect.andThen(start(workflows, options))
         ),
       run: (id) =>

@@ -5,7 +5,7 @@
 import type { Backend, StorageFailed } from "@fermata/engine/Backend"
 import { Engine } from "@fermata/engine/Engine"
 import { EngineOptions } from "@fermata/engine/EngineOptions"
-import { HostClock } from "@fermata/engine/HostClock"
+import { HostClock, type ManualHostClock } from "@fermata/engine/HostClock"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import { byChoice, byClock, CurrentPace } from "@fermata/engine/Pace"
 import { Store } from "@fermata/engine/Store"
@@ -36,7 +36,7 @@ export class TestHost extends Context.Service<TestHost, {
   static readonly layerOf = (
     backend: Backend,
     options: Partial<EngineOptions> = {},
-    hostClock?: ReturnType<typeof HostClock.makeManual>
+    hostClock?: ManualHostClock
   ): Layer.Layer<TestHost | Engine | Store | HostClock | WorkflowEngine, StorageFailed> => {
     const store = Store.layer(backend)
     return Layer.unwrap(Effect.gen(function*() {
@@ -44,7 +44,7 @@ export class TestHost extends Context.Service<TestHost, {
       const given = yield* CurrentPace
       // The host's clock stands still, so that what counts is how much a body does.
       const pace = given === byClock ? byChoice(() => operationsPerTurn) : given
-      const [clock, adjust] = hostClock ?? HostClock.makeManual()
+      const { advance, clock } = hostClock ?? HostClock.makeManual()
       const base = Layer.mergeAll(store, Layer.succeed(HostClock, clock))
       const engine = Engine.layer.pipe(
         Layer.provideMerge(base),
@@ -56,7 +56,7 @@ export class TestHost extends Context.Service<TestHost, {
         TestHost,
         Effect.map(Engine, (engine) =>
           TestHost.of({
-            adjustHost: (millis) => Effect.andThen(adjust(millis), engine.settled),
+            adjustHost: (millis) => Effect.andThen(advance(millis), engine.settled),
             adjust: (duration) => Effect.andThen(TestClock.adjust(duration), engine.settled),
             settled: engine.settled
           }))

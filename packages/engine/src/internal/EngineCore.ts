@@ -375,7 +375,7 @@ export class EngineCore implements ExecutorHost {
     this.announceCommit(new CommitView(run, entries, "queued"))
   }
 
-  private announceCommit(committed: Told): void {
+  private announceCommit(committed: CommitView): void {
     this.extensions.tell(committed)
     if (!this.extensions.listensTo()) return
     this.fork(this.publishLate(committed)).addObserver((exit) => {
@@ -391,7 +391,7 @@ export class EngineCore implements ExecutorHost {
    * in between tells nobody.
    */
   private readonly publishLate = Effect.fnUntraced(
-    function*(this: EngineCore, committed: Told) {
+    function*(this: EngineCore, committed: CommitView) {
       const entries = committed.entries.filter((entry) =>
         entry._tag === "RunRequested" || EngineEvents.needsJournal(entry)
       )

@@ -176,7 +176,7 @@ class Life {
   /** Moves the hosts' own clock, in steps that let the living say so. */
   private readonly passHost = Effect.fnUntraced(function*(this: Life, millis: number) {
     for (let left = millis; left > 0; left -= leaseMs / 4) {
-      yield* this.hostClock[1](Math.min(left, leaseMs / 4))
+      yield* this.hostClock.advance(Math.min(left, leaseMs / 4))
       yield* this.work(Infinity)
     }
   })

@@ -3,7 +3,7 @@ import type { Backend } from "@fermata/engine/Backend"
 import { Engine } from "@fermata/engine/Engine"
 import type { EngineOptions } from "@fermata/engine/EngineOptions"
 import { EngineProbe } from "@fermata/engine/EngineProbe"
-import type { HostClock } from "@fermata/engine/HostClock"
+import type { ManualHostClock } from "@fermata/engine/HostClock"
 import { CurrentPace, type MakePace } from "@fermata/engine/Pace"
 import { SeededCrypto, SeededRandom } from "@fermata/engine/Seeded"
 import type { Limits } from "@fermata/engine/Workflows"
@@ -25,7 +25,7 @@ import type { Subject } from "./Subject.ts"
 
 export interface Setting {
   readonly lanes: Lanes
-  readonly hostClock: ReturnType<typeof HostClock.makeManual>
+  readonly hostClock: ManualHostClock
   readonly workflows: Layer.Layer<never, unknown, CrashHost.Services>
   readonly engine: Partial<EngineOptions>
   /** Changes the engine once it is built. */
