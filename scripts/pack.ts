@@ -40,6 +40,15 @@ const compiled = (path: string): string => path.replace(/^\.\/src\//, "./dist/")
 const mapValues = <A, B>(record: Readonly<Record<string, A>>, map: (value: A, key: string) => B): Record<string, B> =>
   Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value, key)]))
 
+/**
+ * What a path of the export map becomes. There is one build, of ES modules: Node loads it for `import` and for
+ * `require` alike, so a program never holds two copies of a module, and effect is published so too.
+ */
+const exported = (path: string | null) =>
+  path === null || !path.endsWith(".ts")
+    ? path
+    : { types: compiled(path).replace(/\.js$/, ".d.ts"), default: compiled(path) }
+
 /** Where a package comes from, which its provenance must say too; known where GitHub builds it. */
 const repositoryOf = (folder: string) => {
   const repository = process.env["GITHUB_REPOSITORY"]
@@ -50,7 +59,7 @@ const repositoryOf = (folder: string) => {
 
 const published = (manifest: Manifest, folder: string) => ({
   ...manifest,
-  exports: mapValues(manifest.exports, (path) => path === null ? null : compiled(path)),
+  exports: mapValues(manifest.exports, exported),
   ...(manifest.bin === undefined ? {} : { bin: mapValues(manifest.bin, compiled) }),
   ...repositoryOf(folder),
   ...(Array.isArray(manifest.sideEffects) ? { sideEffects: manifest.sideEffects.map(compiled) } : {}),

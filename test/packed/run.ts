@@ -29,6 +29,9 @@ const env = {
   FERMATA_DB: join(project, ".fermata", "fermata.db")
 }
 
+/** The Bun on which the packages are tried. */
+const bunVersion = "1.4.5"
+
 interface Outcome {
   readonly stdout: string
   readonly stderr: string
@@ -114,6 +117,29 @@ const steps: ReadonlyArray<Step> = [
     prove: () => {
       const { stdout } = run(project, process.execPath, "explored.ts")
       expect(/^\d+ lives, \d+ crash points, no promise broken$/m.test(stdout), `the simulator printed:\n${stdout}`)
+    }
+  },
+  {
+    title:
+      "M-02: on Bun the README's program runs to its end, joins the run that Node has made, and so does the command",
+    prove: () => {
+      // A folder of its own: what an install of the packages brings is looked at below.
+      const place = join(folder, "bun")
+      mkdirSync(place)
+      writeFileSync(join(place, "package.json"), JSON.stringify({ private: true }))
+      const name = `@oven/bun-${process.platform}-${process.arch === "arm64" ? "aarch64" : "x64"}`
+      run(place, "npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", `${name}@${bunVersion}`)
+      const bun = join(place, "node_modules", name, "bin", "bun")
+      expect(run(place, bun, "--version").stdout === `${bunVersion}\n`, "another Bun was installed")
+      const joined = run(project, bun, "program.ts").stdout
+      expect(joined === "Hello Ada, one second later\n", `on the database of Node it printed:\n${joined}`)
+      rmSync(join(project, ".fermata"), { recursive: true })
+      const { stdout } = run(project, bun, "program.ts")
+      expect(stdout === "greeting Ada\nHello Ada, one second later\n", `it printed:\n${stdout}`)
+      const bin = join(project, "node_modules", "@fermata", "cli", "dist", "bin.js")
+      const [line = ""] = run(project, bun, bin, "runs", "ls", "--json").stdout.split("\n")
+      const { status } = JSON.parse(line) as { readonly status: string }
+      expect(status === "completed", `the run is ${status}`)
     }
   },
   {
