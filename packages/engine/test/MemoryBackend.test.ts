@@ -6,7 +6,7 @@ import * as DueList from "../src/internal/DueList.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 
 BackendConformance.suite(
-  "memory",
+  "P-10: memory",
   Effect.sync(() => {
     const store = MemoryBackend.makeStore()
     return { connect: Effect.sync(() => MemoryBackend.make(store)) }

@@ -29,7 +29,7 @@ import * as SqliteBackend from "../src/SqliteBackend.ts"
 import * as TempFolder from "./support/TempFolder.ts"
 
 BackendConformance.suite(
-  "sqlite",
+  "P-10: SQLite",
   Effect.map(TempFolder.make, (folder) => ({
     connect: SqliteBackend.make({ file: join(folder, "fermata.db"), synchronous: "NORMAL" })
   }))
