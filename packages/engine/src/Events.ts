@@ -25,7 +25,7 @@ import type { Committed, Extension } from "./Extension.ts"
 import * as EngineEvents from "./internal/EngineEvents.ts"
 import * as EngineRuntime from "./internal/EngineRuntime.ts"
 import { CurrentRun } from "./internal/ExecutorTypes.ts"
-import type { EventMessage } from "./StartRequest.ts"
+import { type EventMessage, outboxRow } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
 /** Longest payload of an event, in characters of JSON. */
@@ -134,7 +134,7 @@ export class Events extends Context.Service<Events, {
           (executor === undefined ? (yield* WebCrypto).randomUUID() : `${runId}:emit:${++executor.records.emitCount}`)
         const correlationId = options.correlationId ?? runId
         const source = options.source ?? place?.executor.row.workflow
-        const row = EngineEvents.outboxRow({
+        const row = outboxRow({
           id,
           name,
           payload: stored,

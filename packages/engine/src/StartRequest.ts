@@ -6,7 +6,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { StartOp } from "./Backend.ts"
+import type { OutboxRow, StartOp } from "./Backend.ts"
 
 export const StartRequest = Schema.Struct({
   id: Schema.String,
@@ -57,6 +57,13 @@ export const EventMessage = Schema.Struct({
   source: Schema.optionalKey(Schema.String)
 })
 export type EventMessage = typeof EventMessage.Type
+
+/** The row of the outbox in which an event travels. */
+export const outboxRow = (event: EventMessage): OutboxRow => ({
+  id: `event:${event.id}`,
+  kind: "event",
+  payload: StoredJson.compose({ ...event }).text
+})
 
 /** The `source` of events that the engine tells. */
 export const engineSource = "engine"

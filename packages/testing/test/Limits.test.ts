@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import type { EntryBody, JournalEntry } from "@fermata/core/JournalEntry"
 import * as Limits from "../src/simulator/Limits.ts"
 
-const limits = { maxRunMs: 10_000, maxActiveMs: 5_000, maxSteps: 2, contract: false }
+const limits = { maxRunMs: 10_000, maxActiveMs: 5_000, maxSteps: 2, handsOver: false }
 
 type Line = readonly [at: number, body: EntryBody, epoch?: number]
 
@@ -62,7 +62,7 @@ describe("a journal is against S12", () => {
       "walks through a step of a contract too many",
       "maxSteps",
       [[0, asks("a")], [0, done("a")], [0, asks("b")], [0, done("b")], [0, asks("a~2")]],
-      { contract: true }
+      { handsOver: true }
     ]
   ])("of a run that %s", (_, problem, lines, more) => assert.include(found(lines, more), problem))
 
@@ -81,7 +81,7 @@ describe("a journal is against S12", () => {
     [
       "is of a contract and hands a task over again",
       [[0, asks("a")], [0, done("a", submitted)], [0, asks("a~2")], [0, done("a~2", submitted)], [0, asks("b")]],
-      { contract: true }
+      { handsOver: true }
     ]
   ])("and not of one that %s", (_, lines, more) => assert.isUndefined(found(lines, more)))
 })

@@ -22,7 +22,7 @@ import type { EngineOptions } from "../EngineOptions.ts"
 import { EngineProbe } from "../EngineProbe.ts"
 import type { HostClock } from "../HostClock.ts"
 import { CurrentPace } from "../Pace.ts"
-import { startOp, type StartRequest } from "../StartRequest.ts"
+import { outboxRow, startOp, type StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
 import { sharedServices, worldServices } from "./BodyServices.ts"
 import * as CommitOps from "./CommitOps.ts"
@@ -400,7 +400,7 @@ export class EngineCore implements ExecutorHost {
       const events = yield* EngineEvents.ofCommitted(this.extensions.tellOf, this.store, { run, status, entries })
       const wanted = events.filter(({ name }) => this.extensions.listensTo(name))
       if (wanted.length === 0) return
-      yield* this.write({ op: "publish", rows: wanted.map(EngineEvents.outboxRow) })
+      yield* this.write({ op: "publish", rows: wanted.map(outboxRow) })
       this.poke()
     }
   )

@@ -4,22 +4,14 @@
 import * as EngineEvent from "@fermata/core/EngineEvent"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
-import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
-import type { OutboxRow, RunRow } from "../Backend.ts"
+import type { RunRow } from "../Backend.ts"
 import type { Committed } from "../Extension.ts"
 import { engineSource, type EventMessage } from "../StartRequest.ts"
 import type { Store } from "../Store.ts"
 
 /** What is told about an entry in place of what is told about those of programs; undefined where nothing else is. */
 export type Tell = (run: RunRow, entry: JournalEntry.JournalEntry) => ReadonlyArray<EventMessage> | undefined
-
-/** The row of the outbox in which an event travels. */
-export const outboxRow = (event: EventMessage): OutboxRow => ({
-  id: `event:${event.id}`,
-  kind: "event",
-  payload: StoredJson.compose({ ...event }).text
-})
 
 /** What is told about an entry; `before` is the run as it stood before. */
 export const ofEntry = (

@@ -16,7 +16,7 @@ import {
   ExtensionRefused,
   type Program
 } from "../Extension.ts"
-import type { EventMessage } from "../StartRequest.ts"
+import { type EventMessage, outboxRow } from "../StartRequest.ts"
 import * as EngineEvents from "./EngineEvents.ts"
 import type { Registration } from "./ExecutorTypes.ts"
 
@@ -149,9 +149,7 @@ export class Extensions {
     const told = this.listensTo()
       ? EngineEvents.ofCommitting(this.tellOf, committing).filter(({ name }) => this.listensTo(name))
       : none
-    return [...told, ...this.publishing.flatMap(({ project }) => project?.(committing) ?? none)].map(
-      EngineEvents.outboxRow
-    )
+    return [...told, ...this.publishing.flatMap(({ project }) => project?.(committing) ?? none)].map(outboxRow)
   }
 
   /** What the extension for the kind of the run tells about an entry. */

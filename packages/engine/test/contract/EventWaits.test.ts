@@ -7,9 +7,9 @@ import type { Backend, CommitOp, Op } from "../../src/Backend.ts"
 import { Contracts } from "../../src/Contracts.ts"
 import { Engine } from "../../src/Engine.ts"
 import { Events } from "../../src/Events.ts"
-import { outboxRow } from "../../src/internal/EngineEvents.ts"
 import * as MemoryBackend from "../../src/MemoryBackend.ts"
 import { Runs } from "../../src/Runs.ts"
+import { outboxRow } from "../../src/StartRequest.ts"
 import { Store } from "../../src/Store.ts"
 import {
   assertOutput,

@@ -4,14 +4,10 @@
  * one value and nothing else, or for nothing at all, the first that will do, and
  * it does not wait for one that has come.
  */
-import * as Contract from "@fermata/core/contract/Contract"
-import { standardShapes } from "@fermata/core/contract/StandardShapes"
-import { needsOf } from "@fermata/core/contract/StepShape"
 import type { StartOp } from "@fermata/engine/Backend"
-import * as EventCondition from "@fermata/engine/contract/EventCondition"
 import { anyValue, type EventsOp, type EventWait, type EventWaitChanges, valueAt } from "@fermata/engine/EventLog"
+import type { Description } from "@fermata/engine/Extension"
 import type { MemoryStore } from "@fermata/engine/MemoryBackend"
-import * as Exit from "effect/Exit"
 
 interface Kept {
   readonly name: string
@@ -19,7 +15,7 @@ interface Kept {
 }
 
 interface Asking {
-  /** The hash of its contract. */
+  /** The hash of its document. */
   readonly code: string
   /** Events kept before the run may ask for one of the name. */
   readonly since: ReadonlyMap<string, number>
@@ -32,7 +28,7 @@ export class EventWitness {
   /** By id, in the order in which they were kept. */
   private readonly kept = new Map<string, Kept>()
   private readonly asking = new Map<string, Asking>()
-  /** By contract and step: the event, and the place at which the step asks for one value and for nothing else, or none where any event will do. */
+  /** By document and step: the event, and the place at which the step asks for one value and for nothing else, or none where any event will do. */
   private readonly conditions = new Map<string, { readonly event: string; readonly path: string | undefined }>()
   private dropped = 0
   private readonly find: (problem: string) => void
@@ -47,17 +43,8 @@ export class EventWitness {
     this.asking.clear()
   }
 
-  defined(hash: string, document: string): void {
-    const contract = Contract.decodeText(document)
-    if (Exit.isFailure(contract)) return
-    for (const step of contract.value.steps) {
-      for (const { event, where } of needsOf(standardShapes, step).events ?? []) {
-        const condition = where === undefined ? undefined : EventCondition.of(where)
-        if (where === undefined || condition?.isWhole === true) {
-          this.conditions.set(`${hash} ${step.id}`, { event, path: condition?.path })
-        }
-      }
-    }
+  defined(hash: string, { waits }: Description): void {
+    for (const [step, asked] of waits) this.conditions.set(`${hash} ${step}`, asked)
   }
 
   keeps({ rows }: EventsOp): void {

@@ -66,7 +66,13 @@ const decodeWaits = Schema.decodeUnknownExit(Schema.fromJsonString(Schema.Array(
 
 class Life {
   private readonly history: Array<string> = []
-  private readonly witness = new Witness()
+  private readonly witness = new Witness((definition) => {
+    for (const process of this.processes) {
+      const description = process.describe(definition)
+      if (description !== undefined) return description
+    }
+    return undefined
+  })
   private readonly lanes: Lanes
   private readonly disk: Disk
   private readonly desk: People
@@ -105,7 +111,7 @@ class Life {
           this.witness.find("S15", `a secret was logged: ${line}`)
         }
       },
-      serves: (program, limits) => void this.witness.limits.set(program, { ...limits, contract: false }),
+      serves: (program, limits) => void this.witness.limits.set(program, { ...limits, handsOver: false }),
       begins: (runId, key, attempt) => {
         say(`body ${runId} ${key} ${attempt}`)
         this.witness.begins(runId, key, attempt)

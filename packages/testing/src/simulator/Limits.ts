@@ -1,12 +1,10 @@
 /** What a journal by itself says about the limits of its run (S12). */
-import * as Contract from "@fermata/core/contract/Contract"
 import type { EntryOf, JournalEntry } from "@fermata/core/JournalEntry"
 import type { Limits as Values } from "@fermata/engine/Workflows"
-import * as Exit from "effect/Exit"
 
 export interface Limits extends Values {
-  /** A contract counts a task that was handed over again as the same step. */
-  readonly contract: boolean
+  /** Whether work that was handed over again is counted as the same step, as it is in runs of documents. */
+  readonly handsOver: boolean
 }
 
 /** A run, as far as its limits are about it. */
@@ -18,12 +16,6 @@ export interface Limited {
 
 /** Timers are due at whole ms. */
 const granularityMs = 1
-
-/** The limits that a contract document sets. */
-export const ofDocument = (document: string): Limits | undefined => {
-  const contract = Contract.decodeText(document)
-  return Exit.isSuccess(contract) ? { ...contract.value.limits, contract: true } : undefined
-}
 
 /**
  * How the run went past a limit, in words; undefined when it did not. Up to its
@@ -55,7 +47,7 @@ export const overshoot = ({ createdAt, entries, id }: Limited, limits: Limits, n
           wronglyEnded(id, entry, entries.at(-1)!)
       case "StepRequested": {
         inFlight.add(entry.key)
-        const again = limits.contract && handedOver === entry.name
+        const again = limits.handsOver && handedOver === entry.name
         handedOver = undefined
         if (!again) steps.add(entry.key)
         if (steps.size > maxSteps) {

@@ -1,8 +1,9 @@
 /** One process of a simulated world: an engine on a lane of its own, which may die at any task. */
-import type { Backend } from "@fermata/engine/Backend"
+import type { Backend, DefinitionRow } from "@fermata/engine/Backend"
 import { Engine } from "@fermata/engine/Engine"
 import type { EngineOptions } from "@fermata/engine/EngineOptions"
 import { EngineProbe } from "@fermata/engine/EngineProbe"
+import type { Description } from "@fermata/engine/Extension"
 import type { ManualHostClock } from "@fermata/engine/HostClock"
 import { CurrentPace, type MakePace } from "@fermata/engine/Pace"
 import { SeededCrypto, SeededRandom } from "@fermata/engine/Seeded"
@@ -117,6 +118,11 @@ export class Process {
   /** Lets every parked run out of memory. */
   evict(): void {
     if (this.engine !== undefined) this.fork(this.engine.evict)
+  }
+
+  /** What its engine knows of a document. */
+  describe(definition: Pick<DefinitionRow, "document" | "kind">): Description | undefined {
+    return this.engine?.describe(definition)
   }
 
   /** Has it look at the store, as when something has told it to. */

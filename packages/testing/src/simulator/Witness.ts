@@ -7,6 +7,7 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Upcast from "@fermata/core/Upcast"
 import type { Answers, CommitOp, InboxRow, Op, RunRow } from "@fermata/engine/Backend"
+import type { Engine } from "@fermata/engine/Engine"
 import * as Exit from "effect/Exit"
 import { AnswerWitness, tellsOf } from "./AnswerWitness.ts"
 import { EventWitness } from "./EventWitness.ts"
@@ -58,6 +59,12 @@ export class Witness {
   )
   /** Deaths, pauses and failures so far: without any, no body is run again. */
   hardships = 0
+  /** What the engines of the processes know of a document. */
+  private readonly describe: Engine["Service"]["describe"]
+
+  constructor(describe: Engine["Service"]["describe"]) {
+    this.describe = describe
+  }
 
   find(promise: PromiseId, problem: string): void {
     if (this.violations.length < 20) this.violations.push({ promise, problem })
@@ -160,10 +167,11 @@ export class Witness {
         return
       }
       case "define": {
-        const { document, hash } = op.row
-        const limits = document === null ? undefined : Limits.ofDocument(document)
-        if (limits !== undefined) this.limits.set(hash, limits)
-        if (document !== null) this.events.defined(hash, document)
+        const { hash } = op.row
+        const description = this.describe(op.row)
+        if (description === undefined) return
+        this.limits.set(hash, { ...description.limits, handsOver: true })
+        this.events.defined(hash, description)
         return
       }
       case "events":
