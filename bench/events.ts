@@ -1,7 +1,7 @@
 /** One event for one of many waiting runs, beside the same for one of a tenth of them. */
-import { Llm } from "@fermata/engine/contract/Llm"
-import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { Contracts } from "@fermata/engine/Contracts"
+import { Contracts } from "@fermata/contracts/Contracts"
+import { Llm } from "@fermata/contracts/Llm"
+import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { Runs } from "@fermata/engine/Runs"

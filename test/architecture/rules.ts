@@ -41,9 +41,10 @@ interface PackageRule {
 export const tree: Readonly<Record<string, PackageRule>> = {
   core: { imports: [], externals: ["effect"] },
   engine: { imports: ["core"] },
+  contracts: { imports: ["core", "engine"] },
   testing: { imports: ["core", "engine"], peers: true },
   "host-node": { imports: ["core", "engine"], node: true, host: true },
-  cli: { imports: ["core", "engine", "host-node"], node: true, modules: ["Config"] }
+  cli: { imports: ["core", "engine", "contracts", "host-node"], node: true, modules: ["Config"] }
 }
 
 /** Lines of a file; it falls to 500 as the largest are taken apart. */

@@ -13,7 +13,7 @@
  * - `text`, `mermaid`: for the eye
  */
 import { assert, describe, it } from "@effect/vitest"
-import * as ContractValidation from "@fermata/engine/contract/ContractValidation"
+import * as ContractValidation from "@fermata/contracts/ContractValidation"
 import { Effect } from "effect"
 import { copyFileSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,5 +1,5 @@
 /** An agent service on a real socket, which takes jobs and tells what came of them. */
-import { handleCallback } from "@fermata/engine/contract/RemoteTasks"
+import { handleCallback } from "@fermata/contracts/RemoteTasks"
 import { Events } from "@fermata/engine/Events"
 import { Effect, Queue, type Redacted, type Scope } from "effect"
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http"

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ContractValidation } from "@fermata/engine"
+import { ContractValidation } from "@fermata/contracts"
 import { CrashHost } from "@fermata/testing"
 import { Effect, Logger, type Schema } from "effect"
 import { contract, giveWay, handlers, hear, Log, type Loose, only, pass, run, serve, serveAgain } from "./support.ts"

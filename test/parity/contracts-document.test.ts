@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Contract, type ContractProblem, StandardShapes } from "@fermata/core"
-import { ContractValidation, MemoryBackend } from "@fermata/engine"
-import { Llm } from "@fermata/engine/contract/Llm"
+import { Contract, type ContractProblem, StandardShapes } from "@fermata/contracts"
+import { ContractValidation } from "@fermata/contracts"
+import { Llm } from "@fermata/contracts/Llm"
+import { MemoryBackend } from "@fermata/engine"
 import { CrashHost } from "@fermata/testing"
 import { Effect, Layer } from "effect"
 import { contract, giveWay, hear, Log, type Loose, only, pass, run, serve, smuggle } from "./support.ts"
@@ -246,7 +247,7 @@ describe("the graph of steps", () => {
 
   it("C-25: a document is typed, so that a wrong kind does not compile", () => {
     const typed = (kind: string) => `
-      import { Contract } from "@fermata/core"
+      import { Contract } from "@fermata/contracts"
       export const document: Contract.ContractDocument = {
         schemaVersion: Contract.schemaVersion,
         id: "my-agent",

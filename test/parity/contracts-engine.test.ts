@@ -1,10 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { EngineEvent, type JournalEntry, RunView, TicketTriage } from "@fermata/core"
+import { TicketTriage } from "@fermata/contracts"
+import { Contracts } from "@fermata/contracts/Contracts"
+import { Llm } from "@fermata/contracts/Llm"
+import { StepPolicy } from "@fermata/contracts/RecordedStep"
+import { type TaskReply, TaskRuntime } from "@fermata/contracts/TaskRuntime"
+import { EngineEvent, type JournalEntry, RunView } from "@fermata/core"
 import { MemoryBackend, Runs, Store } from "@fermata/engine"
-import { Llm } from "@fermata/engine/contract/Llm"
-import { StepPolicy } from "@fermata/engine/contract/RecordedStep"
-import { type TaskReply, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { Contracts } from "@fermata/engine/Contracts"
 import { Events } from "@fermata/engine/Events"
 import { CrashHost } from "@fermata/testing"
 import { TestHost } from "@fermata/testing/TestHost"
@@ -47,10 +48,10 @@ describe("packages and construction", () => {
       writeFileSync(
         join(project, "main.js"),
         `
-        import { Contract, TicketTriage } from "@fermata/core"
+        import { Contract, TicketTriage } from "@fermata/contracts"
         import * as engine from "@fermata/engine"
         import { Events } from "@fermata/engine/Events"
-        import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+        import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
         import { TestHost } from "@fermata/testing/TestHost"
         import { NodeHost } from "@fermata/host-node"
         const parts = [Contract.schemaOf, TicketTriage.ticketTriageContract, engine.Engine.Engine, Events, TaskRuntime, TestHost, NodeHost.layer]
@@ -64,15 +65,15 @@ describe("packages and construction", () => {
     }
     const errors = typeErrors({
       right: `
-        import { Contract, TicketTriage } from "@fermata/core"
-        import { Contracts } from "@fermata/engine/Contracts"
+        import { Contract, TicketTriage } from "@fermata/contracts"
+        import { Contracts } from "@fermata/contracts/Contracts"
         import type { Events } from "@fermata/engine/Events"
-        import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+        import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
         export const version: "fermata.contract.v1" = Contract.schemaVersion
         export const id: string = TicketTriage.ticketTriageContract.id
         export type Emit = Events["Service"]["emit"]
         export const parts = [Contracts.layer, TaskRuntime.layerNone]`,
-      wrong: `import { Nothing } from "@fermata/engine/Contracts"\nexport const nothing = Nothing`
+      wrong: `import { Nothing } from "@fermata/contracts/Contracts"\nexport const nothing = Nothing`
     })
     assert.deepStrictEqual(errors.right, [])
     assert.lengthOf(errors.wrong, 1)
@@ -88,9 +89,9 @@ describe("packages and construction", () => {
         import { Engine } from "@fermata/engine/Engine"
         import { HostClock } from "@fermata/engine/HostClock"
         import { Store } from "@fermata/engine/Store"
-        import { Llm } from "@fermata/engine/contract/Llm"
-        import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-        import { Contracts } from "@fermata/engine/Contracts"
+        import { Llm } from "@fermata/contracts/Llm"
+        import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
+        import { Contracts } from "@fermata/contracts/Contracts"
         import { Events } from "@fermata/engine/Events"
         import { Layer } from "effect"
         const parts = {

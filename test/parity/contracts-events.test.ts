@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { type TaskReply, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+import { type TaskReply, TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import { CrashHost } from "@fermata/testing"
 import { Deferred, Effect, Layer } from "effect"
 import {

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { RemoteTasks } from "@fermata/engine"
+import { RemoteTasks } from "@fermata/contracts"
 import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { CrashHost } from "@fermata/testing"

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import { Signal, Step } from "@fermata/engine"
-import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { Engine } from "@fermata/engine/Engine"
 import { CrashHost } from "@fermata/testing"
 import { Cause, Context, Effect, Exit, Layer, Schema } from "effect"
@@ -239,7 +239,7 @@ describe("delegation by name", () => {
 
   it("P-29: a registry is typed: what its handlers need is what its layer needs, and what is no handler does not compile", () => {
     const prelude = `
-      import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
+      import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
       import { Context, Effect, type Layer } from "effect"
       class Files extends Context.Service<Files, { readonly read: Effect.Effect<string> }>()("Files") {}`
     const errors = typeErrors({

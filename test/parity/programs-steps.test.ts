@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Llm } from "@fermata/contracts/Llm"
+import { type TaskReply, type TaskRequest, TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import { RunView } from "@fermata/core"
 import { Signal, Step } from "@fermata/engine"
-import { Llm } from "@fermata/engine/contract/Llm"
-import { type TaskReply, type TaskRequest, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
 import { CrashHost } from "@fermata/testing"
 import { Cause, Deferred, Effect, Exit, Layer, Schema } from "effect"
 import {

@@ -3,11 +3,12 @@
  * engine, hosts that serve contracts, and how runs stand.
  */
 import { assert } from "@effect/vitest"
-import { Contract, type JournalEntry, StandardShapes } from "@fermata/core"
+import { Contract, StandardShapes } from "@fermata/contracts"
+import { Contracts, type StartOptions } from "@fermata/contracts/Contracts"
+import { Llm } from "@fermata/contracts/Llm"
+import { type Handlers, TaskRuntime } from "@fermata/contracts/TaskRuntime"
+import { type JournalEntry } from "@fermata/core"
 import { type Backend, MemoryBackend, Runs, Step } from "@fermata/engine"
-import { Llm } from "@fermata/engine/contract/Llm"
-import { type Handlers, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { Contracts, type StartOptions } from "@fermata/engine/Contracts"
 import { Events } from "@fermata/engine/Events"
 import type { EventMessage } from "@fermata/engine/StartRequest"
 import { SqliteBackend } from "@fermata/host-node"

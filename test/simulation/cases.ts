@@ -7,9 +7,9 @@ import triage from "@fermata-examples/ticket-triage/contract.json" with { type: 
 import { analyzeTicket } from "@fermata-examples/ticket-triage/src/AnalyzeTicket.ts"
 import * as Script from "@fermata-examples/ticket-triage/src/Script.ts"
 import ticket from "@fermata-examples/ticket-triage/ticket.json" with { type: "json" }
+import { Contracts } from "@fermata/contracts/Contracts"
+import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import type { Wait } from "@fermata/core/Wait"
-import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { Contracts } from "@fermata/engine/Contracts"
 import * as Random from "@fermata/testing/RandomProgram"
 import * as Simulator from "@fermata/testing/Simulator"
 import { Effect, Layer } from "effect"

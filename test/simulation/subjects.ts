@@ -1,8 +1,8 @@
 /** Programs and a contract that hold every kind of step. */
+import { Contracts } from "@fermata/contracts/Contracts"
+import * as Llm from "@fermata/contracts/Llm"
+import { TaskFailed, type TaskReply, TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import * as Approval from "@fermata/engine/Approval"
-import * as Llm from "@fermata/engine/contract/Llm"
-import { TaskFailed, type TaskReply, TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { Contracts } from "@fermata/engine/Contracts"
 import { Events } from "@fermata/engine/Events"
 import { Runs } from "@fermata/engine/Runs"
 import * as RunState from "@fermata/engine/RunState"

@@ -1,5 +1,5 @@
 /** The scripted model: rules in place of a model, so that the example needs no key and answers the same every time. */
-import * as Llm from "@fermata/engine/contract/Llm"
+import * as Llm from "@fermata/contracts/Llm"
 
 const answer = (category: "bug" | "feature" | "question", severity: "low" | "normal" | "critical") =>
 (

@@ -3,7 +3,7 @@
  * what the database knows. It never fails and never writes: where nothing can
  * be said, nothing is offered.
  */
-import * as Contract from "@fermata/core/contract/Contract"
+import * as Contract from "@fermata/contracts/Contract"
 import { Wait } from "@fermata/core/Wait"
 import type { Backend, RunRow } from "@fermata/engine/Backend"
 import { Store } from "@fermata/engine/Store"

@@ -2,9 +2,9 @@
  * `fermata.config.ts`: what a project adds to the command. Its workflows, its
  * contracts, and the tasks and the model that contracts use.
  */
+import type { Llm } from "@fermata/contracts/Llm"
+import type { TaskContext } from "@fermata/contracts/TaskRuntime"
 import { didYouMean } from "@fermata/core/Suggestion"
-import type { Llm } from "@fermata/engine/contract/Llm"
-import type { TaskContext } from "@fermata/engine/contract/TaskRuntime"
 import type { Engine } from "@fermata/engine/Engine"
 import type { HostClock } from "@fermata/engine/HostClock"
 import type { Store } from "@fermata/engine/Store"

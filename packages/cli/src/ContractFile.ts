@@ -1,9 +1,9 @@
 /**
  * Contracts in files: reads them, and tells their mistakes with their places.
  */
-import type { Contract } from "@fermata/core/contract/Contract"
-import type { ContractProblem } from "@fermata/core/contract/ContractProblem"
-import * as ContractValidation from "@fermata/engine/contract/ContractValidation"
+import type { Contract } from "@fermata/contracts/Contract"
+import type { ContractProblem } from "@fermata/contracts/ContractProblem"
+import * as ContractValidation from "@fermata/contracts/ContractValidation"
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"
 import { relative } from "node:path"

@@ -2,9 +2,9 @@
  * What the steps of a contract need from the process that works on them, and
  * who has it.
  */
-import type { Contract } from "@fermata/core/contract/Contract"
+import type { Contract } from "@fermata/contracts/Contract"
+import * as ContractNeeds from "@fermata/contracts/ContractNeeds"
 import type { Owner } from "@fermata/core/Owner"
-import * as ContractNeeds from "@fermata/engine/contract/ContractNeeds"
 import type { FermataConfig } from "./Config.ts"
 import { isGone } from "./Owners.ts"
 

@@ -2,7 +2,7 @@
  * Follows a run until it is over, or until only a person, a signal or an
  * operator makes it go on, and works on it here when nobody else does.
  */
-import type { Contract } from "@fermata/core/contract/Contract"
+import type { Contract } from "@fermata/contracts/Contract"
 import type { RunSummary } from "@fermata/core/RunSummary"
 import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"

@@ -2,9 +2,9 @@
  * The engine of one command: its services, and how this process comes to work
  * on runs.
  */
-import { Llm } from "@fermata/engine/contract/Llm"
-import { TaskRuntime } from "@fermata/engine/contract/TaskRuntime"
-import { Contracts } from "@fermata/engine/Contracts"
+import { Contracts } from "@fermata/contracts/Contracts"
+import { Llm } from "@fermata/contracts/Llm"
+import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"

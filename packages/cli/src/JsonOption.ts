@@ -1,7 +1,7 @@
 /**
  * Options that take JSON: the text itself, `@file`, or `@-` for stdin.
  */
-import { renderPath } from "@fermata/core/contract/ContractProblem"
+import { renderPath } from "@fermata/contracts/ContractProblem"
 import * as JsonText from "@fermata/core/JsonText"
 import * as Effect from "effect/Effect"
 import { readFile } from "node:fs/promises"

@@ -2,7 +2,7 @@
  * Runs that should have been taken up, and who could take them up: a part of
  * `fermata doctor`.
  */
-import * as Contract from "@fermata/core/contract/Contract"
+import * as Contract from "@fermata/contracts/Contract"
 import type { Owner } from "@fermata/core/Owner"
 import type { RunRow, StorageFailed } from "@fermata/engine/Backend"
 import type { Store } from "@fermata/engine/Store"

@@ -52,7 +52,7 @@ const eventFor = (host: Host, view: RunView.RunView, event: string): Effect.Effe
       id === view.workflow && version === view.version
     )
     if (stored === undefined) return undefined
-    const EventSample = yield* Effect.promise(() => import("@fermata/engine/contract/EventSample"))
+    const EventSample = yield* Effect.promise(() => import("@fermata/contracts/EventSample"))
     const value = yield* EventSample.of(stored.contract, view, event)
     if (value !== undefined) return { _tag: "Json" as const, value }
     const conditions = EventSample.waitsFor(stored.contract, event).flatMap(({ where }) => where ?? [])

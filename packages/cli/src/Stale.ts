@@ -37,7 +37,7 @@ export const of = (
       id === view.workflow && version === view.version
     )
     if (stored === undefined) return between.map(({ behind, key }) => ({ set: key, steps: behind, certain: false }))
-    const { dependents } = yield* Effect.promise(() => import("@fermata/engine/contract/ContractUses"))
+    const { dependents } = yield* Effect.promise(() => import("@fermata/contracts/ContractUses"))
     return between
       .map(({ behind, key }) => ({ set: key, steps: dependents(stored.contract, key, behind), certain: true }))
       .filter(({ steps }) => steps.length > 0)

@@ -1,7 +1,7 @@
 /**
  * Starts a run and follows it: what `fermata run` does.
  */
-import type { Contract } from "@fermata/core/contract/Contract"
+import type { Contract } from "@fermata/contracts/Contract"
 import type { Owner } from "@fermata/core/Owner"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"

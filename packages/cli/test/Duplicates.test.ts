@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Contract from "@fermata/core/contract/Contract"
-import { standardShapes } from "@fermata/core/contract/StandardShapes"
+import * as Contract from "@fermata/contracts/Contract"
+import { standardShapes } from "@fermata/contracts/StandardShapes"
 import { Schema } from "effect"
 import { join } from "node:path"
 import * as Duplicates from "../src/internal/Duplicates.ts"

@@ -1,12 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, Layer, Schema } from "effect"
-import { Contracts } from "../src/Contracts.ts"
-import * as MemoryBackend from "../src/MemoryBackend.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import * as Agency from "./support/Agency.ts"
 import { begin, Declined, define, echo, Log, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go", { schema: Schema.String })
@@ -229,31 +226,4 @@ describe("a fork", () => {
       }
       assert.isAbove(crashes, 3)
     }))
-
-  it.effect("N-55: of a contract waits for its events, knows its own id, and keeps its document", () =>
-    Effect.gen(function*() {
-      const contract = Agency.document([
-        Agency.step("transform", "note", "say", { set: { of: "{{ run.id }}", about: "{{ input.name }}" } }),
-        Agency.step("emit", "say", "hold", { event: "note.taken", payload: { run: "{{ run.id }}" } }),
-        Agency.step("wait", "hold", "end", { event: "go" }),
-        Agency.step("transform", "end", null, { set: { event: "{{ steps.hold.output }}", of: "{{ run.id }}" } })
-      ])
-      const { runId } = yield* (yield* Contracts).start({ contract, input: { name: "Ada" } })
-      yield* Agency.settled
-      const runs = yield* Runs
-      const forked = yield* runs.fork(runId, { at: "say" })
-      yield* Agency.settled
-      assert.deepStrictEqual((yield* runs.show(forked.runId)).waits, (yield* runs.show(runId)).waits)
-      const other = yield* runs.fork(runId, { at: "note", input: { name: "Bob" } })
-      yield* Agency.settled
-      yield* Agency.publish("go", 1)
-      yield* Agency.assertOutput(runId, { event: 1, of: runId })
-      yield* Agency.assertOutput(forked.runId, { event: 1, of: forked.runId })
-      assert.deepStrictEqual((yield* runs.show(forked.runId)).state["state"]?.value, {
-        about: "Ada",
-        event: 1,
-        of: forked.runId
-      })
-      assert.include((yield* runs.show(other.runId)).state["state"]?.value, { about: "Bob" })
-    }).pipe(Effect.provide(Agency.layer({ backend: MemoryBackend.make(MemoryBackend.makeStore()) }))))
 })

@@ -2,7 +2,7 @@
  * Workflows that a configuration has twice under one name: which of them a run
  * is of would be a matter of chance, so it is told with both places.
  */
-import * as Contract from "@fermata/core/contract/Contract"
+import * as Contract from "@fermata/contracts/Contract"
 import { refused } from "../CommandFailed.ts"
 import { type ContractFile, fileLabel } from "../ContractFile.ts"
 

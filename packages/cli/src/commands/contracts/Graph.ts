@@ -9,7 +9,7 @@ export const commandContractsGraph = Command.make("graph", {
 }, ({ file }) =>
   Effect.gen(function*() {
     const { readContract } = yield* Effect.promise(() => import("../../ContractFile.ts"))
-    const { edges, mermaid } = yield* Effect.promise(() => import("@fermata/core/contract/ContractGraph"))
+    const { edges, mermaid } = yield* Effect.promise(() => import("@fermata/contracts/ContractGraph"))
     const { contract } = yield* readContract(file)
     const { json } = yield* globals
     if (!json) return yield* lines(mermaid(contract).trimEnd().split("\n"))

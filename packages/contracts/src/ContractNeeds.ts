@@ -1,0 +1,59 @@
+/**
+ * What the steps of a contract need from the process that works on its runs. A
+ * process without it leaves these runs to others: taking them up would fail
+ * steps that somebody else can do.
+ */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { Contract } from "./Contract.ts"
+import { standardShapes } from "./StandardShapes.ts"
+import * as StepShape from "./StepShape.ts"
+import type { StepShapes } from "./StepShape.ts"
+
+export interface Needs {
+  /** Names of tasks, each once. */
+  readonly tasks: ReadonlyArray<string>
+  /** Whether there are `llm` steps. */
+  readonly model: boolean
+}
+
+/** What a process has for contracts. */
+export interface Offer {
+  readonly tasks: ReadonlyArray<string>
+  readonly model: boolean
+}
+
+/** What a process says that it has (`Runs.owners`); nothing where it does not say so. */
+export const offerOf = (offers: unknown): Offer =>
+  Option.getOrElse(decodeOffer(offers), (): Offer => ({ tasks: [], model: false }))
+
+/** The needs of all steps together. */
+export const of = ({ steps }: Contract, shapes: StepShapes = standardShapes): Needs => {
+  const needs = steps.map((step) => StepShape.needsOf(shapes, step))
+  return {
+    tasks: [...new Set(needs.flatMap(({ tasks = [] }) => tasks))],
+    model: needs.some(({ model }) => model === true)
+  }
+}
+
+/** What the contract needs and the offer lacks. */
+export const lacking = (contract: Contract, offer: Offer, shapes: StepShapes = standardShapes): Needs => {
+  const needs = of(contract, shapes)
+  return { tasks: needs.tasks.filter((task) => !offer.tasks.includes(task)), model: needs.model && !offer.model }
+}
+
+export const isNone = ({ model, tasks }: Needs): boolean => tasks.length === 0 && !model
+
+/** What is missing, for people: "no handler for ...". */
+export const sentences = ({ model, tasks }: Needs): ReadonlyArray<string> => [
+  ...tasks.map((task) => `no handler for the task "${task}"`),
+  ...(model ? ["no model for its llm steps"] : [])
+]
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const decodeOffer = Schema.decodeUnknownOption(
+  Schema.Struct({ tasks: Schema.Array(Schema.String), model: Schema.Boolean })
+)

@@ -1,0 +1,135 @@
+/**
+ * The contracts of a store as this process knows them: decoded once, and the
+ * newest of each at hand for every event.
+ */
+import * as EventName from "@fermata/core/EventName"
+import type { Backend, DefinitionRow, StorageFailed } from "@fermata/engine/Backend"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import * as SemVer from "effect/SemVer"
+import * as Contract from "./Contract.ts"
+import { awaited } from "./ContractProgram.ts"
+import { standardShapes } from "./StandardShapes.ts"
+import type { StepShapes } from "./StepShape.ts"
+
+/** A contract in the store. `hash` is SHA-256 in hex of its canonical document. */
+export interface Stored {
+  readonly id: string
+  readonly version: string
+  readonly title: string
+  readonly hash: string
+  /** ms since the epoch. */
+  readonly at: number
+  readonly contract: Contract.Contract
+}
+
+export interface ContractRegistry {
+  /** Every version of every contract, by id, the newest version first. */
+  readonly all: Effect.Effect<ReadonlyArray<Stored>, StorageFailed>
+  /** The newest version of each. */
+  readonly newest: Effect.Effect<ReadonlyArray<Stored>, StorageFailed>
+  /** The contract with this hash, if the store has one that this build can read. */
+  readonly byHash: (hash: string) => Effect.Effect<Stored | undefined, StorageFailed>
+  /** Every contract that was read so far, by its hash; undefined for one that this build cannot read. Only ever grows. */
+  readonly decoded: ReadonlyMap<string, Stored | undefined>
+  /** Contracts that this build cannot read. */
+  readonly unreadable: Effect.Effect<ReadonlyArray<Pick<Stored, "id" | "version" | "hash">>, StorageFailed>
+  /** Reads anew what others may have added. */
+  readonly refresh: Effect.Effect<void, StorageFailed>
+  /** Forgets what was read, because this process has added to it. */
+  readonly changed: () => void
+  /** Whether some contract, as last read, listens to this event of the engine; to any of them when no name is given. */
+  readonly listensTo: (name?: string) => boolean
+}
+
+export const make = (backend: Backend, shapes: StepShapes = standardShapes): ContractRegistry => {
+  const decoded = new Map<string, Stored | undefined>()
+  let seen: number | undefined
+  let all: ReadonlyArray<Stored> = []
+  let newest: ReadonlyArray<Stored> = []
+  let unreadable: ReadonlyArray<Pick<Stored, "id" | "version" | "hash">> = []
+  let patterns: ReadonlySet<string> = new Set()
+
+  const read = Effect.fnUntraced(function*(row: DefinitionRow) {
+    if (row.document === null) return undefined
+    if (decoded.has(row.hash)) return decoded.get(row.hash)
+    const contract = Contract.decodeText(row.document, shapes)
+    if (Exit.isFailure(contract)) {
+      yield* Effect.logError(
+        `contract "${row.name}" ${row.version} (${row.hash}) cannot be read by this build`,
+        contract.cause
+      )
+    }
+    const stored = Exit.isFailure(contract) ? undefined : storedOf(contract.value, row.hash, row.at)
+    decoded.set(row.hash, stored)
+    return stored
+  })
+
+  const refresh = Effect.gen(function*() {
+    const version = yield* backend.version
+    if (version === seen) return
+    const rows = yield* backend.definitions
+    const found = yield* Effect.forEach(rows, read)
+    unreadable = rows
+      .filter((row, index) => row.kind === "contract" && found[index] === undefined)
+      .map(({ hash, name, version }) => ({ id: name, version, hash }))
+    all = found.filter((stored) => stored !== undefined).sort(byIdThenNewest)
+    newest = all.filter((stored, index) => all[index - 1]?.id !== stored.id)
+    patterns = new Set([
+      ...newest.flatMap(({ contract }) =>
+        contract.triggers.flatMap((trigger) => trigger.type === "event" ? [trigger.event] : [])
+      ),
+      ...all.flatMap(({ contract }) => awaited(contract, shapes))
+    ].filter(EventName.isReserved))
+    seen = version
+  })
+
+  return {
+    all: Effect.map(refresh, () => all),
+    newest: Effect.map(refresh, () => newest),
+    byHash: Effect.fnUntraced(function*(hash) {
+      if (decoded.has(hash)) return decoded.get(hash)
+      const row = yield* backend.definitionByHash(hash)
+      return row === null ? undefined : yield* read(row)
+    }),
+    decoded,
+    unreadable: Effect.map(refresh, () => unreadable),
+    refresh,
+    changed: () => {
+      seen = undefined
+    },
+    listensTo: (name) =>
+      name === undefined ? patterns.size > 0 : [...patterns].some((pattern) => EventName.matches(pattern, name))
+  }
+}
+
+/** A contract with what the store keeps beside it. */
+export const storedOf = (contract: Contract.Contract, hash: string, at: number): Stored => ({
+  id: contract.id,
+  version: contract.version,
+  title: contract.title,
+  hash,
+  at,
+  contract
+})
+
+/** The newest of some versions of one contract comes first: releases before prereleases, each by semantic version. */
+export const newestFirst = (a: string, b: string): number => {
+  const left = versionOf(a)
+  const right = versionOf(b)
+  if (left === undefined || right === undefined) return Number(left === undefined) - Number(right === undefined)
+  return Number(SemVer.isPrerelease(left)) - Number(SemVer.isPrerelease(right)) || SemVer.Order(right, left)
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const versionOf = (text: string): SemVer.SemVer | undefined => {
+  const parsed = SemVer.parse(text)
+  return Result.isSuccess(parsed) ? parsed.success : undefined
+}
+
+const byIdThenNewest = (a: Stored, b: Stored): number =>
+  a.id !== b.id ? a.id < b.id ? -1 : 1 : newestFirst(a.version, b.version) || b.at - a.at

@@ -1,0 +1,241 @@
+/**
+ * The whole validation of a contract: the check of `core`, and every
+ * expression parsed and its references resolved. All mistakes are reported at
+ * once, each with its place.
+ */
+import * as StoredJson from "@fermata/core/StoredJson"
+import { didYouMean } from "@fermata/core/Suggestion"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { Contract } from "./Contract.ts"
+import * as ContractCheck from "./ContractCheck.ts"
+import { isRecord } from "./ContractFields.ts"
+import * as ContractGraph from "./ContractGraph.ts"
+import * as Problem from "./ContractProblem.ts"
+import type { ContractProblem, Path } from "./ContractProblem.ts"
+import * as Expression from "./Expression.ts"
+import { standardShapes } from "./StandardShapes.ts"
+import * as StepShape from "./StepShape.ts"
+import type { StepShapes } from "./StepShape.ts"
+
+/** A document is no valid contract. Lists every mistake. */
+export class ContractInvalid extends Schema.TaggedError<ContractInvalid>()("ContractInvalid", {
+  /** The id that the document gives itself, where it has one. */
+  contractId: Schema.optionalKey(Schema.String),
+  problems: Schema.Array(Problem.ContractProblem)
+}) {
+  override get message(): string {
+    const { length } = this.problems
+    const name = this.contractId === undefined ? "the contract" : `the contract ${StoredJson.quote(this.contractId)}`
+    const list = this.problems.map(({ message }) => `\n- ${message}`).join("")
+    return `${name} has ${length} ${length === 1 ? "problem" : "problems"}:${list}`
+  }
+}
+
+/** Checks a parsed JSON document, expressions included. Never throws. */
+export const check = (document: unknown, shapes: StepShapes = standardShapes): ContractCheck.Checked => {
+  const checked = ContractCheck.check(document, shapes)
+  if (checked.problems.some(({ code }) => stops.has(code))) return checked
+  const graphIsKnown = checked.problems.every(({ code }) => !hidesGraph.has(code))
+  const problems = [...checked.problems, ...checkExpressions(document, graphIsKnown, shapes)]
+  return problems.length === 0 ? checked : { problems: ContractCheck.capped(problems) }
+}
+
+/** The contract of a parsed JSON document, with its defaults filled in. */
+export const validate = (
+  document: unknown,
+  shapes: StepShapes = standardShapes
+): Effect.Effect<Contract, ContractInvalid> =>
+  Effect.suspend(() => toEffect(check(document, shapes), fieldOf(document, "id")))
+
+/** The contract of a JSON text. */
+export const validateText = (
+  text: string,
+  shapes: StepShapes = standardShapes
+): Effect.Effect<Contract, ContractInvalid> =>
+  Effect.suspend(() => {
+    const checked = checkText(text, shapes)
+    return toEffect(checked, fieldOf(checked.document, "id"))
+  })
+
+/** Checks a contract as text, expressions included. `document` is what the text says, where it is JSON. */
+export const checkText = (text: string, shapes: StepShapes = standardShapes) =>
+  ContractCheck.checkTextWith(text, (document) => check(document, shapes))
+
+/** Most expressions that a contract may have. */
+export const maxExpressions = 5000
+
+// ---------------------------------------------------------------- internal
+
+/** Problems after which there is no document to look into. */
+const stops: ReadonlySet<string> = new Set(["not-json", "not-an-object", "too-large", "too-deep"])
+
+/** Problems after which nobody can say which steps run before which. */
+const hidesGraph: ReadonlySet<string> = new Set([
+  "unknown-step",
+  "unreachable-step",
+  "duplicate-id",
+  "unknown-kind",
+  "missing"
+])
+
+const toEffect = (checked: ContractCheck.Checked, id: unknown): Effect.Effect<Contract, ContractInvalid> =>
+  checked.contract !== undefined
+    ? Effect.succeed(checked.contract)
+    : Effect.fail(
+      new ContractInvalid({ ...(typeof id === "string" ? { contractId: id } : {}), problems: checked.problems })
+    )
+
+/** A field of the document that holds expressions. */
+interface Place {
+  readonly path: Path
+  readonly value: unknown
+  /** Whether the whole text is one expression, with or without braces. */
+  readonly whole: boolean
+  /** Names in scope. */
+  readonly names: ReadonlyArray<string>
+  /** The step that evaluates it. */
+  readonly step?: string | undefined
+}
+
+const placesOf = (document: unknown, shapes: StepShapes): ReadonlyArray<Place> => [
+  ...list(fieldOf(document, "triggers")).flatMap((trigger, i) =>
+    ["where", "key"].map((field): Place => ({
+      path: ["triggers", i, field],
+      value: fieldOf(trigger, field),
+      whole: true,
+      names: ["trigger"]
+    }))
+  ),
+  ...list(fieldOf(document, "steps")).flatMap((step, i) => placesOfStep(step, ["steps", i], shapes))
+]
+
+const placesOfStep = (step: unknown, path: Path, shapes: StepShapes): ReadonlyArray<Place> => {
+  if (!isRecord(step)) return []
+  const { id } = step
+  return (StepShape.of(shapes, step)?.check.expressions(step) ?? []).map((place) => ({
+    path: [...path, ...place.path],
+    value: StepShape.at(step, ...place.path),
+    whole: place.whole === true,
+    names: [...Expression.scopeNames, ...place.names ?? []],
+    step: typeof id === "string" ? id : undefined
+  }))
+}
+
+const checkExpressions = (
+  document: unknown,
+  graphIsKnown: boolean,
+  shapes: StepShapes
+): ReadonlyArray<ContractProblem> => {
+  const steps = list(fieldOf(document, "steps")).map((step): StepShape.Loose => isRecord(step) ? step : {})
+  const ids = new Set(steps.map((step) => fieldOf(step, "id")).filter((id) => typeof id === "string"))
+  const edges = ContractGraph.edges({ steps }, shapes)
+  const after = new Map<string, ReadonlySet<string>>()
+  /** Whether `step` can run after `earlier`. */
+  const canFollow = (earlier: string, step: string): boolean => {
+    let reached = after.get(earlier)
+    if (reached === undefined) {
+      const next = edges.flatMap(({ from, to }) => from === earlier && to !== null ? [to] : [])
+      reached = ContractGraph.reachableFrom(next, edges)
+      after.set(earlier, reached)
+    }
+    return reached.has(step)
+  }
+
+  const resolve = (
+    place: Place,
+    path: Path,
+    offset: number,
+    found: Expression.Compiled
+  ): ReadonlyArray<ContractProblem> => {
+    const problem = (
+      mention: Expression.Mention,
+      more: { expected: string; suggestion?: string | undefined; message?: string }
+    ) =>
+      Problem.make({
+        path,
+        code: "unknown-reference",
+        found: mention.name,
+        position: offset + mention.position,
+        ...more
+      })
+    return [
+      ...found.names.filter(({ name }) => !place.names.includes(name)).map((mention) =>
+        problem(mention, {
+          expected: `one of ${place.names.join(", ")}`,
+          suggestion: didYouMean(mention.name, place.names)
+        })
+      ),
+      ...found.lossyNumbers.map(({ name, position }) =>
+        Problem.make({
+          path,
+          code: "lossy",
+          position: offset + position,
+          expected: "a number that stays what it says",
+          message: `at character ${offset + position} of the expression: ${name}`
+        })
+      ),
+      ...found.undefinedVariables.map(({ name, position }) => {
+        const meant = didYouMean(name, Expression.functionNames)
+        return problem({ name: `$${name}`, position }, {
+          expected: "a JSONata function, or a variable that the expression defines",
+          suggestion: meant === undefined ? undefined : `$${meant}`
+        })
+      }),
+      ...(place.names.includes("steps") ? found.steps : []).flatMap((mention) => {
+        if (!ids.has(mention.name)) {
+          const hyphenated = [...ids].find((id) => id.startsWith(`${mention.name}-`))
+          const suggestion = hyphenated === undefined ? didYouMean(mention.name, ids) : `\`${hyphenated}\``
+          return [problem(mention, { expected: "the id of a step", suggestion })]
+        }
+        if (!graphIsKnown || place.step === undefined || canFollow(mention.name, place.step)) return []
+        return [problem(mention, {
+          expected: "the id of a step that can run before this one",
+          message: `the step ${StoredJson.quote(mention.name)} never runs before this one, so it has no output here`
+        })]
+      })
+    ]
+  }
+
+  let left = maxExpressions
+  return placesOf(document, shapes).flatMap((place) =>
+    Expression.sourcesIn(place.value, place.whole, place.path).flatMap(({ offset, path, source }) => {
+      if (--left < 0) {
+        return left < -1 ? [] : [Problem.make({
+          path,
+          code: "too-large",
+          found: "one more expression",
+          expected: `at most ${maxExpressions} expressions in a contract`
+        })]
+      }
+      if (Result.isFailure(source)) {
+        return [Problem.make({
+          path,
+          code: "bad-expression",
+          found: "{{",
+          position: offset,
+          expected: "a }} that closes it",
+          message: `the {{ at character ${offset} is never closed by }}`
+        })]
+      }
+      const compiled = Expression.compile(source.success)
+      if (Result.isSuccess(compiled)) return resolve(place, path, offset, compiled.success)
+      const position = offset + (compiled.failure.position ?? 0)
+      return [Problem.make({
+        path,
+        code: "bad-expression",
+        found: Problem.renderValue(source.success.trim()),
+        position,
+        expected: "a JSONata expression",
+        message: `at character ${position} of the expression ${
+          Problem.renderValue(source.success.trim())
+        }: ${compiled.failure.detail}`
+      })]
+    })
+  )
+}
+
+const fieldOf = (value: unknown, name: string): unknown => isRecord(value) ? StepShape.at(value, name) : undefined
+
+const list = (value: unknown): ReadonlyArray<unknown> => Array.isArray(value) ? value.slice(0, 1000) : []

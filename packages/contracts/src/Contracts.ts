@@ -1,0 +1,288 @@
+/**
+ * Contracts: the workflows that are JSON documents. Adds them to the store,
+ * starts their runs by hand and by events, and serves those runs.
+ */
+import { PayloadRefused, type StartRefused } from "@fermata/core/RunsErrors"
+import type { Started } from "@fermata/core/RunStart"
+import type { StorageFailed } from "@fermata/engine/Backend"
+import { sha256Hex } from "@fermata/engine/Digest"
+import { Engine } from "@fermata/engine/Engine"
+import type { Events } from "@fermata/engine/Events"
+import type { Definitions, Program } from "@fermata/engine/Extension"
+import { HostClock } from "@fermata/engine/HostClock"
+import { checkKey } from "@fermata/engine/StartRequest"
+import { Store } from "@fermata/engine/Store"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Contract from "./Contract.ts"
+import * as ContractDescription from "./ContractDescription.ts"
+import * as ContractNeeds from "./ContractNeeds.ts"
+import * as ContractProgram from "./ContractProgram.ts"
+import * as ContractRegistry from "./ContractRegistry.ts"
+import type { Stored } from "./ContractRegistry.ts"
+import * as ContractRoutes from "./ContractRoutes.ts"
+import { requestOf } from "./ContractStart.ts"
+import * as ContractValidation from "./ContractValidation.ts"
+import type { ContractInvalid } from "./ContractValidation.ts"
+import { Llm } from "./Llm.ts"
+import { standardKinds } from "./StandardKinds.ts"
+import type { HostServices, StepKinds } from "./StepKind.ts"
+import * as Submission from "./Submission.ts"
+import { TaskRuntime } from "./TaskRuntime.ts"
+
+/** The document is not what the store has under its id and version. Nothing was stored. */
+export class ContractRefused extends Schema.TaggedError<ContractRefused>()("ContractRefused", {
+  contract: Schema.String,
+  version: Schema.String,
+  /** Hash of the document that was given. */
+  hash: Schema.String,
+  /** Hash of what the store has; empty when a program has the name. */
+  stored: Schema.String
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    const name = `"${this.contract}" ${this.version}`
+    return this.stored === ""
+      ? `There is a program ${name} already; give the contract another id`
+      : `Contract ${name} is in the store with another document (hash ${this.stored}, this one is ${this.hash}); ` +
+        "a version never changes: give the changed document a new version"
+  }
+}
+
+/** The store has no contract of this id, or not in this version. */
+export class ContractNotFound extends Schema.TaggedError<ContractNotFound>()("ContractNotFound", {
+  contract: Schema.String,
+  version: Schema.optionalKey(Schema.String),
+  /** What there is, as `id@version`: the versions of this contract, or all contracts. */
+  known: Schema.Array(Schema.String)
+}, { httpApiStatus: 404 }) {
+  override get message(): string {
+    const version = this.version === undefined ? "" : ` version ${this.version}`
+    return `There is no contract "${this.contract}"${version}${
+      this.known.length === 0
+        ? "; none has been added"
+        : `; there are ${this.known.slice(0, 8).join(", ")}${this.known.length > 8 ? " and more" : ""}`
+    }`
+  }
+}
+
+export interface StartOptions {
+  /** The id of a contract in the store, or a document, which is added first. */
+  readonly contract: string | object
+  /** The newest when absent. Of a document, its own. */
+  readonly version?: string
+  /** What the run sees as `input`; the payload of the event when absent. */
+  readonly input?: Schema.Json
+  /** The event that the run is to see as what started it. With an id it starts one run however often it is given. */
+  readonly event?: { readonly name: string; readonly payload: Schema.Json; readonly id?: string }
+  /** Runs of one contract with one key are one run. */
+  readonly key?: string
+  readonly by?: string
+}
+
+/** A contract whose runs this process leaves to others. */
+export interface Unserved {
+  readonly id: string
+  readonly version: string
+  readonly hash: string
+  /** What is missing here, such as "no handler for the task ...". */
+  readonly lacks: ReadonlyArray<string>
+}
+
+export class Contracts extends Context.Service<Contracts, {
+  /**
+   * Adds a contract, given as a parsed JSON document. Every mistake of an
+   * invalid one is named. Adding the same again changes nothing.
+   */
+  readonly add: (document: unknown) => Effect.Effect<Stored, ContractInvalid | ContractRefused | StorageFailed>
+  /** Every version of every contract, by id, the newest first. */
+  readonly list: Effect.Effect<ReadonlyArray<Stored>, StorageFailed>
+  /** A contract in this version, or the newest. */
+  readonly get: (id: string, version?: string) => Effect.Effect<Stored, ContractNotFound | StorageFailed>
+  /** The contracts of the store whose runs this process does not take up, and why. */
+  readonly unserved: Effect.Effect<ReadonlyArray<Unserved>, StorageFailed>
+  /** Starts a run, or joins the one that its key or event stands for. Success means that it is recorded. */
+  readonly start: (
+    options: StartOptions
+  ) => Effect.Effect<
+    Started,
+    ContractInvalid | ContractRefused | ContractNotFound | PayloadRefused | StartRefused | StorageFailed
+  >
+}>()("@fermata/engine/Contracts") {
+  /**
+   * Serves contracts: runs of any contract in the store whose tasks and model
+   * are here are executed here, events that this process hands on start and
+   * reach the runs of all, and `Runs.start` takes contracts too.
+   */
+  static readonly layer: Layer.Layer<Contracts, StorageFailed, ContractsNeeds> = Layer.suspend(() =>
+    Contracts.layerOf(standardKinds)
+  )
+
+  /** The same for contracts whose steps are of these kinds. */
+  static readonly layerOf = <R = never>(
+    kinds: StepKinds<R>
+  ): Layer.Layer<Contracts, StorageFailed, ContractsNeeds | R> => Layer.effect(Contracts, make(kinds))
+}
+
+/** What `Contracts.layer` needs of the host. */
+export type ContractsNeeds = Engine | Store | HostClock | Events | TaskRuntime | Llm
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** How often (ms, host time) this process looks for contracts that listen to events of the engine. */
+const refreshMs = 1_000
+
+const make = <R>(kinds: StepKinds<R>) =>
+  Effect.gen(function*() {
+    const services = yield* Effect.context<Store | HostClock | HostServices | R>()
+    const engine = Context.get(services, Engine)
+    const hostClock = Context.get(services, HostClock)
+    const { backend } = Context.get(services, Store)
+    const registry = ContractRegistry.make(backend, kinds)
+    yield* registry.refresh
+
+    const add = Effect.fn("Contracts.add")(function*(document: unknown) {
+      const contract = yield* ContractValidation.validate(document, kinds)
+      const canonical = Contract.canonicalJson(contract, kinds)
+      const now = Math.floor(yield* Clock.currentTimeMillis)
+      const stored = ContractRegistry.storedOf(contract, yield* sha256Hex(canonical), now)
+      const { known, result } = yield* engine.define({
+        name: stored.id,
+        version: stored.version,
+        kind: "contract",
+        hash: stored.hash,
+        schemas: ContractProgram.schemas,
+        document: canonical,
+        at: stored.at
+      })
+      if (result === "refused") {
+        return yield* new ContractRefused({
+          contract: stored.id,
+          version: stored.version,
+          hash: stored.hash,
+          stored: known?.kind === "contract" ? known.hash : ""
+        })
+      }
+      if (result !== "same") {
+        registry.changed()
+        yield* registry.refresh
+      }
+      return known === null ? stored : { ...stored, at: known.at }
+    })
+
+    const get = Effect.fn("Contracts.get")(function*(id: string, version?: string) {
+      const all = yield* registry.all
+      const named = all.filter((stored) => stored.id === id)
+      const found = version === undefined ? named[0] : named.find((stored) => stored.version === version)
+      if (found !== undefined) return found
+      return yield* new ContractNotFound({
+        contract: id,
+        ...(version === undefined ? {} : { version }),
+        known: (named.length > 0 ? named : all).map((stored) => `${stored.id}@${stored.version}`)
+      })
+    })
+
+    const start = Effect.fn("Contracts.start")(function*({ contract, version, ...given }: StartOptions) {
+      yield* checkKey(typeof contract === "string" ? contract : String(Reflect.get(contract, "id")), given.key)
+      const stored = typeof contract === "string" ? yield* get(contract, version) : yield* add(contract)
+      return yield* engine.start(yield* requestOf(stored, given, kinds))
+    })
+
+    const request: Definitions["request"] = Effect.fnUntraced(function*({ hash, name }, payload, options) {
+      const stored = yield* registry.byHash(hash)
+      if (stored === undefined) {
+        return yield* new PayloadRefused({ workflow: name, problem: "its document cannot be read by this build" })
+      }
+      return yield* requestOf(stored, {
+        input: payload as Schema.Json,
+        by: options.by,
+        key: options.new === true ? undefined : options.key
+      }, kinds)
+    })
+
+    const runtime = Context.get(services, TaskRuntime)
+    const llm = Context.get(services, Llm)
+    const offer = () => ({ tasks: runtime.tasks, model: llm.elsewhere !== true })
+    /** Contracts that runs name and the store does not have. */
+    const absent = new Set<string>()
+    let left:
+      | { readonly count: number; readonly offer: ContractNeeds.Offer; readonly hashes: ReadonlyArray<string> }
+      | undefined
+    const unserved = () => {
+      const now = offer()
+      const count = registry.decoded.size + absent.size
+      if (
+        left === undefined || left.count !== count || left.offer.tasks !== now.tasks || left.offer.model !== now.model
+      ) {
+        const hashes = Array.from(registry.decoded).flatMap(([hash, stored]) =>
+          stored === undefined || !ContractNeeds.isNone(ContractNeeds.lacking(stored.contract, now, kinds))
+            ? [hash]
+            : []
+        )
+        left = { count, offer: now, hashes: [...hashes, ...absent] }
+      }
+      return left.hashes
+    }
+
+    const compiled = new Map<string, Program>()
+    const resolve: Definitions["resolve"] = Effect.fnUntraced(function*({ definition }, { evenIfUnserved }) {
+      if (definition === null) return undefined
+      const stored = yield* registry.byHash(definition)
+      if (stored === undefined) {
+        if (!registry.decoded.has(definition)) absent.add(definition)
+        return undefined
+      }
+      // A contract that was added since is met here first; from now on its runs are not claimed.
+      if (!evenIfUnserved && unserved().includes(definition)) return undefined
+      const known = compiled.get(definition)
+      if (known !== undefined) return known
+      const made = ContractProgram.executable(stored.contract, services, kinds)
+      compiled.set(definition, made)
+      return made
+    })
+
+    yield* engine.extend({
+      name: "contracts",
+      definitions: {
+        kind: "contract",
+        resolve,
+        offer,
+        unserved,
+        request,
+        describe: (document) => ContractDescription.of(document, kinds),
+        // A run sees its input beside the event that triggered it.
+        withInput: (payload, input) => typeof payload === "object" ? { ...payload, input } : input,
+        tell: Submission.tell
+      },
+      route: ContractRoutes.make(backend, registry, kinds),
+      listensTo: registry.listensTo
+    })
+    // What another process adds is noticed by itself only here: a route looks anyway.
+    if (backend.supports.shared) {
+      yield* Effect.forkScoped(
+        Effect.forever(Effect.andThen(hostClock.sleep(refreshMs), Effect.ignore(registry.refresh)))
+      )
+    }
+
+    const unservedNow = Effect.gen(function*() {
+      const lacking = (yield* registry.all).map(({ contract, hash, id, version }): Unserved => ({
+        id,
+        version,
+        hash,
+        lacks: ContractNeeds.sentences(ContractNeeds.lacking(contract, offer(), kinds))
+      }))
+      const unreadable = (yield* registry.unreadable).map(({ hash, id, version }): Unserved => ({
+        id,
+        version,
+        hash,
+        lacks: ["a document that this build cannot read"]
+      }))
+      return [...lacking.filter(({ lacks }) => lacks.length > 0), ...unreadable]
+    })
+
+    return Contracts.of({ add, list: registry.all, get, unserved: unservedNow, start })
+  })

@@ -1,0 +1,75 @@
+/** The `llm` step: asks a model in its body. Its texts are rendered before, and recorded as its input. */
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as Workflows from "@fermata/engine/Workflows"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
+import { Llm, type LlmRequest, valueOf } from "../Llm.ts"
+import { allowed, fieldOf, recorded, render } from "../RecordedStep.ts"
+import type { StandardStep } from "../StandardShapes.ts"
+import { StepFailure } from "../StepFailure.ts"
+import * as StepKind from "../StepKind.ts"
+import type { Execute, Tools } from "../StepKind.ts"
+import { llm } from "./Llm.ts"
+
+const run = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
+  const ask = recorded({
+    step,
+    body: Effect.fnUntraced(function*(_call, input, { key }) {
+      const { model, prompt, system } = yield* Effect.fromResult(textsOf(input))
+      yield* allowed(contract, { kind: "llm:invoke", model })
+      const { invoke } = yield* Llm
+      const request: LlmRequest = {
+        prompt,
+        ...(model === undefined ? {} : { model }),
+        ...(system === undefined ? {} : { system }),
+        ...(step.maxTokens === undefined ? {} : { maxTokens: step.maxTokens }),
+        ...(step.output === "text" ? {} : { output: step.output })
+      }
+      const answer = yield* Effect.mapError(invoke(request), failed)
+      // What a call cost stands in the journal even when its answer is not used.
+      yield* Workflows.note("usage", key, { model: answer.model, ...answer.usage })
+      return yield* Effect.mapError(Effect.fromResult(valueOf(request, answer)), failed)
+    })
+  })
+  const { model, prompt, system } = step
+  const texts = { prompt, ...(system === undefined ? {} : { system }), ...(model === undefined ? {} : { model }) }
+  return Effect.fnUntraced(function*({ scope }) {
+    const output = yield* ask(scope, yield* render(texts, scope))
+    return { output, next: step.next }
+  })
+}
+
+export const llmKind = StepKind.make({ ...llm, run })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const failed = (error: { readonly message: string; readonly retryable: boolean }) =>
+  new StepFailure({ reason: "model", message: error.message, retryable: error.retryable })
+
+/** The texts of a question as they were rendered; a value that an expression gave in place of a text is shown as JSON. */
+const textsOf = (
+  input: Schema.Json
+): Result.Result<{ readonly prompt: string; readonly system?: string; readonly model?: string }, StepFailure> => {
+  const text = (name: string): string | undefined => {
+    const value = fieldOf(input, name)
+    return value === undefined || value === null || typeof value === "string"
+      ? value ?? undefined
+      : StoredJson.textOf(value)
+  }
+  const prompt = text("prompt")
+  const system = text("system")
+  const model = text("model")
+  if (prompt === undefined || prompt === "") {
+    return Result.fail(
+      new StepFailure({ reason: "expression", message: "its prompt came out empty", retryable: false })
+    )
+  }
+  return Result.succeed({
+    prompt,
+    ...(system === undefined ? {} : { system }),
+    ...(model === undefined ? {} : { model })
+  })
+}
