@@ -13,6 +13,7 @@ export const looking: ReadonlySet<string> = new Set([
   "runs tail",
   "runs diff",
   "approvals ls",
+  "events ls",
   "contracts check",
   "contracts graph",
   "contracts ls",

@@ -24,6 +24,14 @@ export const json = (name: string, description: string) =>
 export const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
 
+/** How many entries a list shows. */
+export const limit = Flag.Int("limit").pipe(
+  Flag.withMetavar("N"),
+  Flag.withDescription("At most this many; default 50"),
+  Flag.filter((limit) => limit >= 1, (limit) => `expected a whole number from 1, found ${limit}`),
+  Flag.withDefault(50)
+)
+
 /** An option that stands for one run or message. An empty one is most often a variable that was not set. */
 export const identity = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(

@@ -5,6 +5,7 @@ import { commandApprovalsDeny } from "./approvals/Deny.ts"
 import { commandContracts } from "./Contracts.ts"
 import { commandDoctor } from "./Doctor.ts"
 import { commandEmit } from "./Emit.ts"
+import { commandEvents } from "./Events.ts"
 import { commandReplay } from "./Replay.ts"
 import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
@@ -32,6 +33,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandApprovalsDeny,
     commandSignal,
     commandEmit,
+    commandEvents,
     commandContracts,
     commandWorker,
     commandReplay,

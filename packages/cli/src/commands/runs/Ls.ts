@@ -22,12 +22,7 @@ export const commandRunsLs = Command.make(
       Flag.optional
     ),
     workflow: Arguments.text("workflow", "NAME", "Only runs of this workflow"),
-    limit: Flag.Int("limit").pipe(
-      Flag.withMetavar("N"),
-      Flag.withDescription("At most this many; default 50"),
-      Flag.filter((limit) => limit >= 1, (limit) => `expected a whole number from 1, found ${limit}`),
-      Flag.withDefault(50)
-    )
+    limit: Arguments.limit
   },
   ({ limit, reason, status, workflow }) =>
     withHost(
