@@ -49,6 +49,8 @@ describe("the repository", () => {
 
   it("decides nothing by a note in a journal", () => clean(everywhere(Rules.notes)))
 
+  it("makes the commands that it prints in one place", () => clean(everywhere(Rules.printedCommands)))
+
   it("keeps every file within the size budget", () => clean(everywhere(Rules.size)))
 
   it("names folders and files by domain", () => clean(everywhere(Rules.names)))
@@ -196,6 +198,26 @@ describe("the rules can fail", () => {
       inEngine(`append({ _tag: "Note", kind: "usage", text: "" })`),
       inEngine(`const isPatched = entry._tag === "PatchTaken"`),
       source("packages/cli/src/Watch.ts", `switch (entry._tag) { case "Note": show(entry.text) }`)
+    ])
+  })
+
+  it("refuses commands that are made elsewhere", () => {
+    const inCommand = (text: string) => source("packages/cli/src/Probe.ts", text)
+    proves(Rules.printedCommands, [
+      inCommand(`const text = "see: fermata runs ls"`),
+      inCommand("const text = `see: fermata runs show ${runId}`"),
+      inCommand("const text = `${how}: npx fermata --help`"),
+      inEngine(`const text = "build it with npm run build"`),
+      source("packages/host-node/src/Probe.ts", `const text = "fermata doctor knows more"`),
+      inCommand(`import { fermata } from "./Invocation.ts"`),
+      inCommand(`import { fermata as made } from "./Invocation.ts"`),
+      inCommand(`import * as Invocation from "./Invocation.ts"`)
+    ], [
+      inCommand(`// fermata runs ls\nconst name = "fermata"\nconst file = "fermata.config.ts"`),
+      inCommand(`const examples = [{ command: "fermata runs ls", description: "List runs" }]`),
+      inCommand(`import { quoted, repeat } from "./Invocation.ts"`),
+      source("packages/cli/src/Commands.ts", `import { fermata } from "./Invocation.ts"`),
+      source("packages/cli/test/Probe.test.ts", `const text = "fermata runs ls"`)
     ])
   })
 

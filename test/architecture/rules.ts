@@ -318,6 +318,42 @@ const readsNotes: ReadonlySet<string> = new Set([
   "packages/cli/src/Outcomes.ts"
 ])
 
+/**
+ * Commands that people are to type are made in one module, which a test runs each of: nothing else takes what makes
+ * them, and no text holds one, but for the examples of `--help` and the scripts of completion, which has a test of its
+ * own.
+ */
+export const printedCommands = (source: Source): ReadonlyArray<string> => {
+  const { owner, part } = placeOf(source.file)
+  const isTold = owner === "cli" || owner === "engine" || owner?.startsWith("host-") === true
+  if (!source.file.startsWith("packages/") || part !== "src" || !isTold || source.file === printedCommandsModule) {
+    return []
+  }
+  const violations: Array<string> = []
+  const texts = (node: Node, text: unknown) => {
+    if (typeof text === "string" && /\b(fermata|npx|npm|pnpm|yarn|bunx) +[a-z<-]/.test(text)) {
+      violations.push(at(source, node, `holds a command: all are made by ${printedCommandsModule}`))
+    }
+  }
+  const isFree = source.file === "packages/cli/src/Invocation.ts" ||
+    source.file === "packages/cli/src/CompletionScripts.ts"
+  walk(programOf(source), (node, parent, key) => {
+    if (node.type === "ImportDeclaration" && literalOf(node["source"])?.endsWith("/Invocation.ts") === true) {
+      const names = (node["specifiers"] as ReadonlyArray<Node>).map((specifier) => nameOf(specifier["imported"]))
+      // An import of all of it has no name.
+      if (names.some((name) => name === undefined || name === "fermata")) {
+        violations.push(at(source, node, `takes what makes commands: all are made by ${printedCommandsModule}`))
+      }
+    }
+    const isExample = parent?.type === "Property" && key === "value" && nameOf(parent["key"]) === "command"
+    if (isExample || isFree) return
+    if (node.type === "Literal") texts(node, node["value"])
+    if (node.type === "TemplateElement") texts(node, (node["value"] as { readonly cooked?: unknown }).cooked)
+  })
+  return violations
+}
+const printedCommandsModule = "packages/cli/src/Commands.ts"
+
 const isExempt = (file: string): boolean => /(^|\/)(migrations|generated)\/|\.generated\.tsx?$/.test(file)
 
 /** A file above the budget holds several concerns; generated files and migrations are exempt. */

@@ -1,6 +1,6 @@
 /** What a shell offers behind the words of a command, by the script that the command prints for it. */
 import { spawnSync } from "node:child_process"
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { bin, fixtures, Project } from "./support/Fermata.ts"
@@ -71,6 +71,30 @@ describe("completion", () => {
         (await fermata("--complete", shell, "runs", "pa")).stdout,
         "pause\tLet no further step of a run start until it is resumed\n"
       )
+    }
+  })
+
+  it("is installed by the line that stands in each script", () => {
+    const project = new Project()
+    const home = join(project.folder, "home")
+    for (const folder of ["zsh", ".config/fish/completions"]) mkdirSync(join(home, folder), { recursive: true })
+    offered(project, [])
+    for (
+      const [shell, file] of [["bash", ".bashrc"], ["zsh", "zsh/_fermata"], [
+        "fish",
+        ".config/fish/completions/fermata.fish"
+      ]]
+    ) {
+      // Of zsh and fish the line needs nothing that bash does not have.
+      const script =
+        `s=$(fermata --completions ${shell}); eval "$(sed -n "s/^# \\(fermata .*\\)/\\1/p" <<< "$s")"; echo "$s"`
+      const { stderr, stdout } = spawnSync("bash", ["-c", `fpath=(none "$HOME/zsh"); ${script}`], {
+        encoding: "utf8",
+        env: { ...process.env, HOME: home, PATH: `${join(project.folder, "bin")}:${process.env["PATH"]}` }
+      })
+      assert.strictEqual(stderr, "")
+      assert.include(stdout, "_fermata")
+      assert.strictEqual(readFileSync(join(home, file!), "utf8"), stdout)
     }
   })
 })

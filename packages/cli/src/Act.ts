@@ -7,9 +7,9 @@ import type { Receipt } from "@fermata/core/Receipt"
 import type { ArgumentsEdited } from "@fermata/core/RunsErrors"
 import * as Effect from "effect/Effect"
 import { CommandFailed, exitCodes } from "./CommandFailed.ts"
+import * as Commands from "./Commands.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
-import { fermata, quoted } from "./Invocation.ts"
 import { document, exitWith, note } from "./Output.ts"
 import { asides } from "./Questions.ts"
 import { withHost } from "./Session.ts"
@@ -66,19 +66,17 @@ const asEdited = (
   { choice, decision }: Omit<Answer, "by">,
   { as, usually }: Globals
 ) => {
-  const words = [
-    decision,
-    quoted(approval),
-    ...(choice === undefined ? [] : ["--choice", quoted(choice)]),
-    "--hash",
-    hash,
-    ...(as === usually ? [] : ["--as", quoted(as)])
-  ]
+  const command = Commands.answerAsEdited(decision, {
+    target: approval,
+    as: as === usually ? undefined : as,
+    choice,
+    hash
+  })
   return new CommandFailed({
     exitCode: exitCodes.refused,
     code: "ArgumentsEdited",
     message: `${by} has edited the arguments of approval ${approval}`,
-    details: [...changes.map((change) => `  ${change}`), `to answer it as it is now: ${fermata(words.join(" "))}`],
+    details: [...changes.map((change) => `  ${change}`), `to answer it as it is now: ${command}`],
     fields: { approval, by, changes, hash }
   })
 }

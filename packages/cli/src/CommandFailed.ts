@@ -6,7 +6,7 @@ import * as ErrorJson from "@fermata/core/ErrorJson"
 import * as FailureText from "@fermata/core/FailureText"
 import * as Data from "effect/Data"
 import * as Predicate from "effect/Predicate"
-import { fermata, quoted } from "./Invocation.ts"
+import * as Commands from "./Commands.ts"
 
 /** Exit codes of the command. */
 export const exitCodes = { completed: 0, failed: 1, refused: 2, suspended: 3 } as const
@@ -41,14 +41,14 @@ export const failed = (code: string, message: string, details: ReadonlyArray<str
 
 /** What helps, by the tag of an error and the run that it is about. */
 const hints: Readonly<Record<string, (runId: string) => string>> = {
-  RunNotFound: () => `see the runs of this database: ${fermata("runs ls")}`,
-  RunAmbiguous: () => `see whole ids: ${fermata("runs ls")}`,
-  RunClosed: (runId) => `see how it ended: ${fermata(`runs show ${runId}`)}`,
-  StepNotRequested: (runId) => `see its steps: ${fermata(`runs show ${runId}`)}`,
-  ApprovalNotOpen: () => `see what can be answered: ${fermata("approvals ls")}`,
+  RunNotFound: () => `see the runs of this database: ${Commands.seeRuns()}`,
+  RunAmbiguous: () => `see whole ids: ${Commands.seeWholeIds()}`,
+  RunClosed: (runId) => `see how it ended: ${Commands.seeHowItEnded(runId)}`,
+  StepNotRequested: (runId) => `see its steps: ${Commands.seeItsSteps(runId)}`,
+  ApprovalNotOpen: () => `see what can be answered: ${Commands.seeWhatCanBeAnswered()}`,
   NotAllowed: () => "answer as one of them with --as NAME",
   WorkflowNotFound: () =>
-    "contracts are registered with contracts add FILE; workflows written as programs come from fermata.config.ts"
+    `workflows written as programs come from fermata.config.ts; see the contracts that are registered: ${Commands.seeContracts()}`
 }
 
 const codesThatFail: ReadonlySet<string> = new Set(["StorageFailed", "EntryCorrupt"])
@@ -60,7 +60,7 @@ export const fromUnknown = (error: unknown): CommandFailed => {
     const { _tag: code, cause: _cause, message: _message, name: _name, stack: _stack, ...fields } = { ...error } as
       & Record<string, unknown>
       & { _tag: string }
-    const hint = hints[code]?.(quoted(String(fields["runId"] ?? "")))
+    const hint = hints[code]?.(String(fields["runId"] ?? ""))
     const { details, message } = sentence(error)
     const isOpening = code === "StorageFailed" && Predicate.hasProperty(error, "operation") &&
       error.operation === "open its database"

@@ -20,10 +20,10 @@ import { existsSync, statfsSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { type CommandFailed, fromUnknown } from "./CommandFailed.ts"
+import * as Commands from "./Commands.ts"
 import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
-import { fermata } from "./Invocation.ts"
 import { nextCommands } from "./NextCommands.ts"
 import { overdue, patienceMs } from "./Overdue.ts"
 import { isGone, ownerName } from "./Owners.ts"
@@ -214,7 +214,7 @@ class Look {
         name: "dead processes",
         level: "info",
         message: `${left.join("; ")}; a worker takes up what they left`,
-        commands: [fermata("worker --until-idle")]
+        commands: [Commands.workOnWhatIsLeft()]
       })
       return findings
     })
@@ -237,7 +237,7 @@ class Look {
             ? "a worker makes it due again within a minute"
             : "it needs an operator"
         }`,
-        commands: [fermata(wakes ? "worker" : `runs show ${run.id}`)],
+        commands: [wakes ? Commands.workOnWhatIsStuck() : Commands.seeWhatIsStuck(run.id)],
         runs: [run.id]
       }))
       if (broken.length > mostShown) {
@@ -283,8 +283,8 @@ class Look {
           level: "problem",
           message: `run ${run.id} of ${Words.definition(run)}${detail === undefined ? "" : `: ${detail}`}`,
           commands: [
-            fermata(`runs show ${run.id}`),
-            ...nextCommands({ runId: run.id, waits, as: this.globals.usually }).map(fermata)
+            Commands.seeSuspended(run.id),
+            ...nextCommands({ runId: run.id, waits, as: this.globals.usually })
           ],
           runs: [run.id]
         }
@@ -294,13 +294,13 @@ class Look {
         name: `suspended (${reason})`,
         level: "problem" as const,
         message: `${count} in all; the newest ${mostShown} are shown`,
-        commands: [fermata(`runs ls --status suspended --reason ${reason}`)]
+        commands: [Commands.seeAllSuspended(reason)]
       }]
     })
   }
 
   private asMeant(reason: SuspendReason, runs: ReadonlyArray<RunRow>, count: string): string {
-    if (reason === "approval") return `${count}; to see what is asked: ${fermata("approvals ls")}`
+    if (reason === "approval") return `${count}; to see what is asked: ${Commands.seeWhatIsAsked()}`
     if (reason !== "timer") return count
     const next = runs.flatMap((run) => run.dueAt === null ? [] : [run.dueAt])
     return next.length === 0 ? count : `${count}, the next goes on ${Words.fromNow(Math.min(...next), this.now)}`

@@ -8,10 +8,10 @@ import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { type CommandFailed, failed } from "./CommandFailed.ts"
+import * as Commands from "./Commands.ts"
 import { fileLabel } from "./ContractFile.ts"
 import { isServedBy, missingIn } from "./ContractNeeds.ts"
 import type { Host } from "./Host.ts"
-import { fermata } from "./Invocation.ts"
 import type { Samples as NextSamples } from "./NextCommands.ts"
 import { Outcomes, type Steps, type Usage } from "./Outcomes.ts"
 import { err, note, noteNow } from "./Output.ts"
@@ -70,7 +70,7 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
     const wayOut = Effect.gen(function*() {
       while (last?.view.status !== "suspended" || host.now() - last.at < shortWaitMs) yield* host.sleep(shortWaitMs)
       if (options.prefix === undefined) {
-        noteNow(err.dim(`  Ctrl-C is safe: the run stays as it is, and goes on with ${fermata("worker")}`))
+        noteNow(err.dim(`  Ctrl-C is safe: the run stays as it is, and goes on with ${Commands.workInstead()}`))
       }
       return yield* Effect.never
     })
@@ -104,7 +104,7 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
     }
   })).pipe(
     Effect.onInterrupt(() =>
-      note(`  run ${runId} is let go; it goes on when a worker takes it up: ${fermata("worker")}`)
+      note(`  run ${runId} is let go; it goes on when a worker takes it up: ${Commands.workAfterwards()}`)
     )
   )
 

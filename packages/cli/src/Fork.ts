@@ -5,9 +5,9 @@ import type { ForkOptions } from "@fermata/core/RunStart"
 import * as Effect from "effect/Effect"
 import { followAndAsk } from "./Ask.ts"
 import { CommandFailed } from "./CommandFailed.ts"
+import * as Commands from "./Commands.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
-import { fermata, quoted } from "./Invocation.ts"
 import { document, err, line, note } from "./Output.ts"
 import { report } from "./Report.ts"
 import * as Stale from "./Stale.ts"
@@ -39,7 +39,7 @@ export const forkAndFollow = (host: Host, globals: Globals, run: string, options
       } of run ${original.id}, before step ${forked.step}`
     )
     for (const text of staleTexts) yield* note(`  ${err.yellow("note:")} ${text}`)
-    const compare = fermata(`runs diff ${quoted(original.id)} ${quoted(forked.runId)}`)
+    const compare = Commands.compare(original.id, forked.runId)
     if (detach) {
       yield* note(`  it waits for a worker; to compare the two: ${compare}`)
       return yield* globals.json

@@ -8,7 +8,7 @@ import * as Option from "effect/Option"
 import { statSync } from "node:fs"
 import { userInfo } from "node:os"
 import { refused } from "./CommandFailed.ts"
-import * as Invocation from "./Invocation.ts"
+import { repeat } from "./Invocation.ts"
 
 const notEmpty = Flag.filter((text: string) => text.trim() !== "", () => "expected a text that is not empty")
 
@@ -96,11 +96,10 @@ export const globals = Effect.gen(function*() {
       "without --config, the nearest fermata.config.ts above this folder is taken"
     ])
   }
-  Invocation.repeat(
-    `${values.dbFrom === "option" ? ` --db ${Invocation.quoted(values.db)}` : ""}${
-      values.config === undefined ? "" : ` --config ${Invocation.quoted(values.config)}`
-    }`
-  )
+  repeat([
+    ...(values.dbFrom === "option" ? [["db", values.db]] as const : []),
+    ...(values.config === undefined ? [] : [["config", values.config]] as const)
+  ])
   return values
 })
 

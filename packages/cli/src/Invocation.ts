@@ -31,17 +31,33 @@ export const calledAs = ({ cwd, env, file, node }: Process): string => {
   }`
 }
 
-/** Has every printed command repeat these options, such as ` --db FILE`. */
-export const repeat = (options: string): void => {
+/** Options with their values; a switch has none. */
+export type Options = ReadonlyArray<readonly [name: string, value?: string | undefined]>
+
+/** Has every printed command repeat these options. */
+export const repeat = (options: Options): void => {
   repeated = options
 }
 
-/** A command as somebody types it here to reach the same database and configuration as this one: `fermata("runs ls")`. */
-export const fermata = (words: string): string => {
+/**
+ * A command as somebody types it here to reach the same database and
+ * configuration as this one: `fermata("runs show", [runId])`. What begins with
+ * a dash and is no option stands where it is not taken for one.
+ */
+export const fermata = (words: string, operands: ReadonlyArray<string> = [], options: Options = []): string => {
   called ??= calledAs({ env: process.env, file: process.argv[1] ?? name, node: process.execPath, cwd: process.cwd() })
-  // A remark, which is a comment to a shell too.
-  if (words.startsWith("#")) return words.replace("{fermata}", () => called ?? name)
-  return `${called} ${words}${repeated}`
+  const values = operands.map(quoted)
+  const switches = [...options, ...repeated].map(([option, value]) =>
+    value === undefined
+      ? `--${option}`
+      : value.startsWith("-")
+      ? quoted(`--${option}=${value}`)
+      : `--${option} ${quoted(value)}`
+  )
+  const rest = operands.some((operand) => operand.startsWith("-"))
+    ? [...switches, "--", ...values]
+    : [...values, ...switches]
+  return [called, ...words === "" ? [] : [words], ...rest].join(" ")
 }
 
 /** Text as one word of a shell command. */
@@ -62,7 +78,7 @@ const runners = [
 ]
 
 let called: string | undefined
-let repeated = ""
+let repeated: Options = []
 
 /** The folder, and those above it. */
 const above = (folder: string): ReadonlyArray<string> => {

@@ -19,13 +19,13 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { Console } from "node:console"
 import { CommandFailed, exitCodes, exitCodeTexts, fromUnknown } from "./CommandFailed.ts"
+import * as Commands from "./Commands.ts"
 import { commandFermata } from "./commands/Fermata.ts"
 import { scriptOf } from "./CompletionScripts.ts"
 import { debugging, linesOfError } from "./ErrorChain.ts"
 import * as Globals from "./Globals.ts"
 import * as CommandLine from "./internal/CommandLine.ts"
 import * as ParserServices from "./internal/ParserServices.ts"
-import { fermata } from "./Invocation.ts"
 import { document, err, noteBlock, noteNow, write } from "./Output.ts"
 import { shown } from "./Shown.ts"
 
@@ -244,4 +244,4 @@ const usage = (
   })
 }
 
-const seeHelp = ([, ...path]: ReadonlyArray<string>): string => `see: ${fermata([...path, "--help"].join(" "))}`
+const seeHelp = ([, ...path]: ReadonlyArray<string>): string => `see: ${Commands.seeHelp(path)}`

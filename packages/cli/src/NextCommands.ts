@@ -5,7 +5,7 @@ import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import { neverKey } from "@fermata/core/RunStatus"
 import type { ApprovalView } from "@fermata/core/RunView"
 import type { Wait } from "@fermata/core/Wait"
-import { quoted } from "./Invocation.ts"
+import * as Commands from "./Commands.ts"
 
 export interface Place {
   readonly runId: string
@@ -27,9 +27,9 @@ export type Sample = { readonly _tag: "Json"; readonly value: unknown } | {
 }
 
 /**
- * The words of the commands, for `fermata` to stand before them; most urgent
- * first, and none for what ends by itself. One that begins with `#` is a remark
- * where no whole command can be given, with `{fermata}` for that word in it.
+ * The commands, most urgent first, and none for what ends by itself. One that
+ * begins with `#`, as a comment does to a shell, is a remark where no whole
+ * command can be given.
  */
 export const nextCommands = (
   { approvals: questions = [], as, runId, samples, waits }: Place
@@ -38,42 +38,42 @@ export const nextCommands = (
   return waits.flatMap((wait): ReadonlyArray<string> => {
     switch (wait.reason) {
       case "approval": {
-        const target = quoted(approvals.length > 1 ? `${runId}/${wait.key}` : runId)
         const question = questions.find(({ key, status }) => key === wait.key && status === "open")
         const who = question === undefined ? wait.who ?? [] : stillWanted(question)
-        const identity = who.length === 0 || who.includes(as) ? "" : ` --as ${quoted(who[0]!)}`
-        const choice = question?.choices[0] === undefined ? "" : ` --choice ${quoted(question.choices[0])}`
-        const hash = question === undefined ? "" : hashOf(question)
-        return [`approve ${target}${identity}${choice}${hash}`, `deny ${target}${identity}${hash}`]
+        const answer = {
+          target: approvals.length > 1 ? `${runId}/${wait.key}` : runId,
+          as: who.length === 0 || who.includes(as) ? undefined : who[0],
+          hash: question === undefined ? undefined : hashOf(question)
+        }
+        return [Commands.approve({ ...answer, choice: question?.choices[0] }), Commands.deny(answer)]
       }
       case "signal": {
         const sample = samples?.get(wait.key)
         if (sample?._tag === "Words") return [`# ${sample.text}`]
         if (sample === undefined) {
-          return [`# with what the signal carries: {fermata} signal ${quoted(runId)} ${quoted(wait.key)} --data J`]
+          return [`# with what the signal carries: ${Commands.signalWith(runId, wait.key)}`]
         }
-        const data = sample.value === null ? "" : ` --data ${quoted(JSON.stringify(sample.value))}`
         // A run of a contract waits for events and for the completion of tasks by signals of these names.
         return [
           wait.key.startsWith("event:")
-            ? `emit ${quoted(wait.key.slice("event:".length))}${data}`
-            : `signal ${quoted(runId)} ${quoted(wait.key)}${data}`
+            ? Commands.emit(wait.key.slice("event:".length), sample.value)
+            : Commands.signal(runId, wait.key, sample.value)
         ]
       }
       case "operator":
-        return [wait.key === neverKey ? `runs cancel ${quoted(runId)}` : `runs resume ${quoted(runId)}`]
+        return [wait.key === neverKey ? Commands.cancelForever(runId) : Commands.resumeHeld(runId)]
       case "diverged":
       case "corrupt":
       case "budget":
-        return [`runs resume ${quoted(runId)}`]
+        return [Commands.resumeMended(runId)]
       case "recovery":
         return wait.key === "run"
-          ? [`runs resume ${quoted(runId)}`]
+          ? [Commands.resumeGivenUp(runId)]
           : settling(runId, wait.key, samples?.get(wait.key))
       case "outcome-unknown":
         return settling(runId, wait.key, samples?.get(wait.key))
       case "child":
-        return [`runs show ${quoted(wait.key)}`]
+        return [Commands.seeChild(wait.key)]
       case "handoff":
       case "timer":
         return []
@@ -81,18 +81,22 @@ export const nextCommands = (
   })
 }
 
-const settling = (runId: string, key: string, sample: Sample | undefined): ReadonlyArray<string> => {
-  const step = `runs settle ${quoted(runId)} ${quoted(key)}`
-  const done = sample?._tag === "Json"
-    ? `${step} --done ${quoted(JSON.stringify(sample.value))}`
-    : `# or, with the output that it had: {fermata} ${step} --done J`
-  return [`${step} --retry`, done, `${step} --fail ${quoted("it did not happen")}`]
-}
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const settling = (runId: string, step: string, sample: Sample | undefined): ReadonlyArray<string> => [
+  Commands.settleRetry(runId, step),
+  sample?._tag === "Json"
+    ? Commands.settleDone(runId, step, sample.value)
+    : `# or, with the output that it had: ${Commands.settleDoneWith(runId, step)}`,
+  Commands.settleFail(runId, step)
+]
 
 /** Names the arguments, once somebody has edited them. */
-const hashOf = (question: ApprovalView): string => {
+const hashOf = (question: ApprovalView): string | undefined => {
   const { editedBy, hash } = ApprovalRule.standing(question, question.answers).proposal
-  return editedBy === undefined || hash === undefined ? "" : ` --hash ${ApprovalRule.short(hash)}`
+  return editedBy === undefined || hash === undefined ? undefined : ApprovalRule.short(hash)
 }
 
 /** Who may still answer, so that it counts. */

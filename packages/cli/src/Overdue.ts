@@ -10,13 +10,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { CommandFailed } from "./CommandFailed.ts"
+import * as Commands from "./Commands.ts"
 import type * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import { isServedBy, isWorking, missingIn } from "./ContractNeeds.ts"
 import type { Finding } from "./Examination.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
-import { fermata } from "./Invocation.ts"
 import * as Words from "./Words.ts"
 
 /** Whoever works on runs takes up a due one well within this time (ms). */
@@ -72,7 +72,7 @@ const findingOf = (place: Place, runs: ReadonlyArray<RunRow>): Effect.Effect<Fin
       name: first.status === "suspended" ? "overdue timers" : "runs that nobody serves",
       level: "problem",
       message: `${what}; ${why}`,
-      commands: isHere && able.length === 0 ? [fermata("worker")] : [],
+      commands: isHere && able.length === 0 ? [Commands.workOnWhatIsDue()] : [],
       runs: runs.map(({ id }) => id)
     }
   })

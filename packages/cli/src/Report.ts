@@ -6,10 +6,10 @@ import { isFinal } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
 import { exitCodes } from "./CommandFailed.ts"
+import * as Commands from "./Commands.ts"
 import { debugging, failedStep, linesOf } from "./ErrorChain.ts"
 import type { Followed } from "./Follow.ts"
 import type { Globals } from "./Globals.ts"
-import { fermata, quoted } from "./Invocation.ts"
 import { nextCommands } from "./NextCommands.ts"
 import type { Steps } from "./Outcomes.ts"
 import { document, err, exitWith, note } from "./Output.ts"
@@ -66,7 +66,7 @@ export const tellPeople = ({ now, samples, steps, unserved, view }: Followed, { 
       const step = view.stop === undefined ? failedStep(view) : undefined
       yield* note(`  in ${step === undefined ? "" : `step ${step.key} of `}${Words.definition(view)}`)
       if (debugging) { for (const text of linesOf(step?.error?.cause ?? view.error?.cause)) yield* note(`    ${text}`) }
-      yield* note(`  see: ${fermata(`runs show ${quoted(view.id)}`)}`)
+      yield* note(`  see: ${Commands.seeWhatHappened(view.id)}`)
     }
     if (view.status !== "suspended") return
     const commands = nextCommands({
@@ -77,13 +77,13 @@ export const tellPeople = ({ now, samples, steps, unserved, view }: Followed, { 
       as: globals.usually
     })
     if (commands.length > 0) yield* note("  to go on:")
-    for (const command of commands) yield* note(`    ${err.bold(fermata(command))}`)
+    for (const command of commands) yield* note(`    ${err.bold(command)}`)
     const until = Math.min(...view.waits.flatMap((wait) => wait.until ?? []))
     if (commands.length > 0 && Number.isFinite(until)) {
       yield* note(
-        `  without that, it goes on ${Words.fromNow(until, now)} (${Words.time(until)}), while a worker runs: ${
-          fermata("worker")
-        }`
+        `  without that, it goes on ${Words.fromNow(until, now)} (${
+          Words.time(until)
+        }), while a worker runs: ${Commands.workUntilThen()}`
       )
     }
   })

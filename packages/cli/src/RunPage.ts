@@ -7,9 +7,9 @@ import * as DurableTime from "@fermata/core/DurableTime"
 import { isFinal } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
+import * as Commands from "./Commands.ts"
 import { failedStep, linesOf } from "./ErrorChain.ts"
 import type { Globals } from "./Globals.ts"
-import { fermata } from "./Invocation.ts"
 import { nextCommands, type Samples } from "./NextCommands.ts"
 import { line, out } from "./Output.ts"
 import type { RunProcess } from "./Owners.ts"
@@ -48,7 +48,7 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
         "process",
         process.alive
           ? process.name
-          : `${out.red(`${process.name} is gone`)}; a worker goes on with it: ${out.bold(fermata("worker"))}`
+          : `${out.red(`${process.name} is gone`)}; a worker goes on with it: ${out.bold(Commands.workForTheDead())}`
       )]),
     field(
       "started",
@@ -103,7 +103,7 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
         .sort((a, b) => a.seq - b.seq).map(({ text }) => text)
     ),
     ...section("waits", view.waits.map((wait) => waitText(wait, now, view))),
-    ...section("to go on", isFinal(view.status) ? [] : commands.map((command) => out.bold(fermata(command))))
+    ...section("to go on", isFinal(view.status) ? [] : commands.map((command) => out.bold(command)))
   ]
 }
 

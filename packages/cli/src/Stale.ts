@@ -6,8 +6,8 @@ import type { ForkOptions } from "@fermata/core/RunStart"
 import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
 import type { CommandFailed } from "./CommandFailed.ts"
+import * as Commands from "./Commands.ts"
 import type { Host } from "./Host.ts"
-import { fermata, quoted } from "./Invocation.ts"
 import * as Words from "./Words.ts"
 
 export interface Stale {
@@ -46,16 +46,11 @@ export const of = (
 /** The same for people, with the command that forks before the first of them. */
 export const textOf = (
   runId: string,
-  { input, set = {} }: ForkOptions,
+  options: ForkOptions,
   { certain, set: replaced, steps }: Stale
 ): string => {
   const first = steps[0]!
-  const sets = Object.entries(set).map(([key, value]) => ` --set ${quoted(`${key}=${JSON.stringify(value)}`)}`).join("")
-  const command = fermata(
-    `runs fork ${quoted(runId)} --at ${quoted(first)}${sets}${
-      input === undefined ? "" : ` --input ${quoted(JSON.stringify(input))}`
-    }`
-  )
+  const command = Commands.forkBefore(runId, first, options)
   return `${Words.list(steps.map((key) => `"${key}"`))} ${steps.length === 1 ? "is" : "are"} shared as recorded, and ${
     certain ? "used" : "may have used"
   } the old output of "${replaced}"; to do ${steps.length === 1 ? "it" : "them"} again: ${command}`

@@ -10,12 +10,12 @@ import { existsSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import { followAndAsk } from "./Ask.ts"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
+import * as Commands from "./Commands.ts"
 import * as Config from "./Config.ts"
 import { type ContractFile, fileLabel, readContract } from "./ContractFile.ts"
 import { declarations, isServedBy, isWorking, missingIn } from "./ContractNeeds.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
-import { fermata } from "./Invocation.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
 import { document, err, line, note } from "./Output.ts"
 import { report } from "./Report.ts"
@@ -103,7 +103,7 @@ const checkOptions = ({ event, eventName, isNew, key }: Request): Effect.Effect<
     : eventName !== undefined && event === undefined
     ? Effect.fail(
       refused("InvalidValue", "--event-name needs --event J, the payload of the event", [
-        `see: ${fermata("run --help")}`
+        `see: ${Commands.seeHelp(["run"])}`
       ])
     )
     : Effect.void
@@ -233,9 +233,9 @@ const detached = (
     const able = workers.filter(serves)
     yield* note(
       workers.length === 0
-        ? `  no worker is running, so it waits until one is: ${fermata("worker")}`
+        ? `  no worker is running, so it waits until one is: ${Commands.workAsNobodyDoes()}`
         : able.length === 0
-        ? `  no worker that runs serves ${definition}, so it waits until one does: ${fermata("worker")}`
+        ? `  no worker that runs serves ${definition}, so it waits until one does: ${Commands.workAsNobodyServes()}`
         : `  ${Words.count(able.length, "worker")} can take it up`
     )
     const { status } = yield* host.refine(host.runs.find(runId))

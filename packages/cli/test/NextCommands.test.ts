@@ -1,7 +1,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { ApprovalView } from "@fermata/core/RunView"
 import type { Wait } from "@fermata/core/Wait"
-import { nextCommands, type Samples } from "../src/NextCommands.ts"
+import { fermata } from "../src/Invocation.ts"
+import * as NextCommands from "../src/NextCommands.ts"
+
+/** The commands without what stands in front of their words here. */
+const nextCommands = (place: NextCommands.Place) =>
+  NextCommands.nextCommands(place).map((command) => command.replace(`${fermata("")} `, ""))
 
 const commands = (...waits: ReadonlyArray<Wait>) => nextCommands({ runId: "r1", waits, as: "ada" })
 
@@ -75,7 +80,7 @@ describe("NextCommands", () => {
       reason: "signal",
       key: "event:parcel.arrived"
     }, { reason: "signal", key: "event:odd" }]
-    const samples: Samples = new Map([
+    const samples: NextCommands.Samples = new Map([
       ["paid", { _tag: "Json", value: { note: "it's" } }],
       ["go", { _tag: "Json", value: null }],
       ["event:parcel.arrived", { _tag: "Json", value: { id: "p 1" } }],
@@ -88,7 +93,7 @@ describe("NextCommands", () => {
       "# an event for which this holds: $f(event)"
     ])
     assert.deepStrictEqual(nextCommands({ runId: "r1", waits: waits.slice(0, 1), as: "ada" }), [
-      "# with what the signal carries: {fermata} signal r1 paid --data J"
+      "# with what the signal carries: signal r1 paid --data J"
     ])
   })
 

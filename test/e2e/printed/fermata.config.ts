@@ -56,6 +56,65 @@ const Acting = define("acting")
 
 const Failing = define("failing")
 
+/** Names that look like options. */
+const Dashed = define("dashed")
+const Go = Signal.make("-go")
+
+const Amount = Schema.Struct({ cents: Schema.Int })
+const Editing = define("editing")
+const EditingLayer = Editing.toLayer(() =>
+  Effect.map(
+    Approval.ask("pay", {
+      prompt: "Pay?",
+      approvers: ["ann", "-bob"],
+      quorum: 2,
+      args: { schema: Amount, value: { cents: 1 }, editable: true }
+    }),
+    ({ args }) => args
+  )
+)
+
+const Forever = define("forever")
+const Crowd = define("crowd")
+
+const text = (name: string) =>
+  Step.make(name, {
+    input: Schema.String,
+    success: Schema.String,
+    onCrash: "rerun",
+    run: (before) => Effect.succeed(`${before}${name}`)
+  })
+
+/** A body that changes with the code: `PRINTED_CHANGED` stands for another build. */
+const Drifting = define("drifting")
+const DriftingLayer = Drifting.toLayer(() =>
+  Effect.flatMap(
+    text(process.env["PRINTED_CHANGED"] === undefined ? "one" : "another")("x"),
+    (output) => Effect.as(Signal.receive(Go), output)
+  )
+)
+
+/** A body that ends its process before it gets anywhere. */
+const Dying = define("dying")
+const DyingLayer = Dying.toLayer(() =>
+  process.env["PRINTED_GO"] === undefined ? Effect.sync(() => process.exit(1)) : Effect.void
+)
+
+const build = Step.make("build", {
+  onCrash: "rerun",
+  run: () =>
+    process.env["PRINTED_GO"] === undefined
+      ? Effect.andThen(Effect.sync(() => console.log("build begins")), Effect.never)
+      : Effect.void
+})
+const Building = define("building")
+const Napping = define("napping")
+
+const Chain = define("chain")
+const ChainLayer = Chain.toLayer(() =>
+  text("a")("").pipe(Effect.flatMap(() => text("-b")("")), Effect.flatMap(text("c")))
+)
+
 export default defineConfig({
   workflows: [
     Undeclared.toLayer(paid),
@@ -64,7 +123,18 @@ export default defineConfig({
     Parent.toLayer(() => Asking.execute({ id: "child" })),
     Slow.toLayer(() => Effect.asVoid(Effect.timeoutOption(Signal.receive(Shipped), "3 days"))),
     Acting.toLayer(() => Effect.map(act(), ({ receipt }) => receipt)),
-    Failing.toLayer(() => Effect.die(new Error("it was made to fail")))
+    Failing.toLayer(() => Effect.die(new Error("it was made to fail"))),
+    Dashed.toLayer(() => Effect.as(Signal.receive(Go), "gone")),
+    EditingLayer,
+    Forever.toLayer(() => Effect.sleep(Infinity)),
+    Crowd.toLayer(() =>
+      Effect.forEach(Array(21).keys(), (index) => Forever.execute({ id: `${index}` }, { discard: true }))
+    ),
+    DriftingLayer,
+    DyingLayer,
+    Building.toLayer(() => build()),
+    Napping.toLayer(() => Effect.as(Effect.sleep("30 seconds"), "rested")),
+    ChainLayer
   ],
   contracts: "*.json"
 })

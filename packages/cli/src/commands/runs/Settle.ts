@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { actAndFollow } from "../../Act.ts"
 import { refused } from "../../CommandFailed.ts"
-import { fermata } from "../../Invocation.ts"
+import * as Commands from "../../Commands.ts"
 import * as JsonOption from "../../JsonOption.ts"
 import * as Arguments from "../Arguments.ts"
 
@@ -28,9 +28,9 @@ export const commandRunsSettle = Command.make("settle", {
     if (given !== 1) {
       return yield* refused(
         "InvalidValue",
-        `fermata runs settle needs ${given === 0 ? "one of" : "only one of"} --retry, --done J and --fail TEXT`,
+        `runs settle needs ${given === 0 ? "one of" : "only one of"} --retry, --done J and --fail TEXT`,
         [
-          `see: ${fermata("runs settle --help")}`
+          `see: ${Commands.seeHelp(["runs", "settle"])}`
         ]
       )
     }

@@ -1,0 +1,371 @@
+/**
+ * All commands that the command prints: each has a test here which has it
+ * printed in its sentence, runs it by a shell as it stands, and looks whether it
+ * does what the sentence says. What is not in the list cannot be printed.
+ */
+import { createHash } from "node:crypto"
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { assert, describe, it } from "vitest"
+import type { Outcome } from "./support/Fermata.ts"
+import { folder, Printing, type Ran, type RunOptions } from "./support/Printing.ts"
+
+/** What commands are printed for: each has one export of the module that makes them all. */
+const purposes = Array.from(
+  readFileSync(new URL("../../packages/cli/src/Commands.ts", import.meta.url), "utf8").matchAll(
+    /^export const (\w+)/gm
+  ),
+  ([, name]) => name!
+)
+
+/** The commands of which a test below has told. */
+const tested = new Set<string>()
+
+/** How the command of a purpose was printed, and what is expected of it. */
+interface Expected extends RunOptions {
+  readonly exit?: number
+  /** What stands for a value that only people know. */
+  readonly j?: string
+}
+
+type Check = (purpose: string, printed: Outcome | string, sentence: RegExp, expected?: Expected) => Promise<Ran>
+
+/** A test of the commands for these purposes. Each must be checked in it: found in its sentence, whose group is the command, and run. */
+const prints = (
+  title: string,
+  told: ReadonlyArray<string>,
+  body: (at: Printing, check: Check) => Promise<void>
+) => {
+  for (const purpose of told) tested.add(purpose)
+  it(`${title}: ${told.join(", ")}`, async () => {
+    const at = new Printing()
+    const left = new Set(told)
+    await body(at, async (purpose, printed, sentence, { exit = 0, j, ...options } = {}) => {
+      left.delete(purpose)
+      const text = typeof printed === "string" ? printed : `${printed.stderr}\n${printed.stdout}`
+      const command = sentence.exec(text)?.[1]
+      if (command === undefined) return assert.fail(`${purpose} is not printed as ${sentence} in:\n${text}`)
+      assert.match(command, /^npx fermata /)
+      const ran = await at.run(j === undefined ? command : command.replace(/\bJ$/, j), options)
+      assert.strictEqual(ran.code, exit, `${command}\n${ran.output}`)
+      assert.notMatch(ran.output, /^error:/m, command)
+      return ran
+    })
+    assert.deepStrictEqual([...left], [])
+  })
+}
+
+const id = (id: string) => ["--input", JSON.stringify({ id })]
+
+describe("commands that end what a run waits for", () => {
+  const paid = "'{\"cents\":6,\"at\":\"2026-01-31T12:00:00.000Z\",\"by\":\"card\",\"note\":null}'"
+
+  prints("signals are taken", ["signal", "signalWith"], async (at, check) => {
+    for (const name of ["declared", "dashed"]) {
+      const run = await at.fermata("run", name, ...id("1"), "--json")
+      const ran = await check("signal", run, /to go on:\n +(npx .*)/)
+      assert.deepInclude(await ran.show(run.json.runId), { status: "completed" })
+    }
+    const { json: { runId } } = await at.fermata("run", "undeclared", ...id("1"), "--json")
+    const shown = await at.fermata("runs", "show", runId)
+    const ran = await check("signalWith", shown, /# with what the signal carries: (npx .*)/, { j: paid })
+    assert.deepInclude(await ran.show(runId), { status: "completed", output: 6 })
+  })
+
+  prints("an event is taken", ["emit"], async (at, check) => {
+    const run = await at.fermata("run", "order.json", ...id("1"), "--json")
+    const ran = await check("emit", run, /to go on:\n +(npx .*)/)
+    assert.deepInclude(await ran.show(run.json.runId), { status: "completed" })
+  })
+
+  prints("answers count", ["approve", "deny", "answerAsEdited"], async (at, check) => {
+    const run = await at.fermata("run", "asking", ...id("1"), "--json")
+    const yes = await check("approve", run, /to go on:\n +(npx fermata approve .*)/, { exit: 3 })
+    assert.lengthOf((await yes.show(run.json.runId)).approvals[0]!.answers, 1)
+    const no = await check("deny", run, /(npx fermata deny .*)/, { exit: 1 })
+    assert.deepInclude(await no.show(run.json.runId), { status: "failed" })
+
+    const { json: { runId } } = await at.fermata("run", "editing", ...id("1"), "--json")
+    await at.fermata("approve", runId, "--as", "ann", "--edit", "{\"cents\":2}")
+    const refused = await at.fermata("approve", runId, "--as=-bob")
+    assert.strictEqual(refused.code, 2)
+    const edited = await check("answerAsEdited", refused, /to answer it as it is now: (.*)/)
+    assert.deepInclude(await edited.show(runId), { status: "completed", output: { cents: 2 } })
+  })
+
+  prints("what waits for ever is cancelled", ["cancelForever"], async (at, check) => {
+    const run = await at.fermata("run", "forever", ...id("1"), "--json")
+    const ran = await check("cancelForever", run, /to go on:\n +(npx .*)/)
+    assert.deepInclude(await ran.show(run.json.runId), { status: "cancelled" })
+  })
+
+  prints("what is held goes on", ["resumeHeld", "resumeMended"], async (at, check) => {
+    const slow = await at.fermata("run", "slow", ...id("1"), "--json")
+    const paused = await at.fermata("runs", "pause", slow.json.runId)
+    const resumed = await check("resumeHeld", paused, /to go on:\n +(npx .*)/, { exit: 3 })
+    assert.deepInclude(await resumed.show(slow.json.runId), { status: "suspended", reason: "signal" })
+
+    const { json: { runId } } = await at.fermata("run", "drifting", ...id("1"), "--json")
+    const changed = at.project.start(["signal", runId, "--", "-go"], { cwd: folder, env: { PRINTED_CHANGED: "1" } })
+    const mended = await check("resumeMended", await changed.ended, /to go on:\n +(npx .*)/)
+    assert.deepInclude(await mended.show(runId), { status: "completed", output: "xone" })
+  })
+
+  prints("S13: what was given up as a whole goes on", ["resumeGivenUp"], async (at, check) => {
+    const die = () => at.fermata("run", "dying", ...id("1"), "--lease", "100")
+    let run = await die()
+    while (run.code === 1) run = await die()
+    const [, runId] = /run (\S+) suspended/.exec(run.stderr)!
+    const ran = await check("resumeGivenUp", run, /to go on:\n +(npx .*)/)
+    assert.deepInclude(await ran.show(runId!), { status: "completed" })
+  })
+
+  prints(
+    "S2: a step whose outcome is unknown is settled",
+    ["settleRetry", "settleDone", "settleDoneWith", "settleFail"],
+    async (at, check) => {
+      const running = at.start("run", "acting", ...id("1"))
+      await running.says("act begins")
+      await running.kill()
+      const run = await at.fermata("run", "acting", ...id("1"), "--json")
+      const { runId } = run.json
+      const shown = await at.fermata("runs", "show", runId)
+      const [retried, done, doneWith, failed] = await Promise.all([
+        check("settleRetry", run, /to go on:\n +(npx .* --retry)/),
+        check("settleDone", run, /(npx .* --done '\{.*)/),
+        check("settleDoneWith", shown, /# or, with the output that it had: (npx .*)/, {
+          j: "'{\"receipt\":\"mine\"}'"
+        }),
+        check("settleFail", run, /(npx .* --fail .*)/, { exit: 1 })
+      ])
+      assert.deepInclude(await retried.show(runId), { status: "completed", output: "r" })
+      assert.deepInclude(await done.show(runId), { status: "completed" })
+      assert.deepInclude(await doneWith.show(runId), { status: "completed", output: "mine" })
+      assert.deepInclude(await failed.show(runId), { status: "failed" })
+    }
+  )
+
+  prints("a child is shown", ["seeChild"], async (at, check) => {
+    const run = await at.fermata("run", "parent", ...id("1"), "--json")
+    assert.match((await check("seeChild", run, /to go on:\n +(npx .*)/)).output, /^run \S+ {2}asking@1$/m)
+  })
+})
+
+describe("commands that work on runs", () => {
+  /** The time that is there when a clock is set ahead. */
+  const later = (at: Printing, millis: number) => {
+    const file = join(at.project.folder, `offset-${millis}`)
+    writeFileSync(file, String(millis))
+    return { CLOCK_OFFSET: file, NODE_OPTIONS: `--import ${join(import.meta.dirname, "clock/SetClock.ts")}` }
+  }
+  const day = 86_400_000
+
+  prints("goes on when its time has come", ["workUntilThen", "workInstead"], async (at, check) => {
+    const slow = await at.fermata("run", "slow", ...id("1"), "--json")
+    const then = await check("workUntilThen", slow, /without that, it goes on in .*, while a worker runs: (npx .*)/, {
+      env: later(at, 4 * day),
+      until: /slow@1 {2}completed/
+    })
+    assert.deepInclude(await then.show(slow.json.runId), { status: "completed" })
+
+    const napping = at.start("run", "napping", ...id("1"))
+    await napping.says("Ctrl-C is safe")
+    napping.process.kill("SIGKILL")
+    const instead = await check(
+      "workInstead",
+      await napping.ended,
+      /Ctrl-C is safe: the run stays as it is, and goes on with (npx .*)/,
+      { env: later(at, day), until: /napping@1 {2}completed/ }
+    )
+    assert.match(instead.output, /napping@1 {2}completed/)
+  })
+
+  prints("takes up what was let go", ["workAfterwards"], async (at, check) => {
+    const building = at.start("run", "building", ...id("1"))
+    await building.says("build begins")
+    building.process.kill("SIGINT")
+    await check("workAfterwards", await building.ended, /is let go; it goes on when a worker takes it up: (npx .*)/, {
+      until: /building@1 {2}completed/
+    })
+  })
+
+  prints("takes up what was recorded", ["workAsNobodyDoes", "workAsNobodyServes"], async (at, check) => {
+    const until = /undeclared@1 {2}waits for signal/
+    const nobody = await at.fermata("run", "undeclared", ...id("1"), "--detach")
+    await check("workAsNobodyDoes", nobody, /no worker is running, so it waits until one is: (npx .*)/, { until })
+
+    const elsewhere = mkdtempSync(join(at.project.folder, "elsewhere-"))
+    writeFileSync(join(elsewhere, "fermata.config.mjs"), "export default {}")
+    const other = at.project.start(["worker", "--config", "fermata.config.mjs"], { cwd: elsewhere })
+    await other.says("serves contracts")
+    const unserved = await at.fermata("run", "undeclared", ...id("2"), "--detach")
+    await check(
+      "workAsNobodyServes",
+      unserved,
+      /no worker that runs serves undeclared@1, so it waits until one does: (npx .*)/,
+      { until }
+    )
+  })
+
+  prints("S4: takes up what the dead have left", ["workForTheDead", "workOnWhatIsLeft"], async (at, check) => {
+    const building = at.start("run", "building", ...id("1"), "--json")
+    await building.says("build begins")
+    await building.kill()
+    const { lines: [run] } = await at.fermata("runs", "ls", "--json")
+    const shown = await at.fermata("runs", "show", run!.runId)
+    await check("workForTheDead", shown, /process +.* is gone; a worker goes on with it: (npx .*)/, {
+      until: /building@1 {2}completed/
+    })
+    const left = await check(
+      "workOnWhatIsLeft",
+      await at.fermata("doctor"),
+      /dead processes: .*left 1 run; a worker takes up what they left\n +(npx .*)/
+    )
+    assert.deepInclude(await left.show(run!.runId), { status: "completed" })
+  })
+
+  prints("takes up what nobody has", ["workOnWhatIsDue", "workOnWhatIsStuck"], async (at, check) => {
+    const detached = await at.fermata("run", "chain", ...id("1"), "--detach")
+    at.sql("UPDATE runs SET created_at = created_at - 60000, updated_at = updated_at - 60000")
+    const due = await check(
+      "workOnWhatIsDue",
+      await at.fermata("doctor"),
+      /runs that nobody serves: 1 queued run of chain@1 .*; no worker is running\n +(npx .*)/,
+      { until: /chain@1 {2}completed/ }
+    )
+    assert.deepInclude(await due.show(detached.stdout.trim()), { status: "completed" })
+
+    const slow = await at.fermata("run", "slow", ...id("1"), "--json")
+    at.sql(
+      `UPDATE runs SET due_at = NULL, updated_at = updated_at - 60000 WHERE id = '${slow.json.runId}'`
+    )
+    await check(
+      "workOnWhatIsStuck",
+      await at.fermata("doctor"),
+      /watchdog: run \S+ of slow@1 does not go on by itself: .*; a worker makes it due again within a minute\n +(npx .*)/,
+      { env: later(at, 4 * day), until: /slow@1 {2}completed/ }
+    )
+  })
+})
+
+describe("commands that do something once more, and compare", () => {
+  prints("a fork leaves nothing stale", ["forkBefore", "compare"], async (at, check) => {
+    const { json: { runId } } = await at.fermata("run", "chain", ...id("1"), "--json")
+    const fork = await at.fermata("runs", "fork", runId, "--at", "c", "--set", "a=\"it's new\"")
+    const before = await check("forkBefore", fork, /may have used the old output of "a"; to do it again: (npx .*)/)
+    assert.include(before.output, `of run ${runId}, before step -b`)
+    assert.notInclude(before.output, "may have used")
+    const compared = await check("compare", fork, /to compare the two: (npx .*)/)
+    assert.include(compared.output, `a run ${runId}`)
+    const detached = await at.fermata("runs", "fork", runId, "--at", "c", "--detach")
+    await check("compare", detached, /to compare the two: (npx .*)/)
+  })
+})
+
+describe("commands that show something", () => {
+  prints("help of the command that was meant", ["seeHelp"], async (at, check) => {
+    for (
+      const [args, usage] of [
+        [["rnu"], "fermata <subcommand>"],
+        [["runs"], "fermata runs <subcommand>"],
+        [["run", "slow", "--inptu", "{}"], "fermata run "],
+        [["run", "slow", "--event-name", "x"], "fermata run "],
+        [["runs", "settle", "x", "y"], "fermata runs settle "]
+      ] as const
+    ) {
+      const { output } = await check("seeHelp", await at.fermata(...args), /see: (npx .*)/)
+      assert.include(output, usage)
+      assert.include(output, "EXIT CODES")
+    }
+  })
+
+  prints("what there is in place of what is not", ["seeRuns", "seeItsSteps", "seeContracts"], async (at, check) => {
+    const { json: { runId } } = await at.fermata("run", "order.json", ...id("1"), "--json")
+    const runs = await check("seeRuns", await at.fermata("runs", "show", "none"), /see the runs of this database: (.*)/)
+    assert.include(runs.output, runId.slice(0, 8))
+    const fork = await at.fermata("runs", "fork", runId, "--at", "none")
+    assert.match((await check("seeItsSteps", fork, /see its steps: (.*)/)).output, /^steps:\n +✓ note/m)
+    const contracts = await check(
+      "seeContracts",
+      await at.fermata("run", "none"),
+      /workflows written as programs come from fermata\.config\.ts; see the contracts that are registered: (.*)/
+    )
+    assert.match(contracts.output, /^order +1\.0\.0/m)
+  })
+
+  prints("ids that begin alike", ["seeWholeIds"], async (at, check) => {
+    const [one, other] = alike("forever")
+    const runs = [await at.fermata("run", "forever", ...id(one)), await at.fermata("run", "forever", ...id(other))]
+    const [first, second] = runs.map(({ stderr }) => /run (\S+) {2}forever/.exec(stderr)![1]!)
+    assert.strictEqual(first!.slice(0, 4), second!.slice(0, 4))
+    const shown = await at.fermata("runs", "show", first!.slice(0, 4))
+    const { output } = await check("seeWholeIds", shown, /see whole ids: (.*)/)
+    for (const runId of [first!, second!]) assert.include(output, `"${runId}"`)
+  })
+
+  prints("how runs have ended", ["seeHowItEnded", "seeWhatHappened"], async (at, check) => {
+    const { json: { runId } } = await at.fermata("run", "chain", ...id("1"), "--json")
+    const ended = await check("seeHowItEnded", await at.fermata("signal", runId, "x"), /see how it ended: (.*)/)
+    assert.match(ended.output, /status +completed/)
+    const failed = await at.fermata("run", "failing", ...id("1"))
+    assert.include((await check("seeWhatHappened", failed, /see: (.*)/)).output, "it was made to fail")
+  })
+
+  prints("what people are asked", ["seeWhatCanBeAnswered", "seeWhatIsAsked"], async (at, check) => {
+    await at.fermata("run", "asking", ...id("1"))
+    const { json: { runId } } = await at.fermata("run", "forever", ...id("1"), "--json")
+    const asked = [
+      await check("seeWhatCanBeAnswered", await at.fermata("approve", runId), /see what can be answered: (.*)/),
+      await check(
+        "seeWhatIsAsked",
+        await at.fermata("doctor"),
+        /suspended \(approval\): 1 run; to see what is asked: (.*)/
+      )
+    ]
+    for (const { output } of asked) assert.include(output, "Buy it?")
+  })
+
+  prints(
+    "what needs an operator",
+    ["seeWhatIsStuck", "seeSuspended", "seeAllSuspended"],
+    async (at, check) => {
+      const { json: { runId } } = await at.fermata("run", "parent", ...id("1"), "--json")
+      at.sql(
+        `UPDATE runs SET waits = '[{"reason":"child","key":"gone"}]', due_at = NULL, updated_at = updated_at - 60000 WHERE id = '${runId}'`
+      )
+      const stuck = await check(
+        "seeWhatIsStuck",
+        await at.fermata("doctor"),
+        /watchdog: .*it waits for the run gone, and there is none; it needs an operator\n +(npx .*)/
+      )
+      assert.include(stuck.output, `run ${runId}  parent@1`)
+
+      await at.fermata("run", "crowd", ...id("1"), "--detach")
+      await at.fermata("worker", "--until-idle")
+      const doctor = await at.fermata("doctor")
+      const one = await check("seeSuspended", doctor, /suspended \(operator\): run \S+ of forever@1.*\n +(npx .*)/)
+      assert.match(one.output, /^waits:\n +for ever/m)
+      const all = await check(
+        "seeAllSuspended",
+        doctor,
+        /suspended \(operator\): 21 runs in all; the newest 20 are shown\n +(npx .*)/
+      )
+      assert.lengthOf(all.output.match(/forever@1/g)!, 21)
+    }
+  )
+})
+
+describe("the list", () => {
+  it("has all commands that can be printed", () => assert.sameMembers([...tested], purposes))
+})
+
+/** Two inputs of a workflow whose runs have ids with the same first four characters. */
+const alike = (workflow: string): readonly [string, string] => {
+  const known = new Map<string, string>()
+  for (let number = 0;; number++) {
+    const start = createHash("sha256").update(`${workflow.length}:${workflow}:${number}`).digest("hex").slice(0, 4)
+    const before = known.get(start)
+    if (before !== undefined) return [before, `${number}`]
+    known.set(start, `${number}`)
+  }
+}
