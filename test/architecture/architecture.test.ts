@@ -41,6 +41,10 @@ describe("the repository", () => {
 
   it("imports only what other packages make public", () => clean(everywhere(Rules.publicOnly)))
 
+  it("has no files that import each other in a circle, types included", () => clean(Rules.circles(Repository.sources)))
+
+  it("lets bodies, steps and clocks know their run as RunPort alone", () => clean(everywhere(Rules.port)))
+
   it("imports concrete Effect modules in packages", () => clean(everywhere(Rules.concreteModules)))
 
   it("takes time and chance from Effect's services outside hosts", () => clean(everywhere(Rules.timeAndChance)))
@@ -186,6 +190,29 @@ describe("the rules can fail", () => {
       source("packages/testing/src/Probe.ts", `const text = JSON.stringify(1)`),
       source("packages/cli/src/Probe.ts", `const text = JSON.stringify(1)`),
       source("packages/engine/test/Probe.test.ts", `const text = JSON.stringify(1)`)
+    ])
+  })
+
+  it("refuses circles of files, also of types", () => {
+    const a = source("packages/engine/src/A.ts", `import type { B } from "./internal/B.ts"`)
+    const b = source("packages/engine/src/internal/B.ts", `import { c } from "./C.ts"`)
+    const c = source("packages/engine/src/internal/C.ts", `export * as A from "../A.ts"`)
+    const own = source("packages/core/src/Own.ts", `import type { Own } from "./Own.ts"`)
+    clean(Rules.circles([a, b]))
+    assert.deepStrictEqual(Rules.circles([a, b, c, own]), [
+      "in a circle: packages/engine/src/A.ts → packages/engine/src/internal/B.ts → packages/engine/src/internal/C.ts → packages/engine/src/A.ts",
+      "in a circle: packages/core/src/Own.ts → packages/core/src/Own.ts"
+    ])
+  })
+
+  it("refuses what bodies call and knows how a run is made", () => {
+    proves(Rules.port, [
+      source("packages/engine/src/Step.ts", `import type { RunExecutor } from "./internal/RunExecutor.ts"`),
+      source("packages/engine/src/internal/run/RunPort.ts", `import type { StepState } from "../RunRecords.ts"`),
+      source("packages/engine/src/internal/BodyServices.ts", `import type { RunBase } from "./RunBase.ts"`)
+    ], [
+      source("packages/engine/src/Step.ts", `import { CurrentRun } from "./internal/run/RunPort.ts"`),
+      source("packages/engine/src/internal/EngineCore.ts", `import { RunExecutor } from "./RunExecutor.ts"`)
     ])
   })
 

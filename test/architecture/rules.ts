@@ -206,6 +206,45 @@ export const publicOnly = (source: Source): ReadonlyArray<string> => {
   })
 }
 
+/** Files of packages that import each other in a circle, types included: each circle once, as the files on it. */
+export const circles = (sources: ReadonlyArray<Source>): ReadonlyArray<string> => {
+  const imports = new Map(
+    sources.filter(({ file }) => isPackageSource(file)).map((source) => [
+      source.file,
+      importsOf(source).flatMap(({ specifier }) =>
+        specifier.startsWith(".") ? [posix.join(posix.dirname(source.file), specifier)] : []
+      )
+    ])
+  )
+  const done = new Set<string>()
+  const found: Array<string> = []
+  const visit = (file: string, path: ReadonlyArray<string>): void => {
+    const start = path.indexOf(file)
+    if (start >= 0) return void found.push(`in a circle: ${[...path.slice(start), file].join(" → ")}`)
+    if (done.has(file)) return
+    for (const next of imports.get(file) ?? []) visit(next, [...path, file])
+    done.add(file)
+  }
+  for (const file of imports.keys()) visit(file, [])
+  return found
+}
+
+/** What makes up a run in memory. */
+const insideOfRun = /\/Run(Executor|Steps|Events|Requests|Base|Records)\.ts$/
+/** What bodies call, or are given. */
+const callers =
+  /^packages\/engine\/src\/([A-Za-z]+|internal\/(BodyServices|EncodedEngine|Patience|InboxRules|OwnAnswers|StepWaits|run\/[A-Za-z]+))\.ts$/
+
+/** A body, a step and a clock know their run as `RunPort`, so that nothing of theirs depends on how it is made. */
+export const port = (source: Source): ReadonlyArray<string> =>
+  callers.test(source.file)
+    ? importsOf(source).flatMap(({ node, specifier }) =>
+      insideOfRun.test(specifier) && !(source.file.endsWith("InboxRules.ts") && specifier.endsWith("RunRecords.ts"))
+        ? [at(source, node, `knows how a run is made: ${specifier}; RunPort says what may be called`)]
+        : []
+    )
+    : []
+
 /** The indexes of Effect; a module of a package is imported by its own path. */
 const barrel = /^(effect(\/[a-z][a-z-]*)?|@effect\/[a-z-]+)$/
 

@@ -23,22 +23,12 @@ import { type CommandFailed, fromUnknown } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
 import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
+import type { Finding } from "./Finding.ts"
 import type { Globals } from "./Globals.ts"
 import { nextCommands } from "./NextCommands.ts"
 import { overdue, patienceMs } from "./Overdue.ts"
 import { isGone, ownerName } from "./Owners.ts"
 import * as Words from "./Words.ts"
-
-export interface Finding {
-  /** What was looked at. */
-  readonly name: string
-  /** `problem` needs an operator. */
-  readonly level: "ok" | "info" | "problem"
-  readonly message: string
-  /** Commands that act on it. */
-  readonly commands?: ReadonlyArray<string>
-  readonly runs?: ReadonlyArray<string>
-}
 
 /** Looks at everything and changes nothing. */
 export const examine = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>, CommandFailed, Scope.Scope> =>

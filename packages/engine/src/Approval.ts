@@ -9,10 +9,10 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { Engine } from "./Engine.ts"
-import { CurrentRun, type Place } from "./internal/ExecutorTypes.ts"
 import * as Handover from "./internal/Handover.ts"
 import { outcomeCodec } from "./internal/JsonCodec.ts"
 import * as Questions from "./internal/Questions.ts"
+import { CurrentRun, type Place } from "./internal/run/RunPort.ts"
 
 /** The answer was no, or none came before the deadline. */
 export class Denied extends Schema.TaggedError<Denied>()("ApprovalDenied", {
@@ -83,7 +83,7 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     const args = options.args
     const codec = args === undefined ? undefined : outcomeCodec(args.schema)
     const shown = codec === undefined ? undefined : yield* shownOf(name, codec, args!.value, place)
-    const result = yield* place.executor.askApproval({
+    const result = yield* place.run.askApproval({
       name,
       key: undefined,
       prompt: options.prompt,
@@ -92,7 +92,7 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
       quorum,
       editable: args?.editable === true,
       args: shown?.read(),
-      hash: yield* Questions.hashOf(shown?.read(), (digest) => place.executor.digests.await(digest)),
+      hash: yield* Questions.hashOf(shown?.read(), (digest) => place.run.awaitDigest(digest)),
       schema: args === undefined ? undefined : () => Questions.schemaDocument(args.schema),
       preventSelfApproval: options.preventSelfApproval === true,
       deadlineMs: options.deadline === undefined ? undefined : Duration.toMillis(options.deadline),
@@ -110,7 +110,7 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
           ? Exit.succeed(args?.value)
           : codec.decode(result.edit === undefined ? shown?.read() : StoredJson.copy(result.edit))
         if (Exit.isFailure(edit)) {
-          yield* place.executor.unreadable(name, Cause.pretty(edit.cause).split("\n")[0]!, `edit of approval "${name}"`)
+          yield* place.run.unreadable(name, Cause.pretty(edit.cause).split("\n")[0]!, `edit of approval "${name}"`)
         }
         const value = yield* Effect.orDie(edit)
         return { by: result.by, choice: result.choice, note: result.note, args: value }
@@ -166,14 +166,14 @@ export const askJson = (
     yield* Engine
     const place = yield* CurrentRun
     if (place === undefined || place.step !== undefined) return yield* misplaced(name)
-    return yield* place.executor.askApproval({
+    return yield* place.run.askApproval({
       ...question,
       name,
       key: undefined,
       of,
       args,
       deadlineMs,
-      hash: yield* Questions.hashOf(args, (digest) => place.executor.digests.await(digest)),
+      hash: yield* Questions.hashOf(args, (digest) => place.run.awaitDigest(digest)),
       problemOf: () => undefined
     })
   })
@@ -190,7 +190,7 @@ const shownOf = (
   name: string,
   codec: Handover.Codec,
   value: unknown,
-  { executor }: Place
+  { run }: Place
 ): Effect.Effect<StoredJson.StoredJson | undefined> =>
   Effect.suspend(() => {
     const handed = Handover.through(
@@ -198,7 +198,7 @@ const shownOf = (
       "input",
       codec,
       value,
-      Handover.giver(executor.row)
+      Handover.giver(run.row)
     )
     return Effect.orDie(Effect.map(Effect.fromResult(handed), ({ stored }) => stored))
   })

@@ -3,7 +3,7 @@
  * it; programs need not know it.
  */
 import * as Context from "effect/Context"
-import type { Limits } from "./Workflows.ts"
+import type { Limits } from "./internal/run/RunHost.ts"
 
 export interface EngineProbe {
   /** The body of a step is about to begin: its run, its key in it, and the attempt, from 1. Called at once, so it must be short and never throw. */

@@ -5,8 +5,8 @@
 import * as Effect from "effect/Effect"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { Engine } from "./Engine.ts"
-import { CurrentRun } from "./internal/ExecutorTypes.ts"
-import type { EventAnswer, EventQuestion } from "./internal/RunEvents.ts"
+import type { EventAnswer, EventQuestion } from "./internal/run/Ask.ts"
+import { CurrentRun } from "./internal/run/RunPort.ts"
 
 /**
  * Waits for an event that fits and that no wait of this run has taken, the first
@@ -28,7 +28,7 @@ export const take = (
         )
       )
     }
-    return yield* place.executor.askEvent({ ...question, asker: yield* Effect.context<never>() })
+    return yield* place.run.askEvent({ ...question, asker: yield* Effect.context<never>() })
   })
 
 export type { EventAnswer, EventQuestion }

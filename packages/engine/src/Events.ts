@@ -24,7 +24,7 @@ import type { EventFilter, EventRow } from "./EventLog.ts"
 import type { Committed, Extension } from "./Extension.ts"
 import * as EngineEvents from "./internal/EngineEvents.ts"
 import * as EngineRuntime from "./internal/EngineRuntime.ts"
-import { CurrentRun } from "./internal/ExecutorTypes.ts"
+import { CurrentRun } from "./internal/run/RunPort.ts"
 import { type EventMessage, outboxRow } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
@@ -128,12 +128,12 @@ export class Events extends Context.Service<Events, {
       const emit = Effect.fn("Events.emit")(function*(name: string, payload: Schema.Json, options: EmitOptions = {}) {
         const stored = yield* check(name, payload)
         const place = yield* CurrentRun
-        const runId = place?.executor.row.id
-        const executor = place?.step === undefined ? place?.executor : undefined
+        const runId = place?.run.row.id
+        const run = place?.step === undefined ? place?.run : undefined
         const id = options.id ??
-          (executor === undefined ? (yield* WebCrypto).randomUUID() : `${runId}:emit:${++executor.records.emitCount}`)
+          (run === undefined ? (yield* WebCrypto).randomUUID() : `${runId}:emit:${run.nextEmit()}`)
         const correlationId = options.correlationId ?? runId
-        const source = options.source ?? place?.executor.row.workflow
+        const source = options.source ?? place?.run.row.workflow
         const row = outboxRow({
           id,
           name,
@@ -141,8 +141,8 @@ export class Events extends Context.Service<Events, {
           ...(correlationId === undefined ? {} : { correlationId }),
           ...(source === undefined ? {} : { source })
         })
-        if (executor !== undefined) {
-          executor.act(
+        if (run !== undefined) {
+          run.act(
             EntryRole.acts.emit(id),
             `event "${name}"`,
             { _tag: "EventEmitted", id, name, payload: stored },

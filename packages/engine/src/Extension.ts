@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { DefinitionRow, RunRow, StorageFailed } from "./Backend.ts"
-import type { Limits, UnrecordedSuspension } from "./internal/ExecutorTypes.ts"
+import type { Limits, UnrecordedSuspension } from "./internal/run/RunHost.ts"
 import type { EventMessage, StartRequest } from "./StartRequest.ts"
 
 /** An extension cannot be taken: its kind of documents is none, or another extension has it. A defect. */

@@ -14,9 +14,9 @@ import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { Engine } from "./Engine.ts"
-import { CurrentRun, type Place } from "./internal/ExecutorTypes.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
+import { CurrentRun, type Place } from "./internal/run/RunPort.ts"
 
 /** The document has another revision than the change was made for. */
 export class RevisionConflict extends Schema.TaggedError<RevisionConflict>()("RevisionConflict", {
@@ -127,7 +127,7 @@ const placeOf = (name: string): Effect.Effect<Place, never, Engine> =>
   })
 
 const read = (place: Place, self: RunState<Schema.Top>): Effect.Effect<Snapshot<StoredJson.StoredJson>> => {
-  const document = place.executor.records.documents.get(self.name)
+  const document = place.run.document(self.name)
   return document === undefined
     ? Effect.map(encode(place, self, self.initial), (value) => ({ revision: 0, value }))
     : Effect.succeed(document)
@@ -145,7 +145,7 @@ const write = (
   const patch = before.revision === 0
     ? [{ op: "add", path: "", value: before.value.read() } as const, ...changes]
     : changes
-  place.executor.act(
+  place.run.act(
     EntryRole.acts.state(name, revision),
     `revision ${revision} of state "${name}"`,
     { _tag: "StateChanged", name, revision, patch },
@@ -155,7 +155,7 @@ const write = (
       recorded._tag === "StateChanged" &&
       comesTo(before.revision === 0 ? null : before.value.read(), recorded.patch, value)
   )
-  place.executor.records.documents.set(name, { revision, value })
+  place.run.keepDocument(name, { revision, value })
 }
 
 /** A copy of an operation, with a value of its own. */
@@ -181,7 +181,7 @@ const encode = (place: Place, self: RunState<Schema.Top>, value: unknown): Effec
     const encoded = Handover.guarded(Schema.encodeUnknownExit(jsonCodec(self.schema)), value)
     return Exit.isFailure(encoded)
       ? Effect.die(new Error(`The ${what} is refused by its schema: ${Cause.pretty(encoded.cause).split("\n")[0]}`))
-      : Effect.orDie(Handover.given(what, encoded.value ?? null, Handover.giver(place.executor.row)))
+      : Effect.orDie(Handover.given(what, encoded.value ?? null, Handover.giver(place.run.row)))
   })
 
 const decode = <A extends Schema.Top>(self: RunState<A>, value: StoredJson.StoredJson): Effect.Effect<A["Type"]> =>

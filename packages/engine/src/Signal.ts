@@ -12,10 +12,11 @@ import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import * as EngineRuntime from "./internal/EngineRuntime.ts"
-import { CurrentRun } from "./internal/ExecutorTypes.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
+import { CurrentRun } from "./internal/run/RunPort.ts"
 import { signalId } from "./internal/SignalId.ts"
+import type { Signal } from "./SignalDeclaration.ts"
 
 /** A signal was sent to a run that is not there, or that is over, or its payload is none that could be stored. */
 export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRefused", {
@@ -35,11 +36,7 @@ export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRe
   }
 }
 
-/** A kind of signal: its name and what it carries. */
-export interface Signal<A extends Schema.Top> {
-  readonly name: string
-  readonly schema: A
-}
+export type { Signal } from "./SignalDeclaration.ts"
 
 /** Defines a kind of signal. Without a schema it carries nothing. */
 export const make = <A extends Schema.Top = Schema.Void>(
@@ -66,9 +63,9 @@ export const receive = <A extends Schema.Top>(
         new Error(`Signal "${self.name}" is received in the body of a workflow, not in a step or outside a run`)
       )
     }
-    place.executor.registration.signals.set(self.name, self as unknown as Signal<Schema.Top>)
+    place.run.declare(self as unknown as Signal<Schema.Top>)
     while (true) {
-      const signal = yield* place.executor.askSignal(self.name)
+      const signal = yield* place.run.askSignal(self.name)
       const payload = decode(signal.payload ?? null)
       if (Exit.isSuccess(payload)) return payload.value as A["Type"]
       yield* Effect.logWarning(
@@ -98,8 +95,8 @@ export const send = <A extends Schema.Top>(
     const place = yield* CurrentRun
     if (place !== undefined && place.step === undefined) {
       const own = given ??
-        place.executor.records.number(`signal:${self.name}:${options.runId}`, `${place.executor.row.id}/${self.name}`)
-      place.executor.send({
+        place.run.number(`signal:${self.name}:${options.runId}`, `${place.run.row.id}/${self.name}`)
+      place.run.send({
         id: `signal:${own}:${options.runId}`,
         kind: "inbox",
         payload: StoredJson.compose({ run: options.runId, id: own, kind: "signal", message }).text

@@ -9,7 +9,12 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { jsonCodec } from "./internal/JsonCodec.ts"
-import type { Signal } from "./Signal.ts"
+
+/** A kind of signal: its name and what it carries. */
+export interface Signal<A extends Schema.Top> {
+  readonly name: string
+  readonly schema: A
+}
 
 /** A declared signal. `sample` is JSON that it accepts; absent where none was found. */
 export const SignalDeclaration = Schema.Struct({

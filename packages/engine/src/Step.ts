@@ -32,9 +32,10 @@ import * as Schema from "effect/Schema"
 import type { Scope } from "effect/Scope"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
-import { CurrentRun, type StepDefinition } from "./internal/ExecutorTypes.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec, outcomeCodec } from "./internal/JsonCodec.ts"
+import type { StepDefinition } from "./internal/run/Ask.ts"
+import { CurrentRun } from "./internal/run/RunPort.ts"
 import { StepLetGo } from "./internal/StepLimit.ts"
 import { sampleOf } from "./SignalDeclaration.ts"
 
@@ -259,15 +260,15 @@ export const make = <
         return Effect.die(new Error(`Step "${name}" was called outside a run: call it in the body of a workflow`))
       }
       if (place.letGo === true) return Effect.die(new StepLetGo(`Step "${name}"`, place.step))
-      if (options.onCrash === "commit-together" && !place.executor.host.together) {
+      if (options.onCrash === "commit-together" && !place.run.canCommitTogether) {
         return Effect.die(new CannotCommitTogether({ step: name }))
       }
-      const by = place.executor.giver
+      const by = place.run.giver
       const given = inputCodec === undefined ? undefined : new Handover.Input(name, inputCodec, input, by)
       const unfit = given?.refused
       if (unfit !== undefined) return Effect.die(unfit)
       const key = options.key === undefined ? undefined : `${name}/${options.key(input)}`
-      if (given !== undefined && (place.inside !== undefined || !place.executor.isRecorded(name, key, given))) {
+      if (given !== undefined && (place.inside !== undefined || !place.run.isRecorded(name, key, given))) {
         if (Result.isFailure(given.handed)) return Effect.die(given.handed.failure)
       }
       const own = given === undefined ? () => Exit.void : () => given.own()
@@ -297,7 +298,7 @@ export const make = <
         limit,
         notSynchronous
       }
-      return Effect.flatMap(place.executor.askStep(definition), (outcome) => {
+      return Effect.flatMap(place.run.askStep(definition), (outcome) => {
         if (
           lived !== undefined && outcome._tag === "Done" && outcome.exit._tag === "Success" &&
           outcome.exit.value === lived.stored
@@ -313,7 +314,7 @@ export const make = <
             return Effect.die(new NotSynchronous({ step: name }))
           }
         }
-        return codecs.decode(exit, (problem) => place.executor.unreadable(outcome.key, problem))
+        return codecs.decode(exit, (problem) => place.run.unreadable(outcome.key, problem))
       })
     }) as Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R | P, Scope | WorkflowInstance>>
 

@@ -15,7 +15,7 @@ import * as Scheduler from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import { sha256Now } from "../Digest.ts"
 import { SeededCrypto, SeededRandom } from "../Seeded.ts"
-import { CurrentRun } from "./ExecutorTypes.ts"
+import { CurrentRun } from "./run/RunPort.ts"
 
 const nanosPerMilli = 1_000_000n
 
@@ -65,7 +65,7 @@ class BodyClock implements Clock.Clock {
 const digest = (algorithm: AlgorithmIdentifier, data: BufferSource): Promise<ArrayBuffer> => {
   const answer = digestNow(algorithm, data)
   const context = Fiber.getCurrent()?.context
-  if (context !== undefined) Context.get(context, CurrentRun)?.executor.digests.await(answer)
+  if (context !== undefined) Context.get(context, CurrentRun)?.run.awaitDigest(answer)
   return answer
 }
 
@@ -94,7 +94,7 @@ export const hostCrypto = (crypto: Crypto): Crypto =>
   replaced(crypto, { subtle: replaced(crypto.subtle, { digest: digestNow }) })
 
 const isReplaying = (context: Context.Context<never> | undefined): boolean =>
-  context !== undefined && Context.get(context, CurrentRun)?.executor.replaying === true
+  context !== undefined && Context.get(context, CurrentRun)?.run.replaying === true
 
 /** What the bodies of all runs share: loggers and a tracer that are silent in a body that is replayed. */
 export const sharedServices = (ambient: Context.Context<never>): Context.Context<never> => {

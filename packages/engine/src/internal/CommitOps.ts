@@ -4,7 +4,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { CommitOp, OutboxRow, RunRow } from "../Backend.ts"
 import { encodeNow } from "../Store.ts"
-import type { MakeEntry, PendingCommit } from "./ExecutorTypes.ts"
+import type { MakeEntry, PendingCommit } from "./run/RunHost.ts"
 
 type Entries = ReadonlyArray<JournalEntry.JournalEntry>
 

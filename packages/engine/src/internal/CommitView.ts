@@ -2,8 +2,8 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { RunRow } from "../Backend.ts"
 import type { Committed } from "../Extension.ts"
-import type { UnrecordedSuspension } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
+import type { UnrecordedSuspension } from "./run/RunHost.ts"
 
 /** A commit whose values are made from their text when somebody looks, and are nobody else's. */
 export class CommitView implements Committed {

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { RunRow, StorageFailed } from "../Backend.ts"
 import type { Store } from "../Store.ts"
 import type { EngineCore } from "./EngineCore.ts"
-import type { StepDefinition } from "./ExecutorTypes.ts"
+import type { StepDefinition } from "./run/Ask.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import { dryHost } from "./RunReplay.ts"
 

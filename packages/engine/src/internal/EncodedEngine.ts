@@ -26,15 +26,17 @@ import type { Program } from "../Extension.ts"
 import type { Message } from "../InboxMessage.ts"
 import * as SignalDeclaration from "../SignalDeclaration.ts"
 import type { StartRequest } from "../StartRequest.ts"
-import * as Workflows from "../Workflows.ts"
 import type { EngineCore } from "./EngineCore.ts"
-import { CurrentRun, type Limits, type Place, type Registration, type StepDefinition } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
 import * as Joins from "./Joins.ts"
 import { jsonCodec, outcomeCodec } from "./JsonCodec.ts"
 import * as Programs from "./Programs.ts"
+import type { StepDefinition } from "./run/Ask.ts"
+import type { Limits, Registration } from "./run/RunHost.ts"
+import { CurrentRun, type Place } from "./run/RunPort.ts"
 import * as RunWatch from "./RunWatch.ts"
 import { StepLetGo } from "./StepLimit.ts"
+import * as Annotations from "./WorkflowAnnotations.ts"
 
 interface Codecs {
   readonly decodePayload: (json: unknown) => Effect.Effect<unknown, unknown>
@@ -110,7 +112,7 @@ export const registrationOf = ({ execute, limits, workflow }: Program): Registra
 
 /** JSON Schemas (draft 2020-12) for those who have the store but not the code; null for a schema that has none. */
 const schemasOf = (workflow: Workflow.Any): string => {
-  const signals = Context.get(workflow.annotations, Workflows.Signals)
+  const signals = Context.get(workflow.annotations, Annotations.Signals)
   const document = (schema: Schema.Top) => {
     try {
       const made = StoredJson.of(Schema.toJsonSchemaDocument(Schema.toCodecJson(schema)))
@@ -147,7 +149,7 @@ const mapErrors = (
 }
 
 const limitsOf = (workflow: Workflow.Any): Limits => {
-  const limits = { ...Workflows.defaultLimits, ...Context.get(workflow.annotations, Workflows.Limits) }
+  const limits = { ...Annotations.defaultLimits, ...Context.get(workflow.annotations, Annotations.Limits) }
   for (const [name, limit] of Object.entries(limits)) {
     if (limit >= 0 && !DurableTime.isTooLate(limit)) continue
     throw new Error(
@@ -157,7 +159,7 @@ const limitsOf = (workflow: Workflow.Any): Limits => {
   return limits
 }
 
-const versionOf = (workflow: Workflow.Any) => Context.get(workflow.annotations, Workflows.Version)
+const versionOf = (workflow: Workflow.Any) => Context.get(workflow.annotations, Annotations.Version)
 
 /** The end of a final run, from its last entry. */
 export const endOf = (entry: JournalEntry.JournalEntry | undefined): JournalEntry.ExitJson | undefined => {
@@ -195,16 +197,15 @@ export const make = (
 
   /** A run that is told to stop leaves a child that it has asked for. What its steps have asked for it leaves all at once. */
   const leave = (child: string): Effect.Effect<void> =>
-    Effect.map(CurrentRun, (place) => place?.letGo === true ? undefined : place?.executor.leaveChild(child))
+    Effect.map(CurrentRun, (place) => place?.letGo === true ? undefined : place?.run.leaveChild(child))
 
   /** In a body with the next commit, and then for sure; elsewhere at once. */
   const send = Effect.fnUntraced(
     function*(kind: "cancel" | "resume", run: string, message: Message<"cancel"> | Message<"resume">) {
       const place = yield* currentPlace
       if (place !== undefined && place.step === undefined) {
-        const { records, row } = place.executor
-        const id = records.number(`${kind}:${run}`, `${kind}:${row.id}`)
-        return place.executor.send({
+        const id = place.run.number(`${kind}:${run}`, `${kind}:${place.run.row.id}`)
+        return place.run.send({
           id: `${id}:${run}`,
           kind: "inbox",
           payload: StoredJson.textOf({ run, id, kind, message })
@@ -228,7 +229,7 @@ export const make = (
         limits: limitsOf(workflow),
         schemas: schemasOf(workflow),
         signals: new Map(
-          (Context.get(workflow.annotations, Workflows.Signals) ?? []).map((signal) => [signal.name, signal])
+          (Context.get(workflow.annotations, Annotations.Signals) ?? []).map((signal) => [signal.name, signal])
         ),
         decodePayload: decodePayload as Registration["decodePayload"],
         encodeExit,
@@ -253,29 +254,29 @@ export const make = (
       const json = yield* Effect.orDie(Handover.given(`payload of workflow "${workflow._tag}"`, encoded, byOf(place)))
       // A payload that its own schema does not read is the fault of who gave it, and not of the run that would get it.
       yield* Effect.orDie(codecs(workflow).decodePayload(json.read()))
-      const parent = place === undefined || detached === true ? undefined : place.executor.row
+      const parent = place === undefined || detached === true ? undefined : place.run.row
       const request: StartRequest = {
         id: executionId,
         workflow: workflow._tag,
         version,
         kind: "program",
         definition: null,
-        root: place?.executor.row.root ?? executionId,
-        parent: place?.executor.row.id ?? null,
+        root: place?.run.row.root ?? executionId,
+        parent: place?.run.row.id ?? null,
         listener: parent?.id ?? null,
         payload: json,
         subscriptions: [],
         // Who asked for a run has asked for its children.
-        ...(place?.executor.by === undefined ? {} : { by: place.executor.by })
+        ...(place?.run.by === undefined ? {} : { by: place.run.by })
       }
       if (place !== undefined && place.step === undefined) {
         if (detached !== true) yield* leaveWith(place, executionId)
         const start = {
-          id: `start:${place.executor.row.id}:${executionId}`,
+          id: `start:${place.run.row.id}:${executionId}`,
           kind: "start",
           payload: StoredJson.compose({ ...request }).text
         }
-        const exit = yield* place.executor.askChild(
+        const exit = yield* place.run.askChild(
           { id: executionId, start, workflow: workflow._tag, version, payload: json, linked: detached !== true },
           !discard
         )
@@ -294,8 +295,8 @@ export const make = (
       if (!started) yield* Joins.tellOtherInput(core.store, run, encoded)
       if (discard) return
       if (place?.step !== undefined) {
-        const end = place.executor.outsideWaits.until(core.patience.insist(core.awaitEnd(executionId)))
-        const row = yield* place.executor.inStep(place.step, { reason: "child", key: executionId }, end)
+        const end = place.run.awaitOutside(core.patience.insist(core.awaitEnd(executionId)))
+        const row = yield* place.run.inStep(place.step, { reason: "child", key: executionId }, end)
         return yield* endResult(workflow, row!)
       }
       const row = yield* Effect.orDie(core.awaitRest(executionId))
@@ -328,7 +329,7 @@ export const make = (
       const place = yield* currentRun
       const instance = yield* WorkflowInstance
       const context = yield* Effect.context<never>()
-      const outcome = yield* place.executor.askStep(activityStep(activity, attempt, instance, context, place))
+      const outcome = yield* place.run.askStep(activityStep(activity, attempt, instance, context, place))
       if (outcome._tag === "Parked") {
         return new Workflow.Suspended({
           failed: true,
@@ -351,11 +352,11 @@ export const make = (
       // An await registers itself before it asks; a look at the cache, as in `raceAll`, does not and must not wait.
       const wait = instance.awaitedDeferreds.has(deferred.name)
       const exit = yield* place.step === undefined
-        ? place.executor.askDeferred(deferred.name, wait)
-        : place.executor.inStep(
+        ? place.run.askDeferred(deferred.name, wait)
+        : place.run.inStep(
           place.step,
           { reason: "signal", key: deferred.name },
-          place.executor.askDeferred(deferred.name, wait)
+          place.run.askDeferred(deferred.name, wait)
         )
       if (exit === undefined) return Option.none()
       const found = ExitJson.fromJson(exit, true)
@@ -374,9 +375,9 @@ export const make = (
       const message = StoredJson.compose({ name: deferredName, exit: StoredJson.compose({ ...json }) })
       const id = `deferred:${deferredName}`
       if (place !== undefined && place.step === undefined) {
-        if (place.executor.row.id === executionId) return place.executor.completeDeferred(deferredName, json)
-        return place.executor.send({
-          id: `${id}:${place.executor.row.id}:${executionId}`,
+        if (place.run.row.id === executionId) return place.run.completeDeferred(deferredName, json)
+        return place.run.send({
+          id: `${id}:${place.run.row.id}:${executionId}`,
           kind: "inbox",
           payload: StoredJson.compose({ run: executionId, id, kind: "deferred", message }).text
         })
@@ -392,7 +393,7 @@ export const make = (
       const name = clock.deferred.name
       const millis = Duration.toMillis(clock.duration)
       if (place.step === undefined) {
-        const problem = place.executor.startClock(name, millis)
+        const problem = place.run.startClock(name, millis)
         return yield* problem === undefined ? Effect.void : Effect.die(problem)
       }
       core.fork(Effect.andThen(
@@ -425,9 +426,9 @@ export const make = (
 // internal
 // ----------------------------------------------------------------------------
 
-const byOf = (place: Place | undefined) => place === undefined ? undefined : Handover.giver(place.executor.row)
+const byOf = (place: Place | undefined) => place === undefined ? undefined : Handover.giver(place.run.row)
 /** Who asks, as people are told. */
-const asker = Effect.map(CurrentRun, (place) => place?.executor.row.id ?? "program")
+const asker = Effect.map(CurrentRun, (place) => place?.run.row.id ?? "program")
 
 /** Where the caller stands; a body that was let go stands nowhere. */
 const currentPlace = Effect.flatMap(
@@ -445,14 +446,14 @@ const currentRun = Effect.flatMap(currentPlace, (place) =>
  * Leaves a child when the scope that it was asked for in closes inside a body
  * that is told to stop. Behind the body `effect/workflow` does so itself.
  */
-const leaveWith = ({ executor }: Place, child: string): Effect.Effect<void> =>
+const leaveWith = ({ run }: Place, child: string): Effect.Effect<void> =>
   Effect.flatMap(Effect.serviceOption(Scope.Scope), (scope) =>
     Option.isNone(scope)
       ? Effect.void
       : Scope.addFinalizer(
         scope.value,
         Effect.sync(() => {
-          if (executor.stopping && !executor.instance.interrupted) executor.leaveChild(child)
+          if (run.stopping && !run.finalizing) run.leaveChild(child)
         })
       ))
 
@@ -462,12 +463,12 @@ const leaveWith = ({ executor }: Place, child: string): Effect.Effect<void> =>
  */
 const readable = (place: Place, key: string, what: string, reading: Effect.Effect<unknown, unknown, unknown>) =>
   Effect.contextWith((context: Context.Context<never>) => {
-    if (!place.executor.replaying) return Effect.void
+    if (!place.run.replaying) return Effect.void
     // Apart from the body, whose operations are as many on every pass.
     const exit = Effect.runSyncExitWith(context)(reading as Effect.Effect<unknown, unknown>)
     return Exit.isSuccess(exit)
       ? Effect.void
-      : place.executor.unreadable(key, Cause.pretty(exit.cause).split("\n")[0]!, what)
+      : place.run.unreadable(key, Cause.pretty(exit.cause).split("\n")[0]!, what)
   })
 
 /** As `effect/workflow` reads what an engine hands over. */
@@ -484,7 +485,7 @@ const readBack = (activity: Activity.Any, value: unknown, place: Place) =>
         "outcome",
         { encode: Exit.succeed, decode: (json) => codec.decode(json) },
         value,
-        Handover.giver(place.executor.row)
+        Handover.giver(place.run.row)
       )),
       ({ stored }) => stored
     )

@@ -29,19 +29,14 @@ import * as CommitOps from "./CommitOps.ts"
 import { Committer } from "./Committer.ts"
 import { CommitView } from "./CommitView.ts"
 import * as EngineEvents from "./EngineEvents.ts"
-import {
-  CurrentRun,
-  type ExecutorHost,
-  type PendingCommit,
-  type Registration,
-  type UnrecordedSuspension
-} from "./ExecutorTypes.ts"
 import type { Extensions } from "./Extensions.ts"
 import * as Handover from "./Handover.ts"
 import * as Leaving from "./Leaving.ts"
 import { Liveness } from "./Liveness.ts"
 import * as Outbox from "./Outbox.ts"
 import { answerMs, Patience } from "./Patience.ts"
+import type { ExecutorHost, HeldRun, PendingCommit, Registration, UnrecordedSuspension } from "./run/RunHost.ts"
+import { CurrentRun } from "./run/RunPort.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import * as RunLogs from "./RunLogs.ts"
 import { RunTurns } from "./RunTurns.ts"
@@ -87,7 +82,7 @@ export class EngineCore implements ExecutorHost {
   private readonly committer: Committer
   private readonly pressure: StorePressure
   private readonly latch = Latch.makeUnsafe(false)
-  private readonly parkedRuns = new Map<RunExecutor, number>()
+  private readonly parkedRuns = new Map<HeldRun, number>()
   private readonly loading = new Set<string>()
   readonly waiters: RunWaiters
   /** How what step bodies ask of the store is tried again. */
@@ -249,7 +244,7 @@ export class EngineCore implements ExecutorHost {
     if (this.logsRuns) this.fork(RunLogs.facts(run, committed.entries))
   }
 
-  readonly gone = (executor: RunExecutor, how: "ended" | "released" | "deposed" | "reload"): void => {
+  readonly gone = (executor: HeldRun, how: "ended" | "released" | "deposed" | "reload"): void => {
     this.parkedRuns.delete(executor)
     if (this.executors.get(executor.row.id) === executor) this.executors.delete(executor.row.id)
     if (how !== "reload") this.pinned.delete(executor.row.id)
@@ -260,7 +255,7 @@ export class EngineCore implements ExecutorHost {
     this.poke()
   }
 
-  readonly parked = (executor: RunExecutor): void => {
+  readonly parked = (executor: HeldRun): void => {
     this.parkedRuns.delete(executor)
     if (this.pinned.has(executor.row.id)) return
     this.parkedRuns.set(executor, this.hostClock.now())
@@ -286,7 +281,7 @@ export class EngineCore implements ExecutorHost {
   /** Runs that were evicted in the middle of something of their own. They stay in memory, or it would never end. */
   private readonly pinned = new Set<string>()
 
-  readonly woken = (executor: RunExecutor): void => {
+  readonly woken = (executor: HeldRun): void => {
     this.parkedRuns.delete(executor)
   }
 
@@ -324,8 +319,8 @@ export class EngineCore implements ExecutorHost {
           this.startOnce(request, false),
           // It comes behind what the run has left when it was told to stop.
           () =>
-            request.listener !== null && place.executor.hasLeft(place.step!)
-              ? this.write(Leaving.op(place.executor.leaver, request.id, this.now()))
+            request.listener !== null && place.run.hasLeft(place.step!)
+              ? this.write(Leaving.op(place.run.leaver, request.id, this.now()))
               : Effect.void
         ))))
 

@@ -18,7 +18,7 @@ import {
 } from "../Extension.ts"
 import { type EventMessage, outboxRow } from "../StartRequest.ts"
 import * as EngineEvents from "./EngineEvents.ts"
-import type { Registration } from "./ExecutorTypes.ts"
+import type { Registration } from "./run/RunHost.ts"
 
 const none: ReadonlyArray<never> = []
 

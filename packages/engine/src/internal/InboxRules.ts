@@ -3,7 +3,7 @@
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as ExitJson from "@fermata/core/ExitJson"
-import type { EntryOf } from "@fermata/core/JournalEntry"
+import type { EntryBody, EntryOf, JournalEntry } from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
@@ -12,7 +12,26 @@ import * as Schema from "effect/Schema"
 import type { InboxRow } from "../Backend.ts"
 import { type Kind, type Message, messages } from "../InboxMessage.ts"
 import * as Handover from "./Handover.ts"
-import type { RunExecutor } from "./RunExecutor.ts"
+import type { OwnAnswers } from "./OwnAnswers.ts"
+import type { SettleAction } from "./run/Ask.ts"
+import type { ReadyItem } from "./run/Happening.ts"
+import type { RunRecords } from "./RunRecords.ts"
+
+/** What the rules need of the run whose inbox it is. */
+export interface Addressee {
+  readonly records: RunRecords
+  readonly ownAnswers: Pick<OwnAnswers, "refuse">
+  readonly append: (body: EntryBody) => JournalEntry
+  readonly deliver: (entry: JournalEntry) => void
+  readonly consume: (row: InboxRow) => void
+  readonly push: (item: ReadyItem) => void
+  readonly resume: (by: string) => void
+  readonly restartForStop: (
+    stop: { readonly id: string; readonly kind: "cancel" | "parent"; readonly by: string; readonly reason: string }
+  ) => void
+  readonly settleStep: (key: string, by: string, action: SettleAction) => string | undefined
+  readonly eventsCame: (event: string, row: InboxRow) => void
+}
 
 const decoders = Object.fromEntries(
   Object.entries(messages).map((
@@ -20,7 +39,7 @@ const decoders = Object.fromEntries(
   ) => [kind, Schema.decodeUnknownExit(Schema.fromJsonString(schema as Schema.Codec<unknown>))])
 ) as { readonly [kind: string]: ((text: string) => Exit.Exit<unknown, unknown>) | undefined }
 
-const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row: InboxRow) => void } = {
+const rules: { readonly [K in Kind]: (run: Addressee, message: Message<K>, row: InboxRow) => void } = {
   signal: (run, message, row) => {
     if (run.records.signalIds.has(row.id)) return
     const payload = StoredJson.ofParsed(message.payload)
@@ -115,7 +134,7 @@ const rules: { readonly [K in Kind]: (run: RunExecutor, message: Message<K>, row
 }
 
 /** Acts on a row and marks it as taken. A row that cannot be read is taken and refused, so that it does not stop the run. */
-export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
+export const acceptInbox = (run: Addressee, row: InboxRow): void => {
   // A cancel may wait for bodies to finish, an edit for the store, a wake-up until the run has looked: none must be lost meanwhile.
   const waits = row.kind === "cancel" || row.kind === "answer" || row.kind === "event"
   if (!waits) run.consume(row)
@@ -125,7 +144,7 @@ export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
     refuse(run, row, { why: "unreadable", text: `inbox row ${row.id} of kind "${row.kind}" cannot be read` })
     return
   }
-  ;(rules[row.kind as Kind] as (run: RunExecutor, message: unknown, row: InboxRow) => void)(run, message.value, row)
+  ;(rules[row.kind as Kind] as (run: Addressee, message: unknown, row: InboxRow) => void)(run, message.value, row)
 }
 
 /**
@@ -133,7 +152,7 @@ export const acceptInbox = (run: RunExecutor, row: InboxRow): void => {
  * recorded, so the journal says what became of it; the end of a child
  * and the coming of an event are nobody's word to this run.
  */
-export const acceptLate = (run: RunExecutor, row: InboxRow): void => {
+export const acceptLate = (run: Addressee, row: InboxRow): void => {
   run.consume(row)
   if (row.kind === "child" || row.kind === "event" || (row.kind === "signal" && run.records.signalIds.has(row.id))) {
     return
@@ -156,7 +175,7 @@ export const acceptLate = (run: RunExecutor, row: InboxRow): void => {
 
 /** The journal says what became of a row that changes nothing. */
 const refuse = (
-  run: RunExecutor,
+  run: Addressee,
   { id, kind }: InboxRow,
   more: Pick<EntryOf<"MessageRefused">, "why" | "text" | "problem" | "message">
 ): void => void run.append({ _tag: "MessageRefused", id, kind, ...more })

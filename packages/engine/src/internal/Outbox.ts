@@ -9,14 +9,34 @@ import * as Upcast from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import type { Op, OutboxRow, StartOp, StorageFailed } from "../Backend.ts"
+import type { Desk } from "../Answers.ts"
+import type { Backend, Op, OutboxRow, RunRow, StartOp, StorageFailed } from "../Backend.ts"
 import type { EventsOp } from "../EventLog.ts"
 import type { Message } from "../InboxMessage.ts"
 import { engineSource, EventMessage, InboxRequest, LeaveRequest, startOp, StartRequest } from "../StartRequest.ts"
 import { encodeEntries } from "../Store.ts"
+import type { Store } from "../Store.ts"
 import * as AnswerEvents from "./AnswerEvents.ts"
-import type { EngineCore } from "./EngineCore.ts"
+import type { Extensions } from "./Extensions.ts"
 import * as Joins from "./Joins.ts"
+
+/** What it needs of the process. */
+export interface Carrier {
+  readonly backend: Backend
+  readonly store: Store["Service"]
+  readonly desk: Desk
+  readonly extensions: Pick<Extensions, "definitions" | "route">
+  readonly options: { readonly worker: boolean }
+  /** The trees of runs that a process which is no worker takes up all the same. */
+  readonly roots: Set<string>
+  readonly closed: boolean
+  /** ms since the epoch. */
+  readonly now: () => number
+  /** Tells of runs that were started. */
+  readonly announceStart: (run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>) => void
+  /** Has the process look at what is due. */
+  readonly poke: () => void
+}
 
 const limit = 200
 
@@ -26,7 +46,7 @@ const decodeLeave = Schema.decodeUnknownExit(Schema.fromJsonString(LeaveRequest)
 const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
 
 /** Carries all that is there, each batch in one transaction with its removal. */
-export const deliver = Effect.fnUntraced(function*(core: EngineCore) {
+export const deliver = Effect.fnUntraced(function*(core: Carrier) {
   let events = true
   while (!core.closed) {
     const rows = yield* core.backend.outbox(limit, events)
@@ -70,7 +90,7 @@ export const deliver = Effect.fnUntraced(function*(core: EngineCore) {
 const isEvent = ({ kind }: OutboxRow): boolean => kind !== "start" && kind !== "inbox" && kind !== "leave"
 
 /** Events that documents may want are left to a process that has an extension for every kind of them that there is. */
-const hasEveryKind = (core: EngineCore): Effect.Effect<boolean, StorageFailed> =>
+const hasEveryKind = (core: Carrier): Effect.Effect<boolean, StorageFailed> =>
   Effect.map(
     core.backend.definitions,
     (rows) => rows.every(({ kind }) => kind === "program" || core.extensions.definitions(kind) !== undefined)
@@ -78,7 +98,7 @@ const hasEveryKind = (core: EngineCore): Effect.Effect<boolean, StorageFailed> =
 
 /** What the row comes to. An event that runs may wait for is also put into `kept`. */
 const route = (
-  core: EngineCore,
+  core: Carrier,
   row: OutboxRow,
   kept: Array<EventsOp["rows"][number]>
 ): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
@@ -125,7 +145,7 @@ const route = (
 
 /** What an event comes to beside being kept. */
 const routeEvent = Effect.fnUntraced(
-  function*(core: EngineCore, event: EventMessage): Effect.fn.Return<ReadonlyArray<Op>, StorageFailed> {
+  function*(core: Carrier, event: EventMessage): Effect.fn.Return<ReadonlyArray<Op>, StorageFailed> {
     if (event.source !== engineSource && AnswerEvents.isAnswer(event)) {
       if (yield* AnswerEvents.take(core.desk, event)) core.poke()
       return []
@@ -147,7 +167,7 @@ const routeEvent = Effect.fnUntraced(
   }
 )
 
-const startOf = (core: EngineCore, request: StartRequest): Effect.Effect<StartOp> => {
+const startOf = (core: Carrier, request: StartRequest): Effect.Effect<StartOp> => {
   const { entry, op } = startOp(request, core.now(), null)
   const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
   return Effect.map(

@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Answers from "../Answers.ts"
 import type { InboxRow } from "../Backend.ts"
-import type { ExecutorHost, ReadyItem } from "./ExecutorTypes.ts"
+import type { ReadyItem } from "./run/Happening.ts"
+import type { ExecutorHost } from "./run/RunHost.ts"
 
 /** What it needs of a run. */
 export interface Asker {

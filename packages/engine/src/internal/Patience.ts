@@ -8,7 +8,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { StorageFailed } from "../Backend.ts"
-import { CurrentRun } from "./ExecutorTypes.ts"
+import { CurrentRun } from "./run/RunPort.ts"
 import { isStoreFull } from "./StorePressure.ts"
 
 /** ms until a store that has failed is asked again. */
@@ -31,7 +31,7 @@ export class Patience {
     Effect.flatMap(
       CurrentRun,
       (place): Effect.Effect<A, E | StorageFailed> =>
-        place?.step === undefined ? asked : this.insist(asked, () => !place.executor.stopped)
+        place?.step === undefined ? asked : this.insist(asked, () => !place.run.stopped)
     )
 
   /** Asks until the store has answered, and has no end when nobody wants that any more. Each time must do the same. */

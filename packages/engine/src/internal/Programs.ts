@@ -4,8 +4,8 @@ import * as Option from "effect/Option"
 import type { StorageFailed } from "../Backend.ts"
 import { sha256Hex } from "../Digest.ts"
 import type { EngineCore } from "./EngineCore.ts"
-import type { Registration } from "./ExecutorTypes.ts"
 import * as Identity from "./Identity.ts"
+import type { Registration } from "./run/RunHost.ts"
 import { writtenAt } from "./WrittenAt.ts"
 
 /** Two definitions of one name and version are registered in one process. A defect. */

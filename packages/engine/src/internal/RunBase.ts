@@ -4,14 +4,19 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Giver } from "@fermata/core/ValueRefused"
+import type * as Effect from "effect/Effect"
+import type * as Schema from "effect/Schema"
 import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { ApprovalRow, InboxRow, OutboxRow, RunRow, Within } from "../Backend.ts"
 import type { EventWaitChanges } from "../EventLog.ts"
-import type { ExecutorHost, ReadyItem, Registration, StopItem } from "./ExecutorTypes.ts"
+import type { Signal } from "../SignalDeclaration.ts"
 import * as Leaving from "./Leaving.ts"
 import type { NoteKind } from "./NoteKinds.ts"
 import { OutsideWaits } from "./OutsideWaits.ts"
 import { OwnAnswers } from "./OwnAnswers.ts"
+import type { ReadyItem, StopItem } from "./run/Happening.ts"
+import type { ExecutorHost, Registration } from "./run/RunHost.ts"
+import type { Document } from "./run/RunPort.ts"
 import * as RunRecords from "./RunRecords.ts"
 import type { Timer } from "./TimerQueue.ts"
 
@@ -70,7 +75,7 @@ export abstract class RunBase {
   protected over = false
 
   /** What step bodies wait for outside of the run. */
-  readonly outsideWaits: OutsideWaits
+  protected readonly outsideWaits: OutsideWaits
 
   constructor(host: ExecutorHost, registration: Registration, row: RunRow, history: ReadonlyArray<Entry>) {
     this.host = host
@@ -119,6 +124,38 @@ export abstract class RunBase {
 
   get paused(): boolean {
     return this.records.paused || this.pendingStop !== undefined
+  }
+
+  get canCommitTogether(): boolean {
+    return this.host.together
+  }
+
+  get finalizing(): boolean {
+    return this.instance.interrupted
+  }
+
+  declare(signal: Signal<Schema.Top>): void {
+    this.registration.signals.set(signal.name, signal)
+  }
+
+  number(counter: string, name: string): string {
+    return this.records.number(counter, name)
+  }
+
+  nextEmit(): number {
+    return ++this.records.emitCount
+  }
+
+  document(name: string): Document | undefined {
+    return this.records.documents.get(name)
+  }
+
+  keepDocument(name: string, document: Document): void {
+    this.records.documents.set(name, document)
+  }
+
+  awaitOutside<A, E>(happens: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    return this.outsideWaits.until(happens)
   }
 
   push(item: ReadyItem): void {

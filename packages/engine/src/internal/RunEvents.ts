@@ -20,58 +20,11 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { InboxRow } from "../Backend.ts"
-import type { Awaited, Equality, EventRow, EventWait } from "../EventLog.ts"
-import type { StepDefinition } from "./ExecutorTypes.ts"
+import type { Awaited, EventRow, EventWait } from "../EventLog.ts"
+import type { EventAnswer, EventQuestion, StepDefinition } from "./run/Ask.ts"
+import type { Look, Waiting } from "./run/Happening.ts"
 import * as RunRecords from "./RunRecords.ts"
 import { RunRequests } from "./RunRequests.ts"
-
-/** What a step that waits asks of the events. */
-export interface EventQuestion {
-  readonly step: string
-  readonly event: string
-  readonly equality: Equality | null
-  /** For people who ask what the run waits for. */
-  readonly detail: string
-  /** The services of the fiber that asks. */
-  readonly asker: Context.Context<never>
-  readonly wants: (payload: unknown) => Effect.Effect<boolean>
-}
-
-/** `Taken` is recorded as the outcome of the step; `Signal` is an event as an earlier build journaled it, to be judged by the code. */
-export interface EventAnswer {
-  readonly _tag: "Taken" | "Signal"
-  readonly payload: unknown
-}
-
-/** A wait that has not ended. */
-export interface Waiting {
-  readonly question: EventQuestion
-  readonly row: EventWait
-  readonly resume: (answer: EventAnswer) => void
-  /** Up to where it has looked. */
-  seen: string | undefined
-  /** The store has its row; before its first look, an earlier owner may have made one. */
-  hasRow: boolean
-  /** It has looked at events of which that row does not know. */
-  moved: boolean
-  /** An event behind the last that was taken did not fit, or may not have. */
-  passed: boolean
-  looking: boolean
-  /** It looks now, or once what is to be written is in the store. */
-  wanted: "no" | "now" | "after commit"
-  told: boolean
-}
-
-/** What a look came to. */
-export interface Look {
-  readonly wait: Waiting
-  readonly found: EventRow | undefined
-  readonly upTo: string
-  readonly passed: boolean
-  readonly moved: boolean
-  readonly isKnown: boolean
-  readonly missed: boolean
-}
 
 /** The name under which earlier builds sent events to runs, and under which people see the wait. */
 export const eventSignal = (event: string): string => `event:${event}`

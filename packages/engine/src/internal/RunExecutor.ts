@@ -35,18 +35,13 @@ import { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { InboxRow, RunRow } from "../Backend.ts"
 import { bodyServices } from "./BodyServices.ts"
 import * as EntryKinds from "./EntryKinds.ts"
-import {
-  CurrentRun,
-  type ExecutorHost,
-  isOrderToStop,
-  type ReadyItem,
-  type Registration,
-  type StopItem
-} from "./ExecutorTypes.ts"
 import { ForeignWork, foreignWork } from "./ForeignWork.ts"
 import * as Handover from "./Handover.ts"
-import { acceptInbox, acceptLate } from "./InboxRules.ts"
+import { acceptInbox, acceptLate, type Addressee } from "./InboxRules.ts"
 import * as Questions from "./Questions.ts"
+import { isOrderToStop, type ReadyItem, type StopItem } from "./run/Happening.ts"
+import type { ExecutorHost, Registration } from "./run/RunHost.ts"
+import { CurrentRun, type RunPort } from "./run/RunPort.ts"
 import { RunDigests } from "./RunDigests.ts"
 import { RunLimits } from "./RunLimits.ts"
 import { type AnyFiber, RunScheduler, type Task } from "./RunScheduler.ts"
@@ -54,7 +49,7 @@ import { RunSteps } from "./RunSteps.ts"
 
 type Entry = JournalEntry.JournalEntry
 
-export class RunExecutor extends RunSteps {
+export class RunExecutor extends RunSteps implements RunPort, Addressee {
   private readonly scheduler: RunScheduler
   private main: Fiber.Fiber<Workflow.Result<unknown, unknown>> | undefined
   private mainExit: Exit.Exit<Workflow.Result<unknown, unknown>> | undefined
@@ -71,7 +66,7 @@ export class RunExecutor extends RunSteps {
   private ending = false
   private releasing = false
   /** What the body waits for that the platform makes. */
-  readonly digests: RunDigests
+  private readonly digests: RunDigests
   private readonly recordedStop: EntryKinds.StopAmidst | undefined
   /** Made inside its commit, and delivered before anything else. */
   private made: Entry | undefined
@@ -521,7 +516,7 @@ export class RunExecutor extends RunSteps {
   private forkMain(): void {
     const context = bodyServices(this.host.shared, this, this.scheduler).pipe(
       Context.add(WorkflowInstance, this.instance),
-      Context.add(CurrentRun, { executor: this, step: undefined })
+      Context.add(CurrentRun, { run: this, step: undefined })
     )
     const effect = Workflow.intoResult(
       // `intoResult` begins it in the middle of an operation of its own, where it could not give way.
@@ -651,7 +646,11 @@ export class RunExecutor extends RunSteps {
     this.host.gone(this, "deposed")
   }
 
-  protected get self(): RunExecutor {
+  awaitDigest(answer: Promise<unknown>): void {
+    this.digests.await(answer)
+  }
+
+  protected get self(): RunPort {
     return this
   }
 

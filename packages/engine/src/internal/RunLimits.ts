@@ -2,7 +2,8 @@
  * The limits of a run on its time: since its start, and at work. An order to
  * stop comes from each when it is reached.
  */
-import type { ExecutorHost, Limits, ReadyItem, StopItem } from "./ExecutorTypes.ts"
+import type { ReadyItem, StopItem } from "./run/Happening.ts"
+import type { ExecutorHost, Limits } from "./run/RunHost.ts"
 
 /** Delivers the item at this time (ms since the epoch), until it is disarmed. */
 export interface Alarms {

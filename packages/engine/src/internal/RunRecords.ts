@@ -11,9 +11,10 @@ import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as ChildRecords from "./ChildRecords.ts"
-import type { StepDefinition, StepOutcome } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
 import * as NoteKinds from "./NoteKinds.ts"
+import type { ApprovalResult, StepDefinition, StepOutcome } from "./run/Ask.ts"
+import type { Document } from "./run/RunPort.ts"
 import type { StepLimit } from "./StepLimit.ts"
 import * as StepWaits from "./StepWaits.ts"
 
@@ -72,17 +73,6 @@ export interface TimerState {
   waiter: (() => void) | undefined
 }
 
-export type ApprovalResult =
-  | {
-    readonly _tag: "Approved"
-    readonly by: ReadonlyArray<string>
-    readonly choice: string | undefined
-    readonly edit: unknown
-    readonly note: string | undefined
-  }
-  | { readonly _tag: "Denied"; readonly by: string; readonly note: string | undefined; readonly timedOut: boolean }
-  | { readonly _tag: "TimedOut" }
-
 export interface ApprovalState {
   readonly entry: EntryOf<"ApprovalRequested">
   asked: boolean
@@ -126,7 +116,7 @@ export class RunRecords {
   /** Nothing has moved for a minute, and nothing is waited for that the engine knows of. */
   still = false
   /** The run's named documents. */
-  readonly documents = new Map<string, { readonly revision: number; readonly value: StoredJson.StoredJson }>()
+  readonly documents = new Map<string, Document>()
   private readonly counters = new Map<string, number>()
   /** Calls of steps whose keys were taken, by `StepKeys`. */
   readonly displaced = new Set<string>()

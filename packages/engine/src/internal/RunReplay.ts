@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RunRow } from "../Backend.ts"
 import type { EngineCore } from "./EngineCore.ts"
-import type { ExecutorHost, PendingCommit, Registration } from "./ExecutorTypes.ts"
+import type { ExecutorHost, PendingCommit, Registration } from "./run/RunHost.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import { TimerQueue } from "./TimerQueue.ts"
 

@@ -19,18 +19,13 @@ import * as Result from "effect/Result"
 import type { OutboxRow, RunRow } from "../Backend.ts"
 import * as ChildRecords from "./ChildRecords.ts"
 import * as EntryKinds from "./EntryKinds.ts"
-import type {
-  ApprovalQuestion,
-  ExecutorHost,
-  ReadyItem,
-  Registration,
-  StepDefinition,
-  StepOutcome
-} from "./ExecutorTypes.ts"
 import { sameButForId } from "./ForkedText.ts"
 import * as Handover from "./Handover.ts"
 import * as Leaving from "./Leaving.ts"
 import * as Questions from "./Questions.ts"
+import type { ApprovalQuestion, ApprovalResult, ChildQuestion, StepDefinition, StepOutcome } from "./run/Ask.ts"
+import type { ReadyItem } from "./run/Happening.ts"
+import type { ExecutorHost, Registration } from "./run/RunHost.ts"
 import { RunBase } from "./RunBase.ts"
 import * as RunRecords from "./RunRecords.ts"
 import * as StepKeys from "./StepKeys.ts"
@@ -343,7 +338,7 @@ export abstract class RunRequests extends RunBase {
     this.wake()
   }
 
-  askApproval(question: ApprovalQuestion): Effect.Effect<RunRecords.ApprovalResult> {
+  askApproval(question: ApprovalQuestion): Effect.Effect<ApprovalResult> {
     return this.ask((resume, refuse) => {
       const key = question.key ?? StepKeys.approvalKeyOf(this.records, question.name)
       let state = this.records.approvals.get(key)
@@ -427,14 +422,7 @@ export abstract class RunRequests extends RunBase {
 
   /** Starts a child, or joins it; with `wait`, answers with its exit. */
   askChild(
-    child: {
-      readonly id: string
-      readonly start: OutboxRow
-      readonly workflow: string
-      readonly version: string
-      readonly payload: StoredJson.StoredJson
-      readonly linked: boolean
-    },
+    child: ChildQuestion,
     wait: boolean
   ): Effect.Effect<JournalEntry.ExitJson | undefined> {
     return this.ask((resume) => {

@@ -14,17 +14,18 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { MixedScheduler } from "effect/Scheduler"
-import { CurrentRun, type Place, type ReadyItem, type StepAttempt } from "./ExecutorTypes.ts"
 import * as Handover from "./Handover.ts"
+import type { SettleAction, StepAttempt } from "./run/Ask.ts"
+import type { ReadyItem } from "./run/Happening.ts"
+import { CurrentRun, type Place, type RunPort } from "./run/RunPort.ts"
 import { RunEvents } from "./RunEvents.ts"
-import type { RunExecutor } from "./RunExecutor.ts"
 import * as RunRecords from "./RunRecords.ts"
 import { idempotencyKey } from "./RunRequests.ts"
 import { StepLimit } from "./StepLimit.ts"
 import * as StepWaits from "./StepWaits.ts"
 
 export abstract class RunSteps extends RunEvents {
-  protected abstract get self(): RunExecutor
+  protected abstract get self(): RunPort
   /** Delivers an entry that was made inside its commit. */
   protected abstract handOverMade(entry: JournalEntry.JournalEntry): void
   /** Steps whose bodies run inside the commits that come next, one in each. */
@@ -141,7 +142,7 @@ export abstract class RunSteps extends RunEvents {
     // Steps that a probe asks for are its own each time, for what they answered before may hold no more.
     const inside = probing ? `${key}?${step.entry.seq}` : attempt.attempt === 1 ? key : `${key}#${attempt.attempt}`
     this.records.renumber(`${inside}/`)
-    const place: Place = { executor: this.self, step: key, inside }
+    const place: Place = { run: this.self, step: key, inside }
     const context = Context.add(this.host.stepContext(step.definition!.asker), CurrentRun, place)
     return { attempt, context, place }
   }
@@ -378,12 +379,6 @@ export abstract class RunSteps extends RunEvents {
     }
   }
 }
-
-/** A settlement as it is applied to a step: the operator's message has become a cause. */
-export type SettleAction =
-  | { readonly _tag: "retry" }
-  | { readonly _tag: "complete"; readonly output: unknown }
-  | { readonly _tag: "fail"; readonly cause: unknown }
 
 // ----------------------------------------------------------------------------
 // internal

@@ -6,7 +6,7 @@ import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { Backend, RunRow } from "../Backend.ts"
-import { CurrentRun } from "./ExecutorTypes.ts"
+import { CurrentRun } from "./run/RunPort.ts"
 
 export class RunWaiters {
   private readonly backend: Backend

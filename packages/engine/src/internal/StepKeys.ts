@@ -9,7 +9,7 @@
  * same one each time.
  */
 import * as StoredJson from "@fermata/core/StoredJson"
-import type { StepDefinition } from "./ExecutorTypes.ts"
+import type { StepDefinition } from "./run/Ask.ts"
 import type { RunRecords, StepState } from "./RunRecords.ts"
 
 /** The key of a step that is asked for now. */

@@ -12,7 +12,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import type { ExecutorHost } from "./ExecutorTypes.ts"
+import type { ExecutorHost } from "./run/RunHost.ts"
 
 /** A body that was let go at its timeout asks its run for something. A defect of that body, which nobody waits for. */
 export class StepLetGo extends Error {

@@ -5,12 +5,22 @@ import * as DurableTime from "@fermata/core/DurableTime"
 import * as FailureText from "@fermata/core/FailureText"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
-import type { StepState } from "./RunRecords.ts"
+
+/** A step without an outcome, as far as it says what it waits for. */
+export interface OpenStep {
+  readonly key: string
+  readonly entry: { readonly attempt: number; readonly recovery?: number }
+  readonly phase: string
+  readonly retryAt: number | undefined
+  readonly letGo: boolean
+  readonly probeFailure: unknown
+  readonly bodyWaits: ReadonlyArray<Wait>
+}
 
 /** Whether the next attempt of a step in backoff is never to begin by itself. */
 export const isNever = (retryAt: number | undefined): boolean => retryAt !== undefined && retryAt >= DurableTime.never
 
-export const of = (step: StepState): ReadonlyArray<Wait> => {
+export const of = (step: OpenStep): ReadonlyArray<Wait> => {
   const { entry, key, phase, retryAt } = step
   switch (phase) {
     case "unknown":
@@ -32,14 +42,14 @@ export const of = (step: StepState): ReadonlyArray<Wait> => {
 // internal
 // ----------------------------------------------------------------------------
 
-const unknown = ({ key, letGo, probeFailure }: StepState): string =>
+const unknown = ({ key, letGo, probeFailure }: OpenStep): string =>
   probeFailure !== undefined
     ? `step "${key}" was cut short, and its probe failed: ${FailureText.ofCause(StoredJson.read(probeFailure))}`
     : letGo
     ? `step "${key}" took longer than its timeout, and its body could not be stopped`
     : `a process died while step "${key}" was in flight`
 
-const exhausted = ({ entry, key, letGo }: StepState): string => {
+const exhausted = ({ entry, key, letGo }: OpenStep): string => {
   const times = (entry.recovery ?? 0) + 1
   return letGo
     ? `the body of step "${key}" was cut short ${times} times, and the last time it could not be stopped at its timeout`

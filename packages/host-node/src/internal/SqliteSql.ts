@@ -12,11 +12,9 @@ import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import { backup, DatabaseSync } from "node:sqlite"
-import type { BackupMetadata, SqliteClient, SqliteClientConfig } from "../SqliteClient.ts"
 import { defaultPatience, patiently } from "./Busy.ts"
 import * as SqliteConnection from "./SqliteConnection.ts"
-
-export const TypeId = "~@fermata/host-node/SqliteClient"
+import { type BackupMetadata, type SqliteClient, type SqliteClientConfig, TypeId } from "./SqliteShape.ts"
 
 /** A connection to an open database. */
 export interface Opened extends Connection {

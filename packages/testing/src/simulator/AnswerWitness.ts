@@ -5,7 +5,7 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { AnswerOp, Answers, CommitOp, InboxRow } from "@fermata/engine/Backend"
-import type { Seen } from "./Witness.ts"
+import type { Seen } from "./Seen.ts"
 
 interface Asked {
   version: number
