@@ -8,6 +8,7 @@ import { DatabaseSync } from "node:sqlite"
 import { command, compile, install } from "./command.ts"
 import { events } from "./events.ts"
 import { type Figure, figure, time } from "./measure.ts"
+import { reader } from "./reader.ts"
 import { host, marks, raw, remove, Sequential, Wide } from "./subject.ts"
 
 export interface Settings {
@@ -297,4 +298,13 @@ const handOver: Case = async ({ rounds, scale }) => {
   return figures
 }
 
-export const cases: Readonly<Record<string, Case>> = { steps, handOver, long, suspended, events, startUp, command }
+export const cases: Readonly<Record<string, Case>> = {
+  steps,
+  handOver,
+  long,
+  suspended,
+  events,
+  reader,
+  startUp,
+  command
+}

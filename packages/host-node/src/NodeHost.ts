@@ -20,6 +20,12 @@ export interface Options extends Partial<EngineOptions> {
   /** `FULL` (default): an acknowledged step survives power loss. `NORMAL`: it survives the death of the process. */
   readonly synchronous?: "FULL" | "NORMAL"
   /**
+   * Bytes of the write-ahead log (the `-wal` file) at which writes wait, as on a
+   * full disk, until whoever keeps a read transaction open has closed it.
+   * Default 1 GiB.
+   */
+  readonly maxLogBytes?: number
+  /**
    * Only reads, so that a database which may not be written is opened all the
    * same; one of an older version is brought up to date where it may be.
    * `untouched`: nothing of it changes; an older one is read from a copy.
@@ -43,6 +49,7 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
       SqliteBackend.make({
         file: options.db ?? defaultDatabase,
         synchronous: options.synchronous,
+        maxLogBytes: options.maxLogBytes,
         readOnly: options.readOnly
       }),
       (backend) => Context.make(Store, Store.make(backend)).pipe(Context.add(HostSql, backend.sql))
@@ -59,7 +66,7 @@ export const layer = (
 ): Layer.Layer<Engine | WorkflowEngine | Store | HostClock | HostSql, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
-    const { db: _db, readOnly: _readOnly, synchronous: _synchronous, ...rest } = options
+    const { db: _db, maxLogBytes: _maxLogBytes, readOnly: _readOnly, synchronous: _synchronous, ...rest } = options
     return Engine.layer.pipe(
       Layer.provideMerge(layerStore(options)),
       Layer.provide(Layer.succeed(EngineOptions, {

@@ -38,6 +38,11 @@ export interface Options {
   readonly synchronous?: "FULL" | "NORMAL" | undefined
   /** How long to wait while another process has the database locked; 30 seconds by default. */
   readonly patience?: Duration.Input | undefined
+  /**
+   * Bytes of the write-ahead log at which writes wait, as on a full disk, until
+   * whoever keeps a read transaction open has closed it; 1 GiB by default.
+   */
+  readonly maxLogBytes?: number | undefined
   /** Only reads, so that a database which may not be written is opened all the same. */
   readonly readOnly?: boolean | "untouched" | undefined
 }

@@ -8,6 +8,7 @@ import type * as Scope from "effect/Scope"
 import * as JournalSql from "./internal/JournalSql.ts"
 import * as Reads from "./internal/Reads.ts"
 import { prepare } from "./internal/Rows.ts"
+import * as WriteAheadLog from "./internal/WriteAheadLog.ts"
 import * as Writes from "./internal/Writes.ts"
 import * as Sqlite from "./Sqlite.ts"
 import type { SqliteClient } from "./SqliteClient.ts"
@@ -32,12 +33,14 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
     const { call, client } = yield* JournalSql.make(db, { filename: file, synchronous: options.synchronous })
     const writes = Writes.make(db, call)
     const reads = Reads.make(db)
+    const log = new WriteAheadLog.WriteAheadLog(db, file, options.maxLogBytes ?? WriteAheadLog.defaultLimit)
     const begin = prepare(db, "BEGIN IMMEDIATE")
     const commit = prepare(db, "COMMIT")
 
     const transact = (ops: ReadonlyArray<Op>) => {
       const [first] = ops
       if (first === undefined) return []
+      log.guard()
       // One statement is a transaction by itself.
       if (ops.length === 1 && first.op === "commit" && writes.appendAlone(first)) return [{ ok: true } as const]
       begin.run()

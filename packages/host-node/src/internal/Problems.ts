@@ -21,7 +21,7 @@ export const problemWith = (cause: unknown, file: string): string => {
  * Whether there was no room for what should be written: nothing of the
  * transaction is stored, and the same is stored once there is some.
  */
-export const lacksRoom = (cause: unknown): boolean => roomless.has(codeOf(cause) ?? NaN)
+export const lacksRoom = (cause: unknown): boolean => isLogFull(cause) || roomless.has(codeOf(cause) ?? NaN)
 
 /** Whether the file may be readable although it was refused for writing. */
 export const isUnwritable = (cause: unknown): boolean => {
@@ -56,10 +56,15 @@ const writable = "the file, and the -wal and -shm beside it, must be writable fo
 const readOnlyFile: Problem = { problem: "the database is read-only", advice: writable }
 
 const known = (cause: unknown): Problem | undefined => {
+  if (isLogFull(cause)) {
+    return { problem: cause.message, advice: "close what reads from it; what waits then goes on by itself" }
+  }
   const code = codeOf(cause)
   if (code === undefined) return byErrno[errnoOf(cause) ?? ""]
   return byCode[code] ?? byCode[code & 0xff]
 }
+
+const isLogFull = (cause: unknown): cause is Error => cause instanceof Error && cause.name === "LogFull"
 
 const errnoOf = (cause: unknown): string | undefined =>
   cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : undefined
