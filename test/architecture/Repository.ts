@@ -30,6 +30,13 @@ export const packages: ReadonlyMap<string, Manifest> = new Map(
     .map((name) => [name, manifest(`packages/${name}/package.json`)])
 )
 
+/** The examples by folder name, each with its manifest. */
+export const examples: ReadonlyMap<string, Manifest> = new Map(
+  readdirSync(root + "examples")
+    .filter((name) => existsSync(`${root}examples/${name}/package.json`))
+    .map((name) => [name, manifest(`examples/${name}/package.json`)])
+)
+
 /** The projects that `tsc -b` builds from the root. */
 export const projects: ReadonlyArray<string> =
   (json("tsconfig.json") as { readonly references: ReadonlyArray<{ readonly path: string }> }).references

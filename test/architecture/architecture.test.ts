@@ -61,6 +61,25 @@ describe("the repository", () => {
 
   it("keeps indexes free of code", () => clean(everywhere(Rules.barrels)))
 
+  it("says of everything that users can import what it is", () => {
+    clean(everywhere((source) => Rules.docstrings(source, manifestFor(source.file))))
+    const isPublic = ({ file }: Rules.Source) => Rules.isPublic(file, manifestFor(file))
+    assert.isAbove(Repository.sources.filter(isPublic).length, 100)
+  })
+
+  it("declares in examples and at the root what is imported or run there, and nothing else", () => {
+    const root = Repository.manifest("package.json")
+    // The compiler, the runtime and the tools of the command line are run, and the types of Node are looked up.
+    const run = ["@changesets/cli", "@types/node", "node", "oxlint", "typescript"]
+    clean(Rules.rootDependencies(root, run, Repository.sources.filter(({ file }) => !file.startsWith("bench/peers/"))))
+    const tools = Object.keys(root.devDependencies ?? {})
+    clean(
+      [...Repository.examples].flatMap(([name, manifest]) =>
+        Rules.exampleDependencies(name, manifest, tools, Repository.sources)
+      )
+    )
+  })
+
   it("has manifests that follow the tree with exact versions", () => {
     const version = Repository.manifest("package.json").version ?? ""
     clean([...Repository.packages].flatMap(([name, manifest]) =>
@@ -304,9 +323,52 @@ describe("the rules can fail", () => {
       `import type * as JournalEntry from "@fermata/core/JournalEntry"`,
       `import * as Effect from "effect/Effect"`
     ]
-    clean(violations(...used, `const load = () => import("jsonata")`))
-    assert.lengthOf(violations(...used), 1)
-    assert.lengthOf(violations(`// import "jsonata"`), 3)
+    const suite = `import { it } from "@effect/vitest"`
+    clean(violations(...used, suite, `const load = () => import("jsonata")`))
+    assert.lengthOf(violations(...used, suite), 1)
+    assert.lengthOf(violations(...used), 2)
+    assert.lengthOf(violations(`// import "jsonata"`), 4)
+  })
+
+  it("refuses what examples and the root declare or import for nothing", () => {
+    const example = (dependencies: Record<string, string>, ...texts: ReadonlyArray<readonly [string, string]>) =>
+      Rules.exampleDependencies("a", { dependencies }, ["vitest"], texts.map(([file, text]) => source(file, text)))
+    const program = ["examples/a/src/main.ts", `import { Effect } from "effect"`] as const
+    const test = ["examples/a/test/A.test.ts", `import { it } from "vitest"`] as const
+    clean(example({ effect: "4.1.0" }, program, test))
+    assert.lengthOf(example({ effect: "4.1.0", jsonata: "2.2.2" }, program), 1)
+    assert.lengthOf(example({}, program), 1)
+    assert.lengthOf(example({}, ["examples/a/src/main.ts", `import { it } from "vitest"`]), 1)
+    const root: Rules.Manifest = { devDependencies: { effect: "4.1.0", node: "24.21.0" } }
+    clean(Rules.rootDependencies(root, ["node"], [inCore(`import "effect/Effect"`)]))
+    assert.lengthOf(Rules.rootDependencies(root, ["node"], []), 1)
+  })
+
+  it("refuses what is public without a word on what it is", () => {
+    const manifest: Rules.Manifest = {
+      exports: { ".": "./src/index.ts", "./*": "./src/*.ts", "./internal/*": null, "./hidden/*": null }
+    }
+    const docstrings = (source: Rules.Source) => Rules.docstrings(source, manifest)
+    proves(docstrings, [
+      inCore(`export const one = 1`),
+      inCore(`export interface One {}`),
+      inCore(`export class One {}`),
+      inCore(`export type One = 1`),
+      inCore(`/** One. */\nexport const one = 1`),
+      inCore(`/** The first number. */\nconst none = 0\nexport const one = 1`),
+      inCore(`// The first number.\nexport const one = 1`)
+    ], [
+      inCore(`/** The first number. */\nexport const one = 1`),
+      inCore(`/** The first number. */\nexport const One = 1\nexport type One = typeof One`),
+      inCore(`export type One = 1\n/** The first number. */\nexport const One = 1`),
+      inCore(`export { one } from "./One.ts"`),
+      source("packages/core/src/internal/Probe.ts", `export const one = 1`),
+      source("packages/core/src/hidden/Probe.ts", `export const one = 1`),
+      source("packages/core/test/Probe.ts", `export const one = 1`)
+    ])
+    const single: Rules.Manifest = { exports: { "./Probe": "./src/Probe.ts" } }
+    assert.isTrue(Rules.isPublic("packages/cli/src/Probe.ts", single))
+    assert.isFalse(Rules.isPublic("packages/cli/src/Other.ts", single))
   })
 
   it("refuses export maps that list files or show internals", () => {

@@ -91,3 +91,38 @@ describe("AGENTS.md", () => {
     }
   })
 })
+
+describe("the README", () => {
+  const text = readFileSync(`${root}README.md`, "utf8")
+  const rows = new Map(
+    Array.from(text.matchAll(/^\| ((?:`[@\w/-]+`(?:, )?)+) \| (.+) \|$/gm)).flatMap(([, names = "", here = ""]) =>
+      names.split(", ").map((name) => [name.replaceAll("`", ""), here] as const)
+    )
+  )
+  const { devDependencies } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
+    readonly devDependencies: Readonly<Record<string, string>>
+  }
+
+  it.each([
+    "effect",
+    "@effect/platform",
+    "@effect/platform-node",
+    "@effect/schema",
+    "@effect/sql-sqlite-node",
+    "@effect/cli",
+    "@effect/vitest",
+    "@anthropic-ai/sdk",
+    "@modelcontextprotocol/sdk"
+  ])("tells where %s is, as the manifests have it", (name) => {
+    const here = rows.get(name) ?? ""
+    const isInstalled = name in devDependencies
+    assert.strictEqual(here.startsWith("the same"), isInstalled, here)
+    const [, version] = /^the same, (\d+\.\d+)/.exec(here) ?? []
+    if (version !== undefined) assert.isTrue(devDependencies[name]!.startsWith(`${version}.`), here)
+    for (const [, module] of here.matchAll(/`(effect\/[\w-]+)`/g)) {
+      const [, part = ""] = module!.split("/")
+      const place = `${root}node_modules/effect/src/${part}`
+      assert.isTrue(existsSync(place) || existsSync(`${place}.ts`), module)
+    }
+  })
+})

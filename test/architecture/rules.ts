@@ -33,6 +33,8 @@ interface PackageRule {
   readonly peers?: boolean
   /** The only modules that users import; absent: every one that is not below `internal`. */
   readonly modules?: ReadonlyArray<string>
+  /** Folders whose modules users do not import, beside `internal`. */
+  readonly hidden?: ReadonlyArray<string>
   /** Is a host: the one place where the time and chance of the machine come in. */
   readonly host?: boolean
 }
@@ -42,7 +44,7 @@ export const tree: Readonly<Record<string, PackageRule>> = {
   core: { imports: [], externals: ["effect"] },
   engine: { imports: ["core"] },
   contracts: { imports: ["core", "engine"] },
-  testing: { imports: ["core", "engine"], peers: true },
+  testing: { imports: ["core", "engine"], peers: true, hidden: ["simulator"] },
   "host-node": { imports: ["core", "engine"], node: true, host: true },
   cli: { imports: ["core", "engine", "contracts", "host-node"], node: true, modules: ["Config"] }
 }
@@ -457,18 +459,94 @@ export const manifestOf = (owner: string, manifest: Manifest, version: string): 
   return violations
 }
 
+/** The packages that sources import by name, of which Node itself is none. */
+const importedBy = (sources: ReadonlyArray<Source>): Set<string> =>
+  new Set(
+    sources.flatMap(importsOf).map(({ specifier }) => specifier)
+      .filter((specifier) => !specifier.startsWith(".") && !specifier.startsWith("node:")).map(packageOf)
+  )
+
 /** A package declares only what its sources import, since its users install all of it. */
 export const unusedDependencies = (
   owner: string,
   manifest: Manifest,
   sources: ReadonlyArray<Source>
 ): ReadonlyArray<string> => {
-  const imported = new Set(
-    sources.filter(({ file }) => file.startsWith(`packages/${owner}/src/`))
-      .flatMap((source) => importsOf(source).map(({ specifier }) => packageOf(specifier)))
-  )
-  return Object.keys(manifest.dependencies ?? {}).filter((name) => !imported.has(name))
+  const imported = importedBy(sources.filter(({ file }) => file.startsWith(`packages/${owner}/src/`)))
+  // `@effect/vitest` has vitest as its own peer, so whoever brings the one brings the other.
+  if (imported.has("@effect/vitest")) imported.add("vitest")
+  return Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).filter((name) => !imported.has(name))
     .map((name) => `packages/${owner}/package.json: ${name} is declared, and nothing in src imports it`)
+}
+
+/**
+ * An example declares what it imports, as a project of its own would, and nothing else. Its tests may also use the
+ * tools that the root declares.
+ */
+export const exampleDependencies = (
+  name: string,
+  manifest: Manifest,
+  tools: ReadonlyArray<string>,
+  sources: ReadonlyArray<Source>
+): ReadonlyArray<string> => {
+  const own = sources.filter(({ file }) => file.startsWith(`examples/${name}/`))
+  const isTest = ({ file }: Source) => file.startsWith(`examples/${name}/test/`)
+  const declared = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies })
+  const file = `examples/${name}/package.json`
+  const everywhere = importedBy(own)
+  const inProgram = importedBy(own.filter((source) => !isTest(source)))
+  return [
+    ...declared.filter((dependency) => !everywhere.has(dependency))
+      .map((dependency) => `${file}: ${dependency} is declared, and nothing imports it`),
+    ...[...everywhere].filter((dependency) => !declared.includes(dependency))
+      .filter((dependency) => inProgram.has(dependency) || !tools.includes(dependency))
+      .map((dependency) => `${file}: ${dependency} is imported, and not declared`)
+  ]
+}
+
+/** The root declares what its own files import or its scripts run, and nothing else. `run` are the ones that are run. */
+export const rootDependencies = (
+  manifest: Manifest,
+  run: ReadonlyArray<string>,
+  sources: ReadonlyArray<Source>
+): ReadonlyArray<string> => {
+  const imported = importedBy(sources)
+  return Object.keys(manifest.devDependencies ?? {}).filter((name) => !imported.has(name) && !run.includes(name))
+    .map((name) => `package.json: ${name} is declared, and nothing imports or runs it`)
+}
+
+/** Whether users can import this file of a package, by the export map of its manifest. */
+export const isPublic = (file: string, manifest: Manifest): boolean => {
+  const [, path] = /^packages\/[^/]+\/src\/(.+)\.ts$/.exec(file) ?? []
+  if (path === undefined || file.endsWith(".d.ts")) return false
+  return Object.entries(manifest.exports ?? {}).some(([key, target]) => {
+    if (target === null || !target.startsWith("./src/")) return false
+    if (!key.endsWith("/*")) return target === `./src/${path}.ts`
+    const isHidden = ([other, hidden]: readonly [string, string | null]) =>
+      hidden === null && `./${path}`.startsWith(other.slice(0, -1))
+    return !Object.entries(manifest.exports ?? {}).some(isHidden)
+  })
+}
+
+/** What users can import says in a sentence what it is. A type and a value of one name are one thing. */
+export const docstrings = (source: Source, manifest: Manifest): ReadonlyArray<string> => {
+  if (!isPublic(source.file, manifest)) return []
+  const body = programOf(source)["body"] as ReadonlyArray<Node>
+  const told = new Set<string>()
+  const untold = new Map<string, Node>()
+  for (const statement of body) {
+    const declaration = statement["declaration"]
+    if (statement.type !== "ExportNamedDeclaration" || !isNode(declaration)) continue
+    const [variable] = (declaration["declarations"] ?? []) as ReadonlyArray<Node>
+    const name = nameOf(declaration["id"]) ?? nameOf(variable?.["id"]) ?? ""
+    const [, text] = /\/\*\*((?:[^*]|\*(?!\/))*)\*\/\s*$/.exec(source.text.slice(0, statement.start)) ?? []
+    const words = text?.replaceAll(/[\s*]+/g, " ").trim().split(" ") ?? []
+    if (words.length >= 2) told.add(name)
+    else if (!untold.has(name)) untold.set(name, statement)
+  }
+  return [...untold].filter(([name]) => !told.has(name)).map(([name, node]) =>
+    at(source, node, `${name} is public and has no docstring`)
+  )
 }
 
 /**
@@ -476,11 +554,15 @@ export const unusedDependencies = (
  * package that users call and of which they import hardly anything.
  */
 export const exportMap = (owner: string, manifest: Manifest): ReadonlyArray<string> => {
-  const modules = tree[owner]?.modules
+  const { hidden = [], modules } = tree[owner] ?? {}
   const expected: Record<string, string | null> = {
     ".": "./src/index.ts",
     ...(modules === undefined
-      ? { "./*": "./src/*.ts", "./internal/*": null }
+      ? {
+        "./*": "./src/*.ts",
+        "./internal/*": null,
+        ...Object.fromEntries(hidden.map((folder) => [`./${folder}/*`, null]))
+      }
       : Object.fromEntries(modules.map((name) => [`./${name}`, `./src/${name}.ts`]))),
     "./package.json": "./package.json"
   }

@@ -14,6 +14,7 @@ import { document, exitWith, note } from "./Output.ts"
 import { asides } from "./Questions.ts"
 import { withHost } from "./Session.ts"
 
+/** Something that is done to a run, and how the run should then stand. */
 export interface Act<E> {
   /** The run as typed. */
   readonly run: string

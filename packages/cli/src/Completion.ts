@@ -17,6 +17,7 @@ import { defaultDb } from "./Globals.ts"
 import * as CommandLine from "./internal/CommandLine.ts"
 import * as Words from "./Words.ts"
 
+/** A word that may come next, with a text about it. */
 export interface Candidate {
   readonly value: string
   readonly text?: string

@@ -5,6 +5,7 @@
  */
 
 export const shells = ["bash", "zsh", "fish"] as const
+/** A shell that completes words. */
 export type Shell = typeof shells[number]
 
 /** The script of a shell, with the line that installs it at its top. */

@@ -26,6 +26,7 @@ export type HostServices = Engine | WorkflowEngine | Store | HostClock | HostSql
 /** Does the work of a task. Whatever services it needs it brings along. */
 export type TaskHandler = (input: Schema.Json, context: TaskContext) => Effect.Effect<Schema.Json | void, unknown>
 
+/** What a project adds to the command. */
 export interface FermataConfig {
   /** The layers of workflows that are written as programs, complete but for what the host gives. */
   readonly workflows?: ReadonlyArray<Layer.Layer<never, unknown, HostServices>>

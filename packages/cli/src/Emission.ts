@@ -17,6 +17,7 @@ import { document, exitWith, note } from "./Output.ts"
 import { exitCodeOf, tellPeople, toJson } from "./Report.ts"
 import * as Words from "./Words.ts"
 
+/** An event to publish. */
 export interface Emission {
   readonly event: string
   readonly payload: unknown

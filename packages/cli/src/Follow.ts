@@ -20,6 +20,7 @@ import * as Samples from "./Samples.ts"
 import { Watch } from "./Watch.ts"
 import * as Words from "./Words.ts"
 
+/** How a run is followed. */
 export interface Options {
   /** Entries of the journal that were there before the command acted. */
   readonly from: number

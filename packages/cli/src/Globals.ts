@@ -62,6 +62,7 @@ export const flags = [Db, Config, Json, As, Lease] as const
 /** The same, as the options of a single command. */
 export const asOptions = { db: Db.flag, config: Config.flag, json: Json.flag, as: As.flag, lease: Lease.flag }
 
+/** The options that every command takes, as given. */
 export interface Globals {
   readonly db: string
   /** Who said so; a default database need not be there yet. */

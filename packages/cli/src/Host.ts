@@ -30,6 +30,7 @@ import { why } from "./JsonOption.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
 import { note, noteNow } from "./Output.ts"
 
+/** How a command uses its host. */
 export interface Options {
   /** For others that look at the processes of this database. */
   readonly command: string

@@ -7,6 +7,7 @@ import type { ApprovalView } from "@fermata/core/RunView"
 import type { Wait } from "@fermata/core/Wait"
 import * as Commands from "./Commands.ts"
 
+/** A run that waits, and who reads about it. */
 export interface Place {
   readonly runId: string
   readonly waits: ReadonlyArray<Wait>
@@ -18,6 +19,7 @@ export interface Place {
   readonly samples?: Samples
 }
 
+/** What would end each wait, by its key. */
 export type Samples = ReadonlyMap<string, Sample>
 
 /** JSON that ends a wait, or words about what would. */

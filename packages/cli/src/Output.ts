@@ -66,6 +66,7 @@ const codes = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yel
 
 /** Marks text for one stream; without colour it stays as it is. */
 export type Paint = (text: string) => string
+/** The paints of a terminal, or none. */
 export type Palette = { readonly [K in keyof typeof codes]: Paint }
 
 /** What stands in a line for the command's own marks. No text from outside can hold it, since it is another in every process. */

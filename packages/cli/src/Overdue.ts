@@ -22,6 +22,7 @@ import * as Words from "./Words.ts"
 /** Whoever works on runs takes up a due one well within this time (ms). */
 export const patienceMs = 5_000
 
+/** What is examined, and when (ms since the epoch). */
 export interface Place {
   readonly globals: Globals
   readonly store: Store["Service"]

@@ -37,6 +37,7 @@ export const toJson = (followed: Followed, { joined, otherInput }: Omit<ReportOp
   }
 }
 
+/** What a report is about. */
 export interface ReportOptions {
   readonly globals: Globals
   /** Whether the run was there before the command. */

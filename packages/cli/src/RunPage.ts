@@ -20,6 +20,7 @@ import * as Words from "./Words.ts"
 export const show = (view: RunView.RunView, options: Options): Effect.Effect<void> =>
   Effect.forEach(page(view, options), line, { discard: true })
 
+/** What a page needs to know beside the run. */
 export interface Options {
   readonly globals: Globals
   readonly now: number

@@ -10,6 +10,7 @@ import * as Commands from "./Commands.ts"
 import type { Host } from "./Host.ts"
 import * as Words from "./Words.ts"
 
+/** What of a fork was made from an output that it has replaced. */
 export interface Stale {
   /** The step whose output is another. */
   readonly set: string

@@ -21,6 +21,7 @@ import { document, err, line, note } from "./Output.ts"
 import { report } from "./Report.ts"
 import * as Words from "./Words.ts"
 
+/** What is to be started. */
 export interface Request {
   /** A contract file, or the name of a contract or a workflow. */
   readonly workflow: string

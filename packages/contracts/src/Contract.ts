@@ -50,6 +50,7 @@ export const EventTrigger = Schema.Struct({
 export const ManualTrigger = Schema.Struct({ type: Schema.Literal("manual") })
 /** The triggers by type. */
 export const triggerTypes = { event: EventTrigger, manual: ManualTrigger } as const
+/** What starts a run of a contract. */
 export const Trigger = Schema.Union([EventTrigger, ManualTrigger])
 export type Trigger = typeof Trigger.Type
 

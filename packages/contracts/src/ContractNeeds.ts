@@ -10,6 +10,7 @@ import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
 import type { StepShapes } from "./StepShape.ts"
 
+/** What the steps of a contract need from a process. */
 export interface Needs {
   /** Names of tasks, each once. */
   readonly tasks: ReadonlyArray<string>
@@ -42,6 +43,7 @@ export const lacking = (contract: Contract, offer: Offer, shapes: StepShapes = s
   return { tasks: needs.tasks.filter((task) => !offer.tasks.includes(task)), model: needs.model && !offer.model }
 }
 
+/** Whether nothing is needed. */
 export const isNone = ({ model, tasks }: Needs): boolean => tasks.length === 0 && !model
 
 /** What is missing, for people: "no handler for ...". */

@@ -24,6 +24,7 @@ export interface Stored {
   readonly contract: Contract.Contract
 }
 
+/** The contracts of a store, decoded once. */
 export interface ContractRegistry {
   /** Every version of every contract, by id, the newest version first. */
   readonly all: Effect.Effect<ReadonlyArray<Stored>, StorageFailed>
@@ -43,6 +44,7 @@ export interface ContractRegistry {
   readonly listensTo: (name?: string) => boolean
 }
 
+/** Reads the contracts of this store, and again what was added since. */
 export const make = (backend: Backend, shapes: StepShapes = standardShapes): ContractRegistry => {
   const decoded = new Map<string, Stored | undefined>()
   let seen: number | undefined

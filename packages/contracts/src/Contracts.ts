@@ -68,6 +68,7 @@ export class ContractNotFound extends Schema.TaggedError<ContractNotFound>()("Co
   }
 }
 
+/** Which contract is started, and with what. */
 export interface StartOptions {
   /** The id of a contract in the store, or a document, which is added first. */
   readonly contract: string | object
@@ -91,6 +92,7 @@ export interface Unserved {
   readonly lacks: ReadonlyArray<string>
 }
 
+/** The contracts of a store: added, listed and started. */
 export class Contracts extends Context.Service<Contracts, {
   /**
    * Adds a contract, given as a parsed JSON document. Every mistake of an

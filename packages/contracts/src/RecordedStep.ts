@@ -89,6 +89,7 @@ const makeStep = <R>({ attempts, body, onCrash = "rerun", step }: Recorded<R>) =
 export const render = (value: Schema.Json, scope: Expression.Scope) =>
   Effect.result(Effect.mapError(Expression.evaluate(value, scope), refused))
 
+/** The failure of a step whose expression could not be evaluated. */
 export const refused = (error: Expression.ExpressionError) =>
   new StepFailure({ reason: "expression", message: error.message, retryable: false })
 

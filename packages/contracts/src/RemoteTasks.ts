@@ -29,6 +29,7 @@ export const defaultTasks: Readonly<Record<string, Mode>> = {
   "knowledge-base": "task"
 }
 
+/** Where the service is, and what it takes. */
 export interface Options {
   /** Where the service is; jobs go to `jobs` below it. */
   readonly serviceUrl: URL

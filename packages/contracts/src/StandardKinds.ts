@@ -17,6 +17,7 @@ import { transformKind } from "./kinds/TransformKind.ts"
 import { waitKind } from "./kinds/WaitKind.ts"
 import type { StepKinds } from "./StepKind.ts"
 
+/** How the standard step kinds run. */
 export const standardKinds: StepKinds = [
   taskKind,
   llmKind,

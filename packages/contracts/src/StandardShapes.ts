@@ -8,6 +8,7 @@ import { transform } from "./kinds/Transform.ts"
 import { wait } from "./kinds/Wait.ts"
 import type { StepOf, StepShapes } from "./StepShape.ts"
 
+/** The step kinds that every contract may use. */
 export const standardShapes = [task, llm, emit, wait, branch, transform, approval] as const satisfies StepShapes
 
 type Shape = (typeof standardShapes)[number]

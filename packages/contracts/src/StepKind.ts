@@ -19,6 +19,7 @@ import type { TaskRuntime } from "./TaskRuntime.ts"
 
 /** What steps need of the host, and what they need of their run. */
 export type HostServices = Engine | Events | TaskRuntime | Llm
+/** What the body of a step kind may use. */
 export type Services = HostServices | WorkflowInstance
 
 /** What a step came to, and what follows it. */

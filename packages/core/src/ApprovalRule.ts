@@ -42,6 +42,7 @@ export interface Standing {
   readonly decision: Given | undefined
 }
 
+/** What becomes of one answer to a question. */
 export type Verdict =
   /** `answer` is what to record, `standing` how the question stands with it. */
   | { readonly _tag: "Accepted"; readonly answer: Given; readonly standing: Standing }

@@ -113,6 +113,7 @@ export const payloads = {
   })
 } as const
 
+/** The name of an event of the engine. */
 export type Name = keyof typeof payloads
 
 /** The names of all events of the engine. */
@@ -153,6 +154,7 @@ export const EngineEvent = Schema.Union([
   event("engine.approval.denied")
 ])
 export type EngineEvent = typeof EngineEvent.Type
+/** The event of one name. */
 export type EventOf<N extends Name> = Extract<EngineEvent, { readonly name: N }>
 
 /**

@@ -36,6 +36,7 @@ export const ExitJson = Schema.Union([
 ])
 export type ExitJson = typeof ExitJson.Type
 
+/** Somebody asked for the run: what it runs, with which payload, and who asked. The first entry of every journal. */
 export const RunRequested = entry("RunRequested", {
   workflow: Schema.String,
   version: Schema.String,
@@ -59,11 +60,17 @@ export const RunForked = entry("RunForked", {
   /** Steps whose outcomes were replaced. */
   set: Schema.optionalKey(Schema.Array(Schema.String))
 })
+/** A worker began the run. */
 export const RunStarted = entry("RunStarted", {})
+/** Every branch of the run waits, and for what. */
 export const RunSuspended = entry("RunSuspended", { waits: Schema.Array(Wait) })
+/** The run goes on after a suspension; `by` is who resumed it, absent where it did so by itself. */
 export const RunResumed = entry("RunResumed", { by: Schema.optionalKey(Schema.String) })
+/** The run ended with this output, encoded by its success schema. */
 export const RunCompleted = entry("RunCompleted", { output: Schema.optionalKey(Schema.Unknown) })
+/** The run ended with this cause: an encoded `Cause` with the errors of its schema and defects. */
 export const RunFailed = entry("RunFailed", { cause: Schema.Unknown })
+/** The run was stopped: by whom, why, and with what cause. */
 export const RunCancelled = entry("RunCancelled", {
   by: Schema.String,
   reason: Schema.String,
@@ -81,6 +88,7 @@ export const StopRequested = entry("StopRequested", {
 /** An operator's order to start no further step until `RunResumed`. */
 export const PauseRequested = entry("PauseRequested", { id: Schema.String, by: Schema.String })
 
+/** The code asked for a step, or for its next attempt: its key, input and rule for crashes. */
 export const StepRequested = entry("StepRequested", {
   key: Schema.String,
   name: Schema.String,
@@ -98,6 +106,7 @@ export const StepRequested = entry("StepRequested", {
   /** The step is a wait, and took this event, which its outcome holds. The position is where the store keeps it. */
   event: Schema.optionalKey(Schema.Struct({ id: Schema.String, position: Schema.String }))
 })
+/** A step succeeded with this output, which is what every replay is given. */
 export const StepCompleted = entry("StepCompleted", {
   key: Schema.String,
   attempt: Schema.Int,
@@ -122,6 +131,7 @@ export const StepFailed = entry("StepFailed", {
 /** The step's probe could not tell whether the step had been done. It is no outcome: an operator settles the step. */
 export const ProbeFailed = entry("ProbeFailed", { key: Schema.String, attempt: Schema.Int, cause: Schema.Unknown })
 
+/** The run took a signal out of its inbox. */
 export const SignalReceived = entry("SignalReceived", {
   id: Schema.String,
   name: Schema.String,
@@ -135,7 +145,9 @@ export const DeferredCompleted = entry("DeferredCompleted", {
   inside: Schema.Boolean
 })
 
+/** The code asked people a question, and who may answer it. */
 export const ApprovalRequested = entry("ApprovalRequested", { key: Schema.String, ...questionFields })
+/** The run took an answer that counts. */
 export const ApprovalAnswered = entry("ApprovalAnswered", {
   id: Schema.String,
   key: Schema.String,
@@ -145,13 +157,16 @@ export const ApprovalAnswered = entry("ApprovalAnswered", {
   open: Schema.optionalKey(Schema.Boolean)
 })
 
+/** The code began to wait until `dueAt` (ms since the epoch). */
 export const TimerSet = entry("TimerSet", {
   timer: Schema.Int,
   dueAt: Schema.Finite,
   label: Schema.optionalKey(Schema.String)
 })
+/** The time of a timer has come. */
 export const TimerFired = entry("TimerFired", { timer: Schema.Int })
 
+/** The run asked for a run of its own. */
 export const ChildStarted = entry("ChildStarted", {
   child: Schema.String,
   workflow: Schema.String,
@@ -159,6 +174,7 @@ export const ChildStarted = entry("ChildStarted", {
   payload: Schema.Unknown,
   linked: Schema.Boolean
 })
+/** A run that this one asked for has ended, with this exit. */
 export const ChildFinished = entry("ChildFinished", { child: Schema.String, exit: ExitJson })
 
 /** A named document of the run got a new revision; `patch` is RFC 6902 against the one before. */
@@ -167,6 +183,7 @@ export const StateChanged = entry("StateChanged", {
   revision: Schema.Int,
   patch: Schema.Array(Schema.Unknown)
 })
+/** The run published an event. */
 export const EventEmitted = entry("EventEmitted", {
   id: Schema.String,
   name: Schema.String,
@@ -239,7 +256,9 @@ export const JournalEntry = Schema.Union([
   Note
 ])
 export type JournalEntry = typeof JournalEntry.Type
+/** The tag of a journal entry. */
 export type Tag = JournalEntry["_tag"]
+/** The entry with this tag. */
 export type EntryOf<T extends Tag> = Extract<JournalEntry, { readonly _tag: T }>
 
 /** The formats in which entries that are not as in format 1 took their shape: they are stored with it. */

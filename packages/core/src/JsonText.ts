@@ -21,6 +21,7 @@ export interface Loss extends Place {
   readonly path: ReadonlyArray<string | number>
 }
 
+/** What a JSON text holds, or what is wrong with it and where. */
 export type Parsed =
   | { readonly _tag: "Json"; readonly value: unknown }
   /** JSON, and `value` is not what it says. At most {@link mostLosses} are listed. */

@@ -24,6 +24,7 @@ export interface StepSide {
   readonly error?: string
 }
 
+/** What two runs have to say about one step. */
 export interface StepDiff {
   readonly key: string
   readonly verdict: "same" | "different" | "only-a" | "only-b"
@@ -31,6 +32,7 @@ export interface StepDiff {
   readonly b?: StepSide
 }
 
+/** Where two runs part, and what is different from there on. */
 export interface RunDiff {
   readonly a: string
   readonly b: string

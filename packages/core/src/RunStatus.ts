@@ -26,6 +26,7 @@ export const suspendReasons = [
   "handoff",
   "timer"
 ] as const
+/** Why a run is suspended. */
 export type SuspendReason = (typeof suspendReasons)[number]
 
 /** Reasons that are no way in which a run is meant to wait: an operator has to look. */

@@ -52,6 +52,7 @@ export const StepView = Schema.Struct({
 })
 export interface StepView extends Schema.Schema.Type<typeof StepView> {}
 
+/** A timer of a run. Times are ms since the epoch. */
 export const TimerView = Schema.Struct({
   timer: Schema.Int,
   label: optional(Schema.String),
@@ -113,6 +114,7 @@ export const DocumentView = Schema.Struct({
 })
 export interface DocumentView extends Schema.Schema.Type<typeof DocumentView> {}
 
+/** An event that the run has published. */
 export const EventView = Schema.Struct({
   id: Schema.String,
   name: Schema.String,
@@ -165,6 +167,7 @@ export const ForkView = Schema.Struct({
 })
 export interface ForkView extends Schema.Schema.Type<typeof ForkView> {}
 
+/** When a run was asked for, started and ended, and how long it was at work. All in ms. */
 export const TimesView = Schema.Struct({
   requestedAt: Schema.Finite,
   startedAt: optional(Schema.Finite),
@@ -176,6 +179,7 @@ export const TimesView = Schema.Struct({
 })
 export interface TimesView extends Schema.Schema.Type<typeof TimesView> {}
 
+/** How many entries, steps and other things of each kind a run has. */
 export const CountsView = Schema.Struct({
   /** Entries folded so far, which is also the `seq` of the next. */
   entries: Schema.Int,

@@ -45,6 +45,7 @@ export interface Standing {
   readonly standing: Rule.Standing
 }
 
+/** What became of an answer that was given. */
 export type Outcome =
   | ({ readonly _tag: "Taken" } & Standing)
   /** The same was taken before. */

@@ -38,6 +38,7 @@ export interface Granted<Args> {
   readonly args: Args
 }
 
+/** What is asked, of whom, and until when. */
 export interface Options<Args extends Schema.Top> {
   readonly prompt: string
   /** Names or roles of those who may answer; at least one. Enforced when an answer is recorded. */

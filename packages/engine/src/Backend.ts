@@ -70,6 +70,7 @@ export interface RunRow {
   readonly updatedAt: number
 }
 
+/** A row of the inbox of a run. `at` is ms since the epoch. */
 export interface InboxRow {
   readonly run: string
   /** Unique in its run. */
@@ -87,6 +88,7 @@ export interface OutboxRow {
   readonly payload: string
 }
 
+/** A question of a run and how it stands. Times are ms since the epoch; lists are JSON texts. */
 export interface ApprovalRow {
   readonly run: string
   readonly key: string
@@ -106,6 +108,7 @@ export interface ApprovalRow {
   readonly status: string
 }
 
+/** A process that lives until `expiresAt` (ms since the epoch) unless it says so again. */
 export interface OwnerRow {
   readonly id: string
   readonly expiresAt: number
@@ -115,6 +118,7 @@ export interface OwnerRow {
   readonly info: string
 }
 
+/** A workflow that some process has served, so that any process can start runs of it. */
 export interface DefinitionRow {
   readonly name: string
   readonly version: string
@@ -168,6 +172,7 @@ export interface StartOp {
   /** The message of the outbox that this comes from. When it is not there any more, it was applied, and nothing is joined again. */
   readonly message?: string
 }
+/** A value that is stored once under the digest of its text. */
 export interface BlobRow {
   readonly hash: string
   readonly data: string
@@ -241,6 +246,7 @@ export interface CommitOp {
  * for nothing, sees and changes the tables as the transaction does.
  */
 export type Together = (within: Within) => Pick<CommitOp, "rows" | "blobs" | "outbox"> | null
+/** Runs an effect inside the transaction of a commit. */
 export type Within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 /**
@@ -377,6 +383,7 @@ export interface DefineOp {
   readonly row: DefinitionRow
 }
 
+/** One operation of a write. A list of them is applied as one transaction. */
 export type Op =
   | StartOp
   | CommitOp
@@ -429,8 +436,10 @@ export interface Answers extends EventAnswers {
   readonly delivered: {}
   readonly define: { readonly result: "added" | "same" | "replaced" | "refused"; readonly known: DefinitionRow | null }
 }
+/** What a write answers to this operation. */
 export type Answer<O extends Op> = O extends { readonly op: infer K extends keyof Answers } ? Answers[K] : never
 
+/** Which runs are read. */
 export interface RunFilter {
   readonly status?: ReadonlyArray<string> | undefined
   readonly reason?: ReadonlyArray<string> | undefined

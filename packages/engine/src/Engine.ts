@@ -28,6 +28,7 @@ import * as Watchdog from "./Watchdog.ts"
 
 /** The inside of an engine, which the services of this package share. Part of a host's type, of no use to programs. */
 
+/** The engine of one process: the runs that it owns, and how they are taken up, let go and watched. A host gives it. */
 export class Engine extends Context.Service<Engine, {
   /** The name under which this process owns runs. */
   readonly ownerId: string

@@ -3,6 +3,7 @@
  */
 import * as Context from "effect/Context"
 
+/** How the engine of a process behaves. Times in ms. */
 export interface EngineOptions {
   /** How long (ms, host time) a process owns its runs without a sign of life. Default 10,000. */
   readonly leaseMs: number

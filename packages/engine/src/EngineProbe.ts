@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import type { Limits } from "./internal/run/RunHost.ts"
 
+/** What the engine tells those that watch it closely, such as a simulator. */
 export interface EngineProbe {
   /** The body of a step is about to begin: its run, its key in it, and the attempt, from 1. Called at once, so it must be short and never throw. */
   readonly bodyBegins: (runId: string, key: string, attempt: number) => void

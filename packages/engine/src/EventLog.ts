@@ -102,6 +102,7 @@ export interface SweepOp {
   readonly limit: number
 }
 
+/** Which events are read. */
 export interface EventFilter {
   readonly name?: string | undefined
   /** Only events before this position. */

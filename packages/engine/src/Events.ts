@@ -53,6 +53,7 @@ export class EventRefused extends Schema.TaggedError<EventRefused>()("EventRefus
   }
 }
 
+/** Under which id an event is published, and for whom. */
 export interface EmitOptions {
   /** Events with one id are one event. Made up when absent; in the body of a workflow the same on every replay. */
   readonly id?: string

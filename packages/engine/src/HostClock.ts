@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
+/** The clock of the host: leases, heartbeats and looks at the store go by it, and programs never do. */
 export class HostClock extends Context.Service<HostClock, {
   /** Milliseconds since the epoch. */
   readonly now: () => number

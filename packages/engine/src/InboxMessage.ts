@@ -7,29 +7,36 @@ import { answerFields, Decision } from "@fermata/core/Question"
 import { Settlement } from "@fermata/core/Receipt"
 import * as Schema from "effect/Schema"
 
+/** A signal on its way into a run. */
 export const SignalMessage = Schema.Struct({
   name: Schema.String,
   payload: Schema.Unknown,
   by: Schema.optionalKey(Schema.String)
 })
+/** The completion of a deferred, encoded. */
 export const DeferredMessage = Schema.Struct({ name: Schema.String, exit: ExitJson })
+/** An answer to a question. */
 export const AnswerMessage = Schema.Struct({
   key: Schema.String,
   decision: Decision,
   /** Without a hash it was written by an older build, which judged only who gave it. */
   ...answerFields
 })
+/** An order to stop, by somebody or by the parent. */
 export const CancelMessage = Schema.Struct({
   kind: Schema.Literals(["cancel", "parent"]),
   by: Schema.String,
   reason: Schema.String
 })
+/** An order of an operator that needs a name only: pause, resume. */
 export const OperatorMessage = Schema.Struct({ by: Schema.String })
+/** What an operator says became of a step. */
 export const SettleMessage = Schema.Struct({
   key: Schema.String,
   by: Schema.String,
   action: Settlement
 })
+/** The end of a child, encoded. */
 export const ChildMessage = Schema.Struct({ exit: ExitJson })
 
 /** Events of this name have come that a wait of the run may want. */
@@ -48,5 +55,7 @@ export const messages = {
   event: EventMessage
 } as const
 
+/** The kind of an inbox row. */
 export type Kind = keyof typeof messages
+/** The payload of an inbox row of this kind. */
 export type Message<K extends Kind> = (typeof messages)[K]["Type"]

@@ -21,6 +21,7 @@ export type { Difference } from "./internal/RunReplay.ts"
  */
 export type Verdict = "fits" | "breaks" | "unserved" | "unreadable"
 
+/** What a replay of one run found. */
 export interface Replayed {
   readonly runId: string
   readonly workflow: string

@@ -39,12 +39,14 @@ export class PatchRefused extends Schema.TaggedError<PatchRefused>()("PatchRefus
   }
 }
 
+/** A named document of a run: its schema, and the value that it starts with. */
 export interface RunState<A extends Schema.Top> {
   readonly name: string
   readonly schema: A
   readonly initial: A["Type"]
 }
 
+/** A document at one revision. */
 export interface Snapshot<A> {
   /** 0 for the initial value; each change adds 1. */
   readonly revision: number

@@ -64,13 +64,17 @@ import { signalId } from "./internal/SignalId.ts"
 import { checkKey } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
+/** What became known of a run: its entries since the last time, and the whole as it stands. */
 export type Followed = RunWatch.Followed
 
 /** No such run, or none that can be told from others. */
 export type FindError = RunNotFound | RunAmbiguous | StorageFailed
+/** There is no such run, or it has ended. */
 export type ActError = FindError | RunClosed
+/** There is no such workflow, it does not take this payload, or nobody may start it so. */
 export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
 
+/** The verbs of an operator: find, list, look, follow, start, signal, answer, cancel, pause, resume, settle, fork and compare. */
 export class Runs extends Context.Service<Runs, {
   /** The run of this id, or the one whose id begins with this (at least 4 characters). */
   readonly find: (run: string) => Effect.Effect<RunSummary, FindError>

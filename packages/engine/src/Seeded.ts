@@ -56,6 +56,7 @@ export class SeededRandom {
   }
 }
 
+/** Digests of the platform, and random bytes that follow from a seed. */
 export class SeededCrypto implements Crypto {
   private readonly random: SeededRandom
   readonly subtle: SubtleCrypto

@@ -8,6 +8,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { OutboxRow, StartOp } from "./Backend.ts"
 
+/** A run that is asked for, as it travels through the outbox. Values are encoded. */
 export const StartRequest = Schema.Struct({
   id: Schema.String,
   workflow: Schema.String,

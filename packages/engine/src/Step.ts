@@ -88,6 +88,7 @@ type Fields = Schema.Struct.Fields
 type InputSchema<I> = I extends Schema.Top ? I : I extends Fields ? Schema.Struct<I> : never
 type InputType<I> = [I] extends [undefined] ? void : InputSchema<I>["Type"]
 
+/** What a step is: its schemas, its rule for crashes, its attempts and its body. */
 export type Options<
   I extends Schema.Top | Fields | undefined,
   A extends Schema.Top,

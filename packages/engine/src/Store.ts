@@ -21,6 +21,7 @@ export const blobThreshold = 65_536
 /** Small, so that the rows of a page are garbage before the collector moves them. */
 const pageSize = 500
 
+/** The store as the engine uses it: rows of a backend, decoded by schema, with spans. */
 export class Store extends Context.Service<Store, {
   readonly backend: Backend
   /** The entries of a run from `from` on, in order, and at most `limit` of them. */

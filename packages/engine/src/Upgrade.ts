@@ -8,12 +8,14 @@ import type { Engine } from "./Engine.ts"
 import * as Replay from "./Replay.ts"
 import { Store } from "./Store.ts"
 
+/** Which runs are replayed. */
 export interface Options {
   /** How many finished runs are replayed too, the last started first. Default 100. */
   readonly finished?: number
   readonly workflow?: string
 }
 
+/** Which runs the code at hand fits, and which it breaks. */
 export interface Report {
   /** Runs that were replayed or would have been, by how they stand. */
   readonly open: number

@@ -14,6 +14,7 @@ import { HostSql } from "./HostSql.ts"
 import * as Processes from "./internal/Processes.ts"
 import * as SqliteBackend from "./SqliteBackend.ts"
 
+/** Which database a host uses, and how it behaves. */
 export interface Options extends Partial<EngineOptions> {
   /** The database file; made with its folder when it is not there. Default `.fermata/fermata.db`. */
   readonly db?: string

@@ -12,6 +12,7 @@ import { defaultDatabase } from "./NodeHost.ts"
 import * as Sqlite from "./Sqlite.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 
+/** Which database queues are kept in, and how often it is looked at. */
 export interface Options {
   /** The database file of the host; made with its folder when it is not there. Default `.fermata/fermata.db`. */
   readonly db?: string | undefined

@@ -28,6 +28,7 @@ import { defaultPatience, isBusy, patiently } from "./internal/Busy.ts"
 import { isUnwritable, lacksRoom, problemWith } from "./internal/Problems.ts"
 import { migrate, migrations, outdated, refusal, Refused, versionOf } from "./Migrations.ts"
 
+/** Which file is opened, and how safely it is written. Times in ms. */
 export interface Options {
   /** Path of the database; the file (mode 0600) and its folder are created. */
   readonly file: string

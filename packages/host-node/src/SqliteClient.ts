@@ -24,6 +24,7 @@ import * as SqliteSql from "./internal/SqliteSql.ts"
 
 export { type BackupMetadata, type SqliteClientConfig, TypeId } from "./internal/SqliteShape.ts"
 
+/** A `SqlClient` on Node's own SQLite. */
 export interface SqliteClient extends SqliteShape.SqliteClient {}
 
 export const SqliteClient = Context.Service<SqliteClient>("@fermata/host-node/SqliteClient")

@@ -25,6 +25,7 @@ export class CrashFound extends Schema.TaggedError<CrashFound>()("CrashFound", {
   }
 }
 
+/** What is explored: the workflows, and what happens to them from outside. */
 export interface Scenario<E> {
   readonly workflows:
     | Layer.Layer<never, E, CrashHost.Services>
@@ -42,6 +43,7 @@ export interface Scenario<E> {
   readonly outside?: (world: CrashHost.World) => Effect.Effect<unknown, unknown>
 }
 
+/** What an exploration tried. */
 export interface Report {
   /** Writes of the life without crashes. */
   readonly writes: number

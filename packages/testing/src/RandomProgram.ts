@@ -28,6 +28,7 @@ import * as Workflow from "effect/workflow/Workflow"
 import type * as WorkflowEngine from "effect/workflow/WorkflowEngine"
 import * as fc from "fast-check"
 
+/** A step of a random program. */
 export interface StepNode {
   readonly tag: "step"
   readonly name: string
@@ -41,6 +42,7 @@ export interface StepNode {
   readonly limited: boolean
 }
 
+/** A part of a random program. */
 export type Node =
   | StepNode
   | { readonly tag: "sleep" | "yield" | "state" | "fail" | "approval" | "child" | "activity" | "odd" }
@@ -56,6 +58,7 @@ export const signals = ["x", "y"] as const
 /** A business error. */
 export class Declined extends Schema.TaggedError<Declined>()("Declined", { reason: Schema.String }) {}
 
+/** The workflow that runs a random program. */
 export const W = Workflow.make("random", {
   payload: { id: Schema.String },
   success: Schema.Unknown,
@@ -186,6 +189,7 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
   })
 }
 
+/** The workflow that a random program has as a child. */
 export const Child = Workflow.make("child", {
   payload: { number: Schema.Int },
   success: Schema.String,

@@ -83,6 +83,7 @@ const humdrum = /"op":"(heartbeat|define)"|"answers":\[\{"runs":\[\]\}\]/
 const mostLines = 80
 const longestLine = 240
 
+/** What is lived through, and how. Times in ms. */
 export interface Options {
   /** What every process of the world serves. */
   readonly layer: Layer.Layer<never, unknown, CrashHost.Services>
@@ -126,6 +127,7 @@ export interface Options {
   readonly tamper?: (services: Context.Context<CrashHost.Services>) => void
 }
 
+/** What the lives of a program came to. */
 export interface Report {
   readonly seed: number
   /** Lives that were lived. */

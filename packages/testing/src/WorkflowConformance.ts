@@ -19,6 +19,7 @@ import { results } from "./workflow/Results.ts"
 import { runs } from "./workflow/Runs.ts"
 import { strict } from "./workflow/Strict.ts"
 
+/** What the engine promises beyond the model. */
 export interface Options {
   /**
    * Adds what an engine with ordered replay promises and Effect's in-memory

@@ -3,6 +3,7 @@ import { commandApprovalsApprove } from "./approvals/Approve.ts"
 import { commandApprovalsDeny } from "./approvals/Deny.ts"
 import { commandApprovalsLs } from "./approvals/Ls.ts"
 
+/** `fermata approvals` */
 export const commandApprovals = Command.make("approvals").pipe(
   Command.withDescription("See what runs ask people, and answer"),
   Command.withExamples([{ command: "fermata approvals ls", description: "List the open questions" }]),

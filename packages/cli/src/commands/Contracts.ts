@@ -4,6 +4,7 @@ import { commandContractsCheck } from "./contracts/Check.ts"
 import { commandContractsGraph } from "./contracts/Graph.ts"
 import { commandContractsLs } from "./contracts/Ls.ts"
 
+/** `fermata contracts` */
 export const commandContracts = Command.make("contracts").pipe(
   Command.withDescription("Check, draw, register and list contracts"),
   Command.withExamples([{

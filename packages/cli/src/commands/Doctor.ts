@@ -4,6 +4,7 @@ import { exitCodes } from "../CommandFailed.ts"
 import { globals } from "../Globals.ts"
 import { document, exitWith, line, out } from "../Output.ts"
 
+/** `fermata doctor` */
 export const commandDoctor = Command.make("doctor", {}, () =>
   Effect.gen(function*() {
     const { examine } = yield* Effect.promise(() => import("../Examination.ts"))

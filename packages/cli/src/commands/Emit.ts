@@ -6,6 +6,7 @@ import { globals } from "../Globals.ts"
 import * as JsonOption from "../JsonOption.ts"
 import * as Arguments from "./Arguments.ts"
 
+/** `fermata emit` */
 export const commandEmit = Command.make("emit", {
   event: Argument.String("event").pipe(Argument.withDescription("The name of the event, such as ticket.created")),
   data: Arguments.json("data", "What it says; {} by default"),

@@ -5,6 +5,7 @@ import { document, exitWith, line } from "../Output.ts"
 import { withHost } from "../Session.ts"
 import * as Arguments from "./Arguments.ts"
 
+/** `fermata replay` */
 export const commandReplay = Command.make(
   "replay",
   { run: Arguments.run },

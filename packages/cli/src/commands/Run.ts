@@ -7,6 +7,7 @@ import { globals } from "../Globals.ts"
 import * as JsonOption from "../JsonOption.ts"
 import * as Arguments from "./Arguments.ts"
 
+/** `fermata run` */
 export const commandRun = Command.make("run", {
   workflow: Argument.String("workflow").pipe(
     Argument.withDescription(

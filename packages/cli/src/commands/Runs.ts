@@ -10,6 +10,7 @@ import { commandRunsSettle } from "./runs/Settle.ts"
 import { commandRunsShow } from "./runs/Show.ts"
 import { commandRunsTail } from "./runs/Tail.ts"
 
+/** `fermata runs` */
 export const commandRuns = Command.make("runs").pipe(
   Command.withDescription("Look at runs and act on them"),
   Command.withExamples([{ command: "fermata runs ls", description: "List the latest runs" }]),

@@ -8,6 +8,7 @@ import * as JsonOption from "../JsonOption.ts"
 import { err, note } from "../Output.ts"
 import * as Arguments from "./Arguments.ts"
 
+/** `fermata signal` */
 export const commandSignal = Command.make("signal", {
   run: Arguments.run,
   name: Argument.String("name").pipe(Argument.withDescription("The name of the signal")),

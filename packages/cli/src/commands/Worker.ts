@@ -3,6 +3,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import { globals } from "../Globals.ts"
 
+/** `fermata worker` */
 export const commandWorker = Command.make("worker", {
   untilIdle: Flag.Boolean("until-idle").pipe(
     Flag.withoutNegation,

@@ -14,6 +14,7 @@ const OnTimeout = Schema.Union([
   Schema.Struct({ next: Parts.Next })
 ]).annotate({ expected: "\"deny\", \"approve\", \"fail\", or { \"next\": the id of a step or null }" })
 
+/** The kind `approval`: asks people, and goes on by their answer. */
 export const approval = StepShape.make({
   kind: "approval",
   schema: {

@@ -78,6 +78,7 @@ const run = (step: StandardStep<"approval">): Execute => {
   })
 }
 
+/** How the kind `approval` runs. */
 export const approvalKind = StepKind.make({ ...approval, run })
 
 // ----------------------------------------------------------------------------

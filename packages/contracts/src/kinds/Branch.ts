@@ -8,6 +8,7 @@ const casesOf = (step: StepShape.Loose): ReadonlyArray<unknown> => {
   return Array.isArray(cases) ? cases : []
 }
 
+/** The kind `branch`: goes on by the first condition that holds. */
 export const branch = StepShape.make({
   kind: "branch",
   schema: {

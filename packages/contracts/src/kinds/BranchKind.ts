@@ -27,4 +27,5 @@ const run = (step: StandardStep<"branch">): Execute => {
   })
 }
 
+/** How the kind `branch` runs. */
 export const branchKind = StepKind.make({ ...branch, run })

@@ -3,6 +3,7 @@ import * as EventName from "@fermata/core/EventName"
 import * as Parts from "../ContractParts.ts"
 import * as StepShape from "../StepShape.ts"
 
+/** The kind `emit`: publishes an event. */
 export const emit = StepShape.make({
   kind: "emit",
   schema: {

@@ -30,6 +30,7 @@ const run = (step: StandardStep<"emit">, { contract }: Tools): Execute => {
   })
 }
 
+/** How the kind `emit` runs. */
 export const emitKind = StepKind.make({ ...emit, run })
 
 // ----------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import * as Parts from "../ContractParts.ts"
 import { JsonShape } from "../JsonShape.ts"
 import * as StepShape from "../StepShape.ts"
 
+/** The kind `llm`: asks a model. */
 export const llm = StepShape.make({
   kind: "llm",
   schema: {

@@ -40,6 +40,7 @@ const run = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
   })
 }
 
+/** How the kind `llm` runs. */
 export const llmKind = StepKind.make({ ...llm, run })
 
 // ----------------------------------------------------------------------------

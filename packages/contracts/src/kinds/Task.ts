@@ -3,6 +3,7 @@ import { DocumentCrashRule } from "@fermata/core/CrashRule"
 import * as Parts from "../ContractParts.ts"
 import * as StepShape from "../StepShape.ts"
 
+/** The kind `task`: hands work to the task runtime. */
 export const task = StepShape.make({
   kind: "task",
   schema: {

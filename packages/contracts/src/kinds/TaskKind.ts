@@ -67,6 +67,7 @@ const run = (step: StandardStep<"task">, { contract }: Tools): Execute => {
   })
 }
 
+/** How the kind `task` runs. */
 export const taskKind = StepKind.make({ ...task, run })
 
 // ----------------------------------------------------------------------------

@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import * as Parts from "../ContractParts.ts"
 import * as StepShape from "../StepShape.ts"
 
+/** The kind `transform`: makes a value of what the run knows. */
 export const transform = StepShape.make({
   kind: "transform",
   schema: {

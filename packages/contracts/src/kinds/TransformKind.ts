@@ -21,4 +21,5 @@ const run = (step: StandardStep<"transform">): Execute => {
   })
 }
 
+/** How the kind `transform` runs. */
 export const transformKind = StepKind.make({ ...transform, run })

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import * as Parts from "../ContractParts.ts"
 import * as StepShape from "../StepShape.ts"
 
+/** The kind `wait`: waits for an event. */
 export const wait = StepShape.make({
   kind: "wait",
   schema: {

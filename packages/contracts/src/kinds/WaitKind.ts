@@ -72,6 +72,7 @@ const run = (step: StandardStep<"wait">): Execute => {
   })
 }
 
+/** How the kind `wait` runs. */
 export const waitKind = StepKind.make({ ...wait, run })
 
 // ----------------------------------------------------------------------------

@@ -50,6 +50,7 @@ const change = (backend: Backend, run: string, awaits: EventWaitChanges) =>
 const woken = (backend: Backend, ...runs: ReadonlyArray<string>) =>
   Effect.forEach(runs, (run) => Effect.map(backend.inbox(run), (rows) => rows.length > 0))
 
+/** The tests of events. */
 export const eventTests = (test: Test): void => {
   test("events are kept once, in the order in which they were committed", (backend) =>
     Effect.gen(function*() {

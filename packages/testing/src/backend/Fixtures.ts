@@ -45,6 +45,7 @@ export const withBackend = (make: MakeStore) =>
       yield* body(yield* connect, connect)
     }))
 
+/** Registers a test that is given a backend. */
 export type Test = ReturnType<typeof withBackend>
 
 /** Applies one operation and gives its answer. */
@@ -125,6 +126,7 @@ export const end = (run: string, expected: number, payload: string, rest: Partia
     ...rest
   })
 
+/** A signal for a run, at time 1,500. */
 export const inboxRow = (run: string, id: string): InboxRow => ({
   run,
   id,
@@ -132,6 +134,7 @@ export const inboxRow = (run: string, id: string): InboxRow => ({
   payload: `"${id}"`,
   at: 1_500
 })
+/** Puts that signal into the inbox. */
 export const inbox = (run: string, id: string): InboxOp => ({ op: "inbox", row: inboxRow(run, id) })
 
 /** An answer to question `key` of this version, which is then the only one, at time 1,600. */
@@ -166,8 +169,10 @@ export const leave = (run: string, listener: string, message?: string): LeaveOp 
   ...(message === undefined ? {} : { message })
 })
 
+/** A row of the outbox. */
 export const outboxRow = (id: string): OutboxRow => ({ id, kind: "event", payload: `{"id":"${id}"}` })
 
+/** An open question of a run. */
 export const approval = (run: string, key: string, rest: Partial<ApprovalRow> = {}): ApprovalRow => ({
   run,
   key,
@@ -183,6 +188,7 @@ export const approval = (run: string, key: string, rest: Partial<ApprovalRow> = 
   ...rest
 })
 
+/** What a run asks for of an event. */
 export const subscription = (run: string, event: string, paths: ReadonlyArray<string> = []): SubscriptionRow => ({
   run,
   event,
@@ -199,8 +205,10 @@ export const event = (id: string, name: string, payload: unknown = null, at = 3_
   at
 })
 
+/** Publishes these events. */
 export const events = (...rows: EventsOp["rows"]): EventsOp => ({ op: "events", rows })
 
+/** A wait of a run for an event. */
 export const wait = (run: string, key: string, event: string, equality: Equality | null = null): EventWait => ({
   run,
   key,
@@ -225,6 +233,7 @@ export const claim = (rest: Partial<Omit<ClaimOp, "op">> = {}): ClaimOp => ({
   ...rest
 })
 
+/** Says that an owner lives until then. */
 export const heartbeat = (id: string, expiresAt: number): HeartbeatOp => ({
   op: "heartbeat",
   owner: { id, expiresAt, worker: true, info: "{}" }
@@ -242,6 +251,7 @@ export const report = (
   ...seen
 })
 
+/** The definition of a program. */
 export const definition = (rest: Partial<DefinitionRow> = {}): DefinitionRow => ({
   name: "purchase",
   version: "1",
@@ -256,4 +266,5 @@ export const definition = (rest: Partial<DefinitionRow> = {}): DefinitionRow => 
 /** An operation that no database knows: it makes the whole list fail. */
 export const impossible = { op: "impossible" } as unknown as Op
 
+/** The ids of rows, in their order. */
 export const ids = (rows: ReadonlyArray<{ readonly id: string }>): ReadonlyArray<string> => rows.map((row) => row.id)

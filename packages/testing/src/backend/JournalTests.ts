@@ -25,6 +25,7 @@ const assertJournal = Effect.fnUntraced(function*(backend: Backend, run: string,
   assert.deepStrictEqual(yield* backend.entries(run, 0, 100_000), expected)
 })
 
+/** The tests of journals. */
 export const journalTests = (test: Test): void => {
   test("a commit of any number of entries reads the same from any place", (backend, connect) =>
     Effect.gen(function*() {

@@ -25,11 +25,13 @@ import {
   subscription
 } from "./Fixtures.ts"
 
+/** The law that every store does what memory does. */
 export const lawTests = (make: MakeStore): void => {
   it("any history, over two connections and with failed transactions, gives what the memory backend gives", () =>
     law(make, { numRuns: 100, interruptAfterTimeLimit: 10_000 }))
 }
 
+/** Any history gives what memory gives. */
 export const law = (make: MakeStore, parameters: fc.Parameters<[ReadonlyArray<Transaction>]>): Promise<void> =>
   fc.assert(
     fc.asyncProperty(

@@ -12,6 +12,7 @@ const join = (listener: string | null, message?: string) =>
 const isStopped = (backend: Backend, run = "child") =>
   Effect.map(backend.inbox(run), (rows) => ids(rows).includes(stopRow.id))
 
+/** The tests of leaving. */
 export const leaveTests = (test: Test): void => {
   const cases: ReadonlyArray<readonly [what: string, ops: ReadonlyArray<Op>, stopped: boolean]> = [
     ["its keeper leaves, and nobody else listens", [...family, leave("child", "a")], true],

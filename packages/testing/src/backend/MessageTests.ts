@@ -17,6 +17,7 @@ import {
   type Test
 } from "./Fixtures.ts"
 
+/** The tests of messages. */
 export const messageTests = (test: Test): void => {
   test("inbox rows are kept in order of arrival and make the run due", (backend) =>
     Effect.gen(function*() {

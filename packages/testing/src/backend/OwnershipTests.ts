@@ -3,6 +3,7 @@ import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { claim, commit, heartbeat, ids, inbox, one, start, startOwned, suspend, type Test } from "./Fixtures.ts"
 
+/** The tests of ownership. */
 export const ownershipTests = (test: Test): void => {
   test("a claim takes due runs, earliest first, up to its limit", (backend) =>
     Effect.gen(function*() {

@@ -15,6 +15,7 @@ import {
   type Test
 } from "./Fixtures.ts"
 
+/** The tests of reads. */
 export const readTests = (test: Test): void => {
   test("runs are listed newest first, filtered and in pages", (backend) =>
     Effect.gen(function*() {

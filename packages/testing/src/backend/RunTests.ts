@@ -24,6 +24,7 @@ import {
   wait
 } from "./Fixtures.ts"
 
+/** The tests of runs. */
 export const runTests = (test: Test): void => {
   test("a started run is stored with its first entries", (backend) =>
     Effect.gen(function*() {

@@ -14,6 +14,7 @@ const giving = (...rows: ReadonlyArray<string>) => {
   return { calls, together }
 }
 
+/** The tests of what commits together. */
 export const togetherTests = (test: Test): void => {
   test("what is made inside a commit is stored with it, behind its own rows", (backend) =>
     Effect.gen(function*() {

@@ -3,6 +3,7 @@ import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { commit, end, ids, inbox, one, report, start, startOwned, suspend, type Test } from "./Fixtures.ts"
 
+/** The tests of what the watchdog asks. */
 export const watchdogTests = (test: Test): void => {
   test("S7: runs that nobody owns and that are never due are stranded when their row says that somebody must take them up", (backend) =>
     Effect.gen(function*() {

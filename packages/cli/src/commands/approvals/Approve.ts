@@ -6,6 +6,7 @@ import * as JsonOption from "../../JsonOption.ts"
 import * as Arguments from "../Arguments.ts"
 import { approval, hash, note } from "./Answering.ts"
 
+/** `fermata approvals approve` */
 export const commandApprovalsApprove = Command.make("approve", {
   approval,
   choice: Arguments.text("choice", "C", "One of the choices that the question offers"),

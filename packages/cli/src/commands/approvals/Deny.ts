@@ -4,6 +4,7 @@ import { answer } from "../../Act.ts"
 import * as Arguments from "../Arguments.ts"
 import { approval, hash, note } from "./Answering.ts"
 
+/** `fermata approvals deny` */
 export const commandApprovalsDeny = Command.make(
   "deny",
   { approval, hash, note, noWait: Arguments.noWait },

@@ -7,6 +7,7 @@ import { asides } from "../../Questions.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata approvals ls` */
 export const commandApprovalsLs = Command.make(
   "ls",
   {

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { item, line } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 
+/** `fermata contracts add` */
 export const commandContractsAdd = Command.make("add", {
   files: Argument.String("file").pipe(Argument.withDescription("Contract files"), Argument.variadic({ min: 1 }))
 }, ({ files }) =>

@@ -5,6 +5,7 @@ import { exitCodes } from "../../CommandFailed.ts"
 import { globals } from "../../Globals.ts"
 import { document, exitWith, line, out } from "../../Output.ts"
 
+/** `fermata contracts check` */
 export const commandContractsCheck = Command.make("check", {
   files: Argument.String("file").pipe(Argument.withDescription("Contract files"), Argument.variadic({ min: 1 }))
 }, ({ files }) =>

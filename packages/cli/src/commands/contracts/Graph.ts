@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { globals } from "../../Globals.ts"
 import { document, lines } from "../../Output.ts"
 
+/** `fermata contracts graph` */
 export const commandContractsGraph = Command.make("graph", {
   file: Argument.String("file").pipe(Argument.withDescription("A contract file"))
 }, ({ file }) =>

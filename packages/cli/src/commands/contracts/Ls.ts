@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { item, lines, note, table, width } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 
+/** `fermata contracts ls` */
 export const commandContractsLs = Command.make(
   "ls",
   {},

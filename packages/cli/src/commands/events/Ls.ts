@@ -6,6 +6,7 @@ import { item, lines, note, table, width } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata events ls` */
 export const commandEventsLs = Command.make(
   "ls",
   {

@@ -3,6 +3,7 @@ import * as Flag from "effect/cli/Flag"
 import { actAndFollow } from "../../Act.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata runs cancel` */
 export const commandRunsCancel = Command.make("cancel", {
   run: Arguments.run,
   reason: Flag.String("reason").pipe(

@@ -7,6 +7,7 @@ import { withHost } from "../../Session.ts"
 const run = (name: string) =>
   Argument.String(name).pipe(Argument.withDescription("The id of a run, or the first characters of it (at least 4)"))
 
+/** `fermata runs diff` */
 export const commandRunsDiff = Command.make(
   "diff",
   { a: run("a"), b: run("b") },

@@ -7,6 +7,7 @@ import * as JsonOption from "../../JsonOption.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata runs fork` */
 export const commandRunsFork = Command.make("fork", {
   run: Arguments.run,
   at: Flag.String("at").pipe(

@@ -5,6 +5,7 @@ import { item, line, out } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata runs journal` */
 export const commandRunsJournal = Command.make(
   "journal",
   {

@@ -10,6 +10,7 @@ import { processIn } from "../../Owners.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata runs ls` */
 export const commandRunsLs = Command.make(
   "ls",
   {

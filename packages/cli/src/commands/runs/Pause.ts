@@ -2,6 +2,7 @@ import * as Command from "effect/cli/Command"
 import { actAndFollow } from "../../Act.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata runs pause` */
 export const commandRunsPause = Command.make(
   "pause",
   { run: Arguments.run, noWait: Arguments.noWait },

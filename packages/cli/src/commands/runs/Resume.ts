@@ -2,6 +2,7 @@ import * as Command from "effect/cli/Command"
 import { actAndFollow } from "../../Act.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata runs resume` */
 export const commandRunsResume = Command.make(
   "resume",
   { run: Arguments.run, noWait: Arguments.noWait },

@@ -9,6 +9,7 @@ import * as Commands from "../../Commands.ts"
 import * as JsonOption from "../../JsonOption.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata runs settle` */
 export const commandRunsSettle = Command.make("settle", {
   run: Arguments.run,
   step: Argument.String("step").pipe(Argument.withDescription("The key of the step whose outcome is unknown")),

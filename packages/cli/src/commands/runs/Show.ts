@@ -5,6 +5,7 @@ import { processOf } from "../../Owners.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata runs show` */
 export const commandRunsShow = Command.make(
   "show",
   { run: Arguments.run },

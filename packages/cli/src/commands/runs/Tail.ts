@@ -5,6 +5,7 @@ import { item, line, note } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata runs tail` */
 export const commandRunsTail = Command.make(
   "tail",
   { run: Arguments.run },

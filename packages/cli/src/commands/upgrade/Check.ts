@@ -7,6 +7,7 @@ import { document, exitWith, line } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
+/** `fermata upgrade check` */
 export const commandUpgradeCheck = Command.make(
   "check",
   {
