@@ -22,10 +22,16 @@ describe("npm run simulate", () => {
     assert.isAbove(report["simulatedMs"] as number, 0)
   }, 240_000)
 
-  it("the same seed gives the same history, and another seed another", () => {
-    const one = simulate("--runs", "20", "--seed", "7").json()["history"]
-    assert.strictEqual(simulate("--runs", "20", "--seed", "7").json()["history"], one)
-    assert.notStrictEqual(simulate("--runs", "20", "--seed", "8").json()["history"], one)
+  it("the same seed gives the same history and journals, and another seed others", () => {
+    const digests = (seed: string) => {
+      const { history, journals } = simulate("--runs", "20", "--seed", seed).json()
+      return { history, journals }
+    }
+    const one = digests("7")
+    assert.deepStrictEqual(digests("7"), one)
+    const other = digests("8")
+    assert.notStrictEqual(other.history, one.history)
+    assert.notStrictEqual(other.journals, one.journals)
   }, 120_000)
 
   it.each([

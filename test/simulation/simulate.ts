@@ -44,6 +44,7 @@ const batch = 25
 
 const total = { runs: 0, lives: 0, crashPoints: 0, simulatedMs: 0, violations: 0 }
 const history = createHash("sha256")
+const journals = createHash("sha256")
 const started = performance.now()
 
 const add = (report: Simulator.Report) => {
@@ -52,6 +53,7 @@ const add = (report: Simulator.Report) => {
   total.crashPoints += report.crashPoints
   total.simulatedMs += report.simulatedMs
   history.update(report.history)
+  journals.update(report.journals)
 }
 
 const explore = Effect.fnUntraced(function*(one: Case, more: Partial<Simulator.Options>) {
@@ -120,6 +122,7 @@ process.stdout.write(`${
     simulatedMs: total.simulatedMs,
     speed: Math.round(total.simulatedMs / (performance.now() - started)),
     history: history.digest("hex"),
+    journals: journals.digest("hex"),
     commit
   })
 }\n`)

@@ -14,6 +14,18 @@ describe("npm run storm", () => {
     assert.include(report, { divergences: 0, stuck: 0, lostWakeUps: 0, others: 0 })
   }, 240_000)
 
+  it("the same seed gives the same history and journals, and another seed others", () => {
+    const digests = (seed: string) => {
+      const { history, journals } = JSON.parse(storm("--runs", "9", "--seed", seed).stdout) as Record<string, unknown>
+      return { history, journals }
+    }
+    const one = digests("7")
+    assert.deepStrictEqual(digests("7"), one)
+    const other = digests("8")
+    assert.notStrictEqual(other.history, one.history)
+    assert.notStrictEqual(other.journals, one.journals)
+  }, 120_000)
+
   it("refuses a number of runs that is none", () => {
     const { status, stderr } = storm("--runs", "0")
     assert.strictEqual(status, 2)

@@ -8,6 +8,7 @@
  */
 import * as Simulator from "@fermata/testing/Simulator"
 import { Effect, Result } from "effect"
+import { createHash } from "node:crypto"
 import { performance } from "node:perf_hooks"
 import { parseArgs } from "node:util"
 import { layer, storm } from "./storms.ts"
@@ -40,6 +41,8 @@ const kinds: Readonly<Record<string, "divergences" | "stuck" | "lostWakeUps">> =
   S11: "lostWakeUps"
 }
 const total = { runs: 0, divergences: 0, stuck: 0, lostWakeUps: 0, others: 0 }
+const history = createHash("sha256")
+const journals = createHash("sha256")
 /** Runs in large shapes. */
 let large = 0
 const started = performance.now()
@@ -64,8 +67,11 @@ const all = Effect.gen(function*() {
       shorten: !wide,
       undisturbed: false
     }))
-    if (Result.isSuccess(result)) total.runs += result.success.runs
-    else {
+    if (Result.isSuccess(result)) {
+      total.runs += result.success.runs
+      history.update(result.success.history)
+      journals.update(result.success.journals)
+    } else {
       total[kinds[result.failure.promise] ?? "others"]++
       total.runs++
       process.stderr.write(`storm ${round}: ${result.failure.message}\n`)
@@ -76,5 +82,13 @@ const all = Effect.gen(function*() {
 
 await Effect.runPromise(all)
 if (process.stderr.isTTY) process.stderr.write("\n")
-process.stdout.write(`${JSON.stringify({ ...total, seed, ms: Math.round(performance.now() - started) })}\n`)
+process.stdout.write(`${
+  JSON.stringify({
+    ...total,
+    seed,
+    ms: Math.round(performance.now() - started),
+    history: history.digest("hex"),
+    journals: journals.digest("hex")
+  })
+}\n`)
 process.exit(total.divergences + total.stuck + total.lostWakeUps + total.others === 0 ? 0 : 1)

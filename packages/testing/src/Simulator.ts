@@ -140,6 +140,8 @@ export interface Report {
   readonly simulatedMs: number
   /** SHA-256 in hex over everything that happened: the same for the same seed. */
   readonly history: string
+  /** SHA-256 in hex over what all runs of all lives have in their journals at the end, without the places in errors: it stays when files are moved. */
+  readonly journals: string
 }
 
 interface Program {
@@ -204,6 +206,7 @@ class Search {
   private crashPoints = 0
   private simulatedMs = 0
   private digest = ""
+  private journals = ""
 
   constructor(start: Effect.Effect<unknown, unknown, unknown>, options: Options) {
     this.options = options
@@ -248,7 +251,8 @@ class Search {
       runs: this.runs,
       crashPoints: this.crashPoints,
       simulatedMs: this.simulatedMs,
-      history: this.digest
+      history: this.digest,
+      journals: this.journals
     } satisfies Report
   })
 
@@ -278,6 +282,7 @@ class Search {
       this.runs += life.runs
       this.simulatedMs += life.simulatedMs
       this.digest = yield* sha256Hex(`${this.digest}\n${life.history.join("\n")}`)
+      this.journals = yield* sha256Hex(`${this.journals}\n${life.journals}`)
       const violation = this.judge(life)
       if (violation === undefined) return life
       const same = (decisions: ReadonlyArray<Choices.Decision>) =>

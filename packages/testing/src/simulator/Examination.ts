@@ -154,6 +154,24 @@ const examineRun = (
 const forSomebody = (wait: Wait): boolean =>
   wait.until !== undefined || ["signal", "approval", "operator", "outcome-unknown"].includes(wait.reason)
 
+/** The journals of all runs, without the places of errors in the program. */
+export const journals = (store: MemoryStore): string => {
+  const lines: Array<string> = []
+  for (const [id, { entries, row }] of [...store.runs].sort(([a], [b]) => a < b ? -1 : 1)) {
+    lines.push(`${id} ${row.status} ${row.reason} ${row.waits}`)
+    for (const entry of entries) {
+      lines.push(
+        places.test(entry)
+          ? JSON.stringify(JSON.parse(entry, (key, value) => key === "stack" || key === "trace" ? undefined : value))
+          : entry
+      )
+    }
+  }
+  return lines.join("\n")
+}
+
+const places = /"(stack|trace)"/
+
 /** Where every run stands. */
 export const ends = (store: MemoryStore): Ends => {
   const found: Record<string, End> = {}

@@ -44,6 +44,8 @@ export interface LifeReport {
   readonly runs: number
   /** What happened, line by line. */
   readonly history: ReadonlyArray<string>
+  /** What the runs have in their journals at the end. */
+  readonly journals: string
 }
 
 const leaseMs = 10_000
@@ -164,7 +166,8 @@ class Life {
       writes: this.disk.writes,
       simulatedMs: this.lanes.now - beginning,
       runs: this.disk.store.runs.size,
-      history: this.history
+      history: this.history,
+      journals: Examination.journals(this.disk.store)
     } satisfies LifeReport
   })
 
