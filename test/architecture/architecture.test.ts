@@ -80,6 +80,8 @@ describe("the repository", () => {
     )
   })
 
+  it("names contracts nowhere in the engine, in comments neither", () => clean(everywhere(Rules.ignorance)))
+
   it("has manifests that follow the tree with exact versions", () => {
     const version = Repository.manifest("package.json").version ?? ""
     clean([...Repository.packages].flatMap(([name, manifest]) =>
@@ -295,6 +297,18 @@ describe("the rules can fail", () => {
       index(`export const answer = 42`),
       index(`export * as Effect from "effect/Effect"`)
     ], [index(`/** Docs. */\nexport * as Journal from "./Journal.ts"`), inEngine(`export const answer = 42`)])
+  })
+
+  it("refuses an engine that names contracts", () => {
+    proves(Rules.ignorance, [
+      inEngine(`export const contracts = new Map()`),
+      inEngine(`/** Runs of a contract. */`),
+      inEngine(`const kind = "Contract"`)
+    ], [
+      inEngine(`export const documents = new Map()`),
+      source("packages/contracts/src/Probe.ts", `export const contracts = 1`),
+      source("packages/engine/test/Probe.test.ts", `const contract = 1`)
+    ])
   })
 
   it("refuses manifests against the tree, with ranges, or with another version", () => {

@@ -417,6 +417,19 @@ export const names = (source: Source): ReadonlyArray<string> => {
   })
 }
 
+/** What a package knows nothing of, by its letters in code and comments: it comes in through a seam. */
+const unknownTo: Readonly<Record<string, RegExp>> = { engine: /contract/i }
+
+/** No line of a package names what the package must know nothing of. */
+export const ignorance = ({ file, text }: Source): ReadonlyArray<string> => {
+  const { area, owner = "", part } = placeOf(file)
+  const unknown = area === "packages" && part === "src" ? unknownTo[owner] : undefined
+  if (unknown === undefined) return []
+  return text.split("\n").flatMap((line, index) =>
+    unknown.test(line) ? [`${file}:${index + 1}: ${owner} knows nothing of ${unknown.source}s`] : []
+  )
+}
+
 /** An index only re-exports modules as namespaces. */
 export const barrels = (source: Source): ReadonlyArray<string> => {
   if (!isPackageSource(source.file) || posix.basename(source.file) !== "index.ts") return []

@@ -7,9 +7,10 @@ import type { Started } from "@fermata/core/RunStart"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import { sha256Hex } from "@fermata/engine/Digest"
 import { Engine } from "@fermata/engine/Engine"
-import type { Events } from "@fermata/engine/Events"
+import { Events } from "@fermata/engine/Events"
 import type { Definitions, Program } from "@fermata/engine/Extension"
 import { HostClock } from "@fermata/engine/HostClock"
+import { Runs } from "@fermata/engine/Runs"
 import { checkKey } from "@fermata/engine/StartRequest"
 import { Store } from "@fermata/engine/Store"
 import * as Clock from "effect/Clock"
@@ -31,7 +32,7 @@ import { Llm } from "./Llm.ts"
 import { standardKinds } from "./StandardKinds.ts"
 import type { HostServices, StepKinds } from "./StepKind.ts"
 import * as Submission from "./Submission.ts"
-import { TaskRuntime } from "./TaskRuntime.ts"
+import { type Handlers, type ServicesOf, TaskRuntime } from "./TaskRuntime.ts"
 
 /** The document is not what the store has under its id and version. Nothing was stored. */
 export class ContractRefused extends Schema.TaggedError<ContractRefused>()("ContractRefused", {
@@ -112,7 +113,7 @@ export class Contracts extends Context.Service<Contracts, {
     Started,
     ContractInvalid | ContractRefused | ContractNotFound | PayloadRefused | StartRefused | StorageFailed
   >
-}>()("@fermata/engine/Contracts") {
+}>()("@fermata/contracts/Contracts") {
   /**
    * Serves contracts: runs of any contract in the store whose tasks and model
    * are here are executed here, events that this process hands on start and
@@ -126,6 +127,33 @@ export class Contracts extends Context.Service<Contracts, {
   static readonly layerOf = <R = never>(
     kinds: StepKinds<R>
   ): Layer.Layer<Contracts, StorageFailed, ContractsNeeds | R> => Layer.effect(Contracts, make(kinds))
+
+  /**
+   * All that a host needs to serve contracts, with the verbs beside it: one line
+   * on `NodeHost.layer` or `TestHost.layer`. Where there is no `llm`, contracts
+   * with `llm` steps are left to a process that has one.
+   */
+  static readonly layerServing = <const H extends Handlers = {}, E = never, L = never, R = never>(
+    { kinds, llm, tasks }: Serving<H, E, L, R> = {}
+  ): Layer.Layer<
+    Contracts | Events | Runs,
+    StorageFailed | E,
+    Engine | Store | HostClock | ServicesOf<H> | L | R
+  > =>
+    Layer.merge(Runs.layer, kinds === undefined ? Contracts.layer : Contracts.layerOf(kinds)).pipe(
+      Layer.provideMerge(Events.layer),
+      Layer.provide(Layer.merge(TaskRuntime.layerHandlers(tasks ?? {} as H), llm ?? Llm.layerElsewhere))
+    )
+}
+
+/** What a process has for the steps of contracts. */
+export interface Serving<H extends Handlers, E = never, L = never, R = never> {
+  /** The work of `task` steps, by the names of tasks. */
+  readonly tasks?: H
+  /** The model of `llm` steps. */
+  readonly llm?: Layer.Layer<Llm, E, L>
+  /** The kinds of steps; the standard ones when absent. */
+  readonly kinds?: StepKinds<R>
 }
 
 /** What `Contracts.layer` needs of the host. */

@@ -60,7 +60,7 @@ export class Llm extends Context.Service<Llm, {
   readonly invoke: (request: LlmRequest) => Effect.Effect<LlmAnswer, LlmFailed>
   /** True says that models are elsewhere: runs of contracts with `llm` steps are left to processes that have one. */
   readonly elsewhere?: boolean
-}>()("@fermata/engine/Llm") {
+}>()("@fermata/contracts/Llm") {
   /** No model anywhere: `llm` steps are come to, and every question fails. */
   static readonly layerNone: Layer.Layer<Llm> = Layer.succeed(Llm, {
     invoke: () => Effect.fail(new LlmFailed({ problem: "no model is configured", retryable: false }))

@@ -21,7 +21,7 @@ import type { AnyStep } from "./StepShape.ts"
 /** Decides whether a contract with these permissions may do something. Covers what its permissions do, unless a host says otherwise. */
 export const StepPolicy: Context.Reference<
   (permissions: ReadonlyArray<Policy.Permission>, request: Policy.Request) => Effect.Effect<Policy.Decision>
-> = Context.Reference("@fermata/engine/StepPolicy", {
+> = Context.Reference("@fermata/contracts/StepPolicy", {
   defaultValue: () => (permissions: ReadonlyArray<Policy.Permission>, request: Policy.Request) =>
     Effect.sync(() => Policy.decide(permissions, request))
 })
@@ -32,7 +32,7 @@ export interface Call {
   readonly given: Result.Result<Schema.Json, StepFailure>
 }
 
-const CurrentCall: Context.Reference<Call> = Context.Reference<Call>("@fermata/engine/contract/CurrentCall", {
+const CurrentCall: Context.Reference<Call> = Context.Reference<Call>("@fermata/contracts/CurrentCall", {
   defaultValue: () => ({ scope: {}, given: Result.succeed(null) })
 })
 

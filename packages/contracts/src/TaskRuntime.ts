@@ -74,7 +74,8 @@ export type Handler<E, R> = (input: Schema.Json, context: TaskContext) => Effect
 export interface Handlers {
   readonly [task: string]: Handler<unknown, unknown>
 }
-type ServicesOf<H extends Handlers> = {
+/** The services that handlers need. */
+export type ServicesOf<H extends Handlers> = {
   readonly [K in keyof H]: ReturnType<H[K]> extends Effect.Effect<unknown, unknown, infer R> ? R : never
 }[keyof H]
 
@@ -84,7 +85,7 @@ export class TaskRuntime extends Context.Service<TaskRuntime, {
   readonly tasks: ReadonlyArray<string>
   /** Does one attempt of a task, or hands it over. */
   readonly submit: (request: TaskRequest) => Effect.Effect<TaskReply, UnknownTask | TaskFailed>
-}>()("@fermata/engine/TaskRuntime") {
+}>()("@fermata/contracts/TaskRuntime") {
   /** Handlers in this process. Their services are those of the layer. */
   static readonly layerHandlers = <const H extends Handlers>(
     handlers: H

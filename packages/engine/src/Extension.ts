@@ -69,7 +69,7 @@ export interface Description {
 
 /** A kind of documents. Runs of one are pinned to its hash, and are executed by processes that have an extension for the kind. */
 export interface Definitions {
-  /** A word such as `contract`: small letters, digits and hyphens. Stands in the rows of definitions and runs. */
+  /** A word such as `recipe`: small letters, digits and hyphens. Stands in the rows of definitions and runs. */
   readonly kind: string
   /**
    * The document that a run is pinned to, ready to be executed; undefined where
@@ -104,7 +104,7 @@ export interface Definitions {
  * does not depend on what else is built before or after it.
  */
 export interface Extension {
-  /** For messages, such as `contracts`. */
+  /** Names it in messages. */
   readonly name: string
   readonly definitions?: Definitions
   /**
