@@ -23,6 +23,11 @@ export const sources: ReadonlyArray<Source> = filesIn("")
   .filter((file) => /\.tsx?$/.test(file))
   .map((file) => ({ file, text: readFileSync(root + file, "utf8") }))
 
+/** All pages for people. */
+export const pages: ReadonlyArray<Source> = filesIn("")
+  .filter((file) => file.endsWith(".md"))
+  .map((file) => ({ file, text: readFileSync(root + file, "utf8") }))
+
 /** The packages by folder name, each with its manifest. */
 export const packages: ReadonlyMap<string, Manifest> = new Map(
   readdirSync(root + "packages")

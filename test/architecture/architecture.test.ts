@@ -67,6 +67,14 @@ describe("the repository", () => {
     assert.isAbove(Repository.sources.filter(isPublic).length, 100)
   })
 
+  it("shows users the modules that they are meant to use, and nothing else", () => {
+    clean(
+      [...Repository.packages].flatMap(([name, manifest]) =>
+        Rules.unusedModules(name, manifest, Repository.sources, Repository.pages)
+      )
+    )
+  })
+
   it("declares in examples and at the root what is imported or run there, and nothing else", () => {
     const root = Repository.manifest("package.json")
     // The compiler, the runtime and the tools of the command line are run, and the types of Node are looked up.
@@ -383,6 +391,19 @@ describe("the rules can fail", () => {
     const single: Rules.Manifest = { exports: { "./Probe": "./src/Probe.ts" } }
     assert.isTrue(Rules.isPublic("packages/cli/src/Probe.ts", single))
     assert.isFalse(Rules.isPublic("packages/cli/src/Other.ts", single))
+  })
+
+  it("refuses modules that users can import and nobody does", () => {
+    const manifest: Rules.Manifest = { exports: { ".": "./src/index.ts", "./*": "./src/*.ts", "./Hidden": null } }
+    const unused = (...sources: ReadonlyArray<Rules.Source>) =>
+      Rules.unusedModules("core", manifest, [inCore(`export const one = 1`), ...sources], [])
+    assert.lengthOf(unused(), 1)
+    assert.lengthOf(unused(source("packages/core/src/Other.ts", `import { one } from "@fermata/core/Probe"`)), 2)
+    clean(unused(source("packages/core/src/index.ts", `export * as Probe from "./Probe.ts"`)))
+    clean(unused(inEngine(`import { one } from "@fermata/core/Probe"`)))
+    assert.lengthOf(unused(source("packages/core/src/Hidden.ts", `export const two = 2`)), 1)
+    const page = source("packages/core/README.md", "| `Probe` | tries something |")
+    clean(Rules.unusedModules("core", manifest, [inCore(`export const one = 1`)], [page]))
   })
 
   it("refuses export maps that list files or show internals", () => {

@@ -33,8 +33,10 @@ interface PackageRule {
   readonly peers?: boolean
   /** The only modules that users import; absent: every one that is not below `internal`. */
   readonly modules?: ReadonlyArray<string>
-  /** Folders whose modules users do not import, beside `internal`. */
+  /** What users do not import, beside `internal`: modules, and folders as `name/*`. */
   readonly hidden?: ReadonlyArray<string>
+  /** Modules of hidden folders that users import all the same. */
+  readonly shown?: ReadonlyArray<string>
   /** Is a host: the one place where the time and chance of the machine come in. */
   readonly host?: boolean
 }
@@ -43,8 +45,28 @@ interface PackageRule {
 export const tree: Readonly<Record<string, PackageRule>> = {
   core: { imports: [], externals: ["effect"] },
   engine: { imports: ["core"] },
-  contracts: { imports: ["core", "engine"] },
-  testing: { imports: ["core", "engine"], peers: true, hidden: ["simulator"] },
+  contracts: {
+    imports: ["core", "engine"],
+    hidden: [
+      "kinds/*",
+      "ContractFields",
+      "ContractRoutes",
+      "ContractStart",
+      "EventCondition",
+      "Immediate",
+      "Jsonata",
+      "LinearRegExp",
+      "Meter",
+      "RegExpSyntax",
+      "Template"
+    ]
+  },
+  testing: {
+    imports: ["core", "engine"],
+    peers: true,
+    hidden: ["backend/*", "simulator/*", "workflow/*"],
+    shown: ["backend/Fixtures", "workflow/Harness"]
+  },
   "host-node": { imports: ["core", "engine"], node: true, host: true },
   cli: { imports: ["core", "engine", "contracts", "host-node"], node: true, modules: ["Config"] }
 }
@@ -536,9 +558,39 @@ export const isPublic = (file: string, manifest: Manifest): boolean => {
     if (target === null || !target.startsWith("./src/")) return false
     if (!key.endsWith("/*")) return target === `./src/${path}.ts`
     const isHidden = ([other, hidden]: readonly [string, string | null]) =>
-      hidden === null && `./${path}`.startsWith(other.slice(0, -1))
+      hidden === null &&
+      (other.endsWith("/*") ? `./${path}`.startsWith(other.slice(0, -1)) : `./${path}` === other)
     return !Object.entries(manifest.exports ?? {}).some(isHidden)
   })
+}
+
+/**
+ * Users can import what they are meant to use and nothing else: a public module is in the index of its package, or
+ * somebody outside of the package imports it, or a page names it.
+ */
+export const unusedModules = (
+  owner: string,
+  manifest: Manifest,
+  sources: ReadonlyArray<Source>,
+  pages: ReadonlyArray<Source>
+): ReadonlyArray<string> => {
+  const folder = `packages/${owner}/`
+  const imported = new Set(
+    sources.filter(({ file }) => !file.startsWith(folder)).flatMap(importsOf).map(({ specifier }) => specifier)
+  )
+  const index = sources.find(({ file }) => file === `${folder}src/index.ts`)
+  const listed = new Set(index === undefined ? [] : importsOf(index).map(({ specifier }) => specifier))
+  return sources.filter(({ file }) => file !== index?.file && file.startsWith(folder) && isPublic(file, manifest))
+    .flatMap(({ file }) => {
+      const path = file.slice(`${folder}src/`.length, -".ts".length)
+      const specifier = `${scope}${owner}/${path}`
+      const isNamed = pages.some((page) =>
+        page.text.includes(`"${specifier}"`) || (page.file.startsWith(folder) && page.text.includes(`\`${path}\``))
+      )
+      return listed.has(`./${path}.ts`) || imported.has(specifier) || isNamed
+        ? []
+        : [`${file}: users can import it, and nobody does or tells them to`]
+    })
 }
 
 /** What users can import says in a sentence what it is. A type and a value of one name are one thing. */
@@ -567,14 +619,15 @@ export const docstrings = (source: Source, manifest: Manifest): ReadonlyArray<st
  * package that users call and of which they import hardly anything.
  */
 export const exportMap = (owner: string, manifest: Manifest): ReadonlyArray<string> => {
-  const { hidden = [], modules } = tree[owner] ?? {}
+  const { hidden = [], modules, shown = [] } = tree[owner] ?? {}
   const expected: Record<string, string | null> = {
     ".": "./src/index.ts",
     ...(modules === undefined
       ? {
         "./*": "./src/*.ts",
         "./internal/*": null,
-        ...Object.fromEntries(hidden.map((folder) => [`./${folder}/*`, null]))
+        ...Object.fromEntries(hidden.map((path) => [`./${path}`, null])),
+        ...Object.fromEntries(shown.map((path) => [`./${path}`, `./src/${path}.ts`]))
       }
       : Object.fromEntries(modules.map((name) => [`./${name}`, `./src/${name}.ts`]))),
     "./package.json": "./package.json"
