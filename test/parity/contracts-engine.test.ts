@@ -39,7 +39,7 @@ describe("packages and construction", () => {
     const project = mkdtempSync(join(tmpdir(), "fermata-clean-"))
     try {
       mkdirSync(join(project, "node_modules/@fermata"), { recursive: true })
-      for (const name of ["core", "engine", "host-node"]) {
+      for (const name of ["core", "engine", "contracts", "testing", "host-node"]) {
         const manifest = JSON.parse(readFileSync(join(root, "packages", name, "package.json"), "utf8"))
         assert.deepInclude(manifest, { name: `@fermata/${name}`, license: "MIT" })
         symlinkSync(join(root, "packages", name), join(project, "node_modules/@fermata", name))
