@@ -47,3 +47,12 @@ export const parse = (document: string, markdown: string): ReadonlyArray<Fence> 
 
 export const fencesOf = (document: string): ReadonlyArray<Fence> =>
   parse(document, readFileSync(root + document, "utf8"))
+
+/** What a test of a fence is called. */
+export const titleOf = ({ document, flags, language, line }: Fence): string =>
+  `${document}:${line} ${[language, ...flags].join(" ")}`
+
+/** Whether a text is what a fence shows, where `…` stands for anything. */
+export const shows = (shown: string, text: string): boolean =>
+  new RegExp(`^${shown.trim().split("…").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("[^]*?")}$`)
+    .test(text.trim())

@@ -1,33 +1,36 @@
 import { assert, describe, it } from "@effect/vitest"
-import { spawnSync } from "node:child_process"
-import { join } from "node:path"
-
-const storm = (...args: ReadonlyArray<string>) =>
-  spawnSync(process.execPath, [join(import.meta.dirname, "storm.ts"), ...args], { encoding: "utf8" })
+import { storms } from "./storm.ts"
 
 describe("npm run storm", () => {
-  it("S4, S6, S7, S9, S11: of 2,000 runs none diverges, is stuck, or sleeps through what should have woken it", () => {
-    const { status, stderr, stdout } = storm("--runs", "2000")
-    assert.strictEqual(status, 0, stderr)
-    const report = JSON.parse(stdout) as Record<string, number>
-    assert.isAtLeast(report["runs"]!, 2_000)
-    assert.include(report, { divergences: 0, stuck: 0, lostWakeUps: 0, others: 0 })
-  }, 240_000)
+  it(
+    "S4, S6, S7, S9, S11: of 2,000 runs none diverges, is stuck, or sleeps through what should have woken it",
+    async () => {
+      const { status, stderr, stdout } = await storms(["--runs", "2000"])
+      assert.strictEqual(status, 0, stderr)
+      const report = JSON.parse(stdout) as Record<string, number>
+      assert.isAtLeast(report["runs"]!, 2_000)
+      assert.include(report, { divergences: 0, stuck: 0, lostWakeUps: 0, others: 0 })
+    },
+    240_000
+  )
 
-  it("the same seed gives the same history and journals, and another seed others", () => {
-    const digests = (seed: string) => {
-      const { history, journals } = JSON.parse(storm("--runs", "9", "--seed", seed).stdout) as Record<string, unknown>
+  it("the same seed gives the same history and journals, and another seed others", async () => {
+    const digests = async (seed: string) => {
+      const { history, journals } = JSON.parse((await storms(["--runs", "9", "--seed", seed])).stdout) as Record<
+        string,
+        unknown
+      >
       return { history, journals }
     }
-    const one = digests("7")
-    assert.deepStrictEqual(digests("7"), one)
-    const other = digests("8")
+    const one = await digests("7")
+    assert.deepStrictEqual(await digests("7"), one)
+    const other = await digests("8")
     assert.notStrictEqual(other.history, one.history)
     assert.notStrictEqual(other.journals, one.journals)
   }, 120_000)
 
-  it("refuses a number of runs that is none", () => {
-    const { status, stderr } = storm("--runs", "0")
+  it("refuses a number of runs that is none", async () => {
+    const { status, stderr } = await storms(["--runs", "0"])
     assert.strictEqual(status, 2)
     assert.include(stderr, "whole number")
   })
