@@ -1,8 +1,9 @@
 /** The command on a machine whose clock is set ahead or back, between its starts and while it works. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { renameSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { Project } from "./support/Fermata.ts"
+import { Lines } from "./support/Lines.ts"
 
 const hour = 3_600_000
 const leaseMs = 1_500
@@ -12,7 +13,7 @@ const counting = join(import.meta.dirname, "kill/fermata.config.ts")
 const machine = () => {
   const project = new Project()
   const offset = join(project.folder, "offset")
-  const lines = join(project.folder, "lines.txt")
+  const lines = new Lines(join(project.folder, "lines.txt"))
   /** In one step, so that nobody reads half of it. */
   const set = (millis: number) => {
     writeFileSync(`${offset}.new`, String(millis))
@@ -21,7 +22,7 @@ const machine = () => {
   set(0)
   const env = {
     CLOCK_OFFSET: offset,
-    KILL_LINES: lines,
+    KILL_LINES: lines.file,
     NODE_OPTIONS: `--import ${join(import.meta.dirname, "clock/SetClock.ts")}`
   }
   const start = (...args: ReadonlyArray<string>) => project.start([...args, "--lease", String(leaseMs)], { env })
@@ -32,12 +33,8 @@ const machine = () => {
     count: (id: string, steps: number) =>
       start("run", "count", "--config", counting, "--detach", "--json", "--input", JSON.stringify({ id, steps })).ended,
     worker: () => start("worker", "--config", counting),
-    bodies: () => existsSync(lines) ? readFileSync(lines, "utf8").trim().split("\n") : [],
-    reached: async (bodies: number) => {
-      while (!existsSync(lines) || readFileSync(lines, "utf8").split("\n").length <= bodies) {
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    }
+    bodies: () => lines.all,
+    reached: lines.reach
   }
 }
 
@@ -94,17 +91,19 @@ describe("a clock that is set while the command works", () => {
 
   it("S4: back delays a timer until its time has come again, and fires it once", async () => {
     const { project, set, start } = machine()
-    const running = start("run", "Nap", "--json", "--input", "{\"millis\":1000}")
+    const running = start("run", "Nap", "--json", "--input", "{\"millis\":4000}")
     await running.says("waits")
     set(-hour)
+    // Another timer, as long and begun later, is over by the clock of the machine as it is now.
+    const other = await start("run", "Nap", "--json", "--input", "{\"millis\":4001}").ended
+    assert.deepInclude(other.json, { status: "completed", output: "awake" })
     const looked = await start("runs", "ls", "--json").ended
-    await new Promise((resolve) => setTimeout(resolve, 1_500))
-    assert.deepStrictEqual(looked.lines.map(({ status }) => status), ["suspended"])
-    assert.deepStrictEqual(project.bodies, ["asleep"])
+    assert.sameMembers(looked.lines.map(({ status }) => status), ["suspended", "completed"])
+    assert.deepStrictEqual(project.bodies, ["asleep", "asleep", "awake"])
     set(0)
     const { json } = await running.ended
     assert.deepInclude(json, { status: "completed", output: "awake" })
-    assert.deepStrictEqual(project.bodies, ["asleep", "awake"])
+    assert.deepStrictEqual(project.bodies, ["asleep", "asleep", "awake", "awake"])
   })
 })
 

@@ -1,9 +1,9 @@
 /** The command on a disk that is full, for a while or from the start. */
 import { spawnSync } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { Project } from "./support/Fermata.ts"
+import { Lines } from "./support/Lines.ts"
 import { SmallDisk } from "./support/SmallDisk.ts"
 
 const config = join(import.meta.dirname, "kill/fermata.config.ts")
@@ -14,18 +14,14 @@ const count = (text: string, part: string): number => text.split(part).length - 
 const project = (disk: SmallDisk) => {
   const project = new Project()
   const db = join(disk.folder, "fermata.db")
-  const lines = join(project.folder, "lines.txt")
-  const env = { FERMATA_DB: db, KILL_LINES: lines }
+  const lines = new Lines(join(project.folder, "lines.txt"))
+  const env = { FERMATA_DB: db, KILL_LINES: lines.file }
   return {
     db,
     start: (...args: ReadonlyArray<string>) => project.start([...args, "--config", config, "--lease", "2000"], { env }),
-    bodies: () => existsSync(lines) ? readFileSync(lines, "utf8").trim().split("\n") : [],
+    bodies: () => lines.all,
     /** Waits until this many bodies have run. */
-    reached: async (bodies: number) => {
-      while (!existsSync(lines) || count(readFileSync(lines, "utf8"), "\n") < bodies) {
-        await new Promise((resolve) => setImmediate(resolve))
-      }
-    }
+    reached: lines.reach
   }
 }
 
@@ -104,11 +100,11 @@ describe("a full disk", () => {
     "S1, S4: is no other where a limit on the size of files is met, and raised again",
     async () => {
       const project = new Project()
-      const lines = join(project.folder, "lines.txt")
+      const lines = new Lines(join(project.folder, "lines.txt"))
       const steps = 150
       const input = JSON.stringify({ id: "a", steps })
       const running = project.start(["run", "count", "--json", "--input", input, "--config", config], {
-        env: { KILL_LINES: lines },
+        env: { KILL_LINES: lines.file },
         // Of 512 bytes each: room for the tables and some of the steps.
         through: ["sh", "-c", "ulimit -S -f 900; exec \"$0\" \"$@\""]
       })
@@ -118,7 +114,7 @@ describe("a full disk", () => {
       assert.deepInclude(json, { status: "completed", output: steps }, stderr)
       assert.include(stderr, `The store could not write: the disk takes no more (${project.db}); free some space there`)
       assert.deepStrictEqual(
-        readFileSync(lines, "utf8").trim().split("\n"),
+        lines.all,
         Array.from({ length: steps }, (_, index) => `a ${index}`)
       )
     }

@@ -11,7 +11,8 @@ export interface Settings {
   readonly folder: string
   readonly db: string
   readonly lines: string
-  readonly seconds: number
+  /** What all people do together, in commands. */
+  readonly acts: number
   readonly workers: number
   readonly people: number
 }
@@ -35,7 +36,7 @@ export interface Tale {
   readonly kills: number
 }
 
-export const crowd = async ({ command, db, folder, lines, people, seconds, workers }: Settings): Promise<Tale> => {
+export const crowd = async ({ acts, command, db, folder, lines, people, workers }: Settings): Promise<Tale> => {
   const [program, ...before] = command
   const env = { ...process.env, NO_COLOR: "1", FERMATA_DB: db, FERMATA_AS: "tester", CROWD_LINES: lines }
   const said: Array<Said> = []
@@ -43,12 +44,13 @@ export const crowd = async ({ command, db, folder, lines, people, seconds, worke
   const orders: Array<string> = []
   const cancelled = new Set<string>()
   const alive = new Set<ChildProcess>()
+  const working = new Set<ChildProcess>()
   let kills = 0
   let count = 0
 
   const run = (
     ...args: ReadonlyArray<string>
-  ): { readonly child: ChildProcess; readonly works: () => boolean; readonly ended: Promise<Said> } => {
+  ): { readonly child: ChildProcess; readonly ended: Promise<Said> } => {
     const child = spawn(program!, [...before, ...args, "--lease", "2000"], {
       cwd: folder,
       env,
@@ -68,32 +70,31 @@ export const crowd = async ({ command, db, folder, lines, people, seconds, worke
         resolve(what)
       })
     })
-    return { child, works: () => stdout !== "", ended }
+    return { child, ended }
   }
 
-  const end = performance.now() + seconds * 1_000
-  const isOver = () => performance.now() > end
+  let left = acts
+  const over = new AbortController()
   const any = <A>(list: ReadonlyArray<A>): A | undefined => list[Math.floor(Math.random() * list.length)]
 
   const worker = async () => {
-    while (!isOver()) {
-      const { child, ended, works } = run("worker")
-      while (!isOver() && child.exitCode === null && child.signalCode === null) {
-        await new Promise((resolve) => setTimeout(resolve, 100))
-        // As a rule in the middle of its work.
-        if (Math.random() < (works() ? 0.1 : 0.005)) {
-          kills++
-          child.kill("SIGKILL")
-          break
-        }
-      }
-      if (isOver()) child.kill("SIGTERM")
+    while (!over.signal.aborted) {
+      const { child, ended } = run("worker")
+      // In the middle of its work: when it has told of some runs.
+      let tellings = Math.ceil(Math.random() * 12)
+      child.stdout!.on("data", () => {
+        if (--tellings > 0 || over.signal.aborted) return
+        kills++
+        child.kill("SIGKILL")
+      })
+      working.add(child)
       await ended
+      working.delete(child)
     }
   }
 
   const person = async () => {
-    while (!isOver()) {
+    while (left-- > 0) {
       const id = `j${++count}`
       const runId = any([...jobs.keys()])
       const chance = Math.random()
@@ -122,7 +123,11 @@ export const crowd = async ({ command, db, folder, lines, people, seconds, worke
   }
 
   try {
-    await Promise.all([...Array.from({ length: workers }, worker), ...Array.from({ length: people }, person)])
+    const work = Promise.all(Array.from({ length: workers }, worker))
+    await Promise.all(Array.from({ length: people }, person))
+    over.abort()
+    for (const child of working) child.kill("SIGTERM")
+    await work
     await run("worker", "--until-idle").ended
   } finally {
     for (const child of alive) child.kill("SIGKILL")

@@ -3,8 +3,8 @@
  * counts body runs by lines in a file that the database knows nothing of.
  */
 import { spawn, spawnSync } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { Lines } from "../support/Lines.ts"
 
 export interface Settings {
   /** The command, ready to be given arguments. */
@@ -30,12 +30,10 @@ export interface Tally {
 }
 
 export const kill = async ({ command, config, folder, kills, leaseMs, steps }: Settings): Promise<Tally> => {
-  const lines = join(folder, "lines.txt")
+  const lines = new Lines(join(folder, "lines.txt"))
   const common = ["--config", config, "--db", join(folder, "fermata.db"), "--lease", String(leaseMs)]
-  const env = { ...process.env, KILL_LINES: lines }
+  const env = { ...process.env, KILL_LINES: lines.file }
   const [program, ...before] = command
-  const countOf = (id: string) =>
-    existsSync(lines) ? readFileSync(lines, "utf8").split("\n").filter((line) => line.startsWith(`${id} `)).length : 0
   let interrupted = 0
   for (let round = 0; round < kills; round++) {
     const id = `run-${round}`
@@ -44,19 +42,19 @@ export const kill = async ({ command, config, folder, kills, leaseMs, steps }: S
       stdio: "ignore"
     })
     const ended = new Promise((resolve) => child.once("exit", resolve))
+    const counts = (line: string) => line.startsWith(`${id} `)
     // Killed once a random number of bodies have run: the moment is as random as the machine.
     const after = 1 + Math.floor(Math.random() * (steps - 2))
-    while (child.exitCode === null && countOf(id) < after) await new Promise((resolve) => setImmediate(resolve))
+    await lines.reach(after, { counts, instead: ended })
     child.kill("SIGKILL")
     await ended
-    if (countOf(id) < steps) interrupted++
+    if (lines.all.filter(counts).length < steps) interrupted++
   }
   const run = (...args: ReadonlyArray<string>) => {
     const { status, stderr, stdout } = spawnSync(program!, [...before, ...args, ...common], {
       env,
       encoding: "utf8",
-      input: "",
-      timeout: 120_000
+      input: ""
     })
     if (status !== 0) throw new Error(`fermata ${args.join(" ")} ended with ${status}\n${stdout}${stderr}`)
     return { stdout, stderr }
@@ -68,7 +66,7 @@ export const kill = async ({ command, config, folder, kills, leaseMs, steps }: S
     statuses[row.runId] = row.status
   }
   const counts = new Map<string, Map<number, number>>()
-  for (const line of readFileSync(lines, "utf8").trim().split("\n")) {
+  for (const line of lines.all) {
     const [id, index] = line.split(" ") as [string, string]
     const steps = counts.get(id) ?? new Map<number, number>()
     counts.set(id, steps.set(Number(index), (steps.get(Number(index)) ?? 0) + 1))
