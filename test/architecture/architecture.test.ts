@@ -55,6 +55,8 @@ describe("the repository", () => {
 
   it("makes the commands that it prints in one place", () => clean(everywhere(Rules.printedCommands)))
 
+  it("starts processes in end-to-end tests only", () => clean(everywhere(Rules.processes)))
+
   it("keeps every file within the size budget", () => clean(everywhere(Rules.size)))
 
   it("names folders and files by domain", () => clean(everywhere(Rules.names)))
@@ -274,6 +276,19 @@ describe("the rules can fail", () => {
       inCommand(`import { quoted, repeat } from "./Invocation.ts"`),
       source("packages/cli/src/Commands.ts", `import { fermata } from "./Invocation.ts"`),
       source("packages/cli/test/Probe.test.ts", `const text = "fermata runs ls"`)
+    ])
+  })
+
+  it("refuses processes in tests that are none of end to end", () => {
+    const text = `import { spawn } from "node:child_process"`
+    proves(Rules.processes, [
+      source("packages/engine/test/Probe.test.ts", text),
+      source("test/docs/docs.test.ts", `const { spawn } = await import("child_process")`)
+    ], [
+      source("packages/engine/test/Probe.e2e.test.ts", text),
+      source("test/e2e/probe.test.ts", text),
+      source("packages/engine/test/Probe.test.ts", `import { join } from "node:path"`),
+      inEngine(text)
     ])
   })
 

@@ -417,6 +417,21 @@ export const printedCommands = (source: Source): ReadonlyArray<string> => {
 }
 const printedCommandsModule = "packages/cli/src/Commands.ts"
 
+/** Tests that ask a tool which ends by itself: the compiler, git. */
+const asking = /^test\/(architecture\/|parity\/contracts-engine\.test\.ts$)/
+
+/** A test that starts processes is an end-to-end test, so that `npm test` is quick and depends on no machine. */
+export const processes = (source: Source): ReadonlyArray<string> => {
+  const isQuick = source.file.endsWith(".test.ts") && !source.file.endsWith(".e2e.test.ts") &&
+    !source.file.startsWith("test/e2e/")
+  if (!isQuick || asking.test(source.file)) return []
+  return importsOf(source).flatMap(({ node, specifier }) =>
+    /^(node:)?(child_process|cluster)$/.test(specifier)
+      ? [at(source, node, "starts processes, so its name must end in .e2e.test.ts")]
+      : []
+  )
+}
+
 const isExempt = (file: string): boolean => /(^|\/)(migrations|generated)\/|\.generated\.tsx?$/.test(file)
 
 /** A file above the budget holds several concerns; generated files and migrations are exempt. */

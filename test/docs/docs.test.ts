@@ -44,7 +44,7 @@ type Proofs = Readonly<Record<string, () => void | Promise<void>>>
 
 const namesScripts = (fence: Fence) => () => {
   for (const line of fence.text.trim().split("\n")) {
-    const script = /^npm (?:run )?([\w-]+)$/.exec(line)?.[1] ?? line
+    const script = /^npm (?:run )?([\w:-]+)$/.exec(line)?.[1] ?? line
     assert.isTrue(script === "ci" || script === "install" || scripts.has(script), `no such script: ${line}`)
   }
 }

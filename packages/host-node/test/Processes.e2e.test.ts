@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process"
 import { existsSync, readFileSync } from "node:fs"
+import type { Readable } from "node:stream"
+import { setTimeout } from "node:timers/promises"
 import { assert, describe, it, onTestFinished } from "vitest"
 import { processOf, self } from "../src/internal/Processes.ts"
 
@@ -28,20 +30,25 @@ describe.runIf(isKnown)("what is known of a process", () => {
   })
 
   it("is that one is gone of which only its exit code is left", async () => {
-    // The shell has become a program that fetches no exit codes when its child ends.
-    const parent = spawn("sh", ["-c", "exec 3<&0; sh -c 'read line' <&3 & echo $!; exec sleep 60"], {
-      stdio: ["pipe", "pipe", "inherit"]
-    })
+    // A parent that stands still fetches no exit codes. Its child alone holds the third pipe, which closes with it.
+    const program = `
+      const { pid } = require("node:child_process").spawn("sh", ["-c", "read line"], {
+        stdio: ["inherit", "ignore", "ignore", 3]
+      })
+      require("node:fs").closeSync(3)
+      require("node:fs").writeSync(1, String(pid))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+    `
+    const parent = spawn(process.execPath, ["-e", program], { stdio: ["pipe", "pipe", "inherit", "pipe"] })
     onTestFinished(() => void parent.kill("SIGKILL"))
-    const pid = Number(
-      await new Promise<string>((resolve) => parent.stdout.once("data", (text) => resolve(String(text))))
-    )
+    const [stdin, stdout, , held] = parent.stdio
+    const pid = Number(await new Promise<string>((resolve) => stdout!.once("data", (text) => resolve(String(text)))))
     const fields = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]!.split(" ")
-    while (readFileSync(`/proc/${parent.pid}/comm`, "utf8") !== "sleep\n") {
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    parent.stdin.write("go\n")
-    while (fields()[0] !== "Z") await new Promise((resolve) => setImmediate(resolve))
+    const closed = new Promise((resolve) => (held as Readable).once("end", resolve).resume())
+    stdin!.write("go\n")
+    await closed
+    // The system closes what a process held just before it says that the process has ended.
+    while (fields()[0] !== "Z") await setTimeout(10)
     assert.strictEqual(processOf({ ...self(), pid, started: Number(fields()[19]) }), "gone")
   })
 
