@@ -1,4 +1,5 @@
 /** The words of Fermata as data. */
+export * as AfterCrash from "./AfterCrash.ts"
 export * as ApprovalRule from "./ApprovalRule.ts"
 export * as CrashRule from "./CrashRule.ts"
 export * as DurableTime from "./DurableTime.ts"

@@ -2,6 +2,7 @@
  * The steps of a run: their bodies, attempts and outcomes, and what becomes of
  * them after a crash.
  */
+import { afterCrash, type Cut } from "@fermata/core/AfterCrash"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
@@ -15,7 +16,7 @@ import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { MixedScheduler } from "effect/Scheduler"
 import * as Handover from "./Handover.ts"
-import type { SettleAction, StepAttempt } from "./run/Ask.ts"
+import type { SettleAction, StepAttempt, StepDefinition } from "./run/Ask.ts"
 import type { ReadyItem } from "./run/Happening.ts"
 import { CurrentRun, type Place, type RunPort } from "./run/RunPort.ts"
 import { RunEvents } from "./RunEvents.ts"
@@ -127,7 +128,7 @@ export abstract class RunSteps extends RunEvents {
       + `its body was let go, and may still act`
     this.append({ _tag: "BodyLetGo", key, text })
     step.letGo = true
-    this.cutShort(step, (step.entry.recovery ?? 0) + 1)
+    this.goOnFrom(step, "let go")
     this.endGrace()
   }
 
@@ -235,41 +236,56 @@ export abstract class RunSteps extends RunEvents {
   protected askAgain(step: RunRecords.StepState): void {
     if (!this.live) return this.records.setPhase(step, "recorded")
     if (step.phase !== "abandoned") this.recover(step)
-    else if (step.letGo) this.cutShort(step, (step.entry.recovery ?? 0) + 1)
-    else this.again(step, 0)
+    else if (step.letGo) this.goOnFrom(step, "let go")
+    else this.again(step)
   }
 
   /** Decides about a step that was requested before this pass and has no outcome. */
   protected recover(step: RunRecords.StepState): void {
     if (step.delivered !== undefined || step.definition === undefined || step.phase !== "recorded") return
     if (step.waiters.length === 0) return
-    const probing = step.entry.probe === true
-    if (step.notStarted && !(probing && step.definition.probe === undefined)) {
-      this.records.setPhase(step, "queued")
-      this.toStart.push(step.key)
-      return
-    }
-    if (step.retryAt !== undefined) {
-      this.backOff(step, step.retryAt)
-      return
-    }
-    this.cutShort(step, (step.entry.recovery ?? 0) + (step.released || this.droppedByStoreFailure ? 0 : 1))
+    this.goOnFrom(step, this.endOf(step, step.definition))
   }
 
-  /** What the rule for crashes says of an attempt that did not come to its end: its recoveries with this one are bounded. */
-  private cutShort(step: RunRecords.StepState, recovery: number): void {
+  /** What became of the latest attempt of a step that an earlier owner had in flight. */
+  private endOf(step: RunRecords.StepState, { probe }: StepDefinition): Cut["end"] {
+    // A request that only a probe could answer, which the code no longer has, begins nothing.
+    if (step.notStarted && !(step.entry.probe === true && probe === undefined)) return "not started"
+    if (step.retryAt !== undefined) return { failed: { retryAt: step.retryAt } }
+    return step.released ? "released" : this.droppedByStoreFailure ? "dropped" : "died"
+  }
+
+  /** Does what the rule for crashes says of an attempt that came to no outcome. */
+  private goOnFrom(step: RunRecords.StepState, end: Cut["end"]): void {
     const { onCrash, probe } = step.definition!
-    const isUnknown = onCrash === "ask"
-      ? step.entry.probe === true || !step.released
-      : probe !== undefined && step.probeFailure !== undefined
-    if (isUnknown) this.records.setPhase(step, "unknown")
-    else if (recovery > this.host.options.maxRecoveries) this.records.setPhase(step, "exhausted")
-    else this.again(step, recovery)
+    const cut: Cut = {
+      onCrash,
+      hasProbe: probe !== undefined,
+      probing: step.entry.probe === true,
+      probeFailed: step.probeFailure !== undefined,
+      recovery: step.entry.recovery ?? 0,
+      end
+    }
+    const next = afterCrash(cut, this.host.options)
+    switch (next._tag) {
+      case "Start":
+        this.records.setPhase(step, "queued")
+        this.toStart.push(step.key)
+        return
+      case "Backoff":
+        return this.backOff(step, next.retryAt)
+      case "Repeat":
+        return this.request(step, step.entry.attempt, next.recovery, next.probe)
+      case "Unknown":
+        return this.records.setPhase(step, "unknown")
+      case "Exhausted":
+        return this.records.setPhase(step, "exhausted")
+    }
   }
 
-  /** Repeats an attempt that was cut short. It may have acted, so its probe is asked first, if it has one. */
-  private again(step: RunRecords.StepState, recovery: number): void {
-    this.request(step, step.entry.attempt, recovery, step.definition!.probe !== undefined)
+  /** Repeats an attempt that was interrupted or settled as not done. It may have acted, so its probe is asked first, if it has one. */
+  private again(step: RunRecords.StepState): void {
+    this.request(step, step.entry.attempt, 0, step.definition!.probe !== undefined)
   }
 
   protected request(step: RunRecords.StepState, attempt: number, recovery: number, probe = false): void {
@@ -361,7 +377,7 @@ export abstract class RunSteps extends RunEvents {
     switch (action._tag) {
       case "retry":
         if (step.definition!.probe === undefined) this.request(step, attempt + 1, 0)
-        else this.again(step, 0)
+        else this.again(step)
         return undefined
       case "complete": {
         const problem = step.definition!.problemOf(action.output)
