@@ -38,6 +38,20 @@ describe("what a page loads", () => {
     assert.strictEqual(view.error?.message, "Late: no")
   })
 
+  it("the sentence about a run, with what one may do about it, has no Schema in it either", async () => {
+    const { bytes, code, files } = await bundleOf("RunSentence")
+    assert.isFalse(hasSchema(files), files.join("\n"))
+    assert.isAtMost(bytes, mostBytes)
+    const { of } = (await import(`data:text/javascript,${encodeURIComponent(code)}`)) as {
+      readonly of: typeof import("@fermata/core/RunSentence")["of"]
+    }
+    const waits = [{ reason: "approval", key: "pay", who: ["ada"], detail: "Pay?", until: 7_200_000 }] as const
+    assert.strictEqual(
+      of({ status: "suspended", waits }, 0),
+      `Waits for ada to answer approval "pay": Pay?; ends by itself in 2 h, at 1970-01-01 02:00:00Z`
+    )
+  })
+
   it("a module that holds schemas is found to be more than that", async () => {
     const { bytes, files } = await bundleOf("JournalEntry")
     assert.isTrue(hasSchema(files))

@@ -320,7 +320,7 @@ describe("fermata approve", () => {
       "--detach",
       "--json"
     )
-    await worker.says(`${runId}  expense@1.0.0  waits for approval`)
+    await worker.says(`${runId}  expense@1.0.0  waits for finance or boss to answer approval`)
     const denied = await project.fermata("deny", runId, "--as", "finance", "--note", "no", "--json")
     assert.deepStrictEqual([...status(denied), denied.json.output], [0, "completed", { paid: false }])
     assert.strictEqual(denied.json.steps.executed, 0, "the worker should have gone on with it")

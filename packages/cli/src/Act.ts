@@ -3,6 +3,7 @@
  * followed, and worked on here when nobody else does.
  */
 import type { Answer } from "@fermata/core/Question"
+import { asides } from "@fermata/core/QuestionText"
 import type { Receipt } from "@fermata/core/Receipt"
 import type { ArgumentsEdited } from "@fermata/core/RunsErrors"
 import * as Effect from "effect/Effect"
@@ -11,7 +12,6 @@ import * as Commands from "./Commands.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
 import { document, exitWith, note } from "./Output.ts"
-import { asides } from "./Questions.ts"
 import { withHost } from "./Session.ts"
 
 /** Something that is done to a run, and how the run should then stand. */

@@ -3,6 +3,7 @@
  */
 import * as JsonText from "@fermata/core/JsonText"
 import type { OpenApproval } from "@fermata/core/Question"
+import { asides } from "@fermata/core/QuestionText"
 import * as Effect from "effect/Effect"
 import { createInterface } from "node:readline"
 import type { CommandFailed } from "./CommandFailed.ts"
@@ -11,7 +12,6 @@ import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
 import { lossText } from "./JsonOption.ts"
 import { err, lineOf, note, noteBlock } from "./Output.ts"
-import { asides } from "./Questions.ts"
 
 /** Follows the run until it is over, or until somebody else must act. */
 export const followAndAsk = (

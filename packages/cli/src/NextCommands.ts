@@ -2,8 +2,8 @@
  * The exact commands with which somebody makes a suspended run go on.
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
-import { neverKey } from "@fermata/core/RunStatus"
 import type { ApprovalView } from "@fermata/core/RunView"
+import * as Suspension from "@fermata/core/Suspension"
 import type { Wait } from "@fermata/core/Wait"
 import * as Commands from "./Commands.ts"
 
@@ -31,79 +31,61 @@ export type Sample = { readonly _tag: "Json"; readonly value: unknown } | {
 /**
  * The commands, most urgent first, and none for what ends by itself. One that
  * begins with `#`, as a comment does to a shell, is a remark where no whole
- * command can be given.
+ * command can be given. What there is to do is said by core's `Suspension`.
  */
-export const nextCommands = (
-  { approvals: questions = [], as, runId, samples, waits }: Place
-): ReadonlyArray<string> => {
-  const approvals = waits.filter(({ reason }) => reason === "approval")
-  return waits.flatMap((wait): ReadonlyArray<string> => {
-    switch (wait.reason) {
-      case "approval": {
-        const question = questions.find(({ key, status }) => key === wait.key && status === "open")
-        const who = question === undefined ? wait.who ?? [] : stillWanted(question)
-        const answer = {
-          target: approvals.length > 1 ? `${runId}/${wait.key}` : runId,
-          as: who.length === 0 || who.includes(as) ? undefined : who[0],
-          hash: question === undefined ? undefined : hashOf(question)
-        }
-        return [Commands.approve({ ...answer, choice: question?.choices[0] }), Commands.deny(answer)]
-      }
-      case "signal": {
-        const sample = samples?.get(wait.key)
-        if (sample?._tag === "Words") return [`# ${sample.text}`]
-        if (sample === undefined) {
-          return [`# with what the signal carries: ${Commands.signalWith(runId, wait.key)}`]
-        }
-        // A run of a contract waits for events and for the completion of tasks by signals of these names.
-        return [
-          wait.key.startsWith("event:")
-            ? Commands.emit(wait.key.slice("event:".length), sample.value)
-            : Commands.signal(runId, wait.key, sample.value)
-        ]
-      }
-      case "operator":
-        return [wait.key === neverKey ? Commands.cancelForever(runId) : Commands.resumeHeld(runId)]
-      case "diverged":
-      case "corrupt":
-      case "budget":
-        return [Commands.resumeMended(runId)]
-      case "recovery":
-        return wait.key === "run"
-          ? [Commands.resumeGivenUp(runId)]
-          : settling(runId, wait.key, samples?.get(wait.key))
-      case "outcome-unknown":
-        return settling(runId, wait.key, samples?.get(wait.key))
-      case "child":
-        return [Commands.seeChild(wait.key)]
-      case "handoff":
-      case "timer":
-        return []
-    }
-  })
-}
+export const nextCommands = (place: Place): ReadonlyArray<string> =>
+  place.waits.flatMap((wait) => Suspension.actionsOf(wait).map((action) => commandOf(place, wait, action)))
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
-const settling = (runId: string, step: string, sample: Sample | undefined): ReadonlyArray<string> => [
-  Commands.settleRetry(runId, step),
-  sample?._tag === "Json"
-    ? Commands.settleDone(runId, step, sample.value)
-    : `# or, with the output that it had: ${Commands.settleDoneWith(runId, step)}`,
-  Commands.settleFail(runId, step)
-]
+const commandOf = (place: Place, wait: Wait, action: Suspension.Action): string => {
+  const { runId } = place
+  const sample = place.samples?.get(wait.key)
+  switch (action.verb) {
+    case "approve":
+    case "deny": {
+      const isOneOfSeveral = place.waits.filter(({ reason }) => reason === "approval").length > 1
+      const question = place.approvals?.find(({ key, status }) => key === action.key && status === "open")
+      const who = question === undefined ? wait.who ?? [] : Suspension.wanted(question)
+      const answer = {
+        target: isOneOfSeveral ? `${runId}/${action.key}` : runId,
+        as: who.length === 0 || who.includes(place.as) ? undefined : who[0],
+        hash: question === undefined ? undefined : hashOf(question)
+      }
+      return action.verb === "deny"
+        ? Commands.deny(answer)
+        : Commands.approve({ ...answer, choice: question?.choices[0] })
+    }
+    case "signal":
+    case "emit":
+      if (sample?._tag === "Words") return `# ${sample.text}`
+      if (sample === undefined) return `# with what the signal carries: ${Commands.signalWith(runId, wait.key)}`
+      return action.verb === "emit"
+        ? Commands.emit(action.event, sample.value)
+        : Commands.signal(runId, action.name, sample.value)
+    case "cancel":
+      return Commands.cancelForever(runId)
+    case "resume":
+      return wait.reason === "operator"
+        ? Commands.resumeHeld(runId)
+        : wait.reason === "recovery"
+        ? Commands.resumeGivenUp(runId)
+        : Commands.resumeMended(runId)
+    case "settle":
+      if (action.as === "retry") return Commands.settleRetry(runId, action.key)
+      if (action.as === "fail") return Commands.settleFail(runId, action.key)
+      return sample?._tag === "Json"
+        ? Commands.settleDone(runId, action.key, sample.value)
+        : `# or, with the output that it had: ${Commands.settleDoneWith(runId, action.key)}`
+    case "show":
+      return Commands.seeChild(action.run)
+  }
+}
 
 /** Names the arguments, once somebody has edited them. */
 const hashOf = (question: ApprovalView): string | undefined => {
   const { editedBy, hash } = ApprovalRule.standing(question, question.answers).proposal
   return editedBy === undefined || hash === undefined ? undefined : ApprovalRule.short(hash)
-}
-
-/** Who may still answer, so that it counts. */
-const stillWanted = (question: ApprovalView): ReadonlyArray<string> => {
-  const { wanted } = ApprovalRule.standing(question, question.answers)
-  const others = wanted.length === 0 ? question.approvers : wanted
-  return others.filter((name) => name !== question.requester)
 }

@@ -4,6 +4,7 @@
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as DurableTime from "@fermata/core/DurableTime"
+import * as RunSentence from "@fermata/core/RunSentence"
 import { isFinal } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
@@ -13,7 +14,6 @@ import type { Globals } from "./Globals.ts"
 import { nextCommands, type Samples } from "./NextCommands.ts"
 import { line, out } from "./Output.ts"
 import type { RunProcess } from "./Owners.ts"
-import { waitText } from "./Watch.ts"
 import * as Words from "./Words.ts"
 
 /** Prints the run to stdout. `now` is the time of the reader. */
@@ -103,7 +103,7 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
       [...view.notes.filter(({ kind }) => kind !== "usage"), ...view.refusals]
         .sort((a, b) => a.seq - b.seq).map(({ text }) => text)
     ),
-    ...section("waits", view.waits.map((wait) => waitText(wait, now, view))),
+    ...section("waits", view.waits.map((wait) => RunSentence.waitOf(view, wait, now))),
     ...section("to go on", isFinal(view.status) ? [] : commands.map((command) => out.bold(command)))
   ]
 }

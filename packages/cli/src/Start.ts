@@ -3,6 +3,7 @@
  */
 import type { Contract } from "@fermata/contracts/Contract"
 import type { Owner } from "@fermata/core/Owner"
+import type { Started } from "@fermata/core/RunStart"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
@@ -83,10 +84,8 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
 // internal
 // ----------------------------------------------------------------------------
 
-interface Started {
-  readonly runId: string
-  readonly joined: boolean
-  readonly otherInput: boolean
+/** A run that was started, with what it is a run of. */
+interface StartedRun extends Started {
   readonly workflow: string
   /** Workflow and version, for people. */
   readonly definition: string
@@ -165,7 +164,7 @@ const startContract = (
   { event, eventName, input, key }: Request,
   file: ContractFile | undefined,
   contract: Contract
-): Effect.Effect<Started, CommandFailed> =>
+): Effect.Effect<StartedRun, CommandFailed> =>
   Effect.gen(function*() {
     const name = eventName ?? triggerOf(contract)
     if (event !== undefined && name === undefined) {
@@ -197,7 +196,7 @@ const startProgram = (
   host: Host.Host,
   { as }: Globals,
   { event, input, isNew, key, workflow }: Request
-): Effect.Effect<Started, CommandFailed> =>
+): Effect.Effect<StartedRun, CommandFailed> =>
   Effect.gen(function*() {
     if (event !== undefined) {
       return yield* refused(
@@ -226,7 +225,7 @@ const isProgram = (host: Host.Host, name: string): Effect.Effect<boolean, Comman
 const detached = (
   host: Host.Host,
   globals: Globals,
-  { definition, joined, otherInput, runId }: Started,
+  { definition, joined, otherInput, runId }: StartedRun,
   serves: (owner: Owner) => boolean
 ) =>
   Effect.gen(function*() {

@@ -4,11 +4,9 @@
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { neverKey } from "@fermata/core/RunStatus"
+import * as RunSentence from "@fermata/core/RunSentence"
 import * as RunView from "@fermata/core/RunView"
-import type { Wait } from "@fermata/core/Wait"
 import { err, noteNow } from "./Output.ts"
-import { asidesOf } from "./Questions.ts"
 import * as Words from "./Words.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -55,7 +53,7 @@ export class Watch {
     const fresh = view.waits.filter((wait) => !this.shown.has(JSON.stringify(wait)))
     for (const wait of fresh) this.shown.add(JSON.stringify(wait))
     if (fresh.length > 0) {
-      this.told(`  ${err.yellow("…")} waits ${fresh.map((wait) => waitText(wait, now, view)).join("; ")}`)
+      this.told(`  ${err.yellow("…")} waits ${fresh.map((wait) => RunSentence.waitOf(view, wait, now)).join("; ")}`)
     }
   }
 
@@ -139,49 +137,4 @@ export const linesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<string> =>
   const watch = new Watch(0, (text) => void lines.push(text))
   watch.take(entries, RunView.of("", entries), 0)
   return lines
-}
-
-/** What a run waits for, as the end of a sentence that begins with "waits". */
-export const waitText = (wait: Wait, now: number, view?: RunView.RunView): string => {
-  const key = wait.key
-  const until = wait.until === undefined ? "" : `, until ${Words.time(wait.until)} (${Words.fromNow(wait.until, now)})`
-  const detail = wait.detail === undefined ? "" : `: ${wait.detail}`
-  switch (wait.reason) {
-    case "approval": {
-      const who = wait.who === undefined || wait.who.length === 0 ? "" : ` of ${wait.who.join(", ")}`
-      const question = view === undefined ? undefined : RunView.approval(view, wait.key)
-      const more = question === undefined ? "" : asidesOf(question).map((text) => `; ${text}`).join("")
-      return `for approval "${key}"${who}${detail}${more}${until}`
-    }
-    case "signal":
-      // The detail of a wait for an event names it, with its condition.
-      if (key.startsWith("event:")) return `for ${wait.detail ?? `event "${key.slice("event:".length)}"`}${until}`
-      if (key.startsWith("step:")) {
-        return `for the outcome of step "${key.slice("step:".length)}", which was handed over${detail}${until}`
-      }
-      return `for signal "${key}"${detail}${until}`
-    case "timer":
-      return wait.until === undefined
-        ? `for a timer${detail}`
-        : `until ${Words.time(wait.until)} (${Words.fromNow(wait.until, now)})${detail}`
-    case "child":
-      return `for child run ${key}${detail}${until}`
-    case "handoff":
-      return `for a handoff "${key}"${detail}${until}`
-    case "budget":
-      return `for a larger budget${detail}${until}`
-    case "operator":
-      if (wait.key === neverKey) return `for ever${detail}`
-      return wait.key === "failure"
-        ? `for an operator, who may resume it after its failure${detail}`
-        : `for an operator, who may resume it${detail}`
-    case "outcome-unknown":
-      return `for an operator to settle step "${key}", whose outcome is unknown${detail}`
-    case "recovery":
-      return `for an operator after repeated crashes of "${key}"${detail}`
-    case "diverged":
-      return `for an operator: the code does not fit the journal at "${key}"${detail}`
-    case "corrupt":
-      return `for an operator: the journal is corrupt at ${key}${detail}`
-  }
 }

@@ -1,38 +1,7 @@
 /**
  * Times and numbers for people.
  */
-import * as DateTime from "effect/DateTime"
-
-const units = [
-  ["d", 86_400_000],
-  ["h", 3_600_000],
-  ["min", 60_000],
-  ["s", 1_000]
-] as const
-
-/** A length of time in its two largest units; below a minute in seconds, below a second in milliseconds. */
-export const duration = (millis: number): string => {
-  const rounded = Math.max(0, Math.round(millis))
-  if (rounded < 1_000) return `${rounded} ms`
-  if (rounded < 60_000) return `${(rounded / 1_000).toFixed(1)} s`
-  const index = units.findIndex(([, size]) => rounded >= size)
-  const [unit, size] = units[index]!
-  const count = Math.floor(rounded / size)
-  const [nextUnit, nextSize] = units[index + 1]!
-  const rest = Math.floor((rounded - count * size) / nextSize)
-  return rest === 0 ? `${count} ${unit}` : `${count} ${unit} ${rest} ${nextUnit}`
-}
-
-/** A time as `2026-03-01 12:30:00Z`. */
-export const time = (millis: number): string => iso(millis).replace("T", " ").replace(/\.\d+Z$/, "Z")
-
-/** A time as ISO 8601 with milliseconds; one that no calendar has, as its number. */
-export const iso = (millis: number): string =>
-  Math.abs(millis) <= 8.64e15 ? DateTime.formatIso(DateTime.makeUnsafe(millis)) : `${millis} ms since 1970`
-
-/** How far a time is from now: `in 2 h` or `5 s ago`. */
-export const fromNow = (millis: number, now: number): string =>
-  millis >= now ? `in ${duration(millis - now)}` : `${duration(now - millis)} ago`
+export { duration, fromNow, iso, time } from "@fermata/core/TimeText"
 
 /** A number with its noun: `1 run`, `2 runs`. */
 export const count = (number: number, noun: string, plural = `${noun}s`): string =>

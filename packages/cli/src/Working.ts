@@ -4,6 +4,7 @@
  */
 import * as FailureText from "@fermata/core/FailureText"
 import type { Owner } from "@fermata/core/Owner"
+import * as RunSentence from "@fermata/core/RunSentence"
 import type { RunSummary } from "@fermata/core/RunSummary"
 import type { RunRow } from "@fermata/engine/Backend"
 import type { Engine } from "@fermata/engine/Engine"
@@ -17,7 +18,6 @@ import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
 import { err, exitWith, item, line, note, out } from "./Output.ts"
 import { isGone, ownerName } from "./Owners.ts"
-import { waitText } from "./Watch.ts"
 import * as Words from "./Words.ts"
 
 /** Works until it is interrupted, or with `untilIdle` until there is nothing left to do. */
@@ -212,7 +212,7 @@ class Teller {
               "suspended",
               run,
               out.yellow("…"),
-              `waits ${entry.waits.map((wait) => waitText(wait, this.now())).join("; ")}`,
+              `waits ${RunSentence.waitsOf(entry, this.now())}`,
               {
                 waits: entry.waits
               }

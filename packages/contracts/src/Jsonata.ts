@@ -13,7 +13,7 @@ import * as DateTime from "effect/DateTime"
 import jsonata from "jsonata/jsonata-es5.js"
 import * as Immediate from "./Immediate.ts"
 import * as LinearRegExp from "./LinearRegExp.ts"
-import { LimitExceeded } from "./Meter.ts"
+import { ExpressionLimitExceeded } from "./Meter.ts"
 import type { Meter } from "./Meter.ts"
 
 /** What an evaluation may know of the world. */
@@ -94,7 +94,7 @@ export const parse = (source: string): Program => {
   assignHook(expression, "__createFrame_push", (outer: object, inner: object) => {
     const { frames } = current()
     const depth = (frames.get(outer) ?? 0) + 1
-    if (depth > maxFrames) throw new LimitExceeded(`its functions are nested more than ${maxFrames} deep`)
+    if (depth > maxFrames) throw new ExpressionLimitExceeded(`its functions are nested more than ${maxFrames} deep`)
     frames.set(inner, depth)
   })
   return {
@@ -123,7 +123,7 @@ export const nodes = function*(root: Node): Generator<Node> {
   const pending: Array<readonly [value: unknown, depth: number]> = [[root, 0]]
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
     const [value, depth] = next
-    if (depth > maxNesting) throw new LimitExceeded(`it is nested more than ${maxNesting} levels deep`)
+    if (depth > maxNesting) throw new ExpressionLimitExceeded(`it is nested more than ${maxNesting} levels deep`)
     if (Array.isArray(value)) { for (const item of value) pending.push([item, depth]) }
     else if (isNode(value)) {
       if (typeof value.type === "string") yield value
@@ -327,7 +327,7 @@ const replacements: Readonly<Record<string, Replacement>> = {
   },
   pad: ([text, width, filler], original) => {
     if (typeof width === "number" && Math.abs(width) > current().meter.limits.characters) {
-      throw new LimitExceeded(`it makes a text of more than ${current().meter.limits.characters} characters`)
+      throw new ExpressionLimitExceeded(`it makes a text of more than ${current().meter.limits.characters} characters`)
     }
     return original("pad", text, width, filler)
   },

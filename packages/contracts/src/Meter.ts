@@ -20,8 +20,8 @@ export interface Limits {
 export const defaultLimits: Limits = { operations: 50_000, characters: 1024 * 1024, items: 10_000, depth: 100 }
 
 /** Thrown when a bound is passed; `code` tells it from the errors of the expression itself. */
-export class LimitExceeded extends Error {
-  override readonly name = "LimitExceeded"
+export class ExpressionLimitExceeded extends Error {
+  override readonly name = "ExpressionLimitExceeded"
   readonly code = "limit"
 }
 
@@ -43,7 +43,7 @@ export class Meter {
   charge(operations: number): void {
     this.#left -= operations
     if (this.#left < 0) {
-      throw new LimitExceeded(`it takes more than ${this.limits.operations} operations`)
+      throw new ExpressionLimitExceeded(`it takes more than ${this.limits.operations} operations`)
     }
   }
 
@@ -59,7 +59,7 @@ export class Meter {
   chargeOuter(value: unknown): void {
     if (typeof value === "string") {
       if (value.length > this.limits.characters) {
-        throw new LimitExceeded(`it makes a text of more than ${this.limits.characters} characters`)
+        throw new ExpressionLimitExceeded(`it makes a text of more than ${this.limits.characters} characters`)
       }
       this.charge(value.length / 1024)
     } else if (Array.isArray(value)) this.charge(value.length / 64)
@@ -71,7 +71,7 @@ export class Meter {
     const known = remember ? this.#weights.get(value) : undefined
     if (known !== undefined) return known
     if (depth > this.limits.depth) {
-      throw new LimitExceeded(`it reads a value that is nested more than ${this.limits.depth} levels deep`)
+      throw new ExpressionLimitExceeded(`it reads a value that is nested more than ${this.limits.depth} levels deep`)
     }
     let weight = nodeWeight
     // Without memory a value that shares its parts would be walked many times, so walking costs as it goes.

@@ -1,10 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { isFunction, LimitExceeded, type Limits, Meter } from "../src/Meter.ts"
+import { ExpressionLimitExceeded, isFunction, type Limits, Meter } from "../src/Meter.ts"
 
 const meter = (limits: Partial<Limits>) =>
   new Meter({ operations: 1_000, characters: 10, items: 10, depth: 2, ...limits })
 
-const exceeds = (work: () => void) => assert.throws(work, LimitExceeded)
+const exceeds = (work: () => void) => assert.throws(work, ExpressionLimitExceeded)
 
 /** Weighs 1,024, which is one operation. */
 const text = "x".repeat(960)

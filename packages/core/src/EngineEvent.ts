@@ -16,8 +16,9 @@ import * as Schema from "effect/Schema"
 import * as ApprovalRule from "./ApprovalRule.ts"
 import * as FailureText from "./FailureText.ts"
 import type * as JournalEntry from "./JournalEntry.ts"
-import { reasonOf, type SuspendReason, suspendReasons } from "./RunStatus.ts"
+import { reasonOf, suspendReasons } from "./RunStatus.ts"
 import * as RunView from "./RunView.ts"
+import { suspensions } from "./Suspension.ts"
 import { Wait } from "./Wait.ts"
 
 const run = { runId: Schema.String, workflow: Schema.String }
@@ -231,8 +232,11 @@ const tell = (
       return { name: "engine.run.resumed", payload: { ...run, ...(entry.by === undefined ? {} : { by: entry.by }) } }
     case "RunSuspended": {
       const reason = reasonOf(entry.waits)
-      const name = reason === undefined ? undefined : suspensions[reason]
-      return name === undefined ? undefined : { name, payload: { ...run, reason: reason!, waits: entry.waits } }
+      const name = reason === undefined ? undefined : suspensions[reason].event
+      // A question was told when it was asked.
+      return name === undefined || name === "engine.approval.requested"
+        ? undefined
+        : { name, payload: { ...run, reason: reason!, waits: entry.waits } }
     }
     case "StepRequested": {
       const known = before === undefined
@@ -338,23 +342,6 @@ const tell = (
 const decodeEdited = Schema.decodeUnknownOption(
   Schema.Struct({ key: Schema.String, by: Schema.String, edit: Schema.Unknown })
 )
-
-/** The event of a suspension by its reason. An approval was told when it was requested. */
-const suspensions: {
-  readonly [R in SuspendReason]: "engine.run.paused" | "engine.run.waiting" | "engine.run.suspended" | undefined
-} = {
-  corrupt: "engine.run.suspended",
-  diverged: "engine.run.suspended",
-  recovery: "engine.run.suspended",
-  "outcome-unknown": "engine.run.suspended",
-  budget: "engine.run.suspended",
-  operator: "engine.run.paused",
-  approval: undefined,
-  signal: "engine.run.waiting",
-  child: "engine.run.waiting",
-  handoff: "engine.run.waiting",
-  timer: "engine.run.waiting"
-}
 
 const failed = (cause: unknown) => ({ error: FailureText.ofCause(cause), cause })
 

@@ -1,6 +1,7 @@
 /**
  * Where a run stands, and why a suspended one is suspended. Without schemas, so
- * that a page may use it; what a run waits for is a `Wait`.
+ * that a page may use it. What a run waits for is a `Wait`,
+ * and what is true of each reason is `Suspension`.
  */
 
 /** All statuses of a run. */
@@ -28,9 +29,6 @@ export const suspendReasons = [
 ] as const
 /** Why a run is suspended. */
 export type SuspendReason = (typeof suspendReasons)[number]
-
-/** Reasons that are no way in which a run is meant to wait: an operator has to look. */
-export const forOperators: ReadonlySet<SuspendReason> = new Set(["corrupt", "diverged", "recovery", "outcome-unknown"])
 
 /** The key of the wait of a run that waits for ever: only an operator ends it, by a cancel. */
 export const neverKey = "never"

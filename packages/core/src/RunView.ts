@@ -9,7 +9,7 @@
 import * as Keyed from "./internal/Keyed.ts"
 import { apply, emptyState, standingApproval, standingStep, stateOf, toView } from "./internal/RunFold.ts"
 import type * as JournalEntry from "./JournalEntry.ts"
-import type { RunStatus, SuspendReason } from "./RunStatus.ts"
+import type { RunStatus } from "./RunStatus.ts"
 import type { ApprovalView, RunView, StepView } from "./RunViewSchema.ts"
 import type { Wait } from "./Wait.ts"
 
@@ -71,24 +71,3 @@ export const approval = (view: RunView, key: string): ApprovalView | undefined =
   const found = Keyed.get(state.approvals, key)
   return found === undefined ? undefined : standingApproval(state)(found)
 }
-
-const endlessReasons: ReadonlySet<SuspendReason> = new Set([
-  "corrupt",
-  "diverged",
-  "recovery",
-  "outcome-unknown",
-  "budget",
-  "operator",
-  "approval"
-])
-
-/**
- * Whether only a person, a signal or an operator ends this wait. A deadline of
- * an approval does not count as an end; that of a signal does.
- */
-export const isForPeople = (wait: Wait): boolean =>
-  endlessReasons.has(wait.reason) || (wait.reason === "signal" && wait.until === undefined)
-
-/** Whether a run with these waits goes on only by a person, a signal or an operator: no timer, child or handoff is among them, or it is paused. */
-export const waitsForPeople = (waits: ReadonlyArray<Wait>): boolean =>
-  waits.length > 0 && (waits.some((wait) => wait.reason === "operator") || waits.every(isForPeople))

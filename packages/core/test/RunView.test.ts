@@ -4,6 +4,7 @@ import * as fc from "fast-check"
 import type * as JournalEntry from "../src/JournalEntry.ts"
 import * as RunView from "../src/RunView.ts"
 import * as RunViewSchema from "../src/RunViewSchema.ts"
+import * as Suspension from "../src/Suspension.ts"
 
 type Body = JournalEntry.EntryBody & { readonly at?: number; readonly epoch?: number }
 
@@ -405,14 +406,14 @@ describe("RunView", () => {
   it("says whether only a person, a signal or an operator makes the run go on", () => {
     const timer = { reason: "timer", key: "timer 1", until: 5 } as const
     const approval = { reason: "approval", key: "manager", until: 9 } as const
-    assert.isFalse(RunView.waitsForPeople([]))
-    assert.isTrue(RunView.waitsForPeople([approval]))
-    assert.isTrue(RunView.waitsForPeople([approval, { reason: "signal", key: "go" }]))
-    assert.isFalse(RunView.waitsForPeople([{ reason: "signal", key: "go", until: 5 }]))
-    assert.isFalse(RunView.waitsForPeople([approval, timer]))
-    assert.isTrue(RunView.waitsForPeople([{ reason: "operator", key: "pause" }, timer]))
-    assert.isFalse(RunView.waitsForPeople([{ reason: "child", key: "c" }]))
-    assert.isTrue(RunView.waitsForPeople([{ reason: "outcome-unknown", key: "a" }]))
+    assert.isFalse(Suspension.waitsForPeople([]))
+    assert.isTrue(Suspension.waitsForPeople([approval]))
+    assert.isTrue(Suspension.waitsForPeople([approval, { reason: "signal", key: "go" }]))
+    assert.isFalse(Suspension.waitsForPeople([{ reason: "signal", key: "go", until: 5 }]))
+    assert.isFalse(Suspension.waitsForPeople([approval, timer]))
+    assert.isTrue(Suspension.waitsForPeople([{ reason: "operator", key: "pause" }, timer]))
+    assert.isFalse(Suspension.waitsForPeople([{ reason: "child", key: "c" }]))
+    assert.isTrue(Suspension.waitsForPeople([{ reason: "outcome-unknown", key: "a" }]))
   })
 
   describe("for any journal", () => {

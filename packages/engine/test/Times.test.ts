@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as DurableTime from "@fermata/core/DurableTime"
-import * as RunView from "@fermata/core/RunView"
+import * as Suspension from "@fermata/core/Suspension"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Clock, Deferred, Duration, Effect, Exit, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
@@ -179,7 +179,7 @@ describe("times that cannot be stored", () => {
             `${name}, ${how}`
           )
           assert.deepInclude((yield* world.waits(id))[0], { reason: "operator", key: "never" })
-          assert.isTrue(RunView.waitsForPeople(yield* world.waits(id)))
+          assert.isTrue(Suspension.waitsForPeople(yield* world.waits(id)))
         }
         assert.isEmpty(yield* Watchdog.survey(world.backend, 0, 100), name)
         yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" })

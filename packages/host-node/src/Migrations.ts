@@ -21,12 +21,12 @@ export const applicationId = 0x4665726d
  * - `places` is that index, and is written in batches: `placed.upto` says up to which
  *   arrival. What has come since is few rows, and whoever reads looks through them.
  *   Rows of the journal are only ever added, so an arrival stays what it is.
- * - The length of a run is its last `seq` + 1, and `told` counts its inbox rows, so
- *   that no commit scans.
+ * - The length of a run is its last `seq` + 1, and `inbox_count` (`told` in older
+ *   databases) counts its inbox rows, so that no commit scans.
  * - Times are `REAL`, in which SQLite stores whole numbers as integers and a
  *   fraction of a millisecond does no harm.
  * - `root` is null for a run that is its own root, so top runs need no index entry.
- * - Partial indexes hold only runs that are due, owned or told: 100,000
+ * - Partial indexes hold only runs that are due, owned or have inbox rows: 100,000
  *   suspended runs without a timer are in none of these.
  */
 export const migrations: ReadonlyArray<string> = [
@@ -270,6 +270,12 @@ export const migrations: ReadonlyArray<string> = [
     served TEXT GENERATED ALWAYS AS (CASE kind WHEN 'program' THEN workflow || '@' || version ELSE kind END) VIRTUAL;
   CREATE INDEX runs_due_served ON runs (served, due_at) WHERE due_at IS NOT NULL;
   CREATE INDEX runs_due_document ON runs (kind, definition, due_at) WHERE kind <> 'program' AND due_at IS NOT NULL;
+  `,
+  // The count of a run's inbox rows says what it counts.
+  `
+  DROP INDEX runs_told;
+  ALTER TABLE runs RENAME COLUMN told TO inbox_count;
+  CREATE INDEX runs_with_inbox ON runs (owner) WHERE owner IS NOT NULL AND inbox_count > 0;
   `
 ]
 

@@ -54,6 +54,19 @@ describe("Migrations", () => {
     })
   })
 
+  it("S3: keep the count of inbox rows of an older database, under which its owner finds them", () => {
+    const db = new DatabaseSync(":memory:")
+    const older = Migrations.migrations.findIndex((sql) => sql.includes("RENAME COLUMN told"))
+    Migrations.migrate(db, Migrations.migrations.slice(0, older))
+    db.exec(
+      `INSERT INTO runs (key, id, epoch, owner, told, status, workflow, version, kind, created_at, updated_at) VALUES (1, 'r', 1, 'a', 1, 'running', 'w', '1', 'program', 0, 0)`
+    )
+    db.exec("INSERT INTO inbox (run, id, kind, payload, at) VALUES (1, 'i', 'signal', '{}', 5)")
+    Migrations.migrate(db)
+    assert.deepEqual(db.prepare("SELECT inbox_count FROM runs").all(), [{ inbox_count: 1 }])
+    assert.deepInclude(Reads.make(db).inboxOf("a", 10)[0], { run: "r", id: "i" })
+  })
+
   it("leave the database as it was when one fails", () => {
     const db = new DatabaseSync(":memory:")
     Migrations.migrate(db, [first])

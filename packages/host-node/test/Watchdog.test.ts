@@ -25,7 +25,7 @@ describe("a damaged SQLite file", () => {
       [
         "inbox-unread",
         "signal",
-        "INSERT INTO inbox (run, id, kind, payload, at) SELECT key, 'i', 'signal', '{\"name\":\"other\",\"payload\":1}', 0 FROM runs; UPDATE runs SET told = 1"
+        "INSERT INTO inbox (run, id, kind, payload, at) SELECT key, 'i', 'signal', '{\"name\":\"other\",\"payload\":1}', 0 FROM runs; UPDATE runs SET inbox_count = 1"
       ]
     ] as const
   ) {

@@ -7,9 +7,9 @@ import { document, exitWith, line, out } from "../Output.ts"
 /** `fermata doctor` */
 export const commandDoctor = Command.make("doctor", {}, () =>
   Effect.gen(function*() {
-    const { examine } = yield* Effect.promise(() => import("../Examination.ts"))
+    const { diagnose } = yield* Effect.promise(() => import("../Diagnosis.ts"))
     const values = yield* globals
-    const findings = yield* Effect.scoped(examine(values))
+    const findings = yield* Effect.scoped(diagnose(values))
     const ok = findings.every(({ level }) => level !== "problem")
     yield* exitWith(ok ? exitCodes.completed : exitCodes.failed)
     if (values.json) return yield* document({ ok, findings })

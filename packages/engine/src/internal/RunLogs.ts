@@ -3,7 +3,8 @@
  */
 import * as EngineEvent from "@fermata/core/EngineEvent"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { forOperators, type SuspendReason } from "@fermata/core/RunStatus"
+import type { SuspendReason } from "@fermata/core/RunStatus"
+import { suspensions } from "@fermata/core/Suspension"
 import { readWaits } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -21,7 +22,7 @@ export const suspension = (
   run: RunRow,
   { reason, waits }: { readonly reason: string | null; readonly waits: string | null }
 ): Effect.Effect<void> => {
-  if (reason === null || !forOperators.has(reason as SuspendReason)) return Effect.void
+  if (reason === null || !suspensions[reason as SuspendReason].isFault) return Effect.void
   const details = Option.getOrElse(readWaits(waits), () => [])
     .flatMap((wait) => wait.reason === reason && wait.detail !== undefined ? [wait.detail] : [])
   const why = details.length === 0 ? "" : `: ${details.join("; ")}`

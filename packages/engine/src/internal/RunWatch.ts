@@ -6,6 +6,7 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus, runStatuses, type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Suspension from "@fermata/core/Suspension"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import { readWaits, type Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
@@ -177,11 +178,11 @@ const atRest = (
     if ((yield* store.backend.inbox(row.id)).length > 0) return false
     // Its owner may have taken what was there since the row was read.
     if ((yield* store.backend.run(row.id))?.length !== row.length) return false
-    if (RunView.waitsForPeople(waits)) return true
+    if (Suspension.waitsForPeople(waits)) return true
     const isFar = (wait: Wait): boolean => wait.until !== undefined && wait.until - core.now() > farMs
-    const others = waits.filter((wait) => !RunView.isForPeople(wait) && !isFar(wait))
+    const others = waits.filter((wait) => !Suspension.isForPeople(wait) && !isFar(wait))
     // Time alone is no rest, however far it is.
-    if (others.length === 0) return waits.some((wait) => RunView.isForPeople(wait) || wait.reason === "signal")
+    if (others.length === 0) return waits.some((wait) => Suspension.isForPeople(wait) || wait.reason === "signal")
     for (const wait of others) {
       const child = wait.reason === "child" ? yield* store.backend.run(wait.key) : null
       if (child === null || !(yield* atRest(core, store, child, farMs))) return false

@@ -38,9 +38,9 @@ export const make = (db: DatabaseSync) => {
   const blob = prepare(db, "SELECT data FROM blobs WHERE hash = ?")
   const inboxOf = prepare(
     db,
-    `SELECT runs.id AS run, inbox.id, inbox.kind, payload, at FROM runs INDEXED BY runs_told
+    `SELECT runs.id AS run, inbox.id, inbox.kind, payload, at FROM runs INDEXED BY runs_with_inbox
      CROSS JOIN inbox ON inbox.run = runs.key
-     WHERE owner = ? AND told > 0 ORDER BY arrival LIMIT ?`
+     WHERE owner = ? AND inbox_count > 0 ORDER BY arrival LIMIT ?`
   )
   const inbox = prepare(
     db,
@@ -78,7 +78,7 @@ export const make = (db: DatabaseSync) => {
   const stranded = prepare(
     db,
     `SELECT ${runColumns} FROM runs INDEXED BY runs_stranded WHERE owner IS NULL AND status IN ('queued', 'running', 'suspended') AND due_at IS NOT 0
-     AND (told > 0 OR (status <> 'suspended' AND due_at IS NULL) OR (status = 'suspended'
+     AND (inbox_count > 0 OR (status <> 'suspended' AND due_at IS NULL) OR (status = 'suspended'
        AND (reason IS NULL OR waits IS NULL OR waits = '[]' OR (reason = 'timer' AND due_at IS NULL))))
      AND key < ? ORDER BY key DESC LIMIT ?`
   )

@@ -41,7 +41,7 @@ import {
 export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<Together>) => {
   const findKey = prepare(db, "SELECT key FROM runs WHERE id = ?")
   const findRun = prepare(db, `SELECT ${runColumns} FROM runs WHERE key = ?`)
-  const head = prepareLean(db, "SELECT epoch, status, takeovers, told FROM runs WHERE key = ?")
+  const head = prepareLean(db, "SELECT epoch, status, takeovers, inbox_count FROM runs WHERE key = ?")
   const lastIn = prepareLean(db, `SELECT ${lastOf("?1")}`)
   const append = prepare(db, "INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)", true)
   /** The same where nothing stands in the way: in a transaction, and as one by itself. */
@@ -72,7 +72,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const events = EventSql.changes(db)
 
   const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
-  const setTold = prepare(db, "UPDATE runs SET told = ? WHERE key = ?")
+  const setInboxCount = prepare(db, "UPDATE runs SET inbox_count = ? WHERE key = ?")
   const setTakeovers = prepare(db, "UPDATE runs SET takeovers = ? WHERE key = ?")
   const release = prepare(
     db,
@@ -110,7 +110,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   )
   const wake = prepare(
     db,
-    "UPDATE runs SET told = told + 1, due_at = CASE WHEN owner IS NULL THEN 0 END WHERE key = ?"
+    "UPDATE runs SET inbox_count = inbox_count + 1, due_at = CASE WHEN owner IS NULL THEN 0 END WHERE key = ?"
   )
 
   const dueColumns = "SELECT key, due_at, kind, served, definition FROM runs"
@@ -307,10 +307,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const key = keyOf(op.run)
     const row = key === undefined ? undefined : head.get(key) as Head | undefined
     if (key === undefined || row === undefined) return { ok: false, epoch: 0, length: 0 }
-    const [epoch, status, takeovers, toldBefore] = row
+    const [epoch, status, takeovers, inboxBefore] = row
     const length = lengthOf(key)
     if (epoch !== op.epoch || length !== op.expected) return { ok: false, epoch, length }
-    if (op.ended !== undefined && toldBefore > 0 && unseen(key, op.consumed)) {
+    if (op.ended !== undefined && inboxBefore > 0 && unseen(key, op.consumed)) {
       return { ok: false, epoch, length, unseen: true }
     }
 
@@ -323,8 +323,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     for (const blob of added.blobs) keep.run(blob.hash, blob.data)
     sendAll(op.outbox)
     sendAll(added.outbox)
-    let told = toldBefore
-    for (const id of op.consumed) told -= consume.run(key, id)
+    let inboxCount = inboxBefore
+    for (const id of op.consumed) inboxCount -= consume.run(key, id)
     for (const open of op.approvalsOpened) {
       openApproval.run(
         key,
@@ -345,7 +345,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
     if (op.status !== undefined) setStatus.run(op.status.status, op.status.reason, op.status.waits, op.at, key)
     if (op.release !== undefined) {
-      release.run(told > 0 && op.release.quiet !== true ? 0 : op.release.dueAt, op.at, key)
+      release.run(inboxCount > 0 && op.release.quiet !== true ? 0 : op.release.dueAt, op.at, key)
     } else if (rows.length > 0 && takeovers !== 0) setTakeovers.run(0, key)
     const final = op.ended !== undefined || isOver(op.status === undefined ? status : op.status.status)
     if (final) finish.run(key)
@@ -355,8 +355,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       end.run(op.ended.payload, op.at, key)
       for (const listener of listening) listeners.tell(listener, op.run, op.ended.payload, op.at)
     }
-    const left = op.ended === undefined ? told : 0
-    if (left !== toldBefore) setTold.run(left, key)
+    const left = op.ended === undefined ? inboxCount : 0
+    if (left !== inboxBefore) setInboxCount.run(left, key)
     if (op.leaves !== undefined) listeners.leaveAll(op.run, op.leaves, op.at)
     return { ok: true }
   }
@@ -558,7 +558,7 @@ const bounded = <K, V>(map: Map<K, V>): Map<K, V> => {
   return map
 }
 
-/** `epoch`, `status`, `takeovers` and `told`. The table is strict. */
+/** `epoch`, `status`, `takeovers` and `inbox_count`. The table is strict. */
 type Head = readonly [number, string, number, number]
 
 const isOfEntriesAlone = (op: CommitOp): boolean =>

@@ -1,9 +1,9 @@
+import { asides } from "@fermata/core/QuestionText"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { item, lines, note, table, width } from "../../Output.ts"
-import { asides } from "../../Questions.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 

@@ -1,4 +1,5 @@
 import type { Owner } from "@fermata/core/Owner"
+import * as RunSentence from "@fermata/core/RunSentence"
 import { runStatuses, suspendReasons } from "@fermata/core/RunStatus"
 import type { RunSummary } from "@fermata/core/RunSummary"
 import * as Command from "effect/cli/Command"
@@ -68,15 +69,13 @@ export const commandRunsLs = Command.make(
           const now = host.now()
           const idLength = Words.shortest(rows.map(({ id }) => id))
           yield* lines(table(
-            ["RUN", "WORKFLOW", "STATUS", "STARTED", "WAITS FOR"],
+            ["RUN", "WORKFLOW", "STATUS", "STARTED", "WAITS"],
             rows.map((run) => [
               run.id.slice(0, idLength),
               Words.definition(run),
               statusText(run, owners),
               Words.fromNow(run.createdAt, now),
-              run.waits.map((wait) =>
-                wait.until === undefined ? wait.key : `${wait.key} ${Words.fromNow(wait.until, now)}`
-              ).join(", ")
+              RunSentence.waitsOf(run, now)
             ]),
             (text, row, column) => column === 2 ? colour(rows[row]!.status)(text) : text,
             { width: width(80), shrinks: [4, 1, 2] }

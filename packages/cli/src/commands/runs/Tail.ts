@@ -1,3 +1,5 @@
+import * as RunSentence from "@fermata/core/RunSentence"
+import type { RunView } from "@fermata/core/RunView"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
@@ -17,12 +19,12 @@ export const commandRunsTail = Command.make(
         let lines: Array<string> = []
         const watch = new Watch(0, (text) => void lines.push(text))
         let begun = false
-        let status = ""
+        let last: RunView | undefined
         yield* host.refine(Stream.runForEach(
           host.runs.follow(run),
           ({ entries, view }) =>
             Effect.gen(function*() {
-              status = view.status
+              last = view
               if (json) return yield* Effect.forEach(entries, item, { discard: true })
               if (!begun) yield* line(`run ${view.id}  ${definition(view)}`)
               begun = true
@@ -31,7 +33,7 @@ export const commandRunsTail = Command.make(
               lines = []
             })
         ))
-        if (!json) yield* note(`the run is ${status}`)
+        if (!json && last !== undefined) yield* note(`run ${last.id}: ${RunSentence.of(last, host.now())}`)
       }))
 ).pipe(
   Command.withDescription("Follow a run until it is over, without working on it"),

@@ -2,7 +2,8 @@
  * What `fermata doctor` looks at, and what it makes of it.
  */
 import type { Owner } from "@fermata/core/Owner"
-import { forOperators, type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
+import { type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
+import { suspensions } from "@fermata/core/Suspension"
 import { readWaits, type Wait } from "@fermata/core/Wait"
 import type { RunRow } from "@fermata/engine/Backend"
 import { HostClock } from "@fermata/engine/HostClock"
@@ -31,7 +32,7 @@ import { isGone, ownerName } from "./Owners.ts"
 import * as Words from "./Words.ts"
 
 /** Looks at everything and changes nothing. */
-export const examine = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>, CommandFailed, Scope.Scope> =>
+export const diagnose = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const findings: Array<Finding> = [node()]
     const config = yield* Effect.result(Config.load(globals.config, [process.cwd()]))
@@ -75,9 +76,6 @@ const mostRuns = 1_000
 const mostShown = 20
 /** Open runs that are looked at one by one. */
 const mostWatched = 10_000
-
-/** Reasons that ask for an operator; the others are how runs are meant to wait. */
-const needsSomebody: ReadonlySet<SuspendReason> = new Set([...forOperators, "budget", "operator"])
 
 const node = (): Finding => {
   const { node } = process.versions
@@ -260,7 +258,7 @@ class Look {
     return Effect.gen({ self: this }, function*() {
       const runs = yield* this.store.backend.runs({ status: ["suspended"], reason: [reason], limit: mostRuns })
       if (runs.length === 0) return []
-      const isProblem = needsSomebody.has(reason)
+      const isProblem = suspensions[reason].endedBy === "operator"
       const count = `${Words.count(runs.length, "run")}${runs.length === mostRuns ? " or more" : ""}`
       if (!isProblem) {
         return [{ name: `suspended (${reason})`, level: "info" as const, message: this.asMeant(reason, runs, count) }]

@@ -1,9 +1,9 @@
 /**
  * What people have to know about a question beside its text.
  */
-import * as ApprovalRule from "@fermata/core/ApprovalRule"
-import type { OpenApproval } from "@fermata/core/Question"
-import type { ApprovalView } from "@fermata/core/RunView"
+import * as ApprovalRule from "./ApprovalRule.ts"
+import type { OpenApproval } from "./Question.ts"
+import type { ApprovalView } from "./RunViewSchema.ts"
 
 /** What there is to choose, and what somebody has edited. */
 export const asides = (
