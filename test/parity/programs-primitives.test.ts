@@ -4,10 +4,10 @@ import { type TaskRequest, TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import { RunState, Signal, Step } from "@fermata/engine"
 import { CrashHost } from "@fermata/testing"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Context, Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"
+import { awaitExit, passTime, startSuspended } from "@fermata/testing/workflow/Harness"
+import { Context, Effect, Layer, Redacted, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { FetchHttpClient } from "effect/http"
-import { TestClock } from "effect/testing"
 import { Activity, DurableClock, Workflow, WorkflowEngine } from "effect/workflow"
 import * as AgentService from "./AgentService.ts"
 import {
@@ -18,7 +18,6 @@ import {
   contract,
   define,
   echo,
-  giveWay,
   handlers,
   Log,
   only,
@@ -237,18 +236,21 @@ const portable = (log: Log) => {
   return { P, layer, done: ["first done", "second done"] }
 }
 
+/** What the program comes to in a process of its own with effect's engine in memory. */
+const underEffect = ({ P, layer }: Pick<ReturnType<typeof portable>, "P" | "layer">) =>
+  Effect.gen(function*() {
+    const id = yield* startSuspended(P, { id: "1" })
+    yield* passTime("1 hour")
+    return yield* yield* awaitExit(P, id)
+  }).pipe(Effect.provide(Layer.provideMerge(layer, WorkflowEngine.layerMemory)))
+
 describe("policy beside programs", () => {
   it.effect("P-08: without this engine only what it owns is gone, without a task runtime only the routing", () =>
     Effect.gen(function*() {
       // Under effect's engine in memory the program is the same, and no journal outlives the process.
       const log = new Log()
       const { P, done, layer } = portable(log)
-      const life = Effect.gen(function*() {
-        const running = yield* Effect.forkChild(P.execute({ id: "1" }), { startImmediately: true })
-        yield* giveWay()
-        yield* TestClock.adjust("1 hour")
-        return yield* Fiber.join(running)
-      }).pipe(Effect.provide(Layer.provideMerge(layer, WorkflowEngine.layerMemory)))
+      const life = underEffect({ P, layer })
       assert.deepStrictEqual([yield* life, yield* life], [done, done])
       assert.deepStrictEqual(log.entries, ["first", "second", "first", "second"])
 
@@ -294,37 +296,25 @@ describe("policy beside programs", () => {
     Effect.gen(function*() {
       const log = new Log()
       const { P, done, layer } = portable(log)
-      const live = Effect.gen(function*() {
-        const running = yield* Effect.forkChild(P.execute({ id: "1" }), { startImmediately: true })
-        yield* giveWay()
-        return running
-      })
-      const foreign = Effect.gen(function*() {
-        const running = yield* live
-        yield* TestClock.adjust("1 hour")
-        return yield* Fiber.join(running)
-      }).pipe(Effect.provide(Layer.provideMerge(layer, WorkflowEngine.layerMemory)))
       const ours = Effect.fnUntraced(function*(backend: Effect.Success<typeof backends.memory>) {
         return yield* Effect.gen(function*() {
           const { adjust, settled } = yield* TestHost
-          const running = yield* live
+          const id = yield* P.execute({ id: "1" }, { discard: true })
           yield* settled
           yield* adjust("1 hour")
-          return yield* Fiber.join(running)
+          return yield* yield* awaitExit(P, id)
         }).pipe(Effect.provide(Layer.provideMerge(layer, TestHost.layerOf(backend))))
       })
-      assert.deepStrictEqual(yield* foreign, done)
+      assert.deepStrictEqual(yield* underEffect({ P, layer }), done)
       for (const backend of Object.values(backends)) {
         assert.deepStrictEqual(yield* Effect.scoped(Effect.flatMap(backend, ours)), done)
       }
       const world = yield* CrashHost.make
-      const first = yield* world.start(layer, { killAt: { count: 2, when: "after" } })
-      yield* Effect.raceFirst(first.use(P.execute({ id: "1" }, { discard: true })), giveWay())
-      yield* giveWay()
-      assert.isTrue(first.killed())
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, P)
       const second = yield* world.restart(first, layer)
       yield* pass(second, "1 hour")
-      yield* assertOutput(second, P, yield* P.executionId({ id: "1" }), done)
+      yield* assertOutput(second, P, id, done)
     }))
 })
 
@@ -333,7 +323,9 @@ describe("transport", () => {
   /** A runner of the task `double`, and how many jobs have reached whoever does it. */
   interface Runner {
     readonly tasks: Layer.Layer<TaskRuntime>
-    readonly jobs: () => ReadonlyArray<Pick<TaskRequest, "runId" | "stepId" | "task" | "input" | "idempotencyKey">>
+    readonly jobs: () => ReadonlyArray<
+      Pick<TaskRequest, "runId" | "stepId" | "task" | "input"> & { readonly idempotencyKey: unknown }
+    >
     /** Tells what became of the jobs that were taken and are done elsewhere. */
     readonly finish: (host: Parameters<typeof complete>[0]) => Effect.Effect<void>
   }
@@ -368,7 +360,7 @@ describe("transport", () => {
             stepId: text(body["stepId"]),
             task: text(body["task"]),
             input: body["input"] as Schema.Json,
-            idempotencyKey: text(headers["idempotency-key"])
+            idempotencyKey: headers["idempotency-key"]
           })),
         finish: (host) =>
           Effect.forEach(
@@ -397,7 +389,7 @@ describe("transport", () => {
         yield* Stream.runDrain(first.runs.follow(id, { untilSuspended: true }))
         assert.lengthOf(jobs(), 1)
         assert.deepInclude(jobs()[0], { runId: id, stepId: "work", task: "double", input: 21 })
-        assert.isNotEmpty(jobs()[0]!.idempotencyKey)
+        assert.isTrue(String(jobs()[0]!.idempotencyKey).startsWith(id), "a key of this run")
         yield* finish(first)
         const second = yield* serveAgain(world, first, { tasks })
         yield* second.events.emit("go.on", null)
