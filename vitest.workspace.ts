@@ -32,6 +32,12 @@ export default defineConfig({
   test: {
     // Two files at a time also where there are two cores, on which vitest would take one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
+    coverage: {
+      provider: "v8",
+      include: ["packages/*/src/**/*.ts"],
+      reporter: ["text-summary", "json-summary", "html"],
+      thresholds: { lines: 81, branches: 85, functions: 91 }
+    },
     projects: [
       ...folders("packages").map((name) => project(name, [`packages/${name}/test/**/*.test.ts`], processes, 60)),
       ...folders("test").filter((name) => name !== "e2e").map((name) =>

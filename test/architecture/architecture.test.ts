@@ -79,8 +79,8 @@ describe("the repository", () => {
 
   it("declares in examples and at the root what is imported or run there, and nothing else", () => {
     const root = Repository.manifest("package.json")
-    // The compiler, the runtime and the tools of the command line are run, and the types of Node are looked up.
-    const run = ["@changesets/cli", "@types/node", "node", "oxlint", "typescript"]
+    // The compiler, the runtime and the tools of the command line are run, as is what counts coverage for vitest, and the types of Node are looked up.
+    const run = ["@changesets/cli", "@types/node", "@vitest/coverage-v8", "node", "oxlint", "typescript"]
     clean(Rules.rootDependencies(root, run, Repository.sources.filter(({ file }) => !file.startsWith("bench/peers/"))))
     const tools = Object.keys(root.devDependencies ?? {})
     clean(

@@ -46,3 +46,34 @@ describe("the pages of the project", () => {
     assert.match(page("CODE_OF_CONDUCT.md"), /## What we do not accept\n/)
   })
 })
+
+describe("the scripts of the project", () => {
+  const { scripts } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly scripts: Readonly<Record<string, string>>
+  }
+  const ci = readFileSync(join(root, ".ci", "run"), "utf8")
+
+  it("M-215: build, test, test:watch, test:coverage, typecheck, lint and ci are there, and ci runs lint, types and tests with their coverage", () => {
+    const names = ["build", "test", "test:watch", "test:coverage", "test:e2e", "typecheck", "lint", "ci"]
+    assert.includeMembers(Object.keys(scripts), names)
+    assert.deepStrictEqual(
+      scripts["ci"]!.split(" && "),
+      ["lint", "typecheck", "test:coverage"].map((name) => `npm run -s ${name}`)
+    )
+    // Each is a file of this repository or a program of its dependencies.
+    const parts = names.flatMap((name) => scripts[name]!.split(" && "))
+    for (const [program, first] of parts.map((part) => part.split(" "))) {
+      const file = program === "node" ? first! : `node_modules/.bin/${program}`
+      assert.isTrue(program === "npm" || existsSync(join(root, file)), `${program} ${first}`)
+    }
+  })
+
+  it("M-215: what the README names as the whole proof is what CI runs", () => {
+    for (const script of ["npm test", "npm run test:e2e", "npm run check", "npm run pack"]) assert.include(ci, script)
+    for (const script of Object.values(scripts).filter((script) => script.startsWith("vitest"))) {
+      assert.include(script, "--config vitest.workspace.ts")
+    }
+    assert.strictEqual(scripts["test:coverage"], `${scripts["test"]} --coverage`)
+    assert.strictEqual(scripts["test:watch"], scripts["test"]!.replace("vitest run", "vitest"))
+  })
+})
