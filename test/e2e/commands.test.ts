@@ -111,12 +111,12 @@ describe("commands that end what a run waits for", () => {
     assert.deepInclude(await mended.show(runId), { status: "completed", output: "xone" })
   })
 
-  prints("S13: what was given up as a whole goes on", ["resumeGivenUp"], async (at, check) => {
+  prints("S13: what recovery has stopped as a whole goes on", ["resumeAfterCrashes"], async (at, check) => {
     const die = () => at.fermata("run", "dying", ...id("1"), "--lease", "100")
     let run = await die()
     while (run.code === 1) run = await die()
     const [, runId] = /run (\S+) suspended/.exec(run.stderr)!
-    const ran = await check("resumeGivenUp", run, /to go on:\n +(npx .*)/)
+    const ran = await check("resumeAfterCrashes", run, /to go on:\n +(npx .*)/)
     assert.deepInclude(await ran.show(runId!), { status: "completed" })
   })
 

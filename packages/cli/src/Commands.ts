@@ -10,7 +10,7 @@ import { fermata, type Options } from "./Invocation.ts"
 // ----------------------------------------------------------------------------
 // That end what a run waits for
 
-/** Who answers what, and which of the arguments and choices. */
+/** An answer: who gives it, to which question, for which arguments and which choice. */
 export interface AnswerWords {
   /** A run, or an approval where the run has several. */
   readonly target: string
@@ -47,8 +47,8 @@ export const resumeHeld = (runId: string): string => fermata("runs resume", [run
 /** Takes up a run once the code, the journal or the budget has been mended. */
 export const resumeMended = (runId: string): string => fermata("runs resume", [runId])
 
-/** Takes up a run that was given up as a whole. */
-export const resumeGivenUp = (runId: string): string => fermata("runs resume", [runId])
+/** Takes up a run that recovery has stopped as a whole. */
+export const resumeAfterCrashes = (runId: string): string => fermata("runs resume", [runId])
 
 export const settleRetry = (runId: string, step: string): string => fermata("runs settle", [runId, step], [["retry"]])
 

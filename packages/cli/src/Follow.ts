@@ -113,7 +113,7 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
 // internal
 // ----------------------------------------------------------------------------
 
-/** A run that waits for somebody, and goes on without them only after this long (ms), is not waited for. */
+/** The command does not wait for a run that needs a person and goes on without one only after this long (ms). */
 export const farMs = 60_000
 const signOfLifeMs = 15_000
 /** After this long (ms) in one wait it is said how to leave it. */

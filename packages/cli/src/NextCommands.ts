@@ -71,7 +71,7 @@ const commandOf = (place: Place, wait: Wait, action: Suspension.Action): string 
       return wait.reason === "operator"
         ? Commands.resumeHeld(runId)
         : wait.reason === "recovery"
-        ? Commands.resumeGivenUp(runId)
+        ? Commands.resumeAfterCrashes(runId)
         : Commands.resumeMended(runId)
     case "settle":
       if (action.as === "retry") return Commands.settleRetry(runId, action.key)

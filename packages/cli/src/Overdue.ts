@@ -19,7 +19,7 @@ import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
 import * as Words from "./Words.ts"
 
-/** Whoever works on runs takes up a due one well within this time (ms). */
+/** A process that works on runs takes up a due run well within this time (ms). */
 export const patienceMs = 5_000
 
 /** What is examined, and when (ms since the epoch). */

@@ -27,7 +27,7 @@ export const processOf = (host: Host, runId: string): Effect.Effect<RunProcess |
     return owner === undefined ? undefined : processIn(yield* host.refine(host.runs.owners), owner)
   })
 
-/** What is known of this process. One that is not known any more was given up by the others. */
+/** What is known of this process. The other processes have freed the runs of a process that is not known any more. */
 export const processIn = (owners: ReadonlyArray<Owner>, id: string): RunProcess => {
   const owner = owners.find((other) => other.id === id)
   return owner === undefined

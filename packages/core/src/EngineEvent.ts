@@ -180,8 +180,8 @@ export const of = (
 
 /**
  * What the engine tells about a run that it suspends without an entry in its
- * journal: one that diverged, that cannot be read, or that recovery gave up as
- * a whole. `epoch` is that of the owner that did so.
+ * journal: one that diverged, that cannot be read, or that recovery stopped as a
+ * whole. `epoch` is that of the owner that did so.
  */
 export const ofUnrecordedSuspension = (
   run: { readonly id: string; readonly workflow: string },

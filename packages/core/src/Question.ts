@@ -23,7 +23,7 @@ export const questionFields = {
   args: Schema.optionalKey(Schema.Unknown),
   /** SHA-256 in hex of `args`. Questions of format 0.1 have none; their approvals add up whatever was chosen or edited. */
   hash: Schema.optionalKey(Schema.String),
-  /** Who has asked for the run and may therefore not answer. */
+  /** The person who asked for the run and may therefore not answer. */
   requester: Schema.optionalKey(Schema.String),
   /** JSON Schema (draft 2020-12) of the arguments, with its definitions; there when they may be edited and have one. */
   schema: Schema.optionalKey(Schema.Unknown),

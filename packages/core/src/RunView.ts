@@ -52,8 +52,8 @@ export const of = (runId: string, entries: ReadonlyArray<JournalEntry.JournalEnt
 
 /**
  * The view with the status that the store has. A run that diverged, is corrupt
- * or was given up by recovery is suspended without an entry, so its journal
- * alone does not tell.
+ * or was stopped by recovery is suspended without an entry, so its journal alone
+ * does not tell.
  */
 export const withStatus = (view: RunView, status: RunStatus, waits: ReadonlyArray<Wait>): RunView =>
   toView({ ...stateOf(view), status, waits })

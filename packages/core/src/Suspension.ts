@@ -37,7 +37,7 @@ export type Action =
 export interface Suspension {
   /**
    * Who ends it: an `operator` of the engine, one of the `people` who were asked,
-   * whoever sends the `signal`, another `run`, or `time` alone.
+   * the sender of the `signal`, another `run`, or `time` alone.
    */
   readonly endedBy: "operator" | "people" | "signal" | "run" | "time"
   /** Something went wrong: no run is meant to wait like this, and an operator has to look. */

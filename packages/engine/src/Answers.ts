@@ -1,11 +1,11 @@
 /**
  * How an answer is taken: the question is read with its answers, the rule says
  * what becomes of it, and the store takes both in one transaction, if the
- * question is still what it was. So whoever is told that an answer was taken
- * knows what it did, whether a worker runs or not.
+ * question is still what it was. So a caller who
+ * learns that an answer was taken knows what it did, whether a worker runs or not.
  *
- * The end of a deadline is an answer too. Whoever comes first behind it gives
- * it: the owner of the run, or somebody who wanted to answer.
+ * The end of a deadline is an answer too. It is given by the first who acts after
+ * the deadline: the owner of the run, or a person who tries to answer.
  */
 import * as Rule from "@fermata/core/ApprovalRule"
 import type { JournalEntry } from "@fermata/core/JournalEntry"

@@ -56,7 +56,7 @@ export interface Options<Args extends Schema.Top> {
   readonly args?: { readonly schema: Args; readonly value: Args["Type"]; readonly editable?: boolean }
   /** How long the question stands, from now. For ever by default. */
   readonly deadline?: Duration.Input
-  /** Whoever started the run may not answer, whatever else they are. Default false. */
+  /** The person who started the run may not answer, also with another role. Default false. */
   readonly preventSelfApproval?: boolean
   /** What the end of the deadline means. Default `deny`; `fail` is a defect. */
   readonly onTimeout?: "deny" | "approve" | "fail"

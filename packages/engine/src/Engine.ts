@@ -28,7 +28,7 @@ import * as Watchdog from "./Watchdog.ts"
 
 /** The inside of an engine, which the services of this package share. Part of a host's type, of no use to programs. */
 
-/** The engine of one process: the runs that it owns, and how they are taken up, let go and watched. A host gives it. */
+/** The engine of one process: the runs that it owns, and how it loads, evicts and watches them. A host provides it. */
 export class Engine extends Context.Service<Engine, {
   /** The name under which this process owns runs. */
   readonly ownerId: string
@@ -164,7 +164,7 @@ export class Engine extends Context.Service<Engine, {
       Context.add(WebCrypto, hostCrypto(Context.get(ambient, WebCrypto)))
     )
     core.offer(context as Context.Context<never>)
-    // Who owns no runs need not say that it lives.
+    // A process that can own no run sends no heartbeat.
     if (core.owns) {
       yield* core.heartbeat
       yield* Effect.forkScoped(core.beat)

@@ -106,11 +106,11 @@ export class Runs extends Context.Service<Runs, {
   ) => Effect.Effect<Receipt, ActError>
   /** Lets no further step start until `resume`. */
   readonly pause: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
-  /** Ends a pause, repeats what the run suspended on, or has a diverged, corrupt or given-up run taken up again. */
+  /** Ends a pause, repeats what the run suspended on, or has a run taken up again that diverged, is corrupt, or was stopped by recovery. */
   readonly resume: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
   /**
-   * Decides what became of a step whose outcome is unknown, or that recovery
-   * gave up. An output is checked here where this process serves the workflow;
+   * Decides what became of a step whose outcome is unknown, or at which
+   * recovery stopped the run. An output is checked here where this process serves the workflow;
    * elsewhere the owner of the run passes over one that does not fit, with a note.
    */
   readonly settle: (
@@ -515,7 +515,7 @@ const candidateLimit = 20
 const closestLimit = 5
 const narrowedLimit = 10_000
 const pageSize = 5_000
-/** The key under which recovery gives up a run, and not one step of it. */
+/** The key of the wait of a run that recovery has stopped as a whole, and not at one step. */
 const runKey = "run"
 
 const summary = (row: RunRow): RunSummary => ({

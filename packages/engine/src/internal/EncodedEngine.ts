@@ -266,7 +266,7 @@ export const make = (
         listener: parent?.id ?? null,
         payload: json,
         subscriptions: [],
-        // Who asked for a run has asked for its children.
+        // The person who asked for a run counts as having asked for its children.
         ...(place?.run.by === undefined ? {} : { by: place.run.by })
       }
       if (place !== undefined && place.step === undefined) {
@@ -427,10 +427,10 @@ export const make = (
 // ----------------------------------------------------------------------------
 
 const byOf = (place: Place | undefined) => place === undefined ? undefined : Handover.giver(place.run.row)
-/** Who asks, as people are told. */
+/** The caller, as it is named to people. */
 const asker = Effect.map(CurrentRun, (place) => place?.run.row.id ?? "program")
 
-/** Where the caller stands; a body that was let go stands nowhere. */
+/** The run and step of the caller; undefined for a body that its run no longer waits for. */
 const currentPlace = Effect.flatMap(
   CurrentRun,
   (place) =>

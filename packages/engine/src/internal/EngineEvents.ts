@@ -10,10 +10,10 @@ import type { Committed } from "../Extension.ts"
 import { engineSource, type EventMessage } from "../StartRequest.ts"
 import type { Store } from "../Store.ts"
 
-/** What is told about an entry in place of what is told about those of programs; undefined where nothing else is. */
+/** The events of an entry, where they are others than those of a program's entry; undefined where they are the same. */
 export type Tell = (run: RunRow, entry: JournalEntry.JournalEntry) => ReadonlyArray<EventMessage> | undefined
 
-/** What is told about an entry; `before` is the run as it stood before. */
+/** The events of an entry; `before` is the view of the run before it. */
 export const ofEntry = (
   tell: Tell,
   run: RunRow,
@@ -25,7 +25,7 @@ export const ofEntry = (
 export const needsJournal = (entry: JournalEntry.JournalEntry): boolean =>
   entry._tag === "ApprovalAnswered" && entry.decision === "timeout"
 
-/** What is told about a commit, but for entries that need the journal. */
+/** The events of a commit, without those of entries that need the journal. */
 export const ofCommitting = (
   tell: Tell,
   { entries, unrecorded, run }: Omit<Committed, "status">
@@ -36,7 +36,7 @@ export const ofCommitting = (
     : [toMessage(EngineEvent.ofUnrecordedSuspension(run, { ...unrecorded, epoch: run.epoch }))])
 ]
 
-/** What is told about a commit, in order. */
+/** The events of a commit, in order. */
 export const ofCommitted = (
   tell: Tell,
   store: Store["Service"],

@@ -7,7 +7,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import type { CommitOp, InboxRow, LeaveOp, OutboxRow } from "../Backend.ts"
 import type { LeaveRequest } from "../StartRequest.ts"
 
-/** Who leaves, and why it was told to stop. */
+/** The run that leaves, and why it was told to stop. */
 export interface Leaver {
   readonly runId: string
   readonly reason: string

@@ -1,7 +1,7 @@
 /**
  * What the bodies of a run's steps wait for outside of their run.
  *
- * A run that is let go of drops these bodies without interrupting them, and they
+ * A run that is evicted drops these bodies without interrupting them, and they
  * must not go on: another pass begins them anew. So they hang on callbacks that
  * the run alone holds, and that are gone with it.
  */
@@ -37,7 +37,7 @@ export class OutsideWaits {
       return Effect.sync(wait.forget)
     })
 
-  /** Forgets whoever waits. */
+  /** Forgets all bodies that wait. */
   drop(): void {
     for (const wait of this.waits) wait.forget()
   }

@@ -1,9 +1,9 @@
 /**
- * What the body of a step asks of the store is asked again until it is there.
+ * A request of a step's body to the store is repeated until the store answers.
  *
- * The body cannot be told that the store has failed: it would take that for its
- * own failure, which is recorded, and never tried again. Who asks from outside a
- * run is told.
+ * The body must not see the store's failure: that would become the outcome of its
+ * step, which is recorded and never tried again. A caller outside of a run gets
+ * the failure.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -26,7 +26,7 @@ export class Patience {
     this.goesOn = goesOn
   }
 
-  /** Insists in the body of a step, as long as that belongs to this process; elsewhere the asker is told. */
+  /** Repeats the request in the body of a step, as long as this process owns its run; any other caller gets the failure. */
   readonly persist = <A, E>(asked: Effect.Effect<A, E | StorageFailed>): Effect.Effect<A, E | StorageFailed> =>
     Effect.flatMap(
       CurrentRun,
@@ -34,7 +34,7 @@ export class Patience {
         place?.step === undefined ? asked : this.insist(asked, () => !place.run.stopped)
     )
 
-  /** Asks until the store has answered, and has no end when nobody wants that any more. Each time must do the same. */
+  /** Repeats the request until the store answers, and never ends once `isWanted` is false. The request must be idempotent. */
   readonly insist = <A, E>(
     asked: Effect.Effect<A, E | StorageFailed>,
     isWanted: () => boolean = this.goesOn

@@ -33,7 +33,7 @@ export abstract class RunBase {
   protected time: number
   /** The run as errors name it. */
   readonly giver: Giver
-  /** Who has asked for the run, as far as anybody said. */
+  /** The person who asked for the run, if that is known. */
   readonly by: string | undefined
   /** What random numbers and ids of the body follow from. */
   seed: string
@@ -62,14 +62,14 @@ export abstract class RunBase {
   /** A cancel that waits for bodies of `ask` steps to finish. */
   protected pendingStop: StopItem | undefined
 
-  /** Let go while it waited: what its fibers still do by themselves must be done again. */
+  /** Evicted while it waited: whatever its fibers do after that must be done again by the next owner. */
   protected evicted = false
 
   /** This process dropped the run because the store had failed elsewhere: no step of the run has crashed. */
   droppedByStoreFailure = false
 
   live = false
-  /** Let go of: nothing of it happens here any more. */
+  /** Dropped: this executor delivers and writes nothing any more. */
   stopped = false
   /** Its end is in the store. */
   protected over = false

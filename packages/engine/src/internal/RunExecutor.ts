@@ -166,7 +166,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
   /**
    * An orderly end of this process for the run: bodies of `ask` steps may
    * finish within the grace, others are interrupted and recorded as such, and
-   * the run is given up.
+   * the run is suspended without an entry.
    */
   shutdown(grace: Effect.Effect<void>): Effect.Effect<void> {
     const finished = Effect.suspend(() => {

@@ -220,7 +220,7 @@ export class RunScheduler implements Scheduler.Scheduler {
       return true
     }
     if (this.latest?.by === fiber) {
-      // Whoever schedules a task and goes on has not stopped for it.
+      // A fiber that schedules a task and goes on does not wait for that task.
       if (fiber.currentOpCount > 1) this.latest.by = undefined
       this.latest = undefined
     }

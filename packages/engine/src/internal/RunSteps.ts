@@ -367,7 +367,7 @@ export abstract class RunSteps extends RunEvents {
     )
   }
 
-  /** Settles a step whose outcome is unknown, or that recovery gave up. Answers what is wrong, if something is. */
+  /** Settles a step whose outcome is unknown, or at which recovery stopped the run. Returns why it cannot be settled, if so. */
   settleStep(key: string, by: string, action: SettleAction): string | undefined {
     const step = this.records.steps.get(key)
     if (step === undefined || (step.phase !== "unknown" && step.phase !== "exhausted")) {
@@ -417,7 +417,7 @@ const outcomeOf = (
   return { _tag: "Outcome", key, exit: late, delay: undefined }
 }
 
-/** What an attempt came to that was let go, for people. Of one that was interrupted nobody hears more than its end. */
+/** How a body ended after its run had stopped waiting for it, for people. Of a body that was interrupted only its end is told. */
 const late = ({ attempt, key }: StepAttempt, exit: Exit.Exit<unknown, unknown>, isCut: boolean): ReadyItem => {
   // A probe answers with an option.
   const value = Exit.isSuccess(exit) && Option.isOption(exit.value)

@@ -14,7 +14,7 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { ExecutorHost } from "./run/RunHost.ts"
 
-/** A body that was let go at its timeout asks its run for something. A defect of that body, which nobody waits for. */
+/** A body asks its run for something after its timeout, when the run no longer waits for it. It is a defect of that body, which nobody observes. */
 export class StepLetGo extends Error {
   override readonly name = "StepLetGo"
   constructor(what: string, step: string | undefined) {

@@ -15,6 +15,8 @@ export const commandRunsResume = Command.make(
       said: ({ runId }) => `run ${runId} is asked to go on`
     })
 ).pipe(
-  Command.withDescription("Let a paused, failed-and-suspended, diverged or given-up run go on"),
+  Command.withDescription(
+    "Let a run go on that was paused, failed and was suspended, diverged, or was stopped after repeated crashes"
+  ),
   Command.withExamples([{ command: "fermata runs resume 1f0c", description: "Go on and follow it" }])
 )

@@ -32,7 +32,7 @@ export interface RunPort {
   readonly row: RunRow
   /** The run as errors name it. */
   readonly giver: Giver
-  /** Who has asked for the run, as far as anybody said. */
+  /** The person who asked for the run, if that is known. */
   readonly by: string | undefined
   /** Its journal has not been delivered yet. */
   readonly replaying: boolean
