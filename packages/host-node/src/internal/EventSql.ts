@@ -18,7 +18,9 @@ import { anyValue, numberOf, positionOf, valueAt, wakeRow } from "@fermata/engin
 import type { DatabaseSync } from "node:sqlite"
 import { number, numberOrNull, prepare, type Row, text, textOrNull } from "./Rows.ts"
 
-const columns = "position, id, name, payload, correlation, source, at"
+/** The columns of an event beside its position, which the table gives: the fields of an `EventRow` under their names. */
+const fields = ["id", "name", "payload", "correlation", "source", "at"] as const satisfies ReadonlyArray<keyof EventRow>
+const columns = `position, ${fields.join(", ")}`
 
 /** The last position there has been, whether that event is kept or not. */
 const lastEver = "coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)"
@@ -37,7 +39,7 @@ export const changes = (db: DatabaseSync) => {
 
   const insert = prepare(
     db,
-    "INSERT INTO events (id, name, payload, correlation, source, at) VALUES (?, ?, ?, ?, ?, ?)"
+    `INSERT INTO events (${fields.join(", ")}) VALUES (${fields.map(() => "?").join(", ")})`
   )
   const known = prepare(db, "SELECT 1 FROM events WHERE id = ?")
   const paths = prepare(db, "SELECT path FROM event_paths WHERE event = ?")
@@ -90,7 +92,7 @@ export const changes = (db: DatabaseSync) => {
       let first = 0
       for (const row of rows) {
         if (known.get(row.id) !== undefined) continue
-        const position = insert.insert(row.id, row.name, row.payload, row.correlation, row.source, row.at)
+        const position = insert.insert(...fields.map((field) => row[field]))
         if (added++ === 0) first = row.at
         let name = wanted.get(row.name)
         if (name === undefined) {
