@@ -45,6 +45,8 @@ describe("the repository", () => {
 
   it("lets bodies, steps and clocks know their run as RunPort alone", () => clean(everywhere(Rules.port)))
 
+  it("decides without effects, stores and runs that are going on", () => clean(everywhere(Rules.deciding)))
+
   it("imports concrete Effect modules in packages", () => clean(everywhere(Rules.concreteModules)))
 
   it("takes time and chance from Effect's services outside hosts", () => clean(everywhere(Rules.timeAndChance)))
@@ -221,6 +223,19 @@ describe("the rules can fail", () => {
       source("packages/testing/src/Probe.ts", `const text = JSON.stringify(1)`),
       source("packages/cli/src/Probe.ts", `const text = JSON.stringify(1)`),
       source("packages/engine/test/Probe.test.ts", `const text = JSON.stringify(1)`)
+    ])
+  })
+
+  it("refuses what decides and knows of effects, stores or the loop", () => {
+    const file = "packages/engine/src/internal/run/Standing.ts"
+    proves(Rules.deciding, [
+      source(file, `import * as Effect from "effect/Effect"`),
+      source(file, `import type { Backend } from "../../Backend.ts"`),
+      source(file, `import type { RunExecutor } from "../RunExecutor.ts"`),
+      source("packages/core/src/AfterCrash.ts", `import * as Schema from "effect/Schema"`)
+    ], [
+      source(file, `import type { Wait } from "@fermata/core/Wait"`),
+      inEngine(`import * as Effect from "effect/Effect"`)
     ])
   })
 

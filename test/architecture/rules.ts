@@ -269,6 +269,19 @@ export const port = (source: Source): ReadonlyArray<string> =>
     )
     : []
 
+/** What decides and does nothing: tables that are tested without an engine. */
+const decides = /^packages\/(core\/src\/(AfterCrash|ApprovalRule|EntryRole)|engine\/src\/internal\/run\/Standing)\.ts$/
+
+/** What decides knows no effect, no store and no run that is going on. */
+export const deciding = (source: Source): ReadonlyArray<string> =>
+  decides.test(source.file)
+    ? importsOf(source).flatMap(({ node, specifier }) =>
+      /^effect\b|\/(Store|\w*Backend|EngineCore|RunHost|RunPort)\.ts$/.test(specifier) || insideOfRun.test(specifier)
+        ? [at(source, node, `decides, and must not know ${specifier}`)]
+        : []
+    )
+    : []
+
 /** The indexes of Effect; a module of a package is imported by its own path. */
 const barrel = /^(effect(\/[a-z][a-z-]*)?|@effect\/[a-z-]+)$/
 

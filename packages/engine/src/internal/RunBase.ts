@@ -240,7 +240,7 @@ export abstract class RunBase {
   private stillHeld(): ReadonlyArray<string> {
     const held: Array<string> = []
     for (const [id, child] of this.records.children) if (child.listening && child.exit === undefined) held.push(id)
-    for (const step of this.records.openSteps()) {
+    for (const step of this.records.open) {
       if (step.phase === "running") {
         for (const wait of step.bodyWaits) if (wait.reason === "child") held.push(wait.key)
       }

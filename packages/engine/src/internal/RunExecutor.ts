@@ -22,7 +22,6 @@ import * as EntryRole from "@fermata/core/EntryRole"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { reasonOf } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import * as Cause from "effect/Cause"
@@ -42,6 +41,7 @@ import * as Questions from "./Questions.ts"
 import { isOrderToStop, type ReadyItem, type StopItem } from "./run/Happening.ts"
 import type { ExecutorHost, Registration } from "./run/RunHost.ts"
 import { CurrentRun, type RunPort } from "./run/RunPort.ts"
+import { isInFlight, standing } from "./run/Standing.ts"
 import { RunDigests } from "./RunDigests.ts"
 import { RunLimits } from "./RunLimits.ts"
 import { type AnyFiber, RunScheduler, type Task } from "./RunScheduler.ts"
@@ -123,7 +123,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.live &&
       this.ready.length === 0 && this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 &&
       (this.toStart.length === 0 || this.records.paused) &&
-      this.ownAnswers.idle && this.records.inFlight() === 0 && !this.looking && !this.hasAwaits &&
+      this.ownAnswers.idle && !isInFlight(this.records) && !this.looking && !this.hasAwaits &&
       this.mainExit === undefined && this.pendingStop === undefined && !this.digests.pending
   }
 
@@ -170,7 +170,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
    */
   shutdown(grace: Effect.Effect<void>): Effect.Effect<void> {
     const finished = Effect.suspend(() => {
-      const fibers = Array.from(this.records.openSteps())
+      const fibers = Array.from(this.records.open)
         .filter((step) => step.phase === "running" && step.definition?.onCrash === "ask" && step.fiber !== undefined)
         .map((step) => Fiber.await(step.fiber!))
       return fibers.length === 0
@@ -187,7 +187,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
           if (this.stopped || this.ending) return resume(Effect.void)
           if (this.committing) return this.host.schedule(leave)
           this.releasing = true
-          for (const step of this.records.openSteps()) {
+          for (const step of this.records.open) {
             if (step.phase === "running") this.append({ _tag: "StepReleased", key: step.key })
           }
           this.commit(undefined, undefined, {
@@ -380,7 +380,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
     }
     if (this.records.stop !== undefined && this.mainExit === undefined) this.interruptMain()
     // In the order of their latest requests, as they would start in a run that was never replayed.
-    for (const step of Array.from(this.records.openSteps()).sort((a, b) => a.entry.seq - b.entry.seq)) {
+    for (const step of Array.from(this.records.open).sort((a, b) => a.entry.seq - b.entry.seq)) {
       this.recover(step)
     }
     for (const [timer, state] of this.records.timers) {
@@ -597,9 +597,8 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
   private flush(): void {
     if (this.committing || this.ending || this.releasing) return
     if (this.beginLooks() && this.toStart.length === 0) return
-    const busy = this.records.busy() || (this.toStart.length > 0 && !this.paused)
-    const waits: ReadonlyArray<Wait> = busy ? [] : this.waitsNow()
-    const status = waits.length > 0 ? "suspended" : "running"
+    const { busy, reason, status, waits } = standing(this.records, this.toStart.length > 0 && !this.paused)
+    if (!busy) this.rests(waits)
     const text = status === "suspended" ? StoredJson.textOf(waits) : null
     if (status === "suspended") {
       // A run that came through deaths of its owners in a row and waits again is not what killed them: an entry ends the count.
@@ -613,7 +612,6 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
     }
     if (busy) this.atWork()
     else this.limits.atRest()
-    const reason = status === "suspended" ? reasonOf(waits) ?? null : null
     const now = projection(status, reason, text)
     const changed = now !== this.projected && (status === "suspended" || busy || this.projected.startsWith("queued "))
     const starting = this.paused ? [] : this.toStart

@@ -5,7 +5,6 @@
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as EntryRole from "@fermata/core/EntryRole"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { neverKey, suspendReasons } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
@@ -15,8 +14,8 @@ import * as Handover from "./Handover.ts"
 import * as NoteKinds from "./NoteKinds.ts"
 import type { ApprovalResult, StepDefinition, StepOutcome } from "./run/Ask.ts"
 import type { Document } from "./run/RunPort.ts"
+import type { Asked } from "./run/Standing.ts"
 import type { StepLimit } from "./StepLimit.ts"
-import * as StepWaits from "./StepWaits.ts"
 
 type Entry = JournalEntry.JournalEntry
 type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
@@ -82,26 +81,23 @@ export interface ApprovalState {
   problemOf: ((edit: unknown) => string | undefined) | undefined
 }
 
-/** A run may wait for thousands of things, and says so in its journal whenever that changes. */
-const mostWaits = 100
-
 interface SignalState {
   readonly buffer: Array<EntryOf<"SignalReceived">>
   readonly waiters: Array<Resume<EntryOf<"SignalReceived">>>
 }
 
-export class RunRecords {
+export class RunRecords implements Asked<StepState> {
   readonly steps = new Map<string, StepState>()
   /** Steps that are neither delivered nor abandoned: what must be looked at again and again. */
-  private readonly open = new Set<StepState>()
+  readonly open = new Set<StepState>()
   readonly timers = new Map<number, TimerState>()
   readonly approvals = new Map<string, ApprovalState>()
   readonly children = new Map<string, ChildRecords.ChildState>()
   /** What the workflow did at once, by its key in `EntryRole`. */
   readonly acts = new Map<string, { readonly entry: Entry; asked: boolean }>()
   readonly deferreds = new Map<string, JournalEntry.ExitJson>()
-  private readonly deferredWaiters = new Map<string, Array<Resume<JournalEntry.ExitJson>>>()
-  private readonly signals = new Map<string, SignalState>()
+  readonly deferredWaiters = new Map<string, Array<Resume<JournalEntry.ExitJson>>>()
+  readonly signals = new Map<string, SignalState>()
   readonly signalIds = new Set<string>()
   /** Ids of the events that waits of the run have taken. */
   readonly takenEvents = new Set<string>()
@@ -394,109 +390,6 @@ export class RunRecords {
     return true
   }
 
-  /** Steps whose bodies are in this process: a run with one of these is not let go. */
-  inFlight(): number {
-    let count = 0
-    for (const step of this.open) {
-      if (step.phase === "done" || (step.phase === "running" && !isIdle(step))) count++
-    }
-    return count
-  }
-
-  /** Whether something goes on by itself: a body does not that waits for a step of its own which waits for an operator. */
-  busy(): boolean {
-    let stalled: ReadonlySet<StepState> | undefined
-    for (const step of this.open) {
-      if (step.phase === "done") return true
-      if (step.phase === "running" && !isIdle(step) && !(stalled ??= this.stalled()).has(step)) return true
-    }
-    return false
-  }
-
-  private stalled(): ReadonlySet<StepState> {
-    const stalled = new Set<StepState>()
-    for (const step of this.open) {
-      if (step.phase !== "unknown" && step.phase !== "exhausted") continue
-      for (let body = this.bodyOf(step); body !== undefined && !stalled.has(body); body = this.bodyOf(body)) {
-        stalled.add(body)
-      }
-    }
-    return stalled
-  }
-
-  /** The step whose body asked for this one. */
-  private bodyOf({ definition }: StepState): StepState | undefined {
-    const inside = definition?.inside
-    return inside === undefined ? undefined : this.steps.get(inside) ?? this.steps.get(inside.replace(/[#?]\d+$/, ""))
-  }
-
-  openSteps(): Iterable<StepState> {
-    return this.open
-  }
-
-  /** What the run waits for, most urgent first; at most `mostWaits` for each reason, of timers the earliest. */
-  waits(): ReadonlyArray<Wait> {
-    const waits: Array<Wait> = []
-    if (this.paused) waits.push({ reason: "operator", key: "pause", detail: "paused by an operator" })
-    if (this.held !== undefined) waits.push(this.held)
-    for (const step of this.open) waits.push(...StepWaits.of(step))
-    for (const approval of this.approvals.values()) {
-      if (approval.waiter === undefined || approval.result !== undefined) continue
-      const { deadline, key, prompt } = approval.entry
-      const { wanted } = ApprovalRule.standing(approval.entry, approval.given)
-      waits.push({
-        reason: "approval",
-        key,
-        who: wanted,
-        detail: prompt,
-        ...(deadline === undefined ? {} : { until: deadline })
-      })
-    }
-    for (const [name, signal] of this.signals) {
-      const detail = this.details.get(name)
-      if (signal.waiters.length > 0) {
-        waits.push({ reason: "signal", key: name, ...(detail === undefined ? {} : { detail }) })
-      }
-    }
-    for (const [name, waiters] of this.deferredWaiters) {
-      if (waiters.length === 0 || this.clocks.has(name)) continue
-      if (!waits.some((wait) => wait.reason === "signal" && wait.key === name)) {
-        waits.push({ reason: "signal", key: name })
-      }
-    }
-    for (const [key, child] of this.children) if (child.waiters.length > 0) waits.push({ reason: "child", key })
-    for (const { entry } of this.earliestTimers()) {
-      waits.push({ reason: "timer", key: `timer ${entry.timer}`, until: entry.dueAt })
-    }
-    if (waits.length === 0 && (this.still || this.waitsForEver())) {
-      const what = this.waitsForEver() ? "a time that never comes" : "nothing that the engine knows of"
-      waits.push({ reason: "operator", key: neverKey, detail: `it waits for ${what}, and only a cancel ends that` })
-    }
-    waits.sort((a, b) => suspendReasons.indexOf(a.reason) - suspendReasons.indexOf(b.reason))
-    if (waits.length <= mostWaits) return waits
-    const counts = new Map<string, number>()
-    return waits.filter(({ reason }) => {
-      const count = (counts.get(reason) ?? 0) + 1
-      counts.set(reason, count)
-      return count <= mostWaits
-    })
-  }
-
-  private waitsForEver(): boolean {
-    if (this.endless > 0) return true
-    for (const step of this.open) if (step.phase === "backoff" && StepWaits.isNever(step.retryAt)) return true
-    for (const name of this.endlessClocks) if ((this.deferredWaiters.get(name)?.length ?? 0) > 0) return true
-    return false
-  }
-
-  private earliestTimers(): ReadonlyArray<TimerState> {
-    const waiting: Array<TimerState> = []
-    for (const state of this.timers.values()) if (state.waiter !== undefined) waiting.push(state)
-    return waiting.length <= mostWaits
-      ? waiting
-      : waiting.sort((a, b) => a.entry.dueAt - b.entry.dueAt).slice(0, mostWaits)
-  }
-
   /** Forgets every waiter, so that dropped fibers are held by nothing. */
   letGo(): void {
     this.steps.clear()
@@ -660,9 +553,6 @@ export const copied = (outcome: StepOutcome): StepOutcome =>
   outcome._tag === "Parked"
     ? { ...outcome, cause: StoredJson.copy(outcome.cause) }
     : { ...outcome, exit: Handover.copyOf(outcome.exit) }
-
-/** Whether the body only waits for something durable, so that it may be dropped and run again. */
-export const isIdle = (step: StepState): boolean => step.bodyWaits.length > 0 && step.definition?.onCrash !== "ask"
 
 /** The policy of a step as it stands after its recorded failures. */
 export const policyOf = (

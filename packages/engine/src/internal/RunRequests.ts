@@ -230,12 +230,10 @@ export abstract class RunRequests extends RunBase {
     })
   }
 
-  /** What the run waits for. When that is nothing which the engine knows of, it counts as never a minute later. */
-  protected waitsNow(): ReadonlyArray<Wait> {
-    const waits = this.records.waits()
+  /** Nothing goes on by itself. What waits for nothing that the engine knows of counts as never going on a minute later. */
+  protected rests(waits: ReadonlyArray<Wait>): void {
     if (waits.length > 0) this.disarm("still")
     else if (!this.armed.has("still")) this.arm("still", this.host.now() + stillMs, { _tag: "Still" })
-    return waits
   }
 
   private tooLate(what: string, millis: number): Error {

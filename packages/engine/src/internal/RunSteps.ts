@@ -19,6 +19,7 @@ import * as Handover from "./Handover.ts"
 import type { SettleAction, StepAttempt, StepDefinition } from "./run/Ask.ts"
 import type { ReadyItem } from "./run/Happening.ts"
 import { CurrentRun, type Place, type RunPort } from "./run/RunPort.ts"
+import { isIdle } from "./run/Standing.ts"
 import { RunEvents } from "./RunEvents.ts"
 import * as RunRecords from "./RunRecords.ts"
 import { idempotencyKey } from "./RunRequests.ts"
@@ -34,7 +35,7 @@ export abstract class RunSteps extends RunEvents {
 
   /** Steps whose bodies run now. */
   running(): ReadonlyArray<{ readonly key: string; readonly onCrash: string }> {
-    return Array.from(this.records.openSteps())
+    return Array.from(this.records.open)
       .filter((step) => step.phase === "running")
       .map((step) => ({ key: step.key, onCrash: step.definition!.onCrash }))
   }
@@ -113,7 +114,7 @@ export abstract class RunSteps extends RunEvents {
   protected dropBody(step: RunRecords.StepState): void {
     const fiber = step.fiber
     step.fiber = undefined
-    if (!RunRecords.isIdle(step)) {
+    if (!isIdle(step)) {
       fiber?.interruptUnsafe()
       step.limit?.end()
     }
