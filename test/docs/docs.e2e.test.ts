@@ -74,6 +74,9 @@ describe("the check of documents", () => {
   })
 })
 
-describe.each(fences.map((fence) => ({ fence, title: titleOf(fence) })))("$title", ({ fence }) => {
-  it.each(Object.entries(proofsOf(fence)))("%s", (_, prove) => prove())
+describe.each(
+  fences.map((fence) => ({ title: titleOf(fence), proofs: Object.entries(proofsOf(fence)) }))
+    .filter(({ proofs }) => proofs.length > 0)
+)("$title", ({ proofs }) => {
+  it.each(proofs)("%s", (_, prove) => prove())
 })
