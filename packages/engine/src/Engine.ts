@@ -147,7 +147,11 @@ export class Engine extends Context.Service<Engine, {
               return kind === undefined ? Effect.void : core.letGo((executor) => executor.row.kind === kind)
             })
         ),
-      define: (definition) => core.write({ op: "define", row: definition }),
+      define: (definition) =>
+        Effect.ensuring(
+          core.write({ op: "define", row: definition }),
+          Effect.sync(() => core.extensions.defined())
+        ),
       describe: (definition) => core.extensions.describe(definition),
       start: Effect.fnUntraced(function*(request) {
         const { started } = yield* core.start(request)

@@ -6,7 +6,7 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { DefinitionRow, OutboxRow, RunRow, StorageFailed } from "../Backend.ts"
+import type { Backend, DefinitionRow, OutboxRow, RunRow, StorageFailed } from "../Backend.ts"
 import {
   type Committed,
   type Definitions,
@@ -30,6 +30,8 @@ export class Extensions {
   private readonly toRegistration: (program: Program) => Registration
   /** Those that publish something with a commit. */
   private publishing: ReadonlyArray<Extension> = none
+  /** The kinds of definitions in the store, as last read. */
+  private stored: { readonly version: number; readonly kinds: ReadonlyArray<string> } | undefined
   private routing: ReadonlyArray<NonNullable<Extension["route"]>> = none
 
   constructor(toRegistration: (program: Program) => Registration) {
@@ -100,6 +102,29 @@ export class Extensions {
 
   get offer(): Readonly<Record<string, Schema.Json>> {
     return Object.assign({}, ...Array.from(this.byKind.values(), (definitions) => definitions.offer()))
+  }
+
+  /**
+   * Whether there is an extension for every kind of documents in the store. Its
+   * kinds are read again when others have written, or this process has defined
+   * something.
+   */
+  hasEveryKind(backend: Backend): Effect.Effect<boolean, StorageFailed> {
+    return Effect.flatMap(backend.version, (version) => {
+      const stored = this.stored?.version === version
+        ? Effect.succeed(this.stored.kinds)
+        : Effect.map(backend.definitions, (rows) => {
+          const kinds = [...new Set(rows.map(({ kind }) => kind))]
+          this.stored = { version, kinds }
+          return kinds
+        })
+      return Effect.map(stored, (kinds) => kinds.every((kind) => kind === "program" || this.byKind.has(kind)))
+    })
+  }
+
+  /** This process has defined something. */
+  defined(): void {
+    this.stored = undefined
   }
 
   /** The extension's part for documents of this kind. */

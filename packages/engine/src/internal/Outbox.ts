@@ -25,7 +25,7 @@ export interface Carrier {
   readonly backend: Backend
   readonly store: Store["Service"]
   readonly desk: Desk
-  readonly extensions: Pick<Extensions, "definitions" | "route">
+  readonly extensions: Pick<Extensions, "hasEveryKind" | "route">
   readonly options: { readonly worker: boolean }
   /** The trees of runs that a process which is no worker takes up all the same. */
   readonly roots: Set<string>
@@ -51,7 +51,8 @@ export const deliver = Effect.fnUntraced(function*(core: Carrier) {
   while (!core.closed) {
     const rows = yield* core.backend.outbox(limit, events)
     if (rows.length === 0) return
-    if (events && rows.some(isEvent) && !(yield* hasEveryKind(core))) {
+    // Events that documents may want are left to a process that has an extension for every kind of them that there is.
+    if (events && rows.some(isEvent) && !(yield* core.extensions.hasEveryKind(core.backend))) {
       events = false
       continue
     }
@@ -88,13 +89,6 @@ export const deliver = Effect.fnUntraced(function*(core: Carrier) {
 // ----------------------------------------------------------------------------
 
 const isEvent = ({ kind }: OutboxRow): boolean => kind !== "start" && kind !== "inbox" && kind !== "leave"
-
-/** Events that documents may want are left to a process that has an extension for every kind of them that there is. */
-const hasEveryKind = (core: Carrier): Effect.Effect<boolean, StorageFailed> =>
-  Effect.map(
-    core.backend.definitions,
-    (rows) => rows.every(({ kind }) => kind === "program" || core.extensions.definitions(kind) !== undefined)
-  )
 
 /** What the row comes to. An event that runs may wait for is also put into `kept`. */
 const route = (
