@@ -189,7 +189,9 @@ describe("the graph of steps", () => {
       wait: { event: "a.b" },
       branch: { cases: [{ when: "true", next: null }] },
       transform: { set: { a: 1 } },
-      approval: { prompt: "ok?", approvers: ["admin"] }
+      approval: { prompt: "ok?", approvers: ["admin"] },
+      parallel: { branches: { only: { steps: [{ ...end, name: "End" }] } } },
+      map: { items: [1], steps: [{ ...end, name: "End" }] }
     }
     const ends: Record<string, Loose> = {
       branch: { default: null },

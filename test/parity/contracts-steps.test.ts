@@ -245,6 +245,7 @@ describe("kinds of steps", () => {
 
   it.effect("C-33: exactly task, wait and approval leave the run waiting once they have begun", () =>
     Effect.gen(function*() {
+      const inner = { id: "in", name: "In", kind: "transform", set: { a: 1 }, next: null }
       const steps: Record<StandardShapes.StandardKind, Loose> = {
         task: { task: "work", next: null },
         llm: { prompt: "think", next: null },
@@ -252,7 +253,9 @@ describe("kinds of steps", () => {
         wait: { event: "a.b", next: null },
         branch: { cases: [{ when: "true", next: null }], default: null },
         transform: { set: { a: 1 }, next: null },
-        approval: { prompt: "ok?", approvers: ["admin"], nextOnApproved: null, nextOnDenied: null }
+        approval: { prompt: "ok?", approvers: ["admin"], nextOnApproved: null, nextOnDenied: null },
+        parallel: { branches: { only: { steps: [inner] } }, next: null },
+        map: { items: [1], steps: [inner], next: null }
       }
       assert.sameMembers(Object.keys(steps), StandardShapes.standardShapes.map(({ kind }) => kind))
       const host = yield* serve(yield* CrashHost.make, {
@@ -271,7 +274,9 @@ describe("kinds of steps", () => {
         wait: "suspended",
         branch: "completed",
         transform: "completed",
-        approval: "suspended"
+        approval: "suspended",
+        parallel: "completed",
+        map: "completed"
       })
     }))
 })

@@ -30,6 +30,7 @@ import {
   Everything,
   Impatient,
   impatientLayer,
+  inside,
   layer,
   limitedLayer,
   LongWait,
@@ -107,6 +108,12 @@ export const cases: ReadonlyArray<Case> = [
     name: "every-step of a contract",
     start: startContract(contract, { input: { n: 1 } }),
     options: { layer: contractLayer, signals: { "event:go": { n: 2 }, "step:there": { output: "far" } } }
+  },
+  {
+    name: "steps inside steps of a contract",
+    start: startContract(inside, { input: { list: [1, 2, 3, 4, 5] } }),
+    // Who comes first depends on when the others came.
+    options: { layer: contractLayer, signals: { "event:go": { n: 2 } }, ends: "any" }
   },
   {
     name: "limits on steps and time",

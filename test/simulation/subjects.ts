@@ -300,6 +300,60 @@ export const contract = {
   ]
 }
 
+/** Steps inside steps: items at a time, branches of which all or the first count, and failures on the way. */
+export const inside = {
+  schemaVersion: "fermata.contract.v1",
+  id: "inside",
+  version: "1.0.0",
+  title: "Steps inside steps",
+  permissions: [{ kind: "event:emit", pattern: "**" }, { kind: "task:run" }],
+  entryStepId: "each",
+  steps: [
+    step("map", "each", "both", {
+      items: "{{ input.list }}",
+      concurrency: 3,
+      onFailure: "collect",
+      steps: [
+        step("transform", "seen", "work", { set: { last: "{{ item }}" } }),
+        step("task", "work", "route", {
+          task: "here",
+          onCrash: "rerun-keyed",
+          retry: { maxAttempts: 3, initialMs: 60_000 }
+        }),
+        step("branch", "route", undefined, { cases: [{ when: "item = 2", next: "broken" }], default: "there" }),
+        step("transform", "broken", null, { set: { broken: "{{ $number('two') }}" } }),
+        step("task", "there", null, { task: "there", onCrash: "rerun-keyed", timeoutMs: 1000 })
+      ]
+    }),
+    step("parallel", "both", "first", {
+      branches: {
+        ask: {
+          steps: [step("approval", "gate", undefined, {
+            prompt: "Go?",
+            approvers: ["ada"],
+            timeout: { ms: 24 * hour },
+            nextOnApproved: null,
+            nextOnDenied: null
+          })]
+        },
+        tell: {
+          steps: [step("map", "twice", null, {
+            items: [1, 2],
+            steps: [step("emit", "told", null, { event: "told", payload: "{{ item }}" })]
+          })]
+        }
+      }
+    }),
+    step("parallel", "first", null, {
+      wait: "first",
+      branches: {
+        go: { steps: [step("wait", "hold", null, { event: "go", timeout: { ms: 2 * hour, next: null } })] },
+        late: { steps: [step("wait", "never", null, { event: "never", timeout: { ms: hour } })] }
+      }
+    })
+  ]
+}
+
 /** A contract whose steps go in a circle, as often as its limit on steps lets them. */
 export const circle = {
   schemaVersion: "fermata.contract.v1",

@@ -95,23 +95,32 @@ export interface Contract extends Schema.Struct.Type<typeof headFields> {
   readonly steps: ReadonlyArray<StepShape.AnyStep>
 }
 
-const documentOf = <const Shapes extends ReadonlyArray<StepShape.AnyShape>>(shapes: Shapes) =>
-  Schema.Struct({
+const documentOf = <const Shapes extends StepShape.StepShapes>(shapes: Shapes) => {
+  const step = stepOf(shapes)
+  return Schema.Struct({
     ...headFields,
     triggers: Parts.withDefault(Parts.list(Trigger, 0, 100, "triggers"), []),
     permissions: Parts.withDefault(Parts.list(Policy.Permission, 0, 100, "permissions"), []),
-    steps: Parts.list(stepOf(shapes), 1, bounds.steps, "steps")
+    steps: Parts.list(step, 1, bounds.steps, "steps")
   })
+}
 
-/** One node of the graph, told apart by `kind`. */
-const stepOf = <const Shapes extends ReadonlyArray<StepShape.AnyShape>>(shapes: Shapes) =>
-  Schema.Union(shapes.map((shape) => StepShape.schemaOf(shape))) as Schema.Union<
-    {
-      readonly [Index in keyof Shapes]: ReturnType<
-        typeof StepShape.schemaOf<Shapes[Index]["kind"], Shapes[Index]["schema"]["fields"]>
-      >
-    }
+/** The fields of a shape. */
+type FieldsOf<Shape> = Shape extends StepShape.StepShape<string, infer Fields> ? Fields : never
+type SchemasOf<Shapes extends StepShape.StepShapes> = {
+  readonly [Index in keyof Shapes]: ReturnType<
+    typeof StepShape.schemaOf<Shapes[Index]["kind"], FieldsOf<Shapes[Index]>>
   >
+}
+
+/** One node of the graph, told apart by `kind`. Steps inside it are such nodes again. */
+const stepOf = <const Shapes extends StepShape.StepShapes>(shapes: Shapes) => {
+  const inner: Parts.Steps = Parts.list(Schema.suspend(() => step), 1, bounds.steps, "steps")
+  const step = Schema.Union(shapes.map((shape) => StepShape.schemaOf(shape, inner))).annotate({
+    identifier: "Step"
+  }) as unknown as Schema.Codec<Parts.AnyStep, Parts.StepDocument>
+  return step as unknown as Schema.Union<SchemasOf<Shapes>>
+}
 
 const standard = documentOf(standardShapes)
 

@@ -19,6 +19,7 @@ import type { ContractProblem, Path } from "./ContractProblem.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
 import type { StepShapes } from "./StepShape.ts"
+import * as StepTree from "./StepTree.ts"
 
 /** The outcome of a check. `contract` is there exactly when there are no problems. */
 export interface Checked {
@@ -118,61 +119,111 @@ const lossy = ({ column, line, offset, path, problem }: JsonText.Loss): Contract
 // --------------------------------------------------------------------- graph
 
 const checkGraph = (document: Record<string, unknown>, shapes: StepShapes): ReadonlyArray<ContractProblem> => {
-  const steps = stepsOf(document)
-  const places = new Map<string, number>()
+  const graphs = StepTree.graphsOf(document, shapes)
   const problems: Array<ContractProblem> = []
-  steps.forEach(({ id }, i) => {
-    if (typeof id !== "string") return
-    const first = places.get(id)
-    if (first === undefined) {
-      places.set(id, i)
-      return
+  const places = new Map<string, StepTree.Node>()
+  let count = 0
+  for (const { nodes, path } of graphs) {
+    count += nodes.length
+    if (path.length > 0 && count > Contract.bounds.steps && count - nodes.length <= Contract.bounds.steps) {
+      problems.push(Problem.make({
+        path: [...path, "steps"],
+        code: "too-large",
+        found: `${count} steps in the contract so far`,
+        expected: `at most ${Contract.bounds.steps} steps, those inside other steps included`
+      }))
     }
-    problems.push(Problem.make({
-      path: ["steps", i, "id"],
-      code: "duplicate-id",
-      found: StoredJson.quote(id),
-      expected: "an id that no other step has",
-      message: `the id ${StoredJson.quote(id)} is already used by steps[${first}]`
-    }))
-  })
+    for (const node of nodes) {
+      const { id } = node.step
+      if (typeof id !== "string") continue
+      const first = places.get(id)
+      if (first === undefined) {
+        places.set(id, node)
+        continue
+      }
+      problems.push(Problem.make({
+        path: [...node.path, "id"],
+        code: "duplicate-id",
+        found: StoredJson.quote(id),
+        expected: "an id that no other step has",
+        message: `the id ${StoredJson.quote(id)} is already used by ${Problem.renderPath(first.path)}`
+      }))
+    }
+  }
+  for (const graph of graphs) checkOne(graph, places, shapes, problems)
+  return problems
+}
+
+/** Whether the steps of one graph lead to each other, and from its first step to all. */
+const checkOne = (
+  graph: StepTree.Graph,
+  places: ReadonlyMap<string, StepTree.Node>,
+  shapes: StepShapes,
+  problems: Array<ContractProblem>
+): void => {
+  const { entry, nodes } = graph
+  const own = new Map<string, StepTree.Node>()
+  for (const node of nodes) {
+    const { id } = node.step
+    if (typeof id === "string" && !own.has(id)) own.set(id, node)
+  }
+  const unknown = (path: Path, id: string, suggestion: string | undefined) => {
+    const elsewhere = places.get(id)
+    problems.push(elsewhere === undefined ? unknownStep(path, id, suggestion) : outside(path, id, graph, elsewhere))
+  }
+  const meant = (id: string): string | undefined =>
+    problems.length >= maxSuggestions ? undefined : didYouMean(id, own.keys())
 
   // A misspelt target counts as the step that was meant, and a step that does not say what follows as
   // going on to the one below it, so that one mistake is one problem.
   const ways: Array<ContractGraph.Edge> = []
-  steps.forEach((step, i) => {
-    const said = ContractGraph.edgesOf(step, i, shapes)
+  nodes.forEach(({ path, step }, i) => {
+    const said = ContractGraph.edgesOf(step, path, shapes)
     for (const edge of said) {
-      const known = edge.to === null || places.has(edge.to)
-      const suggestion = edge.to === null || known || problems.length >= maxSuggestions
-        ? undefined
-        : didYouMean(edge.to, places.keys())
-      if (edge.to !== null && !known) problems.push(unknownStep(edge.path, edge.to, suggestion))
+      const known = edge.to === null || own.has(edge.to)
+      const suggestion = edge.to === null || known ? undefined : meant(edge.to)
+      if (edge.to !== null && !known) unknown(edge.path, edge.to, suggestion)
       ways.push(known ? edge : { from: edge.from, to: suggestion ?? null, label: edge.label, path: edge.path })
     }
-    const below = steps[i + 1]?.["id"]
+    const below = nodes[i + 1]?.step["id"]
     if (typeof step["id"] === "string" && typeof below === "string" && said.every(({ label }) => label === "error")) {
       ways.push({ from: step["id"], to: below, label: "", path: [] })
     }
   })
 
-  const entry = document["entryStepId"]
-  if (typeof entry !== "string" || places.size === 0) return problems
-  if (!places.has(entry)) problems.push(unknownStep(["entryStepId"], entry, didYouMean(entry, places.keys())))
-  const start = places.has(entry) ? entry : didYouMean(entry, places.keys())
-  if (start === undefined) return problems
+  if (typeof entry !== "string" || own.size === 0) return
+  const suggestion = own.has(entry) ? undefined : didYouMean(entry, own.keys())
+  if (!own.has(entry)) unknown([...graph.path, "entryStepId"], entry, suggestion)
+  const start = own.has(entry) ? entry : suggestion
+  if (start === undefined) return
   const seen = ContractGraph.reachableFrom([start], ways)
-  for (const [id, i] of places) {
+  for (const [id, { path }] of own) {
     if (seen.has(id)) continue
     problems.push(Problem.make({
-      path: ["steps", i],
+      path,
       code: "unreachable-step",
       found: StoredJson.quote(id),
       expected: "a step that some way leads to",
       message: `no way leads from the first step ${StoredJson.quote(start)} to ${StoredJson.quote(id)}`
     }))
   }
-  return problems
+}
+
+/** A way that leads into a step, or out of one. */
+const outside = (path: Path, id: string, { of }: StepTree.Graph, target: StepTree.Node): ContractProblem => {
+  const name = (node: StepTree.Node | undefined) => StoredJson.quote(String(node?.step["id"]))
+  const into = target.graph.of?.node
+  return Problem.make({
+    path,
+    code: "unknown-step",
+    found: StoredJson.quote(id),
+    expected: "the id of a step beside this one, or null",
+    message: into === undefined
+      ? `the step ${StoredJson.quote(id)} is outside of ${
+        name(of?.node)
+      }, where no way leads; null goes on with what follows ${name(of?.node)}`
+      : `the step ${StoredJson.quote(id)} is inside of ${name(into)}, where no way leads from here`
+  })
 }
 
 const unknownStep = (path: Path, id: string, suggestion: string | undefined): ContractProblem =>
@@ -194,7 +245,7 @@ const checkPermissions = (document: Record<string, unknown>, shapes: StepShapes)
     .map((item: unknown) => decodePermission(item))
     .filter(Result.isSuccess)
     .map(({ success }) => success)
-  return stepsOf(document).flatMap((step, i) => {
+  return nodesOf(document, shapes).flatMap(({ path, step }) => {
     const asked = StepShape.of(shapes, step)?.check.asks?.(step)
     if (asked === undefined) return []
     const { field, request } = asked
@@ -202,7 +253,7 @@ const checkPermissions = (document: Record<string, unknown>, shapes: StepShapes)
     if (answer.decision === "allow") return []
     const reserved = request.kind === "event:emit" && EventName.isReserved(request.event)
     return [Problem.make({
-      path: ["steps", i, field],
+      path: [...path, field],
       code: reserved ? "reserved-event" : "missing-permission",
       found: Problem.renderValue(step[field]),
       expected: reserved
@@ -219,7 +270,10 @@ const checkPermissions = (document: Record<string, unknown>, shapes: StepShapes)
 
 /** What the kinds themselves find wrong with their steps. */
 const checkKinds = (document: Record<string, unknown>, shapes: StepShapes): ReadonlyArray<ContractProblem> =>
-  stepsOf(document).flatMap((step, i) => StepShape.of(shapes, step)?.check.problems?.(step, ["steps", i]) ?? [])
+  nodesOf(document, shapes).flatMap(({ path, step }) => StepShape.of(shapes, step)?.check.problems?.(step, path) ?? [])
+
+const nodesOf = (document: object, shapes: StepShapes): ReadonlyArray<StepTree.Node> =>
+  StepTree.graphsOf(document, shapes).flatMap(({ nodes }) => nodes)
 
 // ---------------------------------------------------------------- size, JSON
 
@@ -265,11 +319,4 @@ const checkSize = (document: unknown): ContractProblem | undefined => {
     return Problem.make({ path, code: "not-json", found: typeof value, expected: "a JSON value" })
   }
   return visit(document, [])
-}
-
-const stepsOf = (document: Record<string, unknown>): ReadonlyArray<Record<string, unknown>> => {
-  const steps = document["steps"]
-  return Array.isArray(steps)
-    ? steps.slice(0, Contract.bounds.steps).map((step: unknown) => isRecord(step) ? step : {})
-    : []
 }

@@ -8,6 +8,7 @@ import * as Contract from "./Contract.ts"
 import { subscriptionsOf } from "./ContractProgram.ts"
 import * as EventCondition from "./EventCondition.ts"
 import { needsOf, type StepShapes } from "./StepShape.ts"
+import { stepsOf } from "./StepTree.ts"
 import { signalName } from "./Submission.ts"
 
 /** The description of a stored document whose steps are of these kinds; undefined for one that this build cannot read. */
@@ -15,7 +16,7 @@ export const of = (document: string, shapes: StepShapes): Description | undefine
   const decoded = Contract.decodeText(document, shapes)
   if (Exit.isFailure(decoded)) return undefined
   const contract = decoded.value
-  const steps = contract.steps.map((step) => ({ id: step.id, needs: needsOf(shapes, step) }))
+  const steps = stepsOf(contract, shapes).map((step) => ({ id: step.id, needs: needsOf(shapes, step) }))
   return {
     limits: contract.limits,
     subscriptions: subscriptionsOf(contract, shapes),

@@ -15,13 +15,19 @@ import * as Problem from "./ContractProblem.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
 import * as StepShape from "./StepShape.ts"
 import type { StepShapes } from "./StepShape.ts"
+import { graphsOf } from "./StepTree.ts"
 
 /** Problems of types, values and fields. Lists are decoded item by item, so that one bad item hides no other. */
 export const check = (document: Record<string, unknown>, shapes: StepShapes): ReadonlyArray<ContractProblem> => [
   ...problemsOf(decodeHead(document), document, []),
-  ...checkList(document, "triggers", "type", triggerDecoders, 100, 0),
-  ...checkList(document, "permissions", "kind", permissionDecoders, 100, 0),
-  ...checkList(document, "steps", "kind", stepDecoders(shapes), Contract.bounds.steps, 1, decodeCommon)
+  ...checkList(document, [], "triggers", "type", triggerDecoders, 100, 0),
+  ...checkList(document, [], "permissions", "kind", permissionDecoders, 100, 0),
+  ...graphsOf(document, shapes).flatMap(({ of, path }) => {
+    const holder = StepShape.at(document, ...path)
+    return of !== undefined && !isRecord(holder)
+      ? []
+      : checkList(holder, path, "steps", "kind", stepDecoders(shapes), Contract.bounds.steps, 1, decodeCommon)
+  })
 ]
 
 // ---------------------------------------------------------------- internal
@@ -45,6 +51,9 @@ const decodeCommon = Schema.decodeUnknownResult(Schema.Struct(Parts.commonFields
 const triggerDecoders = decoders(Contract.triggerTypes)
 const permissionDecoders = decoders(Policy.permissionKinds)
 
+/** Steps inside a step are looked at one by one. */
+const unlooked = Schema.Unknown as unknown as Parts.Steps
+
 const decodersOfSteps = new WeakMap<StepShapes, ReadonlyMap<string, Decode>>()
 const stepDecoders = (shapes: StepShapes): ReadonlyMap<string, Decode> => {
   const known = decodersOfSteps.get(shapes)
@@ -54,7 +63,7 @@ const stepDecoders = (shapes: StepShapes): ReadonlyMap<string, Decode> => {
       shape
     ) => [
       shape.kind,
-      Schema.decodeUnknownResult(StepShape.schemaOf(shape) as unknown as Schema.Codec<unknown>, options)
+      Schema.decodeUnknownResult(StepShape.schemaOf(shape, unlooked) as unknown as Schema.Codec<unknown>, options)
     ])
   )
   decodersOfSteps.set(shapes, made)
@@ -64,7 +73,8 @@ const stepDecoders = (shapes: StepShapes): ReadonlyMap<string, Decode> => {
 type Decode = (input: unknown) => Result.Result<unknown, Schema.SchemaError>
 
 const checkList = (
-  document: Record<string, unknown>,
+  holder: unknown,
+  path: Path,
   name: string,
   tag: string,
   members: ReadonlyMap<string, Decode>,
@@ -72,20 +82,20 @@ const checkList = (
   minimum: number,
   decodeRest?: Decode
 ): ReadonlyArray<ContractProblem> => {
-  const list = document[name]
+  const list = StepShape.at(holder, name)
   if (list === undefined) return []
-  if (!Array.isArray(list)) return [wrongType([name], list, `a list of ${name}`)]
+  if (!Array.isArray(list)) return [wrongType([...path, name], list, `a list of ${name}`)]
   const problems: Array<ContractProblem> = []
   if (list.length < minimum || list.length > maximum) {
     problems.push(Problem.make({
-      path: [name],
+      path: [...path, name],
       code: "wrong-value",
       found: Problem.renderValue(list),
       expected: `from ${minimum} to ${maximum} ${name}`
     }))
   }
   list.slice(0, maximum).forEach((item: unknown, i) => {
-    problems.push(...checkItem(item, [name, i], tag, members, decodeRest))
+    problems.push(...checkItem(item, [...path, name, i], tag, members, decodeRest))
   })
   return problems
 }

@@ -9,6 +9,7 @@ import type { Path } from "./ContractProblem.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
 import type { Loose, StepShapes } from "./StepShape.ts"
+import * as StepTree from "./StepTree.ts"
 
 const { at } = StepShape
 
@@ -29,10 +30,10 @@ export interface LooseContract {
   readonly steps: ReadonlyArray<Loose | StepShape.AnyStep>
 }
 
-/** The ways out of one step; `index` is its place in `steps`. Fields that hold no step id are left out. */
+/** The ways out of one step, which stands at `path`. Fields that hold no step id are left out. */
 export const edgesOf = (
   step: Loose | StepShape.AnyStep,
-  index: number,
+  path: Path,
   shapes: StepShapes = standardShapes
 ): ReadonlyArray<Edge> => {
   const from = at(step, "id")
@@ -42,15 +43,28 @@ export const edgesOf = (
     path: typeof at(step, "onError") === "string" ? ["onError"] : ["onError", "next"]
   }
   const ways = StepShape.of(shapes, step)?.graph.ways(step as Loose) ?? [StepShape.next]
-  return [...ways, onError].flatMap(({ label, path }): ReadonlyArray<Edge> => {
-    const to = at(step, ...path)
-    return typeof to === "string" || to === null ? [{ from, to, label, path: ["steps", index, ...path] }] : []
+  return [...ways, onError].flatMap((way): ReadonlyArray<Edge> => {
+    const to = at(step, ...way.path)
+    return typeof to === "string" || to === null
+      ? [{ from, to, label: way.label, path: [...path, ...way.path] }]
+      : []
   })
 }
 
-/** All ways, in the order of the document. */
+/** The ways between the steps of one graph. */
+export const edgesIn = ({ nodes }: StepTree.Graph, shapes: StepShapes): ReadonlyArray<Edge> =>
+  nodes.flatMap(({ path, step }) => edgesOf(step, path, shapes))
+
+/** All ways, in the order of the document: those of each graph, and those from a step to where the graphs inside it begin. */
 export const edges = (contract: LooseContract, shapes: StepShapes = standardShapes): ReadonlyArray<Edge> =>
-  contract.steps.flatMap((step, index) => edgesOf(step, index, shapes))
+  StepTree.graphsOf(contract, shapes).flatMap((graph) => {
+    const { entry, of, path } = graph
+    const from = of?.node.step["id"]
+    const own = edgesIn(graph, shapes)
+    if (of === undefined || typeof from !== "string" || typeof entry !== "string") return own
+    const into: Edge = { from, to: entry, label: of.inner.label, path: [...path, "entryStepId"] }
+    return [into].concat(own)
+  })
 
 /** The ids of the steps that a run can get to from any of `starts` (these included), over `edges`. */
 export const reachableFrom = (starts: ReadonlyArray<string>, edges: ReadonlyArray<Edge>): ReadonlySet<string> => {
@@ -69,40 +83,85 @@ export const reachableFrom = (starts: ReadonlyArray<string>, edges: ReadonlyArra
 /** Ids of the steps that no run can get to, in the order of the document. */
 export const unreachable = (contract: Contract, shapes: StepShapes = standardShapes): ReadonlyArray<string> => {
   const seen = reachableFrom([contract.entryStepId], edges(contract, shapes))
-  return contract.steps.filter((step) => !seen.has(step.id)).map((step) => step.id)
+  return StepTree.stepsOf(contract, shapes).filter((step) => !seen.has(step.id)).map((step) => step.id)
 }
 
-/** The contract as a Mermaid `flowchart TD`. Depends on the document alone; any text in it is escaped. */
+/**
+ * The contract as a Mermaid `flowchart TD`; graphs inside a step are frames of
+ * their own. Depends on the document alone; any text in it is escaped.
+ */
 export const mermaid = (contract: LooseContract, shapes: StepShapes = standardShapes): string => {
-  const names = new Map<string, string>()
-  contract.steps.forEach(({ id }, i) => {
-    if (typeof id === "string" && !names.has(id)) names.set(id, `s${i}`)
-  })
-  const ways = edges(contract, shapes).filter(({ to }) => to === null || names.has(to))
+  const graphs = StepTree.graphsOf(contract, shapes)
+  const names = namesOf(graphs)
   const lines = ["flowchart TD", "  start((start))"]
-  for (const step of contract.steps) {
-    const node = typeof step.id === "string" ? names.get(step.id) : undefined
-    if (node === undefined) continue
-    const [open, close] = StepShape.of(shapes, step)?.graph.brackets ?? ["[", "]"]
-    const name = at(step, "name")
-    lines.push(
-      `  ${node}${open}"${escape(typeof name === "string" ? name : String(step.id))}<br/>${
-        escape(String(step.kind))
-      }"${close}`
-    )
-  }
-  if (ways.some(({ to }) => to === null)) lines.push("  done((end))")
-  const entry = typeof contract.entryStepId === "string" ? names.get(contract.entryStepId) : undefined
-  if (entry !== undefined) lines.push(`  start --> ${entry}`)
-  for (const { from, label, to } of ways) {
-    const arrow = label === "error" || label === "timeout" ? "-.->" : "-->"
-    const text = label === "" ? "" : `|"${escape(label)}"|`
-    lines.push(`  ${names.get(from)} ${arrow}${text} ${to === null ? "done" : names.get(to)}`)
-  }
+  graphs.forEach((graph, number) => lines.push(...drawn(graph, number, names, shapes)))
   return `${lines.join("\n")}\n`
 }
 
 // ---------------------------------------------------------------- internal
+
+/** What each step is called in the drawing, by its id: `s0`, `s1`, …, and `s1_0` for the first inside `s1`. */
+const namesOf = (graphs: ReadonlyArray<StepTree.Graph>): ReadonlyMap<string, string> => {
+  const names = new Map<string, string>()
+  for (const { nodes, of } of graphs) {
+    const outer = of === undefined ? undefined : names.get(String(of.node.step["id"]))
+    let count = outer === undefined
+      ? 0
+      : Array.from(names.values()).filter((name) => name.startsWith(`${outer}_`)).length
+    nodes.forEach(({ step: { id } }) => {
+      const number = count++
+      if (typeof id === "string" && !names.has(id)) {
+        names.set(id, outer === undefined ? `s${number}` : `${outer}_${number}`)
+      }
+    })
+  }
+  return names
+}
+
+/** One graph, in a frame where it is inside a step. */
+const drawn = (
+  graph: StepTree.Graph,
+  number: number,
+  names: ReadonlyMap<string, string>,
+  shapes: StepShapes
+): ReadonlyArray<string> => {
+  const { entry, nodes, of } = graph
+  const outer = of === undefined ? undefined : names.get(String(of.node.step["id"]))
+  if (of !== undefined && outer === undefined) return []
+  const start = outer ?? "start"
+  const done = of === undefined ? "done" : `done${number}`
+  const ways = edgesIn(graph, shapes).filter(({ to }) => to === null || names.has(to))
+  const lines: Array<string> = []
+  for (const { step } of nodes) {
+    const node = typeof step["id"] === "string" ? names.get(step["id"]) : undefined
+    if (node === undefined) continue
+    const [open, close] = StepShape.of(shapes, step)?.graph.brackets ?? ["[", "]"]
+    const { name } = step
+    lines.push(
+      `${node}${open}"${escape(typeof name === "string" ? name : String(step["id"]))}<br/>${
+        escape(String(step["kind"]))
+      }"${close}`
+    )
+  }
+  if (ways.some(({ to }) => to === null)) lines.push(`${done}((end))`)
+  const first = typeof entry === "string" ? names.get(entry) : undefined
+  const entering = first === undefined
+    ? []
+    : [of === undefined ? `${start} --> ${first}` : `${start} -->|"${escape(of.inner.label)}"| ${first}`]
+  const arrows = ways.map(({ from, label, to }) => {
+    const arrow = label === "error" || label === "timeout" ? "-.->" : "-->"
+    const text = label === "" ? "" : `|"${escape(label)}"|`
+    return `${names.get(from)} ${arrow}${text} ${to === null ? done : names.get(to)}`
+  })
+  return of === undefined
+    ? [...lines, ...entering, ...arrows].map((line) => `  ${line}`)
+    : [
+      `  subgraph g${number}["${escape(`${String(of.node.step["id"])}: ${of.inner.label}`)}"]`,
+      ...[...lines, ...arrows].map((line) => `    ${line}`),
+      "  end",
+      ...entering.map((line) => `  ${line}`)
+    ]
+}
 
 /** At most 60 characters, as entities wherever Mermaid or HTML could read them as its own. */
 const escape = (text: string): string =>

@@ -9,6 +9,7 @@ import type { Contract } from "./Contract.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
 import type { StepShapes } from "./StepShape.ts"
+import { stepsOf } from "./StepTree.ts"
 
 /** What the steps of a contract need from a process. */
 export interface Needs {
@@ -29,8 +30,8 @@ export const offerOf = (offers: unknown): Offer =>
   Option.getOrElse(decodeOffer(offers), (): Offer => ({ tasks: [], model: false }))
 
 /** The needs of all steps together. */
-export const of = ({ steps }: Contract, shapes: StepShapes = standardShapes): Needs => {
-  const needs = steps.map((step) => StepShape.needsOf(shapes, step))
+export const of = (contract: Contract, shapes: StepShapes = standardShapes): Needs => {
+  const needs = stepsOf(contract, shapes).map((step) => StepShape.needsOf(shapes, step))
   return {
     tasks: [...new Set(needs.flatMap(({ tasks = [] }) => tasks))],
     model: needs.some(({ model }) => model === true)

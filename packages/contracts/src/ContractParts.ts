@@ -77,12 +77,52 @@ export const OnError = Schema.Union([StepId, Schema.Struct({ next: Next })]).ann
 })
 export type OnError = typeof OnError.Type
 
+/** What a failure inside a step means for the step: it fails too, and what goes on beside is interrupted; or the failure is one of its results. */
+export const OnFailure = Schema.Literals(["fail", "collect"])
+
+/** The names that expressions of every step see. */
+export const scopeNames = ["trigger", "input", "steps", "state", "run"] as const
+
 /** Fields of every step. */
 export const commonFields = {
   id: StepId,
   name: Text,
   description: Schema.optionalKey(Schema.String),
   onError: Schema.optionalKey(OnError)
+}
+
+/** A step of any kind, with its defaults filled in. */
+export interface AnyStep {
+  readonly id: string
+  readonly name: string
+  readonly kind: string
+  readonly description?: string
+  readonly onError?: OnError
+}
+
+/** A step of any kind as people write it. */
+export interface StepDocument {
+  readonly id: string
+  readonly name: string
+  readonly kind: string
+  readonly [field: string]: unknown
+}
+
+/** The schema of a list of steps of all kinds that a contract may use. */
+export type Steps = Schema.Codec<ReadonlyArray<AnyStep>, ReadonlyArray<StepDocument>>
+
+/** The fields of what holds steps of its own: a graph that begins at one of them and ends where one has nothing that follows. */
+export const bodyFields = (steps: Steps) => ({
+  entryStepId: Schema.optionalKey(StepId),
+  steps,
+  output: Schema.optionalKey(Template)
+})
+
+/** A graph of steps inside a step. */
+export interface Body {
+  readonly entryStepId?: string
+  readonly steps: ReadonlyArray<AnyStep>
+  readonly output?: Schema.Json
 }
 
 /** Fields of the steps that do work outside the run. */
@@ -105,5 +145,13 @@ export const words = {
     timeoutMs:
       "Longest time of one attempt in ms. One that does not stop then is let go, and what comes next is as after a crash."
   },
+  body: {
+    entryStepId: "The step at which it begins; the first when absent.",
+    steps:
+      "Its steps, in any order: they go on by `next`, and it ends where that is `null`. Their ids are unique in the whole contract.",
+    output: "What it comes to; sees what its steps see. The output of its last step when absent."
+  },
+  onFailure: (part: string) =>
+    `\`"fail"\`: when ${part} fails, the step fails and the others are interrupted. \`"collect"\`: all are waited for, and each result is \`{ output }\` or \`{ error }\`. Default \`"fail"\`.`,
   next: "The step that follows, or `null`, which completes the run with the output of this one."
 } as const

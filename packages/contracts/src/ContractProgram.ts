@@ -4,23 +4,20 @@
  */
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Program } from "@fermata/engine/Extension"
-import * as RunState from "@fermata/engine/RunState"
 import * as Workflows from "@fermata/engine/Workflows"
-import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Workflow from "effect/workflow/Workflow"
-import * as Contract from "./Contract.ts"
-import type { Next } from "./ContractParts.ts"
+import type * as Contract from "./Contract.ts"
 import * as EventCondition from "./EventCondition.ts"
-import type * as Expression from "./Expression.ts"
+import { compile, RunMemory, Walk } from "./Sequence.ts"
 import { standardKinds } from "./StandardKinds.ts"
 import { standardShapes } from "./StandardShapes.ts"
-import { ContractFailed, StepFailure } from "./StepFailure.ts"
-import type { Execute, HostServices, Memory, Services, Settled, StepKinds, Tools, Visit } from "./StepKind.ts"
-import { type AnyStep, needsOf, type StepShapes } from "./StepShape.ts"
+import { ContractFailed } from "./StepFailure.ts"
+import type { HostServices, Services, StepKinds } from "./StepKind.ts"
+import { needsOf, type StepShapes } from "./StepShape.ts"
+import { stepsOf } from "./StepTree.ts"
 
 /** What a run of a contract is given. `trigger` is absent when it is the input. */
 export const Payload = Schema.Struct({
@@ -28,14 +25,6 @@ export const Payload = Schema.Struct({
   trigger: Schema.optionalKey(Schema.Json)
 })
 export type Payload = typeof Payload.Type
-
-/** A run executed more steps than its contract allows. */
-export class LimitExceeded extends Error {
-  override readonly name = "LimitExceeded"
-  constructor(limit: number) {
-    super(`The run went past a limit: more than ${limit} steps (maxSteps)`)
-  }
-}
 
 /** The definition of a contract's runs. */
 export const workflowOf = (contract: Contract.Contract) =>
@@ -57,39 +46,14 @@ export const program = <R = never>(
   contract: Contract.Contract,
   kinds: StepKinds<R> = standardKinds
 ): (payload: Payload, runId: string) => Effect.Effect<Schema.Json, ContractFailed, Services | R> => {
-  const tools: Tools = { contract }
-  const steps = new Map(contract.steps.map((step) => {
-    const kind = kinds.find(({ kind }) => kind === step.kind)!
-    return [step.id, { step, execute: kind.run(step, tools) }]
-  }))
-  return Effect.fnUntraced(function*(payload, runId) {
-    const walk = new Walk(contract, payload, runId)
-    let output: Schema.Json = null
-    let id: Next = contract.entryStepId
-    while (id !== null) {
-      if (++walk.executed > contract.limits.maxSteps) {
-        return yield* Effect.die(new LimitExceeded(contract.limits.maxSteps))
-      }
-      const { execute, step }: Node<R> = steps.get(id)!
-      const exit: Exit.Exit<Settled, StepFailure> = yield* Effect.exit(execute(walk))
-      if (Exit.isSuccess(exit)) {
-        output = exit.value.output
-        walk.keep(step.id, { output })
-        id = exit.value.next
-        continue
-      }
-      if (Cause.hasInterrupts(exit.cause) && (yield* Workflows.isStopping)) {
-        return yield* Effect.failCause(exit.cause as Cause.Cause<never>)
-      }
-      const failure = StepFailure.ofCause(exit.cause)
-      const { onError } = step
-      if (onError === undefined) return yield* ContractFailed.of(contract, step.id, failure)
-      output = null
-      walk.keep(step.id, { output, error: failure.json })
-      id = typeof onError === "string" ? onError : onError.next
-    }
-    return output
-  })
+  const sequence = compile(contract, contract, kinds)
+  return ({ input, trigger = input }, runId) => {
+    const run = { id: runId, workflow: contract.id, version: contract.version }
+    return Effect.mapError(
+      sequence(new Walk(new RunMemory(), "", { trigger, input, run })),
+      ({ failure, step }) => ContractFailed.of(contract, step, failure)
+    )
+  }
 }
 
 /** The compiled form that the engine executes. `services` are those of the host; the run's own come before them. */
@@ -127,60 +91,11 @@ export const subscriptionsOf = (
   shapes: StepShapes = standardShapes
 ): ReadonlyArray<{ readonly event: string; readonly paths: ReadonlyArray<string> }> => {
   const found = new Map<string, Set<string>>()
-  for (const { event, where } of contract.steps.flatMap((step) => needsOf(shapes, step).events ?? [])) {
+  for (const { event, where } of stepsOf(contract, shapes).flatMap((step) => needsOf(shapes, step).events ?? [])) {
     const paths = found.get(event) ?? new Set()
     found.set(event, paths)
     const path = where === undefined ? undefined : EventCondition.of(where)?.path
     if (path !== undefined) paths.add(path)
   }
   return Array.from(found, ([event, paths]) => ({ event, paths: [...paths] }))
-}
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
-
-const State = RunState.make("state", { schema: Schema.Record(Schema.String, Schema.Json), initial: {} })
-
-interface Node<R> {
-  readonly step: AnyStep
-  readonly execute: Execute<R>
-}
-
-type Kept = { readonly output: Schema.Json; readonly error?: Schema.Json }
-
-/** One run on its way through the graph. */
-class Walk implements Visit {
-  executed = 0
-  readonly memory: Memory = { passedOver: new Map() }
-  private readonly steps: { readonly [id: string]: Kept } = {}
-  private state: Schema.JsonObject = {}
-  private readonly fixed: Pick<Expression.Scope, "trigger" | "input" | "run">
-
-  constructor(contract: Contract.Contract, { input, trigger = input }: Payload, runId: string) {
-    this.fixed = { trigger, input, run: { id: runId, workflow: contract.id, version: contract.version } }
-  }
-
-  get scope(): Expression.Scope {
-    return { ...this.fixed, steps: this.steps, state: this.state }
-  }
-
-  /** Ids are any identifiers, `__proto__` too. */
-  keep(id: string, value: Kept): void {
-    Object.defineProperty(this.steps, id, { value, enumerable: true, configurable: true, writable: true })
-  }
-
-  readonly change = (values: Schema.JsonObject) => this.write(values)
-
-  /** Writes values into the run's document. */
-  private readonly write = Effect.fnUntraced(function*(this: Walk, values: Schema.JsonObject) {
-    const changed = Object.entries(values)
-      .filter(([name, value]) =>
-        !Object.hasOwn(this.state, name) || StoredJson.textOf(this.state[name]) !== StoredJson.textOf(value)
-      )
-      .map(([name, value]) => ({ op: "add" as const, path: `/${name}`, value }))
-    if (changed.length === 0) return
-    const snapshot = yield* Effect.orDie(RunState.patch(State, changed))
-    this.state = snapshot.value
-  })
 }

@@ -19,8 +19,13 @@ export const jsonSchema = (shapes: StepShapes = standardShapes): object => {
     $schema: "https://json-schema.org/draft/2020-12/schema",
     title: "A contract of Fermata",
     description: "A workflow as a JSON document.",
-    ...described(closed(schema), head, partsOf(shapes)),
-    ...(Object.keys(definitions).length === 0 ? {} : { $defs: closed(definitions) })
+    ...described(closed(schema), head, lists),
+    $defs: Object.fromEntries(
+      Object.entries(definitions).map(([name, definition]) => [
+        name,
+        name === "Step" ? oneOf(closed(definition), stepTexts(shapes)) : closed(definition)
+      ])
+    )
   }
 }
 
@@ -29,7 +34,7 @@ export const markdown = (shapes: StepShapes = standardShapes): string => {
   const { properties, required } = described(
     closed(Schema.toJsonSchemaDocument(Schema.toEncoded(Contract.schemaOf(shapes))).schema),
     head,
-    partsOf(shapes)
+    lists
   )
   return `# Contracts: every field
 
@@ -45,7 +50,7 @@ ${
       ...parts(
         "A step",
         "kind",
-        Object.fromEntries(shapes.map((shape) => [shape.kind, StepShape.schemaOf(shape)])),
+        Object.fromEntries(shapes.map((shape) => [shape.kind, StepShape.schemaOf(shape, aList)])),
         stepTexts(shapes)
       ),
       ...["retry", "limits"].map((name) =>
@@ -113,6 +118,8 @@ const permissions: {
 // making
 // ----------------------------------------------------------------------------
 
+const aList = Schema.Array(Schema.Unknown) as unknown as Parts.Steps
+
 /** The words of each kind of step by its fields. */
 const stepTexts = (shapes: StepShapes): TextsByKind =>
   Object.fromEntries(
@@ -125,11 +132,10 @@ const stepTexts = (shapes: StepShapes): TextsByKind =>
 type TextsByKind = Readonly<Record<string, Readonly<Record<string, string>>>>
 
 /** The words of what stands in the lists of a contract. */
-const partsOf = (shapes: StepShapes): Readonly<Record<string, TextsByKind>> => ({
+const lists: Readonly<Record<string, TextsByKind>> = {
   triggers,
-  permissions,
-  steps: stepTexts(shapes)
-})
+  permissions
+}
 
 type Node = Readonly<Record<string, unknown>>
 interface Described {
@@ -177,8 +183,15 @@ const withParts = (name: string, schema: unknown, lists: Readonly<Record<string,
   const kinds = lists[name]
   const items = node["items"]
   if (kinds === undefined || !isNode(items) || !Array.isArray(items["anyOf"])) return node
-  return { ...node, items: { oneOf: items["anyOf"].map((item) => described(item, kinds[kindOf(item)] ?? {})) } }
+  return { ...node, items: oneOf(items, kinds) }
 }
+
+/** Of several kinds of objects one, each with its texts. */
+const oneOf = (schema: unknown, kinds: TextsByKind): Node => ({
+  oneOf: (isNode(schema) && Array.isArray(schema["anyOf"]) ? schema["anyOf"] : []).map((item) =>
+    described(item, kinds[kindOf(item)] ?? {})
+  )
+})
 
 const kindOf = (item: unknown): string => {
   const properties = isNode(item) && isNode(item["properties"]) ? item["properties"] : {}

@@ -19,6 +19,7 @@ import { requestOf } from "./ContractStart.ts"
 import * as Expression from "./Expression.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import { needsOf, type StepShapes } from "./StepShape.ts"
+import { stepsOf } from "./StepTree.ts"
 import { type Completion, signalName, stepOfKey } from "./Submission.ts"
 
 /** Routes events to runs of contracts. */
@@ -59,7 +60,7 @@ export const make = (
         return yield* ignored(event, `there is no open run ${runId}`)
       }
       const stored = row.definition === null ? undefined : yield* registry.byHash(row.definition)
-      const step = stored?.contract.steps.find(({ id }) => id === stepOfKey(stepId))
+      const step = stored && stepsOf(stored.contract, shapes).find(({ id }) => id === stepOfKey(stepId))
       if (step === undefined || needsOf(shapes, step).completion !== true) {
         return yield* ignored(event, `run ${runId} has no task step "${stepId}"`)
       }

@@ -8,6 +8,8 @@ import * as Expression from "./Expression.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
 import type { StepShapes } from "./StepShape.ts"
+import { stepsOf } from "./StepTree.ts"
+import { stepOfKey } from "./Submission.ts"
 
 /**
  * Those of `between` (ids in the order in which they ran) that have used the
@@ -23,7 +25,7 @@ export const dependents = (
   const changed = new Set([step])
   let isStateChanged = false
   return between.filter((id) => {
-    const found = contract.steps.find((other) => other.id === id)
+    const found = stepsOf(contract, shapes).find((other) => other.id === stepOfKey(id))
     if (found === undefined) return false
     const uses = usesOf(found, shapes)
     if (!uses.steps.some((used) => changed.has(used)) && !(isStateChanged && uses.state)) return false

@@ -12,12 +12,14 @@ import type { Contract } from "./Contract.ts"
 import * as ContractCheck from "./ContractCheck.ts"
 import { isRecord } from "./ContractFields.ts"
 import * as ContractGraph from "./ContractGraph.ts"
+import * as Parts from "./ContractParts.ts"
 import * as Problem from "./ContractProblem.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
 import * as Expression from "./Expression.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
 import type { StepShapes } from "./StepShape.ts"
+import * as StepTree from "./StepTree.ts"
 
 /** A document is no valid contract. Lists every mistake. */
 export class ContractInvalid extends Schema.TaggedError<ContractInvalid>()("ContractInvalid", {
@@ -95,11 +97,17 @@ interface Place {
   readonly whole: boolean
   /** Names in scope. */
   readonly names: ReadonlyArray<string>
-  /** The step that evaluates it. */
+  /** The graph whose steps it sees, beside those around it. */
+  readonly graph?: StepTree.Graph | undefined
+  /** The step that evaluates it; absent for what is evaluated behind all steps of the graph. */
   readonly step?: string | undefined
 }
 
-const placesOf = (document: unknown, shapes: StepShapes): ReadonlyArray<Place> => [
+const placesOf = (
+  document: unknown,
+  graphs: ReadonlyArray<StepTree.Graph>,
+  shapes: StepShapes
+): ReadonlyArray<Place> => [
   ...list(fieldOf(document, "triggers")).flatMap((trigger, i) =>
     ["where", "key"].map((field): Place => ({
       path: ["triggers", i, field],
@@ -108,17 +116,33 @@ const placesOf = (document: unknown, shapes: StepShapes): ReadonlyArray<Place> =
       names: ["trigger"]
     }))
   ),
-  ...list(fieldOf(document, "steps")).flatMap((step, i) => placesOfStep(step, ["steps", i], shapes))
+  ...graphs.flatMap((graph) => {
+    const names = StepTree.around(graph).flatMap(({ of }) => of?.inner.names ?? [])
+    return [
+      ...graph.nodes.flatMap((node) => placesOfStep(node, names, shapes)),
+      ...graph.of === undefined ? [] : [{
+        path: [...graph.path, "output"],
+        value: StepShape.at(graph.of.node.step, ...graph.of.inner.path, "output"),
+        whole: false,
+        names: [...Parts.scopeNames, ...names],
+        graph
+      }]
+    ]
+  })
 ]
 
-const placesOfStep = (step: unknown, path: Path, shapes: StepShapes): ReadonlyArray<Place> => {
-  if (!isRecord(step)) return []
+const placesOfStep = (
+  { graph, path, step }: StepTree.Node,
+  names: ReadonlyArray<string>,
+  shapes: StepShapes
+): ReadonlyArray<Place> => {
   const { id } = step
   return (StepShape.of(shapes, step)?.check.expressions(step) ?? []).map((place) => ({
     path: [...path, ...place.path],
     value: StepShape.at(step, ...place.path),
     whole: place.whole === true,
-    names: [...Expression.scopeNames, ...place.names ?? []],
+    names: [...Parts.scopeNames, ...names, ...place.names ?? []],
+    graph,
     step: typeof id === "string" ? id : undefined
   }))
 }
@@ -128,11 +152,16 @@ const checkExpressions = (
   graphIsKnown: boolean,
   shapes: StepShapes
 ): ReadonlyArray<ContractProblem> => {
-  const steps = list(fieldOf(document, "steps")).map((step): StepShape.Loose => isRecord(step) ? step : {})
-  const ids = new Set(steps.map((step) => fieldOf(step, "id")).filter((id) => typeof id === "string"))
-  const edges = ContractGraph.edges({ steps }, shapes)
+  const graphs = isRecord(document) ? StepTree.graphsOf(document, shapes) : []
+  const nodes = new Map(
+    graphs.flatMap((graph) => graph.nodes).flatMap((node) =>
+      typeof node.step["id"] === "string" ? [[node.step["id"], node] as const] : []
+    )
+  )
+  const ids = new Set(nodes.keys())
+  const edges = graphs.flatMap((graph) => ContractGraph.edgesIn(graph, shapes))
   const after = new Map<string, ReadonlySet<string>>()
-  /** Whether `step` can run after `earlier`. */
+  /** Whether `step` can run after `earlier`; both are in one graph. */
   const canFollow = (earlier: string, step: string): boolean => {
     let reached = after.get(earlier)
     if (reached === undefined) {
@@ -141,6 +170,30 @@ const checkExpressions = (
       after.set(earlier, reached)
     }
     return reached.has(step)
+  }
+  /** Why an expression does not see the output of this step; undefined when it does. */
+  const unseen = (id: string, place: Place): { readonly expected: string; readonly message: string } | undefined => {
+    const { graph } = nodes.get(id)!
+    const name = quoted(id)
+    // What evaluates the expression, as the graph of the step sees it: a step beside it.
+    let beside = place.step
+    let inside = place.graph
+    while (inside !== undefined && inside !== graph) {
+      const outer: unknown = inside.of?.node.step["id"]
+      beside = typeof outer === "string" ? outer : undefined
+      inside = inside.of?.node.graph
+    }
+    if (inside === undefined) {
+      const holder = String(graph.of?.node.step["id"])
+      return {
+        expected: "the id of a step beside this one or around it",
+        message: `the step ${name} is inside of ${quoted(holder)}; from here its results are in steps.${holder}.output`
+      }
+    }
+    return beside === undefined || canFollow(id, beside) ? undefined : {
+      expected: "the id of a step that can run before this one",
+      message: `the step ${name} never runs before this one, so it has no output here`
+    }
   }
 
   const resolve = (
@@ -189,17 +242,14 @@ const checkExpressions = (
           const suggestion = hyphenated === undefined ? didYouMean(mention.name, ids) : `\`${hyphenated}\``
           return [problem(mention, { expected: "the id of a step", suggestion })]
         }
-        if (!graphIsKnown || place.step === undefined || canFollow(mention.name, place.step)) return []
-        return [problem(mention, {
-          expected: "the id of a step that can run before this one",
-          message: `the step ${StoredJson.quote(mention.name)} never runs before this one, so it has no output here`
-        })]
+        const why = graphIsKnown ? unseen(mention.name, place) : undefined
+        return why === undefined ? [] : [problem(mention, why)]
       })
     ]
   }
 
   let left = maxExpressions
-  return placesOf(document, shapes).flatMap((place) =>
+  return placesOf(document, graphs, shapes).flatMap((place) =>
     Expression.sourcesIn(place.value, place.whole, place.path).flatMap(({ offset, path, source }) => {
       if (--left < 0) {
         return left < -1 ? [] : [Problem.make({
@@ -235,6 +285,8 @@ const checkExpressions = (
     })
   )
 }
+
+const quoted = (id: string): string => StoredJson.quote(id)
 
 const fieldOf = (value: unknown, name: string): unknown => isRecord(value) ? StepShape.at(value, name) : undefined
 

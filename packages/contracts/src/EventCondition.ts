@@ -65,7 +65,7 @@ const equal = (event: Jsonata.Node, other: Jsonata.Node): EventCondition | undef
 const valueOfNode = (node: Jsonata.Node): EventCondition["valueIn"] | undefined => {
   if (node.type === "string" || node.type === "number" || node.type === "value") return () => node.value
   const names = namesOf(node)
-  if (names === undefined || !Expression.scopeNames.some((name) => name === names[0])) return undefined
+  if (names === undefined || names[0] === "event") return undefined
   return (scope) => {
     let value: unknown = scope
     for (const name of names) {

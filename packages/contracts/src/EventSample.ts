@@ -12,11 +12,12 @@ import * as Expression from "./Expression.ts"
 import type { Node } from "./Jsonata.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import { needsOf, type StepShapes } from "./StepShape.ts"
+import { stepsOf } from "./StepTree.ts"
 import * as Template from "./Template.ts"
 
 /** The waits of the contract for this event, with their conditions. */
 export const waitsFor = (contract: Contract.Contract, event: string, shapes: StepShapes = standardShapes) =>
-  contract.steps.flatMap((step) => needsOf(shapes, step).events ?? []).filter((wait) => wait.event === event)
+  stepsOf(contract, shapes).flatMap((step) => needsOf(shapes, step).events ?? []).filter((wait) => wait.event === event)
 
 /** A payload that one of the run's waits for this event takes; undefined where none was found. */
 export const of = (

@@ -47,10 +47,10 @@ export interface Scope {
   readonly state?: Schema.JsonObject
   readonly run?: { readonly id: string; readonly workflow: string; readonly version: string }
   readonly event?: Schema.Json
+  /** One of the items of a `map`, and its place; it may have one more name. */
+  readonly item?: Schema.Json
+  readonly index?: number
 }
-
-/** The names that every expression of a step can see. */
-export const scopeNames = ["trigger", "input", "steps", "state", "run"] as const
 
 /** The functions that every expression can call, without the `$`. */
 export const functionNames = Jsonata.functionNames

@@ -12,6 +12,8 @@ import { approvalKind } from "./kinds/ApprovalKind.ts"
 import { branchKind } from "./kinds/BranchKind.ts"
 import { emitKind } from "./kinds/EmitKind.ts"
 import { llmKind } from "./kinds/LlmKind.ts"
+import { mapKind } from "./kinds/MapKind.ts"
+import { parallelKind } from "./kinds/ParallelKind.ts"
 import { taskKind } from "./kinds/TaskKind.ts"
 import { transformKind } from "./kinds/TransformKind.ts"
 import { waitKind } from "./kinds/WaitKind.ts"
@@ -25,5 +27,7 @@ export const standardKinds: StepKinds = [
   waitKind,
   branchKind,
   transformKind,
-  approvalKind
+  approvalKind,
+  parallelKind,
+  mapKind
 ]

@@ -3,17 +3,29 @@ import { approval } from "./kinds/Approval.ts"
 import { branch } from "./kinds/Branch.ts"
 import { emit } from "./kinds/Emit.ts"
 import { llm } from "./kinds/Llm.ts"
+import { map } from "./kinds/Map.ts"
+import { parallel } from "./kinds/Parallel.ts"
 import { task } from "./kinds/Task.ts"
 import { transform } from "./kinds/Transform.ts"
 import { wait } from "./kinds/Wait.ts"
-import type { StepOf, StepShapes } from "./StepShape.ts"
+import type { StepOf, StepShape, StepShapes } from "./StepShape.ts"
 
 /** The step kinds that every contract may use. */
-export const standardShapes = [task, llm, emit, wait, branch, transform, approval] as const satisfies StepShapes
+export const standardShapes = [
+  task,
+  llm,
+  emit,
+  wait,
+  branch,
+  transform,
+  approval,
+  parallel,
+  map
+] as const satisfies StepShapes
 
 type Shape = (typeof standardShapes)[number]
 /** The name of a standard kind. */
 export type StandardKind = Shape["kind"]
-type FieldsOf<S extends Shape> = S["schema"]["fields"]
+type FieldsOf<S extends Shape> = S extends StepShape<string, infer Fields> ? Fields : never
 /** A step of a standard kind. */
 export type StandardStep<Kind extends StandardKind> = StepOf<Kind, FieldsOf<Extract<Shape, { readonly kind: Kind }>>>

@@ -39,6 +39,10 @@ export interface Visit {
   /** What its expressions see. */
   readonly scope: Expression.Scope
   readonly memory: Memory
+  /** What keys begin with where the step is inside another, such as `each[3]/`; empty elsewhere. */
+  readonly within: string
+  /** The key of the step in its run. */
+  readonly key: string
   /** Writes values into the run's `state`. */
   readonly change: (values: Schema.JsonObject) => Effect.Effect<void, never, Services>
 }
@@ -49,7 +53,20 @@ export type Execute<R = never> = (visit: Visit) => Effect.Effect<Settled, StepFa
 /** What a kind is given to make a step executable, once for all runs of a contract. */
 export interface Tools {
   readonly contract: Contract.Contract
+  /** Makes a graph of steps inside the step executable. */
+  readonly inside: (body: Parts.Body) => Inside
 }
+
+/**
+ * Carries out a graph inside a step. Keys of its steps begin with the key of the
+ * step and `label`, which is another for each time in one visit; its steps see
+ * what the step sees, and `names`. Fails with what one of them failed with.
+ */
+export type Inside = (
+  visit: Visit,
+  label: string,
+  names: { readonly [name: string]: Schema.Json }
+) => Effect.Effect<Schema.Json, StepFailure, Services>
 
 /** A kind of step. `R` are the services that its steps need beside those of every step. */
 export interface StepKind<R = never> extends StepShape.AnyShape {

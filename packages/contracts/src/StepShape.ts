@@ -16,13 +16,7 @@ import type { ContractProblem, Path } from "./ContractProblem.ts"
 export type Loose = Readonly<Record<string, unknown>>
 
 /** A step of any kind, with its defaults filled in. */
-export interface AnyStep {
-  readonly id: string
-  readonly name: string
-  readonly kind: string
-  readonly description?: string
-  readonly onError?: Parts.OnError
-}
+export type AnyStep = Parts.AnyStep
 
 /** A field that holds expressions. */
 export interface ExpressionPlace {
@@ -40,6 +34,16 @@ export interface Way {
   readonly label: string
   /** The field that holds the id of the next step, or null. */
   readonly path: Path
+}
+
+/** A graph of steps inside a step. */
+export interface InnerGraph {
+  /** Where it is in the step: the object that holds `steps`. */
+  readonly path: Path
+  /** What stands for it, in drawings and in keys. */
+  readonly label: string
+  /** Names that its steps see beside those that the step sees. */
+  readonly names: ReadonlyArray<string>
 }
 
 /** What a step will ask of the policy, and the field that says so. */
@@ -71,8 +75,8 @@ export type Words<Fields> = { readonly [Name in Exclude<keyof Fields, keyof type
 export interface AnyShape {
   readonly kind: string
   readonly schema: {
-    /** The fields beside `kind` and those that every step has. */
-    readonly fields: Schema.Struct.Fields
+    /** The fields beside `kind` and those that every step has. A kind that holds steps is given the schema of a list of them. */
+    readonly fields: Schema.Struct.Fields | ((steps: Parts.Steps) => Schema.Struct.Fields)
     readonly words: Readonly<Record<string, string>>
   }
   readonly check: {
@@ -88,6 +92,8 @@ export interface AnyShape {
     /** The brackets around its node in Mermaid. */
     readonly brackets: readonly [string, string]
     readonly ways: (step: Loose) => ReadonlyArray<Way>
+    /** The graphs inside the step; none when absent. */
+    readonly inside?: (step: Loose) => ReadonlyArray<InnerGraph>
   }
 }
 
@@ -96,7 +102,10 @@ export interface StepShape<Kind extends string, Fields extends Schema.Struct.Fie
   extends Omit<AnyShape, "kind" | "schema" | "needs">
 {
   readonly kind: Kind
-  readonly schema: { readonly fields: Fields; readonly words: Words<Fields> }
+  readonly schema: {
+    readonly fields: Fields | ((steps: Parts.Steps) => Fields)
+    readonly words: Words<Fields>
+  }
   needs(step: StepOf<Kind, Fields>): StepNeeds
 }
 
@@ -113,11 +122,19 @@ export const make = <const Kind extends string, const Fields extends Schema.Stru
   shape: StepShape<Kind, Fields>
 ): StepShape<Kind, Fields> => shape
 
-/** The schema of a step of this kind. */
+/** The schema of a step of this kind; `steps` is that of the steps inside it. */
 export const schemaOf = <Kind extends string, Fields extends Schema.Struct.Fields>(
-  { kind, schema }: { readonly kind: Kind; readonly schema: { readonly fields: Fields } }
+  { kind, schema: { fields } }: {
+    readonly kind: Kind
+    readonly schema: { readonly fields: Fields | ((steps: Parts.Steps) => Fields) }
+  },
+  steps: Parts.Steps
 ): Schema.Struct<typeof Parts.commonFields & { readonly kind: Schema.Literal<Kind> } & Fields> =>
-  Schema.Struct({ ...Parts.commonFields, kind: Schema.Literal(kind), ...schema.fields })
+  Schema.Struct({
+    ...Parts.commonFields,
+    kind: Schema.Literal(kind),
+    ...(typeof fields === "function" ? fields(steps) : fields)
+  })
 
 /** The shape of a step's kind, if it is one of these. */
 export const of = (shapes: StepShapes, step: Loose | AnyStep): AnyShape | undefined =>
@@ -125,6 +142,10 @@ export const of = (shapes: StepShapes, step: Loose | AnyStep): AnyShape | undefi
 
 /** What a step needs; nothing where its kind is none of these. */
 export const needsOf = (shapes: StepShapes, step: AnyStep): StepNeeds => of(shapes, step)?.needs(step) ?? {}
+
+/** The graphs inside a step that may be broken. */
+export const insideOf = (shapes: StepShapes, step: Loose | AnyStep): ReadonlyArray<InnerGraph> =>
+  of(shapes, step)?.graph.inside?.(step as Loose) ?? []
 
 /** The way on of the kinds that have one. */
 export const next: Way = { label: "", path: ["next"] }

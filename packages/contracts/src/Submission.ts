@@ -41,8 +41,12 @@ export const signalName = (stepId: string): string => `${prefix}${stepId}`
 export const stepOfSignal = (name: string): string | undefined =>
   name.startsWith(prefix) ? name.slice(prefix.length) : undefined
 
-/** The id of a step in its contract, from its key in the run (`poll~2` is the second time of `poll`). */
-export const stepOfKey = (key: string): string => key.replace(/~\d+$/, "")
+/**
+ * The id of a step in its contract, from its key in the run: `poll~2` is the
+ * second time of `poll`, and `each[3]/charge` the `charge` inside the fourth
+ * item of `each`. No id holds any of these signs.
+ */
+export const stepOfKey = (key: string): string => key.slice(key.lastIndexOf("/") + 1).replace(/~\d+$/, "")
 
 /**
  * What is told about an entry of a run of a contract in place of what is told of

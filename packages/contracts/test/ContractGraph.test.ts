@@ -71,7 +71,7 @@ describe("ContractGraph", () => {
 
   it("leaves out the ways of what is not well formed", () => {
     const step = (more: object) => ({ id: "a", name: "A", ...more }) as Loose
-    const labels = (more: object) => ContractGraph.edgesOf(step(more), 0).map(({ label, to }) => [label, to])
+    const labels = (more: object) => ContractGraph.edgesOf(step(more), ["steps", 0]).map(({ label, to }) => [label, to])
     assert.deepStrictEqual(labels({ kind: "branch", cases: "none", default: null }), [["otherwise", null]])
     assert.deepStrictEqual(labels({ kind: "branch", cases: [{ next: "b" }, { when: "x", next: 1 }], default: "c" }), [[
       "case 1",

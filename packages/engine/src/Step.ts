@@ -268,8 +268,9 @@ export const make = <
       const given = inputCodec === undefined ? undefined : new Handover.Input(name, inputCodec, input, by)
       const unfit = given?.refused
       if (unfit !== undefined) return Effect.die(unfit)
-      const key = options.key === undefined ? undefined : `${name}/${options.key(input)}`
-      if (given !== undefined && (place.inside !== undefined || !place.run.isRecorded(name, key, given))) {
+      const named = place.within === undefined ? name : place.within + name
+      const key = options.key === undefined ? undefined : `${named}/${options.key(input)}`
+      if (given !== undefined && (place.inside !== undefined || !place.run.isRecorded(named, key, given))) {
         if (Result.isFailure(given.handed)) return Effect.die(given.handed.failure)
       }
       const own = given === undefined ? () => Exit.void : () => given.own()
@@ -281,7 +282,7 @@ export const make = <
         return Effect.succeed(lived.stored)
       }
       const definition: StepDefinition = {
-        name,
+        name: named,
         key,
         onCrash: options.onCrash,
         input: given,
@@ -321,6 +322,17 @@ export const make = <
 
   return Object.assign(call, { stepName: name, onCrash: options.onCrash })
 }
+
+/**
+ * Puts the steps that a part of a workflow asks for under names that begin with
+ * `prefix`, such as `each[3]/`, so that each of several such parts has keys of its
+ * own, whichever is faster. A prefix inside another takes its place.
+ */
+export const within = <A, E, R>(part: Effect.Effect<A, E, R>, prefix: string): Effect.Effect<A, E, R> =>
+  Effect.flatMap(
+    CurrentRun,
+    (place) => place === undefined ? part : Effect.provideService(part, CurrentRun, { ...place, within: prefix })
+  )
 
 // ----------------------------------------------------------------------------
 // internal

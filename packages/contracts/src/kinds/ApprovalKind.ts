@@ -14,7 +14,7 @@ import { approval } from "./Approval.ts"
 const run = (step: StandardStep<"approval">): Execute => {
   const keep = record(step)
   const { onTimeout } = step
-  return Effect.fnUntraced(function*({ scope }) {
+  return Effect.fnUntraced(function*({ scope, within }) {
     const question = yield* render({
       prompt: step.prompt,
       approvers: step.approvers,
@@ -34,7 +34,7 @@ const run = (step: StandardStep<"approval">): Execute => {
       })
       return { output: yield* keep(scope, Result.fail(unclear)), next: null }
     }
-    const result = yield* Approval.askJson(step.id, {
+    const result = yield* Approval.askJson(`${within}${step.id}`, {
       prompt: typeof prompt === "string" ? prompt : StoredJson.textOf(prompt),
       approvers: approvers.success,
       choices: choices.success,

@@ -10,7 +10,7 @@ import { record } from "../RecordedStep.ts"
 import type { StandardStep } from "../StandardShapes.ts"
 import { StepFailure } from "../StepFailure.ts"
 import * as StepKind from "../StepKind.ts"
-import type { Execute } from "../StepKind.ts"
+import type { Execute, Visit } from "../StepKind.ts"
 import { wait } from "./Wait.ts"
 
 /**
@@ -31,7 +31,7 @@ const run = (step: StandardStep<"wait">): Execute => {
           Effect.as(Effect.logWarning(`step "${step.id}" passes over an event "${event}": ${error.message}`), false)
         )
       )
-  const next = Effect.fnUntraced(function*(scope: Expression.Scope, passedOver: Array<Schema.Json>) {
+  const next = Effect.fnUntraced(function*({ scope, within }: Visit, passedOver: Array<Schema.Json>) {
     for (let index = 0; index < passedOver.length; index++) {
       if (yield* wants(scope, passedOver[index]!)) {
         return { isRecorded: false, payload: passedOver.splice(index, 1)[0]! }
@@ -41,7 +41,7 @@ const run = (step: StandardStep<"wait">): Execute => {
     const detail = detailOf(step, condition?.place, equality?.value)
     while (true) {
       const answer = yield* EventWaits.take({
-        step: step.id,
+        step: `${within}${step.id}`,
         event,
         equality,
         detail,
@@ -53,10 +53,11 @@ const run = (step: StandardStep<"wait">): Execute => {
       passedOver.push(payload)
     }
   })
-  return Effect.fnUntraced(function*({ memory, scope }) {
+  return Effect.fnUntraced(function*(visit) {
+    const { memory, scope } = visit
     const passedOver = memory.passedOver.get(event) ?? []
     memory.passedOver.set(event, passedOver)
-    const taken = next(scope, passedOver)
+    const taken = next(visit, passedOver)
     const answer = yield* timeout === undefined ? Effect.asSome(taken) : Effect.timeoutOption(taken, timeout.ms)
     if (Option.isSome(answer)) {
       const { isRecorded, payload } = answer.value

@@ -27,8 +27,7 @@ export const check = (
   Effect.gen(function*() {
     const definition = yield* definitionOf(core, row)
     const names = definition === null ? undefined : namesIn(core, definition)
-    // Later ones of a step in a loop have a number.
-    if (names !== undefined && !names.includes(name.replace(/~\d+$/, ""))) {
+    if (names !== undefined && !names.includes(name) && !names.includes(declaredAs(name))) {
       return yield* new SignalUnknown({ runId: row.id, signal: name, known: names })
     }
     const signal = core.programs.get(`${row.workflow}@${row.version}`)?.signals.get(name)
@@ -41,6 +40,9 @@ export const check = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** A step in a loop has a number, and one inside another begins with where it is: `step:each[3]/charge~2`. */
+const declaredAs = (name: string): string => name.replace(/^step:.*\//, "step:").replace(/~\d+$/, "")
 
 const definitionOf = (core: EngineCore, row: RunRow): Effect.Effect<DefinitionRow | null, StorageFailed> =>
   row.definition === null

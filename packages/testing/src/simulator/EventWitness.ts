@@ -24,6 +24,9 @@ interface Asking {
   readonly waits: Map<string, Omit<EventWait, "run"> & { readonly since: number }>
 }
 
+/** The step of a document that a key stands for: `poll~2` is the second time of `poll`, and `each[3]/poll` the one inside `each`. */
+const stepOf = (key: string): string => key.slice(key.lastIndexOf("/") + 1).replace(/~\d+$/, "")
+
 export class EventWitness {
   /** By id, in the order in which they were kept. */
   private readonly kept = new Map<string, Kept>()
@@ -85,7 +88,7 @@ export class EventWitness {
     asking.taken.add(id)
     const behind = [...this.kept].slice(asking.since.get(found.name) ?? 0)
     if (!behind.some(([other]) => other === id)) this.find(`${what} is from before the run may ask for it`)
-    const condition = this.conditions.get(`${asking.code} ${step}`)
+    const condition = this.conditions.get(`${asking.code} ${stepOf(step)}`)
     if (condition === undefined) return
     const { path } = condition
     const value = path === undefined ? undefined : valueAt(found.event, path)
@@ -101,7 +104,7 @@ export class EventWitness {
     for (const [run, { code, taken, waits }] of this.asking) {
       if (runs.get(run)?.row.reason !== "signal") continue
       for (const { equality, event, key, since } of waits.values()) {
-        const condition = this.conditions.get(`${code} ${key.replace(/~\d+$/, "")}`)
+        const condition = this.conditions.get(`${code} ${stepOf(key)}`)
         if (condition === undefined || (equality === null && condition.path !== undefined)) continue
         const there = [...this.kept].slice(since).find(([id, kept]) =>
           kept.name === event && !taken.has(id) &&

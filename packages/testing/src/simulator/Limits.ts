@@ -3,7 +3,7 @@ import type { EntryOf, JournalEntry } from "@fermata/core/JournalEntry"
 import type { Limits as Values } from "@fermata/engine/Workflows"
 
 export interface Limits extends Values {
-  /** Whether work that was handed over again is counted as the same step, as it is in runs of documents. */
+  /** Whether work that was handed over again is counted as the same step, as it is in runs of documents. There, a limit on steps is one of each sequence: that of the run, and of each part inside a step. */
   readonly handsOver: boolean
 }
 
@@ -26,10 +26,10 @@ const granularityMs = 1
 export const overshoot = ({ createdAt, entries, id }: Limited, limits: Limits, now: number): string | undefined => {
   const { maxActiveMs, maxRunMs, maxSteps } = limits
   const until = createdAt + maxRunMs
-  const steps = new Set<string>()
+  const steps = new Map<string, Set<string>>()
   const inFlight = new Set<string>()
   let active = 0
-  let handedOver: string | undefined
+  const handedOver = new Map<string, string>()
   let before: JournalEntry | undefined
   for (const entry of entries) {
     if (entry._tag === "RunForked") active = 0
@@ -43,24 +43,27 @@ export const overshoot = ({ createdAt, entries, id }: Limited, limits: Limits, n
     }
     switch (entry._tag) {
       case "StopRequested":
-        return wronglyStopped(id, entry, limits, entry.at - createdAt, steps.size) ??
+        return wronglyStopped(id, entry, limits, entry.at - createdAt, mostOf(steps)) ??
           wronglyEnded(id, entry, entries.at(-1)!)
       case "StepRequested": {
         inFlight.add(entry.key)
-        const again = limits.handsOver && handedOver === entry.name
-        handedOver = undefined
-        if (!again) steps.add(entry.key)
-        if (steps.size > maxSteps) {
-          return `run ${id} asked for step "${entry.key}", its step ${steps.size}, and may do ${maxSteps} (maxSteps)`
+        const sequence = sequenceOf(limits, entry.name)
+        const asked = steps.get(sequence) ?? new Set()
+        steps.set(sequence, asked)
+        if (handedOver.get(sequence) !== entry.name) asked.add(entry.key)
+        handedOver.delete(sequence)
+        if (asked.size > maxSteps) {
+          return `run ${id} asked for step "${entry.key}", its step ${asked.size}, and may do ${maxSteps} (maxSteps)`
         }
         break
       }
       case "StepCompleted":
       case "StepFailed": {
         inFlight.delete(entry.key)
-        handedOver = entry._tag === "StepCompleted" && isSubmission(entry.output)
-          ? entry.key.replace(/~\d+$/, "")
-          : undefined
+        const name = entry.key.replace(/~\d+$/, "")
+        if (limits.handsOver && entry._tag === "StepCompleted" && isSubmission(entry.output)) {
+          handedOver.set(sequenceOf(limits, name), name)
+        }
         break
       }
       case "RunSuspended":
@@ -80,6 +83,14 @@ export const overshoot = ({ createdAt, entries, id }: Limited, limits: Limits, n
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The sequence of a document that a step is in, by its name; a program is all one. */
+const sequenceOf = ({ handsOver }: Limits, name: string): string =>
+  handsOver ? name.slice(0, name.lastIndexOf("/") + 1) : ""
+
+/** The most steps that one sequence has asked for. */
+const mostOf = (steps: ReadonlyMap<string, ReadonlySet<string>>): number =>
+  Math.max(0, ...Array.from(steps.values(), ({ size }) => size))
 
 const isSubmission = (output: unknown): boolean =>
   typeof output === "object" && output !== null && "_tag" in output && output._tag === "TaskSubmitted"

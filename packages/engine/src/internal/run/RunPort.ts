@@ -91,6 +91,8 @@ export interface Place {
   readonly step: string | undefined
   /** The step with its attempt when it is not the first: what nested keys begin with. */
   readonly inside?: string
+  /** What the names of steps begin with that a part of the workflow asks for, such as `each[3]/`. */
+  readonly within?: string
   /** The body was let go at its timeout: whatever it still asks the run for is refused. */
   letGo?: boolean
 }
