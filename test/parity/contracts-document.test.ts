@@ -191,6 +191,7 @@ describe("the graph of steps", () => {
       transform: { set: { a: 1 } },
       approval: { prompt: "ok?", approvers: ["admin"] },
       parallel: { branches: { only: { steps: [{ ...end, name: "End" }] } } },
+      delay: { for: "1 hour" },
       map: { items: [1], steps: [{ ...end, name: "End" }] }
     }
     const ends: Record<string, Loose> = {

@@ -243,7 +243,7 @@ describe("kinds of steps", () => {
       assert.deepStrictEqual(log.entries, ["deployed"])
     }))
 
-  it.effect("C-33: exactly task, wait and approval leave the run waiting once they have begun", () =>
+  it.effect("C-33: exactly task, wait and approval, and delay beside them, leave the run waiting once they have begun", () =>
     Effect.gen(function*() {
       const inner = { id: "in", name: "In", kind: "transform", set: { a: 1 }, next: null }
       const steps: Record<StandardShapes.StandardKind, Loose> = {
@@ -255,6 +255,7 @@ describe("kinds of steps", () => {
         transform: { set: { a: 1 }, next: null },
         approval: { prompt: "ok?", approvers: ["admin"], nextOnApproved: null, nextOnDenied: null },
         parallel: { branches: { only: { steps: [inner] } }, next: null },
+        delay: { for: "1 hour", next: null },
         map: { items: [1], steps: [inner], next: null }
       }
       assert.sameMembers(Object.keys(steps), StandardShapes.standardShapes.map(({ kind }) => kind))
@@ -276,6 +277,7 @@ describe("kinds of steps", () => {
         transform: "completed",
         approval: "suspended",
         parallel: "completed",
+        delay: "suspended",
         map: "completed"
       })
     }))

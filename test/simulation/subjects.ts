@@ -311,7 +311,7 @@ export const inside = {
   steps: [
     step("map", "each", "both", {
       items: "{{ input.list }}",
-      concurrency: 3,
+      concurrency: 2,
       onFailure: "collect",
       steps: [
         step("transform", "seen", "work", { set: { last: "{{ item }}" } }),
@@ -322,7 +322,14 @@ export const inside = {
         }),
         step("branch", "route", undefined, { cases: [{ when: "item = 2", next: "broken" }], default: "there" }),
         step("transform", "broken", null, { set: { broken: "{{ $number('two') }}" } }),
-        step("task", "there", null, { task: "there", onCrash: "rerun-keyed", timeoutMs: 1000 })
+        step("task", "there", "nap", {
+          task: "there",
+          onCrash: "rerun-keyed",
+          timeoutMs: 1000,
+          onError: "nap",
+          undo: { steps: [step("task", "back", null, { task: "here", onCrash: "rerun", retry: { maxAttempts: 2 } })] }
+        }),
+        step("delay", "nap", null, { for: "{{ (index + 1) & ' minutes' }}" })
       ]
     }),
     step("parallel", "both", "first", {

@@ -27,6 +27,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import type * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Parts from "./ContractParts.ts"
+import { JsonShape } from "./JsonShape.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
 
@@ -85,7 +86,11 @@ export const headFields = {
   title: Parts.Text,
   description: Schema.optionalKey(Schema.String),
   limits: Parts.withDefault(Limits, {}),
-  entryStepId: Parts.StepId
+  entryStepId: Parts.StepId,
+  /** What a completed run comes to; the output of its last step when absent. */
+  output: Schema.optionalKey(Parts.Template),
+  /** What that must look like. */
+  outputSchema: Schema.optionalKey(JsonShape)
 } as const
 
 /** A contract with its defaults filled in. Use `ContractCheck` or `ContractValidation` to make one from outside data. */

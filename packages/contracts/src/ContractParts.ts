@@ -98,6 +98,7 @@ export interface AnyStep {
   readonly kind: string
   readonly description?: string
   readonly onError?: OnError
+  readonly undo?: Body
 }
 
 /** A step of any kind as people write it. */
@@ -117,6 +118,14 @@ export const bodyFields = (steps: Steps) => ({
   steps,
   output: Schema.optionalKey(Template)
 })
+
+/** Fields of every step, with what undoes it. */
+export const commonFieldsOf = (steps: Steps) => ({
+  ...commonFields,
+  undo: Schema.optionalKey(Schema.Struct(bodyFields(steps)))
+})
+/** The fields of every step. */
+export type CommonFields = ReturnType<typeof commonFieldsOf>
 
 /** A graph of steps inside a step. */
 export interface Body {
@@ -145,6 +154,8 @@ export const words = {
     timeoutMs:
       "Longest time of one attempt in ms. One that does not stop then is let go, and what comes next is as after a crash."
   },
+  undo:
+    "Steps that undo what this one has done, when the run fails or is cancelled after it: `steps`, `entryStepId`. They run once, after what undoes later steps, and see its output.",
   body: {
     entryStepId: "The step at which it begins; the first when absent.",
     steps:

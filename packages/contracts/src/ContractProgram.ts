@@ -11,10 +11,11 @@ import * as Schema from "effect/Schema"
 import * as Workflow from "effect/workflow/Workflow"
 import type * as Contract from "./Contract.ts"
 import * as EventCondition from "./EventCondition.ts"
+import { mismatches } from "./JsonShape.ts"
 import { compile, RunMemory, Walk } from "./Sequence.ts"
 import { standardKinds } from "./StandardKinds.ts"
 import { standardShapes } from "./StandardShapes.ts"
-import { ContractFailed } from "./StepFailure.ts"
+import { ContractFailed, StepFailure } from "./StepFailure.ts"
 import type { HostServices, Services, StepKinds } from "./StepKind.ts"
 import { needsOf, type StepShapes } from "./StepShape.ts"
 import { stepsOf } from "./StepTree.ts"
@@ -49,9 +50,11 @@ export const program = <R = never>(
   const sequence = compile(contract, contract, kinds)
   return ({ input, trigger = input }, runId) => {
     const run = { id: runId, workflow: contract.id, version: contract.version }
-    return Effect.mapError(
-      sequence(new Walk(new RunMemory(), "", { trigger, input, run })),
-      ({ failure, step }) => ContractFailed.of(contract, step, failure)
+    return sequence(new Walk(new RunMemory(), "", { trigger, input, run })).pipe(
+      Effect.mapError(({ failure, of, step }) =>
+        ContractFailed.of(contract, step, failure, of === "output" ? "The output" : undefined)
+      ),
+      Effect.flatMap((output) => checked(contract, output))
     )
   }
 }
@@ -98,4 +101,24 @@ export const subscriptionsOf = (
     if (path !== undefined) paths.add(path)
   }
   return Array.from(found, ([event, paths]) => ({ event, paths: [...paths] }))
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** The output, where it is as the contract says that it must be. */
+const checked = (contract: Contract.Contract, output: Schema.Json): Effect.Effect<Schema.Json, ContractFailed> => {
+  const { outputSchema } = contract
+  const [first, ...more] = outputSchema === undefined ? [] : mismatches(outputSchema, output)
+  if (first === undefined) return Effect.succeed(output)
+  const where = first.path === "" ? "it" : `its ${first.path}`
+  const rest = more.length === 0 ? "" : ` (and ${more.length} more)`
+  const failure = new StepFailure({
+    reason: "output",
+    message: `${where} must be ${first.expected}${rest}`,
+    retryable: false,
+    data: [first, ...more].map(({ expected, path }) => ({ path, expected }))
+  })
+  return Effect.fail(ContractFailed.of(contract, "output", failure, "The output"))
 }

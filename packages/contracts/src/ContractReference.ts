@@ -75,6 +75,10 @@ const head: Texts<Contract.Contract> = {
   description: "More about it, for people.",
   limits: "Bounds of one run.",
   entryStepId: "The step at which a run begins.",
+  output:
+    "What a completed run comes to, such as `{ \"total\": \"{{ state.total }}\" }`; sees what steps see. The output of its last step when absent.",
+  outputSchema:
+    "What the output must look like, as the `output` of an `llm` step says it; a run with another output fails.",
   triggers: "What starts runs. Every contract can also be started by its id.",
   permissions: "What its steps may do; everything else is refused.",
   steps: "The steps, in any order: they go on by `next`."
@@ -125,7 +129,7 @@ const stepTexts = (shapes: StepShapes): TextsByKind =>
   Object.fromEntries(
     shapes.map(({ kind, schema: { words } }): readonly [string, Readonly<Record<string, string>>] => [
       kind,
-      { ...Parts.words.common, ...words }
+      { ...Parts.words.common, undo: Parts.words.undo, ...words }
     ])
   )
 

@@ -120,13 +120,13 @@ const placesOf = (
     const names = StepTree.around(graph).flatMap(({ of }) => of?.inner.names ?? [])
     return [
       ...graph.nodes.flatMap((node) => placesOfStep(node, names, shapes)),
-      ...graph.of === undefined ? [] : [{
+      {
         path: [...graph.path, "output"],
-        value: StepShape.at(graph.of.node.step, ...graph.of.inner.path, "output"),
+        value: StepShape.at(document, ...graph.path, "output"),
         whole: false,
         names: [...Parts.scopeNames, ...names],
         graph
-      }]
+      }
     ]
   })
 ]
@@ -175,11 +175,13 @@ const checkExpressions = (
   const unseen = (id: string, place: Place): { readonly expected: string; readonly message: string } | undefined => {
     const { graph } = nodes.get(id)!
     const name = quoted(id)
-    // What evaluates the expression, as the graph of the step sees it: a step beside it.
+    // What evaluates the expression, as the graph of the step sees it: a step beside it. What undoes a step sees what that came to.
+    let undoes = false
     let beside = place.step
     let inside = place.graph
     while (inside !== undefined && inside !== graph) {
       const outer: unknown = inside.of?.node.step["id"]
+      undoes ||= inside.of?.inner.label === StepShape.undo.label
       beside = typeof outer === "string" ? outer : undefined
       inside = inside.of?.node.graph
     }
@@ -190,7 +192,7 @@ const checkExpressions = (
         message: `the step ${name} is inside of ${quoted(holder)}; from here its results are in steps.${holder}.output`
       }
     }
-    return beside === undefined || canFollow(id, beside) ? undefined : {
+    return beside === undefined || (undoes && beside === id) || canFollow(id, beside) ? undefined : {
       expected: "the id of a step that can run before this one",
       message: `the step ${name} never runs before this one, so it has no output here`
     }

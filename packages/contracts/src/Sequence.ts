@@ -14,12 +14,14 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as Workflow from "effect/workflow/Workflow"
 import type * as Contract from "./Contract.ts"
 import type * as Parts from "./ContractParts.ts"
 import * as Expression from "./Expression.ts"
 import { refused } from "./RecordedStep.ts"
 import { StepFailure } from "./StepFailure.ts"
 import type { Execute, Inside, Memory, Services, Settled, StepKinds, Tools, Visit } from "./StepKind.ts"
+import * as StepShape from "./StepShape.ts"
 import type { AnyStep } from "./StepShape.ts"
 
 /** A sequence executed more steps than its contract allows. */
@@ -32,6 +34,8 @@ export class LimitExceeded extends Error {
 
 /** A step of the sequence failed, and has no `onError`. `key` is its key in the run. */
 export class StepFailed extends Data.TaggedError("StepFailed")<{
+  /** What failed: a step, or the expression for what the sequence comes to. */
+  readonly of: "step" | "output"
   readonly step: string
   readonly key: string
   readonly failure: StepFailure
@@ -69,7 +73,8 @@ export const compile = <R>(
   const tools: Tools = { contract, inside: (body) => insideOf(compile(contract, body, kinds)) }
   const nodes = new Map<string, Node<R>>(graph.steps.map((step) => {
     const kind = kinds.find(({ kind }) => kind === step.kind)!
-    return [step.id, { step, execute: kind.run(step, tools) }]
+    const execute = kind.run(step, tools)
+    return [step.id, { step, execute, undo: step.undo === undefined ? undefined : tools.inside(step.undo) }]
   }))
   const entry = graph.entryStepId ?? graph.steps[0]!.id
   const { maxSteps } = contract.limits
@@ -78,9 +83,11 @@ export const compile = <R>(
     let id: Parts.Next = entry
     while (id !== null) {
       if (++walk.executed > maxSteps) return yield* Effect.die(new LimitExceeded(maxSteps))
-      const { execute, step }: Node<R> = nodes.get(id)!
+      const { execute, step, undo }: Node<R> = nodes.get(id)!
       const visit = walk.visit(id)
-      const exit: Exit.Exit<Settled, StepFailure> = yield* Effect.exit(execute(visit))
+      const exit: Exit.Exit<Settled, StepFailure> = yield* Effect.exit(
+        undo === undefined ? execute(visit) : undone(execute(visit), visit, walk, id, undo)
+      )
       if (Exit.isSuccess(exit)) {
         output = exit.value.output
         walk.keep(id, { output })
@@ -92,7 +99,7 @@ export const compile = <R>(
       }
       const failure = StepFailure.ofCause(exit.cause)
       const { onError } = step
-      if (onError === undefined) return yield* new StepFailed({ step: id, key: visit.key, failure })
+      if (onError === undefined) return yield* new StepFailed({ of: "step", step: id, key: visit.key, failure })
       output = null
       walk.keep(id, { output, error: failure.json })
       id = typeof onError === "string" ? onError : onError.next
@@ -101,7 +108,8 @@ export const compile = <R>(
       ? output
       : yield* Effect.mapError(
         Expression.evaluate(graph.output, walk.scope),
-        (error) => new StepFailed({ step: "output", key: `${walk.within}output`, failure: refused(error) })
+        (error) =>
+          new StepFailed({ of: "output", step: "output", key: `${walk.within}output`, failure: refused(error) })
       )
   })
 }
@@ -152,7 +160,29 @@ const State = RunState.make("state", { schema: Schema.Record(Schema.String, Sche
 interface Node<R> {
   readonly step: AnyStep
   readonly execute: Execute<R>
+  readonly undo: Inside | undefined
 }
+
+/**
+ * Has what the step does undone when the run does not complete: once, after what
+ * was done later. What undoes it sees what the run sees then. When that fails it
+ * stands in the journal, and the rest is undone all the same.
+ */
+const undone = <R>(
+  step: Effect.Effect<Settled, StepFailure, R>,
+  visit: Visit,
+  walk: Walk,
+  id: string,
+  undo: Inside
+): Effect.Effect<Settled, StepFailure, R | Services> =>
+  // Compensations belong to the run, which closes their scope.
+  Workflow.withCompensation(step, ({ output }) =>
+    Effect.suspend(() => {
+      walk.keep(id, { output })
+      return Effect.asVoid(undo({ ...visit, scope: walk.scope }, StepShape.undo.label, {}))
+    }).pipe(
+      Effect.catchCause((cause) => Effect.logWarning(`what undoes step "${visit.key}" failed`, cause))
+    )) as Effect.Effect<Settled, StepFailure, R | Services>
 
 /** The run is over by that, whatever the steps around say of failures. */
 const isBeyondLimits = (cause: Cause.Cause<unknown>): boolean =>

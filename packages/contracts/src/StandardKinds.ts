@@ -10,6 +10,7 @@
  */
 import { approvalKind } from "./kinds/ApprovalKind.ts"
 import { branchKind } from "./kinds/BranchKind.ts"
+import { delayKind } from "./kinds/DelayKind.ts"
 import { emitKind } from "./kinds/EmitKind.ts"
 import { llmKind } from "./kinds/LlmKind.ts"
 import { mapKind } from "./kinds/MapKind.ts"
@@ -29,5 +30,6 @@ export const standardKinds: StepKinds = [
   transformKind,
   approvalKind,
   parallelKind,
-  mapKind
+  mapKind,
+  delayKind
 ]

@@ -1,6 +1,7 @@
 /** The kinds of step that every build reads. */
 import { approval } from "./kinds/Approval.ts"
 import { branch } from "./kinds/Branch.ts"
+import { delay } from "./kinds/Delay.ts"
 import { emit } from "./kinds/Emit.ts"
 import { llm } from "./kinds/Llm.ts"
 import { map } from "./kinds/Map.ts"
@@ -20,7 +21,8 @@ export const standardShapes = [
   transform,
   approval,
   parallel,
-  map
+  map,
+  delay
 ] as const satisfies StepShapes
 
 type Shape = (typeof standardShapes)[number]

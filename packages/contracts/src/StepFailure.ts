@@ -10,8 +10,17 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Contract } from "./Contract.ts"
 
-/** What went wrong: no permission, an expression, the task, the model, the time, an event that cannot be published, or something else. */
-export const Reason = Schema.Literals(["denied", "expression", "task", "model", "timeout", "event", "unexpected"])
+/** What went wrong: no permission, an expression, the task, the model, the time, an event that cannot be published, an output that is not as it must be, or something else. */
+export const Reason = Schema.Literals([
+  "denied",
+  "expression",
+  "task",
+  "model",
+  "timeout",
+  "event",
+  "output",
+  "unexpected"
+])
 export type Reason = typeof Reason.Type
 
 const fields = {
@@ -67,14 +76,15 @@ export class ContractFailed extends Schema.TaggedError<ContractFailed>()("Contra
   static readonly of = (
     contract: Contract,
     step: string,
-    { data, message, reason, trace }: StepFailure
+    { data, message, reason, trace }: StepFailure,
+    what = `Step "${step}"`
   ): ContractFailed =>
     new ContractFailed({
       contract: contract.id,
       version: contract.version,
       step,
       reason,
-      message: `Step "${step}" of contract "${contract.id}" ${contract.version} failed: ${message}`,
+      message: `${what} of contract "${contract.id}" ${contract.version} failed: ${message}`,
       ...(data === undefined ? {} : { data }),
       ...(trace === undefined ? {} : { trace })
     })

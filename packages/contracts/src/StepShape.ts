@@ -67,7 +67,7 @@ export interface StepNeeds {
 }
 
 /** The words of a kind: `kind` says what it does, every other entry what its field means. */
-export type Words<Fields> = { readonly [Name in Exclude<keyof Fields, keyof typeof Parts.commonFields>]: string } & {
+export type Words<Fields> = { readonly [Name in Exclude<keyof Fields, keyof Parts.CommonFields>]: string } & {
   readonly kind: string
 }
 
@@ -111,7 +111,7 @@ export interface StepShape<Kind extends string, Fields extends Schema.Struct.Fie
 
 /** A step of this kind. */
 export type StepOf<Kind extends string, Fields extends Schema.Struct.Fields> = Schema.Struct<
-  typeof Parts.commonFields & { readonly kind: Schema.Literal<Kind> } & Fields
+  Parts.CommonFields & { readonly kind: Schema.Literal<Kind> } & Fields
 >["Type"]
 
 /** The kinds that a document may use. */
@@ -129,9 +129,9 @@ export const schemaOf = <Kind extends string, Fields extends Schema.Struct.Field
     readonly schema: { readonly fields: Fields | ((steps: Parts.Steps) => Fields) }
   },
   steps: Parts.Steps
-): Schema.Struct<typeof Parts.commonFields & { readonly kind: Schema.Literal<Kind> } & Fields> =>
+): Schema.Struct<Parts.CommonFields & { readonly kind: Schema.Literal<Kind> } & Fields> =>
   Schema.Struct({
-    ...Parts.commonFields,
+    ...Parts.commonFieldsOf(steps),
     kind: Schema.Literal(kind),
     ...(typeof fields === "function" ? fields(steps) : fields)
   })
@@ -145,7 +145,10 @@ export const needsOf = (shapes: StepShapes, step: AnyStep): StepNeeds => of(shap
 
 /** The graphs inside a step that may be broken. */
 export const insideOf = (shapes: StepShapes, step: Loose | AnyStep): ReadonlyArray<InnerGraph> =>
-  of(shapes, step)?.graph.inside?.(step as Loose) ?? []
+  (of(shapes, step)?.graph.inside?.(step as Loose) ?? []).concat(at(step, "undo") === undefined ? [] : [undo])
+
+/** The graph of steps that undoes what a step has done. */
+export const undo: InnerGraph = { path: ["undo"], label: "undo", names: [] }
 
 /** The way on of the kinds that have one. */
 export const next: Way = { label: "", path: ["next"] }

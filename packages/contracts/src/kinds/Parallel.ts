@@ -39,15 +39,23 @@ export const parallel = StepShape.make({
   },
   check: {
     expressions: () => [],
-    problems: ({ onFailure, wait }, path) =>
-      wait !== "first" || onFailure !== "collect" ? [] : [Problem.make({
+    problems: (step, path) => [
+      ...step["wait"] !== "first" || step["onFailure"] !== "collect" ? [] : [Problem.make({
         path: [...path, "onFailure"],
         code: "wrong-value",
         found: "\"collect\"",
         expected: "\"fail\" where \"wait\" is \"first\"",
         message:
           "a step that waits for the first branch that succeeds collects no failures; leave it out, or wait for all"
+      })],
+      ...!namesOf(step).includes(StepShape.undo.label) ? [] : [Problem.make({
+        path: [...path, "branches", StepShape.undo.label],
+        code: "wrong-value",
+        found: "\"undo\"",
+        expected: "another name of a branch",
+        message: "the keys of \"undo\" are those of what undoes the step; give the branch another name"
       })]
+    ]
   },
   needs: () => ({}),
   graph: {
