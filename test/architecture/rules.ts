@@ -57,7 +57,9 @@ export const tree: Readonly<Record<string, PackageRule>> = {
       "Jsonata",
       "LinearRegExp",
       "Meter",
+      "Moment",
       "RegExpSyntax",
+      "Sequence",
       "Template"
     ]
   },

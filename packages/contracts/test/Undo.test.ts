@@ -120,7 +120,7 @@ describe("undo", () => {
   const undo = (id: string, input: Schema.Json, more: ReadonlyArray<object> = []) => ({
     undo: { steps: [task(id, "note", null, input), ...more] }
   })
-  const trip = (last: object) =>
+  const trip = (last: { readonly id: string }) =>
     document([
       task("hotel", "note", "cars", "hotel", undo("free", "{{ 'free ' & steps.hotel.output }}")),
       {
@@ -138,7 +138,7 @@ describe("undo", () => {
           ]
         })
       },
-      { ...last, id: "last", name: "last" }
+      last
     ])
 
   it.effect("S8: undoes what was done in reverse, once, when the run fails", () => {

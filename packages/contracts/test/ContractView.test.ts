@@ -1,0 +1,89 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as RunView from "@fermata/core/RunView"
+import { Runs } from "@fermata/engine/Runs"
+import { Effect, type Schema } from "effect"
+import * as ContractValidation from "../src/ContractValidation.ts"
+import * as ContractView from "../src/ContractView.ts"
+import { TaskRuntime } from "../src/TaskRuntime.ts"
+import { begin, document, journal, layer, pass, publish, step } from "./support/Agency.ts"
+
+const task = (id: string, next: string | null, input: Schema.Json, more: object = {}) => ({
+  ...step("task", id, next, { task: "work", input, onCrash: "rerun" }),
+  ...more
+})
+
+const graph = document([
+  step("map", "each", "both", { items: "{{ input }}", concurrency: 2, steps: [task("charge", null, "{{ item }}")] }),
+  step("parallel", "both", null, {
+    wait: "first",
+    branches: {
+      go: { steps: [step("wait", "hold", null, { event: "go" })] },
+      gate: {
+        steps: [{
+          ...step("approval", "ask", null, { prompt: "?", approvers: ["ada"] }),
+          nextOnApproved: null,
+          nextOnDenied: null
+        }]
+      }
+    }
+  })
+])
+
+describe("ContractView", () => {
+  it.effect("has for a page what each step is, what it does, its ways and what is inside", () =>
+    Effect.gen(function*() {
+      const view = ContractView.of(yield* ContractValidation.validate(graph))
+      assert.deepStrictEqual([view.id, view.version, view.entry], ["sample", "1.0.0", "each"])
+      assert.include(view.mermaid, "subgraph")
+      const [each, both] = view.steps
+      assert.deepInclude(each, { id: "each", kind: "map", title: "each", ways: [{ label: "", to: "both" }] })
+      assert.match(each!.does, /^Does the same for each item/)
+      assert.deepStrictEqual(each!.inside.map(({ entry, label, steps }) => [label, entry, steps.map(({ id }) => id)]), [
+        ["each", "charge", ["charge"]]
+      ])
+      assert.deepStrictEqual(both!.inside.map(({ label }) => label), ["go", "gate"])
+    }))
+
+  it("reads the place of a step from its key", () => {
+    assert.deepStrictEqual(ContractView.placeOf("pay~2"), { id: "pay", time: 2, inside: [] })
+    assert.deepStrictEqual(ContractView.placeOf("each~2[3]/both[left]/pay"), {
+      id: "pay",
+      time: 1,
+      inside: [{ id: "each", time: 2, label: "3" }, { id: "both", time: 1, label: "left" }]
+    })
+  })
+
+  it.effect("tells from a run's view how each step stands, also those inside others", () =>
+    Effect.gen(function*() {
+      const contract = yield* ContractValidation.validate(graph)
+      const runId = yield* begin(graph, { input: [1, 2, 3] })
+      const states = Effect.gen(function*() {
+        const { waits } = yield* Runs.use((runs) => runs.show(runId))
+        const view = RunView.of(runId, yield* journal(runId))
+        const found = ContractView.standings(contract, { steps: view.steps, waits })
+        return Object.fromEntries(Array.from(found, ([id, { state, times }]) => [id, [state, Object.keys(times)]]))
+      })
+      assert.deepStrictEqual(yield* states, {
+        charge: ["running", ["each[0]/charge", "each[1]/charge"]],
+        each: ["running", ["each"]]
+      })
+      yield* pass("1 second")
+      assert.deepStrictEqual((yield* states)["charge"], ["running", [
+        "each[0]/charge",
+        "each[1]/charge",
+        "each[2]/charge"
+      ]])
+      yield* pass("1 second")
+      assert.deepStrictEqual(yield* states, {
+        charge: ["completed", ["each[0]/charge", "each[1]/charge", "each[2]/charge"]],
+        each: ["completed", ["each"]],
+        hold: ["waiting", ["hold"]],
+        ask: ["waiting", ["both[gate]/ask"]],
+        both: ["waiting", ["both"]]
+      })
+      yield* publish("go", {})
+      assert.deepStrictEqual((yield* states)["both"], ["completed", ["both"]])
+    }).pipe(Effect.provide(layer({
+      tasks: TaskRuntime.layerHandlers({ work: (input) => Effect.as(Effect.sleep("1 second"), input) })
+    }))))
+})
