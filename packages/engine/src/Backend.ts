@@ -404,11 +404,11 @@ export type Op =
 
 /** The answer to an operation, by its name. */
 export interface Answers extends EventAnswers {
-  /** `run` is the row as it is now; `started` false means joined. */
-  readonly start: { readonly started: boolean; readonly run: RunRow }
-  /** `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
+  /** `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already. */
+  readonly start: { readonly started: boolean; readonly run: RunRow; readonly told?: true }
+  /** `told`: others have been told of the end. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
   readonly commit:
-    | { readonly ok: true }
+    | { readonly ok: true; readonly told?: true }
     | {
       readonly ok: false
       readonly epoch: number

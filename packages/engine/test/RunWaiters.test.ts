@@ -27,7 +27,7 @@ describe("RunWaiters", () => {
       assert.deepStrictEqual(waiters.runIds.toSorted(), ["r", "s"])
       yield* backend.write([end("r", 0, "done")])
       waiters.notify("r")
-      assert.strictEqual((yield* Fiber.join(one!))?.id, "r")
+      assert.strictEqual((yield* Fiber.join(one!))?.row.id, "r")
       assert.deepStrictEqual(waiters.runIds, ["s"])
       yield* Fiber.interrupt(other!)
       assert.deepStrictEqual(waiters.runIds, [])
@@ -38,9 +38,26 @@ describe("RunWaiters", () => {
       const backend = MemoryBackend.make(MemoryBackend.makeStore())
       yield* backend.write([startOwned("r"), end("r", 0, "done")])
       const waiters = new RunWaiters(backend)
-      assert.strictEqual((yield* waiters.until("r", isDone))?.id, "r")
+      assert.strictEqual((yield* waiters.until("r", isDone))?.row.id, "r")
       assert.isNull(yield* waiters.until("nobody", isDone))
       assert.deepStrictEqual(waiters.runIds, [])
       waiters.notify("nobody")
+    }))
+
+  it.effect("are given an end that was committed here, and look for nothing", () =>
+    Effect.gen(function*() {
+      const backend = MemoryBackend.make(MemoryBackend.makeStore())
+      const { run } = (yield* backend.write([startOwned("r")]))[0]
+      let looks = 0
+      const waiters = new RunWaiters({
+        ...backend,
+        run: (id) => Effect.tap(backend.run(id), () => Effect.sync(() => looks++))
+      })
+      const waiting = yield* Effect.forkChild(waiters.until("r", isDone), { startImmediately: true })
+      const row = { ...run, status: "completed" }
+      const last = { _tag: "RunCompleted", seq: 1, epoch: 1, at: 0 } as const
+      waiters.notify("r", { row, last })
+      assert.deepStrictEqual(yield* Fiber.join(waiting), { row, last })
+      assert.strictEqual(looks, 1)
     }))
 })

@@ -34,6 +34,7 @@ import * as Programs from "./Programs.ts"
 import type { StepDefinition } from "./run/Ask.ts"
 import type { Limits, Registration } from "./run/RunHost.ts"
 import { CurrentRun, type Place } from "./run/RunPort.ts"
+import type { Rested } from "./RunWaiters.ts"
 import * as RunWatch from "./RunWatch.ts"
 import { StepLetGo } from "./StepLimit.ts"
 import * as Annotations from "./WorkflowAnnotations.ts"
@@ -183,8 +184,8 @@ export const make = (
     return new Workflow.Complete({ exit: yield* codecs(workflow).decodeExit(json) })
   })
 
-  const endResult = Effect.fnUntraced(function*(workflow: Workflow.Any, row: RunRow) {
-    const json = yield* Effect.orDie(core.patience.persist(readEnd(row)))
+  const endResult = Effect.fnUntraced(function*(workflow: Workflow.Any, { last, row }: Rested) {
+    const json = endOf(last) ?? (yield* Effect.orDie(core.patience.persist(readEnd(row))))
     return yield* complete(workflow, json ?? { _tag: "Failure", cause: [] })
   })
 
@@ -296,11 +297,11 @@ export const make = (
       if (discard) return
       if (place?.step !== undefined) {
         const end = place.run.awaitOutside(core.patience.insist(core.awaitEnd(executionId)))
-        const row = yield* place.run.inStep(place.step, { reason: "child", key: executionId }, end)
-        return yield* endResult(workflow, row!)
+        const rested = yield* place.run.inStep(place.step, { reason: "child", key: executionId }, end)
+        return yield* endResult(workflow, rested!)
       }
-      const row = yield* Effect.orDie(core.awaitRest(executionId))
-      return row!.status === "suspended" ? suspended(row!) : yield* endResult(workflow, row!)
+      const rested = (yield* Effect.orDie(core.awaitRest(executionId)))!
+      return rested.row.status === "suspended" ? suspended(rested.row) : yield* endResult(workflow, rested)
     }) as Encoded["execute"],
 
     poll: Effect.fnUntraced(function*(workflow, executionId) {
@@ -308,7 +309,7 @@ export const make = (
       if (row === null) return Option.none()
       if (row.status === "suspended") return Option.some(suspended(row))
       if (row.status === "queued" || row.status === "running") return Option.none()
-      const result = yield* endResult(workflow, row)
+      const result = yield* endResult(workflow, { row })
       if (
         Exit.isFailure(result.exit) && Cause.hasDies(result.exit.cause) &&
         !Context.get(workflow.annotations, Workflow.CaptureDefects)

@@ -40,7 +40,7 @@ import { CurrentRun } from "./run/RunPort.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import * as RunLogs from "./RunLogs.ts"
 import { RunTurns } from "./RunTurns.ts"
-import { RunWaiters } from "./RunWaiters.ts"
+import { type Ended, RunWaiters } from "./RunWaiters.ts"
 import { isStoreFull, StorePressure } from "./StorePressure.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
 
@@ -54,6 +54,9 @@ const nameless = (kind: string) => ({
   key: "definition",
   detail: `it is a run of a ${kind} and names no document`
 } as const)
+
+/** What a round of the main loop looks at. */
+const Look = { outbox: 1, due: 2, inbox: 4, all: 7 } as const
 
 export class EngineCore implements ExecutorHost {
   readonly ownerId: string
@@ -93,7 +96,8 @@ export class EngineCore implements ExecutorHost {
   /** For the next run without an owner. */
   private armed: Timer | undefined
   private working = false
-  private poked = false
+  /** What the next round has to look at. */
+  private pending = 0
   private lastVersion = -1
   closed = false
 
@@ -190,9 +194,14 @@ export class EngineCore implements ExecutorHost {
         this.waiters.notify(run.id)
         this.fork(RunLogs.suspension(run, pending.status))
       }
-      if (ok && (op.outbox.length > 0 || pending.ended !== undefined || pending.release !== undefined)) this.poke()
-      if (ok && this.backlog && pending.consumed.length > 0) this.poke()
+      if (Exit.isSuccess(answer) && answer.value.ok) {
+        const told = answer.value.told === true || pending.leaves !== undefined
+        if (op.outbox.length > 0) this.poke(Look.outbox)
+        if (told || pending.release !== undefined) this.poke(Look.due)
+        if (told || (this.backlog && pending.consumed.length > 0)) this.poke(Look.inbox)
+      }
       done(ok, unseen)
+      if (ok && pending.ended !== undefined) this.waiters.notify(run.id, endOf(run, pending, op.at))
     })
   }
 
@@ -210,7 +219,7 @@ export class EngineCore implements ExecutorHost {
       if (Exit.isFailure(answer)) this.writeFailed(answer.cause)
       else if (answer.value.ok) {
         this.notifyCommit(run, entries(), "running")
-        if (this.extensions.publishes) this.poke()
+        if (this.extensions.publishes) this.poke(Look.outbox)
       }
       done(
         Exit.isFailure(answer)
@@ -248,18 +257,18 @@ export class EngineCore implements ExecutorHost {
     this.parkedRuns.delete(executor)
     if (this.executors.get(executor.row.id) === executor) this.executors.delete(executor.row.id)
     if (how !== "reload") this.pinned.delete(executor.row.id)
-    if (how === "ended") this.waiters.notify(executor.row.id)
     if (how === "reload" && !this.closed) {
       this.fork(this.load(this.era, { ...executor.row, status: "running", reason: null, waits: null, takeovers: 0 }))
     }
-    this.poke()
+    if (how === "deposed") this.poke()
+    else if (this.crowded) this.poke(Look.due)
   }
 
   readonly parked = (executor: HeldRun): void => {
     this.parkedRuns.delete(executor)
     if (this.pinned.has(executor.row.id)) return
     this.parkedRuns.set(executor, this.hostClock.now())
-    if (this.crowded) this.poke()
+    if (this.crowded) this.poke(Look.due)
     if (this.parkedRuns.size <= this.options.maxParked) return
     const [oldest] = this.parkedRuns.keys()
     this.parkedRuns.delete(oldest!)
@@ -348,12 +357,15 @@ export class EngineCore implements ExecutorHost {
       const history = [Handover.plain(made)]
       const encoded = encodeEntries([made])
       const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
-      const { era } = this
+      const { era, handedOut } = this
       const answer = yield* this.write({ ...op, blobs, rows })
-      if (answer.started) this.onStarted(answer.run, [made])
+      if (answer.started) this.announceStart(answer.run, [made])
       else if (!this.options.worker) this.roots.add(answer.run.root)
-      if (answer.started && own !== undefined) yield* this.wakeUp(era, own, answer.run, history, [])
-      else this.poke()
+      if (!answer.started || own === undefined) this.poke()
+      else {
+        yield* this.wakeUp(era, own, answer.run, history, [], handedOut)
+        if (answer.told === true) this.poke(Look.inbox)
+      }
       return answer
     }
   )
@@ -411,7 +423,7 @@ export class EngineCore implements ExecutorHost {
 
   readonly desk: Desk
 
-  readonly handOutSoon = (): void => this.poke()
+  readonly handOutSoon = (): void => this.poke(Look.inbox)
 
   readonly inbox = Effect.fnUntraced(function*(this: EngineCore, op: Omit<InboxOp, "op">) {
     const answer = yield* this.patience.persist(this.write({ op: "inbox", ...op }))
@@ -448,16 +460,17 @@ export class EngineCore implements ExecutorHost {
     return this.writes && this.options.maxAwake > 0
   }
 
-  /** Something may have become due, or has arrived. */
-  readonly poke = (): void => {
+  /** Something may have become due, or has arrived: the next round looks at this, by default at everything. */
+  readonly poke = (what: number = Look.all): void => {
     if (this.closed) return
-    this.poked = true
+    this.pending |= what
     this.latch.openUnsafe()
   }
 
   /** Whether nothing is on its way in this process: all that is left waits for time, people or step bodies. */
   get settled(): boolean {
-    return !this.working && !this.poked && this.committer.idle && this.loading.size === 0 && this.starting === 0 &&
+    return !this.working && this.pending === 0 && this.committer.idle && this.loading.size === 0 &&
+      this.starting === 0 &&
       Array.from(this.executors.values()).every((executor) => executor.resting)
   }
 
@@ -471,20 +484,21 @@ export class EngineCore implements ExecutorHost {
       this.latch.await,
       Effect.suspend(() => {
         this.latch.closeUnsafe()
-        this.poked = false
+        const what = this.pending
+        this.pending = 0
         this.working = true
-        return Effect.ensuring(this.round(), Effect.sync(() => void (this.working = false)))
+        return Effect.ensuring(this.round(what), Effect.sync(() => void (this.working = false)))
       })
     )
   ))
 
-  private round(): Effect.Effect<void> {
+  private round(what: number): Effect.Effect<void> {
     return Effect.catchCause(
       Effect.gen({ self: this }, function*() {
-        yield* Outbox.deliver(this)
-        yield* this.claim
-        yield* this.handOut
-        yield* this.armNext
+        const carried = (what & Look.outbox) !== 0 && (yield* Outbox.deliver(this))
+        if (carried || (what & Look.due) !== 0) yield* this.claim
+        if (carried || (what & Look.inbox) !== 0) yield* this.handOut
+        if (carried || (what & Look.due) !== 0) yield* this.armNext
       }),
       (cause) => Effect.sync(() => this.writeFailed(cause))
     )
@@ -532,7 +546,8 @@ export class EngineCore implements ExecutorHost {
         return yield* this.handBack(row, row.kind !== "program" && row.definition === null ? nameless(row.kind) : null)
       }
       const history = yield* this.store.journal(row.id)
-      yield* this.wakeUp(era, registration, row, history, yield* this.backend.inbox(row.id))
+      const { handedOut } = this
+      yield* this.wakeUp(era, registration, row, history, yield* this.backend.inbox(row.id), handedOut)
     }).pipe(
       Effect.catchTag(
         "EntryCorrupt",
@@ -543,13 +558,17 @@ export class EngineCore implements ExecutorHost {
     )
   }
 
-  /** What is in the inbox is handed over first: a run that was cancelled meanwhile begins nothing. */
+  /**
+   * What is in the inbox is handed over first: a run that was cancelled meanwhile begins nothing. What has come
+   * since the inboxes were last handed out, which was `handedOut`, is handed out after it.
+   */
   private wakeUp(
     era: number,
     registration: Registration,
     row: RunRow,
     history: ReadonlyArray<JournalEntry.JournalEntry>,
-    inbox: ReadonlyArray<InboxRow>
+    inbox: ReadonlyArray<InboxRow>,
+    handedOut: number
   ): Effect.Effect<void> {
     const first = history[0]
     if (first?._tag !== "RunRequested") {
@@ -575,7 +594,7 @@ export class EngineCore implements ExecutorHost {
           this.executors.set(row.id, executor)
           for (const told of inbox) executor.receive(told)
           executor.start()
-          this.poke()
+          if (this.handedOut !== handedOut) this.poke(Look.inbox)
         })
     })
   }
@@ -604,11 +623,14 @@ export class EngineCore implements ExecutorHost {
     }))
   }
 
+  /** Counts how often the inboxes were looked at. */
+  private handedOut = 0
   /** There may be more in the inboxes than was handed out. */
   private backlog = false
 
   private readonly handOut = Effect.gen({ self: this as EngineCore }, function*() {
     if (this.executors.size === 0) return
+    this.handedOut++
     const rows = yield* this.backend.inboxOf(this.ownerId, inboxLimit)
     this.backlog = rows.length === inboxLimit
     for (const row of rows) this.executors.get(row.run)?.receive(row)
@@ -769,3 +791,21 @@ export class EngineCore implements ExecutorHost {
 }
 
 const isFinal = (status: string) => status === "completed" || status === "failed" || status === "cancelled"
+
+/** What the end of a run is for those who wait for it. */
+const endOf = (run: RunRow, { entries, expected, status }: PendingCommit, at: number): Ended => {
+  const last = entries.at(-1)
+  return {
+    row: {
+      ...run,
+      status: status?.status ?? run.status,
+      reason: null,
+      waits: null,
+      owner: null,
+      dueAt: null,
+      length: expected + entries.length,
+      updatedAt: at
+    },
+    last: last && Handover.plain(last)
+  }
+}

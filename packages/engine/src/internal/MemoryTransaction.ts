@@ -127,7 +127,8 @@ export class Transaction {
       this.#drop(this.#store.early, key)
       this.#inbox({ row })
     }
-    return { started: true, run: this.#store.runs.get(id)!.row }
+    const { inbox, row } = this.#store.runs.get(id)!
+    return inbox.length > 0 ? { started: true, run: row, told: true } : { started: true, run: row }
   }
 
   #commit(op: CommitOp): Answers["commit"] {
@@ -213,7 +214,7 @@ export class Transaction {
       for (const listener of before.listeners.toSorted()) this.#tell(listener, op.run, op.ended.payload, op.at)
     }
     if (op.leaves !== undefined) this.#leaveAll(op.run, op.leaves, op.at)
-    return { ok: true }
+    return op.ended !== undefined && before.listeners.length > 0 ? { ok: true, told: true } : { ok: true }
   }
 
   #leaveAll(listener: string, { except, row }: NonNullable<CommitOp["leaves"]>, at: number): void {

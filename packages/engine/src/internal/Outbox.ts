@@ -45,12 +45,13 @@ const decodeInbox = Schema.decodeUnknownExit(Schema.fromJsonString(InboxRequest)
 const decodeLeave = Schema.decodeUnknownExit(Schema.fromJsonString(LeaveRequest))
 const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
 
-/** Carries all that is there, each batch in one transaction with its removal. */
+/** Carries all that is there, each batch in one transaction with its removal. Answers whether there was anything. */
 export const deliver = Effect.fnUntraced(function*(core: Carrier) {
   let events = true
+  let carried = false
   while (!core.closed) {
     const rows = yield* core.backend.outbox(limit, events)
-    if (rows.length === 0) return
+    if (rows.length === 0) return carried
     // Events that documents may want are left to a process that has an extension for every kind of them that there is.
     if (events && rows.some(isEvent) && !(yield* core.extensions.hasEveryKind(core.backend))) {
       events = false
@@ -80,8 +81,10 @@ export const deliver = Effect.fnUntraced(function*(core: Carrier) {
         })
       )
     }
-    if (rows.length < limit) return
+    carried = true
+    if (rows.length < limit) return carried
   }
+  return carried
 })
 
 // ----------------------------------------------------------------------------

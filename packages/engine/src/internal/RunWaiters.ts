@@ -1,6 +1,7 @@
 /**
  * Callers of this process that wait for a run to end, or to come to rest.
  */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
@@ -8,9 +9,22 @@ import type * as Scope from "effect/Scope"
 import type { Backend, RunRow } from "../Backend.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 
+/** The end of a run as it was committed here. */
+export interface Ended {
+  readonly row: RunRow
+  /** The last entry of its journal. */
+  readonly last: JournalEntry.JournalEntry | undefined
+}
+
+/** A run as whoever waited for it finds it; `last` where it has just ended here. */
+export interface Rested {
+  readonly row: RunRow
+  readonly last?: JournalEntry.JournalEntry | undefined
+}
+
 export class RunWaiters {
   private readonly backend: Backend
-  private readonly waiting = new Map<string, Set<() => void>>()
+  private readonly waiting = new Map<string, Set<(ended?: Ended) => void>>()
 
   constructor(backend: Backend) {
     this.backend = backend
@@ -21,9 +35,9 @@ export class RunWaiters {
     return Array.from(this.waiting.keys())
   }
 
-  /** Has those who wait for the run look at it. */
-  notify(runId: string): void {
-    for (const tell of Array.from(this.waiting.get(runId) ?? [])) tell()
+  /** Has those who wait for the run look at it; of an end that was committed here they are given all. */
+  notify(runId: string, ended?: Ended): void {
+    for (const tell of Array.from(this.waiting.get(runId) ?? [])) tell(ended)
   }
 
   /** The engine has closed, and tells nobody anything any more. */
@@ -56,22 +70,27 @@ export class RunWaiters {
     function*(this: RunWaiters, runId: string, wanted: (status: string) => boolean) {
       while (true) {
         const told = Latch.makeUnsafe(false)
-        const tell = () => void told.openUnsafe()
+        let ended: Ended | undefined
+        const tell = (end?: Ended) => {
+          ended ??= end
+          told.openUnsafe()
+        }
         const waiters = this.waiting.get(runId) ?? new Set()
         this.waiting.set(runId, waiters.add(tell))
-        const row: RunRow | null | undefined = yield* Effect.ensuring(
+        const rested: Rested | null | undefined = yield* Effect.ensuring(
           Effect.gen({ self: this }, function*() {
             const row = yield* this.backend.run(runId)
-            if (row === null || wanted(row.status)) return row
+            if (row === null) return null
+            if (wanted(row.status)) return { row }
             yield* told.await
-            return undefined
+            return ended
           }),
           Effect.sync(() => {
             waiters.delete(tell)
             if (waiters.size === 0) this.waiting.delete(runId)
           })
         )
-        if (row !== undefined) return row
+        if (rested !== undefined) return rested
       }
     }
   )

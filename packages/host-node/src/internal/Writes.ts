@@ -80,6 +80,11 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   )
   const finish = prepare(db, "UPDATE runs SET owner = NULL, due_at = NULL WHERE key = ?")
   const end = prepare(db, "UPDATE runs SET ended = ?, updated_at = ? WHERE key = ?")
+  /** The three in one. */
+  const endWith = prepare(
+    db,
+    "UPDATE runs SET status = ?, reason = ?, waits = ?, owner = NULL, due_at = NULL, ended = ?, updated_at = ? WHERE key = ?"
+  )
   const leftovers = ["approvals", "subscriptions", "event_waits", "listeners", "findings"].map((table) =>
     prepare(db, `DELETE FROM ${table} WHERE run = ?`)
   )
@@ -276,13 +281,16 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     for (const { event, paths } of op.subscriptions) events.subscribe(key, event, paths, op.since)
     if (op.listener !== null) listeners.add(key, op.listener)
     const early = earlyOf.all(run.id)
+    bounded(keys).set(run.id, key)
     if (early.length === 0) return { started: true, run: row }
     dropEarly.run(run.id)
+    let told = false
     for (const kept of early) {
       const { at, id, kind, payload } = toInbox(kept)
-      inbox({ row: { run: run.id, id, kind, payload, at } })
+      if (inbox({ row: { run: run.id, id, kind, payload, at } }).result === "accepted") told = true
     }
-    return { started: true, run: toRun(findRun.get(key)!) }
+    const now = toRun(findRun.get(key)!)
+    return told ? { started: true, run: now, told } : { started: true, run: now }
   }
 
   /** A commit of entries alone, in one statement. False when it has done nothing and needs more than that. */
@@ -343,22 +351,28 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     for (const closed of op.approvalsClosed) closeApproval.run(key, closed)
     if (op.awaits !== undefined) events.change(key, op.awaits)
 
-    if (op.status !== undefined) setStatus.run(op.status.status, op.status.reason, op.status.waits, op.at, key)
+    const endsNow = op.ended !== undefined && op.status !== undefined && op.release === undefined
+    if (endsNow) {
+      endWith.run(op.status.status, op.status.reason, op.status.waits, op.ended.payload, op.at, key)
+    } else if (op.status !== undefined) {
+      setStatus.run(op.status.status, op.status.reason, op.status.waits, op.at, key)
+    }
     if (op.release !== undefined) {
       release.run(inboxCount > 0 && op.release.quiet !== true ? 0 : op.release.dueAt, op.at, key)
     } else if (rows.length > 0 && takeovers !== 0) setTakeovers.run(0, key)
     const final = op.ended !== undefined || isOver(op.status === undefined ? status : op.status.status)
-    if (final) finish.run(key)
+    if (final && !endsNow) finish.run(key)
+    let listening: ReadonlyArray<string> = []
     if (op.ended !== undefined) {
-      const listening = listeners.of(key)
+      listening = listeners.of(key)
       for (const leftover of leftovers) leftover.run(key)
-      end.run(op.ended.payload, op.at, key)
+      if (!endsNow) end.run(op.ended.payload, op.at, key)
       for (const listener of listening) listeners.tell(listener, op.run, op.ended.payload, op.at)
     }
     const left = op.ended === undefined ? inboxCount : 0
     if (left !== inboxBefore) setInboxCount.run(left, key)
     if (op.leaves !== undefined) listeners.leaveAll(op.run, op.leaves, op.at)
-    return { ok: true }
+    return listening.length > 0 ? { ok: true, told: true } : { ok: true }
   }
 
   const unseen = (key: number, consumed: ReadonlyArray<string>): boolean =>

@@ -268,6 +268,15 @@ export const runTests = (test: Test): void => {
       assert.isNull((yield* one(backend, { op: "claimOne", owner: "a", run: "r" })).run)
     }))
 
+  test("a run that starts says whether messages wait for it, and one that ends whether others were told", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([{ ...inbox("early", "i"), early: true }])
+      assert.strictEqual((yield* one(backend, start("early"))).told, true)
+      assert.strictEqual((yield* one(backend, start("early"))).told, undefined)
+      assert.strictEqual((yield* one(backend, startOwned("plain"))).told, undefined)
+      assert.deepStrictEqual(yield* one(backend, end("plain", 0, "done")), { ok: true })
+    }))
+
   test("a final run stays without an owner and is never due", (backend) =>
     Effect.gen(function*() {
       yield* backend.write([startOwned("r"), end("r", 0, "done")])
@@ -290,7 +299,8 @@ export const runTests = (test: Test): void => {
         suspend("sleeper", 0, null),
         end("gone", 0, "gone")
       ])
-      yield* one(backend, end("child", 0, "the outcome", { at: 5_000 }))
+      const ended = yield* one(backend, end("child", 0, "the outcome", { at: 5_000 }))
+      assert.deepStrictEqual(ended, { ok: true, told: true })
       const told = (run: string) => ({ run, id: "child:child", kind: "child", payload: "the outcome", at: 5_000 })
       assert.deepStrictEqual(yield* backend.inbox("parent"), [told("parent")])
       assert.deepStrictEqual(yield* backend.inbox("sleeper"), [told("sleeper")])
