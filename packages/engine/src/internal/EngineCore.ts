@@ -10,7 +10,6 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import * as Latch from "effect/Latch"
 import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 import * as References from "effect/References"
@@ -35,12 +34,13 @@ import * as Leaving from "./Leaving.ts"
 import { Liveness } from "./Liveness.ts"
 import * as Outbox from "./Outbox.ts"
 import { answerMs, Patience } from "./Patience.ts"
+import { Look, Rounds } from "./Rounds.ts"
 import type { ExecutorHost, HeldRun, PendingCommit, Registration, UnrecordedSuspension } from "./run/RunHost.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import * as RunLogs from "./RunLogs.ts"
 import { RunTurns } from "./RunTurns.ts"
-import { type Ended, RunWaiters } from "./RunWaiters.ts"
+import * as RunWaiters from "./RunWaiters.ts"
 import { isStoreFull, StorePressure } from "./StorePressure.ts"
 import { type Timer, TimerQueue } from "./TimerQueue.ts"
 
@@ -54,9 +54,6 @@ const nameless = (kind: string) => ({
   key: "definition",
   detail: `it is a run of a ${kind} and names no document`
 } as const)
-
-/** What a round of the main loop looks at. */
-const Look = { outbox: 1, due: 2, inbox: 4, all: 7 } as const
 
 export class EngineCore implements ExecutorHost {
   readonly ownerId: string
@@ -84,10 +81,10 @@ export class EngineCore implements ExecutorHost {
   private readonly dispatcher: Scheduler.SchedulerDispatcher
   private readonly committer: Committer
   private readonly pressure: StorePressure
-  private readonly latch = Latch.makeUnsafe(false)
+  private readonly rounds = new Rounds()
   private readonly parkedRuns = new Map<HeldRun, number>()
   private readonly loading = new Set<string>()
-  readonly waiters: RunWaiters
+  readonly waiters: RunWaiters.RunWaiters
   /** How what step bodies ask of the store is tried again. */
   readonly patience: Patience
   readonly timers: TimerQueue
@@ -95,9 +92,6 @@ export class EngineCore implements ExecutorHost {
   readonly liveness: Liveness
   /** For the next run without an owner. */
   private armed: Timer | undefined
-  private working = false
-  /** What the next round has to look at. */
-  private pending = 0
   private lastVersion = -1
   closed = false
 
@@ -122,7 +116,7 @@ export class EngineCore implements ExecutorHost {
     this.dispatcher = Context.get(ambient, Scheduler.Scheduler).makeDispatcher()
     this.logsRuns = LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(ambient, References.MinimumLogLevel))
     this.desk = { backend: store.backend, write: (op) => this.write(op), journal: store.journal, now: this.now }
-    this.waiters = new RunWaiters(store.backend)
+    this.waiters = new RunWaiters.RunWaiters(store.backend)
     this.timers = new TimerQueue(this.now, this.fork)
     this.turns = new RunTurns(Context.get(ambient, CurrentPace)(this.hostElapsed, this.schedule), this.schedule)
     this.pressure = new StorePressure(
@@ -201,7 +195,7 @@ export class EngineCore implements ExecutorHost {
         if (told || (this.backlog && pending.consumed.length > 0)) this.poke(Look.inbox)
       }
       done(ok, unseen)
-      if (ok && pending.ended !== undefined) this.waiters.notify(run.id, endOf(run, pending, op.at))
+      if (ok && pending.ended !== undefined) this.waiters.notify(run.id, RunWaiters.ended(run, pending, op.at))
     })
   }
 
@@ -463,13 +457,12 @@ export class EngineCore implements ExecutorHost {
   /** Something may have become due, or has arrived: the next round looks at this, by default at everything. */
   readonly poke = (what: number = Look.all): void => {
     if (this.closed) return
-    this.pending |= what
-    this.latch.openUnsafe()
+    this.rounds.poke(what)
   }
 
   /** Whether nothing is on its way in this process: all that is left waits for time, people or step bodies. */
   get settled(): boolean {
-    return !this.working && this.pending === 0 && this.committer.idle && this.loading.size === 0 &&
+    return this.rounds.idle && this.committer.idle && this.loading.size === 0 &&
       this.starting === 0 &&
       Array.from(this.executors.values()).every((executor) => executor.resting)
   }
@@ -478,19 +471,8 @@ export class EngineCore implements ExecutorHost {
   // loops
   // --------------------------------------------------------------------------
 
-  /** The main loop: one round for every burst of pokes. */
-  readonly run: Effect.Effect<never> = Effect.forever(Effect.suspend(() =>
-    Effect.andThen(
-      this.latch.await,
-      Effect.suspend(() => {
-        this.latch.closeUnsafe()
-        const what = this.pending
-        this.pending = 0
-        this.working = true
-        return Effect.ensuring(this.round(what), Effect.sync(() => void (this.working = false)))
-      })
-    )
-  ))
+  /** The main loop. */
+  readonly run: Effect.Effect<never> = Effect.suspend(() => this.rounds.run((what) => this.round(what)))
 
   private round(what: number): Effect.Effect<void> {
     return Effect.catchCause(
@@ -791,21 +773,3 @@ export class EngineCore implements ExecutorHost {
 }
 
 const isFinal = (status: string) => status === "completed" || status === "failed" || status === "cancelled"
-
-/** What the end of a run is for those who wait for it. */
-const endOf = (run: RunRow, { entries, expected, status }: PendingCommit, at: number): Ended => {
-  const last = entries.at(-1)
-  return {
-    row: {
-      ...run,
-      status: status?.status ?? run.status,
-      reason: null,
-      waits: null,
-      owner: null,
-      dueAt: null,
-      length: expected + entries.length,
-      updatedAt: at
-    },
-    last: last && Handover.plain(last)
-  }
-}

@@ -7,6 +7,8 @@ import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import type { Backend, RunRow } from "../Backend.ts"
+import * as Handover from "./Handover.ts"
+import type { PendingCommit } from "./run/RunHost.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 
 /** The end of a run as it was committed here. */
@@ -94,4 +96,22 @@ export class RunWaiters {
       }
     }
   )
+}
+
+/** What the end of a run is for those who wait for it. */
+export const ended = (run: RunRow, { entries, expected, status }: PendingCommit, at: number): Ended => {
+  const last = entries.at(-1)
+  return {
+    row: {
+      ...run,
+      status: status?.status ?? run.status,
+      reason: null,
+      waits: null,
+      owner: null,
+      dueAt: null,
+      length: expected + entries.length,
+      updatedAt: at
+    },
+    last: last && Handover.plain(last)
+  }
 }
