@@ -121,13 +121,18 @@ export class RunRecords implements Asked<StepState> {
   /** The counters of requests that step bodies make, by the prefix of their keys. */
   private readonly inner = new Map<string, Map<string, number>>()
   private readonly skipped = new Set<number>()
-  /** Number of entries that `load` has taken in. */
+  /** The last entry that was taken in, and what tells whether the time until the next counts as active. */
+  private before: Entry | undefined
+  private readonly inFlight = new Set<string>()
+  /** Failures that suspended the run, until somebody resumes it. */
+  private readonly parked: Array<EntryOf<"StepFailed">> = []
+  /** A pause is in force where the journal has been taken in up to. */
+  private pausedInJournal = false
+  /** Number of entries that have been taken in. */
   private loaded = 0
   timerCount = 0
   stepCount = 0
   emitCount = 0
-  /** Index of the last recorded delivery; -1 for none. */
-  lastDelivery = -1
   activeMs = 0
   paused = false
   /** When the run was forked: nothing that it asks for anew began before. */
@@ -434,117 +439,113 @@ export class RunRecords implements Asked<StepState> {
   /** Takes in a journal: what it holds, without delivering any of it. */
   static load(history: ReadonlyArray<Entry>): RunRecords {
     const records = new RunRecords()
-    records.loaded = history.length
-    const parked: Array<EntryOf<"StepFailed">> = []
-    let before: Entry | undefined
-    const inFlight = new Set<string>()
-    let paused = false
-    for (const entry of history) {
-      // Time counts as active while a step of the same owner was in flight.
-      if (inFlight.size > 0 && before?.epoch === entry.epoch) records.activeMs += Math.max(0, entry.at - before.at)
-      before = entry
-      if (entry._tag === "StepRequested") inFlight.add(entry.key)
-      else if (entry._tag === "StepCompleted" || entry._tag === "StepFailed") inFlight.delete(entry.key)
-      else if (entry._tag === "RunSuspended") inFlight.clear()
-      if (entry._tag === "RunSuspended") {
-        records.parkedFailure = entry.waits.some((wait) => wait.key === "failure" && wait.reason === "operator")
-        for (const state of records.open) {
-          const exhausted = entry.waits.some((wait) => wait.reason === "recovery" && wait.key === state.key)
-          if (!exhausted && state.entry.onCrash !== "ask") state.released = true
-        }
-      }
-      const step = "key" in entry ? records.steps.get(entry.key) : undefined
-      switch (entry._tag) {
-        case "StepRequested": {
-          const state = step ?? records.addStep(entry, undefined)
-          state.entry = entry
-          state.retryAt = undefined
-          state.probeFailure = undefined
-          state.released = false
-          state.letGo = false
-          state.notStarted = paused
-          if (entry.event !== undefined) records.takenEvents.add(entry.event.id)
-          break
-        }
-        case "StepCompleted": {
-          if (step !== undefined) records.open.delete(step)
-          break
-        }
-        case "StepFailed": {
-          if (step === undefined) break
-          if (entry.retryAt !== undefined) {
-            step.retryAt = entry.retryAt
-            step.failures.push({ at: entry.at, cause: entry.cause })
-            break
-          }
-          if (entry.parked === true) parked.push(entry)
-          records.open.delete(step)
-          break
-        }
-        case "ProbeFailed":
-          if (step !== undefined) step.probeFailure = entry.cause
-          break
-        case "BodyLetGo":
-          if (step !== undefined) step.letGo = true
-          break
-        case "StepReleased":
-          if (step !== undefined) step.released = true
-          break
-        case "Note":
-          if (!NoteKinds.isOwn(entry.kind)) records.notes.push(entry)
-          break
-        case "PauseRequested":
-          paused = true
-          break
-        case "RunRequested":
-          if (entry.seed !== undefined) records.ancestors.add(entry.seed)
-          break
-        case "RunForked":
-          records.forked(entry)
-          inFlight.clear()
-          paused = false
-          break
-        case "RunResumed":
-        case "StopRequested": {
-          if (records.parkedFailure && entry._tag === "StopRequested") {
-            records.stop = entry
-            records.skipped.add(entry.seq)
-          }
-          records.revived ||= records.parkedFailure
-          records.parkedFailure = false
-          for (const failure of parked.splice(0)) {
-            records.skipped.add(failure.seq)
-            const reopened = records.steps.get(failure.key)
-            if (reopened === undefined) continue
-            reopened.released = true
-            records.open.add(reopened)
-          }
-          paused = false
-          if (entry._tag === "RunResumed") { for (const state of records.steps.values()) state.notStarted = false }
-          break
-        }
-        case "TimerSet":
-          records.addTimer(entry).asked = false
-          break
-        case "ApprovalRequested":
-          records.addApproval(entry).asked = false
-          break
-        case "ChildStarted":
-          records.addChild(entry).asked = false
-          break
-        case "SignalReceived":
-          records.signalIds.add(entry.id)
-          break
-        default:
-          records.recordAct(entry)
-      }
-    }
-    for (let index = history.length - 1; index >= 0; index--) {
-      if (records.roleOf(history[index]!) !== "delivery") continue
-      records.lastDelivery = index
-      break
-    }
+    for (const entry of history) records.take(entry)
     return records
+  }
+
+  /** Takes in the next entry of a journal, without delivering it. */
+  take(entry: Entry): void {
+    this.loaded++
+    // Time counts as active while a step of the same owner was in flight.
+    if (this.inFlight.size > 0 && this.before?.epoch === entry.epoch) {
+      this.activeMs += Math.max(0, entry.at - this.before.at)
+    }
+    this.before = entry
+    if (entry._tag === "StepRequested") this.inFlight.add(entry.key)
+    else if (entry._tag === "StepCompleted" || entry._tag === "StepFailed") this.inFlight.delete(entry.key)
+    else if (entry._tag === "RunSuspended") this.inFlight.clear()
+    if (entry._tag === "RunSuspended") {
+      this.parkedFailure = entry.waits.some((wait) => wait.key === "failure" && wait.reason === "operator")
+      for (const state of this.open) {
+        const exhausted = entry.waits.some((wait) => wait.reason === "recovery" && wait.key === state.key)
+        if (!exhausted && state.entry.onCrash !== "ask") state.released = true
+      }
+    }
+    const step = "key" in entry ? this.steps.get(entry.key) : undefined
+    switch (entry._tag) {
+      case "StepRequested": {
+        const state = step ?? this.addStep(entry, undefined)
+        state.entry = entry
+        state.retryAt = undefined
+        state.probeFailure = undefined
+        state.released = false
+        state.letGo = false
+        state.notStarted = this.pausedInJournal
+        if (entry.event !== undefined) this.takenEvents.add(entry.event.id)
+        break
+      }
+      case "StepCompleted": {
+        if (step !== undefined) this.open.delete(step)
+        break
+      }
+      case "StepFailed": {
+        if (step === undefined) break
+        if (entry.retryAt !== undefined) {
+          step.retryAt = entry.retryAt
+          step.failures.push({ at: entry.at, cause: entry.cause })
+          break
+        }
+        if (entry.parked === true) this.parked.push(entry)
+        this.open.delete(step)
+        break
+      }
+      case "ProbeFailed":
+        if (step !== undefined) step.probeFailure = entry.cause
+        break
+      case "BodyLetGo":
+        if (step !== undefined) step.letGo = true
+        break
+      case "StepReleased":
+        if (step !== undefined) step.released = true
+        break
+      case "Note":
+        if (!NoteKinds.isOwn(entry.kind)) this.notes.push(entry)
+        break
+      case "PauseRequested":
+        this.pausedInJournal = true
+        break
+      case "RunRequested":
+        if (entry.seed !== undefined) this.ancestors.add(entry.seed)
+        break
+      case "RunForked":
+        this.forked(entry)
+        this.inFlight.clear()
+        this.pausedInJournal = false
+        break
+      case "RunResumed":
+      case "StopRequested": {
+        if (this.parkedFailure && entry._tag === "StopRequested") {
+          this.stop = entry
+          this.skipped.add(entry.seq)
+        }
+        this.revived ||= this.parkedFailure
+        this.parkedFailure = false
+        for (const failure of this.parked.splice(0)) {
+          this.skipped.add(failure.seq)
+          const reopened = this.steps.get(failure.key)
+          if (reopened === undefined) continue
+          reopened.released = true
+          this.open.add(reopened)
+        }
+        this.pausedInJournal = false
+        if (entry._tag === "RunResumed") { for (const state of this.steps.values()) state.notStarted = false }
+        break
+      }
+      case "TimerSet":
+        this.addTimer(entry).asked = false
+        break
+      case "ApprovalRequested":
+        this.addApproval(entry).asked = false
+        break
+      case "ChildStarted":
+        this.addChild(entry).asked = false
+        break
+      case "SignalReceived":
+        this.signalIds.add(entry.id)
+        break
+      default:
+        this.recordAct(entry)
+    }
   }
 }
 

@@ -49,6 +49,7 @@ export abstract class RunRequests extends RunBase {
   protected history: ReadonlyArray<Entry>
   /** Index of the recorded entry that comes next. */
   protected cursor = 0
+  /** Index of the last recorded delivery; -1 for none. */
   protected lastDelivery: number
   /** Where the code and the journal part. */
   protected problem: { readonly key: string; readonly detail: string } | undefined
@@ -56,7 +57,7 @@ export abstract class RunRequests extends RunBase {
   constructor(host: ExecutorHost, registration: Registration, row: RunRow, history: ReadonlyArray<Entry>) {
     super(host, registration, row, history)
     this.history = history
-    this.lastDelivery = this.records.lastDelivery
+    this.lastDelivery = history.findLastIndex((entry) => this.records.roleOf(entry) === "delivery")
     if (this.records.ancestors.size > 0) this.sameText = sameButForId(row.id, this.records.ancestors)
     this.records.held = heldBy(row, this.records.parkedFailure)
     if (this.records.held === undefined) return
