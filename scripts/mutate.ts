@@ -44,7 +44,7 @@ const options = (() => {
   try {
     return parseArgs({
       options: {
-        files: { type: "string", default: "packages/{core,engine}/src/**/*.ts" },
+        files: { type: "string", default: "packages/{core,engine,contracts}/src/**/*.ts" },
         sample: { type: "string", default: "100" },
         seed: { type: "string", default: "4314" },
         "at-least": { type: "string", default: "0" },
