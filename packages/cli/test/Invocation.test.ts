@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node
 import { tmpdir } from "node:os"
 import { delimiter, join } from "node:path"
 import { afterAll } from "vitest"
-import { calledAs, quoted } from "../src/Invocation.ts"
+import { calledAs, fermata, quoted, repeat } from "../src/Invocation.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "fermata-called-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -68,5 +68,16 @@ describe("Invocation", () => {
     assert.strictEqual(quoted("it's $HOME"), "'it'\\''s $HOME'")
     assert.strictEqual(quoted("a/b-1.2@x"), "a/b-1.2@x")
     assert.strictEqual(quoted(""), "''")
+  })
+
+  it("puts what begins with a dash where it is not taken for an option, and repeats options before it", () => {
+    const prefix = `${fermata("")} `
+    const made = (...args: Parameters<typeof fermata>) => fermata(...args).replace(prefix, "")
+    assert.strictEqual(made("signal", ["r", "go"], [["data", "-5"], ["no-wait"]]), "signal r go --data=-5 --no-wait")
+    assert.strictEqual(made("signal", ["r", "-go"], [["as", "it's"]]), "signal --as 'it'\\''s' -- r -go")
+    repeat([["db", "-a b.db"]])
+    assert.strictEqual(made("signal", ["r", "-go"]), "signal '--db=-a b.db' -- r -go")
+    assert.strictEqual(made("runs ls"), "runs ls '--db=-a b.db'")
+    repeat([])
   })
 })
