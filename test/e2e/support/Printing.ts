@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import { chmodSync, copyFileSync, existsSync, mkdtempSync, writeFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
+import { backup, DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import { assert } from "vitest"
 import { bin, type Outcome, type Printed, Project, type Running } from "./Fermata.ts"
@@ -21,6 +21,16 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The command is stopped once it has said this: by default, when it is a worker that works. */
   readonly until?: RegExp
+}
+
+/** As the database is at one moment, although a worker may write to it meanwhile. */
+const copyOf = async (file: string, copy: string): Promise<void> => {
+  const database = new DatabaseSync(file, { timeout: 5_000 })
+  try {
+    await backup(database, copy)
+  } finally {
+    database.close()
+  }
 }
 
 /** What a printed command came to. */
@@ -57,9 +67,9 @@ export class Printing {
   /** The printed command, as typed by a person in the same folder, on a copy of the database as it is now. */
   async run(command: string, { env: more = {}, until = working }: RunOptions = {}): Promise<Ran> {
     const copy = mkdtempSync(join(this.project.folder, "copy-"))
-    for (const end of ["", "-wal", "-configs.json"]) {
-      if (existsSync(this.project.db + end)) copyFileSync(this.project.db + end, join(copy, `fermata.db${end}`))
-    }
+    if (existsSync(this.project.db)) await copyOf(this.project.db, join(copy, "fermata.db"))
+    const configs = `${this.project.db}-configs.json`
+    if (existsSync(configs)) copyFileSync(configs, join(copy, "fermata.db-configs.json"))
     const env = {
       ...process.env,
       NO_COLOR: "1",
