@@ -82,10 +82,14 @@ export class Printing {
     const [code, output] = await new Promise<[number | null, string]>((resolve) => {
       const child = spawn("sh", ["-c", `exec ${command}`], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
       let output = ""
+      let stopped = false
       for (const stream of [child.stdout, child.stderr]) {
         stream.setEncoding("utf8").on("data", (text: string) => {
           output += text
-          if (until.test(output)) child.kill("SIGTERM")
+          if (stopped || !until.test(output)) return
+          // Once: a second signal ends a worker at once.
+          stopped = true
+          child.kill("SIGTERM")
         })
       }
       child.on("close", (code) => resolve([code, output]))
