@@ -198,17 +198,12 @@ export const make = <
   )
   const timeout = timeoutOf(name, options.timeout)
 
-  const attempt = (
-    own: () => Exit.Exit<unknown, unknown>,
-    context: StepContext,
-    by: Giver,
-    keep: Keep
-  ): Effect.Effect<unknown, unknown, R> =>
-    Effect.matchEffect(Effect.suspend(() => withInput(own(), (input) => options.run(input as Input, context))), {
+  const attempt = (call: Call, context: StepContext): Effect.Effect<unknown, unknown, R> =>
+    Effect.matchEffect(Effect.suspend(() => withInput(call.own(), (input) => options.run(input as Input, context))), {
       onSuccess: (value) =>
-        keep(Handover.through(`outcome of step "${context.key}"`, "outcome", codecs.success, value, by)),
+        call.keep(Handover.through(`outcome of step "${context.key}"`, "outcome", codecs.success, value, call.by)),
       onFailure: (error) => {
-        const handed = Handover.through(`error of step "${context.key}"`, "outcome", codecs.error, error, by)
+        const handed = Handover.through(`error of step "${context.key}"`, "outcome", codecs.error, error, call.by)
         return Result.isFailure(handed)
           ? Effect.die(handed.failure)
           : Effect.failCause(ExitJson.failure(handed.success.stored?.read(), error))
@@ -217,24 +212,22 @@ export const make = <
 
   const { probe } = options
   const question = probe === undefined ? undefined : (
-    own: () => Exit.Exit<unknown, unknown>,
-    context: StepContext,
-    by: Giver,
-    keep: Keep
+    call: Call,
+    context: StepContext
   ): Effect.Effect<Option.Option<unknown>, unknown, P> =>
     Effect.flatMap(
-      Effect.catch(Effect.suspend(() => withInput(own(), (input) => probe(input as Input, context))), dieTelling),
+      Effect.catch(Effect.suspend(() => withInput(call.own(), (input) => probe(input as Input, context))), dieTelling),
       (found) =>
         Option.isNone(found)
           ? Effect.succeedNone
           : Effect.asSome(
-            keep(
+            call.keep(
               Handover.through(
                 `answer of the probe of step "${context.key}"`,
                 "outcome",
                 codecs.success,
                 found.value,
-                by
+                call.by
               )
             )
           )
@@ -253,6 +246,17 @@ export const make = <
 
   const sample = () => sampleOf(options.success ?? Schema.Void)
   const notSynchronous = () => new NotSynchronous({ step: name })
+  const code: Code = {
+    onCrash: options.onCrash,
+    label: options.label,
+    retry: policy,
+    problemOf,
+    sample,
+    limit,
+    notSynchronous,
+    attempt: attempt as Code["attempt"],
+    question: question as Code["question"]
+  }
 
   const call = (input: Input) =>
     Effect.contextWith((asker: Context.Context<never>) => {
@@ -273,34 +277,9 @@ export const make = <
       if (given !== undefined && (place.inside !== undefined || !place.run.isRecorded(named, key, given))) {
         if (Result.isFailure(given.handed)) return Effect.die(given.handed.failure)
       }
-      const own = given === undefined ? () => Exit.void : () => given.own()
-      // What the body of this very call came to has been read back already.
-      let lived: Handover.Handed | undefined
-      const keep: Keep = (handed) => {
-        if (Result.isFailure(handed)) return Effect.die(handed.failure)
-        lived = handed.success
-        return Effect.succeed(lived.stored)
-      }
-      const definition: StepDefinition = {
-        name: named,
-        key,
-        onCrash: options.onCrash,
-        input: given,
-        label: options.label,
-        nested: place.step !== undefined,
-        inside: place.inside,
-        parkOnFailure: false,
-        retry: policy,
-        problemOf,
-        sample,
-        asker,
-        body: (context) => Effect.scoped(attempt(own, context, by, keep) as Effect.Effect<unknown, unknown, Scope>),
-        probe: question && ((context) =>
-          Effect.scoped(question(own, context, by, keep) as Effect.Effect<Option.Option<unknown>, unknown, Scope>)),
-        limit,
-        notSynchronous
-      }
-      return Effect.flatMap(place.run.askStep(definition), (outcome) => {
+      const made = new Call(code, named, key, given, place.step !== undefined, place.inside, asker, by)
+      return Effect.flatMap(place.run.askStep(made), (outcome) => {
+        const { lived } = made
         if (
           lived !== undefined && outcome._tag === "Done" && outcome.exit._tag === "Success" &&
           outcome.exit.value === lived.stored
@@ -312,7 +291,7 @@ export const make = <
         )
         if (outcome._tag === "Done" && exit._tag === "Failure") {
           if (diedOf(exit.cause, "StepTimedOut")) return Effect.die(timedOut())
-          if (definition.onCrash === "commit-together" && diedOf(exit.cause, "NotSynchronous")) {
+          if (options.onCrash === "commit-together" && diedOf(exit.cause, "NotSynchronous")) {
             return Effect.die(new NotSynchronous({ step: name }))
           }
         }
@@ -338,8 +317,95 @@ export const within = <A, E, R>(part: Effect.Effect<A, E, R>, prefix: string): E
 // internal
 // ----------------------------------------------------------------------------
 
-/** Keeps what a body handed over, and gives on what is stored of it. What cannot be stored is a defect. */
-type Keep = (handed: ReturnType<typeof Handover.through>) => Effect.Effect<unknown>
+/** What all calls of a step share. */
+interface Code
+  extends Pick<StepDefinition, "onCrash" | "label" | "retry" | "problemOf" | "sample" | "limit" | "notSynchronous">
+{
+  readonly attempt: (call: Call, context: StepContext) => Effect.Effect<unknown, unknown, Scope>
+  readonly question:
+    | ((call: Call, context: StepContext) => Effect.Effect<Option.Option<unknown>, unknown, Scope>)
+    | undefined
+}
+
+/** One call of a step. A replay makes one for each that the journal holds, so it carries little. */
+class Call implements StepDefinition {
+  readonly name: string
+  readonly key: string | undefined
+  readonly input: Handover.Input | undefined
+  readonly nested: boolean
+  readonly inside: string | undefined
+  readonly asker: Context.Context<never>
+  readonly by: Giver
+  /** What the body of this very call came to: it has been read back already. */
+  lived: Handover.Handed | undefined
+  private readonly code: Code
+
+  constructor(
+    code: Code,
+    name: string,
+    key: string | undefined,
+    input: Handover.Input | undefined,
+    nested: boolean,
+    inside: string | undefined,
+    asker: Context.Context<never>,
+    by: Giver
+  ) {
+    this.code = code
+    this.name = name
+    this.key = key
+    this.input = input
+    this.nested = nested
+    this.inside = inside
+    this.asker = asker
+    this.by = by
+    this.lived = undefined
+  }
+
+  get onCrash() {
+    return this.code.onCrash
+  }
+  get label() {
+    return this.code.label
+  }
+  get parkOnFailure() {
+    return false
+  }
+  get retry() {
+    return this.code.retry
+  }
+  get problemOf() {
+    return this.code.problemOf
+  }
+  get sample() {
+    return this.code.sample
+  }
+  get limit() {
+    return this.code.limit
+  }
+  get notSynchronous() {
+    return this.code.notSynchronous
+  }
+  get probe(): StepDefinition["probe"] {
+    const { question } = this.code
+    return question && ((context) => Effect.scoped(question(this, context)))
+  }
+
+  body(context: StepContext): Effect.Effect<unknown, unknown> {
+    return Effect.scoped(this.code.attempt(this, context))
+  }
+
+  /** An input of its own for an attempt. */
+  own(): Exit.Exit<unknown, unknown> {
+    return this.input === undefined ? Exit.void : this.input.own()
+  }
+
+  /** Keeps what the body handed over, and gives on what is stored of it. What cannot be stored is a defect. */
+  keep(handed: ReturnType<typeof Handover.through>): Effect.Effect<unknown> {
+    if (Result.isFailure(handed)) return Effect.die(handed.failure)
+    this.lived = handed.success
+    return Effect.succeed(handed.success.stored)
+  }
+}
 
 const withInput = <A, E, R>(
   input: Exit.Exit<unknown, unknown>,

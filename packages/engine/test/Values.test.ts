@@ -209,6 +209,34 @@ describe("values cross the boundary as text", () => {
       yield* assertOutput(host, W, id, [1, 2, 3])
     }))
 
+  it.effect("S2, S9: a body that runs again is given the recorded input, whatever the code has made of its own since it asked", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      const charge = Step.make("charge", {
+        input: Schema.Any,
+        onCrash: "rerun",
+        run: (order) =>
+          Effect.andThen(
+            log.add(`charge ${order.cents}`),
+            Effect.suspend(() => log.entries.length === 1 ? Effect.never : Effect.void)
+          )
+      })
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        const order = { cents: 100 }
+        const charging = yield* Effect.forkChild(charge(order), { startImmediately: true })
+        order.cents = 999
+        yield* Fiber.join(charging)
+        return order.cents
+      }))
+      const world = yield* CrashHost.make
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      yield* first.settled
+      const second = yield* world.restart(first, layer)
+      yield* assertOutput(second, W, id, 999)
+      assert.deepStrictEqual(log.entries, ["charge 100", "charge 100"])
+    }))
+
   it.effect("S1, S9: a call whose input is refused takes no number, live and on replay", () =>
     Effect.gen(function*() {
       const log = new Log()

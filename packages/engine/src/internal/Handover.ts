@@ -154,13 +154,13 @@ export const throughText = (
  * input recorded does not.
  */
 export class Input {
-  /** The step whose request was found to record this very input. */
+  /** The step whose request records this very input, as far as is known before the step is asked for. */
   recordedBy: { readonly key: string } | undefined
-  /** The number that the call has among those of its name, if that is the request. */
+  /** The number that the call has among those of its name, if that is the step; 0 where its key tells. */
   recordedAt = 0
   private readonly step: string
   private readonly codec: Codec
-  private readonly encoded: Exit.Exit<unknown, unknown>
+  private encoded: Exit.Exit<unknown, unknown>
   private readonly by: ValueRefused.Giver
   private made: Result.Result<Handed, ValueRefused.ValueRefused> | undefined
   private given = false
@@ -172,9 +172,17 @@ export class Input {
     this.encoded = guarded(codec.encode, value)
   }
 
-  /** Whether it is known, without its text, to be what is recorded. */
-  isStoredAs(recorded: unknown): boolean {
-    return Exit.isSuccess(this.encoded) && StoredJson.isStoredAs(recorded, this.encoded.value ?? null)
+  /**
+   * Whether it is known, without its text, to be what the step has recorded.
+   * From then on what is recorded counts: the code may change its own value
+   * before a body that runs again wants it.
+   */
+  find(step: { readonly key: string; readonly input: unknown }, number: number): boolean {
+    if (Exit.isFailure(this.encoded) || !StoredJson.isStoredAs(step.input, this.encoded.value ?? null)) return false
+    if (this.encoded.value !== undefined) this.encoded = Exit.succeed(step.input)
+    this.recordedBy = step
+    this.recordedAt = number
+    return true
   }
 
   /** Why its schema refuses it. */

@@ -53,8 +53,8 @@ export abstract class RunEvents extends RunRequests {
         this.records.number(`step:${name}`, name)
         recorded.definition = definitionOf(name)
         const waiter = this.giving(resume)
-        recorded.waiters.push(waiter)
-        return () => RunRecords.remove(recorded.waiters, waiter)
+        recorded.waiters = RunRecords.added(recorded.waiters, waiter)
+        return () => void (recorded.waiters = RunRecords.without(recorded.waiters, waiter))
       }
       const signal = eventSignal(event)
       const wait: Waiting = {
@@ -170,7 +170,7 @@ export abstract class RunEvents extends RunRequests {
       label: "wait",
       event: { id, position }
     }) as JournalEntry.EntryOf<"StepRequested">
-    this.records.addStep(request, definitionOf(name)).waiters.push(this.giving(wait.resume))
+    this.records.addStep(request, definitionOf(name)).waiters = [this.giving(wait.resume)]
     this.deliver(this.append({ _tag: "StepCompleted", key, attempt: 1, output: new StoredJson.StoredJson(payload) }))
   }
 

@@ -47,7 +47,7 @@ export interface StepState {
   /** There once the code has asked for it in this pass. */
   definition: StepDefinition | undefined
   phase: StepPhase
-  readonly waiters: Array<Resume<StepOutcome>>
+  waiters: ReadonlyArray<Resume<StepOutcome>>
   /** Its value or cause may still be text: each asker is given a copy. */
   delivered: StepOutcome | undefined
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -57,11 +57,11 @@ export interface StepState {
   retryAt: number | undefined
   /** Why the probe could not tell, when the latest request asked it. */
   probeFailure: unknown
-  readonly failures: Array<{ readonly at: number; readonly cause: unknown }>
+  failures: ReadonlyArray<{ readonly at: number; readonly cause: unknown }>
   /** The body certainly has not started since the latest request. */
   notStarted: boolean
   /** Fibers of the body that wait for something durable. */
-  readonly bodyWaits: Array<Wait>
+  bodyWaits: ReadonlyArray<Wait>
   /** The latest attempt ended on purpose (a failure that parked the run, an orderly shutdown). */
   released: boolean
 }
@@ -181,16 +181,16 @@ export class RunRecords implements Asked<StepState> {
       entry,
       definition,
       phase: "recorded",
-      waiters: [],
+      waiters: none,
       delivered: undefined,
       fiber: undefined,
       limit: undefined,
       letGo: false,
       retryAt: undefined,
       probeFailure: undefined,
-      failures: [],
+      failures: none,
       notStarted: false,
-      bodyWaits: [],
+      bodyWaits: none,
       released: false
     }
     this.steps.set(entry.key, step)
@@ -333,7 +333,9 @@ export class RunRecords implements Asked<StepState> {
       case "StepFailed": {
         const step = this.steps.get(entry.key)
         if (entry.retryAt !== undefined) {
-          if (entry.seq >= this.loaded) step?.failures.push({ at: entry.at, cause: entry.cause })
+          if (step !== undefined && entry.seq >= this.loaded) {
+            step.failures = added(step.failures, { at: entry.at, cause: entry.cause })
+          }
           return
         }
         return this.finishStep(
@@ -417,7 +419,8 @@ export class RunRecords implements Asked<StepState> {
     if (step === undefined) return
     this.setPhase(step, "delivered")
     step.delivered = outcome
-    const waiters = step.waiters.splice(0)
+    const { waiters } = step
+    step.waiters = none
     // A numbered key is asked for once, so its outcome need not be kept.
     const once = step.definition !== undefined && step.definition.key === undefined && !step.definition.nested
     if (once) this.steps.delete(key)
@@ -482,7 +485,7 @@ export class RunRecords implements Asked<StepState> {
         if (step === undefined) break
         if (entry.retryAt !== undefined) {
           step.retryAt = entry.retryAt
-          step.failures.push({ at: entry.at, cause: entry.cause })
+          step.failures = added(step.failures, { at: entry.at, cause: entry.cause })
           break
         }
         if (entry.parked === true) this.parked.push(entry)
@@ -566,6 +569,19 @@ export const policyOf = (
       next
     )
   })
+
+/** What most steps have of most things. A long run has thousands of steps at once, so they share it. */
+const none: ReadonlyArray<never> = []
+
+/** The list with the item behind it. */
+export const added = <A>(list: ReadonlyArray<A>, item: A): ReadonlyArray<A> =>
+  list.length === 0 ? [item] : [...list, item]
+
+/** The list without the item. */
+export const without = <A>(list: ReadonlyArray<A>, item: A): ReadonlyArray<A> => {
+  const index = list.indexOf(item)
+  return index < 0 ? list : list.length === 1 ? none : list.toSpliced(index, 1)
+}
 
 export const remove = <A>(list: Array<A>, item: A): void => {
   const index = list.indexOf(item)

@@ -89,10 +89,8 @@ export abstract class RunRequests extends RunBase {
   isRecorded(name: string, key: string | undefined, input: Handover.Input): boolean {
     if (this.live) return false
     const step = StepKeys.foreseen(this.records, name, key)
-    if (step === undefined || step.definition !== undefined || !input.isStoredAs(step.input)) return false
-    input.recordedBy = step
-    if (key === undefined) input.recordedAt = StepKeys.next(this.records, name)
-    return true
+    return step !== undefined && step.definition === undefined &&
+      input.find(step, key === undefined ? StepKeys.next(this.records, name) : 0)
   }
 
   askStep(definition: StepDefinition): Effect.Effect<StepOutcome> {
@@ -156,10 +154,10 @@ export abstract class RunRequests extends RunBase {
       }
       const asked = step
       if (asked.delivered !== undefined) return resume(RunRecords.copied(asked.delivered))
-      asked.waiters.push(resume)
+      asked.waiters = RunRecords.added(asked.waiters, resume)
       if (asked.phase === "abandoned" || (this.live && asked.phase === "recorded")) this.askAgain(asked)
       return () => {
-        RunRecords.remove(asked.waiters, resume)
+        asked.waiters = RunRecords.without(asked.waiters, resume)
         if (asked.waiters.length === 0 && asked.delivered === undefined) this.abandon(asked)
       }
     })
@@ -289,19 +287,19 @@ export abstract class RunRequests extends RunBase {
 
   /** A wait inside the body of a step: while it lasts, the step does not keep the run awake. */
   inStep<A>(key: string, wait: Wait, effect: Effect.Effect<A>): Effect.Effect<A> {
-    const change = (act: (waits: Array<Wait>) => void) =>
+    const change = (act: (waits: ReadonlyArray<Wait>) => ReadonlyArray<Wait>) =>
       Effect.sync(() => {
         const step = this.records.steps.get(key)
         if (step === undefined) return
-        act(step.bodyWaits)
+        step.bodyWaits = act(step.bodyWaits)
         this.wake()
       })
     return Effect.acquireUseRelease(
-      change((waits) => waits.push(wait)),
+      change((waits) => RunRecords.added(waits, wait)),
       () => effect,
       (_, exit) =>
         Effect.andThen(
-          change((waits) => RunRecords.remove(waits, wait)),
+          change((waits) => RunRecords.without(waits, wait)),
           // Cut off by the body itself, as by a timeout, and not by its end.
           Exit.isFailure(exit) ? Effect.sync(() => this.wake()) : Effect.void
         )

@@ -55,7 +55,9 @@ export abstract class RunSteps extends RunEvents {
     const { attempt, context, place } = this.callOf(step, probe !== undefined)
     if (probe === undefined) this.host.bodyStarts(this.row.id, step.key, attempt.attempt)
     const limit = definition.limit === undefined ? undefined : new StepLimit(this.host, definition.limit.millis)
-    const fiber = Effect.runForkWith(context)<unknown, unknown>((probe ?? definition.body)(attempt))
+    const fiber = Effect.runForkWith(context)<unknown, unknown>(
+      probe === undefined ? definition.body(attempt) : probe(attempt)
+    )
     const letGo = () => {
       if (!this.stopped && step.fiber === fiber) this.letGo(step, place)
     }
@@ -90,7 +92,7 @@ export abstract class RunSteps extends RunEvents {
     place.letGo = true
     step.fiber = undefined
     step.limit = undefined
-    step.bodyWaits.length = 0
+    step.bodyWaits = []
     this.records.setPhase(step, "done")
     if (step.entry.probe === true) this.push({ _tag: "Probed", key: step.key, exit: Exit.die(error()) })
     else this.push({ _tag: "LetGo", key: step.key, millis })
@@ -118,7 +120,7 @@ export abstract class RunSteps extends RunEvents {
       fiber?.interruptUnsafe()
       step.limit?.end()
     }
-    step.waiters.length = 0
+    step.waiters = []
   }
 
   private acceptLetGo({ key, millis }: Extract<ReadyItem, { readonly _tag: "LetGo" }>): void {

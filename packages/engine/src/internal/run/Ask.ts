@@ -29,7 +29,7 @@ export interface StepDefinition {
   /** The services of the fiber that asks. */
   readonly asker: Context.Context<never>
   /** Runs one attempt; the value and the typed errors of its exit are what its schemas made of them. */
-  readonly body: (attempt: StepAttempt) => Effect.Effect<unknown, unknown>
+  body(attempt: StepAttempt): Effect.Effect<unknown, unknown>
   /** Says whether an attempt that was cut short has been done, and with what output; there with the rule `probe`. */
   readonly probe?: ((attempt: StepAttempt) => Effect.Effect<Option.Option<unknown>, unknown>) | undefined
   /** The time (ms) for one attempt, and for one question to the probe, and what fails with it. */
