@@ -611,8 +611,9 @@ export class EngineCore implements ExecutorHost {
   private backlog = false
 
   private readonly handOut = Effect.gen({ self: this as EngineCore }, function*() {
-    if (this.executors.size === 0) return
+    // Also when there is nobody: a run that is being taken up has missed it.
     this.handedOut++
+    if (this.executors.size === 0) return
     const rows = yield* this.backend.inboxOf(this.ownerId, inboxLimit)
     this.backlog = rows.length === inboxLimit
     for (const row of rows) this.executors.get(row.run)?.receive(row)

@@ -1,0 +1,118 @@
+/** What the main loop is told to look at, and that nothing is missed by it. No host here looks by itself. */
+import { assert, describe, it } from "@effect/vitest"
+import * as CrashHost from "@fermata/testing/CrashHost"
+import { Deferred, Effect, Exit, Fiber, Latch, Layer, Schema, SchemaGetter } from "effect"
+import { DurableDeferred, Workflow } from "effect/workflow"
+import { Look, Rounds } from "../src/internal/Rounds.ts"
+import { RunRecords } from "../src/internal/RunRecords.ts"
+import * as StepKeys from "../src/internal/StepKeys.ts"
+import * as Runs from "../src/Runs.ts"
+import * as Signal from "../src/Signal.ts"
+import * as Step from "../src/Step.ts"
+import { assertOutput, define } from "./support/Program.ts"
+
+const W = define("W")
+const Go = Signal.make("go", { schema: Schema.String })
+const Answer = DurableDeferred.make("answer", { success: Schema.String })
+
+describe("rounds", () => {
+  it.effect("go once for a burst of pokes, and look at what these named", () =>
+    Effect.gen(function*() {
+      const rounds = new Rounds()
+      const looked: Array<number> = []
+      const done = Latch.makeUnsafe(false)
+      rounds.poke(Look.outbox)
+      rounds.poke(Look.inbox)
+      yield* Effect.forkChild(rounds.run((what) =>
+        Effect.sync(() => {
+          assert.isFalse(rounds.idle)
+          looked.push(what)
+          // What is poked during a round is for the next.
+          if (looked.length === 1) rounds.poke(Look.due)
+          if (looked.length === 2) done.openUnsafe()
+        })
+      ))
+      yield* done.await
+      yield* Effect.yieldNow
+      assert.deepStrictEqual(looked, [Look.outbox | Look.inbox, Look.due])
+      assert.isTrue(rounds.idle)
+    }))
+
+  it.effect("S3: a message that was there before its run reaches the run that this process starts", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const host = yield* world.start(W.toLayer(() => DurableDeferred.await(Answer)))
+      const executionId = yield* W.executionId({ id: "1" })
+      yield* host.use(DurableDeferred.done(Answer, {
+        token: DurableDeferred.tokenFromExecutionId(Answer, { workflow: W, executionId }),
+        exit: Exit.succeed("yes")
+      }))
+      yield* host.settled
+      yield* host.use(W.execute({ id: "1" }, { discard: true }))
+      yield* host.settled
+      yield* assertOutput(host, W, executionId, "yes")
+    }))
+
+  it.effect("S3: a signal that is handed out while its run is being taken up is handed out again", () =>
+    Effect.gen(function*() {
+      const reading = yield* Deferred.make<void>()
+      const read = Latch.makeUnsafe(false)
+      let reads = 0
+      /** Its third reading, which is that of the run, takes until `read` is open. */
+      const Slow = Schema.String.pipe(Schema.decodeTo(Schema.String, {
+        decode: SchemaGetter.transformEffect((text: string) =>
+          ++reads < 2
+            ? Effect.succeed(text)
+            : Effect.as(Effect.andThen(Deferred.succeed(reading, undefined), read.await), text)
+        ),
+        encode: SchemaGetter.passthrough()
+      }))
+      const Taken = Workflow.make("Taken", {
+        payload: { id: Slow },
+        success: Schema.String,
+        idempotencyKey: ({ id }) => id
+      })
+      const world = yield* CrashHost.make
+      const host = yield* world.start(Layer.merge(Taken.toLayer(() => Signal.receive(Go)), Runs.Runs.layer))
+      const id = yield* Taken.executionId({ id: "1" })
+      const starting = yield* Effect.forkChild(host.use(Taken.execute({ id: "1" }, { discard: true })))
+      yield* Deferred.await(reading)
+      const runs = yield* host.use(Runs.Runs) as Effect.Effect<Runs.Runs["Service"]>
+      yield* runs.signal(id, Go.name, "now")
+      yield* Effect.yieldNow.pipe(Effect.repeat({ times: 50 }))
+      read.openUnsafe()
+      yield* Fiber.join(starting)
+      yield* host.settled
+      yield* assertOutput(host, Taken, id, "now")
+    }))
+
+  it.effect("S4: a run for which there was no room begins when another has ended", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const gate = yield* Deferred.make<void>()
+      const wait = Step.make("wait", { onCrash: "rerun", run: () => Deferred.await(gate) })
+      const host = yield* world.start(W.toLayer(({ id }) => Effect.as(wait(), id)), { maxAwake: 1 })
+      const ids = yield* Effect.forEach(["a", "b"], (id) => host.use(W.execute({ id }, { discard: true })))
+      yield* host.settled
+      assert.deepStrictEqual((yield* world.backend.census).byStatus, { queued: 1, running: 1 })
+      yield* Deferred.succeed(gate, undefined)
+      yield* host.settled
+      for (const [index, id] of ids.entries()) yield* assertOutput(host, W, id, ["a", "b"][index])
+    }))
+})
+
+describe("the key of a call", () => {
+  it("is by its own number, whichever step was foreseen for it", () => {
+    const records = new RunRecords()
+    const call = (recordedAt: number) =>
+      ({
+        name: "a",
+        key: undefined,
+        inside: undefined,
+        input: { recordedBy: { key: "foreseen" }, recordedAt }
+      }) as unknown as Parameters<typeof StepKeys.keyOf>[1]
+    assert.strictEqual(StepKeys.keyOf(records, call(1)), "foreseen")
+    assert.strictEqual(StepKeys.keyOf(records, call(1)), "a~2")
+    assert.strictEqual(StepKeys.keyOf(records, call(3)), "foreseen")
+  })
+})
