@@ -123,8 +123,8 @@ const stepOf = <const Shapes extends StepShape.StepShapes>(shapes: Shapes) => {
   const inner: Parts.Steps = Parts.list(Schema.suspend(() => step), 1, bounds.steps, "steps")
   const step = Schema.Union(shapes.map((shape) => StepShape.schemaOf(shape, inner))).annotate({
     identifier: "Step"
-  }) as unknown as Schema.Codec<Parts.AnyStep, Parts.StepDocument>
-  return step as unknown as Schema.Union<SchemasOf<Shapes>>
+  }) as Schema.Codec<Parts.AnyStep, Parts.StepDocument>
+  return step as Schema.Union<SchemasOf<Shapes>>
 }
 
 const standard = documentOf(standardShapes)
@@ -138,7 +138,7 @@ const made = new WeakMap<StepShape.StepShapes, Schema.Codec<Contract, unknown>>(
 export const schemaOf = (shapes: StepShape.StepShapes): Schema.Codec<Contract, unknown> => {
   const known = made.get(shapes)
   if (known !== undefined) return known
-  const schema = documentOf(shapes) as unknown as Schema.Codec<Contract, unknown>
+  const schema = documentOf(shapes)
   made.set(shapes, schema)
   return schema
 }

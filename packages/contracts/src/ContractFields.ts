@@ -52,7 +52,7 @@ const triggerDecoders = decoders(Contract.triggerTypes)
 const permissionDecoders = decoders(Policy.permissionKinds)
 
 /** Steps inside a step are looked at one by one. */
-const unlooked = Schema.Unknown as unknown as Parts.Steps
+const unlooked = Schema.Unknown as Parts.Steps
 
 const decodersOfSteps = new WeakMap<StepShapes, ReadonlyMap<string, Decode>>()
 const stepDecoders = (shapes: StepShapes): ReadonlyMap<string, Decode> => {
@@ -63,7 +63,7 @@ const stepDecoders = (shapes: StepShapes): ReadonlyMap<string, Decode> => {
       shape
     ) => [
       shape.kind,
-      Schema.decodeUnknownResult(StepShape.schemaOf(shape, unlooked) as unknown as Schema.Codec<unknown>, options)
+      Schema.decodeUnknownResult(StepShape.schemaOf(shape, unlooked), options)
     ])
   )
   decodersOfSteps.set(shapes, made)

@@ -109,6 +109,11 @@ export interface StepDocument {
   readonly [field: string]: unknown
 }
 
+/** Fields of a step: each is read and written without any service. */
+export type Fields = {
+  readonly [name: string]: Schema.Constraint & { readonly DecodingServices: never; readonly EncodingServices: never }
+}
+
 /** The schema of a list of steps of all kinds that a contract may use. */
 export type Steps = Schema.Codec<ReadonlyArray<AnyStep>, ReadonlyArray<StepDocument>>
 

@@ -122,7 +122,7 @@ const permissions: {
 // making
 // ----------------------------------------------------------------------------
 
-const aList = Schema.Array(Schema.Unknown) as unknown as Parts.Steps
+const aList = Schema.Array(Schema.Unknown) as Parts.Steps
 
 /** The words of each kind of step by its fields. */
 const stepTexts = (shapes: StepShapes): TextsByKind =>

@@ -74,11 +74,11 @@ export interface StepKind<R = never> extends StepShape.AnyShape {
 }
 
 /** Makes a kind, with the types of its fields. */
-export const make = <const Kind extends string, const Fields extends Schema.Struct.Fields, R = never>(
+export const make = <const Kind extends string, const Fields extends Parts.Fields, R = never>(
   kind: StepShape.StepShape<Kind, Fields> & {
     run(step: StepShape.StepOf<Kind, Fields>, tools: Tools): Execute<R>
   }
-): StepKind<R> => kind as unknown as StepKind<R>
+): StepKind<R> => kind as StepKind<R>
 
 /** The kinds that a contract may use. */
 export type StepKinds<R = never> = ReadonlyArray<StepKind<R>>

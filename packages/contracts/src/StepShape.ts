@@ -76,7 +76,7 @@ export interface AnyShape {
   readonly kind: string
   readonly schema: {
     /** The fields beside `kind` and those that every step has. A kind that holds steps is given the schema of a list of them. */
-    readonly fields: Schema.Struct.Fields | ((steps: Parts.Steps) => Schema.Struct.Fields)
+    readonly fields: Parts.Fields | ((steps: Parts.Steps) => Parts.Fields)
     readonly words: Readonly<Record<string, string>>
   }
   readonly check: {
@@ -98,7 +98,7 @@ export interface AnyShape {
 }
 
 /** The same, with the types of its fields. */
-export interface StepShape<Kind extends string, Fields extends Schema.Struct.Fields>
+export interface StepShape<Kind extends string, Fields extends Parts.Fields>
   extends Omit<AnyShape, "kind" | "schema" | "needs">
 {
   readonly kind: Kind
@@ -110,7 +110,7 @@ export interface StepShape<Kind extends string, Fields extends Schema.Struct.Fie
 }
 
 /** A step of this kind. */
-export type StepOf<Kind extends string, Fields extends Schema.Struct.Fields> = Schema.Struct<
+export type StepOf<Kind extends string, Fields extends Parts.Fields> = Schema.Struct<
   Parts.CommonFields & { readonly kind: Schema.Literal<Kind> } & Fields
 >["Type"]
 
@@ -118,12 +118,12 @@ export type StepOf<Kind extends string, Fields extends Schema.Struct.Fields> = S
 export type StepShapes = ReadonlyArray<AnyShape>
 
 /** Makes a shape, with the types of its fields. */
-export const make = <const Kind extends string, const Fields extends Schema.Struct.Fields>(
+export const make = <const Kind extends string, const Fields extends Parts.Fields>(
   shape: StepShape<Kind, Fields>
 ): StepShape<Kind, Fields> => shape
 
 /** The schema of a step of this kind; `steps` is that of the steps inside it. */
-export const schemaOf = <Kind extends string, Fields extends Schema.Struct.Fields>(
+export const schemaOf = <Kind extends string, Fields extends Parts.Fields>(
   { kind, schema: { fields } }: {
     readonly kind: Kind
     readonly schema: { readonly fields: Fields | ((steps: Parts.Steps) => Fields) }

@@ -39,13 +39,11 @@ export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRe
 export type { Signal } from "./SignalDeclaration.ts"
 
 /** Defines a kind of signal. Without a schema it carries nothing. */
-export const make = <A extends Schema.Top = Schema.Void>(
-  name: string,
-  options?: { readonly schema?: A }
-): Signal<A> => ({
-  name,
-  schema: options?.schema ?? (Schema.Void as unknown as A)
-})
+export function make(name: string): Signal<Schema.Void>
+export function make<A extends Schema.Top>(name: string, options: { readonly schema: A }): Signal<A>
+export function make(name: string, options?: { readonly schema: Schema.Top }): Signal<Schema.Top> {
+  return { name, schema: options?.schema ?? Schema.Void }
+}
 
 /**
  * Waits, in the body of a workflow, for the next signal of this kind. One whose
@@ -63,7 +61,7 @@ export const receive = <A extends Schema.Top>(
         new Error(`Signal "${self.name}" is received in the body of a workflow, not in a step or outside a run`)
       )
     }
-    place.run.declare(self as unknown as Signal<Schema.Top>)
+    place.run.declare(self)
     while (true) {
       const signal = yield* place.run.askSignal(self.name)
       const payload = decode(signal.payload ?? null)
