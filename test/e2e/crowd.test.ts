@@ -35,12 +35,13 @@ describe("a crowd on one file", () => {
         workers: 4,
         people: 16
       })
-      const { cancelled, jobs, kills, orders, said } = tale
+      const { cancelled, jobs, kills, last, orders, said } = tale
 
       const surprises = said.filter(({ args, code, killed, stderr }) =>
         internals.test(stderr) || (!killed && args[0] !== "worker" && code !== 0 && !(code === 2 && isRefusal(stderr)))
       )
       assert.deepStrictEqual(surprises, [])
+      assert.strictEqual(last.code, 0, last.stderr)
       assert.isAbove(jobs.size, 0)
       assert.isAbove(orders.length, 0)
 
@@ -52,7 +53,8 @@ describe("a crowd on one file", () => {
         const backend = yield* SqliteBackend.make({ file: db })
         const store = Store.Store.make(backend)
         const rows = yield* backend.runs({ limit: 100_000 })
-        assert.deepStrictEqual(rows.filter(({ status }) => status !== "completed" && status !== "cancelled"), [])
+        const open = rows.filter(({ status }) => status !== "completed" && status !== "cancelled")
+        assert.deepStrictEqual(open, [], `${last.stdout}\n${last.stderr}`)
         assert.includeMembers(rows.map(({ id }) => id), [...jobs.keys()])
         for (const row of rows) {
           const journal = yield* store.journal(row.id)

@@ -2,10 +2,12 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Exit, Fiber, Latch, Layer, Schema, SchemaGetter } from "effect"
+import { TestClock } from "effect/testing"
 import { DurableDeferred, Workflow } from "effect/workflow"
 import { Look, Rounds } from "../src/internal/Rounds.ts"
 import { RunRecords } from "../src/internal/RunRecords.ts"
 import * as StepKeys from "../src/internal/StepKeys.ts"
+import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -84,6 +86,32 @@ describe("rounds", () => {
       yield* Fiber.join(starting)
       yield* host.settled
       yield* assertOutput(host, Taken, id, "now")
+    }))
+
+  it.effect("S7: a run whose time comes while a round is under way is taken up by the next", () =>
+    Effect.gen(function*() {
+      const memory = MemoryBackend.make(MemoryBackend.makeStore())
+      /** What happens right after the next time that a host asks for runs that are due. */
+      let then: Effect.Effect<void> = Effect.void
+      const world = yield* CrashHost.makeOn({
+        ...memory,
+        write: (ops) =>
+          Effect.tap(memory.write(ops), () => {
+            if (!ops.some(({ op }) => op === "claim")) return Effect.void
+            const now = then
+            then = Effect.void
+            return now
+          })
+      })
+      const host = yield* world.start(W.toLayer(({ id }) => Effect.as(Effect.sleep("3 seconds"), id)))
+      const id = yield* host.use(W.execute({ id: "1" }, { discard: true }))
+      yield* host.settled
+      then = TestClock.adjust("5 seconds")
+      yield* host.evict
+      yield* host.settled
+      yield* TestClock.adjust("1 millis")
+      yield* host.settled
+      yield* assertOutput(host, W, id, "1")
     }))
 
   it.effect("S4: a run for which there was no room begins when another has ended", () =>

@@ -34,6 +34,8 @@ export interface Tale {
   readonly said: ReadonlyArray<Said>
   /** Workers that were killed. */
   readonly kills: number
+  /** The worker that did what was left, and ended by itself. */
+  readonly last: Said
 }
 
 export const crowd = async ({ acts, command, db, folder, lines, people, workers }: Settings): Promise<Tale> => {
@@ -47,6 +49,7 @@ export const crowd = async ({ acts, command, db, folder, lines, people, workers 
   const working = new Set<ChildProcess>()
   let kills = 0
   let count = 0
+  let last: Said
 
   const run = (
     ...args: ReadonlyArray<string>
@@ -128,11 +131,11 @@ export const crowd = async ({ acts, command, db, folder, lines, people, workers 
     over.abort()
     for (const child of working) child.kill("SIGTERM")
     await work
-    await run("worker", "--until-idle").ended
+    last = await run("worker", "--until-idle").ended
   } finally {
     for (const child of alive) child.kill("SIGKILL")
   }
-  return { jobs, orders, cancelled, said, kills }
+  return { jobs, orders, cancelled, said, kills, last }
 }
 
 export const command = [process.execPath, join(import.meta.dirname, "../../../packages/cli/src/bin.ts")]

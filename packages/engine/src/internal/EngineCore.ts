@@ -486,7 +486,11 @@ export class EngineCore implements ExecutorHost {
     )
   }
 
+  /** ms since the epoch, when runs that were due were last asked for: what becomes due later is waited for. */
+  private claimedAt = 0
+
   private readonly claim = Effect.gen({ self: this as EngineCore }, function*() {
+    this.claimedAt = this.now()
     if (!this.options.worker && this.roots.size === 0) return
     while (!this.closed && !this.recovering) {
       this.crowded = this.freeSlots <= 0
@@ -496,7 +500,7 @@ export class EngineCore implements ExecutorHost {
       const claim = {
         op: "claim",
         owner: this.ownerId,
-        now: this.now(),
+        now: this.claimedAt = this.now(),
         limit,
         programs: Array.from(this.programs.keys()),
         kinds: this.extensions.kinds,
@@ -622,7 +626,7 @@ export class EngineCore implements ExecutorHost {
   private readonly armNext = Effect.gen({ self: this as EngineCore }, function*() {
     const roots = this.options.worker ? null : Array.from(this.roots)
     if (roots !== null && roots.length === 0) return
-    const due = yield* this.backend.nextDue(this.now(), roots)
+    const due = yield* this.backend.nextDue(this.claimedAt, roots)
     if (due === this.armed?.at) return
     if (this.armed !== undefined) this.timers.cancel(this.armed)
     this.armed = due === null ? undefined : this.timers.set(due, () => {
