@@ -3,11 +3,10 @@
  * newest of each at hand for every event.
  */
 import * as EventName from "@fermata/core/EventName"
+import { newestFirst } from "@fermata/core/VersionOrder"
 import type { Backend, DefinitionRow, StorageFailed } from "@fermata/engine/Backend"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Result from "effect/Result"
-import * as SemVer from "effect/SemVer"
 import * as Contract from "./Contract.ts"
 import { awaited } from "./ContractProgram.ts"
 import { standardShapes } from "./StandardShapes.ts"
@@ -76,7 +75,7 @@ export const make = (backend: Backend, shapes: StepShapes = standardShapes): Con
     unreadable = rows
       .filter((row, index) => row.kind === "contract" && found[index] === undefined)
       .map(({ hash, name, version }) => ({ id: name, version, hash }))
-    all = found.filter((stored) => stored !== undefined).sort(byIdThenNewest)
+    all = byIdThenNewest(found.filter((stored) => stored !== undefined))
     newest = all.filter((stored, index) => all[index - 1]?.id !== stored.id)
     patterns = new Set([
       ...newest.flatMap(({ contract }) =>
@@ -116,22 +115,14 @@ export const storedOf = (contract: Contract.Contract, hash: string, at: number):
   contract
 })
 
-/** The newest of some versions of one contract comes first: releases before prereleases, each by semantic version. */
-export const newestFirst = (a: string, b: string): number => {
-  const left = versionOf(a)
-  const right = versionOf(b)
-  if (left === undefined || right === undefined) return Number(left === undefined) - Number(right === undefined)
-  return Number(SemVer.isPrerelease(left)) - Number(SemVer.isPrerelease(right)) || SemVer.Order(right, left)
-}
-
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
-const versionOf = (text: string): SemVer.SemVer | undefined => {
-  const parsed = SemVer.parse(text)
-  return Result.isSuccess(parsed) ? parsed.success : undefined
-}
-
-const byIdThenNewest = (a: Stored, b: Stored): number =>
-  a.id !== b.id ? a.id < b.id ? -1 : 1 : newestFirst(a.version, b.version) || b.at - a.at
+const byIdThenNewest = (stored: ReadonlyArray<Stored>): ReadonlyArray<Stored> =>
+  [...new Set(stored.map(({ id }) => id))].sort().flatMap((id) =>
+    newestFirst(
+      stored.filter((one) => one.id === id).sort((a, b) => b.at - a.at),
+      ({ version }) => version
+    )
+  )

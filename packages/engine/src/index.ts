@@ -2,6 +2,7 @@
 export * as Answers from "./Answers.ts"
 export * as Approval from "./Approval.ts"
 export * as Backend from "./Backend.ts"
+export * as ChildRuns from "./ChildRuns.ts"
 export * as Digest from "./Digest.ts"
 export * as Engine from "./Engine.ts"
 export * as EngineOptions from "./EngineOptions.ts"

@@ -1,6 +1,7 @@
 /** From the name of a workflow and a payload in JSON to the request that starts a run. */
 import { PayloadRefused, StartRefused, WorkflowNotFound } from "@fermata/core/RunsErrors"
 import type { StartOptions } from "@fermata/core/RunStart"
+import { newestFirst } from "@fermata/core/VersionOrder"
 import * as Cause from "effect/Cause"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
@@ -19,7 +20,7 @@ export const definitionOf = Effect.fnUntraced(function*(
   version: string | undefined
 ): Effect.fn.Return<DefinitionRow, WorkflowNotFound | StorageFailed> {
   const all = yield* backend.definitions
-  const named = all.filter((row) => row.name === workflow).sort((a, b) => versions.compare(b.version, a.version))
+  const named = newestFirst(all.filter((row) => row.name === workflow), ({ version }) => version)
   const found = version === undefined ? named[0] : named.find((row) => row.version === version)
   if (found !== undefined) return found
   return yield* new WorkflowNotFound({
@@ -81,8 +82,6 @@ export const documentRequest = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-const versions = new Intl.Collator("en", { numeric: true })
 
 /** The payload as the workflow sees it and as it is stored. */
 export const check = (workflow: Workflow.Any, payload: unknown) => {
