@@ -15,6 +15,7 @@ import * as Simulator from "@fermata/testing/Simulator"
 import { Effect, Layer } from "effect"
 import * as fc from "fast-check"
 import * as Families from "./families.ts"
+import * as Pauses from "./pauses.ts"
 import {
   Answered,
   answeredLayer,
@@ -185,6 +186,12 @@ export const cases: ReadonlyArray<Case> = [
     name: "errands",
     start: Families.Errands.execute({ id: "1" }, { discard: true }),
     options: { layer: Families.layer }
+  },
+  {
+    name: "pauses",
+    start: Pauses.Paused.execute({ id: "1" }, { discard: true }),
+    // Who is told first depends on when the run is resumed.
+    options: { layer: Pauses.layer, signals: { paid: "card" }, answer: Pauses.answer, ends: "any" }
   },
   {
     name: "ticket-triage",

@@ -110,7 +110,7 @@ export class Watch {
       case "PauseRequested":
         return `  ${err.yellow("‖")} paused by ${entry.by}`
       case "RunResumed":
-        return `  ${err.green("▶")} resumed${entry.by === undefined ? "" : ` by ${entry.by}`}`
+        return entry.by === undefined ? undefined : `  ${err.green("▶")} resumed by ${entry.by}`
       case "UnwindStarted":
         return `  ${err.yellow("!")} has failed, and undoes what it did`
       case "BodyLetGo":

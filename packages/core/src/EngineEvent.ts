@@ -46,7 +46,7 @@ export const payloads = {
   "engine.run.cancelled": Schema.Struct({ ...run, by: Schema.String, reason: Schema.String }),
   /** Suspended by an operator, or on its failure until an operator resumes it. */
   "engine.run.paused": Schema.Struct(halted),
-  "engine.run.resumed": Schema.Struct({ ...run, by: optional(Schema.String) }),
+  "engine.run.resumed": Schema.Struct({ ...run, by: Schema.String }),
   /** Suspended until a signal, a timer, a child or a handoff. */
   "engine.run.waiting": Schema.Struct(halted),
   /** Suspended for any other reason than a pause, a wait or an approval: an operator is needed. */
@@ -229,7 +229,9 @@ const tell = (
     case "RunCancelled":
       return { name: "engine.run.cancelled", payload: { ...run, by: entry.by, reason: entry.reason } }
     case "RunResumed":
-      return { name: "engine.run.resumed", payload: { ...run, ...(entry.by === undefined ? {} : { by: entry.by }) } }
+      return entry.by === undefined
+        ? undefined
+        : { name: "engine.run.resumed", payload: { ...run, by: entry.by } }
     case "RunSuspended": {
       const reason = reasonOf(entry.waits)
       const name = reason === undefined ? undefined : suspensions[reason].event

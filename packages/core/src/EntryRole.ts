@@ -113,4 +113,8 @@ export const subjectOf = (entry: JournalEntry): string => rowOf(entry).subject?.
 /** The request of the code that the entry makes, repeats or answers; undefined where there is none. */
 export const requestOf = (entry: JournalEntry): RequestKey | undefined => rowOf(entry).request?.(entry)
 
+/** Whether a run that waited goes on with this entry, so that its journal says so no longer. */
+export const goesOn = ({ _tag }: JournalEntry): boolean =>
+  _tag === "StepRequested" || _tag === "RunResumed" || _tag === "RunStarted"
+
 const rowOf = (entry: JournalEntry): Row<Tag> => roles[entry._tag] as Row<Tag>

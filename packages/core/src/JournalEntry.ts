@@ -64,7 +64,11 @@ export const RunForked = entry("RunForked", {
 export const RunStarted = entry("RunStarted", {})
 /** Every branch of the run waits, and for what. */
 export const RunSuspended = entry("RunSuspended", { waits: Schema.Array(Wait) })
-/** The run goes on after a suspension; `by` is who resumed it, absent where it did so by itself. */
+/**
+ * The run goes on after a suspension. `by` is who resumed it, which also ends a
+ * pause; absent where it did so by itself and no other entry says so, as when
+ * the body of a step has what it waited for.
+ */
 export const RunResumed = entry("RunResumed", { by: Schema.optionalKey(Schema.String) })
 /** The run ended with this output, encoded by its success schema. */
 export const RunCompleted = entry("RunCompleted", { output: Schema.optionalKey(Schema.Unknown) })

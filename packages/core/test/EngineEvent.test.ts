@@ -125,6 +125,7 @@ describe("EngineEvent", () => {
       ["engine.run.cancelled", { ...run, by: "ann", reason: "late" }]
     ])
     assert.deepStrictEqual(told({ _tag: "RunResumed", by: "ann" }), [["engine.run.resumed", { ...run, by: "ann" }]])
+    assert.isEmpty(told({ _tag: "RunResumed" }), "what goes on by itself is no news")
   })
 
   it("tells a pause, a wait, an approval and every other suspension apart", () => {

@@ -46,6 +46,20 @@ const view = (...bodies: ReadonlyArray<Body>) => RunView.of("run-1", journal(...
 const asJson = (view: RunView.RunView): unknown => JSON.parse(JSON.stringify(view))
 
 describe("RunView", () => {
+  it("S7: goes on when it says so, by itself or by a step that it asks for; only somebody ends a pause", () => {
+    const waits = { _tag: "RunSuspended", waits: [{ reason: "child", key: "c" }] } as const
+    const pause = { _tag: "PauseRequested", id: "p", by: "ann" } as const
+    const suspended = [requested, started, step("a"), pause, { ...waits, at: 2_000 }]
+    assert.deepInclude(view(...suspended), { status: "suspended", paused: true })
+    const alone = view(...suspended, { _tag: "RunResumed", at: 9_000 }, { ...waits, at: 9_500 })
+    assert.deepInclude(alone, { status: "suspended", paused: true })
+    assert.strictEqual(alone.times.activeMs - view(...suspended).times.activeMs, 500)
+    for (const more of [{ _tag: "RunResumed" } as const, step("b")]) {
+      assert.deepInclude(view(...suspended, more), { status: "running", waits: [], paused: true })
+    }
+    assert.deepInclude(view(...suspended, { _tag: "RunResumed", by: "ann" }), { status: "running", paused: false })
+  })
+
   it("of no entries is a queued run of which only the id is known", () => {
     const empty = RunView.empty("run-1")
     assert.strictEqual(empty.id, "run-1")

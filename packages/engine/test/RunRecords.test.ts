@@ -56,6 +56,21 @@ describe("what a journal holds", () => {
     })
   }
 
+  it("S13: takes a body that went on behind its wait for one at work: its time counts, and so does the death of its process", () => {
+    const waiting = failing.slice(0, 4).concat(([
+      { _tag: "RunSuspended", waits: [{ reason: "child", key: "c" }] },
+      { _tag: "RunResumed" },
+      { _tag: "RunSuspended", waits: [{ reason: "child", key: "d" }] }
+    ] as const).map((body, index) => Object.assign({ seq: 4 + index, at: 100 + index * 10, epoch: 1 }, body)))
+    const records = [5, 6, 7].map((length) => RunRecords.load(waiting.slice(0, length)))
+    const active = records.map(({ activeMs }) => activeMs)
+    assert.deepStrictEqual(active.map((millis) => millis - active[0]!), [0, 0, 10])
+    assert.deepStrictEqual(records.map(({ steps }) => steps.get("a")!.released), [true, false, true])
+    const other = RunRecords.load(waiting.slice(0, 5))
+    other.take({ ...waiting[5]!, epoch: 2 })
+    assert.isTrue(other.steps.get("a")!.released, "the body of another owner is gone")
+  })
+
   it("counts as time at work what lies between the entries of one owner while a step is in flight", () => {
     assert.deepStrictEqual([4, 7, 9, 16].map((length) => RunRecords.load(failing.slice(0, length)).activeMs), [
       0,

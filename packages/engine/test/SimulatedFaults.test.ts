@@ -56,6 +56,22 @@ describe("the simulator finds an engine that", () => {
       assert.strictEqual(found.promise, "S8", found.problem)
     }))
 
+  it.live("S7: says of a run that it waits for something else than its journal has", () =>
+    Effect.gen(function*() {
+      const found = yield* faulty(patient, (core) => {
+        const { commit } = core
+        Object.assign(core, {
+          commit: ((run, { status, ...rest }, done) =>
+            commit(run, {
+              ...rest,
+              status: status?.waits == null ? status : { ...status, waits: status.waits.replace("leave", "left") }
+            }, done)) satisfies typeof commit
+        })
+      })
+      assert.strictEqual(found.promise, "S7", found.problem)
+      assert.include(found.problem, "by its journal")
+    }))
+
   it.live("S4: takes a failure of the store for that of a step which asked it for something", () =>
     Effect.gen(function*() {
       const found = yield* faulty(

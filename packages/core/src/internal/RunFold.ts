@@ -3,6 +3,7 @@
  * it. Lists are persistent and turned into arrays when somebody looks.
  */
 import * as ApprovalRule from "../ApprovalRule.ts"
+import * as EntryRole from "../EntryRole.ts"
 import * as FailureText from "../FailureText.ts"
 import type * as JournalEntry from "../JournalEntry.ts"
 import * as Patch from "../Patch.ts"
@@ -282,6 +283,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
   state.epoch = entry.epoch
   state.updatedAt = entry.at
   state.entries = entry.seq + 1
+  if (EntryRole.goesOn(entry)) goOn(state, entry.at)
   switch (entry._tag) {
     case "RunRequested":
       state.workflow = entry.workflow
@@ -296,14 +298,14 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       return fork(state, entry)
     case "RunStarted":
       state.startedAt = entry.at
-      return goOn(state, entry.at)
+      return
     case "RunSuspended":
       state.status = "suspended"
       state.waits = entry.waits
       return
     case "RunResumed":
-      state.paused = false
-      return goOn(state, entry.at)
+      if (entry.by !== undefined) state.paused = false
+      return
     case "RunCompleted":
       state.output = { value: entry.output }
       return end(state, "completed", entry.at)
@@ -323,8 +325,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       state.paused = true
       return
     case "StepRequested":
-      requestStep(state, entry)
-      return goOn(state, entry.at)
+      return requestStep(state, entry)
     case "StepCompleted": {
       const step = Keyed.get(state.steps, entry.key)
       if (step === undefined) return

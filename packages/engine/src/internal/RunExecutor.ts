@@ -603,11 +603,15 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
     if (status === "suspended") {
       // A run that came through deaths of its owners in a row and waits again is not what killed them: an entry ends the count.
       const outlived = this.row.takeovers > 1 && !this.hasRested && this.records.held === undefined
-      if (text !== this.suspendedWaits || outlived) this.append({ _tag: "RunSuspended", waits })
+      if (text !== this.suspendedWaits || outlived || this.buffer.some(EntryRole.goesOn)) {
+        this.append({ _tag: "RunSuspended", waits })
+      }
       this.hasRested = true
       this.suspendedWaits = text!
     } else if (busy && this.suspendedWaits !== undefined) {
       this.suspendedWaits = undefined
+      // The body of a step has what it waited for, and goes on.
+      if (!this.buffer.some(EntryRole.goesOn)) this.append({ _tag: "RunResumed" })
       this.host.woken(this)
     }
     if (busy) this.atWork()

@@ -124,6 +124,8 @@ export class RunRecords implements Asked<StepState> {
   /** The last entry that was taken in, and what tells whether the time until the next counts as active. */
   private before: Entry | undefined
   private readonly inFlight = new Set<string>()
+  /** Steps in flight when the run suspended: their bodies wait, and may go on by themselves. */
+  private readonly resting = new Set<string>()
   /** Failures that suspended the run, until somebody resumes it. */
   private readonly parked: Array<EntryOf<"StepFailed">> = []
   /** A pause is in force where the journal has been taken in up to. */
@@ -374,7 +376,7 @@ export class RunRecords implements Asked<StepState> {
         this.paused = true
         return
       case "RunResumed":
-        this.paused = false
+        if (entry.by !== undefined) this.paused = false
         return
     }
   }
@@ -427,6 +429,16 @@ export class RunRecords implements Asked<StepState> {
     for (const resume of waiters) resume(once ? outcome : copied(outcome))
   }
 
+  /** The bodies that waited are at work again, all of them for all that is known: a death of their process is theirs. */
+  private wentOn(): void {
+    for (const key of this.resting) {
+      this.inFlight.add(key)
+      const step = this.steps.get(key)
+      if (step !== undefined) step.released = false
+    }
+    this.resting.clear()
+  }
+
   /** Steps that another run had in flight begin here as if nobody had; the time and pauses of that run do not count. */
   private forked({ at, from, seed }: EntryOf<"RunForked">): void {
     this.forkedAt = at
@@ -450,14 +462,16 @@ export class RunRecords implements Asked<StepState> {
   take(entry: Entry): void {
     this.loaded++
     // Time counts as active while a step of the same owner was in flight.
-    if (this.inFlight.size > 0 && this.before?.epoch === entry.epoch) {
-      this.activeMs += Math.max(0, entry.at - this.before.at)
-    }
+    if (this.before?.epoch !== entry.epoch) this.resting.clear()
+    else if (this.inFlight.size > 0) this.activeMs += Math.max(0, entry.at - this.before.at)
     this.before = entry
     if (entry._tag === "StepRequested") this.inFlight.add(entry.key)
-    else if (entry._tag === "StepCompleted" || entry._tag === "StepFailed") this.inFlight.delete(entry.key)
-    else if (entry._tag === "RunSuspended") this.inFlight.clear()
-    if (entry._tag === "RunSuspended") {
+    else if (entry._tag === "StepCompleted" || entry._tag === "StepFailed") {
+      this.inFlight.delete(entry.key)
+      this.resting.delete(entry.key)
+    } else if (entry._tag === "RunSuspended") {
+      for (const key of this.inFlight) this.resting.add(key)
+      this.inFlight.clear()
       this.parkedFailure = entry.waits.some((wait) => wait.key === "failure" && wait.reason === "operator")
       for (const state of this.open) {
         const exhausted = entry.waits.some((wait) => wait.reason === "recovery" && wait.key === state.key)
@@ -513,10 +527,15 @@ export class RunRecords implements Asked<StepState> {
       case "RunForked":
         this.forked(entry)
         this.inFlight.clear()
+        this.resting.clear()
         this.pausedInJournal = false
         break
       case "RunResumed":
       case "StopRequested": {
+        if (entry._tag === "RunResumed" && entry.by === undefined) {
+          this.wentOn()
+          break
+        }
         if (this.parkedFailure && entry._tag === "StopRequested") {
           this.stop = entry
           this.skipped.add(entry.seq)

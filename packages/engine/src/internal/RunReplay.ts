@@ -107,5 +107,5 @@ const resumed = (journal: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlyArr
     last?._tag !== "RunSuspended" || !last.waits.some(({ key, reason }) => key === "failure" && reason === "operator")
   ) return journal
   const { at, epoch } = journal.at(-1)!
-  return [...journal, { _tag: "RunResumed", seq: journal.length, at, epoch }]
+  return [...journal, { _tag: "RunResumed", seq: journal.length, at, epoch, by: "a replay" }]
 }

@@ -1,4 +1,5 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { RunView } from "@fermata/core/RunView"
 
 /** A run as its answers tell it. */
 export interface Seen {
@@ -8,10 +9,13 @@ export interface Seen {
   readonly createdAt: number
   epoch: number
   owner: string | null
-  status: string
+  /** Where the engine says that the run stands, in its latest commit that says so; `waits` as they are stored. */
+  standing: { readonly status: string; readonly reason: string | null; readonly waits: string | null }
   ended: boolean
   readonly rows: Array<string>
   readonly entries: Array<JournalEntry.JournalEntry>
+  /** What its journal says. */
+  view: RunView
   /** Steps with an outcome that stands. */
   readonly outcomes: Set<string>
   /** By the key of a step: how often its body was requested, and how often it began. */

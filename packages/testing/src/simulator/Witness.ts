@@ -5,6 +5,7 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import * as RunView from "@fermata/core/RunView"
 import * as Upcast from "@fermata/core/Upcast"
 import type { Answers, CommitOp, InboxRow, Op, RunRow } from "@fermata/engine/Backend"
 import type { Engine } from "@fermata/engine/Engine"
@@ -13,6 +14,7 @@ import { AnswerWitness, tellsOf } from "./AnswerWitness.ts"
 import { EventWitness } from "./EventWitness.ts"
 import * as Limits from "./Limits.ts"
 import type { Seen } from "./Seen.ts"
+import * as Standing from "./Standing.ts"
 import type { PromiseId, Violation } from "./Violation.ts"
 import { Wanted } from "./Wanted.ts"
 
@@ -179,10 +181,11 @@ export class Witness {
       createdAt: op.run.createdAt,
       epoch: run.epoch,
       owner: op.run.owner,
-      status: op.run.status,
+      standing: { status: op.run.status, reason: null, waits: null },
       ended: isFinal(op.run.status as RunStatus),
       rows: [],
       entries: [],
+      view: RunView.empty(run.id),
       outcomes: new Set(),
       requests: new Map(),
       letGo: new Map(),
@@ -234,7 +237,9 @@ export class Witness {
     }
     this.questions.committed(op)
     for (const { id } of op.outbox) this.outbox.add(id)
-    if (op.status !== undefined) seen.status = op.status.status
+    if (op.status !== undefined) seen.standing = op.status
+    const difference = Standing.difference(seen)
+    if (difference !== undefined) this.find("S7", difference)
     if (op.release !== undefined) seen.owner = null
     if (op.leaves !== undefined) {
       const { except, row } = op.leaves
@@ -242,7 +247,7 @@ export class Witness {
         this.inbox.set(`${run}\n${row.id}`, { ...row, run, at: op.at })
       }
     }
-    if (op.ended === undefined && !isFinal(seen.status as RunStatus)) return
+    if (op.ended === undefined && !isFinal(seen.standing.status as RunStatus)) return
     seen.ended = true
     seen.owner = null
     for (const [key, row] of this.inbox) {
@@ -284,6 +289,7 @@ export class Witness {
   private entry(seen: Seen, entry: JournalEntry.JournalEntry): void {
     const before = seen.entries.at(-1)
     seen.entries.push(entry)
+    seen.view = RunView.fold(seen.view, entry)
     const where = `run ${seen.id}`
     if (before !== undefined && entry.epoch < before.epoch) {
       this.find("S5", `entry ${entry.seq} of ${where} is of an earlier epoch than the one before`)
