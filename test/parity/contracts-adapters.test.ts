@@ -195,17 +195,20 @@ describe("the ports", () => {
       assert.include(shown.error?.message, "no model is configured")
     }))
 
-  it.effect("C-38: a policy that denies all stops emits, models and tasks, and one that allows all lets them through", () =>
+  it.effect("C-38: a policy that denies all stops emits, models, tasks and calls, and one that allows all lets them through", () =>
     Effect.gen(function*() {
       const kinds = {
         emit: { event: "my.event" },
         llm: { prompt: "think" },
-        task: { task: "work" }
+        task: { task: "work" },
+        call: { workflow: "called" }
       }
       const outcomes = Effect.fnUntraced(function*(decision: Policy.Decision) {
         const log = new Log()
         const asked: Array<string> = []
         const world = yield* CrashHost.make
+        const called = { id: "set", kind: "transform", set: { a: 1 }, next: null }
+        yield* smuggle(world.backend, contract([called], { id: "called", permissions: [] }))
         // No permissions of their own: what is allowed is allowed by the policy.
         for (const [kind, step] of Object.entries(kinds)) {
           yield* smuggle(
@@ -232,15 +235,15 @@ describe("the ports", () => {
         yield* giveWay()
         return { asked, statuses, done: [...heard.map(({ name }) => name), ...log.entries] }
       })
-      const asked = ["event:emit", "llm:invoke", "task:run"]
+      const asked = ["event:emit", "llm:invoke", "task:run", "workflow:call"]
       assert.deepStrictEqual(yield* outcomes({ decision: "deny", reason: "not today" }), {
         asked,
-        statuses: ["failed: not today", "failed: not today", "failed: not today"],
+        statuses: asked.map(() => "failed: not today"),
         done: []
       })
       assert.deepStrictEqual(yield* outcomes({ decision: "allow" }), {
         asked,
-        statuses: ["completed", "completed", "completed"],
+        statuses: asked.map(() => "completed"),
         done: ["my.event", "llm", "task"]
       })
     }))

@@ -192,7 +192,8 @@ describe("the graph of steps", () => {
       approval: { prompt: "ok?", approvers: ["admin"] },
       parallel: { branches: { only: { steps: [{ ...end, name: "End" }] } } },
       delay: { for: "1 hour" },
-      map: { items: [1], steps: [{ ...end, name: "End" }] }
+      map: { items: [1], steps: [{ ...end, name: "End" }] },
+      call: { workflow: "other" }
     }
     const ends: Record<string, Loose> = {
       branch: { default: null },

@@ -243,7 +243,7 @@ describe("kinds of steps", () => {
       assert.deepStrictEqual(log.entries, ["deployed"])
     }))
 
-  it.effect("C-33: exactly task, wait and approval, and delay beside them, leave the run waiting once they have begun", () =>
+  it.effect("C-33: exactly task, wait and approval, and beside them delay and a call of what waits, leave the run waiting once they have begun", () =>
     Effect.gen(function*() {
       const inner = { id: "in", name: "In", kind: "transform", set: { a: 1 }, next: null }
       const steps: Record<StandardShapes.StandardKind, Loose> = {
@@ -256,7 +256,8 @@ describe("kinds of steps", () => {
         approval: { prompt: "ok?", approvers: ["admin"], nextOnApproved: null, nextOnDenied: null },
         parallel: { branches: { only: { steps: [inner] } }, next: null },
         delay: { for: "1 hour", next: null },
-        map: { items: [1], steps: [inner], next: null }
+        map: { items: [1], steps: [inner], next: null },
+        call: { workflow: "delay", next: null }
       }
       assert.sameMembers(Object.keys(steps), StandardShapes.standardShapes.map(({ kind }) => kind))
       const host = yield* serve(yield* CrashHost.make, {
@@ -278,7 +279,8 @@ describe("kinds of steps", () => {
         approval: "suspended",
         parallel: "completed",
         delay: "suspended",
-        map: "completed"
+        map: "completed",
+        call: "suspended"
       })
     }))
 })

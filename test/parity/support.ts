@@ -165,7 +165,9 @@ export const contract = (steps: ReadonlyArray<Loose>, more: Loose = {}) => ({
   id: "c",
   version: "1.0.0",
   title: "C",
-  permissions: [{ kind: "event:emit", pattern: "**" }, { kind: "llm:invoke" }, { kind: "task:run" }],
+  permissions: [{ kind: "event:emit", pattern: "**" }, { kind: "llm:invoke" }, { kind: "task:run" }, {
+    kind: "workflow:call"
+  }],
   entryStepId: steps[0]?.["id"],
   steps: steps.map((step) => ({ name: step["id"], ...step })),
   ...more

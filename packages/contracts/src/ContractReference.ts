@@ -40,7 +40,7 @@ export const markdown = (shapes: StepShapes = standardShapes): string => {
 
 A contract is one JSON document. Strings are templates: \`{{ expression }}\` in them is replaced by the value of the [JSONata](https://jsonata.org) expression, and a string that is one \`{{ }}\` alone becomes the value itself. \`when\`, \`where\` and \`key\` are expressions, with or without the braces. Expressions see \`trigger\`, \`input\`, \`steps.<id>.output\`, \`state\` and \`run\`; the \`where\` of a \`wait\` sees the candidate as \`event\`.
 
-With \`"$schema"\` an editor knows all of this: name [contract.schema.json](src/contract/contract.schema.json), which is \`node_modules/@fermata/core/dist/contract/contract.schema.json\` in an installation. It knows fields and values; \`fermata contracts check\` also knows expressions, permissions and whether the graph holds together.
+With \`"$schema"\` an editor knows all of this: name [contract.schema.json](src/contract.schema.json), which is \`node_modules/@fermata/contracts/dist/contract.schema.json\` in an installation. It knows fields and values; \`fermata contracts check\` also knows expressions, permissions and whether the graph holds together.
 
 ${table(properties, required)}
 ${
@@ -115,7 +115,11 @@ const permissions: {
 } = {
   "event:emit": { kind: "Allows `emit` steps.", pattern: "The events that may be published." },
   "llm:invoke": { kind: "Allows `llm` steps.", model: "The models that may be asked; all when absent." },
-  "task:run": { kind: "Allows `task` steps.", pattern: "The tasks that may be run; all when absent." }
+  "task:run": { kind: "Allows `task` steps.", pattern: "The tasks that may be run; all when absent." },
+  "workflow:call": {
+    kind: "Allows `call` steps. What they run has permissions of its own.",
+    pattern: "The workflows that may be run; all when absent."
+  }
 }
 
 // ----------------------------------------------------------------------------

@@ -5,6 +5,7 @@
 import type * as RunView from "@fermata/core/RunView"
 import type { Contract } from "./Contract.ts"
 import * as ContractGraph from "./ContractGraph.ts"
+import * as CalledRun from "./internal/CalledRun.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import type { StepShapes } from "./StepShape.ts"
 import * as StepShape from "./StepShape.ts"
@@ -21,6 +22,8 @@ export interface StepNode {
   readonly does: string
   /** The ways out of it; `to` is the id of a step beside it, or null for the end of the graph that it is in. */
   readonly ways: ReadonlyArray<{ readonly label: string; readonly to: string | null }>
+  /** The workflows that it runs; there where it runs one. */
+  readonly calls?: ReadonlyArray<StepShape.Call>
   /** The graphs inside it, each with what stands for it in keys, `each` for the items of a `map`. */
   readonly inside: ReadonlyArray<GraphNode & { readonly label: string }>
 }
@@ -50,7 +53,9 @@ export const of = (contract: Contract, shapes: StepShapes = standardShapes): Con
     steps: graph.nodes.map((node) => stepNode(node))
   })
   const stepNode = (node: StepTree.Node): StepNode => {
-    const { description, id, kind, name } = node.step as object as StepShape.AnyStep
+    const step = node.step as object as StepShape.AnyStep
+    const { description, id, kind, name } = step
+    const { calls } = StepShape.needsOf(shapes, step)
     return {
       id,
       kind,
@@ -58,6 +63,7 @@ export const of = (contract: Contract, shapes: StepShapes = standardShapes): Con
       ...(description === undefined ? {} : { description }),
       does: StepShape.of(shapes, node.step)?.schema.words["kind"] ?? "",
       ways: ContractGraph.edgesOf(node.step, node.path, shapes).map(({ label, to }) => ({ label, to })),
+      ...(calls === undefined ? {} : { calls }),
       inside: graphs
         .filter(({ of }) => of?.node === node)
         .map((graph) => Object.assign(graphNode(graph), { label: graph.of!.inner.label }))
@@ -113,6 +119,8 @@ export interface Standing {
   /** `running` while any time is, then `waiting`, then as the last of them ended. */
   readonly state: State
   readonly times: Readonly<Record<string, State>>
+  /** The ids of the runs that it has started, by the same keys; there where it has started one. */
+  readonly runs?: Readonly<Record<string, string>>
 }
 
 /**
@@ -131,8 +139,11 @@ export const standings = (
     states.set(key, status === "requested" || status === "backoff" ? "running" : status)
   }
   const steps = StepTree.stepsOf(contract, shapes)
-  for (const { key } of view.waits) {
-    if (key.startsWith("event:")) {
+  const runs = calledIn(view, steps.filter((step) => StepShape.needsOf(shapes, step).calls !== undefined))
+  for (const { key, reason } of view.waits) {
+    if (reason === "child") {
+      for (const [call, run] of runs) if (run === key) states.set(call, "waiting")
+    } else if (key.startsWith("event:")) {
       for (const step of steps) {
         const { events = [] } = StepShape.needsOf(shapes, step)
         if (!states.has(step.id) && events.some(({ event }) => key === `event:${event}`)) states.set(step.id, "waiting")
@@ -154,10 +165,30 @@ export const standings = (
     const { id } = placeOf(key)
     if (ids.has(id)) found.set(id, Object.assign(found.get(id) ?? {}, { [key]: state }))
   }
-  return new Map(Array.from(found, ([id, times]) => [id, { state: stateOf(Object.values(times)), times }]))
+  return new Map(Array.from(found, ([id, times]) => {
+    const started = Object.keys(times).flatMap((key) => runs.has(key) ? [[key, runs.get(key)!] as const] : [])
+    return [id, {
+      state: stateOf(Object.values(times)),
+      times,
+      ...(started.length === 0 ? {} : { runs: Object.fromEntries(started) })
+    }]
+  }))
 }
 
 // ---------------------------------------------------------------- internal
+
+/** The runs that steps have started, by the keys of these steps. */
+const calledIn = (
+  { steps }: Pick<RunView.RunView, "steps">,
+  calling: ReadonlyArray<StepShape.AnyStep>
+): ReadonlyMap<string, string> => {
+  const ids = new Set(calling.map(({ id }) => id))
+  return new Map(steps.flatMap(({ key, output }) => {
+    const call = CalledRun.callOf(key)
+    const run = call !== undefined && ids.has(placeOf(call).id) ? CalledRun.idOf(output) : undefined
+    return run === undefined ? [] : [[call!, run] as const]
+  }))
+}
 
 const stateOf = (states: ReadonlyArray<State>): State =>
   states.includes("running") ? "running" : states.includes("waiting") ? "waiting" : states.at(-1)!

@@ -6,10 +6,12 @@
  * `transform` evaluate in it, so that what was decided stands in the journal;
  * `emit` checks in it and publishes after it; `wait` and `approval` wait before
  * it and record what came. Texts of `task`, `llm`, `emit` and `approval` are
- * rendered in the body of the workflow and recorded as the step's input.
+ * rendered in the body of the workflow and recorded as the step's input. `call`
+ * settles in a step inside it which run it starts.
  */
 import { approvalKind } from "./kinds/ApprovalKind.ts"
 import { branchKind } from "./kinds/BranchKind.ts"
+import { callKind } from "./kinds/CallKind.ts"
 import { delayKind } from "./kinds/DelayKind.ts"
 import { emitKind } from "./kinds/EmitKind.ts"
 import { llmKind } from "./kinds/LlmKind.ts"
@@ -31,5 +33,6 @@ export const standardKinds: StepKinds = [
   approvalKind,
   parallelKind,
   mapKind,
-  delayKind
+  delayKind,
+  callKind
 ]

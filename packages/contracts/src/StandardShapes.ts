@@ -1,6 +1,7 @@
 /** The kinds of step that every build reads. */
 import { approval } from "./kinds/Approval.ts"
 import { branch } from "./kinds/Branch.ts"
+import { call } from "./kinds/Call.ts"
 import { delay } from "./kinds/Delay.ts"
 import { emit } from "./kinds/Emit.ts"
 import { llm } from "./kinds/Llm.ts"
@@ -22,7 +23,8 @@ export const standardShapes = [
   approval,
   parallel,
   map,
-  delay
+  delay,
+  call
 ] as const satisfies StepShapes
 
 type Shape = (typeof standardShapes)[number]

@@ -10,7 +10,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Contract } from "./Contract.ts"
 
-/** What went wrong: no permission, an expression, the task, the model, the time, an event that cannot be published, an output that is not as it must be, or something else. */
+/** What went wrong: no permission, an expression, the task, the model, the time, an event that cannot be published, an output that is not as it must be, a run that cannot be started or failed without one of these, or something else. */
 export const Reason = Schema.Literals([
   "denied",
   "expression",
@@ -19,6 +19,7 @@ export const Reason = Schema.Literals([
   "timeout",
   "event",
   "output",
+  "call",
   "unexpected"
 ])
 export type Reason = typeof Reason.Type

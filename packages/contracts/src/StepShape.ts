@@ -52,6 +52,12 @@ export interface Ask {
   readonly field: string
 }
 
+/** A workflow that a step runs; the newest version when it names none. */
+export interface Call {
+  readonly workflow: string
+  readonly version?: string | undefined
+}
+
 /** What a step needs, of its process and from outside. */
 export interface StepNeeds {
   /** Names of tasks that the process must have a handler for. */
@@ -62,6 +68,8 @@ export interface StepNeeds {
   readonly events?: ReadonlyArray<{ readonly event: string; readonly where?: string | undefined }>
   /** Whether somebody outside may say that it is done. */
   readonly completion?: boolean
+  /** The workflows that it runs, by their names. */
+  readonly calls?: ReadonlyArray<Call>
   /** Whether it writes into the state of the run. */
   readonly writesState?: boolean
 }

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as RunView from "@fermata/core/RunView"
 import { Runs } from "@fermata/engine/Runs"
 import { Effect, type Schema } from "effect"
+import { Contracts } from "../src/Contracts.ts"
 import * as ContractValidation from "../src/ContractValidation.ts"
 import * as ContractView from "../src/ContractView.ts"
 import { TaskRuntime } from "../src/TaskRuntime.ts"
@@ -86,4 +87,37 @@ describe("ContractView", () => {
     }).pipe(Effect.provide(layer({
       tasks: TaskRuntime.layerHandlers({ work: (input) => Effect.as(Effect.sleep("1 second"), input) })
     }))))
+
+  it.effect("tells which run a call has started, and that it waits for it", () =>
+    Effect.gen(function*() {
+      const held = document([step("wait", "hold", null, { event: "go" })], { id: "held" })
+      const outer = document([
+        step("map", "each", null, {
+          items: [1, 2],
+          concurrency: 2,
+          steps: [step("call", "sub", null, { workflow: "held" })]
+        })
+      ])
+      yield* Contracts.use((contracts) => contracts.add(held))
+      const contract = yield* ContractValidation.validate(outer)
+      const { steps: [each] } = ContractView.of(contract)
+      assert.deepStrictEqual(each!.inside[0]!.steps[0]!.calls, [{ workflow: "held" }])
+      const runId = yield* begin(outer)
+      const standing = Effect.map(
+        Runs.use((runs) => runs.show(runId)),
+        (view) => ContractView.standings(contract, view).get("sub")
+      )
+      const runs = (yield* Runs.use((runs) => runs.show(runId))).children.map(({ child }) => child)
+      const [first, second] = ["each[0]/sub", "each[1]/sub"] as const
+      assert.deepStrictEqual(yield* standing, {
+        state: "waiting",
+        times: { [first]: "waiting", [second]: "waiting" },
+        runs: { [first]: runs[0]!, [second]: runs[1]! }
+      })
+      yield* publish("go", null)
+      assert.deepInclude(yield* standing, {
+        state: "completed",
+        times: { [first]: "completed", [second]: "completed" }
+      })
+    }).pipe(Effect.provide(layer())))
 })

@@ -79,7 +79,7 @@ describe("a step kind of another package", () => {
     assert.deepStrictEqual(
       ContractValidation.check(document("a")).problems.map(({ message }) => message),
       [
-        "steps[0].kind: found \"shout\", expected one of \"task\", \"llm\", \"emit\", \"wait\", \"branch\", \"transform\", \"approval\", \"parallel\", \"map\", \"delay\""
+        "steps[0].kind: found \"shout\", expected one of \"task\", \"llm\", \"emit\", \"wait\", \"branch\", \"transform\", \"approval\", \"parallel\", \"map\", \"delay\", \"call\""
       ]
     )
   })

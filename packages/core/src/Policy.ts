@@ -2,8 +2,8 @@
  * What a contract is allowed to do, as data, and the decision over it.
  *
  * A contract may do exactly what its `permissions` list grants: emit the
- * events that some pattern matches, call models, run tasks. Everything else is
- * denied, with a reason that says which permission is missing.
+ * events that some pattern matches, call models, run tasks and other workflows.
+ * Everything else is denied, with a reason that says which permission is missing.
  */
 import * as Schema from "effect/Schema"
 import * as EventName from "./EventName.ts"
@@ -33,15 +33,22 @@ export const TaskPermission = Schema.Struct({
   pattern: Schema.optionalKey(NamePattern)
 })
 
+/** Allows `call` steps, all of them or those whose workflow matches `pattern`. What is called has permissions of its own. */
+export const CallPermission = Schema.Struct({
+  kind: Schema.Literal("workflow:call"),
+  pattern: Schema.optionalKey(NamePattern)
+})
+
 /** The permissions by kind. */
 export const permissionKinds = {
   "event:emit": EmitPermission,
   "llm:invoke": LlmPermission,
-  "task:run": TaskPermission
+  "task:run": TaskPermission,
+  "workflow:call": CallPermission
 } as const
 
 /** One thing that a contract is allowed to do. */
-export const Permission = Schema.Union([EmitPermission, LlmPermission, TaskPermission])
+export const Permission = Schema.Union([EmitPermission, LlmPermission, TaskPermission, CallPermission])
 export type Permission = typeof Permission.Type
 
 /** Something that a step is about to do. `model` is absent when the step leaves the choice to the host. */
@@ -49,6 +56,7 @@ export type Request =
   | { readonly kind: "event:emit"; readonly event: string }
   | { readonly kind: "llm:invoke"; readonly model?: string | undefined }
   | { readonly kind: "task:run"; readonly task: string }
+  | { readonly kind: "workflow:call"; readonly workflow: string }
 
 /** The answer to a request. `reason` is a sentence for people. */
 export type Decision =
@@ -87,6 +95,12 @@ export const decide = (permissions: ReadonlyArray<Permission>, request: Request)
         )
         ? allow
         : deny(`no task:run permission covers the task "${request.task}"`)
+    case "workflow:call":
+      return permissions.some((p) =>
+          p.kind === "workflow:call" && (p.pattern === undefined || Glob.matches(p.pattern, request.workflow))
+        )
+        ? allow
+        : deny(`no workflow:call permission covers the workflow "${request.workflow}"`)
   }
 }
 
@@ -99,5 +113,7 @@ export const grantFor = (request: Request): Permission => {
       return { kind: "llm:invoke" }
     case "task:run":
       return { kind: "task:run", pattern: request.task }
+    case "workflow:call":
+      return { kind: "workflow:call", pattern: request.workflow }
   }
 }

@@ -52,6 +52,19 @@ describe("EventName.matches", () => {
 })
 
 describe("Policy.decide", () => {
+  it("allows exactly the workflows that some pattern matches, and says which permission is missing", () => {
+    const permissions: ReadonlyArray<Policy.Permission> = [{ kind: "workflow:call", pattern: "order-*" }]
+    const request = { kind: "workflow:call", workflow: "refund" } as const
+    assert.isTrue(allowed(permissions, { kind: "workflow:call", workflow: "order-line" }))
+    assert.isFalse(allowed(permissions, { kind: "task:run", task: "order-line" }))
+    assert.deepStrictEqual(Policy.decide(permissions, request), {
+      decision: "deny",
+      reason: "no workflow:call permission covers the workflow \"refund\""
+    })
+    assert.isTrue(allowed([...permissions, Policy.grantFor(request)], request))
+    assert.isTrue(allowed([{ kind: "workflow:call" }], request))
+  })
+
   it("allows exactly the events that some pattern matches", () => {
     const permissions: ReadonlyArray<Policy.Permission> = [{ kind: "event:emit", pattern: "my.*" }]
     assert.isTrue(allowed(permissions, { kind: "event:emit", event: "my.started" }))

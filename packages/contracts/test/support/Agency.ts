@@ -33,7 +33,9 @@ export const document = (steps: ReadonlyArray<{ readonly id: string }>, more: ob
   id: "sample",
   version: "1.0.0",
   title: "Sample",
-  permissions: [{ kind: "event:emit", pattern: "**" }, { kind: "llm:invoke" }, { kind: "task:run" }],
+  permissions: [{ kind: "event:emit", pattern: "**" }, { kind: "llm:invoke" }, { kind: "task:run" }, {
+    kind: "workflow:call"
+  }],
   entryStepId: steps[0]!.id,
   steps,
   ...more
