@@ -258,7 +258,7 @@ describe("the rules can fail", () => {
       source("packages/engine/src/internal/BodyServices.ts", `import type { RunBase } from "./RunBase.ts"`)
     ], [
       source("packages/engine/src/Step.ts", `import { CurrentRun } from "./internal/run/RunPort.ts"`),
-      source("packages/engine/src/internal/EngineCore.ts", `import { RunExecutor } from "./RunExecutor.ts"`)
+      source("packages/engine/src/internal/process/Loading.ts", `import { RunExecutor } from "./RunExecutor.ts"`)
     ])
   })
 

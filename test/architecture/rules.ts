@@ -278,7 +278,7 @@ const decides = /^packages\/(core\/src\/(AfterCrash|ApprovalRule|EntryRole)|engi
 export const deciding = (source: Source): ReadonlyArray<string> =>
   decides.test(source.file)
     ? importsOf(source).flatMap(({ node, specifier }) =>
-      /^effect\b|\/(Store|\w*Backend|EngineCore|RunHost|RunPort)\.ts$/.test(specifier) || insideOfRun.test(specifier)
+      /^effect\b|\/(Store|\w*Backend|EngineRuntime|RunHost|RunPort)\.ts$/.test(specifier) || insideOfRun.test(specifier)
         ? [at(source, node, `decides, and must not know ${specifier}`)]
         : []
     )

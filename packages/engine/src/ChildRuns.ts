@@ -11,7 +11,7 @@ import type * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Backend, RunRow, StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
-import * as EngineRuntime from "./internal/EngineRuntime.ts"
+import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
@@ -41,10 +41,10 @@ export const request = (
   { key, version }: RequestOptions
 ): Effect.Effect<StartRequest, WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed, Engine> =>
   Effect.gen(function*() {
-    const core = yield* EngineRuntime.current
+    const runtime = yield* CurrentRuntime.current
     const place = yield* CurrentRun
-    const { backend } = core
-    return yield* core.patience.persist(Effect.gen(function*() {
+    const { backend } = runtime
+    return yield* runtime.writer.patience.persist(Effect.gen(function*() {
       const definition = yield* RunStarts.definitionOf(backend, workflow, version)
       if (place !== undefined && (yield* countUpwards(backend, place.run.row)) > maxAbove) {
         return yield* new StartRefused({
@@ -55,8 +55,8 @@ export const request = (
       }
       const options = { key, ...(place?.run.by === undefined ? {} : { by: place.run.by }) }
       const made = definition.kind === "program"
-        ? yield* RunStarts.programRequest(core, definition, payload, options)
-        : yield* RunStarts.documentRequest(core, definition, payload, options)
+        ? yield* RunStarts.programRequest(runtime, definition, payload, options)
+        : yield* RunStarts.documentRequest(runtime, definition, payload, options)
       return { ...made, payload: StoredJson.read(made.payload) }
     }))
   })

@@ -16,7 +16,7 @@ import type { Committed, Description, Extension } from "./Extension.ts"
 import { HostClock } from "./HostClock.ts"
 import { hostCrypto } from "./internal/BodyServices.ts"
 import * as EncodedEngine from "./internal/EncodedEngine.ts"
-import { EngineCore } from "./internal/EngineCore.ts"
+import * as EngineRuntime from "./internal/EngineRuntime.ts"
 import * as EventSweep from "./internal/EventSweep.ts"
 import { Extensions } from "./internal/Extensions.ts"
 import { identified } from "./internal/Identity.ts"
@@ -25,8 +25,6 @@ import { runtimes } from "./internal/Runtimes.ts"
 import type { StartRequest } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 import * as Watchdog from "./Watchdog.ts"
-
-/** The inside of an engine, which the services of this package share. Part of a host's type, of no use to programs. */
 
 /** The engine of one process: the runs that it owns, and how it loads, evicts and watches them. A host provides it. */
 export class Engine extends Context.Service<Engine, {
@@ -85,7 +83,7 @@ export class Engine extends Context.Service<Engine, {
     const options = yield* EngineOptions
     const ambient = yield* Effect.context<never>()
     const ownerId = options.ownerId !== "" ? options.ownerId : Context.get(ambient, WebCrypto).randomUUID()
-    const core = new EngineCore(
+    const runtime = EngineRuntime.make(
       store,
       hostClock,
       options,
@@ -96,91 +94,99 @@ export class Engine extends Context.Service<Engine, {
 
     const workflowEngine = identified(
       EncodedEngine.make(
-        core,
+        runtime,
         (row) => Effect.map(store.journal(row.id, row.length - 1), (entries) => EncodedEngine.endOf(entries.at(-1)))
       )
     )
 
     const settled = Effect.gen(function*() {
       // What one turn leaves behind may only be scheduled for the next.
-      for (let quiet = 0; quiet < 4; quiet = core.settled ? quiet + 1 : 0) yield* Effect.yieldNow
+      for (let quiet = 0; quiet < 4; quiet = runtime.isSettled() ? quiet + 1 : 0) yield* Effect.yieldNow
     })
 
     const engine = Engine.of({
       ownerId,
       committed: Stream.callback<Committed>((queue) =>
         Effect.andThen(
-          core.waiters.interruptStream(queue),
-          core.extensions.listen((committed) => void Queue.offerUnsafe(queue, committed))
+          runtime.waiters.interruptStream(queue),
+          runtime.extensions.listen((committed) => void Queue.offerUnsafe(queue, committed))
         )
       ),
-      evict: core.evict,
+      evict: Effect.sync(() => runtime.pool.parked.evict()),
       settled,
-      awake: Effect.sync(() => core.executors.size),
+      awake: Effect.sync(() => runtime.pool.size),
       adopt: (root, options) =>
         Effect.sync(() => {
-          core.roots.add(root)
-          if (options?.evenIfUnserved === true) core.evenIfUnserved.add(root)
-          core.poke()
+          runtime.ownership.adopt(root)
+          if (options?.evenIfUnserved === true) runtime.ownership.adoptUnserved(root)
+          runtime.rounds.poke()
         }),
-      look: Effect.sync(() => core.poke()),
-      crash: Effect.sync(core.crash),
-      reap: Effect.map(core.liveness.reap, (freed) => {
-        if (freed > 0) core.poke()
-      }),
+      look: Effect.sync(() => runtime.rounds.poke()),
+      crash: Effect.sync(runtime.crash),
+      reap: runtime.ownership.reap,
       announce: Effect.suspend(() => {
-        core.poke()
-        return core.heartbeat
+        runtime.rounds.poke()
+        return runtime.loops.heartbeat
       }),
       extend: (extension) =>
         Effect.acquireRelease(
           Effect.suspend(() => {
-            const refused = core.extensions.add(extension)
+            const refused = runtime.extensions.add(extension)
             if (refused !== undefined) return Effect.die(refused)
-            core.poke()
+            runtime.rounds.poke()
             return Effect.void
           }),
           () =>
             Effect.suspend(() => {
-              core.extensions.remove(extension)
+              runtime.extensions.remove(extension)
               const kind = extension.definitions?.kind
-              return kind === undefined ? Effect.void : core.letGo((executor) => executor.row.kind === kind)
+              return kind === undefined ? Effect.void : runtime.pool.letGo((executor) => executor.row.kind === kind)
             })
         ),
       define: (definition) =>
         Effect.ensuring(
-          core.write({ op: "define", row: definition }),
-          Effect.sync(() => core.extensions.defined())
+          runtime.writer.write({ op: "define", row: definition }),
+          Effect.sync(() => runtime.extensions.defined())
         ),
-      describe: (definition) => core.extensions.describe(definition),
+      describe: (definition) => runtime.extensions.describe(definition),
       start: Effect.fnUntraced(function*(request) {
-        const { started } = yield* core.start(request)
+        const { started } = yield* runtime.starts.start(request)
         return {
           runId: request.id,
           joined: !started,
-          otherInput: !started && (yield* Joins.hasOtherInput(core.store, request.id, request.payload))
+          otherInput: !started && (yield* Joins.hasOtherInput(runtime.store, request.id, request.payload))
         }
       })
     })
-    runtimes.set(engine, core)
+    runtimes.set(engine, runtime)
     const context = Context.make(Engine, engine).pipe(
       Context.add(WorkflowEngine.WorkflowEngine, workflowEngine),
       Context.add(WebCrypto, hostCrypto(Context.get(ambient, WebCrypto)))
     )
-    core.offer(context as Context.Context<never>)
+    runtime.bodies.offer(context as Context.Context<never>)
     // A process that can own no run sends no heartbeat.
-    if (core.owns) {
-      yield* core.heartbeat
-      yield* Effect.forkScoped(core.beat)
+    if (runtime.ownership.isOwner) {
+      yield* runtime.loops.heartbeat
+      yield* Effect.forkScoped(runtime.loops.beat)
     }
-    if (core.writes) yield* Effect.forkScoped(core.run)
-    yield* Effect.forkScoped(core.poll)
+    if (runtime.ownership.writes) yield* Effect.forkScoped(runtime.loops.main)
+    yield* Effect.forkScoped(runtime.loops.poll)
     if (options.worker) {
-      yield* Effect.forkScoped(Watchdog.run(core))
-      yield* Effect.forkScoped(EventSweep.run(core))
+      const watched = {
+        backend: store.backend,
+        options,
+        now: runtime.host.now,
+        poke: runtime.rounds.poke,
+        hostSleep: runtime.host.hostSleep,
+        get closed() {
+          return runtime.rounds.closed
+        }
+      }
+      yield* Effect.forkScoped(Watchdog.run(watched))
+      yield* Effect.forkScoped(EventSweep.run(watched))
     }
-    yield* Effect.addFinalizer(() => core.close)
-    core.poke()
+    yield* Effect.addFinalizer(() => runtime.close)
+    runtime.rounds.poke()
     return context
   }))
 }

@@ -22,8 +22,8 @@ import type { StorageFailed } from "./Backend.ts"
 import type { Engine } from "./Engine.ts"
 import type { EventFilter, EventRow } from "./EventLog.ts"
 import type { Committed, Extension } from "./Extension.ts"
+import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as EngineEvents from "./internal/EngineEvents.ts"
-import * as EngineRuntime from "./internal/EngineRuntime.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 import { type EventMessage, outboxRow } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
@@ -102,7 +102,7 @@ export class Events extends Context.Service<Events, {
   static readonly layer: Layer.Layer<Events, never, Engine | Store> = Layer.effect(
     Events,
     Effect.gen(function*() {
-      const core = yield* EngineRuntime.current
+      const runtime = yield* CurrentRuntime.current
       const store = yield* Store
       const hearers = new Set<(told: Told) => void>()
       const tell = (told: Told) => {
@@ -122,8 +122,8 @@ export class Events extends Context.Service<Events, {
           })
       }
       yield* Effect.acquireRelease(
-        Effect.sync(() => core.extensions.add(hearing)),
-        () => Effect.sync(() => core.extensions.remove(hearing))
+        Effect.sync(() => runtime.extensions.add(hearing)),
+        () => Effect.sync(() => runtime.extensions.remove(hearing))
       )
 
       const emit = Effect.fn("Events.emit")(function*(name: string, payload: Schema.Json, options: EmitOptions = {}) {
@@ -150,7 +150,7 @@ export class Events extends Context.Service<Events, {
             row
           )
         } else {
-          yield* core.publish([row])
+          yield* runtime.messages.publish([row])
         }
         return id
       })
@@ -158,12 +158,14 @@ export class Events extends Context.Service<Events, {
       const heard = (told: Told): Effect.Effect<ReadonlyArray<EventMessage>> => {
         if ("event" in told) return Effect.succeed([told.event])
         const { committed, unannounced } = told
-        const events = EngineEvents.ofCommitted(core.extensions.tellOf, store, committed)
+        const events = EngineEvents.ofCommitted(runtime.extensions.tellOf, store, committed)
         if (!unannounced) return events
         const first = Effect.map(
           Effect.orElseSucceed(store.journal(committed.run.id), () => []),
           (entries) =>
-            entries.slice(0, 1).flatMap((entry) => EngineEvents.ofEntry(core.extensions.tellOf, committed.run, entry))
+            entries.slice(0, 1).flatMap((entry) =>
+              EngineEvents.ofEntry(runtime.extensions.tellOf, committed.run, entry)
+            )
         )
         return Effect.zipWith(first, events, (before, after) => [...before, ...after])
       }
@@ -178,7 +180,7 @@ export class Events extends Context.Service<Events, {
               if ("event" in told || wantsEngine) Queue.offerUnsafe(queue, told)
             }
             return Effect.andThen(
-              core.waiters.interruptStream(queue),
+              runtime.waiters.interruptStream(queue),
               Effect.acquireRelease(Effect.sync(() => hearers.add(hear)), () => Effect.sync(() => hearers.delete(hear)))
             )
           }).pipe(

@@ -6,7 +6,7 @@ import type { RunStatus } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import type { RunRow, StorageFailed } from "./Backend.ts"
 import type { Engine } from "./Engine.ts"
-import * as EngineRuntime from "./internal/EngineRuntime.ts"
+import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import { type Difference, replay } from "./internal/RunReplay.ts"
 import { type FindError, Runs } from "./Runs.ts"
 import { Store } from "./Store.ts"
@@ -47,7 +47,7 @@ export const run = Effect.fn("Replay.run")(function*(
 export const ofRow = Effect.fnUntraced(function*(
   row: RunRow
 ): Effect.fn.Return<Replayed, StorageFailed, Engine | Store> {
-  const core = yield* EngineRuntime.current
+  const runtime = yield* CurrentRuntime.current
   const store = yield* Store
   const told = (verdict: Verdict, entries: number, difference?: Difference): Replayed => ({
     runId: row.id,
@@ -58,7 +58,7 @@ export const ofRow = Effect.fnUntraced(function*(
     entries,
     ...(difference === undefined ? {} : { difference })
   })
-  const registration = yield* core.registrationOf(row)
+  const registration = yield* runtime.loading.registrationOf(row)
   if (registration === undefined) return told("unserved", row.length)
   return yield* Effect.matchEffect(store.journal(row.id), {
     onFailure: (error) =>
@@ -69,7 +69,7 @@ export const ofRow = Effect.fnUntraced(function*(
         : Effect.fail(error),
     onSuccess: (journal) =>
       Effect.map(
-        replay(core, registration, row, journal),
+        replay(runtime, registration, row, journal),
         (difference) => told(difference === undefined ? "fits" : "breaks", journal.length, difference)
       )
   })

@@ -53,8 +53,8 @@ import type { OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import { HostClock } from "./HostClock.ts"
 import type { Kind, Message } from "./InboxMessage.ts"
+import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as DryReplay from "./internal/DryReplay.ts"
-import * as EngineRuntime from "./internal/EngineRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
 import * as RunForks from "./internal/RunForks.ts"
 import * as RunSignals from "./internal/RunSignals.ts"
@@ -181,7 +181,7 @@ export class Runs extends Context.Service<Runs, {
     Runs,
     Effect.gen(function*() {
       const store = yield* Store
-      const core = yield* EngineRuntime.current
+      const runtime = yield* CurrentRuntime.current
       const engine = yield* Engine
       const hostClock = yield* HostClock
       const { backend } = store
@@ -247,8 +247,8 @@ export class Runs extends Context.Service<Runs, {
       /** What of the message came from outside is stored text in it. */
       const send = Effect.fnUntraced(function*<K extends Kind>(row: RunRow, kind: K, message: Message<K>, id?: string) {
         const { text } = StoredJson.compose(message)
-        const { result } = yield* core.inbox({
-          row: { run: row.id, id: id ?? core.newId(kind), kind, payload: text, at: core.now() }
+        const { result } = yield* runtime.messages.send({
+          row: { run: row.id, id: id ?? runtime.messages.newId(kind), kind, payload: text, at: runtime.host.now() }
         })
         return yield* acknowledged(row, result)
       })
@@ -288,7 +288,7 @@ export class Runs extends Context.Service<Runs, {
             const output = StoredJson.of(options.action.output ?? null)
             const problem = Result.isFailure(output)
               ? `it cannot be stored: ${output.failure.reason}`
-              : (yield* DryReplay.stepOf(core, store, row, key))?.problemOf(output.success.read())
+              : (yield* DryReplay.stepOf(runtime, store, row, key))?.problemOf(output.success.read())
             if (problem !== undefined) return yield* new OutputRefused({ runId: row.id, key, problem })
             // As it was checked, whatever becomes of the operator's own object.
             return yield* send(row, "settle", {
@@ -319,7 +319,7 @@ export class Runs extends Context.Service<Runs, {
         { by, id: given }: { readonly id?: string; readonly by?: string } = {}
       ) {
         const row = yield* open(run)
-        yield* RunSignals.check(core, row, name, payload ?? null)
+        yield* RunSignals.check(runtime, row, name, payload ?? null)
         const id = given === undefined ? undefined : signalId(given)
         const stored = yield* Handover.given(`payload of signal "${name}"`, payload ?? null, Handover.giver(row))
         const message = { name, payload: stored, ...(by === undefined ? {} : { by }) }
@@ -330,8 +330,8 @@ export class Runs extends Context.Service<Runs, {
       const sample = Effect.fn("Runs.sample")(function*(run: string, wait: Wait) {
         const row = yield* rowOf(run)
         const found = wait.reason === "signal"
-          ? (yield* RunSignals.known(core, row)).find(({ name }) => name === wait.key)?.sample
-          : (yield* DryReplay.stepOf(core, store, row, wait.key))?.sample()
+          ? (yield* RunSignals.known(runtime, row)).find(({ name }) => name === wait.key)?.sample
+          : (yield* DryReplay.stepOf(runtime, store, row, wait.key))?.sample()
         return Option.fromUndefinedOr(found)
       })
 
@@ -341,7 +341,7 @@ export class Runs extends Context.Service<Runs, {
         const run = filter.run === undefined ? null : (yield* rowOf(filter.run)).id
         const limit = filter.limit ?? 200
         const narrowed = filter.workflow !== undefined || filter.approver !== undefined
-        const found = yield* Taking.standings(core.desk, run, narrowed ? narrowedLimit : limit)
+        const found = yield* Taking.standings(runtime.desk, run, narrowed ? narrowedLimit : limit)
         return found
           .map(approvalOf)
           .filter(({ workflow }) => filter.workflow === undefined || workflow === filter.workflow)
@@ -363,7 +363,7 @@ export class Runs extends Context.Service<Runs, {
             approval: `${row.id}/${asked.key}`,
             decided,
             at: asked.endedAt,
-            now: core.now()
+            now: runtime.host.now()
           })
         }
         yield* open(row.id)
@@ -376,7 +376,7 @@ export class Runs extends Context.Service<Runs, {
         const named = slash < 0 ? undefined : runOrApproval.slice(slash + 1)
         const questions = isFinal(row.status as RunStatus)
           ? []
-          : (yield* Taking.standings(core.desk, row.id)).map(approvalOf)
+          : (yield* Taking.standings(runtime.desk, row.id)).map(approvalOf)
         const unanswered = questions.filter(({ status }) => status === "open")
         const ids = unanswered.map(({ id }) => id)
         if (named === undefined && unanswered.length > 1) {
@@ -396,8 +396,8 @@ export class Runs extends Context.Service<Runs, {
             problem: `its edit cannot be stored: ${stored.failure.reason}`
           })
         }
-        const outcome = yield* Taking.take(core.desk, row.id, key, {
-          id: core.newId("answer"),
+        const outcome = yield* Taking.take(runtime.desk, row.id, key, {
+          id: runtime.messages.newId("answer"),
           decision,
           by,
           identity: [by, ...(roles ?? [])],
@@ -407,7 +407,7 @@ export class Runs extends Context.Service<Runs, {
           ...(note === undefined ? {} : { note })
         })
         if (outcome._tag === "Closed" || outcome._tag === "Unknown") return yield* notOpen(row, key, ids)
-        core.poke()
+        runtime.rounds.poke()
         if (outcome._tag !== "Refused") return approvalOf(outcome)
         const { problem, question, reason, standing } = outcome
         switch (reason) {
@@ -416,7 +416,7 @@ export class Runs extends Context.Service<Runs, {
               approval: id,
               decided: ApprovalRule.decided(standing),
               at: standing.decision!.at,
-              now: core.now()
+              now: runtime.host.now()
             })
           case "approver":
             return yield* new NotAllowed({ approval: id, by, approvers: question.approvers })
@@ -448,7 +448,7 @@ export class Runs extends Context.Service<Runs, {
           Stream.unwrap(
             Effect.map(rowOf(run), (row) =>
               RunWatch.follow(
-                core,
+                runtime,
                 store,
                 hostClock,
                 row,
@@ -473,12 +473,12 @@ export class Runs extends Context.Service<Runs, {
           yield* checkKey(workflow, options.key)
           const definition = yield* RunStarts.definitionOf(backend, workflow, options.version)
           const request = definition.kind === "program"
-            ? yield* RunStarts.programRequest(core, definition, payload, options)
-            : yield* RunStarts.documentRequest(core, definition, payload, options)
+            ? yield* RunStarts.programRequest(runtime, definition, payload, options)
+            : yield* RunStarts.documentRequest(runtime, definition, payload, options)
           return yield* engine.start(request)
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
-          return yield* RunForks.fork(core, store, yield* rowOf(run), options)
+          return yield* RunForks.fork(runtime, store, yield* rowOf(run), options)
         }),
         diff: Effect.fn("Runs.diff")(function*(a: string, b: string) {
           const [left, right] = yield* Effect.forEach(

@@ -11,7 +11,7 @@ import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
-import * as EngineRuntime from "./internal/EngineRuntime.ts"
+import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
@@ -85,10 +85,10 @@ export const send = <A extends Schema.Top>(
   options: { readonly runId: string; readonly payload: A["Type"]; readonly id?: string; readonly by?: string }
 ): Effect.Effect<"accepted" | "duplicate", SignalRefused | StorageFailed, Engine> =>
   Effect.gen(function*() {
-    const core = yield* EngineRuntime.current
+    const runtime = yield* CurrentRuntime.current
     const payload = yield* payloadOf(self, options)
     const given = options.id === undefined ? undefined : signalId(options.id)
-    const id = given ?? core.newId("signal")
+    const id = given ?? runtime.messages.newId("signal")
     const message = StoredJson.compose({ name: self.name, payload, by: options.by })
     const place = yield* CurrentRun
     if (place !== undefined && place.step === undefined) {
@@ -101,8 +101,8 @@ export const send = <A extends Schema.Top>(
       })
       return "accepted"
     }
-    const { result } = yield* core.inbox({
-      row: { run: options.runId, id, kind: "signal", payload: message.text, at: core.now() }
+    const { result } = yield* runtime.messages.send({
+      row: { run: options.runId, id, kind: "signal", payload: message.text, at: runtime.host.now() }
     })
     if (result === "accepted" || result === "duplicate") return result
     return yield* new SignalRefused({

@@ -4,7 +4,7 @@ import { Effect, Exit, Layer } from "effect"
 import { Activity, DurableDeferred, type WorkflowEngine } from "effect/workflow"
 import type { Backend, Op } from "../src/Backend.ts"
 import type { Engine } from "../src/Engine.ts"
-import * as EngineRuntime from "../src/internal/EngineRuntime.ts"
+import * as CurrentRuntime from "../src/internal/CurrentRuntime.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -50,7 +50,7 @@ describe("the body of a step that waits for something outside of it", () => {
             yield* host.settled
             assert.strictEqual(yield* host.awake, 0)
             assert.isEmpty(
-              yield* host.use(Effect.map(EngineRuntime.current, (core) => core.waiters.runIds)),
+              yield* host.use(Effect.map(CurrentRuntime.current, (runtime) => runtime.waiters.runIds)),
               "nothing holds the body"
             )
             // Something else of the run is told, so that it comes back and waits again.
@@ -102,9 +102,9 @@ describe("the end of a run beside which somebody writes to it", () => {
         const host = yield* world.start(W.toLayer(() => Effect.as(Signal.receive(Go), "done")))
         const id = yield* begin(host, W)
         hook.run = id
-        hook.look = host.use(Effect.map(EngineRuntime.current, (core) => {
-          if (handedOver) core.executors.get(id)!.receive({ ...late, run: id, at: 0 })
-          else core.poke()
+        hook.look = host.use(Effect.map(CurrentRuntime.current, (runtime) => {
+          if (handedOver) runtime.pool.get(id)!.receive({ ...late, run: id, at: 0 })
+          else runtime.rounds.poke()
         }))
         yield* Effect.raceFirst(world.tell(id, "signal", go), giveWay(2_000))
         assert.deepStrictEqual(yield* exitOf(host, W, id), Exit.succeed("done"))
@@ -132,7 +132,7 @@ describe("the end of a run beside which somebody writes to it", () => {
       const id = yield* begin(host, W)
       yield* giveWay(50)
       hook.run = id
-      hook.look = host.use(Effect.map(EngineRuntime.current, (core) => core.poke()))
+      hook.look = host.use(Effect.map(CurrentRuntime.current, (runtime) => runtime.rounds.poke()))
       yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "no longer wanted" })
       assert.include(yield* world.run(id), { status: "cancelled" })
       assert.include(yield* world.run(yield* Child.executionId({ id: "c" })), { status: "cancelled" })

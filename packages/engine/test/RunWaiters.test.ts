@@ -4,8 +4,6 @@ import { Effect, Fiber } from "effect"
 import { RunWaiters } from "../src/internal/RunWaiters.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 
-const isDone = (status: string) => status === "completed"
-
 describe("RunWaiters", () => {
   it.effect("wait until they are told of the status they want, and are forgotten then", () =>
     Effect.gen(function*() {
@@ -17,7 +15,7 @@ describe("RunWaiters", () => {
         run: (id) => Effect.andThen(Effect.sync(() => looks++), backend.run(id))
       })
       const [one, two, other] = yield* Effect.forEach(["r", "r", "s"], (id) =>
-        Effect.forkChild(waiters.until(id, isDone), { startImmediately: true }))
+        Effect.forkChild(waiters.untilEnd(id), { startImmediately: true }))
       assert.deepStrictEqual(waiters.runIds, ["r", "s"])
       assert.strictEqual(looks, 3)
       waiters.notify("r")
@@ -38,8 +36,8 @@ describe("RunWaiters", () => {
       const backend = MemoryBackend.make(MemoryBackend.makeStore())
       yield* backend.write([startOwned("r"), end("r", 0, "done")])
       const waiters = new RunWaiters(backend)
-      assert.strictEqual((yield* waiters.until("r", isDone))?.row.id, "r")
-      assert.isNull(yield* waiters.until("nobody", isDone))
+      assert.strictEqual((yield* waiters.untilEnd("r"))?.row.id, "r")
+      assert.isNull(yield* waiters.untilEnd("nobody"))
       assert.deepStrictEqual(waiters.runIds, [])
       waiters.notify("nobody")
     }))
@@ -53,7 +51,7 @@ describe("RunWaiters", () => {
         ...backend,
         run: (id) => Effect.tap(backend.run(id), () => Effect.sync(() => looks++))
       })
-      const waiting = yield* Effect.forkChild(waiters.until("r", isDone), { startImmediately: true })
+      const waiting = yield* Effect.forkChild(waiters.untilEnd("r"), { startImmediately: true })
       const row = { ...run, status: "completed" }
       const last = { _tag: "RunCompleted", seq: 1, epoch: 1, at: 0 } as const
       waiters.notify("r", { row, last })

@@ -9,7 +9,7 @@ import { Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Workflow } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
 import { Engine } from "../src/Engine.ts"
-import * as EngineRuntime from "../src/internal/EngineRuntime.ts"
+import * as CurrentRuntime from "../src/internal/CurrentRuntime.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
@@ -343,7 +343,7 @@ describe("Runs.follow", () => {
     }))
 })
 
-const listeners = Effect.map(EngineRuntime.current, (core) => core.extensions.hearing)
+const listeners = Effect.map(CurrentRuntime.current, (runtime) => runtime.extensions.hearing)
 
 describe("Runs that acts", () => {
   it.effect("cancels a waiting run with the reason, and takes nothing for it afterwards", () =>

@@ -4,8 +4,8 @@ import type { CrashHost } from "@fermata/testing"
 import * as Simulator from "@fermata/testing/Simulator"
 import { Context, Effect, Layer } from "effect"
 import { Engine } from "../src/Engine.ts"
-import type { EngineCore } from "../src/internal/EngineCore.ts"
-import * as EngineRuntime from "../src/internal/EngineRuntime.ts"
+import * as CurrentRuntime from "../src/internal/CurrentRuntime.ts"
+import type { EngineRuntime } from "../src/internal/EngineRuntime.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import { define } from "./support/Program.ts"
@@ -27,7 +27,7 @@ const errand = Layer.merge(
   )
 )
 
-const faulty = (layer: Layer.Layer<never, unknown, CrashHost.Services>, tamper: (core: EngineCore) => void) =>
+const faulty = (layer: Layer.Layer<never, unknown, CrashHost.Services>, tamper: (runtime: EngineRuntime) => void) =>
   Effect.flip(Simulator.explore(Parent, {
     payload: { id: "1" },
     layer,
@@ -37,15 +37,15 @@ const faulty = (layer: Layer.Layer<never, unknown, CrashHost.Services>, tamper: 
     // A person cancels who waits for the signal.
     answer: ({ reason }) =>
       reason === "signal" ? { kind: "cancel", message: { kind: "cancel", by: "ada", reason: "enough" } } : undefined,
-    tamper: (services) => tamper(EngineRuntime.of(Context.get(services, Engine)))
+    tamper: (services) => tamper(CurrentRuntime.of(Context.get(services, Engine)))
   }))
 
 describe("the simulator finds an engine that", () => {
   it.live("S8: leaves nothing when it is told to stop", () =>
     Effect.gen(function*() {
-      const found = yield* faulty(patient, (core) => {
-        const { commit } = core
-        Object.assign(core, {
+      const found = yield* faulty(patient, ({ executorHost }) => {
+        const { commit } = executorHost
+        Object.assign(executorHost, {
           commit: ((run, { leaves: _, outbox, ...rest }, done) =>
             commit(run, {
               ...rest,
@@ -58,9 +58,9 @@ describe("the simulator finds an engine that", () => {
 
   it.live("S7: says of a run that it waits for something else than its journal has", () =>
     Effect.gen(function*() {
-      const found = yield* faulty(patient, (core) => {
-        const { commit } = core
-        Object.assign(core, {
+      const found = yield* faulty(patient, ({ executorHost }) => {
+        const { commit } = executorHost
+        Object.assign(executorHost, {
           commit: ((run, { status, ...rest }, done) =>
             commit(run, {
               ...rest,
@@ -76,7 +76,7 @@ describe("the simulator finds an engine that", () => {
     Effect.gen(function*() {
       const found = yield* faulty(
         errand,
-        (core) => void Object.assign(core.patience, { persist: <A>(asked: A) => asked })
+        ({ writer }) => void Object.assign(writer.patience, { persist: <A>(asked: A) => asked })
       )
       assert.strictEqual(found.promise, "S4", found.problem)
     }))

@@ -4,7 +4,7 @@ import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Exit, Logger, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Engine } from "../src/Engine.ts"
-import * as EngineRuntime from "../src/internal/EngineRuntime.ts"
+import * as CurrentRuntime from "../src/internal/CurrentRuntime.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -325,8 +325,8 @@ describe("onCrash: commit-together", () => {
       const told: Array<number> = []
       yield* host.use(
         Effect.flatMap(
-          EngineRuntime.current,
-          (core) => core.extensions.listen(({ entries }) => told.push(...entries.map(({ seq }) => seq)))
+          CurrentRuntime.current,
+          (runtime) => runtime.extensions.listen(({ entries }) => told.push(...entries.map(({ seq }) => seq)))
         )
       )
       const id = yield* begin(host, W)

@@ -7,7 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { RunRow, StorageFailed } from "../Backend.ts"
 import type { Store } from "../Store.ts"
-import type { EngineCore } from "./EngineCore.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
 import type { StepDefinition } from "./run/Ask.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import { dryHost } from "./RunReplay.ts"
@@ -17,15 +17,15 @@ const patienceMs = 5_000
 
 /** The step under this key as the code asks for it; undefined where this process does not serve the run, or its code does not come to it. */
 export const stepOf = (
-  core: EngineCore,
+  runtime: EngineRuntime,
   store: Store["Service"],
   row: RunRow,
   key: string
 ): Effect.Effect<StepDefinition | undefined, EntryCorrupt | StorageFailed> =>
   Effect.gen(function*() {
-    const awake = core.executors.get(row.id)?.records.steps.get(key)?.definition
+    const awake = runtime.pool.get(row.id)?.records.steps.get(key)?.definition
     if (awake !== undefined) return awake
-    const registration = yield* core.registrationOf(row)
+    const registration = yield* runtime.loading.registrationOf(row)
     if (registration === undefined) return undefined
     const history = yield* store.journal(row.id)
     const [first] = history
@@ -35,10 +35,10 @@ export const stepOf = (
     const over = Deferred.makeUnsafe<void>()
     const end = () => void Deferred.doneUnsafe(over, Effect.void)
     // The first thing that the run would write is the end of what it has written.
-    const host = dryHost(core, { commit: end, commitTogether: end, parked: end, gone: end })
+    const host = dryHost(runtime, { commit: end, commitTogether: end, parked: end, gone: end })
     const executor = new RunExecutor(host, registration, row, payload, history)
     executor.start()
-    yield* Effect.raceFirst(Deferred.await(over), core.hostSleep(patienceMs))
+    yield* Effect.raceFirst(Deferred.await(over), runtime.host.hostSleep(patienceMs))
     const definition = executor.records.steps.get(key)?.definition
     executor.drop()
     return definition

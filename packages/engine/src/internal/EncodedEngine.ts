@@ -26,11 +26,10 @@ import type { Program } from "../Extension.ts"
 import type { Message } from "../InboxMessage.ts"
 import * as SignalDeclaration from "../SignalDeclaration.ts"
 import type { StartRequest } from "../StartRequest.ts"
-import type { EngineCore } from "./EngineCore.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as Handover from "./Handover.ts"
 import * as Joins from "./Joins.ts"
 import { jsonCodec, outcomeCodec } from "./JsonCodec.ts"
-import * as Programs from "./Programs.ts"
 import type { StepDefinition } from "./run/Ask.ts"
 import type { Limits, Registration } from "./run/RunHost.ts"
 import { CurrentRun, type Place } from "./run/RunPort.ts"
@@ -177,7 +176,7 @@ export const endOf = (entry: JournalEntry.JournalEntry | undefined): JournalEntr
 
 /** The service on the runs of this engine. `readEnd` reads the end of a run that is final. */
 export const make = (
-  core: EngineCore,
+  runtime: EngineRuntime,
   readEnd: (row: RunRow) => Effect.Effect<JournalEntry.ExitJson | undefined, unknown>
 ): WorkflowEngine["Service"] => {
   const complete = Effect.fnUntraced(function*(workflow: Workflow.Any, json: JournalEntry.ExitJson) {
@@ -185,7 +184,7 @@ export const make = (
   })
 
   const endResult = Effect.fnUntraced(function*(workflow: Workflow.Any, { last, row }: Rested) {
-    const json = endOf(last) ?? (yield* Effect.orDie(core.patience.persist(readEnd(row))))
+    const json = endOf(last) ?? (yield* Effect.orDie(runtime.writer.patience.persist(readEnd(row))))
     return yield* complete(workflow, json ?? { _tag: "Failure", cause: [] })
   })
 
@@ -212,9 +211,9 @@ export const make = (
           payload: StoredJson.textOf({ run, id, kind, message })
         })
       }
-      yield* Effect.orDie(
-        core.inbox({ row: { run, id: core.newId(kind), kind, payload: StoredJson.textOf(message), at: core.now() } })
-      )
+      const id = runtime.messages.newId(kind)
+      const row = { run, id, kind, payload: StoredJson.textOf(message), at: runtime.host.now() }
+      yield* Effect.orDie(runtime.messages.send({ row }))
     }
   )
 
@@ -236,16 +235,17 @@ export const make = (
         encodeExit,
         execute: execute as Registration["execute"]
       }
-      const key = `${name}@${version}`
-      yield* Programs.serve(core, registration)
+      yield* runtime.programs.serve(registration)
       yield* Effect.addFinalizer(() =>
         Effect.suspend(() => {
-          if (core.programs.get(key) === registration) core.programs.delete(key)
-          return core.letGo((executor) => executor.registration === registration)
+          runtime.programs.withdraw(registration)
+          return runtime.pool.letGo((executor) => executor.registration === registration)
         })
       )
-      yield* Effect.orDie(Effect.andThen(Programs.define(core, registration), core.retryDiverged(registration)))
-      core.poke()
+      yield* Effect.orDie(
+        Effect.andThen(runtime.programs.define(registration), runtime.loading.retryDiverged(registration))
+      )
+      runtime.rounds.poke()
     }),
 
     execute: Effect.fnUntraced(function*(workflow, { detached, discard, executionId, payload }) {
@@ -285,27 +285,27 @@ export const make = (
         yield* readable(place, executionId, `end of child run ${executionId}`, codecs(workflow).readExit(exit))
         return yield* complete(workflow, exit)
       }
-      if (!(yield* Effect.orDie(Programs.isKnown(core, workflow._tag, version)))) {
+      if (!(yield* Effect.orDie(runtime.programs.isKnown(workflow._tag, version)))) {
         return yield* Effect.die(
           new Error(
             `Workflow "${workflow._tag}" version ${version} is not registered, here or by any other host of this store`
           )
         )
       }
-      const { run, started } = yield* Effect.orDie(core.start(request))
-      if (!started) yield* Joins.tellOtherInput(core.store, run, encoded)
+      const { run, started } = yield* Effect.orDie(runtime.starts.start(request))
+      if (!started) yield* Joins.tellOtherInput(runtime.store, run, encoded)
       if (discard) return
       if (place?.step !== undefined) {
-        const end = place.run.awaitOutside(core.patience.insist(core.awaitEnd(executionId)))
+        const end = place.run.awaitOutside(runtime.writer.patience.insist(runtime.waiters.untilEnd(executionId)))
         const rested = yield* place.run.inStep(place.step, { reason: "child", key: executionId }, end)
         return yield* endResult(workflow, rested!)
       }
-      const rested = (yield* Effect.orDie(core.awaitRest(executionId)))!
+      const rested = (yield* Effect.orDie(runtime.waiters.untilRest(executionId)))!
       return rested.row.status === "suspended" ? suspended(rested.row) : yield* endResult(workflow, rested)
     }) as Encoded["execute"],
 
     poll: Effect.fnUntraced(function*(workflow, executionId) {
-      const row = yield* Effect.orDie(core.patience.persist(core.backend.run(executionId)))
+      const row = yield* Effect.orDie(runtime.writer.patience.persist(runtime.backend.run(executionId)))
       if (row === null) return Option.none()
       if (row.status === "suspended") return Option.some(suspended(row))
       if (row.status === "queued" || row.status === "running") return Option.none()
@@ -324,7 +324,7 @@ export const make = (
 
     resume: (_workflow, executionId) => Effect.flatMap(asker, (by) => send("resume", executionId, { by })),
 
-    awaitComplete: (_workflow, executionId) => Effect.asVoid(Effect.orDie(core.awaitEnd(executionId))),
+    awaitComplete: (_workflow, executionId) => Effect.asVoid(Effect.orDie(runtime.waiters.untilEnd(executionId))),
 
     activityExecute: Effect.fnUntraced(function*(activity, attempt) {
       const place = yield* currentRun
@@ -383,8 +383,8 @@ export const make = (
           payload: StoredJson.compose({ run: executionId, id, kind: "deferred", message }).text
         })
       }
-      yield* Effect.orDie(core.inbox({
-        row: { run: executionId, id, kind: "deferred", payload: message.text, at: core.now() },
+      yield* Effect.orDie(runtime.messages.send({
+        row: { run: executionId, id, kind: "deferred", payload: message.text, at: runtime.host.now() },
         early: true
       }))
     }),
@@ -397,15 +397,15 @@ export const make = (
         const problem = place.run.startClock(name, millis)
         return yield* problem === undefined ? Effect.void : Effect.die(problem)
       }
-      core.fork(Effect.andThen(
+      runtime.host.fork(Effect.andThen(
         Effect.sleep(millis),
-        core.patience.insist(core.inbox({
+        runtime.writer.patience.insist(runtime.messages.send({
           row: {
             run: executionId,
             id: `deferred:${name}`,
             kind: "deferred",
             payload: StoredJson.textOf({ name, exit: { _tag: "Success" } }),
-            at: core.now()
+            at: runtime.host.now()
           }
         }))
       ))

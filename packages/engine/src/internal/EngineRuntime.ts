@@ -1,20 +1,195 @@
-/**
- * The inside of an engine, for the other services of this package. Whoever
- * needs it asks for `Engine`, so that no public type shows more than that.
- */
+/** The engine of one process, composed of its parts. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { Engine } from "../Engine.ts"
-import type { EngineCore } from "./EngineCore.ts"
-import { runtimes } from "./Runtimes.ts"
+import * as LogLevel from "effect/LogLevel"
+import * as References from "effect/References"
+import type { Desk } from "../Answers.ts"
+import type { Backend } from "../Backend.ts"
+import type { EngineOptions } from "../EngineOptions.ts"
+import { EngineProbe } from "../EngineProbe.ts"
+import type { HostClock } from "../HostClock.ts"
+import { CurrentPace } from "../Pace.ts"
+import type { Store } from "../Store.ts"
+import type { Extensions } from "./Extensions.ts"
+import { Liveness } from "./Liveness.ts"
+import * as Outbox from "./Outbox.ts"
+import { Announcements } from "./process/Announcements.ts"
+import { BodyContexts } from "./process/BodyContexts.ts"
+import { Commits } from "./process/Commits.ts"
+import { HostRuntime } from "./process/HostRuntime.ts"
+import { Inboxes } from "./process/Inboxes.ts"
+import { Loading } from "./process/Loading.ts"
+import { Loops } from "./process/Loops.ts"
+import { Messages } from "./process/Messages.ts"
+import { Ownership } from "./process/Ownership.ts"
+import { Pool } from "./process/Pool.ts"
+import { Programs } from "./process/Programs.ts"
+import * as RunHosting from "./process/RunHosting.ts"
+import { Starts } from "./process/Starts.ts"
+import { Writer } from "./process/Writer.ts"
+import { Rounds } from "./Rounds.ts"
+import type { ExecutorHost } from "./run/RunHost.ts"
+import { RunTurns } from "./RunTurns.ts"
+import { RunWaiters } from "./RunWaiters.ts"
+import { TimerQueue } from "./TimerQueue.ts"
 
-/** The inside of this engine. An engine that `Engine.layer` has not made has none, which is a defect. */
-export const of = (engine: Engine["Service"]): EngineCore => {
-  const core = runtimes.get(engine)
-  if (core === undefined) {
-    throw new Error("This Engine was not made by Engine.layer, which alone gives its services what they need")
-  }
-  return core
+/** The parts of an engine that its services call. */
+export interface EngineRuntime {
+  readonly options: EngineOptions
+  readonly store: Store["Service"]
+  readonly backend: Backend
+  readonly extensions: Extensions
+  readonly host: HostRuntime
+  readonly rounds: Rounds
+  readonly writer: Writer
+  readonly ownership: Ownership
+  readonly programs: Programs
+  readonly pool: Pool
+  readonly loading: Loading
+  readonly starts: Starts
+  readonly messages: Messages
+  readonly waiters: RunWaiters
+  readonly desk: Desk
+  readonly bodies: BodyContexts
+  readonly loops: Loops
+  /** What executors of runs are given. */
+  readonly executorHost: ExecutorHost
+  /** Whether nothing is on its way in this process: all that is left waits for time, people or step bodies. */
+  readonly isSettled: () => boolean
+  readonly close: Effect.Effect<void>
+  /** Ends as a killed process does: nothing of it is written, interrupted or finalized. */
+  readonly crash: () => void
 }
 
-/** The inside of the engine at hand. */
-export const current: Effect.Effect<EngineCore, never, Engine> = Effect.map(Engine, of)
+/** `ambient`: the context of the engine's own fibers. */
+export const make = (
+  store: Store["Service"],
+  hostClock: HostClock["Service"],
+  options: EngineOptions,
+  ownerId: string,
+  ambient: Context.Context<never>,
+  extensions: Extensions
+): EngineRuntime => {
+  const { backend } = store
+  const probe = Context.get(ambient, EngineProbe)
+  const host = new HostRuntime(ambient, hostClock)
+  const rounds = new Rounds()
+  const bodies = new BodyContexts(ambient)
+  const timers = new TimerQueue(host.now, host.fork)
+  const turns = new RunTurns(Context.get(ambient, CurrentPace)(host.hostElapsed, host.schedule), host.schedule)
+  const waiters = new RunWaiters(backend)
+
+  const writer = new Writer({
+    backend,
+    host,
+    rounds,
+    concernsRuns: () => options.worker || pool.size > 0,
+    lost: (cause) => ownership.lost(cause)
+  })
+  const pool = new Pool({ options, host, rounds, failFast: (runs) => writer.failFast(runs) })
+  const programs = new Programs({ backend, host, writer, probe })
+  const liveness = new Liveness(backend, hostClock, options, ownerId, () => ({
+    ...options.info,
+    serves: { programs: programs.keys, ...extensions.offer }
+  }))
+  const ownership = new Ownership({ ownerId, options, backend, host, rounds, liveness, dropRuns: pool.drop })
+
+  const logsRuns = LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(ambient, References.MinimumLogLevel))
+  const announcements = new Announcements({ store, host, rounds, writer, extensions, logsRuns })
+  const inboxes = new Inboxes(backend, ownerId, pool)
+  const desk: Desk = { backend, write: writer.write, journal: store.journal, now: host.now }
+  const commits = new Commits({ host, rounds, writer, announcements, extensions, inboxes, waiters })
+  const loading = new Loading({
+    options,
+    store,
+    host,
+    rounds,
+    writer,
+    ownership,
+    pool,
+    inboxes,
+    programs,
+    extensions,
+    announcements,
+    waiters,
+    executorHost: () => executorHost
+  })
+  const executorHost = RunHosting.make({
+    options,
+    backend,
+    probe,
+    host,
+    rounds,
+    bodies,
+    timers,
+    turns,
+    desk,
+    commits,
+    ownership,
+    pool,
+    loading
+  })
+  const starts = new Starts({ host, rounds, writer, ownership, pool, programs, inboxes, loading, announcements })
+
+  const carrier: Outbox.Carrier = {
+    backend,
+    store,
+    desk,
+    extensions,
+    adopt: ownership.adopt,
+    get closed() {
+      return rounds.closed
+    },
+    now: host.now,
+    announceStart: starts.announce,
+    poke: rounds.poke
+  }
+  const loops = new Loops({
+    options,
+    backend,
+    host,
+    rounds,
+    writer,
+    ownership,
+    liveness,
+    parked: pool.parked,
+    inboxes,
+    loading,
+    timers,
+    waiters,
+    deliver: () => Outbox.deliver(carrier)
+  })
+
+  return {
+    options,
+    store,
+    backend,
+    extensions,
+    host,
+    rounds,
+    writer,
+    ownership,
+    programs,
+    pool,
+    loading,
+    starts,
+    messages: new Messages(ownerId, rounds, writer),
+    waiters,
+    desk,
+    bodies,
+    loops,
+    executorHost,
+    isSettled: () => rounds.idle && writer.idle && loading.idle && pool.resting,
+    close: Effect.gen(function*() {
+      rounds.close()
+      yield* pool.letGo(() => true)
+      waiters.close()
+      timers.close()
+      yield* ownership.retire
+    }),
+    crash: () => {
+      rounds.close()
+      pool.crash()
+    }
+  }
+}

@@ -26,9 +26,8 @@ export interface Carrier {
   readonly store: Store["Service"]
   readonly desk: Desk
   readonly extensions: Pick<Extensions, "hasEveryKind" | "route">
-  readonly options: { readonly worker: boolean }
-  /** The trees of runs that a process which is no worker takes up all the same. */
-  readonly roots: Set<string>
+  /** Has the process take up the runs of this tree, also if it is no worker. */
+  readonly adopt: (root: string) => void
   readonly closed: boolean
   /** ms since the epoch. */
   readonly now: () => number
@@ -69,7 +68,7 @@ export const deliver = Effect.fnUntraced(function*(core: Carrier) {
       const answer = answers[index]!
       if (op.op !== "start" || !("started" in answer)) continue
       if (!answer.started) {
-        if (!core.options.worker) core.roots.add(answer.run.root)
+        core.adopt(answer.run.root)
         yield* Joins.tellOtherInput(core.store, answer.run, Joins.payloadOf(op))
         continue
       }

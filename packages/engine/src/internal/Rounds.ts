@@ -20,15 +20,28 @@ export class Rounds {
   private readonly latch = Latch.makeUnsafe(false)
   private pending = 0
   private working = false
+  private ending = false
 
   /** Whether no round is going on or to come. */
   get idle(): boolean {
     return !this.working && this.pending === 0
   }
 
-  poke(what: number): void {
+  /** Whether this process ends: it takes up nothing more. */
+  get closed(): boolean {
+    return this.ending
+  }
+
+  /** Something may have become due, or has arrived: the next round looks at this, by default at everything. */
+  readonly poke = (what: number = Look.all): void => {
+    if (this.ending) return
     this.pending |= what
     this.latch.openUnsafe()
+  }
+
+  /** From now on nothing is poked any more. */
+  close(): void {
+    this.ending = true
   }
 
   /** Goes round for ever. `round` is told what to look at. */

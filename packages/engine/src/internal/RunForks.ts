@@ -14,7 +14,7 @@ import type { CommitOp, OutboxRow, RunRow, StartOp, StorageFailed } from "../Bac
 import type { Definitions } from "../Extension.ts"
 import { payloadText, type StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
-import type { EngineCore } from "./EngineCore.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as Questions from "./Questions.ts"
 import type { Registration } from "./run/RunHost.ts"
 import { replay } from "./RunReplay.ts"
@@ -26,7 +26,7 @@ type Entry = JournalEntry.JournalEntry
 
 /** Stores a fork of the run. Where its code is in this process, the shared part is replayed first. */
 export const fork = Effect.fnUntraced(function*(
-  core: EngineCore,
+  runtime: EngineRuntime,
   store: Store["Service"],
   original: RunRow,
   options: ForkOptions
@@ -38,17 +38,18 @@ export const fork = Effect.fnUntraced(function*(
     return yield* new StepNotRequested({ runId: original.id, key: options.at, known })
   }
   const { kind } = original
-  const extended = core.extensions.definitions(kind)
+  const extended = runtime.extensions.definitions(kind)
   if (kind !== "program" && extended === undefined) {
     return yield* refused(original, options.at, `it is a run of a ${kind}, and this process does not serve ${kind}s`)
   }
   const set = yield* replacements(original, options)
-  const registration = yield* core.registrationOf(original)
+  const registration = yield* runtime.loading.registrationOf(original)
   const payload = options.input === undefined
     ? undefined
     : yield* payloadOf(original, journal[0]!, options.input, registration, extended)
   const id = (yield* WebCrypto).randomUUID().replaceAll("-", "")
-  const history = yield* shared(original, journal.slice(0, seq + 1), { ...options, set, id, payload, now: core.now() })
+  const now = runtime.host.now()
+  const history = yield* shared(original, journal.slice(0, seq + 1), { ...options, set, id, payload, now })
   const row: RunRow = {
     ...original,
     id,
@@ -62,14 +63,14 @@ export const fork = Effect.fnUntraced(function*(
     owner: null,
     dueAt: 0,
     takeovers: 0,
-    createdAt: core.now(),
-    updatedAt: core.now()
+    createdAt: now,
+    updatedAt: now
   }
   // Made before the replay, which hands the values of the entries to the code.
-  const ops = yield* opsOf(core, row, history, yield* joins(store, row, history))
+  const ops = yield* opsOf(runtime, row, history, yield* joins(store, row, history))
   const told = StoredJson.copy([history[0]!, history.at(-1)!]) as ReadonlyArray<Entry>
   if (registration !== undefined) {
-    const difference = yield* replay(core, registration, row, history)
+    const difference = yield* replay(runtime, registration, row, history)
     if (difference !== undefined) {
       return yield* refused(
         original,
@@ -79,7 +80,7 @@ export const fork = Effect.fnUntraced(function*(
     }
   }
   yield* store.backend.write(ops)
-  core.onStarted(row, told)
+  runtime.starts.onStarted(row, told)
   return { runId: id, from: original.id, step: options.at, shared: seq }
 })
 
@@ -262,15 +263,15 @@ const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, 
 })
 
 /** The events that the fork may ask for: those behind its own start. */
-const subscriptionsOf = Effect.fnUntraced(function*(core: EngineCore, { definition, id }: RunRow) {
-  const row = definition === null ? null : yield* core.backend.definitionByHash(definition)
-  const subscriptions = row === null ? [] : core.extensions.describe(row)?.subscriptions ?? []
+const subscriptionsOf = Effect.fnUntraced(function*(runtime: EngineRuntime, { definition, id }: RunRow) {
+  const row = definition === null ? null : yield* runtime.backend.definitionByHash(definition)
+  const subscriptions = row === null ? [] : runtime.extensions.describe(row)?.subscriptions ?? []
   return subscriptions.map(({ event, paths = [] }) => ({ run: id, event, paths }))
 })
 
 /** The run, its open questions and what it joins, in one transaction. */
 const opsOf = Effect.fnUntraced(function*(
-  core: EngineCore,
+  runtime: EngineRuntime,
   row: RunRow,
   history: ReadonlyArray<Entry>,
   outbox: ReadonlyArray<OutboxRow>
@@ -285,7 +286,7 @@ const opsOf = Effect.fnUntraced(function*(
     run: row,
     rows,
     blobs,
-    subscriptions: yield* subscriptionsOf(core, row),
+    subscriptions: yield* subscriptionsOf(runtime, row),
     listener: null
   }
   const rest: CommitOp = {

@@ -8,7 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RunRow } from "../Backend.ts"
-import type { EngineCore } from "./EngineCore.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
 import type { ExecutorHost, PendingCommit, Registration } from "./run/RunHost.ts"
 import { RunExecutor } from "./RunExecutor.ts"
 import { TimerQueue } from "./TimerQueue.ts"
@@ -24,7 +24,7 @@ export interface Difference {
 
 /** Nothing when the code replays the whole journal. */
 export const replay = (
-  core: EngineCore,
+  runtime: EngineRuntime,
   registration: Registration,
   row: RunRow,
   journal: ReadonlyArray<JournalEntry.JournalEntry>
@@ -46,7 +46,7 @@ export const replay = (
           executor.drop()
           resume(Effect.succeed(difference))
         }
-        const host = dryHost(core, {
+        const host = dryHost(runtime, {
           // The only commits of a run that does not go live are its divergence and its end.
           commit: (_run, pending) => done(differenceOf(pending, executor.reached)),
           replayed: () => done(undefined)
@@ -59,20 +59,20 @@ export const replay = (
 }
 
 /** The host of a dry replay, which owns no run: whatever the replay would write or begin is dropped, unless `more` says otherwise. */
-export const dryHost = (core: EngineCore, more: Partial<ExecutorHost>): ExecutorHost => ({
-  now: core.now,
-  elapsed: core.elapsed,
-  hostElapsed: core.hostElapsed,
-  schedule: core.schedule,
-  fork: core.fork,
-  shared: core.shared,
-  stepContext: core.stepContext,
-  hostSleep: core.hostSleep,
-  timers: new TimerQueue(core.now, core.fork),
-  turns: core.turns,
-  options: core.options,
-  awaited: core.awaited,
-  together: core.together,
+export const dryHost = ({ executorHost: host }: EngineRuntime, more: Partial<ExecutorHost>): ExecutorHost => ({
+  now: host.now,
+  elapsed: host.elapsed,
+  hostElapsed: host.hostElapsed,
+  schedule: host.schedule,
+  fork: host.fork,
+  shared: host.shared,
+  stepContext: host.stepContext,
+  hostSleep: host.hostSleep,
+  timers: new TimerQueue(host.now, host.fork),
+  turns: host.turns,
+  options: host.options,
+  awaited: host.awaited,
+  together: host.together,
   commit: () => {},
   commitTogether: () => {},
   gone: () => {},
@@ -81,7 +81,7 @@ export const dryHost = (core: EngineCore, more: Partial<ExecutorHost>): Executor
   activeAfterEviction: () => {},
   bodyStarts: () => {},
   handOutSoon: () => {},
-  desk: { ...core.desk, write: () => Effect.never },
+  desk: { ...host.desk, write: () => Effect.never },
   ...more
 })
 

@@ -5,32 +5,32 @@ import { SignalUnfit, SignalUnknown } from "@fermata/core/RunsErrors"
 import * as Effect from "effect/Effect"
 import type { DefinitionRow, RunRow, StorageFailed } from "../Backend.ts"
 import * as SignalDeclaration from "../SignalDeclaration.ts"
-import type { EngineCore } from "./EngineCore.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
 
 /** What is known of the signals of the run: declared, or seen to be received by a run of its workflow in this process. */
 export const known = (
-  core: EngineCore,
+  runtime: EngineRuntime,
   row: RunRow
 ): Effect.Effect<ReadonlyArray<SignalDeclaration.SignalDeclaration>, StorageFailed> =>
-  Effect.map(definitionOf(core, row), (definition) => [
-    ...Array.from(core.programs.get(`${row.workflow}@${row.version}`)?.signals.values() ?? [], SignalDeclaration.of),
+  Effect.map(definitionOf(runtime, row), (definition) => [
+    ...Array.from(runtime.programs.get(row.workflow, row.version)?.signals.values() ?? [], SignalDeclaration.of),
     ...(definition === null ? [] : SignalDeclaration.declared(definition.schemas) ?? [])
   ])
 
 /** Refuses a signal that the workflow of the run does not receive, and one that it does not take, as far as that is known here. */
 export const check = (
-  core: EngineCore,
+  runtime: EngineRuntime,
   row: RunRow,
   name: string,
   payload: unknown
 ): Effect.Effect<void, SignalUnknown | SignalUnfit | StorageFailed> =>
   Effect.gen(function*() {
-    const definition = yield* definitionOf(core, row)
-    const names = definition === null ? undefined : namesIn(core, definition)
+    const definition = yield* definitionOf(runtime, row)
+    const names = definition === null ? undefined : namesIn(runtime, definition)
     if (names !== undefined && !names.includes(name) && !names.includes(declaredAs(name))) {
       return yield* new SignalUnknown({ runId: row.id, signal: name, known: names })
     }
-    const signal = core.programs.get(`${row.workflow}@${row.version}`)?.signals.get(name)
+    const signal = runtime.programs.get(row.workflow, row.version)?.signals.get(name)
     const problem = signal === undefined || names === undefined
       ? undefined
       : SignalDeclaration.problemOf(signal, payload)
@@ -44,13 +44,13 @@ export const check = (
 /** A step in a loop has a number, and one inside another begins with where it is: `step:each[3]/charge~2`. */
 const declaredAs = (name: string): string => name.replace(/^step:.*\//, "step:").replace(/~\d+$/, "")
 
-const definitionOf = (core: EngineCore, row: RunRow): Effect.Effect<DefinitionRow | null, StorageFailed> =>
+const definitionOf = (runtime: EngineRuntime, row: RunRow): Effect.Effect<DefinitionRow | null, StorageFailed> =>
   row.definition === null
-    ? core.backend.definition(row.workflow, row.version)
-    : core.backend.definitionByHash(row.definition)
+    ? runtime.backend.definition(row.workflow, row.version)
+    : runtime.backend.definitionByHash(row.definition)
 
 /** The names that are declared; undefined where nothing is, or nothing is known of it here. */
-const namesIn = (core: EngineCore, definition: DefinitionRow): ReadonlyArray<string> | undefined =>
+const namesIn = (runtime: EngineRuntime, definition: DefinitionRow): ReadonlyArray<string> | undefined =>
   definition.document === null
     ? SignalDeclaration.declared(definition.schemas)?.map(({ name }) => name)
-    : core.extensions.describe(definition)?.signals
+    : runtime.extensions.describe(definition)?.signals

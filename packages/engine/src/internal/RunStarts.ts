@@ -5,12 +5,11 @@ import { newestFirst } from "@fermata/core/VersionOrder"
 import * as Cause from "effect/Cause"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { Backend, DefinitionRow, StorageFailed } from "../Backend.ts"
 import { payloadText, type StartRequest } from "../StartRequest.ts"
 import { codecs } from "./EncodedEngine.ts"
-import type { EngineCore } from "./EngineCore.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as Identity from "./Identity.ts"
 
 /** The definition of this name, in this version or the highest. */
@@ -31,13 +30,13 @@ export const definitionOf = Effect.fnUntraced(function*(
 })
 
 export const programRequest = Effect.fnUntraced(function*(
-  core: EngineCore,
+  runtime: EngineRuntime,
   definition: DefinitionRow,
   payload: unknown,
   options: StartOptions
 ): Effect.fn.Return<StartRequest, PayloadRefused | StartRefused> {
   const { name, version } = definition
-  const registration = Option.getOrUndefined(core.program(name, version))
+  const registration = runtime.programs.get(name, version)
   const checked = registration === undefined ? undefined : yield* check(registration.workflow, payload)
   const key = options.new === true
     ? (yield* WebCrypto).randomUUID()
@@ -67,13 +66,13 @@ export const programRequest = Effect.fnUntraced(function*(
 })
 
 export const documentRequest = (
-  core: EngineCore,
+  runtime: EngineRuntime,
   definition: DefinitionRow,
   payload: unknown,
   options: StartOptions
 ): Effect.Effect<StartRequest, PayloadRefused | StartRefused | StorageFailed> => {
   const { kind, name: workflow } = definition
-  const known = core.extensions.definitions(kind)
+  const known = runtime.extensions.definitions(kind)
   return known === undefined
     ? Effect.fail(new StartRefused({ workflow, problem: `it is a ${kind}, and this process does not serve ${kind}s` }))
     : known.request(definition, payload, options)

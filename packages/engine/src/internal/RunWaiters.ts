@@ -2,6 +2,7 @@
  * Callers of this process that wait for a run to end, or to come to rest.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
@@ -63,9 +64,14 @@ export class RunWaiters {
   readonly interruptStream = <A>(queue: Queue.Enqueue<A>): Effect.Effect<void, never, Scope.Scope> =>
     Effect.asVoid(Effect.forkScoped(Effect.andThen(this.closing.await, Queue.interrupt(queue))))
 
-  /** Waits until the run has such a status in the store, as long as the engine is open. Null when there is no such run. */
-  until(runId: string, wanted: (status: string) => boolean) {
-    return this.whileOpen(this.look(runId, wanted))
+  /** Waits until the run is final in the store, as long as the engine is open. Null when there is no such run. */
+  untilEnd(runId: string) {
+    return this.whileOpen(this.look(runId, isOver))
+  }
+
+  /** As `untilEnd`, or until the run is suspended. */
+  untilRest(runId: string) {
+    return this.whileOpen(this.look(runId, (status) => isOver(status) || status === "suspended"))
   }
 
   private readonly look = Effect.fnUntraced(
@@ -115,3 +121,5 @@ export const ended = (run: RunRow, { entries, expected, status }: PendingCommit,
     last: last && Handover.plain(last)
   }
 }
+
+const isOver = (status: string): boolean => isFinal(status as RunStatus)

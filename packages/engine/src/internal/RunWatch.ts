@@ -18,7 +18,7 @@ import * as Stream from "effect/Stream"
 import type { RunRow, StorageFailed } from "../Backend.ts"
 import type { HostClock } from "../HostClock.ts"
 import { Store } from "../Store.ts"
-import type { EngineCore } from "./EngineCore.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
 
 /** What became known of a run: its entries since the last time, and the whole as it stands. */
 export interface Followed {
@@ -86,16 +86,16 @@ const standAs = (view: RunView.RunView, { status, waits }: ReturnType<typeof sta
 export type Until = undefined | { readonly farMs: number }
 
 export const follow = (
-  core: EngineCore,
+  runtime: EngineRuntime,
   store: Store["Service"],
   hostClock: HostClock["Service"],
   row: RunRow,
   until: Until
 ): Stream.Stream<Followed, EntryCorrupt | StorageFailed> =>
-  Stream.unwrap(Effect.map(watch(core, hostClock, row.root), (changes) =>
+  Stream.unwrap(Effect.map(watch(runtime, hostClock, row.root), (changes) =>
     Stream.unfold(
       { view: RunView.empty(row.id), stands: "", done: false },
-      (before) => before.done ? Effect.undefined : next(core, store, changes, row.id, until, before)
+      (before) => before.done ? Effect.undefined : next(runtime, store, changes, row.id, until, before)
     )))
 
 // ----------------------------------------------------------------------------
@@ -111,7 +111,7 @@ interface Position {
 
 /** A latch that opens whenever something of this tree of runs may have changed. */
 const watch = (
-  core: EngineCore,
+  runtime: EngineRuntime,
   hostClock: HostClock["Service"],
   root: string
 ): Effect.Effect<Latch.Latch, StorageFailed, Scope.Scope> =>
@@ -120,12 +120,12 @@ const watch = (
     const listener = ({ run }: { readonly run: RunRow }) => {
       if (run.root === root) changed.openUnsafe()
     }
-    yield* core.extensions.listen(listener)
-    let version = yield* core.backend.version
+    yield* runtime.extensions.listen(listener)
+    let version = yield* runtime.backend.version
     let looks = 0
     const look = Effect.gen(function*() {
-      yield* hostClock.sleep(core.options.pollMs)
-      const now = yield* Effect.orElseSucceed(core.backend.version, () => version)
+      yield* hostClock.sleep(runtime.options.pollMs)
+      const now = yield* Effect.orElseSucceed(runtime.backend.version, () => version)
       if (now === version && ++looks % quietLooks !== 0) return
       version = now
       changed.openUnsafe()
@@ -135,7 +135,7 @@ const watch = (
   })
 
 const next = Effect.fnUntraced(function*(
-  core: EngineCore,
+  runtime: EngineRuntime,
   store: Store["Service"],
   changed: Latch.Latch,
   runId: string,
@@ -143,7 +143,7 @@ const next = Effect.fnUntraced(function*(
   before: Position
 ) {
   while (true) {
-    yield* core.waiters.whileOpen(changed.await)
+    yield* runtime.waiters.whileOpen(changed.await)
     // Closed before the look, so that a change during the look is seen by the next.
     changed.closeUnsafe()
     const row = yield* store.backend.run(runId)
@@ -152,7 +152,7 @@ const next = Effect.fnUntraced(function*(
     const entries = row.length > seen ? yield* readable(store, runId, seen) : []
     const view = standing(RunView.foldAll(before.view, entries), row)
     const stands = StoredJson.textOf([view.status, view.waits])
-    const done = isFinal(view.status) || (until !== undefined && (yield* atRest(core, store, row, until.farMs)))
+    const done = isFinal(view.status) || (until !== undefined && (yield* atRest(runtime, store, row, until.farMs)))
     if (entries.length === 0 && stands === before.stands && !done) continue
     return [{ entries, view }, { view, stands, done }] as const
   }
@@ -164,7 +164,7 @@ const next = Effect.fnUntraced(function*(
  * when it is further away than this (ms).
  */
 const atRest = (
-  core: EngineCore,
+  runtime: EngineRuntime,
   store: Store["Service"],
   row: RunRow,
   farMs: number
@@ -172,20 +172,20 @@ const atRest = (
   Effect.gen(function*() {
     const { reason, status, waits } = standOf(row)
     if (status !== "suspended") return false
-    if (row.dueAt !== null && row.dueAt <= core.now()) return false
+    if (row.dueAt !== null && row.dueAt <= runtime.host.now()) return false
     // With these it takes nothing from its inbox.
     if (reason === "corrupt" || reason === "diverged") return row.owner === null
     if ((yield* store.backend.inbox(row.id)).length > 0) return false
     // Its owner may have taken what was there since the row was read.
     if ((yield* store.backend.run(row.id))?.length !== row.length) return false
     if (Suspension.waitsForPeople(waits)) return true
-    const isFar = (wait: Wait): boolean => wait.until !== undefined && wait.until - core.now() > farMs
+    const isFar = (wait: Wait): boolean => wait.until !== undefined && wait.until - runtime.host.now() > farMs
     const others = waits.filter((wait) => !Suspension.isForPeople(wait) && !isFar(wait))
     // Time alone is no rest, however far it is.
     if (others.length === 0) return waits.some((wait) => Suspension.isForPeople(wait) || wait.reason === "signal")
     for (const wait of others) {
       const child = wait.reason === "child" ? yield* store.backend.run(wait.key) : null
-      if (child === null || !(yield* atRest(core, store, child, farMs))) return false
+      if (child === null || !(yield* atRest(runtime, store, child, farMs))) return false
     }
     return true
   })

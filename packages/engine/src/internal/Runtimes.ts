@@ -1,4 +1,4 @@
 /** The inside of each engine of this process, under the service that users have of it. */
-import type { EngineCore } from "./EngineCore.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
 
-export const runtimes = new WeakMap<object, EngineCore>()
+export const runtimes = new WeakMap<object, EngineRuntime>()

@@ -7,7 +7,7 @@ import type { Host } from "@fermata/testing/CrashHost"
 import { type Context, type Duration, Effect, Exit, Option, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow, type WorkflowEngine } from "effect/workflow"
-import * as EngineRuntime from "../../src/internal/EngineRuntime.ts"
+import * as CurrentRuntime from "../../src/internal/CurrentRuntime.ts"
 import * as Step from "../../src/Step.ts"
 
 /** What happened outside the engine, in order. */
@@ -76,8 +76,8 @@ export const begin = (host: Host, workflow: Definition<unknown, unknown>, id = "
 
 /** Starts the run of this id of workflow `W` with the payload `{ id }`, without the time that it takes to make an id of a payload. */
 export const startAs = (id: string) =>
-  Effect.flatMap(EngineRuntime.current, (core) =>
-    core.start({
+  Effect.flatMap(CurrentRuntime.current, (runtime) =>
+    runtime.starts.start({
       id,
       workflow: "W",
       version: "1",

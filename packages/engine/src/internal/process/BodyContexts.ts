@@ -1,0 +1,36 @@
+/** What the bodies of workflows and of steps see of the engine and of the process. */
+import * as Context from "effect/Context"
+import { sharedServices, worldServices } from "../BodyServices.ts"
+
+export class BodyContexts {
+  private readonly ambient: Context.Context<never>
+  private readonly world: Context.Context<never>
+  /** The engine's own services, which bodies may ask for. */
+  private services: Context.Context<never> = Context.empty()
+  private readonly ofSteps = new WeakMap<Context.Context<never>, Context.Context<never>>()
+  /** What all bodies see: the engine's services, silent loggers. */
+  shared: Context.Context<never> = Context.empty()
+
+  constructor(ambient: Context.Context<never>) {
+    this.ambient = ambient
+    this.world = worldServices(ambient)
+  }
+
+  /** Sets what bodies and steps see of the engine. */
+  offer(services: Context.Context<never>): void {
+    this.services = services
+    this.shared = Context.merge(sharedServices(this.ambient), services)
+  }
+
+  /**
+   * The services of an asker with the world in place of the run's own clock, randomness and scheduler. Askers of one
+   * run share their context, so that it is merged once.
+   */
+  readonly ofStep = (asker: Context.Context<never>): Context.Context<never> => {
+    const known = this.ofSteps.get(asker)
+    if (known !== undefined) return known
+    const merged = Context.merge(asker, Context.merge(this.world, this.services))
+    this.ofSteps.set(asker, merged)
+    return merged
+  }
+}

@@ -1,0 +1,39 @@
+/** Hands out what is in the inboxes of the runs that this process has in memory. */
+import * as Effect from "effect/Effect"
+import type { Backend, StorageFailed } from "../../Backend.ts"
+import type { Pool } from "./Pool.ts"
+
+const limit = 1_000
+
+export class Inboxes {
+  private readonly backend: Backend
+  private readonly ownerId: string
+  private readonly pool: Pool
+  private times = 0
+  private isMore = false
+
+  constructor(backend: Backend, ownerId: string, pool: Pool) {
+    this.backend = backend
+    this.ownerId = ownerId
+    this.pool = pool
+  }
+
+  /** How often the inboxes were looked at: a run that was being taken up meanwhile has missed what was handed out. */
+  get handedOut(): number {
+    return this.times
+  }
+
+  /** Whether there may be more than was handed out. */
+  get hasBacklog(): boolean {
+    return this.isMore
+  }
+
+  readonly handOut: Effect.Effect<void, StorageFailed> = Effect.gen({ self: this as Inboxes }, function*() {
+    // Also when there is nobody: a run that is being taken up has missed it.
+    this.times++
+    if (this.pool.size === 0) return
+    const rows = yield* this.backend.inboxOf(this.ownerId, limit)
+    this.isMore = rows.length === limit
+    for (const row of rows) this.pool.get(row.run)?.receive(row)
+  })
+}

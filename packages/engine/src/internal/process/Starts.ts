@@ -1,0 +1,105 @@
+/** Starts of runs from this process. */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { RunRow } from "../../Backend.ts"
+import { startOp, type StartRequest } from "../../StartRequest.ts"
+import { encodeEntries } from "../../Store.ts"
+import * as Handover from "../Handover.ts"
+import * as Leaving from "../Leaving.ts"
+import { Look, type Rounds } from "../Rounds.ts"
+import type { Registration } from "../run/RunHost.ts"
+import { CurrentRun } from "../run/RunPort.ts"
+import type { Announcements } from "./Announcements.ts"
+import type { HostRuntime } from "./HostRuntime.ts"
+import type { Inboxes } from "./Inboxes.ts"
+import type { Loading } from "./Loading.ts"
+import type { Ownership } from "./Ownership.ts"
+import type { Pool } from "./Pool.ts"
+import type { Programs } from "./Programs.ts"
+import type { Writer } from "./Writer.ts"
+
+interface Parts {
+  readonly host: HostRuntime
+  readonly rounds: Rounds
+  readonly writer: Writer
+  readonly ownership: Ownership
+  readonly pool: Pool
+  readonly programs: Programs
+  readonly inboxes: Inboxes
+  readonly loading: Loading
+  readonly announcements: Announcements
+}
+
+export class Starts {
+  private readonly parts: Parts
+
+  constructor(parts: Parts) {
+    this.parts = parts
+  }
+
+  /**
+   * Starts a run, or joins it. When this process serves it and has a free slot, it owns the run from the first moment; but
+   * not when a step asks for it: a failure would leave this process unsure of what it owns, and cut the step short.
+   */
+  readonly start = (request: StartRequest) =>
+    Effect.flatMap(CurrentRun, (place) =>
+      place?.step === undefined
+        ? this.startOnce(request, true)
+        : this.parts.writer.patience.persist(Effect.uninterruptible(Effect.tap(
+          this.startOnce(request, false),
+          // It comes behind what the run has left when it was told to stop.
+          () =>
+            request.listener !== null && place.run.hasLeft(place.step!)
+              ? this.parts.writer.write(Leaving.op(place.run.leaver, request.id, this.parts.host.now()))
+              : Effect.void
+        ))))
+
+  /** To the end although the caller may leave, so that no run stays owned by this process and unknown to it. */
+  private readonly startOnce = (request: StartRequest, owns: boolean) =>
+    Effect.suspend(() => {
+      const { host, ownership, pool, programs, rounds } = this.parts
+      const starting = Effect.suspend(() => {
+        const program = owns && request.kind === "program"
+          ? programs.get(request.workflow, request.version)
+          : undefined
+        const own = !rounds.closed && !ownership.isUnsure && pool.freeSlots > 0 ? program : undefined
+        return own === undefined ? this.startWith(request, undefined) : pool.reserve(this.startWith(request, own))
+      })
+      return Fiber.join(host.fork(starting))
+    })
+
+  private readonly startWith = Effect.fnUntraced(
+    function*(this: Starts, request: StartRequest, own: Registration | undefined) {
+      const { host, inboxes, loading, ownership, rounds, writer } = this.parts
+      const { entry, op } = startOp(request, host.now(), own === undefined ? null : ownership.ownerId)
+      const made = entry as JournalEntry.JournalEntry
+      const history = [Handover.plain(made)]
+      const encoded = encodeEntries([made])
+      const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
+      const { era } = ownership
+      const { handedOut } = inboxes
+      const answer = yield* writer.write({ ...op, blobs, rows })
+      if (answer.started) this.announce(answer.run, [made])
+      else ownership.adopt(answer.run.root)
+      if (!answer.started || own === undefined) rounds.poke()
+      else {
+        yield* loading.wakeUp(era, own, answer.run, history, [], handedOut)
+        if (answer.told === true) rounds.poke(Look.inbox)
+      }
+      return answer
+    }
+  )
+
+  /** A run was started and stored: tells its listeners, and has the main loop take it up. */
+  onStarted(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
+    this.announce(run, entries)
+    this.parts.rounds.poke()
+  }
+
+  /** Tells the listeners that a run was started; for the main loop itself, which takes it up next. */
+  readonly announce = (run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void => {
+    this.parts.ownership.adopt(run.root)
+    this.parts.announcements.started(run, entries)
+  }
+}
