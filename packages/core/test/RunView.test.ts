@@ -155,6 +155,15 @@ describe("RunView", () => {
     assert.deepStrictEqual(cancelled.stop, { kind: "cancel", by: "ann", reason: "too late", at: 1_002 })
   })
 
+  it("S8: is paused no longer once it is told to stop, since what it undoes runs, nor once it is over", () => {
+    const pause = { _tag: "PauseRequested", id: "p", by: "ann" } as const
+    const stop = { _tag: "StopRequested", id: "c", kind: "cancel", by: "ann", reason: "too late" } as const
+    const undoing = view(requested, started, pause, stop, step("undo"))
+    assert.isFalse(undoing.paused)
+    assert.strictEqual(undoing.steps[0]!.status, "running")
+    assert.isFalse(view(requested, started, pause, { _tag: "RunCompleted" }).paused)
+  })
+
   describe("a step", () => {
     const at = (...bodies: ReadonlyArray<Body>) => view(requested, started, step("a"), ...bodies).steps[0]!
 

@@ -317,6 +317,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       state.error = failure(entry.cause)
       return end(state, "cancelled", entry.at)
     case "StopRequested":
+      state.paused = false
       state.stop ??= { kind: entry.kind, by: entry.by, reason: entry.reason, at: entry.at }
       // A run that was suspended on its failure is taken up to be stopped.
       if (state.waits.some((wait) => wait.reason === "operator" && wait.key === "failure")) goOn(state, entry.at)
@@ -447,6 +448,7 @@ const goOn = (state: State, at: number): void => {
 const end = (state: State, status: RunStatus, at: number): void => {
   state.status = status
   state.waits = []
+  state.paused = false
   state.endedAt = at
 }
 
