@@ -167,7 +167,7 @@ describe("fermata doctor", () => {
     const waits = JSON.stringify([{
       reason: "recovery",
       key: "hold",
-      detail: "a process died 6 times in step \"hold\""
+      detail: "a process died 6 times before the outcome of step \"hold\" was recorded"
     }])
     sql(`UPDATE runs SET owner = NULL, due_at = NULL, status = 'suspended', reason = 'recovery', waits = '${waits}'`)
     const recovery = await project.fermata("doctor", "--json")
@@ -175,7 +175,7 @@ describe("fermata doctor", () => {
     const [finding] = problems(recovery)
     const [runId] = finding!.runs!
     assert.strictEqual(finding!.name, "suspended (recovery)")
-    assert.include(finding!.message, "a process died 6 times in step \"hold\"")
+    assert.include(finding!.message, "a process died 6 times before the outcome of step \"hold\" was recorded")
     assert.isTrue(
       finding!.commands.some((command) => command.endsWith(`fermata runs settle ${runId} hold --retry`)),
       finding!.commands.join("\n")

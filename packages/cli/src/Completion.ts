@@ -4,6 +4,7 @@
  * be said, nothing is offered.
  */
 import * as Contract from "@fermata/contracts/Contract"
+import { isOfRun } from "@fermata/core/Suspension"
 import { Wait } from "@fermata/core/Wait"
 import type { Backend, RunRow } from "@fermata/engine/Backend"
 import { Store } from "@fermata/engine/Store"
@@ -142,7 +143,7 @@ const ofArgument = (place: CommandLine.Place, current: string): Offer => {
       return known(
         place,
         (backend) =>
-          waits(backend, place.operands[0], (wait) => wait.reason === "outcome-unknown" || wait.reason === "recovery")
+          waits(backend, place.operands[0], (wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && !isOfRun(wait)))
       )
     case "name":
       return known(

@@ -68,6 +68,9 @@ const settle = ({ key }: Wait): ReadonlyArray<Action> => [
 /** The key under which recovery stops a run as a whole, and not one step of it. */
 export const runKey = "run"
 
+/** Whether recovery has stopped the run as a whole. */
+export const isOfRun = ({ key, reason, step }: Wait): boolean => reason === "recovery" && key === runKey && step !== true
+
 const eventPrefix = "event:"
 const stepPrefix = "step:"
 
@@ -133,8 +136,8 @@ export const suspensions: { readonly [R in SuspendReason]: Suspension } = {
     endedBy: "operator",
     isFault: true,
     event: "engine.run.suspended",
-    clause: (wait) => `for an operator after repeated crashes of "${wait.key}"${detail(wait)}`,
-    actions: (wait) => wait.key === runKey ? resume() : settle(wait)
+    clause: (wait) => `for an operator after repeated crashes${isOfRun(wait) ? "" : ` at step "${wait.key}"`}${detail(wait)}`,
+    actions: (wait) => isOfRun(wait) ? resume() : settle(wait)
   },
   "outcome-unknown": {
     endedBy: "operator",

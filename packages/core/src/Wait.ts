@@ -10,14 +10,16 @@ import { suspendReasons } from "./RunStatus.ts"
  *
  * `key` names it inside the run, `until` is the time (ms since the epoch) at
  * which the wait ends by itself, `who` lists the people who may end it, and
- * `detail` is a sentence for people.
+ * `detail` is a sentence for people. `step` is there where recovery has stopped
+ * a step whose key alone would be taken for the run's.
  */
 export const Wait = Schema.Struct({
   reason: Schema.Literals(suspendReasons),
   key: Schema.String,
   until: Schema.optionalKey(Schema.Finite),
   who: Schema.optionalKey(Schema.Array(Schema.String)),
-  detail: Schema.optionalKey(Schema.String)
+  detail: Schema.optionalKey(Schema.String),
+  step: Schema.optionalKey(Schema.Boolean)
 })
 export type Wait = typeof Wait.Type
 

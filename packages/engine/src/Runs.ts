@@ -40,6 +40,7 @@ import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import type { ValueRefused } from "@fermata/core/ValueRefused"
+import { isOfRun } from "@fermata/core/Suspension"
 import type { Wait } from "@fermata/core/Wait"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -264,7 +265,7 @@ export class Runs extends Context.Service<Runs, {
       const settleable = Effect.fnUntraced(function*(row: RunRow) {
         if (row.status === "suspended") {
           return RunWatch.waitsOf(row)
-            .filter((wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && wait.key !== runKey))
+            .filter((wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && !isOfRun(wait)))
             .map((wait) => wait.key)
         }
         // While other steps keep the run going, those wait that an owner before this one left behind.
@@ -515,9 +516,6 @@ const candidateLimit = 20
 const closestLimit = 5
 const narrowedLimit = 10_000
 const pageSize = 5_000
-/** The key of the wait of a run that recovery has stopped as a whole, and not at one step. */
-const runKey = "run"
-
 const summary = (row: RunRow): RunSummary => ({
   id: row.id,
   workflow: row.workflow,

@@ -14,6 +14,7 @@
  * are that process's business, and a dead owner's are freed with its lease.
  */
 import { isFinal, type RunStatus, type SuspendReason } from "@fermata/core/RunStatus"
+import { isOfRun } from "@fermata/core/Suspension"
 import { readWaits } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -75,7 +76,7 @@ const examine = Effect.fnUntraced(function*(
   const waits = decoded.value
   if (waits.length === 0) return found("waits-empty", "it is suspended and waits for nothing", !isRecovery)
   // Given up as a whole, not at one step.
-  if (waits.some((wait) => wait.reason === "recovery" && wait.key === "run")) return undefined
+  if (waits.some(isOfRun)) return undefined
   if (stranded && (yield* backend.inbox(run.id)).length > 0) {
     return found("inbox-unread", unread)
   }

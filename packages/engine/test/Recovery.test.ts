@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as EngineEvent from "@fermata/core/EngineEvent"
+import * as Suspension from "@fermata/core/Suspension"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Layer, Logger, Schema, Stream } from "effect"
 import { Events } from "../src/Events.ts"
+import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
-import { assertOutput, begin, define, Log, stuck } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, Log, stuck } from "./support/Program.ts"
 
 const Go = Signal.make("go")
 const W = define("W")
@@ -51,7 +53,7 @@ describe("Recovery", () => {
       const step = yield* begin(host, W, "step")
       for (let crash = 1; crash <= 6; crash++) host = yield* world.restart(host, layer)
       assert.deepStrictEqual(warned, [
-        `run ${step} of W@1 is suspended (recovery) and needs an operator: a process died 6 times in step "work"`
+        `run ${step} of W@1 is suspended (recovery) and needs an operator: a process died 6 times before the outcome of step "work" was recorded: in its body, or in other code of the process`
       ])
       const suspension = (yield* world.journal(step)).at(-1)!
       assert.deepInclude(EngineEvent.of(step, "W", suspension)[0], {
@@ -60,7 +62,12 @@ describe("Recovery", () => {
           runId: step,
           workflow: "W",
           reason: "recovery",
-          waits: [{ reason: "recovery", key: "work", detail: "a process died 6 times in step \"work\"" }]
+          waits: [{
+            reason: "recovery",
+            key: "work",
+            detail:
+              "a process died 6 times before the outcome of step \"work\" was recorded: in its body, or in other code of the process"
+          }]
         }
       })
 
@@ -81,6 +88,58 @@ describe("Recovery", () => {
       assert.include(yield* other.run(run), { reason: "recovery", dueAt: null })
     }).pipe(Effect.provide(logger))
   })
+
+  it.effect("S13: a death behind a step that has ended is not said to be in that step, whose outcome goes with it", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const layer = W.toLayer(() => Effect.tap(echo(log)("a"), () => log.add("goes on")))
+      // As a loop that never ends leaves it: the code has gone on, and the write that holds the outcome never comes.
+      const killAt = { count: 2, when: "before" } as const
+      let host = yield* world.start(layer)
+      host.killAt(3, "before")
+      const id = yield* begin(host, W)
+      for (let crash = 1; crash <= 5; crash++) {
+        assert.isTrue(host.killed())
+        host = yield* world.restart(host, layer, { killAt })
+        yield* host.settled
+      }
+      host = yield* world.restart(host, layer)
+      yield* host.settled
+      assert.strictEqual(log.count("goes on"), 6)
+      const [wait] = yield* world.waits(id)
+      assert.deepInclude(wait, { reason: "recovery", key: "echo" })
+      assert.include(wait!.detail, "before the outcome of step \"echo\" was recorded")
+      assert.notMatch(wait!.detail!, /died .* in step/)
+      yield* world.tell(id, "settle", { key: "echo", by: "ada", action: { _tag: "retry" } })
+      yield* assertOutput(host, W, id, "a")
+    }))
+
+  it.effect("S13: a step that is called as recovery calls the whole run is settled as a step", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const layer = W.toLayer(() => stuck(new Log(), "run", "rerun")())
+      let host = yield* world.start(layer)
+      const id = yield* begin(host, W)
+      for (let crash = 1; crash <= 6; crash++) {
+        host = yield* world.restart(host, layer)
+        yield* host.settled
+      }
+      yield* host.evict
+      yield* host.settled
+      const [wait] = yield* world.waits(id)
+      assert.deepInclude(wait, { reason: "recovery", key: "run" })
+      assert.deepStrictEqual(Suspension.suspensions.recovery.actions(wait!).map(({ verb }) => verb), [
+        "settle",
+        "settle",
+        "settle"
+      ])
+      const runs = yield* host.use(Effect.provide(Runs.Runs, Runs.Runs.layer))
+      yield* runs.settle(id, "run", { by: "ada", action: { _tag: "complete", output: "by hand" } })
+      yield* world.look
+      yield* host.settled
+      yield* assertOutput(host, W, id, "by hand")
+    }))
 
   it.effect("S9, S13: a run that is suspended without an entry, given up or diverged, is told as an event, and once", () =>
     Effect.gen(function*() {

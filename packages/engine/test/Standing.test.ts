@@ -91,15 +91,20 @@ const table: ReadonlyArray<readonly [what: string, asked: Asked, expected: "busy
     { reason: "operator", key: "never", detail: "it waits for a time that never comes, and only a cancel ends that" }
   ]],
   ["a step of unknown outcome", asks(steps(step("a", { phase: "unknown" }))), [
-    { reason: "outcome-unknown", key: "a", detail: "a process died while step \"a\" was in flight" }
+    { reason: "outcome-unknown", key: "a", detail: "a process died before the outcome of step \"a\" was recorded" }
   ]],
   ["a step that keeps crashing", asks(steps(step("a", { phase: "exhausted", entry: { attempt: 1, recovery: 3 } }))), [
-    { reason: "recovery", key: "a", detail: "a process died 4 times in step \"a\"" }
+    {
+      reason: "recovery",
+      key: "a",
+      detail:
+        "a process died 4 times before the outcome of step \"a\" was recorded: in its body, or in other code of the process"
+    }
   ]],
   [
     "a body that waits for a step of its own of unknown outcome",
     asks(steps(step("a"), step("a/b", { phase: "unknown", definition: inside("a") }))),
-    [{ reason: "outcome-unknown", key: "a/b", detail: "a process died while step \"a/b\" was in flight" }]
+    [{ reason: "outcome-unknown", key: "a/b", detail: "a process died before the outcome of step \"a/b\" was recorded" }]
   ],
   [
     "the same in the second attempt of the body, beside another body",

@@ -23,6 +23,7 @@ import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
+import { runKey } from "@fermata/core/Suspension"
 import type { Wait } from "@fermata/core/Wait"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -367,7 +368,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
     if (this.row.takeovers > this.host.options.maxRecoveries) {
       this.suspendUnrecorded(
         "recovery",
-        "run",
+        runKey,
         `its process died ${this.row.takeovers} times in a row without getting further`
       )
       return false

@@ -9,6 +9,7 @@ import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as SameJson from "@fermata/core/SameJson"
 import * as StoredJson from "@fermata/core/StoredJson"
+import { isOfRun } from "@fermata/core/Suspension"
 import { readWaits, type Wait } from "@fermata/core/Wait"
 import * as WellFormed from "@fermata/core/WellFormed"
 import * as Cause from "effect/Cause"
@@ -583,7 +584,7 @@ const heldBy = (row: RunRow, parkedFailure: boolean): Wait | undefined => {
 }
 
 const isHolding = (wait: Wait) =>
-  (wait.reason === "recovery" && wait.key === "run") || (wait.reason === "operator" && wait.key === "failure")
+  isOfRun(wait) || (wait.reason === "operator" && wait.key === "failure")
 
 /** The key that a step hands to the systems it calls: URL-safe, and made for every body. */
 export const idempotencyKey = (runId: string, key: string) => `${urlSafe(runId)}%2F${urlSafe(key)}`

@@ -4,6 +4,7 @@
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as FailureText from "@fermata/core/FailureText"
 import * as StoredJson from "@fermata/core/StoredJson"
+import { runKey } from "@fermata/core/Suspension"
 import type { Wait } from "@fermata/core/Wait"
 
 /** A step without an outcome, as far as it says what it waits for. */
@@ -26,7 +27,7 @@ export const of = (step: OpenStep): ReadonlyArray<Wait> => {
     case "unknown":
       return [{ reason: "outcome-unknown", key, detail: unknown(step) }]
     case "exhausted":
-      return [{ reason: "recovery", key, detail: exhausted(step) }]
+      return [{ reason: "recovery", key, ...(key === runKey ? { step: true } : {}), detail: exhausted(step) }]
     case "backoff":
       return isNever(retryAt)
         ? []
@@ -47,11 +48,12 @@ const unknown = ({ key, letGo, probeFailure }: OpenStep): string =>
     ? `step "${key}" was cut short, and its probe failed: ${FailureText.ofCause(StoredJson.read(probeFailure))}`
     : letGo
     ? `step "${key}" took longer than its timeout, and its body could not be stopped`
-    : `a process died while step "${key}" was in flight`
+    : `a process died before the outcome of step "${key}" was recorded`
 
+/** An outcome is recorded with what the code asks for next, so no journal tells a death in the body from one behind it. */
 const exhausted = ({ entry, key, letGo }: OpenStep): string => {
   const times = (entry.recovery ?? 0) + 1
   return letGo
     ? `the body of step "${key}" was cut short ${times} times, and the last time it could not be stopped at its timeout`
-    : `a process died ${times} times in step "${key}"`
+    : `a process died ${times} times before the outcome of step "${key}" was recorded: in its body, or in other code of the process`
 }
