@@ -24,7 +24,10 @@ describe("a body that is a loop of plain JavaScript", () => {
         const { code, json, stderr } = await next.ended
         assert.deepInclude(json, { status: "suspended", reason: "recovery" })
         assert.strictEqual(code, 3)
-        assert.match(stderr, /waits for an operator after repeated crashes: its process died 6 times in a row without getting further/)
+        assert.match(
+          stderr,
+          /waits for an operator after repeated crashes: its process died 6 times in a row without getting further/
+        )
         break
       }
       await next.kill()

@@ -143,7 +143,11 @@ const ofArgument = (place: CommandLine.Place, current: string): Offer => {
       return known(
         place,
         (backend) =>
-          waits(backend, place.operands[0], (wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && !isOfRun(wait)))
+          waits(
+            backend,
+            place.operands[0],
+            (wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && !isOfRun(wait))
+          )
       )
     case "name":
       return known(

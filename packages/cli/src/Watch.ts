@@ -6,6 +6,7 @@ import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunSentence from "@fermata/core/RunSentence"
 import * as RunView from "@fermata/core/RunView"
+import type { Wait } from "@fermata/core/Wait"
 import { err, noteNow } from "./Output.ts"
 import * as Words from "./Words.ts"
 
@@ -17,7 +18,8 @@ type Entry = JournalEntry.JournalEntry
  */
 export class Watch {
   private readonly startedAt = new Map<string, number>()
-  private readonly shown = new Set<string>()
+  /** What was told of waits, as text. */
+  private readonly shown = new Map<string, Wait>()
   private stands = ""
   private readonly told: (text: string) => void
   private readonly from: number
@@ -37,6 +39,7 @@ export class Watch {
     )
     for (const entry of entries) {
       if (entry._tag === "StepRequested") this.startedAt.set(entry.key, entry.at)
+      if (entry._tag === "SignalReceived") this.over("signal", entry.name)
       if (entry.seq < this.from) continue
       const text = this.lineOf(entry, done)
       if (text !== undefined) this.told(text)
@@ -51,9 +54,18 @@ export class Watch {
   /** Tells what the run waits for, unless that was told. */
   tellWaits(view: RunView.RunView, now: number): void {
     const fresh = view.waits.filter((wait) => !this.shown.has(JSON.stringify(wait)))
-    for (const wait of fresh) this.shown.add(JSON.stringify(wait))
+    for (const wait of fresh) this.shown.set(JSON.stringify(wait), wait)
     if (fresh.length > 0) {
       this.told(`  ${err.yellow("…")} waits ${fresh.map((wait) => RunSentence.waitOf(view, wait, now)).join("; ")}`)
+    }
+  }
+
+  /** The run may wait for it again, and then that is news. */
+  private over(reason: Wait["reason"], key: string): void {
+    for (const [text, wait] of this.shown) {
+      if (wait.reason !== reason || wait.key !== key) continue
+      this.shown.delete(text)
+      this.stands = ""
     }
   }
 

@@ -2,12 +2,8 @@
  * A worker: takes up whatever is due, tells what becomes of it, and knows when
  * there is nothing left to do. What `fermata worker` does.
  */
-import * as FailureText from "@fermata/core/FailureText"
 import type { Owner } from "@fermata/core/Owner"
-import * as RunSentence from "@fermata/core/RunSentence"
-import type { RunSummary } from "@fermata/core/RunSummary"
 import type { RunRow } from "@fermata/engine/Backend"
-import type { Engine } from "@fermata/engine/Engine"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -16,8 +12,9 @@ import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
-import { err, exitWith, item, line, note, out } from "./Output.ts"
+import { err, exitWith, item, line, note } from "./Output.ts"
 import { isGone, ownerName } from "./Owners.ts"
+import { Teller, type Told } from "./Teller.ts"
 import * as Words from "./Words.ts"
 
 /** Works until it is interrupted, or with `untilIdle` until there is nothing left to do. */
@@ -40,9 +37,9 @@ export const work = (
         yield* note(`stopping: ${runs === 0 ? "no run is under way" : `${Words.count(runs, "run")} let go`}`)
       })
     )
-    const teller = new Teller(globals.json, host.now)
+    const teller = new Teller(host.now)
     yield* host.engine.committed.pipe(
-      Stream.runForEach((committed) => teller.take(committed)),
+      Stream.runForEach((committed) => Effect.forEach(teller.take(committed), tell(globals, host), { discard: true })),
       Effect.forkScoped({ startImmediately: true })
     )
     yield* host.serve()
@@ -106,6 +103,12 @@ interface Busy {
   /** What is said about it; nothing for what goes on here. */
   readonly text?: string
 }
+
+/** Writes what there is to tell of a run as one line. */
+const tell = ({ json }: Globals, { now }: Host.Host) => ({ mark, more, run, text, what }: Told): Effect.Effect<void> =>
+  json
+    ? item({ what, runId: run.id, workflow: run.workflow, version: run.version, at: now(), ...more })
+    : line(`${mark} ${run.id}  ${Words.definition(run)}  ${text}`)
 
 /** What keeps the worker from being idle, which has looked at all that was due before `since`, in ms since the epoch. */
 const busyWith = (host: Host.Host, since: number): Effect.Effect<Busy | undefined, CommandFailed> =>
@@ -178,83 +181,3 @@ const heldBy = (host: Host.Host, owners: ReadonlyArray<Owner>): Effect.Effect<Bu
     }
     return undefined
   })
-
-type Committed = Stream.Success<Engine["Service"]["committed"]>
-
-/** Tells in one line each what this process takes up, and what becomes of it. */
-class Teller {
-  private readonly epochs = new Map<string, number>()
-  /** What each run waits for, as it was told. */
-  private readonly waits = new Map<string, string>()
-  private readonly json: boolean
-  private readonly now: () => number
-
-  constructor(json: boolean, now: () => number) {
-    this.json = json
-    this.now = now
-  }
-
-  take({ entries, run, status }: Committed): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function*() {
-      const last = entries.at(-1)
-      if (last === undefined || (last._tag === "RunRequested" && entries.length === 1)) return
-      if (this.epochs.get(run.id) !== last.epoch) {
-        this.epochs.set(run.id, last.epoch)
-        yield* this.tell(
-          "taken",
-          run,
-          out.cyan("▸"),
-          entries.some(({ _tag }) => _tag === "RunStarted") ? "begins" : "goes on"
-        )
-      }
-      for (const entry of entries) {
-        switch (entry._tag) {
-          case "RunSuspended":
-            if (this.waits.get(run.id) === JSON.stringify(entry.waits)) break
-            this.waits.set(run.id, JSON.stringify(entry.waits))
-            yield* this.tell(
-              "suspended",
-              run,
-              out.yellow("…"),
-              `waits ${RunSentence.waitsOf(entry, this.now())}`,
-              {
-                waits: entry.waits
-              }
-            )
-            break
-          case "RunCompleted":
-            yield* this.tell("completed", run, out.green("✓"), "completed")
-            break
-          case "RunFailed":
-            yield* this.tell("failed", run, out.red("✗"), `failed: ${FailureText.ofCause(entry.cause)}`, {
-              cause: entry.cause
-            })
-            break
-          case "RunCancelled":
-            yield* this.tell("cancelled", run, out.red("■"), `cancelled by ${entry.by}: ${entry.reason}`, {
-              by: entry.by,
-              reason: entry.reason
-            })
-            break
-        }
-      }
-      if (status === "completed" || status === "failed" || status === "cancelled") {
-        this.epochs.delete(run.id)
-        this.waits.delete(run.id)
-      }
-    })
-  }
-
-  private tell(
-    what: string,
-    run: Pick<RunSummary, "id" | "workflow" | "version">,
-    mark: string,
-    text: string,
-    more: Readonly<Record<string, unknown>> = {}
-  ): Effect.Effect<void> {
-    const { id, version, workflow } = run
-    return this.json
-      ? item({ what, runId: id, workflow, version, at: this.now(), ...more })
-      : line(`${mark} ${id}  ${workflow}@${version}  ${text}`)
-  }
-}

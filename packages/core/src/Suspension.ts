@@ -69,7 +69,8 @@ const settle = ({ key }: Wait): ReadonlyArray<Action> => [
 export const runKey = "run"
 
 /** Whether recovery has stopped the run as a whole. */
-export const isOfRun = ({ key, reason, step }: Wait): boolean => reason === "recovery" && key === runKey && step !== true
+export const isOfRun = ({ key, reason, step }: Wait): boolean =>
+  reason === "recovery" && key === runKey && step !== true
 
 const eventPrefix = "event:"
 const stepPrefix = "step:"
@@ -136,7 +137,8 @@ export const suspensions: { readonly [R in SuspendReason]: Suspension } = {
     endedBy: "operator",
     isFault: true,
     event: "engine.run.suspended",
-    clause: (wait) => `for an operator after repeated crashes${isOfRun(wait) ? "" : ` at step "${wait.key}"`}${detail(wait)}`,
+    clause: (wait) =>
+      `for an operator after repeated crashes${isOfRun(wait) ? "" : ` at step "${wait.key}"`}${detail(wait)}`,
     actions: (wait) => isOfRun(wait) ? resume() : settle(wait)
   },
   "outcome-unknown": {

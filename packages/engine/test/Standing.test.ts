@@ -104,7 +104,11 @@ const table: ReadonlyArray<readonly [what: string, asked: Asked, expected: "busy
   [
     "a body that waits for a step of its own of unknown outcome",
     asks(steps(step("a"), step("a/b", { phase: "unknown", definition: inside("a") }))),
-    [{ reason: "outcome-unknown", key: "a/b", detail: "a process died before the outcome of step \"a/b\" was recorded" }]
+    [{
+      reason: "outcome-unknown",
+      key: "a/b",
+      detail: "a process died before the outcome of step \"a/b\" was recorded"
+    }]
   ],
   [
     "the same in the second attempt of the body, beside another body",

@@ -583,8 +583,7 @@ const heldBy = (row: RunRow, parkedFailure: boolean): Wait | undefined => {
   return parkedFailure ? { reason: "operator", key: "failure", detail: "suspended on its failure" } : undefined
 }
 
-const isHolding = (wait: Wait) =>
-  isOfRun(wait) || (wait.reason === "operator" && wait.key === "failure")
+const isHolding = (wait: Wait) => isOfRun(wait) || (wait.reason === "operator" && wait.key === "failure")
 
 /** The key that a step hands to the systems it calls: URL-safe, and made for every body. */
 export const idempotencyKey = (runId: string, key: string) => `${urlSafe(runId)}%2F${urlSafe(key)}`
