@@ -370,7 +370,7 @@ export const doubles: ReadonlyArray<Double> = [
   },
   {
     name: "cannot be written any more",
-    breaks: ["S4"],
+    breaks: ["S4", "S7"],
     make: counting((next) => (backend) => ({
       ...backend,
       write: (ops) =>

@@ -39,6 +39,8 @@ export interface Victim {
   readonly dead: () => boolean
   readonly kill: () => void
   readonly pause: () => void
+  /** It has asked for runs that are due, and has not been told of them yet. */
+  readonly asked: () => void
 }
 
 /** An operation, and what it has come to: what a commit makes inside its transaction, and its time there, is known only afterwards. */
@@ -150,7 +152,20 @@ export class Disk {
   /** A connection of this process. */
   connect(victim: Victim): Backend & { readonly standStill: () => void } {
     let stale: Backend | undefined
-    const apply = (ops: ReadonlyArray<Op>) => this.apply(victim.name, ops)
+    /** Transactions of this connection: it is told of those of others alone, as SQLite tells it. */
+    let own = 0
+    const apply = (ops: ReadonlyArray<Op>) =>
+      Effect.suspend(() => {
+        const before = this.store.transactions
+        return Effect.tap(
+          this.apply(victim.name, ops),
+          () =>
+            Effect.sync(() => {
+              own += this.store.transactions - before
+              if (ops.some(({ op }) => op === "claim")) victim.asked()
+            })
+        )
+      })
     const write = (ops: ReadonlyArray<Op>): Effect.Effect<ReadonlyArray<Answers[keyof Answers]>, StorageFailed> =>
       Effect.suspend(() => {
         if (victim.dead()) return Effect.never
@@ -185,8 +200,7 @@ export class Disk {
       ...reading,
       supports: { ...this.base.supports, shared: true },
       write: write as Backend["write"],
-      // Whatever was written, by whom ever: a process that looks too often does no harm.
-      version: living(() => Effect.sync(() => this.store.transactions)),
+      version: living(() => Effect.sync(() => this.store.transactions - own)),
       standStill: () => {
         stale = MemoryBackend.make(structuredClone(this.store))
       }

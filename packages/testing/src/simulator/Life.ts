@@ -273,6 +273,7 @@ class Life {
       name: process.name,
       dead: () => !process.alive,
       kill: () => this.kill(process),
+      asked: () => this.asked(),
       pause: () => {
         this.pause(process)
         connection.standStill()
@@ -415,13 +416,18 @@ class Life {
 
   /** Time passes until the runs of dead processes are free; true when there were any. */
   private readonly inherit = Effect.fnUntraced(function*(this: Life) {
-    const names = new Set(this.processes.filter((process) => process.alive && !process.paused).map(({ name }) => name))
-    if (!this.open.some(({ owner }) => owner !== null && !names.has(owner))) return false
-    if (this.inherited === this.history.length) return false
-    yield* this.passHost(leaseMs + leaseMs / 4)
+    if (!this.isOrphaned() || this.inherited === this.history.length) return false
+    // Whoever could not write lets others live for the time of one more lease.
+    for (let leases = 0; leases < 3 && this.isOrphaned(); leases++) yield* this.passHost(leaseMs + leaseMs / 4)
     this.inherited = this.history.length
     return true
   })
+
+  /** Whether a run belongs to a process that is dead or stands still. */
+  private isOrphaned(): boolean {
+    const names = new Set(this.processes.filter((process) => process.alive && !process.paused).map(({ name }) => name))
+    return this.open.some(({ owner }) => owner !== null && !names.has(owner))
+  }
   private inherited = -1
 
   /** The program's time moves to what comes next. */
@@ -433,6 +439,17 @@ class Life {
     this.say(`it is ${next - beginning} ms later`)
     this.lanes.advance(next)
     return true
+  }
+
+  /** A process has asked for runs that are due: before it asks when the next one will be, that time may come. */
+  private asked(): void {
+    const { open } = this
+    // Where code is at work or people are asked, their time would run out as well.
+    if (open.some(({ owner, reason }) => owner !== null || (reason !== "timer" && reason !== "child"))) return
+    const due = Math.min(...open.map(({ dueAt }) => dueAt ?? Infinity))
+    if (due <= this.lanes.now || due > horizon || this.choices.choose("meanwhile", [80, 20]) === 0) return
+    this.say(`meanwhile it is ${due - beginning} ms later`)
+    this.lanes.advance(due)
   }
 
   private judge(endless: boolean) {
