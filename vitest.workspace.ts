@@ -1,5 +1,6 @@
 import { existsSync, readdirSync } from "node:fs"
 import { availableParallelism } from "node:os"
+import type { TestProjectInlineConfiguration } from "vitest/config"
 import { configDefaults, defineConfig } from "vitest/config"
 
 const folders = (parent: string): ReadonlyArray<string> => {
@@ -15,18 +16,26 @@ const gated = [
   { variable: "FERMATA_LIVE", files: "**/*.live.test.ts" }
 ].filter(({ variable }) => !process.env[variable]).map(({ files }) => files)
 
-const project = (name: string, include: ReadonlyArray<string>, exclude: ReadonlyArray<string>, seconds: number) => ({
+/** Suites that start processes. They share the machine with whatever else runs there, so only one that hangs runs out of time. */
+const processes = ["**/*.e2e.test.ts", "test/e2e/**/*.test.ts"]
+
+const project = (
+  name: string,
+  include: ReadonlyArray<string>,
+  options: TestProjectInlineConfiguration["test"] = {}
+) => ({
   test: {
     name,
     include: [...include],
-    exclude: [...configDefaults.exclude, ...gated, ...exclude],
-    testTimeout: seconds * 1000,
-    hookTimeout: seconds * 1000
+    exclude: [...configDefaults.exclude, ...gated, ...processes],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // A worker goes through one file after another of a project, and so loads Effect and the sources once. No file may
+    // leave anything behind.
+    isolate: false,
+    ...options
   }
 })
-
-/** Suites that start processes. They share the machine with whatever else runs there, so only one that hangs runs out of time. */
-const processes = ["**/*.e2e.test.ts", "test/e2e/**/*.test.ts"]
 
 export default defineConfig({
   test: {
@@ -39,12 +48,15 @@ export default defineConfig({
       thresholds: { lines: 81, branches: 85, functions: 91 }
     },
     projects: [
-      ...folders("packages").map((name) => project(name, [`packages/${name}/test/**/*.test.ts`], processes, 60)),
-      ...folders("test").filter((name) => name !== "e2e").map((name) =>
-        project(name, [`test/${name}/**/*.test.ts`], processes, 60)
-      ),
-      project("examples", ["examples/*/test/**/*.test.ts"], processes, 60),
-      project("e2e", processes, [], 600)
+      ...folders("packages").map((name) => project(name, [`packages/${name}/test/**/*.test.ts`])),
+      ...folders("test").filter((name) => name !== "e2e").map((name) => project(name, [`test/${name}/**/*.test.ts`])),
+      project("examples", ["examples/*/test/**/*.test.ts"]),
+      project("e2e", processes, {
+        exclude: [...configDefaults.exclude, ...gated],
+        testTimeout: 600_000,
+        hookTimeout: 600_000,
+        isolate: true
+      })
     ]
   }
 })

@@ -55,6 +55,8 @@ describe("what lines show of data", () => {
     vi.resetModules()
     const { lineOf, out } = await import("../src/Output.ts")
     vi.unstubAllEnvs()
+    // The files that follow in this worker get a module of their own, without colours.
+    vi.resetModules()
     assert.strictEqual(lineOf(`a ${out.red("b\u001b[32m")} c`), "a \u001b[31mb\\u001b[32m\u001b[39m c")
     const text = fc.array(
       fc.oneof(

@@ -173,6 +173,8 @@ describe("what JSON that people give would lose", () => {
   it("whatever is taken is what it says: written again it is the same, but for rounded decimals", () => {
     const integer = fc.bigInt({ min: -(2n ** 70n), max: 2n ** 70n })
     fc.assert(fc.property(integer, fc.constantFrom("", "e0", ".0", "e3", "000e-3"), (value, end) => {
+      // No number of JSON begins with 00.
+      fc.pre(value !== 0n || end !== "000e-3")
       const text = `{"value":${value}${end}}`
       const parsed = JsonText.parse(text)
       const exact = BigInt(JSON.parse(text).value as number) === (end === "e3" ? value * 1000n : value)
