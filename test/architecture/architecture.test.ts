@@ -57,7 +57,7 @@ describe("the repository", () => {
 
   it("makes the commands that it prints in one place", () => clean(everywhere(Rules.printedCommands)))
 
-  it("starts processes in end-to-end tests only", () => clean(everywhere(Rules.processes)))
+  it("starts processes in end-to-end tests only", () => clean(Rules.processes(Repository.sources)))
 
   it("keeps every file within the size budget", () => clean(everywhere(Rules.size)))
 
@@ -296,7 +296,7 @@ describe("the rules can fail", () => {
 
   it("refuses processes in tests that are none of end to end", () => {
     const text = `import { spawn } from "node:child_process"`
-    proves(Rules.processes, [
+    proves((source) => Rules.processes([source]), [
       source("packages/engine/test/Probe.test.ts", text),
       source("test/docs/docs.test.ts", `const { spawn } = await import("child_process")`)
     ], [
@@ -305,6 +305,13 @@ describe("the rules can fail", () => {
       source("packages/engine/test/Probe.test.ts", `import { join } from "node:path"`),
       inEngine(text)
     ])
+    const inSupport = [
+      source("test/parity/Compiler.ts", text),
+      source("test/parity/Types.ts", `import { ask } from "./Compiler.ts"`)
+    ]
+    const probe = (file: string) => source(file, `import { types } from "./Types.ts"`)
+    assert.lengthOf(Rules.processes([...inSupport, probe("test/parity/probe.test.ts")]), 1)
+    clean(Rules.processes([...inSupport, probe("test/parity/probe.e2e.test.ts")]))
   })
 
   it("refuses files above the size budget, except generated ones and migrations", () => {

@@ -432,19 +432,36 @@ export const printedCommands = (source: Source): ReadonlyArray<string> => {
 }
 const printedCommandsModule = "packages/cli/src/Commands.ts"
 
-/** Tests that ask a tool which ends by itself: the compiler, git. */
-const asking = /^test\/(architecture\/|parity\/contracts-engine\.test\.ts$)/
+/** Tests that ask git, which ends by itself. */
+const asking = /^test\/architecture\//
 
-/** A test that starts processes is an end-to-end test, so that `npm test` is quick and depends on no machine. */
-export const processes = (source: Source): ReadonlyArray<string> => {
-  const isQuick = source.file.endsWith(".test.ts") && !source.file.endsWith(".e2e.test.ts") &&
-    !source.file.startsWith("test/e2e/")
-  if (!isQuick || asking.test(source.file)) return []
-  return importsOf(source).flatMap(({ node, specifier }) =>
-    /^(node:)?(child_process|cluster)$/.test(specifier)
-      ? [at(source, node, "starts processes, so its name must end in .e2e.test.ts")]
-      : []
-  )
+/**
+ * A test that starts processes, itself or by a module of tests that it imports, is an end-to-end test, so that
+ * `npm test` is quick and depends on no machine. What a module imports only when it is the program is not counted.
+ */
+export const processes = (sources: ReadonlyArray<Source>): ReadonlyArray<string> => {
+  const files = new Map(sources.filter(({ file }) => !isPackageSource(file)).map((source) => [source.file, source]))
+  const starts = (source: Source, seen: Set<string>): string | undefined => {
+    if (seen.has(source.file)) return undefined
+    seen.add(source.file)
+    const isTest = source.file.endsWith(".test.ts")
+    for (const { node, specifier } of importsOf(source)) {
+      if (node.type === "ImportExpression" && !isTest) continue
+      if (/^(node:)?(child_process|cluster)$/.test(specifier)) return at(source, node, "starts processes")
+      const next = specifier.startsWith(".")
+        ? files.get(posix.join(posix.dirname(source.file), specifier))
+        : undefined
+      const found = next === undefined ? undefined : starts(next, seen)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  return [...files.values()].flatMap((source) => {
+    const isQuick = source.file.endsWith(".test.ts") && !source.file.endsWith(".e2e.test.ts") &&
+      !source.file.startsWith("test/e2e/")
+    const found = isQuick && !asking.test(source.file) ? starts(source, new Set()) : undefined
+    return found === undefined ? [] : [`${found}, so the name of ${source.file} must end in .e2e.test.ts`]
+  })
 }
 
 const isExempt = (file: string): boolean => /(^|\/)(migrations|generated)\/|\.generated\.tsx?$/.test(file)

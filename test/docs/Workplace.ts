@@ -1,16 +1,7 @@
 /** Where the fences run: folders inside the repository, so that its packages resolve, that leave nothing behind. */
-import { spawn } from "node:child_process"
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { constants } from "node:os"
-import { delimiter, dirname, join, relative } from "node:path"
+import { delimiter, dirname, join } from "node:path"
 import { type Fence, root } from "./Fences.ts"
-
-export interface Outcome {
-  /** Exit code, or 128 and the number of the signal that ended it. */
-  readonly code: number
-  /** stdout and stderr as they came. */
-  readonly output: string
-}
 
 const commands = {
   fermata: `exec "${process.execPath}" "${join(root, "packages/cli/src/bin.ts")}" "$@"`,
@@ -19,8 +10,9 @@ const commands = {
 }
 
 export class Workplace {
-  private readonly folder: string
-  private readonly env: NodeJS.ProcessEnv
+  readonly folder: string
+  /** The environment of what runs here. */
+  readonly env: NodeJS.ProcessEnv
   private readonly copies = new Map<string, string>()
 
   constructor() {
@@ -64,50 +56,6 @@ export class Workplace {
     }
     for (const name of ["packages", "node_modules"]) symlinkSync(join(root, name), join(copy, name), "dir")
     return copy
-  }
-
-  /** The diagnostics of all files, in one run of the compiler, by file name. */
-  async diagnose(files: ReadonlyArray<string>): Promise<ReadonlyMap<string, string>> {
-    const config = join(this.folder, "tsconfig.json")
-    writeFileSync(
-      config,
-      JSON.stringify({
-        extends: join(root, "test", "tsconfig.json"),
-        compilerOptions: { rootDir: root, incremental: false, tsBuildInfoFile: null },
-        include: [],
-        references: [],
-        files
-      })
-    )
-    const { output } = await this.run(process.execPath, [
-      join(root, "node_modules/typescript/bin/tsc"),
-      "-p",
-      config,
-      "--pretty",
-      "false"
-    ], root)
-    const found = new Map<string, string>(files.map((file) => [file, ""]))
-    let current: string | undefined
-    for (const line of output.split("\n")) {
-      const head = /^(\S.*?)\((\d+),\d+\): error /.exec(line)
-      if (head !== null) current = files.find((file) => relative(root, file) === head[1])
-      if (current !== undefined && line !== "") {
-        found.set(current, `${found.get(current)}${line.replace(relative(root, current), "line ")}\n`)
-      }
-    }
-    if (!/\berror TS/.test(output) && output.trim() !== "") throw new Error(`the compiler did not work:\n${output}`)
-    return found
-  }
-
-  run(command: string, args: ReadonlyArray<string>, cwd: string): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(command, args, { cwd, env: this.env, stdio: ["ignore", "pipe", "pipe"] })
-      let output = ""
-      child.stdout.setEncoding("utf8").on("data", (text: string) => void (output += text))
-      child.stderr.setEncoding("utf8").on("data", (text: string) => void (output += text))
-      child.on("error", reject)
-      child.on("close", (code, signal) => resolve({ code: code ?? 128 + constants.signals[signal!], output }))
-    })
   }
 
   close(): void {

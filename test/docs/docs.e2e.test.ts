@@ -7,7 +7,8 @@ import { copyFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll } from "vitest"
 import { documents, type Fence, fencesOf, shows, titleOf } from "./Fences.ts"
-import { type Outcome, Workplace } from "./Workplace.ts"
+import { diagnose, type Outcome, run } from "./Processes.ts"
+import { Workplace } from "./Workplace.ts"
 
 const workplace = new Workplace()
 afterAll(() => workplace.close())
@@ -16,7 +17,7 @@ const fences = documents.flatMap(fencesOf)
 const files = new Map(
   fences.filter(({ language }) => language === "ts").map((fence) => [fence, workplace.fileOf(fence)])
 )
-const diagnostics = await workplace.diagnose([...files.values()])
+const diagnostics = await diagnose(workplace, [...files.values()])
 
 /** The output of the latest program or `sh` of each document. */
 const printed = new Map<string, Outcome>()
@@ -30,14 +31,14 @@ const runsToItsEnd = (fence: Fence) => async () => {
   const copy = workplace.copyOf(fence.document)
   const file = files.get(fence)!
   if (fence.flags.includes("program")) copyFileSync(file, join(copy, "program.ts"))
-  const outcome = await workplace.run(process.execPath, [file], copy)
+  const outcome = await run(workplace, process.execPath, [file], copy)
   printed.set(fence.document, outcome)
   assert.strictEqual(outcome.code, 0, outcome.output)
 }
 
 const runsInTheShell = (fence: Fence) => async () => {
   const expected = Number(/exit=(\d+)/.exec(fence.flags.join(" "))?.[1] ?? 0)
-  const outcome = await workplace.run("bash", ["-ec", `exec 2>&1\n${fence.text}`], workplace.copyOf(fence.document))
+  const outcome = await run(workplace, "bash", ["-ec", `exec 2>&1\n${fence.text}`], workplace.copyOf(fence.document))
   printed.set(fence.document, outcome)
   assert.strictEqual(outcome.code, expected, outcome.output)
 }
@@ -68,7 +69,7 @@ describe("the check of documents", () => {
     const [wrong, right] = ["const a: number = \"one\"", "export const a = 1"].map((text, line) =>
       workplace.fileOf({ document: "wrong.md", line, language: "ts", flags: [], text: `\n${text}\n` })
     )
-    const found = await workplace.diagnose([wrong!, right!])
+    const found = await diagnose(workplace, [wrong!, right!])
     assert.match(found.get(wrong!) ?? "", /^line \(2,7\): error TS2322/)
     assert.strictEqual(found.get(right!), "")
   })

@@ -6,7 +6,6 @@ import { MemoryBackend } from "@fermata/engine"
 import { CrashHost } from "@fermata/testing"
 import { Effect, Layer } from "effect"
 import { contract, giveWay, hear, Log, type Loose, only, pass, run, serve, smuggle } from "./support.ts"
-import { typeErrors } from "./TypeCheck.ts"
 
 /** Every mistake of a document, as the place and kind of each. */
 const problems = (document: unknown): ReadonlyArray<string> =>
@@ -248,21 +247,4 @@ describe("the graph of steps", () => {
         { triggerId: "T-123", number: 7, text: `ticket T-123 of ${id}`, nowhere: null, inText: "[]" }
       ])
     }))
-
-  it("C-25: a document is typed, so that a wrong kind does not compile", () => {
-    const typed = (kind: string) => `
-      import { Contract } from "@fermata/contracts"
-      export const document: Contract.ContractDocument = {
-        schemaVersion: Contract.schemaVersion,
-        id: "my-agent",
-        version: "1.0.0",
-        title: "My agent",
-        entryStepId: "tell",
-        steps: [{ id: "tell", name: "Tell", kind: ${JSON.stringify(kind)}, event: "my.started", next: null }]
-      }`
-    const errors = typeErrors({ right: typed("emit"), wrong: typed("emits") })
-    assert.deepStrictEqual(errors.right, [])
-    assert.lengthOf(errors.wrong, 1)
-    assert.include(errors.wrong[0], "\"emits\"")
-  })
 })

@@ -7,7 +7,6 @@
  */
 import * as Simulator from "@fermata/testing/Simulator"
 import { Effect, Result } from "effect"
-import { execFileSync } from "node:child_process"
 import { createHash } from "node:crypto"
 import { performance } from "node:perf_hooks"
 import { type Case, cases, random } from "./cases.ts"
@@ -27,7 +26,8 @@ const named = (name: string): Case => {
 }
 
 /** The commit of the working directory, or null. */
-const commitOf = (): string | null => {
+const commitOf = async (): Promise<string | null> => {
+  const { execFileSync } = await import("node:child_process")
   try {
     return execFileSync("git", ["rev-parse", "--short", "HEAD"], {
       encoding: "utf8",
@@ -118,4 +118,4 @@ export const simulate = (
     }
   })
 
-if (import.meta.main) exit(await simulate(process.argv.slice(2), { commit: commitOf(), tell }))
+if (import.meta.main) exit(await simulate(process.argv.slice(2), { commit: await commitOf(), tell }))
