@@ -416,7 +416,12 @@ export interface Answers extends EventAnswers {
       readonly undone?: true
       readonly unseen?: true
     }
-  readonly inbox: { readonly result: "accepted" | "duplicate" | "closed" | "unknown" }
+  /** Of a row that a run has got: the owner of the run, and whether nothing else is in its inbox. Where `owner` is absent nothing is known. */
+  readonly inbox: {
+    readonly result: "accepted" | "duplicate" | "closed" | "unknown"
+    readonly owner?: string | null
+    readonly alone?: true
+  }
   /** `at` is the time of the transaction, ms since the epoch. */
   readonly answer: {
     readonly result: "accepted" | "duplicate" | "closed" | "unknown" | "stale" | "untimely"

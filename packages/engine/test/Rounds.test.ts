@@ -91,7 +91,7 @@ describe("rounds", () => {
   it.effect("S7: a run whose time comes while a round is under way is taken up by the next", () =>
     Effect.gen(function*() {
       const memory = MemoryBackend.make(MemoryBackend.makeStore())
-      /** What happens right after the next time that a host asks for runs that are due. */
+      /** What happens right after the next time that a host takes up runs that are due. */
       let then: Effect.Effect<void> = Effect.void
       const world = yield* CrashHost.makeOn({
         ...memory,
@@ -103,15 +103,18 @@ describe("rounds", () => {
             return now
           })
       })
-      const host = yield* world.start(W.toLayer(({ id }) => Effect.as(Effect.sleep("3 seconds"), id)))
-      const id = yield* host.use(W.execute({ id: "1" }, { discard: true }))
+      const host = yield* world.start(W.toLayer(({ id }) => Effect.as(Effect.sleep(`${Number(id)} seconds`), id)))
+      const ids = yield* Effect.forEach(["1", "3"], (id) => host.use(W.execute({ id }, { discard: true })))
+      yield* host.settled
+      yield* host.evict
       yield* host.settled
       then = TestClock.adjust("5 seconds")
-      yield* host.evict
+      yield* TestClock.adjust("1 seconds")
       yield* host.settled
       yield* TestClock.adjust("1 millis")
       yield* host.settled
-      yield* assertOutput(host, W, id, "1")
+      yield* assertOutput(host, W, ids[0]!, "1")
+      yield* assertOutput(host, W, ids[1]!, "3")
     }))
 
   it.effect("S4: a run for which there was no room begins when another has ended", () =>

@@ -58,4 +58,33 @@ describe("RunWaiters", () => {
       assert.deepStrictEqual(yield* Fiber.join(waiting), { row, last })
       assert.strictEqual(looks, 1)
     }))
+
+  it.effect("are given what is told while the run is only being started, and its end rather than what is told behind it", () =>
+    Effect.gen(function*() {
+      const backend = MemoryBackend.make(MemoryBackend.makeStore())
+      const { run } = (yield* backend.write([startOwned("r")]))[0]
+      const waiters = new RunWaiters({ ...backend, run: () => Effect.die("nobody need look") })
+      const told = (status: string) => waiters.notify("r", { row: { ...run, status } })
+      const starting = Effect.sync(() => {
+        told("suspended")
+        told("completed")
+        told("suspended")
+        return run
+      })
+      assert.strictEqual((yield* waiters.untilRest("r", starting))?.row.status, "completed")
+    }))
+
+  it.effect("wait on where they are told of something else than they want", () =>
+    Effect.gen(function*() {
+      const backend = MemoryBackend.make(MemoryBackend.makeStore())
+      const { run } = (yield* backend.write([startOwned("r")]))[0]
+      const waiters = new RunWaiters(backend)
+      const waiting = yield* Effect.forkChild(waiters.untilEnd("r"), { startImmediately: true })
+      waiters.notify("r", { row: { ...run, status: "suspended" } })
+      yield* Effect.yieldNow
+      assert.isUndefined(waiting.pollUnsafe())
+      yield* backend.write([end("r", 0, "done")])
+      waiters.notify("r")
+      assert.strictEqual((yield* Fiber.join(waiting))?.row.status, "completed")
+    }))
 })

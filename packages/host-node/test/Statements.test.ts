@@ -1,11 +1,13 @@
 /**
- * What a run costs, in statements: counted, so that a slow machine changes
- * nothing. Whoever makes one of these figures grow changes it here, and says why.
+ * What a run costs, in statements and transactions: counted, so that a slow
+ * machine changes nothing. Whoever makes one of these figures grow changes it
+ * here, and says why.
  */
 import { assert, describe, it } from "@effect/vitest"
 import * as Engine from "@fermata/engine/Engine"
+import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
-import { Effect, Layer, Schema } from "effect"
+import { Context, Effect, Layer, Schema } from "effect"
 import { Workflow } from "effect/workflow"
 import { join } from "node:path"
 import { StatementSync } from "node:sqlite"
@@ -19,19 +21,27 @@ const work = Step.make("work", {
   run: ({ i }) => Effect.succeed(i)
 })
 
+const idempotencyKey = ({ id }: { readonly id: string }) => id
 const Steps = Workflow.make("steps", {
   payload: { id: Schema.String, count: Schema.Int },
   success: Schema.Int,
-  idempotencyKey: ({ id }) => id
+  idempotencyKey
 })
+const Approved = Signal.make("approved", { schema: Schema.Boolean })
+const Waiting = Workflow.make("waiting", { payload: { id: Schema.String }, success: Schema.Boolean, idempotencyKey })
+const Parent = Workflow.make("parent", { payload: { id: Schema.String }, success: Schema.Int, idempotencyKey })
 
-const app = Steps.toLayer(Effect.fnUntraced(function*({ count }) {
-  for (let i = 0; i < count; i++) yield* work({ i })
-  return count
-}))
+const app = Layer.mergeAll(
+  Steps.toLayer(Effect.fnUntraced(function*({ count }) {
+    for (let i = 0; i < count; i++) yield* work({ i })
+    return count
+  })),
+  Waiting.toLayer(() => Effect.andThen(work({ i: 0 }), Signal.receive(Approved))),
+  Parent.toLayer(({ id }) => Steps.execute({ id: `child of ${id}`, count: 0 }))
+)
 
 /** The statements that SQLite is asked to run meanwhile, by the first words of each. */
-const counted = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+const asked = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
       const asked: Array<string> = []
@@ -52,29 +62,74 @@ const counted = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     ({ restore }) => Effect.sync(restore)
   )
 
-const isAppend = (sql: string) => sql.startsWith("INSERT INTO journal")
+/** Statements, and transactions that write: those that are begun, and appends that are one by themselves. */
+const counted = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(asked(effect), (sql): readonly [statements: number, transactions: number] => {
+    let within = false
+    let transactions = 0
+    for (const one of sql) {
+      if (one === "BEGIN IMMEDIATE") within = true
+      if (one === "COMMIT") within = false
+      if (one === "COMMIT" || (!within && one.startsWith("INSERT INTO journal"))) transactions++
+    }
+    return [sql.length, transactions]
+  })
+
+/** A host that looks at the store only when something has happened, so that only what is asked for is counted. */
+const makeHost = Effect.gen(function*() {
+  const file = join(yield* TempFolder.make, "fermata.db")
+  const context = yield* Layer.build(app.pipe(
+    Layer.provideMerge(NodeHost.layer({ db: file, synchronous: "NORMAL", pollMs: 1e9, leaseMs: 1e9 }))
+  ))
+  const engine = Context.get(context, Engine.Engine)
+  const use = Effect.provide(context)
+  // What is read once is not counted.
+  for (let n = 0; n < 3; n++) {
+    yield* use(Steps.execute({ id: `warm-up ${n}`, count: 5 }))
+    yield* use(Parent.execute({ id: `warm-up ${n}` }))
+  }
+  yield* engine.settled
+  const wait = (id: string) => Effect.andThen(use(Waiting.execute({ id }, { discard: true })), engine.settled)
+  const signal = (id: string) =>
+    Effect.flatMap(Waiting.executionId({ id }), (runId) => use(Signal.send(Approved, { runId, payload: true })))
+  /** Until nothing is on its way. */
+  const count = <A, E>(effect: Effect.Effect<A, E>) => counted(Effect.andThen(effect, engine.settled))
+  return { engine, use, wait, signal, count }
+})
 
 describe("statements", () => {
-  it.live("of a run are 20, six more for the first step that it waits for, and one for each that follows", () =>
+  it.live("of a run are 15, six more for the first step that it waits for, and one for each that follows", () =>
     Effect.gen(function*() {
-      const file = join(yield* TempFolder.make, "fermata.db")
-      // Nothing looks at the store by itself, so that only what the run asks for is counted.
-      const host = app.pipe(
-        Layer.provideMerge(NodeHost.layer({ db: file, synchronous: "NORMAL", pollMs: 1e9, leaseMs: 1e9 }))
-      )
-      const context = yield* Layer.build(host)
-      const run = (id: string, count: number) =>
-        Effect.flatMap(
-          counted(Effect.provide(Steps.execute({ id, count }), context)),
-          (asked) =>
-            Effect.as(Effect.provide(Effect.flatMap(Engine.Engine, (engine) => engine.settled), context), asked)
-        )
-      for (let n = 0; n < 3; n++) yield* run(`warm-up ${n}`, 5)
-      const figures: Record<string, readonly [statements: number, commits: number]> = {}
-      for (const count of [0, 1, 5, 20]) {
-        const asked = yield* run(`r${count}`, count)
-        figures[count] = [asked.length, asked.filter(isAppend).length]
+      const { count, use } = yield* makeHost
+      const figures: Record<string, readonly [statements: number, transactions: number]> = {}
+      for (const steps of [0, 1, 5, 20]) {
+        figures[steps] = yield* count(use(Steps.execute({ id: `r${steps}`, count: steps })))
       }
-      assert.deepStrictEqual(figures, { 0: [20, 2], 1: [26, 3], 5: [30, 7], 20: [45, 22] })
+      assert.deepStrictEqual(figures, { 0: [15, 2], 1: [21, 3], 5: [25, 7], 20: [40, 22] })
+    }).pipe(Effect.scoped))
+
+  it.live("of a run that is asked for again are none that write", () =>
+    Effect.gen(function*() {
+      const { count, use } = yield* makeHost
+      const run = Steps.execute({ id: "r", count: 0 })
+      yield* use(run)
+      assert.deepStrictEqual(yield* count(use(run)), [7, 0])
+    }).pipe(Effect.scoped))
+
+  it.live("of a signal that ends a run are 15 where the run is in memory, and 29 where it is not", () =>
+    Effect.gen(function*() {
+      const { count, engine, signal, wait } = yield* makeHost
+      yield* wait("here")
+      yield* wait("gone")
+      const here = yield* count(signal("here"))
+      yield* engine.evict
+      yield* engine.settled
+      assert.deepStrictEqual({ here, gone: yield* count(signal("gone")) }, { here: [15, 2], gone: [29, 3] })
+    }).pipe(Effect.scoped))
+
+  it.live("of a run and a child that it waits for are 71", () =>
+    Effect.gen(function*() {
+      const { count, use } = yield* makeHost
+      assert.deepStrictEqual(yield* count(use(Parent.execute({ id: "p" }))), [71, 6])
     }).pipe(Effect.scoped))
 })

@@ -292,16 +292,21 @@ export const make = (
           )
         )
       }
-      const { run, started } = yield* Effect.orDie(runtime.starts.start(request))
-      if (!started) yield* Joins.tellOtherInput(runtime.store, run, encoded)
-      if (discard) return
-      if (place?.step !== undefined) {
-        const end = place.run.awaitOutside(runtime.writer.patience.insist(runtime.waiters.untilEnd(executionId)))
-        const rested = yield* place.run.inStep(place.step, { reason: "child", key: executionId }, end)
-        return yield* endResult(workflow, rested!)
+      const joined = (run: RunRow) => Joins.tellOtherInput(runtime.store, run, encoded)
+      if (place === undefined && !discard) {
+        const started = Effect.flatMap(
+          runtime.starts.start(request),
+          ({ run, started }) => started ? Effect.succeed(run) : Effect.as(joined(run), run)
+        )
+        const rested = (yield* Effect.orDie(runtime.waiters.untilRest(executionId, started)))!
+        return rested.row.status === "suspended" ? suspended(rested.row) : yield* endResult(workflow, rested)
       }
-      const rested = (yield* Effect.orDie(runtime.waiters.untilRest(executionId)))!
-      return rested.row.status === "suspended" ? suspended(rested.row) : yield* endResult(workflow, rested)
+      const { run, started } = yield* Effect.orDie(runtime.starts.start(request))
+      if (!started) yield* joined(run)
+      if (place?.step === undefined || discard) return
+      const end = place.run.awaitOutside(runtime.writer.patience.insist(runtime.waiters.untilEnd(executionId)))
+      const rested = yield* place.run.inStep(place.step, { reason: "child", key: executionId }, end)
+      return yield* endResult(workflow, rested!)
     }) as Encoded["execute"],
 
     poll: Effect.fnUntraced(function*(workflow, executionId) {

@@ -96,7 +96,7 @@ export const make = (
 
   const logsRuns = LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(ambient, References.MinimumLogLevel))
   const announcements = new Announcements({ store, host, rounds, writer, extensions, logsRuns })
-  const inboxes = new Inboxes(backend, ownerId, pool)
+  const inboxes = new Inboxes(backend, ownerId, pool, rounds)
   const desk: Desk = { backend, write: writer.write, journal: store.journal, now: host.now }
   const commits = new Commits({ host, rounds, writer, announcements, extensions, inboxes, waiters })
   const loading = new Loading({
@@ -129,7 +129,18 @@ export const make = (
     pool,
     loading
   })
-  const starts = new Starts({ host, rounds, writer, ownership, pool, programs, inboxes, loading, announcements })
+  const starts = new Starts({
+    backend,
+    host,
+    rounds,
+    writer,
+    ownership,
+    pool,
+    programs,
+    inboxes,
+    loading,
+    announcements
+  })
 
   const carrier: Outbox.Carrier = {
     backend,
@@ -173,7 +184,7 @@ export const make = (
     pool,
     loading,
     starts,
-    messages: new Messages(ownerId, rounds, writer),
+    messages: new Messages(ownerId, rounds, writer, inboxes),
     waiters,
     desk,
     bodies,

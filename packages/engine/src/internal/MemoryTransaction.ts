@@ -258,7 +258,8 @@ export class Transaction {
       inbox: [...run.inbox, row.id],
       row: run.row.owner === null ? { ...run.row, dueAt: 0 } : run.row
     })
-    return { result: "accepted" }
+    const { owner } = run.row
+    return run.inbox.length === 0 ? { result: "accepted", owner, alone: true } : { result: "accepted", owner }
   }
 
   #answer({ answers, before, from, key, now, row, run, status, version }: AnswerOp): Answers["answer"] {

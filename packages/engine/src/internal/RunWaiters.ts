@@ -7,19 +7,12 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import type { Backend, RunRow } from "../Backend.ts"
+import type { Backend, RunRow, StorageFailed } from "../Backend.ts"
 import * as Handover from "./Handover.ts"
 import type { PendingCommit } from "./run/RunHost.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 
-/** The end of a run as it was committed here. */
-export interface Ended {
-  readonly row: RunRow
-  /** The last entry of its journal. */
-  readonly last: JournalEntry.JournalEntry | undefined
-}
-
-/** A run as whoever waited for it finds it; `last` where it has just ended here. */
+/** A run as whoever waited for it finds it; where this process has committed its end, with the last entry of its journal. */
 export interface Rested {
   readonly row: RunRow
   readonly last?: JournalEntry.JournalEntry | undefined
@@ -27,7 +20,7 @@ export interface Rested {
 
 export class RunWaiters {
   private readonly backend: Backend
-  private readonly waiting = new Map<string, Set<(ended?: Ended) => void>>()
+  private readonly waiting = new Map<string, Set<(rested?: Rested) => void>>()
 
   constructor(backend: Backend) {
     this.backend = backend
@@ -38,9 +31,9 @@ export class RunWaiters {
     return Array.from(this.waiting.keys())
   }
 
-  /** Has those who wait for the run look at it; of an end that was committed here they are given all. */
-  notify(runId: string, ended?: Ended): void {
-    for (const tell of Array.from(this.waiting.get(runId) ?? [])) tell(ended)
+  /** Gives those who wait for the run what was committed here; without it, has them look at the run. */
+  notify(runId: string, rested?: Rested): void {
+    for (const tell of Array.from(this.waiting.get(runId) ?? [])) tell(rested)
   }
 
   /** The engine has closed, and tells nobody anything any more. */
@@ -66,59 +59,80 @@ export class RunWaiters {
 
   /** Waits until the run is final in the store, as long as the engine is open. Null when there is no such run. */
   untilEnd(runId: string) {
-    return this.whileOpen(this.look(runId, isOver))
+    return this.until(runId, isOver, this.backend.run(runId))
   }
 
-  /** As `untilEnd`, or until the run is suspended. */
-  untilRest(runId: string) {
-    return this.whileOpen(this.look(runId, (status) => isOver(status) || status === "suspended"))
+  /** As `untilEnd`, or until the run is suspended. `first` is asked for its row once one waits, so that it may start the run. */
+  untilRest<E = never>(
+    runId: string,
+    first: Effect.Effect<RunRow | null, StorageFailed | E> = this.backend.run(runId)
+  ) {
+    return this.until(runId, (status) => isOver(status) || status === "suspended", first)
   }
 
-  private readonly look = Effect.fnUntraced(
-    function*(this: RunWaiters, runId: string, wanted: (status: string) => boolean) {
-      while (true) {
-        const told = Latch.makeUnsafe(false)
-        let ended: Ended | undefined
-        const tell = (end?: Ended) => {
-          ended ??= end
-          told.openUnsafe()
-        }
-        const waiters = this.waiting.get(runId) ?? new Set()
-        this.waiting.set(runId, waiters.add(tell))
-        const rested: Rested | null | undefined = yield* Effect.ensuring(
-          Effect.gen({ self: this }, function*() {
-            const row = yield* this.backend.run(runId)
-            if (row === null) return null
-            if (wanted(row.status)) return { row }
-            yield* told.await
-            return ended
-          }),
-          Effect.sync(() => {
-            waiters.delete(tell)
-            if (waiters.size === 0) this.waiting.delete(runId)
-          })
-        )
-        if (rested !== undefined) return rested
+  private until<E>(
+    runId: string,
+    wanted: (status: string) => boolean,
+    first: Effect.Effect<RunRow | null, StorageFailed | E>
+  ): Effect.Effect<Rested | null, StorageFailed | E> {
+    return this.whileOpen(this.look(runId, wanted, first))
+  }
+
+  private readonly look = <E>(
+    runId: string,
+    wanted: (status: string) => boolean,
+    first: Effect.Effect<RunRow | null, StorageFailed | E>
+  ): Effect.Effect<Rested | null, StorageFailed | E> =>
+    Effect.suspend(() => {
+      const told = Latch.makeUnsafe(false)
+      let rested: Rested | undefined
+      const tell = (now?: Rested) => {
+        // Behind its end nothing comes.
+        if (rested === undefined || !isOver(rested.row.status)) rested = now
+        told.openUnsafe()
       }
-    }
-  )
+      const waiters = this.waiting.get(runId) ?? new Set()
+      this.waiting.set(runId, waiters.add(tell))
+      const waiting = Effect.gen({ self: this }, function*() {
+        let found = rowOf(yield* first)
+        while (found !== null && !wanted(found.row.status)) {
+          yield* told.await
+          // Closed before the look, so that what is told during the look is seen by the next.
+          told.closeUnsafe()
+          found = rested ?? rowOf(yield* this.backend.run(runId))
+          if (rested === found) rested = undefined
+        }
+        return found
+      })
+      return Effect.ensuring(
+        waiting,
+        Effect.sync(() => {
+          waiters.delete(tell)
+          if (waiters.size === 0) this.waiting.delete(runId)
+        })
+      )
+    })
 }
 
-/** What the end of a run is for those who wait for it. */
-export const ended = (run: RunRow, { entries, expected, status }: PendingCommit, at: number): Ended => {
-  const last = entries.at(-1)
+const rowOf = (row: RunRow | null): Rested | null => row === null ? null : { row }
+
+/** How a run stands after this commit, for those who wait for it. */
+export const rested = (
+  run: RunRow,
+  { ended, entries, expected, release, status }: PendingCommit,
+  at: number
+): Rested => {
+  const last = ended === undefined ? undefined : entries.at(-1)
   return {
     row: {
       ...run,
-      status: status?.status ?? run.status,
-      reason: null,
-      waits: null,
-      owner: null,
-      dueAt: null,
+      ...status,
+      ...(ended === undefined && release === undefined ? {} : { owner: null }),
+      dueAt: release?.dueAt ?? null,
       length: expected + entries.length,
       updatedAt: at
     },
-    last: last && Handover.plain(last)
+    ...(last === undefined ? {} : { last: Handover.plain(last) })
   }
 }
 

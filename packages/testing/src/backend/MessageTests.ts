@@ -32,8 +32,20 @@ export const messageTests = (test: Test): void => {
     Effect.gen(function*() {
       yield* backend.write([startOwned("r"), startOwned("s"), inbox("r", "i")])
       assert.deepStrictEqual(yield* one(backend, inbox("r", "i")), { result: "duplicate" })
-      assert.deepStrictEqual(yield* one(backend, inbox("s", "i")), { result: "accepted" })
+      assert.strictEqual((yield* one(backend, inbox("s", "i"))).result, "accepted")
       assert.strictEqual((yield* backend.inbox("r")).length, 1)
+    }))
+
+  test("the answer to a row says who owns the run, and whether nothing else is in its inbox", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([startOwned("r"), start("free")])
+      const alone = { result: "accepted", alone: true } as const
+      assert.deepStrictEqual(yield* one(backend, inbox("r", "1")), { ...alone, owner: "a" })
+      assert.deepStrictEqual(yield* one(backend, inbox("r", "2")), { result: "accepted", owner: "a" })
+      yield* one(backend, commit("r", 0, [], { consumed: ["1", "2"] }))
+      assert.deepStrictEqual(yield* one(backend, inbox("r", "3")), { ...alone, owner: "a" })
+      assert.deepStrictEqual(yield* one(backend, inbox("free", "1")), { ...alone, owner: null })
+      assert.deepStrictEqual(yield* one(backend, { ...inbox("new", "1"), early: true }), { result: "accepted" })
     }))
 
   test("an inbox row for a run that is unknown or final is refused", (backend) =>

@@ -377,7 +377,7 @@ export const runTests = (test: Test): void => {
             })
           )
           assert.isTrue(started, JSON.stringify(id))
-          assert.deepStrictEqual(yield* one(backend, inbox("run ", id)), { result: "accepted" }, JSON.stringify(id))
+          assert.strictEqual((yield* one(backend, inbox("run ", id))).result, "accepted", JSON.stringify(id))
         }
         const other = yield* connect
         assert.deepStrictEqual((yield* other.inbox("run ")).map((row) => row.id), odd)

@@ -60,7 +60,7 @@ export class Commits {
         announcements.committed(run, pending.entries, pending.status?.status ?? "running", pending.unrecorded)
       }
       if (ok && pending.status?.status === "suspended") {
-        waiters.notify(run.id)
+        waiters.notify(run.id, RunWaiters.rested(run, pending, op.at))
         host.fork(RunLogs.suspension(run, pending.status))
       }
       if (Exit.isSuccess(answer) && answer.value.ok) {
@@ -70,7 +70,7 @@ export class Commits {
         if (told || (inboxes.hasBacklog && pending.consumed.length > 0)) rounds.poke(Look.inbox)
       }
       done(ok, unseen)
-      if (ok && pending.ended !== undefined) waiters.notify(run.id, RunWaiters.ended(run, pending, op.at))
+      if (ok && pending.ended !== undefined) waiters.notify(run.id, RunWaiters.rested(run, pending, op.at))
     })
   }
 

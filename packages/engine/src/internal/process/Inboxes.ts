@@ -1,6 +1,7 @@
 /** Hands out what is in the inboxes of the runs that this process has in memory. */
 import * as Effect from "effect/Effect"
-import type { Backend, StorageFailed } from "../../Backend.ts"
+import type { Answers, Backend, InboxRow, StorageFailed } from "../../Backend.ts"
+import { Look, type Rounds } from "../Rounds.ts"
 import type { Pool } from "./Pool.ts"
 
 const limit = 1_000
@@ -9,13 +10,15 @@ export class Inboxes {
   private readonly backend: Backend
   private readonly ownerId: string
   private readonly pool: Pool
+  private readonly rounds: Rounds
   private times = 0
   private isMore = false
 
-  constructor(backend: Backend, ownerId: string, pool: Pool) {
+  constructor(backend: Backend, ownerId: string, pool: Pool, rounds: Rounds) {
     this.backend = backend
     this.ownerId = ownerId
     this.pool = pool
+    this.rounds = rounds
   }
 
   /** How often the inboxes were looked at: a run that was being taken up meanwhile has missed what was handed out. */
@@ -36,4 +39,16 @@ export class Inboxes {
     this.isMore = rows.length === limit
     for (const row of rows) this.pool.get(row.run)?.receive(row)
   })
+
+  /** This process has put the row into the inbox of a run: sees to it that the run gets it. */
+  arrived(row: InboxRow, { alone, owner }: Answers["inbox"]): void {
+    if (owner === undefined) return this.rounds.poke()
+    if (owner === null) return this.rounds.poke(Look.due)
+    if (owner !== this.ownerId) return
+    const run = this.pool.get(row.run)
+    if (alone !== true || run === undefined) return this.rounds.poke(Look.inbox)
+    // With nothing before it, it is next. Should the run be on its way into memory once more, it has missed it there.
+    this.times++
+    run.receive(row)
+  }
 }

@@ -50,6 +50,7 @@ export class Loading {
   private readonly parts: Parts
   private readonly runs = new Set<string>()
   private askedAt = 0
+  private due: number | null = null
 
   constructor(parts: Parts) {
     this.parts = parts
@@ -60,17 +61,27 @@ export class Loading {
     return this.runs.size === 0
   }
 
-  /** ms since the epoch, when runs that were due were last asked for: what becomes due later is waited for. */
-  get claimedAt(): number {
-    return this.askedAt
+  /** When there may be a run to take up, in ms since the epoch; null for never. As of the last time that runs were taken up. */
+  get nextDue(): number | null {
+    return this.due
   }
 
-  /** Takes up the runs that are due, as many as there are slots for. */
+  /** Takes up the runs that are due, as many as there are slots for. To claim is to write, so it is asked first whether any is. */
   readonly claimDue: Effect.Effect<void, StorageFailed> = Effect.gen({ self: this as Loading }, function*() {
+    this.due = yield* this.dueAfter(-1)
+    if (this.due === null || this.due > this.parts.host.now()) return this.parts.pool.leavesNobody()
+    yield* this.claim
+    this.due = yield* this.dueAfter(this.askedAt)
+  })
+
+  private dueAfter(time: number): Effect.Effect<number | null, StorageFailed> {
+    const { ownership: { roots }, store } = this.parts
+    return roots !== null && roots.length === 0 ? Effect.succeed(null) : store.backend.nextDue(time, roots)
+  }
+
+  private readonly claim: Effect.Effect<void, StorageFailed> = Effect.gen({ self: this as Loading }, function*() {
     const { extensions, host, ownership, pool, programs, rounds, writer } = this.parts
     this.askedAt = host.now()
-    const { roots } = ownership
-    if (roots !== null && roots.length === 0) return
     while (!rounds.closed && !ownership.isUnsure) {
       const slots = pool.slotsForDue()
       if (slots <= 0) return

@@ -5,7 +5,7 @@
  */
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
-import type { Backend, StorageFailed } from "../../Backend.ts"
+import type { Backend } from "../../Backend.ts"
 import type { EngineOptions } from "../../EngineOptions.ts"
 import type { Liveness } from "../Liveness.ts"
 import { Look, type Rounds } from "../Rounds.ts"
@@ -54,24 +54,22 @@ export class Loops {
         const carried = (what & Look.outbox) !== 0 && (yield* deliver())
         if (carried || (what & Look.due) !== 0) yield* loading.claimDue
         if (carried || (what & Look.inbox) !== 0) yield* inboxes.handOut
-        if (carried || (what & Look.due) !== 0) yield* this.armNext
+        if (carried || (what & Look.due) !== 0) this.armNext()
       }),
       (cause) => Effect.sync(() => writer.failed(cause))
     )
   }
 
-  private readonly armNext: Effect.Effect<void, StorageFailed> = Effect.gen({ self: this as Loops }, function*() {
-    const { backend, loading, ownership, rounds, timers } = this.parts
-    const { roots } = ownership
-    if (roots !== null && roots.length === 0) return
-    const due = yield* backend.nextDue(loading.claimedAt, roots)
-    if (due === this.armed?.at) return
+  private armNext(): void {
+    const { loading, rounds, timers } = this.parts
+    const due = loading.nextDue
+    if (due === (this.armed?.at ?? null)) return
     if (this.armed !== undefined) timers.cancel(this.armed)
     this.armed = due === null ? undefined : timers.set(due, () => {
       this.armed = undefined
       rounds.poke()
     })
-  })
+  }
 
   /** Says that this process lives, and frees the runs of those that do not. */
   readonly heartbeat: Effect.Effect<void> = Effect.suspend(() =>

@@ -48,6 +48,11 @@ export class Pool {
     return this.freeSlots
   }
 
+  /** No run that is due waits for a slot. */
+  leavesNobody(): void {
+    this.crowded = false
+  }
+
   /** A slot may have become free. */
   noticeFreeSlot(): void {
     if (this.crowded) this.parts.rounds.poke(Look.due)

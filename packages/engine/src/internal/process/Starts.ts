@@ -2,7 +2,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { RunRow } from "../../Backend.ts"
+import type { Answers, Backend, RunRow, StorageFailed } from "../../Backend.ts"
 import { startOp, type StartRequest } from "../../StartRequest.ts"
 import { encodeEntries } from "../../Store.ts"
 import * as Handover from "../Handover.ts"
@@ -20,6 +20,7 @@ import type { Programs } from "./Programs.ts"
 import type { Writer } from "./Writer.ts"
 
 interface Parts {
+  readonly backend: Backend
   readonly host: HostRuntime
   readonly rounds: Rounds
   readonly writer: Writer
@@ -55,8 +56,28 @@ export class Starts {
               : Effect.void
         ))))
 
-  /** To the end although the caller may leave, so that no run stays owned by this process and unknown to it. */
   private readonly startOnce = (request: StartRequest, owns: boolean) =>
+    Effect.flatMap(
+      this.join(request),
+      (joined) => joined === undefined ? this.begin(request, owns) : Effect.succeed(joined)
+    )
+
+  /** A run that is there and that nobody can leave is joined by a look: nothing changes in it. */
+  private join(request: StartRequest): Effect.Effect<Answers["start"] | undefined, StorageFailed> {
+    if (request.listener !== null) return Effect.undefined
+    const { backend, ownership, rounds } = this.parts
+    return Effect.map(backend.run(request.id), (run) => {
+      if (run === null || run.parent !== null) return undefined
+      if (!ownership.adopts(run.root)) {
+        ownership.adopt(run.root)
+        rounds.poke(Look.due)
+      }
+      return { started: false, run }
+    })
+  }
+
+  /** To the end although the caller may leave, so that no run stays owned by this process and unknown to it. */
+  private readonly begin = (request: StartRequest, owns: boolean) =>
     Effect.suspend(() => {
       const { host, ownership, pool, programs, rounds } = this.parts
       const starting = Effect.suspend(() => {
