@@ -54,10 +54,7 @@ const commandLines: Readonly<Record<"looks" | "works", ReadonlyArray<ReadonlyArr
     ["runs", "tail", "RUN"],
     ["runs", "diff", "RUN", "RUN"],
     ["approvals", "ls"],
-    ["contracts", "check", "contract.json"],
-    ["contracts", "graph", "contract.json"],
-    ["contracts", "ls"],
-    ["contracts", "add", "contract.json"]
+    ["contracts", "ls"]
   ],
   works: [
     ["run", "once", "--input", `{"id":"2"}`],
@@ -74,6 +71,9 @@ const commandLines: Readonly<Record<"looks" | "works", ReadonlyArray<ReadonlyArr
     ["worker", "--until-idle"],
     ["replay", "RUN"],
     ["upgrade", "check"],
+    ["contracts", "check", "contract.json"],
+    ["contracts", "graph", "contract.json"],
+    ["contracts", "add", "contract.json"],
     ["doctor"]
   ]
 }

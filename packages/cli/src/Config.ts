@@ -3,6 +3,7 @@
  * contracts, and the tasks and the model that contracts use.
  */
 import type { Llm } from "@fermata/contracts/Llm"
+import type { StepKind } from "@fermata/contracts/StepKind"
 import type { TaskContext } from "@fermata/contracts/TaskRuntime"
 import { didYouMean } from "@fermata/core/Suggestion"
 import type { Engine } from "@fermata/engine/Engine"
@@ -36,6 +37,8 @@ export interface FermataConfig {
   readonly tasks?: Readonly<Record<string, TaskHandler>>
   /** The model of the `llm` steps of contracts. */
   readonly llm?: Layer.Layer<Llm, unknown>
+  /** Kinds of steps that contracts may use beside the standard ones, made with `StepKind.make`. Whatever services they need they bring along. */
+  readonly kinds?: ReadonlyArray<StepKind>
 }
 
 /**
@@ -127,12 +130,17 @@ const read = (file: string): Effect.Effect<Loaded, CommandFailed> =>
     try: () => import(pathToFileURL(file).href) as Promise<{ readonly default?: unknown }>,
     catch: (cause) => broken(file, `cannot be loaded: ${loadProblem(cause)}`)
   }).pipe(
-    Effect.flatMap((module) => {
+    Effect.flatMap(Effect.fnUntraced(function*(module) {
       const problem = problemOf(module.default)
-      return problem === undefined
-        ? Effect.succeed({ file, config: module.default as FermataConfig })
-        : Effect.fail(broken(file, problem))
-    })
+      if (problem !== undefined) return yield* broken(file, problem)
+      const config = module.default as FermataConfig
+      const { kinds = [] } = config
+      const twice = kinds.length === 0 ? undefined : yield* kindTwice(kinds)
+      if (twice !== undefined) {
+        return yield* broken(file, `has in "kinds" a second kind "${twice}"; give it another name`)
+      }
+      return { file, config }
+    }))
   )
 
 const broken = (file: string, problem: string): CommandFailed =>
@@ -165,8 +173,24 @@ const fields: {
     (value) => isObject(value) && Object.values(value).every((handler) => typeof handler === "function"),
     "an object with a function for each task"
   ],
-  llm: [Layer.isLayer, "a layer of Llm, such as Llm.layerScripted([...])"]
+  llm: [Layer.isLayer, "a layer of Llm, such as Llm.layerScripted([...])"],
+  kinds: [
+    (value) => Array.isArray(value) && value.every(isKind),
+    "a list of kinds of steps, such as StepKind.make({ kind: \"shout\", ... })"
+  ]
 }
+
+/** As far as whatever reads a contract goes by it. */
+const isKind = (value: unknown): boolean =>
+  isObject(value) && isText(value["kind"]) && isObject(value["schema"]) && isObject(value["check"]) &&
+  isObject(value["graph"]) && typeof value["needs"] === "function" && typeof value["run"] === "function"
+
+/** A name that two kinds have, of those of a configuration and the standard ones. */
+const kindTwice = (kinds: ReadonlyArray<StepKind>): Effect.Effect<string | undefined> =>
+  Effect.map(Effect.promise(() => import("@fermata/contracts/StandardShapes")), ({ standardShapes }) => {
+    const names = [...standardShapes, ...kinds].map(({ kind }) => kind)
+    return names.find((name, index) => names.indexOf(name) !== index)
+  })
 
 /** The first thing that is wrong with a default export, as the rest of a sentence. */
 const problemOf = (config: unknown): string | undefined => {

@@ -4,8 +4,10 @@
  */
 import type { Contract } from "@fermata/contracts/Contract"
 import * as ContractNeeds from "@fermata/contracts/ContractNeeds"
+import type { StepKinds } from "@fermata/contracts/StepKind"
 import type { Owner } from "@fermata/core/Owner"
 import type { FermataConfig } from "./Config.ts"
+import * as Kinds from "./Kinds.ts"
 import { isGone } from "./Owners.ts"
 
 /** What the contract needs and the configuration lacks, as "no handler for ...". */
@@ -13,8 +15,9 @@ export const missingIn = (contract: Contract, config: FermataConfig): ReadonlyAr
   ContractNeeds.sentences(lackingIn(contract, config))
 
 /** Whether a process that lives and is a worker has all that the contract needs. */
-export const isServedBy = (contract: Contract, owner: Owner): boolean =>
-  isWorking(owner) && ContractNeeds.isNone(ContractNeeds.lacking(contract, ContractNeeds.offerOf(owner.serves.offers)))
+export const isServedBy = (contract: Contract, owner: Owner, kinds: StepKinds): boolean =>
+  isWorking(owner) &&
+  ContractNeeds.isNone(ContractNeeds.lacking(contract, ContractNeeds.offerOf(owner.serves.offers), kinds))
 
 /** Whether the process takes up due runs. */
 export const isWorking = (owner: Owner): boolean => owner.alive && owner.worker && !isGone(owner)
@@ -38,5 +41,7 @@ export const declarations = (contract: Contract, config: FermataConfig): Readonl
 // internal
 // ----------------------------------------------------------------------------
 
-const lackingIn = (contract: Contract, { llm, tasks = {} }: FermataConfig): ContractNeeds.Needs =>
-  ContractNeeds.lacking(contract, { tasks: Object.keys(tasks), model: llm !== undefined })
+const lackingIn = (contract: Contract, config: FermataConfig): ContractNeeds.Needs => {
+  const { llm, tasks = {} } = config
+  return ContractNeeds.lacking(contract, { tasks: Object.keys(tasks), model: llm !== undefined }, Kinds.of(config))
+}

@@ -192,7 +192,7 @@ const takeUp = (
           yield* adopt
           adopted = true
           idleSince = undefined
-        } else if (!owners.some((owner) => isServedBy(lacked.contract, owner))) {
+        } else if (!owners.some((owner) => isServedBy(lacked.contract, owner, host.kinds))) {
           return lacked.text
         }
       }

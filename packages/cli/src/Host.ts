@@ -2,9 +2,11 @@
  * The engine of one command: its services, and how this process comes to work
  * on runs.
  */
-import { Contracts } from "@fermata/contracts/Contracts"
+import { Contracts, type ContractsNeeds } from "@fermata/contracts/Contracts"
 import { Llm } from "@fermata/contracts/Llm"
+import type { StepKinds } from "@fermata/contracts/StepKind"
 import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
+import type { StorageFailed } from "@fermata/engine/Backend"
 import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
@@ -15,6 +17,7 @@ import * as NodeHost from "@fermata/host-node/NodeHost"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -27,6 +30,7 @@ import { fileLabel, readContract } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
 import * as Duplicates from "./internal/Duplicates.ts"
 import { why } from "./JsonOption.ts"
+import * as Kinds from "./Kinds.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
 import { note, noteNow } from "./Output.ts"
 
@@ -46,12 +50,16 @@ export interface Options {
   readonly absent?: string
   /** The configuration, where it was loaded before; else it is searched when it is needed. */
   readonly config?: Config.Loaded
+  /** The kinds of steps that contracts may use, where they are known and the configuration is not. */
+  readonly kinds?: StepKinds
 }
 
 /** The services of a command. Errors of the engine are those of the command after `refine`. */
 export interface Host {
   readonly runs: Runs["Service"]
   readonly contracts: Contracts["Service"]
+  /** The kinds of steps that contracts may use here: those of the configuration that is served, once there is one. */
+  readonly kinds: StepKinds
   readonly events: Events["Service"]
   readonly engine: Engine["Service"]
   readonly store: Store["Service"]
@@ -91,15 +99,15 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       ...(globals.leaseMs === undefined ? {} : { leaseMs: globals.leaseMs }),
       info: { command: options.command }
     })
-    const services = Contracts.layer.pipe(
-      Layer.provide(late.layer),
-      Layer.provideMerge(Events.layer),
-      Layer.provideMerge(engine)
+    const context = yield* refine(
+      Layer.buildWithScope(
+        Layer.merge(Runs.layer, Events.layer).pipe(Layer.provideMerge(engine), Layer.provideMerge(late.layer)),
+        scope
+      )
     )
-    const context = yield* refine(Layer.buildWithScope(Runs.layer.pipe(Layer.provideMerge(services)), scope))
+    let serviced = yield* refine(contractsOf(options.kinds ?? Kinds.of(options.config?.config ?? {}), context, scope))
     const store = Context.get(context, Store)
     const hostClock = Context.get(context, HostClock)
-    const contracts = Context.get(context, Contracts)
     const engineService = Context.get(context, Engine)
     const epochs = new Map<string, Set<number>>()
     if (options.worker !== true && options.idle !== true && options.readOnly !== true) {
@@ -135,6 +143,12 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     const serve = Effect.fnUntraced(function*(workflow: string | undefined) {
       const loaded = options.config ?? (yield* loadFor(workflow))
       const { llm, tasks, workflows } = loaded.config
+      const kinds = Kinds.of(loaded.config)
+      if (kinds !== serviced.kinds) {
+        // No run of a contract has been adopted yet; what this process may have taken up by itself is let go.
+        yield* serviced.close
+        serviced = yield* inConfig(loaded, "kinds", contractsOf(kinds, context, scope))
+      }
       yield* late.set(
         yield* service(TaskRuntime, TaskRuntime.layerHandlers(tasks ?? {}), scope),
         yield* inConfig(loaded, "llm", service(Llm, llm ?? Llm.layerElsewhere, scope))
@@ -147,14 +161,19 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           Layer.buildWithScope(Layer.provide(workflow, Layer.succeedContext(recording)), scope)
         )
       }
-      yield* addContracts(contracts, loaded, served)
+      yield* addContracts(serviced, loaded, served)
       if (options.worker === true) yield* engineService.announce
       return loaded
     })
     let serving: Effect.Effect<Config.Loaded, CommandFailed> | undefined
     return {
       runs: Context.get(context, Runs),
-      contracts,
+      get contracts() {
+        return serviced.contracts
+      },
+      get kinds() {
+        return serviced.kinds
+      },
       events: Context.get(context, Events),
       engine: engineService,
       store,
@@ -231,6 +250,24 @@ const makePlace = (db: string): Effect.Effect<void, CommandFailed> =>
     })
   })
 
+/** Contracts of these kinds, as long as they are served. */
+interface Serviced {
+  readonly kinds: StepKinds
+  readonly contracts: Contracts["Service"]
+  readonly close: Effect.Effect<void>
+}
+
+const contractsOf = Effect.fnUntraced(function*(
+  kinds: StepKinds,
+  context: Context.Context<ContractsNeeds>,
+  scope: Scope.Scope
+): Effect.fn.Return<Serviced, StorageFailed> {
+  const own = yield* Scope.fork(scope)
+  const layer = Layer.provide(Contracts.layerOf(kinds), Layer.succeedContext(context))
+  const contracts = Context.get(yield* Layer.buildWithScope(layer, own), Contracts)
+  return { kinds, contracts, close: Scope.close(own, Exit.void) }
+})
+
 const none: ReadonlyArray<string> = []
 
 /** Services that are filled in when this process begins to work on runs. Until then nothing asks for them. */
@@ -289,12 +326,12 @@ const inConfig = <A, E>(
 
 /** Adds the contracts that a configuration names. One that is no good is told and left out, so that it does not stop the others. */
 const addContracts = (
-  contracts: Contracts["Service"],
+  { contracts, kinds }: Serviced,
   loaded: Config.Loaded,
   programs: ReadonlyMap<string, string>
 ): Effect.Effect<void, CommandFailed> =>
   Effect.gen(function*() {
-    const read = yield* Effect.forEach(Config.contractFiles(loaded), (file) => leftOut(file, readContract(file)))
+    const read = yield* Effect.forEach(Config.contractFiles(loaded), (file) => leftOut(file, readContract(file, kinds)))
     const files = read.filter((file) => file !== undefined)
     const duplicate = Duplicates.contracts(files, programs)
     if (duplicate !== undefined) {

@@ -1,6 +1,5 @@
 /**
- * Which command lines only look: at help, at contracts, at what the database
- * holds. They load no code of the user, so the published package answers them
+ * Which command lines only look: at help, at what the database holds. They load no code of the user, so the published package answers them
  * from a bundle, which starts in a third of the time. All others must share
  * `effect` and the engine with the configuration, and load the packages.
  */
@@ -14,10 +13,7 @@ export const looking: ReadonlySet<string> = new Set([
   "runs diff",
   "approvals ls",
   "events ls",
-  "contracts check",
-  "contracts graph",
-  "contracts ls",
-  "contracts add"
+  "contracts ls"
 ])
 
 /** Global options that are followed by a value. */

@@ -17,6 +17,7 @@ import { isServedBy, isWorking, missingIn } from "./ContractNeeds.ts"
 import type { Finding } from "./Finding.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
+import * as Kinds from "./Kinds.ts"
 import * as Words from "./Words.ts"
 
 /** A process that works on runs takes up a due run well within this time (ms). */
@@ -95,14 +96,15 @@ const servingOf = (place: Place, run: RunRow): Effect.Effect<Serving, StorageFai
         byOwner: (owner: Owner) => owner.serves.programs.includes(definition)
       }
     }
+    const kinds = Kinds.of(config?.config ?? {})
     const row = run.definition === null ? null : yield* store.backend.definitionByHash(run.definition)
     const contract = row?.document == null
       ? undefined
-      : Option.getOrUndefined(Exit.getSuccess(Contract.decodeText(row.document)))
+      : Option.getOrUndefined(Exit.getSuccess(Contract.decodeText(row.document, kinds)))
     if (contract === undefined) return { lacksHere: ["a document that this build cannot read"], byOwner: () => false }
     return {
       lacksHere: missingIn(contract, config?.config ?? {}).map((need) => `${need} in ${nameOf(config)}`),
-      byOwner: (owner: Owner) => isServedBy(contract, owner)
+      byOwner: (owner: Owner) => isServedBy(contract, owner, kinds)
     }
   })
 

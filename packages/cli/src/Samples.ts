@@ -53,8 +53,8 @@ const eventFor = (host: Host, view: RunView.RunView, event: string): Effect.Effe
     )
     if (stored === undefined) return undefined
     const EventSample = yield* Effect.promise(() => import("@fermata/contracts/EventSample"))
-    const value = yield* EventSample.of(stored.contract, view, event)
+    const value = yield* EventSample.of(stored.contract, view, event, host.kinds)
     if (value !== undefined) return { _tag: "Json" as const, value }
-    const conditions = EventSample.waitsFor(stored.contract, event).flatMap(({ where }) => where ?? [])
+    const conditions = EventSample.waitsFor(stored.contract, event, host.kinds).flatMap(({ where }) => where ?? [])
     return { _tag: "Words" as const, text: `an event "${event}" for which this holds: ${conditions.join(", or ")}` }
   })

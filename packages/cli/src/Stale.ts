@@ -40,7 +40,11 @@ export const of = (
     if (stored === undefined) return between.map(({ behind, key }) => ({ set: key, steps: behind, certain: false }))
     const { dependents } = yield* Effect.promise(() => import("@fermata/contracts/ContractUses"))
     return between
-      .map(({ behind, key }) => ({ set: key, steps: dependents(stored.contract, key, behind), certain: true }))
+      .map(({ behind, key }) => ({
+        set: key,
+        steps: dependents(stored.contract, key, behind, host.kinds),
+        certain: true
+      }))
       .filter(({ steps }) => steps.length > 0)
   })
 

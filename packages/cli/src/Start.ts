@@ -2,6 +2,7 @@
  * Starts a run and follows it: what `fermata run` does.
  */
 import type { Contract } from "@fermata/contracts/Contract"
+import * as ContractCalls from "@fermata/contracts/ContractCalls"
 import type { Owner } from "@fermata/core/Owner"
 import type { Started } from "@fermata/core/RunStart"
 import * as Effect from "effect/Effect"
@@ -17,6 +18,7 @@ import { type ContractFile, fileLabel, readContract } from "./ContractFile.ts"
 import { declarations, isServedBy, isWorking, missingIn } from "./ContractNeeds.ts"
 import type { Globals } from "./Globals.ts"
 import * as Host from "./Host.ts"
+import * as Kinds from "./Kinds.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
 import { document, err, line, note } from "./Output.ts"
 import { report } from "./Report.ts"
@@ -39,7 +41,7 @@ export interface Request {
 export const start = (globals: Globals, request: Request): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
     yield* checkOptions(request)
-    const file = isContractFile(request.workflow) ? yield* readContract(request.workflow) : undefined
+    const file = isContractFile(request.workflow) ? yield* readContract(request.workflow, globals) : undefined
     const folders = file === undefined ? [process.cwd()] : [dirname(resolve(file.file)), process.cwd()]
     const loaded = yield* Config.loadOrRecall(globals, folders, file === undefined ? request.workflow : undefined)
     // Without a database there is no worker either, and none is made for a run that is refused.
@@ -52,6 +54,7 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
       (isAmong(host.served(), request.workflow) ? undefined : yield* contractNamed(host, request.workflow))
     const owners = yield* host.refine(host.runs.owners)
     const servedHere = contract === undefined || (yield* checkServed(contract, loaded, request, owners))
+    if (contract !== undefined && !request.detach) yield* checkCalls(host, contract)
     const started = contract === undefined
       ? yield* startProgram(host, globals, request)
       : yield* startContract(host, globals, request, file, contract)
@@ -72,7 +75,9 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
         globals,
         started,
         (owner) =>
-          contract === undefined ? owner.serves.programs.includes(started.definition) : isServedBy(contract, owner)
+          contract === undefined
+            ? owner.serves.programs.includes(started.definition)
+            : isServedBy(contract, owner, Kinds.of(loaded.config))
       )
     }
     const from = started.joined ? (yield* host.refine(host.runs.find(runId))).entries : 0
@@ -120,7 +125,7 @@ const checkServed = (
 ): Effect.Effect<boolean, CommandFailed> => {
   const needs = missingIn(contract, config)
   if (needs.length === 0) return Effect.succeed(true)
-  if (detach || owners.some((owner) => isServedBy(contract, owner))) return Effect.succeed(false)
+  if (detach || owners.some((owner) => isServedBy(contract, owner, Kinds.of(config)))) return Effect.succeed(false)
   const place = file === undefined ? "no fermata.config.ts was found" : `in ${fileLabel(file)}`
   return Effect.fail(refused(
     "NotServed",
@@ -135,6 +140,22 @@ const checkServed = (
     ]
   ))
 }
+
+/** Refuses a contract that calls what the database has not: what this configuration has, it has by now. */
+const checkCalls = (host: Host.Host, contract: Contract): Effect.Effect<void, CommandFailed> =>
+  Effect.gen(function*() {
+    const known = yield* host.refine(host.store.backend.definitions)
+    const missing = ContractCalls.missing(contract, known, host.kinds)
+    if (missing.length === 0) return
+    return yield* refused(
+      "NotServed",
+      `Nobody can run ${contract.id}@${contract.version}: ${missing.map(({ message }) => message).join("; and ")}`,
+      [
+        "add the contract that it calls, or name the configuration that has the program with --config FILE",
+        "--detach records the run all the same; it fails at that step if nothing is there by then"
+      ]
+    )
+  })
 
 /** Whether one of these programs, given as `name@version`, has the name. */
 const isAmong = (programs: ReadonlyArray<string>, name: string): boolean =>

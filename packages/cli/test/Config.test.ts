@@ -66,6 +66,28 @@ describe("Config", () => {
         yield* problem("export default { workflows: [1] }"),
         "The configuration FILE must have in \"workflows\" a list of layers, such as Purchase.toLayer(...)"
       )
+      assert.strictEqual(
+        yield* problem("export default { kinds: [{ kind: 'shout' }] }"),
+        "The configuration FILE must have in \"kinds\" a list of kinds of steps, such as StepKind.make({ kind: \"shout\", ... })"
+      )
+      const kind = (name: string) =>
+        `{ kind: "${name}", schema: {}, check: {}, graph: {}, needs: () => ({}), run: () => {} }`
+      assert.strictEqual(
+        yield* problem(`export default { kinds: [${kind("shout")}, ${kind("task")}] }`),
+        "The configuration FILE has in \"kinds\" a second kind \"task\"; give it another name"
+      )
+      assert.strictEqual(
+        yield* problem(`export default { kinds: [${kind("shout")}, ${kind("shout")}] }`),
+        "The configuration FILE has in \"kinds\" a second kind \"shout\"; give it another name"
+      )
+      assert.strictEqual(
+        yield* problem("export default { kind: [] }"),
+        "The configuration FILE has the unknown field \"kind\"; did you mean \"kinds\"?"
+      )
+      assert.strictEqual(
+        yield* problem("export default { steps: [] }"),
+        "The configuration FILE has the unknown field \"steps\"; known are workflows, contracts, tasks, llm, kinds"
+      )
       assert.include(
         yield* problem("throw new Error('no database password')"),
         "cannot be loaded: Error: no database password"

@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Contract from "@fermata/contracts/Contract"
+import { standardKinds } from "@fermata/contracts/StandardKinds"
 import { standardShapes } from "@fermata/contracts/StandardShapes"
 import { Schema } from "effect"
 import { join } from "node:path"
@@ -18,7 +19,8 @@ const file = (name: string, id: string, title = "t", version = "1.0.0") => {
   return {
     file: join(process.cwd(), name),
     document,
-    contract: Schema.decodeUnknownSync(Contract.schemaOf(standardShapes))(document)
+    contract: Schema.decodeUnknownSync(Contract.schemaOf(standardShapes))(document),
+    kinds: standardKinds
   }
 }
 const none = new Map<string, string>()

@@ -27,6 +27,9 @@ describe("command lines that only look", () => {
       "worker",
       "replay",
       "upgrade check",
+      "contracts check",
+      "contracts graph",
+      "contracts add",
       "doctor"
     ]
     assert.sameMembers([...leaves(commandFermata)], [...looking, ...working])

@@ -79,8 +79,15 @@ export const executable = <R = never>(
   }
 }
 
-/** What the store says about the schemas of a contract: its input and output are any JSON. */
-export const schemas = StoredJson.textOf({ payload: null, success: null, error: null })
+/** What the store says about the schemas of a contract, as about those of programs: its input is any JSON, and its output too where it does not say more. */
+export const schemasOf = ({ outputSchema }: Pick<Contract.Contract, "outputSchema">): string =>
+  StoredJson.textOf({
+    payload: null,
+    success: outputSchema === undefined
+      ? null
+      : { dialect: "draft-2020-12", schema: outputSchema, definitions: {} },
+    error: null
+  })
 
 /** The events that runs of a contract may wait for. */
 export const awaited = (

@@ -16,9 +16,10 @@ import * as Parts from "./ContractParts.ts"
 import * as Problem from "./ContractProblem.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
 import * as Expression from "./Expression.ts"
+import * as JsonShape from "./JsonShape.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
-import type { StepShapes } from "./StepShape.ts"
+import type { OutputOf, StepShapes } from "./StepShape.ts"
 import * as StepTree from "./StepTree.ts"
 
 /** A document is no valid contract. Lists every mistake. */
@@ -35,21 +36,30 @@ export class ContractInvalid extends Schema.TaggedError<ContractInvalid>()("Cont
   }
 }
 
-/** Checks a parsed JSON document, expressions included. Never throws. */
-export const check = (document: unknown, shapes: StepShapes = standardShapes): ContractCheck.Checked => {
+/**
+ * Checks a parsed JSON document, expressions included. Never throws. What is
+ * read of the outputs of steps is checked where these are known; `outputOf`
+ * tells those of other workflows.
+ */
+export const check = (
+  document: unknown,
+  shapes: StepShapes = standardShapes,
+  outputOf: OutputOf = unknownOutputs
+): ContractCheck.Checked => {
   const checked = ContractCheck.check(document, shapes)
   if (checked.problems.some(({ code }) => stops.has(code))) return checked
   const graphIsKnown = checked.problems.every(({ code }) => !hidesGraph.has(code))
-  const problems = [...checked.problems, ...checkExpressions(document, graphIsKnown, shapes)]
+  const problems = [...checked.problems, ...checkExpressions(document, graphIsKnown, shapes, outputOf)]
   return problems.length === 0 ? checked : { problems: ContractCheck.capped(problems) }
 }
 
 /** The contract of a parsed JSON document, with its defaults filled in. */
 export const validate = (
   document: unknown,
-  shapes: StepShapes = standardShapes
+  shapes: StepShapes = standardShapes,
+  outputOf: OutputOf = unknownOutputs
 ): Effect.Effect<Contract, ContractInvalid> =>
-  Effect.suspend(() => toEffect(check(document, shapes), fieldOf(document, "id")))
+  Effect.suspend(() => toEffect(check(document, shapes, outputOf), fieldOf(document, "id")))
 
 /** The contract of a JSON text. */
 export const validateText = (
@@ -62,13 +72,18 @@ export const validateText = (
   })
 
 /** Checks a contract as text, expressions included. `document` is what the text says, where it is JSON. */
-export const checkText = (text: string, shapes: StepShapes = standardShapes) =>
-  ContractCheck.checkTextWith(text, (document) => check(document, shapes))
+export const checkText = (
+  text: string,
+  shapes: StepShapes = standardShapes,
+  outputOf: OutputOf = unknownOutputs
+) => ContractCheck.checkTextWith(text, (document) => check(document, shapes, outputOf))
 
 /** Most expressions that a contract may have. */
 export const maxExpressions = 5000
 
 // ---------------------------------------------------------------- internal
+
+const unknownOutputs: OutputOf = () => undefined
 
 /** Problems after which there is no document to look into. */
 const stops: ReadonlySet<string> = new Set(["not-json", "not-an-object", "too-large", "too-deep"])
@@ -150,7 +165,8 @@ const placesOfStep = (
 const checkExpressions = (
   document: unknown,
   graphIsKnown: boolean,
-  shapes: StepShapes
+  shapes: StepShapes,
+  outputOf: OutputOf
 ): ReadonlyArray<ContractProblem> => {
   const graphs = isRecord(document) ? StepTree.graphsOf(document, shapes) : []
   const nodes = new Map(
@@ -196,6 +212,21 @@ const checkExpressions = (
       expected: "the id of a step that can run before this one",
       message: `the step ${name} never runs before this one, so it has no output here`
     }
+  }
+
+  /** The name at which an expression reads nothing of an output, whatever that is; undefined when there may be something. */
+  const deadEnd = ({ path, step }: Expression.Compiled["outputs"][number]) => {
+    const node = nodes.get(step)?.step
+    const shape = node === undefined ? undefined : StepShape.of(shapes, node)?.check.output?.(node, outputOf)
+    const names = path.map(({ name }) => name)
+    const found = shape === undefined ? undefined : JsonShape.deadEnd(shape, names)
+    if (found === undefined) return undefined
+    const mention = path[found.index]!
+    const holder = ["steps", step, "output", ...names.slice(0, found.index)].join(".")
+    const expected = found.known.length === 0
+      ? `no field, since ${holder} has none`
+      : `a field of ${holder}, which has ${found.known.join(", ")}`
+    return { mention, more: { expected, suggestion: didYouMean(mention.name, found.known) } }
   }
 
   const resolve = (
@@ -246,6 +277,10 @@ const checkExpressions = (
         }
         const why = graphIsKnown ? unseen(mention.name, place) : undefined
         return why === undefined ? [] : [problem(mention, why)]
+      }),
+      ...(place.names.includes("steps") ? found.outputs : []).flatMap((read) => {
+        const found = deadEnd(read)
+        return found === undefined ? [] : [problem(found.mention, found.more)]
       })
     ]
   }

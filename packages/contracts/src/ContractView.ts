@@ -6,6 +6,7 @@ import type * as RunView from "@fermata/core/RunView"
 import type { Contract } from "./Contract.ts"
 import * as ContractGraph from "./ContractGraph.ts"
 import * as CalledRun from "./internal/CalledRun.ts"
+import type { JsonShape } from "./JsonShape.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import type { StepShapes } from "./StepShape.ts"
 import * as StepShape from "./StepShape.ts"
@@ -41,6 +42,8 @@ export interface ContractView extends GraphNode {
   readonly version: string
   readonly title: string
   readonly description?: string
+  /** What a completed run comes to, where the contract says so. */
+  readonly outputSchema?: JsonShape
   /** The drawing, as Mermaid. */
   readonly mermaid: string
 }
@@ -69,12 +72,13 @@ export const of = (contract: Contract, shapes: StepShapes = standardShapes): Con
         .map((graph) => Object.assign(graphNode(graph), { label: graph.of!.inner.label }))
     }
   }
-  const { description, id, title, version } = contract
+  const { description, id, outputSchema, title, version } = contract
   return {
     id,
     version,
     title,
     ...(description === undefined ? {} : { description }),
+    ...(outputSchema === undefined ? {} : { outputSchema }),
     ...graphNode(graphs[0]!),
     mermaid: ContractGraph.mermaid(contract, shapes)
   }

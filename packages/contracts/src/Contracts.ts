@@ -2,7 +2,7 @@
  * Contracts: the workflows that are JSON documents. Adds them to the store,
  * starts their runs by hand and by events, and serves those runs.
  */
-import { PayloadRefused, type StartRefused } from "@fermata/core/RunsErrors"
+import { type PayloadRefused, StartRefused } from "@fermata/core/RunsErrors"
 import type { Started } from "@fermata/core/RunStart"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import { sha256Hex } from "@fermata/engine/Digest"
@@ -19,6 +19,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Contract from "./Contract.ts"
+import * as ContractCalls from "./ContractCalls.ts"
 import * as ContractDescription from "./ContractDescription.ts"
 import * as ContractNeeds from "./ContractNeeds.ts"
 import * as ContractProgram from "./ContractProgram.ts"
@@ -176,16 +177,22 @@ const make = <R>(kinds: StepKinds<R>) =>
     yield* registry.refresh
 
     const add = Effect.fn("Contracts.add")(function*(document: unknown) {
-      const contract = yield* ContractValidation.validate(document, kinds)
+      // A version that is named never changes; which one is the newest does.
+      const known = ContractCalls.outputsOf((yield* registry.all).map(({ contract }) => contract))
+      const contract = yield* ContractValidation.validate(
+        document,
+        kinds,
+        (call) => call.version === undefined ? undefined : known(call)
+      )
       const canonical = Contract.canonicalJson(contract, kinds)
       const now = Math.floor(yield* Clock.currentTimeMillis)
       const stored = ContractRegistry.storedOf(contract, yield* sha256Hex(canonical), now)
-      const { known, result } = yield* engine.define({
+      const { known: before, result } = yield* engine.define({
         name: stored.id,
         version: stored.version,
         kind: "contract",
         hash: stored.hash,
-        schemas: ContractProgram.schemas,
+        schemas: ContractProgram.schemasOf(contract),
         document: canonical,
         at: stored.at
       })
@@ -194,14 +201,14 @@ const make = <R>(kinds: StepKinds<R>) =>
           contract: stored.id,
           version: stored.version,
           hash: stored.hash,
-          stored: known?.kind === "contract" ? known.hash : ""
+          stored: before?.kind === "contract" ? before.hash : ""
         })
       }
       if (result !== "same") {
         registry.changed()
         yield* registry.refresh
       }
-      return known === null ? stored : { ...stored, at: known.at }
+      return before === null ? stored : { ...stored, at: before.at }
     })
 
     const get = Effect.fn("Contracts.get")(function*(id: string, version?: string) {
@@ -225,7 +232,13 @@ const make = <R>(kinds: StepKinds<R>) =>
     const request: Definitions["request"] = Effect.fnUntraced(function*({ hash, name }, payload, options) {
       const stored = yield* registry.byHash(hash)
       if (stored === undefined) {
-        return yield* new PayloadRefused({ workflow: name, problem: "its document cannot be read by this build" })
+        const unreadable = (yield* registry.unreadable).find((other) => other.hash === hash)
+        return yield* new StartRefused({
+          workflow: name,
+          problem: unreadable === undefined || unreadable.kinds.length === 0
+            ? "its document cannot be read by this build"
+            : `this process has ${ContractRegistry.lackOf(unreadable)}`
+        })
       }
       return yield* requestOf(stored, {
         input: payload as Schema.Json,
@@ -305,11 +318,11 @@ const make = <R>(kinds: StepKinds<R>) =>
         hash,
         lacks: ContractNeeds.sentences(ContractNeeds.lacking(contract, offer(), kinds))
       }))
-      const unreadable = (yield* registry.unreadable).map(({ hash, id, version }): Unserved => ({
-        id,
-        version,
-        hash,
-        lacks: ["a document that this build cannot read"]
+      const unreadable = (yield* registry.unreadable).map((stored): Unserved => ({
+        id: stored.id,
+        version: stored.version,
+        hash: stored.hash,
+        lacks: [ContractRegistry.lackOf(stored)]
       }))
       return [...lacking.filter(({ lacks }) => lacks.length > 0), ...unreadable]
     })

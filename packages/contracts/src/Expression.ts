@@ -72,6 +72,8 @@ export interface Compiled {
   readonly names: ReadonlyArray<Mention>
   /** Ids after `steps.`. */
   readonly steps: ReadonlyArray<Mention>
+  /** What is read of outputs by name: the names after `steps.<id>.output.`, outermost first. */
+  readonly outputs: ReadonlyArray<{ readonly step: string; readonly path: ReadonlyArray<Mention> }>
   /** Functions and variables (`$name`) that nothing defines. */
   readonly undefinedVariables: ReadonlyArray<Mention>
   /** Numbers that are others than they say. `name` is what is said about one. */
@@ -367,9 +369,10 @@ const lossyNumbersIn = (source: string, root: Jsonata.Node): ReadonlyArray<Menti
   return found
 }
 
-const mentionsIn = (root: Jsonata.Node): Pick<Compiled, "names" | "steps" | "undefinedVariables"> => {
+const mentionsIn = (root: Jsonata.Node): Pick<Compiled, "names" | "outputs" | "steps" | "undefinedVariables"> => {
   const names: Array<Mention> = []
   const steps: Array<Mention> = []
+  const outputs: Array<Compiled["outputs"][number]> = []
   const variables: Array<Mention> = []
   const defined = new Set<unknown>(["", "$", ...Jsonata.functionNames])
   for (const node of Jsonata.nodes(root)) {
@@ -385,10 +388,16 @@ const mentionsIn = (root: Jsonata.Node): Pick<Compiled, "names" | "steps" | "und
   const visitPath = (path: ReadonlyArray<Jsonata.Node>, atScope: boolean): void => {
     const [first] = path
     const viaVariable = first?.type === "variable" && (first.value === "$" || (first.value === "" && atScope))
-    const [name, id] = viaVariable ? path.slice(1) : path
+    const [name, id, output, ...fields] = viaVariable ? path.slice(1) : path
     if (name?.type === "name" && (viaVariable || atScope)) {
       names.push({ name: String(name.value), position: startOf(name) })
-      if (name.value === "steps" && id?.type === "name") steps.push({ name: String(id.value), position: startOf(id) })
+      if (name.value === "steps" && id?.type === "name") {
+        steps.push({ name: String(id.value), position: startOf(id) })
+        const read = isPlain(id) && output !== undefined && isPlain(output) && output.value === "output"
+          ? plainNames(fields)
+          : []
+        if (read.length > 0) outputs.push({ step: String(id.value), path: read })
+      }
     }
     path.forEach((step, i) => visit(step, atScope && i === 0))
   }
@@ -401,7 +410,19 @@ const mentionsIn = (root: Jsonata.Node): Pick<Compiled, "names" | "steps" | "und
     for (const field of changesContext) visit(fieldOf(value, field), false)
   }
   visit(root, true)
-  return { names, steps, undefinedVariables: variables.filter(({ name }) => !defined.has(name)) }
+  return { names, steps, outputs, undefinedVariables: variables.filter(({ name }) => !defined.has(name)) }
+}
+
+/** A name that leads on from what the one before it is; behind a `@` the path goes on where it was. */
+const isPlain = (node: Jsonata.Node): boolean => node.type === "name" && node["focus"] === undefined
+
+/** The names before the first step of a path that is none. */
+const plainNames = (path: ReadonlyArray<Jsonata.Node>): ReadonlyArray<Mention> => {
+  const end = path.findIndex((node) => !isPlain(node))
+  return path.slice(0, end < 0 ? path.length : end).map((node) => ({
+    name: String(node.value),
+    position: startOf(node)
+  }))
 }
 
 const fieldOf = (value: unknown, name: string): unknown =>

@@ -68,6 +68,32 @@ export const mismatches = (
   return found
 }
 
+/** A name that leads nowhere in any value of a shape. */
+export interface DeadEnd {
+  /** Which of the names it is, from 0. */
+  readonly index: number
+  /** The names that there are; none where the value has no fields. */
+  readonly known: ReadonlyArray<string>
+}
+
+/**
+ * The first of these names that leads nowhere in any value that fits the shape.
+ * A name goes through a list to each of its items. Undefined when there is none,
+ * and where the shape does not say.
+ */
+export const deadEnd = (shape: JsonShape, names: ReadonlyArray<string>): DeadEnd | undefined => {
+  let at: JsonShape | undefined = shape
+  for (const [index, name] of names.entries()) {
+    while (at?.type === "array") at = at.items
+    if (at?.type === undefined) return undefined
+    const properties: Readonly<Record<string, JsonShape>> = at.type === "object" ? at.properties ?? {} : {}
+    if (Object.hasOwn(properties, name)) at = properties[name]
+    else if (at.type === "object" && at.additionalProperties !== false) return undefined
+    else return { index, known: Object.keys(properties) }
+  }
+  return undefined
+}
+
 // ---------------------------------------------------------------- internal
 
 const typeOf = (value: Schema.Json): string => value === null ? "null" : Array.isArray(value) ? "array" : typeof value

@@ -11,6 +11,7 @@ import type * as Policy from "@fermata/core/Policy"
 import * as Schema from "effect/Schema"
 import * as Parts from "./ContractParts.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
+import type { JsonShape } from "./JsonShape.ts"
 
 /** A step as it stands in a document that may be broken. */
 export type Loose = Readonly<Record<string, unknown>>
@@ -58,6 +59,9 @@ export interface Call {
   readonly version?: string | undefined
 }
 
+/** What a workflow comes to, where that is known. */
+export type OutputOf = (call: Call) => JsonShape | undefined
+
 /** What a step needs, of its process and from outside. */
 export interface StepNeeds {
   /** Names of tasks that the process must have a handler for. */
@@ -94,6 +98,8 @@ export interface AnyShape {
     readonly asks?: (step: Loose) => Ask | undefined
     /** Mistakes that neither the fields nor the graph show. `path` leads to the step. */
     readonly problems?: (step: Loose, path: Path) => ReadonlyArray<ContractProblem>
+    /** What its output looks like, as far as that is known; what other steps read of it is checked by that. */
+    readonly output?: (step: Loose, outputOf: OutputOf) => JsonShape | undefined
   }
   needs(step: AnyStep): StepNeeds
   readonly graph: {

@@ -45,6 +45,16 @@ export const graphsOf = (document: object, shapes: StepShapes): ReadonlyArray<Gr
   return graphs
 }
 
+/** The kinds of steps of a document that are none of these, each once. What is inside such a step is not looked at. */
+export const foreignKinds = (document: unknown, shapes: StepShapes): ReadonlyArray<string> =>
+  !isRecord(document) ? [] : [
+    ...new Set(
+      graphsOf(document, shapes).flatMap(({ nodes }) => nodes).flatMap(({ step }) =>
+        typeof step["kind"] === "string" && StepShape.of(shapes, step) === undefined ? [step["kind"]] : []
+      )
+    )
+  ]
+
 /** The steps of a contract, each before those inside it. */
 export const stepsOf = (
   { steps }: { readonly steps: ReadonlyArray<AnyStep> },

@@ -1,5 +1,6 @@
 /** Workflows as JSON documents. */
 export * as Contract from "./Contract.ts"
+export * as ContractCalls from "./ContractCalls.ts"
 export * as ContractCheck from "./ContractCheck.ts"
 export * as ContractDescription from "./ContractDescription.ts"
 export * as ContractGraph from "./ContractGraph.ts"

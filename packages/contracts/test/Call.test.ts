@@ -3,10 +3,13 @@ import * as ChildRuns from "@fermata/engine/ChildRuns"
 import { Engine } from "@fermata/engine/Engine"
 import { Runs } from "@fermata/engine/Runs"
 import * as Signal from "@fermata/engine/Signal"
+import { Store } from "@fermata/engine/Store"
 import { Effect, Layer, type Schema, Schema as S } from "effect"
 import { Workflow } from "effect/workflow"
+import * as ContractCalls from "../src/ContractCalls.ts"
 import { Contracts } from "../src/Contracts.ts"
 import * as ContractValidation from "../src/ContractValidation.ts"
+import * as ContractView from "../src/ContractView.ts"
 import { TaskFailed, TaskRuntime } from "../src/TaskRuntime.ts"
 import { assertOutput, begin, document, end, layer, pass, publish, runsOf, settled, step } from "./support/Agency.ts"
 
@@ -261,5 +264,119 @@ describe("call", () => {
     const permitted = { permissions: [{ kind: "workflow:call", pattern: "gr*" }] }
     assert.deepStrictEqual(problems(calls({ workflow: "greet" }, permitted)), [])
     assert.lengthOf(problems(calls({ workflow: "treat" }, permitted)), 1)
+  })
+
+  describe("of a contract whose output is known", () => {
+    const outputSchema = {
+      type: "object",
+      properties: {
+        cents: { type: "integer" },
+        lines: {
+          type: "array",
+          items: { type: "object", properties: { name: { type: "string" } }, additionalProperties: false }
+        },
+        more: { type: "object" }
+      },
+      additionalProperties: false
+    }
+    const priced = doubling({ id: "priced", outputSchema })
+    const reading = (path: string, fields: object = {}) =>
+      document([
+        call("sub", "tell", { workflow: "priced", ...fields }),
+        step("transform", "tell", null, { set: { got: `{{ steps.sub.output${path} }}` } })
+      ], { id: `reading${path.replaceAll(/[^a-z]/g, "-")}` })
+    const newest = ContractValidation.check({ ...priced, version: "1.1.0" }).contract!
+    const outputOf = ContractCalls.outputsOf([
+      { ...newest, version: "1.0.0", outputSchema: { type: "string" } },
+      newest
+    ])
+    const found = (path: string, fields?: object) =>
+      ContractValidation.check(reading(path, fields), undefined, outputOf).problems.map(({ message }) => message)
+
+    it("is read by names that it has, through lists too; where it does not say, any name may be", () => {
+      for (
+        const path of ["", ".cents", ".lines.name", ".lines[0].name", ".lines[name = 'a'].name", ".more.of.it", ".*.x"]
+      ) {
+        assert.deepStrictEqual(found(path), [], path)
+      }
+      assert.deepStrictEqual(found(".lines@$line.{ 'a': any }"), [])
+      assert.deepStrictEqual(found(".cent"), [
+        "steps[1].set.got: found cent, expected a field of steps.sub.output, which has cents, lines, more; did you mean \"cents\"?"
+      ])
+      assert.deepStrictEqual(found(".lines[0].nmae & ''"), [
+        "steps[1].set.got: found nmae, expected a field of steps.sub.output.lines, which has name; did you mean \"name\"?"
+      ])
+      assert.deepStrictEqual(found(".cents.of"), [
+        "steps[1].set.got: found of, expected no field, since steps.sub.output.cents has none"
+      ])
+      assert.deepStrictEqual(found(".cents", { version: "1.0.0" }), [
+        "steps[1].set.got: found cents, expected no field, since steps.sub.output has none"
+      ])
+      assert.deepStrictEqual(found(".cents", { version: "9.9.9" }), [])
+      assert.deepStrictEqual(found(".cents", { workflow: "other" }), [])
+    })
+
+    it("holds for a model's answer too", () => {
+      const answers = (output: unknown, path: string) =>
+        problems(document([
+          step("llm", "ask", "tell", { prompt: "?", output }),
+          step("transform", "tell", null, { set: { got: `{{ steps.ask.output${path} }}` } })
+        ]))
+      assert.deepStrictEqual(answers("text", ""), [])
+      assert.deepStrictEqual(answers("text", ".kind"), [
+        "steps[1].set.got: found kind, expected no field, since steps.ask.output has none"
+      ])
+      const shape = { type: "object", properties: { kind: { type: "string" } }, additionalProperties: false }
+      assert.deepStrictEqual(answers(shape, ".kind"), [])
+      assert.lengthOf(answers(shape, ".knid"), 1)
+      assert.deepStrictEqual(answers({ ...shape, additionalProperties: true }, ".knid"), [])
+    })
+
+    it.effect("is refused when it is added, where the call names the version, which never changes", () =>
+      Effect.gen(function*() {
+        yield* add(priced)
+        yield* add(reading(".cent"))
+        const error = yield* Effect.flip(add(reading(".cent", { version: "1.0.0" })))
+        assert.strictEqual(error._tag, "ContractInvalid")
+        assert.include(error.message, "did you mean \"cents\"?")
+      }).pipe(served))
+
+    it.effect("stands in the definition as that of a program does", () =>
+      Effect.gen(function*() {
+        yield* add(priced)
+        yield* add(doubling())
+        const { backend } = yield* Store
+        const successOf = (name: string) =>
+          Effect.map(backend.definition(name, name === "greet" ? "1" : "1.0.0"), (row) =>
+            (JSON.parse(row!.schemas) as { readonly success: { readonly schema: object } | null }).success)
+        const ofContract = yield* successOf("priced")
+        const ofProgram = yield* successOf("greet")
+        assert.deepStrictEqual(ofContract?.schema, outputSchema)
+        assert.deepStrictEqual(ofProgram?.schema, { type: "string" })
+        assert.sameMembers(Object.keys(ofContract!), Object.keys(ofProgram!))
+        assert.isNull(yield* successOf("doubling"))
+        const { contract } = yield* Contracts.use((contracts) =>
+          contracts.get("priced")
+        )
+        assert.deepStrictEqual<unknown>(ContractView.of(contract).outputSchema, outputSchema)
+      }).pipe(served))
+  })
+
+  it("of what nobody has is told, with what there is", () => {
+    const { contract } = ContractValidation.check(
+      document([
+        step("map", "each", "b", { items: [], steps: [call("a", null, { workflow: "dubling" })] }),
+        call("b", "c", { workflow: "doubling", version: "2.0.0" }),
+        call("c", "d", { workflow: "doubling", version: "1.0.0" }),
+        call("d", "e", { workflow: "doubling" }),
+        call("e", null, { workflow: "zebra" })
+      ])
+    )
+    const known = ["1.9.0", "1.10.0", "1.0.0"].map((version) => ({ name: "doubling", version }))
+    assert.deepStrictEqual(ContractCalls.missing(contract!, known).map(({ message }) => message), [
+      "step \"a\" calls workflow \"dubling\", which there is not; did you mean \"doubling\"?",
+      "step \"b\" calls version 2.0.0 of workflow \"doubling\", of which there is 1.10.0, 1.9.0, 1.0.0",
+      "step \"e\" calls workflow \"zebra\", which there is not"
+    ])
   })
 })

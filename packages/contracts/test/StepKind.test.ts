@@ -1,8 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Events } from "@fermata/engine/Events"
+import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Logger } from "effect"
+import { TestClock } from "effect/testing"
 import * as ContractGraph from "../src/ContractGraph.ts"
 import * as ContractNeeds from "../src/ContractNeeds.ts"
 import * as ContractParts from "../src/ContractParts.ts"
@@ -115,5 +117,56 @@ describe("a step kind of another package", () => {
       assert.deepStrictEqual(requested.map(({ key, label }) => [key, label]), [["cry", "shout"], ["keep", "transform"]])
       assert.deepStrictEqual(said, ["hear!"])
     }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("S10: is one that a process may lack: it leaves such runs alone, and says so", () => {
+    const store = MemoryBackend.makeStore()
+    const slow = document("ada")
+    const paused = {
+      ...slow,
+      entryStepId: "pause",
+      steps: [{ id: "pause", name: "Pause", kind: "delay", for: "1 hour", next: "cry" }, ...slow.steps]
+    }
+    const voice = Layer.succeed(Voice, { say: (text) => Effect.succeed(text) })
+    const hostOf = (having: StepKind.StepKinds<Voice>) =>
+      Effect.provide(
+        Runs.layer.pipe(
+          Layer.provideMerge(Contracts.layerOf(having)),
+          Layer.provideMerge(
+            Layer.mergeAll(
+              Events.layer,
+              TaskRuntime.layerHandlers({ voice: () => Effect.void }),
+              Llm.layerNone,
+              voice
+            )
+          ),
+          Layer.provideMerge(TestHost.layerOf(MemoryBackend.make(store)))
+        )
+      )
+    const logs: Array<unknown> = []
+    const logger = Logger.layer([Logger.make(({ message }) => void logs.push(message))])
+    return Effect.gen(function*() {
+      const runId = yield* Effect.gen(function*() {
+        const { runId } = yield* Contracts.use((contracts) => contracts.start({ contract: paused, key: "one" }))
+        yield* settled
+        return runId
+      }).pipe(hostOf(kinds))
+      yield* Effect.gen(function*() {
+        yield* TestClock.adjust("1 hour")
+        yield* settled
+        const unserved = yield* Effect.flatMap(Contracts, ({ unserved }) => unserved)
+        assert.deepStrictEqual(unserved.map(({ id, lacks }) => [id, lacks]), [["crier", [
+          "no kind of steps \"shout\""
+        ]]])
+        assert.strictEqual((yield* Runs.use((runs) => runs.show(runId))).status, "suspended")
+        const refused = yield* Effect.flip(Runs.use((runs) => runs.start("crier", null, { key: "two" })))
+        assert.strictEqual(
+          refused.message,
+          "Workflow \"crier\" cannot be started here: this process has no kind of steps \"shout\""
+        )
+      }).pipe(hostOf(standardKinds))
+      assert.deepStrictEqual(logs, [])
+      yield* Effect.andThen(settled, assertOutput(runId, { heard: "ada" })).pipe(hostOf(kinds))
+    }).pipe(Effect.provide(logger))
   })
 })

@@ -31,7 +31,7 @@ export const contracts = (
     }
     const before = known.get(`${id}@${version}`)
     known.set(`${id}@${version}`, file)
-    if (before !== undefined && Contract.canonicalJson(before.contract) !== Contract.canonicalJson(file.contract)) {
+    if (before !== undefined && canonical(before) !== canonical(file)) {
       return `${id}@${version} is there twice, in ${fileLabel(before.file)} and, other than that, in ${
         fileLabel(file.file)
       }: give one of them another id or version`
@@ -43,3 +43,5 @@ export const contracts = (
 /** Where the program of this name is. */
 const programOf = (name: string, programs: ReadonlyMap<string, string>): string | undefined =>
   Array.from(programs).find(([definition]) => definition.slice(0, definition.lastIndexOf("@")) === name)?.[1]
+
+const canonical = ({ contract, kinds }: ContractFile): string => Contract.canonicalJson(contract, kinds)

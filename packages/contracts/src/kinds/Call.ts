@@ -28,7 +28,11 @@ export const call = StepShape.make({
   check: {
     expressions: () => [{ path: ["input"] }],
     asks: ({ workflow }) =>
-      typeof workflow === "string" ? { request: { kind: "workflow:call", workflow }, field: "workflow" } : undefined
+      typeof workflow === "string" ? { request: { kind: "workflow:call", workflow }, field: "workflow" } : undefined,
+    output: ({ version, workflow }, outputOf) =>
+      typeof workflow !== "string" || (version !== undefined && typeof version !== "string")
+        ? undefined
+        : outputOf(version === undefined ? { workflow } : { workflow, version })
   },
   needs: ({ version, workflow }) => ({ calls: [version === undefined ? { workflow } : { workflow, version }] }),
   graph: { brackets: ["[[", "]]"], ways: () => [StepShape.next] }

@@ -28,6 +28,7 @@ export const delay = StepShape.make({
   },
   check: {
     expressions: () => [{ path: ["for"] }, { path: ["until"] }],
+    output: () => ({ type: "string" }),
     problems: (step, path) => {
       const given = ["for", "until"].filter((field) => Object.hasOwn(step, field))
       if (given.length === 0) return [one([...path, "for"], undefined)]

@@ -22,7 +22,8 @@ export const emit = StepShape.make({
   check: {
     expressions: () => [{ path: ["payload"] }],
     asks: ({ event }) =>
-      typeof event === "string" ? { request: { kind: "event:emit", event }, field: "event" } : undefined
+      typeof event === "string" ? { request: { kind: "event:emit", event }, field: "event" } : undefined,
+    output: () => ({ type: "string" })
   },
   needs: () => ({}),
   graph: { brackets: [">", "]"], ways: () => [StepShape.next] }

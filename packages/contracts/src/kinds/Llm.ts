@@ -1,8 +1,11 @@
 /** Asks a model. `output` is `"text"`, or the shape of the JSON that it must answer with. */
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Parts from "../ContractParts.ts"
 import { JsonShape } from "../JsonShape.ts"
 import * as StepShape from "../StepShape.ts"
+
+const decodeShape = Schema.decodeUnknownOption(JsonShape)
 
 /** The kind `llm`: asks a model. */
 export const llm = StepShape.make({
@@ -37,7 +40,8 @@ export const llm = StepShape.make({
       if (typeof model !== "string") return { request: { kind: "llm:invoke" }, field: "kind" }
       // Which model a template yields is known, and asked about, only when the step runs.
       return model.includes("{{") ? undefined : { request: { kind: "llm:invoke", model }, field: "model" }
-    }
+    },
+    output: ({ output = "text" }) => output === "text" ? { type: "string" } : Option.getOrUndefined(decodeShape(output))
   },
   needs: () => ({ model: true }),
   graph: { brackets: ["([", "])"], ways: () => [StepShape.next] }

@@ -10,15 +10,18 @@ export const commandContractsCheck = Command.make("check", {
   files: Argument.String("file").pipe(Argument.withDescription("Contract files"), Argument.variadic({ min: 1 }))
 }, ({ files }) =>
   Effect.gen(function*() {
-    const { fileLabel, problemLine, problemsOf } = yield* Effect.promise(() => import("../../ContractFile.ts"))
+    const { fileLabel, problemLine } = yield* Effect.promise(() => import("../../ContractFile.ts"))
+    const { checkFiles } = yield* Effect.promise(() => import("../../ContractChecks.ts"))
     const { count } = yield* Effect.promise(() => import("../../Words.ts"))
-    const { json } = yield* globals
-    const checked = yield* Effect.forEach(files, (file) =>
-      Effect.map(problemsOf(file), (problems) => ({ file, valid: problems.length === 0, problems })))
+    const values = yield* globals
+    const { json } = values
+    const checked = (yield* checkFiles(files, values)).map(({ file, problems }) => ({
+      file,
+      valid: problems.length === 0,
+      problems
+    }))
     if (
-      checked.some(({ valid }) =>
-        !valid
-      )
+      checked.some(({ valid }) => !valid)
     ) yield* exitWith(exitCodes.refused)
     if (json) {
       return yield* document(

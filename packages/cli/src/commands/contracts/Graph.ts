@@ -11,16 +11,17 @@ export const commandContractsGraph = Command.make("graph", {
   Effect.gen(function*() {
     const { readContract } = yield* Effect.promise(() => import("../../ContractFile.ts"))
     const { edges, mermaid } = yield* Effect.promise(() => import("@fermata/contracts/ContractGraph"))
-    const { contract } = yield* readContract(file)
-    const { json } = yield* globals
-    if (!json) return yield* lines(mermaid(contract).trimEnd().split("\n"))
+    const values = yield* globals
+    const { contract, kinds } = yield* readContract(file, values)
+    const drawn = mermaid(contract, kinds)
+    if (!values.json) return yield* lines(drawn.trimEnd().split("\n"))
     yield* document({
       id: contract.id,
       version: contract.version,
       entryStepId: contract.entryStepId,
       steps: contract.steps.map(({ id, kind, name }) => ({ id, kind, name })),
-      edges: edges(contract).map(({ from, label, to }) => ({ from, to, label })),
-      mermaid: mermaid(contract)
+      edges: edges(contract, kinds).map(({ from, label, to }) => ({ from, to, label })),
+      mermaid: drawn
     })
   })).pipe(
     Command.withDescription("Draw a contract as a Mermaid flowchart"),

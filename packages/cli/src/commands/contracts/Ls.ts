@@ -12,12 +12,22 @@ export const commandContractsLs = Command.make(
       { command: "contracts ls", readOnly: true, existing: true, absent: "no contracts" },
       (host, { json }) =>
         Effect.gen(function*() {
-          const all = yield* host.refine(host.contracts.list)
+          // Without their steps, so that kinds which only a configuration has stand in no way.
+          const { headsOf } = yield* Effect.promise(() => import("@fermata/contracts/ContractRegistry"))
+          const all = headsOf(yield* host.refine(host.store.backend.definitions))
           if (json) {
             return yield* Effect.forEach(
               all,
-              ({ at, contract, hash, id, title, version }) =>
-                item({ id, version, title, hash, at, triggers: contract.triggers }),
+              ({ at, hash, id, outputSchema, title, triggers, version }) =>
+                item({
+                  id,
+                  version,
+                  title,
+                  hash,
+                  at,
+                  triggers,
+                  ...(outputSchema === undefined ? {} : { outputSchema })
+                }),
               { discard: true }
             )
           }
@@ -27,10 +37,10 @@ export const commandContractsLs = Command.make(
           const { time } = yield* Effect.promise(() => import("../../Words.ts"))
           yield* lines(table(
             ["CONTRACT", "VERSION", "TRIGGERS", "ADDED", "TITLE"],
-            all.map(({ at, contract, id, title, version }) => [
+            all.map(({ at, id, title, triggers, version }) => [
               id,
               version,
-              contract.triggers.map((trigger) => trigger.type === "event" ? trigger.event : trigger.type).join(", "),
+              triggers.map((trigger) => trigger.type === "event" ? trigger.event : trigger.type).join(", "),
               time(at),
               title
             ]),

@@ -1,0 +1,62 @@
+/**
+ * What a contract calls, held against the workflows that are known where it is
+ * checked or started.
+ */
+import * as StoredJson from "@fermata/core/StoredJson"
+import { didYouMean } from "@fermata/core/Suggestion"
+import { newestFirst } from "@fermata/core/VersionOrder"
+import type { Contract } from "./Contract.ts"
+import { standardShapes } from "./StandardShapes.ts"
+import * as StepShape from "./StepShape.ts"
+import type { OutputOf, StepShapes } from "./StepShape.ts"
+import * as StepTree from "./StepTree.ts"
+
+/** A workflow that is known: a program, or a contract by its id. */
+export interface Known {
+  readonly name: string
+  readonly version: string
+}
+
+/** A call of a workflow that is not known. */
+export interface MissingCall extends StepShape.Call {
+  /** The id of the step. */
+  readonly step: string
+  /** Where it is and what there is, as a sentence. */
+  readonly message: string
+}
+
+/** The calls of a contract that would fail now, since nothing that is known has the name, or the version. */
+export const missing = (
+  contract: Contract,
+  known: ReadonlyArray<Known>,
+  shapes: StepShapes = standardShapes
+): ReadonlyArray<MissingCall> =>
+  StepTree.stepsOf(contract, shapes).flatMap((step) =>
+    (StepShape.needsOf(shapes, step).calls ?? []).flatMap((call): ReadonlyArray<MissingCall> => {
+      const versions = known.filter(({ name }) => name === call.workflow).map(({ version }) => version)
+      if (call.version === undefined ? versions.length > 0 : versions.includes(call.version)) return []
+      const name = StoredJson.quote(call.workflow)
+      const meant = didYouMean(call.workflow, new Set(known.map(({ name }) => name)))
+      const what = versions.length > 0
+        ? `version ${call.version} of workflow ${name}, of which there is ${
+          list(newestFirst(versions, (version) => version))
+        }`
+        : `workflow ${name}, which there is not${
+          meant === undefined ? "" : `; did you mean ${StoredJson.quote(meant)}?`
+        }`
+      return [{ ...call, step: step.id, message: `step ${StoredJson.quote(step.id)} calls ${what}` }]
+    })
+  )
+
+/** What these contracts come to, as far as they say so; of several versions the newest, where a call names none. */
+export const outputsOf = (contracts: ReadonlyArray<Contract>): OutputOf => ({ version, workflow }) => {
+  const named = newestFirst(contracts.filter(({ id }) => id === workflow), (contract) => contract.version)
+  return (version === undefined ? named[0] : named.find((contract) => contract.version === version))?.outputSchema
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const list = (items: ReadonlyArray<string>): string =>
+  items.length > 8 ? `${items.slice(0, 8).join(", ")} and ${items.length - 8} more` : items.join(", ")
