@@ -1,0 +1,111 @@
+/** The rows of a store: plain strings and numbers. Times are ms since the epoch. */
+
+/** One run as the database knows it. Everything else about a run is folded from its journal. */
+export interface RunRow {
+  readonly id: string
+  readonly workflow: string
+  readonly version: string
+  /** `program`, or the kind of the document that the run is pinned to. */
+  readonly kind: string
+  /** Hash of the document that the run is pinned to; null for programs. */
+  readonly definition: string | null
+  /** The run at the top of the tree of children; its own id for a top run. */
+  readonly root: string
+  readonly parent: string | null
+  readonly status: string
+  readonly reason: string | null
+  /** JSON array of waits; null unless suspended. */
+  readonly waits: string | null
+  /** Number of journal entries, which is also the next `seq`. */
+  readonly length: number
+  readonly epoch: number
+  readonly owner: string | null
+  /** When the run needs an owner: 0 for at once, a time, or null for never by itself. Null while it has one and once it is final. */
+  readonly dueAt: number | null
+  /** How often in a row a run was taken over from a dead owner without a new entry since. */
+  readonly takeovers: number
+  readonly createdAt: number
+  /** When its status was last committed or the run was last released. A commit of entries alone leaves it, so that it costs no write here. */
+  readonly updatedAt: number
+}
+
+/** A row of the inbox of a run. `at` is ms since the epoch. */
+export interface InboxRow {
+  readonly run: string
+  /** Unique in its run. */
+  readonly id: string
+  readonly kind: string
+  readonly payload: string
+  readonly at: number
+}
+
+/** A message on its way from a run, or from a caller, to other runs. Applied at least once, so receivers go by `id`. */
+export interface OutboxRow {
+  readonly id: string
+  /** `start` (a run), `leave` (a run that was asked for), `inbox` (a row for a run) or `event` (a published event). */
+  readonly kind: string
+  readonly payload: string
+}
+
+/** A question of a run and how it stands. Times are ms since the epoch; lists are JSON texts. */
+export interface ApprovalRow {
+  readonly run: string
+  readonly key: string
+  readonly workflow: string
+  readonly prompt: string
+  /** JSON array of names and roles; nobody may answer when it is empty. */
+  readonly approvers: string
+  /** JSON document with the rest of the question: choices, quorum, arguments with their hash and JSON Schema. */
+  readonly question: string
+  readonly requestedAt: number
+  readonly deadline: number | null
+  /** JSON array of the answers that were taken, in order. Null in the row of an older build, whose answers only the journal and the inbox have. */
+  readonly answers: string | null
+  /** Counts the changes of `answers`. */
+  readonly version: number
+  /** `open`, or how it was decided. A decided question stays until its run has gone on. */
+  readonly status: string
+}
+
+/** A process that lives until `expiresAt` (ms since the epoch) unless it says so again. */
+export interface OwnerRow {
+  readonly id: string
+  readonly expiresAt: number
+  /** Whether this process takes up any due run that it can serve. */
+  readonly worker: boolean
+  /** JSON document for people: pid, host, workflows served. */
+  readonly info: string
+}
+
+/** A workflow that some process has served, so that any process can start runs of it. */
+export interface DefinitionRow {
+  readonly name: string
+  readonly version: string
+  /** `program`, or a kind of documents that an extension makes executable (`Engine.extend`). */
+  readonly kind: string
+  readonly hash: string
+  /** JSON of the payload, success and error schemas. */
+  readonly schemas: string
+  /** Its document; null for programs. */
+  readonly document: string | null
+  readonly at: number
+}
+
+/** What the watchdog found about an open run, once for each reason. It goes when the run ends. */
+export interface FindingRow {
+  readonly run: string
+  readonly reason: string
+  /** A sentence for people. */
+  readonly problem: string
+  /** Length of the journal when it was found. */
+  readonly length: number
+  /** The run was made due again. */
+  readonly woken: boolean
+  readonly at: number
+}
+
+/** A value that is stored once under the digest of its text. */
+export interface BlobRow {
+  readonly hash: string
+  readonly data: string
+}
