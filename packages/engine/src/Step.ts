@@ -16,8 +16,6 @@
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
-import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type { Giver } from "@fermata/core/ValueRefused"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -25,18 +23,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { formatJson } from "effect/Formatter"
 import * as Option from "effect/Option"
-import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { Scope } from "effect/Scope"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
 import * as Handover from "./internal/Handover.ts"
-import { jsonCodec, outcomeCodec } from "./internal/JsonCodec.ts"
-import type { StepDefinition } from "./internal/run/Ask.ts"
+import { outcomeCodec } from "./internal/JsonCodec.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
+import { StepCall, type StepCode } from "./internal/StepCall.ts"
+import * as StepCodecs from "./internal/StepCodecs.ts"
 import { StepLetGo } from "./internal/StepLimit.ts"
+import * as StepRetry from "./internal/StepRetry.ts"
 import { sampleOf } from "./SignalDeclaration.ts"
 
 /**
@@ -192,13 +191,13 @@ export const make = <
   P = never
 >(name: string, options: Options<I, A, E, R, P>): Step<I, A, E, R | P> => {
   type Input = InputType<I>
-  const codecs = makeCodecs<A, E>(options.success ?? Schema.Void, options.error ?? Schema.Never)
+  const codecs = StepCodecs.make<A, E>(options.success ?? Schema.Void, options.error ?? Schema.Never)
   const inputCodec = options.input === undefined ? undefined : outcomeCodec(
     Schema.isSchema(options.input) ? options.input : Schema.Struct(options.input as Fields)
   )
   const timeout = timeoutOf(name, options.timeout)
 
-  const attempt = (call: Call, context: StepContext): Effect.Effect<unknown, unknown, R> =>
+  const attempt = (call: StepCall, context: StepContext): Effect.Effect<unknown, unknown, R> =>
     Effect.matchEffect(Effect.suspend(() => withInput(call.own(), (input) => options.run(input as Input, context))), {
       onSuccess: (value) =>
         call.keep(Handover.through(`outcome of step "${context.key}"`, "outcome", codecs.success, value, call.by)),
@@ -212,7 +211,7 @@ export const make = <
 
   const { probe } = options
   const question = probe === undefined ? undefined : (
-    call: Call,
+    call: StepCall,
     context: StepContext
   ): Effect.Effect<Option.Option<unknown>, unknown, P> =>
     Effect.flatMap(
@@ -235,7 +234,9 @@ export const make = <
 
   const timedOut = () => new StepTimedOut({ step: name, timeoutMs: timeout ?? Infinity })
   const limit = timeout === undefined ? undefined : { millis: timeout, error: timedOut }
-  const policy = options.retry === undefined ? undefined : makePolicy(options.retry, codecs.error.decode, timedOut)
+  const policy = options.retry === undefined
+    ? undefined
+    : StepRetry.policy(options.retry, codecs.error.decode, timedOut)
 
   const problemOf = (output: unknown) => {
     const decoded = codecs.success.decode(output)
@@ -246,7 +247,7 @@ export const make = <
 
   const sample = () => sampleOf(options.success ?? Schema.Void)
   const notSynchronous = () => new NotSynchronous({ step: name })
-  const code: Code = {
+  const code: StepCode = {
     onCrash: options.onCrash,
     label: options.label,
     retry: policy,
@@ -254,8 +255,8 @@ export const make = <
     sample,
     limit,
     notSynchronous,
-    attempt: attempt as Code["attempt"],
-    question: question as Code["question"]
+    attempt: attempt as StepCode["attempt"],
+    question: question as StepCode["question"]
   }
 
   const call = (input: Input) =>
@@ -277,7 +278,7 @@ export const make = <
       if (given !== undefined && (place.inside !== undefined || !place.run.isRecorded(named, key, given))) {
         if (Result.isFailure(given.handed)) return Effect.die(given.handed.failure)
       }
-      const made = new Call(code, named, key, given, place.step !== undefined, place.inside, asker, by)
+      const made = new StepCall(code, named, key, given, place.step !== undefined, place.inside, asker, by)
       return Effect.flatMap(place.run.askStep(made), (outcome) => {
         const { lived } = made
         if (
@@ -290,8 +291,8 @@ export const make = <
           outcome._tag === "Done" ? outcome.exit : { _tag: "Failure", cause: outcome.cause }
         )
         if (outcome._tag === "Done" && exit._tag === "Failure") {
-          if (diedOf(exit.cause, "StepTimedOut")) return Effect.die(timedOut())
-          if (options.onCrash === "commit-together" && diedOf(exit.cause, "NotSynchronous")) {
+          if (StepRetry.diedOf(exit.cause, "StepTimedOut")) return Effect.die(timedOut())
+          if (options.onCrash === "commit-together" && StepRetry.diedOf(exit.cause, "NotSynchronous")) {
             return Effect.die(new NotSynchronous({ step: name }))
           }
         }
@@ -317,96 +318,6 @@ export const within = <A, E, R>(part: Effect.Effect<A, E, R>, prefix: string): E
 // internal
 // ----------------------------------------------------------------------------
 
-/** What all calls of a step share. */
-interface Code
-  extends Pick<StepDefinition, "onCrash" | "label" | "retry" | "problemOf" | "sample" | "limit" | "notSynchronous">
-{
-  readonly attempt: (call: Call, context: StepContext) => Effect.Effect<unknown, unknown, Scope>
-  readonly question:
-    | ((call: Call, context: StepContext) => Effect.Effect<Option.Option<unknown>, unknown, Scope>)
-    | undefined
-}
-
-/** One call of a step. A replay makes one for each that the journal holds, so it carries little. */
-class Call implements StepDefinition {
-  readonly name: string
-  readonly key: string | undefined
-  readonly input: Handover.Input | undefined
-  readonly nested: boolean
-  readonly inside: string | undefined
-  readonly asker: Context.Context<never>
-  readonly by: Giver
-  /** What the body of this very call came to: it has been read back already. */
-  lived: Handover.Handed | undefined
-  private readonly code: Code
-
-  constructor(
-    code: Code,
-    name: string,
-    key: string | undefined,
-    input: Handover.Input | undefined,
-    nested: boolean,
-    inside: string | undefined,
-    asker: Context.Context<never>,
-    by: Giver
-  ) {
-    this.code = code
-    this.name = name
-    this.key = key
-    this.input = input
-    this.nested = nested
-    this.inside = inside
-    this.asker = asker
-    this.by = by
-    this.lived = undefined
-  }
-
-  get onCrash() {
-    return this.code.onCrash
-  }
-  get label() {
-    return this.code.label
-  }
-  get parkOnFailure() {
-    return false
-  }
-  get retry() {
-    return this.code.retry
-  }
-  get problemOf() {
-    return this.code.problemOf
-  }
-  get sample() {
-    return this.code.sample
-  }
-  get limit() {
-    return this.code.limit
-  }
-  get notSynchronous() {
-    return this.code.notSynchronous
-  }
-  get probe(): StepDefinition["probe"] {
-    const { question } = this.code
-    return question && ((context) => Effect.scoped(question(this, context)))
-  }
-
-  body(context: StepContext): Effect.Effect<unknown, unknown> {
-    return Effect.scoped(this.code.attempt(this, context))
-  }
-
-  /** An input of its own for an attempt. */
-  own(): Exit.Exit<unknown, unknown> {
-    return this.input === undefined ? Exit.void : this.input.own()
-  }
-
-  /** Keeps what the body handed over, and gives on what is stored of it. What cannot be stored is a defect. */
-  keep(handed: ReturnType<typeof Handover.through>): Effect.Effect<unknown> {
-    if (Result.isFailure(handed)) return Effect.die(handed.failure)
-    this.lived = handed.success
-    return Effect.succeed(handed.success.stored)
-  }
-}
-
 const withInput = <A, E, R>(
   input: Exit.Exit<unknown, unknown>,
   use: (input: unknown) => Effect.Effect<A, E, R>
@@ -414,49 +325,6 @@ const withInput = <A, E, R>(
   Exit.isSuccess(input)
     ? use(input.value)
     : Effect.die(new Error(`its schema refuses the input: ${String(input.cause)}`))
-
-const settled = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<unknown> =>
-  Exit.isSuccess(exit)
-    ? Effect.succeed(exit.value)
-    : Effect.die(new Error(`its schema refuses the outcome: ${String(exit.cause)}`))
-
-/** What an outcome was decoded to; `unfit` is told when it could not be. */
-const readAs = (
-  exit: Exit.Exit<unknown, unknown>,
-  unfit: (problem: string) => Effect.Effect<void>
-): Effect.Effect<unknown> =>
-  Exit.isSuccess(exit) ? settled(exit) : Effect.andThen(unfit(Cause.pretty(exit.cause).split("\n")[0]!), settled(exit))
-
-const makeCodecs = <A extends Schema.Top, E extends Schema.Top>(successSchema: Schema.Top, errorSchema: Schema.Top) => {
-  const success = outcomeCodec(successSchema)
-  const errorCodec = jsonCodec(errorSchema)
-  const decodeError = Schema.decodeUnknownExit(errorCodec)
-  const encodeError = Schema.encodeUnknownExit(errorCodec)
-  const decode = (
-    json: JournalEntry.ExitJson,
-    unfit: (problem: string) => Effect.Effect<void>
-  ): Effect.Effect<A["Type"], E["Type"]> => {
-    if (json._tag === "Success") return readAs(success.decode(json.value), unfit) as Effect.Effect<A["Type"]>
-    const exit = ExitJson.fromJson(json)
-    if (Exit.isFailure(exit)) {
-      for (const reason of exit.cause.reasons) {
-        if (reason._tag === "Fail") {
-          return Effect.flatMap(readAs(decodeError(reason.error), unfit), Effect.fail) as Effect.Effect<
-            never,
-            E["Type"]
-          >
-        }
-      }
-    }
-    return exit as Exit.Exit<never>
-  }
-  return {
-    success,
-    // A failure without an error is recorded as null.
-    error: { encode: (error: unknown) => Exit.map(encodeError(error), (json) => json ?? null), decode: decodeError },
-    decode
-  }
-}
 
 /** Whole ms; undefined for none, which an infinite one is. */
 const timeoutOf = (name: string, timeout: Duration.Input | undefined): number | undefined => {
@@ -472,40 +340,3 @@ const dieTelling = (error: unknown): Effect.Effect<never> =>
       ? Object.assign(new Error(formatJson({ ...error, name: undefined, _tag: undefined })), { name: error.name })
       : error
   )
-
-const diedOf = (cause: unknown, name: string): boolean =>
-  ExitJson.causeFromJson(cause).reasons.some((reason) =>
-    reason._tag === "Die" && Predicate.hasProperty(reason.defect, "name") && reason.defect.name === name
-  )
-
-/** The stateful form of a schedule that the executor steps through: from failures to delays in ms. */
-const makePolicy = (
-  schedule: Schedule.Schedule<unknown, never>,
-  decodeError: (json: unknown) => Exit.Exit<unknown, unknown>,
-  timedOut: () => StepTimedOut
-): StepDefinition["retry"] =>
-() => {
-  let step: Effect.Success<ReturnType<typeof Schedule.toStep<unknown, unknown, never, never>>> | undefined
-  return (now, cause) =>
-    Effect.gen(function*() {
-      const error = retryable(cause, decodeError, timedOut)
-      if (error === undefined) return undefined
-      step ??= yield* Schedule.toStep(schedule as Schedule.Schedule<unknown, unknown>)
-      const [, delay] = yield* step(now, error.value)
-      return Math.ceil(Duration.toMillis(delay))
-    }).pipe(Effect.catchCause(() => Effect.succeed(undefined)))
-}
-
-const retryable = (
-  json: unknown,
-  decodeError: (json: unknown) => Exit.Exit<unknown, unknown>,
-  timedOut: () => StepTimedOut
-): { readonly value: unknown } | undefined => {
-  for (const reason of ExitJson.causeFromJson(json).reasons) {
-    if (reason._tag === "Fail") {
-      const error = decodeError(reason.error)
-      return Exit.isSuccess(error) ? { value: error.value } : undefined
-    }
-  }
-  return diedOf(json, "StepTimedOut") ? { value: timedOut() } : undefined
-}

@@ -31,7 +31,7 @@ export const outcomeCodec = (schema: Schema.Top): OutcomeCodec => {
   return made
 }
 
-interface OutcomeCodec {
+export interface OutcomeCodec {
   readonly encode: (value: unknown) => Exit.Exit<unknown, unknown>
   readonly decode: (json: unknown) => Exit.Exit<unknown, unknown>
 }
