@@ -259,7 +259,7 @@ export const circles = (sources: ReadonlyArray<Source>): ReadonlyArray<string> =
 const insideOfRun = /\/Run(Executor|Steps|Events|Requests|Base|Records)\.ts$/
 /** What bodies call, or are given. */
 const callers =
-  /^packages\/engine\/src\/([A-Za-z]+|internal\/(BodyServices|EncodedEngine|Patience|InboxRules|OwnAnswers|StepWaits|run\/[A-Za-z]+))\.ts$/
+  /^packages\/engine\/src\/([A-Za-z]+|internal\/(ActivityStep|BodyServices|CallerPlace|EncodedEngine|Patience|RecordedValues|StepCall|InboxRules|OwnAnswers|StepWaits|run\/[A-Za-z]+))\.ts$/
 
 /** A body, a step and a clock know their run as `RunPort`, so that nothing of theirs depends on how it is made. */
 export const port = (source: Source): ReadonlyArray<string> =>

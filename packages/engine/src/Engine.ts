@@ -21,6 +21,7 @@ import * as EventSweep from "./internal/EventSweep.ts"
 import { Extensions } from "./internal/Extensions.ts"
 import { identified } from "./internal/Identity.ts"
 import * as Joins from "./internal/Joins.ts"
+import * as Registrations from "./internal/Registrations.ts"
 import { runtimes } from "./internal/Runtimes.ts"
 import type { StartRequest } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
@@ -89,7 +90,7 @@ export class Engine extends Context.Service<Engine, {
       options,
       ownerId,
       ambient,
-      new Extensions(EncodedEngine.registrationOf)
+      new Extensions(Registrations.ofDocument)
     )
 
     const workflowEngine = identified(

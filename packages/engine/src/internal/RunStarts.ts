@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { Backend, DefinitionRow, StorageFailed } from "../Backend.ts"
 import { payloadText, type StartRequest } from "../StartRequest.ts"
-import { codecs } from "./EncodedEngine.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as Identity from "./Identity.ts"
+import { codecs } from "./WorkflowCodecs.ts"
 
 /** The definition of this name, in this version or the highest. */
 export const definitionOf = Effect.fnUntraced(function*(
