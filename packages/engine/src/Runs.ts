@@ -6,72 +6,63 @@
  * A verb that acts succeeds when what it asks for is recorded; the owner of the
  * run carries it out.
  */
-import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Census, Owner } from "@fermata/core/Owner"
 import type { Answer, ApprovalFilter, OpenApproval } from "@fermata/core/Question"
 import type { Receipt, Settlement } from "@fermata/core/Receipt"
 import * as RunDiff from "@fermata/core/RunDiff"
-import {
+import type {
   AnsweredAlready,
   AnswerRefused,
   ApprovalAmbiguous,
   ApprovalNotOpen,
   ArgumentsEdited,
-  type ForkRefused,
+  ForkRefused,
   NotAllowed,
   OutputRefused,
-  type PayloadRefused,
-  RunAmbiguous,
+  PayloadRefused,
   RunClosed,
-  RunNotFound,
-  shortestPrefix,
-  type SignalUnfit,
-  type SignalUnknown,
-  type StartRefused,
+  SignalUnfit,
+  SignalUnknown,
+  StartRefused,
   StepNotOpen,
-  type StepNotRequested,
-  type WorkflowNotFound
+  StepNotRequested,
+  WorkflowNotFound
 } from "@fermata/core/RunsErrors"
 import type { Forked, ForkOptions, Started, StartOptions } from "@fermata/core/RunStart"
-import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import type { ListFilter, RunSummary } from "@fermata/core/RunSummary"
-import * as RunView from "@fermata/core/RunView"
-import * as StoredJson from "@fermata/core/StoredJson"
-import { isOfRun } from "@fermata/core/Suspension"
+import type * as RunView from "@fermata/core/RunView"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import type { ValueRefused } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
-import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
+import type * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import * as Taking from "./Answers.ts"
-import type { OwnerRow, RunRow, StorageFailed } from "./Backend.ts"
+import type { StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import { HostClock } from "./HostClock.ts"
-import type { Kind, Message } from "./InboxMessage.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
-import * as DryReplay from "./internal/DryReplay.ts"
-import * as Handover from "./internal/Handover.ts"
 import * as RunForks from "./internal/RunForks.ts"
-import * as RunSignals from "./internal/RunSignals.ts"
+import * as RunLookup from "./internal/RunLookup.ts"
+import * as RunMessages from "./internal/RunMessages.ts"
+import * as RunQuestions from "./internal/RunQuestions.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
+import { ownerOf, summary } from "./internal/RunSummaries.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
-import { signalId } from "./internal/SignalId.ts"
 import { checkKey } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
+
+export { ownerOf }
 
 /** What became known of a run: its entries since the last time, and the whole as it stands. */
 export type Followed = RunWatch.Followed
 
 /** No such run, or none that can be told from others. */
-export type FindError = RunNotFound | RunAmbiguous | StorageFailed
+export type FindError = RunLookup.FindError
 /** There is no such run, or it has ended. */
-export type ActError = FindError | RunClosed
+export type ActError = RunLookup.ActError
 /** There is no such workflow, it does not take this payload, or nobody may start it so. */
 export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
 
@@ -187,38 +178,10 @@ export class Runs extends Context.Service<Runs, {
       const hostClock = yield* HostClock
       const { backend } = store
 
-      // Looks up
-
-      const rowOf = Effect.fnUntraced(function*(run: string): Effect.fn.Return<RunRow, FindError> {
-        const exact = yield* backend.run(run)
-        if (exact !== null) return exact
-        if (run.length < shortestPrefix) {
-          const some = yield* backend.runIds(run, candidateLimit)
-          return yield* some.length === 0
-            ? new RunNotFound({ run, closest: [] })
-            : new RunAmbiguous({ run, candidates: [] })
-        }
-        const ids = yield* backend.runIds(run, candidateLimit)
-        const row = ids.length === 1 ? yield* backend.run(ids[0]!) : null
-        if (row !== null) return row
-        if (ids.length > 1) return yield* new RunAmbiguous({ run, candidates: ids })
-        return yield* new RunNotFound({ run, closest: yield* closest(run) })
-      })
-
-      const closest = Effect.fnUntraced(function*(run: string) {
-        for (let length = Math.min(run.length - 1, 32); length > 0; length = Math.floor(length / 2)) {
-          const ids = yield* backend.runIds(run.slice(0, length), closestLimit)
-          if (ids.length > 0) return ids
-        }
-        return []
-      })
-
-      const open = Effect.fnUntraced(function*(run: string): Effect.fn.Return<RunRow, ActError> {
-        const row = yield* rowOf(run)
-        const status = row.status as RunStatus
-        if (isFinal(status)) return yield* new RunClosed({ runId: row.id, status })
-        return row
-      })
+      const lookup = RunLookup.make(store)
+      const { open, rowOf } = lookup
+      const { sample, send, settle, signal } = RunMessages.make(runtime, store, lookup)
+      const { answer, approvals } = RunQuestions.make(runtime, lookup)
 
       const list = Effect.fn("Runs.list")(function*(filter: ListFilter = {}) {
         const rows = yield* backend.runs({
@@ -231,217 +194,12 @@ export class Runs extends Context.Service<Runs, {
         return rows.map(summary)
       })
 
-      const show = Effect.fn("Runs.show")(function*(run: string) {
-        let row = yield* rowOf(run)
-        let view = RunView.empty(row.id)
-        // The run may go on between the two looks; a few times, then its journal alone must do.
-        for (let looks = 0; looks < 5; looks++) {
-          view = RunView.foldAll(view, yield* RunWatch.readable(store, row.id, view.counts.entries))
-          row = (yield* backend.run(row.id)) ?? row
-          if (row.length === view.counts.entries) break
-        }
-        return RunWatch.standing(view, row)
-      })
-
-      // Acts
-
-      /** What of the message came from outside is stored text in it. */
-      const send = Effect.fnUntraced(function*<K extends Kind>(row: RunRow, kind: K, message: Message<K>, id?: string) {
-        const { text } = StoredJson.compose(message)
-        const { result } = yield* runtime.messages.send({
-          row: { run: row.id, id: id ?? runtime.messages.newId(kind), kind, payload: text, at: runtime.host.now() }
-        })
-        return yield* acknowledged(row, result)
-      })
-
-      const acknowledged = (
-        row: RunRow,
-        result: "accepted" | "duplicate" | "closed" | "unknown"
-      ): Effect.Effect<Receipt, ActError> =>
-        result === "accepted" || result === "duplicate"
-          ? Effect.succeed({ runId: row.id, result })
-          : Effect.andThen(open(row.id), new RunNotFound({ run: row.id, closest: [] }))
-
-      const settleable = Effect.fnUntraced(function*(row: RunRow) {
-        if (row.status === "suspended") {
-          return RunWatch.waitsOf(row)
-            .filter((wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && !isOfRun(wait)))
-            .map((wait) => wait.key)
-        }
-        // While other steps keep the run going, those wait that an owner before this one left behind.
-        const last = new Map<string, AboutStep>()
-        for (const entry of yield* store.journal(row.id)) {
-          if (isAboutStep(entry)) last.set(entry.key, entry)
-        }
-        return Array.from(last.values())
-          .filter((entry) =>
-            entry._tag === "ProbeFailed" || (entry._tag === "StepRequested" && entry.epoch < row.epoch)
-          )
-          .map((entry) => entry.key)
-      })
-
-      const settle = Effect.fn("Runs.settle")(
-        function*(run: string, key: string, options: { readonly by: string; readonly action: Settlement }) {
-          const row = yield* open(run)
-          const keys = yield* settleable(row)
-          if (keys.includes(key)) {
-            if (options.action._tag !== "complete") return yield* send(row, "settle", { key, ...options })
-            const output = StoredJson.of(options.action.output ?? null)
-            const problem = Result.isFailure(output)
-              ? `it cannot be stored: ${output.failure.reason}`
-              : (yield* DryReplay.stepOf(runtime, store, row, key))?.problemOf(output.success.read())
-            if (problem !== undefined) return yield* new OutputRefused({ runId: row.id, key, problem })
-            // As it was checked, whatever becomes of the operator's own object.
-            return yield* send(row, "settle", {
-              key,
-              by: options.by,
-              action: { _tag: "complete", output: Result.getOrThrow(output).read() }
-            })
-          }
-          const status = RunView.step(yield* show(row.id), key)?.status
-          return yield* new StepNotOpen({ runId: row.id, key, open: keys, ...(status === undefined ? {} : { status }) })
-        }
-      )
-
-      /** Whether the journal holds the signal; the text is looked at before an entry is decoded. */
-      const received = Effect.fnUntraced(function*(row: RunRow, id: string) {
-        const text = StoredJson.quote(id)
-        for (let from = 0; from < row.length; from += pageSize) {
-          const rows = yield* backend.entries(row.id, from, pageSize)
-          if (rows.some((entry) => entry.includes(text) && isSignal(entry, id))) return true
-        }
-        return false
-      })
-
-      const signal = Effect.fn("Runs.signal")(function*(
-        run: string,
-        name: string,
-        payload: unknown,
-        { by, id: given }: { readonly id?: string; readonly by?: string } = {}
-      ) {
-        const row = yield* open(run)
-        yield* RunSignals.check(runtime, row, name, payload ?? null)
-        const id = given === undefined ? undefined : signalId(given)
-        const stored = yield* Handover.given(`payload of signal "${name}"`, payload ?? null, Handover.giver(row))
-        const message = { name, payload: stored, ...(by === undefined ? {} : { by }) }
-        if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
-        return yield* send(row, "signal", message, id)
-      })
-
-      const sample = Effect.fn("Runs.sample")(function*(run: string, wait: Wait) {
-        const row = yield* rowOf(run)
-        const found = wait.reason === "signal"
-          ? (yield* RunSignals.known(runtime, row)).find(({ name }) => name === wait.key)?.sample
-          : (yield* DryReplay.stepOf(runtime, store, row, wait.key))?.sample()
-        return Option.fromUndefinedOr(found)
-      })
-
-      // Questions
-
-      const approvals = Effect.fn("Runs.approvals")(function*(filter: ApprovalFilter = {}) {
-        const run = filter.run === undefined ? null : (yield* rowOf(filter.run)).id
-        const limit = filter.limit ?? 200
-        const narrowed = filter.workflow !== undefined || filter.approver !== undefined
-        const found = yield* Taking.standings(runtime.desk, run, narrowed ? narrowedLimit : limit)
-        return found
-          .map(approvalOf)
-          .filter(({ workflow }) => filter.workflow === undefined || workflow === filter.workflow)
-          .filter(({ approvers }) =>
-            filter.approver === undefined || filter.approver.some((name) => approvers.includes(name))
-          )
-          .slice(0, limit)
-      })
-
-      /** Why a question that is not open any more is not: what decided it, by the journal. */
-      const notOpen = Effect.fnUntraced(function*(row: RunRow, key: string | undefined, ids: ReadonlyArray<string>) {
-        const view = yield* Effect.orElseSucceed(show(row.id), () => RunView.empty(row.id))
-        const asked = key === undefined
-          ? view.approvals.length === 1 ? view.approvals[0] : undefined
-          : RunView.approval(view, key)
-        if (asked?.endedAt !== undefined) {
-          const decided = ApprovalRule.decided(ApprovalRule.standing(asked, asked.answers))
-          return yield* new AnsweredAlready({
-            approval: `${row.id}/${asked.key}`,
-            decided,
-            at: asked.endedAt,
-            now: runtime.host.now()
-          })
-        }
-        yield* open(row.id)
-        return yield* new ApprovalNotOpen({ runId: row.id, open: ids, ...(key === undefined ? {} : { key }) })
-      })
-
-      const answer = Effect.fn("Runs.answer")(function*(runOrApproval: string, given: Answer) {
-        const slash = runOrApproval.indexOf("/")
-        const row = yield* rowOf(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash))
-        const named = slash < 0 ? undefined : runOrApproval.slice(slash + 1)
-        const questions = isFinal(row.status as RunStatus)
-          ? []
-          : (yield* Taking.standings(runtime.desk, row.id)).map(approvalOf)
-        const unanswered = questions.filter(({ status }) => status === "open")
-        const ids = unanswered.map(({ id }) => id)
-        if (named === undefined && unanswered.length > 1) {
-          return yield* new ApprovalAmbiguous({ runId: row.id, open: ids })
-        }
-        const key = named ?? unanswered[0]?.key ?? (questions.length === 1 ? questions[0]!.key : undefined)
-        if (key === undefined || !questions.some((question) => question.key === key)) {
-          return yield* notOpen(row, named, ids)
-        }
-
-        const { by, choice, decision, edit, hash, note, roles } = given
-        const id = `${row.id}/${key}`
-        const stored = edit === undefined ? undefined : StoredJson.of(edit)
-        if (stored !== undefined && Result.isFailure(stored)) {
-          return yield* new AnswerRefused({
-            approval: id,
-            problem: `its edit cannot be stored: ${stored.failure.reason}`
-          })
-        }
-        const outcome = yield* Taking.take(runtime.desk, row.id, key, {
-          id: runtime.messages.newId("answer"),
-          decision,
-          by,
-          identity: [by, ...(roles ?? [])],
-          ...(choice === undefined ? {} : { choice }),
-          ...(stored === undefined ? {} : { edit: { value: stored.success.read() } }),
-          ...(hash === undefined ? {} : { seen: hash }),
-          ...(note === undefined ? {} : { note })
-        })
-        if (outcome._tag === "Closed" || outcome._tag === "Unknown") return yield* notOpen(row, key, ids)
-        runtime.rounds.poke()
-        if (outcome._tag !== "Refused") return approvalOf(outcome)
-        const { problem, question, reason, standing } = outcome
-        switch (reason) {
-          case "answered":
-            return yield* new AnsweredAlready({
-              approval: id,
-              decided: ApprovalRule.decided(standing),
-              at: standing.decision!.at,
-              now: runtime.host.now()
-            })
-          case "approver":
-            return yield* new NotAllowed({ approval: id, by, approvers: question.approvers })
-          case "superseded": {
-            const { args, editedBy, hash } = standing.proposal
-            if (editedBy === undefined || hash === undefined) return yield* new AnswerRefused({ approval: id, problem })
-            return yield* new ArgumentsEdited({
-              approval: id,
-              by: editedBy,
-              hash: ApprovalRule.short(hash),
-              changes: ApprovalRule.difference(question.args, args)
-            })
-          }
-          default:
-            return yield* new AnswerRefused({ approval: id, problem })
-        }
-      })
-
       return Runs.of({
         find: Effect.fn("Runs.find")(function*(run: string) {
           return summary(yield* rowOf(run))
         }),
         list,
-        show,
+        show: lookup.show,
         journal: Effect.fn("Runs.journal")(function*(run: string, from?: number) {
           return yield* store.journal((yield* rowOf(run)).id, from)
         }),
@@ -500,91 +258,4 @@ export class Runs extends Context.Service<Runs, {
       })
     })
   )
-}
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
-
-type AboutStep = JournalEntry.EntryOf<"StepRequested" | "StepCompleted" | "StepFailed" | "ProbeFailed">
-
-const isAboutStep = (entry: JournalEntry.JournalEntry): entry is AboutStep =>
-  entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed" ||
-  entry._tag === "ProbeFailed"
-
-const candidateLimit = 20
-const closestLimit = 5
-const narrowedLimit = 10_000
-const pageSize = 5_000
-const summary = (row: RunRow): RunSummary => ({
-  id: row.id,
-  workflow: row.workflow,
-  version: row.version,
-  kind: row.kind,
-  ...RunWatch.standOf(row),
-  root: row.root,
-  ...(row.parent === null ? {} : { parent: row.parent }),
-  ...(row.owner === null ? {} : { owner: row.owner }),
-  ...(row.dueAt === null ? {} : { dueAt: row.dueAt }),
-  entries: row.length,
-  createdAt: row.createdAt,
-  updatedAt: row.updatedAt
-})
-
-const isSignal = (text: string, id: string): boolean => {
-  const entry: unknown = JSON.parse(text)
-  return typeof entry === "object" && entry !== null && "_tag" in entry && entry._tag === "SignalReceived" &&
-    "id" in entry &&
-    entry.id === id
-}
-
-const decodeServes = Schema.decodeUnknownOption(
-  Schema.StructWithRest(Schema.Struct({ programs: Schema.Array(Schema.String) }), [
-    Schema.Record(Schema.String, Schema.Unknown)
-  ])
-)
-const decodeInfo = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
-
-const approvalOf = ({ given, question, row, standing }: Taking.Standing): OpenApproval => {
-  const { deadline, hash: _hash, schema: _schema, ...asked } = question
-  const { proposal, status, wanted } = standing
-  return {
-    id: `${row.run}/${row.key}`,
-    runId: row.run,
-    key: row.key,
-    workflow: row.workflow,
-    ...asked,
-    ...(proposal.hash === undefined ? {} : { hash: proposal.hash }),
-    ...(proposal.editedBy === undefined
-      ? {}
-      : {
-        edit: {
-          args: proposal.args,
-          by: proposal.editedBy,
-          changes: ApprovalRule.difference(question.args, proposal.args)
-        }
-      }),
-    requestedAt: row.requestedAt,
-    ...(deadline === undefined ? {} : { deadline }),
-    status,
-    answers: given.filter(({ decision }) => decision !== "refuse"),
-    progress: status === "open" ? ApprovalRule.progress(question, standing) : ApprovalRule.decided(standing),
-    wanted
-  }
-}
-
-/** A process as others see it; `now` is in ms since the epoch, by the host's clock. */
-export const ownerOf = (row: OwnerRow, now: number): Owner => {
-  const { serves, ...info } = Option.getOrElse(decodeInfo(row.info), (): Record<string, unknown> => ({}))
-  return {
-    id: row.id,
-    alive: row.expiresAt >= now,
-    expiresAt: row.expiresAt,
-    worker: row.worker,
-    info,
-    serves: Option.match(decodeServes(serves), {
-      onNone: () => ({ programs: [], offers: {} }),
-      onSome: ({ programs, ...offers }) => ({ programs, offers })
-    })
-  }
 }

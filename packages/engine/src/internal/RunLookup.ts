@@ -1,0 +1,79 @@
+/** Finds the run that a person means, and shows it. */
+import { RunAmbiguous, RunClosed, RunNotFound, shortestPrefix } from "@fermata/core/RunsErrors"
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import * as RunView from "@fermata/core/RunView"
+import type { EntryCorrupt } from "@fermata/core/Upcast"
+import * as Effect from "effect/Effect"
+import type { RunRow, StorageFailed } from "../Backend.ts"
+import type { Store } from "../Store.ts"
+import * as RunWatch from "./RunWatch.ts"
+
+/** No such run, or none that can be told from others. */
+export type FindError = RunNotFound | RunAmbiguous | StorageFailed
+/** There is no such run, or it has ended. */
+export type ActError = FindError | RunClosed
+
+export interface RunLookup {
+  /** The row of the run of this id, or of the one whose id begins with this. */
+  readonly rowOf: (run: string) => Effect.Effect<RunRow, FindError>
+  /** The same, of a run that has not ended. */
+  readonly open: (run: string) => Effect.Effect<RunRow, ActError>
+  /** The run as its journal and the store tell it. */
+  readonly show: (run: string) => Effect.Effect<RunView.RunView, FindError | EntryCorrupt>
+}
+
+export const make = (store: Store["Service"]): RunLookup => {
+  const { backend } = store
+
+  const rowOf = Effect.fnUntraced(function*(run: string): Effect.fn.Return<RunRow, FindError> {
+    const exact = yield* backend.run(run)
+    if (exact !== null) return exact
+    if (run.length < shortestPrefix) {
+      const some = yield* backend.runIds(run, candidateLimit)
+      return yield* some.length === 0
+        ? new RunNotFound({ run, closest: [] })
+        : new RunAmbiguous({ run, candidates: [] })
+    }
+    const ids = yield* backend.runIds(run, candidateLimit)
+    const row = ids.length === 1 ? yield* backend.run(ids[0]!) : null
+    if (row !== null) return row
+    if (ids.length > 1) return yield* new RunAmbiguous({ run, candidates: ids })
+    return yield* new RunNotFound({ run, closest: yield* closest(run) })
+  })
+
+  const closest = Effect.fnUntraced(function*(run: string) {
+    for (let length = Math.min(run.length - 1, 32); length > 0; length = Math.floor(length / 2)) {
+      const ids = yield* backend.runIds(run.slice(0, length), closestLimit)
+      if (ids.length > 0) return ids
+    }
+    return []
+  })
+
+  const open = Effect.fnUntraced(function*(run: string): Effect.fn.Return<RunRow, ActError> {
+    const row = yield* rowOf(run)
+    const status = row.status as RunStatus
+    if (isFinal(status)) return yield* new RunClosed({ runId: row.id, status })
+    return row
+  })
+
+  const show = Effect.fn("Runs.show")(function*(run: string) {
+    let row = yield* rowOf(run)
+    let view = RunView.empty(row.id)
+    // The run may go on between the two looks; a few times, then its journal alone must do.
+    for (let looks = 0; looks < 5; looks++) {
+      view = RunView.foldAll(view, yield* RunWatch.readable(store, row.id, view.counts.entries))
+      row = (yield* backend.run(row.id)) ?? row
+      if (row.length === view.counts.entries) break
+    }
+    return RunWatch.standing(view, row)
+  })
+
+  return { rowOf, open, show }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const candidateLimit = 20
+const closestLimit = 5

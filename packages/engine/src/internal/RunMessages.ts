@@ -1,0 +1,133 @@
+/** What an operator tells a run: a message in its inbox, which its owner carries out. */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Receipt, Settlement } from "@fermata/core/Receipt"
+import { OutputRefused, RunNotFound, StepNotOpen } from "@fermata/core/RunsErrors"
+import * as RunView from "@fermata/core/RunView"
+import * as StoredJson from "@fermata/core/StoredJson"
+import { isOfRun } from "@fermata/core/Suspension"
+import type { Wait } from "@fermata/core/Wait"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type { RunRow } from "../Backend.ts"
+import type { Kind, Message } from "../InboxMessage.ts"
+import type { Store } from "../Store.ts"
+import * as DryReplay from "./DryReplay.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
+import * as Handover from "./Handover.ts"
+import type { ActError, RunLookup } from "./RunLookup.ts"
+import * as RunSignals from "./RunSignals.ts"
+import * as RunWatch from "./RunWatch.ts"
+import { signalId } from "./SignalId.ts"
+
+export const make = (runtime: EngineRuntime, store: Store["Service"], { open, rowOf, show }: RunLookup) => {
+  /** What of the message came from outside is stored text in it. */
+  const send = Effect.fnUntraced(function*<K extends Kind>(row: RunRow, kind: K, message: Message<K>, id?: string) {
+    const { text } = StoredJson.compose(message)
+    const { result } = yield* runtime.messages.send({
+      row: { run: row.id, id: id ?? runtime.messages.newId(kind), kind, payload: text, at: runtime.host.now() }
+    })
+    return yield* acknowledged(row, result)
+  })
+
+  const acknowledged = (
+    row: RunRow,
+    result: "accepted" | "duplicate" | "closed" | "unknown"
+  ): Effect.Effect<Receipt, ActError> =>
+    result === "accepted" || result === "duplicate"
+      ? Effect.succeed({ runId: row.id, result })
+      : Effect.andThen(open(row.id), new RunNotFound({ run: row.id, closest: [] }))
+
+  const settleable = Effect.fnUntraced(function*(row: RunRow) {
+    if (row.status === "suspended") {
+      return RunWatch.waitsOf(row)
+        .filter((wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && !isOfRun(wait)))
+        .map((wait) => wait.key)
+    }
+    // While other steps keep the run going, those wait that an owner before this one left behind.
+    const last = new Map<string, AboutStep>()
+    for (const entry of yield* store.journal(row.id)) {
+      if (isAboutStep(entry)) last.set(entry.key, entry)
+    }
+    return Array.from(last.values())
+      .filter((entry) => entry._tag === "ProbeFailed" || (entry._tag === "StepRequested" && entry.epoch < row.epoch))
+      .map((entry) => entry.key)
+  })
+
+  const settle = Effect.fn("Runs.settle")(
+    function*(run: string, key: string, options: { readonly by: string; readonly action: Settlement }) {
+      const row = yield* open(run)
+      const keys = yield* settleable(row)
+      if (keys.includes(key)) {
+        if (options.action._tag !== "complete") return yield* send(row, "settle", { key, ...options })
+        const output = StoredJson.of(options.action.output ?? null)
+        const problem = Result.isFailure(output)
+          ? `it cannot be stored: ${output.failure.reason}`
+          : (yield* DryReplay.stepOf(runtime, store, row, key))?.problemOf(output.success.read())
+        if (problem !== undefined) return yield* new OutputRefused({ runId: row.id, key, problem })
+        // As it was checked, whatever becomes of the operator's own object.
+        return yield* send(row, "settle", {
+          key,
+          by: options.by,
+          action: { _tag: "complete", output: Result.getOrThrow(output).read() }
+        })
+      }
+      const status = RunView.step(yield* show(row.id), key)?.status
+      return yield* new StepNotOpen({ runId: row.id, key, open: keys, ...(status === undefined ? {} : { status }) })
+    }
+  )
+
+  /** Whether the journal holds the signal; the text is looked at before an entry is decoded. */
+  const received = Effect.fnUntraced(function*(row: RunRow, id: string) {
+    const text = StoredJson.quote(id)
+    for (let from = 0; from < row.length; from += pageSize) {
+      const rows = yield* store.backend.entries(row.id, from, pageSize)
+      if (rows.some((entry) => entry.includes(text) && isSignal(entry, id))) return true
+    }
+    return false
+  })
+
+  const signal = Effect.fn("Runs.signal")(function*(
+    run: string,
+    name: string,
+    payload: unknown,
+    { by, id: given }: { readonly id?: string; readonly by?: string } = {}
+  ) {
+    const row = yield* open(run)
+    yield* RunSignals.check(runtime, row, name, payload ?? null)
+    const id = given === undefined ? undefined : signalId(given)
+    const stored = yield* Handover.given(`payload of signal "${name}"`, payload ?? null, Handover.giver(row))
+    const message = { name, payload: stored, ...(by === undefined ? {} : { by }) }
+    if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
+    return yield* send(row, "signal", message, id)
+  })
+
+  const sample = Effect.fn("Runs.sample")(function*(run: string, wait: Wait) {
+    const row = yield* rowOf(run)
+    const found = wait.reason === "signal"
+      ? (yield* RunSignals.known(runtime, row)).find(({ name }) => name === wait.key)?.sample
+      : (yield* DryReplay.stepOf(runtime, store, row, wait.key))?.sample()
+    return Option.fromUndefinedOr(found)
+  })
+
+  return { send, settle, signal, sample }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+type AboutStep = JournalEntry.EntryOf<"StepRequested" | "StepCompleted" | "StepFailed" | "ProbeFailed">
+
+const isAboutStep = (entry: JournalEntry.JournalEntry): entry is AboutStep =>
+  entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed" ||
+  entry._tag === "ProbeFailed"
+
+const pageSize = 5_000
+
+const isSignal = (text: string, id: string): boolean => {
+  const entry: unknown = JSON.parse(text)
+  return typeof entry === "object" && entry !== null && "_tag" in entry && entry._tag === "SignalReceived" &&
+    "id" in entry &&
+    entry.id === id
+}

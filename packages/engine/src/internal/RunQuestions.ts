@@ -1,0 +1,156 @@
+/** The questions of runs, as people list and answer them. */
+import * as ApprovalRule from "@fermata/core/ApprovalRule"
+import type { Answer, ApprovalFilter, OpenApproval } from "@fermata/core/Question"
+import {
+  AnsweredAlready,
+  AnswerRefused,
+  ApprovalAmbiguous,
+  ApprovalNotOpen,
+  ArgumentsEdited,
+  NotAllowed
+} from "@fermata/core/RunsErrors"
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import * as RunView from "@fermata/core/RunView"
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Taking from "../Answers.ts"
+import type { RunRow } from "../Backend.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
+import type { RunLookup } from "./RunLookup.ts"
+
+export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) => {
+  const approvals = Effect.fn("Runs.approvals")(function*(filter: ApprovalFilter = {}) {
+    const run = filter.run === undefined ? null : (yield* rowOf(filter.run)).id
+    const limit = filter.limit ?? 200
+    const narrowed = filter.workflow !== undefined || filter.approver !== undefined
+    const found = yield* Taking.standings(runtime.desk, run, narrowed ? narrowedLimit : limit)
+    return found
+      .map(approvalOf)
+      .filter(({ workflow }) => filter.workflow === undefined || workflow === filter.workflow)
+      .filter(({ approvers }) =>
+        filter.approver === undefined || filter.approver.some((name) => approvers.includes(name))
+      )
+      .slice(0, limit)
+  })
+
+  /** Why a question that is not open any more is not: what decided it, by the journal. */
+  const notOpen = Effect.fnUntraced(function*(row: RunRow, key: string | undefined, ids: ReadonlyArray<string>) {
+    const view = yield* Effect.orElseSucceed(show(row.id), () => RunView.empty(row.id))
+    const asked = key === undefined
+      ? view.approvals.length === 1 ? view.approvals[0] : undefined
+      : RunView.approval(view, key)
+    if (asked?.endedAt !== undefined) {
+      const decided = ApprovalRule.decided(ApprovalRule.standing(asked, asked.answers))
+      return yield* new AnsweredAlready({
+        approval: `${row.id}/${asked.key}`,
+        decided,
+        at: asked.endedAt,
+        now: runtime.host.now()
+      })
+    }
+    yield* open(row.id)
+    return yield* new ApprovalNotOpen({ runId: row.id, open: ids, ...(key === undefined ? {} : { key }) })
+  })
+
+  const answer = Effect.fn("Runs.answer")(function*(runOrApproval: string, given: Answer) {
+    const slash = runOrApproval.indexOf("/")
+    const row = yield* rowOf(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash))
+    const named = slash < 0 ? undefined : runOrApproval.slice(slash + 1)
+    const questions = isFinal(row.status as RunStatus)
+      ? []
+      : (yield* Taking.standings(runtime.desk, row.id)).map(approvalOf)
+    const unanswered = questions.filter(({ status }) => status === "open")
+    const ids = unanswered.map(({ id }) => id)
+    if (named === undefined && unanswered.length > 1) {
+      return yield* new ApprovalAmbiguous({ runId: row.id, open: ids })
+    }
+    const key = named ?? unanswered[0]?.key ?? (questions.length === 1 ? questions[0]!.key : undefined)
+    if (key === undefined || !questions.some((question) => question.key === key)) {
+      return yield* notOpen(row, named, ids)
+    }
+
+    const { by, choice, decision, edit, hash, note, roles } = given
+    const id = `${row.id}/${key}`
+    const stored = edit === undefined ? undefined : StoredJson.of(edit)
+    if (stored !== undefined && Result.isFailure(stored)) {
+      return yield* new AnswerRefused({
+        approval: id,
+        problem: `its edit cannot be stored: ${stored.failure.reason}`
+      })
+    }
+    const outcome = yield* Taking.take(runtime.desk, row.id, key, {
+      id: runtime.messages.newId("answer"),
+      decision,
+      by,
+      identity: [by, ...(roles ?? [])],
+      ...(choice === undefined ? {} : { choice }),
+      ...(stored === undefined ? {} : { edit: { value: stored.success.read() } }),
+      ...(hash === undefined ? {} : { seen: hash }),
+      ...(note === undefined ? {} : { note })
+    })
+    if (outcome._tag === "Closed" || outcome._tag === "Unknown") return yield* notOpen(row, key, ids)
+    runtime.rounds.poke()
+    if (outcome._tag !== "Refused") return approvalOf(outcome)
+    const { problem, question, reason, standing } = outcome
+    switch (reason) {
+      case "answered":
+        return yield* new AnsweredAlready({
+          approval: id,
+          decided: ApprovalRule.decided(standing),
+          at: standing.decision!.at,
+          now: runtime.host.now()
+        })
+      case "approver":
+        return yield* new NotAllowed({ approval: id, by, approvers: question.approvers })
+      case "superseded": {
+        const { args, editedBy, hash } = standing.proposal
+        if (editedBy === undefined || hash === undefined) return yield* new AnswerRefused({ approval: id, problem })
+        return yield* new ArgumentsEdited({
+          approval: id,
+          by: editedBy,
+          hash: ApprovalRule.short(hash),
+          changes: ApprovalRule.difference(question.args, args)
+        })
+      }
+      default:
+        return yield* new AnswerRefused({ approval: id, problem })
+    }
+  })
+
+  return { approvals, answer }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const narrowedLimit = 10_000
+
+const approvalOf = ({ given, question, row, standing }: Taking.Standing): OpenApproval => {
+  const { deadline, hash: _hash, schema: _schema, ...asked } = question
+  const { proposal, status, wanted } = standing
+  return {
+    id: `${row.run}/${row.key}`,
+    runId: row.run,
+    key: row.key,
+    workflow: row.workflow,
+    ...asked,
+    ...(proposal.hash === undefined ? {} : { hash: proposal.hash }),
+    ...(proposal.editedBy === undefined
+      ? {}
+      : {
+        edit: {
+          args: proposal.args,
+          by: proposal.editedBy,
+          changes: ApprovalRule.difference(question.args, proposal.args)
+        }
+      }),
+    requestedAt: row.requestedAt,
+    ...(deadline === undefined ? {} : { deadline }),
+    status,
+    answers: given.filter(({ decision }) => decision !== "refuse"),
+    progress: status === "open" ? ApprovalRule.progress(question, standing) : ApprovalRule.decided(standing),
+    wanted
+  }
+}

@@ -1,0 +1,50 @@
+/** Rows of runs and processes as people list them. */
+import type { Owner } from "@fermata/core/Owner"
+import type { RunSummary } from "@fermata/core/RunSummary"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { OwnerRow, RunRow } from "../Backend.ts"
+import { standOf } from "./RunWatch.ts"
+
+/** A run as it is listed. */
+export const summary = (row: RunRow): RunSummary => ({
+  id: row.id,
+  workflow: row.workflow,
+  version: row.version,
+  kind: row.kind,
+  ...standOf(row),
+  root: row.root,
+  ...(row.parent === null ? {} : { parent: row.parent }),
+  ...(row.owner === null ? {} : { owner: row.owner }),
+  ...(row.dueAt === null ? {} : { dueAt: row.dueAt }),
+  entries: row.length,
+  createdAt: row.createdAt,
+  updatedAt: row.updatedAt
+})
+
+/** A process as others see it; `now` is in ms since the epoch, by the host's clock. */
+export const ownerOf = (row: OwnerRow, now: number): Owner => {
+  const { serves, ...info } = Option.getOrElse(decodeInfo(row.info), (): Record<string, unknown> => ({}))
+  return {
+    id: row.id,
+    alive: row.expiresAt >= now,
+    expiresAt: row.expiresAt,
+    worker: row.worker,
+    info,
+    serves: Option.match(decodeServes(serves), {
+      onNone: () => ({ programs: [], offers: {} }),
+      onSome: ({ programs, ...offers }) => ({ programs, offers })
+    })
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const decodeServes = Schema.decodeUnknownOption(
+  Schema.StructWithRest(Schema.Struct({ programs: Schema.Array(Schema.String) }), [
+    Schema.Record(Schema.String, Schema.Unknown)
+  ])
+)
+const decodeInfo = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.Unknown)))
