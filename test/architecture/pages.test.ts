@@ -81,7 +81,7 @@ describe("AGENTS.md", () => {
   })
 
   it("tells for at least eight changes where they begin and what proves them", () => {
-    const table = text.slice(text.indexOf("## Kind of change"), text.indexOf("## Laws"))
+    const table = text.slice(text.indexOf("## Kind of change"), text.indexOf("## Eight changes"))
     const rows = table.split("\n").filter((line) => line.startsWith("| ")).slice(1)
     assert.isAtLeast(rows.length, 8)
     for (const row of rows) {
@@ -89,6 +89,13 @@ describe("AGENTS.md", () => {
       assert.match(where, /`/, row)
       assert.match(command, /`(vitest|node|npm|npx) /, row)
     }
+  })
+
+  it("has eight changes that a reader finds by the names of files alone", () => {
+    const table = text.slice(text.indexOf("## Eight changes"), text.indexOf("## Laws"))
+    const files = Array.from(table.matchAll(/\| `(packages\/[^`]+\.ts)` \|$/gm), ([, file]) => file!)
+    assert.lengthOf(new Set(files), 8)
+    for (const file of files) assert.isTrue(existsSync(root + file), file)
   })
 })
 

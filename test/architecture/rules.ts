@@ -59,8 +59,10 @@ export const tree: Readonly<Record<string, PackageRule>> = {
       "Meter",
       "Moment",
       "RegExpSyntax",
+      "Retries",
       "Sequence",
-      "Template"
+      "Template",
+      "Undo"
     ]
   },
   testing: {

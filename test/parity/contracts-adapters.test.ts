@@ -3,7 +3,7 @@ import { RemoteTasks } from "@fermata/contracts"
 import { Llm } from "@fermata/contracts/Llm"
 import { StepPolicy } from "@fermata/contracts/RecordedStep"
 import { type TaskReply, TaskRuntime } from "@fermata/contracts/TaskRuntime"
-import { Policy } from "@fermata/core"
+import { Permission } from "@fermata/core"
 import { type Backend, MemoryBackend, Store } from "@fermata/engine"
 import { HostClock } from "@fermata/engine/HostClock"
 import { NodeHost } from "@fermata/host-node"
@@ -203,7 +203,7 @@ describe("the ports", () => {
         task: { task: "work" },
         call: { workflow: "called" }
       }
-      const outcomes = Effect.fnUntraced(function*(decision: Policy.Decision) {
+      const outcomes = Effect.fnUntraced(function*(decision: Permission.Decision) {
         const log = new Log()
         const asked: Array<string> = []
         const world = yield* CrashHost.make
@@ -361,7 +361,7 @@ describe("what is shipped", () => {
 
   it.effect("C-44: the default policy grants what the permissions state and nothing else", () =>
     Effect.gen(function*() {
-      const requests: Record<string, Policy.Request> = {
+      const requests: Record<string, Permission.Request> = {
         "emit my.started": { kind: "event:emit", event: "my.started" },
         "emit my.job.started": { kind: "event:emit", event: "my.job.started" },
         "emit other.started": { kind: "event:emit", event: "other.started" },
@@ -373,7 +373,7 @@ describe("what is shipped", () => {
         "run deploy": { kind: "task:run", task: "deploy.web" }
       }
       const table: ReadonlyArray<
-        readonly [permissions: ReadonlyArray<Policy.Permission>, granted: ReadonlyArray<string>]
+        readonly [permissions: ReadonlyArray<Permission.Permission>, granted: ReadonlyArray<string>]
       > = [
         [[], []],
         [[{ kind: "event:emit", pattern: "my.*" }], ["emit my.started"]],
@@ -393,7 +393,7 @@ describe("what is shipped", () => {
         const allowed: Array<string> = []
         for (const [name, request] of Object.entries(requests)) {
           const decision = yield* policy(permissions, request)
-          assert.deepStrictEqual(decision, Policy.decide(permissions, request))
+          assert.deepStrictEqual(decision, Permission.decide(permissions, request))
           if (decision.decision === "allow") allowed.push(name)
           else assert.isNotEmpty(decision.reason)
         }

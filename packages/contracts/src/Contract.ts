@@ -22,7 +22,7 @@
  * it has `onError`.
  */
 import * as EventName from "@fermata/core/EventName"
-import * as Policy from "@fermata/core/Policy"
+import * as Permission from "@fermata/core/Permission"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -96,7 +96,7 @@ export const headFields = {
 /** A contract with its defaults filled in. Use `ContractCheck` or `ContractValidation` to make one from outside data. */
 export interface Contract extends Schema.Struct.Type<typeof headFields> {
   readonly triggers: ReadonlyArray<Trigger>
-  readonly permissions: ReadonlyArray<Policy.Permission>
+  readonly permissions: ReadonlyArray<Permission.Permission>
   readonly steps: ReadonlyArray<StepShape.AnyStep>
 }
 
@@ -105,7 +105,7 @@ const documentOf = <const Shapes extends StepShape.StepShapes>(shapes: Shapes) =
   return Schema.Struct({
     ...headFields,
     triggers: Parts.withDefault(Parts.list(Trigger, 0, 100, "triggers"), []),
-    permissions: Parts.withDefault(Parts.list(Policy.Permission, 0, 100, "permissions"), []),
+    permissions: Parts.withDefault(Parts.list(Permission.Permission, 0, 100, "permissions"), []),
     steps: Parts.list(step, 1, bounds.steps, "steps")
   })
 }

@@ -5,7 +5,7 @@
  */
 import * as EventName from "@fermata/core/EventName"
 import * as JsonText from "@fermata/core/JsonText"
-import * as Policy from "@fermata/core/Policy"
+import * as Permission from "@fermata/core/Permission"
 import * as StoredJson from "@fermata/core/StoredJson"
 import { didYouMean } from "@fermata/core/Suggestion"
 import * as Result from "effect/Result"
@@ -237,7 +237,7 @@ const unknownStep = (path: Path, id: string, suggestion: string | undefined): Co
 
 // --------------------------------------------------------------- permissions
 
-const decodePermission = Schema.decodeUnknownResult(Policy.Permission)
+const decodePermission = Schema.decodeUnknownResult(Permission.Permission)
 
 const checkPermissions = (document: Record<string, unknown>, shapes: StepShapes): ReadonlyArray<ContractProblem> => {
   const listed = document["permissions"]
@@ -249,7 +249,7 @@ const checkPermissions = (document: Record<string, unknown>, shapes: StepShapes)
     const asked = StepShape.of(shapes, step)?.check.asks?.(step)
     if (asked === undefined) return []
     const { field, request } = asked
-    const answer = Policy.decide(permissions, request)
+    const answer = Permission.decide(permissions, request)
     if (answer.decision === "allow") return []
     const reserved = request.kind === "event:emit" && EventName.isReserved(request.event)
     return [Problem.make({
@@ -258,10 +258,10 @@ const checkPermissions = (document: Record<string, unknown>, shapes: StepShapes)
       found: Problem.renderValue(step[field]),
       expected: reserved
         ? "an event that does not begin with \"engine.\""
-        : `the permission ${StoredJson.textOf(Policy.grantFor(request))} in permissions`,
+        : `the permission ${StoredJson.textOf(Permission.grantFor(request))} in permissions`,
       message: reserved
         ? answer.reason
-        : `${answer.reason}; add ${StoredJson.textOf(Policy.grantFor(request))} to permissions`
+        : `${answer.reason}; add ${StoredJson.textOf(Permission.grantFor(request))} to permissions`
     })]
   })
 }

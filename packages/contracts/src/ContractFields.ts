@@ -2,7 +2,7 @@
  * Checks the fields of a document one by one against the schemas, and tells
  * what it finds in the words of contracts.
  */
-import * as Policy from "@fermata/core/Policy"
+import * as Permission from "@fermata/core/Permission"
 import * as StoredJson from "@fermata/core/StoredJson"
 import { didYouMean } from "@fermata/core/Suggestion"
 import * as Result from "effect/Result"
@@ -49,7 +49,7 @@ const decodeHead = Schema.decodeUnknownResult(
 /** What any step has, for steps of an unknown kind. */
 const decodeCommon = Schema.decodeUnknownResult(Schema.Struct(Parts.commonFields), { errors: "all" })
 const triggerDecoders = decoders(Contract.triggerTypes)
-const permissionDecoders = decoders(Policy.permissionKinds)
+const permissionDecoders = decoders(Permission.permissionKinds)
 
 /** Steps inside a step are looked at one by one. */
 const unlooked = Schema.Unknown as Parts.Steps

@@ -3,7 +3,7 @@
  * help, and as the page that people read. Both are made from the schema of
  * contracts; only the words are written here, and none may be missing.
  */
-import * as Policy from "@fermata/core/Policy"
+import * as Permission from "@fermata/core/Permission"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Schema from "effect/Schema"
 import * as Contract from "./Contract.ts"
@@ -46,7 +46,7 @@ ${table(properties, required)}
 ${
     [
       ...parts("A trigger", "type", Contract.triggerTypes, triggers),
-      ...parts("A permission", "kind", Policy.permissionKinds, permissions),
+      ...parts("A permission", "kind", Permission.permissionKinds, permissions),
       ...parts(
         "A step",
         "kind",
@@ -111,7 +111,7 @@ const triggers: {
 }
 
 const permissions: {
-  readonly [K in keyof typeof Policy.permissionKinds]: Texts<typeof Policy.permissionKinds[K]["fields"]>
+  readonly [K in keyof typeof Permission.permissionKinds]: Texts<typeof Permission.permissionKinds[K]["fields"]>
 } = {
   "event:emit": { kind: "Allows `emit` steps.", pattern: "The events that may be published." },
   "llm:invoke": { kind: "Allows `llm` steps.", model: "The models that may be asked; all when absent." },

@@ -1,29 +1,27 @@
 /**
  * What the step kinds share: the `Step` of the run that each is recorded as,
- * its retry policy, its texts, and what it may do.
+ * its texts, and what it may do.
  */
 import type { DocumentCrashRule } from "@fermata/core/CrashRule"
-import * as Policy from "@fermata/core/Policy"
+import * as Permission from "@fermata/core/Permission"
 import * as Step from "@fermata/engine/Step"
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
 import * as Result from "effect/Result"
-import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type * as Contract from "./Contract.ts"
 import type * as Parts from "./ContractParts.ts"
 import * as Expression from "./Expression.ts"
+import * as Retries from "./Retries.ts"
 import { StepFailure } from "./StepFailure.ts"
 import type { AnyStep } from "./StepShape.ts"
 
 /** Decides whether a contract with these permissions may do something. Covers what its permissions do, unless a host says otherwise. */
 export const StepPolicy: Context.Reference<
-  (permissions: ReadonlyArray<Policy.Permission>, request: Policy.Request) => Effect.Effect<Policy.Decision>
+  (permissions: ReadonlyArray<Permission.Permission>, request: Permission.Request) => Effect.Effect<Permission.Decision>
 > = Context.Reference("@fermata/contracts/StepPolicy", {
-  defaultValue: () => (permissions: ReadonlyArray<Policy.Permission>, request: Policy.Request) =>
-    Effect.sync(() => Policy.decide(permissions, request))
+  defaultValue: () => (permissions: ReadonlyArray<Permission.Permission>, request: Permission.Request) =>
+    Effect.sync(() => Permission.decide(permissions, request))
 })
 
 /** What the body of a step sees of its call. `given` is what the step came to before its body. */
@@ -76,7 +74,7 @@ const makeStep = <R>({ attempts, body, onCrash = "rerun", step }: Recorded<R>) =
     onCrash,
     label: step.kind,
     ...(timeout === undefined ? {} : { timeout }),
-    ...(retry === undefined ? {} : { retry: scheduleOf(retry, attempts ?? retry.maxAttempts) }),
+    ...(retry === undefined ? {} : { retry: Retries.scheduleOf(retry, attempts ?? retry.maxAttempts) }),
     run: (input, context) =>
       Effect.flatMap(
         CurrentCall,
@@ -94,7 +92,7 @@ export const refused = (error: Expression.ExpressionError) =>
   new StepFailure({ reason: "expression", message: error.message, retryable: false })
 
 /** Fails unless the contract may do this. */
-export const allowed = Effect.fnUntraced(function*(contract: Contract.Contract, request: Policy.Request) {
+export const allowed = Effect.fnUntraced(function*(contract: Contract.Contract, request: Permission.Request) {
   const policy = yield* StepPolicy
   const decision = yield* policy(contract.permissions, request)
   if (decision.decision === "deny") return yield* StepFailure.denied(decision)
@@ -103,30 +101,3 @@ export const allowed = Effect.fnUntraced(function*(contract: Contract.Contract, 
 /** A field of a JSON object. */
 export const fieldOf = (value: Schema.Json | undefined, name: string): Schema.Json | undefined =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Schema.JsonObject)[name] : undefined
-
-// ----------------------------------------------------------------------------
-// retry
-// ----------------------------------------------------------------------------
-
-/** The pause (ms) after this attempt, before it is varied. */
-const pauseMillis = (retry: Parts.Retry, attempt: number): number =>
-  Math.min(retry.maxMs, retry.initialMs * retry.factor ** (attempt - 1))
-
-/** The pause (ms) after this attempt. */
-export const pauseAfter = (retry: Parts.Retry, attempt: number): Effect.Effect<number> => {
-  const millis = pauseMillis(retry, attempt)
-  return retry.jitter === true
-    ? Effect.map(Random.next, (random) => Math.round(millis * (0.8 + 0.4 * random)))
-    : Effect.succeed(millis)
-}
-
-/** Attempts up to `maxAttempts`, as long as the failure may pass. */
-const scheduleOf = (
-  retry: Parts.Retry,
-  maxAttempts: number
-): Schedule.Schedule<number, StepFailure | Step.StepTimedOut> =>
-  Schedule.recurs(maxAttempts - 1).pipe(
-    Schedule.setInputType<StepFailure | Step.StepTimedOut>(),
-    Schedule.while(({ input }) => !(input instanceof StepFailure) || input.retryable),
-    Schedule.modifyDelay(({ attempt }) => Effect.map(pauseAfter(retry, attempt), Duration.millis))
-  )

@@ -14,15 +14,14 @@ import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import * as Workflow from "effect/workflow/Workflow"
 import type * as Contract from "./Contract.ts"
 import type * as Parts from "./ContractParts.ts"
 import * as Expression from "./Expression.ts"
 import { refused } from "./RecordedStep.ts"
 import { StepFailure } from "./StepFailure.ts"
 import type { Execute, Inside, Memory, Services, Settled, StepKinds, Tools, Visit } from "./StepKind.ts"
-import * as StepShape from "./StepShape.ts"
 import type { AnyStep } from "./StepShape.ts"
+import * as Undo from "./Undo.ts"
 
 /** A sequence executed more steps than its contract allows. */
 export class LimitExceeded extends Error {
@@ -86,7 +85,12 @@ export const compile = <R>(
       const { execute, step, undo }: Node<R> = nodes.get(id)!
       const visit = walk.visit(id)
       const exit: Exit.Exit<Settled, StepFailure> = yield* Effect.exit(
-        undo === undefined ? execute(visit) : undone(execute(visit), visit, walk, id, undo)
+        undo === undefined
+          ? execute(visit)
+          : Undo.registered(execute(visit), visit, undo, ({ output }) => {
+            walk.keep(step.id, { output })
+            return walk.scope
+          })
       )
       if (Exit.isSuccess(exit)) {
         output = exit.value.output
@@ -162,27 +166,6 @@ interface Node<R> {
   readonly execute: Execute<R>
   readonly undo: Inside | undefined
 }
-
-/**
- * Has what the step does undone when the run does not complete: once, after what
- * was done later. What undoes it sees what the run sees then. When that fails it
- * stands in the journal, and the rest is undone all the same.
- */
-const undone = <R>(
-  step: Effect.Effect<Settled, StepFailure, R>,
-  visit: Visit,
-  walk: Walk,
-  id: string,
-  undo: Inside
-): Effect.Effect<Settled, StepFailure, R | Services> =>
-  // Compensations belong to the run, which closes their scope.
-  Workflow.withCompensation(step, ({ output }) =>
-    Effect.suspend(() => {
-      walk.keep(id, { output })
-      return Effect.asVoid(undo({ ...visit, scope: walk.scope }, StepShape.undo.label, {}))
-    }).pipe(
-      Effect.catchCause((cause) => Effect.logWarning(`what undoes step "${visit.key}" failed`, cause))
-    )) as Effect.Effect<Settled, StepFailure, R | Services>
 
 /** The run is over by that, whatever the steps around say of failures. */
 const isBeyondLimits = (cause: Cause.Cause<unknown>): boolean =>

@@ -3,7 +3,7 @@
  */
 import * as ErrorJson from "@fermata/core/ErrorJson"
 import * as FailureText from "@fermata/core/FailureText"
-import type * as Policy from "@fermata/core/Policy"
+import type * as Permission from "@fermata/core/Permission"
 import * as Cause from "effect/Cause"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
@@ -44,7 +44,7 @@ export class StepFailure extends Schema.TaggedError<StepFailure>()("StepFailure"
     return { reason: this.reason, message: this.message, ...(this.data === undefined ? {} : { data: this.data }) }
   }
 
-  static readonly denied = (decision: Extract<Policy.Decision, { readonly decision: "deny" }>): StepFailure =>
+  static readonly denied = (decision: Extract<Permission.Decision, { readonly decision: "deny" }>): StepFailure =>
     new StepFailure({ reason: "denied", message: decision.reason, retryable: false })
 
   /** The failure that a cause amounts to. */

@@ -7,7 +7,7 @@
  * Checks and drawings also look at broken documents, so what they are given is
  * a `Loose` step: any record.
  */
-import type * as Policy from "@fermata/core/Policy"
+import type * as Permission from "@fermata/core/Permission"
 import * as Schema from "effect/Schema"
 import * as Parts from "./ContractParts.ts"
 import type { ContractProblem, Path } from "./ContractProblem.ts"
@@ -49,7 +49,7 @@ export interface InnerGraph {
 
 /** What a step will ask of the policy, and the field that says so. */
 export interface Ask {
-  readonly request: Policy.Request
+  readonly request: Permission.Request
   readonly field: string
 }
 

@@ -6,7 +6,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import { Runs } from "@fermata/engine/Runs"
 import * as CrashHost from "@fermata/testing/CrashHost"
-import { Deferred, Effect, type Schema } from "effect"
+import { Effect, type Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Contracts } from "../src/Contracts.ts"
 import { TaskFailed, TaskRuntime } from "../src/TaskRuntime.ts"
@@ -150,11 +150,14 @@ describe("map", () => {
     })
     const answer = (runId: string, item: number) =>
       Runs.use((runs) =>
-        Effect.flatMap(runs.approvals({ run: runId }), (asked) =>
-          runs.answer(asked.find(({ key }) => key === `each[${item}]/ask`)!.id, {
-            decision: "approve",
-            by: "ada"
-          }))
+        Effect.flatMap(
+          runs.approvals({ run: runId }),
+          (asked) =>
+            runs.answer(asked.find(({ key }) => key === `each[${item}]/ask`)!.id, {
+              decision: "approve",
+              by: "ada"
+            })
+        )
       )
     const open = (runId: string) =>
       Effect.map(
@@ -241,7 +244,9 @@ describe("parallel", () => {
       )
       const { output, status } = yield* end(runId)
       assert.strictEqual(status, "completed")
-      const results = output as ReadonlyArray<{ readonly output?: unknown; readonly error?: { readonly message: string } }>
+      const results = output as ReadonlyArray<
+        { readonly output?: unknown; readonly error?: { readonly message: string } }
+      >
       assert.deepStrictEqual(results.map(({ output }) => output), [
         { branch: "two", output: 2 },
         undefined,
@@ -319,10 +324,15 @@ describe("undo", () => {
     return Effect.gen(function*() {
       const runId = yield* on(begin(document([
         {
-          ...task("book", "echo", "room", undo(
-            step("delay", "grace", "free", { for: "1 hour" }),
-            task("free", "echo", "{{ steps.book.output }}")
-          )),
+          ...task(
+            "book",
+            "echo",
+            "room",
+            undo(
+              step("delay", "grace", "free", { for: "1 hour" }),
+              task("free", "echo", "{{ steps.book.output }}")
+            )
+          ),
           next: "hold"
         },
         step("delay", "hold", null, { for: "30 days" })
@@ -345,8 +355,7 @@ describe("undo", () => {
   it.effect("S8: is done in the reverse order in which things were done, not in the order of the document, and only for what was (danielgerlag/workflow-core#191, #206)", () => {
     const said: Array<string> = []
     return Effect.gen(function*() {
-      const done = (id: string, millis: number) =>
-        task(id, "slow", millis, undo(task(`undo-${id}`, "echo", id)))
+      const done = (id: string, millis: number) => task(id, "slow", millis, undo(task(`undo-${id}`, "echo", id)))
       const runId = yield* begin(document([
         { ...parallel("all", { a: [done("a", 3000)], b: [done("b", 1000)], c: [done("c", 2000)] }), next: "d" },
         { ...task("d", "fail", null, undo(task("undo-d", "echo", "d"))) }
@@ -367,7 +376,10 @@ describe("undo", () => {
     const on = hosts(said)
     return Effect.gen(function*() {
       const runId = yield* on(begin(document([
-        { ...task("a", "echo", 1, undo(step("delay", "rest", "undo-a", { for: "1 hour" }), task("undo-a", "echo", 1))), next: "b" },
+        {
+          ...task("a", "echo", 1, undo(step("delay", "rest", "undo-a", { for: "1 hour" }), task("undo-a", "echo", 1))),
+          next: "b"
+        },
         { ...task("b", "echo", 2, undo(task("undo-b", "fail", null))), next: "c" },
         task("c", "fail", null)
       ])))
@@ -415,8 +427,12 @@ describe("delay", () => {
     return Effect.gen(function*() {
       yield* TestClock.setTime(Date.parse("2026-10-25T00:00:00Z"))
       // Half past two comes twice in Berlin on this night.
-      const first = yield* on(begin({ ...document([step("delay", "wait", null, { until: "2026-10-25T02:30:00+02:00" })]), id: "summer" }))
-      const second = yield* on(begin({ ...document([step("delay", "wait", null, { until: "2026-10-25T02:30:00+01:00" })]), id: "winter" }))
+      const first = yield* on(
+        begin({ ...document([step("delay", "wait", null, { until: "2026-10-25T02:30:00+02:00" })]), id: "summer" })
+      )
+      const second = yield* on(
+        begin({ ...document([step("delay", "wait", null, { until: "2026-10-25T02:30:00+01:00" })]), id: "winter" })
+      )
       yield* on(pass("30 minutes"))
       yield* on(assertOutput(first, "2026-10-25T00:30:00.000Z"))
       assert.deepStrictEqual(yield* on(end(second)), { status: "suspended", reason: "timer" })
@@ -428,10 +444,13 @@ describe("delay", () => {
   it.effect("one that cannot tell when it ends fails, and does not fall through to what it guards (PostHog/posthog#82920)", () => {
     const said: Array<string> = []
     return Effect.gen(function*() {
-      const runId = yield* begin(document([
-        step("delay", "wait", "send", { until: "{{ input.date }}" }),
-        task("send", "echo", null)
-      ]), { input: { date: "tomorrow" } })
+      const runId = yield* begin(
+        document([
+          step("delay", "wait", "send", { until: "{{ input.date }}" }),
+          task("send", "echo", null)
+        ]),
+        { input: { date: "tomorrow" } }
+      )
       const { error, status } = yield* end(runId)
       assert.strictEqual(status, "failed")
       assert.include(error, `its time came out as "tomorrow"`)

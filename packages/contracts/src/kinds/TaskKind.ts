@@ -7,7 +7,8 @@ import * as Signal from "@fermata/engine/Signal"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import { allowed, pauseAfter, recorded, render } from "../RecordedStep.ts"
+import { allowed, recorded, render } from "../RecordedStep.ts"
+import * as Retries from "../Retries.ts"
 import type { StandardStep } from "../StandardShapes.ts"
 import { StepFailure } from "../StepFailure.ts"
 import * as StepKind from "../StepKind.ts"
@@ -62,7 +63,7 @@ const run = (step: StandardStep<"task">, { contract }: Tools): Execute => {
       const result = yield* completion(output, step.timeoutMs)
       if (Result.isSuccess(result)) return { output: result.success, next: step.next }
       if (step.retry === undefined || used >= step.retry.maxAttempts) return yield* result.failure
-      yield* Effect.sleep(yield* pauseAfter(step.retry, used))
+      yield* Effect.sleep(yield* Retries.pauseAfter(step.retry, used))
     }
   })
 }

@@ -3,10 +3,10 @@ import { Schema } from "effect"
 import * as fc from "fast-check"
 import * as EventName from "../src/EventName.ts"
 import * as Glob from "../src/Glob.ts"
-import * as Policy from "../src/Policy.ts"
+import * as Permission from "../src/Permission.ts"
 
-const allowed = (permissions: ReadonlyArray<Policy.Permission>, request: Policy.Request) =>
-  Policy.decide(permissions, request).decision === "allow"
+const allowed = (permissions: ReadonlyArray<Permission.Permission>, request: Permission.Request) =>
+  Permission.decide(permissions, request).decision === "allow"
 
 describe("EventName", () => {
   it("takes names and patterns of up to 200 characters", () => {
@@ -51,24 +51,24 @@ describe("EventName.matches", () => {
   })
 })
 
-describe("Policy.decide", () => {
+describe("Permission.decide", () => {
   it("allows exactly the workflows that some pattern matches, and says which permission is missing", () => {
-    const permissions: ReadonlyArray<Policy.Permission> = [{ kind: "workflow:call", pattern: "order-*" }]
+    const permissions: ReadonlyArray<Permission.Permission> = [{ kind: "workflow:call", pattern: "order-*" }]
     const request = { kind: "workflow:call", workflow: "refund" } as const
     assert.isTrue(allowed(permissions, { kind: "workflow:call", workflow: "order-line" }))
     assert.isFalse(allowed(permissions, { kind: "task:run", task: "order-line" }))
-    assert.deepStrictEqual(Policy.decide(permissions, request), {
+    assert.deepStrictEqual(Permission.decide(permissions, request), {
       decision: "deny",
       reason: "no workflow:call permission covers the workflow \"refund\""
     })
-    assert.isTrue(allowed([...permissions, Policy.grantFor(request)], request))
+    assert.isTrue(allowed([...permissions, Permission.grantFor(request)], request))
     assert.isTrue(allowed([{ kind: "workflow:call" }], request))
   })
 
   it("allows exactly the events that some pattern matches", () => {
-    const permissions: ReadonlyArray<Policy.Permission> = [{ kind: "event:emit", pattern: "my.*" }]
+    const permissions: ReadonlyArray<Permission.Permission> = [{ kind: "event:emit", pattern: "my.*" }]
     assert.isTrue(allowed(permissions, { kind: "event:emit", event: "my.started" }))
-    assert.deepStrictEqual(Policy.decide(permissions, { kind: "event:emit", event: "other.started" }), {
+    assert.deepStrictEqual(Permission.decide(permissions, { kind: "event:emit", event: "other.started" }), {
       decision: "deny",
       reason: "no event:emit permission matches the event \"other.started\""
     })
@@ -83,7 +83,7 @@ describe("Policy.decide", () => {
   it("allows models by llm:invoke alone, or those that its pattern matches", () => {
     assert.isFalse(allowed([], { kind: "llm:invoke" }))
     assert.isTrue(allowed([{ kind: "llm:invoke" }], { kind: "llm:invoke", model: "claude-opus-4.1" }))
-    const some: ReadonlyArray<Policy.Permission> = [{ kind: "llm:invoke", model: "claude-*" }]
+    const some: ReadonlyArray<Permission.Permission> = [{ kind: "llm:invoke", model: "claude-*" }]
     assert.isTrue(allowed(some, { kind: "llm:invoke", model: "claude-opus-4.1" }))
     assert.isFalse(allowed(some, { kind: "llm:invoke", model: "other" }))
     assert.isFalse(allowed(some, { kind: "llm:invoke" }))
@@ -97,7 +97,7 @@ describe("Policy.decide", () => {
   })
 
   it("is mended by the permission that grantFor names", () => {
-    const requests: ReadonlyArray<Policy.Request> = [
+    const requests: ReadonlyArray<Permission.Request> = [
       { kind: "event:emit", event: "a.b" },
       { kind: "llm:invoke", model: "m" },
       { kind: "llm:invoke" },
@@ -105,7 +105,7 @@ describe("Policy.decide", () => {
     ]
     for (const request of requests) {
       assert.isFalse(allowed([], request))
-      assert.isTrue(allowed([Policy.grantFor(request)], request))
+      assert.isTrue(allowed([Permission.grantFor(request)], request))
     }
   })
 })
