@@ -13,7 +13,7 @@ describe("npm run simulate", () => {
     assert.isAtLeast(report["runs"] as number, 500)
     assert.isAbove(report["crashPoints"] as number, 0)
     assert.isAbove(report["simulatedMs"] as number, 0)
-  }, 240_000)
+  })
 
   it("the same seed gives the same history and journals, and another seed others", async () => {
     const digests = async (seed: string) => {
@@ -25,7 +25,7 @@ describe("npm run simulate", () => {
     const other = await digests("8")
     assert.notStrictEqual(other.history, one.history)
     assert.notStrictEqual(other.journals, one.journals)
-  }, 120_000)
+  })
 
   it.each([
     [["--runs", "many"], "whole number"],

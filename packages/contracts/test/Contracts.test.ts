@@ -472,5 +472,5 @@ describe("Contracts", () => {
       assert.isAbove(report.writes, 15)
       assert.strictEqual(report.crashes, report.writes * 2)
     })
-  }, 60_000)
+  })
 })

@@ -97,7 +97,7 @@ describe("at every crash point", () => {
       const undone = told.get("trip")!
       assert.lengthOf(undone, 4)
       assert.strictEqual(undone[3], "hotel[undo]/free")
-    }), 60_000)
+    }))
 
   it.effect("S8: and when it is cancelled, also what a run has done that it had called", () =>
     Effect.gen(function*() {
@@ -122,7 +122,7 @@ describe("at every crash point", () => {
       assert.isAbove(writes, 15)
       assert.lengthOf(told.get("inner")!, 4)
       assert.deepStrictEqual(told.get("outer"), ["hotel[undo]/leave"])
-    }), 60_000)
+    }))
 
   it.effect(
     "N-46: map, parallel, delay, call and output come to the same, and nothing is done twice",
@@ -158,7 +158,6 @@ describe("at every crash point", () => {
         )
         assert.isAbove(writes, 25)
         assert.deepStrictEqual([...outputs], ["{\"both\":{\"left\":\"l\",\"right\":\"r\"},\"sum\":20}"])
-      }),
-    60_000
+      })
   )
 })

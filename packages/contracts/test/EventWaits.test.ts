@@ -107,8 +107,7 @@ describe("waits for events", () => {
         assert.isAtMost(counts.commits, 4 * count)
         assert.lengthOf(yield* backend.events({ limit: 10_000 }), count)
       }).pipe(Effect.provide(layer({ backend })))
-    },
-    60_000
+    }
   )
 
   it.effect("another condition is judged once for each run and event, however often the run is woken", () => {

@@ -177,8 +177,7 @@ describe("ChildRuns", () => {
         })
         assert.isAbove(report.writes, 8)
         assert.strictEqual(report.crashes, report.writes * 2)
-      }),
-    60_000
+      })
   )
 
   it.effect("a run that calls its own workflow comes to an end, with a sentence that says why", () =>

@@ -75,8 +75,7 @@ describe("parked runs", () => {
           )).size,
           2_000
         )
-      }),
-    60_000
+      })
   )
 
   it.effect("S4: eviction runs no finalizer and no compensation, whatever the run waits for", () =>

@@ -239,8 +239,7 @@ describe("what is handed over in the body of a workflow", () => {
           })
           for (const [, value] of OddValues.nasty) if (!isForOther(what, value)) yield* law(value)
           for (const value of fc.sample(OddValues.anything, samples)) if (!isForOther(what, value)) yield* law(value)
-        }).pipe(quiet),
-      60_000
+        }).pipe(quiet)
     )
   }
 })
@@ -404,8 +403,7 @@ describe("what is handed over from outside", () => {
           })
           for (const [, value] of OddValues.nasty) yield* law(value)
           for (const value of fc.sample(OddValues.anything, samples)) yield* law(value)
-        }).pipe(quiet),
-      60_000
+        }).pipe(quiet)
     )
   }
 })

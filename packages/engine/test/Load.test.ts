@@ -31,7 +31,7 @@ describe("many runs at once", () => {
       assert.strictEqual(log.entries.length, 3_000)
       assert.isAtMost(most, 1_500)
       assert.strictEqual(yield* host.awake, 0)
-    }), 60_000)
+    }))
 
   it.effect("those for which there was no room begin when others wait", () =>
     Effect.gen(function*() {
@@ -48,7 +48,7 @@ describe("many runs at once", () => {
       )
       yield* host.settled
       assert.deepStrictEqual((yield* world.backend.census).byStatus, { suspended: 5 })
-    }), 60_000)
+    }))
 
   it.effect("one that computes 20,000 steps does not keep another waiting", () =>
     Effect.gen(function*() {
@@ -66,7 +66,7 @@ describe("many runs at once", () => {
       assert.isBelow(done, 2_000)
       yield* host.settled
       yield* assertOutput(host, W, long, 20_000)
-    }), 60_000)
+    }))
 })
 
 describe("one large run", () => {
@@ -87,7 +87,7 @@ describe("one large run", () => {
       yield* host.settled
       yield* assertOutput(host, W, id, 0)
       assert.isEmpty(yield* world.inbox(id))
-    }), 60_000)
+    }))
 
   it.effect("S4: keeps 5,000 timers over a restart, and each fires once, in order", () =>
     Effect.gen(function*() {
@@ -112,5 +112,5 @@ describe("one large run", () => {
       yield* second.settled
       yield* assertOutput(second, W, id, true)
       assert.strictEqual((yield* world.journal(id)).filter((entry) => entry._tag === "TimerFired").length, 5_000)
-    }), 60_000)
+    }))
 })

@@ -513,8 +513,7 @@ describe("a crash at every write", () => {
         assert.isAbove(report.writes, 6)
         assert.strictEqual(report.crashes, report.writes * 2)
         assert.strictEqual(report.bodies, 5)
-      }),
-    60_000
+      })
   )
 })
 

@@ -104,7 +104,7 @@ describe("onCrash: commit-together", () => {
       assert.isAbove(report.writes, 10)
       assert.strictEqual(report.crashes, report.writes * 2)
       assert.strictEqual(report.bodies, 7)
-    }), 60_000)
+    }))
 
   it.effect("S2: a failure is recorded by a further commit, and its policy decides about the next attempt", () =>
     Effect.gen(function*() {

@@ -267,7 +267,7 @@ describe("runs that compute", () => {
       )
     )
     return Effect.andThen(law, Effect.sync(() => assert.isAbove(compared, numRuns / 2)))
-  }, 120_000)
+  })
 
   it.effect(
     "S8, S9: stopped after any number of operations, replay to the same end, whichever process undoes them",
@@ -333,8 +333,7 @@ describe("runs that compute", () => {
           ),
           { numRuns: Number(process.env["FERMATA_LAW_RUNS"] ?? 150), seed: 4314 }
         )
-      ),
-    120_000
+      )
   )
 
   it.effect("S1, S4, S8: a crash at any write of a life that is cancelled amidst computing changes neither its end nor what is undone", () =>

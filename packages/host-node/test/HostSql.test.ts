@@ -107,8 +107,7 @@ describe("a step that commits together, on SQLite", () => {
         assert.isAbove(report.writes, 10)
         assert.strictEqual(report.crashes, report.writes * 2)
         assert.strictEqual(report.bodies, 6)
-      }),
-    60_000
+      })
   )
 
   it.effect("S2: nobody sees the row without the record, or the record without the row", () =>

@@ -58,7 +58,6 @@ describe("a host on Node", () => {
             )
           )
         )
-      }).pipe(Effect.scoped, Effect.provide(Logger.layer([]))),
-    60_000
+      }).pipe(Effect.scoped, Effect.provide(Logger.layer([])))
   )
 })

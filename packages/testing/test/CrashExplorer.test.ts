@@ -78,8 +78,7 @@ describe("CrashExplorer", () => {
         assert.isAbove(report.writes, 12)
         assert.strictEqual(report.crashes, report.writes * 2)
         assert.isAtLeast(report.bodies, 6)
-      }),
-    60_000
+      })
   )
 
   it.effect("it finds a step that is done again in spite of its record", () =>

@@ -59,8 +59,7 @@ describe("Simulator", () => {
       Effect.gen(function*() {
         const report = yield* Simulator.explore(Everything, { payload: { id: "1" }, layer, signals: { paid: "card" } })
         assert.isAbove(report.crashPoints, 50)
-      }),
-    120_000
+      })
   )
 
   it.live(
@@ -93,7 +92,6 @@ describe("Simulator", () => {
         assert.isAbove(line, 100)
         assert.strictEqual(one.history, other.history)
         assert.isAbove(one.crashPoints, 3)
-      }),
-    60_000
+      })
   )
 })
