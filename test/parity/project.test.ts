@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import config from "../../vitest.workspace.ts"
 import { publish, release, root, stepsOf, texts, workflow } from "./Workflows.ts"
 
 describe("releases", () => {
@@ -65,6 +66,16 @@ describe("the scripts of the project", () => {
     for (const [program, first] of parts.map((part) => part.split(" "))) {
       const file = program === "node" ? first! : `node_modules/.bin/${program}`
       assert.isTrue(program === "npm" || existsSync(join(root, file)), `${program} ${first}`)
+    }
+  })
+
+  it("M-217: CI runs the tests once, and counts what they reach; at least 81 % of lines, 85 % of branches and 91 % of functions", () => {
+    assert.lengthOf(ci.match(/^\s+npm (?:test|run test:coverage)\b/gm) ?? [], 1)
+    assert.match(ci, /^\s+npm test -- --coverage /m)
+    const { thresholds } = config.test?.coverage ?? {}
+    const least = { lines: 81, branches: 85, functions: 91 }
+    for (const [what, percent] of Object.entries(least)) {
+      assert.isAtLeast(thresholds?.[what as keyof typeof least] ?? 0, percent, what)
     }
   })
 
