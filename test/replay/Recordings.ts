@@ -326,6 +326,85 @@ const steps = {
   ]
 }
 
+/** Contracts with steps inside steps, with what undoes them, and with calls of each other and of a program. */
+const head = (id: string, entryStepId: string) => ({
+  schemaVersion: "fermata.contract.v1",
+  id,
+  version: "1.0.0",
+  title: id,
+  permissions: [{ kind: "task:run" }, { kind: "workflow:call" }],
+  entryStepId
+})
+const work = (id: string, input: Schema.Json, next: string | null = null, more: object = {}) => ({
+  id,
+  name: id,
+  kind: "task",
+  task: "work",
+  input,
+  onCrash: "rerun",
+  next,
+  ...more
+})
+const called = {
+  ...head("called", "pause"),
+  steps: [
+    { id: "pause", name: "Pause", kind: "delay", for: "1 minute", next: "twice" },
+    { id: "twice", name: "Twice", kind: "transform", set: { n: "{{ input * 2 }}" }, next: null }
+  ],
+  output: "{{ state.n }}",
+  outputSchema: { type: "number" }
+}
+const inside = {
+  ...head("inside", "each"),
+  steps: [
+    {
+      id: "each",
+      name: "Each",
+      kind: "map",
+      items: "{{ input.items }}",
+      concurrency: 2,
+      onFailure: "collect",
+      steps: [
+        work("take", "{{ item }}", "more", { undo: { steps: [work("give", "{{ 'undo ' & item }}")] } }),
+        { id: "more", name: "More", kind: "call", workflow: "called", input: "{{ item }}", next: null }
+      ],
+      next: "both"
+    },
+    {
+      id: "both",
+      name: "Both",
+      kind: "parallel",
+      branches: {
+        kid: {
+          steps: [{ id: "kid", name: "Kid", kind: "call", workflow: "kid", version: "1", input: { n: 7 }, next: null }]
+        },
+        none: {
+          steps: [
+            { id: "none", name: "None", kind: "call", workflow: "none", onError: "said", next: null },
+            work("said", "{{ steps.none.error.reason }}")
+          ]
+        }
+      },
+      next: "race"
+    },
+    {
+      id: "race",
+      name: "Race",
+      kind: "parallel",
+      wait: "first",
+      branches: {
+        slow: { steps: [{ id: "slow", name: "Slow", kind: "call", workflow: "called", input: 0, next: null }] },
+        fast: { steps: [{ id: "fast", name: "Fast", kind: "delay", for: "1 second", next: null }] }
+      },
+      next: "until"
+    },
+    { id: "until", name: "Until", kind: "delay", until: "1970-01-01T01:00:00Z", next: "last" },
+    work("last", "{{ input.last }}", null, { undo: { steps: [work("unlast", "undo last")] } })
+  ],
+  output: { each: "{{ steps.each.output }}", both: "{{ steps.both.output }}" },
+  outputSchema: { type: "object", required: ["each", "both"] }
+}
+
 const remote = Layer.succeed(TaskRuntime, {
   tasks: ["here", "there"],
   submit: ({ input, task }) =>
@@ -437,6 +516,42 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
         yield* settled
         yield* events.emit("reply", { ok: true }, { id: "reply-1" })
         yield* (yield* Contracts).start({ contract: "every-kind", input: { who: "Bob" }, key: "two" })
+      })
+    ]
+  },
+  inside: {
+    programs: everything as never,
+    tasks: TaskRuntime.layerHandlers({
+      work: (input) => input === "fail" ? Effect.fail("in vain") : Effect.succeed(input ?? null)
+    }) as never,
+    phases: [
+      Effect.gen(function*() {
+        const contracts = yield* Contracts
+        yield* contracts.add(called)
+        const items = [1, 2, 3]
+        yield* contracts.start({ contract: inside, input: { items, last: "ends" }, key: "ends" })
+        yield* contracts.start({ contract: "inside", input: { items, last: "fail" }, key: "fails" })
+        yield* contracts.start({ contract: "inside", input: { items, last: "waits" }, key: "stopped" })
+        yield* settled
+        yield* pass("1 minute")
+      }),
+      inOrder(
+        pass("1 minute"),
+        pass("1 minute"),
+        pass("1 second"),
+        // The last of them is told to stop while it waits for its hour, and undoes what it has done.
+        Effect.gen(function*() {
+          const runs = yield* Runs
+          const [stopped] = yield* runs.list({ workflow: "inside" })
+          yield* runs.cancel(stopped!.id, { by: "ada", reason: "enough" })
+        }),
+        pass("1 minute"),
+        pass("1 hour")
+      ),
+      Effect.gen(function*() {
+        const contracts = yield* Contracts
+        // One is left on its way, in a call.
+        yield* contracts.start({ contract: "inside", input: { items: [4], last: "later" }, key: "later" })
       })
     ]
   }

@@ -30,11 +30,13 @@ describe("recorded journals", () => {
       }))
   }
 
-  it("are there for every scenario of the oldest version, and hold every kind of entry that programs and contracts write", () => {
+  it("are there for every scenario in the newest format, and hold every kind of entry that programs and contracts write", () => {
     assert.includeMembers(
-      recordings.filter(({ version }) => version === versions[0]).map(({ name }) => name),
+      recordings.filter(({ version }) => version === versions.at(-1)).map(({ name }) => name),
       Object.keys(scenarios)
     )
+    // What was recorded once is still there, and its scenario too.
+    assert.includeMembers(Object.keys(scenarios), recordings.map(({ name }) => name))
     const tags = new Set(
       recordings.flatMap(({ recording }) => recording.runs).flatMap(({ entries }) =>
         entries.map((entry) => (entry as { _tag: string })._tag)
@@ -60,6 +62,22 @@ describe("recorded journals", () => {
       "StepRequested",
       "TimerFired",
       "TimerSet"
+    ])
+  })
+
+  it("hold steps inside steps of every kind that has them: items, branches, what undoes, and runs that were called", () => {
+    const keys = recordings.filter(({ name }) => name === "inside").flatMap(({ recording }) => recording.runs)
+      .flatMap(({ entries }) => entries as ReadonlyArray<{ readonly _tag: string; readonly key?: string }>)
+      .flatMap(({ _tag, key }) => _tag === "StepCompleted" ? key ?? [] : [])
+    assert.includeMembers(keys, [
+      "each[0]/take",
+      "each[0]/take[undo]/give",
+      "each[0]/more[run]/start",
+      "each[0]/more",
+      "both[kid]/kid",
+      "race[fast]/fast",
+      "race",
+      "until"
     ])
   })
 
