@@ -18,3 +18,5 @@ export const EngineProbe: Context.Reference<EngineProbe> = Context.Reference<Eng
   "@fermata/engine/EngineProbe",
   { defaultValue: () => ({ bodyBegins: () => {}, serves: () => {} }) }
 )
+
+export { type Fold, journals, type Recorded } from "./internal/JournalFold.ts"

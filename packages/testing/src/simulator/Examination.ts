@@ -5,10 +5,12 @@ import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
 import * as Upcast from "@fermata/core/Upcast"
 import { Wait } from "@fermata/core/Wait"
+import * as EngineProbe from "@fermata/engine/EngineProbe"
 import type { MemoryStore } from "@fermata/engine/MemoryBackend"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { tellsOf } from "./AnswerWitness.ts"
+import * as JournalLaw from "./JournalLaw.ts"
 import * as Limits from "./Limits.ts"
 import type { PromiseId } from "./Violation.ts"
 import type { Witness } from "./Witness.ts"
@@ -104,6 +106,8 @@ const examineRun = (
     if (row.reason !== "corrupt") find("S14", `entry ${bad} of run ${row.id} cannot be read`)
     return
   }
+  const problem = JournalLaw.violation(EngineProbe.journals, entries as ReadonlyArray<JournalEntry.JournalEntry>)
+  if (problem !== undefined) find("S9", `the journal of run ${row.id}: ${problem}`)
   const view = RunView.of(row.id, entries as ReadonlyArray<JournalEntry.JournalEntry>)
   const final = isFinal(row.status as RunStatus)
   if (final !== isFinal(view.status) || (final && view.status !== row.status)) {

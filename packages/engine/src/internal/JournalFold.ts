@@ -1,0 +1,25 @@
+/** How the engine takes journals in, for laws over all journals. */
+import type { JournalEntry } from "@fermata/core/JournalEntry"
+import { RunRecords } from "./RunRecords.ts"
+
+/** What the engine makes of a journal, as far as others may compare it with what they make of it. */
+export interface Recorded {
+  /** Steps without an outcome. `retryAt` is ms since the epoch. */
+  readonly open: ReadonlySet<{
+    readonly key: string
+    readonly entry: { readonly attempt: number }
+    readonly retryAt: number | undefined
+  }>
+}
+
+/** A way to take journals in: all that is there at once, and what is appended entry by entry. */
+export interface Fold<State extends Recorded> {
+  readonly load: (history: ReadonlyArray<JournalEntry>) => State
+  readonly apply: (state: State, entry: JournalEntry) => void
+}
+
+/** The engine's own. */
+export const journals: Fold<Recorded> = {
+  load: RunRecords.load,
+  apply: (records, entry) => (records as RunRecords).take(entry)
+}
