@@ -5,6 +5,7 @@
 import * as Result from "effect/Result"
 import type * as Contract from "./Contract.ts"
 import * as Expression from "./Expression.ts"
+import * as CalledRun from "./internal/CalledRun.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
 import type { StepShapes } from "./StepShape.ts"
@@ -24,8 +25,9 @@ export const dependents = (
 ): ReadonlyArray<string> => {
   const changed = new Set([step])
   let isStateChanged = false
+  const steps = stepsOf(contract, shapes)
   return between.filter((id) => {
-    const found = stepsOf(contract, shapes).find((other) => other.id === stepOfKey(id))
+    const found = stepAt(steps, id, shapes)
     if (found === undefined) return false
     const uses = usesOf(found, shapes)
     if (!uses.steps.some((used) => changed.has(used)) && !(isStateChanged && uses.state)) return false
@@ -38,6 +40,18 @@ export const dependents = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The step that a key stands for. What a call has recorded before it waits is a part of the call. */
+const stepAt = (
+  steps: ReadonlyArray<StepShape.AnyStep>,
+  key: string,
+  shapes: StepShapes
+): StepShape.AnyStep | undefined => {
+  const named = (key: string) => steps.find(({ id }) => id === stepOfKey(key))
+  const calling = CalledRun.callOf(key)
+  const call = calling === undefined ? undefined : named(calling)
+  return call !== undefined && StepShape.needsOf(shapes, call).calls !== undefined ? call : named(key)
+}
 
 interface Uses {
   readonly steps: ReadonlyArray<string>

@@ -3,6 +3,8 @@ import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import { Runs } from "@fermata/engine/Runs"
 import { Effect } from "effect"
 import { Contracts } from "../src/Contracts.ts"
+import * as ContractUses from "../src/ContractUses.ts"
+import * as ContractValidation from "../src/ContractValidation.ts"
 import * as Agency from "./support/Agency.ts"
 
 describe("a fork", () => {
@@ -32,4 +34,25 @@ describe("a fork", () => {
       })
       assert.include((yield* runs.show(other.runId)).state["state"]?.value, { about: "Bob" })
     }).pipe(Effect.provide(Agency.layer({ backend: MemoryBackend.make(MemoryBackend.makeStore()) }))))
+
+  it("N-55: with another output is told which shared steps have used the old one, also to call a run with it", () => {
+    const steps = [
+      Agency.step("transform", "a", "start", { set: { n: 1 } }),
+      Agency.step("transform", "start", "sub", { set: { m: 2 } }),
+      Agency.step("call", "sub", "both", { workflow: "other", input: "{{ steps.a.output }}" }),
+      Agency.step("parallel", "both", null, {
+        branches: {
+          run: { steps: [Agency.step("emit", "tell", null, { event: "told", payload: "{{ steps.sub.output }}" })] }
+        }
+      })
+    ]
+    const { contract } = ContractValidation.check(Agency.document(steps))
+    const between = ["start", "sub[run]/start", "sub", "both[run]/tell", "both"]
+    assert.deepStrictEqual(ContractUses.dependents(contract!, "a", between), [
+      "sub[run]/start",
+      "sub",
+      "both[run]/tell"
+    ])
+    assert.deepStrictEqual(ContractUses.dependents(contract!, "start", between.slice(1)), [])
+  })
 })

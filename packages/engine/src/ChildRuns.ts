@@ -99,7 +99,7 @@ export const run = (request: StartRequest): Effect.Effect<JournalEntry.ExitJson,
       payload,
       linked: true
     }, true)
-    return (yield* Effect.onInterrupt(ended, () => Effect.sync(() => place.run.leaveChild(id))))!
+    return (yield* Effect.onError(ended, () => Effect.sync(() => place.run.leaveChild(id))))!
   })
 
 // ----------------------------------------------------------------------------
