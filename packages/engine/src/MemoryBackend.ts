@@ -60,7 +60,7 @@ export const make = (store: MemoryStore): Backend => {
     inboxOf: (owner, limit) =>
       Effect.sync(() => {
         const rows: Array<Ordered<InboxRow>> = []
-        for (const run of store.index.told.get(owner) ?? []) {
+        for (const run of store.index.withMessages.get(owner) ?? []) {
           for (const id of store.runs.get(run)!.inbox) rows.push(store.inbox.get(pair(run, id))!)
         }
         return take(inOrder(rows), limit)

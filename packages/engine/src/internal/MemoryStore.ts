@@ -1,6 +1,7 @@
 /**
  * What the memory backend stores, and its indexes.
  */
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import type { ApprovalRow, DefinitionRow, FindingRow, InboxRow, OutboxRow, OwnerRow, RunRow } from "../Backend.ts"
 import * as DueList from "./DueList.ts"
 import * as MemoryEvents from "./MemoryEvents.ts"
@@ -25,7 +26,7 @@ export interface MemoryStore {
     readonly dueByRoot: Map<string, DueList.DueList>
     readonly owned: Map<string, Set<string>>
     /** Owned runs that have something in their inbox. */
-    readonly told: Map<string, Set<string>>
+    readonly withMessages: Map<string, Set<string>>
     /** By listener: the runs that it listens to. */
     readonly listening: Map<string, Set<string>>
   }
@@ -74,7 +75,7 @@ export const makeStore = (): MemoryStore => ({
     dueByServed: new Map(),
     dueByRoot: new Map(),
     owned: new Map(),
-    told: new Map(),
+    withMessages: new Map(),
     listening: new Map()
   },
   arrivals: 0,
@@ -101,7 +102,7 @@ export const reindex = ({ index }: MemoryStore, before: StoredRun | undefined, a
   }
   moveMember(index.owned, was?.owner, is?.owner, (was ?? is)!.id)
   moveMember(
-    index.told,
+    index.withMessages,
     before?.inbox.length ? was?.owner : null,
     after?.inbox.length ? is?.owner : null,
     (was ?? is)!.id
@@ -113,6 +114,9 @@ export const reindex = ({ index }: MemoryStore, before: StoredRun | undefined, a
 
 /** A program is served under its `name@version`, a document by whoever serves documents of its kind. No kind has an `@`. */
 export const servedAs = (row: RunRow): string => row.kind === "program" ? `${row.workflow}@${row.version}` : row.kind
+
+/** Whether a run of this status has ended. */
+export const isOver = (status: string): boolean => isFinal(status as RunStatus)
 
 export const pair = (a: string, b: string): string => `${a}\u0000${b}`
 
