@@ -110,7 +110,7 @@ export class Engine extends Context.Service<Engine, {
       committed: Stream.callback<Committed>((queue) =>
         Effect.andThen(
           runtime.waiters.interruptStream(queue),
-          runtime.extensions.listen((committed) => void Queue.offerUnsafe(queue, committed))
+          runtime.extensions.observe((committed) => void Queue.offerUnsafe(queue, committed))
         )
       ),
       evict: Effect.sync(() => runtime.pool.parked.evict()),
@@ -147,9 +147,9 @@ export class Engine extends Context.Service<Engine, {
       define: (definition) =>
         Effect.ensuring(
           runtime.writer.write({ op: "define", row: definition }),
-          Effect.sync(() => runtime.extensions.defined())
+          Effect.sync(() => runtime.extensions.documents.defined())
         ),
-      describe: (definition) => runtime.extensions.describe(definition),
+      describe: (definition) => runtime.extensions.documents.describe(definition),
       start: Effect.fnUntraced(function*(request) {
         const { started } = yield* runtime.starts.start(request)
         return {
@@ -164,7 +164,7 @@ export class Engine extends Context.Service<Engine, {
       Context.add(WorkflowEngine.WorkflowEngine, workflowEngine),
       Context.add(WebCrypto, hostCrypto(Context.get(ambient, WebCrypto)))
     )
-    runtime.bodies.offer(context as Context.Context<never>)
+    runtime.bodies.provide(context as Context.Context<never>)
     // A process that can own no run sends no heartbeat.
     if (runtime.ownership.isOwner) {
       yield* runtime.loops.heartbeat

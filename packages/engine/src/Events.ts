@@ -112,7 +112,7 @@ export class Events extends Context.Service<Events, {
       const onCommit = (committed: Committed) => {
         if (hearers.size > 0) tell({ committed, unannounced: isUnannounced(starts, committed) })
       }
-      const hearing: Extension = {
+      const extension: Extension = {
         name: "events",
         committed: onCommit,
         route: (event) =>
@@ -122,8 +122,8 @@ export class Events extends Context.Service<Events, {
           })
       }
       yield* Effect.acquireRelease(
-        Effect.sync(() => runtime.extensions.add(hearing)),
-        () => Effect.sync(() => runtime.extensions.remove(hearing))
+        Effect.sync(() => runtime.extensions.add(extension)),
+        () => Effect.sync(() => runtime.extensions.remove(extension))
       )
 
       const emit = Effect.fn("Events.emit")(function*(name: string, payload: Schema.Json, options: EmitOptions = {}) {
@@ -158,13 +158,13 @@ export class Events extends Context.Service<Events, {
       const heard = (told: Told): Effect.Effect<ReadonlyArray<EventMessage>> => {
         if ("event" in told) return Effect.succeed([told.event])
         const { committed, unannounced } = told
-        const events = EngineEvents.ofCommitted(runtime.extensions.tellOf, store, committed)
+        const events = EngineEvents.ofCommitted(runtime.extensions.documents.tellOf, store, committed)
         if (!unannounced) return events
         const first = Effect.map(
           Effect.orElseSucceed(store.journal(committed.run.id), () => []),
           (entries) =>
             entries.slice(0, 1).flatMap((entry) =>
-              EngineEvents.ofEntry(runtime.extensions.tellOf, committed.run, entry)
+              EngineEvents.ofEntry(runtime.extensions.documents.tellOf, committed.run, entry)
             )
         )
         return Effect.zipWith(first, events, (before, after) => [...before, ...after])

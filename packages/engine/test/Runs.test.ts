@@ -343,7 +343,7 @@ describe("Runs.follow", () => {
     }))
 })
 
-const listeners = Effect.map(CurrentRuntime.current, (runtime) => runtime.extensions.hearing)
+const listeners = Effect.map(CurrentRuntime.current, (runtime) => runtime.extensions.observed)
 
 describe("Runs that acts", () => {
   it.effect("cancels a waiting run with the reason, and takes nothing for it afterwards", () =>

@@ -326,7 +326,7 @@ describe("onCrash: commit-together", () => {
       yield* host.use(
         Effect.flatMap(
           CurrentRuntime.current,
-          (runtime) => runtime.extensions.listen(({ entries }) => told.push(...entries.map(({ seq }) => seq)))
+          (runtime) => runtime.extensions.observe(({ entries }) => told.push(...entries.map(({ seq }) => seq)))
         )
       )
       const id = yield* begin(host, W)

@@ -90,7 +90,7 @@ export const make = (
   const programs = new Programs({ backend, host, writer, probe })
   const liveness = new Liveness(backend, hostClock, options, ownerId, () => ({
     ...options.info,
-    serves: { programs: programs.keys, ...extensions.offer }
+    serves: { programs: programs.keys, ...extensions.documents.offer }
   }))
   const ownership = new Ownership({ ownerId, options, backend, host, rounds, liveness, dropRuns: pool.drop })
 

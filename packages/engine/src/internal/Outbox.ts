@@ -25,7 +25,7 @@ export interface Carrier {
   readonly backend: Backend
   readonly store: Store["Service"]
   readonly desk: Desk
-  readonly extensions: Pick<Extensions, "hasEveryKind" | "route">
+  readonly extensions: Pick<Extensions, "documents" | "route">
   /** Has the process take up the runs of this tree, also if it is no worker. */
   readonly adopt: (root: string) => void
   readonly closed: boolean
@@ -45,34 +45,34 @@ const decodeLeave = Schema.decodeUnknownExit(Schema.fromJsonString(LeaveRequest)
 const decodeEvent = Schema.decodeUnknownExit(Schema.fromJsonString(EventMessage))
 
 /** Carries all that is there, each batch in one transaction with its removal. Answers whether there was anything. */
-export const deliver = Effect.fnUntraced(function*(core: Carrier) {
+export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
   let events = true
   let carried = false
-  while (!core.closed) {
-    const rows = yield* core.backend.outbox(limit, events)
+  while (!carrier.closed) {
+    const rows = yield* carrier.backend.outbox(limit, events)
     if (rows.length === 0) return carried
     // Events that documents may want are left to a process that has an extension for every kind of them that there is.
-    if (events && rows.some(isEvent) && !(yield* core.extensions.hasEveryKind(core.backend))) {
+    if (events && rows.some(isEvent) && !(yield* carrier.extensions.documents.hasEvery(carrier.backend))) {
       events = false
       continue
     }
     const ops: Array<Op> = []
     const kept: Array<EventsOp["rows"][number]> = []
-    for (const row of rows) ops.push(...(yield* route(core, row, kept)))
+    for (const row of rows) ops.push(...(yield* route(carrier, row, kept)))
     // Before the runs that they start, so that each knows which event started it and which came behind.
     if (kept.length > 0) ops.unshift({ op: "events", rows: kept })
     ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
-    const answers = yield* core.backend.write(ops)
+    const answers = yield* carrier.backend.write(ops)
     for (let index = 0; index < ops.length; index++) {
       const op = ops[index]!
       const answer = answers[index]!
       if (op.op !== "start" || !("started" in answer)) continue
       if (!answer.started) {
-        core.adopt(answer.run.root)
-        yield* Joins.tellOtherInput(core.store, answer.run, Joins.payloadOf(op))
+        carrier.adopt(answer.run.root)
+        yield* Joins.tellOtherInput(carrier.store, answer.run, Joins.payloadOf(op))
         continue
       }
-      core.announceStart(
+      carrier.announceStart(
         answer.run,
         op.rows.flatMap((row, seq) => {
           const entry = Upcast.read(answer.run.id, seq, row)
@@ -94,7 +94,7 @@ const isEvent = ({ kind }: OutboxRow): boolean => kind !== "start" && kind !== "
 
 /** What the row comes to. An event that runs may wait for is also put into `kept`. */
 const route = (
-  core: Carrier,
+  carrier: Carrier,
   row: OutboxRow,
   kept: Array<EventsOp["rows"][number]>
 ): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
@@ -102,7 +102,7 @@ const route = (
     case "start": {
       const request = decodeStart(row.payload)
       if (Exit.isFailure(request)) return Effect.succeed([])
-      return Effect.map(startOf(core, request.value), (op) => [{ ...op, message: row.id }])
+      return Effect.map(startOf(carrier, request.value), (op) => [{ ...op, message: row.id }])
     }
     case "inbox": {
       const request = decodeInbox(row.payload)
@@ -110,14 +110,14 @@ const route = (
       const { id, kind, message, run } = request.value
       return Effect.succeed([{
         op: "inbox",
-        row: { run, id, kind, payload: StoredJson.textOf(message), at: core.now() }
+        row: { run, id, kind, payload: StoredJson.textOf(message), at: carrier.now() }
       }])
     }
     case "leave": {
       const request = decodeLeave(row.payload)
       if (Exit.isFailure(request)) return Effect.succeed([])
       const { listener, ...stop } = request.value
-      return Effect.succeed([{ op: "leave", listener, row: { ...stop, at: core.now() }, message: row.id }])
+      return Effect.succeed([{ op: "leave", listener, row: { ...stop, at: carrier.now() }, message: row.id }])
     }
     default: {
       const event = decodeEvent(row.payload)
@@ -131,40 +131,40 @@ const route = (
           payload: StoredJson.textOf(payload),
           correlation: correlationId ?? null,
           source: source ?? null,
-          at: core.now()
+          at: carrier.now()
         })
       }
-      return routeEvent(core, event.value)
+      return routeEvent(carrier, event.value)
     }
   }
 }
 
 /** What an event comes to beside being kept. */
 const routeEvent = Effect.fnUntraced(
-  function*(core: Carrier, event: EventMessage): Effect.fn.Return<ReadonlyArray<Op>, StorageFailed> {
+  function*(carrier: Carrier, event: EventMessage): Effect.fn.Return<ReadonlyArray<Op>, StorageFailed> {
     if (event.source !== engineSource && AnswerEvents.isAnswer(event)) {
-      if (yield* AnswerEvents.take(core.desk, event)) core.poke()
+      if (yield* AnswerEvents.take(carrier.desk, event)) carrier.poke()
       return []
     }
     const ops: Array<Op> = []
-    for (const delivery of yield* core.extensions.route(event)) {
+    for (const delivery of yield* carrier.extensions.route(event)) {
       if (delivery._tag === "Start") {
-        ops.push(yield* startOf(core, delivery.request))
+        ops.push(yield* startOf(carrier, delivery.request))
         continue
       }
       const { id, name, payload, runId } = delivery
       const message: Message<"signal"> = { name, payload }
       ops.push({
         op: "inbox",
-        row: { run: runId, id, kind: "signal", payload: StoredJson.textOf(message), at: core.now() }
+        row: { run: runId, id, kind: "signal", payload: StoredJson.textOf(message), at: carrier.now() }
       })
     }
     return ops
   }
 )
 
-const startOf = (core: Carrier, request: StartRequest): Effect.Effect<StartOp> => {
-  const { entry, op } = startOp(request, core.now(), null)
+const startOf = (carrier: Carrier, request: StartRequest): Effect.Effect<StartOp> => {
+  const { entry, op } = startOp(request, carrier.now(), null)
   const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
   return Effect.map(
     Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded),

@@ -38,7 +38,7 @@ export const fork = Effect.fnUntraced(function*(
     return yield* new StepNotRequested({ runId: original.id, key: options.at, known })
   }
   const { kind } = original
-  const extended = runtime.extensions.definitions(kind)
+  const extended = runtime.extensions.documents.get(kind)
   if (kind !== "program" && extended === undefined) {
     return yield* refused(original, options.at, `it is a run of a ${kind}, and this process does not serve ${kind}s`)
   }
@@ -265,7 +265,7 @@ const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, 
 /** The events that the fork may ask for: those behind its own start. */
 const subscriptionsOf = Effect.fnUntraced(function*(runtime: EngineRuntime, { definition, id }: RunRow) {
   const row = definition === null ? null : yield* runtime.backend.definitionByHash(definition)
-  const subscriptions = row === null ? [] : runtime.extensions.describe(row)?.subscriptions ?? []
+  const subscriptions = row === null ? [] : runtime.extensions.documents.describe(row)?.subscriptions ?? []
   return subscriptions.map(({ event, paths = [] }) => ({ run: id, event, paths }))
 })
 

@@ -53,4 +53,4 @@ const definitionOf = (runtime: EngineRuntime, row: RunRow): Effect.Effect<Defini
 const namesIn = (runtime: EngineRuntime, definition: DefinitionRow): ReadonlyArray<string> | undefined =>
   definition.document === null
     ? SignalDeclaration.declared(definition.schemas)?.map(({ name }) => name)
-    : runtime.extensions.describe(definition)?.signals
+    : runtime.extensions.documents.describe(definition)?.signals

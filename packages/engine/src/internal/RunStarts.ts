@@ -72,7 +72,7 @@ export const documentRequest = (
   options: StartOptions
 ): Effect.Effect<StartRequest, PayloadRefused | StartRefused | StorageFailed> => {
   const { kind, name: workflow } = definition
-  const known = runtime.extensions.definitions(kind)
+  const known = runtime.extensions.documents.get(kind)
   return known === undefined
     ? Effect.fail(new StartRefused({ workflow, problem: `it is a ${kind}, and this process does not serve ${kind}s` }))
     : known.request(definition, payload, options)

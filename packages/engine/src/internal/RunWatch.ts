@@ -117,10 +117,10 @@ const watch = (
 ): Effect.Effect<Latch.Latch, StorageFailed, Scope.Scope> =>
   Effect.gen(function*() {
     const changed = Latch.makeUnsafe(true)
-    const listener = ({ run }: { readonly run: RunRow }) => {
+    const observer = ({ run }: { readonly run: RunRow }) => {
       if (run.root === root) changed.openUnsafe()
     }
-    yield* runtime.extensions.listen(listener)
+    yield* runtime.extensions.observe(observer)
     let version = yield* runtime.backend.version
     let looks = 0
     const look = Effect.gen(function*() {

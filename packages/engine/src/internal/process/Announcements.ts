@@ -1,4 +1,4 @@
-/** What others learn of commits: listeners in this process, and those who subscribed to events of the engine. */
+/** What others learn of commits: observers in this process, and those who subscribed to events of the engine. */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -54,7 +54,7 @@ export class Announcements {
 
   private tell(committed: CommitView): void {
     const { extensions, host } = this.parts
-    extensions.tell(committed)
+    extensions.notify(committed)
     if (!extensions.listensTo()) return
     host.fork(this.publishLate(committed)).addObserver((exit) => {
       if (Exit.isFailure(exit)) {
@@ -76,7 +76,7 @@ export class Announcements {
       )
       if (entries.length === 0) return
       const { run, status } = committed
-      const events = yield* EngineEvents.ofCommitted(extensions.tellOf, store, { run, status, entries })
+      const events = yield* EngineEvents.ofCommitted(extensions.documents.tellOf, store, { run, status, entries })
       const wanted = events.filter(({ name }) => extensions.listensTo(name))
       if (wanted.length === 0) return
       yield* writer.write({ op: "publish", rows: wanted.map(outboxRow) })

@@ -16,8 +16,8 @@ export class BodyContexts {
     this.world = worldServices(ambient)
   }
 
-  /** Sets what bodies and steps see of the engine. */
-  offer(services: Context.Context<never>): void {
+  /** Sets the services of the engine that bodies and steps see. */
+  provide(services: Context.Context<never>): void {
     this.services = services
     this.shared = Context.merge(sharedServices(this.ambient), services)
   }

@@ -93,8 +93,8 @@ export class Loading {
         now: this.askedAt = host.now(),
         limit,
         programs: programs.keys,
-        kinds: extensions.kinds,
-        without: extensions.unserved,
+        kinds: extensions.documents.kinds,
+        without: extensions.documents.unserved,
         roots: ownership.roots
       } as const
       const { runs } = yield* writer.write(claim)
@@ -137,7 +137,7 @@ export class Loading {
     const { extensions, ownership, programs } = this.parts
     return row.kind === "program"
       ? Effect.succeed(programs.get(row.workflow, row.version))
-      : extensions.resolve(row, ownership.adoptsUnserved(row.root))
+      : extensions.documents.resolve(row, ownership.adoptsUnserved(row.root))
   }
 
   /** Takes a run that this process came to own in this era from the store into memory. */

@@ -112,13 +112,13 @@ export class Starts {
     }
   )
 
-  /** A run was started and stored: tells its listeners, and has the main loop take it up. */
+  /** A run was started and stored: tells the observers, and has the main loop take it up. */
   onStarted(run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void {
     this.announce(run, entries)
     this.parts.rounds.poke()
   }
 
-  /** Tells the listeners that a run was started; for the main loop itself, which takes it up next. */
+  /** Tells the observers that a run was started; for the main loop itself, which takes it up next. */
   readonly announce = (run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void => {
     this.parts.ownership.adopt(run.root)
     this.parts.announcements.started(run, entries)
