@@ -56,7 +56,7 @@ export const diagnose = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>
       return [...findings, { name: "database", level: "problem", message: opened.failure.message }]
     }
     const file = database(globals)
-    findings.push(...room(globals), file)
+    findings.push(...diskSpace(globals), file)
     if (file.level === "problem") return findings
     const store = Context.get(opened.success, Store)
     const now = Context.get(opened.success, HostClock).now()
@@ -90,13 +90,13 @@ const absent = ({ db, dbFrom }: Globals): Finding | undefined =>
     ? { name: "database", level: "info", message: `${db} is not there yet; the first run makes it` }
     : { name: "database", level: "problem", message: `there is no file ${db}` }
 
-/** Less room than this (bytes) is told: SQLite needs some to open a file at all. */
-const leastRoom = 1 << 20
+/** Less free space than this (bytes) is a finding: SQLite needs some to open a file at all. */
+const leastSpace = 1 << 20
 
-/** Whether there is room for what runs have to record. */
-const room = ({ db }: Globals): ReadonlyArray<Finding> => {
+/** Whether the disk has space for what runs have to record. */
+const diskSpace = ({ db }: Globals): ReadonlyArray<Finding> => {
   const { bavail, bsize } = statfsSync(dirname(resolve(db)))
-  return bavail * bsize >= leastRoom ? [] : [{
+  return bavail * bsize >= leastSpace ? [] : [{
     name: "disk",
     level: "problem",
     message: `the disk is full: it has ${

@@ -104,7 +104,7 @@ export const roles: { readonly [T in Tag]: Row<T> } = {
   Note: { role: mark, subject: ({ text }) => text }
 }
 
-/** The role of an entry by itself. Only its journal says whether it repeats a request, or belongs to a pass that was given up. */
+/** The role of an entry by itself. Only its journal says whether it repeats a request, or belongs to a pass that was abandoned. */
 export const roleOf = (entry: JournalEntry): Role => rowOf(entry).role(entry)
 
 /** What an entry is about, as operators name it. */

@@ -34,8 +34,10 @@ type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly 
 
 /** The recorded form of whatever was thrown. Never throws. */
 export const encode = (thrown: unknown): Json => {
-  const room = { left: bounds.total }
-  return isError(thrown) ? errorJson(thrown, room, bounds.causes, []) : valueJson(thrown, room, bounds.levels + 1, [])
+  const budget = { left: bounds.total }
+  return isError(thrown)
+    ? errorJson(thrown, budget, bounds.causes, [])
+    : valueJson(thrown, budget, bounds.levels + 1, [])
 }
 
 /** Of an error that a schema records: what it does not say, which are its causes and where it was thrown. */
@@ -94,13 +96,13 @@ export const withoutPlaces = (json: unknown): unknown => {
 // what is kept
 // ----------------------------------------------------------------------------
 
-interface Room {
+interface Budget {
   left: number
 }
 
 const errorJson = (
   error: Error,
-  room: Room,
+  budget: Budget,
   causes: number,
   around: ReadonlyArray<object>,
   withFields = true
@@ -112,10 +114,10 @@ const errorJson = (
     name: brief(name === "" ? "Error" : name, bounds.text),
     message: brief(message, bounds.message)
   }
-  room.left -= json["name"]!.toString().length + json["message"]!.toString().length
+  budget.left -= json["name"]!.toString().length + json["message"]!.toString().length
   if (withFields) {
     for (const key of keysOf(error).slice(0, bounds.fields)) {
-      if (known.has(key) || key.startsWith("~") || room.left <= 0) continue
+      if (known.has(key) || key.startsWith("~") || budget.left <= 0) continue
       // The tree behind the message of a schema holds the values that it refused.
       if (key === "issue" && name === "SchemaError") continue
       const value = read(error, key)
@@ -123,15 +125,15 @@ const errorJson = (
       set(
         json,
         key,
-        isError(value) ? related(value, room, causes, inside) : valueJson(value, room, bounds.levels, inside)
+        isError(value) ? related(value, budget, causes, inside) : valueJson(value, budget, bounds.levels, inside)
       )
     }
   }
   const cause = read(error, "cause")
-  if (cause !== undefined) json["cause"] = related(cause, room, causes, inside)
+  if (cause !== undefined) json["cause"] = related(cause, budget, causes, inside)
   const errors = read(error, "errors")
   if (Array.isArray(errors)) {
-    json["errors"] = errors.slice(0, bounds.errors).map((one: unknown) => related(one, room, causes, inside))
+    json["errors"] = errors.slice(0, bounds.errors).map((one: unknown) => related(one, budget, causes, inside))
   }
   const stack = framesOf(textOf(read(error, "stack")))
   if (stack.length > 0) json["stack"] = stack
@@ -139,22 +141,22 @@ const errorJson = (
 }
 
 /** A cause, or one of several errors. */
-const related = (value: unknown, room: Room, causes: number, around: ReadonlyArray<object>): Json => {
-  if (!isError(value)) return valueJson(value, room, bounds.levels, around)
+const related = (value: unknown, budget: Budget, causes: number, around: ReadonlyArray<object>): Json => {
+  if (!isError(value)) return valueJson(value, budget, bounds.levels, around)
   if (around.includes(value)) return "(the same error again)"
-  return causes <= 1 || room.left <= 0
+  return causes <= 1 || budget.left <= 0
     ? brief(`${textOf(read(value, "name"))}: ${textOf(read(value, "message"))}`, bounds.text)
-    : errorJson(value, room, causes - 1, around)
+    : errorJson(value, budget, causes - 1, around)
 }
 
-const valueJson = (value: unknown, room: Room, levels: number, around: ReadonlyArray<object>): Json =>
-  attempt(() => readJson(value, room, levels, around))
+const valueJson = (value: unknown, budget: Budget, levels: number, around: ReadonlyArray<object>): Json =>
+  attempt(() => readJson(value, budget, levels, around))
 
-const readJson = (value: unknown, room: Room, levels: number, around: ReadonlyArray<object>): Json => {
+const readJson = (value: unknown, budget: Budget, levels: number, around: ReadonlyArray<object>): Json => {
   switch (typeof value) {
     case "string": {
       const text = brief(value, bounds.text)
-      room.left -= text.length
+      budget.left -= text.length
       return text
     }
     case "number":
@@ -170,10 +172,10 @@ const readJson = (value: unknown, room: Room, levels: number, around: ReadonlyAr
       return `(a ${typeof value})`
   }
   if (typeof value !== "object" || value === null) return null
-  room.left -= 4
+  budget.left -= 4
   if (Redacted.isRedacted(value)) return textOf(value)
   if (around.includes(value)) return "(the same again)"
-  if (isError(value)) return related(value, room, 2, around)
+  if (isError(value)) return related(value, budget, 2, around)
   const inside = [...around, value]
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return `(${value.byteLength} bytes)`
   const toJson = read(value, "toJSON")
@@ -181,11 +183,11 @@ const readJson = (value: unknown, room: Room, levels: number, around: ReadonlyAr
     const json = attempt(() => toJson.call(value) as unknown)
     return json === value || isRecord(json) && typeof json["toJSON"] === "function"
       ? "(an object)"
-      : valueJson(json, room, levels, inside)
+      : valueJson(json, budget, levels, inside)
   }
-  if (levels <= 0 || room.left <= 0) return Array.isArray(value) ? `(a list of ${value.length})` : "(an object)"
+  if (levels <= 0 || budget.left <= 0) return Array.isArray(value) ? `(a list of ${value.length})` : "(an object)"
   if (Array.isArray(value)) {
-    const items = value.slice(0, bounds.items).map((item: unknown) => valueJson(item, room, levels - 1, inside))
+    const items = value.slice(0, bounds.items).map((item: unknown) => valueJson(item, budget, levels - 1, inside))
     return value.length > bounds.items ? [...items, `(${value.length - bounds.items} more)`] : items
   }
   const told = tellingText(value)
@@ -195,8 +197,8 @@ const readJson = (value: unknown, room: Room, levels: number, around: ReadonlyAr
   for (const key of keys.slice(0, bounds.fields)) {
     const member = read(value, key)
     if (member === undefined || typeof member === "function" || key.startsWith("~")) continue
-    room.left -= key.length
-    set(json, key, valueJson(member, room, levels - 1, inside))
+    budget.left -= key.length
+    set(json, key, valueJson(member, budget, levels - 1, inside))
   }
   if (keys.length > bounds.fields) json["…"] = `(${keys.length - bounds.fields} more)`
   return json

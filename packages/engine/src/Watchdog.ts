@@ -75,7 +75,7 @@ const examine = Effect.fnUntraced(function*(
   if (Option.isNone(decoded)) return found("waits-unreadable", "what it waits for cannot be read", !isRecovery)
   const waits = decoded.value
   if (waits.length === 0) return found("waits-empty", "it is suspended and waits for nothing", !isRecovery)
-  // Given up as a whole, not at one step.
+  // Recovery has stopped the run as a whole, and not at one step.
   if (waits.some(isOfRun)) return undefined
   if (stranded && (yield* backend.inbox(run.id)).length > 0) {
     return found("inbox-unread", unread)

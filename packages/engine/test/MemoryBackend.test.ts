@@ -38,7 +38,7 @@ describe("MemoryStore", () => {
       const backend = MemoryBackend.make(store)
       yield* backend.write([start("r", { dueAt: 5 }), startOwned("s"), inbox("s", "i")])
       assert.deepStrictEqual(ids((yield* one(backend, claim())).runs), ["r"])
-      assert.deepStrictEqual([...store.index.owned.keys(), ...store.index.told.keys()], ["a", "a"])
+      assert.deepStrictEqual([...store.index.owned.keys(), ...store.index.withMessages.keys()], ["a", "a"])
       yield* backend.write([end("r", 0, "done"), end("s", 0, "done", { consumed: ["i"] })])
       const { due, ...maps } = store.index
       assert.isTrue(DueList.isEmpty(due))

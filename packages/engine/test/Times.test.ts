@@ -246,10 +246,10 @@ describe("times that cannot be stored", () => {
         timeout: Duration.infinity,
         run: () => Effect.as(Effect.sleep("10 minutes"), "slow")
       })
-      const hasty = Step.make("hasty", { onCrash: "rerun", timeout: -1, run: () => Effect.never })
+      const timely = Step.make("timely", { onCrash: "rerun", timeout: -1, run: () => Effect.never })
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
         yield* Effect.sleep(-1_000)
-        yield* Effect.ignoreCause(hasty())
+        yield* Effect.ignoreCause(timely())
         const denied = yield* Effect.orDie(
           Effect.flip(Approval.ask("late", { prompt: "?", approvers: ["ada"], deadline: Duration.negativeInfinity }))
         )

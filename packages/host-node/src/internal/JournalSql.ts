@@ -116,7 +116,7 @@ const lend = (db: DatabaseSync, plain: Connection) => {
       Stream.unwrap(Effect.as(checked(() => Effect.void)(sql), plain.executeStream(sql, params, transformRows)))
   }
   return {
-    connection: { ...connection, db, hasty: connection },
+    connection: { ...connection, db, failFast: connection },
     end: () => {
       over = true
     }

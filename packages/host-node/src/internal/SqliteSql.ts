@@ -20,7 +20,7 @@ import { type BackupMetadata, type SqliteClient, type SqliteClientConfig, TypeId
 export interface Opened extends Connection {
   readonly db: DatabaseSync
   /** Fails at once while another connection has the database locked. */
-  readonly hasty: Connection
+  readonly failFast: Connection
 }
 
 /** A connection in the middle of somebody else's transaction, for one client: its transactions are parts of that one. */
@@ -57,7 +57,7 @@ export const open = (options: SqliteClientConfig): Effect.Effect<Opened, SqlErro
     const statements = SqliteConnection.makeStatements(db, options.prepareCacheSize ?? 200)
     return {
       db,
-      hasty: SqliteConnection.make(statements, SqliteConnection.once),
+      failFast: SqliteConnection.make(statements, SqliteConnection.once),
       ...SqliteConnection.make(statements, run)
     }
   })
@@ -81,7 +81,7 @@ export const make = (
       // Waits without the connection: a fiber that never comes back from the wait must not keep it.
       borrower: (use) =>
         patiently(
-          leased.borrower((connection) => use((connection as Opened).hasty)),
+          leased.borrower((connection) => use((connection as Opened).failFast)),
           SqliteConnection.isLocked,
           patience
         ),

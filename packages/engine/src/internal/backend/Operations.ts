@@ -68,7 +68,7 @@ export interface CommitOp {
    */
   readonly ended?: { readonly payload: string }
   /**
-   * Gives the run up: no owner, due at `dueAt`, or at once when its inbox is not empty.
+   * Releases the run: no owner, due at `dueAt`, or at once when its inbox is not empty.
    * Also sets `takeovers` to 0, as does every commit with rows.
    */
   readonly release?: {
