@@ -8,6 +8,7 @@ import * as JsonText from "@fermata/core/JsonText"
 import * as Permission from "@fermata/core/Permission"
 import * as StoredJson from "@fermata/core/StoredJson"
 import { didYouMean } from "@fermata/core/Suggestion"
+import * as TimeText from "@fermata/core/TimeText"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Contract from "./Contract.ts"
@@ -51,7 +52,8 @@ export const check = (document: unknown, shapes: StepShapes = standardShapes): C
     ...ContractFields.check(document, shapes),
     ...checkGraph(document, shapes),
     ...checkPermissions(document, shapes),
-    ...checkKinds(document, shapes)
+    ...checkKinds(document, shapes),
+    ...checkWaits(document, shapes)
   ]
   return problems.length === 0
     ? { contract: Schema.decodeUnknownSync(Contract.schemaOf(shapes))(document), problems }
@@ -271,6 +273,26 @@ const checkPermissions = (document: Record<string, unknown>, shapes: StepShapes)
 /** What the kinds themselves find wrong with their steps. */
 const checkKinds = (document: Record<string, unknown>, shapes: StepShapes): ReadonlyArray<ContractProblem> =>
   nodesOf(document, shapes).flatMap(({ path, step }) => StepShape.of(shapes, step)?.check.problems?.(step, path) ?? [])
+
+/** What would be over only after its run has been stopped. */
+const checkWaits = (document: Record<string, unknown>, shapes: StepShapes): ReadonlyArray<ContractProblem> => {
+  const { limits } = document
+  const given = isRecord(limits) ? limits["maxRunMs"] : undefined
+  const longest = typeof given === "number" ? given : Contract.defaultLimits.maxRunMs
+  return nodesOf(document, shapes).flatMap(({ path, step }) =>
+    (StepShape.of(shapes, step)?.check.waits?.(step) ?? []).filter(({ millis }) => millis >= longest).map((wait) =>
+      Problem.make({
+        path: [...path, ...wait.path],
+        code: "wrong-value",
+        found: TimeText.duration(wait.millis),
+        expected: `less than the longest time of a run, which is ${TimeText.duration(longest)}`,
+        message: `a run is stopped after ${TimeText.duration(longest)} (limits.maxRunMs), before these ${
+          TimeText.duration(wait.millis)
+        } are over; wait for less, or raise that limit`
+      })
+    )
+  )
+}
 
 const nodesOf = (document: object, shapes: StepShapes): ReadonlyArray<StepTree.Node> =>
   StepTree.graphsOf(document, shapes).flatMap(({ nodes }) => nodes)

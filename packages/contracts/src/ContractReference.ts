@@ -85,7 +85,8 @@ const head: Texts<Contract.Contract> = {
 }
 
 const limits: Texts<typeof Contract.Limits.fields> = {
-  maxRunMs: "Longest time from start to end in ms, waiting included. Default 365 days.",
+  maxRunMs:
+    "Longest time from start to end in ms, waiting included; no delay or timeout may be as long. Default 365 days.",
   maxActiveMs: "Longest time of execution in ms, without waiting. Default 30 minutes.",
   maxSteps: "Most steps that one run may execute. Default 1000."
 }

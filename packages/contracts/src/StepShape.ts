@@ -98,6 +98,8 @@ export interface AnyShape {
     readonly asks?: (step: Loose) => Ask | undefined
     /** Mistakes that neither the fields nor the graph show. `path` leads to the step. */
     readonly problems?: (step: Loose, path: Path) => ReadonlyArray<ContractProblem>
+    /** How long (ms) it may wait, where the document says so. A run that is stopped before has waited for nothing. */
+    readonly waits?: (step: Loose) => ReadonlyArray<{ readonly path: Path; readonly millis: number }>
     /** What its output looks like, as far as that is known; what other steps read of it is checked by that. */
     readonly output?: (step: Loose, outputOf: OutputOf) => JsonShape | undefined
   }
@@ -174,3 +176,8 @@ export const at = (value: unknown, ...path: Path): unknown =>
       typeof inner === "object" && inner !== null && Object.hasOwn(inner, key) ? Reflect.get(inner, key) : undefined,
     value
   )
+/** How long a step waits that has a `timeout` of so many `ms`. */
+export const timeout = (step: Loose): ReadonlyArray<{ readonly path: Path; readonly millis: number }> => {
+  const millis = at(step, "timeout", "ms")
+  return typeof millis === "number" ? [{ path: ["timeout", "ms"], millis }] : []
+}

@@ -9,6 +9,7 @@ import * as CrashHost from "@fermata/testing/CrashHost"
 import { Effect, type Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Contracts } from "../src/Contracts.ts"
+import * as ContractValidation from "../src/ContractValidation.ts"
 import { TaskFailed, TaskRuntime } from "../src/TaskRuntime.ts"
 import {
   assertOutput,
@@ -439,6 +440,40 @@ describe("delay", () => {
       yield* on(pass("1 hour"))
       yield* on(assertOutput(second, "2026-10-25T01:30:00.000Z"))
     })
+  })
+
+  it("what would be over only after its run has been stopped is a mistake, found before any run waits for it (temporalio/temporal#690)", () => {
+    const problems = (limits: object, ...steps: ReadonlyArray<{ readonly id: string }>) =>
+      ContractValidation.check(document(steps, { limits })).problems.map(({ message }) => message)
+    const day = 86_400_000
+    const why = (path: string, run: string, wait: string) =>
+      `${path}: a run is stopped after ${run} (limits.maxRunMs), before these ${wait} are over; wait for less, or raise that limit`
+    const wait = { event: "go", timeout: { ms: 8 * day } }
+    const approval = { prompt: "Go?", approvers: ["ada"], nextOnApproved: null, nextOnDenied: null }
+    assert.deepStrictEqual(problems({}, step("delay", "a", null, { for: "P400D" })), [
+      why("steps[0].for", "365 d", "400 d")
+    ])
+    assert.deepStrictEqual(
+      problems(
+        { maxRunMs: 7 * day },
+        map("each", [step("delay", "a", "b", { for: "1 week" }), step("wait", "b", null, wait)], { next: "c" }),
+        step("approval", "c", null, { ...approval, timeout: { ms: 30 * day } })
+      ),
+      [
+        why("steps[1].timeout.ms", "7 d", "30 d"),
+        why("steps[0].steps[0].for", "7 d", "7 d"),
+        why("steps[0].steps[1].timeout.ms", "7 d", "8 d")
+      ]
+    )
+    assert.deepStrictEqual(
+      problems(
+        { maxRunMs: 31 * day },
+        step("delay", "a", "b", { for: "{{ input }}" }),
+        step("wait", "b", "c", wait),
+        step("approval", "c", null, { ...approval, timeout: { ms: 30 * day } })
+      ),
+      []
+    )
   })
 
   it.effect("one that cannot tell when it ends fails, and does not fall through to what it guards (PostHog/posthog#82920)", () => {

@@ -54,7 +54,8 @@ export const approval = StepShape.make({
     }
   },
   check: {
-    expressions: () => [{ path: ["prompt"] }, { path: ["approvers"] }, { path: ["choices"] }, { path: ["args"] }]
+    expressions: () => [{ path: ["prompt"] }, { path: ["approvers"] }, { path: ["choices"] }, { path: ["args"] }],
+    waits: StepShape.timeout
   },
   needs: () => ({}),
   graph: {

@@ -29,6 +29,12 @@ export const delay = StepShape.make({
   check: {
     expressions: () => [{ path: ["for"] }, { path: ["until"] }],
     output: () => ({ type: "string" }),
+    waits: (step) => {
+      const millis = typeof step["for"] === "string" || typeof step["for"] === "number"
+        ? Moment.millisOf(step["for"])
+        : undefined
+      return millis === undefined ? [] : [{ path: ["for"], millis }]
+    },
     problems: (step, path) => {
       const given = ["for", "until"].filter((field) => Object.hasOwn(step, field))
       if (given.length === 0) return [one([...path, "for"], undefined)]

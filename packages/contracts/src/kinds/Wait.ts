@@ -22,7 +22,10 @@ export const wait = StepShape.make({
       next: Parts.words.next
     }
   },
-  check: { expressions: () => [{ path: ["where"], whole: true, names: ["event"] }] },
+  check: {
+    expressions: () => [{ path: ["where"], whole: true, names: ["event"] }],
+    waits: StepShape.timeout
+  },
   needs: ({ event, where }) => ({ events: [{ event, where }] }),
   graph: {
     brackets: ["[/", "/]"],
