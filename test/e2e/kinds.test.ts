@@ -8,6 +8,17 @@ import { Project } from "./support/Fermata.ts"
 const cwd = fileURLToPath(new URL("kinds", import.meta.url))
 const document = (name: string): string => readFileSync(join(cwd, name), "utf8")
 
+/** A contract with a task that nobody has. */
+const taskDocument = JSON.stringify({
+  schemaVersion: "fermata.contract.v1",
+  id: "tasked",
+  version: "1.0.0",
+  title: "Prints",
+  permissions: [{ kind: "task:run" }],
+  entryStepId: "print",
+  steps: [{ id: "print", name: "Print", kind: "task", task: "print", next: null }]
+})
+
 /** A project here, and the command in the folder of the configuration and in one that has none. */
 const setUp = () => {
   const project = new Project()
@@ -85,13 +96,23 @@ describe("a contract that calls another", () => {
   })
 
   it("is refused before it is started where there is nothing of that name, and stores no run", async () => {
-    const { here } = setUp()
+    const { away, here, project } = setUp()
     const refused = await here("run", "town.json", "--json")
     assert.deepStrictEqual([refused.code, refused.json.error.code], [2, "NotServed"])
     assert.include(
       refused.stderr,
       "Nobody can run town@1.0.0: step \"have\" calls workflow \"crier\", which there is not"
     )
+    // What is called must be served by somebody too.
+    await here("contracts", "add", "crier.json")
+    const config = join(project.folder, "fermata.config.mjs")
+    writeFileSync(config, "export default {}")
+    writeFileSync(join(project.folder, "task.json"), taskDocument)
+    writeFileSync(join(project.folder, "caller.json"), document("town.json").replaceAll("crier", "tasked"))
+    await away("contracts", "add", "task.json")
+    const lacking = await away("run", "caller.json", "--json")
+    assert.deepStrictEqual([lacking.code, lacking.json.error.code], [2, "NotServed"])
+    assert.include(lacking.stderr, "Nobody can run tasked@1.0.0: here is no handler for the task \"print\"")
     assert.deepStrictEqual((await here("runs", "ls", "--json")).lines, [])
   })
 

@@ -54,7 +54,13 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
       (isAmong(host.served(), request.workflow) ? undefined : yield* contractNamed(host, request.workflow))
     const owners = yield* host.refine(host.runs.owners)
     const servedHere = contract === undefined || (yield* checkServed(contract, loaded, request, owners))
-    if (contract !== undefined && !request.detach) yield* checkCalls(host, contract)
+    if (contract !== undefined && !request.detach) {
+      const stored = (yield* host.refine(host.contracts.list)).map(({ contract }) => contract)
+      for (const one of [contract, ...ContractCalls.reachable(contract, stored, host.kinds)]) {
+        yield* checkCalls(host, one)
+        yield* checkServed(one, loaded, request, owners)
+      }
+    }
     const started = contract === undefined
       ? yield* startProgram(host, globals, request)
       : yield* startContract(host, globals, request, file, contract)

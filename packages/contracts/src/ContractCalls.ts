@@ -48,15 +48,41 @@ export const missing = (
     })
   )
 
-/** What these contracts come to, as far as they say so; of several versions the newest, where a call names none. */
-export const outputsOf = (contracts: ReadonlyArray<Contract>): OutputOf => ({ version, workflow }) => {
-  const named = newestFirst(contracts.filter(({ id }) => id === workflow), (contract) => contract.version)
-  return (version === undefined ? named[0] : named.find((contract) => contract.version === version))?.outputSchema
+/** The contracts among these that a run of the contract may come to run, by its calls and by theirs; itself only where it is called again. */
+export const reachable = (
+  contract: Contract,
+  contracts: ReadonlyArray<Contract>,
+  shapes: StepShapes = standardShapes
+): ReadonlyArray<Contract> => {
+  const seen = new Set<Contract>()
+  const visit = (from: Contract): void => {
+    for (const call of callsOf(from, shapes)) {
+      const found = called(call, contracts)
+      if (found === undefined || seen.has(found)) continue
+      seen.add(found)
+      visit(found)
+    }
+  }
+  visit(contract)
+  return [...seen]
 }
+
+/** What these contracts come to, as far as they say so; of several versions the newest, where a call names none. */
+export const outputsOf = (contracts: ReadonlyArray<Contract>): OutputOf => (call) =>
+  called(call, contracts)?.outputSchema
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const callsOf = (contract: Contract, shapes: StepShapes): ReadonlyArray<StepShape.Call> =>
+  StepTree.stepsOf(contract, shapes).flatMap((step) => StepShape.needsOf(shapes, step).calls ?? [])
+
+/** The contract that a call would run if these are all that there are. */
+const called = ({ version, workflow }: StepShape.Call, contracts: ReadonlyArray<Contract>): Contract | undefined => {
+  const named = newestFirst(contracts.filter(({ id }) => id === workflow), (contract) => contract.version)
+  return version === undefined ? named[0] : named.find((contract) => contract.version === version)
+}
 
 const list = (items: ReadonlyArray<string>): string =>
   items.length > 8 ? `${items.slice(0, 8).join(", ")} and ${items.length - 8} more` : items.join(", ")

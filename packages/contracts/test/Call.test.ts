@@ -251,6 +251,9 @@ describe("call", () => {
       yield* settled
       yield* assertOutput(at.runId, { got: 4 })
       assert.lengthOf(yield* runsOf("doubling"), 2)
+      const odd = yield* runs.fork(runId, { at: "sub", set: { "sub[run]/start": 7 } }).pipe(Effect.flip)
+      assert.include(odd.message, "what it shares does not replay")
+      assert.lengthOf(yield* runsOf("doubling"), 2)
     }).pipe(served))
 
   it("is checked: its name, its permission and its input", () => {
@@ -377,6 +380,29 @@ describe("call", () => {
       "step \"a\" calls workflow \"dubling\", which there is not; did you mean \"doubling\"?",
       "step \"b\" calls version 2.0.0 of workflow \"doubling\", of which there is 1.10.0, 1.9.0, 1.0.0",
       "step \"e\" calls workflow \"zebra\", which there is not"
+    ])
+  })
+
+  it("leads to the contracts that a run may come to run", () => {
+    const contract = (id: string, version: string, ...called: ReadonlyArray<object>) =>
+      ContractValidation.check(document(
+        called.map((fields, n) => call(`s${n}`, n + 1 < called.length ? `s${n + 1}` : null, fields)),
+        { id, version }
+      )).contract!
+    const last = ContractValidation.check(doubling({ id: "last" })).contract!
+    const all = [
+      contract("b", "1.0.0", { workflow: "last" }),
+      contract("b", "2.0.0", { workflow: "a" }, { workflow: "program" }),
+      contract("c", "1.0.0", { workflow: "c" }),
+      last
+    ]
+    const reached = (...called: ReadonlyArray<object>) =>
+      ContractCalls.reachable(contract("a", "1.0.0", ...called), all).map(({ id, version }) => `${id}@${version}`)
+    assert.deepStrictEqual(reached({ workflow: "b" }), ["b@2.0.0"])
+    assert.deepStrictEqual(reached({ workflow: "b", version: "1.0.0" }, { workflow: "c" }), [
+      "b@1.0.0",
+      "last@1.0.0",
+      "c@1.0.0"
     ])
   })
 })

@@ -23,8 +23,14 @@ export const callOf = (key: string): string | undefined => {
   return key.endsWith(end) ? key.slice(0, -end.length) : undefined
 }
 
-/** The recorded request. */
-export const decode = Schema.decodeUnknownSync(StartRequest)
+/** The recorded request. What an operator has put in its place may be none. */
+export const decode = (recorded: Schema.Json): Result.Result<StartRequest, StepFailure> =>
+  Result.mapError(decodeRequest(recorded), () =>
+    new StepFailure({
+      reason: "call",
+      message: "what is recorded of the run that it starts is no request for a run",
+      retryable: false
+    }))
 
 /** The id of the run that was asked for, from what the inner step has recorded. */
 export const idOf = (output: unknown): string | undefined =>
@@ -56,6 +62,8 @@ export const outcomeOf = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const decodeRequest = Schema.decodeUnknownResult(StartRequest)
 
 const decodeFailed = Schema.decodeUnknownOption(ContractFailed)
 

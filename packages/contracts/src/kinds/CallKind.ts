@@ -33,9 +33,10 @@ const run = (step: StandardStep<"call">, { contract }: Tools): Execute => {
   return Effect.fnUntraced(function*({ key, scope }) {
     const input = yield* render(step.input, scope)
     const started = yield* Effect.result(Step.within(start(scope, input), CalledRun.within(key)))
-    if (Result.isFailure(started)) return { output: yield* keep(scope, Result.fail(started.failure)), next }
-    const request = CalledRun.decode(started.success)
-    const outcome = CalledRun.outcomeOf(request, yield* ChildRuns.run(request))
+    const request = Result.flatMap(started, CalledRun.decode)
+    const outcome = Result.isFailure(request)
+      ? Result.fail(request.failure)
+      : CalledRun.outcomeOf(request.success, yield* ChildRuns.run(request.success))
     return { output: yield* keep(scope, outcome), next }
   })
 }
