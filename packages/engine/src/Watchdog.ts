@@ -4,7 +4,7 @@
  * is safe, made due again. To be woken is always safe for a run: it is what its
  * journal says, so it is replayed and suspends anew for the right reasons.
  *
- * What it costs. A beat asks for stranded runs, from an index that is empty in
+ * The cost: a beat asks for stranded runs, from an index that is empty in
  * a healthy store, and looks at one page of suspended runs, going on where the
  * last beat stopped. A run that seems broken is looked at again one beat later
  * and reported when nothing has moved, so nothing that is merely under way is.
@@ -128,7 +128,7 @@ export interface Host {
   readonly closed: boolean
 }
 
-/** Looks again and again, until it is interrupted. */
+/** The watchdog of a worker: one beat after another, until it is interrupted. */
 export const run = (host: Host): Effect.Effect<never> => {
   const look = Effect.catchCause(make(host), (cause) => Effect.logWarning("the watchdog could not look", cause))
   return Effect.forever(Effect.andThen(host.hostSleep(beatMs), Effect.suspend(() => host.closed ? Effect.void : look)))
@@ -139,7 +139,7 @@ export const make = (
   { backend, now, poke }: Pick<Host, "backend" | "now" | "poke">
 ): Effect.Effect<void, StorageFailed> => {
   const suspects = new Map<string, Finding>()
-  /** What was reported at which length of the journal, so that it is not written again and again. */
+  /** Lengths of journals by run and reason, at which a finding was reported: it is not written again until the journal has grown. */
   const reported = new Map<string, number>()
   const cursors: { stranded?: string | undefined; suspended?: string | undefined } = {}
 

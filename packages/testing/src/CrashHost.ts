@@ -137,7 +137,7 @@ export interface World {
 
   /** The row of a run, by its id; a defect when there is none. */
   readonly run: (id: string) => Effect.Effect<RunRow>
-  /** What a suspended run waits for; nothing for others. */
+  /** The waits of a suspended run; none for any other. */
   readonly waits: (id: string) => Effect.Effect<ReadonlyArray<Wait>>
   /** The entries of a run so far. */
   readonly journal: (id: string) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>>
@@ -145,7 +145,7 @@ export interface World {
   readonly story: (id: string) => Effect.Effect<ReadonlyArray<string>>
   /** The stored rows of a journal, as text. */
   readonly rows: (id: string) => Effect.Effect<ReadonlyArray<string>>
-  /** What others have written to a run and its owner has not yet journaled. */
+  /** The rows of a run's inbox, which its owner has not yet journaled. */
   readonly inbox: (id: string) => Effect.Effect<ReadonlyArray<InboxRow>>
   /** The open questions of a run. */
   readonly approvals: (id: string) => Effect.Effect<ReadonlyArray<ApprovalRow>>

@@ -103,7 +103,7 @@ export interface Options {
   readonly mode?: "enumerate" | "random" | "both"
   /** Number of random lives. Default 200. */
   readonly lives?: number
-  /** Of the random lives. Default 4314. */
+  /** The seed of the random lives. Default 4314. */
   readonly seed?: number
   /** `one`, the default: every life must end as the undisturbed one does. `any`: the program may end otherwise, as one with a race may. */
   readonly ends?: "one" | "any"

@@ -40,7 +40,7 @@ export const remove = (list: DueList, due: Due): void => {
   if (bucket.length === 0) list.buckets.splice(index, 1)
 }
 
-/** Those with `after < at <= until`, earliest first. */
+/** The entries of the list with `after < at <= until`, earliest first. */
 export function* between<D extends Due>(list: DueList<D>, after: number, until: number): Generator<D> {
   const from: Due = { at: after, order: Infinity, run: "" }
   for (let index = bucketFor(list, from); index < list.buckets.length; index++) {

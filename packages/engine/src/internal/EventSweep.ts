@@ -18,10 +18,10 @@ interface Host {
 /** How often (ms, host time) a worker sweeps. */
 export const beatMs = 10_000
 
-/** What one beat looks at and drops at most. */
+/** How many names one beat looks at, and how many events it drops, at most. */
 export const most = { names: 100, events: 1_000 }
 
-/** Sweeps until it is interrupted. */
+/** The sweeps of a worker, one after another, until it is interrupted. */
 export const run = (host: Host): Effect.Effect<never> => {
   const sweep = Effect.catchCause(make(host), (cause) => Effect.logWarning("old events could not be dropped", cause))
   return Effect.forever(Effect.andThen(host.hostSleep(beatMs), Effect.suspend(() => host.closed ? Effect.void : sweep)))

@@ -14,7 +14,7 @@ export class Extensions {
   readonly documents: DocumentKinds
   private readonly all = new Set<Extension>()
   private readonly observers = new Set<(committed: Committed) => void>()
-  /** Those that publish something with a commit. */
+  /** The extensions that publish something with a commit. */
   private publishing: ReadonlyArray<Extension> = none
   private routing: ReadonlyArray<NonNullable<Extension["route"]>> = none
 
@@ -71,7 +71,7 @@ export class Extensions {
   // events
   // --------------------------------------------------------------------------
 
-  /** What an event comes to, by the routes of all extensions. */
+  /** The deliveries that an event comes to, by the routes of all extensions. */
   route(event: EventMessage): Effect.Effect<ReadonlyArray<Delivery>, StorageFailed> {
     return Effect.map(Effect.forEach(this.routing, (route) => route(event)), (found) => found.flat())
   }

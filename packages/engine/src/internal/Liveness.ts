@@ -126,7 +126,7 @@ const infoOf = ({ info }: OwnerRow): Readonly<Record<string, unknown>> => {
   return Exit.isSuccess(decoded) ? decoded.value : {}
 }
 
-/** What a process says about itself, for people; what of it cannot be stored is left out. */
+/** What a process says about itself, for people. Parts that cannot be stored are left out. */
 const infoText = (info: Readonly<Record<string, unknown>>): string =>
   StoredJson.compose(Object.fromEntries(
     Object.entries(info).flatMap(([name, part]) => {

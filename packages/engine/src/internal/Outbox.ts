@@ -20,7 +20,7 @@ import * as AnswerEvents from "./AnswerEvents.ts"
 import type { Extensions } from "./Extensions.ts"
 import * as Joins from "./Joins.ts"
 
-/** What it needs of the process. */
+/** What carrying messages needs of the process. */
 export interface Carrier {
   readonly backend: Backend
   readonly store: Store["Service"]
@@ -92,7 +92,7 @@ export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
 
 const isEvent = ({ kind }: OutboxRow): boolean => kind !== "start" && kind !== "inbox" && kind !== "leave"
 
-/** What the row comes to. An event that runs may wait for is also put into `kept`. */
+/** The operations that a message of the outbox comes to. An event that runs may wait for is also put into `kept`. */
 const route = (
   carrier: Carrier,
   row: OutboxRow,
@@ -123,7 +123,7 @@ const route = (
       const event = decodeEvent(row.payload)
       if (Exit.isFailure(event)) return Effect.succeed([])
       const { correlationId, id, name, payload, source } = event.value
-      // What asks the engine for something is no fact.
+      // An event that asks the engine for something is no fact, so it is not kept.
       if (!EventName.isReserved(name) || source === engineSource) {
         kept.push({
           id,
@@ -139,7 +139,7 @@ const route = (
   }
 }
 
-/** What an event comes to beside being kept. */
+/** The operations that an event comes to, beside the one that keeps it. */
 const routeEvent = Effect.fnUntraced(
   function*(carrier: Carrier, event: EventMessage): Effect.fn.Return<ReadonlyArray<Op>, StorageFailed> {
     if (event.source !== engineSource && AnswerEvents.isAnswer(event)) {

@@ -20,16 +20,16 @@ import type { HostClock } from "../HostClock.ts"
 import { Store } from "../Store.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 
-/** What became known of a run: its entries since the last time, and the whole as it stands. */
+/** What a follower is given at a time: the entries of the run since the last time, and the view of the whole run. */
 export interface Followed {
   readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
   readonly view: RunView.RunView
 }
 
-/** Looks without a sign every so often, since a run that cannot be read is suspended without a commit of its own. */
+/** A follower looks at its run after so many polls that found no new version of the store: a run that cannot be read is suspended without a commit of its own. */
 const quietLooks = 10
 
-/** What a run waits for, by its row. A row whose waits cannot be read waits for somebody who looks at it. */
+/** The waits in the row of a run. Where they cannot be read, the one wait is for an operator who looks at the row. */
 export const waitsOf = (row: RunRow): ReadonlyArray<Wait> =>
   Option.getOrElse(readWaits(row.waits), () => [unreadableWaits])
 

@@ -1,6 +1,6 @@
 /**
- * A store that is full refuses every write and loses nothing. What the engine
- * could not write waits here until somebody has freed space.
+ * A store that is full refuses every write and loses nothing. A write of the
+ * engine that was refused waits here until somebody has freed space.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"

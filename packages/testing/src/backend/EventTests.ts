@@ -136,7 +136,7 @@ export const eventTests = (test: Test): void => {
       assert.deepStrictEqual(yield* asking("1"), ["2", ...lists])
       assert.deepStrictEqual(yield* asking(null), ["3", ...lists])
       assert.deepStrictEqual(yield* asking(true), ["4", ...lists])
-      // What differs only far behind comes too, and is for the condition to tell apart.
+      // An event whose value differs only far behind its beginning comes too: the condition tells it apart.
       assert.deepStrictEqual(yield* asking(text), ["5", "6", ...lists])
       assert.deepStrictEqual(yield* behind(backend, wait("r", "k", "e", is(2, pathOf([])))), ["list", "bare"])
     }))

@@ -72,7 +72,7 @@ export const journalTests = (test: Test): void => {
           commit("s", 2, named("lost", 300))
         ]
         yield* Effect.flip(backend.write([...lost, impossible]))
-        // As many entries arrive elsewhere as were lost.
+        // Another run gets as many entries as this one has lost.
         assert.deepStrictEqual(yield* one(other, commit("s", 2, ["s 2"])), { ok: true })
         yield* other.write([startOwned("u", { rows: ["u 0"] }), startOwned("t", { rows: ["t 0", "t 1"] })])
         assert.deepStrictEqual(yield* one(backend, commit("r", 0, ["r 0"])), { ok: true })

@@ -6,7 +6,7 @@
  */
 import { SeededRandom } from "@fermata/engine/Seeded"
 
-/** One decision: about the so-manieth thing of its kind, from 1. */
+/** One decision. Decisions of a kind are numbered from 1. */
 export interface Decision {
   readonly what: string
   readonly count: number
@@ -56,7 +56,7 @@ export const planned = (decisions: ReadonlyArray<Decision>): Choices => {
   const plan = new Map(decisions.map(({ choice, count, what }) => [`${what}:${count}`, choice]))
   return make((what, count, weights) => {
     const choice = plan.get(`${what}:${count}`) ?? 0
-    // One that was made in another life may not fit this one.
+    // A decision that was made in another life may not fit this one.
     return choice < weights.length ? choice : 0
   })
 }

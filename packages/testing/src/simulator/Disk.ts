@@ -39,7 +39,7 @@ export interface Victim {
   readonly dead: () => boolean
   readonly kill: () => void
   readonly pause: () => void
-  /** It has asked for runs that are due, and has not been told of them yet. */
+  /** The process has asked for runs that are due, and has no answer yet. */
   readonly asked: () => void
 }
 

@@ -56,7 +56,7 @@ export class EventWitness {
     }
   }
 
-  /** So many may be gone. */
+  /** How many events the store may have dropped. */
   swept(dropped: number): void {
     this.dropped += dropped
   }

@@ -227,7 +227,7 @@ class Life {
       case 6: {
         for (const process of living) this.kill(process)
         this.disk.losePower(this.choices.choose("lost", [1, 1, 1, 1, 1, 1, 1, 1]))
-        // Whoever was told of something that is gone says it again.
+        // People repeat what they said: the answer that they had may be lost with the power.
         this.started = false
         this.starting = undefined
         this.said.clear()
@@ -292,7 +292,7 @@ class Life {
     return true
   }
 
-  /** What has ended in an orderly way. */
+  /** A process that was told to stop has ended in an orderly way. */
   private readonly collect = Effect.fnUntraced(function*(this: Life) {
     if (this.closing === undefined) return
     const { fiber, process } = this.closing
@@ -403,7 +403,7 @@ class Life {
     const row = open[open.length < 2 ? 0 : this.choices.choose("surprised", open.map(() => 1))]
     if (row === undefined) return
     const name = names[names.length < 2 ? 0 : this.choices.choose("signal", names.map(() => 1))]!
-    // One for each run and name, however often it is sent: more could end a program otherwise that waits for several.
+    // One signal for each run and name, however often it is sent: a program that waits for several could end otherwise with more of them.
     const message = JSON.stringify({ name, payload: this.subject.signals[name] })
     yield* Effect.ignore(
       this.disk.write({
@@ -417,7 +417,7 @@ class Life {
   /** Time passes until the runs of dead processes are free; true when there were any. */
   private readonly inherit = Effect.fnUntraced(function*(this: Life) {
     if (!this.isOrphaned() || this.inherited === this.history.length) return false
-    // Whoever could not write lets others live for the time of one more lease.
+    // A process that could not write gives all others the time of one more lease.
     for (let leases = 0; leases < 3 && this.isOrphaned(); leases++) yield* this.passHost(leaseMs + leaseMs / 4)
     this.inherited = this.history.length
     return true
@@ -434,7 +434,7 @@ class Life {
   private sleep(): boolean {
     if (this.open.length === 0 && this.disk.store.outbox.size === 0) return false
     const next = this.lanes.nextWake
-    // What would only end by the longest time that a run may take has nobody to end it.
+    // A run whose next time is its longest one has nobody who ends it.
     if (next === undefined || next > horizon) return false
     this.say(`it is ${next - beginning} ms later`)
     this.lanes.advance(next)

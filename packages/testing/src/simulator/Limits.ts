@@ -112,7 +112,7 @@ const wronglyStopped = (
   return undefined
 }
 
-/** What a limit has stopped fails, and says why; only a program that cannot be interrupted may still come to its end. */
+/** A run that a limit has stopped fails, and its error says why; only a program that cannot be interrupted may still come to its end. */
 const wronglyEnded = (id: string, stop: EntryOf<"StopRequested">, end: JournalEntry): string | undefined => {
   if (stop.kind !== "limit") return undefined
   const told = end._tag === "RunFailed" && JSON.stringify(end.cause).includes("LimitExceeded")

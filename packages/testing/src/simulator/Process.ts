@@ -120,7 +120,7 @@ export class Process {
     if (this.engine !== undefined) this.fork(this.engine.evict)
   }
 
-  /** What its engine knows of a document. */
+  /** What the engine of this process knows of a document. */
   describe(definition: Pick<DefinitionRow, "document" | "kind">): Description | undefined {
     return this.engine?.describe(definition)
   }

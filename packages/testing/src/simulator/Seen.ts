@@ -14,7 +14,7 @@ export interface Seen {
   ended: boolean
   readonly rows: Array<string>
   readonly entries: Array<JournalEntry.JournalEntry>
-  /** What its journal says. */
+  /** What the journal of the run says. */
   view: RunView
   /** Steps with an outcome that stands. */
   readonly outcomes: Set<string>

@@ -296,7 +296,7 @@ export class Witness {
     }
     switch (entry._tag) {
       case "StepRequested": {
-        // What a fork shares, another run has taken.
+        // The signals that a fork shares were taken by another run.
         if (entry.event !== undefined && entry.epoch > 0) this.events.took(seen.id, entry.name, entry.event.id)
         seen.requests.set(entry.key, (seen.requests.get(entry.key) ?? 0) + 1)
         const letGo = seen.letGo.get(entry.key)

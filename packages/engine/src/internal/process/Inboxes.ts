@@ -32,7 +32,7 @@ export class Inboxes {
   }
 
   readonly handOut: Effect.Effect<void, StorageFailed> = Effect.gen({ self: this as Inboxes }, function*() {
-    // Also when there is nobody: a run that is being taken up has missed it.
+    // Counted also when no run is in memory: a run that is being taken up has missed these rows.
     this.times++
     if (this.pool.size === 0) return
     const rows = yield* this.backend.inboxOf(this.ownerId, limit)

@@ -25,7 +25,7 @@ export class Ownership {
   private readonly parts: Parts
   /** Roots whose runs this process takes up although it is no worker. */
   private readonly adopted = new Set<string>()
-  /** Those of them whose runs it takes up although it lacks what their documents need, as to stop them. */
+  /** Roots whose runs this process takes up although it lacks what their documents need, as to stop them. */
   private readonly unserved = new Set<string>()
   /** Counts the new beginnings: a run that came to this process in an era that is over goes back. */
   private beginnings = 0

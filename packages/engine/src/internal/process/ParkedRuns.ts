@@ -9,9 +9,9 @@ import type { HostRuntime } from "./HostRuntime.ts"
 export class ParkedRuns {
   private readonly options: EngineOptions
   private readonly host: HostRuntime
-  /** With the time (ms, host) since when they wait, the longest first. */
+  /** Parked runs with the time (ms, host) since when they wait, the longest first. */
   private readonly since = new Map<HeldRun, number>()
-  /** Runs that were evicted in the middle of something of their own. They stay in memory, or it would never end. */
+  /** Runs that were evicted in the middle of something of their own. They stay in memory, or that work would never end. */
   private readonly pinned = new Set<string>()
 
   constructor(options: EngineOptions, host: HostRuntime) {

@@ -49,7 +49,7 @@ export class Starts {
         ? this.startOnce(request, true)
         : this.parts.writer.patience.persist(Effect.uninterruptible(Effect.tap(
           this.startOnce(request, false),
-          // It comes behind what the run has left when it was told to stop.
+          // The start comes behind the moment in which the run, told to stop, has left its children.
           () =>
             request.listener !== null && place.run.hasLeft(place.step!)
               ? this.parts.writer.write(Leaving.op(place.run.leaver, request.id, this.parts.host.now()))

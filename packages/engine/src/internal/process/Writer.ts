@@ -53,7 +53,7 @@ export class Writer {
       : written
   }
 
-  /** Writes without a fiber that waits for it. What becomes of a failure is the caller's to say. */
+  /** Writes without a fiber that waits for the answer. The caller says what becomes of a failure. */
   submit<O extends Op>(op: O, done: (answer: Exit.Exit<Answer<O>, StorageFailed>) => void): void {
     this.committer.submit(op, done)
   }
@@ -68,12 +68,12 @@ export class Writer {
     this.pressure.relieved()
   }
 
-  /** A commit of a run has failed, which hears of it by itself. */
+  /** A commit of a run has failed, and the run is told of that. */
   commitFailed(cause: Cause.Cause<unknown>): void {
     if (!isStoreFull(cause)) this.parts.lost(cause)
   }
 
-  /** Something of the engine's own was not written. What a full store refused is tried again in the next round. */
+  /** A write of the engine's own has failed. After one that a full store refused, the main loop goes round again. */
   failed(cause: Cause.Cause<unknown>): void {
     if (!isStoreFull(cause)) return this.parts.lost(cause)
     this.pressure.poke(cause, this.parts.rounds.poke)
