@@ -53,26 +53,7 @@ interface PackageRule {
 export const tree: Readonly<Record<string, PackageRule>> = {
   core: { imports: [], externals: ["effect"] },
   engine: { imports: ["core"] },
-  contracts: {
-    imports: ["core", "engine"],
-    hidden: [
-      "kinds/*",
-      "ContractFields",
-      "ContractRoutes",
-      "ContractStart",
-      "EventCondition",
-      "Immediate",
-      "Jsonata",
-      "LinearRegExp",
-      "Meter",
-      "Moment",
-      "RegExpSyntax",
-      "Retries",
-      "Sequence",
-      "Template",
-      "Undo"
-    ]
-  },
+  contracts: { imports: ["core", "engine"] },
   testing: {
     imports: ["core", "engine"],
     peers: true,

@@ -9,11 +9,11 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type * as Contract from "./Contract.ts"
 import * as Expression from "./Expression.ts"
-import type { Node } from "./Jsonata.ts"
+import type { Node } from "./internal/Jsonata.ts"
+import * as Template from "./internal/Template.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import { needsOf, type StepShapes } from "./StepShape.ts"
 import { stepsOf } from "./StepTree.ts"
-import * as Template from "./Template.ts"
 
 /** The waits of the contract for this event, with their conditions. */
 export const waitsFor = (contract: Contract.Contract, event: string, shapes: StepShapes = standardShapes) =>

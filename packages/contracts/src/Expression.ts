@@ -15,11 +15,11 @@ import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import * as Jsonata from "./Jsonata.ts"
-import * as LinearRegExp from "./LinearRegExp.ts"
-import { defaultLimits, isFunction, Meter } from "./Meter.ts"
-import type { Limits } from "./Meter.ts"
-import * as Template from "./Template.ts"
+import * as Jsonata from "./internal/Jsonata.ts"
+import * as LinearRegExp from "./internal/LinearRegExp.ts"
+import { defaultLimits, isFunction, Meter } from "./internal/Meter.ts"
+import type { Limits } from "./internal/Meter.ts"
+import * as Template from "./internal/Template.ts"
 
 /**
  * An expression is wrong or failed. `reason` is `syntax` or `forbidden` for

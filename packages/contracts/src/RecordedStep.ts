@@ -12,7 +12,7 @@ import * as Schema from "effect/Schema"
 import type * as Contract from "./Contract.ts"
 import type * as Parts from "./ContractParts.ts"
 import * as Expression from "./Expression.ts"
-import * as Retries from "./Retries.ts"
+import * as Retries from "./internal/Retries.ts"
 import { StepFailure } from "./StepFailure.ts"
 import type { AnyStep } from "./StepShape.ts"
 

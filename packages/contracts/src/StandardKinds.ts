@@ -9,17 +9,17 @@
  * rendered in the body of the workflow and recorded as the step's input. `call`
  * settles in a step inside it which run it starts.
  */
-import { approvalKind } from "./kinds/ApprovalKind.ts"
-import { branchKind } from "./kinds/BranchKind.ts"
-import { callKind } from "./kinds/CallKind.ts"
-import { delayKind } from "./kinds/DelayKind.ts"
-import { emitKind } from "./kinds/EmitKind.ts"
-import { llmKind } from "./kinds/LlmKind.ts"
-import { mapKind } from "./kinds/MapKind.ts"
-import { parallelKind } from "./kinds/ParallelKind.ts"
-import { taskKind } from "./kinds/TaskKind.ts"
-import { transformKind } from "./kinds/TransformKind.ts"
-import { waitKind } from "./kinds/WaitKind.ts"
+import { approvalKind } from "./internal/kinds/ApprovalKind.ts"
+import { branchKind } from "./internal/kinds/BranchKind.ts"
+import { callKind } from "./internal/kinds/CallKind.ts"
+import { delayKind } from "./internal/kinds/DelayKind.ts"
+import { emitKind } from "./internal/kinds/EmitKind.ts"
+import { llmKind } from "./internal/kinds/LlmKind.ts"
+import { mapKind } from "./internal/kinds/MapKind.ts"
+import { parallelKind } from "./internal/kinds/ParallelKind.ts"
+import { taskKind } from "./internal/kinds/TaskKind.ts"
+import { transformKind } from "./internal/kinds/TransformKind.ts"
+import { waitKind } from "./internal/kinds/WaitKind.ts"
 import type { StepKinds } from "./StepKind.ts"
 
 /** How the standard step kinds run. */

@@ -2,8 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { mayEqual, pathOf } from "@fermata/engine/EventLog"
 import { Effect } from "effect"
 import * as fc from "fast-check"
-import * as EventCondition from "../src/EventCondition.ts"
 import * as Expression from "../src/Expression.ts"
+import * as EventCondition from "../src/internal/EventCondition.ts"
 
 const scope: Expression.Scope = {
   input: { id: "T-1", n: 1, deep: { "a b": null }, list: [1], none: {} },

@@ -4,7 +4,7 @@ import * as TestClock from "effect/testing/TestClock"
 import * as fc from "fast-check"
 import jsonata from "jsonata"
 import * as Expression from "../src/Expression.ts"
-import * as Template from "../src/Template.ts"
+import * as Template from "../src/internal/Template.ts"
 
 const scope: Expression.Scope = {
   trigger: { id: "T-1", title: " Bug ", count: 3, tags: ["a", "b"], none: [], deep: { a: { b: 1 } } },

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ExpressionLimitExceeded, isFunction, type Limits, Meter } from "../src/Meter.ts"
+import { ExpressionLimitExceeded, isFunction, type Limits, Meter } from "../src/internal/Meter.ts"
 
 const meter = (limits: Partial<Limits>) =>
   new Meter({ operations: 1_000, characters: 10, items: 10, depth: 2, ...limits })

@@ -5,7 +5,7 @@
  */
 import { type Equality, pathOf, valueOf } from "@fermata/engine/EventLog"
 import * as Result from "effect/Result"
-import * as Expression from "./Expression.ts"
+import * as Expression from "../Expression.ts"
 import type * as Jsonata from "./Jsonata.ts"
 import * as Template from "./Template.ts"
 

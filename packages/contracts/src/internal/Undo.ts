@@ -1,9 +1,9 @@
 /** What a step has done is undone when its run fails or is cancelled: in reverse, what was done last first. */
 import * as Effect from "effect/Effect"
 import * as Workflow from "effect/workflow/Workflow"
-import type { StepFailure } from "./StepFailure.ts"
-import type { Inside, Services, Settled, Visit } from "./StepKind.ts"
-import * as StepShape from "./StepShape.ts"
+import type { StepFailure } from "../StepFailure.ts"
+import type { Inside, Services, Settled, Visit } from "../StepKind.ts"
+import * as StepShape from "../StepShape.ts"
 
 /**
  * Has what the step does undone when the run does not complete: once, after what

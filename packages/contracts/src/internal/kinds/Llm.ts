@@ -1,9 +1,9 @@
 /** Asks a model. `output` is `"text"`, or the shape of the JSON that it must answer with. */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Parts from "../ContractParts.ts"
-import { JsonShape } from "../JsonShape.ts"
-import * as StepShape from "../StepShape.ts"
+import * as Parts from "../../ContractParts.ts"
+import { JsonShape } from "../../JsonShape.ts"
+import * as StepShape from "../../StepShape.ts"
 
 const decodeShape = Schema.decodeUnknownOption(JsonShape)
 

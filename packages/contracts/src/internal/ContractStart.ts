@@ -8,10 +8,10 @@ import { payloadText, type StartRequest } from "@fermata/engine/StartRequest"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-import { type Payload, subscriptionsOf } from "./ContractProgram.ts"
-import type { Stored } from "./ContractRegistry.ts"
-import { standardShapes } from "./StandardShapes.ts"
-import type { StepShapes } from "./StepShape.ts"
+import { type Payload, subscriptionsOf } from "../ContractProgram.ts"
+import type { Stored } from "../ContractRegistry.ts"
+import { standardShapes } from "../StandardShapes.ts"
+import type { StepShapes } from "../StepShape.ts"
 
 /** What a run is started with. */
 export interface Given {

@@ -1,7 +1,7 @@
 /** Goes to the `next` of the first case whose `when` is true, else to `default`. Its output is the number of the case, or null. */
 import * as Schema from "effect/Schema"
-import * as Parts from "../ContractParts.ts"
-import * as StepShape from "../StepShape.ts"
+import * as Parts from "../../ContractParts.ts"
+import * as StepShape from "../../StepShape.ts"
 
 const casesOf = (step: StepShape.Loose): ReadonlyArray<unknown> => {
   const cases = step["cases"]

@@ -1,7 +1,7 @@
 /** What the parts of a step come to where their failures are collected. */
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-import type { StepFailure } from "../StepFailure.ts"
+import type { StepFailure } from "../../StepFailure.ts"
 
 /** As it is with `fail`; with `collect` an object that tells a result from a failure. */
 export const collected = <R>(

@@ -1,7 +1,7 @@
 /** Evaluates `set` and writes each of its names into `state`. Its output is the record of new values. */
 import * as Schema from "effect/Schema"
-import * as Parts from "../ContractParts.ts"
-import * as StepShape from "../StepShape.ts"
+import * as Parts from "../../ContractParts.ts"
+import * as StepShape from "../../StepShape.ts"
 
 /** The kind `transform`: makes a value of what the run knows. */
 export const transform = StepShape.make({

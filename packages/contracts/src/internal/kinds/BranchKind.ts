@@ -1,11 +1,11 @@
 /** The `branch` step: decides in its body, so that the decision stands in the journal. */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Expression from "../Expression.ts"
-import { recorded, refused } from "../RecordedStep.ts"
-import type { StandardStep } from "../StandardShapes.ts"
-import * as StepKind from "../StepKind.ts"
-import type { Execute } from "../StepKind.ts"
+import * as Expression from "../../Expression.ts"
+import { recorded, refused } from "../../RecordedStep.ts"
+import type { StandardStep } from "../../StandardShapes.ts"
+import * as StepKind from "../../StepKind.ts"
+import type { Execute } from "../../StepKind.ts"
 import { branch } from "./Branch.ts"
 
 const run = (step: StandardStep<"branch">): Execute => {

@@ -4,9 +4,9 @@
  * succeeds.
  */
 import * as Schema from "effect/Schema"
-import * as Parts from "../ContractParts.ts"
-import * as Problem from "../ContractProblem.ts"
-import * as StepShape from "../StepShape.ts"
+import * as Parts from "../../ContractParts.ts"
+import * as Problem from "../../ContractProblem.ts"
+import * as StepShape from "../../StepShape.ts"
 
 /** The names of the branches of a step that may be broken. */
 const namesOf = (step: StepShape.Loose): ReadonlyArray<string> => {

@@ -1,7 +1,7 @@
 /** Runs a named task on a worker and waits for it. A task whose worker died is asked about, unless `onCrash` says otherwise. */
 import { DocumentCrashRule } from "@fermata/core/CrashRule"
-import * as Parts from "../ContractParts.ts"
-import * as StepShape from "../StepShape.ts"
+import * as Parts from "../../ContractParts.ts"
+import * as StepShape from "../../StepShape.ts"
 
 /** The kind `task`: hands work to the task runtime. */
 export const task = StepShape.make({

@@ -2,11 +2,11 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import * as Expression from "../Expression.ts"
-import { recorded, refused } from "../RecordedStep.ts"
-import type { StandardStep } from "../StandardShapes.ts"
-import * as StepKind from "../StepKind.ts"
-import type { Execute } from "../StepKind.ts"
+import * as Expression from "../../Expression.ts"
+import { recorded, refused } from "../../RecordedStep.ts"
+import type { StandardStep } from "../../StandardShapes.ts"
+import * as StepKind from "../../StepKind.ts"
+import type { Execute } from "../../StepKind.ts"
 import { transform } from "./Transform.ts"
 
 const run = (step: StandardStep<"transform">): Execute => {

@@ -1,7 +1,7 @@
 /** Runs another workflow as a child run, waits for it, and has its result as output. */
 import * as Schema from "effect/Schema"
-import * as Parts from "../ContractParts.ts"
-import * as StepShape from "../StepShape.ts"
+import * as Parts from "../../ContractParts.ts"
+import * as StepShape from "../../StepShape.ts"
 
 /** The kind `call`: runs a program by its name, or a contract by its id. */
 export const call = StepShape.make({

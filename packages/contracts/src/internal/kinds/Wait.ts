@@ -1,8 +1,8 @@
 /** Waits for an event and returns its payload. On timeout goes to `timeout.next`, or fails when that is absent. */
 import * as EventName from "@fermata/core/EventName"
 import * as Schema from "effect/Schema"
-import * as Parts from "../ContractParts.ts"
-import * as StepShape from "../StepShape.ts"
+import * as Parts from "../../ContractParts.ts"
+import * as StepShape from "../../StepShape.ts"
 
 /** The kind `wait`: waits for an event. */
 export const wait = StepShape.make({

@@ -1,11 +1,11 @@
 /** Waits for some time, or until a time. Its output is the time at which it went on. */
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Schema from "effect/Schema"
-import * as Parts from "../ContractParts.ts"
-import type { ContractProblem, Path } from "../ContractProblem.ts"
-import * as Problem from "../ContractProblem.ts"
+import * as Parts from "../../ContractParts.ts"
+import type { ContractProblem, Path } from "../../ContractProblem.ts"
+import * as Problem from "../../ContractProblem.ts"
+import * as StepShape from "../../StepShape.ts"
 import * as Moment from "../Moment.ts"
-import * as StepShape from "../StepShape.ts"
 
 const Time = Schema.Union([Schema.String, Schema.Finite]).annotate({ expected: "a text or a number" })
 

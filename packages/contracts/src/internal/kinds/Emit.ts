@@ -1,7 +1,7 @@
 /** Publishes an event. Its output is the id of the event. */
 import * as EventName from "@fermata/core/EventName"
-import * as Parts from "../ContractParts.ts"
-import * as StepShape from "../StepShape.ts"
+import * as Parts from "../../ContractParts.ts"
+import * as StepShape from "../../StepShape.ts"
 
 /** The kind `emit`: publishes an event. */
 export const emit = StepShape.make({

@@ -1,11 +1,11 @@
 /** The `parallel` step: goes through its branches at the same time, and records what they came to. */
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-import { record } from "../RecordedStep.ts"
-import type { StandardStep } from "../StandardShapes.ts"
-import { StepFailure } from "../StepFailure.ts"
-import * as StepKind from "../StepKind.ts"
-import type { Execute, Inside, Services, Tools, Visit } from "../StepKind.ts"
+import { record } from "../../RecordedStep.ts"
+import type { StandardStep } from "../../StandardShapes.ts"
+import { StepFailure } from "../../StepFailure.ts"
+import * as StepKind from "../../StepKind.ts"
+import type { Execute, Inside, Services, Tools, Visit } from "../../StepKind.ts"
 import { collected } from "./Collected.ts"
 import { parallel } from "./Parallel.ts"
 

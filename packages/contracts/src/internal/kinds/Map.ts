@@ -6,9 +6,9 @@
  */
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Schema from "effect/Schema"
-import * as Parts from "../ContractParts.ts"
-import * as Problem from "../ContractProblem.ts"
-import * as StepShape from "../StepShape.ts"
+import * as Parts from "../../ContractParts.ts"
+import * as Problem from "../../ContractProblem.ts"
+import * as StepShape from "../../StepShape.ts"
 
 const taken: ReadonlySet<string> = new Set([...Parts.scopeNames, "event", "item", "index"])
 

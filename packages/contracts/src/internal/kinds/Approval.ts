@@ -5,8 +5,8 @@
  * the answer: the decision, who gave it, the choice, the arguments as edited.
  */
 import * as Schema from "effect/Schema"
-import * as Parts from "../ContractParts.ts"
-import * as StepShape from "../StepShape.ts"
+import * as Parts from "../../ContractParts.ts"
+import * as StepShape from "../../StepShape.ts"
 
 /** What the end of an approval's time means. */
 const OnTimeout = Schema.Union([

@@ -4,8 +4,8 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Schedule from "effect/Schedule"
-import type * as Parts from "./ContractParts.ts"
-import { StepFailure } from "./StepFailure.ts"
+import type * as Parts from "../ContractParts.ts"
+import { StepFailure } from "../StepFailure.ts"
 
 /** The pause (ms) after this attempt. */
 export const pauseAfter = (retry: Parts.Retry, attempt: number): Effect.Effect<number> => {
