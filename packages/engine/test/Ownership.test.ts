@@ -62,6 +62,29 @@ describe("ownership", () => {
       assert.strictEqual((yield* world.story(id)).filter((entry) => entry === "StepCompleted work").length, 1)
     }).pipe(quiet))
 
+  it.effect("S5: a process that was taken for dead while it stood still says that it lives before it comes to own a run", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const host = yield* world.start(W.toLayer(() => Effect.as(Signal.receive(Go), "done")))
+      const takenForDead = Effect.gen(function*() {
+        yield* world.setHost(14_000)
+        yield* world.backend.write([{ op: "reap", now: 0, owners: yield* world.backend.owners }])
+      })
+      const freed = Effect.map(world.backend.write([{ op: "reap", now: 0, owners: [] }]), ([{ freed }]) => freed)
+
+      yield* takenForDead
+      const id = yield* begin(host, W)
+      assert.strictEqual(yield* freed, 0, "as it starts a run")
+
+      yield* host.evict
+      yield* host.settled
+      yield* takenForDead
+      yield* world.tell(id, "signal", { name: "other", payload: null })
+      yield* host.settled
+      assert.isNotNull((yield* world.run(id)).owner)
+      assert.strictEqual(yield* freed, 0, "as it takes up a run")
+    }))
+
   it.effect("S5: of two processes that serve a workflow, one at a time has each run", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

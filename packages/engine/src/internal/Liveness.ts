@@ -26,6 +26,9 @@ export class Liveness {
   private readonly ownerId: string
   private readonly info: () => Readonly<Record<string, unknown>>
   private lookedAt: { readonly now: number; readonly elapsed: number }
+  /** When this process last said that it lives, and when it last began to. */
+  private saidAt = -Infinity
+  private sayingAt = -Infinity
   /** Before this time, leases that have ended say nothing. */
   private judgesFrom = -Infinity
   /** Leases that cannot be taken at their word, and when they end at the latest. */
@@ -58,22 +61,33 @@ export class Liveness {
     this.doubted.clear()
   }
 
+  /** Whether others may take this process for dead: its lease has ended, or is about to. What it came to own now it might lose at once. */
+  get isOverdue(): boolean {
+    return this.hostClock.now() > this.saidAt + this.options.leaseMs / 2
+  }
+
+  /** That this process lives. `said` is to be called once it is in the store. */
   alive(): HeartbeatOp {
     return {
       op: "heartbeat",
       owner: {
         id: this.ownerId,
-        expiresAt: this.hostClock.now() + this.options.leaseMs,
+        expiresAt: (this.sayingAt = this.hostClock.now()) + this.options.leaseMs,
         worker: this.options.worker,
         info: infoText({ ...this.info(), leaseMs: this.options.leaseMs })
       }
     }
   }
 
+  said(): void {
+    this.saidAt = this.sayingAt
+  }
+
   /** Says that this process lives, and frees the runs of those that do not. Answers how many it freed. */
   readonly beat: Effect.Effect<number, StorageFailed> = Effect.gen({ self: this as Liveness }, function*() {
     const owners = yield* this.dead
     const [, { freed }] = yield* this.backend.write([this.alive(), { op: "reap", now: this.hostClock.now(), owners }])
+    this.said()
     return freed
   }).pipe(
     // A full store refuses the heartbeats of other processes too, so for the time of a lease none of them counts as dead.

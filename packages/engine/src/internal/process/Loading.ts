@@ -86,6 +86,7 @@ export class Loading {
       const slots = pool.slotsForDue()
       if (slots <= 0) return
       const limit = Math.min(slots, claimLimit)
+      if (ownership.isOverdue) yield* ownership.renew
       const { era } = ownership
       const claim = {
         op: "claim",
@@ -112,6 +113,7 @@ export class Loading {
   readonly takeUp = (runId: string): Effect.Effect<boolean, StorageFailed> =>
     Effect.suspend(() => {
       const { ownership, writer } = this.parts
+      if (ownership.isOverdue) return Effect.andThen(ownership.renew, this.takeUp(runId))
       const { era } = ownership
       return Effect.flatMap(
         writer.write({ op: "claimOne", owner: ownership.ownerId, run: runId }),

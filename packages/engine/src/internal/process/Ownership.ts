@@ -49,6 +49,11 @@ export class Ownership {
     return this.recovering
   }
 
+  /** Whether others may take this process for dead by now. It says that it lives before it comes to own anything more. */
+  get isOverdue(): boolean {
+    return this.parts.liveness.isOverdue
+  }
+
   /** Whether this process may write at all. */
   get writes(): boolean {
     return this.parts.backend.supports.writes !== false
@@ -125,6 +130,7 @@ export class Ownership {
         onFailure: () => rounds.closed ? Effect.void : Effect.andThen(host.hostSleep(answerMs), again),
         onSuccess: () =>
           era !== this.era ? again : Effect.sync(() => {
+            liveness.said()
             this.recovering = false
             rounds.poke()
           })

@@ -84,7 +84,8 @@ export class Starts {
         const program = owns && request.kind === "program"
           ? programs.get(request.workflow, request.version)
           : undefined
-        const own = !rounds.closed && !ownership.isUnsure && pool.freeSlots > 0 ? program : undefined
+        const isSure = !rounds.closed && !ownership.isUnsure && !ownership.isOverdue
+        const own = isSure && pool.freeSlots > 0 ? program : undefined
         return own === undefined ? this.startWith(request, undefined) : pool.reserve(this.startWith(request, own))
       })
       return Fiber.join(host.fork(starting))
