@@ -13,7 +13,7 @@ describe("the simulator finds a store that", () => {
           ...options,
           ...(make === undefined ? {} : { double: make }),
           shorten: false,
-          ...(shownBy === "answers" ? { mode: "random" } : {})
+          ...(shownBy === "answers" ? { mode: "random", lives: 1_000 } : {})
         }))
         assert.include(breaks, found.promise, found.problem)
       }))

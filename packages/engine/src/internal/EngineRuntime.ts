@@ -112,6 +112,7 @@ export const make = (
     extensions,
     announcements,
     waiters,
+    commits,
     executorHost: () => executorHost
   })
   const executorHost = RunHosting.make({

@@ -126,7 +126,10 @@ export class Transaction {
       this.#inbox({ row })
     }
     const { inbox, row } = this.#store.runs.get(id)!
-    return inbox.length > 0 ? { started: true, run: row, told: true } : { started: true, run: row }
+    if (inbox.length > 0) return { started: true, run: row, told: true }
+    return op.first === undefined
+      ? { started: true, run: row }
+      : { started: true, run: row, first: this.#commit(op.first) }
   }
 
   #commit(op: CommitOp): Answers["commit"] {

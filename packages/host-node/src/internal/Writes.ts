@@ -2,14 +2,18 @@
  * The operations of the storage seam, as SQL. Each must be called inside a
  * write transaction.
  */
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import type {
   AnswerOp,
   Answers,
+  ClaimOp,
   CommitOp,
   DefinitionRow,
   InboxOp,
   Op,
   OutboxRow,
+  OwnerRow,
+  ReapOp,
   ReportOp,
   RunRow,
   StartOp,
@@ -18,14 +22,13 @@ import type {
 import type { DatabaseSync } from "node:sqlite"
 import * as EventSql from "./EventSql.ts"
 import * as Listeners from "./Listeners.ts"
-import * as OwnerSql from "./OwnerSql.ts"
 import {
-  isOver,
   lastOf,
   number,
   numberOrNull,
   prepare,
   prepareLean,
+  type Row,
   runColumns,
   text,
   textOrNull,
@@ -63,8 +66,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
   const insertRun = prepare(
     db,
-    `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper)
-     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13) RETURNING key`
+    `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper, reason, waits)
+     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) RETURNING key`
   )
   const events = EventSql.changes(db)
 
@@ -118,6 +121,56 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     db,
     `UPDATE runs SET inbox_count = inbox_count + 1, due_at = CASE WHEN owner IS NULL THEN 0 END WHERE key = ?
      RETURNING owner, inbox_count`
+  )
+
+  const dueColumns = "SELECT key, due_at, kind, served, definition FROM runs"
+  const dueOfAll = prepare(db, `${dueColumns} WHERE due_at <= ? ORDER BY due_at, key`)
+  const dueOfServed = prepare(
+    db,
+    `${dueColumns} INDEXED BY runs_due_served WHERE served = ? AND due_at <= ? ORDER BY due_at, key`
+  )
+  const dueOfTop = prepare(db, `${dueColumns} WHERE id = ? AND root IS NULL AND due_at <= ?`)
+  const dueBelow = prepare(
+    db,
+    `${dueColumns} INDEXED BY runs_due_root WHERE root = ? AND due_at <= ? ORDER BY due_at, key`
+  )
+  // Steps from definition to definition, so that runs which are left to others cost one step and not one each.
+  const dueDefinitions = prepare(
+    db,
+    `WITH RECURSIVE due (definition) AS (
+       SELECT min(definition) FROM runs INDEXED BY runs_due_document
+       WHERE kind = ?1 AND kind <> 'program' AND due_at IS NOT NULL
+       UNION ALL
+       SELECT (SELECT min(runs.definition) FROM runs INDEXED BY runs_due_document
+               WHERE kind = ?1 AND kind <> 'program' AND due_at IS NOT NULL AND runs.definition > due.definition)
+       FROM due WHERE definition IS NOT NULL
+     )
+     SELECT definition FROM due WHERE definition IS NOT NULL`
+  )
+  const dueOfDocument = prepare(
+    db,
+    `${dueColumns} INDEXED BY runs_due_document
+     WHERE kind = ? AND kind <> 'program' AND definition IS ? AND due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, key`
+  )
+  const own = prepare(db, "UPDATE runs SET owner = ?, epoch = epoch + 1, due_at = NULL WHERE key = ?")
+  const free = prepare(
+    db,
+    "UPDATE runs SET owner = NULL, due_at = 0, takeovers = takeovers + ?2 WHERE owner = ?1"
+  )
+
+  const beat = prepare(db, "INSERT OR REPLACE INTO owners (id, expires_at, worker, info) VALUES (?, ?, ?, ?)")
+  const bury = prepare(db, "DELETE FROM owners WHERE expires_at < ?")
+  const buryOne = prepare(db, "DELETE FROM owners WHERE id = ? AND expires_at = ?")
+  const leave = prepare(db, "DELETE FROM owners WHERE id = ?")
+  // Steps from owner to owner in the index, instead of over every owned run.
+  const ownersWithoutRow = prepare(
+    db,
+    `WITH RECURSIVE owning (owner) AS (
+       SELECT min(owner) FROM runs WHERE owner IS NOT NULL
+       UNION ALL
+       SELECT (SELECT min(runs.owner) FROM runs WHERE runs.owner > owning.owner) FROM owning WHERE owner IS NOT NULL
+     )
+     SELECT owner FROM owning WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM owners)`
   )
 
   const standing = prepare(db, "SELECT epoch, status, owner, due_at FROM runs WHERE key = ?")
@@ -212,6 +265,12 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       takeovers: 0,
       updatedAt: run.createdAt
     }
+    const early = earlyOf.all(run.id)
+    const length = op.rows.length
+    const { first } = op
+    const isFirst = first !== undefined && early.length === 0 && first.epoch === row.epoch && first.expected === length
+    // How the run stands behind its first commit is written at once, and so are the entries of both.
+    const stands = isFirst && first.ended === undefined ? first.status : undefined
     const inserted = insertRun.get(
       row.id,
       row.workflow,
@@ -220,21 +279,31 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       row.definition,
       row.root,
       row.parent,
-      row.status,
+      stands?.status ?? row.status,
       row.owner,
       row.dueAt,
       row.epoch,
       row.createdAt,
-      op.listener
+      stands === undefined ? row.createdAt : first!.at,
+      op.listener,
+      stands?.reason ?? null,
+      stands?.waits ?? null
     )
     const key = number(inserted!, "key")
-    appendAll(key, 0, op.rows)
+    appendAll(key, 0, isFirst ? [...op.rows, ...first.rows] : op.rows)
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const { event, paths } of op.subscriptions) events.subscribe(key, event, paths, op.since)
     if (op.listener !== null) listeners.add(key, op.listener)
-    const early = earlyOf.all(run.id)
     bounded(keys).set(run.id, key)
-    if (early.length === 0) return { started: true, run: row }
+    if (isFirst) {
+      const before = { ...row, inboxCount: 0 }
+      const answer = settle(key, first, nothing, first.rows.length > 0, before, stands !== undefined)
+      return { started: true, run: row, first: answer }
+    }
+    if (early.length === 0) {
+      if (first === undefined) return { started: true, run: row }
+      return { started: true, run: row, first: { ok: false, epoch: row.epoch, length } }
+    }
     dropEarly.run(run.id)
     let told = false
     for (const kept of early) {
@@ -279,11 +348,23 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const rows = added === nothing ? op.rows : [...op.rows, ...added.rows]
 
     appendAll(key, length, rows)
+    return settle(key, op, added, rows.length > 0, { status, takeovers, inboxCount: inboxBefore }, false)
+  }
+
+  /** What a commit brings beside its entries, those that were added to it among them. `written`: its status is there already. */
+  const settle = (
+    key: number,
+    op: Omit<CommitOp, "together">,
+    added: typeof nothing,
+    hasRows: boolean,
+    before: { readonly status: string; readonly takeovers: number; readonly inboxCount: number },
+    written: boolean
+  ): Answers["commit"] => {
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const blob of added.blobs) keep.run(blob.hash, blob.data)
     sendAll(op.outbox)
     sendAll(added.outbox)
-    let inboxCount = inboxBefore
+    let { inboxCount } = before
     for (const id of op.consumed) inboxCount -= consume.run(key, id)
     for (const open of op.approvalsOpened) {
       openApproval.run(
@@ -306,13 +387,13 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const endsNow = op.ended !== undefined && op.status !== undefined && op.release === undefined
     if (endsNow) {
       endWith.run(op.status.status, op.status.reason, op.status.waits, op.ended.payload, op.at, key)
-    } else if (op.status !== undefined) {
+    } else if (op.status !== undefined && !written) {
       setStatus.run(op.status.status, op.status.reason, op.status.waits, op.at, key)
     }
     if (op.release !== undefined) {
       release.run(inboxCount > 0 && op.release.quiet !== true ? 0 : op.release.dueAt, op.at, key)
-    } else if (rows.length > 0 && takeovers !== 0) setTakeovers.run(0, key)
-    const final = op.ended !== undefined || isOver(op.status === undefined ? status : op.status.status)
+    } else if (hasRows && before.takeovers !== 0) setTakeovers.run(0, key)
+    const final = op.ended !== undefined || isOver(op.status === undefined ? before.status : op.status.status)
     if (final && !endsNow) finish.run(key)
     let listening: ReadonlyArray<string> = []
     if (op.ended !== undefined) {
@@ -323,7 +404,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       for (const listener of listening) listeners.tell(listener, op.run, op.ended.payload, op.at)
     }
     const left = op.ended === undefined ? inboxCount : 0
-    if (left !== inboxBefore && !endsNow) setInboxCount.run(left, key)
+    if (left !== before.inboxCount && !endsNow) setInboxCount.run(left, key)
     if (op.leaves !== undefined) listeners.leaveAll(op.run, op.leaves, op.at)
     return listening.length > 0 ? { ok: true, told: true } : { ok: true }
   }
@@ -365,7 +446,71 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
   const listeners = Listeners.make(db, keyOf, inbox)
 
-  const owners = OwnerSql.make(db, keyOf)
+  const take = (key: number, owner: string): RunRow => {
+    own.run(owner, key)
+    return toRun(findRun.get(key)!)
+  }
+
+  const claim = (op: ClaimOp): Answers["claim"] => {
+    if (op.limit <= 0) return { runs: [] }
+    const kinds = new Set(op.kinds)
+    const served = op.programs === null ? null : new Set([...op.programs, ...kinds])
+    const without = new Set(op.without)
+    const serves = (row: Row) => {
+      const definition = textOrNull(row, "definition")
+      if (definition !== null && without.has(definition)) return false
+      const kind = text(row, "kind")
+      return served === null ? kind === "program" || kinds.has(kind) : served.has(text(row, "served"))
+    }
+    const lists: Array<Iterable<Row>> = op.roots !== null
+      ? [...new Set(op.roots)].flatMap((root) => [dueOfTop.all(root, op.now), upTo(dueBelow, root)])
+      : served !== null
+      ? [...served].flatMap((name) => kinds.has(name) && without.size > 0 ? ofKind(name) : [upTo(dueOfServed, name)])
+      : [dueOfAll.iterate(op.now)]
+    // Begun when it is come to: a statement can only be in one place at a time.
+    function* upTo(statement: typeof dueBelow, ...values: ReadonlyArray<string | null>): Generator<Row> {
+      yield* statement.iterate(...values, op.now)
+    }
+    function ofKind(kind: string): Array<Iterable<Row>> {
+      const hashes = dueDefinitions.all(kind).map((row) => text(row, "definition")).filter((hash) => !without.has(hash))
+      return [null, ...hashes].map((hash) => upTo(dueOfDocument, kind, hash))
+    }
+
+    const found: Array<{ readonly key: number; readonly at: number }> = []
+    for (const list of lists) {
+      let left = op.limit
+      for (const row of list) {
+        if (!serves(row)) continue
+        found.push({ key: number(row, "key"), at: number(row, "due_at") })
+        if (--left === 0) break
+      }
+    }
+    found.sort((a, b) => a.at - b.at || a.key - b.key)
+    return { runs: found.slice(0, op.limit).map(({ key }) => take(key, op.owner)) }
+  }
+
+  const claimOne = (owner: string, id: string): Answers["claimOne"] => {
+    const key = keyOf(id)
+    if (key === undefined) return { run: null }
+    const run = toRun(findRun.get(key)!)
+    return { run: run.owner === null && !isOver(run.status) ? take(key, owner) : null }
+  }
+
+  const heartbeat = (owner: OwnerRow): Answers["heartbeat"] => {
+    beat.run(owner.id, owner.expiresAt, owner.worker ? 1 : 0, owner.info)
+    return {}
+  }
+
+  const reap = (op: ReapOp): Answers["reap"] => {
+    if (op.owners === undefined) bury.run(op.now)
+    else for (const { expiresAt, id } of op.owners) buryOne.run(id, expiresAt)
+    return { freed: ownersWithoutRow.all().reduce((freed, row) => freed + free.run(text(row, "owner"), 1), 0) }
+  }
+
+  const retire = (owner: string): Answers["retire"] => {
+    leave.run(owner)
+    return { freed: free.run(owner, 0) }
+  }
 
   const report = ({ dueAt, epoch, row }: ReportOp): Answers["report"] => {
     const key = keyOf(row.run)
@@ -408,15 +553,15 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
         case "answer":
           return answer(op)
         case "claim":
-          return owners.claim(op)
+          return claim(op)
         case "claimOne":
-          return owners.claimOne(op.owner, op.run)
+          return claimOne(op.owner, op.run)
         case "heartbeat":
-          return owners.heartbeat(op.owner)
+          return heartbeat(op.owner)
         case "reap":
-          return owners.reap(op)
+          return reap(op)
         case "retire":
-          return owners.retire(op.owner)
+          return retire(op.owner)
         case "report":
           return report(op)
         case "publish":
@@ -473,4 +618,6 @@ const isOfEntriesAlone = (op: CommitOp): boolean =>
   op.status === undefined && op.awaits === undefined && op.release === undefined && op.ended === undefined &&
   op.together === undefined && op.leaves === undefined
 
-const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
+const nothing: NonNullable<ReturnType<Together>> = { rows: [], blobs: [], outbox: [] }
+
+const isOver = (status: string): boolean => isFinal(status as RunStatus)

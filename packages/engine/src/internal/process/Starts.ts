@@ -2,7 +2,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { Answers, Backend, RunRow, StorageFailed } from "../../Backend.ts"
+import type { Answers, Backend, RunRow, StartOp, StorageFailed } from "../../Backend.ts"
 import { startOp, type StartRequest } from "../../StartRequest.ts"
 import { encodeEntries } from "../../Store.ts"
 import * as Handover from "../Handover.ts"
@@ -101,9 +101,20 @@ export class Starts {
       const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
       const { era } = ownership
       const { handedOut } = inboxes
-      const answer = yield* writer.write({ ...op, blobs, rows })
+      const begun = own && loading.begin(own, ownedRow(op), history)
+      const first = begun?.first.op
+      const written = writer.write({ ...op, blobs, rows, ...(first === undefined ? {} : { first }) })
+      const answer = yield* begun === undefined
+        ? written
+        : Effect.onError(written, () => Effect.sync(() => begun.executor.drop()))
       if (answer.started) this.announce(answer.run, [made])
       else ownership.adopt(answer.run.root)
+      if (answer.started && begun !== undefined && answer.told !== true) {
+        const length = answer.run.length + (answer.first?.ok === true ? first!.rows.length : 0)
+        yield* loading.keep(era, begun, { ...answer.run, length }, answer.first, handedOut)
+        return answer
+      }
+      begun?.executor.drop()
       if (!answer.started || own === undefined) rounds.poke()
       else {
         yield* loading.wakeUp(era, own, answer.run, history, [], handedOut)
@@ -125,3 +136,19 @@ export class Starts {
     this.parts.announcements.started(run, entries)
   }
 }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** The row of a run that its starter owns, as the store is to have it. */
+const ownedRow = ({ run }: StartOp): RunRow => ({
+  ...run,
+  dueAt: null,
+  reason: null,
+  waits: null,
+  length: 1,
+  epoch: 1,
+  takeovers: 0,
+  updatedAt: run.createdAt
+})
