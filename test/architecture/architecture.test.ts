@@ -254,7 +254,7 @@ describe("the rules can fail", () => {
   it("refuses what bodies call and knows how a run is made", () => {
     proves(Rules.port, [
       source("packages/engine/src/Step.ts", `import type { RunExecutor } from "./internal/RunExecutor.ts"`),
-      source("packages/engine/src/internal/run/RunPort.ts", `import type { StepState } from "../RunRecords.ts"`),
+      source("packages/engine/src/internal/run/RunPort.ts", `import type { AskedStep } from "./Pass.ts"`),
       source("packages/engine/src/internal/BodyServices.ts", `import type { RunBase } from "./RunBase.ts"`)
     ], [
       source("packages/engine/src/Step.ts", `import { CurrentRun } from "./internal/run/RunPort.ts"`),

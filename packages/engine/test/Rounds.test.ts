@@ -5,7 +5,8 @@ import { Deferred, Effect, Exit, Fiber, Latch, Layer, Schema, SchemaGetter } fro
 import { TestClock } from "effect/testing"
 import { DurableDeferred, Workflow } from "effect/workflow"
 import { Look, Rounds } from "../src/internal/Rounds.ts"
-import { RunRecords } from "../src/internal/RunRecords.ts"
+import * as Ledger from "../src/internal/run/Ledger.ts"
+import * as Pass from "../src/internal/run/Pass.ts"
 import * as StepKeys from "../src/internal/StepKeys.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Runs from "../src/Runs.ts"
@@ -137,7 +138,7 @@ describe("rounds", () => {
 
 describe("the key of a call", () => {
   it("is by its own number, whichever step was foreseen for it", () => {
-    const records = new RunRecords()
+    const pass = Pass.make(Ledger.empty())
     const call = (recordedAt: number) =>
       ({
         name: "a",
@@ -145,8 +146,8 @@ describe("the key of a call", () => {
         inside: undefined,
         input: { recordedBy: { key: "foreseen" }, recordedAt }
       }) as unknown as Parameters<typeof StepKeys.keyOf>[1]
-    assert.strictEqual(StepKeys.keyOf(records, call(1)), "foreseen")
-    assert.strictEqual(StepKeys.keyOf(records, call(1)), "a~2")
-    assert.strictEqual(StepKeys.keyOf(records, call(3)), "foreseen")
+    assert.strictEqual(StepKeys.keyOf(pass, call(1)), "foreseen")
+    assert.strictEqual(StepKeys.keyOf(pass, call(1)), "a~2")
+    assert.strictEqual(StepKeys.keyOf(pass, call(3)), "foreseen")
   })
 })

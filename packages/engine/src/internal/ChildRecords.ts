@@ -2,8 +2,6 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 
 export interface ChildState {
-  readonly entry: JournalEntry.EntryOf<"ChildStarted">
-  asked: boolean
   readonly waiters: Array<(exit: JournalEntry.ExitJson) => void>
   exit: JournalEntry.ExitJson | undefined
   /** Whether the run listens to it: it was asked for, not detached, and not left since. */
@@ -15,8 +13,6 @@ export interface ChildState {
 }
 
 export const make = (entry: JournalEntry.EntryOf<"ChildStarted">): ChildState => ({
-  entry,
-  asked: true,
   waiters: [],
   exit: undefined,
   listening: entry.linked,

@@ -15,11 +15,11 @@ import * as Handover from "./Handover.ts"
 import type { OwnAnswers } from "./OwnAnswers.ts"
 import type { SettleAction } from "./run/Ask.ts"
 import type { ReadyItem } from "./run/Happening.ts"
-import type { RunRecords } from "./RunRecords.ts"
+import type { Pass } from "./run/Pass.ts"
 
 /** What the rules need of the run whose inbox it is. */
 export interface Addressee {
-  readonly records: RunRecords
+  readonly pass: Pass
   readonly ownAnswers: Pick<OwnAnswers, "refuse">
   readonly append: (body: EntryBody) => JournalEntry
   readonly deliver: (entry: JournalEntry) => void
@@ -41,7 +41,7 @@ const decoders = Object.fromEntries(
 
 const rules: { readonly [K in Kind]: (run: Addressee, message: Message<K>, row: InboxRow) => void } = {
   signal: (run, message, row) => {
-    if (run.records.signalIds.has(row.id)) return
+    if (run.pass.ledger.signalIds.has(row.id)) return
     const payload = StoredJson.ofParsed(message.payload)
     if (Result.isFailure(payload)) {
       return refuse(run, row, {
@@ -52,7 +52,7 @@ const rules: { readonly [K in Kind]: (run: Addressee, message: Message<K>, row: 
     run.deliver(run.append({ _tag: "SignalReceived", id: row.id, ...message, payload: payload.success }))
   },
   deferred: (run, message) => {
-    if (run.records.deferreds.has(message.name)) return
+    if (run.pass.deferreds.has(message.name)) return
     run.deliver(
       run.append({
         _tag: "DeferredCompleted",
@@ -63,11 +63,13 @@ const rules: { readonly [K in Kind]: (run: Addressee, message: Message<K>, row: 
     )
   },
   answer: (run, message, row) => {
-    const approval = run.records.approvals.get(message.key)
+    const approval = run.pass.ledger.approvals.get(message.key)
     // A run that is suspended on its failure has asked nothing yet in this pass, and takes answers for the next.
-    if (approval === undefined || approval.result !== undefined || (approval.asked && approval.waiter === undefined)) {
+    const asked = run.pass.approvals.get(message.key)
+    const isWithdrawn = asked !== undefined && asked.waiter === undefined
+    if (approval === undefined || approval.decided !== undefined || isWithdrawn) {
       run.consume(row)
-      const decided = approval?.result === undefined ? "withdrawn" : "answered"
+      const decided = approval?.decided === undefined ? "withdrawn" : "answered"
       return refuse(run, row, {
         why: "late",
         text: `${answerText(message)} came when the question had been ${decided}`,
@@ -82,7 +84,7 @@ const rules: { readonly [K in Kind]: (run: Addressee, message: Message<K>, row: 
     const problem = message.edit === undefined || message.decision !== "approve"
       ? undefined
       : editable
-      ? approval.problemOf?.(message.edit)
+      ? asked?.problemOf?.(message.edit)
       : "the arguments may not be edited"
     if (problem !== undefined && message.hash !== undefined && approval.entry.hash !== undefined) {
       return run.ownAnswers.refuse(row, { key: message.key, hash: message.hash, problem }, () => refused(problem))
@@ -100,12 +102,12 @@ const rules: { readonly [K in Kind]: (run: Addressee, message: Message<K>, row: 
     run.deliver(run.append({ _tag: "ApprovalAnswered", ...answer, ...(status === "open" ? { open: true } : {}) }))
   },
   cancel: (run, message, row) => {
-    if (run.records.held === undefined) return run.push({ _tag: "Stop", id: row.id, ...message, row })
+    if (run.pass.held === undefined) return run.push({ _tag: "Stop", id: row.id, ...message, row })
     run.consume(row)
     run.restartForStop({ id: row.id, ...message })
   },
   pause: (run, message, row) => {
-    if (run.records.paused || run.records.held !== undefined) return
+    if (run.pass.ledger.paused || run.pass.held !== undefined) return
     run.deliver(run.append({ _tag: "PauseRequested", id: row.id, by: message.by }))
   },
   resume: (run, message) => run.resume(message.by),
@@ -124,7 +126,7 @@ const rules: { readonly [K in Kind]: (run: Addressee, message: Message<K>, row: 
   },
   child: (run, message, row) => {
     const child = row.id.replace(/^child:/, "")
-    const state = run.records.children.get(child)
+    const state = run.pass.ledger.children.get(child)
     if (state === undefined || state.exit !== undefined) return
     run.deliver(
       run.append({ _tag: "ChildFinished", child, exit: Handover.received(`end of child run ${child}`, message.exit) })
@@ -154,7 +156,9 @@ export const acceptInbox = (run: Addressee, row: InboxRow): void => {
  */
 export const acceptLate = (run: Addressee, row: InboxRow): void => {
   run.consume(row)
-  if (row.kind === "child" || row.kind === "event" || (row.kind === "signal" && run.records.signalIds.has(row.id))) {
+  if (
+    row.kind === "child" || row.kind === "event" || (row.kind === "signal" && run.pass.ledger.signalIds.has(row.id))
+  ) {
     return
   }
   const message = decoders[row.kind]?.(row.payload)

@@ -1,6 +1,6 @@
 /** How the engine takes journals in, for laws over all journals. */
 import type { JournalEntry } from "@fermata/core/JournalEntry"
-import { RunRecords } from "./RunRecords.ts"
+import * as Ledger from "./run/Ledger.ts"
 
 /** What the engine makes of a journal, as far as others may compare it with what they make of it. */
 export interface Recorded {
@@ -20,6 +20,6 @@ export interface Fold<State extends Recorded> {
 
 /** The engine's own. */
 export const journals: Fold<Recorded> = {
-  load: RunRecords.load,
-  apply: (records, entry) => (records as RunRecords).take(entry)
+  load: Ledger.load,
+  apply: (ledger, entry) => Ledger.apply(ledger as Ledger.Ledger, entry)
 }

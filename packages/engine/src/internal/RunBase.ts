@@ -15,9 +15,10 @@ import type { NoteKind } from "./NoteKinds.ts"
 import { OutsideWaits } from "./OutsideWaits.ts"
 import { OwnAnswers } from "./OwnAnswers.ts"
 import type { ReadyItem, StopItem } from "./run/Happening.ts"
+import * as Ledger from "./run/Ledger.ts"
+import * as Pass from "./run/Pass.ts"
 import type { ExecutorHost, Registration } from "./run/RunHost.ts"
 import type { Document } from "./run/RunPort.ts"
-import * as RunRecords from "./RunRecords.ts"
 import type { Timer } from "./TimerQueue.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -26,7 +27,10 @@ export abstract class RunBase {
   readonly row: RunRow
   readonly registration: Registration
   readonly host: ExecutorHost
-  readonly records: RunRecords.RunRecords
+  /** What the journal says, with what is yet to be written. */
+  readonly ledger: Ledger.Ledger
+  /** What the code has asked for and been told. */
+  readonly pass: Pass.Pass
   readonly instance: WorkflowInstance["Service"]
 
   /** ms since the epoch, of the last delivered entry. */
@@ -85,7 +89,8 @@ export abstract class RunBase {
     this.giver = { runId: row.id, workflow: row.workflow }
     this.length = history.length
     this.time = history[0]!.at
-    this.records = RunRecords.RunRecords.load(history)
+    this.ledger = Ledger.load(history)
+    this.pass = Pass.make(this.ledger)
     const first = history[0]!
     this.by = first._tag === "RunRequested" ? first.by : undefined
     this.seed = first._tag === "RunRequested" && first.seed !== undefined ? first.seed : row.id
@@ -110,7 +115,7 @@ export abstract class RunBase {
 
   /** When a wait that is asked for begins: never later than now, should the clock have gone back since the last delivery. */
   protected get from(): number {
-    return Math.min(Math.max(this.time, this.records.forkedAt), this.host.now())
+    return Math.min(Math.max(this.time, this.ledger.forkedAt), this.host.now())
   }
 
   get replaying(): boolean {
@@ -119,11 +124,11 @@ export abstract class RunBase {
 
   /** Whether the workflow has been told to stop. */
   get stopping(): boolean {
-    return this.records.stop !== undefined
+    return this.pass.stop !== undefined
   }
 
   get paused(): boolean {
-    return this.records.paused || this.pendingStop !== undefined
+    return this.ledger.paused || this.pendingStop !== undefined
   }
 
   get canCommitTogether(): boolean {
@@ -139,19 +144,19 @@ export abstract class RunBase {
   }
 
   number(counter: string, name: string): string {
-    return this.records.number(counter, name)
+    return Pass.number(this.pass, counter, name)
   }
 
   nextEmit(): number {
-    return ++this.records.emitCount
+    return ++this.pass.emitCount
   }
 
   document(name: string): Document | undefined {
-    return this.records.documents.get(name)
+    return this.pass.documents.get(name)
   }
 
   keepDocument(name: string, document: Document): void {
-    this.records.documents.set(name, document)
+    this.pass.documents.set(name, document)
   }
 
   awaitOutside<A, E>(happens: Effect.Effect<A, E>): Effect.Effect<A, E> {
@@ -184,18 +189,6 @@ export abstract class RunBase {
     this.armed.set(name, timer)
   }
 
-  protected armRunLimits(): void {
-    const { maxRunMs } = this.registration.limits
-    if (!Number.isFinite(maxRunMs) || this.records.stop !== undefined) return
-    this.arm("maxRunMs", this.row.createdAt + maxRunMs, {
-      _tag: "Stop",
-      id: "limit:maxRunMs",
-      kind: "limit",
-      by: "engine",
-      reason: `longer than ${maxRunMs} ms (maxRunMs)`
-    })
-  }
-
   protected disarm(name: string): void {
     const timer = this.armed.get(name)
     if (timer === undefined) return
@@ -212,6 +205,7 @@ export abstract class RunBase {
   append(body: JournalEntry.EntryBody): Entry {
     const entry = { seq: this.length++, at: this.host.now(), epoch: this.row.epoch, ...body } as Entry
     this.buffer.push(entry)
+    Ledger.apply(this.ledger, entry)
     return entry
   }
 
@@ -228,19 +222,22 @@ export abstract class RunBase {
   /** Whether it is told to stop, and waits for this step no more. */
   hasLeft(step: string): boolean {
     if (!this.stopping) return false
-    return this.stopped ? this.over : this.records.steps.get(step)?.phase === "abandoned"
+    return this.stopped ? this.over : this.pass.steps.get(step)?.phase === "abandoned"
   }
 
   /** As it leaves the runs that it has asked for. */
   get leaver(): Leaving.Leaver {
-    return { runId: this.row.id, reason: this.records.stop?.reason ?? "interrupted" }
+    return { runId: this.row.id, reason: this.pass.stop?.reason ?? "interrupted" }
   }
 
   /** The children that the code still holds, now that it is told to stop: it leaves each of them by itself, or waits for it in spite of that. */
   private stillHeld(): ReadonlyArray<string> {
     const held: Array<string> = []
-    for (const [id, child] of this.records.children) if (child.listening && child.exit === undefined) held.push(id)
-    for (const step of this.records.open) {
+    for (const [id, { entry }] of this.ledger.children) {
+      const child = this.pass.children.get(id)
+      if (child === undefined ? entry.linked : child.listening && child.exit === undefined) held.push(id)
+    }
+    for (const step of this.pass.open) {
       if (step.phase === "running") {
         for (const wait of step.bodyWaits) if (wait.reason === "child") held.push(wait.key)
       }
@@ -350,6 +347,7 @@ export abstract class RunBase {
       }
       if (how === "done") {
         this.length++
+        Ledger.apply(this.ledger, entry!)
         this.buffer = this.buffer.map((later) => Object.assign(later, { seq: later.seq + 1 }))
       }
       done(how === "done" ? entry : undefined)

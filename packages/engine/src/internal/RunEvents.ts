@@ -15,7 +15,6 @@
  * that took the message by which it was woken: whatever was committed before is
  * seen by that look, and whatever comes later finds the row and wakes the run.
  */
-import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -23,7 +22,7 @@ import type { InboxRow } from "../Backend.ts"
 import type { Awaited, EventRow, EventWait } from "../EventLog.ts"
 import type { EventAnswer, EventQuestion, StepDefinition } from "./run/Ask.ts"
 import type { Look, Waiting } from "./run/Happening.ts"
-import * as RunRecords from "./RunRecords.ts"
+import * as Pass from "./run/Pass.ts"
 import { RunRequests } from "./RunRequests.ts"
 
 /** The name under which earlier builds sent events to runs, and under which people see the wait. */
@@ -46,15 +45,15 @@ export abstract class RunEvents extends RunRequests {
     return this.ask((resume) => {
       const { detail, event, equality, step: name } = question
       // The key is the step's once it has an outcome: one whose time is up is recorded by the code, under the same key.
-      const count = this.records.counted(`step:${name}`)
+      const count = Pass.countOf(this.pass, `step:${name}`)
       const key = count === 0 ? name : `${name}~${count + 1}`
-      const recorded = this.records.steps.get(key)
+      const recorded = this.ledger.steps.get(key)
       if (recorded?.entry.event !== undefined) {
-        this.records.number(`step:${name}`, name)
-        recorded.definition = definitionOf(name)
+        Pass.number(this.pass, `step:${name}`, name)
+        const step = Pass.addStep(this.pass, recorded, definitionOf(name))
         const waiter = this.giving(resume)
-        recorded.waiters = RunRecords.added(recorded.waiters, waiter)
-        return () => void (recorded.waiters = RunRecords.without(recorded.waiters, waiter))
+        step.waiters = Pass.added(step.waiters, waiter)
+        return () => void (step.waiters = Pass.without(step.waiters, waiter))
       }
       const signal = eventSignal(event)
       const wait: Waiting = {
@@ -73,12 +72,12 @@ export abstract class RunEvents extends RunRequests {
         told: false
       }
       this.waiting.set(key, wait)
-      const forget: void | (() => void) = this.records.takeSignal(signal, ({ payload }) => {
+      const forget: void | (() => void) = Pass.takeSignal(this.pass, signal, ({ payload }) => {
         this.withdraw(wait)
         resume({ _tag: "Signal", payload })
       })
       if (forget === undefined) return
-      this.records.details.set(signal, detail)
+      this.pass.details.set(signal, detail)
       return () => {
         forget()
         this.withdraw(wait)
@@ -142,7 +141,7 @@ export abstract class RunEvents extends RunRequests {
         `events "${event}" that step "${wait.question.step}" might have taken were kept for as long as events are kept, and are gone`
       )
     }
-    if (found !== undefined && !this.records.takenEvents.has(found.id)) return this.take(wait, found)
+    if (found !== undefined && !this.ledger.takenEvents.has(found.id)) return this.take(wait, found)
     wait.seen = upTo
     if (found !== undefined) wait.wanted = "now"
     if (wait.wanted === "now") return
@@ -159,9 +158,8 @@ export abstract class RunEvents extends RunRequests {
     const { passed, question: { step: name }, row } = wait
     if (!passed) this.taken.set(subjectOf(row), position)
     this.withdraw(wait)
-    this.records.takenEvents.add(id)
-    const key = this.records.number(`step:${name}`, name)
-    const request = this.append({
+    const key = Pass.number(this.pass, `step:${name}`, name)
+    this.append({
       _tag: "StepRequested",
       key,
       name,
@@ -169,19 +167,19 @@ export abstract class RunEvents extends RunRequests {
       onCrash: "rerun",
       label: "wait",
       event: { id, position }
-    }) as JournalEntry.EntryOf<"StepRequested">
-    this.records.addStep(request, definitionOf(name)).waiters = [this.giving(wait.resume)]
+    })
+    const step = Pass.addStep(this.pass, this.ledger.steps.get(key)!, definitionOf(name))
+    step.waiters = [this.giving(wait.resume)]
     this.deliver(this.append({ _tag: "StepCompleted", key, attempt: 1, output: new StoredJson.StoredJson(payload) }))
   }
 
-  private readonly giving =
-    (resume: (answer: EventAnswer) => void): RunRecords.StepState["waiters"][number] => (outcome) =>
-      resume({
-        _tag: "Taken",
-        payload: outcome._tag === "Done" && outcome.exit._tag === "Success"
-          ? StoredJson.read(outcome.exit.value) ?? null
-          : null
-      })
+  private readonly giving = (resume: (answer: EventAnswer) => void): Pass.AskedStep["waiters"][number] => (outcome) =>
+    resume({
+      _tag: "Taken",
+      payload: outcome._tag === "Done" && outcome.exit._tag === "Success"
+        ? StoredJson.read(outcome.exit.value) ?? null
+        : null
+    })
 
   /** Writes where the wait stands; it looks again once that is in the store. */
   private stand(wait: Waiting): void {
@@ -250,7 +248,7 @@ export abstract class RunEvents extends RunRequests {
         moved ||= page.events.length > 0
         for (const event of page.events) {
           if (this.stopped) return undefined
-          if (this.records.takenEvents.has(event.id) || this.records.signalIds.has(eventSignal(event.id))) continue
+          if (this.ledger.takenEvents.has(event.id) || this.ledger.signalIds.has(eventSignal(event.id))) continue
           if (yield* fits(event)) {
             return { wait, found: event, upTo: event.position, passed, moved, isKnown: page.isKnown, missed }
           }

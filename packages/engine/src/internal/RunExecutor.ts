@@ -40,6 +40,8 @@ import * as Handover from "./Handover.ts"
 import { acceptInbox, acceptLate, type Addressee } from "./InboxRules.ts"
 import * as Questions from "./Questions.ts"
 import { isOrderToStop, type ReadyItem, type StopItem } from "./run/Happening.ts"
+import * as Ledger from "./run/Ledger.ts"
+import * as Pass from "./run/Pass.ts"
 import type { ExecutorHost, Registration } from "./run/RunHost.ts"
 import { CurrentRun, type RunPort } from "./run/RunPort.ts"
 import { isInFlight, standing } from "./run/Standing.ts"
@@ -89,10 +91,10 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
       arm: (name, due, item) => this.arm(name, due, item),
       disarm: (name) => this.disarm(name),
       isArmed: (name) => this.armed.has(name)
-    }, this.records.activeMs)
+    }, this.ledger.activeMs)
     this.digests = new RunDigests(host.schedule, () => this.wake())
     this.scheduler = new RunScheduler(host.turns.pace, () => this.wake(), (fiber) => this.outside(fiber))
-    this.recordedStop = EntryKinds.stopAmidst(history, (entry) => this.records.roleOf(entry) === "delivery")
+    this.recordedStop = EntryKinds.stopAmidst(history, (entry) => Ledger.roleOf(this.ledger, entry) === "delivery")
   }
 
   /** Replays the journal and goes on. */
@@ -123,8 +125,8 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
   quiet(): boolean {
     return !this.committing && !this.pumping && !this.scheduled && this.scheduler.idle && this.live &&
       this.ready.length === 0 && this.buffer.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 &&
-      (this.toStart.length === 0 || this.records.paused) &&
-      this.ownAnswers.idle && !isInFlight(this.records) && !this.looking && !this.hasAwaits &&
+      (this.toStart.length === 0 || this.ledger.paused) &&
+      this.ownAnswers.idle && !isInFlight(this.pass) && !this.looking && !this.hasAwaits &&
       this.mainExit === undefined && this.pendingStop === undefined && !this.digests.pending
   }
 
@@ -134,16 +136,16 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
     this.stopped = true
     for (const timer of this.armed.values()) this.host.timers.cancel(timer)
     this.armed.clear()
-    for (const step of this.records.steps.values()) this.dropBody(step)
+    for (const step of this.pass.steps.values()) this.dropBody(step)
     this.outsideWaits.drop()
-    this.records.letGo()
+    Pass.letGo(this.pass)
     this.ready = []
     this.toStart = []
   }
 
   /** As `drop`, but step bodies are not interrupted either: their process is dead. */
   crash(): void {
-    for (const step of this.records.steps.values()) step.fiber = undefined
+    for (const step of this.pass.steps.values()) step.fiber = undefined
     this.drop()
   }
 
@@ -171,8 +173,8 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
    */
   shutdown(grace: Effect.Effect<void>): Effect.Effect<void> {
     const finished = Effect.suspend(() => {
-      const fibers = Array.from(this.records.open)
-        .filter((step) => step.phase === "running" && step.definition?.onCrash === "ask" && step.fiber !== undefined)
+      const fibers = Array.from(this.pass.open)
+        .filter((step) => step.phase === "running" && step.definition.onCrash === "ask" && step.fiber !== undefined)
         .map((step) => Fiber.await(step.fiber!))
       return fibers.length === 0
         ? Effect.void
@@ -188,8 +190,8 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
           if (this.stopped || this.ending) return resume(Effect.void)
           if (this.committing) return this.host.schedule(leave)
           this.releasing = true
-          for (const step of this.records.open) {
-            if (step.phase === "running") this.append({ _tag: "StepReleased", key: step.key })
+          for (const step of this.pass.open) {
+            if (step.phase === "running") this.append({ _tag: "StepReleased", key: step.record.key })
           }
           this.commit(undefined, undefined, {
             dueAt: this.suspendedWaits === undefined || this.looking ? 0 : this.nextDue()
@@ -314,7 +316,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
   }
 
   private atWork(): void {
-    if (this.records.stop === undefined) this.limits.atWork()
+    if (this.pass.stop === undefined) this.limits.atWork()
   }
 
   /** At the end of a slice: an order to stop does not wait until the body has nothing left to do. */
@@ -330,8 +332,8 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
   private leftOver(): Entry | undefined {
     for (let index = this.cursor; index < this.history.length; index++) {
       const entry = this.history[index]!
-      const kind = this.records.roleOf(entry)
-      if (kind === "delivery" || (kind === "command" && !this.records.wasAsked(entry))) return entry
+      const role = Ledger.roleOf(this.ledger, entry)
+      if (role === "delivery" || (role === "command" && !Pass.wasAsked(this.pass, entry))) return entry
     }
     return undefined
   }
@@ -339,10 +341,10 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
   /** Takes the next recorded entry, or finds that the code has not come to it. */
   private advance(): void {
     const entry = this.history[this.cursor]!
-    const kind = this.records.roleOf(entry)
-    const missed = kind === "command" && !this.records.wasAsked(entry)
+    const role = Ledger.roleOf(this.ledger, entry)
+    const missed = role === "command" && !Pass.wasAsked(this.pass, entry)
       ? "is in the journal, and the code did not ask for it"
-      : kind === "delivery" && !this.records.canDeliver(entry)
+      : role === "delivery" && !Pass.canDeliver(this.pass, entry)
       ? "is an outcome that the code did not ask for"
       : undefined
     if (missed !== undefined) {
@@ -373,28 +375,29 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
       )
       return false
     }
-    if (this.records.stop === undefined) this.limits.armRun(this.row.createdAt)
-    if (this.records.held !== undefined) return true
+    if (this.pass.stop === undefined) this.limits.armRun(this.row.createdAt)
+    if (this.pass.held !== undefined) return true
     if (this.main === undefined) {
       const entry = this.append({ _tag: "RunStarted" })
       this.deliver(entry)
     }
-    if (this.records.stop !== undefined && this.mainExit === undefined) this.interruptMain()
+    if (this.pass.stop !== undefined && this.mainExit === undefined) this.interruptMain()
     // In the order of their latest requests, as they would start in a run that was never replayed.
-    for (const step of Array.from(this.records.open).sort((a, b) => a.entry.seq - b.entry.seq)) {
+    for (const { key } of this.ledger.open) {
+      const step = this.pass.steps.get(key)
+      if (step?.phase === "recorded") this.pass.open.add(step)
+    }
+    for (const step of Array.from(this.pass.open).sort((a, b) => a.record.entry.seq - b.record.entry.seq)) {
       this.recover(step)
     }
-    for (const [timer, state] of this.records.timers) {
-      if (state.waiter !== undefined) this.arm(`timer:${timer}`, state.entry.dueAt, { _tag: "Timer", timer })
+    for (const [timer, { entry, waiter }] of this.pass.timers) {
+      if (waiter !== undefined) this.arm(`timer:${timer}`, entry.dueAt, { _tag: "Timer", timer })
     }
     this.lookAnew()
-    for (const [key, state] of this.records.approvals) {
-      if (state.waiter !== undefined && this.records.revived) {
-        this.approvalsOpened.push(Questions.rowOf(this.row, state.entry, state.given))
-      }
-      if (state.waiter !== undefined && state.entry.deadline !== undefined) {
-        this.arm(`approval:${key}`, state.entry.deadline, { _tag: "Deadline", key })
-      }
+    for (const [key, { record: { entry, given }, waiter }] of this.pass.approvals) {
+      if (waiter === undefined) continue
+      if (this.ledger.revived) this.approvalsOpened.push(Questions.rowOf(this.row, entry, given))
+      if (entry.deadline !== undefined) this.arm(`approval:${key}`, entry.deadline, { _tag: "Deadline", key })
     }
     return true
   }
@@ -408,14 +411,14 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
       case "Late":
         return this.acceptStep(item)
       case "Still":
-        return void (this.records.still = true)
+        return void (this.pass.still = true)
       case "Timer":
-        if (this.records.timers.get(item.timer)?.waiter === undefined) return
+        if (this.pass.timers.get(item.timer)?.waiter === undefined) return
         return this.deliver(this.append({ _tag: "TimerFired", timer: item.timer }))
       case "Backoff": {
-        const step = this.records.steps.get(item.key)
+        const step = this.pass.steps.get(item.key)
         if (step?.phase !== "backoff") return
-        return this.request(step, step.entry.attempt + 1, 0)
+        return this.request(step, step.record.entry.attempt + 1, 0)
       }
       case "Deadline":
         return this.acceptDeadline(item.key)
@@ -429,7 +432,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
       case "Looked":
         return this.acceptLook(item.look)
       case "Stop": {
-        if (this.records.stop !== undefined || this.pendingStop !== undefined) {
+        if (this.pass.stop !== undefined || this.pendingStop !== undefined) {
           if (item.row !== undefined) this.consume(item.row)
           return
         }
@@ -461,7 +464,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
     const foreign = this.foreign.splice(0)
     if (foreign.length === 0) return
     const defect = new ForeignWork(foreignWork(this.row))
-    if (this.records.stop !== undefined) this.remark("foreign-work", defect.message)
+    if (this.pass.stop !== undefined) this.remark("foreign-work", defect.message)
     else {
       if (Context.get(this.registration.workflow.annotations, Workflow.SuspendOnFailure)) {
         return this.suspendOnFailure(new Workflow.Suspended({ failed: true, cause: Cause.die(defect) }))
@@ -493,24 +496,23 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
         return this.forkMain()
       case "RunForked": {
         this.seed = entry.seed
-        this.records.paused = false
         return
       }
       case "StopRequested": {
-        this.records.stop = entry
-        this.records.paused = false
+        this.pass.stop = entry
         this.interruptMain()
         return
       }
       case "ApprovalAnswered": {
-        if (this.records.answer(entry) && this.live) {
+        Pass.deliver(this.pass, entry)
+        if (this.live && this.ledger.approvals.get(entry.key)?.decided?.by === entry) {
           this.approvalsClosed.push(entry.key)
           this.disarm(`approval:${entry.key}`)
         }
         return
       }
       default:
-        this.records.deliver(entry)
+        if (this.live || !this.ledger.marks.has(entry.seq)) Pass.deliver(this.pass, entry)
     }
   }
 
@@ -532,7 +534,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
               return Effect.void
             }
             // As with Effect's engines: for the finalizers of the run, and not yet for those of its body.
-            this.instance.interrupted = this.records.stop !== undefined
+            this.instance.interrupted = this.pass.stop !== undefined
             return this.undoes() ? this.unwind() : Effect.void
           })
       )
@@ -578,18 +580,18 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
 
   /** An operator's resume: ends a pause, or repeats a run that suspended on its failure. */
   resume(by: string): void {
-    if (this.records.held !== undefined) {
+    if (this.pass.held !== undefined) {
       this.append({ _tag: "RunResumed", by })
       return this.reload()
     }
-    if (this.records.paused) this.deliver(this.append({ _tag: "RunResumed", by }))
+    if (this.ledger.paused) this.deliver(this.append({ _tag: "RunResumed", by }))
   }
 
   /** A run that suspended on its failure has no fibers to stop: a new pass is stopped at its end. */
   restartForStop(
     stop: { readonly id: string; readonly kind: "cancel" | "parent"; readonly by: string; readonly reason: string }
   ): void {
-    this.records.stop = this.append({ _tag: "StopRequested", ...stop }) as JournalEntry.EntryOf<"StopRequested">
+    this.pass.stop = this.append({ _tag: "StopRequested", ...stop }) as JournalEntry.EntryOf<"StopRequested">
     this.leaving = true
     this.reload()
   }
@@ -598,12 +600,12 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
   private flush(): void {
     if (this.committing || this.ending || this.releasing) return
     if (this.beginLooks() && this.toStart.length === 0) return
-    const { busy, reason, status, waits } = standing(this.records, this.toStart.length > 0 && !this.paused)
+    const { busy, reason, status, waits } = standing(this.pass, this.toStart.length > 0 && !this.paused)
     if (!busy) this.rests(waits)
     const text = status === "suspended" ? StoredJson.textOf(waits) : null
     if (status === "suspended") {
       // A run that came through deaths of its owners in a row and waits again is not what killed them: an entry ends the count.
-      const outlived = this.row.takeovers > 1 && !this.hasRested && this.records.held === undefined
+      const outlived = this.row.takeovers > 1 && !this.hasRested && this.pass.held === undefined
       if (text !== this.suspendedWaits || outlived || this.buffer.some(EntryRole.goesOn)) {
         this.append({ _tag: "RunSuspended", waits })
       }
@@ -672,7 +674,7 @@ export class RunExecutor extends RunSteps implements RunPort, Addressee {
     const ended = Exit.isSuccess(exit) ? (exit.value as Workflow.Complete<unknown, unknown>).exit : exit
     const outcome = Exit.isSuccess(ended) && this.result !== undefined ? this.result : this.encoded(ended)
     for (const row of this.late()) acceptLate(this, row)
-    const stop = this.records.stop
+    const stop = this.pass.stop
     let status: string
     if (outcome._tag === "Success") {
       status = "completed"

@@ -23,12 +23,14 @@ import * as EntryKinds from "./EntryKinds.ts"
 import { sameButForId } from "./ForkedText.ts"
 import * as Handover from "./Handover.ts"
 import * as Leaving from "./Leaving.ts"
+import * as NoteKinds from "./NoteKinds.ts"
 import * as Questions from "./Questions.ts"
 import type { ApprovalQuestion, ApprovalResult, ChildQuestion, StepDefinition, StepOutcome } from "./run/Ask.ts"
 import type { ReadyItem } from "./run/Happening.ts"
+import * as Ledger from "./run/Ledger.ts"
+import * as Pass from "./run/Pass.ts"
 import type { ExecutorHost, Registration } from "./run/RunHost.ts"
 import { RunBase } from "./RunBase.ts"
-import * as RunRecords from "./RunRecords.ts"
 import * as StepKeys from "./StepKeys.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -54,16 +56,16 @@ export abstract class RunRequests extends RunBase {
   protected lastDelivery: number
   /** Where the code and the journal part. */
   protected problem: { readonly key: string; readonly detail: string } | undefined
+  /** Notes of the code that the journal has and this pass has not made; there once the code has made one. */
+  private notes: Array<Entry> | undefined
 
   constructor(host: ExecutorHost, registration: Registration, row: RunRow, history: ReadonlyArray<Entry>) {
     super(host, registration, row, history)
     this.history = history
-    this.lastDelivery = history.findLastIndex((entry) => this.records.roleOf(entry) === "delivery")
-    if (this.records.ancestors.size > 0) this.sameText = sameButForId(row.id, this.records.ancestors)
-    this.records.held = heldBy(row, this.records.parkedFailure)
-    if (this.records.held === undefined) return
-    this.cursor = history.length
-    for (const entry of history) if (entry._tag === "ApprovalAnswered") this.records.answer(entry)
+    this.lastDelivery = history.findLastIndex((entry) => Ledger.roleOf(this.ledger, entry) === "delivery")
+    if (this.ledger.ancestors.size > 0) this.sameText = sameButForId(row.id, this.ledger.ancestors)
+    this.pass.held = heldBy(row, this.ledger.parkedFailure)
+    if (this.pass.held !== undefined) this.cursor = history.length
   }
 
   private readonly sameText: SameJson.SameText | undefined
@@ -78,9 +80,9 @@ export abstract class RunRequests extends RunBase {
   }
 
   /** Nobody waits for the step any more. */
-  protected abstract abandon(step: RunRecords.StepState): void
+  protected abstract abandon(step: Pass.AskedStep): void
   /** A step is asked for that this pass has abandoned, or that an earlier owner had in flight. */
-  protected abstract askAgain(step: RunRecords.StepState): void
+  protected abstract askAgain(step: Pass.AskedStep): void
 
   /**
    * Whether the journal is known, before the step is asked for, to hold the
@@ -89,45 +91,50 @@ export abstract class RunRequests extends RunBase {
    */
   isRecorded(name: string, key: string | undefined, input: Handover.Input): boolean {
     if (this.live) return false
-    const step = StepKeys.foreseen(this.records, name, key)
-    return step !== undefined && step.definition === undefined &&
-      input.find(step, key === undefined ? StepKeys.next(this.records, name) : 0)
+    const record = StepKeys.foreseen(this.pass, name, key)
+    return record !== undefined && !this.pass.steps.has(record.key) &&
+      input.find(record, key === undefined ? StepKeys.next(this.pass, name) : 0)
   }
 
   askStep(definition: StepDefinition): Effect.Effect<StepOutcome> {
     return this.ask((resume, refuse) => {
-      const records = this.records
-      const key = StepKeys.keyOf(records, definition)
-      let step = records.steps.get(key)
+      const { ledger, pass } = this
+      const key = StepKeys.keyOf(pass, definition)
+      const record = ledger.steps.get(key)
+      let step = pass.steps.get(key)
       let input: StoredJson.StoredJson | null = null
-      let same = step !== undefined && definition.input?.recordedBy === step
+      let same = record !== undefined && definition.input?.recordedBy === record
       if (!same) {
         const handed = definition.input?.handed
         if (handed !== undefined && Result.isFailure(handed)) return refuse(handed.failure)
         const stored = handed?.success.stored
         if (stored !== undefined && stored.text !== "null") input = stored
-        same = step !== undefined && this.same(step.input, input, input === null ? null : handed?.success.json)
+        same = record !== undefined && this.same(record.input, input, input === null ? null : handed?.success.json)
       }
-      if (step !== undefined && step.definition !== undefined) {
+      if (step !== undefined) {
         if (!same) {
           const conflict = Cause.die(new StepKeyConflict(this.row.id, key))
           return resume({ _tag: "Done", key, exit: { _tag: "Failure", cause: ExitJson.causeToJson(conflict) } })
         }
-      } else if (step !== undefined) {
-        const recorded = step.entry
+      } else if (record !== undefined) {
+        const recorded = record.entry
         if (recorded.name !== definition.name || !same) {
           return this.diverge(
             key,
             recorded.name !== definition.name
               ? `entry ${recorded.seq} has step "${recorded.name}" under the key "${key}", and the code asks for "${definition.name}"`
               : `entry ${recorded.seq} requested step "${key}" with input ${
-                StoredJson.show(step.input)
+                StoredJson.show(record.input)
               }, and the code asks with ${StoredJson.show(input)}`
           )
         }
-        step.definition = definition
+        step = Pass.addStep(pass, record, definition)
+        if (record.outcome !== undefined && this.isPast(record.outcome)) {
+          step.phase = "delivered"
+          step.delivered = Pass.outcomeOf(record.outcome)
+        }
       } else {
-        if (records.stepCount >= this.registration.limits.maxSteps && !this.stopping) {
+        if (ledger.stepCount >= this.registration.limits.maxSteps && !this.stopping) {
           this.push({
             _tag: "Stop",
             id: "limit:maxSteps",
@@ -138,7 +145,7 @@ export abstract class RunRequests extends RunBase {
           return
         }
         if (!definition.nested && this.mustBeRecorded(`step "${key}"`, key)) return
-        const entry = this.append({
+        this.append({
           _tag: "StepRequested",
           key,
           name: definition.name,
@@ -148,17 +155,17 @@ export abstract class RunRequests extends RunBase {
           ...(definition.onCrash === "rerun-keyed" ? { idempotencyKey: idempotencyKey(this.row.id, key) } : {}),
           ...(definition.nested ? { nested: true } : {}),
           ...(definition.label === undefined ? {} : { label: definition.label })
-        }) as JournalEntry.EntryOf<"StepRequested">
-        step = records.addStep(entry, definition)
-        records.setPhase(step, "queued")
+        })
+        step = Pass.addStep(pass, ledger.steps.get(key)!, definition)
+        Pass.setPhase(pass, step, "queued")
         this.toStart.push(key)
       }
       const asked = step
-      if (asked.delivered !== undefined) return resume(RunRecords.copied(asked.delivered))
-      asked.waiters = RunRecords.added(asked.waiters, resume)
+      if (asked.delivered !== undefined) return resume(Pass.copied(asked.delivered))
+      asked.waiters = Pass.added(asked.waiters, resume)
       if (asked.phase === "abandoned" || (this.live && asked.phase === "recorded")) this.askAgain(asked)
       return () => {
-        asked.waiters = RunRecords.without(asked.waiters, resume)
+        asked.waiters = Pass.without(asked.waiters, resume)
         if (asked.waiters.length === 0 && asked.delivered === undefined) this.abandon(asked)
       }
     })
@@ -180,10 +187,10 @@ export abstract class RunRequests extends RunBase {
   askPatch(id: string): Effect.Effect<boolean> {
     return this.ask((resume) => {
       const key = EntryRole.acts.patch(id)
-      const recorded = this.records.acts.get(key)
-      if (recorded !== undefined) return resume(!this.isBehind(recorded.entry.seq))
+      const recorded = this.ledger.acts.get(key)
+      if (recorded !== undefined) return resume(!this.isBehind(recorded.seq))
       if (this.isBehind(Infinity)) return resume(false)
-      this.records.addAct(key, this.append({ _tag: "PatchTaken", name: id }))
+      this.append({ _tag: "PatchTaken", name: id })
       resume(true)
     })
   }
@@ -192,31 +199,38 @@ export abstract class RunRequests extends RunBase {
   private isBehind(seq: number): boolean {
     for (let index = this.cursor; index < this.history.length && this.history[index]!.seq < seq; index++) {
       const entry = this.history[index]!
-      const kind = this.records.roleOf(entry)
-      if (kind === "delivery" || (kind === "command" && !this.records.wasAsked(entry))) return true
+      const role = Ledger.roleOf(this.ledger, entry)
+      if (role === "delivery" || (role === "command" && !Pass.wasAsked(this.pass, entry))) return true
     }
     return false
+  }
+
+  /** Whether the code has come past the place of this entry. */
+  private isPast(entry: Entry): boolean {
+    const next = this.history[this.cursor]
+    return next === undefined || entry.seq < next.seq
   }
 
   /** A sleep of a finite time. */
   askTimer(millis: number): Effect.Effect<void> {
     return this.ask((resume, refuse) => {
-      const timer = ++this.records.timerCount
-      let state = this.records.timers.get(timer)
-      if (state === undefined) {
+      const timer = ++this.pass.timerCount
+      let entry = this.ledger.timers.get(timer)
+      if (entry === undefined) {
         const dueAt = DurableTime.after(this.from, millis)
         if (DurableTime.isTooLate(dueAt)) return refuse(this.tooLate("A sleep or timeout", millis))
         if (this.mustBeRecorded(`timer ${timer}`, `timer ${timer}`)) return
-        const entry = this.append({ _tag: "TimerSet", timer, dueAt }) as JournalEntry.EntryOf<"TimerSet">
-        state = this.records.addTimer(entry)
+        entry = this.append({ _tag: "TimerSet", timer, dueAt }) as JournalEntry.EntryOf<"TimerSet">
       }
-      const asked = state
-      asked.asked = true
-      asked.waiter = () => resume(undefined)
+      const asked: Pass.AskedTimer = { entry, waiter: () => resume(undefined) }
+      this.pass.timers.set(timer, asked)
       if (this.live) this.arm(`timer:${timer}`, asked.entry.dueAt, { _tag: "Timer", timer })
       return () => {
         asked.waiter = undefined
-        if (this.live) this.records.timers.delete(timer)
+        if (this.live) {
+          this.pass.timers.delete(timer)
+          this.ledger.timers.delete(timer)
+        }
         this.disarm(`timer:${timer}`)
       }
     })
@@ -225,8 +239,8 @@ export abstract class RunRequests extends RunBase {
   /** A sleep without an end: nothing is recorded, for nothing will come of it. */
   askNever(): Effect.Effect<never> {
     return this.ask(() => {
-      this.records.endless++
-      return () => void this.records.endless--
+      this.pass.endless++
+      return () => void this.pass.endless--
     })
   }
 
@@ -241,15 +255,15 @@ export abstract class RunRequests extends RunBase {
   }
 
   askSignal(name: string): Effect.Effect<JournalEntry.EntryOf<"SignalReceived">> {
-    return this.ask((resume) => this.records.takeSignal(name, resume))
+    return this.ask((resume) => Pass.takeSignal(this.pass, name, resume))
   }
 
   /** The exit of a deferred: at once when it is there, else, when `park`, once it is delivered. */
   askDeferred(name: string, park: boolean): Effect.Effect<JournalEntry.ExitJson | undefined> {
     return this.ask((resume) => {
-      const exit = this.records.deferreds.get(name)
+      const exit = this.pass.deferreds.get(name)
       if (exit !== undefined) return resume(Handover.copyOf(exit))
-      if (park) return this.records.awaitDeferred(name, resume)
+      if (park) return Pass.awaitDeferred(this.pass, name, resume)
       // The branches of a race that asked for nothing before it was won need not run again.
       const recorded = isRace(name) ? this.recordedCompletion(name) : undefined
       if (recorded === undefined || this.isBehind(recorded.seq)) return resume(undefined)
@@ -259,29 +273,28 @@ export abstract class RunRequests extends RunBase {
   }
 
   private recordedCompletion(name: string): JournalEntry.EntryOf<"DeferredCompleted"> | undefined {
-    const entry = this.records.acts.get(EntryRole.acts.deferred(name))?.entry
+    const entry = this.ledger.acts.get(EntryRole.acts.deferred(name))
     return entry?._tag === "DeferredCompleted" ? entry : undefined
   }
 
   /** A deferred of the run that a durable timer completes. Answers what is wrong, if something is. */
   startClock(name: string, millis: number): Error | undefined {
-    if (this.stopped || this.records.clocks.has(name)) return undefined
+    if (this.stopped || this.pass.clocks.has(name)) return undefined
     const dueAt = DurableTime.after(this.from, millis)
-    const recorded = this.records.timers.get(this.records.timerCount + 1)
+    const recorded = this.ledger.timers.get(this.pass.timerCount + 1)
     if (recorded === undefined && DurableTime.isTooLate(dueAt)) return this.tooLate(`The clock "${name}"`, millis)
-    this.records.clocks.add(name)
+    this.pass.clocks.add(name)
     if (dueAt === Infinity) {
-      this.records.endlessClocks.add(name)
+      this.pass.endlessClocks.add(name)
       return undefined
     }
-    const timer = ++this.records.timerCount
+    const timer = ++this.pass.timerCount
     if (recorded === undefined && this.mustBeRecorded(`timer ${timer} ("${name}")`, name)) return undefined
-    const state = recorded ?? this.records.addTimer(
+    const entry = recorded ??
       this.append({ _tag: "TimerSet", timer, dueAt, label: name }) as JournalEntry.EntryOf<"TimerSet">
-    )
-    state.asked = true
-    state.waiter = () => this.records.completeDeferred(name, { _tag: "Success" })
-    if (this.live) this.arm(`timer:${timer}`, state.entry.dueAt, { _tag: "Timer", timer })
+    const waiter = () => Pass.completeDeferred(this.pass, name, { _tag: "Success" })
+    this.pass.timers.set(timer, { entry, waiter })
+    if (this.live) this.arm(`timer:${timer}`, entry.dueAt, { _tag: "Timer", timer })
     this.wake()
     return undefined
   }
@@ -290,17 +303,17 @@ export abstract class RunRequests extends RunBase {
   inStep<A>(key: string, wait: Wait, effect: Effect.Effect<A>): Effect.Effect<A> {
     const change = (act: (waits: ReadonlyArray<Wait>) => ReadonlyArray<Wait>) =>
       Effect.sync(() => {
-        const step = this.records.steps.get(key)
+        const step = this.pass.steps.get(key)
         if (step === undefined) return
         step.bodyWaits = act(step.bodyWaits)
         this.wake()
       })
     return Effect.acquireUseRelease(
-      change((waits) => RunRecords.added(waits, wait)),
+      change((waits) => Pass.added(waits, wait)),
       () => effect,
       (_, exit) =>
         Effect.andThen(
-          change((waits) => RunRecords.without(waits, wait)),
+          change((waits) => Pass.without(waits, wait)),
           // Cut off by the body itself, as by a timeout, and not by its end.
           Exit.isFailure(exit) ? Effect.sync(() => this.wake()) : Effect.void
         )
@@ -314,13 +327,13 @@ export abstract class RunRequests extends RunBase {
    * code and journal part.
    */
   completeDeferred(name: string, exit: JournalEntry.ExitJson): void {
-    if (this.stopped || this.records.deferreds.has(name)) return
+    if (this.stopped || this.pass.deferreds.has(name)) return
     const recorded = this.recordedCompletion(name)
     if (recorded === undefined) {
       if (this.mustBeRecorded(`the completion of "${name}"`, name)) return
       this.append({ _tag: "DeferredCompleted", name, exit, inside: true })
     } else {
-      this.records.acts.get(EntryRole.acts.deferred(name))!.asked = true
+      this.pass.acted.add(EntryRole.acts.deferred(name))
       const [was, now] = [Handover.plain(recorded.exit), Handover.plain(exit)]
       if (isRace(name) && !this.same(comparable(was), comparable(now))) {
         this.diverge(
@@ -332,15 +345,16 @@ export abstract class RunRequests extends RunBase {
         return
       }
     }
-    this.records.completeDeferred(name, recorded?.exit ?? exit)
+    Pass.completeDeferred(this.pass, name, recorded?.exit ?? exit)
     this.wake()
   }
 
   askApproval(question: ApprovalQuestion): Effect.Effect<ApprovalResult> {
     return this.ask((resume, refuse) => {
-      const key = question.key ?? StepKeys.approvalKeyOf(this.records, question.name)
-      let state = this.records.approvals.get(key)
-      if (state === undefined) {
+      const key = question.key ?? StepKeys.approvalKeyOf(this.pass, question.name)
+      let record = this.ledger.approvals.get(key)
+      let asked = this.pass.approvals.get(key)
+      if (record === undefined) {
         const deadline = DurableTime.after(this.from, question.deadlineMs ?? Infinity)
         if (DurableTime.isTooLate(deadline)) {
           return refuse(this.tooLate(`The deadline of approval "${key}"`, question.deadlineMs!))
@@ -362,49 +376,51 @@ export abstract class RunRequests extends RunBase {
           ...(question.editable && question.schema !== undefined ? { schema: question.schema() } : {}),
           ...(deadline === Infinity ? {} : { deadline })
         }) as JournalEntry.EntryOf<"ApprovalRequested">
-        state = this.records.addApproval(entry)
+        record = this.ledger.approvals.get(key)!
         this.approvalsOpened.push(Questions.rowOf(this.row, entry))
-      } else if (state.waiter === undefined && !this.same(state.entry.prompt, question.prompt)) {
+      } else if (asked?.waiter === undefined && !this.same(record.entry.prompt, question.prompt)) {
         return this.diverge(
           key,
-          `entry ${state.entry.seq} asked "${state.entry.prompt}", and the code asks "${question.prompt}"`
+          `entry ${record.entry.seq} asked "${record.entry.prompt}", and the code asks "${question.prompt}"`
         )
-      } else if (state.waiter === undefined && !this.same(state.entry.args, question.args)) {
+      } else if (asked?.waiter === undefined && !this.same(record.entry.args, question.args)) {
         return this.diverge(
           key,
-          `entry ${state.entry.seq} asked about ${StoredJson.show(state.entry.args)}, and the code asks about ${
+          `entry ${record.entry.seq} asked about ${StoredJson.show(record.entry.args)}, and the code asks about ${
             StoredJson.show(question.args)
           }`
         )
       }
-      const asked = state
-      asked.asked = true
-      asked.problemOf = question.problemOf
-      if (asked.result !== undefined) return resume(asked.result)
-      asked.waiter = resume
-      if (this.live && asked.entry.deadline !== undefined) {
-        this.arm(`approval:${key}`, asked.entry.deadline, { _tag: "Deadline", key })
+      if (asked === undefined) {
+        this.pass.approvals.set(key, asked = { record, waiter: undefined, result: undefined, problemOf: undefined })
+      }
+      const approval = asked
+      approval.problemOf = question.problemOf
+      if (approval.result !== undefined) return resume(approval.result)
+      approval.waiter = resume
+      if (this.live && record.entry.deadline !== undefined) {
+        this.arm(`approval:${key}`, record.entry.deadline, { _tag: "Deadline", key })
       }
       return () => {
-        asked.waiter = undefined
+        approval.waiter = undefined
         this.disarm(`approval:${key}`)
         this.ownAnswers.forget(key)
-        if (asked.result === undefined && !this.stopped) this.approvalsClosed.push(key)
+        if (approval.result === undefined && !this.stopped) this.approvalsClosed.push(key)
       }
     })
   }
 
   protected acceptDeadline(key: string): void {
-    const approval = this.records.approvals.get(key)
+    const approval = this.pass.approvals.get(key)
     if (approval?.waiter !== undefined && approval.result === undefined) {
-      this.ownAnswers.passed(key, approval.entry.deadline!)
+      this.ownAnswers.passed(key, approval.record.entry.deadline!)
     }
   }
 
   /** The answers of people and that of the deadline have one order, which the store has: what decided comes through the inbox. */
   protected acceptExpired({ key, outcome }: Extract<ReadyItem, { readonly _tag: "Expired" }>): void {
     this.ownAnswers.forget(key)
-    const approval = this.records.approvals.get(key)
+    const approval = this.pass.approvals.get(key)
     if (approval?.waiter === undefined || approval.result !== undefined) return
     if (outcome._tag === "Unknown") {
       // There is no question in the store that somebody could answer, so nobody has.
@@ -413,7 +429,7 @@ export abstract class RunRequests extends RunBase {
       )
     }
     if (outcome._tag === "Refused" && outcome.reason === "early") {
-      return this.arm(`approval:${key}`, approval.entry.deadline!, { _tag: "Deadline", key })
+      return this.arm(`approval:${key}`, approval.record.entry.deadline!, { _tag: "Deadline", key })
     }
     this.host.handOutSoon()
   }
@@ -424,8 +440,9 @@ export abstract class RunRequests extends RunBase {
     wait: boolean
   ): Effect.Effect<JournalEntry.ExitJson | undefined> {
     return this.ask((resume) => {
-      let state = this.records.children.get(child.id)
-      if (state === undefined) {
+      let state = this.pass.children.get(child.id)
+      const recorded = this.ledger.children.get(child.id)?.entry
+      if (recorded === undefined) {
         if (this.mustBeRecorded(`child run ${child.id} of workflow "${child.workflow}"`, child.id)) return
         const entry = this.append({
           _tag: "ChildStarted",
@@ -435,31 +452,31 @@ export abstract class RunRequests extends RunBase {
           payload: child.payload,
           linked: child.linked
         }) as JournalEntry.EntryOf<"ChildStarted">
-        state = this.records.addChild(entry)
+        this.pass.children.set(child.id, state = ChildRecords.make(entry))
         this.outbox.push(child.start)
-      } else if (!state.asked && !this.same(state.entry.payload, child.payload)) {
+      } else if (state === undefined && !this.same(recorded.payload, child.payload)) {
         return this.diverge(
           child.id,
-          `entry ${state.entry.seq} started child ${child.id} with ${
-            StoredJson.show(state.entry.payload)
+          `entry ${recorded.seq} started child ${child.id} with ${
+            StoredJson.show(recorded.payload)
           }, and the code starts it with ${StoredJson.show(child.payload)}`
         )
       }
+      if (state === undefined) this.pass.children.set(child.id, state = ChildRecords.make(recorded!))
       const asked = state
-      asked.asked = true
       if (asked.exit === undefined && ChildRecords.askAgain(asked, child.linked)) {
         this.send({ ...child.start, id: Leaving.numbered(child.start.id, asked.times) })
       }
       if (!wait) return resume(undefined)
       if (asked.exit !== undefined) return resume(Handover.copyOf(asked.exit))
       asked.waiters.push(resume)
-      return () => RunRecords.remove(asked.waiters, resume)
+      return () => Pass.remove(asked.waiters, resume)
     })
   }
 
   /** The run is told to stop, and no longer waits for this child. It is left to those who still want it. */
   leaveChild(id: string): void {
-    const child = this.records.children.get(id)
+    const child = this.pass.children.get(id)
     if (child !== undefined && ChildRecords.leave(child)) this.send(Leaving.message(this.leaver, id, child.times))
   }
 
@@ -472,22 +489,22 @@ export abstract class RunRequests extends RunBase {
     isSame?: (recorded: Entry) => boolean
   ): void {
     if (this.stopped) return
-    const recorded = this.records.acts.get(key)
+    const recorded = this.ledger.acts.get(key)
     if (recorded !== undefined) {
-      const before = EntryKinds.bodyJson(recorded.entry)
+      const before = EntryKinds.bodyJson(recorded)
       const after = Handover.plain(body)
-      if (!this.same(before, after) && isSame?.(recorded.entry) !== true) {
+      if (!this.same(before, after) && isSame?.(recorded) !== true) {
         this.diverge(
           key,
-          `entry ${recorded.entry.seq} recorded ${StoredJson.show(before)}, and the code does ${StoredJson.show(after)}`
+          `entry ${recorded.seq} recorded ${StoredJson.show(before)}, and the code does ${StoredJson.show(after)}`
         )
         return
       }
-      recorded.asked = true
+      this.pass.acted.add(key)
       return
     }
     if (this.mustBeRecorded(what, key)) return
-    this.records.addAct(key, this.append(body))
+    this.append(body)
     if (outbox !== undefined) this.outbox.push(outbox)
     this.wake()
   }
@@ -498,10 +515,18 @@ export abstract class RunRequests extends RunBase {
    * behind this place without it; a step makes it as often as it is tried.
    */
   note(kind: string, text: string, data: StoredJson.StoredJson | null | undefined, isStep: boolean): void {
-    if (this.stopped || (!isStep && !this.live && (this.records.claimNote(kind, text) || this.isBehind(Infinity)))) {
+    if (this.stopped || (!isStep && !this.live && (this.claimNote(kind, text) || this.isBehind(Infinity)))) {
       return
     }
     this.append({ _tag: "Note", kind, text, ...(data === undefined ? {} : { data }) })
+  }
+
+  /** Whether the journal has such a note that this pass has not made. */
+  private claimNote(kind: string, text: string): boolean {
+    this.notes ??= this.history.filter((entry) => entry._tag === "Note" && !NoteKinds.isOwn(entry.kind))
+    const index = this.notes.findIndex((note) => note._tag === "Note" && note.kind === kind && note.text === text)
+    if (index >= 0) this.notes.splice(index, 1)
+    return index >= 0
   }
 
   /**

@@ -9,31 +9,33 @@ import type { Wait } from "@fermata/core/Wait"
 
 /** A step without an outcome, as far as it says what it waits for. */
 export interface OpenStep {
-  readonly key: string
-  readonly entry: { readonly attempt: number; readonly recovery?: number }
+  readonly record: {
+    readonly key: string
+    readonly entry: { readonly attempt: number; readonly recovery?: number }
+    readonly retryAt: number | undefined
+    readonly letGo: boolean
+    readonly probeFailure: unknown
+  }
   readonly phase: string
-  readonly retryAt: number | undefined
-  readonly letGo: boolean
-  readonly probeFailure: unknown
   readonly bodyWaits: ReadonlyArray<Wait>
 }
 
 /** Whether the next attempt of a step in backoff is never to begin by itself. */
 export const isNever = (retryAt: number | undefined): boolean => retryAt !== undefined && retryAt >= DurableTime.never
 
-export const of = (step: OpenStep): ReadonlyArray<Wait> => {
-  const { entry, key, phase, retryAt } = step
+export const of = ({ bodyWaits, phase, record }: OpenStep): ReadonlyArray<Wait> => {
+  const { entry, key, retryAt } = record
   switch (phase) {
     case "unknown":
-      return [{ reason: "outcome-unknown", key, detail: unknown(step) }]
+      return [{ reason: "outcome-unknown", key, detail: unknown(record) }]
     case "exhausted":
-      return [{ reason: "recovery", key, ...(key === runKey ? { step: true } : {}), detail: exhausted(step) }]
+      return [{ reason: "recovery", key, ...(key === runKey ? { step: true } : {}), detail: exhausted(record) }]
     case "backoff":
       return isNever(retryAt)
         ? []
         : [{ reason: "timer", key, until: retryAt!, detail: `attempt ${entry.attempt + 1} of step "${key}"` }]
     case "running":
-      return step.bodyWaits
+      return bodyWaits
     default:
       return []
   }
@@ -43,7 +45,7 @@ export const of = (step: OpenStep): ReadonlyArray<Wait> => {
 // internal
 // ----------------------------------------------------------------------------
 
-const unknown = ({ key, letGo, probeFailure }: OpenStep): string =>
+const unknown = ({ key, letGo, probeFailure }: OpenStep["record"]): string =>
   probeFailure !== undefined
     ? `step "${key}" was cut short, and its probe failed: ${FailureText.ofCause(StoredJson.read(probeFailure))}`
     : letGo
@@ -51,7 +53,7 @@ const unknown = ({ key, letGo, probeFailure }: OpenStep): string =>
     : `a process died before the outcome of step "${key}" was recorded`
 
 /** An outcome is recorded with what the code asks for next, so no journal tells a death in the body from one behind it. */
-const exhausted = ({ entry, key, letGo }: OpenStep): string => {
+const exhausted = ({ entry, key, letGo }: OpenStep["record"]): string => {
   const times = (entry.recovery ?? 0) + 1
   return letGo
     ? `the body of step "${key}" was cut short ${times} times, and the last time it could not be stopped at its timeout`

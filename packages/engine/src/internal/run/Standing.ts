@@ -10,8 +10,7 @@ import * as StepWaits from "../StepWaits.ts"
 
 /** A step without an outcome. */
 export interface OpenStep extends StepWaits.OpenStep {
-  /** What the code says of it, once it has asked for it in this pass. */
-  readonly definition: { readonly onCrash: string; readonly inside: string | undefined } | undefined
+  readonly definition: { readonly onCrash: string; readonly inside: string | undefined }
 }
 
 interface Waited {
@@ -20,15 +19,18 @@ interface Waited {
 
 /** What a run has asked for and been told, as far as it decides where the run stands. */
 export interface Asked<Step extends OpenStep = OpenStep> {
-  readonly paused: boolean
+  /** What the journal says. */
+  readonly ledger: { readonly paused: boolean }
   /** Why no fiber runs, and none may until an operator says so. */
   readonly held: Wait | undefined
   /** All steps by their keys, and those of them that are neither delivered nor abandoned. */
   readonly steps: ReadonlyMap<string, Step>
   readonly open: ReadonlySet<Step>
   readonly approvals: ReadonlyMap<string, {
-    readonly entry: EntryOf<"ApprovalRequested">
-    readonly given: ReadonlyArray<ApprovalRule.Given>
+    readonly record: {
+      readonly entry: EntryOf<"ApprovalRequested">
+      readonly given: ReadonlyArray<ApprovalRule.Given>
+    }
     readonly waiter: unknown
     readonly result: unknown
   }>
@@ -71,7 +73,7 @@ export const standing = (asked: Asked, starting: boolean): Standing => {
 
 /** Whether the body only waits for something durable, so that it may be dropped and run again. */
 export const isIdle = ({ bodyWaits, definition }: OpenStep): boolean =>
-  bodyWaits.length > 0 && definition?.onCrash !== "ask"
+  bodyWaits.length > 0 && definition.onCrash !== "ask"
 
 /** Whether a body of a step is in this process: a run with one of these is not let go. */
 export const isInFlight = ({ open }: Pick<Asked, "open">): boolean => {
@@ -92,10 +94,10 @@ export const isBusy = ({ open, steps }: Pick<Asked, "open" | "steps">): boolean 
 /** What the run waits for, most urgent first; at most `mostWaits` for each reason, of timers the earliest. */
 export const waitsOf = (asked: Asked): ReadonlyArray<Wait> => {
   const waits: Array<Wait> = []
-  if (asked.paused) waits.push({ reason: "operator", key: "pause", detail: "paused by an operator" })
   if (asked.held !== undefined) waits.push(asked.held)
+  else if (asked.ledger.paused) waits.push({ reason: "operator", key: "pause", detail: "paused by an operator" })
   for (const step of asked.open) waits.push(...StepWaits.of(step))
-  for (const { entry, given, result, waiter } of asked.approvals.values()) {
+  for (const { record: { entry, given }, result, waiter } of asked.approvals.values()) {
     if (waiter === undefined || result !== undefined) continue
     const { deadline, key, prompt } = entry
     waits.push({
@@ -144,13 +146,13 @@ const stalledOf = (open: Asked["open"], steps: Asked["steps"]): ReadonlySet<Open
 
 /** The step whose body asked for this one. */
 const bodyOf = ({ definition }: OpenStep, steps: Asked["steps"]): OpenStep | undefined => {
-  const inside = definition?.inside
+  const { inside } = definition
   return inside === undefined ? undefined : steps.get(inside) ?? steps.get(inside.replace(/[#?]\d+$/, ""))
 }
 
 const waitsForEver = ({ deferredWaiters, endless, endlessClocks, open }: Asked): boolean => {
   if (endless > 0) return true
-  for (const step of open) if (step.phase === "backoff" && StepWaits.isNever(step.retryAt)) return true
+  for (const step of open) if (step.phase === "backoff" && StepWaits.isNever(step.record.retryAt)) return true
   for (const name of endlessClocks) if ((deferredWaiters.get(name)?.length ?? 0) > 0) return true
   return false
 }

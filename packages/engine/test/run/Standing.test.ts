@@ -2,10 +2,10 @@ import { assert, describe, it } from "@effect/vitest"
 import * as DurableTime from "@fermata/core/DurableTime"
 import type { EntryOf } from "@fermata/core/JournalEntry"
 import type { Wait } from "@fermata/core/Wait"
-import { type Asked, isInFlight, mostWaits, type OpenStep, standing } from "../src/internal/run/Standing.ts"
+import { type Asked, isInFlight, mostWaits, type OpenStep, standing } from "../../src/internal/run/Standing.ts"
 
 const nothing: Asked = {
-  paused: false,
+  ledger: { paused: false },
   held: undefined,
   steps: new Map(),
   open: new Set(),
@@ -22,20 +22,19 @@ const nothing: Asked = {
 }
 const asks = (...parts: ReadonlyArray<Partial<Asked>>): Asked => Object.assign({}, nothing, ...parts)
 
-const step = (key: string, more: Partial<OpenStep> = {}): OpenStep => ({
-  key,
-  entry: { attempt: 1 },
+const step = (
+  key: string,
+  { record, ...more }: Partial<Omit<OpenStep, "record">> & { readonly record?: Partial<OpenStep["record"]> } = {}
+): OpenStep => ({
+  record: { key, entry: { attempt: 1 }, retryAt: undefined, letGo: false, probeFailure: undefined, ...record },
   phase: "running",
-  retryAt: undefined,
-  letGo: false,
-  probeFailure: undefined,
   bodyWaits: [],
   definition: { onCrash: "rerun", inside: undefined },
   ...more
 })
 const steps = (...open: ReadonlyArray<OpenStep>): Partial<Asked> => ({
   open: new Set(open),
-  steps: new Map(open.map((one) => [one.key, one]))
+  steps: new Map(open.map((one) => [one.record.key, one]))
 })
 const inside = (body: string) => ({ onCrash: "ask", inside: body })
 const waiter = () => {}
@@ -63,8 +62,10 @@ const question = (more: Partial<EntryOf<"ApprovalRequested">> = {}): EntryOf<"Ap
 })
 const asked = (more: Partial<EntryOf<"ApprovalRequested">> = {}, result?: unknown): Partial<Asked> => ({
   approvals: new Map([["boss", {
-    entry: question(more),
-    given: [{ id: "1", decision: "approve", by: "ann", at: 1, hash: "h" }],
+    record: {
+      entry: question(more),
+      given: [{ id: "1", decision: "approve", by: "ann", at: 1, hash: "h" }]
+    },
     waiter,
     result
   }]])
@@ -84,23 +85,27 @@ const table: ReadonlyArray<readonly [what: string, asked: Asked, expected: "busy
     asks(steps(step("a", { bodyWaits: [signal], definition: { onCrash: "ask", inside: undefined } }))),
     "busy"
   ],
-  ["a backoff", asks(steps(step("a", { phase: "backoff", retryAt: 9, entry: { attempt: 2 } }))), [
+  ["a backoff", asks(steps(step("a", { phase: "backoff", record: { retryAt: 9, entry: { attempt: 2 } } }))), [
     { reason: "timer", key: "a", until: 9, detail: "attempt 3 of step \"a\"" }
   ]],
-  ["a backoff without an end", asks(steps(step("a", { phase: "backoff", retryAt: DurableTime.never }))), [
+  ["a backoff without an end", asks(steps(step("a", { phase: "backoff", record: { retryAt: DurableTime.never } }))), [
     { reason: "operator", key: "never", detail: "it waits for a time that never comes, and only a cancel ends that" }
   ]],
   ["a step of unknown outcome", asks(steps(step("a", { phase: "unknown" }))), [
     { reason: "outcome-unknown", key: "a", detail: "a process died before the outcome of step \"a\" was recorded" }
   ]],
-  ["a step that keeps crashing", asks(steps(step("a", { phase: "exhausted", entry: { attempt: 1, recovery: 3 } }))), [
-    {
-      reason: "recovery",
-      key: "a",
-      detail:
-        "a process died 4 times before the outcome of step \"a\" was recorded: in its body, or in other code of the process"
-    }
-  ]],
+  [
+    "a step that keeps crashing",
+    asks(steps(step("a", { phase: "exhausted", record: { entry: { attempt: 1, recovery: 3 } } }))),
+    [
+      {
+        reason: "recovery",
+        key: "a",
+        detail:
+          "a process died 4 times before the outcome of step \"a\" was recorded: in its body, or in other code of the process"
+      }
+    ]
+  ],
   [
     "a body that waits for a step of its own of unknown outcome",
     asks(steps(step("a"), step("a/b", { phase: "unknown", definition: inside("a") }))),
@@ -164,7 +169,7 @@ const table: ReadonlyArray<readonly [what: string, asked: Asked, expected: "busy
     }
   ]],
   ["nothing for a minute, and then a signal", asks({ still: true, signals: waited("go") }), [signal]],
-  ["a pause", asks({ paused: true, signals: waited("go") }), [
+  ["a pause", asks({ ledger: { paused: true }, signals: waited("go") }), [
     { reason: "operator", key: "pause", detail: "paused by an operator" },
     signal
   ]],
