@@ -136,6 +136,39 @@ describe("a package outside", () => {
     }).pipe(Effect.provide(Contracts.layerServing({ kinds }).pipe(Layer.provideMerge(TestHost.layer))))
   })
 
+  it.effect("S11: is called by a contract: its document runs as a child, and its end is what the step comes to", () => {
+    const { done, layer } = kitchen()
+    const menu = {
+      schemaVersion: "fermata.contract.v1",
+      id: "menu",
+      version: "1.0.0",
+      title: "Menu",
+      permissions: [{ kind: "workflow:call", pattern: "soup" }],
+      entryStepId: "cook",
+      steps: [{ id: "cook", name: "Cook", kind: "call", workflow: "soup", input: { guests: 2 }, next: null }]
+    }
+    return Effect.gen(function*() {
+      yield* (yield* Outside.Recipes).add(soup)
+      const { runId } = yield* Contracts.use((contracts) => contracts.start({ contract: menu }))
+      yield* settled
+      assert.include(yield* show(runId), { status: "suspended", reason: "child" })
+      const [child] = yield* Runs.use((runs) => runs.list({ workflow: "soup" }))
+      assert.deepInclude(child, { kind: "recipe", parent: runId, status: "suspended" })
+      yield* ring(child!.id, "b1")
+      yield* settled
+      assert.deepInclude(yield* show(runId), { status: "completed", output: "soup, served" })
+      assert.deepStrictEqual(done, ["chop", "boil"])
+    }).pipe(
+      Effect.provide(
+        Outside.layer.pipe(
+          Layer.provide(layer),
+          Layer.provideMerge(Contracts.layerServing()),
+          Layer.provideMerge(TestHost.layer)
+        )
+      )
+    )
+  })
+
   it.effect("is refused where its kind is none or taken, and changes nothing by that", () =>
     Effect.gen(function*() {
       const { layer } = kitchen()

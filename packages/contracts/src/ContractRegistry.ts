@@ -66,7 +66,8 @@ export const make = (backend: Backend, shapes: StepShapes = standardShapes): Con
   let patterns: ReadonlySet<string> = new Set()
 
   const read = Effect.fnUntraced(function*(row: DefinitionRow) {
-    if (row.document === null) return undefined
+    // Documents of other kinds are the matter of those who brought them.
+    if (row.kind !== "contract" || row.document === null) return undefined
     if (decoded.has(row.hash)) return decoded.get(row.hash)
     const contract = Contract.decodeText(row.document, shapes)
     // Kinds that are not here may be elsewhere, as tasks may.
@@ -133,7 +134,7 @@ export const lackOf = ({ kinds }: Pick<Unreadable, "kinds">): string =>
 /** What every contract in the store says, whatever kinds its steps are of: by id, the newest version first. What is no contract is left out. */
 export const headsOf = (definitions: ReadonlyArray<DefinitionRow>): ReadonlyArray<Head> =>
   byIdThenNewest(
-    definitions.flatMap(({ at, document, hash }) =>
+    definitions.filter(({ kind }) => kind === "contract").flatMap(({ at, document, hash }) =>
       Option.toArray(decodeHead(document)).map((head): Head => Object.assign({ hash, at }, head))
     )
   )
