@@ -2,6 +2,7 @@
  * A contract as a page shows it, and how its steps stand in one of its runs.
  * Plain data: what a page draws it folds from here and from a `RunView`.
  */
+import { isFinal } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
 import type { Contract } from "./Contract.ts"
 import * as ContractGraph from "./ContractGraph.ts"
@@ -130,12 +131,13 @@ export interface Standing {
 /**
  * How the steps of a contract stand in a run, by their ids; those that it has not
  * come to are left out. A step with steps inside runs from the first of these on,
- * and waits while all that goes on in it does. A run that waits for an event does
- * not say at which place, so that time stands under the id of the step.
+ * waits while all that goes on in it does, and is abandoned when what it is in is
+ * over, or the run. A run that waits for an event does not say at which place, so
+ * that time stands under the id of the step.
  */
 export const standings = (
   contract: Contract,
-  view: Pick<RunView.RunView, "steps" | "waits">,
+  view: Pick<RunView.RunView, "steps" | "waits"> & Partial<Pick<RunView.RunView, "status">>,
   shapes: StepShapes = standardShapes
 ): ReadonlyMap<string, Standing> => {
   const states = new Map<string, State>()
@@ -155,13 +157,10 @@ export const standings = (
       // Work that was handed over is done in the journal, and waited for.
     } else states.set(key.replace(/^step:/, ""), "waiting")
   }
-  for (const [key, state] of Array.from(states)) {
-    for (const outer of around(key)) {
-      const before = states.get(outer)
-      if (before === undefined || (before === "waiting" && state === "running")) {
-        states.set(outer, state === "waiting" ? "waiting" : "running")
-      }
-    }
+  const isOver = view.status !== undefined && isFinal(view.status)
+  for (const [outer, inner] of openIn(states)) {
+    const isLeft = isOver || around(outer).some((key) => isEnd(states.get(key)))
+    states.set(outer, isLeft ? "abandoned" : inner.has("running") || !inner.has("waiting") ? "running" : "waiting")
   }
   const ids = new Set(steps.map(({ id }) => id))
   const found = new Map<string, Record<string, State>>()
@@ -193,6 +192,20 @@ const calledIn = (
     return run === undefined ? [] : [[call!, run] as const]
   }))
 }
+
+/** The steps that have no state of their own yet, each with the states of what is inside it. */
+const openIn = (states: ReadonlyMap<string, State>): ReadonlyMap<string, ReadonlySet<State>> => {
+  const open = new Map<string, Set<State>>()
+  for (const [key, state] of states) {
+    for (const outer of around(key)) {
+      if (!states.has(outer)) open.set(outer, (open.get(outer) ?? new Set()).add(state))
+    }
+  }
+  return open
+}
+
+const isEnd = (state: State | undefined): boolean =>
+  state === "completed" || state === "failed" || state === "abandoned"
 
 const stateOf = (states: ReadonlyArray<State>): State =>
   states.includes("running") ? "running" : states.includes("waiting") ? "waiting" : states.at(-1)!

@@ -219,6 +219,36 @@ describe("call", () => {
       assert.lengthOf(yield* runsOf("holding"), 2)
     }).pipe(served))
 
+  it.effect("S8: may undo what a step has done, when the run fails and when it is cancelled, and is waited for", () =>
+    Effect.gen(function*() {
+      yield* add(
+        document([
+          step("delay", "soon", "say", { for: "1 minute" }),
+          step("transform", "say", null, { set: { undone: "{{ input }}" } })
+        ], { id: "undoing" })
+      )
+      const undone = (id: string, last: object) =>
+        document([
+          step("transform", "do", "last", {
+            set: { a: 1 },
+            undo: { steps: [call("back", null, { workflow: "undoing", input: "{{ steps.do.output.a }}" })] }
+          }),
+          Object.assign({ id: "last", name: "Last", next: null }, last)
+        ], { id })
+      const fails = yield* begin(undone("fails", { kind: "task", task: "fail", onCrash: "rerun" }))
+      const waits = yield* begin(undone("waits", { kind: "delay", for: "1 day" }))
+      yield* Runs.use((runs) => runs.cancel(waits, { by: "ada", reason: "enough" }))
+      yield* pass("1 second")
+      for (const runId of [fails, waits]) assert.include(["running", "suspended"], (yield* end(runId)).status)
+      yield* Engine.use((engine) => engine.evict)
+      yield* pass("1 minute")
+      assert.strictEqual((yield* end(fails)).status, "failed")
+      assert.strictEqual((yield* end(waits)).status, "cancelled")
+      const children = yield* runsOf("undoing")
+      assert.lengthOf(children, 2)
+      for (const child of children) yield* assertOutput(child, { undone: 1 })
+    }).pipe(served))
+
   it.effect("may run the contract itself, and not without end", () =>
     Effect.gen(function*() {
       const down = (id: string, when: string) =>

@@ -103,10 +103,12 @@ describe("ContractView", () => {
       const { steps: [each] } = ContractView.of(contract)
       assert.deepStrictEqual(each!.inside[0]!.steps[0]!.calls, [{ workflow: "held" }])
       const runId = yield* begin(outer)
-      const standing = Effect.map(
-        Runs.use((runs) => runs.show(runId)),
-        (view) => ContractView.standings(contract, view).get("sub")
-      )
+      const standingOf = (id: string) =>
+        Effect.map(
+          Runs.use((runs) => runs.show(runId)),
+          (view) => ContractView.standings(contract, view).get(id)
+        )
+      const standing = standingOf("sub")
       const runs = (yield* Runs.use((runs) => runs.show(runId))).children.map(({ child }) => child)
       const [first, second] = ["each[0]/sub", "each[1]/sub"] as const
       assert.deepStrictEqual(yield* standing, {
@@ -114,10 +116,46 @@ describe("ContractView", () => {
         times: { [first]: "waiting", [second]: "waiting" },
         runs: { [first]: runs[0]!, [second]: runs[1]! }
       })
+      assert.strictEqual((yield* standingOf("each"))!.state, "waiting")
       yield* publish("go", null)
       assert.deepInclude(yield* standing, {
         state: "completed",
         times: { [first]: "completed", [second]: "completed" }
       })
+    }).pipe(Effect.provide(layer())))
+
+  it.effect("tells that a call is abandoned when its branch is not the first, and when the run is over", () =>
+    Effect.gen(function*() {
+      const held = document([step("wait", "hold", null, { event: "go" })], { id: "held" })
+      const sub = (id: string) => step("call", id, null, { workflow: "held" })
+      const racing = document([
+        step("parallel", "race", "last", {
+          wait: "first",
+          branches: {
+            slow: { steps: [sub("slow")] },
+            fast: { steps: [step("delay", "fast", null, { for: "1 hour" })] }
+          }
+        }),
+        sub("last")
+      ])
+      yield* Contracts.use((contracts) => contracts.add(held))
+      const contract = yield* ContractValidation.validate(racing)
+      const runId = yield* begin(racing)
+      const states = Effect.map(
+        Runs.use((runs) => runs.show(runId)),
+        (view) =>
+          Object.fromEntries(Array.from(ContractView.standings(contract, view), ([id, { state }]) => [id, state]))
+      )
+      assert.deepInclude(yield* states, { race: "waiting", slow: "waiting" })
+      yield* pass("1 hour")
+      assert.deepStrictEqual(yield* states, {
+        race: "completed",
+        slow: "abandoned",
+        fast: "completed",
+        last: "waiting"
+      })
+      yield* Runs.use((runs) => runs.cancel(runId, { by: "ada", reason: "enough" }))
+      yield* pass("1 second")
+      assert.deepInclude(yield* states, { last: "abandoned" })
     }).pipe(Effect.provide(layer())))
 })
