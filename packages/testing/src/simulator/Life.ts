@@ -417,8 +417,10 @@ class Life {
   /** Time passes until the runs of dead processes are free; true when there were any. */
   private readonly inherit = Effect.fnUntraced(function*(this: Life) {
     if (!this.isOrphaned() || this.inherited === this.history.length) return false
-    // A process that could not write gives all others the time of one more lease.
-    for (let leases = 0; leases < 3 && this.isOrphaned(); leases++) yield* this.passHost(leaseMs + leaseMs / 4)
+    // A process that could not write gives all others the time of one more lease, each time.
+    for (let leases = 0; leases < 3 + this.options.faults && this.isOrphaned(); leases++) {
+      yield* this.passHost(leaseMs + leaseMs / 4)
+    }
     this.inherited = this.history.length
     return true
   })
