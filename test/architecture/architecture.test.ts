@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Repository from "./Repository.ts"
 import * as Rules from "./rules.ts"
+import * as Sizes from "./sizes.ts"
 
 const source = (file: string, text: string): Rules.Source => ({ file, text })
 
@@ -59,14 +60,31 @@ describe("the repository", () => {
 
   it("starts processes in end-to-end tests only", () => clean(Rules.processes(Repository.sources)))
 
-  it("keeps every file within the size budget", () => clean(everywhere(Rules.size)))
+  it("keeps every file within the budget of its folder, with the exceptions that are named", () =>
+    clean(everywhere((source) => Sizes.size(source))))
+
+  it("has short files in core and engine: half of them and nine in ten", () =>
+    clean(Sizes.distribution(Repository.sources)))
+
+  it("keeps every class within the budget of members, with the exceptions that are named", () =>
+    clean(everywhere((source) => Sizes.members(source))))
+
+  it("names no exception to a budget that is not there", () => {
+    clean(Sizes.stale(Repository.sources))
+    assert.lengthOf(Sizes.stale([]), Sizes.largeFiles.size + Sizes.largeClasses.size + Sizes.longChains.size)
+  })
+
+  it("has no chain of extends of its own above one, with the exceptions that are named", () =>
+    clean(Sizes.chains(Repository.sources)))
 
   it("names folders and files by domain", () => clean(everywhere(Rules.names)))
 
   it("keeps indexes free of code", () => clean(everywhere(Rules.barrels)))
 
   it("says of everything that users can import what it is", () => {
-    clean(everywhere((source) => Rules.docstrings(source, manifestFor(source.file))))
+    const shown = Rules.shownFiles(Repository.sources, manifestFor)
+    assert.include([...shown], "packages/engine/src/internal/backend/Operations.ts")
+    clean(everywhere((source) => Rules.docstrings(source, manifestFor(source.file), shown)))
     const isPublic = ({ file }: Rules.Source) => Rules.isPublic(file, manifestFor(file))
     assert.isAbove(Repository.sources.filter(isPublic).length, 100)
   })
@@ -314,13 +332,62 @@ describe("the rules can fail", () => {
     clean(Rules.processes([...inSupport, probe("test/parity/probe.e2e.test.ts")]))
   })
 
-  it("refuses files above the size budget, except generated ones and migrations", () => {
-    const long = "const line = 1\n".repeat(Rules.sizeBudget + 1)
-    proves(Rules.size, [inEngine(long), source("test/e2e/Probe.e2e.test.ts", long)], [
-      inEngine("const line = 1\n".repeat(Rules.sizeBudget)),
-      source("packages/host-node/src/migrations/Initial.ts", long),
-      source("packages/core/src/Table.generated.ts", long)
+  it("refuses files above the budget of their folder, except generated ones and migrations, and exceptions that are none", () => {
+    const lines = (count: number) => "const line = 1\n".repeat(count)
+    const [inPackages, elsewhere] = Sizes.budgets.map(({ lines }) => lines) as [number, number]
+    const exception = "packages/engine/src/Exception.ts"
+    const size = (source: Rules.Source) => Sizes.size(source, new Set([exception]))
+    proves(size, [
+      inEngine(lines(inPackages + 1)),
+      source("test/e2e/Probe.e2e.test.ts", lines(elsewhere + 1)),
+      source(exception, lines(inPackages))
+    ], [
+      inEngine(lines(inPackages)),
+      source("packages/engine/test/Probe.test.ts", lines(elsewhere)),
+      source(exception, lines(inPackages + 1)),
+      source("packages/host-node/src/migrations/Initial.ts", lines(elsewhere + 1)),
+      source("packages/core/src/Table.generated.ts", lines(elsewhere + 1))
     ])
+  })
+
+  it("refuses many long files where each is within its budget", () => {
+    const files = (...counts: ReadonlyArray<number>) =>
+      counts.map((count, index) => source(`packages/core/src/Probe${index}.ts`, "const line = 1\n".repeat(count)))
+    const { median, ninetieth } = Sizes.spread
+    const short = Array.from({ length: 8 }, () => 10)
+    clean(Sizes.distribution(files(...short, ninetieth, ninetieth + 1)))
+    assert.lengthOf(Sizes.distribution(files(...short, ninetieth + 1, ninetieth + 1)), 1)
+    clean(Sizes.distribution(files(median, median, median + 1)))
+    assert.lengthOf(Sizes.distribution(files(median, median + 1, median + 1)), 1)
+  })
+
+  it("refuses classes of many members, and exceptions that are none", () => {
+    const fields = (name: string, count: number) =>
+      inCore(`class ${name} {${Array.from({ length: count }, (_, index) => ` m${index} = 1;`).join("")} }`)
+    const members = (source: Rules.Source) => Sizes.members(source, new Set(["Exception"]))
+    proves(members, [fields("Probe", Sizes.memberBudget + 1), fields("Exception", Sizes.memberBudget)], [
+      fields("Probe", Sizes.memberBudget),
+      fields("Exception", Sizes.memberBudget + 1),
+      source("test/Probe.test.ts", fields("Probe", Sizes.memberBudget + 1).text)
+    ])
+  })
+
+  it("refuses chains of extends across files and within one, under whatever name a base is imported, and exceptions that are none", () => {
+    const base = source("packages/core/src/Base.ts", "export class Base {}")
+    const middle = source(
+      "packages/core/src/Middle.ts",
+      `import { Base as B } from "./Base.ts"\nexport class Middle extends B {}`
+    )
+    const last = source(
+      "packages/core/src/Last.ts",
+      `import { Middle } from "./Middle.ts"\nclass Last extends Middle {}`
+    )
+    const chains = (sources: ReadonlyArray<Rules.Source>) => Sizes.chains(sources, new Set(["Exception"]))
+    clean(chains([base, middle]))
+    clean(chains([inCore("class A extends Error {} class B extends A {} class C extends Schema.Class {}")]))
+    assert.lengthOf(chains([base, middle, last]), 1)
+    assert.lengthOf(chains([inCore("class A {} class B extends A {} class C extends B {}")]), 1)
+    assert.lengthOf(chains([inCore("class Exception {}")]), 1)
   })
 
   it("refuses folders and files named by kind", () => {

@@ -3,13 +3,21 @@
  * `Repository.ts` reads the files; `architecture.test.ts` applies the rules to them.
  */
 import { posix } from "node:path"
-import { parseAst } from "vitest/node"
+import {
+  at,
+  importsOf,
+  isNode,
+  isPackageSource,
+  literalOf,
+  nameOf,
+  type Node,
+  placeOf,
+  programOf,
+  type Source,
+  walk
+} from "./syntax.ts"
 
-export interface Source {
-  /** Path from the root of the repository, with `/`. */
-  readonly file: string
-  readonly text: string
-}
+export type { Source }
 
 export interface Manifest {
   readonly name?: string
@@ -56,109 +64,7 @@ export const tree: Readonly<Record<string, PackageRule>> = {
   cli: { imports: ["core", "engine", "contracts", "host-node"], node: true, modules: ["Config"] }
 }
 
-/** Lines of a file; it falls to 500 as the largest are taken apart. */
-export const sizeBudget = 780
-
 const scope = "@fermata/"
-
-// ---------------------------------------------------------------------------
-// Where a file lives
-
-interface Place {
-  readonly area: string
-  /** The package or example; undefined at the top level. */
-  readonly owner: string | undefined
-  readonly part: string | undefined
-  /** The folder that relative imports must stay in. */
-  readonly home: string
-}
-
-const placeOf = (file: string): Place => {
-  const [area = "", owner = "", part] = file.split("/")
-  return area === "packages" || area === "examples"
-    ? { area, owner, part, home: `${area}/${owner}/` }
-    : { area, owner: undefined, part: undefined, home: "" }
-}
-
-const isPackageSource = (file: string): boolean => {
-  const place = placeOf(file)
-  return place.area === "packages" && place.part === "src"
-}
-
-// ---------------------------------------------------------------------------
-// What a file says
-
-interface Node {
-  readonly type: string
-  readonly start: number
-  readonly [key: string]: unknown
-}
-
-const isNode = (value: unknown): value is Node =>
-  typeof value === "object" && value !== null && typeof (value as { readonly type?: unknown }).type === "string"
-
-const walk = (node: Node, visit: (node: Node, parent: Node | undefined, key: string) => void): void => {
-  const go = (current: Node, parent: Node | undefined, under: string): void => {
-    visit(current, parent, under)
-    for (const [key, value] of Object.entries(current)) {
-      if (isNode(value)) go(value, current, key)
-      else if (Array.isArray(value)) {
-        for (const item of value) if (isNode(item)) go(item, current, key)
-      }
-    }
-  }
-  go(node, undefined, "")
-}
-
-const programs = new WeakMap<Source, Node>()
-
-const programOf = (source: Source): Node => {
-  const known = programs.get(source)
-  if (known !== undefined) return known
-  const program = parseAst(source.text, { lang: source.file.endsWith("x") ? "tsx" : "ts" }) as unknown as Node
-  programs.set(source, program)
-  return program
-}
-
-const lineOf = (source: Source, position: number): number => source.text.slice(0, position).split("\n").length
-
-const at = (source: Source, node: Node, message: string): string =>
-  `${source.file}:${lineOf(source, node.start)}: ${message}`
-
-const literalOf = (node: unknown): string | undefined =>
-  isNode(node) && node.type === "Literal" && typeof node["value"] === "string"
-    ? node["value"]
-    : isNode(node) && node.type === "TSLiteralType"
-    ? literalOf(node["literal"])
-    : undefined
-
-interface Import {
-  readonly specifier: string
-  readonly node: Node
-}
-
-/** Every module that a file names: imports, re-exports, `import()`, and `import("x").Type`. */
-const importsOf = (source: Source): ReadonlyArray<Import> => {
-  const imports: Array<Import> = []
-  walk(programOf(source), (node) => {
-    switch (node.type) {
-      case "ImportDeclaration":
-      case "ExportNamedDeclaration":
-      case "ExportAllDeclaration":
-      case "ImportExpression":
-      case "TSImportType": {
-        const specifier = literalOf(node["source"]) ?? literalOf(node["argument"])
-        if (specifier !== undefined) imports.push({ specifier, node })
-        break
-      }
-      case "TSExternalModuleReference": {
-        const specifier = literalOf(node["expression"])
-        if (specifier !== undefined) imports.push({ specifier, node })
-      }
-    }
-  })
-  return imports
-}
 
 const packageOf = (specifier: string): string =>
   specifier.split("/").slice(0, specifier.startsWith("@") ? 2 : 1).join("/")
@@ -289,16 +195,6 @@ const forbiddenMembers = new Set([
   "crypto.getRandomValues"
 ])
 const forbiddenNames = new Set(["setTimeout", "setInterval"])
-
-const nameOf = (node: unknown): string | undefined => {
-  if (!isNode(node)) return undefined
-  if (node.type === "Identifier") return node["name"] as string
-  if (node.type !== "MemberExpression") return undefined
-  const object = nameOf(node["object"])
-  const property = node["computed"] === true ? literalOf(node["property"]) : nameOf(node["property"])
-  if (object === undefined || property === undefined) return undefined
-  return object === "globalThis" ? property : `${object}.${property}`
-}
 
 /** Time and chance come from Effect's services, except in hosts. */
 export const timeAndChance = (source: Source): ReadonlyArray<string> => {
@@ -446,16 +342,6 @@ export const processes = (sources: ReadonlyArray<Source>): ReadonlyArray<string>
     const found = isQuick && !asking.test(source.file) ? starts(source, new Set()) : undefined
     return found === undefined ? [] : [`${found}, so the name of ${source.file} must end in .e2e.test.ts`]
   })
-}
-
-const isExempt = (file: string): boolean => /(^|\/)(migrations|generated)\/|\.generated\.tsx?$/.test(file)
-
-/** A file above the budget holds several concerns; generated files and migrations are exempt. */
-export const size = (source: Source): ReadonlyArray<string> => {
-  const lines = source.text.trimEnd().split("\n").length
-  return lines > sizeBudget && !isExempt(source.file)
-    ? [`${source.file}: ${lines} lines, the budget is ${sizeBudget}`]
-    : []
 }
 
 const kindWords = /^(utils?|helpers?|types|common|misc|managers?|services|layers|errors)$/i
@@ -624,9 +510,30 @@ export const unusedModules = (
     })
 }
 
+/** Files that a public module shows as its own, by `export * from`. */
+export const shownFiles = (
+  sources: ReadonlyArray<Source>,
+  manifestFor: (file: string) => Manifest
+): ReadonlySet<string> =>
+  new Set(
+    sources.filter(({ file }) => isPublic(file, manifestFor(file))).flatMap((source) =>
+      (programOf(source)["body"] as ReadonlyArray<Node>).flatMap((statement) => {
+        const isAll = statement.type === "ExportAllDeclaration" && nameOf(statement["exported"]) === undefined
+        const specifier = literalOf(statement["source"])
+        return isAll && specifier?.startsWith(".") === true
+          ? [posix.join(posix.dirname(source.file), specifier)]
+          : []
+      })
+    )
+  )
+
 /** What users can import says in a sentence what it is. A type and a value of one name are one thing. */
-export const docstrings = (source: Source, manifest: Manifest): ReadonlyArray<string> => {
-  if (!isPublic(source.file, manifest)) return []
+export const docstrings = (
+  source: Source,
+  manifest: Manifest,
+  shown: ReadonlySet<string> = new Set()
+): ReadonlyArray<string> => {
+  if (!isPublic(source.file, manifest) && !shown.has(source.file)) return []
   const body = programOf(source)["body"] as ReadonlyArray<Node>
   const told = new Set<string>()
   const untold = new Map<string, Node>()

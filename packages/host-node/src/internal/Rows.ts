@@ -1,6 +1,7 @@
 /**
  * Prepared statements, and rows of the tables as rows of the storage seam.
  */
+import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as WellFormed from "@fermata/core/WellFormed"
 import type {
   ApprovalRow,
@@ -14,6 +15,9 @@ import type {
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
 
 export type Row = Record<string, SQLOutputValue>
+
+/** Whether a run of this status has ended. */
+export const isOver = (status: string): boolean => isFinal(status as RunStatus)
 
 /** A statement that is prepared at its first use and kept. */
 export interface Statement {

@@ -2,37 +2,33 @@
  * The operations of the storage seam, as SQL. Each must be called inside a
  * write transaction.
  */
-import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import type {
   AnswerOp,
   Answers,
-  ClaimOp,
   CommitOp,
-  DefinitionRow,
   InboxOp,
   Op,
   OutboxRow,
-  OwnerRow,
-  ReapOp,
   ReportOp,
   RunRow,
   StartOp,
   Together
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
+import * as DefinitionSql from "./DefinitionSql.ts"
 import * as EventSql from "./EventSql.ts"
 import * as Listeners from "./Listeners.ts"
+import * as OwnerSql from "./OwnerSql.ts"
 import {
+  isOver,
   lastOf,
   number,
   numberOrNull,
   prepare,
   prepareLean,
-  type Row,
   runColumns,
   text,
   textOrNull,
-  toDefinition,
   toInbox,
   toRun
 } from "./Rows.ts"
@@ -123,56 +119,6 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
      RETURNING owner, inbox_count`
   )
 
-  const dueColumns = "SELECT key, due_at, kind, served, definition FROM runs"
-  const dueOfAll = prepare(db, `${dueColumns} WHERE due_at <= ? ORDER BY due_at, key`)
-  const dueOfServed = prepare(
-    db,
-    `${dueColumns} INDEXED BY runs_due_served WHERE served = ? AND due_at <= ? ORDER BY due_at, key`
-  )
-  const dueOfTop = prepare(db, `${dueColumns} WHERE id = ? AND root IS NULL AND due_at <= ?`)
-  const dueBelow = prepare(
-    db,
-    `${dueColumns} INDEXED BY runs_due_root WHERE root = ? AND due_at <= ? ORDER BY due_at, key`
-  )
-  // Steps from definition to definition, so that runs which are left to others cost one step and not one each.
-  const dueDefinitions = prepare(
-    db,
-    `WITH RECURSIVE due (definition) AS (
-       SELECT min(definition) FROM runs INDEXED BY runs_due_document
-       WHERE kind = ?1 AND kind <> 'program' AND due_at IS NOT NULL
-       UNION ALL
-       SELECT (SELECT min(runs.definition) FROM runs INDEXED BY runs_due_document
-               WHERE kind = ?1 AND kind <> 'program' AND due_at IS NOT NULL AND runs.definition > due.definition)
-       FROM due WHERE definition IS NOT NULL
-     )
-     SELECT definition FROM due WHERE definition IS NOT NULL`
-  )
-  const dueOfDocument = prepare(
-    db,
-    `${dueColumns} INDEXED BY runs_due_document
-     WHERE kind = ? AND kind <> 'program' AND definition IS ? AND due_at IS NOT NULL AND due_at <= ? ORDER BY due_at, key`
-  )
-  const own = prepare(db, "UPDATE runs SET owner = ?, epoch = epoch + 1, due_at = NULL WHERE key = ?")
-  const free = prepare(
-    db,
-    "UPDATE runs SET owner = NULL, due_at = 0, takeovers = takeovers + ?2 WHERE owner = ?1"
-  )
-
-  const beat = prepare(db, "INSERT OR REPLACE INTO owners (id, expires_at, worker, info) VALUES (?, ?, ?, ?)")
-  const bury = prepare(db, "DELETE FROM owners WHERE expires_at < ?")
-  const buryOne = prepare(db, "DELETE FROM owners WHERE id = ? AND expires_at = ?")
-  const leave = prepare(db, "DELETE FROM owners WHERE id = ?")
-  // Steps from owner to owner in the index, instead of over every owned run.
-  const ownersWithoutRow = prepare(
-    db,
-    `WITH RECURSIVE owning (owner) AS (
-       SELECT min(owner) FROM runs WHERE owner IS NOT NULL
-       UNION ALL
-       SELECT (SELECT min(runs.owner) FROM runs WHERE runs.owner > owning.owner) FROM owning WHERE owner IS NOT NULL
-     )
-     SELECT owner FROM owning WHERE owner IS NOT NULL AND owner NOT IN (SELECT id FROM owners)`
-  )
-
   const standing = prepare(db, "SELECT epoch, status, owner, due_at FROM runs WHERE key = ?")
   const findingOf = prepare(db, "SELECT length FROM findings WHERE run = ? AND reason = ?")
   const find = prepare(
@@ -180,12 +126,6 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     "INSERT OR REPLACE INTO findings (run, reason, problem, length, woken, at) VALUES (?, ?, ?, ?, ?, ?)"
   )
   const makeDue = prepare(db, "UPDATE runs SET due_at = 0 WHERE key = ?")
-
-  const findDefinition = prepare(db, "SELECT * FROM definitions WHERE name = ? AND version = ?")
-  const define = prepare(
-    db,
-    "INSERT OR REPLACE INTO definitions (name, version, kind, hash, schemas, document, at) VALUES (?, ?, ?, ?, ?, ?, ?)"
-  )
 
   // Keys never change, so a run that was found once is found without its index.
   const keys = new Map<string, number>()
@@ -446,71 +386,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
   const listeners = Listeners.make(db, keyOf, inbox)
 
-  const take = (key: number, owner: string): RunRow => {
-    own.run(owner, key)
-    return toRun(findRun.get(key)!)
-  }
-
-  const claim = (op: ClaimOp): Answers["claim"] => {
-    if (op.limit <= 0) return { runs: [] }
-    const kinds = new Set(op.kinds)
-    const served = op.programs === null ? null : new Set([...op.programs, ...kinds])
-    const without = new Set(op.without)
-    const serves = (row: Row) => {
-      const definition = textOrNull(row, "definition")
-      if (definition !== null && without.has(definition)) return false
-      const kind = text(row, "kind")
-      return served === null ? kind === "program" || kinds.has(kind) : served.has(text(row, "served"))
-    }
-    const lists: Array<Iterable<Row>> = op.roots !== null
-      ? [...new Set(op.roots)].flatMap((root) => [dueOfTop.all(root, op.now), upTo(dueBelow, root)])
-      : served !== null
-      ? [...served].flatMap((name) => kinds.has(name) && without.size > 0 ? ofKind(name) : [upTo(dueOfServed, name)])
-      : [dueOfAll.iterate(op.now)]
-    // Begun when it is come to: a statement can only be in one place at a time.
-    function* upTo(statement: typeof dueBelow, ...values: ReadonlyArray<string | null>): Generator<Row> {
-      yield* statement.iterate(...values, op.now)
-    }
-    function ofKind(kind: string): Array<Iterable<Row>> {
-      const hashes = dueDefinitions.all(kind).map((row) => text(row, "definition")).filter((hash) => !without.has(hash))
-      return [null, ...hashes].map((hash) => upTo(dueOfDocument, kind, hash))
-    }
-
-    const found: Array<{ readonly key: number; readonly at: number }> = []
-    for (const list of lists) {
-      let left = op.limit
-      for (const row of list) {
-        if (!serves(row)) continue
-        found.push({ key: number(row, "key"), at: number(row, "due_at") })
-        if (--left === 0) break
-      }
-    }
-    found.sort((a, b) => a.at - b.at || a.key - b.key)
-    return { runs: found.slice(0, op.limit).map(({ key }) => take(key, op.owner)) }
-  }
-
-  const claimOne = (owner: string, id: string): Answers["claimOne"] => {
-    const key = keyOf(id)
-    if (key === undefined) return { run: null }
-    const run = toRun(findRun.get(key)!)
-    return { run: run.owner === null && !isOver(run.status) ? take(key, owner) : null }
-  }
-
-  const heartbeat = (owner: OwnerRow): Answers["heartbeat"] => {
-    beat.run(owner.id, owner.expiresAt, owner.worker ? 1 : 0, owner.info)
-    return {}
-  }
-
-  const reap = (op: ReapOp): Answers["reap"] => {
-    if (op.owners === undefined) bury.run(op.now)
-    else for (const { expiresAt, id } of op.owners) buryOne.run(id, expiresAt)
-    return { freed: ownersWithoutRow.all().reduce((freed, row) => freed + free.run(text(row, "owner"), 1), 0) }
-  }
-
-  const retire = (owner: string): Answers["retire"] => {
-    leave.run(owner)
-    return { freed: free.run(owner, 0) }
-  }
+  const owners = OwnerSql.make(db, keyOf)
+  const register = DefinitionSql.register(db)
 
   const report = ({ dueAt, epoch, row }: ReportOp): Answers["report"] => {
     const key = keyOf(row.run)
@@ -523,15 +400,6 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     find.run(key, row.reason, row.problem, row.length, row.woken ? 1 : 0, row.at)
     if (row.woken) makeDue.run(key)
     return { reported: true }
-  }
-
-  const register = (row: DefinitionRow): Answers["define"] => {
-    const found = findDefinition.get(row.name, row.version)
-    const known = found === undefined ? null : toDefinition(found)
-    if (known !== null && known.hash === row.hash && known.kind === row.kind) return { result: "same", known }
-    if (known !== null && (known.kind !== "program" || row.kind !== "program")) return { result: "refused", known }
-    define.run(row.name, row.version, row.kind, row.hash, row.schemas, row.document, row.at)
-    return { result: known === null ? "added" : "replaced", known }
   }
 
   return {
@@ -553,15 +421,15 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
         case "answer":
           return answer(op)
         case "claim":
-          return claim(op)
+          return owners.claim(op)
         case "claimOne":
-          return claimOne(op.owner, op.run)
+          return owners.claimOne(op.owner, op.run)
         case "heartbeat":
-          return heartbeat(op.owner)
+          return owners.heartbeat(op.owner)
         case "reap":
-          return reap(op)
+          return owners.reap(op)
         case "retire":
-          return retire(op.owner)
+          return owners.retire(op.owner)
         case "report":
           return report(op)
         case "publish":
@@ -619,5 +487,3 @@ const isOfEntriesAlone = (op: CommitOp): boolean =>
   op.together === undefined && op.leaves === undefined
 
 const nothing: NonNullable<ReturnType<Together>> = { rows: [], blobs: [], outbox: [] }
-
-const isOver = (status: string): boolean => isFinal(status as RunStatus)
