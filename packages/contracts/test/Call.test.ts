@@ -31,7 +31,11 @@ const greeting = Greet.toLayer(({ name }) =>
 
 const tasks = TaskRuntime.layerHandlers({
   double: (input) => Effect.succeed(Number(input) * 2),
-  fail: () => Effect.fail(new TaskFailed({ task: "fail", problem: "in vain", retryable: false }))
+  fail: () => Effect.fail(new TaskFailed({ task: "fail", problem: "in vain", retryable: false })),
+  throws: () =>
+    Effect.sync(() => {
+      throw new TypeError("no such thing")
+    })
 })
 const served = Effect.provide(greeting.pipe(Layer.provideMerge(layer({ tasks }))))
 
@@ -126,6 +130,26 @@ describe("call", () => {
         status: "failed",
         error: `ContractFailed: Step "sub" of contract "calls" 1.0.0 failed: ${message}`
       })
+    }).pipe(served))
+
+  it.effect("tells people where the child's error was thrown, and expressions not", () =>
+    Effect.gen(function*() {
+      yield* add(document([task("work", "throws", null)], { id: "throwing" }))
+      const runId = yield* begin(calls({ workflow: "throwing", onError: "tell" }, {
+        steps: [
+          call("sub", null, { workflow: "throwing", onError: "tell" }),
+          step("transform", "tell", null, { set: { error: "{{ steps.sub.error }}" } })
+        ]
+      }))
+      const { output, steps } = yield* show(runId)
+      assert.notInclude(JSON.stringify(output), "trace")
+      assert.include(JSON.stringify(output), "no such thing")
+      const [failed] = yield* Store.use((store) => store.journal(runId)).pipe(
+        Effect.map((entries) => entries.filter((entry) => entry._tag === "StepFailed"))
+      )
+      assert.strictEqual(failed!.key, "sub")
+      assert.include(JSON.stringify(failed!.cause), "\"trace\":{\"name\":\"TypeError\"")
+      assert.lengthOf(steps, 3)
     }).pipe(served))
 
   it.effect("says what there is where the workflow or the version is missing", () =>
@@ -333,6 +357,8 @@ describe("call", () => {
         assert.deepStrictEqual(found(path), [], path)
       }
       assert.deepStrictEqual(found(".lines@$line.{ 'a': any }"), [])
+      // Behind a @ the path goes on where it was.
+      assert.deepStrictEqual(found(".lines@$line.cents"), [])
       assert.deepStrictEqual(found(".cent"), [
         "steps[1].set.got: found cent, expected a field of steps.sub.output, which has cents, lines, more; did you mean \"cents\"?"
       ])

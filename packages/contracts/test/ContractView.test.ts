@@ -158,4 +158,25 @@ describe("ContractView", () => {
       yield* pass("1 second")
       assert.deepInclude(yield* states, { last: "abandoned" })
     }).pipe(Effect.provide(layer())))
+
+  it.effect("tells that a step with steps inside runs between them too, and waits when all that goes on in it does", () =>
+    Effect.gen(function*() {
+      const contract = yield* ContractValidation.validate(graph)
+      const view = RunView.of("r", [])
+      const inner = (key: string, status: "requested" | "completed") =>
+        ({ key, name: "charge", status, attempts: 1, recoveries: 0, onCrash: "rerun", requestedAt: 0 }) as const
+      const each = (
+        steps: ReadonlyArray<ReturnType<typeof inner>>,
+        ...waits: ReadonlyArray<string>
+      ) =>
+        ContractView.standings(contract, {
+          steps,
+          waits: waits.map((key) => ({ reason: "signal", key })),
+          status: view.status
+        }).get("each")!.state
+      const done = inner("each[0]/charge", "completed")
+      assert.strictEqual(each([done]), "running")
+      assert.strictEqual(each([done], "step:each[1]/charge"), "waiting")
+      assert.strictEqual(each([inner("each[2]/charge", "requested"), done], "step:each[1]/charge"), "running")
+    }))
 })

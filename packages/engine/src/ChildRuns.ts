@@ -82,9 +82,8 @@ export const run = (request: StartRequest): Effect.Effect<JournalEntry.ExitJson,
     const payload = yield* Effect.orDie(
       Handover.given(`payload of workflow "${workflow}"`, request.payload, Handover.giver(row))
     )
-    const { by: _by, ...asked } = request
     const start = StoredJson.compose({
-      ...asked,
+      ...request,
       payload,
       root: row.root,
       parent: row.id,
