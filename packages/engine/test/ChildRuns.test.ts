@@ -5,6 +5,8 @@ import { Effect, Exit, Layer, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import * as ChildRuns from "../src/ChildRuns.ts"
 import type { Engine } from "../src/Engine.ts"
+import * as RunStarts from "../src/internal/RunStarts.ts"
+import * as MemoryBackend from "../src/MemoryBackend.ts"
 import { Runs } from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import { StartRequest } from "../src/StartRequest.ts"
@@ -116,6 +118,15 @@ describe("ChildRuns", () => {
         named.message,
         "There is no workflow \"called\" version 2; registered are called@1.10, called@1.9"
       )
+    }))
+
+  it.effect("reads one definition where the version is named", () =>
+    Effect.gen(function*() {
+      const backend = MemoryBackend.make(MemoryBackend.makeStore())
+      const row = { name: "a", version: "1", kind: "recipe", hash: "h", schemas: "{}", document: "{}", at: 0 }
+      yield* backend.write([{ op: "define", row }])
+      const sparing = { ...backend, definitions: Effect.die("all are read") }
+      assert.strictEqual((yield* RunStarts.definitionOf(sparing, "a", "1")).hash, "h")
     }))
 
   it.effect("S8: a run that is told to stop leaves the child, and so does a part of the body that is interrupted", () =>

@@ -18,10 +18,12 @@ export const definitionOf = Effect.fnUntraced(function*(
   workflow: string,
   version: string | undefined
 ): Effect.fn.Return<DefinitionRow, WorkflowNotFound | StorageFailed> {
+  // All of them, with their documents, are read only where one has to be chosen, or to say what there is.
+  const exact = version === undefined ? null : yield* backend.definition(workflow, version)
+  if (exact !== null) return exact
   const all = yield* backend.definitions
   const named = newestFirst(all.filter((row) => row.name === workflow), ({ version }) => version)
-  const found = version === undefined ? named[0] : named.find((row) => row.version === version)
-  if (found !== undefined) return found
+  if (version === undefined && named[0] !== undefined) return named[0]
   return yield* new WorkflowNotFound({
     workflow,
     known: (named.length > 0 ? named : all).map((row) => `${row.name}@${row.version}`),
