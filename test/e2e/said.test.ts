@@ -180,3 +180,23 @@ describe("a fork with another output", () => {
     assert.notInclude(far.stderr, "shared as recorded")
   })
 })
+
+describe("why something failed", () => {
+  it("is told with the whole chain where FERMATA_DEBUG is set", async () => {
+    const project = new Project()
+    const { stderr } = await project.start(["run", "failing.json", "--config", "failing.config.ts"], {
+      env: { FERMATA_DEBUG: "1" }
+    }).ended
+    assert.include(stderr, "    TypeError: fetch failed")
+    assert.include(stderr, "caused by Error: connect ECONNREFUSED 127.0.0.1:65530")
+    assert.include(stderr, "errno -111")
+  })
+
+  it("is told where a configuration is no JavaScript", async () => {
+    const { folder, start } = new Project()
+    writeFileSync(join(folder, "fermata.config.mjs"), "export default {")
+    const { code, stderr, stdout } = await start(["run", "W"], { cwd: folder }).ended
+    assert.deepStrictEqual([code, stdout], [2, ""])
+    assert.include(stderr, "fermata.config.mjs cannot be loaded: SyntaxError")
+  })
+})

@@ -68,7 +68,8 @@ const guardStreams = (): void => {
   process.on("SIGXFSZ", () => {})
 }
 
-const program = (args: ReadonlyArray<string>, version: string): Effect.Effect<void> =>
+/** What a command line does, up to the exit code, which it leaves with the process. */
+export const program = (args: ReadonlyArray<string>, version: string): Effect.Effect<void> =>
   args[0] === "--complete" ?
     complete(args.slice(1)) :
     Command.runWith(command, { version, renderErrors: true })(args).pipe(

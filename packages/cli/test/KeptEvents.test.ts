@@ -1,11 +1,11 @@
 /** Events that are kept, as the command lists them. */
 import { assert, describe, it } from "vitest"
-import { Project } from "./support/Fermata.ts"
+import { Project } from "./support/Project.ts"
 
 describe("events ls", () => {
   it("lists events that are kept, the last first, by name and as many as asked for, and makes no database", async () => {
     const project = new Project()
-    const none = await project.start(["events", "ls"], { cwd: project.folder, env: { FERMATA_DB: undefined } }).ended
+    const none = await project.type(["events", "ls"], { cwd: project.folder, env: { FERMATA_DB: undefined } })
     assert.deepInclude(none, { code: 0, stdout: "", stderr: "no events\n" })
 
     const emitted = [["a.b", 1], ["c", 2], ["a.b", 3]] as const

@@ -8,7 +8,7 @@ import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
-import { type Outcome, Project } from "./support/Fermata.ts"
+import { type Outcome, Project } from "./support/Project.ts"
 
 interface Mistake {
   readonly args: ReadonlyArray<string>
@@ -38,18 +38,6 @@ const faults = ({ args, code = 2, says }: Mistake, outcome: Outcome): ReadonlyAr
   ].map((fault) => `fermata ${args.join(" ")}: ${fault}\n${outcome.stderr}`)
 }
 
-/** So many at once, so that the machine keeps up. */
-const atOnce = 4
-
-const inTurn = async <A, B>(all: ReadonlyArray<A>, f: (one: A) => Promise<B>): Promise<ReadonlyArray<B>> => {
-  const results: Array<B> = []
-  const rest = [...all.entries()]
-  await Promise.all(Array.from({ length: atOnce }, async () => {
-    for (let next = rest.shift(); next !== undefined; next = rest.shift()) results[next[0]] = await f(next[1])
-  }))
-  return results
-}
-
 const write = (folder: string, files: Readonly<Record<string, string>>): void => {
   for (const [name, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, name)), { recursive: true })
@@ -60,21 +48,25 @@ const write = (folder: string, files: Readonly<Record<string, string>>): void =>
 /** Makes each mistake in an empty folder of its own, which must be as it was. */
 const inEmptyFolders = async (mistakes: ReadonlyArray<Mistake>): Promise<void> => {
   const project = new Project()
-  const found = await inTurn([...mistakes.entries()], async ([index, one]) => {
+  const found: Array<string> = []
+  for (const [index, one] of mistakes.entries()) {
     const folder = join(project.folder, String(index))
     mkdirSync(folder)
     write(folder, one.files ?? {})
     const before = readdirSync(folder, { recursive: true }).sort()
-    const outcome = await project.start(one.args, {
+    const outcome = await project.type(one.args, {
       cwd: folder,
       env: { FERMATA_DB: undefined, ...one.env },
       stdin: one.stdin ?? ""
-    }).ended
+    })
     const after = readdirSync(folder, { recursive: true }).sort()
     const isStored = one.code !== 1 && JSON.stringify(after) !== JSON.stringify(before)
-    return [...faults(one, outcome), ...(isStored ? [`fermata ${one.args.join(" ")}: left ${after.join(", ")}`] : [])]
-  })
-  assert.deepStrictEqual(found.flat(), [])
+    found.push(
+      ...faults(one, outcome),
+      ...(isStored ? [`fermata ${one.args.join(" ")}: left ${after.join(", ")}`] : [])
+    )
+  }
+  assert.deepStrictEqual(found, [])
 }
 
 const stored = (db: string): unknown => {
@@ -103,11 +95,11 @@ const inProject = async (
     echo: await run("Echo", "--input", "{\"text\":\"x\"}")
   }
   const before = stored(project.db)
-  const found = await inTurn(
-    make(runs),
-    async (one) => faults(one, await project.start(one.args, { env: one.env ?? {}, stdin: one.stdin ?? "" }).ended)
-  )
-  assert.deepStrictEqual(found.flat(), [])
+  const found: Array<string> = []
+  for (const one of make(runs)) {
+    found.push(...faults(one, await project.type(one.args, { env: one.env ?? {}, stdin: one.stdin ?? "" })))
+  }
+  assert.deepStrictEqual(found, [])
   assert.strictEqual(stored(project.db), before)
 }
 
@@ -303,7 +295,6 @@ describe("mistakes in documents", () => {
 describe("mistakes in configurations and programs", () => {
   it("are told with the file and what it should be", () =>
     inEmptyFolders([
-      config("export default {", "cannot be loaded: SyntaxError"),
       config("import './none.mjs'", "cannot be loaded", "none.mjs"),
       config("throw new Error('no luck')", "cannot be loaded: Error: no luck"),
       config("export const a = 1", "has no default export; write export default defineConfig({ ... })"),
@@ -345,9 +336,9 @@ describe("mistakes in configurations and programs", () => {
 
   it("of two programs under one name are told with both places, and nothing runs", async () => {
     const project = new Project()
-    const folder = fileURLToPath(new URL("twice", import.meta.url))
+    const folder = fileURLToPath(new URL("../../../test/e2e/twice", import.meta.url))
     for (const args of [["run", "twice", "--input", "{\"id\":\"1\"}"], ["worker", "--until-idle"]]) {
-      const outcome = await project.start(args, { cwd: folder }).ended
+      const outcome = await project.type(args, { cwd: folder })
       assert.deepStrictEqual(
         faults(
           mistake(
@@ -363,8 +354,9 @@ describe("mistakes in configurations and programs", () => {
   })
 
   it("are told when they run, with exit code 1", async () => {
-    const { fermata } = new Project()
-    const [failing, doctor] = [await fermata("run", "Failing", "--input", "{\"id\":\"1\"}"), await fermata("doctor")]
+    const project = new Project()
+    const failing = await project.fermata("run", "Failing", "--input", "{\"id\":\"1\"}")
+    const doctor = await project.fermata("doctor")
     assert.deepStrictEqual([failing.code, failing.stdout], [1, ""])
     assert.include(failing.stderr, "Broken: it was made to fail")
     assert.notMatch(failing.stderr, /^\s+at .*node_modules/m)

@@ -2,9 +2,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { Project } from "./support/Fermata.ts"
+import { fixtures, Project } from "./support/Project.ts"
 
-const config = ["--config", join(import.meta.dirname, "fixtures/times.config.ts")]
+const config = ["--config", join(fixtures, "times.config.ts")]
 const input = ["--input", `{"id":"1"}`]
 
 describe("times, by the command", () => {

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { gunzipSync } from "node:zlib"
 import { assert, describe, it } from "vitest"
-import { fixtures, Project } from "./support/Fermata.ts"
+import { fixtures, Project } from "./support/Project.ts"
 
 interface Difference {
   readonly runId: string
