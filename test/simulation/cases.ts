@@ -194,6 +194,11 @@ export const cases: ReadonlyArray<Case> = [
     options: { layer: Pauses.layer, signals: { paid: "card" }, answer: Pauses.answer, ends: "any" }
   },
   {
+    name: "pauses and a cancel",
+    start: Pauses.Paused.execute({ id: "1" }, { discard: true }),
+    options: { layer: Pauses.layer, signals: { paid: "card" }, answer: Pauses.answerAndCancel, ends: "any" }
+  },
+  {
     name: "ticket-triage",
     start: startContract(triage, { event: { name: "ticket.created", payload: ticket } }),
     options: { layer: serving(Script.layer, TaskRuntime.layerHandlers({ "analyze-ticket": analyzeTicket })) }

@@ -50,3 +50,9 @@ export const answer = ({ key, reason }: Wait, turn: number): Simulator.Word | un
   if (!isPaused && turn < 40 && turn % 2 === 0) return { kind: "pause", message: { by: "ada" } }
   return undefined
 }
+
+/** As `answer`, until somebody cancels the run while it is paused. */
+export const answerAndCancel = (wait: Wait, turn: number): Simulator.Word | undefined =>
+  wait.reason === "operator" && wait.key === "pause" && turn > 20 && turn % 7 === 0
+    ? { kind: "cancel", message: { kind: "cancel", by: "ada", reason: "enough" } }
+    : answer(wait, turn)

@@ -10,6 +10,12 @@ export interface Recorded {
     readonly entry: { readonly attempt: number }
     readonly retryAt: number | undefined
   }>
+  /** Questions, by their keys: decided when there is something. */
+  readonly approvals: ReadonlyMap<string, { readonly decided: unknown }>
+  /** Child runs, by their ids: ended when there is an exit. */
+  readonly children: ReadonlyMap<string, { readonly exit: unknown }>
+  /** Told to start no further step. */
+  readonly paused: boolean
 }
 
 /** A way to take journals in: all that is there at once, and what is appended entry by entry. */

@@ -5,9 +5,11 @@
  *   rest one by one, from every entry on, or from `mostCuts` of them where it is
  *   longer; and no entry is changed by that;
  * - wherever it is cut off, the engine knows the same steps without an outcome
- *   as the view that people are shown, in the same attempts.
+ *   as the view that people are shown, in the same attempts, the same open
+ *   questions and children, and whether the run is paused.
  */
 import type { JournalEntry } from "@fermata/core/JournalEntry"
+import { isFinal } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
 import type { Fold, Recorded } from "@fermata/engine/EngineProbe"
 
@@ -47,20 +49,36 @@ const disagreement = <State extends Recorded>(
   for (const entry of journal) {
     apply(state, entry)
     view = RunView.fold(view, entry)
-    // A failure that suspended its run is one until the step is asked for again.
-    const recorded = Array.from(state.open, ({ entry, key, retryAt }) => [key, entry.attempt, retryAt ?? null] as const)
-      .filter(([key]) => RunView.step(view, key)?.status !== "failed")
-    const shown = view.steps.flatMap(({ attempts, key, retryAt, status }) =>
-      status === "completed" || status === "failed" ? [] : [[key, attempts, retryAt ?? null] as const]
-    )
-    const [open, visible] = [listed(recorded), listed(shown)]
-    if (open !== visible) return `at entry ${entry.seq} it has the open steps ${open}, and its view has ${visible}`
+    // What is left open when a run has ended is nobody's concern.
+    if (isFinal(view.status)) continue
+    const [known, shown] = [JSON.stringify(knownOf(state, view)), JSON.stringify(shownOf(view))]
+    if (known !== shown) return `at entry ${entry.seq} it has ${known}, and its view has ${shown}`
   }
   return undefined
 }
 
-const listed = (steps: ReadonlyArray<readonly [key: string, attempt: number, retryAt: number | null]>): string =>
-  JSON.stringify(steps.toSorted(([a], [b]) => a < b ? -1 : 1))
+/** What is open and whether the run is paused, as the engine knows it. */
+const knownOf = ({ approvals, children, open, paused }: Recorded, view: RunView.RunView) => ({
+  // A failure that suspended its run is one until the step is asked for again.
+  steps: Array.from(open, ({ entry, key, retryAt }) => [key, entry.attempt, retryAt ?? null] as const)
+    .filter(([key]) => RunView.step(view, key)?.status !== "failed").sort(byKey),
+  approvals: Array.from(approvals).flatMap(([key, { decided }]) => decided === undefined ? [[key]] : []).sort(byKey),
+  children: Array.from(children).flatMap(([key, { exit }]) => exit === undefined ? [[key]] : []).sort(byKey),
+  paused
+})
+
+/** The same as people are shown it. */
+const shownOf = (view: RunView.RunView): ReturnType<typeof knownOf> => ({
+  steps: view.steps.flatMap(({ attempts, key, retryAt, status }) =>
+    status === "completed" || status === "failed" ? [] : [[key, attempts, retryAt ?? null] as const]
+  ).toSorted(byKey),
+  approvals: view.approvals.flatMap(({ key, status }) => status === "open" ? [[key]] : []).toSorted(byKey),
+  children: view.children.flatMap(({ child, status }) => status === "running" ? [[child]] : []).toSorted(byKey),
+  paused: view.paused
+})
+
+const byKey = ([a = ""]: ReadonlyArray<unknown>, [b = ""]: ReadonlyArray<unknown>): number =>
+  String(a) < String(b) ? -1 : 1
 
 /** All that a state holds, in order, as text. */
 const textOf = (state: unknown): string =>
