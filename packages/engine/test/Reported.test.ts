@@ -3,6 +3,7 @@
  * was lost, repeated or stuck there must be told here, and touch nobody else.
  */
 import { assert, describe, it } from "@effect/vitest"
+import * as RunView from "@fermata/core/RunView"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Deferred, Effect, Exit, Layer, Schema } from "effect"
 import { Runs } from "../src/Runs.ts"
@@ -263,6 +264,67 @@ describe("What users of other engines have reported", () => {
       )
       assert.strictEqual(rows.find((row) => row.id === id)?.status, "cancelled")
       assert.isFalse(log.entries.some((entry) => entry.endsWith(".2")))
+    }))
+
+  it.effect("S7: a pause that comes while a step is under way stays one when the step ends and whoever takes the run up, and is ended once (temporalio/temporal#10239)", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const W = define("W")
+      const gate = Deferred.makeUnsafe<void>()
+      const hold = Step.make("hold", { onCrash: "ask", run: () => Deferred.await(gate) })
+      const layer = W.toLayer(() => Effect.andThen(hold(), echo(log)("next")))
+      let host = yield* world.start(layer)
+      const id = yield* begin(host, W)
+      const ada = { by: "ada" }
+      const runs = () => host.use(Effect.provide(Runs, Runs.layer))
+      yield* (yield* runs()).pause(id, ada)
+      yield* world.look
+      yield* Deferred.succeed(gate, undefined)
+      yield* host.settled
+      for (let time = 0; time < 3; time++) {
+        const { paused, reason, status } = yield* (yield* runs()).show(id)
+        assert.deepStrictEqual({ paused, reason, status }, { paused: true, reason: "operator", status: "suspended" })
+        assert.deepStrictEqual(
+          (yield* (yield* runs()).list({ status: ["suspended"] })).map(({ id }) => id),
+          [id]
+        )
+        const view = RunView.of(id, yield* world.journal(id))
+        assert.deepInclude(view, { paused: true, reason: "operator", status: "suspended" })
+        yield* host.evict
+        host = yield* world.restart(host, layer)
+        yield* world.tell(id, "pause", ada)
+      }
+      assert.isEmpty(log.entries)
+      yield* (yield* runs()).resume(id, ada)
+      yield* world.look
+      yield* assertOutput(host, W, id, "next")
+      assert.strictEqual(log.entries.length, 1)
+    }))
+
+  it.effect("S8: a paused run that is cancelled leaves no step under way in what people are shown (agentjido/jizoku#125)", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const W = define("W")
+      const host = yield* world.start(W.toLayer(() =>
+        Effect.onInterrupt(
+          Step.make("work", { onCrash: "rerun", run: () => Effect.never })(),
+          () => Effect.orDie(Step.make("undo", { onCrash: "rerun", run: () => Effect.sleep("1 minute") })())
+        )
+      ))
+      const id = yield* begin(host, W)
+      yield* world.tell(id, "pause", { by: "ada" })
+      yield* world.tell(id, "cancel", { kind: "cancel", by: "ada", reason: "enough" })
+      const stopping = RunView.of(id, yield* world.journal(id))
+      assert.isFalse(stopping.paused)
+      assert.strictEqual(RunView.step(stopping, "undo")?.status, "running")
+      yield* pass(host, "1 minute")
+      const view = RunView.of(id, yield* world.journal(id))
+      assert.deepInclude(view, { status: "cancelled", paused: false })
+      assert.deepStrictEqual(view.steps.map(({ key, status }) => [key, status]), [
+        ["work", "abandoned"],
+        ["undo", "completed"]
+      ])
     }))
 
   it.effect("S17: a step that has been told to stop and goes on is timed out all the same, and nothing waits for it", () =>
