@@ -1,5 +1,6 @@
 import { StoredJson } from "@fermata/core"
 import { Engine } from "@fermata/engine"
+import * as SqliteBackend from "@fermata/host-node/SqliteBackend"
 import { Effect, Result } from "effect"
 import { spawnSync } from "node:child_process"
 import { statSync } from "node:fs"
@@ -96,20 +97,13 @@ const long: Case = async ({ folder, rounds, scale }) => {
     growth.push(tenth(9) / Math.max(tenth(1), tenth(2)))
     await runtime.dispose()
     // As if the process had died before the last step: its outcome and all that follows are taken away.
-    const file = new DatabaseSync(db)
-    const key = (file.prepare("SELECT max(run) AS run FROM journal").get() as { run: number }).run
-    const read = () =>
-      (file.prepare("SELECT entries FROM journal WHERE run = ? ORDER BY arrival").all(key) as unknown as Array<
-        { entries: string }
-      >)
-        .map(({ entries }) => entries.split("\n").map((entry) => JSON.parse(entry)))
+    const read = () => entriesOf(db, [id])
     readMs = await time(read)
     for (let k = 0; k < 3; k++) readMs = Math.min(readMs, await time(read))
-    file.close()
     const back = host(db, { synchronous: "NORMAL", worker: false })
     await back.runPromise(Effect.void)
     const reopened = new DatabaseSync(db)
-    cutAfter(reopened, id, key)
+    cutAfter(reopened, id)
     reopened.close()
     recoverMs = await time(() =>
       back.runPromise(
@@ -137,25 +131,27 @@ const long: Case = async ({ folder, rounds, scale }) => {
   ]
 }
 
-/** Takes back the end of a run and its last outcome, so that the run has one step to do. */
-const cutAfter = (db: DatabaseSync, id: string, key: number) => {
-  const tail = db.prepare("SELECT last, entries FROM journal WHERE run = ? ORDER BY arrival DESC LIMIT 5").all(
-    key
-  ) as unknown as Array<{ last: number; entries: string }>
-  const row = tail.find(({ entries }) => entries.includes("\"StepCompleted\""))!
-  const lines = row.entries.split("\n")
-  const kept = lines.slice(0, lines.findLastIndex((entry) => entry.includes("\"StepCompleted\"")))
+/** What the journals of these runs say, read from the file alone. */
+const entriesOf = (file: string, runs: ReadonlyArray<string>): Promise<Array<Readonly<Record<string, unknown>>>> =>
+  Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const backend = yield* SqliteBackend.make({ file, readOnly: "untouched" })
+    const entries: Array<Readonly<Record<string, unknown>>> = []
+    for (const run of runs) {
+      for (const entry of yield* backend.entries(run, 0, Infinity)) entries.push(JSON.parse(entry))
+    }
+    return entries
+  })))
+
+/** Takes back the end of a run and its last outcome, which share a row, so that the run has one step to do. */
+const cutAfter = (db: DatabaseSync, id: string) => {
+  const { key } = db.prepare("SELECT key FROM runs WHERE id = ?").get(id) as { readonly key: number }
+  const { entries, last } = db.prepare("SELECT last, entries FROM journal WHERE run = ? ORDER BY arrival DESC LIMIT 1")
+    .get(key) as { readonly last: number; readonly entries: string }
+  if (!/StepCompleted.*\n.*RunCompleted/.test(entries)) throw new Error(`the last row of the run is "${entries}"`)
   for (const table of ["journal", "places"]) {
-    db.prepare(`DELETE FROM ${table} WHERE run = ? AND last >= ?`).run(key, row.last)
+    db.prepare(`DELETE FROM ${table} WHERE run = ? AND last >= ?`).run(key, last)
   }
   db.prepare("UPDATE placed SET upto = min(upto, (SELECT max(arrival) FROM journal))").run()
-  if (kept.length > 0) {
-    db.prepare("INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)").run(
-      key,
-      row.last - lines.length + kept.length,
-      kept.join("\n")
-    )
-  }
   db.prepare("UPDATE runs SET status = 'running', owner = NULL, due_at = 0 WHERE id = ?").run(id)
 }
 
@@ -176,7 +172,7 @@ const suspended: Case = async ({ folder, rounds, scale }) => {
   })
   const least = made.reduce((least, each) => each.rss < least.rss ? each : least)
   const bytes = statSync(db).size / count
-  const payloads = payloadBytes(db) / count
+  const payloads = (await payloadBytes(db)) / count
   const bare = host(empty)
   await bare.runPromise(Effect.void)
   await bare.dispose()
@@ -214,18 +210,16 @@ const suspended: Case = async ({ folder, rounds, scale }) => {
 }
 
 /** Bytes of what the runs were given and what their steps answered. */
-const payloadBytes = (file: string): number => {
+const payloadBytes = async (file: string): Promise<number> => {
   const db = new DatabaseSync(file, { readOnly: true })
-  let bytes = 0
-  for (
-    const { entries } of db.prepare("SELECT entries FROM journal").iterate() as Iterable<{ readonly entries: string }>
-  ) {
-    for (const entry of entries.split("\n")) {
-      const { input, output, payload } = JSON.parse(entry) as Readonly<Record<string, unknown>>
-      for (const value of [input, output, payload]) if (value !== undefined) bytes += JSON.stringify(value).length
-    }
-  }
+  const runs = (db.prepare("SELECT id FROM runs").all() as unknown as Array<{ readonly id: string }>).map(({ id }) =>
+    id
+  )
   db.close()
+  let bytes = 0
+  for (const { input, output, payload } of await entriesOf(file, runs)) {
+    for (const value of [input, output, payload]) if (value !== undefined) bytes += JSON.stringify(value).length
+  }
   return bytes
 }
 

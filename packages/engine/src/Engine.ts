@@ -83,7 +83,7 @@ export class Engine extends Context.Service<Engine, {
     const hostClock = yield* HostClock
     const options = yield* EngineOptions
     const ambient = yield* Effect.context<never>()
-    const ownerId = options.ownerId !== "" ? options.ownerId : Context.get(ambient, WebCrypto).randomUUID()
+    const ownerId = options.ownerId !== "" ? options.ownerId : idOf(Context.get(ambient, WebCrypto).randomUUID())
     const runtime = EngineRuntime.make(
       store,
       hostClock,
@@ -191,3 +191,10 @@ export class Engine extends Context.Service<Engine, {
     return context
   }))
 }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** The name of a process among those of its store: 60 random bits, since every run that it has in memory bears it. */
+const idOf = (uuid: string): string => uuid.replaceAll("-", "").slice(0, 16)

@@ -23,6 +23,9 @@ export const applicationId = 0x4665726d
  *   Rows of the journal are only ever added, so an arrival stays what it is.
  * - The length of a run is its last `seq` + 1, and `inbox_count` (`told` in older
  *   databases) counts its inbox rows, so that no commit scans.
+ * - What goes without saying is not stored: `EntryLines` says how entries stand in a
+ *   row, `ShortWaits` what of its waits a run has beside its reason. A suspended run
+ *   with a small payload takes less than 800 bytes, its indexes among them.
  * - Times are `REAL`, in which SQLite stores whole numbers as integers and a
  *   fraction of a millisecond does no harm.
  * - `root` is null for a run that is its own root, so top runs need no index entry.
@@ -276,6 +279,10 @@ export const migrations: ReadonlyArray<string> = [
   DROP INDEX runs_told;
   ALTER TABLE runs RENAME COLUMN told TO inbox_count;
   CREATE INDEX runs_with_inbox ON runs (owner) WHERE owner IS NOT NULL AND inbox_count > 0;
+  `,
+  // Entries and waits are stored shortly from here on (EntryLines, ShortWaits), which an older build could not read. What is due is found by what it is served as.
+  `
+  DROP INDEX runs_due;
   `
 ]
 

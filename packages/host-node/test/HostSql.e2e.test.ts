@@ -4,6 +4,7 @@ import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { fileURLToPath } from "node:url"
+import * as EntryLines from "../src/internal/EntryLines.ts"
 import * as TempFolder from "./support/TempFolder.ts"
 
 const script = fileURLToPath(new URL("support/Seller.ts", import.meta.url))
@@ -24,7 +25,7 @@ const look = (file: string) =>
     const texts = (sql: string) => db.prepare(sql).all().map((row) => String(Object.values(row)[0]))
     const seen = {
       tickets: texts("SELECT name FROM tickets"),
-      records: texts("SELECT entries FROM journal ORDER BY run, last").flatMap((entries) => entries.split("\n"))
+      records: texts("SELECT entries FROM journal ORDER BY run, last").flatMap((entries) => EntryLines.decode(entries))
         .map((entry) => JSON.parse(entry)).filter(({ key }) => key === "sell").map(({ _tag }) => _tag)
     }
     db.close()

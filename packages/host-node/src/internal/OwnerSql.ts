@@ -4,13 +4,17 @@
  */
 import type { Answers, ClaimOp, OwnerRow, ReapOp, RunRow } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
-import { isOver, number, prepare, type Row, runColumns, text, textOrNull, toRun } from "./Rows.ts"
+import { dueRuns, dueServed, isOver, number, prepare, type Row, runColumns, text, textOrNull, toRun } from "./Rows.ts"
 
 /** `keyOf` finds the key of a run by its id. */
 export const make = (db: DatabaseSync, keyOf: (id: string) => number | undefined) => {
   const findRun = prepare(db, `SELECT ${runColumns} FROM runs WHERE key = ?`)
   const dueColumns = "SELECT key, due_at, kind, served, definition FROM runs"
-  const dueOfAll = prepare(db, `${dueColumns} WHERE due_at <= ? ORDER BY due_at, key`)
+  const dueOfAll = prepare(
+    db,
+    `${dueServed} SELECT key, due_at, kind, runs.served AS served, definition FROM ${dueRuns}
+     WHERE due_at <= ? ORDER BY due_at, key`
+  )
   const dueOfServed = prepare(
     db,
     `${dueColumns} INDEXED BY runs_due_served WHERE served = ? AND due_at <= ? ORDER BY due_at, key`

@@ -4,9 +4,12 @@
 import type { Census } from "@fermata/core/Owner"
 import type { Backend, RunFilter, RunRow } from "@fermata/engine/Backend"
 import type { DatabaseSync, SQLInputValue } from "node:sqlite"
+import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
 import {
   damaged,
+  dueRuns,
+  dueServed,
   journalRows,
   type LeanQuery,
   number,
@@ -68,12 +71,17 @@ export const make = (db: DatabaseSync) => {
   const definition = prepare(db, "SELECT * FROM definitions WHERE name = ? AND version = ?")
   const definitionByHash = prepare(db, "SELECT * FROM definitions WHERE hash = ? ORDER BY name, version LIMIT 1")
   const owners = prepare(db, "SELECT * FROM owners ORDER BY id")
-  const nextDue = prepare(db, "SELECT min(due_at) AS due_at FROM runs WHERE due_at > ?")
+  const nextDue = prepare(
+    db,
+    `${dueServed} SELECT min((
+       SELECT min(due_at) FROM runs INDEXED BY runs_due_served WHERE runs.served = due.served AND due_at > ?1
+     )) AS due_at FROM due WHERE served IS NOT NULL`
+  )
   const nextDueTop = prepare(db, "SELECT due_at FROM runs WHERE id = ? AND root IS NULL AND due_at > ?")
   const nextDueBelow = prepare(db, "SELECT min(due_at) AS due_at FROM runs WHERE root = ? AND due_at > ?")
   const due = prepare(
     db,
-    `SELECT ${runColumns} FROM runs WHERE due_at > ? AND due_at <= ? ORDER BY due_at, key LIMIT ?`
+    `${dueServed} SELECT ${runColumns} FROM ${dueRuns} WHERE due_at > ? AND due_at <= ? ORDER BY due_at, key LIMIT ?`
   )
   const stranded = prepare(
     db,
@@ -83,6 +91,7 @@ export const make = (db: DatabaseSync) => {
      AND key < ? ORDER BY key DESC LIMIT ?`
   )
   const keyOf = prepare(db, "SELECT key FROM runs WHERE id = ?")
+  const ofRun = prepare(db, "SELECT key, workflow, version FROM runs WHERE id = ?")
   const findings = prepare(
     db,
     `SELECT runs.id AS run, findings.reason, problem, length, woken, at FROM findings JOIN runs ON runs.key = run
@@ -102,8 +111,10 @@ export const make = (db: DatabaseSync) => {
     runs: list,
     runIds: (prefix: string, limit: number) => runIds.all(prefix, atMost(limit)).map((row) => text(row, "id")),
     entries: (id: string, from: number, limit: number) => {
-      const row = keyOf.get(id)
-      return row === undefined ? [] : entries(journal, number(row, "key"), from, limit)
+      const row = ofRun.get(id)
+      if (row === undefined) return []
+      const workflow = EntryLines.workflowOf({ workflow: text(row, "workflow"), version: text(row, "version") })
+      return entries(journal, number(row, "key"), workflow, from, limit)
     },
     blob: (hash: string) => orNull(blob.get(hash), (row) => text(row, "data")),
     inboxOf: (owner: string, limit: number) => inboxOf.all(owner, atMost(limit)).map(toInbox),
@@ -199,6 +210,7 @@ const ofRoot = `key IN (WITH root (id) AS (VALUES (?))
 const entries = (
   journal: Record<"placed" | "all", LeanQuery>,
   key: number,
+  workflow: string | undefined,
   from: number,
   limit: number
 ): ReadonlyArray<string> => {
@@ -208,7 +220,7 @@ const entries = (
     const rows = query.all(key, from + found.length, wanted)
     for (const [last, text] of rows) {
       if (typeof last !== "number" || typeof text !== "string") throw damaged("entries")
-      const lines = text.split("\n")
+      const lines = EntryLines.decode(text, workflow)
       const first = last + 1 - lines.length
       const next = from + found.length
       if (first > next) throw new Error(`entries are missing from the journal: those from ${next} up to ${first - 1}`)

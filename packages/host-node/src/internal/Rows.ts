@@ -13,6 +13,7 @@ import type {
   RunRow
 } from "@fermata/engine/Backend"
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite"
+import * as ShortWaits from "./ShortWaits.ts"
 
 export type Row = Record<string, SQLOutputValue>
 
@@ -97,6 +98,17 @@ export const journalRows = `${placedFrom}
   UNION ALL SELECT last, entries FROM ${unplaced} AND run = ?1 AND last >= ?2
   ORDER BY last LIMIT ?3`
 
+/** What runs that are due are served as. Steps from one to the next in the index. */
+export const dueServed = `WITH RECURSIVE due (served) AS (
+    SELECT min(served) FROM runs INDEXED BY runs_due_served WHERE due_at IS NOT NULL
+    UNION ALL
+    SELECT (SELECT min(runs.served) FROM runs INDEXED BY runs_due_served WHERE due_at IS NOT NULL AND runs.served > due.served)
+    FROM due WHERE served IS NOT NULL
+  )`
+
+/** The runs that are due, as far as a condition on `due_at` says: to follow `dueServed`. */
+export const dueRuns = "due CROSS JOIN runs INDEXED BY runs_due_served ON runs.served = due.served"
+
 /** Everything of a run but its payloads. */
 export const runColumns = `id, epoch, owner, due_at, takeovers, status, reason, workflow, version, kind, definition, `
   + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, coalesce(${
@@ -113,7 +125,7 @@ export const toRun = (row: Row): RunRow => ({
   parent: textOrNull(row, "parent"),
   status: text(row, "status"),
   reason: textOrNull(row, "reason"),
-  waits: textOrNull(row, "waits"),
+  waits: ShortWaits.lengthen(textOrNull(row, "reason"), textOrNull(row, "waits")),
   length: number(row, "length"),
   epoch: number(row, "epoch"),
   owner: textOrNull(row, "owner"),

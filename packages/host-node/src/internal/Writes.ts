@@ -16,6 +16,7 @@ import type {
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
 import * as DefinitionSql from "./DefinitionSql.ts"
+import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
 import * as Listeners from "./Listeners.ts"
 import * as OwnerSql from "./OwnerSql.ts"
@@ -32,6 +33,7 @@ import {
   toInbox,
   toRun
 } from "./Rows.ts"
+import * as ShortWaits from "./ShortWaits.ts"
 
 /** `call` calls a part of a commit that is made inside the transaction. */
 export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<Together>) => {
@@ -173,10 +175,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     placed = arrived
   }
 
-  const appendAll = (key: number, first: number, rows: ReadonlyArray<string>) => {
+  const appendAll = (key: number, first: number, rows: ReadonlyArray<string>, workflow?: string) => {
     for (let from = 0; from < rows.length; from += mostInRow) {
       const part = rows.length <= mostInRow ? rows : rows.slice(from, from + mostInRow)
-      arrived = append.insert(key, first + from + part.length - 1, part.join("\n"))
+      arrived = append.insert(key, first + from + part.length - 1, EntryLines.encode(part, workflow))
     }
     bounded(lengths).set(key, first + rows.length)
   }
@@ -227,10 +229,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       stands === undefined ? row.createdAt : first!.at,
       op.listener,
       stands?.reason ?? null,
-      stands?.waits ?? null
+      stands === undefined ? null : ShortWaits.shorten(stands.reason, stands.waits)
     )
     const key = number(inserted!, "key")
-    appendAll(key, 0, isFirst ? [...op.rows, ...first.rows] : op.rows)
+    appendAll(key, 0, isFirst ? [...op.rows, ...first.rows] : op.rows, EntryLines.workflowOf(run))
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const { event, paths } of op.subscriptions) events.subscribe(key, event, paths, op.since)
     if (op.listener !== null) listeners.add(key, op.listener)
@@ -261,7 +263,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const key = keys.get(op.run)
     if (key === undefined || lengths.get(key) !== op.expected) return false
     const length = op.expected + count
-    const text = op.rows.join("\n")
+    const text = EntryLines.encode(op.rows)
     const arrival = alone
       ? appendFenced.insert(key, length - 1, text, op.epoch, arrived)
       : appendOwned.insert(key, length - 1, text, op.epoch)
@@ -324,11 +326,12 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     for (const closed of op.approvalsClosed) closeApproval.run(key, closed)
     if (op.awaits !== undefined) events.change(key, op.awaits)
 
+    const waits = op.status === undefined ? null : ShortWaits.shorten(op.status.reason, op.status.waits)
     const endsNow = op.ended !== undefined && op.status !== undefined && op.release === undefined
     if (endsNow) {
-      endWith.run(op.status.status, op.status.reason, op.status.waits, op.ended.payload, op.at, key)
+      endWith.run(op.status.status, op.status.reason, waits, op.ended.payload, op.at, key)
     } else if (op.status !== undefined && !written) {
-      setStatus.run(op.status.status, op.status.reason, op.status.waits, op.at, key)
+      setStatus.run(op.status.status, op.status.reason, waits, op.at, key)
     }
     if (op.release !== undefined) {
       release.run(inboxCount > 0 && op.release.quiet !== true ? 0 : op.release.dueAt, op.at, key)

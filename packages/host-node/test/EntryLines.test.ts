@@ -1,0 +1,68 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as fc from "fast-check"
+import * as EntryLines from "../src/internal/EntryLines.ts"
+
+const row = [
+  `{"at":1767225600000,"_tag":"RunStarted"}`,
+  `{"at":1767225600000,"_tag":"StepRequested","key":"a","input":{"x":" {\\n"}}`,
+  `{"at":1767225600001,"epoch":2,"_tag":"StepCompleted","key":"a","output":null}`,
+  `{"at":1767225600001,"epoch":2,"_tag":"RunSuspended","waits":[]}`
+]
+
+const one = `{"at":1767225600000,"_tag":"RunSuspended","waits":[{"reason":"signal","key":"go"}]}`
+
+describe("EntryLines", () => {
+  it("say shortly what every entry begins with", () => {
+    assert.deepStrictEqual(EntryLines.encode(row).split("\n"), [
+      `1767225600000 RunStarted`,
+      ` StepRequested "key":"a","input":{"x":" {\\n"}`,
+      `1767225600001:2 StepCompleted "key":"a","output":null`,
+      ` RunSuspended "waits":[]`
+    ])
+    assert.strictEqual(EntryLines.encode([one]), `1767225600000 RunSuspended ~"signal","key":"go"`)
+    assert.deepStrictEqual(EntryLines.decode(EntryLines.encode(row)), row)
+  })
+
+  it("S3: read the rows of an older build", () => {
+    assert.deepStrictEqual(EntryLines.decode(row.join("\n")), row)
+  })
+
+  it("come back as they were, whatever the texts of one line are", () => {
+    const workflow = EntryLines.workflowOf({ workflow: "w", version: "1" })
+    const pieces = fc.constantFrom(
+      `{"at":`,
+      "0",
+      "17",
+      `,"epoch":`,
+      `,"_tag":"`,
+      `"`,
+      "A",
+      "b",
+      ",",
+      "}",
+      "{",
+      " ",
+      "=",
+      ":",
+      "x",
+      "~",
+      workflow,
+      "RunSuspended",
+      `"waits":[{"reason":`,
+      "}]"
+    )
+    const named = `{"at":1767225600000,"_tag":"RunRequested",${workflow},"payload":null}`
+    assert.strictEqual(EntryLines.encode([named], workflow), `1767225600000 RunRequested ~"payload":null`)
+    const line = fc.oneof(
+      fc.array(pieces, { maxLength: 12 }).map((parts) => parts.join("")),
+      fc.string({ unit: "grapheme" }).map((text) => text.replaceAll("\n", "")),
+      fc.constantFrom(...row, named, one)
+    )
+    fc.assert(
+      fc.property(fc.array(line, { minLength: 1, maxLength: 6 }), (lines) => {
+        assert.deepStrictEqual(EntryLines.decode(EntryLines.encode(lines, workflow), workflow), lines)
+      }),
+      { numRuns: 3_000 }
+    )
+  })
+})
