@@ -56,7 +56,10 @@ export default defineConfig({
         exclude: [...configDefaults.exclude, ...gated, "scratchpad/**"],
         testTimeout: 600_000,
         hookTimeout: 600_000,
-        isolate: true
+        isolate: true,
+        // They wait for their processes more than they work, and take their turn after all others.
+        maxWorkers: Math.max(3, availableParallelism() - 1),
+        sequence: { groupOrder: 1 }
       })
     ]
   }

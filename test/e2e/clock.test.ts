@@ -6,11 +6,10 @@ import { Project } from "./support/Fermata.ts"
 import { Lines } from "./support/Lines.ts"
 
 const hour = 3_600_000
-const leaseMs = 1_500
 const counting = join(import.meta.dirname, "kill/fermata.config.ts")
 
-/** A project on a machine of its own, so to say: one clock for all its processes. */
-const machine = () => {
+/** A project on a machine of its own, so to say: one clock for all its processes, and bodies that take so long. */
+const machine = ({ leaseMs = 1_500, stepMs = 2 } = {}) => {
   const project = new Project()
   const offset = join(project.folder, "offset")
   const lines = new Lines(join(project.folder, "lines.txt"))
@@ -23,6 +22,7 @@ const machine = () => {
   const env = {
     CLOCK_OFFSET: offset,
     KILL_LINES: lines.file,
+    KILL_STEP_MS: String(stepMs),
     NODE_OPTIONS: `--import ${join(import.meta.dirname, "clock/SetClock.ts")}`
   }
   const start = (...args: ReadonlyArray<string>) => project.start([...args, "--lease", String(leaseMs)], { env })
@@ -41,7 +41,9 @@ const machine = () => {
 describe("a clock that is set while the command works", () => {
   for (const [how, millis] of [["ahead by a day", 24 * hour], ["back by an hour", -hour]] as const) {
     it(`S1, S5, S12: ${how} deposes no worker, runs no body twice, and ends no run by its limits`, async () => {
-      const { bodies, count, reached, set, start, worker } = machine()
+      // A busy machine lets a process stand still for a second or two, so the lease is long; and the clock is wrong for
+      // longer than that, so a worker that went by it would lose its lease.
+      const { bodies, count, reached, set, start, worker } = machine({ leaseMs: 8_000, stepMs: 60 })
       const steps = 250
       const { json: { runId } } = await count("a", steps)
       const [first, second] = [worker(), worker()]
@@ -56,9 +58,9 @@ describe("a clock that is set while the command works", () => {
         "--input",
         JSON.stringify({ id: "a", steps })
       )
-      await reached(60)
+      await reached(40)
       set(millis)
-      await reached(160)
+      await reached(200)
       set(0)
       const followed = await follower.ended
       assert.deepInclude(followed.json, { runId, status: "completed", output: steps }, followed.stderr)

@@ -10,6 +10,9 @@ const Count = Workflow.make("count", {
   idempotencyKey: ({ id }) => id
 })
 
+/** How long a body takes, in ms. */
+const stepMs = Number(process.env["KILL_STEP_MS"] ?? 2)
+
 /** Counts its body runs outside the database, before it does anything else. */
 const step = Step.make("step", {
   input: { id: Schema.String, index: Schema.Int },
@@ -18,7 +21,7 @@ const step = Step.make("step", {
   run: ({ id, index }) =>
     Effect.andThen(
       Effect.sync(() => appendFileSync(process.env["KILL_LINES"]!, `${id} ${index}\n`)),
-      Effect.as(Effect.sleep("2 millis"), index)
+      Effect.as(Effect.sleep(stepMs), index)
     )
 })
 
