@@ -36,7 +36,6 @@ export const largeClasses: ReadonlySet<string> = new Set([
   "RunBase",
   "RunExecutor",
   "RunRequests",
-  "RunScheduler",
   "RunSteps"
 ])
 

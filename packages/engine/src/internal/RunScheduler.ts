@@ -26,78 +26,38 @@
  */
 import * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
-import type { Pace, Slice } from "../Pace.ts"
+import type { Pace } from "../Pace.ts"
+import { Operations } from "./scheduler/Operations.ts"
+import { type AnyFiber, type Scheduled, type Task, Tasks } from "./scheduler/Tasks.ts"
+import { Unit } from "./scheduler/Unit.ts"
 
-export type Task = () => void
-export type AnyFiber = Fiber.Fiber<unknown, unknown>
-
-interface Scheduled {
-  readonly task: Task
-  /** The fiber that scheduled it and did nothing more; undefined when that was somebody else. */
-  by: AnyFiber | undefined
-}
-
-/** A fiber that stopped before an operation. */
-interface Stopped {
-  readonly task: Task
-  /** How far it was in its run of operations: by this Effect chooses which of them it does without the scheduler. */
-  readonly operation: number
-}
+export type { AnyFiber, Task }
 
 export class RunScheduler implements Scheduler.Scheduler {
   readonly executionMode = "async"
-  private tasks: Array<Scheduled> = []
-  private head = 0
-  /** Stopped fibers, which come before all tasks. */
-  private readonly stopped: Array<Stopped> = []
-  /** Where among them those come that stop in this unit. */
-  private place = 0
-
+  private readonly tasks = new Tasks()
+  private readonly count: Operations
+  private readonly unit = new Unit()
   private inTurn = false
-  /** Operations of all time, where those since the last delivery begin, and at which of them to look up. */
-  private done = 0
-  private base = 0
-  private lookAt = Infinity
-  /** Where a recorded order to stop was taken. */
-  private stopAt = Infinity
-  private readonly slice: Slice = { looks: 0, quantum: 0 }
-
-  // The unit at hand.
   /** Until this many operations the current fiber need not be considered. */
   private limit = -1
-  private current: AnyFiber | undefined
-  private first: AnyFiber | undefined
-  private unit: Scheduled | undefined
-  private mayGiveWay = false
-  private gaveWay = false
-  /** A stopped fiber is about to go on from here. */
-  private goesOnAt: number | undefined
-  /** Ids of fibers grow: one above it has done nothing yet. */
-  private newest = 0
-
-  /** The latest task, until it is known whether its fiber did more. */
-  private latest: Scheduled | undefined
   /** Where the task goes that the fiber is about to schedule which was just told to yield. */
   private toPlace: ((task: Task) => void) | undefined
-  /** Fibers that die before their next operation. */
-  private readonly condemned = new Map<AnyFiber, unknown>()
-
-  private readonly pace: Pace
   private readonly onTask: () => void
   private readonly onOutside: (fiber: AnyFiber) => (task: Task) => void
   private readonly dispatcher: Scheduler.SchedulerDispatcher
 
   /** `onOutside` is asked where a fiber is to go on that something outside the executor's turn has resumed. */
   constructor(pace: Pace, onTask: () => void, onOutside: (fiber: AnyFiber) => (task: Task) => void) {
-    this.pace = pace
+    this.count = new Operations(pace)
     this.onTask = onTask
     this.onOutside = onOutside
     this.dispatcher = { scheduleTask: (task) => this.schedule(task), flush: () => {} }
   }
 
   shouldYield(fiber: AnyFiber): boolean {
-    if (fiber === this.current && this.done < this.limit) {
-      this.done++
+    if (fiber === this.unit.current && this.count.done < this.limit) {
+      this.count.done++
       return false
     }
     return this.consider(fiber)
@@ -108,69 +68,59 @@ export class RunScheduler implements Scheduler.Scheduler {
   }
 
   get idle(): boolean {
-    return this.head === this.tasks.length && this.stopped.length === 0
+    return this.tasks.idle
   }
 
   /** Operations of the body since the last delivery. */
   get operations(): number {
-    return this.done - this.base
+    return this.count.sinceDelivery
   }
 
   /** Whether the body stands where a recorded order to stop was taken. */
   get atStop(): boolean {
-    return this.done >= this.stopAt && !this.idle
+    return this.count.atStop && !this.idle
   }
 
   /** The executor has its turn: only now may fibers go on. */
   enter(): void {
     this.inTurn = true
-    this.gaveWay = false
-    this.slice.looks = 0
-    this.lookAt = this.done + Math.max(1, this.pace.grant(this.slice))
+    this.unit.gaveWay = false
+    this.count.enter()
   }
 
   leave(): void {
     this.inTurn = false
-    this.current = undefined
+    this.unit.current = undefined
   }
 
   /** Something is delivered: operations count from here. With `stopAt`, a stop is to follow after so many of them. */
   delivered(stopAt = Infinity): void {
-    this.base = this.done
-    this.stopAt = this.done + stopAt
+    this.count.delivered(stopAt)
   }
 
   /** Does what may resume a fiber of the body. */
   begin(): void {
-    this.current =
-      this.first =
-      this.unit =
-      this.goesOnAt =
-      this.latest =
-        undefined
-    this.place = 0
-    this.mayGiveWay = true
+    this.unit.begin()
+    this.tasks.begin()
   }
 
   schedule(task: Task): void {
-    const { toPlace } = this
+    const { toPlace, unit } = this
     if (toPlace !== undefined) {
       this.toPlace = undefined
       return toPlace(task)
     }
     // What others schedule, such as somebody who fills a queue of the body, is theirs: the fibers that it resumes are stopped.
     if (!this.inTurn) return task()
-    if (this.latest !== undefined) this.latest.by = undefined
-    this.latest = { task, by: Fiber.getCurrent() }
-    this.tasks.push(this.latest)
+    if (unit.latest !== undefined) unit.latest.by = undefined
+    unit.latest = this.tasks.push(task, Fiber.getCurrent())
     this.limit = -1
     this.onTask()
   }
 
   /** Has the fiber die of this defect when this task of its resumes it. */
   condemn(fiber: AnyFiber, task: Task, defect: unknown): void {
-    this.condemned.set(fiber, defect)
-    this.tasks.push({ task, by: undefined })
+    this.tasks.condemn(fiber, task, defect)
   }
 
   /**
@@ -178,40 +128,30 @@ export class RunScheduler implements Scheduler.Scheduler {
    * schedule. False when the rest must wait, for another turn or for a stop.
    */
   drain(tasks: boolean): boolean {
-    while (!this.gaveWay) {
-      const stopped = this.stopped.shift()
+    const { count, unit } = this
+    while (!unit.gaveWay) {
+      const stopped = this.tasks.takeStopped()
       if (stopped !== undefined) {
         this.begin()
-        this.goesOnAt = stopped.operation
+        unit.goesOnAt = stopped.operation
         stopped.task()
         continue
       }
       if (!tasks) return true
-      if (this.head === this.tasks.length) {
-        this.tasks = []
-        this.head = 0
-        // Those of them that an interrupt has ended need not die.
-        if (this.condemned.size > 0) this.condemned.clear()
+      if (!this.tasks.some) {
+        this.tasks.clear()
         return true
       }
-      if (this.done >= this.stopAt || (this.done >= this.lookAt && this.look())) break
-      const scheduled = this.tasks[this.head++]!
-      this.done++
+      if (count.mustStop()) break
+      const scheduled: Scheduled = this.tasks.take()
+      count.done++
       this.begin()
-      this.unit = scheduled
-      this.mayGiveWay = false
+      unit.task = scheduled
+      unit.mayGiveWay = false
       scheduled.task()
     }
-    this.gaveWay = false
+    unit.gaveWay = false
     return false
-  }
-
-  /** Whether it is time to give way. */
-  private look(): boolean {
-    this.slice.looks++
-    const more = this.pace.look(this.slice)
-    this.lookAt = this.done + more
-    return more === 0
   }
 
   private consider(fiber: AnyFiber): boolean {
@@ -219,47 +159,33 @@ export class RunScheduler implements Scheduler.Scheduler {
       this.toPlace = this.onOutside(fiber)
       return true
     }
-    if (this.latest?.by === fiber) {
+    const { count, unit } = this
+    if (unit.latest?.by === fiber) {
       // A fiber that schedules a task and goes on does not wait for that task.
-      if (fiber.currentOpCount > 1) this.latest.by = undefined
-      this.latest = undefined
+      if (fiber.currentOpCount > 1) unit.latest.by = undefined
+      unit.latest = undefined
     }
-    const defect = this.condemned.get(fiber)
-    if (this.condemned.delete(fiber)) throw defect
-    if (this.gaveWay) return this.stop(fiber)
-    if (fiber !== this.current) this.turnTo(fiber)
-    if (this.goesOnAt !== undefined) {
+    this.tasks.execute(fiber)
+    if (unit.gaveWay) return this.stop(fiber)
+    if (fiber !== unit.current) unit.turnTo(fiber)
+    if (unit.goesOnAt !== undefined) {
       // As if it had not stopped: the end of its yield is no operation of the body.
-      ;(fiber as { currentOpCount: number }).currentOpCount = this.goesOnAt - 1
-      this.goesOnAt = undefined
+      ;(fiber as { currentOpCount: number }).currentOpCount = unit.goesOnAt - 1
+      unit.goesOnAt = undefined
     } else {
-      const mayStop = this.mayGiveWay && fiber === this.first
-      if (mayStop && (this.done >= this.stopAt || (this.done >= this.lookAt && this.look()))) return this.stop(fiber)
-      this.done++
+      const mayStop = unit.mayGiveWay && fiber === unit.first
+      if (mayStop && count.mustStop()) return this.stop(fiber)
+      count.done++
     }
-    this.limit = this.latest === undefined ? Math.min(this.lookAt, this.stopAt) : -1
+    this.limit = unit.latest === undefined ? count.limit : -1
     return false
-  }
-
-  /** Another fiber goes on than before. */
-  private turnTo(fiber: AnyFiber): void {
-    this.current = fiber
-    if (this.first === undefined) {
-      this.first = fiber
-      // A task that resumes who scheduled it, or begins a fiber, does nothing but that.
-      if (this.unit !== undefined) this.mayGiveWay = this.unit.by === fiber || fiber.id > this.newest
-    } else if (fiber === this.first && fiber.currentOpCount === 1) {
-      // It had ended or waited, and something resumes it in the middle of what another fiber does.
-      this.mayGiveWay = false
-    }
-    if (fiber.id > this.newest) this.newest = fiber.id
   }
 
   /** The fiber stops before this operation. */
   private stop(fiber: AnyFiber): true {
     const operation = fiber.currentOpCount
-    this.gaveWay = true
-    this.toPlace = (task) => void this.stopped.splice(this.place++, 0, { task, operation })
+    this.unit.gaveWay = true
+    this.toPlace = (task) => this.tasks.stop({ task, operation })
     return true
   }
 }
