@@ -148,7 +148,7 @@ export const circles = (sources: ReadonlyArray<Source>): ReadonlyArray<string> =
 const insideOfRun = /\/(Run(Executor|Steps|Events|Requests|Base)|Pass)\.ts$/
 /** What bodies call, or are given. */
 const callers =
-  /^packages\/engine\/src\/([A-Za-z]+|internal\/(ActivityStep|BodyServices|CallerPlace|EncodedEngine|Patience|RecordedValues|StepCall|InboxRules|OwnAnswers|StepWaits|run\/(Ask|Happening|Ledger|RunHost|RunPort|Standing)))\.ts$/
+  /^packages\/engine\/src\/([A-Za-z]+|internal\/(ActivityStep|BodyServices|CallerPlace|EncodedEngine|RecordedValues|StepCall|InboxRules|OwnAnswers|StepWaits|process\/Patience|run\/(Ask|Happening|Ledger|RunHost|RunPort|Standing)))\.ts$/
 
 /** A body, a step and a clock know their run as `RunPort`, so that nothing of theirs depends on how it is made. */
 export const port = (source: Source): ReadonlyArray<string> =>

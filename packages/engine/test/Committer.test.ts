@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { start } from "@fermata/testing/backend/Fixtures"
 import { Deferred, Effect, Exit } from "effect"
 import { type Op, StorageFailed } from "../src/Backend.ts"
-import { Committer } from "../src/internal/Committer.ts"
+import { Committer } from "../src/internal/process/Committer.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 
 /** A committer whose turns and transactions the test takes one by one. */

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { end, startOwned } from "@fermata/testing/backend/Fixtures"
 import { Effect, Fiber } from "effect"
-import { RunWaiters } from "../src/internal/RunWaiters.ts"
+import { RunWaiters } from "../src/internal/process/RunWaiters.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 
 describe("RunWaiters", () => {

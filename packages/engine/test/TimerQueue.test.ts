@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Clock, Deferred, Duration, Effect } from "effect"
-import { TimerQueue } from "../src/internal/TimerQueue.ts"
+import { TimerQueue } from "../src/internal/process/TimerQueue.ts"
 
 /** A queue on a clock whose sleeps the test ends. */
 const make = () => {

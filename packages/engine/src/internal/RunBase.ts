@@ -14,12 +14,12 @@ import * as Leaving from "./Leaving.ts"
 import type { NoteKind } from "./NoteKinds.ts"
 import { OutsideWaits } from "./OutsideWaits.ts"
 import { OwnAnswers } from "./OwnAnswers.ts"
+import type { Timer } from "./process/TimerQueue.ts"
 import type { ReadyItem, StopItem } from "./run/Happening.ts"
 import * as Ledger from "./run/Ledger.ts"
 import * as Pass from "./run/Pass.ts"
 import type { ExecutorHost, Registration } from "./run/RunHost.ts"
 import type { Document } from "./run/RunPort.ts"
-import type { Timer } from "./TimerQueue.ts"
 
 type Entry = JournalEntry.JournalEntry
 

@@ -9,9 +9,9 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { RunRow } from "../Backend.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
+import { TimerQueue } from "./process/TimerQueue.ts"
 import type { ExecutorHost, PendingCommit, Registration } from "./run/RunHost.ts"
 import { RunExecutor } from "./RunExecutor.ts"
-import { TimerQueue } from "./TimerQueue.ts"
 
 /** Where code and journal part. */
 export interface Difference {

@@ -8,10 +8,10 @@ import type { Store } from "../../Store.ts"
 import { CommitView } from "../CommitView.ts"
 import * as EngineEvents from "../EngineEvents.ts"
 import type { Extensions } from "../Extensions.ts"
-import type { Rounds } from "../Rounds.ts"
 import type { UnrecordedSuspension } from "../run/RunHost.ts"
 import * as RunLogs from "../RunLogs.ts"
 import type { HostRuntime } from "./HostRuntime.ts"
+import type { Rounds } from "./Rounds.ts"
 import type { Writer } from "./Writer.ts"
 
 interface Parts {

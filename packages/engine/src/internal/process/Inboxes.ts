@@ -1,8 +1,8 @@
 /** Hands out what is in the inboxes of the runs that this process has in memory. */
 import * as Effect from "effect/Effect"
 import type { Answers, Backend, InboxRow, StorageFailed } from "../../Backend.ts"
-import { Look, type Rounds } from "../Rounds.ts"
 import type { Pool } from "./Pool.ts"
+import { Look, type Rounds } from "./Rounds.ts"
 
 const limit = 1_000
 

@@ -1,8 +1,8 @@
 /** Messages of callers in this process to runs and to the outside. */
 import * as Effect from "effect/Effect"
 import type { Answers, InboxOp, OutboxRow, StorageFailed } from "../../Backend.ts"
-import type { Rounds } from "../Rounds.ts"
 import type { Inboxes } from "./Inboxes.ts"
+import type { Rounds } from "./Rounds.ts"
 import type { Writer } from "./Writer.ts"
 
 export class Messages {

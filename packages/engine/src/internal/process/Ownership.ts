@@ -5,10 +5,10 @@
 import * as Effect from "effect/Effect"
 import type { Backend, StorageFailed } from "../../Backend.ts"
 import type { EngineOptions } from "../../EngineOptions.ts"
-import type { Liveness } from "../Liveness.ts"
-import { answerMs } from "../Patience.ts"
-import type { Rounds } from "../Rounds.ts"
 import type { HostRuntime } from "./HostRuntime.ts"
+import type { Liveness } from "./Liveness.ts"
+import { answerMs } from "./Patience.ts"
+import type { Rounds } from "./Rounds.ts"
 
 interface Parts {
   readonly ownerId: string

@@ -2,11 +2,11 @@
 import * as Effect from "effect/Effect"
 import type { RunRow } from "../../Backend.ts"
 import type { EngineOptions } from "../../EngineOptions.ts"
-import { Look, type Rounds } from "../Rounds.ts"
 import type { HeldRun } from "../run/RunHost.ts"
 import type { RunExecutor } from "../RunExecutor.ts"
 import type { HostRuntime } from "./HostRuntime.ts"
 import { ParkedRuns } from "./ParkedRuns.ts"
+import { Look, type Rounds } from "./Rounds.ts"
 
 interface Parts {
   readonly options: EngineOptions

@@ -7,11 +7,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Answer, Backend, Op, StorageFailed } from "../../Backend.ts"
-import { Committer } from "../Committer.ts"
-import { Patience } from "../Patience.ts"
-import type { Rounds } from "../Rounds.ts"
-import { isStoreFull, StorePressure } from "../StorePressure.ts"
+import { Committer } from "./Committer.ts"
 import type { HostRuntime } from "./HostRuntime.ts"
+import { Patience } from "./Patience.ts"
+import type { Rounds } from "./Rounds.ts"
+import { isStoreFull, StorePressure } from "./StorePressure.ts"
 
 interface Parts {
   readonly backend: Backend

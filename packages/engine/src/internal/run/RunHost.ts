@@ -14,8 +14,8 @@ import type { Desk } from "../../Answers.ts"
 import type { ApprovalRow, Backend, CommitOp, OutboxRow, RunRow, Within } from "../../Backend.ts"
 import type { EventWaitChanges } from "../../EventLog.ts"
 import type { Signal } from "../../SignalDeclaration.ts"
-import type { RunTurns } from "../RunTurns.ts"
-import type { TimerQueue } from "../TimerQueue.ts"
+import type { RunTurns } from "../process/RunTurns.ts"
+import type { TimerQueue } from "../process/TimerQueue.ts"
 
 /** Limits of a run, in ms and steps. */
 export interface Limits {

@@ -10,7 +10,7 @@ import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Answer, Backend, Op, StorageFailed } from "../Backend.ts"
+import type { Answer, Backend, Op, StorageFailed } from "../../Backend.ts"
 import { isStoreFull } from "./StorePressure.ts"
 
 interface Pending {

@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import type { Backend, RunRow, StorageFailed } from "../Backend.ts"
-import * as Handover from "./Handover.ts"
-import type { PendingCommit } from "./run/RunHost.ts"
-import { CurrentRun } from "./run/RunPort.ts"
+import type { Backend, RunRow, StorageFailed } from "../../Backend.ts"
+import * as Handover from "../Handover.ts"
+import type { PendingCommit } from "../run/RunHost.ts"
+import { CurrentRun } from "../run/RunPort.ts"
 
 /** A run as whoever waited for it finds it; where this process has committed its end, with the last entry of its journal. */
 export interface Rested {

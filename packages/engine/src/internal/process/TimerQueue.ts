@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import * as DueList from "./DueList.ts"
+import * as DueList from "../DueList.ts"
 
 export interface Timer extends DueList.Due {
   readonly fire: () => void

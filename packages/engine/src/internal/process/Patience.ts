@@ -7,8 +7,8 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { StorageFailed } from "../Backend.ts"
-import { CurrentRun } from "./run/RunPort.ts"
+import { StorageFailed } from "../../Backend.ts"
+import { CurrentRun } from "../run/RunPort.ts"
 import { isStoreFull } from "./StorePressure.ts"
 
 /** ms until a store that has failed is asked again. */

@@ -5,7 +5,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { StorageFailed } from "../Backend.ts"
+import { StorageFailed } from "../../Backend.ts"
 
 /** Whether the write failed because the store is full, so that nothing of it was stored. */
 export const isStoreFull = (cause: Cause.Cause<unknown>): boolean => {

@@ -4,7 +4,7 @@
  * the event loop is short, and what else the process does (other runs,
  * heartbeats, cancels) comes in between.
  */
-import type { Pace } from "../Pace.ts"
+import type { Pace } from "../../Pace.ts"
 
 /** The line of runs that have given way. */
 export class RunTurns {

@@ -13,9 +13,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
-import type { Backend, HeartbeatOp, OwnerRow, StorageFailed } from "../Backend.ts"
-import type { EngineOptions } from "../EngineOptions.ts"
-import type { HostClock } from "../HostClock.ts"
+import type { Backend, HeartbeatOp, OwnerRow, StorageFailed } from "../../Backend.ts"
+import type { EngineOptions } from "../../EngineOptions.ts"
+import type { HostClock } from "../../HostClock.ts"
 
 type Lease = Pick<OwnerRow, "id" | "expiresAt">
 
