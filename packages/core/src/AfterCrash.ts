@@ -6,7 +6,7 @@ import type { CrashRule } from "./CrashRule.ts"
 
 /** An attempt of a step that was requested and has no outcome. */
 export interface Cut {
-  /** Of the code at hand. */
+  /** The rule for crashes of the code at hand. */
   readonly onCrash: CrashRule
   /** Whether the code at hand has a probe for the step. */
   readonly hasProbe: boolean

@@ -29,7 +29,7 @@ export interface Standing {
   readonly proposal: {
     readonly hash: string | undefined
     readonly args: unknown
-    /** Who proposed it by an edit; absent for what the workflow asked about. */
+    /** Who proposed these arguments by an edit; absent for what the workflow asked about. */
     readonly editedBy?: string
   }
   /** Who has approved that, of several choices the one that is ahead. */
@@ -46,7 +46,7 @@ export interface Standing {
 export type Verdict =
   /** `answer` is what to record, `standing` how the question stands with it. */
   | { readonly _tag: "Accepted"; readonly answer: Given; readonly standing: Standing }
-  /** It was taken before. */
+  /** The answer was taken before. */
   | { readonly _tag: "Known" }
   | { readonly _tag: "Refused"; readonly reason: Refusal; readonly problem: string; readonly standing: Standing }
 

@@ -40,7 +40,7 @@ export const encode = (thrown: unknown): Json => {
     : valueJson(thrown, budget, bounds.levels + 1, [])
 }
 
-/** Of an error that a schema records: what it does not say, which are its causes and where it was thrown. */
+/** What the schema of an error does not record of it: its causes and where it was thrown. */
 export const traceOf = (thrown: unknown): Json | undefined => {
   if (!isError(thrown)) return undefined
   const { cause, errors, name, stack } = errorJson(thrown, { left: bounds.total }, bounds.causes, [], false) as {

@@ -157,7 +157,7 @@ export const ApprovalAnswered = entry("ApprovalAnswered", {
   key: Schema.String,
   decision: Decision,
   ...answerFields,
-  /** It does not decide: more is wanted. */
+  /** The answer does not decide the question: more are wanted. */
   open: Schema.optionalKey(Schema.Boolean)
 })
 

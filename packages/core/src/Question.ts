@@ -42,7 +42,7 @@ export const answerFields = {
   choice: Schema.optionalKey(Schema.String),
   /** The arguments that it approves, where those are not the ones asked about. */
   edit: Schema.optionalKey(Schema.Unknown),
-  /** Of the arguments that it is about. Answers of format 0.1 have none. */
+  /** Hash of the arguments that the answer is about. Answers of format 0.1 have none. */
   hash: Schema.optionalKey(Schema.String),
   note: Schema.optionalKey(Schema.String)
 }
@@ -70,7 +70,7 @@ export const OpenApproval = Schema.Struct({
   key: Schema.String,
   workflow: Schema.String,
   ...shownFields,
-  /** Of what stands to be approved: of `args`, or of the edit. */
+  /** Hash of the arguments that stand to be approved: of `args`, or of the edit. */
   hash: Schema.optionalKey(Schema.String),
   /** Other arguments that somebody has proposed: only they can be approved now, by answers that name `hash`. */
   edit: Schema.optionalKey(Schema.Struct({

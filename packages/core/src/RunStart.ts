@@ -20,7 +20,7 @@ export const Started = Schema.Struct({
   runId: Schema.String,
   /** There was such a run already, and nothing was started. */
   joined: Schema.Boolean,
-  /** It was started with another input than this one, which is not used. */
+  /** The run was started with another input than this one, which is not used. */
   otherInput: Schema.Boolean
 })
 export interface Started extends Schema.Schema.Type<typeof Started> {}

@@ -48,7 +48,7 @@ export interface Standing {
 /** What became of an answer that was given. */
 export type Outcome =
   | ({ readonly _tag: "Taken" } & Standing)
-  /** The same was taken before. */
+  /** The same answer was taken before. */
   | ({ readonly _tag: "Known" } & Standing)
   | ({ readonly _tag: "Refused"; readonly reason: Rule.Refusal; readonly problem: string } & Standing)
   /** The run has ended, or there is no such question in the store: it was never asked, was withdrawn, or its run has gone on. */

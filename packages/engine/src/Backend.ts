@@ -85,7 +85,7 @@ export interface Backend {
   readonly outbox: (limit: number, events: boolean) => Effect.Effect<ReadonlyArray<OutboxRow>, StorageFailed>
   /** Questions that no run has gone on from yet, decided or not, oldest first; of one run when given. */
   readonly approvals: (run: string | null, limit: number) => Effect.Effect<ReadonlyArray<ApprovalRow>, StorageFailed>
-  /** One of them. */
+  /** The question of this run under this key. */
   readonly approval: (run: string, key: string) => Effect.Effect<ApprovalRow | null, StorageFailed>
   /** Events that are kept, the newest first. */
   readonly events: (filter: EventFilter) => Effect.Effect<ReadonlyArray<EventRow>, StorageFailed>

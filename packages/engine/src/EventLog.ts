@@ -139,7 +139,7 @@ export const pathOf = (names: ReadonlyArray<string>): string => StoredJson.textO
 /** Stands for a value that may be equal to any: a list, say, whose members an expression looks at one by one. */
 export const anyValue = "*"
 
-/** So many characters of a text count: two that differ only later are told apart by the condition itself. */
+/** How many characters of a text an index looks at: two texts that differ only behind these are told apart by the condition itself. */
 const longest = 200
 
 /** A text for a value that is equal for equal values; undefined for a list or an object. */

@@ -59,7 +59,7 @@ export interface EmitOptions {
   readonly id?: string
   /** The id of the run in a run, nothing outside, when absent. */
   readonly correlationId?: string
-  /** Who says so, for people; the workflow inside a run. */
+  /** The source of the event, for people; the workflow when a run emits it. */
   readonly source?: string
 }
 

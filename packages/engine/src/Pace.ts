@@ -34,7 +34,7 @@ const leastLooks = 4
 const firstQuantum = 64
 const largestQuantum = 1_024
 
-/** Of a host: ms by a clock that nobody sets, and what runs a task in a later turn of the event loop. */
+/** Makes the pace of a host: `elapsed` gives ms by a clock that nobody sets, `schedule` runs a task in a later turn of the event loop. */
 export type MakePace = (elapsed: () => number, schedule: (task: () => void) => void) => Pace
 
 /** Slices by the host's clock, the budget of a process for each turn of its event loop. */

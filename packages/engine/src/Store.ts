@@ -99,7 +99,7 @@ export const encodeEntries = (
   return sha256Now === undefined ? encoded : Effect.runSync(encoded)
 }
 
-/** The same without waiting for anything: where there is no synchronous digest, large fields stay where they are. */
+/** As `encodeEntries`, without waiting for anything: where there is no synchronous digest, large fields stay where they are. */
 export const encodeNow = (
   entries: ReadonlyArray<JournalEntry.JournalEntry>
 ): { readonly rows: Array<string>; readonly blobs: Array<BlobRow> } => {

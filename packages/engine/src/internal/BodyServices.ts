@@ -27,7 +27,7 @@ export interface BodyWorld {
   readonly now: number
   /** A durable sleep, in ms. */
   readonly askTimer: (millis: number) => Effect.Effect<void>
-  /** One without an end. */
+  /** A sleep without an end. */
   readonly askNever: () => Effect.Effect<never>
 }
 

@@ -11,7 +11,7 @@ interface Awaited {
   readonly fiber: AnyFiber | undefined
   /** Goes on with it, once it is there. */
   task: Task | undefined
-  /** It is there, and nobody goes on with it alone. */
+  /** The digest is made, and the body has not gone on with it yet. */
   over: boolean
 }
 

@@ -16,7 +16,7 @@ export type ActError = FindError | RunClosed
 export interface RunLookup {
   /** The row of the run of this id, or of the one whose id begins with this. */
   readonly rowOf: (run: string) => Effect.Effect<RunRow, FindError>
-  /** The same, of a run that has not ended. */
+  /** As `rowOf`, for a run that has not ended. */
   readonly open: (run: string) => Effect.Effect<RunRow, ActError>
   /** The run as its journal and the store tell it. */
   readonly show: (run: string) => Effect.Effect<RunView.RunView, FindError | EntryCorrupt>

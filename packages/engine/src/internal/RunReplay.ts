@@ -22,7 +22,7 @@ export interface Difference {
   readonly at: number
 }
 
-/** Nothing when the code replays the whole journal. */
+/** The first difference between code and journal; undefined when the code replays the whole journal. */
 export const replay = (
   runtime: EngineRuntime,
   registration: Registration,

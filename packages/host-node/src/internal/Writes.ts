@@ -42,7 +42,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const head = prepareLean(db, "SELECT epoch, status, takeovers, inbox_count FROM runs WHERE key = ?")
   const lastIn = prepareLean(db, `SELECT ${lastOf("?1")}`)
   const append = prepare(db, "INSERT INTO journal (run, last, entries) VALUES (?, ?, ?)", true)
-  /** The same where nothing stands in the way: in a transaction, and as one by itself. */
+  /** Appends where nothing stands in the way: inside a transaction, and as a transaction by itself. */
   const ownedRow =
     "INSERT INTO journal (run, last, entries) SELECT ?1, ?2, ?3 FROM runs WHERE key = ?1 AND epoch = ?4 AND takeovers = 0"
   const appendOwned = prepare(db, ownedRow, true)
@@ -465,13 +465,13 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 // internal
 // ---------------------------------------------------------------------------
 
-/** Of entries: what is larger would be slow to read a part of. */
+/** Entries in one row of the journal: of a larger row it would be slow to read a part. */
 const mostInRow = 100
 
-/** So many rows get their places in the index at once. */
+/** How many rows get their places in the index at once. */
 const batch = 256
 
-/** Of rows: to read more than this again would cost more than it saves. */
+/** Rows that a connection reads again to keep its lengths: for more, that would cost more than it saves. */
 const mostToCatchUp = 5_000
 
 /** Makes room in a map that only saves questions. */

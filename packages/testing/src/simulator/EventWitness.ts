@@ -20,7 +20,7 @@ interface Asking {
   /** Events kept before the run may ask for one of the name. */
   readonly since: ReadonlyMap<string, number>
   readonly taken: Set<string>
-  /** Each with the number of events kept before it was written down as it is. */
+  /** Waits, each with the number of events that were kept before it was written down as it is. */
   readonly waits: Map<string, Omit<EventWait, "run"> & { readonly since: number }>
 }
 
@@ -99,7 +99,7 @@ export class EventWitness {
     if (first !== undefined && first[0] !== id) this.find(`${what} came behind ${first[0]}, which is as good`)
   }
 
-  /** Nothing is left to happen. */
+  /** Examines the store when nothing is left to happen. */
   examine({ events, runs }: MemoryStore): void {
     for (const [run, { code, taken, waits }] of this.asking) {
       if (runs.get(run)?.row.reason !== "signal") continue

@@ -279,7 +279,7 @@ export interface Answers extends EventAnswers {
       readonly undone?: true
       readonly unseen?: true
     }
-  /** Of a row that a run has got: the owner of the run, and whether nothing else is in its inbox. Where `owner` is absent nothing is known. */
+  /** For an accepted row, `owner` is the owner of its run, and `alone` says that nothing else is in its inbox. Without `owner` neither is known. */
   readonly inbox: {
     readonly result: "accepted" | "duplicate" | "closed" | "unknown"
     readonly owner?: string | null

@@ -66,7 +66,7 @@ export class Liveness {
     return this.hostClock.now() > this.saidAt + this.options.leaseMs / 2
   }
 
-  /** That this process lives. `said` is to be called once it is in the store. */
+  /** The operation that says that this process lives. `said` is to be called once it is in the store. */
   alive(): HeartbeatOp {
     return {
       op: "heartbeat",

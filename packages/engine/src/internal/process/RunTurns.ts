@@ -30,7 +30,7 @@ export class RunTurns {
     this.schedule(() => this.serve())
   }
 
-  /** One turn of the event loop: as many of the line as its budget has room for, at least one, each once. */
+  /** One turn of the event loop: as many runs of the line go on as its budget lets, at least one, and each once. */
   private serve(): void {
     this.scheduled = false
     this.pace.begin()
