@@ -119,6 +119,9 @@ export interface Backend {
   /** What the watchdog has recorded about open runs, newest first. */
   readonly findings: (limit: number) => Effect.Effect<ReadonlyArray<FindingRow>, StorageFailed>
   readonly census: Effect.Effect<Census, StorageFailed>
-  /** A number that changes whenever ANOTHER connection has written; cheap enough to read ten times a second. */
+  /**
+   * A number that changes whenever ANOTHER connection has written; cheap enough to read ten times a second. Reads
+   * never go back: what is asked after it has at least the writes that it counts.
+   */
   readonly version: Effect.Effect<number, StorageFailed>
 }

@@ -151,7 +151,8 @@ export class Disk {
 
   /** A connection of this process. */
   connect(victim: Victim): Backend & { readonly standStill: () => void } {
-    let stale: Backend | undefined
+    /** The store as it was when the process stood still. Once it has read anything newer, it reads nothing older any more. */
+    let stale: MemoryBackend.MemoryStore | undefined
     /** Transactions of this connection: it is told of those of others alone, as SQLite tells it. */
     let own = 0
     const apply = (ops: ReadonlyArray<Op>) =>
@@ -181,12 +182,16 @@ export class Disk {
         this.say(`${victim.name}: ${fault} at write ${this.writes}`)
         return this.harm(victim, fault, apply(ops))
       })
-    const current = (): Backend => {
-      if (stale !== undefined && this.choices.choose("stale", [60, 40]) === 1) return stale
-      return this.base
+    const current = (): MemoryBackend.MemoryStore => {
+      if (stale !== undefined && this.choices.choose("stale", [60, 40]) === 0) stale = undefined
+      return stale ?? this.store
     }
-    const living = <A>(read: (backend: Backend) => Effect.Effect<A, StorageFailed>) =>
-      Effect.suspend(() => victim.dead() ? Effect.never : read(current()))
+    const living = <A>(read: (backend: Backend, store: MemoryBackend.MemoryStore) => Effect.Effect<A, StorageFailed>) =>
+      Effect.suspend(() => {
+        if (victim.dead()) return Effect.never
+        const store = current()
+        return read(store === this.store ? this.base : MemoryBackend.make(store), store)
+      })
     const reading = Object.fromEntries(
       Object.entries(this.base).map(([name, member]) => [
         name,
@@ -200,9 +205,9 @@ export class Disk {
       ...reading,
       supports: { ...this.base.supports, shared: true },
       write: write as Backend["write"],
-      version: living(() => Effect.sync(() => this.store.transactions - own)),
+      version: living((_, { transactions }) => Effect.succeed(transactions - own)),
       standStill: () => {
-        stale = MemoryBackend.make(structuredClone(this.store))
+        stale = structuredClone(this.store)
       }
     }
   }
