@@ -127,9 +127,9 @@ describe("statements", () => {
       assert.deepStrictEqual({ here, gone: yield* count(signal("gone")) }, { here: [15, 2], gone: [29, 3] })
     }).pipe(Effect.scoped))
 
-  it.live("of a run and a child that it waits for are 71", () =>
+  it.live("of a run and a child that it waits for are 53", () =>
     Effect.gen(function*() {
       const { count, use } = yield* makeHost
-      assert.deepStrictEqual(yield* count(use(Parent.execute({ id: "p" }))), [71, 6])
+      assert.deepStrictEqual(yield* count(use(Parent.execute({ id: "p" }))), [53, 4])
     }).pipe(Effect.scoped))
 })

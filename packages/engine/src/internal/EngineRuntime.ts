@@ -148,12 +148,11 @@ export const make = (
     store,
     desk,
     extensions,
-    adopt: ownership.adopt,
     get closed() {
       return rounds.closed
     },
     now: host.now,
-    announceStart: starts.announce,
+    prepare: starts.prepare,
     poke: rounds.poke
   }
   const loops = new Loops({
