@@ -28,14 +28,14 @@ import * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
 import type { Pace } from "../Pace.ts"
 import { Operations } from "./scheduler/Operations.ts"
-import { type AnyFiber, type Scheduled, type Task, Tasks } from "./scheduler/Tasks.ts"
+import type { AnyFiber, Task, Tasks } from "./scheduler/Tasks.ts"
 import { Unit } from "./scheduler/Unit.ts"
 
 export type { AnyFiber, Task }
 
 export class RunScheduler implements Scheduler.Scheduler {
   readonly executionMode = "async"
-  private readonly tasks = new Tasks()
+  private readonly tasks: Tasks = { stopped: [], scheduled: [], head: 0, condemned: new Map() }
   private readonly count: Operations
   private readonly unit = new Unit()
   private inTurn = false
@@ -68,24 +68,27 @@ export class RunScheduler implements Scheduler.Scheduler {
   }
 
   get idle(): boolean {
-    return this.tasks.idle
+    const { head, scheduled, stopped } = this.tasks
+    return head === scheduled.length && stopped.length === 0
   }
 
   /** Operations of the body since the last delivery. */
   get operations(): number {
-    return this.count.sinceDelivery
+    return this.count.done - this.count.deliveredAt
   }
 
   /** Whether the body stands where a recorded order to stop was taken. */
   get atStop(): boolean {
-    return this.count.atStop && !this.idle
+    return this.count.done >= this.count.stopAt && !this.idle
   }
 
   /** The executor has its turn: only now may fibers go on. */
   enter(): void {
     this.inTurn = true
     this.unit.gaveWay = false
-    this.count.enter()
+    const { count } = this
+    count.slice.looks = 0
+    count.lookAt = count.done + Math.max(1, count.pace.grant(count.slice))
   }
 
   leave(): void {
@@ -95,13 +98,21 @@ export class RunScheduler implements Scheduler.Scheduler {
 
   /** Something is delivered: operations count from here. With `stopAt`, a stop is to follow after so many of them. */
   delivered(stopAt = Infinity): void {
-    this.count.delivered(stopAt)
+    this.count.deliveredAt = this.count.done
+    this.count.stopAt = this.count.done + stopAt
   }
 
   /** Does what may resume a fiber of the body. */
   begin(): void {
-    this.unit.begin()
-    this.tasks.begin()
+    const { unit } = this
+    unit.current =
+      unit.first =
+      unit.task =
+      unit.goesOnAt =
+      unit.latest =
+        undefined
+    unit.place = 0
+    unit.mayGiveWay = true
   }
 
   schedule(task: Task): void {
@@ -113,37 +124,42 @@ export class RunScheduler implements Scheduler.Scheduler {
     // What others schedule, such as somebody who fills a queue of the body, is theirs: the fibers that it resumes are stopped.
     if (!this.inTurn) return task()
     if (unit.latest !== undefined) unit.latest.by = undefined
-    unit.latest = this.tasks.push(task, Fiber.getCurrent())
+    unit.latest = { task, by: Fiber.getCurrent() }
+    this.tasks.scheduled.push(unit.latest)
     this.limit = -1
     this.onTask()
   }
 
   /** Has the fiber die of this defect when this task of its resumes it. */
   condemn(fiber: AnyFiber, task: Task, defect: unknown): void {
-    this.tasks.condemn(fiber, task, defect)
+    this.tasks.condemned.set(fiber, defect)
+    this.tasks.scheduled.push({ task, by: undefined })
   }
 
   /**
-   * Runs stopped fibers and, with `tasks`, all tasks and those that they
+   * Runs stopped fibers and, with `all`, all tasks and those that they
    * schedule. False when the rest must wait, for another turn or for a stop.
    */
-  drain(tasks: boolean): boolean {
-    const { count, unit } = this
+  drain(all: boolean): boolean {
+    const { count, tasks, unit } = this
     while (!unit.gaveWay) {
-      const stopped = this.tasks.takeStopped()
+      const stopped = tasks.stopped.shift()
       if (stopped !== undefined) {
         this.begin()
         unit.goesOnAt = stopped.operation
         stopped.task()
         continue
       }
-      if (!tasks) return true
-      if (!this.tasks.some) {
-        this.tasks.clear()
+      if (!all) return true
+      if (tasks.head === tasks.scheduled.length) {
+        tasks.scheduled = []
+        tasks.head = 0
+        // A condemned fiber that an interrupt has ended need not die.
+        if (tasks.condemned.size > 0) tasks.condemned.clear()
         return true
       }
-      if (count.mustStop()) break
-      const scheduled: Scheduled = this.tasks.take()
+      if (count.done >= count.stopAt || (count.done >= count.lookAt && count.look())) break
+      const scheduled = tasks.scheduled[tasks.head++]!
       count.done++
       this.begin()
       unit.task = scheduled
@@ -159,13 +175,14 @@ export class RunScheduler implements Scheduler.Scheduler {
       this.toPlace = this.onOutside(fiber)
       return true
     }
-    const { count, unit } = this
+    const { count, tasks: { condemned }, unit } = this
     if (unit.latest?.by === fiber) {
       // A fiber that schedules a task and goes on does not wait for that task.
       if (fiber.currentOpCount > 1) unit.latest.by = undefined
       unit.latest = undefined
     }
-    this.tasks.execute(fiber)
+    const defect = condemned.get(fiber)
+    if (condemned.delete(fiber)) throw defect
     if (unit.gaveWay) return this.stop(fiber)
     if (fiber !== unit.current) unit.turnTo(fiber)
     if (unit.goesOnAt !== undefined) {
@@ -174,10 +191,12 @@ export class RunScheduler implements Scheduler.Scheduler {
       unit.goesOnAt = undefined
     } else {
       const mayStop = unit.mayGiveWay && fiber === unit.first
-      if (mayStop && count.mustStop()) return this.stop(fiber)
+      if (mayStop && (count.done >= count.stopAt || (count.done >= count.lookAt && count.look()))) {
+        return this.stop(fiber)
+      }
       count.done++
     }
-    this.limit = unit.latest === undefined ? count.limit : -1
+    this.limit = unit.latest === undefined ? Math.min(count.lookAt, count.stopAt) : -1
     return false
   }
 
@@ -185,7 +204,7 @@ export class RunScheduler implements Scheduler.Scheduler {
   private stop(fiber: AnyFiber): true {
     const operation = fiber.currentOpCount
     this.unit.gaveWay = true
-    this.toPlace = (task) => this.tasks.stop({ task, operation })
+    this.toPlace = (task) => void this.tasks.stopped.splice(this.unit.place++, 0, { task, operation })
     return true
   }
 }

@@ -14,20 +14,12 @@ export class Unit {
   gaveWay = false
   /** A stopped fiber is about to go on from here. */
   goesOnAt: number | undefined
+  /** Where among the stopped fibers the next comes that stops in this unit: before all that stopped earlier. */
+  place = 0
   /** The latest task that was scheduled, until it is known whether its fiber did more. */
   latest: Scheduled | undefined
   /** The highest id of a fiber in any unit. Ids of fibers grow: one above it has done nothing yet. */
   private newest = 0
-
-  begin(): void {
-    this.current =
-      this.first =
-      this.task =
-      this.goesOnAt =
-      this.latest =
-        undefined
-    this.mayGiveWay = true
-  }
 
   /** Another fiber goes on than before. */
   turnTo(fiber: AnyFiber): void {
