@@ -109,12 +109,12 @@ export class Loading {
         roots: ownership.roots
       } as const
       const { runs } = yield* writer.write(claim)
-      for (const row of runs) yield* this.load(era, row)
+      for (const row of runs) yield* this.load(era, row, row.length)
       if (runs.length === limit) continue
       const { unservedRoots } = ownership
       if (unservedRoots.length === 0) return
       const stopping = yield* writer.write({ ...claim, without: [], roots: unservedRoots })
-      for (const row of stopping.runs) yield* this.load(era, row)
+      for (const row of stopping.runs) yield* this.load(era, row, row.length)
       return
     }
   })
@@ -127,7 +127,7 @@ export class Loading {
       const { era } = ownership
       return Effect.flatMap(
         writer.write({ op: "claimOne", owner: ownership.ownerId, run: runId }),
-        ({ run }) => run === null ? Effect.succeed(false) : Effect.as(this.load(era, run), true)
+        ({ run }) => run === null ? Effect.succeed(false) : Effect.as(this.load(era, run, run.length), true)
       )
     })
 
@@ -152,8 +152,8 @@ export class Loading {
       : extensions.documents.resolve(row, ownership.adoptsUnserved(row.root))
   }
 
-  /** Takes a run that this process came to own in this era from the store into memory. */
-  readonly load = (era: number, row: RunRow): Effect.Effect<void> => {
+  /** Takes a run that this process came to own in this era from the store into memory. `length` is that of its journal, where it is known. */
+  readonly load = (era: number, row: RunRow, length = Infinity): Effect.Effect<void> => {
     this.runs.add(row.id)
     return Effect.gen({ self: this as Loading }, function*() {
       const { inboxes, store } = this.parts
@@ -161,7 +161,7 @@ export class Loading {
       if (registration === undefined) {
         return yield* this.handBack(row, row.kind !== "program" && row.definition === null ? nameless(row.kind) : null)
       }
-      const history = yield* store.journal(row.id)
+      const history = yield* store.journal(row.id, 0, length)
       const { handedOut } = inboxes
       yield* this.wakeUp(era, registration, row, history, yield* store.backend.inbox(row.id), handedOut)
     }).pipe(
