@@ -273,7 +273,7 @@ describe("the rules can fail", () => {
     proves(Rules.port, [
       source("packages/engine/src/Step.ts", `import type { RunExecutor } from "./internal/RunExecutor.ts"`),
       source("packages/engine/src/internal/run/RunPort.ts", `import type { AskedStep } from "./Pass.ts"`),
-      source("packages/engine/src/internal/BodyServices.ts", `import type { RunBase } from "./RunBase.ts"`)
+      source("packages/engine/src/internal/BodyServices.ts", `import type { RunCore } from "./run/RunCore.ts"`)
     ], [
       source("packages/engine/src/Step.ts", `import { CurrentRun } from "./internal/run/RunPort.ts"`),
       source("packages/engine/src/internal/process/Loading.ts", `import { RunExecutor } from "./RunExecutor.ts"`)

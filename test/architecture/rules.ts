@@ -145,16 +145,17 @@ export const circles = (sources: ReadonlyArray<Source>): ReadonlyArray<string> =
 }
 
 /** What makes up a run in memory. */
-const insideOfRun = /\/(Run(Executor|Steps|Events|Requests|Base)|Pass)\.ts$/
+const insideOfRun =
+  /\/(RunExecutor|RunLoop|RunParts|RunCore|Acts|Alarms|Batch|Bodies|ChildRequests|Endings|EventRequests|Flush|Inbox|MainFiber|Pass|Port|QuestionRequests|Replayer|StepCourse|Stops|StepRequests|Waits|Writing)\.ts$/
 /** What bodies call, or are given. */
 const callers =
-  /^packages\/engine\/src\/([A-Za-z]+|internal\/(ActivityStep|BodyServices|CallerPlace|EncodedEngine|RecordedValues|StepCall|InboxRules|OwnAnswers|StepWaits|process\/Patience|run\/(Ask|Happening|Ledger|RunHost|RunPort|Standing)))\.ts$/
+  /^packages\/engine\/src\/([A-Za-z]+|internal\/(ActivityStep|BodyServices|CallerPlace|EncodedEngine|RecordedValues|StepCall|OwnAnswers|StepWaits|process\/Patience|run\/(Ask|Happening|Ledger|RunHost|RunPort|Standing)))\.ts$/
 
 /** A body, a step and a clock know their run as `RunPort`, so that nothing of theirs depends on how it is made. */
 export const port = (source: Source): ReadonlyArray<string> =>
   callers.test(source.file)
     ? importsOf(source).flatMap(({ node, specifier }) =>
-      insideOfRun.test(specifier) && !(source.file.endsWith("InboxRules.ts") && specifier.endsWith("Pass.ts"))
+      insideOfRun.test(specifier)
         ? [at(source, node, `knows how a run is made: ${specifier}; RunPort says what may be called`)]
         : []
     )
@@ -162,13 +163,14 @@ export const port = (source: Source): ReadonlyArray<string> =>
 
 /** What decides and does nothing: tables that are tested without an engine. */
 const decides =
-  /^packages\/(core\/src\/(AfterCrash|ApprovalRule|EntryRole)|engine\/src\/internal\/run\/(Ledger|Standing))\.ts$/
+  /^packages\/(core\/src\/(AfterCrash|ApprovalRule|EntryRole)|engine\/src\/internal\/run\/(Answer|Decide|InboxRules|Ledger|Standing))\.ts$/
 
 /** What decides knows no effect, no store and no run that is going on. */
 export const deciding = (source: Source): ReadonlyArray<string> =>
   decides.test(source.file)
     ? importsOf(source).flatMap(({ node, specifier }) =>
-      /^effect\b|\/(Store|\w*Backend|EngineRuntime|RunHost|RunPort)\.ts$/.test(specifier) || insideOfRun.test(specifier)
+      /^effect\b|\/(Store|\w*Backend|EngineRuntime|RunHost|RunPort)\.ts$/.test(specifier) ||
+        (insideOfRun.test(specifier) && !specifier.endsWith("/Pass.ts"))
         ? [at(source, node, `decides, and must not know ${specifier}`)]
         : []
     )
@@ -268,7 +270,7 @@ const readsNotes: ReadonlySet<string> = new Set([
   // Those of format 1, some of which decided something.
   "packages/core/src/Upcast.ts",
   // So that a replay does not write again what its body notes.
-  "packages/engine/src/internal/RunRequests.ts",
+  "packages/engine/src/internal/run/Replayer.ts",
   // As what says nothing of what the run did.
   "packages/core/src/RunDiff.ts",
   "packages/cli/src/Watch.ts",

@@ -84,7 +84,7 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     const args = options.args
     const codec = args === undefined ? undefined : outcomeCodec(args.schema)
     const shown = codec === undefined ? undefined : yield* shownOf(name, codec, args!.value, place)
-    const result = yield* place.run.askApproval({
+    const result = yield* place.run.questions.ask({
       name,
       key: undefined,
       prompt: options.prompt,
@@ -111,7 +111,11 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
           ? Exit.succeed(args?.value)
           : codec.decode(result.edit === undefined ? shown?.read() : StoredJson.copy(result.edit))
         if (Exit.isFailure(edit)) {
-          yield* place.run.unreadable(name, Cause.pretty(edit.cause).split("\n")[0]!, `edit of approval "${name}"`)
+          yield* place.run.steps.unreadable(
+            name,
+            Cause.pretty(edit.cause).split("\n")[0]!,
+            `edit of approval "${name}"`
+          )
         }
         const value = yield* Effect.orDie(edit)
         return { by: result.by, choice: result.choice, note: result.note, args: value }
@@ -167,7 +171,7 @@ export const askJson = (
     yield* Engine
     const place = yield* CurrentRun
     if (place === undefined || place.step !== undefined) return yield* misplaced(name)
-    return yield* place.run.askApproval({
+    return yield* place.run.questions.ask({
       ...question,
       name,
       key: undefined,

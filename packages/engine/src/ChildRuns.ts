@@ -90,7 +90,7 @@ export const run = (request: StartRequest): Effect.Effect<JournalEntry.ExitJson,
       listener: row.id,
       by
     })
-    const ended = place.run.askChild({
+    const ended = place.run.children.ask({
       id,
       start: { id: `start:${row.id}:${id}`, kind: "start", payload: start.text },
       workflow,
@@ -98,7 +98,7 @@ export const run = (request: StartRequest): Effect.Effect<JournalEntry.ExitJson,
       payload,
       linked: true
     }, true)
-    return (yield* Effect.onError(ended, () => Effect.sync(() => place.run.leaveChild(id))))!
+    return (yield* Effect.onError(ended, () => Effect.sync(() => place.run.children.leave(id))))!
   })
 
 // ----------------------------------------------------------------------------

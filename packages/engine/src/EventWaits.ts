@@ -28,7 +28,7 @@ export const take = (
         )
       )
     }
-    return yield* place.run.askEvent({ ...question, asker: yield* Effect.context<never>() })
+    return yield* place.run.events.ask({ ...question, asker: yield* Effect.context<never>() })
   })
 
 export type { EventAnswer, EventQuestion }

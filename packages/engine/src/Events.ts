@@ -132,7 +132,7 @@ export class Events extends Context.Service<Events, {
         const runId = place?.run.row.id
         const run = place?.step === undefined ? place?.run : undefined
         const id = options.id ??
-          (run === undefined ? (yield* WebCrypto).randomUUID() : `${runId}:emit:${run.nextEmit()}`)
+          (run === undefined ? (yield* WebCrypto).randomUUID() : `${runId}:emit:${run.acts.nextEmit()}`)
         const correlationId = options.correlationId ?? runId
         const source = options.source ?? place?.run.row.workflow
         const row = outboxRow({
@@ -143,7 +143,7 @@ export class Events extends Context.Service<Events, {
           ...(source === undefined ? {} : { source })
         })
         if (run !== undefined) {
-          run.act(
+          run.acts.record(
             EntryRole.acts.emit(id),
             `event "${name}"`,
             { _tag: "EventEmitted", id, name, payload: stored },

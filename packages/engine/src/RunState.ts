@@ -129,7 +129,7 @@ const placeOf = (name: string): Effect.Effect<Place, never, Engine> =>
   })
 
 const read = (place: Place, self: RunState<Schema.Top>): Effect.Effect<Snapshot<StoredJson.StoredJson>> => {
-  const document = place.run.document(self.name)
+  const document = place.run.acts.document(self.name)
   return document === undefined
     ? Effect.map(encode(place, self, self.initial), (value) => ({ revision: 0, value }))
     : Effect.succeed(document)
@@ -147,7 +147,7 @@ const write = (
   const patch = before.revision === 0
     ? [{ op: "add", path: "", value: before.value.read() } as const, ...changes]
     : changes
-  place.run.act(
+  place.run.acts.record(
     EntryRole.acts.state(name, revision),
     `revision ${revision} of state "${name}"`,
     { _tag: "StateChanged", name, revision, patch },
@@ -157,7 +157,7 @@ const write = (
       recorded._tag === "StateChanged" &&
       comesTo(before.revision === 0 ? null : before.value.read(), recorded.patch, value)
   )
-  place.run.keepDocument(name, { revision, value })
+  place.run.acts.keepDocument(name, { revision, value })
 }
 
 /** A copy of an operation, with a value of its own. */

@@ -61,9 +61,9 @@ export const receive = <A extends Schema.Top>(
         new Error(`Signal "${self.name}" is received in the body of a workflow, not in a step or outside a run`)
       )
     }
-    place.run.declare(self)
+    place.run.waits.declare(self)
     while (true) {
-      const signal = yield* place.run.askSignal(self.name)
+      const signal = yield* place.run.waits.signal(self.name)
       const payload = decode(signal.payload ?? null)
       if (Exit.isSuccess(payload)) return payload.value as A["Type"]
       yield* Effect.logWarning(
@@ -93,8 +93,8 @@ export const send = <A extends Schema.Top>(
     const place = yield* CurrentRun
     if (place !== undefined && place.step === undefined) {
       const own = given ??
-        place.run.number(`signal:${self.name}:${options.runId}`, `${place.run.row.id}/${self.name}`)
-      place.run.send({
+        place.run.acts.number(`signal:${self.name}:${options.runId}`, `${place.run.row.id}/${self.name}`)
+      place.run.acts.send({
         id: `signal:${own}:${options.runId}`,
         kind: "inbox",
         payload: StoredJson.compose({ run: options.runId, id: own, kind: "signal", message }).text

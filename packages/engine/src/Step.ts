@@ -275,11 +275,11 @@ export const make = <
       if (unfit !== undefined) return Effect.die(unfit)
       const named = place.within === undefined ? name : place.within + name
       const key = options.key === undefined ? undefined : `${named}/${options.key(input)}`
-      if (given !== undefined && (place.inside !== undefined || !place.run.isRecorded(named, key, given))) {
+      if (given !== undefined && (place.inside !== undefined || !place.run.steps.isRecorded(named, key, given))) {
         if (Result.isFailure(given.handed)) return Effect.die(given.handed.failure)
       }
       const made = new StepCall(code, named, key, given, place.step !== undefined, place.inside, asker, by)
-      return Effect.flatMap(place.run.askStep(made), (outcome) => {
+      return Effect.flatMap(place.run.steps.ask(made), (outcome) => {
         const { lived } = made
         if (
           lived !== undefined && outcome._tag === "Done" && outcome.exit._tag === "Success" &&
@@ -296,7 +296,7 @@ export const make = <
             return Effect.die(new NotSynchronous({ step: name }))
           }
         }
-        return codecs.decode(exit, (problem) => place.run.unreadable(outcome.key, problem))
+        return codecs.decode(exit, (problem) => place.run.steps.unreadable(outcome.key, problem))
       })
     }) as Effect.Effect<A["Type"], E["Type"], Engine | WorkflowInstance | Exclude<R | P, Scope | WorkflowInstance>>
 

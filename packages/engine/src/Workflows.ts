@@ -33,7 +33,7 @@ export { defaultLimits, Limits, Signals, Version } from "./internal/WorkflowAnno
 export const patched = (id: string): Effect.Effect<boolean, never, Engine | WorkflowInstance> =>
   Effect.flatMap(CurrentRun, (place) =>
     place !== undefined && place.step === undefined
-      ? place.run.askPatch(id)
+      ? place.run.acts.patch(id)
       : Effect.die(new Error(`Patch "${id}" is asked about in the body of a workflow, not in a step or outside a run`)))
 
 /**
@@ -52,7 +52,7 @@ export const note = (kind: string, text: string, data?: unknown): Effect.Effect<
     if (place === undefined) return Effect.die(new Error(`The note "${kind}" is made outside of a run`))
     if (NoteKinds.isOwn(kind)) return Effect.die(new Error(`Notes of the kind "${kind}" are the engine's own`))
     const stored = data === undefined ? undefined : Option.getOrNull(Result.getSuccess(StoredJson.of(data)))
-    if (place.letGo !== true) place.run.note(kind, text, stored, place.step !== undefined)
+    if (place.letGo !== true) place.run.acts.note(kind, text, stored, place.step !== undefined)
     return Effect.void
   })
 

@@ -36,6 +36,6 @@ export const leaveWith = ({ run }: Place, child: string): Effect.Effect<void> =>
       : Scope.addFinalizer(
         scope.value,
         Effect.sync(() => {
-          if (run.stopping && !run.finalizing) run.leaveChild(child)
+          if (run.stopping && !run.finalizing) run.children.leave(child)
         })
       ))

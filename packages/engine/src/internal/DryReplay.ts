@@ -23,7 +23,7 @@ export const stepOf = (
   key: string
 ): Effect.Effect<StepDefinition | undefined, EntryCorrupt | StorageFailed> =>
   Effect.gen(function*() {
-    const awake = runtime.pool.get(row.id)?.pass.steps.get(key)?.definition
+    const awake = runtime.pool.get(row.id)?.definitionOf(key)
     if (awake !== undefined) return awake
     const registration = yield* runtime.loading.registrationOf(row)
     if (registration === undefined) return undefined
@@ -39,7 +39,7 @@ export const stepOf = (
     const executor = new RunExecutor(host, registration, row, payload, history)
     executor.start()
     yield* Effect.raceFirst(Deferred.await(over), runtime.host.hostSleep(patienceMs))
-    const definition = executor.pass.steps.get(key)?.definition
+    const definition = executor.definitionOf(key)
     executor.drop()
     return definition
   })

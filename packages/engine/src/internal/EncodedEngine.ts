@@ -69,15 +69,15 @@ export const make = (
 
   /** A run that is told to stop leaves a child that it has asked for. What its steps have asked for it leaves all at once. */
   const leave = (child: string): Effect.Effect<void> =>
-    Effect.map(CurrentRun, (place) => place?.letGo === true ? undefined : place?.run.leaveChild(child))
+    Effect.map(CurrentRun, (place) => place?.letGo === true ? undefined : place?.run.children.leave(child))
 
   /** In a body with the next commit, and then for sure; elsewhere at once. */
   const send = Effect.fnUntraced(
     function*(kind: "cancel" | "resume", run: string, message: Message<"cancel"> | Message<"resume">) {
       const place = yield* CallerPlace.current
       if (place !== undefined && place.step === undefined) {
-        const id = place.run.number(`${kind}:${run}`, `${kind}:${place.run.row.id}`)
-        return place.run.send({
+        const id = place.run.acts.number(`${kind}:${run}`, `${kind}:${place.run.row.id}`)
+        return place.run.acts.send({
           id: `${id}:${run}`,
           kind: "inbox",
           payload: StoredJson.textOf({ run, id, kind, message })
@@ -136,7 +136,7 @@ export const make = (
           kind: "start",
           payload: StoredJson.compose({ ...request }).text
         }
-        const exit = yield* place.run.askChild(
+        const exit = yield* place.run.children.ask(
           { id: executionId, start, workflow: workflow._tag, version, payload: json, linked: detached !== true },
           !discard
         )
@@ -169,7 +169,7 @@ export const make = (
       if (!started) yield* joined(run)
       if (place?.step === undefined || discard) return
       const end = place.run.awaitOutside(runtime.writer.patience.insist(runtime.waiters.untilEnd(executionId)))
-      const rested = yield* place.run.inStep(place.step, { reason: "child", key: executionId }, end)
+      const rested = yield* place.run.steps.inStep(place.step, { reason: "child", key: executionId }, end)
       return yield* endResult(workflow, rested!)
     }) as Encoded["execute"],
 
@@ -199,7 +199,7 @@ export const make = (
       const place = yield* CallerPlace.inRun
       const instance = yield* WorkflowInstance
       const context = yield* Effect.context<never>()
-      const outcome = yield* place.run.askStep(ActivityStep.of(activity, attempt, instance, context, place))
+      const outcome = yield* place.run.steps.ask(ActivityStep.of(activity, attempt, instance, context, place))
       if (outcome._tag === "Parked") {
         return new Workflow.Suspended({
           failed: true,
@@ -222,11 +222,11 @@ export const make = (
       // An await registers itself before it asks; a look at the cache, as in `raceAll`, does not and must not wait.
       const wait = instance.awaitedDeferreds.has(deferred.name)
       const exit = yield* place.step === undefined
-        ? place.run.askDeferred(deferred.name, wait)
-        : place.run.inStep(
+        ? place.run.waits.deferred(deferred.name, wait)
+        : place.run.steps.inStep(
           place.step,
           { reason: "signal", key: deferred.name },
-          place.run.askDeferred(deferred.name, wait)
+          place.run.waits.deferred(deferred.name, wait)
         )
       if (exit === undefined) return Option.none()
       const found = ExitJson.fromJson(exit, true)
@@ -247,8 +247,8 @@ export const make = (
       const message = StoredJson.compose({ name: deferredName, exit: StoredJson.compose({ ...json }) })
       const id = `deferred:${deferredName}`
       if (place !== undefined && place.step === undefined) {
-        if (place.run.row.id === executionId) return place.run.completeDeferred(deferredName, json)
-        return place.run.send({
+        if (place.run.row.id === executionId) return place.run.waits.complete(deferredName, json)
+        return place.run.acts.send({
           id: `${id}:${place.run.row.id}:${executionId}`,
           kind: "inbox",
           payload: StoredJson.compose({ run: executionId, id, kind: "deferred", message }).text
@@ -265,7 +265,7 @@ export const make = (
       const name = clock.deferred.name
       const millis = Duration.toMillis(clock.duration)
       if (place.step === undefined) {
-        const problem = place.run.startClock(name, millis)
+        const problem = place.run.waits.startClock(name, millis)
         return yield* problem === undefined ? Effect.void : Effect.die(problem)
       }
       runtime.host.fork(Effect.andThen(

@@ -6,15 +6,16 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Answers from "../Answers.ts"
-import type { InboxRow } from "../Backend.ts"
+import type { InboxRow, RunRow } from "../Backend.ts"
 import type { ReadyItem } from "./run/Happening.ts"
+import type { Phase } from "./run/Phase.ts"
 import type { ExecutorHost } from "./run/RunHost.ts"
 
 /** What it needs of a run. */
 export interface Asker {
-  readonly runId: string
+  readonly row: Pick<RunRow, "id">
   readonly host: Pick<ExecutorHost, "desk" | "fork" | "hostSleep">
-  readonly stopped: boolean
+  readonly phase: Pick<Phase, "isGone">
   readonly push: (item: ReadyItem) => void
 }
 
@@ -68,7 +69,7 @@ export class OwnAnswers {
       if (overdue.asking) continue
       overdue.asking = true
       this.insist(
-        Answers.expire(this.asker.host.desk, this.asker.runId, key),
+        Answers.expire(this.asker.host.desk, this.asker.row.id, key),
         (outcome) => this.asker.push({ _tag: "Expired", key, outcome })
       )
     }
@@ -82,7 +83,7 @@ export class OwnAnswers {
   ): void {
     this.refusing.set(row.id, { row, note })
     this.insist(
-      Answers.refuse(this.asker.host.desk, this.asker.runId, edit.key, edit.hash, edit.problem),
+      Answers.refuse(this.asker.host.desk, this.asker.row.id, edit.key, edit.hash, edit.problem),
       () => this.asker.push({ _tag: "EditRefused", row })
     )
   }
@@ -111,7 +112,7 @@ export class OwnAnswers {
     })
     const again: Effect.Effect<A> = Effect.catch(
       effect,
-      () => Effect.andThen(pause, Effect.suspend(() => asker.stopped ? Effect.never : again))
+      () => Effect.andThen(pause, Effect.suspend(() => asker.phase.isGone ? Effect.never : again))
     )
     asker.host.fork(again).addObserver((exit) => {
       if (Exit.isSuccess(exit)) done(exit.value)

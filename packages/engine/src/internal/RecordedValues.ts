@@ -17,7 +17,7 @@ export const check = (place: Place, key: string, what: string, reading: Effect.E
     const exit = Effect.runSyncExitWith(context)(reading as Effect.Effect<unknown, unknown>)
     return Exit.isSuccess(exit)
       ? Effect.void
-      : place.run.unreadable(key, Cause.pretty(exit.cause).split("\n")[0]!, what)
+      : place.run.steps.unreadable(key, Cause.pretty(exit.cause).split("\n")[0]!, what)
   })
 
 /** As `effect/workflow` reads what an engine hands over. */

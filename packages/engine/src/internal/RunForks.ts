@@ -18,9 +18,9 @@ import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as Questions from "./Questions.ts"
 import type { Registration } from "./run/RunHost.ts"
 import { replay } from "./RunReplay.ts"
-import { idempotencyKey } from "./RunRequests.ts"
 import { check } from "./RunStarts.ts"
 import { readable } from "./RunWatch.ts"
+import { idempotencyKey } from "./StepKeys.ts"
 
 type Entry = JournalEntry.JournalEntry
 

@@ -9,6 +9,7 @@
  * same one each time.
  */
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as WellFormed from "@fermata/core/WellFormed"
 import type { StepDefinition } from "./run/Ask.ts"
 import type { RecordedStep } from "./run/Ledger.ts"
 import * as Pass from "./run/Pass.ts"
@@ -45,9 +46,14 @@ export const approvalKeyOf = (pass: Pass.Pass, name: string): string => {
   return key
 }
 
+/** The key that a step hands to the systems it calls: URL-safe, and made for every body. */
+export const idempotencyKey = (runId: string, key: string) => `${urlSafe(runId)}%2F${urlSafe(key)}`
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const urlSafe = (text: string) => /^[\w.~-]*$/.test(text) ? text : WellFormed.encodeUri(text)
 
 const counter = (name: string) => `step:${name}`
 

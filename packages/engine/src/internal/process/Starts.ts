@@ -60,7 +60,7 @@ export class Starts {
           this.startOnce(request, false),
           // The start comes behind the moment in which the run, told to stop, has left its children.
           () =>
-            request.listener !== null && place.run.hasLeft(place.step!)
+            request.listener !== null && place.run.steps.hasLeft(place.step!)
               ? this.parts.writer.write(Leaving.op(place.run.leaver, request.id, this.parts.host.now()))
               : Effect.void
         ))))

@@ -28,6 +28,82 @@ export interface Document {
   readonly value: StoredJson
 }
 
+/** Steps of a run. */
+export interface StepPort {
+  /**
+   * Whether the journal is known, before the step is asked for, to hold the
+   * request with this input. Then its text is not made again. Where this is
+   * false, the input is handed over first, and one that is refused takes no number.
+   */
+  readonly isRecorded: (name: string, key: string | undefined, input: Handover.Input) => boolean
+  readonly ask: (definition: StepDefinition) => Effect.Effect<StepOutcome>
+  /** A recorded outcome that the code cannot read any more. Live it is a defect of the code, which this leaves to the asker. */
+  readonly unreadable: (key: string, problem: string, what?: string) => Effect.Effect<void>
+  /** A wait inside the body of a step: while it lasts, the step does not keep the run awake. */
+  readonly inStep: <A>(key: string, wait: Wait, effect: Effect.Effect<A>) => Effect.Effect<A>
+  /** Whether the run is told to stop, and waits for this step no more. */
+  readonly hasLeft: (key: string) => boolean
+}
+
+/** What a run waits for, other than steps, people, events and children. */
+export interface WaitPort {
+  readonly signal: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived">>
+  /** Its runs receive this signal. */
+  readonly declare: (signal: Signal<Schema.Top>) => void
+  /** The exit of a deferred: at once when it is there, else, when `park`, once it is delivered. */
+  readonly deferred: (name: string, park: boolean) => Effect.Effect<JournalEntry.ExitJson | undefined>
+  /** The workflow completes one of its own deferreds. */
+  readonly complete: (name: string, exit: JournalEntry.ExitJson) => void
+  /** A deferred of the run that a durable timer completes, after this many ms. Answers what is wrong, if something is. */
+  readonly startClock: (name: string, millis: number) => Error | undefined
+}
+
+/** Questions to people. */
+export interface QuestionPort {
+  readonly ask: (question: ApprovalQuestion) => Effect.Effect<ApprovalResult>
+}
+
+/** Events that a run waits for. */
+export interface EventPort {
+  readonly ask: (question: EventQuestion) => Effect.Effect<EventAnswer>
+}
+
+/** Runs that a run asks for. */
+export interface ChildPort {
+  /** Starts a child, or joins it; with `wait`, answers with its exit. */
+  readonly ask: (child: ChildQuestion, wait: boolean) => Effect.Effect<JournalEntry.ExitJson | undefined>
+  /** The run is told to stop, and no longer waits for this child. It is left to those who still want it. */
+  readonly leave: (id: string) => void
+}
+
+/** What a run does at once. */
+export interface ActPort {
+  /** Records what the workflow did: a state change, an emitted event. `isSame` tells whether what is recorded is that. */
+  readonly record: (
+    key: string,
+    what: string,
+    body: JournalEntry.EntryBody,
+    outbox?: OutboxRow,
+    isSame?: (recorded: JournalEntry.JournalEntry) => boolean
+  ) => void
+  /** Sends a row to another run's inbox with the next commit. Repeated on replay, so its id must be the same then. */
+  readonly send: (row: OutboxRow) => void
+  /**
+   * A note of the code, for people. Nothing comes of it. The body makes it again
+   * at every replay, where it is passed over if the journal has it, or goes on
+   * behind this place without it; a step makes it as often as it is tried.
+   */
+  readonly note: (kind: string, text: string, data: StoredJson | null | undefined, inStep: boolean) => void
+  /** Whether the run takes the way of a patch. */
+  readonly patch: (id: string) => Effect.Effect<boolean>
+  /** The number of the next event that the body emits. */
+  readonly nextEmit: () => number
+  /** The key of the next request under this counter: the name itself, then `name~2`, `name~3`. */
+  readonly number: (counter: string, name: string) => string
+  readonly document: (name: string) => Document | undefined
+  readonly keepDocument: (name: string, document: Document) => void
+}
+
 export interface RunPort {
   readonly row: RunRow
   /** The run as errors name it. */
@@ -44,45 +120,18 @@ export interface RunPort {
   readonly finalizing: boolean
   /** Whether the store takes the body of a step into its own transaction. */
   readonly canCommitTogether: boolean
-
-  readonly isRecorded: (name: string, key: string | undefined, input: Handover.Input) => boolean
-  readonly askStep: (definition: StepDefinition) => Effect.Effect<StepOutcome>
-  readonly unreadable: (key: string, problem: string, what?: string) => Effect.Effect<void>
-  readonly askPatch: (id: string) => Effect.Effect<boolean>
-  readonly askSignal: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived">>
-  /** Its runs receive this signal. */
-  readonly declare: (signal: Signal<Schema.Top>) => void
-  readonly askEvent: (question: EventQuestion) => Effect.Effect<EventAnswer>
-  readonly askApproval: (question: ApprovalQuestion) => Effect.Effect<ApprovalResult>
-  readonly askDeferred: (name: string, park: boolean) => Effect.Effect<JournalEntry.ExitJson | undefined>
-  readonly completeDeferred: (name: string, exit: JournalEntry.ExitJson) => void
-  readonly startClock: (name: string, millis: number) => Error | undefined
-  readonly askChild: (child: ChildQuestion, wait: boolean) => Effect.Effect<JournalEntry.ExitJson | undefined>
-  readonly leaveChild: (id: string) => void
-
-  readonly act: (
-    key: string,
-    what: string,
-    body: JournalEntry.EntryBody,
-    outbox?: OutboxRow,
-    isSame?: (recorded: JournalEntry.JournalEntry) => boolean
-  ) => void
-  readonly send: (row: OutboxRow) => void
-  readonly note: (kind: string, text: string, data: StoredJson | null | undefined, inStep: boolean) => void
-  /** The number of the next event that the body emits. */
-  readonly nextEmit: () => number
-  /** The key of the next request under this counter: the name itself, then `name~2`, `name~3`. */
-  readonly number: (counter: string, name: string) => string
-  readonly document: (name: string) => Document | undefined
-  readonly keepDocument: (name: string, document: Document) => void
-
+  /** As it leaves the runs that it has asked for. */
+  readonly leaver: Leaving.Leaver
+  readonly steps: StepPort
+  readonly waits: WaitPort
+  readonly questions: QuestionPort
+  readonly events: EventPort
+  readonly children: ChildPort
+  readonly acts: ActPort
   /** Hands a digest over in its turn. */
   readonly awaitDigest: (answer: Promise<unknown>) => void
-  readonly inStep: <A>(key: string, wait: Wait, effect: Effect.Effect<A>) => Effect.Effect<A>
   /** Waits for what happens outside of the run, as long as that is in memory. */
   readonly awaitOutside: <A, E>(happens: Effect.Effect<A, E>) => Effect.Effect<A, E>
-  readonly hasLeft: (step: string) => boolean
-  readonly leaver: Leaving.Leaver
 }
 
 /** Where the current fiber stands: in the body of a run, or in the body of one of its steps. */

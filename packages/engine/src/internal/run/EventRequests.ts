@@ -18,12 +18,13 @@
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { InboxRow } from "../Backend.ts"
-import type { Awaited, EventRow, EventWait } from "../EventLog.ts"
-import type { EventAnswer, EventQuestion, StepDefinition } from "./run/Ask.ts"
-import type { Look, Waiting } from "./run/Happening.ts"
-import * as Pass from "./run/Pass.ts"
-import { RunRequests } from "./RunRequests.ts"
+import type { InboxRow } from "../../Backend.ts"
+import type { Awaited, EventRow, EventWait } from "../../EventLog.ts"
+import type { EventAnswer, EventQuestion, StepDefinition } from "./Ask.ts"
+import type { Look, Waiting } from "./Happening.ts"
+import * as Pass from "./Pass.ts"
+import { remark, type RunCore } from "./RunCore.ts"
+import type { EventPort } from "./RunPort.ts"
 
 /** The name under which earlier builds sent events to runs, and under which people see the wait. */
 export const eventSignal = (event: string): string => `event:${event}`
@@ -33,24 +34,29 @@ const pageSize = { first: 4, most: 256 }
 
 const retryMs = 1_000
 
-export abstract class RunEvents extends RunRequests {
+export class EventRequests implements EventPort {
+  private readonly run: RunCore
   private readonly waiting = new Map<string, Waiting>()
   /** Messages by which the run was woken, by the name of the event, until its waits have looked. */
   private readonly wakes = new Map<string, InboxRow>()
   /** By what is asked for: all that fits up to here has been taken. */
   private readonly taken = new Map<string, string>()
 
+  constructor(run: RunCore) {
+    this.run = run
+  }
+
   /** Waits for an event that fits and that no wait of this run has taken, the first in the order of their commits. */
-  askEvent(question: EventQuestion): Effect.Effect<EventAnswer> {
-    return this.ask((resume) => {
+  ask(question: EventQuestion): Effect.Effect<EventAnswer> {
+    return this.run.ask((resume) => {
       const { detail, event, equality, step: name } = question
       // The key is the step's once it has an outcome: one whose time is up is recorded by the code, under the same key.
-      const count = Pass.countOf(this.pass, `step:${name}`)
+      const count = Pass.countOf(this.run.pass, `step:${name}`)
       const key = count === 0 ? name : `${name}~${count + 1}`
-      const recorded = this.ledger.steps.get(key)
+      const recorded = this.run.ledger.steps.get(key)
       if (recorded?.entry.event !== undefined) {
-        Pass.number(this.pass, `step:${name}`, name)
-        const step = Pass.addStep(this.pass, recorded, definitionOf(name))
+        Pass.number(this.run.pass, `step:${name}`, name)
+        const step = Pass.addStep(this.run.pass, recorded, definitionOf(name))
         const waiter = this.giving(resume)
         step.waiters = Pass.added(step.waiters, waiter)
         return () => void (step.waiters = Pass.without(step.waiters, waiter))
@@ -58,26 +64,26 @@ export abstract class RunEvents extends RunRequests {
       const signal = eventSignal(event)
       const wait: Waiting = {
         question,
-        row: { run: this.row.id, key, event, equality },
+        row: { run: this.run.row.id, key, event, equality },
         resume: (answer) => {
           forget?.()
           resume(answer)
         },
         seen: undefined,
-        hasRow: !this.live,
+        hasRow: !this.run.phase.isLive,
         moved: false,
-        passed: !this.live,
+        passed: !this.run.phase.isLive,
         looking: false,
-        wanted: this.live ? "now" : "no",
+        wanted: this.run.phase.isLive ? "now" : "no",
         told: false
       }
       this.waiting.set(key, wait)
-      const forget: void | (() => void) = Pass.takeSignal(this.pass, signal, ({ payload }) => {
+      const forget: void | (() => void) = Pass.takeSignal(this.run.pass, signal, ({ payload }) => {
         this.withdraw(wait)
         resume({ _tag: "Signal", payload })
       })
       if (forget === undefined) return
-      this.pass.details.set(signal, detail)
+      this.run.pass.details.set(signal, detail)
       return () => {
         forget()
         this.withdraw(wait)
@@ -86,32 +92,32 @@ export abstract class RunEvents extends RunRequests {
   }
 
   /** An event has come that a wait of the run may want. */
-  eventsCame(event: string, row: InboxRow): void {
+  came(event: string, row: InboxRow): void {
     const waits = this.waitsFor(event)
-    if (waits.length === 0) return this.consume(row)
+    if (waits.length === 0) return this.run.batch.consume(row)
     this.wakes.set(event, row)
     for (const wait of waits) wait.wanted = "now"
   }
 
   /** Nobody of this process has looked since the run came into memory. */
-  protected lookAnew(): void {
+  goLive(): void {
     for (const wait of this.waiting.values()) wait.wanted = "now"
   }
 
-  protected get looking(): boolean {
+  get isLooking(): boolean {
     for (const wait of this.waiting.values()) if (wait.looking || wait.wanted !== "no") return true
     return false
   }
 
   /** Answers whether a wait looks for the first time: whether the run is suspended will be known then. */
-  protected beginLooks(): boolean {
+  beginLooks(): boolean {
     let isFirst = false
     for (const wait of this.waiting.values()) {
       if (!wait.looking && wait.wanted === "now") {
         wait.looking = true
         wait.wanted = "no"
-        this.host.fork(this.look(wait)).addObserver((exit) => {
-          if (exit._tag === "Success" && exit.value !== undefined) this.push({ _tag: "Looked", look: exit.value })
+        this.run.host.fork(this.look(wait)).addObserver((exit) => {
+          if (exit._tag === "Success" && exit.value !== undefined) this.run.push({ _tag: "Looked", look: exit.value })
         })
       }
       isFirst ||= wait.looking && wait.seen === undefined
@@ -120,14 +126,14 @@ export abstract class RunEvents extends RunRequests {
   }
 
   /** The waits that look again when what is written now is in the store. */
-  protected looksAfterCommit(): () => void {
+  looksAfterCommit(): () => void {
     const waits = Array.from(this.waiting.values()).filter(({ wanted }) => wanted === "after commit")
     return () => {
       for (const wait of waits) if (wait.wanted === "after commit") wait.wanted = "now"
     }
   }
 
-  protected acceptLook({ found, isKnown, missed, moved, passed, upTo, wait }: Look): void {
+  accept({ found, isKnown, missed, moved, passed, upTo, wait }: Look): void {
     const { event, key } = wait.row
     if (this.waiting.get(key) !== wait) return
     wait.looking = false
@@ -136,18 +142,19 @@ export abstract class RunEvents extends RunRequests {
     wait.hasRow &&= wait.seen !== undefined || isKnown
     if (missed && !wait.told) {
       wait.told = true
-      this.remark(
+      remark(
+        this.run,
         "events-gone",
         `events "${event}" that step "${wait.question.step}" might have taken were kept for as long as events are kept, and are gone`
       )
     }
-    if (found !== undefined && !this.ledger.takenEvents.has(found.id)) return this.take(wait, found)
+    if (found !== undefined && !this.run.ledger.takenEvents.has(found.id)) return this.take(wait, found)
     wait.seen = upTo
     if (found !== undefined) wait.wanted = "now"
     if (wait.wanted === "now") return
     if (!wait.hasRow) {
       // A run that waited under an earlier build has a row of this name.
-      this.awaits.closed.push(eventSignal(event))
+      this.run.batch.closeWait(eventSignal(event), false)
       this.stand(wait)
     }
     this.answerWake(event)
@@ -158,8 +165,8 @@ export abstract class RunEvents extends RunRequests {
     const { passed, question: { step: name }, row } = wait
     if (!passed) this.taken.set(subjectOf(row), position)
     this.withdraw(wait)
-    const key = Pass.number(this.pass, `step:${name}`, name)
-    this.append({
+    const key = Pass.number(this.run.pass, `step:${name}`, name)
+    this.run.append({
       _tag: "StepRequested",
       key,
       name,
@@ -168,9 +175,9 @@ export abstract class RunEvents extends RunRequests {
       label: "wait",
       event: { id, position }
     })
-    const step = Pass.addStep(this.pass, this.ledger.steps.get(key)!, definitionOf(name))
+    const step = Pass.addStep(this.run.pass, this.run.ledger.steps.get(key)!, definitionOf(name))
     step.waiters = [this.giving(wait.resume)]
-    this.deliver(this.append({ _tag: "StepCompleted", key, attempt: 1, output: new StoredJson.StoredJson(payload) }))
+    this.run.tell({ _tag: "StepCompleted", key, attempt: 1, output: new StoredJson.StoredJson(payload) })
   }
 
   private readonly giving = (resume: (answer: EventAnswer) => void): Pass.AskedStep["waiters"][number] => (outcome) =>
@@ -189,7 +196,7 @@ export abstract class RunEvents extends RunRequests {
     if (wait.hasRow && !wait.moved) return
     wait.hasRow = true
     wait.moved = false
-    this.awaits.opened.push({ key, event, equality, position: seen })
+    this.run.batch.openWait({ key, event, equality, position: seen })
   }
 
   /** All that came before the message has been looked at; what came since shows behind the commit that takes it. */
@@ -197,7 +204,7 @@ export abstract class RunEvents extends RunRequests {
     const row = this.wakes.get(event)
     if (row === undefined) return
     this.wakes.delete(event)
-    this.consume(row)
+    this.run.batch.consume(row)
     for (const wait of this.waitsFor(event)) this.stand(wait)
   }
 
@@ -205,11 +212,8 @@ export abstract class RunEvents extends RunRequests {
     const { event, key } = wait.row
     if (this.waiting.get(key) !== wait) return
     this.waiting.delete(key)
-    if (this.stopped || !this.live) return
-    if (wait.hasRow) {
-      this.awaits.opened = this.awaits.opened.filter((opened) => opened.key !== key)
-      this.awaits.closed.push(key)
-    }
+    if (this.run.phase.isGone || !this.run.phase.isLive) return
+    if (wait.hasRow) this.run.batch.closeWait(key, true)
     this.answerWake(event)
   }
 
@@ -221,11 +225,11 @@ export abstract class RunEvents extends RunRequests {
     const { question: { asker, wants }, row } = wait
     const read = (after: string | null, size: number): Effect.Effect<Awaited> =>
       Effect.catch(
-        this.host.awaited(row, after, size),
+        this.run.host.awaited(row, after, size),
         () =>
-          this.stopped
+          this.run.phase.isGone
             ? Effect.never
-            : Effect.andThen(this.host.hostSleep(retryMs), Effect.suspend(() => read(after, size)))
+            : Effect.andThen(this.run.host.hostSleep(retryMs), Effect.suspend(() => read(after, size)))
       )
     const fits = (event: EventRow): Effect.Effect<boolean> =>
       Effect.catchCause(
@@ -236,19 +240,21 @@ export abstract class RunEvents extends RunRequests {
             false
           )
       )
-    const judge = Effect.gen({ self: this as RunEvents }, function*() {
+    const judge = Effect.gen({ self: this as EventRequests }, function*() {
       let after = wait.seen ?? (wait.hasRow ? null : this.taken.get(subjectOf(row)) ?? null)
       let size = pageSize.first
       let passed = false
       let moved = false
       let missed = false
-      while (!this.stopped && this.waiting.get(row.key) === wait) {
+      while (!this.run.phase.isGone && this.waiting.get(row.key) === wait) {
         const page = yield* read(after, size)
         missed ||= page.missed
         moved ||= page.events.length > 0
         for (const event of page.events) {
-          if (this.stopped) return undefined
-          if (this.ledger.takenEvents.has(event.id) || this.ledger.signalIds.has(eventSignal(event.id))) continue
+          if (this.run.phase.isGone) return undefined
+          if (this.run.ledger.takenEvents.has(event.id) || this.run.ledger.signalIds.has(eventSignal(event.id))) {
+            continue
+          }
           if (yield* fits(event)) {
             return { wait, found: event, upTo: event.position, passed, moved, isKnown: page.isKnown, missed }
           }
@@ -262,7 +268,7 @@ export abstract class RunEvents extends RunRequests {
       }
       return undefined
     })
-    return Effect.provideContext(judge, this.host.stepContext(asker))
+    return Effect.provideContext(judge, this.run.host.stepContext(asker))
   }
 }
 

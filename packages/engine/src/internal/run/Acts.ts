@@ -1,0 +1,85 @@
+/**
+ * What the code of a run does at once: state, events, notes, patches. It is
+ * compared with the journal while that is replayed, and written afterwards.
+ */
+import * as EntryRole from "@fermata/core/EntryRole"
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type * as StoredJson from "@fermata/core/StoredJson"
+import * as Effect from "effect/Effect"
+import type { OutboxRow } from "../../Backend.ts"
+import * as Answer from "./Answer.ts"
+import * as Pass from "./Pass.ts"
+import type { RunCore } from "./RunCore.ts"
+import type { ActPort, Document } from "./RunPort.ts"
+
+export class Acts implements ActPort {
+  private readonly run: RunCore
+
+  constructor(run: RunCore) {
+    this.run = run
+  }
+
+  record(
+    key: string,
+    what: string,
+    body: JournalEntry.EntryBody,
+    outbox?: OutboxRow,
+    isSame?: (recorded: JournalEntry.JournalEntry) => boolean
+  ): void {
+    const { batch, ledger, loop, pass, phase, replayer } = this.run
+    if (phase.isGone) return
+    const verdict = Answer.act(ledger, replayer, key, what, body, isSame)
+    if (typeof verdict === "object") return this.run.diverge(verdict)
+    if (verdict === "recorded") return void pass.acted.add(key)
+    this.run.append(body)
+    if (outbox !== undefined) batch.send(outbox)
+    loop.wake()
+  }
+
+  send(row: OutboxRow): void {
+    if (!this.run.phase.isLive) return
+    this.run.batch.send(row)
+    this.run.loop.wake()
+  }
+
+  note(kind: string, text: string, data: StoredJson.StoredJson | null | undefined, isStep: boolean): void {
+    const { phase: { isGone, isLive }, replayer } = this.run
+    if (isGone || (!isStep && !isLive && (replayer.claimNote(kind, text) || replayer.isBehind(Infinity)))) return
+    this.run.append({ _tag: "Note", kind, text, ...(data === undefined ? {} : { data }) })
+  }
+
+  patch(id: string): Effect.Effect<boolean> {
+    return this.run.ask((resume) => {
+      const taken = Answer.patch(this.run.ledger, this.run.replayer, EntryRole.acts.patch(id))
+      if (taken === "new") this.run.append({ _tag: "PatchTaken", name: id })
+      resume(taken !== false)
+    })
+  }
+
+  /**
+   * The code has failed, and what it did is about to be undone. That is recorded,
+   * so that a replay which fails where the run did not undoes nothing.
+   */
+  unwind(): Effect.Effect<void> {
+    return this.run.ask((resume) => {
+      this.record(EntryRole.acts.unwind, "an end by failure", { _tag: "UnwindStarted" })
+      if (this.run.replayer.problem === undefined) resume(undefined)
+    })
+  }
+
+  nextEmit(): number {
+    return ++this.run.pass.emitCount
+  }
+
+  number(counter: string, name: string): string {
+    return Pass.number(this.run.pass, counter, name)
+  }
+
+  document(name: string): Document | undefined {
+    return this.run.pass.documents.get(name)
+  }
+
+  keepDocument(name: string, document: Document): void {
+    this.run.pass.documents.set(name, document)
+  }
+}

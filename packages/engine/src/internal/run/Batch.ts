@@ -1,0 +1,142 @@
+/**
+ * What the next commit of a run carries.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { ApprovalRow, InboxRow, OutboxRow } from "../../Backend.ts"
+import type { EventWaitChanges } from "../../EventLog.ts"
+import type { PendingCommit } from "./RunHost.ts"
+
+type Entry = JournalEntry.JournalEntry
+
+/** What one commit carries of what a run has done. */
+export type Contents = Pick<
+  PendingCommit,
+  "entries" | "expected" | "consumed" | "outbox" | "approvalsOpened" | "approvalsClosed" | "awaits"
+>
+
+export class Batch {
+  /** Number of entries of the run, written or not. */
+  length: number
+  entries: Array<Entry> = []
+  /** Ids of the inbox rows that are taken. */
+  private consumed: Array<string> = []
+  private outbox: Array<OutboxRow> = []
+  private approvalsOpened: Array<ApprovalRow> = []
+  private approvalsClosed: Array<string> = []
+  private awaits = noChanges()
+
+  constructor(length: number) {
+    this.length = length
+  }
+
+  /** Whether there is nothing that must be written. */
+  get isEmpty(): boolean {
+    const { closed, opened } = this.awaits
+    return this.entries.length === 0 && this.consumed.length === 0 && this.outbox.length === 0 &&
+      closed.length + opened.length === 0
+  }
+
+  /** An entry at the end of the journal. */
+  append(body: JournalEntry.EntryBody, at: number, epoch: number): Entry {
+    const entry = { seq: this.length++, at, epoch, ...body } as Entry
+    this.entries.push(entry)
+    return entry
+  }
+
+  /** Takes the last entry back. */
+  withdraw(): void {
+    this.entries.pop()
+    this.length--
+  }
+
+  /** Takes all entries back. */
+  discard(): void {
+    this.length -= this.entries.length
+    this.entries = []
+  }
+
+  /** An entry is in the store that was made inside its commit: those that were asked for meanwhile come behind it. */
+  letFirst(): void {
+    this.length++
+    this.entries = this.entries.map((later) => Object.assign(later, { seq: later.seq + 1 }))
+  }
+
+  /** The inbox row is taken. */
+  consume(row: InboxRow): void {
+    this.consumed.push(row.id)
+  }
+
+  /** The message leaves for another run. */
+  send(row: OutboxRow): void {
+    this.outbox.push(row)
+  }
+
+  openApproval(row: ApprovalRow): void {
+    this.approvalsOpened.push(row)
+  }
+
+  closeApproval(key: string): void {
+    this.approvalsClosed.push(key)
+  }
+
+  openWait(wait: EventWaitChanges["opened"][number]): void {
+    this.awaits.opened.push(wait)
+  }
+
+  /** The row of the wait goes; `anew` when it may have been written for this very commit. */
+  closeWait(key: string, anew: boolean): void {
+    if (anew) this.awaits.opened = this.awaits.opened.filter((opened) => opened.key !== key)
+    this.awaits.closed.push(key)
+  }
+
+  /** Hands over all that there is to write. */
+  take(): Contents {
+    const contents: Contents = {
+      entries: this.entries,
+      expected: this.length - this.entries.length,
+      consumed: this.consumed,
+      outbox: this.outbox,
+      approvalsOpened: this.approvalsOpened,
+      approvalsClosed: this.approvalsClosed,
+      awaits: this.awaits.closed.length + this.awaits.opened.length > 0 ? this.awaits : undefined
+    }
+    this.entries = []
+    this.consumed = []
+    this.outbox = []
+    this.approvalsOpened = []
+    this.approvalsClosed = []
+    this.awaits = noChanges()
+    return contents
+  }
+
+  /** What was taken has not been written, and comes before what there has been since. */
+  putBack(contents: Contents): void {
+    this.entries = [...contents.entries, ...this.entries]
+    this.consumed = [...contents.consumed, ...this.consumed]
+    this.outbox = [...contents.outbox, ...this.outbox]
+    this.approvalsOpened = [...contents.approvalsOpened, ...this.approvalsOpened]
+    this.approvalsClosed = [...contents.approvalsClosed, ...this.approvalsClosed]
+    this.awaits.closed.unshift(...contents.awaits?.closed ?? [])
+    this.awaits.opened.unshift(...contents.awaits?.opened ?? [])
+  }
+
+  /** A commit that carries none of it. */
+  get nothing(): Contents {
+    return {
+      entries: [],
+      expected: this.length - this.entries.length,
+      consumed: [],
+      outbox: [],
+      approvalsOpened: [],
+      approvalsClosed: [],
+      awaits: undefined
+    }
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** What becomes of waits for events. */
+const noChanges = () => ({ closed: [] as Array<string>, opened: [] as Array<EventWaitChanges["opened"][number]> })

@@ -1,0 +1,70 @@
+/**
+ * The runs that a run asks for, and how it leaves them.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type * as Effect from "effect/Effect"
+import * as ChildRecords from "../ChildRecords.ts"
+import * as Handover from "../Handover.ts"
+import * as Leaving from "../Leaving.ts"
+import type { Acts } from "./Acts.ts"
+import * as Answer from "./Answer.ts"
+import type { ChildQuestion } from "./Ask.ts"
+import * as Pass from "./Pass.ts"
+import { leaverOf, type RunCore } from "./RunCore.ts"
+import type { ChildPort } from "./RunPort.ts"
+
+export class ChildRequests implements ChildPort {
+  private readonly run: RunCore
+  private readonly acts: Acts
+
+  constructor(run: RunCore, acts: Acts) {
+    this.run = run
+    this.acts = acts
+  }
+
+  ask(question: ChildQuestion, wait: boolean): Effect.Effect<JournalEntry.ExitJson | undefined> {
+    return this.run.ask((resume) => {
+      const { batch, ledger, pass, replayer } = this.run
+      const { id, linked, payload, start, version, workflow } = question
+      const verdict = Answer.child(pass, replayer, question)
+      if (typeof verdict === "object") return this.run.diverge(verdict)
+      if (verdict === "new") {
+        this.run.append({ _tag: "ChildStarted", child: id, workflow, version, payload, linked })
+        batch.send(start)
+      }
+      let child = pass.children.get(id)
+      if (child === undefined) pass.children.set(id, child = ChildRecords.make(ledger.children.get(id)!.entry))
+      const asked = child
+      if (asked.exit === undefined && ChildRecords.askAgain(asked, linked)) {
+        this.acts.send({ ...start, id: Leaving.numbered(start.id, asked.times) })
+      }
+      if (!wait) return resume(undefined)
+      if (asked.exit !== undefined) return resume(Handover.copyOf(asked.exit))
+      asked.waiters.push(resume)
+      return () => Pass.remove(asked.waiters, resume)
+    })
+  }
+
+  leave(id: string): void {
+    const child = this.run.pass.children.get(id)
+    if (child !== undefined && ChildRecords.leave(child)) {
+      this.acts.send(Leaving.message(leaverOf(this.run), id, child.times))
+    }
+  }
+
+  /** The children that the code still holds, now that it is told to stop: it leaves each of them by itself, or waits for it in spite of that. */
+  stillHeld(): ReadonlyArray<string> {
+    const { ledger, pass } = this.run
+    const held: Array<string> = []
+    for (const [id, { entry }] of ledger.children) {
+      const child = pass.children.get(id)
+      if (child === undefined ? entry.linked : child.listening && child.exit === undefined) held.push(id)
+    }
+    for (const step of pass.open) {
+      if (step.phase === "running") {
+        for (const wait of step.bodyWaits) if (wait.reason === "child") held.push(wait.key)
+      }
+    }
+    return held
+  }
+}

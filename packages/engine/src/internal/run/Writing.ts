@@ -1,0 +1,112 @@
+/**
+ * How a run is written: one commit at a time, and now and then one that makes
+ * its entry inside its own transaction.
+ */
+import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Within } from "../../Backend.ts"
+import * as Leaving from "../Leaving.ts"
+import * as Ledger from "./Ledger.ts"
+import * as Phase from "./Phase.ts"
+import { leaverOf, type RunCore } from "./RunCore.ts"
+import type { PendingCommit } from "./RunHost.ts"
+
+type Entry = JournalEntry.JournalEntry
+
+/** What the writer tells of. */
+export interface Written {
+  /** These inbox rows are taken. */
+  readonly taken: (ids: ReadonlyArray<string>) => void
+  /** The children that are not left by the next commit, although the run is told to stop. */
+  readonly stillHeld: () => ReadonlyArray<string>
+  /** Another process owns the run now. */
+  readonly deposed: () => void
+}
+
+export class Writing {
+  /** A stop is written with the next commit: the run leaves those that it has asked for. */
+  isStopping = false
+  private readonly run: RunCore
+  private readonly told: Written
+
+  constructor(run: RunCore, told: Written) {
+    this.run = run
+    this.told = told
+  }
+
+  /** Writes all that there is to write. `unseen`: it is refused, for the inbox holds what the run has not taken; everything else is as it was. */
+  commit(
+    status: PendingCommit["status"],
+    ended: PendingCommit["ended"],
+    release: PendingCommit["release"],
+    done: (ok: boolean, unseen?: boolean) => void
+  ): void {
+    const { run } = this
+    const contents = run.batch.take()
+    const stops = this.isStopping
+    this.isStopping = false
+    if (run.phase === Phase.live) run.phase = Phase.committing
+    run.host.commit(run.row, {
+      ...contents,
+      status,
+      ended,
+      release,
+      ...(stops ? { leaves: Leaving.all(leaverOf(run), this.told.stillHeld()) } : {})
+    }, (ok, unseen) => {
+      if (run.phase === Phase.committing) run.phase = Phase.live
+      if (unseen === true && !run.phase.isGone) {
+        run.batch.putBack(contents)
+        this.isStopping ||= stops
+        return done(false, true)
+      }
+      if (contents.consumed.length > 0) this.told.taken(contents.consumed)
+      if (run.phase.isGone) return done(false)
+      if (!ok) this.told.deposed()
+      done(ok)
+    })
+  }
+
+  /** Writes nothing of what the run has done, and lets go of it. */
+  release(
+    status: PendingCommit["status"],
+    release: NonNullable<PendingCommit["release"]>,
+    unrecorded: PendingCommit["unrecorded"],
+    done: (ok: boolean) => void
+  ): void {
+    const { batch, host, row } = this.run
+    host.commit(row, {
+      ...batch.nothing,
+      status,
+      ended: undefined,
+      release,
+      ...(unrecorded === undefined ? {} : { unrecorded })
+    }, done)
+  }
+
+  /**
+   * Commits one entry that is made inside the transaction; nothing else may
+   * wait to be written. Nothing is delivered until that is over, and what step
+   * bodies ask for meanwhile comes behind it.
+   */
+  commitTogether(
+    make: (within: Within) => JournalEntry.EntryBody | undefined,
+    done: (entry: Entry | undefined) => void
+  ): void {
+    const { run } = this
+    const place = { seq: run.batch.length, at: run.host.now(), epoch: run.row.epoch }
+    let entry: Entry | undefined
+    run.phase = Phase.holding
+    run.host.commitTogether(run.row, place.seq, (within) => {
+      const body = run.phase.isGone ? undefined : make(within)
+      return entry = body === undefined ? undefined : { ...place, ...body } as Entry
+    }, (how) => {
+      if (run.phase.isGone) return
+      run.phase = Phase.live
+      if (how === "refused") return this.told.deposed()
+      if (how === "done") {
+        Ledger.apply(run.ledger, entry!)
+        run.batch.letFirst()
+      }
+      done(how === "done" ? entry : undefined)
+    })
+  }
+}
