@@ -77,6 +77,17 @@ describe("what a journal holds", () => {
     assert.isTrue(other.steps.get("a")!.released, "the body of another owner is gone")
   })
 
+  it("counts no time behind the end of the last step in flight", () => {
+    const { activeMs, inFlight } = ledgerOf(
+      started,
+      request(),
+      { _tag: "StepCompleted", key: "a", attempt: 1 },
+      { _tag: "Note", kind: "k", text: "" },
+      { _tag: "Note", kind: "k", text: "" }
+    )
+    assert.deepStrictEqual([activeMs, inFlight], [10, 0])
+  })
+
   it("counts as time at work what lies between the entries of one owner while a step is in flight", () => {
     assert.deepStrictEqual([4, 7, 9, 16].map((length) => Ledger.load(failing.slice(0, length)).activeMs), [
       0,
