@@ -13,7 +13,7 @@ export interface EngineOptions {
   readonly worker: boolean
   /** Runs that may be awake at once in this process; more stay queued. Default 500. */
   readonly maxAwake: number
-  /** Parked runs that are kept in memory so that they go on without a replay. Default 250. */
+  /** Parked runs that are kept in memory so that they go on without a replay; each takes about 20 kB. Default 1,000. */
   readonly maxParked: number
   /** How long (ms, host time) a parked run is kept in memory. Default 5,000. */
   readonly parkedMs: number
@@ -50,7 +50,7 @@ export const EngineOptions: Context.Reference<EngineOptions> = Context.Reference
       pollMs: 100,
       worker: true,
       maxAwake: 500,
-      maxParked: 250,
+      maxParked: 1_000,
       parkedMs: 5_000,
       maxRecoveries: 5,
       cancelGraceMs: 30_000,
