@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { Program } from "../Extension.ts"
 import * as SignalDeclaration from "../SignalDeclaration.ts"
+import type { Signal } from "../SignalDeclaration.ts"
 import type { Limits, Registration } from "./run/RunHost.ts"
 import * as Annotations from "./WorkflowAnnotations.ts"
 import { codecs } from "./WorkflowCodecs.ts"
@@ -25,7 +26,7 @@ export const ofProgram = (
     workflow,
     limits: limitsOf(workflow),
     schemas: schemasOf(workflow),
-    signals: new Map(signals.map((signal) => [signal.name, signal])),
+    ...known(signals),
     decodePayload: decodePayload as Registration["decodePayload"],
     encodeExit,
     execute: execute as Registration["execute"]
@@ -41,7 +42,7 @@ export const ofDocument = ({ execute, limits, workflow }: Program): Registration
     workflow,
     limits,
     schemas: StoredJson.textOf({ payload: null, success: null, error: null }),
-    signals: new Map(),
+    ...known([]),
     decodePayload: decodePayload as Registration["decodePayload"],
     encodeExit,
     execute: execute as Registration["execute"]
@@ -54,6 +55,12 @@ export const versionOf = (workflow: Workflow.Any) => Context.get(workflow.annota
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The signals that runs receive, which are known beforehand or when one of them is asked for. */
+const known = (signals: ReadonlyArray<Signal<Schema.Top>>): Pick<Registration, "declare" | "signals"> => {
+  const byName = new Map(signals.map((signal) => [signal.name, signal]))
+  return { signals: byName, declare: (signal) => void byName.set(signal.name, signal) }
+}
 
 /** JSON Schemas (draft 2020-12) for those who have the store but not the code; null for a schema that has none. */
 const schemasOf = (workflow: Workflow.Any): string => {

@@ -33,7 +33,9 @@ export interface Registration {
   /** JSON Schemas of payload, success and error, as one JSON document. */
   readonly schemas: string
   /** The signals that its runs receive: declared, or seen to be received in this process. */
-  readonly signals: Map<string, Signal<Schema.Top>>
+  readonly signals: ReadonlyMap<string, Signal<Schema.Top>>
+  /** A run of it receives this signal. */
+  readonly declare: (signal: Signal<Schema.Top>) => void
   readonly decodePayload: (json: unknown) => Effect.Effect<object, unknown>
   /** A result that cannot be stored, or that its schema does not read back, is a defect. */
   readonly encodeExit: (exit: Exit.Exit<unknown, unknown>, by: Giver) => JournalEntry.ExitJson

@@ -73,7 +73,7 @@ export class Waits implements WaitPort, BodyWorld {
   }
 
   declare(signal: Signal<Schema.Top>): void {
-    this.run.registration.signals.set(signal.name, signal)
+    this.run.registration.declare(signal)
   }
 
   deferred(name: string, park: boolean): Effect.Effect<JournalEntry.ExitJson | undefined> {
