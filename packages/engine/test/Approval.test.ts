@@ -1,9 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as CrashHost from "@fermata/testing/CrashHost"
-import { Effect, Exit, Schema } from "effect"
+import { Deferred, Effect, Exit, Schema } from "effect"
 import * as Approval from "../src/Approval.ts"
+import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Signal from "../src/Signal.ts"
-import { assertOutput, begin, define, echo, exitOf, Log, pass } from "./support/Program.ts"
+import { assertOutput, begin, define, echo, exitOf, giveWay, Log, pass } from "./support/Program.ts"
 
 const W = define("W", { error: Approval.Denied })
 const Go = Signal.make("go")
@@ -240,6 +241,39 @@ describe("Approval", () => {
       const third = yield* world.restart(second, layer)
       yield* pass(third, "1 day")
       yield* assertOutput(third, W, id, "told")
+    }))
+
+  it.effect("a question that is withdrawn while the store is told of its deadline is answered by nobody", () =>
+    Effect.gen(function*() {
+      const base = MemoryBackend.make(MemoryBackend.makeStore())
+      const gate = Deferred.makeUnsafe<void>()
+      let isSlow = false
+      const world = yield* CrashHost.makeOn({
+        ...base,
+        approval: (run, key) => Effect.andThen(isSlow ? Deferred.await(gate) : Effect.void, base.approval(run, key))
+      })
+      const go = { name: "go", payload: null }
+      const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
+        const won = yield* Effect.raceFirst(
+          Effect.as(
+            Approval.ask("ok", { prompt: "Ok?", approvers: ["ada"], deadline: "1 hour", onTimeout: "approve" }),
+            "asked"
+          ),
+          Effect.as(Signal.receive(Go), "told")
+        )
+        yield* Signal.receive(Go)
+        return won
+      })))
+      const id = yield* begin(host, W)
+      isSlow = true
+      yield* Effect.raceFirst(pass(host, "1 hour"), giveWay(300))
+      yield* Effect.raceFirst(world.tell(id, "signal", go), giveWay(300))
+      assert.isEmpty(yield* world.approvals(id))
+      yield* Deferred.succeed(gate, undefined)
+      yield* host.settled
+      assert.isFalse((yield* world.story(id)).some((entry) => entry.startsWith("ApprovalAnswered")))
+      yield* world.tell(id, "signal", go)
+      yield* assertOutput(host, W, id, "told")
     }))
 
   it.effect("the same question asked again is another one, with a key of its own", () =>

@@ -86,6 +86,26 @@ describe("a step whose body waits", () => {
       yield* assertOutput(host, W, id, "end")
     }))
 
+  it.effect("S7: and gives up a step of its own that waits for an operator is at work from then on: store and journal say so", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const pay = Step.make("pay", { onCrash: "ask", run: () => Effect.never })
+      const work = Step.make("work", {
+        onCrash: "rerun",
+        run: () => Effect.andThen(Effect.timeoutOption(pay(), "1 hour"), Effect.asVoid(Effect.never))
+      })
+      const layer = W.toLayer(() => work())
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      const second = yield* world.restart(first, layer)
+      yield* second.settled
+      assert.include(yield* world.run(id), { status: "suspended", reason: "outcome-unknown" })
+      yield* pass(second, "1 hour")
+      const working = yield* standings(world, id)
+      assert.deepStrictEqual(working.store, ["running", null])
+      assert.deepStrictEqual(working.journal, working.store)
+    }))
+
   it.effect("stays paused when it goes on in a paused run, which starts no other step", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

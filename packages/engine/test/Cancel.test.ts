@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as CrashHost from "@fermata/testing/CrashHost"
-import { Deferred, Effect, Layer, Logger, Schedule, Schema } from "effect"
+import { Clock, Deferred, Effect, Layer, Logger, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { DurableClock, WorkflowEngine } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
@@ -182,6 +182,33 @@ describe("Cancel", () => {
       yield* pass(host, "20 seconds")
       assert.strictEqual((yield* world.run(id)).status, "cancelled")
       assert.isTrue((yield* world.story(id)).includes("StepCompleted pay"))
+    }))
+
+  it.effect("S8: the grace is over with its last body, and what is undone then is not woken for it", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const gate = Deferred.makeUnsafe<void>()
+      const pay = Step.make("pay", { onCrash: "ask", run: () => Deferred.await(gate) })
+      const W = define("W")
+      const host = yield* world.start(
+        W.toLayer(() =>
+          W.withCompensation(Effect.void, () => Effect.sleep("1 day")).pipe(
+            Effect.andThen(pay()),
+            Effect.andThen(Signal.receive(Go))
+          )
+        )
+      )
+      const id = yield* begin(host, W)
+      yield* world.tell(id, "cancel", cancel)
+      yield* Deferred.succeed(gate, undefined)
+      yield* host.settled
+      const now = yield* Clock.currentTimeMillis
+      yield* host.evict
+      yield* host.settled
+      assert.include(yield* world.run(id), { status: "suspended", reason: "timer" })
+      assert.strictEqual(yield* world.backend.nextDue(now, null), now + 86_400_000)
+      yield* pass(host, "1 day")
+      assert.strictEqual((yield* world.run(id)).status, "cancelled")
     }))
 
   it.effect("S8: an `ask` body that does not end within its grace is interrupted", () =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Effect, Exit, Logger, Schema } from "effect"
-import { DurableDeferred, WorkflowEngine } from "effect/workflow"
+import { DurableClock, DurableDeferred, WorkflowEngine } from "effect/workflow"
 import * as Signal from "../src/Signal.ts"
 import { assertOutput, begin, Declined, define, echo, Log, pass } from "./support/Program.ts"
 
@@ -186,6 +186,31 @@ describe("races of deferreds", () => {
       yield* assertOutput(third, W, id, "1")
     }).pipe(Effect.provide(Logger.layer([]))))
 
+  it.effect("S9: a branch that now fails otherwise is a difference too", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      let what = "this"
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        const failing = Effect.andThen(echo(log)("a"), Effect.suspend(() => Effect.die(new Error(what))))
+        yield* Effect.exit(race(failing))
+        yield* Signal.receive(Go)
+        return "end"
+      }))
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      what = "that"
+      const second = yield* world.restart(first, layer)
+      yield* second.settled
+      const [wait] = yield* world.waits(id)
+      assert.deepInclude(wait, { reason: "diverged", key: "raceAll/race" })
+      what = "this"
+      const third = yield* world.restart(second, layer)
+      yield* third.settled
+      yield* world.tell(id, "signal", go)
+      yield* assertOutput(third, W, id, "end")
+    }).pipe(Effect.provide(Logger.layer([]))))
+
   it.effect("S6: code that looks at a deferred of its own sees it completed where it did, and not before", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
@@ -207,5 +232,29 @@ describe("races of deferreds", () => {
       yield* world.tell(id, "signal", go)
       assert.strictEqual((yield* world.run(id)).status, "completed")
       assert.deepStrictEqual(seen, ["None Some", "None Some"])
+    }))
+})
+
+describe("clocks", () => {
+  const nap = DurableClock.sleep({ name: "nap", duration: "2 hours", inMemoryThreshold: 0 })
+
+  it.effect("S4, S6: a clock that is asked for twice is one timer, and ends when it was due from the first, also after a crash", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const other = DurableClock.sleep({ name: "other", duration: "3 hours", inMemoryThreshold: 0 })
+      const layer = W.toLayer(() => Effect.as(Effect.all([nap, nap, other], { concurrency: 3 }), "rested"))
+      let host = yield* world.start(layer)
+      const id = yield* begin(host, W)
+      const timers = Effect.map(
+        world.journal(id),
+        (entries) => entries.flatMap((entry) => entry._tag === "TimerSet" ? [`${entry.timer} ${entry.label}`] : [])
+      )
+      for (let hour = 0; hour < 3; hour++) {
+        assert.deepStrictEqual(yield* timers, ["1 DurableClock/nap", "2 DurableClock/other"])
+        yield* pass(host, "1 hour")
+        host = yield* world.restart(host, layer)
+        yield* host.settled
+      }
+      yield* assertOutput(host, W, id, "rested")
     }))
 })

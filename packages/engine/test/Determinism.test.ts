@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as CrashHost from "@fermata/testing/CrashHost"
-import { Clock, Effect, Layer, Logger, Random, Schedule, Schema, Tracer } from "effect"
+import { Clock, Deferred, Effect, Layer, Logger, Random, Schedule, Schema, Tracer } from "effect"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
@@ -100,6 +100,33 @@ describe("the world of a body", () => {
       assert.deepStrictEqual(first, again)
       assert.notDeepEqual(first, second)
       assert.notDeepEqual(seen.get("b")![0], first)
+    }))
+
+  it.effect("S6: of two steps that end at the same moment one wins a race, live and on replay, and the other leaves no outcome", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const gate = Deferred.makeUnsafe<void>()
+      const step = (name: string) =>
+        Step.make(name, {
+          success: Schema.String,
+          onCrash: "rerun",
+          run: () => Effect.as(Deferred.await(gate), name)
+        })
+      const layer = W.toLayer(Effect.fnUntraced(function*() {
+        const won = yield* Effect.raceFirst(step("a")(), step("b")())
+        yield* Signal.receive(Go)
+        return won
+      }))
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      yield* Deferred.succeed(gate, undefined)
+      yield* first.settled
+      const ends = (yield* world.story(id)).filter((entry) => entry.startsWith("StepCompleted"))
+      assert.deepStrictEqual(ends, ["StepCompleted a"])
+      const second = yield* world.restart(first, layer)
+      yield* second.settled
+      yield* world.tell(id, "signal", go)
+      yield* assertOutput(second, W, id, "a")
     }))
 
   it.effect("a sleep of no time is no wait, and leaves nothing in the journal", () =>

@@ -4,7 +4,7 @@ import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Effect, Exit, Layer, Redacted, Schema } from "effect"
-import { Activity, type WorkflowEngine } from "effect/workflow"
+import { Activity, Workflow, type WorkflowEngine } from "effect/workflow"
 import type { Engine } from "../src/Engine.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -169,6 +169,18 @@ describe("why it failed is kept", () => {
       assert.include(JSON.stringify(heard[0]), "connect ECONNREFUSED 127.0.0.1:9")
       const ended = yield* exitOf(second, Child, yield* Child.executionId({ id: "1" }))
       assert.include(JSON.stringify(Exit.isFailure(ended!) ? told(ended.cause) : ended), "\"port\":9")
+    }))
+
+  it.effect("S1: a finalizer that dies behind the result of its run is the end of it", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const W = define("W")
+      const host = yield* world.start(
+        W.toLayer(() => Effect.as(Workflow.addFinalizer(() => Effect.die(new Error("not cleared away"))), "done"))
+      )
+      const id = yield* begin(host, W)
+      assert.strictEqual((yield* world.run(id)).status, "failed")
+      assert.include(JSON.stringify((yield* world.journal(id)).at(-1)), "not cleared away")
     }))
 
   it.effect("an error with ten megabytes in it, in a circle, or that throws when it is looked at fails its step and is kept within bounds", () =>

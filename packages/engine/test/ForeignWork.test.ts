@@ -118,6 +118,29 @@ describe("asynchronous work of a body's own", () => {
       }
     }))
 
+  it.effect("two of them at the same moment stop the run once, and neither goes on", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const [one, other] = [new Own(), new Own()]
+      const beside = (own: Own, name: string) => Effect.andThen(Effect.promise(own.promise), echo(log)(name))
+      const host = yield* world.start(
+        W.toLayer(() =>
+          W.withCompensation(Effect.void, () => Effect.sleep("1 hour")).pipe(
+            Effect.andThen(Effect.all([beside(one, "one"), beside(other, "other")], { concurrency: 2 }))
+          )
+        )
+      )
+      const id = yield* begin(host, W)
+      yield* Effect.all([one.arrive, other.arrive], { concurrency: 2 })
+      yield* pass(host, "1 hour")
+      assert.deepStrictEqual((yield* world.story(id)).filter((entry) => /^(StopRequested|Note)/.test(entry)), [
+        "StopRequested"
+      ])
+      assert.strictEqual((yield* world.run(id)).status, "failed")
+      assert.deepStrictEqual(log.entries, [])
+    }))
+
   it.effect("it cannot be caught: the order of what follows would be nobody's", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

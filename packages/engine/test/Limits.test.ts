@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as CrashHost from "@fermata/testing/CrashHost"
-import { Deferred, Effect } from "effect"
+import { Cause, Deferred, Effect, Exit } from "effect"
 import { TestClock } from "effect/testing"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
@@ -103,6 +103,26 @@ describe("limits", () => {
       assert.strictEqual((yield* world.run(id)).status, "failed")
       assert.include(reasonOf(yield* world.journal(id)), "LimitExceeded")
       assert.include(reasonOf(yield* world.journal(id)), "maxSteps")
+    }))
+
+  it.effect("S12: code that asks for one step too many sees an interrupt and nothing else", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const log = new Log()
+      const W = limited({ maxSteps: 1 })
+      const seen: Array<readonly [isInterrupt: boolean, reasons: number]> = []
+      const host = yield* world.start(W.toLayer(() =>
+        Effect.andThen(echo(log)("1"), echo(log)("2")).pipe(
+          Effect.onExit((exit) =>
+            Effect.sync(() => {
+              if (Exit.isFailure(exit)) seen.push([Cause.hasInterruptsOnly(exit.cause), exit.cause.reasons.length])
+            })
+          )
+        )
+      ))
+      const id = yield* begin(host, W)
+      assert.deepStrictEqual(seen, [[true, 1]])
+      assert.include(reasonOf(yield* world.journal(id)), "LimitExceeded")
     }))
 
   it.effect("S12: steps count over crashes and evictions", () =>

@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Exit, Latch, Layer, Logger, Schema } from "effect"
+import { Workflow } from "effect/workflow"
 import { type Op, StorageFailed } from "../src/Backend.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 import * as Signal from "../src/Signal.ts"
@@ -129,6 +130,29 @@ describe("a store that fails", () => {
       yield* host.settled
       assert.deepInclude(yield* world.run(id), { status: "running", reason: null })
       assert.strictEqual(log.entries.length, 1)
+    }).pipe(Effect.provide(quiet)))
+
+  it.effect("S2: has a run that is resumed meanwhile repeat its body once", () =>
+    Effect.gen(function*() {
+      for (const when of ["before", "after"] as const) {
+        const world = yield* CrashHost.make
+        const log = new Log()
+        const S = W.annotate(Workflow.SuspendOnFailure, true)
+        let fails = true
+        const host = yield* world.start(S.toLayer(() =>
+          Effect.andThen(log.add("begins"), Effect.suspend(() => fails ? Effect.die("no") : Effect.succeed("done")))
+        ))
+        const id = yield* begin(host, S)
+        assert.include(yield* world.run(id), { status: "suspended", reason: "operator" })
+        fails = false
+        host.failWrites(1, when)
+        yield* world.tell(id, "resume", { by: "ada" })
+        yield* host.settled
+        yield* world.adjustHost(1_000)
+        yield* assertOutput(host, S, id, "done")
+        assert.deepStrictEqual(log.entries, ["begins", "begins"])
+        yield* host.kill
+      }
     }).pipe(Effect.provide(quiet)))
 
   it.effect("S5: leaves this process alive in the eyes of others", () =>

@@ -66,6 +66,31 @@ describe("rows that cannot be read", () => {
       }
     }).pipe(Effect.provide(Logger.layer([]))))
 
+  it.effect("S3, S17: a row of the inbox of a kind that this build does not know is refused in the journal, and one with another shape too", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const host = yield* world.start(layer)
+      const id = yield* begin(host, W)
+      const row = { run: id, at: 0 }
+      yield* world.backend.write([
+        {
+          op: "inbox",
+          row: { ...row, id: "odd", kind: "dream", payload: JSON.stringify({ name: "go", payload: null }) }
+        },
+        { op: "inbox", row: { ...row, id: "bent", kind: "signal", payload: "{}" } }
+      ])
+      yield* world.look
+      yield* world.tell(id, "signal", { name: "go", payload: null })
+      assert.strictEqual((yield* world.run(id)).status, "completed")
+      const refused = (yield* world.journal(id)).flatMap((entry) =>
+        entry._tag === "MessageRefused" ? [[entry.id, entry.why, entry.text]] : []
+      )
+      assert.deepStrictEqual(refused, [
+        ["odd", "unreadable", "inbox row odd of kind \"dream\" cannot be read"],
+        ["bent", "unreadable", "inbox row bent of kind \"signal\" cannot be read"]
+      ])
+    }).pipe(Effect.provide(Logger.layer([]))))
+
   it.effect("S14, S17: a question with a row that cannot be read is listed as one that nobody may answer, and the others can be", () =>
     Effect.gen(function*() {
       for (const change of [{ approvers: "{" }, { question: "[]" }, { answers: "1" }]) {
