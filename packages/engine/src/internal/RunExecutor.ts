@@ -126,7 +126,7 @@ export class RunExecutor implements HeldRun {
       if (step.phase === "running") run.append({ _tag: "StepReleased", key: step.record.key })
     }
     const dueAt = flush.suspendedWaits === undefined || events.isLooking ? 0 : endings.nextDue
-    writing.commit(undefined, undefined, { dueAt }, () => {
+    writing.commit(flush.begun, undefined, { dueAt }, () => {
       endings.leave("released")
       done()
     })

@@ -13,8 +13,6 @@ export const difference = ({ id, standing, view }: Seen): string | undefined => 
   const { reason, status } = standing
   const waits = Option.getOrElse(readWaits(standing.waits), () => [])
   if (waits.some(isUnrecorded)) return undefined
-  // Let go before its code had come to anything: its row says still that it waits for an owner, which it does.
-  if (status === "queued" && view.status === "running" && view.counts.entries === 2) return undefined
   return status === view.status && reason === (view.reason ?? null) && SameJson.same(waits, view.waits)
     ? undefined
     : `run ${id} is ${text(status, reason, waits)} by the store, and ${

@@ -7,7 +7,7 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import * as Phase from "./Phase.ts"
-import type { HeldRun } from "./RunHost.ts"
+import type { HeldRun, PendingCommit } from "./RunHost.ts"
 import type { RunParts } from "./RunParts.ts"
 import { standing } from "./Standing.ts"
 
@@ -38,6 +38,13 @@ export class Flush {
     this.held = held
     this.projected = projection(status, reason, waits)
     this.suspendedWaits = status === "suspended" ? waits ?? undefined : undefined
+  }
+
+  /** What is written of a run that is let go of before this has written where it stands: its code has begun. */
+  get begun(): PendingCommit["status"] {
+    return this.parts.run.batch.entries.some(({ _tag }) => _tag === "RunStarted")
+      ? { status: "running", reason: null, waits: null }
+      : undefined
   }
 
   flush(): void {
