@@ -119,9 +119,11 @@ describe("fermata runs settle", () => {
     assert.deepStrictEqual(seats(), [])
     // As if that had happened so often before that the next crash is one too many.
     const db = new DatabaseSync(project.db)
-    db.exec(
-      `UPDATE journal SET entries = replace(entries, '"_tag":"StepRequested"', '"_tag":"StepRequested","recovery":5')`
-    )
+    const { changes } = db.prepare(
+      `UPDATE journal SET entries = replace(entries, ' StepRequested ', ' StepRequested "recovery":5,')
+       WHERE instr(entries, ' StepRequested ') > 0`
+    ).run()
+    assert.strictEqual(changes, 1)
     db.close()
     const given = await start(project, [...args, "--json"]).ended
     assert.deepStrictEqual([given.code, given.json.reason], [3, "recovery"])
