@@ -3,6 +3,7 @@ import * as CrashExplorer from "@fermata/testing/CrashExplorer"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Deferred, Effect, Exit, Logger, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
+import type { Backend, Op } from "../src/Backend.ts"
 import { Engine } from "../src/Engine.ts"
 import * as CurrentRuntime from "../src/internal/CurrentRuntime.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
@@ -217,6 +218,33 @@ describe("onCrash: commit-together", () => {
         assert.match(message, /^The body of step "\w+" waits for something, .* only SQL by the host's SqlClient/)
       }
       assert.deepStrictEqual(log.entries, Object.keys(waits).map((name) => `${name} interrupted`))
+    }))
+
+  it.effect("S2: all that such a body does behind its interrupt is done inside the write too", () =>
+    Effect.gen(function*() {
+      const base = MemoryBackend.make(MemoryBackend.makeStore())
+      const log = new Log()
+      const noting = (op: Op): Op => {
+        if (op.op !== "commit" || op.together === undefined) return op
+        const { together } = op
+        return {
+          ...op,
+          together: (within) => {
+            const made = together(within)
+            log.entries.push("written")
+            return made
+          }
+        }
+      }
+      const write = (ops: ReadonlyArray<Op>) => base.write(ops.map(noting))
+      const world = yield* CrashHost.makeOn({ ...base, write: write as Backend["write"] })
+      const step = Step.make("wait", {
+        onCrash: "commit-together",
+        run: () => Effect.onInterrupt(Effect.never, () => Effect.andThen(giveWay(10), log.add("undone")))
+      })
+      const host = yield* world.start(W.toLayer(() => Effect.catchDefect(step(), () => log.add("told"))))
+      yield* begin(host, W)
+      assert.deepStrictEqual(log.entries, ["undone", "written", "told"])
     }))
 
   it.effect("S2: nothing of a run can be asked for in such a body", () =>

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { StoredJson } from "@fermata/core"
 import * as CrashHost from "@fermata/testing/CrashHost"
-import { Cause, Effect, Exit, Fiber, Layer, Schedule, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Schedule, Schema, SchemaGetter } from "effect"
 import { DurableDeferred, Workflow } from "effect/workflow"
 import * as Approval from "../src/Approval.ts"
 import * as Runs from "../src/Runs.ts"
@@ -207,6 +207,29 @@ describe("values cross the boundary as text", () => {
         return [...bytes]
       })))
       yield* assertOutput(host, W, id, [1, 2, 3])
+    }))
+
+  it.effect("S1: an input that is what is recorded is not read again by a replay", () =>
+    Effect.gen(function*() {
+      let reads = 0
+      const Counted = Schema.String.pipe(Schema.decodeTo(Schema.String, {
+        decode: SchemaGetter.transform((text: string) => {
+          reads++
+          return text
+        }),
+        encode: SchemaGetter.passthrough()
+      }))
+      const load = Step.make("load", { input: Counted, onCrash: "rerun", run: () => Effect.void })
+      const layer = W.toLayer(() => Effect.andThen(load("a"), Signal.receive(Go)))
+      const world = yield* CrashHost.make
+      const first = yield* world.start(layer)
+      const id = yield* begin(first, W)
+      assert.strictEqual(reads, 1)
+      const second = yield* world.restart(first, layer)
+      yield* world.tell(id, "signal", go)
+      yield* second.settled
+      assert.strictEqual((yield* world.run(id)).status, "completed")
+      assert.strictEqual(reads, 1)
     }))
 
   it.effect("S2, S9: a body that runs again is given the recorded input, whatever the code has made of its own since it asked", () =>

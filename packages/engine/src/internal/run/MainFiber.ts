@@ -69,7 +69,6 @@ export class MainFiber {
     )
     this.fiber = fiber
     fiber.addObserver((exit) => {
-      if (this.run.phase.isGone) return
       this.exit = exit
       loop.wake()
     })

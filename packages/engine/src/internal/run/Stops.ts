@@ -63,7 +63,7 @@ export class Stops {
     if (run.pass.stop !== undefined) remark(run, "foreign-work", defect.message)
     else {
       if (Context.get(run.registration.workflow.annotations, Workflow.SuspendOnFailure)) {
-        return this.endings.suspendOnFailure(new Workflow.Suspended({ failed: true, cause: Cause.die(defect) }))
+        return this.endings.suspendOnFailure(new Workflow.Suspended({ cause: Cause.die(defect) }))
       }
       this.stopNow({ _tag: "Stop", id: "foreign", kind: "foreign", by: "engine", reason: defect.message })
     }

@@ -1,0 +1,31 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Exit } from "effect"
+import { Workflow } from "effect/workflow"
+import { Endings } from "../../src/internal/run/Endings.ts"
+import * as Phase from "../../src/internal/run/Phase.ts"
+import type { RunParts } from "../../src/internal/run/RunParts.ts"
+import { Writing } from "../../src/internal/run/Writing.ts"
+import { bareRun } from "../support/BareRun.ts"
+
+const { ended, ...others } = Phase
+const isWritten = new Set<unknown>([Phase.live, Phase.replaying])
+
+describe("the end of the code", () => {
+  for (const [name, phase] of Object.entries({ ended, ...others })) {
+    it(`is ${isWritten.has(phase) ? "written" : "not written yet, or not any more"} when the run is ${name}`, () => {
+      const { commits, run } = bareRun()
+      run.phase = phase
+      const parts = {
+        run,
+        writing: new Writing(run, { taken: () => {}, stillHeld: () => [], deposed: () => {} }),
+        inbox: { end: () => {} },
+        main: { outcome: () => ({ _tag: "Success", value: 1 }) }
+      }
+      const endings = new Endings(parts as unknown as RunParts, { row: run.row, release: () => {} })
+      endings.finish(Exit.succeed(new Workflow.Complete({ exit: Exit.succeed(1) })) as never)
+      const entries = commits.flatMap(({ contents }) => contents.entries.map(({ _tag }) => _tag))
+      assert.deepStrictEqual(entries, isWritten.has(phase) ? ["RunCompleted"] : [])
+      assert.strictEqual(run.phase, isWritten.has(phase) ? Phase.leaving : phase)
+    })
+  }
+})
