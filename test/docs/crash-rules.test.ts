@@ -50,8 +50,8 @@ class Service {
 /** Starts a run, kills its process behind the act of its step, before that is recorded, and lets another take it up. */
 const crash = Effect.fnUntraced(
   function*(world: CrashHost.World, layer: Layer.Layer<never, never, CrashHost.Services>) {
-    // Its writes: the run with the request of its step, and then the outcome.
-    const first = yield* world.start(layer, { killAt: { count: 2, when: "before" } })
+    // Its writes: the run, the request of the step, and then the outcome.
+    const first = yield* world.start(layer, { killAt: { count: 3, when: "before" } })
     const turns = Effect.forEach(Array.from({ length: 300 }), () => Effect.yieldNow, { discard: true })
     yield* Effect.raceFirst(first.use(W.execute({ id: "1" }, { discard: true })), turns)
     yield* turns

@@ -1,5 +1,6 @@
 /** The command on a disk that is full, for a while or from the start. */
 import { spawnSync } from "node:child_process"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { Project } from "./support/Fermata.ts"
@@ -19,6 +20,12 @@ const project = (disk: SmallDisk) => {
   return {
     db,
     start: (...args: ReadonlyArray<string>) => project.start([...args, "--config", config, "--lease", "2000"], { env }),
+    /** A JSON file that is not on the small disk, as options name it. */
+    file: (name: string, value: unknown) => {
+      const path = join(project.folder, name)
+      writeFileSync(path, JSON.stringify(value))
+      return `@${path}`
+    },
     bodies: () => lines.all,
     /** Waits until this many bodies have run. */
     reached: lines.reach
@@ -29,8 +36,10 @@ describe("a full disk", () => {
   it("S1, S3, S4, S13: stops the runs of a worker until there is room, as often as it comes, and no body runs twice", async ({ skip }) => {
     const disk = SmallDisk.make(8)
     if (disk === undefined) return skip("nobody may mount here")
-    const { bodies, db, reached, start } = project(disk)
+    const { bodies, db, file, reached, start } = project(disk)
     const steps = 400
+    // What is small may still find space in the log, which begins anew where all of it has been copied.
+    const large = "b".repeat(1_000_000)
     const started = await start("run", "count", "--detach", "--json", "--input", JSON.stringify({ id: "a", steps }))
       .ended
     assert.strictEqual(started.code, 0, started.stderr)
@@ -44,8 +53,8 @@ describe("a full disk", () => {
       await worker.says("error: ", outage)
       if (outage === 1) {
         const [other, signal, ls, journal] = await Promise.all([
-          start("run", "count", "--detach", "--json", "--input", JSON.stringify({ id: "b", steps })).ended,
-          start("signal", runId, "go").ended,
+          start("run", "count", "--detach", "--json", "--input", file("input.json", { id: large, steps })).ended,
+          start("signal", runId, "go", "--data", file("data.json", large)).ended,
           start("runs", "ls", "--json").ended,
           start("runs", "journal", runId, "--json").ended
         ])

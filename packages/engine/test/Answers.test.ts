@@ -470,7 +470,7 @@ describe("S16: no acknowledged message dies with its run", () => {
       const log = new Log()
       const host = yield* world.start(W.toLayer(() => echo(log)("x")))
       yield* begin(host, W)
-      assert.strictEqual(commits, 1, "behind the start, with which the request goes, one with the outcome and the end")
+      assert.strictEqual(commits, 2, "one before the step begins, and one with its outcome and the end")
     }))
 })
 

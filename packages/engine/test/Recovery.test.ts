@@ -97,7 +97,7 @@ describe("Recovery", () => {
       // As a loop that never ends leaves it: the code has gone on, and the write that holds the outcome never comes.
       const killAt = { count: 2, when: "before" } as const
       let host = yield* world.start(layer)
-      host.killAt(2, "before")
+      host.killAt(3, "before")
       const id = yield* begin(host, W)
       for (let crash = 1; crash <= 5; crash++) {
         assert.isTrue(host.killed())

@@ -478,7 +478,7 @@ describe("onCrash: commit-together", () => {
       const layer = W.toLayer(() => book(log)("seat"))
       const id = yield* W.executionId({ id: "1" })
       // Each process dies at the write that the body is part of.
-      let host = yield* world.start(layer, { killAt: { count: 2, when: "before" } })
+      let host = yield* world.start(layer, { killAt: { count: 3, when: "before" } })
       yield* Effect.raceFirst(host.use(W.execute({ id: "1" }, { discard: true })), giveWay(200))
       yield* giveWay(200)
       assert.isTrue(host.killed())
@@ -514,7 +514,7 @@ describe("onCrash: commit-together", () => {
               payload: null
             }))
         })))
-      host.killAt(2, "after")
+      host.killAt(3, "after")
       const id = yield* W.executionId({ id: "1" })
       yield* Effect.raceFirst(host.use(W.execute({ id: "1" }, { discard: true })), giveWay(50))
       yield* giveWay(200)

@@ -112,7 +112,6 @@ export const make = (
     extensions,
     announcements,
     waiters,
-    commits,
     executorHost: () => executorHost
   })
   const executorHost = RunHosting.make({
@@ -148,11 +147,12 @@ export const make = (
     store,
     desk,
     extensions,
+    adopt: ownership.adopt,
     get closed() {
       return rounds.closed
     },
     now: host.now,
-    prepare: starts.prepare,
+    announceStart: starts.announce,
     poke: rounds.poke
   }
   const loops = new Loops({

@@ -126,10 +126,7 @@ export class Transaction {
       this.#inbox({ row })
     }
     const { inbox, row } = this.#store.runs.get(id)!
-    if (inbox.length > 0) return { started: true, run: row, told: true }
-    return op.first === undefined
-      ? { started: true, run: row }
-      : { started: true, run: row, first: this.#commit(op.first) }
+    return inbox.length > 0 ? { started: true, run: row, told: true } : { started: true, run: row }
   }
 
   #commit(op: CommitOp): Answers["commit"] {

@@ -64,8 +64,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
   const insertRun = prepare(
     db,
-    `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper, reason, waits)
-     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16) RETURNING key`
+    `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper)
+     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13) RETURNING key`
   )
   const events = EventSql.changes(db)
 
@@ -207,12 +207,6 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       takeovers: 0,
       updatedAt: run.createdAt
     }
-    const early = earlyOf.all(run.id)
-    const length = op.rows.length
-    const { first } = op
-    const isFirst = first !== undefined && early.length === 0 && first.epoch === row.epoch && first.expected === length
-    // How the run stands behind its first commit is written at once, and so are the entries of both.
-    const stands = isFirst && first.ended === undefined ? first.status : undefined
     const inserted = insertRun.get(
       row.id,
       row.workflow,
@@ -221,31 +215,21 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       row.definition,
       row.root,
       row.parent,
-      stands?.status ?? row.status,
+      row.status,
       row.owner,
       row.dueAt,
       row.epoch,
       row.createdAt,
-      stands === undefined ? row.createdAt : first!.at,
-      op.listener,
-      stands?.reason ?? null,
-      stands === undefined ? null : ShortWaits.shorten(stands.reason, stands.waits)
+      op.listener
     )
     const key = number(inserted!, "key")
-    appendAll(key, 0, isFirst ? [...op.rows, ...first.rows] : op.rows, EntryLines.workflowOf(run))
+    appendAll(key, 0, op.rows, EntryLines.workflowOf(run))
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const { event, paths } of op.subscriptions) events.subscribe(key, event, paths, op.since)
     if (op.listener !== null) listeners.add(key, op.listener)
+    const early = earlyOf.all(run.id)
     bounded(keys).set(run.id, key)
-    if (isFirst) {
-      const before = { ...row, inboxCount: 0 }
-      const answer = settle(key, first, nothing, first.rows.length > 0, before, stands !== undefined)
-      return { started: true, run: row, first: answer }
-    }
-    if (early.length === 0) {
-      if (first === undefined) return { started: true, run: row }
-      return { started: true, run: row, first: { ok: false, epoch: row.epoch, length } }
-    }
+    if (early.length === 0) return { started: true, run: row }
     dropEarly.run(run.id)
     let told = false
     for (const kept of early) {
@@ -290,23 +274,11 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const rows = added === nothing ? op.rows : [...op.rows, ...added.rows]
 
     appendAll(key, length, rows)
-    return settle(key, op, added, rows.length > 0, { status, takeovers, inboxCount: inboxBefore }, false)
-  }
-
-  /** What a commit brings beside its entries, those that were added to it among them. `written`: its status is there already. */
-  const settle = (
-    key: number,
-    op: Omit<CommitOp, "together">,
-    added: typeof nothing,
-    hasRows: boolean,
-    before: { readonly status: string; readonly takeovers: number; readonly inboxCount: number },
-    written: boolean
-  ): Answers["commit"] => {
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const blob of added.blobs) keep.run(blob.hash, blob.data)
     sendAll(op.outbox)
     sendAll(added.outbox)
-    let { inboxCount } = before
+    let inboxCount = inboxBefore
     for (const id of op.consumed) inboxCount -= consume.run(key, id)
     for (const open of op.approvalsOpened) {
       openApproval.run(
@@ -330,13 +302,13 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const endsNow = op.ended !== undefined && op.status !== undefined && op.release === undefined
     if (endsNow) {
       endWith.run(op.status.status, op.status.reason, waits, op.ended.payload, op.at, key)
-    } else if (op.status !== undefined && !written) {
+    } else if (op.status !== undefined) {
       setStatus.run(op.status.status, op.status.reason, waits, op.at, key)
     }
     if (op.release !== undefined) {
       release.run(inboxCount > 0 && op.release.quiet !== true ? 0 : op.release.dueAt, op.at, key)
-    } else if (hasRows && before.takeovers !== 0) setTakeovers.run(0, key)
-    const final = op.ended !== undefined || isOver(op.status === undefined ? before.status : op.status.status)
+    } else if (rows.length > 0 && takeovers !== 0) setTakeovers.run(0, key)
+    const final = op.ended !== undefined || isOver(op.status === undefined ? status : op.status.status)
     if (final && !endsNow) finish.run(key)
     let listening: ReadonlyArray<string> = []
     if (op.ended !== undefined) {
@@ -347,7 +319,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       for (const listener of listening) listeners.tell(listener, op.run, op.ended.payload, op.at)
     }
     const left = op.ended === undefined ? inboxCount : 0
-    if (left !== before.inboxCount && !endsNow) setInboxCount.run(left, key)
+    if (left !== inboxBefore && !endsNow) setInboxCount.run(left, key)
     if (op.leaves !== undefined) listeners.leaveAll(op.run, op.leaves, op.at)
     return listening.length > 0 ? { ok: true, told: true } : { ok: true }
   }
@@ -489,4 +461,4 @@ const isOfEntriesAlone = (op: CommitOp): boolean =>
   op.status === undefined && op.awaits === undefined && op.release === undefined && op.ended === undefined &&
   op.together === undefined && op.leaves === undefined
 
-const nothing: NonNullable<ReturnType<Together>> = { rows: [], blobs: [], outbox: [] }
+const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }

@@ -1,6 +1,5 @@
 /** Conformance: starting, committing and ending runs. */
 import { assert } from "@effect/vitest"
-import type { CommitOp } from "@fermata/engine/Backend"
 import { positionOf } from "@fermata/engine/EventLog"
 import * as Effect from "effect/Effect"
 import {
@@ -56,61 +55,6 @@ export const runTests = (test: Test): void => {
       assert.deepStrictEqual(yield* backend.run("r"), answer.run)
       assert.deepStrictEqual(yield* backend.entries("r", 0, 10), ["e0", "e1"])
       assert.isNull(yield* backend.run("other"))
-    }))
-
-  test("the first commit of a run with its start comes to the same as behind it", (backend) =>
-    Effect.gen(function*() {
-      const running = { status: "running", reason: null, waits: null }
-      const suspended = { status: "suspended", reason: "timer", waits: `[{"reason":"timer","key":"t"}]` }
-      const cases: ReadonlyArray<Partial<Omit<CommitOp, "together">>> = [
-        {},
-        { rows: [] },
-        { status: running, outbox: [outboxRow("sent")], blobs: [{ hash: "h", data: "d" }] },
-        { status: suspended, approvalsOpened: [approval("", "gate")] },
-        { status: suspended, release: { dueAt: 50 } },
-        { status: { status: "completed", reason: null, waits: null }, ended: { payload: "done" } }
-      ]
-      for (const [index, more] of cases.entries()) {
-        const [together, apart] = ["together", "apart"].map((name) => `${name} ${index}`) as [string, string]
-        yield* one(backend, startOwned(`listener ${index}`))
-        const rest = { rows: ["e0"], listener: `listener ${index}` }
-        const of = (run: string): CommitOp => ({ ...commit(run, 1, ["e1", "e2"], more) })
-        const answer = yield* one(backend, { ...startOwned(together, rest), first: of(together) })
-        const [started, first] = yield* backend.write([startOwned(apart, rest), of(apart)])
-        assert.deepStrictEqual(answer, { ...started, run: { ...started.run, id: together, root: together }, first })
-        assert.isTrue(first.ok)
-        const row = yield* backend.run(apart)
-        assert.deepStrictEqual(yield* backend.run(together), { ...row, id: together, root: together })
-        assert.deepStrictEqual(yield* backend.entries(together, 0, 10), yield* backend.entries(apart, 0, 10))
-        assert.deepStrictEqual(
-          (yield* backend.approvals(together, 10)).map(({ key }) => key),
-          (yield* backend.approvals(apart, 10)).map(({ key }) => key)
-        )
-        assert.strictEqual((yield* backend.inbox(`listener ${index}`)).length, "ended" in more ? 2 : 0)
-        const next = { epoch: 1, rows: ["e3"] }
-        const length = row!.length
-        assert.deepStrictEqual(
-          yield* one(backend, commit(together, length, next.rows)),
-          yield* one(backend, commit(apart, length, next.rows))
-        )
-      }
-      assert.deepStrictEqual(yield* backend.outbox(10, true), [outboxRow("sent")])
-      assert.strictEqual(yield* backend.blob("h"), "d")
-    }))
-
-  test("the first commit with a start is left out where the run is joined, or has messages already", (backend) =>
-    Effect.gen(function*() {
-      yield* backend.write([startOwned("r", { rows: ["e0"] }), { ...inbox("s", "early"), early: true }])
-      const first = (run: string) => commit(run, 1, ["e1"], { outbox: [outboxRow("sent")] })
-      const joined = yield* one(backend, { ...startOwned("r", { rows: ["other"] }), first: first("r") })
-      assert.deepInclude(joined, { started: false })
-      const told = yield* one(backend, { ...startOwned("s", { rows: ["e0"] }), first: first("s") })
-      assert.deepInclude(told, { started: true, told: true })
-      const wrong = yield* one(backend, { ...startOwned("t", { rows: ["e0"] }), first: { ...first("t"), expected: 2 } })
-      assert.deepStrictEqual(wrong.first, { ok: false, epoch: 1, length: 1 })
-      for (const answer of [joined, told]) assert.isUndefined(answer.first)
-      for (const run of ["r", "s", "t"]) assert.deepStrictEqual(yield* backend.entries(run, 0, 10), ["e0"])
-      assert.deepStrictEqual(yield* backend.outbox(10, true), [])
     }))
 
   test("a run that starts with an owner is at epoch 1 and not due", (backend) =>

@@ -167,7 +167,7 @@ export class Witness {
     }
   }
 
-  private started(op: Extract<Op, { readonly op: "start" }>, { first, run, started }: Answers["start"]): void {
+  private started(op: Extract<Op, { readonly op: "start" }>, { run, started }: Answers["start"]): void {
     const known = this.runs.get(op.run.id)
     this.wanted.started(op)
     if (!started) {
@@ -196,7 +196,6 @@ export class Witness {
     this.runs.set(run.id, seen)
     this.events.started(op)
     this.append(seen, op.rows)
-    if (first !== undefined) this.committed(op.first!, first)
   }
 
   private committed(op: CommitOp, answer: Answers["commit"]): void {

@@ -29,11 +29,6 @@ export interface StartOp {
   readonly listener: string | null
   /** The message of the outbox that this comes from. When it is not there any more, it was applied, and nothing is joined again. */
   readonly message?: string
-  /**
-   * The first commit of the new run by its owner, in the same transaction. It is left out where the run is joined, and
-   * where messages wait for it already: nobody has looked at them yet.
-   */
-  readonly first?: Omit<CommitOp, "together">
 }
 
 /**
@@ -262,13 +257,8 @@ export type Op =
 
 /** The answer to an operation, by its name. */
 export interface Answers extends EventAnswers {
-  /** `run` is the row as it is now, before its first commit; `started` false means joined. `told`: there are messages in its inbox already. `first` is the answer to its first commit, where that was made. */
-  readonly start: {
-    readonly started: boolean
-    readonly run: RunRow
-    readonly told?: true
-    readonly first?: Answers["commit"]
-  }
+  /** `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already. */
+  readonly start: { readonly started: boolean; readonly run: RunRow; readonly told?: true }
   /** `told`: others have been told of the end. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
   readonly commit:
     | { readonly ok: true; readonly told?: true }

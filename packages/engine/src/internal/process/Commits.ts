@@ -2,7 +2,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Answers, CommitOp, RunRow, StorageFailed } from "../../Backend.ts"
+import type { CommitOp, RunRow } from "../../Backend.ts"
 import { encodeEntries } from "../../Store.ts"
 import * as CommitOps from "../CommitOps.ts"
 import type { Extensions } from "../Extensions.ts"
@@ -48,50 +48,30 @@ export class Commits {
     encoded: Pick<CommitOp, "rows" | "blobs">,
     done: (ok: boolean, unseen?: boolean) => void
   ): void {
-    const op = this.operationOf(run, pending, encoded)
-    this.parts.writer.submit(op, (answer) => this.answered(run, pending, op, answer, done))
-  }
-
-  /** A commit, for somebody who writes it with something else; undefined where a value of it has yet to be digested. */
-  operation(run: RunRow, pending: PendingCommit): CommitOp | undefined {
-    const encoded = encodeEntries(pending.entries)
-    return Effect.isEffect(encoded) ? undefined : this.operationOf(run, pending, encoded)
-  }
-
-  private operationOf(run: RunRow, pending: PendingCommit, encoded: Pick<CommitOp, "rows" | "blobs">): CommitOp {
-    const { announcements, host } = this.parts
-    const projected = announcements.projected(run, pending.entries, pending.unrecorded)
-    return CommitOps.of(run, pending, encoded, host.now(), projected)
-  }
-
-  /** A commit was written, or not: tells all whom that concerns. */
-  answered(
-    run: RunRow,
-    pending: PendingCommit,
-    op: CommitOp,
-    answer: Exit.Exit<Answers["commit"], StorageFailed>,
-    done: (ok: boolean, unseen?: boolean) => void
-  ): void {
     const { announcements, host, inboxes, rounds, waiters, writer } = this.parts
-    const ok = Exit.isSuccess(answer) && answer.value.ok
-    const unseen = Exit.isSuccess(answer) && !answer.value.ok && answer.value.unseen === true
-    if (Exit.isSuccess(answer)) writer.succeeded()
-    else writer.commitFailed(answer.cause)
-    if (ok && (pending.entries.length > 0 || pending.status !== undefined)) {
-      announcements.committed(run, pending.entries, pending.status?.status ?? "running", pending.unrecorded)
-    }
-    if (ok && pending.status?.status === "suspended") {
-      waiters.notify(run.id, RunWaiters.rested(run, pending, op.at))
-      host.fork(RunLogs.suspension(run, pending.status))
-    }
-    if (Exit.isSuccess(answer) && answer.value.ok) {
-      const told = answer.value.told === true || pending.leaves !== undefined
-      if (op.outbox.length > 0) rounds.poke(Look.outbox)
-      if (told || pending.release !== undefined) rounds.poke(Look.due)
-      if (told || (inboxes.hasBacklog && pending.consumed.length > 0)) rounds.poke(Look.inbox)
-    }
-    done(ok, unseen)
-    if (ok && pending.ended !== undefined) waiters.notify(run.id, RunWaiters.rested(run, pending, op.at))
+    const projected = announcements.projected(run, pending.entries, pending.unrecorded)
+    const op = CommitOps.of(run, pending, encoded, host.now(), projected)
+    writer.submit(op, (answer) => {
+      const ok = Exit.isSuccess(answer) && answer.value.ok
+      const unseen = Exit.isSuccess(answer) && !answer.value.ok && answer.value.unseen === true
+      if (Exit.isSuccess(answer)) writer.succeeded()
+      else writer.commitFailed(answer.cause)
+      if (ok && (pending.entries.length > 0 || pending.status !== undefined)) {
+        announcements.committed(run, pending.entries, pending.status?.status ?? "running", pending.unrecorded)
+      }
+      if (ok && pending.status?.status === "suspended") {
+        waiters.notify(run.id, RunWaiters.rested(run, pending, op.at))
+        host.fork(RunLogs.suspension(run, pending.status))
+      }
+      if (Exit.isSuccess(answer) && answer.value.ok) {
+        const told = answer.value.told === true || pending.leaves !== undefined
+        if (op.outbox.length > 0) rounds.poke(Look.outbox)
+        if (told || pending.release !== undefined) rounds.poke(Look.due)
+        if (told || (inboxes.hasBacklog && pending.consumed.length > 0)) rounds.poke(Look.inbox)
+      }
+      done(ok, unseen)
+      if (ok && pending.ended !== undefined) waiters.notify(run.id, RunWaiters.rested(run, pending, op.at))
+    })
   }
 
   readonly together: ExecutorHost["commitTogether"] = (run, expected, make, done) => {

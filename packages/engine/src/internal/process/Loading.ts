@@ -2,8 +2,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type { Answers, InboxRow, RunRow, StorageFailed } from "../../Backend.ts"
+import type { InboxRow, RunRow, StorageFailed } from "../../Backend.ts"
 import type { EngineOptions } from "../../EngineOptions.ts"
 import type { Store } from "../../Store.ts"
 import * as CommitOps from "../CommitOps.ts"
@@ -12,8 +11,6 @@ import type { ExecutorHost, Registration } from "../run/RunHost.ts"
 import { RunExecutor } from "../RunExecutor.ts"
 import * as RunLogs from "../RunLogs.ts"
 import type { Announcements } from "./Announcements.ts"
-import type { Commits } from "./Commits.ts"
-import { FirstCommit } from "./FirstCommit.ts"
 import type { HostRuntime } from "./HostRuntime.ts"
 import type { Inboxes } from "./Inboxes.ts"
 import type { Ownership } from "./Ownership.ts"
@@ -36,14 +33,7 @@ interface Parts {
   readonly extensions: Extensions
   readonly announcements: Announcements
   readonly waiters: RunWaiters
-  readonly commits: Commits
   readonly executorHost: () => ExecutorHost
-}
-
-/** A run that goes on ahead of its start as far as its first commit, which is to be written with it. */
-export interface Beginning {
-  readonly executor: RunExecutor
-  readonly first: FirstCommit
 }
 
 /** Why a run cannot be taken into memory. */
@@ -208,48 +198,6 @@ export class Loading {
           executor.start()
           if (inboxes.handedOut !== handedOut) rounds.poke(Look.inbox)
         })
-    })
-  }
-
-  /** Begins a run whose start is yet to be written; undefined where its payload cannot be read at once. */
-  begin(
-    registration: Registration,
-    row: RunRow,
-    history: ReadonlyArray<JournalEntry.JournalEntry>
-  ): Beginning | undefined {
-    const { commits, executorHost, host } = this.parts
-    const [requested] = history
-    if (requested?._tag !== "RunRequested") return undefined
-    const reading = host.fork(registration.decodePayload(requested.payload))
-    const payload = reading.pollUnsafe()
-    if (payload === undefined || Exit.isFailure(payload)) {
-      reading.interruptUnsafe()
-      return undefined
-    }
-    const first = new FirstCommit(commits)
-    const executor = new RunExecutor(first.hostOf(executorHost()), registration, row, payload.value, history)
-    executor.start()
-    return { executor, first }
-  }
-
-  /** The start of a run that has begun is in the store, where `row` is its row now. */
-  keep(
-    era: number,
-    { executor, first }: Beginning,
-    row: RunRow,
-    answer: Answers["commit"] | undefined,
-    handedOut: number
-  ): Effect.Effect<void> {
-    const { inboxes, ownership, pool, rounds } = this.parts
-    if (era !== ownership.era) {
-      executor.drop()
-      return this.handBack(row, null)
-    }
-    return Effect.sync(() => {
-      if (rounds.closed || pool.isPast(row)) return executor.drop()
-      pool.add(executor)
-      first.started(answer)
-      if (inboxes.handedOut !== handedOut) rounds.poke(Look.inbox)
     })
   }
 

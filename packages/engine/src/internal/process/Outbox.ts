@@ -3,20 +3,22 @@
  * at least once, and receivers go by id.
  */
 import * as EventName from "@fermata/core/EventName"
+import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Upcast from "@fermata/core/Upcast"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import type { Desk } from "../../Answers.ts"
-import type { Backend, Op, OutboxRow, StartOp, StorageFailed } from "../../Backend.ts"
+import type { Backend, Op, OutboxRow, RunRow, StartOp, StorageFailed } from "../../Backend.ts"
 import type { EventsOp } from "../../EventLog.ts"
 import type { Message } from "../../InboxMessage.ts"
-import { engineSource, EventMessage, InboxRequest, LeaveRequest, StartRequest } from "../../StartRequest.ts"
+import { engineSource, EventMessage, InboxRequest, LeaveRequest, startOp, StartRequest } from "../../StartRequest.ts"
+import { encodeEntries } from "../../Store.ts"
 import type { Store } from "../../Store.ts"
 import * as AnswerEvents from "../AnswerEvents.ts"
 import type { Extensions } from "../Extensions.ts"
 import * as Joins from "../Joins.ts"
-import type { PreparedStart } from "./Starts.ts"
 
 /** What carrying messages needs of the process. */
 export interface Carrier {
@@ -24,11 +26,13 @@ export interface Carrier {
   readonly store: Store["Service"]
   readonly desk: Desk
   readonly extensions: Pick<Extensions, "documents" | "route">
+  /** Has the process take up the runs of this tree, also if it is no worker. */
+  readonly adopt: (root: string) => void
   readonly closed: boolean
   /** ms since the epoch. */
   readonly now: () => number
-  /** The start of a run, beside so many in the same transaction that this process is to own; with infinity it owns none. */
-  readonly prepare: (request: StartRequest, given: number) => Effect.Effect<PreparedStart>
+  /** Tells of runs that were started. */
+  readonly announceStart: (run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>) => void
   /** Has the process look at what is due. */
   readonly poke: () => void
 }
@@ -52,22 +56,29 @@ export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
       events = false
       continue
     }
-    const batch: Batch = {
-      kept: [],
-      starts: [],
-      isOfStarts: rows.every(({ kind }) => kind !== "inbox" && kind !== "leave")
-    }
-    const { ops, answers } = yield* Effect.onError(
-      carry(carrier, rows, batch),
-      () => Effect.sync(() => batch.starts.forEach((start) => start.drop()))
-    )
-    const { starts } = batch
+    const ops: Array<Op> = []
+    const kept: Array<EventsOp["rows"][number]> = []
+    for (const row of rows) ops.push(...(yield* route(carrier, row, kept)))
+    // Before the runs that they start, so that each knows which event started it and which came behind.
+    if (kept.length > 0) ops.unshift({ op: "events", rows: kept })
+    ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
+    const answers = yield* carrier.backend.write(ops)
     for (let index = 0; index < ops.length; index++) {
       const op = ops[index]!
       const answer = answers[index]!
       if (op.op !== "start" || !("started" in answer)) continue
-      yield* starts.shift()!.written(answer)
-      if (!answer.started) yield* Joins.tellOtherInput(carrier.store, answer.run, Joins.payloadOf(op))
+      if (!answer.started) {
+        carrier.adopt(answer.run.root)
+        yield* Joins.tellOtherInput(carrier.store, answer.run, Joins.payloadOf(op))
+        continue
+      }
+      carrier.announceStart(
+        answer.run,
+        op.rows.flatMap((row, seq) => {
+          const entry = Upcast.read(answer.run.id, seq, row)
+          return Exit.isSuccess(entry) ? [entry.value] : []
+        })
+      )
     }
     carried = true
     if (rows.length < limit) return carried
@@ -79,37 +90,19 @@ export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
 // internal
 // ----------------------------------------------------------------------------
 
-/** Carries these rows in one transaction with their removal. */
-const carry = Effect.fnUntraced(function*(carrier: Carrier, rows: ReadonlyArray<OutboxRow>, batch: Batch) {
-  const ops: Array<Op> = []
-  for (const row of rows) ops.push(...(yield* route(carrier, row, batch)))
-  // Before the runs that they start, so that each knows which event started it and which came behind.
-  if (batch.kept.length > 0) ops.unshift({ op: "events", rows: batch.kept })
-  ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
-  return { ops, answers: yield* carrier.backend.write(ops) }
-})
-
-/** What is carried in one transaction: events that runs may wait for, and the starts among its operations, in their order. */
-interface Batch {
-  readonly kept: Array<EventsOp["rows"][number]>
-  readonly starts: Array<PreparedStart>
-  /** Whether nothing in it may be for a run that it starts. */
-  readonly isOfStarts: boolean
-}
-
 const isEvent = ({ kind }: OutboxRow): boolean => kind !== "start" && kind !== "inbox" && kind !== "leave"
 
-/** The operations that a message of the outbox comes to. Its events and starts are also put into the batch. */
+/** The operations that a message of the outbox comes to. An event that runs may wait for is also put into `kept`. */
 const route = (
   carrier: Carrier,
   row: OutboxRow,
-  batch: Batch
+  kept: Array<EventsOp["rows"][number]>
 ): Effect.Effect<ReadonlyArray<Op>, StorageFailed> => {
   switch (row.kind) {
     case "start": {
       const request = decodeStart(row.payload)
       if (Exit.isFailure(request)) return Effect.succeed([])
-      return Effect.map(startOf(carrier, request.value, batch), (op) => [{ ...op, message: row.id }])
+      return Effect.map(startOf(carrier, request.value), (op) => [{ ...op, message: row.id }])
     }
     case "inbox": {
       const request = decodeInbox(row.payload)
@@ -132,7 +125,7 @@ const route = (
       const { correlationId, id, name, payload, source } = event.value
       // An event that asks the engine for something is no fact, so it is not kept.
       if (!EventName.isReserved(name) || source === engineSource) {
-        batch.kept.push({
+        kept.push({
           id,
           name,
           payload: StoredJson.textOf(payload),
@@ -141,14 +134,14 @@ const route = (
           at: carrier.now()
         })
       }
-      return routeEvent(carrier, event.value, batch)
+      return routeEvent(carrier, event.value)
     }
   }
 }
 
 /** The operations that an event comes to, beside the one that keeps it. */
 const routeEvent = Effect.fnUntraced(
-  function*(carrier: Carrier, event: EventMessage, batch: Batch): Effect.fn.Return<ReadonlyArray<Op>, StorageFailed> {
+  function*(carrier: Carrier, event: EventMessage): Effect.fn.Return<ReadonlyArray<Op>, StorageFailed> {
     if (event.source !== engineSource && AnswerEvents.isAnswer(event)) {
       if (yield* AnswerEvents.take(carrier.desk, event)) carrier.poke()
       return []
@@ -156,7 +149,7 @@ const routeEvent = Effect.fnUntraced(
     const ops: Array<Op> = []
     for (const delivery of yield* carrier.extensions.route(event)) {
       if (delivery._tag === "Start") {
-        ops.push(yield* startOf(carrier, delivery.request, batch))
+        ops.push(yield* startOf(carrier, delivery.request))
         continue
       }
       const { id, name, payload, runId } = delivery
@@ -170,13 +163,11 @@ const routeEvent = Effect.fnUntraced(
   }
 )
 
-/** A run goes ahead of its start only where it is a new one, and no message that comes with the start may be for it. */
-const startOf = Effect.fnUntraced(
-  function*(carrier: Carrier, request: StartRequest, batch: Batch): Effect.fn.Return<StartOp, StorageFailed> {
-    const isNew = batch.isOfStarts && (yield* carrier.backend.run(request.id)) === null
-    const given = isNew ? batch.starts.filter(({ op }) => op.run.owner !== null).length : Infinity
-    const start = yield* carrier.prepare(request, given)
-    batch.starts.push(start)
-    return start.op
-  }
-)
+const startOf = (carrier: Carrier, request: StartRequest): Effect.Effect<StartOp> => {
+  const { entry, op } = startOp(request, carrier.now(), null)
+  const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
+  return Effect.map(
+    Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded),
+    (stored) => ({ ...op, ...stored })
+  )
+}

@@ -2,7 +2,7 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { Answers, Backend, RunRow, StartOp, StorageFailed } from "../../Backend.ts"
+import type { Answers, Backend, RunRow, StorageFailed } from "../../Backend.ts"
 import { startOp, type StartRequest } from "../../StartRequest.ts"
 import { encodeEntries } from "../../Store.ts"
 import * as Handover from "../Handover.ts"
@@ -30,15 +30,6 @@ interface Parts {
   readonly inboxes: Inboxes
   readonly loading: Loading
   readonly announcements: Announcements
-}
-
-/** A start that is about to be written, by whoever writes it. */
-export interface PreparedStart {
-  readonly op: StartOp
-  /** It is not written: the run, which may have gone ahead, is let go. */
-  readonly drop: () => void
-  /** It is written: tells of the run, and goes on with it where this process owns it. */
-  readonly written: (answer: Answers["start"]) => Effect.Effect<void>
 }
 
 export class Starts {
@@ -88,41 +79,21 @@ export class Starts {
   /** To the end although the caller may leave, so that no run stays owned by this process and unknown to it. */
   private readonly begin = (request: StartRequest, owns: boolean) =>
     Effect.suspend(() => {
-      const { host, pool } = this.parts
+      const { host, ownership, pool, programs, rounds } = this.parts
       const starting = Effect.suspend(() => {
-        const own = owns ? this.servedHere(request) : undefined
+        const program = owns && request.kind === "program"
+          ? programs.get(request.workflow, request.version)
+          : undefined
+        const isSure = !rounds.closed && !ownership.isUnsure && !ownership.isOverdue
+        const own = isSure && pool.freeSlots > 0 ? program : undefined
         return own === undefined ? this.startWith(request, undefined) : pool.reserve(this.startWith(request, own))
       })
       return Fiber.join(host.fork(starting))
     })
 
-  /** What executes the run here, where this process may own it and has a slot beside so many that are given away. */
-  private servedHere(request: StartRequest, given = 0): Registration | undefined {
-    const { ownership, pool, programs, rounds } = this.parts
-    const isSure = !rounds.closed && !ownership.isUnsure && !ownership.isOverdue
-    return isSure && request.kind === "program" && pool.freeSlots > given
-      ? programs.get(request.workflow, request.version)
-      : undefined
-  }
-
   private readonly startWith = Effect.fnUntraced(
     function*(this: Starts, request: StartRequest, own: Registration | undefined) {
-      const { rounds, writer } = this.parts
-      const prepared = yield* this.prepareWith(request, own)
-      const answer = yield* Effect.onError(writer.write(prepared.op), () => Effect.sync(prepared.drop))
-      yield* prepared.written(answer)
-      if (!answer.started || own === undefined) rounds.poke()
-      return answer
-    }
-  )
-
-  /** The start of a run, for the main loop, which writes it with others: of them so many are owned here already. */
-  readonly prepare = (request: StartRequest, given: number): Effect.Effect<PreparedStart> =>
-    Effect.suspend(() => this.prepareWith(request, this.servedHere(request, given)))
-
-  private readonly prepareWith = Effect.fnUntraced(
-    function*(this: Starts, request: StartRequest, own: Registration | undefined): Effect.fn.Return<PreparedStart> {
-      const { host, inboxes, loading, ownership, rounds } = this.parts
+      const { host, inboxes, loading, ownership, rounds, writer } = this.parts
       const { entry, op } = startOp(request, host.now(), own === undefined ? null : ownership.ownerId)
       const made = entry as JournalEntry.JournalEntry
       const history = [Handover.plain(made)]
@@ -130,27 +101,15 @@ export class Starts {
       const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
       const { era } = ownership
       const { handedOut } = inboxes
-      const begun = own && loading.begin(own, ownedRow(op), history)
-      const first = begun?.first.op
-      const drop = () => begun?.executor.drop()
-      return {
-        op: { ...op, blobs, rows, ...(first === undefined ? {} : { first }) },
-        drop,
-        written: (answer) =>
-          Effect.suspend(() => {
-            if (!answer.started || begun === undefined || answer.told === true) drop()
-            if (!answer.started) return Effect.sync(() => ownership.adopt(answer.run.root))
-            this.announce(answer.run, [made])
-            if (own === undefined) return Effect.void
-            if (begun !== undefined && answer.told !== true) {
-              const length = answer.run.length + (answer.first?.ok === true ? first!.rows.length : 0)
-              return loading.keep(era, begun, { ...answer.run, length }, answer.first, handedOut)
-            }
-            return Effect.map(loading.wakeUp(era, own, answer.run, history, [], handedOut), () => {
-              if (answer.told === true) rounds.poke(Look.inbox)
-            })
-          })
+      const answer = yield* writer.write({ ...op, blobs, rows })
+      if (answer.started) this.announce(answer.run, [made])
+      else ownership.adopt(answer.run.root)
+      if (!answer.started || own === undefined) rounds.poke()
+      else {
+        yield* loading.wakeUp(era, own, answer.run, history, [], handedOut)
+        if (answer.told === true) rounds.poke(Look.inbox)
       }
+      return answer
     }
   )
 
@@ -160,25 +119,9 @@ export class Starts {
     this.parts.rounds.poke()
   }
 
-  /** Tells the observers that a run was started. */
-  private readonly announce = (run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void => {
+  /** Tells the observers that a run was started; for the main loop itself, which takes it up next. */
+  readonly announce = (run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>): void => {
     this.parts.ownership.adopt(run.root)
     this.parts.announcements.started(run, entries)
   }
 }
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
-
-/** The row of a run that its starter owns, as the store is to have it. */
-const ownedRow = ({ run }: StartOp): RunRow => ({
-  ...run,
-  dueAt: null,
-  reason: null,
-  waits: null,
-  length: 1,
-  epoch: 1,
-  takeovers: 0,
-  updatedAt: run.createdAt
-})
