@@ -100,7 +100,10 @@ describe("waits for events", () => {
             "StepCompleted",
             "RunCompleted"
           ])
-          if (id % 100 === 0) yield* assertOutput(runId, { id })
+          if (id % 100 > 0) continue
+          yield* assertOutput(runId, { id })
+          const attempts = (yield* journal(runId)).flatMap((entry) => "attempt" in entry ? [entry.attempt] : [])
+          assert.deepStrictEqual(attempts, [1, 1])
         }
         assert.isAtMost(counts.judged, 2 * count)
         assert.isAtMost(counts.looks, 4 * count)

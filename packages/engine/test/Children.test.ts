@@ -23,6 +23,18 @@ const Level = Workflow.make("level", {
 })
 
 describe("child runs", () => {
+  it.effect("S11: a child that has ended is asked for again by its end", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const child = Child.execute({ id: "c" })
+      const host = yield* world.start(Layer.merge(
+        Child.toLayer(() => Effect.succeed("end")),
+        Parent.toLayer(() => Effect.orDie(Effect.all([child, child])))
+      ))
+      const id = yield* begin(host, Parent)
+      yield* assertOutput(host, Parent, id, ["end", "end"])
+    }))
+
   it.effect("S11: have journals of their own, and the parent's holds their start and their end", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

@@ -117,6 +117,19 @@ describe("parked runs", () => {
       assert.deepStrictEqual(log.entries, names.map((name) => `echo ${name}`))
     }))
 
+  it.effect("S7: a run whose process has died, and that waits as before, says nothing in its journal", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const layer = waiting(new Log())
+      let host = yield* world.start(layer)
+      const id = yield* begin(host, W, "a")
+      const tags = Effect.map(world.journal(id), (entries) => entries.map(({ _tag }) => _tag))
+      const before = yield* tags
+      host = yield* world.restart(host, layer)
+      yield* host.settled
+      assert.deepStrictEqual(yield* tags, before)
+    }))
+
   it.effect("a run with a step at work is not evicted", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

@@ -183,6 +183,17 @@ describe("why it failed is kept", () => {
       assert.include(JSON.stringify((yield* world.journal(id)).at(-1)), "not cleared away")
     }))
 
+  it.effect("S8: a run that succeeds undoes nothing and records no end by failure, whatever it could undo", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const W = define("W")
+      const host = yield* world.start(
+        W.toLayer(() => Effect.as(W.withCompensation(Effect.void, () => Effect.die("undone")), "done"))
+      )
+      const id = yield* begin(host, W)
+      assert.deepStrictEqual(yield* world.story(id), ["RunRequested", "RunCompleted"])
+    }))
+
   it.effect("an error with ten megabytes in it, in a circle, or that throws when it is looked at fails its step and is kept within bounds", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

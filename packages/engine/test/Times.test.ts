@@ -203,9 +203,9 @@ describe("times that cannot be stored", () => {
         let host = yield* world.start(layer)
         const id = yield* begin(host, W)
         if ((yield* world.run(id)).status === "suspended") yield* pass(host, "1 hour")
-        yield* pass(host, "59 seconds")
+        yield* pass(host, 59_999)
         assert.notStrictEqual((yield* world.run(id)).reason, "operator")
-        yield* pass(host, "1 second")
+        yield* pass(host, 1)
         for (const how of ["in memory", "evicted", "after a crash"]) {
           if (how === "evicted") yield* host.evict
           if (how === "after a crash") host = yield* world.restart(host, layer)

@@ -27,8 +27,12 @@ const make = Effect.gen(function*() {
   }
   const queue = new Queue(() => clock.currentTimeMillisUnsafe(), Effect.runForkWith(yield* Effect.context<never>()))
   const told: Array<string> = []
-  const alarms = new Alarms(queue, (item) => void told.push(item._tag === "Backoff" ? item.key : item._tag))
-  return { alarms, queued, told }
+  const on = { told: () => {} }
+  const alarms = new Alarms(queue, (item) => {
+    told.push(item._tag === "Backoff" ? item.key : item._tag)
+    on.told()
+  })
+  return { alarms, on, queued, told }
 })
 
 describe("what is to happen to a run at its time", () => {
@@ -57,6 +61,16 @@ describe("what is to happen to a run at its time", () => {
       assert.strictEqual(queued.size, 1)
       yield* TestClock.adjust(10)
       assert.deepStrictEqual(told, ["b"])
+    }))
+
+  it.effect("does not happen when what happens at the same moment disarms it", () =>
+    Effect.gen(function*() {
+      const { alarms, on, told } = yield* make
+      alarms.arm("a", 10, backoff("a"))
+      alarms.arm("b", 10, backoff("b"))
+      on.told = () => alarms.disarm("b")
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual(told, ["a"])
     }))
 
   it.effect("is replaced by what is armed under the same name", () =>

@@ -29,3 +29,27 @@ describe("the end of the code", () => {
     })
   }
 })
+
+describe("a run that is suspended without an entry", () => {
+  for (const [ok, how] of [[true, "released"], [false, "deposed"]] as const) {
+    it(`is ${how} when the store has ${ok ? "taken" : "refused"} that, and nothing that it did is written`, () => {
+      const { commits, gone, run } = bareRun()
+      run.append({ _tag: "RunStarted" })
+      const parts = {
+        run,
+        writing: new Writing(run, { taken: () => {}, stillHeld: () => [], deposed: () => {} }),
+        bodies: { drop: () => {} },
+        outsideWaits: { drop: () => {} }
+      }
+      const endings = new Endings(parts as unknown as RunParts, { row: run.row, release: () => {} })
+      endings.suspendUnrecorded("diverged", { key: "a", detail: "it differs" })
+      assert.strictEqual(run.phase, Phase.leaving)
+      const [{ contents, done } = assert.fail("nothing is written")] = commits
+      const waits = [{ reason: "diverged", key: "a", detail: "it differs" }]
+      assert.deepStrictEqual([contents.entries, contents.unrecorded?.waits], [[], waits] as never)
+      assert.deepStrictEqual(JSON.parse(contents.status!.waits!), waits)
+      done(ok)
+      assert.deepStrictEqual([run.phase, gone], [Phase.dropped, [how]])
+    })
+  }
+})

@@ -83,13 +83,14 @@ describe("what the code has asked for and been told", () => {
   it("tells those who wait for a child of its first end", () => {
     const pass = passOf({ _tag: "ChildStarted", child: "c", workflow: "w", version: "1", payload: null, linked: true })
     const told: Array<unknown> = []
-    const child = { exit: undefined, waiters: [(exit: ExitJson) => void told.push(exit)] }
+    const hear = (exit: ExitJson) => void told.push(exit)
+    const child = { exit: undefined, waiters: [hear, hear] }
     pass.children.set("c", child as never)
     const ended = (value: number) => body({ _tag: "ChildFinished", child: "c", exit: success(value) }, value)
     assert.isFalse(Pass.canDeliver(passOf(), ended(1)))
     assert.isTrue(Pass.canDeliver(pass, ended(1)))
     for (const value of [1, 2]) Pass.deliver(pass, ended(value))
-    assert.deepStrictEqual(told, [success(1)])
+    assert.deepStrictEqual(told, [success(1), success(1)])
     assert.deepStrictEqual([child.exit, child.waiters], [success(1), []] as never)
   })
 

@@ -62,6 +62,11 @@ describe("what the parts of a run share", () => {
       const before = loop.woken
       yield* Fiber.interrupt(given)
       assert.deepStrictEqual([withdrawn, loop.woken], [1, before + 1])
+      const left = yield* Effect.forkChild(ask, { startImmediately: true })
+      run.phase = Phase.dropped
+      yield* Fiber.interrupt(left)
+      assert.strictEqual(withdrawn, 1, "what is gone is not taken back")
+      run.phase = Phase.live
       const refused = yield* Effect.exit(run.ask((_, refuse) => refuse(new Error("no"))))
       assert.isTrue(Exit.isFailure(refused))
     }))

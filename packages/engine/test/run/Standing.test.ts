@@ -156,6 +156,15 @@ const table: ReadonlyArray<readonly [what: string, asked: Asked, expected: "busy
     }),
     [{ reason: "operator", key: "never", detail: "it waits for a time that never comes, and only a cancel ends that" }]
   ],
+  [
+    "a clock without an end for which nobody waits any more",
+    asks({
+      deferredWaiters: new Map([["clock", []]]),
+      clocks: new Set(["clock"]),
+      endlessClocks: new Set(["clock"])
+    }),
+    "idle"
+  ],
   ["a child", asks({ children: waited("c") }), [{ reason: "child", key: "c" }]],
   ["a sleep", asks(timers(7)), [{ reason: "timer", key: "timer 0", until: 7 }]],
   ["a sleep without an end", asks({ endless: 1 }), [

@@ -27,3 +27,24 @@ describe("a sleep that nobody waits for any more", () => {
       assert.deepStrictEqual([pass.timers.get(1)?.waiter, pass.timers.size, ledger.timers.size], [undefined, 1, 1])
     }))
 })
+
+describe("a clock", () => {
+  it("S7: without an end is no timer, and is known as one that never ends", () => {
+    const { run } = bareRun()
+    assert.isUndefined(new Waits(run).startClock("nap", Infinity))
+    const { clocks, endlessClocks, timers } = run.pass
+    assert.deepStrictEqual([[...clocks], [...endlessClocks], timers.size], [["nap"], ["nap"], 0])
+    assert.isTrue(run.batch.isEmpty)
+  })
+
+  it("is one timer, however often it is asked for, and completes its deferred", () => {
+    const { run } = bareRun()
+    const waits = new Waits(run)
+    for (const millis of [500, 700]) assert.isUndefined(waits.startClock("nap", millis))
+    const { deferreds, endlessClocks, timers } = run.pass
+    assert.deepStrictEqual(run.batch.entries.map(({ _tag }) => _tag), ["TimerSet"])
+    assert.deepStrictEqual([endlessClocks.size, run.alarms.next], [0, 500])
+    timers.get(1)?.waiter?.()
+    assert.deepStrictEqual(deferreds.get("nap"), { _tag: "Success" })
+  })
+})

@@ -26,6 +26,7 @@ describe("how a run is written", () => {
     commits[0]!.done(true)
     assert.strictEqual(run.phase, Phase.live)
     assert.deepStrictEqual(told, [["taken", "m"], true])
+    assert.isUndefined(commits[0]!.contents.leaves, "it is not told to stop")
     assert.deepStrictEqual(commits[0]!.contents.entries.map(({ _tag }) => _tag), ["RunStarted"])
   })
 

@@ -20,8 +20,11 @@ export const bareRun = (...entries: ReadonlyArray<object>) => {
   const commits: Array<{ readonly contents: PendingCommit; readonly done: (ok: boolean, unseen?: boolean) => void }> =
     []
   const together: Array<{ readonly make: Together[2]; readonly done: Together[3] }> = []
+  const gone: Array<string> = []
   const host = {
+    gone: (_run: unknown, how: string) => void gone.push(how),
     now: () => 1_000,
+    options: { maxRecoveries: 3 },
     timers: { set: (at: number) => ({ at }), cancel: () => {} },
     commit: (_row: unknown, contents: PendingCommit, done: (ok: boolean, unseen?: boolean) => void) =>
       void commits.push({ contents, done }),
@@ -40,5 +43,5 @@ export const bareRun = (...entries: ReadonlyArray<object>) => {
     loop
   )
   run.phase = Phase.live
-  return { run, loop, commits, together }
+  return { run, loop, commits, together, gone }
 }

@@ -70,7 +70,7 @@ export class QuestionRequests implements QuestionPort {
         approval.waiter = undefined
         alarms.disarm(`approval:${key}`)
         this.ownAnswers.forget(key)
-        if (approval.result === undefined && !this.run.phase.isGone) batch.closeApproval(key)
+        if (approval.result === undefined) batch.closeApproval(key)
       }
     })
   }

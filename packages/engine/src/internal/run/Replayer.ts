@@ -70,7 +70,6 @@ export class Replayer implements At {
   /** The journal is over: from here on the code writes it. */
   end(): void {
     this.history = []
-    this.cursor = 0
     this.isOver = true
     this.lastDelivery = -1
   }

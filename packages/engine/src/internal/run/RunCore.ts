@@ -114,7 +114,6 @@ export class RunCore {
       if (this.phase.isGone || this.replayer.problem !== undefined) return this.loop.wake()
       let done = false
       const end = (effect: Effect.Effect<A>) => {
-        if (done) return
         done = true
         resume(effect)
       }
