@@ -5,7 +5,7 @@ import { cases } from "./cases.ts"
 import { doubles } from "./doubles.ts"
 
 describe("the simulator finds a store that", () => {
-  for (const { breaks, make, name, shownBy = "everything" } of doubles) {
+  for (const { breaks, make, name, seed, shownBy = "everything" } of doubles) {
     it.live(`${name} (${breaks.join(", ")})`, () =>
       Effect.gen(function*() {
         const { options, start } = cases.find(({ name }) => name === shownBy)!
@@ -13,7 +13,8 @@ describe("the simulator finds a store that", () => {
           ...options,
           ...(make === undefined ? {} : { double: make }),
           shorten: false,
-          ...(shownBy === "answers" ? { mode: "random", lives: 1_000 } : {})
+          ...(shownBy === "answers" ? { mode: "random", lives: 2_000 } : {}),
+          ...(seed === undefined ? {} : { seed })
         }))
         assert.include(breaks, found.promise, found.problem)
       }))
