@@ -83,12 +83,10 @@ const idle = (host: Host.Host): Effect.Effect<void, CommandFailed> =>
   Effect.gen(function*() {
     let told = ""
     for (let quiet = 0; quiet < 2;) {
-      const since = host.now()
-      yield* host.engine.look
       yield* host.engine.settled
       yield* host.engine.evict
       yield* host.engine.settled
-      const reason = yield* busyWith(host, since)
+      const reason = yield* busyWith(host)
       quiet = reason === undefined ? quiet + 1 : 0
       if (reason?.text !== undefined && reason.key !== told) {
         told = reason.key
@@ -110,8 +108,8 @@ const tell = ({ json }: Globals, { now }: Host.Host) => ({ mark, more, run, text
     ? item({ what, runId: run.id, workflow: run.workflow, version: run.version, at: now(), ...more })
     : line(`${mark} ${run.id}  ${Words.definition(run)}  ${text}`)
 
-/** What keeps the worker from being idle, which has looked at all that was due before `since`, in ms since the epoch. */
-const busyWith = (host: Host.Host, since: number): Effect.Effect<Busy | undefined, CommandFailed> =>
+/** What keeps the worker from being idle. */
+const busyWith = (host: Host.Host): Effect.Effect<Busy | undefined, CommandFailed> =>
   Effect.gen(function*() {
     const { backend } = host.store
     if ((yield* host.engine.awake) > 0) return { key: "awake" }
@@ -124,11 +122,9 @@ const busyWith = (host: Host.Host, since: number): Effect.Effect<Busy | undefine
       if (held !== undefined) return held
     }
     const serves = yield* servedHere(host)
-    const next = (yield* host.refine(backend.due(since - 1, now + momentMs, mostDue))).find(serves)
+    const next = (yield* host.refine(backend.due(now, now + momentMs, mostDue))).find(serves)
     if (next?.dueAt != null) {
-      return next.dueAt <= now
-        ? { key: "due" }
-        : { key: `due ${next.dueAt}`, text: `the next run is due ${Words.fromNow(next.dueAt, now)}` }
+      return { key: `due ${next.dueAt}`, text: `the next run is due ${Words.fromNow(next.dueAt, now)}` }
     }
     return undefined
   })

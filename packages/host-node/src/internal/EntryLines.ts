@@ -28,7 +28,10 @@ export const encode = (entries: ReadonlyArray<string>, workflow?: string): strin
       before = ""
       continue
     }
-    const [{ length }, at, epoch, tag] = head as unknown as readonly [string, string, string | undefined, string]
+    const { length } = head[0]
+    const at = head[1]!
+    const epoch = head[2]
+    const tag = head[3]!
     const time = epoch === undefined ? at : `${at}:${epoch}`
     text += time === before ? ` ${tag}` : `${time} ${tag}`
     before = time
