@@ -89,6 +89,59 @@ describe("rounds", () => {
       yield* assertOutput(host, Taken, id, "now")
     }))
 
+  it.effect("S3: a signal reaches the run that this process takes up again, although it still has the run as it lost it", () =>
+    Effect.gen(function*() {
+      const reading = yield* Deferred.make<void>()
+      const read = Latch.makeUnsafe(false)
+      let held = false
+      const Slow = Schema.String.pipe(Schema.decodeTo(Schema.String, {
+        decode: SchemaGetter.transformEffect((text: string) =>
+          held
+            ? Effect.as(Effect.andThen(Deferred.succeed(reading, undefined), read.await), text)
+            : Effect.succeed(text)
+        ),
+        encode: SchemaGetter.passthrough()
+      }))
+      const Taken = Workflow.make("Taken", {
+        payload: { id: Slow },
+        success: Schema.String,
+        idempotencyKey: ({ id }) => id
+      })
+      const world = yield* CrashHost.make
+      const host = yield* world.start(Layer.merge(Taken.toLayer(() => Signal.receive(Go)), Runs.Runs.layer))
+      const id = yield* host.use(Taken.execute({ id: "1" }, { discard: true }))
+      yield* host.settled
+      const [owner] = yield* world.backend.owners
+      held = true
+      // Somebody takes this process for dead, and it takes up the run that is free then.
+      yield* world.backend.write([{ op: "reap", now: 0, owners: [owner!] }])
+      const runs = yield* host.use(Runs.Runs) as Effect.Effect<Runs.Runs["Service"]>
+      yield* Effect.forkChild(world.look)
+      yield* Deferred.await(reading)
+      yield* runs.signal(id, Go.name, "now")
+      yield* Effect.yieldNow.pipe(Effect.repeat({ times: 50 }))
+      read.openUnsafe()
+      yield* host.settled
+      yield* assertOutput(host, Taken, id, "now")
+    }))
+
+  it.effect("S6: a signal that this process sends comes behind one that another has written before", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const both = W.toLayer(() =>
+        Effect.map(Effect.all([Signal.receive(Go), Signal.receive(Go)]), (two) => two.join())
+      )
+      const host = yield* world.start(Layer.merge(both, Runs.Runs.layer))
+      const id = yield* host.use(W.execute({ id: "1" }, { discard: true }))
+      yield* host.settled
+      const payload = JSON.stringify({ name: Go.name, payload: "first" })
+      yield* world.backend.write([{ op: "inbox", row: { run: id, id: "other", kind: "signal", payload, at: 0 } }])
+      const runs = yield* host.use(Runs.Runs) as Effect.Effect<Runs.Runs["Service"]>
+      yield* runs.signal(id, Go.name, "second")
+      yield* host.settled
+      yield* assertOutput(host, W, id, "first,second")
+    }))
+
   it.effect("S7: a run whose time comes while a round is under way is taken up by the next", () =>
     Effect.gen(function*() {
       const memory = MemoryBackend.make(MemoryBackend.makeStore())
