@@ -159,11 +159,13 @@ const suspended: Case = async ({ folder, rounds, scale }) => {
   const count = Math.ceil(100_000 * scale)
   const db = join(folder, "suspended.db")
   const empty = join(folder, "empty.db")
-  // Each in a process that does nothing else, from the packages as they are published. When the platform collects garbage is its own affair, so more than one is looked at.
+  // Each in a process that does nothing else, from the packages as they are published. When the platform collects
+  // garbage is its own affair, so more than one is looked at. How far it lets its heap grow before, and how many of the
+  // pages it has freed it keeps, goes by the memory of the machine, so it is told what a small one would give it.
   const program = await compile("many-runs.ts", install(folder))
   const made = Array.from({ length: Math.min(rounds, 3) }, () => {
     remove(db)
-    const { status, stdout } = spawnSync(process.execPath, [program, db, `${count}`], {
+    const { status, stdout } = spawnSync(process.execPath, ["--max-old-space-size=512", program, db, `${count}`], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "inherit"]
     })

@@ -86,18 +86,27 @@ const StoredEntry = Schema.Union(
 SchemaJITCompiler.enable(StoredEntry.ast)
 const decode = Schema.decodeUnknownExit(StoredEntry as Schema.Schema<unknown> as Schema.Codec<Stored>)
 
+const isStored = Schema.is(StoredEntry as Schema.Schema<unknown> as Schema.Codec<Stored>)
+
 type Stored = {
   -readonly [K in keyof JournalEntry.EntryOf<"StepRequested">]?: JournalEntry.EntryOf<"StepRequested">[K]
 }
 
-/** Puts back what a row leaves out, into the value that decoding has just made. */
-const whole = (stored: Stored, seq: number): JournalEntry.JournalEntry => {
-  stored.seq ??= seq
+/** Puts back what a row leaves out, into the value that was read of it. */
+const whole = (
+  runId: string,
+  seq: number,
+  stored: Stored
+): Exit.Exit<JournalEntry.JournalEntry, EntryCorrupt> => {
+  if (stored.seq !== undefined && stored.seq !== seq) {
+    return corrupt(runId, seq, `it says that it is entry ${stored.seq}`)
+  }
+  stored.seq = seq
   stored.epoch ??= seq === 0 ? 0 : 1
   const tag: JournalEntry.Tag | undefined = stored._tag
   if (tag === "StepRequested" || tag === "StepCompleted") stored.attempt ??= 1
   if (tag === "StepRequested" && stored.key !== undefined) stored.name ??= stored.key
-  return stored as JournalEntry.JournalEntry
+  return Exit.succeed(stored as JournalEntry.JournalEntry)
 }
 
 /** Reads one stored entry, as far as it is without its blobs. The result is an `Exit` so that a long journal needs no effect per row. */
@@ -111,27 +120,28 @@ export const parse = (runId: string, seq: number, text: string): Exit.Exit<unkno
   try {
     return Exit.succeed(JSON.parse(text))
   } catch (error) {
-    return Exit.fail(new EntryCorrupt({ runId, seq, problem: `not JSON (${String(error)})` }))
+    return corrupt(runId, seq, `not JSON (${String(error)})`)
   }
 }
 
-/** Reads one stored entry that has been parsed already. */
+/** Reads one stored entry that has been parsed already. The value becomes the entry, without a copy where its shape is today's. */
 export const readValue = (
   runId: string,
   seq: number,
   value: unknown
 ): Exit.Exit<JournalEntry.JournalEntry, EntryCorrupt> => {
-  const corrupt = (problem: string) => Exit.fail(new EntryCorrupt({ runId, seq, problem }))
-  if (typeof value !== "object" || value === null) return corrupt("not a JSON object")
+  if (typeof value !== "object" || value === null) return corrupt(runId, seq, "not a JSON object")
   let record = value as Record<string, unknown>
   let version = typeof record["v"] === "number" ? record["v"] : 1
   if (version > JournalEntry.formatVersion) {
-    return corrupt(`written in format ${version}, and this build reads up to ${JournalEntry.formatVersion}`)
+    const problem = `written in format ${version}, and this build reads up to ${JournalEntry.formatVersion}`
+    return corrupt(runId, seq, problem)
   }
   for (; version < JournalEntry.formatVersion; version++) record = steps[version]!(record)
+  if (!("v" in record) && isStored(record)) return whole(runId, seq, record)
   const decoded = decode(record)
-  if (Exit.isFailure(decoded)) return corrupt(String(decoded.cause))
-  const stored = decoded.value
-  if (stored.seq !== undefined && stored.seq !== seq) return corrupt(`it says that it is entry ${stored.seq}`)
-  return Exit.succeed(whole(stored, seq))
+  return Exit.isFailure(decoded) ? corrupt(runId, seq, String(decoded.cause)) : whole(runId, seq, decoded.value)
 }
+
+const corrupt = (runId: string, seq: number, problem: string): Exit.Exit<never, EntryCorrupt> =>
+  Exit.fail(new EntryCorrupt({ runId, seq, problem }))

@@ -2,7 +2,8 @@ import { assert, describe, it } from "@effect/vitest"
 import { Exit } from "effect"
 import * as Upcast from "../src/Upcast.ts"
 
-const read = (seq: number, stored: object) => Upcast.readValue("r", seq, stored)
+/** A copy, since the value becomes the entry. */
+const read = (seq: number, stored: object) => Upcast.readValue("r", seq, { ...stored })
 
 const problemOf = (exit: ReturnType<typeof read>): string | undefined => {
   const found = Exit.isFailure(exit) ? exit.cause.reasons[0] : undefined
@@ -43,6 +44,13 @@ describe("reading a stored entry", () => {
     }
     const failed = { _tag: "StepFailed", at: 5, key: "a", attempt: 2, cause: [] } as const
     assert.deepStrictEqual(read(3, failed), Exit.succeed({ ...failed, seq: 3, epoch: 1 }))
+  })
+
+  it("S14: leaves out the format in which an entry was stored", () => {
+    const patch = { _tag: "PatchTaken", at: 5, name: "p" } as const
+    for (const stored of [patch, { ...patch, v: 2 }, { _tag: "Note", at: 5, kind: "patch", text: "p" }]) {
+      assert.deepStrictEqual(read(3, stored), Exit.succeed({ ...patch, seq: 3, epoch: 1 }))
+    }
   })
 
   it("S14: says what is wrong with an entry that this build cannot read", () => {

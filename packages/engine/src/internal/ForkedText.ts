@@ -5,11 +5,12 @@
 import type { SameText } from "@fermata/core/SameJson"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Result from "effect/Result"
+import type { Members } from "./Sparse.ts"
 
 /** Compares a recorded text with one that the code says, in which `own` may stand for any of `ancestors`; tokens of deferreds carry the id too. */
-export const sameButForId = (own: string, ancestors: ReadonlySet<string>): SameText => {
+export const sameButForId = (own: string, ancestors: Members<string>): SameText => {
   const plainly: SameText = (recorded, asked) =>
-    asked.includes(own) && ancestors.values().some((id) => asked.replaceAll(own, id) === recorded)
+    asked.includes(own) && [...ancestors].some((id) => asked.replaceAll(own, id) === recorded)
   return (recorded, asked) => {
     if (recorded === asked || plainly(recorded, asked)) return true
     const tokens = [Base64Url.decodeString(recorded), Base64Url.decodeString(asked)] as const

@@ -1,19 +1,20 @@
 /** How the engine takes journals in, for laws over all journals. */
 import type { JournalEntry } from "@fermata/core/JournalEntry"
 import * as Ledger from "./run/Ledger.ts"
+import type { Lookup, Members } from "./Sparse.ts"
 
 /** What the engine makes of a journal, as far as others may compare it with what they make of it. */
 export interface Recorded {
   /** Steps without an outcome. `retryAt` is ms since the epoch. */
-  readonly open: ReadonlySet<{
+  readonly open: Members<{
     readonly key: string
     readonly entry: { readonly attempt: number }
     readonly retryAt: number | undefined
   }>
   /** Questions, by their keys: decided when there is something. */
-  readonly approvals: ReadonlyMap<string, { readonly decided: unknown }>
+  readonly approvals: Lookup<string, { readonly decided: unknown }>
   /** Child runs, by their ids: ended when there is an exit. */
-  readonly children: ReadonlyMap<string, { readonly exit: unknown }>
+  readonly children: Lookup<string, { readonly exit: unknown }>
   /** Told to start no further step. */
   readonly paused: boolean
 }

@@ -10,6 +10,7 @@ import type { InboxRow, RunRow } from "../Backend.ts"
 import type { ReadyItem } from "./run/Happening.ts"
 import type { Phase } from "./run/Phase.ts"
 import type { ExecutorHost } from "./run/RunHost.ts"
+import { SparseMap } from "./Sparse.ts"
 
 /** What it needs of a run. */
 export interface Asker {
@@ -25,9 +26,9 @@ const againMs = 1_000
 export class OwnAnswers {
   private readonly asker: Asker
   /** Deadlines that have passed, by the keys of their questions, until the store has heard of them. */
-  private readonly overdue = new Map<string, { readonly at: number; asking: boolean }>()
+  private readonly overdue = new SparseMap<string, { readonly at: number; asking: boolean }>()
   /** Inbox rows with edits that the code does not take, by their ids, until the store knows that. */
-  private readonly refusing = new Map<string, { readonly row: InboxRow; readonly note: () => void }>()
+  private readonly refusing = new SparseMap<string, { readonly row: InboxRow; readonly note: () => void }>()
 
   /** How many of them wait for time to pass until the store is asked again. */
   private waiting = 0

@@ -30,12 +30,13 @@ import type { Pace } from "../Pace.ts"
 import { Operations } from "./scheduler/Operations.ts"
 import type { AnyFiber, Task, Tasks } from "./scheduler/Tasks.ts"
 import { Unit } from "./scheduler/Unit.ts"
+import { SparseMap } from "./Sparse.ts"
 
 export type { AnyFiber, Task }
 
 export class RunScheduler implements Scheduler.Scheduler {
   readonly executionMode = "async"
-  private readonly tasks: Tasks = { stopped: [], scheduled: [], head: 0, condemned: new Map() }
+  private readonly tasks: Tasks = { stopped: [], scheduled: [], head: 0, condemned: new SparseMap() }
   private readonly count: Operations
   private readonly unit = new Unit()
   private inTurn = false

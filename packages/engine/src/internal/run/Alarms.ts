@@ -2,12 +2,13 @@
  * What is to happen to a run at its time, by names: of each name one.
  */
 import type { Timer, TimerQueue } from "../process/TimerQueue.ts"
+import { SparseMap } from "../Sparse.ts"
 import type { ReadyItem } from "./Happening.ts"
 
 export class Alarms {
   private readonly timers: TimerQueue
   private readonly push: (item: ReadyItem) => void
-  private readonly armed = new Map<string, Timer>()
+  private readonly armed = new SparseMap<string, Timer>()
 
   constructor(timers: TimerQueue, push: (item: ReadyItem) => void) {
     this.timers = timers

@@ -20,6 +20,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { InboxRow } from "../../Backend.ts"
 import type { Awaited, EventRow, EventWait } from "../../EventLog.ts"
+import { SparseMap } from "../Sparse.ts"
 import type { EventAnswer, EventQuestion, StepDefinition } from "./Ask.ts"
 import type { Look, Waiting } from "./Happening.ts"
 import * as Pass from "./Pass.ts"
@@ -36,11 +37,11 @@ const retryMs = 1_000
 
 export class EventRequests implements EventPort {
   private readonly run: RunCore
-  private readonly waiting = new Map<string, Waiting>()
+  private readonly waiting = new SparseMap<string, Waiting>()
   /** Messages by which the run was woken, by the name of the event, until its waits have looked. */
-  private readonly wakes = new Map<string, InboxRow>()
+  private readonly wakes = new SparseMap<string, InboxRow>()
   /** By what is asked for: all that fits up to here has been taken. */
-  private readonly taken = new Map<string, string>()
+  private readonly taken = new SparseMap<string, string>()
 
   constructor(run: RunCore) {
     this.run = run

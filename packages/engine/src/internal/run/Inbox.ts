@@ -8,6 +8,7 @@ import * as Schema from "effect/Schema"
 import type { InboxRow } from "../../Backend.ts"
 import { type Kind, type Message, messages } from "../../InboxMessage.ts"
 import type { OwnAnswers } from "../OwnAnswers.ts"
+import { SparseSet } from "../Sparse.ts"
 import type { SettleAction } from "./Ask.ts"
 import type { EventRequests } from "./EventRequests.ts"
 import * as InboxRules from "./InboxRules.ts"
@@ -27,7 +28,7 @@ export class Inbox {
   private readonly ownAnswers: OwnAnswers
   private readonly orders: Orders
   /** Rows that were handed over and are still in the store. */
-  private readonly seen = new Set<string>()
+  private readonly seen = new SparseSet<string>()
 
   constructor(run: RunCore, course: StepCourse, events: EventRequests, ownAnswers: OwnAnswers, orders: Orders) {
     this.run = run

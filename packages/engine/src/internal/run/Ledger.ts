@@ -9,6 +9,7 @@
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as EntryRole from "@fermata/core/EntryRole"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { SparseMap, SparseSet } from "../Sparse.ts"
 import type { ApprovalResult } from "./Ask.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -50,24 +51,24 @@ export interface RecordedChild {
 }
 
 export interface Ledger {
-  readonly steps: Map<string, RecordedStep>
+  readonly steps: SparseMap<string, RecordedStep>
   /** Steps without an outcome. */
-  readonly open: Set<RecordedStep>
+  readonly open: SparseSet<RecordedStep>
   /** Steps in flight when the run suspended: their bodies wait, and may go on by themselves. */
-  readonly resting: Set<RecordedStep>
+  readonly resting: SparseSet<RecordedStep>
   /** Timers that no code has been told of. */
-  readonly timers: Map<number, EntryOf<"TimerSet">>
-  readonly approvals: Map<string, RecordedApproval>
-  readonly children: Map<string, RecordedChild>
+  readonly timers: SparseMap<number, EntryOf<"TimerSet">>
+  readonly approvals: SparseMap<string, RecordedApproval>
+  readonly children: SparseMap<string, RecordedChild>
   /** What the workflow did at once, by its key in `EntryRole`. */
-  readonly acts: Map<string, Entry>
-  readonly signalIds: Set<string>
+  readonly acts: SparseMap<string, Entry>
+  readonly signalIds: SparseSet<string>
   /** Ids of the events that waits of the run have taken. */
-  readonly takenEvents: Set<string>
+  readonly takenEvents: SparseSet<string>
   /** By their places: entries that are marks here, since they repeat a request or belong to a pass that was given up. */
-  readonly marks: Set<number>
+  readonly marks: SparseSet<number>
   /** The runs whose ids may stand, in what a fork shares with them, where it has its own. */
-  readonly ancestors: Set<string>
+  readonly ancestors: SparseSet<string>
   /** Failures that suspended the run, until somebody resumes it. */
   readonly parked: Array<EntryOf<"StepFailed">>
   /** The last entry, and how many steps are in flight behind it. */
@@ -89,17 +90,17 @@ export interface Ledger {
 }
 
 export const empty = (): Ledger => ({
-  steps: new Map(),
-  open: new Set(),
-  resting: new Set(),
-  timers: new Map(),
-  approvals: new Map(),
-  children: new Map(),
-  acts: new Map(),
-  signalIds: new Set(),
-  takenEvents: new Set(),
-  marks: new Set(),
-  ancestors: new Set(),
+  steps: new SparseMap(),
+  open: new SparseSet(),
+  resting: new SparseSet(),
+  timers: new SparseMap(),
+  approvals: new SparseMap(),
+  children: new SparseMap(),
+  acts: new SparseMap(),
+  signalIds: new SparseSet(),
+  takenEvents: new SparseSet(),
+  marks: new SparseSet(),
+  ancestors: new SparseSet(),
   parked: [],
   last: undefined,
   inFlight: 0,

@@ -10,6 +10,7 @@ import type { Wait } from "@fermata/core/Wait"
 import type * as Fiber from "effect/Fiber"
 import type * as ChildRecords from "../ChildRecords.ts"
 import * as Handover from "../Handover.ts"
+import { type Lookup, SparseMap, SparseSet } from "../Sparse.ts"
 import type { StepLimit } from "../StepLimit.ts"
 import type { ApprovalResult, StepDefinition, StepOutcome } from "./Ask.ts"
 import type { Ledger, RecordedApproval, RecordedStep } from "./Ledger.ts"
@@ -67,30 +68,30 @@ interface AskedSignal {
 
 export interface Pass {
   readonly ledger: Ledger
-  readonly steps: Map<string, AskedStep>
+  readonly steps: SparseMap<string, AskedStep>
   /** Live: steps that are neither delivered nor abandoned, which must be looked at again and again. */
-  readonly open: Set<AskedStep>
-  readonly timers: Map<number, AskedTimer>
-  readonly approvals: Map<string, AskedApproval>
-  readonly children: Map<string, ChildRecords.ChildState>
+  readonly open: SparseSet<AskedStep>
+  readonly timers: SparseMap<number, AskedTimer>
+  readonly approvals: SparseMap<string, AskedApproval>
+  readonly children: SparseMap<string, ChildRecords.ChildState>
   /** Keys of what this pass has done again at once. */
-  readonly acted: Set<string>
-  readonly deferreds: Map<string, JournalEntry.ExitJson>
-  readonly deferredWaiters: Map<string, Array<Resume<JournalEntry.ExitJson>>>
-  readonly signals: Map<string, AskedSignal>
+  readonly acted: SparseSet<string>
+  readonly deferreds: SparseMap<string, JournalEntry.ExitJson>
+  readonly deferredWaiters: SparseMap<string, Array<Resume<JournalEntry.ExitJson>>>
+  readonly signals: SparseMap<string, AskedSignal>
   /** What a signal that the run waits for stands for, for people. */
-  readonly details: Map<string, string>
+  readonly details: SparseMap<string, string>
   /** Deferreds that a timer of the run completes. */
-  readonly clocks: Set<string>
+  readonly clocks: SparseSet<string>
   /** Those of them that never are. */
-  readonly endlessClocks: Set<string>
+  readonly endlessClocks: SparseSet<string>
   /** The run's named documents. */
-  readonly documents: Map<string, Document>
-  readonly counters: Map<string, number>
+  readonly documents: SparseMap<string, Document>
+  readonly counters: SparseMap<string, number>
   /** The counters of requests that step bodies make, by the prefix of their keys. */
-  readonly inner: Map<string, Map<string, number>>
+  readonly inner: SparseMap<string, SparseMap<string, number>>
   /** Calls of steps whose keys were taken, by `StepKeys`. */
-  readonly displaced: Set<string>
+  readonly displaced: SparseSet<string>
   /** Whether the name of a step that was asked for may look like the key of another. */
   hasOddNames: boolean
   timerCount: number
@@ -107,22 +108,22 @@ export interface Pass {
 
 export const make = (ledger: Ledger): Pass => ({
   ledger,
-  steps: new Map(),
-  open: new Set(),
-  timers: new Map(),
-  approvals: new Map(),
-  children: new Map(),
-  acted: new Set(),
-  deferreds: new Map(),
-  deferredWaiters: new Map(),
-  signals: new Map(),
-  details: new Map(),
-  clocks: new Set(),
-  endlessClocks: new Set(),
-  documents: new Map(),
-  counters: new Map(),
-  inner: new Map(),
-  displaced: new Set(),
+  steps: new SparseMap(),
+  open: new SparseSet(),
+  timers: new SparseMap(),
+  approvals: new SparseMap(),
+  children: new SparseMap(),
+  acted: new SparseSet(),
+  deferreds: new SparseMap(),
+  deferredWaiters: new SparseMap(),
+  signals: new SparseMap(),
+  details: new SparseMap(),
+  clocks: new SparseSet(),
+  endlessClocks: new SparseSet(),
+  documents: new SparseMap(),
+  counters: new SparseMap(),
+  inner: new SparseMap(),
+  displaced: new SparseSet(),
   hasOddNames: false,
   timerCount: 0,
   emitCount: 0,
@@ -139,7 +140,7 @@ export const make = (ledger: Ledger): Pass => ({
 /** The key of the next request of this name: the name itself, then `name~2`, `name~3`. */
 export const number = (pass: Pass, counter: string, name: string, prefix = ""): string => {
   let counters = prefix === "" ? pass.counters : pass.inner.get(prefix)
-  if (counters === undefined) pass.inner.set(prefix, counters = new Map())
+  if (counters === undefined) pass.inner.set(prefix, counters = new SparseMap())
   const count = counted(counters, counter) + 1
   counters.set(counter, count)
   return count === 1 ? prefix + name : `${prefix}${name}~${count}`
@@ -155,7 +156,7 @@ export const count = ({ counters }: Pass, counter: string): number => {
 /** How often the workflow itself has asked under this counter. */
 export const countOf = ({ counters }: Pass, counter: string): number => counted(counters, counter)
 
-const counted = (counters: ReadonlyMap<string, number>, counter: string): number => counters.get(counter) ?? 0
+const counted = (counters: Lookup<string, number>, counter: string): number => counters.get(counter) ?? 0
 
 // ----------------------------------------------------------------------------
 // requests

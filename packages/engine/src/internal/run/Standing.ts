@@ -6,6 +6,7 @@ import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import type { EntryOf } from "@fermata/core/JournalEntry"
 import { neverKey, reasonOf, type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
 import type { Wait } from "@fermata/core/Wait"
+import type { Lookup, Members } from "../Sparse.ts"
 import * as StepWaits from "../StepWaits.ts"
 
 /** A step without an outcome. */
@@ -24,9 +25,9 @@ export interface Asked<Step extends OpenStep = OpenStep> {
   /** Why no fiber runs, and none may until an operator says so. */
   readonly held: Wait | undefined
   /** All steps by their keys, and those of them that are neither delivered nor abandoned. */
-  readonly steps: ReadonlyMap<string, Step>
-  readonly open: ReadonlySet<Step>
-  readonly approvals: ReadonlyMap<string, {
+  readonly steps: Lookup<string, Step>
+  readonly open: Members<Step>
+  readonly approvals: Lookup<string, {
     readonly record: {
       readonly entry: EntryOf<"ApprovalRequested">
       readonly given: ReadonlyArray<ApprovalRule.Given>
@@ -34,15 +35,15 @@ export interface Asked<Step extends OpenStep = OpenStep> {
     readonly waiter: unknown
     readonly result: unknown
   }>
-  readonly signals: ReadonlyMap<string, Waited>
+  readonly signals: Lookup<string, Waited>
   /** What a signal that the run waits for stands for, for people. */
-  readonly details: ReadonlyMap<string, string>
-  readonly deferredWaiters: ReadonlyMap<string, ReadonlyArray<unknown>>
+  readonly details: Lookup<string, string>
+  readonly deferredWaiters: Lookup<string, ReadonlyArray<unknown>>
   /** Deferreds that a timer of the run completes, and those of them that none ever does. */
-  readonly clocks: ReadonlySet<string>
-  readonly endlessClocks: ReadonlySet<string>
-  readonly children: ReadonlyMap<string, Waited>
-  readonly timers: ReadonlyMap<number, { readonly entry: EntryOf<"TimerSet">; readonly waiter: unknown }>
+  readonly clocks: Members<string>
+  readonly endlessClocks: Members<string>
+  readonly children: Lookup<string, Waited>
+  readonly timers: Lookup<number, { readonly entry: EntryOf<"TimerSet">; readonly waiter: unknown }>
   /** Sleeps without an end. */
   readonly endless: number
   /** Nothing has moved for a minute, and nothing is waited for that the engine knows of. */
@@ -83,7 +84,7 @@ export const isInFlight = ({ open }: Pick<Asked, "open">): boolean => {
 
 /** Whether something goes on by itself: a body does not that waits for a step of its own which waits for an operator. */
 export const isBusy = ({ open, steps }: Pick<Asked, "open" | "steps">): boolean => {
-  let stalled: ReadonlySet<OpenStep> | undefined
+  let stalled: Members<OpenStep> | undefined
   for (const step of open) {
     if (step.phase === "done") return true
     if (step.phase === "running" && !isIdle(step) && !(stalled ??= stalledOf(open, steps)).has(step)) return true
@@ -133,7 +134,7 @@ export const waitsOf = (asked: Asked): ReadonlyArray<Wait> => {
 // ----------------------------------------------------------------------------
 
 /** The steps whose bodies wait for a step of their own that waits for an operator. */
-const stalledOf = (open: Asked["open"], steps: Asked["steps"]): ReadonlySet<OpenStep> => {
+const stalledOf = (open: Asked["open"], steps: Asked["steps"]): Members<OpenStep> => {
   const stalled = new Set<OpenStep>()
   for (const step of open) {
     if (step.phase !== "unknown" && step.phase !== "exhausted") continue

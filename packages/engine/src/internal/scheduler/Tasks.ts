@@ -4,6 +4,7 @@
  * operation that counts, and so reads them without a call.
  */
 import type * as Fiber from "effect/Fiber"
+import type { SparseMap } from "../Sparse.ts"
 
 export type Task = () => void
 export type AnyFiber = Fiber.Fiber<unknown, unknown>
@@ -28,5 +29,5 @@ export interface Tasks {
   scheduled: Array<Scheduled>
   head: number
   /** Fibers that die of a defect before their next operation. */
-  readonly condemned: Map<AnyFiber, unknown>
+  readonly condemned: SparseMap<AnyFiber, unknown>
 }
