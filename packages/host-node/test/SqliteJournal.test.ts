@@ -8,7 +8,7 @@ import * as SqliteBackend from "../src/SqliteBackend.ts"
 import * as TempFolder from "./support/TempFolder.ts"
 
 /** So many rows of the journal may come before they get their places. */
-const batch = 256
+const batch = 100
 
 /** A store with the run "r", one more connection to it, and what is in its file. */
 const make = Effect.gen(function*() {
@@ -58,7 +58,7 @@ describe("the journal of a SQLite store", () => {
       const seen: Array<number> = []
       for (let length = 0; length < 3 * batch; length++) {
         // One connection for long, the other for long, and both by turns.
-        const writer = length < 300 || (length > 600 && length % 2 === 0) ? backend : other
+        const writer = length < 1.2 * batch || (length > 2.4 * batch && length % 2 === 0) ? backend : other
         assert.deepStrictEqual(yield* one(writer, commit("r", length, [`e${length}`])), { ok: true })
         seen.push(unplaced())
         assert.isAtMost(unplaced(), batch)

@@ -440,8 +440,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 /** Entries in one row of the journal: of a larger row it would be slow to read a part. */
 const mostInRow = 100
 
-/** How many rows get their places in the index at once. */
-const batch = 256
+/** How many rows get their places in the index at once. Whoever reads a row looks through those that have none. */
+const batch = 100
 
 /** Rows that a connection reads again to keep its lengths: for more, that would cost more than it saves. */
 const mostToCatchUp = 5_000
