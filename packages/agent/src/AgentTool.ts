@@ -1,0 +1,114 @@
+/**
+ * What is true of a tool beside its schemas. Tools are those of `effect/ai`;
+ * these annotations say what a crash in the middle of a call means, what may run
+ * beside it and what it touches. A tool without any is taken at its worst: its
+ * call is asked about after a crash, runs alone, and changes the world.
+ *
+ * @example
+ * ```ts
+ * const Read = Tool.make("Read", { parameters: Schema.Struct({ path: Schema.String }), success: Schema.String })
+ *   .annotateMerge(AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" }))
+ * ```
+ */
+import type { CrashRule } from "@fermata/core/CrashRule"
+import type { StepContext } from "@fermata/engine/Step"
+import type * as Tool from "effect/ai/Tool"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+
+/** What a tool touches, the mildest first. */
+export type Permission = "read" | "write" | "network" | "process"
+
+/** The rules of one tool, whole. */
+export interface Rules {
+  readonly onCrash: Exclude<CrashRule, "probe" | "commit-together">
+  /** May run beside other safe calls of one answer. */
+  readonly safe: boolean
+  readonly permission: Permission
+  /** The most characters of a result that the model is shown. */
+  readonly maxResult: number
+  /** ms for one attempt; without end when absent. */
+  readonly timeoutMs: number | undefined
+}
+
+const worst: Rules = {
+  onCrash: "ask",
+  safe: false,
+  permission: "write",
+  maxResult: 100_000,
+  timeoutMs: undefined
+}
+
+const Annotation = Context.Reference<Rules>("@fermata/agent/AgentTool/Rules", { defaultValue: () => worst })
+
+const ProbeAnnotation = Context.Reference<Probe | undefined>("@fermata/agent/AgentTool/Probe", {
+  defaultValue: () => undefined
+})
+
+const InRun = Context.Reference<boolean>("@fermata/agent/AgentTool/inRun", { defaultValue: () => false })
+
+/** Says what is true of a tool, for `annotateMerge`; what is left out is as without rules. */
+export const rules = (
+  given: Partial<Omit<Rules, "timeoutMs">> & { readonly timeout?: Duration.Input }
+): Context.Context<never> => {
+  const { timeout, ...rest } = given
+  return Context.make(Annotation, {
+    ...worst,
+    ...rest,
+    timeoutMs: timeout === undefined ? undefined : Math.ceil(Duration.toMillis(timeout))
+  }) as Context.Context<never>
+}
+
+/** The rules of a tool. */
+export const rulesOf = (tool: Tool.Any): Rules => Context.get(tool.annotations, Annotation)
+
+/** Asks, after a crash, whether a call was done: its result as the tool encodes it, or none if it has not happened and may run. */
+export type Probe = (params: unknown, call: StepContext) => Effect.Effect<Option.Option<unknown>, unknown>
+
+/**
+ * The tool, with a probe that is asked after a crash whether the call was done;
+ * its `onCrash` no longer counts.
+ */
+export const probe = <T extends Tool.Any>(
+  tool: T,
+  ask: (
+    params: Tool.Parameters<T>,
+    call: StepContext
+  ) => Effect.Effect<Option.Option<Tool.SuccessEncoded<T>>, unknown>
+): T => (tool as unknown as Annotatable<T>).annotateMerge(Context.make(ProbeAnnotation, ask as Probe))
+
+/** The probe of a tool. */
+export const probeOf = (tool: Tool.Any): Probe | undefined => Context.get(tool.annotations, ProbeAnnotation)
+
+/**
+ * Marks a tool whose handler runs in the body of the run, for `annotateMerge`: it
+ * may sleep for days, ask people, wait for signals and start child runs, and all
+ * of it is durable. What it does itself must be steps, since it runs again on
+ * every replay.
+ */
+export const inRun: Context.Context<never> = Context.make(InRun, true) as Context.Context<never>
+
+/** Whether the handler of a tool runs in the body of the run. */
+export const isInRun = (tool: Tool.Any): boolean => Context.get(tool.annotations, InRun)
+
+/** The call that a handler carries out: its key in the run, its attempt, and an idempotency key that every attempt has alike. Dies outside of a tool step. */
+export const call: Effect.Effect<StepContext> = Effect.flatMap(
+  Effect.suspend(() => CurrentCall),
+  (call) =>
+    call === undefined
+      ? Effect.die(new Error("There is no tool call here: ask for it in the handler of a tool that runs as a step"))
+      : Effect.succeed(call)
+)
+
+/** The call of the handler, as the loop provides it. */
+export const CurrentCall: Context.Reference<StepContext | undefined> = Context.Reference<StepContext | undefined>(
+  "@fermata/agent/AgentTool/CurrentCall",
+  { defaultValue: () => undefined }
+)
+
+/** Every tool has it; the type of any tool does not say so. */
+interface Annotatable<T> {
+  readonly annotateMerge: (context: Context.Context<never>) => T
+}
