@@ -81,6 +81,16 @@ export interface StepContext {
   readonly attempt: number
   /** The same for every attempt and every rerun of this step; made of the run's id and the key, in URL-safe characters. */
   readonly idempotencyKey: string
+  /**
+   * The place in the journal (`seq`) of the `StepRequested` entry that this try carries out. Every try has its
+   * own, also where the attempt is the same one again after a crash: it names what a try streams (`Chunks`).
+   */
+  readonly entry: number
+  /**
+   * How often this attempt was cut short before: its process died, or its body was let go at its timeout. 0 at
+   * first, and 0 again for the next attempt. An orderly stop of the process does not count.
+   */
+  readonly recovery: number
 }
 
 type Fields = Schema.Struct.Fields

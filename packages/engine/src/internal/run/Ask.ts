@@ -47,6 +47,10 @@ export interface StepAttempt {
   readonly key: string
   readonly attempt: number
   readonly idempotencyKey: string
+  /** The place in the journal of the request that is carried out. */
+  readonly entry: number
+  /** How often the attempt was cut short before. */
+  readonly recovery: number
 }
 
 /** What an asker of a step gets. Its value or cause may be stored text; nobody else is given it. */

@@ -132,15 +132,17 @@ export class Bodies {
 
   /** What a body or a probe is told, and the services that it runs with. */
   private callOf(step: Pass.AskedStep, probing: boolean) {
-    const { key } = step.record
-    const attempt = {
+    const { entry, key } = step.record
+    const attempt: StepAttempt = {
       key,
-      attempt: step.record.entry.attempt,
-      idempotencyKey: step.record.entry.idempotencyKey ?? StepKeys.idempotencyKey(this.run.row.id, key)
+      attempt: entry.attempt,
+      idempotencyKey: entry.idempotencyKey ?? StepKeys.idempotencyKey(this.run.row.id, key),
+      entry: entry.seq,
+      recovery: entry.recovery ?? 0
     }
     // Steps that a probe asks for are its own each time, for what they answered before may hold no more.
     const inside = probing
-      ? `${key}?${step.record.entry.seq}`
+      ? `${key}?${entry.seq}`
       : attempt.attempt === 1
       ? key
       : `${key}#${attempt.attempt}`
