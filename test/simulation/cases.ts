@@ -12,7 +12,7 @@ import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import type { Wait } from "@fermata/core/Wait"
 import * as Random from "@fermata/testing/RandomProgram"
 import * as Simulator from "@fermata/testing/Simulator"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Random as Chance } from "effect"
 import * as fc from "fast-check"
 import * as Families from "./families.ts"
 import * as Pauses from "./pauses.ts"
@@ -222,7 +222,13 @@ export const random = (seed: number, count: number): ReadonlyArray<Case> =>
     name: `random program ${index + 1} of seed ${seed}`,
     start: Random.W.execute({ id: "1" }, { discard: true }),
     options: {
-      layer: Random.layerOf(program, new Random.Outside()),
+      layer: Layer.unwrap(
+        // Each process decides by its own chance, so a pass that asked again would go another way.
+        Effect.map(
+          Chance.Random,
+          (chance) => Random.layerOf(program, new Random.Outside(() => chance.nextIntUnsafe()))
+        )
+      ),
       signals: { x: 1, y: 2 },
       answer: operator,
       ends: "any"

@@ -98,6 +98,7 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
       Object.values(view.state).map(({ name, revision, value }) => `${name} (revision ${revision}): ${json(value)}`)
     ),
     ...section("events", view.events.map(({ id, name }) => `${name}  ${id}`)),
+    ...section("decisions", view.decisions.map(({ key, value }) => `${key}: ${json(value ?? null)}`)),
     ...section(
       "notes",
       [...view.notes.filter(({ kind }) => kind !== "usage"), ...view.refusals]

@@ -6,6 +6,7 @@ import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunSentence from "@fermata/core/RunSentence"
 import * as RunView from "@fermata/core/RunView"
+import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import { err, noteNow } from "./Output.ts"
 import * as Words from "./Words.ts"
@@ -113,6 +114,8 @@ export class Watch {
         return `  ${err.green("✓")} signal ${entry.name}${entry.by === undefined ? "" : ` from ${entry.by}`}`
       case "EventEmitted":
         return `  ${err.cyan("»")} event ${entry.name}`
+      case "Decided":
+        return `  ${err.cyan("◇")} ${entry.key}  decided: ${StoredJson.show(entry.value ?? null)}`
       case "ChildStarted":
         return `  ${err.cyan("▸")} child run ${entry.child}  ${entry.workflow}@${entry.version}`
       case "ChildFinished":

@@ -50,6 +50,7 @@ export const acts = {
   state: (name: string, revision: number): string => `state:${name}@${revision}`,
   emit: (id: string): string => `emit:${id}`,
   patch: (name: string): string => `patch:${name}`,
+  decision: (key: string): string => `decision:${key}`,
   /** The code has failed, and undoes what it did. */
   unwind: "failure"
 } as const
@@ -97,6 +98,7 @@ export const roles: { readonly [T in Tag]: Row<T> } = {
   EventEmitted: { role: command, subject: byName, request: ({ id }) => act(acts.emit(id)) },
   // A patch is taken out of the code by deleting it, so nothing waits until it is asked for.
   PatchTaken: { role: mark, subject: byName, request: ({ name }) => act(acts.patch(name)) },
+  Decided: { role: command, subject: byKey, request: ({ key }) => act(acts.decision(key)) },
   UnwindStarted: { role: command, subject: () => acts.unwind, request: () => act(acts.unwind) },
   StepReleased: { role: mark, subject: byKey, request: step },
   BodyLetGo: { role: mark, subject: byKey, request: step },

@@ -195,6 +195,15 @@ export const EventEmitted = entry("EventEmitted", {
 })
 /** The run takes the way of a patch (`Workflows.patched`) from here on. */
 export const PatchTaken = entry("PatchTaken", { name: Schema.String })
+/**
+ * The body decided something (`Workflows.decide`), and every replay is given
+ * this value, encoded by its schema, whatever the code would decide then.
+ */
+export const Decided = entry("Decided", {
+  key: Schema.String,
+  name: Schema.String,
+  value: Schema.optionalKey(Schema.Unknown)
+})
 /** The code has failed, and undoes what it did. A replay that fails where the run did not has no such entry, and undoes nothing. */
 export const UnwindStarted = entry("UnwindStarted", {})
 /** The body of a step was interrupted by an orderly end of its process, which is no crash. */
@@ -253,6 +262,7 @@ export const JournalEntry = Schema.Union([
   StateChanged,
   EventEmitted,
   PatchTaken,
+  Decided,
   UnwindStarted,
   StepReleased,
   BodyLetGo,
@@ -268,6 +278,7 @@ export type EntryOf<T extends Tag> = Extract<JournalEntry, { readonly _tag: T }>
 /** The formats in which entries that are not as in format 1 took their shape: they are stored with it. */
 export const formats: { readonly [T in Tag]?: number } = {
   PatchTaken: 2,
+  Decided: 2,
   UnwindStarted: 2,
   StepReleased: 2,
   BodyLetGo: 2,

@@ -18,6 +18,7 @@ export type {
   ApprovalView,
   ChildView,
   CountsView,
+  DecisionView,
   DocumentView,
   EventView,
   Failure,

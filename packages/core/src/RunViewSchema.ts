@@ -123,6 +123,15 @@ export const EventView = Schema.Struct({
 })
 export interface EventView extends Schema.Schema.Type<typeof EventView> {}
 
+/** What the body decided once, for every replay. */
+export const DecisionView = Schema.Struct({
+  key: Schema.String,
+  name: Schema.String,
+  value: optional(Schema.Unknown),
+  at: Schema.Finite
+})
+export interface DecisionView extends Schema.Schema.Type<typeof DecisionView> {}
+
 /** A message that was taken from the inbox and changed nothing. */
 export const RefusalView = Schema.Struct({
   seq: Schema.Int,
@@ -228,6 +237,7 @@ export const RunView = Schema.Struct({
   approvals: Schema.Array(ApprovalView),
   state: Schema.Record(Schema.String, DocumentView),
   events: Schema.Array(EventView),
+  decisions: Schema.Array(DecisionView),
   refusals: Schema.Array(RefusalView),
   notes: Schema.Array(NoteView)
 })

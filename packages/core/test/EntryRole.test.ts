@@ -66,6 +66,10 @@ const cases: ReadonlyArray<Case> = [
   }],
   [{ _tag: "EventEmitted", id: "e", name: "paid", payload: 1 }, "command", "paid", { kind: "act", key: "emit:e" }],
   [{ _tag: "PatchTaken", name: "way" }, "mark", "way", { kind: "act", key: "patch:way" }],
+  [{ _tag: "Decided", key: "way~2", name: "way", value: "left" }, "command", "way~2", {
+    kind: "act",
+    key: "decision:way~2"
+  }],
   [{ _tag: "UnwindStarted" }, "command", "failure", { kind: "act", key: "failure" }],
   [{ _tag: "StepReleased", key: "pay~2" }, "mark", "pay~2", ofStep],
   [{ _tag: "BodyLetGo", key: "pay~2", text: "…" }, "mark", "pay~2", ofStep],

@@ -120,6 +120,9 @@ describe("RunDiff", () => {
     assert.isTrue(parts(of(requested, answered("ada", "1")), of(requested, answered("bob", "1"))))
     assert.isFalse(parts(of(requested, answered("ada", "1")), of(requested, answered("ada", "2"))))
     assert.isFalse(parts(of({ ...requested, payload: { x: 1, y: 2 } }), of({ ...requested, payload: { y: 2, x: 1 } })))
+    const decided = (value: string): JournalEntry.EntryBody => ({ _tag: "Decided", key: "way", name: "way", value })
+    assert.isTrue(parts(of(requested, decided("left")), of(requested, decided("right"))))
+    assert.isFalse(parts(of(requested, decided("left")), of(requested, decided("left"))))
     const emitted = (run: string): JournalEntry.EntryBody => ({
       _tag: "EventEmitted",
       id: `${run}:emit:1`,

@@ -355,6 +355,19 @@ describe("RunView", () => {
     })
   })
 
+  it("tells what was decided, in order", () => {
+    const told = view(
+      requested,
+      started,
+      { _tag: "Decided", key: "policy", name: "policy", value: { allow: true } },
+      { _tag: "Decided", key: "policy~2", name: "policy" }
+    )
+    assert.deepStrictEqual(told.decisions, [
+      { key: "policy", name: "policy", value: { allow: true }, at: 1_002 },
+      { key: "policy~2", name: "policy", at: 1_003 }
+    ])
+  })
+
   it("tells timers, children and emitted events", () => {
     const told = view(
       requested,
@@ -489,6 +502,7 @@ describe("RunView", () => {
         patch: [{ op: "add", path: value % 3 === 0 ? "/x" : "", value: { x: value } }]
       })),
       key.map((id): Body => ({ _tag: "EventEmitted", id, name: "n", payload: id })),
+      key.map((key): Body => ({ _tag: "Decided", key, name: "d", value: { key } })),
       fc.constantFrom({ _tag: "RunCompleted", output: 1 } as Body, { _tag: "RunFailed", cause: boom } as Body)
     )
     const anyJournal = fc.array(anyBody, { maxLength: 150 }).map((bodies) => journal(...bodies))

@@ -1,13 +1,19 @@
 /**
- * What Fermata adds to the definition of a workflow: its version and limits,
- * as annotations of an `effect/workflow` `Workflow`.
+ * What Fermata adds to a workflow: its version and limits, as annotations of an
+ * `effect/workflow` `Workflow`, and what its body may ask of the run.
  */
 import * as StoredJson from "@fermata/core/StoredJson"
+import type { Giver } from "@fermata/core/ValueRefused"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import type * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
+import * as Handover from "./internal/Handover.ts"
+import { type OutcomeCodec, outcomeCodec } from "./internal/JsonCodec.ts"
 import * as NoteKinds from "./internal/NoteKinds.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 
@@ -37,6 +43,66 @@ export const patched = (id: string): Effect.Effect<boolean, never, Engine | Work
       : Effect.die(new Error(`Patch "${id}" is asked about in the body of a workflow, not in a step or outside a run`)))
 
 /**
+ * Decides something once for the run: the first time that its body comes here,
+ * `decide` is asked, and what it says is recorded and holds on every replay,
+ * whatever the code would say then. So a policy, a limit or a list that is
+ * configuration may be changed while runs wait behind what was decided by it.
+ *
+ * The value is encoded by the schema and read back, at once as on a replay. The
+ * decision costs no commit of its own: until what follows from it is recorded,
+ * a crash takes it back, and it is made anew.
+ *
+ * Decisions of one name are numbered in the order in which they are asked for:
+ * `name`, `name~2`, `name~3`. A decision that is added to the code, or taken
+ * out of it, before a place that runs have passed is a divergence, as a step
+ * is; `patched` tells such runs apart.
+ *
+ * `decide` is synchronous: what waits, or touches the world, is a step. What it
+ * throws is a defect of the body, and nothing is recorded; a value that the
+ * schema refuses or JSON cannot hold fails the call with `ValueRefused`. Dies in
+ * a step and outside of a run.
+ *
+ * @param name What is decided, in the run.
+ * @param schema The schema of the value.
+ * @param decide Says what is decided.
+ *
+ * @example
+ * ```ts
+ * const Verdict = Schema.Literals(["allow", "ask", "deny"])
+ * const verdict = yield* Workflows.decide("policy", Verdict, () => policy(call))
+ * if (verdict === "ask") yield* Approval.ask("call", { prompt: "Go?", approvers: ["ada"] })
+ * ```
+ */
+export const decide = <A extends Schema.Top>(
+  name: string,
+  schema: A,
+  decide: () => A["Type"]
+): Effect.Effect<A["Type"], never, Engine | WorkflowInstance> =>
+  Effect.flatMap(CurrentRun, (place) => {
+    if (place === undefined || place.step !== undefined) {
+      return Effect.die(
+        new Error(`Decision "${name}" is made in the body of a workflow, not in a step or outside a run`)
+      )
+    }
+    const codec = outcomeCodec(schema)
+    const { run, within = "" } = place
+    return Effect.flatMap(
+      run.acts.decide(within + name, (key) => made(`value of decision "${key}"`, codec, decide, run.giver)),
+      (decision): Effect.Effect<A["Type"]> => {
+        if (decision._tag === "Made") return Exit.map(decision.exit, ({ value }) => value)
+        const { key, value } = decision
+        const read = Handover.guarded(codec.decode, value)
+        return Exit.isSuccess(read)
+          ? Effect.succeed(read.value)
+          : Effect.andThen(
+            run.steps.unreadable(key, Cause.pretty(read.cause).split("\n")[0]!, `value of decision "${key}"`),
+            Effect.orDie(read)
+          )
+      }
+    )
+  })
+
+/**
  * Records a note in the journal of the run, for people and for what counts
  * afterwards; nothing in the run follows from it. In the body of a workflow it
  * is recorded once however often that is replayed, in a step at every attempt,
@@ -61,3 +127,24 @@ export const note = (kind: string, text: string, data?: unknown): Effect.Effect<
  * is interrupted now is interrupted for good.
  */
 export const isStopping: Effect.Effect<boolean> = Effect.map(CurrentRun, (place) => place?.run.stopping === true)
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** What was decided, as it is stored and read back. What is thrown is a defect. */
+const made = (
+  what: string,
+  codec: OutcomeCodec,
+  decide: () => unknown,
+  by: Giver
+): Exit.Exit<Handover.Handed> => {
+  let value: unknown
+  try {
+    value = decide()
+  } catch (defect) {
+    return Exit.die(defect)
+  }
+  const handed = Handover.through(what, "value", codec, value, by)
+  return Result.isSuccess(handed) ? Exit.succeed(handed.success) : Exit.die(handed.failure)
+}

@@ -16,6 +16,7 @@ import * as Runs from "../src/Runs.ts"
 import * as RunState from "../src/RunState.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
+import * as Workflows from "../src/Workflows.ts"
 import * as OddValues from "./support/OddValues.ts"
 import { assertOutput, begin, define, echo, exitOf, Log, pass } from "./support/Program.ts"
 
@@ -119,6 +120,7 @@ const inBody: Readonly<Record<string, HandOver>> = {
   "a document": (value, see) => Effect.map(RunState.update(Plan, () => value), (snapshot) => see(snapshot.value)),
   "a patch of a document": (value, see) =>
     Effect.map(RunState.patch(Plan, [{ op: "add", path: "", value }]), (snapshot) => see(snapshot.value)),
+  "a decision": (value, see) => Effect.map(Workflows.decide("which", Schema.Any, () => value), see),
   "the arguments of an approval": (value, see) =>
     Effect.map(
       Approval.ask("ok", {

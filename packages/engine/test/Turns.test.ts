@@ -64,6 +64,7 @@ const asked: ReadonlySet<string> = new Set([
   "ChildStarted",
   "StateChanged",
   "EventEmitted",
+  "Decided",
   "RunRequested",
   "RunStarted"
 ])

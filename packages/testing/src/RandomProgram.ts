@@ -45,7 +45,7 @@ export interface StepNode {
 /** A part of a random program. */
 export type Node =
   | StepNode
-  | { readonly tag: "sleep" | "yield" | "state" | "fail" | "approval" | "child" | "activity" | "odd" }
+  | { readonly tag: "sleep" | "yield" | "state" | "fail" | "approval" | "child" | "activity" | "odd" | "decide" }
   | { readonly tag: "receive"; readonly name: string }
   | { readonly tag: "sequence" | "race"; readonly nodes: ReadonlyArray<Node> }
   | { readonly tag: "all"; readonly nodes: ReadonlyArray<Node>; readonly concurrency: number }
@@ -86,7 +86,9 @@ export const program: fc.Arbitrary<Node> = fc.letrec<{ node: Node; leaf: Node; b
     { weight: 2, arbitrary: fc.record({ tag: fc.constant("receive"), name: fc.constantFrom(...signals) }) },
     {
       weight: 2,
-      arbitrary: fc.record({ tag: fc.constantFrom("yield", "state", "fail", "approval", "child", "activity", "odd") })
+      arbitrary: fc.record({
+        tag: fc.constantFrom("yield", "state", "fail", "approval", "child", "activity", "odd", "decide", "decide")
+      })
     }
   ),
   branch: fc.oneof(
@@ -121,6 +123,14 @@ export const program: fc.Arbitrary<Node> = fc.letrec<{ node: Node; leaf: Node; b
   node: fc.oneof({ depthSize: "small", maxDepth: 4 }, tie("leaf"), tie("branch"))
 })).branch
 
+/** A decision as one pass has come to it. */
+export interface Decision {
+  /** Whether the code was asked, and not the journal. */
+  made: boolean
+  /** Undefined where the pass has not gone on. */
+  value: number | undefined
+}
+
 /** What is outside the run: what its bodies did, what its code saw in each pass, and when something comes due. */
 export class Outside {
   /** What the code saw, pass by pass. */
@@ -130,6 +140,15 @@ export class Outside {
   readonly compensated: Array<string> = []
   /** Keys of `commit-together` steps, once for each body that came to its end. */
   readonly together: Array<string> = []
+  /** What the code went on with at its decisions, pass by pass and in order. */
+  readonly decisions: Array<Array<Decision>> = []
+  /** What is decided: something else each time that it is asked for. */
+  readonly draw: () => number
+
+  constructor(draw?: () => number) {
+    let drawn = 0
+    this.draw = draw ?? (() => ++drawn)
+  }
 }
 
 /** How long the node with this number sleeps, ms; different for each, and so are the sums of a few. */
@@ -213,6 +232,7 @@ const innerAsk = Step.make("asking", {
   run: (input) => Effect.succeed(valueOf(input))
 })
 const added = Step.make("added", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
+const decided = Step.make("decided", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 const undo = Step.make("undo", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 
 /** Hands over what cannot be stored, as input or outcome, and changes whatever it is given. */
@@ -255,6 +275,8 @@ export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
     W.toLayer(Effect.fnUntraced(function*() {
       const seen: Array<string> = []
       outside.passes.push(seen)
+      const decisions: Array<Decision> = []
+      outside.decisions.push(decisions)
       let count = 0
       const code = (node: Node): Code => {
         const number = ++count
@@ -304,6 +326,17 @@ export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
             return Activity.make({ name: `activity ${number}`, success: Schema.Int, execute: Effect.succeed(number) })
           case "odd":
             return oddly(number)
+          case "decide":
+            return Effect.suspend(() => {
+              const decision: Decision = { made: false, value: undefined }
+              decisions.push(decision)
+              const decide = Workflows.decide("what", Schema.Int, () => {
+                decision.made = true
+                return outside.draw()
+              })
+              // A pass that goes on with another value asks for the step with another input.
+              return Effect.as(Effect.flatMap(decide, (value) => decided(decision.value = value)), number)
+            })
           case "masked":
             return Effect.uninterruptible(code(node.node))
           case "fork": {

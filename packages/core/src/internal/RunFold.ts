@@ -12,6 +12,7 @@ import type {
   ApprovalView,
   ChildView,
   CountsView,
+  DecisionView,
   DocumentView,
   EventView,
   Failure,
@@ -58,6 +59,7 @@ export interface State {
   approvals: Keyed.Keyed<string, ApprovalView>
   documents: Keyed.Keyed<string, DocumentView>
   events: Keyed.Keyed<string, EventView>
+  decisions: Keyed.Keyed<string, DecisionView>
   refusals: Keyed.Keyed<number, RefusalView>
   notes: Keyed.Keyed<number, NoteView>
 }
@@ -70,6 +72,7 @@ const keyOf = {
   approvals: (approval: ApprovalView) => approval.key,
   documents: (document: DocumentView) => document.name,
   events: (event: EventView) => event.id,
+  decisions: (decision: DecisionView) => decision.key,
   refusals: (refusal: RefusalView) => refusal.seq,
   notes: (note: NoteView) => note.seq
 }
@@ -103,6 +106,7 @@ export const emptyState = (id: string): State => ({
   approvals: Keyed.empty(keyOf.approvals),
   documents: Keyed.empty(keyOf.documents),
   events: Keyed.empty(keyOf.events),
+  decisions: Keyed.empty(keyOf.decisions),
   refusals: Keyed.empty(keyOf.refusals),
   notes: Keyed.empty(keyOf.notes)
 })
@@ -144,6 +148,7 @@ const rebuild = (view: RunView): State => ({
   ),
   documents: Keyed.from(keyOf.documents, Object.values(view.state)),
   events: Keyed.from(keyOf.events, view.events),
+  decisions: Keyed.from(keyOf.decisions, view.decisions),
   refusals: Keyed.from(keyOf.refusals, view.refusals),
   notes: Keyed.from(keyOf.notes, view.notes)
 })
@@ -179,6 +184,7 @@ export const toView = (state: Readonly<State>): RunView => {
   const children = lazy(() => Keyed.toArray(state.children))
   const signals = lazy(() => Keyed.toArray(state.signals))
   const events = lazy(() => Keyed.toArray(state.events))
+  const decisions = lazy(() => Keyed.toArray(state.decisions))
   const refusals = lazy(() => Keyed.toArray(state.refusals))
   const notes = lazy(() => Keyed.toArray(state.notes))
   const documents = lazy(() =>
@@ -232,6 +238,9 @@ export const toView = (state: Readonly<State>): RunView => {
     },
     get events() {
       return events()
+    },
+    get decisions() {
+      return decisions()
     },
     get refusals() {
       return refusals()
@@ -414,6 +423,12 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
     case "EventEmitted":
       state.events = Keyed.set(state.events, { id: entry.id, name: entry.name, payload: entry.payload, at: entry.at })
       return
+    case "Decided": {
+      const { at, key, name } = entry
+      const value = "value" in entry ? { value: entry.value } : {}
+      state.decisions = Keyed.set(state.decisions, { key, name, ...value, at })
+      return
+    }
     case "MessageRefused": {
       const { at, kind, seq, text, why } = entry
       state.refusals = Keyed.set(state.refusals, { seq, kind, why, text, at })

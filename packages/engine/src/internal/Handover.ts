@@ -120,7 +120,7 @@ export interface Handed {
  */
 export const through = (
   what: string,
-  noun: "input" | "outcome",
+  noun: "input" | "outcome" | "value",
   codec: Codec,
   given: unknown,
   by: ValueRefused.Giver
@@ -130,7 +130,7 @@ export const through = (
 /** The second half of `through`, for what its schema has encoded. */
 export const throughText = (
   what: string,
-  noun: "input" | "outcome",
+  noun: "input" | "outcome" | "value",
   decode: Codec["decode"],
   encoded: Exit.Exit<unknown, unknown>,
   by: ValueRefused.Giver

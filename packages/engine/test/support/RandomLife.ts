@@ -235,6 +235,7 @@ export const live = Effect.fnUntraced(
         doneTogether(journal).toSorted(),
         "S2: a body that commits together was done without its record, or recorded without having been done"
       )
+      checkDecisions(outside, journal)
       assert.isEmpty(yield* world.inbox(id))
       assert.isEmpty(yield* world.approvals(id))
       assert.include(row, { owner: null, dueAt: null })
@@ -308,6 +309,30 @@ const doneTogether = (journal: ReadonlyArray<JournalEntry.JournalEntry>): Readon
       rules.get(entry.key) === "commit-together"
     return isDone ? [entry.key] : []
   })
+}
+
+/** A decision is made once for the value that is recorded, and every later pass is given that one. */
+const checkDecisions = ({ decisions }: Outside, journal: ReadonlyArray<JournalEntry.JournalEntry>) => {
+  const recorded = journal.filter((entry) => entry._tag === "Decided")
+  const most = Math.max(0, ...decisions.map(({ length }) => length))
+  assert.isAtMost(recorded.length, most)
+  for (let number = 0; number < most; number++) {
+    const key = number === 0 ? "what" : `what~${number + 1}`
+    const entries = recorded.filter((entry) => entry.key === key)
+    const read = decisions.flatMap((pass) => pass[number] ?? [])
+    if (entries.length === 0) {
+      assert.isTrue(read.every(({ made, value }) => made || value === undefined), `S1: nobody has decided ${key}`)
+      continue
+    }
+    assert.lengthOf(entries, 1, `S1: ${key} was decided twice`)
+    const first = read.findIndex(({ value }) => value === entries[0]!.value)
+    // Whoever was asked before has died before it was recorded.
+    assert.isTrue(read.slice(0, first + 1).every(({ made, value }) => made || value === undefined))
+    for (const { made, value } of read.slice(first + 1)) {
+      assert.isFalse(made, `S1: ${key} is recorded, and the code was asked again`)
+      if (value !== undefined) assert.strictEqual(value, entries[0]!.value, `S9: ${key} is another on replay`)
+    }
+  }
 }
 
 const outcomes = (journal: ReadonlyArray<JournalEntry.JournalEntry>): ReadonlySet<string> =>

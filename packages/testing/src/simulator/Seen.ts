@@ -24,5 +24,7 @@ export interface Seen {
   /** The latest attempt whose body was let go at its timeout, and how often that was. */
   readonly letGo: Map<string, { readonly attempt: number; readonly count: number }>
   readonly timers: Map<number, number>
+  /** Keys of decisions. */
+  readonly decisions: Set<string>
   readonly signals: Set<string>
 }

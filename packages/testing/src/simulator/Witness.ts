@@ -191,6 +191,7 @@ export class Witness {
       letGo: new Map(),
       starts: new Map(),
       timers: new Map(),
+      decisions: new Set(),
       signals: new Set()
     }
     this.runs.set(run.id, seen)
@@ -338,6 +339,11 @@ export class Witness {
           this.find("S6", `signal ${entry.id} of ${where} was received, and nobody sent it`)
         }
         seen.signals.add(entry.id)
+        return
+      }
+      case "Decided": {
+        if (seen.decisions.has(entry.key)) this.find("S1", `decision "${entry.key}" of ${where} was made twice`)
+        seen.decisions.add(entry.key)
         return
       }
       case "TimerSet": {

@@ -4,10 +4,13 @@
  */
 import * as EntryRole from "@fermata/core/EntryRole"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type * as StoredJson from "@fermata/core/StoredJson"
-import * as Effect from "effect/Effect"
+import * as StoredJson from "@fermata/core/StoredJson"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { OutboxRow } from "../../Backend.ts"
+import type * as Handover from "../Handover.ts"
 import * as Answer from "./Answer.ts"
+import type { Decision } from "./Ask.ts"
 import * as Pass from "./Pass.ts"
 import type { RunCore } from "./RunCore.ts"
 import type { ActPort, Document } from "./RunPort.ts"
@@ -53,6 +56,34 @@ export class Acts implements ActPort {
       const taken = Answer.patch(this.run.ledger, this.run.replayer, EntryRole.acts.patch(id))
       if (taken === "new") this.run.append({ _tag: "PatchTaken", name: id })
       resume(taken !== false)
+    })
+  }
+
+  /**
+   * A value that is refused leaves nothing in the journal but takes its number,
+   * so that on a replay no later decision is taken for it.
+   */
+  decide(name: string, make: (key: string) => Exit.Exit<Handover.Handed>): Effect.Effect<Decision> {
+    return this.run.ask((resume) => {
+      const { ledger, pass, replayer } = this.run
+      let key = Pass.number(pass, `decision:${name}`, name)
+      while (pass.acted.has(EntryRole.acts.decision(key))) key = `~${key}`
+      pass.acted.add(EntryRole.acts.decision(key))
+      const recorded = ledger.acts.get(EntryRole.acts.decision(key))
+      if (recorded?._tag === "Decided") {
+        if (recorded.name === name) return resume({ _tag: "Recorded", key, value: StoredJson.copy(recorded.value) })
+        const detail =
+          `entry ${recorded.seq} has decision "${recorded.name}" under the key "${key}", and the code asks for "${name}"`
+        return this.run.diverge({ key, detail })
+      }
+      const exit = make(key)
+      if (Exit.isSuccess(exit)) {
+        const verdict = Answer.unrecorded(replayer, key, `decision "${key}"`)
+        if (verdict !== "new") return this.run.diverge(verdict)
+        const { stored } = exit.value
+        this.run.append({ _tag: "Decided", key, name, ...(stored === undefined ? {} : { value: stored }) })
+      }
+      resume({ _tag: "Made", exit })
     })
   }
 

@@ -6,6 +6,7 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type * as StoredJson from "@fermata/core/StoredJson"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import type { OutboxRow } from "../../Backend.ts"
 import type { Equality } from "../../EventLog.ts"
@@ -116,6 +117,11 @@ export interface EventAnswer {
   readonly _tag: "Taken" | "Signal"
   readonly payload: unknown
 }
+
+/** `Recorded`: what the journal has, as JSON of its own, undefined where nothing was stored. `Made`: what has just become of the value. */
+export type Decision =
+  | { readonly _tag: "Recorded"; readonly key: string; readonly value: unknown }
+  | { readonly _tag: "Made"; readonly exit: Exit.Exit<Handover.Handed> }
 
 /** A child run that is started, or joined. */
 export interface ChildQuestion {

@@ -199,6 +199,7 @@ export const apply = (ledger: Ledger, entry: Entry): void => {
     case "StateChanged":
     case "EventEmitted":
     case "PatchTaken":
+    case "Decided":
     case "UnwindStarted":
     case "DeferredCompleted": {
       const request = EntryRole.requestOf(entry)

@@ -7,6 +7,7 @@ import type { Giver } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import type { OutboxRow, RunRow } from "../../Backend.ts"
 import type { Signal } from "../../SignalDeclaration.ts"
@@ -16,6 +17,7 @@ import type {
   ApprovalQuestion,
   ApprovalResult,
   ChildQuestion,
+  Decision,
   EventAnswer,
   EventQuestion,
   StepDefinition,
@@ -96,6 +98,8 @@ export interface ActPort {
   readonly note: (kind: string, text: string, data: StoredJson | null | undefined, inStep: boolean) => void
   /** Whether the run takes the way of a patch. */
   readonly patch: (id: string) => Effect.Effect<boolean>
+  /** What the code has decided under the next key of this name; where the journal does not say, `make` is asked. */
+  readonly decide: (name: string, make: (key: string) => Exit.Exit<Handover.Handed>) => Effect.Effect<Decision>
   /** The number of the next event that the body emits. */
   readonly nextEmit: () => number
   /** The key of the next request under this counter: the name itself, then `name~2`, `name~3`. */
