@@ -11,7 +11,7 @@ const bodies: ReadonlyArray<JournalEntry.EntryBody> = [
   { _tag: "Decided", key: "policy~2", name: "policy" },
   { _tag: "Decided", key: "tools", name: "tools", value: "x".repeat(5_000) }
 ]
-const entries = bodies.map((body, seq) => ({ seq, at: seq, epoch: 1, ...body }) as JournalEntry.JournalEntry)
+const entries = bodies.map((body, seq) => Object.assign({ seq, at: seq, epoch: 1 }, body) as JournalEntry.JournalEntry)
 const globals = { config: undefined, db: undefined, as: "ada", usually: "ada", json: false } as never
 
 describe("what a run decided", () => {

@@ -297,32 +297,6 @@ describe("Workflows.decide", () => {
       assert.deepStrictEqual((yield* decisionsOf(world, id)).map(({ key }) => key), ["first", "policy"])
     }).pipe(Effect.provide(Logger.layer([]))))
 
-  it.effect("a fork is given what was decided before its point, and decides anew behind it", () =>
-    Effect.gen(function*() {
-      const world = yield* CrashHost.make
-      const log = new Log()
-      let count = 0
-      const decide = Workflows.decide("n", Schema.Int, () => ++count)
-      const layer = W.toLayer(() =>
-        Effect.gen(function*() {
-          const before = yield* decide
-          yield* echo(log, "first")("x")
-          yield* Signal.receive(Go)
-          yield* echo(log, "second")("x")
-          return [before, yield* decide]
-        })
-      )
-      const host = yield* world.start(layer)
-      const id = yield* begin(host, W)
-      yield* world.tell(id, "signal", go)
-      yield* assertOutput(host, W, id, [1, 2])
-      const { runId } = yield* host.use(
-        Effect.provide(Effect.flatMap(Runs, (runs) => runs.fork(id, { at: "second" })), Runs.layer)
-      )
-      yield* host.settled
-      yield* assertOutput(host, W, runId, [1, 3])
-    }))
-
   it.effect("a large value is kept in a blob, and read from there", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

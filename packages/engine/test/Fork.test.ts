@@ -410,6 +410,24 @@ describe("Runs.fork", () => {
       yield* host.settled
     }))
 
+  it.effect("N-55: decisions before the point are as they were, and behind it they are made anew", () =>
+    Effect.gen(function*() {
+      const log = new Log()
+      let count = 0
+      const decide = Workflows.decide("n", Schema.Int, () => ++count)
+      const { fork, id, output } = yield* life(W.toLayer(() =>
+        Effect.gen(function*() {
+          const before = yield* decide
+          yield* echo(log, "first")("x")
+          yield* echo(log, "second")("x")
+          return [before, yield* decide]
+        })
+      ))
+      assert.deepStrictEqual(yield* output(id), [1, 2])
+      const { runId } = yield* fork("second")
+      assert.deepStrictEqual(yield* output(runId), [1, 3])
+    }))
+
   it.effect("N-55: a run that names itself to its steps is forked nevertheless", () =>
     Effect.gen(function*() {
       const log = new Log()

@@ -2,11 +2,9 @@
  * The fold of a run's journal: the state between two entries, and the view of
  * it. Lists are persistent and turned into arrays when somebody looks.
  */
-import * as ApprovalRule from "../ApprovalRule.ts"
 import * as EntryRole from "../EntryRole.ts"
 import * as FailureText from "../FailureText.ts"
 import type * as JournalEntry from "../JournalEntry.ts"
-import * as Patch from "../Patch.ts"
 import { isFinal, reasonOf, type RunStatus } from "../RunStatus.ts"
 import type {
   ApprovalView,
@@ -25,7 +23,9 @@ import type {
   TimerView
 } from "../RunViewSchema.ts"
 import type { Wait } from "../Wait.ts"
+import * as Documents from "./Documents.ts"
 import * as Keyed from "./Keyed.ts"
+import * as Questions from "./Questions.ts"
 
 type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
 
@@ -380,8 +380,11 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       state.approvals = Keyed.set(state.approvals, { ...question, requestedAt: at, status: "open", answers: [] })
       return
     }
-    case "ApprovalAnswered":
-      return answer(state, entry)
+    case "ApprovalAnswered": {
+      const approval = Keyed.get(state.approvals, entry.key)
+      if (approval !== undefined) state.approvals = Keyed.set(state.approvals, Questions.answered(approval, entry))
+      return
+    }
     case "TimerSet":
       state.timers = Keyed.set(state.timers, {
         timer: entry.timer,
@@ -419,7 +422,8 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       return
     }
     case "StateChanged":
-      return changeDocument(state, entry)
+      state.documents = Keyed.set(state.documents, Documents.changed(Keyed.get(state.documents, entry.name), entry))
+      return
     case "EventEmitted":
       state.events = Keyed.set(state.events, { id: entry.id, name: entry.name, payload: entry.payload, at: entry.at })
       return
@@ -483,29 +487,4 @@ const requestStep = (state: State, entry: EntryOf<"StepRequested">): void => {
     ...(entry.nested === undefined ? {} : { nested: entry.nested }),
     ...(entry.probe === undefined ? {} : { probed: entry.probe })
   })
-}
-
-const answer = (state: State, entry: EntryOf<"ApprovalAnswered">): void => {
-  const approval = Keyed.get(state.approvals, entry.key)
-  if (approval === undefined) return
-  const { _tag, blobs: _blobs, epoch: _epoch, key: _key, open: _open, seq: _seq, ...given } = entry
-  const answers = [...approval.answers, given]
-  const status = approval.status === "open" ? ApprovalRule.standing(approval, answers).status : approval.status
-  state.approvals = Keyed.set(state.approvals, {
-    ...approval,
-    answers,
-    status,
-    ...(status === approval.status ? {} : { endedAt: entry.at })
-  })
-}
-
-const changeDocument = (state: State, { name, patch, revision }: EntryOf<"StateChanged">): void => {
-  const before = Keyed.get(state.documents, name)?.value ?? null
-  let document: DocumentView
-  try {
-    document = { name, revision, value: Patch.apply(before, patch) }
-  } catch (error) {
-    document = { name, revision, value: before, problem: error instanceof Error ? error.message : String(error) }
-  }
-  state.documents = Keyed.set(state.documents, document)
 }
