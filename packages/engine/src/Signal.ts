@@ -3,9 +3,11 @@
  * the run waits for it is kept; each is taken once, in order of arrival, and
  * one that arrives twice under the same id counts once.
  */
+import type { EntryOf } from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
@@ -14,7 +16,7 @@ import { Engine } from "./Engine.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
-import { CurrentRun } from "./internal/run/RunPort.ts"
+import { CurrentRun, type WaitPort } from "./internal/run/RunPort.ts"
 import { signalId } from "./internal/SignalId.ts"
 import type { Signal } from "./SignalDeclaration.ts"
 
@@ -51,28 +53,35 @@ export function make(name: string, options?: { readonly schema: Schema.Top }): S
  */
 export const receive = <A extends Schema.Top>(
   self: Signal<A>
-): Effect.Effect<A["Type"], never, Engine | WorkflowInstance> => {
-  const decode = Schema.decodeUnknownExit(jsonCodec(self.schema))
-  return Effect.gen(function*() {
-    yield* Engine
-    const place = yield* CurrentRun
-    if (place === undefined || place.step !== undefined) {
-      return yield* Effect.die(
-        new Error(`Signal "${self.name}" is received in the body of a workflow, not in a step or outside a run`)
-      )
-    }
-    place.run.waits.declare(self)
-    while (true) {
-      const signal = yield* place.run.waits.signal(self.name)
-      const payload = decode(signal.payload ?? null)
-      if (Exit.isSuccess(payload)) return payload.value as A["Type"]
-      yield* Effect.logWarning(
-        `signal "${self.name}" (${signal.id}) does not fit its schema and is passed over`,
-        payload.cause
-      )
-    }
-  })
-}
+): Effect.Effect<A["Type"], never, Engine | WorkflowInstance> =>
+  Effect.map(taken(self, "received", (waits) => waits.signal(self.name)), Option.getOrThrow)
+
+/**
+ * Takes the next signal of this kind that the run has been told of already, if
+ * there is one, without waiting. It is consumed, as by `receive`.
+ *
+ * A run is told of what is in its inbox while its body waits: when the body
+ * goes on behind a step, a timer or another wait, what had come by then is
+ * there, and what comes while it computes is there behind its next wait. So
+ * ask where the body has just waited, such as between two turns of a loop, and
+ * ask until there is none. A replay sees the same at the same place.
+ *
+ * One whose payload does not fit the schema is logged and passed over. Dies in
+ * a step and outside of a run.
+ *
+ * @example
+ * ```ts
+ * let message = yield* Signal.poll(Message)
+ * while (Option.isSome(message)) {
+ *   history.push(message.value)
+ *   message = yield* Signal.poll(Message)
+ * }
+ * ```
+ */
+export const poll = <A extends Schema.Top>(
+  self: Signal<A>
+): Effect.Effect<Option.Option<A["Type"]>, never, Engine | WorkflowInstance> =>
+  taken(self, "polled", (waits) => waits.poll(self.name))
 
 /**
  * Sends a signal to a run. Success means that it is recorded; with an `id`, one
@@ -115,6 +124,35 @@ export const send = <A extends Schema.Top>(
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The first of what `next` gives that fits the schema; none where it gives none. `how` is what the code does, for people. */
+const taken = <A extends Schema.Top>(
+  self: Signal<A>,
+  how: string,
+  next: (waits: WaitPort) => Effect.Effect<EntryOf<"SignalReceived"> | undefined>
+): Effect.Effect<Option.Option<A["Type"]>, never, Engine | WorkflowInstance> => {
+  const decode = Schema.decodeUnknownExit(jsonCodec(self.schema))
+  return Effect.gen(function*() {
+    yield* Engine
+    const place = yield* CurrentRun
+    if (place === undefined || place.step !== undefined) {
+      return yield* Effect.die(
+        new Error(`Signal "${self.name}" is ${how} in the body of a workflow, not in a step or outside a run`)
+      )
+    }
+    place.run.waits.declare(self)
+    while (true) {
+      const signal = yield* next(place.run.waits)
+      if (signal === undefined) return Option.none()
+      const payload = decode(signal.payload ?? null)
+      if (Exit.isSuccess(payload)) return Option.some(payload.value as A["Type"])
+      yield* Effect.logWarning(
+        `signal "${self.name}" (${signal.id}) does not fit its schema and is passed over`,
+        payload.cause
+      )
+    }
+  })
+}
 
 const payloadOf = <A extends Schema.Top>(
   { name, schema }: Signal<A>,

@@ -46,7 +46,7 @@ export interface StepNode {
 export type Node =
   | StepNode
   | { readonly tag: "sleep" | "yield" | "state" | "fail" | "approval" | "child" | "activity" | "odd" | "decide" }
-  | { readonly tag: "receive"; readonly name: string }
+  | { readonly tag: "receive" | "poll"; readonly name: string }
   | { readonly tag: "sequence" | "race"; readonly nodes: ReadonlyArray<Node> }
   | { readonly tag: "all"; readonly nodes: ReadonlyArray<Node>; readonly concurrency: number }
   | { readonly tag: "timeout" | "retry" | "catch" | "compensated" | "ensured" | "masked"; readonly node: Node }
@@ -83,7 +83,10 @@ export const program: fc.Arbitrary<Node> = fc.letrec<{ node: Node; leaf: Node; b
   leaf: fc.oneof(
     { weight: 6, arbitrary: step },
     { weight: 2, arbitrary: fc.record({ tag: fc.constant("sleep") }) },
-    { weight: 2, arbitrary: fc.record({ tag: fc.constant("receive"), name: fc.constantFrom(...signals) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({ tag: fc.constantFrom("receive", "receive", "poll"), name: fc.constantFrom(...signals) })
+    },
     {
       weight: 2,
       arbitrary: fc.record({
@@ -233,6 +236,7 @@ const innerAsk = Step.make("asking", {
 })
 const added = Step.make("added", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 const decided = Step.make("decided", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
+const polled = Step.make("polled", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 const undo = Step.make("undo", { input: Schema.Int, onCrash: "rerun", run: () => Effect.void })
 
 /** Hands over what cannot be stored, as input or outcome, and changes whatever it is given. */
@@ -352,6 +356,12 @@ export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
             return Effect.map(RunState.update(Document, (all) => [...all, number]), ({ value }) => value)
           case "receive":
             return Signal.receive(Signal.make(node.name, { schema: Schema.Int }))
+          case "poll":
+            // What was found is the input of the step.
+            return Effect.tap(
+              Signal.poll(Signal.make(node.name, { schema: Schema.Int })),
+              (found) => polled(Option.getOrElse(found, () => -1))
+            )
           case "sequence":
             return Effect.forEach(node.nodes.map(code), (effect) => effect)
           case "all":

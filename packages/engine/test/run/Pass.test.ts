@@ -43,6 +43,19 @@ describe("what the code has asked for and been told", () => {
     assert.deepStrictEqual(told, ["first s", "second t", "third u"])
   })
 
+  it("S6: gives who does not wait for a signal the next that was told and that nobody has taken", () => {
+    const pass = passOf()
+    const told: Array<string> = []
+    assert.isUndefined(Pass.pollSignal(pass, "go"))
+    for (const id of ["s", "t", "u"]) Pass.deliver(pass, signal(id))
+    assert.strictEqual(Pass.pollSignal(pass, "go")?.id, "s")
+    assert.isUndefined(Pass.pollSignal(pass, "come"))
+    Pass.takeSignal(pass, "go", ({ id }) => void told.push(id))
+    assert.deepStrictEqual(told, ["t"])
+    assert.strictEqual(Pass.pollSignal(pass, "go")?.id, "u")
+    assert.isUndefined(Pass.pollSignal(pass, "go"))
+  })
+
   it("S7: tells all who wait for a deferred of its first completion, and of no other", () => {
     const pass = passOf()
     const told: Array<unknown> = []

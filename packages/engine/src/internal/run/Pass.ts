@@ -196,6 +196,12 @@ export const takeSignal = (
   return () => remove(signal.waiters, resume)
 }
 
+/** The next signal that the code was told of and has not taken, at once. */
+export const pollSignal = ({ signals }: Pass, name: string): EntryOf<"SignalReceived"> | undefined => {
+  const first = signals.get(name)?.buffer.shift()
+  return first === undefined ? undefined : Handover.plain(first)
+}
+
 export const awaitDeferred = (
   { deferredWaiters }: Pass,
   name: string,

@@ -50,6 +50,8 @@ export interface StepPort {
 /** What a run waits for, other than steps, people, events and children. */
 export interface WaitPort {
   readonly signal: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived">>
+  /** The next one that the run was told of and nobody has taken, without waiting. */
+  readonly poll: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined>
   /** Its runs receive this signal. */
   readonly declare: (signal: Signal<Schema.Top>) => void
   /** The exit of a deferred: at once when it is there, else, when `park`, once it is delivered. */

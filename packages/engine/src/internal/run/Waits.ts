@@ -72,6 +72,10 @@ export class Waits implements WaitPort, BodyWorld {
     return this.run.ask((resume) => Pass.takeSignal(this.run.pass, name, resume))
   }
 
+  poll(name: string): Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined> {
+    return this.run.ask((resume) => resume(Pass.pollSignal(this.run.pass, name)))
+  }
+
   declare(signal: Signal<Schema.Top>): void {
     this.run.registration.declare(signal)
   }
