@@ -1,0 +1,247 @@
+/**
+ * Models of Anthropic, on its own client. A call is tried once, for attempts and
+ * waits are the loop's; the answer is read from the raw events; it carries the
+ * caller's idempotency key; and it is aborted with the stream. The client is
+ * imported and made when the first call is made.
+ */
+import type { Anthropic as Client, ClientOptions } from "@anthropic-ai/sdk"
+import type * as Response from "effect/ai/Response"
+import * as Clock from "effect/Clock"
+import * as Config from "effect/Config"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import * as Stream from "effect/Stream"
+import * as AnthropicEvents from "../internal/model/AnthropicEvents.ts"
+import * as AnthropicMessages from "../internal/model/AnthropicMessages.ts"
+import { type Model, type ModelFailed, type ModelRequest, ModelUnavailable, type Price } from "../Model.ts"
+import * as ModelErrors from "./ModelErrors.ts"
+import { missingKey, type Provider } from "./Models.ts"
+
+export type { Extras } from "../internal/model/AnthropicMessages.ts"
+
+/** Effort, speed, thinking and how long the cache lasts, for the calls within; over what the provider was made with. */
+export const CurrentExtras: Context.Reference<AnthropicMessages.Extras> = Context.Reference<AnthropicMessages.Extras>(
+  "@fermata/agent/model/Anthropic/CurrentExtras",
+  { defaultValue: () => ({}) }
+)
+
+/** What the loop must know of a model that the API does not tell with its answers. */
+export interface Limits {
+  /** Tokens of question and answer together. */
+  readonly contextWindow: number
+  /** The most tokens of one answer. */
+  readonly maxOutput: number
+  readonly price?: Price
+}
+
+/** How the models of Anthropic are asked. */
+export interface Options {
+  /** Read when a model is asked for; without it the variable `ANTHROPIC_API_KEY`. */
+  readonly apiKey?: Config.Config<Redacted.Redacted>
+  /** Without it the variable `ANTHROPIC_BASE_URL`, or Anthropic itself. */
+  readonly baseURL?: string
+  /** In place of the one of the runtime: for guarded egress, and for recordings. */
+  readonly fetch?: typeof globalThis.fetch
+  readonly extras?: AnthropicMessages.Extras
+  /** Of models that are newer than this list, or that are to be limited otherwise. */
+  readonly models?: Readonly<Record<string, Partial<Limits>>>
+  /** How long the answer may keep silent, also before it begins; 5 minutes by default. */
+  readonly idleTimeout?: Duration.Input
+}
+
+const variable = "ANTHROPIC_API_KEY"
+
+/** What is known of the models of the day; of any other `claude-*` the mildest is assumed. */
+const known: Readonly<Record<string, Limits>> = {
+  "claude-opus-5-5": { contextWindow: 1_000_000, maxOutput: 64_000 },
+  "claude-fable-5-2": { contextWindow: 1_000_000, maxOutput: 64_000 },
+  "claude-mythos-5-2": { contextWindow: 1_000_000, maxOutput: 64_000 },
+  "claude-sonnet-5-5": { contextWindow: 1_000_000, maxOutput: 64_000 },
+  "claude-haiku-5-5": { contextWindow: 200_000, maxOutput: 64_000 }
+}
+const assumed: Limits = { contextWindow: 200_000, maxOutput: 64_000 }
+
+/** Models up to Claude 4.5 take a temperature; later ones refuse it. */
+const takesTemperature = (model: string): boolean => /^claude-(3|[a-z]+-(3|4(-[0-5])?(-\d{8})?$))/.test(model)
+
+/** `claude-*`, with or without `anthropic/` before it. */
+export const provider = (options: Options = {}): Provider => {
+  const client = lazyClient(options)
+  return {
+    name: "anthropic",
+    models: Object.keys(known),
+    names: "claude-*",
+    find: (name) => {
+      const id = name.replace(/^anthropic\//, "")
+      if (!id.startsWith("claude-")) return undefined
+      return Effect.as(
+        key(options, name),
+        {
+          name,
+          provider: "anthropic",
+          ...assumed,
+          ...known[id],
+          ...options.models?.[id],
+          stream: (request) => stream(name, id, options, client, request)
+        } satisfies Model
+      )
+    }
+  }
+}
+
+/** How many tokens the prompt and the tools of a request are, as Anthropic counts them; costs a call, which is free. */
+export const countTokens = (
+  name: string,
+  request: ModelRequest,
+  options: Options = {}
+): Effect.Effect<number, ModelFailed | ModelUnavailable> => {
+  const client = lazyClient(options)
+  return Effect.gen(function*() {
+    const apiKey = yield* key(options, name)
+    const id = name.replace(/^anthropic\//, "")
+    const { max_tokens: _, stream: __, temperature: ___, speed: ____, ...body } = yield* written(
+      name,
+      id,
+      options,
+      request
+    )
+    const { input_tokens } = yield* attempt(
+      name,
+      false,
+      (signal) => client(apiKey).then((client) => client.messages.countTokens(body, { signal }))
+    )
+    return input_tokens
+  })
+}
+
+const key = (options: Options, name: string): Effect.Effect<Redacted.Redacted, ModelUnavailable> =>
+  (options.apiKey ?? Config.Redacted(variable)).pipe(
+    Effect.mapError(() => missingKey(name, variable)),
+    Effect.filterOrFail((key) => Redacted.value(key).trim() !== "", () => missingKey(name, variable))
+  )
+
+type MakeClient = (apiKey: Redacted.Redacted) => Promise<Client>
+
+const lazyClient = ({ baseURL, fetch }: Options): MakeClient => {
+  const clients = new Map<string, Promise<Client>>()
+  return (apiKey) => {
+    const value = Redacted.value(apiKey)
+    const made = clients.get(value) ?? import("@anthropic-ai/sdk").then(({ Anthropic }) => {
+      const given: ClientOptions = {
+        apiKey: value,
+        maxRetries: 0,
+        // It bounds the time to the headers only; how long an answer may keep silent is bounded here.
+        timeout: Duration.toMillis("1 hour"),
+        // It prints lines of answers that it cannot read.
+        logLevel: "off",
+        ...(baseURL === undefined ? {} : { baseURL }),
+        ...(fetch === undefined ? {} : { fetch })
+      }
+      return new Anthropic(given)
+    })
+    clients.clear()
+    clients.set(value, made)
+    return made
+  }
+}
+
+const attempt = <A>(
+  name: string,
+  midway: boolean,
+  run: (signal: AbortSignal) => Promise<A>
+): Effect.Effect<A, ModelFailed> =>
+  Effect.flatMap(
+    Effect.result(Effect.tryPromise({ try: run, catch: (error) => error })),
+    (result) =>
+      result._tag === "Success"
+        ? Effect.succeed(result.success)
+        : Effect.flatMap(
+          Clock.currentTimeMillis,
+          (now) => Effect.fail(ModelErrors.fromThrown(name, result.failure, { now, midway }))
+        )
+  )
+
+const written = Effect.fnUntraced(function*(name: string, id: string, options: Options, request: ModelRequest) {
+  const extras = { ...options.extras, ...yield* CurrentExtras }
+  const takes = takesTemperature(id)
+  if (request.temperature !== undefined && !takes) {
+    yield* Effect.logWarning(`model "${name}" takes no temperature: ${request.temperature} is left out`)
+  }
+  const { body, problems } = AnthropicMessages.write(request, { model: id, extras, takesTemperature: takes })
+  if (problems.length > 0) {
+    return yield* ModelErrors.failed(name, "invalid request", `the request has ${problems.join("; ")}`)
+  }
+  return body as typeof body & { readonly temperature?: number }
+})
+
+const stream = (
+  name: string,
+  id: string,
+  options: Options,
+  client: MakeClient,
+  request: ModelRequest
+): Stream.Stream<Response.StreamPartEncoded, ModelFailed> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const body = yield* written(name, id, options, request)
+    const apiKey = yield* Effect.mapError(key(options, name), ({ problem }) =>
+      ModelErrors.failed(name, "no access", problem))
+    const controller = new AbortController()
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => controller.abort())
+    )
+    const idle = options.idleTimeout ?? "5 minutes"
+    const late = () =>
+      Effect.fail(
+        ModelErrors.failed(name, "timeout", `no sign of life for ${Duration.format(Duration.fromInputUnsafe(idle))}`)
+      )
+    const events = yield* attempt(name, false, () =>
+      client(apiKey).then((client) =>
+        client.messages.create(body, {
+          signal: controller.signal,
+          // The client's own option of this name does nothing any more.
+          headers: {
+            "idempotency-key": request.idempotencyKey,
+            ...(body.speed === "fast" ? { "anthropic-beta": "fast-mode-2026-02-01" } : {})
+          }
+        })
+      )).pipe(Effect.timeoutOrElse({ duration: idle, orElse: late }))
+    const reader = AnthropicEvents.make(serverNames(request))
+    const ended = Stream.suspend(() => {
+      const stop = reader.unknownStop()
+      return reader.ended()
+        ? stop === undefined
+          ? Stream.empty
+          : Stream.fail(
+            ModelErrors.failed(name, "unexpected stop", `the answer ended with the reason "${stop}", which is unknown`)
+          )
+        : Stream.fail(
+          ModelErrors.failed(name, "stream cut", "the stream ended before the answer did, without message_stop")
+        )
+    })
+    return Stream.fromAsyncIterable(events, (error) => error).pipe(
+      Stream.timeoutOrElse({ duration: idle, orElse: () => Stream.fromEffect(late()) }),
+      Stream.mapEffect((event) =>
+        Effect.try({
+          try: () => reader.read(event),
+          catch: (error) =>
+            ModelErrors.failed(name, "stream malformed", error instanceof Error ? error.message : String(error))
+        })
+      ),
+      Stream.catch((error) =>
+        Stream.fromEffect(
+          Effect.flatMap(
+            Clock.currentTimeMillis,
+            (now) => Effect.fail(ModelErrors.fromThrown(name, error, { now, midway: true }))
+          )
+        )
+      ),
+      Stream.flattenIterable,
+      Stream.concat(ended)
+    )
+  }))
+
+/** The names of server tools here, by what Anthropic calls them. */
+const serverNames = ({ tools }: ModelRequest): ReadonlyMap<string, string> =>
+  new Map(tools.flatMap((tool) => "providerName" in tool ? [[String(tool.providerName), tool.name] as const] : []))
