@@ -10,6 +10,7 @@
  * Old shapes are brought up to date in `Upcast.ts`, nowhere else.
  */
 import * as Schema from "effect/Schema"
+import { Amount } from "./Amount.ts"
 import { CrashRule } from "./CrashRule.ts"
 import { answerFields, Decision, questionFields } from "./Question.ts"
 import { Wait } from "./Wait.ts"
@@ -45,7 +46,9 @@ export const RunRequested = entry("RunRequested", {
   parent: Schema.optionalKey(Schema.String),
   trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String })),
   /** What random numbers and ids of the body follow from; the run's id when absent. */
-  seed: Schema.optionalKey(Schema.String)
+  seed: Schema.optionalKey(Schema.String),
+  /** What whoever asked for it lets it spend. */
+  granted: Schema.optionalKey(Amount)
 })
 /** The run is a fork: the entries before this one are those of another run, and this run has not lived them. */
 export const RunForked = entry("RunForked", {
@@ -108,7 +111,9 @@ export const StepRequested = entry("StepRequested", {
   nested: Schema.optionalKey(Schema.Boolean),
   label: Schema.optionalKey(Schema.String),
   /** The step is a wait, and took this event, which its outcome holds. The position is where the store keeps it. */
-  event: Schema.optionalKey(Schema.Struct({ id: Schema.String, position: Schema.String }))
+  event: Schema.optionalKey(Schema.Struct({ id: Schema.String, position: Schema.String })),
+  /** The most that this attempt may spend, which counts as spent where no outcome says otherwise. Replay does not compare it. */
+  reserved: Schema.optionalKey(Amount)
 })
 /** A step succeeded with this output, which is what every replay is given. */
 export const StepCompleted = entry("StepCompleted", {
@@ -117,7 +122,9 @@ export const StepCompleted = entry("StepCompleted", {
   output: Schema.optionalKey(Schema.Unknown),
   settledBy: Schema.optionalKey(Schema.String),
   /** The step's probe found that it had been done, with this output. */
-  probed: Schema.optionalKey(Schema.Boolean)
+  probed: Schema.optionalKey(Schema.Boolean),
+  /** What the body said that this attempt has spent. */
+  spent: Schema.optionalKey(Amount)
 })
 /**
  * `retryAt` (ms since the epoch, `DurableTime.never` for never) is there when
@@ -129,7 +136,8 @@ export const StepFailed = entry("StepFailed", {
   cause: Schema.Unknown,
   retryAt: Schema.optionalKey(Schema.Finite),
   parked: Schema.optionalKey(Schema.Boolean),
-  settledBy: Schema.optionalKey(Schema.String)
+  settledBy: Schema.optionalKey(Schema.String),
+  spent: Schema.optionalKey(Amount)
 })
 
 /** The step's probe could not tell whether the step had been done. It is no outcome: an operator settles the step. */
@@ -176,10 +184,16 @@ export const ChildStarted = entry("ChildStarted", {
   workflow: Schema.String,
   version: Schema.String,
   payload: Schema.Unknown,
-  linked: Schema.Boolean
+  linked: Schema.Boolean,
+  /** What it may spend, which counts as spent where its end says nothing. */
+  granted: Schema.optionalKey(Amount)
 })
-/** A run that this one asked for has ended, with this exit. */
-export const ChildFinished = entry("ChildFinished", { child: Schema.String, exit: ExitJson })
+/** A run that this one asked for has ended, with this exit. `spent` is all that it and its children have cost. */
+export const ChildFinished = entry("ChildFinished", {
+  child: Schema.String,
+  exit: ExitJson,
+  spent: Schema.optionalKey(Amount)
+})
 
 /** A named document of the run got a new revision; `patch` is RFC 6902 against the one before. */
 export const StateChanged = entry("StateChanged", {

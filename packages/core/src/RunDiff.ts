@@ -106,7 +106,10 @@ const passing: ReadonlySet<string> = new Set([
   "dueAt",
   "deadline",
   "retryAt",
-  "settledBy"
+  "settledBy",
+  "reserved",
+  "spent",
+  "granted"
 ])
 
 /** An entry as a text that is the same for the same in another run. `by` counts where it says who answered, `id` where it is that of an event. */

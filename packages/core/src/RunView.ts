@@ -16,6 +16,7 @@ import type { Wait } from "./Wait.ts"
 export type {
   AnswerView,
   ApprovalView,
+  BudgetView,
   ChildView,
   CountsView,
   DecisionView,
@@ -27,6 +28,7 @@ export type {
   RefusalView,
   RunView,
   SignalView,
+  SpentView,
   StepStatus,
   StepView,
   StopView,

@@ -5,6 +5,7 @@
  * All times are ms since the epoch, and lists are in the order of the journal.
  */
 import * as Schema from "effect/Schema"
+import { Amount } from "./Amount.ts"
 import { CrashRule } from "./CrashRule.ts"
 import { answerFields, Decision, questionFields } from "./Question.ts"
 import { runStatuses, suspendReasons } from "./RunStatus.ts"
@@ -48,7 +49,13 @@ export const StepView = Schema.Struct({
   probed: optional(Schema.Boolean),
   label: optional(Schema.String),
   /** Asked for by the body of another step. */
-  nested: optional(Schema.Boolean)
+  nested: optional(Schema.Boolean),
+  /** What its attempts said that they have spent. */
+  spent: optional(Amount),
+  /** What attempts had reserved that came to no outcome; it counts as spent. */
+  unsettled: optional(Amount),
+  /** What the attempt in flight may spend. */
+  reserved: optional(Amount)
 })
 export interface StepView extends Schema.Schema.Type<typeof StepView> {}
 
@@ -75,7 +82,11 @@ export const ChildView = Schema.Struct({
   startedAt: Schema.Finite,
   endedAt: optional(Schema.Finite),
   output: optional(Schema.Unknown),
-  error: optional(Failure)
+  error: optional(Failure),
+  /** What it may spend. */
+  granted: optional(Amount),
+  /** What it and its children have cost, once its end is known. */
+  spent: optional(Amount)
 })
 export interface ChildView extends Schema.Schema.Type<typeof ChildView> {}
 
@@ -205,6 +216,29 @@ export const CountsView = Schema.Struct({
 })
 export interface CountsView extends Schema.Schema.Type<typeof CountsView> {}
 
+/** What a run has spent, of which `total` is the sum of the first three. */
+export const SpentView = Schema.Struct({
+  /** What the bodies of its steps said. */
+  own: Amount,
+  /** Reservations and grants of which no outcome says what was spent. */
+  unsettled: Amount,
+  /** What its children and theirs have cost, as far as their ends are known. */
+  children: Amount,
+  total: Amount,
+  /** In flight: what running steps and children may spend beside that. */
+  reserved: Amount
+})
+export interface SpentView extends Schema.Schema.Type<typeof SpentView> {}
+
+/** What a run may spend, as far as it was told from outside. */
+export const BudgetView = Schema.Struct({
+  /** By whoever started it. */
+  granted: optional(Amount),
+  /** Added by operators since. */
+  raised: Amount
+})
+export interface BudgetView extends Schema.Schema.Type<typeof BudgetView> {}
+
 /** A run as its journal tells it. */
 export const RunView = Schema.Struct({
   id: Schema.String,
@@ -230,6 +264,9 @@ export const RunView = Schema.Struct({
   epoch: Schema.Int,
   times: TimesView,
   counts: CountsView,
+  /** Of a fork, what it has spent by itself. */
+  spent: SpentView,
+  budget: BudgetView,
   steps: Schema.Array(StepView),
   timers: Schema.Array(TimerView),
   children: Schema.Array(ChildView),

@@ -13,6 +13,7 @@ import type { Backend, RunRow, StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
+import * as Reserved from "./internal/Reserved.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
 import type { StartRequest } from "./StartRequest.ts"
@@ -79,6 +80,7 @@ export const run = (request: StartRequest): Effect.Effect<JournalEntry.ExitJson,
       )
     }
     const { by, row } = place.run
+    const granted = (yield* Reserved.granted(id)) ?? request.granted
     const payload = yield* Effect.orDie(
       Handover.given(`payload of workflow "${workflow}"`, request.payload, Handover.giver(row))
     )
@@ -88,7 +90,8 @@ export const run = (request: StartRequest): Effect.Effect<JournalEntry.ExitJson,
       root: row.root,
       parent: row.id,
       listener: row.id,
-      by
+      by,
+      granted
     })
     const ended = place.run.children.ask({
       id,
@@ -96,6 +99,7 @@ export const run = (request: StartRequest): Effect.Effect<JournalEntry.ExitJson,
       workflow,
       version,
       payload,
+      granted,
       linked: true
     }, true)
     return (yield* Effect.onError(ended, () => Effect.sync(() => place.run.children.leave(id))))!

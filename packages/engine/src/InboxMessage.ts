@@ -2,6 +2,7 @@
  * What others may write into a run's inbox. Every row is decoded by these
  * schemas before its owner acts on it.
  */
+import { Amount } from "@fermata/core/Amount"
 import { ExitJson } from "@fermata/core/JournalEntry"
 import { answerFields, Decision } from "@fermata/core/Question"
 import { Settlement } from "@fermata/core/Receipt"
@@ -36,8 +37,8 @@ export const SettleMessage = Schema.Struct({
   by: Schema.String,
   action: Settlement
 })
-/** The end of a child, encoded. */
-export const ChildMessage = Schema.Struct({ exit: ExitJson })
+/** The end of a child, encoded, and what it and its children have cost. */
+export const ChildMessage = Schema.Struct({ exit: ExitJson, spent: Schema.optionalKey(Amount) })
 
 /** Events of this name have come that a wait of the run may want. */
 export const EventMessage = Schema.Struct({ event: Schema.String })

@@ -1,6 +1,7 @@
 /**
  * A wish to start a run, as it travels through the outbox.
  */
+import { Amount } from "@fermata/core/Amount"
 import { PayloadRefused, StartRefused } from "@fermata/core/RunsErrors"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
@@ -23,6 +24,8 @@ export const StartRequest = Schema.Struct({
   payload: Schema.Unknown,
   by: Schema.optionalKey(Schema.String),
   trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String })),
+  /** What the run may spend. */
+  granted: Schema.optionalKey(Amount),
   /** The events that the run may ask for, and at which places in them; see `EventLog`. */
   subscriptions: Schema.Array(
     Schema.Struct({ event: Schema.String, paths: Schema.optionalKey(Schema.Array(Schema.String)) })
@@ -84,7 +87,8 @@ export const startOp = (request: StartRequest, at: number, owner: string | null)
     payload: request.payload,
     ...(request.by === undefined ? {} : { by: request.by }),
     ...(request.parent === null ? {} : { parent: request.parent }),
-    ...(request.trigger === undefined ? {} : { trigger: request.trigger })
+    ...(request.trigger === undefined ? {} : { trigger: request.trigger }),
+    ...(request.granted === undefined ? {} : { granted: request.granted })
   }
   return {
     entry,

@@ -16,6 +16,7 @@
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
+import type * as Spent from "@fermata/core/Spent"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -31,6 +32,7 @@ import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { Engine } from "./Engine.ts"
 import * as Handover from "./internal/Handover.ts"
 import { outcomeCodec } from "./internal/JsonCodec.ts"
+import { Reserved as ReservedAmount } from "./internal/Reserved.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 import { StepCall, type StepCode } from "./internal/StepCall.ts"
 import * as StepCodecs from "./internal/StepCodecs.ts"
@@ -91,7 +93,24 @@ export interface StepContext {
    * first, and 0 again for the next attempt. An orderly stop of the process does not count.
    */
   readonly recovery: number
+  /**
+   * Says that this attempt has spent this much, once that is known; what is said
+   * several times is added up. It is recorded with the end of the attempt, also
+   * with a failure, and costs no entry. Dies for what is no amount, in a probe, and
+   * when the attempt has ended.
+   */
+  readonly spend: (amount: Spent.Amount) => Effect.Effect<void>
 }
+
+/**
+ * The most that the attempts of a step may spend, provided around its call by
+ * whoever knows: `Effect.provideService(ask(question), Step.Reserved, { micros: 40_000 })`.
+ * It is recorded with the request, and counts as spent where no outcome says
+ * otherwise: after a crash, a lost race, a timeout whose body did not end. A
+ * replay does not compare it, so prices may change while runs are on their way.
+ * Steps that the body of the step asks for do not inherit it.
+ */
+export const Reserved: Context.Reference<Spent.Amount | undefined> = ReservedAmount
 
 type Fields = Schema.Struct.Fields
 type InputSchema<I> = I extends Schema.Top ? I : I extends Fields ? Schema.Struct<I> : never

@@ -2,9 +2,11 @@
  * What Fermata adds to a workflow: its version and limits, as annotations of an
  * `effect/workflow` `Workflow`, and what its body may ask of the run.
  */
+import type { Amount } from "@fermata/core/Spent"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Giver } from "@fermata/core/ValueRefused"
 import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -15,8 +17,11 @@ import type { Engine } from "./Engine.ts"
 import * as Handover from "./internal/Handover.ts"
 import { type OutcomeCodec, outcomeCodec } from "./internal/JsonCodec.ts"
 import * as NoteKinds from "./internal/NoteKinds.ts"
+import { Granted as GrantedAmount } from "./internal/Reserved.ts"
+import type { Spending } from "./internal/run/Purse.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 
+export type { Spending } from "./internal/run/Purse.ts"
 export { defaultLimits, Limits, Signals, Version } from "./internal/WorkflowAnnotations.ts"
 
 /**
@@ -121,6 +126,31 @@ export const note = (kind: string, text: string, data?: unknown): Effect.Effect<
     if (place.letGo !== true) place.run.acts.note(kind, text, stored, place.step !== undefined)
     return Effect.void
   })
+
+/**
+ * What this run has spent, in the body of a workflow: by the outcomes that the
+ * code has been told, so that a replay finds the same at the same place. What a
+ * step had reserved counts where an attempt came to no outcome, and where the
+ * code waits for the step no more. Amounts are in millionths of a US dollar and
+ * in tokens. Dies in a step and outside of a run.
+ *
+ * What follows from it is decided by code, and so by prices that may change
+ * while the run waits: a decision that stored runs must keep is recorded.
+ */
+export const spent: Effect.Effect<Spending, never, Engine | WorkflowInstance> = Effect.flatMap(
+  CurrentRun,
+  (place) =>
+    place !== undefined && place.step === undefined
+      ? Effect.sync(() => place.run.acts.spending())
+      : Effect.die(new Error("What a run has spent is asked in the body of a workflow, not in a step or outside a run"))
+)
+
+/**
+ * What a child run may spend, provided around the call that starts it. The child
+ * has it from its first entry on, and it counts as spent by this run should the
+ * end of the child not be told. Dies for what is no amount.
+ */
+export const Granted: Context.Reference<Amount | undefined> = GrantedAmount
 
 /**
  * Whether the run that this is the body of has been told to stop, so that what

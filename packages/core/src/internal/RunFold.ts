@@ -5,11 +5,12 @@
 import * as EntryRole from "../EntryRole.ts"
 import * as FailureText from "../FailureText.ts"
 import type * as JournalEntry from "../JournalEntry.ts"
+import * as RunSpending from "../RunSpending.ts"
 import { isFinal, reasonOf, type RunStatus } from "../RunStatus.ts"
 import type {
   ApprovalView,
+  BudgetView,
   ChildView,
-  CountsView,
   DecisionView,
   DocumentView,
   EventView,
@@ -22,7 +23,10 @@ import type {
   StopView,
   TimerView
 } from "../RunViewSchema.ts"
+import * as Spent from "../Spent.ts"
 import type { Wait } from "../Wait.ts"
+import * as Costs from "./Costs.ts"
+import { countsOf } from "./Counts.ts"
 import * as Documents from "./Documents.ts"
 import * as Keyed from "./Keyed.ts"
 import * as Questions from "./Questions.ts"
@@ -52,6 +56,7 @@ export interface State {
   updatedAt: number
   activeMs: number
   entries: number
+  budget: BudgetView
   steps: Keyed.Keyed<string, StepView>
   timers: Keyed.Keyed<number, TimerView>
   children: Keyed.Keyed<string, ChildView>
@@ -99,6 +104,7 @@ export const emptyState = (id: string): State => ({
   updatedAt: 0,
   activeMs: 0,
   entries: 0,
+  budget: { raised: Spent.zero },
   steps: Keyed.empty(keyOf.steps),
   timers: Keyed.empty(keyOf.timers),
   children: Keyed.empty(keyOf.children),
@@ -138,6 +144,7 @@ const rebuild = (view: RunView): State => ({
   updatedAt: view.times.updatedAt,
   activeMs: view.times.activeMs,
   entries: view.counts.entries,
+  budget: view.budget,
   steps: Keyed.from(keyOf.steps, view.steps.map((step) => isOpen(step) ? { ...step, status: "requested" } : step)),
   timers: Keyed.from(keyOf.timers, view.timers),
   children: Keyed.from(keyOf.children, view.children),
@@ -168,7 +175,14 @@ export const standingStep = (state: Readonly<State>): (step: StepView) => StepVi
     : state.status === "running" && !state.paused
     ? "running"
     : "requested"
-  return (step) => step.status === "requested" ? { ...step, status } : step
+  return (step) =>
+    step.status !== "requested" && step.reserved === undefined
+      ? step
+      : status === "abandoned"
+      ? { ...Costs.withCost(step, Spent.closed(step)), ...(step.status === "requested" ? { status } : {}) }
+      : step.status === "requested"
+      ? { ...step, status }
+      : step
 }
 
 export const standingApproval = (state: Readonly<State>): (approval: ApprovalView) => ApprovalView => {
@@ -191,6 +205,7 @@ export const toView = (state: Readonly<State>): RunView => {
     Object.fromEntries(Keyed.toArray(state.documents).map((document) => [document.name, document]))
   )
   const counts = lazy(() => countsOf(state))
+  const spent = lazy(() => Costs.spentOf(state.steps, state.children, isFinal(state.status)))
   const view: RunView = {
     id: state.id,
     workflow: state.workflow,
@@ -218,6 +233,10 @@ export const toView = (state: Readonly<State>): RunView => {
     get counts() {
       return counts()
     },
+    get spent() {
+      return spent()
+    },
+    budget: state.budget,
     get steps() {
       return steps()
     },
@@ -253,34 +272,6 @@ export const toView = (state: Readonly<State>): RunView => {
   return view
 }
 
-const countsOf = (state: Readonly<State>): CountsView => {
-  let completed = 0
-  let failed = 0
-  let attempts = 0
-  let recoveries = 0
-  let signals = 0
-  for (const step of Keyed.toArray(state.steps)) {
-    if (step.status === "completed") completed++
-    else if (step.status === "failed") failed++
-    attempts += step.attempts
-    recoveries += step.recoveries
-  }
-  for (const signal of Keyed.toArray(state.signals)) signals += signal.count
-  return {
-    entries: state.entries,
-    steps: state.steps.size,
-    completed,
-    failed,
-    attempts,
-    recoveries,
-    timers: state.timers.size,
-    children: state.children.size,
-    signals,
-    approvals: state.approvals.size,
-    events: state.events.size
-  }
-}
-
 const failure = (cause: unknown): Failure => ({ cause, message: FailureText.ofCause(cause) })
 
 /** Takes an entry into a state that nobody else holds. */
@@ -302,6 +293,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       state.parent = entry.parent
       state.trigger = entry.trigger
       state.requestedAt = entry.at
+      if (entry.granted !== undefined) state.budget = { ...state.budget, granted: entry.granted }
       return
     case "RunForked":
       return fork(state, entry)
@@ -341,7 +333,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       if (step === undefined) return
       const { error: _error, probed: _probed, retryAt: _retryAt, ...rest } = step
       state.steps = Keyed.set(state.steps, {
-        ...rest,
+        ...Costs.withCost(rest, Spent.ended(rest, entry)),
         status: "completed",
         endedAt: entry.at,
         ...("output" in entry ? { output: entry.output } : {}),
@@ -359,7 +351,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       const step = Keyed.get(state.steps, entry.key)
       if (step === undefined) return
       state.steps = Keyed.set(state.steps, {
-        ...step,
+        ...Costs.withCost(step, Spent.ended(step, entry)),
         error: failure(entry.cause),
         ...(entry.retryAt === undefined
           ? { status: "failed", endedAt: entry.at }
@@ -374,6 +366,10 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
         count: (Keyed.get(state.signals, entry.name)?.count ?? 0) + 1,
         lastAt: entry.at
       })
+      if (entry.name === RunSpending.budgetSignal) {
+        const raised = Spent.sum(state.budget.raised, RunSpending.raiseOf(entry.payload))
+        state.budget = { ...state.budget, raised }
+      }
       return
     case "ApprovalRequested": {
       const { _tag, at, blobs: _blobs, epoch: _epoch, seq: _seq, ...question } = entry
@@ -406,7 +402,8 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
         payload: entry.payload,
         linked: entry.linked,
         status: "running",
-        startedAt: entry.at
+        startedAt: entry.at,
+        ...(entry.granted === undefined ? {} : { granted: entry.granted })
       })
       return
     case "ChildFinished": {
@@ -415,6 +412,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       state.children = Keyed.set(state.children, {
         ...child,
         endedAt: entry.at,
+        ...(entry.spent === undefined ? {} : { spent: entry.spent }),
         ...(entry.exit._tag === "Success"
           ? { status: "completed", ...("value" in entry.exit ? { output: entry.exit.value } : {}) }
           : { status: "failed", error: failure(entry.exit.cause) })
@@ -447,7 +445,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
   }
 }
 
-/** What came before was another run's time, and its pauses are not this run's. */
+/** What came before was another run's time and money, and its pauses are not this run's. */
 const fork = (state: State, { at, from, input = false, seq, set = [], step }: EntryOf<"RunForked">): void => {
   state.fork = { from, step, sharedEntries: seq, at, input, set }
   state.status = "queued"
@@ -456,6 +454,8 @@ const fork = (state: State, { at, from, input = false, seq, set = [], step }: En
   state.requestedAt = at
   state.startedAt = undefined
   state.activeMs = 0
+  state.steps = Costs.freeSteps(state.steps)
+  state.children = Costs.freeChildren(state.children)
 }
 
 const goOn = (state: State, at: number): void => {
@@ -485,6 +485,7 @@ const requestStep = (state: State, entry: EntryOf<"StepRequested">): void => {
     ...(known?.error === undefined ? {} : { error: known.error }),
     ...(entry.label === undefined ? {} : { label: entry.label }),
     ...(entry.nested === undefined ? {} : { nested: entry.nested }),
-    ...(entry.probe === undefined ? {} : { probed: entry.probe })
+    ...(entry.probe === undefined ? {} : { probed: entry.probe }),
+    ...Spent.requested(known ?? {}, entry)
   })
 }

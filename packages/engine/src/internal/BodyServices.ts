@@ -15,6 +15,7 @@ import * as Scheduler from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import { sha256Now } from "../Digest.ts"
 import { SeededCrypto, SeededRandom } from "../Seeded.ts"
+import { Granted, Reserved } from "./Reserved.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 
 const nanosPerMilli = 1_000_000n
@@ -132,6 +133,9 @@ export const bodyServices = (
 /** The ambient values of what a body sees: step bodies live in the world again. */
 export const worldServices = (ambient: Context.Context<never>): Context.Context<never> =>
   Context.empty().pipe(
+    // What its step has reserved is not reserved again for those that the body asks for.
+    Context.add(Reserved, undefined),
+    Context.add(Granted, undefined),
     Context.add(Clock.Clock, Context.get(ambient, Clock.Clock)),
     Context.add(Random.Random, Context.get(ambient, Random.Random)),
     Context.add(WebCrypto, Context.get(ambient, WebCrypto)),

@@ -29,6 +29,7 @@ import * as Joins from "./Joins.ts"
 import type { Rested } from "./process/RunWaiters.ts"
 import * as RecordedValues from "./RecordedValues.ts"
 import * as Registrations from "./Registrations.ts"
+import * as Reserved from "./Reserved.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 import * as RunWatch from "./RunWatch.ts"
 import { codecs } from "./WorkflowCodecs.ts"
@@ -108,6 +109,7 @@ export const make = (
     execute: Effect.fnUntraced(function*(workflow, { detached, discard, executionId, payload }) {
       const place = yield* CallerPlace.current
       const version = Registrations.versionOf(workflow)
+      const granted = yield* Reserved.granted(executionId)
       const encoded = (yield* Effect.orDie(codecs(workflow).encodePayload(payload))) ?? null
       const json = yield* Effect.orDie(
         Handover.given(`payload of workflow "${workflow._tag}"`, encoded, CallerPlace.byOf(place))
@@ -127,7 +129,8 @@ export const make = (
         payload: json,
         subscriptions: [],
         // The person who asked for a run counts as having asked for its children.
-        ...(place?.run.by === undefined ? {} : { by: place.run.by })
+        ...(place?.run.by === undefined ? {} : { by: place.run.by }),
+        ...(granted === undefined ? {} : { granted })
       }
       if (place !== undefined && place.step === undefined) {
         if (detached !== true) yield* CallerPlace.leaveWith(place, executionId)
@@ -137,7 +140,15 @@ export const make = (
           payload: StoredJson.compose({ ...request }).text
         }
         const exit = yield* place.run.children.ask(
-          { id: executionId, start, workflow: workflow._tag, version, payload: json, linked: detached !== true },
+          {
+            id: executionId,
+            start,
+            workflow: workflow._tag,
+            version,
+            payload: json,
+            granted,
+            linked: detached !== true
+          },
           !discard
         )
         if (exit === undefined) return undefined

@@ -1,12 +1,13 @@
 /** One call of a step, as its run is asked for it. */
 import type { Giver } from "@fermata/core/ValueRefused"
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import type { Scope } from "effect/Scope"
 import * as Handover from "./Handover.ts"
+import { Reserved } from "./Reserved.ts"
 import type { StepAttempt, StepDefinition } from "./run/Ask.ts"
 
 /** What all calls of a step share. */
@@ -58,6 +59,9 @@ export class StepCall implements StepDefinition {
   }
   get label() {
     return this.code.label
+  }
+  get reserved() {
+    return Context.get(this.asker, Reserved)
   }
   get parkOnFailure() {
     return false

@@ -73,7 +73,32 @@ describe("what is written of a step", () => {
   const table: ReadonlyArray<readonly [string, unknown, unknown]> = [
     ["a success", { ...done, output: 7 }, Decide.completed(plain, { _tag: "Success", value: 7 })],
     ["a success with nothing", done, Decide.completed(plain, { _tag: "Success" })],
+    [
+      "a success that has cost something",
+      { ...done, spent: { micros: 5 } },
+      Decide.completed(plain, { _tag: "Success" }, { spent: { micros: 5 } })
+    ],
     ["a failure", failure, Decide.failed(plain, ["x"], undefined, 0)],
+    [
+      "one that has cost something",
+      { ...failure, retryAt: 15, spent: { tokens: 5 } },
+      Decide.failed(plain, ["x"], 5, 10, { spent: { tokens: 5 } })
+    ],
+    [
+      "a request again, with what the code reserves now",
+      { ...request(), reserved: { micros: 7 } },
+      Decide.repeated(
+        stepOf({ reserved: { micros: 7 } }, { ...request(), reserved: { micros: 5 } }),
+        2,
+        0,
+        false
+      )
+    ],
+    [
+      "a question to a probe, which reserves nothing",
+      { ...request(), probe: true },
+      Decide.repeated(stepOf({ reserved: { micros: 7 } }, { ...request(), reserved: { micros: 5 } }), 2, 0, true)
+    ],
     ["one that another attempt follows", { ...failure, retryAt: 15 }, Decide.failed(plain, ["x"], 5, 10)],
     [
       "one that none ever follows",

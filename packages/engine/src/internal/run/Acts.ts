@@ -12,6 +12,7 @@ import type * as Handover from "../Handover.ts"
 import * as Answer from "./Answer.ts"
 import type { Decision } from "./Ask.ts"
 import * as Pass from "./Pass.ts"
+import { nothing, type Spending } from "./Purse.ts"
 import type { RunCore } from "./RunCore.ts"
 import type { ActPort, Document } from "./RunPort.ts"
 
@@ -104,6 +105,19 @@ export class Acts implements ActPort {
 
   number(counter: string, name: string): string {
     return Pass.number(this.run.pass, counter, name)
+  }
+
+  spending(): Spending {
+    const { pass, purse } = this.run
+    return purse === undefined ? nothing : purse.spending((kind, key) => {
+      if (kind === "child") {
+        const child = pass.children.get(key)
+        return child !== undefined && !child.listening && child.exit === undefined
+      }
+      const step = pass.steps.get(key)
+      // What a step body asks for is outside the order of the workflow.
+      return step?.phase === "abandoned" && !step.definition.nested
+    })
   }
 
   document(name: string): Document | undefined {

@@ -3,6 +3,7 @@
  */
 import type { CrashRule } from "@fermata/core/CrashRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Amount } from "@fermata/core/Spent"
 import type * as StoredJson from "@fermata/core/StoredJson"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -21,6 +22,8 @@ export interface StepDefinition {
   /** Absent where the step takes nothing. */
   readonly input: Handover.Input | undefined
   readonly label: string | undefined
+  /** The most that an attempt may spend. */
+  readonly reserved?: Amount | undefined
   /** Asked for by a step body. */
   readonly nested: boolean
   /** The key of that step, with its attempt when it is not the first. */
@@ -52,6 +55,8 @@ export interface StepAttempt {
   readonly entry: number
   /** How often the attempt was cut short before. */
   readonly recovery: number
+  /** The attempt has spent this. */
+  readonly spend: (amount: Amount) => Effect.Effect<void>
 }
 
 /** What an asker of a step gets. Its value or cause may be stored text; nobody else is given it. */
@@ -131,6 +136,8 @@ export interface ChildQuestion {
   readonly workflow: string
   readonly version: string
   readonly payload: StoredJson.StoredJson
+  /** What it may spend. */
+  readonly granted?: Amount | undefined
   /** Whether the run is told its end. */
   readonly linked: boolean
 }

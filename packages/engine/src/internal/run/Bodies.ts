@@ -18,7 +18,8 @@ import * as StepKeys from "../StepKeys.ts"
 import { StepLimit } from "../StepLimit.ts"
 import type { StepAttempt } from "./Ask.ts"
 import * as Decide from "./Decide.ts"
-import type { ReadyItem } from "./Happening.ts"
+import type { Cost, ReadyItem } from "./Happening.ts"
+import { Meter } from "./Meter.ts"
 import * as Pass from "./Pass.ts"
 import type { RunCore } from "./RunCore.ts"
 import { CurrentRun, type Place, type RunPort } from "./RunPort.ts"
@@ -79,7 +80,7 @@ export class Bodies {
   private fork(step: Pass.AskedStep): void {
     const definition = step.definition
     const probe = step.record.entry.probe === true ? definition.probe : undefined
-    const { attempt, context, place } = this.callOf(step, probe !== undefined)
+    const { attempt, context, meter, place } = this.callOf(step, probe !== undefined)
     if (probe === undefined) this.run.host.bodyStarts(this.run.row.id, step.record.key, attempt.attempt)
     const limit = definition.limit === undefined ? undefined : new StepLimit(this.run.host, definition.limit.millis)
     const fiber = Effect.runForkWith(context)<unknown, unknown>(
@@ -96,6 +97,8 @@ export class Bodies {
     }
     fiber.addObserver((exit) => {
       limit?.end()
+      const { cost } = meter
+      meter.ended = true
       const isCut = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
       const isOver = limit?.isOver === true
       if (isOver && !isCut) letGo()
@@ -104,7 +107,7 @@ export class Bodies {
       step.fiber = undefined
       Pass.setPhase(this.run.pass, step, "done")
       const end = isOver ? Exit.die(definition.limit?.error()) : exit
-      if (probe === undefined) this.conclude(step, this.outcome(step, end))
+      if (probe === undefined) this.conclude(step, this.outcome(step, end), cost)
       else {this.run.push({
           _tag: "Probed",
           key: step.record.key,
@@ -133,12 +136,14 @@ export class Bodies {
   /** What a body or a probe is told, and the services that it runs with. */
   private callOf(step: Pass.AskedStep, probing: boolean) {
     const { entry, key } = step.record
+    const meter = new Meter(key, probing)
     const attempt: StepAttempt = {
       key,
       attempt: entry.attempt,
       idempotencyKey: entry.idempotencyKey ?? StepKeys.idempotencyKey(this.run.row.id, key),
       entry: entry.seq,
-      recovery: entry.recovery ?? 0
+      recovery: entry.recovery ?? 0,
+      spend: meter.spend
     }
     // Steps that a probe asks for are its own each time, for what they answered before may hold no more.
     const inside = probing
@@ -149,7 +154,7 @@ export class Bodies {
     this.run.pass.inner.delete(`${inside}/`)
     const place: Place = { run: this.port, step: key, inside }
     const context = Context.add(this.run.host.stepContext(step.definition.asker), CurrentRun, place)
-    return { attempt, context, place }
+    return { attempt, context, meter, place }
   }
 
   /** What the body came to, as text. One that cannot be stored is a defect, so it is never tried again: the body has acted. */
@@ -158,10 +163,10 @@ export class Bodies {
   }
 
   /** The body has ended: its outcome is delivered in its turn, and the policy decides about a failure. */
-  private conclude(step: Pass.AskedStep, json: JournalEntry.ExitJson): void {
+  private conclude(step: Pass.AskedStep, json: JournalEntry.ExitJson, cost: Cost): void {
     const { entry, key } = step.record
     if (json._tag === "Success" || step.definition.retry === undefined || this.run.pass.stop !== undefined) {
-      this.run.push({ _tag: "Outcome", key, exit: json, delay: undefined })
+      this.run.push({ _tag: "Outcome", key, exit: json, delay: undefined, cost })
       return
     }
     this.run.host.fork(
@@ -169,7 +174,8 @@ export class Bodies {
     ).addObserver((delay) => {
       // The policy may have taken its time, and the step been asked for again.
       if (step.record.entry === entry) {
-        this.run.push(outcomeOf(step, json, Exit.isSuccess(delay) ? delay.value : undefined, this.run.host.now()))
+        const after = Exit.isSuccess(delay) ? delay.value : undefined
+        this.run.push({ ...outcomeOf(step, json, after, this.run.host.now()), cost })
       }
     })
   }
@@ -193,10 +199,11 @@ export class Bodies {
     if (step === undefined) return false
     const { definition } = step
     let json: JournalEntry.ExitJson | undefined
+    let cost: Cost = {}
     writing.commitTogether((within) => {
       json = undefined
       if (step.phase !== "running") return undefined
-      const { attempt, context } = this.callOf(step, false)
+      const { attempt, context, meter } = this.callOf(step, false)
       this.run.host.bodyStarts(this.run.row.id, step.record.key, attempt.attempt)
       // Whatever the run could be asked for has to wait for a commit, and this is one.
       const alone = Context.add(context, CurrentRun, undefined)
@@ -204,7 +211,9 @@ export class Bodies {
         step,
         runNow(within(definition.body(attempt)), alone) ?? Exit.die(definition.notSynchronous?.())
       )
-      return json._tag === "Failure" ? undefined : Decide.completed(step, json)
+      cost = meter.cost
+      meter.ended = true
+      return json._tag === "Failure" ? undefined : Decide.completed(step, json, cost)
     }, (entry) => {
       if (entry !== undefined) return made(entry)
       if (json !== undefined && step.phase === "running") {
@@ -214,7 +223,8 @@ export class Bodies {
           step,
           json._tag === "Failure"
             ? json
-            : this.outcome(step, Exit.die(new Error("the store undid the step, which had succeeded")))
+            : this.outcome(step, Exit.die(new Error("the store undid the step, which had succeeded"))),
+          cost
         )
       }
       this.run.loop.wake()
@@ -245,7 +255,7 @@ const outcomeOf = (
   exit: JournalEntry.ExitJson & { readonly _tag: "Failure" },
   delay: number | undefined,
   now: number
-): ReadyItem => {
+): Omit<Extract<ReadyItem, { readonly _tag: "Outcome" }>, "cost"> => {
   if (delay === undefined || !DurableTime.isTooLate(DurableTime.after(now, delay))) {
     return { _tag: "Outcome", key, exit, delay }
   }

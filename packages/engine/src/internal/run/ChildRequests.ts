@@ -25,11 +25,19 @@ export class ChildRequests implements ChildPort {
   ask(question: ChildQuestion, wait: boolean): Effect.Effect<JournalEntry.ExitJson | undefined> {
     return this.run.ask((resume) => {
       const { batch, ledger, pass, replayer } = this.run
-      const { id, linked, payload, start, version, workflow } = question
+      const { granted, id, linked, payload, start, version, workflow } = question
       const verdict = Answer.child(pass, replayer, question)
       if (typeof verdict === "object") return this.run.diverge(verdict)
       if (verdict === "new") {
-        this.run.append({ _tag: "ChildStarted", child: id, workflow, version, payload, linked })
+        this.run.append({
+          _tag: "ChildStarted",
+          child: id,
+          workflow,
+          version,
+          payload,
+          linked,
+          ...(granted === undefined ? {} : { granted })
+        })
         batch.send(start)
       }
       let child = pass.children.get(id)

@@ -5,7 +5,7 @@
 import type { Cut } from "@fermata/core/AfterCrash"
 import * as DurableTime from "@fermata/core/DurableTime"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type { StopItem } from "./Happening.ts"
+import type { Cost, StopItem } from "./Happening.ts"
 import type { AskedStep, Pass } from "./Pass.ts"
 
 type EntryBody = JournalEntry.EntryBody
@@ -41,11 +41,22 @@ export const repeated = (
   recovery: number,
   probe: boolean
 ): EntryBody => {
-  const { at: _at, blobs: _blobs, epoch: _epoch, probe: _probe, recovery: _recovery, seq: _seq, ...rest } = record.entry
+  const {
+    at: _at,
+    blobs: _blobs,
+    epoch: _epoch,
+    probe: _probe,
+    recovery: _recovery,
+    reserved: _reserved,
+    seq: _seq,
+    ...rest
+  } = record.entry
+  const reserved = probe ? undefined : definition.reserved
   return {
     ...rest,
     attempt,
     onCrash: definition.onCrash,
+    ...(reserved === undefined ? {} : { reserved }),
     ...(recovery > 0 ? { recovery } : {}),
     ...(probe ? { probe } : {})
   }
@@ -54,12 +65,14 @@ export const repeated = (
 /** A step has succeeded. */
 export const completed = (
   { record }: AskedStep,
-  { value }: Success
+  { value }: Success,
+  cost: Cost = {}
 ): EntryBody & { readonly _tag: "StepCompleted" } => ({
   _tag: "StepCompleted",
   key: record.key,
   attempt: record.entry.attempt,
-  ...(value === undefined ? {} : { output: value })
+  ...(value === undefined ? {} : { output: value }),
+  ...cost
 })
 
 /** An attempt has failed: with a `delay` (ms from `now`), another one follows. */
@@ -67,7 +80,8 @@ export const failed = (
   { definition, record }: AskedStep,
   cause: unknown,
   delay: number | undefined,
-  now: number
+  now: number,
+  cost: Cost = {}
 ): EntryBody => ({
   _tag: "StepFailed",
   key: record.key,
@@ -77,7 +91,8 @@ export const failed = (
     ? { retryAt: Math.min(DurableTime.after(now, delay), DurableTime.never) }
     : definition.parkOnFailure
     ? { parked: true }
-    : {})
+    : {}),
+  ...cost
 })
 
 /** A body has not ended at its timeout. */

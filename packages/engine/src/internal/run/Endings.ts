@@ -3,6 +3,7 @@
  */
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
+import * as Spent from "@fermata/core/Spent"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import * as Cause from "effect/Cause"
@@ -80,10 +81,11 @@ export class Endings {
     run.append(entry)
     const before = run.phase
     run.phase = Phase.leaving
+    const spent = run.purse?.final ?? Spent.zero
     const exitText = StoredJson.compose({ ...outcome })
     writing.commit(
       { status, reason: null, waits: null },
-      { payload: StoredJson.compose({ exit: exitText }).text },
+      { payload: StoredJson.compose({ exit: exitText, ...(Spent.isZero(spent) ? {} : { spent }) }).text },
       undefined,
       (ok, unseen) => {
         if (unseen === true) {

@@ -3,6 +3,7 @@
  * journaled and delivered when the workflow has done all that it can.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Amount } from "@fermata/core/Spent"
 import type * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
 import type { Outcome } from "../../Answers.ts"
@@ -21,12 +22,18 @@ export interface StopItem {
   readonly row?: InboxRow
 }
 
+/** What an attempt has spent, as a field of the entry that ends it. */
+export interface Cost {
+  readonly spent?: Amount
+}
+
 export type ReadyItem =
   | {
     readonly _tag: "Outcome"
     readonly key: string
     readonly exit: JournalEntry.ExitJson
     readonly delay: number | undefined
+    readonly cost: Cost
   }
   | { readonly _tag: "Probed"; readonly key: string; readonly exit: Exit.Exit<Option.Option<unknown>, unknown> }
   | { readonly _tag: "LetGo"; readonly key: string; readonly millis: number }

@@ -106,13 +106,14 @@ const rules: { readonly [K in Kind]: (pass: Pass, message: Message<K>, row: Row)
     ledger.paused || held !== undefined ? nothing : entries({ _tag: "PauseRequested", id, by }),
   resume: (_, { by }) => ({ take: true, entries: [], act: { _tag: "Resume", by } }),
   settle: (_, message) => ({ take: true, entries: [], act: { _tag: "Settle", message } }),
-  child: ({ ledger }, { exit }, row) => {
+  child: ({ ledger }, { exit, spent }, row) => {
     const child = row.id.replace(/^child:/, "")
     const state = ledger.children.get(child)
     return state === undefined || state.exit !== undefined ? nothing : entries({
       _tag: "ChildFinished",
       child,
-      exit: Handover.received(`end of child run ${child}`, exit)
+      exit: Handover.received(`end of child run ${child}`, exit),
+      ...(spent === undefined ? {} : { spent })
     })
   },
   event: (_, { event }) => ({ take: false, entries: [], act: { _tag: "EventsCame", event } })

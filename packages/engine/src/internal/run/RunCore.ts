@@ -14,6 +14,7 @@ import type { ReadyItem, StopItem } from "./Happening.ts"
 import * as Ledger from "./Ledger.ts"
 import type * as Pass from "./Pass.ts"
 import * as Phase from "./Phase.ts"
+import { Purse } from "./Purse.ts"
 import type { Replayer } from "./Replayer.ts"
 import type { ExecutorHost, Registration } from "./RunHost.ts"
 
@@ -38,6 +39,8 @@ export class RunCore {
   readonly pass: Pass.Pass
   readonly replayer: Replayer
   readonly batch: Batch
+  /** What the run has spent; there once an entry says something of money. */
+  purse: Purse | undefined
   readonly alarms: Alarms
   phase = Phase.replaying
   /** ms since the epoch, of the last delivered entry. */
@@ -89,6 +92,7 @@ export class RunCore {
   append(body: JournalEntry.EntryBody): Entry {
     const entry = this.batch.append(body, this.host.now(), this.row.epoch)
     Ledger.apply(this.ledger, entry)
+    this.purse = Purse.with(this.purse, entry)
     return entry
   }
 

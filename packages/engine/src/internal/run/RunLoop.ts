@@ -22,6 +22,7 @@ import { isOrderToStop, type ReadyItem } from "./Happening.ts"
 import type { Act } from "./InboxRules.ts"
 import * as Pass from "./Pass.ts"
 import * as Phase from "./Phase.ts"
+import { Purse } from "./Purse.ts"
 import type { ExecutorHost, HeldRun, Registration } from "./RunHost.ts"
 import * as RunParts from "./RunParts.ts"
 import { Stops } from "./Stops.ts"
@@ -102,6 +103,7 @@ export class RunLoop implements RunParts.Whole, Turns {
     if (EntryKinds.isCountedFrom(entry)) {
       const { stop } = run.replayer
       run.time = entry.at
+      run.purse?.reach(entry)
       scheduler.delivered(stop?.after === entry ? stop.operations : undefined)
     }
     scheduler.begin()
@@ -231,8 +233,11 @@ export class RunLoop implements RunParts.Whole, Turns {
 
   /** Hands over the next recorded entry, or finds that the code has not come to it. */
   private advance(): void {
-    const entry = this.parts.run.replayer.next()
-    if (entry !== undefined) this.deliver(entry)
+    const { run } = this.parts
+    const entry = run.replayer.next()
+    if (entry === undefined) return
+    run.purse = Purse.with(run.purse, entry)
+    this.deliver(entry)
   }
 
   private goLive(): boolean {

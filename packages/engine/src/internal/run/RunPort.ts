@@ -23,6 +23,7 @@ import type {
   StepDefinition,
   StepOutcome
 } from "./Ask.ts"
+import type { Spending } from "./Purse.ts"
 
 /** A revision of a document of the run. */
 export interface Document {
@@ -106,6 +107,8 @@ export interface ActPort {
   readonly nextEmit: () => number
   /** The key of the next request under this counter: the name itself, then `name~2`, `name~3`. */
   readonly number: (counter: string, name: string) => string
+  /** What the run has spent by what its code was told. */
+  readonly spending: () => Spending
   readonly document: (name: string) => Document | undefined
   readonly keepDocument: (name: string, document: Document) => void
 }

@@ -46,9 +46,9 @@ export class StepCourse {
     if (step.phase !== "done") return
     switch (item._tag) {
       case "Outcome":
-        if (item.exit._tag === "Success") this.run.tell(Decide.completed(step, item.exit))
+        if (item.exit._tag === "Success") this.run.tell(Decide.completed(step, item.exit, item.cost))
         else {
-          this.run.tell(Decide.failed(step, item.exit.cause, item.delay, this.run.host.now()))
+          this.run.tell(Decide.failed(step, item.exit.cause, item.delay, this.run.host.now(), item.cost))
           if (item.delay !== undefined) this.backOff(step, step.record.retryAt!)
         }
         break

@@ -2,6 +2,7 @@
  * The steps that the code of a run asks for.
  */
 import * as ExitJson from "@fermata/core/ExitJson"
+import * as Spent from "@fermata/core/Spent"
 import type * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import * as Cause from "effect/Cause"
@@ -9,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Handover from "../Handover.ts"
+import { unfit } from "../Reserved.ts"
 import { StepKeyConflict } from "../StepKeyConflict.ts"
 import * as StepKeys from "../StepKeys.ts"
 import * as Answer from "./Answer.ts"
@@ -76,7 +78,10 @@ export class StepRequests implements StepPort {
             step.delivered = Pass.outcomeOf(record!.outcome)
           }
           break
-        case "new":
+        case "new": {
+          const { reserved } = definition
+          const problem = reserved === undefined ? undefined : Spent.problemOf(reserved)
+          if (problem !== undefined) return refuse(unfit(`What is reserved for step "${key}"`, problem))
           this.run.append({
             _tag: "StepRequested",
             key,
@@ -86,10 +91,12 @@ export class StepRequests implements StepPort {
             ...(input === null ? {} : { input }),
             ...(definition.onCrash === "rerun-keyed" ? { idempotencyKey: StepKeys.idempotencyKey(row.id, key) } : {}),
             ...(definition.nested ? { nested: true } : {}),
-            ...(definition.label === undefined ? {} : { label: definition.label })
+            ...(definition.label === undefined ? {} : { label: definition.label }),
+            ...(reserved === undefined ? {} : { reserved })
           })
           step = Pass.addStep(pass, ledger.steps.get(key)!, definition)
           this.course.queue(step)
+        }
       }
       const asked = step
       if (asked.delivered !== undefined) return resume(Pass.copied(asked.delivered))

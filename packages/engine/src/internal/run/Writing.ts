@@ -7,6 +7,7 @@ import type { Within } from "../../Backend.ts"
 import * as Leaving from "../Leaving.ts"
 import * as Ledger from "./Ledger.ts"
 import * as Phase from "./Phase.ts"
+import { Purse } from "./Purse.ts"
 import { leaverOf, type RunCore } from "./RunCore.ts"
 import type { PendingCommit } from "./RunHost.ts"
 
@@ -104,6 +105,7 @@ export class Writing {
       if (how === "refused") return this.told.deposed()
       if (how === "done") {
         Ledger.apply(run.ledger, entry!)
+        run.purse = Purse.with(run.purse, entry!)
         run.batch.letFirst()
       }
       done(how === "done" ? entry : undefined)

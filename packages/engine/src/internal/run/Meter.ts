@@ -1,0 +1,36 @@
+/** What one attempt of a step has spent, as its body says. Of most steps nobody asks. */
+import * as Spent from "@fermata/core/Spent"
+import * as Effect from "effect/Effect"
+
+export class Meter {
+  /** The field of the entry that ends the attempt. */
+  cost: { readonly spent?: Spent.Amount } = nothing
+  /** The attempt has ended. What is said behind that would be lost in silence. */
+  ended = false
+  private readonly key: string
+  private readonly isProbe: boolean
+
+  constructor(key: string, isProbe: boolean) {
+    this.key = key
+    this.isProbe = isProbe
+  }
+
+  /** Adds to what is recorded with the end of the attempt. */
+  readonly spend = (amount: Spent.Amount): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const problem = this.isProbe
+        ? "a probe has no outcome to record that with: spend in the body of the step"
+        : this.ended
+        ? "it has ended, and what it had spent is recorded: spend before the body ends"
+        : Spent.problemOf(amount)
+      if (problem !== undefined) {
+        const what = this.isProbe ? "The probe" : "An attempt"
+        return Effect.die(new Error(`${what} of step "${this.key}" cannot spend: ${problem}`))
+      }
+      const spent = Spent.sum(this.cost.spent ?? Spent.zero, amount)
+      if (!Spent.isZero(spent)) this.cost = { spent }
+      return Effect.void
+    })
+}
+
+const nothing = {}
