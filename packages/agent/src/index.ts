@@ -1,6 +1,12 @@
 /** Agents on the durable engine. */
+export * as Agent from "./Agent.ts"
+export * as AgentDefaults from "./AgentDefaults.ts"
+export * as AgentErrors from "./AgentErrors.ts"
+export * as AgentResponse from "./AgentResponse.ts"
 export * as AgentTool from "./AgentTool.ts"
+export * as Messages from "./Messages.ts"
 export * as Model from "./Model.ts"
 export * as Anthropic from "./model/Anthropic.ts"
 export * as ModelErrors from "./model/ModelErrors.ts"
 export * as Models from "./model/Models.ts"
+export * as Policy from "./Policy.ts"

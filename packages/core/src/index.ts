@@ -1,5 +1,6 @@
 /** The words of Fermata as data. */
 export * as AfterCrash from "./AfterCrash.ts"
+export * as AgentMessage from "./AgentMessage.ts"
 export * as Amount from "./Amount.ts"
 export * as ApprovalRule from "./ApprovalRule.ts"
 export * as CrashRule from "./CrashRule.ts"

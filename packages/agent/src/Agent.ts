@@ -1,0 +1,379 @@
+/**
+ * Agents: a model with tools, instructions and limits, as a durable workflow.
+ * Every model call, tool call, question and subagent is a step of the run's
+ * journal, so that a run goes on where its process died: an answer that has
+ * arrived is not paid again, and a call that has settled is not made again.
+ *
+ * @example
+ * ```ts
+ * const Reviewer = Agent.make("reviewer", {
+ *   instructions: "You review one file and say what is wrong with it.",
+ *   toolkit: Toolkit.make(Read),
+ *   output: Schema.Array(Finding)
+ * })
+ * ```
+ */
+import * as AgentMessage from "@fermata/core/AgentMessage"
+import type { Engine } from "@fermata/engine/Engine"
+import * as Workflows from "@fermata/engine/Workflows"
+import * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
+import * as Cause from "effect/Cause"
+import { WebCrypto } from "effect/crypto/WebCrypto"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Workflow from "effect/workflow/Workflow"
+import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+import { defaults } from "./AgentDefaults.ts"
+import { AgentFailed } from "./AgentErrors.ts"
+import * as AgentTool from "./AgentTool.ts"
+import type * as Compaction from "./internal/Compaction.ts"
+import * as Conversation from "./internal/Conversation.ts"
+import * as ModelStep from "./internal/ModelStep.ts"
+import * as Output from "./internal/Output.ts"
+import { Setup } from "./internal/Setup.ts"
+import * as ToolStep from "./internal/ToolStep.ts"
+import type { Models } from "./Model.ts"
+import * as Policy from "./Policy.ts"
+
+type AnyTools = Record<string, Tool.Any>
+
+/** What an agent is. What is left out is as `AgentDefaults` says. */
+export interface Options<
+  In extends Schema.Top,
+  Out extends Schema.Top,
+  Tools extends AnyTools
+> {
+  /** What the model is told before anything else. Recorded at the start of a run, and the same until its end. */
+  readonly instructions: string | ((input: In["Type"]) => string)
+  /** What it is for: told to a model that has this agent as a tool. */
+  readonly description?: string
+  /** What a run is given; text when absent. */
+  readonly input?: In
+  /** What the model is asked first. By default the input: its text, or its JSON. */
+  readonly prompt?: (input: In["Type"]) => string
+  /** What a run comes to; text when absent. An answer that does not fit is asked for again, `repairs` times. */
+  readonly output?: Out
+  /** The model, or several: the next is asked where one fails. */
+  readonly model?: string | ReadonlyArray<string>
+  /** Between 0 and 1; of the provider when absent. */
+  readonly temperature?: number
+  readonly toolkit?: Toolkit.Toolkit<Tools>
+  /** Agents that the model may give work to, each as a tool of its name. */
+  readonly agents?: ReadonlyArray<Any>
+  /** What may be done without asking. What only reads, by default; people are asked about everything else. */
+  readonly policy?: Policy.Policy
+  readonly limits?: Limits
+  /** What is done about a conversation that grows longer than its model takes. */
+  readonly compaction?: CompactionOptions
+}
+
+/** How a conversation is made shorter. */
+export interface CompactionOptions {
+  /**
+   * `microcompact` leaves out old results of tools, `summarise` has the model sum
+   * up the middle, `drop-middle` leaves it out; `auto` does the first and, where
+   * that is not enough, the second. `off` does nothing, and the run fails when its
+   * model takes no more.
+   */
+  readonly strategy?: Compaction.Strategy
+  /** Tokens that the model takes. */
+  readonly contextLimit?: number
+  /** The share of them at which the conversation is made shorter, above 0 and at most 1. */
+  readonly threshold?: number
+  /** The latest messages, which stay as they are. */
+  readonly keepLast?: number
+  /** Tokens of a summary. */
+  readonly summaryMaxTokens?: number
+  /** How old a result must be to be left out. */
+  readonly microcompactAge?: Duration.Input
+}
+
+/** Limits of a run. */
+export interface Limits {
+  /** Model calls. */
+  readonly turns?: number
+  /** Agents above one that may still have agents below. */
+  readonly depth?: number
+  /** Safe tools side by side. */
+  readonly toolConcurrency?: number
+  /** One model call. */
+  readonly turnTimeout?: Duration.Input
+  /** Time in which the run does something; waiting for people does not count. */
+  readonly runTimeout?: Duration.Input
+  /** Tokens of an answer; one that was cut is asked for again with `raisedMaxTokens`. */
+  readonly maxTokens?: number
+  readonly raisedMaxTokens?: number
+  /** Further attempts of a model call that failed. */
+  readonly retries?: number
+  /** How often an answer that does not fit its schema is asked for again. */
+  readonly repairs?: number
+}
+
+const payload = <In extends Schema.Top>(input: In) => ({
+  id: Schema.String,
+  input,
+  /** Agents above this run. */
+  depth: Schema.optionalKey(Schema.Int)
+})
+
+/** What a run of an agent came to. */
+const resultOf = <Out extends Schema.Top>(output: Out) =>
+  Schema.Struct({ output, text: Schema.String, turns: Schema.Int, usage: AgentMessage.Usage })
+
+/** The workflow that an agent's runs are of. */
+export type AgentWorkflow<Name extends string, In extends Schema.Top, Out extends Schema.Top> = Workflow.Workflow<
+  Name,
+  Schema.Struct<ReturnType<typeof payload<In>>>,
+  ReturnType<typeof resultOf<Out>>,
+  typeof AgentFailed
+>
+
+/** What a run of an agent came to: its output, the text of its last answer, and what it took, with its subagents. */
+export interface Result<Out> {
+  readonly output: Out
+  readonly text: string
+  /** Model calls that were answered. */
+  readonly turns: number
+  readonly usage: AgentMessage.Usage
+}
+
+/** An agent. */
+export interface Agent<
+  in out Name extends string,
+  In extends Schema.Top,
+  Out extends Schema.Top,
+  Tools extends AnyTools
+> {
+  readonly name: Name
+  readonly description: string
+  readonly input: In
+  readonly workflow: AgentWorkflow<Name, In, Out>
+  /** Serves the agent's runs in a process that has models and the handlers of its tools. */
+  readonly layer: Layer.Layer<never, never, Engine | WorkflowEngine | Models | Tool.HandlersFor<Tools>>
+  /**
+   * Runs the agent, and waits for what it comes to: as a child run in the body
+   * of a workflow, else by itself. Runs with one `id` are one run; without it
+   * each is a new one.
+   */
+  readonly run: (
+    input: In["Type"],
+    options?: { readonly id?: string }
+  ) => Effect.Effect<Result<Out["Type"]>, AgentFailed, WorkflowEngine>
+  /** Starts a run, and gives its id when it is recorded. */
+  readonly start: (
+    input: In["Type"],
+    options?: { readonly id?: string }
+  ) => Effect.Effect<string, never, WorkflowEngine>
+}
+
+/** Any agent, as a tool of another. */
+export interface Any {
+  readonly name: string
+  readonly description: string
+  readonly input: Schema.Top
+  readonly workflow: Workflow.Any
+}
+
+/** Defines an agent. Throws where it cannot be: two tools of one name, or one named as a step of the loop. */
+export const make = <
+  const Name extends string,
+  In extends Schema.Top = typeof Schema.String,
+  Out extends Schema.Top = typeof Schema.String,
+  Tools extends AnyTools = {}
+>(name: Name, options: Options<In, Out, Tools>): Agent<Name, In, Out, Tools> => {
+  const { agents = [], compaction = {}, limits = {}, policy = Policy.readOnly(), toolkit } = options
+  const input = (options.input ?? Schema.String) as In
+  const output = (options.output ?? Schema.String) as Out
+  const shape = Output.shapeOf(output)
+  const models = typeof options.model === "string" ? [options.model] : options.model ?? [defaults.model]
+  const own: AnyTools = toolkit?.tools ?? {}
+  const below = new Map(agents.map((agent) => [agent.name, agent]))
+  const tools: AnyTools = { ...own, ...Object.fromEntries(agents.map((agent) => [agent.name, toolOf(agent)])) }
+  check(name, own, agents)
+
+  const workflow = Workflow.make(name, {
+    payload: payload(input),
+    success: resultOf(output),
+    error: AgentFailed,
+    idempotencyKey: (given) => (given as { readonly id: string }).id
+  }).annotate(Workflows.Limits, {
+    maxActiveMs: millis(limits.runTimeout, defaults.runTimeoutMs)
+  }) as unknown as AgentWorkflow<Name, In, Out>
+
+  const modelStep = ModelStep.make({
+    turnTimeoutMs: millis(limits.turnTimeout, defaults.turnTimeoutMs),
+    maxRetries: limits.retries ?? defaults.maxRetries,
+    maxOverloads: defaults.maxOverloads,
+    retryBaseMs: defaults.retryBaseMs,
+    retryMaxMs: defaults.retryMaxMs
+  })
+  const steps = new Map<string, ToolStep.ToolStep>()
+  const toolStep = (tool: string): ToolStep.ToolStep => {
+    const known = steps.get(tool)
+    if (known !== undefined) return known
+    const made = ToolStep.make(tool, Object.hasOwn(own, tool) ? own[tool] : undefined)
+    steps.set(tool, made)
+    return made
+  }
+  const setup = (given: In["Type"]): Setup => ({
+    instructions: typeof options.instructions === "string" ? options.instructions : options.instructions(given),
+    maxTurns: limits.turns ?? defaults.maxTurns,
+    maxDepth: limits.depth ?? defaults.maxDepth,
+    maxTokens: limits.maxTokens ?? defaults.maxTokens,
+    raisedMaxTokens: limits.raisedMaxTokens ?? defaults.raisedMaxTokens,
+    continuations: defaults.continuations,
+    repairs: limits.repairs ?? defaults.repairs,
+    toolConcurrency: limits.toolConcurrency ?? defaults.toolConcurrency,
+    compaction: {
+      strategy: compaction.strategy ?? defaults.compaction,
+      contextLimit: compaction.contextLimit ?? defaults.contextLimit,
+      threshold: compaction.threshold ?? defaults.compactionThreshold,
+      keepLast: compaction.keepLast ?? defaults.keepLast,
+      summaryMaxTokens: compaction.summaryMaxTokens ?? defaults.summaryMaxTokens,
+      microcompactAgeMs: millis(compaction.microcompactAge, defaults.microcompactAgeMs)
+    }
+  })
+
+  const body = Effect.fnUntraced(function*(
+    { depth = 0, input: given }: { readonly depth?: number; readonly input: In["Type"] },
+    runId: string
+  ) {
+    const handlers = toolkit === undefined ? undefined : yield* toolkit as unknown as Effect.Effect<ToolStep.Kit>
+    const kit: ToolStep.Kit = { tools, handle: handlers?.handle ?? (() => Effect.die("an agent without tools")) }
+    const first = yield* Workflows.decide("setup", Start, () => ({
+      setup: setup(given),
+      prompt: options.prompt?.(given) ?? textOf(input, given)
+    }))
+    const ended = yield* Conversation.hold({
+      agent: name,
+      depth,
+      maxDepth: first.setup.maxDepth,
+      tools,
+      agents: new Set(below.keys()),
+      policy,
+      setup: first.setup,
+      kit,
+      models,
+      temperature: options.temperature,
+      shape,
+      modelStep,
+      toolStep,
+      child: (tool, params, place) => child(below.get(tool)!, params, `${runId}/${place}`, depth + 1)
+    }, AgentMessage.user(first.prompt))
+    const decoded = shape === undefined ? Exit.succeed(ended.text) : shape.decode(ended.value)
+    if (Exit.isFailure(decoded)) {
+      return yield* new AgentFailed({
+        agent: name,
+        code: "SCHEMA_VALIDATION_FAILED",
+        problem: "the answer fitted the schema of an earlier build, and fits that of this one no more",
+        turns: ended.turns
+      })
+    }
+    return { output: decoded.value, text: ended.text, turns: ended.turns, usage: ended.usage }
+  })
+
+  const execute = (given: In["Type"], id: string) => ({ id, input: given }) as never
+
+  return {
+    name,
+    description: options.description ?? "",
+    input,
+    workflow,
+    layer: workflow.toLayer(body as never) as Agent<Name, In, Out, Tools>["layer"],
+    run: (given, { id } = {}) =>
+      Effect.flatMap(idOf(id), (id) => workflow.execute(execute(given, id))) as Effect.Effect<
+        Result<Out["Type"]>,
+        AgentFailed,
+        WorkflowEngine
+      >,
+    start: (given, { id } = {}) =>
+      Effect.flatMap(
+        idOf(id),
+        (id) => workflow.execute(execute(given, id), { discard: true })
+      ) as unknown as Effect.Effect<string, never, WorkflowEngine>
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** What a run begins with. */
+const Start = Schema.Struct({ setup: Setup, prompt: Schema.String })
+
+const millis = (given: Duration.Input | undefined, otherwise: number): number =>
+  given === undefined ? otherwise : Duration.toMillis(given)
+
+/** In a body, chance comes from the engine, so that a replay asks for the same run. */
+const idOf = (id: string | undefined): Effect.Effect<string> =>
+  id === undefined ? Effect.map(WebCrypto, (web) => web.randomUUID()) : Effect.succeed(id)
+
+/** The input as a model reads it. */
+const textOf = (schema: Schema.Top, given: unknown): string => {
+  if (typeof given === "string") return given
+  const encoded: unknown = Schema.encodeUnknownSync(Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>))(given)
+  return JSON.stringify(encoded, null, 2)
+}
+
+/** An agent as a tool: its input is the tool's, text as `prompt`. */
+const toolOf = (agent: Any): Tool.Any =>
+  Tool.make(agent.name, {
+    description: agent.description,
+    parameters: isText(agent) ? Schema.Struct({ prompt: Schema.String }) : agent.input as never,
+    success: Schema.Json
+  }).annotateMerge(AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" })) as unknown as Tool.Any
+
+const isText = ({ input }: Any): boolean => input.ast === Schema.String.ast
+
+/** The workflow of any agent, as far as a parent uses it. */
+interface Runnable {
+  readonly execute: (payload: {
+    readonly id: string
+    readonly input: unknown
+    readonly depth: number
+  }) => Effect.Effect<Result<unknown>, unknown, WorkflowEngine>
+  readonly successSchema: Schema.Codec<Result<unknown>, { readonly output: Schema.Json }>
+}
+
+/** Runs an agent that a model gave work to, under an id that is the same for every replay. */
+const child = Effect.fnUntraced(function*(agent: Any, params: Schema.Json, id: string, depth: number) {
+  const workflow = agent.workflow as unknown as Runnable
+  const decoded = Schema.decodeUnknownExit(Schema.toCodecJson(agent.input as Schema.Codec<unknown, unknown>))(
+    isText(agent) ? (params as { readonly prompt?: unknown } | null)?.prompt : params
+  )
+  const usage = AgentMessage.noUsage
+  if (Exit.isFailure(decoded)) {
+    return { outcome: ToolStep.failure(`its input is wrong: ${problemOf(decoded.cause)}`), usage }
+  }
+  const exit = yield* Effect.exit(workflow.execute({ id, input: decoded.value, depth }))
+  if (Exit.isFailure(exit)) {
+    return Cause.hasInterruptsOnly(exit.cause)
+      ? yield* Effect.interrupt
+      : { outcome: ToolStep.failure(problemOf(exit.cause)), usage }
+  }
+  const encoded = Schema.encodeUnknownSync(Schema.toCodecJson(workflow.successSchema))(exit.value)
+  const { output } = encoded as { readonly output: Schema.Json }
+  return { outcome: { isFailure: false, result: output }, usage: exit.value.usage }
+})
+
+const problemOf = (cause: Cause.Cause<unknown>): string => {
+  const problem = Cause.squash(cause)
+  return (problem instanceof Error ? problem.message : String(problem)).slice(0, 2_000)
+}
+
+const check = (name: string, own: AnyTools, agents: ReadonlyArray<Any>): void => {
+  const names = new Set<string>([ModelStep.stepName])
+  for (const tool of [...Object.keys(own), ...agents.map((agent) => agent.name)]) {
+    if (tool === ModelStep.stepName) {
+      throw new Error(
+        `Agent "${name}" has a tool "${tool}", which is what its model calls are named: name it otherwise`
+      )
+    }
+    if (names.has(tool)) throw new Error(`Agent "${name}" has two tools "${tool}": name one of them otherwise`)
+    names.add(tool)
+  }
+}

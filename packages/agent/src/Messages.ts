@@ -1,0 +1,165 @@
+/** Stored messages as models are told them, and histories from elsewhere made whole. */
+import type { AnswerPart, AssistantMessage, Message, ToolResult, UserMessage } from "@fermata/core/AgentMessage"
+import * as Prompt from "effect/ai/Prompt"
+
+/** Whom a prompt is for: thoughts go back to the model that thought them, and marks to their provider. */
+export interface Reader {
+  readonly name: string
+  readonly provider: string
+}
+
+/** The prompt that says these messages to a model, behind its instructions. */
+export const toPrompt = (instructions: string, messages: ReadonlyArray<Message>, reader: Reader): Prompt.Prompt => {
+  const said: Array<Prompt.Message> = []
+  if (instructions !== "") said.push(Prompt.systemMessage({ content: instructions }))
+  for (const message of messages) {
+    switch (message.role) {
+      case "user":
+        said.push(Prompt.userMessage({ content: message.content.map((part) => userPart(part, reader)) }))
+        break
+      case "assistant": {
+        const content = message.content.flatMap((part) => assistantPart(message, part, reader))
+        if (content.length > 0) said.push(Prompt.assistantMessage({ content }))
+        break
+      }
+      case "tool":
+        if (message.content.length > 0) said.push(Prompt.toolMessage({ content: message.content.map(resultPart) }))
+        break
+    }
+  }
+  return Prompt.fromMessages(said)
+}
+
+/**
+ * A history that a model takes, of one that may come from anywhere: messages
+ * without content are left out, those of one role that follow each other become
+ * one, and every call has its result, which says that it is missing where there
+ * is none. Results without a call are left out. A whole history stays as it is.
+ */
+export const normalise = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+  const whole: Array<Message> = []
+  for (const [index, message] of messages.entries()) {
+    if (message.role === "tool") continue
+    if (message.content.length === 0) continue
+    const last = whole.at(-1)
+    if (message.role === "user" && last?.role === "user") {
+      whole[whole.length - 1] = { role: "user", content: [...last.content, ...message.content] }
+    } else if (message.role === "assistant" && last?.role === "assistant" && last.model === message.model) {
+      whole[whole.length - 1] = { ...last, content: [...last.content, ...message.content] }
+    } else whole.push(message)
+    if (message.role !== "assistant") continue
+    const results = resultsFor(message, messages, index)
+    if (results.length > 0) whole.push({ role: "tool", content: results })
+  }
+  return whole
+}
+
+/** The content with ids that no call has had before: a provider may give one twice, and results are told by their ids. Adds them to `taken`. */
+export const withOwnIds = (content: ReadonlyArray<AnswerPart>, taken: Set<string>): ReadonlyArray<AnswerPart> =>
+  content.map((part) => {
+    if (part.type !== "call" && part.type !== "broken-call") return part
+    let id = part.id
+    for (let next = 2; taken.has(id); next++) id = `${part.id}~${next}`
+    taken.add(id)
+    return id === part.id ? part : { ...part, id }
+  })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** The results that stand between this message and the next, in the order of its calls. */
+const resultsFor = (
+  message: AssistantMessage,
+  messages: ReadonlyArray<Message>,
+  index: number
+): ReadonlyArray<ToolResult> => {
+  const given = new Map<string, ToolResult>()
+  for (let next = index + 1; next < messages.length && messages[next]!.role !== "assistant"; next++) {
+    const later = messages[next]!
+    if (later.role === "tool") { for (const result of later.content) given.set(result.id, result) }
+  }
+  return message.content.flatMap((part) =>
+    part.type === "call" || part.type === "broken-call"
+      ? [
+        given.get(part.id) ??
+          { id: part.id, tool: part.tool, isFailure: true, result: "There is no result of this call." }
+      ]
+      : []
+  )
+}
+
+type Marked = { readonly marks?: Readonly<Record<string, Readonly<Record<string, unknown>>>> }
+
+/** The marks of one provider, as `effect/ai` has them. */
+const optionsOf = ({ marks }: Marked, { provider }: Reader): { readonly options?: Prompt.ProviderOptions } => {
+  const own = marks?.[provider]
+  return own === undefined ? {} : { options: { [provider]: own } as Prompt.ProviderOptions }
+}
+
+const userPart = (part: UserMessage["content"][number], reader: Reader): Prompt.UserMessagePart =>
+  part.type === "text" ? Prompt.textPart({ text: part.text, ...optionsOf(part, reader) }) : filePart(part, reader)
+
+const filePart = (part: Extract<AnswerPart, { readonly type: "file" }>, reader: Reader): Prompt.FilePart =>
+  Prompt.filePart({
+    mediaType: part.mediaType,
+    fileName: part.name,
+    data: "url" in part.data ? new URL(part.data.url) : part.data.base64,
+    ...optionsOf(part, reader)
+  })
+
+const assistantPart = (
+  { model }: AssistantMessage,
+  part: AnswerPart,
+  reader: Reader
+): ReadonlyArray<Prompt.AssistantMessagePart> => {
+  switch (part.type) {
+    case "text":
+      return part.text === "" ? [] : [Prompt.textPart({ text: part.text, ...optionsOf(part, reader) })]
+    case "thought":
+      return model === reader.name ? [Prompt.reasoningPart({ text: part.text, ...optionsOf(part, reader) })] : []
+    case "file":
+      return [filePart(part, reader)]
+    case "call":
+      return [
+        Prompt.toolCallPart({
+          id: part.id,
+          name: part.tool,
+          params: part.params,
+          providerExecuted: false,
+          ...optionsOf(part, reader)
+        })
+      ]
+    // What was asked for cannot be said again, since it is no JSON; that it was asked for must be, since its result follows.
+    case "broken-call":
+      return [Prompt.toolCallPart({ id: part.id, name: part.tool, params: {}, providerExecuted: false })]
+    case "hosted-call":
+      return model === reader.name
+        ? [
+          Prompt.toolCallPart({
+            id: part.id,
+            name: part.tool,
+            params: part.params,
+            providerExecuted: true,
+            ...optionsOf(part, reader)
+          })
+        ]
+        : []
+    case "hosted-result":
+      return model === reader.name
+        ? [
+          Prompt.toolResultPart({
+            id: part.id,
+            name: part.tool,
+            isFailure: part.isFailure,
+            result: part.result,
+            providerExecuted: true,
+            ...optionsOf(part, reader)
+          })
+        ]
+        : []
+  }
+}
+
+const resultPart = ({ id, isFailure, result, tool }: ToolResult): Prompt.ToolResultPart =>
+  Prompt.toolResultPart({ id, name: tool, isFailure, result, providerExecuted: false })

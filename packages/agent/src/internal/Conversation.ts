@@ -1,0 +1,268 @@
+/**
+ * The loop of an agent in the body of its run: a model call, the calls of tools
+ * that it asks for, and so on until it has an answer. The history is rebuilt from
+ * the outcomes of the steps; nothing else remembers it.
+ */
+import * as AgentMessage from "@fermata/core/AgentMessage"
+import type { Answer, AnswerPart, Message, Usage } from "@fermata/core/AgentMessage"
+import type { Engine } from "@fermata/engine/Engine"
+import * as Workflows from "@fermata/engine/Workflows"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import { AgentFailed, type Code, codes } from "../AgentErrors.ts"
+import type { ModelFailed, Models } from "../Model.ts"
+import * as Compaction from "./Compaction.ts"
+import { History } from "./History.ts"
+import * as ModelStep from "./ModelStep.ts"
+import * as Output from "./Output.ts"
+import * as Routes from "./Routes.ts"
+import type { Setup } from "./Setup.ts"
+import * as ToolCalls from "./ToolCalls.ts"
+
+/** What a conversation is held with. */
+export interface Parts extends ToolCalls.Callers {
+  readonly setup: Setup
+  readonly models: ReadonlyArray<string>
+  readonly temperature: number | undefined
+  readonly shape: Output.Shape | undefined
+  readonly modelStep: ModelStep.ModelStep
+}
+
+/** What an agent came to. `value` is JSON of the output's schema, or the text where that has none. */
+export interface Ended {
+  readonly value: unknown
+  readonly text: string
+  readonly turns: number
+  readonly usage: Usage
+}
+
+type Needs = Engine | WorkflowEngine | WorkflowInstance | Models
+
+/** Holds a conversation to its end, from what a person or a program has said first. */
+export const hold = (parts: Parts, first: Message): Effect.Effect<Ended, AgentFailed, Needs> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => new Conversation(parts, new History(first, now)).hold())
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+class Conversation {
+  private readonly parts: Parts
+  private readonly history: History
+  /** Answers of the model, summaries aside. */
+  private turns = 0
+  private calls = 0
+  private usage: Usage = AgentMessage.noUsage
+  private maxTokens: number
+  /** How often in a row an answer was cut although the most tokens were allowed. */
+  private continued = 0
+  private repaired = 0
+  /** What the model has said since it last called tools. */
+  private text = ""
+
+  constructor(parts: Parts, history: History) {
+    this.parts = parts
+    this.history = history
+    this.maxTokens = parts.setup.maxTokens
+  }
+
+  /** A loop and no recursion, so that a conversation of any length has a stack of one turn. */
+  readonly hold = Effect.fnUntraced({ self: this }, function*(
+    this: Conversation
+  ): Effect.fn.Return<Ended, AgentFailed, Needs> {
+    let step: Next = next("turn")
+    while (step._tag === "Next") step = yield* this.turn(step.purpose)
+    return step.ended
+  })
+
+  private readonly turn = Effect.fnUntraced({ self: this }, function*(
+    this: Conversation,
+    purpose: ModelStep.Purpose
+  ): Effect.fn.Return<Next, AgentFailed, Needs> {
+    const { parts: { setup }, history } = this
+    if (this.turns >= setup.maxTurns) return yield* this.tooManyTurns()
+    if (setup.compaction.strategy !== "off" && history.isLong(setup.compaction)) yield* this.shorten()
+    const answer = yield* this.answer(purpose)
+    const content = history.owned(answer.content)
+    const now = yield* Clock.currentTimeMillis
+    if (answer.finish === "refused") {
+      return yield* this.failed("ERR_REFUSED", `model "${answer.model}" refuses to answer`)
+    }
+    if (answer.finish === "length") return yield* this.cut(answer, content, now)
+    history.answer(answer, content, now)
+    this.text += AgentMessage.textOf(content)
+    const wanted = Routes.callsOf(content)
+    if (wanted.length > 0) {
+      yield* this.callTools(wanted)
+      return next("turn")
+    }
+    if (answer.finish === "paused") return next("turn")
+    return answer.finish === "unknown"
+      ? yield* this.failed("ERR_UNEXPECTED_STOP", `model "${answer.model}" stopped for a reason that nobody knows`)
+      : yield* this.conclude(now)
+  })
+
+  /** Asks the model. A conversation that it does not take is made shorter once, and it is asked again. */
+  private readonly answer = Effect.fnUntraced({ self: this }, function*(
+    this: Conversation,
+    purpose: ModelStep.Purpose
+  ): Effect.fn.Return<Answer, AgentFailed, Needs> {
+    const asked = yield* Effect.result(this.ask(purpose, () => this.history.messages, this.maxTokens))
+    if (Result.isSuccess(asked)) return asked.success
+    const { failure } = asked
+    const { compaction } = this.parts.setup
+    if (failure.code !== "ERR_PROMPT_TOO_LONG" || compaction.strategy === "off") return yield* this.told(failure)
+    const { count } = this.history.middle(compaction)
+    if (count === 0) return yield* this.told(failure)
+    this.history.replaceMiddle(compaction, Compaction.leftOut(count))
+    return yield* Effect.catch(
+      this.ask(purpose, () => this.history.messages, this.maxTokens),
+      (again) => this.told(again)
+    )
+  })
+
+  private ask(
+    purpose: ModelStep.Purpose,
+    messages: () => ReadonlyArray<Message>,
+    maxTokens: number
+  ): Effect.Effect<Answer, ModelFailed, Needs> {
+    const { kit, modelStep, models, setup, shape, temperature } = this.parts
+    const isSummary = purpose === "summary"
+    const turn = this.turns + 1
+    return modelStep({ turn, purpose }).pipe(
+      Effect.provideService(ModelStep.CurrentQuestion, {
+        models,
+        instructions: shape === undefined
+          ? setup.instructions
+          : `${setup.instructions}\n\n${Output.instruction(shape)}`.trim(),
+        messages,
+        tools: isSummary ? [] : Object.values(kit.tools),
+        maxTokens,
+        temperature,
+        output: isSummary ? undefined : shape?.document
+      }),
+      Effect.tap((answer) =>
+        Effect.sync(() => {
+          if (!isSummary) this.turns = turn
+          this.usage = AgentMessage.addUsage(this.usage, answer.usage)
+        })
+      )
+    )
+  }
+
+  /** An answer that was cut: the model may say more first, and goes on then, so many times. What it wanted called may be half of what it meant. */
+  private readonly cut = Effect.fnUntraced({ self: this }, function*(
+    this: Conversation,
+    answer: Answer,
+    content: ReadonlyArray<AnswerPart>,
+    now: number
+  ): Effect.fn.Return<Next, AgentFailed> {
+    const { setup } = this.parts
+    if (this.maxTokens < setup.raisedMaxTokens) {
+      this.maxTokens = setup.raisedMaxTokens
+      return next("continue")
+    }
+    if (this.continued >= setup.continuations) {
+      return yield* this.failed("ERR_MAX_TOKENS", `max_tokens recovery exhausted after ${this.continued} attempts`)
+    }
+    this.continued++
+    const texts = content.filter(({ type }) => type === "text")
+    this.text += AgentMessage.textOf(texts)
+    this.history.answer(answer, texts, now)
+    this.history.hear(goOn, now)
+    return next("continue")
+  })
+
+  private readonly callTools = Effect.fnUntraced({ self: this }, function*(
+    this: Conversation,
+    wanted: ReadonlyArray<Routes.Call>
+  ): Effect.fn.Return<void, AgentFailed, Needs> {
+    const { parts } = this
+    // Nobody would see what came of them.
+    if (this.turns >= parts.setup.maxTurns) return yield* this.tooManyTurns()
+    this.text = ""
+    this.continued = 0
+    const { results, usages } = yield* ToolCalls.make(wanted, this.calls, parts.setup.toolConcurrency, parts)
+    this.calls += wanted.length
+    for (const usage of usages) this.usage = AgentMessage.addUsage(this.usage, usage)
+    this.history.results(results, yield* Clock.currentTimeMillis)
+  })
+
+  /** The model has nothing more to do: what it said is the answer, if it has the shape that it must have. */
+  private readonly conclude = Effect.fnUntraced({ self: this }, function*(
+    this: Conversation,
+    now: number
+  ): Effect.fn.Return<Next, AgentFailed, Needs> {
+    const { parts: { setup, shape }, text, turns, usage } = this
+    if (shape === undefined) return { _tag: "Ended", ended: { value: text, text, turns, usage } }
+    // The schema is configuration too: whether an answer fits is decided once.
+    const { problem, value } = yield* Workflows.decide("output", Fit, () => fitOf(Output.read(text, shape)))
+    if (problem === undefined) return { _tag: "Ended", ended: { value, text, turns, usage } }
+    if (this.repaired >= setup.repairs) {
+      return yield* this.failed(problem.code, `the answer cannot be used: ${problem.text}`)
+    }
+    this.repaired++
+    this.text = ""
+    this.history.hear(`Your answer cannot be used: ${problem.text}. Answer again, with JSON alone.`, now)
+    return next("repair")
+  })
+
+  /** Makes the conversation shorter, and no further than it must be. */
+  private readonly shorten = Effect.fnUntraced({ self: this }, function*(this: Conversation) {
+    const { history, parts: { setup: { compaction } } } = this
+    const { strategy } = compaction
+    if (strategy === "microcompact" || strategy === "auto") {
+      history.microcompact(compaction, yield* Clock.currentTimeMillis)
+      if (strategy === "microcompact" || history.isShort(compaction)) return
+    }
+    const { count, words } = history.middle(compaction)
+    if (count === 0) return
+    if (strategy === "drop-middle") return history.replaceMiddle(compaction, Compaction.leftOut(count))
+    const summary = yield* Effect.result(
+      this.ask("summary", () => [...words(), AgentMessage.user(Compaction.request)], compaction.summaryMaxTokens)
+    )
+    const text = Result.isSuccess(summary) ? AgentMessage.textOf(summary.success.content) : ""
+    // A summary that could not be had is no reason to fail: the middle is left out then.
+    history.replaceMiddle(compaction, text === "" ? Compaction.leftOut(count) : Compaction.summedUp(text))
+  })
+
+  private told(failure: ModelFailed): AgentFailed {
+    return this.failed(Object.hasOwn(codes, failure.code) ? failure.code as Code : "ERR_API", failure.message)
+  }
+
+  private tooManyTurns(): AgentFailed {
+    const { turns } = this
+    return this.failed(
+      "ERR_MAX_TURNS",
+      `Run exceeded max turns: it has asked its model ${turns} times, which is as often as it may`
+    )
+  }
+
+  private failed(code: Code, problem: string): AgentFailed {
+    return new AgentFailed({ agent: this.parts.agent, code, problem, turns: this.turns })
+  }
+}
+
+type Next = { readonly _tag: "Next"; readonly purpose: ModelStep.Purpose } | {
+  readonly _tag: "Ended"
+  readonly ended: Ended
+}
+
+const next = (purpose: ModelStep.Purpose): Next => ({ _tag: "Next", purpose })
+
+const goOn = "Your answer was cut off. Go on exactly where it ended, without repeating anything and without an apology."
+
+const Fit = Schema.Struct({
+  value: Schema.optionalKey(Schema.Json),
+  problem: Schema.optionalKey(
+    Schema.Struct({ code: Schema.Literals(["JSON_PARSE_FAILED", "SCHEMA_VALIDATION_FAILED"]), text: Schema.String })
+  )
+})
+
+const fitOf = (read: Output.Read): typeof Fit.Type =>
+  read._tag === "Fits"
+    ? { value: read.value as Schema.Json }
+    : { problem: { code: read.code, text: read.problem } }

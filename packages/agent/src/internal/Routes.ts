@@ -1,0 +1,66 @@
+/** Where the calls of an answer go: what is true of each tool, and what policy says of each call. Pure. */
+import type { AnswerPart } from "@fermata/core/AgentMessage"
+import type * as Tool from "effect/ai/Tool"
+import * as AgentTool from "../AgentTool.ts"
+import type { Policy } from "../Policy.ts"
+import type { Route } from "./Setup.ts"
+
+/** A call that a model has made, whole or not. */
+export type Call = Extract<AnswerPart, { readonly type: "call" | "broken-call" }>
+
+/** The calls of an answer, in order. */
+export const callsOf = (content: ReadonlyArray<AnswerPart>): ReadonlyArray<Call> =>
+  content.filter((part): part is Call => part.type === "call" || part.type === "broken-call")
+
+/** What a route goes by. */
+export interface Known {
+  readonly agent: string
+  /** Agents above this one, and how many there may be. */
+  readonly depth: number
+  readonly maxDepth: number
+  readonly tools: Readonly<Record<string, Tool.Any>>
+  /** The tools that are agents. */
+  readonly agents: ReadonlySet<string>
+  readonly policy: Policy
+}
+
+/** Where a call goes. */
+export const of = (call: Call, known: Known): Route => {
+  const { agent, agents, depth, maxDepth, policy, tools } = known
+  const tool = Object.hasOwn(tools, call.tool) ? tools[call.tool] : undefined
+  if (tool === undefined) {
+    const names = Object.keys(tools)
+    return refused(
+      `there is no tool "${call.tool}"; there ${names.length === 0 ? "is none" : `is ${names.join(", ")}`}`
+    )
+  }
+  if (call.type === "broken-call") return refused("its arguments are not whole JSON, so that it was not called")
+  const isAgent = agents.has(call.tool)
+  if (isAgent && depth >= maxDepth) return refused(`${maxDepth} agents are above it already; do it without another`)
+  const rules = AgentTool.rulesOf(tool)
+  const to = isAgent ? "agent" : AgentTool.isInRun(tool) ? "run" : "step"
+  const decision = policy({ agent, depth, tool: call.tool, params: call.params, rules })
+  const route = { to, safe: rules.safe } as const
+  switch (decision.decision) {
+    case "allow":
+      return route
+    case "deny":
+      return refused(`it is not allowed: ${decision.reason}`)
+    case "modify":
+      return { ...route, instead: { params: decision.params, reason: decision.reason } }
+    case "ask":
+      return {
+        ...route,
+        ask: {
+          approvers: decision.approvers,
+          prompt: decision.prompt ?? `Agent "${agent}" wants to call ${call.tool}.`
+        }
+      }
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const refused = (reason: string): Route => ({ to: "nobody", reason })

@@ -1,0 +1,39 @@
+/**
+ * What a run of an agent goes by, from its start to its end: decided once and
+ * recorded, so that a deploy that changes an agent neither breaks nor bends the
+ * runs that are on their way. What is not here, such as the models and the
+ * handlers of tools, is as it is at the time of a call.
+ */
+import * as Schema from "effect/Schema"
+import * as Compaction from "./Compaction.ts"
+
+/** The settings of one run. */
+export const Setup = Schema.Struct({
+  instructions: Schema.String,
+  maxTurns: Schema.Int,
+  maxDepth: Schema.Int,
+  maxTokens: Schema.Int,
+  raisedMaxTokens: Schema.Int,
+  continuations: Schema.Int,
+  repairs: Schema.Int,
+  toolConcurrency: Schema.Int,
+  compaction: Compaction.Settings
+})
+export type Setup = typeof Setup.Type
+
+/**
+ * What becomes of one call: it is refused; it is carried out as a step, in the
+ * body of the run, or as a run of another agent; perhaps once people have said
+ * so, perhaps with other arguments than the model gave.
+ */
+export const Route = Schema.Union([
+  Schema.Struct({ to: Schema.Literal("nobody"), reason: Schema.String }),
+  Schema.Struct({
+    to: Schema.Literals(["step", "run", "agent"]),
+    safe: Schema.Boolean,
+    ask: Schema.optionalKey(Schema.Struct({ approvers: Schema.Array(Schema.String), prompt: Schema.String })),
+    /** What it is called with instead, and why the model is told so. */
+    instead: Schema.optionalKey(Schema.Struct({ params: Schema.Json, reason: Schema.String }))
+  })
+])
+export type Route = typeof Route.Type

@@ -1,0 +1,96 @@
+/** The calls of one answer, each decided, asked about and made. */
+import type { ToolResult, Usage } from "@fermata/core/AgentMessage"
+import * as Approval from "@fermata/engine/Approval"
+import type { Engine } from "@fermata/engine/Engine"
+import * as Step from "@fermata/engine/Step"
+import * as Workflows from "@fermata/engine/Workflows"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import * as Dispatch from "./Dispatch.ts"
+import * as Routes from "./Routes.ts"
+import { Route } from "./Setup.ts"
+import * as ToolStep from "./ToolStep.ts"
+
+type Needs = Engine | WorkflowEngine | WorkflowInstance
+
+/** What calls are made with. */
+export interface Callers extends Routes.Known {
+  readonly kit: ToolStep.Kit
+  readonly toolStep: (name: string) => ToolStep.ToolStep
+  /** Runs an agent that is a tool, and says what came of it. `place` is the same for every replay of this call. */
+  readonly child: (
+    tool: string,
+    params: Schema.Json,
+    place: number
+  ) => Effect.Effect<{ readonly outcome: ToolStep.Outcome; readonly usage: Usage }, never, Needs>
+}
+
+/** Makes the calls; `before` counts those of earlier answers. Gives the results in the order of the calls, and what subagents have used. */
+export const make = (
+  wanted: ReadonlyArray<Routes.Call>,
+  before: number,
+  concurrency: number,
+  callers: Callers
+): Effect.Effect<
+  { readonly results: ReadonlyArray<ToolResult>; readonly usages: ReadonlyArray<Usage> },
+  never,
+  Needs
+> =>
+  Effect.gen(function*() {
+    // Policy and tools are configuration, and a replay must go the way that was gone.
+    const routes = yield* Workflows.decide("calls", Routing, () => wanted.map((call) => Routes.of(call, callers)))
+    const usages: Array<Usage> = []
+    const results = yield* Dispatch.each(
+      wanted.map((call, index) => ({ call, route: routes[index]!, place: before + index + 1 })),
+      ({ route }) => route.to === "nobody" || route.safe,
+      concurrency,
+      ({ call, place, route }) =>
+        Effect.map(one(call, route, place, callers, usages), ({ isFailure, result }): ToolResult => ({
+          id: call.id,
+          tool: call.tool,
+          isFailure,
+          result
+        }))
+    )
+    return { results, usages }
+  }).pipe(Effect.provideService(ToolStep.CurrentKit, callers.kit))
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const Routing = Schema.Array(Route)
+
+const one = Effect.fnUntraced(function*(
+  call: Routes.Call,
+  route: Route,
+  place: number,
+  callers: Callers,
+  usages: Array<Usage>
+): Effect.fn.Return<ToolStep.Outcome, never, Needs> {
+  if (route.to === "nobody") return ToolStep.failure(route.reason)
+  if (call.type === "broken-call") {
+    return ToolStep.failure("its arguments are not whole JSON, so that it was not called")
+  }
+  let params = route.instead?.params ?? call.params
+  if (route.ask !== undefined) {
+    const answered = yield* Effect.result(
+      Approval.ask(call.tool, { ...route.ask, args: { schema: Schema.Json, value: params, editable: true } })
+    )
+    if (Result.isFailure(answered)) return ToolStep.failure(answered.failure.message)
+    params = answered.success.args
+  }
+  switch (route.to) {
+    case "step":
+      return yield* callers.toolStep(call.tool)({ call: call.id, params })
+    case "run":
+      return yield* Step.within(ToolStep.carryOut(call.tool, params, call.id), `${call.tool}[${place}]/`)
+    case "agent": {
+      const { outcome, usage } = yield* callers.child(call.tool, params, place)
+      usages.push(usage)
+      return outcome
+    }
+  }
+})

@@ -1,0 +1,133 @@
+/**
+ * Calls of tools as steps, one step for each tool, under its rule for crashes. A
+ * call never fails its run: what goes wrong is told to the model as a result.
+ */
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as Step from "@fermata/engine/Step"
+import type * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as AgentTool from "../AgentTool.ts"
+
+/** What came of a call. `cut` is how long its result was, in characters, where the model is shown less. */
+export const Outcome = Schema.Struct({
+  isFailure: Schema.Boolean,
+  result: Schema.Json,
+  cut: Schema.optionalKey(Schema.Int)
+})
+export type Outcome = typeof Outcome.Type
+
+/** The tools of an agent with those who carry them out. */
+export type Kit = Toolkit.WithHandler<Record<string, Tool.Any>>
+
+/** The tools that a step has the call of. */
+export const CurrentKit: Context.Reference<Kit | undefined> = Context.Reference<Kit | undefined>(
+  "@fermata/agent/CurrentKit",
+  { defaultValue: () => undefined }
+)
+
+/** A call that did not come to be, or went wrong, as the model is told. */
+export const failure = (error: string): Outcome => ({ isFailure: true, result: { error } })
+
+/** The step of a tool's calls. */
+export const make = (name: string, tool: Tool.Any | undefined) => {
+  const rules = tool === undefined ? undefined : AgentTool.rulesOf(tool)
+  const probe = tool === undefined ? undefined : AgentTool.probeOf(tool)
+  const definition = {
+    input: { call: Schema.String, params: Schema.Json },
+    success: Outcome,
+    label: "tool",
+    run: ({ call, params }: Input, context: Step.StepContext) =>
+      tool === undefined
+        ? Effect.succeed(failure(`there is no tool "${name}" any more`))
+        : Effect.provideService(
+          limited(carryOut(name, params, call), rules!.timeoutMs, name),
+          AgentTool.CurrentCall,
+          context
+        ).pipe(Effect.map((outcome) => cut(outcome, rules!.maxResult)))
+  }
+  if (probe === undefined) return Step.make(name, { ...definition, onCrash: rules?.onCrash ?? "ask" })
+  return Step.make(name, {
+    ...definition,
+    onCrash: "probe",
+    probe: ({ params }: Input, context: Step.StepContext) =>
+      Effect.map(
+        probe(params, context),
+        Option.map((result) => cut(stored(false, result), rules!.maxResult))
+      )
+  })
+}
+
+/** The step of a tool's calls. */
+export type ToolStep = ReturnType<typeof make>
+
+/** Carries out a call, and tells what came of it. Only an interruption stays one. */
+export const carryOut = (name: string, params: Schema.Json, call: string): Effect.Effect<Outcome> =>
+  Effect.gen(function*() {
+    const kit = yield* CurrentKit
+    if (kit === undefined || !(name in kit.tools)) return failure(`there is no tool "${name}"`)
+    const results = yield* kit.handle(name, params, call)
+    const last = yield* Stream.runLast(Stream.filter(results, ({ preliminary }) => !preliminary))
+    return Option.match(last, {
+      onNone: () => failure(`tool "${name}" gave no result`),
+      onSome: ({ encodedResult, isFailure }) => stored(isFailure, encodedResult)
+    })
+  }).pipe(
+    // Handlers bring what they need; the type of any tool cannot say so.
+    (effect) => effect as Effect.Effect<Outcome, unknown>,
+    Effect.catchCause((cause) =>
+      Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(failure(problemOf(cause)))
+    )
+  )
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+interface Input {
+  readonly call: string
+  readonly params: Schema.Json
+}
+
+const limited = (outcome: Effect.Effect<Outcome>, millis: number | undefined, name: string): Effect.Effect<Outcome> =>
+  millis === undefined
+    ? outcome
+    : Effect.timeoutOrElse(outcome, {
+      duration: Duration.millis(millis),
+      orElse: () => Effect.succeed(failure(`tool "${name}" did not end within ${millis} ms`))
+    })
+
+/** A result that can be stored, or what is wrong with it. */
+const stored = (isFailure: boolean, result: unknown): Outcome => {
+  const made = StoredJson.of(result ?? null)
+  return Result.isSuccess(made)
+    ? { isFailure, result: made.success.read() as Schema.Json }
+    : failure(`its result cannot be stored: ${made.failure.reason}`)
+}
+
+/** The result as far as the model is shown it. */
+const cut = (outcome: Outcome, most: number): Outcome => {
+  const { result } = outcome
+  const text = typeof result === "string" ? result : StoredJson.textOf(result)
+  return text.length <= most
+    ? outcome
+    : { ...outcome, result: `${text.slice(0, most)}\n[cut: ${most} of ${text.length} characters]`, cut: text.length }
+}
+
+/** The first reason, without a stack: the model has no use for one, and a stack says where files lie. */
+const problemOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  const text = error instanceof Error
+    ? error.message
+    : typeof error === "string"
+    ? error
+    : StoredJson.show(error, 2_000)
+  return text.length > 2_000 ? `${text.slice(0, 2_000)}…` : text
+}

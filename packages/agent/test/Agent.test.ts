@@ -1,0 +1,187 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as Agent from "@fermata/agent/Agent"
+import { AgentFailed } from "@fermata/agent/AgentErrors"
+import * as AgentTool from "@fermata/agent/AgentTool"
+import { ModelFailed, type ModelRequest, type Models } from "@fermata/agent/Model"
+import * as Policy from "@fermata/agent/Policy"
+import { Engine } from "@fermata/engine/Engine"
+import { Runs } from "@fermata/engine/Runs"
+import { TestHost } from "@fermata/testing/TestHost"
+import { Effect, Layer, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import * as Script from "./support/Script.ts"
+
+const read = AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" })
+const Look = Tool.make("Look", { parameters: Schema.Struct({ n: Schema.Int }), success: Schema.String }).annotateMerge(
+  read
+)
+const Write = Tool.make("Write", { parameters: Schema.Struct({ path: Schema.String }), success: Schema.String })
+
+const host = Layer.provideMerge(Runs.layer, TestHost.layer)
+
+type Needs = Layer.Success<typeof host> | Models
+
+/** Runs what needs an agent, with what its model says. */
+const served = <A, E>(
+  layer: Layer.Layer<never, never, Needs>,
+  scripts: Readonly<Record<string, Script.Script>>,
+  use: Effect.Effect<A, E, Needs>,
+  asked: Array<ModelRequest & { readonly model: string }> = []
+): Effect.Effect<A, unknown> =>
+  Effect.provide(use, Layer.provideMerge(layer, Layer.provideMerge(Script.layer(scripts, asked), host)))
+
+describe("an agent", () => {
+  it.effect("answers, calls its tools, and tells the model what they gave in the order of its calls", () => {
+    const kit = Toolkit.make(Look)
+    const seer = Agent.make("seer", { instructions: "See.", model: "m", toolkit: kit })
+    const asked: Array<ModelRequest & { readonly model: string }> = []
+    const layer = Layer.provide(seer.layer, kit.toLayer({ Look: ({ n }) => Effect.succeed(`saw ${n}`) }))
+    return served(
+      layer,
+      {
+        m: (_, turn) =>
+          turn === 0
+            ? [
+              ...Script.text("I look."),
+              Script.call("a", "Look", { n: 1 }),
+              Script.call("b", "Look", { n: 2 }),
+              Script.end("tool-calls")
+            ]
+            : [...Script.text("Seen both."), Script.end()]
+      },
+      Effect.gen(function*() {
+        const { output, turns, usage } = yield* seer.run("look at 1 and 2")
+        assert.strictEqual(output, "Seen both.")
+        assert.strictEqual(turns, 2)
+        assert.deepStrictEqual(usage, { input: 200, cacheRead: 0, cacheWrite: 0, output: 100 })
+        const results = asked[1]!.prompt.content.at(-1)!
+        assert.deepStrictEqual(
+          results.role === "tool"
+            ? results.content.map((part) => part.type === "tool-result" ? [part.id, part.result] : [])
+            : [],
+          [["a", "saw 1"], ["b", "saw 2"]]
+        )
+      }),
+      asked
+    )
+  })
+
+  it.effect("asks people about what changes the world, and makes the call with the arguments that they approved", () => {
+    const kit = Toolkit.make(Write)
+    const writer = Agent.make("writer", { instructions: "Write.", model: "m", toolkit: kit })
+    const written: Array<string> = []
+    const layer = Layer.provide(
+      writer.layer,
+      kit.toLayer({ Write: ({ path }) => Effect.sync(() => (written.push(path), "written")) })
+    )
+    return served(
+      layer,
+      {
+        m: (_, turn) =>
+          turn === 0
+            ? [Script.call("a", "Write", { path: "/etc/passwd" }), Script.end("tool-calls")]
+            : [...Script.text("Done."), Script.end()]
+      },
+      Effect.gen(function*() {
+        const runs = yield* Runs
+        yield* writer.start("write", { id: "1" })
+        yield* Effect.flatMap(Engine, (engine) => engine.settled)
+        const [question] = yield* runs.approvals()
+        assert.deepStrictEqual(question!.args, { path: "/etc/passwd" })
+        assert.deepStrictEqual(written, [])
+        yield* runs.answer(question!.id, { decision: "approve", by: "operator", edit: { path: "/tmp/x" } } as never)
+        assert.strictEqual((yield* writer.run("write", { id: "1" })).output, "Done.")
+        assert.deepStrictEqual(written, ["/tmp/x"])
+      })
+    )
+  })
+
+  it.effect("M-53: fails when it has asked its model as often as it may, and has not acted for nothing", () => {
+    const kit = Toolkit.make(Look)
+    const seer = Agent.make("seer", { instructions: "See.", model: "m", toolkit: kit, limits: { turns: 2 } })
+    let looked = 0
+    const layer = Layer.provide(seer.layer, kit.toLayer({ Look: () => Effect.sync(() => `${++looked}`) }))
+    return served(
+      layer,
+      { m: (_, turn) => [Script.call(`${turn}`, "Look", { n: turn }), Script.end("tool-calls")] },
+      Effect.gen(function*() {
+        const failure = yield* Effect.flip(seer.run("look"))
+        assert.instanceOf(failure, AgentFailed)
+        assert.strictEqual(failure.code, "ERR_MAX_TURNS")
+        assert.strictEqual(failure.turns, 2)
+        assert.strictEqual(looked, 1)
+      })
+    )
+  })
+
+  it.effect("M-45: a subagent is a child run with a question of its own, which its parent waits for", () => {
+    const kit = Toolkit.make(Write)
+    const helper = Agent.make("helper", { instructions: "helper", model: "m", toolkit: kit })
+    const boss = Agent.make("boss", { instructions: "boss", model: "m", agents: [helper], policy: Policy.open })
+    const layer = Layer.provide(
+      Layer.mergeAll(boss.layer, helper.layer),
+      kit.toLayer({ Write: ({ path }) => Effect.succeed(`wrote ${path}`) })
+    )
+    return served(
+      layer,
+      {
+        m: (request, turn) => {
+          const isBoss = Script.instructionsOf(request) === "boss"
+          if (turn > 0) return [...Script.text(isBoss ? "All done." : "Helped."), Script.end()]
+          return [
+            isBoss ? Script.call("a", "helper", { prompt: "help" }) : Script.call("b", "Write", { path: "/x" }),
+            Script.end("tool-calls")
+          ]
+        }
+      },
+      Effect.gen(function*() {
+        const runs = yield* Runs
+        yield* boss.start("go", { id: "1" })
+        yield* Effect.flatMap(Engine, (engine) => engine.settled)
+        const [question] = yield* runs.approvals()
+        assert.strictEqual(question!.workflow, "helper")
+        yield* runs.answer(question!.id, { decision: "approve", by: "operator" })
+        const { output, usage } = yield* boss.run("go", { id: "1" })
+        assert.strictEqual(output, "All done.")
+        assert.strictEqual(usage.output, 200)
+      })
+    )
+  })
+
+  it.effect("M-56, M-80: waits as long as the provider says, durably, and gives up after so many attempts", () => {
+    const seer = Agent.make("seer", { instructions: "", model: "m" })
+    let asked = 0
+    return served(
+      seer.layer,
+      {
+        m: () => {
+          asked++
+          return Effect.fail(
+            new ModelFailed({
+              model: "m",
+              code: "ERR_RATE_LIMIT",
+              problem: "429 Too Many Requests",
+              retryable: true,
+              retryAfterMs: 7_000,
+              maybePaid: false
+            })
+          )
+        }
+      },
+      Effect.gen(function*() {
+        const test = yield* TestHost
+        yield* seer.start("hi", { id: "1" })
+        yield* test.settled
+        assert.strictEqual(asked, 1)
+        yield* test.adjust(6_999)
+        assert.strictEqual(asked, 1)
+        yield* test.adjust(1)
+        assert.strictEqual(asked, 2)
+        yield* test.adjust(7_000)
+        const failure = yield* Effect.flip(seer.run("hi", { id: "1" }))
+        assert.strictEqual(failure.code, "ERR_RATE_LIMIT")
+        assert.strictEqual(asked, 3)
+      })
+    )
+  })
+})
