@@ -62,6 +62,8 @@ export interface Price {
   readonly output: number
   readonly cacheRead: number
   readonly cacheWrite: number
+  /** What a question of more input tokens than `above`, cached ones included, costs instead, in whole. */
+  readonly long?: Omit<Price, "long"> & { readonly above: number }
 }
 
 /** A model of a provider, ready to be asked. */

@@ -18,6 +18,7 @@ import * as AnthropicMessages from "../internal/model/AnthropicMessages.ts"
 import { type Model, type ModelFailed, type ModelRequest, ModelUnavailable, type Price } from "../Model.ts"
 import * as ModelErrors from "./ModelErrors.ts"
 import { missingKey, type Provider } from "./Models.ts"
+import * as Prices from "./Prices.ts"
 
 export type { Extras } from "../internal/model/AnthropicMessages.ts"
 
@@ -53,15 +54,29 @@ export interface Options {
 
 const variable = "ANTHROPIC_API_KEY"
 
-/** What is known of the models of the day; of any other `claude-*` the mildest is assumed. */
-const known: Readonly<Record<string, Limits>> = {
-  "claude-opus-5-5": { contextWindow: 1_000_000, maxOutput: 64_000 },
-  "claude-fable-5-2": { contextWindow: 1_000_000, maxOutput: 64_000 },
-  "claude-mythos-5-2": { contextWindow: 1_000_000, maxOutput: 64_000 },
-  "claude-sonnet-5-5": { contextWindow: 1_000_000, maxOutput: 64_000 },
-  "claude-haiku-5-5": { contextWindow: 200_000, maxOutput: 64_000 }
+/** For people: the models of the day. */
+const known = [
+  "claude-opus-5-5",
+  "claude-sonnet-5-5",
+  "claude-haiku-5-5",
+  "claude-fable-5-2",
+  "claude-mythos-5-2"
+]
+
+/** What holds for every one of them; of windows and prices the list knows more. */
+const assumed = { contextWindow: 200_000, maxOutput: 64_000 }
+
+/** An answer in a hurry has a price of its own, which the list does not have. */
+const limitsOf = (id: string, { extras, models }: Options, at: number): Limits => {
+  const found = Prices.find("anthropic", id, at)
+  const price = extras?.cacheTtl === "1h" ? found?.priceHour : found?.price
+  return {
+    ...assumed,
+    ...(found?.contextWindow === undefined ? {} : { contextWindow: found.contextWindow }),
+    ...(price === undefined || extras?.speed === "fast" ? {} : { price }),
+    ...models?.[id]
+  }
 }
-const assumed: Limits = { contextWindow: 200_000, maxOutput: 64_000 }
 
 /** Models up to Claude 4.5 take a temperature; later ones refuse it. */
 const takesTemperature = (model: string): boolean => /^claude-(3|[a-z]+-(3|4(-[0-5])?(-\d{8})?$))/.test(model)
@@ -71,21 +86,18 @@ export const provider = (options: Options = {}): Provider => {
   const client = lazyClient(options)
   return {
     name: "anthropic",
-    models: Object.keys(known),
+    models: known,
     names: "claude-*",
     find: (name) => {
       const id = name.replace(/^anthropic\//, "")
       if (!id.startsWith("claude-")) return undefined
-      return Effect.as(
-        key(options, name),
-        {
+      return Effect.andThen(key(options, name), Clock.currentTimeMillis).pipe(
+        Effect.map((now): Model => ({
           name,
           provider: "anthropic",
-          ...assumed,
-          ...known[id],
-          ...options.models?.[id],
+          ...limitsOf(id, options, now),
           stream: (request) => stream(name, id, options, client, request)
-        } satisfies Model
+        }))
       )
     }
   }
