@@ -21,9 +21,9 @@ export type Code =
   | "ERR_API"
   | "ERR_API_OVERLOADED"
   | "ERR_AUTH"
-  | "ERR_CONFIG"
   | "ERR_PROMPT_TOO_LONG"
   | "ERR_RATE_LIMIT"
+  | "ERR_REQUEST"
   | "ERR_STREAM_INCOMPLETE"
   | "ERR_STREAM_PARSE"
   | "ERR_UNEXPECTED_STOP"
@@ -52,9 +52,9 @@ export const consequences = {
   /** 402: the account has no money left. */
   "no credit": { code: "ERR_AUTH", retryable: false, maybePaid: false },
   /** 404: no such model. */
-  "not found": { code: "ERR_CONFIG", retryable: false, maybePaid: false },
+  "not found": { code: "ERR_REQUEST", retryable: false, maybePaid: false },
   /** 400, 422 and what else is wrong with a request. */
-  "invalid request": { code: "ERR_CONFIG", retryable: false, maybePaid: false },
+  "invalid request": { code: "ERR_REQUEST", retryable: false, maybePaid: false },
   /** 400 for too many tokens, 413 for too many bytes. */
   "prompt too long": { code: "ERR_PROMPT_TOO_LONG", retryable: false, maybePaid: false },
   /** The answer broke off. */

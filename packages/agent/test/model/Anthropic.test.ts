@@ -209,11 +209,11 @@ describe("faults of an answer", () => {
     }],
     ["403", { status: 403, type: "permission_error", message: "not yours" }, { code: "ERR_AUTH", retryable: false }],
     ["404", { status: 404, type: "not_found_error", message: "no such model" }, {
-      code: "ERR_CONFIG",
+      code: "ERR_REQUEST",
       retryable: false
     }],
     ["400", { status: 400, type: "invalid_request_error", message: "messages: bad" }, {
-      code: "ERR_CONFIG",
+      code: "ERR_REQUEST",
       retryable: false
     }],
     ["400 for a prompt that is too long", {
@@ -547,7 +547,7 @@ describe("what goes back to the provider", () => {
       const error = yield* Effect.flip(ask(server, {
         prompt: Prompt.make([{ role: "user", content: [{ type: "file", mediaType: "audio/mp3", data: "AQID" }] }])
       })) as Effect.Effect<ModelFailed>
-      assert.deepInclude({ code: error.code, retryable: error.retryable }, { code: "ERR_CONFIG", retryable: false })
+      assert.deepInclude({ code: error.code, retryable: error.retryable }, { code: "ERR_REQUEST", retryable: false })
       assert.include(error.message, "audio/mp3")
       assert.strictEqual(server.requests.length, 0)
     }))

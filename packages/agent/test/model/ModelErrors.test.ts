@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as AgentErrors from "@fermata/agent/AgentErrors"
 import { ModelFailed } from "@fermata/agent/Model"
 import * as ModelErrors from "@fermata/agent/model/ModelErrors"
 
@@ -16,14 +17,20 @@ describe("why a model call failed", () => {
         ERR_API: [true],
         ERR_API_OVERLOADED: [true],
         ERR_AUTH: [false],
-        ERR_CONFIG: [false],
         ERR_PROMPT_TOO_LONG: [false],
         ERR_RATE_LIMIT: [true],
+        ERR_REQUEST: [false],
         ERR_STREAM_INCOMPLETE: [true],
         ERR_STREAM_PARSE: [false],
         ERR_UNEXPECTED_STOP: [false]
       }
     )
+  })
+
+  it("speaks with the codes of runs, and means the same by them", () => {
+    for (const { code, retryable } of Object.values(ModelErrors.consequences)) {
+      assert.strictEqual(AgentErrors.codes[code], retryable, code)
+    }
   })
 
   it("knows the errors of other clients by their shape", () => {
@@ -42,10 +49,10 @@ describe("why a model call failed", () => {
         "ERR_PROMPT_TOO_LONG",
         false
       ],
-      [aiSdk(400, { message: "unknown field" }), "ERR_CONFIG", false],
-      [aiSdk(404, { code: "model_not_found", message: "no" }), "ERR_CONFIG", false],
+      [aiSdk(400, { message: "unknown field" }), "ERR_REQUEST", false],
+      [aiSdk(404, { code: "model_not_found", message: "no" }), "ERR_REQUEST", false],
       [aiSdk(400, { type: "invalid_request_error", message: "Your credit balance is too low" }), "ERR_AUTH", false],
-      [aiSdk(418, { message: "teapot" }), "ERR_CONFIG", false],
+      [aiSdk(418, { message: "teapot" }), "ERR_REQUEST", false],
       [aiSdk(507, { message: "storage" }), "ERR_API", true]
     ] as const
     for (const [error, code, retryable] of table) {
