@@ -178,6 +178,14 @@ export interface Any {
   readonly workflow: Workflow.Any
 }
 
+/**
+ * The schema of an output that is taken as text where the model's answer does not
+ * fit, so that a run ends with what there is. Without it such an answer is asked
+ * for again, and fails the run in the end.
+ */
+export const lenient: <S extends Schema.Top>(schema: S) => Schema.Union<readonly [S, typeof Schema.String]> =
+  Output.lenient
+
 /** Defines an agent. Throws where it cannot be: two tools of one name, or one named as a step of the loop. */
 export const make = <
   const Name extends string,
@@ -264,7 +272,7 @@ export const make = <
       toolStep,
       child: (tool, params, place) => child(below.get(tool)!, params, `${runId}/${place}`, depth + 1)
     }, AgentMessage.user(first.prompt))
-    const decoded = shape === undefined ? Exit.succeed(ended.text) : shape.decode(ended.value)
+    const decoded = shape === undefined || ended.isText ? Exit.succeed(ended.text) : shape.decode(ended.value)
     if (Exit.isFailure(decoded)) {
       return yield* new AgentFailed({
         agent: name,

@@ -31,9 +31,10 @@ export interface Parts extends ToolCalls.Callers {
   readonly modelStep: ModelStep.ModelStep
 }
 
-/** What an agent came to. `value` is JSON of the output's schema, or the text where that has none. */
+/** What an agent came to. `value` is JSON of the output's schema, or the text itself. */
 export interface Ended {
   readonly value: unknown
+  readonly isText: boolean
   readonly text: string
   readonly turns: number
   readonly usage: Usage
@@ -197,10 +198,15 @@ class Conversation {
     now: number
   ): Effect.fn.Return<Next, AgentFailed, Needs> {
     const { parts: { setup, shape }, text, turns, usage } = this
-    if (shape === undefined) return { _tag: "Ended", ended: { value: text, text, turns, usage } }
+    if (shape === undefined) return { _tag: "Ended", ended: { value: text, isText: true, text, turns, usage } }
     // The schema is configuration too: whether an answer fits is decided once.
-    const { problem, value } = yield* Workflows.decide("output", Fit, () => fitOf(Output.read(text, shape)))
-    if (problem === undefined) return { _tag: "Ended", ended: { value, text, turns, usage } }
+    const { isText, problem, value } = yield* Workflows.decide("output", Fit, () => fitOf(Output.read(text, shape)))
+    if (problem === undefined) {
+      return {
+        _tag: "Ended",
+        ended: { value: isText === true ? text : value, isText: isText === true, text, turns, usage }
+      }
+    }
     if (this.repaired >= setup.repairs) {
       return yield* this.failed(problem.code, `the answer cannot be used: ${problem.text}`)
     }
@@ -256,6 +262,7 @@ const next = (purpose: ModelStep.Purpose): Next => ({ _tag: "Next", purpose })
 const goOn = "Your answer was cut off. Go on exactly where it ended, without repeating anything and without an apology."
 
 const Fit = Schema.Struct({
+  isText: Schema.optionalKey(Schema.Literal(true)),
   value: Schema.optionalKey(Schema.Json),
   problem: Schema.optionalKey(
     Schema.Struct({ code: Schema.Literals(["JSON_PARSE_FAILED", "SCHEMA_VALIDATION_FAILED"]), text: Schema.String })
@@ -265,4 +272,6 @@ const Fit = Schema.Struct({
 const fitOf = (read: Output.Read): typeof Fit.Type =>
   read._tag === "Fits"
     ? { value: read.value as Schema.Json }
+    : read._tag === "Text"
+    ? { isText: true }
     : { problem: { code: read.code, text: read.problem } }

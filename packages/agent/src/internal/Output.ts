@@ -6,17 +6,32 @@ import * as Schema from "effect/Schema"
 
 /** The shape of an agent's output; none for text. */
 export interface Shape {
+  /** JSON Schema of what is wanted. */
   readonly document: object
+  /** An answer without the shape is taken as the text that it is. */
+  readonly isLenient: boolean
   readonly decode: (value: unknown) => Exit.Exit<unknown, unknown>
+}
+
+/** What an answer should be, of the schemas that take any text beside. */
+const wanted = new WeakMap<Schema.Top, Schema.Top>()
+
+/** A schema of which any text is taken where it is not what is wanted. */
+export const lenient = <S extends Schema.Top>(schema: S): Schema.Union<readonly [S, typeof Schema.String]> => {
+  const either = Schema.Union([schema, Schema.String])
+  wanted.set(either, schema)
+  return either
 }
 
 /** The shape that a schema gives answers; none where it takes any text. */
 export const shapeOf = (schema: Schema.Top): Shape | undefined => {
   if (schema.ast === Schema.String.ast) return undefined
-  const codec = Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>)
+  const strict = wanted.get(schema)
+  const codec = Schema.toCodecJson((strict ?? schema) as Schema.Codec<unknown, unknown>)
   const { definitions, schema: document } = Schema.toJsonSchemaDocument(codec)
   return {
     document: Object.keys(definitions).length === 0 ? document : { ...document, $defs: definitions },
+    isLenient: strict !== undefined,
     decode: Schema.decodeUnknownExit(codec)
   }
 }
@@ -30,6 +45,8 @@ export const instruction = ({ document }: Shape): string =>
 /** What an answer holds: the value of the shape as JSON, or what is wrong with it, and under which code. */
 export type Read =
   | { readonly _tag: "Fits"; readonly value: unknown }
+  /** It does not fit, and is taken as text. */
+  | { readonly _tag: "Text" }
   | {
     readonly _tag: "Unfit"
     readonly code: "JSON_PARSE_FAILED" | "SCHEMA_VALIDATION_FAILED"
@@ -38,6 +55,15 @@ export type Read =
 
 /** Reads an answer: the JSON it is, or the one fenced block that it has. */
 export const read = (text: string, shape: Shape): Read => {
+  const found = strictly(text, shape)
+  return found._tag === "Unfit" && shape.isLenient ? { _tag: "Text" } : found
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const strictly = (text: string, shape: Shape): Read => {
   const parsed = JsonText.parse(bare(text))
   if (parsed._tag === "Mistake") {
     return {
@@ -57,10 +83,6 @@ export const read = (text: string, shape: Shape): Read => {
     }`
   }
 }
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
 
 const bare = (text: string): string => {
   const fenced = [...text.matchAll(/```(?:json)?\s*\n([\s\S]*?)\n?```/g)]
