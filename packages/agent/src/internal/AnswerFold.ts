@@ -108,6 +108,15 @@ export const answer = (
 /** Tokens of a text where nobody tells them: rather too many than too few. */
 export const tokensOf = (characters: number): number => Math.ceil(characters / 3)
 
+/** Usage that nobody told, by characters of the question and of the answer. */
+export const estimated = (prompt: number, characters: number): Usage => ({
+  input: tokensOf(prompt),
+  cacheRead: 0,
+  cacheWrite: 0,
+  output: tokensOf(characters),
+  estimated: true
+})
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
@@ -179,14 +188,6 @@ const usageOf = ({ inputTokens, outputTokens }: Response.FinishPartEncoded["usag
   if (input == null || outputTokens.total == null) return undefined
   return { input: Math.max(0, input), cacheRead, cacheWrite, output: outputTokens.total }
 }
-
-const estimated = (prompt: number, characters: number): Usage => ({
-  input: tokensOf(prompt),
-  cacheRead: 0,
-  cacheWrite: 0,
-  output: tokensOf(characters),
-  estimated: true
-})
 
 const textOfError = (error: unknown): string => {
   if (typeof error === "string") return error

@@ -9,6 +9,7 @@
 import * as AgentMessage from "@fermata/core/AgentMessage"
 import type { Message } from "@fermata/core/AgentMessage"
 import * as Step from "@fermata/engine/Step"
+import type * as Prompt from "effect/ai/Prompt"
 import type * as Tool from "effect/ai/Tool"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -20,6 +21,7 @@ import * as Stream from "effect/Stream"
 import * as Messages from "../Messages.ts"
 import { type Model, ModelFailed, Models } from "../Model.ts"
 import * as AnswerFold from "./AnswerFold.ts"
+import * as Money from "./Money.ts"
 
 /** What a turn is for: a question of the conversation, going on after an answer that was cut, an answer that did not fit its schema, or a summary. */
 export const Purpose = Schema.Literals(["turn", "continue", "repair", "summary"])
@@ -106,22 +108,42 @@ const askOne = Effect.fnUntraced(function*(
     models.get(name),
     ({ problem }) => failed(name, "ERR_CONFIG", problem, { retryable: false, maybePaid: false })
   )
-  return yield* Effect.timeoutOrElse(collect(model, question, context), {
-    duration: Duration.millis(turnTimeoutMs),
-    orElse: () =>
-      Effect.fail(
-        failed(name, "ERR_TURN_TIMEOUT", `it did not answer within ${turnTimeoutMs} ms`, {
-          retryable: true,
-          maybePaid: true
-        })
-      )
-  })
+  const prompt = Messages.toPrompt(question.instructions, Messages.normalise(question.messages()), model)
+  const promptCharacters = () => JSON.stringify(prompt.content).length
+  const reading = AnswerFold.empty()
+  const spend = (usage: AgentMessage.Usage) => context.spend(Money.costOf(model.price, usage))
+  const answer = yield* collect(model, prompt, question, context, reading).pipe(
+    Effect.timeoutOrElse({
+      duration: Duration.millis(turnTimeoutMs),
+      orElse: () =>
+        Effect.fail(
+          failed(name, "ERR_TURN_TIMEOUT", `it did not answer within ${turnTimeoutMs} ms`, {
+            retryable: true,
+            maybePaid: true
+          })
+        )
+    }),
+    Effect.andThen(Effect.suspend(() => {
+      const answer = AnswerFold.answer(reading, model, promptCharacters)
+      return answer instanceof ModelFailed ? Effect.fail(answer) : Effect.succeed(answer)
+    })),
+    // What was asked and said before a failure has to be paid too, and nobody tells how much that was.
+    Effect.tapError(({ maybePaid }) =>
+      maybePaid ? spend(AnswerFold.estimated(promptCharacters(), reading.characters)) : Effect.void
+    )
+  )
+  yield* spend(answer.usage)
+  return answer
 })
 
-const collect = Effect.fnUntraced(function*(model: Model, question: Question, context: Step.StepContext) {
-  const prompt = Messages.toPrompt(question.instructions, Messages.normalise(question.messages()), model)
-  const reading = AnswerFold.empty()
-  yield* Stream.runForEachArray(
+const collect = (
+  model: Model,
+  prompt: Prompt.Prompt,
+  question: Question,
+  context: Step.StepContext,
+  reading: AnswerFold.Reading
+): Effect.Effect<void, ModelFailed> =>
+  Stream.runForEachArray(
     model.stream({
       prompt,
       tools: question.tools,
@@ -132,9 +154,6 @@ const collect = Effect.fnUntraced(function*(model: Model, question: Question, co
     }),
     (parts) => Effect.sync(() => parts.forEach((part) => AnswerFold.add(reading, part)))
   )
-  const answer = AnswerFold.answer(reading, model, () => JSON.stringify(prompt.content).length)
-  return yield* answer instanceof ModelFailed ? Effect.fail(answer) : Effect.succeed(answer)
-})
 
 const failed = (
   model: string,
