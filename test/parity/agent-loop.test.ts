@@ -1,5 +1,14 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, AgentDefaults, AgentErrors, AgentResponse, AgentTool, Policy } from "@fermata/agent"
+import {
+  Agent,
+  AgentDefaults,
+  AgentErrors,
+  AgentObserver,
+  AgentResponse,
+  AgentTool,
+  Policy,
+  Transcript
+} from "@fermata/agent"
 import { ModelFailed } from "@fermata/agent/Model"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
@@ -485,6 +494,125 @@ describe("the loop", () => {
           },
           other: inTurn(calls(), answer("done"))
         }, layer)
+      )
+    )
+  })
+})
+
+describe("transcripts", () => {
+  it.effect("M-88, M-90, M-91: a run is told in shards of JSON lines, of which damage loses nothing but itself", () => {
+    const { agent, layer } = withTools(readKit, { Read: ({ path }) => Effect.succeed(`text of ${path}`) })
+    return Effect.gen(function*() {
+      const view = yield* (yield* Runs).show(yield* begin(agent))
+      const lines = Transcript.linesOf(view)
+      assert.deepStrictEqual(lines.map(({ type }) => type), ["start", "answer", "tool", "answer", "end"])
+      const shards = Transcript.shardsOf(lines, 2)
+      assert.deepStrictEqual(shards.map(({ name }) => name), ["000000.jsonl", "000001.jsonl", "000002.jsonl"])
+      assert.deepStrictEqual(Transcript.read(shards), { lines, damage: [] })
+      const cut = shards.with(1, { ...shards[1]!, text: shards[1]!.text.slice(0, -20) })
+      const { damage, lines: left } = Transcript.read(cut)
+      assert.deepStrictEqual(left, lines.toSpliced(3, 1))
+      assert.deepInclude(damage[0], { shard: "000001.jsonl", line: 2 })
+    }).pipe(Effect.provide(world(inTurn(calls(call("a", "Read", { path: "p" })), answer("done")), layer)))
+  })
+})
+
+describe("observers", () => {
+  const watched = (observer: (heard: Array<string>) => AgentObserver.Observer) => {
+    const heard: Array<string> = []
+    const { agent, layer } = withTools(bothKit, {
+      Read: () => Effect.succeed("text"),
+      Write: () => Effect.succeed("written")
+    })
+    const script = inTurn(
+      calls(call("a", "Read", { path: "p" }), call("b", "Write", { path: "q", content: "c" })),
+      answer("done")
+    )
+    return Effect.gen(function*() {
+      const run = yield* begin(agent)
+      const { meta: { pendingCall } } = yield* AgentResponse.of(run)
+      yield* (yield* Runs).answer(pendingCall!.approval, { decision: "approve", by: "operator" })
+      yield* (yield* TestHost).settled
+      return { heard, response: yield* AgentResponse.of(run) }
+    }).pipe(Effect.provide(world(script, layer, AgentObserver.layer([agent], observer(heard)))))
+  }
+  const hear = (heard: Array<string>) => (what: string) => Effect.sync(() => void heard.push(what))
+
+  it.effect("M-134 to M-139: hear of runs, turns and calls, with arguments and results, once for each", () =>
+    Effect.gen(function*() {
+      const { heard } = yield* watched((heard) => {
+        const say = hear(heard)
+        return {
+          preRun: () => say("run"),
+          postRun: ({ status, toolCallCount, turnCount }) =>
+            say(`${status} after ${turnCount} turns and ${toolCallCount} calls`),
+          preTurn: () => say("turn"),
+          postTurn: () => say("turn over"),
+          preToolCall: ({ params, tool }) => say(`${tool} ${JSON.stringify(params)}`),
+          postToolCall: ({ outcome, tool }) => say(`${tool} gave ${JSON.stringify(outcome)}`)
+        }
+      })
+      assert.deepStrictEqual(heard, [
+        "run",
+        "turn",
+        "Read {\"path\":\"p\"}",
+        "Read gave {\"isFailure\":false,\"result\":\"text\"}",
+        "paused after 1 turns and 1 calls",
+        "Write {\"path\":\"q\",\"content\":\"c\"}",
+        "Write gave {\"isFailure\":false,\"result\":\"written\"}",
+        "turn over",
+        "turn",
+        "turn over",
+        "done after 2 turns and 2 calls"
+      ])
+    }))
+
+  it.effect("M-134: an observer that fails or dies stops nothing", () =>
+    Effect.gen(function*() {
+      const { response } = yield* watched(() => ({
+        preRun: () => Effect.die(new Error("no")),
+        preTurn: () => Effect.fail("no"),
+        preToolCall: () => {
+          throw new Error("no")
+        }
+      }))
+      assert.strictEqual(response.status, "done")
+    }))
+
+  it.effect("M-141: who is asked after each turn may end the run, which is done with what there is", () => {
+    const { agent, layer } = withTools(readKit, { Read: () => Effect.succeed("text") }, {
+      stop: ({ turns }) => turns >= 2
+    })
+    return Effect.gen(function*() {
+      const { output, stopped, turns } = yield* agent.run("go")
+      assert.deepStrictEqual([output, stopped, turns], ["turn 1", "policy", 2])
+    }).pipe(
+      Effect.provide(world((_, turn) => calls(...say(`turn ${turn}`), call(`${turn}`, "Read", { path: "p" })), layer))
+    )
+  })
+
+  it.effect("M-140: who gates is policy: a refusal is told to the model, a question pauses the run", () => {
+    const policy: Policy.Policy = ({ tool }) =>
+      tool === "Write" ? { decision: "ask", approvers: ["editor"] } : { decision: "deny", reason: "not today" }
+    const { agent, layer } = withTools(bothKit, {
+      Read: () => Effect.die("called"),
+      Write: () => Effect.succeed("written")
+    }, { policy })
+    return Effect.gen(function*() {
+      const response = yield* AgentResponse.of(yield* begin(agent))
+      assert.strictEqual(response.meta.pendingCall!.toolName, "Write")
+      yield* (yield* Runs).answer(response.meta.pendingCall!.approval, { decision: "approve", by: "editor" })
+      yield* (yield* TestHost).settled
+      assert.include(said((yield* Wire)[1]!).at(-1)!, "it is not allowed: not today")
+    }).pipe(
+      Effect.provide(
+        world(
+          inTurn(
+            calls(call("a", "Read", { path: "p" }), call("b", "Write", { path: "q", content: "c" })),
+            answer("done")
+          ),
+          layer
+        )
       )
     )
   })

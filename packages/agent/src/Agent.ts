@@ -66,6 +66,11 @@ export interface Options<
   readonly agents?: ReadonlyArray<Any>
   /** What may be done without asking. What only reads, by default; people are asked about everything else. */
   readonly policy?: Policy.Policy
+  /**
+   * Asked after each turn whether the run is to end with what there is. Decided
+   * once for each turn and recorded, as policy is.
+   */
+  readonly stop?: (turn: Turn) => boolean
   readonly limits?: Limits
   /** What is done about a conversation that grows longer than its model takes. */
   readonly compaction?: CompactionOptions
@@ -91,6 +96,9 @@ export interface CompactionOptions {
   /** How old a result must be to be left out. */
   readonly microcompactAge?: Duration.Input
 }
+
+/** A turn that is over: how many there were, what the model said in it, and what was used so far. */
+export type Turn = Conversation.Turn
 
 /** Limits of a run. */
 export interface Limits {
@@ -122,7 +130,13 @@ const payload = <In extends Schema.Top>(input: In) => ({
 
 /** What a run of an agent came to. */
 const resultOf = <Out extends Schema.Top>(output: Out) =>
-  Schema.Struct({ output, text: Schema.String, turns: Schema.Int, usage: AgentMessage.Usage })
+  Schema.Struct({
+    output,
+    text: Schema.String,
+    turns: Schema.Int,
+    usage: AgentMessage.Usage,
+    stopped: Schema.optionalKey(Schema.Literals(["policy", "budget"]))
+  })
 
 /** The workflow that an agent's runs are of. */
 export type AgentWorkflow<Name extends string, In extends Schema.Top, Out extends Schema.Top> = Workflow.Workflow<
@@ -139,6 +153,8 @@ export interface Result<Out> {
   /** Model calls that were answered. */
   readonly turns: number
   readonly usage: AgentMessage.Usage
+  /** Why it ended before the model was done, with what there was. */
+  readonly stopped?: "policy" | "budget"
 }
 
 /** An agent. */
@@ -236,6 +252,7 @@ export const make = <
     continuations: defaults.continuations,
     repairs: limits.repairs ?? defaults.repairs,
     toolConcurrency: limits.toolConcurrency ?? defaults.toolConcurrency,
+    stops: options.stop !== undefined,
     compaction: {
       strategy: compaction.strategy ?? defaults.compaction,
       contextLimit: compaction.contextLimit ?? defaults.contextLimit,
@@ -269,6 +286,7 @@ export const make = <
       temperature: options.temperature,
       shape,
       modelStep,
+      stop: options.stop,
       toolStep,
       child: (tool, params, place) => child(below.get(tool)!, params, `${runId}/${place}`, depth + 1)
     }, AgentMessage.user(first.prompt))
@@ -281,7 +299,8 @@ export const make = <
         turns: ended.turns
       })
     }
-    return { output: decoded.value, text: ended.text, turns: ended.turns, usage: ended.usage }
+    const { stopped, text, turns, usage } = ended
+    return { output: decoded.value, text, turns, usage, ...(stopped === undefined ? {} : { stopped }) }
   })
 
   const execute = (given: In["Type"], id: string) => ({ id, input: given }) as never

@@ -29,6 +29,15 @@ export interface Parts extends ToolCalls.Callers {
   readonly temperature: number | undefined
   readonly shape: Output.Shape | undefined
   readonly modelStep: ModelStep.ModelStep
+  /** Whether the run is to end after this turn, with what there is. */
+  readonly stop: ((turn: Turn) => boolean) | undefined
+}
+
+/** A turn that is over: how many there were, what the model said in it, and what was used so far. */
+export interface Turn {
+  readonly turns: number
+  readonly text: string
+  readonly usage: Usage
 }
 
 /** What an agent came to. `value` is JSON of the output's schema, or the text itself. */
@@ -38,6 +47,8 @@ export interface Ended {
   readonly text: string
   readonly turns: number
   readonly usage: Usage
+  /** Why it ended with what there was. */
+  readonly stopped: "policy" | "budget" | undefined
 }
 
 type Needs = Engine | WorkflowEngine | WorkflowInstance | Models
@@ -97,8 +108,9 @@ class Conversation {
     this.text += AgentMessage.textOf(content)
     const wanted = Routes.callsOf(content)
     if (wanted.length > 0) {
+      const said = this.text
       yield* this.callTools(wanted)
-      return next("turn")
+      return setup.stops && (yield* this.isStopped(said)) ? yield* this.partial(said, "policy") : next("turn")
     }
     if (answer.finish === "paused") return next("turn")
     return answer.finish === "unknown"
@@ -198,14 +210,12 @@ class Conversation {
     now: number
   ): Effect.fn.Return<Next, AgentFailed, Needs> {
     const { parts: { setup, shape }, text, turns, usage } = this
-    if (shape === undefined) return { _tag: "Ended", ended: { value: text, isText: true, text, turns, usage } }
+    const ended = { text, turns, usage, stopped: undefined }
+    if (shape === undefined) return { _tag: "Ended", ended: { ...ended, value: text, isText: true } }
     // The schema is configuration too: whether an answer fits is decided once.
     const { isText, problem, value } = yield* Workflows.decide("output", Fit, () => fitOf(Output.read(text, shape)))
     if (problem === undefined) {
-      return {
-        _tag: "Ended",
-        ended: { value: isText === true ? text : value, isText: isText === true, text, turns, usage }
-      }
+      return { _tag: "Ended", ended: { ...ended, value: isText === true ? text : value, isText: isText === true } }
     }
     if (this.repaired >= setup.repairs) {
       return yield* this.failed(problem.code, `the answer cannot be used: ${problem.text}`)
@@ -214,6 +224,29 @@ class Conversation {
     this.text = ""
     this.history.hear(`Your answer cannot be used: ${problem.text}. Answer again, with JSON alone.`, now)
     return next("repair")
+  })
+
+  private isStopped(text: string): Effect.Effect<boolean, never, Needs> {
+    const { parts: { stop }, turns, usage } = this
+    return Workflows.decide("stop", Schema.Boolean, () => stop?.({ turns, text, usage }) === true)
+  }
+
+  /** Ends with what the model has said so far, where that is of use. */
+  private readonly partial = Effect.fnUntraced({ self: this }, function*(
+    this: Conversation,
+    text: string,
+    stopped: "policy" | "budget"
+  ): Effect.fn.Return<Next, AgentFailed, Needs> {
+    const { parts: { shape }, turns, usage } = this
+    const read = shape === undefined
+      ? { isText: true }
+      : yield* Workflows.decide("output", Fit, () => fitOf(Output.read(text, shape)))
+    if ("problem" in read && read.problem !== undefined) {
+      return yield* this.failed(read.problem.code, `it was stopped before it had an answer that can be used`)
+    }
+    const isText = read.isText === true
+    const value = isText ? text : "value" in read ? read.value : text
+    return { _tag: "Ended", ended: { value, isText, text, turns, usage, stopped } }
   })
 
   /** Makes the conversation shorter, and no further than it must be. */

@@ -17,6 +17,8 @@ export const Setup = Schema.Struct({
   continuations: Schema.Int,
   repairs: Schema.Int,
   toolConcurrency: Schema.Int,
+  /** Somebody is asked after each turn whether the run is to end. */
+  stops: Schema.Boolean,
   compaction: Compaction.Settings
 })
 export type Setup = typeof Setup.Type
