@@ -205,11 +205,13 @@ export const fromThrown = (
 ): ModelFailed => {
   if (error instanceof ModelFailed) return error
   const thrown = isObject(error) ? error : {}
-  const status = numberOf(thrown["status"]) ?? numberOf(thrown["statusCode"])
+  const told = numberOf(thrown["status"]) ?? numberOf(thrown["statusCode"])
+  // An error with a status that is none: the answer had begun, and broke while its beginning was read.
+  const status = told === undefined || told >= 400 ? told : undefined
   const body = bodyOf(thrown)
   const inner = isObject(body?.["error"]) ? body["error"] : body
   const text = textOf(inner?.["message"]) ?? textOf(thrown["message"]) ?? String(error)
-  const midway = options.midway === true
+  const midway = options.midway === true || (told !== undefined && told >= 200 && told < 300)
   const reason = reasonOf({
     status,
     types: [thrown["type"], inner?.["type"], inner?.["code"], inner?.["status"]].filter((type) =>

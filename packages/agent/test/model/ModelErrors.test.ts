@@ -85,6 +85,12 @@ describe("why a model call failed", () => {
     assert.deepStrictEqual(of("what?"), ["ERR_API", true, true])
   })
 
+  it("takes a status that is none for the beginning of an answer", () => {
+    const cause = Object.assign(new Error("other side closed"), { code: "UND_ERR_SOCKET" })
+    const { code, maybePaid, retryable } = thrown(Object.assign(new Error("no", { cause }), { statusCode: 200 }))
+    assert.deepStrictEqual([code, retryable, maybePaid], ["ERR_STREAM_INCOMPLETE", true, true])
+  })
+
   it("passes on what is known already", () => {
     const failed = ModelErrors.failed("m", "overloaded", "full", { midway: true })
     assert.instanceOf(failed, ModelFailed)

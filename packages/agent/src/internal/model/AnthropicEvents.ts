@@ -1,17 +1,14 @@
 /**
  * The events of one answer of Anthropic's Messages API, as parts of `effect/ai`.
  *
- * **A tool call is whole or it is text.** Its arguments are gathered here, since
- * the client mends what was cut, and count as whole when they parse as strict JSON
- * and the answer ended in order to call tools. Until that is known the calls are
- * held back, with all that comes behind them so that the order stays the model's.
- * A call that is not whole is given with `params` of the type string, the text as
- * it came: nobody can carry it out by mistake, and the model can be shown it.
+ * Arguments of calls are gathered here and parsed strictly (`HeldCalls`), since the
+ * client mends what was cut.
  *
  * What only Anthropic understands is in `metadata` under the key `anthropic`.
  */
 import type Anthropic from "@anthropic-ai/sdk"
 import type * as Response from "effect/ai/Response"
+import * as HeldCalls from "./HeldCalls.ts"
 
 /** What an answer was told to have used so far. */
 export interface Used {
@@ -60,27 +57,10 @@ export const make = (names: ReadonlyMap<string, string> = new Map()): Reader => 
   const used: Used = { input: 0, output: 0, thinking: undefined, cacheRead: 0, cacheWrite: 0, cacheWriteHour: 0 }
   const open = new Map<number, Open>()
   const serverCalls = new Map<string, string>()
-  let held: Array<Part> | undefined
+  const held = HeldCalls.make()
   let facts: { [key: string]: unknown } = {}
   let stop: string | null = null
   let ended = false
-
-  /** What belongs to the answer waits behind a call that waits. */
-  const inOrder = (parts: ReadonlyArray<Part>): ReadonlyArray<Part> => {
-    if (held === undefined) return parts
-    const isLive = (part: Part) => part.type.startsWith("tool-params-")
-    held.push(...parts.filter((part) => !isLive(part)))
-    return parts.filter(isLive)
-  }
-
-  const release = (): ReadonlyArray<Part> => {
-    const parts = held ?? []
-    held = undefined
-    const isWhole = stop === "tool_use"
-    return parts.map((part) =>
-      isWhole && part.type === "tool-call" && part.providerExecuted !== true ? whole(part) : part
-    )
-  }
 
   const began = (index: number, block: Block): ReadonlyArray<Part> => {
     const id = block.type === "tool_use" || block.type === "server_tool_use" ? block.id : String(index)
@@ -133,7 +113,6 @@ export const make = (names: ReadonlyMap<string, string> = new Map()): Reader => 
       case "redacted_thinking":
         return [{ type: "reasoning-end", id }]
       case "tool_use":
-        held ??= []
         return [{ type: "tool-params-end", id }, { type: "tool-call", id, name: block.name, params: json }]
       case "server_tool_use": {
         const name = names.get(block.name) ?? block.name
@@ -144,7 +123,7 @@ export const make = (names: ReadonlyMap<string, string> = new Map()): Reader => 
             type: "tool-call",
             id,
             name,
-            params: json === "" ? block.input : parsed(json),
+            params: json === "" ? block.input : HeldCalls.parsed(json),
             providerExecuted: true,
             ...own({ name: block.name })
           }
@@ -181,13 +160,13 @@ export const make = (names: ReadonlyMap<string, string> = new Map()): Reader => 
         return [{ type: "response-metadata", id, modelId: model }]
       }
       case "content_block_start":
-        return inOrder(began(event.index, event.content_block))
+        return held.pass(began(event.index, event.content_block))
       case "content_block_delta":
-        return inOrder(went(atBlock(event.index, event.type), event.delta))
+        return held.pass(went(atBlock(event.index, event.type), event.delta))
       case "content_block_stop": {
         const at = atBlock(event.index, event.type)
         open.delete(event.index)
-        return inOrder(closed(at))
+        return held.pass(closed(at))
       }
       case "message_delta": {
         stop = event.delta.stop_reason
@@ -198,11 +177,11 @@ export const make = (names: ReadonlyMap<string, string> = new Map()): Reader => 
           stopDetails: event.delta.stop_details ?? null,
           serverToolUse: event.usage.server_tool_use ?? null
         }
-        return release()
+        return held.release(stop === "tool_use")
       }
       case "message_stop":
         ended = true
-        return [...release(), finish()]
+        return [...held.release(stop === "tool_use"), finish()]
       default:
         // An event of a later version of the protocol.
         return []
@@ -238,23 +217,6 @@ export const make = (names: ReadonlyMap<string, string> = new Map()): Reader => 
 const own = (metadata: { readonly [key: string]: unknown }): { readonly metadata: Response.ProviderMetadata } => ({
   metadata: { anthropic: metadata } as Response.ProviderMetadata
 })
-
-const whole = ({ id, name, params, type }: Response.ToolCallPartEncoded): Part => ({
-  type,
-  id,
-  name,
-  params: parsed(params as string)
-})
-
-/** Arguments that are whole JSON, or the text of those that are not. A tool without any is called with none. */
-const parsed = (json: string): unknown => {
-  if (json === "") return {}
-  try {
-    return JSON.parse(json) as unknown
-  } catch {
-    return json
-  }
-}
 
 type Told = {
   readonly input_tokens?: number | null
