@@ -7,6 +7,7 @@ import {
   AgentResponse,
   AgentTool,
   Policy,
+  type Skill,
   Transcript
 } from "@fermata/agent"
 import { ModelFailed } from "@fermata/agent/Model"
@@ -614,6 +615,56 @@ describe("observers", () => {
           layer
         )
       )
+    )
+  })
+})
+
+describe("skills", () => {
+  const skilled = (content: Skill.Skill["content"]) =>
+    bare({
+      skills: [{ name: "memo-style", description: "How memos are written", content }, {
+        name: "brand-voice",
+        description: "How we sound",
+        content: "Softly."
+      }]
+    })
+
+  it.effect("P-41, P-42: the model is told names and descriptions, and has the content once it asks for it, once", () => {
+    let fetched = 0
+    const agent = skilled(Effect.sync(() => `Short. ${++fetched}`))
+    return Effect.gen(function*() {
+      yield* agent.run("go")
+      const asked = yield* Wire
+      const first = said(asked[0]!).join()
+      assert.include(first, "- memo-style: How memos are written")
+      assert.notInclude(first, "Softly.")
+      assert.notInclude(first, "Short.")
+      assert.include(said(asked[1]!).at(-1)!, "Short. 1")
+      assert.include(said(asked[2]!).at(-1)!, "is loaded already")
+      assert.include(said(asked[3]!).at(-1)!, "nonsense")
+      assert.strictEqual(fetched, 1)
+    }).pipe(
+      Effect.provide(
+        world(
+          inTurn(
+            calls(call("a", "Skill", { name: "memo-style" })),
+            calls(call("b", "Skill", { name: "memo-style" })),
+            calls(call("c", "Skill", { name: "nonsense" })),
+            answer("done")
+          ),
+          agent.layer
+        )
+      )
+    )
+  })
+
+  it.effect("P-42: a skill that cannot be fetched is the failure of its call", () => {
+    const agent = skilled(Effect.fail("the server is down"))
+    return Effect.gen(function*() {
+      yield* agent.run("go")
+      assert.include(said((yield* Wire)[1]!).at(-1)!, "the server is down")
+    }).pipe(
+      Effect.provide(world(inTurn(calls(call("a", "Skill", { name: "memo-style" })), answer("done")), agent.layer))
     )
   })
 })

@@ -25,6 +25,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as Workflow from "effect/workflow/Workflow"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { defaults } from "./AgentDefaults.ts"
@@ -38,6 +39,7 @@ import { Setup } from "./internal/Setup.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
 import type { Models } from "./Model.ts"
 import * as Policy from "./Policy.ts"
+import * as Skill from "./Skill.ts"
 
 type AnyTools = Record<string, Tool.Any>
 
@@ -64,6 +66,8 @@ export interface Options<
   readonly toolkit?: Toolkit.Toolkit<Tools>
   /** Agents that the model may give work to, each as a tool of its name. */
   readonly agents?: ReadonlyArray<Any>
+  /** What the model may look up how to do. */
+  readonly skills?: ReadonlyArray<Skill.Skill>
   /** What may be done without asking. What only reads, by default; people are asked about everything else. */
   readonly policy?: Policy.Policy
   /**
@@ -209,12 +213,15 @@ export const make = <
   Out extends Schema.Top = typeof Schema.String,
   Tools extends AnyTools = {}
 >(name: Name, options: Options<In, Out, Tools>): Agent<Name, In, Out, Tools> => {
-  const { agents = [], compaction = {}, limits = {}, policy = Policy.readOnly(), toolkit } = options
+  const { agents = [], compaction = {}, limits = {}, policy = Policy.readOnly(), skills = [], toolkit } = options
   const input = (options.input ?? Schema.String) as In
   const output = (options.output ?? Schema.String) as Out
   const shape = Output.shapeOf(output)
   const models = typeof options.model === "string" ? [options.model] : options.model ?? [defaults.model]
-  const own: AnyTools = toolkit?.tools ?? {}
+  const own: AnyTools = {
+    ...toolkit?.tools,
+    ...(skills.length === 0 ? {} : { [Skill.toolName]: Skill.toolFor(skills) })
+  }
   const below = new Map(agents.map((agent) => [agent.name, agent]))
   const tools: AnyTools = { ...own, ...Object.fromEntries(agents.map((agent) => [agent.name, toolOf(agent)])) }
   check(name, own, agents)
@@ -244,7 +251,10 @@ export const make = <
     return made
   }
   const setup = (given: In["Type"]): Setup => ({
-    instructions: typeof options.instructions === "string" ? options.instructions : options.instructions(given),
+    instructions: [
+      typeof options.instructions === "string" ? options.instructions : options.instructions(given),
+      Skill.section(skills)
+    ].filter((part) => part !== "").join("\n\n"),
     maxTurns: limits.turns ?? defaults.maxTurns,
     maxDepth: limits.depth ?? defaults.maxDepth,
     maxTokens: limits.maxTokens ?? defaults.maxTokens,
@@ -267,8 +277,10 @@ export const make = <
     { depth = 0, input: given }: { readonly depth?: number; readonly input: In["Type"] },
     runId: string
   ) {
-    const handlers = toolkit === undefined ? undefined : yield* toolkit as unknown as Effect.Effect<ToolStep.Kit>
-    const kit: ToolStep.Kit = { tools, handle: handlers?.handle ?? (() => Effect.die("an agent without tools")) }
+    const handlers = toolkit === undefined
+      ? undefined
+      : yield* toolkit as unknown as Effect.Effect<Toolkit.WithHandler<AnyTools>>
+    const kit: ToolStep.Kit = { tools, carryOut: carriers(handlers, skills) }
     const first = yield* Workflows.decide("setup", Start, () => ({
       setup: setup(given),
       prompt: options.prompt?.(given) ?? textOf(input, given)
@@ -328,6 +340,20 @@ export const make = <
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** Those who carry out the calls of an agent's tools. */
+const carriers = (
+  handlers: Toolkit.WithHandler<AnyTools> | undefined,
+  skills: ReadonlyArray<Skill.Skill>
+): ToolStep.Kit["carryOut"] =>
+(name, params, call) =>
+  name === Skill.toolName && skills.length > 0
+    ? Effect.map(Skill.load(skills, String((params as { readonly name?: unknown } | null)?.name)), Stream.succeed).pipe(
+      Effect.map(Stream.map((content) => ({ encodedResult: content, isFailure: false, preliminary: false })))
+    )
+    : handlers === undefined
+    ? Effect.die(new Error(`No handler carries out "${name}"`))
+    : (handlers.handle as unknown as ToolStep.Kit["carryOut"])(name, params, call)
 
 /** What a run begins with. */
 const Start = Schema.Struct({ setup: Setup, prompt: Schema.String })

@@ -23,7 +23,7 @@ import type { Setup } from "./Setup.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 
 /** What a conversation is held with. */
-export interface Parts extends ToolCalls.Callers {
+export interface Parts extends Omit<ToolCalls.Callers, "loaded"> {
   readonly setup: Setup
   readonly models: ReadonlyArray<string>
   readonly temperature: number | undefined
@@ -72,6 +72,8 @@ class Conversation {
   /** How often in a row an answer was cut although the most tokens were allowed. */
   private continued = 0
   private repaired = 0
+  /** Skills whose content is in the conversation. */
+  private readonly loaded = new Set<string>()
   /** What the model has said since it last called tools. */
   private text = ""
 
@@ -130,7 +132,7 @@ class Conversation {
     if (failure.code !== "ERR_PROMPT_TOO_LONG" || compaction.strategy === "off") return yield* this.told(failure)
     const { count } = this.history.middle(compaction)
     if (count === 0) return yield* this.told(failure)
-    this.history.replaceMiddle(compaction, Compaction.leftOut(count))
+    this.replaceMiddle(Compaction.leftOut(count))
     return yield* Effect.catch(
       this.ask(purpose, () => this.history.messages, this.maxTokens),
       (again) => this.told(again)
@@ -198,7 +200,14 @@ class Conversation {
     if (this.turns >= parts.setup.maxTurns) return yield* this.tooManyTurns()
     this.text = ""
     this.continued = 0
-    const { results, usages } = yield* ToolCalls.make(wanted, this.calls, parts.setup.toolConcurrency, parts)
+    const { results, usages } = yield* ToolCalls.make(wanted, this.calls, parts.setup.toolConcurrency, {
+      ...parts,
+      loaded: this.loaded
+    })
+    for (const [index, call] of wanted.entries()) {
+      const skill = Routes.skillOf(call)
+      if (skill !== undefined && !results[index]!.isFailure) this.loaded.add(skill)
+    }
     this.calls += wanted.length
     for (const usage of usages) this.usage = AgentMessage.addUsage(this.usage, usage)
     this.history.results(results, yield* Clock.currentTimeMillis)
@@ -255,18 +264,25 @@ class Conversation {
     const { strategy } = compaction
     if (strategy === "microcompact" || strategy === "auto") {
       history.microcompact(compaction, yield* Clock.currentTimeMillis)
+      this.loaded.clear()
       if (strategy === "microcompact" || history.isShort(compaction)) return
     }
     const { count, words } = history.middle(compaction)
     if (count === 0) return
-    if (strategy === "drop-middle") return history.replaceMiddle(compaction, Compaction.leftOut(count))
+    if (strategy === "drop-middle") return this.replaceMiddle(Compaction.leftOut(count))
     const summary = yield* Effect.result(
       this.ask("summary", () => [...words(), AgentMessage.user(Compaction.request)], compaction.summaryMaxTokens)
     )
     const text = Result.isSuccess(summary) ? AgentMessage.textOf(summary.success.content) : ""
     // A summary that could not be had is no reason to fail: the middle is left out then.
-    history.replaceMiddle(compaction, text === "" ? Compaction.leftOut(count) : Compaction.summedUp(text))
+    this.replaceMiddle(text === "" ? Compaction.leftOut(count) : Compaction.summedUp(text))
   })
+
+  /** Puts words in the place of the middle, and with it goes what was loaded. */
+  private replaceMiddle(words: string): void {
+    this.history.replaceMiddle(this.parts.setup.compaction, words)
+    this.loaded.clear()
+  }
 
   private told(failure: ModelFailed): AgentFailed {
     return this.failed(Object.hasOwn(codes, failure.code) ? failure.code as Code : "ERR_API", failure.message)

@@ -3,6 +3,7 @@ import type { AnswerPart } from "@fermata/core/AgentMessage"
 import type * as Tool from "effect/ai/Tool"
 import * as AgentTool from "../AgentTool.ts"
 import type { Policy } from "../Policy.ts"
+import * as Skill from "../Skill.ts"
 import type { Route } from "./Setup.ts"
 
 /** A call that a model has made, whole or not. */
@@ -22,6 +23,8 @@ export interface Known {
   /** The tools that are agents. */
   readonly agents: ReadonlySet<string>
   readonly policy: Policy
+  /** Skills whose content is in the conversation. */
+  readonly loaded: ReadonlySet<string>
 }
 
 /** Where a call goes. */
@@ -35,6 +38,10 @@ export const of = (call: Call, known: Known): Route => {
     )
   }
   if (call.type === "broken-call") return refused("its arguments are not whole JSON, so that it was not called")
+  const skill = call.tool === Skill.toolName ? skillOf(call) : undefined
+  if (skill !== undefined && known.loaded.has(skill)) {
+    return refused(`skill "${skill}" is loaded already: its content is above`)
+  }
   const isAgent = agents.has(call.tool)
   if (isAgent && depth >= maxDepth) return refused(`${maxDepth} agents are above it already; do it without another`)
   const rules = AgentTool.rulesOf(tool)
@@ -62,5 +69,15 @@ export const of = (call: Call, known: Known): Route => {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The skill that a call asks for. */
+export const skillOf = (call: Call): string | undefined => {
+  if (call.type !== "call" || call.tool !== Skill.toolName) return undefined
+  const { params } = call
+  const name = typeof params === "object" && params !== null && !Array.isArray(params) && "name" in params
+    ? params["name"]
+    : undefined
+  return typeof name === "string" ? name : undefined
+}
 
 const refused = (reason: string): Route => ({ to: "nobody", reason })

@@ -5,7 +5,6 @@
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Step from "@fermata/engine/Step"
 import type * as Tool from "effect/ai/Tool"
-import type * as Toolkit from "effect/ai/Toolkit"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -24,8 +23,22 @@ export const Outcome = Schema.Struct({
 })
 export type Outcome = typeof Outcome.Type
 
-/** The tools of an agent with those who carry them out. */
-export type Kit = Toolkit.WithHandler<Record<string, Tool.Any>>
+/** What a handler gives: results on the way, and the last one, which counts. */
+export interface Given {
+  readonly encodedResult: unknown
+  readonly isFailure: boolean
+  readonly preliminary: boolean
+}
+
+/** The tools of an agent with those who carry them out. Handlers bring what they need. */
+export interface Kit {
+  readonly tools: Readonly<Record<string, Tool.Any>>
+  readonly carryOut: (
+    name: string,
+    params: Schema.Json,
+    call: string
+  ) => Effect.Effect<Stream.Stream<Given, unknown>, unknown>
+}
 
 /** The tools that a step has the call of. */
 export const CurrentKit: Context.Reference<Kit | undefined> = Context.Reference<Kit | undefined>(
@@ -72,16 +85,14 @@ export type ToolStep = ReturnType<typeof make>
 export const carryOut = (name: string, params: Schema.Json, call: string): Effect.Effect<Outcome> =>
   Effect.gen(function*() {
     const kit = yield* CurrentKit
-    if (kit === undefined || !(name in kit.tools)) return failure(`there is no tool "${name}"`)
-    const results = yield* kit.handle(name, params, call)
+    if (kit === undefined || !Object.hasOwn(kit.tools, name)) return failure(`there is no tool "${name}"`)
+    const results = yield* kit.carryOut(name, params, call)
     const last = yield* Stream.runLast(Stream.filter(results, ({ preliminary }) => !preliminary))
     return Option.match(last, {
       onNone: () => failure(`tool "${name}" gave no result`),
       onSome: ({ encodedResult, isFailure }) => stored(isFailure, encodedResult)
     })
   }).pipe(
-    // Handlers bring what they need; the type of any tool cannot say so.
-    (effect) => effect as Effect.Effect<Outcome, unknown>,
     Effect.catchCause((cause) =>
       Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(failure(problemOf(cause)))
     )
