@@ -62,7 +62,7 @@ export const tree: Readonly<Record<string, PackageRule>> = {
     shown: ["backend/Fixtures", "workflow/Harness"]
   },
   "host-node": { imports: ["core", "engine"], node: true, host: true },
-  cli: { imports: ["core", "engine", "contracts", "host-node"], node: true, modules: ["Config"] }
+  cli: { imports: ["core", "engine", "contracts", "agent", "host-node"], node: true, modules: ["Config"] }
 }
 
 const scope = "@fermata/"

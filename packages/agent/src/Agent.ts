@@ -171,6 +171,12 @@ export interface Agent<
   readonly name: Name
   readonly description: string
   readonly input: In
+  /** The models that it asks, the next where one fails. */
+  readonly models: ReadonlyArray<string>
+  /** The names of its own tools; agents below aside. */
+  readonly tools: ReadonlyArray<string>
+  /** Agents that its model may give work to. */
+  readonly agents: ReadonlyArray<Any>
   readonly workflow: AgentWorkflow<Name, In, Out>
   /** Serves the agent's runs in a process that has models and the handlers of its tools. */
   readonly layer: Layer.Layer<never, never, Engine | WorkflowEngine | Models | Tool.HandlersFor<Tools>>
@@ -190,11 +196,17 @@ export interface Agent<
   ) => Effect.Effect<string, never, WorkflowEngine>
 }
 
-/** Any agent, as a tool of another. */
+/** Any agent, as a tool of another, and as it is listed for people. */
 export interface Any {
   readonly name: string
   readonly description: string
   readonly input: Schema.Top
+  /** The models that it asks, the next where one fails. */
+  readonly models: ReadonlyArray<string>
+  /** The names of its own tools; agents below aside. */
+  readonly tools: ReadonlyArray<string>
+  /** Agents that its model may give work to. */
+  readonly agents: ReadonlyArray<Any>
   readonly workflow: Workflow.Any
 }
 
@@ -321,6 +333,9 @@ export const make = <
     name,
     description: options.description ?? "",
     input,
+    models,
+    tools: Object.keys(own),
+    agents,
     workflow,
     layer: workflow.toLayer(body as never) as Agent<Name, In, Out, Tools>["layer"],
     run: (given, { id } = {}) =>

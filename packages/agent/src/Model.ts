@@ -94,3 +94,12 @@ export class Models extends Context.Service<Models, {
   /** The names that are known to answer, for people. */
   readonly names: ReadonlyArray<string>
 }>()("@fermata/agent/Models") {}
+
+/**
+ * The model that every agent asks in place of its own, for a process that is to
+ * ask no other. Models are not recorded, so that a replay does not care.
+ */
+export const ModelOverride: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
+  "@fermata/agent/ModelOverride",
+  { defaultValue: () => undefined }
+)

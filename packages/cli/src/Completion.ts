@@ -94,6 +94,7 @@ const ofOption = (place: CommandLine.Place, { name, type }: CommandLine.Option, 
   switch (name) {
     case "db":
     case "config":
+    case "input-file":
       return Effect.succeed(files(current))
     case "input":
     case "event":
@@ -105,6 +106,8 @@ const ofOption = (place: CommandLine.Place, { name, type }: CommandLine.Option, 
       )
     case "workflow":
       return known(place, workflows)
+    case "model":
+      return Effect.succeed([candidate("scripted", "a script answers, and no provider is asked")])
     case "run":
       return known(place, (backend) => runs(backend))
     case "at":
@@ -133,6 +136,8 @@ const ofArgument = (place: CommandLine.Place, current: string): Offer => {
       return Effect.succeed(files(current, /\.jsonc?$/i))
     case "workflow":
       return Effect.map(known(place, workflows), (names) => [...names, ...files(current, /\.jsonc?$/i)])
+    case "agent":
+      return known(place, workflows)
     case "run":
     case "a":
     case "b":

@@ -2,6 +2,10 @@
  * `fermata.config.ts`: what a project adds to the command. Its workflows, its
  * contracts, and the tasks and the model that contracts use.
  */
+import type * as Agent from "@fermata/agent/Agent"
+import type { Models } from "@fermata/agent/Model"
+import type { Provider } from "@fermata/agent/model/Models"
+import type * as Scripted from "@fermata/agent/model/Scripted"
 import type { Llm } from "@fermata/contracts/Llm"
 import type { StepKind } from "@fermata/contracts/StepKind"
 import type { TaskContext } from "@fermata/contracts/TaskRuntime"
@@ -19,6 +23,7 @@ import { dirname, join, relative, resolve } from "node:path"
 import { pathToFileURL } from "node:url"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
 import type { Globals } from "./Globals.ts"
+import * as AgentsBelow from "./internal/AgentsBelow.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
 
 /** What the command gives to the layers of a configuration. */
@@ -26,6 +31,12 @@ export type HostServices = Engine | WorkflowEngine | Store | HostClock | HostSql
 
 /** Does the work of a task. Whatever services it needs it brings along. */
 export type TaskHandler = (input: Schema.Json, context: TaskContext) => Effect.Effect<Schema.Json | void, unknown>
+
+/** An agent, and the layer that serves its runs: complete but for what the host gives, and for the models. */
+export interface ConfiguredAgent {
+  readonly agent: Agent.Any
+  readonly layer: Layer.Layer<never, unknown, HostServices | Models>
+}
 
 /** What a project adds to the command. */
 export interface FermataConfig {
@@ -39,6 +50,12 @@ export interface FermataConfig {
   readonly llm?: Layer.Layer<Llm, unknown>
   /** Kinds of steps that contracts may use beside the standard ones, made with `StepKind.make`. Whatever services they need they bring along. */
   readonly kinds?: ReadonlyArray<StepKind>
+  /** Agents, those that others give work to among them. */
+  readonly agents?: ReadonlyArray<ConfiguredAgent>
+  /** Providers of the models that agents ask; without it Anthropic, by the key in `ANTHROPIC_API_KEY`. */
+  readonly models?: ReadonlyArray<Provider>
+  /** What the model `scripted` says, which no agent asks that is not told to by `--model scripted`: a function, or an answer for each turn. */
+  readonly scripted?: Scripted.Script | ReadonlyArray<ReadonlyArray<Scripted.Said> | string>
 }
 
 /**
@@ -139,6 +156,8 @@ const read = (file: string): Effect.Effect<Loaded, CommandFailed> =>
       if (twice !== undefined) {
         return yield* broken(file, `has in "kinds" a second kind "${twice}"; give it another name`)
       }
+      const wrong = AgentsBelow.problemOf(config.agents ?? [])
+      if (wrong !== undefined) return yield* broken(file, wrong)
       return { file, config }
     }))
   )
@@ -177,8 +196,24 @@ const fields: {
   kinds: [
     (value) => Array.isArray(value) && value.every(isKind),
     "a list of kinds of steps, such as StepKind.make({ kind: \"shout\", ... })"
+  ],
+  agents: [
+    (value) => Array.isArray(value) && value.every(isAgent),
+    "a list of agents with their layers, such as { agent: Reviewer, layer: Reviewer.layer }"
+  ],
+  models: [
+    (value) => Array.isArray(value) && value.every((one) => isObject(one) && typeof one["find"] === "function"),
+    "a list of providers, such as Anthropic.provider()"
+  ],
+  scripted: [
+    (value) => typeof value === "function" || Array.isArray(value),
+    "a function of a request, or a list with an answer for each turn"
   ]
 }
+
+const isAgent = (value: unknown): boolean =>
+  isObject(value) && Layer.isLayer(value["layer"]) && isObject(value["agent"]) && isText(value["agent"]["name"]) &&
+  Array.isArray(value["agent"]["models"])
 
 /** As far as whatever reads a contract goes by it. */
 const isKind = (value: unknown): boolean =>

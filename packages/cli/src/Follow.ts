@@ -2,7 +2,7 @@
  * Follows a run until it is over, or until only a person, a signal or an
  * operator makes it go on, and works on it here when nobody else does.
  */
-import type { Contract } from "@fermata/contracts/Contract"
+import type { Owner } from "@fermata/core/Owner"
 import type { RunSummary } from "@fermata/core/RunSummary"
 import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
@@ -10,7 +10,7 @@ import * as Stream from "effect/Stream"
 import { type CommandFailed, failed } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
 import { fileLabel } from "./ContractFile.ts"
-import { isServedBy, missingIn } from "./ContractNeeds.ts"
+import { isServedBy, isWorking, missingIn } from "./ContractNeeds.ts"
 import type { Host } from "./Host.ts"
 import type { Samples as NextSamples } from "./NextCommands.ts"
 import { Outcomes, type Steps, type Usage } from "./Outcomes.ts"
@@ -192,7 +192,7 @@ const takeUp = (
           yield* adopt
           adopted = true
           idleSince = undefined
-        } else if (!owners.some((owner) => isServedBy(lacked.contract, owner, host.kinds))) {
+        } else if (!owners.some(lacked.isServedBy)) {
           return lacked.text
         }
       }
@@ -200,14 +200,25 @@ const takeUp = (
     }
   })
 
-/** What this process would need to go on with the run, and why it has not; a step that lacks its task would fail for good. */
+/** What this process would need to go on with the run and has not, and who has it; a step that lacks its task or its model would fail for good. */
 const lacks = (
   host: Host,
   run: RunSummary
-): Effect.Effect<{ readonly contract: Contract; readonly text: string } | undefined, CommandFailed> =>
+): Effect.Effect<
+  { readonly text: string; readonly isServedBy: (owner: Owner) => boolean } | undefined,
+  CommandFailed
+> =>
   Effect.gen(function*() {
-    if (run.kind !== "contract") return undefined
     const { config, file } = yield* host.serve(run.workflow)
+    const lack = host.lack(run.workflow)
+    if (lack !== undefined) {
+      const definition = Words.definition(run)
+      return {
+        text: `it is recorded, and goes on elsewhere: ${lack}`,
+        isServedBy: (owner) => isWorking(owner) && owner.serves.programs.includes(definition)
+      }
+    }
+    if (run.kind !== "contract") return undefined
     const stored = (yield* host.refine(host.contracts.list)).find(({ id, version }) =>
       id === run.workflow && version === run.version
     )
@@ -217,7 +228,7 @@ const lacks = (
     if (needs.length === 0) return undefined
     const place = file === undefined ? "no fermata.config.ts above this folder" : fileLabel(file)
     return {
-      contract,
+      isServedBy: (owner) => isServedBy(contract, owner, host.kinds),
       text: `it is recorded, and goes on elsewhere: here is ${
         Words.list(needs)
       } (${place}); start a worker with the configuration that has it, or name that with --config FILE`

@@ -47,6 +47,15 @@ const As = GlobalFlag.Setting("as")({
   )
 })
 
+const Model = GlobalFlag.Setting("model")({
+  flag: Flag.String("model").pipe(
+    Flag.withMetavar("NAME"),
+    Flag.withDescription("The model that all agents ask in place of their own; scripted asks no provider"),
+    notEmpty,
+    Flag.optional
+  )
+})
+
 const Lease = GlobalFlag.Setting("lease")({
   flag: Flag.Int("lease").pipe(
     Flag.withMetavar("MS"),
@@ -57,10 +66,17 @@ const Lease = GlobalFlag.Setting("lease")({
 })
 
 /** The global options as flags, for the root command. */
-export const flags = [Db, Config, Json, As, Lease] as const
+export const flags = [Db, Config, Json, As, Model, Lease] as const
 
 /** The same, as the options of a single command. */
-export const asOptions = { db: Db.flag, config: Config.flag, json: Json.flag, as: As.flag, lease: Lease.flag }
+export const asOptions = {
+  db: Db.flag,
+  config: Config.flag,
+  json: Json.flag,
+  as: As.flag,
+  model: Model.flag,
+  lease: Lease.flag
+}
 
 /** The options that every command takes, as given. */
 export interface Globals {
@@ -72,6 +88,8 @@ export interface Globals {
   readonly as: string
   /** Who acts when the command line does not say. */
   readonly usually: string
+  /** The model that all agents ask in place of their own. */
+  readonly model: string | undefined
   readonly leaseMs: number | undefined
 }
 
@@ -90,6 +108,7 @@ export const globals = Effect.gen(function*() {
     json: yield* Json,
     as: Option.getOrUndefined(yield* As) ?? usually,
     usually,
+    model: Option.getOrUndefined(yield* Model),
     leaseMs: Option.getOrUndefined(yield* Lease)
   }
   if (values.config !== undefined && !isFile(values.config)) {
@@ -99,7 +118,8 @@ export const globals = Effect.gen(function*() {
   }
   repeat([
     ...(values.dbFrom === "option" ? [["db", values.db]] as const : []),
-    ...(values.config === undefined ? [] : [["config", values.config]] as const)
+    ...(values.config === undefined ? [] : [["config", values.config]] as const),
+    ...(values.model === undefined ? [] : [["model", values.model]] as const)
   ])
   return values
 })

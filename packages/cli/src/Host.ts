@@ -2,6 +2,7 @@
  * The engine of one command: its services, and how this process comes to work
  * on runs.
  */
+import type { Model } from "@fermata/agent/Model"
 import { Contracts, type ContractsNeeds } from "@fermata/contracts/Contracts"
 import { Llm } from "@fermata/contracts/Llm"
 import type { StepKinds } from "@fermata/contracts/StepKind"
@@ -78,6 +79,8 @@ export interface Host {
   readonly serve: (workflow?: string) => Effect.Effect<Config.Loaded, CommandFailed>
   /** The programs that are served here, as `name@version`. */
   readonly served: () => ReadonlyArray<string>
+  /** Why runs of this workflow cannot go on here although the configuration has it, as where the key of a model is missing. */
+  readonly lack: (workflow: string) => string | undefined
   readonly refine: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, CommandFailed, R>
   /** The epochs in which this process has owned the run; known for hosts that are no workers. */
   readonly epochsOf: (runId: string) => ReadonlySet<number>
@@ -124,6 +127,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       )
     }
     const served = new Map<string, string>()
+    const lacks = new Map<string, string>()
     let place = ""
     const workflowEngine = Context.get(context, WorkflowEngine)
     const recording = Context.add(context, WorkflowEngine, {
@@ -142,7 +146,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     })
     const serve = Effect.fnUntraced(function*(workflow: string | undefined) {
       const loaded = options.config ?? (yield* loadFor(workflow))
-      const { llm, tasks, workflows } = loaded.config
+      const { agents = [], llm, tasks, workflows } = loaded.config
       const kinds = Kinds.of(loaded.config)
       if (kinds !== serviced.kinds) {
         // No run of a contract has been adopted yet; what this process may have taken up by itself is let go.
@@ -160,6 +164,19 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           "workflows",
           Layer.buildWithScope(Layer.provide(workflow, Layer.succeedContext(recording)), scope)
         )
+      }
+      const Agents = agents.length === 0 ? undefined : yield* Effect.promise(() => import("./Agents.ts"))
+      const opened = yield* Agents?.open(loaded.config, globals.model, tellModel) ?? Effect.undefined
+      for (const [index, { agent, layer }] of agents.entries()) {
+        // A replay asks no model.
+        const lack = options.readOnly === undefined ? yield* opened!.lack(agent) : undefined
+        if (lack !== undefined) {
+          lacks.set(agent.name, lack)
+          continue
+        }
+        place = `agents[${index}]`
+        const given = Layer.succeedContext(Context.merge(recording, opened!.context))
+        yield* inConfig(loaded, "agents", Layer.buildWithScope(Layer.provide(layer, given), scope))
       }
       yield* addContracts(serviced, loaded, served)
       if (options.worker === true) yield* engineService.announce
@@ -187,6 +204,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           return serving
         }),
       served: () => [...served.keys()],
+      lack: (workflow) => lacks.get(workflow),
       refine,
       epochsOf: (runId) => epochs.get(runId) ?? new Set()
     }
@@ -304,6 +322,10 @@ const lateServices = () => {
       })
   }
 }
+
+/** Says which model is asked, so that nobody takes the words of a script for those of a model. */
+const tellModel = ({ name, provider }: Model): void =>
+  noteNow(`  model: ${name}${provider === "scripted" ? " (a script answers, and no provider is asked)" : ""}`)
 
 const service = <I, S, E>(key: Context.Key<I, S>, layer: Layer.Layer<I, E>, scope: Scope.Scope): Effect.Effect<S, E> =>
   Effect.map(Layer.buildWithScope(layer, scope), (context) => Context.get(context, key))

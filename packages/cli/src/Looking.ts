@@ -17,7 +17,7 @@ export const looking: ReadonlySet<string> = new Set([
 ])
 
 /** Global options that are followed by a value. */
-export const valued: ReadonlySet<string> = new Set(["--db", "--config", "--as", "--lease"])
+export const valued: ReadonlySet<string> = new Set(["--db", "--config", "--as", "--model", "--lease"])
 
 const asksForHelp = /^(--help|-h|--version|-v|--completions(=.*)?)$/
 

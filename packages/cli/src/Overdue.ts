@@ -117,7 +117,9 @@ const nameOf = (config: Config.Loaded | undefined): string =>
 
 /** The programs of the configuration. Asked only when it matters, since it starts them. */
 const programsOf = ({ config, globals }: Place): Effect.Effect<ReadonlySet<string>, CommandFailed> => {
-  if (config === undefined || (config.config.workflows ?? []).length === 0) return Effect.succeed(new Set())
+  if (config === undefined || [config.config.workflows, config.config.agents].every((all = []) => all.length === 0)) {
+    return Effect.succeed(new Set())
+  }
   return Effect.scoped(Effect.gen(function*() {
     const host = yield* Host.open(globals, { command: "doctor", readOnly: "untouched", config })
     yield* host.serve()

@@ -5,6 +5,7 @@
 import { isFinal } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
+import * as AgentAnswers from "./AgentAnswers.ts"
 import { exitCodes } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
 import { debugging, failedStep, linesOf } from "./ErrorChain.ts"
@@ -22,6 +23,7 @@ export const exitCodeOf = (status: RunView.RunView["status"]): number =>
 /** What `--json` prints about a run. */
 export const toJson = (followed: Followed, { joined, otherInput }: Omit<ReportOptions, "globals">) => {
   const { steps: { executed, recovered, replayed, retried }, usage, view } = followed
+  const answers = AgentAnswers.of(view)
   return {
     runId: view.id,
     joined,
@@ -32,7 +34,7 @@ export const toJson = (followed: Followed, { joined, otherInput }: Omit<ReportOp
     ...(view.waits.length === 0 ? {} : { waits: view.waits }),
     ...("output" in view ? { output: view.output ?? null } : {}),
     ...(view.error === undefined ? {} : { error: view.error }),
-    usage,
+    ...(answers === undefined ? { usage } : agentJson(answers)),
     steps: { executed, replayed, ...(recovered > 0 ? { recovered } : {}), ...(retried > 0 ? { retried } : {}) }
   }
 }
@@ -53,7 +55,10 @@ export const report = (followed: Followed, options: ReportOptions) =>
     const { view } = followed
     yield* exitWith(exitCodeOf(view.status))
     if (json) yield* document(toJson(followed, options))
-    else if (view.status === "completed") yield* document(view.output ?? null)
+    else if (view.status === "completed") {
+      const answer = AgentAnswers.of(view)?.output
+      yield* document(answer === undefined ? view.output ?? null : answer.value)
+    }
     yield* tellPeople(followed, options)
   })
 
@@ -61,6 +66,8 @@ export const report = (followed: Followed, options: ReportOptions) =>
 export const tellPeople = ({ now, samples, steps, unserved, view }: Followed, { globals }: ReportOptions) =>
   Effect.gen(function*() {
     yield* note(summary(view, steps))
+    const answers = AgentAnswers.of(view)
+    if (answers !== undefined) yield* note(`  ${AgentAnswers.text(answers)}`)
     if (unserved !== undefined) return yield* note(`  ${unserved}`)
     if (view.status === "failed" || view.status === "cancelled") {
       yield* note(`  ${view.stop?.reason ?? view.error?.message ?? "without a reason"}`)
@@ -92,6 +99,11 @@ export const tellPeople = ({ now, samples, steps, unserved, view }: Followed, { 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const agentJson = ({ models, scripted, turns, usage }: AgentAnswers.Answers) => ({
+  usage: { inputTokens: AgentAnswers.inputOf(usage), outputTokens: usage.output },
+  agent: { turns, models, scripted }
+})
 
 const painted = (status: string): string =>
   status === "completed" ? err.green(status) : status === "suspended" ? err.yellow(status) : err.red(status)

@@ -48,6 +48,10 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     if (file !== undefined && !existsSync(globals.db)) yield* checkServed(file.contract, loaded, request, [])
     const host = yield* Host.open(globals, { command: "run", config: loaded, idle: request.detach })
     yield* host.serve()
+    const lack = host.lack(request.workflow)
+    if (lack !== undefined && !request.detach) {
+      return yield* refused("ModelUnavailable", `Nobody can run ${request.workflow} here: ${lack}`)
+    }
     if (file !== undefined) yield* checkName(file.contract.id, host.served())
     // The program that is here is meant before a contract that somebody has once added under its name.
     const contract = file?.contract ??

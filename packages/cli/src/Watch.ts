@@ -8,6 +8,7 @@ import * as RunSentence from "@fermata/core/RunSentence"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
+import * as AgentAnswers from "./AgentAnswers.ts"
 import { err, noteNow } from "./Output.ts"
 import * as Words from "./Words.ts"
 
@@ -22,6 +23,7 @@ export class Watch {
   /** What was told of waits, as text. */
   private readonly shown = new Map<string, Wait>()
   private stands = ""
+  private isAgent = false
   private readonly told: (text: string) => void
   private readonly from: number
 
@@ -40,6 +42,7 @@ export class Watch {
     )
     for (const entry of entries) {
       if (entry._tag === "StepRequested") this.startedAt.set(entry.key, entry.at)
+      if (AgentAnswers.isBeginning(entry)) this.isAgent = true
       if (entry._tag === "SignalReceived") this.over("signal", entry.name)
       if (entry.seq < this.from) continue
       const text = this.lineOf(entry, done)
@@ -86,7 +89,7 @@ export class Watch {
       case "StepCompleted":
         if (entry.probed === true) return `  ${err.green("✓")} ${entry.key}  was done already, as its probe has found`
         return entry.settledBy === undefined
-          ? `  ${err.green("✓")} ${entry.key}  ${err.dim(this.took(entry))}`
+          ? `  ${err.green("✓")} ${entry.key}  ${err.dim(this.took(entry))}${this.saidIn(entry.output)}`
           : `  ${err.green("✓")} ${entry.key}  settled as done by ${entry.settledBy}`
       case "StepFailed": {
         const why = FailureText.ofCause(entry.cause)
@@ -115,7 +118,10 @@ export class Watch {
       case "EventEmitted":
         return `  ${err.cyan("»")} event ${entry.name}`
       case "Decided":
-        return `  ${err.cyan("◇")} ${entry.key}  decided: ${StoredJson.show(entry.value ?? null)}`
+        // What an agent decides is told by what it does.
+        return this.isAgent
+          ? undefined
+          : `  ${err.cyan("◇")} ${entry.key}  decided: ${StoredJson.show(entry.value ?? null)}`
       case "ChildStarted":
         return `  ${err.cyan("▸")} child run ${entry.child}  ${entry.workflow}@${entry.version}`
       case "ChildFinished":
@@ -138,6 +144,11 @@ export class Watch {
       default:
         return undefined
     }
+  }
+
+  private saidIn(output: unknown): string {
+    const said = AgentAnswers.lineOf(output)
+    return said === undefined ? "" : `  ${said}`
   }
 
   private took(entry: Entry & { readonly key: string }): string {

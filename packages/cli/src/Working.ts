@@ -49,6 +49,10 @@ export const work = (
         config.file === undefined ? "no fermata.config.ts" : fileLabel(config.file)
       })`
     )
+    for (const { agent } of config.config.agents ?? []) {
+      const lack = host.lack(agent.name)
+      if (lack !== undefined) yield* note(`${err.yellow("warning:")} runs of ${agent.name} are left alone: ${lack}`)
+    }
     const told = new Set<string>()
     const tellUnserved = Effect.gen(function*() {
       for (const { hash, id, lacks, version } of yield* host.refine(host.contracts.unserved)) {

@@ -86,7 +86,35 @@ describe("Config", () => {
       )
       assert.strictEqual(
         yield* problem("export default { steps: [] }"),
-        "The configuration FILE has the unknown field \"steps\"; known are workflows, contracts, tasks, llm, kinds"
+        "The configuration FILE has the unknown field \"steps\"; known are workflows, contracts, tasks, llm, kinds, agents, models, scripted"
+      )
+      const agent = (name: string, ...below: ReadonlyArray<string>) =>
+        `{ layer, agent: { name: "${name}", models: [], agents: [${
+          below.map((name) => `{ name: "${name}" }`)
+        }] } }`
+      const agents = (...all: ReadonlyArray<string>) => {
+        const effect = JSON.stringify(import.meta.resolve("effect"))
+        return `import { Layer } from ${effect}; const layer = Layer.empty; export default { agents: [${all}] }`
+      }
+      assert.strictEqual(
+        yield* problem("export default { agents: [{}] }"),
+        "The configuration FILE must have in \"agents\" a list of agents with their layers, such as { agent: Reviewer, layer: Reviewer.layer }"
+      )
+      assert.strictEqual(
+        yield* problem(agents(agent("a"), agent("a"))),
+        "The configuration FILE has in \"agents\" a second agent \"a\"; give it another name"
+      )
+      assert.strictEqual(
+        yield* problem(agents(agent("a", "b"))),
+        "The configuration FILE has in \"agents\" \"a\", which gives work to \"b\"; put that among them too"
+      )
+      assert.strictEqual(
+        yield* problem("export default { models: [\"claude\"] }"),
+        "The configuration FILE must have in \"models\" a list of providers, such as Anthropic.provider()"
+      )
+      assert.strictEqual(
+        yield* problem("export default { scripted: \"hello\" }"),
+        "The configuration FILE must have in \"scripted\" a function of a request, or a list with an answer for each turn"
       )
       assert.include(
         yield* problem("throw new Error('no database password')"),

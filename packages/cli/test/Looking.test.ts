@@ -24,6 +24,8 @@ describe("command lines that only look", () => {
       "deny",
       "signal",
       "emit",
+      "agent run",
+      "agent ls",
       "worker",
       "replay",
       "upgrade check",

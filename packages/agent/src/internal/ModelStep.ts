@@ -19,7 +19,7 @@ import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as Messages from "../Messages.ts"
-import { type Model, ModelFailed, Models } from "../Model.ts"
+import { type Model, ModelFailed, ModelOverride, Models } from "../Model.ts"
 import * as AnswerFold from "./AnswerFold.ts"
 import * as Money from "./Money.ts"
 
@@ -72,8 +72,9 @@ export const make = (attempts: Attempts) =>
       const question = yield* CurrentQuestion
       if (question === undefined) return yield* Effect.die(new Error("A model step was asked for without its question"))
       const models = yield* Models
+      const override = yield* ModelOverride
       let failure: ModelFailed | undefined
-      for (const name of question.models) {
+      for (const name of override === undefined ? question.models : [override]) {
         const asked = yield* Effect.result(askOne(models, name, question, context, attempts.turnTimeoutMs))
         if (Result.isSuccess(asked)) return asked.success
         // What a second one says counts where the same again may help.

@@ -1,4 +1,5 @@
 import * as Command from "effect/cli/Command"
+import { commandAgent } from "./Agent.ts"
 import { commandApprovals } from "./Approvals.ts"
 import { commandApprovalsApprove } from "./approvals/Approve.ts"
 import { commandApprovalsDeny } from "./approvals/Deny.ts"
@@ -27,6 +28,7 @@ export const commandFermata = Command.make("fermata").pipe(
   ]),
   Command.withSubcommands([
     commandRun,
+    commandAgent,
     commandRuns,
     commandApprovals,
     commandApprovalsApprove,

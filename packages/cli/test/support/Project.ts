@@ -6,6 +6,7 @@ import { join } from "node:path"
 import { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { onTestFinished } from "vitest"
+import { repeat } from "../../src/Invocation.ts"
 import { program } from "../../src/Main.ts"
 import { type Outcome, outcomeOf } from "./Outcome.ts"
 
@@ -87,6 +88,7 @@ export class Project {
       changed(process, "stdin", Readable.from([Buffer.from(stdin)]) as unknown as typeof process.stdin),
       () => before.forEach(([name, value]) => set(name, value)),
       () => process.chdir(place),
+      () => repeat([]),
       () => void (process.exitCode = exitCode)
     ]
     try {

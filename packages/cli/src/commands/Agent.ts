@@ -1,0 +1,10 @@
+import * as Command from "effect/cli/Command"
+import { commandAgentLs } from "./agent/Ls.ts"
+import { commandAgentRun } from "./agent/Run.ts"
+
+/** `fermata agent` */
+export const commandAgent = Command.make("agent").pipe(
+  Command.withDescription("Run and list the agents of the configuration"),
+  Command.withExamples([{ command: "fermata agent ls", description: "See which agents there are" }]),
+  Command.withSubcommands([commandAgentRun, commandAgentLs])
+)

@@ -1,0 +1,57 @@
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import { WebCrypto } from "effect/crypto/WebCrypto"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import { refused } from "../../CommandFailed.ts"
+import { globals } from "../../Globals.ts"
+import * as JsonOption from "../../JsonOption.ts"
+import * as Arguments from "../Arguments.ts"
+
+/** `fermata agent run` */
+export const commandAgentRun = Command.make("run", {
+  agent: Argument.String("agent").pipe(Argument.withDescription("The name of an agent of the configuration")),
+  input: Arguments.json("input", "What the agent is given"),
+  inputFile: Arguments.text("input-file", "FILE", "The same, as JSON in a file"),
+  id: Arguments.identity("id", "ID", "Runs of one agent with one id are one run; a new one each time without it")
+}, ({ agent: name, id, input, inputFile }) =>
+  Effect.gen(function*() {
+    if (Option.isSome(input) && Option.isSome(inputFile)) {
+      return yield* refused("InvalidValue", "--input and --input-file exclude each other: both are the input", [
+        "leave one of them out"
+      ])
+    }
+    const values = yield* globals
+    const Config = yield* Effect.promise(() => import("../../Config.ts"))
+    const Agents = yield* Effect.promise(() => import("../../Agents.ts"))
+    const config = yield* Config.loadOrRecall(values, [process.cwd()], name)
+    const configured = yield* Agents.named(config, name)
+    // Before anything is stored.
+    yield* Agents.check(config, configured, values.model)
+    const given = Option.isSome(inputFile)
+      ? yield* JsonOption.read("--input-file", `@${inputFile.value}`)
+      : yield* JsonOption.readOptional("--input", Option.getOrUndefined(input))
+    const runId = Option.isSome(id) ? id.value : (yield* WebCrypto).randomUUID()
+    const { start } = yield* Effect.promise(() => import("../../Start.ts"))
+    yield* Effect.scoped(start(values, {
+      workflow: configured.agent.name,
+      input: { value: { id: runId, ...(given === undefined ? {} : { input: given }) } },
+      event: undefined,
+      eventName: undefined,
+      key: undefined,
+      isNew: false,
+      detach: false
+    }))
+  })).pipe(
+    Command.withDescription("Run an agent and follow it; its answer goes to stdout"),
+    Command.withExamples([
+      {
+        command: "fermata agent run reviewer --input '{\"change\":\"42\"}' --model scripted",
+        description: "Without a key: a script answers, and no provider is asked"
+      },
+      {
+        command: "fermata agent run reviewer --input-file change.json --id change-42 --json",
+        description: "One run however often it is typed, with one JSON document as the result"
+      }
+    ])
+  )

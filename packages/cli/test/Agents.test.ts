@@ -1,0 +1,119 @@
+/** Agents on the command line: listed, run with a script in place of a model, asked about, and never run with a model that nobody chose. */
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "vitest"
+import { Project } from "./support/Project.ts"
+
+const config = fileURLToPath(new URL("./support/agents.config.ts", import.meta.url))
+
+/** A project of agents, with no key of a provider. */
+const project = () => {
+  const own = new Project()
+  const type = (...args: ReadonlyArray<string>) =>
+    own.type([...args, "--config", config], { env: { ANTHROPIC_API_KEY: undefined, ANTHROPIC_BASE_URL: undefined } })
+  return { own, type }
+}
+
+const input = ["--input", "{\"change\":\"42\"}"]
+
+describe("agents", () => {
+  it("are listed with their models, tools and agents below", async () => {
+    const { own, type } = project()
+    const listed = await type("agent", "ls", "--json")
+    assert.deepStrictEqual<ReadonlyArray<unknown>>(listed.lines, [
+      {
+        name: "reviewer",
+        description: "Reviews a change",
+        models: ["claude-opus-5-5"],
+        tools: ["Publish"],
+        agents: ["looker"]
+      },
+      { name: "looker", description: "Looks at one file", models: ["claude-opus-5-5"], tools: [], agents: [] }
+    ])
+    const page = (await type("agent", "ls")).stdout
+    assert.match(page, /^AGENT +MODELS +TOOLS +AGENTS BELOW +DESCRIPTION$/m)
+    assert.match(page, /^reviewer +claude-opus-5-5 +Publish +looker +Reviews a change$/m)
+    assert.include((await own.fermata("agent", "ls")).stderr, "no agents")
+  })
+
+  it("run to a question and from it to their answer, while a script stands in for the model and says so", async () => {
+    const { own, type } = project()
+    const asked = await type("agent", "run", "reviewer", ...input, "--id", "c-42", "--model", "scripted")
+    assert.strictEqual(asked.code, 3, asked.stderr)
+    assert.include(asked.stderr, "model: scripted (a script answers, and no provider is asked)")
+    assert.match(asked.stderr, /✓ model {2}.*calls looker$/m)
+    assert.match(asked.stderr, /▸ child run \w+ {2}looker@1$/m)
+    assert.match(asked.stderr, /✓ model~2 {2}.*calls Publish$/m)
+    assert.match(
+      asked.stderr,
+      /waits for operator to answer approval "Publish": Agent "reviewer" wants to call Publish/
+    )
+    assert.match(asked.stderr, /2 turns, \d+ tokens in, \d+ tokens out, by scripted: a script answered/)
+    assert.notInclude(asked.stderr, "decided")
+    assert.deepStrictEqual(own.bodies, [])
+    const [, run] = /approve (\w+) --as operator .*--model scripted$/m.exec(asked.stderr)!
+
+    const elsewhere = await type("approve", run!, "--as", "operator", "--edit", "{\"text\":\"one problem\"}")
+    assert.strictEqual(elsewhere.code, 3, elsewhere.stderr)
+    assert.match(elsewhere.stderr, /goes on elsewhere: its model "claude-opus-5-5" cannot be asked: ANTHROPIC_API_KEY/)
+    assert.deepStrictEqual(own.bodies, [])
+
+    const left = await type("worker", "--until-idle")
+    assert.match(left.stderr, /warning: runs of reviewer are left alone: its model .* cannot be asked/)
+    const worked = await type("worker", "--until-idle", "--model", "scripted")
+    assert.include(worked.stdout, run!)
+    assert.deepStrictEqual(own.bodies, ["published one problem"])
+
+    const joined = await type("agent", "run", "reviewer", ...input, "--id", "c-42", "--model", "scripted")
+    assert.strictEqual(joined.code, 0, joined.stderr)
+    assert.strictEqual(joined.stdout, "{\"problems\":1}\n")
+    const { json } = await type("agent", "run", "reviewer", ...input, "--id", "c-42", "--model", "scripted", "--json")
+    assert.deepInclude(json, { runId: run!, joined: true, status: "completed" })
+    assert.deepInclude(json as object, { agent: { turns: 3, models: ["scripted"], scripted: true } })
+    assert.deepStrictEqual(own.bodies, ["published one problem"])
+    const { lines } = await type("runs", "ls", "--json")
+    assert.sameMembers(lines.map(({ workflow }) => workflow), ["reviewer", "looker"])
+    const upgrade = await type("upgrade", "check")
+    assert.strictEqual(upgrade.code, 0, upgrade.stdout)
+    const replayed = await type("replay", run!)
+    assert.strictEqual(replayed.code, 0, replayed.stdout + replayed.stderr)
+  })
+
+  it("are refused in one sentence, and nothing is stored", async () => {
+    const { type } = project()
+    const refused = async (...args: ReadonlyArray<string>) => {
+      const { code, stderr, stdout } = await type("agent", "run", ...args)
+      assert.strictEqual(code, 2, stderr)
+      assert.strictEqual(stdout, "")
+      return stderr
+    }
+    const missing = await refused("reviewer", ...input)
+    assert.match(missing, /^error: Agent "reviewer" cannot run here: its model "claude-opus-5-5" cannot be asked: /)
+    assert.match(missing, /ANTHROPIC_API_KEY is not set.*--model scripted/)
+    assert.match(await refused("reviwer", ...input), /There is no agent "reviwer" .*; did you mean "reviewer"\?/)
+    assert.match(
+      await refused("reviewer", ...input, "--model", "gpt-9"),
+      /^error: --model gpt-9: no provider answers to this name\. Providers here: anthropic \(claude-\*\), scripted/
+    )
+    assert.match(
+      await refused("reviewer", "--input", "{\"change\":42}", "--model", "scripted"),
+      /does not fit workflow "reviewer": Expected string.* at \["input"\]\["change"\]/
+    )
+    assert.match(await refused("reviewer", "--model", "scripted"), /Missing key at \["input"\]/)
+    assert.match(
+      await refused("reviewer", ...input, "--input-file", "x.json"),
+      /--input and --input-file exclude each other/
+    )
+    assert.match(
+      await refused("reviewer", "--input-file", "none.json", "--model", "scripted"),
+      /--input-file: the file none\.json cannot be read: there is no such file/
+    )
+    assert.strictEqual((await type("runs", "ls")).stdout, "")
+  })
+
+  it("are refused by fermata run too, where none of their models can be asked", async () => {
+    const { type } = project()
+    const { code, stderr } = await type("run", "reviewer", "--input", "{\"id\":\"1\",\"input\":{\"change\":\"1\"}}")
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /^error: Nobody can run reviewer here: its model "claude-opus-5-5" cannot be asked/)
+  })
+})

@@ -1,0 +1,53 @@
+/** A project of two agents: one reviews changes, and asks before it publishes; the other looks at one file for it. */
+import * as Agent from "@fermata/agent/Agent"
+import * as AgentTool from "@fermata/agent/AgentTool"
+import * as Scripted from "@fermata/agent/model/Scripted"
+import { defineConfig } from "@fermata/cli/Config"
+import { Effect, Layer, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+import { appendFileSync } from "node:fs"
+
+const Publish = Tool.make("Publish", { parameters: Schema.Struct({ text: Schema.String }), success: Schema.String })
+  .annotateMerge(AgentTool.rules({ onCrash: "rerun", permission: "write" }))
+const kit = Toolkit.make(Publish)
+
+const Looker = Agent.make("looker", {
+  description: "Looks at one file",
+  instructions: "You look at one file.",
+  input: Schema.Struct({ file: Schema.String })
+})
+
+const Reviewer = Agent.make("reviewer", {
+  description: "Reviews a change",
+  instructions: "You review changes.",
+  input: Schema.Struct({ change: Schema.String, strict: Schema.optionalKey(Schema.Boolean) }),
+  output: Schema.Struct({ problems: Schema.Int }),
+  toolkit: kit,
+  agents: [Looker]
+})
+
+const handlers = kit.toLayer({
+  Publish: ({ text }) =>
+    Effect.sync(() => {
+      appendFileSync(process.env["FIXTURE_LOG"]!, `published ${text}\n`)
+      return "published"
+    })
+})
+
+const isLooker = (request: Parameters<Scripted.Script>[0]): boolean =>
+  JSON.stringify(request.prompt.content[0]).includes("one file")
+
+export default defineConfig({
+  agents: [
+    { agent: Reviewer, layer: Reviewer.layer.pipe(Layer.provide(handlers)) },
+    { agent: Looker, layer: Looker.layer }
+  ],
+  scripted: (request, turn) =>
+    isLooker(request)
+      ? "one problem"
+      : turn === 0
+      ? [Scripted.call("looker", { file: "a.ts" })]
+      : turn === 1
+      ? [Scripted.call("Publish", { text: "1 problem" })]
+      : JSON.stringify({ problems: 1 })
+})
