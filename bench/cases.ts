@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process"
 import { statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { chunks } from "./chunks.ts"
 import { command, compile, install } from "./command.ts"
 import { events } from "./events.ts"
 import { type Figure, figure, time } from "./measure.ts"
@@ -301,6 +302,7 @@ export const cases: Readonly<Record<string, Case>> = {
   suspended,
   events,
   reader,
+  chunks,
   startUp,
   command
 }

@@ -283,6 +283,18 @@ export const migrations: ReadonlyArray<string> = [
   // Entries and waits are stored shortly from here on (EntryLines, ShortWaits), which an older build could not read. What is due is found by what it is served as.
   `
   DROP INDEX runs_due;
+  `,
+  // What steps say while they work: `last` is the number of the last chunk of a row. Numbers of arrival are never used again, so that a reader of the newest misses none.
+  `
+  CREATE TABLE chunks (
+    arrival INTEGER PRIMARY KEY AUTOINCREMENT,
+    run TEXT NOT NULL,
+    entry INTEGER NOT NULL,
+    last INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    chunks TEXT NOT NULL,
+    UNIQUE (run, entry, last)
+  ) STRICT;
   `
 ]
 

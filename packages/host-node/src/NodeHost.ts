@@ -2,6 +2,8 @@
  * The Node host: runs live in one SQLite file that many processes may share.
  */
 import type { StorageFailed } from "@fermata/engine/Backend"
+import { Chunks } from "@fermata/engine/Chunks"
+import * as ChunkSweep from "@fermata/engine/ChunkSweep"
 import { Engine } from "@fermata/engine/Engine"
 import { EngineOptions } from "@fermata/engine/EngineOptions"
 import { HostClock } from "@fermata/engine/HostClock"
@@ -44,18 +46,19 @@ const clock = Layer.succeed(
 )
 
 /** The store alone, for reading and writing without working on runs. */
-export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock | HostSql, StorageFailed> =>
-  Layer.effectContext(
-    Effect.map(
-      SqliteBackend.make({
-        file: options.db ?? defaultDatabase,
-        synchronous: options.synchronous,
-        maxLogBytes: options.maxLogBytes,
-        readOnly: options.readOnly
-      }),
-      (backend) => Context.make(Store, Store.make(backend)).pipe(Context.add(HostSql, backend.sql))
+export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock | HostSql | Chunks, StorageFailed> =>
+  Layer.effectContext(Effect.gen(function*() {
+    const backend = yield* SqliteBackend.make({
+      file: options.db ?? defaultDatabase,
+      synchronous: options.synchronous,
+      maxLogBytes: options.maxLogBytes,
+      readOnly: options.readOnly
+    })
+    return Context.make(Store, Store.make(backend)).pipe(
+      Context.add(HostSql, backend.sql),
+      Context.add(Chunks, yield* Chunks.make(backend.chunks))
     )
-  ).pipe(Layer.provideMerge(clock))
+  })).pipe(Layer.provideMerge(clock))
 
 /**
  * Everything that a program needs to run on Node: give it to the layers of
@@ -64,11 +67,12 @@ export const layerStore = (options: Options = {}): Layer.Layer<Store | HostClock
  */
 export const layer = (
   options: Options = {}
-): Layer.Layer<Engine | WorkflowEngine | Store | HostClock | HostSql, StorageFailed> =>
+): Layer.Layer<Engine | WorkflowEngine | Store | HostClock | HostSql | Chunks, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
     const { db: _db, maxLogBytes: _maxLogBytes, readOnly: _readOnly, synchronous: _synchronous, ...rest } = options
-    return Engine.layer.pipe(
+    return ChunkSweep.layer.pipe(
+      Layer.provideMerge(Engine.layer),
       Layer.provideMerge(layerStore(options)),
       Layer.provide(Layer.succeed(EngineOptions, {
         ...defaults,

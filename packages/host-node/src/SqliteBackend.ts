@@ -2,6 +2,7 @@
  * The storage seam on SQLite: one file, which many processes may share.
  */
 import type { Backend, Op, StorageFailed } from "@fermata/engine/Backend"
+import type { ChunkBackend } from "@fermata/engine/Chunks"
 import * as ReadOnlyBackend from "@fermata/engine/ReadOnlyBackend"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -11,12 +12,15 @@ import { prepare } from "./internal/Rows.ts"
 import * as WriteAheadLog from "./internal/WriteAheadLog.ts"
 import * as Writes from "./internal/Writes.ts"
 import * as Sqlite from "./Sqlite.ts"
+import * as SqliteChunks from "./SqliteChunks.ts"
 import type { SqliteClient } from "./SqliteClient.ts"
 
 /** A backend with the client that can take part in its transactions. */
 export interface SqliteBackend extends Backend {
   /** For `HostSql`. */
   readonly sql: SqliteClient
+  /** For `Chunks`. */
+  readonly chunks: ChunkBackend
 }
 
 /**
@@ -86,5 +90,6 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       census: read(reads.census),
       version: read(reads.version)
     }
-    return { ...(untouched ? ReadOnlyBackend.make(backend) : backend), sql: client }
+    const chunks = SqliteChunks.make({ attempt, db }, { guard: () => log.guard(), readOnly: untouched })
+    return { ...(untouched ? ReadOnlyBackend.make(backend) : backend), sql: client, chunks }
   })
