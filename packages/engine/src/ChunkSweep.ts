@@ -59,9 +59,11 @@ export const layer: Layer.Layer<never, never, Chunks | Engine | Store | HostCloc
 
     yield* engine.extend({
       name: "chunks",
-      committed: ({ entries, run }) => {
-        if (!chunks.written.has(run.id) || !entries.some(ends)) return
-        toSettle.add(run.id)
+      committed: (committed) => {
+        // The entries of a commit are made for the first who looks at them, so nobody does without need.
+        const { id } = committed.run
+        if (!chunks.written.has(id) || !committed.entries.some(ends)) return
+        toSettle.add(id)
         some.openUnsafe()
       }
     })
