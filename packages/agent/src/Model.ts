@@ -4,6 +4,7 @@
  * encoded form and in the order in which they arrive; it tries once, and says in
  * one table of codes why it failed. Attempts, waits and fallbacks are the loop's.
  */
+import * as AgentMessage from "@fermata/core/AgentMessage"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Response from "effect/ai/Response"
 import type * as Tool from "effect/ai/Tool"
@@ -24,7 +25,9 @@ export class ModelFailed extends Schema.TaggedError<ModelFailed>()("ModelFailed"
   problem: Schema.String,
   retryable: Schema.Boolean,
   retryAfterMs: Schema.optionalKey(Schema.Int),
-  maybePaid: Schema.Boolean
+  maybePaid: Schema.Boolean,
+  /** What the provider had told of its tokens before it failed. */
+  usage: Schema.optionalKey(AgentMessage.Usage)
 }) {
   override get message(): string {
     return `Model "${this.model}" failed with ${this.code}: ${this.problem}`

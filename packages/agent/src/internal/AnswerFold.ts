@@ -117,6 +117,16 @@ export const estimated = (prompt: number, characters: number): Usage => ({
   estimated: true
 })
 
+/**
+ * Usage of an answer that broke off: what the provider had told of it, and more
+ * where more has been heard. What a provider tells before the end of what it says
+ * is too little.
+ */
+export const soFar = (told: Usage | undefined, prompt: number, characters: number): Usage => {
+  const guess = estimated(prompt, characters)
+  return told === undefined ? guess : { ...told, output: Math.max(told.output, guess.output), estimated: true }
+}
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
@@ -139,7 +149,7 @@ const more = (
 
 const called = (reading: Reading, part: Extract<Part, { readonly type: "tool-call" }>): void => {
   const { id, name: tool, params } = part
-  reading.characters += typeof params === "string" ? params.length : 0
+  reading.characters += typeof params === "string" ? params.length : JSON.stringify(params ?? {}).length
   if (typeof params === "string") return void reading.content.push({ type: "broken-call", id, tool, text: params })
   const type = part.providerExecuted === true ? "hosted-call" : "call"
   reading.content.push({ type, id, tool, params: (params ?? {}) as never, ...marksOf(part) })

@@ -128,9 +128,9 @@ const askOne = Effect.fnUntraced(function*(
       const answer = AnswerFold.answer(reading, model, promptCharacters)
       return answer instanceof ModelFailed ? Effect.fail(answer) : Effect.succeed(answer)
     })),
-    // What was asked and said before a failure has to be paid too, and nobody tells how much that was.
-    Effect.tapError(({ maybePaid }) =>
-      maybePaid ? spend(AnswerFold.estimated(promptCharacters(), reading.characters)) : Effect.void
+    // What was asked and said before a failure has to be paid too, and nobody tells all of how much that was.
+    Effect.tapError(({ maybePaid, usage }) =>
+      maybePaid ? spend(AnswerFold.soFar(usage, promptCharacters(), reading.characters)) : Effect.void
     )
   )
   yield* spend(answer.usage)

@@ -22,8 +22,11 @@ import * as Prices from "./Prices.ts"
 
 export type { Extras } from "../internal/model/AnthropicMessages.ts"
 
-/** Effort, speed, thinking and how long the cache lasts, for the calls within; over what the provider was made with. */
-export const CurrentExtras: Context.Reference<AnthropicMessages.Extras> = Context.Reference<AnthropicMessages.Extras>(
+/** What a call may ask for that does not change its price. */
+export type CallExtras = Pick<AnthropicMessages.Extras, "effort" | "thinking">
+
+/** Effort and thinking for the calls within; over what the provider was made with. */
+export const CurrentExtras: Context.Reference<CallExtras> = Context.Reference<CallExtras>(
   "@fermata/agent/model/Anthropic/CurrentExtras",
   { defaultValue: () => ({}) }
 )
@@ -39,6 +42,8 @@ export interface Limits {
 
 /** How the models of Anthropic are asked. */
 export interface Options {
+  /** Stands before the names of these models, as in `fast/claude-opus-5-5`, beside those of another provider. */
+  readonly prefix?: string
   /** Read when a model is asked for; without it the variable `ANTHROPIC_API_KEY`. */
   readonly apiKey?: Config.Config<Redacted.Redacted>
   /** Without it the variable `ANTHROPIC_BASE_URL`, or Anthropic itself. */
@@ -81,15 +86,23 @@ const limitsOf = (id: string, { extras, models }: Options, at: number): Limits =
 /** Models up to Claude 4.5 take a temperature; later ones refuse it. */
 const takesTemperature = (model: string): boolean => /^claude-(3|[a-z]+-(3|4(-[0-5])?(-\d{8})?$))/.test(model)
 
-/** `claude-*`, with or without `anthropic/` before it. */
+/** What Anthropic calls the model of a name; nothing of Anthropic's where the name is another's. */
+const idOf = (name: string, { prefix }: Options): string => {
+  const own = `${prefix ?? "anthropic"}/`
+  return name.startsWith(own) ? name.slice(own.length) : prefix === undefined ? name : ""
+}
+
+/** `claude-*`, with or without `anthropic/` before it, or with the prefix of these options. */
 export const provider = (options: Options = {}): Provider => {
   const client = lazyClient(options)
+  const { prefix } = options
+  const before = prefix === undefined ? "" : `${prefix}/`
   return {
     name: "anthropic",
-    models: known,
-    names: "claude-*",
+    models: known.map((id) => `${before}${id}`),
+    names: `${before}claude-*`,
     find: (name) => {
-      const id = name.replace(/^anthropic\//, "")
+      const id = idOf(name, options)
       if (!id.startsWith("claude-")) return undefined
       return Effect.andThen(key(options, name), Clock.currentTimeMillis).pipe(
         Effect.map((now): Model => ({
@@ -112,7 +125,7 @@ export const countTokens = (
   const client = lazyClient(options)
   return Effect.gen(function*() {
     const apiKey = yield* key(options, name)
-    const id = name.replace(/^anthropic\//, "")
+    const id = idOf(name, options)
     const { max_tokens: _, stream: __, temperature: ___, speed: ____, ...body } = yield* written(
       name,
       id,
@@ -143,6 +156,8 @@ const lazyClient = ({ baseURL, fetch }: Options): MakeClient => {
     const made = clients.get(value) ?? import("@anthropic-ai/sdk").then(({ Anthropic }) => {
       const given: ClientOptions = {
         apiKey: value,
+        // A token of the environment would go before the key that was given.
+        authToken: null,
         maxRetries: 0,
         // It bounds the time to the headers only; how long an answer may keep silent is bounded here.
         timeout: Duration.toMillis("1 hour"),
@@ -250,9 +265,15 @@ const stream = (
         )
       ),
       Stream.flattenIterable,
-      Stream.concat(ended)
+      Stream.concat(ended),
+      Stream.mapError((failure) => ModelErrors.withUsage(failure, usageOf(reader.used())))
     )
   }))
+
+const usageOf = (used: AnthropicEvents.Used | undefined): ModelFailed["usage"] =>
+  used === undefined
+    ? undefined
+    : { input: used.input, cacheRead: used.cacheRead, cacheWrite: used.cacheWrite, output: used.output }
 
 /** The names of server tools here, by what Anthropic calls them. */
 const serverNames = ({ tools }: ModelRequest): ReadonlyMap<string, string> =>

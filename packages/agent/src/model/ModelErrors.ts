@@ -88,6 +88,21 @@ export const failed = (
   })
 }
 
+/** The failure with what the provider had told of its tokens before; as it is where it had told nothing. */
+export const withUsage = (failure: ModelFailed, usage: ModelFailed["usage"]): ModelFailed => {
+  if (usage === undefined) return failure
+  const { code, maybePaid, model, problem, retryAfterMs, retryable } = failure
+  return new ModelFailed({
+    model,
+    code,
+    problem,
+    retryable,
+    maybePaid,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    usage
+  })
+}
+
 /** What is known of a failure, whichever client threw it. */
 export interface Evidence {
   /** Of HTTP. */

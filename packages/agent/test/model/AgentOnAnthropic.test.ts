@@ -5,6 +5,7 @@ import * as AgentTool from "@fermata/agent/AgentTool"
 import * as Anthropic from "@fermata/agent/model/Anthropic"
 import * as Models from "@fermata/agent/model/Models"
 import * as Prices from "@fermata/agent/model/Prices"
+import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Config, Effect, Layer, Redacted, Result, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
@@ -25,9 +26,13 @@ const run = Effect.fnUntraced(function*(replies: ReadonlyArray<SseServer.Reply>)
   const models = Models.layer([
     Anthropic.provider({ baseURL: server.url, apiKey: Config.succeed(Redacted.make("sk-secret")) })
   ])
-  const app = Layer.provideMerge(Layer.provide(reader.layer, Layer.mergeAll(handlers, models)), TestHost.layer)
-  const result = yield* Effect.result(reader.run("read a", { id: "1" })).pipe(Effect.provide(app))
-  return { server, read, result }
+  const host = Layer.provideMerge(Runs.layer, TestHost.layer)
+  const app = Layer.provideMerge(Layer.provide(reader.layer, Layer.mergeAll(handlers, models)), host)
+  return yield* Effect.gen(function*() {
+    const result = yield* Effect.result(reader.run("read a", { id: "1" }))
+    const { spent } = yield* (yield* Runs).show(yield* reader.start("read a", { id: "1" }))
+    return { server, read, result, spent }
+  }).pipe(Effect.provide(app))
 })
 
 const answered = <A>(result: Result.Result<A, unknown>): A => {
@@ -121,5 +126,14 @@ describe("an agent on Anthropic", () => {
       })
       const { price } = Prices.find("anthropic", "claude-opus-5-5", Date.parse("2026-11-29"))!
       assert.deepStrictEqual(Prices.cost(price, told), { micros: 22 * 4 + 2000 * 0.2 + 60 * 5 + 14 * 20 })
+    }))
+
+  it.live("counts an answer that was cut: what the provider had told of it, and what was heard", () =>
+    Effect.gen(function*() {
+      const { server, spent } = yield* run([{ ...done, fault: "cut", after: 4 }, done])
+      assert.strictEqual(server.tally.answers, 2)
+      const whole = 100 * 4 + 20 * 20
+      const heard = Math.ceil("It says: content of /a.".length / 3)
+      assert.deepStrictEqual({ ...spent.own }, { micros: whole + 100 * 4 + heard * 20, tokens: 120 + 100 + heard })
     }))
 })

@@ -152,17 +152,20 @@ describe("a model of Anthropic", () => {
     Effect.gen(function*() {
       const server = yield* SseServer.make
       yield* ask(server)
-      yield* ask(server).pipe(
-        Effect.provideService(Anthropic.CurrentExtras, {
-          effort: "high",
-          speed: "fast",
-          thinking: 4000,
-          cacheTtl: "1h"
-        })
+      const fast = Anthropic.provider({
+        ...optionsFor(server),
+        prefix: "fast",
+        extras: { speed: "fast", cacheTtl: "1h", effort: "low" }
+      })
+      assert.isUndefined(fast.find(model), "the plain name is another provider's")
+      const found = yield* fast.find(`fast/${model}`)!
+      yield* Stream.runDrain(found.stream(request())).pipe(
+        Effect.provideService(Anthropic.CurrentExtras, { effort: "high", thinking: 4000 })
       )
       const [plain, asked] = server.requests.map(({ body }) => body)
       for (const field of ["output_config", "speed", "thinking"]) assert.notProperty(plain, field)
       assert.deepInclude(asked, {
+        model,
         speed: "fast",
         output_config: { effort: "high" },
         thinking: { type: "enabled", budget_tokens: 4000 }
@@ -325,6 +328,20 @@ describe("faults of an answer", () => {
         assert.notInclude(message, "sk-secret")
       }))
   }
+
+  it.effect("says what the provider had told of its tokens before it failed, and nothing where it had told nothing", () =>
+    Effect.gen(function*() {
+      const used = (reply: SseServer.Reply) => Effect.map(failureOf(reply), ({ usage }) => usage)
+      const told = { input: 100, cacheRead: 0, cacheWrite: 0 }
+      assert.deepStrictEqual(yield* used({ ...started, fault: "cut", after: 3 }), { ...told, output: 1 })
+      assert.deepStrictEqual(yield* used({ ...started, fault: { type: "api_error", message: "oops" }, after: 2 }), {
+        ...told,
+        output: 1
+      })
+      assert.deepStrictEqual(yield* used({ ...started, stop: "banana" }), { ...told, output: 20 })
+      assert.isUndefined(yield* used({ ...started, fault: "end", after: 0 }))
+      assert.isUndefined(yield* used({ status: 529, type: "overloaded_error", message: "Overloaded" }))
+    }))
 
   it.effect("a port that nobody listens to: nothing can have been paid", () =>
     Effect.gen(function*() {

@@ -25,6 +25,8 @@ export interface Used {
 export interface Reader {
   /** The parts of an event, perhaps none. Throws an Error that says what does not fit the protocol. */
   readonly read: (event: Anthropic.RawMessageStreamEvent) => ReadonlyArray<Response.StreamPartEncoded>
+  /** What the answer was told to have used so far; undefined before it began. */
+  readonly used: () => Used | undefined
   /** Whether the answer has come to its end. */
   readonly ended: () => boolean
   /** A reason to stop that no version of this code knows. */
@@ -60,6 +62,7 @@ export const make = (names: ReadonlyMap<string, string> = new Map()): Reader => 
   const held = HeldCalls.make()
   let facts: { [key: string]: unknown } = {}
   let stop: string | null = null
+  let begun = false
   let ended = false
 
   const began = (index: number, block: Block): ReadonlyArray<Part> => {
@@ -155,6 +158,7 @@ export const make = (names: ReadonlyMap<string, string> = new Map()): Reader => 
     switch (event.type) {
       case "message_start": {
         const { id, model, usage } = event.message
+        begun = true
         count(used, usage)
         facts = { ...facts, speed: usage.speed ?? null, serviceTier: usage.service_tier ?? null }
         return [{ type: "response-metadata", id, modelId: model }]
@@ -209,6 +213,7 @@ export const make = (names: ReadonlyMap<string, string> = new Map()): Reader => 
 
   return {
     read,
+    used: () => begun ? used : undefined,
     ended: () => ended,
     unknownStop: () => ended && stops[stop ?? ""] === undefined ? String(stop) : undefined
   }
