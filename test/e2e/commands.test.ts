@@ -72,6 +72,14 @@ describe("commands that end what a run waits for", () => {
     assert.deepInclude(await ran.show(runId), { status: "completed", output: 6 })
   })
 
+  prints("a budget is raised", ["raise"], async (at, check) => {
+    const run = await at.fermata("run", "paying", ...id("1"), "--json")
+    assert.include(run.stderr, "waits for a larger budget: spent $0.00 of $2.50")
+    const ran = await check("raise", run, /# with what it may spend more: (npx .*)/, { j: "0.25" })
+    assert.include(ran.output, "budget raised by $0.25")
+    assert.deepInclude(await ran.show(run.json.runId), { status: "completed", output: { micros: 250_000 } })
+  })
+
   prints("an event is taken", ["emit"], async (at, check) => {
     const run = await at.fermata("run", "order.json", ...id("1"), "--json")
     const ran = await check("emit", run, /to go on:\n +(npx .*)/)

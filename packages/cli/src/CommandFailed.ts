@@ -43,6 +43,7 @@ export const failed = (code: string, message: string, details: ReadonlyArray<str
 const hints: Readonly<Record<string, (runId: string) => string>> = {
   RunNotFound: () => `see the runs of this database: ${Commands.seeRuns()}`,
   RunAmbiguous: () => `see whole ids: ${Commands.seeWholeIds()}`,
+  SignalReserved: (runId) => `with what it may spend more: ${Commands.raise(runId, "usd")}`,
   RunClosed: (runId) => `see how it ended: ${Commands.seeHowItEnded(runId)}`,
   StepNotRequested: (runId) => `see its steps: ${Commands.seeItsSteps(runId)}`,
   ApprovalNotOpen: () => `see what can be answered: ${Commands.seeWhatCanBeAnswered()}`,

@@ -35,6 +35,9 @@ export const signal = (runId: string, name: string, data: unknown): string =>
 /** The same where it is not known what the signal carries: `J` stands for that. */
 export const signalWith = (runId: string, name: string): string => fermata("signal", [runId, name], [["data", "J"]])
 
+/** Lets a run spend more, in dollars or in tokens: `J` stands for how many. */
+export const raise = (runId: string, unit: "usd" | "tokens"): string => fermata("runs raise", [runId], [[unit, "J"]])
+
 /** Publishes an event that the wait takes. */
 export const emit = (event: string, data: unknown): string => fermata("emit", [event], dataOf(data))
 
@@ -44,7 +47,7 @@ export const cancelForever = (runId: string): string => fermata("runs cancel", [
 /** Lets a run go on that an operator has paused, or that failed and is held. */
 export const resumeHeld = (runId: string): string => fermata("runs resume", [runId])
 
-/** Takes up a run once the code, the journal or the budget has been mended. */
+/** Takes up a run once the code or the journal has been mended. */
 export const resumeMended = (runId: string): string => fermata("runs resume", [runId])
 
 /** Takes up a run that recovery has stopped as a whole. */

@@ -65,6 +65,8 @@ const commandOf = (place: Place, wait: Wait, action: Suspension.Action): string 
       return action.verb === "emit"
         ? Commands.emit(action.event, sample.value)
         : Commands.signal(runId, action.name, sample.value)
+    case "raise":
+      return `# with what it may spend more: ${Commands.raise(runId, action.unit)}`
     case "cancel":
       return Commands.cancelForever(runId)
     case "resume":

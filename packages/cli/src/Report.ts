@@ -4,6 +4,7 @@
  */
 import { isFinal } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
+import * as Spent from "@fermata/core/Spent"
 import * as Effect from "effect/Effect"
 import * as AgentAnswers from "./AgentAnswers.ts"
 import { exitCodes } from "./CommandFailed.ts"
@@ -11,6 +12,7 @@ import * as Commands from "./Commands.ts"
 import { debugging, failedStep, linesOf } from "./ErrorChain.ts"
 import type { Followed } from "./Follow.ts"
 import type { Globals } from "./Globals.ts"
+import * as Money from "./Money.ts"
 import { nextCommands } from "./NextCommands.ts"
 import type { Steps } from "./Outcomes.ts"
 import { document, err, exitWith, note } from "./Output.ts"
@@ -35,6 +37,7 @@ export const toJson = (followed: Followed, { joined, otherInput }: Omit<ReportOp
     ...("output" in view ? { output: view.output ?? null } : {}),
     ...(view.error === undefined ? {} : { error: view.error }),
     ...(answers === undefined ? { usage } : agentJson(answers)),
+    ...(Spent.isZero(view.spent.total) ? {} : { spent: view.spent.total }),
     steps: { executed, replayed, ...(recovered > 0 ? { recovered } : {}), ...(retried > 0 ? { retried } : {}) }
   }
 }
@@ -68,6 +71,8 @@ export const tellPeople = ({ now, samples, steps, unserved, view }: Followed, { 
     yield* note(summary(view, steps))
     const answers = AgentAnswers.of(view)
     if (answers !== undefined) yield* note(`  ${AgentAnswers.text(answers)}`)
+    const spent = Money.spent(view.spent)
+    if (spent !== undefined) yield* note(`  spent ${spent}`)
     if (unserved !== undefined) return yield* note(`  ${unserved}`)
     if (view.status === "failed" || view.status === "cancelled") {
       yield* note(`  ${view.stop?.reason ?? view.error?.message ?? "without a reason"}`)

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Commands from "./Commands.ts"
 import { failedStep, linesOf } from "./ErrorChain.ts"
 import type { Globals } from "./Globals.ts"
+import * as Money from "./Money.ts"
 import { nextCommands, type Samples } from "./NextCommands.ts"
 import { line, out } from "./Output.ts"
 import type { RunProcess } from "./Owners.ts"
@@ -67,6 +68,8 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
     ...(view.error === undefined
       ? []
       : [field("error", out.red(view.error.message)), ...whereText(view), ...chainText(view)]),
+    ...optional("spent", Money.spent(view.spent)),
+    ...optional("budget", Money.budget(view.budget)),
     ...(view.stop === undefined ? [] : [field("stopped", `by ${view.stop.by}: ${view.stop.reason}`)]),
     ...section(
       "steps",
@@ -91,7 +94,9 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
     ),
     ...section(
       "children",
-      view.children.map((child) => `${child.status.padEnd(9)} ${child.child}  ${Words.definition(child)}`)
+      view.children.map((child) =>
+        `${child.status.padEnd(9)} ${child.child}  ${Words.definition(child)}${costOf(child)}`
+      )
     ),
     ...section(
       "state",
@@ -128,6 +133,15 @@ const chainText = (view: RunView.RunView): ReadonlyArray<string> =>
   failedStep(view) === undefined ? linesOf(view.error?.cause).map((text) => field("", text)) : []
 
 const field = (name: string, text: string): string => `  ${out.dim(name.padEnd(9))} ${text}`
+
+const optional = (name: string, text: string | undefined): ReadonlyArray<string> =>
+  text === undefined ? [] : [field(name, text)]
+
+/** What a step or a child has cost, behind what else is said of it. */
+const costOf = (of: Parameters<typeof Money.cost>[0]): string => {
+  const text = Money.cost(of)
+  return text === undefined ? "" : `  ${text}`
+}
 
 const section = (title: string, lines: ReadonlyArray<string>): ReadonlyArray<string> =>
   lines.length === 0 ? [] : [`${title}:`, ...lines.map((text) => `  ${text}`)]
@@ -178,5 +192,5 @@ const stepLine = (step: RunView.StepView, now: number): string => {
     : out.cyan(mark)
   return `${painted} ${step.key}${step.label === undefined ? "" : out.dim(` [${step.label}]`)}${
     step.status === "completed" || step.status === "failed" ? "" : `  ${step.status}`
-  }${took}${attempts}${crashes}${settled}${probed}${again}${error}`
+  }${took}${costOf(step)}${attempts}${crashes}${settled}${probed}${again}${error}`
 }

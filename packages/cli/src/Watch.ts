@@ -5,9 +5,12 @@ import * as DurableTime from "@fermata/core/DurableTime"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunSentence from "@fermata/core/RunSentence"
+import * as RunSpending from "@fermata/core/RunSpending"
 import * as RunView from "@fermata/core/RunView"
+import * as Spent from "@fermata/core/Spent"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
+import * as Predicate from "effect/Predicate"
 import * as AgentAnswers from "./AgentAnswers.ts"
 import { err, noteNow } from "./Output.ts"
 import * as Words from "./Words.ts"
@@ -89,7 +92,9 @@ export class Watch {
       case "StepCompleted":
         if (entry.probed === true) return `  ${err.green("✓")} ${entry.key}  was done already, as its probe has found`
         return entry.settledBy === undefined
-          ? `  ${err.green("✓")} ${entry.key}  ${err.dim(this.took(entry))}${this.saidIn(entry.output)}`
+          ? `  ${err.green("✓")} ${entry.key}  ${err.dim(`${this.took(entry)}${costOf(entry)}`)}${
+            this.saidIn(entry.output)
+          }`
           : `  ${err.green("✓")} ${entry.key}  settled as done by ${entry.settledBy}`
       case "StepFailed": {
         const why = FailureText.ofCause(entry.cause)
@@ -97,13 +102,13 @@ export class Watch {
           return `  ${err.red("✗")} ${entry.key}  settled as failed by ${entry.settledBy}: ${why}`
         }
         if (entry.retryAt !== undefined) {
-          return `  ${err.yellow("↺")} ${entry.key}  attempt ${entry.attempt} failed: ${why}; ${
+          return `  ${err.yellow("↺")} ${entry.key}  attempt ${entry.attempt} failed${costOf(entry)}: ${why}; ${
             entry.retryAt >= DurableTime.never
               ? "never again by itself"
               : `again in ${Words.duration(entry.retryAt - entry.at)}`
           }`
         }
-        return `  ${err.red("✗")} ${entry.key}  ${err.dim(this.took(entry))}  ${why}`
+        return `  ${err.red("✗")} ${entry.key}  ${err.dim(`${this.took(entry)}${costOf(entry)}`)}  ${why}`
       }
       case "ApprovalAnswered":
         return entry.decision === "timeout"
@@ -114,6 +119,12 @@ export class Watch {
             entry.open === true ? ", which does not decide it yet" : ""
           }${entry.note === undefined ? "" : `: ${entry.note}`}`
       case "SignalReceived":
+        if (entry.name === RunSpending.budgetSignal) {
+          const amount = Spent.text(RunSpending.raiseOf(entry.payload))
+          return `  ${err.green("✓")} budget raised by ${amount}${entry.by === undefined ? "" : `, says ${entry.by}`}${
+            noteOf(entry.payload)
+          }`
+        }
         return `  ${err.green("✓")} signal ${entry.name}${entry.by === undefined ? "" : ` from ${entry.by}`}`
       case "EventEmitted":
         return `  ${err.cyan("»")} event ${entry.name}`
@@ -125,7 +136,9 @@ export class Watch {
       case "ChildStarted":
         return `  ${err.cyan("▸")} child run ${entry.child}  ${entry.workflow}@${entry.version}`
       case "ChildFinished":
-        return `  ${entry.exit._tag === "Success" ? err.green("✓") : err.red("✗")} child run ${entry.child}`
+        return `  ${entry.exit._tag === "Success" ? err.green("✓") : err.red("✗")} child run ${entry.child}${
+          costOf(entry)
+        }`
       case "StopRequested":
         return `  ${err.red("■")} asked to stop by ${entry.by}: ${entry.reason}`
       case "PauseRequested":
@@ -156,6 +169,13 @@ export class Watch {
     return started === undefined ? "" : Words.duration(entry.at - started)
   }
 }
+
+/** What it has cost, behind what else is said. */
+const costOf = ({ spent }: Pick<Spent.Cost, "spent">): string => spent === undefined ? "" : `, ${Spent.text(spent)}`
+
+/** Why a budget was raised, as whoever did so says. */
+const noteOf = (payload: unknown): string =>
+  Predicate.hasProperty(payload, "note") && Predicate.isString(payload.note) ? `: ${payload.note}` : ""
 
 /** What has happened in this part of a journal, a line for each thing. */
 export const linesOf = (entries: ReadonlyArray<Entry>): ReadonlyArray<string> => {

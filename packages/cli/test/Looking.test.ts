@@ -17,6 +17,7 @@ describe("command lines that only look", () => {
       "runs pause",
       "runs resume",
       "runs settle",
+      "runs raise",
       "runs fork",
       "approvals approve",
       "approvals deny",

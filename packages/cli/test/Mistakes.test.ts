@@ -177,6 +177,15 @@ describe("mistakes with options", () => {
       mistake("run x --event-name n", "--event-name needs --event J"),
       mistake("runs settle 1234 s", "needs one of --retry, --done J and --fail TEXT"),
       mistake("runs settle 1234 s --retry --fail no", "needs only one of --retry, --done J and --fail TEXT"),
+      mistake("runs raise 1234", "needs one of --usd N and --tokens N, or both"),
+      ...["0", "-1", "1,5", "1e3", "0.0000001", ".5", "1.", "$", "", "99999999999", "many"].map((usd) =>
+        mistake(
+          ["runs", "raise", "1234", `--usd=${usd}`],
+          `--usd expects an amount in dollars above 0, with at most six decimal places, such as 1 or 0.25; found "${usd}"`
+        )
+      ),
+      mistake("runs raise 1234 --tokens 0", "--tokens cannot be \"0\"", "from 1"),
+      mistake("runs raise 1234 --tokens 1.5", "--tokens cannot be \"1.5\""),
       mistake("runs fork 1234", "fermata runs fork needs the option --at"),
       mistake("runs fork 1234 --at a --set b", "--set cannot be \"b\": expected STEP=J"),
       mistake("runs fork 1234 --at a --set b=1 --set b=2", "--set names step \"b\" twice"),

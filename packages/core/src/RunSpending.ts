@@ -8,6 +8,7 @@
  */
 import type { JournalEntry } from "./JournalEntry.ts"
 import * as Spent from "./Spent.ts"
+import * as StoredJson from "./StoredJson.ts"
 
 /** What a run has spent so far. It changes with each entry that is taken in. */
 export interface RunSpending {
@@ -67,7 +68,9 @@ export const apply = (spending: RunSpending, entry: JournalEntry): void => {
       spending.children = Spent.sum(spending.children, entry.spent)
       return
     case "SignalReceived":
-      if (entry.name === budgetSignal) spending.raised = Spent.sum(spending.raised, raiseOf(entry.payload))
+      if (entry.name === budgetSignal) {
+        spending.raised = Spent.sum(spending.raised, raiseOf(StoredJson.read(entry.payload)))
+      }
       return
   }
 }

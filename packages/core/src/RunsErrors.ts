@@ -66,6 +66,26 @@ export class SignalUnfit extends Schema.TaggedError<SignalUnfit>()("SignalUnfit"
   }
 }
 
+/** The signal is one that only the engine itself sends. */
+export class SignalReserved extends Schema.TaggedError<SignalReserved>()("SignalReserved", {
+  runId: Schema.String,
+  signal: Schema.String
+}, { httpApiStatus: 422 }) {
+  override get message(): string {
+    return `Signal "${this.signal}" is the engine's own: raise the budget of run ${this.runId} instead`
+  }
+}
+
+/** The budget of a run is not raised by this: it is no amount, or nothing. */
+export class RaiseRefused extends Schema.TaggedError<RaiseRefused>()("RaiseRefused", {
+  runId: Schema.String,
+  problem: Schema.String
+}, { httpApiStatus: 422 }) {
+  override get message(): string {
+    return `The budget of run ${this.runId} is not raised: ${this.problem}`
+  }
+}
+
 /** The step has no outcome to settle: it is not there, is over, or is being worked on. */
 export class StepNotOpen extends Schema.TaggedError<StepNotOpen>()("StepNotOpen", {
   runId: Schema.String,

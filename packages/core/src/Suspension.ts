@@ -25,6 +25,8 @@ export type Action =
   | { readonly verb: "approve" | "deny"; readonly key: string }
   /** Send the run a signal of this name. */
   | { readonly verb: "signal"; readonly name: string }
+  /** Let the run spend more, in dollars or in tokens. */
+  | { readonly verb: "raise"; readonly unit: "usd" | "tokens" }
   /** Publish an event of this name. */
   | { readonly verb: "emit"; readonly event: string }
   | { readonly verb: "resume" | "cancel" }
@@ -153,7 +155,7 @@ export const suspensions: { readonly [R in SuspendReason]: Suspension } = {
     isFault: false,
     event: "engine.run.suspended",
     clause: (wait, { now }) => `for a larger budget${detail(wait)}${until(wait, now)}`,
-    actions: resume
+    actions: ({ key }) => [{ verb: "raise", unit: key === "tokens" ? "tokens" : "usd" }]
   },
   operator: {
     endedBy: "operator",

@@ -30,6 +30,16 @@ const all = [
     `The data does not fit signal "paid" of run 1f0c: no cents`
   ],
   [
+    new RunsErrors.SignalReserved({ runId, signal: "engine.budget" }),
+    422,
+    `Signal "engine.budget" is the engine's own: raise the budget of run 1f0c instead`
+  ],
+  [
+    new RunsErrors.RaiseRefused({ runId, problem: "it is nothing" }),
+    422,
+    "The budget of run 1f0c is not raised: it is nothing"
+  ],
+  [
     new RunsErrors.StepNotOpen({ runId, key: "charge", status: "completed", open: [] }),
     409,
     `Step "charge" of run 1f0c is completed; no step of the run waits to be settled`

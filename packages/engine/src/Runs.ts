@@ -21,7 +21,9 @@ import type {
   NotAllowed,
   OutputRefused,
   PayloadRefused,
+  RaiseRefused,
   RunClosed,
+  SignalReserved,
   SignalUnfit,
   SignalUnknown,
   StartRefused,
@@ -59,6 +61,9 @@ export { ownerOf }
 /** What became known of a run: its entries since the last time, and the whole as it stands. */
 export type Followed = RunWatch.Followed
 
+/** By how much a budget is raised, who says so, and why. */
+export type Raise = RunMessages.Raise
+
 /** No such run, or none that can be told from others. */
 export type FindError = RunLookup.FindError
 /** There is no such run, or it has ended. */
@@ -66,7 +71,7 @@ export type ActError = RunLookup.ActError
 /** There is no such workflow, it does not take this payload, or nobody may start it so. */
 export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
 
-/** The verbs of an operator: find, list, look, follow, start, signal, answer, cancel, pause, resume, settle, fork and compare. */
+/** The verbs of an operator: find, list, look, follow, start, signal, raise, answer, cancel, pause, resume, settle, fork and compare. */
 export class Runs extends Context.Service<Runs, {
   /** The run of this id, or the one whose id begins with this (at least 4 characters). */
   readonly find: (run: string) => Effect.Effect<RunSummary, FindError>
@@ -121,7 +126,13 @@ export class Runs extends Context.Service<Runs, {
     name: string,
     payload: unknown,
     options?: { readonly id?: string; readonly by?: string }
-  ) => Effect.Effect<Receipt, ActError | ValueRefused | SignalUnknown | SignalUnfit>
+  ) => Effect.Effect<Receipt, ActError | ValueRefused | SignalUnknown | SignalUnfit | SignalReserved>
+  /**
+   * Lets the run spend more: millionths of a US dollar, tokens, or both, as whole
+   * numbers. Raises add up, whether the run waits for one or not. One that was
+   * sent before under this `id` is a duplicate.
+   */
+  readonly raise: (run: string, raise: Raise) => Effect.Effect<Receipt, ActError | RaiseRefused>
   /**
    * JSON that would end this wait of the run: what a signal may carry, or the
    * output of a step that is to be settled. Nothing where it is not known here.
@@ -180,7 +191,7 @@ export class Runs extends Context.Service<Runs, {
 
       const lookup = RunLookup.make(store)
       const { open, rowOf } = lookup
-      const { sample, send, settle, signal } = RunMessages.make(runtime, store, lookup)
+      const { raise, sample, send, settle, signal } = RunMessages.make(runtime, store, lookup)
       const { answer, approvals } = RunQuestions.make(runtime, lookup)
 
       const list = Effect.fn("Runs.list")(function*(filter: ListFilter = {}) {
@@ -225,6 +236,7 @@ export class Runs extends Context.Service<Runs, {
         }),
         settle,
         signal,
+        raise,
         sample,
         approvals,
         answer,

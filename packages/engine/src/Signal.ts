@@ -4,6 +4,7 @@
  * one that arrives twice under the same id counts once.
  */
 import type { EntryOf } from "@fermata/core/JournalEntry"
+import { SignalReserved } from "@fermata/core/RunsErrors"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,14 +18,14 @@ import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
 import { CurrentRun, type WaitPort } from "./internal/run/RunPort.ts"
-import { signalId } from "./internal/SignalId.ts"
+import { isReserved, signalId } from "./internal/SignalId.ts"
 import type { Signal } from "./SignalDeclaration.ts"
 
 /** A signal was sent to a run that is not there, or that is over, or its payload is none that could be stored. */
 export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRefused", {
   runId: Schema.String,
   name: Schema.String,
-  reason: Schema.Literals(["unknown", "closed", "payload"]),
+  reason: Schema.Literals(["unknown", "closed", "payload", "reserved"]),
   /** Why its payload cannot be stored, or does not fit its schema. */
   problem: Schema.optionalKey(Schema.String)
 }) {
@@ -32,6 +33,7 @@ export class SignalRefused extends Schema.TaggedError<SignalRefused>()("SignalRe
     if (this.reason === "payload") {
       return `The signal "${this.name}" to run ${this.runId} is refused: ${this.problem ?? "its payload does not fit"}`
     }
+    if (this.reason === "reserved") return new SignalReserved({ runId: this.runId, signal: this.name }).message
     return this.reason === "unknown"
       ? `There is no run ${this.runId} to take the signal "${this.name}"`
       : `Run ${this.runId} is over and takes no signal "${this.name}"`
@@ -94,6 +96,9 @@ export const send = <A extends Schema.Top>(
   options: { readonly runId: string; readonly payload: A["Type"]; readonly id?: string; readonly by?: string }
 ): Effect.Effect<"accepted" | "duplicate", SignalRefused | StorageFailed, Engine> =>
   Effect.gen(function*() {
+    if (isReserved(self.name)) {
+      return yield* new SignalRefused({ runId: options.runId, name: self.name, reason: "reserved" })
+    }
     const runtime = yield* CurrentRuntime.current
     const payload = yield* payloadOf(self, options)
     const given = options.id === undefined ? undefined : signalId(options.id)
@@ -134,6 +139,11 @@ const taken = <A extends Schema.Top>(
   const decode = Schema.decodeUnknownExit(jsonCodec(self.schema))
   return Effect.gen(function*() {
     yield* Engine
+    if (isReserved(self.name)) {
+      return yield* Effect.die(
+        new Error(`Signal "${self.name}" is the engine's own: wait for a larger budget with Workflows.awaitBudget`)
+      )
+    }
     const place = yield* CurrentRun
     if (place === undefined || place.step !== undefined) {
       return yield* Effect.die(

@@ -18,10 +18,10 @@ import * as Handover from "./internal/Handover.ts"
 import { type OutcomeCodec, outcomeCodec } from "./internal/JsonCodec.ts"
 import * as NoteKinds from "./internal/NoteKinds.ts"
 import { Granted as GrantedAmount } from "./internal/Reserved.ts"
-import type { Spending } from "./internal/run/Purse.ts"
+import type { Budget, Spending } from "./internal/run/Purse.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 
-export type { Spending } from "./internal/run/Purse.ts"
+export type { Budget, Spending } from "./internal/run/Purse.ts"
 export { defaultLimits, Limits, Signals, Version } from "./internal/WorkflowAnnotations.ts"
 
 /**
@@ -144,6 +144,50 @@ export const spent: Effect.Effect<Spending, never, Engine | WorkflowInstance> = 
       ? Effect.sync(() => place.run.acts.spending())
       : Effect.die(new Error("What a run has spent is asked in the body of a workflow, not in a step or outside a run"))
 )
+
+/**
+ * What this run may spend, as far as it was told from outside, in the body of a
+ * workflow: what whoever started it has `granted`, and what operators have
+ * `raised` since (`Runs.raise`), in sum. A replay finds the same at the same
+ * place. Dies in a step and outside of a run.
+ */
+export const budget: Effect.Effect<Budget, never, Engine | WorkflowInstance> = Effect.flatMap(
+  CurrentRun,
+  (place) =>
+    place !== undefined && place.step === undefined
+      ? Effect.sync(() => place.run.acts.budget())
+      : Effect.die(new Error("The budget of a run is asked in the body of a workflow, not in a step or outside a run"))
+)
+
+/**
+ * Waits, in the body of a workflow, until an operator raises the budget of the
+ * run, and answers with the budget as it is then. Meanwhile the run is suspended
+ * as `budget`, and says how much of this `limit` it has spent. Raises that came
+ * before count in the budget and are not waited for again; all who wait go on
+ * with the same raise.
+ *
+ * Whether the budget is enough is for the code to say, and it has to say the same
+ * on every replay: `decide` records it.
+ *
+ * @example
+ * ```ts
+ * let limit = Spent.sum({ micros: 2_000_000 }, (yield* Workflows.budget).raised)
+ * while (yield* Workflows.decide("short", Schema.Boolean, () => Spent.exceeds(Spent.sum(spent, next), limit))) {
+ *   limit = Spent.sum({ micros: 2_000_000 }, (yield* Workflows.awaitBudget(limit)).raised)
+ * }
+ * ```
+ */
+export const awaitBudget = (limit: Amount): Effect.Effect<Budget, never, Engine | WorkflowInstance> =>
+  Effect.gen(function*() {
+    const place = yield* CurrentRun
+    if (place === undefined || place.step !== undefined) {
+      return yield* Effect.die(
+        new Error("A larger budget is waited for in the body of a workflow, not in a step or outside a run")
+      )
+    }
+    yield* place.run.waits.budget(limit, place.run.acts.spending().total)
+    return place.run.acts.budget()
+  })
 
 /**
  * What a child run may spend, provided around the call that starts it. The child

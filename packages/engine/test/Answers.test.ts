@@ -422,6 +422,11 @@ describe("S16: no acknowledged message dies with its run", () => {
         "signal late: signal \"go\" came when the run had ended"
       ],
       [
+        "a raise of the budget",
+        (runs: Runs.Runs["Service"], id: string) => runs.raise(id, { micros: 5, by: "ops" }),
+        "signal late: the raise of the budget by ops came when the run had ended"
+      ],
+      [
         "a cancel",
         (runs: Runs.Runs["Service"], id: string) => runs.cancel(id, { by: "ops", reason: "enough" }),
         "cancel late: the cancel by ops (enough) came when the run had ended"

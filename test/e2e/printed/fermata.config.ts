@@ -55,6 +55,7 @@ const act = Step.make("act", {
 const Acting = define("acting")
 
 const Failing = define("failing")
+const Paying = define("paying")
 
 /** Names that look like options. */
 const Dashed = define("dashed")
@@ -123,6 +124,7 @@ export default defineConfig({
     Parent.toLayer(() => Asking.execute({ id: "child" })),
     Slow.toLayer(() => Effect.asVoid(Effect.timeoutOption(Signal.receive(Shipped), "3 days"))),
     Acting.toLayer(() => Effect.map(act(), ({ receipt }) => receipt)),
+    Paying.toLayer(() => Effect.map(Workflows.awaitBudget({ micros: 2_500_000 }), ({ raised }) => raised)),
     Failing.toLayer(() => Effect.die(new Error("it was made to fail"))),
     Dashed.toLayer(() => Effect.as(Signal.receive(Go), "gone")),
     EditingLayer,

@@ -5,6 +5,7 @@ import { commandRunsFork } from "./runs/Fork.ts"
 import { commandRunsJournal } from "./runs/Journal.ts"
 import { commandRunsLs } from "./runs/Ls.ts"
 import { commandRunsPause } from "./runs/Pause.ts"
+import { commandRunsRaise } from "./runs/Raise.ts"
 import { commandRunsResume } from "./runs/Resume.ts"
 import { commandRunsSettle } from "./runs/Settle.ts"
 import { commandRunsShow } from "./runs/Show.ts"
@@ -23,6 +24,7 @@ export const commandRuns = Command.make("runs").pipe(
     commandRunsPause,
     commandRunsResume,
     commandRunsSettle,
+    commandRunsRaise,
     commandRunsFork,
     commandRunsDiff
   ])

@@ -1,8 +1,10 @@
 /** What an operator tells a run: a message in its inbox, which its owner carries out. */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Receipt, Settlement } from "@fermata/core/Receipt"
-import { OutputRefused, RunNotFound, StepNotOpen } from "@fermata/core/RunsErrors"
+import { OutputRefused, RaiseRefused, RunNotFound, SignalReserved, StepNotOpen } from "@fermata/core/RunsErrors"
+import { budgetSignal } from "@fermata/core/RunSpending"
 import * as RunView from "@fermata/core/RunView"
+import * as Spent from "@fermata/core/Spent"
 import * as StoredJson from "@fermata/core/StoredJson"
 import { isOfRun } from "@fermata/core/Suspension"
 import type { Wait } from "@fermata/core/Wait"
@@ -18,7 +20,15 @@ import * as Handover from "./Handover.ts"
 import type { ActError, RunLookup } from "./RunLookup.ts"
 import * as RunSignals from "./RunSignals.ts"
 import * as RunWatch from "./RunWatch.ts"
-import { signalId } from "./SignalId.ts"
+import { isReserved, signalId } from "./SignalId.ts"
+
+/** By how much a budget is raised, who says so, and why. */
+export interface Raise extends Spent.Amount {
+  readonly by: string
+  /** For people. */
+  readonly note?: string
+  readonly id?: string
+}
 
 export const make = (runtime: EngineRuntime, store: Store["Service"], { open, rowOf, show }: RunLookup) => {
   /** What of the message came from outside is stored text in it. */
@@ -94,12 +104,25 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
     { by, id: given }: { readonly id?: string; readonly by?: string } = {}
   ) {
     const row = yield* open(run)
+    if (isReserved(name)) return yield* new SignalReserved({ runId: row.id, signal: name })
     yield* RunSignals.check(runtime, row, name, payload ?? null)
     const id = given === undefined ? undefined : signalId(given)
     const stored = yield* Handover.given(`payload of signal "${name}"`, payload ?? null, Handover.giver(row))
     const message = { name, payload: stored, ...(by === undefined ? {} : { by }) }
     if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
     return yield* send(row, "signal", message, id)
+  })
+
+  const raise = Effect.fn("Runs.raise")(function*(run: string, { by, id: given, note, ...amount }: Raise) {
+    const row = yield* open(run)
+    const problem = Spent.problemOf(amount) ??
+      (Spent.isZero(amount) ? "say by how much: by money, by tokens, or by both" : undefined)
+    if (problem !== undefined) return yield* new RaiseRefused({ runId: row.id, problem })
+    const id = given === undefined ? undefined : signalId(given)
+    if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
+    const raised = Spent.sum(Spent.zero, amount)
+    const payload = StoredJson.compose({ ...raised, ...(note === undefined ? {} : { note }) })
+    return yield* send(row, "signal", { name: budgetSignal, payload, by }, id)
   })
 
   const sample = Effect.fn("Runs.sample")(function*(run: string, wait: Wait) {
@@ -110,7 +133,7 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
     return Option.fromUndefinedOr(found)
   })
 
-  return { send, settle, signal, sample }
+  return { send, settle, signal, raise, sample }
 }
 
 // ----------------------------------------------------------------------------

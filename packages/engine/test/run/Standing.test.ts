@@ -11,6 +11,7 @@ const nothing: Asked = {
   open: new Set(),
   approvals: new Map(),
   signals: new Map(),
+  budgets: [],
   details: new Map(),
   deferredWaiters: new Map(),
   clocks: new Set(),
@@ -126,6 +127,11 @@ const table: ReadonlyArray<readonly [what: string, asked: Asked, expected: "busy
   ]],
   ["a question that is decided", asks(asked({}, { _tag: "TimedOut" })), "idle"],
   ["a signal", asks({ signals: waited("go") }), [signal]],
+  [
+    "two that wait for a larger budget, as the last says it",
+    asks({ budgets: [{ key: "money", detail: "a" }, { key: "tokens", detail: "b" }], signals: waited("go") }),
+    [{ reason: "budget", key: "tokens", detail: "b" }, signal]
+  ],
   ["a signal that stands for an event", asks({ signals: waited("go"), details: new Map([["go", "a letter"]]) }), [
     { ...signal, detail: "a letter" }
   ]],

@@ -12,7 +12,7 @@ import type * as Handover from "../Handover.ts"
 import * as Answer from "./Answer.ts"
 import type { Decision } from "./Ask.ts"
 import * as Pass from "./Pass.ts"
-import { nothing, type Spending } from "./Purse.ts"
+import { type Budget, noBudget, nothing, type Spending } from "./Purse.ts"
 import type { RunCore } from "./RunCore.ts"
 import type { ActPort, Document } from "./RunPort.ts"
 
@@ -118,6 +118,10 @@ export class Acts implements ActPort {
       // What a step body asks for is outside the order of the workflow.
       return step?.phase === "abandoned" && !step.definition.nested
     })
+  }
+
+  budget(): Budget {
+    return this.run.purse?.budget ?? noBudget
   }
 
   document(name: string): Document | undefined {

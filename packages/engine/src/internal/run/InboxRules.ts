@@ -4,6 +4,7 @@
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import type { EntryBody, EntryOf } from "@fermata/core/JournalEntry"
+import { budgetSignal } from "@fermata/core/RunSpending"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Kind, Message } from "../../InboxMessage.ts"
 import * as Handover from "../Handover.ts"
@@ -161,7 +162,7 @@ const answerText = ({ by, decision, key }: Message<"answer">): string =>
 
 /** What people have sent, in words. */
 const texts: { readonly [K in Kind]: (message: Message<K>) => string } = {
-  signal: ({ name }) => `signal "${name}"`,
+  signal: ({ by, name }) => name === budgetSignal ? `the raise of the budget by ${by}` : `signal "${name}"`,
   deferred: ({ name }) => `the exit of "${name}"`,
   answer: answerText,
   cancel: ({ by, reason }) => `the cancel by ${by} (${reason})`,

@@ -5,6 +5,7 @@
  */
 import * as EntryRole from "@fermata/core/EntryRole"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { budgetSignal } from "@fermata/core/RunSpending"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import type * as Fiber from "effect/Fiber"
@@ -66,6 +67,13 @@ interface AskedSignal {
   readonly waiters: Array<Resume<EntryOf<"SignalReceived">>>
 }
 
+export interface AskedBudget {
+  /** What of the budget is short: `money`, or `tokens` where nothing else is limited. */
+  readonly key: string
+  readonly detail: string
+  readonly resume: () => void
+}
+
 export interface Pass {
   readonly ledger: Ledger
   readonly steps: SparseMap<string, AskedStep>
@@ -79,6 +87,8 @@ export interface Pass {
   readonly deferreds: SparseMap<string, JournalEntry.ExitJson>
   readonly deferredWaiters: SparseMap<string, Array<Resume<JournalEntry.ExitJson>>>
   readonly signals: SparseMap<string, AskedSignal>
+  /** Who waits for a larger budget. */
+  readonly budgets: Array<AskedBudget>
   /** What a signal that the run waits for stands for, for people. */
   readonly details: SparseMap<string, string>
   /** Deferreds that a timer of the run completes. */
@@ -117,6 +127,7 @@ export const make = (ledger: Ledger): Pass => ({
   deferreds: new SparseMap(),
   deferredWaiters: new SparseMap(),
   signals: new SparseMap(),
+  budgets: [],
   details: new SparseMap(),
   clocks: new SparseSet(),
   endlessClocks: new SparseSet(),
@@ -277,6 +288,10 @@ export const deliver = (pass: Pass, entry: Entry): void => {
       return
     }
     case "SignalReceived": {
+      if (entry.name === budgetSignal) {
+        for (const { resume } of pass.budgets.splice(0)) resume()
+        return
+      }
       const signal = signalOf(pass, entry.name)
       const waiter = signal.waiters.shift()
       if (waiter === undefined) signal.buffer.push(entry)
@@ -330,6 +345,7 @@ export const letGo = (pass: Pass): void => {
   pass.approvals.clear()
   pass.children.clear()
   pass.signals.clear()
+  pass.budgets.length = 0
   pass.deferredWaiters.clear()
 }
 

@@ -30,6 +30,9 @@ export interface Budget {
 /** Nothing was spent. */
 export const nothing: Spending = { own: Spent.zero, unsettled: Spent.zero, children: Spent.zero, total: Spent.zero }
 
+/** Nobody has said what the run may spend. */
+export const noBudget: Budget = { raised: Spent.zero }
+
 /** The fields by which an entry says something of money. */
 interface Money {
   readonly reserved?: unknown

@@ -2,6 +2,7 @@
  * What a body, a step or a clock may call of the run that it belongs to.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Amount } from "@fermata/core/Spent"
 import type { StoredJson } from "@fermata/core/StoredJson"
 import type { Giver } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
@@ -23,7 +24,7 @@ import type {
   StepDefinition,
   StepOutcome
 } from "./Ask.ts"
-import type { Spending } from "./Purse.ts"
+import type { Budget, Spending } from "./Purse.ts"
 
 /** A revision of a document of the run. */
 export interface Document {
@@ -53,6 +54,8 @@ export interface WaitPort {
   readonly signal: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived">>
   /** The next one that the run was told of and nobody has taken, without waiting. */
   readonly poll: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined>
+  /** Waits until the budget of the run is raised; what it has spent of which limit is for people. */
+  readonly budget: (limit: Amount, spent: Amount) => Effect.Effect<void>
   /** Its runs receive this signal. */
   readonly declare: (signal: Signal<Schema.Top>) => void
   /** The exit of a deferred: at once when it is there, else, when `park`, once it is delivered. */
@@ -109,6 +112,8 @@ export interface ActPort {
   readonly number: (counter: string, name: string) => string
   /** What the run has spent by what its code was told. */
   readonly spending: () => Spending
+  /** What it may spend, by what its code was told. */
+  readonly budget: () => Budget
   readonly document: (name: string) => Document | undefined
   readonly keepDocument: (name: string, document: Document) => void
 }

@@ -36,6 +36,8 @@ export interface Asked<Step extends OpenStep = OpenStep> {
     readonly result: unknown
   }>
   readonly signals: Lookup<string, Waited>
+  /** Who waits for a larger budget. */
+  readonly budgets: ReadonlyArray<{ readonly key: string; readonly detail: string }>
   /** What a signal that the run waits for stands for, for people. */
   readonly details: Lookup<string, string>
   readonly deferredWaiters: Lookup<string, ReadonlyArray<unknown>>
@@ -109,6 +111,9 @@ export const waitsOf = (asked: Asked): ReadonlyArray<Wait> => {
       ...(deadline === undefined ? {} : { until: deadline })
     })
   }
+  // One raise goes to all who wait for one.
+  const short = asked.budgets.at(-1)
+  if (short !== undefined) waits.push({ reason: "budget", key: short.key, detail: short.detail })
   for (const [key, { waiters }] of asked.signals) {
     const detail = asked.details.get(key)
     if (waiters.length > 0) waits.push({ reason: "signal", key, ...(detail === undefined ? {} : { detail }) })

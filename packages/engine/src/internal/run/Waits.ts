@@ -7,6 +7,7 @@ import * as EntryRole from "@fermata/core/EntryRole"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Spent from "@fermata/core/Spent"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
@@ -74,6 +75,16 @@ export class Waits implements WaitPort, BodyWorld {
 
   poll(name: string): Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined> {
     return this.run.ask((resume) => resume(Pass.pollSignal(this.run.pass, name)))
+  }
+
+  budget(limit: Spent.Amount, spent: Spent.Amount): Effect.Effect<void> {
+    return this.run.ask((resume) => {
+      const { budgets } = this.run.pass
+      const key = limit.micros === undefined && limit.tokens !== undefined ? "tokens" : "money"
+      const asked = { key, detail: `spent ${Spent.textOf(spent, limit)}`, resume: () => resume(undefined) }
+      budgets.push(asked)
+      return () => Pass.remove(budgets, asked)
+    })
   }
 
   declare(signal: Signal<Schema.Top>): void {
