@@ -129,7 +129,9 @@ const stillThere = (view: RunView.RunView, sinceMs: number, now: number): void =
   if (view.status === "running" && running.length > 0) {
     noteNow(
       err.dim(
-        `  … still at ${running.map((step) => `${step.key} (${Words.duration(now - step.requestedAt)})`).join(", ")}`
+        `  … still at ${
+          running.map((step) => `${step.title ?? step.key} (${Words.duration(now - step.requestedAt)})`).join(", ")
+        }`
       )
     )
   }

@@ -190,7 +190,8 @@ const stepLine = (step: RunView.StepView, now: number): string => {
     : step.status === "failed"
     ? out.red(mark)
     : out.cyan(mark)
-  return `${painted} ${step.key}${step.label === undefined ? "" : out.dim(` [${step.label}]`)}${
+  const name = step.title === undefined ? step.key : `${step.title}  ${out.dim(step.key)}`
+  return `${painted} ${name}${step.label === undefined ? "" : out.dim(` [${step.label}]`)}${
     step.status === "completed" || step.status === "failed" ? "" : `  ${step.status}`
   }${took}${costOf(step)}${attempts}${crashes}${settled}${probed}${again}${error}`
 }

@@ -23,6 +23,7 @@ type Entry = JournalEntry.JournalEntry
  */
 export class Watch {
   private readonly startedAt = new Map<string, number>()
+  private readonly titles = new Map<string, string>()
   /** What was told of waits, as text. */
   private readonly shown = new Map<string, Wait>()
   private stands = ""
@@ -44,7 +45,10 @@ export class Watch {
       )
     )
     for (const entry of entries) {
-      if (entry._tag === "StepRequested") this.startedAt.set(entry.key, entry.at)
+      if (entry._tag === "StepRequested") {
+        this.startedAt.set(entry.key, entry.at)
+        if (entry.title !== undefined) this.titles.set(entry.key, entry.title)
+      }
       if (AgentAnswers.isBeginning(entry)) this.isAgent = true
       if (entry._tag === "SignalReceived") this.over("signal", entry.name)
       if (entry.seq < this.from) continue
@@ -79,36 +83,38 @@ export class Watch {
   private lineOf(entry: Entry, done: ReadonlySet<string>): string | undefined {
     switch (entry._tag) {
       case "StepRequested": {
-        if (entry.probe === true) return `  ${err.yellow("?")} ${entry.key}  was cut short; its probe is asked`
+        if (entry.probe === true) return `  ${err.yellow("?")} ${this.step(entry)}  was cut short; its probe is asked`
         if (entry.recovery !== undefined && entry.recovery > 0) {
-          return `  ${err.yellow("↻")} ${entry.key}  again after a crash (${entry.onCrash})`
+          return `  ${err.yellow("↻")} ${this.step(entry)}  again after a crash (${entry.onCrash})`
         }
         // A step that is over already gets its end alone.
         if (done.has(`${entry.key}#${entry.attempt}`)) return undefined
-        return `  ${err.cyan("▸")} ${entry.key}${entry.attempt > 1 ? `  attempt ${entry.attempt}` : ""}`
+        return `  ${err.cyan("▸")} ${this.step(entry)}${entry.attempt > 1 ? `  attempt ${entry.attempt}` : ""}`
       }
       case "ProbeFailed":
-        return `  ${err.yellow("!")} ${entry.key}  its probe failed: ${FailureText.ofCause(entry.cause)}`
+        return `  ${err.yellow("!")} ${this.step(entry)}  its probe failed: ${FailureText.ofCause(entry.cause)}`
       case "StepCompleted":
-        if (entry.probed === true) return `  ${err.green("✓")} ${entry.key}  was done already, as its probe has found`
+        if (entry.probed === true) {
+          return `  ${err.green("✓")} ${this.step(entry)}  was done already, as its probe has found`
+        }
         return entry.settledBy === undefined
-          ? `  ${err.green("✓")} ${entry.key}  ${err.dim(`${this.took(entry)}${costOf(entry)}`)}${
+          ? `  ${err.green("✓")} ${this.step(entry)}  ${err.dim(`${this.took(entry)}${costOf(entry)}`)}${
             this.saidIn(entry.output)
           }`
-          : `  ${err.green("✓")} ${entry.key}  settled as done by ${entry.settledBy}`
+          : `  ${err.green("✓")} ${this.step(entry)}  settled as done by ${entry.settledBy}`
       case "StepFailed": {
         const why = FailureText.ofCause(entry.cause)
         if (entry.settledBy !== undefined) {
-          return `  ${err.red("✗")} ${entry.key}  settled as failed by ${entry.settledBy}: ${why}`
+          return `  ${err.red("✗")} ${this.step(entry)}  settled as failed by ${entry.settledBy}: ${why}`
         }
         if (entry.retryAt !== undefined) {
-          return `  ${err.yellow("↺")} ${entry.key}  attempt ${entry.attempt} failed${costOf(entry)}: ${why}; ${
+          return `  ${err.yellow("↺")} ${this.step(entry)}  attempt ${entry.attempt} failed${costOf(entry)}: ${why}; ${
             entry.retryAt >= DurableTime.never
               ? "never again by itself"
               : `again in ${Words.duration(entry.retryAt - entry.at)}`
           }`
         }
-        return `  ${err.red("✗")} ${entry.key}  ${err.dim(`${this.took(entry)}${costOf(entry)}`)}  ${why}`
+        return `  ${err.red("✗")} ${this.step(entry)}  ${err.dim(`${this.took(entry)}${costOf(entry)}`)}  ${why}`
       }
       case "ApprovalAnswered":
         return entry.decision === "timeout"
@@ -162,6 +168,12 @@ export class Watch {
   private saidIn(output: unknown): string {
     const said = AgentAnswers.lineOf(output)
     return said === undefined ? "" : `  ${said}`
+  }
+
+  /** The title of a step and behind it the key, by which commands name it. */
+  private step({ key }: { readonly key: string }): string {
+    const title = this.titles.get(key)
+    return title === undefined ? key : `${title}  ${err.dim(key)}`
   }
 
   private took(entry: Entry & { readonly key: string }): string {

@@ -110,6 +110,8 @@ export const StepRequested = entry("StepRequested", {
   /** Asked for by the body of another step, so outside the order of the workflow. */
   nested: Schema.optionalKey(Schema.Boolean),
   label: Schema.optionalKey(Schema.String),
+  /** What the step does, for people. Replay does not compare it. */
+  title: Schema.optionalKey(Schema.String),
   /** The step is a wait, and took this event, which its outcome holds. The position is where the store keeps it. */
   event: Schema.optionalKey(Schema.Struct({ id: Schema.String, position: Schema.String })),
   /** The most that this attempt may spend, which counts as spent where no outcome says otherwise. Replay does not compare it. */

@@ -101,6 +101,7 @@ const passing: ReadonlySet<string> = new Set([
   "trigger",
   "seed",
   "attempt",
+  "title",
   "idempotencyKey",
   "recovery",
   "dueAt",

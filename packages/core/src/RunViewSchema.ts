@@ -48,6 +48,8 @@ export const StepView = Schema.Struct({
   /** Its probe is asked, or has said that it was done. */
   probed: optional(Schema.Boolean),
   label: optional(Schema.String),
+  /** What it does, for people. */
+  title: optional(Schema.String),
   /** Asked for by the body of another step. */
   nested: optional(Schema.Boolean),
   /** What its attempts said that they have spent. */

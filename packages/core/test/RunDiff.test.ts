@@ -43,7 +43,7 @@ describe("RunDiff", () => {
       rest[0]!,
       rest[1]!,
       suspended,
-      step("a", "run-b-2", { recovery: 1 }),
+      step("a", "run-b-2", { recovery: 1, title: "Do a" }),
       ...rest.slice(2)
     ])
     assert.strictEqual(first, requested)

@@ -186,6 +186,12 @@ export interface Definition<
   readonly retry?: Schedule.Schedule<unknown, E["Type"] | StepTimedOut>
   /** A word for people and for filters, such as `llm`. */
   readonly label?: string
+  /**
+   * What it does, for people who look at the run, such as `Read src/a.ts`: they see it in place of the key. One
+   * line, of which 120 characters are recorded with the request. Replay does not compare it, and one that throws
+   * leaves the step without.
+   */
+  readonly title?: (input: InputType<I>) => string
   /** The body. It runs outside the order of the workflow and may do anything. */
   readonly run: (input: InputType<I>, context: StepContext) => Effect.Effect<A["Type"], E["Type"], R>
 }
@@ -279,6 +285,7 @@ export const make = <
   const code: StepCode = {
     onCrash: options.onCrash,
     label: options.label,
+    title: options.title as StepCode["title"],
     retry: policy,
     problemOf,
     sample,

@@ -484,6 +484,7 @@ const requestStep = (state: State, entry: EntryOf<"StepRequested">): void => {
     ...("input" in entry ? { input: entry.input } : {}),
     ...(known?.error === undefined ? {} : { error: known.error }),
     ...(entry.label === undefined ? {} : { label: entry.label }),
+    ...(entry.title === undefined ? {} : { title: entry.title }),
     ...(entry.nested === undefined ? {} : { nested: entry.nested }),
     ...(entry.probe === undefined ? {} : { probed: entry.probe }),
     ...Spent.requested(known ?? {}, entry)

@@ -9,12 +9,15 @@ import type { Scope } from "effect/Scope"
 import * as Handover from "./Handover.ts"
 import { Reserved } from "./Reserved.ts"
 import type { StepAttempt, StepDefinition } from "./run/Ask.ts"
+import * as StepTitle from "./StepTitle.ts"
 
 /** What all calls of a step share. */
 export interface StepCode
   extends Pick<StepDefinition, "onCrash" | "label" | "retry" | "problemOf" | "sample" | "limit" | "notSynchronous">
 {
   readonly attempt: (call: StepCall, context: StepAttempt) => Effect.Effect<unknown, unknown, Scope>
+  /** What it does, by its input. */
+  readonly title: ((input: unknown) => string) | undefined
   readonly question:
     | ((call: StepCall, context: StepAttempt) => Effect.Effect<Option.Option<unknown>, unknown, Scope>)
     | undefined
@@ -62,6 +65,12 @@ export class StepCall implements StepDefinition {
   }
   get reserved() {
     return Context.get(this.asker, Reserved)
+  }
+  get title() {
+    const { title } = this.code
+    if (title === undefined) return undefined
+    const input = this.own()
+    return Exit.isSuccess(input) ? StepTitle.of(() => title(input.value)) : undefined
   }
   get parkOnFailure() {
     return false

@@ -22,6 +22,8 @@ export interface StepDefinition {
   /** Absent where the step takes nothing. */
   readonly input: Handover.Input | undefined
   readonly label: string | undefined
+  /** What this call does, for people. Asked for when the step is requested, and not at a replay. */
+  readonly title?: string | undefined
   /** The most that an attempt may spend. */
   readonly reserved?: Amount | undefined
   /** Asked for by a step body. */

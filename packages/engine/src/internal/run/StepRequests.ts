@@ -79,7 +79,7 @@ export class StepRequests implements StepPort {
           }
           break
         case "new": {
-          const { reserved } = definition
+          const { reserved, title } = definition
           const problem = reserved === undefined ? undefined : Spent.problemOf(reserved)
           if (problem !== undefined) return refuse(unfit(`What is reserved for step "${key}"`, problem))
           this.run.append({
@@ -92,6 +92,7 @@ export class StepRequests implements StepPort {
             ...(definition.onCrash === "rerun-keyed" ? { idempotencyKey: StepKeys.idempotencyKey(row.id, key) } : {}),
             ...(definition.nested ? { nested: true } : {}),
             ...(definition.label === undefined ? {} : { label: definition.label }),
+            ...(title === undefined ? {} : { title }),
             ...(reserved === undefined ? {} : { reserved })
           })
           step = Pass.addStep(pass, ledger.steps.get(key)!, definition)
