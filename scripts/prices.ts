@@ -1,6 +1,6 @@
 /**
  * Writes the list of prices that agents are shipped with, from the data of
- * `@pydantic/genai-prices`: `node scripts/prices.ts`, after its version was raised. The package itself is 800 kB and
+ * `@pydantic/genai-prices`: `npm run prices`, after its version was raised. The package itself is 800 kB and
  * knows many providers; a program needs three of them, and what text costs.
  */
 import { findProvider, type MatchLogic, type ModelPrice, TieredPrices } from "@pydantic/genai-prices"
@@ -78,7 +78,7 @@ const models = ["anthropic", "openai", "google"].flatMap((providerId) =>
 
 writeFileSync(
   target,
-  `/** Written by \`node scripts/prices.ts\` from \`@pydantic/genai-prices\` ${version} (MIT). */
+  `/** Written by \`npm run prices\` from \`@pydantic/genai-prices\` ${version} (MIT). */
 export interface Listed {
   readonly provider: string
   readonly id: string

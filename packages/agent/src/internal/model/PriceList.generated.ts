@@ -1,4 +1,4 @@
-/** Written by `node scripts/prices.ts` from `@pydantic/genai-prices` 0.1.8 (MIT). */
+/** Written by `npm run prices` from `@pydantic/genai-prices` 0.1.8 (MIT). */
 export interface Listed {
   readonly provider: string
   readonly id: string
