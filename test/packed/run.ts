@@ -38,7 +38,9 @@ interface Outcome {
 }
 
 /** Runs a command to its end; another exit code than 0 fails with what it printed. */
-const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): Outcome => {
+const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): Outcome => ends(0, cwd, command, args)
+
+const ends = (code: number, cwd: string, command: string, args: ReadonlyArray<string>): Outcome => {
   const { error, signal, status, stderr, stdout } = spawnSync(command, args, {
     cwd,
     env,
@@ -47,14 +49,15 @@ const run = (cwd: string, command: string, ...args: ReadonlyArray<string>): Outc
     timeout: 180_000
   })
   if (error !== undefined) throw error
-  if (status !== 0) {
+  if (status !== code) {
     throw new Error(`${command} ${args.join(" ")} ended with ${status ?? signal}\n${stdout}${stderr}`)
   }
   return { stdout, stderr }
 }
 
-const fermata = (...args: ReadonlyArray<string>): Outcome =>
-  run(project, join(project, "node_modules", ".bin", "fermata"), ...args)
+const bin = join(project, "node_modules", ".bin", "fermata")
+
+const fermata = (...args: ReadonlyArray<string>): Outcome => run(project, bin, ...args)
 
 const expect = (holds: boolean, message: string): void => {
   if (!holds) throw new Error(message)
@@ -147,7 +150,11 @@ const steps: ReadonlyArray<Step> = [
     prove: () => {
       const modules = join(project, "node_modules")
       const installed = readdirSync(modules).filter((name) => !name.startsWith("."))
-      expect(installed.sort().join(" ") === "@fermata effect jsonata", `installed are: ${installed.join(" ")}`)
+      // The client of Anthropic, and what that imports.
+      const client =
+        "@anthropic-ai @babel @opentelemetry @stablelib fast-sha256 json-schema-to-ts standardwebhooks ts-algebra"
+      const expected = [...client.split(" "), "@fermata", "effect", "jsonata"].sort().join(" ")
+      expect(installed.sort().join(" ") === expected, `installed are: ${installed.join(" ")}`)
     }
   },
   {
@@ -195,6 +202,26 @@ const steps: ReadonlyArray<Step> = [
       expect(JSON.stringify(result.output).includes("Hello Ada"), `unexpected output:\n${stdout}`)
       const shown = fermata("runs", "show", result.runId, "--json").stdout
       expect((JSON.parse(shown) as { readonly status: string }).status === "completed", `unexpected run:\n${shown}`)
+    }
+  },
+  {
+    title: "an agent runs with no key to its question, and from the answer to its end",
+    prove: () => {
+      const place = join(project, "code-reviewer")
+      cpSync(join(root, "examples", "code-reviewer"), place, {
+        recursive: true,
+        filter: (file) => !/\/(test|node_modules)$/.test(file)
+      })
+      const scripted = ["--model", "scripted"]
+      const given = ["agent", "run", "code-reviewer", "--input-file", "change.json", "--json"]
+      const asked = ends(3, place, bin, [...given, ...scripted])
+      const { agent, runId } = JSON.parse(asked.stdout) as { readonly agent: unknown; readonly runId: string }
+      expect(
+        JSON.stringify(agent) === `{"turns":3,"models":["scripted"],"scripted":true}`,
+        `unexpected run:\n${asked.stdout}`
+      )
+      const { stdout } = run(place, bin, "approve", runId, "--as", "maintainer", ...scripted)
+      expect(stdout.includes(`"published":"reviews/42/1"`), `unexpected answer:\n${stdout}`)
     }
   },
   {

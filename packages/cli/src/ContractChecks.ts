@@ -5,6 +5,7 @@
 import type { Contract } from "@fermata/contracts/Contract"
 import * as ContractCalls from "@fermata/contracts/ContractCalls"
 import * as Effect from "effect/Effect"
+import { dirname, resolve } from "node:path"
 import type { CommandFailed } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
 import { checkContract, type CheckedFile } from "./ContractFile.ts"
@@ -17,7 +18,10 @@ export const checkFiles = (
   globals: Pick<Globals, "config">
 ): Effect.Effect<ReadonlyArray<CheckedFile>, CommandFailed> =>
   Effect.gen(function*() {
-    const checked = yield* Effect.forEach(files, (file) => checkContract(file, globals))
+    const checked = yield* Effect.forEach(
+      files,
+      (file) => Effect.flatMap(checkContract(file, globals), withAgents(globals))
+    )
     const calling = checked.filter(callsSomething)
     if (calling.length === 0) return checked
     const given = checked.flatMap(({ contract }) => contract ?? [])
@@ -32,6 +36,24 @@ export const checkFiles = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/**
+ * The file, with the agents that its configuration has not. Where there is no
+ * configuration, or one that is no good, nobody knows which agents there are.
+ */
+const withAgents = ({ config }: Pick<Globals, "config">) => (one: CheckedFile): Effect.Effect<CheckedFile> =>
+  one.contract === undefined || !ContractCalls.hasAgents(one.contract, one.kinds)
+    ? Effect.succeed(one)
+    : Config.load(config, [dirname(resolve(one.file)), process.cwd()]).pipe(
+      Effect.map(({ config: { agents = [] }, file }): CheckedFile => {
+        const names = agents.map(({ agent: { name } }) => name)
+        const problems = file === undefined
+          ? []
+          : ContractCalls.missingAgents(one.document as object, names, one.kinds)
+        return problems.length === 0 ? one : { file: one.file, document: one.document, kinds: one.kinds, problems }
+      }),
+      Effect.orElseSucceed(() => one)
+    )
 
 const callsSomething = ({ contract, kinds }: CheckedFile): boolean =>
   contract !== undefined && ContractCalls.missing(contract, [], kinds).length > 0

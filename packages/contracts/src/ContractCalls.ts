@@ -6,6 +6,8 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import { didYouMean } from "@fermata/core/Suggestion"
 import { newestFirst } from "@fermata/core/VersionOrder"
 import type { Contract } from "./Contract.ts"
+import * as Problem from "./ContractProblem.ts"
+import type { ContractProblem } from "./ContractProblem.ts"
 import { standardShapes } from "./StandardShapes.ts"
 import * as StepShape from "./StepShape.ts"
 import type { OutputOf, StepShapes } from "./StepShape.ts"
@@ -48,6 +50,28 @@ export const missing = (
     })
   )
 
+/** The agents that steps of a valid document name and that are none of these, each with its place. */
+export const missingAgents = (
+  document: object,
+  agents: ReadonlyArray<string>,
+  shapes: StepShapes = standardShapes
+): ReadonlyArray<ContractProblem> =>
+  StepTree.graphsOf(document, shapes).flatMap(({ nodes }) => nodes).flatMap(({ path, step }) =>
+    agentsOf(step as object as StepShape.AnyStep, shapes).filter((agent) => !agents.includes(agent)).map((agent) =>
+      Problem.make({
+        path: [...path, "agent"],
+        code: "unknown-reference",
+        found: StoredJson.quote(agent),
+        expected: agents.length === 0 ? "an agent, and there is none" : `one of ${list(agents)}`,
+        suggestion: didYouMean(agent, agents)
+      })
+    )
+  )
+
+/** Whether a step of a contract names an agent. */
+export const hasAgents = (contract: Contract, shapes: StepShapes = standardShapes): boolean =>
+  StepTree.stepsOf(contract, shapes).some((step) => agentsOf(step, shapes).length > 0)
+
 /** The contracts among these that a run of the contract may come to run, by its calls and by theirs; itself only where it is called again. */
 export const reachable = (
   contract: Contract,
@@ -74,6 +98,9 @@ export const outputsOf = (contracts: ReadonlyArray<Contract>): OutputOf => (call
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const agentsOf = (step: StepShape.AnyStep, shapes: StepShapes): ReadonlyArray<string> =>
+  StepShape.needsOf(shapes, step).agents ?? []
 
 const callsOf = (contract: Contract, shapes: StepShapes): ReadonlyArray<StepShape.Call> =>
   StepTree.stepsOf(contract, shapes).flatMap((step) => StepShape.needsOf(shapes, step).calls ?? [])

@@ -118,7 +118,7 @@ const permissions: {
   "llm:invoke": { kind: "Allows `llm` steps.", model: "The models that may be asked; all when absent." },
   "task:run": { kind: "Allows `task` steps.", pattern: "The tasks that may be run; all when absent." },
   "workflow:call": {
-    kind: "Allows `call` steps. What they run has permissions of its own.",
+    kind: "Allows `call` steps, and the agents of `llm` steps. What they run has permissions of its own.",
     pattern: "The workflows that may be run; all when absent."
   }
 }

@@ -74,6 +74,8 @@ export interface StepNeeds {
   readonly completion?: boolean
   /** The workflows that it runs, by their names. */
   readonly calls?: ReadonlyArray<Call>
+  /** The agents among these workflows. */
+  readonly agents?: ReadonlyArray<string>
   /** Whether it writes into the state of the run. */
   readonly writesState?: boolean
 }

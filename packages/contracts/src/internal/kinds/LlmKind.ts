@@ -1,18 +1,61 @@
-/** The `llm` step: asks a model in its body. Its texts are rendered before, and recorded as its input. */
+/**
+ * The `llm` step: asks a model in its body. Its texts are rendered before, and
+ * recorded as its input. An agent is a workflow by its name, whose runs are
+ * given `{ id, input }` and come to `{ output, … }`: it is run as a child.
+ */
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Workflows from "@fermata/engine/Workflows"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
+import { mismatches } from "../../JsonShape.ts"
 import { Llm, type LlmRequest, valueOf } from "../../Llm.ts"
 import { allowed, fieldOf, recorded, render } from "../../RecordedStep.ts"
 import type { StandardStep } from "../../StandardShapes.ts"
 import { StepFailure } from "../../StepFailure.ts"
 import * as StepKind from "../../StepKind.ts"
 import type { Execute, Tools } from "../../StepKind.ts"
+import * as CalledChild from "./CalledChild.ts"
 import { llm } from "./Llm.ts"
 
-const run = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
+const run = (step: StandardStep<"llm">, tools: Tools): Execute =>
+  step.agent === undefined ? asking(step, tools) : delegating(step, step.agent, tools)
+
+/** How the kind `llm` runs. */
+export const llmKind = StepKind.make({ ...llm, run })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const delegating = (step: StandardStep<"llm">, agent: string, tools: Tools): Execute => {
+  const child = CalledChild.of(step, { workflow: agent }, tools, {
+    payload: (input, id) => ({ id, input }),
+    output: (value) => {
+      const output = fieldOf(value, "output")
+      if (output === undefined || fieldOf(value, "turns") === undefined) {
+        const message = `workflow "${agent}" is no agent: a step of the kind "call" runs it`
+        return Result.fail(new StepFailure({ reason: "call", message, retryable: false }))
+      }
+      const [first] = step.output === "text" ? [] : mismatches(step.output, output)
+      return first === undefined ? Result.succeed(output) : Result.fail(
+        new StepFailure({
+          reason: "model",
+          message: `what agent "${agent}" came to does not have the shape that was asked for: ${
+            first.path === "" ? "it" : first.path
+          } must be ${first.expected}`,
+          retryable: false
+        })
+      )
+    }
+  })
+  return Effect.fnUntraced(function*(visit) {
+    const output = yield* child(visit, yield* render(step.input ?? step.prompt ?? null, visit.scope))
+    return { output, next: step.next }
+  })
+}
+
+const asking = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
   const ask = recorded({
     step,
     body: Effect.fnUntraced(function*(_call, input, { key }) {
@@ -32,20 +75,13 @@ const run = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
       return yield* Effect.mapError(Effect.fromResult(valueOf(request, answer)), failed)
     })
   })
-  const { model, prompt, system } = step
+  const { model, prompt = "", system } = step
   const texts = { prompt, ...(system === undefined ? {} : { system }), ...(model === undefined ? {} : { model }) }
   return Effect.fnUntraced(function*({ scope }) {
     const output = yield* ask(scope, yield* render(texts, scope))
     return { output, next: step.next }
   })
 }
-
-/** How the kind `llm` runs. */
-export const llmKind = StepKind.make({ ...llm, run })
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
 
 const failed = (error: { readonly message: string; readonly retryable: boolean }) =>
   new StepFailure({ reason: "model", message: error.message, retryable: error.retryable })
