@@ -6,6 +6,7 @@
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
+import * as Spent from "@fermata/core/Spent"
 import * as Approval from "@fermata/engine/Approval"
 import type { Engine } from "@fermata/engine/Engine"
 import * as RunState from "@fermata/engine/RunState"
@@ -145,6 +146,8 @@ export class Outside {
   readonly together: Array<string> = []
   /** What the code went on with at its decisions, pass by pass and in order. */
   readonly decisions: Array<Array<Decision>> = []
+  /** What the bodies of its steps have spent, by their keys. */
+  readonly spent = new Map<string, number>()
   /** What is decided: something else each time that it is asked for. */
   readonly draw: () => number
 
@@ -158,6 +161,9 @@ export class Outside {
 const millis = (number: number) => 1_009 + number * 617 + number * number * 101
 
 const Document = RunState.make("seen", { schema: Schema.Array(Schema.Int), initial: [] })
+
+/** What an attempt of the step of this number spends at most, in two parts (micros). */
+const priceOf = (number: number) => 1_000 + 7 * number
 
 /** What a step of this number gives. */
 export const valueOf = (number: number) => `v${number}`
@@ -193,7 +199,15 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
         ? Schedule.recurs(2)
         : Schedule.spaced(millis(number) + 13).pipe(Schedule.upTo({ times: 2 }))
     }),
-    run: Effect.fnUntraced(function*(input, { attempt, key }) {
+    run: Effect.fnUntraced(function*(input, { attempt, key, spend }) {
+      // A body that commits together may be done again by the store.
+      const pay = (micros: number) =>
+        Effect.suspend(() => {
+          if (together) return Effect.void
+          outside.spent.set(key, (outside.spent.get(key) ?? 0) + micros)
+          return spend({ micros })
+        })
+      yield* pay(number)
       const now = yield* Clock.currentTimeMillis
       if (node.limited) outside.moments.add(now + 3 * millis(number) - 7)
       if (node.nested === "rerun") yield* inner(number)
@@ -204,6 +218,7 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
         outside.moments.add((yield* Clock.currentTimeMillis) + millis(number) + 1)
         yield* Effect.sleep(millis(number) + 1)
       }
+      yield* pay(priceOf(number) - number)
       if (attempt <= node.fails) return yield* new Declined({ reason: `${input} ${attempt}` })
       if (together) outside.together.push(key)
       return valueOf(input)
@@ -223,11 +238,17 @@ export const Child = Workflow.make("child", {
 const childLayer = Child.toLayer(Effect.fnUntraced(function*({ number }) {
   yield* Effect.sleep(millis(number) + 17)
   if (number % 2 === 0) yield* Signal.receive(Signal.make("x", { schema: Schema.Int }))
-  yield* inner(number)
+  yield* Effect.provideService(errand(number), Step.Reserved, { micros: 2 * number })
   return number % 3 === 0 ? yield* new Declined({ reason: `child ${number}` }) : valueOf(number)
 }))
 
 const inner = Step.make("inner", { input: Schema.Int, success: Schema.Int, onCrash: "rerun", run: Effect.succeed })
+const errand = Step.make("errand", {
+  input: Schema.Int,
+  onCrash: "rerun",
+  run: (number, { spend }) =>
+    Effect.andThen(spend({ micros: number }), Effect.andThen(Effect.yieldNow, spend({ micros: number })))
+})
 const innerAsk = Step.make("asking", {
   input: Schema.Int,
   success: Schema.String,
@@ -296,11 +317,12 @@ export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
             const how = Exit.isSuccess(exit)
               ? JSON.stringify(exit.value)
               : JSON.stringify(ExitJson.withoutPlaces(ExitJson.causeToJson(exit.cause)))
+            const { total } = yield* Workflows.spent
             seen.push(
               `${number} ${node.tag} ${how} at ${yield* Clock.currentTimeMillis}, ${yield* Random.nextIntBetween(
                 0,
                 1_000
-              )}`
+              )}, for ${Spent.text(total)}`
             )
           }))
         return logged
@@ -309,7 +331,11 @@ export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
         switch (node.tag) {
           case "step":
             // Steps with a key share it with others, whoever asks first.
-            return stepOf(node, number, outside)(node.keyed ? number % 2 : number)
+            return Effect.provideService(
+              stepOf(node, number, outside)(node.keyed ? number % 2 : number),
+              Step.Reserved,
+              { micros: priceOf(number) }
+            )
           case "sleep":
             return Effect.sleep(millis(number))
           case "yield":
@@ -325,7 +351,7 @@ export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
               { onFailure: ({ by }) => `denied by ${by}`, onSuccess: ({ by }) => by }
             )
           case "child":
-            return Child.execute({ number })
+            return Effect.provideService(Child.execute({ number }), Workflows.Granted, { micros: 90_000 })
           case "activity":
             return Activity.make({ name: `activity ${number}`, success: Schema.Int, execute: Effect.succeed(number) })
           case "odd":

@@ -80,6 +80,7 @@ export const dryHost = ({ executorHost: host }: EngineRuntime, more: Partial<Exe
   woken: () => {},
   activeAfterEviction: () => {},
   bodyStarts: () => {},
+  bodySpends: () => {},
   handOutSoon: () => {},
   desk: { ...host.desk, write: () => Effect.never },
   ...more

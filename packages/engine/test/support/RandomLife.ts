@@ -236,6 +236,11 @@ export const live = Effect.fnUntraced(
         "S2: a body that commits together was done without its record, or recorded without having been done"
       )
       checkDecisions(outside, journal)
+      checkSpending(outside, RunView.of(id, journal))
+      for (const { child, spent } of RunView.of(id, journal).children) {
+        if (spent === undefined) continue
+        assert.deepStrictEqual(spent, RunView.of(child, yield* world.journal(child)).spent.total)
+      }
       assert.isEmpty(yield* world.inbox(id))
       assert.isEmpty(yield* world.approvals(id))
       assert.include(row, { owner: null, dueAt: null })
@@ -309,6 +314,15 @@ const doneTogether = (journal: ReadonlyArray<JournalEntry.JournalEntry>): Readon
       rules.get(entry.key) === "commit-together"
     return isDone ? [entry.key] : []
   })
+}
+
+/** What bodies have spent is in the journal: in outcomes, or as what was reserved by attempts that came to none. */
+const checkSpending = ({ spent }: Outside, view: RunView.RunView) => {
+  for (const { key, spent: said = {}, unsettled } of view.steps) {
+    const [really, own] = [spent.get(key) ?? 0, said.micros ?? 0]
+    assert.isAtMost(own, really, `step "${key}" has spent less than its outcomes say`)
+    assert.isAtMost(really, own + (unsettled?.micros ?? 0), `step "${key}" has spent more than its journal says`)
+  }
 }
 
 /** A decision is made once for the value that is recorded, and every later pass is given that one. */

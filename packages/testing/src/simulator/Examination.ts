@@ -59,6 +59,9 @@ export const examine = (
     if (lost >= 0) find("S3", `entry ${lost} of run ${seen.id} was acknowledged, and is not in the store as it was`)
     else if (stored.entries.length > seen.rows.length) find("S5", `run ${seen.id} has entries that nobody wrote`)
   }
+  for (const seen of witness.runs.values()) {
+    for (const problem of witness.money.problems(seen)) find("S3", problem)
+  }
   for (const seen of witness.runs.values()) if (seen.ended) witness.wanted.ended(seen.id, seen.entries)
   for (const row of witness.inbox.values()) {
     const stored = store.runs.get(row.run)

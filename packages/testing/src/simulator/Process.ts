@@ -37,6 +37,8 @@ export interface Setting {
   readonly logged: (line: string) => void
   /** Told of every program that a process serves, as `name@version`, with its limits. */
   readonly serves: (program: string, limits: Limits) => void
+  /** Told whenever the body of a step spends something. */
+  readonly spends: EngineProbe["bodySpends"]
   /** Told whenever the body of a step begins. */
   readonly begins: (runId: string, key: string, attempt: number) => void
 }
@@ -64,7 +66,7 @@ export class Process {
       Context.add(Random.Random, new SeededRandom(name)),
       Context.add(WebCrypto, new SeededCrypto(name, globalThis.crypto.subtle)),
       Context.add(CurrentPace, setting.pace),
-      Context.add(EngineProbe, { bodyBegins: setting.begins, serves: setting.serves }),
+      Context.add(EngineProbe, { bodyBegins: setting.begins, bodySpends: setting.spends, serves: setting.serves }),
       Context.add(Logger.CurrentLoggers, new Set([logger]))
     )
   }

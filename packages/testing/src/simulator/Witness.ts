@@ -13,6 +13,7 @@ import * as Exit from "effect/Exit"
 import { AnswerWitness, tellsOf } from "./AnswerWitness.ts"
 import { EventWitness } from "./EventWitness.ts"
 import * as Limits from "./Limits.ts"
+import { MoneyWitness } from "./MoneyWitness.ts"
 import type { Seen } from "./Seen.ts"
 import * as Standing from "./Standing.ts"
 import type { PromiseId, Violation } from "./Violation.ts"
@@ -30,6 +31,8 @@ export class Witness {
   readonly questions = new AnswerWitness((problem) => this.find("S16", problem), this.inbox)
   /** Which events were kept and taken. */
   readonly events = new EventWitness((problem) => this.find("S6", problem))
+  /** What bodies have spent. */
+  readonly money = new MoneyWitness()
   private readonly signals = new Set<string>()
   private readonly owners = new Map<string, number>()
   readonly wanted = new Wanted(
@@ -57,6 +60,7 @@ export class Witness {
 
   /** Forgets what it has heard, to hear again what a loss of power has left of it. */
   forget(): void {
+    this.money.losesPower()
     this.runs.clear()
     this.inbox.clear()
     this.outbox.clear()

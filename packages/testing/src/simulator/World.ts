@@ -75,6 +75,7 @@ export class World {
         }
       },
       serves: (program, limits) => void this.witness.limits.set(program, { ...limits, handsOver: false }),
+      spends: (runId, key, amount) => this.witness.money.spends(runId, key, amount),
       begins: (runId, key, attempt) => {
         this.say(`body ${runId} ${key} ${attempt}`)
         this.witness.begins(runId, key, attempt)

@@ -69,6 +69,9 @@ export const make = (
     get bodyStarts() {
       return probe.bodyBegins
     },
+    get bodySpends() {
+      return probe.bodySpends
+    },
     timers,
     turns,
     options,

@@ -136,7 +136,7 @@ export class Bodies {
   /** What a body or a probe is told, and the services that it runs with. */
   private callOf(step: Pass.AskedStep, probing: boolean) {
     const { entry, key } = step.record
-    const meter = new Meter(key, probing)
+    const meter = new Meter(this.run, key, probing)
     const attempt: StepAttempt = {
       key,
       attempt: entry.attempt,

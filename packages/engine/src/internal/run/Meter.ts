@@ -1,16 +1,19 @@
 /** What one attempt of a step has spent, as its body says. Of most steps nobody asks. */
 import * as Spent from "@fermata/core/Spent"
 import * as Effect from "effect/Effect"
+import type { RunCore } from "./RunCore.ts"
 
 export class Meter {
   /** The field of the entry that ends the attempt. */
   cost: { readonly spent?: Spent.Amount } = nothing
   /** The attempt has ended. What is said behind that would be lost in silence. */
   ended = false
+  private readonly run: Pick<RunCore, "host" | "row">
   private readonly key: string
   private readonly isProbe: boolean
 
-  constructor(key: string, isProbe: boolean) {
+  constructor(run: Pick<RunCore, "host" | "row">, key: string, isProbe: boolean) {
+    this.run = run
     this.key = key
     this.isProbe = isProbe
   }
@@ -27,6 +30,7 @@ export class Meter {
         const what = this.isProbe ? "The probe" : "An attempt"
         return Effect.die(new Error(`${what} of step "${this.key}" cannot spend: ${problem}`))
       }
+      this.run.host.bodySpends(this.run.row.id, this.key, amount)
       const spent = Spent.sum(this.cost.spent ?? Spent.zero, amount)
       if (!Spent.isZero(spent)) this.cost = { spent }
       return Effect.void

@@ -2,6 +2,7 @@
  * What a run needs of the process that has it in memory.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { Amount } from "@fermata/core/Spent"
 import type { Giver } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
 import type * as Context from "effect/Context"
@@ -125,6 +126,8 @@ export interface ExecutorHost {
   readonly hostElapsed: () => number
   /** There in a host that only replays: the journal is delivered, and the run is to go no further. */
   readonly replayed?: () => void
+  /** The body of a step has spent something. */
+  readonly bodySpends: (runId: string, key: string, amount: Amount) => void
   /** The body of a step starts. */
   readonly bodyStarts: (runId: string, key: string, attempt: number) => void
 }
