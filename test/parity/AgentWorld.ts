@@ -1,6 +1,7 @@
 /** A world for agents: a host on the test's clock, models that say what scripts say, and what they were asked. */
 import { Agent } from "@fermata/agent"
 import { type Model, type ModelFailed, type ModelRequest, Models, ModelUnavailable } from "@fermata/agent/Model"
+import { Chunks } from "@fermata/engine/Chunks"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Context, Effect, Layer, type Schema, Stream } from "effect"
@@ -46,7 +47,7 @@ export const said = ({ prompt }: Asked): ReadonlyArray<string> =>
 /** What was asked of all models of a world. */
 export class Wire extends Context.Service<Wire, ReadonlyArray<Asked>>()("parity/Wire") {}
 
-type Services = TestHost | Runs | Models | Wire | Layer.Success<typeof TestHost.layer>
+type Services = TestHost | Runs | Models | Wire | Chunks | Layer.Success<typeof TestHost.layer>
 
 /** The world, with an agent and the handlers of its tools. */
 export const world = (
@@ -77,7 +78,7 @@ export const world = (
       })
     }
   })
-  const base = Layer.mergeAll(models, Layer.succeed(Wire, asked)).pipe(
+  const base = Layer.mergeAll(models, Layer.succeed(Wire, asked), Chunks.layerMemory).pipe(
     Layer.provideMerge(Layer.provideMerge(Runs.layer, TestHost.layer))
   )
   return agents.reduce<Layer.Layer<Services, unknown>>((served, agent) => Layer.provideMerge(agent, served), base)

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ModelOverride } from "@fermata/agent/Model"
 import * as Models from "@fermata/agent/model/Models"
 import * as Scripted from "@fermata/agent/model/Scripted"
+import { Chunks } from "@fermata/engine/Chunks"
 import { Runs } from "@fermata/engine/Runs"
 import * as CrashExplorer from "@fermata/testing/CrashExplorer"
 import { TestHost } from "@fermata/testing/TestHost"
@@ -16,6 +17,7 @@ const serving = (published: Map<string, Published>) =>
     Layer.provide([
       Repository.layerMemory(published),
       Models.layer([Scripted.provider(script)]),
+      Chunks.layerMemory,
       Layer.succeed(ModelOverride, "scripted")
     ]),
     Layer.provideMerge(Runs.layer)

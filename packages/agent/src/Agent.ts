@@ -14,11 +14,14 @@
  * ```
  */
 import * as AgentMessage from "@fermata/core/AgentMessage"
+import { Amount } from "@fermata/core/Amount"
+import type { StorageFailed } from "@fermata/engine/Backend"
+import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
+import * as Signal from "@fermata/engine/Signal"
 import * as Workflows from "@fermata/engine/Workflows"
 import * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
-import * as Cause from "effect/Cause"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -30,12 +33,14 @@ import * as Workflow from "effect/workflow/Workflow"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { defaults } from "./AgentDefaults.ts"
 import { AgentFailed } from "./AgentErrors.ts"
-import * as AgentTool from "./AgentTool.ts"
 import type * as Compaction from "./internal/Compaction.ts"
 import * as Conversation from "./internal/Conversation.ts"
+import { Message } from "./internal/Message.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
+import * as Money from "./internal/Money.ts"
 import * as Output from "./internal/Output.ts"
 import { Setup } from "./internal/Setup.ts"
+import * as Subagents from "./internal/Subagents.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
 import type { Models } from "./Model.ts"
 import * as Policy from "./Policy.ts"
@@ -75,6 +80,16 @@ export interface Options<
    * once for each turn and recorded, as policy is.
    */
   readonly stop?: (turn: Turn) => boolean
+  /**
+   * What a run may spend, its subagents included. Before each model call the most
+   * that it can cost is held against what is left.
+   */
+  readonly budget?: Budget
+  /**
+   * What happens when that is not enough: the run waits, suspended as `budget`,
+   * until somebody raises it (`ask`, the default), or ends with what there is.
+   */
+  readonly onBudget?: "ask" | "finish"
   readonly limits?: Limits
   /** What is done about a conversation that grows longer than its model takes. */
   readonly compaction?: CompactionOptions
@@ -99,6 +114,17 @@ export interface CompactionOptions {
   readonly summaryMaxTokens?: number
   /** How old a result must be to be left out. */
   readonly microcompactAge?: Duration.Input
+}
+
+/** What a run may spend: US dollars, tokens, or both. */
+export type Budget = Money.Budget
+
+/** What is said of one run. */
+export interface RunOptions {
+  /** Runs with one id are one run; without it each is a new one. */
+  readonly id?: string
+  /** What this run may spend, instead of what its agent says. */
+  readonly budget?: Budget
 }
 
 /** A turn that is over: how many there were, what the model said in it, and what was used so far. */
@@ -128,6 +154,8 @@ export interface Limits {
 const payload = <In extends Schema.Top>(input: In) => ({
   id: Schema.String,
   input,
+  /** What this run may spend. */
+  budget: Schema.optionalKey(Amount),
   /** Agents above this run. */
   depth: Schema.optionalKey(Schema.Int)
 })
@@ -179,35 +207,30 @@ export interface Agent<
   readonly agents: ReadonlyArray<Any>
   readonly workflow: AgentWorkflow<Name, In, Out>
   /** Serves the agent's runs in a process that has models and the handlers of its tools. */
-  readonly layer: Layer.Layer<never, never, Engine | WorkflowEngine | Models | Tool.HandlersFor<Tools>>
+  readonly layer: Layer.Layer<never, never, Engine | WorkflowEngine | Models | Chunks | Tool.HandlersFor<Tools>>
   /**
    * Runs the agent, and waits for what it comes to: as a child run in the body
-   * of a workflow, else by itself. Runs with one `id` are one run; without it
-   * each is a new one.
+   * of a workflow, else by itself.
    */
   readonly run: (
     input: In["Type"],
-    options?: { readonly id?: string }
+    options?: RunOptions
   ) => Effect.Effect<Result<Out["Type"]>, AgentFailed, WorkflowEngine>
   /** Starts a run, and gives its id when it is recorded. */
   readonly start: (
     input: In["Type"],
-    options?: { readonly id?: string }
+    options?: RunOptions
   ) => Effect.Effect<string, never, WorkflowEngine>
 }
 
 /** Any agent, as a tool of another, and as it is listed for people. */
-export interface Any {
-  readonly name: string
-  readonly description: string
-  readonly input: Schema.Top
+export interface Any extends Subagents.Below {
   /** The models that it asks, the next where one fails. */
   readonly models: ReadonlyArray<string>
   /** The names of its own tools; agents below aside. */
   readonly tools: ReadonlyArray<string>
   /** Agents that its model may give work to. */
   readonly agents: ReadonlyArray<Any>
-  readonly workflow: Workflow.Any
 }
 
 /**
@@ -217,6 +240,18 @@ export interface Any {
  */
 export const lenient: <S extends Schema.Top>(schema: S) => Schema.Union<readonly [S, typeof Schema.String]> =
   Output.lenient
+
+/**
+ * Says something to a run that is on its way. Success means that it is recorded:
+ * the model sees it when it is asked next, and the run does not end without it.
+ * With an `id`, what was said before is not said again.
+ */
+export const tell = (
+  runId: string,
+  text: string,
+  options: { readonly id?: string; readonly by?: string } = {}
+): Effect.Effect<"accepted" | "duplicate", Signal.SignalRefused | StorageFailed, Engine> =>
+  Signal.send(Message, { runId, payload: { text }, ...options })
 
 /** Defines an agent. Throws where it cannot be: two tools of one name, or one named as a step of the loop. */
 export const make = <
@@ -235,7 +270,10 @@ export const make = <
     ...(skills.length === 0 ? {} : { [Skill.toolName]: Skill.toolFor(skills) })
   }
   const below = new Map(agents.map((agent) => [agent.name, agent]))
-  const tools: AnyTools = { ...own, ...Object.fromEntries(agents.map((agent) => [agent.name, toolOf(agent)])) }
+  const tools: AnyTools = {
+    ...own,
+    ...Object.fromEntries(agents.map((agent) => [agent.name, Subagents.toolOf(agent)]))
+  }
   check(name, own, agents)
 
   const workflow = Workflow.make(name, {
@@ -282,11 +320,17 @@ export const make = <
       keepLast: compaction.keepLast ?? defaults.keepLast,
       summaryMaxTokens: compaction.summaryMaxTokens ?? defaults.summaryMaxTokens,
       microcompactAgeMs: millis(compaction.microcompactAge, defaults.microcompactAgeMs)
-    }
+    },
+    ...(options.budget === undefined ? {} : { budget: Money.amountOf(options.budget) }),
+    onBudget: options.onBudget ?? "ask"
   })
 
   const body = Effect.fnUntraced(function*(
-    { depth = 0, input: given }: { readonly depth?: number; readonly input: In["Type"] },
+    { budget, depth = 0, input: given }: {
+      readonly budget?: Amount
+      readonly depth?: number
+      readonly input: In["Type"]
+    },
     runId: string
   ) {
     const handlers = toolkit === undefined
@@ -297,7 +341,10 @@ export const make = <
       setup: setup(given),
       prompt: options.prompt?.(given) ?? textOf(input, given)
     }))
+    // Whoever starts a run says what it may spend; a parent grants a part of what it has.
+    const limit = budget ?? (yield* Workflows.budget).granted ?? first.setup.budget
     const ended = yield* Conversation.hold({
+      run: runId,
       agent: name,
       depth,
       maxDepth: first.setup.maxDepth,
@@ -305,6 +352,7 @@ export const make = <
       agents: new Set(below.keys()),
       policy,
       setup: first.setup,
+      budget: limit,
       kit,
       models,
       temperature: options.temperature,
@@ -312,7 +360,12 @@ export const make = <
       modelStep,
       stop: options.stop,
       toolStep,
-      child: (tool, params, place) => child(below.get(tool)!, params, `${runId}/${place}`, depth + 1)
+      child: (tool, params, place, grant) =>
+        Effect.provideService(
+          Subagents.run(below.get(tool)!, params, `${runId}/${place}`, depth + 1),
+          Workflows.Granted,
+          grant
+        )
     }, AgentMessage.user(first.prompt))
     const decoded = shape === undefined || ended.isText ? Exit.succeed(ended.text) : shape.decode(ended.value)
     if (Exit.isFailure(decoded)) {
@@ -327,7 +380,8 @@ export const make = <
     return { output: decoded.value, text, turns, usage, ...(stopped === undefined ? {} : { stopped }) }
   })
 
-  const execute = (given: In["Type"], id: string) => ({ id, input: given }) as never
+  const execute = (given: In["Type"], id: string, budget: Budget | undefined) =>
+    ({ id, input: given, ...(budget === undefined ? {} : { budget: Money.amountOf(budget) }) }) as never
 
   return {
     name,
@@ -338,16 +392,16 @@ export const make = <
     agents,
     workflow,
     layer: workflow.toLayer(body as never) as Agent<Name, In, Out, Tools>["layer"],
-    run: (given, { id } = {}) =>
-      Effect.flatMap(idOf(id), (id) => workflow.execute(execute(given, id))) as Effect.Effect<
+    run: (given, { budget, id } = {}) =>
+      Effect.flatMap(idOf(id), (id) => workflow.execute(execute(given, id, budget))) as Effect.Effect<
         Result<Out["Type"]>,
         AgentFailed,
         WorkflowEngine
       >,
-    start: (given, { id } = {}) =>
+    start: (given, { budget, id } = {}) =>
       Effect.flatMap(
         idOf(id),
-        (id) => workflow.execute(execute(given, id), { discard: true })
+        (id) => workflow.execute(execute(given, id, budget), { discard: true })
       ) as unknown as Effect.Effect<string, never, WorkflowEngine>
   }
 }
@@ -385,52 +439,6 @@ const textOf = (schema: Schema.Top, given: unknown): string => {
   if (typeof given === "string") return given
   const encoded: unknown = Schema.encodeUnknownSync(Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>))(given)
   return JSON.stringify(encoded, null, 2)
-}
-
-/** An agent as a tool: its input is the tool's, text as `prompt`. */
-const toolOf = (agent: Any): Tool.Any =>
-  Tool.make(agent.name, {
-    description: agent.description,
-    parameters: isText(agent) ? Schema.Struct({ prompt: Schema.String }) : agent.input as never,
-    success: Schema.Json
-  }).annotateMerge(AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" })) as unknown as Tool.Any
-
-const isText = ({ input }: Any): boolean => input.ast === Schema.String.ast
-
-/** The workflow of any agent, as far as a parent uses it. */
-interface Runnable {
-  readonly execute: (payload: {
-    readonly id: string
-    readonly input: unknown
-    readonly depth: number
-  }) => Effect.Effect<Result<unknown>, unknown, WorkflowEngine>
-  readonly successSchema: Schema.Codec<Result<unknown>, { readonly output: Schema.Json }>
-}
-
-/** Runs an agent that a model gave work to, under an id that is the same for every replay. */
-const child = Effect.fnUntraced(function*(agent: Any, params: Schema.Json, id: string, depth: number) {
-  const workflow = agent.workflow as unknown as Runnable
-  const decoded = Schema.decodeUnknownExit(Schema.toCodecJson(agent.input as Schema.Codec<unknown, unknown>))(
-    isText(agent) ? (params as { readonly prompt?: unknown } | null)?.prompt : params
-  )
-  const usage = AgentMessage.noUsage
-  if (Exit.isFailure(decoded)) {
-    return { outcome: ToolStep.failure(`its input is wrong: ${problemOf(decoded.cause)}`), usage }
-  }
-  const exit = yield* Effect.exit(workflow.execute({ id, input: decoded.value, depth }))
-  if (Exit.isFailure(exit)) {
-    return Cause.hasInterruptsOnly(exit.cause)
-      ? yield* Effect.interrupt
-      : { outcome: ToolStep.failure(problemOf(exit.cause)), usage }
-  }
-  const encoded = Schema.encodeUnknownSync(Schema.toCodecJson(workflow.successSchema))(exit.value)
-  const { output } = encoded as { readonly output: Schema.Json }
-  return { outcome: { isFailure: false, result: output }, usage: exit.value.usage }
-})
-
-const problemOf = (cause: Cause.Cause<unknown>): string => {
-  const problem = Cause.squash(cause)
-  return (problem instanceof Error ? problem.message : String(problem)).slice(0, 2_000)
 }
 
 const check = (name: string, own: AnyTools, agents: ReadonlyArray<Any>): void => {

@@ -10,6 +10,8 @@ export const codes = {
   ERR_MAX_TURNS: false,
   /** Answers were cut however often the model was asked to go on. */
   ERR_MAX_TOKENS: false,
+  /** The run may spend no more, and had no answer that can be used. */
+  ERR_BUDGET: false,
   /** The run worked longer than it may. */
   ERR_RUN_TIMEOUT: false,
   /** The provider refuses more requests for now (429). */

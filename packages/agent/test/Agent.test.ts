@@ -4,6 +4,7 @@ import { AgentFailed } from "@fermata/agent/AgentErrors"
 import * as AgentTool from "@fermata/agent/AgentTool"
 import { ModelFailed, type ModelRequest, type Models } from "@fermata/agent/Model"
 import * as Policy from "@fermata/agent/Policy"
+import { Chunks } from "@fermata/engine/Chunks"
 import { Engine } from "@fermata/engine/Engine"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
@@ -17,7 +18,7 @@ const Look = Tool.make("Look", { parameters: Schema.Struct({ n: Schema.Int }), s
 )
 const Write = Tool.make("Write", { parameters: Schema.Struct({ path: Schema.String }), success: Schema.String })
 
-const host = Layer.provideMerge(Runs.layer, TestHost.layer)
+const host = Layer.mergeAll(Layer.provideMerge(Runs.layer, TestHost.layer), Chunks.layerMemory)
 
 type Needs = Layer.Success<typeof host> | Models
 

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Agent from "@fermata/agent/Agent"
 import * as AgentTool from "@fermata/agent/AgentTool"
 import { ModelFailed } from "@fermata/agent/Model"
+import { Chunks } from "@fermata/engine/Chunks"
 import { Simulator } from "@fermata/testing"
 import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
@@ -80,7 +81,7 @@ const worlds = () => {
       )
   })
   const layer = Layer.mergeAll(boss.layer, helper.layer).pipe(
-    Layer.provide(Layer.mergeAll(bossKit.toLayer(handlers), helperKit.toLayer(handlers), models))
+    Layer.provide(Layer.mergeAll(bossKit.toLayer(handlers), helperKit.toLayer(handlers), models, Chunks.layerMemory))
   )
   return { answered, layer, paid }
 }

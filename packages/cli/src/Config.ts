@@ -10,6 +10,7 @@ import type { Llm } from "@fermata/contracts/Llm"
 import type { StepKind } from "@fermata/contracts/StepKind"
 import type { TaskContext } from "@fermata/contracts/TaskRuntime"
 import { didYouMean } from "@fermata/core/Suggestion"
+import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
 import type { HostClock } from "@fermata/engine/HostClock"
 import type { Store } from "@fermata/engine/Store"
@@ -27,7 +28,7 @@ import * as AgentsBelow from "./internal/AgentsBelow.ts"
 import * as KnownConfigs from "./KnownConfigs.ts"
 
 /** What the command gives to the layers of a configuration. */
-export type HostServices = Engine | WorkflowEngine | Store | HostClock | HostSql
+export type HostServices = Engine | WorkflowEngine | Store | HostClock | HostSql | Chunks
 
 /** Does the work of a task. Whatever services it needs it brings along. */
 export type TaskHandler = (input: Schema.Json, context: TaskContext) => Effect.Effect<Schema.Json | void, unknown>

@@ -4,18 +4,25 @@
  * the outcomes of the steps; nothing else remembers it.
  */
 import * as AgentMessage from "@fermata/core/AgentMessage"
-import type { Answer, AnswerPart, Message, Usage } from "@fermata/core/AgentMessage"
+import type { Answer, AnswerPart, Message as Said, Usage } from "@fermata/core/AgentMessage"
+import type { Amount } from "@fermata/core/Amount"
+import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
+import * as Signal from "@fermata/engine/Signal"
+import * as Step from "@fermata/engine/Step"
 import * as Workflows from "@fermata/engine/Workflows"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { AgentFailed, type Code, codes } from "../AgentErrors.ts"
 import type { ModelFailed, Models } from "../Model.ts"
+import * as Budgeting from "./Budgeting.ts"
 import * as Compaction from "./Compaction.ts"
 import { History } from "./History.ts"
+import { Message } from "./Message.ts"
 import * as ModelStep from "./ModelStep.ts"
 import * as Output from "./Output.ts"
 import * as Routes from "./Routes.ts"
@@ -23,8 +30,11 @@ import type { Setup } from "./Setup.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 
 /** What a conversation is held with. */
-export interface Parts extends Omit<ToolCalls.Callers, "loaded"> {
+export interface Parts extends Omit<ToolCalls.Callers, "loaded" | "limit"> {
+  readonly run: string
   readonly setup: Setup
+  /** What the run may spend, before anybody raised it; no limit when absent. */
+  readonly budget: Amount | undefined
   readonly models: ReadonlyArray<string>
   readonly temperature: number | undefined
   readonly shape: Output.Shape | undefined
@@ -51,36 +61,55 @@ export interface Ended {
   readonly stopped: "policy" | "budget" | undefined
 }
 
-type Needs = Engine | WorkflowEngine | WorkflowInstance | Models
+type Needs = Engine | WorkflowEngine | WorkflowInstance | Models | Chunks
 
 /** Holds a conversation to its end, from what a person or a program has said first. */
-export const hold = (parts: Parts, first: Message): Effect.Effect<Ended, AgentFailed, Needs> =>
+export const hold = (parts: Parts, first: Said): Effect.Effect<Ended, AgentFailed, Needs> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => new Conversation(parts, new History(first, now)).hold())
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
+/** How far a conversation is. */
+interface Progress {
+  /** Answers of the model, summaries aside. */
+  turns: number
+  /** Calls that it has made. */
+  calls: number
+  usage: Usage
+  /** Tokens that an answer may have now. */
+  maxTokens: number
+  /** How often in a row an answer was cut although the most tokens were allowed. */
+  continued: number
+  /** How often an answer was asked for again, since it did not fit. */
+  repaired: number
+  /** Skills whose content is in the conversation. */
+  readonly loaded: Set<string>
+  /** What the model has said since it last called tools, and what it said before. */
+  text: string
+  lastText: string
+}
+
 class Conversation {
   private readonly parts: Parts
   private readonly history: History
-  /** Answers of the model, summaries aside. */
-  private turns = 0
-  private calls = 0
-  private usage: Usage = AgentMessage.noUsage
-  private maxTokens: number
-  /** How often in a row an answer was cut although the most tokens were allowed. */
-  private continued = 0
-  private repaired = 0
-  /** Skills whose content is in the conversation. */
-  private readonly loaded = new Set<string>()
-  /** What the model has said since it last called tools. */
-  private text = ""
+  private readonly progress: Progress
 
   constructor(parts: Parts, history: History) {
     this.parts = parts
     this.history = history
-    this.maxTokens = parts.setup.maxTokens
+    this.progress = {
+      turns: 0,
+      calls: 0,
+      usage: AgentMessage.noUsage,
+      maxTokens: parts.setup.maxTokens,
+      continued: 0,
+      repaired: 0,
+      loaded: new Set(),
+      text: "",
+      lastText: ""
+    }
   }
 
   /** A loop and no recursion, so that a conversation of any length has a stack of one turn. */
@@ -96,9 +125,14 @@ class Conversation {
     this: Conversation,
     purpose: ModelStep.Purpose
   ): Effect.fn.Return<Next, AgentFailed, Needs> {
-    const { parts: { setup }, history } = this
-    if (this.turns >= setup.maxTurns) return yield* this.tooManyTurns()
+    const { history, parts } = this
+    const { setup } = parts
+    if (this.progress.turns >= setup.maxTurns) return yield* this.tooManyTurns()
+    yield* this.listen()
     if (setup.compaction.strategy !== "off" && history.isLong(setup.compaction)) yield* this.shorten()
+    if (!(yield* Budgeting.affords(parts.budget, setup.onBudget, this.reserve(this.progress.maxTokens)))) {
+      return yield* this.partial(this.progress.lastText, "budget")
+    }
     const answer = yield* this.answer(purpose)
     const content = history.owned(answer.content)
     const now = yield* Clock.currentTimeMillis
@@ -107,10 +141,11 @@ class Conversation {
     }
     if (answer.finish === "length") return yield* this.cut(answer, content, now)
     history.answer(answer, content, now)
-    this.text += AgentMessage.textOf(content)
+    this.progress.text += AgentMessage.textOf(content)
     const wanted = Routes.callsOf(content)
     if (wanted.length > 0) {
-      const said = this.text
+      const said = this.progress.text
+      this.progress.lastText = said
       yield* this.callTools(wanted)
       return setup.stops && (yield* this.isStopped(said)) ? yield* this.partial(said, "policy") : next("turn")
     }
@@ -125,7 +160,7 @@ class Conversation {
     this: Conversation,
     purpose: ModelStep.Purpose
   ): Effect.fn.Return<Answer, AgentFailed, Needs> {
-    const asked = yield* Effect.result(this.ask(purpose, () => this.history.messages, this.maxTokens))
+    const asked = yield* Effect.result(this.ask(purpose, () => this.history.messages, this.progress.maxTokens))
     if (Result.isSuccess(asked)) return asked.success
     const { failure } = asked
     const { compaction } = this.parts.setup
@@ -134,38 +169,66 @@ class Conversation {
     if (count === 0) return yield* this.told(failure)
     this.replaceMiddle(Compaction.leftOut(count))
     return yield* Effect.catch(
-      this.ask(purpose, () => this.history.messages, this.maxTokens),
+      this.ask(purpose, () => this.history.messages, this.progress.maxTokens),
       (again) => this.told(again)
     )
   })
 
+  /** Takes what has been said to the run since its model was asked last: all of it, so that the model sees it at once. */
+  private readonly listen = Effect.fnUntraced({ self: this }, function*(this: Conversation) {
+    let message = yield* Signal.poll(Message)
+    while (Option.isSome(message)) {
+      this.history.hear(message.value.text, yield* Clock.currentTimeMillis)
+      message = yield* Signal.poll(Message)
+    }
+  })
+
+  /** The run ends with this, unless somebody has said something meanwhile: then its model is asked again. */
+  private readonly unlessTold = Effect.fnUntraced({ self: this }, function*(
+    this: Conversation,
+    ended: Ended
+  ): Effect.fn.Return<Next, never, Needs> {
+    const message = yield* Signal.poll(Message)
+    if (Option.isNone(message)) return { _tag: "Ended", ended }
+    this.progress.text = ""
+    this.history.hear(message.value.text, yield* Clock.currentTimeMillis)
+    return next("turn")
+  })
+
+  private reserve(maxTokens: number): Effect.Effect<Amount, never, Needs> {
+    return Budgeting.reserve(this.parts.models, this.history.size, maxTokens)
+  }
+
   private ask(
     purpose: ModelStep.Purpose,
-    messages: () => ReadonlyArray<Message>,
+    messages: () => ReadonlyArray<Said>,
     maxTokens: number
   ): Effect.Effect<Answer, ModelFailed, Needs> {
-    const { kit, modelStep, models, setup, shape, temperature } = this.parts
+    const { kit, modelStep, models, run, setup, shape, temperature } = this.parts
     const isSummary = purpose === "summary"
-    const turn = this.turns + 1
-    return modelStep({ turn, purpose }).pipe(
-      Effect.provideService(ModelStep.CurrentQuestion, {
-        models,
-        instructions: shape === undefined
-          ? setup.instructions
-          : `${setup.instructions}\n\n${Output.instruction(shape)}`.trim(),
-        messages,
-        tools: isSummary ? [] : Object.values(kit.tools),
-        maxTokens,
-        temperature,
-        output: isSummary ? undefined : shape?.document
-      }),
-      Effect.tap((answer) =>
-        Effect.sync(() => {
-          if (!isSummary) this.turns = turn
-          this.usage = AgentMessage.addUsage(this.usage, answer.usage)
-        })
-      )
-    )
+    const turn = this.progress.turns + 1
+    return Effect.flatMap(this.reserve(maxTokens), (reserve) =>
+      modelStep({ turn, purpose }).pipe(
+        Effect.provideService(Step.Reserved, reserve),
+        Effect.provideService(ModelStep.CurrentQuestion, {
+          run,
+          models,
+          instructions: shape === undefined
+            ? setup.instructions
+            : `${setup.instructions}\n\n${Output.instruction(shape)}`.trim(),
+          messages,
+          tools: isSummary ? [] : Object.values(kit.tools),
+          maxTokens,
+          temperature,
+          output: isSummary ? undefined : shape?.document
+        }),
+        Effect.tap((answer) =>
+          Effect.sync(() => {
+            if (!isSummary) this.progress.turns = turn
+            this.progress.usage = AgentMessage.addUsage(this.progress.usage, answer.usage)
+          })
+        )
+      ))
   }
 
   /** An answer that was cut: the model may say more first, and goes on then, so many times. What it wanted called may be half of what it meant. */
@@ -176,16 +239,19 @@ class Conversation {
     now: number
   ): Effect.fn.Return<Next, AgentFailed> {
     const { setup } = this.parts
-    if (this.maxTokens < setup.raisedMaxTokens) {
-      this.maxTokens = setup.raisedMaxTokens
+    if (this.progress.maxTokens < setup.raisedMaxTokens) {
+      this.progress.maxTokens = setup.raisedMaxTokens
       return next("continue")
     }
-    if (this.continued >= setup.continuations) {
-      return yield* this.failed("ERR_MAX_TOKENS", `max_tokens recovery exhausted after ${this.continued} attempts`)
+    if (this.progress.continued >= setup.continuations) {
+      return yield* this.failed(
+        "ERR_MAX_TOKENS",
+        `max_tokens recovery exhausted after ${this.progress.continued} attempts`
+      )
     }
-    this.continued++
+    this.progress.continued++
     const texts = content.filter(({ type }) => type === "text")
-    this.text += AgentMessage.textOf(texts)
+    this.progress.text += AgentMessage.textOf(texts)
     this.history.answer(answer, texts, now)
     this.history.hear(goOn, now)
     return next("continue")
@@ -197,19 +263,20 @@ class Conversation {
   ): Effect.fn.Return<void, AgentFailed, Needs> {
     const { parts } = this
     // Nobody would see what came of them.
-    if (this.turns >= parts.setup.maxTurns) return yield* this.tooManyTurns()
-    this.text = ""
-    this.continued = 0
-    const { results, usages } = yield* ToolCalls.make(wanted, this.calls, parts.setup.toolConcurrency, {
+    if (this.progress.turns >= parts.setup.maxTurns) return yield* this.tooManyTurns()
+    this.progress.text = ""
+    this.progress.continued = 0
+    const { results, usages } = yield* ToolCalls.make(wanted, this.progress.calls, parts.setup.toolConcurrency, {
       ...parts,
-      loaded: this.loaded
+      limit: yield* Budgeting.limitOf(parts.budget),
+      loaded: this.progress.loaded
     })
     for (const [index, call] of wanted.entries()) {
       const skill = Routes.skillOf(call)
-      if (skill !== undefined && !results[index]!.isFailure) this.loaded.add(skill)
+      if (skill !== undefined && !results[index]!.isFailure) this.progress.loaded.add(skill)
     }
-    this.calls += wanted.length
-    for (const usage of usages) this.usage = AgentMessage.addUsage(this.usage, usage)
+    this.progress.calls += wanted.length
+    for (const usage of usages) this.progress.usage = AgentMessage.addUsage(this.progress.usage, usage)
     this.history.results(results, yield* Clock.currentTimeMillis)
   })
 
@@ -218,25 +285,25 @@ class Conversation {
     this: Conversation,
     now: number
   ): Effect.fn.Return<Next, AgentFailed, Needs> {
-    const { parts: { setup, shape }, text, turns, usage } = this
+    const { parts: { setup, shape }, progress: { text, turns, usage } } = this
     const ended = { text, turns, usage, stopped: undefined }
-    if (shape === undefined) return { _tag: "Ended", ended: { ...ended, value: text, isText: true } }
+    if (shape === undefined) return yield* this.unlessTold({ ...ended, value: text, isText: true })
     // The schema is configuration too: whether an answer fits is decided once.
     const { isText, problem, value } = yield* Workflows.decide("output", Fit, () => fitOf(Output.read(text, shape)))
     if (problem === undefined) {
-      return { _tag: "Ended", ended: { ...ended, value: isText === true ? text : value, isText: isText === true } }
+      return yield* this.unlessTold({ ...ended, value: isText === true ? text : value, isText: isText === true })
     }
-    if (this.repaired >= setup.repairs) {
+    if (this.progress.repaired >= setup.repairs) {
       return yield* this.failed(problem.code, `the answer cannot be used: ${problem.text}`)
     }
-    this.repaired++
-    this.text = ""
+    this.progress.repaired++
+    this.progress.text = ""
     this.history.hear(`Your answer cannot be used: ${problem.text}. Answer again, with JSON alone.`, now)
     return next("repair")
   })
 
   private isStopped(text: string): Effect.Effect<boolean, never, Needs> {
-    const { parts: { stop }, turns, usage } = this
+    const { parts: { stop }, progress: { turns, usage } } = this
     return Workflows.decide("stop", Schema.Boolean, () => stop?.({ turns, text, usage }) === true)
   }
 
@@ -246,12 +313,13 @@ class Conversation {
     text: string,
     stopped: "policy" | "budget"
   ): Effect.fn.Return<Next, AgentFailed, Needs> {
-    const { parts: { shape }, turns, usage } = this
+    const { parts: { shape }, progress: { turns, usage } } = this
     const read = shape === undefined
       ? { isText: true }
       : yield* Workflows.decide("output", Fit, () => fitOf(Output.read(text, shape)))
     if ("problem" in read && read.problem !== undefined) {
-      return yield* this.failed(read.problem.code, `it was stopped before it had an answer that can be used`)
+      const code = stopped === "budget" ? "ERR_BUDGET" : read.problem.code
+      return yield* this.failed(code, "it was stopped before it had an answer that can be used")
     }
     const isText = read.isText === true
     const value = isText ? text : "value" in read ? read.value : text
@@ -264,7 +332,7 @@ class Conversation {
     const { strategy } = compaction
     if (strategy === "microcompact" || strategy === "auto") {
       history.microcompact(compaction, yield* Clock.currentTimeMillis)
-      this.loaded.clear()
+      this.progress.loaded.clear()
       if (strategy === "microcompact" || history.isShort(compaction)) return
     }
     const { count, words } = history.middle(compaction)
@@ -281,7 +349,7 @@ class Conversation {
   /** Puts words in the place of the middle, and with it goes what was loaded. */
   private replaceMiddle(words: string): void {
     this.history.replaceMiddle(this.parts.setup.compaction, words)
-    this.loaded.clear()
+    this.progress.loaded.clear()
   }
 
   private told(failure: ModelFailed): AgentFailed {
@@ -289,7 +357,7 @@ class Conversation {
   }
 
   private tooManyTurns(): AgentFailed {
-    const { turns } = this
+    const { turns } = this.progress
     return this.failed(
       "ERR_MAX_TURNS",
       `Run exceeded max turns: it has asked its model ${turns} times, which is as often as it may`
@@ -297,7 +365,7 @@ class Conversation {
   }
 
   private failed(code: Code, problem: string): AgentFailed {
-    return new AgentFailed({ agent: this.parts.agent, code, problem, turns: this.turns })
+    return new AgentFailed({ agent: this.parts.agent, code, problem, turns: this.progress.turns })
   }
 }
 

@@ -8,6 +8,7 @@
  */
 import * as AgentMessage from "@fermata/core/AgentMessage"
 import type { Message } from "@fermata/core/AgentMessage"
+import { Chunks, type Writer } from "@fermata/engine/Chunks"
 import * as Step from "@fermata/engine/Step"
 import type * as Prompt from "effect/ai/Prompt"
 import type * as Tool from "effect/ai/Tool"
@@ -29,6 +30,8 @@ export type Purpose = typeof Purpose.Type
 
 /** What is asked, for the body of the step. */
 export interface Question {
+  /** The run that asks. */
+  readonly run: string
   /** The first that answers is the one. */
   readonly models: ReadonlyArray<string>
   readonly instructions: string
@@ -113,7 +116,11 @@ const askOne = Effect.fnUntraced(function*(
   const promptCharacters = () => JSON.stringify(prompt.content).length
   const reading = AnswerFold.empty()
   const spend = (usage: AgentMessage.Usage) => context.spend(Money.costOf(model.price, usage))
-  const answer = yield* collect(model, prompt, question, context, reading).pipe(
+  const collected = Effect.scoped(Effect.flatMap(
+    (yield* Chunks).writer(question.run, context.entry),
+    (writer) => collect(model, prompt, question, context, reading, writer)
+  ))
+  const answer = yield* collected.pipe(
     Effect.timeoutOrElse({
       duration: Duration.millis(turnTimeoutMs),
       orElse: () =>
@@ -142,7 +149,8 @@ const collect = (
   prompt: Prompt.Prompt,
   question: Question,
   context: Step.StepContext,
-  reading: AnswerFold.Reading
+  reading: AnswerFold.Reading,
+  writer: Writer
 ): Effect.Effect<void, ModelFailed> =>
   Stream.runForEachArray(
     model.stream({
@@ -153,7 +161,11 @@ const collect = (
       ...(question.temperature === undefined ? {} : { temperature: question.temperature }),
       ...(question.output === undefined ? {} : { output: question.output })
     }),
-    (parts) => Effect.sync(() => parts.forEach((part) => AnswerFold.add(reading, part)))
+    (parts) =>
+      Effect.forEach(parts, (part) => {
+        AnswerFold.add(reading, part)
+        return writer.write(part as unknown as Schema.Json)
+      }, { discard: true })
   )
 
 const failed = (

@@ -4,6 +4,7 @@
  * runs that are on their way. What is not here, such as the models and the
  * handlers of tools, is as it is at the time of a call.
  */
+import { Amount } from "@fermata/core/Amount"
 import * as Schema from "effect/Schema"
 import * as Compaction from "./Compaction.ts"
 
@@ -19,7 +20,11 @@ export const Setup = Schema.Struct({
   toolConcurrency: Schema.Int,
   /** Somebody is asked after each turn whether the run is to end. */
   stops: Schema.Boolean,
-  compaction: Compaction.Settings
+  compaction: Compaction.Settings,
+  /** What the run may spend, by its agent. A run that is given another goes by that. */
+  budget: Schema.optionalKey(Amount),
+  /** What happens when that is reached. */
+  onBudget: Schema.Literals(["ask", "finish"])
 })
 export type Setup = typeof Setup.Type
 

@@ -1,5 +1,6 @@
 /** The calls of one answer, each decided, asked about and made. */
 import type { ToolResult, Usage } from "@fermata/core/AgentMessage"
+import type { Amount } from "@fermata/core/Amount"
 import * as Approval from "@fermata/engine/Approval"
 import type { Engine } from "@fermata/engine/Engine"
 import * as Step from "@fermata/engine/Step"
@@ -9,6 +10,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import * as Dispatch from "./Dispatch.ts"
+import * as Money from "./Money.ts"
 import * as Routes from "./Routes.ts"
 import { Route } from "./Setup.ts"
 import * as ToolStep from "./ToolStep.ts"
@@ -17,13 +19,16 @@ type Needs = Engine | WorkflowEngine | WorkflowInstance
 
 /** What calls are made with. */
 export interface Callers extends Routes.Known {
+  /** What the run may spend, and no limit when absent. */
+  readonly limit: Amount | undefined
   readonly kit: ToolStep.Kit
   readonly toolStep: (name: string) => ToolStep.ToolStep
   /** Runs an agent that is a tool, and says what came of it. `place` is the same for every replay of this call. */
   readonly child: (
     tool: string,
     params: Schema.Json,
-    place: number
+    place: number,
+    grant: Amount | undefined
   ) => Effect.Effect<{ readonly outcome: ToolStep.Outcome; readonly usage: Usage }, never, Needs>
 }
 
@@ -42,12 +47,17 @@ export const make = (
     // Policy and tools are configuration, and a replay must go the way that was gone.
     const routes = yield* Workflows.decide("calls", Routing, () => wanted.map((call) => Routes.of(call, callers)))
     const usages: Array<Usage> = []
+    const agents = routes.filter(({ to }) => to === "agent").length
+    // Several who go at once share what is left. A replay does not compare what was granted.
+    const grant = callers.limit === undefined || agents === 0
+      ? undefined
+      : Money.shareOf(callers.limit, (yield* Workflows.spent).total, agents)
     const results = yield* Dispatch.each(
       wanted.map((call, index) => ({ call, route: routes[index]!, place: before + index + 1 })),
       ({ route }) => route.to === "nobody" || route.safe,
       concurrency,
       ({ call, place, route }) =>
-        Effect.map(one(call, route, place, callers, usages), ({ isFailure, result }): ToolResult => ({
+        Effect.map(one(call, route, place, callers, usages, grant), ({ isFailure, result }): ToolResult => ({
           id: call.id,
           tool: call.tool,
           isFailure,
@@ -68,7 +78,8 @@ const one = Effect.fnUntraced(function*(
   route: Route,
   place: number,
   callers: Callers,
-  usages: Array<Usage>
+  usages: Array<Usage>,
+  grant: Amount | undefined
 ): Effect.fn.Return<ToolStep.Outcome, never, Needs> {
   if (route.to === "nobody") return ToolStep.failure(route.reason)
   if (call.type === "broken-call") {
@@ -88,7 +99,7 @@ const one = Effect.fnUntraced(function*(
     case "run":
       return yield* Step.within(ToolStep.carryOut(call.tool, params, call.id), `${call.tool}[${place}]/`)
     case "agent": {
-      const { outcome, usage } = yield* callers.child(call.tool, params, place)
+      const { outcome, usage } = yield* callers.child(call.tool, params, place, grant)
       usages.push(usage)
       return outcome
     }

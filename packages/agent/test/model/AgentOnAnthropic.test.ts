@@ -5,6 +5,7 @@ import * as AgentTool from "@fermata/agent/AgentTool"
 import * as Anthropic from "@fermata/agent/model/Anthropic"
 import * as Models from "@fermata/agent/model/Models"
 import * as Prices from "@fermata/agent/model/Prices"
+import { Chunks } from "@fermata/engine/Chunks"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Config, Effect, Layer, Redacted, Result, Schema } from "effect"
@@ -27,7 +28,10 @@ const run = Effect.fnUntraced(function*(replies: ReadonlyArray<SseServer.Reply>)
     Anthropic.provider({ baseURL: server.url, apiKey: Config.succeed(Redacted.make("sk-secret")) })
   ])
   const host = Layer.provideMerge(Runs.layer, TestHost.layer)
-  const app = Layer.provideMerge(Layer.provide(reader.layer, Layer.mergeAll(handlers, models)), host)
+  const app = Layer.provideMerge(
+    Layer.provide(reader.layer, Layer.mergeAll(handlers, models, Chunks.layerMemory)),
+    host
+  )
   return yield* Effect.gen(function*() {
     const result = yield* Effect.result(reader.run("read a", { id: "1" }))
     const { spent } = yield* (yield* Runs).show(yield* reader.start("read a", { id: "1" }))

@@ -9,6 +9,7 @@ import * as AgentTool from "@fermata/agent/AgentTool"
 import * as AiSdk from "@fermata/agent/model/AiSdk"
 import * as Anthropic from "@fermata/agent/model/Anthropic"
 import * as Models from "@fermata/agent/model/Models"
+import { Chunks } from "@fermata/engine/Chunks"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Config, Effect, Layer, Redacted, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
@@ -72,7 +73,7 @@ describe("the same task on every provider", () => {
         })
         const agent = Agent.make("forecaster", { instructions: "You tell the weather.", model, toolkit: kit })
         const app = Layer.provideMerge(
-          Layer.provide(agent.layer, Layer.mergeAll(handlers, Models.layer([provider(mock.url)]))),
+          Layer.provide(agent.layer, Layer.mergeAll(handlers, Models.layer([provider(mock.url)]), Chunks.layerMemory)),
           TestHost.layer
         )
         const { output, turns, usage } = yield* Effect.provide(agent.run("the weather", { id: "1" }), app)

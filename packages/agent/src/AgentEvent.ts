@@ -1,0 +1,77 @@
+/**
+ * What happens in a run of an agent, as it is told to whoever follows it: what
+ * the model says as it says it, calls and what came of them, questions, what was
+ * used, and where the run stands. Each event has the place at which it stands:
+ * give it back to go on behind it.
+ */
+import * as AgentMessage from "@fermata/core/AgentMessage"
+import * as Schema from "effect/Schema"
+
+const place = {
+  /** The run, and its agent. */
+  run: Schema.String,
+  agent: Schema.String,
+  /** Agents above it that are followed too. */
+  depth: Schema.Int,
+  /** A cursor of `Position` in the run. */
+  at: Schema.String
+}
+
+/**
+ * One event. The parts of an answer come as they are said, each once and in
+ * order; `restart` says that those of this step are void, since the call begins
+ * again after a crash or a failure. The whole answer follows when it is recorded,
+ * also for those who came too late for its parts.
+ */
+export const AgentEvent = Schema.Union([
+  Schema.Struct({ ...place, type: Schema.Literal("start"), input: Schema.Unknown }),
+  Schema.Struct({
+    ...place,
+    type: Schema.Literal("part"),
+    step: Schema.String,
+    /** A part of `effect/ai`'s `Response`, encoded. */
+    part: Schema.Unknown
+  }),
+  Schema.Struct({ ...place, type: Schema.Literal("restart"), step: Schema.String, attempt: Schema.Int }),
+  Schema.Struct({ ...place, type: Schema.Literal("answer"), step: Schema.String, answer: AgentMessage.Answer }),
+  Schema.Struct({
+    ...place,
+    type: Schema.Literal("tool-call"),
+    step: Schema.String,
+    tool: Schema.String,
+    params: Schema.Unknown
+  }),
+  Schema.Struct({
+    ...place,
+    type: Schema.Literal("tool-result"),
+    step: Schema.String,
+    tool: Schema.String,
+    isFailure: Schema.Boolean,
+    result: Schema.Unknown
+  }),
+  Schema.Struct({
+    ...place,
+    type: Schema.Literal("approval"),
+    /** As `Runs.answer` wants it. */
+    approval: Schema.String,
+    prompt: Schema.String,
+    args: Schema.Unknown
+  }),
+  Schema.Struct({
+    ...place,
+    type: Schema.Literal("approval-answered"),
+    approval: Schema.String,
+    decision: Schema.String,
+    by: Schema.String
+  }),
+  Schema.Struct({ ...place, type: Schema.Literal("subagent"), child: Schema.String, name: Schema.String }),
+  /** What the run has used so far, its subagents aside. */
+  Schema.Struct({ ...place, type: Schema.Literal("usage"), usage: AgentMessage.Usage }),
+  Schema.Struct({
+    ...place,
+    type: Schema.Literal("status"),
+    status: Schema.String,
+    reason: Schema.optionalKey(Schema.String)
+  })
+])
+export type AgentEvent = typeof AgentEvent.Type

@@ -1,0 +1,223 @@
+/**
+ * One typed stream of a run of an agent, over attempts, processes and restarts:
+ * what its journal says, and what the model is saying meanwhile. Reading and
+ * stopping have nothing to do with each other: who stops reading stops nothing,
+ * and a run that is cancelled is told like any other.
+ */
+import * as AgentMessage from "@fermata/core/AgentMessage"
+import type { JournalEntry } from "@fermata/core/JournalEntry"
+import * as Position from "@fermata/core/Position"
+import { isFinal } from "@fermata/core/RunStatus"
+import * as StoredJson from "@fermata/core/StoredJson"
+import type { EntryCorrupt } from "@fermata/core/Upcast"
+import type { StorageFailed } from "@fermata/engine/Backend"
+import { type Chunk, Chunks } from "@fermata/engine/Chunks"
+import { type FindError, type Followed, Runs } from "@fermata/engine/Runs"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { AgentEvent } from "./AgentEvent.ts"
+import * as ModelStep from "./internal/ModelStep.ts"
+import * as ToolStep from "./internal/ToolStep.ts"
+
+/** Where a stream begins. */
+export interface Options {
+  /** Behind this place of an event, by the id of its run; from the beginning where there is none. */
+  readonly from?: Readonly<Record<string, string>>
+  /** The runs of subagents too, as they begin. Default true. */
+  readonly children?: boolean
+}
+
+type Failure = FindError | EntryCorrupt | StorageFailed | Position.PositionMalformed
+
+/** What happens in a run, from a place on, until the run is over. */
+export const of = (run: string, options: Options = {}): Stream.Stream<AgentEvent, Failure, Runs | Chunks> =>
+  at(run, options, 0)
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const at = (run: string, options: Options, depth: number): Stream.Stream<AgentEvent, Failure, Runs | Chunks> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const runs = yield* Runs
+    const chunks = yield* Chunks
+    const { id, workflow } = yield* runs.find(run)
+    const from = options.from?.[id]
+    const cursor = from === undefined ? undefined : Position.parseCursor(from)
+    if (cursor !== undefined && Result.isFailure(cursor)) return Stream.fail(cursor.failure)
+    const after = cursor === undefined ? undefined : cursor.success
+    const reader = new Reader(id, workflow, depth, after)
+    const journal = Stream.map(runs.follow(id), (followed) => ({ _tag: "Journal", followed }) as const)
+    const said = Stream.map(chunks.follow(id, after ?? Position.start), (chunk) => ({ _tag: "Chunk", chunk }) as const)
+    const own = Stream.merge(journal, said, { haltStrategy: "left" }).pipe(
+      Stream.flatMap((each) =>
+        Stream.fromIterable(each._tag === "Journal" ? reader.followed(each.followed) : reader.chunk(each.chunk))
+      )
+    )
+    if (options.children === false) return own
+    return Stream.flatMap(
+      own,
+      (event) =>
+        event.type === "subagent"
+          ? Stream.concat(Stream.succeed(event), at(event.child, options, depth + 1))
+          : Stream.succeed(event),
+      { concurrency: "unbounded" }
+    )
+  }))
+
+/** What is known of a run while it is read. */
+class Reader {
+  private readonly run: string
+  private readonly agent: string
+  private readonly depth: number
+  /** The last entry that the reader had seen before. */
+  private readonly seen: number
+  private cursor: Position.Cursor
+  /** The last entry that was told of. */
+  private last = -1
+  /** The steps under way, by the entries that requested them. */
+  private readonly open = new Map<number, { readonly key: string; readonly tool: string }>()
+  /** The entry that requested a step last, by its key. */
+  private readonly latest = new Map<string, number>()
+  /** Entries whose steps have said something. */
+  private readonly spoke = new Set<number>()
+  /** What was said before its entry was told of. */
+  private early: Array<Chunk> = []
+  private usage: AgentMessage.Usage = AgentMessage.noUsage
+  private status = ""
+
+  constructor(run: string, agent: string, depth: number, after: Position.Cursor | undefined) {
+    this.run = run
+    this.agent = agent
+    this.depth = depth
+    this.cursor = after ?? []
+    this.seen = after?.at(-1)?.seq ?? -1
+    // Of a step that was speaking something was heard already.
+    for (const { chunk, seq } of this.cursor) if (chunk !== undefined) this.spoke.add(seq)
+  }
+
+  followed({ entries, view }: Followed): ReadonlyArray<AgentEvent> {
+    const events = entries.flatMap((entry) => {
+      this.last = entry.seq
+      // The place of an event is the one behind it.
+      if (entry.seq > this.seen) {
+        this.cursor = Position.advance(this.cursor, { seq: entry.seq }, (seq) => this.open.has(seq))
+      }
+      const events = this.entry(entry)
+      return [...entry.seq > this.seen ? events : [], ...this.due()]
+    })
+    if (view.status === this.status) return events
+    this.status = view.status
+    const told = isFinal(view.status) || view.status === "suspended" || view.status === "running"
+    return told
+      ? [
+        ...events,
+        this.event({
+          type: "status",
+          status: view.status,
+          ...(view.reason === undefined ? {} : { reason: view.reason })
+        })
+      ]
+      : events
+  }
+
+  chunk(chunk: Chunk): ReadonlyArray<AgentEvent> {
+    this.early.push(chunk)
+    return this.due()
+  }
+
+  /** What was said by steps that have been told of, and are under way: the outcome says all of it again. */
+  private due(): ReadonlyArray<AgentEvent> {
+    const due = this.early.filter(({ position: { seq } }) => seq <= this.last)
+    if (due.length === 0) return []
+    this.early = this.early.filter(({ position: { seq } }) => seq > this.last)
+    return due.flatMap(({ cut, position, value }) => {
+      const step = this.open.get(position.seq)
+      if (step === undefined || cut !== undefined) return []
+      this.spoke.add(position.seq)
+      this.cursor = Position.advance(this.cursor, position, (seq) => this.open.has(seq))
+      return [this.event({ type: "part", step: step.key, part: value })]
+    })
+  }
+
+  private entry(entry: JournalEntry): ReadonlyArray<AgentEvent> {
+    switch (entry._tag) {
+      case "RunRequested":
+        return [this.event({ type: "start", input: field(entry.payload, "input") })]
+      case "StepRequested": {
+        if (entry.name !== ModelStep.stepName && entry.label !== "tool") return []
+        const before = this.latest.get(entry.key)
+        this.latest.set(entry.key, entry.seq)
+        this.open.set(entry.seq, { key: entry.key, tool: entry.name })
+        if (before !== undefined) this.open.delete(before)
+        if (entry.name === ModelStep.stepName) {
+          return before !== undefined && this.spoke.has(before)
+            ? [this.event({ type: "restart", step: entry.key, attempt: entry.attempt })]
+            : []
+        }
+        return before === undefined
+          ? [this.event({ type: "tool-call", step: entry.key, tool: entry.name, params: field(entry.input, "params") })]
+          : []
+      }
+      case "StepCompleted":
+        return this.completed(entry.key, entry.output)
+      case "ApprovalRequested":
+        return [this.event({
+          type: "approval",
+          approval: `${this.run}/${entry.key}`,
+          prompt: entry.prompt,
+          args: StoredJson.read(entry.args) ?? null
+        })]
+      case "ApprovalAnswered":
+        return [this.event({
+          type: "approval-answered",
+          approval: `${this.run}/${entry.key}`,
+          decision: entry.decision,
+          by: entry.by
+        })]
+      case "ChildStarted":
+        return [this.event({ type: "subagent", child: entry.child, name: entry.workflow })]
+      default:
+        return []
+    }
+  }
+
+  private completed(key: string, output: unknown): ReadonlyArray<AgentEvent> {
+    const seq = this.latest.get(key)
+    const step = seq === undefined ? undefined : this.open.get(seq)
+    if (seq === undefined || step === undefined) return []
+    this.open.delete(seq)
+    if (step.tool === ModelStep.stepName) {
+      const answer = decodeAnswer(StoredJson.read(output))
+      if (Exit.isFailure(answer)) return []
+      this.usage = AgentMessage.addUsage(this.usage, answer.value.usage)
+      return [
+        this.event({ type: "answer", step: key, answer: answer.value }),
+        this.event({ type: "usage", usage: this.usage })
+      ]
+    }
+    const outcome = decodeOutcome(StoredJson.read(output))
+    if (Exit.isFailure(outcome)) return []
+    const { isFailure, result } = outcome.value
+    return [this.event({ type: "tool-result", step: key, tool: step.tool, isFailure, result })]
+  }
+
+  private event<E extends Bare>(event: E): Extract<AgentEvent, { readonly type: E["type"] }> {
+    const { agent, cursor, depth, run } = this
+    return { run, agent, depth, at: Position.printCursor(cursor), ...event } as never
+  }
+}
+
+type Bare = AgentEvent extends infer E ? E extends AgentEvent ? Omit<E, "run" | "agent" | "depth" | "at"> : never
+  : never
+
+const decodeAnswer = Schema.decodeUnknownExit(AgentMessage.Answer)
+const decodeOutcome = Schema.decodeUnknownExit(ToolStep.Outcome)
+
+const field = (value: unknown, name: string): unknown => {
+  const read = StoredJson.read(value)
+  return typeof read === "object" && read !== null ? (read as Readonly<Record<string, unknown>>)[name] ?? null : null
+}
