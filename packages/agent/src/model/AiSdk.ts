@@ -88,7 +88,7 @@ export const provider = (options: Options): Provider => {
           contextWindow: contextWindow ?? assumed.contextWindow,
           maxOutput: maxOutput ?? assumed.maxOutput,
           ...(price === undefined ? {} : { price }),
-          stream: (request) => stream(name, options, () => make(id, apiKey), request)
+          stream: (request) => stream(name, options, apiKey, () => make(id, apiKey), request)
         } satisfies Model
       })
     }
@@ -105,6 +105,7 @@ const keyOf = (name: string, variable: string): Effect.Effect<string, ModelUnava
 const stream = (
   name: string,
   options: Options,
+  apiKey: string,
   model: () => Promise<SdkModel>,
   request: ModelRequest
 ): Stream.Stream<Response.StreamPartEncoded, ModelFailed> =>
@@ -119,7 +120,7 @@ const stream = (
     const thrown = (midway: boolean) => (error: unknown) =>
       Effect.flatMap(
         Clock.currentTimeMillis,
-        (now) => Effect.fail(ModelErrors.fromThrown(name, error, { now, midway }))
+        (now) => Effect.fail(ModelErrors.fromThrown(name, error, { now, midway, secret: apiKey }))
       )
     const controller = new AbortController()
     yield* Effect.addFinalizer(() => Effect.sync(() => controller.abort()))

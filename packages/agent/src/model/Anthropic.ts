@@ -134,7 +134,7 @@ export const countTokens = (
     )
     const { input_tokens } = yield* attempt(
       name,
-      false,
+      apiKey,
       (signal) => client(apiKey).then((client) => client.messages.countTokens(body, { signal }))
     )
     return input_tokens
@@ -176,19 +176,17 @@ const lazyClient = ({ baseURL, fetch }: Options): MakeClient => {
 
 const attempt = <A>(
   name: string,
-  midway: boolean,
+  apiKey: Redacted.Redacted,
   run: (signal: AbortSignal) => Promise<A>
 ): Effect.Effect<A, ModelFailed> =>
-  Effect.flatMap(
-    Effect.result(Effect.tryPromise({ try: run, catch: (error) => error })),
-    (result) =>
-      result._tag === "Success"
-        ? Effect.succeed(result.success)
-        : Effect.flatMap(
-          Clock.currentTimeMillis,
-          (now) => Effect.fail(ModelErrors.fromThrown(name, result.failure, { now, midway }))
-        )
-  )
+  Effect.catch(Effect.tryPromise({ try: run, catch: (error) => error }), thrown(name, apiKey, false))
+
+const thrown =
+  (name: string, apiKey: Redacted.Redacted, midway: boolean) => (error: unknown): Effect.Effect<never, ModelFailed> =>
+    Effect.flatMap(
+      Clock.currentTimeMillis,
+      (now) => Effect.fail(ModelErrors.fromThrown(name, error, { now, midway, secret: Redacted.value(apiKey) }))
+    )
 
 const written = Effect.fnUntraced(function*(name: string, id: string, options: Options, request: ModelRequest) {
   const extras = { ...options.extras, ...yield* CurrentExtras }
@@ -223,7 +221,7 @@ const stream = (
       Effect.fail(
         ModelErrors.failed(name, "timeout", `no sign of life for ${Duration.format(Duration.fromInputUnsafe(idle))}`)
       )
-    const events = yield* attempt(name, false, () =>
+    const events = yield* attempt(name, apiKey, () =>
       client(apiKey).then((client) =>
         client.messages.create(body, {
           signal: controller.signal,
@@ -256,14 +254,7 @@ const stream = (
             ModelErrors.failed(name, "stream malformed", error instanceof Error ? error.message : String(error))
         })
       ),
-      Stream.catch((error) =>
-        Stream.fromEffect(
-          Effect.flatMap(
-            Clock.currentTimeMillis,
-            (now) => Effect.fail(ModelErrors.fromThrown(name, error, { now, midway: true }))
-          )
-        )
-      ),
+      Stream.catch((error) => Stream.fromEffect(thrown(name, apiKey, true)(error))),
       Stream.flattenIterable,
       Stream.concat(ended),
       Stream.mapError((failure) => ModelErrors.withUsage(failure, usageOf(reader.used())))

@@ -211,12 +211,13 @@ export const retryAfterMs = (header: (name: string) => string | null | undefined
 
 /**
  * The failure that a client threw, by its shape: the errors of Anthropic's client
- * and of the AI SDK, of `fetch` and of JSON.
+ * and of the AI SDK, of `fetch` and of JSON. A server may repeat what it was sent,
+ * so the key that the call was made with is cut out of what it says.
  */
 export const fromThrown = (
   model: string,
   error: unknown,
-  options: { readonly now: number; readonly midway?: boolean }
+  options: { readonly now: number; readonly midway?: boolean; readonly secret?: string }
 ): ModelFailed => {
   if (error instanceof ModelFailed) return error
   const thrown = isObject(error) ? error : {}
@@ -225,7 +226,9 @@ export const fromThrown = (
   const status = told === undefined || told >= 400 ? told : undefined
   const body = bodyOf(thrown)
   const inner = isObject(body?.["error"]) ? body["error"] : body
-  const text = textOf(inner?.["message"]) ?? textOf(thrown["message"]) ?? String(error)
+  const said = textOf(inner?.["message"]) ?? textOf(thrown["message"]) ?? String(error)
+  const { secret = "" } = options
+  const text = secret === "" ? said : said.replaceAll(secret, "[secret]")
   const midway = options.midway === true || (told !== undefined && told >= 200 && told < 300)
   const reason = reasonOf({
     status,

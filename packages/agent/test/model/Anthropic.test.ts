@@ -343,6 +343,21 @@ describe("faults of an answer", () => {
       assert.isUndefined(yield* used({ status: 529, type: "overloaded_error", message: "Overloaded" }))
     }))
 
+  it.effect("a server that repeats the key does not bring it into the failure", () =>
+    Effect.gen(function*() {
+      const message = "Bearer sk-secret is no key"
+      for (
+        const reply of [
+          { status: 401, type: "authentication_error", message },
+          { ...started, fault: { type: "api_error", message }, after: 3 }
+        ]
+      ) {
+        const failure = yield* failureOf(reply)
+        assert.include(failure.message, "[secret] is no key")
+        assert.notInclude(JSON.stringify(failure), "sk-secret")
+      }
+    }))
+
   it.effect("a port that nobody listens to: nothing can have been paid", () =>
     Effect.gen(function*() {
       const server = yield* Effect.scoped(SseServer.make)
