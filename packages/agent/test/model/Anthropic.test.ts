@@ -87,6 +87,12 @@ describe("a model of Anthropic", () => {
       })
       assert.deepInclude(parts[0], { type: "response-metadata", modelId: model })
       assert.strictEqual(parts.at(-1), end, "finish is the last part")
+      const types = parts.map(({ type }) => type)
+      assert.isBelow(
+        types.lastIndexOf("tool-params-delta"),
+        types.indexOf("tool-call"),
+        "arguments are shown as they come, and calls are told when the answer is known to be whole"
+      )
     }))
 
   it.effect("sends the caller's idempotency key, and the limit of tokens", () =>
@@ -341,6 +347,17 @@ describe("faults of an answer", () => {
       assert.deepStrictEqual(yield* used({ ...started, stop: "banana" }), { ...told, output: 20 })
       assert.isUndefined(yield* used({ ...started, fault: "end", after: 0 }))
       assert.isUndefined(yield* used({ status: 529, type: "overloaded_error", message: "Overloaded" }))
+    }))
+
+  it.effect("a call is tried once, whatever came of it", () =>
+    Effect.gen(function*() {
+      const server = yield* SseServer.make
+      for (const reply of [{ status: 503, type: "api_error", message: "away" }, "reset"] as const) {
+        server.reply([reply])
+        const before = server.requests.length
+        yield* Effect.flip(ask(server))
+        assert.strictEqual(server.requests.length, before + 1)
+      }
     }))
 
   it.effect("a server that repeats the key does not bring it into the failure", () =>
