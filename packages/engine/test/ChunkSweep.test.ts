@@ -123,6 +123,33 @@ describe("what steps said", () => {
       assert.deepStrictEqual(shown(yield* chunks.read(id)), shown(after))
     }).pipe(quiet))
 
+  it.effect("is dropped when its step has failed for good, and the run goes on", () =>
+    Effect.gen(function*() {
+      const backend = Chunks.Chunks.makeMemory()
+      const { serve, world } = yield* worldOf(backend)
+      const fails = speaker("fails", () => Effect.fail("no"))
+      const host = yield* world.start(
+        serve(W.toLayer(() => Effect.andThen(Effect.ignore(fails()), Signal.receive(Go))))
+      )
+      const id = yield* begin(host, W)
+      yield* pass(host, "1 second")
+      assert.deepStrictEqual(yield* backend.runs("", 10), [])
+      assert.strictEqual((yield* world.run(id)).status, "suspended")
+    }).pipe(quiet))
+
+  it.effect("a sweep comes to all runs, however many have something to keep", () =>
+    Effect.gen(function*() {
+      const backend = Chunks.Chunks.makeMemory()
+      const { chunks, serve, world } = yield* worldOf(backend)
+      const host = yield* world.start(serve(W.toLayer(() => Signal.receive(Go))))
+      const ids = Array.from({ length: ChunkSweep.mostRuns + 1 }, (_, n) => `${n}`)
+      for (const id of ids) yield* chunks.append(yield* begin(host, W, id), 1_000, ["yet to come"])
+      // Its name is behind those of all runs.
+      yield* chunks.append("~", 1, ["gone"])
+      for (let beat = 0; beat < 2; beat++) yield* world.adjustHost(ChunkSweep.beatMs)
+      assert.strictEqual((yield* backend.runs("", 1_000)).length, ids.length)
+    }))
+
   it.effect("a sweep drops what no run needs, and nothing else", () =>
     Effect.gen(function*() {
       const backend = Chunks.Chunks.makeMemory()

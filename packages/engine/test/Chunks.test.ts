@@ -303,6 +303,67 @@ describe("readers", () => {
       )
     }))
 
+  it.effect("what is stored, or said, while a reader looks into the store is missed by none", () =>
+    Effect.gen(function*() {
+      const backend = Chunks.makeMemory()
+      const gate = Latch.makeUnsafe(false)
+      const entries = (run: string) => Effect.tap(backend.entries(run), gate.await)
+      // Nobody else's, so that no look for others mends what is missed.
+      const slow = { ...backend, entries, supports: { shared: false } }
+      const chunks = yield* Chunks.make(slow)
+      yield* writing(chunks, {}, (write) =>
+        Effect.gen(function*() {
+          yield* write("a")
+          const reader = yield* Effect.forkScoped(chunks.read("r"))
+          const follower = yield* Effect.forkScoped(Stream.runCollect(Stream.take(chunks.follow("r"), 2)))
+          yield* TestClock.adjust("1 millis")
+          // Stored behind their look, so that they have seen it only where it waited.
+          yield* TestClock.adjust("100 millis")
+          yield* write("b")
+          gate.openUnsafe()
+          yield* TestClock.adjust("1 millis")
+          assert.deepStrictEqual(show(yield* Fiber.join(reader)), ["1.0 \"a\""])
+          assert.deepStrictEqual(show(yield* Fiber.join(follower)), ["1.0 \"a\"", "1.1 \"b\""])
+        }).pipe(Effect.scoped))
+    }))
+
+  it.effect("what waits is shown behind all that is stored, also where that is more than is read at a time", () =>
+    Effect.gen(function*() {
+      const chunks = yield* Chunks.make(Chunks.makeMemory())
+      yield* writing(chunks, {}, (write) =>
+        Effect.gen(function*() {
+          for (let n = 0; n < 70; n++) yield* Effect.andThen(write(n), TestClock.adjust("100 millis"))
+          yield* write(70)
+          const numbers = Array.from({ length: 71 }, (_, n) => n)
+          assert.deepStrictEqual((yield* chunks.read("r")).map(({ value }) => value), numbers)
+          const followed = yield* Stream.runCollect(Stream.take(chunks.follow("r"), 71))
+          assert.deepStrictEqual(followed.map(({ value }) => value), numbers)
+        }))
+    }))
+
+  it.effect("what this process appends is seen at once, also in a store that no other shares", () =>
+    Effect.gen(function*() {
+      const chunks = yield* Chunks.make({ ...Chunks.makeMemory(), supports: { shared: false } })
+      const reader = yield* Effect.forkScoped(Stream.runCollect(Stream.take(chunks.follow("r"), 2)))
+      yield* TestClock.adjust("1 millis")
+      yield* chunks.append("r", 1, ["a", "b"])
+      assert.deepStrictEqual(show(yield* Fiber.join(reader)), ["1.0 \"a\"", "1.1 \"b\""])
+    }))
+
+  it.effect("what was dropped before it was stored is not stored", () =>
+    Effect.gen(function*() {
+      const chunks = yield* Chunks.make(Chunks.makeMemory())
+      yield* writing(chunks, {}, (write) =>
+        Effect.gen(function*() {
+          yield* write("a")
+          yield* chunks.drop("r", 1)
+          assert.isEmpty(yield* chunks.read("r"))
+          yield* TestClock.adjust("1 second")
+        }))
+      assert.isEmpty(yield* chunks.read("r"))
+      assert.isEmpty(chunks.written)
+    }))
+
   it.effect("what is stored and cannot be read is a word in its place", () =>
     Effect.gen(function*() {
       const backend = Chunks.makeMemory()
