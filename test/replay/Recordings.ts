@@ -20,7 +20,7 @@ import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
 import * as Workflows from "@fermata/engine/Workflows"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Effect, Layer, Schedule, Schema } from "effect"
+import { Effect, Layer, Option, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Activity, DurableDeferred, Workflow } from "effect/workflow"
 import { readFileSync } from "node:fs"
@@ -285,6 +285,41 @@ const steered = Steered.toLayer(
   })
 )
 
+// ----------------------------------------------------------------------------
+// a run that is told things as it works
+// ----------------------------------------------------------------------------
+
+const Session = Workflow.make("session", {
+  payload: { id: Schema.String },
+  success: Schema.Array(Schema.String),
+  idempotencyKey: ({ id }) => id
+})
+const Word = Signal.make("word", { schema: Schema.String })
+const Verdict = Schema.Struct({ verdict: Schema.Literals(["allow", "deny"]), at: Schema.Date })
+/** What today's policy says; another than that of the process that is recorded. */
+const policy = { verdict: "deny" as (typeof Verdict)["Type"]["verdict"] }
+
+const session = Session.toLayer(
+  Effect.fn("Session")(function*({ id }) {
+    const heard: Array<string> = []
+    const hears = (how: typeof Signal.poll) => Effect.map(how(Word), Option.map((word) => heard.push(word)))
+    const decide = Workflows.decide("policy", Verdict, () => ({ verdict: policy.verdict, at: new Date(86_400_000) }))
+    do {
+      const { at, verdict } = yield* decide
+      yield* plain(`${verdict} ${at.getTime()} ${heard.join()}`)
+      yield* Effect.sleep("1 minute")
+      yield* hears(Signal.poll)
+    } while (Option.isSome(yield* hears(Signal.nextOrEnd)))
+    if (id === "ends") return heard
+    yield* plain(`goes on with ${heard.join()}`)
+    yield* Signal.receive(Go)
+    return heard
+  })
+)
+
+const say = (id: string, word: string) =>
+  Effect.flatMap(Session.executionId({ id }), (run) => signal(run, "word", word))
+
 const steps = {
   schemaVersion: "fermata.contract.v1",
   id: "every-kind",
@@ -487,6 +522,25 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     ]
   },
   everything: { programs: everything as never, phases: halves },
+  session: {
+    programs: session as never,
+    phases: [
+      inOrder(
+        Effect.sync(() => void (policy.verdict = "allow")),
+        ...["ends", "goes on"].map((id) => Session.execute({ id }, { discard: true })),
+        settled,
+        say("ends", "a"),
+        say("ends", "b"),
+        say("goes on", "c"),
+        pass("1 minute"),
+        Session.execute({ id: "works" }, { discard: true }),
+        say("works", "d"),
+        say("works", "e"),
+        pass("1 minute"),
+        Effect.sync(() => void (policy.verdict = "deny"))
+      )
+    ]
+  },
   steered: {
     programs: steered as never,
     phases: [

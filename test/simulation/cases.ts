@@ -16,6 +16,7 @@ import { Effect, Layer, Random as Chance } from "effect"
 import * as fc from "fast-check"
 import * as Families from "./families.ts"
 import * as Pauses from "./pauses.ts"
+import * as Sessions from "./sessions.ts"
 import {
   Answered,
   answeredLayer,
@@ -197,6 +198,17 @@ export const cases: ReadonlyArray<Case> = [
     name: "pauses and a cancel",
     start: Pauses.Paused.execute({ id: "1" }, { discard: true }),
     options: { layer: Pauses.layer, signals: { paid: "card" }, answer: Pauses.answerAndCancel, ends: "any" }
+  },
+  {
+    name: "sessions",
+    start: Sessions.Session.execute({ id: "1" }, { discard: true }),
+    // What is said in time depends on when it is said.
+    options: {
+      layer: Sessions.layer,
+      signals: { begin: null, ...Sessions.words },
+      answer: Sessions.answer,
+      ends: "any"
+    }
   },
   {
     name: "ticket-triage",

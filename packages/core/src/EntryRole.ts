@@ -51,6 +51,8 @@ export const acts = {
   emit: (id: string): string => `emit:${id}`,
   patch: (name: string): string => `patch:${name}`,
   decision: (key: string): string => `decision:${key}`,
+  /** The workflow ends unless there is another signal. */
+  end: (key: string): string => `end:${key}`,
   /** The code has failed, and undoes what it did. */
   unwind: "failure"
 } as const
@@ -79,6 +81,7 @@ export const roles: { readonly [T in Tag]: Row<T> } = {
   },
   ProbeFailed: { role: mark, subject: byKey, request: step },
   SignalReceived: { role: delivery, subject: byName },
+  EndOffered: { role: delivery, subject: byKey, request: ({ key }) => act(acts.end(key)) },
   DeferredCompleted: {
     role: ({ inside }) => inside ? "command" : "delivery",
     subject: byName,

@@ -152,6 +152,12 @@ export const SignalReceived = entry("SignalReceived", {
   payload: Schema.Unknown,
   by: Schema.optionalKey(Schema.String)
 })
+/**
+ * The body asked for the next signal of this name or, where nobody has sent
+ * one, for the end of the run (`Signal.nextOrEnd`), and was told to end. A run
+ * that ends with the same commit has taken all that was acknowledged until then.
+ */
+export const EndOffered = entry("EndOffered", { key: Schema.String, name: Schema.String })
 /** A durable deferred of the run got its exit; `inside` when the workflow itself completed it. */
 export const DeferredCompleted = entry("DeferredCompleted", {
   name: Schema.String,
@@ -268,6 +274,7 @@ export const JournalEntry = Schema.Union([
   StepFailed,
   ProbeFailed,
   SignalReceived,
+  EndOffered,
   DeferredCompleted,
   ApprovalRequested,
   ApprovalAnswered,
@@ -295,6 +302,7 @@ export type EntryOf<T extends Tag> = Extract<JournalEntry, { readonly _tag: T }>
 export const formats: { readonly [T in Tag]?: number } = {
   PatchTaken: 2,
   Decided: 2,
+  EndOffered: 2,
   UnwindStarted: 2,
   StepReleased: 2,
   BodyLetGo: 2,

@@ -42,6 +42,7 @@ const cases: ReadonlyArray<Case> = [
   [{ _tag: "StepFailed", key: "pay~2", attempt: 1, cause: [], retryAt: 5 }, "mark", "pay~2", ofStep],
   [{ _tag: "ProbeFailed", key: "pay~2", attempt: 1, cause: [] }, "mark", "pay~2", ofStep],
   [{ _tag: "SignalReceived", id: "1", name: "go", payload: null }, "delivery", "go"],
+  [{ _tag: "EndOffered", key: "go~2", name: "go" }, "delivery", "go~2", { kind: "act", key: "end:go~2" }],
   [{ _tag: "DeferredCompleted", name: "d", exit, inside: false }, "delivery", "d"],
   [{ _tag: "DeferredCompleted", name: "d", exit, inside: true }, "command", "d", { kind: "act", key: "deferred:d" }],
   [{ _tag: "ApprovalRequested", ...question }, "command", "boss", { kind: "approval", key: "boss" }],

@@ -62,11 +62,12 @@ export const receive = <A extends Schema.Top>(
  * Takes the next signal of this kind that the run has been told of already, if
  * there is one, without waiting. It is consumed, as by `receive`.
  *
- * A run is told of what is in its inbox while its body waits: when the body
- * goes on behind a step, a timer or another wait, what had come by then is
- * there, and what comes while it computes is there behind its next wait. So
- * ask where the body has just waited, such as between two turns of a loop, and
- * ask until there is none. A replay sees the same at the same place.
+ * A run is told of what is in its inbox one by one, whenever its body has
+ * nothing left to do but wait: so what came during a step, a sleep or a
+ * question is there behind it, and what comes while the body computes is there
+ * behind its next wait. Behind `receive` itself there may be none although more
+ * has come, since the body goes on with the first. So ask between two rounds of
+ * a loop, and until there is none. A replay sees the same at the same place.
  *
  * One whose payload does not fit the schema is logged and passed over. Dies in
  * a step and outside of a run.
@@ -84,6 +85,38 @@ export const poll = <A extends Schema.Top>(
   self: Signal<A>
 ): Effect.Effect<Option.Option<A["Type"]>, never, Engine | WorkflowInstance> =>
   taken(self, "polled", (waits) => waits.poll(self.name))
+
+/**
+ * Takes the next signal of this kind, or answers with none, and then the run is
+ * to end: what the body returns is its end. No signal of this kind that was
+ * acknowledged by then is lost. One that comes in the last moment, when the body
+ * has been told to end and the end is not recorded, takes that back: nothing
+ * that the body has asked for since is recorded or sent, and it is run again up
+ * to this place and given the signal here.
+ *
+ * So return at once, or after what is done at once (documents, events,
+ * decisions). A body that waits for something behind the answer has not ended;
+ * what comes meanwhile is there to be taken, and what is not taken by its end is
+ * in the journal as received or as too late. It ends over it unless it asks
+ * again. A step that other fibers of the body have under way is waited for
+ * before the answer is none.
+ *
+ * One whose payload does not fit the schema is logged and passed over. Dies in
+ * a step and outside of a run.
+ *
+ * @example
+ * ```ts
+ * while (true) {
+ *   const message = yield* Signal.nextOrEnd(Message)
+ *   if (Option.isNone(message)) return history
+ *   history.push(yield* reply(message.value))
+ * }
+ * ```
+ */
+export const nextOrEnd = <A extends Schema.Top>(
+  self: Signal<A>
+): Effect.Effect<Option.Option<A["Type"]>, never, Engine | WorkflowInstance> =>
+  taken(self, "asked for", (waits) => waits.nextOrEnd(self.name))
 
 /**
  * Sends a signal to a run. Success means that it is recorded; with an `id`, one

@@ -7,8 +7,10 @@ import { assert, describe, it } from "@effect/vitest"
 import type { Backend } from "@fermata/engine/Backend"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
+import * as Workflows from "@fermata/engine/Workflows"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Scope } from "effect/Scope"
 import * as TestClock from "effect/testing/TestClock"
@@ -238,6 +240,51 @@ export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Sco
           yield* second.settled
           assert.deepInclude((yield* world.journal(id)).at(-1), { _tag: "RunCompleted", output: "nobody" })
         }))
+
+      it.effect("S3, S6: a run that ends unless it is told more is told what comes as its end is written, and decides once", () =>
+        Effect.scoped(Effect.gen(function*() {
+          const backend = yield* connect
+          let words = 2
+          const speaks: Backend["write"] = (ops) =>
+            Effect.suspend(() => {
+              const end = ops.find((op) => op.op === "commit" && op.ended !== undefined)
+              if (end?.op !== "commit" || words === 0) return backend.write(ops)
+              const payload = JSON.stringify({ name: "go", payload: `word ${words--}` })
+              const row = { run: end.run, id: payload, kind: "signal", payload, at: 0 }
+              return Effect.andThen(backend.write([{ op: "inbox", row }]), backend.write(ops))
+            })
+          const world = yield* CrashHost.makeOn({ ...backend, write: speaks })
+          const told: Array<string> = []
+          const layer = (policy: string) =>
+            Wait.toLayer(Effect.fnUntraced(function*() {
+              const decided = yield* Workflows.decide("policy", Schema.String, () => policy)
+              const heard = [decided, yield* Signal.receive(Go)]
+              const polled = yield* Signal.poll(Go)
+              assert.isTrue(Option.isNone(polled), "the other has not been told yet")
+              for (let next = yield* Signal.nextOrEnd(Go); Option.isSome(next); next = yield* Signal.nextOrEnd(Go)) {
+                heard.push(next.value)
+                yield* Step.make("tell", {
+                  input: Schema.String,
+                  onCrash: "rerun",
+                  run: (word) => Effect.sync(() => void told.push(word))
+                })(next.value)
+              }
+              return heard.join()
+            }))
+          const first = yield* world.start(layer("old"))
+          const id = yield* start(first)
+          yield* world.start(layer("new"))
+          yield* first.kill
+          yield* backend.write(["a", "b"].map((payload) => ({
+            op: "inbox",
+            row: { run: id, id: payload, kind: "signal", payload: JSON.stringify({ name: "go", payload }), at: 0 }
+          })))
+          yield* world.adjustHost(14_000)
+          yield* world.look
+          const end = (yield* world.journal(id)).at(-1)
+          assert.strictEqual(end?._tag === "RunCompleted" ? end.output : end?._tag, "old,a,b,word 2,word 1")
+          assert.deepStrictEqual(told, ["b", "word 2", "word 1"])
+        })))
 
       test("a run that is over takes no signal, and one that is unknown neither", (world) =>
         Effect.gen(function*() {

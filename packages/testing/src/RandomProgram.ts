@@ -47,7 +47,7 @@ export interface StepNode {
 export type Node =
   | StepNode
   | { readonly tag: "sleep" | "yield" | "state" | "fail" | "approval" | "child" | "activity" | "odd" | "decide" }
-  | { readonly tag: "receive" | "poll"; readonly name: string }
+  | { readonly tag: "receive" | "poll" | "drain"; readonly name: string }
   | { readonly tag: "sequence" | "race"; readonly nodes: ReadonlyArray<Node> }
   | { readonly tag: "all"; readonly nodes: ReadonlyArray<Node>; readonly concurrency: number }
   | { readonly tag: "timeout" | "retry" | "catch" | "compensated" | "ensured" | "masked"; readonly node: Node }
@@ -86,7 +86,10 @@ export const program: fc.Arbitrary<Node> = fc.letrec<{ node: Node; leaf: Node; b
     { weight: 2, arbitrary: fc.record({ tag: fc.constant("sleep") }) },
     {
       weight: 3,
-      arbitrary: fc.record({ tag: fc.constantFrom("receive", "receive", "poll"), name: fc.constantFrom(...signals) })
+      arbitrary: fc.record({
+        tag: fc.constantFrom("receive", "receive", "poll", "drain"),
+        name: fc.constantFrom(...signals)
+      })
     },
     {
       weight: 2,
@@ -287,6 +290,18 @@ const oddly = (number: number) =>
     return [input.list, seen]
   })
 
+/** All signals until the run is told to end. What was found is the input of steps. */
+const drained = (name: string) =>
+  Effect.gen(function*() {
+    const all: Array<number> = []
+    while (true) {
+      const next = yield* Signal.nextOrEnd(Signal.make(name, { schema: Schema.Int }))
+      if (Option.isNone(next)) return all
+      all.push(next.value)
+      yield* polled(next.value)
+    }
+  })
+
 type Code = Effect.Effect<
   unknown,
   Declined,
@@ -388,6 +403,8 @@ export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
               Signal.poll(Signal.make(node.name, { schema: Schema.Int })),
               (found) => polled(Option.getOrElse(found, () => -1))
             )
+          case "drain":
+            return drained(node.name)
           case "sequence":
             return Effect.forEach(node.nodes.map(code), (effect) => effect)
           case "all":
@@ -409,6 +426,9 @@ export const layerOf = (tree: Node, outside: Outside, renewed = false) =>
             return Effect.ensuring(code(node.node), Effect.ignore(undo(number)))
         }
       }
-      return yield* code(tree)
+      const given = yield* code(tree)
+      // The end of every other program is one for want of a signal.
+      if (tree.tag === "sequence" || tree.tag === "all") seen.push(`end ${yield* drained(signals[0])}`)
+      return given
     }))
   )

@@ -16,7 +16,7 @@
  *   every pair of crashes.
  * - `random` draws whole lives: tasks in any order, several processes at once,
  *   kills in the middle of things, pauses, orderly stops, evictions, stale
- *   reads, signals before their time and twice, and, with `durability: "normal"`, losses of power.
+ *   reads, signals before their time, twice, and as the end of a run is written, and, with `durability: "normal"`, losses of power.
  *
  * Steps must not leave the process: give them layers that answer by
  * themselves. Time is simulated: `Effect.sleep("14 days")` costs nothing.
@@ -87,7 +87,7 @@ const longestLine = 240
 export interface Options {
   /** What every process of the world serves. */
   readonly layer: Layer.Layer<never, unknown, CrashHost.Services>
-  /** The payloads of the signals that runs wait for, by name: given whenever a run waits; in random lives now and then before it does, and twice. A signal that is not named never comes. */
+  /** The payloads of the signals that runs wait for, by name: given whenever a run waits; in random lives now and then before it does, twice, and as its end is written. A signal that is not named never comes. */
   readonly signals?: Readonly<Record<string, unknown>>
   /**
    * What people outside say to a wait; `turn` grows with the journal. Undefined leaves it to the defaults: the first

@@ -18,6 +18,8 @@ const full = () => {
   batch.closeWait("v", false)
   return batch
 }
+/** How many entries there were when the code was told to end. */
+const offeredAt = ({ offered }: Batch) => offered?.entries
 const texts = (batch: Batch) => batch.entries.map((entry) => [entry.seq, entry._tag === "Note" && entry.text])
 
 describe("what the next commit of a run carries", () => {
@@ -51,6 +53,40 @@ describe("what the next commit of a run carries", () => {
     assert.isFalse(one((batch) => batch.openWait(wait("w"))))
     assert.isFalse(one((batch) => batch.closeWait("w", false)))
     assert.isTrue(one((batch) => batch.closeApproval("q")))
+  })
+
+  it("S6: is what there was when the code was told to end, once that is taken back", () => {
+    const batch = full()
+    assert.isUndefined(offeredAt(batch))
+    batch.offerEnd()
+    batch.append({ _tag: "EndOffered", key: "go", name: "go" }, 11, 1)
+    batch.offerEnd()
+    batch.append(note("b"), 12, 1)
+    batch.consume(row("in2"))
+    batch.send(row("out2"))
+    batch.openApproval({ key: "q2" } as never)
+    batch.closeApproval("r2")
+    batch.openWait(wait("w2"))
+    batch.closeWait("v2", false)
+    assert.strictEqual(offeredAt(batch), 1)
+    // What was not written is there to be taken back as before.
+    batch.putBack(batch.take())
+    batch.takeBack()
+    assert.isUndefined(offeredAt(batch))
+    assert.deepStrictEqual(batch.take(), full().take())
+  })
+
+  it("S6: can not be taken back once it is written, or where the code was not told to end", () => {
+    const batch = full()
+    batch.takeBack()
+    assert.deepStrictEqual(texts(batch), [[5, "a"]])
+    batch.offerEnd()
+    batch.append({ _tag: "EndOffered", key: "go", name: "go" }, 11, 1)
+    batch.take()
+    batch.append(note("c"), 12, 1)
+    assert.isUndefined(offeredAt(batch))
+    batch.takeBack()
+    assert.deepStrictEqual(texts(batch), [[7, "c"]])
   })
 
   it("comes before what there has been since, when it was not written", () => {

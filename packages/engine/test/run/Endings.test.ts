@@ -18,14 +18,58 @@ describe("the end of the code", () => {
       const parts = {
         run,
         writing: new Writing(run, { taken: () => {}, stillHeld: () => [], deposed: () => {} }),
-        inbox: { end: () => {} },
+        inbox: { end: () => {}, hasUnread: () => false },
         main: { outcome: () => ({ _tag: "Success", value: 1 }) }
       }
       const endings = new Endings(parts as unknown as RunParts, { row: run.row, release: () => {} })
-      endings.finish(Exit.succeed(new Workflow.Complete({ exit: Exit.succeed(1) })) as never)
+      endings.finish(Exit.succeed(new Workflow.Complete({ exit: Exit.succeed(1) })) as never, false)
       const entries = commits.flatMap(({ contents }) => contents.entries.map(({ _tag }) => _tag))
       assert.deepStrictEqual(entries, isWritten.has(phase) ? ["RunCompleted"] : [])
       assert.strictEqual(run.phase, isWritten.has(phase) ? Phase.leaving : phase)
+    })
+  }
+})
+
+describe("the end of code that was told to end, while a signal is unread", () => {
+  const end = { _tag: "EndOffered", key: "go", name: "go" } as const
+  const act = { _tag: "Decided", key: "d", name: "d" } as const
+  const late = { _tag: "MessageRefused", kind: "signal", why: "late", text: "…" } as const
+  const told = { _tag: "StepCompleted", key: "a", attempt: 1 } as const
+  for (
+    const [what, since, isTakenBack] of [
+      ["and did nothing since", [], true],
+      ["and did something at once since", [act, end, late], true],
+      ["and was told something since", [told], false]
+    ] as const
+  ) {
+    it(`S6: is ${isTakenBack ? "taken back" : "written"} when the code was told so ${what}`, () => {
+      const { commits, run } = bareRun()
+      const before = run.append({ _tag: "RunStarted" })
+      run.batch.offerEnd()
+      for (const body of [end, ...since]) run.append(body)
+      const names: Array<string> = []
+      const parts = {
+        run,
+        writing: new Writing(run, { taken: () => {}, stillHeld: () => [], deposed: () => {} }),
+        inbox: {
+          end: () => {},
+          hasUnread: (wanted: ReadonlySet<string>) => {
+            names.push(...wanted)
+            return wanted.has("go")
+          }
+        },
+        main: { outcome: () => ({ _tag: "Success", value: 1 }) }
+      }
+      const endings = new Endings(parts as unknown as RunParts, { row: run.row, release: () => {} })
+      endings.finish(Exit.succeed(new Workflow.Complete({ exit: Exit.succeed(1) })) as never, true)
+      assert.deepStrictEqual(names, isTakenBack ? ["go"] : [])
+      const [{ contents } = assert.fail("nothing is written")] = commits
+      assert.strictEqual(contents.ended === undefined, isTakenBack)
+      assert.deepStrictEqual(
+        contents.entries.map(({ _tag }) => _tag),
+        isTakenBack ? ["RunStarted"] : ["RunStarted", "EndOffered", "StepCompleted", "RunCompleted"]
+      )
+      assert.strictEqual(contents.entries[0], before)
     })
   }
 })

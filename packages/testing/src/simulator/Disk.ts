@@ -82,6 +82,7 @@ export class Disk {
   private readonly witness: Witness
   private readonly say: (line: string) => void
   private readonly double: (backend: Backend) => Backend
+  private readonly lastWord: (run: string) => Op | undefined
   /** How many faults may still be chosen at writes. */
   faultsLeft: number
   /** Writes until the store is as good as ever. */
@@ -93,12 +94,18 @@ export class Disk {
     choices: Choices,
     witness: Witness,
     say: (line: string) => void,
-    options: { readonly faults: number; readonly double?: ((backend: Backend) => Backend) | undefined }
+    options: {
+      readonly faults: number
+      readonly double?: ((backend: Backend) => Backend) | undefined
+      /** What somebody says to a run just before its end is written. */
+      readonly lastWord?: (run: string) => Op | undefined
+    }
   ) {
     this.choices = choices
     this.witness = witness
     this.say = say
     this.faultsLeft = options.faults
+    this.lastWord = options.lastWord ?? (() => undefined)
     this.double = options.double ?? ((backend) => backend)
     this.base = this.double(MemoryBackend.make(this.store))
   }
@@ -134,6 +141,14 @@ export class Disk {
     })
   }
 
+  private sayLast(ops: ReadonlyArray<Op>): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const end = ops.find((op) => op.op === "commit" && op.ended !== undefined)
+      const word = end?.op === "commit" ? this.lastWord(end.run) : undefined
+      return word === undefined ? Effect.void : Effect.ignore(this.apply("world", [word]))
+    })
+  }
+
   /** The machine loses power: so many of the last writes were not synced, and are gone. */
   losePower(lost: number): void {
     const kept = this.log.slice(0, Math.max(0, this.log.length - lost))
@@ -155,7 +170,8 @@ export class Disk {
     let stale: MemoryBackend.MemoryStore | undefined
     /** Transactions of this connection: it is told of those of others alone, as SQLite tells it. */
     let own = 0
-    const apply = (ops: ReadonlyArray<Op>) =>
+    const apply = (ops: ReadonlyArray<Op>) => Effect.andThen(this.sayLast(ops), applied(ops))
+    const applied = (ops: ReadonlyArray<Op>) =>
       Effect.suspend(() => {
         const before = this.store.transactions
         return Effect.tap(

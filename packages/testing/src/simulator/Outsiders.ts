@@ -101,14 +101,7 @@ export class Outsiders {
     const row = open[open.length < 2 ? 0 : this.world.choices.choose("surprised", open.map(() => 1))]
     if (row === undefined) return
     const name = names[names.length < 2 ? 0 : this.world.choices.choose("signal", names.map(() => 1))]!
-    // One signal for each run and name, however often it is sent: a program that waits for several could end otherwise with more of them.
-    const message = JSON.stringify({ name, payload: this.world.subject.signals[name] })
-    yield* Effect.ignore(
-      this.world.disk.write({
-        op: "inbox",
-        row: { run: row.id, id: `surprise:${name}`, kind: "signal", payload: message, at: this.world.lanes.now }
-      })
-    )
+    yield* Effect.ignore(this.world.disk.write(this.world.surprise(row.id, name)))
     this.processes.look()
   })
 }

@@ -30,7 +30,7 @@ export interface Subject {
    * deadline passes, and while the run is cancelled.
    */
   readonly person: Person | undefined
-  /** The payloads of signals that people may also send before a run waits for them, and twice. */
+  /** The payloads of signals that people may also send before a run waits for them, twice, and as its end is written. */
   readonly signals: Readonly<Record<string, unknown>>
   /** `normal`: a loss of power takes the last writes with it. */
   readonly durability: "full" | "normal"

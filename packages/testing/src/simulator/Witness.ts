@@ -252,6 +252,7 @@ export class Witness {
         this.inbox.set(`${run}\n${row.id}`, { ...row, run, at: op.at })
       }
     }
+    if (op.ended !== undefined) this.endedOver(seen, op.rows.length)
     if (op.ended === undefined && !isFinal(seen.standing.status as RunStatus)) return
     seen.ended = true
     seen.owner = null
@@ -264,6 +265,19 @@ export class Witness {
         )
       }
       this.inbox.delete(key)
+    }
+  }
+
+  /** A body that was told to end for want of a signal has had all that were acknowledged by its end. */
+  private endedOver({ entries, id }: Seen, count: number): void {
+    const last = entries.slice(entries.length - count)
+    const names = new Set(last.flatMap((entry) => entry._tag === "EndOffered" ? [entry.name] : []))
+    for (const entry of last) {
+      if (entry._tag !== "MessageRefused" || entry.kind !== "signal" || entry.why !== "late") continue
+      const name = (entry.message as { readonly name?: string } | undefined)?.name ?? ""
+      if (names.has(name)) {
+        this.find("S6", `run ${id} ended for want of signal "${name}", and ${entry.id} was refused as too late`)
+      }
     }
   }
 

@@ -3,7 +3,7 @@
  * watches. Everything that happens in it is a decision or follows from one.
  */
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
-import type { DefinitionRow, RunRow } from "@fermata/engine/Backend"
+import type { DefinitionRow, Op, RunRow } from "@fermata/engine/Backend"
 import type { Description } from "@fermata/engine/Extension"
 import { HostClock } from "@fermata/engine/HostClock"
 import { byChoice } from "@fermata/engine/Pace"
@@ -61,7 +61,15 @@ export class World {
     this.options = options
     this.witness = new Witness(describe)
     this.lanes = new Lanes(choices, beginning)
-    this.disk = new Disk(choices, this.witness, this.say, { faults: options.faults, double: subject.double })
+    this.disk = new Disk(choices, this.witness, this.say, {
+      faults: options.faults,
+      double: subject.double,
+      lastWord: (run) => {
+        const names = Object.keys(subject.signals)
+        if (!options.wild || names.length === 0 || choices.choose("last word", [80, 20]) === 0) return undefined
+        return this.surprise(run, names[names.length < 2 ? 0 : choices.choose("signal", names.map(() => 1))]!)
+      }
+    })
     this.setting = {
       lanes: this.lanes,
       hostClock: this.hostClock,
@@ -84,6 +92,12 @@ export class World {
   }
 
   readonly say = (line: string): void => void this.history.push(line)
+
+  /** A signal that nobody waits for. One for each run and name, however often it is sent: a program that waits for several could end otherwise with more of them. */
+  surprise(run: string, name: string): Extract<Op, { readonly op: "inbox" }> {
+    const payload = JSON.stringify({ name, payload: this.subject.signals[name] })
+    return { op: "inbox", row: { run, id: `surprise:${name}`, kind: "signal", payload, at: this.lanes.now } }
+  }
 
   /** The runs that have not ended. */
   get open(): ReadonlyArray<RunRow> {

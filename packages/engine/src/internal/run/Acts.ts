@@ -67,9 +67,7 @@ export class Acts implements ActPort {
   decide(name: string, make: (key: string) => Exit.Exit<Handover.Handed>): Effect.Effect<Decision> {
     return this.run.ask((resume) => {
       const { ledger, pass, replayer } = this.run
-      let key = Pass.number(pass, `decision:${name}`, name)
-      while (pass.acted.has(EntryRole.acts.decision(key))) key = `~${key}`
-      pass.acted.add(EntryRole.acts.decision(key))
+      const key = Pass.freeKey(pass, `decision:${name}`, name, EntryRole.acts.decision)
       const recorded = ledger.acts.get(EntryRole.acts.decision(key))
       if (recorded?._tag === "Decided") {
         if (recorded.name === name) return resume({ _tag: "Recorded", key, value: StoredJson.copy(recorded.value) })

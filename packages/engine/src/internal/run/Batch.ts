@@ -8,11 +8,16 @@ import type { PendingCommit } from "./RunHost.ts"
 
 type Entry = JournalEntry.JournalEntry
 
+/** How much of each there was. */
+type Mark = Readonly<Record<"entries" | "consumed" | "outbox" | "opened" | "closed" | "waits" | "ended", number>>
+
 /** What one commit carries of what a run has done. */
-export type Contents = Pick<
-  PendingCommit,
-  "entries" | "expected" | "consumed" | "outbox" | "approvalsOpened" | "approvalsClosed" | "awaits"
->
+export type Contents =
+  & Pick<
+    PendingCommit,
+    "entries" | "expected" | "consumed" | "outbox" | "approvalsOpened" | "approvalsClosed" | "awaits"
+  >
+  & { readonly offered?: Mark }
 
 export class Batch {
   /** Number of entries of the run, written or not. */
@@ -24,6 +29,8 @@ export class Batch {
   private approvalsOpened: Array<ApprovalRow> = []
   private approvalsClosed: Array<string> = []
   private awaits = noChanges()
+  /** What there was when the end was offered to the code; it is gone once that is written. */
+  offered: Mark | undefined
 
   constructor(length: number) {
     this.length = length
@@ -53,6 +60,35 @@ export class Batch {
   discard(): void {
     this.length -= this.entries.length
     this.entries = []
+    this.offered = undefined
+  }
+
+  /** The code is told to end: what it does from here on may be taken back. */
+  offerEnd(): void {
+    this.offered ??= {
+      entries: this.entries.length,
+      consumed: this.consumed.length,
+      outbox: this.outbox.length,
+      opened: this.approvalsOpened.length,
+      closed: this.approvalsClosed.length,
+      waits: this.awaits.opened.length,
+      ended: this.awaits.closed.length
+    }
+  }
+
+  /** Takes back all that there has been since the code was told to end, and that it was. */
+  takeBack(): void {
+    const { offered } = this
+    if (offered === undefined) return
+    this.length -= this.entries.length - offered.entries
+    this.entries.splice(offered.entries)
+    this.consumed.splice(offered.consumed)
+    this.outbox.splice(offered.outbox)
+    this.approvalsOpened.splice(offered.opened)
+    this.approvalsClosed.splice(offered.closed)
+    this.awaits.opened.splice(offered.waits)
+    this.awaits.closed.splice(offered.ended)
+    this.offered = undefined
   }
 
   /** An entry is in the store that was made inside its commit: those that were asked for meanwhile come behind it. */
@@ -98,8 +134,10 @@ export class Batch {
       outbox: this.outbox,
       approvalsOpened: this.approvalsOpened,
       approvalsClosed: this.approvalsClosed,
-      awaits: this.awaits.closed.length + this.awaits.opened.length > 0 ? this.awaits : undefined
+      awaits: this.awaits.closed.length + this.awaits.opened.length > 0 ? this.awaits : undefined,
+      ...(this.offered === undefined ? {} : { offered: this.offered })
     }
+    this.offered = undefined
     this.entries = []
     this.consumed = []
     this.outbox = []
@@ -118,6 +156,7 @@ export class Batch {
     this.approvalsClosed = [...contents.approvalsClosed, ...this.approvalsClosed]
     this.awaits.closed.unshift(...contents.awaits?.closed ?? [])
     this.awaits.opened.unshift(...contents.awaits?.opened ?? [])
+    this.offered = contents.offered
   }
 
   /** A commit that carries none of it. */

@@ -1,6 +1,7 @@
 /**
  * How a run comes to its end here: for good, or to be taken up again.
  */
+import * as EntryRole from "@fermata/core/EntryRole"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import * as Spent from "@fermata/core/Spent"
@@ -15,6 +16,7 @@ import * as Pass from "./Pass.ts"
 import * as Phase from "./Phase.ts"
 import type { ExecutorHost, HeldRun } from "./RunHost.ts"
 import type { RunParts } from "./RunParts.ts"
+import { isInFlight } from "./Standing.ts"
 
 export class Endings {
   private readonly parts: RunParts
@@ -70,11 +72,33 @@ export class Endings {
     })
   }
 
-  /** The code has come to its end. */
-  finish(exit: Exit.Exit<Workflow.Result<unknown, unknown>>): void {
+  /**
+   * Tells the code that waits for a signal or for the end of the run to end;
+   * not while a step is under way, which the end would cut short and a return
+   * from it begin again.
+   */
+  offerEnd(): boolean {
+    const { run } = this.parts
+    if (!run.phase.isLive || run.pendingStop !== undefined || run.pass.stop !== undefined) return false
+    for (const [key, { name }] of run.pass.ends) {
+      if (isUnderWay(run.pass)) return false
+      run.batch.offerEnd()
+      run.tell({ _tag: "EndOffered", key, name })
+      return true
+    }
+    return false
+  }
+
+  /**
+   * The code has come to its end. Where it was told to end, and there is an
+   * unread signal all the same, that is taken back: the journal does not say
+   * so, and a new pass comes to the same place and is told of the signal.
+   */
+  finish(exit: Exit.Exit<Workflow.Result<unknown, unknown>>, isSuspended: boolean): void {
     const { inbox, main, run, writing } = this.parts
     if (run.phase !== Phase.live && run.phase !== Phase.replaying) return
     if (Exit.isSuccess(exit) && exit.value._tag === "Suspended") return this.suspendOnFailure(exit.value)
+    if (inbox.hasUnread(this.offers)) return this.takeBack(isSuspended)
     const outcome = main.outcome(exit)
     inbox.end()
     const { entry, status } = Decide.end(outcome, run.pass.stop, (defect) => ExitJson.causeToJson(Cause.die(defect)))
@@ -99,6 +123,33 @@ export class Endings {
         if (ok) this.leave("ended", Phase.ended)
       }
     )
+  }
+
+  /** The names of the signals for want of which the code was told to end. None when it has been told something since, which cannot be taken back. */
+  private get offers(): ReadonlySet<string> {
+    const { batch } = this.parts.run
+    const names = new Set<string>()
+    if (batch.offered === undefined) return names
+    for (const entry of batch.entries.slice(batch.offered.entries)) {
+      if (entry._tag === "EndOffered") names.add(entry.name)
+      else if (EntryRole.roleOf(entry) === "delivery") return new Set()
+    }
+    return names
+  }
+
+  private takeBack(isSuspended: boolean): void {
+    const { run } = this.parts
+    run.batch.takeBack()
+    const { entries, length } = run.batch
+    if (isSuspended && !entries.some(EntryRole.goesOn)) run.append({ _tag: "RunResumed" })
+    // Their bodies only waited, and begin again; that is no crash of theirs.
+    for (const { phase, record } of run.pass.steps.values()) {
+      const isCut = phase === "running" || phase === "abandoned"
+      if (isCut && record.entry.onCrash !== "ask" && record.entry.seq < length) {
+        run.append({ _tag: "StepReleased", key: record.key })
+      }
+    }
+    this.reload()
   }
 
   suspendOnFailure(result: Workflow.Suspended): void {
@@ -132,4 +183,15 @@ export class Endings {
       (ok) => this.leave(ok ? "released" : "deposed")
     )
   }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** Whether a body is at work, or about to be. */
+const isUnderWay = (pass: Pass.Pass): boolean => {
+  if (isInFlight(pass)) return true
+  for (const { phase } of pass.open) if (phase === "queued") return true
+  return false
 }

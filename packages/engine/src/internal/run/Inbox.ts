@@ -65,6 +65,14 @@ export class Inbox {
     if (this.ownAnswers.noteRefused(row)) this.run.batch.consume(row)
   }
 
+  /** Whether a signal of one of these names was handed over and has not been taken. */
+  hasUnread(names: ReadonlySet<string>): boolean {
+    return this.run.ready.some((item) =>
+      item._tag === "Inbox" && item.row.kind === "signal" && !this.run.ledger.signalIds.has(item.row.id) &&
+      names.has((messageOf(item.row) as Message<"signal"> | undefined)?.name ?? "")
+    )
+  }
+
   /** The code has ended: it takes the rows no more that were handed over. */
   end(): void {
     const { run } = this

@@ -62,6 +62,12 @@ export interface AskedApproval {
   problemOf: ((edit: unknown) => string | undefined) | undefined
 }
 
+/** The code goes on with the next signal of this name, or comes to its end. */
+interface AskedEnd {
+  readonly name: string
+  readonly resume: Resume<EntryOf<"SignalReceived"> | undefined>
+}
+
 interface AskedSignal {
   readonly buffer: Array<EntryOf<"SignalReceived">>
   readonly waiters: Array<Resume<EntryOf<"SignalReceived">>>
@@ -89,6 +95,8 @@ export interface Pass {
   readonly signals: SparseMap<string, AskedSignal>
   /** Who waits for a larger budget. */
   readonly budgets: Array<AskedBudget>
+  /** Those who wait for a signal or for the end of the run, by their keys. */
+  readonly ends: SparseMap<string, AskedEnd>
   /** What a signal that the run waits for stands for, for people. */
   readonly details: SparseMap<string, string>
   /** Deferreds that a timer of the run completes. */
@@ -128,6 +136,7 @@ export const make = (ledger: Ledger): Pass => ({
   deferredWaiters: new SparseMap(),
   signals: new SparseMap(),
   budgets: [],
+  ends: new SparseMap(),
   details: new SparseMap(),
   clocks: new SparseSet(),
   endlessClocks: new SparseSet(),
@@ -168,6 +177,14 @@ export const count = ({ counters }: Pass, counter: string): number => {
 export const countOf = ({ counters }: Pass, counter: string): number => counted(counters, counter)
 
 const counted = (counters: Lookup<string, number>, counter: string): number => counters.get(counter) ?? 0
+
+/** The key of the next request of this name that is done at once; one that went to another name gets a `~` in front. */
+export const freeKey = (pass: Pass, counter: string, name: string, act: (key: string) => string): string => {
+  let key = number(pass, counter, name)
+  while (pass.acted.has(act(key))) key = `~${key}`
+  pass.acted.add(act(key))
+  return key
+}
 
 // ----------------------------------------------------------------------------
 // requests
@@ -211,6 +228,32 @@ export const takeSignal = (
 export const pollSignal = ({ signals }: Pass, name: string): EntryOf<"SignalReceived"> | undefined => {
   const first = signals.get(name)?.buffer.shift()
   return first === undefined ? undefined : Handover.plain(first)
+}
+
+/** The next signal at once, or when the code is told of it; nothing when it is told to end. */
+export const signalOrEnd = (
+  pass: Pass,
+  name: string,
+  resume: Resume<EntryOf<"SignalReceived"> | undefined>
+): void | (() => void) => {
+  const key = freeKey(pass, `end:${name}`, name, EntryRole.acts.end)
+  const forget = takeSignal(pass, name, (signal) => {
+    pass.ends.delete(key)
+    resume(signal)
+  })
+  if (forget === undefined) return
+  const end = () => {
+    pass.ends.delete(key)
+    forget()
+  }
+  pass.ends.set(key, {
+    name,
+    resume: () => {
+      end()
+      resume(undefined)
+    }
+  })
+  return end
 }
 
 export const awaitDeferred = (
@@ -269,6 +312,8 @@ export const canDeliver = (pass: Pass, entry: Entry): boolean => {
     }
     case "timer":
       return pass.timers.get(request.key)?.waiter !== undefined
+    case "act":
+      return entry._tag !== "EndOffered" || pass.ends.has(entry.key)
     default:
       return wasAsked(pass, entry)
   }
@@ -298,6 +343,8 @@ export const deliver = (pass: Pass, entry: Entry): void => {
       else waiter(Handover.plain(entry))
       return
     }
+    case "EndOffered":
+      return pass.ends.get(entry.key)?.resume(undefined)
     case "DeferredCompleted":
       if (!entry.inside) completeDeferred(pass, entry.name, entry.exit)
       return
@@ -346,6 +393,7 @@ export const letGo = (pass: Pass): void => {
   pass.children.clear()
   pass.signals.clear()
   pass.budgets.length = 0
+  pass.ends.clear()
   pass.deferredWaiters.clear()
 }
 

@@ -199,7 +199,7 @@ export class RunLoop implements RunParts.Whole, Turns {
       if (main.exit !== undefined) {
         replayer.endOfCode()
         if (replayer.problem !== undefined) continue
-        this.endings.finish(main.exit)
+        this.endings.finish(main.exit, this.flush.suspendedWaits !== undefined)
         return false
       }
       if (!replayer.isOver) {
@@ -211,8 +211,8 @@ export class RunLoop implements RunParts.Whole, Turns {
         continue
       }
       const item = run.ready.shift()
-      if (item === undefined) break
-      this.accept(item)
+      if (item !== undefined) this.accept(item)
+      else if (!this.endings.offerEnd()) break
     }
     if (!run.phase.isGone) {
       this.flush.flush()

@@ -56,6 +56,8 @@ export interface WaitPort {
   readonly poll: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined>
   /** Waits until the budget of the run is raised; what it has spent of which limit is for people. */
   readonly budget: (limit: Amount, spent: Amount) => Effect.Effect<void>
+  /** The next one; nothing where nobody has sent one, and then the body is to end. */
+  readonly nextOrEnd: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined>
   /** Its runs receive this signal. */
   readonly declare: (signal: Signal<Schema.Top>) => void
   /** The exit of a deferred: at once when it is there, else, when `park`, once it is delivered. */

@@ -87,6 +87,10 @@ export class Waits implements WaitPort, BodyWorld {
     })
   }
 
+  nextOrEnd(name: string): Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined> {
+    return this.run.ask((resume) => Pass.signalOrEnd(this.run.pass, name, resume))
+  }
+
   declare(signal: Signal<Schema.Top>): void {
     this.run.registration.declare(signal)
   }
