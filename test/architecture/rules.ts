@@ -54,7 +54,7 @@ export const tree: Readonly<Record<string, PackageRule>> = {
   core: { imports: [], externals: ["effect"] },
   engine: { imports: ["core"] },
   contracts: { imports: ["core", "engine"] },
-  agent: { imports: ["core", "engine"] },
+  agent: { imports: ["core", "engine", "contracts"] },
   testing: {
     imports: ["core", "engine"],
     peers: true,

@@ -18,6 +18,8 @@ import { below } from "./internal/AgentsBelow.ts"
 export interface Agents {
   /** What the layers of agents are given beside the host. */
   readonly context: Context.Context<Models>
+  /** The same, where nobody is told which model is asked. */
+  readonly untold: Context.Context<Models>
   /** Why runs of this agent cannot go on here; undefined when they can. */
   readonly lack: (agent: Agent.Any) => Effect.Effect<string | undefined>
 }
@@ -29,7 +31,9 @@ export const open = (
   asked: (model: Model) => void
 ): Effect.Effect<Agents, CommandFailed> =>
   Effect.gen(function*() {
-    const models = telling(yield* modelsOf(config), asked)
+    const untold = yield* modelsOf(config)
+    const models = telling(untold, asked)
+    const given = (models: typeof Models.Service) => Context.add(Context.make(Models, models), ModelOverride, override)
     if (override !== undefined) {
       yield* Effect.mapError(models.get(override), (problem) => unavailable(override, problem))
     }
@@ -40,7 +44,7 @@ export const open = (
       }
       return undefined
     })
-    return { context: Context.add(Context.make(Models, models), ModelOverride, override), lack }
+    return { context: given(models), untold: given(untold), lack }
   })
 
 /** Refuses an agent whose models cannot be asked here. */
@@ -83,16 +87,21 @@ export const named = ({ config, file }: Loaded, name: string): Effect.Effect<Con
 // ----------------------------------------------------------------------------
 
 /** The models of a configuration, those of Anthropic where it names none, and the scripted one, which nobody gets who does not ask for it. */
-const modelsOf = ({ models, scripted }: FermataConfig): Effect.Effect<typeof Models.Service> =>
-  Effect.promise(async () => {
-    const [{ make }, Scripted, providers] = await Promise.all([
-      import("@fermata/agent/model/Models"),
-      import("@fermata/agent/model/Scripted"),
-      models === undefined
-        ? import("@fermata/agent/model/Anthropic").then(({ provider }) => [provider()])
-        : models
-    ])
-    return make([...providers, Scripted.provider(scripted)])
+const modelsOf = ({ agents = [], models, scripted }: FermataConfig): Effect.Effect<typeof Models.Service> =>
+  Effect.gen(function*() {
+    const load = yield* Effect.cached(Effect.promise(async () => {
+      const [{ make }, Scripted, providers] = await Promise.all([
+        import("@fermata/agent/model/Models"),
+        import("@fermata/agent/model/Scripted"),
+        models === undefined
+          ? import("@fermata/agent/model/Anthropic").then(({ provider }) => [provider()])
+          : models
+      ])
+      return make([...providers, Scripted.provider(scripted)])
+    }))
+    // The body of an agent's run asks for models, and must not wait there for what a replay does not know of.
+    if (agents.length > 0) return yield* load
+    return { names: [], get: (name) => Effect.flatMap(load, ({ get }) => get(name)) }
   })
 
 const telling = (models: typeof Models.Service, asked: (model: Model) => void): typeof Models.Service => {

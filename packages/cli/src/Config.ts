@@ -47,8 +47,8 @@ export interface FermataConfig {
   readonly contracts?: string | ReadonlyArray<string>
   /** Handlers of the tasks of contracts, by name. */
   readonly tasks?: Readonly<Record<string, TaskHandler>>
-  /** The model of the `llm` steps of contracts. */
-  readonly llm?: Layer.Layer<Llm, unknown>
+  /** The model of the `llm` steps of contracts; it may ask the models of agents, as `ModelLlm.layer` does. */
+  readonly llm?: Layer.Layer<Llm, unknown, Models>
   /** Kinds of steps that contracts may use beside the standard ones, made with `StepKind.make`. Whatever services they need they bring along. */
   readonly kinds?: ReadonlyArray<StepKind>
   /** Agents, those that others give work to among them. */

@@ -153,9 +153,18 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         yield* serviced.close
         serviced = yield* inConfig(loaded, "kinds", contractsOf(kinds, context, scope))
       }
+      const Agents = agents.length > 0 || llm !== undefined
+        ? yield* Effect.promise(() => import("./Agents.ts"))
+        : undefined
+      const opened = yield* Agents?.open(loaded.config, globals.model, tellModel) ?? Effect.undefined
+      const model = llm === undefined ? Llm.layerElsewhere : Layer.provide(llm, Layer.succeedContext(opened!.untold))
+      const llmService = yield* inConfig(loaded, "llm", service(Llm, model, scope))
+      if (llmService.why !== undefined) {
+        yield* note(`warning: runs of contracts with llm steps are left alone: ${llmService.why}`)
+      }
       yield* late.set(
         yield* service(TaskRuntime, TaskRuntime.layerHandlers(tasks ?? {}), scope),
-        yield* inConfig(loaded, "llm", service(Llm, llm ?? Llm.layerElsewhere, scope))
+        llmService
       )
       for (const [index, workflow] of (workflows ?? []).entries()) {
         place = `workflows[${index}]`
@@ -165,8 +174,6 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           Layer.buildWithScope(Layer.provide(workflow, Layer.succeedContext(recording)), scope)
         )
       }
-      const Agents = agents.length === 0 ? undefined : yield* Effect.promise(() => import("./Agents.ts"))
-      const opened = yield* Agents?.open(loaded.config, globals.model, tellModel) ?? Effect.undefined
       for (const [index, { agent, layer }] of agents.entries()) {
         // A replay asks no model.
         const lack = options.readOnly === undefined ? yield* opened!.lack(agent) : undefined

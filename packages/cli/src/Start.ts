@@ -61,6 +61,7 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     if (contract !== undefined && !request.detach) {
       const stored = (yield* host.refine(host.contracts.list)).map(({ contract }) => contract)
       for (const one of [contract, ...ContractCalls.reachable(contract, stored, host.kinds)]) {
+        yield* checkAgents(host, one, owners)
         yield* checkCalls(host, one)
         yield* checkServed(one, loaded, request, owners)
       }
@@ -149,6 +150,26 @@ const checkServed = (
       "--config FILE names another configuration; --detach records the run and leaves it to a worker"
     ]
   ))
+}
+
+/** Refuses a contract with an agent whose models can be asked neither here nor by a worker that lives. */
+const checkAgents = (
+  host: Host.Host,
+  contract: Contract,
+  owners: ReadonlyArray<Owner>
+): Effect.Effect<void, CommandFailed> => {
+  for (const { workflow } of ContractCalls.callsOf(contract, host.kinds)) {
+    const lack = host.lack(workflow)
+    if (lack === undefined) continue
+    if (owners.some((owner) => isWorking(owner) && isAmong(owner.serves.programs, workflow))) continue
+    return Effect.fail(
+      refused(
+        "ModelUnavailable",
+        `Nobody can run ${contract.id}@${contract.version}: it has the agent "${workflow}" work, and ${lack}`
+      )
+    )
+  }
+  return Effect.void
 }
 
 /** Refuses a contract that calls what the database has not: what this configuration has, it has by now. */

@@ -1,4 +1,6 @@
 /** Agents on the command line: listed, run with a script in place of a model, asked about, and never run with a model that nobody chose. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 import { Project } from "./support/Project.ts"
@@ -108,6 +110,40 @@ describe("agents", () => {
       /--input-file: the file none\.json cannot be read: there is no such file/
     )
     assert.strictEqual((await type("runs", "ls")).stdout, "")
+  })
+
+  it("work for contracts, whose check finds those that are not there", async () => {
+    const { own, type } = project()
+    const write = (name: string, agent: string) => {
+      const file = join(own.folder, name)
+      const contract = {
+        schemaVersion: "fermata.contract.v1",
+        id: "look",
+        version: "1.0.0",
+        title: "Has a file looked at",
+        permissions: [{ kind: "workflow:call", pattern: "look*" }],
+        entryStepId: "look",
+        steps: [{ id: "look", name: "Look", kind: "llm", agent, input: { file: "{{ input }}" }, next: null }]
+      }
+      writeFileSync(file, JSON.stringify(contract))
+      return file
+    }
+    const file = write("look.json", "looker")
+    const wrong = await type("contracts", "check", write("wrong.json", "lookre"), file)
+    assert.strictEqual(wrong.code, 2)
+    assert.match(wrong.stdout, /steps\[0\]\.agent: .*"lookre".*did you mean "looker"/)
+    assert.match(wrong.stdout, /look\.json: ok/)
+    const given = ["run", file, "--input", "\"a.ts\""]
+    const missing = await type(...given)
+    assert.strictEqual(missing.code, 2)
+    assert.match(
+      missing.stderr,
+      /Nobody can run look@1\.0\.0: it has the agent "looker" work, and its model .* cannot be/
+    )
+    const { code, stderr, stdout } = await type(...given, "--model", "scripted")
+    assert.strictEqual(code, 0, stderr)
+    assert.strictEqual(stdout, "\"one problem\"\n")
+    assert.match(stderr, /▸ child run \w+ {2}looker@1$/m)
   })
 
   it("are refused by fermata run too, where none of their models can be asked", async () => {

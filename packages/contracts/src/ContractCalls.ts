@@ -27,6 +27,13 @@ export interface MissingCall extends StepShape.Call {
   readonly message: string
 }
 
+/** The workflows that the steps of a contract run. */
+export const callsOf = (
+  contract: Contract,
+  shapes: StepShapes = standardShapes
+): ReadonlyArray<StepShape.Call> =>
+  StepTree.stepsOf(contract, shapes).flatMap((step) => StepShape.needsOf(shapes, step).calls ?? [])
+
 /** The calls of a contract that would fail now, since nothing that is known has the name, or the version. */
 export const missing = (
   contract: Contract,
@@ -101,9 +108,6 @@ export const outputsOf = (contracts: ReadonlyArray<Contract>): OutputOf => (call
 
 const agentsOf = (step: StepShape.AnyStep, shapes: StepShapes): ReadonlyArray<string> =>
   StepShape.needsOf(shapes, step).agents ?? []
-
-const callsOf = (contract: Contract, shapes: StepShapes): ReadonlyArray<StepShape.Call> =>
-  StepTree.stepsOf(contract, shapes).flatMap((step) => StepShape.needsOf(shapes, step).calls ?? [])
 
 /** The contract that a call would run if these are all that there are. */
 const called = ({ version, workflow }: StepShape.Call, contracts: ReadonlyArray<Contract>): Contract | undefined => {

@@ -19,6 +19,8 @@ export interface LlmRequest {
   readonly prompt: string
   readonly maxTokens?: number
   readonly output?: JsonShape
+  /** The same for every attempt of one step, so that a provider that knows such keys answers twice and bills once. */
+  readonly idempotencyKey?: string
 }
 
 /** Tokens that a call has used. */
@@ -60,6 +62,8 @@ export class Llm extends Context.Service<Llm, {
   readonly invoke: (request: LlmRequest) => Effect.Effect<LlmAnswer, LlmFailed>
   /** True says that models are elsewhere: runs of contracts with `llm` steps are left to processes that have one. */
   readonly elsewhere?: boolean
+  /** Why they are, where there is more to say, such as which key is missing. */
+  readonly why?: string
 }>()("@fermata/contracts/Llm") {
   /** No model anywhere: `llm` steps are come to, and every question fails. */
   static readonly layerNone: Layer.Layer<Llm> = Layer.succeed(Llm, {

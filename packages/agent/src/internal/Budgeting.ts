@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
-import { Models } from "../Model.ts"
+import { ModelOverride, Models } from "../Model.ts"
 import * as Money from "./Money.ts"
 import type { Setup } from "./Setup.ts"
 
@@ -27,8 +27,9 @@ export const reserve = (
 ): Effect.Effect<Amount, never, Models> =>
   Effect.gen(function*() {
     const known = yield* Models
+    const override = yield* ModelOverride
     let most: Amount = Spent.zero
-    for (const name of models) {
+    for (const name of override === undefined ? models : [override]) {
       const model = yield* Effect.option(known.get(name))
       if (Option.isNone(model)) continue
       const { maxOutput, price } = model.value

@@ -37,7 +37,7 @@ export const shapeOf = (schema: Schema.Top): Shape | undefined => {
 }
 
 /** What a model is told of the shape, behind its instructions. */
-export const instruction = ({ document }: Shape): string =>
+export const instruction = ({ document }: Pick<Shape, "document">): string =>
   `When you are done, answer with JSON alone, without any text around it, that fits this JSON Schema:\n${
     JSON.stringify(document)
   }`

@@ -58,12 +58,13 @@ const delegating = (step: StandardStep<"llm">, agent: string, tools: Tools): Exe
 const asking = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
   const ask = recorded({
     step,
-    body: Effect.fnUntraced(function*(_call, input, { key }) {
+    body: Effect.fnUntraced(function*(_call, input, { idempotencyKey, key }) {
       const { model, prompt, system } = yield* Effect.fromResult(textsOf(input))
       yield* allowed(contract, { kind: "llm:invoke", model })
       const { invoke } = yield* Llm
       const request: LlmRequest = {
         prompt,
+        idempotencyKey,
         ...(model === undefined ? {} : { model }),
         ...(system === undefined ? {} : { system }),
         ...(step.maxTokens === undefined ? {} : { maxTokens: step.maxTokens }),
