@@ -205,7 +205,8 @@ describe("fermata run", () => {
     assert.deepInclude(run.json, {
       status: "suspended",
       reason: "approval",
-      usage: { inputTokens: 2, outputTokens: 2 }
+      usage: { inputTokens: 2, outputTokens: 2 },
+      spent: { tokens: 4 }
     })
     assert.strictEqual(run.code, 3)
     assert.include(run.stderr, "model: scripted (no LLM is called)")

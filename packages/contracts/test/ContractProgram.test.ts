@@ -595,6 +595,8 @@ describe("ContractProgram", () => {
         yield* assertOutput(id, { got: "it is a bug" })
         const usage = (yield* journal(id)).find((entry) => entry._tag === "Note" && entry.kind === "usage")
         assert.deepInclude(usage, { text: "ask", data: { model: "scripted", inputTokens: 3, outputTokens: 4 } })
+        const outcome = (yield* journal(id)).find((entry) => entry._tag === "StepCompleted" && entry.key === "ask")
+        assert.deepInclude(outcome, { spent: { tokens: 7 } })
       }).pipe(Effect.provide(layer({ rules: [{ when: "a bug", reply: "it is a bug" }] }))))
 
     it.effect("S17: what it cost is noted only where it can be stored, and the run goes on", () =>

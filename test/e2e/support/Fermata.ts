@@ -34,6 +34,7 @@ export interface Printed {
   readonly waits: ReadonlyArray<{ readonly who: ReadonlyArray<string> }>
   readonly output: unknown
   readonly usage: object
+  readonly spent?: object
   readonly steps: { readonly executed: number; readonly replayed: number }
   readonly error: { readonly code: string; readonly message: string; readonly problems: ReadonlyArray<object> }
   readonly problems: ReadonlyArray<

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
 import { mismatches } from "../../JsonShape.ts"
-import { Llm, type LlmRequest, valueOf } from "../../Llm.ts"
+import { Llm, type LlmRequest, type LlmUsage, valueOf } from "../../Llm.ts"
 import { allowed, fieldOf, recorded, render } from "../../RecordedStep.ts"
 import type { StandardStep } from "../../StandardShapes.ts"
 import { StepFailure } from "../../StepFailure.ts"
@@ -58,7 +58,7 @@ const delegating = (step: StandardStep<"llm">, agent: string, tools: Tools): Exe
 const asking = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
   const ask = recorded({
     step,
-    body: Effect.fnUntraced(function*(_call, input, { idempotencyKey, key }) {
+    body: Effect.fnUntraced(function*(_call, input, { idempotencyKey, key, spend }) {
       const { model, prompt, system } = yield* Effect.fromResult(textsOf(input))
       yield* allowed(contract, { kind: "llm:invoke", model })
       const { invoke } = yield* Llm
@@ -72,6 +72,7 @@ const asking = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
       }
       const answer = yield* Effect.mapError(invoke(request), failed)
       // What a call cost stands in the journal even when its answer is not used.
+      yield* spend({ tokens: tokensOf(answer.usage) })
       yield* Workflows.note("usage", key, { model: answer.model, ...answer.usage })
       return yield* Effect.mapError(Effect.fromResult(valueOf(request, answer)), failed)
     })
@@ -82,6 +83,14 @@ const asking = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
     const output = yield* ask(scope, yield* render(texts, scope))
     return { output, next: step.next }
   })
+}
+
+/** What a model tells of its tokens comes from outside: what is no number of them counts as none. */
+const tokensOf = (usage: LlmUsage | undefined): number => {
+  const tokens = [usage?.inputTokens, usage?.outputTokens].filter((count) =>
+    typeof count === "number" && count > 0 && Number.isSafeInteger(count)
+  )
+  return tokens.reduce<number>((sum, count) => Math.min(sum + (count ?? 0), Number.MAX_SAFE_INTEGER), 0)
 }
 
 const failed = (error: { readonly message: string; readonly retryable: boolean }) =>
