@@ -16,6 +16,7 @@ import { Effect, Layer, Random as Chance } from "effect"
 import * as fc from "fast-check"
 import * as Families from "./families.ts"
 import * as Pauses from "./pauses.ts"
+import * as Secrets from "./secrets.ts"
 import * as Sessions from "./sessions.ts"
 import {
   Answered,
@@ -209,6 +210,11 @@ export const cases: ReadonlyArray<Case> = [
       answer: Sessions.answer,
       ends: "any"
     }
+  },
+  {
+    name: "secrets",
+    start: Secrets.Told.execute({ id: "1" }, { discard: true }),
+    options: { layer: Secrets.layer, secrets: Secrets.texts }
   },
   {
     name: "ticket-triage",

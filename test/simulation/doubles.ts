@@ -15,6 +15,7 @@ import type {
 } from "@fermata/engine/Backend"
 import { StorageFailed } from "@fermata/engine/Backend"
 import { Effect } from "effect"
+import * as Secrets from "./secrets.ts"
 
 type Reply = Answers[keyof Answers]
 type Ask = (op: Op) => Reply
@@ -107,6 +108,8 @@ const leavingNothing = ({ leaves: _, outbox, ...op }: CommitOp): CommitOp => ({
   ...op,
   outbox: outbox.filter(({ kind }) => kind !== "leave")
 })
+
+const tellingSecrets = (row: OutboxRow): OutboxRow => ({ ...row, payload: Secrets.replaced(row.payload) })
 
 export const doubles: ReadonlyArray<Double> = [
   {
@@ -478,5 +481,11 @@ export const doubles: ReadonlyArray<Double> = [
     breaks: ["S12"],
     shownBy: "limits of a contract",
     make: definedAs((row) => ({ ...row, document: row.document?.replace(`"maxSteps":5`, `"maxSteps":6`) ?? null }))
+  },
+  {
+    name: "writes what a secret says in the place of its name",
+    breaks: ["S15"],
+    shownBy: "secrets",
+    make: answering((op, ask) => ask(op.op === "publish" ? { ...op, rows: op.rows.map(tellingSecrets) } : op))
   }
 ]

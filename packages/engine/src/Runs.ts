@@ -53,6 +53,7 @@ import * as RunQuestions from "./internal/RunQuestions.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
 import { ownerOf, summary } from "./internal/RunSummaries.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
+import * as Telling from "./internal/secrets/Telling.ts"
 import { checkKey } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
@@ -239,7 +240,7 @@ export class Runs extends Context.Service<Runs, {
         raise,
         sample,
         approvals,
-        answer,
+        answer: (asked, given) => Effect.flatMap(Telling.json(given), (told) => answer(asked, told)),
         start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {
           yield* checkKey(workflow, options.key)
           const definition = yield* RunStarts.definitionOf(backend, workflow, options.version)
@@ -249,7 +250,7 @@ export class Runs extends Context.Service<Runs, {
           return yield* engine.start(request)
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
-          return yield* RunForks.fork(runtime, store, yield* rowOf(run), options)
+          return yield* RunForks.fork(runtime, store, yield* rowOf(run), yield* Telling.json(options))
         }),
         diff: Effect.fn("Runs.diff")(function*(a: string, b: string) {
           const [left, right] = yield* Effect.forEach(

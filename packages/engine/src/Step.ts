@@ -273,8 +273,8 @@ export const make = <
     ? undefined
     : StepRetry.policy(options.retry, codecs.error.decode, timedOut)
 
-  const problemOf = (output: unknown) => {
-    const decoded = codecs.success.decode(output)
+  const problemIn = (decode: Handover.Codec["decode"]) => (json: unknown) => {
+    const decoded = decode(json)
     if (Exit.isSuccess(decoded)) return undefined
     const problem = Cause.squash(decoded.cause)
     return (problem instanceof Error ? problem.message : String(problem)).replaceAll(/\s+/g, " ")
@@ -287,7 +287,8 @@ export const make = <
     label: options.label,
     title: options.title as StepCode["title"],
     retry: policy,
-    problemOf,
+    problemOf: problemIn(codecs.success.decode),
+    errorProblemOf: problemIn(codecs.error.decode),
     sample,
     limit,
     notSynchronous,
@@ -306,11 +307,13 @@ export const make = <
         return Effect.die(new CannotCommitTogether({ step: name }))
       }
       const by = place.run.giver
-      const given = inputCodec === undefined ? undefined : new Handover.Input(name, inputCodec, input, by)
+      const scrub = place.meter?.scrub
+      const given = inputCodec === undefined ? undefined : new Handover.Input(name, inputCodec, input, by, scrub)
       const unfit = given?.refused
       if (unfit !== undefined) return Effect.die(unfit)
       const named = place.within === undefined ? name : place.within + name
-      const key = options.key === undefined ? undefined : `${named}/${options.key(input)}`
+      const chosen = options.key?.(input)
+      const key = chosen === undefined ? undefined : `${named}/${scrub === undefined ? chosen : scrub.text(chosen)}`
       if (given !== undefined && (place.inside !== undefined || !place.run.steps.isRecorded(named, key, given))) {
         if (Result.isFailure(given.handed)) return Effect.die(given.handed.failure)
       }

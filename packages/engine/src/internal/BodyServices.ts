@@ -17,6 +17,7 @@ import { sha256Now } from "../Digest.ts"
 import { SeededCrypto, SeededRandom } from "../Seeded.ts"
 import { Granted, Reserved } from "./Reserved.ts"
 import { CurrentRun } from "./run/RunPort.ts"
+import * as Telling from "./secrets/Telling.ts"
 
 const nanosPerMilli = 1_000_000n
 
@@ -103,7 +104,7 @@ export const sharedServices = (ambient: Context.Context<never>): Context.Context
   for (const logger of Context.get(ambient, Logger.CurrentLoggers)) {
     loggers.add(Logger.make((options) => isReplaying(options.fiber.context) ? undefined : logger.log(options)))
   }
-  const tracer = Context.get(ambient, Tracer.Tracer)
+  const tracer = Telling.tracer(Context.get(ambient, Tracer.Tracer))
   return ambient.pipe(
     Context.add(Logger.CurrentLoggers, loggers),
     Context.add(
@@ -140,6 +141,9 @@ export const worldServices = (ambient: Context.Context<never>): Context.Context<
     Context.add(Random.Random, Context.get(ambient, Random.Random)),
     Context.add(WebCrypto, Context.get(ambient, WebCrypto)),
     Context.add(Scheduler.Scheduler, Context.get(ambient, Scheduler.Scheduler)),
-    Context.add(Logger.CurrentLoggers, Context.get(ambient, Logger.CurrentLoggers)),
-    Context.add(Tracer.Tracer, Context.get(ambient, Tracer.Tracer))
+    Context.add(
+      Logger.CurrentLoggers,
+      new Set(Array.from(Context.get(ambient, Logger.CurrentLoggers), Telling.logger))
+    ),
+    Context.add(Tracer.Tracer, Telling.tracer(Context.get(ambient, Tracer.Tracer)))
   )

@@ -32,6 +32,7 @@ import * as Registrations from "./Registrations.ts"
 import * as Reserved from "./Reserved.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 import * as RunWatch from "./RunWatch.ts"
+import * as Telling from "./secrets/Telling.ts"
 import { codecs } from "./WorkflowCodecs.ts"
 
 /** The end of a final run, from its last entry. */
@@ -110,7 +111,7 @@ export const make = (
       const place = yield* CallerPlace.current
       const version = Registrations.versionOf(workflow)
       const granted = yield* Reserved.granted(executionId)
-      const encoded = (yield* Effect.orDie(codecs(workflow).encodePayload(payload))) ?? null
+      const encoded = yield* Telling.json((yield* Effect.orDie(codecs(workflow).encodePayload(payload))) ?? null)
       const json = yield* Effect.orDie(
         Handover.given(`payload of workflow "${workflow._tag}"`, encoded, CallerPlace.byOf(place))
       )

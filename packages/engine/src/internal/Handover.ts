@@ -12,6 +12,7 @@ import * as Exit from "effect/Exit"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import type { RunRow } from "../Backend.ts"
+import type { Scrub } from "./secrets/Scrub.ts"
 
 /** The run in which a value is handed over, as errors name it. */
 export const giver = (row: Pick<RunRow, "id" | "workflow">): ValueRefused.Giver => ({
@@ -165,11 +166,13 @@ export class Input {
   private made: Result.Result<Handed, ValueRefused.ValueRefused> | undefined
   private given = false
 
-  constructor(step: string, codec: Codec, value: unknown, by: ValueRefused.Giver) {
+  /** `scrub`: what is cut out of it, where the asker was told secrets. */
+  constructor(step: string, codec: Codec, value: unknown, by: ValueRefused.Giver, scrub?: Scrub) {
     this.step = step
     this.codec = codec
     this.by = by
-    this.encoded = guarded(codec.encode, value)
+    const encoded = guarded(codec.encode, value)
+    this.encoded = scrub === undefined ? encoded : Exit.map(encoded, scrub.json)
   }
 
   /**
@@ -234,7 +237,7 @@ export const plain = <A extends object>(parts: A): A => {
 const lineOf = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause).split("\n")[0]!.replace(/^Error: /, "")
 
 /** Defects may be anything, also something that cannot even be looked at. */
-const toJson = (exit: Exit.Exit<unknown, unknown>): JournalEntry.ExitJson => {
+export const toJson = (exit: Exit.Exit<unknown, unknown>): JournalEntry.ExitJson => {
   try {
     return ExitJson.toJson(exit)
   } catch (error) {

@@ -13,7 +13,7 @@ import * as StepTitle from "./StepTitle.ts"
 
 /** What all calls of a step share. */
 export interface StepCode
-  extends Pick<StepDefinition, "onCrash" | "label" | "retry" | "problemOf" | "sample" | "limit" | "notSynchronous">
+  extends Pick<StepDefinition, "onCrash" | "label" | "retry" | "problemOf" | "errorProblemOf" | "sample" | "limit" | "notSynchronous">
 {
   readonly attempt: (call: StepCall, context: StepAttempt) => Effect.Effect<unknown, unknown, Scope>
   /** What it does, by its input. */
@@ -80,6 +80,9 @@ export class StepCall implements StepDefinition {
   }
   get problemOf() {
     return this.code.problemOf
+  }
+  get errorProblemOf() {
+    return this.code.errorProblemOf
   }
   get sample() {
     return this.code.sample

@@ -89,9 +89,12 @@ export const examine = (
   const everything = JSON.stringify([
     ...store.runs.values(),
     ...store.inbox.values(),
+    ...store.early.values(),
     ...store.outbox.values(),
     ...store.approvals.values(),
-    ...store.blobs.values()
+    ...store.blobs.values(),
+    ...store.findings.values(),
+    ...store.events.rows.values()
   ])
   for (const secret of secrets) if (everything.includes(secret)) find("S15", "a secret is in the store")
 }

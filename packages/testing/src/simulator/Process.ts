@@ -8,6 +8,7 @@ import type { ManualHostClock } from "@fermata/engine/HostClock"
 import { CurrentPace, type MakePace } from "@fermata/engine/Pace"
 import { SeededCrypto, SeededRandom } from "@fermata/engine/Seeded"
 import type { Limits } from "@fermata/engine/Workflows"
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
@@ -59,7 +60,7 @@ export class Process {
     this.setting = setting
     this.name = name
     this.lane = new Lane(setting.lanes, name)
-    const logger = Logger.make(({ message }) => setting.logged(JSON.stringify(message)))
+    const logger = Logger.make((options) => setting.logged(`${JSON.stringify(options.message)} ${Cause.pretty(options.cause)}`))
     this.base = Context.empty().pipe(
       Context.add(Scheduler.Scheduler, this.lane),
       Context.add(Clock.Clock, this.lane.clock),

@@ -1,6 +1,8 @@
 /** Messages of callers in this process to runs and to the outside. */
 import * as Effect from "effect/Effect"
 import type { Answers, InboxOp, OutboxRow, StorageFailed } from "../../Backend.ts"
+import type { Scrub } from "../secrets/Scrub.ts"
+import * as Telling from "../secrets/Telling.ts"
 import type { Inboxes } from "./Inboxes.ts"
 import type { Rounds } from "./Rounds.ts"
 import type { Writer } from "./Writer.ts"
@@ -25,13 +27,33 @@ export class Messages {
   }
 
   /** Puts a message into the inbox of a run. */
-  readonly send = (op: Omit<InboxOp, "op">): Effect.Effect<Answers["inbox"], StorageFailed> =>
-    Effect.map(this.writer.patience.persist(this.writer.write({ op: "inbox", ...op })), (answer) => {
-      if (answer.result === "accepted") this.inboxes.arrived(op.row, answer)
-      return answer
+  readonly send = ({ row, ...rest }: Omit<InboxOp, "op">): Effect.Effect<Answers["inbox"], StorageFailed> =>
+    Effect.flatMap(Telling.current, (scrub) => {
+      const op = { ...rest, row: scrub === undefined ? row : without(row, scrub) }
+      return Effect.map(this.writer.patience.persist(this.writer.write({ op: "inbox", ...op })), (answer) => {
+        if (answer.result === "accepted") this.inboxes.arrived(op.row, answer)
+        return answer
+      })
     })
 
   /** Puts messages into the outbox for a caller who is no body of a workflow. */
   readonly publish = (rows: ReadonlyArray<OutboxRow>): Effect.Effect<void, StorageFailed> =>
-    Effect.map(this.writer.patience.persist(this.writer.write({ op: "publish", rows })), () => this.rounds.poke())
+    Effect.flatMap(Telling.current, (scrub) => {
+      const told = scrub === undefined ? rows : rows.map((row) => without(row, scrub))
+      return Effect.map(
+        this.writer.patience.persist(this.writer.write({ op: "publish", rows: told })),
+        () => this.rounds.poke()
+      )
+    })
 }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** What the body of a step sends is without the secrets that it was told. */
+const without = <Row extends { readonly id: string; readonly payload: string }>(row: Row, scrub: Scrub): Row => ({
+  ...row,
+  id: scrub.text(row.id),
+  payload: scrub.jsonText(row.payload)
+})

@@ -9,6 +9,7 @@ import * as Handover from "../Handover.ts"
 import * as Leaving from "../Leaving.ts"
 import type { Registration } from "../run/RunHost.ts"
 import { CurrentRun } from "../run/RunPort.ts"
+import type { Scrub } from "../secrets/Scrub.ts"
 import type { Announcements } from "./Announcements.ts"
 import type { HostRuntime } from "./HostRuntime.ts"
 import type { Inboxes } from "./Inboxes.ts"
@@ -48,7 +49,7 @@ export class Starts {
       place?.step === undefined
         ? this.startOnce(request, true)
         : this.parts.writer.patience.persist(Effect.uninterruptible(Effect.tap(
-          this.startOnce(request, false),
+          this.startOnce(without(request, place.meter?.scrub), false),
           // The start comes behind the moment in which the run, told to stop, has left its children.
           () =>
             request.listener !== null && place.run.steps.hasLeft(place.step!)
@@ -125,3 +126,11 @@ export class Starts {
     this.parts.announcements.started(run, entries)
   }
 }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** What the body of a step gives to a run that it starts is without the secrets that it was told. */
+const without = (request: StartRequest, scrub: Scrub | undefined): StartRequest =>
+  scrub === undefined ? request : { ...request, payload: scrub.json(request.payload) }

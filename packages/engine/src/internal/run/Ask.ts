@@ -46,6 +46,8 @@ export interface StepDefinition {
   readonly retry: (() => (now: number, cause: unknown) => Effect.Effect<number | undefined>) | undefined
   /** Why a value, declared by an operator, cannot be the step's output; undefined when it can. */
   readonly problemOf: (output: unknown) => string | undefined
+  /** Why JSON cannot be a typed error of the step; undefined when it can. Absent where nobody can tell. */
+  readonly errorProblemOf?: ((error: unknown) => string | undefined) | undefined
   /** An output that it could have, as JSON; undefined where none was found. */
   readonly sample: () => unknown
 }

@@ -14,6 +14,8 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { MixedScheduler } from "effect/Scheduler"
 import * as Handover from "../Handover.ts"
+import * as Outcomes from "../secrets/Outcomes.ts"
+import type { Scrub } from "../secrets/Scrub.ts"
 import * as StepKeys from "../StepKeys.ts"
 import { StepLimit } from "../StepLimit.ts"
 import type { StepAttempt } from "./Ask.ts"
@@ -103,15 +105,17 @@ export class Bodies {
       const isOver = limit?.isOver === true
       if (isOver && !isCut) letGo()
       if (this.run.phase.isGone) return
-      if (step.fiber !== fiber) return place.letGo === true ? this.run.push(late(attempt, exit, isCut)) : undefined
+      const { scrub } = meter
+      if (step.fiber !== fiber) return place.letGo === true ? this.run.push(late(attempt, exit, isCut, scrub)) : undefined
       step.fiber = undefined
       Pass.setPhase(this.run.pass, step, "done")
       const end = isOver ? Exit.die(definition.limit?.error()) : exit
-      if (probe === undefined) this.conclude(step, this.outcome(step, end), cost)
+      if (probe === undefined) this.conclude(step, this.outcome(step, end, scrub), cost)
       else {this.run.push({
           _tag: "Probed",
           key: step.record.key,
-          exit: end as Exit.Exit<Option.Option<unknown>, unknown>
+          exit: end as Exit.Exit<Option.Option<unknown>, unknown>,
+          scrub
         })}
     })
   }
@@ -136,7 +140,8 @@ export class Bodies {
   /** What a body or a probe is told, and the services that it runs with. */
   private callOf(step: Pass.AskedStep, probing: boolean) {
     const { entry, key } = step.record
-    const meter = new Meter(this.run, key, probing)
+    const { asker, nested } = step.definition
+    const meter = new Meter(this.run, key, probing, nested ? Context.get(asker, CurrentRun)?.meter : undefined)
     const attempt: StepAttempt = {
       key,
       attempt: entry.attempt,
@@ -152,14 +157,18 @@ export class Bodies {
       ? key
       : `${key}#${attempt.attempt}`
     this.run.pass.inner.delete(`${inside}/`)
-    const place: Place = { run: this.port, step: key, inside }
-    const context = Context.add(this.run.host.stepContext(step.definition.asker), CurrentRun, place)
+    const place: Place = { run: this.port, step: key, inside, meter }
+    const context = Context.add(this.run.host.stepContext(asker), CurrentRun, place)
     return { attempt, context, meter, place }
   }
 
   /** What the body came to, as text. One that cannot be stored is a defect, so it is never tried again: the body has acted. */
-  private outcome({ record: { key } }: Pass.AskedStep, exit: Exit.Exit<unknown, unknown>): JournalEntry.ExitJson {
-    return Handover.exit(`outcome of step "${key}"`, exit, Handover.giver(this.run.row))
+  private outcome(step: Pass.AskedStep, exit: Exit.Exit<unknown, unknown>, scrub?: Scrub): JournalEntry.ExitJson {
+    const what = `outcome of step "${step.record.key}"`
+    const by = Handover.giver(this.run.row)
+    return scrub === undefined
+      ? Handover.exit(what, exit, by)
+      : Outcomes.exit(what, exit, by, scrub, step.definition)
   }
 
   /** The body has ended: its outcome is delivered in its turn, and the policy decides about a failure. */
@@ -267,18 +276,26 @@ const outcomeOf = (
 }
 
 /** How a body ended after its run had stopped waiting for it, for people. Of a body that was interrupted only its end is told. */
-const late = ({ attempt, key }: StepAttempt, exit: Exit.Exit<unknown, unknown>, isCut: boolean): ReadyItem => {
+const late = (
+  { attempt, key }: StepAttempt,
+  exit: Exit.Exit<unknown, unknown>,
+  isCut: boolean,
+  scrub: Scrub | undefined
+): ReadyItem => {
   // A probe answers with an option.
-  const value = Exit.isSuccess(exit) && Option.isOption(exit.value)
+  const told = Exit.isSuccess(exit) && Option.isOption(exit.value)
     ? Option.getOrUndefined(exit.value)
     : Exit.isSuccess(exit)
     ? exit.value
     : undefined
+  const value = scrub === undefined ? told : scrub.json(told)
   const came = isCut
     ? "has ended"
     : Exit.isSuccess(exit)
     ? `has succeeded${value === undefined ? "" : ` with ${StoredJson.show(value)}`}; that is not taken`
-    : `has failed (${FailureText.ofCause(ExitJson.causeToJson(exit.cause))}); that is not taken`
+    : `has failed (${
+      FailureText.ofCause(ExitJson.causeToJson(scrub === undefined ? exit.cause : scrub.cause(exit.cause)))
+    }); that is not taken`
   return { _tag: "Late", text: `attempt ${attempt} of step "${key}", which was let go at its timeout, ${came}` }
 }
 

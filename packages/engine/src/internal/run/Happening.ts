@@ -9,6 +9,7 @@ import type * as Option from "effect/Option"
 import type { Outcome } from "../../Answers.ts"
 import type { InboxRow } from "../../Backend.ts"
 import type { EventRow, EventWait } from "../../EventLog.ts"
+import type { Scrub } from "../secrets/Scrub.ts"
 import type { EventAnswer, EventQuestion } from "./Ask.ts"
 
 /** An order to stop the run. */
@@ -35,7 +36,12 @@ export type ReadyItem =
     readonly delay: number | undefined
     readonly cost: Cost
   }
-  | { readonly _tag: "Probed"; readonly key: string; readonly exit: Exit.Exit<Option.Option<unknown>, unknown> }
+  | {
+    readonly _tag: "Probed"
+    readonly key: string
+    readonly exit: Exit.Exit<Option.Option<unknown>, unknown>
+    readonly scrub?: Scrub | undefined
+  }
   | { readonly _tag: "LetGo"; readonly key: string; readonly millis: number }
   | { readonly _tag: "Late"; readonly text: string }
   | { readonly _tag: "Timer"; readonly timer: number }

@@ -24,6 +24,7 @@ import type {
   StepDefinition,
   StepOutcome
 } from "./Ask.ts"
+import type { Meter } from "./Meter.ts"
 import type { Budget, Spending } from "./Purse.ts"
 
 /** A revision of a document of the run. */
@@ -158,6 +159,8 @@ export interface Place {
   readonly inside?: string
   /** What the names of steps begin with that a part of the workflow asks for, such as `each[3]/`. */
   readonly within?: string
+  /** What the attempt has spent and was told; absent in the body of a workflow. */
+  readonly meter?: Meter
   /** The body was let go at its timeout: whatever it still asks the run for is refused. */
   letGo?: boolean
 }

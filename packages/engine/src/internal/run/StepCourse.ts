@@ -9,6 +9,8 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Handover from "../Handover.ts"
+import * as Outcomes from "../secrets/Outcomes.ts"
+import type { Scrub } from "../secrets/Scrub.ts"
 import * as StepWaits from "../StepWaits.ts"
 import type { SettleAction } from "./Ask.ts"
 import * as Decide from "./Decide.ts"
@@ -53,7 +55,7 @@ export class StepCourse {
         }
         break
       case "Probed":
-        return this.probed(step, item.exit)
+        return this.probed(step, item.exit, item.scrub)
       case "LetGo":
         this.run.append(Decide.letGo(step, item.millis))
         this.goOnFrom(step, "let go")
@@ -165,9 +167,9 @@ export class StepCourse {
   }
 
   /** The probe of a step has answered: it was done, it was not and is done now, or nobody knows. */
-  private probed(step: AskedStep, exit: Exit.Exit<Option.Option<unknown>, unknown>): void {
+  private probed(step: AskedStep, exit: Exit.Exit<Option.Option<unknown>, unknown>, scrub: Scrub | undefined): void {
     const { entry, key } = step.record
-    const json = found(this.run, key, exit)
+    const json = found(this.run, step, exit, scrub)
     if (json?._tag === "Failure") {
       this.run.append({ _tag: "ProbeFailed", key, attempt: entry.attempt, cause: json.cause })
       Pass.setPhase(this.run.pass, step, "unknown")
@@ -183,13 +185,15 @@ export class StepCourse {
 /** What the probe of a step answered, as text; undefined when the step has not been done. */
 const found = (
   { row }: RunCore,
-  key: string,
-  exit: Exit.Exit<Option.Option<unknown>, unknown>
+  { definition, record }: AskedStep,
+  exit: Exit.Exit<Option.Option<unknown>, unknown>,
+  scrub: Scrub | undefined
 ): JournalEntry.ExitJson | undefined => {
   if (Exit.isSuccess(exit) && Option.isNone(exit.value)) return undefined
-  return Handover.exit(
-    `answer of the probe of step "${key}"`,
-    Exit.map(exit, Option.getOrUndefined),
-    Handover.giver(row)
-  )
+  const what = `answer of the probe of step "${record.key}"`
+  const found = Exit.map(exit, Option.getOrUndefined)
+  const by = Handover.giver(row)
+  return scrub === undefined
+    ? Handover.exit(what, found, by)
+    : Outcomes.exit(what, found, by, scrub, definition)
 }
