@@ -77,8 +77,10 @@ const refused = Step.make("refused", {
   onCrash: "rerun",
   retry: Schedule.spaced("1 minute").pipe(Schedule.upTo({ times: 1 })),
   run: () =>
-    Effect.flatMap(echo, (answer) =>
-      Effect.fail(Object.assign(new Refused({ answer }), { cause: new Error(JSON.stringify(answer)) })))
+    Effect.flatMap(
+      echo,
+      (answer) => Effect.fail(Object.assign(new Refused({ answer }), { cause: new Error(JSON.stringify(answer)) }))
+    )
 })
 
 const died = Step.make("died", {
@@ -97,7 +99,9 @@ export const layer = Layer.mergeAll(
   Errand.toLayer(({ answer }) => Effect.as(Effect.sleep("1 minute"), answer)),
   Told.toLayer(() =>
     Effect.gen(function*() {
-      const all = yield* Effect.all([answered(), outer(), Effect.orDie(Effect.flip(refused())), probed()], { concurrency: 2 })
+      const all = yield* Effect.all([answered(), outer(), Effect.orDie(Effect.flip(refused())), probed()], {
+        concurrency: 2
+      })
       const defect = yield* Effect.exit(died())
       yield* Workflows.note("told", JSON.stringify(all))
       yield* Effect.logInfo("all", all, defect)

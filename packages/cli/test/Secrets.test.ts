@@ -81,7 +81,10 @@ const steps = (port: number) => {
       const answer = yield* Effect.promise(async () => {
         const response = await fetch(`http://127.0.0.1:${port}/?key=${encodeURIComponent(text)}`, {
           method: "POST",
-          headers: { authorization: `Basic ${base64(`user:${text}`)}`, "x-token": `Bearer ${encodeURIComponent(text)}` },
+          headers: {
+            authorization: `Basic ${base64(`user:${text}`)}`,
+            "x-token": `Bearer ${encodeURIComponent(text)}`
+          },
           body: text
         })
         return { ...(await response.json() as object), echo: response.headers.get("x-echo") }
@@ -126,89 +129,95 @@ const steps = (port: number) => {
 }
 
 describe("S15: secrets are references until the step that uses them", () => {
-  it.live("a hundred canaries, which a server gives back in every way, are in no journal, file, log, span or page", () =>
-    Effect.gen(function*() {
-      const project = new Project()
-      const { port } = (yield* server).address() as AddressInfo
-      const lines: Array<string> = []
-      const spans: Array<Tracer.NativeSpan> = []
-      const file = join(project.folder, ".env")
-      writeFileSync(file, canaries.slice(0, 50).map(({ name, text }) => `C_${name}=${quoted(text)}\n`).join(""))
-      const inFile = new Set(canaries.slice(0, 50).filter(({ text }) => !/["'\n]/.test(text)).map(({ name }) => name))
-      for (const { name, text } of canaries) if (!inFile.has(name)) process.env[`C_${name}`] = text
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          for (const { name } of canaries) delete process.env[`C_${name}`]
-        })
-      )
-      const { defect, error, value } = steps(port)
-      const told: Array<string> = []
-      const layer = W.toLayer(Effect.fnUntraced(function*() {
-        const all: Array<unknown> = []
-        for (const { name } of canaries) {
-          all.push(yield* value({ secret: name }))
-          for (const step of [error, defect]) {
-            const exit: Exit.Exit<unknown, unknown> = yield* Effect.exit(step({ secret: name }))
-            told.push(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "success")
-          }
-        }
-        told.push(JSON.stringify(all))
-        return yield* Effect.fail(all)
-      })).pipe(
-        Layer.provide(Secrets.layerEnv({ prefix: "C_", file })),
-        Layer.provide(Events.layer),
-        Layer.provideMerge(NodeHost.layer({ db: project.db, synchronous: "NORMAL" }))
-      )
-      const files = () =>
-        readdirSync(project.folder).filter((name) => name.startsWith("fermata.db"))
-          .map((name) => [name, readFileSync(join(project.folder, name)).toString("utf8")] as const)
-      const program = Effect.gen(function*() {
-        const exit = yield* Effect.exit(W.execute({ id: "1" }))
-        assert.isTrue(Exit.isFailure(exit))
-        assertNone("the end of the run", JSON.stringify(exit))
-        const open = files()
-        assert.include(open.map(([name]) => name), "fermata.db-wal")
-        for (const [name, bytes] of open) assertNone(name, bytes)
-        assert.include(open.map(([, bytes]) => bytes).join(""), "[secret CANARY_99]")
-      })
-      yield* Effect.provide(
-        program,
-        layer.pipe(
-          Layer.provide(Logger.layer([Logger.map(Logger.formatJson, (line) => void lines.push(line))])),
-          Layer.provide(Layer.succeed(
-            Tracer.Tracer,
-            Tracer.make({
-              span: (options) => {
-                const span = new Tracer.NativeSpan(options)
-                spans.push(span)
-                return span
-              }
-            })
-          ))
+  it.live(
+    "a hundred canaries, which a server gives back in every way, are in no journal, file, log, span or page",
+    () =>
+      Effect.gen(function*() {
+        const project = new Project()
+        const { port } = (yield* server).address() as AddressInfo
+        const lines: Array<string> = []
+        const spans: Array<Tracer.NativeSpan> = []
+        const file = join(project.folder, ".env")
+        writeFileSync(file, canaries.slice(0, 50).map(({ name, text }) => `C_${name}=${quoted(text)}\n`).join(""))
+        const inFile = new Set(canaries.slice(0, 50).filter(({ text }) => !/["'\n]/.test(text)).map(({ name }) => name))
+        for (const { name, text } of canaries) if (!inFile.has(name)) process.env[`C_${name}`] = text
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            for (const { name } of canaries) delete process.env[`C_${name}`]
+          })
         )
-      )
-      for (const [name, bytes] of files()) assertNone(name, bytes)
-      assert.strictEqual(lines.length, 300)
-      assertNone("the log", lines.join("\n"))
-      assert.strictEqual(told.length, 201)
-      assertNone("what the workflow was told", told.join("\n"))
-      const ended = spans.filter(({ name }) => ["value", "error", "defect"].includes(name)).map((span) => [
-        [...span.attributes],
-        span.status._tag === "Ended" ? span.status.exit : span.status,
-        span.status._tag === "Ended" && Exit.isFailure(span.status.exit) ? Cause.pretty(span.status.exit.cause) : ""
-      ])
-      assert.strictEqual(ended.length, 300)
-      assertNone("the spans", JSON.stringify(ended))
+        const { defect, error, value } = steps(port)
+        const told: Array<string> = []
+        const layer = W.toLayer(Effect.fnUntraced(function*() {
+          const all: Array<unknown> = []
+          for (const { name } of canaries) {
+            all.push(yield* value({ secret: name }))
+            for (const step of [error, defect]) {
+              const exit: Exit.Exit<unknown, unknown> = yield* Effect.exit(step({ secret: name }))
+              told.push(Exit.isFailure(exit) ? Cause.pretty(exit.cause) : "success")
+            }
+          }
+          told.push(JSON.stringify(all))
+          return yield* Effect.fail(all)
+        })).pipe(
+          Layer.provide(Secrets.layerEnv({ prefix: "C_", file })),
+          Layer.provide(Events.layer),
+          Layer.provideMerge(NodeHost.layer({ db: project.db, synchronous: "NORMAL" }))
+        )
+        const files = () =>
+          readdirSync(project.folder).filter((name) => name.startsWith("fermata.db"))
+            .map((name) => [name, readFileSync(join(project.folder, name)).toString("utf8")] as const)
+        const program = Effect.gen(function*() {
+          const exit = yield* Effect.exit(W.execute({ id: "1" }))
+          assert.isTrue(Exit.isFailure(exit))
+          assertNone("the end of the run", JSON.stringify(exit))
+          const open = files()
+          assert.include(open.map(([name]) => name), "fermata.db-wal")
+          for (const [name, bytes] of open) assertNone(name, bytes)
+          assert.include(open.map(([, bytes]) => bytes).join(""), "[secret CANARY_99]")
+        })
+        yield* Effect.provide(
+          program,
+          layer.pipe(
+            Layer.provide(Logger.layer([Logger.map(Logger.formatJson, (line) => void lines.push(line))])),
+            Layer.provide(Layer.succeed(
+              Tracer.Tracer,
+              Tracer.make({
+                span: (options) => {
+                  const span = new Tracer.NativeSpan(options)
+                  spans.push(span)
+                  return span
+                }
+              })
+            ))
+          )
+        )
+        for (const [name, bytes] of files()) assertNone(name, bytes)
+        assert.strictEqual(lines.length, 300)
+        assertNone("the log", lines.join("\n"))
+        assert.strictEqual(told.length, 201)
+        assertNone("what the workflow was told", told.join("\n"))
+        const ended = spans.filter(({ name }) => ["value", "error", "defect"].includes(name)).map((span) => [
+          [...span.attributes],
+          span.status._tag === "Ended" ? span.status.exit : span.status,
+          span.status._tag === "Ended" && Exit.isFailure(span.status.exit) ? Cause.pretty(span.status.exit.cause) : ""
+        ])
+        assert.strictEqual(ended.length, 300)
+        assertNone("the spans", JSON.stringify(ended))
 
-      const [id] = (yield* Effect.promise(() => project.fermata("runs", "ls", "--json"))).stdout.match(/[0-9a-f]{32}/)!
-      for (
-        const args of [["show", id, "--json"], ["show", id], ["tail", id, "--json"], ["show", id, "--step", "defect"]]
-      ) {
-        const { stderr, stdout } = yield* Effect.promise(() => project.fermata("runs", ...args))
-        assertNone(args.join(" "), stdout + stderr)
-        if (args.includes("--json")) assert.include(stdout, "[secret CANARY_0]")
-      }
-    }), 60_000)
+        const [id] = (yield* Effect.promise(() => project.fermata("runs", "ls", "--json"))).stdout.match(
+          /[0-9a-f]{32}/
+        )!
+        for (
+          const args of [["show", id, "--json"], ["show", id], ["tail", id, "--json"], ["show", id, "--step", "defect"]]
+        ) {
+          const { stderr, stdout } = yield* Effect.promise(() => project.fermata("runs", ...args))
+          assertNone(args.join(" "), stdout + stderr)
+          if (args.includes("--json")) assert.include(stdout, "[secret CANARY_0]")
+        }
+      }),
+    60_000
+  )
 })
 
 /** For a file of variables, where it can be there at all. */

@@ -31,8 +31,16 @@ describe("what an attempt was told of secrets", () => {
     ["a login", `Basic ${base64(`me:${secrets.PIN}`)}`, "Basic [secret PIN]"],
     ["a short text in base64", `pin=${base64(secrets.PIN)};`, "pin=[secret PIN];"],
     ["two of them", `${secrets.PIN}${secrets.KEY}`, "[secret PIN][secret KEY]"],
-    ["the beginning where it was broken off", `it was ${secrets.KEY.slice(0, 6)}… (400 characters)`, "it was [secret KEY]… (400 characters)"],
-    ["the beginning where it was broken off with dots", `it was ${secrets.KEY.slice(0, 6)}...`, "it was [secret KEY]..."],
+    [
+      "the beginning where it was broken off",
+      `it was ${secrets.KEY.slice(0, 6)}… (400 characters)`,
+      "it was [secret KEY]… (400 characters)"
+    ],
+    [
+      "the beginning where it was broken off with dots",
+      `it was ${secrets.KEY.slice(0, 6)}...`,
+      "it was [secret KEY]..."
+    ],
     ["the beginning at the end of a text", `it was ${secrets.KEY.slice(0, 9)}`, "it was [secret KEY]"],
     ["what was cut out before", "[secret PIN] and [secret KEY]", "[secret PIN] and [secret KEY]"]
   ]
@@ -67,9 +75,20 @@ describe("what an attempt was told of secrets", () => {
     assert.strictEqual(both.text(both.text("abcdefgh")), "[secret B]")
   })
 
+  it("S17: a text of nothing but backslashes, or of broken off texts, takes no longer than others", () => {
+    const own = scrubOf({ A: `-----BEGIN KEY-----\n${"MIIabc+/".repeat(200)}`, B: `${"\\".repeat(30)}x` })
+    for (const part of ["\\", "MIIabc+/…", "%25", "[secret "]) {
+      const text = `${part.repeat(100_000)}!`
+      assert.strictEqual(own.text(text), text)
+    }
+  })
+
   it("S15: is cut out of JSON at any depth, of names of members and of numbers, and JSON without it stays the same", () => {
     const value = { a: [{ [`x ${secrets.KEY}`]: [secrets.PIN, 4711, 47] }], b: null }
-    assert.deepStrictEqual(scrub.json(value), { a: [{ "x [secret KEY]": ["[secret PIN]", "[secret PIN]", 47] }], b: null })
+    assert.deepStrictEqual(scrub.json(value), {
+      a: [{ "x [secret KEY]": ["[secret PIN]", "[secret PIN]", 47] }],
+      b: null
+    })
     const other = { a: [{ b: "c" }] }
     assert.strictEqual(scrub.json(other), other)
     const stored = Result.getOrThrow(StoredJson.of({ a: nasty }))

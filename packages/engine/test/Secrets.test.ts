@@ -38,9 +38,11 @@ const cut = {
 }
 
 const everything = ({ store }: CrashHost.MemoryWorld) =>
-  JSON.stringify([store.runs, store.inbox, store.early, store.outbox, store.blobs, store.approvals].map((map) =>
-    Array.from<unknown>(map.values())
-  ))
+  JSON.stringify(
+    [store.runs, store.inbox, store.early, store.outbox, store.blobs, store.approvals].map((map) =>
+      Array.from<unknown>(map.values())
+    )
+  )
 
 const assertNowhere = (world: CrashHost.MemoryWorld, ...more: ReadonlyArray<unknown>) => {
   const all = everything(world) + JSON.stringify(more)
@@ -413,7 +415,9 @@ describe("Secrets.resolve", () => {
 describe("SecretRef", () => {
   it("is a reference by its name, which is a word", () => {
     assert.deepStrictEqual(SecretRef.make("a/B_c-1.d"), { secret: "a/B_c-1.d" })
-    for (const name of ["", "1a", "a b", "a]", "x".repeat(201)]) assert.throws(() => SecretRef.make(name), /name of a secret/)
+    for (const name of ["", "1a", "a b", "a]", "x".repeat(201)]) {
+      assert.throws(() => SecretRef.make(name), /name of a secret/)
+    }
     assert.isTrue(SecretRef.is({ secret: "A" }))
     for (const other of [{ secret: 1 }, { secret: "A", more: 1 }, "secret:A", null]) assert.isFalse(SecretRef.is(other))
   })

@@ -12,8 +12,11 @@ import type { StepAttempt, StepDefinition } from "./run/Ask.ts"
 import * as StepTitle from "./StepTitle.ts"
 
 /** What all calls of a step share. */
-export interface StepCode
-  extends Pick<StepDefinition, "onCrash" | "label" | "retry" | "problemOf" | "errorProblemOf" | "sample" | "limit" | "notSynchronous">
+export interface StepCode extends
+  Pick<
+    StepDefinition,
+    "onCrash" | "label" | "retry" | "problemOf" | "errorProblemOf" | "sample" | "limit" | "notSynchronous"
+  >
 {
   readonly attempt: (call: StepCall, context: StepAttempt) => Effect.Effect<unknown, unknown, Scope>
   /** What it does, by its input. */

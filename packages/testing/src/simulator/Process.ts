@@ -60,7 +60,9 @@ export class Process {
     this.setting = setting
     this.name = name
     this.lane = new Lane(setting.lanes, name)
-    const logger = Logger.make((options) => setting.logged(`${JSON.stringify(options.message)} ${Cause.pretty(options.cause)}`))
+    const logger = Logger.make((options) =>
+      setting.logged(`${JSON.stringify(options.message)} ${Cause.pretty(options.cause)}`)
+    )
     this.base = Context.empty().pipe(
       Context.add(Scheduler.Scheduler, this.lane),
       Context.add(Clock.Clock, this.lane.clock),

@@ -106,7 +106,11 @@ export class Bodies {
       if (isOver && !isCut) letGo()
       if (this.run.phase.isGone) return
       const { scrub } = meter
-      if (step.fiber !== fiber) return place.letGo === true ? this.run.push(late(attempt, exit, isCut, scrub)) : undefined
+      if (step.fiber !== fiber) {
+        return place.letGo === true
+          ? this.run.push(late(attempt, exit, isCut, scrub))
+          : undefined
+      }
       step.fiber = undefined
       Pass.setPhase(this.run.pass, step, "done")
       const end = isOver ? Exit.die(definition.limit?.error()) : exit

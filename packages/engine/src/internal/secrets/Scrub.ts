@@ -140,7 +140,9 @@ export class Scrub {
   /** What was put in the place of a secret is left alone, also where it is a secret's text itself. */
   private pattern(): RegExp {
     return this.found ??= new RegExp(
-      ["\\[secret [A-Za-z0-9_./-]+\\]", ...this.longestFirst.map((text) => `(${SecretForms.sourceOf(text)})`)].join("|"),
+      ["\\[secret [A-Za-z0-9_./-]+\\]", ...this.longestFirst.map((text) => `(${SecretForms.sourceOf(text)})`)].join(
+        "|"
+      ),
       "gs"
     )
   }

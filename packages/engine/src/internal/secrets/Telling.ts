@@ -22,12 +22,14 @@ export const json = <A>(value: A): Effect.Effect<A> =>
 export const logger = (self: Logger.Logger<unknown, unknown>): Logger.Logger<unknown, unknown> =>
   Logger.make((options) => {
     const scrub = ofContext(options.fiber.context)
-    return self.log(scrub === undefined ? options : {
-      ...options,
-      message: scrub.value(options.message),
-      cause: scrub.cause(options.cause),
-      fiber: fiberOf(options.fiber, scrub)
-    })
+    return self.log(
+      scrub === undefined ? options : {
+        ...options,
+        message: scrub.value(options.message),
+        cause: scrub.cause(options.cause),
+        fiber: fiberOf(options.fiber, scrub)
+      }
+    )
   })
 
 /** A tracer whose spans are told no secrets by step bodies. */
@@ -60,8 +62,9 @@ const fiberOf = (fiber: Fiber.Fiber<unknown, unknown>, scrub: Scrub): Fiber.Fibe
     ),
     Context.add(
       References.CurrentLogSpans,
-      Context.get(fiber.context, References.CurrentLogSpans).map(([label, at]) => [scrub.text(label), at] as const) as
-        unknown as ReadonlyArray<[label: string, timestamp: number]>
+      Context.get(fiber.context, References.CurrentLogSpans).map(([label, at]) =>
+        [scrub.text(label), at] as const
+      ) as unknown as ReadonlyArray<[label: string, timestamp: number]>
     )
   )
   return Object.create(fiber, {
@@ -80,20 +83,23 @@ const guarded = (span: Tracer.Span, own: Context.Context<never> | undefined): Tr
   const attribute = span.attribute.bind(span)
   const event = span.event.bind(span)
   const end = span.end.bind(span)
-  return Object.assign(span, {
-    attribute: (key, value) => {
-      const scrub = scrubNow()
-      if (scrub === undefined) attribute(key, value)
-      else attribute(scrub.text(key), scrub.value(value))
-    },
-    event: (name, at, attributes) => {
-      const scrub = scrubNow()
-      if (scrub === undefined) event(name, at, attributes)
-      else event(scrub.text(name), at, scrub.value(attributes) as Record<string, unknown> | undefined)
-    },
-    end: (at, exit) => {
-      const scrub = scrubNow()
-      end(at, scrub === undefined ? exit : scrub.exit(exit))
-    }
-  } satisfies Pick<Tracer.Span, "attribute" | "event" | "end">)
+  return Object.assign(
+    span,
+    {
+      attribute: (key, value) => {
+        const scrub = scrubNow()
+        if (scrub === undefined) attribute(key, value)
+        else attribute(scrub.text(key), scrub.value(value))
+      },
+      event: (name, at, attributes) => {
+        const scrub = scrubNow()
+        if (scrub === undefined) event(name, at, attributes)
+        else event(scrub.text(name), at, scrub.value(attributes) as Record<string, unknown> | undefined)
+      },
+      end: (at, exit) => {
+        const scrub = scrubNow()
+        end(at, scrub === undefined ? exit : scrub.exit(exit))
+      }
+    } satisfies Pick<Tracer.Span, "attribute" | "event" | "end">
+  )
 }
