@@ -240,7 +240,7 @@ export class Runs extends Context.Service<Runs, {
         raise,
         sample,
         approvals,
-        answer: (asked, given) => Effect.flatMap(Telling.json(given), (told) => answer(asked, told)),
+        answer: (asked, given) => Effect.suspend(() => answer(asked, Telling.json(given))),
         start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {
           yield* checkKey(workflow, options.key)
           const definition = yield* RunStarts.definitionOf(backend, workflow, options.version)
@@ -250,7 +250,7 @@ export class Runs extends Context.Service<Runs, {
           return yield* engine.start(request)
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
-          return yield* RunForks.fork(runtime, store, yield* rowOf(run), yield* Telling.json(options))
+          return yield* RunForks.fork(runtime, store, yield* rowOf(run), Telling.json(options))
         }),
         diff: Effect.fn("Runs.diff")(function*(a: string, b: string) {
           const [left, right] = yield* Effect.forEach(

@@ -111,7 +111,7 @@ export const make = (
       const place = yield* CallerPlace.current
       const version = Registrations.versionOf(workflow)
       const granted = yield* Reserved.granted(executionId)
-      const encoded = yield* Telling.json((yield* Effect.orDie(codecs(workflow).encodePayload(payload))) ?? null)
+      const encoded = Telling.json((yield* Effect.orDie(codecs(workflow).encodePayload(payload))) ?? null)
       const json = yield* Effect.orDie(
         Handover.given(`payload of workflow "${workflow._tag}"`, encoded, CallerPlace.byOf(place))
       )

@@ -27,24 +27,24 @@ export class Messages {
   }
 
   /** Puts a message into the inbox of a run. */
-  readonly send = ({ row, ...rest }: Omit<InboxOp, "op">): Effect.Effect<Answers["inbox"], StorageFailed> =>
-    Effect.flatMap(Telling.current, (scrub) => {
-      const op = { ...rest, row: scrub === undefined ? row : without(row, scrub) }
-      return Effect.map(this.writer.patience.persist(this.writer.write({ op: "inbox", ...op })), (answer) => {
-        if (answer.result === "accepted") this.inboxes.arrived(op.row, answer)
-        return answer
-      })
+  readonly send = ({ row, ...rest }: Omit<InboxOp, "op">): Effect.Effect<Answers["inbox"], StorageFailed> => {
+    const scrub = Telling.now()
+    const op = { ...rest, row: scrub === undefined ? row : without(row, scrub) }
+    return Effect.map(this.writer.patience.persist(this.writer.write({ op: "inbox", ...op })), (answer) => {
+      if (answer.result === "accepted") this.inboxes.arrived(op.row, answer)
+      return answer
     })
+  }
 
   /** Puts messages into the outbox for a caller who is no body of a workflow. */
-  readonly publish = (rows: ReadonlyArray<OutboxRow>): Effect.Effect<void, StorageFailed> =>
-    Effect.flatMap(Telling.current, (scrub) => {
-      const told = scrub === undefined ? rows : rows.map((row) => without(row, scrub))
-      return Effect.map(
-        this.writer.patience.persist(this.writer.write({ op: "publish", rows: told })),
-        () => this.rounds.poke()
-      )
-    })
+  readonly publish = (rows: ReadonlyArray<OutboxRow>): Effect.Effect<void, StorageFailed> => {
+    const scrub = Telling.now()
+    const told = scrub === undefined ? rows : rows.map((row) => without(row, scrub))
+    return Effect.map(
+      this.writer.patience.persist(this.writer.write({ op: "publish", rows: told })),
+      () => this.rounds.poke()
+    )
+  }
 }
 
 // ----------------------------------------------------------------------------

@@ -3,7 +3,6 @@
  * secrets that its attempt was told: lines of a log, spans, and what it sends.
  */
 import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
@@ -11,12 +10,14 @@ import * as Tracer from "effect/Tracer"
 import { CurrentRun } from "../run/RunPort.ts"
 import type { Scrub } from "./Scrub.ts"
 
-/** What is cut out of what the body leaves that this fiber belongs to; undefined where nothing is. */
-export const current: Effect.Effect<Scrub | undefined> = Effect.map(CurrentRun, (place) => place?.meter?.scrub)
+/** What is cut out of what the body leaves that the fiber of this moment belongs to; undefined where nothing is. */
+export const now = (): Scrub | undefined => ofContext(Fiber.getCurrent()?.context)
 
-/** JSON without the secrets that the caller was told. */
-export const json = <A>(value: A): Effect.Effect<A> =>
-  Effect.map(current, (scrub) => scrub === undefined ? value : scrub.json(value) as A)
+/** JSON without the secrets that the caller of this moment was told. */
+export const json = <A>(value: A): A => {
+  const scrub = now()
+  return scrub === undefined ? value : scrub.json(value) as A
+}
 
 /** A logger whose lines of step bodies are without secrets. */
 export const logger = (self: Logger.Logger<unknown, unknown>): Logger.Logger<unknown, unknown> =>
@@ -79,7 +80,7 @@ const fiberOf = (fiber: Fiber.Fiber<unknown, unknown>, scrub: Scrub): Fiber.Fibe
  * inside the span of a workflow.
  */
 const guarded = (span: Tracer.Span, own: Context.Context<never> | undefined): Tracer.Span => {
-  const scrubNow = () => ofContext(Fiber.getCurrent()?.context) ?? ofContext(own)
+  const scrubNow = () => now() ?? ofContext(own)
   const attribute = span.attribute.bind(span)
   const event = span.event.bind(span)
   const end = span.end.bind(span)
