@@ -7,6 +7,7 @@
  * is told.
  */
 import * as Schema from "effect/Schema"
+import * as StoredJson from "./StoredJson.ts"
 
 const expected = "the name of a secret: a letter or _, then letters, digits, _ . - and /, up to 200 characters"
 
@@ -20,7 +21,7 @@ export type SecretRef = typeof SecretRef.Type
 /** The reference to the secret of this name. Throws for what is no name. */
 export const make = (name: string): SecretRef => {
   const ref = { secret: name }
-  if (!isRef(ref)) throw new Error(`${JSON.stringify(name)} is not ${expected}`)
+  if (!isRef(ref)) throw new Error(`${StoredJson.quote(name)} is not ${expected}`)
   return ref
 }
 

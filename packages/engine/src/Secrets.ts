@@ -83,15 +83,15 @@ export const layerMemory = (secrets: Readonly<Record<string, string>>): Layer.La
  */
 export const resolve = (ref: SecretRef): Effect.Effect<Redacted.Redacted<string>, SecretMissing> =>
   Effect.flatMap(CurrentRun, (place) => {
-    const meter = place?.step === undefined ? undefined : place.meter
-    if (meter === undefined) return Effect.die(new Error(misplaced(ref, place)))
+    const confidant = place?.confidant
+    if (confidant === undefined) return Effect.die(new Error(misplaced(ref, place)))
     return Effect.flatMap(CurrentSource, ({ find }) =>
       Effect.matchEffect(find(ref.secret), {
         onFailure: (problem) => Effect.fail(new SecretMissing({ secret: ref.secret, problem })),
         onSuccess: (found) =>
           Effect.sync(() => {
             const text = Redacted.value(found)
-            meter.tell(ref.secret, text)
+            confidant.tell(ref.secret, text)
             return Redacted.make(text, { label: mark(ref.secret) })
           })
       }))

@@ -307,7 +307,7 @@ export const make = <
         return Effect.die(new CannotCommitTogether({ step: name }))
       }
       const by = place.run.giver
-      const scrub = place.meter?.scrub
+      const scrub = place.confidant?.scrub
       const given = inputCodec === undefined ? undefined : new Handover.Input(name, inputCodec, input, by, scrub)
       const unfit = given?.refused
       if (unfit !== undefined) return Effect.die(unfit)

@@ -123,7 +123,7 @@ export const note = (kind: string, text: string, data?: unknown): Effect.Effect<
     if (place === undefined) return Effect.die(new Error(`The note "${kind}" is made outside of a run`))
     if (NoteKinds.isOwn(kind)) return Effect.die(new Error(`Notes of the kind "${kind}" are the engine's own`))
     const stored = data === undefined ? undefined : Option.getOrNull(Result.getSuccess(StoredJson.of(data)))
-    const scrub = place.meter?.scrub
+    const scrub = place.confidant?.scrub
     if (place.letGo === true) return Effect.void
     if (scrub === undefined) place.run.acts.note(kind, text, stored, place.step !== undefined)
     else place.run.acts.note(scrub.text(kind), scrub.text(text), stored && scrub.stored(stored), true)

@@ -49,7 +49,7 @@ export class Starts {
       place?.step === undefined
         ? this.startOnce(request, true)
         : this.parts.writer.patience.persist(Effect.uninterruptible(Effect.tap(
-          this.startOnce(without(request, place.meter?.scrub), false),
+          this.startOnce(without(request, place.confidant?.scrub), false),
           // The start comes behind the moment in which the run, told to stop, has left its children.
           () =>
             request.listener !== null && place.run.steps.hasLeft(place.step!)

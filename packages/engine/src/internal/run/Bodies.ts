@@ -145,7 +145,7 @@ export class Bodies {
   private callOf(step: Pass.AskedStep, probing: boolean) {
     const { entry, key } = step.record
     const { asker, nested } = step.definition
-    const meter = new Meter(this.run, key, probing, nested ? Context.get(asker, CurrentRun)?.meter : undefined)
+    const meter = new Meter(this.run, key, probing, nested ? Context.get(asker, CurrentRun)?.confidant : undefined)
     const attempt: StepAttempt = {
       key,
       attempt: entry.attempt,
@@ -161,7 +161,7 @@ export class Bodies {
       ? key
       : `${key}#${attempt.attempt}`
     this.run.pass.inner.delete(`${inside}/`)
-    const place: Place = { run: this.port, step: key, inside, meter }
+    const place: Place = { run: this.port, step: key, inside, confidant: meter }
     const context = Context.add(this.run.host.stepContext(asker), CurrentRun, place)
     return { attempt, context, meter, place }
   }

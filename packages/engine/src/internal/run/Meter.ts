@@ -1,10 +1,10 @@
 /** What one attempt of a step has spent and which secrets it was told, as its body says. Of most steps nobody asks. */
 import * as Spent from "@fermata/core/Spent"
 import * as Effect from "effect/Effect"
-import { Scrub } from "../secrets/Scrub.ts"
+import { type Confidant, Scrub } from "../secrets/Scrub.ts"
 import type { RunCore } from "./RunCore.ts"
 
-export class Meter {
+export class Meter implements Confidant {
   /** The field of the entry that ends the attempt. */
   cost: { readonly spent?: Spent.Amount } = nothing
   /** The attempt has ended. What is said behind that would be lost in silence. */
@@ -12,26 +12,26 @@ export class Meter {
   private readonly run: Pick<RunCore, "host" | "row">
   private readonly key: string
   private readonly isProbe: boolean
-  /** The attempt whose body asked for this step, and so on up to one that the workflow asked for. */
-  private readonly outermost: Meter
+  /** The attempt whose body asked for this step. */
+  private readonly outer: Confidant | undefined
   private secrets: Scrub | undefined = undefined
 
-  constructor(run: Pick<RunCore, "host" | "row">, key: string, isProbe: boolean, outer?: Meter) {
+  constructor(run: Pick<RunCore, "host" | "row">, key: string, isProbe: boolean, outer?: Confidant) {
     this.run = run
     this.key = key
     this.isProbe = isProbe
-    this.outermost = outer?.outermost ?? this
+    this.outer = outer
   }
 
-  /** What is cut out of all that the attempt leaves; undefined as long as no secret was told. Steps inside it share that, for their bodies may see what it sees. */
+  /** Steps inside a step share what is cut out, for their bodies may see what it sees. */
   get scrub(): Scrub | undefined {
-    return this.outermost.secrets
+    return this.outer === undefined ? this.secrets : this.outer.scrub
   }
 
-  /** The attempt is told this secret. */
   tell(name: string, text: string): void {
-    const scrub = this.outermost.secrets ??= new Scrub()
-    scrub.add(name, text)
+    if (this.outer !== undefined) return this.outer.tell(name, text)
+    this.secrets ??= new Scrub()
+    this.secrets.add(name, text)
   }
 
   /** Adds to what is recorded with the end of the attempt. */

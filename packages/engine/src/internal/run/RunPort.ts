@@ -14,6 +14,7 @@ import type { OutboxRow, RunRow } from "../../Backend.ts"
 import type { Signal } from "../../SignalDeclaration.ts"
 import type * as Handover from "../Handover.ts"
 import type * as Leaving from "../Leaving.ts"
+import type { Confidant } from "../secrets/Scrub.ts"
 import type {
   ApprovalQuestion,
   ApprovalResult,
@@ -24,7 +25,6 @@ import type {
   StepDefinition,
   StepOutcome
 } from "./Ask.ts"
-import type { Meter } from "./Meter.ts"
 import type { Budget, Spending } from "./Purse.ts"
 
 /** A revision of a document of the run. */
@@ -159,8 +159,8 @@ export interface Place {
   readonly inside?: string
   /** What the names of steps begin with that a part of the workflow asks for, such as `each[3]/`. */
   readonly within?: string
-  /** What the attempt has spent and was told; absent in the body of a workflow. */
-  readonly meter?: Meter
+  /** Who is told secrets: the attempt of a step. Absent in the body of a workflow. */
+  readonly confidant?: Confidant
   /** The body was let go at its timeout: whatever it still asks the run for is refused. */
   letGo?: boolean
 }

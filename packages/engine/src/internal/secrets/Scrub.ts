@@ -12,6 +12,14 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as SecretForms from "./SecretForms.ts"
 
+/** Who is told secrets: an attempt of a step. */
+export interface Confidant {
+  /** What is cut out of all that it leaves; undefined as long as it was told nothing. */
+  readonly scrub: Scrub | undefined
+  /** It is told what the secret of this name says. */
+  readonly tell: (name: string, text: string) => void
+}
+
 /** So much of the beginning of a secret is cut at the end of a text, which somebody may have shortened. */
 const brokenOff = 8
 
@@ -76,7 +84,7 @@ export class Scrub {
   readonly jsonText = (text: string): string => {
     const value: unknown = JSON.parse(text)
     const cut = this.json(value)
-    return cut === value ? text : JSON.stringify(cut)
+    return cut === value ? text : StoredJson.textOf(cut)
   }
 
   /** Whatever somebody logs or traces: plain data stays so, errors stay errors, and other things become what a journal has of them. */

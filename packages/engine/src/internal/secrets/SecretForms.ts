@@ -2,6 +2,7 @@
  * The forms in which what a secret says comes back: as it is, and inside JSON,
  * an address, a form, a page or base64, such as a header of a request.
  */
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Base64 from "effect/encoding/Base64"
 
 /** Shorter texts are not looked for: they would be found in everything. */
@@ -26,7 +27,7 @@ export const sourceOf = (text: string): string => [plainSource(text), ...base64S
 
 /** The forms that are looked for where a text was broken off. */
 export const writtenOut = (text: string): ReadonlyArray<string> => [
-  ...new Set([text, JSON.stringify(text).slice(1, -1), encoded(text), Base64.encode(text).replace(/=+$/, "")])
+  ...new Set([text, StoredJson.quote(text).slice(1, -1), encoded(text), Base64.encode(text).replace(/=+$/, "")])
 ]
 
 /** Whether base64 in which the text stands behind other bytes can only be found by reading it. */

@@ -52,7 +52,7 @@ export const tracer = (self: Tracer.Tracer): Tracer.Tracer =>
 // ----------------------------------------------------------------------------
 
 const ofContext = (context: Context.Context<never> | undefined): Scrub | undefined =>
-  context === undefined ? undefined : Context.get(context, CurrentRun)?.meter?.scrub
+  context === undefined ? undefined : Context.get(context, CurrentRun)?.confidant?.scrub
 
 /** The fiber as loggers look at it, which take annotations from it. */
 const fiberOf = (fiber: Fiber.Fiber<unknown, unknown>, scrub: Scrub): Fiber.Fiber<unknown, unknown> => {
