@@ -56,6 +56,28 @@ describe("what the code has asked for and been told", () => {
     assert.isUndefined(Pass.pollSignal(pass, "go"))
   })
 
+  it("S6: tells who waits for a signal or for the end of either, and of nothing behind that", () => {
+    const pass = passOf()
+    const told: Array<string> = []
+    const wait = (who: string) => Pass.signalOrEnd(pass, "go", (signal) => void told.push(`${who} ${signal?.id}`))
+    const end = (key: string) => body({ _tag: "EndOffered", key, name: "go" }, 0)
+    wait("first")
+    const forget = wait("gone")
+    wait("third")
+    assert.isTrue(Pass.canDeliver(pass, end("go~2")))
+    forget!()
+    for (const [key, waits] of [["go", true], ["go~2", false], ["go~3", true], ["go~4", false]] as const) {
+      assert.strictEqual(Pass.canDeliver(pass, end(key)), waits, key)
+    }
+    Pass.deliver(pass, end("go~3"))
+    for (const id of ["s", "t"]) Pass.deliver(pass, signal(id))
+    assert.deepStrictEqual(told, ["third undefined", "first s"])
+    assert.strictEqual(pass.ends.size, 0)
+    assert.isUndefined(wait("fourth"), "it is told at once")
+    assert.deepStrictEqual(told.at(-1), "fourth t")
+    assert.strictEqual(pass.ends.size, 0)
+  })
+
   it("S7: tells all who wait for a deferred of its first completion, and of no other", () => {
     const pass = passOf()
     const told: Array<unknown> = []
