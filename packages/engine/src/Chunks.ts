@@ -29,6 +29,8 @@ import * as ChunkLines from "./internal/ChunkLines.ts"
 import { ChunkReader } from "./internal/ChunkReader.ts"
 import { ChunkStream, type WriterOptions } from "./internal/ChunkStream.ts"
 import { MemoryChunks } from "./internal/MemoryChunks.ts"
+import { CurrentRun } from "./internal/run/RunPort.ts"
+import { Speech } from "./internal/secrets/Speech.ts"
 
 export type { ChunkBackend, ChunkRow } from "./ChunkBackend.ts"
 export type { Chunk, Cut } from "./internal/ChunkLines.ts"
@@ -113,7 +115,8 @@ export class Chunks extends Context.Service<Chunks, {
 
       return Chunks.of({
         append: Effect.fn("Chunks.append")(function*(run, entry, chunks) {
-          const row = { run, entry, count: chunks.length, chunks: ChunkLines.join(chunks.map(ChunkLines.orCut)) }
+          const said = Speech.at(chunks, (yield* CurrentRun)?.confidant)
+          const row = { run, entry, count: said.length, chunks: ChunkLines.join(said.map(ChunkLines.orCut)) }
           written.add(run)
           let first = 0
           while (true) {
@@ -128,20 +131,20 @@ export class Chunks extends Context.Service<Chunks, {
         writer: (run, entry, options = {}) =>
           Effect.map(
             Effect.acquireRelease(
-              Effect.sync(() => {
+              Effect.map(CurrentRun, (place) => {
                 const stream = new ChunkStream(host, run, entry, { ...defaults, ...options })
                 open.add(stream)
                 written.add(run)
-                return stream
+                return new Speech(stream, place?.confidant)
               }),
               // The store may take its time, and the step need not wait for that.
-              (stream) =>
+              ({ end, stream }) =>
                 Effect.suspend(() => {
-                  const ended = fork(Effect.ensuring(stream.end, Effect.sync(() => void open.delete(stream))))
+                  const ended = fork(Effect.ensuring(end, Effect.sync(() => void open.delete(stream))))
                   return Effect.asVoid(Effect.timeoutOption(Fiber.await(ended), patience))
                 })
             ),
-            (stream) => ({ write: (chunk) => stream.write(chunk) })
+            ({ write }) => ({ write })
           ),
         read: Effect.fn("Chunks.read")((run, after) => new ChunkReader(source, run, cursorOf(after)).all),
         follow: (run, after) => followers.follow(run, () => new ChunkReader(source, run, cursorOf(after))),

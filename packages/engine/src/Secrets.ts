@@ -3,7 +3,7 @@
  *
  * Everything that is stored holds references (`SecretRef`), and the body of a
  * step asks what one says. Whatever the attempt leaves then is without it: its
- * outcome and its error, its notes and log lines and spans, the events and
+ * outcome and its error, its chunks and notes and log lines and spans, the events and
  * signals that it sends, the payloads of the runs that it starts, and the inputs
  * of the steps inside it. `[secret NAME]` stands in its place.
  *

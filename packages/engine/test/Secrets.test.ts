@@ -3,6 +3,8 @@ import * as SecretRef from "@fermata/core/SecretRef"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { Cause, Clock, Effect, Exit, Layer, Logger, Option, Redacted, Schedule, Schema, Tracer } from "effect"
 import { Activity, DurableDeferred, Workflow, WorkflowEngine } from "effect/workflow"
+import { StorageFailed } from "../src/Backend.ts"
+import { Chunks } from "../src/Chunks.ts"
 import type { Engine } from "../src/Engine.ts"
 import { Events } from "../src/Events.ts"
 import { Runs } from "../src/Runs.ts"
@@ -10,7 +12,7 @@ import * as Secrets from "../src/Secrets.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Step from "../src/Step.ts"
 import * as Workflows from "../src/Workflows.ts"
-import { assertOutput, begin, Declined, define, exitOf } from "./support/Program.ts"
+import { assertOutput, begin, Declined, define, exitOf, pass } from "./support/Program.ts"
 
 const W = define("W", { error: Schema.Union([Declined, Secrets.SecretMissing]) })
 const Go = Signal.make("go", { schema: Schema.Unknown })
@@ -337,6 +339,46 @@ describe("Secrets.resolve", () => {
           "\"body\""
         ]
       ) assert.include(all, found)
+    }))
+
+  it.effect("S15: what a step says while it works is without it, also where it comes in pieces", () =>
+    Effect.gen(function*() {
+      const step = Step.make("call", {
+        input: { run: Schema.String },
+        error: Schema.Union([StorageFailed, Secrets.SecretMissing]),
+        onCrash: "rerun",
+        run: Effect.fnUntraced(function*({ run }, { entry }) {
+          const chunks = yield* Chunks
+          const { write } = yield* chunks.writer(run, entry)
+          yield* write("before")
+          const text = yield* plain
+          for (const piece of [`it is ${text.slice(0, 9)}`, text.slice(9, 20), `${text.slice(20)}, yes`]) {
+            yield* write({ delta: piece })
+          }
+          yield* chunks.append(run, entry + 1_000, [{ delta: text.slice(0, 3) }, { delta: text.slice(3) }])
+        }, Effect.scoped)
+      })
+      const backend = Chunks.makeMemory()
+      const world = yield* CrashHost.make
+      const host = yield* world.start(
+        W.toLayer((_, run) => Effect.orDie(step({ run }))).pipe(
+          Layer.provide(Layer.mergeAll(memory, Chunks.layer(backend)))
+        )
+      )
+      const id = yield* begin(host, W)
+      yield* pass(host, "1 second")
+      yield* assertOutput(host, W, id, undefined)
+      const told = yield* Effect.orDie(Effect.flatMap(Chunks, (chunks) => chunks.read(id))).pipe(
+        Effect.provide(Chunks.layer(backend))
+      )
+      assert.deepStrictEqual(told.map(({ value }) => value), [
+        "before",
+        { delta: "it is [secret KEY]" },
+        { delta: "" },
+        { delta: ", yes" },
+        { delta: "[secret KEY]" },
+        { delta: "" }
+      ])
     }))
 
   it.effect("S15: a secret is asked for in the body of a step: elsewhere it dies, and says where it belongs", () =>

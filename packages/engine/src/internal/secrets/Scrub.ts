@@ -12,6 +12,13 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import * as SecretForms from "./SecretForms.ts"
 
+/** A part of a text that tells a secret. */
+export interface Found {
+  readonly start: number
+  readonly end: number
+  readonly name: string
+}
+
 /** Who is told secrets: an attempt of a step. */
 export interface Confidant {
   /** What is cut out of all that it leaves; undefined as long as it was told nothing. */
@@ -40,9 +47,29 @@ export class Scrub {
     this.found = undefined
   }
 
-  /** The forms that a text may be the beginning of. */
-  get forms(): ReadonlyArray<string> {
-    return this.beginnings.map(({ form }) => form)
+  /** Where the text tells one, in order. */
+  places(text: string): ReadonlyArray<Found> {
+    if (this.names.size === 0) return []
+    return Array.from(text.matchAll(this.pattern())).flatMap((match) => {
+      const secret = this.longestFirst.find((_, index) => match[index + 1] !== undefined)
+      return secret === undefined
+        ? []
+        : [{ start: match.index, end: match.index + match[0].length, name: this.names.get(secret)! }]
+    })
+  }
+
+  /** The longest beginning of one, of a character or more, with which the text ends. */
+  beginningOf(text: string): { readonly name: string; readonly text: string } | undefined {
+    let longest: { readonly name: string; readonly text: string } | undefined
+    for (const { form, name } of this.beginnings) {
+      const last = text.slice(-(form.length - 1))
+      for (let at = last.indexOf(form[0]!); at >= 0; at = last.indexOf(form[0]!, at + 1)) {
+        if (!form.startsWith(last.slice(at))) continue
+        if (last.length - at > (longest?.text.length ?? 0)) longest = { name, text: last.slice(at) }
+        break
+      }
+    }
+    return longest
   }
 
   /** The same text where nothing is cut out of it. */
