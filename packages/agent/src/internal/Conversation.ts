@@ -188,7 +188,7 @@ class Conversation {
     this: Conversation,
     ended: Ended
   ): Effect.fn.Return<Next, never, Needs> {
-    const message = yield* Signal.poll(Message)
+    const message = yield* Signal.nextOrEnd(Message)
     if (Option.isNone(message)) return { _tag: "Ended", ended }
     this.progress.text = ""
     this.history.hear(message.value.text, yield* Clock.currentTimeMillis)

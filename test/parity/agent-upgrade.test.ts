@@ -1,0 +1,90 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, AgentTool, Policy } from "@fermata/agent"
+import { Models, Scripted } from "@fermata/agent"
+import { Chunks } from "@fermata/engine/Chunks"
+import { Runs } from "@fermata/engine/Runs"
+import * as Upgrade from "@fermata/engine/Upgrade"
+import { CrashHost } from "@fermata/testing"
+import { Effect, Layer, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
+
+const reads = { onCrash: "rerun", safe: true, permission: "read" } as const
+const text = { success: Schema.String }
+const Read = Tool.make("Read", { parameters: Schema.Struct({ path: Schema.String }), ...text })
+  .annotateMerge(AgentTool.rules(reads))
+const Write = Tool.make("Write", { parameters: Schema.Struct({ path: Schema.String }), ...text })
+const Extra = Tool.make("Extra", { parameters: Schema.Struct({}), ...text }).annotateMerge(AgentTool.rules(reads))
+
+type Options = Partial<Agent.Options<typeof Schema.String, typeof Schema.String, {}>>
+
+/** A build of the agent: what is said of it, and its tools. */
+const build = (options: Options = {}, tools: ReadonlyArray<Tool.Any> = [Read, Write]) => {
+  const kit = Toolkit.make(...tools as ReadonlyArray<typeof Read>)
+  const handlers = kit.toLayer(
+    Object.fromEntries(tools.map(({ name }) => [name, () => Effect.succeed(`${name} done`)])) as never
+  )
+  const agent = Agent.make("agent", { instructions: "Do it.", model: "m", toolkit: kit, ...options as object })
+  const script: Scripted.Script = (_, turn) =>
+    turn === 0
+      ? [Scripted.call("Read", { path: "a" }), Scripted.call("Read", { path: "b" })]
+      : turn === 1
+      ? [Scripted.call("Write", { path: "c" })]
+      : "Done."
+  const models = Models.layer([Scripted.provider(script, { name: "m" }), Scripted.provider(script, { name: "other" })])
+  const layer = Layer.provide(agent.layer, Layer.mergeAll(handlers, models, Chunks.layerMemory))
+  return { agent, layer }
+}
+
+/** The build after this one: a run that waits for an answer under the first is looked at, and goes on, under the second. */
+const changed = (...next: Parameters<typeof build>) =>
+  Effect.gen(function*() {
+    const world = yield* CrashHost.make
+    const first = build()
+    const before = yield* world.start(first.layer)
+    const run = yield* before.use(first.agent.start("go", { id: "1" }))
+    yield* before.settled
+    const after = yield* world.restart(before, build(...next).layer)
+    const report = yield* after.use(Effect.provide(Upgrade.check(), Runs.layer))
+    assert.deepStrictEqual(report.breaks.map(({ difference }) => difference), [])
+    assert.strictEqual(report.fits, 1)
+    yield* after.use(Effect.provide(
+      Effect.gen(function*() {
+        const runs = yield* Runs
+        const [question] = yield* runs.approvals()
+        yield* runs.answer(question!.id, { decision: "approve", by: "operator" })
+      }),
+      Runs.layer
+    ))
+    yield* after.settled
+    const row = yield* world.run(run)
+    if (row.status !== "completed") assert.fail(JSON.stringify([row.status, row.waits, yield* world.story(run)]))
+    return row
+  })
+
+describe("a run that waits for an answer, under a build that changed", () => {
+  const cases: Readonly<Record<string, Parameters<typeof build>>> = {
+    "its instructions": [{ instructions: "Do it otherwise." }],
+    "its policy, to one that allows what was asked about": [{ policy: Policy.open }],
+    "its policy, to one that denies what was done": [{ policy: Policy.locked }],
+    "its tools, by one more": [{}, [Read, Write, Extra]],
+    "its tools, by one that is gone and was called": [{}, [Write]],
+    "its tools, by one that is gone and is asked about": [{}, [Read]],
+    "the rules of its tools": [{}, [
+      Read.annotateMerge(AgentTool.rules({ onCrash: "ask", permission: "write" })),
+      Write
+    ]],
+    "its limits": [{ limits: { turns: 1, toolConcurrency: 1, maxTokens: 10 } }],
+    "when it is made shorter": [{ compaction: { contextLimit: 10, keepLast: 1 } }],
+    "its models": [{ model: ["other", "m"] }],
+    "its budget": [{ budget: { tokens: 1 } }],
+    "who may stop it": [{ stop: () => true }],
+    "its skills": [{ skills: [{ name: "memo", description: "", content: "" }] }]
+  }
+  for (const [what, next] of Object.entries(cases)) {
+    it.effect(`N-03: fits, and goes on to its end, with another of ${what}`, () =>
+      Effect.gen(function*() {
+        const run = yield* changed(...next)
+        assert.strictEqual(run.status, "completed")
+      }))
+  }
+})
