@@ -155,7 +155,8 @@ describe("commands that end what a run waits for", () => {
 
   prints("a child is shown", ["seeChild"], async (at, check) => {
     const run = await at.fermata("run", "parent", ...id("1"), "--json")
-    assert.match((await check("seeChild", run, /to go on:\n +(npx .*)/)).output, /^run \S+ {2}asking@1$/m)
+    const shown = await at.fermata("runs", "show", run.json.runId)
+    assert.match((await check("seeChild", shown, /to go on:\n +(npx .*)/)).output, /^run \S+ {2}asking@1$/m)
   })
 })
 

@@ -7,6 +7,7 @@ import type { RunSummary } from "@fermata/core/RunSummary"
 import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import * as Below from "./Below.ts"
 import { type CommandFailed, failed } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
 import { fileLabel } from "./ContractFile.ts"
@@ -43,6 +44,8 @@ export interface Followed {
   readonly now: number
   /** What would end its waits. */
   readonly samples: NextSamples
+  /** What the runs below it wait for. */
+  readonly below: Below.Below
   /** Why nobody goes on with it, when that is so. */
   readonly unserved?: string
 }
@@ -101,6 +104,7 @@ export const follow = (host: Host, runId: string, options: Options): Effect.Effe
       usage: outcomes.usage,
       now: host.now(),
       samples: yield* Samples.of(host, last.view),
+      below: yield* Below.of(host, last.view),
       ...(unserved === undefined ? {} : { unserved })
     }
   })).pipe(

@@ -66,7 +66,7 @@ export const report = (followed: Followed, options: ReportOptions) =>
   })
 
 /** Says on stderr how the run stands, and how it goes on. */
-export const tellPeople = ({ now, samples, steps, unserved, view }: Followed, { globals }: ReportOptions) =>
+export const tellPeople = ({ below, now, samples, steps, unserved, view }: Followed, { globals }: ReportOptions) =>
   Effect.gen(function*() {
     yield* note(summary(view, steps))
     const answers = AgentAnswers.of(view)
@@ -82,13 +82,9 @@ export const tellPeople = ({ now, samples, steps, unserved, view }: Followed, { 
       yield* note(`  see: ${Commands.seeWhatHappened(view.id)}`)
     }
     if (view.status !== "suspended") return
-    const commands = nextCommands({
-      runId: view.id,
-      waits: view.waits,
-      approvals: view.approvals,
-      samples,
-      as: globals.usually
-    })
+    const own = { runId: view.id, waits: view.waits, approvals: view.approvals, samples }
+    const places = [{ ...own, waits: view.waits.filter(({ key }) => !below.has(key)) }, ...[...below.values()].flat()]
+    const commands = places.flatMap((place) => nextCommands({ ...place, as: globals.usually }))
     if (commands.length > 0) yield* note("  to go on:")
     for (const command of commands) yield* note(`    ${err.bold(command)}`)
     const until = Math.min(...view.waits.flatMap((wait) => wait.until ?? []))

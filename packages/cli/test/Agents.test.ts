@@ -29,7 +29,8 @@ describe("agents", () => {
         tools: ["Publish"],
         agents: ["looker"]
       },
-      { name: "looker", description: "Looks at one file", models: ["claude-opus-5-5"], tools: [], agents: [] }
+      { name: "looker", description: "Looks at one file", models: ["claude-opus-5-5"], tools: [], agents: [] },
+      { name: "chief", description: "", models: ["claude-opus-5-5"], tools: [], agents: ["reviewer"] }
     ])
     const page = (await type("agent", "ls")).stdout
     assert.match(page, /^AGENT +MODELS +TOOLS +AGENTS BELOW +DESCRIPTION$/m)
@@ -78,6 +79,23 @@ describe("agents", () => {
     assert.strictEqual(upgrade.code, 0, upgrade.stdout)
     const replayed = await type("replay", run!)
     assert.strictEqual(replayed.code, 0, replayed.stdout + replayed.stderr)
+  })
+
+  it("that are below others ask too, and whoever runs the one above is told how to answer", async () => {
+    const { own, type } = project()
+    const run = ["agent", "run", "chief", ...input, "--id", "1", "--model", "scripted"]
+    const asked = await type(...run)
+    assert.strictEqual(asked.code, 3, asked.stderr)
+    assert.match(asked.stderr, /▸ child run \w+ {2}reviewer@1$/m)
+    const [, child] = /▸ child run (\w+)/.exec(asked.stderr)!
+    const [first, second, ...more] = /to go on:\n((?: {4}.*\n)+)/.exec(asked.stderr)![1]!.trimEnd().split("\n")
+    assert.include(first!, ` approve ${child} --as operator `)
+    assert.include(second!, ` deny ${child} --as operator `)
+    assert.deepStrictEqual(more, [])
+    await type("approve", child!, "--as", "operator", "--model", "scripted")
+    await type("worker", "--until-idle", "--model", "scripted")
+    assert.deepStrictEqual(own.bodies, ["published 1 problem"])
+    assert.strictEqual((await type(...run)).stdout, "\"It is reviewed.\"\n")
   })
 
   it("are refused in one sentence, and nothing is stored", async () => {

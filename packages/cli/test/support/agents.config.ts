@@ -1,4 +1,4 @@
-/** A project of two agents: one reviews changes, and asks before it publishes; the other looks at one file for it. */
+/** A project of agents: one reviews changes, and asks before it publishes; one looks at one file for it; and a chief has it review. */
 import * as Agent from "@fermata/agent/Agent"
 import * as AgentTool from "@fermata/agent/AgentTool"
 import * as Scripted from "@fermata/agent/model/Scripted"
@@ -26,6 +26,12 @@ const Reviewer = Agent.make("reviewer", {
   agents: [Looker]
 })
 
+const Chief = Agent.make("chief", {
+  instructions: "You have changes reviewed.",
+  input: Schema.Struct({ change: Schema.String }),
+  agents: [Reviewer]
+})
+
 const handlers = kit.toLayer({
   Publish: ({ text }) =>
     Effect.sync(() => {
@@ -34,17 +40,20 @@ const handlers = kit.toLayer({
     })
 })
 
-const isLooker = (request: Parameters<Scripted.Script>[0]): boolean =>
-  JSON.stringify(request.prompt.content[0]).includes("one file")
+const isTold = (request: Parameters<Scripted.Script>[0], words: string): boolean =>
+  JSON.stringify(request.prompt.content[0]).includes(words)
 
 export default defineConfig({
   agents: [
     { agent: Reviewer, layer: Reviewer.layer.pipe(Layer.provide(handlers)) },
-    { agent: Looker, layer: Looker.layer }
+    { agent: Looker, layer: Looker.layer },
+    { agent: Chief, layer: Chief.layer }
   ],
   scripted: (request, turn) =>
-    isLooker(request)
+    isTold(request, "one file")
       ? "one problem"
+      : isTold(request, "have changes reviewed")
+      ? turn === 0 ? [Scripted.call("reviewer", { change: "42" })] : "It is reviewed."
       : turn === 0
       ? [Scripted.call("looker", { file: "a.ts" })]
       : turn === 1

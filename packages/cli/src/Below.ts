@@ -1,0 +1,46 @@
+/**
+ * What runs below a run wait for: whoever follows a run is told how to end the
+ * waits of its children, however far below.
+ */
+import type * as RunView from "@fermata/core/RunView"
+import * as Suspension from "@fermata/core/Suspension"
+import type { Wait } from "@fermata/core/Wait"
+import * as Effect from "effect/Effect"
+import type { CommandFailed } from "./CommandFailed.ts"
+import type { Host } from "./Host.ts"
+import type { Place } from "./NextCommands.ts"
+import * as Samples from "./Samples.ts"
+
+/** A run below, without the reader. */
+export type PlaceBelow = Omit<Place, "as">
+
+/** The runs below for which each wait of a run waits, by its key; none where nobody is to do anything there. */
+export type Below = ReadonlyMap<string, ReadonlyArray<PlaceBelow>>
+
+/** What the runs below a run wait for. */
+export const of = (host: Host, view: RunView.RunView): Effect.Effect<Below, CommandFailed> =>
+  Effect.gen(function*() {
+    const found = new Map<string, ReadonlyArray<PlaceBelow>>()
+    for (const wait of view.waits) {
+      const places = (yield* Effect.forEach(childrenOf(wait), (child) => placesIn(host, child))).flat()
+      if (places.length > 0) found.set(wait.key, places)
+    }
+    return found
+  })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const childrenOf = (wait: Wait): ReadonlyArray<string> =>
+  Suspension.actionsOf(wait).flatMap((action) => action.verb === "show" ? [action.run] : [])
+
+const placesIn = (host: Host, run: string): Effect.Effect<ReadonlyArray<PlaceBelow>, CommandFailed> =>
+  Effect.gen(function*() {
+    const view = yield* host.refine(host.runs.show(run))
+    if (view.status !== "suspended") return []
+    const below = yield* of(host, view)
+    const waits = view.waits.filter((wait) => childrenOf(wait).length === 0 && Suspension.actionsOf(wait).length > 0)
+    const own = { runId: view.id, waits, approvals: view.approvals, samples: yield* Samples.of(host, view) }
+    return [...waits.length === 0 ? [] : [own], ...[...below.values()].flat()]
+  })
