@@ -262,3 +262,44 @@ describe("a budget", () => {
     )
   })
 })
+
+describe("a cancel", () => {
+  it.effect("N-04: in the middle of an answer aborts the request at once, and in the middle of a tool and of a subagent", () => {
+    const Wait = Tool.make("Wait", { parameters: Schema.Struct({}), success: Schema.String })
+      .annotateMerge(AgentTool.rules({ onCrash: "rerun", permission: "read" }))
+    const lives = (script: Parameters<typeof world>[0]) =>
+      Effect.gen(function*() {
+        const aborted: Array<string> = []
+        const hangs = (what: string) =>
+          Effect.onInterrupt(Effect.never, () => Effect.sync(() => void aborted.push(what)))
+        const { agent: helper, layer } = withTools(Toolkit.make(Wait), { Wait: () => hangs("tool") })
+        const boss = Agent.make("boss", { instructions: "boss", model: "b", agents: [helper] })
+        const scripts = typeof script === "function" ? { m: script } : script
+        return yield* Effect.gen(function*() {
+          const runs = yield* Runs
+          const run = yield* begin(boss)
+          yield* runs.cancel(run, { by: "ada", reason: "enough" })
+          yield* (yield* TestHost).settled
+          const { children } = yield* runs.show(run)
+          return { aborted, response: yield* AgentResponse.of(run), below: children.map(({ status }) => status) }
+        }).pipe(Effect.provide(world(
+          {
+            ...scripts,
+            b: scripts["b"] ?? (() => hangs("answer")),
+            m: scripts["m"] ?? (() => hangs("answer below"))
+          },
+          boss.layer,
+          layer
+        )))
+      })
+    const give = inTurn(calls(call("a", "agent", { prompt: "help" })), answer("done"))
+    return Effect.gen(function*() {
+      const answering = yield* lives({})
+      assert.deepStrictEqual([answering.aborted, answering.response.status], [["answer"], "cancelled"])
+      const below = yield* lives({ b: give })
+      assert.deepStrictEqual([below.aborted, below.response.status], [["answer below"], "cancelled"])
+      const tool = yield* lives({ b: give, m: inTurn(calls(call("a", "Wait", {})), answer("done")) })
+      assert.deepStrictEqual([tool.aborted, tool.response.status], [["tool"], "cancelled"])
+    })
+  })
+})

@@ -14,6 +14,7 @@ import * as Random from "@fermata/testing/RandomProgram"
 import * as Simulator from "@fermata/testing/Simulator"
 import { Effect, Layer, Random as Chance } from "effect"
 import * as fc from "fast-check"
+import * as Agents from "./agents.ts"
 import * as Families from "./families.ts"
 import * as Pauses from "./pauses.ts"
 import * as Secrets from "./secrets.ts"
@@ -80,6 +81,11 @@ export const people: Simulator.Person = ({ question, standing }, draw) => {
 }
 
 export const cases: ReadonlyArray<Case> = [
+  {
+    name: "an agent",
+    start: Agents.start,
+    options: { layer: Agents.layer }
+  },
   {
     name: "everything",
     start: Everything.execute({ id: "1" }, { discard: true }),

@@ -15,6 +15,7 @@
  */
 import * as AgentMessage from "@fermata/core/AgentMessage"
 import { Amount } from "@fermata/core/Amount"
+import * as StoredJson from "@fermata/core/StoredJson"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
@@ -292,6 +293,13 @@ export const make = <
     retryBaseMs: defaults.retryBaseMs,
     retryMaxMs: defaults.retryMaxMs
   })
+  let characters: number | undefined
+  const toolCharacters = (): number =>
+    characters ??= Object.values(tools).reduce(
+      (sum, tool) =>
+        sum + tool.name.length + (tool.description?.length ?? 0) + StoredJson.textOf(Tool.getJsonSchema(tool)).length,
+      0
+    )
   const steps = new Map<string, ToolStep.ToolStep>()
   const toolStep = (tool: string): ToolStep.ToolStep => {
     const known = steps.get(tool)
@@ -345,6 +353,7 @@ export const make = <
     const limit = budget ?? (yield* Workflows.budget).granted ?? first.setup.budget
     const ended = yield* Conversation.hold({
       run: runId,
+      toolCharacters,
       agent: name,
       depth,
       maxDepth: first.setup.maxDepth,

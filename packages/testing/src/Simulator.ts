@@ -31,6 +31,7 @@
  *   Simulator.explore(PlaceOrder, { payload: order, layer: PlaceOrderLayer }))
  * ```
  */
+import { budgetSignal } from "@fermata/core/RunSpending"
 import type { Wait } from "@fermata/core/Wait"
 import * as WellFormed from "@fermata/core/WellFormed"
 import type { Backend } from "@fermata/engine/Backend"
@@ -91,7 +92,7 @@ export interface Options {
   readonly signals?: Readonly<Record<string, unknown>>
   /**
    * What people outside say to a wait; `turn` grows with the journal. Undefined leaves it to the defaults: the first
-   * approver approves, an operator resumes and has steps of unknown outcome retried, and signals come as `signals` says.
+   * approver approves, an operator resumes, raises budgets and has steps of unknown outcome retried, and signals come as `signals` says.
    */
   readonly answer?: (wait: Wait, turn: number) => Word | undefined
   /**
@@ -345,12 +346,17 @@ const sha256Hex = (text: string): Effect.Effect<string> =>
   )
 
 /** What people outside say when a program says nothing else. */
+/** By how much an operator raises a budget. */
+const enough = { micros: 1_000_000_000, tokens: 1_000_000_000 }
+
 const usual = (wait: Wait, signals: Readonly<Record<string, unknown>>): Word | undefined => {
   switch (wait.reason) {
     case "approval":
       return { kind: "answer", message: { key: wait.key, decision: "approve", by: wait.who?.[0] ?? "somebody" } }
     case "outcome-unknown":
       return { kind: "settle", message: { key: wait.key, by: "operator", action: { _tag: "retry" } } }
+    case "budget":
+      return { kind: "signal", message: { name: budgetSignal, payload: enough, by: "operator" } }
     case "operator":
       return { kind: "resume", message: { by: "operator" } }
     case "signal":

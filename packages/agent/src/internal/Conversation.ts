@@ -19,6 +19,7 @@ import * as Schema from "effect/Schema"
 import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { AgentFailed, type Code, codes } from "../AgentErrors.ts"
 import type { ModelFailed, Models } from "../Model.ts"
+import * as AnswerFold from "./AnswerFold.ts"
 import * as Budgeting from "./Budgeting.ts"
 import * as Compaction from "./Compaction.ts"
 import { History } from "./History.ts"
@@ -33,6 +34,8 @@ import * as ToolCalls from "./ToolCalls.ts"
 export interface Parts extends Omit<ToolCalls.Callers, "loaded" | "limit"> {
   readonly run: string
   readonly setup: Setup
+  /** How long it is, in characters, what the model is told of its tools. */
+  readonly toolCharacters: () => number
   /** What the run may spend, before anybody raised it; no limit when absent. */
   readonly budget: Amount | undefined
   readonly models: ReadonlyArray<string>
@@ -196,7 +199,10 @@ class Conversation {
   })
 
   private reserve(maxTokens: number): Effect.Effect<Amount, never, Needs> {
-    return Budgeting.reserve(this.parts.models, this.history.size, maxTokens)
+    const { history, parts } = this
+    // What stands beside the messages is in the count of an answer, once there is one.
+    const beside = history.isCounted ? 0 : AnswerFold.tokensOf(parts.setup.instructions.length + parts.toolCharacters())
+    return Budgeting.reserve(parts.models, history.size + beside, maxTokens)
   }
 
   private ask(

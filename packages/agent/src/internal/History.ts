@@ -15,7 +15,7 @@ export class History {
   private counted = { tokens: 0, messages: 0 }
   /** Tokens that were left when the conversation was last made shorter, by the first count that came after. */
   private shortened = 0
-  private isCounted = true
+  private isAnchored = true
 
   constructor(first: Message, at: number) {
     this.said = [{ message: first, at }]
@@ -40,13 +40,18 @@ export class History {
     if (content.length > 0) this.said.push({ message: { role: "assistant", model, content }, at })
     const tokens = usage.input + usage.cacheRead + usage.cacheWrite + usage.output
     this.counted = { tokens, messages: this.said.length }
-    if (!this.isCounted) this.shortened = Math.max(this.shortened, tokens)
-    this.isCounted = true
+    if (!this.isAnchored) this.shortened = Math.max(this.shortened, tokens)
+    this.isAnchored = true
   }
 
   /** The calls of the latest answer came to this. */
   results(content: ReadonlyArray<ToolResult>, at: number): void {
     this.said.push({ message: { role: "tool", content }, at })
+  }
+
+  /** Whether a model has counted it once. */
+  get isCounted(): boolean {
+    return this.counted.tokens > 0
   }
 
   /** Tokens, rather too many than too few. */
@@ -93,6 +98,6 @@ export class History {
     this.said = [...said]
     this.counted = { tokens: beside + Compaction.estimateOf(said), messages: said.length }
     this.shortened = this.size
-    this.isCounted = false
+    this.isAnchored = false
   }
 }

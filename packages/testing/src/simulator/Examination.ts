@@ -162,7 +162,7 @@ const examineRun = (
 }
 
 const forSomebody = (wait: Wait): boolean =>
-  wait.until !== undefined || ["signal", "approval", "operator", "outcome-unknown"].includes(wait.reason)
+  wait.until !== undefined || ["signal", "approval", "operator", "outcome-unknown", "budget"].includes(wait.reason)
 
 /** The journals of all runs, without the places of errors in the program. */
 export const journals = (store: MemoryStore): string => {
