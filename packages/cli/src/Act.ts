@@ -6,6 +6,7 @@ import type { Answer } from "@fermata/core/Question"
 import { asides } from "@fermata/core/QuestionText"
 import type { Receipt } from "@fermata/core/Receipt"
 import type { ArgumentsEdited } from "@fermata/core/RunsErrors"
+import { isFinal } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import { CommandFailed, exitCodes } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
@@ -55,6 +56,7 @@ export const answer = (
       if (asked.status === "open") yield* note(`  ${[asked.progress, ...asides(asked)].join("; ")}`)
       if (noWait) return yield* acknowledged({ runId: asked.runId, result: "accepted" }, globals)
       yield* followOn(host, globals, asked.runId, entries, "completed")
+      yield* followAbove(host, globals, asked.runId)
     }))
 
 // ----------------------------------------------------------------------------
@@ -84,6 +86,23 @@ const asEdited = (
 
 const acknowledged = (receipt: Receipt, { json }: Globals): Effect.Effect<void> =>
   json ? document(receipt) : Effect.void
+
+/** Once a run is over that was asked about, its parent is followed too: it may have waited for it. How that stands is told to people alone. */
+const followAbove = (host: Host, globals: Globals, runId: string): Effect.Effect<void, CommandFailed> =>
+  Effect.gen(function*() {
+    const { parent, status } = yield* host.refine(host.runs.find(runId))
+    if (parent === undefined || !isFinal(status)) return
+    const above = yield* host.refine(host.runs.find(parent))
+    if (isFinal(above.status)) return
+    yield* note(`its parent is run ${parent}`)
+    const { follow } = yield* Effect.promise(() => import("./Follow.ts"))
+    const { tellPeople } = yield* Effect.promise(() => import("./Report.ts"))
+    yield* tellPeople(yield* follow(host, parent, { from: above.entries, work: "if-nobody-does" }), {
+      globals,
+      joined: true
+    })
+    yield* followAbove(host, globals, parent)
+  })
 
 const followOn = (host: Host, globals: Globals, runId: string, from: number, goal: Act<never>["goal"]) =>
   Effect.gen(function*() {

@@ -92,8 +92,11 @@ describe("agents", () => {
     assert.include(first!, ` approve ${child} --as operator `)
     assert.include(second!, ` deny ${child} --as operator `)
     assert.deepStrictEqual(more, [])
-    await type("approve", child!, "--as", "operator", "--model", "scripted")
-    await type("worker", "--until-idle", "--model", "scripted")
+    const answered = await type("approve", child!, "--as", "operator", "--model", "scripted")
+    assert.strictEqual(answered.stdout, "{\"problems\":1}\n")
+    assert.match(answered.stderr, /^run \w+ completed in .*$/gm)
+    const chief = /^run (\w+)/m.exec(asked.stderr)![1]!
+    assert.include((await type("runs", "show", chief)).stdout, "completed")
     assert.deepStrictEqual(own.bodies, ["published 1 problem"])
     assert.strictEqual((await type(...run)).stdout, "\"It is reviewed.\"\n")
   })
