@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process"
 import { statSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { agents } from "./agents.ts"
 import { chunks } from "./chunks.ts"
 import { command, compile, install } from "./command.ts"
 import { events } from "./events.ts"
@@ -303,6 +304,7 @@ export const cases: Readonly<Record<string, Case>> = {
   events,
   reader,
   chunks,
+  agents,
   startUp,
   command
 }
