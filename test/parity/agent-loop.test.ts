@@ -308,6 +308,14 @@ describe("error codes", () => {
     })
   })
 
+  it("M-60: an agent that cannot be is refused when it is defined, with what would be right", () => {
+    assert.throws(() => bare({ limits: { turns: -1 } }), "limits.turns is -1; it must be a whole number from 1")
+    assert.throws(() => bare({ limits: { toolConcurrency: 1.5 } }), "limits.toolConcurrency is 1.5")
+    assert.throws(() => bare({ compaction: { threshold: 85 } }), "above 0 and at most 1")
+    assert.throws(() => bare({ budget: { usd: -1 } }), "is none")
+    assert.throws(() => bare({ agents: [bare(), bare()] }), "two tools \"agent\"")
+  })
+
   it.effect("M-59: a key that is refused is refused once", () => {
     const agent = bare()
     return Effect.gen(function*() {

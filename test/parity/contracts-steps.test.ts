@@ -72,7 +72,8 @@ describe("kinds of steps", () => {
       const host = yield* serve(yield* CrashHost.make, { llm })
       const id = yield* run(host, contract(steps), { input: { title: "Login" } })
       assert.deepStrictEqual((yield* host.runs.show(id)).output, { answer: "it said: a bug" })
-      assert.deepStrictEqual(asked, [{ prompt: "Sum up Login", system: "be brief", maxTokens: 99 }])
+      const idempotencyKey = `${id}%2Fthink`
+      assert.deepStrictEqual(asked, [{ prompt: "Sum up Login", system: "be brief", maxTokens: 99, idempotencyKey }])
 
       const bare = yield* serve(yield* CrashHost.make)
       const failed = yield* run(bare, contract(steps), { input: { title: "Login" } })

@@ -34,6 +34,7 @@ import * as Workflow from "effect/workflow/Workflow"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { defaults } from "./AgentDefaults.ts"
 import { AgentFailed } from "./AgentErrors.ts"
+import * as AgentChecks from "./internal/AgentChecks.ts"
 import type * as Compaction from "./internal/Compaction.ts"
 import * as Conversation from "./internal/Conversation.ts"
 import { Message } from "./internal/Message.ts"
@@ -67,7 +68,7 @@ export interface Options<
   readonly output?: Out
   /** The model, or several: the next is asked where one fails. */
   readonly model?: string | ReadonlyArray<string>
-  /** Between 0 and 1; of the provider when absent. */
+  /** From 0 to 2; of the provider when absent. */
   readonly temperature?: number
   readonly toolkit?: Toolkit.Toolkit<Tools>
   /** Agents that the model may give work to, each as a tool of its name. */
@@ -254,7 +255,10 @@ export const tell = (
 ): Effect.Effect<"accepted" | "duplicate", Signal.SignalRefused | StorageFailed, Engine> =>
   Signal.send(Message, { runId, payload: { text }, ...options })
 
-/** Defines an agent. Throws where it cannot be: two tools of one name, or one named as a step of the loop. */
+/**
+ * Defines an agent. Throws where it cannot be: two tools of one name, one named
+ * as a step of the loop, or a number that is none, such as a limit below 1.
+ */
 export const make = <
   const Name extends string,
   In extends Schema.Top = typeof Schema.String,
@@ -275,7 +279,9 @@ export const make = <
     ...own,
     ...Object.fromEntries(agents.map((agent) => [agent.name, Subagents.toolOf(agent)]))
   }
-  check(name, own, agents)
+  AgentChecks.names(name, own, agents)
+  AgentChecks.numbers(name, options)
+  const allowance = options.budget === undefined ? undefined : Money.amountOf(options.budget)
 
   const workflow = Workflow.make(name, {
     payload: payload(input),
@@ -329,7 +335,7 @@ export const make = <
       summaryMaxTokens: compaction.summaryMaxTokens ?? defaults.summaryMaxTokens,
       microcompactAgeMs: millis(compaction.microcompactAge, defaults.microcompactAgeMs)
     },
-    ...(options.budget === undefined ? {} : { budget: Money.amountOf(options.budget) }),
+    ...(allowance === undefined ? {} : { budget: allowance }),
     onBudget: options.onBudget ?? "ask"
   })
 
@@ -371,7 +377,7 @@ export const make = <
       toolStep,
       child: (tool, params, place, grant) =>
         Effect.provideService(
-          Subagents.run(below.get(tool)!, params, `${runId}/${place}`, depth + 1),
+          Subagents.run(tool, below.get(tool), params, `${runId}/${place}`, depth + 1),
           Workflows.Granted,
           grant
         )
@@ -448,17 +454,4 @@ const textOf = (schema: Schema.Top, given: unknown): string => {
   if (typeof given === "string") return given
   const encoded: unknown = Schema.encodeUnknownSync(Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>))(given)
   return JSON.stringify(encoded, null, 2)
-}
-
-const check = (name: string, own: AnyTools, agents: ReadonlyArray<Any>): void => {
-  const names = new Set<string>([ModelStep.stepName])
-  for (const tool of [...Object.keys(own), ...agents.map((agent) => agent.name)]) {
-    if (tool === ModelStep.stepName) {
-      throw new Error(
-        `Agent "${name}" has a tool "${tool}", which is what its model calls are named: name it otherwise`
-      )
-    }
-    if (names.has(tool)) throw new Error(`Agent "${name}" has two tools "${tool}": name one of them otherwise`)
-    names.add(tool)
-  }
 }

@@ -27,7 +27,16 @@ export const toolOf = (agent: Below): Tool.Any =>
   }).annotateMerge(AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" })) as unknown as Tool.Any
 
 /** Runs an agent that a model gave work to, under an id that is the same for every replay. */
-export const run = Effect.fnUntraced(function*(agent: Below, params: Schema.Json, id: string, depth: number) {
+export const run = Effect.fnUntraced(function*(
+  name: string,
+  agent: Below | undefined,
+  params: Schema.Json,
+  id: string,
+  depth: number
+) {
+  if (agent === undefined) {
+    return { outcome: ToolStep.failure(`there is no agent "${name}" any more`), usage: AgentMessage.noUsage }
+  }
   const workflow = agent.workflow as unknown as Runnable
   const decoded = Schema.decodeUnknownExit(Schema.toCodecJson(agent.input as Schema.Codec<unknown, unknown>))(
     isText(agent) ? (params as { readonly prompt?: unknown } | null)?.prompt : params
