@@ -308,6 +308,19 @@ describe("error codes", () => {
     })
   })
 
+  it.effect("M-53: nor does an answer that was cut, or has no use, make one model call more than there may be", () =>
+    Effect.gen(function*() {
+      const lives = (parts: ReturnType<typeof say>, output: Schema.Top = Schema.String) => {
+        const agent = Agent.make("agent", { instructions: "", model: "m", output, limits: { turns: 1 } })
+        return Effect.gen(function*() {
+          const failure = yield* Effect.flip(agent.run("go"))
+          return [failure.code, (yield* Wire).length]
+        }).pipe(Effect.provide(world(inTurn(parts), agent.layer)))
+      }
+      assert.deepStrictEqual(yield* lives([...say("half"), stop("length")]), ["ERR_MAX_TURNS", 1])
+      assert.deepStrictEqual(yield* lives(answer("prose"), Schema.Struct({ a: Schema.Int })), ["ERR_MAX_TURNS", 1])
+    }))
+
   it("M-60: an agent that cannot be is refused when it is defined, with what would be right", () => {
     assert.throws(() => bare({ limits: { turns: -1 } }), "limits.turns is -1; it must be a whole number from 1")
     assert.throws(() => bare({ limits: { toolConcurrency: 1.5 } }), "limits.toolConcurrency is 1.5")
