@@ -1,7 +1,7 @@
 /** What AGENTS.md and the pages of `.github` name is there. */
 import { assert, describe, it } from "@effect/vitest"
 import { execFileSync } from "node:child_process"
-import { existsSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { posix } from "node:path"
 import { fileURLToPath } from "node:url"
 
@@ -106,9 +106,19 @@ describe("the README", () => {
       names.split(", ").map((name) => [name.replaceAll("`", ""), here] as const)
     )
   )
-  const { devDependencies } = JSON.parse(readFileSync(`${root}package.json`, "utf8")) as {
-    readonly devDependencies: Readonly<Record<string, string>>
+  const versionsOf = (manifest: string): Readonly<Record<string, string>> => {
+    const { dependencies, devDependencies } = JSON.parse(readFileSync(root + manifest, "utf8")) as {
+      readonly dependencies?: Readonly<Record<string, string>>
+      readonly devDependencies?: Readonly<Record<string, string>>
+    }
+    return { ...dependencies, ...devDependencies }
   }
+  const versions = Object.assign(
+    {},
+    ...["package.json", ...readdirSync(`${root}packages`).map((name) => `packages/${name}/package.json`)].map(
+      versionsOf
+    )
+  ) as Readonly<Record<string, string>>
 
   it.each([
     "effect",
@@ -122,10 +132,10 @@ describe("the README", () => {
     "@modelcontextprotocol/sdk"
   ])("tells where %s is, as the manifests have it", (name) => {
     const here = rows.get(name) ?? ""
-    const isInstalled = name in devDependencies
+    const isInstalled = name in versions
     assert.strictEqual(here.startsWith("the same"), isInstalled, here)
     const [, version] = /^the same, (\d+\.\d+)/.exec(here) ?? []
-    if (version !== undefined) assert.isTrue(devDependencies[name]!.startsWith(`${version}.`), here)
+    if (version !== undefined) assert.isTrue(versions[name]!.startsWith(`${version}.`), here)
     for (const [, module] of here.matchAll(/`(effect\/[\w-]+)`/g)) {
       const [, part = ""] = module!.split("/")
       const place = `${root}node_modules/effect/src/${part}`
