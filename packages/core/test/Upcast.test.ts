@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Exit } from "effect"
+import * as fc from "fast-check"
 import * as Upcast from "../src/Upcast.ts"
 
 /** A copy, since the value becomes the entry. */
@@ -51,6 +52,17 @@ describe("reading a stored entry", () => {
     for (const stored of [patch, { ...patch, v: 2 }, { _tag: "Note", at: 5, kind: "patch", text: "p" }]) {
       assert.deepStrictEqual(read(3, stored), Exit.succeed({ ...patch, seq: 3, epoch: 1 }))
     }
+  })
+
+  it("S14: many at once are what each is alone, and none where one of them is no JSON by itself", () => {
+    fc.assert(fc.property(fc.array(fc.jsonValue()), (values) => {
+      const texts = values.map((value) => JSON.stringify(value))
+      assert.deepStrictEqual(Upcast.parsePage(texts), texts.map((text): unknown => JSON.parse(text)))
+    }))
+    for (const damaged of ["", "{", "1,2", "1],[2", "{\"a\":1},{\"b\":2}", "\"", "[1"]) {
+      assert.isUndefined(Upcast.parsePage(["1", damaged, "2"]), damaged)
+    }
+    assert.isUndefined(Upcast.parsePage(["[1", "2]"]))
   })
 
   it("S14: says what is wrong with an entry that this build cannot read", () => {

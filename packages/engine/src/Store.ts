@@ -55,9 +55,10 @@ export class Store extends Context.Service<Store, {
         while (true) {
           const wanted = Math.min(pageSize, limit - entries.length)
           const rows = yield* backend.entries(runId, from + entries.length, wanted)
-          for (const row of rows) {
+          const page = Upcast.parsePage(rows)
+          for (const [index, row] of rows.entries()) {
             const seq = from + entries.length
-            const parsed = Upcast.parse(runId, seq, row)
+            const parsed = page === undefined ? Upcast.parse(runId, seq, row) : Exit.succeed(page[index])
             if (Exit.isFailure(parsed)) return yield* Effect.failCause(parsed.cause)
             const { value } = parsed
             const read = Upcast.readValue(runId, seq, hasBlobs(value) ? yield* fill(runId, seq, value) : value)
