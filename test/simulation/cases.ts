@@ -48,6 +48,8 @@ export interface Case {
   readonly name: string
   readonly start: Effect.Effect<unknown, unknown, unknown>
   readonly options: Simulator.Options
+  /** What holds of it in whatever lives. */
+  readonly always?: Partial<Simulator.Options>
   /** How it ends depends on when it began to wait, which a loss of power may change. */
   readonly timely?: boolean
 }
@@ -84,7 +86,9 @@ export const cases: ReadonlyArray<Case> = [
   {
     name: "an agent",
     start: Agents.start,
-    options: { layer: Agents.layer }
+    options: { layer: Agents.layer },
+    // The journal has the provider's books where an acknowledged write outlives a loss of power, and only there.
+    always: { durability: "full" }
   },
   {
     name: "everything",

@@ -92,7 +92,7 @@ export const simulate = (
         for (const one of [...cases, ...random(seed + round, batch)]) {
           if (total.runs >= wanted) break
           const ends = durability === "normal" && one.timely === true ? { ends: "any" as const } : {}
-          yield* explore(one, { seed: seed + round, mode: "random", lives: 5, durability, ...ends })
+          yield* explore(one, { seed: seed + round, mode: "random", lives: 5, durability, ...ends, ...one.always })
         }
         // In each round one more goes through all its crash points.
         const one = cases[round]
