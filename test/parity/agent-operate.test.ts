@@ -92,6 +92,30 @@ describe("the stream of a run", () => {
     })
   })
 
+  it.effect("N-04: what a model has said before it failed is void before the next in its place speaks", () => {
+    const agent = plain({ model: ["first", "second"] })
+    return Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      yield* Effect.gen(function*() {
+        const test = yield* TestHost
+        const run = yield* begin(agent)
+        const reading = yield* Effect.forkChild(Stream.runCollect(AgentStream.of(run)), { startImmediately: true })
+        yield* test.adjust("1 second")
+        yield* Deferred.succeed(gate, undefined)
+        yield* test.adjust("1 second")
+        const told = (yield* Fiber.join(reading)).map(short)
+        assert.isAbove(told.indexOf("restart"), told.indexOf("part half"))
+        assert.isAbove(told.indexOf("part half"), 0)
+        assert.isAbove(told.indexOf("answer model"), told.indexOf("restart"))
+      }).pipe(
+        Effect.provide(world({
+          first: () => [...say("half")],
+          second: () => Effect.as(Deferred.await(gate), answer("whole"))
+        }, agent.layer))
+      )
+    })
+  })
+
   it.effect("N-02, N-04: follows subagents at any depth, each with places of its own", () => {
     const low = Agent.make("low", { instructions: "low", model: "low" })
     const middle = Agent.make("middle", { instructions: "middle", model: "middle", agents: [low] })
@@ -187,6 +211,18 @@ describe("a budget", () => {
       const { output, stopped, turns } = yield* agent.run("go")
       assert.deepStrictEqual([output, stopped, turns], ["turn 1", "budget", 2])
     }).pipe(Effect.provide(world(looks, layer)))
+  })
+
+  it.effect("M-77: what there is holds what an answer had said that was being continued", () => {
+    const agent = plain({
+      budget: { tokens: 900 },
+      onBudget: "finish",
+      limits: { maxTokens: 500, raisedMaxTokens: 500 }
+    })
+    return Effect.gen(function*() {
+      const { output, stopped } = yield* agent.run("go")
+      assert.deepStrictEqual([output, stopped], ["one two ", "budget"])
+    }).pipe(Effect.provide(world(inTurn([...say("one two "), stop("length", 100, 400)]), agent.layer)))
   })
 
   it.effect("N-50: in money, by a price that nobody knows, is counted high and never as nothing", () => {

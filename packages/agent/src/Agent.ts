@@ -245,7 +245,9 @@ export const lenient: <S extends Schema.Top>(schema: S) => Schema.Union<readonly
 
 /**
  * Says something to a run that is on its way. Success means that it is recorded:
- * the model sees it when it is asked next, and the run does not end without it.
+ * the model sees it when it is asked next, and an answer that is on its way does
+ * not end the run without it. A run that fails, is cancelled or is stopped by its
+ * budget or by `stop` ends over it.
  * With an `id`, what was said before is not said again.
  */
 export const tell = (

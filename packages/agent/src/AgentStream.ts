@@ -79,7 +79,11 @@ class Reader {
   /** The last entry that was told of. */
   private last = -1
   /** The steps under way, by the entries that requested them. */
-  private readonly open = new Map<number, { readonly key: string; readonly tool: string }>()
+  private readonly open = new Map<number, {
+    readonly key: string
+    readonly tool: string
+    readonly attempt: number
+  }>()
   /** The entry that requested a step last, by its key. */
   private readonly latest = new Map<string, number>()
   /** Entries whose steps have said something. */
@@ -134,11 +138,16 @@ class Reader {
     const due = this.early.filter(({ position: { seq } }) => seq <= this.last)
     if (due.length === 0) return []
     this.early = this.early.filter(({ position: { seq } }) => seq > this.last)
-    return due.flatMap(({ cut, position, value }) => {
+    return due.flatMap(({ cut, position, value }): ReadonlyArray<AgentEvent> => {
       const step = this.open.get(position.seq)
       if (step === undefined || cut !== undefined) return []
-      this.spoke.add(position.seq)
+      const hadSpoken = this.spoke.has(position.seq)
       this.cursor = Position.advance(this.cursor, position, (seq) => this.open.has(seq))
+      if (field(value, "type") === ModelStep.restart) {
+        this.spoke.delete(position.seq)
+        return hadSpoken ? [this.event({ type: "restart", step: step.key, attempt: step.attempt })] : []
+      }
+      this.spoke.add(position.seq)
       return [this.event({ type: "part", step: step.key, part: value })]
     })
   }
@@ -151,7 +160,7 @@ class Reader {
         if (entry.name !== ModelStep.stepName && entry.label !== "tool") return []
         const before = this.latest.get(entry.key)
         this.latest.set(entry.key, entry.seq)
-        this.open.set(entry.seq, { key: entry.key, tool: entry.name })
+        this.open.set(entry.seq, { key: entry.key, tool: entry.name, attempt: entry.attempt })
         if (before !== undefined) this.open.delete(before)
         if (entry.name === ModelStep.stepName) {
           return before !== undefined && this.spoke.has(before)

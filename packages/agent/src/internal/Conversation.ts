@@ -134,7 +134,8 @@ class Conversation {
     yield* this.listen()
     if (setup.compaction.strategy !== "off" && history.isLong(setup.compaction)) yield* this.shorten()
     if (!(yield* Budgeting.affords(parts.budget, setup.onBudget, this.reserve(this.progress.maxTokens)))) {
-      return yield* this.partial(this.progress.lastText, "budget")
+      const { lastText, text } = this.progress
+      return yield* this.partial(text === "" ? lastText : text, "budget")
     }
     const answer = yield* this.answer(purpose)
     const content = history.owned(answer.content)

@@ -62,6 +62,9 @@ export interface Attempts {
 /** The name of the step of model calls: no tool may have it. */
 export const stepName = "model"
 
+/** The type of the chunk that says that what the step has said so far is void. */
+export const restart = "restart"
+
 /** The step of an agent's model calls. */
 export const make = (attempts: Attempts) =>
   Step.make(stepName, {
@@ -76,9 +79,12 @@ export const make = (attempts: Attempts) =>
       if (question === undefined) return yield* Effect.die(new Error("A model step was asked for without its question"))
       const models = yield* Models
       const override = yield* ModelOverride
+      const writer = yield* (yield* Chunks).writer(question.run, context.entry)
       let failure: ModelFailed | undefined
       for (const name of override === undefined ? question.models : [override]) {
-        const asked = yield* Effect.result(askOne(models, name, question, context, attempts.turnTimeoutMs))
+        // What another model has said before it failed is void.
+        if (failure !== undefined) yield* writer.write({ type: restart })
+        const asked = yield* Effect.result(askOne(models, name, question, context, writer, attempts.turnTimeoutMs))
         if (Result.isSuccess(asked)) return asked.success
         // What a second one says counts where the same again may help.
         if (failure === undefined || asked.failure.retryable && !failure.retryable) failure = asked.failure
@@ -106,6 +112,7 @@ const askOne = Effect.fnUntraced(function*(
   name: string,
   question: Question,
   context: Step.StepContext,
+  writer: Writer,
   turnTimeoutMs: number
 ) {
   const model = yield* Effect.mapError(
@@ -116,11 +123,7 @@ const askOne = Effect.fnUntraced(function*(
   const promptCharacters = () => JSON.stringify(prompt.content).length
   const reading = AnswerFold.empty()
   const spend = (usage: AgentMessage.Usage) => context.spend(Money.costOf(model.price, usage))
-  const collected = Effect.scoped(Effect.flatMap(
-    (yield* Chunks).writer(question.run, context.entry),
-    (writer) => collect(model, prompt, question, context, reading, writer)
-  ))
-  const answer = yield* collected.pipe(
+  const answer = yield* collect(model, prompt, question, context, reading, writer).pipe(
     Effect.timeoutOrElse({
       duration: Duration.millis(turnTimeoutMs),
       orElse: () =>
