@@ -285,6 +285,41 @@ describe("error codes", () => {
     )
   })
 
+  it.effect("M-55: a run that works longer than it may fails under its own code", () => {
+    const agent = bare({ limits: { runTimeout: "10 seconds" } })
+    return Effect.gen(function*() {
+      const test = yield* TestHost
+      const run = yield* begin(agent)
+      yield* test.adjust("11 seconds")
+      const response = yield* AgentResponse.of(run)
+      assert.strictEqual(response.status, "failed")
+      assert.strictEqual(response.errors[0]!.code, "ERR_RUN_TIMEOUT")
+    }).pipe(Effect.provide(world(() => Effect.never, agent.layer)))
+  })
+
+  it.effect("M-57, M-61: a provider that fails is asked again, and one that nobody can read is not", () => {
+    const lives = (code: "ERR_API" | "ERR_STREAM_PARSE", retryable: boolean) => {
+      const agent = bare()
+      return Effect.gen(function*() {
+        const test = yield* TestHost
+        const run = yield* begin(agent)
+        for (let wait = 0; wait < 4; wait++) yield* test.adjust("30 seconds")
+        return [(yield* AgentResponse.of(run)).errors[0]!.code, (yield* Wire).length]
+      }).pipe(
+        Effect.provide(
+          world(
+            () => Effect.fail(new ModelFailed({ model: "m", code, problem: "", retryable, maybePaid: false })),
+            agent.layer
+          )
+        )
+      )
+    }
+    return Effect.gen(function*() {
+      assert.deepStrictEqual(yield* lives("ERR_API", true), ["ERR_API", 3])
+      assert.deepStrictEqual(yield* lives("ERR_STREAM_PARSE", false), ["ERR_STREAM_PARSE", 1])
+    })
+  })
+
   it.effect("M-58: a model that is overloaded is asked five times, and the fifth time in a row is the end", () => {
     const overloaded = Effect.fail(
       new ModelFailed({ model: "m", code: "ERR_API_OVERLOADED", problem: "529", retryable: true, maybePaid: false })

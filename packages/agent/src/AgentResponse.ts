@@ -82,7 +82,7 @@ export const of = (run: string): Effect.Effect<AgentResponse, Exclude<FindError,
         ...(view.status === "suspended" ? { pauseReason: reasonOf(view, pending) } : {}),
         ...(pending === undefined ? {} : { pendingCall: pending.call })
       },
-      errors: view.error === undefined ? [] : [errorOf(view.error)],
+      errors: view.error === undefined ? [] : [errorOf(view.error, view.stop?.kind === "limit")],
       timestamp
     }
   })
@@ -194,17 +194,17 @@ const usageOf = (view: RunView.RunView): AgentMessage.Usage => {
   return [...own, ...below].reduce(AgentMessage.addUsage, AgentMessage.noUsage)
 }
 
-/** The failure of an agent by its code, and any other under the tag that it has. */
-const errorOf = ({ cause, message }: NonNullable<RunView.RunView["error"]>): { code: string; message: string } => {
+/** The failure of an agent by its code; the engine's word that it went past a limit; and anything else, which is a mistake of the agent's own code. */
+const errorOf = (
+  { cause, message }: NonNullable<RunView.RunView["error"]>,
+  isPastLimit: boolean
+): { readonly code: string; readonly message: string } => {
   const first: unknown = Array.isArray(cause) ? cause[0] : undefined
   const error = field(first, "error")
   const code = field(error, "code")
   const problem = field(error, "problem")
   if (typeof code === "string") return { code, message: typeof problem === "string" ? problem : message }
-  const defect = field(first, "defect")
-  return field(defect, "_tag") === "LimitExceeded"
-    ? { code: "ERR_RUN_TIMEOUT", message }
-    : { code: "ERR_CONFIG", message }
+  return { code: isPastLimit ? "ERR_RUN_TIMEOUT" : "ERR_CONFIG", message }
 }
 
 const notFound = (run: string, timestamp: number): AgentResponse => ({
