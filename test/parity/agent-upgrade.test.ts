@@ -64,6 +64,7 @@ const changed = (...next: Parameters<typeof build>) =>
 describe("a run that waits for an answer, under a build that changed", () => {
   const cases: Readonly<Record<string, Parameters<typeof build>>> = {
     "its instructions": [{ instructions: "Do it otherwise." }],
+    "its output": [{ output: Agent.lenient(Schema.Struct({ done: Schema.Boolean })) as never }],
     "its policy, to one that allows what was asked about": [{ policy: Policy.open }],
     "its policy, to one that denies what was done": [{ policy: Policy.locked }],
     "its tools, by one more": [{}, [Read, Write, Extra]],

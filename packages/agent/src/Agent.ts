@@ -319,7 +319,8 @@ export const make = <
   const setup = (given: In["Type"]): Setup => ({
     instructions: [
       typeof options.instructions === "string" ? options.instructions : options.instructions(given),
-      Skill.section(skills)
+      Skill.section(skills),
+      shape === undefined ? "" : Output.instruction(shape)
     ].filter((part) => part !== "").join("\n\n"),
     maxTurns: limits.turns ?? defaults.maxTurns,
     maxDepth: limits.depth ?? defaults.maxDepth,

@@ -220,9 +220,7 @@ class Conversation {
         Effect.provideService(ModelStep.CurrentQuestion, {
           run,
           models,
-          instructions: shape === undefined
-            ? setup.instructions
-            : `${setup.instructions}\n\n${Output.instruction(shape)}`.trim(),
+          instructions: setup.instructions,
           messages,
           tools: isSummary ? [] : Object.values(kit.tools),
           maxTokens,
