@@ -96,7 +96,7 @@ export class Engine extends Context.Service<Engine, {
     const workflowEngine = identified(
       EncodedEngine.make(
         runtime,
-        (row) => Effect.map(store.journal(row.id, row.length - 1), (entries) => EncodedEngine.endOf(entries.at(-1)))
+        (row) => Effect.map(store.journal(row.id, row.length - 1, 1), (entries) => EncodedEngine.endOf(entries.at(-1)))
       )
     )
 
