@@ -97,6 +97,14 @@ export const resolve = (ref: SecretRef): Effect.Effect<Redacted.Redacted<string>
       }))
   })
 
+/**
+ * From here on this text is cut out of what this attempt leaves, as that of a
+ * secret of this name: for what a body has not asked for here, such as a token
+ * that a server has just given it. Nothing where no attempt is under way.
+ */
+export const conceal = (name: string, text: Redacted.Redacted<string>): Effect.Effect<void> =>
+  Effect.map(CurrentRun, (place) => place?.confidant?.tell(name, Redacted.value(text)))
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@
  * ```ts
  * const openai = AiSdk.provider({
  *   name: "openai",
- *   key: "OPENAI_API_KEY",
+ *   apiKey: "OPENAI_API_KEY",
  *   model: (id, apiKey) => import("@ai-sdk/openai").then(({ createOpenAI }) => createOpenAI({ apiKey })(id)),
  *   models: { "gpt-5.5": { maxOutput: 128_000 } }
  * })
@@ -19,16 +19,15 @@
  */
 import type * as Response from "effect/ai/Response"
 import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as AiSdkParts from "../internal/model/AiSdkParts.ts"
 import * as AiSdkPrompt from "../internal/model/AiSdkPrompt.ts"
-import type { Model, ModelFailed, ModelRequest, ModelUnavailable, Price } from "../Model.ts"
+import type { Model, ModelFailed, ModelRequest, Price } from "../Model.ts"
+import * as Credentials from "./Credentials.ts"
 import * as ModelErrors from "./ModelErrors.ts"
-import { missingKey, type Provider } from "./Models.ts"
+import type { Provider } from "./Models.ts"
 import * as Prices from "./Prices.ts"
 
 /** A model of the AI SDK, as far as it is used here: `LanguageModelV4` fits. */
@@ -41,10 +40,12 @@ export interface SdkModel {
 export interface Options {
   /** Stands before the names of its models, as in `openai/gpt-5.5`; also the key of its metadata, and of its prices. */
   readonly name: string
-  /** The model of an id; made when it is first asked. */
+  /** The model of an id; made when it is first asked, and anew for another key. */
   readonly model: (id: string, apiKey: string) => SdkModel | PromiseLike<SdkModel>
-  /** The variable that its key is read from, for providers that need one. */
-  readonly key?: string
+  /** Where its key is, read for each call, for providers that need one. */
+  readonly apiKey?: Credentials.ApiKey
+  /** Sent with each call. */
+  readonly headers?: Credentials.Headers
   /** What is known of its models, beside the list of prices: by their ids. */
   readonly models?: Readonly<
     Record<string, { readonly contextWindow?: number; readonly maxOutput?: number; readonly price?: Price }>
@@ -60,26 +61,28 @@ const assumed = { contextWindow: 128_000, maxOutput: 16_000 }
 
 /** The models of this provider, under `name/`. */
 export const provider = (options: Options): Provider => {
-  const { key, name: own } = options
-  const made = new Map<string, Promise<SdkModel>>()
+  const { name: own } = options
+  const credentials = Credentials.make(options)
+  const made = new Map<string, { readonly apiKey: string; readonly model: Promise<SdkModel> }>()
   const make = (id: string, apiKey: string): Promise<SdkModel> => {
-    const known = made.get(`${id} ${apiKey}`)
-    if (known !== undefined) return known
+    const known = made.get(id)
+    if (known?.apiKey === apiKey) return known.model
+    const one = { apiKey, model: Promise.resolve().then(() => options.model(id, apiKey)) }
+    made.set(id, one)
     // A model that could not be made is made again at the next call.
-    const model = Promise.resolve().then(() => options.model(id, apiKey))
-    model.catch(() => made.delete(`${id} ${apiKey}`))
-    made.set(`${id} ${apiKey}`, model)
-    return model
+    one.model.catch(() => made.get(id) === one && made.delete(id))
+    return one.model
   }
   return {
     name: own,
     models: Object.keys(options.models ?? {}).map((id) => `${own}/${id}`),
     names: `${own}/*`,
+    needs: credentials.needs,
     find: (name) => {
       if (!name.startsWith(`${own}/`)) return undefined
       const id = name.slice(own.length + 1)
       return Effect.gen(function*() {
-        const apiKey = key === undefined ? "" : yield* keyOf(name, key)
+        yield* credentials.check(name)
         const listed = Prices.find(own, id, yield* Clock.currentTimeMillis)
         const { contextWindow = listed?.contextWindow, maxOutput, price = listed?.price } = options.models?.[id] ?? {}
         return {
@@ -88,25 +91,18 @@ export const provider = (options: Options): Provider => {
           contextWindow: contextWindow ?? assumed.contextWindow,
           maxOutput: maxOutput ?? assumed.maxOutput,
           ...(price === undefined ? {} : { price }),
-          stream: (request) => stream(name, options, apiKey, () => make(id, apiKey), request)
+          stream: (request) => stream(name, options, credentials, (apiKey) => make(id, apiKey), request)
         } satisfies Model
       })
     }
   }
 }
 
-const keyOf = (name: string, variable: string): Effect.Effect<string, ModelUnavailable> =>
-  Config.Redacted(variable).pipe(
-    Effect.map(Redacted.value),
-    Effect.mapError(() => missingKey(name, variable)),
-    Effect.filterOrFail((key) => key.trim() !== "", () => missingKey(name, variable))
-  )
-
 const stream = (
   name: string,
   options: Options,
-  apiKey: string,
-  model: () => Promise<SdkModel>,
+  credentials: Credentials.Credentials,
+  model: (apiKey: string) => Promise<SdkModel>,
   request: ModelRequest
 ): Stream.Stream<Response.StreamPartEncoded, ModelFailed> =>
   Stream.unwrap(Effect.gen(function*() {
@@ -114,18 +110,22 @@ const stream = (
     if (problems.length > 0) {
       return yield* ModelErrors.failed(name, "invalid request", `the request has ${problems.join("; ")}`)
     }
+    const { apiKey, headers, secrets } = yield* credentials.tell(name)
     const idle = options.idleTimeout ?? "5 minutes"
     const late = () =>
       ModelErrors.failed(name, "timeout", `no sign of life for ${Duration.format(Duration.fromInputUnsafe(idle))}`)
     const thrown = (midway: boolean) => (error: unknown) =>
       Effect.flatMap(
         Clock.currentTimeMillis,
-        (now) => Effect.fail(ModelErrors.fromThrown(name, error, { now, midway, secret: apiKey }))
+        (now) => Effect.fail(ModelErrors.fromThrown(name, error, { now, midway, secrets }))
       )
     const controller = new AbortController()
     yield* Effect.addFinalizer(() => Effect.sync(() => controller.abort()))
     const { stream } = yield* Effect.tryPromise({
-      try: () => model().then((model) => model.doStream({ ...call, abortSignal: controller.signal })),
+      try: () =>
+        model(apiKey).then((model) =>
+          model.doStream({ ...call, headers: { ...headers, ...call.headers }, abortSignal: controller.signal })
+        ),
       catch: (error) => error
     }).pipe(
       Effect.catch(thrown(false)),

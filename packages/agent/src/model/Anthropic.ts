@@ -7,17 +7,16 @@
 import type { Anthropic as Client, ClientOptions } from "@anthropic-ai/sdk"
 import type * as Response from "effect/ai/Response"
 import * as Clock from "effect/Clock"
-import * as Config from "effect/Config"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import * as AnthropicEvents from "../internal/model/AnthropicEvents.ts"
 import * as AnthropicMessages from "../internal/model/AnthropicMessages.ts"
-import { type Model, type ModelFailed, type ModelRequest, ModelUnavailable, type Price } from "../Model.ts"
+import type { Model, ModelFailed, ModelRequest, ModelUnavailable, Price } from "../Model.ts"
+import * as Credentials from "./Credentials.ts"
 import * as ModelErrors from "./ModelErrors.ts"
-import { missingKey, type Provider } from "./Models.ts"
+import type { Provider } from "./Models.ts"
 import * as Prices from "./Prices.ts"
 
 export type { Extras } from "../internal/model/AnthropicMessages.ts"
@@ -42,10 +41,16 @@ export interface Limits {
 
 /** How the models of Anthropic are asked. */
 export interface Options {
-  /** Stands before the names of these models, as in `fast/claude-opus-5-5`, beside those of another provider. */
+  /**
+   * Stands before the names of these models, as in `fast/claude-opus-5-5`, beside
+   * those of another provider. With a `baseURL` too, whatever stands behind it is
+   * a name that the server there knows, as in `openrouter/google/gemini-2.5-pro`.
+   */
   readonly prefix?: string
-  /** Read when a model is asked for; without it the variable `ANTHROPIC_API_KEY`. */
-  readonly apiKey?: Config.Config<Redacted.Redacted>
+  /** Where the key is, read for each call; without it in the variable `ANTHROPIC_API_KEY`. */
+  readonly apiKey?: Credentials.ApiKey
+  /** Sent with each call, over what the client sends by itself. */
+  readonly headers?: Credentials.Headers
   /** Without it the variable `ANTHROPIC_BASE_URL`, or Anthropic itself. */
   readonly baseURL?: string
   /** In place of the one of the runtime: for guarded egress, and for recordings. */
@@ -57,7 +62,16 @@ export interface Options {
   readonly idleTimeout?: Duration.Input
 }
 
-const variable = "ANTHROPIC_API_KEY"
+/** What the models of these options are asked with. */
+interface Door {
+  readonly credentials: Credentials.Credentials
+  readonly client: MakeClient
+}
+
+const doorOf = (options: Options): Door => ({
+  credentials: Credentials.make({ apiKey: options.apiKey ?? "ANTHROPIC_API_KEY", headers: options.headers }),
+  client: lazyClient(options)
+})
 
 /** For people: the models of the day. */
 const known = [
@@ -83,8 +97,9 @@ const limitsOf = (id: string, { extras, models }: Options, at: number): Limits =
   }
 }
 
-/** Models up to Claude 4.5 take a temperature; later ones refuse it. */
-const takesTemperature = (model: string): boolean => /^claude-(3|[a-z]+-(3|4(-[0-5])?(-\d{8})?$))/.test(model)
+/** Models up to Claude 4.5 take a temperature, and those of others; later ones refuse it. */
+const takesTemperature = (model: string): boolean =>
+  !model.startsWith("claude-") || /^claude-(3|[a-z]+-(3|4(-[0-5])?(-\d{8})?$))/.test(model)
 
 /** What Anthropic calls the model of a name; nothing of Anthropic's where the name is another's. */
 const idOf = (name: string, { prefix }: Options): string => {
@@ -92,39 +107,48 @@ const idOf = (name: string, { prefix }: Options): string => {
   return name.startsWith(own) ? name.slice(own.length) : prefix === undefined ? name : ""
 }
 
-/** `claude-*`, with or without `anthropic/` before it, or with the prefix of these options. */
+/** Whether these options have a model of this id. */
+const isOwn = (id: string, { baseURL, prefix }: Options): boolean =>
+  id !== "" && (id.startsWith("claude-") || (prefix !== undefined && baseURL !== undefined))
+
+/** `claude-*`, with or without `anthropic/` before it, or what is behind the prefix of these options. */
 export const provider = (options: Options = {}): Provider => {
-  const client = lazyClient(options)
-  const { prefix } = options
+  const door = doorOf(options)
+  const { baseURL, models = {}, prefix } = options
   const before = prefix === undefined ? "" : `${prefix}/`
   return {
     name: "anthropic",
-    models: known.map((id) => `${before}${id}`),
-    names: `${before}claude-*`,
+    models: (baseURL === undefined || prefix === undefined ? known : Object.keys(models)).map((id) => `${before}${id}`),
+    names: `${before}${baseURL === undefined || prefix === undefined ? "claude-" : ""}*`,
+    needs: door.credentials.needs,
     find: (name) => {
       const id = idOf(name, options)
-      if (!id.startsWith("claude-")) return undefined
-      return Effect.andThen(key(options, name), Clock.currentTimeMillis).pipe(
+      if (!isOwn(id, options)) return undefined
+      return Effect.andThen(door.credentials.check(name), Clock.currentTimeMillis).pipe(
         Effect.map((now): Model => ({
           name,
           provider: "anthropic",
           ...limitsOf(id, options, now),
-          stream: (request) => stream(name, id, options, client, request)
+          stream: (request) => stream(name, id, options, door, request)
         }))
       )
     }
   }
 }
 
-/** How many tokens the prompt and the tools of a request are, as Anthropic counts them; costs a call, which is free. */
+/**
+ * How many tokens the prompt and the tools of a request are, as Anthropic counts
+ * them; costs a call, which is free. In the body of a step, where the key is a secret.
+ */
 export const countTokens = (
   name: string,
   request: ModelRequest,
   options: Options = {}
 ): Effect.Effect<number, ModelFailed | ModelUnavailable> => {
-  const client = lazyClient(options)
+  const { client, credentials } = doorOf(options)
   return Effect.gen(function*() {
-    const apiKey = yield* key(options, name)
+    yield* credentials.check(name)
+    const told = yield* credentials.tell(name)
     const id = idOf(name, options)
     const { max_tokens: _, stream: __, temperature: ___, speed: ____, ...body } = yield* written(
       name,
@@ -134,28 +158,22 @@ export const countTokens = (
     )
     const { input_tokens } = yield* attempt(
       name,
-      apiKey,
-      (signal) => client(apiKey).then((client) => client.messages.countTokens(body, { signal }))
+      told,
+      (signal) =>
+        client(told.apiKey).then((client) => client.messages.countTokens(body, { signal, headers: told.headers }))
     )
     return input_tokens
   })
 }
 
-const key = (options: Options, name: string): Effect.Effect<Redacted.Redacted, ModelUnavailable> =>
-  (options.apiKey ?? Config.Redacted(variable)).pipe(
-    Effect.mapError(() => missingKey(name, variable)),
-    Effect.filterOrFail((key) => Redacted.value(key).trim() !== "", () => missingKey(name, variable))
-  )
-
-type MakeClient = (apiKey: Redacted.Redacted) => Promise<Client>
+type MakeClient = (apiKey: string) => Promise<Client>
 
 const lazyClient = ({ baseURL, fetch }: Options): MakeClient => {
   const clients = new Map<string, Promise<Client>>()
   return (apiKey) => {
-    const value = Redacted.value(apiKey)
-    const made = clients.get(value) ?? import("@anthropic-ai/sdk").then(({ Anthropic }) => {
+    const made = clients.get(apiKey) ?? import("@anthropic-ai/sdk").then(({ Anthropic }) => {
       const given: ClientOptions = {
-        apiKey: value,
+        apiKey,
         // A token of the environment would go before the key that was given.
         authToken: null,
         maxRetries: 0,
@@ -169,23 +187,24 @@ const lazyClient = ({ baseURL, fetch }: Options): MakeClient => {
       return new Anthropic(given)
     })
     clients.clear()
-    clients.set(value, made)
+    clients.set(apiKey, made)
     return made
   }
 }
 
 const attempt = <A>(
   name: string,
-  apiKey: Redacted.Redacted,
+  told: Credentials.Told,
   run: (signal: AbortSignal) => Promise<A>
 ): Effect.Effect<A, ModelFailed> =>
-  Effect.catch(Effect.tryPromise({ try: run, catch: (error) => error }), thrown(name, apiKey, false))
+  Effect.catch(Effect.tryPromise({ try: run, catch: (error) => error }), thrown(name, told, false))
 
 const thrown =
-  (name: string, apiKey: Redacted.Redacted, midway: boolean) => (error: unknown): Effect.Effect<never, ModelFailed> =>
+  (name: string, { secrets }: Credentials.Told, midway: boolean) =>
+  (error: unknown): Effect.Effect<never, ModelFailed> =>
     Effect.flatMap(
       Clock.currentTimeMillis,
-      (now) => Effect.fail(ModelErrors.fromThrown(name, error, { now, midway, secret: Redacted.value(apiKey) }))
+      (now) => Effect.fail(ModelErrors.fromThrown(name, error, { now, midway, secrets }))
     )
 
 const written = Effect.fnUntraced(function*(name: string, id: string, options: Options, request: ModelRequest) {
@@ -205,30 +224,29 @@ const stream = (
   name: string,
   id: string,
   options: Options,
-  client: MakeClient,
+  { client, credentials }: Door,
   request: ModelRequest
 ): Stream.Stream<Response.StreamPartEncoded, ModelFailed> =>
   Stream.unwrap(Effect.gen(function*() {
     const body = yield* written(name, id, options, request)
-    const apiKey = yield* Effect.mapError(key(options, name), ({ problem }) =>
-      ModelErrors.failed(name, "no access", problem))
+    const told = yield* credentials.tell(name)
     const controller = new AbortController()
-    yield* Effect.addFinalizer(() =>
-      Effect.sync(() => controller.abort())
-    )
+    yield* Effect.addFinalizer(() => Effect.sync(() => controller.abort()))
     const idle = options.idleTimeout ?? "5 minutes"
     const late = () =>
       Effect.fail(
         ModelErrors.failed(name, "timeout", `no sign of life for ${Duration.format(Duration.fromInputUnsafe(idle))}`)
       )
-    const events = yield* attempt(name, apiKey, () =>
-      client(apiKey).then((client) =>
+    const betas = [...options.extras?.betas ?? [], ...(body.speed === "fast" ? ["fast-mode-2026-02-01"] : [])]
+    const events = yield* attempt(name, told, () =>
+      client(told.apiKey).then((client) =>
         client.messages.create(body, {
           signal: controller.signal,
-          // The client's own option of this name does nothing any more.
           headers: {
-            "idempotency-key": request.idempotencyKey,
-            ...(body.speed === "fast" ? { "anthropic-beta": "fast-mode-2026-02-01" } : {})
+            ...told.headers,
+            ...(betas.length === 0 ? {} : { "anthropic-beta": betas.join(",") }),
+            // The client's own option of this name does nothing any more.
+            "idempotency-key": request.idempotencyKey
           }
         })
       )).pipe(Effect.timeoutOrElse({ duration: idle, orElse: late }))
@@ -254,7 +272,7 @@ const stream = (
             ModelErrors.failed(name, "stream malformed", error instanceof Error ? error.message : String(error))
         })
       ),
-      Stream.catch((error) => Stream.fromEffect(thrown(name, apiKey, true)(error))),
+      Stream.catch((error) => Stream.fromEffect(thrown(name, told, true)(error))),
       Stream.flattenIterable,
       Stream.concat(ended),
       Stream.mapError((failure) => ModelErrors.withUsage(failure, usageOf(reader.used())))

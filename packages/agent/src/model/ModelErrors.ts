@@ -212,12 +212,12 @@ export const retryAfterMs = (header: (name: string) => string | null | undefined
 /**
  * The failure that a client threw, by its shape: the errors of Anthropic's client
  * and of the AI SDK, of `fetch` and of JSON. A server may repeat what it was sent,
- * so the key that the call was made with is cut out of what it says.
+ * so the keys that the call was made with are cut out of what it says.
  */
 export const fromThrown = (
   model: string,
   error: unknown,
-  options: { readonly now: number; readonly midway?: boolean; readonly secret?: string }
+  options: { readonly now: number; readonly midway?: boolean; readonly secrets?: ReadonlyArray<string> }
 ): ModelFailed => {
   if (error instanceof ModelFailed) return error
   const thrown = isObject(error) ? error : {}
@@ -227,8 +227,8 @@ export const fromThrown = (
   const body = bodyOf(thrown)
   const inner = isObject(body?.["error"]) ? body["error"] : body
   const said = textOf(inner?.["message"]) ?? textOf(thrown["message"]) ?? String(error)
-  const { secret = "" } = options
-  const text = secret === "" ? said : said.replaceAll(secret, "[secret]")
+  const { secrets = [] } = options
+  const text = secrets.reduce((text, secret) => secret === "" ? text : text.replaceAll(secret, "[secret]"), said)
   const midway = options.midway === true || (told !== undefined && told >= 200 && told < 300)
   const reason = reasonOf({
     status,

@@ -22,6 +22,16 @@ export interface Provider {
   readonly names: string
   /** The model of this name, or undefined where the name is not its own. */
   readonly find: (name: string) => Effect.Effect<Model, ModelUnavailable> | undefined
+  /** What there must be before any of its models can be asked. */
+  readonly needs?: ReadonlyArray<Need>
+}
+
+/** What a provider needs, such as a key. */
+export interface Need {
+  /** What it is, for people, such as `ANTHROPIC_API_KEY`. */
+  readonly name: string
+  /** Why it is not there, as a sentence without its end; undefined where it is. Asked outside of runs; what it says is told to nobody. */
+  readonly lack: Effect.Effect<string | undefined>
 }
 
 /** The models of these providers; the first that knows a name answers to it. */
@@ -51,11 +61,3 @@ export const make = (providers: ReadonlyArray<Provider>): typeof Models.Service 
     }
   }
 }
-
-/** The failure for a key that is not there: which variable it is read from, and what runs without one. */
-export const missingKey = (model: string, variable: string): ModelUnavailable =>
-  new ModelUnavailable({
-    model,
-    problem:
-      `${variable} is not set. Set it to a key of this provider, or run with \`--model scripted\`, which asks no provider and needs no key`
-  })

@@ -370,7 +370,7 @@ describe("a model of the AI SDK", () => {
       const made: Array<string> = []
       const provider = AiSdk.provider({
         name: "openai",
-        key: "OPENAI_API_KEY",
+        apiKey: "OPENAI_API_KEY",
         model: async (id, apiKey) => {
           made.push(`${id} ${apiKey}`)
           return chat(url)

@@ -111,7 +111,9 @@ describe("a model of Anthropic", () => {
       assert.include(error.message, "ANTHROPIC_API_KEY is not set")
       assert.include(error.message, "--model scripted")
       const blank = yield* Effect.flip(find(model, { apiKey: Config.succeed(Redacted.make(" ")) }))
-      assert.include(blank.message, "ANTHROPIC_API_KEY")
+      assert.include(blank.message, "the key of this provider is not set")
+      const other = yield* Effect.flip(find(model, { apiKey: Config.Redacted("SPARE_KEY") }))
+      assert.include(other.message, "SPARE_KEY is not set")
     }).pipe(Effect.provideService(ConfigProvider.ConfigProvider, ConfigProvider.fromUnknown({}))))
 
   it("knows its own names alone", () => {

@@ -24,6 +24,8 @@ export interface Extras {
   readonly thinking?: "adaptive" | "between_tools" | "disabled" | number
   /** How long the provider keeps a prefix. */
   readonly cacheTtl?: "5m" | "1h"
+  /** What is switched on that is not for everybody yet: names for the header `anthropic-beta`. */
+  readonly betas?: ReadonlyArray<string>
 }
 
 /** The body of a request, and what of the request the API cannot take; where there is a problem it must not be sent. */
