@@ -77,6 +77,7 @@ describe("a run that waits for an answer, under a build that changed", () => {
     "its limits": [{ limits: { turns: 1, toolConcurrency: 1, maxTokens: 10 } }],
     "when it is made shorter": [{ compaction: { contextLimit: 10, keepLast: 1 } }],
     "its models": [{ model: ["other", "m"] }],
+    "the order of its models": [{ model: ["other", "m"], modelOrder: "cheapest" }],
     "its budget": [{ budget: { tokens: 1 } }],
     "who may stop it": [{ stop: () => true }],
     "its skills": [{ skills: [{ name: "memo", description: "", content: "" }] }]

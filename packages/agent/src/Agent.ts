@@ -45,6 +45,7 @@ import { Setup } from "./internal/Setup.ts"
 import * as Subagents from "./internal/Subagents.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
 import type { Models } from "./Model.ts"
+import type * as Fallback from "./model/Fallback.ts"
 import * as Policy from "./Policy.ts"
 import * as Skill from "./Skill.ts"
 
@@ -68,6 +69,13 @@ export interface Options<
   readonly output?: Out
   /** The model, or several: the next is asked where one fails. */
   readonly model?: string | ReadonlyArray<string>
+  /**
+   * Which of several is asked first: the one that is named first (`given`, the
+   * default), or, for each call anew, the `cheapest` that holds the question, with
+   * an answer as long as it may be and nothing of the question in a cache. One
+   * whose price nobody knows counts as dear. Decided once for each call and recorded.
+   */
+  readonly modelOrder?: Fallback.Order
   /** From 0 to 2; of the provider when absent. */
   readonly temperature?: number
   readonly toolkit?: Toolkit.Toolkit<Tools>
@@ -339,7 +347,8 @@ export const make = <
       microcompactAgeMs: millis(compaction.microcompactAge, defaults.microcompactAgeMs)
     },
     ...(allowance === undefined ? {} : { budget: allowance }),
-    onBudget: options.onBudget ?? "ask"
+    onBudget: options.onBudget ?? "ask",
+    ...(options.modelOrder === "cheapest" ? { modelOrder: options.modelOrder } : {})
   })
 
   const body = Effect.fnUntraced(function*(

@@ -18,7 +18,8 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import { AgentFailed, type Code, codes } from "../AgentErrors.ts"
-import type { ModelFailed, Models } from "../Model.ts"
+import { type ModelFailed, Models } from "../Model.ts"
+import * as Fallback from "../model/Fallback.ts"
 import * as AnswerFold from "./AnswerFold.ts"
 import * as Budgeting from "./Budgeting.ts"
 import * as Compaction from "./Compaction.ts"
@@ -200,41 +201,58 @@ class Conversation {
   })
 
   private reserve(maxTokens: number): Effect.Effect<Amount, never, Needs> {
+    return Budgeting.reserve(this.parts.models, this.questionTokens(), maxTokens)
+  }
+
+  private questionTokens(): number {
     const { history, parts } = this
     // What stands beside the messages is in the count of an answer, once there is one.
     const beside = history.isCounted ? 0 : AnswerFold.tokensOf(parts.setup.instructions.length + parts.toolCharacters())
-    return Budgeting.reserve(parts.models, history.size + beside, maxTokens)
+    return history.size + beside
   }
 
-  private ask(
+  /** The models of the next call, the first to be asked first. */
+  private readonly order = Effect.fnUntraced({ self: this }, function*(this: Conversation, maxTokens: number) {
+    const { models, setup } = this.parts
+    if (setup.modelOrder === undefined) return models
+    const size = { input: this.questionTokens(), output: maxTokens }
+    const chosen = yield* Fallback.choose(yield* Models, models, size, setup.modelOrder)
+    // Prices and what can be asked here are configuration: which model is asked first is decided once.
+    return yield* Workflows.decide(
+      "models",
+      Schema.Array(Schema.String),
+      () => chosen.models.length === 0 ? models : chosen.models.map(({ name }) => name)
+    )
+  })
+
+  private readonly ask = Effect.fnUntraced({ self: this }, function*(
+    this: Conversation,
     purpose: ModelStep.Purpose,
     messages: () => ReadonlyArray<Said>,
     maxTokens: number
-  ): Effect.Effect<Answer, ModelFailed, Needs> {
-    const { kit, modelStep, models, run, setup, shape, temperature } = this.parts
+  ): Effect.fn.Return<Answer, ModelFailed, Needs> {
+    const { kit, modelStep, run, setup, shape, temperature } = this.parts
     const isSummary = purpose === "summary"
     const turn = this.progress.turns + 1
-    return Effect.flatMap(this.reserve(maxTokens), (reserve) =>
-      modelStep({ turn, purpose }).pipe(
-        Effect.provideService(Step.Reserved, reserve),
-        Effect.provideService(ModelStep.CurrentQuestion, {
-          run,
-          models,
-          instructions: setup.instructions,
-          messages,
-          tools: isSummary ? [] : Object.values(kit.tools),
-          maxTokens,
-          temperature,
-          output: isSummary ? undefined : shape?.document
-        }),
-        Effect.tap((answer) =>
-          Effect.sync(() => {
-            if (!isSummary) this.progress.turns = turn
-            this.progress.usage = AgentMessage.addUsage(this.progress.usage, answer.usage)
-          })
-        )
-      ))
-  }
+    const reserved = yield* this.reserve(maxTokens)
+    const models = yield* this.order(maxTokens)
+    const answer = yield* modelStep({ turn, purpose }).pipe(
+      Effect.provideService(Step.Reserved, reserved),
+      Effect.provideService(ModelStep.CurrentQuestion, {
+        run,
+        models,
+        instructions: setup.instructions,
+        messages,
+        tools: isSummary ? [] : Object.values(kit.tools),
+        maxTokens,
+        temperature,
+        output: isSummary ? undefined : shape?.document
+      })
+    )
+    if (!isSummary) this.progress.turns = turn
+    this.progress.usage = AgentMessage.addUsage(this.progress.usage, answer.usage)
+    return answer
+  })
 
   /** An answer that was cut: the model may say more first, and goes on then, so many times. What it wanted called may be half of what it meant. */
   private readonly cut = Effect.fnUntraced({ self: this }, function*(

@@ -24,7 +24,9 @@ export const Setup = Schema.Struct({
   /** What the run may spend, by its agent. A run that is given another goes by that. */
   budget: Schema.optionalKey(Amount),
   /** What happens when that is reached. */
-  onBudget: Schema.Literals(["ask", "finish"])
+  onBudget: Schema.Literals(["ask", "finish"]),
+  /** For each call the cheapest of the models first; in the order in which they are named when absent. */
+  modelOrder: Schema.optionalKey(Schema.Literal("cheapest"))
 })
 export type Setup = typeof Setup.Type
 
