@@ -20,6 +20,8 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { CurrentRun, type Place } from "./internal/run/RunPort.ts"
+import { Scrub } from "./internal/secrets/Scrub.ts"
+import { SecretStream } from "./internal/secrets/SecretStream.ts"
 
 /** The process has no secret of this name. `problem` says where it was looked for. */
 export class SecretMissing extends Schema.TaggedError<SecretMissing>()("SecretMissing", {
@@ -104,6 +106,21 @@ export const resolve = (ref: SecretRef): Effect.Effect<Redacted.Redacted<string>
  */
 export const conceal = (name: string, text: Redacted.Redacted<string>): Effect.Effect<void> =>
   Effect.map(CurrentRun, (place) => place?.confidant?.tell(name, Redacted.value(text)))
+
+/** Cuts secrets out of what is written down where no attempt is under way, such as a recording. */
+export interface Cutter {
+  /** A text without them, in any of their forms. */
+  readonly text: (text: string) => string
+  /** What is said piece by piece, as JSON: also without those that come in several pieces. */
+  readonly pieces: (pieces: ReadonlyArray<unknown>) => ReadonlyArray<unknown>
+}
+
+/** Cuts these out, by their names. Those of less than 4 characters stay. */
+export const cutter = (secrets: Iterable<readonly [name: string, text: string]>): Cutter => {
+  const scrub = new Scrub()
+  for (const [name, text] of secrets) scrub.add(name, text)
+  return { text: scrub.text, pieces: (pieces) => SecretStream.all(scrub, pieces) }
+}
 
 // ----------------------------------------------------------------------------
 // internal

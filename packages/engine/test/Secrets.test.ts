@@ -434,6 +434,32 @@ describe("Secrets.resolve", () => {
       assert.include(message(second), "this process was not told where its secrets are")
     }))
 
+  it.effect("S15: what a body has from elsewhere is cut out behind \"conceal\", and outside of a step nothing is", () =>
+    Effect.gen(function*() {
+      const hidden = Secrets.conceal("CLIENT", Redacted.make(text))
+      const step = Step.make("call", {
+        success: Schema.Unknown,
+        onCrash: "rerun",
+        run: () => Effect.as(hidden, { said: `Basic ${base64(`me:${text}`)}` })
+      })
+      const world = yield* CrashHost.make
+      const host = yield* world.start(serve(step()))
+      const id = yield* begin(host, W)
+      yield* assertOutput(host, W, id, { said: "Basic bWU6[secret CLIENT]" })
+      assertNowhere(world)
+      yield* hidden
+    }))
+
+  it("S15: what is written outside of steps is cut by hand, piece by piece too, and each piece keeps its place", () => {
+    const cutter = Secrets.cutter([["KEY", text], ["SHORT", "abc"]])
+    assert.strictEqual(cutter.text(`abc Bearer ${text}`), "abc Bearer [secret KEY]")
+    const pieces = ["a ", text.slice(0, 9), text.slice(9), ` ${text}`].map((delta) => ({ type: "d", delta }))
+    assert.deepStrictEqual(
+      cutter.pieces(pieces).map((piece) => (piece as { readonly delta: string }).delta),
+      ["a ", "[secret KEY]", "", " [secret KEY]"]
+    )
+  })
+
   it.effect("an attempt that is told none, and one that was told another, leave the text as it is", () =>
     Effect.gen(function*() {
       const step = (name: string, before: Effect.Effect<unknown, Secrets.SecretMissing>) =>

@@ -3,7 +3,7 @@
  * one, byte for byte: in place of the `fetch` of a client. A recording is data;
  * where it is kept is the caller's. No key gets into it: of headers only those are
  * kept that say something about an answer, and what a request authenticates itself
- * with is cut out of everything else.
+ * with, in whichever header, is cut out of everything else, in the forms that `Secrets` knows.
  *
  * @example
  * ```ts
@@ -15,6 +15,8 @@
  * const again = Anthropic.provider({ fetch: Cassette.player(Cassette.decode(text)).fetch })
  * ```
  */
+import * as SecretRef from "@fermata/core/SecretRef"
+import * as Secrets from "@fermata/engine/Secrets"
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -62,9 +64,14 @@ const told =
   /^(content-type|request-id|x-request-id|retry-after|retry-after-ms|x-should-retry|anthropic-ratelimit-.*|x-ratelimit-.*)$/
 
 /** Headers that a request authenticates itself with. */
-const authenticating = ["authorization", "x-api-key", "x-goog-api-key", "api-key"]
+const authenticating = /^(authorization|x-api-key|x-goog-api-key|api-key)$/
 
-const cut = "[secret]"
+/** Headers in which nobody has a secret. Any other may be one, where it is as long as one. */
+const plain =
+  /^(accept|accept-.*|anthropic-.*|connection|content-.*|host|idempotency-key|openai-.*|sec-fetch-mode|user-agent|x-stainless-.*)$/
+const shortest = 16
+
+const cut = SecretRef.mark("KEY")
 
 /** Records what is said through its `fetch`. `secrets` are cut out too, beside those that requests authenticate themselves with. */
 export const recorder = (
@@ -78,10 +85,7 @@ export const recorder = (
     tape: () => ({ version: 1, exchanges: exchanges.filter((exchange) => exchange !== undefined) }),
     fetch: async (input, init) => {
       const request = new Request(input, init)
-      for (const name of authenticating) {
-        const value = request.headers.get(name)?.replace(/^Bearer /i, "")
-        if (value !== undefined && value !== "") secrets.add(value)
-      }
+      for (const secret of secretsOf(request)) secrets.add(secret)
       const asked = await requestOf(request.clone(), secrets)
       const place = exchanges.push(undefined) - 1
       const response = await fetch(request)
@@ -134,7 +138,11 @@ export const player = (tape: Tape): { readonly fetch: Fetch; readonly left: () =
 
 const secretsOf = ({ headers }: Request): ReadonlySet<string> =>
   new Set(
-    authenticating.flatMap((name) => headers.get(name)?.replace(/^Bearer /i, "") ?? []).filter((value) => value !== "")
+    Array.from(headers).flatMap(([name, sent]) => {
+      const value = sent.replace(/^Bearer /i, "")
+      const isSecret = authenticating.test(name) || (!plain.test(name) && value.length >= shortest)
+      return isSecret && value !== "" ? [value] : []
+    })
   )
 
 const requestOf = async (request: Request, secrets: ReadonlySet<string>): Promise<Exchange["request"]> => {
@@ -150,8 +158,33 @@ const requestOf = async (request: Request, secrets: ReadonlySet<string>): Promis
   }
 }
 
-const without = (text: string, secrets: ReadonlySet<string>): string =>
-  [...secrets].reduce((text, secret) => secret === "" ? text : text.replaceAll(secret, cut), text)
+const cutterOf = (secrets: ReadonlySet<string>): Secrets.Cutter =>
+  Secrets.cutter(Array.from(secrets, (secret) => ["KEY", secret] as const))
+
+const without = (text: string, secrets: ReadonlySet<string>): string => cutterOf(secrets).text(text)
+
+/** An answer of events tells a text piece by piece, and with it perhaps a secret. */
+const withoutInEvents = (text: string, secrets: ReadonlySet<string>): string => {
+  const lines = text.split("\n")
+  const events = lines.flatMap((line, at) => {
+    const data = eventOf(line)
+    return data === undefined ? [] : [{ at, data }]
+  })
+  const left = cutterOf(secrets).pieces(events.map(({ data }) => data))
+  for (const [index, { at, data }] of events.entries()) {
+    if (left[index] !== data) lines[at] = `data: ${JSON.stringify(left[index])}`
+  }
+  return lines.join("\n")
+}
+
+const eventOf = (line: string): unknown => {
+  if (!line.startsWith("data:")) return undefined
+  try {
+    return JSON.parse(line.slice(5)) as unknown
+  } catch {
+    return undefined
+  }
+}
 
 /** Hands the bytes on as they come, and tells them when they have ended, or broken off. */
 const overheard = (
@@ -190,7 +223,8 @@ const stored = (bytes: ReadonlyArray<Uint8Array>, secrets: ReadonlySet<string>):
     at += one.length
   }
   try {
-    return { text: without(new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(all), secrets) }
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(all)
+    return { text: without(withoutInEvents(text, secrets), secrets) }
   } catch {
     return { base64: Base64.encode(all) }
   }

@@ -27,8 +27,8 @@ export interface Told {
   /** Empty for a provider that needs none. */
   readonly apiKey: string
   readonly headers: Readonly<Record<string, string>>
-  /** What of it is nobody else's. */
-  readonly secrets: ReadonlyArray<string>
+  /** What of it is nobody else's, by the names that stand in its place. */
+  readonly secrets: ReadonlyArray<readonly [name: string, text: string]>
 }
 
 /** The key and the headers of a provider, of which nothing has been read yet. */
@@ -54,10 +54,10 @@ export const make = (
     needs: parts.map(({ lack, name }) => ({ name, lack })),
     check: (model) => key === undefined ? Effect.void : key.check(model),
     tell: Effect.fnUntraced(function*(model) {
-      const secrets: Array<string> = []
+      const secrets: Array<readonly [name: string, text: string]> = []
       const told = function*(part: Part) {
         const text = yield* part.tell(model)
-        secrets.push(text)
+        secrets.push([part.mark, text])
         return text
       }
       const own = key === undefined ? "" : yield* told(key)
@@ -81,6 +81,8 @@ export const missing = (model: string, problem: string): ModelUnavailable =>
 // ----------------------------------------------------------------------------
 
 interface Part extends Need {
+  /** What stands in its place where it is cut out. */
+  readonly mark: string
   readonly check: (model: string) => Effect.Effect<void, ModelUnavailable>
   readonly tell: (model: string) => Effect.Effect<string, ModelFailed>
 }
@@ -89,6 +91,7 @@ const partOf = (given: ApiKey): Part => SecretRef.is(given) ? ofSecret(given) : 
 
 const ofSecret = (ref: SecretRef.SecretRef): Part => ({
   name: `the secret ${ref.secret}`,
+  mark: ref.secret,
   lack: Effect.flatMap(Secrets.CurrentSource, ({ find }) =>
     Effect.match(find(ref.secret), {
       onFailure: (problem) => problem,
@@ -113,8 +116,10 @@ const ofConfig = (given: string | Config.Config<Redacted.Redacted>): Part => {
     Effect.filterOrFail((text) => !isBlank(text), () => name),
     Effect.mapError((name) => ({ name, problem: `${name} is not set` }))
   )
+  const mark = typeof given === "string" ? given : "key"
   return {
     name,
+    mark,
     lack: Effect.match(read, { onFailure: ({ problem }) => problem, onSuccess: () => undefined }),
     check: (model) => Effect.asVoid(Effect.mapError(read, ({ problem }) => missing(model, problem))),
     tell: (model) =>
@@ -124,7 +129,7 @@ const ofConfig = (given: string | Config.Config<Redacted.Redacted>): Part => {
           // A shorter one stands for a key where a server wants none, and may be a word like any other.
           Redacted.value(text).length < 16
             ? Effect.void
-            : Secrets.conceal(typeof given === "string" ? given : "key", text)
+            : Secrets.conceal(mark, text)
         ),
         Effect.map(Redacted.value)
       )

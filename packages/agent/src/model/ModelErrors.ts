@@ -4,6 +4,7 @@
  * `effect/ai` calls retryable is not asked, for it would buy an answer again that
  * has been paid for and did not fit.
  */
+import { cutter } from "@fermata/engine/Secrets"
 import { ModelFailed } from "../Model.ts"
 
 /** What follows from a failure. */
@@ -217,7 +218,11 @@ export const retryAfterMs = (header: (name: string) => string | null | undefined
 export const fromThrown = (
   model: string,
   error: unknown,
-  options: { readonly now: number; readonly midway?: boolean; readonly secrets?: ReadonlyArray<string> }
+  options: {
+    readonly now: number
+    readonly midway?: boolean
+    readonly secrets?: Iterable<readonly [name: string, text: string]>
+  }
 ): ModelFailed => {
   if (error instanceof ModelFailed) return error
   const thrown = isObject(error) ? error : {}
@@ -227,8 +232,8 @@ export const fromThrown = (
   const body = bodyOf(thrown)
   const inner = isObject(body?.["error"]) ? body["error"] : body
   const said = textOf(inner?.["message"]) ?? textOf(thrown["message"]) ?? String(error)
-  const { secrets = [] } = options
-  const text = secrets.reduce((text, secret) => secret === "" ? text : text.replaceAll(secret, "[secret]"), said)
+  const cut = cutter(options.secrets ?? []).text
+  const text = cut(said)
   const midway = options.midway === true || (told !== undefined && told >= 200 && told < 300)
   const reason = reasonOf({
     status,
@@ -246,7 +251,7 @@ export const fromThrown = (
     model,
     reason,
     `${reason}${status === undefined ? "" : ` (${status})`}: ${text}${
-      typeof request === "string" && request !== "" ? ` [${request}]` : ""
+      typeof request === "string" && request !== "" ? ` [${cut(request)}]` : ""
     }`,
     { midway, retryAfterMs: retryAfterMs(header, options.now) }
   )

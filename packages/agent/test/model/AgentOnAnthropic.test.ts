@@ -19,13 +19,13 @@ const kit = Toolkit.make(Read)
 const reader = Agent.make("reader", { instructions: "You read.", model: "claude-opus-5-5", toolkit: kit })
 
 /** What became of a run whose provider gives these replies, and which files were read. */
-const run = Effect.fnUntraced(function*(replies: ReadonlyArray<SseServer.Reply>) {
+const run = Effect.fnUntraced(function*(replies: ReadonlyArray<SseServer.Reply>, key = "sk-secret") {
   const server = yield* SseServer.make
   server.reply(replies)
   const read: Array<string> = []
   const handlers = kit.toLayer({ Read: ({ path }) => Effect.sync(() => (read.push(path), `content of ${path}`)) })
   const models = Models.layer([
-    Anthropic.provider({ baseURL: server.url, apiKey: Config.succeed(Redacted.make("sk-secret")) })
+    Anthropic.provider({ baseURL: server.url, apiKey: Config.succeed(Redacted.make(key)) })
   ])
   const host = Layer.provideMerge(Runs.layer, TestHost.layer)
   const app = Layer.provideMerge(
@@ -92,6 +92,17 @@ describe("an agent on Anthropic", () => {
       assert.deepInclude({ ...(result as { readonly failure: object }).failure }, { code: "ERR_AUTH", turns: 0 })
       assert.strictEqual(server.requests.length, 1)
       assert.notInclude(JSON.stringify(result), "sk-secret")
+    }))
+
+  it.live("S15: an answer that repeats the key has its name, and one that has the word of a server without keys keeps it", () =>
+    Effect.gen(function*() {
+      const outputOf = (key: string) =>
+        Effect.map(
+          run([{ blocks: [SseServer.text(`I was sent ${key}.`)] }], key),
+          ({ result }) => answered(result).output
+        )
+      assert.strictEqual(yield* outputOf("sk-ant-api03-0123456789"), "I was sent [secret key].")
+      assert.strictEqual(yield* outputOf("not-needed"), "I was sent not-needed.")
     }))
 
   it.live("does not call a tool whose arguments were not whole, and tells the model so", () =>

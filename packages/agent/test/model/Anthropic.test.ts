@@ -372,7 +372,7 @@ describe("faults of an answer", () => {
         ]
       ) {
         const failure = yield* failureOf(reply)
-        assert.include(failure.message, "[secret] is no key")
+        assert.include(failure.message, "[secret key] is no key")
         assert.notInclude(JSON.stringify(failure), "sk-secret")
       }
     }))

@@ -43,6 +43,12 @@ export class SecretStream {
     this.scrub = scrub
   }
 
+  /** What is there already, each piece in its place. */
+  static all(scrub: Scrub, pieces: ReadonlyArray<unknown>): ReadonlyArray<unknown> {
+    const stream = new SecretStream(scrub)
+    return [...pieces.flatMap((piece) => stream.push(piece)), ...stream.end()]
+  }
+
   /** Takes what is said, and gives what may be shown now. */
   push(said: unknown): ReadonlyArray<unknown> {
     const chunk = said instanceof StoredJson.StoredJson ? said.toJSON() : said

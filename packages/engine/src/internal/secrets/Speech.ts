@@ -36,9 +36,5 @@ export class Speech {
   static readonly at = (
     chunks: ReadonlyArray<unknown>,
     confidant: Confidant | undefined
-  ): ReadonlyArray<unknown> => {
-    if (confidant?.scrub === undefined) return chunks
-    const guarded = new SecretStream(confidant.scrub)
-    return [...chunks.flatMap((chunk) => guarded.push(chunk)), ...guarded.end()]
-  }
+  ): ReadonlyArray<unknown> => confidant?.scrub === undefined ? chunks : SecretStream.all(confidant.scrub, chunks)
 }
