@@ -1,4 +1,5 @@
 /** Runs Fermata programs on Node with SQLite. */
+export * as Egress from "./Egress.ts"
 export * as HostSql from "./HostSql.ts"
 export * as Migrations from "./Migrations.ts"
 export * as NodeHost from "./NodeHost.ts"
