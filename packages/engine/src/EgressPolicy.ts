@@ -127,7 +127,7 @@ export const target = (policy: EgressPolicy, text: string, base?: URL): Target |
     return refusal("url", `its URL is ${text.length} characters long`, `a URL has at most ${maxUrlLength}`)
   }
   // Whoever reads a URL leaves these out, or takes them for something else.
-  if (/[\u0000-\u0020\u007f\\]/.test(text)) {
+  if (/[\p{Cc} \\]/u.test(text)) {
     return refusal("url", "its URL has a control character, a space or a backslash in it", "write it percent-encoded")
   }
   if (!URL.canParse(text, base?.href)) return refusal("url", "its URL cannot be read", "write it as scheme://host/path")

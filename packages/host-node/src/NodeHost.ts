@@ -12,6 +12,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+import * as Egress from "./Egress.ts"
 import { HostSql } from "./HostSql.ts"
 import * as Processes from "./internal/Processes.ts"
 import * as SqliteBackend from "./SqliteBackend.ts"
@@ -35,6 +36,11 @@ export interface Options extends Partial<EngineOptions> {
    * Default false.
    */
   readonly readOnly?: boolean | "untouched"
+  /**
+   * Where its runs may go on the network, for what takes the way out of the
+   * process; nowhere by default but to the base URLs of models.
+   */
+  readonly egress?: Egress.Options
 }
 
 /** Where runs live when nothing else is said. */
@@ -70,10 +76,18 @@ export const layer = (
 ): Layer.Layer<Engine | WorkflowEngine | Store | HostClock | HostSql | Chunks, StorageFailed> =>
   Layer.unwrap(Effect.gen(function*() {
     const defaults = yield* EngineOptions
-    const { db: _db, maxLogBytes: _maxLogBytes, readOnly: _readOnly, synchronous: _synchronous, ...rest } = options
+    const {
+      db: _db,
+      egress,
+      maxLogBytes: _maxLogBytes,
+      readOnly: _readOnly,
+      synchronous: _synchronous,
+      ...rest
+    } = options
     return ChunkSweep.layer.pipe(
       Layer.provideMerge(Engine.layer),
       Layer.provideMerge(layerStore(options)),
+      Layer.provideMerge(Egress.layer(egress)),
       Layer.provide(Layer.succeed(EngineOptions, {
         ...defaults,
         processOf: Processes.processOf,

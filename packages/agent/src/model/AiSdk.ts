@@ -17,6 +17,7 @@
  * A provider that is made by `@ai-sdk/openai-compatible` tells no usage unless it
  * is made with `includeUsage: true`; without it every cost is an estimate.
  */
+import * as Egress from "@fermata/engine/Egress"
 import type * as Response from "effect/ai/Response"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -24,6 +25,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as AiSdkParts from "../internal/model/AiSdkParts.ts"
 import * as AiSdkPrompt from "../internal/model/AiSdkPrompt.ts"
+import * as WayOut from "../internal/model/WayOut.ts"
 import type { Model, ModelFailed, ModelRequest, Price } from "../Model.ts"
 import * as Credentials from "./Credentials.ts"
 import * as ModelErrors from "./ModelErrors.ts"
@@ -40,8 +42,14 @@ export interface SdkModel {
 export interface Options {
   /** Stands before the names of its models, as in `openai/gpt-5.5`; also the key of its metadata, and of its prices. */
   readonly name: string
-  /** The model of an id; made when it is first asked, and anew for another key. */
-  readonly model: (id: string, apiKey: string) => SdkModel | PromiseLike<SdkModel>
+  /**
+   * The model of an id; made when it is first asked, and anew for another key.
+   * `fetch` is for the provider, so that it takes the way out of the process
+   * (`Egress`); where there is none, it is that of the runtime.
+   */
+  readonly model: (id: string, apiKey: string, fetch: typeof globalThis.fetch) => SdkModel | PromiseLike<SdkModel>
+  /** Where its servers are, such as `https://api.openai.com`: the way out leads there whatever its policy says. */
+  readonly origins?: ReadonlyArray<string>
   /** Where its key is, read for each call, for providers that need one. */
   readonly apiKey?: Credentials.ApiKey
   /** Sent with each call. */
@@ -63,11 +71,15 @@ const assumed = { contextWindow: 128_000, maxOutput: 16_000 }
 export const provider = (options: Options): Provider => {
   const { name: own } = options
   const credentials = Credentials.make(options)
-  const made = new Map<string, { readonly apiKey: string; readonly model: Promise<SdkModel> }>()
-  const make = (id: string, apiKey: string): Promise<SdkModel> => {
+  const made = new Map<
+    string,
+    { readonly apiKey: string; readonly egress: Egress.Egress; readonly model: Promise<SdkModel> }
+  >()
+  const make = (id: string, apiKey: string, egress: Egress.Egress): Promise<SdkModel> => {
     const known = made.get(id)
-    if (known?.apiKey === apiKey) return known.model
-    const one = { apiKey, model: Promise.resolve().then(() => options.model(id, apiKey)) }
+    if (known?.apiKey === apiKey && known.egress === egress) return known.model
+    const fetch = WayOut.fetchOf(egress, () => options.origins ?? []) ?? globalThis.fetch
+    const one = { apiKey, egress, model: Promise.resolve().then(() => options.model(id, apiKey, fetch)) }
     made.set(id, one)
     // A model that could not be made is made again at the next call.
     one.model.catch(() => made.get(id) === one && made.delete(id))
@@ -91,7 +103,7 @@ export const provider = (options: Options): Provider => {
           contextWindow: contextWindow ?? assumed.contextWindow,
           maxOutput: maxOutput ?? assumed.maxOutput,
           ...(price === undefined ? {} : { price }),
-          stream: (request) => stream(name, options, credentials, (apiKey) => make(id, apiKey), request)
+          stream: (request) => stream(name, options, credentials, (...given) => make(id, ...given), request)
         } satisfies Model
       })
     }
@@ -102,7 +114,7 @@ const stream = (
   name: string,
   options: Options,
   credentials: Credentials.Credentials,
-  model: (apiKey: string) => Promise<SdkModel>,
+  model: (apiKey: string, egress: Egress.Egress) => Promise<SdkModel>,
   request: ModelRequest
 ): Stream.Stream<Response.StreamPartEncoded, ModelFailed> =>
   Stream.unwrap(Effect.gen(function*() {
@@ -111,6 +123,7 @@ const stream = (
       return yield* ModelErrors.failed(name, "invalid request", `the request has ${problems.join("; ")}`)
     }
     const { apiKey, headers, secrets } = yield* credentials.tell(name)
+    const egress = yield* Egress.CurrentEgress
     const idle = options.idleTimeout ?? "5 minutes"
     const late = () =>
       ModelErrors.failed(name, "timeout", `no sign of life for ${Duration.format(Duration.fromInputUnsafe(idle))}`)
@@ -123,7 +136,7 @@ const stream = (
     yield* Effect.addFinalizer(() => Effect.sync(() => controller.abort()))
     const { stream } = yield* Effect.tryPromise({
       try: () =>
-        model(apiKey).then((model) =>
+        model(apiKey, egress).then((model) =>
           model.doStream({ ...call, headers: { ...headers, ...call.headers }, abortSignal: controller.signal })
         ),
       catch: (error) => error

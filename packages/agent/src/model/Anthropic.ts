@@ -5,6 +5,7 @@
  * imported and made when the first call is made.
  */
 import type { Anthropic as Client, ClientOptions } from "@anthropic-ai/sdk"
+import * as Egress from "@fermata/engine/Egress"
 import type * as Response from "effect/ai/Response"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -13,6 +14,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as AnthropicEvents from "../internal/model/AnthropicEvents.ts"
 import * as AnthropicMessages from "../internal/model/AnthropicMessages.ts"
+import * as WayOut from "../internal/model/WayOut.ts"
 import type { Model, ModelFailed, ModelRequest, ModelUnavailable, Price } from "../Model.ts"
 import * as Credentials from "./Credentials.ts"
 import * as ModelErrors from "./ModelErrors.ts"
@@ -53,7 +55,10 @@ export interface Options {
   readonly headers?: Credentials.Headers
   /** Without it the variable `ANTHROPIC_BASE_URL`, or Anthropic itself. */
   readonly baseURL?: string
-  /** In place of the one of the runtime: for guarded egress, and for recordings. */
+  /**
+   * For recordings. Without it the way out of the process (`Egress`), which leads
+   * to the base URL whatever its policy says; where there is none, that of the runtime.
+   */
   readonly fetch?: typeof globalThis.fetch
   readonly extras?: AnthropicMessages.Extras
   /** Of models that are newer than this list, or that are to be limited otherwise. */
@@ -149,6 +154,7 @@ export const countTokens = (
   return Effect.gen(function*() {
     yield* credentials.check(name)
     const told = yield* credentials.tell(name)
+    const egress = yield* Egress.CurrentEgress
     const id = idOf(name, options)
     const { max_tokens: _, stream: __, temperature: ___, speed: ____, ...body } = yield* written(
       name,
@@ -160,18 +166,22 @@ export const countTokens = (
       name,
       told,
       (signal) =>
-        client(told.apiKey).then((client) => client.messages.countTokens(body, { signal, headers: told.headers }))
+        client(told.apiKey, egress).then((client) =>
+          client.messages.countTokens(body, { signal, headers: told.headers })
+        )
     )
     return input_tokens
   })
 }
 
-type MakeClient = (apiKey: string) => Promise<Client>
+type MakeClient = (apiKey: string, egress: Egress.Egress) => Promise<Client>
 
 const lazyClient = ({ baseURL, fetch }: Options): MakeClient => {
-  const clients = new Map<string, Promise<Client>>()
-  return (apiKey) => {
-    const made = clients.get(apiKey) ?? import("@anthropic-ai/sdk").then(({ Anthropic }) => {
+  let made: { readonly apiKey: string; readonly egress: Egress.Egress; readonly client: Promise<Client> } | undefined
+  return (apiKey, egress) => {
+    if (made?.apiKey === apiKey && made.egress === egress) return made.client
+    const client = import("@anthropic-ai/sdk").then(({ Anthropic }): Client => {
+      const guarded = fetch ?? WayOut.fetchOf(egress, () => [client.baseURL])
       const given: ClientOptions = {
         apiKey,
         // A token of the environment would go before the key that was given.
@@ -182,13 +192,13 @@ const lazyClient = ({ baseURL, fetch }: Options): MakeClient => {
         // It prints lines of answers that it cannot read.
         logLevel: "off",
         ...(baseURL === undefined ? {} : { baseURL }),
-        ...(fetch === undefined ? {} : { fetch })
+        ...(guarded === undefined ? {} : { fetch: guarded })
       }
-      return new Anthropic(given)
+      const client = new Anthropic(given)
+      return client
     })
-    clients.clear()
-    clients.set(apiKey, made)
-    return made
+    made = { apiKey, egress, client }
+    return client
   }
 }
 
@@ -230,6 +240,7 @@ const stream = (
   Stream.unwrap(Effect.gen(function*() {
     const body = yield* written(name, id, options, request)
     const told = yield* credentials.tell(name)
+    const egress = yield* Egress.CurrentEgress
     const controller = new AbortController()
     yield* Effect.addFinalizer(() => Effect.sync(() => controller.abort()))
     const idle = options.idleTimeout ?? "5 minutes"
@@ -239,7 +250,7 @@ const stream = (
       )
     const betas = [...options.extras?.betas ?? [], ...(body.speed === "fast" ? ["fast-mode-2026-02-01"] : [])]
     const events = yield* attempt(name, told, () =>
-      client(told.apiKey).then((client) =>
+      client(told.apiKey, egress).then((client) =>
         client.messages.create(body, {
           signal: controller.signal,
           headers: {
@@ -263,20 +274,26 @@ const stream = (
           ModelErrors.failed(name, "stream cut", "the stream ended before the answer did, without message_stop")
         )
     })
-    return Stream.fromAsyncIterable(events, (error) => error).pipe(
-      Stream.timeoutOrElse({ duration: idle, orElse: () => Stream.fromEffect(late()) }),
-      Stream.mapEffect((event) =>
-        Effect.try({
-          try: () => reader.read(event),
-          catch: (error) =>
-            ModelErrors.failed(name, "stream malformed", error instanceof Error ? error.message : String(error))
-        })
-      ),
-      Stream.catch((error) => Stream.fromEffect(thrown(name, told, true)(error))),
-      Stream.flattenIterable,
-      Stream.concat(ended),
-      Stream.mapError((failure) => ModelErrors.withUsage(failure, usageOf(reader.used())))
-    )
+    return Stream.fromAsyncIterable(events, (error) =>
+      error).pipe(
+        Stream.timeoutOrElse({
+          duration: idle,
+          orElse: () =>
+            Stream.fromEffect(late())
+        }),
+        Stream.mapEffect((event) =>
+          Effect.try({
+            try: () =>
+              reader.read(event),
+            catch: (error) =>
+              ModelErrors.failed(name, "stream malformed", error instanceof Error ? error.message : String(error))
+          })
+        ),
+        Stream.catch((error) => Stream.fromEffect(thrown(name, told, true)(error))),
+        Stream.flattenIterable,
+        Stream.concat(ended),
+        Stream.mapError((failure) => ModelErrors.withUsage(failure, usageOf(reader.used())))
+      )
   }))
 
 const usageOf = (used: AnthropicEvents.Used | undefined): ModelFailed["usage"] =>

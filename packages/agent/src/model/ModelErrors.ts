@@ -4,6 +4,7 @@
  * `effect/ai` calls retryable is not asked, for it would buy an answer again that
  * has been paid for and did not fit.
  */
+import { EgressRefused } from "@fermata/engine/Egress"
 import { cutter } from "@fermata/engine/Secrets"
 import { ModelFailed } from "../Model.ts"
 
@@ -225,6 +226,8 @@ export const fromThrown = (
   }
 ): ModelFailed => {
   if (error instanceof ModelFailed) return error
+  const refused = causesOf(error).find((cause) => cause instanceof EgressRefused)
+  if (refused !== undefined) return failed(model, "forbidden", refused.message)
   const thrown = isObject(error) ? error : {}
   const told = numberOf(thrown["status"]) ?? numberOf(thrown["statusCode"])
   // An error with a status that is none: the answer had begun, and broke while its beginning was read.
@@ -287,12 +290,16 @@ const headersOf = (thrown: Fields): (name: string) => string | null | undefined 
 /** The codes of the network, as deep as `fetch` hides them. */
 const codesOf = (error: unknown): ReadonlyArray<string> => {
   const codes: Array<string> = []
-  const seen = new Set<unknown>()
-  for (let at = error; isObject(at) && !seen.has(at); at = at["cause"]) {
-    seen.add(at)
-    const code = at["code"]
+  for (const { code, errors } of causesOf(error)) {
     if (typeof code === "string" && /^(E[A-Z_]+|UND_ERR_[A-Z_]+)$/.test(code)) codes.push(code)
-    for (const one of Array.isArray(at["errors"]) ? at["errors"] : []) codes.push(...codesOf(one))
+    for (const one of Array.isArray(errors) ? errors : []) codes.push(...codesOf(one))
   }
   return codes
+}
+
+/** The error, and what is behind it. */
+const causesOf = (error: unknown): ReadonlyArray<Fields> => {
+  const causes = new Set<Fields>()
+  for (let at = error; isObject(at) && !causes.has(at); at = at["cause"]) causes.add(at)
+  return [...causes]
 }
