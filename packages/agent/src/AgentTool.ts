@@ -17,9 +17,31 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
+import type * as Schema from "effect/Schema"
 
 /** What a tool touches, the mildest first. */
 export type Permission = "read" | "write" | "network" | "process"
+
+/**
+ * What rules of a policy go by in a call of a tool: files that it touches, a line
+ * for a shell, an address, or another text. `of` reads it from the arguments as
+ * the model gave them, before anything has looked at them: undefined where they
+ * are not those of the tool, and an empty list where a call has none.
+ */
+export interface Subject {
+  readonly kind: "path" | "command" | "url" | "text"
+  readonly of: (params: Schema.Json) => string | ReadonlyArray<string> | undefined
+}
+
+/** The subject of a tool that has it in an argument of its own; with `or`, that argument may be left out. */
+export const subject = (kind: Subject["kind"], argument: string, or?: string | ReadonlyArray<string>): Subject => ({
+  kind,
+  of: (params) => {
+    if (typeof params !== "object" || params === null || Array.isArray(params)) return undefined
+    const given = Object.hasOwn(params, argument) ? (params as Schema.JsonObject)[argument] : undefined
+    return typeof given === "string" ? given : given === undefined || given === null ? or : undefined
+  }
+})
 
 /** The rules of one tool, whole. */
 export interface Rules {
@@ -31,6 +53,8 @@ export interface Rules {
   readonly maxResult: number
   /** ms for one attempt; without end when absent. */
   readonly timeoutMs: number | undefined
+  /** What rules of a policy go by; nothing but the tool itself when absent. */
+  readonly subject: Subject | undefined
 }
 
 const worst: Rules = {
@@ -38,7 +62,8 @@ const worst: Rules = {
   safe: false,
   permission: "write",
   maxResult: 100_000,
-  timeoutMs: undefined
+  timeoutMs: undefined,
+  subject: undefined
 }
 
 const Annotation = Context.Reference<Rules>("@fermata/agent/AgentTool/Rules", { defaultValue: () => worst })

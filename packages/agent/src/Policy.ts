@@ -5,6 +5,8 @@
  */
 import type * as Schema from "effect/Schema"
 import type { Rules } from "./AgentTool.ts"
+import * as Judge from "./internal/policy/Judge.ts"
+import * as Rule from "./internal/policy/Rule.ts"
 
 /** A call that a model wants to make. `depth` counts the agents above this one. */
 export interface Call {
@@ -43,3 +45,61 @@ export const locked: Policy = ({ tool }) => ({
   decision: "deny",
   reason: `no tool may be called, and so not "${tool}"`
 })
+
+/** Rules of a policy. Each is the name of a tool, in which `*` stands for any part, or that and in parentheses which of its calls. */
+export interface RulesOptions {
+  /**
+   * `rules`, the default: what no rule is about is done where it only reads inside
+   * of the workspace, and asked about otherwise. `open`: it is done. `locked`:
+   * nothing is done, whatever the rules say.
+   */
+  readonly mode?: "open" | "rules" | "locked"
+  /** Calls that are made without asking. */
+  readonly allow?: ReadonlyArray<string>
+  /** Calls that people are asked about, also where another rule allows them. */
+  readonly ask?: ReadonlyArray<string>
+  /** Calls that are refused, whatever the other rules say. */
+  readonly deny?: ReadonlyArray<string>
+  /** Who is asked; "operator" by default. */
+  readonly approvers?: ReadonlyArray<string>
+  /** The folder in which relative paths begin, so that absolute ones into it are known as such. */
+  readonly workspace?: string
+}
+
+/**
+ * A policy by rules. Throws where a rule is none. What forbids wins over what asks,
+ * and that over what allows; a line for a shell is allowed only where each command
+ * in it is, and asked about where nobody can say what it does.
+ *
+ * | rule | means calls of |
+ * |---|---|
+ * | `Read` | the tool |
+ * | `mcp__github__*` | all tools whose name begins so |
+ * | `Bash(git log:*)` | a command that begins with these words |
+ * | `Bash(npm test)` | exactly this command |
+ * | `Bash(risk:reads)` | commands of a risk: see `CommandRisk` |
+ * | `Read(src/**)` | files, from the workspace on; a name without a slash wherever it lies |
+ * | `Read(/etc/**)` | files outside of the workspace |
+ * | `WebFetch(domain:*.example.com)` | addresses below a name |
+ *
+ * @example
+ * ```ts
+ * const policy = Policy.rules({
+ *   allow: ["Bash(git log:*)", "Edit(src/**)"],
+ *   deny: ["Read(**\/.env)"],
+ *   approvers: ["maintainers"]
+ * })
+ * ```
+ */
+export const rules = (options: RulesOptions = {}): Policy => {
+  const read = (texts: ReadonlyArray<string> = []) => texts.map(Rule.read)
+  const rules: Judge.Rules = {
+    mode: options.mode ?? "rules",
+    allow: read(options.allow),
+    ask: read(options.ask),
+    deny: read(options.deny),
+    approvers: options.approvers === undefined || options.approvers.length === 0 ? ["operator"] : options.approvers,
+    workspace: options.workspace
+  }
+  return (call) => Judge.decide(rules, call)
+}

@@ -1,0 +1,184 @@
+/**
+ * What rules say of a call. What forbids wins over what asks, and that over what
+ * allows; a call is allowed only where each of its parts is: each file, and each
+ * command of a line with the commands in it.
+ */
+import type * as Schema from "effect/Schema"
+import type { Subject } from "../../AgentTool.ts"
+import * as CommandRisk from "../../CommandRisk.ts"
+import type { Call, Decision } from "../../Policy.ts"
+import * as Paths from "./Paths.ts"
+import * as Rule from "./Rule.ts"
+import * as ShellCommands from "./ShellCommands.ts"
+
+/** The rules of a policy. */
+export interface Rules {
+  readonly mode: "open" | "rules" | "locked"
+  readonly allow: ReadonlyArray<Rule.Rule>
+  readonly ask: ReadonlyArray<Rule.Rule>
+  readonly deny: ReadonlyArray<Rule.Rule>
+  readonly approvers: ReadonlyArray<string>
+  /** Where relative paths begin; without it nobody knows which absolute ones lie inside. */
+  readonly workspace: string | undefined
+}
+
+/** Decides about a call. */
+export const decide = (rules: Rules, call: Call): Decision => {
+  if (rules.mode === "locked") return { decision: "deny", reason: `no tool may be called, and so not "${call.tool}"` }
+  const parts = partsOf(call, rules.workspace)
+  for (const rule of rules.deny) {
+    if (parts.some((part) => means(rule, call.tool, part, true) === "yes")) {
+      return { decision: "deny", reason: `rule ${rule.text} forbids it` }
+    }
+  }
+  const asking = [...rules.deny, ...rules.ask].find((rule) =>
+    parts.some((part) => means(rule, call.tool, part, true) !== "no")
+  )
+  if (asking !== undefined) return ask(rules, call, `rule ${asking.text} is about it, or may be`)
+  if (rules.mode === "open") return { decision: "allow" }
+  const whole = rules.allow.find((rule) => allowsWhole(rule, call))
+  if (whole !== undefined) return { decision: "allow" }
+  const open = parts.find((part) => !isAllowed(rules, call, part))
+  if (open === undefined) return { decision: "allow" }
+  return ask(rules, call, open.kind === "doubt" ? open.problem : "no rule allows it")
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** A part of a call, each of which must be allowed. */
+type Part =
+  /** Of a tool that has nothing else for rules to go by. */
+  | { readonly kind: "whole" }
+  /** A file, in the hands of the tool itself or of a redirection. */
+  | { readonly kind: "path"; readonly path: string; readonly by: "call" | "write" | "read" }
+  | {
+    readonly kind: "command"
+    readonly command: ShellCommands.ShellCommand
+    readonly risk: CommandRisk.Risk
+    /** What its words may name, if they are paths. */
+    readonly paths: ReadonlyArray<string>
+  }
+  | { readonly kind: "url" | "text"; readonly text: string }
+  /** Something that nobody can judge before it happens. */
+  | { readonly kind: "doubt"; readonly problem: string }
+
+const partsOf = (call: Call, workspace: string | undefined): ReadonlyArray<Part> => {
+  const { subject } = call.rules
+  if (subject === undefined) return [{ kind: "whole" }]
+  const texts = textsOf(subject, call.params)
+  if (texts === undefined) return [{ kind: "doubt", problem: "its arguments are not those of the tool" }]
+  if (texts.length === 0) return [{ kind: "whole" }]
+  return texts.flatMap((text): ReadonlyArray<Part> => {
+    switch (subject.kind) {
+      case "path":
+        return [{ kind: "path", path: Paths.placed(text, workspace), by: "call" }]
+      case "command":
+        return commandParts(text, workspace)
+      default:
+        return [{ kind: subject.kind, text }]
+    }
+  })
+}
+
+const commandParts = (line: string, workspace: string | undefined): ReadonlyArray<Part> => {
+  const read = ShellCommands.read(line)
+  const file = (path: string | undefined, by: "write" | "read"): Part =>
+    path === undefined
+      ? { kind: "doubt", problem: "only its run shows which file it uses" }
+      : { kind: "path", path: Paths.placed(path, workspace), by }
+  const parts = [
+    ...read.doubts.map((problem): Part => ({ kind: "doubt", problem })),
+    ...read.commands.map((command): Part => ({
+      kind: "command",
+      command,
+      paths: pathsIn(command, workspace),
+      risk: CommandRisk.ofLine({ commands: [command], writes: [], reads: [], doubts: [] }).risk
+    })),
+    ...read.writes.map((path) => file(path, "write")),
+    ...read.reads.map((path) => file(path, "read"))
+  ]
+  return parts.length === 0 ? [{ kind: "doubt", problem: "there is no command in it" }] : parts
+}
+
+const textsOf = ({ of }: Subject, params: Schema.Json): ReadonlyArray<string> | undefined => {
+  const given = of(params)
+  return typeof given === "string" ? [given] : given
+}
+
+/** Tools whose rules are about files, and so about those that a line for a shell names. */
+const writers = ["Write", "Edit", "NotebookEdit"]
+const readers = ["Read", "Grep", "Glob"]
+
+/** Whether a rule is about a part of a call of the tool. */
+const means = (rule: Rule.Rule, tool: string, part: Part, forbids: boolean): Rule.Means => {
+  const { about } = rule
+  const isOfTool = rule.isOfTool(tool)
+  if (isOfTool && about === undefined) return "yes"
+  switch (part.kind) {
+    case "path": {
+      const tools = part.by === "call" ? [tool] : part.by === "write" ? writers : readers
+      if (!tools.some(rule.isOfTool)) return "no"
+      return about === undefined || pathMeans(rule, part.path, forbids) ? "yes" : "no"
+    }
+    case "command": {
+      if (about === undefined) return "no"
+      if (!isOfTool) {
+        // What may not be read or written may not be named to a command either that could do so.
+        const isOfFiles = forbids && [...writers, ...readers].some(rule.isOfTool)
+        return isOfFiles && part.paths.some(rule.meansPath) ? "yes" : "no"
+      }
+      return about.startsWith("risk:")
+        ? about.slice("risk:".length) === part.risk ? "yes" : "no"
+        : Rule.meansCommand(about, part.command, forbids)
+    }
+    case "url":
+    case "text":
+      return isOfTool && (part.kind === "url" ? Rule.meansUrl : Rule.meansText)(about!, part.text) ? "yes" : "no"
+    case "whole":
+    case "doubt":
+      return isOfTool ? "maybe" : "no"
+  }
+}
+
+/** What allows a file in the workspace allows none outside, but what forbids one forbids those of its name everywhere. */
+const pathMeans = ({ about, meansPath }: Rule.Rule, path: string, forbids: boolean): boolean =>
+  (Paths.isInside(path) || forbids || about?.startsWith("/") === true) && meansPath(path)
+
+/** A word may be a path, or have one behind an equals sign, a comma or a colon. */
+const pathsIn = ({ words }: ShellCommands.ShellCommand, workspace: string | undefined): ReadonlyArray<string> =>
+  words.slice(1).flatMap((word) =>
+    word === undefined
+      ? []
+      : word.split(/[=:,]/).filter((part) => part !== "").map((part) => Paths.placed(part, workspace))
+  )
+
+/** A rule without parentheses allows every call of a tool, and one with the very line allows that line. */
+const allowsWhole = (rule: Rule.Rule, { params, rules: { subject }, tool }: Call): boolean => {
+  if (!rule.isOfTool(tool)) return false
+  if (rule.about === undefined || rule.about === "*") return true
+  const texts = subject?.kind === "command" ? textsOf(subject, params) : undefined
+  return texts?.length === 1 && texts[0] === rule.about
+}
+
+const isAllowed = (rules: Rules, call: Call, part: Part): boolean => {
+  if (part.kind === "doubt") return false
+  if (rules.allow.some((rule) => means(rule, call.tool, part, false) === "yes")) return true
+  // What only reads, and reads inside of the workspace, needs no rule.
+  if (part.kind === "path" && part.by === "read") return Paths.isInside(part.path)
+  return call.rules.permission === "read" && (part.kind !== "path" || Paths.isInside(part.path))
+}
+
+const ask = (rules: Rules, { agent, params, rules: { subject }, tool }: Call, why: string): Decision => {
+  const line = subject?.kind === "command" ? textsOf(subject, params)?.[0] : undefined
+  const judged = line === undefined ? undefined : CommandRisk.of(line)
+  const risk = judged === undefined
+    ? ""
+    : ` Its risk: ${judged.risk}${judged.reasons.length === 0 ? "" : ` (${judged.reasons.slice(0, 3).join("; ")})`}.`
+  return {
+    decision: "ask",
+    approvers: rules.approvers,
+    prompt: `Agent "${agent}" wants to call ${tool}: ${why}.${risk}`
+  }
+}

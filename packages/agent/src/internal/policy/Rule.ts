@@ -1,0 +1,105 @@
+/**
+ * Rules as people write them: `Read`, `mcp__github__*`, `Bash(git log:*)`,
+ * `Read(**\/.env)`, `WebFetch(domain:example.com)`. What stands between the
+ * parentheses is read as the tool's calls are: see `AgentTool.Subject`.
+ */
+import picomatch from "picomatch"
+import { type Risk, risks } from "../../CommandRisk.ts"
+import type { ShellCommand } from "./ShellCommands.ts"
+
+/** Alike on every platform. */
+const globs = { dot: true, nonegate: true, windows: false } as const
+
+/** A rule. */
+export interface Rule {
+  /** As it was written. */
+  readonly text: string
+  readonly isOfTool: (tool: string) => boolean
+  /** What of the tool's calls it is about; all of them when absent. */
+  readonly about: string | undefined
+  /** Whether a path is meant by it, which begins at the workspace, or with a slash where it lies outside. */
+  readonly meansPath: (path: string) => boolean
+}
+
+/** Reads a rule; throws where it is none, and says what would be right. */
+export const read = (text: string): Rule => {
+  const match = /^([\w*?.-]+)(?:\((.*)\))?$/s.exec(text)
+  if (match === null) throw wrong(text, "a rule is the name of a tool, or that and something in parentheses")
+  const [, tool, about] = match
+  if (about?.trim() === "") throw wrong(text, "there is nothing between its parentheses")
+  if (about !== undefined && about.startsWith("~")) {
+    throw wrong(text, "a path begins at the workspace, or with a slash: nobody knows here whose home is meant")
+  }
+  if (about?.startsWith("risk:") === true && !risks.includes(about.slice(5) as Risk)) {
+    throw wrong(text, `a risk is one of ${risks.join(", ")}`)
+  }
+  const isOfTool = picomatch(tool!, { ...globs, nobrace: true, noextglob: true, bash: true })
+  return {
+    text,
+    isOfTool: (name) => isOfTool(name),
+    about,
+    meansPath: about === undefined ? () => true : pathsOf(about)
+  }
+}
+
+/** Whether an address is meant: its host, and those below it for `*.` and a name. */
+export const meansUrl = (about: string, url: string): boolean => {
+  const host = hostOf(url)
+  if (host === undefined || !about.startsWith("domain:")) return false
+  const wanted = about.slice("domain:".length).toLowerCase()
+  return wanted.startsWith("*.") ? host.endsWith(wanted.slice(1)) : host === wanted
+}
+
+/** Whether a text is meant, where `*` stands for anything. */
+export const meansText = (about: string, text: string): boolean =>
+  new RegExp(`^${about.split("*").map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, "\\$&")).join("[^]*")}$`).test(text)
+
+/** Whether a rule means a command, where some of its words are only known when it runs. */
+export type Means = "yes" | "maybe" | "no"
+
+/**
+ * Whether a command is meant. The words of a rule are those of the command, `*` in
+ * a word stands for any part of one, and `:*` or a `*` at the end for whatever else
+ * there is. Who forbids a program forbids it `anywhere`; who allows one means the
+ * one that is found by its name.
+ */
+export const meansCommand = (about: string, { words }: ShellCommand, anywhere: boolean): Means => {
+  const rest = /(^|:|\s+)\*$/
+  const isOpen = rest.test(about)
+  const wanted = about.replace(rest, "").split(/\s+/).filter((word) => word !== "")
+  if (isOpen ? words.length < wanted.length : words.length !== wanted.length) return "no"
+  let means: Means = "yes"
+  for (const [at, pattern] of wanted.entries()) {
+    const word = words[at]
+    if (word === undefined) means = "maybe"
+    else if (
+      !meansText(pattern, word) &&
+      !(anywhere && at === 0 && meansText(pattern, word.slice(word.lastIndexOf("/") + 1)))
+    ) return "no"
+  }
+  return means
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const wrong = (text: string, problem: string): Error =>
+  new Error(
+    `"${text}" is no rule of a policy: ${problem}. For example: Read, mcp__github__*, Bash(git log:*), Read(**/.env)`
+  )
+
+/** As in the ignore files of git, a name without a slash is meant wherever it lies. */
+const pathsOf = (about: string): Rule["meansPath"] => {
+  const pattern = about.includes("/") ? about.replace(/^\.\//, "") : `**/${about}`
+  const glob = picomatch(pattern, globs)
+  return (path) => glob(path) || (path.startsWith("/") && pattern.startsWith("**/") && glob(path.slice(1)))
+}
+
+const hostOf = (url: string): string | undefined => {
+  try {
+    return new URL(url).hostname.replace(/\.$/, "")
+  } catch {
+    return undefined
+  }
+}
