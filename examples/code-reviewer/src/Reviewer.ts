@@ -56,7 +56,7 @@ export const CodeReviewer = Agent.make("code-reviewer", {
   }),
   toolkit: changeKit,
   agents: [FileReviewer],
-  policy: Policy.readOnly("maintainer")
+  policy: Policy.rules({ approvers: ["maintainer"] })
 })
 
 const fileHandlers = fileKit.toLayer(Effect.map(Repository, ({ read }) => ({ ReadFile: ({ path }) => read(path) })))

@@ -275,7 +275,7 @@ export const make = <
   Out extends Schema.Top = typeof Schema.String,
   Tools extends AnyTools = {}
 >(name: Name, options: Options<In, Out, Tools>): Agent<Name, In, Out, Tools> => {
-  const { agents = [], compaction = {}, limits = {}, policy = Policy.readOnly(), skills = [], toolkit } = options
+  const { agents = [], compaction = {}, limits = {}, policy = Policy.rules(), skills = [], toolkit } = options
   const input = (options.input ?? Schema.String) as In
   const output = (options.output ?? Schema.String) as Out
   const shape = Output.shapeOf(output)

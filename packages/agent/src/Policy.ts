@@ -3,39 +3,22 @@
  * The decision is recorded, and holds for the call however often the run is
  * replayed and whatever the policy has become meanwhile.
  */
-import type * as Schema from "effect/Schema"
-import type { Rules } from "./AgentTool.ts"
+import type * as Deciding from "./internal/policy/Deciding.ts"
 import * as Judge from "./internal/policy/Judge.ts"
 import * as Rule from "./internal/policy/Rule.ts"
 
-/** A call that a model wants to make. `depth` counts the agents above this one. */
-export interface Call {
-  readonly agent: string
-  readonly depth: number
-  readonly tool: string
-  readonly params: Schema.Json
-  readonly rules: Rules
-}
+/** A call that a model wants to make, and where it stands: `depth` counts the agents above this one. */
+export type Call = Deciding.Call
 
 /**
  * What becomes of a call: it is made; it is refused, and the model is told why;
  * people are asked about exactly these arguments, which they may edit; or it is
  * made with other arguments.
  */
-export type Decision =
-  | { readonly decision: "allow" }
-  | { readonly decision: "deny"; readonly reason: string }
-  | { readonly decision: "ask"; readonly approvers: ReadonlyArray<string>; readonly prompt?: string }
-  | { readonly decision: "modify"; readonly params: Schema.Json; readonly reason: string }
+export type Decision = Deciding.Decision
 
 /** Decides about calls. A function of the call alone, without effects. */
 export type Policy = (call: Call) => Decision
-
-/** What only reads is done, and people are asked about everything else. The default, with "operator" as the one who is asked. */
-export const readOnly = (...approvers: ReadonlyArray<string>): Policy => ({ rules }) =>
-  rules.permission === "read"
-    ? { decision: "allow" }
-    : { decision: "ask", approvers: approvers.length === 0 ? ["operator"] : approvers }
 
 /** Everything is done: the default of other engines. */
 export const open: Policy = () => ({ decision: "allow" })
@@ -67,7 +50,9 @@ export interface RulesOptions {
 }
 
 /**
- * A policy by rules. Throws where a rule is none. What forbids wins over what asks,
+ * A policy by rules, and without any the default of an agent: what only reads is
+ * done, inside of the workspace where it reads files, and "operator" is asked
+ * about everything else. Throws where a rule is none. What forbids wins over what asks,
  * and that over what allows; a line for a shell is allowed only where each command
  * in it is, and asked about where nobody can say what it does.
  *

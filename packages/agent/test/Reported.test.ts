@@ -64,7 +64,7 @@ const answer = (host: CrashHost.Host) =>
 describe("reported elsewhere", () => {
   it.effect("agent-framework 6851 and 4075: a tool that was approved is not called again at a later turn", () =>
     Effect.gen(function*() {
-      const { agent, saved, serving } = make({ policy: Policy.readOnly() })
+      const { agent, saved, serving } = make({ policy: Policy.rules() })
       const world = yield* CrashHost.make
       const host = yield* world.start(
         serving((_, turn) =>
@@ -87,7 +87,7 @@ describe("reported elsewhere", () => {
 
   it.effect("extra 139: what was approved is what is done, also where the model would say otherwise after a restart", () =>
     Effect.gen(function*() {
-      const { agent, saved, serving } = make({ policy: Policy.readOnly() })
+      const { agent, saved, serving } = make({ policy: Policy.rules() })
       const world = yield* CrashHost.make
       const says = (value: string) => serving((_, turn) => turn === 0 ? [Scripted.call("Save", { value })] : "done")
       const before = yield* world.start(says("reviewed"))

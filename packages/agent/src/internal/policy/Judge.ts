@@ -6,7 +6,7 @@
 import type * as Schema from "effect/Schema"
 import type { Subject } from "../../AgentTool.ts"
 import * as CommandRisk from "../../CommandRisk.ts"
-import type { Call, Decision } from "../../Policy.ts"
+import type { Call, Decision } from "./Deciding.ts"
 import * as Paths from "./Paths.ts"
 import * as Rule from "./Rule.ts"
 import * as ShellCommands from "./ShellCommands.ts"
@@ -40,7 +40,7 @@ export const decide = (rules: Rules, call: Call): Decision => {
   if (whole !== undefined) return { decision: "allow" }
   const open = parts.find((part) => !isAllowed(rules, call, part))
   if (open === undefined) return { decision: "allow" }
-  return ask(rules, call, open.kind === "doubt" ? open.problem : "no rule allows it")
+  return ask(rules, call, open.kind === "doubt" ? open.problem : undefined)
 }
 
 // ----------------------------------------------------------------------------
@@ -170,7 +170,7 @@ const isAllowed = (rules: Rules, call: Call, part: Part): boolean => {
   return call.rules.permission === "read" && (part.kind !== "path" || Paths.isInside(part.path))
 }
 
-const ask = (rules: Rules, { agent, params, rules: { subject }, tool }: Call, why: string): Decision => {
+const ask = (rules: Rules, { agent, params, rules: { subject }, tool }: Call, why?: string): Decision => {
   const line = subject?.kind === "command" ? textsOf(subject, params)?.[0] : undefined
   const judged = line === undefined ? undefined : CommandRisk.of(line)
   const risk = judged === undefined
@@ -179,6 +179,6 @@ const ask = (rules: Rules, { agent, params, rules: { subject }, tool }: Call, wh
   return {
     decision: "ask",
     approvers: rules.approvers,
-    prompt: `Agent "${agent}" wants to call ${tool}: ${why}.${risk}`
+    prompt: `Agent "${agent}" wants to call ${tool}${why === undefined ? "" : `: ${why}`}.${risk}`
   }
 }
