@@ -408,6 +408,16 @@ export const doubles: ReadonlyArray<Double> = [
     })
   },
   {
+    name: "does not store what a step keeps",
+    breaks: ["S3"],
+    make: onCommit((op, ask) => ask({ ...op, blobs: op.blobs.filter(({ data }) => data !== "how it was done") }))
+  },
+  {
+    name: "stores something else than a step keeps",
+    breaks: ["S3"],
+    make: onCommit((op, ask) => ask({ ...op, blobs: op.blobs.map(({ data, hash }) => ({ hash, data: `${data}?` })) }))
+  },
+  {
     name: "loses large values",
     breaks: ["S14"],
     make: (backend) => ({ ...backend, blob: () => Effect.succeed(null) })

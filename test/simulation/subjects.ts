@@ -40,7 +40,7 @@ const sometimes = Step.make("sometimes", {
 const careful = Step.make("careful", {
   success: Schema.String,
   onCrash: "ask",
-  run: () => Effect.as(Effect.yieldNow, "done")
+  run: (_, { keep }) => Effect.as(Effect.andThen(Effect.yieldNow, Effect.orDie(keep("how it was done"))), "done")
 })
 
 const probed = Step.make("probed", {

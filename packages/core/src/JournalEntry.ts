@@ -11,6 +11,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Amount } from "./Amount.ts"
+import { Artifact } from "./Artifact.ts"
 import { CrashRule } from "./CrashRule.ts"
 import { answerFields, Decision, questionFields } from "./Question.ts"
 import { Wait } from "./Wait.ts"
@@ -126,7 +127,9 @@ export const StepCompleted = entry("StepCompleted", {
   /** The step's probe found that it had been done, with this output. */
   probed: Schema.optionalKey(Schema.Boolean),
   /** What the body said that this attempt has spent. */
-  spent: Schema.optionalKey(Amount)
+  spent: Schema.optionalKey(Amount),
+  /** What it keeps. The store has the bytes under these hashes since the commit of this entry. */
+  artifacts: Schema.optionalKey(Schema.Array(Artifact))
 })
 /**
  * `retryAt` (ms since the epoch, `DurableTime.never` for never) is there when
@@ -139,7 +142,9 @@ export const StepFailed = entry("StepFailed", {
   retryAt: Schema.optionalKey(Schema.Finite),
   parked: Schema.optionalKey(Schema.Boolean),
   settledBy: Schema.optionalKey(Schema.String),
-  spent: Schema.optionalKey(Amount)
+  spent: Schema.optionalKey(Amount),
+  /** What the attempt keeps, when no other follows by itself. */
+  artifacts: Schema.optionalKey(Schema.Array(Artifact))
 })
 
 /** The step's probe could not tell whether the step had been done. It is no outcome: an operator settles the step. */

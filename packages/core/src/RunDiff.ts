@@ -110,6 +110,7 @@ const passing: ReadonlySet<string> = new Set([
   "settledBy",
   "reserved",
   "spent",
+  "artifacts",
   "granted"
 ])
 

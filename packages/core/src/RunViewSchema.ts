@@ -6,6 +6,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Amount } from "./Amount.ts"
+import { Artifact } from "./Artifact.ts"
 import { CrashRule } from "./CrashRule.ts"
 import { answerFields, Decision, questionFields } from "./Question.ts"
 import { runStatuses, suspendReasons } from "./RunStatus.ts"
@@ -57,7 +58,9 @@ export const StepView = Schema.Struct({
   /** What attempts had reserved that came to no outcome; it counts as spent. */
   unsettled: optional(Amount),
   /** What the attempt in flight may spend. */
-  reserved: optional(Amount)
+  reserved: optional(Amount),
+  /** What it keeps beside its outcome; `Runs.artifact` gives the bytes. */
+  artifacts: optional(Schema.Array(Artifact))
 })
 export interface StepView extends Schema.Schema.Type<typeof StepView> {}
 

@@ -252,7 +252,46 @@ export class StartRefused extends Schema.TaggedError<StartRefused>()("StartRefus
   }
 }
 
-/** The least number of characters that stand for a run. */
+/** The run keeps nothing of this hash or name. */
+export class ArtifactNotFound extends Schema.TaggedError<ArtifactNotFound>()("ArtifactNotFound", {
+  runId: Schema.String,
+  artifact: Schema.String,
+  /** What it keeps, by name and hash. */
+  known: texts
+}, { httpApiStatus: 404 }) {
+  override get message(): string {
+    return `Run ${this.runId} keeps no artifact "${this.artifact}"; ${
+      this.known.length === 0 ? "it keeps none" : `it keeps ${list(this.known)}`
+    }`
+  }
+}
+
+/** Several artifacts of the run have this name, or hashes that begin so. */
+export class ArtifactAmbiguous extends Schema.TaggedError<ArtifactAmbiguous>()("ArtifactAmbiguous", {
+  runId: Schema.String,
+  artifact: Schema.String,
+  /** Their hashes. */
+  candidates: texts
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `Run ${this.runId} keeps several artifacts "${this.artifact}": name one of the hashes ${
+      list(this.candidates)
+    }`
+  }
+}
+
+/** The journal names the artifact, and the store does not have its bytes as they were kept. */
+export class ArtifactDamaged extends Schema.TaggedError<ArtifactDamaged>()("ArtifactDamaged", {
+  runId: Schema.String,
+  hash: Schema.String,
+  problem: Schema.Literals(["missing", "damaged"])
+}, { httpApiStatus: 500 }) {
+  override get message(): string {
+    return `Artifact ${this.hash} of run ${this.runId} cannot be read: its bytes are ${this.problem}`
+  }
+}
+
+/** The least number of characters that stand for a run, or for a hash. */
 export const shortestPrefix = 4
 
 const list = (items: ReadonlyArray<string>): string => {

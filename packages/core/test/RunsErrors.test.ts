@@ -105,6 +105,21 @@ const all = [
     `Workflow "greet" cannot be started here: not served`
   ],
   [
+    new RunsErrors.ArtifactNotFound({ runId, artifact: "log", known: ["notes (f04b0e7c2f80)"] }),
+    404,
+    `Run 1f0c keeps no artifact "log"; it keeps notes (f04b0e7c2f80)`
+  ],
+  [
+    new RunsErrors.ArtifactAmbiguous({ runId, artifact: "log", candidates: ["ab12", "cd34"] }),
+    409,
+    `Run 1f0c keeps several artifacts "log": name one of the hashes ab12, cd34`
+  ],
+  [
+    new RunsErrors.ArtifactDamaged({ runId, hash: "ab12", problem: "missing" }),
+    500,
+    "Artifact ab12 of run 1f0c cannot be read: its bytes are missing"
+  ],
+  [
     new ValueRefused({ what: "payload", runId, path: "id", problem: "it has a bigint" }),
     400,
     "The payload in run 1f0c cannot be stored: it has a bigint"

@@ -23,12 +23,13 @@ export const sha256Now: ((data: Uint8Array) => Uint8Array) | undefined = node ==
   : (data) => new Uint8Array(node.createHash("sha256").update(data).digest())
 
 /** SHA-256 of a text, in lower-case hex: another one for every text. */
-export const sha256Hex = (text: string): Effect.Effect<string> => {
-  const data = encoder.encode(WellFormed.encode(text))
-  return sha256Now !== undefined
+export const sha256Hex = (text: string): Effect.Effect<string> => sha256HexOf(encoder.encode(WellFormed.encode(text)))
+
+/** SHA-256 of the bytes, in lower-case hex. Synchronous on Node. */
+export const sha256HexOf = (data: Uint8Array<ArrayBuffer>): Effect.Effect<string> =>
+  sha256Now !== undefined
     ? Effect.sync(() => Hex.encode(sha256Now!(data)))
     : Effect.map(
       Effect.promise(() => globalThis.crypto.subtle.digest("SHA-256", data)),
       (digest) => Hex.encode(new Uint8Array(digest))
     )
-}

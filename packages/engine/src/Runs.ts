@@ -6,6 +6,7 @@
  * A verb that acts succeeds when what it asks for is recorded; the owner of the
  * run carries it out.
  */
+import type { KeptArtifact } from "@fermata/core/Artifact"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Census, Owner } from "@fermata/core/Owner"
 import type { Answer, ApprovalFilter, OpenApproval } from "@fermata/core/Question"
@@ -17,6 +18,9 @@ import type {
   ApprovalAmbiguous,
   ApprovalNotOpen,
   ArgumentsEdited,
+  ArtifactAmbiguous,
+  ArtifactDamaged,
+  ArtifactNotFound,
   ForkRefused,
   NotAllowed,
   OutputRefused,
@@ -46,6 +50,7 @@ import type { StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import { HostClock } from "./HostClock.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
+import * as RunArtifacts from "./internal/RunArtifacts.ts"
 import * as RunForks from "./internal/RunForks.ts"
 import * as RunLookup from "./internal/RunLookup.ts"
 import * as RunMessages from "./internal/RunMessages.ts"
@@ -62,6 +67,9 @@ export { ownerOf }
 /** What became known of a run: its entries since the last time, and the whole as it stands. */
 export type Followed = RunWatch.Followed
 
+/** An artifact of a run, with its bytes. */
+export type Content = RunArtifacts.Content
+
 /** By how much a budget is raised, who says so, and why. */
 export type Raise = RunMessages.Raise
 
@@ -72,7 +80,7 @@ export type ActError = RunLookup.ActError
 /** There is no such workflow, it does not take this payload, or nobody may start it so. */
 export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
 
-/** The verbs of an operator: find, list, look, follow, start, signal, raise, answer, cancel, pause, resume, settle, fork and compare. */
+/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise, answer, cancel, pause, resume, settle, fork and compare. */
 export class Runs extends Context.Service<Runs, {
   /** The run of this id, or the one whose id begins with this (at least 4 characters). */
   readonly find: (run: string) => Effect.Effect<RunSummary, FindError>
@@ -85,6 +93,20 @@ export class Runs extends Context.Service<Runs, {
     run: string,
     from?: number
   ) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, FindError | EntryCorrupt>
+  /** What the steps of the run keep, in the order of their requests. */
+  readonly artifacts: (run: string) => Effect.Effect<ReadonlyArray<KeptArtifact>, FindError | EntryCorrupt>
+  /**
+   * The bytes of what a step of the run keeps, by its hash, its name, or the
+   * beginning of its hash (at least 4 characters). One of another run is none of
+   * this one, also where the store has it.
+   */
+  readonly artifact: (
+    run: string,
+    artifact: string
+  ) => Effect.Effect<
+    Content,
+    FindError | EntryCorrupt | ArtifactNotFound | ArtifactAmbiguous | ArtifactDamaged
+  >
   /**
    * Everything so far and then what happens, until the run is over; with
    * `untilSuspended`, also until only a person, a signal or an operator makes
@@ -195,6 +217,8 @@ export class Runs extends Context.Service<Runs, {
       const { raise, sample, send, settle, signal } = RunMessages.make(runtime, store, lookup)
       const { answer, approvals } = RunQuestions.make(runtime, lookup)
 
+      const { artifact, artifacts } = RunArtifacts.make(store, lookup)
+
       const list = Effect.fn("Runs.list")(function*(filter: ListFilter = {}) {
         const rows = yield* backend.runs({
           ...filter,
@@ -239,6 +263,8 @@ export class Runs extends Context.Service<Runs, {
         signal,
         raise,
         sample,
+        artifacts,
+        artifact,
         approvals,
         answer: (asked, given) => Effect.suspend(() => answer(asked, Telling.json(given))),
         start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {

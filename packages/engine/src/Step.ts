@@ -13,6 +13,7 @@
  * | `probe` | the step's probe says whether it happened; the body runs if it did not |
  * | `ask` | an operator decides |
  */
+import type { Artifact } from "@fermata/core/Artifact"
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
@@ -33,12 +34,16 @@ import type { Engine } from "./Engine.ts"
 import * as Handover from "./internal/Handover.ts"
 import { outcomeCodec } from "./internal/JsonCodec.ts"
 import { Reserved as ReservedAmount } from "./internal/Reserved.ts"
+import { ArtifactRefused } from "./internal/run/ArtifactRefused.ts"
+import * as Kept from "./internal/run/Kept.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 import { StepCall, type StepCode } from "./internal/StepCall.ts"
 import * as StepCodecs from "./internal/StepCodecs.ts"
 import { StepLetGo } from "./internal/StepLimit.ts"
 import * as StepRetry from "./internal/StepRetry.ts"
 import { sampleOf } from "./SignalDeclaration.ts"
+
+export { ArtifactRefused }
 
 /**
  * An attempt took longer than the step's `timeout` (ms), and ended when it was
@@ -100,7 +105,31 @@ export interface StepContext {
    * when the attempt has ended.
    */
   readonly spend: (amount: Spent.Amount) => Effect.Effect<void>
+  /**
+   * Keeps a text or bytes beside the outcome, and gives back the reference at
+   * once. The bytes are stored with the outcome, in its commit: when the step
+   * succeeds, when its probe finds it done, and when it fails and no attempt
+   * follows by itself. Of any other attempt nothing is kept. Equal bytes are
+   * stored once; `Runs.artifact` gives them back, also to later steps.
+   *
+   * A text is stored as UTF-8. What the attempt was told of secrets until then is
+   * cut out of texts, names, and bytes that are UTF-8; other bytes are stored as
+   * they are, whatever is in them.
+   *
+   * Fails with `ArtifactRefused` for more than `artifactLimits`. Dies for what is
+   * no name or media type, and when the attempt has ended.
+   */
+  readonly keep: (
+    content: Uint8Array | string,
+    options?: KeepOptions
+  ) => Effect.Effect<Artifact, ArtifactRefused>
 }
+
+/** What is said of an artifact beside its content. */
+export type KeepOptions = Kept.KeepOptions
+
+/** The most that a step keeps: `bytes` of one artifact (16 MiB), `bytesOfStep` of all of them (64 MiB, equal ones once), and `count` (100). */
+export const artifactLimits = Kept.limits
 
 /**
  * The most that the attempts of a step may spend, provided around its call by

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Predicate from "effect/Predicate"
 import type { Backend, BlobRow, StorageFailed } from "./Backend.ts"
 import { sha256Hex, sha256Now } from "./Digest.ts"
+import * as ArtifactBytes from "./internal/ArtifactBytes.ts"
 import * as MemoryBackend from "./MemoryBackend.ts"
 
 /** Values whose JSON is longer than this many characters are kept in blobs. */
@@ -30,6 +31,8 @@ export class Store extends Context.Service<Store, {
     from?: number,
     limit?: number
   ) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, EntryCorrupt | StorageFailed>
+  /** The bytes of an artifact that an entry names by this hash, or what has become of them. */
+  readonly artifact: (hash: string) => Effect.Effect<Uint8Array | "missing" | "damaged", StorageFailed>
 }>()("@fermata/engine/Store") {
   static readonly make = (backend: Backend): Store["Service"] => {
     const fill = Effect.fnUntraced(function*(runId: string, seq: number, entry: WithBlobs) {
@@ -47,6 +50,10 @@ export class Store extends Context.Service<Store, {
     })
     return Store.of({
       backend,
+      artifact: Effect.fn("Store.artifact")(function*(hash: string) {
+        const data = yield* backend.blob(hash)
+        return data === null ? "missing" : (yield* ArtifactBytes.read(data, hash)) ?? "damaged"
+      }),
       journal: Effect.fn("Store.journal")(function*(runId: string, from = 0, limit = Infinity): Effect.fn.Return<
         ReadonlyArray<JournalEntry.JournalEntry>,
         EntryCorrupt | StorageFailed

@@ -5,6 +5,7 @@
  * `BackendConformance.suite("sqlite", makeStore)`.
  */
 import { describe } from "@effect/vitest"
+import { artifactTests } from "./backend/ArtifactTests.ts"
 import { eventTests } from "./backend/EventTests.ts"
 import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
 import { journalTests } from "./backend/JournalTests.ts"
@@ -35,6 +36,7 @@ export const suite = (name: string, make: MakeStore): void => {
     readTests(test)
     watchdogTests(test)
     togetherTests(test)
+    artifactTests(make)
     lawTests(make)
   })
 }

@@ -168,6 +168,14 @@ const Document = RunState.make("seen", { schema: Schema.Array(Schema.Int), initi
 /** What an attempt of the step of this number spends at most, in two parts (micros). */
 const priceOf = (number: number) => 1_000 + 7 * number
 
+/** What an attempt of the step of this number keeps: most nothing, some texts, bytes, or what others keep too. */
+const kept = (number: number, attempt: number): ReadonlyArray<string | Uint8Array> =>
+  number % 4 === 1
+    ? [`log of ${number}, attempt ${attempt}`, "the same for all"]
+    : number % 4 === 2
+    ? [Uint8Array.of(0xff, number, attempt)]
+    : []
+
 /** What a step of this number gives. */
 export const valueOf = (number: number) => `v${number}`
 
@@ -189,7 +197,12 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
   const rule = node.onCrash === "commit-together"
     ? { onCrash: node.onCrash }
     : node.onCrash === "probe"
-    ? { onCrash: node.onCrash, probe: found, ...limit }
+    ? {
+      onCrash: node.onCrash,
+      probe: (input: number, { keep }: Step.StepContext) =>
+        Effect.andThen(Effect.orDie(keep(`what there is of ${input}`)), found(input)),
+      ...limit
+    }
     : { onCrash: node.onCrash, ...limit }
   return Step.make(node.name, {
     input: Schema.Int,
@@ -202,7 +215,7 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
         ? Schedule.recurs(2)
         : Schedule.spaced(millis(number) + 13).pipe(Schedule.upTo({ times: 2 }))
     }),
-    run: Effect.fnUntraced(function*(input, { attempt, key, spend }) {
+    run: Effect.fnUntraced(function*(input, { attempt, keep, key, spend }) {
       // A body that commits together may be done again by the store.
       const pay = (micros: number) =>
         Effect.suspend(() => {
@@ -211,6 +224,7 @@ const stepOf = (drawn: StepNode, number: number, outside: Outside) => {
           return spend({ micros })
         })
       yield* pay(number)
+      yield* Effect.forEach(kept(number, attempt), (content) => Effect.orDie(keep(content, { name: key })))
       const now = yield* Clock.currentTimeMillis
       if (node.limited) outside.moments.add(now + 3 * millis(number) - 7)
       if (node.nested === "rerun") yield* inner(number)

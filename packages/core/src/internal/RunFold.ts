@@ -338,7 +338,8 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
         endedAt: entry.at,
         ...("output" in entry ? { output: entry.output } : {}),
         ...(entry.settledBy === undefined ? {} : { settledBy: entry.settledBy }),
-        ...(entry.probed === undefined ? {} : { probed: entry.probed })
+        ...(entry.probed === undefined ? {} : { probed: entry.probed }),
+        ...(entry.artifacts === undefined ? {} : { artifacts: entry.artifacts })
       })
       return
     }
@@ -356,7 +357,8 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
         ...(entry.retryAt === undefined
           ? { status: "failed", endedAt: entry.at }
           : { status: "backoff", retryAt: entry.retryAt }),
-        ...(entry.settledBy === undefined ? {} : { settledBy: entry.settledBy })
+        ...(entry.settledBy === undefined ? {} : { settledBy: entry.settledBy }),
+        ...(entry.artifacts === undefined ? {} : { artifacts: entry.artifacts })
       })
       return
     }

@@ -26,14 +26,15 @@ export const empty = (run: RunRow, expected: number, at: number): CommitOp => ({
 /** What a run has to write, in its stored form. */
 export const of = (
   run: RunRow,
-  { approvalsClosed, approvalsOpened, awaits, consumed, ended, expected, leaves, outbox, release, status }:
+  { approvalsClosed, approvalsOpened, awaits, blobs, consumed, ended, expected, leaves, outbox, release, status }:
     PendingCommit,
   encoded: Pick<CommitOp, "rows" | "blobs">,
   at: number,
   projected: ReadonlyArray<OutboxRow>
 ): CommitOp => ({
   ...empty(run, expected, at),
-  ...encoded,
+  rows: encoded.rows,
+  blobs: blobs.length === 0 ? encoded.blobs : [...encoded.blobs, ...blobs],
   consumed,
   outbox: projected.length === 0 ? outbox : [...outbox, ...projected],
   approvalsOpened,
@@ -58,9 +59,11 @@ export const together = (
     op: {
       ...empty(run, expected, at),
       together: (within) => {
-        const entry = make(within)
-        entries = entry === undefined ? [] : [entry]
-        return entry === undefined ? null : { ...encodeNow(entries), outbox: projected(entries) }
+        const made = make(within)
+        entries = made === undefined ? [] : [made.entry]
+        if (made === undefined) return null
+        const { blobs, rows } = encodeNow(entries)
+        return { rows, blobs: [...blobs, ...made.blobs ?? []], outbox: projected(entries) }
       }
     },
     entries: () => entries

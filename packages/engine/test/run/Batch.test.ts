@@ -4,12 +4,13 @@ import { Batch } from "../../src/internal/run/Batch.ts"
 
 const note = (text: string) => ({ _tag: "Note", kind: "k", text }) as const
 const row = (id: string) => ({ id }) as InboxRow & OutboxRow
+const blob = (hash: string) => ({ hash, data: `of ${hash}` })
 const wait = (key: string) => ({ key, event: "e", equality: null, position: "1" })
 
 /** A batch behind five entries, with something of everything. */
 const full = () => {
   const batch = new Batch(5)
-  batch.append(note("a"), 10, 1)
+  batch.append(note("a"), 10, 1, [blob("a")])
   batch.consume(row("in"))
   batch.send(row("out"))
   batch.openApproval({ key: "q" } as never)
@@ -28,6 +29,7 @@ describe("what the next commit of a run carries", () => {
     assert.isFalse(batch.isEmpty)
     assert.deepStrictEqual(batch.take(), {
       entries: [{ seq: 5, at: 10, epoch: 1, ...note("a") }],
+      blobs: [blob("a")],
       expected: 5,
       consumed: ["in"],
       outbox: [row("out")],
@@ -61,7 +63,7 @@ describe("what the next commit of a run carries", () => {
     batch.offerEnd()
     batch.append({ _tag: "EndOffered", key: "go", name: "go" }, 11, 1)
     batch.offerEnd()
-    batch.append(note("b"), 12, 1)
+    batch.append(note("b"), 12, 1, [blob("b")])
     batch.consume(row("in2"))
     batch.send(row("out2"))
     batch.openApproval({ key: "q2" } as never)
@@ -92,16 +94,17 @@ describe("what the next commit of a run carries", () => {
   it("comes before what there has been since, when it was not written", () => {
     const batch = full()
     const contents = batch.take()
-    batch.append(note("b"), 11, 1)
+    batch.append(note("b"), 11, 1, [blob("b"), blob("c")])
     batch.consume(row("in2"))
     batch.send(row("out2"))
     batch.closeApproval("r2")
     batch.openWait(wait("w2"))
     batch.putBack(contents)
     assert.deepStrictEqual(texts(batch), [[5, "a"], [6, "b"]])
-    const { approvalsClosed, awaits, consumed, expected, outbox } = batch.take()
+    const { approvalsClosed, awaits, blobs, consumed, expected, outbox } = batch.take()
     assert.deepStrictEqual([consumed, outbox, approvalsClosed], [["in", "in2"], [row("out"), row("out2")], ["r", "r2"]])
     assert.deepStrictEqual(awaits, { opened: [wait("w"), wait("w2")], closed: ["v"] })
+    assert.deepStrictEqual(blobs, [blob("a"), blob("b"), blob("c")])
     assert.strictEqual(expected, 5)
   })
 
@@ -123,6 +126,9 @@ describe("what the next commit of a run carries", () => {
     assert.deepStrictEqual(texts(batch), [[5, "a"]])
     batch.discard()
     assert.strictEqual(batch.append(note("c"), 10, 1).seq, 5)
+    const other = full()
+    other.discard()
+    assert.deepStrictEqual(other.take().blobs, [], "nothing names them any more")
   })
 
   it("has no row of a wait that ends before it is written", () => {

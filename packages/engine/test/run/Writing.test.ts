@@ -72,17 +72,19 @@ describe("how a run is written", () => {
 
 describe("an entry that is made inside its commit", () => {
   const entry = { _tag: "StepCompleted", key: "a", attempt: 1 } as const
+  const blobs = [{ hash: "h", data: "what it names" }]
 
   it("is handed over when it is stored, and comes before what was asked for meanwhile", () => {
     const { run, together, told, writing } = make()
     const place = run.batch.length
-    writing.commitTogether(() => entry, (made) => void told.push(made))
+    writing.commitTogether(() => ({ entry, blobs }), (made) => void told.push(made))
     assert.strictEqual(run.phase, Phase.holding)
     const later = run.append({ _tag: "RunStarted" })
     const made = together[0]!.make({} as never)
     together[0]!.done("done")
-    assert.deepInclude(made, { ...entry, seq: place, epoch: 1 })
-    assert.deepStrictEqual([run.phase, told, later.seq], [Phase.live, [made], place + 1])
+    assert.deepInclude(made!.entry, { ...entry, seq: place, epoch: 1 })
+    assert.strictEqual(made!.blobs, blobs)
+    assert.deepStrictEqual([run.phase, told, later.seq], [Phase.live, [made!.entry], place + 1])
   })
 
   it("is none where its body or the store undoes it, and the run is another's where the store refuses it", () => {
@@ -100,7 +102,7 @@ describe("an entry that is made inside its commit", () => {
   for (const how of ["done", "undone", "refused"] as const) {
     it(`S5: is made for no run that was let go, nor handed to one meanwhile: ${how}`, () => {
       const { run, together, told, writing } = make()
-      writing.commitTogether(() => entry, (made) => void told.push(made))
+      writing.commitTogether(() => ({ entry, blobs }), (made) => void told.push(made))
       run.phase = Phase.dropped
       assert.isUndefined(together[0]!.make({} as never))
       together[0]!.done(how)

@@ -55,7 +55,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     "INSERT OR IGNORE INTO places SELECT run, last, arrival FROM journal WHERE arrival > ? AND arrival <= ? ORDER BY run, last"
   )
   const placeUpTo = prepare(db, "UPDATE placed SET upto = ?")
-  const keep = prepare(db, "INSERT INTO blobs (hash, data) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING", true)
+  const keep = prepare(db, "INSERT INTO blobs (hash, data) VALUES (?, ?) ON CONFLICT (hash) DO NOTHING")
   const send = prepare(
     db,
     "INSERT INTO outbox (id, kind, payload) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING"

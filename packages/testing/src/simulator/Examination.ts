@@ -84,6 +84,7 @@ export const examine = (
   }
   for (const id of witness.outbox) if (!store.outbox.has(id)) find("S3", `message ${id} was acknowledged, and is lost`)
   witness.events.examine(store)
+  witness.artifacts.examine(store, witness.runs.values())
   for (const stored of store.runs.values()) examineRun(store, stored, find, patient)
   if (secrets.length === 0) return
   const everything = JSON.stringify([

@@ -11,6 +11,7 @@ import type { Answers, CommitOp, InboxRow, Op, RunRow } from "@fermata/engine/Ba
 import type { Engine } from "@fermata/engine/Engine"
 import * as Exit from "effect/Exit"
 import { AnswerWitness, tellsOf } from "./AnswerWitness.ts"
+import { ArtifactWitness } from "./ArtifactWitness.ts"
 import { EventWitness } from "./EventWitness.ts"
 import * as Limits from "./Limits.ts"
 import { MoneyWitness } from "./MoneyWitness.ts"
@@ -31,6 +32,8 @@ export class Witness {
   readonly questions = new AnswerWitness((problem) => this.find("S16", problem), this.inbox)
   /** Which events were kept and taken. */
   readonly events = new EventWitness((problem) => this.find("S6", problem))
+  /** What steps keep. */
+  readonly artifacts = new ArtifactWitness((problem) => this.find("S3", problem))
   /** What bodies have spent. */
   readonly money = new MoneyWitness()
   private readonly signals = new Set<string>()
@@ -69,6 +72,7 @@ export class Witness {
     this.owners.clear()
     this.wanted.forget()
     this.events.forget()
+    this.artifacts.forget()
   }
 
   /** The body of a step begins. */
@@ -200,7 +204,7 @@ export class Witness {
     }
     this.runs.set(run.id, seen)
     this.events.started(op)
-    this.append(seen, op.rows)
+    this.append(seen, op)
   }
 
   private committed(op: CommitOp, answer: Answers["commit"]): void {
@@ -231,7 +235,7 @@ export class Witness {
     }
     if (seen.ended) this.find("S5", `a commit to run ${op.run} was taken although the run has ended`)
     if (op.awaits !== undefined) this.events.changed(op.run, op.awaits)
-    this.append(seen, op.rows)
+    this.append(seen, op)
     for (const id of op.consumed) {
       const taken = this.inbox.get(`${op.run}\n${id}`)
       if (taken?.kind === "signal" && !seen.signals.has(id) && !seen.entries.some((entry) => tellsOf(entry) === id)) {
@@ -252,7 +256,7 @@ export class Witness {
         this.inbox.set(`${run}\n${row.id}`, { ...row, run, at: op.at })
       }
     }
-    if (op.ended !== undefined) this.endedOver(seen, op.rows.length)
+    if (op.ended !== undefined) { for (const problem of endedOver(seen, op.rows.length)) this.find("S6", problem) }
     if (op.ended === undefined && !isFinal(seen.standing.status as RunStatus)) return
     seen.ended = true
     seen.owner = null
@@ -268,19 +272,6 @@ export class Witness {
     }
   }
 
-  /** A body that was told to end for want of a signal has had all that were acknowledged by its end. */
-  private endedOver({ entries, id }: Seen, count: number): void {
-    const last = entries.slice(entries.length - count)
-    const names = new Set(last.flatMap((entry) => entry._tag === "EndOffered" ? [entry.name] : []))
-    for (const entry of last) {
-      if (entry._tag !== "MessageRefused" || entry.kind !== "signal" || entry.why !== "late") continue
-      const name = (entry.message as { readonly name?: string } | undefined)?.name ?? ""
-      if (names.has(name)) {
-        this.find("S6", `run ${id} ended for want of signal "${name}", and ${entry.id} was refused as too late`)
-      }
-    }
-  }
-
   private claimed(row: RunRow, owner: string): void {
     const seen = this.runs.get(row.id)
     if (seen === undefined) return this.find("S3", `run ${row.id} was claimed, and nobody had started it`)
@@ -293,7 +284,8 @@ export class Witness {
     seen.epoch = row.epoch
   }
 
-  private append(seen: Seen, rows: ReadonlyArray<string>): void {
+  private append(seen: Seen, { blobs, rows }: Pick<CommitOp, "rows" | "blobs">): void {
+    const before = seen.entries.length
     for (const row of rows) {
       const read = Upcast.read(seen.id, seen.rows.length, row)
       seen.rows.push(row)
@@ -303,6 +295,7 @@ export class Witness {
       }
       this.entry(seen, read.value)
     }
+    this.artifacts.wrote(seen.id, seen.entries.slice(before), blobs)
   }
 
   private entry(seen: Seen, entry: JournalEntry.JournalEntry): void {
@@ -385,4 +378,21 @@ export class Witness {
       }
     }
   }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** A body that was told to end for want of a signal has had all that were acknowledged by its end. */
+const endedOver = ({ entries, id }: Seen, count: number): ReadonlyArray<string> => {
+  const last = entries.slice(entries.length - count)
+  const names = new Set(last.flatMap((entry) => entry._tag === "EndOffered" ? [entry.name] : []))
+  return last.flatMap((entry) => {
+    if (entry._tag !== "MessageRefused" || entry.kind !== "signal" || entry.why !== "late") return []
+    const name = (entry.message as { readonly name?: string } | undefined)?.name ?? ""
+    return names.has(name)
+      ? [`run ${id} ended for want of signal "${name}", and ${entry.id} was refused as too late`]
+      : []
+  })
 }

@@ -1,6 +1,7 @@
 /**
  * What a workflow asks of its run, and what it gets, as data.
  */
+import type { Artifact } from "@fermata/core/Artifact"
 import type { CrashRule } from "@fermata/core/CrashRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Amount } from "@fermata/core/Spent"
@@ -12,6 +13,8 @@ import type * as Option from "effect/Option"
 import type { OutboxRow } from "../../Backend.ts"
 import type { Equality } from "../../EventLog.ts"
 import type * as Handover from "../Handover.ts"
+import type { ArtifactRefused } from "./ArtifactRefused.ts"
+import type { KeepOptions } from "./Kept.ts"
 
 /** A step as the executor runs it: everything is JSON, schemas are the caller's. */
 export interface StepDefinition {
@@ -61,6 +64,11 @@ export interface StepAttempt {
   readonly recovery: number
   /** The attempt has spent this. */
   readonly spend: (amount: Amount) => Effect.Effect<void>
+  /** The attempt keeps this with its outcome. */
+  readonly keep: (
+    content: Uint8Array | string,
+    options?: KeepOptions
+  ) => Effect.Effect<Artifact, ArtifactRefused>
 }
 
 /** What an asker of a step gets. Its value or cause may be stored text; nobody else is given it. */

@@ -2,20 +2,22 @@
  * What the next commit of a run carries.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type { ApprovalRow, InboxRow, OutboxRow } from "../../Backend.ts"
+import type { ApprovalRow, BlobRow, InboxRow, OutboxRow } from "../../Backend.ts"
 import type { EventWaitChanges } from "../../EventLog.ts"
 import type { PendingCommit } from "./RunHost.ts"
 
 type Entry = JournalEntry.JournalEntry
 
 /** How much of each there was. */
-type Mark = Readonly<Record<"entries" | "consumed" | "outbox" | "opened" | "closed" | "waits" | "ended", number>>
+type Mark = Readonly<
+  Record<"entries" | "blobs" | "consumed" | "outbox" | "opened" | "closed" | "waits" | "ended", number>
+>
 
 /** What one commit carries of what a run has done. */
 export type Contents =
   & Pick<
     PendingCommit,
-    "entries" | "expected" | "consumed" | "outbox" | "approvalsOpened" | "approvalsClosed" | "awaits"
+    "entries" | "blobs" | "expected" | "consumed" | "outbox" | "approvalsOpened" | "approvalsClosed" | "awaits"
   >
   & { readonly offered?: Mark }
 
@@ -23,11 +25,12 @@ export class Batch {
   /** Number of entries of the run, written or not. */
   length: number
   entries: Array<Entry> = []
+  /** What entries name that are not in the text of one. */
+  private blobs = noBlobs
   /** Ids of the inbox rows that are taken. */
   private consumed: Array<string> = []
   private outbox: Array<OutboxRow> = []
-  private approvalsOpened: Array<ApprovalRow> = []
-  private approvalsClosed: Array<string> = []
+  private approvals = noQuestions()
   private awaits = noChanges()
   /** What there was when the end was offered to the code; it is gone once that is written. */
   offered: Mark | undefined
@@ -44,9 +47,10 @@ export class Batch {
   }
 
   /** An entry at the end of the journal. */
-  append(body: JournalEntry.EntryBody, at: number, epoch: number): Entry {
+  append(body: JournalEntry.EntryBody, at: number, epoch: number, blobs = noBlobs): Entry {
     const entry = { seq: this.length++, at, epoch, ...body } as Entry
     this.entries.push(entry)
+    if (blobs.length > 0) this.blobs = [...this.blobs, ...blobs]
     return entry
   }
 
@@ -60,6 +64,7 @@ export class Batch {
   discard(): void {
     this.length -= this.entries.length
     this.entries = []
+    this.blobs = noBlobs
     this.offered = undefined
   }
 
@@ -67,10 +72,11 @@ export class Batch {
   offerEnd(): void {
     this.offered ??= {
       entries: this.entries.length,
+      blobs: this.blobs.length,
       consumed: this.consumed.length,
       outbox: this.outbox.length,
-      opened: this.approvalsOpened.length,
-      closed: this.approvalsClosed.length,
+      opened: this.approvals.opened.length,
+      closed: this.approvals.closed.length,
       waits: this.awaits.opened.length,
       ended: this.awaits.closed.length
     }
@@ -82,10 +88,11 @@ export class Batch {
     if (offered === undefined) return
     this.length -= this.entries.length - offered.entries
     this.entries.splice(offered.entries)
+    this.blobs = this.blobs.slice(0, offered.blobs)
     this.consumed.splice(offered.consumed)
     this.outbox.splice(offered.outbox)
-    this.approvalsOpened.splice(offered.opened)
-    this.approvalsClosed.splice(offered.closed)
+    this.approvals.opened.splice(offered.opened)
+    this.approvals.closed.splice(offered.closed)
     this.awaits.opened.splice(offered.waits)
     this.awaits.closed.splice(offered.ended)
     this.offered = undefined
@@ -108,11 +115,11 @@ export class Batch {
   }
 
   openApproval(row: ApprovalRow): void {
-    this.approvalsOpened.push(row)
+    this.approvals.opened.push(row)
   }
 
   closeApproval(key: string): void {
-    this.approvalsClosed.push(key)
+    this.approvals.closed.push(key)
   }
 
   openWait(wait: EventWaitChanges["opened"][number]): void {
@@ -129,20 +136,21 @@ export class Batch {
   take(): Contents {
     const contents: Contents = {
       entries: this.entries,
+      blobs: this.blobs,
       expected: this.length - this.entries.length,
       consumed: this.consumed,
       outbox: this.outbox,
-      approvalsOpened: this.approvalsOpened,
-      approvalsClosed: this.approvalsClosed,
+      approvalsOpened: this.approvals.opened,
+      approvalsClosed: this.approvals.closed,
       awaits: this.awaits.closed.length + this.awaits.opened.length > 0 ? this.awaits : undefined,
       ...(this.offered === undefined ? {} : { offered: this.offered })
     }
     this.offered = undefined
     this.entries = []
+    this.blobs = noBlobs
     this.consumed = []
     this.outbox = []
-    this.approvalsOpened = []
-    this.approvalsClosed = []
+    this.approvals = noQuestions()
     this.awaits = noChanges()
     return contents
   }
@@ -150,10 +158,11 @@ export class Batch {
   /** What was taken has not been written, and comes before what there has been since. */
   putBack(contents: Contents): void {
     this.entries = [...contents.entries, ...this.entries]
+    this.blobs = [...contents.blobs, ...this.blobs]
     this.consumed = [...contents.consumed, ...this.consumed]
     this.outbox = [...contents.outbox, ...this.outbox]
-    this.approvalsOpened = [...contents.approvalsOpened, ...this.approvalsOpened]
-    this.approvalsClosed = [...contents.approvalsClosed, ...this.approvalsClosed]
+    this.approvals.opened.unshift(...contents.approvalsOpened)
+    this.approvals.closed.unshift(...contents.approvalsClosed)
     this.awaits.closed.unshift(...contents.awaits?.closed ?? [])
     this.awaits.opened.unshift(...contents.awaits?.opened ?? [])
     this.offered = contents.offered
@@ -163,6 +172,7 @@ export class Batch {
   get nothing(): Contents {
     return {
       entries: [],
+      blobs: noBlobs,
       expected: this.length - this.entries.length,
       consumed: [],
       outbox: [],
@@ -176,6 +186,11 @@ export class Batch {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const noBlobs: ReadonlyArray<BlobRow> = []
+
+/** What becomes of questions. */
+const noQuestions = () => ({ opened: [] as Array<ApprovalRow>, closed: [] as Array<string> })
 
 /** What becomes of waits for events. */
 const noChanges = () => ({ closed: [] as Array<string>, opened: [] as Array<EventWaitChanges["opened"][number]> })

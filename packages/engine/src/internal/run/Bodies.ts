@@ -21,6 +21,7 @@ import { StepLimit } from "../StepLimit.ts"
 import type { StepAttempt } from "./Ask.ts"
 import * as Decide from "./Decide.ts"
 import type { Cost, ReadyItem } from "./Happening.ts"
+import type { Kept } from "./Kept.ts"
 import { Meter } from "./Meter.ts"
 import * as Pass from "./Pass.ts"
 import type { RunCore } from "./RunCore.ts"
@@ -99,7 +100,7 @@ export class Bodies {
     }
     fiber.addObserver((exit) => {
       limit?.end()
-      const { cost } = meter
+      const { cost, kept } = meter
       meter.ended = true
       const isCut = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
       const isOver = limit?.isOver === true
@@ -114,12 +115,13 @@ export class Bodies {
       step.fiber = undefined
       Pass.setPhase(this.run.pass, step, "done")
       const end = isOver ? Exit.die(definition.limit?.error()) : exit
-      if (probe === undefined) this.conclude(step, this.outcome(step, end, scrub), cost)
+      if (probe === undefined) this.conclude(step, this.outcome(step, end, scrub), cost, kept)
       else {this.run.push({
           _tag: "Probed",
           key: step.record.key,
           exit: end as Exit.Exit<Option.Option<unknown>, unknown>,
-          scrub
+          scrub,
+          kept
         })}
     })
   }
@@ -152,7 +154,8 @@ export class Bodies {
       idempotencyKey: entry.idempotencyKey ?? StepKeys.idempotencyKey(this.run.row.id, key),
       entry: entry.seq,
       recovery: entry.recovery ?? 0,
-      spend: meter.spend
+      spend: meter.spend,
+      keep: meter.keep
     }
     // Steps that a probe asks for are its own each time, for what they answered before may hold no more.
     const inside = probing
@@ -176,10 +179,10 @@ export class Bodies {
   }
 
   /** The body has ended: its outcome is delivered in its turn, and the policy decides about a failure. */
-  private conclude(step: Pass.AskedStep, json: JournalEntry.ExitJson, cost: Cost): void {
+  private conclude(step: Pass.AskedStep, json: JournalEntry.ExitJson, cost: Cost, kept: Kept | undefined): void {
     const { entry, key } = step.record
     if (json._tag === "Success" || step.definition.retry === undefined || this.run.pass.stop !== undefined) {
-      this.run.push({ _tag: "Outcome", key, exit: json, delay: undefined, cost })
+      this.run.push({ _tag: "Outcome", key, exit: json, delay: undefined, cost, kept })
       return
     }
     this.run.host.fork(
@@ -188,7 +191,7 @@ export class Bodies {
       // The policy may have taken its time, and the step been asked for again.
       if (step.record.entry === entry) {
         const after = Exit.isSuccess(delay) ? delay.value : undefined
-        this.run.push({ ...outcomeOf(step, json, after, this.run.host.now()), cost })
+        this.run.push({ ...outcomeOf(step, json, after, this.run.host.now()), cost, kept })
       }
     })
   }
@@ -213,6 +216,7 @@ export class Bodies {
     const { definition } = step
     let json: JournalEntry.ExitJson | undefined
     let cost: Cost = {}
+    let kept: Kept | undefined
     writing.commitTogether((within) => {
       json = undefined
       if (step.phase !== "running") return undefined
@@ -225,8 +229,11 @@ export class Bodies {
         runNow(within(definition.body(attempt)), alone) ?? Exit.die(definition.notSynchronous?.())
       )
       cost = meter.cost
+      kept = meter.kept
       meter.ended = true
-      return json._tag === "Failure" ? undefined : Decide.completed(step, json, cost)
+      return json._tag === "Failure"
+        ? undefined
+        : { entry: Decide.completed(step, json, cost, kept), blobs: kept?.blobs }
     }, (entry) => {
       if (entry !== undefined) return made(entry)
       if (json !== undefined && step.phase === "running") {
@@ -237,7 +244,8 @@ export class Bodies {
           json._tag === "Failure"
             ? json
             : this.outcome(step, Exit.die(new Error("the store undid the step, which had succeeded"))),
-          cost
+          cost,
+          kept
         )
       }
       this.run.loop.wake()
@@ -268,7 +276,7 @@ const outcomeOf = (
   exit: JournalEntry.ExitJson & { readonly _tag: "Failure" },
   delay: number | undefined,
   now: number
-): Omit<Extract<ReadyItem, { readonly _tag: "Outcome" }>, "cost"> => {
+): Omit<Extract<ReadyItem, { readonly _tag: "Outcome" }>, "cost" | "kept"> => {
   if (delay === undefined || !DurableTime.isTooLate(DurableTime.after(now, delay))) {
     return { _tag: "Outcome", key, exit, delay }
   }

@@ -6,6 +6,7 @@ import type { Cut } from "@fermata/core/AfterCrash"
 import * as DurableTime from "@fermata/core/DurableTime"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Cost, StopItem } from "./Happening.ts"
+import type { Kept } from "./Kept.ts"
 import type { AskedStep, Pass } from "./Pass.ts"
 
 type EntryBody = JournalEntry.EntryBody
@@ -66,13 +67,15 @@ export const repeated = (
 export const completed = (
   { record }: AskedStep,
   { value }: Success,
-  cost: Cost = {}
+  cost: Cost = {},
+  kept?: Kept
 ): EntryBody & { readonly _tag: "StepCompleted" } => ({
   _tag: "StepCompleted",
   key: record.key,
   attempt: record.entry.attempt,
   ...(value === undefined ? {} : { output: value }),
-  ...cost
+  ...cost,
+  ...(kept === undefined ? {} : { artifacts: kept.artifacts })
 })
 
 /** An attempt has failed: with a `delay` (ms from `now`), another one follows. */
@@ -81,7 +84,8 @@ export const failed = (
   cause: unknown,
   delay: number | undefined,
   now: number,
-  cost: Cost = {}
+  cost: Cost = {},
+  kept?: Kept
 ): EntryBody => ({
   _tag: "StepFailed",
   key: record.key,
@@ -92,7 +96,8 @@ export const failed = (
     : definition.parkOnFailure
     ? { parked: true }
     : {}),
-  ...cost
+  ...cost,
+  ...(kept === undefined ? {} : { artifacts: kept.artifacts })
 })
 
 /** A body has not ended at its timeout. */

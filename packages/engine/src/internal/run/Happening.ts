@@ -11,6 +11,7 @@ import type { InboxRow } from "../../Backend.ts"
 import type { EventRow, EventWait } from "../../EventLog.ts"
 import type { Scrub } from "../secrets/Scrub.ts"
 import type { EventAnswer, EventQuestion } from "./Ask.ts"
+import type { Kept } from "./Kept.ts"
 
 /** An order to stop the run. */
 export interface StopItem {
@@ -35,12 +36,14 @@ export type ReadyItem =
     readonly exit: JournalEntry.ExitJson
     readonly delay: number | undefined
     readonly cost: Cost
+    readonly kept: Kept | undefined
   }
   | {
     readonly _tag: "Probed"
     readonly key: string
     readonly exit: Exit.Exit<Option.Option<unknown>, unknown>
     readonly scrub?: Scrub | undefined
+    readonly kept?: Kept | undefined
   }
   | { readonly _tag: "LetGo"; readonly key: string; readonly millis: number }
   | { readonly _tag: "Late"; readonly text: string }

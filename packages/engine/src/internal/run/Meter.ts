@@ -1,12 +1,17 @@
-/** What one attempt of a step has spent and which secrets it was told, as its body says. Of most steps nobody asks. */
+/** What one attempt of a step has spent, what it keeps and which secrets it was told, as its body says. Of most steps nobody asks. */
+import type { Artifact } from "@fermata/core/Artifact"
 import * as Spent from "@fermata/core/Spent"
 import * as Effect from "effect/Effect"
 import { type Confidant, Scrub } from "../secrets/Scrub.ts"
+import type { ArtifactRefused } from "./ArtifactRefused.ts"
+import { type KeepOptions, Kept } from "./Kept.ts"
 import type { RunCore } from "./RunCore.ts"
 
 export class Meter implements Confidant {
   /** The field of the entry that ends the attempt. */
   cost: { readonly spent?: Spent.Amount } = nothing
+  /** What goes into the commit of its outcome. */
+  kept: Kept | undefined = undefined
   /** The attempt has ended. What is said behind that would be lost in silence. */
   ended = false
   private readonly run: Pick<RunCore, "host" | "row">
@@ -50,6 +55,14 @@ export class Meter implements Confidant {
       const spent = Spent.sum(this.cost.spent ?? Spent.zero, amount)
       if (!Spent.isZero(spent)) this.cost = { spent }
       return Effect.void
+    })
+
+  /** Adds to what is stored with the outcome of the attempt, or of its probe. */
+  readonly keep = (content: Uint8Array | string, options: KeepOptions = {}): Effect.Effect<Artifact, ArtifactRefused> =>
+    Effect.suspend(() => {
+      if (!this.ended) return (this.kept ??= new Kept(this.key)).add(content, options, this.scrub)
+      const problem = "it has ended, and its outcome is recorded: keep before the body ends"
+      return Effect.die(new Error(`An attempt of step "${this.key}" can keep nothing more: ${problem}`))
     })
 }
 

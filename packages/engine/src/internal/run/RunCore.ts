@@ -4,7 +4,7 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
-import type { RunRow } from "../../Backend.ts"
+import type { BlobRow, RunRow } from "../../Backend.ts"
 import type * as Leaving from "../Leaving.ts"
 import type { NoteKind } from "../NoteKinds.ts"
 import { Alarms } from "./Alarms.ts"
@@ -89,16 +89,17 @@ export class RunCore {
     this.loop.wake()
   }
 
-  append(body: JournalEntry.EntryBody): Entry {
-    const entry = this.batch.append(body, this.host.now(), this.row.epoch)
+  /** Appends an entry, with the blobs that it names. */
+  append(body: JournalEntry.EntryBody, blobs?: ReadonlyArray<BlobRow>): Entry {
+    const entry = this.batch.append(body, this.host.now(), this.row.epoch, blobs)
     Ledger.apply(this.ledger, entry)
     this.purse = Purse.with(this.purse, entry)
     return entry
   }
 
   /** Appends an entry and hands it over. */
-  tell(body: JournalEntry.EntryBody): void {
-    this.loop.deliver(this.append(body))
+  tell(body: JournalEntry.EntryBody, blobs?: ReadonlyArray<BlobRow>): void {
+    this.loop.deliver(this.append(body, blobs))
   }
 
   /** Code and journal have parted. */

@@ -12,7 +12,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Schema from "effect/Schema"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { Desk } from "../../Answers.ts"
-import type { ApprovalRow, Backend, CommitOp, OutboxRow, RunRow, Within } from "../../Backend.ts"
+import type { ApprovalRow, Backend, BlobRow, CommitOp, OutboxRow, RunRow, Within } from "../../Backend.ts"
 import type { EventWaitChanges } from "../../EventLog.ts"
 import type { Signal } from "../../SignalDeclaration.ts"
 import type { RunTurns } from "../process/RunTurns.ts"
@@ -53,6 +53,8 @@ export interface UnrecordedSuspension {
 /** What one commit of a run carries. Values in its entries are stored text, so that nobody can change them. */
 export interface PendingCommit {
   readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
+  /** What the entries name, beside what is moved out of them as they are stored. */
+  readonly blobs: ReadonlyArray<BlobRow>
   readonly expected: number
   readonly status:
     | { readonly status: string; readonly reason: string | null; readonly waits: string | null }
@@ -68,8 +70,14 @@ export interface PendingCommit {
   readonly unrecorded?: UnrecordedSuspension
 }
 
+/** An entry, with the blobs that it names. */
+export interface MadeEntry<E> {
+  readonly entry: E
+  readonly blobs?: ReadonlyArray<BlobRow> | undefined
+}
+
 /** Makes one entry inside the transaction that stores it, or undoes that with undefined. */
-export type MakeEntry = (within: Within) => JournalEntry.JournalEntry | undefined
+export type MakeEntry = (within: Within) => MadeEntry<JournalEntry.JournalEntry> | undefined
 
 /** A run in memory, as its process sees it. */
 export interface HeldRun {

@@ -48,14 +48,20 @@ export class StepCourse {
     if (step.phase !== "done") return
     switch (item._tag) {
       case "Outcome":
-        if (item.exit._tag === "Success") this.run.tell(Decide.completed(step, item.exit, item.cost))
-        else {
-          this.run.tell(Decide.failed(step, item.exit.cause, item.delay, this.run.host.now(), item.cost))
+        if (item.exit._tag === "Success") {
+          this.run.tell(Decide.completed(step, item.exit, item.cost, item.kept), item.kept?.blobs)
+        } else {
+          // An attempt that another follows leaves no outcome of the step.
+          const kept = item.delay === undefined ? item.kept : undefined
+          this.run.tell(
+            Decide.failed(step, item.exit.cause, item.delay, this.run.host.now(), item.cost, kept),
+            kept?.blobs
+          )
           if (item.delay !== undefined) this.backOff(step, step.record.retryAt!)
         }
         break
       case "Probed":
-        return this.probed(step, item.exit, item.scrub)
+        return this.probed(step, item)
       case "LetGo":
         this.run.append(Decide.letGo(step, item.millis))
         this.goOnFrom(step, "let go")
@@ -167,14 +173,14 @@ export class StepCourse {
   }
 
   /** The probe of a step has answered: it was done, it was not and is done now, or nobody knows. */
-  private probed(step: AskedStep, exit: Exit.Exit<Option.Option<unknown>, unknown>, scrub: Scrub | undefined): void {
+  private probed(step: AskedStep, { exit, kept, scrub }: Item<"Probed">): void {
     const { entry, key } = step.record
     const json = found(this.run, step, exit, scrub)
     if (json?._tag === "Failure") {
       this.run.append({ _tag: "ProbeFailed", key, attempt: entry.attempt, cause: json.cause })
       Pass.setPhase(this.run.pass, step, "unknown")
     } else if (json === undefined) this.request(step, entry.attempt, entry.recovery ?? 0)
-    else this.run.tell({ ...Decide.completed(step, json), probed: true })
+    else this.run.tell({ ...Decide.completed(step, json, {}, kept), probed: true }, kept?.blobs)
   }
 }
 

@@ -9,7 +9,7 @@ import * as Ledger from "./Ledger.ts"
 import * as Phase from "./Phase.ts"
 import { Purse } from "./Purse.ts"
 import { leaverOf, type RunCore } from "./RunCore.ts"
-import type { PendingCommit } from "./RunHost.ts"
+import type { MadeEntry, PendingCommit } from "./RunHost.ts"
 
 type Entry = JournalEntry.JournalEntry
 
@@ -89,7 +89,7 @@ export class Writing {
    * bodies ask for meanwhile comes behind it.
    */
   commitTogether(
-    make: (within: Within) => JournalEntry.EntryBody | undefined,
+    make: (within: Within) => MadeEntry<JournalEntry.EntryBody> | undefined,
     done: (entry: Entry | undefined) => void
   ): void {
     const { run } = this
@@ -97,8 +97,9 @@ export class Writing {
     let entry: Entry | undefined
     run.phase = Phase.holding
     run.host.commitTogether(run.row, place.seq, (within) => {
-      const body = run.phase.isGone ? undefined : make(within)
-      return entry = body === undefined ? undefined : { ...place, ...body } as Entry
+      const made = run.phase.isGone ? undefined : make(within)
+      entry = made === undefined ? undefined : { ...place, ...made.entry } as Entry
+      return entry && { entry, blobs: made?.blobs }
     }, (how) => {
       if (run.phase.isGone) return
       run.phase = Phase.live
