@@ -198,10 +198,15 @@ describe("commands that work on runs", () => {
     })
   })
 
-  prints("takes up what was recorded", ["workAsNobodyDoes", "workAsNobodyServes"], async (at, check) => {
+  prints("takes up what was recorded", [
+    "workAsNobodyDoes",
+    "workAsNobodyServes",
+    "followRecorded"
+  ], async (at, check) => {
     const until = /undeclared@1 {2}waits for signal/
     const nobody = await at.fermata("run", "undeclared", ...id("1"), "--detach")
     await check("workAsNobodyDoes", nobody, /no worker is running, so it waits until one is: (npx .*)/, { until })
+    await check("followRecorded", nobody, /to follow it: (npx .*)/, { exit: 130 })
 
     const elsewhere = mkdtempSync(join(at.project.folder, "elsewhere-"))
     writeFileSync(join(elsewhere, "fermata.config.mjs"), "export default {}")
@@ -214,6 +219,12 @@ describe("commands that work on runs", () => {
       /no worker that runs serves undeclared@1, so it waits until one does: (npx .*)/,
       { until }
     )
+  })
+
+  prints("asks another model", ["workWithModel"], async (at, check) => {
+    const refused = await at.fermata("run", "undeclared", ...id("1"), "--detach", "--model", "scripted")
+    assert.strictEqual(refused.code, 2)
+    await check("workWithModel", refused, /give it to the worker: (npx .*)/, { until: /serves / })
   })
 
   prints("S4: takes up what the dead have left", ["workForTheDead", "workOnWhatIsLeft"], async (at, check) => {

@@ -9,10 +9,12 @@ import { didYouMean } from "@fermata/core/Suggestion"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
+import * as SchemaAST from "effect/SchemaAST"
 import { type CommandFailed, refused } from "./CommandFailed.ts"
 import type { ConfiguredAgent, FermataConfig, Loaded } from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import { below } from "./internal/AgentsBelow.ts"
+import * as ProviderKeys from "./ProviderKeys.ts"
 
 /** The agents of a process, with the models that they ask. */
 export interface Agents {
@@ -39,7 +41,7 @@ export const open = (
     }
     const lack = Effect.fnUntraced(function*(agent: Agent.Any): Effect.fn.Return<string | undefined> {
       for (const one of [agent, ...below(agent)]) {
-        const problem = yield* unasked(one, one === agent ? "its" : `${one.name}'s`, override, models)
+        const problem = yield* unasked(one, one === agent ? "its" : `${one.name}'s`, override, models, config)
         if (problem !== undefined) return problem
       }
       return undefined
@@ -60,6 +62,9 @@ export const check = (
       return yield* refused("ModelUnavailable", `Agent "${agent.name}" cannot run here: ${lacked}`)
     }
   })
+
+/** Whether the agent is given text, so that nobody has to write it as JSON. */
+export const takesText = ({ agent }: ConfiguredAgent): boolean => SchemaAST.toEncoded(agent.input.ast)._tag === "String"
 
 /** The agent of this name, or the refusal that says which ones there are. */
 export const named = ({ config, file }: Loaded, name: string): Effect.Effect<ConfiguredAgent, CommandFailed> => {
@@ -87,16 +92,13 @@ export const named = ({ config, file }: Loaded, name: string): Effect.Effect<Con
 // ----------------------------------------------------------------------------
 
 /** The models of a configuration, those of Anthropic where it names none, and the scripted one, which nobody gets who does not ask for it. */
-const modelsOf = ({ agents = [], models, scripted }: FermataConfig): Effect.Effect<typeof Models.Service> =>
+const modelsOf = (config: FermataConfig): Effect.Effect<typeof Models.Service> =>
   Effect.gen(function*() {
-    const load = yield* Effect.cached(Effect.promise(async () => {
-      const [{ make }, Scripted, providers] = await Promise.all([
-        import("@fermata/agent/model/Models"),
-        import("@fermata/agent/model/Scripted"),
-        models === undefined
-          ? import("@fermata/agent/model/Anthropic").then(({ provider }) => [provider()])
-          : models
-      ])
+    const { agents = [], scripted } = config
+    const load = yield* Effect.cached(Effect.gen(function*() {
+      const providers = yield* ProviderKeys.providersOf(config)
+      const { make } = yield* Effect.promise(() => import("@fermata/agent/model/Models"))
+      const Scripted = yield* Effect.promise(() => import("@fermata/agent/model/Scripted"))
       return make([...providers, Scripted.provider(scripted)])
     }))
     // The body of an agent's run asks for models, and must not wait there for what a replay does not know of.
@@ -130,13 +132,16 @@ const unasked = Effect.fnUntraced(function*(
   { models: own }: Agent.Any,
   whose: string,
   override: string | undefined,
-  models: typeof Models.Service
+  models: typeof Models.Service,
+  config: FermataConfig
 ) {
   let first: string | undefined
   for (const model of override === undefined ? own : [override]) {
     const found = yield* Effect.result(models.get(model))
-    if (Result.isSuccess(found)) return undefined
-    first ??= `${whose} model "${model}" cannot be asked: ${found.failure.problem}`
+    // A secret is asked for by the step of a call alone.
+    const problem = Result.isFailure(found) ? found.failure.problem : yield* ProviderKeys.lackOf(config, model)
+    if (problem === undefined) return undefined
+    first ??= `${whose} model "${model}" cannot be asked: ${problem}`
   }
   return first ?? `${whose} list of models is empty; --model NAME gives it one`
 })

@@ -98,6 +98,12 @@ export const workOnWhatIsDue = (): string => fermata("worker")
 /** The watchdog of a worker makes a run due again. */
 export const workOnWhatIsStuck = (): string => fermata("worker")
 
+/** A run is to be left to a worker, with another model than its own. */
+export const workWithModel = (): string => fermata("worker")
+
+/** A run was recorded that others work on. */
+export const followRecorded = (runId: string): string => fermata("runs tail", [runId])
+
 // ----------------------------------------------------------------------------
 // That do something once more
 

@@ -53,6 +53,8 @@ export interface FermataConfig {
   readonly kinds?: ReadonlyArray<StepKind>
   /** Agents, those that others give work to among them. */
   readonly agents?: ReadonlyArray<ConfiguredAgent>
+  /** Where secrets are, such as `Secrets.layerEnv()` of `@fermata/host-node`, for all that stands here; a layer that says so itself goes by that. */
+  readonly secrets?: Layer.Layer<never>
   /** Providers of the models that agents ask; without it Anthropic, by the key in `ANTHROPIC_API_KEY`. */
   readonly models?: ReadonlyArray<Provider>
   /** What the model `scripted` says, which no agent asks that is not told to by `--model scripted`: a function, or an answer for each turn. */
@@ -206,6 +208,7 @@ const fields: {
     (value) => Array.isArray(value) && value.every((one) => isObject(one) && typeof one["find"] === "function"),
     "a list of providers, such as Anthropic.provider()"
   ],
+  secrets: [Layer.isLayer, "a layer that says where secrets are, such as Secrets.layerEnv()"],
   scripted: [
     (value) => typeof value === "function" || Array.isArray(value),
     "a function of a request, or a list with an answer for each turn"

@@ -29,6 +29,7 @@ import type { Globals } from "./Globals.ts"
 import { nextCommands } from "./NextCommands.ts"
 import { overdue, patienceMs } from "./Overdue.ts"
 import { isGone, ownerName } from "./Owners.ts"
+import * as ProviderKeys from "./ProviderKeys.ts"
 import * as Words from "./Words.ts"
 
 /** Looks at everything and changes nothing. */
@@ -47,6 +48,7 @@ export const diagnose = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>
             : fileLabel(config.success.file)
         }
     )
+    if (Result.isSuccess(config)) findings.push(...(yield* ProviderKeys.findings(config.success.config, globals.model)))
     const missing = absent(globals)
     if (missing !== undefined) return [...findings, missing]
     const opened = yield* Effect.result(

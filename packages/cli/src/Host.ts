@@ -12,6 +12,7 @@ import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
+import { CurrentSource, type Source } from "@fermata/engine/Secrets"
 import { Store } from "@fermata/engine/Store"
 import { Version } from "@fermata/engine/Workflows"
 import * as NodeHost from "@fermata/host-node/NodeHost"
@@ -146,7 +147,8 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     })
     const serve = Effect.fnUntraced(function*(workflow: string | undefined) {
       const loaded = options.config ?? (yield* loadFor(workflow))
-      const { agents = [], llm, tasks, workflows } = loaded.config
+      const { agents = [], llm, secrets, tasks, workflows } = loaded.config
+      if (options.readOnly === undefined) yield* checkModel(globals, loaded)
       const kinds = Kinds.of(loaded.config)
       if (kinds !== serviced.kinds) {
         // No run of a contract has been adopted yet; what this process may have taken up by itself is let go.
@@ -162,9 +164,14 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       if (llmService.why !== undefined) {
         yield* note(`warning: runs of contracts with llm steps are left alone: ${llmService.why}`)
       }
+      const source = secrets && Context.get(
+        yield* inConfig(loaded, "secrets", Layer.buildWithScope(secrets, scope)),
+        CurrentSource
+      )
       yield* late.set(
         yield* service(TaskRuntime, TaskRuntime.layerHandlers(tasks ?? {}), scope),
-        llmService
+        llmService,
+        source
       )
       for (const [index, workflow] of (workflows ?? []).entries()) {
         place = `workflows[${index}]`
@@ -175,8 +182,8 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         )
       }
       for (const [index, { agent, layer }] of agents.entries()) {
-        // A replay asks no model.
-        const lack = options.readOnly === undefined ? yield* opened!.lack(agent) : undefined
+        // A replay asks no model, nor does who only records a run.
+        const lack = options.readOnly === undefined && options.idle !== true ? yield* opened!.lack(agent) : undefined
         if (lack !== undefined) {
           lacks.set(agent.name, lack)
           continue
@@ -216,6 +223,18 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       epochsOf: (runId) => epochs.get(runId) ?? new Set()
     }
   })
+
+/** Refuses a model that nothing here would ask. */
+export const checkModel = ({ model }: Globals, { config, file }: Config.Loaded): Effect.Effect<void, CommandFailed> =>
+  model === undefined || (config.agents ?? []).length > 0 || config.llm !== undefined
+    ? Effect.void
+    : Effect.fail(refused(
+      "ModelUnused",
+      `--model ${model}: nothing here asks a model, since ${
+        file === undefined ? "there is no fermata.config.ts" : `${fileLabel(file)} has neither "agents" nor "llm"`
+      }`,
+      ["leave it out, or name the configuration that has them with --config FILE"]
+    ))
 
 // ----------------------------------------------------------------------------
 // internal
@@ -299,10 +318,12 @@ const none: ReadonlyArray<string> = []
 const lateServices = () => {
   let tasks: TaskRuntime["Service"] | undefined
   let llm: Llm["Service"] | undefined
+  let source: Source = Context.get(Context.empty(), CurrentSource)
   const missing = Effect.die(new Error("this process does not work on runs yet"))
   const announced = new Set<string>()
   return {
     layer: Layer.mergeAll(
+      Layer.succeed(CurrentSource, { find: (name) => source.find(name) }),
       Layer.succeed(TaskRuntime, {
         get tasks() {
           return tasks?.tasks ?? none
@@ -322,10 +343,11 @@ const lateServices = () => {
             }))
       })
     ),
-    set: (newTasks: TaskRuntime["Service"], newLlm: Llm["Service"]) =>
+    set: (newTasks: TaskRuntime["Service"], newLlm: Llm["Service"], newSource: Source | undefined) =>
       Effect.sync(() => {
         tasks = newTasks
         llm = newLlm
+        source = newSource ?? source
       })
   }
 }

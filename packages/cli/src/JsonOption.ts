@@ -21,6 +21,13 @@ export const read = (option: string, text: string): Effect.Effect<unknown, Comma
 export const readOptional = (option: string, text: string | undefined): Effect.Effect<unknown, CommandFailed> =>
   text === undefined ? Effect.undefined : read(option, text)
 
+/** The value of an option for words: what is typed, or stands in the file, as it is; what is a string of JSON, in quotes, is what that says. */
+export const readWords = (option: string, text: string): Effect.Effect<string, CommandFailed> =>
+  Effect.map(text.startsWith("@") ? readText(option, text.slice(1)) : Effect.succeed(text), (words) => {
+    const quoted = /^\s*"[^]*"\s*$/.test(words) ? JsonText.parse(words) : undefined
+    return quoted?._tag === "Json" && typeof quoted.value === "string" ? quoted.value : words
+  })
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------

@@ -3,6 +3,7 @@
  */
 import type { Contract } from "@fermata/contracts/Contract"
 import * as ContractCalls from "@fermata/contracts/ContractCalls"
+import * as ContractNeeds from "@fermata/contracts/ContractNeeds"
 import type { Owner } from "@fermata/core/Owner"
 import type { Started } from "@fermata/core/RunStart"
 import * as Effect from "effect/Effect"
@@ -44,6 +45,14 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     const file = isContractFile(request.workflow) ? yield* readContract(request.workflow, globals) : undefined
     const folders = file === undefined ? [process.cwd()] : [dirname(resolve(file.file)), process.cwd()]
     const loaded = yield* Config.loadOrRecall(globals, folders, file === undefined ? request.workflow : undefined)
+    yield* Host.checkModel(globals, loaded)
+    if (request.detach && globals.model !== undefined) {
+      return yield* refused(
+        "InvalidValue",
+        "--model and --detach exclude each other: what is left to a worker asks the models of that worker",
+        [`give it to the worker: ${Commands.workWithModel()}`]
+      )
+    }
     // Without a database there is no worker either, and none is made for a run that is refused.
     if (file !== undefined && !existsSync(globals.db)) yield* checkServed(file.contract, loaded, request, [])
     const host = yield* Host.open(globals, { command: "run", config: loaded, idle: request.detach })
@@ -60,7 +69,9 @@ export const start = (globals: Globals, request: Request): Effect.Effect<void, C
     const servedHere = contract === undefined || (yield* checkServed(contract, loaded, request, owners))
     if (contract !== undefined && !request.detach) {
       const stored = (yield* host.refine(host.contracts.list)).map(({ contract }) => contract)
-      for (const one of [contract, ...ContractCalls.reachable(contract, stored, host.kinds)]) {
+      const all = [contract, ...ContractCalls.reachable(contract, stored, host.kinds)]
+      yield* checkModel(host, globals, all)
+      for (const one of all) {
         yield* checkAgents(host, one, owners)
         yield* checkCalls(host, one)
         yield* checkServed(one, loaded, request, owners)
@@ -170,6 +181,26 @@ const checkAgents = (
     )
   }
   return Effect.void
+}
+
+/** Refuses a model that no step of these contracts would ask. A program that they call may ask one. */
+const checkModel = (
+  { kinds }: Host.Host,
+  { model }: Globals,
+  contracts: ReadonlyArray<Contract>
+): Effect.Effect<void, CommandFailed> => {
+  const mayAsk = (one: Contract): boolean =>
+    ContractNeeds.of(one, kinds).model || ContractCalls.hasAgents(one, kinds) ||
+    ContractCalls.callsOf(one, kinds).some(({ workflow }) => !contracts.some(({ id }) => id === workflow))
+  if (model === undefined || contracts.some(mayAsk)) return Effect.void
+  const names = contracts.map(({ id, version }) => `${id}@${version}`)
+  return Effect.fail(
+    refused(
+      "ModelUnused",
+      `--model ${model}: there are no agents and no llm steps in ${Words.list(names)}, so nobody would ask it`,
+      ["leave it out"]
+    )
+  )
 }
 
 /** Refuses a contract that calls what the database has not: what this configuration has, it has by now. */
@@ -290,6 +321,7 @@ const detached = (
         ? `  no worker that runs serves ${definition}, so it waits until one does: ${Commands.workAsNobodyServes()}`
         : `  ${Words.count(able.length, "worker")} can take it up`
     )
+    yield* note(`  to follow it: ${Commands.followRecorded(runId)}`)
     const { status } = yield* host.refine(host.runs.find(runId))
     if (globals.json) {
       yield* document({ runId, joined, otherInput, status, usage: {}, steps: { executed: 0, replayed: 0 } })

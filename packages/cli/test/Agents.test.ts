@@ -1,11 +1,16 @@
 /** Agents on the command line: listed, run with a script in place of a model, asked about, and never run with a model that nobody chose. */
 import { writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { assert, describe, it } from "vitest"
-import { Project } from "./support/Project.ts"
+import { assert, describe, it, onTestFinished } from "vitest"
+import { fixtures, type Outcome, Project } from "./support/Project.ts"
 
 const config = fileURLToPath(new URL("./support/agents.config.ts", import.meta.url))
+
+/** One of workflows alone. */
+const plain = join(fixtures, "times.config.ts")
 
 /** A project of agents, with no key of a provider. */
 const project = () => {
@@ -30,7 +35,8 @@ describe("agents", () => {
         agents: ["looker"]
       },
       { name: "looker", description: "Looks at one file", models: ["claude-opus-5-5"], tools: [], agents: [] },
-      { name: "chief", description: "", models: ["claude-opus-5-5"], tools: [], agents: ["reviewer"] }
+      { name: "chief", description: "", models: ["claude-opus-5-5"], tools: [], agents: ["reviewer"] },
+      { name: "writer", description: "Says it otherwise", models: ["claude-opus-5-5"], tools: [], agents: [] }
     ])
     const page = (await type("agent", "ls")).stdout
     assert.match(page, /^AGENT +MODELS +TOOLS +AGENTS BELOW +DESCRIPTION$/m)
@@ -172,5 +178,125 @@ describe("agents", () => {
     const { code, stderr } = await type("run", "reviewer", "--input", "{\"id\":\"1\",\"input\":{\"change\":\"1\"}}")
     assert.strictEqual(code, 2)
     assert.match(stderr, /^error: Nobody can run reviewer here: its model "claude-opus-5-5" cannot be asked/)
+  })
+
+  it("that take text are given it as it is typed or stands in a file, or as a string of JSON in quotes", async () => {
+    const { own, type } = project()
+    const heard = async (...args: ReadonlyArray<string>) => {
+      const { code, stderr, stdout } = await type("agent", "run", "writer", ...args, "--model", "scripted")
+      assert.strictEqual(code, 0, stderr)
+      return (JSON.parse(stdout) as string).replace("I heard: ", "")
+    }
+    const file = join(own.folder, "note.md")
+    writeFileSync(file, "# A note\n")
+    const cases = [
+      ["Sum up the week", "Sum up the week"],
+      ["\"Sum up the week\"", "Sum up the week"],
+      ["\"two\\nlines\"", "two\nlines"],
+      ["42", "42"],
+      ["{\"a\":1}", "{\"a\":1}"],
+      ["\"one\" and \"two\"", "\"one\" and \"two\""],
+      [`@${file}`, "# A note\n"],
+      ["\"@ada\"", "@ada"]
+    ] as const
+    for (const [typed, meant] of cases) assert.strictEqual(await heard("--input", typed), meant)
+    assert.strictEqual(await heard("--input-file", file), "# A note\n")
+    const { code, stderr } = await type("agent", "run", "reviewer", "--input", "plain", "--model", "scripted")
+    assert.strictEqual(code, 2)
+    assert.match(stderr, /^error: --input is not JSON/)
+  })
+
+  it("are left to a worker, by whoever has no key and may ask no model, with the commands to follow them", async () => {
+    const { type } = project()
+    const left = await type("agent", "run", "writer", "--input", "go", "--id", "d-1", "--detach")
+    assert.strictEqual(left.code, 0, left.stderr)
+    const run = left.stdout.trim()
+    assert.match(run, /^\w{32}$/)
+    assert.match(left.stderr, /no worker is running, so it waits until one is: .* worker --config /)
+    assert.match(left.stderr, new RegExp(`to follow it: .* runs tail ${run} `))
+    const again = await type("agent", "run", "writer", "--input", "go", "--id", "d-1", "--detach", "--json")
+    assert.deepInclude(again.json, { runId: run, joined: true, status: "queued" })
+
+    const both = await type("agent", "run", "writer", "--input", "go", "--detach", "--model", "scripted")
+    assert.strictEqual(both.code, 2)
+    assert.match(
+      both.stderr,
+      /--model and --detach exclude each other.*\n +give it to the worker: .* --model scripted$/m
+    )
+
+    assert.strictEqual((await type("worker", "--until-idle", "--model", "scripted")).code, 0)
+    assert.include((await type("runs", "show", run)).stdout, "I heard: go")
+  })
+
+  it("that are not there make a model that is named a mistake: nothing would ask it", async () => {
+    const { own, type } = project()
+    const refused = async (said: RegExp, outcome: Promise<Outcome>) => {
+      const { code, stderr } = await outcome
+      assert.strictEqual(code, 2, stderr)
+      assert.match(stderr, said)
+    }
+    await refused(
+      /^error: --model scripted: nothing here asks a model, since .*times\.config\.ts has neither "agents" nor "llm"$/m,
+      own.fermata("worker", "--until-idle", "--model", "scripted", "--config", plain)
+    )
+    const file = join(own.folder, "plain.json")
+    writeFileSync(
+      file,
+      JSON.stringify({
+        schemaVersion: "fermata.contract.v1",
+        id: "plain",
+        version: "1.0.0",
+        title: "Asks nobody",
+        entryStepId: "note",
+        steps: [{ id: "note", name: "Note", kind: "transform", set: { a: 1 }, next: null }]
+      })
+    )
+    await refused(
+      /^error: --model scripted: there are no agents and no llm steps in plain@1\.0\.0, so nobody would ask it$/m,
+      type("run", file, "--model", "scripted")
+    )
+    assert.strictEqual((await type("runs", "ls")).stdout, "")
+  })
+
+  it("ask providers whose keys doctor looks for, and does not tell", async () => {
+    const { own, type } = project()
+    await type("agent", "run", "writer", "--input", "go", "--detach")
+    const doctor = async (env: Readonly<Record<string, string | undefined>>, file = config) => {
+      const { code, stderr, stdout } = await own.type(["doctor", "--config", file], {
+        env: { ANTHROPIC_API_KEY: undefined, ...env }
+      })
+      assert.strictEqual(code, 0, stdout + stderr)
+      assert.notInclude(stdout + stderr, "sk-canary")
+      return stdout
+    }
+    assert.match(
+      await doctor({}),
+      /^info {5}models: anthropic \(claude-\*\) cannot be asked here: ANTHROPIC_API_KEY is not set\. It is asked by reviewer, looker, chief and writer$/m
+    )
+    const secrets = fileURLToPath(new URL("./support/secrets.config.ts", import.meta.url))
+    assert.match(
+      await doctor({ OPENROUTER: undefined }, secrets),
+      /^info {5}models: anthropic \(router\/\*\) cannot be asked here: there is no secret "OPENROUTER": the environment variable OPENROUTER is not set\. It is asked by router$/m
+    )
+    assert.match(await doctor({ OPENROUTER: "sk-canary" }, secrets), /^ok .*has the secret OPENROUTER$/m)
+    const run = ["agent", "run", "router", "--input", "go", "--config", secrets]
+    const missing = await own.type(run, { env: { OPENROUTER: undefined } })
+    assert.strictEqual(missing.code, 2, missing.stderr)
+    assert.match(missing.stderr, /Agent "router" cannot run here: .*there is no secret "OPENROUTER"/)
+    const echo = createServer((request, response) =>
+      void response.writeHead(400, { "content-type": "application/json" }).end(
+        JSON.stringify({
+          type: "error",
+          error: { type: "invalid_request_error", message: request.headers.authorization }
+        })
+      )
+    )
+    await new Promise<void>((resolve) => void echo.listen(0, "127.0.0.1", resolve))
+    onTestFinished(() => void echo.close())
+    const env = { OPENROUTER: "sk-canary-1234", ROUTER_URL: `http://127.0.0.1:${(echo.address() as AddressInfo).port}` }
+    const asked = await own.type(run, { env })
+    assert.strictEqual(asked.code, 1, asked.stderr)
+    assert.match(asked.stderr, /ERR_REQUEST.*Bearer \[secret/)
+    assert.notInclude(asked.stderr + asked.stdout, "sk-canary-1234")
   })
 })

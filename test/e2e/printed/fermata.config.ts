@@ -1,5 +1,6 @@
 /** Programs that wait for everything that a person may be asked for, under names that a shell would take apart. */
 import { defineConfig } from "@fermata/cli/Config"
+import { Llm } from "@fermata/contracts/Llm"
 import * as Approval from "@fermata/engine/Approval"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
@@ -138,5 +139,6 @@ export default defineConfig({
     Napping.toLayer(() => Effect.as(Effect.sleep("30 seconds"), "rested")),
     ChainLayer
   ],
-  contracts: "*.json"
+  contracts: "*.json",
+  llm: Llm.layerScripted([])
 })

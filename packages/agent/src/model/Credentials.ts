@@ -51,7 +51,7 @@ export const make = (
   )
   const parts = [key, ...others.map(([, value]) => value)].filter((part) => typeof part === "object")
   return {
-    needs: parts.map(({ lack, name }) => ({ name, lack })),
+    needs: parts.map(({ lack, name, secret }) => ({ name, lack, secret })),
     check: (model) => key === undefined ? Effect.void : key.check(model),
     tell: Effect.fnUntraced(function*(model) {
       const secrets: Array<readonly [name: string, text: string]> = []
@@ -92,6 +92,7 @@ const partOf = (given: ApiKey): Part => SecretRef.is(given) ? ofSecret(given) : 
 const ofSecret = (ref: SecretRef.SecretRef): Part => ({
   name: `the secret ${ref.secret}`,
   mark: ref.secret,
+  secret: ref.secret,
   lack: Effect.flatMap(Secrets.CurrentSource, ({ find }) =>
     Effect.match(find(ref.secret), {
       onFailure: (problem) => problem,
@@ -119,6 +120,7 @@ const ofConfig = (given: string | Config.Config<Redacted.Redacted>): Part => {
   const mark = typeof given === "string" ? given : "key"
   return {
     name,
+    secret: undefined,
     mark,
     lack: Effect.match(read, { onFailure: ({ problem }) => problem, onSuccess: () => undefined }),
     check: (model) => Effect.asVoid(Effect.mapError(read, ({ problem }) => missing(model, problem))),

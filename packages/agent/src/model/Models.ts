@@ -30,6 +30,8 @@ export interface Provider {
 export interface Need {
   /** What it is, for people, such as `ANTHROPIC_API_KEY`. */
   readonly name: string
+  /** The secret that it is, where it is one. */
+  readonly secret: string | undefined
   /** Why it is not there, as a sentence without its end; undefined where it is. Asked outside of runs; what it says is told to nobody. */
   readonly lack: Effect.Effect<string | undefined>
 }

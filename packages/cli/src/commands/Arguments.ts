@@ -20,6 +20,13 @@ export const noWait = Flag.Boolean("no-wait").pipe(
 export const json = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar("J"), Flag.withDescription(`${description}: JSON, or @file`), Flag.optional)
 
+/** Ends the command as soon as the run is recorded. */
+export const detach = Flag.Boolean("detach").pipe(
+  Flag.withoutNegation,
+  Flag.withDescription("Start the run and leave it to a worker"),
+  Flag.withDefault(false)
+)
+
 /** An option with text that may be absent. */
 export const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)

@@ -23,11 +23,7 @@ export const commandRun = Command.make("run", {
     Flag.withDescription("Start another run, even where the input has been run before"),
     Flag.withDefault(false)
   ),
-  detach: Flag.Boolean("detach").pipe(
-    Flag.withoutNegation,
-    Flag.withDescription("Start the run and leave it to a worker"),
-    Flag.withDefault(false)
-  )
+  detach: Arguments.detach
 }, ({ detach, event, eventName, input, key, newRun, workflow }) =>
   Effect.gen(function*() {
     const payload = yield* JsonOption.readOptional("--input", Option.getOrUndefined(input))

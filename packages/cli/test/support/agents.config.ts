@@ -32,6 +32,8 @@ const Chief = Agent.make("chief", {
   agents: [Reviewer]
 })
 
+const Writer = Agent.make("writer", { description: "Says it otherwise", instructions: "You write." })
+
 const handlers = kit.toLayer({
   Publish: ({ text }) =>
     Effect.sync(() => {
@@ -47,10 +49,13 @@ export default defineConfig({
   agents: [
     { agent: Reviewer, layer: Reviewer.layer.pipe(Layer.provide(handlers)) },
     { agent: Looker, layer: Looker.layer },
-    { agent: Chief, layer: Chief.layer }
+    { agent: Chief, layer: Chief.layer },
+    { agent: Writer, layer: Writer.layer }
   ],
   scripted: (request, turn) =>
-    isTold(request, "one file")
+    isTold(request, "You write")
+      ? `I heard: ${Scripted.lastText(request)}`
+      : isTold(request, "one file")
       ? "one problem"
       : isTold(request, "have changes reviewed")
       ? turn === 0 ? [Scripted.call("reviewer", { change: "42" })] : "It is reviewed."

@@ -11,10 +11,15 @@ import * as Arguments from "../Arguments.ts"
 /** `fermata agent run` */
 export const commandAgentRun = Command.make("run", {
   agent: Argument.String("agent").pipe(Argument.withDescription("The name of an agent of the configuration")),
-  input: Arguments.json("input", "What the agent is given"),
-  inputFile: Arguments.text("input-file", "FILE", "The same, as JSON in a file"),
-  id: Arguments.identity("id", "ID", "Runs of one agent with one id are one run; a new one each time without it")
-}, ({ agent: name, id, input, inputFile }) =>
+  input: Arguments.text(
+    "input",
+    "J",
+    "What the agent is given: JSON, or @file. For an agent that takes text, the text itself; in quotes it is a string of JSON"
+  ),
+  inputFile: Arguments.text("input-file", "FILE", "The same, in a file"),
+  id: Arguments.identity("id", "ID", "Runs of one agent with one id are one run; a new one each time without it"),
+  detach: Arguments.detach
+}, ({ agent: name, detach, id, input, inputFile }) =>
   Effect.gen(function*() {
     if (Option.isSome(input) && Option.isSome(inputFile)) {
       return yield* refused("InvalidValue", "--input and --input-file exclude each other: both are the input", [
@@ -26,11 +31,14 @@ export const commandAgentRun = Command.make("run", {
     const Agents = yield* Effect.promise(() => import("../../Agents.ts"))
     const config = yield* Config.loadOrRecall(values, [process.cwd()], name)
     const configured = yield* Agents.named(config, name)
-    // Before anything is stored.
-    yield* Agents.check(config, configured, values.model)
+    // Before anything is stored; a run that is left to a worker is asked for by that worker's models.
+    if (!detach) yield* Agents.check(config, configured, values.model)
+    const read = Agents.takesText(configured) ? JsonOption.readWords : JsonOption.read
     const given = Option.isSome(inputFile)
-      ? yield* JsonOption.read("--input-file", `@${inputFile.value}`)
-      : yield* JsonOption.readOptional("--input", Option.getOrUndefined(input))
+      ? yield* read("--input-file", `@${inputFile.value}`)
+      : Option.isSome(input)
+      ? yield* read("--input", input.value)
+      : undefined
     const runId = Option.isSome(id) ? id.value : (yield* WebCrypto).randomUUID()
     const { start } = yield* Effect.promise(() => import("../../Start.ts"))
     yield* Effect.scoped(start(values, {
@@ -40,7 +48,7 @@ export const commandAgentRun = Command.make("run", {
       eventName: undefined,
       key: undefined,
       isNew: false,
-      detach: false
+      detach
     }))
   })).pipe(
     Command.withDescription("Run an agent and follow it; its answer goes to stdout"),
@@ -48,6 +56,10 @@ export const commandAgentRun = Command.make("run", {
       {
         command: "fermata agent run reviewer --input '{\"change\":\"42\"}' --model scripted",
         description: "Without a key: a script answers, and no provider is asked"
+      },
+      {
+        command: "fermata agent run writer --input 'Sum up the week' --detach",
+        description: "Leave it to a worker; an agent that takes text is given it without more quotes"
       },
       {
         command: "fermata agent run reviewer --input-file change.json --id change-42 --json",
