@@ -18,7 +18,8 @@ const place = {
 }
 
 /**
- * One event. The parts of an answer come as they are said, each once and in
+ * One event. Each but `status`, which tells whoever comes where the run stands,
+ * has a place of its own. The parts of an answer come as they are said, each once and in
  * order; `restart` says that those of this step are void, since the call begins
  * again after a crash or a failure. The whole answer follows when it is recorded,
  * also for those who came too late for its parts.
@@ -33,7 +34,14 @@ export const AgentEvent = Schema.Union([
     part: Schema.Unknown
   }),
   Schema.Struct({ ...place, type: Schema.Literal("restart"), step: Schema.String, attempt: Schema.Int }),
-  Schema.Struct({ ...place, type: Schema.Literal("answer"), step: Schema.String, answer: AgentMessage.Answer }),
+  Schema.Struct({
+    ...place,
+    type: Schema.Literal("answer"),
+    step: Schema.String,
+    answer: AgentMessage.Answer,
+    /** What the run has used so far, its subagents aside. */
+    usage: AgentMessage.Usage
+  }),
   Schema.Struct({
     ...place,
     type: Schema.Literal("tool-call"),
@@ -65,8 +73,6 @@ export const AgentEvent = Schema.Union([
     by: Schema.String
   }),
   Schema.Struct({ ...place, type: Schema.Literal("subagent"), child: Schema.String, name: Schema.String }),
-  /** What the run has used so far, its subagents aside. */
-  Schema.Struct({ ...place, type: Schema.Literal("usage"), usage: AgentMessage.Usage }),
   Schema.Struct({
     ...place,
     type: Schema.Literal("status"),

@@ -13,8 +13,11 @@ import type { EntryCorrupt } from "@fermata/core/Upcast"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import { type Chunk, Chunks } from "@fermata/engine/Chunks"
 import { type FindError, type Followed, Runs } from "@fermata/engine/Runs"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -32,39 +35,85 @@ export interface Options {
 
 type Failure = FindError | EntryCorrupt | StorageFailed | Position.PositionMalformed
 
-/** What happens in a run, from a place on, until the run is over. */
+/**
+ * What happens in a run and below it, from a place on, until all of it is over.
+ * The events of each run come in their order, those of several runs as they
+ * happen, and each of them once, wherever a reader has stopped and gone on.
+ */
 export const of = (run: string, options: Options = {}): Stream.Stream<AgentEvent, Failure, Runs | Chunks> =>
-  at(run, options, 0)
+  Stream.callback<AgentEvent, Failure, Runs | Chunks>((queue) =>
+    Effect.gen(function*() {
+      const below = yield* FiberSet.make<void, Failure>()
+      const tell = (
+        reading: Stream.Stream<AgentEvent | Below, Failure, Runs | Chunks>,
+        depth: number
+      ): Effect.Effect<void, Failure, Runs | Chunks> => {
+        const above = { isOver: false }
+        return Stream.runForEach(reading, (told) =>
+          told.type === "below"
+            ? options.children === false
+              ? Effect.void
+              : FiberSet.run(below, tell(child(told.child, options, depth + 1, above), depth + 1))
+            : Queue.offer(queue, told)).pipe(
+            Effect.ensuring(Effect.sync(() => {
+              above.isOver = true
+            }))
+          )
+      }
+      const all = Effect.andThen(tell(at(run, options, 0), 0), FiberSet.awaitEmpty(below))
+      yield* Effect.raceFirst(all, FiberSet.join(below))
+      yield* Queue.end(queue)
+    }), { bufferSize: 16, strategy: "suspend" })
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
-const at = (run: string, options: Options, depth: number): Stream.Stream<AgentEvent, Failure, Runs | Chunks> =>
+/** A run below has begun, whether or not that is told. */
+interface Below {
+  readonly type: "below"
+  readonly child: string
+}
+
+/** A child is recorded a moment after its parent has asked for it, and of a parent that is over it may never be. */
+const child = (
+  run: string,
+  options: Options,
+  depth: number,
+  above: { readonly isOver: boolean }
+): Stream.Stream<AgentEvent | Below, Failure, Runs | Chunks> =>
+  Stream.unwrap(Effect.gen(function*() {
+    const runs = yield* Runs
+    while (true) {
+      const { isOver } = above
+      const found = yield* Effect.option(Effect.catchTag(runs.find(run), ["RunNotFound"], () => Effect.fail("none")))
+      if (found._tag === "Some") return at(run, options, depth)
+      if (isOver) return Stream.empty
+      yield* Effect.sleep(Duration.millis(lookMs))
+    }
+  }))
+
+const lookMs = 100
+
+const at = (
+  run: string,
+  options: Options,
+  depth: number
+): Stream.Stream<AgentEvent | Below, Failure, Runs | Chunks> =>
   Stream.unwrap(Effect.gen(function*() {
     const runs = yield* Runs
     const chunks = yield* Chunks
     const { id, workflow } = yield* runs.find(run)
     const from = options.from?.[id]
     const cursor = from === undefined ? undefined : Position.parseCursor(from)
-    if (cursor !== undefined && Result.isFailure(cursor)) return Stream.fail(cursor.failure)
+    if (cursor !== undefined && Result.isFailure(cursor)) return yield* cursor.failure
     const after = cursor === undefined ? undefined : cursor.success
     const reader = new Reader(id, workflow, depth, after)
     const journal = Stream.map(runs.follow(id), (followed) => ({ _tag: "Journal", followed }) as const)
     const said = Stream.map(chunks.follow(id, after ?? Position.start), (chunk) => ({ _tag: "Chunk", chunk }) as const)
-    const own = Stream.merge(journal, said, { haltStrategy: "left" }).pipe(
-      Stream.flatMap((each) =>
-        Stream.fromIterable(each._tag === "Journal" ? reader.followed(each.followed) : reader.chunk(each.chunk))
-      )
-    )
-    if (options.children === false) return own
-    return Stream.flatMap(
-      own,
-      (event) =>
-        event.type === "subagent"
-          ? Stream.concat(Stream.succeed(event), at(event.child, options, depth + 1))
-          : Stream.succeed(event),
-      { concurrency: "unbounded" }
+    return Stream.merge(journal, said, { haltStrategy: "left" }).pipe(
+      Stream.map((each) => each._tag === "Journal" ? reader.followed(each.followed) : reader.chunk(each.chunk)),
+      Stream.flattenIterable
     )
   }))
 
@@ -86,7 +135,7 @@ class Reader {
   }>()
   /** The entry that requested a step last, by its key. */
   private readonly latest = new Map<string, number>()
-  /** Entries whose steps have said something. */
+  /** Entries whose steps have said something, or have said that it is void: a place does not tell which. */
   private readonly spoke = new Set<number>()
   /** What was said before its entry was told of. */
   private early: Array<Chunk> = []
@@ -103,15 +152,18 @@ class Reader {
     for (const { chunk, seq } of this.cursor) if (chunk !== undefined) this.spoke.add(seq)
   }
 
-  followed({ entries, view }: Followed): ReadonlyArray<AgentEvent> {
-    const events = entries.flatMap((entry) => {
+  followed({ entries, view }: Followed): ReadonlyArray<AgentEvent | Below> {
+    const events = entries.flatMap((entry): ReadonlyArray<AgentEvent | Below> => {
       this.last = entry.seq
       // The place of an event is the one behind it.
       if (entry.seq > this.seen) {
         this.cursor = Position.advance(this.cursor, { seq: entry.seq }, (seq) => this.open.has(seq))
       }
-      const events = this.entry(entry)
-      return [...entry.seq > this.seen ? events : [], ...this.due()]
+      const told = this.entry(entry)
+      const below: ReadonlyArray<Below> = entry._tag === "ChildStarted" ? [{ type: "below", child: entry.child }] : []
+      // Which steps still speak is known when all that was seen has been read again.
+      if (entry.seq < this.seen) return below
+      return [...entry.seq > this.seen ? told : [], ...below, ...this.due()]
     })
     if (view.status === this.status) return events
     this.status = view.status
@@ -143,11 +195,10 @@ class Reader {
       if (step === undefined || cut !== undefined) return []
       const hadSpoken = this.spoke.has(position.seq)
       this.cursor = Position.advance(this.cursor, position, (seq) => this.open.has(seq))
+      this.spoke.add(position.seq)
       if (field(value, "type") === ModelStep.restart) {
-        this.spoke.delete(position.seq)
         return hadSpoken ? [this.event({ type: "restart", step: step.key, attempt: step.attempt })] : []
       }
-      this.spoke.add(position.seq)
       return [this.event({ type: "part", step: step.key, part: value })]
     })
   }
@@ -203,10 +254,7 @@ class Reader {
       const answer = decodeAnswer(StoredJson.read(output))
       if (Exit.isFailure(answer)) return []
       this.usage = AgentMessage.addUsage(this.usage, answer.value.usage)
-      return [
-        this.event({ type: "answer", step: key, answer: answer.value }),
-        this.event({ type: "usage", usage: this.usage })
-      ]
+      return [this.event({ type: "answer", step: key, answer: answer.value, usage: this.usage })]
     }
     const outcome = decodeOutcome(StoredJson.read(output))
     if (Exit.isFailure(outcome)) return []
