@@ -1,5 +1,12 @@
 /** Stored messages as models are told them, and histories from elsewhere made whole. */
-import type { AnswerPart, AssistantMessage, Message, ToolResult, UserMessage } from "@fermata/core/AgentMessage"
+import type {
+  AnswerPart,
+  AssistantMessage,
+  Message,
+  ToolMessage,
+  ToolResult,
+  UserMessage
+} from "@fermata/core/AgentMessage"
 import * as Prompt from "effect/ai/Prompt"
 
 /** Whom a prompt is for: thoughts go back to the model that thought them, and marks to their provider. */
@@ -12,20 +19,10 @@ export interface Reader {
 export const toPrompt = (instructions: string, messages: ReadonlyArray<Message>, reader: Reader): Prompt.Prompt => {
   const said: Array<Prompt.Message> = []
   if (instructions !== "") said.push(Prompt.systemMessage({ content: instructions }))
+  const key = `${reader.provider} ${reader.name}`
   for (const message of messages) {
-    switch (message.role) {
-      case "user":
-        said.push(Prompt.userMessage({ content: message.content.map((part) => userPart(part, reader)) }))
-        break
-      case "assistant": {
-        const content = message.content.flatMap((part) => assistantPart(message, part, reader))
-        if (content.length > 0) said.push(Prompt.assistantMessage({ content }))
-        break
-      }
-      case "tool":
-        if (message.content.length > 0) said.push(Prompt.toolMessage({ content: message.content.map(resultPart) }))
-        break
-    }
+    const told = saidOf(message, reader, key)
+    if (told !== undefined) said.push(told)
   }
   return Prompt.fromMessages(said)
 }
@@ -38,7 +35,8 @@ export const toPrompt = (instructions: string, messages: ReadonlyArray<Message>,
  */
 export const normalise = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
   const whole: Array<Message> = []
-  for (const [index, message] of messages.entries()) {
+  for (let index = 0; index < messages.length; index++) {
+    const message = messages[index]!
     if (message.role === "tool") continue
     if (message.content.length === 0) continue
     const last = whole.at(-1)
@@ -49,7 +47,7 @@ export const normalise = (messages: ReadonlyArray<Message>): ReadonlyArray<Messa
     } else whole.push(message)
     if (message.role !== "assistant") continue
     const results = resultsFor(message, messages, index)
-    if (results.length > 0) whole.push({ role: "tool", content: results })
+    if (results !== undefined) whole.push(results)
   }
   return whole
 }
@@ -68,25 +66,56 @@ export const withOwnIds = (content: ReadonlyArray<AnswerPart>, taken: Set<string
 // internal
 // ----------------------------------------------------------------------------
 
-/** The results that stand between this message and the next, in the order of its calls. */
+/** What each message is in a prompt of its last reader: a conversation says all of its messages again at every turn. */
+const known = new WeakMap<Message, { readonly key: string; readonly said: Prompt.Message | undefined }>()
+
+const saidOf = (message: Message, reader: Reader, key: string): Prompt.Message | undefined => {
+  const before = known.get(message)
+  if (before?.key === key) return before.said
+  const said = promptMessage(message, reader)
+  known.set(message, { key, said })
+  return said
+}
+
+const promptMessage = (message: Message, reader: Reader): Prompt.Message | undefined => {
+  switch (message.role) {
+    case "user":
+      return Prompt.userMessage({ content: message.content.map((part) => userPart(part, reader)) })
+    case "assistant": {
+      const content = message.content.flatMap((part) => assistantPart(message, part, reader))
+      return content.length === 0 ? undefined : Prompt.assistantMessage({ content })
+    }
+    case "tool":
+      return message.content.length === 0
+        ? undefined
+        : Prompt.toolMessage({ content: message.content.map(resultPart) })
+  }
+}
+
+/** The results that stand between this message and the next, in the order of its calls: the message itself where that is what it holds. */
 const resultsFor = (
   message: AssistantMessage,
   messages: ReadonlyArray<Message>,
   index: number
-): ReadonlyArray<ToolResult> => {
+): ToolMessage | undefined => {
+  const calls = message.content.filter((part) => part.type === "call" || part.type === "broken-call")
+  if (calls.length === 0) return undefined
+  const next = messages[index + 1]
+  if (
+    next?.role === "tool" && messages[index + 2]?.role !== "tool" && next.content.length === calls.length &&
+    calls.every(({ id }, at) => next.content[at]!.id === id)
+  ) return next
   const given = new Map<string, ToolResult>()
   for (let next = index + 1; next < messages.length && messages[next]!.role !== "assistant"; next++) {
     const later = messages[next]!
     if (later.role === "tool") { for (const result of later.content) given.set(result.id, result) }
   }
-  return message.content.flatMap((part) =>
-    part.type === "call" || part.type === "broken-call"
-      ? [
-        given.get(part.id) ??
-          { id: part.id, tool: part.tool, isFailure: true, result: "There is no result of this call." }
-      ]
-      : []
-  )
+  return {
+    role: "tool",
+    content: calls.map(({ id, tool }) =>
+      given.get(id) ?? { id, tool, isFailure: true, result: "There is no result of this call." }
+    )
+  }
 }
 
 type Marked = { readonly marks?: Readonly<Record<string, Readonly<Record<string, unknown>>>> }

@@ -50,6 +50,19 @@ describe("messages", () => {
     }))
   })
 
+  it("a message is said in each prompt of its model as the same part, and to another model as that may hear it", () => {
+    const messages = [AgentMessage.user("go"), assistant({ type: "thought", text: "well" }, call("a")), {
+      role: "tool" as const,
+      content: [result("a")]
+    }]
+    const prompt = (to: typeof reader) => Messages.toPrompt("", Messages.normalise(messages), to).content
+    const first = prompt(reader)
+    for (const [index, said] of prompt(reader).entries()) assert.strictEqual(said, first[index])
+    const other = prompt({ name: "other", provider: "anthropic" })
+    assert.strictEqual((other[1]!.content as ReadonlyArray<unknown>).length, 1, "thoughts are their model's own")
+    assert.deepStrictEqual(prompt(reader), first)
+  })
+
   it("M-70: a call without a result is told that it has none, and a result without a call is left out", () => {
     const whole = Messages.normalise([
       AgentMessage.user("go"),
