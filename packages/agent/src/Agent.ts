@@ -23,6 +23,7 @@ import * as Signal from "@fermata/engine/Signal"
 import * as Workflows from "@fermata/engine/Workflows"
 import * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
+import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -41,6 +42,7 @@ import { Message } from "./internal/Message.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
 import * as Money from "./internal/Money.ts"
 import * as Output from "./internal/Output.ts"
+import * as PlanStep from "./internal/PlanStep.ts"
 import { Setup } from "./internal/Setup.ts"
 import * as Subagents from "./internal/Subagents.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
@@ -316,14 +318,9 @@ export const make = <
         sum + tool.name.length + (tool.description?.length ?? 0) + StoredJson.textOf(Tool.getJsonSchema(tool)).length,
       0
     )
-  const steps = new Map<string, ToolStep.ToolStep>()
-  const toolStep = (tool: string): ToolStep.ToolStep => {
-    const known = steps.get(tool)
-    if (known !== undefined) return known
-    const made = ToolStep.make(tool, Object.hasOwn(own, tool) ? own[tool] : undefined)
-    steps.set(tool, made)
-    return made
-  }
+  const ofTool = (tool: string): Tool.Any | undefined => Object.hasOwn(own, tool) ? own[tool] : undefined
+  const toolStep = madeOnce((tool) => ToolStep.make(tool, ofTool(tool)))
+  const planStep = madeOnce((tool) => PlanStep.make(tool, ofTool(tool)))
   const setup = (given: In["Type"]): Setup => ({
     instructions: [
       typeof options.instructions === "string" ? options.instructions : options.instructions(given),
@@ -362,7 +359,12 @@ export const make = <
     const handlers = toolkit === undefined
       ? undefined
       : yield* toolkit as unknown as Effect.Effect<Toolkit.WithHandler<AnyTools>>
-    const kit: ToolStep.Kit = { tools, carryOut: carriers(handlers, skills) }
+    const services = yield* Effect.context<never>()
+    const kit: ToolStep.Kit = {
+      tools,
+      carryOut: carriers(handlers, skills),
+      servicesOf: (tool) => servicesOf(services, own[tool])
+    }
     const first = yield* Workflows.decide("setup", Start, () => ({
       setup: setup(given),
       prompt: options.prompt?.(given) ?? textOf(input, given)
@@ -387,6 +389,7 @@ export const make = <
       modelStep,
       stop: options.stop,
       toolStep,
+      planStep,
       child: (tool, params, place, grant) =>
         Effect.provideService(
           Subagents.run(tool, below.get(tool), params, `${runId}/${place}`, depth + 1),
@@ -450,6 +453,22 @@ const carriers = (
     : handlers === undefined
     ? Effect.die(new Error(`No handler carries out "${name}"`))
     : (handlers.handle as unknown as ToolStep.Kit["carryOut"])(name, params, call)
+
+/** What the layer of a tool's handlers was built with. */
+const servicesOf = (given: Context.Context<never>, tool: Tool.Any | undefined): Context.Context<never> =>
+  tool === undefined
+    ? Context.empty()
+    : (given.mapUnsafe.get(tool.id) as { readonly context?: Context.Context<never> } | undefined)?.context
+      ?? Context.empty()
+
+/** What is made of a name is made once. */
+const madeOnce = <A>(make: (name: string) => A): (name: string) => A => {
+  const made = new Map<string, A>()
+  return (name) => {
+    if (!made.has(name)) made.set(name, make(name))
+    return made.get(name)!
+  }
+}
 
 /** What a run begins with. */
 const Start = Schema.Struct({ setup: Setup, prompt: Schema.String })

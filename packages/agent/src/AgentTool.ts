@@ -89,19 +89,54 @@ export const rules = (
 /** The rules of a tool. */
 export const rulesOf = (tool: Tool.Any): Rules => Context.get(tool.annotations, Annotation)
 
+/**
+ * What a call is going to do, found out before it is asked about and made: by
+ * looking alone, since it is found out again after a crash. `shown` is for the
+ * people who are asked, such as the difference to a file, and `state` for the
+ * handler and the probe, such as a digest of what was there: so that what was
+ * seen is what is done, or nothing is.
+ */
+export interface Plan {
+  readonly shown: string
+  readonly state: Schema.Json
+}
+
+/** Finds out what a call is going to do. Where it fails, the call is not made and nobody is asked: the model is told why. */
+export type Planner = (params: unknown) => Effect.Effect<Plan, unknown, unknown>
+
+const PlanAnnotation = Context.Reference<Planner | undefined>("@fermata/agent/AgentTool/Plan", {
+  defaultValue: () => undefined
+})
+
+/** The tool, with a plan of each call. It has the services that the layer of the tool's handlers was built with; without one of them each call fails. */
+export const plan = <T extends Tool.Any, R>(
+  tool: T,
+  make: (params: Tool.Parameters<T>) => Effect.Effect<Plan, unknown, R>
+): T => (tool as unknown as Annotatable<T>).annotateMerge(Context.make(PlanAnnotation, make as Planner))
+
+/** What finds out the plans of a tool's calls. */
+export const planOf = (tool: Tool.Any): Planner | undefined => Context.get(tool.annotations, PlanAnnotation)
+
+/** The state of the plan of the call that a handler carries out, or that a probe asks about; undefined for a tool without plans. */
+export const CurrentPlan: Context.Reference<Schema.Json | undefined> = Context.Reference<Schema.Json | undefined>(
+  "@fermata/agent/AgentTool/CurrentPlan",
+  { defaultValue: () => undefined }
+)
+
 /** Asks, after a crash, whether a call was done: its result as the tool encodes it, or none if it has not happened and may run. */
-export type Probe = (params: unknown, call: StepContext) => Effect.Effect<Option.Option<unknown>, unknown>
+export type Probe = (params: unknown, call: StepContext) => Effect.Effect<Option.Option<unknown>, unknown, unknown>
 
 /**
  * The tool, with a probe that is asked after a crash whether the call was done;
- * its `onCrash` no longer counts.
+ * its `onCrash` no longer counts. It has the services that the layer of the
+ * tool's handlers was built with.
  */
-export const probe = <T extends Tool.Any>(
+export const probe = <T extends Tool.Any, R>(
   tool: T,
   ask: (
     params: Tool.Parameters<T>,
     call: StepContext
-  ) => Effect.Effect<Option.Option<Tool.SuccessEncoded<T>>, unknown>
+  ) => Effect.Effect<Option.Option<Tool.SuccessEncoded<T>>, unknown, R>
 ): T => (tool as unknown as Annotatable<T>).annotateMerge(Context.make(ProbeAnnotation, ask as Probe))
 
 /** The probe of a tool. */

@@ -47,7 +47,8 @@ export const of = (call: Call, known: Known): Route => {
   const rules = AgentTool.rulesOf(tool)
   const to = isAgent ? "agent" : AgentTool.isInRun(tool) ? "run" : "step"
   const decision = policy({ agent, depth, tool: call.tool, params: call.params, rules })
-  const route = { to, safe: rules.safe } as const
+  const plans = !isAgent && AgentTool.planOf(tool) !== undefined
+  const route = { to, safe: rules.safe, ...(plans ? { plans } : {}) } as const
   switch (decision.decision) {
     case "allow":
       return route

@@ -40,6 +40,8 @@ export const Route = Schema.Union([
   Schema.Struct({
     to: Schema.Literals(["step", "run", "agent"]),
     safe: Schema.Boolean,
+    /** What the call is going to do is found out first. */
+    plans: Schema.optionalKey(Schema.Literal(true)),
     ask: Schema.optionalKey(Schema.Struct({ approvers: Schema.Array(Schema.String), prompt: Schema.String })),
     /** What it is called with instead, and why the model is told so. */
     instead: Schema.optionalKey(Schema.Struct({ params: Schema.Json, reason: Schema.String }))

@@ -1,6 +1,7 @@
 /** The calls of one answer, each decided, asked about and made. */
 import type { ToolResult, Usage } from "@fermata/core/AgentMessage"
 import type { Amount } from "@fermata/core/Amount"
+import * as SameJson from "@fermata/core/SameJson"
 import * as Approval from "@fermata/engine/Approval"
 import type { Engine } from "@fermata/engine/Engine"
 import * as Step from "@fermata/engine/Step"
@@ -9,8 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import * as AgentTool from "../AgentTool.ts"
 import * as Dispatch from "./Dispatch.ts"
 import * as Money from "./Money.ts"
+import * as PlanStep from "./PlanStep.ts"
 import * as Routes from "./Routes.ts"
 import { Route } from "./Setup.ts"
 import * as ToolStep from "./ToolStep.ts"
@@ -23,6 +26,7 @@ export interface Callers extends Routes.Known {
   readonly limit: Amount | undefined
   readonly kit: ToolStep.Kit
   readonly toolStep: (name: string) => ToolStep.ToolStep
+  readonly planStep: (name: string) => PlanStep.PlanStep
   /** Runs an agent that is a tool, and says what came of it. `place` is the same for every replay of this call. */
   readonly child: (
     tool: string,
@@ -85,19 +89,43 @@ const one = Effect.fnUntraced(function*(
   if (call.type === "broken-call") {
     return ToolStep.failure("its arguments are not whole JSON, so that it was not called")
   }
+  const plan = (params: Schema.Json): Effect.Effect<PlanStep.Planned, never, Needs> =>
+    route.plans === true
+      ? Effect.provideService(callers.planStep(call.tool)({ call: call.id }), PlanStep.CurrentParams, params)
+      : Effect.succeed({ shown: "", state: null })
   let params = route.instead?.params ?? call.params
+  let planned = yield* plan(params)
+  if ("problem" in planned) return ToolStep.failure(planned.problem)
   if (route.ask !== undefined) {
+    const { approvers, prompt } = route.ask
     const answered = yield* Effect.result(
-      Approval.ask(call.tool, { ...route.ask, args: { schema: Schema.Json, value: params, editable: true } })
+      Approval.ask(call.tool, {
+        approvers,
+        prompt: planned.shown === "" ? prompt : `${prompt}\n\n${planned.shown}`,
+        args: { schema: Schema.Json, value: params, editable: true }
+      })
     )
     if (Result.isFailure(answered)) return ToolStep.failure(answered.failure.message)
-    params = answered.success.args
+    const { args } = answered.success
+    // Who edits what is called knows what they want, and is not asked about it again.
+    if (!SameJson.same(args, params)) planned = yield* plan(args)
+    if ("problem" in planned) return ToolStep.failure(planned.problem)
+    params = args
   }
+  const state = planned.state
   switch (route.to) {
     case "step":
-      return yield* callers.toolStep(call.tool)({ call: call.id, params })
+      return yield* Effect.provideService(
+        callers.toolStep(call.tool)({ call: call.id, params }),
+        AgentTool.CurrentPlan,
+        state
+      )
     case "run":
-      return yield* Step.within(ToolStep.carryOut(call.tool, params, call.id), `${call.tool}[${place}]/`)
+      return yield* Effect.provideService(
+        Step.within(ToolStep.carryOut(call.tool, params, call.id), `${call.tool}[${place}]/`),
+        AgentTool.CurrentPlan,
+        state
+      )
     case "agent": {
       const { outcome, usage } = yield* callers.child(call.tool, params, place, grant)
       usages.push(usage)

@@ -38,6 +38,8 @@ export interface Kit {
     params: Schema.Json,
     call: string
   ) => Effect.Effect<Stream.Stream<Given, unknown>, unknown>
+  /** What the layer of a tool's handlers was built with. */
+  readonly servicesOf: (name: string) => Context.Context<never>
 }
 
 /** The tools that a step has the call of. */
@@ -71,9 +73,8 @@ export const make = (name: string, tool: Tool.Any | undefined) => {
     ...definition,
     onCrash: "probe",
     probe: ({ params }: Input, context: Step.StepContext) =>
-      Effect.map(
-        probe(params, context),
-        Option.map((result) => cut(stored(false, result), rules!.maxResult))
+      withParams(tool!, params, (decoded) => probe(decoded, context)).pipe(
+        Effect.map(Option.map((result) => cut(stored(false, result), rules!.maxResult)))
       )
   })
 }
@@ -97,6 +98,33 @@ export const carryOut = (name: string, params: Schema.Json, call: string): Effec
       Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(failure(problemOf(cause)))
     )
   )
+
+/** Gives something of a tool the arguments of a call as the tool's schema reads them, and the services of its handlers. */
+export const withParams = <A>(
+  tool: Tool.Any,
+  params: Schema.Json,
+  use: (params: unknown) => Effect.Effect<A, unknown, unknown>
+): Effect.Effect<A, unknown> =>
+  Effect.gen(function*() {
+    const kit = yield* CurrentKit
+    const schema = tool.parametersSchema as Schema.Codec<unknown>
+    const decoded = Schema.isSchema(schema) ? yield* Schema.decodeUnknownEffect(schema)(params) : params
+    return yield* Effect.updateContext(
+      use(decoded) as Effect.Effect<A, unknown>,
+      (given: Context.Context<never>) => kit === undefined ? given : Context.merge(kit.servicesOf(tool.name), given)
+    )
+  })
+
+/** The first reason, without a stack: the model has no use for one, and a stack says where files lie. */
+export const problemOf = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  const text = error instanceof Error
+    ? error.message
+    : typeof error === "string"
+    ? error
+    : StoredJson.show(error, 2_000)
+  return text.length > 2_000 ? `${text.slice(0, 2_000)}…` : text
+}
 
 // ----------------------------------------------------------------------------
 // internal
@@ -130,15 +158,4 @@ const cut = (outcome: Outcome, most: number): Outcome => {
   return text.length <= most
     ? outcome
     : { ...outcome, result: `${text.slice(0, most)}\n[cut: ${most} of ${text.length} characters]`, cut: text.length }
-}
-
-/** The first reason, without a stack: the model has no use for one, and a stack says where files lie. */
-const problemOf = (cause: Cause.Cause<unknown>): string => {
-  const error = Cause.squash(cause)
-  const text = error instanceof Error
-    ? error.message
-    : typeof error === "string"
-    ? error
-    : StoredJson.show(error, 2_000)
-  return text.length > 2_000 ? `${text.slice(0, 2_000)}…` : text
 }
