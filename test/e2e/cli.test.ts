@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { assert, describe, it } from "vitest"
-import { fixtures, type Outcome, Project } from "./support/Fermata.ts"
+import { bin, fixtures, type Outcome, Project } from "./support/Fermata.ts"
 
 const status = (outcome: Outcome) => [outcome.code, outcome.json.status]
 
@@ -83,6 +83,14 @@ describe("fermata", () => {
       assert.notMatch(stderr, /^\s+at /m, "a stack trace")
     }))
     assert.deepStrictEqual(readdirSync(folder), [], "a command that was refused has stored something")
+  })
+
+  it("gives what a step keeps to a pipe byte by byte", async () => {
+    const { db, fermata } = new Project()
+    const { json: { runId } } = await fermata("run", "Keeping", "--input", "{\"id\":\"1\"}", "--json")
+    const given = spawnSync(process.execPath, [bin, "runs", "artifact", runId, "chart.png", "--db", db])
+    assert.deepStrictEqual(given.stdout, Buffer.from([137, 80, 78, 71, 0, 255]))
+    assert.strictEqual(given.status, 0, given.stderr.toString())
   })
 
   it("tells a refusal as one JSON document too", async () => {

@@ -299,6 +299,16 @@ describe("commands that show something", () => {
     }
   })
 
+  prints("what a run keeps", ["seeWhatIsKept"], async (at, check) => {
+    const { json: { runId } } = await at.fermata("run", "keeping", ...id("1"), "--json")
+    for (const artifact of ["none", "twice"]) {
+      const refused = await at.fermata("runs", "artifact", runId, artifact)
+      assert.strictEqual(refused.code, 2)
+      const { output } = await check("seeWhatIsKept", refused, /see what it keeps: (npx .*)/)
+      assert.match(output, /^twice +keep +text\/plain +3 +[0-9a-f]{12}$/m)
+    }
+  })
+
   prints("what there is in place of what is not", ["seeRuns", "seeItsSteps", "seeContracts"], async (at, check) => {
     const { json: { runId } } = await at.fermata("run", "order.json", ...id("1"), "--json")
     const runs = await check("seeRuns", await at.fermata("runs", "show", "none"), /see the runs of this database: (.*)/)

@@ -46,13 +46,15 @@ const hints: Readonly<Record<string, (runId: string) => string>> = {
   SignalReserved: (runId) => `with what it may spend more: ${Commands.raise(runId, "usd")}`,
   RunClosed: (runId) => `see how it ended: ${Commands.seeHowItEnded(runId)}`,
   StepNotRequested: (runId) => `see its steps: ${Commands.seeItsSteps(runId)}`,
+  ArtifactNotFound: (runId) => `see what it keeps: ${Commands.seeWhatIsKept(runId)}`,
+  ArtifactAmbiguous: (runId) => `see what it keeps: ${Commands.seeWhatIsKept(runId)}`,
   ApprovalNotOpen: () => `see what can be answered: ${Commands.seeWhatCanBeAnswered()}`,
   NotAllowed: () => "answer as one of them with --as NAME",
   WorkflowNotFound: () =>
     `workflows written as programs come from fermata.config.ts; see the contracts that are registered: ${Commands.seeContracts()}`
 }
 
-const codesThatFail: ReadonlySet<string> = new Set(["StorageFailed", "EntryCorrupt"])
+const codesThatFail: ReadonlySet<string> = new Set(["StorageFailed", "EntryCorrupt", "ArtifactDamaged"])
 
 /** Any error of a command as a `CommandFailed`. Typed errors of the engine are refusals, except where the store is at fault. */
 export const fromUnknown = (error: unknown): CommandFailed => {

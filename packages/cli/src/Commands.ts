@@ -142,6 +142,9 @@ export const seeWhatHappened = (runId: string): string => fermata("runs show", [
 /** A run has no such step. */
 export const seeItsSteps = (runId: string): string => fermata("runs show", [runId])
 
+/** A run keeps no such artifact, or several. */
+export const seeWhatIsKept = (runId: string): string => fermata("runs artifact", [runId])
+
 /** A run asks nothing, or no longer. */
 export const seeWhatCanBeAnswered = (): string => fermata("approvals ls")
 

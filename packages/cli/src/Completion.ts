@@ -4,6 +4,7 @@
  * be said, nothing is offered.
  */
 import * as Contract from "@fermata/contracts/Contract"
+import { Artifact } from "@fermata/core/Artifact"
 import { isOfRun } from "@fermata/core/Suspension"
 import { Wait } from "@fermata/core/Wait"
 import type { Backend, RunRow } from "@fermata/engine/Backend"
@@ -95,6 +96,7 @@ const ofOption = (place: CommandLine.Place, { name, type }: CommandLine.Option, 
     case "db":
     case "config":
     case "input-file":
+    case "out":
       return Effect.succeed(files(current))
     case "input":
     case "event":
@@ -154,6 +156,8 @@ const ofArgument = (place: CommandLine.Place, current: string): Offer => {
             (wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && !isOfRun(wait))
           )
       )
+    case "artifact":
+      return known(place, (backend) => artifacts(backend, place.operands[0]))
     case "name":
       return known(
         place,
@@ -249,6 +253,20 @@ const steps = (backend: Backend, run: string | undefined) =>
     return unique(entries.flatMap((text) => Option.toArray(decodeStep(text))).map(({ key }) => candidate(key)))
   })
 
+const artifacts = (backend: Backend, run: string | undefined) =>
+  Effect.gen(function*() {
+    const row = yield* rowOf(backend, run)
+    if (row === null) return []
+    const entries = yield* backend.entries(row.id, 0, mostEntries)
+    return unique(
+      entries.flatMap((text) => Option.toArray(decodeKeeping(text))).flatMap(({ artifacts, key }) =>
+        artifacts.map(({ bytes, hash, mediaType, name }) =>
+          candidate(name ?? hash, `${mediaType}, ${bytes} bytes, of step ${key}`)
+        )
+      )
+    )
+  })
+
 const events = (backend: Backend) =>
   Effect.map(
     Effect.all([backend.definitions, backend.runs({ status: ["suspended"], reason: ["signal"], limit: most })]),
@@ -272,6 +290,9 @@ const decodeChoices = Schema.decodeUnknownOption(
 const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
 const decodeStep = Schema.decodeUnknownOption(
   Schema.fromJsonString(Schema.Struct({ _tag: Schema.tag("StepRequested"), key: Schema.String }))
+)
+const decodeKeeping = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Struct({ key: Schema.String, artifacts: Schema.Array(Artifact) }))
 )
 const decodeContract = Schema.decodeUnknownOption(Schema.fromJsonString(Contract.Head))
 

@@ -9,6 +9,7 @@ export const looking: ReadonlySet<string> = new Set([
   "runs ls",
   "runs show",
   "runs journal",
+  "runs artifact",
   "runs tail",
   "runs diff",
   "approvals ls",

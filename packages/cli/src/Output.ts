@@ -7,8 +7,8 @@
 import * as Effect from "effect/Effect"
 import { shown, shownJson } from "./Shown.ts"
 
-/** Writes text of the command's own, such as its help, to stdout as it is, and goes on when the reader keeps up. */
-export const write = (text: string): Effect.Effect<void> =>
+/** Writes text of the command's own, such as its help, or bytes to stdout as they are, and goes on when the reader keeps up. */
+export const write = (text: string | Uint8Array): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (process.stdout.write(text)) return resume(Effect.void)
     const go = () => resume(Effect.void)

@@ -8,6 +8,7 @@ import * as RunSentence from "@fermata/core/RunSentence"
 import { isFinal } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
 import * as Effect from "effect/Effect"
+import * as Artifacts from "./Artifacts.ts"
 import * as Commands from "./Commands.ts"
 import { failedStep, linesOf } from "./ErrorChain.ts"
 import type { Globals } from "./Globals.ts"
@@ -172,8 +173,18 @@ const marks: { readonly [S in RunView.StepStatus]: string } = {
   abandoned: "-"
 }
 
+/** The first few by their names, and how many there are beside them. */
+const keptText = (artifacts: NonNullable<RunView.StepView["artifacts"]>): string => {
+  const more = artifacts.length - mostKept
+  const named = artifacts.slice(0, mostKept).map(Artifacts.label).join(", ")
+  return more > 0 ? `${named} and ${more} more` : named
+}
+
+const mostKept = 3
+
 const stepLine = (step: RunView.StepView, now: number): string => {
   const took = step.endedAt === undefined ? "" : `  ${Words.duration(step.endedAt - step.requestedAt)}`
+  const kept = step.artifacts === undefined ? "" : `  keeps ${keptText(step.artifacts)}`
   const attempts = step.attempts > 1 ? `  ${step.attempts} attempts` : ""
   const crashes = step.recoveries > 0 ? `  ${Words.count(step.recoveries, "crash", "crashes")}` : ""
   const settled = step.settledBy === undefined ? "" : `  settled by ${step.settledBy}`
@@ -193,5 +204,5 @@ const stepLine = (step: RunView.StepView, now: number): string => {
   const name = step.title === undefined ? step.key : `${step.title}  ${out.dim(step.key)}`
   return `${painted} ${name}${step.label === undefined ? "" : out.dim(` [${step.label}]`)}${
     step.status === "completed" || step.status === "failed" ? "" : `  ${step.status}`
-  }${took}${costOf(step)}${attempts}${crashes}${settled}${probed}${again}${error}`
+  }${took}${costOf(step)}${kept}${attempts}${crashes}${settled}${probed}${again}${error}`
 }

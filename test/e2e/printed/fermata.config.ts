@@ -76,6 +76,13 @@ const EditingLayer = Editing.toLayer(() =>
   )
 )
 
+const keep = Step.make("keep", {
+  onCrash: "rerun",
+  run: (_, { keep }) =>
+    Effect.asVoid(Effect.orDie(Effect.all([keep("yes", { name: "twice" }), keep("no", { name: "twice" })])))
+})
+const Keeping = define("keeping")
+
 const Forever = define("forever")
 const Crowd = define("crowd")
 
@@ -129,6 +136,7 @@ export default defineConfig({
     Failing.toLayer(() => Effect.die(new Error("it was made to fail"))),
     Dashed.toLayer(() => Effect.as(Signal.receive(Go), "gone")),
     EditingLayer,
+    Keeping.toLayer(() => keep()),
     Forever.toLayer(() => Effect.sleep(Infinity)),
     Crowd.toLayer(() =>
       Effect.forEach(Array(21).keys(), (index) => Forever.execute({ id: `${index}` }, { discard: true }))

@@ -1,4 +1,5 @@
 import * as Command from "effect/cli/Command"
+import { commandRunsArtifact } from "./runs/Artifact.ts"
 import { commandRunsCancel } from "./runs/Cancel.ts"
 import { commandRunsDiff } from "./runs/Diff.ts"
 import { commandRunsFork } from "./runs/Fork.ts"
@@ -19,6 +20,7 @@ export const commandRuns = Command.make("runs").pipe(
     commandRunsLs,
     commandRunsShow,
     commandRunsJournal,
+    commandRunsArtifact,
     commandRunsTail,
     commandRunsCancel,
     commandRunsPause,

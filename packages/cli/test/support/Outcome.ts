@@ -16,6 +16,12 @@ export interface Printed {
   readonly problems: ReadonlyArray<{ readonly path: string; readonly code: string; readonly message: string }>
   readonly approvals: ReadonlyArray<{ readonly answers: ReadonlyArray<object> }>
   readonly waits: ReadonlyArray<{ readonly who: ReadonlyArray<string> }>
+  readonly step: string
+  readonly hash: string
+  readonly bytes: number
+  readonly mediaType: string
+  readonly text?: string
+  readonly base64?: string
   readonly steps: { readonly executed: number; readonly replayed: number }
 }
 

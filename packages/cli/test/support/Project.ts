@@ -21,6 +21,8 @@ export interface Around {
   /** A variable that is undefined is not set. */
   readonly env?: Readonly<Record<string, string | undefined>>
   readonly stdin?: string
+  /** Stdout is a terminal. */
+  readonly terminal?: boolean
 }
 
 /** Sets something of the process, and gives what sets it back. */
@@ -62,7 +64,7 @@ export class Project {
 
   private async run(
     args: ReadonlyArray<string>,
-    { cwd = fixtures, env = {}, stdin = "" }: Around
+    { cwd = fixtures, env = {}, stdin = "", terminal = false }: Around
   ): Promise<Outcome> {
     const said = { stdout: "", stderr: "" }
     const hear = (stream: keyof typeof said) =>
@@ -85,6 +87,7 @@ export class Project {
     const restore = [
       hear("stdout"),
       hear("stderr"),
+      changed(process.stdout, "isTTY", terminal),
       changed(process, "stdin", Readable.from([Buffer.from(stdin)]) as unknown as typeof process.stdin),
       () => before.forEach(([name, value]) => set(name, value)),
       () => process.chdir(place),
