@@ -415,16 +415,6 @@ describe("error codes", () => {
 })
 
 describe("the loop", () => {
-  it.effect("M-74: a result over 100,000 characters is cut for the model, which is told so", () => {
-    const { agent, layer } = withTools(readKit, { Read: () => Effect.succeed("x".repeat(150_000)) })
-    return Effect.gen(function*() {
-      yield* agent.run("go")
-      const last = said((yield* Wire)[1]!).at(-1)!
-      assert.include(last, "[cut: 100000 of 150000 characters]")
-      assert.isBelow(last.length, 101_000)
-    }).pipe(Effect.provide(world(inTurn(calls(call("a", "Read", { path: "p" })), answer("done")), layer)))
-  })
-
   it.effect("M-75: two calls of one id have a result each, and the next request is one that a model takes", () => {
     const { agent, layer } = withTools(readKit, { Read: ({ path }) => Effect.succeed(`text of ${path}`) })
     return Effect.gen(function*() {

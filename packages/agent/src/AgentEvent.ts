@@ -6,6 +6,7 @@
  */
 import * as AgentMessage from "@fermata/core/AgentMessage"
 import * as Schema from "effect/Schema"
+import { Cut } from "./AgentTool.ts"
 
 const place = {
   /** The run, and its agent. */
@@ -55,7 +56,9 @@ export const AgentEvent = Schema.Union([
     step: Schema.String,
     tool: Schema.String,
     isFailure: Schema.Boolean,
-    result: Schema.Unknown
+    result: Schema.Unknown,
+    /** Where the model is shown less than all of it. */
+    cut: Schema.optionalKey(Cut)
   }),
   Schema.Struct({
     ...place,

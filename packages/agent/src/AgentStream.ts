@@ -258,8 +258,7 @@ class Reader {
     }
     const outcome = decodeOutcome(StoredJson.read(output))
     if (Exit.isFailure(outcome)) return []
-    const { isFailure, result } = outcome.value
-    return [this.event({ type: "tool-result", step: key, tool: step.tool, isFailure, result })]
+    return [this.event({ type: "tool-result", step: key, tool: step.tool, ...outcome.value })]
   }
 
   private event<E extends Bare>(event: E): Extract<AgentEvent, { readonly type: E["type"] }> {

@@ -10,6 +10,7 @@
  *   .annotateMerge(AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" }))
  * ```
  */
+import { Artifact } from "@fermata/core/Artifact"
 import type { CrashRule } from "@fermata/core/CrashRule"
 import type { StepContext } from "@fermata/engine/Step"
 import type * as Tool from "effect/ai/Tool"
@@ -17,7 +18,7 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import type * as Schema from "effect/Schema"
+import * as Schema from "effect/Schema"
 
 /** What a tool touches, the mildest first. */
 export type Permission = "read" | "write" | "network" | "process"
@@ -49,7 +50,7 @@ export interface Rules {
   /** May run beside other safe calls of one answer. */
   readonly safe: boolean
   readonly permission: Permission
-  /** The most characters of a result that the model is shown. */
+  /** The most characters of a result that the model is shown. The whole of a longer one is kept as an artifact of the step. */
   readonly maxResult: number
   /** ms for one attempt; without end when absent. */
   readonly timeoutMs: number | undefined
@@ -153,7 +154,15 @@ export const inRun: Context.Context<never> = Context.make(InRun, true) as Contex
 /** Whether the handler of a tool runs in the body of the run. */
 export const isInRun = (tool: Tool.Any): boolean => Context.get(tool.annotations, InRun)
 
-/** The call that a handler carries out: its key in the run, its attempt, and an idempotency key that every attempt has alike. Dies outside of a tool step. */
+/** How much of a result the model is not shown: its length in characters, and the whole where it was no more than an artifact may be. */
+export const Cut = Schema.Struct({ characters: Schema.Int, whole: Schema.optionalKey(Artifact) })
+export interface Cut extends Schema.Schema.Type<typeof Cut> {}
+
+/**
+ * The call that a handler carries out: its key in the run, its attempt, an
+ * idempotency key that every attempt has alike, and `keep` for what is to stay
+ * beside its result. Dies outside of a tool step.
+ */
 export const call: Effect.Effect<StepContext> = Effect.flatMap(
   Effect.suspend(() => CurrentCall),
   (call) =>

@@ -9,6 +9,7 @@ import type * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import { Cut } from "./AgentTool.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
 
@@ -30,7 +31,9 @@ export const Line = Schema.Union([
     tool: Schema.String,
     params: Schema.Unknown,
     isFailure: Schema.Boolean,
-    result: Schema.Unknown
+    result: Schema.Unknown,
+    /** Where the model was shown less than all of it. */
+    cut: Schema.optionalKey(Cut)
   }),
   Schema.Struct({
     type: Schema.Literal("question"),
@@ -167,6 +170,5 @@ const stepLine = ({ endedAt, input, key, label, name, output, requestedAt }: Run
   if (label !== "tool") return []
   const outcome = decodeOutcome(output)
   if (Exit.isFailure(outcome)) return []
-  const { isFailure, result } = outcome.value
-  return [{ type: "tool", at, key, tool: name, params: field(input, "params"), isFailure, result }]
+  return [{ type: "tool", at, key, tool: name, params: field(input, "params"), ...outcome.value }]
 }

@@ -2,6 +2,7 @@
  * Calls of tools as steps, one step for each tool, under its rule for crashes. A
  * call never fails its run: what goes wrong is told to the model as a result.
  */
+import type { Artifact } from "@fermata/core/Artifact"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Step from "@fermata/engine/Step"
 import type * as Tool from "effect/ai/Tool"
@@ -12,14 +13,26 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
 import * as AgentTool from "../AgentTool.ts"
 
-/** What came of a call. `cut` is how long its result was, in characters, where the model is shown less. */
+/** What a step has recorded of a cut. Before there were artifacts, it was the number of characters alone. */
+const RecordedCut = Schema.Union([AgentTool.Cut, Schema.Int]).pipe(
+  Schema.decodeTo(
+    Schema.toType(AgentTool.Cut),
+    SchemaTransformation.transform({
+      decode: (cut) => typeof cut === "number" ? { characters: cut } : cut,
+      encode: (cut) => cut
+    })
+  )
+)
+
+/** What came of a call; `cut` where the model is shown less than all of its result. */
 export const Outcome = Schema.Struct({
   isFailure: Schema.Boolean,
   result: Schema.Json,
-  cut: Schema.optionalKey(Schema.Int)
+  cut: Schema.optionalKey(RecordedCut)
 })
 export type Outcome = typeof Outcome.Type
 
@@ -66,7 +79,7 @@ export const make = (name: string, tool: Tool.Any | undefined) => {
           limited(carryOut(name, params, call), rules!.timeoutMs, name),
           AgentTool.CurrentCall,
           context
-        ).pipe(Effect.map((outcome) => cut(outcome, rules!.maxResult)))
+        ).pipe(Effect.flatMap((outcome) => cut(outcome, rules!.maxResult, context)))
   }
   if (probe === undefined) return Step.make(name, { ...definition, onCrash: rules?.onCrash ?? "ask" })
   return Step.make(name, {
@@ -74,7 +87,10 @@ export const make = (name: string, tool: Tool.Any | undefined) => {
     onCrash: "probe",
     probe: ({ params }: Input, context: Step.StepContext) =>
       withParams(tool!, params, (decoded) => probe(decoded, context)).pipe(
-        Effect.map(Option.map((result) => cut(stored(false, result), rules!.maxResult)))
+        Effect.flatMap(Option.match({
+          onNone: () => Effect.succeedNone,
+          onSome: (result) => Effect.asSome(cut(stored(false, result), rules!.maxResult, context))
+        }))
       )
   })
 }
@@ -151,11 +167,25 @@ const stored = (isFailure: boolean, result: unknown): Outcome => {
     : failure(`its result cannot be stored: ${made.failure.reason}`)
 }
 
-/** The result as far as the model is shown it. */
-const cut = (outcome: Outcome, most: number): Outcome => {
+/** The result as far as the model is shown it. The whole is kept beside the outcome, and the model is told under what name. */
+const cut = (outcome: Outcome, most: number, { keep, key }: Step.StepContext): Effect.Effect<Outcome> => {
   const { result } = outcome
-  const text = typeof result === "string" ? result : StoredJson.textOf(result)
-  return text.length <= most
-    ? outcome
-    : { ...outcome, result: `${text.slice(0, most)}\n[cut: ${most} of ${text.length} characters]`, cut: text.length }
+  const isText = typeof result === "string"
+  const text = isText ? result : StoredJson.textOf(result)
+  if (text.length <= most) return Effect.succeed(outcome)
+  const shown = (whole: Artifact | undefined): Outcome => ({
+    ...outcome,
+    result: `${text.slice(0, most)}\n[cut: ${most} of ${text.length} characters${
+      whole === undefined ? "" : `; the whole is kept as ${StoredJson.quote(whole.name ?? whole.hash)}`
+    }]`,
+    cut: { characters: text.length, ...(whole === undefined ? {} : { whole }) }
+  })
+  return Effect.match(
+    keep(text, { name: nameOf(key, isText), ...(isText ? {} : { mediaType: "application/json" }) }),
+    { onSuccess: shown, onFailure: () => shown(undefined) }
+  )
 }
+
+/** What the whole of a result is kept as. Tools of others may have any name. */
+const nameOf = (key: string, isText: boolean): string =>
+  `${key.slice(0, 190).toWellFormed().replaceAll(/\p{Cc}/gu, " ")}.${isText ? "txt" : "json"}`
