@@ -11,6 +11,7 @@ import { commandRunsResume } from "./runs/Resume.ts"
 import { commandRunsSettle } from "./runs/Settle.ts"
 import { commandRunsShow } from "./runs/Show.ts"
 import { commandRunsTail } from "./runs/Tail.ts"
+import { commandRunsTranscript } from "./runs/Transcript.ts"
 
 /** `fermata runs` */
 export const commandRuns = Command.make("runs").pipe(
@@ -22,6 +23,7 @@ export const commandRuns = Command.make("runs").pipe(
     commandRunsJournal,
     commandRunsArtifact,
     commandRunsTail,
+    commandRunsTranscript,
     commandRunsCancel,
     commandRunsPause,
     commandRunsResume,
