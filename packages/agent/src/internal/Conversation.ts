@@ -289,7 +289,7 @@ class Conversation {
     if (this.progress.turns >= parts.setup.maxTurns) return yield* this.tooManyTurns()
     this.progress.text = ""
     this.progress.continued = 0
-    const { results, usages } = yield* ToolCalls.make(wanted, this.progress.calls, parts.setup.toolConcurrency, {
+    const { notes, results, usages } = yield* ToolCalls.make(wanted, this.progress.calls, parts.setup.toolConcurrency, {
       ...parts,
       limit: yield* Budgeting.limitOf(parts.budget),
       loaded: this.progress.loaded
@@ -300,7 +300,9 @@ class Conversation {
     }
     this.progress.calls += wanted.length
     for (const usage of usages) this.progress.usage = AgentMessage.addUsage(this.progress.usage, usage)
-    this.history.results(results, yield* Clock.currentTimeMillis)
+    const now = yield* Clock.currentTimeMillis
+    this.history.results(results, now)
+    for (const note of notes) this.history.hear(note, now)
   })
 
   /** The model has nothing more to do: what it said is the answer, if it has the shape that it must have. */

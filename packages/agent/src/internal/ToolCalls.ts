@@ -43,7 +43,12 @@ export const make = (
   concurrency: number,
   callers: Callers
 ): Effect.Effect<
-  { readonly results: ReadonlyArray<ToolResult>; readonly usages: ReadonlyArray<Usage> },
+  {
+    readonly results: ReadonlyArray<ToolResult>
+    readonly usages: ReadonlyArray<Usage>
+    /** What those said who let a call be made. */
+    readonly notes: ReadonlyArray<string>
+  },
   never,
   Needs
 > =>
@@ -51,6 +56,7 @@ export const make = (
     // Policy and tools are configuration, and a replay must go the way that was gone.
     const routes = yield* Workflows.decide("calls", Routing, () => wanted.map((call) => Routes.of(call, callers)))
     const usages: Array<Usage> = []
+    const notes = new Map<number, string>()
     const agents = routes.filter(({ to }) => to === "agent").length
     // Several who go at once share what is left. A replay does not compare what was granted.
     const grant = callers.limit === undefined || agents === 0
@@ -61,14 +67,14 @@ export const make = (
       ({ route }) => route.to === "nobody" || route.safe,
       concurrency,
       ({ call, place, route }) =>
-        Effect.map(one(call, route, place, callers, usages, grant), ({ isFailure, result }): ToolResult => ({
+        Effect.map(one(call, route, place, callers, usages, notes, grant), ({ isFailure, result }): ToolResult => ({
           id: call.id,
           tool: call.tool,
           isFailure,
           result
         }))
     )
-    return { results, usages }
+    return { results, usages, notes: wanted.flatMap((_, index) => notes.get(before + index + 1) ?? []) }
   }).pipe(Effect.provideService(ToolStep.CurrentKit, callers.kit))
 
 // ----------------------------------------------------------------------------
@@ -83,6 +89,7 @@ const one = Effect.fnUntraced(function*(
   place: number,
   callers: Callers,
   usages: Array<Usage>,
+  notes: Map<number, string>,
   grant: Amount | undefined
 ): Effect.fn.Return<ToolStep.Outcome, never, Needs> {
   if (route.to === "nobody") return ToolStep.failure(route.reason)
@@ -106,11 +113,12 @@ const one = Effect.fnUntraced(function*(
       })
     )
     if (Result.isFailure(answered)) return ToolStep.failure(answered.failure.message)
-    const { args } = answered.success
+    const { args, by, note } = answered.success
     // Who edits what is called knows what they want, and is not asked about it again.
     if (!SameJson.same(args, params)) planned = yield* plan(args)
     if ("problem" in planned) return ToolStep.failure(planned.problem)
     params = args
+    if (note !== undefined) notes.set(place, `${by.join(" and ")} let ${call.tool} be called, and said: ${note}`)
   }
   const state = planned.state
   switch (route.to) {
