@@ -90,3 +90,78 @@ describe("a run that waits for an answer, under a build that changed", () => {
       }))
   }
 })
+
+describe("a run that waits for a subagent, under a build that changed", () => {
+  const helperOf = (input: Schema.Top = Schema.String) =>
+    Agent.make("helper", { instructions: "You help.", model: "m", toolkit: Toolkit.make(Write), input })
+  const writes = Toolkit.make(Write).toLayer({ Write: () => Effect.succeed("written") })
+  const told: Array<string> = []
+  const script: Scripted.Script = (request, turn) => {
+    if (turn === 1) told.push(Scripted.lastText(request))
+    const isBoss = JSON.stringify(request.prompt.content[0]).includes("You lead.")
+    return turn > 0
+      ? isBoss ? "Led." : "Helped."
+      : [isBoss ? Scripted.call("helper", { prompt: "help me" }) : Scripted.call("Write", { path: "c" })]
+  }
+  const serving = (boss: ReadonlyArray<Agent.Any>, served: ReadonlyArray<ReturnType<typeof helperOf>>) => {
+    const agent = Agent.make("boss", { instructions: "You lead.", model: "m", agents: boss })
+    const models = Models.layer([Scripted.provider(script, { name: "m" })])
+    const layer = served.reduce<typeof agent.layer>(
+      (all, { layer }) => Layer.merge(all, Layer.provide(layer, writes)),
+      agent.layer
+    )
+    return { agent, layer: Layer.provide(layer, Layer.mergeAll(models, Chunks.layerMemory)) }
+  }
+  /** A run whose subagent waits for an answer, and the host of the next build. */
+  const until = (next: ReturnType<typeof serving>) =>
+    Effect.gen(function*() {
+      told.length = 0
+      const world = yield* CrashHost.make
+      const first = serving([helperOf()], [helperOf()])
+      const before = yield* world.start(first.layer)
+      const run = yield* before.use(first.agent.start("go", { id: "1" }))
+      yield* before.settled
+      const after = yield* world.restart(before, next.layer)
+      const runs = yield* after.use(Effect.provide(Runs, Runs.layer))
+      return { world, after, run, runs }
+    })
+  const answer = (runs: Runs["Service"]) =>
+    Effect.gen(function*() {
+      const [question] = yield* runs.approvals()
+      yield* runs.answer(question!.id, { decision: "approve", by: "operator" })
+    })
+
+  const cases: Readonly<Record<string, () => ReturnType<typeof serving>>> = {
+    "that is served, and no longer the boss's": () => serving([], [helperOf()]),
+    "that takes something else by now": () => {
+      const other = helperOf(Schema.Struct({ task: Schema.String }))
+      return serving([other], [helperOf()])
+    }
+  }
+  for (const [what, next] of Object.entries(cases)) {
+    it.effect(`N-03: goes on with what comes of one ${what}`, () =>
+      Effect.gen(function*() {
+        const { after, run, runs, world } = yield* until(next())
+        yield* answer(runs)
+        yield* after.settled
+        assert.strictEqual((yield* world.run(run)).status, "completed")
+        assert.include(told.at(-1)!, "Helped.")
+      }))
+  }
+
+  it.effect("N-03: waits for one that nobody serves, under its id, and tells its model what became of it when somebody ends it", () =>
+    Effect.gen(function*() {
+      const { after, run, runs, world } = yield* until(serving([], []))
+      const [wait] = yield* world.waits(run)
+      assert.strictEqual(wait!.reason, "child")
+      const child = yield* runs.find(wait!.key)
+      assert.strictEqual(child.workflow, "helper")
+      yield* runs.cancel(child.id, { by: "ada", reason: "there are no helpers any more" })
+      yield* after.settled
+      const back = yield* world.restart(after, serving([], [helperOf()]).layer)
+      yield* back.settled
+      assert.strictEqual((yield* world.run(run)).status, "completed")
+      assert.strictEqual((yield* world.run(child.id)).status, "cancelled")
+      assert.include(told.at(-1)!, "was cancelled")
+    }))
+})

@@ -1,12 +1,14 @@
 /** Agents as tools of other agents: what a model is told of one, and its runs as children. */
 import * as AgentMessage from "@fermata/core/AgentMessage"
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as Workflows from "@fermata/engine/Workflows"
 import * as Tool from "effect/ai/Tool"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
-import type * as Workflow from "effect/workflow/Workflow"
-import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
+import * as Workflow from "effect/workflow/Workflow"
+import { AgentFailed } from "../AgentErrors.ts"
 import * as AgentTool from "../AgentTool.ts"
 import * as ToolStep from "./ToolStep.ts"
 
@@ -26,7 +28,11 @@ export const toolOf = (agent: Below): Tool.Any =>
     success: Schema.Json
   }).annotateMerge(AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" })) as unknown as Tool.Any
 
-/** Runs an agent that a model gave work to, under an id that is the same for every replay. */
+/**
+ * Runs an agent that a model gave work to, under an id that is the same for every
+ * replay. What it is given is decided once: a run that has begun is waited for,
+ * also where the agent takes something else by now, or is gone.
+ */
 export const run = Effect.fnUntraced(function*(
   name: string,
   agent: Below | undefined,
@@ -34,26 +40,17 @@ export const run = Effect.fnUntraced(function*(
   id: string,
   depth: number
 ) {
-  if (agent === undefined) {
-    return { outcome: ToolStep.failure(`there is no agent "${name}" any more`), usage: AgentMessage.noUsage }
-  }
-  const workflow = agent.workflow as unknown as Runnable
-  const decoded = Schema.decodeUnknownExit(Schema.toCodecJson(agent.input as Schema.Codec<unknown, unknown>))(
-    isText(agent) ? (params as { readonly prompt?: unknown } | null)?.prompt : params
-  )
+  const given = yield* Workflows.decide("agent", Given, () => givenOf(name, agent, params))
   const usage = AgentMessage.noUsage
-  if (Exit.isFailure(decoded)) {
-    return { outcome: ToolStep.failure(`its input is wrong: ${problemOf(decoded.cause)}`), usage }
-  }
-  const exit = yield* Effect.exit(workflow.execute({ id, input: decoded.value, depth }))
+  if ("problem" in given) return { outcome: ToolStep.failure(given.problem), usage }
+  const input = given.from === "prompt" ? (params as { readonly prompt: string }).prompt : given.input ?? params
+  const exit = yield* Effect.exit(anyAgent(name).execute({ id, input, depth }))
   if (Exit.isFailure(exit)) {
-    return Cause.hasInterruptsOnly(exit.cause)
-      ? yield* Effect.interrupt
-      : { outcome: ToolStep.failure(problemOf(exit.cause)), usage }
+    // Where this run itself is stopped, nobody comes to this place.
+    const problem = Cause.hasInterruptsOnly(exit.cause) ? `agent "${name}" was cancelled` : problemOf(exit.cause)
+    return { outcome: ToolStep.failure(problem), usage }
   }
-  const encoded = Schema.encodeUnknownSync(Schema.toCodecJson(workflow.successSchema))(exit.value)
-  const { output } = encoded as { readonly output: Schema.Json }
-  return { outcome: { isFailure: false, result: output }, usage: exit.value.usage }
+  return { outcome: { isFailure: false, result: exit.value.output }, usage: exit.value.usage }
 })
 
 // ----------------------------------------------------------------------------
@@ -62,19 +59,32 @@ export const run = Effect.fnUntraced(function*(
 
 const isText = ({ input }: Below): boolean => input.ast === Schema.String.ast
 
-interface Ended {
-  readonly usage: AgentMessage.Usage
+/** What an agent is given: the text of a call, its arguments, or what its schema makes of them; or why nothing. */
+const Given = Schema.Union([
+  Schema.Struct({ from: Schema.Literal("prompt") }),
+  Schema.Struct({ from: Schema.Literal("params"), input: Schema.optionalKey(Schema.Json) }),
+  Schema.Struct({ problem: Schema.String })
+])
+
+const givenOf = (name: string, agent: Below | undefined, params: Schema.Json): typeof Given.Type => {
+  if (agent === undefined) return { problem: `there is no agent "${name}" any more` }
+  const codec = Schema.toCodecJson(agent.input as Schema.Codec<unknown, unknown>)
+  const text = (params as { readonly prompt?: unknown } | null)?.prompt
+  const decoded = Schema.decodeUnknownExit(codec)(isText(agent) ? text : params)
+  if (Exit.isFailure(decoded)) return { problem: `its input is wrong: ${problemOf(decoded.cause)}` }
+  if (isText(agent)) return { from: "prompt" }
+  const input = Schema.encodeUnknownSync(codec)(decoded.value) as Schema.Json
+  return StoredJson.textOf(input) === StoredJson.textOf(params) ? { from: "params" } : { from: "params", input }
 }
 
-/** The workflow of any agent, as far as a parent uses it. */
-interface Runnable {
-  readonly execute: (payload: {
-    readonly id: string
-    readonly input: unknown
-    readonly depth: number
-  }) => Effect.Effect<Ended, unknown, WorkflowEngine>
-  readonly successSchema: Schema.Codec<Ended, { readonly output: Schema.Json }>
-}
+/** The workflow of an agent of this name, as far as one above needs it: whatever the agent is by now. */
+const anyAgent = (name: string) =>
+  Workflow.make(name, {
+    payload: { id: Schema.String, input: Schema.Json, depth: Schema.Int },
+    success: Schema.Struct({ output: Schema.Json, usage: AgentMessage.Usage }),
+    error: AgentFailed,
+    idempotencyKey: ({ id }) => id
+  })
 
 const problemOf = (cause: Cause.Cause<unknown>): string => {
   const problem = Cause.squash(cause)

@@ -98,7 +98,7 @@ export const make = (name: string, tool: Tool.Any | undefined) => {
 /** The step of a tool's calls. */
 export type ToolStep = ReturnType<typeof make>
 
-/** Carries out a call, and tells what came of it. Only an interruption stays one. */
+/** Carries out a call, and tells what came of it. Only an interruption of the caller stays one. */
 export const carryOut = (name: string, params: Schema.Json, call: string): Effect.Effect<Outcome> =>
   Effect.gen(function*() {
     const kit = yield* CurrentKit
@@ -110,8 +110,9 @@ export const carryOut = (name: string, params: Schema.Json, call: string): Effec
       onSome: ({ encodedResult, isFailure }) => stored(isFailure, encodedResult)
     })
   }).pipe(
+    // An interruption of the caller does not come to this place; one of what a handler waits for does.
     Effect.catchCause((cause) =>
-      Cause.hasInterruptsOnly(cause) ? Effect.interrupt : Effect.succeed(failure(problemOf(cause)))
+      Effect.succeed(failure(Cause.hasInterruptsOnly(cause) ? `tool "${name}" was interrupted` : problemOf(cause)))
     )
   )
 
