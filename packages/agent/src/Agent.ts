@@ -44,6 +44,7 @@ import * as Money from "./internal/Money.ts"
 import * as Output from "./internal/Output.ts"
 import * as PlanStep from "./internal/PlanStep.ts"
 import { Setup } from "./internal/Setup.ts"
+import * as Skills from "./internal/Skills.ts"
 import * as Subagents from "./internal/Subagents.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
 import type { Models } from "./Model.ts"
@@ -83,8 +84,17 @@ export interface Options<
   readonly toolkit?: Toolkit.Toolkit<Tools>
   /** Agents that the model may give work to, each as a tool of its name. */
   readonly agents?: ReadonlyArray<Any>
-  /** What the model may look up how to do. */
-  readonly skills?: ReadonlyArray<Skill.Skill>
+  /**
+   * What the model may look up how to do: these, or those that a source has when
+   * a run begins, such as a folder. Without them those of the process, if it has
+   * any (`Skill.layer`); an empty list is none.
+   */
+  readonly skills?: ReadonlyArray<Skill.Skill> | Skill.Source
+  /**
+   * The hosts from which skills of a run may be fetched, as in `EgressPolicy`:
+   * of those that the way out of the process leads to, and of all when absent.
+   */
+  readonly skillHosts?: ReadonlyArray<string>
   /** What may be done without asking. What only reads, by default; people are asked about everything else. */
   readonly policy?: Policy.Policy
   /**
@@ -137,6 +147,8 @@ export interface RunOptions {
   readonly id?: string
   /** What this run may spend, instead of what its agent says. */
   readonly budget?: Budget
+  /** The skills of this run, in place of all others: what they say, or where that is. */
+  readonly skills?: ReadonlyArray<Skill.OfRun>
 }
 
 /** A turn that is over: how many there were, what the model said in it, and what was used so far. */
@@ -169,7 +181,9 @@ const payload = <In extends Schema.Top>(input: In) => ({
   /** What this run may spend. */
   budget: Schema.optionalKey(Amount),
   /** Agents above this run. */
-  depth: Schema.optionalKey(Schema.Int)
+  depth: Schema.optionalKey(Schema.Int),
+  /** The skills of this run, and no others. */
+  skills: Schema.optionalKey(Schema.Array(Skill.OfRun))
 })
 
 /** What a run of an agent came to. */
@@ -277,15 +291,12 @@ export const make = <
   Out extends Schema.Top = typeof Schema.String,
   Tools extends AnyTools = {}
 >(name: Name, options: Options<In, Out, Tools>): Agent<Name, In, Out, Tools> => {
-  const { agents = [], compaction = {}, limits = {}, policy = Policy.rules(), skills = [], toolkit } = options
+  const { agents = [], compaction = {}, limits = {}, policy = Policy.rules(), toolkit } = options
   const input = (options.input ?? Schema.String) as In
   const output = (options.output ?? Schema.String) as Out
   const shape = Output.shapeOf(output)
   const models = typeof options.model === "string" ? [options.model] : options.model ?? [defaults.model]
-  const own: AnyTools = {
-    ...toolkit?.tools,
-    ...(skills.length === 0 ? {} : { [Skill.toolName]: Skill.toolFor(skills) })
-  }
+  const own: AnyTools = { ...toolkit?.tools }
   const below = new Map(agents.map((agent) => [agent.name, agent]))
   const tools: AnyTools = {
     ...own,
@@ -293,6 +304,7 @@ export const make = <
   }
   AgentChecks.names(name, own, agents)
   AgentChecks.numbers(name, options)
+  AgentChecks.skills(`Agent "${name}"`, options)
   const allowance = options.budget === undefined ? undefined : Money.amountOf(options.budget)
 
   const workflow = Workflow.make(name, {
@@ -313,18 +325,15 @@ export const make = <
   })
   let characters: number | undefined
   const toolCharacters = (): number =>
-    characters ??= Object.values(tools).reduce(
-      (sum, tool) =>
-        sum + tool.name.length + (tool.description?.length ?? 0) + StoredJson.textOf(Tool.getJsonSchema(tool)).length,
-      0
-    )
-  const ofTool = (tool: string): Tool.Any | undefined => Object.hasOwn(own, tool) ? own[tool] : undefined
+    characters ??= Object.values(tools).reduce((sum, tool) => sum + lengthOf(tool), 0)
+  const ofTool = (tool: string): Tool.Any | undefined =>
+    tool === Skill.toolName ? Skills.anyTool : Object.hasOwn(own, tool) ? own[tool] : undefined
   const toolStep = madeOnce((tool) => ToolStep.make(tool, ofTool(tool)))
   const planStep = madeOnce((tool) => PlanStep.make(tool, ofTool(tool)))
-  const setup = (given: In["Type"]): Setup => ({
+  const setup = (given: In["Type"], skills: Skills.Choice | undefined): Setup => ({
     instructions: [
       typeof options.instructions === "string" ? options.instructions : options.instructions(given),
-      Skill.section(skills),
+      Skills.section(skills?.list ?? []),
       shape === undefined ? "" : Output.instruction(shape)
     ].filter((part) => part !== "").join("\n\n"),
     maxTurns: limits.turns ?? defaults.maxTurns,
@@ -345,14 +354,16 @@ export const make = <
     },
     ...(allowance === undefined ? {} : { budget: allowance }),
     onBudget: options.onBudget ?? "ask",
-    ...(options.modelOrder === "cheapest" ? { modelOrder: options.modelOrder } : {})
+    ...(options.modelOrder === "cheapest" ? { modelOrder: options.modelOrder } : {}),
+    ...(skills === undefined ? {} : { skills })
   })
 
   const body = Effect.fnUntraced(function*(
-    { budget, depth = 0, input: given }: {
+    { budget, depth = 0, input: given, skills: ofRun }: {
       readonly budget?: Amount
       readonly depth?: number
       readonly input: In["Type"]
+      readonly skills?: ReadonlyArray<Skill.OfRun>
     },
     runId: string
   ) {
@@ -360,27 +371,38 @@ export const make = <
       ? undefined
       : yield* toolkit as unknown as Effect.Effect<Toolkit.WithHandler<AnyTools>>
     const services = yield* Effect.context<never>()
+    const bringers = { own: options.skills, ofRun, ofProcess: yield* Skill.CurrentSource }
+    const first = yield* Workflows.decide("setup", Start, () => ({
+      setup: setup(given, Skills.choose(bringers)),
+      prompt: options.prompt?.(given) ?? textOf(input, given)
+    }))
+    const skills = yield* Effect.mapError(
+      Skills.hold(first.setup.skills, bringers, options.skillHosts),
+      (problem) =>
+        new AgentFailed({ agent: name, code: "ERR_CONFIG", problem: `its skills are not there: ${problem}`, turns: 0 })
+    )
+    const skillTool = skills.list.length === 0 ? undefined : Skills.toolFor(skills.list)
+    const offered = skillTool === undefined ? tools : { ...tools, [Skill.toolName]: skillTool }
     const kit: ToolStep.Kit = {
-      tools,
+      tools: offered,
       carryOut: carriers(handlers, skills),
       servicesOf: (tool) => servicesOf(services, own[tool])
     }
-    const first = yield* Workflows.decide("setup", Start, () => ({
-      setup: setup(given),
-      prompt: options.prompt?.(given) ?? textOf(input, given)
-    }))
     // Whoever starts a run says what it may spend; a parent grants a part of what it has.
     const limit = budget ?? (yield* Workflows.budget).granted ?? first.setup.budget
     const ended = yield* Conversation.hold({
       run: runId,
-      toolCharacters,
+      toolCharacters: () => toolCharacters() + (skillTool === undefined ? 0 : lengthOf(skillTool)),
       agent: name,
       depth,
       maxDepth: first.setup.maxDepth,
-      tools,
+      tools: offered,
       agents: new Set(below.keys()),
       policy,
-      setup: first.setup,
+      setup: skills.told === ""
+        ? first.setup
+        : { ...first.setup, instructions: `${first.setup.instructions}\n\n${skills.told}` },
+      keyOf: skills.keyOf,
       budget: limit,
       kit,
       models,
@@ -410,28 +432,38 @@ export const make = <
     return { output: decoded.value, text, turns, usage, ...(stopped === undefined ? {} : { stopped }) }
   })
 
-  const execute = (given: In["Type"], id: string, budget: Budget | undefined) =>
-    ({ id, input: given, ...(budget === undefined ? {} : { budget: Money.amountOf(budget) }) }) as never
+  const execute = (given: In["Type"], id: string, { budget, skills }: RunOptions) => {
+    AgentChecks.skills(`A run of agent "${name}"`, { skills })
+    return {
+      id,
+      input: given,
+      ...(budget === undefined ? {} : { budget: Money.amountOf(budget) }),
+      ...(skills === undefined ? {} : { skills })
+    } as never
+  }
 
   return {
     name,
     description: options.description ?? "",
     input,
     models,
-    tools: Object.keys(own),
+    tools: [
+      ...Object.keys(own),
+      ...(Skills.choose({ own: options.skills, ofRun: undefined, ofProcess: undefined }) ? [Skill.toolName] : [])
+    ],
     agents,
     workflow,
     layer: workflow.toLayer(body as never) as Agent<Name, In, Out, Tools>["layer"],
-    run: (given, { budget, id } = {}) =>
-      Effect.flatMap(idOf(id), (id) => workflow.execute(execute(given, id, budget))) as Effect.Effect<
+    run: (given, options = {}) =>
+      Effect.flatMap(idOf(options.id), (id) => workflow.execute(execute(given, id, options))) as Effect.Effect<
         Result<Out["Type"]>,
         AgentFailed,
         WorkflowEngine
       >,
-    start: (given, { budget, id } = {}) =>
+    start: (given, options = {}) =>
       Effect.flatMap(
-        idOf(id),
-        (id) => workflow.execute(execute(given, id, budget), { discard: true })
+        idOf(options.id),
+        (id) => workflow.execute(execute(given, id, options), { discard: true })
       ) as unknown as Effect.Effect<string, never, WorkflowEngine>
   }
 }
@@ -443,12 +475,13 @@ export const make = <
 /** Those who carry out the calls of an agent's tools. */
 const carriers = (
   handlers: Toolkit.WithHandler<AnyTools> | undefined,
-  skills: ReadonlyArray<Skill.Skill>
+  skills: Skills.Held
 ): ToolStep.Kit["carryOut"] =>
 (name, params, call) =>
-  name === Skill.toolName && skills.length > 0
-    ? Effect.map(Skill.load(skills, String((params as { readonly name?: unknown } | null)?.name)), Stream.succeed).pipe(
-      Effect.map(Stream.map((content) => ({ encodedResult: content, isFailure: false, preliminary: false })))
+  name === Skill.toolName
+    ? Effect.map(
+      skills.load(Skills.asked(params) ?? { name: "" }),
+      (content) => Stream.succeed({ encodedResult: content, isFailure: false, preliminary: false })
     )
     : handlers === undefined
     ? Effect.die(new Error(`No handler carries out "${name}"`))
@@ -472,6 +505,10 @@ const madeOnce = <A>(make: (name: string) => A): (name: string) => A => {
 
 /** What a run begins with. */
 const Start = Schema.Struct({ setup: Setup, prompt: Schema.String })
+
+/** How long it is, in characters, what a model is told of a tool. */
+const lengthOf = (tool: Tool.Any): number =>
+  tool.name.length + (tool.description?.length ?? 0) + StoredJson.textOf(Tool.getJsonSchema(tool)).length
 
 const millis = (given: Duration.Input | undefined, otherwise: number): number =>
   given === undefined ? otherwise : Duration.toMillis(given)

@@ -36,6 +36,8 @@ export const EgressPolicy = Schema.Struct({
    * at private addresses.
    */
   origins: Texts,
+  /** Of all that, these hosts and no others: for one purpose among several. As in `hosts`. */
+  only: Schema.optionalKey(Texts),
   /** This machine reaches IPv4 by NAT64 alone: an address in `64:ff9b::/96` counts as the IPv4 address in it. */
   nat64: Schema.Boolean,
   /** Redirects of one request. */
@@ -80,7 +82,8 @@ export const extend = (policy: EgressPolicy, more: Partial<EgressPolicy>): Egres
     schemes: more.schemes ?? policy.schemes,
     ports: more.ports ?? policy.ports,
     privateHosts: both(policy.privateHosts, more.privateHosts?.map(patternOf)),
-    origins: both(policy.origins, more.origins?.map(originOf))
+    origins: both(policy.origins, more.origins?.map(originOf)),
+    ...(more.only === undefined ? {} : { only: more.only.map(patternOf) })
   })
 }
 
@@ -142,6 +145,13 @@ export const target = (policy: EgressPolicy, text: string, base?: URL): Target |
   const host = bare(url.hostname)
   const port = url.port === "" ? (scheme === "https" ? 443 : 80) : Number(url.port)
   const literal = host.startsWith("[") ? host.slice(1, -1) : IpAddress.canonical(host)
+  if (policy.only !== undefined && !matches(host, policy.only)) {
+    return refusal(
+      "host",
+      "it is none of the hosts that may be asked for this",
+      `the list of them allows it by "${host}"`
+    )
+  }
   const found = (opens: Target["opens"]): Target => ({ url, host, literal, port, opens })
   if (policy.origins.includes(`${scheme}://${host}:${port}`)) return found("private")
   if (metadataNames.has(host)) {

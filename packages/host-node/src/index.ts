@@ -1,5 +1,6 @@
 /** Runs Fermata programs on Node with SQLite. */
 export * as Egress from "./Egress.ts"
+export * as Folder from "./Folder.ts"
 export * as HostSql from "./HostSql.ts"
 export * as Migrations from "./Migrations.ts"
 export * as NodeHost from "./NodeHost.ts"

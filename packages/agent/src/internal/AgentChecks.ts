@@ -1,4 +1,6 @@
 /** What is wrong with the definition of an agent: each throws, and says what would be right. */
+import * as EgressPolicy from "@fermata/engine/EgressPolicy"
+import * as Skill from "../Skill.ts"
 import * as ModelStep from "./ModelStep.ts"
 
 /** Each tool has a name of its own, and none that of a step of the loop. */
@@ -14,9 +16,23 @@ export const names = (
         `Agent "${name}" has a tool "${tool}", which is what its model calls are named: name it otherwise`
       )
     }
+    if (tool === Skill.toolName) {
+      throw new Error(`Agent "${name}" has a tool "${tool}", which is how a model asks for skills: name it otherwise`)
+    }
     if (taken.has(tool)) throw new Error(`Agent "${name}" has two tools "${tool}": name one of them otherwise`)
     taken.add(tool)
   }
+}
+
+/** Each skill has a name of its own, and the hosts that skills are fetched from are hosts. */
+export const skills = (
+  who: string,
+  { skillHosts, skills }: { readonly skills?: unknown; readonly skillHosts?: ReadonlyArray<string> }
+): void => {
+  const names: ReadonlyArray<string> = Array.isArray(skills) ? skills.map((skill: Skill.Skill) => skill.name) : []
+  const twice = names.find((skill, index) => names.indexOf(skill) !== index)
+  if (twice !== undefined) throw new Error(`${who} has two skills "${twice}": name one of them otherwise`)
+  if (skillHosts !== undefined) EgressPolicy.make({ only: skillHosts })
 }
 
 /** The numbers of an agent are what they must be. */

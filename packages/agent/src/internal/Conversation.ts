@@ -29,12 +29,15 @@ import * as ModelStep from "./ModelStep.ts"
 import * as Output from "./Output.ts"
 import * as Routes from "./Routes.ts"
 import type { Setup } from "./Setup.ts"
+import type * as Skills from "./Skills.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 
 /** What a conversation is held with. */
-export interface Parts extends Omit<ToolCalls.Callers, "loaded" | "limit"> {
+export interface Parts extends Omit<ToolCalls.Callers, "memory" | "limit"> {
   readonly run: string
   readonly setup: Setup
+  /** What two questions for a skill have alike that are answered by the same text. */
+  readonly keyOf: Skills.Memory["keyOf"]
   /** How long it is, in characters, what the model is told of its tools. */
   readonly toolCharacters: () => number
   /** What the run may spend, before anybody raised it; no limit when absent. */
@@ -88,8 +91,8 @@ interface Progress {
   continued: number
   /** How often an answer was asked for again, since it did not fit. */
   repaired: number
-  /** Skills whose content is in the conversation. */
-  readonly loaded: Set<string>
+  /** What the model was told of skills. */
+  readonly memory: Skills.Memory
   /** What the model has said since it last called tools, and what it said before. */
   text: string
   lastText: string
@@ -110,7 +113,7 @@ class Conversation {
       maxTokens: parts.setup.maxTokens,
       continued: 0,
       repaired: 0,
-      loaded: new Set(),
+      memory: { shown: new Set(), said: new Map(), keyOf: parts.keyOf },
       text: "",
       lastText: ""
     }
@@ -292,11 +295,15 @@ class Conversation {
     const { notes, results, usages } = yield* ToolCalls.make(wanted, this.progress.calls, parts.setup.toolConcurrency, {
       ...parts,
       limit: yield* Budgeting.limitOf(parts.budget),
-      loaded: this.progress.loaded
+      memory: this.progress.memory
     })
     for (const [index, call] of wanted.entries()) {
       const skill = Routes.skillOf(call)
-      if (skill !== undefined && !results[index]!.isFailure) this.progress.loaded.add(skill)
+      const { isFailure, result } = results[index]!
+      if (skill === undefined || isFailure) continue
+      const key = this.parts.keyOf(skill)
+      this.progress.memory.shown.add(key)
+      this.progress.memory.said.set(key, result)
     }
     this.progress.calls += wanted.length
     for (const usage of usages) this.progress.usage = AgentMessage.addUsage(this.progress.usage, usage)
@@ -357,7 +364,7 @@ class Conversation {
     const { strategy } = compaction
     if (strategy === "microcompact" || strategy === "auto") {
       history.microcompact(compaction, yield* Clock.currentTimeMillis)
-      this.progress.loaded.clear()
+      this.progress.memory.shown.clear()
       if (strategy === "microcompact" || history.isShort(compaction)) return
     }
     const { count, words } = history.middle(compaction)
@@ -374,7 +381,7 @@ class Conversation {
   /** Puts words in the place of the middle, and with it goes what was loaded. */
   private replaceMiddle(words: string): void {
     this.history.replaceMiddle(this.parts.setup.compaction, words)
-    this.progress.loaded.clear()
+    this.progress.memory.shown.clear()
   }
 
   private told(failure: ModelFailed): AgentFailed {

@@ -5,6 +5,7 @@ import * as AgentTool from "../AgentTool.ts"
 import type { Policy } from "../Policy.ts"
 import * as Skill from "../Skill.ts"
 import type { Route } from "./Setup.ts"
+import * as Skills from "./Skills.ts"
 
 /** A call that a model has made, whole or not. */
 export type Call = Extract<AnswerPart, { readonly type: "call" | "broken-call" }>
@@ -23,12 +24,33 @@ export interface Known {
   /** The tools that are agents. */
   readonly agents: ReadonlySet<string>
   readonly policy: Policy
-  /** Skills whose content is in the conversation. */
-  readonly loaded: ReadonlySet<string>
+  /** What the model was told of skills. */
+  readonly memory: Skills.Memory
 }
 
-/** Where a call goes. */
-export const of = (call: Call, known: Known): Route => {
+/** Where the calls of one answer go. What several of them ask for is said once. */
+export const of = (calls: ReadonlyArray<Call>, known: Known): ReadonlyArray<Route> => {
+  const underway = new Set<string>()
+  return calls.map((call) => {
+    const skill = skillOf(call)
+    const key = skill === undefined ? undefined : known.memory.keyOf(skill)
+    if (key !== undefined && underway.has(key)) {
+      return refused(`${Skills.words(skill!)} is what another call of this answer loads`)
+    }
+    if (key !== undefined) underway.add(key)
+    return one(call, known)
+  })
+}
+
+/** The skill that a call asks for. */
+export const skillOf = (call: Call): Skills.Asked | undefined =>
+  call.type === "call" && call.tool === Skill.toolName ? Skills.asked(call.params) : undefined
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const one = (call: Call, known: Known): Route => {
   const { agent, agents, depth, maxDepth, policy, tools } = known
   const tool = Object.hasOwn(tools, call.tool) ? tools[call.tool] : undefined
   if (tool === undefined) {
@@ -38,10 +60,13 @@ export const of = (call: Call, known: Known): Route => {
     )
   }
   if (call.type === "broken-call") return refused("its arguments are not whole JSON, so that it was not called")
-  const skill = call.tool === Skill.toolName ? skillOf(call) : undefined
-  if (skill !== undefined && known.loaded.has(skill)) {
-    return refused(`skill "${skill}" is loaded already: its content is above`)
+  const skill = skillOf(call)
+  const key = skill === undefined ? "" : known.memory.keyOf(skill)
+  if (skill !== undefined && known.memory.shown.has(key)) {
+    return refused(`${Skills.words(skill)} is loaded already: its content is above`)
   }
+  // It was said before, and is not in the conversation any more.
+  if (skill !== undefined && known.memory.said.has(key)) return { to: "memory" }
   const isAgent = agents.has(call.tool)
   if (isAgent && depth >= maxDepth) return refused(`${maxDepth} agents are above it already; do it without another`)
   const rules = AgentTool.rulesOf(tool)
@@ -65,20 +90,6 @@ export const of = (call: Call, known: Known): Route => {
         }
       }
   }
-}
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
-
-/** The skill that a call asks for. */
-export const skillOf = (call: Call): string | undefined => {
-  if (call.type !== "call" || call.tool !== Skill.toolName) return undefined
-  const { params } = call
-  const name = typeof params === "object" && params !== null && !Array.isArray(params) && "name" in params
-    ? params["name"]
-    : undefined
-  return typeof name === "string" ? name : undefined
 }
 
 const refused = (reason: string): Route => ({ to: "nobody", reason })

@@ -7,6 +7,7 @@
 import { Amount } from "@fermata/core/Amount"
 import * as Schema from "effect/Schema"
 import * as Compaction from "./Compaction.ts"
+import { Choice } from "./Skills.ts"
 
 /** The settings of one run. */
 export const Setup = Schema.Struct({
@@ -26,17 +27,20 @@ export const Setup = Schema.Struct({
   /** What happens when that is reached. */
   onBudget: Schema.Literals(["ask", "finish"]),
   /** For each call the cheapest of the models first; in the order in which they are named when absent. */
-  modelOrder: Schema.optionalKey(Schema.Literal("cheapest"))
+  modelOrder: Schema.optionalKey(Schema.Literal("cheapest")),
+  /** The skills that the model may ask for. */
+  skills: Schema.optionalKey(Choice)
 })
 export type Setup = typeof Setup.Type
 
 /**
- * What becomes of one call: it is refused; it is carried out as a step, in the
+ * What becomes of one call: it is refused; its result is known in the run; it is carried out as a step, in the
  * body of the run, or as a run of another agent; perhaps once people have said
  * so, perhaps with other arguments than the model gave.
  */
 export const Route = Schema.Union([
   Schema.Struct({ to: Schema.Literal("nobody"), reason: Schema.String }),
+  Schema.Struct({ to: Schema.Literal("memory") }),
   Schema.Struct({
     to: Schema.Literals(["step", "run", "agent"]),
     safe: Schema.Boolean,

@@ -54,7 +54,7 @@ export const make = (
 > =>
   Effect.gen(function*() {
     // Policy and tools are configuration, and a replay must go the way that was gone.
-    const routes = yield* Workflows.decide("calls", Routing, () => wanted.map((call) => Routes.of(call, callers)))
+    const routes = yield* Workflows.decide("calls", Routing, () => Routes.of(wanted, callers))
     const usages: Array<Usage> = []
     const notes = new Map<number, string>()
     const agents = routes.filter(({ to }) => to === "agent").length
@@ -64,7 +64,7 @@ export const make = (
       : Money.shareOf(callers.limit, (yield* Workflows.spent).total, agents)
     const results = yield* Dispatch.each(
       wanted.map((call, index) => ({ call, route: routes[index]!, place: before + index + 1 })),
-      ({ route }) => route.to === "nobody" || route.safe,
+      ({ route }) => route.to === "nobody" || route.to === "memory" || route.safe,
       concurrency,
       ({ call, place, route }) =>
         Effect.map(one(call, route, place, callers, usages, notes, grant), ({ isFailure, result }): ToolResult => ({
@@ -93,6 +93,11 @@ const one = Effect.fnUntraced(function*(
   grant: Amount | undefined
 ): Effect.fn.Return<ToolStep.Outcome, never, Needs> {
   if (route.to === "nobody") return ToolStep.failure(route.reason)
+  if (route.to === "memory") {
+    const skill = Routes.skillOf(call)
+    const result = skill && callers.memory.said.get(callers.memory.keyOf(skill))
+    return result === undefined ? ToolStep.failure("it is not known any more") : { isFailure: false, result }
+  }
   if (call.type === "broken-call") {
     return ToolStep.failure("its arguments are not whole JSON, so that it was not called")
   }
