@@ -15,7 +15,6 @@
  */
 import * as AgentMessage from "@fermata/core/AgentMessage"
 import { Amount } from "@fermata/core/Amount"
-import * as StoredJson from "@fermata/core/StoredJson"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
@@ -23,14 +22,12 @@ import * as Signal from "@fermata/engine/Signal"
 import * as Workflows from "@fermata/engine/Workflows"
 import * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
-import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import * as Workflow from "effect/workflow/Workflow"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { defaults } from "./AgentDefaults.ts"
@@ -325,9 +322,9 @@ export const make = <
   })
   let characters: number | undefined
   const toolCharacters = (): number =>
-    characters ??= Object.values(tools).reduce((sum, tool) => sum + lengthOf(tool), 0)
+    characters ??= Object.values(tools).reduce((sum, tool) => sum + ToolStep.lengthOf(tool), 0)
   const ofTool = (tool: string): Tool.Any | undefined =>
-    tool === Skill.toolName ? Skills.anyTool : Object.hasOwn(own, tool) ? own[tool] : undefined
+    tool === Skill.toolName ? Skills.toolFor([]) : Object.hasOwn(own, tool) ? own[tool] : undefined
   const toolStep = madeOnce((tool) => ToolStep.make(tool, ofTool(tool)))
   const planStep = madeOnce((tool) => PlanStep.make(tool, ofTool(tool)))
   const setup = (given: In["Type"], skills: Skills.Choice | undefined): Setup => ({
@@ -385,14 +382,14 @@ export const make = <
     const offered = skillTool === undefined ? tools : { ...tools, [Skill.toolName]: skillTool }
     const kit: ToolStep.Kit = {
       tools: offered,
-      carryOut: carriers(handlers, skills),
-      servicesOf: (tool) => servicesOf(services, own[tool])
+      carryOut: Skills.carriers(handlers, skills),
+      servicesOf: (tool) => ToolStep.servicesOf(services, own[tool])
     }
     // Whoever starts a run says what it may spend; a parent grants a part of what it has.
     const limit = budget ?? (yield* Workflows.budget).granted ?? first.setup.budget
     const ended = yield* Conversation.hold({
       run: runId,
-      toolCharacters: () => toolCharacters() + (skillTool === undefined ? 0 : lengthOf(skillTool)),
+      toolCharacters: () => toolCharacters() + (skillTool === undefined ? 0 : ToolStep.lengthOf(skillTool)),
       agent: name,
       depth,
       maxDepth: first.setup.maxDepth,
@@ -472,28 +469,6 @@ export const make = <
 // internal
 // ----------------------------------------------------------------------------
 
-/** Those who carry out the calls of an agent's tools. */
-const carriers = (
-  handlers: Toolkit.WithHandler<AnyTools> | undefined,
-  skills: Skills.Held
-): ToolStep.Kit["carryOut"] =>
-(name, params, call) =>
-  name === Skill.toolName
-    ? Effect.map(
-      skills.load(Skills.asked(params) ?? { name: "" }),
-      (content) => Stream.succeed({ encodedResult: content, isFailure: false, preliminary: false })
-    )
-    : handlers === undefined
-    ? Effect.die(new Error(`No handler carries out "${name}"`))
-    : (handlers.handle as unknown as ToolStep.Kit["carryOut"])(name, params, call)
-
-/** What the layer of a tool's handlers was built with. */
-const servicesOf = (given: Context.Context<never>, tool: Tool.Any | undefined): Context.Context<never> =>
-  tool === undefined
-    ? Context.empty()
-    : (given.mapUnsafe.get(tool.id) as { readonly context?: Context.Context<never> } | undefined)?.context
-      ?? Context.empty()
-
 /** What is made of a name is made once. */
 const madeOnce = <A>(make: (name: string) => A): (name: string) => A => {
   const made = new Map<string, A>()
@@ -505,10 +480,6 @@ const madeOnce = <A>(make: (name: string) => A): (name: string) => A => {
 
 /** What a run begins with. */
 const Start = Schema.Struct({ setup: Setup, prompt: Schema.String })
-
-/** How long it is, in characters, what a model is told of a tool. */
-const lengthOf = (tool: Tool.Any): number =>
-  tool.name.length + (tool.description?.length ?? 0) + StoredJson.textOf(Tool.getJsonSchema(tool)).length
 
 const millis = (given: Duration.Input | undefined, otherwise: number): number =>
   given === undefined ? otherwise : Duration.toMillis(given)

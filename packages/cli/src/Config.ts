@@ -11,6 +11,7 @@ import type { StepKind } from "@fermata/contracts/StepKind"
 import type { TaskContext } from "@fermata/contracts/TaskRuntime"
 import { didYouMean } from "@fermata/core/Suggestion"
 import type { Chunks } from "@fermata/engine/Chunks"
+import type { EgressPolicy } from "@fermata/engine/EgressPolicy"
 import type { Engine } from "@fermata/engine/Engine"
 import type { HostClock } from "@fermata/engine/HostClock"
 import type { Store } from "@fermata/engine/Store"
@@ -55,6 +56,13 @@ export interface FermataConfig {
   readonly agents?: ReadonlyArray<ConfiguredAgent>
   /** Where secrets are, such as `Secrets.layerEnv()` of `@fermata/host-node`, for all that stands here; a layer that says so itself goes by that. */
   readonly secrets?: Layer.Layer<never>
+  /**
+   * Where programs and agents may go on the network, beside the base URLs of
+   * their models: nowhere by default. `EgressPolicy.open` is every public address.
+   */
+  readonly egress?: Partial<EgressPolicy>
+  /** The folder of the skills of agents that name none of their own, from the folder of the configuration. */
+  readonly skills?: string
   /** Providers of the models that agents ask; without it Anthropic, by the key in `ANTHROPIC_API_KEY`. */
   readonly models?: ReadonlyArray<Provider>
   /** What the model `scripted` says, which no agent asks that is not told to by `--model scripted`: a function, or an answer for each turn. */
@@ -209,6 +217,8 @@ const fields: {
     "a list of providers, such as Anthropic.provider()"
   ],
   secrets: [Layer.isLayer, "a layer that says where secrets are, such as Secrets.layerEnv()"],
+  egress: [isObject, "a policy, such as { hosts: [\"api.example.com\"] }"],
+  skills: [isText, "a folder, such as \"skills\""],
   scripted: [
     (value) => typeof value === "function" || Array.isArray(value),
     "a function of a request, or a list with an answer for each turn"

@@ -173,12 +173,24 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         llmService,
         source
       )
+      const { egress, skills } = loaded.config
+      const given = egress === undefined && skills === undefined ? recording : Context.merge(
+        recording,
+        yield* inConfig(
+          loaded,
+          "egress",
+          Effect.flatMap(
+            Effect.promise(() => import("./internal/Surroundings.ts")),
+            (Surroundings) => Layer.buildWithScope(Surroundings.layer(loaded), scope)
+          )
+        )
+      )
       for (const [index, workflow] of (workflows ?? []).entries()) {
         place = `workflows[${index}]`
         yield* inConfig(
           loaded,
           "workflows",
-          Layer.buildWithScope(Layer.provide(workflow, Layer.succeedContext(recording)), scope)
+          Layer.buildWithScope(Layer.provide(workflow, Layer.succeedContext(given)), scope)
         )
       }
       for (const [index, { agent, layer }] of agents.entries()) {
@@ -189,8 +201,8 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           continue
         }
         place = `agents[${index}]`
-        const given = Layer.succeedContext(Context.merge(recording, opened!.context))
-        yield* inConfig(loaded, "agents", Layer.buildWithScope(Layer.provide(layer, given), scope))
+        const needs = Layer.succeedContext(Context.merge(given, opened!.context))
+        yield* inConfig(loaded, "agents", Layer.buildWithScope(Layer.provide(layer, needs), scope))
       }
       yield* addContracts(serviced, loaded, served)
       if (options.worker === true) yield* engineService.announce

@@ -23,6 +23,19 @@ const project = () => {
 const input = ["--input", "{\"change\":\"42\"}"]
 
 describe("agents", () => {
+  it("M-98: have the skills of the folder that the configuration names, from where it lies", async () => {
+    const own = new Project()
+    const skilled = fileURLToPath(new URL("./support/skills.config.ts", import.meta.url))
+    const run = await own.type(["agent", "run", "writer", "--input", "go", "--model", "scripted", "--config", skilled])
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.include(run.stdout, "- memo-style: How memos are written")
+    assert.include(run.stdout, "Memos are short.")
+    const bad = join(own.folder, "bad.config.ts")
+    writeFileSync(bad, "export default { egress: { hosts: [\"a/b\"] }, agents: [] }")
+    const refused = await own.type(["agent", "run", "writer", "--config", bad])
+    assert.strictEqual(refused.code, 2)
+  })
+
   it("are listed with their models, tools and agents below", async () => {
     const { own, type } = project()
     const listed = await type("agent", "ls", "--json")

@@ -7,11 +7,14 @@ import * as EgressPolicy from "@fermata/engine/EgressPolicy"
 import * as Secrets from "@fermata/engine/Secrets"
 import * as Step from "@fermata/engine/Step"
 import * as Tool from "effect/ai/Tool"
+import type * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import * as AgentTool from "../AgentTool.ts"
 import * as Skill from "../Skill.ts"
+import type * as ToolStep from "./ToolStep.ts"
 
 /** Whose skills a run has, and which these are. Those of a source are listed by a step of their own. */
 export const Choice = Schema.Struct({
@@ -53,9 +56,6 @@ export const toolFor = (skills: ReadonlyArray<Skill.Listed>): Tool.Any =>
       : Schema.Struct(named(skills)),
     success: Schema.String
   }).annotateMerge(AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" })) as unknown as Tool.Any
-
-/** The tool of any run, whatever its skills: what is true of its calls. */
-export const anyTool: Tool.Any = toolFor([])
 
 /** The skills of a run. */
 export interface Held {
@@ -125,6 +125,21 @@ export const hold = Effect.fnUntraced(function*(
     }
   }
 })
+
+/** Those who carry out the calls of an agent's tools. */
+export const carriers = (
+  handlers: Toolkit.WithHandler<Record<string, Tool.Any>> | undefined,
+  skills: Held
+): ToolStep.Kit["carryOut"] =>
+(name, params, call) =>
+  name === Skill.toolName
+    ? Effect.map(
+      skills.load(asked(params) ?? { name: "" }),
+      (content) => Stream.succeed({ encodedResult: content, isFailure: false, preliminary: false })
+    )
+    : handlers === undefined
+    ? Effect.die(new Error(`No handler carries out "${name}"`))
+    : (handlers.handle as unknown as ToolStep.Kit["carryOut"])(name, params, call)
 
 // ----------------------------------------------------------------------------
 // internal

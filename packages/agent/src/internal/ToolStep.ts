@@ -5,7 +5,7 @@
 import type { Artifact } from "@fermata/core/Artifact"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Step from "@fermata/engine/Step"
-import type * as Tool from "effect/ai/Tool"
+import * as Tool from "effect/ai/Tool"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -63,6 +63,17 @@ export const CurrentKit: Context.Reference<Kit | undefined> = Context.Reference<
 
 /** A call that did not come to be, or went wrong, as the model is told. */
 export const failure = (error: string): Outcome => ({ isFailure: true, result: { error } })
+
+/** How long it is, in characters, what a model is told of a tool. */
+export const lengthOf = (tool: Tool.Any): number =>
+  tool.name.length + (tool.description?.length ?? 0) + StoredJson.textOf(Tool.getJsonSchema(tool)).length
+
+/** What the layer of a tool's handlers was built with. */
+export const servicesOf = (given: Context.Context<never>, tool: Tool.Any | undefined): Context.Context<never> =>
+  tool === undefined
+    ? Context.empty()
+    : (given.mapUnsafe.get(tool.id) as { readonly context?: Context.Context<never> } | undefined)?.context
+      ?? Context.empty()
 
 /** The step of a tool's calls. */
 export const make = (name: string, tool: Tool.Any | undefined) => {

@@ -1,0 +1,15 @@
+/** What a configuration brings for all of its programs and agents: where they may go on the network, and skills. */
+import * as Skill from "@fermata/agent/Skill"
+import * as SkillFolder from "@fermata/agent/SkillFolder"
+import * as Egress from "@fermata/host-node/Egress"
+import * as Folder from "@fermata/host-node/Folder"
+import * as Layer from "effect/Layer"
+import { dirname, resolve } from "node:path"
+import type { Loaded } from "../Config.ts"
+
+/** As a layer, which dies where the policy is none. */
+export const layer = ({ config: { egress, skills }, file = "." }: Loaded): Layer.Layer<never> =>
+  Layer.merge(
+    egress === undefined ? Layer.empty : Layer.suspend(() => Egress.layer(egress)),
+    skills === undefined ? Layer.empty : Skill.layer(SkillFolder.source(Folder.at(resolve(dirname(file), skills))))
+  )
