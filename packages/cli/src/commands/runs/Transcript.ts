@@ -44,11 +44,19 @@ export const commandRunsTranscript = Command.make(
             return yield* Effect.forEach(linesOf(yield* host.refine(host.runs.show(run))), item, { discard: true })
           }
           const { write } = yield* Effect.promise(() => import("../../TranscriptFiles.ts"))
-          if (follow) yield* host.refine(Stream.runForEach(host.runs.follow(run), () => write(host, run, out.value)))
-          const written = yield* write(host, run, out.value)
-          if (json) return yield* document({ folder: out.value, ...written })
           const { count } = yield* Effect.promise(() => import("../../Words.ts"))
-          yield* note(`${count(written.lines, "line")} of ${count(written.runs, "run")} in ${out.value}`)
+          let lines = -1
+          const now = Effect.gen(function*() {
+            const written = yield* write(host, run, out.value)
+            if (written.lines !== lines && !json) {
+              yield* note(`${count(written.lines, "line")} of ${count(written.runs, "run")} in ${out.value}`)
+            }
+            lines = written.lines
+            return written
+          })
+          if (follow) yield* host.refine(Stream.runForEach(host.runs.follow(run), () => now))
+          const written = yield* now
+          if (json) yield* document({ folder: out.value, ...written })
         }))
     })
 ).pipe(
