@@ -89,7 +89,7 @@ interface Progress {
   maxTokens: number
   /** How often in a row an answer was cut although the most tokens were allowed. */
   continued: number
-  /** How often an answer was asked for again, since it did not fit. */
+  /** How often the answer that is wanted was asked for again, since it did not fit. */
   repaired: number
   /** What the model was told of skills. */
   readonly memory: Skills.Memory
@@ -199,6 +199,8 @@ class Conversation {
     const message = yield* Signal.nextOrEnd(Message)
     if (Option.isNone(message)) return { _tag: "Ended", ended }
     this.progress.text = ""
+    // Another answer is wanted now, which may take as many attempts as the one that is there.
+    this.progress.repaired = 0
     this.history.hear(message.value.text, yield* Clock.currentTimeMillis)
     return next("turn")
   })
