@@ -2,7 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Agent from "@fermata/agent/Agent"
 import { AgentFailed } from "@fermata/agent/AgentErrors"
 import * as AgentTool from "@fermata/agent/AgentTool"
-import { ModelFailed, type ModelRequest, type Models } from "@fermata/agent/Model"
+import type { ModelRequest } from "@fermata/agent/Model"
+import * as Models from "@fermata/agent/model/Models"
+import * as Scripted from "@fermata/agent/model/Scripted"
 import * as Policy from "@fermata/agent/Policy"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Engine } from "@fermata/engine/Engine"
@@ -10,7 +12,6 @@ import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
-import * as Script from "./support/Script.ts"
 
 const read = AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" })
 const Look = Tool.make("Look", { parameters: Schema.Struct({ n: Schema.Int }), success: Schema.String }).annotateMerge(
@@ -20,36 +21,43 @@ const Write = Tool.make("Write", { parameters: Schema.Struct({ path: Schema.Stri
 
 const host = Layer.mergeAll(Layer.provideMerge(Runs.layer, TestHost.layer), Chunks.layerMemory)
 
-type Needs = Layer.Success<typeof host> | Models
+type Needs = Layer.Success<typeof host> | Layer.Success<ReturnType<typeof Models.layer>>
+
+/** 100 tokens of question and 50 of answer each time. */
+const used = { input: 100, output: 50 }
+
+const models = (script: Scripted.Script, asked: Array<ModelRequest>) =>
+  Models.layer([Scripted.provider((request, turn) => {
+    asked.push(request)
+    return script(request, turn)
+  }, { name: "m" })])
 
 /** Runs what needs an agent, with what its model says. */
 const served = <A, E>(
   layer: Layer.Layer<never, never, Needs>,
-  scripts: Readonly<Record<string, Script.Script>>,
+  script: Scripted.Script,
   use: Effect.Effect<A, E, Needs>,
-  asked: Array<ModelRequest & { readonly model: string }> = []
+  asked: Array<ModelRequest> = []
 ): Effect.Effect<A, unknown> =>
-  Effect.provide(use, Layer.provideMerge(layer, Layer.provideMerge(Script.layer(scripts, asked), host)))
+  Effect.provide(use, Layer.provideMerge(layer, Layer.provideMerge(models(script, asked), host)))
 
 describe("an agent", () => {
   it.effect("answers, calls its tools, and tells the model what they gave in the order of its calls", () => {
     const kit = Toolkit.make(Look)
     const seer = Agent.make("seer", { instructions: "See.", model: "m", toolkit: kit })
-    const asked: Array<ModelRequest & { readonly model: string }> = []
+    const asked: Array<ModelRequest> = []
     const layer = Layer.provide(seer.layer, kit.toLayer({ Look: ({ n }) => Effect.succeed(`saw ${n}`) }))
     return served(
       layer,
-      {
-        m: (_, turn) =>
-          turn === 0
-            ? [
-              ...Script.text("I look."),
-              Script.call("a", "Look", { n: 1 }),
-              Script.call("b", "Look", { n: 2 }),
-              Script.end("tool-calls")
-            ]
-            : [...Script.text("Seen both."), Script.end()]
-      },
+      (_, turn) =>
+        turn === 0
+          ? [
+            Scripted.text("I look."),
+            Scripted.call("Look", { n: 1 }, "a"),
+            Scripted.call("Look", { n: 2 }, "b"),
+            Scripted.end("tool-calls", used)
+          ]
+          : [Scripted.text("Seen both."), Scripted.end("stop", used)],
       Effect.gen(function*() {
         const { output, turns, usage } = yield* seer.run("look at 1 and 2")
         assert.strictEqual(output, "Seen both.")
@@ -77,12 +85,10 @@ describe("an agent", () => {
     )
     return served(
       layer,
-      {
-        m: (_, turn) =>
-          turn === 0
-            ? [Script.call("a", "Write", { path: "/etc/passwd" }), Script.end("tool-calls")]
-            : [...Script.text("Done."), Script.end()]
-      },
+      (_, turn) =>
+        turn === 0
+          ? [Scripted.call("Write", { path: "/etc/passwd" }, "a"), Scripted.end("tool-calls", used)]
+          : [Scripted.text("Done."), Scripted.end("stop", used)],
       Effect.gen(function*() {
         const runs = yield* Runs
         yield* writer.start("write", { id: "1" })
@@ -104,7 +110,7 @@ describe("an agent", () => {
     const layer = Layer.provide(seer.layer, kit.toLayer({ Look: () => Effect.sync(() => `${++looked}`) }))
     return served(
       layer,
-      { m: (_, turn) => [Script.call(`${turn}`, "Look", { n: turn }), Script.end("tool-calls")] },
+      (_, turn) => [Scripted.call("Look", { n: turn }, `${turn}`), Scripted.end("tool-calls", used)],
       Effect.gen(function*() {
         const failure = yield* Effect.flip(seer.run("look"))
         assert.instanceOf(failure, AgentFailed)
@@ -125,15 +131,13 @@ describe("an agent", () => {
     )
     return served(
       layer,
-      {
-        m: (request, turn) => {
-          const isBoss = Script.instructionsOf(request) === "boss"
-          if (turn > 0) return [...Script.text(isBoss ? "All done." : "Helped."), Script.end()]
-          return [
-            isBoss ? Script.call("a", "helper", { prompt: "help" }) : Script.call("b", "Write", { path: "/x" }),
-            Script.end("tool-calls")
-          ]
-        }
+      (request, turn) => {
+        const isBoss = request.prompt.content[0]?.content === "boss"
+        if (turn > 0) return [Scripted.text(isBoss ? "All done." : "Helped."), Scripted.end("stop", used)]
+        return [
+          isBoss ? Scripted.call("helper", { prompt: "help" }, "a") : Scripted.call("Write", { path: "/x" }, "b"),
+          Scripted.end("tool-calls", used)
+        ]
       },
       Effect.gen(function*() {
         const runs = yield* Runs
@@ -154,20 +158,9 @@ describe("an agent", () => {
     let asked = 0
     return served(
       seer.layer,
-      {
-        m: () => {
-          asked++
-          return Effect.fail(
-            new ModelFailed({
-              model: "m",
-              code: "ERR_RATE_LIMIT",
-              problem: "429 Too Many Requests",
-              retryable: true,
-              retryAfterMs: 7_000,
-              maybePaid: false
-            })
-          )
-        }
+      () => {
+        asked++
+        return [Scripted.fail("rate limit", { retryAfterMs: 7_000 })]
       },
       Effect.gen(function*() {
         const test = yield* TestHost
