@@ -2,6 +2,7 @@
  * Runs as a store lists them, without their journals.
  */
 import * as Schema from "effect/Schema"
+import { Amount } from "./Amount.ts"
 import { runStatuses, suspendReasons } from "./RunStatus.ts"
 import { Wait } from "./Wait.ts"
 
@@ -26,6 +27,8 @@ export const RunSummary = Schema.Struct({
   dueAt: Schema.optionalKey(Schema.Finite),
   /** Length of its journal. */
   entries: Schema.Int,
+  /** What it has itself spent; what its children have is theirs. Absent where that is nothing. */
+  spent: Schema.optionalKey(Amount),
   createdAt: Schema.Finite,
   updatedAt: Schema.Finite
 })

@@ -24,7 +24,8 @@ import type {
   InboxRow,
   OutboxRow,
   OwnerRow,
-  RunRow
+  RunRow,
+  SpendingRow
 } from "./internal/backend/Rows.ts"
 
 export type * from "./internal/backend/Operations.ts"
@@ -54,6 +55,13 @@ export interface RunFilter {
   readonly limit: number
   /** Only runs created before the run with this id, for paging. */
   readonly before?: string | undefined
+}
+
+/** What was spent where and when. Days count from the epoch, in UTC, and both are within. */
+export interface SpendingFilter {
+  readonly workflow?: string | undefined
+  readonly since?: number | undefined
+  readonly until?: number | undefined
 }
 
 /** What a database implements. */
@@ -119,6 +127,8 @@ export interface Backend {
   /** What the watchdog has recorded about open runs, newest first. */
   readonly findings: (limit: number) => Effect.Effect<ReadonlyArray<FindingRow>, StorageFailed>
   readonly census: Effect.Effect<Census, StorageFailed>
+  /** What was spent, by workflow and then by day. */
+  readonly spending: (filter: SpendingFilter) => Effect.Effect<ReadonlyArray<SpendingRow>, StorageFailed>
   /**
    * A number that changes whenever ANOTHER connection has written; cheap enough to read ten times a second. Reads
    * never go back: what is asked after it has at least the writes that it counts.

@@ -15,6 +15,8 @@ import {
   type Op,
   type RunFilter,
   type RunRow,
+  type SpendingFilter,
+  type SpendingRow,
   StorageFailed
 } from "./Backend.ts"
 import * as DueList from "./internal/DueList.ts"
@@ -126,6 +128,7 @@ export const make = (store: MemoryStore): Backend => {
       for (const runs of store.index.owned.values()) owned += runs.size
       return { byStatus, owned, inbox: store.inbox.size, outbox: store.outbox.size }
     }),
+    spending: (filter) => Effect.sync(() => spendingOf(store, filter)),
     version: Effect.sync(() => store.transactions - own)
   }
 }
@@ -157,6 +160,14 @@ const isStranded = ({ inbox, row: { dueAt, owner, reason, status, waits } }: Sto
     (status === "suspended" &&
       (reason === null || waits === null || waits === "[]" || (reason === "timer" && dueAt === null)))
   )
+
+const spendingOf = (
+  { spending }: MemoryStore,
+  { since = -Infinity, until = Infinity, workflow }: SpendingFilter
+): ReadonlyArray<SpendingRow> =>
+  [...spending.values()]
+    .filter((row) => (workflow ?? row.workflow) === row.workflow && row.day >= since && row.day <= until)
+    .sort((a, b) => a.workflow < b.workflow ? -1 : a.workflow > b.workflow ? 1 : a.day - b.day)
 
 const take = <A>(items: ReadonlyArray<A>, limit: number): ReadonlyArray<A> => items.slice(0, Math.max(0, limit))
 

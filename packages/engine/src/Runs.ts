@@ -38,6 +38,8 @@ import type {
 import type { Forked, ForkOptions, Started, StartOptions } from "@fermata/core/RunStart"
 import type { ListFilter, RunSummary } from "@fermata/core/RunSummary"
 import type * as RunView from "@fermata/core/RunView"
+import * as SpendingSum from "@fermata/core/SpendingSum"
+import * as SpentByDay from "@fermata/core/SpentByDay"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import type { ValueRefused } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
@@ -197,6 +199,15 @@ export class Runs extends Context.Service<Runs, {
   ) => Effect.Effect<Forked, FindError | StepNotRequested | ForkRefused | PayloadRefused | EntryCorrupt>
   /** Where two runs part, and what came of their steps. */
   readonly diff: (a: string, b: string) => Effect.Effect<RunDiff.RunDiff, FindError | EntryCorrupt>
+  /**
+   * What runs have spent, by workflow (an agent is one) and by UTC day, without a
+   * look into a journal. It is written in the commits of what it is the sum of. A
+   * call counts on the day on which it was reserved, and a run of an older store
+   * that had spent before has no days.
+   */
+  readonly spending: (
+    filter?: SpendingSum.SpendingFilter
+  ) => Effect.Effect<ReadonlyArray<SpendingSum.SpendingSum>, StorageFailed>
   /** Counts of runs and of what is on its way. */
   readonly census: Effect.Effect<Census, StorageFailed>
   /** The processes that work on runs, or did and have not been missed yet. */
@@ -288,6 +299,14 @@ export class Runs extends Context.Service<Runs, {
               )
           )
           return RunDiff.of(left!, right!)
+        }),
+        spending: Effect.fn("Runs.spending")(function*({ groupBy, since, until, workflow } = {}) {
+          const rows = yield* backend.spending({
+            ...(workflow === undefined ? {} : { workflow }),
+            ...(since === undefined ? {} : { since: SpentByDay.dayOf(since) }),
+            ...(until === undefined ? {} : { until: SpentByDay.dayOf(until) })
+          })
+          return SpendingSum.of(rows, groupBy)
         }),
         census: backend.census,
         owners: Effect.suspend(() => {

@@ -18,6 +18,7 @@ import type { CrashRule } from "@fermata/core/CrashRule"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type * as Spent from "@fermata/core/Spent"
+import type * as SpentByDay from "@fermata/core/SpentByDay"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -123,6 +124,14 @@ export interface StepContext {
     content: Uint8Array | string,
     options?: KeepOptions
   ) => Effect.Effect<Artifact, ArtifactRefused>
+  /**
+   * What all runs of this run's workflow, in every process, had spent and reserved on the UTC day of this try's
+   * request when that was recorded, with what this try has reserved: of several that were recorded, each sees those
+   * before it. A body that goes on only where that is within a limit, and ends with a failure and without having
+   * spent anything where it is not, never lets the day go over the limit, as long as no try spends more than it has
+   * reserved. Undefined where nothing is reserved for the step.
+   */
+  readonly day: SpentByDay.DaySums | undefined
 }
 
 /** What is said of an artifact beside its content. */

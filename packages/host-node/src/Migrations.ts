@@ -295,6 +295,23 @@ export const migrations: ReadonlyArray<string> = [
     chunks TEXT NOT NULL,
     UNIQUE (run, entry, last)
   ) STRICT;
+  `,
+  // What runs have spent, beside their rows, so that those that spend nothing have no byte of it. A run of an older build has its sum once it spends again; the sums of days begin here.
+  `
+  CREATE TABLE spent (
+    run INTEGER PRIMARY KEY REFERENCES runs (key) ON DELETE CASCADE,
+    micros INTEGER NOT NULL,
+    tokens INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE spending (
+    workflow TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    micros INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    reserved_micros INTEGER NOT NULL,
+    reserved_tokens INTEGER NOT NULL,
+    PRIMARY KEY (workflow, day)
+  ) STRICT, WITHOUT ROWID;
   `
 ]
 

@@ -88,6 +88,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       stranded: (limit, before) => read(() => reads.stranded(limit, before)),
       findings: (limit) => read(() => reads.findings(limit)),
       census: read(reads.census),
+      spending: (filter) => read(() => reads.spending(filter)),
       version: read(reads.version)
     }
     const chunks = SqliteChunks.make({ attempt, db }, { guard: () => log.guard(), readOnly: untouched })

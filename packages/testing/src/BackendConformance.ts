@@ -15,6 +15,7 @@ import { messageTests } from "./backend/MessageTests.ts"
 import { ownershipTests } from "./backend/OwnershipTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
 import { runTests } from "./backend/RunTests.ts"
+import { spendingTests } from "./backend/SpendingTests.ts"
 import { togetherTests } from "./backend/TogetherTests.ts"
 import { watchdogTests } from "./backend/WatchdogTests.ts"
 
@@ -37,6 +38,7 @@ export const suite = (name: string, make: MakeStore): void => {
     watchdogTests(test)
     togetherTests(test)
     artifactTests(make)
+    spendingTests(test)
     lawTests(make)
   })
 }

@@ -26,7 +26,20 @@ export const empty = (run: RunRow, expected: number, at: number): CommitOp => ({
 /** What a run has to write, in its stored form. */
 export const of = (
   run: RunRow,
-  { approvalsClosed, approvalsOpened, awaits, blobs, consumed, ended, expected, leaves, outbox, release, status }:
+  {
+    approvalsClosed,
+    approvalsOpened,
+    awaits,
+    blobs,
+    consumed,
+    ended,
+    expected,
+    leaves,
+    outbox,
+    release,
+    spending,
+    status
+  }:
     PendingCommit,
   encoded: Pick<CommitOp, "rows" | "blobs">,
   at: number,
@@ -43,7 +56,8 @@ export const of = (
   ...(status === undefined ? {} : { status }),
   ...(ended === undefined ? {} : { ended }),
   ...(release === undefined ? {} : { release }),
-  ...(leaves === undefined ? {} : { leaves })
+  ...(leaves === undefined ? {} : { leaves }),
+  ...(spending === undefined ? {} : { spending })
 })
 
 /** A commit of the one entry that `make` makes inside the transaction; `entries` are those of its last call. */
@@ -63,7 +77,12 @@ export const together = (
         entries = made === undefined ? [] : [made.entry]
         if (made === undefined) return null
         const { blobs, rows } = encodeNow(entries)
-        return { rows, blobs: [...blobs, ...made.blobs ?? []], outbox: projected(entries) }
+        return {
+          rows,
+          blobs: [...blobs, ...made.blobs ?? []],
+          outbox: projected(entries),
+          ...(made.spending === undefined ? {} : { spending: made.spending })
+        }
       }
     },
     entries: () => entries

@@ -2,7 +2,16 @@
  * What the memory backend stores, and its indexes.
  */
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
-import type { ApprovalRow, DefinitionRow, FindingRow, InboxRow, OutboxRow, OwnerRow, RunRow } from "../Backend.ts"
+import type {
+  ApprovalRow,
+  DefinitionRow,
+  FindingRow,
+  InboxRow,
+  OutboxRow,
+  OwnerRow,
+  RunRow,
+  SpendingRow
+} from "../Backend.ts"
 import * as DueList from "./DueList.ts"
 import * as MemoryEvents from "./MemoryEvents.ts"
 
@@ -18,6 +27,8 @@ export interface MemoryStore {
   readonly owners: Map<string, OwnerRow>
   readonly definitions: Map<string, DefinitionRow>
   readonly findings: Map<string, Ordered<FindingRow>>
+  /** By workflow and day. */
+  readonly spending: Map<string, SpendingRow>
   readonly events: MemoryEvents.MemoryEvents
   readonly index: {
     readonly due: DueList.DueList
@@ -69,6 +80,7 @@ export const makeStore = (): MemoryStore => ({
   owners: new Map(),
   definitions: new Map(),
   findings: new Map(),
+  spending: new Map(),
   events: MemoryEvents.make(),
   index: {
     due: DueList.make(),

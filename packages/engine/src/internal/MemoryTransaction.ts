@@ -1,6 +1,8 @@
 /**
  * The operations of the storage seam on a memory store.
  */
+import * as Spent from "@fermata/core/Spent"
+import type { DaySums } from "@fermata/core/SpentByDay"
 import type {
   AnswerOp,
   Answers,
@@ -180,6 +182,7 @@ export class Transaction {
       awaits = { subscriptions: [], waits: [] }
       ended = op.ended.payload
     }
+    const spending = op.spending ?? added.spending
     const status = op.status ?? row
     const final = op.ended !== undefined || isOver(status.status)
     const { release } = op
@@ -205,14 +208,29 @@ export class Transaction {
           ? 0
           : release.dueAt,
         takeovers: rows.length > 0 || release !== undefined ? 0 : row.takeovers,
-        updatedAt: op.status !== undefined || release !== undefined || op.ended !== undefined ? op.at : row.updatedAt
+        updatedAt: op.status !== undefined || release !== undefined || op.ended !== undefined ? op.at : row.updatedAt,
+        ...(spending?.spent === undefined ? {} : { spent: Spent.sum(Spent.zero, spending.spent) })
       }
     })
+    const days = spending?.days.map((day) => this.#spend(row.workflow, day))
     if (op.ended !== undefined) {
       for (const listener of before.listeners.toSorted()) this.#tell(listener, op.run, op.ended.payload, op.at)
     }
     if (op.leaves !== undefined) this.#leaveAll(op.run, op.leaves, op.at)
-    return op.ended !== undefined && before.listeners.length > 0 ? { ok: true, told: true } : { ok: true }
+    return {
+      ok: true,
+      ...(op.ended !== undefined && before.listeners.length > 0 ? { told: true } : {}),
+      ...(days === undefined ? {} : { days })
+    }
+  }
+
+  #spend(workflow: string, change: DaySums): DaySums {
+    const key = pair(workflow, String(change.day))
+    const { spending } = this.#store
+    const sums: Mutable<DaySums> = { ...change }
+    for (const unit of units) sums[unit] = bounded((spending.get(key)?.[unit] ?? 0) + change[unit])
+    this.#changes.put(spending, key, { workflow, ...sums })
+    return sums
   }
 
   #leaveAll(listener: string, { except, row }: NonNullable<CommitOp["leaves"]>, at: number): void {
@@ -321,6 +339,12 @@ export class Transaction {
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+const units = ["micros", "tokens", "reservedMicros", "reservedTokens"] as const
+
+const bounded = (sum: number): number => Math.min(Math.max(sum, 0), Number.MAX_SAFE_INTEGER)
 
 const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
 

@@ -18,6 +18,7 @@ export const summary = (row: RunRow): RunSummary => ({
   ...(row.owner === null ? {} : { owner: row.owner }),
   ...(row.dueAt === null ? {} : { dueAt: row.dueAt }),
   entries: row.length,
+  ...(row.spent === undefined ? {} : { spent: row.spent }),
   createdAt: row.createdAt,
   updatedAt: row.updatedAt
 })

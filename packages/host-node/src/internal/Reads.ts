@@ -29,6 +29,7 @@ import {
   toOwner,
   toRun
 } from "./Rows.ts"
+import * as SpendingSql from "./SpendingSql.ts"
 
 export const make = (db: DatabaseSync) => {
   const version = prepare(db, "PRAGMA data_version")
@@ -104,6 +105,7 @@ export const make = (db: DatabaseSync) => {
             (SELECT count(*) FROM inbox) AS inbox, (SELECT count(*) FROM outbox) AS outbox`
   )
   const list = lister(db)
+  const spending = SpendingSql.read(db)
 
   return {
     version: (): number => number(version.get()!, "data_version"),
@@ -152,7 +154,8 @@ export const make = (db: DatabaseSync) => {
         inbox: number(count, "inbox"),
         outbox: number(count, "outbox")
       }
-    }
+    },
+    spending
   } satisfies { readonly [Name in Exclude<keyof Backend, "supports" | "write">]: unknown }
 }
 

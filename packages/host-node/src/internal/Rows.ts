@@ -2,6 +2,7 @@
  * Prepared statements, and rows of the tables as rows of the storage seam.
  */
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
+import * as Spent from "@fermata/core/Spent"
 import * as WellFormed from "@fermata/core/WellFormed"
 import type {
   ApprovalRow,
@@ -111,9 +112,9 @@ export const dueRuns = "due CROSS JOIN runs INDEXED BY runs_due_served ON runs.s
 
 /** Everything of a run but its payloads. */
 export const runColumns = `id, epoch, owner, due_at, takeovers, status, reason, workflow, version, kind, definition, `
-  + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, coalesce(${
-    lastOf("runs.key")
-  } + 1, 0) AS length`
+  + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, `
+  + `(SELECT micros FROM spent WHERE run = runs.key) AS spent_micros, (SELECT tokens FROM spent WHERE run = runs.key) AS spent_tokens, `
+  + `coalesce(${lastOf("runs.key")} + 1, 0) AS length`
 
 export const toRun = (row: Row): RunRow => ({
   id: text(row, "id"),
@@ -132,7 +133,10 @@ export const toRun = (row: Row): RunRow => ({
   dueAt: numberOrNull(row, "due_at"),
   takeovers: number(row, "takeovers"),
   createdAt: number(row, "created_at"),
-  updatedAt: number(row, "updated_at")
+  updatedAt: number(row, "updated_at"),
+  ...(row["spent_micros"] === null
+    ? {}
+    : { spent: Spent.make(number(row, "spent_micros"), number(row, "spent_tokens")) })
 })
 
 export const toInbox = (row: Row): InboxRow => ({

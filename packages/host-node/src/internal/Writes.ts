@@ -34,6 +34,7 @@ import {
   toRun
 } from "./Rows.ts"
 import * as ShortWaits from "./ShortWaits.ts"
+import * as SpendingSql from "./SpendingSql.ts"
 
 /** `call` calls a part of a commit that is made inside the transaction. */
 export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<Together>) => {
@@ -68,6 +69,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
      VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13) RETURNING key`
   )
   const events = EventSql.changes(db)
+  const spend = SpendingSql.changes(db)
 
   const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
   const setInboxCount = prepare(db, "UPDATE runs SET inbox_count = ? WHERE key = ?")
@@ -321,7 +323,12 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const left = op.ended === undefined ? inboxCount : 0
     if (left !== inboxBefore && !endsNow) setInboxCount.run(left, key)
     if (op.leaves !== undefined) listeners.leaveAll(op.run, op.leaves, op.at)
-    return listening.length > 0 ? { ok: true, told: true } : { ok: true }
+    const spending = op.spending ?? added.spending
+    return {
+      ok: true,
+      ...(listening.length > 0 ? { told: true } : {}),
+      ...(spending === undefined ? {} : { days: spend(key, spending) })
+    }
   }
 
   const unseen = (key: number, consumed: ReadonlyArray<string>): boolean =>
@@ -459,6 +466,6 @@ const isOfEntriesAlone = (op: CommitOp): boolean =>
   op.blobs.length + op.outbox.length + op.consumed.length + op.approvalsOpened.length + op.approvalsClosed.length ===
     0 &&
   op.status === undefined && op.awaits === undefined && op.release === undefined && op.ended === undefined &&
-  op.together === undefined && op.leaves === undefined
+  op.together === undefined && op.leaves === undefined && op.spending === undefined
 
 const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }

@@ -1,6 +1,6 @@
 /** Conformance: on any history, a backend answers and stores what the memory backend does. */
 import { assert, it } from "@effect/vitest"
-import type { Backend, CommitOp, Op, StorageFailed, Together } from "@fermata/engine/Backend"
+import type { Backend, CommitOp, Op, SpendingChange, StorageFailed, Together } from "@fermata/engine/Backend"
 import { type Equality, pathOf, positionOf } from "@fermata/engine/EventLog"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import * as Effect from "effect/Effect"
@@ -192,6 +192,20 @@ const equality: fc.Arbitrary<Equality | null> = fc.option(
 /** A value, several, one at a place, several there, or none. */
 const payload = fc.constantFrom<unknown>(1, 2, [1], { id: 1 }, { id: 2 }, { id: [2] }, {}, null)
 
+const sum = fc.constantFrom(-3, 0, 1, 2, Number.MAX_SAFE_INTEGER)
+const spending: fc.Arbitrary<SpendingChange> = fc.record({
+  spent: fc.record({ micros: fc.nat(9), tokens: fc.nat(9) }, { requiredKeys: [] }),
+  days: some(
+    fc.record({
+      day: fc.constantFrom(-1, 0, 20_000),
+      micros: sum,
+      tokens: sum,
+      reservedMicros: sum,
+      reservedTokens: sum
+    })
+  )
+}, { requiredKeys: ["days"] })
+
 const commits: fc.Arbitrary<Op> = fc.record({
   id: run,
   stale: fc.constantFrom(0, 0, 0, 0, 1, -1),
@@ -206,9 +220,26 @@ const commits: fc.Arbitrary<Op> = fc.record({
   awaited: some(fc.record({ key, event: key, equality, position: fc.nat(4) })),
   together,
   leaves: fc.option(some(run), { freq: 3 }),
+  spending: fc.option(spending, { freq: 1 }),
   outcome
 }).map((
-  { at, awaited, blobs, closed, consumed, id, leaves, opened, outbox, outcome, rows, stale, together, unawaited }
+  {
+    at,
+    awaited,
+    blobs,
+    closed,
+    consumed,
+    id,
+    leaves,
+    opened,
+    outbox,
+    outcome,
+    rows,
+    spending,
+    stale,
+    together,
+    unawaited
+  }
 ) =>
   commit(id, Math.min(stale, 0), rows, {
     ...(together === undefined ? {} : { together }),
@@ -219,6 +250,7 @@ const commits: fc.Arbitrary<Op> = fc.record({
     outbox,
     approvalsOpened: opened.map((key) => approval(id, key, { requestedAt: at })),
     approvalsClosed: closed,
+    ...(spending === null ? {} : { spending }),
     ...(leaves === null ? {} : { leaves: { except: leaves, row: stopRow } }),
     ...(awaited.length + unawaited.length === 0 ? {} : {
       awaits: {
@@ -364,5 +396,7 @@ const observe = (backend: Backend) =>
     stranded: backend.stranded(3),
     strandedBefore: backend.stranded(10, "r1"),
     findings: backend.findings(100),
-    census: backend.census
+    census: backend.census,
+    spending: backend.spending({}),
+    spendingOf: backend.spending({ workflow: "purchase", since: 0, until: 19_999 })
   })

@@ -61,7 +61,8 @@ const watched = (op: Op): { readonly op: Op; readonly done: () => Op } => {
           ...rest,
           rows: [...rest.rows, ...made.rows],
           blobs: [...rest.blobs, ...made.blobs],
-          outbox: [...rest.outbox, ...made.outbox]
+          outbox: [...rest.outbox, ...made.outbox],
+          ...(made.spending === undefined ? {} : { spending: made.spending })
         }
   }
 }

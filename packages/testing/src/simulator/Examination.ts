@@ -12,6 +12,7 @@ import * as Schema from "effect/Schema"
 import { tellsOf } from "./AnswerWitness.ts"
 import * as JournalLaw from "./JournalLaw.ts"
 import * as Limits from "./Limits.ts"
+import * as MoneyWitness from "./MoneyWitness.ts"
 import type { PromiseId } from "./Violation.ts"
 import type { Witness } from "./Witness.ts"
 
@@ -83,6 +84,7 @@ export const examine = (
     }
   }
   for (const id of witness.outbox) if (!store.outbox.has(id)) find("S3", `message ${id} was acknowledged, and is lost`)
+  for (const problem of MoneyWitness.differences(store, readable)) find("S3", problem)
   witness.events.examine(store)
   witness.artifacts.examine(store, witness.runs.values())
   for (const stored of store.runs.values()) examineRun(store, stored, find, patient)
@@ -207,6 +209,13 @@ const journal = ({ entries, row }: Run): ReadonlyArray<JournalEntry.JournalEntry
     const read = Upcast.read(row.id, seq, text)
     return Exit.isSuccess(read) ? read.value : undefined
   })
+
+/** What comes before the first entry that cannot be read. */
+const readable = (run: Run): ReadonlyArray<JournalEntry.JournalEntry> => {
+  const entries = journal(run)
+  const bad = entries.indexOf(undefined)
+  return (bad < 0 ? entries : entries.slice(0, bad)) as ReadonlyArray<JournalEntry.JournalEntry>
+}
 
 const endOf = (entry: JournalEntry.JournalEntry | undefined): unknown => {
   switch (entry?._tag) {

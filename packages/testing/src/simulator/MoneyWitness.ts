@@ -1,4 +1,7 @@
 /**
+ * Holds what the store says was spent to the journals: the row of each run at
+ * each of its commits, and in the end the sums of days.
+ *
  * Hears what bodies of steps spend at the moment in which they do, and holds
  * the journals to it: no step has cost more than its journal says, as far as it
  * had reserved that, nor less than its outcomes say; and where each request has
@@ -7,10 +10,15 @@
 import type { JournalEntry } from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
 import * as Spent from "@fermata/core/Spent"
+import * as SpentByDay from "@fermata/core/SpentByDay"
+import type { CommitOp } from "@fermata/engine/Backend"
+import type { MemoryStore } from "@fermata/engine/MemoryBackend"
 import type { Seen } from "./Seen.ts"
 
 export class MoneyWitness {
   private readonly spent = new Map<string, Spent.Amount>()
+  /** By run: what its row says, by its commits. */
+  private readonly rows = new Map<string, Spent.Amount>()
   /** A loss of power may have taken the requests of what was spent. */
   private isSure = true
 
@@ -21,6 +29,18 @@ export class MoneyWitness {
 
   losesPower(): void {
     this.isSure = false
+  }
+
+  /** What a commit of a run says that it has spent is what its journal says. */
+  commits(op: CommitOp, { id, view }: Pick<Seen, "id" | "view">): string | undefined {
+    const said = op.spending?.spent
+    if (said !== undefined) this.rows.set(id, said)
+    if (op.spending === undefined && op.ended === undefined && !op.rows.some(isOfMoney)) return undefined
+    const row = this.rows.get(id) ?? Spent.zero
+    const own = ownOf(view)
+    return isSame(row, own)
+      ? undefined
+      : `run ${id} is said to have spent ${Spent.text(row)}, and its journal says ${Spent.text(own)}`
   }
 
   /** What of a run does not fit what its bodies have spent. */
@@ -42,9 +62,47 @@ export class MoneyWitness {
   }
 }
 
+/** What of the store does not fit its journals: rows of runs, and sums of days. */
+export const differences = (
+  store: MemoryStore,
+  journalOf: (run: StoredRun) => ReadonlyArray<JournalEntry>
+): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  const held = new Map<string, Spent.Amount>()
+  for (const stored of store.runs.values()) {
+    const { row } = stored
+    const view = RunView.of(row.id, journalOf(stored))
+    const own = ownOf(view)
+    if (!isSame(row.spent ?? Spent.zero, own)) {
+      found.push(`the row of run ${row.id} has ${Spent.text(row.spent ?? Spent.zero)}, its journal ${Spent.text(own)}`)
+    }
+    const open = Spent.sumAll(view.steps.map(({ reserved = Spent.zero }) => reserved))
+    held.set(row.workflow, Spent.sumAll([held.get(row.workflow) ?? Spent.zero, own, open]))
+  }
+  for (const [workflow, amount] of held) {
+    const days = [...store.spending.values()].filter((row) => row.workflow === workflow)
+    const sum = Spent.sumAll(days.map(SpentByDay.heldOf))
+    if (!isSame(sum, amount)) {
+      found.push(`the days of workflow "${workflow}" have ${Spent.text(sum)}, the journals ${Spent.text(amount)}`)
+    }
+  }
+  return found
+}
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+type StoredRun = MemoryStore["runs"] extends Map<string, infer R> ? R : never
+
+/** Of its steps, without children, who have rows of their own. */
+const ownOf = ({ steps }: RunView.RunView): Spent.Amount =>
+  Spent.sumAll(steps.flatMap(({ spent = Spent.zero, unsettled = Spent.zero }) => [spent, unsettled]))
+
+/** Whether the text of an entry may say something of money. */
+const isOfMoney = (row: string): boolean => row.includes("\"spent\"") || row.includes("\"reserved\"")
+
+const isSame = (a: Spent.Amount, b: Spent.Amount): boolean => a.micros === b.micros && a.tokens === b.tokens
 
 interface Requests {
   /** Each request says what it may cost. */

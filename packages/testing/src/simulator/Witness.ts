@@ -236,6 +236,8 @@ export class Witness {
     if (seen.ended) this.find("S5", `a commit to run ${op.run} was taken although the run has ended`)
     if (op.awaits !== undefined) this.events.changed(op.run, op.awaits)
     this.append(seen, op)
+    const unlike = this.money.commits(op, seen)
+    if (unlike !== undefined) this.find("S3", unlike)
     for (const id of op.consumed) {
       const taken = this.inbox.get(`${op.run}\n${id}`)
       if (taken?.kind === "signal" && !seen.signals.has(id) && !seen.entries.some((entry) => tellsOf(entry) === id)) {

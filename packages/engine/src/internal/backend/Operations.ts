@@ -1,4 +1,6 @@
 /** What is written to a store: operations, each with its answer. */
+import type { Amount } from "@fermata/core/Spent"
+import type { DaySums } from "@fermata/core/SpentByDay"
 import type * as Effect from "effect/Effect"
 import type { EventAnswers, EventsOp, EventWaitChanges, SubscriptionRow, SweepOp } from "../../EventLog.ts"
 import type { ApprovalRow, BlobRow, DefinitionRow, FindingRow, InboxRow, OutboxRow, OwnerRow, RunRow } from "./Rows.ts"
@@ -11,7 +13,7 @@ import type { ApprovalRow, BlobRow, DefinitionRow, FindingRow, InboxRow, OutboxR
  */
 export interface StartOp {
   readonly op: "start"
-  readonly run: Omit<RunRow, "length" | "epoch" | "takeovers" | "updatedAt" | "waits" | "reason">
+  readonly run: Omit<RunRow, "length" | "epoch" | "takeovers" | "updatedAt" | "waits" | "reason" | "spent">
   readonly rows: ReadonlyArray<string>
   readonly blobs: ReadonlyArray<BlobRow>
   readonly subscriptions: ReadonlyArray<SubscriptionRow>
@@ -60,6 +62,7 @@ export interface CommitOp {
   readonly approvalsOpened: ReadonlyArray<ApprovalRow>
   readonly approvalsClosed: ReadonlyArray<string>
   readonly awaits?: EventWaitChanges
+  readonly spending?: SpendingChange
   /**
    * Goes with a final status. Deletes the approvals, subscriptions and waits for
    * events of the run and tells its listeners with this payload. Refused as
@@ -84,6 +87,21 @@ export interface CommitOp {
 }
 
 /**
+ * What a commit changes of what was spent; absent where its entries say nothing of money.
+ *
+ * The sums of a day are those of the run's workflow. They are changed in the
+ * transaction of the commit, and the answer has them as they are behind it, so
+ * that of two commits which reserve something the later one sees both. A sum is
+ * never below 0, and no larger than the largest safe integer.
+ */
+export interface SpendingChange {
+  /** What the run has spent behind this commit, in whole; absent where that is what it was. */
+  readonly spent?: Amount
+  /** What is added to the sums of days. */
+  readonly days: ReadonlyArray<DaySums>
+}
+
+/**
  * The part of a commit that is made inside its transaction, so that it stands
  * or falls with it: what it does to tables of the user, and what it adds to the
  * commit.
@@ -98,7 +116,7 @@ export interface CommitOp {
  * `within` puts an effect into the transaction: what runs inside it, and waits
  * for nothing, sees and changes the tables as the transaction does.
  */
-export type Together = (within: Within) => Pick<CommitOp, "rows" | "blobs" | "outbox"> | null
+export type Together = (within: Within) => Pick<CommitOp, "rows" | "blobs" | "outbox" | "spending"> | null
 /** Runs an effect inside the transaction of a commit. */
 export type Within = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -259,9 +277,9 @@ export type Op =
 export interface Answers extends EventAnswers {
   /** `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already. */
   readonly start: { readonly started: boolean; readonly run: RunRow; readonly told?: true }
-  /** `told`: others have been told of the end. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
+  /** `told`: others have been told of the end. `days`: the sums of the days that `spending` has changed, in that order. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
   readonly commit:
-    | { readonly ok: true; readonly told?: true }
+    | { readonly ok: true; readonly told?: true; readonly days?: ReadonlyArray<DaySums> }
     | {
       readonly ok: false
       readonly epoch: number

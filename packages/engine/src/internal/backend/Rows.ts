@@ -1,4 +1,6 @@
 /** The rows of a store: plain strings and numbers. Times are ms since the epoch. */
+import type { Amount } from "@fermata/core/Spent"
+import type { DaySums } from "@fermata/core/SpentByDay"
 
 /** One run as the database knows it. Everything else about a run is folded from its journal. */
 export interface RunRow {
@@ -27,6 +29,16 @@ export interface RunRow {
   readonly createdAt: number
   /** When its status was last committed or the run was last released. A commit of entries alone leaves it, so that it costs no write here. */
   readonly updatedAt: number
+  /**
+   * What the run has itself spent, by its journal: by outcomes, and by attempts that came to none. Without its
+   * children, so that sums over rows count everything once; absent where that is nothing.
+   */
+  readonly spent?: Amount
+}
+
+/** What the runs of a workflow have spent on a UTC day, and what of it is reserved by attempts in flight. */
+export interface SpendingRow extends DaySums {
+  readonly workflow: string
 }
 
 /** A row of the inbox of a run. `at` is ms since the epoch. */

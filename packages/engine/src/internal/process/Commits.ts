@@ -6,7 +6,7 @@ import type { CommitOp, RunRow } from "../../Backend.ts"
 import { encodeEntries } from "../../Store.ts"
 import * as CommitOps from "../CommitOps.ts"
 import type { Extensions } from "../Extensions.ts"
-import type { ExecutorHost, PendingCommit } from "../run/RunHost.ts"
+import type { Committed, ExecutorHost, PendingCommit } from "../run/RunHost.ts"
 import * as RunLogs from "../RunLogs.ts"
 import type { Announcements } from "./Announcements.ts"
 import type { HostRuntime } from "./HostRuntime.ts"
@@ -46,7 +46,7 @@ export class Commits {
     run: RunRow,
     pending: PendingCommit,
     encoded: Pick<CommitOp, "rows" | "blobs">,
-    done: (ok: boolean, unseen?: boolean) => void
+    done: Committed
   ): void {
     const { announcements, host, inboxes, rounds, waiters, writer } = this.parts
     const projected = announcements.projected(run, pending.entries, pending.unrecorded)
@@ -69,7 +69,7 @@ export class Commits {
         if (told || pending.release !== undefined) rounds.poke(Look.due)
         if (told || (inboxes.hasBacklog && pending.consumed.length > 0)) rounds.poke(Look.inbox)
       }
-      done(ok, unseen)
+      done(ok, unseen, Exit.isSuccess(answer) && answer.value.ok ? answer.value.days : undefined)
       if (ok && pending.ended !== undefined) waiters.notify(run.id, RunWaiters.rested(run, pending, op.at))
     })
   }

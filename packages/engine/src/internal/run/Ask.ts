@@ -5,6 +5,7 @@ import type { Artifact } from "@fermata/core/Artifact"
 import type { CrashRule } from "@fermata/core/CrashRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Amount } from "@fermata/core/Spent"
+import type { DaySums } from "@fermata/core/SpentByDay"
 import type * as StoredJson from "@fermata/core/StoredJson"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -69,6 +70,8 @@ export interface StepAttempt {
     content: Uint8Array | string,
     options?: KeepOptions
   ) => Effect.Effect<Artifact, ArtifactRefused>
+  /** What the runs of the workflow had spent on the day of the request, when that was recorded. */
+  readonly day: DaySums | undefined
 }
 
 /** What an asker of a step gets. Its value or cause may be stored text; nobody else is given it. */

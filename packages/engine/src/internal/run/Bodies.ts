@@ -5,6 +5,7 @@ import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as SpentByDay from "@fermata/core/SpentByDay"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -155,7 +156,10 @@ export class Bodies {
       entry: entry.seq,
       recovery: entry.recovery ?? 0,
       spend: meter.spend,
-      keep: meter.keep
+      keep: meter.keep,
+      day: entry.reserved === undefined
+        ? undefined
+        : this.run.days.find(({ day }) => day === SpentByDay.dayOf(entry.at))
     }
     // Steps that a probe asks for are its own each time, for what they answered before may hold no more.
     const inside = probing

@@ -3,6 +3,7 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Amount } from "@fermata/core/Spent"
+import type { DaySums } from "@fermata/core/SpentByDay"
 import type { Giver } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
 import type * as Context from "effect/Context"
@@ -12,7 +13,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Schema from "effect/Schema"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { Desk } from "../../Answers.ts"
-import type { ApprovalRow, Backend, BlobRow, CommitOp, OutboxRow, RunRow, Within } from "../../Backend.ts"
+import type { ApprovalRow, Backend, BlobRow, CommitOp, OutboxRow, RunRow, SpendingChange, Within } from "../../Backend.ts"
 import type { EventWaitChanges } from "../../EventLog.ts"
 import type { Signal } from "../../SignalDeclaration.ts"
 import type { RunTurns } from "../process/RunTurns.ts"
@@ -67,6 +68,7 @@ export interface PendingCommit {
   readonly ended: { readonly payload: string } | undefined
   readonly release: { readonly dueAt: number | null; readonly quiet?: boolean } | undefined
   readonly leaves?: CommitOp["leaves"]
+  readonly spending?: SpendingChange
   readonly unrecorded?: UnrecordedSuspension
 }
 
@@ -76,8 +78,16 @@ export interface MadeEntry<E> {
   readonly blobs?: ReadonlyArray<BlobRow> | undefined
 }
 
-/** Makes one entry inside the transaction that stores it, or undoes that with undefined. */
-export type MakeEntry = (within: Within) => MadeEntry<JournalEntry.JournalEntry> | undefined
+/** Makes one entry inside the transaction that stores it, with what it changes of what was spent, or undoes that with undefined. */
+export type MakeEntry = (
+  within: Within
+) => MadeEntry<JournalEntry.JournalEntry> & { readonly spending?: SpendingChange } | undefined
+
+/**
+ * How a commit came out. `unseen`: it is refused, for the inbox holds what the run has not taken; everything else is
+ * as it was. `days`: the sums of the days that it has changed.
+ */
+export type Committed = (ok: boolean, unseen?: boolean, days?: ReadonlyArray<DaySums>) => void
 
 /** A run in memory, as its process sees it. */
 export interface HeldRun {
@@ -92,8 +102,7 @@ export interface ExecutorHost {
   readonly now: () => number
   /** ms of a clock that nobody sets, for how long something took. */
   readonly elapsed: () => number
-  /** `unseen`: it is refused, for the inbox holds what the run has not taken; everything else is as it was. */
-  readonly commit: (run: RunRow, commit: PendingCommit, done: (ok: boolean, unseen?: boolean) => void) => void
+  readonly commit: (run: RunRow, commit: PendingCommit, done: Committed) => void
   /** Has what is in the inboxes of the runs of this process handed out. */
   readonly handOutSoon: () => void
   /** Takes answers of the engine's own: at a deadline, and where the code does not take an edit. */

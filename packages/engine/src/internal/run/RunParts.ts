@@ -2,6 +2,7 @@
  * The parts of a run in memory, and how they are put together.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as SpentByDay from "@fermata/core/SpentByDay"
 import type { RunRow } from "../../Backend.ts"
 import { sameButForId } from "../ForkedText.ts"
 import { OutsideWaits } from "../OutsideWaits.ts"
@@ -95,7 +96,7 @@ export const make = (
     taken: (ids) => inbox.taken(ids),
     stillHeld: () => children.stillHeld(),
     deposed: () => whole.deposed()
-  })
+  }, SpentByDay.of(history))
   const limits = new RunLimits(registration.limits, host, run.alarms, ledger.activeMs)
   const scheduler = new RunScheduler(host.turns.pace, wake, (fiber) => whole.outside(fiber))
   return {

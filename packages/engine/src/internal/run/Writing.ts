@@ -3,7 +3,8 @@
  * its entry inside its own transaction.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type { Within } from "../../Backend.ts"
+import * as SpentByDay from "@fermata/core/SpentByDay"
+import type { SpendingChange, Within } from "../../Backend.ts"
 import * as Leaving from "../Leaving.ts"
 import * as Ledger from "./Ledger.ts"
 import * as Phase from "./Phase.ts"
@@ -28,9 +29,12 @@ export class Writing {
   isStopping = false
   private readonly run: RunCore
   private readonly told: Written
+  /** What the run has spent by what is stored of it. */
+  private tally: SpentByDay.Tally
 
-  constructor(run: RunCore, told: Written) {
+  constructor(run: RunCore, told: Written, tally: SpentByDay.Tally = SpentByDay.nothing) {
     this.run = run
+    this.tally = tally
     this.told = told
   }
 
@@ -44,6 +48,7 @@ export class Writing {
     const { run } = this
     const contents = run.batch.take()
     const stops = this.isStopping
+    const change = SpentByDay.after(this.tally, contents.entries)
     this.isStopping = false
     if (run.phase === Phase.live) run.phase = Phase.committing
     run.host.commit(run.row, {
@@ -51,8 +56,10 @@ export class Writing {
       status,
       ended,
       release,
+      ...this.spendingOf(change),
       ...(stops ? { leaves: Leaving.all(leaverOf(run), this.told.stillHeld()) } : {})
-    }, (ok, unseen) => {
+    }, (ok, unseen, days) => {
+      if (ok) this.took(change, days)
       if (run.phase === Phase.committing) run.phase = Phase.live
       if (unseen === true && !run.phase.isGone) {
         run.batch.putBack(contents)
@@ -95,12 +102,16 @@ export class Writing {
     const { run } = this
     const place = { seq: run.batch.length, at: run.host.now(), epoch: run.row.epoch }
     let entry: Entry | undefined
+    let change: SpentByDay.Change | undefined
     run.phase = Phase.holding
     run.host.commitTogether(run.row, place.seq, (within) => {
       const made = run.phase.isGone ? undefined : make(within)
-      entry = made === undefined ? undefined : { ...place, ...made.entry } as Entry
-      return entry && { entry, blobs: made?.blobs }
+      if (made === undefined) return undefined
+      entry = { ...place, ...made.entry } as Entry
+      change = SpentByDay.after(this.tally, [entry])
+      return { entry, blobs: made.blobs, ...this.spendingOf(change) }
     }, (how) => {
+      if (how === "done") this.took(change, undefined)
       if (run.phase.isGone) return
       run.phase = Phase.live
       if (how === "refused") return this.told.deposed()
@@ -111,5 +122,20 @@ export class Writing {
       }
       done(how === "done" ? entry : undefined)
     })
+  }
+
+  /** What these entries change of what was spent, for their commit. */
+  private spendingOf(change: SpentByDay.Change | undefined): { readonly spending?: SpendingChange } {
+    if (change === undefined) return {}
+    const { days, tally: { spent } } = change
+    const { micros, tokens } = this.tally.spent
+    return { spending: { days, ...(spent.micros === micros && spent.tokens === tokens ? {} : { spent }) } }
+  }
+
+  /** It is stored. */
+  private took(change: SpentByDay.Change | undefined, days: ReadonlyArray<SpentByDay.DaySums> | undefined): void {
+    if (change === undefined) return
+    this.tally = change.tally
+    if (days !== undefined) this.run.days = days
   }
 }
