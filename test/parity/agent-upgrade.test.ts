@@ -79,6 +79,7 @@ describe("a run that waits for an answer, under a build that changed", () => {
     "its models": [{ model: ["other", "m"] }],
     "the order of its models": [{ model: ["other", "m"], modelOrder: "cheapest" }],
     "its budget": [{ budget: { tokens: 1 } }],
+    "what all of its runs may spend on a day": [{ dailyBudget: { tokens: 1_000_000 } }],
     "who may stop it": [{ stop: () => true }],
     "its skills": [{ skills: [{ name: "memo", description: "", content: "" }] }]
   }
@@ -164,4 +165,32 @@ describe("a run that waits for a subagent, under a build that changed", () => {
       assert.strictEqual((yield* world.run(child.id)).status, "cancelled")
       assert.include(told.at(-1)!, "was cancelled")
     }))
+})
+
+describe("a run for which the day has too little left, under a build that changed", () => {
+  const parked = Effect.gen(function*() {
+    const world = yield* CrashHost.make
+    const first = build({ dailyBudget: { tokens: 10 } }, [Read])
+    const before = yield* world.start(first.layer)
+    const run = yield* before.use(first.agent.start("go", { id: "1" }))
+    yield* before.settled
+    assert.strictEqual((yield* world.run(run)).reason, "budget")
+    return { world, before, run }
+  })
+  const cases: Readonly<Record<string, Options>> = {
+    "a larger limit": { dailyBudget: { tokens: 1_000_000 } },
+    "none": {}
+  }
+  for (const [what, next] of Object.entries(cases)) {
+    it.effect(`N-03, N-50: fits, and goes on under ${what} when it looks again`, () =>
+      Effect.gen(function*() {
+        const { before, run, world } = yield* parked
+        const after = yield* world.restart(before, build({ ...next, policy: Policy.open }).layer)
+        const report = yield* after.use(Effect.provide(Upgrade.check(), Runs.layer))
+        assert.deepStrictEqual([report.breaks.length, report.fits], [0, 1])
+        yield* after.use(Effect.provide(Runs.use((runs) => runs.raise(run, { tokens: 1, by: "ada" })), Runs.layer))
+        yield* after.settled
+        assert.strictEqual((yield* world.run(run)).status, "completed")
+      }))
+  }
 })

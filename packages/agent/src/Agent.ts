@@ -105,7 +105,16 @@ export interface Options<
    */
   readonly budget?: Budget
   /**
-   * What happens when that is not enough: the run waits, suspended as `budget`,
+   * What all runs of this agent together may spend on a UTC day, in every process
+   * that shares their store; subagents spend by their own. It holds exactly: each
+   * call reserves what it may cost before it is made, and counts on the day of its
+   * request. It is as in the code at the time of a call. A run for which too little
+   * is left goes on when the next day begins, when calls in flight have cost less
+   * than they reserved, or when somebody raises its budget.
+   */
+  readonly dailyBudget?: Budget
+  /**
+   * What happens when either is not enough: the run waits, suspended as `budget`,
    * until somebody raises it (`ask`, the default), or ends with what there is.
    */
   readonly onBudget?: "ask" | "finish"
@@ -135,7 +144,11 @@ export interface CompactionOptions {
   readonly microcompactAge?: Duration.Input
 }
 
-/** What a run may spend: US dollars, tokens, or both. */
+/**
+ * What may be spent: US dollars, tokens, or both. Dollars go by the prices of models, by
+ * which what is read from a cache is cheap. Tokens are all that models read and write, each
+ * once: what a cache had counts in full, since it was sent. They bound how much is said.
+ */
 export type Budget = Money.Budget
 
 /** What is said of one run. */
@@ -218,23 +231,13 @@ export interface Agent<
   In extends Schema.Top,
   Out extends Schema.Top,
   Tools extends AnyTools
-> {
+> extends Any {
   readonly name: Name
-  readonly description: string
   readonly input: In
-  /** The models that it asks, the next where one fails. */
-  readonly models: ReadonlyArray<string>
-  /** The names of its own tools; agents below aside. */
-  readonly tools: ReadonlyArray<string>
-  /** Agents that its model may give work to. */
-  readonly agents: ReadonlyArray<Any>
   readonly workflow: AgentWorkflow<Name, In, Out>
   /** Serves the agent's runs in a process that has models and the handlers of its tools. */
   readonly layer: Layer.Layer<never, never, Engine | WorkflowEngine | Models | Chunks | Tool.HandlersFor<Tools>>
-  /**
-   * Runs the agent, and waits for what it comes to: as a child run in the body
-   * of a workflow, else by itself.
-   */
+  /** Runs the agent, and waits for what it comes to: as a child run in the body of a workflow, else by itself. */
   readonly run: (
     input: In["Type"],
     options?: RunOptions
@@ -254,6 +257,9 @@ export interface Any extends Subagents.Below {
   readonly tools: ReadonlyArray<string>
   /** Agents that its model may give work to. */
   readonly agents: ReadonlyArray<Any>
+  /** What a run may spend that was told nothing else, and what all of them may on a day. */
+  readonly budget: Amount | undefined
+  readonly dailyBudget: Amount | undefined
 }
 
 /**
@@ -303,6 +309,7 @@ export const make = <
   AgentChecks.numbers(name, options)
   AgentChecks.skills(`Agent "${name}"`, options)
   const allowance = options.budget === undefined ? undefined : Money.amountOf(options.budget)
+  const dailyBudget = options.dailyBudget === undefined ? undefined : Money.amountOf(options.dailyBudget)
 
   const workflow = Workflow.make(name, {
     payload: payload(input),
@@ -371,7 +378,7 @@ export const make = <
     const bringers = { own: options.skills, ofRun, ofProcess: yield* Skill.CurrentSource }
     const first = yield* Workflows.decide("setup", Start, () => ({
       setup: setup(given, Skills.choose(bringers)),
-      prompt: options.prompt?.(given) ?? textOf(input, given)
+      prompt: options.prompt?.(given) ?? Output.inputText(input, given)
     }))
     const skills = yield* Effect.mapError(
       Skills.hold(first.setup.skills, bringers, options.skillHosts),
@@ -401,6 +408,7 @@ export const make = <
         : { ...first.setup, instructions: `${first.setup.instructions}\n\n${skills.told}` },
       keyOf: skills.keyOf,
       budget: limit,
+      dailyBudget,
       kit,
       models,
       temperature: options.temperature,
@@ -449,6 +457,8 @@ export const make = <
       ...(Skills.choose({ own: options.skills, ofRun: undefined, ofProcess: undefined }) ? [Skill.toolName] : [])
     ],
     agents,
+    budget: allowance,
+    dailyBudget,
     workflow,
     layer: workflow.toLayer(body as never) as Agent<Name, In, Out, Tools>["layer"],
     run: (given, options = {}) =>
@@ -487,10 +497,3 @@ const millis = (given: Duration.Input | undefined, otherwise: number): number =>
 /** In a body, chance comes from the engine, so that a replay asks for the same run. */
 const idOf = (id: string | undefined): Effect.Effect<string> =>
   id === undefined ? Effect.map(WebCrypto, (web) => web.randomUUID()) : Effect.succeed(id)
-
-/** The input as a model reads it. */
-const textOf = (schema: Schema.Top, given: unknown): string => {
-  if (typeof given === "string") return given
-  const encoded: unknown = Schema.encodeUnknownSync(Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>))(given)
-  return JSON.stringify(encoded, null, 2)
-}

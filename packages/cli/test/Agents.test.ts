@@ -45,15 +45,20 @@ describe("agents", () => {
         description: "Reviews a change",
         models: ["claude-opus-5-5"],
         tools: ["Publish"],
-        agents: ["looker"]
+        agents: ["looker"],
+        budget: { micros: 2_000_000 },
+        dailyBudget: { micros: 5_000_000, tokens: 1_000_000 }
       },
       { name: "looker", description: "Looks at one file", models: ["claude-opus-5-5"], tools: [], agents: [] },
       { name: "chief", description: "", models: ["claude-opus-5-5"], tools: [], agents: ["reviewer"] },
       { name: "writer", description: "Says it otherwise", models: ["claude-opus-5-5"], tools: [], agents: [] }
     ])
     const page = (await type("agent", "ls")).stdout
-    assert.match(page, /^AGENT +MODELS +TOOLS +AGENTS BELOW +DESCRIPTION$/m)
-    assert.match(page, /^reviewer +claude-opus-5-5 +Publish +looker +Reviews a change$/m)
+    assert.match(page, /^AGENT +MODELS +TOOLS +AGENTS BELOW +TODAY +EVER +A RUN MAY +DESCRIPTION$/m)
+    assert.match(
+      page,
+      /^reviewer +claude-opus-5-5 +Publish +looker +\$0.00 of \$5.00, 0 of 1000000 tokens +nothing +spend \$2.00 +Reviews a/m
+    )
     assert.include((await own.fermata("agent", "ls")).stderr, "no agents")
   })
 
@@ -94,6 +99,17 @@ describe("agents", () => {
     assert.deepStrictEqual(own.bodies, ["published one problem"])
     const { lines } = await type("runs", "ls", "--json")
     assert.sameMembers(lines.map(({ workflow }) => workflow), ["reviewer", "looker"])
+    const costs = lines.map(({ spent, workflow }) => [workflow, spent.tokens] as const)
+    for (const [, tokens] of costs) assert.isAbove(tokens, 0)
+    const agents = (await type("agent", "ls", "--json")).lines
+    const { ever, reserved, today } = agents.find(({ name }) => name === "reviewer")!.spending
+    const tokens = costs.find(([workflow]) => workflow === "reviewer")![1]
+    assert.deepStrictEqual([ever, reserved], [{ tokens }, {}])
+    // The day may have ended meanwhile.
+    if (today.tokens !== undefined) assert.strictEqual(today.tokens, tokens)
+    const page = (await type("runs", "ls")).stdout
+    assert.match(page, /^RUN +WORKFLOW +STATUS +STARTED +SPENT +WAITS$/m)
+    assert.include(page, `${tokens} tokens`)
     const upgrade = await type("upgrade", "check")
     assert.strictEqual(upgrade.code, 0, upgrade.stdout)
     const replayed = await type("replay", run!)

@@ -1,6 +1,7 @@
 /**
  * The model behind `llm` steps: a prompt in, an answer out.
  */
+import { Amount } from "@fermata/core/Amount"
 import * as JsonText from "@fermata/core/JsonText"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
@@ -36,13 +37,17 @@ export interface LlmAnswer {
   /** The model that answered. */
   readonly model: string
   readonly usage?: LlmUsage
+  /** What the call has cost: its run has spent that. Without it, the tokens of its usage. */
+  readonly cost?: Amount
 }
 
 /** A model did not answer. `retryable` says whether the same again may succeed. */
 export class LlmFailed extends Schema.TaggedError<LlmFailed>()("LlmFailed", {
   model: Schema.optionalKey(Schema.String),
   problem: Schema.String,
-  retryable: Schema.Boolean
+  retryable: Schema.Boolean,
+  /** What it has cost all the same. */
+  cost: Schema.optionalKey(Amount)
 }) {
   override get message(): string {
     return this.model === undefined ? this.problem : `Model "${this.model}" failed: ${this.problem}`
@@ -60,6 +65,8 @@ export interface Rule {
 export class Llm extends Context.Service<Llm, {
   /** Asks once. */
   readonly invoke: (request: LlmRequest) => Effect.Effect<LlmAnswer, LlmFailed>
+  /** The most that asking this may cost: it is reserved before, and counts as spent where no outcome says otherwise. Without it nothing is. */
+  readonly reserve?: (request: LlmRequest) => Amount
   /** True says that models are elsewhere: runs of contracts with `llm` steps are left to processes that have one. */
   readonly elsewhere?: boolean
   /** Why they are, where there is more to say, such as which key is missing. */

@@ -3,9 +3,11 @@
  * `effect/workflow` `Workflow`, and what its body may ask of the run.
  */
 import type { Amount } from "@fermata/core/Spent"
+import * as Spent from "@fermata/core/Spent"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Giver } from "@fermata/core/ValueRefused"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -172,6 +174,10 @@ export const budget: Effect.Effect<Budget, never, Engine | WorkflowInstance> = E
  * Whether the budget is enough is for the code to say, and it has to say the same
  * on every replay: `decide` records it.
  *
+ * With `until` (ms since the epoch) the wait ends at that time, too: it is a
+ * durable timer. `detail` says what is short, in place of what the run has spent
+ * of the limit.
+ *
  * @example
  * ```ts
  * let limit = Spent.sum({ micros: 2_000_000 }, (yield* Workflows.budget).raised)
@@ -180,7 +186,10 @@ export const budget: Effect.Effect<Budget, never, Engine | WorkflowInstance> = E
  * }
  * ```
  */
-export const awaitBudget = (limit: Amount): Effect.Effect<Budget, never, Engine | WorkflowInstance> =>
+export const awaitBudget = (
+  limit: Amount,
+  { detail, until }: { readonly until?: number; readonly detail?: string } = {}
+): Effect.Effect<Budget, never, Engine | WorkflowInstance> =>
   Effect.gen(function*() {
     const place = yield* CurrentRun
     if (place === undefined || place.step !== undefined) {
@@ -188,7 +197,10 @@ export const awaitBudget = (limit: Amount): Effect.Effect<Budget, never, Engine 
         new Error("A larger budget is waited for in the body of a workflow, not in a step or outside a run")
       )
     }
-    yield* place.run.waits.budget(limit, place.run.acts.spending().total)
+    const said = detail ?? `spent ${Spent.textOf(place.run.acts.spending().total, limit)}`
+    const raised = place.run.waits.budget(limit, said, until)
+    if (until === undefined) yield* raised
+    else yield* Effect.raceFirst(raised, Effect.sleep(Math.max(0, until - (yield* Clock.currentTimeMillis))))
     return place.run.acts.budget()
   })
 

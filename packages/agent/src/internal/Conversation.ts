@@ -23,6 +23,7 @@ import * as Fallback from "../model/Fallback.ts"
 import * as AnswerFold from "./AnswerFold.ts"
 import * as Budgeting from "./Budgeting.ts"
 import * as Compaction from "./Compaction.ts"
+import { awaitRoom, DayFull } from "./DailyBudget.ts"
 import { History } from "./History.ts"
 import { Message } from "./Message.ts"
 import * as ModelStep from "./ModelStep.ts"
@@ -42,6 +43,8 @@ export interface Parts extends Omit<ToolCalls.Callers, "memory" | "limit"> {
   readonly toolCharacters: () => number
   /** What the run may spend, before anybody raised it; no limit when absent. */
   readonly budget: Amount | undefined
+  /** What all runs of the agent may spend on a day, as it is now; no limit when absent. */
+  readonly dailyBudget: Amount | undefined
   readonly models: ReadonlyArray<string>
   readonly temperature: number | undefined
   readonly shape: Output.Shape | undefined
@@ -138,10 +141,10 @@ class Conversation {
     yield* this.listen()
     if (setup.compaction.strategy !== "off" && history.isLong(setup.compaction)) yield* this.shorten()
     if (!(yield* Budgeting.affords(parts.budget, setup.onBudget, this.reserve(this.progress.maxTokens)))) {
-      const { lastText, text } = this.progress
-      return yield* this.partial(text === "" ? lastText : text, "budget")
+      return yield* this.unpaid()
     }
     const answer = yield* this.answer(purpose)
+    if (answer === undefined) return yield* this.unpaid()
     const content = history.owned(answer.content)
     const now = yield* Clock.currentTimeMillis
     if (answer.finish === "refused") {
@@ -163,14 +166,15 @@ class Conversation {
       : yield* this.conclude(now)
   })
 
-  /** Asks the model. A conversation that it does not take is made shorter once, and it is asked again. */
+  /** Asks the model. A conversation that it does not take is made shorter once, and it is asked again. Nothing where the run is to end rather than wait for a budget. */
   private readonly answer = Effect.fnUntraced({ self: this }, function*(
     this: Conversation,
     purpose: ModelStep.Purpose
-  ): Effect.fn.Return<Answer, AgentFailed, Needs> {
+  ): Effect.fn.Return<Answer | undefined, AgentFailed, Needs> {
     const asked = yield* Effect.result(this.ask(purpose, () => this.history.messages, this.progress.maxTokens))
     if (Result.isSuccess(asked)) return asked.success
     const { failure } = asked
+    if (failure instanceof DayFull) return undefined
     const { compaction } = this.parts.setup
     if (failure.code !== "ERR_PROMPT_TOO_LONG" || compaction.strategy === "off") return yield* this.told(failure)
     const { count } = this.history.middle(compaction)
@@ -178,7 +182,7 @@ class Conversation {
     this.replaceMiddle(Compaction.leftOut(count))
     return yield* Effect.catch(
       this.ask(purpose, () => this.history.messages, this.progress.maxTokens),
-      (again) => this.told(again)
+      (again) => again instanceof DayFull ? Effect.undefined : Effect.fail(this.told(again))
     )
   })
 
@@ -230,19 +234,36 @@ class Conversation {
     )
   })
 
+  /** As often as the day has room for it, or once where the run is to end rather than wait for that. */
   private readonly ask = Effect.fnUntraced({ self: this }, function*(
     this: Conversation,
     purpose: ModelStep.Purpose,
     messages: () => ReadonlyArray<Said>,
     maxTokens: number
-  ): Effect.fn.Return<Answer, ModelFailed, Needs> {
-    const { kit, modelStep, run, setup, shape, temperature } = this.parts
+  ): Effect.fn.Return<Answer, ModelFailed | DayFull, Needs> {
+    for (let looks = 0;; looks++) {
+      const asked = yield* Effect.result(this.askOnce(purpose, messages, maxTokens))
+      if (Result.isSuccess(asked)) return asked.success
+      const { failure } = asked
+      if (!(failure instanceof DayFull) || this.parts.setup.onBudget === "finish") return yield* failure
+      yield* awaitRoom(failure, looks)
+    }
+  })
+
+  private readonly askOnce = Effect.fnUntraced({ self: this }, function*(
+    this: Conversation,
+    purpose: ModelStep.Purpose,
+    messages: () => ReadonlyArray<Said>,
+    maxTokens: number
+  ): Effect.fn.Return<Answer, ModelFailed | DayFull, Needs> {
+    const { agent, dailyBudget, kit, modelStep, run, setup, shape, temperature } = this.parts
     const isSummary = purpose === "summary"
     const turn = this.progress.turns + 1
-    const reserved = yield* this.reserve(maxTokens)
+    const wanted = yield* this.reserve(maxTokens)
     const models = yield* this.order(maxTokens)
+    const limit = yield* Budgeting.limitOf(dailyBudget)
     const answer = yield* modelStep({ turn, purpose }).pipe(
-      Effect.provideService(Step.Reserved, reserved),
+      Effect.provideService(Step.Reserved, wanted),
       Effect.provideService(ModelStep.CurrentQuestion, {
         run,
         models,
@@ -251,7 +272,8 @@ class Conversation {
         tools: isSummary ? [] : Object.values(kit.tools),
         maxTokens,
         temperature,
-        output: isSummary ? undefined : shape?.document
+        output: isSummary ? undefined : shape?.document,
+        daily: limit === undefined ? undefined : { agent, limit, wanted }
       })
     )
     if (!isSummary) this.progress.turns = turn
@@ -359,6 +381,12 @@ class Conversation {
     const value = isText ? text : "value" in read ? read.value : text
     return { _tag: "Ended", ended: { value, isText, text, turns, usage, stopped } }
   })
+
+  /** Ends with what there is, for want of a budget. */
+  private unpaid(): Effect.Effect<Next, AgentFailed, Needs> {
+    const { lastText, text } = this.progress
+    return this.partial(text === "" ? lastText : text, "budget")
+  }
 
   /** Makes the conversation shorter, and no further than it must be. */
   private readonly shorten = Effect.fnUntraced({ self: this }, function*(this: Conversation) {

@@ -22,6 +22,7 @@ import * as Stream from "effect/Stream"
 import * as Messages from "../Messages.ts"
 import { type Model, ModelFailed, ModelOverride, Models } from "../Model.ts"
 import * as AnswerFold from "./AnswerFold.ts"
+import * as DailyBudget from "./DailyBudget.ts"
 import * as Money from "./Money.ts"
 
 /** What a turn is for: a question of the conversation, going on after an answer that was cut, an answer that did not fit its schema, or a summary. */
@@ -42,6 +43,8 @@ export interface Question {
   readonly temperature: number | undefined
   /** JSON Schema of the answer. */
   readonly output: object | undefined
+  /** What the call is held to by the day of its agent. */
+  readonly daily: DailyBudget.Held | undefined
 }
 
 /** The question that the asker of a model step has. */
@@ -70,13 +73,15 @@ export const make = (attempts: Attempts) =>
   Step.make(stepName, {
     input: { turn: Schema.Int, purpose: Purpose },
     success: AgentMessage.Answer,
-    error: ModelFailed,
+    error: Schema.Union([ModelFailed, DailyBudget.DayFull]),
     onCrash: "rerun-keyed",
     label: "llm",
     retry: policyOf(attempts),
     run: Effect.fnUntraced(function*(_, context) {
       const question = yield* CurrentQuestion
       if (question === undefined) return yield* Effect.die(new Error("A model step was asked for without its question"))
+      const full = question.daily === undefined ? undefined : yield* DailyBudget.problemOf(question.daily, context.day)
+      if (full !== undefined) return yield* full
       const models = yield* Models
       const override = yield* ModelOverride
       const writer = yield* (yield* Chunks).writer(question.run, context.entry)
@@ -187,9 +192,9 @@ const othersMayAnswer = ({ code }: ModelFailed): boolean => code !== "ERR_PROMPT
  */
 const policyOf = (
   { maxOverloads, maxRetries, retryBaseMs, retryMaxMs }: Attempts
-): Schedule.Schedule<unknown, ModelFailed | Step.StepTimedOut> =>
+): Schedule.Schedule<unknown, ModelFailed | DailyBudget.DayFull | Step.StepTimedOut> =>
   Schedule.exponential(Duration.millis(retryBaseMs)).pipe(
-    Schedule.setInputType<ModelFailed | Step.StepTimedOut>(),
+    Schedule.setInputType<ModelFailed | DailyBudget.DayFull | Step.StepTimedOut>(),
     Schedule.while(({ attempt, input }) =>
       input instanceof ModelFailed && input.retryable &&
       attempt <= (input.code === "ERR_API_OVERLOADED" ? maxOverloads : maxRetries)

@@ -59,6 +59,13 @@ export const read = (text: string, shape: Shape): Read => {
   return found._tag === "Unfit" && shape.isLenient ? { _tag: "Text" } : found
 }
 
+/** The input as a model reads it. */
+export const inputText = (schema: Schema.Top, given: unknown): string => {
+  if (typeof given === "string") return given
+  const encoded: unknown = Schema.encodeUnknownSync(Schema.toCodecJson(schema as Schema.Codec<unknown, unknown>))(given)
+  return JSON.stringify(encoded, null, 2)
+}
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------

@@ -40,7 +40,8 @@ describe("llm steps on the models of a process", () => {
       assert.deepStrictEqual(answer, {
         text: "{\"kind\":\"bug\"}",
         model: "scripted",
-        usage: { inputTokens: 9, outputTokens: 3 }
+        usage: { inputTokens: 9, outputTokens: 3 },
+        cost: { tokens: 12 }
       })
       const [{ idempotencyKey, maxTokens, output, prompt, tools }] = asked as [ModelRequest]
       assert.deepStrictEqual({ idempotencyKey, maxTokens, output, tools }, {
@@ -101,6 +102,55 @@ const Judge = Agent.make("judge", {
 })
 
 describe("a contract", () => {
+  it.effect("N-50: spends what its steps have cost, by the prices of models, also where an answer came to nothing; and reserves it before", () => {
+    const price = { input: 1, output: 2, cacheRead: 0.1, cacheWrite: 1 }
+    const said: Array<ReadonlyArray<Scripted.Said>> = [
+      [Scripted.text("half"), Scripted.fail("stream cut")],
+      [Scripted.text("whole"), Scripted.end("length", { input: 100, output: 50, cacheRead: 200 })],
+      [Scripted.text("whole"), Scripted.end("stop", { input: 100, output: 50, cacheRead: 200 })]
+    ]
+    const models = Models.layer([Scripted.provider((request) => said[Number(Scripted.lastText(request))]!, { price })])
+    const serving = Layer.mergeAll(Contracts.layer, Runs.layer).pipe(
+      Layer.provideMerge(Layer.mergeAll(Events.layer, TaskRuntime.layerNone, ModelLlm.layer({ model: "scripted" }))),
+      Layer.provide([models, Chunks.layerMemory]),
+      Layer.provideMerge(TestHost.layer)
+    )
+    return Effect.gen(function*() {
+      const contracts = yield* Contracts
+      const runs = yield* Runs
+      const spends = Effect.fnUntraced(function*(turn: number) {
+        const { runId } = yield* contracts.start({
+          contract: {
+            schemaVersion: "fermata.contract.v1",
+            id: "asks",
+            version: "1.0.0",
+            title: "Asks",
+            permissions: [{ kind: "llm:invoke" }],
+            entryStepId: "ask",
+            steps: [
+              { id: "ask", name: "Ask", kind: "llm", prompt: "{{ $string(input) }}", maxTokens: 1000, next: null }
+            ]
+          },
+          input: turn
+        })
+        yield* TestHost.use(({ settled }) => settled)
+        const requested = (yield* runs.journal(runId)).find((entry) => entry._tag === "StepRequested")
+        return { status: (yield* runs.find(runId)).status, spent: (yield* runs.find(runId)).spent, requested }
+      })
+      const cut = yield* spends(0)
+      const refused = yield* spends(1)
+      const whole = yield* spends(2)
+      const cost = { micros: 100 + 100 + 20, tokens: 350 }
+      assert.deepStrictEqual([refused.spent, whole.spent], [cost, cost])
+      assert.deepStrictEqual([cut.status, refused.status, whole.status], ["failed", "failed", "completed"])
+      assert.isAbove(cut.spent?.micros ?? 0, 0)
+      // A thousand tokens of an answer at two dollars a million, and what the question may cost.
+      assert.isAtLeast(whole.requested?.reserved?.micros ?? 0, 2_000)
+      assert.isBelow(whole.requested?.reserved?.micros ?? 0, 2_500)
+      assert.deepStrictEqual((yield* runs.spending({ workflow: "asks", groupBy: [] }))[0]?.reserved, {})
+    }).pipe(Effect.provide(serving))
+  })
+
   it.effect("has an agent work as a child of its run, beside steps that ask a model", () => {
     const models = Models.layer([
       Scripted.provider((request) =>

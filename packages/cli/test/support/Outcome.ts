@@ -5,6 +5,12 @@ export interface Printed {
   readonly status: string
   readonly reason: string
   readonly joined: boolean
+  readonly spent: { readonly tokens: number }
+  readonly spending: {
+    readonly today: { readonly tokens?: number }
+    readonly reserved: object
+    readonly ever: { readonly tokens?: number }
+  }
   readonly otherInput: boolean
   readonly output: unknown
   readonly result: string

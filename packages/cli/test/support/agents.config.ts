@@ -19,6 +19,8 @@ const Looker = Agent.make("looker", {
 
 const Reviewer = Agent.make("reviewer", {
   description: "Reviews a change",
+  budget: { usd: 2 },
+  dailyBudget: { usd: 5, tokens: 1_000_000 },
   instructions: "You review changes.",
   input: Schema.Struct({ change: Schema.String, strict: Schema.optionalKey(Schema.Boolean) }),
   output: Schema.Struct({ problems: Schema.Int }),

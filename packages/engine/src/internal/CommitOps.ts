@@ -39,8 +39,7 @@ export const of = (
     release,
     spending,
     status
-  }:
-    PendingCommit,
+  }: PendingCommit,
   encoded: Pick<CommitOp, "rows" | "blobs">,
   at: number,
   projected: ReadonlyArray<OutboxRow>

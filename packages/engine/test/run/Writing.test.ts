@@ -80,7 +80,7 @@ describe("an entry that is made inside its commit", () => {
     writing.commitTogether(() => ({ entry, blobs }), (made) => void told.push(made))
     assert.strictEqual(run.phase, Phase.holding)
     const later = run.append({ _tag: "RunStarted" })
-    const made = together[0]!.make({} as never)?.entry
+    const made = together[0]!.make({} as never)
     together[0]!.done("done")
     assert.deepInclude(made!.entry, { ...entry, seq: place, epoch: 1 })
     assert.strictEqual(made!.blobs, blobs)

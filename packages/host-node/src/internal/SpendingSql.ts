@@ -39,10 +39,9 @@ export const read = (db: DatabaseSync) => {
   return (
     { since = Number.MIN_SAFE_INTEGER, until = Number.MAX_SAFE_INTEGER, workflow }: SpendingFilter
   ): ReadonlyArray<SpendingRow> =>
-    (workflow === undefined ? all.all(since, until) : ofOne.all(since, until, workflow)).map((row) => ({
-      workflow: text(row, "workflow"),
-      ...toSums(row)
-    }))
+    (workflow === undefined ? all.all(since, until) : ofOne.all(since, until, workflow)).map((row) =>
+      Object.assign(toSums(row), { workflow: text(row, "workflow") })
+    )
 }
 
 // ---------------------------------------------------------------------------

@@ -1,7 +1,14 @@
+import type * as Agent from "@fermata/agent/Agent"
+import type { Amount } from "@fermata/core/Amount"
+import type { SpendingSum } from "@fermata/core/SpendingSum"
+import * as Spent from "@fermata/core/Spent"
+import * as SpentByDay from "@fermata/core/SpentByDay"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
+import { existsSync } from "node:fs"
 import { globals } from "../../Globals.ts"
 import { item, lines, note, table, width } from "../../Output.ts"
+import { withHost } from "../../Session.ts"
 
 /** `fermata agent ls` */
 export const commandAgentLs = Command.make("ls", {}, () =>
@@ -9,28 +16,95 @@ export const commandAgentLs = Command.make("ls", {}, () =>
     const values = yield* globals
     const { load } = yield* Effect.promise(() => import("../../Config.ts"))
     const { agents = [] } = (yield* load(values.config, [process.cwd()])).config
-    const all = agents.map(({ agent: { agents, description, models, name, tools } }) => ({
-      name,
-      description,
-      models: values.model === undefined ? models : [values.model],
-      tools,
-      agents: agents.map(({ name }) => name)
-    }))
+    const spending = existsSync(values.db) ? spendingOf(yield* spent) : undefined
+    const all = agents.map(({ agent }) => listed(agent, values.model, spending))
     if (values.json) return yield* Effect.forEach(all, item, { discard: true })
     if (all.length === 0) return yield* note("no agents")
+    const costs = all.some(({ budget, dailyBudget, spending }) =>
+      budget !== undefined || dailyBudget !== undefined || (spending !== undefined && !isNothing(spending))
+    )
     yield* lines(table(
-      ["AGENT", "MODELS", "TOOLS", "AGENTS BELOW", "DESCRIPTION"],
-      all.map(({ agents, description, models, name, tools }) => [
-        name,
-        models.join(", "),
-        tools.join(", "),
-        agents.join(", "),
-        description
-      ]),
+      ["AGENT", "MODELS", "TOOLS", "AGENTS BELOW", ...(costs ? ["TODAY", "EVER", "A RUN MAY"] : []), "DESCRIPTION"],
+      all.map((agent) => columns(agent, costs)),
       undefined,
-      { width: width(), shrinks: [4, 2, 3] }
+      { width: width(), shrinks: [costs ? 7 : 4, 2, 3] }
     ))
   })).pipe(
-    Command.withDescription("List the agents of the configuration, with their models, tools and agents below"),
+    Command.withDescription(
+      "List the agents of the configuration, with their models, tools and agents below, what they have spent, and their limits"
+    ),
     Command.withExamples([{ command: "fermata agent ls --json", description: "As NDJSON, an agent a line" }])
   )
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** What all runs of an agent have spent: on this UTC day, with what calls in flight have reserved of it, and ever. */
+interface Spending {
+  readonly today: Amount
+  readonly reserved: Amount
+  readonly ever: Amount
+}
+
+const nothing: Spending = { today: Spent.zero, reserved: Spent.zero, ever: Spent.zero }
+
+const isNothing = ({ ever, reserved }: Spending): boolean => Spent.isZero(ever) && Spent.isZero(reserved)
+
+/** An agent as it is listed; `model` is asked in place of its own. */
+const listed = (
+  { agents, budget, dailyBudget, description, models, name, tools }: Agent.Any,
+  model: string | undefined,
+  spending: ((agent: string) => Spending) | undefined
+) => ({
+  name,
+  description,
+  models: model === undefined ? models : [model],
+  tools,
+  agents: agents.map(({ name }) => name),
+  ...(budget === undefined ? {} : { budget }),
+  ...(dailyBudget === undefined ? {} : { dailyBudget }),
+  ...(spending === undefined ? {} : { spending: spending(name) })
+})
+
+const columns = (
+  { agents, budget, dailyBudget, description, models, name, spending = nothing, tools }: ReturnType<typeof listed>,
+  costs: boolean
+): ReadonlyArray<string> => [
+  name,
+  models.join(", "),
+  tools.join(", "),
+  agents.join(", "),
+  ...(costs
+    ? [
+      today(spending, dailyBudget),
+      Spent.text(spending.ever),
+      budget === undefined ? "" : `spend ${Spent.text(budget)}`
+    ]
+    : []),
+  description
+]
+
+/** Of each agent, from the store. */
+const spent = withHost({ command: "agent ls", readOnly: true, existing: true }, (host) =>
+  Effect.gen(function*() {
+    const now = host.now()
+    const sums = yield* host.refine(host.runs.spending())
+    const day = SpentByDay.textOf(SpentByDay.dayOf(now))
+    return (agent: string): Spending => {
+      const own = sums.filter(({ workflow }) => workflow === agent)
+      const sum = (rows: ReadonlyArray<SpendingSum>, of: "spent" | "reserved") =>
+        Spent.sumAll(rows.map((row) => row[of]))
+      const today = own.filter((row) => row.day === day)
+      return { today: sum(today, "spent"), reserved: sum(today, "reserved"), ever: sum(own, "spent") }
+    }
+  }))
+
+/** Nothing where there is no database to look into. */
+const spendingOf = (found: ((agent: string) => Spending) | void): ((agent: string) => Spending) | undefined =>
+  found === undefined ? undefined : found
+
+const today = ({ reserved, today }: Spending, limit: Amount | undefined): string =>
+  `${limit === undefined ? Spent.text(today) : Spent.textOf(today, limit)}${
+    Spent.isZero(reserved) ? "" : `, and up to ${Spent.text(reserved)} in flight`
+  }`

@@ -2,6 +2,7 @@ import type { Owner } from "@fermata/core/Owner"
 import * as RunSentence from "@fermata/core/RunSentence"
 import { runStatuses, suspendReasons } from "@fermata/core/RunStatus"
 import type { RunSummary } from "@fermata/core/RunSummary"
+import * as Spent from "@fermata/core/Spent"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -68,17 +69,19 @@ export const commandRunsLs = Command.make(
           const Words = yield* Effect.promise(() => import("../../Words.ts"))
           const now = host.now()
           const idLength = Words.shortest(rows.map(({ id }) => id))
+          const hasSpent = rows.some(({ spent }) => spent !== undefined)
           yield* lines(table(
-            ["RUN", "WORKFLOW", "STATUS", "STARTED", "WAITS"],
+            ["RUN", "WORKFLOW", "STATUS", "STARTED", ...(hasSpent ? ["SPENT"] : []), "WAITS"],
             rows.map((run) => [
               run.id.slice(0, idLength),
               Words.definition(run),
               statusText(run, owners),
               Words.fromNow(run.createdAt, now),
+              ...(hasSpent ? [run.spent === undefined ? "" : Spent.text(run.spent)] : []),
               RunSentence.waitsOf(run, now)
             ]),
             (text, row, column) => column === 2 ? colour(rows[row]!.status)(text) : text,
-            { width: width(80), shrinks: [4, 1, 2] }
+            { width: width(80), shrinks: [hasSpent ? 5 : 4, 1, 2] }
           ))
           yield* more
         })

@@ -4,6 +4,7 @@
  * given `{ id, input }` and come to `{ output, … }`: it is run as a child.
  */
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Step from "@fermata/engine/Step"
 import * as Workflows from "@fermata/engine/Workflows"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -59,20 +60,16 @@ const asking = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
   const ask = recorded({
     step,
     body: Effect.fnUntraced(function*(_call, input, { idempotencyKey, key, spend }) {
-      const { model, prompt, system } = yield* Effect.fromResult(textsOf(input))
-      yield* allowed(contract, { kind: "llm:invoke", model })
+      const texts = yield* Effect.fromResult(textsOf(input))
+      yield* allowed(contract, { kind: "llm:invoke", model: texts.model })
       const { invoke } = yield* Llm
-      const request: LlmRequest = {
-        prompt,
-        idempotencyKey,
-        ...(model === undefined ? {} : { model }),
-        ...(system === undefined ? {} : { system }),
-        ...(step.maxTokens === undefined ? {} : { maxTokens: step.maxTokens }),
-        ...(step.output === "text" ? {} : { output: step.output })
-      }
-      const answer = yield* Effect.mapError(invoke(request), failed)
+      const request = { ...requestOf(step, texts), idempotencyKey }
+      const answer = yield* invoke(request).pipe(
+        Effect.tapError(({ cost }) => cost === undefined ? Effect.void : spend(cost)),
+        Effect.mapError(failed)
+      )
       // What a call cost stands in the journal even when its answer is not used.
-      yield* spend({ tokens: tokensOf(answer.usage) })
+      yield* spend(answer.cost ?? { tokens: tokensOf(answer.usage) })
       yield* Workflows.note("usage", key, { model: answer.model, ...answer.usage })
       return yield* Effect.mapError(Effect.fromResult(valueOf(request, answer)), failed)
     })
@@ -80,10 +77,21 @@ const asking = (step: StandardStep<"llm">, { contract }: Tools): Execute => {
   const { model, prompt = "", system } = step
   const texts = { prompt, ...(system === undefined ? {} : { system }), ...(model === undefined ? {} : { model }) }
   return Effect.fnUntraced(function*({ scope }) {
-    const output = yield* ask(scope, yield* render(texts, scope))
+    const given = yield* render(texts, scope)
+    const asked = Result.flatMap(given, textsOf)
+    const reserved = Result.isFailure(asked) ? undefined : (yield* Llm).reserve?.(requestOf(step, asked.success))
+    const output = yield* Effect.provideService(ask(scope, given), Step.Reserved, reserved)
     return { output, next: step.next }
   })
 }
+
+const requestOf = ({ maxTokens, output }: StandardStep<"llm">, { model, prompt, system }: Texts): LlmRequest => ({
+  prompt,
+  ...(model === undefined ? {} : { model }),
+  ...(system === undefined ? {} : { system }),
+  ...(maxTokens === undefined ? {} : { maxTokens }),
+  ...(output === "text" ? {} : { output })
+})
 
 /** What a model tells of its tokens comes from outside: what is no number of them counts as none. */
 const tokensOf = (usage: LlmUsage | undefined): number => {
@@ -96,10 +104,14 @@ const tokensOf = (usage: LlmUsage | undefined): number => {
 const failed = (error: { readonly message: string; readonly retryable: boolean }) =>
   new StepFailure({ reason: "model", message: error.message, retryable: error.retryable })
 
+interface Texts {
+  readonly prompt: string
+  readonly system?: string
+  readonly model?: string
+}
+
 /** The texts of a question as they were rendered; a value that an expression gave in place of a text is shown as JSON. */
-const textsOf = (
-  input: Schema.Json
-): Result.Result<{ readonly prompt: string; readonly system?: string; readonly model?: string }, StepFailure> => {
+const textsOf = (input: Schema.Json): Result.Result<Texts, StepFailure> => {
   const text = (name: string): string | undefined => {
     const value = fieldOf(input, name)
     return value === undefined || value === null || typeof value === "string"

@@ -77,6 +77,8 @@ export interface AskedBudget {
   /** What of the budget is short: `money`, or `tokens` where nothing else is limited. */
   readonly key: string
   readonly detail: string
+  /** When the wait ends by itself, ms since the epoch. */
+  readonly until: number | undefined
   readonly resume: () => void
 }
 

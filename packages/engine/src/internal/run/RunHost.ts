@@ -13,7 +13,16 @@ import type * as Fiber from "effect/Fiber"
 import type * as Schema from "effect/Schema"
 import type * as Workflow from "effect/workflow/Workflow"
 import type { Desk } from "../../Answers.ts"
-import type { ApprovalRow, Backend, BlobRow, CommitOp, OutboxRow, RunRow, SpendingChange, Within } from "../../Backend.ts"
+import type {
+  ApprovalRow,
+  Backend,
+  BlobRow,
+  CommitOp,
+  OutboxRow,
+  RunRow,
+  SpendingChange,
+  Within
+} from "../../Backend.ts"
 import type { EventWaitChanges } from "../../EventLog.ts"
 import type { Signal } from "../../SignalDeclaration.ts"
 import type { RunTurns } from "../process/RunTurns.ts"

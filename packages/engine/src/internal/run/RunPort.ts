@@ -55,8 +55,8 @@ export interface WaitPort {
   readonly signal: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived">>
   /** The next one that the run was told of and nobody has taken, without waiting. */
   readonly poll: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined>
-  /** Waits until the budget of the run is raised; what it has spent of which limit is for people. */
-  readonly budget: (limit: Amount, spent: Amount) => Effect.Effect<void>
+  /** Waits until the budget of the run is raised; what is said of it is for people, and so is when (ms since the epoch) they need not do anything. */
+  readonly budget: (limit: Amount, detail: string, until: number | undefined) => Effect.Effect<void>
   /** The next one; nothing where nobody has sent one, and then the body is to end. */
   readonly nextOrEnd: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined>
   /** Its runs receive this signal. */

@@ -37,7 +37,9 @@ export interface Asked<Step extends OpenStep = OpenStep> {
   }>
   readonly signals: Lookup<string, Waited>
   /** Who waits for a larger budget. */
-  readonly budgets: ReadonlyArray<{ readonly key: string; readonly detail: string }>
+  readonly budgets: ReadonlyArray<
+    { readonly key: string; readonly detail: string; readonly until?: number | undefined }
+  >
   /** What a signal that the run waits for stands for, for people. */
   readonly details: Lookup<string, string>
   readonly deferredWaiters: Lookup<string, ReadonlyArray<unknown>>
@@ -113,7 +115,10 @@ export const waitsOf = (asked: Asked): ReadonlyArray<Wait> => {
   }
   // One raise goes to all who wait for one.
   const short = asked.budgets.at(-1)
-  if (short !== undefined) waits.push({ reason: "budget", key: short.key, detail: short.detail })
+  if (short !== undefined) {
+    const { detail, key, until } = short
+    waits.push({ reason: "budget", key, detail, ...(until === undefined ? {} : { until }) })
+  }
   for (const [key, { waiters }] of asked.signals) {
     const detail = asked.details.get(key)
     if (waiters.length > 0) waits.push({ reason: "signal", key, ...(detail === undefined ? {} : { detail }) })

@@ -7,7 +7,7 @@ import * as EntryRole from "@fermata/core/EntryRole"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import * as Spent from "@fermata/core/Spent"
+import type * as Spent from "@fermata/core/Spent"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
@@ -77,11 +77,11 @@ export class Waits implements WaitPort, BodyWorld {
     return this.run.ask((resume) => resume(Pass.pollSignal(this.run.pass, name)))
   }
 
-  budget(limit: Spent.Amount, spent: Spent.Amount): Effect.Effect<void> {
+  budget(limit: Spent.Amount, detail: string, until: number | undefined): Effect.Effect<void> {
     return this.run.ask((resume) => {
       const { budgets } = this.run.pass
       const key = limit.micros === undefined && limit.tokens !== undefined ? "tokens" : "money"
-      const asked = { key, detail: `spent ${Spent.textOf(spent, limit)}`, resume: () => resume(undefined) }
+      const asked = { key, detail, until, resume: () => resume(undefined) }
       budgets.push(asked)
       return () => Pass.remove(budgets, asked)
     })

@@ -1,0 +1,167 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, Policy } from "@fermata/agent"
+import { Runs } from "@fermata/engine/Runs"
+import { TestHost } from "@fermata/testing/TestHost"
+import { Clock, Deferred, Effect } from "effect"
+import { answer, call, calls, inTurn, stop, Wire, world } from "./AgentWorld.ts"
+
+const day = 86_400_000
+const options = { instructions: "Do it.", model: "m", limits: { maxTokens: 1_000 } } as const
+
+/** Calls of it read 100 tokens and write 50, and reserve a little over 1,000. */
+const limited = (dailyBudget: Agent.Budget, more: { readonly onBudget?: "finish" } = {}) =>
+  Agent.make("agent", { ...options, ...more, dailyBudget })
+
+const start = (agent: ReturnType<typeof limited>, ...ids: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const runs: Array<string> = []
+    for (const id of ids) {
+      runs.push(yield* agent.start("go", { id }))
+      yield* (yield* TestHost).settled
+    }
+    return runs
+  })
+
+/** How much longer the UTC day is, in ms. */
+const restOfDay = Effect.map(Clock.currentTimeMillis, (now) => day - now % day)
+
+describe("a daily budget", () => {
+  it.effect("N-50: is one for all runs of an agent; reached, a run waits as budget, says what is short and until when, and goes on by itself when the next day begins", () => {
+    const agent = limited({ tokens: 1_250 })
+    return Effect.gen(function*() {
+      const runs = yield* Runs
+      const host = yield* TestHost
+      const [first, second, third] = yield* start(agent, "1", "2", "3")
+      assert.deepStrictEqual([(yield* runs.find(first!)).status, (yield* runs.find(second!)).status], [
+        "completed",
+        "completed"
+      ])
+      const waiting = yield* runs.find(third!)
+      assert.deepStrictEqual([waiting.status, waiting.reason], ["suspended", "budget"])
+      const { detail, until } = waiting.waits[0]!
+      assert.match(
+        detail!,
+        /^agent "agent" has spent 300 of 1250 tokens on 1970-01-01 \(UTC\), and its next call may cost \$.*, 10\d\d tokens$/
+      )
+      assert.strictEqual(until, day)
+      assert.strictEqual((yield* Wire).length, 2)
+      yield* host.adjust((yield* restOfDay) - 1)
+      assert.strictEqual((yield* runs.find(third!)).status, "suspended")
+      yield* host.adjust(1)
+      assert.strictEqual((yield* runs.find(third!)).status, "completed")
+      assert.deepStrictEqual(
+        (yield* runs.spending({ workflow: "agent" })).map(({ day, reserved, spent }) => [day, spent.tokens, reserved]),
+        [["1970-01-01", 300, {}], ["1970-01-02", 150, {}]]
+      )
+    }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+  })
+
+  it.effect("N-50: a raise of the run is for it alone, and makes it go on at once", () => {
+    const agent = limited({ tokens: 1_250 })
+    return Effect.gen(function*() {
+      const runs = yield* Runs
+      const [, , third, fourth] = yield* start(agent, "1", "2", "3", "4")
+      yield* runs.raise(third!, { tokens: 500, by: "ada" })
+      yield* (yield* TestHost).settled
+      assert.deepStrictEqual([(yield* runs.find(third!)).status, (yield* runs.find(fourth!)).reason], [
+        "completed",
+        "budget"
+      ])
+    }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+  })
+
+  it.effect("N-50: holds for calls that are made at once; who finds too little left beside them looks again while they are in flight, and on the same day", () => {
+    const agent = limited({ tokens: 2_500 })
+    return Effect.gen(function*() {
+      const open = yield* Deferred.make<void>()
+      yield* Effect.gen(function*() {
+        const runs = yield* Runs
+        const host = yield* TestHost
+        const started = yield* start(agent, "1", "2", "3", "4")
+        assert.strictEqual((yield* Wire).length, 2, "two calls of a thousand tokens fit beside each other")
+        const waiting = yield* runs.find(started[2]!)
+        assert.strictEqual(waiting.reason, "budget")
+        assert.include(waiting.waits[0]!.detail!, "calls in flight may spend")
+        assert.isBelow(waiting.waits[0]!.until!, 60_000)
+        yield* Deferred.succeed(open, undefined)
+        yield* host.settled
+        yield* host.adjust("5 minutes")
+        for (const run of started) assert.strictEqual((yield* runs.find(run)).status, "completed")
+        const [sum] = yield* runs.spending()
+        assert.deepStrictEqual([sum!.spent.tokens, sum!.reserved], [600, {}])
+      }).pipe(
+        Effect.provide(world(() => Effect.as(Deferred.await(open), answer("done")), agent.layer))
+      )
+    })
+  })
+
+  it.effect("N-50: of less than one call may cost waits for nobody's tomorrow, and says so", () => {
+    const agent = limited({ tokens: 100 })
+    return Effect.gen(function*() {
+      const [run] = yield* start(agent, "1")
+      const [wait] = (yield* (yield* Runs).find(run!)).waits
+      assert.isUndefined(wait!.until)
+      assert.match(wait!.detail!, /may cost .*, more than a whole day may$/)
+    }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+  })
+
+  it.effect("N-50: in money is held by prices, and one that nobody knows is counted high", () => {
+    const agent = limited({ usd: 0.19 })
+    return Effect.gen(function*() {
+      const runs = yield* Runs
+      const [run] = yield* start(agent, "1")
+      const [wait] = (yield* runs.find(run!)).waits
+      // A hundred and eighty dollars for a million tokens of an answer, of which there may be a thousand.
+      assert.strictEqual(wait, undefined)
+      const [second] = yield* start(agent, "2")
+      assert.match((yield* runs.find(second!)).waits[0]!.detail!, /^agent "agent" has spent \$0.012 of \$0.19 on /)
+    }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+  })
+
+  it.effect("M-77, N-50: may end the run with what there is instead", () => {
+    const agent = limited({ tokens: 1_100 }, { onBudget: "finish" })
+    return Effect.gen(function*() {
+      yield* start(agent, "1")
+      const { output, stopped, turns } = yield* agent.run("go")
+      assert.deepStrictEqual([output, stopped, turns], ["", "budget", 0])
+    }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+  })
+
+  it.effect("N-50: what subagents spend is theirs, in sums and against limits, and rows of runs count everything once", () => {
+    const helper = limited({ tokens: 1_100 })
+    const boss = Agent.make("boss", {
+      ...options,
+      model: "b",
+      agents: [helper],
+      policy: Policy.open,
+      dailyBudget: { tokens: 1_700 }
+    })
+    return Effect.gen(function*() {
+      const runs = yield* Runs
+      yield* boss.run("go")
+      const sums = (yield* runs.spending({ groupBy: ["workflow"] })).map((
+        { spent, workflow }
+      ) => [workflow, spent.tokens])
+      assert.deepStrictEqual(sums, [["agent", 150], ["boss", 300]])
+      assert.deepStrictEqual(
+        (yield* runs.list()).map(({ spent, workflow }) => [workflow, spent?.tokens]),
+        [["agent", 150], ["boss", 300]]
+      )
+      const again = yield* boss.start("go", { id: "again" })
+      yield* (yield* TestHost).settled
+      const [child] = (yield* runs.show(again)).children
+      assert.strictEqual((yield* runs.find(child!.child)).reason, "budget")
+    }).pipe(
+      Effect.provide(
+        world(
+          {
+            b: (_, turn) => turn === 0 ? calls(call("a", "agent", { prompt: "help" })) : answer("done"),
+            m: inTurn([...answer("helped").slice(0, -1), stop()])
+          },
+          boss.layer,
+          helper.layer
+        )
+      )
+    )
+  })
+})
