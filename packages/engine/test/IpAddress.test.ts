@@ -76,6 +76,7 @@ describe("an internet address", () => {
       ["100.100.100.200", "metadata"],
       ["168.63.129.16", "metadata"],
       ["::127.0.0.1", "translated"],
+      ["::7f00:1", "translated"],
       ["::ffff:8.8.8.8", "translated"],
       ["64:ff9b::8.8.8.8", "translated"],
       ["2002:7f00:1::", "translated"],
