@@ -55,6 +55,7 @@ export const tree: Readonly<Record<string, PackageRule>> = {
   engine: { imports: ["core"] },
   contracts: { imports: ["core", "engine"] },
   agent: { imports: ["core", "engine", "contracts"] },
+  "agent-node": { imports: ["core", "engine", "agent"], node: true },
   testing: {
     imports: ["core", "engine"],
     peers: true,

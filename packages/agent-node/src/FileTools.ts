@@ -1,0 +1,121 @@
+/**
+ * Tools on the files of a workspace. What they change is planned first: people see
+ * the difference before they answer, it is made to the file that was looked at or
+ * not at all, and after a crash it is found and not made again.
+ */
+import * as AgentTool from "@fermata/agent/AgentTool"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Change from "./internal/Change.ts"
+import * as Lines from "./internal/Lines.ts"
+import * as Replacement from "./internal/Replacement.ts"
+import * as Text from "./internal/Text.ts"
+import { Workspace, WorkspaceRefused } from "./Workspace.ts"
+
+const FilePath = Schema.String.annotate({ description: "From the root of the workspace on, or absolute." })
+const LineNumber = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
+
+/** Reads a text with the numbers of its lines. */
+export const Read = Tool.make("Read", {
+  description:
+    "Reads a text file of the workspace, with the numbers of its lines: 2,000 lines unless limit says otherwise, from line offset on.",
+  parameters: Schema.Struct({
+    file_path: FilePath,
+    offset: Schema.optionalKey(LineNumber),
+    limit: Schema.optionalKey(LineNumber)
+  }),
+  success: Schema.String,
+  failure: WorkspaceRefused
+}).annotateMerge(AgentTool.rules({
+  onCrash: "rerun",
+  safe: true,
+  permission: "read",
+  subject: AgentTool.subject("path", "file_path")
+}))
+
+const writing: Change.Making<{ readonly file_path: string; readonly content: string }> = ({ content, file_path }) =>
+  Effect.gen(function*() {
+    const there = yield* (yield* Workspace).find(file_path)
+    return { path: file_path, there, after: Text.write(content) }
+  })
+
+/** Writes a whole file. */
+export const Write = Change.tool(
+  Tool.make("Write", {
+    description: "Writes a whole file of the workspace, in the place of what is there.",
+    parameters: Schema.Struct({ file_path: FilePath, content: Schema.String }),
+    success: Schema.String,
+    failure: WorkspaceRefused
+  }).annotateMerge(Change.rules("file_path")),
+  writing
+)
+
+const editing: Change.Making<{
+  readonly file_path: string
+  readonly old_string: string
+  readonly new_string: string
+  readonly replace_all?: boolean
+}> = ({ file_path, new_string, old_string, replace_all = false }) =>
+  Effect.gen(function*() {
+    const there = yield* (yield* Workspace).read(file_path)
+    const after = Replacement.of(yield* textOf(file_path, there.bytes), old_string, new_string, replace_all)
+    if ("problem" in after) return yield* new WorkspaceRefused({ path: file_path, problem: after.problem })
+    return { path: file_path, there, after: Text.write(after.text) }
+  })
+
+/** Replaces a part of a file. */
+export const Edit = Change.tool(
+  Tool.make("Edit", {
+    description:
+      "Replaces old_string in a text file of the workspace by new_string. It must be there exactly once, unless replace_all is true.",
+    parameters: Schema.Struct({
+      file_path: FilePath,
+      old_string: Schema.String,
+      new_string: Schema.String,
+      replace_all: Schema.optionalKey(Schema.Boolean)
+    }),
+    success: Schema.String,
+    failure: WorkspaceRefused
+  }).annotateMerge(Change.rules("file_path")),
+  editing
+)
+
+/** The tools on files. */
+export const toolkit = Toolkit.make(Read, Write, Edit)
+
+/** Carries them out in a workspace. */
+export const layer: Layer.Layer<Tool.HandlersFor<typeof toolkit.tools>, never, Workspace> = toolkit.toLayer(
+  Effect.gen(function*() {
+    const workspace = yield* Workspace
+    const inside = Effect.provideService(Workspace, workspace)
+    return {
+      Read: ({ file_path, limit, offset }) =>
+        Effect.gen(function*() {
+          const text = yield* textOf(file_path, (yield* workspace.read(file_path)).bytes)
+          const shown = Lines.show(text, offset, limit)
+          if (shown !== undefined) return shown
+          return yield* new WorkspaceRefused({
+            path: file_path,
+            problem: `has ${Lines.count(text)} lines, and none from ${offset} on`
+          })
+        }),
+      Write: (params) => inside(Change.carryOut(writing)(params)),
+      Edit: (params) => inside(Change.carryOut(editing)(params))
+    }
+  })
+)
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const textOf = (path: string, bytes: Uint8Array): Effect.Effect<string, WorkspaceRefused> =>
+  Effect.suspend(() => {
+    const text = Text.read(bytes)
+    return text === undefined
+      ? Effect.fail(new WorkspaceRefused({ path, problem: "is no text in UTF-8" }))
+      : Effect.succeed(text)
+  })

@@ -1,0 +1,3 @@
+/** The hands of an agent on Node. */
+export * as FileTools from "./FileTools.ts"
+export * as Workspace from "./Workspace.ts"
