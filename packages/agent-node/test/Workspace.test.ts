@@ -62,7 +62,8 @@ const folder = Effect.acquireRelease(
       [".env", "link-env"],
       ["/dev/zero", "link-zero"],
       ["/proc/kcore", "link-kcore"],
-      ["target.txt", "inner-link.txt"]
+      ["target.txt", "inner-link.txt"],
+      ["target.txt", ".netrc"]
     ]
     for (const [to, at] of links) symlinkSync(to, join(root, at))
     return { outside, root }
@@ -213,6 +214,21 @@ describe("a workspace", () => {
       assert.match((yield* Effect.flip(workspace.read("large"))).message, /11 bytes, and 10 is the most/)
       assert.match((yield* Effect.flip(workspace.write("new", text("x".repeat(11))))).message, /11 bytes, and 10/)
       assert.isFalse(existsSync(join(root, "new")))
+    }))
+
+  it.live("says what is wrong with a path", () =>
+    Effect.gen(function*() {
+      const { root } = yield* folder
+      const workspace = yield* Workspace.make({ root })
+      for (
+        const [path, problem] of [
+          ["dangling-out", "is a link that leads nowhere"],
+          ["loop-a", "its links lead in a circle"],
+          ["socket", "is no file, but a device, a pipe or a socket"],
+          ["a.txt/b", "a part of it is no folder"],
+          [".env", "is hidden from agents"]
+        ] as const
+      ) assert.strictEqual((yield* Effect.flip(workspace.read(path))).problem, problem)
     }))
 
   it.live("must be a folder that is there", () =>

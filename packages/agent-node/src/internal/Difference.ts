@@ -23,7 +23,7 @@ export const of = (path: string, before: Uint8Array | undefined, after: Uint8Arr
   const added = lines.filter((line) => line.startsWith("+")).length
   const removed = lines.filter((line) => line.startsWith("-")).length
   const hunks = patch.hunks.map(({ lines, newLines, newStart, oldLines, oldStart }) =>
-    [`@@ -${oldStart},${oldLines} +${newStart},${newLines} @@`, ...lines].join("\n")
+    [`@@ -${range(oldStart, oldLines)} +${range(newStart, newLines)} @@`, ...lines].join("\n")
   )
   return {
     shown: hunks.length === 0
@@ -37,8 +37,11 @@ export const of = (path: string, before: Uint8Array | undefined, after: Uint8Arr
 // internal
 // ----------------------------------------------------------------------------
 
-/** Changes beyond which a difference is not looked for, since that takes their square. */
-const maxEditLength = 2_000
+/** As the format wants it: of no lines the one before is named. */
+const range = (start: number, lines: number): string => `${lines === 0 ? start - 1 : start},${lines}`
+
+/** Changes beyond which a difference is not looked for, since that takes their square, and nothing else goes on meanwhile. */
+const maxEditLength = 500
 
 /** Bytes beyond which it is not. */
 const most = 1_000_000
