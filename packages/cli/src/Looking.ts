@@ -10,6 +10,7 @@ export const looking: ReadonlySet<string> = new Set([
   "runs show",
   "runs journal",
   "runs artifact",
+  "runs transcript",
   "runs tail",
   "runs diff",
   "approvals ls",

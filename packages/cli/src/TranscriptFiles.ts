@@ -20,7 +20,7 @@ export interface Written {
 }
 
 /** Writes the transcripts of a run, and of the runs below it, as they are now. What has not changed is not written again. */
-export const write = Effect.fnUntraced(function*(
+export const save = Effect.fnUntraced(function*(
   host: Host,
   runId: string,
   folder: string

@@ -100,8 +100,8 @@ describe("what lines show of data", () => {
     )
     assert.deepStrictEqual(
       unescaped.sort(),
-      ["Main.ts", "bin.ts"],
-      "help, versions and completions alone are written as they are"
+      ["Main.ts", "bin.ts", "commands/runs/Artifact.ts"],
+      "help, versions, completions and, into a pipe, the bytes of artifacts alone are written as they are"
     )
   })
 })

@@ -43,11 +43,11 @@ export const commandRunsTranscript = Command.make(
             )
             return yield* Effect.forEach(linesOf(yield* host.refine(host.runs.show(run))), item, { discard: true })
           }
-          const { write } = yield* Effect.promise(() => import("../../TranscriptFiles.ts"))
+          const { save } = yield* Effect.promise(() => import("../../TranscriptFiles.ts"))
           const { count } = yield* Effect.promise(() => import("../../Words.ts"))
           let lines = -1
           const now = Effect.gen(function*() {
-            const written = yield* write(host, run, out.value)
+            const written = yield* save(host, run, out.value)
             if (written.lines !== lines && !json) {
               yield* note(`${count(written.lines, "line")} of ${count(written.runs, "run")} in ${out.value}`)
             }
