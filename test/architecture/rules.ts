@@ -26,6 +26,7 @@ export interface Manifest {
   readonly license?: string
   readonly exports?: Readonly<Record<string, string | null>>
   readonly dependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
   readonly peerDependencies?: Readonly<Record<string, string>>
 }
@@ -83,7 +84,11 @@ export const direction = (source: Source, manifest: Manifest): ReadonlyArray<str
   if (area !== "packages" || owner === undefined) return []
   const rule = tree[owner]
   if (rule === undefined) return [`${source.file}: package "${owner}" is not in the dependency tree`]
-  const declared = { ...manifest.dependencies, ...(rule.peers === true ? manifest.peerDependencies : {}) }
+  const declared = {
+    ...manifest.dependencies,
+    ...manifest.optionalDependencies,
+    ...(rule.peers === true ? manifest.peerDependencies : {})
+  }
   return importsOf(source).flatMap(({ node, specifier }) => {
     if (specifier.startsWith(".")) return []
     const fermata = fermataOf(specifier)
@@ -402,7 +407,7 @@ export const manifestOf = (owner: string, manifest: Manifest, version: string): 
   expect(manifest.version === version, `the version must be ${version}, the version of all packages`)
   expect(manifest.license === "MIT", "the licence must be MIT")
   expect(manifest.type === "module", "the type must be module")
-  for (const [dependency, range] of Object.entries({ ...manifest.dependencies, ...manifest.peerDependencies })) {
+  for (const [dependency, range] of Object.entries(installedBy(manifest))) {
     const fermata = fermataOf(dependency)
     expect(/^\d+\.\d+\.\d+$/.test(range), `${dependency} must be pinned to an exact version, not ${range}`)
     if (fermata !== undefined) {
@@ -414,6 +419,13 @@ export const manifestOf = (owner: string, manifest: Manifest, version: string): 
   }
   return violations
 }
+
+/** What users get with a package. */
+const installedBy = (manifest: Manifest): Readonly<Record<string, string>> => ({
+  ...manifest.dependencies,
+  ...manifest.optionalDependencies,
+  ...manifest.peerDependencies
+})
 
 /** The packages that sources import by name, of which Node itself is none. */
 const importedBy = (sources: ReadonlyArray<Source>): Set<string> =>
@@ -431,7 +443,7 @@ export const unusedDependencies = (
   const imported = importedBy(sources.filter(({ file }) => file.startsWith(`packages/${owner}/src/`)))
   // `@effect/vitest` has vitest as its own peer, so whoever brings the one brings the other.
   if (imported.has("@effect/vitest")) imported.add("vitest")
-  return Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies }).filter((name) => !imported.has(name))
+  return Object.keys(installedBy(manifest)).filter((name) => !imported.has(name))
     .map((name) => `packages/${owner}/package.json: ${name} is declared, and nothing in src imports it`)
 }
 

@@ -14,7 +14,7 @@ import { createHash } from "node:crypto"
 import { constants } from "node:fs"
 import { type FileHandle, lstat, mkdir, open, readlink, realpath, rename, rm } from "node:fs/promises"
 import { basename, dirname, join, relative, resolve, sep } from "node:path"
-import picomatch from "picomatch"
+import { matcher } from "./internal/NamePatterns.ts"
 
 /** A path that was not taken, with why: nothing was read or written. */
 export class WorkspaceRefused extends Schema.TaggedError<WorkspaceRefused>()("WorkspaceRefused", {
@@ -79,6 +79,8 @@ export class Workspace extends Context.Service<Workspace, {
   /** Its real place. */
   readonly root: string
   readonly maxBytes: number
+  /** The patterns of what is hidden. */
+  readonly hidden: ReadonlyArray<string>
   /** Where a path leads; to a file that need not be there. */
   readonly locate: (path: string, purpose: "read" | "write") => Effect.Effect<Place, WorkspaceRefused>
   /** Reads a file. */
@@ -123,6 +125,7 @@ export const digestOf = (bytes: Uint8Array): string => createHash("sha256").upda
 class Folder {
   readonly root: string
   readonly maxBytes: number
+  readonly hidden: ReadonlyArray<string>
   private readonly isReadOnly: boolean
   private readonly isHidden: (name: string) => boolean
   private readonly isProtected: (name: string) => boolean
@@ -131,7 +134,8 @@ class Folder {
     this.root = root
     this.maxBytes = options.maxBytes ?? 20_000_000
     this.isReadOnly = options.readOnly === true
-    this.isHidden = matcher(options.hidden ?? hiddenFiles)
+    this.hidden = options.hidden ?? hiddenFiles
+    this.isHidden = matcher(this.hidden)
     this.isProtected = matcher(options.protect ?? protectedFiles)
   }
 
@@ -336,10 +340,3 @@ const sync = async (folder: string): Promise<void> => {
 let drafts = 0
 
 const devices = ["/dev/", "/proc/", "/sys/"]
-
-const matcher = (patterns: ReadonlyArray<string>): (name: string) => boolean => {
-  const globs = patterns.map((pattern) =>
-    picomatch(pattern.includes("/") ? [pattern, `**/${pattern}`] : `**/${pattern}`, { dot: true, windows: false })
-  )
-  return (name) => globs.some((glob) => glob(name))
-}

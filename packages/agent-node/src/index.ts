@@ -1,3 +1,4 @@
 /** The hands of an agent on Node. */
 export * as FileTools from "./FileTools.ts"
+export * as SearchTools from "./SearchTools.ts"
 export * as Workspace from "./Workspace.ts"

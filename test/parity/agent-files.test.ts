@@ -1,0 +1,85 @@
+import { assert, describe, it } from "@effect/vitest"
+import * as SearchTools from "@fermata/agent-node/SearchTools"
+import * as Workspace from "@fermata/agent-node/Workspace"
+import * as Agent from "@fermata/agent/Agent"
+import { Runs } from "@fermata/engine/Runs"
+import { TestHost } from "@fermata/testing/TestHost"
+import { Effect, Layer } from "effect"
+import type { Tool, Toolkit } from "effect/ai"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { answer, call, calls, inTurn, Wire, world } from "./AgentWorld.ts"
+
+/** A folder with these files, gone with the scope. */
+const folder = (files: Readonly<Record<string, string | Uint8Array>>) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const root = mkdtempSync(join(tmpdir(), "fermata-parity-"))
+      for (const [name, content] of Object.entries(files)) {
+        mkdirSync(dirname(join(root, name)), { recursive: true })
+        writeFileSync(join(root, name), content)
+      }
+      return root
+    }),
+    (root) => Effect.sync(() => rmSync(root, { recursive: true, force: true }))
+  )
+
+/** What a model is told of these calls, which it makes one after another in a run. */
+const told = <Tools extends Record<string, Tool.Any>, E>(
+  toolkit: Toolkit.Toolkit<Tools>,
+  handlers: Layer.Layer<Tool.HandlersFor<Tools>, E>,
+  ...each: ReadonlyArray<readonly [tool: string, params: unknown]>
+) => {
+  const agent = Agent.make("agent", { instructions: "Do it.", model: "m", toolkit })
+  const script = inTurn(...each.map(([tool, params], n) => calls(call(`c${n}`, tool, params))), answer("done"))
+  return Effect.gen(function*() {
+    const [host, runs] = [yield* TestHost, yield* Runs]
+    const run = yield* agent.start("go", { id: "1" })
+    while ((yield* runs.show(run)).status !== "completed") {
+      yield* Effect.promise(() => new Promise(setImmediate))
+      yield* host.settled
+    }
+    return (yield* Wire).at(-1)!.prompt.content.flatMap((message) =>
+      message.role === "tool"
+        ? message.content.flatMap((part) => part.type === "tool-result" ? [part.result] : [])
+        : []
+    )
+  }).pipe(Effect.provide(world(script, Layer.provide(Layer.orDie(agent.layer), Layer.orDie(handlers)))))
+}
+
+describe("tools that look for files", () => {
+  const files = {
+    "a.ts": "one",
+    "src/b.ts": "two\none two\n",
+    "src/c.md": "one",
+    ".gitignore": "out",
+    "out/d.ts": "one"
+  }
+
+  it.effect("M-110: Glob gives the files that fit a pattern", () =>
+    Effect.gen(function*() {
+      const root = yield* folder(files)
+      const layer = Layer.provide(SearchTools.layer, Workspace.layer({ root }))
+      assert.deepStrictEqual(yield* told(SearchTools.toolkit, layer, ["Glob", { pattern: "**/*.ts" }]), [
+        "a.ts\nsrc/b.ts"
+      ])
+    }))
+
+  it.effect("M-111: Grep finds the same with ripgrep and without", () =>
+    Effect.gen(function*() {
+      const root = yield* folder(files)
+      for (const ripgrep of [true, false]) {
+        const layer = Layer.provide(SearchTools.layerWith({ ripgrep }), Workspace.layer({ root }))
+        assert.deepStrictEqual(
+          yield* told(
+            SearchTools.toolkit,
+            layer,
+            ["Grep", { pattern: "^o.e" }],
+            ["Grep", { pattern: "two", output_mode: "content" }]
+          ),
+          ["a.ts\nsrc/b.ts\nsrc/c.md", "src/b.ts:1:two\nsrc/b.ts:2:one two"]
+        )
+      }
+    }))
+})
