@@ -18,6 +18,7 @@ import { Amount } from "@fermata/core/Amount"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
+import * as HttpService from "@fermata/engine/HttpService"
 import * as Signal from "@fermata/engine/Signal"
 import * as Workflows from "@fermata/engine/Workflows"
 import * as Tool from "effect/ai/Tool"
@@ -32,9 +33,12 @@ import * as Workflow from "effect/workflow/Workflow"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { defaults } from "./AgentDefaults.ts"
 import { AgentFailed } from "./AgentErrors.ts"
+import type * as AgentTool from "./AgentTool.ts"
 import * as AgentChecks from "./internal/AgentChecks.ts"
-import type * as Compaction from "./internal/Compaction.ts"
+import * as Brought from "./internal/Brought.ts"
+import * as Compaction from "./internal/Compaction.ts"
 import * as Conversation from "./internal/Conversation.ts"
+import { madeOnce } from "./internal/MadeOnce.ts"
 import { Message } from "./internal/Message.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
 import * as Money from "./internal/Money.ts"
@@ -92,6 +96,8 @@ export interface Options<
    * of those that the way out of the process leads to, and of all when absent.
    */
   readonly skillHosts?: ReadonlyArray<string>
+  /** What the model may ask over HTTP, by the tool `ApiCall`; those of the process when absent (`HttpService.layer`). */
+  readonly services?: HttpService.Services
   /** What may be done without asking. What only reads, by default; people are asked about everything else. */
   readonly policy?: Policy.Policy
   /**
@@ -124,25 +130,7 @@ export interface Options<
 }
 
 /** How a conversation is made shorter. */
-export interface CompactionOptions {
-  /**
-   * `microcompact` leaves out old results of tools, `summarise` has the model sum
-   * up the middle, `drop-middle` leaves it out; `auto` does the first and, where
-   * that is not enough, the second. `off` does nothing, and the run fails when its
-   * model takes no more.
-   */
-  readonly strategy?: Compaction.Strategy
-  /** Tokens that the model takes. */
-  readonly contextLimit?: number
-  /** The share of them at which the conversation is made shorter, above 0 and at most 1. */
-  readonly threshold?: number
-  /** The latest messages, which stay as they are. */
-  readonly keepLast?: number
-  /** Tokens of a summary. */
-  readonly summaryMaxTokens?: number
-  /** How old a result must be to be left out. */
-  readonly microcompactAge?: Duration.Input
-}
+export type CompactionOptions = Compaction.Options
 
 /**
  * What may be spent: US dollars, tokens, or both. Dollars go by the prices of models, by
@@ -159,6 +147,8 @@ export interface RunOptions {
   readonly budget?: Budget
   /** The skills of this run, in place of all others: what they say, or where that is. */
   readonly skills?: ReadonlyArray<Skill.OfRun>
+  /** The services of this run, in place of all others, reached where the way out of the process leads. Its `custom` and hooks are those of the others. */
+  readonly services?: ReadonlyArray<HttpService.Entry>
 }
 
 /** A turn that is over: how many there were, what the model said in it, and what was used so far. */
@@ -193,7 +183,9 @@ const payload = <In extends Schema.Top>(input: In) => ({
   /** Agents above this run. */
   depth: Schema.optionalKey(Schema.Int),
   /** The skills of this run, and no others. */
-  skills: Schema.optionalKey(Schema.Array(Skill.OfRun))
+  skills: Schema.optionalKey(Schema.Array(Skill.OfRun)),
+  /** The services of this run, and no others. */
+  services: Schema.optionalKey(Schema.Array(HttpService.Entry))
 })
 
 /** What a run of an agent came to. */
@@ -331,10 +323,12 @@ export const make = <
   const toolCharacters = (): number =>
     characters ??= Object.values(tools).reduce((sum, tool) => sum + ToolStep.lengthOf(tool), 0)
   const ofTool = (tool: string): Tool.Any | undefined =>
-    tool === Skill.toolName ? Skills.toolFor([]) : Object.hasOwn(own, tool) ? own[tool] : undefined
-  const toolStep = madeOnce((tool) => ToolStep.make(tool, ofTool(tool)))
-  const planStep = madeOnce((tool) => PlanStep.make(tool, ofTool(tool)))
-  const setup = (given: In["Type"], skills: Skills.Choice | undefined): Setup => ({
+    Brought.toolOf(tool) ?? (Object.hasOwn(own, tool) ? own[tool] : undefined)
+  const toolStep = madeOnce((tool: string, onCrash: AgentTool.Rules["onCrash"]) =>
+    ToolStep.make(tool, ofTool(tool), onCrash)
+  )
+  const planStep = madeOnce((tool: string) => PlanStep.make(tool, ofTool(tool)))
+  const setup = (given: In["Type"], { services, skills }: Pick<Setup, "services" | "skills">): Setup => ({
     instructions: [
       typeof options.instructions === "string" ? options.instructions : options.instructions(given),
       Skills.section(skills?.list ?? []),
@@ -348,26 +342,21 @@ export const make = <
     repairs: limits.repairs ?? defaults.repairs,
     toolConcurrency: limits.toolConcurrency ?? defaults.toolConcurrency,
     stops: options.stop !== undefined,
-    compaction: {
-      strategy: compaction.strategy ?? defaults.compaction,
-      contextLimit: compaction.contextLimit ?? defaults.contextLimit,
-      threshold: compaction.threshold ?? defaults.compactionThreshold,
-      keepLast: compaction.keepLast ?? defaults.keepLast,
-      summaryMaxTokens: compaction.summaryMaxTokens ?? defaults.summaryMaxTokens,
-      microcompactAgeMs: millis(compaction.microcompactAge, defaults.microcompactAgeMs)
-    },
+    compaction: Compaction.settingsOf(compaction),
     ...(allowance === undefined ? {} : { budget: allowance }),
     onBudget: options.onBudget ?? "ask",
     ...(options.modelOrder === "cheapest" ? { modelOrder: options.modelOrder } : {}),
-    ...(skills === undefined ? {} : { skills })
+    ...(skills === undefined ? {} : { skills }),
+    ...(services === undefined ? {} : { services })
   })
 
   const body = Effect.fnUntraced(function*(
-    { budget, depth = 0, input: given, skills: ofRun }: {
+    { budget, depth = 0, input: given, services: servicesOfRun, skills: skillsOfRun }: {
       readonly budget?: Amount
       readonly depth?: number
       readonly input: In["Type"]
       readonly skills?: ReadonlyArray<Skill.OfRun>
+      readonly services?: ReadonlyArray<HttpService.Entry>
     },
     runId: string
   ) {
@@ -375,38 +364,40 @@ export const make = <
       ? undefined
       : yield* toolkit as unknown as Effect.Effect<Toolkit.WithHandler<AnyTools>>
     const services = yield* Effect.context<never>()
-    const bringers = { own: options.skills, ofRun, ofProcess: yield* Skill.CurrentSource }
+    const bringers: Brought.Bringers = {
+      skills: { own: options.skills, ofRun: skillsOfRun, ofProcess: yield* Skill.CurrentSource },
+      skillHosts: options.skillHosts,
+      services: { own: options.services, ofRun: servicesOfRun, ofProcess: yield* HttpService.CurrentServices }
+    }
     const first = yield* Workflows.decide("setup", Start, () => ({
-      setup: setup(given, Skills.choose(bringers)),
+      setup: setup(given, Brought.choose(bringers)),
       prompt: options.prompt?.(given) ?? Output.inputText(input, given)
     }))
-    const skills = yield* Effect.mapError(
-      Skills.hold(first.setup.skills, bringers, options.skillHosts),
-      (problem) =>
-        new AgentFailed({ agent: name, code: "ERR_CONFIG", problem: `its skills are not there: ${problem}`, turns: 0 })
+    const brought = yield* Effect.mapError(
+      Brought.hold(first.setup, bringers),
+      (problem) => new AgentFailed({ agent: name, code: "ERR_CONFIG", problem, turns: 0 })
     )
-    const skillTool = skills.list.length === 0 ? undefined : Skills.toolFor(skills.list)
-    const offered = skillTool === undefined ? tools : { ...tools, [Skill.toolName]: skillTool }
+    const offered = { ...tools, ...brought.tools }
     const kit: ToolStep.Kit = {
       tools: offered,
-      carryOut: Skills.carriers(handlers, skills),
+      carryOut: brought.carriers(handlers),
       servicesOf: (tool) => ToolStep.servicesOf(services, own[tool])
     }
     // Whoever starts a run says what it may spend; a parent grants a part of what it has.
     const limit = budget ?? (yield* Workflows.budget).granted ?? first.setup.budget
     const ended = yield* Conversation.hold({
       run: runId,
-      toolCharacters: () => toolCharacters() + (skillTool === undefined ? 0 : ToolStep.lengthOf(skillTool)),
+      toolCharacters: () => toolCharacters() + brought.characters,
       agent: name,
       depth,
       maxDepth: first.setup.maxDepth,
       tools: offered,
       agents: new Set(below.keys()),
       policy,
-      setup: skills.told === ""
+      setup: brought.told === ""
         ? first.setup
-        : { ...first.setup, instructions: `${first.setup.instructions}\n\n${skills.told}` },
-      keyOf: skills.keyOf,
+        : { ...first.setup, instructions: `${first.setup.instructions}\n\n${brought.told}` },
+      keyOf: brought.keyOf,
       budget: limit,
       dailyBudget,
       kit,
@@ -437,13 +428,15 @@ export const make = <
     return { output: decoded.value, text, turns, usage, ...(stopped === undefined ? {} : { stopped }) }
   })
 
-  const execute = (given: In["Type"], id: string, { budget, skills }: RunOptions) => {
+  const execute = (given: In["Type"], id: string, { budget, services, skills }: RunOptions) => {
     AgentChecks.skills(`A run of agent "${name}"`, { skills })
+    AgentChecks.services(services)
     return {
       id,
       input: given,
       ...(budget === undefined ? {} : { budget: Money.amountOf(budget) }),
-      ...(skills === undefined ? {} : { skills })
+      ...(skills === undefined ? {} : { skills }),
+      ...(services === undefined ? {} : { services })
     } as never
   }
 
@@ -452,10 +445,7 @@ export const make = <
     description: options.description ?? "",
     input,
     models,
-    tools: [
-      ...Object.keys(own),
-      ...(Skills.choose({ own: options.skills, ofRun: undefined, ofProcess: undefined }) ? [Skill.toolName] : [])
-    ],
+    tools: [...Object.keys(own), ...Brought.namesOf(options)],
     agents,
     budget: allowance,
     dailyBudget,
@@ -478,15 +468,6 @@ export const make = <
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-/** What is made of a name is made once. */
-const madeOnce = <A>(make: (name: string) => A): (name: string) => A => {
-  const made = new Map<string, A>()
-  return (name) => {
-    if (!made.has(name)) made.set(name, make(name))
-    return made.get(name)!
-  }
-}
 
 /** What a run begins with. */
 const Start = Schema.Struct({ setup: Setup, prompt: Schema.String })

@@ -56,7 +56,12 @@ export interface Rules {
   readonly timeoutMs: number | undefined
   /** What rules of a policy go by; nothing but the tool itself when absent. */
   readonly subject: Subject | undefined
+  /** What is otherwise in one call, by its arguments as the model gave them: one that only reads may do so again after a crash. */
+  readonly ofCall: ((params: Schema.Json) => OfCall) | undefined
 }
+
+/** What may be otherwise from call to call. */
+export interface OfCall extends Partial<Pick<Rules, "onCrash" | "safe" | "permission">> {}
 
 const worst: Rules = {
   onCrash: "ask",
@@ -64,7 +69,8 @@ const worst: Rules = {
   permission: "write",
   maxResult: 100_000,
   timeoutMs: undefined,
-  subject: undefined
+  subject: undefined,
+  ofCall: undefined
 }
 
 const Annotation = Context.Reference<Rules>("@fermata/agent/AgentTool/Rules", { defaultValue: () => worst })
@@ -87,8 +93,28 @@ export const rules = (
   }) as Context.Context<never>
 }
 
-/** The rules of a tool. */
-export const rulesOf = (tool: Tool.Any): Rules => Context.get(tool.annotations, Annotation)
+/** The rules of a tool, or of a call of it with these arguments. */
+export const rulesOf = (tool: Tool.Any, params?: Schema.Json): Rules => {
+  const rules = Context.get(tool.annotations, Annotation)
+  return params === undefined || rules.ofCall === undefined ? rules : { ...rules, ...rules.ofCall(params) }
+}
+
+/**
+ * A call that has done nothing, and may be made again: a handler that fails with
+ * it is called again as another attempt of its step, after a durable wait of
+ * `afterMs`, or of a second that doubles each time. After so many further
+ * attempts the model is told the `result`, or the problem.
+ */
+export class CallAgain extends Schema.TaggedError<CallAgain>()("CallAgain", {
+  problem: Schema.String,
+  retries: Schema.Int,
+  afterMs: Schema.optionalKey(Schema.Int),
+  result: Schema.optionalKey(Schema.Json)
+}) {
+  override get message(): string {
+    return this.problem
+  }
+}
 
 /**
  * What a call is going to do, found out before it is asked about and made: by

@@ -9,6 +9,7 @@
  * at the same point.
  */
 import * as JsonNumber from "@fermata/core/JsonNumber"
+import * as LinearRegExp from "@fermata/core/LinearRegExp"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -16,7 +17,6 @@ import * as Random from "effect/Random"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Jsonata from "./internal/Jsonata.ts"
-import * as LinearRegExp from "./internal/LinearRegExp.ts"
 import { defaultLimits, isFunction, Meter } from "./internal/Meter.ts"
 import type { Limits } from "./internal/Meter.ts"
 import * as Template from "./internal/Template.ts"

@@ -1,5 +1,8 @@
 /** What is wrong with the definition of an agent: each throws, and says what would be right. */
 import * as EgressPolicy from "@fermata/engine/EgressPolicy"
+import * as HttpService from "@fermata/engine/HttpService"
+import * as Result from "effect/Result"
+import * as ApiCall from "../ApiCall.ts"
 import * as Skill from "../Skill.ts"
 import * as ModelStep from "./ModelStep.ts"
 
@@ -19,6 +22,9 @@ export const names = (
     if (tool === Skill.toolName) {
       throw new Error(`Agent "${name}" has a tool "${tool}", which is how a model asks for skills: name it otherwise`)
     }
+    if (tool === ApiCall.toolName) {
+      throw new Error(`Agent "${name}" has a tool "${tool}", which is how a model asks services: name it otherwise`)
+    }
     if (taken.has(tool)) throw new Error(`Agent "${name}" has two tools "${tool}": name one of them otherwise`)
     taken.add(tool)
   }
@@ -33,6 +39,12 @@ export const skills = (
   const twice = names.find((skill, index) => names.indexOf(skill) !== index)
   if (twice !== undefined) throw new Error(`${who} has two skills "${twice}": name one of them otherwise`)
   if (skillHosts !== undefined) EgressPolicy.make({ only: skillHosts })
+}
+
+/** The services that a run is given are services. */
+export const services = (entries: ReadonlyArray<HttpService.Entry> = []): void => {
+  const read = HttpService.all(entries)
+  if (Result.isFailure(read)) throw read.failure
 }
 
 /** The numbers of an agent are what they must be. */

@@ -7,7 +7,9 @@
 import type { AssistantMessage, Message, ToolMessage } from "@fermata/core/AgentMessage"
 import * as AgentMessage from "@fermata/core/AgentMessage"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
+import { defaults } from "../AgentDefaults.ts"
 import { tokensOf } from "./AnswerFold.ts"
 
 /**
@@ -33,6 +35,39 @@ export const Settings = Schema.Struct({
   microcompactAgeMs: Schema.Int
 })
 export type Settings = typeof Settings.Type
+
+/** How a conversation is made shorter. */
+export interface Options {
+  /**
+   * `microcompact` leaves out old results of tools, `summarise` has the model sum
+   * up the middle, `drop-middle` leaves it out; `auto` does the first and, where
+   * that is not enough, the second. `off` does nothing, and the run fails when its
+   * model takes no more.
+   */
+  readonly strategy?: Strategy
+  /** Tokens that the model takes. */
+  readonly contextLimit?: number
+  /** The share of them at which the conversation is made shorter, above 0 and at most 1. */
+  readonly threshold?: number
+  /** The latest messages, which stay as they are. */
+  readonly keepLast?: number
+  /** Tokens of a summary. */
+  readonly summaryMaxTokens?: number
+  /** How old a result must be to be left out. */
+  readonly microcompactAge?: Duration.Input
+}
+
+/** The settings that these options, and the defaults where they say nothing, come to. */
+export const settingsOf = (options: Options): Settings => ({
+  strategy: options.strategy ?? defaults.compaction,
+  contextLimit: options.contextLimit ?? defaults.contextLimit,
+  threshold: options.threshold ?? defaults.compactionThreshold,
+  keepLast: options.keepLast ?? defaults.keepLast,
+  summaryMaxTokens: options.summaryMaxTokens ?? defaults.summaryMaxTokens,
+  microcompactAgeMs: options.microcompactAge === undefined
+    ? defaults.microcompactAgeMs
+    : Duration.toMillis(options.microcompactAge)
+})
 
 /** A message, and when it was said in ms. */
 export interface Said {

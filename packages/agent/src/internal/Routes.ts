@@ -69,7 +69,7 @@ const one = (call: Call, known: Known): Route => {
   if (skill !== undefined && known.memory.said.has(key)) return { to: "memory" }
   const isAgent = agents.has(call.tool)
   if (isAgent && depth >= maxDepth) return refused(`${maxDepth} agents are above it already; do it without another`)
-  const rules = AgentTool.rulesOf(tool)
+  const rules = AgentTool.rulesOf(tool, call.params)
   const to = isAgent ? "agent" : AgentTool.isInRun(tool) ? "run" : "step"
   const decision = policy({ agent, depth, tool: call.tool, params: call.params, rules })
   const plans = !isAgent && AgentTool.planOf(tool) !== undefined
@@ -80,7 +80,11 @@ const one = (call: Call, known: Known): Route => {
     case "deny":
       return refused(`it is not allowed: ${decision.reason}`)
     case "modify":
-      return { ...route, instead: { params: decision.params, reason: decision.reason } }
+      return {
+        ...route,
+        safe: AgentTool.rulesOf(tool, decision.params).safe,
+        instead: { params: decision.params, reason: decision.reason }
+      }
     case "ask":
       return {
         ...route,

@@ -6,6 +6,7 @@
  */
 import { Amount } from "@fermata/core/Amount"
 import * as Schema from "effect/Schema"
+import * as ApiCalls from "./ApiCalls.ts"
 import * as Compaction from "./Compaction.ts"
 import { Choice } from "./Skills.ts"
 
@@ -29,7 +30,9 @@ export const Setup = Schema.Struct({
   /** For each call the cheapest of the models first; in the order in which they are named when absent. */
   modelOrder: Schema.optionalKey(Schema.Literal("cheapest")),
   /** The skills that the model may ask for. */
-  skills: Schema.optionalKey(Choice)
+  skills: Schema.optionalKey(Choice),
+  /** The services that the model may ask. */
+  services: Schema.optionalKey(ApiCalls.Choice)
 })
 export type Setup = typeof Setup.Type
 

@@ -7,14 +7,11 @@ import * as EgressPolicy from "@fermata/engine/EgressPolicy"
 import * as Secrets from "@fermata/engine/Secrets"
 import * as Step from "@fermata/engine/Step"
 import * as Tool from "effect/ai/Tool"
-import type * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import * as Stream from "effect/Stream"
 import * as AgentTool from "../AgentTool.ts"
 import * as Skill from "../Skill.ts"
-import type * as ToolStep from "./ToolStep.ts"
 
 /** Whose skills a run has, and which these are. Those of a source are listed by a step of their own. */
 export const Choice = Schema.Struct({
@@ -125,21 +122,6 @@ export const hold = Effect.fnUntraced(function*(
     }
   }
 })
-
-/** Those who carry out the calls of an agent's tools. */
-export const carriers = (
-  handlers: Toolkit.WithHandler<Record<string, Tool.Any>> | undefined,
-  skills: Held
-): ToolStep.Kit["carryOut"] =>
-(name, params, call) =>
-  name === Skill.toolName
-    ? Effect.map(
-      skills.load(asked(params) ?? { name: "" }),
-      (content) => Stream.succeed({ encodedResult: content, isFailure: false, preliminary: false })
-    )
-    : handlers === undefined
-    ? Effect.die(new Error(`No handler carries out "${name}"`))
-    : (handlers.handle as unknown as ToolStep.Kit["carryOut"])(name, params, call)
 
 // ----------------------------------------------------------------------------
 // internal

@@ -25,7 +25,7 @@ export interface Callers extends Routes.Known {
   /** What the run may spend, and no limit when absent. */
   readonly limit: Amount | undefined
   readonly kit: ToolStep.Kit
-  readonly toolStep: (name: string) => ToolStep.ToolStep
+  readonly toolStep: (name: string, onCrash: AgentTool.Rules["onCrash"]) => ToolStep.ToolStep
   readonly planStep: (name: string) => PlanStep.PlanStep
   /** Runs an agent that is a tool, and says what came of it. `place` is the same for every replay of this call. */
   readonly child: (
@@ -127,18 +127,21 @@ const one = Effect.fnUntraced(function*(
   }
   const state = planned.state
   switch (route.to) {
-    case "step":
+    case "step": {
+      const tool = Object.hasOwn(callers.kit.tools, call.tool) ? callers.kit.tools[call.tool] : undefined
+      const onCrash = tool === undefined ? "ask" : AgentTool.rulesOf(tool, params).onCrash
       return yield* Effect.provideService(
-        callers.toolStep(call.tool)({ call: call.id, params }),
+        callers.toolStep(call.tool, onCrash)({ call: call.id, params }),
         AgentTool.CurrentPlan,
         state
-      )
+      ).pipe(Effect.catch((later) => Effect.succeed(ToolStep.given(later))))
+    }
     case "run":
       return yield* Effect.provideService(
         Step.within(ToolStep.carryOut(call.tool, params, call.id), `${call.tool}[${place}]/`),
         AgentTool.CurrentPlan,
         state
-      )
+      ).pipe(Effect.catch((later) => Effect.succeed(ToolStep.given(later))))
     case "agent": {
       const { outcome, usage } = yield* callers.child(call.tool, params, place, grant)
       usages.push(usage)

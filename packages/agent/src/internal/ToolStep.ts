@@ -12,6 +12,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
@@ -75,13 +76,19 @@ export const servicesOf = (given: Context.Context<never>, tool: Tool.Any | undef
     : (given.mapUnsafe.get(tool.id) as { readonly context?: Context.Context<never> } | undefined)?.context
       ?? Context.empty()
 
-/** The step of a tool's calls. */
-export const make = (name: string, tool: Tool.Any | undefined) => {
+/** What the model is told of a call that is made no more. */
+export const given = ({ problem, result }: AgentTool.CallAgain): Outcome =>
+  result === undefined ? failure(problem) : { isFailure: true, result }
+
+/** The step of a tool's calls that have this rule for crashes. */
+export const make = (name: string, tool: Tool.Any | undefined, onCrash: AgentTool.Rules["onCrash"]) => {
   const rules = tool === undefined ? undefined : AgentTool.rulesOf(tool)
   const probe = tool === undefined ? undefined : AgentTool.probeOf(tool)
   const definition = {
     input: { call: Schema.String, params: Schema.Json },
     success: Outcome,
+    error: AgentTool.CallAgain,
+    retry: again,
     label: "tool",
     run: ({ call, params }: Input, context: Step.StepContext) =>
       tool === undefined
@@ -90,9 +97,12 @@ export const make = (name: string, tool: Tool.Any | undefined) => {
           limited(carryOut(name, params, call), rules!.timeoutMs, name),
           AgentTool.CurrentCall,
           context
-        ).pipe(Effect.flatMap((outcome) => cut(outcome, rules!.maxResult, context)))
+        ).pipe(
+          Effect.catch((later) => context.attempt > later.retries ? Effect.succeed(given(later)) : Effect.fail(later)),
+          Effect.flatMap((outcome) => cut(outcome, rules!.maxResult, context))
+        )
   }
-  if (probe === undefined) return Step.make(name, { ...definition, onCrash: rules?.onCrash ?? "ask" })
+  if (probe === undefined) return Step.make(name, { ...definition, onCrash })
   return Step.make(name, {
     ...definition,
     onCrash: "probe",
@@ -109,8 +119,12 @@ export const make = (name: string, tool: Tool.Any | undefined) => {
 /** The step of a tool's calls. */
 export type ToolStep = ReturnType<typeof make>
 
-/** Carries out a call, and tells what came of it. Only an interruption of the caller stays one. */
-export const carryOut = (name: string, params: Schema.Json, call: string): Effect.Effect<Outcome> =>
+/** Carries out a call, and tells what came of it, or that it may be made again. Only an interruption of the caller stays one. */
+export const carryOut = (
+  name: string,
+  params: Schema.Json,
+  call: string
+): Effect.Effect<Outcome, AgentTool.CallAgain> =>
   Effect.gen(function*() {
     const kit = yield* CurrentKit
     if (kit === undefined || !Object.hasOwn(kit.tools, name)) return failure(`there is no tool "${name}"`)
@@ -122,9 +136,13 @@ export const carryOut = (name: string, params: Schema.Json, call: string): Effec
     })
   }).pipe(
     // An interruption of the caller does not come to this place; one of what a handler waits for does.
-    Effect.catchCause((cause) =>
-      Effect.succeed(failure(Cause.hasInterruptsOnly(cause) ? `tool "${name}" was interrupted` : problemOf(cause)))
-    )
+    Effect.catchCause((cause) => {
+      const error = Cause.squash(cause)
+      if (error instanceof AgentTool.CallAgain) return Effect.fail(error)
+      return Effect.succeed(
+        failure(Cause.hasInterruptsOnly(cause) ? `tool "${name}" was interrupted` : problemOf(cause))
+      )
+    })
   )
 
 /** Gives something of a tool the arguments of a call as the tool's schema reads them, and the services of its handlers. */
@@ -163,7 +181,22 @@ interface Input {
   readonly params: Schema.Json
 }
 
-const limited = (outcome: Effect.Effect<Outcome>, millis: number | undefined, name: string): Effect.Effect<Outcome> =>
+/** The waits before further attempts, which are durable. How many there are is said by who asks for one. */
+const again = Schedule.exponential(Duration.seconds(1)).pipe(
+  Schedule.setInputType<AgentTool.CallAgain | Step.StepTimedOut>(),
+  Schedule.while(({ input }) => input instanceof AgentTool.CallAgain),
+  Schedule.modifyDelay(({ duration, input }) =>
+    Effect.succeed(
+      input instanceof AgentTool.CallAgain && input.afterMs !== undefined ? Duration.millis(input.afterMs) : duration
+    )
+  )
+)
+
+const limited = <E>(
+  outcome: Effect.Effect<Outcome, E>,
+  millis: number | undefined,
+  name: string
+): Effect.Effect<Outcome, E> =>
   millis === undefined
     ? outcome
     : Effect.timeoutOrElse(outcome, {

@@ -9,10 +9,10 @@
  * - Every evaluated node and every function pays for its work from a `Meter`,
  *   which sees values before JSONata reads them whole.
  */
+import * as LinearRegExp from "@fermata/core/LinearRegExp"
 import * as DateTime from "effect/DateTime"
 import jsonata from "jsonata/jsonata-es5.js"
 import * as Immediate from "./Immediate.ts"
-import * as LinearRegExp from "./LinearRegExp.ts"
 import { ExpressionLimitExceeded } from "./Meter.ts"
 import type { Meter } from "./Meter.ts"
 

@@ -8,8 +8,8 @@
  * such rounds apart would grow. All ways through the pattern advance together
  * over the text, most wanted first.
  */
-import { lineEnds, parse, UnsupportedPattern, words } from "./RegExpSyntax.ts"
-import type { Assertion, CharacterSet, Node } from "./RegExpSyntax.ts"
+import { lineEnds, parse, UnsupportedPattern, words } from "./internal/RegExpSyntax.ts"
+import type { Assertion, CharacterSet, Node } from "./internal/RegExpSyntax.ts"
 
 export { UnsupportedPattern }
 

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import * as LinearRegExp from "../src/internal/LinearRegExp.ts"
+import * as LinearRegExp from "../src/LinearRegExp.ts"
 
 const plain = { ignoreCase: false, multiline: false }
 const free = (): void => undefined
