@@ -12,6 +12,11 @@ import { repeat } from "./Invocation.ts"
 
 const notEmpty = Flag.filter((text: string) => text.trim() !== "", () => "expected a text that is not empty")
 
+/** The levels of what is logged, as they are typed. */
+const logLevels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error", none: "None" } as const
+
+const expectedLevel = "expected debug, info, warn, error or none"
+
 const Db = GlobalFlag.Setting("db")({
   flag: Flag.String("db").pipe(
     Flag.withMetavar("FILE"),
@@ -65,8 +70,19 @@ const Lease = GlobalFlag.Setting("lease")({
   )
 })
 
+const LogLevel = GlobalFlag.Setting("log-level")({
+  flag: Flag.String("log-level").pipe(
+    Flag.withMetavar("LEVEL"),
+    Flag.withDescription(
+      "The least that is logged, on stderr: debug, info, warn, error or none; default warn, or FERMATA_LOG_LEVEL"
+    ),
+    Flag.filter((level) => Object.hasOwn(logLevels, level), () => expectedLevel),
+    Flag.optional
+  )
+})
+
 /** The global options as flags, for the root command. */
-export const flags = [Db, Config, Json, As, Model, Lease] as const
+export const flags = [Db, Config, Json, As, Model, Lease, LogLevel] as const
 
 /** The same, as the options of a single command. */
 export const asOptions = {
@@ -75,7 +91,8 @@ export const asOptions = {
   json: Json.flag,
   as: As.flag,
   model: Model.flag,
-  lease: Lease.flag
+  lease: Lease.flag,
+  logLevel: LogLevel.flag
 }
 
 /** The options that every command takes, as given. */
@@ -122,6 +139,13 @@ export const globals = Effect.gen(function*() {
     ...(values.model === undefined ? [] : [["model", values.model]] as const)
   ])
   return values
+})
+
+/** The least that workflows and the engine log in this process. */
+export const logLevel = Effect.gen(function*() {
+  const given = Option.getOrUndefined(yield* LogLevel) ?? present(process.env["FERMATA_LOG_LEVEL"]) ?? "warn"
+  if (Object.hasOwn(logLevels, given)) return logLevels[given as keyof typeof logLevels]
+  return yield* refused("InvalidValue", `FERMATA_LOG_LEVEL is ${JSON.stringify(given)}: ${expectedLevel}`)
 })
 
 // ----------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
+import * as References from "effect/References"
 import { Console } from "node:console"
 import { CommandFailed, exitCodes, exitCodeTexts, fromUnknown } from "./CommandFailed.ts"
 import * as Commands from "./Commands.ts"
@@ -91,7 +92,10 @@ const PrintCompletions = GlobalFlag.Action({
   run: (shell) => Option.isNone(shell) ? Effect.void : write(scriptOf(shell.value))
 })
 
-const command = commandFermata.pipe(Command.withGlobalFlags([...Globals.flags, PrintCompletions]))
+const command = commandFermata.pipe(
+  Command.provideEffect(References.MinimumLogLevel, Globals.logLevel),
+  Command.withGlobalFlags([...Globals.flags, PrintCompletions])
+)
 
 /** The options of every command, as those of one. */
 const everywhere = (): ReadonlyArray<CommandLine.Option> =>
