@@ -11,6 +11,7 @@ import {
   Transcript
 } from "@fermata/agent"
 import { ModelFailed } from "@fermata/agent/Model"
+import * as Scripted from "@fermata/agent/model/Scripted"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Ref, Schema } from "effect"
@@ -115,7 +116,10 @@ describe("the response", () => {
       assert.deepStrictEqual(response.meta, {
         agent: "agent",
         turns: 2,
+        messages: 3,
+        entries: (yield* (yield* Runs).journal(run)).length,
         usage: { input: 200, cacheRead: 0, cacheWrite: 0, output: 100 },
+        cost: { usd: 0.024, tokens: 300, estimated: true },
         durationMs: 0,
         output: "All done."
       })
@@ -533,9 +537,7 @@ describe("the loop", () => {
             }
             failing = true
             return calls(
-              { type: "reasoning-start", id: "r" },
-              { type: "reasoning-delta", id: "r", delta: "let me think" },
-              { type: "reasoning-end", id: "r" },
+              Scripted.thought("let me think"),
               call("a", "Read", { path: "p" })
             )
           },

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Agent, AgentResponse, AgentStream, AgentTool, Policy } from "@fermata/agent"
 import type { AgentEvent } from "@fermata/agent/AgentEvent"
 import { ModelFailed } from "@fermata/agent/Model"
+import * as Scripted from "@fermata/agent/model/Scripted"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
@@ -85,7 +86,7 @@ describe("the stream of a run", () => {
         assert.notInclude(events.slice(answered).map(short).join(), "part")
       }).pipe(Effect.provide(world(() =>
         ++tries === 1
-          ? [...say("half")]
+          ? [...say("half"), Scripted.fail("stream cut")]
           : Effect.as(Deferred.await(gate), answer("whole")), agent.layer)))
     })
   })
@@ -107,7 +108,7 @@ describe("the stream of a run", () => {
         assert.isAbove(told.indexOf("answer model"), told.indexOf("restart"))
       }).pipe(
         Effect.provide(world({
-          first: () => [...say("half")],
+          first: () => [...say("half"), Scripted.fail("stream cut")],
           second: () => Effect.as(Deferred.await(gate), answer("whole"))
         }, agent.layer))
       )

@@ -24,6 +24,8 @@ export const codes = {
   ERR_AUTH: false,
   /** The agent, or what it needs, is not set up as it must be. */
   ERR_CONFIG: false,
+  /** Code threw that must not, such as a policy, a function of instructions or of tools. */
+  ERR_DEFECT: false,
   /** The provider refuses the request (400, 404). */
   ERR_REQUEST: false,
   /** The conversation is longer than the model takes, and could not be made shorter. */

@@ -6,12 +6,14 @@ import * as AgentMessage from "@fermata/core/AgentMessage"
 import type { OpenApproval } from "@fermata/core/Question"
 import type { RunNotFound } from "@fermata/core/RunsErrors"
 import type * as RunView from "@fermata/core/RunView"
+import * as Spent from "@fermata/core/Spent"
 import { type FindError, Runs } from "@fermata/engine/Runs"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import { Message } from "./internal/Message.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
 
 /**
@@ -35,8 +37,25 @@ export const PendingCall = Schema.Struct({
 })
 export interface PendingCall extends Schema.Schema.Type<typeof PendingCall> {}
 
+/**
+ * What calls have cost: of the run and of all below it, attempts that failed too.
+ * `estimated` where a part of it was taken to be high rather than known: by a
+ * price that nobody knows, usage that a provider did not tell, or a call that
+ * came to no outcome. Of what is in flight nothing is in it.
+ */
+export const Cost = Schema.Struct({
+  /** US dollars, exact to a millionth. */
+  usd: Schema.Finite,
+  /** All that models read and wrote. */
+  tokens: Schema.Int,
+  estimated: Schema.optionalKey(Schema.Literal(true))
+})
+export interface Cost extends Schema.Schema.Type<typeof Cost> {}
+
 /** How a run stands. Times in ms. */
 export const AgentResponse = Schema.Struct({
+  /** Of this shape, for whoever stores it. */
+  version: Schema.Literal(1),
   runId: Schema.String,
   status: Schema.Literals(["done", "paused", "running", "failed", "cancelled", "not_found"]),
   /** Of a run that is done, its output; of one that asks people, what they are to look at; else null. */
@@ -45,8 +64,13 @@ export const AgentResponse = Schema.Struct({
     agent: Schema.String,
     /** Model calls that were answered, those of subagents aside. */
     turns: Schema.Int,
-    /** Tokens so far, of subagents that are done too. */
+    /** What was said so far: what the run was given, what it was told since, and answers of its model. */
+    messages: Schema.Int,
+    /** Entries of the journal so far: whoever has seen so many has seen all of this. */
+    entries: Schema.Int,
+    /** Tokens of answers so far, of subagents too. */
     usage: AgentMessage.Usage,
+    cost: Cost,
     durationMs: Schema.Finite,
     /** What the model said last, as it is. */
     output: Schema.NullOr(Schema.String),
@@ -68,21 +92,31 @@ export const of = (run: string): Effect.Effect<AgentResponse, Exclude<FindError,
       Effect.catchTag("EntryCorrupt", Effect.die)
     )
     if (view === undefined) return notFound(run, timestamp)
-    const pending = view.status === "suspended" ? yield* pendingOf(view) : undefined
+    const family = yield* familyOf(view)
+    const pending = view.status === "suspended" ? yield* pendingOf(family) : undefined
+    const answers = answersOf(view)
+    const last = answers.at(-1)
     return {
+      version: 1,
       runId: view.id,
       status: statusOf(view),
       data: dataOf(view, pending),
       meta: {
         agent: view.workflow,
-        turns: answersOf(view).length,
-        usage: usageOf(view),
+        turns: answers.length,
+        messages: 1 + toldOf(view) + answers.length,
+        entries: view.counts.entries,
+        usage: usageOf(family),
+        cost: costOf(family),
         durationMs: (view.times.endedAt ?? timestamp) - view.times.requestedAt,
-        output: outputOf(view),
+        output: last === undefined ? null : AgentMessage.textOf(last.content),
         ...(view.status === "suspended" ? { pauseReason: reasonOf(view, pending) } : {}),
         ...(pending === undefined ? {} : { pendingCall: pending.call })
       },
-      errors: view.error === undefined ? [] : [errorOf(view.error, view.stop?.kind === "limit")],
+      // That somebody cancelled it is no error of it.
+      errors: view.error === undefined || view.status === "cancelled"
+        ? []
+        : [errorOf(view.error, view.stop?.kind === "limit")],
       timestamp
     }
   })
@@ -94,6 +128,27 @@ export const answersOf = (view: RunView.RunView): ReadonlyArray<AgentMessage.Ans
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** A run and those that it has started, as far as they are there. */
+interface Family {
+  readonly view: RunView.RunView
+  readonly below: ReadonlyArray<{ readonly child: RunView.ChildView; readonly family: Family | undefined }>
+}
+
+const familyOf = Effect.fnUntraced(function*(view: RunView.RunView): Effect.fn.Return<
+  Family,
+  Exclude<FindError, RunNotFound>,
+  Runs
+> {
+  const runs = yield* Runs
+  const below = yield* Effect.forEach(view.children, (child) =>
+    runs.show(child.child).pipe(
+      Effect.catchTag(["RunNotFound", "EntryCorrupt"], () => Effect.succeed(undefined)),
+      Effect.flatMap((view) => view === undefined ? Effect.succeed(undefined) : familyOf(view)),
+      Effect.map((family) => ({ child, family }))
+    ))
+  return { view, below }
+})
 
 interface Pending {
   readonly call: PendingCall
@@ -127,7 +182,7 @@ const statusOf = ({ status }: RunView.RunView): AgentResponse["status"] => {
 }
 
 /** The question that is open in the run, or in a run below it. */
-const pendingOf = Effect.fnUntraced(function*(view: RunView.RunView): Effect.fn.Return<
+const pendingOf = Effect.fnUntraced(function*({ below, view }: Family): Effect.fn.Return<
   Pending | undefined,
   Exclude<FindError, RunNotFound>,
   Runs
@@ -140,13 +195,9 @@ const pendingOf = Effect.fnUntraced(function*(view: RunView.RunView): Effect.fn.
   )
   const own = open.find(({ status }) => status === "open")
   if (own !== undefined) return { call: callOf(own), isOwn: true }
-  for (const { child, status } of view.children) {
-    if (status !== "running") continue
-    const below = yield* runs.show(child).pipe(
-      Effect.catchTag("RunNotFound", () => Effect.succeed(undefined)),
-      Effect.catchTag("EntryCorrupt", () => Effect.succeed(undefined))
-    )
-    const found = below === undefined ? undefined : yield* pendingOf(below)
+  for (const { child, family } of below) {
+    if (child.status !== "running" || family === undefined) continue
+    const found = yield* pendingOf(family)
     if (found !== undefined) return { ...found, isOwn: false }
   }
   return undefined
@@ -178,23 +229,49 @@ const dataOf = (view: RunView.RunView, pending: Pending | undefined): unknown =>
   return typeof content === "string" ? content : input ?? null
 }
 
-const outputOf = (view: RunView.RunView): string | null => {
-  const last = answersOf(view).at(-1)
-  return last === undefined ? null : AgentMessage.textOf(last.content)
-}
+/** What it was told on its way, as far as it has heard it. */
+const toldOf = ({ signals }: RunView.RunView): number => signals.find(({ name }) => name === Message.name)?.count ?? 0
 
 const decodeUsage = Schema.decodeUnknownExit(AgentMessage.Usage)
 
-const usageOf = (view: RunView.RunView): AgentMessage.Usage => {
-  const own = modelSteps(view).map(({ answer }) => answer.usage)
-  const below = view.children.flatMap(({ output }) => {
-    const usage = decodeUsage(field(output, "usage"))
-    return Exit.isSuccess(usage) ? [usage.value] : []
-  })
-  return [...own, ...below].reduce(AgentMessage.addUsage, AgentMessage.noUsage)
+/** Of one below that is not there any more, what it came to says how much that was. */
+const usageOf = ({ below, view }: Family): AgentMessage.Usage =>
+  [
+    ...modelSteps(view).map(({ answer }) => answer.usage),
+    ...below.map(({ child, family }) => {
+      if (family !== undefined) return usageOf(family)
+      const usage = decodeUsage(field(child.output, "usage"))
+      return Exit.isSuccess(usage) ? usage.value : AgentMessage.noUsage
+    })
+  ].reduce(AgentMessage.addUsage, AgentMessage.noUsage)
+
+const costOf = (family: Family): Cost => {
+  const { micros = 0, tokens = 0 } = spentOf(family)
+  return { usd: micros / 1_000_000, tokens, ...(isEstimated(family) ? { estimated: true } : {}) }
 }
 
-/** The failure of an agent by its code; the engine's word that it went past a limit; and anything else, which is a mistake of the agent's own code. */
+/** What runs below have spent is in the journal of this one once they have ended. */
+const spentOf = ({ below, view }: Family): Spent.Amount =>
+  Spent.sumAll([
+    view.spent.total,
+    ...below.flatMap(({ child: { linked, status }, family }) =>
+      linked && status === "running" && family !== undefined ? [spentOf(family)] : []
+    )
+  ])
+
+/** Nobody knows what a call has cost that failed, or came to no outcome: what it has spent is not in its answer. */
+const isEstimated = ({ below, view }: Family): boolean =>
+  !Spent.isZero(view.spent.unsettled) ||
+  view.steps.some(({ name, output, spent }) => {
+    if (name !== ModelStep.stepName || spent === undefined) return false
+    const answer = decodeAnswer(output)
+    if (Exit.isFailure(answer)) return true
+    const { assumedPrice, usage } = answer.value
+    return assumedPrice === true || usage.estimated === true || AgentMessage.tokensOf(usage) !== (spent.tokens ?? 0)
+  }) ||
+  below.some(({ child, family }) => family === undefined ? child.spent !== undefined : isEstimated(family))
+
+/** The failure of an agent by its code; the engine's word that it went past a limit; and anything else, which code of the agent, or below it, has thrown. */
 const errorOf = (
   { cause, message }: NonNullable<RunView.RunView["error"]>,
   isPastLimit: boolean
@@ -204,14 +281,24 @@ const errorOf = (
   const code = field(error, "code")
   const problem = field(error, "problem")
   if (typeof code === "string") return { code, message: typeof problem === "string" ? problem : message }
-  return { code: isPastLimit ? "ERR_RUN_TIMEOUT" : "ERR_CONFIG", message }
+  return { code: isPastLimit ? "ERR_RUN_TIMEOUT" : "ERR_DEFECT", message }
 }
 
 const notFound = (run: string, timestamp: number): AgentResponse => ({
+  version: 1,
   runId: run,
   status: "not_found",
   data: null,
-  meta: { agent: "", turns: 0, usage: AgentMessage.noUsage, durationMs: 0, output: null },
+  meta: {
+    agent: "",
+    turns: 0,
+    messages: 0,
+    entries: 0,
+    usage: AgentMessage.noUsage,
+    cost: { usd: 0, tokens: 0 },
+    durationMs: 0,
+    output: null
+  },
   errors: [{ code: "NOT_FOUND", message: `there is no run "${run}"` }],
   timestamp
 })

@@ -102,6 +102,10 @@ export const addUsage = (a: Usage, b: Usage): Usage => ({
   ...(a.estimated === true || b.estimated === true ? { estimated: true } : {})
 })
 
+/** All tokens of one call, those of the provider's cache too. */
+export const tokensOf = ({ cacheRead, cacheWrite, input, output }: Usage): number =>
+  input + cacheRead + cacheWrite + output
+
 /**
  * Why a model stopped: it was done, wants tools called, came to the end of its
  * tokens, refuses, or paused a turn of tools of its own.
@@ -115,7 +119,9 @@ export const Answer = Schema.Struct({
   provider: Schema.String,
   content: Schema.Array(AnswerPart),
   finish: Finish,
-  usage: Usage
+  usage: Usage,
+  /** Nobody knew what the model costs: it was taken to be dear. */
+  assumedPrice: Schema.optionalKey(Schema.Literal(true))
 })
 export type Answer = typeof Answer.Type
 

@@ -38,7 +38,7 @@ export class History {
   /** The model has said this. Nothing to send back, as of an empty answer, is no message. */
   answer({ model, usage }: Answer, content: ReadonlyArray<AnswerPart>, at: number): void {
     if (content.length > 0) this.said.push({ message: { role: "assistant", model, content }, at })
-    const tokens = usage.input + usage.cacheRead + usage.cacheWrite + usage.output
+    const tokens = AgentMessage.tokensOf(usage)
     this.counted = { tokens, messages: this.said.length }
     if (!this.isAnchored) this.shortened = Math.max(this.shortened, tokens)
     this.isAnchored = true

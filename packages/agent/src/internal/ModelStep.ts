@@ -149,7 +149,7 @@ const askOne = Effect.fnUntraced(function*(
     )
   )
   yield* spend(answer.usage)
-  return answer
+  return model.price === undefined ? { ...answer, assumedPrice: true as const } : answer
 })
 
 const collect = (

@@ -1,5 +1,5 @@
 /** What calls of models cost and may cost, as amounts that the engine adds up. Pure. */
-import type { Usage } from "@fermata/core/AgentMessage"
+import * as AgentMessage from "@fermata/core/AgentMessage"
 import type { Amount } from "@fermata/core/Amount"
 import * as Spent from "@fermata/core/Spent"
 import type { Price } from "../Model.ts"
@@ -23,8 +23,8 @@ export const amountOf = ({ tokens, usd }: Budget): Amount => {
 }
 
 /** What a call has cost. */
-export const costOf = (price: Price | undefined, usage: Usage): Amount =>
-  Spent.make(Prices.cost(price, usage).micros, usage.input + usage.cacheRead + usage.cacheWrite + usage.output)
+export const costOf = (price: Price | undefined, usage: AgentMessage.Usage): Amount =>
+  Spent.make(Prices.cost(price, usage).micros, AgentMessage.tokensOf(usage))
 
 /** The most that a call can cost, which is reserved before it. */
 export const atMost = (price: Price | undefined, input: number, output: number): Amount =>
