@@ -1,4 +1,5 @@
 /** The hands of an agent on Node. */
 export * as FileTools from "./FileTools.ts"
+export * as McpStdio from "./McpStdio.ts"
 export * as SearchTools from "./SearchTools.ts"
 export * as Workspace from "./Workspace.ts"

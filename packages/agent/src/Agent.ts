@@ -98,6 +98,12 @@ export interface Options<
   readonly skillHosts?: ReadonlyArray<string>
   /** What the model may ask over HTTP, by the tool `ApiCall`; those of the process when absent (`HttpService.layer`). */
   readonly services?: HttpService.Services
+  /**
+   * MCP servers of the process, by name: their tools are `mcp__SERVER__TOOL`. Which
+   * there are is listed when a run begins, and what changes is told to the model
+   * between its turns. See `McpServers`.
+   */
+  readonly mcp?: ReadonlyArray<string>
   /** What may be done without asking. What only reads, by default; people are asked about everything else. */
   readonly policy?: Policy.Policy
   /**
@@ -297,7 +303,7 @@ export const make = <
     ...own,
     ...Object.fromEntries(agents.map((agent) => [agent.name, Subagents.toolOf(agent)]))
   }
-  AgentChecks.names(name, own, agents)
+  AgentChecks.names(name, own, agents, options)
   AgentChecks.numbers(name, options)
   AgentChecks.skills(`Agent "${name}"`, options)
   const allowance = options.budget === undefined ? undefined : Money.amountOf(options.budget)
@@ -328,10 +334,10 @@ export const make = <
     ToolStep.make(tool, ofTool(tool), onCrash)
   )
   const planStep = madeOnce((tool: string) => PlanStep.make(tool, ofTool(tool)))
-  const setup = (given: In["Type"], { services, skills }: Pick<Setup, "services" | "skills">): Setup => ({
+  const setup = (given: In["Type"], brought: Brought.Chosen): Setup => ({
     instructions: [
       typeof options.instructions === "string" ? options.instructions : options.instructions(given),
-      Skills.section(skills?.list ?? []),
+      Skills.section(brought.skills?.list ?? []),
       shape === undefined ? "" : Output.instruction(shape)
     ].filter((part) => part !== "").join("\n\n"),
     maxTurns: limits.turns ?? defaults.maxTurns,
@@ -346,8 +352,7 @@ export const make = <
     ...(allowance === undefined ? {} : { budget: allowance }),
     onBudget: options.onBudget ?? "ask",
     ...(options.modelOrder === "cheapest" ? { modelOrder: options.modelOrder } : {}),
-    ...(skills === undefined ? {} : { skills }),
-    ...(services === undefined ? {} : { services })
+    ...brought
   })
 
   const body = Effect.fnUntraced(function*(
@@ -367,17 +372,18 @@ export const make = <
     const bringers: Brought.Bringers = {
       skills: { own: options.skills, ofRun: skillsOfRun, ofProcess: yield* Skill.CurrentSource },
       skillHosts: options.skillHosts,
-      services: { own: options.services, ofRun: servicesOfRun, ofProcess: yield* HttpService.CurrentServices }
+      services: { own: options.services, ofRun: servicesOfRun, ofProcess: yield* HttpService.CurrentServices },
+      mcp: options.mcp
     }
     const first = yield* Workflows.decide("setup", Start, () => ({
       setup: setup(given, Brought.choose(bringers)),
       prompt: options.prompt?.(given) ?? Output.inputText(input, given)
     }))
     const brought = yield* Effect.mapError(
-      Brought.hold(first.setup, bringers),
+      Brought.hold(first.setup, bringers, runId),
       (problem) => new AgentFailed({ agent: name, code: "ERR_CONFIG", problem, turns: 0 })
     )
-    const offered = { ...tools, ...brought.tools }
+    const offered = brought.join(tools)
     const kit: ToolStep.Kit = {
       tools: offered,
       carryOut: brought.carriers(handlers),
@@ -387,7 +393,7 @@ export const make = <
     const limit = budget ?? (yield* Workflows.budget).granted ?? first.setup.budget
     const ended = yield* Conversation.hold({
       run: runId,
-      toolCharacters: () => toolCharacters() + brought.characters,
+      toolCharacters: () => toolCharacters() + brought.characters(),
       agent: name,
       depth,
       maxDepth: first.setup.maxDepth,
@@ -397,6 +403,7 @@ export const make = <
       setup: brought.told === ""
         ? first.setup
         : { ...first.setup, instructions: `${first.setup.instructions}\n\n${brought.told}` },
+      news: brought.news,
       keyOf: brought.keyOf,
       budget: limit,
       dailyBudget,
@@ -406,7 +413,7 @@ export const make = <
       shape,
       modelStep,
       stop: options.stop,
-      toolStep,
+      toolStep: (tool, onCrash) => brought.step(tool, onCrash) ?? toolStep(tool, onCrash),
       planStep,
       child: (tool, params, place, grant) =>
         Effect.provideService(

@@ -47,5 +47,11 @@ export const defaults = {
   /** How old a tool's result must be to be left out. */
   microcompactAgeMs: 300_000,
   /** How often a model is asked again for an answer that fits its schema. */
-  repairs: 2
+  repairs: 2,
+  /** An MCP server, until it has said what it has. */
+  mcpConnectTimeoutMs: 10_000,
+  /** One call of a tool of an MCP server. */
+  mcpCallTimeoutMs: 60_000,
+  /** An MCP server, to end by itself. */
+  mcpShutdownTimeoutMs: 5_000
 } as const

@@ -22,6 +22,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { AgentEvent } from "./AgentEvent.ts"
+import * as McpCalls from "./internal/mcp/McpCalls.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
 
@@ -196,6 +197,7 @@ class Reader {
       const hadSpoken = this.spoke.has(position.seq)
       this.cursor = Position.advance(this.cursor, position, (seq) => this.open.has(seq))
       this.spoke.add(position.seq)
+      if (field(value, "type") === McpCalls.begunType) return []
       if (field(value, "type") === ModelStep.restart) {
         return hadSpoken ? [this.event({ type: "restart", step: step.key, attempt: step.attempt })] : []
       }

@@ -4,15 +4,20 @@ import * as HttpService from "@fermata/engine/HttpService"
 import * as Result from "effect/Result"
 import * as ApiCall from "../ApiCall.ts"
 import * as Skill from "../Skill.ts"
+import * as McpNames from "./mcp/McpNames.ts"
 import * as ModelStep from "./ModelStep.ts"
 
 /** Each tool has a name of its own, and none that of a step of the loop. */
 export const names = (
   name: string,
   own: Readonly<Record<string, unknown>>,
-  agents: ReadonlyArray<{ readonly name: string }>
+  agents: ReadonlyArray<{ readonly name: string }>,
+  options: { readonly mcp?: ReadonlyArray<string> }
 ): void => {
   const taken = new Set<string>([ModelStep.stepName])
+  const { mcp = [] } = options
+  const twice = mcp.find((server, index) => mcp.indexOf(server) !== index)
+  if (twice !== undefined) throw new Error(`Agent "${name}" has MCP server "${twice}" twice: name it once`)
   for (const tool of [...Object.keys(own), ...agents.map((agent) => agent.name)]) {
     if (tool === ModelStep.stepName) {
       throw new Error(
@@ -24,6 +29,11 @@ export const names = (
     }
     if (tool === ApiCall.toolName) {
       throw new Error(`Agent "${name}" has a tool "${tool}", which is how a model asks services: name it otherwise`)
+    }
+    if (mcp.length > 0 && (tool.startsWith("mcp__") || McpNames.resourceTools.includes(tool))) {
+      throw new Error(
+        `Agent "${name}" has a tool "${tool}", which is what tools of MCP servers are named: name it otherwise`
+      )
     }
     if (taken.has(tool)) throw new Error(`Agent "${name}" has two tools "${tool}": name one of them otherwise`)
     taken.add(tool)

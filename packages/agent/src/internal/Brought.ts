@@ -1,4 +1,4 @@
-/** What the loop brings to a run beside the tools of its agent: skills that the model may load, and services that it may ask. */
+/** What the loop brings to a run beside the tools of its agent: skills that the model may load, services that it may ask, and the tools of MCP servers. */
 import type * as Tool from "effect/ai/Tool"
 import type * as Toolkit from "effect/ai/Toolkit"
 import * as Effect from "effect/Effect"
@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import * as ApiCall from "../ApiCall.ts"
 import * as Skill from "../Skill.ts"
 import * as ApiCalls from "./ApiCalls.ts"
+import * as McpTools from "./mcp/McpTools.ts"
 import type { Setup } from "./Setup.ts"
 import * as Skills from "./Skills.ts"
 import * as ToolStep from "./ToolStep.ts"
@@ -17,13 +18,17 @@ export interface Bringers {
   /** The hosts from which skills of a run may be fetched. */
   readonly skillHosts: ReadonlyArray<string> | undefined
   readonly services: ApiCalls.Bringers
+  /** The MCP servers that the agent names. */
+  readonly mcp: ReadonlyArray<string> | undefined
 }
 
+/** What a run has decided on. */
+export type Chosen = Pick<Setup, "mcp" | "services" | "skills">
+
 /** What a run has of it. */
-export interface Brought {
-  readonly tools: Readonly<Record<string, Tool.Any>>
+export interface Brought extends Pick<McpTools.Held, "join" | "news" | "step"> {
   /** How long it is, in characters, what the model is told of these tools. */
-  readonly characters: number
+  readonly characters: () => number
   /** What the model is told that is not in its instructions yet. */
   readonly told: string
   readonly keyOf: Skills.Held["keyOf"]
@@ -34,11 +39,12 @@ export interface Brought {
 }
 
 /** What a run is to have, decided at its start. */
-export const choose = ({ services, skills }: Bringers): Pick<Setup, "services" | "skills"> => {
+export const choose = ({ mcp = [], services, skills }: Bringers): Chosen => {
   const chosen = { services: ApiCalls.choose(services), skills: Skills.choose(skills) }
   return {
     ...(chosen.services === undefined ? {} : { services: chosen.services }),
-    ...(chosen.skills === undefined ? {} : { skills: chosen.skills })
+    ...(chosen.skills === undefined ? {} : { skills: chosen.skills }),
+    ...(mcp.length === 0 ? {} : { mcp })
   }
 }
 
@@ -60,14 +66,19 @@ export const toolOf = (name: string): Tool.Any | undefined =>
 
 /** What a run has that decided on this, in its body; fails with what is wrong. */
 export const hold = Effect.fnUntraced(function*(
-  { services: chosen, skills: choice }: Pick<Setup, "services" | "skills">,
-  bringers: Bringers
+  { mcp: servers, services: chosen, skills: choice }: Chosen,
+  bringers: Bringers,
+  run: string
 ) {
   const skills = yield* Effect.mapError(
     Skills.hold(choice, bringers.skills, bringers.skillHosts),
     (problem) => `its skills are not there: ${problem}`
   )
   const services = yield* Effect.fromResult(ApiCalls.hold(chosen, bringers.services))
+  const mcp = yield* Effect.mapError(
+    McpTools.hold(servers, run),
+    (problem) => `its MCP servers are not there: ${problem}`
+  )
   const list = chosen?.list ?? []
   const tools: Readonly<Record<string, Tool.Any>> = {
     ...(skills.list.length === 0 ? {} : { [Skill.toolName]: Skills.toolFor(skills.list) }),
@@ -82,13 +93,16 @@ export const hold = Effect.fnUntraced(function*(
       : name === ApiCall.toolName
       ? ApiCalls.carryOut(list, services, params)
       : undefined
+  const characters = Object.values(tools).reduce((sum, tool) => sum + ToolStep.lengthOf(tool), 0)
   return {
-    tools,
-    characters: Object.values(tools).reduce((sum, tool) => sum + ToolStep.lengthOf(tool), 0),
-    told: skills.told,
+    join: (others) => mcp.join({ ...others, ...tools }),
+    characters: () => characters + mcp.characters(),
+    told: [skills.told, mcp.told].filter((text) => text !== "").join("\n\n"),
+    news: mcp.news,
+    step: mcp.step,
     keyOf: skills.keyOf,
     carriers: (handlers) => (name, params, call) => {
-      const given = own(name, params)
+      const given = own(name, params) ?? mcp.carryOut(name, params)
       if (given !== undefined) return Effect.map(given, Stream.succeed)
       return handlers === undefined
         ? Effect.die(new Error(`No handler carries out "${name}"`))

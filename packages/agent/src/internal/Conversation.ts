@@ -37,6 +37,8 @@ import * as ToolCalls from "./ToolCalls.ts"
 export interface Parts extends Omit<ToolCalls.Callers, "memory" | "limit"> {
   readonly run: string
   readonly setup: Setup
+  /** What is new to tell the model, before it is asked again. */
+  readonly news: Effect.Effect<ReadonlyArray<string>, never, Needs>
   /** What two questions for a skill have alike that are answered by the same text. */
   readonly keyOf: Skills.Memory["keyOf"]
   /** How long it is, in characters, what the model is told of its tools. */
@@ -186,13 +188,15 @@ class Conversation {
     )
   })
 
-  /** Takes what has been said to the run since its model was asked last: all of it, so that the model sees it at once. */
+  /** Takes what has been said to the run, and what is new, since its model was asked last: all of it, so that the model sees it at once. */
   private readonly listen = Effect.fnUntraced({ self: this }, function*(this: Conversation) {
     let message = yield* Signal.poll(Message)
     while (Option.isSome(message)) {
       this.history.hear(message.value.text, yield* Clock.currentTimeMillis)
       message = yield* Signal.poll(Message)
     }
+    if (this.progress.turns === 0) return
+    for (const news of yield* this.parts.news) this.history.hear(news, yield* Clock.currentTimeMillis)
   })
 
   /** The run ends with this, unless somebody has said something meanwhile: then its model is asked again. */

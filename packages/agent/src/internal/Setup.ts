@@ -32,7 +32,9 @@ export const Setup = Schema.Struct({
   /** The skills that the model may ask for. */
   skills: Schema.optionalKey(Choice),
   /** The services that the model may ask. */
-  services: Schema.optionalKey(ApiCalls.Choice)
+  services: Schema.optionalKey(ApiCalls.Choice),
+  /** The MCP servers whose tools it has. */
+  mcp: Schema.optionalKey(Schema.Array(Schema.String))
 })
 export type Setup = typeof Setup.Type
 

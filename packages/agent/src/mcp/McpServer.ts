@@ -1,0 +1,70 @@
+/**
+ * One server of the Model Context Protocol, as whoever configures a process says
+ * how it is reached: `McpHttp.server` over HTTP, `McpStdio.server` of
+ * `@fermata/agent-node` as a process of its own.
+ */
+import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+
+/**
+ * A server that did not do what it was asked. `sent` says that it may have done it:
+ * what was asked had left when the answer failed to come.
+ */
+export class McpFailed extends Schema.TaggedError<McpFailed>()("McpFailed", {
+  server: Schema.String,
+  sent: Schema.Boolean,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `MCP server "${this.server}" ${this.problem}`
+  }
+}
+
+/** How long a server may take. */
+export interface Limits {
+  /** Until it has said who it is and what it has; 10 seconds by default. */
+  readonly connectTimeout?: Duration.Input
+  /** For one call; 60 seconds by default. */
+  readonly callTimeout?: Duration.Input
+  /** To end by itself when the process ends, before it is ended; 5 seconds by default. */
+  readonly shutdownTimeout?: Duration.Input
+  /**
+   * A run begins without it where it does not answer, and its model is told so.
+   * Without this such a run fails, with `ERR_CONFIG`.
+   */
+  readonly optional?: boolean
+}
+
+/** What a call goes on with in another process: a session of a server, and the last that was heard of the call. */
+export const Resumption = Schema.Struct({
+  session: Schema.String,
+  protocol: Schema.String,
+  token: Schema.String
+})
+export type Resumption = typeof Resumption.Type
+
+/** The way to a server. */
+export interface Line {
+  readonly transport: Transport
+  /**
+   * In the step that is about to ask something: takes what it may know of
+   * secrets, and hides from what it leaves those that the line was told.
+   */
+  readonly begin: Effect.Effect<void, unknown>
+  /** What the server has said beside the protocol, as its last words for people; empty where there is none. */
+  readonly lastWords: () => string
+  /** Ends what does not end by itself. */
+  readonly kill: () => void
+}
+
+/** A server, of which nothing has been asked yet. */
+export interface McpServer extends Limits {
+  /** Another process may go on with a call that this one has begun. */
+  readonly resumes?: boolean
+  /** For people: the address or the command. */
+  readonly where: string
+  /** A way to it, which is not opened yet; to a session that it has already, where one is given. */
+  readonly line: (session?: Resumption) => Effect.Effect<Line, unknown>
+}
