@@ -1,0 +1,178 @@
+/** An MCP server on the SDK of the protocol, in memory or on loopback, that counts what is asked of it and changes when a test says so. */
+import { McpServer } from "@fermata/agent"
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
+import { Server } from "@modelcontextprotocol/sdk/server/index.js"
+import { SSEServerTransport } from "@modelcontextprotocol/sdk/server/sse.js"
+import { type EventStore, StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js"
+import {
+  CallToolRequestSchema,
+  type CallToolResult,
+  type ClientCapabilities,
+  type JSONRPCMessage,
+  ListResourcesRequestSchema,
+  ListToolsRequestSchema,
+  ReadResourceRequestSchema
+} from "@modelcontextprotocol/sdk/types.js"
+import { Effect, type Scope } from "effect"
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+
+/** A tool of the stub. */
+export interface StubTool {
+  readonly description?: string
+  readonly annotations?: { readonly readOnlyHint?: boolean; readonly idempotentHint?: boolean }
+  readonly handle: (
+    args: Record<string, unknown>,
+    context: { readonly server: Server; readonly signal: AbortSignal }
+  ) => CallToolResult | Promise<CallToolResult>
+}
+
+/** An HTTP request as it came in. */
+export interface Seen {
+  readonly method: string
+  readonly headers: IncomingMessage["headers"]
+  readonly rpc: string | undefined
+}
+
+export const text = (text: string): CallToolResult => ({ content: [{ type: "text", text }] })
+
+/** What a stub is, as a test changes it. */
+export class McpStub {
+  instructions = ""
+  tools: Record<string, StubTool> = {}
+  resources: Record<string, string> = {}
+  /** How many requests over HTTP are answered with 401 from now on. */
+  unauthorized = 0
+  /** Answers by JSON instead of a stream. */
+  json = false
+  readonly calls: Array<string> = []
+  readonly seen: Array<Seen> = []
+  readonly clients: Array<ClientCapabilities | undefined> = []
+  readonly servers: Array<Server> = []
+  private readonly sessions = new Map<string, StreamableHTTPServerTransport | SSEServerTransport>()
+
+  /** A server for one connection. */
+  private server(): Server {
+    const server = new Server({ name: "stub", version: "1" }, {
+      capabilities: {
+        tools: { listChanged: true },
+        ...(Object.keys(this.resources).length === 0 ? {} : { resources: {} })
+      },
+      instructions: this.instructions
+    })
+    this.servers.push(server)
+    server.oninitialized = () => void this.clients.push(server.getClientCapabilities())
+    server.setRequestHandler(ListToolsRequestSchema, () => ({
+      tools: Object.entries(this.tools).map(([name, { annotations, description }]) => ({
+        name,
+        description,
+        annotations,
+        inputSchema: { type: "object" as const }
+      }))
+    }))
+    server.setRequestHandler(CallToolRequestSchema, ({ params: { arguments: args = {}, name } }, { signal }) => {
+      this.calls.push(name)
+      return this.tools[name]!.handle(args, { server, signal })
+    })
+    if (Object.keys(this.resources).length > 0) {
+      server.setRequestHandler(ListResourcesRequestSchema, () => ({
+        resources: Object.keys(this.resources).map((uri) => ({ uri, name: uri, mimeType: "text/plain" }))
+      }))
+      server.setRequestHandler(ReadResourceRequestSchema, ({ params: { uri } }) => ({
+        contents: [{ uri, text: this.resources[uri]! }]
+      }))
+    }
+    return server
+  }
+
+  /** The stub in this process. */
+  inMemory(limits: McpServer.Limits = {}): McpServer.McpServer {
+    return {
+      ...limits,
+      where: "memory",
+      line: () =>
+        Effect.promise(async () => {
+          const [ours, theirs] = InMemoryTransport.createLinkedPair()
+          await this.server().connect(theirs)
+          return { transport: ours, begin: Effect.void, lastWords: () => "", kill: () => undefined }
+        })
+    }
+  }
+
+  /** The stub on loopback, until the scope ends: at `/mcp` streamable HTTP, at `/sse` what was before it. Gives its origin. */
+  readonly listen: Effect.Effect<string, never, Scope.Scope> = Effect.map(
+    Effect.acquireRelease(
+      Effect.callback<ReturnType<typeof createServer>>((resume) => {
+        const http = createServer((request, response) => void this.answer(request, response))
+        http.listen(0, "127.0.0.1", () => resume(Effect.succeed(http)))
+      }),
+      (http) =>
+        Effect.callback<void>((resume) => {
+          http.close(() => resume(Effect.void))
+          http.closeAllConnections()
+        })
+    ),
+    (http) => `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  )
+
+  /** Forgets all sessions, as a server does that was started again. */
+  forget(): void {
+    this.sessions.clear()
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    let body = ""
+    for await (const chunk of request) body += String(chunk)
+    const message = body === "" ? undefined : JSON.parse(body) as { readonly method?: string }
+    this.seen.push({ method: request.method ?? "", headers: request.headers, rpc: message?.method })
+    if (this.unauthorized > 0) {
+      this.unauthorized--
+      return void response.writeHead(401).end()
+    }
+    const { pathname, searchParams } = new URL(request.url ?? "/", "http://stub")
+    const id = request.headers["mcp-session-id"]?.toString() ?? searchParams.get("sessionId") ?? undefined
+    const known = id === undefined ? undefined : this.sessions.get(id)
+    if (known instanceof SSEServerTransport) return known.handlePostMessage(request, response, message)
+    if (known !== undefined) return known.handleRequest(request, response, message)
+    if (pathname === "/sse") {
+      const transport = new SSEServerTransport("/messages", response)
+      this.sessions.set(transport.sessionId, transport)
+      return this.server().connect(transport)
+    }
+    if (id !== undefined) return void response.writeHead(404).end()
+    if (pathname === "/stateless") {
+      const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true })
+      await this.server().connect(transport as Parameters<Server["connect"]>[0])
+      return transport.handleRequest(request, response, message)
+    }
+    const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
+      sessionIdGenerator: () => `session-${this.servers.length}`,
+      eventStore: new Events(),
+      onsessioninitialized: (session) => void this.sessions.set(session, transport)
+    })
+    await this.server().connect(transport as Parameters<Server["connect"]>[0])
+    return transport.handleRequest(request, response, message)
+  }
+}
+
+/** What a stream has said, so that another connection is told the rest. */
+class Events implements EventStore {
+  private readonly all: Array<{ readonly stream: string; readonly message: JSONRPCMessage }> = []
+
+  storeEvent(stream: string, message: JSONRPCMessage): Promise<string> {
+    this.all.push({ stream, message })
+    return Promise.resolve(String(this.all.length - 1))
+  }
+
+  async replayEventsAfter(
+    last: string,
+    { send }: { readonly send: (id: string, message: JSONRPCMessage) => Promise<void> }
+  ): Promise<string> {
+    const { stream } = this.all[Number(last)]!
+    const rest = this.all.map((event, id) => ({ ...event, id })).filter((event) =>
+      event.stream === stream && event.id > Number(last)
+    )
+    await rest.reduce((sent, { id, message }) => sent.then(() => send(String(id), message)), Promise.resolve())
+    return stream
+  }
+}

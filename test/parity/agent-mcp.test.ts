@@ -1,0 +1,319 @@
+/** Tools of MCP servers as tools of an agent: how servers are reached, what they may do, and what becomes of them and of us. */
+import { assert, describe, it } from "@effect/vitest"
+import { Agent, McpHttp, type McpServer, McpServers, Policy } from "@fermata/agent"
+import * as SecretRef from "@fermata/core/SecretRef"
+import { Runs } from "@fermata/engine/Runs"
+import * as Secrets from "@fermata/engine/Secrets"
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
+import { CreateMessageResultSchema } from "@modelcontextprotocol/sdk/types.js"
+import { Deferred, Effect, Exit, Fiber, Layer, type Schema, Scope } from "effect"
+import { TestClock } from "effect/testing"
+import { answer, call, calls, inTurn, said, type Script, Wire, world } from "./AgentWorld.ts"
+import { McpStub, text } from "./McpStub.ts"
+
+type Options = Partial<Agent.Options<typeof Schema.String, typeof Schema.String, {}>>
+
+/** A run of an agent with these servers, and what its model was told. */
+const live = (servers: Readonly<Record<string, McpServer.McpServer>>, script: Script, options: Options = {}) => {
+  const agent = Agent.make("clerk", {
+    instructions: "Do it.",
+    model: "m",
+    mcp: Object.keys(servers),
+    policy: Policy.open,
+    ...options
+  })
+  return Effect.gen(function*() {
+    const exit = yield* Effect.exit(agent.run("go", { id: "1" }))
+    const asked = yield* Wire
+    return { exit, asked, told: asked.map(said) }
+  }).pipe(Effect.provide(world(script, Layer.provide(agent.layer, McpServers.layer(servers)))))
+}
+
+/** Asks for these tools one after the other, and is done then. */
+const asking = (...tools: ReadonlyArray<string>): Script =>
+  inTurn(...tools.map((tool, index) => calls(call(`${index}`, tool, { n: index }))), answer("done"))
+
+const echo = { handle: (args: Record<string, unknown>) => text(JSON.stringify(args)) }
+
+describe("how an MCP server is reached", () => {
+  for (const [transport, path] of [["http", "/mcp"], ["sse", "/sse"], ["post", "/stateless"]] as const) {
+    it.effect(`M-176${transport === "post" ? ", M-185" : ""}: over ${transport}`, () =>
+      Effect.gen(function*() {
+        const stub = new McpStub()
+        stub.tools = { echo }
+        const url = `${yield* stub.listen}${path}`
+        const { told } = yield* live({ s: McpHttp.server({ url, transport }) }, asking("mcp__s__echo", "mcp__s__echo"))
+        assert.include(told[1]!.at(-1), JSON.stringify(JSON.stringify({ n: 0 })).slice(1, -1))
+        assert.include(told[2]!.at(-1), JSON.stringify(JSON.stringify({ n: 1 })).slice(1, -1))
+        assert.deepStrictEqual(stub.calls, ["echo", "echo"])
+        if (transport === "post") assert.deepStrictEqual([...new Set(stub.seen.map(({ method }) => method))], ["POST"])
+      }))
+  }
+
+  it.effect("M-178: static headers and those of a provider, over them, are on every request, and the provider is asked before each", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      stub.tools = { echo }
+      let asked = 0
+      const url = `${yield* stub.listen}/mcp`
+      yield* live({
+        s: McpHttp.server({
+          url,
+          headers: { "x-team": "red", "x-both": "static" },
+          headersProvider: Effect.sync(() => ({ authorization: `Bearer token-${++asked}`, "x-both": "provider" }))
+        })
+      }, asking("mcp__s__echo"))
+      assert.isAtLeast(stub.seen.length, 4)
+      for (const { headers } of stub.seen) {
+        assert.strictEqual(headers["x-team"], "red")
+        assert.strictEqual(headers["x-both"], "provider")
+      }
+      assert.strictEqual(new Set(stub.seen.map(({ headers }) => headers.authorization)).size, stub.seen.length)
+      assert.strictEqual(asked, stub.seen.length)
+    }))
+
+  it.effect("M-179: after a 401 the provider is asked again and the request made once more; a second 401 is an error", () =>
+    Effect.gen(function*() {
+      const lives = Effect.fnUntraced(function*(refusals: number) {
+        const stub = new McpStub()
+        stub.tools = { echo }
+        stub.unauthorized = refusals
+        let asked = 0
+        const url = `${yield* stub.listen}/stateless`
+        const headersProvider = Effect.sync(() => ({ authorization: `Bearer ${++asked}` }))
+        const { exit } = yield* live({ s: McpHttp.server({ url, transport: "post", headersProvider }) }, asking())
+        return { exit, seen: stub.seen.length, asked }
+      })
+      const once = yield* lives(1)
+      assert.isTrue(Exit.isSuccess(once.exit))
+      assert.strictEqual(once.asked, once.seen)
+      const twice = yield* lives(2)
+      assert.include(String(twice.exit), "401")
+      assert.deepStrictEqual([twice.seen, twice.asked], [2, 2])
+    }))
+
+  it.effect("M-180: a server is offered nothing that it could ask of its client, and is refused what it asks all the same", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      let refused = ""
+      stub.tools = {
+        sample: {
+          handle: async (_, { server }) => {
+            const params = { messages: [], maxTokens: 1 }
+            await server.request({ method: "sampling/createMessage", params }, CreateMessageResultSchema)
+              .catch((error: unknown) => refused = String(error))
+            return text("asked")
+          }
+        }
+      }
+      yield* live({ s: stub.inMemory() }, asking("mcp__s__sample"))
+      assert.deepStrictEqual(stub.clients, [{}])
+      assert.match(refused, /not support sampling|Method not found/)
+    }))
+
+  it.effect("a secret in a header is in no record, although the server repeats it", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      const url = `${yield* stub.listen}/mcp`
+      stub.tools = {
+        tell: { handle: () => text(`it was ${stub.seen.at(-1)!.headers.authorization} and bearer-of-news`) }
+      }
+      const servers = {
+        s: McpHttp.server({
+          url,
+          headers: { authorization: SecretRef.make("KEY") },
+          headersProvider: Effect.succeed({ "x-token": "Bearer bearer-of-news" })
+        })
+      }
+      const agent = Agent.make("clerk", { instructions: "", model: "m", mcp: ["s"], policy: Policy.open })
+      const layer = Layer.provide(agent.layer, [McpServers.layer(servers), Secrets.layerMemory({ KEY: "swordfish" })])
+      yield* Effect.gen(function*() {
+        yield* agent.run("go", { id: "1" })
+        const last = (yield* Wire).map(said).at(-1)!.at(-1)!
+        assert.include(last, "[secret KEY]")
+        assert.notInclude(last, "swordfish")
+        assert.notInclude(last, "bearer-of-news")
+      }).pipe(Effect.provide(world(asking("mcp__s__tell"), layer)))
+    }))
+})
+
+describe("how long an MCP server may take", () => {
+  it.effect("M-27: one that does not say what it is fails a run after 10 s, or is left out where it is optional", () =>
+    Effect.gen(function*() {
+      const silent = (asked: Deferred.Deferred<void>, optional: boolean): McpServer.McpServer => ({
+        optional,
+        where: "memory",
+        line: () =>
+          Effect.sync(() => {
+            const [ours, theirs] = InMemoryTransport.createLinkedPair()
+            Object.assign(theirs, { onmessage: () => Deferred.doneUnsafe(asked, Effect.void) })
+            return { transport: ours, begin: Effect.void, lastWords: () => "", kill: () => undefined }
+          })
+      })
+      for (const optional of [false, true]) {
+        const asked = yield* Deferred.make<void>()
+        const run = yield* Effect.forkChild(live({ s: silent(asked, optional) }, asking()))
+        yield* Deferred.await(asked)
+        yield* TestClock.adjust(9_999)
+        assert.isUndefined(run.pollUnsafe())
+        yield* TestClock.adjust(1)
+        const { exit, told } = yield* Fiber.join(run)
+        if (optional) assert.include(told[0]![0], "MCP server \\\"s\\\" was not ready within 10000 ms")
+        else assert.include(String(exit), "MCP server \"s\" was not ready within 10000 ms")
+      }
+    }))
+
+  it.effect("M-27: a call ends after 60 s and is cancelled at the server; the tools stay, and the next call is made", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      const begun = yield* Deferred.make<void>()
+      const cancelled = yield* Deferred.make<void>()
+      stub.tools = {
+        hang: {
+          handle: (_, { signal }) =>
+            new Promise(() => {
+              signal.addEventListener("abort", () => Deferred.doneUnsafe(cancelled, Effect.void))
+              Deferred.doneUnsafe(begun, Effect.void)
+            })
+        },
+        echo
+      }
+      const run = yield* Effect.forkChild(live({ s: stub.inMemory() }, asking("mcp__s__hang", "mcp__s__echo")))
+      yield* Deferred.await(begun)
+      yield* TestClock.adjust(59_999)
+      assert.isUndefined(run.pollUnsafe())
+      yield* TestClock.adjust(1)
+      yield* Deferred.await(cancelled)
+      const { asked, exit, told } = yield* Fiber.join(run)
+      assert.isTrue(Exit.isSuccess(exit))
+      assert.include(told[1]!.at(-1), "did not answer within 60000 ms; it may have done what it was asked to")
+      assert.deepStrictEqual(asked[2]!.tools.map(({ name }) => name), ["mcp__s__echo", "mcp__s__hang"])
+      assert.deepStrictEqual(stub.calls, ["hang", "echo"])
+    }))
+
+  it.effect("M-27: one that does not end within 5 s is ended", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      const closing = yield* Deferred.make<void>()
+      let killed = 0
+      const server: McpServer.McpServer = {
+        ...stub.inMemory(),
+        line: () =>
+          Effect.map(stub.inMemory().line(), (line) => ({
+            ...line,
+            transport: Object.assign(line.transport, {
+              close: () =>
+                new Promise<void>(() => {
+                  Deferred.doneUnsafe(closing, Effect.void)
+                })
+            }),
+            kill: () => void killed++
+          }))
+      }
+      const scope = yield* Scope.make()
+      const servers = yield* Layer.buildWithScope(McpServers.layer({ s: server }), scope)
+      yield* Effect.provide(Effect.flatMap(McpServers.CurrentServers, ({ check }) => check("s")), servers)
+      const ended = yield* Effect.forkChild(Scope.close(scope, Exit.void))
+      yield* Deferred.await(closing)
+      yield* TestClock.adjust(4_999)
+      assert.strictEqual(killed, 0)
+      yield* TestClock.adjust(1)
+      yield* Fiber.join(ended)
+      assert.strictEqual(killed, 1)
+    }))
+})
+
+describe("what an MCP server has", () => {
+  it.effect("M-177: what it changes is told between turns, only what is new, and its new tools can be called", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      stub.instructions = "Be quick."
+      stub.tools = {
+        leave: {
+          handle: async (_, { server }) => {
+            stub.instructions = "Be slow."
+            stub.tools = { ...stub.tools, later: echo }
+            setImmediate(() => void server.close())
+            return text("gone")
+          }
+        },
+        echo
+      }
+      const script = asking("mcp__s__leave", "mcp__s__echo", "mcp__s__later", "mcp__s__later")
+      const { asked, exit, told } = yield* live({ s: stub.inMemory() }, script)
+      assert.isTrue(Exit.isSuccess(exit))
+      assert.include(told[0]![0], "What MCP server \\\"s\\\" says of itself:\\nBe quick.")
+      const news = (messages: ReadonlyArray<string>) => messages.filter((message) => message.includes("has changed"))
+      // The call after it was lost reaches it again, and what it says then is told before the next question.
+      assert.deepStrictEqual(news(told[1]!), [])
+      const [delta, ...more] = news(told[2]!)
+      assert.deepStrictEqual(more, [])
+      assert.include(delta, "it says of itself now: Be slow.; there is now mcp__s__later")
+      assert.notInclude(delta, "Be quick.")
+      assert.include(asked[2]!.tools.map(({ name }) => name), "mcp__s__later")
+      assert.strictEqual(news(told.at(-1)!).length, 1)
+      assert.deepStrictEqual(stub.calls, ["leave", "echo", "later", "later"])
+    }))
+
+  it.effect("M-125, M-126: its resources are listed and read by tools that are there where a server has some", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      stub.resources = { "memo:a": "what a says", "memo:b": "what b says" }
+      const script = inTurn(
+        calls(call("1", "ListMcpResources", {}), call("2", "ReadMcpResource", { server: "s", uri: "memo:b" })),
+        calls(call("3", "ReadMcpResource", { server: "other", uri: "memo:b" })),
+        answer("done")
+      )
+      // What only reads is done without asking.
+      const { told } = yield* live({ s: stub.inMemory() }, script, { policy: Policy.rules() })
+      assert.include(told[1]!.at(-1), "memo:a")
+      assert.include(told[1]!.at(-1), "what b says")
+      assert.include(told[2]!.at(-1), "there is no MCP server \\\"other\\\" that has resources; there is s")
+      const without = new McpStub()
+      without.tools = { echo }
+      const { asked } = yield* live({ s: without.inMemory() }, asking())
+      assert.deepStrictEqual(asked[0]!.tools.map(({ name }) => name), ["mcp__s__echo"])
+    }))
+
+  it.effect("a failure is told as one, structure as structure, and a picture is kept beside its step", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      stub.tools = {
+        fail: { handle: () => ({ ...text("no such file"), isError: true }) },
+        count: { handle: () => ({ ...text("{\"n\":1}"), structuredContent: { n: 1 } }) },
+        draw: {
+          handle: () => ({
+            content: [
+              { type: "image", data: Buffer.from("pixels").toString("base64"), mimeType: "image/png" },
+              { type: "resource_link", uri: "memo:a", name: "a" }
+            ]
+          })
+        }
+      }
+      const agent = Agent.make("clerk", { instructions: "", model: "m", mcp: ["s"], policy: Policy.open })
+      const script = asking("mcp__s__fail", "mcp__s__count", "mcp__s__draw")
+      yield* Effect.gen(function*() {
+        const run = yield* agent.start("go", { id: "1" })
+        yield* agent.run("go", { id: "1" })
+        const told = (yield* Wire).map(said)
+        assert.include(told[1]!.at(-1), "\"isFailure\":true")
+        assert.include(told[1]!.at(-1), "no such file")
+        assert.include(told[2]!.at(-1), "\"result\":{\"n\":1}")
+        assert.include(told[3]!.at(-1), "\"artifact\":\"image-1\"")
+        assert.include(told[3]!.at(-1), "\"uri\":\"memo:a\"")
+        const kept = yield* (yield* Runs).artifacts(run)
+        assert.deepStrictEqual(kept.map(({ bytes, mediaType, name }) => [name, mediaType, bytes]), [[
+          "image-1",
+          "image/png",
+          6
+        ]])
+      }).pipe(Effect.provide(world(script, Layer.provide(agent.layer, McpServers.layer({ s: stub.inMemory() })))))
+    }))
+
+  it.effect("an agent that names a server which its process does not have fails, and says which there are", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      const { exit } = yield* live({ s: stub.inMemory() }, asking(), { mcp: ["files"] })
+      assert.include(String(exit), "there is no MCP server \"files\" in this process; there is s")
+    }))
+})
