@@ -11,8 +11,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { createHash } from "node:crypto"
-import { constants } from "node:fs"
-import { type FileHandle, lstat, mkdir, open, readlink, realpath, rename, rm } from "node:fs/promises"
+import { constants, type Dirent } from "node:fs"
+import { type FileHandle, lstat, mkdir, open, readdir, readlink, realpath, rename, rm } from "node:fs/promises"
 import { basename, dirname, join, relative, resolve, sep } from "node:path"
 import { matcher } from "./internal/NamePatterns.ts"
 
@@ -74,6 +74,12 @@ export interface Content extends Place {
   readonly digest: string
 }
 
+/** The real places of what is hidden from agents, and of what they only read; a folder stands for all that is in it. */
+export interface Guarded {
+  readonly hidden: ReadonlyArray<string>
+  readonly protect: ReadonlyArray<string>
+}
+
 /** The folder that an agent works in. */
 export class Workspace extends Context.Service<Workspace, {
   /** Its real place. */
@@ -81,6 +87,10 @@ export class Workspace extends Context.Service<Workspace, {
   readonly maxBytes: number
   /** The patterns of what is hidden. */
   readonly hidden: ReadonlyArray<string>
+  /** Nothing is written. */
+  readonly readOnly: boolean
+  /** What is to be kept from whoever sees the folder itself, such as a command. */
+  readonly guarded: Effect.Effect<Guarded, WorkspaceRefused>
   /** Where a path leads; to a file that need not be there. */
   readonly locate: (path: string, purpose: "read" | "write") => Effect.Effect<Place, WorkspaceRefused>
   /** Reads a file. */
@@ -126,18 +136,22 @@ class Folder {
   readonly root: string
   readonly maxBytes: number
   readonly hidden: ReadonlyArray<string>
-  private readonly isReadOnly: boolean
+  readonly readOnly: boolean
   private readonly isHidden: (name: string) => boolean
   private readonly isProtected: (name: string) => boolean
 
   constructor(root: string, options: Options) {
     this.root = root
     this.maxBytes = options.maxBytes ?? 20_000_000
-    this.isReadOnly = options.readOnly === true
+    this.readOnly = options.readOnly === true
     this.hidden = options.hidden ?? hiddenFiles
     this.isHidden = matcher(this.hidden)
     this.isProtected = matcher(options.protect ?? protectedFiles)
   }
+
+  readonly guarded: Effect.Effect<Guarded, WorkspaceRefused> = Effect.suspend(() =>
+    attempt(this.root, () => this.guard(this.root, false))
+  )
 
   readonly locate = (path: string, purpose: "read" | "write"): Effect.Effect<Place, WorkspaceRefused> =>
     attempt(path, () => this.place(path, purpose))
@@ -168,6 +182,23 @@ class Folder {
       return place
     }))
 
+  /** Finds what is guarded in a folder. What a link leads to is guarded by its own name. */
+  private async guard(folder: string, isProtected: boolean): Promise<Guarded> {
+    const found = await Promise.all((await entriesOf(folder)).map(async (entry): Promise<Guarded> => {
+      const real = join(folder, entry.name)
+      const name = this.nameOf(real)
+      if (entry.isSymbolicLink()) return nothing
+      if (this.isHidden(name)) return { hidden: [real], protect: [] }
+      const isOwn = !isProtected && this.isProtected(name)
+      const inside = entry.isDirectory() ? await this.guard(real, isProtected || isOwn) : nothing
+      return isOwn ? { hidden: inside.hidden, protect: [real] } : inside
+    }))
+    return {
+      hidden: found.flatMap(({ hidden }) => hidden),
+      protect: found.flatMap(({ protect }) => protect)
+    }
+  }
+
   /** Where a path leads, if it may. */
   private async place(path: string, purpose: "read" | "write"): Promise<Place> {
     if (path === "" || path.includes("\0")) throw new Refusal("is no path")
@@ -178,7 +209,7 @@ class Folder {
     const names = [real, wanted].filter((each) => this.holds(each)).map((each) => this.nameOf(each))
     if (names.some(this.isHidden)) throw new Refusal("is hidden from agents")
     if (purpose === "write") {
-      if (this.isReadOnly) throw new Refusal("is not written: the workspace is only read")
+      if (this.readOnly) throw new Refusal("is not written: the workspace is only read")
       if (names.some(this.isProtected)) throw new Refusal("is protected: agents only read it")
       if (real === this.root) throw new Refusal("is a folder")
     }
@@ -308,6 +339,16 @@ const whole = async (file: FileHandle, size: number): Promise<Uint8Array> => {
   return buffer.subarray(0, length)
 }
 
+/** What is in a folder; nothing where it is gone by now, or closed to this process and so to whatever it starts. */
+const entriesOf = async (folder: string): Promise<ReadonlyArray<Dirent>> => {
+  try {
+    return await readdir(folder, { withFileTypes: true })
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR", "EACCES", "EPERM"].includes(codeOf(error) ?? "")) return []
+    throw error
+  }
+}
+
 const isThere = async (path: string): Promise<boolean> => {
   try {
     await lstat(path)
@@ -338,5 +379,7 @@ const sync = async (folder: string): Promise<void> => {
 
 /** Drafts of writes that have no key, in this process. */
 let drafts = 0
+
+const nothing: Guarded = { hidden: [], protect: [] }
 
 const devices = ["/dev/", "/proc/", "/sys/"]

@@ -233,8 +233,8 @@ export interface Agent<
   readonly name: Name
   readonly input: In
   readonly workflow: AgentWorkflow<Name, In, Out>
-  /** Serves the agent's runs in a process that has models and the handlers of its tools. */
-  readonly layer: Layer.Layer<never, never, Engine | WorkflowEngine | Models | Chunks | Tool.HandlersFor<Tools>>
+  /** Serves the agent's runs in a process that has models, the handlers of its tools, and what those require. */
+  readonly layer: Layer.Layer<never, never, Engine | WorkflowEngine | Models | Chunks | AgentTool.Needs<Tools>>
   /** Runs the agent, and waits for what it comes to: as a child run in the body of a workflow, else by itself. */
   readonly run: (
     input: In["Type"],
@@ -387,7 +387,7 @@ export const make = <
     const kit: ToolStep.Kit = {
       tools: offered,
       carryOut: brought.carriers(handlers),
-      servicesOf: (tool) => ToolStep.servicesOf(services, own[tool])
+      ...ToolStep.servicesIn(services, own)
     }
     // Whoever starts a run says what it may spend; a parent grants a part of what it has.
     const limit = budget ?? (yield* Workflows.budget).granted ?? first.setup.budget

@@ -19,6 +19,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 
 /** What a tool touches, the mildest first. */
 export type Permission = "read" | "write" | "network" | "process"
@@ -202,6 +203,38 @@ export const CurrentCall: Context.Reference<StepContext | undefined> = Context.R
   "@fermata/agent/AgentTool/CurrentCall",
   { defaultValue: () => undefined }
 )
+
+const Requirements = Context.Reference<ReadonlyArray<string>>("@fermata/agent/AgentTool/Requirements", {
+  defaultValue: () => []
+})
+
+/** A tool, and what its handler needs of the process beside what it needed before. */
+export type Requiring<T, Service> = T extends Tool.Tool<infer Name, infer Config, infer Before>
+  ? Tool.Tool<Name, Config, Before | Service>
+  : never
+
+/**
+ * The tool, whose handler needs a service of the process that carries a call out,
+ * such as a `Sandbox`: `Agent.layer` needs it then. Where it is missing all the
+ * same, no call is made and nobody is asked about one: the model is told what is
+ * missing. (`dependencies` of `Tool.make` are types alone, so that a handler is
+ * begun before anybody sees that something is missing.)
+ */
+export const requires = <T extends Tool.Any, Service, Shape>(
+  tool: T,
+  service: Context.Key<Service, Shape>
+): Requiring<T, Service> =>
+  (tool as unknown as Annotatable<Requiring<T, Service>>).annotateMerge(
+    Context.make(Requirements, [...requirementsOf(tool), service.key]) as Context.Context<never>
+  )
+
+/** What an agent with these tools needs: their handlers, and what those need beside the run that they are called in. */
+export type Needs<Tools extends Record<string, Tool.Any>> =
+  | Tool.HandlersFor<Tools>
+  | Exclude<Tool.Requirements<Tools[keyof Tools]>, WorkflowInstance>
+
+/** The keys of the services that a tool's handler needs. */
+export const requirementsOf = (tool: Tool.Any): ReadonlyArray<string> => Context.get(tool.annotations, Requirements)
 
 /** Every tool has it; the type of any tool does not say so. */
 interface Annotatable<T> {

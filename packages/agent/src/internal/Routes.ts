@@ -6,6 +6,7 @@ import type { Policy } from "../Policy.ts"
 import * as Skill from "../Skill.ts"
 import type { Route } from "./Setup.ts"
 import * as Skills from "./Skills.ts"
+import type * as ToolStep from "./ToolStep.ts"
 
 /** A call that a model has made, whole or not. */
 export type Call = Extract<AnswerPart, { readonly type: "call" | "broken-call" }>
@@ -24,6 +25,7 @@ export interface Known {
   /** The tools that are agents. */
   readonly agents: ReadonlySet<string>
   readonly policy: Policy
+  readonly kit: Pick<ToolStep.Kit, "missing">
   /** What the model was told of skills. */
   readonly memory: Skills.Memory
 }
@@ -67,6 +69,8 @@ const one = (call: Call, known: Known): Route => {
   }
   // It was said before, and is not in the conversation any more.
   if (skill !== undefined && known.memory.said.has(key)) return { to: "memory" }
+  const missing = known.kit.missing(call.tool)
+  if (missing !== undefined) return refused(missing)
   const isAgent = agents.has(call.tool)
   if (isAgent && depth >= maxDepth) return refused(`${maxDepth} agents are above it already; do it without another`)
   const rules = AgentTool.rulesOf(tool, call.params)

@@ -54,6 +54,8 @@ export interface Kit {
   ) => Effect.Effect<Stream.Stream<Given, unknown>, unknown>
   /** What the layer of a tool's handlers was built with. */
   readonly servicesOf: (name: string) => Context.Context<never>
+  /** Why a tool cannot be called in this process, if it cannot. */
+  readonly missing: (name: string) => string | undefined
 }
 
 /** The tools that a step has the call of. */
@@ -69,12 +71,29 @@ export const failure = (error: string): Outcome => ({ isFailure: true, result: {
 export const lengthOf = (tool: Tool.Any): number =>
   tool.name.length + (tool.description?.length ?? 0) + StoredJson.textOf(Tool.getJsonSchema(tool)).length
 
-/** What the layer of a tool's handlers was built with. */
-export const servicesOf = (given: Context.Context<never>, tool: Tool.Any | undefined): Context.Context<never> =>
-  tool === undefined
-    ? Context.empty()
-    : (given.mapUnsafe.get(tool.id) as { readonly context?: Context.Context<never> } | undefined)?.context
-      ?? Context.empty()
+/** What there is for tools in a process, of which `given` is all that it has. */
+export const servicesIn = (
+  given: Context.Context<never>,
+  tools: Readonly<Record<string, Tool.Any>>
+): Pick<Kit, "servicesOf" | "missing"> => {
+  const servicesOf = (name: string): Context.Context<never> => {
+    const handler = given.mapUnsafe.get(tools[name]?.id ?? "") as
+      | { readonly context?: Context.Context<never> }
+      | undefined
+    return handler?.context ?? Context.empty()
+  }
+  return {
+    servicesOf,
+    missing: (name) => {
+      const own = servicesOf(name)
+      const names = (Object.hasOwn(tools, name) ? AgentTool.requirementsOf(tools[name]!) : [])
+        .filter((key) => !given.mapUnsafe.has(key) && !own.mapUnsafe.has(key))
+      return names.length === 0
+        ? undefined
+        : `tool "${name}" requires ${names.join(" and ")}, which this process does not have`
+    }
+  }
+}
 
 /** What the model is told of a call that is made no more. */
 export const given = ({ problem, result }: AgentTool.CallAgain): Outcome =>
@@ -128,6 +147,8 @@ export const carryOut = (
   Effect.gen(function*() {
     const kit = yield* CurrentKit
     if (kit === undefined || !Object.hasOwn(kit.tools, name)) return failure(`there is no tool "${name}"`)
+    const problem = kit.missing(name)
+    if (problem !== undefined) return failure(problem)
     const results = yield* kit.carryOut(name, params, call)
     const last = yield* Stream.runLast(Stream.filter(results, ({ preliminary }) => !preliminary))
     return Option.match(last, {
