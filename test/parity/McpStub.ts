@@ -46,6 +46,8 @@ export class McpStub {
   /** Answers by JSON instead of a stream. */
   json = false
   readonly calls: Array<string> = []
+  /** How often it was asked which tools it has. */
+  lists = 0
   readonly seen: Array<Seen> = []
   readonly clients: Array<ClientCapabilities | undefined> = []
   readonly servers: Array<Server> = []
@@ -62,14 +64,17 @@ export class McpStub {
     })
     this.servers.push(server)
     server.oninitialized = () => void this.clients.push(server.getClientCapabilities())
-    server.setRequestHandler(ListToolsRequestSchema, () => ({
-      tools: Object.entries(this.tools).map(([name, { annotations, description }]) => ({
-        name,
-        description,
-        annotations,
-        inputSchema: { type: "object" as const }
-      }))
-    }))
+    server.setRequestHandler(ListToolsRequestSchema, () => {
+      this.lists++
+      return {
+        tools: Object.entries(this.tools).map(([name, { annotations, description }]) => ({
+          name,
+          description,
+          annotations,
+          inputSchema: { type: "object" as const }
+        }))
+      }
+    })
     server.setRequestHandler(CallToolRequestSchema, ({ params: { arguments: args = {}, name } }, { signal }) => {
       this.calls.push(name)
       return this.tools[name]!.handle(args, { server, signal })
@@ -90,6 +95,7 @@ export class McpStub {
     return {
       ...limits,
       where: "memory",
+      secrets: [],
       line: () =>
         Effect.promise(async () => {
           const [ours, theirs] = InMemoryTransport.createLinkedPair()

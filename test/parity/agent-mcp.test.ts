@@ -1,9 +1,11 @@
 /** Tools of MCP servers as tools of an agent: how servers are reached, what they may do, and what becomes of them and of us. */
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, McpHttp, type McpServer, McpServers, Policy } from "@fermata/agent"
+import { Agent, McpHttp, type McpServer, McpServers, Models, Policy, Scripted } from "@fermata/agent"
 import * as SecretRef from "@fermata/core/SecretRef"
+import { Chunks } from "@fermata/engine/Chunks"
 import { Runs } from "@fermata/engine/Runs"
 import * as Secrets from "@fermata/engine/Secrets"
+import { CrashHost } from "@fermata/testing"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
 import { CreateMessageResultSchema } from "@modelcontextprotocol/sdk/types.js"
 import { Deferred, Effect, Exit, Fiber, Layer, type Schema, Scope } from "effect"
@@ -143,6 +145,7 @@ describe("how long an MCP server may take", () => {
       const silent = (asked: Deferred.Deferred<void>, optional: boolean): McpServer.McpServer => ({
         optional,
         where: "memory",
+        secrets: [],
         line: () =>
           Effect.sync(() => {
             const [ours, theirs] = InMemoryTransport.createLinkedPair()
@@ -224,6 +227,21 @@ describe("how long an MCP server may take", () => {
 })
 
 describe("what an MCP server has", () => {
+  it.effect("a server that has forgotten the session is asked in a new one, and has seen the call once", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      stub.tools = { echo }
+      const url = `${yield* stub.listen}/mcp`
+      const script: Script = (asked, turn) => {
+        if (turn === 1) stub.forget()
+        return asking("mcp__s__echo", "mcp__s__echo")(asked, turn)
+      }
+      const { told } = yield* live({ s: McpHttp.server({ url }) }, script)
+      assert.notInclude(told[2]!.at(-1), "\"isFailure\":true")
+      assert.deepStrictEqual(stub.calls, ["echo", "echo"])
+      assert.strictEqual(stub.clients.length, 2)
+    }))
+
   it.effect("M-177: what it changes is told between turns, only what is new, and its new tools can be called", () =>
     Effect.gen(function*() {
       const stub = new McpStub()
@@ -315,5 +333,59 @@ describe("what an MCP server has", () => {
       const stub = new McpStub()
       const { exit } = yield* live({ s: stub.inMemory() }, asking(), { mcp: ["files"] })
       assert.include(String(exit), "there is no MCP server \"files\" in this process; there is s")
+    }))
+})
+
+describe("a run that is parked", () => {
+  it.effect("M-177: fits when its server has changed meanwhile, asks it for no list again, and is told what is new", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      stub.tools = { echo, old: echo }
+      const told: Array<string> = []
+      const build = () => {
+        const agent = Agent.make("clerk", { instructions: "", model: "demo", mcp: ["s"] })
+        const script: Scripted.Script = (request, turn) => {
+          told.push(JSON.stringify([request.tools.map(({ name }) => name), request.prompt.content]))
+          return turn === 0 ? [Scripted.call("mcp__s__echo", { n: 1 })] : "done"
+        }
+        const models = Models.layer([Scripted.provider(script, { name: "demo" })])
+        return {
+          agent,
+          layer: Layer.provide(agent.layer, [models, Chunks.layerMemory, McpServers.layer({ s: stub.inMemory() })])
+        }
+      }
+      const crash = yield* CrashHost.make
+      const first = build()
+      const before = yield* crash.start(first.layer)
+      const run = yield* before.use(first.agent.start("go", { id: "1" }))
+      const questions = Effect.provide(Effect.flatMap(Runs, (runs) => runs.approvals()), Runs.layer)
+      // The server answers when its promises do.
+      while ((yield* before.use(questions)).length === 0) yield* before.settled
+      assert.deepStrictEqual(stub.lists, 1)
+      stub.tools = { echo, young: echo }
+      const after = yield* crash.restart(before, build().layer)
+      yield* after.settled
+      // It is replayed without the server.
+      assert.deepStrictEqual(stub.lists, 1)
+      yield* after.use(Effect.provide(
+        Effect.gen(function*() {
+          const runs = yield* Runs
+          const [question] = yield* runs.approvals()
+          yield* runs.answer(question!.id, { decision: "approve", by: "operator" })
+        }),
+        Runs.layer
+      ))
+      while ((yield* crash.run(run)).status !== "completed") {
+        yield* after.settled
+        const { status, waits } = yield* crash.run(run)
+        if (status === "failed" || status === "suspended") {
+          assert.fail(JSON.stringify([status, waits, yield* crash.story(run)]))
+        }
+      }
+      assert.deepStrictEqual(stub.calls, ["echo"])
+      const [asked, last] = told
+      assert.include(asked, "[\"mcp__s__echo\",\"mcp__s__old\"]")
+      assert.include(last, "[\"mcp__s__echo\",\"mcp__s__young\"]")
+      assert.include(last, "there is now mcp__s__young; there is no more mcp__s__old")
     }))
 })

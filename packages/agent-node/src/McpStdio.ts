@@ -27,7 +27,9 @@ export const server = (options: Options): McpServer => {
   const { args = [], command, cwd, env = {}, ...limits } = options
   return {
     ...limits,
-    where: [command, ...args].join(" "),
+    secrets: Object.values(env).flatMap((value) => SecretRef.is(value) ? [value.secret] : []),
+    // Arguments may hold what nobody is to see.
+    where: command,
     line: Effect.fnUntraced(function*() {
       const told: Array<readonly [string, Redacted.Redacted]> = []
       const variables: Record<string, string> = {}

@@ -3,6 +3,7 @@
  * contracts, and the tasks and the model that contracts use.
  */
 import type * as Agent from "@fermata/agent/Agent"
+import type { McpServer } from "@fermata/agent/mcp/McpServer"
 import type { Models } from "@fermata/agent/Model"
 import type { Provider } from "@fermata/agent/model/Models"
 import type * as Scripted from "@fermata/agent/model/Scripted"
@@ -63,6 +64,8 @@ export interface FermataConfig {
   readonly egress?: Partial<EgressPolicy>
   /** The folder of the skills of agents that name none of their own, from the folder of the configuration. */
   readonly skills?: string
+  /** The MCP servers whose tools agents may have, by the names that agents call them by: `McpHttp.server(...)`, or `McpStdio.server(...)` of `@fermata/agent-node`. */
+  readonly mcp?: Readonly<Record<string, McpServer>>
   /** Providers of the models that agents ask; without it Anthropic, by the key in `ANTHROPIC_API_KEY`. */
   readonly models?: ReadonlyArray<Provider>
   /** What the model `scripted` says, which no agent asks that is not told to by `--model scripted`: a function, or an answer for each turn. */
@@ -219,6 +222,11 @@ const fields: {
   secrets: [Layer.isLayer, "a layer that says where secrets are, such as Secrets.layerEnv()"],
   egress: [isObject, "a policy, such as { hosts: [\"api.example.com\"] }"],
   skills: [isText, "a folder, such as \"skills\""],
+  mcp: [
+    (value) =>
+      isObject(value) && Object.values(value).every((one) => isObject(one) && typeof one["line"] === "function"),
+    "an object with a server for each name, such as McpHttp.server({ url: \"https://mcp.example.com/mcp\" })"
+  ],
   scripted: [
     (value) => typeof value === "function" || Array.isArray(value),
     "a function of a request, or a list with an answer for each turn"

@@ -26,6 +26,7 @@ import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import type { Finding } from "./Finding.ts"
 import type { Globals } from "./Globals.ts"
+import * as McpAnswers from "./McpAnswers.ts"
 import { nextCommands } from "./NextCommands.ts"
 import { overdue, patienceMs } from "./Overdue.ts"
 import { isGone, ownerName } from "./Owners.ts"
@@ -48,7 +49,10 @@ export const diagnose = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>
             : fileLabel(config.success.file)
         }
     )
-    if (Result.isSuccess(config)) findings.push(...(yield* ProviderKeys.findings(config.success.config, globals.model)))
+    if (Result.isSuccess(config)) {
+      findings.push(...(yield* ProviderKeys.findings(config.success.config, globals.model)))
+      findings.push(...(yield* McpAnswers.findings(config.success)))
+    }
     const missing = absent(globals)
     if (missing !== undefined) return [...findings, missing]
     const opened = yield* Effect.result(

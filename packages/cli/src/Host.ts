@@ -173,8 +173,8 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         llmService,
         source
       )
-      const { egress, skills } = loaded.config
-      const given = egress === undefined && skills === undefined ? recording : Context.merge(
+      const { egress, mcp, skills } = loaded.config
+      const given = egress === undefined && mcp === undefined && skills === undefined ? recording : Context.merge(
         recording,
         yield* inConfig(
           loaded,

@@ -36,6 +36,22 @@ describe("agents", () => {
     assert.strictEqual(refused.code, 2)
   })
 
+  it("M-177: have the tools of the MCP servers that the configuration names, and doctor says which of these answer", async () => {
+    const own = new Project()
+    const served = fileURLToPath(new URL("./support/mcp.config.ts", import.meta.url))
+    const run = await own.type(["agent", "run", "clerk", "--input", "go", "--model", "scripted", "--config", served])
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.include(run.stdout, "hello from the server")
+    const told = await own.type(["doctor", "--config", served])
+    assert.strictEqual(told.code, 1)
+    assert.match(told.stdout, /^ok +mcp: files \(memory\) answers, and has 1 tool$/m)
+    assert.match(
+      told.stdout,
+      /^problem +mcp: away \(nowhere\) does not answer: MCP server "away" cannot be reached: it is away$/m
+    )
+    assert.match(told.stdout, /^info +mcp: locked \(nowhere\) is reached by KEY, so that only a run can ask it$/m)
+  })
+
   it("are listed with their models, tools and agents below", async () => {
     const { own, type } = project()
     const listed = await type("agent", "ls", "--json")

@@ -54,6 +54,7 @@ export const server = (options: Options): McpServer => {
   return {
     ...limits,
     resumes: transport === "http",
+    secrets: Object.values(headers).flatMap((value) => SecretRef.is(value) ? [value.secret] : []),
     where: `${address.origin}${address.pathname}`,
     line: Effect.fnUntraced(function*(session) {
       const egress = yield* Egress.CurrentEgress

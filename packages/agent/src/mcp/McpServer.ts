@@ -63,6 +63,8 @@ export interface Line {
 export interface McpServer extends Limits {
   /** Another process may go on with a call that this one has begun. */
   readonly resumes?: boolean
+  /** The secrets that it is reached by, which only a step of a run is told. */
+  readonly secrets: ReadonlyArray<string>
   /** For people: the address or the command. */
   readonly where: string
   /** A way to it, which is not opened yet; to a session that it has already, where one is given. */

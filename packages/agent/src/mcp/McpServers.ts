@@ -22,8 +22,10 @@ import type { McpFailed, McpServer } from "./McpServer.ts"
 /** The servers of a process. */
 export interface Servers {
   readonly names: ReadonlyArray<string>
-  /** How many tools a server has, asked of itself; for people who want to know whether it answers. */
-  readonly check: (name: string) => Effect.Effect<{ readonly where: string; readonly tools: number }, McpFailed>
+  /** How a server is configured; undefined where there is none of this name. */
+  readonly find: (name: string) => McpServer | undefined
+  /** How many tools a server has, asked of itself, for people who want to know whether it answers. Outside of a step only of one that is reached without secrets. */
+  readonly check: (name: string) => Effect.Effect<number, McpFailed>
 }
 
 /** The servers of this process: none unless a layer gives some. */
@@ -73,11 +75,13 @@ class Connected implements Servers {
     return [...this.connections.keys()]
   }
 
+  readonly find: Servers["find"] = (name) => this.connections.get(name)?.server
+
   readonly check: Servers["check"] = (name) => {
     const connection = this.connections.get(name)
     return connection === undefined
       ? Effect.die(new Error(`There is no MCP server "${name}"; there ${this.names.join(", ") || "is none"}`))
-      : Effect.map(connection.offer, ({ tools }) => ({ where: connection.server.where, tools: tools.length }))
+      : Effect.map(connection.offer, ({ tools }) => tools.length)
   }
 }
 

@@ -1,4 +1,5 @@
-/** What a configuration brings for all of its programs and agents: where they may go on the network, and skills. */
+/** What a configuration brings for all of its programs and agents: where they may go on the network, skills, and MCP servers. */
+import * as McpServers from "@fermata/agent/mcp/McpServers"
 import * as Skill from "@fermata/agent/Skill"
 import * as SkillFolder from "@fermata/agent/SkillFolder"
 import * as Egress from "@fermata/host-node/Egress"
@@ -7,9 +8,10 @@ import * as Layer from "effect/Layer"
 import { dirname, resolve } from "node:path"
 import type { Loaded } from "../Config.ts"
 
-/** As a layer, which dies where the policy is none. */
-export const layer = ({ config: { egress, skills }, file = "." }: Loaded): Layer.Layer<never> =>
-  Layer.merge(
+/** As a layer, which dies where the policy is none, or the name of a server. */
+export const layer = ({ config: { egress, mcp, skills }, file = "." }: Loaded): Layer.Layer<never> =>
+  Layer.mergeAll(
+    mcp === undefined ? Layer.empty : Layer.suspend(() => McpServers.layer(mcp)),
     egress === undefined ? Layer.empty : Layer.suspend(() => Egress.layer(egress)),
     skills === undefined ? Layer.empty : Skill.layer(SkillFolder.source(Folder.at(resolve(dirname(file), skills))))
   )

@@ -101,7 +101,7 @@ export class Connection {
       Effect.scoped(
         Effect.flatMap(this.elsewhere(resume), (live) => Effect.raceFirst(ask(live), this.refusal(live)))
       ),
-      Effect.fail(this.failed("does not know the session any more", false))
+      () => Effect.fail(this.failed("does not know the session any more", false))
     )
   }
 
@@ -133,8 +133,8 @@ export class Connection {
   private again<A>(ask: (live: Live) => Effect.Effect<A, McpFailed | SessionLost>): Effect.Effect<A, McpFailed> {
     const once = Effect.flatMap(Effect.suspend(() => this.reached()), ask)
     return orElse(
-      orElse(once, Effect.andThen(this.close, once)),
-      Effect.fail(this.failed("knows its own sessions no more", false))
+      orElse(once, (live) => Effect.andThen(this.live === live ? this.close : Effect.void, once)),
+      () => Effect.fail(this.failed("knows its own sessions no more", false))
     )
   }
 
@@ -142,7 +142,7 @@ export class Connection {
     const { callTimeout = defaults.mcpCallTimeoutMs } = this.server
     const sent = Effect.tryPromise({
       try: send,
-      catch: (error) => isSessionLost(error) ? lost : this.failed(`failed: ${textOf(error)}`, true)
+      catch: (error) => isSessionLost(error) ? new SessionLost(live) : this.failed(`failed: ${textOf(error)}`, true)
     })
     return Effect.andThen(
       Effect.mapError(live.line.begin, (error) => this.failed(`was not asked: ${textOf(error)}`, false)),
@@ -293,20 +293,23 @@ const listed = async ({ client, types }: Live, signal: AbortSignal | undefined):
   }
 }
 
-interface SessionLost {
-  readonly _tag: "SessionLost"
-}
+/** The server does not know the session of this connection any more. */
+class SessionLost {
+  readonly live: Live
 
-const lost: SessionLost = { _tag: "SessionLost" }
+  constructor(live: Live) {
+    this.live = live
+  }
+}
 
 /** What is done where a session was lost. */
 const orElse = <A, E>(
   effect: Effect.Effect<A, McpFailed | SessionLost>,
-  instead: Effect.Effect<A, E>
+  instead: (lost: Live) => Effect.Effect<A, E>
 ): Effect.Effect<A, McpFailed | E> =>
   Effect.catch(
     effect,
-    (error): Effect.Effect<A, McpFailed | E> => error._tag === "SessionLost" ? instead : Effect.fail(error)
+    (error): Effect.Effect<A, McpFailed | E> => error instanceof SessionLost ? instead(error.live) : Effect.fail(error)
   )
 
 /** What streamable HTTP answers about a session that is over. */
