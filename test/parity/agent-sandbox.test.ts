@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, AgentTool, Policy } from "@fermata/agent"
+import { Agent, AgentTool, Models, Policy, Scripted } from "@fermata/agent"
 import { Sandbox } from "@fermata/agent/Sandbox"
+import { Chunks } from "@fermata/engine/Chunks"
 import { Runs } from "@fermata/engine/Runs"
+import * as CrashHost from "@fermata/testing/CrashHost"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Layer, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
@@ -78,6 +80,35 @@ describe("a sandbox", () => {
       assert.deepStrictEqual(begun, [])
     }).pipe(Effect.provide(world(looks, untyped!)))
   })
+
+  it.effect("P-61: a call that people let be made, where it was there, fails so in a process that has none", () =>
+    Effect.gen(function*() {
+      const { begun, layer } = handlers()
+      const agent = agentOf(Policy.rules({ approvers: ["ada"] }))
+      const told: Array<string> = []
+      const model = Scripted.provider((request, turn) => {
+        if (turn > 0) told.push(Scripted.lastText(request))
+        return turn === 0 ? [Scripted.call("Look", { path: "a.txt" })] : "done"
+      }, { name: "m" })
+      const serving = Layer.provide(agent.layer, Layer.mergeAll(layer, Models.layer([model]), Chunks.layerMemory))
+      const machine = yield* CrashHost.make
+      const first = yield* machine.start(Layer.provide(serving, fake))
+      const run = yield* first.use(agent.start("go", { id: "1" }))
+      yield* first.settled
+      const second = yield* machine.restart(first, serving as unknown as Parameters<typeof machine.restart>[1])
+      yield* second.use(Effect.provide(
+        Effect.gen(function*() {
+          const runs = yield* Runs
+          const [question] = yield* runs.approvals()
+          yield* runs.answer(question!.id, { decision: "approve", by: "ada" })
+        }),
+        Runs.layer
+      ))
+      yield* second.settled
+      assert.strictEqual((yield* machine.run(run)).status, "completed")
+      assert.include(told.join("\n"), "requires @fermata/agent/Sandbox, which this process does not have")
+      assert.deepStrictEqual(begun, [])
+    }))
 
   it("P-61: a program whose layers have none is no program", () => {
     const { layer } = handlers()
