@@ -140,6 +140,15 @@ describe("how an MCP server is reached", () => {
 })
 
 describe("how long an MCP server may take", () => {
+  it.effect("a process that ends tells a server over HTTP that its session is over", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      stub.tools = { echo }
+      const url = `${yield* stub.listen}/mcp`
+      yield* live({ s: McpHttp.server({ url }) }, asking("mcp__s__echo"))
+      assert.strictEqual(stub.seen.at(-1)!.method, "DELETE")
+    }))
+
   it.effect("M-27: one that does not say what it is fails a run after 10 s, or is left out where it is optional", () =>
     Effect.gen(function*() {
       const silent = (asked: Deferred.Deferred<void>, optional: boolean): McpServer.McpServer => ({

@@ -92,8 +92,10 @@ export const server = (options: Options): McpServer => {
         await response.body?.cancel()
         return ask()
       }
+      const made = yield* transportOf(address, transport, fetch, options.authProvider, session?.session)
       return {
-        transport: yield* transportOf(address, transport, fetch, options.authProvider, session?.session),
+        transport: made,
+        leave: () => ("terminateSession" in made ? (made as Sessions).terminateSession() : Promise.resolve()),
         begin: Effect.gen(function*() {
           asker = yield* Effect.context<never>()
           for (const [name, text] of told) yield* Secrets.conceal(name, text)
@@ -108,6 +110,10 @@ export const server = (options: Options): McpServer => {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+interface Sessions {
+  readonly terminateSession: () => Promise<void>
+}
 
 const transportOf = (
   url: URL,

@@ -55,6 +55,8 @@ export interface Line {
   readonly begin: Effect.Effect<void, unknown>
   /** What the server has said beside the protocol, as its last words for people; empty where there is none. */
   readonly lastWords: () => string
+  /** Tells the server that its session is over; not where another connection may go on with it. */
+  readonly leave?: () => Promise<void>
   /** Ends what does not end by itself. */
   readonly kill: () => void
 }

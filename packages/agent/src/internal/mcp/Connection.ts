@@ -122,18 +122,14 @@ export class Connection {
     )
   }
 
-  /** Ends the connection: a server that does not end by itself is ended. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    const { live } = this
-    this.live = undefined
-    return live === undefined ? Effect.void : this.end(live.client, live.line)
-  })
+  /** Ends the connection, and the session with it: a server that does not end by itself is ended. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => this.drop(true))
 
   /** A session that the server does not know any more has not seen what was asked: it is asked in a new one. */
   private again<A>(ask: (live: Live) => Effect.Effect<A, McpFailed | SessionLost>): Effect.Effect<A, McpFailed> {
     const once = Effect.flatMap(Effect.suspend(() => this.reached()), ask)
     return orElse(
-      orElse(once, (live) => Effect.andThen(this.live === live ? this.close : Effect.void, once)),
+      orElse(once, (live) => Effect.andThen(this.live === live ? this.drop(false) : Effect.void, once)),
       () => Effect.fail(this.failed("knows its own sessions no more", false))
     )
   }
@@ -236,9 +232,17 @@ export class Connection {
     })
   }
 
-  private end(client: Client, line: Line): Effect.Effect<void> {
+  private drop(leaves: boolean): Effect.Effect<void> {
+    const { live } = this
+    this.live = undefined
+    return live === undefined ? Effect.void : this.end(live.client, live.line, leaves)
+  }
+
+  private end(client: Client, line: Line, leaves = false): Effect.Effect<void> {
     const { shutdownTimeout = defaults.mcpShutdownTimeoutMs } = this.server
-    return Effect.promise(() => client.close().catch(() => undefined)).pipe(
+    const leave = leaves ? line.leave?.() ?? Promise.resolve() : Promise.resolve()
+    // A server that is gone needs to be told nothing.
+    return Effect.promise(() => leave.catch(() => undefined).then(() => client.close()).catch(() => undefined)).pipe(
       Effect.timeoutOption(shutdownTimeout),
       Effect.tap((ended) => Option.isNone(ended) ? Effect.sync(line.kill) : Effect.void),
       Effect.asVoid
