@@ -15,6 +15,7 @@ import * as Simulator from "@fermata/testing/Simulator"
 import { Effect, Layer, Random as Chance } from "effect"
 import * as fc from "fast-check"
 import * as Agents from "./agents.ts"
+import * as Days from "./days.ts"
 import * as Families from "./families.ts"
 import * as Pauses from "./pauses.ts"
 import * as Secrets from "./secrets.ts"
@@ -88,6 +89,12 @@ export const cases: ReadonlyArray<Case> = [
     start: Agents.start,
     options: { layer: Agents.layer },
     // The journal has the provider's books where an acknowledged write outlives a loss of power, and only there.
+    always: { durability: "full" }
+  },
+  {
+    name: "agents on days",
+    start: Days.start,
+    options: { layer: Days.layer, answer: Days.answer, ends: "any" },
     always: { durability: "full" }
   },
   {

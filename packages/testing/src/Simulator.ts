@@ -92,7 +92,7 @@ export interface Options {
   readonly signals?: Readonly<Record<string, unknown>>
   /**
    * What people outside say to a wait; `turn` grows with the journal. Undefined leaves it to the defaults: the first
-   * approver approves, an operator resumes, raises budgets and has steps of unknown outcome retried, and signals come as `signals` says.
+   * approver approves, an operator resumes, raises budgets that are waited for without an end and has steps of unknown outcome retried, and signals come as `signals` says.
    */
   readonly answer?: (wait: Wait, turn: number) => Word | undefined
   /**
@@ -356,7 +356,10 @@ const usual = (wait: Wait, signals: Readonly<Record<string, unknown>>): Word | u
     case "outcome-unknown":
       return { kind: "settle", message: { key: wait.key, by: "operator", action: { _tag: "retry" } } }
     case "budget":
-      return { kind: "signal", message: { name: budgetSignal, payload: enough, by: "operator" } }
+      // One that waits for a time goes on by itself.
+      return wait.until !== undefined
+        ? undefined
+        : { kind: "signal", message: { name: budgetSignal, payload: enough, by: "operator" } }
     case "operator":
       return { kind: "resume", message: { by: "operator" } }
     case "signal":

@@ -1,0 +1,121 @@
+/**
+ * Agents that may spend so much on a day, all runs of them together: what there
+ * is for a day is less than the runs need, some of whom somebody lets spend more.
+ */
+import { Agent } from "@fermata/agent"
+import { type Model, type ModelRequest, Models, ModelUnavailable } from "@fermata/agent/Model"
+import type { JournalEntry } from "@fermata/core/JournalEntry"
+import { budgetSignal } from "@fermata/core/RunSpending"
+import * as SpentByDay from "@fermata/core/SpentByDay"
+import type { Wait } from "@fermata/core/Wait"
+import { Chunks } from "@fermata/engine/Chunks"
+import { Engine } from "@fermata/engine/Engine"
+import { Runs } from "@fermata/engine/Runs"
+import type * as Simulator from "@fermata/testing/Simulator"
+import { Effect, Layer, Stream } from "effect"
+import type { Response } from "effect/ai"
+
+/** Tokens. Three runs make two calls each, which take 100 of them and reserve more. */
+const daily = 390
+const raise = { tokens: 300 }
+const names = ["a", "b", "c"]
+
+const Clerk = Agent.make("clerk", {
+  instructions: "clerk",
+  model: "m",
+  dailyBudget: { tokens: daily },
+  limits: { maxTokens: 100 },
+  compaction: { strategy: "off" }
+})
+
+/** What was wrong in the lives so far, how often a call was refused, by how much at most somebody let the runs of a life spend more, and the most that a day cost. Tokens. */
+export const seen = { problems: [] as Array<string>, refused: 0, raised: 0, most: 0 }
+
+const parts = (request: ModelRequest): ReadonlyArray<Response.StreamPartEncoded> => [
+  { type: "text-start", id: "t" },
+  { type: "text-delta", id: "t", delta: request.prompt.content.length < 3 ? "half" : " and the rest" },
+  { type: "text-end", id: "t" },
+  {
+    type: "finish",
+    reason: request.prompt.content.length < 3 ? "length" : "stop",
+    usage: { inputTokens: { uncached: 50, total: 50 }, outputTokens: { total: 50 } }
+  }
+]
+
+const model: Model = {
+  name: "m",
+  provider: "scripted",
+  contextWindow: 1_000,
+  maxOutput: 100,
+  price: { input: 1, output: 2, cacheRead: 1, cacheWrite: 1 },
+  stream: (request) => Stream.suspend(() => Stream.fromIterable(parts(request)))
+}
+const models = Layer.succeed(Models, {
+  names: ["m"],
+  get: (name) =>
+    name === "m" ? Effect.succeed(model) : Effect.fail(new ModelUnavailable({ model: name, problem: "there is none" }))
+})
+
+const ids = Effect.forEach(names, (id) => Clerk.workflow.executionId({ id, input: "go" }))
+
+const journalOf = (run: string) =>
+  Effect.gen(function*() {
+    return yield* (yield* Runs).journal(run)
+  }).pipe(Effect.catchTag("RunNotFound", () => Effect.succeed<ReadonlyArray<JournalEntry>>([])))
+
+/**
+ * On no day calls cost more that were asked for on it than that has, and what
+ * operators have added by then. What a process that died had only reserved is no
+ * cost: it may have been refused.
+ */
+const audit = Effect.gen(function*() {
+  const runs = yield* Runs
+  const days = new Map<number, number>()
+  let limit = daily
+  for (const run of yield* ids) {
+    const asked = new Map<string, number>()
+    for (const entry of yield* journalOf(run)) {
+      if (entry._tag === "StepRequested") asked.set(entry.key, SpentByDay.dayOf(entry.at))
+      if (entry._tag !== "StepCompleted" && entry._tag !== "StepFailed") continue
+      const day = asked.get(entry.key) ?? 0
+      days.set(day, (days.get(day) ?? 0) + (entry.spent?.tokens ?? 0))
+    }
+  }
+  // Only now: what was spent had been allowed before.
+  for (const run of yield* ids) {
+    const view = yield* runs.show(run).pipe(Effect.catchTag("RunNotFound", () => Effect.succeed(undefined)))
+    limit += view?.budget.raised.tokens ?? 0
+  }
+  seen.raised = Math.max(seen.raised, limit - daily)
+  for (const [day, tokens] of days) {
+    seen.most = Math.max(seen.most, tokens)
+    if (tokens > limit) seen.problems.push(`on day ${day} clerks spent ${tokens} tokens, and might ${limit}`)
+  }
+})
+
+/** Looks at each commit. */
+const auditor = Layer.effectDiscard(Effect.gen(function*() {
+  const engine = yield* Engine
+  yield* Effect.forkScoped(
+    Stream.runForEach(engine.committed, ({ entries }) => {
+      seen.refused += entries.filter((entry) => entry._tag === "StepFailed" && isRefusal(entry)).length
+      return Effect.ignore(audit)
+    }),
+    { startImmediately: true }
+  )
+}))
+
+const isRefusal = (entry: JournalEntry): boolean => JSON.stringify(entry).includes("\"DayFull\"")
+
+export const layer = Layer.mergeAll(Clerk.layer, auditor).pipe(
+  Layer.provide(Layer.mergeAll(models, Chunks.layerMemory, Runs.layer))
+)
+
+/** Now and then somebody lets a run spend more that waits for the next day. Else that comes. */
+export const answer = (wait: Wait, turn: number): Simulator.Word | undefined =>
+  wait.reason === "budget" && turn % 3 === 0
+    ? { kind: "signal", message: { name: budgetSignal, payload: raise, by: "ada" } }
+    : undefined
+
+/** All runs at once. */
+export const start = Effect.forEach(names, (id) => Clerk.start("go", { id }))
