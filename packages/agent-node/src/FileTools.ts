@@ -11,9 +11,10 @@ import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Change from "./internal/Change.ts"
 import * as Lines from "./internal/Lines.ts"
+import * as Notebook from "./internal/Notebook.ts"
 import * as Replacement from "./internal/Replacement.ts"
 import * as Text from "./internal/Text.ts"
-import { Workspace, WorkspaceRefused } from "./Workspace.ts"
+import { digestOf, Workspace, WorkspaceRefused } from "./Workspace.ts"
 
 const FilePath = Schema.String.annotate({ description: "From the root of the workspace on, or absolute." })
 const LineNumber = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
@@ -83,8 +84,51 @@ export const Edit = Change.tool(
   editing
 )
 
+const editingNotebook: Change.Making<{
+  readonly notebook_path: string
+  readonly cell_id?: string
+  readonly new_source?: string
+  readonly cell_type?: "code" | "markdown"
+  readonly edit_mode?: "replace" | "insert" | "delete"
+}> = ({ cell_id, cell_type, edit_mode = "replace", new_source, notebook_path }) =>
+  Effect.gen(function*() {
+    const refused = (problem: string) => new WorkspaceRefused({ path: notebook_path, problem })
+    if (new_source === undefined && edit_mode !== "delete") {
+      return yield* refused(`needs new_source to ${edit_mode} a cell`)
+    }
+    const there = yield* (yield* Workspace).read(notebook_path)
+    const after = Notebook.edited(yield* textOf(notebook_path, there.bytes), {
+      mode: edit_mode,
+      cell: cell_id,
+      type: cell_type,
+      source: new_source ?? "",
+      // The same for a plan and what is made of it.
+      id: digestOf(Text.write(`${there.digest} ${cell_id} ${new_source}`)).slice(0, 8)
+    })
+    if ("problem" in after) return yield* refused(after.problem)
+    return { path: notebook_path, there, after: Text.write(after.text) }
+  })
+
+/** Puts a cell into a notebook, replaces one, or takes one out. */
+export const NotebookEdit = Change.tool(
+  Tool.make("NotebookEdit", {
+    description:
+      "Changes a cell of a Jupyter notebook of the workspace: replaces its source (as when edit_mode is absent), inserts a new one behind it (first without cell_id), or deletes it. Outputs of a cell with a new source are dropped.",
+    parameters: Schema.Struct({
+      notebook_path: FilePath,
+      cell_id: Schema.optionalKey(Schema.String.annotate({ description: "The id of a cell, or its place from 0 on." })),
+      new_source: Schema.optionalKey(Schema.String),
+      cell_type: Schema.optionalKey(Schema.Literals(["code", "markdown"])),
+      edit_mode: Schema.optionalKey(Schema.Literals(["replace", "insert", "delete"]))
+    }),
+    success: Schema.String,
+    failure: WorkspaceRefused
+  }).annotateMerge(Change.rules("notebook_path")),
+  editingNotebook
+)
+
 /** The tools on files. */
-export const toolkit = Toolkit.make(Read, Write, Edit)
+export const toolkit = Toolkit.make(Read, Write, Edit, NotebookEdit)
 
 /** Carries them out in a workspace. */
 export const layer: Layer.Layer<Tool.HandlersFor<typeof toolkit.tools>, never, Workspace> = toolkit.toLayer(
@@ -103,7 +147,8 @@ export const layer: Layer.Layer<Tool.HandlersFor<typeof toolkit.tools>, never, W
           })
         }),
       Write: (params) => inside(Change.carryOut(writing)(params)),
-      Edit: (params) => inside(Change.carryOut(editing)(params))
+      Edit: (params) => inside(Change.carryOut(editing)(params)),
+      NotebookEdit: (params) => inside(Change.carryOut(editingNotebook)(params))
     }
   })
 )

@@ -1,0 +1,108 @@
+/**
+ * Tools on the web, by the way out that the process was given: what that does not
+ * allow is not asked. Pages are read in a thread, within bounds of size and time,
+ * since whoever wrote them need not mean well.
+ */
+import * as AgentTool from "@fermata/agent/AgentTool"
+import * as Egress from "@fermata/engine/Egress"
+import * as Tool from "effect/ai/Tool"
+import * as Toolkit from "effect/ai/Toolkit"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import type { Job } from "./internal/page/Page.ts"
+import * as Thread from "./internal/Thread.ts"
+
+/** An address that gave nothing to read, with why. */
+export class WebFailed extends Schema.TaggedError<WebFailed>()("WebFailed", {
+  url: Schema.String,
+  problem: Schema.String
+}) {
+  override get message(): string {
+    return `${this.url}: ${this.problem}`
+  }
+}
+
+/** Fetches an address as text. */
+export const WebFetch = Tool.make("WebFetch", {
+  description:
+    "Fetches an address of the web by GET. A page is given as Markdown of what it is about, JSON and other text as they are.",
+  parameters: Schema.Struct({
+    url: Schema.String.annotate({ description: "With its scheme, such as https://example.com/." })
+  }),
+  success: Schema.String,
+  failure: WebFailed
+}).annotateMerge(AgentTool.rules({
+  onCrash: "rerun",
+  safe: true,
+  permission: "network",
+  subject: AgentTool.subject("url", "url")
+}))
+
+/** The tools on the web. */
+export const toolkit = Toolkit.make(WebFetch)
+
+/** Carries them out by the way out of the process (`Egress` of `@fermata/engine`). */
+export const layer: Layer.Layer<Tool.HandlersFor<typeof toolkit.tools>> = toolkit.toLayer({
+  WebFetch: ({ url }) => Effect.scoped(fetchText(url))
+})
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** Bytes of a response that are read. */
+const most = 1_000_000
+
+const fetchText = Effect.fnUntraced(function*(url: string) {
+  const failed = (problem: string) => new WebFailed({ url, problem })
+  const egress = yield* Egress.CurrentEgress
+  const response = yield* Effect.mapError(
+    egress.request({
+      url,
+      headers: {
+        accept: "text/html, text/markdown, application/json, text/*;q=0.9, */*;q=0.1",
+        "user-agent": "fermata"
+      }
+    }),
+    ({ message }) => failed(message)
+  )
+  if (response.status < 200 || response.status > 299) return yield* failed(`was answered with ${response.status}`)
+  const type = response.headers.find(([name]) => name === "content-type")?.[1] ?? "text/plain"
+  if (!isText.test(type)) return yield* failed(`is ${type}, and no text`)
+  let size = 0
+  const chunks = yield* response.body.pipe(
+    Stream.takeUntil((chunk) => (size += chunk.length) > most),
+    Stream.runCollect,
+    Effect.mapError(({ message }) => failed(message))
+  )
+  const text = decoded(Buffer.concat(chunks).subarray(0, most), type)
+  const content = isPage.test(type) ? yield* Effect.mapError(page(text, response.url), failed) : text
+  return [
+    ...(response.url === url ? [] : [`(from ${response.url})`]),
+    content === "" ? "(nothing to read)" : content,
+    ...(size > most ? [`(cut: only the first ${most} bytes were read)`] : [])
+  ].join("\n")
+})
+
+const isText = /^(text\/|application\/([a-z0-9.+-]*[+-])?(json|xml|xhtml|javascript|yaml|x-ndjson|toml)\b)/i
+const isPage = /^(text\/html|application\/xhtml\+xml)/i
+
+const decoded = (bytes: Uint8Array, type: string): string => {
+  const label = /charset="?([\w.:-]+)/i.exec(type)?.[1] ?? "utf-8"
+  try {
+    return new TextDecoder(label).decode(bytes)
+  } catch {
+    return new TextDecoder().decode(bytes)
+  }
+}
+
+const thread = new URL("./internal/page/PageThread.ts", import.meta.url)
+
+/** The page in Markdown; its text alone where it is not made to be read so. */
+const page = (html: string, url: string): Effect.Effect<string, string> =>
+  Thread.run<Job, string>(thread, "10 seconds", { html, url, plain: false }).pipe(
+    Effect.catch(() => Thread.run<Job, string>(thread, "10 seconds", { html, url, plain: true })),
+    Effect.mapError(({ problem }) => `its page ${problem}`)
+  )
