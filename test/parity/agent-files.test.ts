@@ -4,6 +4,7 @@ import * as SearchTools from "@fermata/agent-node/SearchTools"
 import * as WebTools from "@fermata/agent-node/WebTools"
 import * as Workspace from "@fermata/agent-node/Workspace"
 import * as Agent from "@fermata/agent/Agent"
+import * as Policy from "@fermata/agent/Policy"
 import * as Egress from "@fermata/engine/Egress"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
@@ -34,7 +35,7 @@ const told = <Tools extends Record<string, Tool.Any>, E>(
   handlers: Layer.Layer<Tool.HandlersFor<Tools>, E>,
   ...each: ReadonlyArray<readonly [tool: string, params: unknown]>
 ) => {
-  const agent = Agent.make("agent", { instructions: "Do it.", model: "m", toolkit })
+  const agent = Agent.make("agent", { instructions: "Do it.", model: "m", toolkit, policy: Policy.open })
   const script = inTurn(...each.map(([tool, params], n) => calls(call(`c${n}`, tool, params))), answer("done"))
   return Effect.gen(function*() {
     const [host, runs] = [yield* TestHost, yield* Runs]
@@ -122,6 +123,6 @@ describe("tools that change notebooks and read the web", () => {
         "WebFetch",
         { url: "https://a.example/" }
       ])
-      assert.strictEqual(String(results[0]), "# News\n\nAll is **well**.")
+      assert.strictEqual(String(results[0]), "## News\n\nAll is **well**.")
     }))
 })
