@@ -12,28 +12,25 @@ import { repeat } from "./Invocation.ts"
 
 const notEmpty = Flag.filter((text: string) => text.trim() !== "", () => "expected a text that is not empty")
 
+/** An option that is a text, which may be left out. */
+const textOption = <const Name extends string>(name: Name, metavar: string, description: string) =>
+  GlobalFlag.Setting(name)({
+    flag: Flag.String(name).pipe(
+      Flag.withMetavar(metavar),
+      Flag.withDescription(description),
+      notEmpty,
+      Flag.optional
+    )
+  })
+
 /** The levels of what is logged, as they are typed. */
 const logLevels = { debug: "Debug", info: "Info", warn: "Warn", error: "Error", none: "None" } as const
 
 const expectedLevel = "expected debug, info, warn, error or none"
 
-const Db = GlobalFlag.Setting("db")({
-  flag: Flag.String("db").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("The database with the runs; default .fermata/fermata.db, or FERMATA_DB"),
-    notEmpty,
-    Flag.optional
-  )
-})
+const Db = textOption("db", "FILE", "The database with the runs; default .fermata/fermata.db, or FERMATA_DB")
 
-const Config = GlobalFlag.Setting("config")({
-  flag: Flag.String("config").pipe(
-    Flag.withMetavar("FILE"),
-    Flag.withDescription("The configuration; default the nearest fermata.config.ts above"),
-    notEmpty,
-    Flag.optional
-  )
-})
+const Config = textOption("config", "FILE", "The configuration; default the nearest fermata.config.ts above")
 
 const Json = GlobalFlag.Setting("json")({
   flag: Flag.Boolean("json").pipe(
@@ -43,23 +40,13 @@ const Json = GlobalFlag.Setting("json")({
   )
 })
 
-const As = GlobalFlag.Setting("as")({
-  flag: Flag.String("as").pipe(
-    Flag.withMetavar("WHO"),
-    Flag.withDescription("Who acts, as recorded; default FERMATA_AS, or your login name"),
-    notEmpty,
-    Flag.optional
-  )
-})
+const As = textOption("as", "WHO", "Who acts, as recorded; default FERMATA_AS, or your login name")
 
-const Model = GlobalFlag.Setting("model")({
-  flag: Flag.String("model").pipe(
-    Flag.withMetavar("NAME"),
-    Flag.withDescription("The model that all agents ask in place of their own; scripted asks no provider"),
-    notEmpty,
-    Flag.optional
-  )
-})
+const Model = textOption(
+  "model",
+  "NAME",
+  "The model that all agents ask in place of their own; scripted asks no provider"
+)
 
 const Lease = GlobalFlag.Setting("lease")({
   flag: Flag.Int("lease").pipe(
