@@ -370,7 +370,9 @@ describe("what is shipped", () => {
         "invoke large": { kind: "llm:invoke", model: "large-1" },
         "invoke any": { kind: "llm:invoke" },
         "run build": { kind: "task:run", task: "build.web" },
-        "run deploy": { kind: "task:run", task: "deploy.web" }
+        "run deploy": { kind: "task:run", task: "deploy.web" },
+        "read crm": { kind: "http:request", service: "crm", method: "GET" },
+        "change crm": { kind: "http:request", service: "crm", method: "POST" }
       }
       const table: ReadonlyArray<
         readonly [permissions: ReadonlyArray<Permission.Permission>, granted: ReadonlyArray<string>]
@@ -383,6 +385,9 @@ describe("what is shipped", () => {
         [[{ kind: "llm:invoke", model: "small-*" }], ["invoke small"]],
         [[{ kind: "task:run" }], ["run build", "run deploy"]],
         [[{ kind: "task:run", pattern: "build.*" }], ["run build"]],
+        [[{ kind: "http:request" }], ["read crm", "change crm"]],
+        [[{ kind: "http:request", pattern: "c*", methods: ["GET"] }], ["read crm"]],
+        [[{ kind: "http:request", pattern: "other" }], []],
         [[{ kind: "task:run", pattern: "build.*" }, { kind: "event:emit", pattern: "other.started" }], [
           "emit other.started",
           "run build"

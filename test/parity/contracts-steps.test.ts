@@ -2,8 +2,9 @@ import { assert, describe, it } from "@effect/vitest"
 import { StandardShapes } from "@fermata/contracts"
 import { Llm } from "@fermata/contracts/Llm"
 import { type TaskReply, TaskRuntime } from "@fermata/contracts/TaskRuntime"
+import { Egress, HttpService } from "@fermata/engine"
 import { CrashHost } from "@fermata/testing"
-import { Deferred, Effect, Layer } from "effect"
+import { Deferred, Effect, Layer, Stream } from "effect"
 import { complete, contract, giveWay, handlers, hear, Log, type Loose, only, pass, run, serve } from "./support.ts"
 
 const done = { id: "done", kind: "transform", set: { reached: true }, next: null }
@@ -250,6 +251,7 @@ describe("kinds of steps", () => {
       const steps: Record<StandardShapes.StandardKind, Loose> = {
         task: { task: "work", next: null },
         llm: { prompt: "think", next: null },
+        http: { service: "crm", path: "/", next: null },
         emit: { event: "a.b", next: null },
         wait: { event: "a.b", next: null },
         branch: { cases: [{ when: "true", next: null }], default: null },
@@ -263,7 +265,14 @@ describe("kinds of steps", () => {
       assert.sameMembers(Object.keys(steps), StandardShapes.standardShapes.map(({ kind }) => kind))
       const host = yield* serve(yield* CrashHost.make, {
         llm: Llm.layerScripted([{ when: "think", reply: "thought" }]),
-        tasks: handedOver("work")
+        tasks: handedOver("work"),
+        around: Layer.merge(
+          HttpService.layer(HttpService.make({ services: [{ name: "crm", baseUrl: "https://crm.example" }] })),
+          Egress.layerMemory(
+            { "crm.example": ["93.184.216.34"] },
+            () => Effect.succeed({ status: 204, headers: [], body: Stream.empty })
+          )
+        )
       })
       const stands: Record<string, string> = {}
       for (const [kind, step] of Object.entries(steps)) {
@@ -273,6 +282,7 @@ describe("kinds of steps", () => {
       assert.deepStrictEqual(stands, {
         task: "suspended",
         llm: "completed",
+        http: "completed",
         emit: "completed",
         wait: "suspended",
         branch: "completed",

@@ -167,7 +167,7 @@ export const contract = (steps: ReadonlyArray<Loose>, more: Loose = {}) => ({
   title: "C",
   permissions: [{ kind: "event:emit", pattern: "**" }, { kind: "llm:invoke" }, { kind: "task:run" }, {
     kind: "workflow:call"
-  }],
+  }, { kind: "http:request" }],
   entryStepId: steps[0]?.["id"],
   steps: steps.map((step) => ({ name: step["id"], ...step })),
   ...more

@@ -15,6 +15,7 @@ import type { Chunks } from "@fermata/engine/Chunks"
 import type { EgressPolicy } from "@fermata/engine/EgressPolicy"
 import type { Engine } from "@fermata/engine/Engine"
 import type { HostClock } from "@fermata/engine/HostClock"
+import type { Services } from "@fermata/engine/HttpService"
 import type { Store } from "@fermata/engine/Store"
 import type { HostSql } from "@fermata/host-node/HostSql"
 import * as Effect from "effect/Effect"
@@ -66,6 +67,8 @@ export interface FermataConfig {
   readonly skills?: string
   /** The MCP servers whose tools agents may have, by the names that agents call them by: `McpHttp.server(...)`, or `McpStdio.server(...)` of `@fermata/agent-node`. */
   readonly mcp?: Readonly<Record<string, McpServer>>
+  /** What agents that name none of their own, and `http` steps of contracts, may ask over HTTP: `HttpService.make({ services: [...] })`. */
+  readonly services?: Services
   /** Providers of the models that agents ask; without it Anthropic, by the key in `ANTHROPIC_API_KEY`. */
   readonly models?: ReadonlyArray<Provider>
   /** What the model `scripted` says, which no agent asks that is not told to by `--model scripted`: a function, or an answer for each turn. */
@@ -226,6 +229,10 @@ const fields: {
     (value) =>
       isObject(value) && Object.values(value).every((one) => isObject(one) && typeof one["line"] === "function"),
     "an object with a server for each name, such as McpHttp.server({ url: \"https://mcp.example.com/mcp\" })"
+  ],
+  services: [
+    (value) => isObject(value) && Array.isArray(value["list"]),
+    "services, such as HttpService.make({ services: [{ name: \"crm\", baseUrl: \"https://crm.example\" }] })"
   ],
   scripted: [
     (value) => typeof value === "function" || Array.isArray(value),

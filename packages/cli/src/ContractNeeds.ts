@@ -24,7 +24,7 @@ export const isWorking = (owner: Owner): boolean => owner.alive && owner.worker 
 
 /** Where in a configuration the missing things are declared. */
 export const declarations = (contract: Contract, config: FermataConfig): ReadonlyArray<string> => {
-  const { model, tasks } = lackingIn(contract, config)
+  const { model, services, tasks } = lackingIn(contract, config)
   return [
     ...(tasks.length === 0
       ? []
@@ -33,7 +33,14 @@ export const declarations = (contract: Contract, config: FermataConfig): Readonl
       ? [
         "llm: …, a Layer of the model (Llm.layerNone says that there is none, and then llm steps fail when they are come to)"
       ]
-      : [])
+      : []),
+    ...(services.length === 0
+      ? []
+      : [
+        `services: HttpService.make({ services: [${
+          services.map((name) => `{ name: ${JSON.stringify(name)}, baseUrl: "…" }`).join(", ")
+        }] })`
+      ])
   ]
 }
 
@@ -42,6 +49,11 @@ export const declarations = (contract: Contract, config: FermataConfig): Readonl
 // ----------------------------------------------------------------------------
 
 const lackingIn = (contract: Contract, config: FermataConfig): ContractNeeds.Needs => {
-  const { llm, tasks = {} } = config
-  return ContractNeeds.lacking(contract, { tasks: Object.keys(tasks), model: llm !== undefined }, Kinds.of(config))
+  const { llm, services, tasks = {} } = config
+  const offer = {
+    tasks: Object.keys(tasks),
+    model: llm !== undefined,
+    services: (services?.list ?? []).map(({ entry }) => entry.name)
+  }
+  return ContractNeeds.lacking(contract, offer, Kinds.of(config))
 }

@@ -149,11 +149,23 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       const loaded = options.config ?? (yield* loadFor(workflow))
       const { agents = [], llm, secrets, tasks, workflows } = loaded.config
       if (options.readOnly === undefined) yield* checkModel(globals, loaded)
+      const { egress, mcp, services, skills } = loaded.config
+      const surroundings = [egress, mcp, services, skills].every((one) => one === undefined)
+        ? Context.empty()
+        : yield* inConfig(
+          loaded,
+          "egress",
+          Effect.flatMap(
+            Effect.promise(() => import("./internal/Surroundings.ts")),
+            (Surroundings) => Layer.buildWithScope(Surroundings.layer(loaded), scope)
+          )
+        )
+      const given = Context.merge(recording, surroundings)
       const kinds = Kinds.of(loaded.config)
-      if (kinds !== serviced.kinds) {
+      if (kinds !== serviced.kinds || services !== undefined) {
         // No run of a contract has been adopted yet; what this process may have taken up by itself is let go.
         yield* serviced.close
-        serviced = yield* inConfig(loaded, "kinds", contractsOf(kinds, context, scope))
+        serviced = yield* inConfig(loaded, "kinds", contractsOf(kinds, Context.merge(context, surroundings), scope))
       }
       const Agents = agents.length > 0 || llm !== undefined
         ? yield* Effect.promise(() => import("./Agents.ts"))
@@ -172,18 +184,6 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
         yield* service(TaskRuntime, TaskRuntime.layerHandlers(tasks ?? {}), scope),
         llmService,
         source
-      )
-      const { egress, mcp, skills } = loaded.config
-      const given = egress === undefined && mcp === undefined && skills === undefined ? recording : Context.merge(
-        recording,
-        yield* inConfig(
-          loaded,
-          "egress",
-          Effect.flatMap(
-            Effect.promise(() => import("./internal/Surroundings.ts")),
-            (Surroundings) => Layer.buildWithScope(Surroundings.layer(loaded), scope)
-          )
-        )
       )
       for (const [index, workflow] of (workflows ?? []).entries()) {
         place = `workflows[${index}]`

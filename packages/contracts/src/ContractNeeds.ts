@@ -17,40 +17,53 @@ export interface Needs {
   readonly tasks: ReadonlyArray<string>
   /** Whether there are `llm` steps. */
   readonly model: boolean
+  /** Names of services that are asked over HTTP, each once. */
+  readonly services: ReadonlyArray<string>
 }
 
 /** What a process has for contracts. */
 export interface Offer {
   readonly tasks: ReadonlyArray<string>
   readonly model: boolean
+  readonly services: ReadonlyArray<string>
 }
 
 /** What a process says that it has (`Runs.owners`); nothing where it does not say so. */
 export const offerOf = (offers: unknown): Offer =>
-  Option.getOrElse(decodeOffer(offers), (): Offer => ({ tasks: [], model: false }))
+  Option.match(decodeOffer(offers), {
+    onNone: () => ({ tasks: [], model: false, services: [] }),
+    onSome: (offer) => ({ services: [], ...offer })
+  })
 
 /** The needs of all steps together. */
 export const of = (contract: Contract, shapes: StepShapes = standardShapes): Needs => {
   const needs = stepsOf(contract, shapes).map((step) => StepShape.needsOf(shapes, step))
   return {
     tasks: [...new Set(needs.flatMap(({ tasks = [] }) => tasks))],
-    model: needs.some(({ model }) => model === true)
+    model: needs.some(({ model }) => model === true),
+    services: [...new Set(needs.flatMap(({ services = [] }) => services))]
   }
 }
 
 /** What the contract needs and the offer lacks. */
 export const lacking = (contract: Contract, offer: Offer, shapes: StepShapes = standardShapes): Needs => {
   const needs = of(contract, shapes)
-  return { tasks: needs.tasks.filter((task) => !offer.tasks.includes(task)), model: needs.model && !offer.model }
+  return {
+    tasks: needs.tasks.filter((task) => !offer.tasks.includes(task)),
+    model: needs.model && !offer.model,
+    services: needs.services.filter((service) => !offer.services.includes(service))
+  }
 }
 
 /** Whether nothing is needed. */
-export const isNone = ({ model, tasks }: Needs): boolean => tasks.length === 0 && !model
+export const isNone = ({ model, services, tasks }: Needs): boolean =>
+  tasks.length === 0 && !model && services.length === 0
 
 /** What is missing, for people: "no handler for ...". */
-export const sentences = ({ model, tasks }: Needs): ReadonlyArray<string> => [
+export const sentences = ({ model, services, tasks }: Needs): ReadonlyArray<string> => [
   ...tasks.map((task) => `no handler for the task "${task}"`),
-  ...(model ? ["no model for its llm steps"] : [])
+  ...(model ? ["no model for its llm steps"] : []),
+  ...services.map((service) => `no service "${service}"`)
 ]
 
 // ----------------------------------------------------------------------------
@@ -58,5 +71,9 @@ export const sentences = ({ model, tasks }: Needs): ReadonlyArray<string> => [
 // ----------------------------------------------------------------------------
 
 const decodeOffer = Schema.decodeUnknownOption(
-  Schema.Struct({ tasks: Schema.Array(Schema.String), model: Schema.Boolean })
+  Schema.Struct({
+    tasks: Schema.Array(Schema.String),
+    model: Schema.Boolean,
+    services: Schema.optionalKey(Schema.Array(Schema.String))
+  })
 )

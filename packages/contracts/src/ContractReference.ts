@@ -120,6 +120,11 @@ const permissions: {
   "workflow:call": {
     kind: "Allows `call` steps, and the agents of `llm` steps. What they run has permissions of its own.",
     pattern: "The workflows that may be run; all when absent."
+  },
+  "http:request": {
+    kind: "Allows `http` steps.",
+    pattern: "The services that may be asked; all when absent.",
+    methods: "The methods by which they may be asked; all when absent."
   }
 }
 

@@ -10,6 +10,7 @@ import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import type { Definitions, Program } from "@fermata/engine/Extension"
 import { HostClock } from "@fermata/engine/HostClock"
+import * as HttpService from "@fermata/engine/HttpService"
 import { Runs } from "@fermata/engine/Runs"
 import { checkKey } from "@fermata/engine/StartRequest"
 import { Store } from "@fermata/engine/Store"
@@ -249,7 +250,8 @@ const make = <R>(kinds: StepKinds<R>) =>
 
     const runtime = Context.get(services, TaskRuntime)
     const llm = Context.get(services, Llm)
-    const offer = () => ({ tasks: runtime.tasks, model: llm.elsewhere !== true })
+    const asked = Context.get(services, HttpService.CurrentServices).list.map(({ entry }) => entry.name)
+    const offer = () => ({ tasks: runtime.tasks, model: llm.elsewhere !== true, services: asked })
     /** Contracts that runs name and the store does not have. */
     const absent = new Set<string>()
     let left:

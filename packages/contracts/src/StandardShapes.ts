@@ -4,6 +4,7 @@ import { branch } from "./internal/kinds/Branch.ts"
 import { call } from "./internal/kinds/Call.ts"
 import { delay } from "./internal/kinds/Delay.ts"
 import { emit } from "./internal/kinds/Emit.ts"
+import { http } from "./internal/kinds/Http.ts"
 import { llm } from "./internal/kinds/Llm.ts"
 import { map } from "./internal/kinds/Map.ts"
 import { parallel } from "./internal/kinds/Parallel.ts"
@@ -16,6 +17,7 @@ import type { StepOf, StepShape, StepShapes } from "./StepShape.ts"
 export const standardShapes = [
   task,
   llm,
+  http,
   emit,
   wait,
   branch,

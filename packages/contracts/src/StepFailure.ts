@@ -10,12 +10,13 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { Contract } from "./Contract.ts"
 
-/** What went wrong: no permission, an expression, the task, the model, the time, an event that cannot be published, an output that is not as it must be, a run that cannot be started or failed without one of these, or something else. */
+/** What went wrong: no permission, an expression, the task, the model, a service, the time, an event that cannot be published, an output that is not as it must be, a run that cannot be started or failed without one of these, or something else. */
 export const Reason = Schema.Literals([
   "denied",
   "expression",
   "task",
   "model",
+  "http",
   "timeout",
   "event",
   "output",
@@ -37,7 +38,9 @@ const fields = {
 export class StepFailure extends Schema.TaggedError<StepFailure>()("StepFailure", {
   ...fields,
   /** Whether the step's retry policy may repeat it. */
-  retryable: Schema.Boolean
+  retryable: Schema.Boolean,
+  /** How long (ms) whoever was asked wants to be left alone, where the retry policy repeats it. */
+  retryAfterMs: Schema.optionalKey(Schema.Int)
 }) {
   /** What expressions see. */
   get json(): Schema.JsonObject {

@@ -68,6 +68,8 @@ export interface StepNeeds {
   readonly tasks?: ReadonlyArray<string>
   /** Whether the process must have a model. */
   readonly model?: boolean
+  /** Names of services that the process must be able to ask over HTTP. */
+  readonly services?: ReadonlyArray<string>
   /** The events that it waits for, each with the condition that it puts. */
   readonly events?: ReadonlyArray<{ readonly event: string; readonly where?: string | undefined }>
   /** Whether somebody outside may say that it is done. */

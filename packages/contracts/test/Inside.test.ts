@@ -419,7 +419,7 @@ describe("steps inside steps", () => {
         })
       ]),
       [
-        "steps[0].branches.b.steps[1].kind: found \"tsak\", expected one of \"task\", \"llm\", \"emit\", \"wait\", \"branch\", \"transform\", \"approval\", \"parallel\", \"map\", \"delay\", \"call\"; did you mean \"task\"?",
+        "steps[0].branches.b.steps[1].kind: found \"tsak\", expected one of \"task\", \"llm\", \"http\", \"emit\", \"wait\", \"branch\", \"transform\", \"approval\", \"parallel\", \"map\", \"delay\", \"call\"; did you mean \"task\"?",
         "steps[0].branches.b.steps[0].id: the id \"x\" is already used by steps[0].branches.a.steps[0]",
         "steps[0].branches.b.steps[1]: no way leads from the first step \"x\" to \"y\"",
         "steps[0].onFailure: a step that waits for the first branch that succeeds collects no failures; leave it out, or wait for all"

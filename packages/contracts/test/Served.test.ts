@@ -257,7 +257,7 @@ describe("a process without the handlers of a contract", () => {
       )
       assert.deepInclude(owners[0], {
         info: { pid: 7, leaseMs: 10_000 },
-        serves: { programs: [], offers: { tasks: ["print"], model: false } }
+        serves: { programs: [], offers: { tasks: ["print"], model: false, services: [] } }
       })
     }))
 })

@@ -81,7 +81,7 @@ describe("a step kind of another package", () => {
     assert.deepStrictEqual(
       ContractValidation.check(document("a")).problems.map(({ message }) => message),
       [
-        "steps[0].kind: found \"shout\", expected one of \"task\", \"llm\", \"emit\", \"wait\", \"branch\", \"transform\", \"approval\", \"parallel\", \"map\", \"delay\", \"call\""
+        "steps[0].kind: found \"shout\", expected one of \"task\", \"llm\", \"http\", \"emit\", \"wait\", \"branch\", \"transform\", \"approval\", \"parallel\", \"map\", \"delay\", \"call\""
       ]
     )
   })
@@ -93,7 +93,7 @@ describe("a step kind of another package", () => {
       assert.include(ContractGraph.mermaid(contract, kinds), "  s0 -->|\"quiet\"| done\n")
       assert.include(ContractReference.markdown(kinds), "## A step: `shout`\n\n`\"kind\": \"shout\"`. Shouts.\n")
       assert.include(JSON.stringify(ContractReference.jsonSchema(kinds)), "\"enum\":[\"shout\"]")
-      assert.deepStrictEqual(ContractNeeds.of(contract, kinds), { tasks: ["voice"], model: false })
+      assert.deepStrictEqual(ContractNeeds.of(contract, kinds), { tasks: ["voice"], model: false, services: [] })
     }))
 
   it.effect("runs with a service of its own", () => {

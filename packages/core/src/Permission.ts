@@ -2,7 +2,7 @@
  * What a contract is allowed to do, as data, and the decision over it.
  *
  * A contract may do exactly what its `permissions` list grants: emit the
- * events that some pattern matches, call models, run tasks and other workflows.
+ * events that some pattern matches, call models, run tasks and other workflows, ask services.
  * Everything else is denied, with a reason that says which permission is missing.
  */
 import * as Schema from "effect/Schema"
@@ -39,16 +39,24 @@ export const CallPermission = Schema.Struct({
   pattern: Schema.optionalKey(NamePattern)
 })
 
+/** Allows `http` steps, all of them or those whose service matches `pattern`, by all methods or by these. */
+export const HttpPermission = Schema.Struct({
+  kind: Schema.Literal("http:request"),
+  pattern: Schema.optionalKey(NamePattern),
+  methods: Schema.optionalKey(Schema.Array(Schema.Literals(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"])))
+})
+
 /** The permissions by kind. */
 export const permissionKinds = {
   "event:emit": EmitPermission,
   "llm:invoke": LlmPermission,
   "task:run": TaskPermission,
-  "workflow:call": CallPermission
+  "workflow:call": CallPermission,
+  "http:request": HttpPermission
 } as const
 
 /** One thing that a contract is allowed to do. */
-export const Permission = Schema.Union([EmitPermission, LlmPermission, TaskPermission, CallPermission])
+export const Permission = Schema.Union([EmitPermission, LlmPermission, TaskPermission, CallPermission, HttpPermission])
 export type Permission = typeof Permission.Type
 
 /** Something that a step is about to do. `model` is absent when the step leaves the choice to the host. */
@@ -57,6 +65,9 @@ export type Request =
   | { readonly kind: "llm:invoke"; readonly model?: string | undefined }
   | { readonly kind: "task:run"; readonly task: string }
   | { readonly kind: "workflow:call"; readonly workflow: string }
+  | { readonly kind: "http:request"; readonly service: string; readonly method: HttpMethod }
+
+type HttpMethod = NonNullable<(typeof HttpPermission.Type)["methods"]>[number]
 
 /** The answer to a request. `reason` is a sentence for people. */
 export type Decision =
@@ -101,6 +112,13 @@ export const decide = (permissions: ReadonlyArray<Permission>, request: Request)
         )
         ? allow
         : deny(`no workflow:call permission covers the workflow "${request.workflow}"`)
+    case "http:request":
+      return permissions.some((p) =>
+          p.kind === "http:request" && (p.pattern === undefined || Glob.matches(p.pattern, request.service)) &&
+          (p.methods === undefined || p.methods.includes(request.method))
+        )
+        ? allow
+        : deny(`no http:request permission covers ${request.method} of the service "${request.service}"`)
   }
 }
 
@@ -115,5 +133,7 @@ export const grantFor = (request: Request): Permission => {
       return { kind: "task:run", pattern: request.task }
     case "workflow:call":
       return { kind: "workflow:call", pattern: request.workflow }
+    case "http:request":
+      return { kind: "http:request", pattern: request.service, methods: [request.method] }
   }
 }

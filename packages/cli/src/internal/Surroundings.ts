@@ -1,7 +1,8 @@
-/** What a configuration brings for all of its programs and agents: where they may go on the network, skills, and MCP servers. */
+/** What a configuration brings for all of its programs and agents: where they may go on the network, the services that they may ask there, skills, and MCP servers. */
 import * as McpServers from "@fermata/agent/mcp/McpServers"
 import * as Skill from "@fermata/agent/Skill"
 import * as SkillFolder from "@fermata/agent/SkillFolder"
+import * as HttpService from "@fermata/engine/HttpService"
 import * as Egress from "@fermata/host-node/Egress"
 import * as Folder from "@fermata/host-node/Folder"
 import * as Layer from "effect/Layer"
@@ -9,9 +10,11 @@ import { dirname, resolve } from "node:path"
 import type { Loaded } from "../Config.ts"
 
 /** As a layer, which dies where the policy is none, or the name of a server. */
-export const layer = ({ config: { egress, mcp, skills }, file = "." }: Loaded): Layer.Layer<never> =>
+export const layer = ({ config: { egress, mcp, services, skills }, file = "." }: Loaded): Layer.Layer<never> =>
   Layer.mergeAll(
     mcp === undefined ? Layer.empty : Layer.suspend(() => McpServers.layer(mcp)),
-    egress === undefined ? Layer.empty : Layer.suspend(() => Egress.layer(egress)),
+    // The way to services is open, whatever else is.
+    egress === undefined && services === undefined ? Layer.empty : Layer.suspend(() => Egress.layer(egress)),
+    services === undefined ? Layer.empty : HttpService.layer(services),
     skills === undefined ? Layer.empty : Skill.layer(SkillFolder.source(Folder.at(resolve(dirname(file), skills))))
   )

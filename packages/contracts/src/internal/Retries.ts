@@ -23,7 +23,11 @@ export const scheduleOf = (
   Schedule.recurs(maxAttempts - 1).pipe(
     Schedule.setInputType<StepFailure | Step.StepTimedOut>(),
     Schedule.while(({ input }) => !(input instanceof StepFailure) || input.retryable),
-    Schedule.modifyDelay(({ attempt }) => Effect.map(pauseAfter(retry, attempt), Duration.millis))
+    Schedule.modifyDelay(({ attempt, input }) =>
+      input instanceof StepFailure && input.retryAfterMs !== undefined
+        ? Effect.succeed(Duration.millis(input.retryAfterMs))
+        : Effect.map(pauseAfter(retry, attempt), Duration.millis)
+    )
   )
 
 // ----------------------------------------------------------------------------
