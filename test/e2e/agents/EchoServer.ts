@@ -45,7 +45,13 @@ const each = (name: string, from: number, to: number): ReadonlyArray<Call> =>
 /** What the boss wants called, turn by turn; nothing in the end. */
 const bossCalls = (turn: number, key: string): ReadonlyArray<Call> =>
   [
-    each("Echo", 0, 40),
+    [
+      ...each("Echo", 0, 30),
+      ...Array.from({ length: 10 }, (_, n) => ({
+        name: "ApiCall",
+        input: { service: `service-${30 + n}`, method: "GET", path: "/echo" }
+      }))
+    ],
     [...each("Fail", 40, 60), ...each("Die", 60, 70), ...each("Inside", 70, 80)],
     [{ name: "Send", input: { text: echoOf(key) } }],
     [{ name: "helper", input: { prompt: `Help me. ${echoOf(key)}` } }]
@@ -77,6 +83,7 @@ export class EchoServer {
     for await (const chunk of request) body += String(chunk)
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://loopback")
     if (pathname === "/echo") return this.service(response, searchParams, body)
+    if (pathname === "/api/echo") return this.asked(response, request.headers)
     const key = String(request.headers["x-api-key"] ?? String(request.headers.authorization).replace(/^Bearer /, ""))
     const team = request.headers["x-team"]
     if (typeof team === "string") this.told.add(team)
@@ -93,6 +100,18 @@ export class EchoServer {
     this.told.add(secret)
     response.writeHead(query.get("status") === null ? 200 : 500, { "content-type": "text/plain" })
     response.end(echoOf(secret))
+  }
+
+  /** Says to whoever asks as a service is asked what they were let in with. */
+  private asked(
+    response: ServerResponse,
+    { authorization = "", "x-secret": header }: IncomingMessage["headers"]
+  ): void {
+    const [scheme, said = ""] = authorization.split(" ")
+    const text = scheme === "Basic" ? Buffer.from(said, "base64").toString().split(":").at(-1)! : String(header)
+    this.told.add(text)
+    response.writeHead(200, { "content-type": "text/plain", etag: encodeURIComponent(text) })
+    response.end(`${echoOf(text)} ${authorization} ${said}`)
   }
 
   private anthropic(response: ServerResponse, turn: number, key: string, team: string): void {

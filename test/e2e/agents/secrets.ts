@@ -6,9 +6,10 @@
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible"
 import { Agent, AgentStream, AgentTool, AiSdk, Anthropic, Cassette, Models, Policy, Transcript } from "@fermata/agent"
 import { SecretRef } from "@fermata/core"
-import { Secrets, Step, Workflows } from "@fermata/engine"
+import { HttpService, Secrets, Step, Workflows } from "@fermata/engine"
 import { Engine } from "@fermata/engine/Engine"
 import { Runs } from "@fermata/engine/Runs"
+import * as Egress from "@fermata/host-node/Egress"
 import * as NodeHost from "@fermata/host-node/NodeHost"
 import * as NodeSecrets from "@fermata/host-node/Secrets"
 import { Console, Effect, Layer, Redacted, Schema, Stream, Tracer } from "effect"
@@ -75,6 +76,16 @@ const helper = Agent.make("helper", { instructions: "You help.", model: "local/l
 const boss = Agent.make("boss", {
   instructions: "You lead.",
   toolkit: bossKit,
+  services: HttpService.make({
+    services: Array.from({ length: 10 }, (_, n): HttpService.Entry => {
+      const secret = SecretRef.make(`CANARY_${30 + n}`)
+      // A header holds no signs beyond those of Latin-1.
+      const auth = n % 2 === 0 || (30 + n) % 6 === 3
+        ? { type: "basic", user: secret, password: secret } as const
+        : { type: "header", name: "X-Secret", value: secret } as const
+      return { name: `service-${30 + n}`, baseUrl: `${url}/api`, auth }
+    })
+  }),
   agents: [helper],
   policy: (call) =>
     call.rules.permission === "read" ? Policy.open(call) : {
@@ -113,7 +124,7 @@ const tracer = Layer.succeed(
 
 const app = Layer.mergeAll(boss.layer, helper.layer).pipe(
   Layer.provide(Layer.mergeAll(helperKit.toLayer(handlers), bossKit.toLayer(handlers), models)),
-  Layer.provide(NodeSecrets.layerEnv()),
+  Layer.provide([NodeSecrets.layerEnv(), Egress.layer()]),
   Layer.provideMerge(Runs.layer),
   Layer.provideMerge(NodeHost.layer({ db: join(folder, "a.db") })),
   Layer.provideMerge(tracer)
