@@ -37,6 +37,35 @@ const asking = (...tools: ReadonlyArray<string>): Script =>
 
 const echo = { handle: (args: Record<string, unknown>) => text(JSON.stringify(args)) }
 
+describe("what an MCP server says of its tools", () => {
+  it.effect("N-24: opens nothing: people are asked about a tool that says it only reads, unless its server is trusted", () =>
+    Effect.gen(function*() {
+      for (const trusted of [undefined, true] as const) {
+        const stub = new McpStub()
+        stub.tools = { look: { ...echo, annotations: { readOnlyHint: true } } }
+        const url = `${yield* stub.listen}/mcp`
+        const agent = Agent.make("clerk", { instructions: "Do it.", model: "m", mcp: ["s"] })
+        yield* Effect.gen(function*() {
+          const runs = yield* Runs
+          const fiber = yield* Effect.forkChild(agent.run("go", { id: "1" }), { startImmediately: true })
+          const standing = yield* Effect.repeat(
+            Effect.andThen(Effect.promise(() => new Promise(setImmediate)), runs.list({ limit: 1 })),
+            { until: ([run]) => run !== undefined && run.status !== "queued" && run.status !== "running" }
+          )
+          assert.strictEqual(standing[0]!.status, trusted === true ? "completed" : "suspended")
+          assert.deepStrictEqual(stub.calls, trusted === true ? ["look"] : [])
+          yield* Fiber.interrupt(fiber)
+        }).pipe(Effect.provide(world(
+          asking("mcp__s__look"),
+          Layer.provide(
+            agent.layer,
+            McpServers.layer({ s: McpHttp.server({ url, ...(trusted === undefined ? {} : { trusted }) }) })
+          )
+        )))
+      }
+    }))
+})
+
 describe("how an MCP server is reached", () => {
   for (const [transport, path] of [["http", "/mcp"], ["sse", "/sse"], ["post", "/stateless"]] as const) {
     it.effect(`M-176${transport === "post" ? ", M-185" : ""}: over ${transport}`, () =>

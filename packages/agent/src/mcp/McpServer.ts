@@ -35,6 +35,12 @@ export interface Limits {
    * Without this such a run fails, with `ERR_CONFIG`.
    */
   readonly optional?: boolean
+  /**
+   * What it says of its own tools is believed where it opens something: one with
+   * `readOnlyHint` is called as what only reads is, without asking by default.
+   * The protocol has clients believe that of no server that they do not trust.
+   */
+  readonly trusted?: boolean
 }
 
 /** What a call goes on with in another process: a session of a server, and the last that was heard of the call. */

@@ -33,7 +33,9 @@ const Listed = Schema.Struct({
   /** JSON Schema of its arguments. */
   schema: Schema.JsonObject,
   readOnly: Schema.optionalKey(Schema.Literal(true)),
-  idempotent: Schema.optionalKey(Schema.Literal(true))
+  idempotent: Schema.optionalKey(Schema.Literal(true)),
+  /** It is believed to. */
+  reads: Schema.optionalKey(Schema.Literal(true))
 })
 type Listed = typeof Listed.Type
 
@@ -108,7 +110,7 @@ const offerOf = (servers: McpServers.Servers, name: string): Effect.Effect<Offer
     )
   }
   return connection.offer.pipe(
-    Effect.map((offer) => offered(name, offer)),
+    Effect.map((offer) => offered(name, offer, connection.server.trusted === true)),
     Effect.catch(({ message, problem }: McpFailed) =>
       connection.server.optional === true
         ? Effect.succeed({ server: name, instructions: "", tools: [], resources: false, problem })
@@ -117,7 +119,11 @@ const offerOf = (servers: McpServers.Servers, name: string): Effect.Effect<Offer
   )
 }
 
-const offered = (server: string, { hasResources, instructions, tools }: Connection.Offer): Offered => ({
+const offered = (
+  server: string,
+  { hasResources, instructions, tools }: Connection.Offer,
+  isTrusted: boolean
+): Offered => ({
   server,
   instructions,
   resources: hasResources,
@@ -130,7 +136,8 @@ const offered = (server: string, { hasResources, instructions, tools }: Connecti
       ...(description === undefined ? {} : { description }),
       schema: schema.success.read() as Schema.JsonObject,
       ...(annotations.readOnlyHint === true ? { readOnly: true as const } : {}),
-      ...(annotations.idempotentHint === true ? { idempotent: true as const } : {})
+      ...(annotations.idempotentHint === true ? { idempotent: true as const } : {}),
+      ...(annotations.readOnlyHint === true && isTrusted ? { reads: true as const } : {})
     }]
   })
 })
@@ -164,13 +171,13 @@ const resourceTools: Readonly<Record<string, Tool.Any>> = {
   }).annotateMerge(reads)
 }
 
-/** What a server says of its tools decides what a crash in one of them means, and what policy takes it for. */
-const toolOf = ({ description, idempotent, name, readOnly, schema }: Listed): Tool.Any =>
+/** What a server says of its tools decides what a crash in one of them means, and, where it is trusted, what policy takes it for. */
+const toolOf = ({ description, idempotent, name, readOnly, reads, schema }: Listed): Tool.Any =>
   (Tool.dynamic(name, { description, parameters: schema, success: Schema.Json }) as unknown as Annotatable)
     .annotateMerge(AgentTool.rules({
       onCrash: readOnly === true || idempotent === true ? "rerun" : "ask",
       safe: readOnly === true,
-      permission: readOnly === true ? "read" : "network"
+      permission: reads === true ? "read" : "network"
     }))
 
 interface Annotatable {
@@ -242,8 +249,10 @@ class Mcp implements Held {
   /** Those that have something else to say than the model was told. A server that this process has not reached has not changed. */
   private changed(): ReadonlyArray<Offered> {
     const now = pinned(this.offers.map((before) => {
-      const known = McpServers.connectionOf(this.servers, before.server)?.known
-      return known === undefined ? before : offered(before.server, known)
+      const connection = McpServers.connectionOf(this.servers, before.server)
+      return connection?.known === undefined
+        ? before
+        : offered(before.server, connection.known, connection.server.trusted === true)
     }))
     return now.filter((offer, index) => !SameJson.same(offer, this.offers[index]!))
   }
