@@ -184,6 +184,7 @@ describe("the graph of steps", () => {
     const kinds: Record<string, Loose> = {
       task: { task: "work" },
       llm: { prompt: "think" },
+      http: { service: "crm", path: "/people" },
       emit: { event: "a.b" },
       wait: { event: "a.b" },
       branch: { cases: [{ when: "true", next: null }] },

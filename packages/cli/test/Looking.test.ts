@@ -19,7 +19,6 @@ describe("command lines that only look", () => {
       "runs settle",
       "runs raise",
       "runs fork",
-      "runs transcript",
       "approvals approve",
       "approvals deny",
       "approve",
