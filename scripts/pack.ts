@@ -96,12 +96,15 @@ const licenceOf = (path: string): string => {
   return `${String(name)}\n\nLicence: ${license}\nAuthor: ${String(by)}\n${String(homepage)}\n`
 }
 
+/** What asks on the network. It is imported when it is first used, which no command does that starts from a bundle. */
+const clients = [/^undici($|\/)/, /^@anthropic-ai\/sdk($|\/)/, /^@modelcontextprotocol\/sdk\//]
+
 /** Bundles a module with all that it imports, in minified chunks, beside the licences of what is in there. */
 const bundle = async (entry: string, folder: string): Promise<void> => {
   const build = await rolldown({
     input: { Main: entry },
     platform: "node",
-    external: /^node:/,
+    external: [/^node:/, ...clients],
     onLog: (_level, log) => {
       throw new Error(`the bundle of ${entry}: ${log.message}`)
     }
