@@ -150,10 +150,28 @@ const steps: ReadonlyArray<Step> = [
     prove: () => {
       const modules = join(project, "node_modules")
       const installed = readdirSync(modules).filter((name) => !name.startsWith("."))
-      // The client of Anthropic, and what that imports.
-      const client =
-        "@anthropic-ai @babel @opentelemetry @stablelib fast-sha256 json-schema-to-ts standardwebhooks ts-algebra"
-      const expected = [...client.split(" "), "@fermata", "effect", "jsonata"].sort().join(" ")
+      // By what brings them: the client of Anthropic, that of MCP with its servers, what takes pages apart, ripgrep, and we ourselves.
+      const brought: Readonly<Record<string, string>> = {
+        anthropic:
+          "@anthropic-ai @babel @opentelemetry @stablelib fast-sha256 json-schema-to-ts standardwebhooks ts-algebra",
+        mcp:
+          "@hono @modelcontextprotocol accepts ajv ajv-formats async-function async-generator-function body-parser " +
+          "bytes call-bind-apply-helpers call-bound content-disposition content-type cookie cookie-signature cors " +
+          "cross-spawn debug depd dunder-proto ee-first encodeurl es-define-property es-errors es-object-atoms " +
+          "escape-html etag eventsource eventsource-parser express express-rate-limit fast-deep-equal fast-uri " +
+          "finalhandler forwarded fresh function-bind generator-function get-intrinsic get-proto gopd has-symbols " +
+          "hasown hono http-errors iconv-lite inherits ip-address is-promise isexe jose json-schema-traverse json-schema-typed " +
+          "math-intrinsics media-typer merge-descriptors mime-db mime-types ms negotiator object-assign " +
+          "object-inspect on-finished once parseurl path-key path-to-regexp pkce-challenge proxy-addr qs range-parser " +
+          "raw-body require-from-string router safer-buffer send serve-static setprototypeof shebang-command " +
+          "shebang-regex side-channel side-channel-list side-channel-map side-channel-weakmap statuses toidentifier " +
+          "type-is unpipe vary which wrappy zod zod-to-json-schema",
+        pages: "@mixmark-io @mozilla boolbase css-select css-what cssomnom dom-serializer domelementtype domhandler " +
+          "domutils entities html-escaper htmlparser2 linkedom nth-check turndown uhyphen",
+        search: "@vscode",
+        ours: "@fermata effect jsonata diff ignore ipaddr.js picomatch unbash undici yaml"
+      }
+      const expected = Object.values(brought).flatMap((names) => names.split(" ")).sort().join(" ")
       expect(installed.sort().join(" ") === expected, `installed are: ${installed.join(" ")}`)
     }
   },

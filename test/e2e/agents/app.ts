@@ -59,11 +59,34 @@ const boss = Agent.make("boss", {
   output: Schema.Struct({ done: Schema.Boolean }),
   compaction: { strategy: "summarise", contextLimit: 1_500, keepLast: 2 }
 })
+/** A provider that comes to a point at each part of each answer: who follows a run may be late, and find the whole answer there. */
+const watched = (provider: Models.Provider): Models.Provider => {
+  const calls = new Map<string, number>()
+  return {
+    ...provider,
+    find: (name) => {
+      const found = provider.find(name)
+      return found && Effect.map(found, (model) => ({
+        ...model,
+        stream: (request) =>
+          Stream.suspend(() => {
+            const agent = JSON.stringify(request.prompt.content[0]).includes("You are the helper") ? "helper" : "boss"
+            const call = (calls.get(agent) ?? 0) + 1
+            calls.set(agent, call)
+            let parts = 0
+            return Stream.tap(model.stream(request), () =>
+              Effect.sync(() => point(`part:${agent}:model${call === 1 ? "" : `~${call}`}:${++parts}`)))
+          })
+      }))
+    }
+  }
+}
+
 const app = Layer.mergeAll(boss.layer, helper.layer).pipe(
   Layer.provide(Layer.mergeAll(
     helperKit.toLayer(handlers),
     bossKit.toLayer(handlers),
-    Models.layer([Anthropic.provider({ baseURL, apiKey: Config.succeed(Redacted.make("test")) })])
+    Models.layer([watched(Anthropic.provider({ baseURL, apiKey: Config.succeed(Redacted.make("test")) }))])
   )),
   Layer.provideMerge(Runs.layer),
   Layer.provideMerge(NodeHost.layer({ db, leaseMs: 1_000 }))
@@ -72,14 +95,9 @@ const app = Layer.mergeAll(boss.layer, helper.layer).pipe(
 const main = Effect.gen(function*() {
   const runs = yield* Runs
   const id = yield* boss.start("go", { id: "1" })
-  const said = new Map<string, number>()
   yield* Effect.forkChild(Stream.runForEach(AgentStream.of(id), (event) =>
     Effect.sync(() => {
-      if (event.type === "part") {
-        const step = `${event.agent}:${event.step}`
-        said.set(step, (said.get(step) ?? 0) + 1)
-        point(`part:${step}:${said.get(step)}`)
-      } else if (event.type === "answer") point(`answer:${event.agent}:${event.step}`)
+      if (event.type === "answer") point(`answer:${event.agent}:${event.step}`)
       else if (event.type === "subagent") point("subagent")
     })))
   const asked = new Set<string>()
