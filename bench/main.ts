@@ -20,6 +20,11 @@ const { values } = parseArgs({
   }
 })
 
+const unknown = values.only?.find((name) => !Object.hasOwn(cases, name))
+if (unknown !== undefined) {
+  process.stderr.write(`--only ${unknown}: there is ${Object.keys(cases).join(", ")}\n`)
+  process.exit(2)
+}
 const say = (line: string) => process.stderr.write(`${line}\n`)
 const folder = mkdtempSync(join(values.dir ?? process.env.FERMATA_BENCH_DIR ?? tmpdir(), "fermata-bench-"))
 const figures: Array<Figure> = []
