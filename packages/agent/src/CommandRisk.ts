@@ -44,6 +44,21 @@ export const ofLine = (line: ShellCommands.ShellLine): Judged => {
   return { risk, reasons: [...new Set(found.filter(([each]) => each !== "reads").map(([, reason]) => reason))] }
 }
 
+/**
+ * The option with which a command that is known to read does more than that, such
+ * as `--output` of `git log`; undefined for one without, and for all others.
+ */
+export const moreOf = ({ words: [name, ...rest] }: ShellCommands.ShellCommand): string | undefined => {
+  if (name !== "git") {
+    const reader = name !== undefined && Object.hasOwn(Known.readers, name) ? Known.readers[name] : undefined
+    return optionOf(rest, reader?.unless ?? [])
+  }
+  const at = rest.findIndex((word) => word === undefined || !Known.gitOptions.has(word))
+  const subcommand = rest[at]
+  if (subcommand === undefined || subcommand.startsWith("-")) return subcommand
+  return Known.gitReaders.has(subcommand) ? optionOf(rest.slice(at + 1), Known.gitUnless) : undefined
+}
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------

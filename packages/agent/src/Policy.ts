@@ -60,7 +60,7 @@ export interface RulesOptions {
  * |---|---|
  * | `Read` | the tool |
  * | `mcp__github__*` | all tools whose name begins so |
- * | `Bash(git log:*)` | a command that begins with these words |
+ * | `Bash(git log:*)` | a command that begins with these words; not with an option by which one that reads does more, such as `--output`, unless the rule names it |
  * | `Bash(npm test)` | exactly this command |
  * | `Bash(risk:reads)` | commands of a risk: see `CommandRisk` |
  * | `Read(src/**)` | files, from the workspace on; a name without a slash wherever it lies |

@@ -129,13 +129,13 @@ describe("rules of a policy", () => {
   })
 
   it("N-24: without a rule what reads inside of the workspace is done, and all else is asked about", () => {
-    const policy = Policy.rules({ workspace: "/work/space" })
+    const policy = Policy.rules({ workspace: "/srv/space" })
     const decisions = {
       "Read src/a.ts": policy(call("Read", { path: "src/a.ts" })),
-      "Read /work/space/a.ts": policy(call("Read", { path: "/work/space/a.ts" })),
+      "Read /srv/space/a.ts": policy(call("Read", { path: "/srv/space/a.ts" })),
       "Read /etc/passwd": policy(call("Read", { path: "/etc/passwd" })),
       "Read ../b": policy(call("Read", { path: "../b" })),
-      "Read /work/spaceship/b": policy(call("Read", { path: "/work/spaceship/b" })),
+      "Read /srv/spaceship/b": policy(call("Read", { path: "/srv/spaceship/b" })),
       "Read a/../../b": policy(call("Read", { path: "a/../../b" })),
       "Read ../space/b": policy(call("Read", { path: "../space/b" })),
       "Grep": policy(call("Grep", { pattern: "x" })),
@@ -148,10 +148,10 @@ describe("rules of a policy", () => {
       Object.fromEntries(Object.entries(decisions).map(([name, { decision }]) => [name, decision])),
       {
         "Read src/a.ts": "allow",
-        "Read /work/space/a.ts": "allow",
+        "Read /srv/space/a.ts": "allow",
         "Read /etc/passwd": "ask",
         "Read ../b": "ask",
-        "Read /work/spaceship/b": "ask",
+        "Read /srv/spaceship/b": "ask",
         "Read a/../../b": "ask",
         "Read ../space/b": "allow",
         "Grep": "allow",
@@ -217,6 +217,16 @@ describe("rules of a policy", () => {
     assert.strictEqual(policy(bash("git log; touch x")).decision, "ask")
     assert.strictEqual(policy(bash("git log; git reset --hard")).decision, "deny")
     assert.strictEqual(policy(bash("cat /etc/passwd")).decision, "ask")
+  })
+
+  it("a rule that leaves the rest of a command open does not open the options by which it does more than it is known for", () => {
+    const policy = Policy.rules({ allow: ["Bash(git:*)", "Bash(find:*)", "Bash(sort:*)", "Bash(rg --pre:*)"] })
+    for (const line of ["git log -p", "git commit -m x", "find . -name x", "sort a", "rg --pre x y"]) {
+      assert.strictEqual(policy(bash(line)).decision, "allow", line)
+    }
+    for (const line of ["git log --output=x", "git -c a.b=c log", "git grep -O x", "find . -delete", "sort -o a b"]) {
+      assert.strictEqual(policy(bash(line)).decision, "ask", line)
+    }
   })
 
   it("the very line that a rule has is allowed, whatever it is", () => {

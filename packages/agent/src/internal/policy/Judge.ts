@@ -131,7 +131,9 @@ const means = (rule: Rule.Rule, tool: string, part: Part, forbids: boolean): Rul
       }
       return about.startsWith("risk:")
         ? about.slice("risk:".length) === part.risk ? "yes" : "no"
-        : Rule.meansCommand(about, part.command, forbids)
+        : forbids || !allowsMore(about, part.command)
+        ? Rule.meansCommand(about, part.command, forbids)
+        : "no"
     }
     case "url":
     case "text":
@@ -140,6 +142,12 @@ const means = (rule: Rule.Rule, tool: string, part: Part, forbids: boolean): Rul
     case "doubt":
       return isOfTool ? "maybe" : "no"
   }
+}
+
+/** Whoever allows `git log` with whatever else there is means what it is known for, and not the option by which it writes. */
+const allowsMore = (about: string, command: ShellCommands.ShellCommand): boolean => {
+  const more = about.endsWith("*") ? CommandRisk.moreOf(command) : undefined
+  return more !== undefined && !about.includes(more)
 }
 
 /** What allows a file in the workspace allows none outside, but what forbids one forbids those of its name everywhere. */
