@@ -54,7 +54,7 @@ export type Verdict =
  * `answered`: another answer decided first. `late`: past the deadline. `early`:
  * the deadline has not passed. `approver`, `requester`: not this person. `voted`:
  * the same was said before. `superseded`: the arguments are not the ones that the person has looked at.
- * `choice`, `edit`: it does not fit the question.
+ * `choice`, `edit`, `always`: it does not fit the question.
  */
 export type Refusal =
   | "answered"
@@ -66,6 +66,7 @@ export type Refusal =
   | "superseded"
   | "choice"
   | "edit"
+  | "always"
 
 /** How the question stands with these answers, in the order in which they were taken. */
 export const standing = (question: Question, given: ReadonlyArray<Given>): Standing => {
@@ -149,7 +150,7 @@ export const judge = (
   if (given.some(({ id }) => id === answer.id)) return { _tag: "Known" }
   const now = standing(question, given)
   const refuse = (reason: Refusal, problem: string): Verdict => ({ _tag: "Refused", reason, problem, standing: now })
-  const { at, by, choice, decision, edit, id, note, seen } = answer
+  const { always, at, by, choice, decision, edit, id, note, seen } = answer
   const accept = (counts: { readonly hash: string | undefined; readonly edit?: unknown }): Verdict => {
     const taken: Given = {
       id,
@@ -159,7 +160,8 @@ export const judge = (
       ...(choice === undefined ? {} : { choice }),
       ...("edit" in counts ? { edit: counts.edit } : {}),
       ...(counts.hash === undefined ? {} : { hash: counts.hash }),
-      ...(note === undefined ? {} : { note })
+      ...(note === undefined ? {} : { note }),
+      ...(always === undefined ? {} : { always })
     }
     return { _tag: "Accepted", answer: taken, standing: standing(question, [...given, taken]) }
   }
@@ -217,6 +219,10 @@ export const judge = (
       "edit",
       `the workflow does not take these arguments${rejected.note === undefined ? "" : `: ${rejected.note}`}`
     )
+  }
+  if (always !== undefined) {
+    const problem = notStanding(question, decision, edit !== undefined || proposal.editedBy !== undefined, always)
+    if (problem !== undefined) return refuse("always", problem)
   }
 
   const hash = edit === undefined ? proposal.hash : edit.hash
@@ -286,6 +292,20 @@ export const differenceText = (before: unknown, after: unknown): string => {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** Why a rule cannot be let stand by an answer. */
+const notStanding = (
+  { quorum, standing }: Question,
+  decision: Answer["decision"],
+  isEdited: boolean,
+  rule: string
+): string | undefined => {
+  const offered = standing?.rules ?? []
+  if (decision !== "approve") return "a no lets no rule stand"
+  if (offered.length === 0 || quorum !== 1) return "it offers no rule that could stand"
+  if (isEdited) return "a rule is about the arguments that were asked about, and these are edited"
+  return offered.includes(rule) ? undefined : `"${rule}" is not among the rules that it offers: ${offered.join(", ")}`
+}
 
 const shortest = 8
 const mostShown = 10

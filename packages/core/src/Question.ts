@@ -3,6 +3,7 @@
  * question is `ApprovalRule`. All times are ms since the epoch.
  */
 import * as Schema from "effect/Schema"
+import { StandingOffer } from "./StandingRule.ts"
 
 const texts = Schema.Array(Schema.String)
 
@@ -28,6 +29,8 @@ export const questionFields = {
   /** JSON Schema (draft 2020-12) of the arguments, with its definitions; there when they may be edited and have one. */
   schema: Schema.optionalKey(Schema.Unknown),
   deadline: Schema.optionalKey(Schema.Finite),
+  /** Rules of which a yes may let one stand, so that the like is not asked again. */
+  standing: Schema.optionalKey(StandingOffer),
   /** What the end of the deadline means. */
   onTimeout: Schema.Literals(["deny", "approve", "fail"])
 }
@@ -44,7 +47,9 @@ export const answerFields = {
   edit: Schema.optionalKey(Schema.Unknown),
   /** Hash of the arguments that the answer is about. Answers of format 0.1 have none. */
   hash: Schema.optionalKey(Schema.String),
-  note: Schema.optionalKey(Schema.String)
+  note: Schema.optionalKey(Schema.String),
+  /** The rule that it lets stand. */
+  always: Schema.optionalKey(Schema.String)
 }
 
 /** How a recorded answer decides; `timeout` is the end of the deadline. */
@@ -114,6 +119,8 @@ export const Answer = Schema.Struct({
   edit: Schema.optionalKey(Schema.Unknown),
   /** The hash of the arguments that the person has looked at, or its first characters. Wanted once somebody has edited them. */
   hash: Schema.optionalKey(Schema.String),
-  note: Schema.optionalKey(Schema.String)
+  note: Schema.optionalKey(Schema.String),
+  /** With a yes: one of the rules that the question offers, which stands from then on. */
+  always: Schema.optionalKey(Schema.String)
 })
 export interface Answer extends Schema.Schema.Type<typeof Answer> {}

@@ -266,6 +266,29 @@ export class ArtifactNotFound extends Schema.TaggedError<ArtifactNotFound>()("Ar
   }
 }
 
+/** No rule that stands has this id, and none begins with it. */
+export class RuleNotFound extends Schema.TaggedError<RuleNotFound>()("RuleNotFound", {
+  rule: Schema.String,
+  /** The ids of those that stand. */
+  known: texts
+}, { httpApiStatus: 404 }) {
+  override get message(): string {
+    return `No rule "${this.rule}" stands; ${
+      this.known.length === 0 ? "there is none" : `there is ${list(this.known)}`
+    }`
+  }
+}
+
+/** Several rules that stand have ids that begin like this. */
+export class RuleAmbiguous extends Schema.TaggedError<RuleAmbiguous>()("RuleAmbiguous", {
+  rule: Schema.String,
+  candidates: texts
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `Several rules begin with "${this.rule}": ${list(this.candidates)}; give more of the id`
+  }
+}
+
 /** Several artifacts of the run have this name, or hashes that begin so. */
 export class ArtifactAmbiguous extends Schema.TaggedError<ArtifactAmbiguous>()("ArtifactAmbiguous", {
   runId: Schema.String,

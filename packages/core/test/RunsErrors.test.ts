@@ -114,6 +114,12 @@ const all = [
     409,
     `Run 1f0c keeps several artifacts "log": name one of the hashes ab12, cd34`
   ],
+  [new RunsErrors.RuleNotFound({ rule: "beef", known: ["ab12"] }), 404, `No rule "beef" stands; there is ab12`],
+  [
+    new RunsErrors.RuleAmbiguous({ rule: "ab", candidates: ["ab12", "ab34"] }),
+    409,
+    `Several rules begin with "ab": ab12, ab34; give more of the id`
+  ],
   [
     new RunsErrors.ArtifactDamaged({ runId, hash: "ab12", problem: "missing" }),
     500,

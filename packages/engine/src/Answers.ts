@@ -111,6 +111,7 @@ export const take = Effect.fnUntraced(
         return { ...known, _tag: "Refused", reason: "edit", problem: `the edited arguments do not fit: ${fits}` }
       }
       const taken = [...given, verdict.answer]
+      const standing = yield* standingWith(row, question, verdict.answer)
       const answer = yield* desk.write({
         op: "answer",
         run,
@@ -123,7 +124,8 @@ export const take = Effect.fnUntraced(
           : { id: said.id, kind: "answer", payload: StoredJson.textOf(messageOf(key, verdict.answer)) },
         now: desk.now,
         before: isOfPeople ? deadline ?? null : null,
-        from: said.decision === "timeout" ? deadline ?? null : null
+        from: said.decision === "timeout" ? deadline ?? null : null,
+        ...(standing === undefined ? {} : { standing })
       })
       switch (answer.result) {
         case "accepted":
@@ -157,6 +159,25 @@ export const refuse = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The rule that an answer lets stand. */
+const standingWith = (
+  { key, run }: ApprovalRow,
+  { standing }: Question,
+  { always, by }: Given
+): Effect.Effect<AnswerOp["standing"]> => {
+  if (always === undefined || standing === undefined) return Effect.undefined
+  const { agent, workspace } = standing
+  return Effect.map(Questions.hashOf([agent, workspace, always]), (hash) => ({
+    id: hash.slice(0, 12),
+    agent,
+    workspace,
+    rule: always,
+    by,
+    runId: run,
+    key
+  }))
+}
 
 const decodeMessage = Schema.decodeUnknownExit(Schema.fromJsonString(AnswerMessage))
 

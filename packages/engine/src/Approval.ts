@@ -1,6 +1,7 @@
 /**
  * Approvals: recorded questions to people, with their answers.
  */
+import type { StandingOffer } from "@fermata/core/StandingRule"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
@@ -54,6 +55,11 @@ export interface Options<Args extends Schema.Top> {
    * it is taken; one that only the code refuses opens the question again.
    */
   readonly args?: { readonly schema: Args; readonly value: Args["Type"]; readonly editable?: boolean }
+  /**
+   * Rules of which a yes may let one stand, and whose they are (`StandingRules`):
+   * what they mean is for the caller to say. Only with a quorum of 1.
+   */
+  readonly standing?: StandingOffer
   /** How long the question stands, from now. For ever by default. */
   readonly deadline?: Duration.Input
   /** The person who started the run may not answer, also with another role. Default false. */
@@ -81,6 +87,9 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
         new Error(`Approval "${name}" has a quorum of ${quorum}; it must be a whole number from 1`)
       )
     }
+    if (options.standing !== undefined && quorum !== 1) {
+      return yield* Effect.die(new Error(`Approval "${name}" offers rules, which nobody lets stand with a quorum`))
+    }
     const args = options.args
     const codec = args === undefined ? undefined : outcomeCodec(args.schema)
     const shown = codec === undefined ? undefined : yield* shownOf(name, codec, args!.value, place)
@@ -96,6 +105,7 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
       hash: yield* Questions.hashOf(shown?.read(), (digest) => place.run.awaitDigest(digest)),
       schema: args === undefined ? undefined : () => Questions.schemaDocument(args.schema),
       preventSelfApproval: options.preventSelfApproval === true,
+      standing: options.standing,
       deadlineMs: options.deadline === undefined ? undefined : Duration.toMillis(options.deadline),
       onTimeout: options.onTimeout ?? "deny",
       problemOf: (edit) => {

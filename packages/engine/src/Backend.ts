@@ -13,6 +13,7 @@
  * Times are ms since the epoch, given by the caller: a backend has no clock.
  */
 import type { Census } from "@fermata/core/Owner"
+import type { StandingFilter } from "@fermata/core/StandingRule"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { Awaited, EventFilter, EventRow, EventWait, EventWaitRow } from "./EventLog.ts"
@@ -25,7 +26,8 @@ import type {
   OutboxRow,
   OwnerRow,
   RunRow,
-  SpendingRow
+  SpendingRow,
+  StandingRow
 } from "./internal/backend/Rows.ts"
 
 export type * from "./internal/backend/Operations.ts"
@@ -95,6 +97,8 @@ export interface Backend {
   readonly approvals: (run: string | null, limit: number) => Effect.Effect<ReadonlyArray<ApprovalRow>, StorageFailed>
   /** The question of this run under this key. */
   readonly approval: (run: string, key: string) => Effect.Effect<ApprovalRow | null, StorageFailed>
+  /** The rules that stand, the oldest first. */
+  readonly standing: (filter: StandingFilter) => Effect.Effect<ReadonlyArray<StandingRow>, StorageFailed>
   /** Events that are kept, the newest first. */
   readonly events: (filter: EventFilter) => Effect.Effect<ReadonlyArray<EventRow>, StorageFailed>
   /** When the oldest event that is kept was handed on; null for none. */

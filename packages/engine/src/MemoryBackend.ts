@@ -84,6 +84,12 @@ export const make = (store: MemoryStore): Backend => {
         return take(rows.sort((a, b) => a.row.requestedAt - b.row.requestedAt || a.order - b.order), limit)
           .map((approval) => approval.row)
       }),
+    standing: ({ agent, workspace }) =>
+      Effect.sync(() =>
+        inOrder([...store.standing.values()]).filter((row) =>
+          (agent ?? row.agent) === row.agent && (workspace ?? row.workspace) === row.workspace
+        )
+      ),
     events: (filter) => Effect.sync(() => MemoryEvents.list(store.events, filter)),
     oldestEvent: Effect.sync(() => MemoryEvents.oldest(store.events)),
     eventWaits: (event) => Effect.sync(() => MemoryEvents.waitsFor(store.events, event)),

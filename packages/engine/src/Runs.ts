@@ -26,6 +26,8 @@ import type {
   OutputRefused,
   PayloadRefused,
   RaiseRefused,
+  RuleAmbiguous,
+  RuleNotFound,
   RunClosed,
   SignalReserved,
   SignalUnfit,
@@ -40,6 +42,7 @@ import type { ListFilter, RunSummary } from "@fermata/core/RunSummary"
 import type * as RunView from "@fermata/core/RunView"
 import * as SpendingSum from "@fermata/core/SpendingSum"
 import * as SpentByDay from "@fermata/core/SpentByDay"
+import type { StandingFilter, StandingRule } from "@fermata/core/StandingRule"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import type { ValueRefused } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
@@ -57,6 +60,7 @@ import * as RunForks from "./internal/RunForks.ts"
 import * as RunLookup from "./internal/RunLookup.ts"
 import * as RunMessages from "./internal/RunMessages.ts"
 import * as RunQuestions from "./internal/RunQuestions.ts"
+import * as RunRules from "./internal/RunRules.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
 import { ownerOf, summary } from "./internal/RunSummaries.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
@@ -82,7 +86,7 @@ export type ActError = RunLookup.ActError
 /** There is no such workflow, it does not take this payload, or nobody may start it so. */
 export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
 
-/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise, answer, cancel, pause, resume, settle, fork and compare. */
+/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise, answer, take rules back, cancel, pause, resume, settle, fork and compare. */
 export class Runs extends Context.Service<Runs, {
   /** The run of this id, or the one whose id begins with this (at least 4 characters). */
   readonly find: (run: string) => Effect.Effect<RunSummary, FindError>
@@ -186,6 +190,15 @@ export class Runs extends Context.Service<Runs, {
     | AnswerRefused
   >
 
+  /** The rules that people have let stand by their answers, the oldest first. */
+  readonly rules: (filter?: StandingFilter) => Effect.Effect<ReadonlyArray<StandingRule>, StorageFailed>
+  /**
+   * Takes back a rule that stands, named by its id or the first characters of it.
+   * What has been decided by it stays as it is, and what is asked from now on is
+   * asked of people again.
+   */
+  readonly revoke: (rule: string) => Effect.Effect<StandingRule, RuleNotFound | RuleAmbiguous | StorageFailed>
+
   /** Starts a run of a registered workflow with this payload as JSON, or joins the run that it stands for. */
   readonly start: (workflow: string, payload: unknown, options?: StartOptions) => Effect.Effect<Started, StartError>
   /**
@@ -278,6 +291,7 @@ export class Runs extends Context.Service<Runs, {
         artifact,
         approvals,
         answer: (asked, given) => Effect.suspend(() => answer(asked, Telling.json(given))),
+        ...RunRules.make(runtime),
         start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {
           yield* checkKey(workflow, options.key)
           const definition = yield* RunStarts.definitionOf(backend, workflow, options.version)

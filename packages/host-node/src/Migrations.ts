@@ -312,6 +312,21 @@ export const migrations: ReadonlyArray<string> = [
     reserved_tokens INTEGER NOT NULL,
     PRIMARY KEY (workflow, day)
   ) STRICT, WITHOUT ROWID;
+  `,
+  // Rules that people have let stand by an answer. They outlive the run that asked.
+  `
+  CREATE TABLE standing (
+    arrival INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    agent TEXT NOT NULL,
+    workspace TEXT NOT NULL,
+    rule TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at REAL NOT NULL,
+    run TEXT NOT NULL,
+    key TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX standing_scope ON standing (agent, workspace);
   `
 ]
 

@@ -75,6 +75,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       outbox: (limit, events) => read(() => reads.outbox(limit, events)),
       approval: (run, key) => read(() => reads.approval(run, key)),
       approvals: (run, limit) => read(() => reads.approvals(run, limit)),
+      standing: (filter) => read(() => reads.standing(filter)),
       events: (filter) => read(() => reads.events(filter)),
       oldestEvent: read(reads.oldestEvent),
       eventWaits: (event) => read(() => reads.eventWaits(event)),

@@ -16,6 +16,7 @@ import { ownershipTests } from "./backend/OwnershipTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
 import { runTests } from "./backend/RunTests.ts"
 import { spendingTests } from "./backend/SpendingTests.ts"
+import { standingTests } from "./backend/StandingTests.ts"
 import { togetherTests } from "./backend/TogetherTests.ts"
 import { watchdogTests } from "./backend/WatchdogTests.ts"
 
@@ -39,6 +40,7 @@ export const suite = (name: string, make: MakeStore): void => {
     togetherTests(test)
     artifactTests(make)
     spendingTests(test)
+    standingTests(test)
     lawTests(make)
   })
 }

@@ -10,7 +10,8 @@ import type {
   OutboxRow,
   OwnerRow,
   RunRow,
-  SpendingRow
+  SpendingRow,
+  StandingRow
 } from "../Backend.ts"
 import * as DueList from "./DueList.ts"
 import * as MemoryEvents from "./MemoryEvents.ts"
@@ -24,6 +25,8 @@ export interface MemoryStore {
   readonly early: Map<string, Ordered<InboxRow>>
   readonly outbox: Map<string, Ordered<OutboxRow>>
   readonly approvals: Map<string, Ordered<ApprovalRow>>
+  /** Rules that stand, by their ids. */
+  readonly standing: Map<string, Ordered<StandingRow>>
   readonly owners: Map<string, OwnerRow>
   readonly definitions: Map<string, DefinitionRow>
   readonly findings: Map<string, Ordered<FindingRow>>
@@ -77,6 +80,7 @@ export const makeStore = (): MemoryStore => ({
   early: new Map(),
   outbox: new Map(),
   approvals: new Map(),
+  standing: new Map(),
   owners: new Map(),
   definitions: new Map(),
   findings: new Map(),

@@ -55,6 +55,11 @@ export class Transaction {
         return this.#inbox(op)
       case "answer":
         return this.#answer(op)
+      case "revoke": {
+        const revoked = this.#store.standing.has(op.id)
+        this.#changes.drop(this.#store.standing, op.id)
+        return { revoked }
+      }
       case "claim":
         return this.#owners.claim(op)
       case "claimOne":
@@ -278,7 +283,7 @@ export class Transaction {
     return run.inbox.length === 0 ? { result: "accepted", owner, alone: true } : { result: "accepted", owner }
   }
 
-  #answer({ answers, before, from, key, now, row, run, status, version }: AnswerOp): Answers["answer"] {
+  #answer({ answers, before, from, key, now, row, run, standing, status, version }: AnswerOp): Answers["answer"] {
     const at = now()
     const stored = this.#store.runs.get(run)
     const id = pair(run, key)
@@ -294,6 +299,12 @@ export class Transaction {
       ...question,
       row: { ...question.row, answers, status, version: version + 1 }
     })
+    if (standing !== undefined && !this.#store.standing.has(standing.id)) {
+      this.#changes.put(this.#store.standing, standing.id, {
+        order: this.#store.arrivals++,
+        row: { ...standing, at }
+      })
+    }
     return { result: "accepted", at }
   }
 

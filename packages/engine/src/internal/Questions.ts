@@ -26,15 +26,16 @@ export const rowOf = (
   given: ReadonlyArray<Given> = [],
   requestedAt: number = entry.at
 ): ApprovalRow => {
-  const { approvers, args, choices, deadline, editable, hash, key, of, onTimeout, prompt, quorum, requester, schema } =
-    entry
+  const { approvers, args, choices, deadline, editable, hash, key, of, onTimeout, prompt, quorum } = entry
+  const { requester, schema, standing } = entry
   return {
     run: run.id,
     key,
     workflow: run.workflow,
     prompt,
     approvers: StoredJson.textOf(approvers),
-    question: StoredJson.compose({ choices, quorum, of, editable, onTimeout, args, hash, requester, schema }).text,
+    question:
+      StoredJson.compose({ choices, quorum, of, editable, onTimeout, args, hash, requester, schema, standing }).text,
     requestedAt,
     deadline: deadline ?? null,
     answers: StoredJson.textOf(given),

@@ -70,7 +70,7 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
       return yield* notOpen(row, named, ids)
     }
 
-    const { by, choice, decision, edit, hash, note, roles } = given
+    const { always, by, choice, decision, edit, hash, note, roles } = given
     const id = `${row.id}/${key}`
     const stored = edit === undefined ? undefined : StoredJson.of(edit)
     if (stored !== undefined && Result.isFailure(stored)) {
@@ -87,7 +87,8 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
       ...(choice === undefined ? {} : { choice }),
       ...(stored === undefined ? {} : { edit: { value: stored.success.read() } }),
       ...(hash === undefined ? {} : { seen: hash }),
-      ...(note === undefined ? {} : { note })
+      ...(note === undefined ? {} : { note }),
+      ...(always === undefined ? {} : { always })
     })
     if (outcome._tag === "Closed" || outcome._tag === "Unknown") return yield* notOpen(row, key, ids)
     runtime.rounds.poke()

@@ -30,6 +30,7 @@ import {
   toRun
 } from "./Rows.ts"
 import * as SpendingSql from "./SpendingSql.ts"
+import * as StandingSql from "./StandingSql.ts"
 
 export const make = (db: DatabaseSync) => {
   const version = prepare(db, "PRAGMA data_version")
@@ -106,6 +107,7 @@ export const make = (db: DatabaseSync) => {
   )
   const list = lister(db)
   const spending = SpendingSql.read(db)
+  const standing = StandingSql.read(db)
 
   return {
     version: (): number => number(version.get()!, "data_version"),
@@ -155,7 +157,8 @@ export const make = (db: DatabaseSync) => {
         outbox: number(count, "outbox")
       }
     },
-    spending
+    spending,
+    standing
   } satisfies { readonly [Name in Exclude<keyof Backend, "supports" | "write">]: unknown }
 }
 

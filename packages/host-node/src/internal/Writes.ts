@@ -35,6 +35,7 @@ import {
 } from "./Rows.ts"
 import * as ShortWaits from "./ShortWaits.ts"
 import * as SpendingSql from "./SpendingSql.ts"
+import * as StandingSql from "./StandingSql.ts"
 
 /** `call` calls a part of a commit that is made inside the transaction. */
 export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<Together>) => {
@@ -70,6 +71,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   )
   const events = EventSql.changes(db)
   const spend = SpendingSql.changes(db)
+  const standingRules = StandingSql.changes(db)
 
   const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
   const setInboxCount = prepare(db, "UPDATE runs SET inbox_count = ? WHERE key = ?")
@@ -351,7 +353,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       : { result: "accepted", owner }
   }
 
-  const answer = ({ answers, before, from, key, now, row, run, status, version }: AnswerOp): Answers["answer"] => {
+  const answer = (op: AnswerOp): Answers["answer"] => {
+    const { answers, before, from, key, now, row, run, status, version } = op
     const at = now()
     const found = target.get(run)
     if (found === undefined) return { result: "unknown", at }
@@ -363,6 +366,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     if ((before !== null && at >= before) || (from !== null && at < from)) return { result: "untimely", at }
     if (row !== null && inbox({ row: { ...row, run, at } }).result !== "accepted") return { result: "duplicate", at }
     change.run(answers, status, of, key)
+    if (op.standing !== undefined) standingRules.add({ ...op.standing, at })
     return { result: "accepted", at }
   }
 
@@ -402,6 +406,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
           return inbox(op)
         case "answer":
           return answer(op)
+        case "revoke":
+          return { revoked: standingRules.remove(op.id) }
         case "claim":
           return owners.claim(op)
         case "claimOne":

@@ -282,18 +282,21 @@ const intent = fc.oneof(
         status: fc.constantFrom("open", "granted"),
         at: time,
         before: fc.option(time),
-        from: fc.option(time)
+        from: fc.option(time),
+        standing: fc.option(fc.record({ id: key, agent: run, rule: message }))
       }),
-      ({ at, before, from, key, message, run, stale, status }) =>
+      ({ at, before, from, key, message, run, stale, standing, status }) =>
         answer(run, key, message ?? "none", stale, {
           status,
           now: () => at,
           before,
           from,
-          ...(message === null ? { row: null } : {})
+          ...(message === null ? { row: null } : {}),
+          ...(standing === null ? {} : { standing: { ...standing, workspace: "", by: "ann", runId: run, key } })
         })
     )
   },
+  { weight: 1, arbitrary: asOp(key, (id) => ({ op: "revoke", id })) },
   {
     weight: 3,
     arbitrary: asOp(
@@ -397,6 +400,8 @@ const observe = (backend: Backend) =>
     strandedBefore: backend.stranded(10, "r1"),
     findings: backend.findings(100),
     census: backend.census,
+    standing: backend.standing({}),
+    standingOf: backend.standing({ agent: "r0", workspace: "" }),
     spending: backend.spending({}),
     spendingOf: backend.spending({ workflow: "purchase", since: 0, until: 19_999 })
   })

@@ -3,7 +3,17 @@ import type { Amount } from "@fermata/core/Spent"
 import type { DaySums } from "@fermata/core/SpentByDay"
 import type * as Effect from "effect/Effect"
 import type { EventAnswers, EventsOp, EventWaitChanges, SubscriptionRow, SweepOp } from "../../EventLog.ts"
-import type { ApprovalRow, BlobRow, DefinitionRow, FindingRow, InboxRow, OutboxRow, OwnerRow, RunRow } from "./Rows.ts"
+import type {
+  ApprovalRow,
+  BlobRow,
+  DefinitionRow,
+  FindingRow,
+  InboxRow,
+  OutboxRow,
+  OwnerRow,
+  RunRow,
+  StandingRow
+} from "./Rows.ts"
 
 /**
  * Starts a run, or joins the run that has this id. `rows` are its first entries,
@@ -171,6 +181,14 @@ export interface AnswerOp {
   readonly now: () => number
   readonly before: number | null
   readonly from: number | null
+  /** A rule that stands with it, from the time of the transaction on. One that stands already is left as it is. */
+  readonly standing?: Omit<StandingRow, "at">
+}
+
+/** Takes back a rule that stands. */
+export interface RevokeOp {
+  readonly op: "revoke"
+  readonly id: string
 }
 
 /** Takes up to `limit` runs that are due at `now`, have no owner and are served by the caller, earliest first: owner set, epoch + 1. */
@@ -261,6 +279,7 @@ export type Op =
   | LeaveOp
   | InboxOp
   | AnswerOp
+  | RevokeOp
   | ClaimOp
   | ClaimOneOp
   | HeartbeatOp
@@ -298,6 +317,8 @@ export interface Answers extends EventAnswers {
     readonly result: "accepted" | "duplicate" | "closed" | "unknown" | "stale" | "untimely"
     readonly at: number
   }
+  /** Whether it stood. */
+  readonly revoke: { readonly revoked: boolean }
   /** Whether that stops the run. */
   readonly leave: { readonly stopped: boolean }
   readonly claim: { readonly runs: ReadonlyArray<RunRow> }

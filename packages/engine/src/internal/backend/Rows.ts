@@ -1,6 +1,7 @@
 /** The rows of a store: plain strings and numbers. Times are ms since the epoch. */
 import type { Amount } from "@fermata/core/Spent"
 import type { DaySums } from "@fermata/core/SpentByDay"
+import type { StandingRule } from "@fermata/core/StandingRule"
 
 /** One run as the database knows it. Everything else about a run is folded from its journal. */
 export interface RunRow {
@@ -78,6 +79,9 @@ export interface ApprovalRow {
   /** `open`, or how it was decided. A decided question stays until its run has gone on. */
   readonly status: string
 }
+
+/** A rule that stands, under an id that the same rule of the same agent and workspace has again. */
+export interface StandingRow extends StandingRule {}
 
 /** A process that lives until `expiresAt` (ms since the epoch) unless it says so again. */
 export interface OwnerRow {

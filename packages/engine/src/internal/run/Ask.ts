@@ -6,6 +6,7 @@ import type { CrashRule } from "@fermata/core/CrashRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Amount } from "@fermata/core/Spent"
 import type { DaySums } from "@fermata/core/SpentByDay"
+import type { StandingOffer } from "@fermata/core/StandingRule"
 import type * as StoredJson from "@fermata/core/StoredJson"
 import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -102,6 +103,8 @@ export interface ApprovalQuestion {
   readonly schema?: (() => unknown) | undefined
   /** Whoever started the run may not answer. */
   readonly preventSelfApproval: boolean
+  /** Rules of which a yes may let one stand. */
+  readonly standing?: StandingOffer | undefined
   /** ms from the time of the request. */
   readonly deadlineMs: number | undefined
   readonly onTimeout: "deny" | "approve" | "fail"

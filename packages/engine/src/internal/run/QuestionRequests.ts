@@ -52,6 +52,7 @@ export class QuestionRequests implements QuestionPort {
           hash: question.hash,
           ...(question.preventSelfApproval && this.by !== undefined ? { requester: this.by } : {}),
           ...(question.editable && question.schema !== undefined ? { schema: question.schema() } : {}),
+          ...(question.standing === undefined ? {} : { standing: question.standing }),
           ...(deadline === Infinity ? {} : { deadline })
         }) as JournalEntry.EntryOf<"ApprovalRequested">
         batch.openApproval(Questions.rowOf(this.run.row, entry))

@@ -1,0 +1,29 @@
+/** The rules that people have let stand, as operators list them and take them back. */
+import { RuleAmbiguous, RuleNotFound } from "@fermata/core/RunsErrors"
+import type { StandingFilter } from "@fermata/core/StandingRule"
+import * as Effect from "effect/Effect"
+import type { EngineRuntime } from "./EngineRuntime.ts"
+
+export const make = ({ store: { backend }, writer }: EngineRuntime) => {
+  const rules = Effect.fn("Runs.rules")((filter: StandingFilter = {}) => backend.standing(filter))
+
+  const revoke = Effect.fn("Runs.revoke")(function*(rule: string) {
+    const all = yield* backend.standing({})
+    const ids = all.map(({ id }) => id)
+    const found = all.filter(({ id }) => id === rule || (rule.length >= shortest && id.startsWith(rule)))
+    if (found.length > 1) return yield* new RuleAmbiguous({ rule, candidates: found.map(({ id }) => id) })
+    const [only] = found
+    if (only === undefined) return yield* new RuleNotFound({ rule, known: ids })
+    const { revoked } = yield* writer.write({ op: "revoke", id: only.id })
+    // Somebody else was faster.
+    return revoked ? only : yield* new RuleNotFound({ rule, known: ids.filter((id) => id !== only.id) })
+  })
+
+  return { rules, revoke }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const shortest = 4
