@@ -150,7 +150,7 @@ const steps: ReadonlyArray<Step> = [
     prove: () => {
       const modules = join(project, "node_modules")
       const installed = readdirSync(modules).filter((name) => !name.startsWith("."))
-      // By what brings them: the client of Anthropic, that of MCP with its servers, what takes pages apart, ripgrep, and we ourselves.
+      // By what brings them: the client of Anthropic, that of MCP with its servers, what reads PDFs, what takes pages apart, ripgrep, and we ourselves.
       const brought: Readonly<Record<string, string>> = {
         anthropic:
           "@anthropic-ai @babel @opentelemetry @stablelib fast-sha256 json-schema-to-ts standardwebhooks ts-algebra",
@@ -166,6 +166,7 @@ const steps: ReadonlyArray<Step> = [
           "raw-body require-from-string router safer-buffer send serve-static setprototypeof shebang-command " +
           "shebang-regex side-channel side-channel-list side-channel-map side-channel-weakmap statuses toidentifier " +
           "type-is unpipe vary which wrappy zod zod-to-json-schema",
+        documents: "unpdf",
         pages: "@mixmark-io @mozilla boolbase css-select css-what cssomnom dom-serializer domelementtype domhandler " +
           "domutils entities html-escaper htmlparser2 linkedom nth-check turndown uhyphen",
         search: "@vscode",

@@ -10,8 +10,8 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import * as Change from "./internal/Change.ts"
-import * as Lines from "./internal/Lines.ts"
 import * as Notebook from "./internal/Notebook.ts"
+import * as Reading from "./internal/Reading.ts"
 import * as Replacement from "./internal/Replacement.ts"
 import * as Text from "./internal/Text.ts"
 import { digestOf, Workspace, WorkspaceRefused } from "./Workspace.ts"
@@ -19,14 +19,19 @@ import { digestOf, Workspace, WorkspaceRefused } from "./Workspace.ts"
 const FilePath = Schema.String.annotate({ description: "From the root of the workspace on, or absolute." })
 const LineNumber = Schema.Int.check(Schema.isGreaterThanOrEqualTo(1))
 
-/** Reads a text with the numbers of its lines. */
+/** Reads a text with the numbers of its lines, the text of a PDF, or shows a picture. */
 export const Read = Tool.make("Read", {
   description:
-    "Reads a text file of the workspace, with the numbers of its lines: 2,000 lines unless limit says otherwise, from line offset on.",
+    "Reads a file of the workspace. A text is given with the numbers of its lines: 2,000 lines unless limit says otherwise, from line offset on. Of a PDF the text of its pages is given: the first 20, or those of pages. A picture (PNG, JPEG, GIF, WebP) is shown.",
   parameters: Schema.Struct({
     file_path: FilePath,
     offset: Schema.optionalKey(LineNumber),
-    limit: Schema.optionalKey(LineNumber)
+    limit: Schema.optionalKey(LineNumber),
+    pages: Schema.optionalKey(
+      Schema.String.check(Schema.isPattern(Reading.pagesPattern)).annotate({
+        description: "Pages of a PDF, such as 3 or 21-40."
+      })
+    )
   }),
   success: Schema.String,
   failure: WorkspaceRefused
@@ -136,16 +141,8 @@ export const layer: Layer.Layer<Tool.HandlersFor<typeof toolkit.tools>, never, W
     const workspace = yield* Workspace
     const inside = Effect.provideService(Workspace, workspace)
     return {
-      Read: ({ file_path, limit, offset }) =>
-        Effect.gen(function*() {
-          const text = yield* textOf(file_path, (yield* workspace.read(file_path)).bytes)
-          const shown = Lines.show(text, offset, limit)
-          if (shown !== undefined) return shown
-          return yield* new WorkspaceRefused({
-            path: file_path,
-            problem: `has ${Lines.count(text)} lines, and none from ${offset} on`
-          })
-        }),
+      Read: ({ file_path, ...part }) =>
+        Effect.flatMap(workspace.read(file_path), (content) => Reading.read(file_path, content, part)),
       Write: (params) => inside(Change.carryOut(writing)(params)),
       Edit: (params) => inside(Change.carryOut(editing)(params)),
       NotebookEdit: (params) => inside(Change.carryOut(editingNotebook)(params))

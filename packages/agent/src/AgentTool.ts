@@ -12,7 +12,7 @@
  */
 import { Artifact } from "@fermata/core/Artifact"
 import type { CrashRule } from "@fermata/core/CrashRule"
-import type { StepContext } from "@fermata/engine/Step"
+import type { ArtifactRefused, StepContext } from "@fermata/engine/Step"
 import type * as Tool from "effect/ai/Tool"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -203,6 +203,30 @@ export const CurrentCall: Context.Reference<StepContext | undefined> = Context.R
   "@fermata/agent/AgentTool/CurrentCall",
   { defaultValue: () => undefined }
 )
+
+/**
+ * Shows the model a file beside the result of the call, such as a picture: it is
+ * kept with the outcome of the step, and told to every model that takes files of
+ * its type; one that does not is told so. Only a call that succeeds shows anything.
+ * Fails where the file is larger than an artifact may be, and dies outside of a
+ * tool step.
+ */
+export const show = (
+  content: Uint8Array,
+  options: { readonly mediaType: string; readonly name: string }
+): Effect.Effect<Artifact, ArtifactRefused> =>
+  Effect.gen(function*() {
+    const { keep } = yield* call
+    const kept = yield* keep(content, options)
+    const files = yield* CurrentFiles
+    files?.push(kept)
+    return kept
+  })
+
+/** What the handler of a call has shown so far. */
+export const CurrentFiles: Context.Reference<Array<Artifact> | undefined> = Context.Reference<
+  Array<Artifact> | undefined
+>("@fermata/agent/AgentTool/CurrentFiles", { defaultValue: () => undefined })
 
 const Requirements = Context.Reference<ReadonlyArray<string>>("@fermata/agent/AgentTool/Requirements", {
   defaultValue: () => []

@@ -7,12 +7,15 @@ import type {
   ToolResult,
   UserMessage
 } from "@fermata/core/AgentMessage"
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Prompt from "effect/ai/Prompt"
 
 /** Whom a prompt is for: thoughts go back to the model that thought them, and marks to their provider. */
 export interface Reader {
   readonly name: string
   readonly provider: string
+  /** The files of results that it is shown, by their hashes, or why it is not shown one. */
+  readonly files?: ReadonlyMap<string, Uint8Array | string>
 }
 
 /** The prompt that says these messages to a model, behind its instructions. */
@@ -70,6 +73,7 @@ export const withOwnIds = (content: ReadonlyArray<AnswerPart>, taken: Set<string
 const known = new WeakMap<Message, { readonly key: string; readonly said: Prompt.Message | undefined }>()
 
 const saidOf = (message: Message, reader: Reader, key: string): Prompt.Message | undefined => {
+  if (message.role === "tool" && reader.files !== undefined) key += keyOfFiles(message, reader.files)
   const before = known.get(message)
   if (before?.key === key) return before.said
   const said = promptMessage(message, reader)
@@ -88,7 +92,7 @@ const promptMessage = (message: Message, reader: Reader): Prompt.Message | undef
     case "tool":
       return message.content.length === 0
         ? undefined
-        : Prompt.toolMessage({ content: message.content.map(resultPart) })
+        : Prompt.toolMessage({ content: message.content.map((result) => resultPart(result, reader)) })
   }
 }
 
@@ -190,5 +194,27 @@ const assistantPart = (
   }
 }
 
-const resultPart = ({ id, isFailure, result, tool }: ToolResult): Prompt.ToolResultPart =>
-  Prompt.toolResultPart({ id, name: tool, isFailure, result, providerExecuted: false })
+const resultPart = ({ files = [], id, isFailure, result, tool }: ToolResult, reader: Reader): Prompt.ToolResultPart => {
+  const part = { id, name: tool, isFailure, providerExecuted: false }
+  if (files.length === 0) return Prompt.toolResultPart({ ...part, result })
+  const shown: Array<Prompt.FilePart> = []
+  const lines = [typeof result === "string" ? result : StoredJson.textOf(result)]
+  for (const { hash, mediaType, name } of files) {
+    const data = reader.files?.get(hash) ?? "this model takes no files"
+    if (typeof data === "string") lines.push(`[${name ?? hash} (${mediaType}) is not shown: ${data}]`)
+    else shown.push(Prompt.filePart({ mediaType, fileName: name, data }))
+  }
+  const text = lines.join("\n")
+  return Prompt.toolResultPart({
+    ...part,
+    result: text,
+    ...(shown.length === 0 ? {} : { modelOutput: [Prompt.textPart({ text }), ...shown] })
+  })
+}
+
+/** Tells apart what a message is for one and the same model by the files that it is shown. */
+const keyOfFiles = ({ content }: ToolMessage, files: NonNullable<Reader["files"]>): string =>
+  content.flatMap((result) => result.files ?? []).map(({ hash }) => {
+    const data = files.get(hash)
+    return ` ${typeof data === "string" ? data : data === undefined ? "" : hash}`
+  }).join("")

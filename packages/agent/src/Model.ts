@@ -81,6 +81,8 @@ export interface Model {
   readonly maxOutput: number
   /** Absent where nobody knows it. */
   readonly price?: Price
+  /** Whether results of tools may have pictures: PNG, JPEG, GIF or WebP. One that takes none is told of them in words. */
+  readonly takesImages?: boolean
   /**
    * The parts of the answer as they arrive. The last is `finish`, with usage as
    * far as the provider tells it; input tokens are told apart as uncached, read

@@ -4,6 +4,7 @@
  * change theirs. Whoever asks a model translates.
  */
 import * as Schema from "effect/Schema"
+import { Artifact } from "./Artifact.ts"
 
 /**
  * What a provider attached to a part, such as the signature of a thought, under
@@ -125,12 +126,17 @@ export const Answer = Schema.Struct({
 })
 export type Answer = typeof Answer.Type
 
-/** What came of a call of a tool. A result that was too long for the model says how long it was, in characters. */
+/**
+ * What came of a call of a tool. A result that was too long for the model says
+ * how long it was, in characters. `files` are what it is shown beside the result,
+ * such as pictures: what the step of the call keeps.
+ */
 export const ToolResult = Schema.Struct({
   id: Schema.String,
   tool: Schema.String,
   isFailure: Schema.Boolean,
-  result: Schema.Json
+  result: Schema.Json,
+  files: Schema.optionalKey(Schema.Array(Artifact))
 })
 export type ToolResult = typeof ToolResult.Type
 

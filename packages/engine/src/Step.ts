@@ -17,6 +17,7 @@ import type { Artifact } from "@fermata/core/Artifact"
 import type { CrashRule } from "@fermata/core/CrashRule"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
+import type { ArtifactDamaged } from "@fermata/core/RunsErrors"
 import type * as Spent from "@fermata/core/Spent"
 import type * as SpentByDay from "@fermata/core/SpentByDay"
 import * as Cause from "effect/Cause"
@@ -31,6 +32,7 @@ import type * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import type { Scope } from "effect/Scope"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import type { StorageFailed } from "./Backend.ts"
 import type { Engine } from "./Engine.ts"
 import * as Handover from "./internal/Handover.ts"
 import { outcomeCodec } from "./internal/JsonCodec.ts"
@@ -124,6 +126,12 @@ export interface StepContext {
     content: Uint8Array | string,
     options?: KeepOptions
   ) => Effect.Effect<Artifact, ArtifactRefused>
+  /**
+   * The bytes of an artifact that an earlier step of this run, or of one that it
+   * works with, has kept. `ArtifactDamaged` says that the store does not have them
+   * as they were, such as those of an attempt that is still on its way.
+   */
+  readonly kept: (artifact: Artifact) => Effect.Effect<Uint8Array, ArtifactDamaged | StorageFailed>
   /**
    * What all runs of this run's workflow, in every process, had spent and reserved on the UTC day of this try's
    * request when that was recorded, with what this try has reserved: of several that were recorded, each sees those

@@ -87,6 +87,38 @@ describe("StepContext.keep", () => {
       assert.deepStrictEqual({ ...found, content: undefined }, { step: "report", ...reference, content: undefined })
     }))
 
+  it.effect("a later step reads what an earlier one has kept, and is told of what is not there", () =>
+    Effect.gen(function*() {
+      const make = Step.make("make", {
+        success: Artifact.Artifact,
+        onCrash: "rerun",
+        run: (_, { keep }) => Effect.orDie(keep(image, { mediaType: "image/png" }))
+      })
+      const look = Step.make("look", {
+        input: { artifact: Artifact.Artifact },
+        success: Schema.Array(Schema.Int),
+        error: Schema.String,
+        onCrash: "rerun",
+        run: ({ artifact }, { kept }) =>
+          Effect.map(Effect.mapError(kept(artifact), ({ message }) => message), (content) => [...content])
+      })
+      const { host, id } = yield* life(W.toLayer(() =>
+        Effect.gen(function*() {
+          const artifact = yield* make()
+          const found = yield* Effect.orDie(look({ artifact }))
+          const missing = yield* Effect.orDie(Effect.flip(look({ artifact: { ...artifact, hash: "0".repeat(64) } })))
+          return { found, missing }
+        })
+      ))
+      assert.deepStrictEqual(
+        yield* exitOf(host, W, id),
+        Exit.succeed({
+          found: [...image],
+          missing: `Artifact ${"0".repeat(64)} of run ${id} cannot be read: its bytes are missing`
+        })
+      )
+    }))
+
   it.effect("a step that keeps nothing has no field, no blob and no entry more", () =>
     Effect.gen(function*() {
       const { id, runs, world } = yield* life(W.toLayer(() => keeping(() => Effect.void)()))

@@ -1,13 +1,21 @@
 /**
  * Work that could hold a process up, in a thread of its own: a search, a page, a
  * document from outside. It ends at its deadline whatever it does, has bounded
- * memory, and sees nothing of the environment but where programs are.
+ * memory, and sees nothing of the environment but where programs are. Few threads
+ * are there at a time, since each may take all the memory that one may.
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import { Worker } from "node:worker_threads"
 import type { Answer } from "./Served.ts"
+
+/** Threads at a time; who comes later waits for a place. */
+const room = Semaphore.makeUnsafe(4)
+
+/** Bytes of memory that a thread may have by default, also outside of the heap, where buffers are. */
+const mostMemory = 512 * 1024 ** 2
 
 /** The work came to no result. */
 export class ThreadFailed extends Data.TaggedError("ThreadFailed")<{ readonly problem: string }> {}
@@ -16,38 +24,64 @@ export class ThreadFailed extends Data.TaggedError("ThreadFailed")<{ readonly pr
 export const run = <Job, Result>(
   module: URL,
   deadline: Duration.Input,
-  job: Job
+  job: Job,
+  memory: number = mostMemory
 ): Effect.Effect<Result, ThreadFailed> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() =>
-      new Worker(module, {
-        workerData: job,
-        execArgv: [],
-        env: { PATH: process.env["PATH"] },
-        resourceLimits: { maxOldGenerationSizeMb: 512 },
-        stdout: true,
-        stderr: true
+  room.withPermit(
+    Effect.acquireUseRelease(
+      Effect.sync(() =>
+        new Worker(module, {
+          workerData: job,
+          execArgv: [],
+          env: { PATH: process.env["PATH"] },
+          resourceLimits: { maxOldGenerationSizeMb: memory / 1024 ** 2 },
+          stdout: true,
+          stderr: true
+        })
+      ),
+      (worker) =>
+        Effect.raceFirst(
+          watch(worker, memory),
+          Effect.callback<Result, ThreadFailed>((resume) => {
+            const fail = (problem: string) => resume(Effect.fail(new ThreadFailed({ problem })))
+            worker.once(
+              "message",
+              (answer: Answer<Result>) =>
+                "result" in answer ? resume(Effect.succeed(answer.result)) : fail(answer.problem)
+            )
+            worker.once(
+              "error",
+              (error) => fail("code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY" ? tooMuch : error.message)
+            )
+            worker.once("exit", () => fail("ended without a result"))
+          })
+        ),
+      (worker) => Effect.promise(() => worker.terminate())
+    ).pipe(Effect.timeoutOrElse({
+      duration: deadline,
+      orElse: () =>
+        Effect.fail(
+          new ThreadFailed({ problem: `is not done after ${Duration.format(Duration.fromInputUnsafe(deadline))}` })
+        )
+    }))
+  )
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const tooMuch = "takes too much memory"
+
+/** Looks again and again at what a thread takes, also while it computes, and ends where that is too much. */
+const watch = (worker: Worker, memory: number): Effect.Effect<never, ThreadFailed> =>
+  Effect.gen(function*() {
+    for (;;) {
+      yield* Effect.sleep(50)
+      // One that has not begun yet tells nothing, and neither does one that has ended.
+      const held = yield* Effect.match(Effect.tryPromise(() => worker.getHeapStatistics()), {
+        onSuccess: ({ external_memory, used_heap_size }) => external_memory + used_heap_size,
+        onFailure: () => 0
       })
-    ),
-    (worker) =>
-      Effect.callback<Result, ThreadFailed>((resume) => {
-        const fail = (problem: string) => resume(Effect.fail(new ThreadFailed({ problem })))
-        worker.once(
-          "message",
-          (answer: Answer<Result>) => "result" in answer ? resume(Effect.succeed(answer.result)) : fail(answer.problem)
-        )
-        worker.once(
-          "error",
-          (error) =>
-            fail("code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY" ? "takes too much memory" : error.message)
-        )
-        worker.once("exit", () => fail("ended without a result"))
-      }),
-    (worker) => Effect.promise(() => worker.terminate())
-  ).pipe(Effect.timeoutOrElse({
-    duration: deadline,
-    orElse: () =>
-      Effect.fail(
-        new ThreadFailed({ problem: `is not done after ${Duration.format(Duration.fromInputUnsafe(deadline))}` })
-      )
-  }))
+      if (held > memory) return yield* new ThreadFailed({ problem: tooMuch })
+    }
+  })

@@ -11,6 +11,7 @@ import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
 import { defaults } from "../AgentDefaults.ts"
 import { tokensOf } from "./AnswerFold.ts"
+import { tokensOfImage } from "./Files.ts"
 
 /**
  * How: old results of tools are left out; the middle is told in a summary that
@@ -80,7 +81,10 @@ export const sizeOf = (counted: number, since: ReadonlyArray<Said>): number => c
 
 /** Tokens of messages that nobody has counted, rather too many than too few. */
 export const estimateOf = (said: ReadonlyArray<Said>): number =>
-  said.reduce((sum, { message }) => sum + tokensOf(StoredJson.textOf(message.content).length), 0)
+  said.reduce(
+    (sum, { message }) => sum + tokensOf(StoredJson.textOf(message.content).length) + tokensOfFiles(message),
+    0
+  )
 
 /** Tokens at which a conversation is made shorter. */
 export const limitOf = ({ contextLimit, threshold }: Settings): number => Math.floor(contextLimit * threshold)
@@ -151,14 +155,23 @@ export const inWords = (said: ReadonlyArray<Said>): ReadonlyArray<Message> =>
 // internal
 // ----------------------------------------------------------------------------
 
+const tokensOfFiles = (message: Message): number =>
+  message.role === "tool"
+    ? message.content.reduce((sum, { files = [] }) => sum + files.length * tokensOfImage, 0)
+    : 0
+
 /** Results that are not worth leaving out. */
 const short = 400
+
+const goneFiles = "[What it showed was left out.]"
 
 const shortened = (message: ToolMessage): ToolMessage => ({
   role: "tool",
   content: message.content.map((each) => {
+    const { files, ...rest } = each
     const { length } = textOf(each.result)
-    return length <= short ? each : { ...each, result: `[An old result of ${length} characters was left out.]` }
+    if (length <= short) return files === undefined ? each : { ...rest, result: `${textOf(each.result)}\n${goneFiles}` }
+    return { ...rest, result: `[An old result of ${length} characters was left out.]` }
   })
 })
 

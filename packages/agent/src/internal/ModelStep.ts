@@ -23,6 +23,7 @@ import * as Messages from "../Messages.ts"
 import { type Model, ModelFailed, ModelOverride, Models } from "../Model.ts"
 import * as AnswerFold from "./AnswerFold.ts"
 import * as DailyBudget from "./DailyBudget.ts"
+import * as Files from "./Files.ts"
 import * as Money from "./Money.ts"
 
 /** What a turn is for: a question of the conversation, going on after an answer that was cut, an answer that did not fit its schema, or a summary. */
@@ -124,8 +125,10 @@ const askOne = Effect.fnUntraced(function*(
     models.get(name),
     ({ problem }) => failed(name, "ERR_CONFIG", problem, { retryable: false, maybePaid: false })
   )
-  const prompt = Messages.toPrompt(question.instructions, Messages.normalise(question.messages()), model)
-  const promptCharacters = () => JSON.stringify(prompt.content).length
+  const messages = Messages.normalise(question.messages())
+  const files = yield* Files.of(messages, model, context)
+  const prompt = Messages.toPrompt(question.instructions, messages, { name, provider: model.provider, files })
+  const promptCharacters = () => JSON.stringify(prompt.content, Files.counted).length
   const reading = AnswerFold.empty()
   const spend = (usage: AgentMessage.Usage) => context.spend(Money.costOf(model.price, usage))
   const answer = yield* collect(model, prompt, question, context, reading, writer).pipe(

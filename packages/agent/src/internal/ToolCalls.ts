@@ -67,12 +67,16 @@ export const make = (
       ({ route }) => route.to === "nobody" || route.to === "memory" || route.safe,
       concurrency,
       ({ call, place, route }) =>
-        Effect.map(one(call, route, place, callers, usages, notes, grant), ({ isFailure, result }): ToolResult => ({
-          id: call.id,
-          tool: call.tool,
-          isFailure,
-          result
-        }))
+        Effect.map(
+          one(call, route, place, callers, usages, notes, grant),
+          ({ files, isFailure, result }): ToolResult => ({
+            id: call.id,
+            tool: call.tool,
+            isFailure,
+            result,
+            ...(files === undefined ? {} : { files })
+          })
+        )
     )
     return { results, usages, notes: wanted.flatMap((_, index) => notes.get(before + index + 1) ?? []) }
   }).pipe(Effect.provideService(ToolStep.CurrentKit, callers.kit))

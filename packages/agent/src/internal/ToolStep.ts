@@ -2,7 +2,7 @@
  * Calls of tools as steps, one step for each tool, under its rule for crashes. A
  * call never fails its run: what goes wrong is told to the model as a result.
  */
-import type { Artifact } from "@fermata/core/Artifact"
+import { Artifact } from "@fermata/core/Artifact"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Step from "@fermata/engine/Step"
 import * as Tool from "effect/ai/Tool"
@@ -29,11 +29,12 @@ const RecordedCut = Schema.Union([AgentTool.Cut, Schema.Int]).pipe(
   )
 )
 
-/** What came of a call; `cut` where the model is shown less than all of its result. */
+/** What came of a call; `cut` where the model is shown less than all of its result, `files` what it is shown beside it. */
 export const Outcome = Schema.Struct({
   isFailure: Schema.Boolean,
   result: Schema.Json,
-  cut: Schema.optionalKey(RecordedCut)
+  cut: Schema.optionalKey(RecordedCut),
+  files: Schema.optionalKey(Schema.Array(Artifact))
 })
 export type Outcome = typeof Outcome.Type
 
@@ -112,11 +113,11 @@ export const make = (name: string, tool: Tool.Any | undefined, onCrash: AgentToo
     run: ({ call, params }: Input, context: Step.StepContext) =>
       tool === undefined
         ? Effect.succeed(failure(`there is no tool "${name}" any more`))
-        : Effect.provideService(
+        : withFiles(Effect.provideService(
           limited(carryOut(name, params, call), rules!.timeoutMs, name),
           AgentTool.CurrentCall,
           context
-        ).pipe(
+        )).pipe(
           Effect.catch((later) => context.attempt > later.retries ? Effect.succeed(given(later)) : Effect.fail(later)),
           Effect.flatMap((outcome) => cut(outcome, rules!.maxResult, context))
         )
@@ -212,6 +213,16 @@ const again = Schedule.exponential(Duration.seconds(1)).pipe(
     )
   )
 )
+
+/** The outcome of a call with what its handler has shown. */
+const withFiles = <E>(outcome: Effect.Effect<Outcome, E>): Effect.Effect<Outcome, E> =>
+  Effect.suspend(() => {
+    const files: Array<Artifact> = []
+    return Effect.map(
+      Effect.provideService(outcome, AgentTool.CurrentFiles, files),
+      (outcome) => files.length === 0 || outcome.isFailure ? outcome : { ...outcome, files: [...files] }
+    )
+  })
 
 const limited = <E>(
   outcome: Effect.Effect<Outcome, E>,

@@ -56,7 +56,16 @@ export interface Options {
   readonly headers?: Credentials.Headers
   /** What is known of its models, beside the list of prices: by their ids. */
   readonly models?: Readonly<
-    Record<string, { readonly contextWindow?: number; readonly maxOutput?: number; readonly price?: Price }>
+    Record<
+      string,
+      {
+        readonly contextWindow?: number
+        readonly maxOutput?: number
+        readonly price?: Price
+        /** Of the provider when absent: `openai`, `google` and `anthropic` take them in results of tools, others are taken not to. */
+        readonly takesImages?: boolean
+      }
+    >
   >
   /** What of its own a provider is asked for with every call, such as `{ reasoningEffort: "high" }`. */
   readonly providerOptions?: AiSdkPrompt.JsonObject
@@ -66,6 +75,9 @@ export interface Options {
 
 /** What is assumed of a model that nobody told of. */
 const assumed = { contextWindow: 128_000, maxOutput: 16_000 }
+
+/** Whose models are shown pictures in results of tools; adapters of others write their bytes as text. */
+const takeImages = new Set(["openai", "google", "anthropic"])
 
 /** The models of this provider, under `name/`. */
 export const provider = (options: Options): Provider => {
@@ -96,12 +108,18 @@ export const provider = (options: Options): Provider => {
       return Effect.gen(function*() {
         yield* credentials.check(name)
         const listed = Prices.find(own, id, yield* Clock.currentTimeMillis)
-        const { contextWindow = listed?.contextWindow, maxOutput, price = listed?.price } = options.models?.[id] ?? {}
+        const {
+          contextWindow = listed?.contextWindow,
+          maxOutput,
+          price = listed?.price,
+          takesImages = takeImages.has(own)
+        } = options.models?.[id] ?? {}
         return {
           name,
           provider: own,
           contextWindow: contextWindow ?? assumed.contextWindow,
           maxOutput: maxOutput ?? assumed.maxOutput,
+          takesImages,
           ...(price === undefined ? {} : { price }),
           stream: (request) => stream(name, options, credentials, (...given) => make(id, ...given), request)
         } satisfies Model

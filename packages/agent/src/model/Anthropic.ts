@@ -133,6 +133,7 @@ export const provider = (options: Options = {}): Provider => {
         Effect.map((now): Model => ({
           name,
           provider: "anthropic",
+          takesImages: true,
           ...limitsOf(id, options, now),
           stream: (request) => stream(name, id, options, door, request)
         }))

@@ -47,6 +47,8 @@ export interface Options {
   readonly maxOutput?: number
   /** Nothing by default. */
   readonly price?: Price
+  /** Whether it is shown pictures in results of tools; it is not by default. */
+  readonly takesImages?: boolean
 }
 
 /** Says a text, in several pieces. */
@@ -81,13 +83,15 @@ export const provider = (
   script: Script | ReadonlyArray<ReadonlyArray<Said> | string> = echo,
   options: Options = {}
 ): Provider => {
-  const { contextWindow = 200_000, maxOutput = 64_000, name: own = "scripted", price = free } = options
+  const { contextWindow = 200_000, maxOutput = 64_000, name: own = "scripted", price = free, takesImages = false } =
+    options
   const model: Model = {
     name: own,
     provider: "scripted",
     contextWindow,
     maxOutput,
     price,
+    takesImages,
     stream: (request) =>
       Stream.suspend(() => {
         const turn = request.prompt.content.filter(({ role }) => role === "assistant").length

@@ -117,6 +117,7 @@ export const make = (
   const executorHost = RunHosting.make({
     options,
     backend,
+    store,
     probe,
     host,
     rounds,

@@ -72,6 +72,7 @@ export const dryHost = ({ executorHost: host }: EngineRuntime, more: Partial<Exe
   turns: host.turns,
   options: host.options,
   awaited: host.awaited,
+  artifact: host.artifact,
   together: host.together,
   commit: () => {},
   commitTogether: () => {},

@@ -4,6 +4,7 @@ import type { Desk } from "../../Answers.ts"
 import type { Backend } from "../../Backend.ts"
 import type { EngineOptions } from "../../EngineOptions.ts"
 import type { EngineProbe } from "../../EngineProbe.ts"
+import type { Store } from "../../Store.ts"
 import type { ExecutorHost, HeldRun } from "../run/RunHost.ts"
 import type { BodyContexts } from "./BodyContexts.ts"
 import type { Commits } from "./Commits.ts"
@@ -18,6 +19,7 @@ import type { TimerQueue } from "./TimerQueue.ts"
 interface Parts {
   readonly options: EngineOptions
   readonly backend: Backend
+  readonly store: Store["Service"]
   readonly probe: EngineProbe
   readonly host: HostRuntime
   readonly rounds: Rounds
@@ -32,7 +34,8 @@ interface Parts {
 }
 
 export const make = (
-  { backend, bodies, commits, desk, host, loading, options, ownership, pool, probe, rounds, timers, turns }: Parts
+  { backend, bodies, commits, desk, host, loading, options, ownership, pool, probe, rounds, store, timers, turns }:
+    Parts
 ): ExecutorHost => {
   const gone = (run: HeldRun, how: "ended" | "released" | "deposed" | "reload"): void => {
     const { row } = run
@@ -81,6 +84,7 @@ export const make = (
     get awaited() {
       return backend.awaited
     },
+    artifact: store.artifact,
     together: backend.supports.together,
     handOutSoon: () => rounds.poke(Look.inbox),
     gone,

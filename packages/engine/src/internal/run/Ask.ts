@@ -4,6 +4,7 @@
 import type { Artifact } from "@fermata/core/Artifact"
 import type { CrashRule } from "@fermata/core/CrashRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import type { ArtifactDamaged } from "@fermata/core/RunsErrors"
 import type { Amount } from "@fermata/core/Spent"
 import type { DaySums } from "@fermata/core/SpentByDay"
 import type { StandingOffer } from "@fermata/core/StandingRule"
@@ -12,7 +13,7 @@ import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Option from "effect/Option"
-import type { OutboxRow } from "../../Backend.ts"
+import type { OutboxRow, StorageFailed } from "../../Backend.ts"
 import type { Equality } from "../../EventLog.ts"
 import type * as Handover from "../Handover.ts"
 import type { ArtifactRefused } from "./ArtifactRefused.ts"
@@ -71,6 +72,8 @@ export interface StepAttempt {
     content: Uint8Array | string,
     options?: KeepOptions
   ) => Effect.Effect<Artifact, ArtifactRefused>
+  /** The bytes of what an earlier step has kept. */
+  readonly kept: (artifact: Artifact) => Effect.Effect<Uint8Array, ArtifactDamaged | StorageFailed>
   /** What the runs of the workflow had spent on the day of the request, when that was recorded. */
   readonly day: DaySums | undefined
 }

@@ -5,6 +5,7 @@ import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import { ArtifactDamaged } from "@fermata/core/RunsErrors"
 import * as SpentByDay from "@fermata/core/SpentByDay"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
@@ -157,6 +158,14 @@ export class Bodies {
       recovery: entry.recovery ?? 0,
       spend: meter.spend,
       keep: meter.keep,
+      kept: ({ hash }) =>
+        Effect.flatMap(
+          this.run.host.artifact(hash),
+          (content) =>
+            typeof content === "string"
+              ? Effect.fail(new ArtifactDamaged({ runId: this.run.row.id, hash, problem: content }))
+              : Effect.succeed(content)
+        ),
       day: entry.reserved === undefined
         ? undefined
         : this.run.days.find(({ day }) => day === SpentByDay.dayOf(entry.at))

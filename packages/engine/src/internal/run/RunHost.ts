@@ -25,6 +25,7 @@ import type {
 } from "../../Backend.ts"
 import type { EventWaitChanges } from "../../EventLog.ts"
 import type { Signal } from "../../SignalDeclaration.ts"
+import type { Store } from "../../Store.ts"
 import type { RunTurns } from "../process/RunTurns.ts"
 import type { TimerQueue } from "../process/TimerQueue.ts"
 
@@ -125,6 +126,8 @@ export interface ExecutorHost {
   ) => void
   /** What a wait for events has yet to look at. */
   readonly awaited: Backend["awaited"]
+  /** The bytes of an artifact, or what is wrong with them. */
+  readonly artifact: Store["Service"]["artifact"]
   /** Whether the store can do that. */
   readonly together: boolean
   /** Runs the task in a later turn of the event loop. */
