@@ -120,7 +120,7 @@ describe("fermata runs settle", () => {
     // As if that had happened so often before that the next crash is one too many.
     const db = new DatabaseSync(project.db)
     const { changes } = db.prepare(
-      `UPDATE journal SET entries = replace(entries, ' StepRequested ', ' StepRequested "recovery":5,')
+      `UPDATE journal SET entries = replace(entries, '"onCrash":', '"recovery":5,"onCrash":')
        WHERE instr(entries, ' StepRequested ') > 0`
     ).run()
     assert.strictEqual(changes, 1)

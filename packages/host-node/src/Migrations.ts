@@ -25,7 +25,7 @@ export const applicationId = 0x4665726d
  *   databases) counts its inbox rows, so that no commit scans.
  * - What goes without saying is not stored: `EntryLines` says how entries stand in a
  *   row, `ShortWaits` what of its waits a run has beside its reason. A suspended run
- *   with a small payload takes about 800 bytes, its indexes among them.
+ *   with a small payload takes less than 800 bytes, its indexes among them.
  * - Times are `REAL`, in which SQLite stores whole numbers as integers and a
  *   fraction of a millisecond does no harm.
  * - `root` is null for a run that is its own root, so top runs need no index entry.
@@ -327,7 +327,9 @@ export const migrations: ReadonlyArray<string> = [
     key TEXT NOT NULL
   ) STRICT;
   CREATE INDEX standing_scope ON standing (agent, workspace);
-  `
+  `,
+  // Keys of entries, and times beside that of the line before, are stored shorter from here on (EntryLines), which an older build could not read.
+  ""
 ]
 
 /** Why this build must not touch the database; null when it may. Changes nothing. */

@@ -6,7 +6,9 @@ const row = [
   `{"at":1767225600000,"_tag":"RunStarted"}`,
   `{"at":1767225600000,"_tag":"StepRequested","key":"a","input":{"x":" {\\n"}}`,
   `{"at":1767225600001,"epoch":2,"_tag":"StepCompleted","key":"a","output":null}`,
-  `{"at":1767225600001,"epoch":2,"_tag":"RunSuspended","waits":[]}`
+  `{"at":1767225600001,"epoch":2,"_tag":"StepRequested","key":"b","input":null}`,
+  `{"at":1767225600021,"epoch":2,"_tag":"StepCompleted","key":"b","output":null}`,
+  `{"at":1767225600020,"epoch":2,"_tag":"RunSuspended","waits":[]}`
 ]
 
 const one = `{"at":1767225600000,"_tag":"RunSuspended","waits":[{"reason":"signal","key":"go"}]}`
@@ -15,9 +17,11 @@ describe("EntryLines", () => {
   it("say shortly what every entry begins with", () => {
     assert.deepStrictEqual(EntryLines.encode(row).split("\n"), [
       `1767225600000 RunStarted`,
-      ` StepRequested "key":"a","input":{"x":" {\\n"}`,
-      `1767225600001:2 StepCompleted "key":"a","output":null`,
-      ` RunSuspended "waits":[]`
+      ` StepRequested ~a,"input":{"x":" {\\n"}`,
+      `1767225600001:2 StepCompleted ~a,"output":null`,
+      ` StepRequested ~b,"input":null`,
+      `+20 StepCompleted ~b,"output":null`,
+      `1767225600020:2 RunSuspended "waits":[]`
     ])
     assert.strictEqual(EntryLines.encode([one]), `1767225600000 RunSuspended ~"signal","key":"go"`)
     assert.deepStrictEqual(EntryLines.decode(EntryLines.encode(row)), row)
@@ -33,6 +37,8 @@ describe("EntryLines", () => {
       `{"at":`,
       "0",
       "17",
+      "18",
+      "+",
       `,"epoch":`,
       `,"_tag":"`,
       `"`,
@@ -47,13 +53,18 @@ describe("EntryLines", () => {
       "x",
       "~",
       workflow,
+      `"key":"`,
+      `",`,
       "RunSuspended",
       `"waits":[{"reason":`,
       "}]"
     )
     const named = `{"at":1767225600000,"_tag":"RunRequested",${workflow},"payload":null}`
     assert.strictEqual(EntryLines.encode([named], workflow), `1767225600000 RunRequested ~"payload":null`)
+    const timed = fc.tuple(fc.integer({ min: 0, max: 40 }), fc.constantFrom("", `,"epoch":1`, `,"epoch":2`))
+      .map(([at, epoch]) => `{"at":${1767225600000 + at}${epoch},"_tag":"RunStarted"}`)
     const line = fc.oneof(
+      timed,
       fc.array(pieces, { maxLength: 12 }).map((parts) => parts.join("")),
       fc.string({ unit: "grapheme" }).map((text) => text.replaceAll("\n", "")),
       fc.constantFrom(...row, named, one)
