@@ -46,7 +46,7 @@ const prints = (
       const command = sentence.exec(text)?.[1]
       if (command === undefined) return assert.fail(`${purpose} is not printed as ${sentence} in:\n${text}`)
       assert.match(command, /^npx fermata /)
-      const ran = await at.run(j === undefined ? command : command.replace(/\bJ$/, j), options)
+      const ran = await at.run(j === undefined ? command : command.replace(/\bJ(?=tokens\b|$)/, j), options)
       assert.strictEqual(ran.code, exit, `${command}\n${ran.output}`)
       assert.notMatch(ran.output, /^error:/m, command)
       return ran
@@ -78,6 +78,22 @@ describe("commands that end what a run waits for", () => {
     const ran = await check("raise", run, /# with what it may spend more: (npx .*)/, { j: "0.25" })
     assert.include(ran.output, "budget raised by $0.25")
     assert.deepInclude(await ran.show(run.json.runId), { status: "completed", output: { micros: 250_000 } })
+  })
+
+  prints("what an agent may spend on a day is raised", ["raiseDay", "workOnWhatWasRaised"], async (at, check) => {
+    const run = await at.fermata("agent", "run", "thrifty", "--input", "go", "--id", "1", "--json")
+    assert.include(run.stderr, "waits for a larger budget: agent \"thrifty\" has spent 0 of 100 tokens on ")
+    const sentence = /# with what all runs of "thrifty" may spend more on this day: (npx .*)/
+    const ran = await check("raiseDay", run, sentence, { j: "90000" })
+    assert.include(ran.output, "is raised by 90000 tokens, and is 90100 tokens now")
+    const raised = await at.fermata("agent", "raise", "thrifty", "90000tokens")
+    const worked = await check(
+      "workOnWhatWasRaised",
+      raised,
+      /no worker is running, so that they go on once one is: (npx .*)/,
+      { until: /completed/ }
+    )
+    assert.deepInclude(await worked.show(run.json.runId), { status: "completed" })
   })
 
   prints("an event is taken", ["emit"], async (at, check) => {

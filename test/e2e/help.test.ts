@@ -46,7 +46,7 @@ const files: Readonly<Record<string, unknown>> = {
 /** What the examples stand for that nobody has: a run, its fork, and a workflow. */
 const unknown = [
   { named: /\b(1f0c|93ab)\b/, refusal: /^error: There is no run "(1f0c|93ab)"/m },
-  { named: /\bagent run (reviewer|writer)\b/, refusal: /^error: There is no agent "(reviewer|writer)"/m },
+  { named: /\bagent (run|raise) (reviewer|writer)\b/, refusal: /^error: There is no agent "(reviewer|writer)"/m },
   { named: /\brun purchase\b/, refusal: /^error: There is no workflow "purchase"/m }
 ]
 

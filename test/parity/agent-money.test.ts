@@ -70,6 +70,110 @@ describe("a daily budget", () => {
     }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
   })
 
+  it.effect("N-50: a raise of the day is recorded with who and when, is for all runs and that day alone, and makes those that wait go on at once", () => {
+    const agent = limited({ tokens: 1_250 })
+    return Effect.gen(function*() {
+      const runs = yield* Runs
+      const host = yield* TestHost
+      const started = yield* start(agent, "1", "2", "3", "4")
+      const waiting = started.slice(2)
+      const [wait] = (yield* runs.find(waiting[0]!)).waits
+      assert.deepInclude(wait, { reason: "budget", day: "1970-01-01" })
+      const at = yield* Clock.currentTimeMillis
+      const raised = yield* runs.raiseDay("agent", { tokens: 300, by: "ada", note: "a release", id: "r" })
+      assert.deepStrictEqual(raised, {
+        workflow: "agent",
+        day: "1970-01-01",
+        result: "accepted",
+        raised: { tokens: 300 },
+        told: waiting.toSorted()
+      })
+      yield* host.settled
+      // There is room for one of them at once, and for the other when that one has cost less than it reserved.
+      const statuses = yield* Effect.forEach(waiting, (run) => runs.find(run))
+      assert.deepStrictEqual(statuses.map(({ status }) => status).toSorted(), ["completed", "suspended"])
+      yield* host.adjust("5 minutes")
+      for (const run of waiting) assert.strictEqual((yield* runs.find(run)).status, "completed")
+      assert.deepInclude(yield* runs.raiseDay("agent", { tokens: 900, by: "bob", id: "r" }), {
+        result: "duplicate",
+        raised: { tokens: 300 },
+        told: []
+      })
+      assert.deepStrictEqual(yield* runs.dayRaises(), [
+        { id: "r", workflow: "agent", day: "1970-01-01", raised: { tokens: 300 }, by: "ada", note: "a release", at }
+      ])
+      const sums = yield* runs.spending()
+      assert.deepStrictEqual(sums.map(({ raised, spent }) => [spent.tokens, raised]), [[600, { tokens: 300 }]])
+      // The run was told by whom, and its own budget is what it was.
+      const { budget } = yield* runs.show(waiting[0]!)
+      assert.deepStrictEqual(budget.raised, {})
+      const told = (yield* runs.journal(waiting[0]!)).find(({ _tag }) => _tag === "SignalReceived")
+      assert.deepInclude(told, { name: "engine.budget", by: "ada" })
+      const [fifth] = yield* start(agent, "5")
+      assert.match(
+        (yield* runs.find(fifth!)).waits[0]!.detail!,
+        /^agent "agent" has spent 600 of 1550 tokens on 1970-01-01 /
+      )
+      yield* host.adjust(yield* restOfDay)
+      assert.strictEqual((yield* runs.find(fifth!)).status, "completed")
+      const [, , third] = yield* start(agent, "6", "7", "8")
+      assert.match(
+        (yield* runs.find(third!)).waits[0]!.detail!,
+        /^agent "agent" has spent 300 of 1250 tokens on 1970-01-02 /
+      )
+    }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+  })
+
+  it.effect("N-50: a call that may cost more than a whole day waits for a raise of this day, or for a later one that was raised", () => {
+    const agent = limited({ tokens: 100 })
+    return Effect.gen(function*() {
+      const runs = yield* Runs
+      const host = yield* TestHost
+      const [first, second] = yield* start(agent, "1", "2")
+      yield* runs.raiseDay("agent", { tokens: 1_000, by: "ada" })
+      yield* host.settled
+      // The first has spent 150 of them, and the second wants a thousand more.
+      const statuses = yield* Effect.forEach([first!, second!], (run) => runs.find(run))
+      const left = statuses.find(({ status }) => status === "suspended")!
+      assert.deepStrictEqual(statuses.map(({ status }) => status).toSorted(), ["completed", "suspended"])
+      yield* host.adjust(yield* restOfDay)
+      assert.isUndefined((yield* runs.find(left.id)).waits[0]!.until, "the next day has too little again")
+      yield* runs.raiseDay("agent", { tokens: 1_100, by: "ada", day: "1970-01-05" })
+      yield* host.settled
+      assert.strictEqual((yield* runs.find(left.id)).waits[0]!.until, 4 * day)
+      yield* host.adjust(3 * day)
+      assert.strictEqual((yield* runs.find(left.id)).status, "completed")
+    }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+  })
+
+  it.effect("N-50: what is no raise of a day is refused in one sentence, and nothing is recorded", () => {
+    const agent = limited({ tokens: 1_250 })
+    return Effect.gen(function*() {
+      const runs = yield* Runs
+      yield* start(agent, "1")
+      const refused = (given: Partial<Parameters<typeof runs.raiseDay>[1]>, workflow = "agent") =>
+        Effect.map(Effect.flip(runs.raiseDay(workflow, { by: "ada", ...given })), ({ message }) => message)
+      assert.deepStrictEqual(
+        yield* Effect.all([
+          refused({}),
+          refused({ tokens: -1 }),
+          refused({ micros: 0.5 }),
+          refused({ tokens: 1, day: "1970-02-30" }),
+          refused({ tokens: 1, day: "1969-12-31" })
+        ]),
+        [
+          "say by how much: by money, by tokens, or by both",
+          "tokens is -1, and has to be a whole number from 0 on",
+          "micros is 0.5, and has to be a whole number from 0 on",
+          "\"1970-02-30\" is no day; say it as 1970-01-01",
+          "1969-12-31 is over: it is 1970-01-01 (UTC), and a call counts on the day on which it is made"
+        ].map((problem) => `What "agent" may spend on a day is not raised: ${problem}`)
+      )
+      assert.include(yield* refused({ tokens: 1 }, "agend"), "agend")
+      assert.deepStrictEqual(yield* runs.dayRaises(), [])
+    }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+  })
+
   it.effect("N-50: holds for calls that are made at once; who finds too little left beside them looks again while they are in flight, and on the same day", () => {
     const agent = limited({ tokens: 2_500 })
     return Effect.gen(function*() {

@@ -41,6 +41,7 @@ const placesIn = (host: Host, run: string): Effect.Effect<ReadonlyArray<PlaceBel
     if (view.status !== "suspended") return []
     const below = yield* of(host, view)
     const waits = view.waits.filter((wait) => childrenOf(wait).length === 0 && Suspension.actionsOf(wait).length > 0)
-    const own = { runId: view.id, waits, approvals: view.approvals, samples: yield* Samples.of(host, view) }
+    const { approvals, id, workflow } = view
+    const own = { runId: id, workflow, waits, approvals, samples: yield* Samples.of(host, view) }
     return [...waits.length === 0 ? [] : [own], ...[...below.values()].flat()]
   })

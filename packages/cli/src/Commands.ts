@@ -38,6 +38,10 @@ export const signalWith = (runId: string, name: string): string => fermata("sign
 /** Lets a run spend more, in dollars or in tokens: `J` stands for how many. */
 export const raise = (runId: string, unit: "usd" | "tokens"): string => fermata("runs raise", [runId], [[unit, "J"]])
 
+/** Lets all runs of an agent together spend more on this day, in dollars or in tokens: `J` stands for how many. */
+export const raiseDay = (agent: string, unit: "usd" | "tokens"): string =>
+  fermata("agent raise", [agent, unit === "usd" ? "J" : "Jtokens"])
+
 /** Publishes an event that the wait takes. */
 export const emit = (event: string, data: unknown): string => fermata("emit", [event], dataOf(data))
 
@@ -82,6 +86,9 @@ export const workAfterwards = (): string => fermata("worker")
 
 /** A run was recorded, and there is no worker. */
 export const workAsNobodyDoes = (): string => fermata("worker")
+
+/** What was raised makes runs go on, and there is no worker. */
+export const workOnWhatWasRaised = (): string => fermata("worker")
 
 /** A run was recorded, and no worker serves it. */
 export const workAsNobodyServes = (): string => fermata("worker")

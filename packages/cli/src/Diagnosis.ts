@@ -278,7 +278,7 @@ class Look {
           message: `run ${run.id} of ${Words.definition(run)}${detail === undefined ? "" : `: ${detail}`}`,
           commands: [
             Commands.seeSuspended(run.id),
-            ...nextCommands({ runId: run.id, waits, as: this.globals.usually })
+            ...nextCommands({ runId: run.id, workflow: run.workflow, waits, as: this.globals.usually })
           ],
           runs: [run.id]
         }

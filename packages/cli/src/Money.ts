@@ -18,6 +18,18 @@ export const read = (option: string, text: string): Effect.Effect<number, Comman
     : Effect.succeed(micros)
 }
 
+/** An amount as one word: dollars, or with `tokens` behind it so many of those. */
+export const readAmount = (name: string, text: string): Effect.Effect<Spent.Amount, CommandFailed> => {
+  const [, tokens] = /^(\d{1,15}) ?tokens?$/.exec(text.trim()) ?? []
+  const amount = tokens === undefined ? Spent.make(microsOf(text) ?? 0, 0) : Spent.make(0, Number(tokens))
+  return Spent.isZero(amount)
+    ? refused(
+      "InvalidValue",
+      `${name} expects dollars above 0 with at most six decimal places, such as 1 or 0.25, or a whole number of tokens, such as 50000tokens; found "${text}"`
+    )
+    : Effect.succeed(amount)
+}
+
 /** Undefined where it is no amount above 0, or one that no whole number of millionths holds. */
 export const microsOf = (text: string): number | undefined => {
   const [, whole, part = ""] = /^\$?(\d{1,10})(?:\.(\d{1,6}))?$/.exec(text.trim()) ?? []
@@ -44,6 +56,12 @@ export const budget = ({ granted, raised }: RunView.BudgetView): string | undefi
     ...(granted === undefined ? [] : [`granted ${Spent.text(granted)}`]),
     ...(Spent.isZero(raised) ? [] : [`raised by ${Spent.text(raised)}`])
   ].join(", ") || undefined
+
+/** A limit with what was added to it; what it does not name stays without a limit. */
+export const raised = (limit: Spent.Amount, { micros = 0, tokens = 0 }: Spent.Amount): Spent.Amount => ({
+  ...(limit.micros === undefined ? {} : { micros: limit.micros + micros }),
+  ...(limit.tokens === undefined ? {} : { tokens: limit.tokens + tokens })
+})
 
 /** What a step or a child has cost; undefined where nothing is known of that. */
 export const cost = ({ reserved, spent, unsettled }: Spent.Cost): string | undefined =>

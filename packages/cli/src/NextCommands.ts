@@ -10,6 +10,7 @@ import * as Commands from "./Commands.ts"
 /** A run that waits, and who reads about it. */
 export interface Place {
   readonly runId: string
+  readonly workflow: string
   readonly waits: ReadonlyArray<Wait>
   /** The identity that the reader acts under by default. */
   readonly as: string
@@ -65,6 +66,10 @@ const commandOf = (place: Place, wait: Wait, action: Suspension.Action): string 
       return action.verb === "emit"
         ? Commands.emit(action.event, sample.value)
         : Commands.signal(runId, action.name, sample.value)
+    case "raise-day":
+      return `# with what all runs of "${place.workflow}" may spend more on this day: ${
+        Commands.raiseDay(place.workflow, action.unit)
+      }`
     case "raise":
       return `# with what it may spend more: ${Commands.raise(runId, action.unit)}`
     case "cancel":

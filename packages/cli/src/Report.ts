@@ -82,7 +82,8 @@ export const tellPeople = ({ below, now, samples, steps, unserved, view }: Follo
       yield* note(`  see: ${Commands.seeWhatHappened(view.id)}`)
     }
     if (view.status !== "suspended") return
-    const own = { runId: view.id, waits: view.waits, approvals: view.approvals, samples }
+    const { approvals, id, waits, workflow } = view
+    const own = { runId: id, workflow, waits, approvals, samples }
     const places = [{ ...own, waits: view.waits.filter(({ key }) => !below.has(key)) }, ...[...below.values()].flat()]
     const commands = places.flatMap((place) => nextCommands({ ...place, as: globals.usually }))
     if (commands.length > 0) yield* note("  to go on:")

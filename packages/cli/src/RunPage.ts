@@ -37,6 +37,7 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
   const { endedAt, requestedAt } = view.times
   const commands = nextCommands({
     runId: view.id,
+    workflow: view.workflow,
     waits: view.waits,
     approvals: view.approvals,
     as: globals.usually,

@@ -8,6 +8,7 @@ import * as RunSentence from "@fermata/core/RunSentence"
 import * as RunSpending from "@fermata/core/RunSpending"
 import * as RunView from "@fermata/core/RunView"
 import * as Spent from "@fermata/core/Spent"
+import * as SpentByDay from "@fermata/core/SpentByDay"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import * as Predicate from "effect/Predicate"
@@ -126,8 +127,7 @@ export class Watch {
           }${entry.note === undefined ? "" : `: ${entry.note}`}`
       case "SignalReceived":
         if (entry.name === RunSpending.budgetSignal) {
-          const amount = Spent.text(RunSpending.raiseOf(entry.payload))
-          return `  ${err.green("✓")} budget raised by ${amount}${entry.by === undefined ? "" : `, says ${entry.by}`}${
+          return `  ${err.green("✓")} ${raisedBy(entry.payload)}${entry.by === undefined ? "" : `, says ${entry.by}`}${
             noteOf(entry.payload)
           }`
         }
@@ -184,6 +184,14 @@ export class Watch {
 
 /** What it has cost, behind what else is said. */
 const costOf = ({ spent }: Pick<Spent.Cost, "spent">): string => spent === undefined ? "" : `, ${Spent.text(spent)}`
+
+/** What was raised, and by how much. */
+const raisedBy = (payload: unknown): string => {
+  const ofDay = RunSpending.dayRaiseOf(payload)
+  return ofDay === undefined
+    ? `budget raised by ${Spent.text(RunSpending.raiseOf(payload))}`
+    : `budget of ${SpentByDay.textOf(ofDay.day)} (UTC) raised by ${Spent.text(ofDay.amount)} for all runs`
+}
 
 /** Why a budget was raised, as whoever did so says. */
 const noteOf = (payload: unknown): string =>

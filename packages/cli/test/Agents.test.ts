@@ -67,7 +67,15 @@ describe("agents", () => {
       },
       { name: "looker", description: "Looks at one file", models: ["claude-opus-5-5"], tools: [], agents: [] },
       { name: "chief", description: "", models: ["claude-opus-5-5"], tools: [], agents: ["reviewer"] },
-      { name: "writer", description: "Says it otherwise", models: ["claude-opus-5-5"], tools: [], agents: [] }
+      { name: "writer", description: "Says it otherwise", models: ["claude-opus-5-5"], tools: [], agents: [] },
+      {
+        name: "thrifty",
+        description: "",
+        models: ["claude-opus-5-5"],
+        tools: [],
+        agents: [],
+        dailyBudget: { tokens: 100 }
+      }
     ])
     const page = (await type("agent", "ls")).stdout
     assert.match(page, /^AGENT +MODELS +TOOLS +AGENTS BELOW +TODAY +EVER +A RUN MAY +DESCRIPTION$/m)
@@ -130,6 +138,58 @@ describe("agents", () => {
     assert.strictEqual(upgrade.code, 0, upgrade.stdout)
     const replayed = await type("replay", run!)
     assert.strictEqual(replayed.code, 0, replayed.stdout + replayed.stderr)
+  })
+
+  it("N-50: may spend more on a day once somebody raises that, which is listed with who and when, and told to runs that wait", async () => {
+    const { type } = project()
+    const run = ["agent", "run", "thrifty", "--input", "go", "--id", "1", "--model", "scripted"]
+    const early = await type("agent", "raise", "thrifty", "500tokens")
+    assert.strictEqual(early.code, 2)
+    const waits = await type(...run)
+    assert.strictEqual(waits.code, 3, waits.stderr)
+    assert.match(waits.stderr, /waits for a larger budget: agent "thrifty" has spent 0 of 100 tokens on /)
+    const said = /# with what all runs of "thrifty" may spend more on this day: .*( agent raise thrifty Jtokens .*)$/m
+    assert.match(waits.stderr, said)
+    const raised = await type("agent", "raise", "thrifty", "90000tokens", "--note", "a release", "--as", "ada")
+    assert.strictEqual(raised.code, 0, raised.stderr)
+    assert.match(
+      raised.stderr,
+      /^what agent "thrifty" may spend on [\d-]+ \(UTC\) is raised by 90000 tokens, and is 90100 tokens now$/m
+    )
+    assert.include(raised.stderr, "told of it: 1 run on the way or waiting for a budget")
+    assert.match(raised.stderr, /no worker is running, so that they go on once one is: .*worker/)
+    const listed = (await type("agent", "ls", "--json")).lines.find(({ name }) => name === "thrifty")!
+    const { raised: sum, raises } = listed.spending as never as {
+      readonly raised: object
+      readonly raises: ReadonlyArray<object>
+    }
+    // The day may have ended meanwhile.
+    if (raises.length > 0) {
+      assert.deepStrictEqual(sum, { tokens: 90_000 })
+      assert.deepInclude(raises[0]!, { workflow: "thrifty", raised: { tokens: 90_000 }, by: "ada", note: "a release" })
+      assert.match((await type("agent", "ls")).stdout, /^thrifty .* 0 of 90100 tokens \(raised by 90000 tokens\) /m)
+    }
+    const worked = await type("worker", "--until-idle", "--model", "scripted")
+    assert.strictEqual(worked.code, 0)
+    const tail = await type("runs", "tail", /run (\w+)/.exec(waits.stderr)![1]!)
+    assert.match(
+      `${tail.stderr}${tail.stdout}`,
+      /budget of [\d-]+ \(UTC\) raised by 90000 tokens for all runs, says ada: a release/
+    )
+    assert.strictEqual((await type(...run)).code, 0)
+    const refused = async (message: RegExp, ...args: ReadonlyArray<string>) => {
+      const { code, stderr } = await type("agent", "raise", ...args)
+      assert.strictEqual(code, 2)
+      assert.match(stderr, message)
+    }
+    await refused(
+      /The dailyBudget of agent "thrifty" has no limit in dollars: it is 100 tokens\n.*agent raise thrifty Jtokens/,
+      "thrifty",
+      "1"
+    )
+    await refused(/Agent "writer" has no dailyBudget: /, "writer", "1")
+    await refused(/There is no agent "thirfty" .*; did you mean "thrifty"\?/, "thirfty", "1")
+    await refused(/1999-12-31 is over: it is [\d-]+ \(UTC\)/, "thrifty", "1tokens", "--day", "1999-12-31")
   })
 
   it("that are below others ask too, and whoever runs the one above is told how to answer", async () => {
@@ -316,7 +376,7 @@ describe("agents", () => {
     }
     assert.match(
       await doctor({}),
-      /^info {5}models: anthropic \(claude-\*\) cannot be asked here: ANTHROPIC_API_KEY is not set\. It is asked by reviewer, looker, chief and writer$/m
+      /^info {5}models: anthropic \(claude-\*\) cannot be asked here: ANTHROPIC_API_KEY is not set\. It is asked by reviewer, looker, chief, writer and thrifty$/m
     )
     const secrets = fileURLToPath(new URL("./support/secrets.config.ts", import.meta.url))
     assert.match(

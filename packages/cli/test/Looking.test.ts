@@ -27,6 +27,7 @@ describe("command lines that only look", () => {
       "emit",
       "agent run",
       "agent ls",
+      "agent raise",
       "worker",
       "replay",
       "upgrade check",

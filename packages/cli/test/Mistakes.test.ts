@@ -186,6 +186,19 @@ describe("mistakes with options", () => {
       ),
       mistake("runs raise 1234 --tokens 0", "--tokens cannot be \"0\"", "from 1"),
       mistake("runs raise 1234 --tokens 1.5", "--tokens cannot be \"1.5\""),
+      ...["0", "-1", "1,5", "$", "", "many", "0tokens", "1.5tokens", "5 token s"].map((amount) =>
+        mistake(
+          ["agent", "raise", "clerk", "--", amount],
+          `amount expects dollars above 0 with at most six decimal places, such as 1 or 0.25, or a whole number of tokens, such as 50000tokens; found "${amount}"`
+        )
+      ),
+      ...["today", "2026-02-30", "2026-1-1", "20260101", ""].map((day) =>
+        mistake(
+          ["agent", "raise", "clerk", "1", `--day=${day}`],
+          `--day expects a day of the calendar such as 2026-11-30, found "${day}"`
+        )
+      ),
+      mistake("agent raise clerk", "needs the argument"),
       mistake("runs fork 1234", "fermata runs fork needs the option --at"),
       mistake("runs fork 1234 --at a --set b", "--set cannot be \"b\": expected STEP=J"),
       mistake("runs fork 1234 --at a --set b=1 --set b=2", "--set names step \"b\" twice"),

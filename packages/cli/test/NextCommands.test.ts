@@ -8,7 +8,7 @@ import * as NextCommands from "../src/NextCommands.ts"
 const nextCommands = (place: NextCommands.Place) =>
   NextCommands.nextCommands(place).map((command) => command.replace(`${fermata("")} `, ""))
 
-const commands = (...waits: ReadonlyArray<Wait>) => nextCommands({ runId: "r1", waits, as: "ada" })
+const commands = (...waits: ReadonlyArray<Wait>) => nextCommands({ runId: "r1", workflow: "clerk", waits, as: "ada" })
 
 describe("NextCommands", () => {
   it("answers an approval as somebody who may", () => {
@@ -47,7 +47,7 @@ describe("NextCommands", () => {
       answers: [{ id: "1", decision: "approve", by: "ann", at: 1, choice: "card" }]
     }
     const waits: ReadonlyArray<Wait> = [{ reason: "approval", key: "ok", who: ["ann", "bob", "cy"] }]
-    assert.deepStrictEqual(nextCommands({ runId: "r1", waits, as: "ann", approvals: [question] }), [
+    assert.deepStrictEqual(nextCommands({ runId: "r1", workflow: "clerk", waits, as: "ann", approvals: [question] }), [
       "approve r1 --as cy --choice card",
       "deny r1 --as cy"
     ])
@@ -69,7 +69,7 @@ describe("NextCommands", () => {
       answers: [{ id: "1", decision: "approve", by: "ann", at: 1, edit: 2, hash: "2222222222222222" }]
     }
     const waits: ReadonlyArray<Wait> = [{ reason: "approval", key: "ok" }]
-    assert.deepStrictEqual(nextCommands({ runId: "r1", waits, as: "cy", approvals: [question] }), [
+    assert.deepStrictEqual(nextCommands({ runId: "r1", workflow: "clerk", waits, as: "cy", approvals: [question] }), [
       "approve r1 --hash 222222222222",
       "deny r1 --hash 222222222222"
     ])
@@ -86,13 +86,13 @@ describe("NextCommands", () => {
       ["event:parcel.arrived", { _tag: "Json", value: { id: "p 1" } }],
       ["event:odd", { _tag: "Words", text: "an event for which this holds: $f(event)" }]
     ])
-    assert.deepStrictEqual(nextCommands({ runId: "r1", waits, as: "ada", samples }), [
+    assert.deepStrictEqual(nextCommands({ runId: "r1", workflow: "clerk", waits, as: "ada", samples }), [
       "signal r1 paid --data '{\"note\":\"it'\\''s\"}'",
       "signal r1 go",
       "emit parcel.arrived --data '{\"id\":\"p 1\"}'",
       "# an event for which this holds: $f(event)"
     ])
-    assert.deepStrictEqual(nextCommands({ runId: "r1", waits: waits.slice(0, 1), as: "ada" }), [
+    assert.deepStrictEqual(nextCommands({ runId: "r1", workflow: "clerk", waits: waits.slice(0, 1), as: "ada" }), [
       "# with what the signal carries: signal r1 paid --data J"
     ])
   })

@@ -22,7 +22,7 @@ const waits: ReadonlyArray<Wait> = suspendReasons.map((reason): Wait => ({
 const table = waits.map((wait) => {
   const { endedBy, event } = suspensions[wait.reason]
   const said = clauseOf(wait, { now: 0 }).replace(/^until .*$/, "until TIME")
-  const commands = nextCommands({ runId: "RUN", waits: [wait], as: "ada" })
+  const commands = nextCommands({ runId: "RUN", workflow: "AGENT", waits: [wait], as: "ada" })
     .map((command) => command.slice(command.indexOf(fermata("")) + fermata("").length + 1))
   const done = commands.length === 0 ? "it goes on by itself" : commands.map((command) => `\`${command}\``).join(", ")
   return `| \`${wait.reason}\` | waits ${said} | ${endedBy} | \`${event}\` | ${done} |`

@@ -22,6 +22,10 @@ export interface RunSpending {
   granted: Spent.Amount | undefined
   /** What operators have added since. */
   raised: Spent.Amount
+  /** How often the run was told of a raise, be it its own or that of a day. */
+  raises: number
+  /** What it was told that operators have added to what its workflow may spend, by UTC days since the epoch. */
+  readonly raisedDays: Map<number, Spent.Amount>
   /** Reservations in flight, by the keys of their steps. */
   readonly steps: Map<string, Spent.Amount>
   /** Grants of children whose end is not known, by their ids. */
@@ -38,6 +42,8 @@ export const empty = (): RunSpending => ({
   children: Spent.zero,
   granted: undefined,
   raised: Spent.zero,
+  raises: 0,
+  raisedDays: new Map(),
   steps: new Map(),
   grants: new Map()
 })
@@ -69,7 +75,14 @@ export const apply = (spending: RunSpending, entry: JournalEntry): void => {
       return
     case "SignalReceived":
       if (entry.name === budgetSignal) {
-        spending.raised = Spent.sum(spending.raised, raiseOf(StoredJson.read(entry.payload)))
+        const payload = StoredJson.read(entry.payload)
+        const ofDay = dayRaiseOf(payload)
+        spending.raises++
+        spending.raised = Spent.sum(spending.raised, raiseOf(payload))
+        if (ofDay !== undefined) {
+          const before = spending.raisedDays.get(ofDay.day) ?? Spent.zero
+          spending.raisedDays.set(ofDay.day, Spent.sum(before, ofDay.amount))
+        }
       }
       return
   }
@@ -86,18 +99,32 @@ export const of = (entries: Iterable<JournalEntry>): RunSpending => {
 export const final = ({ children, grants, own, steps, unsettled }: RunSpending): Spent.Amount =>
   Spent.sumAll([own, unsettled, children, ...steps.values(), ...grants.values()])
 
-/** The amount in the payload of a raise; what is none raises by nothing. */
-export const raiseOf = (payload: unknown): Spent.Amount => {
-  const value = (name: "micros" | "tokens"): number => {
-    const found = typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>)[name] : 0
-    return Number.isSafeInteger(found) && (found as number) > 0 ? found as number : 0
-  }
-  return Spent.make(value("micros"), value("tokens"))
+/** By how much this payload raises the budget of the run itself; what is no amount raises by nothing. */
+export const raiseOf = (payload: unknown): Spent.Amount =>
+  dayRaiseOf(payload) === undefined ? amountIn(payload) : Spent.zero
+
+/** What this payload tells of a day of the run's workflow that was raised, in days since the epoch; undefined where it raises the run itself. */
+export const dayRaiseOf = (
+  payload: unknown
+): { readonly day: number; readonly amount: Spent.Amount } | undefined => {
+  const day = fieldOf(payload, "day")
+  return Number.isSafeInteger(day) ? { day: day as number, amount: amountIn(payload) } : undefined
 }
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const fieldOf = (payload: unknown, name: string): unknown =>
+  typeof payload === "object" && payload !== null ? (payload as Record<string, unknown>)[name] : undefined
+
+const amountIn = (payload: unknown): Spent.Amount => {
+  const value = (name: "micros" | "tokens"): number => {
+    const found = fieldOf(payload, name)
+    return Number.isSafeInteger(found) && (found as number) > 0 ? found as number : 0
+  }
+  return Spent.make(value("micros"), value("tokens"))
+}
 
 /** What was reserved counts as spent. */
 const giveUp = (spending: RunSpending, reserved: Map<string, Spent.Amount>, key: string): void => {

@@ -86,6 +86,16 @@ export class RaiseRefused extends Schema.TaggedError<RaiseRefused>()("RaiseRefus
   }
 }
 
+/** What a workflow may spend on a day is not raised by this: it is no amount, or no day on which anything is spent any more. */
+export class DayRaiseRefused extends Schema.TaggedError<DayRaiseRefused>()("DayRaiseRefused", {
+  workflow: Schema.String,
+  problem: Schema.String
+}, { httpApiStatus: 422 }) {
+  override get message(): string {
+    return `What "${this.workflow}" may spend on a day is not raised: ${this.problem}`
+  }
+}
+
 /** The step has no outcome to settle: it is not there, is over, or is being worked on. */
 export class StepNotOpen extends Schema.TaggedError<StepNotOpen>()("StepNotOpen", {
   runId: Schema.String,

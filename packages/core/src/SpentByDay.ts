@@ -25,6 +25,11 @@ export interface DaySums {
   readonly reservedTokens: number
 }
 
+/** How a day of a workflow stands. `raised` is by how much operators have raised what it may cost; absent where nobody has. */
+export interface DayStanding extends DaySums {
+  readonly raised?: Spent.Amount
+}
+
 /** What a run has itself spent by the entries so far. */
 export interface Tally {
   /** By outcomes, and by attempts that came to none. */
@@ -57,6 +62,12 @@ export const beginOf = (day: number): number => day * dayMs
 
 /** A day as `2026-11-30`. */
 export const textOf = (day: number): string => TimeText.iso(beginOf(day)).slice(0, 10)
+
+/** The day of such a text; undefined where it is no day of the calendar. */
+export const read = (text: string): number | undefined => {
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? dayOf(Date.parse(`${text}T00:00:00Z`)) : Number.NaN
+  return Number.isNaN(day) || textOf(day) !== text ? undefined : day
+}
 
 /** All that counts on a day: what was spent, and what is in flight. */
 export const heldOf = ({ micros, reservedMicros, reservedTokens, tokens }: DaySums): Spent.Amount =>

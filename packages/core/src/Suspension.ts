@@ -27,6 +27,8 @@ export type Action =
   | { readonly verb: "signal"; readonly name: string }
   /** Let the run spend more, in dollars or in tokens. */
   | { readonly verb: "raise"; readonly unit: "usd" | "tokens" }
+  /** Let all runs of its workflow together spend more on the day. */
+  | { readonly verb: "raise-day"; readonly unit: "usd" | "tokens" }
   /** Publish an event of this name. */
   | { readonly verb: "emit"; readonly event: string }
   | { readonly verb: "resume" | "cancel" }
@@ -155,7 +157,10 @@ export const suspensions: { readonly [R in SuspendReason]: Suspension } = {
     isFault: false,
     event: "engine.run.suspended",
     clause: (wait, { now }) => `for a larger budget${detail(wait)}${until(wait, now)}`,
-    actions: ({ key }) => [{ verb: "raise", unit: key === "tokens" ? "tokens" : "usd" }]
+    actions: ({ day, key }) => {
+      const unit = key === "tokens" ? "tokens" : "usd"
+      return [...(day === undefined ? [] : [{ verb: "raise-day", unit } as const]), { verb: "raise", unit }]
+    }
   },
   operator: {
     endedBy: "operator",

@@ -11,7 +11,8 @@ import { suspendReasons } from "./RunStatus.ts"
  * `key` names it inside the run, `until` is the time (ms since the epoch) at
  * which the wait ends by itself, `who` lists the people who may end it, and
  * `detail` is a sentence for people. `step` is there where recovery has stopped
- * a step whose key alone would be taken for the run's.
+ * a step whose key alone would be taken for the run's. `day` is there where a
+ * budget is short that all runs of a workflow share: the UTC day, as `2026-11-30`.
  */
 export const Wait = Schema.Struct({
   reason: Schema.Literals(suspendReasons),
@@ -19,7 +20,8 @@ export const Wait = Schema.Struct({
   until: Schema.optionalKey(Schema.Finite),
   who: Schema.optionalKey(Schema.Array(Schema.String)),
   detail: Schema.optionalKey(Schema.String),
-  step: Schema.optionalKey(Schema.Boolean)
+  step: Schema.optionalKey(Schema.Boolean),
+  day: Schema.optionalKey(Schema.String)
 })
 export type Wait = typeof Wait.Type
 

@@ -180,6 +180,8 @@ describe("what a run has spent", () => {
       journal(requested({ micros: 9 }), raise({ micros: 5, note: "go on" }), raise({ tokens: 3 }), raise({ micros: 1 }))
     )
     assert.deepStrictEqual(budget, { granted: { micros: 9 }, raised: { micros: 6, tokens: 3 } })
+    // What all runs may spend on a day is none of this run's own budget.
+    assert.deepStrictEqual(view(raise({ day: 3, micros: 5 })).budget, { raised: {} })
     for (const payload of [null, "5", { micros: -5 }, { micros: 0.5 }, { micros: "5" }, []]) {
       assert.deepStrictEqual(view(raise(payload)).budget, { raised: {} })
     }

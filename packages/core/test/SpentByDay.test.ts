@@ -34,6 +34,15 @@ const days = (bodies: ReadonlyArray<readonly [at: number, body: Body]>) =>
   (SpentByDay.after(SpentByDay.nothing, journal(bodies))?.days ?? [])
     .map(({ day, micros, reservedMicros }) => [day, micros, reservedMicros])
 
+describe("the text of a day", () => {
+  it("is read back as that day, and what is no day of the calendar is none", () => {
+    for (const day of [-1, 0, 59, 20_787]) assert.strictEqual(SpentByDay.read(SpentByDay.textOf(day)), day)
+    for (const text of ["", "2026-02-30", "2026-13-01", "2026-1-1", "2026-01-01T00:00", "today"]) {
+      assert.isUndefined(SpentByDay.read(text), text)
+    }
+  })
+})
+
 describe("what a run has spent on which day", () => {
   it.each<[string, ReadonlyArray<readonly [number, Body]>, ReadonlyArray<ReadonlyArray<number>>]>([
     ["a call counts on the day on which it was asked for", [[day - 1, request("a", 9)], [day, outcome("a", 4)]], [[

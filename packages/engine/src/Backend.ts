@@ -20,6 +20,7 @@ import type { Awaited, EventFilter, EventRow, EventWait, EventWaitRow } from "./
 import type { Answer, Op } from "./internal/backend/Operations.ts"
 import type {
   ApprovalRow,
+  DayRaiseRow,
   DefinitionRow,
   FindingRow,
   InboxRow,
@@ -133,6 +134,8 @@ export interface Backend {
   readonly census: Effect.Effect<Census, StorageFailed>
   /** What was spent, by workflow and then by day. */
   readonly spending: (filter: SpendingFilter) => Effect.Effect<ReadonlyArray<SpendingRow>, StorageFailed>
+  /** The raises of these days, in order of arrival. */
+  readonly dayRaises: (filter: SpendingFilter) => Effect.Effect<ReadonlyArray<DayRaiseRow>, StorageFailed>
   /**
    * A number that changes whenever ANOTHER connection has written; cheap enough to read ten times a second. Reads
    * never go back: what is asked after it has at least the writes that it counts.

@@ -135,6 +135,7 @@ export const make = (store: MemoryStore): Backend => {
       return { byStatus, owned, inbox: store.inbox.size, outbox: store.outbox.size }
     }),
     spending: (filter) => Effect.sync(() => spendingOf(store, filter)),
+    dayRaises: (filter) => Effect.sync(() => [...store.dayRaises.values()].filter(isIn(filter))),
     version: Effect.sync(() => store.transactions - own)
   }
 }
@@ -167,12 +168,14 @@ const isStranded = ({ inbox, row: { dueAt, owner, reason, status, waits } }: Sto
       (reason === null || waits === null || waits === "[]" || (reason === "timer" && dueAt === null)))
   )
 
-const spendingOf = (
-  { spending }: MemoryStore,
-  { since = -Infinity, until = Infinity, workflow }: SpendingFilter
-): ReadonlyArray<SpendingRow> =>
+const isIn =
+  ({ since = -Infinity, until = Infinity, workflow }: SpendingFilter) =>
+  (row: { readonly workflow: string; readonly day: number }): boolean =>
+    (workflow ?? row.workflow) === row.workflow && row.day >= since && row.day <= until
+
+const spendingOf = ({ spending }: MemoryStore, filter: SpendingFilter): ReadonlyArray<SpendingRow> =>
   [...spending.values()]
-    .filter((row) => (workflow ?? row.workflow) === row.workflow && row.day >= since && row.day <= until)
+    .filter(isIn(filter))
     .sort((a, b) => a.workflow < b.workflow ? -1 : a.workflow > b.workflow ? 1 : a.day - b.day)
 
 const take = <A>(items: ReadonlyArray<A>, limit: number): ReadonlyArray<A> => items.slice(0, Math.max(0, limit))

@@ -7,6 +7,7 @@
  * run carries it out.
  */
 import type { KeptArtifact } from "@fermata/core/Artifact"
+import type { DayRaise, DayRaised } from "@fermata/core/DayRaise"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Census, Owner } from "@fermata/core/Owner"
 import type { Answer, ApprovalFilter, OpenApproval } from "@fermata/core/Question"
@@ -21,6 +22,7 @@ import type {
   ArtifactAmbiguous,
   ArtifactDamaged,
   ArtifactNotFound,
+  DayRaiseRefused,
   ForkRefused,
   NotAllowed,
   OutputRefused,
@@ -55,6 +57,7 @@ import type { StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
 import { HostClock } from "./HostClock.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
+import * as DayRaises from "./internal/DayRaises.ts"
 import * as RunArtifacts from "./internal/RunArtifacts.ts"
 import * as RunForks from "./internal/RunForks.ts"
 import * as RunLookup from "./internal/RunLookup.ts"
@@ -79,6 +82,9 @@ export type Content = RunArtifacts.Content
 /** By how much a budget is raised, who says so, and why. */
 export type Raise = RunMessages.Raise
 
+/** By how much what a workflow may spend on a day is raised, for which day, who says so, and why. */
+export type RaiseOfDay = DayRaises.Raise
+
 /** No such run, or none that can be told from others. */
 export type FindError = RunLookup.FindError
 /** There is no such run, or it has ended. */
@@ -86,7 +92,7 @@ export type ActError = RunLookup.ActError
 /** There is no such workflow, it does not take this payload, or nobody may start it so. */
 export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
 
-/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise, answer, take rules back, cancel, pause, resume, settle, fork and compare. */
+/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise (runs and days), answer, take rules back, cancel, pause, resume, settle, fork and compare. */
 export class Runs extends Context.Service<Runs, {
   /** The run of this id, or the one whose id begins with this (at least 4 characters). */
   readonly find: (run: string) => Effect.Effect<RunSummary, FindError>
@@ -162,6 +168,21 @@ export class Runs extends Context.Service<Runs, {
    * sent before under this `id` is a duplicate.
    */
   readonly raise: (run: string, raise: Raise) => Effect.Effect<Receipt, ActError | RaiseRefused>
+  /**
+   * Lets all runs of a workflow together spend more on a UTC day, this one or a
+   * later one, where its code has a limit for days and goes by this
+   * (`StepContext.day`, as agents do): millionths of a US dollar, tokens, or both.
+   * Raises of a day add up and are kept, with who and when. Runs that wait for a
+   * larger budget look again.
+   */
+  readonly raiseDay: (
+    workflow: string,
+    raise: RaiseOfDay
+  ) => Effect.Effect<DayRaised, DayRaiseRefused | WorkflowNotFound | StorageFailed>
+  /** The raises of days, in the order in which they came; of the days from the one of `since` to the one of `until` (ms since the epoch). */
+  readonly dayRaises: (
+    filter?: Omit<SpendingSum.SpendingFilter, "groupBy">
+  ) => Effect.Effect<ReadonlyArray<DayRaise>, StorageFailed>
   /**
    * JSON that would end this wait of the run: what a signal may carry, or the
    * output of a step that is to be settled. Nothing where it is not known here.
@@ -241,6 +262,7 @@ export class Runs extends Context.Service<Runs, {
       const { raise, sample, send, settle, signal } = RunMessages.make(runtime, store, lookup)
       const { answer, approvals } = RunQuestions.make(runtime, lookup)
 
+      const { dayRaises, raiseDay } = DayRaises.make(runtime, backend)
       const { artifact, artifacts } = RunArtifacts.make(store, lookup)
 
       const list = Effect.fn("Runs.list")(function*(filter: ListFilter = {}) {
@@ -286,6 +308,8 @@ export class Runs extends Context.Service<Runs, {
         settle,
         signal,
         raise,
+        raiseDay,
+        dayRaises,
         sample,
         artifacts,
         artifact,

@@ -137,9 +137,10 @@ export interface StepContext {
    * request when that was recorded, with what this try has reserved: of several that were recorded, each sees those
    * before it. A body that goes on only where that is within a limit, and ends with a failure and without having
    * spent anything where it is not, never lets the day go over the limit, as long as no try spends more than it has
-   * reserved. Undefined where nothing is reserved for the step.
+   * reserved. `raised` is by how much operators have raised that limit (`Runs.raiseDay`). Undefined where nothing is
+   * reserved for the step.
    */
-  readonly day: SpentByDay.DaySums | undefined
+  readonly day: SpentByDay.DayStanding | undefined
 }
 
 /** What is said of an artifact beside its content. */

@@ -20,10 +20,10 @@ import * as Handover from "./internal/Handover.ts"
 import { type OutcomeCodec, outcomeCodec } from "./internal/JsonCodec.ts"
 import * as NoteKinds from "./internal/NoteKinds.ts"
 import { Granted as GrantedAmount } from "./internal/Reserved.ts"
-import type { Budget, Spending } from "./internal/run/Purse.ts"
+import type { Budget, Raises, Spending } from "./internal/run/Purse.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 
-export type { Budget, Spending } from "./internal/run/Purse.ts"
+export type { Budget, Raises, Spending } from "./internal/run/Purse.ts"
 export { defaultLimits, Limits, Signals, Version } from "./internal/WorkflowAnnotations.ts"
 
 /**
@@ -165,6 +165,21 @@ export const budget: Effect.Effect<Budget, never, Engine | WorkflowInstance> = E
 )
 
 /**
+ * Of which raises this run was told, in the body of a workflow: how many, of its
+ * own budget and of days (`Runs.raiseDay`), and by how much which days. A replay
+ * finds the same at the same place. Whoever was refused something by a limit, and
+ * finds a raise here that was not there before, need not wait for one. Dies in a
+ * step and outside of a run.
+ */
+export const raises: Effect.Effect<Raises, never, Engine | WorkflowInstance> = Effect.flatMap(
+  CurrentRun,
+  (place) =>
+    place !== undefined && place.step === undefined
+      ? Effect.sync(() => place.run.acts.raises())
+      : Effect.die(new Error("The raises of a run are asked in the body of a workflow, not in a step or outside a run"))
+)
+
+/**
  * Waits, in the body of a workflow, until an operator raises the budget of the
  * run, and answers with the budget as it is then. Meanwhile the run is suspended
  * as `budget`, and says how much of this `limit` it has spent. Raises that came
@@ -176,7 +191,9 @@ export const budget: Effect.Effect<Budget, never, Engine | WorkflowInstance> = E
  *
  * With `until` (ms since the epoch) the wait ends at that time, too: it is a
  * durable timer. `detail` says what is short, in place of what the run has spent
- * of the limit.
+ * of the limit, and `day` (UTC days since the epoch) that it is a limit which all
+ * runs of the workflow share on that day, which `Runs.raiseDay` raises: such a
+ * raise ends the wait, too, and changes nothing of `raised`.
  *
  * @example
  * ```ts
@@ -188,7 +205,7 @@ export const budget: Effect.Effect<Budget, never, Engine | WorkflowInstance> = E
  */
 export const awaitBudget = (
   limit: Amount,
-  { detail, until }: { readonly until?: number; readonly detail?: string } = {}
+  { day, detail, until }: { readonly until?: number; readonly detail?: string; readonly day?: number } = {}
 ): Effect.Effect<Budget, never, Engine | WorkflowInstance> =>
   Effect.gen(function*() {
     const place = yield* CurrentRun
@@ -198,7 +215,7 @@ export const awaitBudget = (
       )
     }
     const said = detail ?? `spent ${Spent.textOf(place.run.acts.spending().total, limit)}`
-    const raised = place.run.waits.budget(limit, said, until)
+    const raised = place.run.waits.budget(limit, { detail: said, until, day })
     if (until === undefined) yield* raised
     else yield* Effect.raceFirst(raised, Effect.sleep(Math.max(0, until - (yield* Clock.currentTimeMillis))))
     return place.run.acts.budget()

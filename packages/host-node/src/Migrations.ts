@@ -329,7 +329,23 @@ export const migrations: ReadonlyArray<string> = [
   CREATE INDEX standing_scope ON standing (agent, workspace);
   `,
   // Keys of entries, and times beside that of the line before, are stored shorter from here on (EntryLines), which an older build could not read.
-  ""
+  "",
+  // What operators let workflows spend on days: each act, and its sum beside what was spent, which is told with that.
+  `
+  CREATE TABLE day_raises (
+    arrival INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    workflow TEXT NOT NULL,
+    day INTEGER NOT NULL,
+    micros INTEGER NOT NULL,
+    tokens INTEGER NOT NULL,
+    raised_by TEXT NOT NULL,
+    note TEXT,
+    at REAL NOT NULL
+  ) STRICT;
+  ALTER TABLE spending ADD COLUMN raised_micros INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE spending ADD COLUMN raised_tokens INTEGER NOT NULL DEFAULT 0;
+  `
 ]
 
 /** Why this build must not touch the database; null when it may. Changes nothing. */

@@ -90,6 +90,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       findings: (limit) => read(() => reads.findings(limit)),
       census: read(reads.census),
       spending: (filter) => read(() => reads.spending(filter)),
+      dayRaises: (filter) => read(() => reads.dayRaises(filter)),
       version: read(reads.version)
     }
     const chunks = SqliteChunks.make({ attempt, db }, { guard: () => log.guard(), readOnly: untouched })

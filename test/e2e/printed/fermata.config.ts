@@ -1,4 +1,5 @@
 /** Programs that wait for everything that a person may be asked for, under names that a shell would take apart. */
+import * as Agent from "@fermata/agent/Agent"
 import { defineConfig } from "@fermata/cli/Config"
 import { Llm } from "@fermata/contracts/Llm"
 import * as Approval from "@fermata/engine/Approval"
@@ -124,7 +125,11 @@ const ChainLayer = Chain.toLayer(() =>
   text("a")("").pipe(Effect.flatMap(() => text("-b")("")), Effect.flatMap(text("c")))
 )
 
+/** It may spend less on a day than a call may cost. */
+const Thrifty = Agent.make("thrifty", { instructions: "You write.", model: "scripted", dailyBudget: { tokens: 100 } })
+
 export default defineConfig({
+  agents: [{ agent: Thrifty, layer: Thrifty.layer }],
   workflows: [
     Undeclared.toLayer(paid),
     Declared.toLayer(paid),

@@ -266,6 +266,7 @@ class Conversation {
     const wanted = yield* this.reserve(maxTokens)
     const models = yield* this.order(maxTokens)
     const limit = yield* Budgeting.limitOf(dailyBudget)
+    const { count: raises } = yield* Workflows.raises
     const answer = yield* modelStep({ turn, purpose }).pipe(
       Effect.provideService(Step.Reserved, wanted),
       Effect.provideService(ModelStep.CurrentQuestion, {
@@ -277,7 +278,7 @@ class Conversation {
         maxTokens,
         temperature,
         output: isSummary ? undefined : shape?.document,
-        daily: limit === undefined ? undefined : { agent, limit, wanted }
+        daily: limit === undefined ? undefined : { agent, limit, wanted, raises }
       })
     )
     if (!isSummary) this.progress.turns = turn

@@ -15,6 +15,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import * as Money from "./Money.ts"
 
 /** What a call is held to, for the body of its step. */
 export interface Held {
@@ -23,6 +24,8 @@ export interface Held {
   readonly limit: Amount
   /** What the call has reserved. */
   readonly wanted: Amount
+  /** Of how many raises the run had been told when it asked for the call. */
+  readonly raises: number
 }
 
 /** A call was not made: with it, the agent would have spent more on the day than it may. */
@@ -34,7 +37,10 @@ export class DayFull extends Schema.TaggedError<DayFull>()("DayFull", {
   /** By calls in flight, without this one. */
   reserved: Amount,
   wanted: Amount,
-  limit: Amount
+  /** With what operators have added to it for the day. */
+  limit: Amount,
+  /** Of how many raises the run had been told when it asked for the call; absent where that was not recorded. */
+  raises: Schema.optionalKey(Schema.Int)
 }) {
   /** Whether it is what was spent that leaves too little, so that only the next day does. Else calls in flight may yet cost less than they have reserved. */
   get isSpent(): boolean {
@@ -59,11 +65,12 @@ export class DayFull extends Schema.TaggedError<DayFull>()("DayFull", {
 
 /** Why a call that has been requested is not made; undefined where it may be. */
 export const problemOf = (
-  { agent, limit, wanted }: Held,
-  sums: SpentByDay.DaySums | undefined
+  { agent, limit: own, raises, wanted }: Held,
+  sums: SpentByDay.DayStanding | undefined
 ): Effect.Effect<DayFull | undefined> => {
   // Without the sums of the day nobody knows what is left of it.
   if (sums === undefined) return Effect.die(new Error("The store does not tell what was spent on the day"))
+  const limit = sums.raised === undefined ? own : Money.raisedBy(own, sums.raised)
   if (!Spent.exceeds(SpentByDay.heldOf(sums), limit)) return Effect.undefined
   const { day, micros, reservedMicros, reservedTokens, tokens } = sums
   return Effect.succeed(
@@ -72,6 +79,7 @@ export const problemOf = (
       day,
       limit,
       wanted,
+      raises,
       spent: Spent.make(micros, tokens),
       reserved: Spent.make(
         Math.max(0, reservedMicros - (wanted.micros ?? 0)),
@@ -84,16 +92,25 @@ export const problemOf = (
 /**
  * Waits, suspended as `budget`: for the next day, or, while it is calls in flight
  * that leave too little, for a time that doubles with each of the `looks` before;
- * and in either case no longer than until somebody raises the budget of the run,
- * for which alone it waits where no day has room for the call.
+ * and in either case no longer than until somebody raises the budget of the day,
+ * or of the run. Where no day has room for the call, it waits for such a raise
+ * alone, or for a later day that was raised. A raise that the run was told of
+ * while the call was refused is one that it need not wait for.
  */
 export const awaitRoom = (full: DayFull, looks: number): Effect.Effect<void, never, Engine | WorkflowInstance> =>
   Effect.gen(function*() {
-    if (full.isTooDear) return yield* Effect.asVoid(Workflows.awaitBudget(full.limit, { detail: full.message }))
-    const next = SpentByDay.beginOf(full.day + 1)
+    const { count, days } = yield* Workflows.raises
+    if (full.raises !== undefined && full.raises !== count) return
+    const { day, message: detail } = full
+    if (full.isTooDear) {
+      const later = [...days.keys()].filter((raised) => raised > day)
+      const until = later.length === 0 ? {} : { until: SpentByDay.beginOf(Math.min(...later)) }
+      return yield* Effect.asVoid(Workflows.awaitBudget(full.limit, { day, detail, ...until }))
+    }
+    const next = SpentByDay.beginOf(day + 1)
     const now = yield* Clock.currentTimeMillis
     const until = full.isSpent ? next : Math.min(next, now + Math.min(firstLookMs * 2 ** looks, lastLookMs))
-    if (until > now) yield* Workflows.awaitBudget(full.limit, { until, detail: full.message })
+    if (until > now) yield* Workflows.awaitBudget(full.limit, { day, until, detail })
   })
 
 // ----------------------------------------------------------------------------

@@ -36,6 +36,8 @@ const Chief = Agent.make("chief", {
 
 const Writer = Agent.make("writer", { description: "Says it otherwise", instructions: "You write." })
 
+const Thrifty = Agent.make("thrifty", { instructions: "You write.", dailyBudget: { tokens: 100 } })
+
 const handlers = kit.toLayer({
   Publish: ({ text }) =>
     Effect.sync(() => {
@@ -52,7 +54,8 @@ export default defineConfig({
     { agent: Reviewer, layer: Reviewer.layer.pipe(Layer.provide(handlers)) },
     { agent: Looker, layer: Looker.layer },
     { agent: Chief, layer: Chief.layer },
-    { agent: Writer, layer: Writer.layer }
+    { agent: Writer, layer: Writer.layer },
+    { agent: Thrifty, layer: Thrifty.layer }
   ],
   scripted: (request, turn) =>
     isTold(request, "You write")

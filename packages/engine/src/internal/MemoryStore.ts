@@ -4,6 +4,7 @@
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import type {
   ApprovalRow,
+  DayRaiseRow,
   DefinitionRow,
   FindingRow,
   InboxRow,
@@ -32,6 +33,8 @@ export interface MemoryStore {
   readonly findings: Map<string, Ordered<FindingRow>>
   /** By workflow and day. */
   readonly spending: Map<string, SpendingRow>
+  /** By their ids. */
+  readonly dayRaises: Map<string, DayRaiseRow>
   readonly events: MemoryEvents.MemoryEvents
   readonly index: {
     readonly due: DueList.DueList
@@ -85,6 +88,7 @@ export const makeStore = (): MemoryStore => ({
   definitions: new Map(),
   findings: new Map(),
   spending: new Map(),
+  dayRaises: new Map(),
   events: MemoryEvents.make(),
   index: {
     due: DueList.make(),

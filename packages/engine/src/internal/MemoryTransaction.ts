@@ -2,7 +2,7 @@
  * The operations of the storage seam on a memory store.
  */
 import * as Spent from "@fermata/core/Spent"
-import type { DaySums } from "@fermata/core/SpentByDay"
+import type { DayStanding, DaySums } from "@fermata/core/SpentByDay"
 import type {
   AnswerOp,
   Answers,
@@ -12,6 +12,7 @@ import type {
   LeaveOp,
   Op,
   OutboxRow,
+  RaiseOp,
   ReportOp,
   StartOp,
   Together
@@ -84,6 +85,8 @@ export class Transaction {
         return this.#events.keep(op, (row) => void this.#inbox({ row }))
       case "sweep":
         return this.#events.sweep(op)
+      case "raise":
+        return this.#raise(op)
       default:
         throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
     }
@@ -229,13 +232,32 @@ export class Transaction {
     }
   }
 
-  #spend(workflow: string, change: DaySums): DaySums {
+  #spend(workflow: string, change: DaySums): DayStanding {
     const key = pair(workflow, String(change.day))
     const { spending } = this.#store
-    const sums: Mutable<DaySums> = { ...change }
-    for (const unit of units) sums[unit] = bounded((spending.get(key)?.[unit] ?? 0) + change[unit])
+    const known = spending.get(key)
+    const sums: Mutable<DayStanding> = { ...change, ...(known?.raised === undefined ? {} : { raised: known.raised }) }
+    for (const unit of units) sums[unit] = bounded((known?.[unit] ?? 0) + change[unit])
     this.#changes.put(spending, key, { workflow, ...sums })
     return sums
+  }
+
+  #raise({ message, reasons, row }: RaiseOp): Answers["raise"] {
+    const { at, day, id, micros, tokens, workflow } = row
+    const key = pair(workflow, String(day))
+    const { dayRaises, runs, spending } = this.#store
+    const known = spending.get(key)
+    if (dayRaises.has(id)) return { result: "duplicate", raised: known?.raised ?? Spent.zero, told: [] }
+    const raised = Spent.sum(known?.raised ?? Spent.zero, Spent.make(micros, tokens))
+    const before = known ?? { workflow, day, micros: 0, tokens: 0, reservedMicros: 0, reservedTokens: 0 }
+    this.#changes.put(dayRaises, id, row)
+    this.#changes.put(spending, key, Spent.isZero(raised) ? before : { ...before, raised })
+    const told = [...runs.values()].flatMap(({ row: run }) => {
+      const isTold = run.workflow === workflow &&
+        (run.status === "running" || (run.status === "suspended" && reasons.includes(run.reason ?? "")))
+      return isTold && this.#inbox({ row: { run: run.id, ...message, at } }).result === "accepted" ? [run.id] : []
+    })
+    return { result: "accepted", raised, told: told.toSorted() }
   }
 
   #leaveAll(listener: string, { except, row }: NonNullable<CommitOp["leaves"]>, at: number): void {

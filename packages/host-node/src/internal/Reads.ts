@@ -108,6 +108,7 @@ export const make = (db: DatabaseSync) => {
   const list = lister(db)
   const spending = SpendingSql.read(db)
   const standing = StandingSql.read(db)
+  const dayRaises = SpendingSql.readRaises(db)
 
   return {
     version: (): number => number(version.get()!, "data_version"),
@@ -158,7 +159,8 @@ export const make = (db: DatabaseSync) => {
       }
     },
     spending,
-    standing
+    standing,
+    dayRaises
   } satisfies { readonly [Name in Exclude<keyof Backend, "supports" | "write">]: unknown }
 }
 

@@ -1,28 +1,76 @@
 /** What runs have spent, as SQL: in their rows, and in the sums of days. */
-import type { DaySums } from "@fermata/core/SpentByDay"
-import type { SpendingChange, SpendingFilter, SpendingRow } from "@fermata/engine/Backend"
+import * as Spent from "@fermata/core/Spent"
+import type { DayStanding } from "@fermata/core/SpentByDay"
+import type {
+  Answers,
+  DayRaiseRow,
+  InboxRow,
+  RaiseOp,
+  SpendingChange,
+  SpendingFilter,
+  SpendingRow
+} from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
-import { number, prepare, type Row, text } from "./Rows.ts"
+import { number, prepare, type Row, text, textOrNull } from "./Rows.ts"
 
 /** What commits change. To be called inside their transactions. */
 export const changes = (db: DatabaseSync) => {
   const setSpent = prepare(db, "INSERT OR REPLACE INTO spent (run, micros, tokens) VALUES (?, ?, ?)")
   const add = prepare(
     db,
-    `INSERT INTO spending SELECT workflow, ?2, ${columns.map((_, index) => bounded(`?${index + 3}`)).join(", ")}
+    `INSERT INTO spending (workflow, day, ${columns.join(", ")})
+       SELECT workflow, ?2, ${columns.map((_, index) => bounded(`?${index + 3}`)).join(", ")}
        FROM runs WHERE key = ?1
      ON CONFLICT DO UPDATE SET ${
       columns.map((column, index) => `${column} = ${bounded(`${column} + ?${index + 3}`)}`).join(", ")
     }
-     RETURNING day, ${columns.join(", ")}`
+     RETURNING ${standing}`
   )
 
-  /** The sums of the days behind it. */
-  return (key: number, { days, spent }: SpendingChange): ReadonlyArray<DaySums> => {
+  /** How the days stand behind it. */
+  return (key: number, { days, spent }: SpendingChange): ReadonlyArray<DayStanding> => {
     if (spent !== undefined) setSpent.run(key, spent.micros ?? 0, spent.tokens ?? 0)
     return days.map(({ day, micros, reservedMicros, reservedTokens, tokens }) =>
-      toSums(add.get(key, day, micros, tokens, reservedMicros, reservedTokens)!)
+      toStanding(add.get(key, day, micros, tokens, reservedMicros, reservedTokens)!)
     )
+  }
+}
+
+/** Raises of what may be spent on days. To be called inside their transactions; `inbox` puts a row into the inbox of a run. */
+export const raises = (db: DatabaseSync, inbox: (row: InboxRow) => Answers["inbox"]) => {
+  const keep = prepare(
+    db,
+    `INSERT INTO day_raises (id, workflow, day, micros, tokens, raised_by, note, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO NOTHING`
+  )
+  const add = prepare(
+    db,
+    `INSERT INTO spending (workflow, day, ${
+      columns.join(", ")
+    }, raised_micros, raised_tokens) VALUES (?1, ?2, 0, 0, 0, 0, ?3, ?4)
+     ON CONFLICT DO UPDATE SET raised_micros = ${bounded("raised_micros + ?3")}, raised_tokens = ${
+      bounded("raised_tokens + ?4")
+    }`
+  )
+  const standingOf = prepare(db, `SELECT ${standing} FROM spending WHERE workflow = ? AND day = ?`)
+  const running = prepare(db, "SELECT id FROM runs WHERE status = 'running' AND workflow = ?")
+  const waiting = prepare(db, "SELECT id FROM runs WHERE reason = ?2 AND status = 'suspended' AND workflow = ?1")
+  const raisedOf = ({ day, workflow }: DayRaiseRow): Spent.Amount => {
+    const row = standingOf.get(workflow, day)
+    return row === undefined ? Spent.zero : toStanding(row).raised ?? Spent.zero
+  }
+
+  return ({ message, reasons, row }: RaiseOp): Answers["raise"] => {
+    const { at, by, day, id, micros, note, tokens, workflow } = row
+    if (keep.run(id, workflow, day, micros, tokens, by, note, at) === 0) {
+      return { result: "duplicate", raised: raisedOf(row), told: [] }
+    }
+    add.run(workflow, day, micros, tokens)
+    const told = [running.all(workflow), ...reasons.map((reason) => waiting.all(workflow, reason))]
+      .flatMap((rows) => rows.map((found) => text(found, "id")))
+      .filter((run) => inbox({ run, ...message, at }).result === "accepted")
+      .toSorted()
+    return { result: "accepted", raised: raisedOf(row), told }
   }
 }
 
@@ -40,8 +88,29 @@ export const read = (db: DatabaseSync) => {
     { since = Number.MIN_SAFE_INTEGER, until = Number.MAX_SAFE_INTEGER, workflow }: SpendingFilter
   ): ReadonlyArray<SpendingRow> =>
     (workflow === undefined ? all.all(since, until) : ofOne.all(since, until, workflow)).map((row) =>
-      Object.assign(toSums(row), { workflow: text(row, "workflow") })
+      Object.assign(toStanding(row), { workflow: text(row, "workflow") })
     )
+}
+
+/** The raises of days, in order of arrival. */
+export const readRaises = (db: DatabaseSync) => {
+  const all = prepare(
+    db,
+    "SELECT * FROM day_raises WHERE day >= ?1 AND day <= ?2 AND workflow = coalesce(?3, workflow) ORDER BY arrival"
+  )
+  return (
+    { since = Number.MIN_SAFE_INTEGER, until = Number.MAX_SAFE_INTEGER, workflow }: SpendingFilter
+  ): ReadonlyArray<DayRaiseRow> =>
+    all.all(since, until, workflow ?? null).map((row) => ({
+      id: text(row, "id"),
+      workflow: text(row, "workflow"),
+      day: number(row, "day"),
+      micros: number(row, "micros"),
+      tokens: number(row, "tokens"),
+      by: text(row, "raised_by"),
+      note: textOrNull(row, "note"),
+      at: number(row, "at")
+    }))
 }
 
 // ---------------------------------------------------------------------------
@@ -50,13 +119,19 @@ export const read = (db: DatabaseSync) => {
 
 const columns = ["micros", "tokens", "reserved_micros", "reserved_tokens"]
 
+const standing = ["day", ...columns, "raised_micros", "raised_tokens"].join(", ")
+
 /** SQLite has integers that JavaScript has not. */
 const bounded = (sum: string): string => `min(max(${sum}, 0), ${Number.MAX_SAFE_INTEGER})`
 
-const toSums = (row: Row): DaySums => ({
-  day: number(row, "day"),
-  micros: number(row, "micros"),
-  tokens: number(row, "tokens"),
-  reservedMicros: number(row, "reserved_micros"),
-  reservedTokens: number(row, "reserved_tokens")
-})
+const toStanding = (row: Row): DayStanding => {
+  const raised = Spent.make(number(row, "raised_micros"), number(row, "raised_tokens"))
+  return {
+    day: number(row, "day"),
+    micros: number(row, "micros"),
+    tokens: number(row, "tokens"),
+    reservedMicros: number(row, "reserved_micros"),
+    reservedTokens: number(row, "reserved_tokens"),
+    ...(Spent.isZero(raised) ? {} : { raised })
+  }
+}

@@ -371,6 +371,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   }
 
   const listeners = Listeners.make(db, keyOf, inbox)
+  const raise = SpendingSql.raises(db, (row) => inbox({ row }))
 
   const owners = OwnerSql.make(db, keyOf)
   const register = DefinitionSql.register(db)
@@ -432,6 +433,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
           return events.keep(op, (row) => void inbox({ row }))
         case "sweep":
           return events.sweep(op)
+        case "raise":
+          return raise(op)
         default:
           throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
       }

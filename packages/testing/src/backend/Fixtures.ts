@@ -16,6 +16,7 @@ import type {
   LeaveOp,
   Op,
   OutboxRow,
+  RaiseOp,
   ReportOp,
   StartOp
 } from "@fermata/engine/Backend"
@@ -249,6 +250,21 @@ export const report = (
   epoch: 0,
   dueAt: null,
   ...seen
+})
+
+/** Raises what "purchase" may spend on a day, at time 1,700. */
+export const raise = (
+  id: string,
+  day: number,
+  micros: number,
+  tokens: number,
+  rest: Partial<RaiseOp["row"]> = {},
+  reasons: ReadonlyArray<string> = ["budget"]
+): RaiseOp => ({
+  op: "raise",
+  row: { id, workflow: "purchase", day, micros, tokens, by: "ada", note: null, at: 1_700, ...rest },
+  reasons,
+  message: { id: `raise:${id}`, kind: "signal", payload: id }
 })
 
 /** The definition of a program. */

@@ -19,6 +19,7 @@ import {
   leave,
   type MakeStore,
   outboxRow,
+  raise,
   report,
   start,
   stopRow,
@@ -353,6 +354,22 @@ const intent = fc.oneof(
     )
   },
   {
+    weight: 2,
+    arbitrary: asOp(
+      fc.record({
+        message,
+        day: fc.constantFrom(0, 20_000),
+        micros: fc.constantFrom(0, 3, Number.MAX_SAFE_INTEGER),
+        tokens: fc.nat(2),
+        workflow: fc.constantFrom("purchase", "else"),
+        note: fc.option(key),
+        reasons: fc.subarray(["timer", "signal"])
+      }),
+      ({ day, message, micros, note, reasons, tokens, workflow }) =>
+        raise(message, day, micros, tokens, { note, workflow }, reasons)
+    )
+  },
+  {
     weight: 1,
     arbitrary: asOp(
       fc.record({ name: key, hash: message, kind: fc.constantFrom("program", "contract", "recipe") }),
@@ -403,5 +420,7 @@ const observe = (backend: Backend) =>
     standing: backend.standing({}),
     standingOf: backend.standing({ agent: "r0", workspace: "" }),
     spending: backend.spending({}),
+    dayRaises: backend.dayRaises({}),
+    dayRaisesOf: backend.dayRaises({ workflow: "purchase", since: 1, until: 20_000 }),
     spendingOf: backend.spending({ workflow: "purchase", since: 0, until: 19_999 })
   })

@@ -1,5 +1,6 @@
 import type * as Agent from "@fermata/agent/Agent"
 import type { Amount } from "@fermata/core/Amount"
+import type { DayRaise } from "@fermata/core/DayRaise"
 import type { SpendingSum } from "@fermata/core/SpendingSum"
 import * as Spent from "@fermata/core/Spent"
 import * as SpentByDay from "@fermata/core/SpentByDay"
@@ -7,6 +8,7 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { existsSync } from "node:fs"
 import { globals } from "../../Globals.ts"
+import * as Money from "../../Money.ts"
 import { item, lines, note, table, width } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
 
@@ -31,7 +33,7 @@ export const commandAgentLs = Command.make("ls", {}, () =>
     ))
   })).pipe(
     Command.withDescription(
-      "List the agents of the configuration, with their models, tools and agents below, what they have spent, and their limits"
+      "List the agents of the configuration, with their models, tools and agents below, what they have spent, and their limits with their raises"
     ),
     Command.withExamples([{ command: "fermata agent ls --json", description: "As NDJSON, an agent a line" }])
   )
@@ -40,14 +42,22 @@ export const commandAgentLs = Command.make("ls", {}, () =>
 // internal
 // ----------------------------------------------------------------------------
 
-/** What all runs of an agent have spent: on this UTC day, with what calls in flight have reserved of it, and ever. */
+/** What all runs of an agent have spent: on this UTC day, with what calls in flight have reserved of it, and ever; and the raises of what they may spend on this day and later ones. */
 interface Spending {
   readonly today: Amount
   readonly reserved: Amount
   readonly ever: Amount
+  readonly raised: Amount
+  readonly raises: ReadonlyArray<DayRaise>
 }
 
-const nothing: Spending = { today: Spent.zero, reserved: Spent.zero, ever: Spent.zero }
+const nothing: Spending = {
+  today: Spent.zero,
+  reserved: Spent.zero,
+  ever: Spent.zero,
+  raised: Spent.zero,
+  raises: []
+}
 
 const isNothing = ({ ever, reserved }: Spending): boolean => Spent.isZero(ever) && Spent.isZero(reserved)
 
@@ -91,12 +101,19 @@ const spent = withHost({ command: "agent ls", readOnly: true, existing: true }, 
     const now = host.now()
     const sums = yield* host.refine(host.runs.spending())
     const day = SpentByDay.textOf(SpentByDay.dayOf(now))
+    const raises = yield* host.refine(host.runs.dayRaises({ since: now }))
     return (agent: string): Spending => {
       const own = sums.filter(({ workflow }) => workflow === agent)
       const sum = (rows: ReadonlyArray<SpendingSum>, of: "spent" | "reserved") =>
         Spent.sumAll(rows.map((row) => row[of]))
       const today = own.filter((row) => row.day === day)
-      return { today: sum(today, "spent"), reserved: sum(today, "reserved"), ever: sum(own, "spent") }
+      return {
+        today: sum(today, "spent"),
+        reserved: sum(today, "reserved"),
+        ever: sum(own, "spent"),
+        raised: Spent.sumAll(today.map(({ raised = Spent.zero }) => raised)),
+        raises: raises.filter(({ workflow }) => workflow === agent)
+      }
     }
   }))
 
@@ -104,7 +121,7 @@ const spent = withHost({ command: "agent ls", readOnly: true, existing: true }, 
 const spendingOf = (found: ((agent: string) => Spending) | void): ((agent: string) => Spending) | undefined =>
   found === undefined ? undefined : found
 
-const today = ({ reserved, today }: Spending, limit: Amount | undefined): string =>
-  `${limit === undefined ? Spent.text(today) : Spent.textOf(today, limit)}${
-    Spent.isZero(reserved) ? "" : `, and up to ${Spent.text(reserved)} in flight`
-  }`
+const today = ({ raised, reserved, today }: Spending, limit: Amount | undefined): string =>
+  `${limit === undefined ? Spent.text(today) : Spent.textOf(today, Money.raised(limit, raised))}${
+    limit === undefined || Spent.isZero(raised) ? "" : ` (raised by ${Spent.text(raised)})`
+  }${Spent.isZero(reserved) ? "" : `, and up to ${Spent.text(reserved)} in flight`}`

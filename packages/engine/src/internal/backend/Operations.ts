@@ -1,11 +1,12 @@
 /** What is written to a store: operations, each with its answer. */
 import type { Amount } from "@fermata/core/Spent"
-import type { DaySums } from "@fermata/core/SpentByDay"
+import type { DayStanding, DaySums } from "@fermata/core/SpentByDay"
 import type * as Effect from "effect/Effect"
 import type { EventAnswers, EventsOp, EventWaitChanges, SubscriptionRow, SweepOp } from "../../EventLog.ts"
 import type {
   ApprovalRow,
   BlobRow,
+  DayRaiseRow,
   DefinitionRow,
   FindingRow,
   InboxRow,
@@ -101,8 +102,9 @@ export interface CommitOp {
  *
  * The sums of a day are those of the run's workflow. They are changed in the
  * transaction of the commit, and the answer has them as they are behind it, so
- * that of two commits which reserve something the later one sees both. A sum is
- * never below 0, and no larger than the largest safe integer.
+ * that of two commits which reserve something the later one sees both, and with
+ * what operators have raised. A sum is never below 0, and no larger than the
+ * largest safe integer.
  */
 export interface SpendingChange {
   /** What the run has spent behind this commit, in whole; absent where that is what it was. */
@@ -272,6 +274,20 @@ export interface DefineOp {
   readonly row: DefinitionRow
 }
 
+/**
+ * Raises what the runs of a workflow may spend on a day, once for each id: keeps
+ * the row, adds it to how the day stands, and puts `message` into the inboxes of
+ * the workflow's runs that run, or are suspended for one of `reasons`, as by
+ * `InboxOp` at the time of the row. A sum of raises is no larger than the largest
+ * safe integer.
+ */
+export interface RaiseOp {
+  readonly op: "raise"
+  readonly row: DayRaiseRow
+  readonly reasons: ReadonlyArray<string>
+  readonly message: Pick<InboxRow, "id" | "kind" | "payload">
+}
+
 /** One operation of a write. A list of them is applied as one transaction. */
 export type Op =
   | StartOp
@@ -291,14 +307,15 @@ export type Op =
   | DefineOp
   | EventsOp
   | SweepOp
+  | RaiseOp
 
 /** The answer to an operation, by its name. */
 export interface Answers extends EventAnswers {
   /** `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already. */
   readonly start: { readonly started: boolean; readonly run: RunRow; readonly told?: true }
-  /** `told`: others have been told of the end. `days`: the sums of the days that `spending` has changed, in that order. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
+  /** `told`: others have been told of the end. `days`: how the days stand that `spending` has changed, in that order. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
   readonly commit:
-    | { readonly ok: true; readonly told?: true; readonly days?: ReadonlyArray<DaySums> }
+    | { readonly ok: true; readonly told?: true; readonly days?: ReadonlyArray<DayStanding> }
     | {
       readonly ok: false
       readonly epoch: number
@@ -331,6 +348,12 @@ export interface Answers extends EventAnswers {
   readonly report: { readonly reported: boolean }
   readonly publish: {}
   readonly delivered: {}
+  /** `raised` are all raises of the day, and `told` the runs that got the message, by their ids. */
+  readonly raise: {
+    readonly result: "accepted" | "duplicate"
+    readonly raised: Amount
+    readonly told: ReadonlyArray<string>
+  }
   readonly define: { readonly result: "added" | "same" | "replaced" | "refused"; readonly known: DefinitionRow | null }
 }
 /** What a write answers to this operation. */

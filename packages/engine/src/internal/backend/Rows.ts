@@ -1,6 +1,6 @@
 /** The rows of a store: plain strings and numbers. Times are ms since the epoch. */
 import type { Amount } from "@fermata/core/Spent"
-import type { DaySums } from "@fermata/core/SpentByDay"
+import type { DayStanding } from "@fermata/core/SpentByDay"
 import type { StandingRule } from "@fermata/core/StandingRule"
 
 /** One run as the database knows it. Everything else about a run is folded from its journal. */
@@ -37,9 +37,23 @@ export interface RunRow {
   readonly spent?: Amount
 }
 
-/** What the runs of a workflow have spent on a UTC day, and what of it is reserved by attempts in flight. */
-export interface SpendingRow extends DaySums {
+/** What the runs of a workflow have spent on a UTC day, what of it is reserved by attempts in flight, and by how much operators have raised what they may spend. */
+export interface SpendingRow extends DayStanding {
   readonly workflow: string
+}
+
+/** An act by which an operator has raised what the runs of a workflow may spend on a UTC day, counted from the epoch. */
+export interface DayRaiseRow {
+  /** Unique in the store. */
+  readonly id: string
+  readonly workflow: string
+  readonly day: number
+  /** Millionths of a US dollar. */
+  readonly micros: number
+  readonly tokens: number
+  readonly by: string
+  readonly note: string | null
+  readonly at: number
 }
 
 /** A row of the inbox of a run. `at` is ms since the epoch. */

@@ -1,6 +1,6 @@
 /** Messages of callers in this process to runs and to the outside. */
 import * as Effect from "effect/Effect"
-import type { Answers, InboxOp, OutboxRow, StorageFailed } from "../../Backend.ts"
+import type { Answers, InboxOp, OutboxRow, RaiseOp, StorageFailed } from "../../Backend.ts"
 import type { Scrub } from "../secrets/Scrub.ts"
 import * as Telling from "../secrets/Telling.ts"
 import type { Inboxes } from "./Inboxes.ts"
@@ -35,6 +35,13 @@ export class Messages {
       return answer
     })
   }
+
+  /** Raises what the runs of a workflow may spend on a day, and tells those that wait for it. */
+  readonly raise = (op: RaiseOp): Effect.Effect<Answers["raise"], StorageFailed> =>
+    Effect.tap(
+      this.writer.patience.persist(this.writer.write(op)),
+      ({ told }) => Effect.sync(() => told.length > 0 ? this.rounds.poke() : undefined)
+    )
 
   /** Puts messages into the outbox for a caller who is no body of a workflow. */
   readonly publish = (rows: ReadonlyArray<OutboxRow>): Effect.Effect<void, StorageFailed> => {

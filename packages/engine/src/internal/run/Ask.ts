@@ -6,7 +6,7 @@ import type { CrashRule } from "@fermata/core/CrashRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { ArtifactDamaged } from "@fermata/core/RunsErrors"
 import type { Amount } from "@fermata/core/Spent"
-import type { DaySums } from "@fermata/core/SpentByDay"
+import type { DayStanding } from "@fermata/core/SpentByDay"
 import type { StandingOffer } from "@fermata/core/StandingRule"
 import type * as StoredJson from "@fermata/core/StoredJson"
 import type * as Context from "effect/Context"
@@ -75,7 +75,7 @@ export interface StepAttempt {
   /** The bytes of what an earlier step has kept. */
   readonly kept: (artifact: Artifact) => Effect.Effect<Uint8Array, ArtifactDamaged | StorageFailed>
   /** What the runs of the workflow had spent on the day of the request, when that was recorded. */
-  readonly day: DaySums | undefined
+  readonly day: DayStanding | undefined
 }
 
 /** What an asker of a step gets. Its value or cause may be stored text; nobody else is given it. */

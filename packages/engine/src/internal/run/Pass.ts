@@ -15,7 +15,7 @@ import { type Lookup, SparseMap, SparseSet } from "../Sparse.ts"
 import type { StepLimit } from "../StepLimit.ts"
 import type { ApprovalResult, StepDefinition, StepOutcome } from "./Ask.ts"
 import type { Ledger, RecordedApproval, RecordedStep } from "./Ledger.ts"
-import type { Document } from "./RunPort.ts"
+import type { Document, ShortBudget } from "./RunPort.ts"
 
 type Entry = JournalEntry.JournalEntry
 type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
@@ -73,12 +73,9 @@ interface AskedSignal {
   readonly waiters: Array<Resume<EntryOf<"SignalReceived">>>
 }
 
-export interface AskedBudget {
+export interface AskedBudget extends ShortBudget {
   /** What of the budget is short: `money`, or `tokens` where nothing else is limited. */
   readonly key: string
-  readonly detail: string
-  /** When the wait ends by itself, ms since the epoch. */
-  readonly until: number | undefined
   readonly resume: () => void
 }
 

@@ -3,7 +3,7 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Amount } from "@fermata/core/Spent"
-import type { DaySums } from "@fermata/core/SpentByDay"
+import type { DayStanding } from "@fermata/core/SpentByDay"
 import type { Giver } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
 import type * as Context from "effect/Context"
@@ -97,7 +97,7 @@ export type MakeEntry = (
  * How a commit came out. `unseen`: it is refused, for the inbox holds what the run has not taken; everything else is
  * as it was. `days`: the sums of the days that it has changed.
  */
-export type Committed = (ok: boolean, unseen?: boolean, days?: ReadonlyArray<DaySums>) => void
+export type Committed = (ok: boolean, unseen?: boolean, days?: ReadonlyArray<DayStanding>) => void
 
 /** A run in memory, as its process sees it. */
 export interface HeldRun {

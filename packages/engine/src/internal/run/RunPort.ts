@@ -25,7 +25,7 @@ import type {
   StepDefinition,
   StepOutcome
 } from "./Ask.ts"
-import type { Budget, Spending } from "./Purse.ts"
+import type { Budget, Raises, Spending } from "./Purse.ts"
 
 /** A revision of a document of the run. */
 export interface Document {
@@ -50,13 +50,22 @@ export interface StepPort {
   readonly hasLeft: (key: string) => boolean
 }
 
+/** What people are told of a budget that is short. */
+export interface ShortBudget {
+  readonly detail: string
+  /** When they need not do anything any more, ms since the epoch. */
+  readonly until: number | undefined
+  /** The UTC day, from the epoch, whose budget it is; undefined for that of the run. */
+  readonly day: number | undefined
+}
+
 /** What a run waits for, other than steps, people, events and children. */
 export interface WaitPort {
   readonly signal: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived">>
   /** The next one that the run was told of and nobody has taken, without waiting. */
   readonly poll: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined>
-  /** Waits until the budget of the run is raised; what is said of it is for people, and so is when (ms since the epoch) they need not do anything. */
-  readonly budget: (limit: Amount, detail: string, until: number | undefined) => Effect.Effect<void>
+  /** Waits until a budget is raised; what is said of it is for people. */
+  readonly budget: (limit: Amount, said: ShortBudget) => Effect.Effect<void>
   /** The next one; nothing where nobody has sent one, and then the body is to end. */
   readonly nextOrEnd: (name: string) => Effect.Effect<JournalEntry.EntryOf<"SignalReceived"> | undefined>
   /** Its runs receive this signal. */
@@ -117,6 +126,8 @@ export interface ActPort {
   readonly spending: () => Spending
   /** What it may spend, by what its code was told. */
   readonly budget: () => Budget
+  /** The raises of which the code knows. */
+  readonly raises: () => Raises
   readonly document: (name: string) => Document | undefined
   readonly keepDocument: (name: string, document: Document) => void
 }

@@ -5,6 +5,7 @@
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import type { EntryOf } from "@fermata/core/JournalEntry"
 import { neverKey, reasonOf, type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
+import * as SpentByDay from "@fermata/core/SpentByDay"
 import type { Wait } from "@fermata/core/Wait"
 import type { Lookup, Members } from "../Sparse.ts"
 import * as StepWaits from "../StepWaits.ts"
@@ -38,7 +39,12 @@ export interface Asked<Step extends OpenStep = OpenStep> {
   readonly signals: Lookup<string, Waited>
   /** Who waits for a larger budget. */
   readonly budgets: ReadonlyArray<
-    { readonly key: string; readonly detail: string; readonly until?: number | undefined }
+    {
+      readonly key: string
+      readonly detail: string
+      readonly until?: number | undefined
+      readonly day?: number | undefined
+    }
   >
   /** What a signal that the run waits for stands for, for people. */
   readonly details: Lookup<string, string>
@@ -116,8 +122,14 @@ export const waitsOf = (asked: Asked): ReadonlyArray<Wait> => {
   // One raise goes to all who wait for one.
   const short = asked.budgets.at(-1)
   if (short !== undefined) {
-    const { detail, key, until } = short
-    waits.push({ reason: "budget", key, detail, ...(until === undefined ? {} : { until }) })
+    const { day, detail, key, until } = short
+    waits.push({
+      reason: "budget",
+      key,
+      detail,
+      ...(until === undefined ? {} : { until }),
+      ...(day === undefined ? {} : { day: SpentByDay.textOf(day) })
+    })
   }
   for (const [key, { waiters }] of asked.signals) {
     const detail = asked.details.get(key)

@@ -17,7 +17,7 @@ import * as Handover from "../Handover.ts"
 import * as Answer from "./Answer.ts"
 import * as Pass from "./Pass.ts"
 import type { RunCore } from "./RunCore.ts"
-import type { WaitPort } from "./RunPort.ts"
+import type { ShortBudget, WaitPort } from "./RunPort.ts"
 
 export class Waits implements WaitPort, BodyWorld {
   private readonly run: RunCore
@@ -77,11 +77,11 @@ export class Waits implements WaitPort, BodyWorld {
     return this.run.ask((resume) => resume(Pass.pollSignal(this.run.pass, name)))
   }
 
-  budget(limit: Spent.Amount, detail: string, until: number | undefined): Effect.Effect<void> {
+  budget(limit: Spent.Amount, { day, detail, until }: ShortBudget): Effect.Effect<void> {
     return this.run.ask((resume) => {
       const { budgets } = this.run.pass
       const key = limit.micros === undefined && limit.tokens !== undefined ? "tokens" : "money"
-      const asked = { key, detail, until, resume: () => resume(undefined) }
+      const asked = { key, detail, until, day, resume: () => resume(undefined) }
       budgets.push(asked)
       return () => Pass.remove(budgets, asked)
     })

@@ -133,7 +133,7 @@ export class Writing {
   }
 
   /** It is stored. */
-  private took(change: SpentByDay.Change | undefined, days: ReadonlyArray<SpentByDay.DaySums> | undefined): void {
+  private took(change: SpentByDay.Change | undefined, days: ReadonlyArray<SpentByDay.DayStanding> | undefined): void {
     if (change === undefined) return
     this.tally = change.tally
     if (days !== undefined) this.run.days = days

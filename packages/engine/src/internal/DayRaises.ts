@@ -1,0 +1,98 @@
+/** Operators let all runs of a workflow together spend more on a day. */
+import type { DayRaise, DayRaised } from "@fermata/core/DayRaise"
+import { DayRaiseRefused, type WorkflowNotFound } from "@fermata/core/RunsErrors"
+import { budgetSignal } from "@fermata/core/RunSpending"
+import type { SuspendReason } from "@fermata/core/RunStatus"
+import * as Spent from "@fermata/core/Spent"
+import * as SpentByDay from "@fermata/core/SpentByDay"
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as Effect from "effect/Effect"
+import type { Backend, DayRaiseRow, StorageFailed } from "../Backend.ts"
+import type { Message } from "../InboxMessage.ts"
+import type { EngineRuntime } from "./EngineRuntime.ts"
+import * as RunStarts from "./RunStarts.ts"
+import * as Telling from "./secrets/Telling.ts"
+
+/** By how much what a workflow may spend on a day is raised, who says so, and why. */
+export interface Raise extends Spent.Amount {
+  readonly by: string
+  /** The UTC day, such as `2026-11-30`: today where it is absent, and no earlier one. */
+  readonly day?: string
+  /** For people. */
+  readonly note?: string
+  /** One that was recorded under this before is a duplicate. */
+  readonly id?: string
+}
+
+export const make = (runtime: EngineRuntime, backend: Backend) => ({
+  raiseDay: Effect.fn("Runs.raiseDay")(function*(
+    workflow: string,
+    given: Raise
+  ): Effect.fn.Return<DayRaised, DayRaiseRefused | WorkflowNotFound | StorageFailed> {
+    yield* RunStarts.definitionOf(backend, workflow, undefined)
+    const { by, id = runtime.messages.newId("raise"), note, ...rest } = Telling.json(given)
+    const at = runtime.host.now()
+    const today = SpentByDay.dayOf(at)
+    const day = rest.day === undefined ? today : SpentByDay.read(rest.day)
+    const amount = { micros: rest.micros ?? 0, tokens: rest.tokens ?? 0 }
+    const problem = Spent.problemOf(amount) ??
+      (Spent.isZero(amount) ? "say by how much: by money, by tokens, or by both" : undefined) ??
+      (day === undefined
+        ? `"${rest.day}" is no day; say it as ${SpentByDay.textOf(today)}`
+        : day < today
+        ? `${rest.day} is over: it is ${
+          SpentByDay.textOf(today)
+        } (UTC), and a call counts on the day on which it is made`
+        : undefined)
+    if (day === undefined || problem !== undefined) {
+      return yield* new DayRaiseRefused({ workflow, problem: problem ?? "it is for no day" })
+    }
+    const signal: Message<"signal"> = {
+      name: budgetSignal,
+      payload: StoredJson.compose({
+        day,
+        ...Spent.make(amount.micros, amount.tokens),
+        ...(note === undefined ? {} : { note })
+      }),
+      by
+    }
+    const { raised, result, told } = yield* runtime.messages.raise({
+      op: "raise",
+      row: { id, workflow, day, ...amount, by, note: note ?? null, at },
+      reasons,
+      message: { id: `day-raise:${id}`, kind: "signal", payload: StoredJson.compose(signal).text }
+    })
+    return { workflow, day: SpentByDay.textOf(day), result, raised, told }
+  }),
+  dayRaises: Effect.fn("Runs.dayRaises")(function*(
+    { since, until, workflow }: {
+      readonly workflow?: string
+      readonly since?: number
+      readonly until?: number
+    } = {}
+  ): Effect.fn.Return<ReadonlyArray<DayRaise>, StorageFailed> {
+    const rows = yield* backend.dayRaises({
+      ...(workflow === undefined ? {} : { workflow }),
+      ...(since === undefined ? {} : { since: SpentByDay.dayOf(since) }),
+      ...(until === undefined ? {} : { until: SpentByDay.dayOf(until) })
+    })
+    return rows.map(actOf)
+  })
+})
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** A run that is suspended for one of these may wait for a larger budget besides. */
+const reasons: ReadonlyArray<SuspendReason> = ["corrupt", "diverged", "recovery", "outcome-unknown", "budget"]
+
+const actOf = ({ at, by, day, id, micros, note, tokens, workflow }: DayRaiseRow): DayRaise => ({
+  id,
+  workflow,
+  day: SpentByDay.textOf(day),
+  raised: Spent.make(micros, tokens),
+  by,
+  ...(note === null ? {} : { note }),
+  at
+})
