@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Job } from "./internal/page/Page.ts"
 import * as Thread from "./internal/Thread.ts"
+import * as SearchEngine from "./SearchEngine.ts"
 
 /** An address that gave nothing to read, with why. */
 export class WebFailed extends Schema.TaggedError<WebFailed>()("WebFailed", {
@@ -40,17 +41,65 @@ export const WebFetch = Tool.make("WebFetch", {
   subject: AgentTool.subject("url", "url")
 }))
 
-/** The tools on the web. */
+const Domains = Schema.optionalKey(
+  Schema.Array(Schema.String).annotate({ description: "Names of hosts, such as example.com, with all below them." })
+)
+
+/** Searches the web with the engine of the process; without one no call is made. */
+export const WebSearch = AgentTool.requires(
+  Tool.make("WebSearch", {
+    description: "Searches the web. Gives the title, the address and a snippet of each page that fits, the best first.",
+    parameters: Schema.Struct({
+      query: Schema.NonEmptyString,
+      max_results: Schema.optionalKey(
+        Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 20 })).annotate({ description: "10 when absent." })
+      ),
+      allowed_domains: Domains,
+      blocked_domains: Domains
+    }),
+    success: Schema.Array(SearchEngine.Hit),
+    failure: Schema.Union([SearchEngine.SearchEngineFailed, AgentTool.CallAgain])
+  }).annotateMerge(AgentTool.rules({
+    onCrash: "rerun",
+    safe: true,
+    permission: "network",
+    subject: AgentTool.subject("text", "query")
+  })),
+  SearchEngine.SearchEngine
+)
+
+/** What reads the web. */
 export const toolkit = Toolkit.make(WebFetch)
 
-/** Carries them out by the way out of the process (`Egress` of `@fermata/engine`). */
+/** What searches it; it needs a `SearchEngine`. */
+export const searchToolkit = Toolkit.make(WebSearch)
+
+/** Carries `WebFetch` out by the way out of the process (`Egress` of `@fermata/engine`). */
 export const layer: Layer.Layer<Tool.HandlersFor<typeof toolkit.tools>> = toolkit.toLayer({
   WebFetch: ({ url }) => Effect.scoped(fetchText(url))
+})
+
+/** Carries `WebSearch` out with the `SearchEngine` of the process, by the same way out. */
+export const searchLayer: Layer.Layer<Tool.HandlersFor<typeof searchToolkit.tools>> = searchToolkit.toLayer({
+  WebSearch: ({ allowed_domains, blocked_domains = [], max_results = 10, query }) =>
+    Effect.gen(function*() {
+      const engine = yield* SearchEngine.SearchEngine
+      const isChosen = allowed_domains !== undefined || blocked_domains.length > 0
+      const hits = yield* engine.search({ text: query, most: isChosen ? 20 : max_results })
+      return hits.filter(({ url }) => {
+        const { hostname } = new URL(url)
+        return !below(hostname, blocked_domains) && (allowed_domains === undefined || below(hostname, allowed_domains))
+      }).slice(0, max_results)
+    })
 })
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** Whether a host is one of these, or below one. */
+const below = (host: string, domains: ReadonlyArray<string>): boolean =>
+  domains.some((domain) => `.${host}`.endsWith(`.${domain.toLowerCase()}`))
 
 /** Bytes of a response that are read. */
 const most = 1_000_000

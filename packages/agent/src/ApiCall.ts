@@ -24,8 +24,11 @@
  */
 import * as HttpRequest from "@fermata/engine/HttpRequest"
 import * as HttpService from "@fermata/engine/HttpService"
+import type { SecretMissing } from "@fermata/engine/Secrets"
+import type { StepContext } from "@fermata/engine/Step"
+import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import type { Subject } from "./AgentTool.ts"
+import { CallAgain, type Subject } from "./AgentTool.ts"
 
 /** The name of the tool. */
 export const toolName = "ApiCall"
@@ -50,4 +53,40 @@ export const subject: Subject = {
       ? `${service} ${method} ${HttpRequest.pathOf(path) ?? path}`
       : undefined
   }
+}
+
+/**
+ * Asks a service in the handler of a tool. Where it says that it has too much to
+ * do, and may be asked again, the handler fails with `CallAgain`; where it says so
+ * and may not, its answer is the reply.
+ */
+export const request = (
+  services: HttpService.Services,
+  asked: HttpRequest.Asked,
+  call: Pick<StepContext, "idempotencyKey">
+): Effect.Effect<HttpRequest.Reply, CallAgain | HttpRequest.RequestFailed | SecretMissing> =>
+  Effect.catchTag(
+    HttpRequest.request(services, asked, call),
+    "HttpRequestFailed",
+    (failed) => afterwards(services, failed)
+  )
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const afterwards = (
+  services: HttpService.Services,
+  failed: HttpRequest.RequestFailed
+): Effect.Effect<HttpRequest.Reply, CallAgain | HttpRequest.RequestFailed> => {
+  const { message, reply, retryable, retryAfterMs, service } = failed
+  if (!retryable) return reply === undefined ? Effect.fail(failed) : Effect.succeed(reply)
+  return Effect.fail(
+    new CallAgain({
+      problem: message,
+      retries: HttpService.named(services, service)?.entry.maxRetries ?? HttpService.defaults.maxRetries,
+      ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }),
+      ...(reply === undefined ? {} : { result: reply })
+    })
+  )
 }

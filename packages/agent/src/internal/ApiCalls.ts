@@ -76,9 +76,7 @@ export const carryOut = Effect.fnUntraced(function*(
 ) {
   const asked = yield* Schema.decodeUnknownEffect(parametersFor(list))(params)
   const context = yield* AgentTool.call
-  const reply = yield* HttpRequest.request(services, asked, context).pipe(
-    Effect.catchTag("HttpRequestFailed", (failed) => later(services, failed))
-  )
+  const reply = yield* ApiCall.request(services, asked, context)
   return { encodedResult: reply, isFailure: reply.status >= 400, preliminary: false }
 })
 
@@ -134,20 +132,4 @@ const methodOf = (
   if (typeof params !== "object" || params === null || Array.isArray(params)) return undefined
   const { method, service } = params as Schema.JsonObject
   return typeof service === "string" && isMethod(method) ? { service, method } : undefined
-}
-
-const later = (
-  services: HttpService.Services,
-  failed: HttpRequest.RequestFailed
-): Effect.Effect<HttpRequest.Reply, AgentTool.CallAgain | HttpRequest.RequestFailed> => {
-  const { message, reply, retryable, retryAfterMs, service } = failed
-  if (!retryable) return reply === undefined ? Effect.fail(failed) : Effect.succeed(reply)
-  return Effect.fail(
-    new AgentTool.CallAgain({
-      problem: message,
-      retries: HttpService.named(services, service)?.entry.maxRetries ?? HttpService.defaults.maxRetries,
-      ...(retryAfterMs === undefined ? {} : { afterMs: retryAfterMs }),
-      ...(reply === undefined ? {} : { result: reply })
-    })
-  )
 }

@@ -7,10 +7,12 @@
 import type { Anthropic as Client, ClientOptions } from "@anthropic-ai/sdk"
 import * as Egress from "@fermata/engine/Egress"
 import type * as Response from "effect/ai/Response"
+import * as Tool from "effect/ai/Tool"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as AnthropicEvents from "../internal/model/AnthropicEvents.ts"
 import * as AnthropicMessages from "../internal/model/AnthropicMessages.ts"
@@ -141,6 +143,40 @@ export const provider = (options: Options = {}): Provider => {
     }
   }
 }
+
+/** How the search of Anthropic is bounded. */
+export interface WebSearchOptions {
+  /** Searches of one answer. */
+  readonly maxUses?: number
+  /** Hosts, one list or the other. */
+  readonly allowedDomains?: ReadonlyArray<string>
+  readonly blockedDomains?: ReadonlyArray<string>
+}
+
+/**
+ * The search of the web that Anthropic carries out by itself, to be merged with
+ * the tools of an agent: it needs no handler, no policy is asked about it, and what
+ * it costs is not in the list of prices. Other providers refuse a request with it.
+ */
+export const webSearch = ({ allowedDomains, blockedDomains, maxUses }: WebSearchOptions = {}) =>
+  Tool.providerDefined({
+    id: "anthropic.web_search_20260318",
+    customName: "web_search",
+    providerName: "web_search",
+    args: WebSearchArgs,
+    success: Schema.Unknown,
+    failure: Schema.Unknown
+  })({
+    ...(maxUses === undefined ? {} : { max_uses: maxUses }),
+    ...(allowedDomains === undefined ? {} : { allowed_domains: allowedDomains }),
+    ...(blockedDomains === undefined ? {} : { blocked_domains: blockedDomains })
+  })
+
+const WebSearchArgs = Schema.Struct({
+  max_uses: Schema.optionalKey(Schema.Int),
+  allowed_domains: Schema.optionalKey(Schema.Array(Schema.String)),
+  blocked_domains: Schema.optionalKey(Schema.Array(Schema.String))
+})
 
 /**
  * How many tokens the prompt and the tools of a request are, as Anthropic counts

@@ -62,6 +62,46 @@ describe("an agent on Anthropic", () => {
       assert.strictEqual(new Set(server.requests.map(({ key }) => key)).size, 2, "each call has a key of its own")
     }))
 
+  it.live("has the web searched by Anthropic where that is declared, and goes on with what was found", () =>
+    Effect.gen(function*() {
+      const server = yield* SseServer.make
+      const found = [{ type: "web_search_result", url: "https://example.com", title: "x", encrypted_content: "e" }]
+      const searched = [
+        { type: "server_tool_use", id: "srv_1", name: "web_search", input: { query: "fermata" } },
+        { type: "web_search_tool_result", tool_use_id: "srv_1", content: found }
+      ] as const
+      server.reply([{ blocks: [...searched, SseServer.call("t1", "Read", { path: "/a" })] }, done])
+      const tools = Toolkit.make(Read, Anthropic.webSearch({ maxUses: 2, blockedDomains: ["example.org"] }))
+      const agent = Agent.make("searcher", {
+        instructions: "You search.",
+        model: "claude-opus-5-5",
+        toolkit: tools
+      })
+      const app = Layer.provideMerge(
+        Layer.provide(
+          agent.layer,
+          Layer.mergeAll(
+            kit.toLayer({ Read: ({ path }) => Effect.succeed(`content of ${path}`) }),
+            Models.layer([
+              Anthropic.provider({ baseURL: server.url, apiKey: Config.succeed(Redacted.make("sk-secret")) })
+            ]),
+            Chunks.layerMemory
+          )
+        ),
+        Layer.provideMerge(Runs.layer, TestHost.layer)
+      )
+      const { turns } = yield* Effect.provide(agent.run("what is a fermata?", { id: "1" }), app)
+      assert.strictEqual(turns, 2)
+      const [first, second] = server.requests
+      assert.deepInclude(first!.body.tools.at(-1), {
+        type: "web_search_20260318",
+        name: "web_search",
+        max_uses: 2,
+        blocked_domains: ["example.org"]
+      })
+      assert.deepStrictEqual(second!.body.messages[1].content.slice(0, 2), searched)
+    }))
+
   it.live("asks again under the same key after a stream that was cut, and calls no tool of the cut answer", () =>
     Effect.gen(function*() {
       const cut = { ...calls, fault: "cut", after: 6 } as const
