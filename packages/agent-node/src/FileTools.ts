@@ -45,13 +45,19 @@ export const Read = Tool.make("Read", {
 const writing: Change.Making<{ readonly file_path: string; readonly content: string }> = ({ content, file_path }) =>
   Effect.gen(function*() {
     const there = yield* (yield* Workspace).find(file_path)
-    return { path: file_path, there, after: Text.write(content) }
+    const before = there === undefined ? undefined : Text.read(there.bytes)
+    return {
+      path: file_path,
+      there,
+      after: Text.write(before === undefined ? content : Text.inPlaceOf(before, content))
+    }
   })
 
 /** Writes a whole file. */
 export const Write = Change.tool(
   Tool.make("Write", {
-    description: "Writes a whole file of the workspace, in the place of what is there.",
+    description:
+      "Writes a whole file of the workspace, in the place of what is there, with the kind of line breaks that was there.",
     parameters: Schema.Struct({ file_path: FilePath, content: Schema.String }),
     success: Schema.String,
     failure: WorkspaceRefused

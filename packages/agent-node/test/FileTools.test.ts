@@ -147,6 +147,25 @@ describe("the tools on files", () => {
       assert.include(told[1]!, "has changed since it was looked at")
     }))
 
+  it.effect("M-108, M-109: a file keeps its byte order mark and the kind of its line breaks, of which Read shows nothing", () =>
+    Effect.gen(function*() {
+      const { file, told } = yield* calling({ "a.cs": "\uFEFFone\r\ntwo\r\n", "b.cs": "\uFEFFone\r\ntwo\r\n" }, [
+        ["Read", { file_path: "a.cs" }],
+        ["Edit", { file_path: "a.cs", old_string: "one\ntwo", new_string: "one\n1.5\ntwo" }],
+        ["Write", { file_path: "b.cs", content: "one\nthree\n" }],
+        ["Write", { file_path: "c.cs", content: "one\n" }]
+      ])
+      assert.deepStrictEqual(told[0]!.split("\n").map((line) => line.trimStart()), ["1\tone", "2\ttwo"])
+      assert.strictEqual(file("a.cs"), "\uFEFFone\r\n1.5\r\ntwo\r\n")
+      assert.strictEqual(file("b.cs"), "\uFEFFone\r\nthree\r\n")
+      assert.strictEqual(file("c.cs"), "one\n")
+      assert.deepStrictEqual(told.slice(1), [
+        "changed a.cs: 1 lines added, 0 removed",
+        "changed b.cs: 1 lines added, 1 removed",
+        "made c.cs: 1 lines added, 0 removed"
+      ])
+    }))
+
   it.effect("what is no text is neither shown nor edited", () =>
     Effect.gen(function*() {
       const { told } = yield* calling({ "a.bin": new Uint8Array([1, 0, 2]), "b.txt": new Uint8Array([0xff, 0xfe]) }, [
@@ -174,7 +193,26 @@ describe("parts of texts", () => {
 
   it("line breaks of two characters are taken for those that a model writes", () => {
     assert.deepStrictEqual(Replacement.of("a\r\nb\r\nc\r\n", "a\nb", "x\ny", false), { text: "x\r\ny\r\nc\r\n" })
-    assert.deepStrictEqual(Replacement.of("a\r\nb", "b", "c\nd", false), { text: "a\r\nc\nd" })
+    assert.deepStrictEqual(Replacement.of("a\r\nb", "b", "c\nd", false), { text: "a\r\nc\r\nd" })
+    // What is not named keeps its own, whatever that is.
+    assert.deepStrictEqual(Replacement.of("a\nb\r\nc\rd\r\n", "b\nc", "x\ny", false), {
+      text: "a\nx\r\ny\rd\r\n"
+    })
+    assert.deepStrictEqual(Replacement.of("a\nb\r\nc\nd", "a\nb\nc", "x\ny", false), { text: "x\ny\nd" })
+    assert.deepStrictEqual(Replacement.of("a\r\nb\r\n", "b", "c\r\nd\n", false), { text: "a\r\nc\r\nd\n\r\n" })
+  })
+
+  it("a part is found by lines whatever these end with, and all around it stays", () => {
+    const line = fc.stringMatching(/^[ab]{0,2}$/)
+    const lines = fc.array(fc.tuple(line, fc.constantFrom("\n", "\r\n")), { maxLength: 6 })
+    const text = (of: ReadonlyArray<readonly [string, string]>) => of.map(([line, end]) => line + end).join("")
+    fc.assert(
+      fc.property(lines, lines, lines, fc.stringMatching(/^[c-e]{1,3}$/), (before, part, after, now) => {
+        const all = text(before) + `<${text(part)}>` + text(after)
+        const named = `<${text(part).replaceAll("\r\n", "\n")}>`
+        assert.deepStrictEqual(Replacement.of(all, named, now, false), { text: text(before) + now + text(after) })
+      })
+    )
   })
 
   it("a page of lines and the next make all of them", () => {

@@ -1,31 +1,64 @@
 /** A part of a text in the place of another. */
+import * as Text from "./Text.ts"
 
 /** The text after it, or why there is none. */
 export type Replaced = { readonly text: string } | { readonly problem: string }
 
 /**
  * Puts `now` in the place of `old`, which must be there exactly once unless `all` of
- * them are meant. Where the text has line breaks of two characters and `old` has
- * others, both are taken with those of the text.
+ * them are meant. A model is shown no line breaks of two characters: its own stand for
+ * whichever the text has there, and what it puts in gets those of what it replaces, or
+ * of the text. Nothing else of the text changes.
  */
 export const of = (text: string, old: string, now: string, all: boolean): Replaced => {
   if (old === "") return { problem: "old_string is empty: write the file as a whole" }
   if (old === now) return { problem: "old_string and new_string are the same" }
-  if (!text.includes(old) && text.includes("\r\n") && /(^|[^\r])\n/.test(old)) {
-    const [wide, wideNow] = [widen(old), widen(now)]
-    if (text.includes(wide)) return of(text, wide, wideNow, all)
+  const found = text.includes(old) || !old.includes("\n") ? placesOf(text, old) : placesOfAnyBreaks(text, old)
+  if (found.length === 0) {
+    return { problem: "old_string is not in it: it must be there letter by letter, spaces included" }
   }
-  const parts = text.split(old)
-  const times = parts.length - 1
-  if (times === 0) return { problem: "old_string is not in it: it must be there letter by letter, spaces included" }
-  if (times > 1 && !all) {
-    return { problem: `old_string is in it ${times} times: take more of what stands around it, or set replace_all` }
+  if (found.length > 1 && !all) {
+    return {
+      problem: `old_string is in it ${found.length} times: take more of what stands around it, or set replace_all`
+    }
   }
-  return { text: parts.join(now) }
+  let replaced = ""
+  let end = 0
+  for (const { from, to } of found) {
+    const part = text.slice(from, to)
+    replaced += text.slice(end, from) + Text.withBreaksOf(part.includes("\n") ? part : text, now)
+    end = to
+  }
+  return { text: replaced + text.slice(end) }
 }
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
-const widen = (text: string): string => text.replace(/\r?\n/g, "\r\n")
+interface Place {
+  readonly from: number
+  readonly to: number
+}
+
+const placesOf = (text: string, old: string): ReadonlyArray<Place> => {
+  const places: Array<Place> = []
+  for (let from = text.indexOf(old); from >= 0; from = text.indexOf(old, from + old.length)) {
+    places.push({ from, to: from + old.length })
+  }
+  return places
+}
+
+/** The same where every line break stands for every other. */
+const placesOfAnyBreaks = (text: string, old: string): ReadonlyArray<Place> => {
+  const lines = text.split("\r\n")
+  let wide = 0
+  // Where in the narrow text the line breaks are that have two characters in the text.
+  let at = -1
+  const breaks = lines.slice(0, -1).map((line) => at += line.length + 1)
+  const before = (offset: number): number => {
+    while (wide < breaks.length && breaks[wide]! < offset) wide++
+    return offset + wide
+  }
+  return placesOf(lines.join("\n"), Text.narrow(old)).map(({ from, to }) => ({ from: before(from), to: before(to) }))
+}

@@ -13,8 +13,23 @@ export const read = (bytes: Uint8Array): string | undefined => {
 /** The bytes of a text. */
 export const write = (text: string): Uint8Array => new TextEncoder().encode(text)
 
+/** The text with line breaks of one character. */
+export const narrow = (text: string): string => text.replaceAll("\r\n", "\n")
+
+/** A text with the line breaks that most lines of another end with. One that says of itself where a line break has two characters stays as it is. */
+export const withBreaksOf = (other: string, text: string): string => {
+  const wide = other.split("\r\n").length - 1
+  return wide * 2 > other.split("\n").length - 1 && !text.includes("\r") ? text.replaceAll("\n", "\r\n") : text
+}
+
+/** A text that is written in the place of another one, with what a reader is not shown of it: its byte order mark and its line breaks. */
+export const inPlaceOf = (other: string, text: string): string =>
+  (other.startsWith(mark) && !text.startsWith(mark) ? mark : "") + withBreaksOf(other, text)
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const mark = "\uFEFF"
