@@ -81,6 +81,10 @@ export const lineOf = (text: string): string =>
       .join("")
     : shown(text)
 
+/** A line without the command's own marks. */
+export const plain = (text: string): string =>
+  text.split(ownMark).map((part, index) => index % 2 === 0 ? part : part === "n" ? "\n" : "").join("")
+
 const palette = (stream: Stream): Palette => {
   const colourful = isColourful(stream)
   return Object.fromEntries(

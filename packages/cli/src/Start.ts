@@ -268,7 +268,7 @@ const startContract = (
   })
 
 /** The event that triggers a contract, where there is one and it is no pattern. */
-const triggerOf = ({ triggers }: Contract): string | undefined => {
+export const triggerOf = ({ triggers }: Contract): string | undefined => {
   const names = triggers.flatMap((trigger) =>
     trigger.type === "event" && !trigger.event.includes("*") ? [trigger.event] : []
   )

@@ -29,6 +29,7 @@ describe("command lines that only look", () => {
       "agent ls",
       "agent raise",
       "worker",
+      "mcp",
       "replay",
       "upgrade check",
       "contracts check",

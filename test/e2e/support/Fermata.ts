@@ -86,7 +86,7 @@ export interface Running {
 export class Project {
   readonly folder = mkdtempSync(join(tmpdir(), "fermata-e2e-"))
   readonly db = join(this.folder, "fermata.db")
-  private readonly log = join(this.folder, "log")
+  readonly log = join(this.folder, "log")
   private readonly running = new Set<ChildProcess>()
 
   constructor() {

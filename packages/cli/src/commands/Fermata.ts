@@ -7,6 +7,7 @@ import { commandContracts } from "./Contracts.ts"
 import { commandDoctor } from "./Doctor.ts"
 import { commandEmit } from "./Emit.ts"
 import { commandEvents } from "./Events.ts"
+import { commandMcp } from "./Mcp.ts"
 import { commandReplay } from "./Replay.ts"
 import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
@@ -38,6 +39,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandEvents,
     commandContracts,
     commandWorker,
+    commandMcp,
     commandReplay,
     commandUpgrade,
     commandDoctor
