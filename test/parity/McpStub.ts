@@ -11,7 +11,10 @@ import {
   type JSONRPCMessage,
   ListResourcesRequestSchema,
   ListToolsRequestSchema,
-  ReadResourceRequestSchema
+  ReadResourceRequestSchema,
+  type Result,
+  ResultSchema,
+  type ServerRequest
 } from "@modelcontextprotocol/sdk/types.js"
 import { Effect, type Scope } from "effect"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
@@ -23,7 +26,12 @@ export interface StubTool {
   readonly annotations?: { readonly readOnlyHint?: boolean; readonly idempotentHint?: boolean }
   readonly handle: (
     args: Record<string, unknown>,
-    context: { readonly server: Server; readonly signal: AbortSignal }
+    context: {
+      readonly server: Server
+      readonly signal: AbortSignal
+      /** Asks the client within the call, as patiently as a timer can be. */
+      readonly ask: (request: ServerRequest) => Promise<Result>
+    }
   ) => CallToolResult | Promise<CallToolResult>
 }
 
@@ -75,10 +83,14 @@ export class McpStub {
         }))
       }
     })
-    server.setRequestHandler(CallToolRequestSchema, ({ params: { arguments: args = {}, name } }, { signal }) => {
-      this.calls.push(name)
-      return this.tools[name]!.handle(args, { server, signal })
-    })
+    server.setRequestHandler(
+      CallToolRequestSchema,
+      ({ params: { arguments: args = {}, name } }, { sendRequest, signal }) => {
+        this.calls.push(name)
+        const ask = (request: ServerRequest) => sendRequest(request, ResultSchema, { timeout: 2 ** 31 - 1 })
+        return this.tools[name]!.handle(args, { server, signal, ask })
+      }
+    )
     if (Object.keys(this.resources).length > 0) {
       server.setRequestHandler(ListResourcesRequestSchema, () => ({
         resources: Object.keys(this.resources).map((uri) => ({ uri, name: uri, mimeType: "text/plain" }))

@@ -78,7 +78,7 @@ export const layer = (
         ...place,
         status,
         turnCount: count(({ name, status }) => name === ModelStep.stepName && status === "completed"),
-        toolCallCount: count(({ label }) => label === "tool")
+        toolCallCount: count(({ input, label }) => label === "tool" && field(input, "on") === undefined)
       }))
     })
 
@@ -102,11 +102,14 @@ export const layer = (
           }
           if (entry.label !== "tool") return
           state.calls.set(entry.key, { tool: entry.name, params: field(entry.input, "params") })
+          // What goes on with a call begins none.
+          if (field(entry.input, "on") !== undefined) return
           return yield* tell(observer.preToolCall, () => ({ ...place, ...state.calls.get(entry.key)! }))
         case "StepCompleted": {
           const call = state.calls.get(entry.key)
           if (call === undefined) return
           state.calls.delete(entry.key)
+          if (field(entry.output, "open") !== undefined) return
           return yield* tell(observer.postToolCall, () => ({ ...place, ...call, outcome: entry.output }))
         }
         case "RunCompleted":

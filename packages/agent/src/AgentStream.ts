@@ -130,6 +130,7 @@ class Reader {
   private last = -1
   /** The steps under way, by the entries that requested them. */
   private readonly open = new Map<number, {
+    /** Of the step that began the call, for one that goes on with it. */
     readonly key: string
     readonly tool: string
     readonly attempt: number
@@ -213,14 +214,16 @@ class Reader {
         if (entry.name !== ModelStep.stepName && entry.label !== "tool") return []
         const before = this.latest.get(entry.key)
         this.latest.set(entry.key, entry.seq)
-        this.open.set(entry.seq, { key: entry.key, tool: entry.name, attempt: entry.attempt })
+        const on = field(field(entry.input, "on"), "step")
+        const key = typeof on === "string" ? on : entry.key
+        this.open.set(entry.seq, { key, tool: entry.name, attempt: entry.attempt })
         if (before !== undefined) this.open.delete(before)
         if (entry.name === ModelStep.stepName) {
           return before !== undefined && this.spoke.has(before)
             ? [this.event({ type: "restart", step: entry.key, attempt: entry.attempt })]
             : []
         }
-        return before === undefined
+        return before === undefined && on === null
           ? [this.event({ type: "tool-call", step: entry.key, tool: entry.name, params: field(entry.input, "params") })]
           : []
       }
@@ -259,8 +262,9 @@ class Reader {
       return [this.event({ type: "answer", step: key, answer: answer.value, usage: this.usage })]
     }
     const outcome = decodeOutcome(StoredJson.read(output))
-    if (Exit.isFailure(outcome)) return []
-    return [this.event({ type: "tool-result", step: key, tool: step.tool, ...outcome.value })]
+    // One that asks something goes on in another step.
+    if (Exit.isFailure(outcome) || outcome.value.open !== undefined) return []
+    return [this.event({ type: "tool-result", step: step.key, tool: step.tool, ...outcome.value })]
   }
 
   private event<E extends Bare>(event: E): Extract<AgentEvent, { readonly type: E["type"] }> {

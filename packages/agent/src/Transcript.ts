@@ -169,6 +169,6 @@ const stepLine = ({ endedAt, input, key, label, name, output, requestedAt }: Run
   }
   if (label !== "tool") return []
   const outcome = decodeOutcome(output)
-  if (Exit.isFailure(outcome)) return []
+  if (Exit.isFailure(outcome) || outcome.value.open !== undefined) return []
   return [{ type: "tool", at, key, tool: name, params: field(input, "params"), ...outcome.value }]
 }

@@ -153,6 +153,8 @@ export interface JsonQuestion {
   readonly editable: boolean
   /** What the approvers decide on. */
   readonly args?: Schema.Json | undefined
+  /** What an edit is looked at by before it is taken: a JSON Schema with its dialect and its definitions, as `Schema.toJsonSchemaDocument` makes one. */
+  readonly schema?: Schema.Json | undefined
   readonly preventSelfApproval: boolean
   /** How long the question stands (ms), from now; for ever when absent. */
   readonly deadlineMs?: number | undefined
@@ -175,7 +177,7 @@ export type Outcome =
 /** As `ask`, with a question of JSON. No end of it is a failure. */
 export const askJson = (
   name: string,
-  { args, deadlineMs, of, ...question }: JsonQuestion
+  { args, deadlineMs, of, schema, ...question }: JsonQuestion
 ): Effect.Effect<Outcome, never, Engine | WorkflowInstance> =>
   Effect.gen(function*() {
     yield* Engine
@@ -189,6 +191,7 @@ export const askJson = (
       args,
       deadlineMs,
       hash: yield* Questions.hashOf(args, (digest) => place.run.awaitDigest(digest)),
+      schema: schema === undefined ? undefined : () => schema,
       problemOf: () => undefined
     })
   })

@@ -12,6 +12,8 @@ import * as Schema from "effect/Schema"
 import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import * as AgentTool from "../AgentTool.ts"
 import * as Dispatch from "./Dispatch.ts"
+import type * as Asks from "./mcp/Asks.ts"
+import * as Settling from "./mcp/Settling.ts"
 import * as Money from "./Money.ts"
 import * as PlanStep from "./PlanStep.ts"
 import * as Routes from "./Routes.ts"
@@ -134,11 +136,13 @@ const one = Effect.fnUntraced(function*(
     case "step": {
       const tool = Object.hasOwn(callers.kit.tools, call.tool) ? callers.kit.tools[call.tool] : undefined
       const onCrash = tool === undefined ? "ask" : AgentTool.rulesOf(tool, params).onCrash
-      return yield* Effect.provideService(
-        callers.toolStep(call.tool, onCrash)({ call: call.id, params }),
-        AgentTool.CurrentPlan,
-        state
-      ).pipe(Effect.catch((later) => Effect.succeed(ToolStep.given(later))))
+      const made = (on?: Asks.Round) =>
+        Effect.provideService(
+          callers.toolStep(call.tool, onCrash)({ call: call.id, params, ...(on === undefined ? {} : { on }) }),
+          AgentTool.CurrentPlan,
+          state
+        ).pipe(Effect.catch((later) => Effect.succeed(ToolStep.given(later))))
+      return yield* Settling.settle(call.tool, yield* made(), made)
     }
     case "run":
       return yield* Effect.provideService(

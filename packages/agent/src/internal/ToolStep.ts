@@ -17,6 +17,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as Stream from "effect/Stream"
 import * as AgentTool from "../AgentTool.ts"
+import * as Asks from "./mcp/Asks.ts"
 
 /** What a step has recorded of a cut. Before there were artifacts, it was the number of characters alone. */
 const RecordedCut = Schema.Union([AgentTool.Cut, Schema.Int]).pipe(
@@ -34,7 +35,9 @@ export const Outcome = Schema.Struct({
   isFailure: Schema.Boolean,
   result: Schema.Json,
   cut: Schema.optionalKey(RecordedCut),
-  files: Schema.optionalKey(Schema.Array(Artifact))
+  files: Schema.optionalKey(Schema.Array(Artifact)),
+  /** Where the call goes on in another step. */
+  open: Schema.optionalKey(Asks.Open)
 })
 export type Outcome = typeof Outcome.Type
 
@@ -43,6 +46,16 @@ export interface Given {
   readonly encodedResult: unknown
   readonly isFailure: boolean
   readonly preliminary: boolean
+  readonly open?: Asks.Open | undefined
+}
+
+/** What a probe finds that knows more than a result. */
+export class Found {
+  readonly outcome: Outcome
+
+  constructor(outcome: Outcome) {
+    this.outcome = outcome
+  }
 }
 
 /** The tools of an agent with those who carry them out. Handlers bring what they need. */
@@ -105,12 +118,12 @@ export const make = (name: string, tool: Tool.Any | undefined, onCrash: AgentToo
   const rules = tool === undefined ? undefined : AgentTool.rulesOf(tool)
   const probe = tool === undefined ? undefined : AgentTool.probeOf(tool)
   const definition = {
-    input: { call: Schema.String, params: Schema.Json },
+    input: { call: Schema.String, params: Schema.Json, on: Schema.optionalKey(Asks.Round) },
     success: Outcome,
     error: AgentTool.CallAgain,
     retry: again,
     label: "tool",
-    run: ({ call, params }: Input, context: Step.StepContext) =>
+    run: ({ call, on, params }: Input, context: Step.StepContext) =>
       tool === undefined
         ? Effect.succeed(failure(`there is no tool "${name}" any more`))
         : withFiles(Effect.provideService(
@@ -118,6 +131,7 @@ export const make = (name: string, tool: Tool.Any | undefined, onCrash: AgentToo
           AgentTool.CurrentCall,
           context
         )).pipe(
+          Effect.provideService(Asks.CurrentRound, on),
           Effect.catch((later) => context.attempt > later.retries ? Effect.succeed(given(later)) : Effect.fail(later)),
           Effect.flatMap((outcome) => cut(outcome, rules!.maxResult, context))
         )
@@ -126,11 +140,13 @@ export const make = (name: string, tool: Tool.Any | undefined, onCrash: AgentToo
   return Step.make(name, {
     ...definition,
     onCrash: "probe",
-    probe: ({ params }: Input, context: Step.StepContext) =>
+    probe: ({ on, params }: Input, context: Step.StepContext) =>
       withParams(tool!, params, (decoded) => probe(decoded, context)).pipe(
+        Effect.provideService(Asks.CurrentRound, on),
         Effect.flatMap(Option.match({
           onNone: () => Effect.succeedNone,
-          onSome: (result) => Effect.asSome(cut(stored(false, result), rules!.maxResult, context))
+          onSome: (found) =>
+            Effect.asSome(cut(found instanceof Found ? found.outcome : stored(false, found), rules!.maxResult, context))
         }))
       )
   })
@@ -154,7 +170,10 @@ export const carryOut = (
     const last = yield* Stream.runLast(Stream.filter(results, ({ preliminary }) => !preliminary))
     return Option.match(last, {
       onNone: () => failure(`tool "${name}" gave no result`),
-      onSome: ({ encodedResult, isFailure }) => stored(isFailure, encodedResult)
+      onSome: ({ encodedResult, isFailure, open }) => {
+        const outcome = stored(isFailure, encodedResult)
+        return open === undefined ? outcome : { ...outcome, open }
+      }
     })
   }).pipe(
     // An interruption of the caller does not come to this place; one of what a handler waits for does.
@@ -201,6 +220,7 @@ export const problemOf = (cause: Cause.Cause<unknown>): string => {
 interface Input {
   readonly call: string
   readonly params: Schema.Json
+  readonly on?: Asks.Round
 }
 
 /** The waits before further attempts, which are durable. How many there are is said by who asks for one. */

@@ -12,6 +12,7 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { PostTransport } from "../internal/mcp/PostTransport.ts"
+import { Streams } from "../internal/mcp/Streams.ts"
 import * as WayOut from "../internal/model/WayOut.ts"
 import type { Limits, McpServer } from "./McpServer.ts"
 
@@ -92,8 +93,12 @@ export const server = (options: Options): McpServer => {
         await response.body?.cancel()
         return ask()
       }
-      const made = yield* transportOf(address, transport, fetch, options.authProvider, session?.session)
+      const streams = transport === "http" ? new Streams() : undefined
+      const listening = streams?.around(fetch) ?? fetch
+      const made = yield* transportOf(address, transport, listening, options.authProvider, session?.session)
       return {
+        isOneWay: transport === "post",
+        ...(streams === undefined ? {} : { streams }),
         transport: made,
         leave: () => ("terminateSession" in made ? (made as Sessions).terminateSession() : Promise.resolve()),
         begin: Effect.gen(function*() {

@@ -41,6 +41,20 @@ export interface Limits {
    * The protocol has clients believe that of no server that they do not trust.
    */
   readonly trusted?: boolean
+  /**
+   * Whether it may ask people in the middle of a call (`elicitation/create`): its
+   * question is one of the run then, and may be answered whenever somebody does.
+   * Without a call of a run it is answered that nobody wants to. True by default.
+   */
+  readonly elicitation?: Elicitation | false
+}
+
+/** How a server may ask people something in the middle of a call. */
+export interface Elicitation {
+  /** Names or roles of those who may answer; "operator" by default. */
+  readonly approvers?: ReadonlyArray<string>
+  /** How long a question stands, before the server is told that nobody has decided; for ever by default. */
+  readonly timeout?: Duration.Input
 }
 
 /** What a call goes on with in another process: a session of a server, and the last that was heard of the call. */
@@ -50,6 +64,14 @@ export const Resumption = Schema.Struct({
   token: Schema.String
 })
 export type Resumption = typeof Resumption.Type
+
+/** Streams of a server that belong to one call each. */
+export interface CallStreams {
+  /** The number of the call on whose stream a server asks this; undefined where it does so elsewhere. */
+  readonly callOf: (asked: string | number) => string | number | undefined
+  /** Told of a call whose stream has ended before its answer, and that cannot be taken up again. */
+  onBroken: ((call: string | number) => void) | undefined
+}
 
 /** The way to a server. */
 export interface Line {
@@ -63,6 +85,9 @@ export interface Line {
   readonly lastWords: () => string
   /** Tells the server that its session is over; not where another connection may go on with it. */
   readonly leave?: () => Promise<void>
+  /** The server cannot ask anything by it. */
+  readonly isOneWay?: boolean
+  readonly streams?: CallStreams
   /** Ends what does not end by itself. */
   readonly kill: () => void
 }

@@ -1,12 +1,14 @@
 /**
  * Calls of MCP servers, in the body of a tool's step. What can be gone on with is
  * kept beside the journal as soon as the server has said how: where our process
- * dies in a call, the next one takes its answer, and the tool has run once.
+ * dies in a call, the probe of the step takes its answer in the next one, and the
+ * tool has run once.
  */
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { StepContext } from "@fermata/engine/Step"
 import type { ListResourcesResult, ReadResourceResult } from "@modelcontextprotocol/sdk/types.js"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -15,7 +17,10 @@ import * as AgentTool from "../../AgentTool.ts"
 import { type McpFailed, Resumption } from "../../mcp/McpServer.ts"
 import * as McpServers from "../../mcp/McpServers.ts"
 import * as ToolStep from "../ToolStep.ts"
+import * as Asks from "./Asks.ts"
+import type { CallOptions, Given } from "./Calls.ts"
 import type { Connection } from "./Connection.ts"
+import type { Said } from "./OpenCall.ts"
 import * as Results from "./Results.ts"
 
 /** Where a run keeps what a call can be gone on with. */
@@ -27,23 +32,66 @@ export interface Log {
 /** The type of the chunk that says how a call is gone on with. */
 export const begunType = "mcp"
 
-/** Calls a tool of a server. What goes wrong is told to the model. */
+/** A tool of a server. */
+export interface Called {
+  readonly server: string
+  readonly tool: string
+  /** It may be called again after a crash, as the server says. */
+  readonly isRepeatable: boolean
+}
+
+/** Calls a tool of a server, or goes on with a call. What goes wrong is told to the model. */
 export const call = (
   servers: McpServers.Servers,
-  server: string,
-  tool: string,
+  called: Called,
   params: Schema.Json,
   log: Log
 ): Effect.Effect<ToolStep.Outcome> =>
-  at(servers, server, (connection) =>
+  at(servers, called.server, (connection) =>
     Effect.gen(function*() {
       const context = yield* AgentTool.call
-      if (typeof params !== "object" || params === null || Array.isArray(params)) {
-        return ToolStep.failure("its arguments are no object, so that it was not called")
+      const round = yield* Asks.CurrentRound
+      const given = argumentsOf(params)
+      if (given === undefined) return ToolStep.failure("its arguments are no object, so that it was not called")
+      const key = `${log.run}/${round?.step ?? context.key}`
+      const answered = round?.answered ?? []
+      if (round?.give !== undefined) {
+        const reply = { id: round.give.id, reply: answered.at(-1)!.reply }
+        const rest = (yield* connection.calls.give(key, reply)) ??
+          (yield* taken(connection, called.tool, given, round.give.resume, { key, answered }, reply))
+        if (rest !== undefined) return yield* outcomeOf(rest, connection, called, context)
+        if (!called.isRepeatable) return lost(connection, called, context, round)
       }
-      const result = yield* resumable(connection, tool, params as Record<string, unknown>, log, context)
-      return { isFailure: result.isError === true, result: yield* Results.of(result, context.keep) }
+      const said = yield* kept(connection, called.tool, given, { key, answered }, log, context)
+      return yield* outcomeOf(said, connection, called, context)
     }))
+
+/** Asks the server for the rest of a call that was cut short. None where it may be made again and the server cannot tell. */
+export const probe = (
+  servers: McpServers.Servers,
+  called: Called,
+  params: Schema.Json,
+  { chunks, run }: Log,
+  context: StepContext
+): Effect.Effect<Option.Option<ToolStep.Outcome>> =>
+  Effect.gen(function*() {
+    const connection = McpServers.connectionOf(servers, called.server)
+    const round = yield* Asks.CurrentRound
+    const said = yield* Effect.orElseSucceed(chunks.read(run), () => [])
+    const begun = said.flatMap(({ value }) => Option.toArray(readBegun(value))).findLast(({ key }) =>
+      key === context.key
+    )
+    const resume = begun === undefined ? round?.give?.resume : begun.resume
+    const given = argumentsOf(params)
+    if (connection !== undefined && given !== undefined) {
+      const answered = round?.answered ?? []
+      const reply = round?.give === undefined ? undefined : { id: round.give.id, reply: answered.at(-1)!.reply }
+      const options = { key: `${run}/${round?.step ?? context.key}`, answered }
+      const rest = yield* taken(connection, called.tool, given, resume, options, reply)
+      if (rest !== undefined) return Option.some(yield* outcomeOf(rest, connection, called, context))
+    }
+    return called.isRepeatable ? Option.none() : Option.some(lost(connection, called, context, round))
+  })
 
 /** Lists the resources of these servers, or of the one that is asked for. */
 export const list = (
@@ -108,28 +156,38 @@ const Begun = Schema.Struct({
 
 const readBegun = Schema.decodeUnknownOption(Begun)
 
-/** The call, or the rest of one that another process has begun. */
-const resumable = Effect.fnUntraced(function*(
+const argumentsOf = (params: Schema.Json): Record<string, unknown> | undefined =>
+  typeof params !== "object" || params === null || Array.isArray(params) ? undefined : params as Record<string, unknown>
+
+/** The rest of a call, where its server tells it. A session that is over cannot say what came of it. */
+const taken = (
   connection: Connection,
   tool: string,
   params: Record<string, unknown>,
+  resume: Resumption | undefined,
+  options: CallOptions,
+  given: Given | undefined
+): Effect.Effect<Said | undefined> =>
+  resume === undefined || connection.server.resumes !== true
+    ? Effect.undefined
+    : Effect.orElseSucceed(connection.calls.resume(tool, params, resume, options, given), () => undefined)
+
+/** The call, kept as one that can be gone on with as soon as its server says how. */
+const kept = Effect.fnUntraced(function*(
+  connection: Connection,
+  tool: string,
+  params: Record<string, unknown>,
+  options: CallOptions,
   { chunks, run }: Log,
   { entry, key }: StepContext
 ) {
-  if (connection.server.resumes !== true) return yield* connection.call(tool, params)
-  const said = yield* Effect.orElseSucceed(chunks.read(run), () => [])
-  const resume = said.flatMap(({ value }) => Option.toArray(readBegun(value))).findLast((begun) => begun.key === key)
-    ?.resume
+  if (connection.server.resumes !== true) return yield* connection.calls.make(tool, params, options)
   const keep = (begun: Omit<typeof Begun.Type, "type" | "key">) =>
     Effect.ignore(chunks.append(run, entry, [{ type: begunType, key, ...begun }]))
-  if (resume !== undefined) {
-    const rest = yield* Effect.option(connection.call(tool, params, { resume }))
-    // A session that is over cannot say what came of the call: its crash rule has let it be made again.
-    if (Option.isSome(rest)) return rest.value
-  }
   const known = yield* Deferred.make<Resumption>()
   const keeping = yield* Effect.forkChild(Effect.flatMap(Deferred.await(known), (resume) => keep({ resume })))
-  return yield* connection.call(tool, params, {
+  return yield* connection.calls.make(tool, params, {
+    ...options,
     onResumption: (resumption) => {
       Deferred.doneUnsafe(known, Effect.succeed(resumption))
     }
@@ -139,6 +197,56 @@ const resumable = Effect.fnUntraced(function*(
     Effect.ensuring(Fiber.interrupt(keeping))
   )
 })
+
+const outcomeOf = (
+  said: Said,
+  { server: { elicitation } }: Connection,
+  { server }: Called,
+  { keep, key }: StepContext
+): Effect.Effect<ToolStep.Outcome> => {
+  if (said._tag === "Result") {
+    const { result } = said
+    return Effect.map(Results.of(result, keep), (told) => ({ isFailure: result.isError === true, result: told }))
+  }
+  return Effect.map(Asks.CurrentRound, (round) => {
+    const { approvers = [operator], timeout } = elicitation === false ? {} : elicitation ?? {}
+    return {
+      isFailure: false,
+      result: null,
+      open: {
+        _tag: "Asks",
+        server,
+        id: said.id,
+        question: said.question,
+        step: round?.step ?? key,
+        approvers,
+        ...(timeout === undefined ? {} : { deadlineMs: Duration.toMillis(timeout) }),
+        ...(said.resume === undefined ? {} : { resume: said.resume })
+      }
+    }
+  })
+}
+
+const lost = (
+  connection: Connection | undefined,
+  { server }: Called,
+  { key }: StepContext,
+  round: Asks.Round | undefined
+): ToolStep.Outcome => {
+  const elicitation = connection?.server.elicitation
+  return {
+    ...ToolStep.failure(`MCP server "${server}" cannot tell what came of it; it may have done what it was asked to`),
+    open: {
+      _tag: "Lost",
+      server,
+      step: round?.step ?? key,
+      approvers: elicitation === false ? [operator] : elicitation?.approvers ?? [operator]
+    }
+  }
+}
+
+/** Who is asked where nobody says who is to be. */
+const operator = "operator"
 
 /** Pages of a list. */
 const mostPages = 100

@@ -12,6 +12,7 @@ import * as Step from "@fermata/engine/Step"
 import * as Workflows from "@fermata/engine/Workflows"
 import * as Tool from "effect/ai/Tool"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
@@ -19,7 +20,7 @@ import * as AgentTool from "../../AgentTool.ts"
 import type { McpFailed } from "../../mcp/McpServer.ts"
 import * as McpServers from "../../mcp/McpServers.ts"
 import * as ToolStep from "../ToolStep.ts"
-import type * as Connection from "./Connection.ts"
+import type * as Listing from "./Listing.ts"
 import * as McpCalls from "./McpCalls.ts"
 import * as McpNames from "./McpNames.ts"
 
@@ -121,7 +122,7 @@ const offerOf = (servers: McpServers.Servers, name: string): Effect.Effect<Offer
 
 const offered = (
   server: string,
-  { hasResources, instructions, tools }: Connection.Offer,
+  { hasResources, instructions, tools }: Listing.Offer,
   isTrusted: boolean
 ): Offered => ({
   server,
@@ -223,7 +224,7 @@ class Mcp implements Held {
     this.tools.has(name)
       ? Effect.map(
         this.given(name, params),
-        ({ isFailure, result }) => ({ encodedResult: result, isFailure, preliminary: false })
+        ({ isFailure, open, result }) => ({ encodedResult: result, isFailure, preliminary: false, open })
       )
       : undefined
 
@@ -264,8 +265,23 @@ class Mcp implements Held {
     if (offers.some(({ resources }) => resources)) {
       for (const [name, tool] of Object.entries(resourceTools)) this.tools.set(name, tool)
     }
-    for (const tool of offers.flatMap(({ tools }) => tools)) this.tools.set(tool.name, toolOf(tool))
+    for (const { server, tools } of offers) {
+      const resumes = this.servers.find(server)?.resumes === true
+      for (const tool of tools) this.tools.set(tool.name, resumes ? this.asked(server, tool) : toolOf(tool))
+    }
     Object.assign(this.joined, Object.fromEntries(this.tools))
+  }
+
+  /** A tool whose server may tell what came of a call that was cut short. */
+  private asked(server: string, tool: Listed): Tool.Any {
+    return AgentTool.probe(
+      toolOf(tool),
+      (params, context) =>
+        Effect.map(
+          McpCalls.probe(this.servers, calledOf(server, tool), params as Schema.Json, this.log, context),
+          Option.map((outcome) => new ToolStep.Found(outcome))
+        )
+    )
   }
 
   private given(name: string, params: Schema.Json) {
@@ -276,9 +292,15 @@ class Mcp implements Held {
     const tool = server?.tools.find((tool) => tool.name === name)
     return server === undefined || tool === undefined
       ? Effect.succeed(ToolStep.failure(`there is no tool "${name}"`))
-      : McpCalls.call(this.servers, server.server, tool.tool, params, this.log)
+      : McpCalls.call(this.servers, calledOf(server.server, tool), params, this.log)
   }
 }
+
+const calledOf = (server: string, { idempotent, readOnly, tool }: Listed): McpCalls.Called => ({
+  server,
+  tool,
+  isRepeatable: readOnly === true || idempotent === true
+})
 
 const sectionOf = ({ instructions, problem, server }: Offered): string =>
   problem !== undefined

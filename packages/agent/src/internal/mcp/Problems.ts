@@ -1,0 +1,78 @@
+/** What goes wrong with one MCP server, as an error that names it, and how long something of it may take. */
+import type { RequestOptions } from "@modelcontextprotocol/sdk/shared/protocol.js"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import { McpFailed } from "../../mcp/McpServer.ts"
+import type { Live } from "./Client.ts"
+
+/** How long something may take is said here; the client of the protocol waits as long as a timer can. */
+export const patient: RequestOptions = { timeout: 2 ** 31 - 1 }
+
+/** The server does not know the session of this connection any more. */
+export class SessionLost {
+  readonly live: Live
+
+  constructor(live: Live) {
+    this.live = live
+  }
+}
+
+/** What is done where a session was lost. */
+export const orElse = <A, E>(
+  effect: Effect.Effect<A, McpFailed | SessionLost>,
+  instead: (lost: Live) => Effect.Effect<A, E>
+): Effect.Effect<A, McpFailed | E> =>
+  Effect.catch(
+    effect,
+    (error): Effect.Effect<A, McpFailed | E> => error instanceof SessionLost ? instead(error.live) : Effect.fail(error)
+  )
+
+/** The problems of a server of this name. */
+export class Problems {
+  private readonly name: string
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  failed(problem: string, sent: boolean): McpFailed {
+    return new McpFailed({ server: this.name, problem, sent })
+  }
+
+  unreached(error: unknown): McpFailed {
+    return error instanceof McpFailed ? error : this.failed(`cannot be reached: ${textOf(error)}`, false)
+  }
+
+  /** Of something that had left. */
+  of(live: Live, error: unknown): McpFailed | SessionLost {
+    return isSessionLost(error) ? new SessionLost(live) : this.failed(`failed: ${textOf(error)}`, true)
+  }
+
+  promise<A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, McpFailed> {
+    return Effect.tryPromise({ try: run, catch: (error) => this.unreached(error) })
+  }
+
+  within<A, E>(effect: Effect.Effect<A, E>, duration: Duration.Input, what: string): Effect.Effect<A, E | McpFailed> {
+    return Effect.timeoutOrElse(effect, { duration, orElse: () => Effect.fail(this.late(duration, what)) })
+  }
+
+  late(duration: Duration.Input, what: string): McpFailed {
+    return this.failed(`${what} within ${Duration.toMillis(duration)} ms`, true)
+  }
+}
+
+/** Its class is loaded with the transport, and a process without servers over HTTP does without it. */
+export const isHttpError = (error: unknown): error is Error & { readonly code?: number } =>
+  error instanceof Error && error.constructor.name === "StreamableHTTPError"
+
+export const textOf = (error: unknown): string => {
+  const text = error instanceof Error ? error.message || error.name : String(error)
+  return text.length > 1_000 ? `${text.slice(0, 1_000)}…` : text
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** What streamable HTTP answers about a session that is over. */
+const isSessionLost = (error: unknown): boolean => isHttpError(error) && error.code === 404
