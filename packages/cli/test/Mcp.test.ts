@@ -131,9 +131,13 @@ describe("N-63: a call of a workflow", () => {
       const failed = yield* raw("Fail", { id: "1" })
       assert.isTrue(failed.isError)
       assert.deepInclude(failed.structuredContent, { status: "failed", error: "Broken: it was made to fail" })
-      const unfit = yield* raw("Greet", { nam: "Ada" })
+      const unfit = yield* raw("Greet", {})
       assert.isTrue(unfit.isError)
       assert.strictEqual(textOf(unfit), "The input does not fit workflow \"Greet\": Missing key at [\"name\"]")
+      const mistyped = yield* raw("Greet", { nam: "Ada" })
+      assert.strictEqual(textOf(mistyped), "Greet takes no argument \"nam\"; did you mean \"name\"?")
+      const odd = yield* raw("expense", { inputs: {}, amount: 5 })
+      assert.include(textOf(odd), "expense takes no argument")
       assert.include(
         textOf(yield* raw("Greet", { name: "Ada", _waitSeconds: -1 })),
         "The arguments of Greet do not fit"
@@ -295,9 +299,16 @@ describe("N-63: runs as resources", () => {
       assert.include(transcript.text, "said otherwise")
       const kept = yield* raw("fermata_run_wait", { run: runId })
       const links = kept.content.flatMap((one) => one.type === "resource_link" ? [one] : [])
-      assert.deepStrictEqual(links.map(({ name }) => name), [`run ${runId}`, "build.log", "chart.png"])
-      assert.deepInclude(yield* read(links[1]!.uri), { text: "all is well" })
-      assert.deepInclude(yield* read(links[2]!.uri), { mimeType: "image/png", blob: "iVBORwD/" })
+      assert.deepStrictEqual(links.map(({ name }) => name), [`run ${runId}`, "all.bin"])
+      assert.deepInclude(yield* read(links[1]!.uri), { mimeType: "application/octet-stream" })
+      // Pictures, sounds and short texts are there whole.
+      const [, log, chart, beep] = kept.content
+      const { uri } = (log as { readonly resource: { readonly uri: string } }).resource
+      assert.deepStrictEqual(log, { type: "resource", resource: { uri, mimeType: "text/plain", text: "all is well" } })
+      assert.deepStrictEqual(chart, { type: "image", data: "iVBORwD/", mimeType: "image/png" })
+      assert.deepStrictEqual(beep, { type: "audio", data: "AQ==", mimeType: "audio/wav" })
+      assert.deepInclude(yield* read(uri), { text: "all is well" })
+      assert.deepInclude(yield* read(`${resource}/artifacts/chart.png`), { mimeType: "image/png", blob: "iVBORwD/" })
       const runs = (yield* read("fermata://runs")) as { readonly text: string }
       assert.lengthOf(JSON.parse(runs.text) as ReadonlyArray<unknown>, 2)
       const { resourceTemplates } = yield* Effect.promise(() => client.listResourceTemplates())

@@ -1,6 +1,7 @@
 /** What a configuration offers to clients: each of its workflows, agents and contracts as a tool that starts a run and waits for it. */
 import type { Contract } from "@fermata/contracts/Contract"
 import type { Started } from "@fermata/core/RunStart"
+import { didYouMean } from "@fermata/core/Suggestion"
 import { newestFirst } from "@fermata/core/VersionOrder"
 import type { DefinitionRow } from "@fermata/engine/Backend"
 import { WebCrypto } from "effect/crypto/WebCrypto"
@@ -21,6 +22,7 @@ import type { Hints, Tool } from "./Tool.ts"
 import {
   anything,
   asObject,
+  closed,
   described,
   type Document,
   objectOf,
@@ -134,6 +136,7 @@ const toolOf = (
           ({ message }) =>
             refused("InvalidValue", `The arguments of ${name} do not fit: ${message.replaceAll(/\s+/g, " ")}`)
         )
+        yield* checkNames(name, input, given)
         const started = yield* start(given, { by: caller.by, key: call[keyField] })
         if (file !== undefined) yield* KnownConfigs.remember(globals.db, workflow, file)
         const from = started.joined ? (yield* host.refine(host.runs.find(started.runId))).entries : 0
@@ -142,6 +145,24 @@ const toolOf = (
         return yield* Standing.of(host, view, caller.by, started)
       })
   }
+}
+
+/** Refuses an argument that the tool does not have. */
+const checkNames = (
+  tool: string,
+  { additionalProperties, properties }: ObjectShape,
+  given: object
+): Effect.Effect<void, CommandFailed> => {
+  const unknown = Object.keys(given).find((name) => !Object.hasOwn(properties, name))
+  if (additionalProperties !== false || unknown === undefined) return Effect.void
+  const known = Object.keys(properties)
+  const meant = didYouMean(unknown, known)
+  return Effect.fail(refused(
+    "InvalidValue",
+    `${tool} takes no argument ${JSON.stringify(unknown)}; ${
+      meant === undefined ? `it takes ${[...known, keyField, waitField].join(", ")}` : `did you mean "${meant}"?`
+    }`
+  ))
 }
 
 const pick = (name: string, value: unknown): object => value === undefined ? {} : { [name]: value }
@@ -156,7 +177,7 @@ const givenOf = (document: Document, isOptional = false): Given => {
   const own = asObject(document)
   return own === undefined || keyField in own.properties || waitField in own.properties
     ? { shape: objectOf({ input: document }, isOptional ? [] : ["input"]), read: ({ input }) => input }
-    : { shape: own, read: (given) => given }
+    : { shape: closed(own), read: (given) => given }
 }
 
 const PayloadAndSuccess = Schema.fromJsonString(Schema.Struct({ payload: Schema.Unknown, success: Schema.Unknown }))

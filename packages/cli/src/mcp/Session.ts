@@ -32,7 +32,7 @@ import type { Host } from "../Host.ts"
 import type { Changes } from "./Changes.ts"
 import * as RunPages from "./RunPages.ts"
 import * as RunResource from "./RunResource.ts"
-import type { Caller, Link, Result, Said, Tool } from "./Tool.ts"
+import type { Caller, Kept, Link, Result, Said, Tool } from "./Tool.ts"
 import { sent } from "./ToolShape.ts"
 
 /** What all sessions of a server have in common. */
@@ -244,8 +244,17 @@ const ask = (extra: Extra, question: OpenApproval, withinMs: number): Effect.Eff
 
 const linkOf = ({ mimeType, name, uri }: Link) => ({ type: "resource_link" as const, uri, name, mimeType })
 
-const given = ({ isError = false, links = [], value }: Result): CallToolResult => ({
-  content: [{ type: "text", text: JSON.stringify(value) }, ...links.map(linkOf)],
+const blockOf = ({ content, mimeType, uri }: Kept) =>
+  "text" in content
+    ? { type: "resource" as const, resource: { uri, mimeType, text: content.text } }
+    : mimeType.startsWith("image/")
+    ? { type: "image" as const, data: content.base64, mimeType }
+    : mimeType.startsWith("audio/")
+    ? { type: "audio" as const, data: content.base64, mimeType }
+    : { type: "resource" as const, resource: { uri, mimeType, blob: content.base64 } }
+
+const given = ({ isError = false, kept = [], links = [], value }: Result): CallToolResult => ({
+  content: [{ type: "text", text: JSON.stringify(value) }, ...kept.map(blockOf), ...links.map(linkOf)],
   structuredContent: { ...value },
   ...(isError ? { isError } : {})
 })

@@ -1,4 +1,5 @@
 /** How a run stands, as tools give it: where it is, what it waits for, and the calls and commands that go on with it. */
+import type { KeptArtifact } from "@fermata/core/Artifact"
 import type { OpenApproval } from "@fermata/core/Question"
 import * as RunSentence from "@fermata/core/RunSentence"
 import { isFinal, runStatuses } from "@fermata/core/RunStatus"
@@ -6,13 +7,14 @@ import type * as RunView from "@fermata/core/RunView"
 import * as Suspension from "@fermata/core/Suspension"
 import * as Effect from "effect/Effect"
 import * as AgentAnswers from "../AgentAnswers.ts"
+import * as Artifacts from "../Artifacts.ts"
 import * as Below from "../Below.ts"
 import type { CommandFailed } from "../CommandFailed.ts"
 import type { Host } from "../Host.ts"
 import { nextCommands, type Place } from "../NextCommands.ts"
 import * as Samples from "../Samples.ts"
 import * as RunResource from "./RunResource.ts"
-import type { Result } from "./Tool.ts"
+import type { Kept, Link, Result } from "./Tool.ts"
 import { anything, described, type Document, objectOf, type ObjectShape, withProperties } from "./ToolShape.ts"
 
 /** The names of the tools that go on with a run. */
@@ -78,18 +80,12 @@ export const of = (
       ...(isFinal(view.status) ? {} : { next: yield* nextOf(host, view, questions, by) }),
       resource: uri
     }
-    const kept = isFinal(view.status) ? yield* host.refine(host.runs.artifacts(view.id)) : []
+    const { kept, links } = view.status === "completed" ? yield* keptOf(host, view.id) : { kept: [], links: [] }
     return {
       value,
       isError: value.error !== undefined,
-      links: [
-        { uri, name: `run ${view.id}`, mimeType: "application/json" },
-        ...kept.map(({ hash, mediaType, name }) => ({
-          uri: RunResource.uriOf(view.id, `artifacts/${hash}`),
-          name: name ?? hash,
-          mimeType: mediaType
-        }))
-      ]
+      kept,
+      links: [{ uri, name: `run ${view.id}`, mimeType: "application/json" }, ...links]
     }
   })
 
@@ -132,6 +128,40 @@ export const shapeOf = (output: Document = anything): ObjectShape =>
 /** Of an agent what it answered, and not what it took. */
 const outputOf = (view: RunView.RunView): { readonly value: unknown } | undefined =>
   view.status === "completed" ? AgentAnswers.of(view)?.output ?? { value: view.output ?? null } : undefined
+
+/** So many bytes are shown of what the steps of a run keep: of one text, and of all. Whatever is more is a link. */
+const mostOfText = 20_000
+const mostOfKept = 1_000_000
+
+const isShown = ({ bytes, mediaType }: KeptArtifact): boolean =>
+  /^(image|audio)\//.test(mediaType) || (bytes <= mostOfText && /^text\/|[/+]json$/.test(mediaType))
+
+/** What the steps of a run keep: pictures, sounds and short texts whole, and links to the rest. */
+const keptOf = (
+  host: Host,
+  run: string
+): Effect.Effect<{ readonly kept: ReadonlyArray<Kept>; readonly links: ReadonlyArray<Link> }, CommandFailed> =>
+  Effect.gen(function*() {
+    const kept: Array<Kept> = []
+    const links: Array<Link> = []
+    let left = mostOfKept
+    for (const artifact of yield* host.refine(host.runs.artifacts(run))) {
+      const { bytes, hash, mediaType: mimeType, name } = artifact
+      const uri = RunResource.uriOf(run, `artifacts/${hash}`)
+      if (isShown(artifact) && bytes <= left) {
+        left -= bytes
+        const { content } = yield* host.refine(host.runs.artifact(run, hash))
+        const text = Artifacts.textOf(content)
+        const isMedia = /^(image|audio)\//.test(mimeType)
+        kept.push({
+          uri,
+          mimeType,
+          content: isMedia || text === undefined ? { base64: Buffer.from(content).toString("base64") } : { text }
+        })
+      } else links.push({ uri, name: name ?? hash, mimeType })
+    }
+    return { kept, links }
+  })
 
 const nextOf = (
   host: Host,

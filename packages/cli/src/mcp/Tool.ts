@@ -43,11 +43,19 @@ export interface Caller {
   readonly ask?: (question: OpenApproval, withinMs: number) => Effect.Effect<Said | undefined>
 }
 
-/** What a call came to: JSON of an object, and pages to read on at. */
+/** What a call came to: JSON of an object, what is shown beside it, and pages to read on at. */
 export interface Result {
   readonly value: object
   readonly isError?: boolean
+  readonly kept?: ReadonlyArray<Kept>
   readonly links?: ReadonlyArray<Link>
+}
+
+/** What a step has kept, whole: text, or bytes. */
+export interface Kept {
+  readonly uri: string
+  readonly mimeType: string
+  readonly content: { readonly text: string } | { readonly base64: string }
 }
 
 /** A resource that has more to say. */

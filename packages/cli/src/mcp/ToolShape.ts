@@ -4,7 +4,7 @@ export interface ObjectShape {
   readonly type: "object"
   readonly properties: Readonly<Record<string, object>>
   readonly required: ReadonlyArray<string>
-  readonly additionalProperties?: boolean
+  readonly additionalProperties?: boolean | object
   readonly $defs?: Readonly<Record<string, object>>
 }
 
@@ -29,6 +29,12 @@ export const asObject = ({ definitions, schema }: Document): ObjectShape | undef
     ? { ...own, type: "object", properties: own.properties, required: own.required ?? [], ...defs(definitions) }
     : undefined
 }
+
+/** The same without what it does not name. A schema that leaves it open passes over it, and a name that was mistyped with it. */
+export const closed = (shape: ObjectShape): ObjectShape =>
+  typeof shape.additionalProperties === "object" || "patternProperties" in shape
+    ? shape
+    : { ...shape, additionalProperties: false }
 
 /** A property of an object, with the definitions that it may refer to. */
 export const property = (document: Document, name: string): Document | undefined => {

@@ -68,6 +68,8 @@ const keep = Step.make("keep", {
   run: Effect.fnUntraced(function*(_, { keep }) {
     yield* keep("all is well", { name: "build.log" })
     yield* keep(Uint8Array.of(137, 80, 78, 71, 0, 255), { name: "chart.png", mediaType: "image/png" })
+    yield* keep(Uint8Array.of(1), { name: "beep.wav", mediaType: "audio/wav" })
+    yield* keep(Uint8Array.of(0), { name: "all.bin", mediaType: "application/octet-stream" })
   })
 })
 const Keep = Workflow.make("Keep", {
