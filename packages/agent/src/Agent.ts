@@ -40,6 +40,7 @@ import * as Brought from "./internal/Brought.ts"
 import * as Compaction from "./internal/Compaction.ts"
 import * as Conversation from "./internal/Conversation.ts"
 import { madeOnce } from "./internal/MadeOnce.ts"
+import * as Sampling from "./internal/mcp/Sampling.ts"
 import { Message } from "./internal/Message.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
 import * as Money from "./internal/Money.ts"
@@ -49,6 +50,7 @@ import { Setup } from "./internal/Setup.ts"
 import * as Skills from "./internal/Skills.ts"
 import * as Subagents from "./internal/Subagents.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
+import { CurrentSamplingDepth } from "./mcp/McpSampling.ts"
 import type { Models } from "./Model.ts"
 import * as Policy from "./Policy.ts"
 import * as Skill from "./Skill.ts"
@@ -64,6 +66,8 @@ const payload = <In extends Schema.Top>(input: In) => ({
   budget: Schema.optionalKey(Amount),
   /** Agents above this run. */
   depth: Schema.optionalKey(Schema.Int),
+  /** Samplings of MCP servers that have led to this run. */
+  sampling: Schema.optionalKey(Schema.Int),
   /** The skills of this run, and no others. */
   skills: Schema.optionalKey(Schema.Array(Skill.OfRun)),
   /** The services of this run, and no others. */
@@ -181,13 +185,15 @@ export const make = <
     maxActiveMs: millis(limits.runTimeout, defaults.runTimeoutMs)
   }) as unknown as AgentWorkflow<Name, In, Out>
 
-  const modelStep = ModelStep.make({
+  const attempts = {
     turnTimeoutMs: millis(limits.turnTimeout, defaults.turnTimeoutMs),
     maxRetries: limits.retries ?? defaults.maxRetries,
     maxOverloads: defaults.maxOverloads,
     retryBaseMs: defaults.retryBaseMs,
     retryMaxMs: defaults.retryMaxMs
-  })
+  }
+  const modelStep = ModelStep.make(attempts)
+  const samplingStep = ModelStep.make(attempts, Sampling.stepName)
   let characters: number | undefined
   const toolCharacters = (): number =>
     characters ??= Object.values(tools).reduce((sum, tool) => sum + ToolStep.lengthOf(tool), 0)
@@ -219,9 +225,10 @@ export const make = <
   })
 
   const body = Effect.fnUntraced(function*(
-    { budget, depth = 0, input: given, services: servicesOfRun, skills: skillsOfRun }: {
+    { budget, depth = 0, input: given, sampling: samplingDepth = 0, services: servicesOfRun, skills: skillsOfRun }: {
       readonly budget?: Amount
       readonly depth?: number
+      readonly sampling?: number
       readonly input: In["Type"]
       readonly skills?: ReadonlyArray<Skill.OfRun>
       readonly services?: ReadonlyArray<HttpService.Entry>
@@ -275,12 +282,14 @@ export const make = <
       temperature: options.temperature,
       shape,
       modelStep,
+      samplingStep,
+      samplingDepth,
       stop: options.stop,
       toolStep: (tool, onCrash) => brought.step(tool, onCrash) ?? toolStep(tool, onCrash),
       planStep,
       child: (tool, params, place, grant) =>
         Effect.provideService(
-          Subagents.run(tool, below.get(tool), params, `${runId}/${place}`, depth + 1),
+          Subagents.run(tool, below.get(tool), params, `${runId}/${place}`, depth + 1, samplingDepth),
           Workflows.Granted,
           grant
         )
@@ -298,13 +307,14 @@ export const make = <
     return { output: decoded.value, text, turns, usage, ...(stopped === undefined ? {} : { stopped }) }
   })
 
-  const execute = (given: In["Type"], id: string, { budget, services, skills }: RunOptions) => {
+  const execute = (given: In["Type"], id: string, { budget, services, skills }: RunOptions, sampling: number) => {
     AgentChecks.skills(`A run of agent "${name}"`, { skills })
     AgentChecks.services(services)
     return {
       id,
       input: given,
       ...(budget === undefined ? {} : { budget: Money.amountOf(budget) }),
+      ...(sampling === 0 ? {} : { sampling }),
       ...(skills === undefined ? {} : { skills }),
       ...(services === undefined ? {} : { services })
     } as never
@@ -322,7 +332,11 @@ export const make = <
     workflow,
     layer: workflow.toLayer(body as never) as Agent<Name, In, Out, Tools>["layer"],
     run: (given, options = {}) =>
-      Effect.flatMap(idOf(options.id), (id) => workflow.execute(execute(given, id, options))) as Effect.Effect<
+      Effect.flatMap(
+        idOf(options.id),
+        (id) =>
+          Effect.flatMap(CurrentSamplingDepth, (sampling) => workflow.execute(execute(given, id, options, sampling)))
+      ) as Effect.Effect<
         Result<Out["Type"]>,
         AgentFailed,
         WorkflowEngine
@@ -330,7 +344,11 @@ export const make = <
     start: (given, options = {}) =>
       Effect.flatMap(
         idOf(options.id),
-        (id) => workflow.execute(execute(given, id, options), { discard: true })
+        (id) =>
+          Effect.flatMap(
+            CurrentSamplingDepth,
+            (sampling) => workflow.execute(execute(given, id, options, sampling), { discard: true })
+          )
       ) as unknown as Effect.Effect<string, never, WorkflowEngine>
   }
 }

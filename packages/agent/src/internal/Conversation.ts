@@ -25,6 +25,7 @@ import * as Budgeting from "./Budgeting.ts"
 import * as Compaction from "./Compaction.ts"
 import { awaitRoom, DayFull } from "./DailyBudget.ts"
 import { History } from "./History.ts"
+import * as Sampling from "./mcp/Sampling.ts"
 import { Message } from "./Message.ts"
 import * as ModelStep from "./ModelStep.ts"
 import * as Output from "./Output.ts"
@@ -34,7 +35,9 @@ import type * as Skills from "./Skills.ts"
 import * as ToolCalls from "./ToolCalls.ts"
 
 /** What a conversation is held with. */
-export interface Parts extends Omit<ToolCalls.Callers, "memory" | "limit"> {
+export interface Parts
+  extends Omit<ToolCalls.Callers, "memory" | "limit" | "sample">, Pick<Sampling.Parts, "samplingDepth" | "samplingStep">
+{
   readonly run: string
   readonly setup: Setup
   /** What is new to tell the model, before it is asked again. */
@@ -323,6 +326,7 @@ class Conversation {
     this.progress.continued = 0
     const { notes, results, usages } = yield* ToolCalls.make(wanted, this.progress.calls, parts.setup.toolConcurrency, {
       ...parts,
+      sample: (tool, open) => Sampling.answer(parts, this.progress.turns, tool, open),
       limit: yield* Budgeting.limitOf(parts.budget),
       memory: this.progress.memory
     })

@@ -26,8 +26,8 @@ import * as DailyBudget from "./DailyBudget.ts"
 import * as Files from "./Files.ts"
 import * as Money from "./Money.ts"
 
-/** What a turn is for: a question of the conversation, going on after an answer that was cut, an answer that did not fit its schema, or a summary. */
-export const Purpose = Schema.Literals(["turn", "continue", "repair", "summary"])
+/** What a turn is for: a question of the conversation, going on after an answer that was cut, an answer that did not fit its schema, a summary, or an answer for an MCP server. */
+export const Purpose = Schema.Literals(["turn", "continue", "repair", "summary", "sampling"])
 export type Purpose = typeof Purpose.Type
 
 /** What is asked, for the body of the step. */
@@ -69,9 +69,9 @@ export const stepName = "model"
 /** The type of the chunk that says that what the step has said so far is void. */
 export const restart = "restart"
 
-/** The step of an agent's model calls. */
-export const make = (attempts: Attempts) =>
-  Step.make(stepName, {
+/** The step of an agent's model calls. Those under another name are no turns of its conversation. */
+export const make = (attempts: Attempts, name: string = stepName) =>
+  Step.make(name, {
     input: { turn: Schema.Int, purpose: Purpose },
     success: AgentMessage.Answer,
     error: Schema.Union([ModelFailed, DailyBudget.DayFull]),

@@ -38,13 +38,14 @@ export const run = Effect.fnUntraced(function*(
   agent: Below | undefined,
   params: Schema.Json,
   id: string,
-  depth: number
+  depth: number,
+  sampling: number
 ) {
   const given = yield* Workflows.decide("agent", Given, () => givenOf(name, agent, params))
   const usage = AgentMessage.noUsage
   if ("problem" in given) return { outcome: ToolStep.failure(given.problem), usage }
   const input = given.from === "prompt" ? (params as { readonly prompt: string }).prompt : given.input ?? params
-  const exit = yield* Effect.exit(anyAgent(name).execute({ id, input, depth }))
+  const exit = yield* Effect.exit(anyAgent(name).execute({ id, input, depth, ...(sampling === 0 ? {} : { sampling }) }))
   if (Exit.isFailure(exit)) {
     // Where this run itself is stopped, nobody comes to this place.
     const problem = Cause.hasInterruptsOnly(exit.cause) ? `agent "${name}" was cancelled` : problemOf(exit.cause)
@@ -80,7 +81,12 @@ const givenOf = (name: string, agent: Below | undefined, params: Schema.Json): t
 /** The workflow of an agent of this name, as far as one above needs it: whatever the agent is by now. */
 const anyAgent = (name: string) =>
   Workflow.make(name, {
-    payload: { id: Schema.String, input: Schema.Json, depth: Schema.Int },
+    payload: {
+      id: Schema.String,
+      input: Schema.Json,
+      depth: Schema.Int,
+      sampling: Schema.optionalKey(Schema.Int)
+    },
     success: Schema.Struct({ output: Schema.Json, usage: AgentMessage.Usage }),
     error: AgentFailed,
     idempotencyKey: ({ id }) => id

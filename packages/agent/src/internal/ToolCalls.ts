@@ -3,6 +3,7 @@ import type { ToolResult, Usage } from "@fermata/core/AgentMessage"
 import type { Amount } from "@fermata/core/Amount"
 import * as SameJson from "@fermata/core/SameJson"
 import * as Approval from "@fermata/engine/Approval"
+import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
 import * as Step from "@fermata/engine/Step"
 import * as Workflows from "@fermata/engine/Workflows"
@@ -11,8 +12,10 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import * as AgentTool from "../AgentTool.ts"
+import type { Models } from "../Model.ts"
 import * as Dispatch from "./Dispatch.ts"
 import type * as Asks from "./mcp/Asks.ts"
+import type * as Sampling from "./mcp/Sampling.ts"
 import * as Settling from "./mcp/Settling.ts"
 import * as Money from "./Money.ts"
 import * as PlanStep from "./PlanStep.ts"
@@ -20,7 +23,7 @@ import * as Routes from "./Routes.ts"
 import { Route } from "./Setup.ts"
 import * as ToolStep from "./ToolStep.ts"
 
-type Needs = Engine | WorkflowEngine | WorkflowInstance
+type Needs = Engine | WorkflowEngine | WorkflowInstance | Models | Chunks
 
 /** What calls are made with. */
 export interface Callers extends Routes.Known {
@@ -28,6 +31,11 @@ export interface Callers extends Routes.Known {
   readonly limit: Amount | undefined
   readonly kit: ToolStep.Kit
   readonly toolStep: (name: string, onCrash: AgentTool.Rules["onCrash"]) => ToolStep.ToolStep
+  /** Answers what an MCP server asks of a model in a call. */
+  readonly sample: (
+    tool: string,
+    open: Extract<Asks.Open, { readonly _tag: "Asks" }>
+  ) => Effect.Effect<Sampling.Sampled, never, Needs>
   readonly planStep: (name: string) => PlanStep.PlanStep
   /** Runs an agent that is a tool, and says what came of it. `place` is the same for every replay of this call. */
   readonly child: (
@@ -136,13 +144,18 @@ const one = Effect.fnUntraced(function*(
     case "step": {
       const tool = Object.hasOwn(callers.kit.tools, call.tool) ? callers.kit.tools[call.tool] : undefined
       const onCrash = tool === undefined ? "ask" : AgentTool.rulesOf(tool, params).onCrash
+      const sample: Settling.Sample<Needs> = (tool, open) =>
+        Effect.map(callers.sample(tool, open), ({ reply, usage }) => {
+          usages.push(usage)
+          return reply
+        })
       const made = (on?: Asks.Round) =>
         Effect.provideService(
           callers.toolStep(call.tool, onCrash)({ call: call.id, params, ...(on === undefined ? {} : { on }) }),
           AgentTool.CurrentPlan,
           state
         ).pipe(Effect.catch((later) => Effect.succeed(ToolStep.given(later))))
-      return yield* Settling.settle(call.tool, yield* made(), made)
+      return yield* Settling.settle(call.tool, yield* made(), sample, made)
     }
     case "run":
       return yield* Effect.provideService(

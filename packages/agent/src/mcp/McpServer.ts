@@ -7,6 +7,7 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { SamplingHandler } from "./McpSampling.ts"
 
 /**
  * A server that did not do what it was asked. `sent` says that it may have done it:
@@ -47,6 +48,13 @@ export interface Limits {
    * Without a call of a run it is answered that nobody wants to. True by default.
    */
   readonly elicitation?: Elicitation | false
+  /**
+   * Whether it may ask a model in the middle of a call (`sampling/createMessage`):
+   * with true one of the agent, as a step of the run against its budget, once its
+   * policy lets it, which knows this as the tool `mcp__SERVER__sampling`. A
+   * function answers in place of a model. False by default.
+   */
+  readonly sampling?: boolean | SamplingHandler
 }
 
 /** How a server may ask people something in the middle of a call. */

@@ -40,6 +40,8 @@ export const Open = Schema.Union([
     step: Schema.String,
     approvers: Schema.Array(Schema.String),
     deadlineMs: Schema.optionalKey(Schema.Finite),
+    /** Of a sampling: somebody answers it in place of a model. */
+    byHandler: Schema.optionalKey(Schema.Literal(true)),
     /** How another process goes on with the call. */
     resume: Schema.optionalKey(Resumption)
   }),

@@ -1,7 +1,7 @@
 /** A client of the protocol on a line to a server: what the server may ask of it, and to which call that belongs. */
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js"
-import type { ClientCapabilities } from "@modelcontextprotocol/sdk/types.js"
+import type { ClientCapabilities, CreateMessageResult } from "@modelcontextprotocol/sdk/types.js"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
@@ -41,6 +41,15 @@ export const make = async (server: McpServer, line: Line, isOfOne: boolean): Pro
       return reply === undefined ? { action: "decline" as const } : resultOf(types, reply)
     })
   }
+  if (capabilities.sampling !== undefined) {
+    client.setRequestHandler(types.CreateMessageRequestSchema, async ({ params }, { requestId, signal }) => {
+      const reply = await asked(live, { kind: "sampling", params: jsonOf(params) }, requestId, signal)
+      if (reply === undefined) {
+        throw new types.McpError(-32600, "a model is asked in a call of a run, and this is in none")
+      }
+      return resultOf(types, reply) as CreateMessageResult
+    })
+  }
   return live
 }
 
@@ -54,8 +63,13 @@ export const broken = (calls: Iterable<OpenCall>, why: string): void => {
 // ----------------------------------------------------------------------------
 
 /** What a server may ask of its client is what the client says that it can do. */
-const capabilitiesOf = ({ elicitation }: McpServer, { isOneWay }: Line): ClientCapabilities =>
-  isOneWay === true || elicitation === false ? {} : { elicitation: { form: {}, url: {} } }
+const capabilitiesOf = ({ elicitation, sampling = false }: McpServer, { isOneWay }: Line): ClientCapabilities => {
+  if (isOneWay === true) return {}
+  return {
+    ...(elicitation === false ? {} : { elicitation: { form: {}, url: {} } }),
+    ...(sampling === false ? {} : { sampling: {} })
+  }
+}
 
 /** Tells each call its number: it is sent while nothing else is. */
 const numbering = (live: Live): void => {

@@ -200,7 +200,7 @@ const kept = Effect.fnUntraced(function*(
 
 const outcomeOf = (
   said: Said,
-  { server: { elicitation } }: Connection,
+  { server: { elicitation, sampling } }: Connection,
   { server }: Called,
   { keep, key }: StepContext
 ): Effect.Effect<ToolStep.Outcome> => {
@@ -220,6 +220,7 @@ const outcomeOf = (
         question: said.question,
         step: round?.step ?? key,
         approvers,
+        ...(said.question.kind === "sampling" && typeof sampling === "function" ? { byHandler: true as const } : {}),
         ...(timeout === undefined ? {} : { deadlineMs: Duration.toMillis(timeout) }),
         ...(said.resume === undefined ? {} : { resume: said.resume })
       }

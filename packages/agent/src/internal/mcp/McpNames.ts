@@ -10,6 +10,9 @@ export const resourceTools: ReadonlyArray<string> = [listResources, readResource
 /** What a tool of a server is called. */
 export const toolOf = (server: string, tool: string): string => `mcp__${server}__${tool}`
 
+/** What policy knows it as that a server asks a model. */
+export const sampling = (server: string): string => toolOf(server, "sampling")
+
 /** Names that every provider takes, each once: none that was given out already, and with a number where two would be one. */
 export const unique = (names: ReadonlyArray<string>, taken: Set<string>): ReadonlyArray<string> =>
   names.map((given) => {

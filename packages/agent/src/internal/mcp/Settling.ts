@@ -9,10 +9,14 @@ import * as ToolStep from "../ToolStep.ts"
 import type * as Asks from "./Asks.ts"
 import * as Form from "./Form.ts"
 
+/** Answers what a server asks of a model. */
+export type Sample<R> = (tool: string, open: Open<"Asks">) => Effect.Effect<Asks.Reply, never, R>
+
 /** The end of a call that has come to this. */
 export const settle = Effect.fnUntraced(function*<R>(
   tool: string,
   first: ToolStep.Outcome,
+  sample: Sample<R>,
   goOn: (round: Asks.Round) => Effect.Effect<ToolStep.Outcome, never, R>
 ): Effect.fn.Return<ToolStep.Outcome, never, Engine | WorkflowInstance | R> {
   const answered: Array<Asks.Answered> = []
@@ -25,7 +29,10 @@ export const settle = Effect.fnUntraced(function*<R>(
       outcome = yield* goOn({ step: open.step, answered: [...answered] })
     } else {
       const { id, question, resume, step } = open
-      answered.push({ question, reply: yield* elicited(tool, open) })
+      answered.push({
+        question,
+        reply: yield* (question.kind === "sampling" ? sample(tool, open) : elicited(tool, open))
+      })
       const give = { id, ...(resume === undefined ? {} : { resume }) }
       outcome = yield* goOn({ step, answered: [...answered], give })
     }
