@@ -8,12 +8,15 @@ import {
   CallToolRequestSchema,
   type CallToolResult,
   type ClientCapabilities,
+  GetPromptRequestSchema,
   type JSONRPCMessage,
+  ListPromptsRequestSchema,
   ListResourcesRequestSchema,
   ListToolsRequestSchema,
   ReadResourceRequestSchema,
   type Result,
   ResultSchema,
+  type ServerNotification,
   type ServerRequest
 } from "@modelcontextprotocol/sdk/types.js"
 import { Effect, type Scope } from "effect"
@@ -31,6 +34,10 @@ export interface StubTool {
       readonly signal: AbortSignal
       /** Asks the client within the call, as patiently as a timer can be. */
       readonly ask: (request: ServerRequest) => Promise<Result>
+      /** Says something within the call. */
+      readonly say: (notification: ServerNotification) => Promise<void>
+      /** What progress of the call is told under. */
+      readonly progressToken: string | number
     }
   ) => CallToolResult | Promise<CallToolResult>
 }
@@ -49,6 +56,8 @@ export class McpStub {
   instructions = ""
   tools: Record<string, StubTool> = {}
   resources: Record<string, string> = {}
+  /** What each says, with `{who}` for what it takes. */
+  prompts: Record<string, string> = {}
   /** How many requests over HTTP are answered with 401 from now on. */
   unauthorized = 0
   /** Answers by JSON instead of a stream. */
@@ -66,6 +75,8 @@ export class McpStub {
     const server = new Server({ name: "stub", version: "1" }, {
       capabilities: {
         tools: { listChanged: true },
+        logging: {},
+        ...(Object.keys(this.prompts).length === 0 ? {} : { prompts: {} }),
         ...(Object.keys(this.resources).length === 0 ? {} : { resources: {} })
       },
       instructions: this.instructions
@@ -85,12 +96,24 @@ export class McpStub {
     })
     server.setRequestHandler(
       CallToolRequestSchema,
-      ({ params: { arguments: args = {}, name } }, { sendRequest, signal }) => {
+      ({ params: { _meta, arguments: args = {}, name } }, { sendNotification: say, sendRequest, signal }) => {
         this.calls.push(name)
         const ask = (request: ServerRequest) => sendRequest(request, ResultSchema, { timeout: 2 ** 31 - 1 })
-        return this.tools[name]!.handle(args, { server, signal, ask })
+        const progressToken = _meta?.progressToken ?? ""
+        return this.tools[name]!.handle(args, { server, signal, ask, say, progressToken })
       }
     )
+    if (Object.keys(this.prompts).length > 0) {
+      server.setRequestHandler(ListPromptsRequestSchema, () => ({
+        prompts: Object.keys(this.prompts).map((name) => ({ name, arguments: [{ name: "who", required: true }] }))
+      }))
+      server.setRequestHandler(GetPromptRequestSchema, ({ params: { arguments: args = {}, name } }) => ({
+        messages: [
+          { role: "user", content: { type: "text", text: this.prompts[name]!.replace("{who}", args["who"] ?? "") } },
+          { role: "assistant", content: { type: "image", data: "cGl4ZWxz", mimeType: "image/png" } }
+        ]
+      }))
+    }
     if (Object.keys(this.resources).length > 0) {
       server.setRequestHandler(ListResourcesRequestSchema, () => ({
         resources: Object.keys(this.resources).map((uri) => ({ uri, name: uri, mimeType: "text/plain" }))

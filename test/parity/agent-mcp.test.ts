@@ -1,6 +1,6 @@
 /** Tools of MCP servers as tools of an agent: how servers are reached, what they may do, and what becomes of them and of us. */
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, McpHttp, type McpServer, McpServers, Models, Policy, Scripted } from "@fermata/agent"
+import { Agent, AgentStream, McpHttp, type McpServer, McpServers, Models, Policy, Scripted } from "@fermata/agent"
 import * as SecretRef from "@fermata/core/SecretRef"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Runs } from "@fermata/engine/Runs"
@@ -8,7 +8,7 @@ import * as Secrets from "@fermata/engine/Secrets"
 import { CrashHost } from "@fermata/testing"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
 import { CreateMessageResultSchema } from "@modelcontextprotocol/sdk/types.js"
-import { Deferred, Effect, Exit, Fiber, Layer, type Schema, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, type Schema, Scope, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { answer, call, calls, inTurn, said, type Script, Wire, world } from "./AgentWorld.ts"
 import { McpStub, text } from "./McpStub.ts"
@@ -232,6 +232,57 @@ describe("how long an MCP server may take", () => {
       assert.deepStrictEqual(stub.calls, ["hang", "echo"])
     }))
 
+  it.effect("M-27: one that says how far it is has its time anew, as long as it may take in all, and followers are told", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      const said: Array<() => Promise<void>> = []
+      const begun = yield* Deferred.make<void>()
+      stub.tools = {
+        hang: {
+          handle: (_, { progressToken, say }) =>
+            new Promise(() => {
+              let progress = 0
+              said.push(
+                () =>
+                  say({ method: "notifications/progress", params: { progressToken, progress: ++progress, total: 9 } }),
+                () => say({ method: "notifications/message", params: { level: "info", data: { rows: 3 } } })
+              )
+              Deferred.doneUnsafe(begun, Effect.void)
+            })
+        }
+      }
+      const server = stub.inMemory({ callTimeout: "10 seconds", longestCall: "22 seconds" })
+      const agent = Agent.make("clerk", { instructions: "", model: "m", mcp: ["s"], policy: Policy.open })
+      yield* Effect.gen(function*() {
+        const run = yield* agent.start("go", { id: "1" })
+        const events = yield* Effect.forkChild(Stream.runCollect(AgentStream.of(run)), { startImmediately: true })
+        yield* Deferred.await(begun)
+        const heard = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+        // Without a word it would be over after the second.
+        for (const each of [0, 0, 1]) {
+          yield* TestClock.adjust(7_000)
+          yield* Effect.promise(() => said[each]!())
+          yield* heard
+        }
+        yield* TestClock.adjust(999)
+        assert.strictEqual((yield* (yield* Runs).show(run)).status, "running")
+        yield* TestClock.adjust(1)
+        const all = Array.from(yield* Fiber.join(events))
+        const progress = all.flatMap((event) => event.type === "tool-progress" ? [event] : [])
+        assert.deepStrictEqual(
+          progress.map(({ level, message, progress, tool, total }) => ({ tool, progress, total, level, message })),
+          [
+            { tool: "mcp__s__hang", progress: 1, total: 9, level: undefined, message: undefined },
+            { tool: "mcp__s__hang", progress: 2, total: 9, level: undefined, message: undefined },
+            { tool: "mcp__s__hang", progress: undefined, total: undefined, level: "info", message: "{\"rows\":3}" }
+          ]
+        )
+        assert.include(JSON.stringify(all.find(({ type }) => type === "tool-result")), "did not end within 22000 ms")
+      }).pipe(
+        Effect.provide(world(asking("mcp__s__hang"), Layer.provide(agent.layer, McpServers.layer({ s: server }))))
+      )
+    }))
+
   it.effect("M-27: one that does not end within 5 s is ended", () =>
     Effect.gen(function*() {
       const stub = new McpStub()
@@ -329,6 +380,26 @@ describe("what an MCP server has", () => {
       without.tools = { echo }
       const { asked } = yield* live({ s: without.inMemory() }, asking())
       assert.deepStrictEqual(asked[0]!.tools.map(({ name }) => name), ["mcp__s__echo"])
+    }))
+
+  it.effect("its prompts are listed and filled in by tools that are there where a server has some", () =>
+    Effect.gen(function*() {
+      const stub = new McpStub()
+      stub.prompts = { greet: "Greet {who}.", part: "Say goodbye to {who}." }
+      const script = inTurn(
+        calls(
+          call("1", "ListMcpPrompts", {}),
+          call("2", "GetMcpPrompt", { server: "s", name: "greet", arguments: { who: "Ada" } })
+        ),
+        calls(call("3", "GetMcpPrompt", { server: "other", name: "greet" })),
+        answer("done")
+      )
+      const { asked, told } = yield* live({ s: stub.inMemory() }, script, { policy: Policy.rules() })
+      assert.deepStrictEqual(asked[0]!.tools.map(({ name }) => name), ["ListMcpPrompts", "GetMcpPrompt"])
+      assert.include(told[1]!.at(-1), "\"name\":\"part\",\"arguments\":[{\"name\":\"who\",\"needed\":true}]")
+      assert.include(told[1]!.at(-1), "Greet Ada.")
+      assert.include(told[1]!.at(-1), "\"artifact\":\"image-2\"")
+      assert.include(told[2]!.at(-1), "there is no MCP server \\\"other\\\" that has prompts; there is s")
     }))
 
   it.effect("a failure is told as one, structure as structure, and a picture is kept beside its step", () =>

@@ -52,6 +52,8 @@ export const defaults = {
   mcpConnectTimeoutMs: 10_000,
   /** One call of a tool of an MCP server. */
   mcpCallTimeoutMs: 60_000,
+  /** The same, however often its server says how far it is. */
+  mcpLongestCallMs: 3_600_000,
   /** An MCP server, to end by itself. */
   mcpShutdownTimeoutMs: 5_000
 } as const

@@ -52,6 +52,18 @@ export const AgentEvent = Schema.Union([
   }),
   Schema.Struct({
     ...place,
+    type: Schema.Literal("tool-progress"),
+    step: Schema.String,
+    tool: Schema.String,
+    /** How far the call is, of `total` where that is known. */
+    progress: Schema.optionalKey(Schema.Finite),
+    total: Schema.optionalKey(Schema.Finite),
+    message: Schema.optionalKey(Schema.String),
+    /** Of a line of the log of who carries the call out. */
+    level: Schema.optionalKey(Schema.String)
+  }),
+  Schema.Struct({
+    ...place,
     type: Schema.Literal("tool-result"),
     step: Schema.String,
     tool: Schema.String,

@@ -199,6 +199,8 @@ class Reader {
       this.cursor = Position.advance(this.cursor, position, (seq) => this.open.has(seq))
       this.spoke.add(position.seq)
       if (field(value, "type") === McpCalls.begunType) return []
+      const heard = McpCalls.heardOf(value)
+      if (heard !== undefined) return [this.event({ type: "tool-progress", step: step.key, tool: step.tool, ...heard })]
       if (field(value, "type") === ModelStep.restart) {
         return hadSpoken ? [this.event({ type: "restart", step: step.key, attempt: step.attempt })] : []
       }

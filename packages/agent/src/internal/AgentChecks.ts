@@ -30,7 +30,7 @@ export const names = (
     if (tool === ApiCall.toolName) {
       throw new Error(`Agent "${name}" has a tool "${tool}", which is how a model asks services: name it otherwise`)
     }
-    if (mcp.length > 0 && (tool.startsWith("mcp__") || McpNames.resourceTools.includes(tool))) {
+    if (mcp.length > 0 && (tool.startsWith("mcp__") || McpNames.common.includes(tool))) {
       throw new Error(
         `Agent "${name}" has a tool "${tool}", which is what tools of MCP servers are named: name it otherwise`
       )

@@ -27,8 +27,10 @@ export class McpFailed extends Schema.TaggedError<McpFailed>()("McpFailed", {
 export interface Limits {
   /** Until it has said who it is and what it has; 10 seconds by default. */
   readonly connectTimeout?: Duration.Input
-  /** For one call; 60 seconds by default. */
+  /** For one call; 60 seconds by default. It begins anew whenever the server says how far the call is. */
   readonly callTimeout?: Duration.Input
+  /** For one call, however often its server says how far it is; an hour by default. */
+  readonly longestCall?: Duration.Input
   /** To end by itself when the process ends, before it is ended; 5 seconds by default. */
   readonly shutdownTimeout?: Duration.Input
   /**

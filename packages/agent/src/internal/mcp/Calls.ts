@@ -6,12 +6,13 @@
 import type { JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import { defaults } from "../../AgentDefaults.ts"
 import type { McpFailed, McpServer, Resumption } from "../../mcp/McpServer.ts"
 import type * as Asks from "./Asks.ts"
 import * as Client from "./Client.ts"
 import type { Live } from "./Client.ts"
-import { OpenCall, type Said } from "./OpenCall.ts"
+import { type Heard, OpenCall, type Said } from "./OpenCall.ts"
 import { isHttpError, orElse, patient, type Problems, type SessionLost, textOf } from "./Problems.ts"
 
 /** What a call is made with. */
@@ -22,6 +23,8 @@ export interface CallOptions {
   readonly answered?: ReadonlyArray<Asks.Answered>
   /** Told how the call can be gone on with, as soon as that is known. */
   readonly onResumption?: (resumption: Resumption) => void
+  /** Told what the server says while it works. */
+  readonly onHeard?: (heard: Heard) => void
 }
 
 /** An answer to what a server has asked in a call. */
@@ -80,12 +83,16 @@ export class Calls {
   }
 
   /** Gives the server an answer that it waits for in a call of this process, and waits for what comes next; undefined where this process has no such call. */
-  give(key: string, { id, reply }: Given): Effect.Effect<Said | undefined, McpFailed> {
+  give(
+    { key, onHeard }: Pick<CallOptions, "key" | "onHeard">,
+    { id, reply }: Given
+  ): Effect.Effect<Said | undefined, McpFailed> {
     return Effect.suspend(() => {
       const open = this.open.get(key)
       if (open === undefined) return Effect.undefined
       const { call, live } = open
       const { asking, problems } = this.ground
+      call.tell = onHeard
       // A server that has given up waiting has an end of the call to tell, or another question.
       return orElse(
         asking(live, Effect.andThen(Effect.sync(() => call.give(id, reply)), this.nextOf(live, call))),
@@ -110,7 +117,7 @@ export class Calls {
     live: Live,
     tool: string,
     params: Record<string, unknown>,
-    { answered, key, onResumption }: CallOptions,
+    { answered, key, onHeard, onResumption }: CallOptions,
     resume?: Resumption
   ): Effect.Effect<Said, McpFailed | SessionLost> {
     const { client, line: { transport }, types } = live
@@ -119,6 +126,7 @@ export class Calls {
       Effect.suspend(() => {
         const call = new OpenCall(key, answered)
         call.resumption = resume
+        call.tell = onHeard
         live.calls.add(call)
         live.sending = call
         call.follow(client.request(
@@ -127,6 +135,12 @@ export class Calls {
           {
             ...patient,
             signal: call.abort.signal,
+            onprogress: ({ message, progress, total }) =>
+              call.heard({
+                progress,
+                ...(total === undefined ? {} : { total }),
+                ...(message === undefined ? {} : { message })
+              }),
             ...(resume === undefined ? {} : { resumptionToken: resume.token }),
             onresumptiontoken: (token: string) => {
               const { protocolVersion: protocol } = transport as { readonly protocolVersion?: string }
@@ -142,13 +156,21 @@ export class Calls {
 
   /** What comes next of a call. One that asks stays open; of one that nobody waits for, the server is told so. */
   private nextOf(live: Live, call: OpenCall): Effect.Effect<Said, McpFailed | SessionLost> {
-    const { problems, server: { callTimeout = defaults.mcpCallTimeoutMs } } = this.ground
+    const { problems, server } = this.ground
+    const { callTimeout = defaults.mcpCallTimeoutMs, longestCall = defaults.mcpLongestCallMs } = server
+    const silent = Effect.gen(function*() {
+      let moved: Option.Option<void>
+      do moved = yield* Effect.timeoutOption(call.moved, callTimeout)
+      while (Option.isSome(moved))
+      return yield* problems.late(callTimeout, "did not answer")
+    })
     return problems.within(
-      Effect.mapError(call.next, (error) => problems.of(live, error)),
-      callTimeout,
-      "did not answer"
+      Effect.raceFirst(Effect.mapError(call.next, (error) => problems.of(live, error)), silent),
+      longestCall,
+      "did not end"
     ).pipe(
       Effect.onExit((exit) => {
+        call.tell = undefined
         if (Exit.isFailure(exit) || exit.value._tag === "Result") return this.forget(live, call)
         this.open.set(call.key, { live, call })
         const [oldest] = this.open.values()

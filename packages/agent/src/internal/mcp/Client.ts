@@ -34,6 +34,10 @@ export const make = async (server: McpServer, line: Line, isOfOne: boolean): Pro
   const live: Live = { client, line, types, calls: new Set(), isOfOne, sending: undefined }
   numbering(live)
   if (line.streams !== undefined) line.streams.onBroken = (id) => broken(callWith(live, id), "its stream has ended")
+  client.setNotificationHandler(types.LoggingMessageNotificationSchema, ({ params: { data, level } }) => {
+    const message = typeof data === "string" ? data : StoredJson.show(data, mostLogged)
+    onlyCall(live)?.heard({ level, message })
+  })
   if (capabilities.elicitation !== undefined) {
     client.setRequestHandler(types.ElicitRequestSchema, async ({ params }, { requestId, signal }) => {
       const reply = await asked(live, { kind: "elicitation", params: jsonOf(params) }, requestId, signal)
@@ -90,10 +94,16 @@ const callWith = ({ calls }: Live, id: string | number): ReadonlyArray<OpenCall>
 /** The call that a server asks in: that on whose stream it does, or the only one that does not wait for an answer already. */
 const callOf = (live: Live, id: string | number): OpenCall | undefined => {
   const known = live.line.streams?.callOf(id)
-  if (known !== undefined) return callWith(live, known)[0]
-  const [call, ...others] = [...live.calls].filter(({ isOver, waits }) => !isOver && !waits)
+  return known === undefined ? onlyCall(live) : callWith(live, known)[0]
+}
+
+const onlyCall = ({ calls }: Live): OpenCall | undefined => {
+  const [call, ...others] = [...calls].filter(({ isOver, waits }) => !isOver && !waits)
   return others.length === 0 ? call : undefined
 }
+
+/** Characters of a line of a log. */
+const mostLogged = 2_000
 
 const asked = (
   live: Live,

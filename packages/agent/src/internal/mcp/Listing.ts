@@ -17,6 +17,7 @@ export interface Offer {
   readonly instructions: string
   readonly tools: ReadonlyArray<Tool>
   readonly hasResources: boolean
+  readonly hasPrompts: boolean
 }
 
 /** Asks a server what it has. */
@@ -34,7 +35,8 @@ export const listed = async ({ client, types }: Live, signal: AbortSignal | unde
   return {
     instructions: client.getInstructions() ?? "",
     tools: capabilities.tools === undefined ? [] : await from(undefined, 1),
-    hasResources: capabilities.resources !== undefined
+    hasResources: capabilities.resources !== undefined,
+    hasPrompts: capabilities.prompts !== undefined
   }
 }
 

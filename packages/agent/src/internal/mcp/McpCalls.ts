@@ -4,14 +4,22 @@
  * dies in a call, the probe of the step takes its answer in the next one, and the
  * tool has run once.
  */
+import * as StoredJson from "@fermata/core/StoredJson"
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { StepContext } from "@fermata/engine/Step"
-import type { ListResourcesResult, ReadResourceResult } from "@modelcontextprotocol/sdk/types.js"
+import type {
+  GetPromptResult,
+  ListPromptsResult,
+  ListResourcesResult,
+  ReadResourceResult
+} from "@modelcontextprotocol/sdk/types.js"
+import type * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import * as AgentTool from "../../AgentTool.ts"
 import { type McpFailed, Resumption } from "../../mcp/McpServer.ts"
@@ -20,7 +28,7 @@ import * as ToolStep from "../ToolStep.ts"
 import * as Asks from "./Asks.ts"
 import type { CallOptions, Given } from "./Calls.ts"
 import type { Connection } from "./Connection.ts"
-import type { Said } from "./OpenCall.ts"
+import type { Heard, Said } from "./OpenCall.ts"
 import * as Results from "./Results.ts"
 
 /** Where a run keeps what a call can be gone on with. */
@@ -32,12 +40,23 @@ export interface Log {
 /** The type of the chunk that says how a call is gone on with. */
 export const begunType = "mcp"
 
+/** The type of the chunks that say how far a call is. */
+export const heardType = "mcp-heard"
+
 /** A tool of a server. */
 export interface Called {
   readonly server: string
   readonly tool: string
   /** It may be called again after a crash, as the server says. */
   readonly isRepeatable: boolean
+}
+
+/** What a chunk says of how far a call is; undefined for one that says something else. */
+export const heardOf = (chunk: unknown): Heard | undefined => {
+  const read = readHeard(chunk)
+  if (Option.isNone(read)) return undefined
+  const { type: _, ...heard } = read.value
+  return heard
 }
 
 /** Calls a tool of a server, or goes on with a call. What goes wrong is told to the model. */
@@ -57,12 +76,16 @@ export const call = (
       const answered = round?.answered ?? []
       if (round?.give !== undefined) {
         const reply = { id: round.give.id, reply: answered.at(-1)!.reply }
-        const rest = (yield* connection.calls.give(key, reply)) ??
+        const rest = (yield* hearing(log, context, (onHeard) => connection.calls.give({ key, onHeard }, reply))) ??
           (yield* taken(connection, called.tool, given, round.give.resume, { key, answered }, reply))
         if (rest !== undefined) return yield* outcomeOf(rest, connection, called, context)
         if (!called.isRepeatable) return lost(connection, called, context, round)
       }
-      const said = yield* kept(connection, called.tool, given, { key, answered }, log, context)
+      const said = yield* hearing(
+        log,
+        context,
+        (onHeard) => kept(connection, called.tool, given, { key, answered, onHeard }, log, context)
+      )
       return yield* outcomeOf(said, connection, called, context)
     }))
 
@@ -93,28 +116,24 @@ export const probe = (
     return called.isRepeatable ? Option.none() : Option.some(lost(connection, called, context, round))
   })
 
-/** Lists the resources of these servers, or of the one that is asked for. */
+/** Lists what these servers have of this kind, or the one that is asked for. */
 export const list = (
+  kind: "resources" | "prompts",
   servers: McpServers.Servers,
   names: ReadonlyArray<string>,
   params: Schema.Json
 ): Effect.Effect<ToolStep.Outcome> => {
   const { server } = asked(params)
-  if (server !== undefined && !names.includes(server)) return Effect.succeed(unknown(server, names))
+  if (server !== undefined && !names.includes(server)) return Effect.succeed(unknown(kind, server, names))
+  const all = kind === "resources" ? resources : prompts
   return Effect.map(
     Effect.forEach(
       server === undefined ? names : [server],
       (name) =>
         at(servers, name, (connection) =>
-          Effect.map(resources(connection), (all) => ({
+          Effect.map(all(connection), (found) => ({
             isFailure: false,
-            result: all.map(({ description, mimeType, name: title, uri }) => ({
-              server: name,
-              uri,
-              name: title,
-              ...(description === undefined ? {} : { description }),
-              ...(mimeType === undefined ? {} : { mediaType: mimeType })
-            }))
+            result: found.map((each) => ({ server: name, ...each }))
           }))),
       { concurrency: "unbounded" }
     ),
@@ -124,6 +143,29 @@ export const list = (
   )
 }
 
+/** Gets a prompt of a server, filled in with these arguments. */
+export const prompt = (
+  servers: McpServers.Servers,
+  names: ReadonlyArray<string>,
+  params: Schema.Json
+): Effect.Effect<ToolStep.Outcome> => {
+  const { name = "", server = "" } = asked(params)
+  if (!names.includes(server)) return Effect.succeed(unknown("prompts", server, names))
+  return at(servers, server, (connection) =>
+    Effect.gen(function*() {
+      const { keep } = yield* AgentTool.call
+      const given = argumentsOf((params as Schema.JsonObject)["arguments"] ?? {}) ?? {}
+      const texts = Object.entries(given).map((
+        [key, value]
+      ) => [key, typeof value === "string" ? value : StoredJson.textOf(value)])
+      const { messages } = yield* connection.request<GetPromptResult>(
+        { method: "prompts/get", params: { name, arguments: Object.fromEntries(texts) } },
+        ({ GetPromptResultSchema }) => GetPromptResultSchema
+      )
+      return { isFailure: false, result: yield* Results.prompt(messages, keep) }
+    }))
+}
+
 /** Reads a resource of a server. */
 export const read = (
   servers: McpServers.Servers,
@@ -131,7 +173,7 @@ export const read = (
   params: Schema.Json
 ): Effect.Effect<ToolStep.Outcome> => {
   const { server = "", uri = "" } = asked(params)
-  if (!names.includes(server)) return Effect.succeed(unknown(server, names))
+  if (!names.includes(server)) return Effect.succeed(unknown("resources", server, names))
   return at(servers, server, (connection) =>
     Effect.gen(function*() {
       const { keep } = yield* AgentTool.call
@@ -154,6 +196,14 @@ const Begun = Schema.Struct({
   resume: Schema.optionalKey(Resumption)
 })
 
+const readHeard = Schema.decodeUnknownOption(Schema.Struct({
+  type: Schema.Literal(heardType),
+  progress: Schema.optionalKey(Schema.Finite),
+  total: Schema.optionalKey(Schema.Finite),
+  message: Schema.optionalKey(Schema.String),
+  level: Schema.optionalKey(Schema.String)
+}))
+
 const readBegun = Schema.decodeUnknownOption(Begun)
 
 const argumentsOf = (params: Schema.Json): Record<string, unknown> | undefined =>
@@ -171,6 +221,32 @@ const taken = (
   resume === undefined || connection.server.resumes !== true
     ? Effect.undefined
     : Effect.orElseSucceed(connection.calls.resume(tool, params, resume, options, given), () => undefined)
+
+/** Has what the server says while it works told to those who follow the run. */
+const hearing = <A, E>(
+  { chunks, run }: Log,
+  { entry }: StepContext,
+  ask: (onHeard: (heard: Heard) => void) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.gen(function*() {
+    const queue = yield* Queue.unbounded<Heard, Cause.Done>()
+    // Most calls say nothing, and need no stream.
+    const telling = yield* Effect.forkChild(Effect.ignore(Effect.scoped(Effect.gen(function*() {
+      let heard = yield* Queue.take(queue)
+      const writer = yield* chunks.writer(run, entry)
+      for (let told = 0; told < mostHeard; told++) {
+        yield* writer.write({ type: heardType, ...heard })
+        heard = yield* Queue.take(queue)
+      }
+    }))))
+    return yield* Effect.ensuring(
+      ask((heard) => void Queue.offerUnsafe(queue, heard)),
+      Effect.andThen(Queue.end(queue), Fiber.join(telling))
+    )
+  })
+
+/** So that a server that never stops talking does not fill the store. */
+const mostHeard = 1_000
 
 /** The call, kept as one that can be gone on with as soon as its server says how. */
 const kept = Effect.fnUntraced(function*(
@@ -268,24 +344,61 @@ const at = (
   )
 }
 
-const asked = (params: Schema.Json): { readonly server?: string; readonly uri?: string } => {
-  if (typeof params !== "object" || params === null || Array.isArray(params)) return {}
-  const { server, uri } = params as Schema.JsonObject
-  return { ...(typeof server === "string" ? { server } : {}), ...(typeof uri === "string" ? { uri } : {}) }
+const asked = (params: Schema.Json): { readonly server?: string; readonly uri?: string; readonly name?: string } => {
+  const given = argumentsOf(params) ?? {}
+  return Object.fromEntries(
+    ["server", "uri", "name"].flatMap((key) => typeof given[key] === "string" ? [[key, given[key]]] : [])
+  )
 }
 
-const unknown = (server: string, names: ReadonlyArray<string>): ToolStep.Outcome =>
-  ToolStep.failure(`there is no MCP server "${server}" that has resources; there is ${names.join(", ")}`)
+const unknown = (kind: string, server: string, names: ReadonlyArray<string>): ToolStep.Outcome =>
+  ToolStep.failure(`there is no MCP server "${server}" that has ${kind}; there is ${names.join(", ")}`)
 
-const resources = Effect.fnUntraced(function*(connection: Connection) {
-  const all: Array<ListResourcesResult["resources"][number]> = []
+const resources = (connection: Connection) =>
+  Effect.map(
+    pages((cursor) =>
+      connection.request<ListResourcesResult>(
+        { method: "resources/list", params: cursor },
+        ({ ListResourcesResultSchema }) => ListResourcesResultSchema
+      ), ({ resources }) => resources),
+    (all): ReadonlyArray<Schema.JsonObject> =>
+      all.map(({ description, mimeType, name, uri }) => ({
+        uri,
+        name,
+        ...(description === undefined ? {} : { description }),
+        ...(mimeType === undefined ? {} : { mediaType: mimeType })
+      }))
+  )
+
+const prompts = (connection: Connection) =>
+  Effect.map(
+    pages((cursor) =>
+      connection.request<ListPromptsResult>(
+        { method: "prompts/list", params: cursor },
+        ({ ListPromptsResultSchema }) => ListPromptsResultSchema
+      ), ({ prompts }) => prompts),
+    (all): ReadonlyArray<Schema.JsonObject> =>
+      all.map(({ arguments: given = [], description, name }) => ({
+        name,
+        ...(description === undefined ? {} : { description }),
+        arguments: given.map(({ description, name, required }) => ({
+          name,
+          needed: required === true,
+          ...(description === undefined ? {} : { description })
+        }))
+      }))
+  )
+
+/** All pages of a list. */
+const pages = Effect.fnUntraced(function*<Page extends { readonly nextCursor?: string | undefined }, A>(
+  page: (cursor: { readonly cursor?: string }) => Effect.Effect<Page, McpFailed>,
+  of: (page: Page) => ReadonlyArray<A>
+): Effect.fn.Return<ReadonlyArray<A>, McpFailed> {
+  const all: Array<A> = []
   let cursor: string | undefined
-  for (let page = 0; page < mostPages; page++) {
-    const answer: ListResourcesResult = yield* connection.request<ListResourcesResult>(
-      { method: "resources/list", params: cursor === undefined ? {} : { cursor } },
-      ({ ListResourcesResultSchema }) => ListResourcesResultSchema
-    )
-    all.push(...answer.resources)
+  for (let count = 0; count < mostPages; count++) {
+    const answer: Page = yield* page(cursor === undefined ? {} : { cursor })
+    all.push(...of(answer))
     cursor = answer.nextCursor
     if (cursor === undefined) break
   }

@@ -4,8 +4,12 @@
 export const listResources = "ListMcpResources"
 export const readResource = "ReadMcpResource"
 
-/** Both of them. */
-export const resourceTools: ReadonlyArray<string> = [listResources, readResource]
+/** The tools that list and get the prompts of servers. */
+export const listPrompts = "ListMcpPrompts"
+export const getPrompt = "GetMcpPrompt"
+
+/** All of them. */
+export const common: ReadonlyArray<string> = [listResources, readResource, listPrompts, getPrompt]
 
 /** What a tool of a server is called. */
 export const toolOf = (server: string, tool: string): string => `mcp__${server}__${tool}`

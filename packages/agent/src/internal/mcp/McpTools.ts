@@ -46,6 +46,7 @@ const Offered = Schema.Struct({
   instructions: Schema.String,
   tools: Schema.Array(Listed),
   resources: Schema.Boolean,
+  prompts: Schema.optionalKey(Schema.Literal(true)),
   problem: Schema.optionalKey(Schema.String)
 })
 type Offered = typeof Offered.Type
@@ -122,12 +123,13 @@ const offerOf = (servers: McpServers.Servers, name: string): Effect.Effect<Offer
 
 const offered = (
   server: string,
-  { hasResources, instructions, tools }: Listing.Offer,
+  { hasPrompts, hasResources, instructions, tools }: Listing.Offer,
   isTrusted: boolean
 ): Offered => ({
   server,
   instructions,
   resources: hasResources,
+  ...(hasPrompts ? { prompts: true as const } : {}),
   tools: tools.flatMap(({ annotations = {}, description, inputSchema, name }) => {
     const schema = StoredJson.of(inputSchema)
     if (Result.isFailure(schema)) return []
@@ -145,7 +147,7 @@ const offered = (
 
 /** Each tool under a name of its own, and in one order whatever that of a server is. */
 const pinned = (all: ReadonlyArray<Offered>): ReadonlyArray<Offered> => {
-  const taken = new Set(McpNames.resourceTools)
+  const taken = new Set(McpNames.common)
   return all.map((each) => {
     const tools = each.tools.toSorted((a, b) => a.tool < b.tool ? -1 : 1)
     const names = McpNames.unique(tools.map(({ tool }) => McpNames.toolOf(each.server, tool)), taken)
@@ -153,7 +155,7 @@ const pinned = (all: ReadonlyArray<Offered>): ReadonlyArray<Offered> => {
   })
 }
 
-const { listResources, readResource } = McpNames
+const { getPrompt, listPrompts, listResources, readResource } = McpNames
 
 const Server = Schema.optionalKey(Schema.String)
 
@@ -168,6 +170,23 @@ const resourceTools: Readonly<Record<string, Tool.Any>> = {
   [readResource]: Tool.make(readResource, {
     description: "Reads a resource of an MCP server, by its address.",
     parameters: Schema.Struct({ server: Schema.String, uri: Schema.String }),
+    success: Schema.Json
+  }).annotateMerge(reads)
+}
+
+const promptTools: Readonly<Record<string, Tool.Any>> = {
+  [listPrompts]: Tool.make(listPrompts, {
+    description: "Lists the prompts of MCP servers, or of one of them: what they are for and what they take.",
+    parameters: Schema.Struct({ server: Server }),
+    success: Schema.Json
+  }).annotateMerge(reads),
+  [getPrompt]: Tool.make(getPrompt, {
+    description: "Gets a prompt of an MCP server, filled in with arguments.",
+    parameters: Schema.Struct({
+      server: Schema.String,
+      name: Schema.String,
+      arguments: Schema.optionalKey(Schema.Record(Schema.String, Schema.String))
+    }),
     success: Schema.Json
   }).annotateMerge(reads)
 }
@@ -265,6 +284,9 @@ class Mcp implements Held {
     if (offers.some(({ resources }) => resources)) {
       for (const [name, tool] of Object.entries(resourceTools)) this.tools.set(name, tool)
     }
+    if (offers.some(({ prompts }) => prompts === true)) {
+      for (const [name, tool] of Object.entries(promptTools)) this.tools.set(name, tool)
+    }
     for (const { server, tools } of offers) {
       const resumes = this.servers.find(server)?.resumes === true
       for (const tool of tools) this.tools.set(tool.name, resumes ? this.asked(server, tool) : toolOf(tool))
@@ -286,7 +308,10 @@ class Mcp implements Held {
 
   private given(name: string, params: Schema.Json) {
     const withResources = this.offers.flatMap(({ resources, server }) => resources ? [server] : [])
-    if (name === listResources) return McpCalls.list(this.servers, withResources, params)
+    const withPrompts = this.offers.flatMap(({ prompts, server }) => prompts === true ? [server] : [])
+    if (name === listPrompts) return McpCalls.list("prompts", this.servers, withPrompts, params)
+    if (name === getPrompt) return McpCalls.prompt(this.servers, withPrompts, params)
+    if (name === listResources) return McpCalls.list("resources", this.servers, withResources, params)
     if (name === readResource) return McpCalls.read(this.servers, withResources, params)
     const server = this.offers.find(({ tools }) => tools.some((tool) => tool.name === name))
     const tool = server?.tools.find((tool) => tool.name === name)
@@ -309,6 +334,9 @@ const sectionOf = ({ instructions, problem, server }: Offered): string =>
     ? ""
     : `What MCP server "${server}" says of itself:\n${instructions}`
 
+const hasNow = (what: string, had: boolean, has: boolean): ReadonlyArray<string> =>
+  had === has ? [] : [has ? `it has ${what} now` : `it has no ${what} any more`]
+
 /** Only what is not as it was. */
 const difference = (before: Offered, now: Offered): string => {
   const had = new Map(before.tools.map((tool) => [tool.name, tool]))
@@ -321,6 +349,8 @@ const difference = (before: Offered, now: Offered): string => {
       : [
         now.instructions === "" ? "it says nothing of itself any more" : `it says of itself now: ${now.instructions}`
       ]),
+    ...hasNow("resources", before.resources, now.resources),
+    ...hasNow("prompts", before.prompts === true, now.prompts === true),
     ...named("there is now", now.tools.flatMap(({ name }) => had.has(name) ? [] : [name])),
     ...named("there is no more", before.tools.flatMap(({ name }) => has.has(name) ? [] : [name])),
     ...named(

@@ -20,6 +20,16 @@ export type Said =
     readonly resume: Resumption | undefined
   }
 
+/** What a server says of a call that it carries out. */
+export interface Heard {
+  /** How far it is, of `total` where that is known. */
+  readonly progress?: number
+  readonly total?: number
+  readonly message?: string
+  /** Of a line of its log. */
+  readonly level?: string
+}
+
 /** A call that has not ended. */
 export class OpenCall {
   /** Of the call in its run. */
@@ -33,6 +43,8 @@ export class OpenCall {
   private readonly answered: Array<Asks.Answered>
   private readonly questions: Array<Asked> = []
   private end: Exit.Exit<CallToolResult, unknown> | undefined
+  /** Is told how far the call is, and what its server logs. */
+  tell: ((said: Heard) => void) | undefined
   private wake: () => void = nothing
   private stir: () => void = nothing
 
@@ -81,8 +93,9 @@ export class OpenCall {
     this.wake()
   }
 
-  /** Something was heard of it. */
-  moves(): void {
+  /** Its server says something of it. */
+  heard(said: Heard): void {
+    this.tell?.(said)
     this.stir()
   }
 

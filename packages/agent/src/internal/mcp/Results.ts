@@ -1,7 +1,7 @@
 /** What an MCP server answers to a call, as a model is told of it: its text, its structured content, and references to the rest. */
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { StepContext } from "@fermata/engine/Step"
-import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js"
+import type { CallToolResult, GetPromptResult } from "@modelcontextprotocol/sdk/types.js"
 import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
@@ -22,6 +22,17 @@ export const of = Effect.fnUntraced(function*(
     return isText ? jsonOf(structuredContent) : { structured: jsonOf(structuredContent), content: blocks }
   }
   return isText ? texts.join("\n") : blocks
+})
+
+/** The messages of a prompt as a model is told of them. */
+export const prompt = Effect.fnUntraced(function*(
+  messages: GetPromptResult["messages"],
+  keep: StepContext["keep"]
+): Effect.fn.Return<Schema.Json> {
+  return yield* Effect.forEach(messages, ({ content, role }, index) =>
+    content.type === "text"
+      ? Effect.succeed<Schema.Json>({ role, text: content.text })
+      : Effect.map(blockOf(content, index, keep), (told): Schema.Json => ({ role, content: told })))
 })
 
 /** The parts of a resource as a model is told of them. */
