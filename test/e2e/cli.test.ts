@@ -25,6 +25,7 @@ describe("fermata", () => {
         "approvals",
         "approve",
         "deny",
+        "policy",
         "signal",
         "emit",
         "contracts",

@@ -117,6 +117,17 @@ describe("commands that end what a run waits for", () => {
     assert.deepInclude(await edited.show(runId), { status: "completed", output: { cents: 2 } })
   })
 
+  prints("a rule that was let stand is taken back", ["takeBack", "seeWhatStands"], async (at, check) => {
+    const { json: { runId } } = await at.fermata("run", "ruled", ...id("1"), "--json")
+    const yes = await at.fermata("approve", runId, "--as", "ann", "--always", "2")
+    const back = await check("takeBack", yes, /Bash\(it's fine:\*\) stands for agent .*; to take it back: (npx .*)/)
+    assert.include(back.output, "Bash(it's fine:*) stands no more")
+    const again = await at.fermata("policy", "rm", "beef")
+    assert.strictEqual(again.code, 2)
+    const listed = await check("seeWhatStands", again, /see what stands: (npx .*)/)
+    assert.include(listed.output, "Bash(it's fine:*)")
+  })
+
   prints("what waits for ever is cancelled", ["cancelForever"], async (at, check) => {
     const run = await at.fermata("run", "forever", ...id("1"), "--json")
     const ran = await check("cancelForever", run, /to go on:\n +(npx .*)/)

@@ -48,6 +48,7 @@ import * as Output from "./internal/Output.ts"
 import * as PlanStep from "./internal/PlanStep.ts"
 import { Setup } from "./internal/Setup.ts"
 import * as Skills from "./internal/Skills.ts"
+import * as StandingStep from "./internal/StandingStep.ts"
 import * as Subagents from "./internal/Subagents.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
 import { CurrentSamplingDepth } from "./mcp/McpSampling.ts"
@@ -203,6 +204,7 @@ export const make = <
     ToolStep.make(tool, ofTool(tool), onCrash)
   )
   const planStep = madeOnce((tool: string) => PlanStep.make(tool, ofTool(tool)))
+  const standingStep = madeOnce((tool: string) => StandingStep.make(tool))
   const setup = (given: In["Type"], brought: Brought.Chosen): Setup => ({
     instructions: [
       typeof options.instructions === "string" ? options.instructions : options.instructions(given),
@@ -287,6 +289,7 @@ export const make = <
       stop: options.stop,
       toolStep: (tool, onCrash) => brought.step(tool, onCrash) ?? toolStep(tool, onCrash),
       planStep,
+      standingStep,
       child: (tool, params, place, grant) =>
         Effect.provideService(
           Subagents.run(tool, below.get(tool), params, `${runId}/${place}`, depth + 1, samplingDepth),

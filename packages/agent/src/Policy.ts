@@ -14,6 +14,12 @@ export type Call = Deciding.Call
  * What becomes of a call: it is made; it is refused, and the model is told why;
  * people are asked about exactly these arguments, which they may edit; or it is
  * made with other arguments.
+ *
+ * With `always` a question offers rules that whoever answers may let stand
+ * (`fermata approve --always`). From then on the policy is asked once more about
+ * each call that it would ask people about and that offers rules, with all that
+ * stand in `standing`; where it allows the call then, and says by which, nobody
+ * is asked. So a policy in code that asks without `always` is never overruled.
  */
 export type Decision = Deciding.Decision
 
@@ -45,7 +51,7 @@ export interface RulesOptions {
   readonly deny?: ReadonlyArray<string>
   /** Who is asked; "operator" by default. */
   readonly approvers?: ReadonlyArray<string>
-  /** The folder in which relative paths begin, so that absolute ones into it are known as such. */
+  /** The folder in which relative paths begin, so that absolute ones into it are known as such. Rules that people let stand hold in it alone. */
   readonly workspace?: string
 }
 
@@ -55,6 +61,10 @@ export interface RulesOptions {
  * about everything else. Throws where a rule is none. What forbids wins over what asks,
  * and that over what allows; a line for a shell is allowed only where each command
  * in it is, and asked about where nobody can say what it does.
+ *
+ * Whoever is asked about what no rule is about may let a rule stand: the line or
+ * what it begins with, the file, the host, or the tool. A rule that stands opens
+ * nothing that a rule here forbids or asks about, and no line that cannot be read.
  *
  * | rule | means calls of |
  * |---|---|

@@ -2,7 +2,7 @@
  * What somebody does to a run: it is recorded first, and then the run is
  * followed, and worked on here when nobody else does.
  */
-import type { Answer } from "@fermata/core/Question"
+import type { Answer, OpenApproval } from "@fermata/core/Question"
 import { asides } from "@fermata/core/QuestionText"
 import type { Receipt } from "@fermata/core/Receipt"
 import type { ArgumentsEdited } from "@fermata/core/RunsErrors"
@@ -47,12 +47,14 @@ export const answer = (
     Effect.gen(function*() {
       const slash = runOrApproval.indexOf("/")
       const { entries } = yield* host.refine(host.runs.find(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash)))
+      const always = yield* ruleOf(host, runOrApproval, given.always)
       const asked = yield* host.refine(Effect.catchTag(
-        host.runs.answer(runOrApproval, { ...given, by: globals.as }),
+        host.runs.answer(runOrApproval, { ...given, ...always, by: globals.as }),
         "ArgumentsEdited",
         (edited) => Effect.fail(asEdited(edited, given, globals))
       ))
       yield* note(`${given.decision === "approve" ? "approved" : "denied"} by ${globals.as}: ${asked.id}`)
+      if (always !== undefined) yield* tellRule(host, asked, always.always)
       if (asked.status === "open") yield* note(`  ${[asked.progress, ...asides(asked)].join("; ")}`)
       if (noWait) return yield* acknowledged({ runId: asked.runId, result: "accepted" }, globals)
       yield* followOn(host, globals, asked.runId, entries, "completed")
@@ -62,6 +64,28 @@ export const answer = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The rule that is meant by its number, as the question counts those that it offers. */
+const ruleOf = Effect.fnUntraced(function*(host: Host, runOrApproval: string, always: string | undefined) {
+  if (always === undefined || !/^\d+$/.test(always)) return always === undefined ? undefined : { always }
+  const [run = "", ...key] = runOrApproval.split("/")
+  const open = (yield* host.refine(host.runs.approvals({ run }))).filter(({ status }) => status === "open")
+  const question = key.length === 0 ?
+    open.length === 1 ? open[0] : undefined :
+    open.find(({ id }) => id.endsWith(`/${key.join("/")}`))
+  return { always: question?.standing?.rules[Number(always) - 1] ?? always }
+})
+
+const tellRule = Effect.fnUntraced(function*(host: Host, { standing }: OpenApproval, always: string) {
+  const { agent = "", workspace = "" } = standing ?? {}
+  const rule = (yield* host.refine(host.runs.rules({ agent, workspace }))).find(({ rule }) => rule === always)
+  if (rule === undefined) return
+  yield* note(
+    `  ${rule.rule} stands for agent ${agent}${workspace === "" ? "" : ` in ${workspace}`}; to take it back: ${
+      Commands.takeBack(rule.id)
+    }`
+  )
+})
 
 /** Shows what was edited, and the command that answers it as it is now. */
 const asEdited = (

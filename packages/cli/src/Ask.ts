@@ -53,6 +53,7 @@ type Given = {
   readonly edit?: unknown
   readonly hash?: string
   readonly note?: string
+  readonly always?: string
 }
 
 /** The answer of the person at the terminal; undefined when there is none. The question is put on stderr, since stdout carries the result. */
@@ -68,13 +69,16 @@ const ask = (question: OpenApproval): Effect.Effect<Given | undefined> =>
     // What is on the screen is what is answered.
     const looked = question.hash === undefined ? {} : { hash: question.hash }
     while (true) {
-      const text = yield* prompt(
-        question.editable
-          ? "approve, deny, or edit? [a/d/e, empty to leave it open] "
-          : "approve or deny? [a/d, empty to leave it open] "
-      )
+      const text = yield* prompt(ways(question))
       if (text === undefined || text === "") return undefined
       const word = text.toLowerCase()
+      const rules = question.edit === undefined ? question.standing?.rules ?? [] : []
+      const number = /^(?:always|al) ?(\d+)$/.exec(word)?.[1]
+      if (number !== undefined) {
+        const always = rules[Number(number) - 1]
+        if (always !== undefined) return { decision: "approve", always, ...looked, ...(yield* noted) }
+        continue
+      }
       if ("deny".startsWith(word) || word === "n" || word === "no") {
         return { decision: "deny", ...looked, ...(yield* noted) }
       }
@@ -94,6 +98,15 @@ const ask = (question: OpenApproval): Effect.Effect<Given | undefined> =>
       }
     }
   })
+
+/** The ways to answer, as they are typed. */
+const ways = ({ edit, editable, standing }: OpenApproval): string => {
+  const rules = edit === undefined ? standing?.rules.length ?? 0 : 0
+  const always = rules === 0 ? "" : rules === 1 ? "/al1" : `/al1 to al${rules}`
+  return editable
+    ? `approve, deny, or edit? [a/d/e${always}, empty to leave it open] `
+    : `approve or deny? [a/d${always}, empty to leave it open] `
+}
 
 /** A yes chooses where there is something to choose; undefined when the person would rather not. */
 const chosen = ({ choices }: OpenApproval): Effect.Effect<{ readonly choice?: string } | undefined> =>

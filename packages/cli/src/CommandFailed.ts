@@ -49,6 +49,8 @@ const hints: Readonly<Record<string, (runId: string) => string>> = {
   ArtifactNotFound: (runId) => `see what it keeps: ${Commands.seeWhatIsKept(runId)}`,
   ArtifactAmbiguous: (runId) => `see what it keeps: ${Commands.seeWhatIsKept(runId)}`,
   ApprovalNotOpen: () => `see what can be answered: ${Commands.seeWhatCanBeAnswered()}`,
+  RuleNotFound: () => `see what stands: ${Commands.seeWhatStands()}`,
+  RuleAmbiguous: () => `see what stands: ${Commands.seeWhatStands()}`,
   NotAllowed: () => "answer as one of them with --as NAME",
   WorkflowNotFound: () =>
     `workflows written as programs come from fermata.config.ts; see the contracts that are registered: ${Commands.seeContracts()}`

@@ -28,6 +28,9 @@ export const deny = (answer: AnswerWords): string => answered("deny", answer)
 /** Answers the arguments as they are now, since they were edited before the answer came. */
 export const answerAsEdited = (decision: "approve" | "deny", answer: AnswerWords): string => answered(decision, answer)
 
+/** Takes back a rule that an answer has let stand. */
+export const takeBack = (rule: string): string => fermata("policy rm", [rule])
+
 /** Sends what a signal may carry, and nothing where it carries nothing. */
 export const signal = (runId: string, name: string, data: unknown): string =>
   fermata("signal", [runId, name], dataOf(data))
@@ -154,6 +157,9 @@ export const seeWhatIsKept = (runId: string): string => fermata("runs artifact",
 
 /** A run asks nothing, or no longer. */
 export const seeWhatCanBeAnswered = (): string => fermata("approvals ls")
+
+/** No rule stands that is to be taken back. */
+export const seeWhatStands = (): string => fermata("policy ls")
 
 /** Nothing has the name that is to be started. */
 export const seeContracts = (): string => fermata("contracts ls")

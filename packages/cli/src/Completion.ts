@@ -118,6 +118,12 @@ const ofOption = (place: CommandLine.Place, { name, type }: CommandLine.Option, 
       return known(place, approvers)
     case "choice":
       return known(place, (backend) => choices(backend, place.operands[0]))
+    case "always":
+      return known(place, (backend) => offered(backend, place.operands[0]))
+    case "agent":
+      return known(place, (backend) => scopes(backend, "agent"))
+    case "workspace":
+      return known(place, (backend) => scopes(backend, "workspace"))
     case "event-name":
       return known(place, events)
     default:
@@ -156,6 +162,8 @@ const ofArgument = (place: CommandLine.Place, current: string): Offer => {
             (wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && !isOfRun(wait))
           )
       )
+    case "rule":
+      return known(place, standing)
     case "artifact":
       return known(place, (backend) => artifacts(backend, place.operands[0]))
     case "name":
@@ -230,6 +238,28 @@ const choices = (backend: Backend, runOrApproval: string | undefined) =>
       )
   )
 
+/** The rules that a question offers. */
+const offered = (backend: Backend, runOrApproval: string | undefined) =>
+  Effect.map(
+    backend.approvals(runOrApproval?.split("/")[0] ?? null, most),
+    (open) =>
+      unique(
+        open.flatMap((row) =>
+          Option.getOrElse(decodeOffer(row.question), () => ({ standing: { rules: [] } })).standing.rules
+        )
+          .map((rule) => candidate(rule))
+      )
+  )
+
+const standing = (backend: Backend) =>
+  Effect.map(
+    backend.standing({}),
+    (rules) => rules.map(({ agent, by, id, rule }) => candidate(id, `${rule} for ${agent}, by ${by}`))
+  )
+
+const scopes = (backend: Backend, of: "agent" | "workspace") =>
+  Effect.map(backend.standing({}), (rules) => unique(rules.map((rule) => candidate(rule[of]))))
+
 const rowOf = (backend: Backend, run: string | undefined) =>
   run === undefined ?
     Effect.succeed(null) :
@@ -286,6 +316,9 @@ const mostEntries = 10_000
 const decodeTexts = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
 const decodeChoices = Schema.decodeUnknownOption(
   Schema.fromJsonString(Schema.Struct({ choices: Schema.Array(Schema.String) }))
+)
+const decodeOffer = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Struct({ standing: Schema.Struct({ rules: Schema.Array(Schema.String) }) }))
 )
 const decodeWaits = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Wait)))
 const decodeStep = Schema.decodeUnknownOption(

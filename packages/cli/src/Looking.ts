@@ -14,6 +14,7 @@ export const looking: ReadonlySet<string> = new Set([
   "runs tail",
   "runs diff",
   "approvals ls",
+  "policy ls",
   "events ls",
   "contracts ls"
 ])

@@ -86,10 +86,12 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
       "approvals",
       view.approvals.map((approval) =>
         `${approval.status.padEnd(9)} ${approval.key}  ${approval.prompt}${
-          approval.answers.map(({ by, choice, decision, edit, note }) =>
+          approval.answers.map(({ always, by, choice, decision, edit, note }) =>
             `; ${decision} by ${by}${choice === undefined ? "" : ` with ${choice}`}${
-              edit === undefined ? "" : ` of other arguments (${ApprovalRule.differenceText(approval.args, edit)})`
-            }${note === undefined ? "" : ` (${note})`}`
+              always === undefined ? "" : `, who let ${always} stand`
+            }${edit === undefined ? "" : ` of other arguments (${ApprovalRule.differenceText(approval.args, edit)})`}${
+              note === undefined ? "" : ` (${note})`
+            }`
           ).join("")
         }`
       )

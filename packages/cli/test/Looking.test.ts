@@ -23,6 +23,7 @@ describe("command lines that only look", () => {
       "approvals deny",
       "approve",
       "deny",
+      "policy rm",
       "signal",
       "emit",
       "agent run",

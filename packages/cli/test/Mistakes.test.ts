@@ -140,6 +140,8 @@ describe("mistakes with commands", () => {
       mistake("runs shw 1234", "fermata runs has no command \"shw\"; did you mean show?"),
       mistake("approvals", "fermata approvals needs a command after it"),
       mistake("approvals list -h", "fermata approvals has no command \"list\""),
+      mistake("policy", "fermata policy needs a command after it", "policy --help"),
+      mistake("policy list", "fermata policy has no command \"list\""),
       mistake("contracts validate c.json", "fermata contracts has no command \"validate\""),
       mistake("upgrade", "fermata upgrade needs a command after it"),
       mistake("run", "fermata run needs the argument <workflow>"),

@@ -5,10 +5,13 @@ import * as ApprovalRule from "./ApprovalRule.ts"
 import type { OpenApproval } from "./Question.ts"
 import type { ApprovalView } from "./RunViewSchema.ts"
 
-/** What there is to choose, and what somebody has edited. */
+/** What there is to choose, which rules it may let stand, and what somebody has edited. */
 export const asides = (
-  { choices, edit, hash }: Pick<OpenApproval, "choices" | "edit" | "hash">
+  { choices, edit, hash, standing }: Pick<OpenApproval, "choices" | "edit" | "hash" | "standing">
 ): ReadonlyArray<string> => [
+  ...(edit !== undefined
+    ? []
+    : (standing?.rules ?? []).map((rule, index) => `--always ${index + 1} lets ${rule} stand`)),
   ...(choices.length === 0 ? [] : [`choose one of ${choices.join(", ")}`]),
   ...(edit === undefined || hash === undefined
     ? []
@@ -23,6 +26,7 @@ export const asidesOf = (question: ApprovalView): ReadonlyArray<string> => {
     ...(question.quorum === 1 ? [] : [ApprovalRule.progress(question, standing)]),
     ...asides({
       choices: question.choices,
+      ...(question.standing === undefined ? {} : { standing: question.standing }),
       ...(hash === undefined ? {} : { hash }),
       ...(editedBy === undefined
         ? {}

@@ -43,6 +43,18 @@ const AskingLayer = Asking.toLayer(() =>
   )
 )
 
+const Ruled = define("ruled")
+const RuledLayer = Ruled.toLayer(() =>
+  Effect.map(
+    Approval.ask("Bash", {
+      prompt: "May it?",
+      approvers: ["ann"],
+      standing: { agent: "an agent", workspace: "/it's", rules: ["Bash(it's fine)", "Bash(it's fine:*)"] }
+    }),
+    ({ by }) => by
+  )
+)
+
 const Parent = define("parent")
 const Slow = define("slow")
 
@@ -134,6 +146,7 @@ export default defineConfig({
     Undeclared.toLayer(paid),
     Declared.toLayer(paid),
     AskingLayer,
+    RuledLayer,
     Parent.toLayer(() => Asking.execute({ id: "child" })),
     Slow.toLayer(() => Effect.asVoid(Effect.timeoutOption(Signal.receive(Shipped), "3 days"))),
     Acting.toLayer(() => Effect.map(act(), ({ receipt }) => receipt)),

@@ -94,7 +94,8 @@ const one = (call: Call, known: Known): Route => {
         ...route,
         ask: {
           approvers: decision.approvers,
-          prompt: decision.prompt ?? `Agent "${agent}" wants to call ${call.tool}.`
+          prompt: decision.prompt ?? `Agent "${agent}" wants to call ${call.tool}.`,
+          ...(decision.always === undefined ? {} : { always: decision.always })
         }
       }
   }

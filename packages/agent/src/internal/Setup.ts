@@ -51,7 +51,16 @@ export const Route = Schema.Union([
     safe: Schema.Boolean,
     /** What the call is going to do is found out first. */
     plans: Schema.optionalKey(Schema.Literal(true)),
-    ask: Schema.optionalKey(Schema.Struct({ approvers: Schema.Array(Schema.String), prompt: Schema.String })),
+    ask: Schema.optionalKey(
+      Schema.Struct({
+        approvers: Schema.Array(Schema.String),
+        prompt: Schema.String,
+        /** Rules that stand are looked at first, and those who are asked may let one of these stand. */
+        always: Schema.optionalKey(
+          Schema.Struct({ workspace: Schema.String, rules: Schema.Array(Schema.String) })
+        )
+      })
+    ),
     /** What it is called with instead, and why the model is told so. */
     instead: Schema.optionalKey(Schema.Struct({ params: Schema.Json, reason: Schema.String }))
   })

@@ -2,6 +2,7 @@
 import type { ToolResult, Usage } from "@fermata/core/AgentMessage"
 import type { Amount } from "@fermata/core/Amount"
 import * as SameJson from "@fermata/core/SameJson"
+import * as TimeText from "@fermata/core/TimeText"
 import * as Approval from "@fermata/engine/Approval"
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
@@ -21,6 +22,7 @@ import * as Money from "./Money.ts"
 import * as PlanStep from "./PlanStep.ts"
 import * as Routes from "./Routes.ts"
 import { Route } from "./Setup.ts"
+import * as StandingStep from "./StandingStep.ts"
 import * as ToolStep from "./ToolStep.ts"
 
 type Needs = Engine | WorkflowEngine | WorkflowInstance | Models | Chunks
@@ -37,6 +39,7 @@ export interface Callers extends Routes.Known {
     open: Extract<Asks.Open, { readonly _tag: "Asks" }>
   ) => Effect.Effect<Sampling.Sampled, never, Needs>
   readonly planStep: (name: string) => PlanStep.PlanStep
+  readonly standingStep: (name: string) => StandingStep.StandingStep
   /** Runs an agent that is a tool, and says what came of it. `place` is the same for every replay of this call. */
   readonly child: (
     tool: string,
@@ -122,13 +125,14 @@ const one = Effect.fnUntraced(function*(
   let params = route.instead?.params ?? call.params
   let planned = yield* plan(params)
   if ("problem" in planned) return ToolStep.failure(planned.problem)
-  if (route.ask !== undefined) {
-    const { approvers, prompt } = route.ask
+  if (route.ask !== undefined && !(yield* goesUnasked(call, params, route.ask, callers))) {
+    const { always, approvers, prompt } = route.ask
     const answered = yield* Effect.result(
       Approval.ask(call.tool, {
         approvers,
         prompt: planned.shown === "" ? prompt : `${prompt}\n\n${planned.shown}`,
-        args: { schema: Schema.Json, value: params, editable: true }
+        args: { schema: Schema.Json, value: params, editable: true },
+        ...(always === undefined ? {} : { standing: { agent: callers.agent, ...always } })
       })
     )
     if (Result.isFailure(answered)) return ToolStep.failure(answered.failure.message)
@@ -170,3 +174,36 @@ const one = Effect.fnUntraced(function*(
     }
   }
 })
+
+/** Whether rules that people have let stand open a call that they would be asked about. */
+const goesUnasked = Effect.fnUntraced(function*(
+  { id, tool }: Routes.Call,
+  params: Schema.Json,
+  { always }: Asking,
+  { agent, depth, policy, standingStep, tools }: Callers
+): Effect.fn.Return<boolean, never, Needs> {
+  if (always === undefined) return false
+  const judge: StandingStep.Judge = (standing) => {
+    if (!Object.hasOwn(tools, tool)) return []
+    const rules = AgentTool.rulesOf(tools[tool]!, params)
+    const decision = policy({ agent, depth, tool, params, rules, standing })
+    return decision.decision === "allow" ? decision.standing ?? [] : []
+  }
+  const by = yield* Effect.provideService(
+    standingStep(tool)({ call: id, agent, workspace: always.workspace }),
+    StandingStep.CurrentJudge,
+    judge
+  )
+  if (by.length === 0) return false
+  yield* Workflows.note(
+    "policy",
+    `nobody was asked about ${tool}, by ${
+      by.map((rule) => `rule ${rule.rule} (${rule.id}), which ${rule.by} let stand on ${TimeText.time(rule.at)}`).join(
+        " and "
+      )
+    }`
+  )
+  return true
+})
+
+type Asking = NonNullable<Extract<Route, { readonly safe: boolean }>["ask"]>

@@ -8,6 +8,7 @@ import { commandDoctor } from "./Doctor.ts"
 import { commandEmit } from "./Emit.ts"
 import { commandEvents } from "./Events.ts"
 import { commandMcp } from "./Mcp.ts"
+import { commandPolicy } from "./Policy.ts"
 import { commandReplay } from "./Replay.ts"
 import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
@@ -34,6 +35,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandApprovals,
     commandApprovalsApprove,
     commandApprovalsDeny,
+    commandPolicy,
     commandSignal,
     commandEmit,
     commandEvents,

@@ -9,11 +9,32 @@ export interface Call {
   readonly tool: string
   readonly params: Schema.Json
   readonly rules: Rules
+  /** Rules that people have let stand for the agent; there when it is asked whether one of them is about a call that people would be asked about. */
+  readonly standing?: ReadonlyArray<string>
 }
 
 /** What becomes of a call. */
 export type Decision =
-  | { readonly decision: "allow" }
+  | {
+    readonly decision: "allow"
+    /** Those of the rules that stand without which people would be asked. */
+    readonly standing?: ReadonlyArray<string>
+  }
   | { readonly decision: "deny"; readonly reason: string }
-  | { readonly decision: "ask"; readonly approvers: ReadonlyArray<string>; readonly prompt?: string }
+  | {
+    readonly decision: "ask"
+    readonly approvers: ReadonlyArray<string>
+    readonly prompt?: string
+    readonly always?: Always
+  }
   | { readonly decision: "modify"; readonly params: Schema.Json; readonly reason: string }
+
+/**
+ * What whoever is asked may let stand, so that the like is not asked again: rules
+ * of which each is about the call, the narrowest first, and the workspace that they
+ * hold in. Without it, rules that stand open nothing of the call.
+ */
+export interface Always {
+  readonly workspace: string
+  readonly rules: ReadonlyArray<string>
+}

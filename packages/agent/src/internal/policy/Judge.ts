@@ -3,13 +3,13 @@
  * allows; a call is allowed only where each of its parts is: each file, and each
  * command of a line with the commands in it.
  */
-import type * as Schema from "effect/Schema"
-import type { Subject } from "../../AgentTool.ts"
 import * as CommandRisk from "../../CommandRisk.ts"
+import * as Candidates from "./Candidates.ts"
 import type { Call, Decision } from "./Deciding.ts"
 import * as Paths from "./Paths.ts"
 import * as Rule from "./Rule.ts"
 import * as ShellCommands from "./ShellCommands.ts"
+import * as Subjects from "./Subjects.ts"
 
 /** The rules of a policy. */
 export interface Rules {
@@ -38,9 +38,19 @@ export const decide = (rules: Rules, call: Call): Decision => {
   if (rules.mode === "open") return { decision: "allow" }
   const whole = rules.allow.find((rule) => allowsWhole(rule, call))
   if (whole !== undefined) return { decision: "allow" }
-  const open = parts.find((part) => !isAllowed(rules, call, part))
-  if (open === undefined) return { decision: "allow" }
-  return ask(rules, call, open.kind === "doubt" ? open.problem : undefined)
+  const open = parts.filter((part) => !isAllowed(rules, call, part))
+  if (open.length === 0) return { decision: "allow" }
+  const doubt = open.find((part) => part.kind === "doubt")
+  if (doubt !== undefined) return ask(rules, call, doubt.problem)
+  const standing = standingOn(call, open)
+  if (standing !== undefined) return { decision: "allow", standing }
+  const offered = Candidates.of(call, rules.workspace).filter((rule) =>
+    standingOn({ ...call, standing: [rule] }, open) !== undefined
+  )
+  return {
+    ...ask(rules, call),
+    ...(offered.length === 0 ? {} : { always: { workspace: rules.workspace ?? "", rules: offered } })
+  }
 }
 
 // ----------------------------------------------------------------------------
@@ -67,7 +77,7 @@ type Part =
 const partsOf = (call: Call, workspace: string | undefined): ReadonlyArray<Part> => {
   const { subject } = call.rules
   if (subject === undefined) return [{ kind: "whole" }]
-  const texts = textsOf(subject, call.params)
+  const texts = Subjects.textsOf(subject, call.params)
   if (texts === undefined) return [{ kind: "doubt", problem: "its arguments are not those of the tool" }]
   if (texts.length === 0) return [{ kind: "whole" }]
   return texts.flatMap((text): ReadonlyArray<Part> => {
@@ -100,11 +110,6 @@ const commandParts = (line: string, workspace: string | undefined): ReadonlyArra
     ...read.reads.map((path) => file(path, "read"))
   ]
   return parts.length === 0 ? [{ kind: "doubt", problem: "there is no command in it" }] : parts
-}
-
-const textsOf = ({ of }: Subject, params: Schema.Json): ReadonlyArray<string> | undefined => {
-  const given = of(params)
-  return typeof given === "string" ? [given] : given
 }
 
 /** Tools whose rules are about files, and so about those that a line for a shell names. */
@@ -166,7 +171,7 @@ const pathsIn = ({ words }: ShellCommands.ShellCommand, workspace: string | unde
 const allowsWhole = (rule: Rule.Rule, { params, rules: { subject }, tool }: Call): boolean => {
   if (!rule.isOfTool(tool)) return false
   if (rule.about === undefined || rule.about === "*") return true
-  const texts = subject?.kind === "command" ? textsOf(subject, params) : undefined
+  const texts = subject?.kind === "command" ? Subjects.textsOf(subject, params) : undefined
   return texts?.length === 1 && texts[0] === rule.about
 }
 
@@ -178,8 +183,26 @@ const isAllowed = (rules: Rules, call: Call, part: Part): boolean => {
   return call.rules.permission === "read" && (part.kind !== "path" || Paths.isInside(part.path))
 }
 
-const ask = (rules: Rules, { agent, params, rules: { subject }, tool }: Call, why?: string): Decision => {
-  const line = subject?.kind === "command" ? textsOf(subject, params)?.[0] : undefined
+/** The rules that stand by which these parts of a call need no asking; undefined where one of them does. None of the parts is a doubt. */
+const standingOn = (call: Call, open: ReadonlyArray<Part>): ReadonlyArray<string> | undefined => {
+  const standing = (call.standing ?? []).flatMap((text) => Rule.readIfAny(text) ?? [])
+  const whole = standing.find((rule) => allowsWhole(rule, call))
+  if (whole !== undefined) return [whole.text]
+  const used = new Set<string>()
+  for (const part of open) {
+    const rule = standing.find((rule) => means(rule, call.tool, part, false) === "yes")
+    if (rule === undefined) return undefined
+    used.add(rule.text)
+  }
+  return [...used]
+}
+
+const ask = (
+  rules: Rules,
+  { agent, params, rules: { subject }, tool }: Call,
+  why?: string
+): Extract<Decision, { readonly decision: "ask" }> => {
+  const line = subject?.kind === "command" ? Subjects.textsOf(subject, params)?.[0] : undefined
   const judged = line === undefined ? undefined : CommandRisk.of(line)
   const risk = judged === undefined
     ? ""

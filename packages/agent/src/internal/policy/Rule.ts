@@ -42,12 +42,36 @@ export const read = (text: string): Rule => {
   }
 }
 
+/** As `read`; undefined where the text is no rule, as one may be that an earlier build has stored. */
+export const readIfAny = (text: string): Rule | undefined => {
+  try {
+    return read(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** A path without backslashes as a rule that means it and no other file. A name without a slash would be meant wherever it lies. */
+export const exactPath = (path: string): string => {
+  const text = path.replace(/[*?[\]{}()!+@|]/g, "\\$&")
+  return text.includes("/") ? text : `./${text}`
+}
+
 /** Whether an address is meant: its host, and those below it for `*.` and a name. */
 export const meansUrl = (about: string, url: string): boolean => {
   const host = hostOf(url)
   if (host === undefined || !about.startsWith("domain:")) return false
   const wanted = about.slice("domain:".length).toLowerCase()
   return wanted.startsWith("*.") ? host.endsWith(wanted.slice(1)) : host === wanted
+}
+
+/** The host of an address; undefined where it is none. */
+export const hostOf = (url: string): string | undefined => {
+  try {
+    return new URL(url).hostname.replace(/\.$/, "")
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether a text is meant, where `*` stands for anything. */
@@ -94,12 +118,4 @@ const pathsOf = (about: string): Rule["meansPath"] => {
   const pattern = about.includes("/") ? about.replace(/^\.\//, "") : `**/${about}`
   const glob = picomatch(pattern, globs)
   return (path) => glob(path) || (path.startsWith("/") && pattern.startsWith("**/") && glob(path.slice(1)))
-}
-
-const hostOf = (url: string): string | undefined => {
-  try {
-    return new URL(url).hostname.replace(/\.$/, "")
-  } catch {
-    return undefined
-  }
 }

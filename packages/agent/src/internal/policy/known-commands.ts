@@ -104,3 +104,13 @@ export const gitDestroyers: Readonly<Record<string, ReadonlyArray<string>>> = {
 export const gitSpeakers: ReadonlySet<string> = new Set(
   "push fetch pull clone ls-remote remote submodule archive send-email".split(" ")
 )
+
+/**
+ * Beginnings of commands of which whoever lets one go unasked usually means all
+ * with it; NAME stands for the name of a script. None that throws something away,
+ * speaks to another machine, or carries out what it is given.
+ */
+export const families: ReadonlyArray<string> = [
+  ...[...gitReaders, "add", "commit"].map((command) => `git ${command}`),
+  ...["npm", "pnpm", "yarn"].flatMap((program) => [`${program} test`, `${program} run NAME`])
+]
