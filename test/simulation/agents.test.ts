@@ -4,18 +4,19 @@ import { Effect } from "effect"
 import * as Agents from "./agents.ts"
 import * as Days from "./days.ts"
 
-describe("an agent with tools, a payment, questions, a subagent, a budget, compaction and a second model", () => {
-  it.effect("S1, S4, N-45, N-50: ends in one way, whatever write is its process's last, and its books are those of its provider", () =>
+const options = { layer: Agents.layer, answer: Agents.answer, outside: Agents.outside, ends: "any" } as const
+
+describe("an agent with tools, a payment, edited questions, a subagent, two budgets, compaction and a second model", () => {
+  it.effect("S1, S4, N-45, N-50: comes to one answer, whatever write is its process's last; no paid call is repeated but the one in flight, and each costs what its provider has in its books", () =>
     Effect.gen(function*() {
-      const report = yield* Simulator.exploreFrom(Agents.start, { layer: Agents.layer, mode: "enumerate" })
+      const report = yield* Simulator.exploreFrom(Agents.start, { ...options, mode: "enumerate" })
       assert.isAbove(report.crashPoints, 100)
-      assert.deepStrictEqual(Agents.problems(), [])
     }))
 
-  it.effect("S1, S4, N-45, N-50: the same in lives at random", () =>
+  it.effect("S1, S4, N-45, N-50: the same in lives at random, in which all of it comes about", () =>
     Effect.gen(function*() {
-      yield* Simulator.exploreFrom(Agents.start, { layer: Agents.layer, mode: "random", lives: 80, seed: 7 })
-      assert.deepStrictEqual(Agents.problems(), [])
+      yield* Simulator.exploreFrom(Agents.start, { ...options, mode: "random", lives: 80, seed: 7 })
+      for (const [what, count] of Object.entries(Agents.seen)) assert.isAbove(count, 20, what)
     }))
 })
 

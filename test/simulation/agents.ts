@@ -1,16 +1,27 @@
 /**
- * An agent with tools, a payment, a question, a subagent with a question of its
- * own, a budget that is reached, compaction and a second model; and the books of
- * its provider, which are held against the journal whenever a run has ended.
+ * An agent with everything: tools, a keyed payment, a question whose arguments a
+ * person edits, a subagent with a question of its own, a budget of the run and one
+ * of the day, both of which are reached and raised, compaction and a second model.
+ * The books of its provider, its bank and its disk are held against the journals
+ * at the end of each life, call by call.
  */
 import { Agent, AgentTool } from "@fermata/agent"
 import { type Model, ModelFailed, type ModelRequest, Models, ModelUnavailable } from "@fermata/agent/Model"
+import type { JournalEntry } from "@fermata/core/JournalEntry"
+import * as RunSpending from "@fermata/core/RunSpending"
+import * as SpentByDay from "@fermata/core/SpentByDay"
+import * as StoredJson from "@fermata/core/StoredJson"
+import type { Wait } from "@fermata/core/Wait"
 import { Chunks } from "@fermata/engine/Chunks"
-import { Engine } from "@fermata/engine/Engine"
 import { Runs } from "@fermata/engine/Runs"
-import { Store } from "@fermata/engine/Store"
+import type * as Simulator from "@fermata/testing/Simulator"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { type Response, Tool, Toolkit } from "effect/ai"
+
+/** Tokens. */
+const daily = 1_500
+const budget = 2_500
+const edited = "/edited"
 
 const text = { success: Schema.String }
 const Look = Tool.make("Look", { parameters: Schema.Struct({ n: Schema.Int }), ...text })
@@ -22,9 +33,10 @@ const Write = Tool.make("Write", { parameters: Schema.Struct({ path: Schema.Stri
 const bossKit = Toolkit.make(Look, Pay, Write)
 const helperKit = Toolkit.make(Write)
 const handlers = {
-  Look: ({ n }: { readonly n: number }) => Effect.succeed(`saw ${n} `.repeat(40)),
-  Pay: () => Effect.map(AgentTool.call, ({ idempotencyKey }) => (books.paid.add(idempotencyKey), "paid")),
-  Write: () => Effect.as(Effect.yieldNow, "written")
+  Look: ({ n }: { readonly n: number }) => Effect.as(does(`look ${n}`), `saw ${n} `.repeat(40)),
+  Pay: () => Effect.as(does("pay"), "paid"),
+  Write: ({ path }: { readonly path: string }) =>
+    Effect.as(Effect.andThen(does(`write ${path}`), Effect.yieldNow), `written ${path}`)
 }
 
 const Helper = Agent.make("helper", {
@@ -38,19 +50,36 @@ const Boss = Agent.make("boss", {
   model: ["broken", "m"],
   toolkit: bossKit,
   agents: [Helper],
-  budget: { tokens: 2_500 },
+  budget: { tokens: budget },
+  dailyBudget: { tokens: daily },
   limits: { maxTokens: 500, raisedMaxTokens: 500 },
   compaction: { strategy: "summarise", contextLimit: 500, keepLast: 2 }
 })
 
-/** What the provider and the bank have in their books, in one life. */
+/** What the world outside has in its books, in one life, by the idempotency keys that it was given. */
 const books = {
-  /** Tokens of the answers that were given. */
-  tokens: 0,
-  /** Keys under which something was paid. */
-  paid: new Set<string>(),
-  problems: [] as Array<string>
+  /** What the provider has billed: tokens, and millionths of a dollar. */
+  billed: new Map<string, { calls: number; tokens: number; micros: number }>(),
+  /** What tools did. */
+  did: new Map<string, Array<string>>()
 }
+
+/** How often things came about in all lives: without them, the laws would say nothing of them. */
+export const seen = {
+  answers: 0,
+  recovered: 0,
+  summaries: 0,
+  fallbacks: 0,
+  edits: 0,
+  raised: 0,
+  raisedDays: 0,
+  refused: 0
+}
+
+const does = (what: string) =>
+  Effect.map(AgentTool.call, ({ idempotencyKey }) => {
+    books.did.set(idempotencyKey, [...books.did.get(idempotencyKey) ?? [], what])
+  })
 
 const said = (text: string): ReadonlyArray<Response.StreamPartEncoded> => [
   { type: "text-start", id: "t" },
@@ -73,8 +102,9 @@ const end = (reason: Response.FinishReason): Response.StreamPartEncoded => ({
 const tokensOf = ({ prompt }: ModelRequest): number => Math.ceil(JSON.stringify(prompt.content).length / 4)
 
 /** What the model says follows from what it is told. */
-const answer = ({ prompt, tools }: ModelRequest): ReadonlyArray<Response.StreamPartEncoded> => {
+const says = ({ prompt, tools }: ModelRequest): ReadonlyArray<Response.StreamPartEncoded> => {
   const told = JSON.stringify(prompt.content)
+  if (tools.length === 0) seen.summaries++
   if (tools.length === 0) return [...said("They looked, saw 1, and it was paid."), end("stop")]
   if (told.includes("\"helper\",\"options\"") || JSON.stringify(prompt.content[0]).includes("helper")) {
     return told.includes("written")
@@ -103,18 +133,32 @@ const model = (name: string, stream: Model["stream"]): Model => ({
 
 const works = model("m", (request) =>
   Stream.suspend(() => {
-    const parts = answer(request)
+    const parts = says(request)
     const input = tokensOf(request)
-    books.tokens += input + 50
+    const before = books.billed.get(request.idempotencyKey) ?? { calls: 0, tokens: 0, micros: 0 }
+    books.billed.set(request.idempotencyKey, {
+      calls: before.calls + 1,
+      tokens: before.tokens + input + 50,
+      micros: before.micros + input + 2 * 50
+    })
     const usage = { inputTokens: { uncached: input, total: input }, outputTokens: { total: 50 } }
     return Stream.fromIterable(
       parts.map((part) => part.type === "finish" ? { type: part.type, reason: part.reason, usage } : part)
     )
   }))
 const broken = model("broken", () =>
-  Stream.fail(
-    new ModelFailed({ model: "broken", code: "ERR_API_OVERLOADED", problem: "529", retryable: true, maybePaid: false })
-  ))
+  Stream.suspend(() => {
+    seen.fallbacks++
+    return Stream.fail(
+      new ModelFailed({
+        model: "broken",
+        code: "ERR_API_OVERLOADED",
+        problem: "529",
+        retryable: true,
+        maybePaid: false
+      })
+    )
+  }))
 const models = Layer.succeed(Models, {
   names: ["m", "broken"],
   get: (name) =>
@@ -125,52 +169,161 @@ const models = Layer.succeed(Models, {
       : Effect.fail(new ModelUnavailable({ model: name, problem: "there is none" }))
 })
 
-/** Holds the books against the journal, when the run has ended. */
-const auditor = Layer.effectDiscard(Effect.gen(function*() {
-  const engine = yield* Engine
-  const runs = yield* Runs
-  const audit = Effect.fnUntraced(function*(run: string) {
-    const view = yield* runs.show(run)
-    const below = yield* Effect.forEach(view.children, ({ child }) => runs.show(child))
-    const reserved = [view, ...below].reduce((sum, { spent }) => sum + (spent.unsettled.tokens ?? 0), 0)
-    const total = view.spent.total.tokens ?? 0
-    const { paid, tokens } = books
-    if (tokens > total) books.problems.push(`the provider billed ${tokens} tokens, and the journal has ${total}`)
-    if (total - reserved > tokens) {
-      books.problems.push(`the journal has ${total - reserved} tokens, and the provider billed ${tokens}`)
-    }
-    if (paid.size !== 1) books.problems.push(`the bank was paid under ${paid.size} keys`)
-  })
-  yield* Effect.forkScoped(
-    Stream.runForEach(
-      engine.committed,
-      ({ entries, run }) =>
-        run.workflow === "boss" && entries.some(({ _tag }) => _tag === "RunCompleted")
-          ? Effect.ignore(audit(run.id))
-          : Effect.void
-    ),
-    { startImmediately: true }
-  )
-}))
-
-export const layer = Layer.mergeAll(Boss.layer, Helper.layer, auditor).pipe(
+export const layer = Layer.mergeAll(Boss.layer, Helper.layer).pipe(
   Layer.provide(
     Layer.mergeAll(bossKit.toLayer(handlers), helperKit.toLayer(handlers), models, Chunks.layerMemory, Runs.layer)
   )
 )
 
-/** Starts the run, or joins it. A run that is not there begins a life, with new books; what was wrong in those before ends it. */
-export const start = Effect.gen(function*() {
-  const { backend } = yield* Store
-  const id = yield* Boss.workflow.executionId({ id: "1", input: "go" })
-  if ((yield* backend.run(id)) === null) {
-    const [problem] = books.problems
-    if (problem !== undefined) return yield* Effect.die(new Error(problem))
-    books.tokens = 0
-    books.paid.clear()
-  }
-  return yield* Boss.start("go", { id: "1" })
-})
+/** Starts the run, or joins it. */
+export const start = Boss.start("go", { id: "1" })
 
-/** What is wrong in the books of the lives that were lived. */
-export const problems = (): ReadonlyArray<string> => books.problems
+/**
+ * A person says yes to each question with other arguments. Where the day is
+ * short, somebody raises it, or the next one is waited for; where the run is,
+ * an operator raises that.
+ */
+export const answer = (wait: Wait, turn: number): Simulator.Word | undefined => {
+  if (wait.reason === "approval") {
+    const message = { key: wait.key, decision: "approve", by: wait.who?.[0] ?? "ada", edit: { path: edited } } as const
+    return { kind: "answer", message }
+  }
+  if (wait.reason !== "budget") return undefined
+  if (wait.day === undefined) {
+    const message = { name: RunSpending.budgetSignal, payload: { tokens: budget }, by: "ada" }
+    return { kind: "signal", message }
+  }
+  if (wait.until !== undefined && turn % 2 === 0) return undefined
+  return { kind: "raise-day", message: { tokens: daily, by: "ada" } }
+}
+
+/** The laws of the world outside. */
+export const outside: Simulator.Outside = {
+  begins: () => {
+    books.billed.clear()
+    books.did.clear()
+  },
+  problems: (runs) => [
+    ...runs.flatMap((run) => [...ending(run), ...steps(run)]),
+    ...day(runs),
+    ...(runs.length === 2
+      ? []
+      : [{ promise: "S3", problem: `there are ${runs.length} runs, and should be two` } as const]),
+    ...unknown(runs)
+  ]
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+type Found = ReadonlyArray<Simulator.Violation>
+
+/** One answer, and always the same. */
+const ending = ({ entries, id, workflow }: Simulator.Lived): Found => {
+  const ends = entries.filter(({ _tag }) => _tag === "RunCompleted" || _tag === "RunFailed" || _tag === "RunCancelled")
+  seen.answers += ends.length
+  const text = JSON.stringify(ends)
+  return ends.length === 1 && text.includes(workflow === "boss" ? "\"final\"" : "\"helped\"")
+    ? []
+    : [{ promise: "S4", problem: `run ${id} of ${workflow} has not come to its one answer, but to ${text}` }]
+}
+
+const isRefusal = (entry: JournalEntry): boolean =>
+  entry._tag === "StepFailed" && JSON.stringify(entry).includes("\"DayFull\"")
+
+/** What was done and billed under the key of each step is what its journal says of it. */
+const steps = ({ entries, id, view }: Simulator.Lived): Found =>
+  view.steps.flatMap((step): Found => {
+    const own = entries.filter((entry) => "key" in entry && entry.key === step.key)
+    const requests = own.filter((entry) => entry._tag === "StepRequested").length
+    const refusals = own.filter(isRefusal).length
+    const completed = own.filter(({ _tag }) => _tag === "StepCompleted").length
+    seen.refused += refusals
+    if (requests > 1) seen.recovered++
+    const idempotencyKey = keyOf(id, step.key)
+    const what = `step "${step.key}" of run ${id}`
+    if (step.name !== "model") {
+      const did = books.did.get(idempotencyKey) ?? []
+      const wrong = did.find((done) => done.startsWith("write ") && done !== `write ${edited}`)
+      return [
+        ...(did.length > requests || completed > 1 || did.length < completed
+          ? [
+            {
+              promise: "S1",
+              problem: `${what} was done ${did.length} times by ${requests} requests, with ${completed} outcomes`
+            } as const
+          ]
+          : []),
+        ...(wrong === undefined
+          ? []
+          : [{ promise: "S16", problem: `${what} did "${wrong}", which nobody allowed` } as const])
+      ]
+    }
+    const { calls, micros, tokens } = books.billed.get(idempotencyKey) ?? { calls: 0, tokens: 0, micros: 0 }
+    const { spent = {}, unsettled = {} } = step
+    const least = { tokens: spent.tokens ?? 0, micros: spent.micros ?? 0 }
+    const most = { tokens: least.tokens + (unsettled.tokens ?? 0), micros: least.micros + (unsettled.micros ?? 0) }
+    const isTold = tokens >= least.tokens && tokens <= most.tokens && micros >= least.micros && micros <= most.micros
+    return [
+      ...(calls > requests - refusals || calls < completed
+        ? [{ promise: "S1", problem: `${what} was asked for ${requests} times, and billed ${calls} times` } as const]
+        : []),
+      ...(isTold
+        ? []
+        : [
+          {
+            promise: "S3",
+            problem: `the provider has billed ${tokens} tokens (${micros} micros) for ${what}, and the journal has ${
+              JSON.stringify({ spent, unsettled })
+            }`
+          } as const
+        ])
+    ]
+  })
+
+/** Nothing was billed or done that no journal knows of, and the bank was paid under one key. */
+const unknown = (runs: ReadonlyArray<Simulator.Lived>): Found => {
+  const known = new Set(runs.flatMap(({ id, view }) => view.steps.map(({ key }) => keyOf(id, key))))
+  const strange = [...books.billed.keys(), ...books.did.keys()].filter((key) => !known.has(key))
+  const paid = [...books.did.values()].filter((did) => did.includes("pay")).length
+  return [
+    ...strange.map((key) => ({ promise: "S1", problem: `something was done under ${key}, which is no step` } as const)),
+    ...(paid === 1 ? [] : [{ promise: "S1", problem: `the bank was paid under ${paid} keys` } as const])
+  ]
+}
+
+/** What was billed for calls of a day is no more than that might cost. */
+const day = (runs: ReadonlyArray<Simulator.Lived>): Found => {
+  const spent = new Map<number, number>()
+  const limits = new Map<number, number>()
+  for (const { entries, workflow } of runs) {
+    const asked = new Map<string, number>()
+    for (const entry of entries) {
+      if (entry._tag === "ApprovalAnswered" && entry.edit !== undefined) seen.edits++
+      if (entry._tag === "SignalReceived" && entry.name === RunSpending.budgetSignal) {
+        const raise = RunSpending.dayRaiseOf(StoredJson.read(entry.payload))
+        if (raise === undefined) seen.raised++
+        else {
+          seen.raisedDays++
+          limits.set(raise.day, (limits.get(raise.day) ?? daily) + (raise.amount.tokens ?? 0))
+        }
+      }
+      if (entry._tag === "StepRequested") asked.set(entry.key, SpentByDay.dayOf(entry.at))
+      if (workflow !== "boss" || (entry._tag !== "StepCompleted" && entry._tag !== "StepFailed")) continue
+      const on = asked.get(entry.key) ?? 0
+      spent.set(on, (spent.get(on) ?? 0) + (entry.spent?.tokens ?? 0))
+    }
+  }
+  // By as much as operators let the run itself spend more, it may go over the day, too.
+  const own = runs.find(({ workflow }) => workflow === "boss")?.view.budget.raised.tokens ?? 0
+  return [...spent].flatMap(([on, tokens]): Found => {
+    const limit = (limits.get(on) ?? daily) + own
+    return tokens <= limit
+      ? []
+      : [{ promise: "S12", problem: `on day ${on} ${tokens} tokens were spent, and might ${limit}` }]
+  })
+}
+
+/** What is given to the outside for a step; no key here has a character that would be written otherwise. */
+const keyOf = (run: string, key: string): string => `${run}%2F${encodeURIComponent(key)}`

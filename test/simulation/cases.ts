@@ -87,7 +87,7 @@ export const cases: ReadonlyArray<Case> = [
   {
     name: "an agent",
     start: Agents.start,
-    options: { layer: Agents.layer },
+    options: { layer: Agents.layer, answer: Agents.answer, outside: Agents.outside, ends: "any" },
     // The journal has the provider's books where an acknowledged write outlives a loss of power, and only there.
     always: { durability: "full" }
   },

@@ -31,6 +31,8 @@ describe("npm run simulate", () => {
     [["--runs", "many"], "whole number"],
     [["--only", "nothing"], "there is nothing"],
     [["--tape", "write:1:2"], "--only"],
+    [["--lives", "5"], "--only"],
+    [["--lives", "no", "--only", "an agent"], "whole number"],
     [["--sed", "1"], "--sed"]
   ])("refuses %s with what would be right", async (args, why) => {
     const { status, stderr, stdout } = await simulate(args)

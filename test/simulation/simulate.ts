@@ -1,6 +1,9 @@
 /**
  * Simulates until so many workflow runs have been lived through:
- * `npm run simulate -- [--runs N] [--seed S] [--only NAME] [--tape T]`.
+ * `npm run simulate -- [--runs N] [--seed S] [--only NAME [--lives N] [--tape T]]`.
+ *
+ * One thing alone goes through all its crash points, and through so many random
+ * lives: `npm run simulate:agents` does so with an agent, in 2,000.
  *
  * Prints one JSON line. Each violation goes to stderr, with what lives it
  * again. Exits with 1 when there is one.
@@ -48,13 +51,17 @@ export const simulate = (
   args: ReadonlyArray<string>,
   { commit, tell }: Around = { commit: null, tell: () => {} }
 ): Promise<Ended> =>
-  ended("npm run simulate -- [--runs N] [--seed S] [--only NAME] [--tape T]", async () => {
-    const options = optionsOf(args, ["runs", "seed", "only", "tape"])
+  ended("npm run simulate -- [--runs N] [--seed S] [--only NAME [--lives N] [--tape T]]", async () => {
+    const options = optionsOf(args, ["runs", "seed", "only", "lives", "tape"])
     const wanted = whole("runs", options.runs ?? "2000")
     const seed = whole("seed", options.seed ?? "4314")
     if (options.tape !== undefined && options.only === undefined) {
       throw new BadUsage("--tape needs --only NAME, the name of what it is of")
     }
+    if (options.lives !== undefined && options.only === undefined) {
+      throw new BadUsage("--lives needs --only NAME, the name of what is to live so often")
+    }
+    const lives = options.lives === undefined ? undefined : whole("lives", options.lives)
     const only = options.only === undefined ? undefined : named(options.only)
     const total = { runs: 0, lives: 0, crashPoints: 0, simulatedMs: 0, violations: 0 }
     const history = createHash("sha256")
@@ -85,7 +92,11 @@ export const simulate = (
 
     await Effect.runPromise(Effect.gen(function*() {
       if (only !== undefined) {
-        return yield* explore(only, { seed, ...(options.tape === undefined ? {} : { tape: options.tape }) })
+        return yield* explore(only, {
+          seed,
+          ...(lives === undefined ? {} : { lives }),
+          ...(options.tape === undefined ? {} : { tape: options.tape })
+        })
       }
       for (let round = 0; total.runs < wanted; round++) {
         const durability = round % 2 === 0 ? "full" : "normal"

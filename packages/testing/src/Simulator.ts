@@ -47,11 +47,11 @@ import * as Choices from "./simulator/Choices.ts"
 import { type Fault, faults } from "./simulator/Disk.ts"
 import type { Ends } from "./simulator/Examination.ts"
 import { type LifeReport, live } from "./simulator/Life.ts"
-import type { Person, Subject, Word } from "./simulator/Subject.ts"
+import type { Outside, Person, Subject, Word } from "./simulator/Subject.ts"
 import { fromTape, shrink, toTape } from "./simulator/Tape.ts"
 import type { Violation } from "./simulator/Violation.ts"
 
-export type { Draw, Person, Word } from "./simulator/Subject.ts"
+export type { Draw, Lived, Outside, Person, Word } from "./simulator/Subject.ts"
 export type { Violation } from "./simulator/Violation.ts"
 
 /** A life in which a promise was broken. */
@@ -101,6 +101,8 @@ export interface Options {
    * How such a life ends is open, so it goes with `ends: "any"`.
    */
   readonly person?: Person
+  /** What the steps touch outside, which is held against the journals at the end of each life. */
+  readonly outside?: Outside
   readonly mode?: "enumerate" | "random" | "both"
   /** Number of random lives. Default 200. */
   readonly lives?: number
@@ -218,6 +220,7 @@ class Search {
       answer: (wait, turn) => (options.answer?.(wait, turn)) ?? usual(wait, options.signals ?? {}),
       signals: options.signals ?? {},
       person: options.person,
+      outside: options.outside,
       durability: options.durability ?? "full",
       engine: options.engine ?? {},
       double: options.double,

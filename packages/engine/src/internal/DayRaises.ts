@@ -1,14 +1,11 @@
 /** Operators let all runs of a workflow together spend more on a day. */
 import type { DayRaise, DayRaised } from "@fermata/core/DayRaise"
 import { DayRaiseRefused, type WorkflowNotFound } from "@fermata/core/RunsErrors"
-import { budgetSignal } from "@fermata/core/RunSpending"
-import type { SuspendReason } from "@fermata/core/RunStatus"
 import * as Spent from "@fermata/core/Spent"
 import * as SpentByDay from "@fermata/core/SpentByDay"
-import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import type { Backend, DayRaiseRow, StorageFailed } from "../Backend.ts"
-import type { Message } from "../InboxMessage.ts"
+import * as DayRaises from "../DayRaises.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as RunStarts from "./RunStarts.ts"
 import * as Telling from "./secrets/Telling.ts"
@@ -47,21 +44,9 @@ export const make = (runtime: EngineRuntime, backend: Backend) => ({
     if (day === undefined || problem !== undefined) {
       return yield* new DayRaiseRefused({ workflow, problem: problem ?? "it is for no day" })
     }
-    const signal: Message<"signal"> = {
-      name: budgetSignal,
-      payload: StoredJson.compose({
-        day,
-        ...Spent.make(amount.micros, amount.tokens),
-        ...(note === undefined ? {} : { note })
-      }),
-      by
-    }
-    const { raised, result, told } = yield* runtime.messages.raise({
-      op: "raise",
-      row: { id, workflow, day, ...amount, by, note: note ?? null, at },
-      reasons,
-      message: { id: `day-raise:${id}`, kind: "signal", payload: StoredJson.compose(signal).text }
-    })
+    const { raised, result, told } = yield* runtime.messages.raise(
+      DayRaises.op({ id, workflow, day, ...amount, by, note: note ?? null, at })
+    )
     return { workflow, day: SpentByDay.textOf(day), result, raised, told }
   }),
   dayRaises: Effect.fn("Runs.dayRaises")(function*(
@@ -83,9 +68,6 @@ export const make = (runtime: EngineRuntime, backend: Backend) => ({
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-/** A run that is suspended for one of these may wait for a larger budget besides. */
-const reasons: ReadonlyArray<SuspendReason> = ["corrupt", "diverged", "recovery", "outcome-unknown", "budget"]
 
 const actOf = ({ at, by, day, id, micros, note, tokens, workflow }: DayRaiseRow): DayRaise => ({
   id,

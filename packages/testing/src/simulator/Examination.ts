@@ -13,6 +13,7 @@ import { tellsOf } from "./AnswerWitness.ts"
 import * as JournalLaw from "./JournalLaw.ts"
 import * as Limits from "./Limits.ts"
 import * as MoneyWitness from "./MoneyWitness.ts"
+import type { Lived } from "./Subject.ts"
 import type { PromiseId } from "./Violation.ts"
 import type { Witness } from "./Witness.ts"
 
@@ -166,6 +167,14 @@ const examineRun = (
 
 const forSomebody = (wait: Wait): boolean =>
   wait.until !== undefined || ["signal", "approval", "operator", "outcome-unknown", "budget"].includes(wait.reason)
+
+/** The runs as their journals tell them. */
+export const lived = (store: MemoryStore): ReadonlyArray<Lived> =>
+  Array.from(store.runs.values(), (run) => {
+    const { id, workflow } = run.row
+    const entries = readable(run)
+    return { id, workflow, entries, view: RunView.of(id, entries) }
+  })
 
 /** The journals of all runs, without the places of errors in the program. */
 export const journals = (store: MemoryStore): string => {

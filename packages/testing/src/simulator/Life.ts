@@ -49,6 +49,7 @@ class Life {
     this.processes = new Processes(this.world, () => this.asked())
     this.outsiders = new Outsiders(this.world, this.processes)
     this.hardshipsLeft = options.wild ? options.faults : 0
+    subject.outside?.begins()
   }
 
   readonly live = Effect.fnUntraced(function*(this: Life) {
@@ -220,6 +221,8 @@ class Life {
         patient: (wait) =>
           wait.until === undefined ? this.world.subject.answer(wait, 0) === undefined : wait.until > horizon
       })
+      const problems = this.world.subject.outside?.problems(Examination.lived(this.world.disk.store)) ?? []
+      for (const { problem, promise } of problems) this.world.witness.find(promise, problem)
     })
   }
 }

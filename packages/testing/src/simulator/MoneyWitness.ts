@@ -86,6 +86,15 @@ export const differences = (
       found.push(`the days of workflow "${workflow}" have ${Spent.text(sum)}, the journals ${Spent.text(amount)}`)
     }
   }
+  for (const { day, raised = Spent.zero, workflow } of store.spending.values()) {
+    const acts = [...store.dayRaises.values()].filter((act) => act.workflow === workflow && act.day === day)
+    const sum = Spent.sumAll(acts.map(({ micros, tokens }) => Spent.make(micros, tokens)))
+    if (!isSame(raised, sum)) {
+      found.push(
+        `day ${day} of workflow "${workflow}" is raised by ${Spent.text(raised)}, its acts say ${Spent.text(sum)}`
+      )
+    }
+  }
   return found
 }
 

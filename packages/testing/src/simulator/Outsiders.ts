@@ -1,5 +1,7 @@
 /** The people and programs outside of a simulated world, who give its runs what they wait for. */
+import * as SpentByDay from "@fermata/core/SpentByDay"
 import { Wait } from "@fermata/core/Wait"
+import * as DayRaises from "@fermata/engine/DayRaises"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -57,6 +59,21 @@ export class Outsiders {
               ...(hash === undefined ? {} : { seen: hash }),
               ...(note === undefined ? {} : { note })
             })
+            continue
+          }
+          if (word.kind === "raise-day") {
+            const { by, micros = 0, tokens = 0 } = word.message
+            const at = this.world.lanes.now
+            yield* Effect.ignore(this.world.disk.write(DayRaises.op({
+              id: `${row.id}:${id}`,
+              workflow: row.workflow,
+              day: SpentByDay.dayOf(at),
+              micros,
+              tokens,
+              by,
+              note: null,
+              at
+            })))
             continue
           }
           yield* Effect.ignore(this.world.disk.write({

@@ -1,4 +1,7 @@
 /** What a simulation lives through. */
+import type { JournalEntry } from "@fermata/core/JournalEntry"
+import type { RunView } from "@fermata/core/RunView"
+import type { Amount } from "@fermata/core/Spent"
 import type { Wait } from "@fermata/core/Wait"
 import type * as Answers from "@fermata/engine/Answers"
 import type { Backend } from "@fermata/engine/Backend"
@@ -8,9 +11,28 @@ import type * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as CrashHost from "../CrashHost.ts"
+import type { Violation } from "./Violation.ts"
 
-/** What somebody outside writes into the inbox of a run that waits. */
-export type Word = { readonly [K in Kind]: { readonly kind: K; readonly message: Message<K> } }[Kind]
+/** What somebody outside writes into the inbox of a run that waits; or what an operator lets all runs of its workflow spend more on the day. */
+export type Word =
+  | { readonly [K in Kind]: { readonly kind: K; readonly message: Message<K> } }[Kind]
+  | { readonly kind: "raise-day"; readonly message: Amount & { readonly by: string } }
+
+/** A run as its journal tells it. */
+export interface Lived {
+  readonly id: string
+  readonly workflow: string
+  readonly entries: ReadonlyArray<JournalEntry>
+  readonly view: RunView
+}
+
+/** What the steps of a life touch outside, and what is true of it. */
+export interface Outside {
+  /** A life begins: what was before is none of it. */
+  readonly begins: () => void
+  /** A life is over: what of the world outside does not fit the journals. */
+  readonly problems: (runs: ReadonlyArray<Lived>) => ReadonlyArray<Violation>
+}
 
 /** Draws among so many ways in which a life may go on. */
 export type Draw = (ways: number) => number
@@ -30,6 +52,7 @@ export interface Subject {
    * deadline passes, and while the run is cancelled.
    */
   readonly person: Person | undefined
+  readonly outside: Outside | undefined
   /** The payloads of signals that people may also send before a run waits for them, twice, and as its end is written. */
   readonly signals: Readonly<Record<string, unknown>>
   /** `normal`: a loss of power takes the last writes with it. */

@@ -105,13 +105,13 @@ export class Witness {
         if (stopped) this.inbox.set(`${op.row.run}\n${op.row.id}`, op.row)
         return
       }
-      case "inbox": {
-        const { result } = answer as Answers["inbox"]
-        const { row } = op
-        if (result !== "accepted") return
-        this.wanted.told(row)
-        this.inbox.set(`${row.run}\n${row.id}`, row)
-        if (row.kind === "signal") this.signals.add(`${row.run}\n${row.id}`)
+      case "inbox":
+      case "raise": {
+        for (const row of sent(op, answer)) {
+          this.wanted.told(row)
+          this.inbox.set(`${row.run}\n${row.id}`, row)
+          if (row.kind === "signal") this.signals.add(`${row.run}\n${row.id}`)
+        }
         return
       }
       case "answer":
@@ -385,6 +385,17 @@ export class Witness {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The rows that this puts into inboxes. */
+const sent = (
+  op: Extract<Op, { readonly op: "inbox" | "raise" }>,
+  answer: Answers[keyof Answers]
+): ReadonlyArray<InboxRow> =>
+  op.op === "raise"
+    ? (answer as Answers["raise"]).told.map((run) => Object.assign({ run, at: op.row.at }, op.message))
+    : (answer as Answers["inbox"]).result === "accepted"
+    ? [op.row]
+    : []
 
 /** A body that was told to end for want of a signal has had all that were acknowledged by its end. */
 const endedOver = ({ entries, id }: Seen, count: number): ReadonlyArray<string> => {
