@@ -28,8 +28,13 @@ const Clerk = Agent.make("clerk", {
   compaction: { strategy: "off" }
 })
 
-/** What was wrong in the lives so far, how often a call was refused, by how much at most somebody let the runs of a life spend more, and the most that a day cost. Tokens. */
-export const seen = { problems: [] as Array<string>, refused: 0, raised: 0, most: 0 }
+/**
+ * What was wrong in the lives so far, how often a call was refused, by how much
+ * at most somebody let the runs of a life, and a day, spend more, the most that a
+ * day cost, and how often a day was booked over its limit, since a process had
+ * died with a reservation. Tokens.
+ */
+export const seen = { problems: [] as Array<string>, refused: 0, raised: 0, raisedDay: 0, most: 0, overbooked: 0 }
 
 const parts = (request: ModelRequest): ReadonlyArray<Response.StreamPartEncoded> => [
   { type: "text-start", id: "t" },
@@ -66,12 +71,13 @@ const journalOf = (run: string) =>
 /**
  * On no day calls cost more that were asked for on it than that has, and what
  * operators have added by then. What a process that died had only reserved is no
- * cost: it may have been refused.
+ * cost, although it is booked as spent: it may have been refused. By no more than
+ * that the books of a day go over its limit.
  */
 const audit = Effect.gen(function*() {
   const runs = yield* Runs
   const days = new Map<number, number>()
-  let limit = daily
+  let raised = 0
   for (const run of yield* ids) {
     const asked = new Map<string, number>()
     for (const entry of yield* journalOf(run)) {
@@ -84,11 +90,17 @@ const audit = Effect.gen(function*() {
   // Only now: what was spent had been allowed before.
   for (const run of yield* ids) {
     const view = yield* runs.show(run).pipe(Effect.catchTag("RunNotFound", () => Effect.succeed(undefined)))
-    limit += view?.budget.raised.tokens ?? 0
+    raised += view?.budget.raised.tokens ?? 0
   }
-  seen.raised = Math.max(seen.raised, limit - daily)
+  const sums = yield* runs.spending({ workflow: "clerk" })
+  seen.raised = Math.max(seen.raised, raised)
   for (const [day, tokens] of days) {
+    const sum = sums.find((sum) => sum.day === SpentByDay.textOf(day))
+    const ofDay = sum?.raised?.tokens ?? 0
+    const limit = daily + raised + ofDay
     seen.most = Math.max(seen.most, tokens)
+    seen.raisedDay = Math.max(seen.raisedDay, ofDay)
+    if ((sum?.spent.tokens ?? 0) > limit) seen.overbooked++
     if (tokens > limit) seen.problems.push(`on day ${day} clerks spent ${tokens} tokens, and might ${limit}`)
   }
 })
@@ -111,10 +123,14 @@ export const layer = Layer.mergeAll(Clerk.layer, auditor).pipe(
   Layer.provide(Layer.mergeAll(models, Chunks.layerMemory, Runs.layer))
 )
 
-/** Now and then somebody lets a run spend more that waits for the next day. Else that comes. */
+/** Now and then somebody lets a run spend more that waits for the next day, or all of them on this one. Else that comes. */
 export const answer = (wait: Wait, turn: number): Simulator.Word | undefined =>
-  wait.reason === "budget" && turn % 3 === 0
+  wait.reason !== "budget"
+    ? undefined
+    : turn % 4 === 0
     ? { kind: "signal", message: { name: budgetSignal, payload: raise, by: "ada" } }
+    : turn % 4 === 1
+    ? { kind: "raise-day", message: { ...raise, by: "ada" } }
     : undefined
 
 /** All runs at once. */

@@ -136,8 +136,8 @@ export interface StepContext {
    * What all runs of this run's workflow, in every process, had spent and reserved on the UTC day of this try's
    * request when that was recorded, with what this try has reserved: of several that were recorded, each sees those
    * before it. A body that goes on only where that is within a limit, and ends with a failure and without having
-   * spent anything where it is not, never lets the day go over the limit, as long as no try spends more than it has
-   * reserved. `raised` is by how much operators have raised that limit (`Runs.raiseDay`). Undefined where nothing is
+   * spent anything where it is not, never really spends more than the limit, as long as no try spends more than it
+   * has reserved; a reservation that a crash leaves without an outcome counts as spent, also where it was over the limit. `raised` is by how much operators have raised that limit (`Runs.raiseDay`). Undefined where nothing is
    * reserved for the step.
    */
   readonly day: SpentByDay.DayStanding | undefined

@@ -2,9 +2,14 @@
  * What all runs of an agent together may spend on a UTC day. A call reserves
  * what it may cost in the commit that requests it, is told the sum of the day
  * with that in it, and gives it back where the sum is over the limit: so no two
- * calls, in whichever processes, share what is left, and the day never goes over
- * its limit. Whether there was enough is an outcome in the journal, and holds on
- * every replay.
+ * calls, in whichever processes, share what is left, and no more than its limit
+ * is really spent on a day. Whether there was enough is an outcome in the journal,
+ * and holds on every replay.
+ *
+ * A process that dies between the commit and that outcome leaves a reservation,
+ * which counts as spent: nobody can tell from the journal whether the call was
+ * made. Of a call that was to be refused it is over the limit, and so are the
+ * books of the day then, until somebody raises it or the next day begins.
  */
 import { Amount } from "@fermata/core/Amount"
 import * as Spent from "@fermata/core/Spent"
