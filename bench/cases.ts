@@ -12,6 +12,7 @@ import { command, compile, install } from "./command.ts"
 import { events } from "./events.ts"
 import { type Figure, figure, time } from "./measure.ts"
 import { reader } from "./reader.ts"
+import { stalls } from "./stalls.ts"
 import { host, marks, raw, remove, Sequential, Wide } from "./subject.ts"
 
 export interface Settings {
@@ -305,6 +306,7 @@ export const cases: Readonly<Record<string, Case>> = {
   reader,
   chunks,
   agents,
+  stalls,
   startUp,
   command
 }

@@ -15,6 +15,7 @@ import { constants, type Dirent } from "node:fs"
 import { type FileHandle, lstat, mkdir, open, readdir, readlink, realpath, rename, rm } from "node:fs/promises"
 import { basename, dirname, join, relative, resolve, sep } from "node:path"
 import { matcher } from "./internal/NamePatterns.ts"
+import { Pace } from "./internal/Pace.ts"
 
 /** A path that was not taken, with why: nothing was read or written. */
 export class WorkspaceRefused extends Schema.TaggedError<WorkspaceRefused>()("WorkspaceRefused", {
@@ -150,7 +151,7 @@ class Folder {
   }
 
   readonly guarded: Effect.Effect<Guarded, WorkspaceRefused> = Effect.suspend(() =>
-    attempt(this.root, () => this.guard(this.root, false))
+    attempt(this.root, () => this.guard())
   )
 
   readonly locate = (path: string, purpose: "read" | "write"): Effect.Effect<Place, WorkspaceRefused> =>
@@ -182,21 +183,31 @@ class Folder {
       return place
     }))
 
-  /** Finds what is guarded in a folder. What a link leads to is guarded by its own name. */
-  private async guard(folder: string, isProtected: boolean): Promise<Guarded> {
-    const found = await Promise.all((await entriesOf(folder)).map(async (entry): Promise<Guarded> => {
-      const real = join(folder, entry.name)
-      const name = this.nameOf(real)
-      if (entry.isSymbolicLink()) return nothing
-      if (this.isHidden(name)) return { hidden: [real], protect: [] }
-      const isOwn = !isProtected && this.isProtected(name)
-      const inside = entry.isDirectory() ? await this.guard(real, isProtected || isOwn) : nothing
-      return isOwn ? { hidden: inside.hidden, protect: [real] } : inside
-    }))
-    return {
-      hidden: found.flatMap(({ hidden }) => hidden),
-      protect: found.flatMap(({ protect }) => protect)
+  /** Finds what is guarded in the workspace. What a link leads to is guarded by its own name. */
+  private async guard(): Promise<Guarded> {
+    const hidden: Array<string> = []
+    const protect: Array<string> = []
+    const folders = [{ real: this.root, isProtected: false }]
+    const pace = new Pace()
+    for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
+      // One folder after another, and others have their turn meanwhile.
+      // oxlint-disable-next-line no-await-in-loop
+      for (const entry of await entriesOf(folder.real)) {
+        // oxlint-disable-next-line no-await-in-loop
+        if (pace.isDue()) await pace.giveWay()
+        if (entry.isSymbolicLink()) continue
+        const real = join(folder.real, entry.name)
+        const name = this.nameOf(real)
+        if (this.isHidden(name)) {
+          hidden.push(real)
+          continue
+        }
+        const isOwn = !folder.isProtected && this.isProtected(name)
+        if (isOwn) protect.push(real)
+        if (entry.isDirectory()) folders.push({ real, isProtected: folder.isProtected || isOwn })
+      }
     }
+    return { hidden, protect }
   }
 
   /** Where a path leads, if it may. */
@@ -379,7 +390,5 @@ const sync = async (folder: string): Promise<void> => {
 
 /** Drafts of writes that have no key, in this process. */
 let drafts = 0
-
-const nothing: Guarded = { hidden: [], protect: [] }
 
 const devices = ["/dev/", "/proc/", "/sys/"]
