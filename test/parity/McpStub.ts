@@ -141,20 +141,24 @@ export class McpStub {
   }
 
   /** The stub on loopback, until the scope ends: at `/mcp` streamable HTTP, at `/sse` what was before it. Gives its origin. */
-  readonly listen: Effect.Effect<string, never, Scope.Scope> = Effect.map(
-    Effect.acquireRelease(
-      Effect.callback<ReturnType<typeof createServer>>((resume) => {
-        const http = createServer((request, response) => void this.answer(request, response))
-        http.listen(0, "127.0.0.1", () => resume(Effect.succeed(http)))
-      }),
-      (http) =>
-        Effect.callback<void>((resume) => {
-          http.close(() => resume(Effect.void))
-          http.closeAllConnections()
-        })
-    ),
-    (http) => `http://127.0.0.1:${(http.address() as AddressInfo).port}`
-  )
+  readonly listenOn = (port: number): Effect.Effect<string, never, Scope.Scope> =>
+    Effect.map(
+      Effect.acquireRelease(
+        Effect.callback<ReturnType<typeof createServer>>((resume) => {
+          const http = createServer((request, response) => void this.answer(request, response))
+          http.listen(port, "127.0.0.1", () => resume(Effect.succeed(http)))
+        }),
+        (http) =>
+          Effect.callback<void>((resume) => {
+            http.close(() => resume(Effect.void))
+            http.closeAllConnections()
+          })
+      ),
+      (http) => `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+    )
+
+  /** The same, on a port that is free. */
+  readonly listen: Effect.Effect<string, never, Scope.Scope> = this.listenOn(0)
 
   /** Forgets all sessions, as a server does that was started again. */
   forget(): void {

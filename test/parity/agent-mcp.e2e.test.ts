@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
+import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { answer, call, calls, inTurn, said, Wire, world } from "./AgentWorld.ts"
 import { McpStub, type StubTool, text } from "./McpStub.ts"
@@ -200,6 +201,107 @@ describe("a process that is killed in a call of an MCP server", () => {
       assert.include(JSON.stringify(told.output), "worked 1")
       assert.deepStrictEqual([calls, resumed], [1, 1])
     }), 120_000)
+
+  /** A server in a process of its own, that is slow. */
+  const slow = Effect.fnUntraced(function*(count: string, port = 0) {
+    const script = fileURLToPath(new URL("../e2e/agents/mcp-http.ts", import.meta.url))
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        spawn(process.execPath, ["--no-warnings", script, count, String(port)], { stdio: ["pipe", "pipe", "inherit"] })
+      ),
+      (child) => Effect.sync(() => child.kill("SIGKILL"))
+    )
+    const origin = Promise.withResolvers<string>()
+    const begun = Promise.withResolvers<void>()
+    const ended = new Promise<void>((resolve) => child.once("close", () => resolve()))
+    createInterface({ input: child.stdout }).on(
+      "line",
+      (line) => line === "begun" ? begun.resolve() : origin.resolve(line)
+    )
+    return {
+      url: `${yield* Effect.promise(() => origin.promise)}/mcp`,
+      begun: begun.promise,
+      release: Effect.sync(() => child.stdin.write("go\n")),
+      kill: Effect.promise(() => {
+        child.kill("SIGKILL")
+        return ended
+      }),
+      calls: Effect.sync(() => readFileSync(count, "utf8").trim().split("\n").length)
+    }
+  })
+
+  interface Stood {
+    readonly status: string
+    readonly output: unknown
+    readonly waits: ReadonlyArray<{ readonly reason: string; readonly detail?: string }>
+  }
+
+  it.live(
+    "goes on with a long call of which its server says nothing, and by the count of the server the tool has run once",
+    () =>
+      Effect.gen(function*() {
+        const root = yield* folder
+        const server = yield* slow(join(root, "count"))
+        const run = (killed?: { readonly begun: Promise<void>; readonly kept: boolean }) =>
+          processOf(join(root, "a.db"), server.url, "http", "work", killed)
+        assert.strictEqual(yield* run({ begun: server.begun, kept: true }), "SIGKILL")
+        const again = yield* Effect.forkChild(run(), { startImmediately: true })
+        yield* server.release
+        const told = JSON.parse(yield* Fiber.join(again)) as Stood
+        assert.strictEqual(told.status, "completed")
+        assert.include(JSON.stringify(told.output), "worked 1")
+        assert.strictEqual(yield* server.calls, 1)
+      }),
+    120_000
+  )
+
+  it.live(
+    "where the session is lost with the server, people are asked about the call, or it is made again where that does no harm",
+    () =>
+      Effect.gen(function*() {
+        for (const tool of ["work", "twice"] as const) {
+          const root = yield* folder
+          const count = join(root, "count")
+          const first = yield* slow(count)
+          const db = join(root, "a.db")
+          const killed = { begun: first.begun, kept: true }
+          assert.strictEqual(yield* processOf(db, first.url, "http", tool, killed), "SIGKILL")
+          yield* first.kill
+          const second = yield* slow(count, Number(new URL(first.url).port))
+          yield* second.release
+          const told = JSON.parse(yield* processOf(db, second.url, "http", tool)) as Stood
+          if (tool === "work") {
+            assert.deepStrictEqual([told.status, told.waits[0]?.reason], ["suspended", "approval"])
+            assert.strictEqual(yield* second.calls, 1)
+          } else {
+            assert.include(JSON.stringify(told.output), "worked 2")
+            assert.strictEqual(yield* second.calls, 2)
+          }
+        }
+      }),
+    120_000
+  )
+
+  it.live(
+    "a server over HTTP that is killed in a call fails the call at once, and not when its time is over",
+    () =>
+      Effect.gen(function*() {
+        const root = yield* folder
+        const server = yield* slow(join(root, "count"))
+        const run = yield* Effect.forkChild(processOf(join(root, "a.db"), server.url, "http", "work"), {
+          startImmediately: true
+        })
+        yield* Effect.promise(() => server.begun)
+        yield* server.kill
+        const told = JSON.parse(yield* Fiber.join(run)) as Stood
+        assert.strictEqual(told.status, "completed")
+        assert.match(
+          JSON.stringify(told.output),
+          /(cannot be reached any more|other side closed); it may have done what it was asked to/
+        )
+      }),
+    50_000
+  )
 
   it.live(
     "makes the call again where the server says that this does no harm, and cannot tell the rest of it",
