@@ -16,6 +16,7 @@ import type { Census } from "@fermata/core/Owner"
 import type { StandingFilter } from "@fermata/core/StandingRule"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { Changes } from "./ChangeLog.ts"
 import type { Awaited, EventFilter, EventRow, EventWait, EventWaitRow } from "./EventLog.ts"
 import type { Answer, Op } from "./internal/backend/Operations.ts"
 import type {
@@ -88,6 +89,13 @@ export interface Backend {
   readonly runIds: (prefix: string, limit: number) => Effect.Effect<ReadonlyArray<string>, StorageFailed>
   /** Entries of a run from `from` on, in order, at most `limit`. */
   readonly entries: (run: string, from: number, limit: number) => Effect.Effect<ReadonlyArray<string>, StorageFailed>
+  /**
+   * What was committed about runs behind a position, or from the beginning, in the order of the commits and at most
+   * `limit` rows. Nothing that is committed later ever comes before a position that was given.
+   */
+  readonly changes: (after: string | null, limit: number) => Effect.Effect<Changes, StorageFailed>
+  /** The position of now: behind it is what is committed from now on. */
+  readonly position: Effect.Effect<string, StorageFailed>
   readonly blob: (hash: string) => Effect.Effect<string | null, StorageFailed>
   /** Inbox rows of the runs of this owner in arrival order. */
   readonly inboxOf: (owner: string, limit: number) => Effect.Effect<ReadonlyArray<InboxRow>, StorageFailed>

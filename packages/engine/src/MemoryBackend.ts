@@ -19,6 +19,7 @@ import {
   type SpendingRow,
   StorageFailed
 } from "./Backend.ts"
+import * as ChangeLog from "./ChangeLog.ts"
 import * as DueList from "./internal/DueList.ts"
 import * as MemoryEvents from "./internal/MemoryEvents.ts"
 import { type MemoryStore, type Ordered, pair, type StoredRun } from "./internal/MemoryStore.ts"
@@ -58,6 +59,8 @@ export const make = (store: MemoryStore): Backend => {
     runIds: (prefix, limit) =>
       Effect.sync(() => take([...store.runs.keys()].filter((id) => id.startsWith(prefix)).sort(), limit)),
     entries: (run, from, limit) => Effect.sync(() => take(store.runs.get(run)?.entries.slice(from) ?? [], limit)),
+    changes: (after, limit) => Effect.sync(() => changesOf(store, after, limit)),
+    position: Effect.sync(() => positionOf(store, store.changes.length)),
     blob: (hash) => Effect.sync(() => store.blobs.get(hash) ?? null),
     inboxOf: (owner, limit) =>
       Effect.sync(() => {
@@ -158,6 +161,21 @@ const list = (store: MemoryStore, filter: RunFilter): ReadonlyArray<RunRow> => {
     found.push(row)
   }
   return found
+}
+
+const positionOf = ({ id }: MemoryStore, arrival: number): string => ChangeLog.positionOf(id, { arrival, mark: 0 })
+
+const changesOf = (store: MemoryStore, after: string | null, limit: number): ChangeLog.Changes => {
+  const { changes, id } = store
+  const place = after === null ? ChangeLog.origin : ChangeLog.placeOf(id, after)
+  if (place === undefined || place.arrival > changes.length) {
+    return { rows: [], next: positionOf(store, changes.length), reset: true }
+  }
+  const from = place.arrival
+  const rows = take(changes.slice(from, from + limit), limit).map((change, index) =>
+    Object.assign({ position: positionOf(store, from + index + 1) }, change)
+  )
+  return { rows, next: positionOf(store, from + rows.length) }
 }
 
 const isStranded = ({ inbox, row: { dueAt, owner, reason, status, waits } }: StoredRun): boolean =>

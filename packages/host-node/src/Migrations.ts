@@ -21,6 +21,10 @@ export const applicationId = 0x4665726d
  * - `places` is that index, and is written in batches: `placed.upto` says up to which
  *   arrival. What has come since is few rows, and whoever reads looks through them.
  *   Rows of the journal are only ever added, so an arrival stays what it is.
+ * - The number of a row of the journal is its place in the order of the commits: it
+ *   is given inside the write transaction. So a reader of all runs reads a range of
+ *   the primary key. `marks` has the commits that write no entry, each behind the row
+ *   that was the newest then. A row of run 0 stands for one that was deleted.
  * - The length of a run is its last `seq` + 1, and `inbox_count` (`told` in older
  *   databases) counts its inbox rows, so that no commit scans.
  * - What goes without saying is not stored: `EntryLines` says how entries stand in a
@@ -345,6 +349,26 @@ export const migrations: ReadonlyArray<string> = [
   ) STRICT;
   ALTER TABLE spending ADD COLUMN raised_micros INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE spending ADD COLUMN raised_tokens INTEGER NOT NULL DEFAULT 0;
+  `,
+  // Positions for those who follow all runs: the id of the store, what changed a run without an entry, and the number of the newest row, which no later row gets although that one is deleted.
+  `
+  CREATE TABLE store (id TEXT NOT NULL) STRICT;
+  INSERT INTO store VALUES (lower(hex(randomblob(6))));
+  CREATE TABLE marks (
+    key INTEGER PRIMARY KEY AUTOINCREMENT,
+    arrival INTEGER NOT NULL,
+    run INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+    status TEXT NOT NULL,
+    reason TEXT,
+    waits TEXT,
+    at REAL NOT NULL
+  ) STRICT;
+  CREATE INDEX marks_arrival ON marks (arrival);
+  CREATE TRIGGER journal_keeps_its_end AFTER DELETE ON journal
+    WHEN old.arrival > coalesce((SELECT max(arrival) FROM journal), 0)
+  BEGIN
+    INSERT INTO journal (arrival, run, last, entries) VALUES (old.arrival, 0, -1, '');
+  END;
   `
 ]
 

@@ -69,6 +69,8 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       runs: (filter) => read(() => reads.runs(filter)),
       runIds: (prefix, limit) => read(() => reads.runIds(prefix, limit)),
       entries: (run, from, limit) => read(() => reads.entries(run, from, limit)),
+      changes: (after, limit) => read(() => reads.changes(after, limit)),
+      position: read(reads.position),
       blob: (hash) => read(() => reads.blob(hash)),
       inboxOf: (owner, limit) => read(() => reads.inboxOf(owner, limit)),
       inbox: (run) => read(() => reads.inbox(run)),

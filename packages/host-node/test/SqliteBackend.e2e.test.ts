@@ -1,5 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ids, one, start } from "@fermata/testing/backend/Fixtures"
+import type { Changes } from "@fermata/engine/ChangeLog"
+import { brief, ids, one, start } from "@fermata/testing/backend/Fixtures"
 import { Effect, Fiber } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
@@ -85,5 +86,38 @@ describe("a SQLite file shared by processes", () => {
           Array.from({ length: count }, (_, index) => `${name}:${index}`)
         )
       }
+    }))
+
+  it.live("S4: gives who reads while processes write all of it once, in the order in which it is stored", () =>
+    Effect.gen(function*() {
+      const file = join(yield* TempFolder.make, "fermata.db")
+      const backend = yield* SqliteBackend.make({ file })
+      const names = Array.from({ length: 4 }, (_, index) => `process-${index}`)
+      const heard: Array<string> = []
+      let position: string | null = null
+      const read = Effect.gen(function*() {
+        const { next, rows }: Changes = yield* backend.changes(position, 5)
+        position = next
+        heard.push(...rows.map(brief))
+        return rows.length
+      })
+      let looks = 0
+      const reading = Effect.andThen(
+        read,
+        Effect.callback<void>((resume) => void setImmediate(() => resume(Effect.void)))
+      )
+      yield* Effect.forEach(names, (name) => finish("Appender", file, name, "50"), { concurrency: "unbounded" }).pipe(
+        Effect.raceFirst(Effect.forever(Effect.tap(reading, () => Effect.sync(() => looks++))))
+      )
+      while ((yield* read) > 0);
+      const stored = (yield* backend.changes(null, 1_000)).rows.map(brief)
+      assert.deepStrictEqual(heard, stored)
+      for (const name of names) {
+        assert.deepStrictEqual(
+          heard.filter((line) => line.startsWith(`${name} `)),
+          Array.from({ length: 50 }, (_, seq) => `${name} ${seq}: ${name}:${seq}`)
+        )
+      }
+      assert.isAbove(looks, 1)
     }))
 })

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import {
   answer,
   approval,
+  brief,
   claim,
   commit,
   end,
@@ -21,6 +22,7 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { existsSync, mkdirSync, readFileSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
+import { changesAfter } from "../src/internal/ChangeSql.ts"
 import * as Reads from "../src/internal/Reads.ts"
 import * as Writes from "../src/internal/Writes.ts"
 import * as Migrations from "../src/Migrations.ts"
@@ -137,6 +139,46 @@ describe("a SQLite store", () => {
       yield* tamper(path, "DELETE FROM journal WHERE last = 1")
       assert.include((yield* Effect.flip(backend.entries("s", 0, 10))).message, "those from 1 up to 1")
     }))
+
+  it.effect("S4: gives no number of a commit again, although the newest are deleted", () =>
+    Effect.gen(function*() {
+      const path = yield* file
+      const backend = yield* SqliteBackend.make({ file: path })
+      yield* backend.write([
+        startOwned("r", { rows: ["r0"] }),
+        startOwned("s", { rows: ["s0"] }),
+        suspend("s", 1, null)
+      ])
+      const [, second, third] = (yield* backend.changes(null, 10)).rows.map(({ position }) => position)
+      yield* tamper(
+        path,
+        "PRAGMA foreign_keys = ON; DELETE FROM journal WHERE run = 2; DELETE FROM runs WHERE id = 's'"
+      )
+      for (const after of [second!, third!]) {
+        assert.deepStrictEqual(yield* backend.changes(after, 10), { rows: [], next: after })
+      }
+      yield* tamper(path, "DELETE FROM journal WHERE run = 2 OR run = 0")
+      yield* one(backend, startOwned("t", { rows: ["t0"] }))
+      yield* one(backend, suspend("t", 1, null))
+      for (const after of [second!, third!]) {
+        assert.deepStrictEqual((yield* backend.changes(after, 10)).rows.map(brief), [
+          "t 0: t0",
+          "t suspended signal []"
+        ])
+      }
+      assert.deepStrictEqual((yield* backend.changes(null, 10)).rows.map(brief).slice(0, 1), ["r 0: r0"])
+    }))
+
+  it("finds what is behind a position by ranges of two indexes, without sorting", () => {
+    const db = new DatabaseSync(":memory:")
+    Migrations.migrate(db)
+    const plan = db.prepare(`EXPLAIN QUERY PLAN ${changesAfter}`).all(0, 0, 10).map(({ detail }) => String(detail))
+    assert.deepStrictEqual(plan.filter((step) => /SCAN|TEMP B-TREE/.test(step)), [])
+    assert.deepStrictEqual(plan.filter((step) => / (journal|marks) /.test(step)), [
+      "SEARCH journal USING INTEGER PRIMARY KEY (rowid>?)",
+      "SEARCH marks USING INDEX marks_arrival (arrival>?)"
+    ])
+  })
 
   it.effect("syncs every commit unless told otherwise", () =>
     Effect.gen(function*() {

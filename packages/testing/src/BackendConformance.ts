@@ -6,6 +6,7 @@
  */
 import { describe } from "@effect/vitest"
 import { artifactTests } from "./backend/ArtifactTests.ts"
+import { changeTests } from "./backend/ChangeTests.ts"
 import { eventTests } from "./backend/EventTests.ts"
 import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
 import { journalTests } from "./backend/JournalTests.ts"
@@ -36,6 +37,7 @@ export const suite = (name: string, make: MakeStore): void => {
     leaveTests(test)
     eventTests(test)
     readTests(test)
+    changeTests(test, make)
     watchdogTests(test)
     togetherTests(test)
     artifactTests(make)

@@ -1,5 +1,5 @@
 /** Changes to a memory store, each of which can be taken back. */
-import { type MemoryStore, type Ordered, reindex, type StoredRun } from "./MemoryStore.ts"
+import { type MemoryStore, type Ordered, reindex, type StoredChange, type StoredRun } from "./MemoryStore.ts"
 
 export class MemoryChanges {
   readonly store: MemoryStore
@@ -20,6 +20,16 @@ export class MemoryChanges {
 
   /** Remembers how a change that was made is taken back. */
   readonly record = (step: () => void): void => void this.#undo.push(step)
+
+  /** Tells of a change. */
+  change(change: StoredChange): void {
+    const { changes } = this.store
+    const { length } = changes
+    changes.push(change)
+    this.record(() => {
+      changes.length = length
+    })
+  }
 
   /** Stores a run as it is from now on. */
   set(run: StoredRun): void {

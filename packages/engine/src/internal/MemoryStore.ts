@@ -14,11 +14,14 @@ import type {
   SpendingRow,
   StandingRow
 } from "../Backend.ts"
+import type { EntriesChange, StandChange } from "../ChangeLog.ts"
 import * as DueList from "./DueList.ts"
 import * as MemoryEvents from "./MemoryEvents.ts"
 
 /** What a memory host has stored. Plain data: `structuredClone` takes a snapshot. */
 export interface MemoryStore {
+  /** Of no other store of this process. */
+  readonly id: string
   readonly runs: Map<string, StoredRun>
   readonly blobs: Map<string, string>
   readonly inbox: Map<string, Ordered<InboxRow>>
@@ -47,11 +50,16 @@ export interface MemoryStore {
     /** By listener: the runs that it listens to. */
     readonly listening: Map<string, Set<string>>
   }
+  /** What was committed about runs, in order. */
+  readonly changes: Array<StoredChange>
   /** Counts everything that has an order of arrival. */
   arrivals: number
   /** Transactions that changed something, by all connections. */
   transactions: number
 }
+
+/** A change. Its position is how many there are up to it. */
+export type StoredChange = Omit<EntriesChange, "position"> | Omit<StandChange, "position">
 
 /** A run with what a database would keep in other tables. */
 export interface StoredRun {
@@ -77,6 +85,7 @@ export interface Ordered<Row> {
 
 /** An empty store. */
 export const makeStore = (): MemoryStore => ({
+  id: `memory${++made}`,
   runs: new Map(),
   blobs: new Map(),
   inbox: new Map(),
@@ -98,6 +107,7 @@ export const makeStore = (): MemoryStore => ({
     withMessages: new Map(),
     listening: new Map()
   },
+  changes: [],
   arrivals: 0,
   transactions: 0
 })
@@ -150,6 +160,9 @@ export const at = <Value>(map: Map<string, Value>, key: string, make: () => Valu
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
+
+/** How many stores this process has made. */
+let made = 0
 
 const removeDue = (lists: Map<string, DueList.DueList>, key: string, due: DueList.Due): void => {
   const list = lists.get(key)

@@ -14,6 +14,7 @@ import type {
   OutboxRow,
   RaiseOp,
   ReportOp,
+  RunRow,
   StartOp,
   Together
 } from "../Backend.ts"
@@ -129,6 +130,7 @@ export class Transaction {
       ended: null
     }
     this.#changes.set(run)
+    this.#tellOfEntries(run.row, 0, run.entries)
     for (const { event, paths } of op.subscriptions) this.#events.subscribe(id, event, paths, op.since)
     for (const [key, { row }] of Array.from(this.#store.early)) {
       if (row.run !== id) continue
@@ -159,6 +161,9 @@ export class Transaction {
       this.#changes.record(() => {
         before.entries.length = op.expected
       })
+      this.#tellOfEntries(row, op.expected, rows)
+    } else if (op.status !== undefined) {
+      this.#changes.change({ ...placeOf(row), ...op.status, at: op.at })
     }
     for (const message of op.outbox) this.#send(message)
     for (const message of added.outbox) this.#send(message)
@@ -230,6 +235,10 @@ export class Transaction {
       ...(op.ended !== undefined && before.listeners.length > 0 ? { told: true } : {}),
       ...(days === undefined ? {} : { days })
     }
+  }
+
+  #tellOfEntries(row: RunRow, first: number, rows: ReadonlyArray<string>): void {
+    if (rows.length > 0) this.#changes.change({ ...placeOf(row), first, entries: [...rows] })
   }
 
   #spend(workflow: string, change: DaySums): DayStanding {
@@ -378,6 +387,8 @@ type Mutable<A> = { -readonly [K in keyof A]: A[K] }
 const units = ["micros", "tokens", "reservedMicros", "reservedTokens"] as const
 
 const bounded = (sum: number): number => Math.min(Math.max(sum, 0), Number.MAX_SAFE_INTEGER)
+
+const placeOf = ({ id, root, workflow }: RunRow) => ({ run: id, root, workflow })
 
 const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
 

@@ -4,6 +4,7 @@
 import type { Census } from "@fermata/core/Owner"
 import type { Backend, RunFilter, RunRow } from "@fermata/engine/Backend"
 import type { DatabaseSync, SQLInputValue } from "node:sqlite"
+import * as ChangeSql from "./ChangeSql.ts"
 import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
 import {
@@ -121,6 +122,7 @@ export const make = (db: DatabaseSync) => {
       const workflow = EntryLines.workflowOf({ workflow: text(row, "workflow"), version: text(row, "version") })
       return entries(journal, number(row, "key"), workflow, from, limit)
     },
+    ...ChangeSql.reads(db),
     blob: (hash: string) => orNull(blob.get(hash), (row) => text(row, "data")),
     inboxOf: (owner: string, limit: number) => inboxOf.all(owner, atMost(limit)).map(toInbox),
     inbox: (id: string) => inbox.all(id).map(toInbox),

@@ -15,6 +15,7 @@ import type {
   Together
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
+import * as ChangeSql from "./ChangeSql.ts"
 import * as DefinitionSql from "./DefinitionSql.ts"
 import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
@@ -72,6 +73,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const events = EventSql.changes(db)
   const spend = SpendingSql.changes(db)
   const standingRules = StandingSql.changes(db)
+  const mark = ChangeSql.mark(db)
 
   const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
   const setInboxCount = prepare(db, "UPDATE runs SET inbox_count = ? WHERE key = ?")
@@ -303,6 +305,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     if (op.awaits !== undefined) events.change(key, op.awaits)
 
     const waits = op.status === undefined ? null : ShortWaits.shorten(op.status.reason, op.status.waits)
+    if (op.status !== undefined && rows.length === 0) mark(key, op.status, waits, op.at)
     const endsNow = op.ended !== undefined && op.status !== undefined && op.release === undefined
     if (endsNow) {
       endWith.run(op.status.status, op.status.reason, waits, op.ended.payload, op.at, key)

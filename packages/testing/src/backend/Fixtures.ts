@@ -20,6 +20,7 @@ import type {
   ReportOp,
   StartOp
 } from "@fermata/engine/Backend"
+import { type Change, hasEntries } from "@fermata/engine/ChangeLog"
 import type { Equality, EventFilter, EventsOp, EventWait, SubscriptionRow } from "@fermata/engine/EventLog"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -278,6 +279,12 @@ export const definition = (rest: Partial<DefinitionRow> = {}): DefinitionRow => 
   at: 1_000,
   ...rest
 })
+
+/** A change in one line: what it adds to which run, or how that stands. */
+export const brief = (change: Change): string =>
+  hasEntries(change)
+    ? `${change.run} ${change.first}: ${change.entries.join(" ")}`
+    : `${change.run} ${change.status} ${change.reason} ${change.waits}`
 
 /** An operation that no database knows: it makes the whole list fail. */
 export const impossible = { op: "impossible" } as unknown as Op

@@ -388,6 +388,7 @@ const transaction: fc.Arbitrary<Transaction> = fc.record({
 const observe = (backend: Backend) =>
   Effect.all({
     runs: backend.runs({ limit: 100 }),
+    changes: Effect.map(backend.changes(null, 1_000), ({ rows }) => rows.map(({ position: _, ...change }) => change)),
     suspended: backend.runs({ limit: 2, status: ["suspended", "queued"] }),
     trees: Effect.forEach(runs, (root) => backend.runs({ limit: 100, root })),
     entries: Effect.forEach(runs, (run) => backend.entries(run, 0, 100)),

@@ -1,0 +1,98 @@
+/**
+ * What was committed about runs, in order, as SQL.
+ */
+import type { CommitOp } from "@fermata/engine/Backend"
+import * as ChangeLog from "@fermata/engine/ChangeLog"
+import type { DatabaseSync } from "node:sqlite"
+import * as EntryLines from "./EntryLines.ts"
+import { damaged, number, numberOrNull, prepare, type Row, text, textOrNull } from "./Rows.ts"
+import * as ShortWaits from "./ShortWaits.ts"
+
+/** Records how a run stands by a commit without entries. `waits` as they are stored. To be called inside its transaction. */
+export const mark = (db: DatabaseSync) => {
+  const insert = prepare(
+    db,
+    `INSERT INTO marks (arrival, run, status, reason, waits, at)
+     VALUES ((SELECT coalesce(max(arrival), 0) FROM journal), ?, ?, ?, ?, ?)`
+  )
+  return (run: number, { reason, status }: NonNullable<CommitOp["status"]>, waits: string | null, at: number): void => {
+    insert.run(run, status, reason, waits, at)
+  }
+}
+
+const ofRun = "runs.id AS run, coalesce(root, id) AS root, workflow, version"
+
+/** The rows behind `?1` and `?2`, in one look at the database: between two, others may commit. */
+export const changesAfter = `
+  SELECT arrival, 0 AS mark, ${ofRun}, last, entries, NULL AS stands, NULL AS why, NULL AS awaits, NULL AS at
+  FROM journal CROSS JOIN runs ON runs.key = journal.run WHERE arrival > ?1
+  UNION ALL
+  SELECT arrival, marks.key, ${ofRun}, NULL, NULL, marks.status, marks.reason, marks.waits, at
+  FROM marks CROSS JOIN runs ON runs.key = marks.run WHERE (arrival, marks.key) > (?1, ?2)
+  ORDER BY arrival, mark LIMIT ?3`
+
+/** The number of the last mark there has been, whether it is there or not: marks of deleted runs are not. */
+const newest = `SELECT coalesce((SELECT max(arrival) FROM journal), 0) AS arrival,
+  coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'marks'), 0) AS mark`
+
+export const reads = (db: DatabaseSync) => {
+  const after = prepare(db, changesAfter)
+  const last = prepare(db, newest)
+  const store = prepare(db, "SELECT id FROM store")
+  let id: string | undefined
+  const storeId = () => id ??= text(store.get()!, "id")
+  const now = () => placeOf(last.get()!)
+
+  return {
+    position: (): string => ChangeLog.positionOf(storeId(), now()),
+    changes: (position: string | null, limit: number): ChangeLog.Changes => {
+      const from = position === null ? ChangeLog.origin : ChangeLog.placeOf(storeId(), position)
+      if (from === undefined) return anew(storeId(), now())
+      const most = Math.min(Math.max(0, limit), Number.MAX_SAFE_INTEGER)
+      const rows = after.all(from.arrival, from.mark, most).map((row) => toChange(storeId(), row))
+      const next = rows.at(-1)?.position
+      if (next !== undefined) return { rows, next }
+      const place = now()
+      return from.arrival > place.arrival || from.mark > place.mark
+        ? anew(storeId(), place)
+        : { rows, next: ChangeLog.positionOf(storeId(), from) }
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+const anew = (store: string, now: ChangeLog.Place): ChangeLog.Changes => ({
+  rows: [],
+  next: ChangeLog.positionOf(store, now),
+  reset: true
+})
+
+const placeOf = (row: Row): ChangeLog.Place => ({ arrival: number(row, "arrival"), mark: number(row, "mark") })
+
+const toChange = (store: string, row: Row): ChangeLog.Change => {
+  const of = {
+    position: ChangeLog.positionOf(store, placeOf(row)),
+    run: text(row, "run"),
+    root: text(row, "root"),
+    workflow: text(row, "workflow")
+  }
+  const last = numberOrNull(row, "last")
+  if (last === null) {
+    const reason = textOrNull(row, "why")
+    return {
+      ...of,
+      status: text(row, "stands"),
+      reason,
+      waits: ShortWaits.lengthen(reason, textOrNull(row, "awaits")),
+      at: number(row, "at")
+    }
+  }
+  const workflow = EntryLines.workflowOf({ workflow: of.workflow, version: text(row, "version") })
+  // Entries are JSON, in which no text is cut inside a character.
+  if (typeof row["entries"] !== "string") throw damaged("entries")
+  const entries = EntryLines.decode(row["entries"], workflow)
+  return { ...of, first: last + 1 - entries.length, entries }
+}
