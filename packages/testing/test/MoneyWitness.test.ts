@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
+import type { CommitOp } from "@fermata/engine/Backend"
+import { commit } from "../src/backend/Fixtures.ts"
 import { MoneyWitness } from "../src/simulator/MoneyWitness.ts"
 
 type Body = JournalEntry.EntryBody
@@ -33,6 +35,23 @@ const problems = (really: ReadonlyArray<number>, bodies: ReadonlyArray<Body>, po
   if (!power) witness.losesPower()
   return witness.problems({ id: "r", entries, view: RunView.of("r", entries) })
 }
+
+it("what rows of runs have said goes with a loss of power, behind which their commits are heard again", () => {
+  const entries = [request(), done({ spent: micros(5) })].map((body, seq) =>
+    Object.assign({ seq, at: seq, epoch: 1 }, body) as JournalEntry.JournalEntry
+  )
+  const witness = new MoneyWitness()
+  const hears = (upTo: number, spending?: CommitOp["spending"]) =>
+    witness.commits(
+      commit("r", upTo - 1, [JSON.stringify(entries[upTo - 1])], spending === undefined ? {} : { spending }),
+      { id: "r", view: RunView.of("r", entries.slice(0, upTo)) }
+    )
+  for (const time of ["first", "again"]) {
+    assert.isUndefined(hears(1), time)
+    assert.isUndefined(hears(2, { spent: micros(5), days: [] }), time)
+    witness.losesPower()
+  }
+})
 
 describe("what bodies have really spent", () => {
   it.each<[string, ReadonlyArray<number>, ReadonlyArray<Body>]>([

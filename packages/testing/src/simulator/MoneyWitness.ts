@@ -19,7 +19,6 @@ export class MoneyWitness {
   private readonly spent = new Map<string, Spent.Amount>()
   /** By run: what its row says, by its commits. */
   private readonly rows = new Map<string, Spent.Amount>()
-  /** A loss of power may have taken the requests of what was spent. */
   private isSure = true
 
   spends(runId: string, key: string, amount: Spent.Amount): void {
@@ -27,8 +26,10 @@ export class MoneyWitness {
     this.spent.set(step, Spent.sum(this.spent.get(step) ?? Spent.zero, amount))
   }
 
+  /** A loss of power may have taken the requests of what was spent, and what rows said goes with it. */
   losesPower(): void {
     this.isSure = false
+    this.rows.clear()
   }
 
   /** What a commit of a run says that it has spent is what its journal says. */
