@@ -65,7 +65,11 @@ const published = (manifest: Manifest, folder: string) => ({
   ...(Array.isArray(manifest.sideEffects) ? { sideEffects: manifest.sideEffects.map(compiled) } : {}),
   files: ["dist", "src", "!dist/.tsbuildinfo", "README.md", "LICENSE"],
   engines: { node: ">=24" },
-  dependencies: mapValues(manifest.dependencies ?? {}, (range, name) => versions.get(name) ?? range)
+  dependencies: mapValues(
+    Object.fromEntries(Object.entries(manifest.dependencies ?? {}).filter(([name]) => !carried.includes(name))),
+    (range, name) => versions.get(name) ?? range
+  ),
+  ...optional(join(folder, "dist"))
 })
 
 /** The compiler rewrites `.ts` in imports; this does it where a module is named by URL (a worker's file). */
@@ -120,25 +124,35 @@ const chunk = (name: string, root: string, priority: number) => {
   }
 }
 
-/** Bundles a module with all that it imports, in minified chunks, beside the licences of what is in there. */
-const bundle = async (entry: string, folder: string): Promise<void> => {
+/** What is bundled otherwise than by default. */
+interface Bundling {
+  /** What is left to be imported. */
+  readonly external?: ReadonlyArray<RegExp>
+  readonly groups?: ReadonlyArray<ReturnType<typeof chunk>>
+}
+
+/** Bundles modules, by the names of their files, with all that they import, in minified chunks, beside the licences of what is in there. */
+const bundle = async (
+  input: Readonly<Record<string, string>>,
+  folder: string,
+  { external = [], groups }: Bundling = {}
+): Promise<void> => {
   const build = await rolldown({
-    input: { Main: entry },
+    input: { ...input },
+    cwd: root,
     platform: "node",
-    external: [/^node:/, ...clients],
+    external: [/^node:/, ...external],
     onLog: (_level, log) => {
       // What the host imports at once, a command without a host imports when it needs it.
       if (log.code === "INEFFECTIVE_DYNAMIC_IMPORT") return
-      throw new Error(`the bundle of ${entry}: ${log.message}`)
+      throw new Error(`the bundle of ${Object.values(input).join(", ")}: ${log.message}`)
     }
   })
   const { output } = await build.write({
     dir: folder,
     format: "esm",
     minify: true,
-    codeSplitting: {
-      groups: [chunk("start", entry, 2), chunk("host", join(dirname(entry), "Host.ts"), 1)]
-    },
+    ...(groups === undefined ? {} : { codeSplitting: { groups: [...groups] } }),
     entryFileNames: "[name].js",
     chunkFileNames: "[name]-[hash].js"
   })
@@ -147,6 +161,70 @@ const bundle = async (entry: string, folder: string): Promise<void> => {
   )
   const packages = new Set(modules.map(packageOf).filter((path) => path !== undefined))
   writeFileSync(join(folder, "LICENSES.txt"), [...packages].sort().map(licenceOf).join(`\n${"-".repeat(80)}\n\n`))
+}
+
+/** The command, in two chunks: what starts, and what commands with a host need. */
+const bundleCommand = (folder: string, target: string): Promise<void> => {
+  const main = join(folder, "src", "Main.ts")
+  const groups = [chunk("start", main, 2), chunk("host", join(dirname(main), "Host.ts"), 1)]
+  return bundle({ Main: main }, target, { external: clients, groups })
+}
+
+/**
+ * Packages of others of which each of ours carries the parts that it imports: they bring more than ninety packages, of
+ * which nothing here uses more than a few files. Whoever has them finds their types.
+ */
+const carried = ["@modelcontextprotocol/sdk"]
+
+/** Where the types that ours are made of come from a carried package, it is wanted by whoever uses them, and by nobody else. */
+const optional = (dist: string) => {
+  const types = readdirSync(dist, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".d.ts"))
+    .map((file) => readFileSync(join(dist, file), "utf8"))
+  const wanted = carried.filter((name) => types.some((text) => text.includes(`"${name}/`)))
+  return wanted.length === 0 ? {} : {
+    peerDependencies: Object.fromEntries(wanted.map((name) => [name, `^${installed(name)}`])),
+    peerDependenciesMeta: Object.fromEntries(wanted.map((name) => [name, { optional: true }]))
+  }
+}
+
+const installed = (name: string): string => read(join(root, "node_modules", name, "package.json")).version
+
+const carriedIn = (name: string) => new RegExp(`(\\bfrom |\\bimport\\()"(${name}/[^"]+)"`, "g")
+
+/** Has types that are made of those of a carried package be such as anything fits where that is not installed. */
+const ease = (name: string, dist: string): void => {
+  for (const file of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".d.ts")) continue
+    const text = readFileSync(join(dist, file), "utf8")
+    const eased = text.split("\n").map((line) => line.includes(`"${name}/`) ? `// @ts-ignore\n${line}` : line).join(
+      "\n"
+    )
+    if (eased !== text) writeFileSync(join(dist, file), eased)
+  }
+}
+
+/** Puts what the modules of a package import of a carried one beside them, and has them import that. */
+const carry = async (name: string, dist: string): Promise<void> => {
+  ease(name, dist)
+  const modules = readdirSync(dist, { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".js") && !file.startsWith("bundle"))
+    .map((file) => ({ file: join(dist, file), text: readFileSync(join(dist, file), "utf8") }))
+    .filter(({ text }) => text.includes(`"${name}/`))
+  const specifiers = new Set(modules.flatMap(({ text }) => [...text.matchAll(carriedIn(name))].map(([, , of]) => of!)))
+  if (specifiers.size === 0) return
+  const folder = join(dist, "internal", "carried", name.replace("@", ""))
+  const entryOf = (specifier: string): string =>
+    specifier.slice(name.length + 1).replace(/\.js$/, "").replaceAll("/", "-")
+  await bundle(Object.fromEntries([...specifiers].map((specifier) => [entryOf(specifier), specifier])), folder)
+  for (const { file, text } of modules) {
+    const near = relative(dirname(file), folder)
+    const path = near.startsWith(".") ? near : `./${near}`
+    writeFileSync(
+      file,
+      text.replace(carriedIn(name), (_, before: string, of: string) => `${before}"${path}/${entryOf(of)}.js"`)
+    )
+  }
 }
 
 /** Lays a package out as it is published, in a folder of its own. */
@@ -158,7 +236,8 @@ const stage = async (folder: string, staging: string): Promise<string> => {
   cpSync(join(folder, "dist"), join(target, "dist"), { recursive: true })
   cpSync(join(folder, "src"), join(target, "dist"), { recursive: true, filter: (path) => !/\.tsx?$/.test(path) })
   rewriteUrls(join(target, "dist"))
-  if (manifest.bin !== undefined) await bundle(join(folder, "src", "Main.ts"), join(target, "dist", "bundle"))
+  if (manifest.bin !== undefined) await bundleCommand(folder, join(target, "dist", "bundle"))
+  for (const name of carried) await carry(name, join(target, "dist"))
   for (const file of ["README.md", "CONTRACT.md", "LICENSE"]) {
     const source = [join(folder, file), join(root, file)].find(existsSync)
     if (source !== undefined) cpSync(source, join(target, file))

@@ -7,7 +7,7 @@
  * Usage: `node test/packed/run.ts [--tarballs DIR] [--summary FILE]`; without DIR the packages are packed first.
  */
 import { spawnSync } from "node:child_process"
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { delimiter, dirname, join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -150,22 +150,10 @@ const steps: ReadonlyArray<Step> = [
     prove: () => {
       const modules = join(project, "node_modules")
       const installed = readdirSync(modules).filter((name) => !name.startsWith("."))
-      // By what brings them: the client of Anthropic, that of MCP with its servers, what reads PDFs, what takes pages apart, ripgrep, and we ourselves.
+      // By what brings them: the client of Anthropic, what reads PDFs, what takes pages apart, ripgrep, and we ourselves.
       const brought: Readonly<Record<string, string>> = {
         anthropic:
           "@anthropic-ai @babel @opentelemetry @stablelib fast-sha256 json-schema-to-ts standardwebhooks ts-algebra",
-        mcp:
-          "@hono @modelcontextprotocol accepts ajv ajv-formats async-function async-generator-function body-parser " +
-          "bytes call-bind-apply-helpers call-bound content-disposition content-type cookie cookie-signature cors " +
-          "cross-spawn debug depd dunder-proto ee-first encodeurl es-define-property es-errors es-object-atoms " +
-          "escape-html etag eventsource eventsource-parser express express-rate-limit fast-deep-equal fast-uri " +
-          "finalhandler forwarded fresh function-bind generator-function get-intrinsic get-proto gopd has-symbols " +
-          "hasown hono http-errors iconv-lite inherits ip-address is-promise isexe jose json-schema-traverse json-schema-typed " +
-          "math-intrinsics media-typer merge-descriptors mime-db mime-types ms negotiator object-assign " +
-          "object-inspect on-finished once parseurl path-key path-to-regexp pkce-challenge proxy-addr qs range-parser " +
-          "raw-body require-from-string router safer-buffer send serve-static setprototypeof shebang-command " +
-          "shebang-regex side-channel side-channel-list side-channel-map side-channel-weakmap statuses toidentifier " +
-          "type-is unpipe vary which wrappy zod zod-to-json-schema",
         documents: "unpdf",
         pages: "@mixmark-io @mozilla boolbase css-select css-what cssomnom dom-serializer domelementtype domhandler " +
           "domutils entities html-escaper htmlparser2 linkedom nth-check turndown uhyphen",
@@ -174,6 +162,47 @@ const steps: ReadonlyArray<Step> = [
       }
       const expected = Object.values(brought).flatMap((names) => names.split(" ")).sort().join(" ")
       expect(installed.sort().join(" ") === expected, `installed are: ${installed.join(" ")}`)
+      const { stdout } = run(project, "npm", "ls", "--all", "--parseable")
+      const bytes = readdirSync(modules, { recursive: true, withFileTypes: true })
+        .filter((entry) => entry.isFile())
+        .reduce((sum, { name, parentPath }) => sum + statSync(join(parentPath, name)).size, 0)
+      // The first is the project itself.
+      const packages = new Set(stdout.trim().split("\n")).size - 1
+      console.log(`      ${packages} packages, ${(bytes / 1e6).toFixed(0)} MB`)
+    }
+  },
+  {
+    title: "what MCP needs is within the packages, and the SDK of the protocol is no package that an install brings",
+    prove: () => {
+      const say = (id: number, method: string, params: object) =>
+        JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n"
+      const clientInfo = { name: "packed", version: "1" }
+      const begin = say(1, "initialize", { protocolVersion: "2025-11-25", capabilities: {}, clientInfo })
+      const list = say(2, "tools/list", {})
+      const { status, stderr, stdout } = spawnSync(bin, ["mcp"], {
+        cwd: project,
+        env,
+        encoding: "utf8",
+        input: begin + list,
+        timeout: 60_000
+      })
+      expect(status === 0, `it ended with ${status}:\n${stderr}`)
+      const answers = stdout.trim().split("\n").map((line) => JSON.parse(line) as { readonly id: number })
+      expect(answers.map(({ id }) => id).join() === "1,2", `it printed:\n${stdout}`)
+      expect(stdout.includes("fermata_runs_list"), `it offers:\n${stdout}`)
+      for (const name of ["agent", "agent-node", "cli"]) {
+        const dist = join(project, "node_modules", "@fermata", name, "dist")
+        const left = readdirSync(dist, { recursive: true, encoding: "utf8" })
+          // What is never run from there asks for it by its name.
+          .filter((file) => file.endsWith(".js") && !file.startsWith("bundle"))
+          .filter((file) => /(from |import\()"@modelcontextprotocol\//.test(readFileSync(join(dist, file), "utf8")))
+        expect(left.length === 0, `${name} imports the SDK in ${left.join(", ")}`)
+        const licences = readFileSync(
+          join(dist, "internal", "carried", "modelcontextprotocol", "sdk", "LICENSES.txt"),
+          "utf8"
+        )
+        expect(/^@modelcontextprotocol\/sdk$/m.test(licences) && /^zod$/m.test(licences), `${name}: ${licences}`)
+      }
     }
   },
   {

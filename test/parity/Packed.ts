@@ -62,8 +62,11 @@ export class Packed {
       return manifest
     })
     const foreign = new Set(
+      // Without what the packages carry themselves: an install does not bring it.
       this.manifests.flatMap(({ dependencies, peerDependencies }) =>
-        Object.keys({ ...dependencies, ...peerDependencies }).filter((name) => !name.startsWith("@fermata/"))
+        Object.keys({ ...dependencies, ...peerDependencies }).filter((name) =>
+          !/^@(fermata|modelcontextprotocol)\//.test(name)
+        )
       )
     )
     for (const name of foreign) {

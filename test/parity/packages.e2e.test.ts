@@ -83,7 +83,7 @@ describe("the published packages", () => {
         ["package.json", "README.md", "LICENSE", "dist/index.js", "dist/index.d.ts"],
         name
       )
-      const modules = files.filter((file) => /^dist\/(?!bundle\/).*\.js$/.test(file))
+      const modules = files.filter((file) => /^dist\/(?!bundle\/|internal\/carried\/).*\.js$/.test(file))
       for (const module of modules) assert.include(files, module.replace(/\.js$/, ".d.ts"), name)
       assert.isEmpty(files.filter((file) => /\.test\.|\.tsbuildinfo$|(^|\/)test\/|\.cjs$/.test(file)), name)
     }
