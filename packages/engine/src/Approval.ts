@@ -54,7 +54,13 @@ export interface Options<Args extends Schema.Top> {
    * which takes a quorum of its own. It is looked at by the JSON Schema before
    * it is taken; one that only the code refuses opens the question again.
    */
-  readonly args?: { readonly schema: Args; readonly value: Args["Type"]; readonly editable?: boolean }
+  readonly args?: {
+    readonly schema: Args
+    readonly value: Args["Type"]
+    readonly editable?: boolean
+    /** Why these edited arguments are not taken: the question opens again with that. Asked once, as the edit comes, and not on a replay. */
+    readonly problemOf?: (edited: Args["Type"]) => string | undefined
+  }
   /**
    * Rules of which a yes may let one stand, and whose they are (`StandingRules`):
    * what they mean is for the caller to say. Only with a quorum of 1.
@@ -111,7 +117,9 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
       problemOf: (edit) => {
         if (codec === undefined) return "there are no arguments to edit"
         const decoded = codec.decode(edit)
-        return Exit.isSuccess(decoded) ? undefined : Cause.pretty(decoded.cause).split("\n")[0]!
+        return Exit.isSuccess(decoded)
+          ? args?.problemOf?.(decoded.value)
+          : Cause.pretty(decoded.cause).split("\n")[0]!
       }
     })
     switch (result._tag) {

@@ -95,6 +95,7 @@ const one = (call: Call, known: Known): Route => {
         ask: {
           approvers: decision.approvers,
           prompt: decision.prompt ?? `Agent "${agent}" wants to call ${call.tool}.`,
+          judges: true,
           ...(decision.always === undefined ? {} : { always: decision.always })
         }
       }

@@ -55,6 +55,8 @@ export const Route = Schema.Union([
       Schema.Struct({
         approvers: Schema.Array(Schema.String),
         prompt: Schema.String,
+        /** What people edit is judged again. Calls of an earlier build did without. */
+        judges: Schema.optionalKey(Schema.Literal(true)),
         /** Rules that stand are looked at first, and those who are asked may let one of these stand. */
         always: Schema.optionalKey(
           Schema.Struct({ workspace: Schema.String, rules: Schema.Array(Schema.String) })

@@ -100,6 +100,9 @@ export const make = (
 
 const Routing = Schema.Array(Route)
 
+/** What policy says of arguments that people have edited: why a call with them is not made, if it is not. */
+const Judged = Schema.Struct({ problem: Schema.NullOr(Schema.String) })
+
 const one = Effect.fnUntraced(function*(
   call: Routes.Call,
   route: Route,
@@ -126,19 +129,31 @@ const one = Effect.fnUntraced(function*(
   let planned = yield* plan(params)
   if ("problem" in planned) return ToolStep.failure(planned.problem)
   if (route.ask !== undefined && !(yield* goesUnasked(call, params, route.ask, callers))) {
-    const { always, approvers, prompt } = route.ask
+    const { always, approvers, judges, prompt } = route.ask
+    const problemOf = (edited: Schema.Json) => problemOfEdit(call.tool, edited, callers)
     const answered = yield* Effect.result(
       Approval.ask(call.tool, {
         approvers,
         prompt: planned.shown === "" ? prompt : `${prompt}\n\n${planned.shown}`,
-        args: { schema: Schema.Json, value: params, editable: true },
+        args: {
+          schema: Schema.Json,
+          value: params,
+          editable: true,
+          ...(judges === true ? { problemOf } : {})
+        },
         ...(always === undefined ? {} : { standing: { agent: callers.agent, ...always } })
       })
     )
     if (Result.isFailure(answered)) return ToolStep.failure(answered.failure.message)
     const { args, by, note } = answered.success
-    // Who edits what is called knows what they want, and is not asked about it again.
-    if (!SameJson.same(args, params)) planned = yield* plan(args)
+    if (!SameJson.same(args, params)) {
+      // Whoever edits what is called knows what they want and is not asked about it again, but opens nothing that is forbidden.
+      const judged = judges === true
+        ? yield* Workflows.decide("edit", Judged, () => ({ problem: problemOf(args) ?? null }))
+        : { problem: null }
+      if (judged.problem !== null) return ToolStep.failure(judged.problem)
+      planned = yield* plan(args)
+    }
     if ("problem" in planned) return ToolStep.failure(planned.problem)
     params = args
     if (note !== undefined) notes.set(place, `${by.join(" and ")} let ${call.tool} be called, and said: ${note}`)
@@ -207,3 +222,21 @@ const goesUnasked = Effect.fnUntraced(function*(
 })
 
 type Asking = NonNullable<Extract<Route, { readonly safe: boolean }>["ask"]>
+
+/** Why policy does not let a call be made with arguments that people have edited. What it would ask about has been asked. */
+const problemOfEdit = (
+  tool: string,
+  params: Schema.Json,
+  { agent, depth, policy, tools }: Callers
+): string | undefined => {
+  if (!Object.hasOwn(tools, tool)) return undefined
+  const decision = policy({ agent, depth, tool, params, rules: AgentTool.rulesOf(tools[tool]!, params) })
+  switch (decision.decision) {
+    case "deny":
+      return `the edited arguments are not allowed: ${decision.reason}`
+    case "modify":
+      return `policy takes no edit that it would change: ${decision.reason}`
+    default:
+      return undefined
+  }
+}
