@@ -291,7 +291,8 @@ describe("a search", () => {
 
   it.live("of an expression without an end comes to one, and a cancelled one is over at once; neither holds the process up", () =>
     Effect.gen(function*() {
-      const { grep } = tools(yield* folder({ "a.txt": `${"a".repeat(60)}b\n` }))
+      // ripgrep, where there is one, knows at once that there is no match.
+      const { grep } = tools(yield* folder({ "a.txt": `${"a".repeat(60)}b\n` }), { ripgrep: false })
       let ticks = 0
       const searching = yield* Effect.forkChild(grep({ pattern: "(a+)+$" }))
       yield* Effect.sync(() => ticks++).pipe(Effect.andThen(Effect.sleep("5 millis")), Effect.repeat({ times: 60 }))
