@@ -85,11 +85,11 @@ export const layerWith = (
     Effect.gen(function*() {
       const workspace = yield* Workspace
       const place = (path: string | undefined): Effect.Effect<Place, WorkspaceRefused> =>
-        Effect.map(workspace.locate(path ?? workspace.root, "read"), ({ name }) => ({
-          root: workspace.root,
-          start: name,
-          hidden: workspace.hidden
-        }))
+        Effect.gen(function*() {
+          const { name } = yield* workspace.locate(path ?? workspace.root, "read")
+          const unreadable = yield* AgentTool.CurrentUnreadable
+          return { root: workspace.root, start: name, hidden: workspace.hidden, unreadable }
+        })
       return {
         Glob: ({ path, pattern }) =>
           Effect.flatMap(place(path), (at) => search({ ...at, kind: "glob", pattern, most: mostNames }, "no files")),

@@ -1,11 +1,13 @@
 /**
  * The folder that an agent works in. Nothing outside of it is reached: not by `..`,
  * an absolute path, or a link; devices, pipes and sockets are no files; some files
- * are hidden from agents, and some are only read.
+ * are hidden from agents, and some are only read. What the policy of an agent denies
+ * to be read is read by none of its tools (`AgentTool.CurrentUnreadable`).
  *
  * What a path means is settled by the real place of what it names, and a file that
  * is open is where it was looked for: on Linux that is asked of the kernel.
  */
+import * as AgentTool from "@fermata/agent/AgentTool"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -14,7 +16,7 @@ import { createHash } from "node:crypto"
 import { constants, type Dirent } from "node:fs"
 import { type FileHandle, lstat, mkdir, open, readdir, readlink, realpath, rename, rm } from "node:fs/promises"
 import { basename, dirname, join, relative, resolve, sep } from "node:path"
-import { matcher } from "./internal/NamePatterns.ts"
+import { anchored, matcher } from "./internal/NamePatterns.ts"
 import { Pace } from "./internal/Pace.ts"
 
 /** A path that was not taken, with why: nothing was read or written. */
@@ -150,15 +152,19 @@ class Folder {
     this.isProtected = matcher(options.protect ?? protectedFiles)
   }
 
-  readonly guarded: Effect.Effect<Guarded, WorkspaceRefused> = Effect.suspend(() =>
-    attempt(this.root, () => this.guard())
+  readonly guarded: Effect.Effect<Guarded, WorkspaceRefused> = Effect.flatMap(
+    isUnreadable,
+    (isUnreadable) => attempt(this.root, () => this.guard((name) => this.isHidden(name) || isUnreadable(name)))
   )
 
   readonly locate = (path: string, purpose: "read" | "write"): Effect.Effect<Place, WorkspaceRefused> =>
-    attempt(path, () => this.place(path, purpose))
+    Effect.flatMap(isUnreadable, (isUnreadable) => attempt(path, () => this.place(path, purpose, isUnreadable)))
 
   readonly read = (path: string): Effect.Effect<Content, WorkspaceRefused> =>
-    attempt(path, async () => this.contentOf(await this.place(path, "read")))
+    Effect.flatMap(
+      isUnreadable,
+      (isUnreadable) => attempt(path, async () => this.contentOf(await this.place(path, "read", isUnreadable)))
+    )
 
   readonly find = (path: string): Effect.Effect<Content | undefined, WorkspaceRefused> =>
     attempt(path, async () => {
@@ -184,7 +190,7 @@ class Folder {
     }))
 
   /** Finds what is guarded in the workspace. What a link leads to is guarded by its own name. */
-  private async guard(): Promise<Guarded> {
+  private async guard(isHidden: (name: string) => boolean): Promise<Guarded> {
     const hidden: Array<string> = []
     const protect: Array<string> = []
     const folders = [{ real: this.root, isProtected: false }]
@@ -198,7 +204,7 @@ class Folder {
         if (entry.isSymbolicLink()) continue
         const real = join(folder.real, entry.name)
         const name = this.nameOf(real)
-        if (this.isHidden(name)) {
+        if (isHidden(name)) {
           hidden.push(real)
           continue
         }
@@ -211,7 +217,11 @@ class Folder {
   }
 
   /** Where a path leads, if it may. */
-  private async place(path: string, purpose: "read" | "write"): Promise<Place> {
+  private async place(
+    path: string,
+    purpose: "read" | "write",
+    isUnreadable: (name: string) => boolean = () => false
+  ): Promise<Place> {
     if (path === "" || path.includes("\0")) throw new Refusal("is no path")
     const wanted = resolve(this.root, path)
     const real = await realOf(wanted)
@@ -219,6 +229,9 @@ class Folder {
     if (devices.some((folder) => real.startsWith(folder))) throw new Refusal("is no file of a workspace")
     const names = [real, wanted].filter((each) => this.holds(each)).map((each) => this.nameOf(each))
     if (names.some(this.isHidden)) throw new Refusal("is hidden from agents")
+    if (purpose === "read" && names.some(isUnreadable)) {
+      throw new Refusal("is not read: a rule of the policy forbids it")
+    }
     if (purpose === "write") {
       if (this.readOnly) throw new Refusal("is not written: the workspace is only read")
       if (names.some(this.isProtected)) throw new Refusal("is protected: agents only read it")
@@ -287,6 +300,9 @@ class Folder {
     return relative(this.root, real).split(sep).join("/")
   }
 }
+
+/** What the policy of the agent does not let be read. */
+const isUnreadable = Effect.map(AgentTool.CurrentUnreadable, anchored)
 
 /** Thrown on the way; told as a `WorkspaceRefused` of the path that was given. */
 class Refusal extends Error {}

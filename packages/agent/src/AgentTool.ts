@@ -151,6 +151,16 @@ export const CurrentPlan: Context.Reference<Schema.Json | undefined> = Context.R
   { defaultValue: () => undefined }
 )
 
+/**
+ * Files that the policy of the agent does not let be read, as globs from the root
+ * of its workspace on (`Policy.Policy.unreadable`): for whatever gives files to
+ * the handlers of tools, so that none shows what another must not.
+ */
+export const CurrentUnreadable: Context.Reference<ReadonlyArray<string>> = Context.Reference<ReadonlyArray<string>>(
+  "@fermata/agent/AgentTool/CurrentUnreadable",
+  { defaultValue: () => [] }
+)
+
 /** Asks, after a crash, whether a call was done: its result as the tool encodes it, or none if it has not happened and may run. */
 export type Probe = (params: unknown, call: StepContext) => Effect.Effect<Option.Option<unknown>, unknown, unknown>
 

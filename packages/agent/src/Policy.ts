@@ -24,7 +24,16 @@ export type Call = Deciding.Call
 export type Decision = Deciding.Decision
 
 /** Decides about calls. A function of the call alone, without effects. */
-export type Policy = (call: Call) => Decision
+export interface Policy {
+  (call: Call): Decision
+  /**
+   * Files that no tool may read, as globs from the root of the workspace on: a
+   * workspace neither reads, lists nor searches them, whatever they are called by.
+   * `rules` has those of its rules that deny `Read`; a policy in code that asks
+   * one of rules hands its own on (`Object.assign`).
+   */
+  readonly unreadable?: ReadonlyArray<string>
+}
 
 /** Everything is done: the default of other engines. */
 export const open: Policy = () => ({ decision: "allow" })
@@ -75,6 +84,7 @@ export interface RulesOptions {
  * | `Bash(risk:reads)` | commands of a risk: see `CommandRisk` |
  * | `Read(src/**)` | files, from the workspace on; a name without a slash wherever it lies |
  * | `Read(/etc/**)` | files outside of the workspace |
+ * | `Read(**\/.env)`, denied | files that no tool reads, lists or finds anything in, nor a command in a sandbox |
  * | `WebFetch(domain:*.example.com)` | addresses below a name |
  *
  * @example
@@ -96,5 +106,7 @@ export const rules = (options: RulesOptions = {}): Policy => {
     approvers: options.approvers === undefined || options.approvers.length === 0 ? ["operator"] : options.approvers,
     workspace: options.workspace
   }
-  return (call) => Judge.decide(rules, call)
+  return Object.assign((call: Call) => Judge.decide(rules, call), {
+    unreadable: Judge.unreadable(rules)
+  })
 }

@@ -12,6 +12,12 @@ export const matcher = (patterns: ReadonlyArray<string>): (name: string) => bool
 /** Whether a name fits one pattern from its first letter on: `*` goes no further than a slash. */
 export const exactly = (pattern: string): (name: string) => boolean => picomatch(pattern, options)
 
+/** Whether a name fits one of the globs, each from its first letter on, as rules of a policy have them. */
+export const anchored = (globs: ReadonlyArray<string>): (name: string) => boolean => {
+  const all = globs.map((glob) => picomatch(glob, { ...options, nonegate: true }))
+  return (name) => all.some((glob) => glob(name))
+}
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------

@@ -92,7 +92,10 @@ export const make = (
         )
     )
     return { results, usages, notes: wanted.flatMap((_, index) => notes.get(before + index + 1) ?? []) }
-  }).pipe(Effect.provideService(ToolStep.CurrentKit, callers.kit))
+  }).pipe(
+    Effect.provideService(ToolStep.CurrentKit, callers.kit),
+    Effect.provideService(AgentTool.CurrentUnreadable, callers.policy.unreadable ?? [])
+  )
 
 // ----------------------------------------------------------------------------
 // internal

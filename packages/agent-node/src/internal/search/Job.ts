@@ -7,6 +7,8 @@ export interface Place {
   readonly start: string
   /** Patterns of what is hidden. */
   readonly hidden: ReadonlyArray<string>
+  /** Globs of what the policy of the agent does not let be read. */
+  readonly unreadable?: ReadonlyArray<string>
 }
 
 /** Which files there are. */

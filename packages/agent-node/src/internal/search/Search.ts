@@ -1,9 +1,9 @@
 /** Carries out a search, in a thread. */
 import { relative, sep } from "node:path"
-import { exactly, matcher } from "../NamePatterns.ts"
+import { anchored, exactly, matcher } from "../NamePatterns.ts"
 import * as Content from "./Content.ts"
 import { compile } from "./Expression.ts"
-import type { Found, Job, Listing, Searching } from "./Job.ts"
+import type { Found, Job, Listing, Place, Searching } from "./Job.ts"
 import * as Lines from "./Lines.ts"
 import * as Ripgrep from "./Ripgrep.ts"
 import { mostFiles, walk } from "./Walk.ts"
@@ -18,7 +18,7 @@ export const search = async (job: Job): Promise<Found> => job.kind === "glob" ? 
 const partly = `only the first ${mostFiles} files were looked at: name a folder in path`
 
 const list = (job: Listing): Found => {
-  const { isPart, names } = walk(job.root, job.start, matcher(job.hidden))
+  const { isPart, names } = walk(job.root, job.start, leftOut(job))
   const fits = exactly(patternOf(job))
   const all = names.filter((name) => fits(below(job.start, name)))
   return {
@@ -28,6 +28,12 @@ const list = (job: Listing): Found => {
       ...(isPart ? [partly] : [])
     ]
   }
+}
+
+const leftOut = ({ hidden, unreadable = [] }: Place): (name: string) => boolean => {
+  const isHidden = matcher(hidden)
+  const isUnreadable = anchored(unreadable)
+  return (name) => isHidden(name) || isUnreadable(name)
 }
 
 /** A pattern may begin at the root, or at the folder that it is for. */
@@ -44,7 +50,7 @@ const below = (start: string, name: string): string =>
 
 const look = async (job: Searching): Promise<Found> => {
   const expression = compile(job.pattern, job)
-  const { isPart, names } = walk(job.root, job.start, matcher(job.hidden))
+  const { isPart, names } = walk(job.root, job.start, leftOut(job))
   const isMeant = job.glob === undefined ? () => true : filter(job.glob)
   const files = names.filter((name) => isMeant(below(job.start, name)))
   const maybe = job.ripgrep

@@ -53,6 +53,10 @@ export const decide = (rules: Rules, call: Call): Decision => {
   }
 }
 
+/** The files that rules deny to be read, as globs from the root of the workspace on. A rule about the tool alone is about its calls. */
+export const unreadable = (rules: Rules): ReadonlyArray<string> =>
+  rules.deny.flatMap((rule) => rule.isOfTool("Read") && rule.about !== undefined ? [Rule.globOf(rule.about)] : [])
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
@@ -61,8 +65,8 @@ export const decide = (rules: Rules, call: Call): Decision => {
 type Part =
   /** Of a tool that has nothing else for rules to go by. */
   | { readonly kind: "whole" }
-  /** A file, in the hands of the tool itself or of a redirection. */
-  | { readonly kind: "path"; readonly path: string; readonly by: "call" | "write" | "read" }
+  /** A file, in the hands of the tool itself, which may only look at it (`look`), or of a redirection. */
+  | { readonly kind: "path"; readonly path: string; readonly by: "call" | "look" | "write" | "read" }
   | {
     readonly kind: "command"
     readonly command: ShellCommands.ShellCommand
@@ -83,7 +87,11 @@ const partsOf = (call: Call, workspace: string | undefined): ReadonlyArray<Part>
   return texts.flatMap((text): ReadonlyArray<Part> => {
     switch (subject.kind) {
       case "path":
-        return [{ kind: "path", path: Paths.placed(text, workspace), by: "call" }]
+        return [{
+          kind: "path",
+          path: Paths.placed(text, workspace),
+          by: call.rules.permission === "read" ? "look" : "call"
+        }]
       case "command":
         return commandParts(text, workspace)
       default:
@@ -123,8 +131,13 @@ const means = (rule: Rule.Rule, tool: string, part: Part, forbids: boolean): Rul
   if (isOfTool && about === undefined) return "yes"
   switch (part.kind) {
     case "path": {
-      const tools = part.by === "call" ? [tool] : part.by === "write" ? writers : readers
-      if (!tools.some(rule.isOfTool)) return "no"
+      // What may not be read is not looked at by another tool either.
+      const isOfTools = part.by === "call"
+        ? isOfTool
+        : part.by === "look"
+        ? isOfTool || (forbids && about !== undefined && rule.isOfTool("Read"))
+        : (part.by === "write" ? writers : readers).some(rule.isOfTool)
+      if (!isOfTools) return "no"
       return about === undefined || pathMeans(rule, part.path, forbids) ? "yes" : "no"
     }
     case "command": {

@@ -42,6 +42,9 @@ export const read = (text: string): Rule => {
   }
 }
 
+/** What a rule about files says, as a glob. As in the ignore files of git, a name without a slash is meant wherever it lies. */
+export const globOf = (about: string): string => about.includes("/") ? about.replace(/^\.\//, "") : `**/${about}`
+
 /** As `read`; undefined where the text is no rule, as one may be that an earlier build has stored. */
 export const readIfAny = (text: string): Rule | undefined => {
   try {
@@ -113,9 +116,8 @@ const wrong = (text: string, problem: string): Error =>
     `"${text}" is no rule of a policy: ${problem}. For example: Read, mcp__github__*, Bash(git log:*), Read(**/.env)`
   )
 
-/** As in the ignore files of git, a name without a slash is meant wherever it lies. */
 const pathsOf = (about: string): Rule["meansPath"] => {
-  const pattern = about.includes("/") ? about.replace(/^\.\//, "") : `**/${about}`
+  const pattern = globOf(about)
   const glob = picomatch(pattern, globs)
   return (path) => glob(path) || (path.startsWith("/") && pattern.startsWith("**/") && glob(path.slice(1)))
 }
