@@ -1,15 +1,14 @@
 import { defineConfig } from "@fermata/cli/Config"
-import { Layer } from "effect"
-import { Repository } from "./src/Repository.ts"
-import { CodeReviewer, codeReviewer, FileReviewer, fileReviewer } from "./src/Reviewer.ts"
+import { CodeReviewer, FileReviewer, reviewers } from "./src/Reviewer.ts"
 import { script } from "./src/Script.ts"
 
-const repository = Repository.layerMemory()
+/** The repository that is reviewed. A run goes on with the same one, so it is to be set where runs are answered too. */
+const { codeReviewer, fileReviewer } = reviewers(process.env["REPOSITORY"] ?? "shop")
 
 export default defineConfig({
   agents: [
-    { agent: CodeReviewer, layer: Layer.provide(codeReviewer, repository) },
-    { agent: FileReviewer, layer: Layer.provide(fileReviewer, repository) }
+    { agent: CodeReviewer, layer: codeReviewer },
+    { agent: FileReviewer, layer: fileReviewer }
   ],
   scripted: script
 })

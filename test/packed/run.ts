@@ -253,13 +253,15 @@ const steps: ReadonlyArray<Step> = [
     }
   },
   {
-    title: "an agent runs with no key to its question, and from the answer to its end",
+    title:
+      "an agent runs with no key and real tools on a real repository to its question, and from the answer to its end",
     prove: () => {
       const place = join(project, "code-reviewer")
       cpSync(join(root, "examples", "code-reviewer"), place, {
         recursive: true,
         filter: (file) => !/\/(test|node_modules)$/.test(file)
       })
+      run(place, process.execPath, "shop.ts", "shop")
       const scripted = ["--model", "scripted"]
       const given = ["agent", "run", "code-reviewer", "--input-file", "change.json", "--json"]
       const asked = ends(3, place, bin, [...given, ...scripted])
@@ -269,7 +271,9 @@ const steps: ReadonlyArray<Step> = [
         `unexpected run:\n${asked.stdout}`
       )
       const { stdout } = run(place, bin, "approve", runId, "--as", "maintainer", ...scripted)
-      expect(stdout.includes(`"published":"reviews/42/1"`), `unexpected answer:\n${stdout}`)
+      expect(stdout.includes(`"report":"REVIEW.md"`), `unexpected answer:\n${stdout}`)
+      const report = readFileSync(join(place, "shop", "REVIEW.md"), "utf8")
+      expect(report.includes("- src/login.ts:2 holds a password"), `unexpected report:\n${report}`)
     }
   },
   {

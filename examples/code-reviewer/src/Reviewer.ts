@@ -1,72 +1,54 @@
 /**
- * Two agents. One looks at a file and says what is wrong with it. The other has
- * it look at each file of a change, writes a report, and publishes that once
- * somebody has said yes to it.
+ * Two agents. One reads a file and says what is wrong with it. The other asks git
+ * which files a change has, has the first look at each of them, and writes a report
+ * into the repository once somebody has said yes to it.
  */
+import * as FileTools from "@fermata/agent-node/FileTools"
+import * as NodeSandbox from "@fermata/agent-node/NodeSandbox"
+import * as ShellTools from "@fermata/agent-node/ShellTools"
+import * as Workspace from "@fermata/agent-node/Workspace"
 import * as Agent from "@fermata/agent/Agent"
-import * as AgentTool from "@fermata/agent/AgentTool"
 import * as Policy from "@fermata/agent/Policy"
-import { Effect, Layer, Schema } from "effect"
-import { Tool, Toolkit } from "effect/ai"
-import { Repository } from "./Repository.ts"
+import { Layer, Schema } from "effect"
+import { Toolkit } from "effect/ai"
 
 export const Finding = Schema.Struct({ line: Schema.Int, problem: Schema.String })
-
-const reads = AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" })
-
-const ReadFile = Tool.make("ReadFile", {
-  description: "The text of a file of the change, with numbers before its lines",
-  parameters: Schema.Struct({ path: Schema.String }),
-  success: Schema.String
-}).annotateMerge(reads)
-
-const ListFiles = Tool.make("ListFiles", {
-  description: "The paths of the files of a change",
-  parameters: Schema.Struct({ change: Schema.String }),
-  success: Schema.Array(Schema.String)
-}).annotateMerge(reads)
-
-// It writes, so people are asked. A call that a crash cut short is made again under its key, which the repository knows.
-const Publish = Tool.make("Publish", {
-  description: "Publishes a report where everybody reads it; gives its address",
-  parameters: Schema.Struct({ change: Schema.String, report: Schema.String }),
-  success: Schema.String
-}).annotateMerge(AgentTool.rules({ onCrash: "rerun-keyed", permission: "write" }))
-
-const fileKit = Toolkit.make(ReadFile)
-const changeKit = Toolkit.make(ListFiles, Publish)
 
 export const FileReviewer = Agent.make("file-reviewer", {
   description: "Looks at one file and says what is wrong with it",
   instructions: "You review one file. Read it, and say what is wrong with it, with the numbers of the lines.",
   input: Schema.Struct({ path: Schema.String }),
   output: Schema.Struct({ path: Schema.String, findings: Schema.Array(Finding) }),
-  toolkit: fileKit
+  // What reads in the workspace asks nobody.
+  toolkit: Toolkit.make(FileTools.Read)
 })
 
 export const CodeReviewer = Agent.make("code-reviewer", {
-  description: "Reviews a change, file by file, and publishes a report",
-  instructions: "You review a change. Have each of its files looked at, and publish a report of what was found.",
+  description: "Reviews a change, file by file, and writes a report",
+  instructions:
+    "You review a change of the repository. List its files with git diff --name-only, have each of them looked at, and write a report of what was found to REVIEW.md.",
+  /** A range of commits, such as `main...login`; its end is what is checked out. */
   input: Schema.Struct({ change: Schema.String }),
   output: Schema.Struct({
     verdict: Schema.Literals(["fine", "needs work"]),
     findings: Schema.Int,
-    /** The address of the report; `null` where nobody wanted it published. */
-    published: Schema.NullOr(Schema.String)
+    /** The report; `null` where nobody wanted it written. */
+    report: Schema.NullOr(Schema.String)
   }),
-  toolkit: changeKit,
+  // A diff that a crash cut short is made again, and a report is looked for: it is written, or it is not.
+  toolkit: Toolkit.make(FileTools.Write, ShellTools.BashRereads),
   agents: [FileReviewer],
-  policy: Policy.rules({ approvers: ["maintainer"] })
+  policy: Policy.rules({ allow: ["Bash(git diff:*)"], approvers: ["maintainer"] })
 })
 
-const fileHandlers = fileKit.toLayer(Effect.map(Repository, ({ read }) => ({ ReadFile: ({ path }) => read(path) })))
-
-const changeHandlers = changeKit.toLayer(Effect.map(Repository, ({ files, publish }) => ({
-  ListFiles: ({ change }) => files(change),
-  Publish: ({ change, report }) =>
-    Effect.flatMap(AgentTool.call, ({ idempotencyKey }) => publish(change, report, idempotencyKey))
-})))
-
-/** Serves the runs of both; what is missing is a repository, and models. */
-export const fileReviewer = Layer.provide(FileReviewer.layer, fileHandlers)
-export const codeReviewer = Layer.provide(CodeReviewer.layer, changeHandlers)
+/** Serves the runs of both on the repository in a folder; what is missing is models. */
+export const reviewers = (root: string) => {
+  const workspace = Workspace.layer({ root })
+  // On a machine without bubblewrap `git diff` runs all the same, which is logged and told to the model.
+  const sandbox = NodeSandbox.layer({ without: "allow" })
+  const hands = Layer.provide(Layer.mergeAll(FileTools.layer, ShellTools.layer, sandbox), workspace)
+  return {
+    codeReviewer: Layer.provide(CodeReviewer.layer, hands),
+    fileReviewer: Layer.provide(FileReviewer.layer, hands)
+  }
+}

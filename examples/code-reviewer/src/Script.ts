@@ -15,7 +15,7 @@ interface Reviewed {
 
 const reviewFile = (request: ModelRequest, turn: number): ReturnType<Scripted.Script> => {
   const { path } = JSON.parse(question(request)) as { readonly path: string }
-  if (turn === 0) return [Scripted.call("ReadFile", { path })]
+  if (turn === 0) return [Scripted.call("Read", { file_path: path })]
   const [text] = results(request)
   const findings = String(text).split("\n").flatMap((line) =>
     rules.flatMap(([wrong, problem]) => wrong.test(line) ? [{ line: Number.parseInt(line), problem }] : [])
@@ -25,9 +25,10 @@ const reviewFile = (request: ModelRequest, turn: number): ReturnType<Scripted.Sc
 
 const reviewChange = (request: ModelRequest, turn: number): ReturnType<Scripted.Script> => {
   const { change } = JSON.parse(question(request)) as { readonly change: string }
-  if (turn === 0) return [Scripted.call("ListFiles", { change })]
-  const [paths, ...rest] = results(request)
-  const files = paths as ReadonlyArray<string>
+  if (turn === 0) return [Scripted.call("Bash", { command: `git diff --name-only ${change}` })]
+  const [diff, ...rest] = results(request)
+  // Behind the names stands how the command ended.
+  const files = String(diff).split("\n").filter((line) => line !== "" && !line.startsWith("["))
   if (turn === 1) {
     return [
       Scripted.text("I have each of them looked at."),
@@ -36,23 +37,24 @@ const reviewChange = (request: ModelRequest, turn: number): ReturnType<Scripted.
   }
   const reviewed = rest.slice(0, files.length) as ReadonlyArray<Reviewed>
   const lines = reviewed.flatMap(({ findings, path }) =>
-    findings.map(({ line, problem }) => `${path}:${line} ${problem}`)
+    findings.map(({ line, problem }) => `- ${path}:${line} ${problem}`)
   )
   if (turn === 2) {
-    return [Scripted.call("Publish", { change, report: lines.length === 0 ? "Nothing is wrong." : lines.join("\n") })]
+    const content = ["# Review", "", ...(lines.length === 0 ? ["Nothing is wrong."] : lines), ""].join("\n")
+    return [Scripted.call("Write", { file_path: "REVIEW.md", content })]
   }
-  const address = rest[files.length]
+  const written = rest[files.length]
   return JSON.stringify({
     verdict: lines.length === 0 ? "fine" : "needs work",
     findings: lines.length,
-    // What is no address is why there is none.
-    published: typeof address === "string" ? address : null
+    // What does not say that it was written is why it was not.
+    report: typeof written === "string" ? "REVIEW.md" : null
   })
 }
 
 /** What each of the two agents is answered. */
 export const script: Scripted.Script = (request, turn) =>
-  request.tools.some(({ name }) => name === "Publish") ? reviewChange(request, turn) : reviewFile(request, turn)
+  request.tools.some(({ name }) => name === "Write") ? reviewChange(request, turn) : reviewFile(request, turn)
 
 const question = ({ prompt }: ModelRequest): string =>
   prompt.content.flatMap((message) =>
