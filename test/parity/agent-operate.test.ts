@@ -1,13 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Agent, AgentResponse, AgentStream, AgentTool, Policy } from "@fermata/agent"
+import { Agent, AgentErrors, AgentResponse, AgentStream, AgentTool, Policy } from "@fermata/agent"
 import type { AgentEvent } from "@fermata/agent/AgentEvent"
 import { ModelFailed } from "@fermata/agent/Model"
 import * as Scripted from "@fermata/agent/model/Scripted"
 import { Runs } from "@fermata/engine/Runs"
+import * as Step from "@fermata/engine/Step"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Deferred, Effect, Fiber, Schema, Stream } from "effect"
+import { Clock, Deferred, Effect, Fiber, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
-import { answer, call, calls, inTurn, said, say, stop, Wire, withTools, world } from "./AgentWorld.ts"
+import { Workflow } from "effect/workflow"
+import { answer, call, calls, inTurn, said, say, type Script, stop, Wire, withTools, world } from "./AgentWorld.ts"
 
 const Read = Tool.make("Read", { parameters: Schema.Struct({ path: Schema.String }), success: Schema.String })
   .annotateMerge(AgentTool.rules({ onCrash: "rerun", safe: true, permission: "read" }))
@@ -335,6 +337,68 @@ describe("a cancel", () => {
       assert.deepStrictEqual([below.aborted, below.response.status], [["answer below"], "cancelled"])
       const tool = yield* lives({ b: give, m: inTurn(calls(call("a", "Wait", {})), answer("done")) })
       assert.deepStrictEqual([tool.aborted, tool.response.status], [["tool"], "cancelled"])
+    })
+  })
+
+  it.effect("N-04, S8: of a program in the answer, the tool and the subagent of its agent aborts that before any time passes, and what the program did is undone once", () => {
+    const Wait = Tool.make("Wait", { parameters: Schema.Struct({}), success: Schema.String })
+      .annotateMerge(AgentTool.rules({ onCrash: "rerun", permission: "read" }))
+    const Order = Workflow.make("Order", {
+      payload: { id: Schema.String },
+      success: Schema.String,
+      error: AgentErrors.AgentFailed,
+      idempotencyKey: ({ id }) => id
+    })
+    const lives = (scripts: Partial<Record<"b" | "m", Script>>) =>
+      Effect.gen(function*() {
+        const happened: Array<string> = []
+        const happens = (what: string) => Effect.sync(() => void happened.push(what))
+        const hangs = (what: string) => Effect.onInterrupt(Effect.never, () => happens(`${what} aborted`))
+        const book = (what: string) => Step.make(what, { onCrash: "rerun", run: () => happens(what) })()
+        const { agent: helper, layer } = withTools(Toolkit.make(Wait), { Wait: () => hangs("tool") })
+        const boss = Agent.make("boss", { instructions: "boss", model: "b", agents: [helper] })
+        const order = Order.toLayer(() =>
+          Effect.gen(function*() {
+            yield* Order.withCompensation(book("booked"), () => book("unbooked"))
+            return (yield* boss.run("go", { id: "1" })).output
+          })
+        )
+        return yield* Effect.gen(function*() {
+          const runs = yield* Runs
+          const host = yield* TestHost
+          const run = yield* Order.execute({ id: "1" }, { discard: true })
+          yield* host.settled
+          const before = yield* Clock.currentTimeMillis
+          yield* runs.cancel(run, { by: "ada", reason: "enough" })
+          yield* host.settled
+          assert.strictEqual(yield* Clock.currentTimeMillis, before)
+          const all = yield* runs.list()
+          return {
+            happened: happened.toSorted(),
+            ends: all.map(({ status, workflow }) => `${workflow} ${status}`).toSorted()
+          }
+        }).pipe(Effect.provide(world(
+          { b: scripts.b ?? (() => hangs("answer")), m: scripts.m ?? (() => hangs("answer below")) },
+          boss.layer,
+          layer,
+          order
+        )))
+      })
+    const help = inTurn(calls(call("a", "agent", { prompt: "help" })), answer("done"))
+    return Effect.gen(function*() {
+      assert.deepStrictEqual(yield* lives({}), {
+        happened: ["answer aborted", "booked", "unbooked"],
+        ends: ["Order cancelled", "boss cancelled"]
+      })
+      const below = ["Order cancelled", "agent cancelled", "boss cancelled"]
+      assert.deepStrictEqual(yield* lives({ b: help }), {
+        happened: ["answer below aborted", "booked", "unbooked"],
+        ends: below
+      })
+      assert.deepStrictEqual(yield* lives({ b: help, m: inTurn(calls(call("a", "Wait", {})), answer("done")) }), {
+        happened: ["booked", "tool aborted", "unbooked"],
+        ends: below
+      })
     })
   })
 })
