@@ -60,6 +60,8 @@ export class McpStub {
   prompts: Record<string, string> = {}
   /** How many requests over HTTP are answered with 401 from now on. */
   unauthorized = 0
+  /** Who is let in over HTTP, and who lets in; everybody where there is none. */
+  guard: { readonly lets: (authorization: string | undefined) => boolean; readonly issuer: string } | undefined
   /** Answers by JSON instead of a stream. */
   json = false
   readonly calls: Array<string> = []
@@ -174,7 +176,16 @@ export class McpStub {
       this.unauthorized--
       return void response.writeHead(401).end()
     }
-    const { pathname, searchParams } = new URL(request.url ?? "/", "http://stub")
+    const { origin, pathname, searchParams } = new URL(request.url ?? "/", `http://${request.headers.host}`)
+    const metadata = "/.well-known/oauth-protected-resource"
+    if (this.guard !== undefined && pathname.startsWith(metadata)) {
+      const about = { resource: `${origin}/mcp`, authorization_servers: [this.guard.issuer] }
+      return void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(about))
+    }
+    if (this.guard?.lets(request.headers.authorization) === false) {
+      const where = `Bearer resource_metadata="${origin}${metadata}/mcp"`
+      return void response.writeHead(401, { "www-authenticate": where }).end()
+    }
     const id = request.headers["mcp-session-id"]?.toString() ?? searchParams.get("sessionId") ?? undefined
     const known = id === undefined ? undefined : this.sessions.get(id)
     if (known instanceof SSEServerTransport) return known.handlePostMessage(request, response, message)

@@ -14,6 +14,7 @@ import * as Redacted from "effect/Redacted"
 import { PostTransport } from "../internal/mcp/PostTransport.ts"
 import { Streams } from "../internal/mcp/Streams.ts"
 import * as WayOut from "../internal/model/WayOut.ts"
+import * as McpOAuth from "./McpOAuth.ts"
 import type { Limits, McpServer } from "./McpServer.ts"
 
 /** Headers by their names; what is a secret is a reference to it. */
@@ -39,7 +40,9 @@ export interface Options extends Limits {
     Readonly<Record<string, string | Redacted.Redacted<string> | SecretRef.SecretRef>>,
     unknown
   >
-  /** Lets the process in by OAuth, as the client of the protocol does. */
+  /** How the process is let in where the server asks for OAuth. */
+  readonly oauth?: McpOAuth.OAuth
+  /** In place of `oauth`, what the client of the protocol asks about it. */
   readonly authProvider?: OAuthClientProvider
   /** For recordings, in place of the way out of the process. */
   readonly fetch?: typeof globalThis.fetch
@@ -47,7 +50,7 @@ export interface Options extends Limits {
 
 /** A server at an address. Throws where that is none. */
 export const server = (options: Options): McpServer => {
-  const { headersProvider = noHeaders, headers = {}, transport = "http", url, ...limits } = options
+  const { headersProvider = noHeaders, headers = {}, oauth, transport = "http", url, ...limits } = options
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new Error("The address of an MCP server must begin with http:// or https://")
   }
@@ -55,11 +58,15 @@ export const server = (options: Options): McpServer => {
   return {
     ...limits,
     resumes: transport === "http",
-    secrets: Object.values(headers).flatMap((value) => SecretRef.is(value) ? [value.secret] : []),
+    secrets: [
+      ...Object.values(headers).flatMap((value) => SecretRef.is(value) ? [value.secret] : []),
+      ...oauth === undefined ? [] : McpOAuth.secretsOf(oauth)
+    ],
     where: `${address.origin}${address.pathname}`,
     line: Effect.fnUntraced(function*(session) {
       const egress = yield* Egress.CurrentEgress
-      const around = options.fetch ?? WayOut.fetchOf(egress, () => [address.origin]) ?? globalThis.fetch
+      const around = options.fetch ?? WayOut.fetchOf(egress, () => [address.origin, ...oauth?.origins ?? []]) ??
+        globalThis.fetch
       // What a request leaves is told to whoever asks at the time, for the secrets of a step are told to it alone.
       let asker = yield* Effect.context<never>()
       const told = new Map<string, Redacted.Redacted>()
@@ -83,6 +90,8 @@ export const server = (options: Options): McpServer => {
       const fetch: typeof globalThis.fetch = async (input, init) => {
         const ask = async () => {
           const sent = new Headers(init?.headers)
+          const token = sent.get("authorization")
+          if (token !== null) await Effect.runPromiseWith(asker)(tell("OAuth token", Redacted.make(token)))
           for (const [name, value] of Object.entries(await Effect.runPromiseWith(asker)(headersNow))) {
             sent.set(name, value)
           }
@@ -95,7 +104,9 @@ export const server = (options: Options): McpServer => {
       }
       const streams = transport === "http" ? new Streams() : undefined
       const listening = streams?.around(fetch) ?? fetch
-      const made = yield* transportOf(address, transport, listening, options.authProvider, session?.session)
+      const provider = options.authProvider ??
+        (oauth === undefined ? undefined : yield* McpOAuth.providerOf(oauth, url))
+      const made = yield* transportOf(address, transport, listening, provider, session?.session)
       return {
         isOneWay: transport === "post",
         ...(streams === undefined ? {} : { streams }),

@@ -66,6 +66,9 @@ export const isHttpError = (error: unknown): error is Error & { readonly code?: 
   error instanceof Error && error.constructor.name === "StreamableHTTPError"
 
 export const textOf = (error: unknown): string => {
+  if (error instanceof Error && error.constructor.name === "UnauthorizedError") {
+    return "nobody has logged in there: McpOAuth.logIn does that"
+  }
   const text = error instanceof Error ? error.message || error.name : String(error)
   return text.length > 1_000 ? `${text.slice(0, 1_000)}…` : text
 }

@@ -1,0 +1,83 @@
+/** Where a process keeps what MCP servers have given it (`McpOAuth`), and how a person at its machine logs in. */
+import type { Store } from "@fermata/agent/mcp/McpOAuth"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Semaphore from "effect/Semaphore"
+import { randomUUID } from "node:crypto"
+import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
+import { createServer } from "node:http"
+import { dirname } from "node:path"
+
+/**
+ * A file that nobody but its owner may read (mode 600), written whole or not at
+ * all. Several processes may share it.
+ */
+export const file = (path: string): Store => {
+  const lock = Semaphore.makeUnsafe(1)
+  const all = Effect.tryPromise(() =>
+    readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return "{}"
+      throw error
+    })
+  ).pipe(Effect.flatMap((text) =>
+    Option.match(read(text), {
+      onNone: () => Effect.fail(new Error(`${path} is no file of tokens: delete it, and log in again`)),
+      onSome: Effect.succeed
+    })
+  ))
+  return {
+    load: (server) => Effect.map(all, (texts) => Object.hasOwn(texts, server) ? texts[server] : undefined),
+    save: (server, text) =>
+      lock.withPermits(1)(Effect.flatMap(all, ({ [server]: _, ...others }) =>
+        Effect.tryPromise(async () => {
+          const beside = `${path}.${randomUUID()}`
+          await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+          await writeFile(beside, JSON.stringify(text === undefined ? others : { ...others, [server]: text }), {
+            mode: 0o600,
+            flush: true
+          })
+          await rename(beside, path)
+        })))
+  }
+}
+
+/**
+ * Has a person agree in a browser of this machine, for `McpOAuth.logIn`: `show` is
+ * given the address that they open, and their browser comes back to `redirectUrl`,
+ * where this process listens until then.
+ */
+export const browser = <E, R>(
+  { redirectUrl }: { readonly redirectUrl: string },
+  show: (address: URL) => Effect.Effect<void, E, R>
+) =>
+(address: URL): Effect.Effect<URL, E | Error, R> =>
+  Effect.scoped(Effect.gen(function*() {
+    const { hostname, origin, pathname, port } = new URL(redirectUrl)
+    const came = Promise.withResolvers<URL>()
+    yield* Effect.acquireRelease(
+      Effect.callback<ReturnType<typeof createServer>, Error>((resume) => {
+        const http = createServer((request, response) => {
+          const back = new URL(request.url ?? "/", origin)
+          if (back.pathname !== pathname) return void response.writeHead(404).end()
+          response.writeHead(200, { "content-type": "text/plain" }).end("You may close this page.")
+          came.resolve(back)
+        })
+        http.once("error", (error) => resume(Effect.fail(error)))
+        http.listen(Number(port || 80), hostname, () => resume(Effect.succeed(http)))
+      }),
+      (http) =>
+        Effect.callback<void>((resume) => {
+          http.close(() => resume(Effect.void))
+          http.closeAllConnections()
+        })
+    )
+    yield* show(address)
+    return yield* Effect.promise(() => came.promise)
+  }))
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const read = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.String)))
