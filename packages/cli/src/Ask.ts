@@ -3,7 +3,7 @@
  */
 import * as JsonText from "@fermata/core/JsonText"
 import type { OpenApproval } from "@fermata/core/Question"
-import { asides } from "@fermata/core/QuestionText"
+import { asides, linesOf } from "@fermata/core/QuestionText"
 import * as Effect from "effect/Effect"
 import { createInterface } from "node:readline"
 import type { CommandFailed } from "./CommandFailed.ts"
@@ -11,7 +11,8 @@ import { follow, type Followed, type Options } from "./Follow.ts"
 import type { Globals } from "./Globals.ts"
 import type { Host } from "./Host.ts"
 import { lossText } from "./JsonOption.ts"
-import { err, lineOf, note, noteBlock } from "./Output.ts"
+import { err, lineOf, note, parts } from "./Output.ts"
+import * as QuestionLines from "./QuestionLines.ts"
 
 /** Follows the run until it is over, or until somebody else must act. */
 export const followAndAsk = (
@@ -60,10 +61,8 @@ type Given = {
 const ask = (question: OpenApproval): Effect.Effect<Given | undefined> =>
   Effect.gen(function*() {
     yield* note("")
-    yield* note(`${err.bold(question.prompt)}  ${err.dim(`(${question.id})`)}`)
-    if ("args" in question) {
-      noteBlock(JSON.stringify(question.edit === undefined ? question.args : question.edit.args, undefined, 2))
-    }
+    const [first = ""] = linesOf(question.prompt)
+    yield* note(`${err.bold(first)}  ${err.dim(`(${question.id})`)}${parts(QuestionLines.of(question), "  ")}`)
     for (const aside of asides(question)) yield* note(aside)
     if (question.quorum > 1) yield* note(question.progress)
     // What is on the screen is what is answered.

@@ -42,7 +42,19 @@ export const note = (text: string): Effect.Effect<void> => Effect.sync(() => not
 export const noteNow = (text: string): void => void process.stderr.write(`${lineOf(text)}\n`)
 
 /** Writes text of several lines to stderr; all but the first are marked as its parts. */
-export const noteBlock = (text: string): void => noteNow(text.trimEnd().split(/\r?\n/).join(`${ownLine}  | `))
+export const noteBlock = (text: string): void => {
+  const [first = "", ...rest] = text.trimEnd().split(/\r?\n/)
+  noteNow(`${first}${parts(rest, "  ")}`)
+}
+
+/** Lines behind a line for people, each marked as a part of it; of very many the first. */
+export const parts = (lines: ReadonlyArray<string>, indent = "      "): string =>
+  (lines.length <= mostParts
+    ? lines
+    : [...lines.slice(0, mostParts - 1), `… ${lines.length - mostParts + 1} more lines, which --json has`])
+    .map((line) => `${ownLine}${indent}| ${line}`).join("")
+
+const mostParts = 200
 
 /** Has the process end with this code. */
 export const exitWith = (code: number): Effect.Effect<void> => Effect.sync(() => void (process.exitCode = code))

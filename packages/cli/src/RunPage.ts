@@ -4,6 +4,7 @@
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as DurableTime from "@fermata/core/DurableTime"
+import { headline } from "@fermata/core/QuestionText"
 import * as RunSentence from "@fermata/core/RunSentence"
 import { isFinal } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
@@ -14,8 +15,9 @@ import { failedStep, linesOf } from "./ErrorChain.ts"
 import type { Globals } from "./Globals.ts"
 import * as Money from "./Money.ts"
 import { nextCommands, type Samples } from "./NextCommands.ts"
-import { line, out } from "./Output.ts"
+import { line, out, parts } from "./Output.ts"
 import type { RunProcess } from "./Owners.ts"
+import * as QuestionLines from "./QuestionLines.ts"
 import * as Words from "./Words.ts"
 
 /** Prints the run to stdout. `now` is the time of the reader. */
@@ -85,7 +87,7 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
     ...section(
       "approvals",
       view.approvals.map((approval) =>
-        `${approval.status.padEnd(9)} ${approval.key}  ${approval.prompt}${
+        `${approval.status.padEnd(9)} ${approval.key}  ${headline(approval.prompt)}${
           approval.answers.map(({ always, by, choice, decision, edit, note }) =>
             `; ${decision} by ${by}${choice === undefined ? "" : ` with ${choice}`}${
               always === undefined ? "" : `, who let ${always} stand`
@@ -93,7 +95,7 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
               note === undefined ? "" : ` (${note})`
             }`
           ).join("")
-        }`
+        }${approval.status === "open" ? parts(QuestionLines.ofView(approval)) : ""}`
       )
     ),
     ...section(

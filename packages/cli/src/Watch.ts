@@ -13,7 +13,8 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import * as Predicate from "effect/Predicate"
 import * as AgentAnswers from "./AgentAnswers.ts"
-import { err, noteNow } from "./Output.ts"
+import { err, noteNow, parts } from "./Output.ts"
+import * as QuestionLines from "./QuestionLines.ts"
 import * as Words from "./Words.ts"
 
 type Entry = JournalEntry.JournalEntry
@@ -68,7 +69,14 @@ export class Watch {
     const fresh = view.waits.filter((wait) => !this.shown.has(JSON.stringify(wait)))
     for (const wait of fresh) this.shown.set(JSON.stringify(wait), wait)
     if (fresh.length > 0) {
-      this.told(`  ${err.yellow("…")} waits ${fresh.map((wait) => RunSentence.waitOf(view, wait, now)).join("; ")}`)
+      const asked = fresh.flatMap(({ key, reason }) =>
+        reason === "approval" ? view.approvals.filter((approval) => approval.key === key) : []
+      )
+      this.told(
+        `  ${err.yellow("…")} waits ${fresh.map((wait) => RunSentence.waitOf(view, wait, now)).join("; ")}${
+          asked.map((question) => parts(QuestionLines.ofView(question))).join("")
+        }`
+      )
     }
   }
 

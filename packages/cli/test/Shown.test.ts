@@ -93,15 +93,19 @@ describe("what lines show of data", () => {
       /\bstd(?:out|err)\s*\.\s*(?:write|end|_write)\b(?!\("", )|\bconsole\s*\.|writeSync|\bSink\.|Console\.(?:log|error)/
         .test(readFileSync(new URL(file, root), "utf8"))
     )
-    assert.deepStrictEqual(writing.sort(), ["Output.ts", "bin.ts", "internal/ParserServices.ts"])
+    assert.deepStrictEqual(
+      writing.sort(),
+      ["Output.ts", "bin.ts", "internal/ParserServices.ts", "mcp/Serving.ts"],
+      "what serves MCP over stdout takes it for the protocol"
+    )
     const unescaped = files.filter((file) =>
       file !== "Output.ts" &&
       /\bwrite\(/.test(readFileSync(new URL(file, root), "utf8").replaceAll("process.stdout.write", ""))
     )
     assert.deepStrictEqual(
       unescaped.sort(),
-      ["Main.ts", "bin.ts", "commands/runs/Artifact.ts"],
-      "help, versions, completions and, into a pipe, the bytes of artifacts alone are written as they are"
+      ["Main.ts", "bin.ts", "commands/runs/Artifact.ts", "mcp/Serving.ts"],
+      "help, versions, completions, the messages of MCP and, into a pipe, the bytes of artifacts alone are written as they are"
     )
   })
 })

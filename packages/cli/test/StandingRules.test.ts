@@ -29,6 +29,9 @@ describe("rules that stand, at the command", () => {
     assert.include(first.stderr, offer)
     assert.include((await own.fermata("approvals", "ls")).stdout, offer)
     const runId = await runIdOf()
+    // What is answered is shown to the last character, before and while it is asked.
+    const exactly = "\n      | {\n      |   \"command\": \"git status\"\n      | }\n"
+    for (const text of [first.stderr, (await own.fermata("runs", "show", runId)).stdout]) assert.include(text, exactly)
     const offered = await own.fermata("--complete", "bash", `fermata approve ${runId} --always Bash`)
     assert.include(offered.stdout, "Bash(git status)")
 

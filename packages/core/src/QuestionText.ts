@@ -5,6 +5,19 @@ import * as ApprovalRule from "./ApprovalRule.ts"
 import type { OpenApproval } from "./Question.ts"
 import type { ApprovalView } from "./RunViewSchema.ts"
 
+/** The first line of what a question asks, with a sign where there is more of it. */
+export const headline = (prompt: string): string => {
+  const [first = "", ...rest] = linesOf(prompt)
+  return rest.length === 0 ? first : `${first} …`
+}
+
+/** The lines of what a question asks, without empty ones behind the first. */
+export const linesOf = (prompt: string): ReadonlyArray<string> => {
+  const [first = "", ...rest] = prompt.trim().split(/\r?\n/)
+  const begin = rest.findIndex((line) => line.trim() !== "")
+  return [first, ...(begin < 0 ? [] : rest.slice(begin))]
+}
+
 /** What there is to choose, which rules it may let stand, and what somebody has edited. */
 export const asides = (
   { choices, edit, hash, standing }: Pick<OpenApproval, "choices" | "edit" | "hash" | "standing">

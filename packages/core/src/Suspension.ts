@@ -99,7 +99,7 @@ const approvalClause = (wait: Wait, { now, question }: Place): string => {
   const asides = question === undefined ? [] : QuestionText.asidesOf(question)
   const end = question === undefined ? "ends" : onTimeout[question.onTimeout]
   return [
-    `${asked}${detail(wait)}`,
+    `${asked}${wait.detail === undefined ? "" : `: ${QuestionText.headline(wait.detail)}`}`,
     ...asides,
     ...(wait.until === undefined
       ? []

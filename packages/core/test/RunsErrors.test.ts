@@ -35,6 +35,11 @@ const all = [
     `Signal "engine.budget" is the engine's own: raise the budget of run 1f0c instead`
   ],
   [
+    new RunsErrors.DayRaiseRefused({ workflow: "writer", problem: "it has no limit" }),
+    422,
+    "What \"writer\" may spend on a day is not raised: it has no limit"
+  ],
+  [
     new RunsErrors.RaiseRefused({ runId, problem: "it is nothing" }),
     422,
     "The budget of run 1f0c is not raised: it is nothing"
