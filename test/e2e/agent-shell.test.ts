@@ -1,5 +1,5 @@
 /** The shell of an agent in the real sandbox, whose process is killed or whose run is cancelled in the middle of a line. */
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process"
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -8,6 +8,10 @@ import { fileURLToPath } from "node:url"
 import { afterEach, assert, beforeEach, describe, it } from "vitest"
 
 const app = fileURLToPath(new URL("agents/shell.ts", import.meta.url))
+const bin = fileURLToPath(new URL("../../packages/cli/src/bin.ts", import.meta.url))
+
+const fermata = (...args: ReadonlyArray<string>): string =>
+  spawnSync(process.execPath, [bin, ...args], { encoding: "utf8" }).stdout
 
 let folder: string
 let root: string
@@ -88,6 +92,34 @@ describe("a line in the shell", () => {
     assert.deepStrictEqual(told, [])
     assert.strictEqual(count("runs"), 1)
     assert.strictEqual(sleepers("85001"), 0)
+  })
+
+  it("what it writes is seen by who follows the run in another process, while it works", async () => {
+    const pipe = join(root, "pipe")
+    await new Promise((resolve) => spawn("mkfifo", [pipe]).once("close", resolve))
+    const { status } = live("echo begun; printf '\\033[31mred\\033[0m\\n' >&2; cat pipe")
+    await status("running")
+    const db = join(folder, "a.db")
+    const { runs } = JSON.parse(
+      `{"runs":[${fermata("runs", "ls", "--json", "--db", db).trim().split("\n").join(",")}]}`
+    ) as {
+      readonly runs: ReadonlyArray<{ readonly runId: string }>
+    }
+    const tail = spawn(process.execPath, [bin, "runs", "tail", runs[0]!.runId, "--db", db])
+    let seen = ""
+    tail.stdout.on("data", (data) => seen += String(data))
+    const over = new Promise((resolve) => tail.once("close", resolve))
+    try {
+      await until(() => seen.includes("  │ begun\n") && seen.includes("  │ red\n"))
+      assert.notInclude(seen, "✓ Bash")
+      writeFileSync(pipe, "the end\n")
+      await over
+      assert.include(seen, "✓ Bash")
+      const { told } = await status("completed")
+      assert.deepStrictEqual(told, ["begun\nthe end\n[stderr]\n\u001b[31mred\u001b[0m\n[exit code 0]"])
+    } finally {
+      await kill(tail)
+    }
   })
 
   it("M-106: that only reads runs again after that, where its tool says so", async () => {

@@ -77,7 +77,7 @@ export const make = (options: Options = {}): Effect.Effect<Sandbox["Service"], S
     const exec = Effect.fnUntraced(function*(
       command: string,
       args: ReadonlyArray<string> = [],
-      { cwd = ".", env, maxOutput = 30_000, stdin, timeout }: ExecOptions = {}
+      { cwd = ".", env, maxOutput = 30_000, output, stdin, timeout }: ExecOptions = {}
     ): Effect.fn.Return<Executed, SandboxFailed> {
       const failed = (problem: string) => new SandboxFailed({ subject: command, problem })
       if ([command, ...args, ...Object.values(env ?? {})].some((word) => word.includes("\0"))) {
@@ -109,8 +109,14 @@ export const make = (options: Options = {}): Effect.Effect<Sandbox["Service"], S
         cwd: isolated ? workspace.root : folder.real,
         env: { ...environment, ...env },
         stdin,
-        stdout: stdout.take,
-        stderr: stderr.take,
+        stdout: (chunk) => {
+          stdout.take(chunk)
+          output?.("stdout", chunk)
+        },
+        stderr: (chunk) => {
+          stderr.take(chunk)
+          output?.("stderr", chunk)
+        },
         timeoutMs: Math.min(bounds.timeoutMs, timeout === undefined ? bounds.timeoutMs : Duration.toMillis(timeout)),
         limits: bounds
       })

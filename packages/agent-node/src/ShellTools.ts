@@ -13,6 +13,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import * as Telling from "./internal/Telling.ts"
 
 /** Runs a line in a shell. */
 export const Bash = AgentTool.requires(
@@ -67,7 +68,12 @@ export const layer: Layer.Layer<Tool.HandlersFor<typeof toolkit.tools>> = toolki
   Bash: ({ command, timeout }) =>
     Effect.gen(function*() {
       const { exec, isolated, shell, told } = yield* Sandbox
-      const ended = yield* exec(shell, ["-c", command], timeout === undefined ? {} : { timeout })
+      const telling = yield* Telling.make
+      const ended = yield* exec(shell, ["-c", command], {
+        output: telling.take,
+        ...(timeout === undefined ? {} : { timeout })
+      })
+      yield* telling.end
       return [
         yield* shown("stdout", ended.stdout, ended.written.stdout),
         ...(ended.written.stderr.bytes === 0
@@ -76,7 +82,7 @@ export const layer: Layer.Layer<Tool.HandlersFor<typeof toolkit.tools>> = toolki
         `[${endOf(ended)}]`,
         ...(isolated ? [] : [`[${told}]`])
       ].filter((part) => part !== "").join("\n")
-    })
+    }).pipe(Effect.scoped)
 })
 
 // ----------------------------------------------------------------------------

@@ -2,15 +2,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as ShellTools from "@fermata/agent-node/ShellTools"
 import * as Agent from "@fermata/agent/Agent"
+import * as AgentStream from "@fermata/agent/AgentStream"
 import * as Models from "@fermata/agent/model/Models"
 import * as Scripted from "@fermata/agent/model/Scripted"
 import * as Policy from "@fermata/agent/Policy"
-import { type Executed, Sandbox, SandboxFailed } from "@fermata/agent/Sandbox"
+import { type ExecOptions, type Executed, Sandbox, SandboxFailed } from "@fermata/agent/Sandbox"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Runs } from "@fermata/engine/Runs"
 import * as CrashHost from "@fermata/testing/CrashHost"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Effect, Layer } from "effect"
+import { Deferred, Effect, Fiber, Layer, Stream } from "effect"
+import { TestClock } from "effect/testing"
 
 const text = (content: string, stderr = "", exitCode = 0): Executed => ({
   stdout: content,
@@ -36,7 +38,7 @@ const fake = (
     shell: "/bin/bash",
     readFile: () => failed,
     writeFile: () => failed,
-    exec: (command, args, options) =>
+    exec: (command, args, { output: _, ...options } = {}) =>
       Effect.suspend(() => {
         asked.push([command, args, options])
         return executed
@@ -198,3 +200,53 @@ describe("a line that a crash has cut short", () => {
       }))
   }
 })
+
+describe("what a long line writes", () => {
+  it.effect("is told to who follows ten times a second at most, the latest of it, and not what a short line writes", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const begun = yield* Deferred.make<NonNullable<ExecOptions["output"]>>()
+      const { layer } = fake(Effect.succeed(text("all of it")))
+      const slow = Layer.effect(
+        Sandbox,
+        Effect.map(Sandbox, (sandbox) => ({
+          ...sandbox,
+          exec: (command: string, args: ReadonlyArray<string> = [], options: ExecOptions = {}) =>
+            Effect.gen(function*() {
+              yield* Deferred.succeed(begun, options.output!)
+              yield* Deferred.await(gate)
+              return yield* sandbox.exec(command, args, options)
+            })
+        }))
+      ).pipe(Layer.provide(layer))
+      const agent = agentWith(ShellTools.toolkit, Policy.open)
+      const world = serving(agent, slow, { command: "it" }, []).pipe(
+        Layer.provideMerge(Layer.mergeAll(Chunks.layerMemory, Layer.provideMerge(Runs.layer, TestHost.layer)))
+      )
+      yield* Effect.gen(function*() {
+        const run = yield* agent.start("go", { id: "1" })
+        const events = yield* Effect.forkChild(Stream.runCollect(AgentStream.of(run)))
+        const write = yield* Deferred.await(begun)
+        write("stdout", bytesOf("one\n"))
+        // Half of a character, and the other half.
+        write("stdout", new Uint8Array([0xc3]))
+        write("stdout", new Uint8Array([0xa4]))
+        write("stderr", bytesOf("oh\n"))
+        yield* TestClock.adjust("100 millis")
+        write("stdout", bytesOf("x".repeat(1_000_000)))
+        yield* TestClock.adjust("100 millis")
+        yield* TestClock.adjust("1 second")
+        yield* Deferred.succeed(gate, undefined)
+        const told = (yield* Fiber.join(events)).flatMap((event) =>
+          event.type === "tool-output" ? [[event.tool, event.stream, event.text]] : []
+        )
+        assert.deepStrictEqual(told, [
+          ["Bash", "stdout", "one\n\u00e4"],
+          ["Bash", "stderr", "oh\n"],
+          ["Bash", "stdout", `[996000 characters are not told]\n${"x".repeat(4_000)}`]
+        ])
+      }).pipe(Effect.provide(world))
+    }))
+})
+
+const bytesOf = (text: string) => new TextEncoder().encode(text)

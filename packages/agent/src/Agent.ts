@@ -16,7 +16,7 @@
 import * as AgentMessage from "@fermata/core/AgentMessage"
 import { Amount } from "@fermata/core/Amount"
 import type { StorageFailed } from "@fermata/engine/Backend"
-import type { Chunks } from "@fermata/engine/Chunks"
+import { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
 import * as HttpService from "@fermata/engine/HttpService"
 import * as Signal from "@fermata/engine/Signal"
@@ -241,6 +241,7 @@ export const make = <
       ? undefined
       : yield* toolkit as unknown as Effect.Effect<Toolkit.WithHandler<AnyTools>>
     const services = yield* Effect.context<never>()
+    const chunks = yield* Chunks
     const bringers: Brought.Bringers = {
       skills: { own: options.skills, ofRun: skillsOfRun, ofProcess: yield* Skill.CurrentSource },
       skillHosts: options.skillHosts,
@@ -259,6 +260,7 @@ export const make = <
     const kit: ToolStep.Kit = {
       tools: offered,
       carryOut: brought.carriers(handlers),
+      writer: (entry) => chunks.writer(runId, entry),
       ...ToolStep.servicesIn(services, own)
     }
     // Whoever starts a run says what it may spend; a parent grants a part of what it has.

@@ -64,6 +64,15 @@ export const AgentEvent = Schema.Union([
   }),
   Schema.Struct({
     ...place,
+    type: Schema.Literal("tool-output"),
+    step: Schema.String,
+    tool: Schema.String,
+    /** What the tool writes while it works, such as the lines of a command. */
+    stream: Schema.Literals(["stdout", "stderr"]),
+    text: Schema.String
+  }),
+  Schema.Struct({
+    ...place,
     type: Schema.Literal("tool-result"),
     step: Schema.String,
     tool: Schema.String,

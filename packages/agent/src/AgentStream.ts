@@ -17,6 +17,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
+import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
@@ -25,6 +26,7 @@ import type { AgentEvent } from "./AgentEvent.ts"
 import * as McpCalls from "./internal/mcp/McpCalls.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
+import * as ToolOutput from "./ToolOutput.ts"
 
 /** Where a stream begins. */
 export interface Options {
@@ -201,6 +203,11 @@ class Reader {
       if (field(value, "type") === McpCalls.begunType) return []
       const heard = McpCalls.heardOf(value)
       if (heard !== undefined) return [this.event({ type: "tool-progress", step: step.key, tool: step.tool, ...heard })]
+      const written = ToolOutput.decode(value)
+      if (Option.isSome(written)) {
+        const { stream, text } = written.value
+        return [this.event({ type: "tool-output", step: step.key, tool: step.tool, stream, text })]
+      }
       if (field(value, "type") === ModelStep.restart) {
         return hadSpoken ? [this.event({ type: "restart", step: step.key, attempt: step.attempt })] : []
       }

@@ -40,6 +40,8 @@ export interface ExecOptions {
   readonly env?: Readonly<Record<string, string>>
   /** After which it is killed, with all that it has started; no longer than the sandbox lets any run. */
   readonly timeout?: Duration.Input
+  /** Told of what it writes while it runs, piece by piece; nobody by default. A sandbox that cannot tell does not. */
+  readonly output?: (stream: "stdout" | "stderr", bytes: Uint8Array) => void
   /** The most of its output, and as much of its errors, that is given as text, in bytes; the middle is left out. */
   readonly maxOutput?: number
 }

@@ -8,6 +8,7 @@ import { Llm } from "@fermata/contracts/Llm"
 import type { StepKinds } from "@fermata/contracts/StepKind"
 import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
 import type { StorageFailed } from "@fermata/engine/Backend"
+import { Chunks } from "@fermata/engine/Chunks"
 import { Engine } from "@fermata/engine/Engine"
 import { Events } from "@fermata/engine/Events"
 import { HostClock } from "@fermata/engine/HostClock"
@@ -59,6 +60,8 @@ export interface Options {
 /** The services of a command. Errors of the engine are those of the command after `refine`. */
 export interface Host {
   readonly runs: Runs["Service"]
+  /** What steps say while they work. */
+  readonly chunks: Chunks["Service"]
   readonly contracts: Contracts["Service"]
   /** The kinds of steps that contracts may use here: those of the configuration that is served, once there is one. */
   readonly kinds: StepKinds
@@ -211,6 +214,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     let serving: Effect.Effect<Config.Loaded, CommandFailed> | undefined
     return {
       runs: Context.get(context, Runs),
+      chunks: Context.get(context, Chunks),
       get contracts() {
         return serviced.contracts
       },

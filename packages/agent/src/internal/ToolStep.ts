@@ -4,6 +4,7 @@
  */
 import { Artifact } from "@fermata/core/Artifact"
 import * as StoredJson from "@fermata/core/StoredJson"
+import type { Writer } from "@fermata/engine/Chunks"
 import * as Step from "@fermata/engine/Step"
 import * as Tool from "effect/ai/Tool"
 import * as Cause from "effect/Cause"
@@ -15,8 +16,10 @@ import * as Result from "effect/Result"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
+import type { Scope } from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as AgentTool from "../AgentTool.ts"
+import * as ToolOutput from "../ToolOutput.ts"
 import * as Asks from "./mcp/Asks.ts"
 
 /** What a step has recorded of a cut. Before there were artifacts, it was the number of characters alone. */
@@ -70,6 +73,8 @@ export interface Kit {
   readonly servicesOf: (name: string) => Context.Context<never>
   /** Why a tool cannot be called in this process, if it cannot. */
   readonly missing: (name: string) => string | undefined
+  /** Opens what the step that this entry of the run has requested says while it works. */
+  readonly writer: (entry: number) => Effect.Effect<Writer, never, Scope>
 }
 
 /** The tools that a step has the call of. */
@@ -132,6 +137,10 @@ export const make = (name: string, tool: Tool.Any | undefined, onCrash: AgentToo
           context
         )).pipe(
           Effect.provideService(Asks.CurrentRound, on),
+          Effect.provideServiceEffect(
+            ToolOutput.CurrentWriter,
+            Effect.map(CurrentKit, (kit) => kit?.writer(context.entry))
+          ),
           Effect.catch((later) => context.attempt > later.retries ? Effect.succeed(given(later)) : Effect.fail(later)),
           Effect.flatMap((outcome) => cut(outcome, rules!.maxResult, context))
         )

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { item, line, note } from "../../Output.ts"
 import { withHost } from "../../Session.ts"
+import * as ToolLines from "../../ToolLines.ts"
 import * as Arguments from "../Arguments.ts"
 
 /** `fermata runs tail` */
@@ -20,10 +21,21 @@ export const commandRunsTail = Command.make(
         const watch = new Watch(0, (text) => void lines.push(text))
         let begun = false
         let last: RunView | undefined
+        const { id } = yield* host.refine(host.runs.find(run))
+        const journal = Stream.map(host.runs.follow(id), (followed) => ({ _tag: "Journal", followed }) as const)
+        // What commands write is not in the journal.
+        const written = json
+          ? Stream.empty
+          : Stream.map(host.chunks.follow(id), ({ value }) => ({ _tag: "Written", value }) as const)
         yield* host.refine(Stream.runForEach(
-          host.runs.follow(run),
-          ({ entries, view }) =>
+          Stream.merge(journal, written, { haltStrategy: "left" }),
+          (told) =>
             Effect.gen(function*() {
+              if (told._tag === "Written") {
+                for (const text of ToolLines.of(told.value)) yield* line(text)
+                return
+              }
+              const { entries, view } = told.followed
               last = view
               if (json) return yield* Effect.forEach(entries, item, { discard: true })
               if (!begun) yield* line(`run ${view.id}  ${definition(view)}`)
