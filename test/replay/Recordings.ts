@@ -24,6 +24,7 @@ import { Effect, Layer, Option, Schedule, Schema } from "effect"
 import { TestClock } from "effect/testing"
 import { Activity, DurableDeferred, Workflow } from "effect/workflow"
 import { readFileSync } from "node:fs"
+import * as Agents from "./Agents.ts"
 
 type App = Layer.Success<ReturnType<typeof layerOf>>
 type Phase = Effect.Effect<unknown, unknown, App>
@@ -451,6 +452,21 @@ const ofTriage = (file: string): Record<string, Schema.Json> =>
 
 /** A program or a contract by name, and its life. */
 export const scenarios: Readonly<Record<string, Scenario>> = {
+  agents: {
+    programs: Agents.layer as never,
+    phases: [
+      Effect.andThen(Agents.start as Phase, settled),
+      answer("helper", "approve", "operator"),
+      // One of the two is left with its question.
+      Effect.gen(function*() {
+        const runs = yield* Runs
+        const run = yield* Agents.Boss.workflow.executionId({ id: "ends", input: "go" })
+        for (const { id } of yield* runs.approvals({ run })) {
+          yield* runs.answer(id, { decision: "approve", by: "operator" })
+        }
+      })
+    ]
+  },
   "order-saga": {
     programs: PlaceOrderLayer.pipe(Layer.provide(Shop.layer), Layer.provide(Shop.Ledger.layerMemory)) as never,
     phases: [

@@ -62,7 +62,9 @@ export const patched = (id: string): Effect.Effect<boolean, never, Engine | Work
  * Decisions of one name are numbered in the order in which they are asked for:
  * `name`, `name~2`, `name~3`. A decision that is added to the code, or taken
  * out of it, before a place that runs have passed is a divergence, as a step
- * is; `patched` tells such runs apart.
+ * is; `patched` tells such runs apart. Of a decision that is said to be `added`,
+ * a run that has passed the place without it goes on with what `decide` says, on
+ * every replay anew: it has to be what that run went by.
  *
  * `decide` is synchronous: what waits, or touches the world, is a step. What it
  * throws is a defect of the body, and nothing is recorded; a value that the
@@ -72,6 +74,7 @@ export const patched = (id: string): Effect.Effect<boolean, never, Engine | Work
  * @param name What is decided, in the run.
  * @param schema The schema of the value.
  * @param decide Says what is decided.
+ * @param options `added`: the decision was added to the code while runs of it were on their way.
  *
  * @example
  * ```ts
@@ -83,7 +86,8 @@ export const patched = (id: string): Effect.Effect<boolean, never, Engine | Work
 export const decide = <A extends Schema.Top>(
   name: string,
   schema: A,
-  decide: () => A["Type"]
+  decide: () => A["Type"],
+  { added = false }: { readonly added?: boolean } = {}
 ): Effect.Effect<A["Type"], never, Engine | WorkflowInstance> =>
   Effect.flatMap(CurrentRun, (place) => {
     if (place === undefined || place.step !== undefined) {
@@ -94,7 +98,7 @@ export const decide = <A extends Schema.Top>(
     const codec = outcomeCodec(schema)
     const { run, within = "" } = place
     return Effect.flatMap(
-      run.acts.decide(within + name, (key) => made(`value of decision "${key}"`, codec, decide, run.giver)),
+      run.acts.decide(within + name, (key) => made(`value of decision "${key}"`, codec, decide, run.giver), added),
       (decision): Effect.Effect<A["Type"]> => {
         if (decision._tag === "Made") return Exit.map(decision.exit, ({ value }) => value)
         const { key, value } = decision

@@ -41,7 +41,8 @@ export const run = Effect.fnUntraced(function*(
   depth: number,
   sampling: number
 ) {
-  const given = yield* Workflows.decide("agent", Given, () => givenOf(name, agent, params))
+  // Runs of an earlier build have passed here without.
+  const given = yield* Workflows.decide("agent", Given, () => givenOf(name, agent, params), { added: true })
   const usage = AgentMessage.noUsage
   if ("problem" in given) return { outcome: ToolStep.failure(given.problem), usage }
   const input = given.from === "prompt" ? (params as { readonly prompt: string }).prompt : given.input ?? params

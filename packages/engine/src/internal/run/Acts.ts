@@ -62,9 +62,10 @@ export class Acts implements ActPort {
 
   /**
    * A value that is refused leaves nothing in the journal but takes its number,
-   * so that on a replay no later decision is taken for it.
+   * so that on a replay no later decision is taken for it. One that was `added`
+   * to the code later is made anew where the journal has gone on without.
    */
-  decide(name: string, make: (key: string) => Exit.Exit<Handover.Handed>): Effect.Effect<Decision> {
+  decide(name: string, make: (key: string) => Exit.Exit<Handover.Handed>, added: boolean): Effect.Effect<Decision> {
     return this.run.ask((resume) => {
       const { ledger, pass, replayer } = this.run
       const key = Pass.freeKey(pass, `decision:${name}`, name, EntryRole.acts.decision)
@@ -78,9 +79,11 @@ export class Acts implements ActPort {
       const exit = make(key)
       if (Exit.isSuccess(exit)) {
         const verdict = Answer.unrecorded(replayer, key, `decision "${key}"`)
-        if (verdict !== "new") return this.run.diverge(verdict)
+        if (verdict !== "new" && !added) return this.run.diverge(verdict)
         const { stored } = exit.value
-        this.run.append({ _tag: "Decided", key, name, ...(stored === undefined ? {} : { value: stored }) })
+        if (verdict === "new") {
+          this.run.append({ _tag: "Decided", key, name, ...(stored === undefined ? {} : { value: stored }) })
+        }
       }
       resume({ _tag: "Made", exit })
     })

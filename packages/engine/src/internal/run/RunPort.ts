@@ -116,8 +116,12 @@ export interface ActPort {
   readonly note: (kind: string, text: string, data: StoredJson | null | undefined, inStep: boolean) => void
   /** Whether the run takes the way of a patch. */
   readonly patch: (id: string) => Effect.Effect<boolean>
-  /** What the code has decided under the next key of this name; where the journal does not say, `make` is asked. */
-  readonly decide: (name: string, make: (key: string) => Exit.Exit<Handover.Handed>) => Effect.Effect<Decision>
+  /** What the code has decided under the next key of this name; where the journal does not say, `make` is asked. Where it has gone on without, the code has parted from it, unless the decision was `added` to the code. */
+  readonly decide: (
+    name: string,
+    make: (key: string) => Exit.Exit<Handover.Handed>,
+    added: boolean
+  ) => Effect.Effect<Decision>
   /** The number of the next event that the body emits. */
   readonly nextEmit: () => number
   /** The key of the next request under this counter: the name itself, then `name~2`, `name~3`. */
