@@ -463,6 +463,9 @@ describe("the rules can fail", () => {
     const test = ["examples/a/test/A.test.ts", `import { it } from "vitest"`] as const
     clean(example({ effect: "4.1.0" }, program, test))
     assert.lengthOf(example({ effect: "4.1.0", jsonata: "2.2.2" }, program), 1)
+    const running = ["examples/a/src/run.ts", `spawn(import.meta.resolve("jsonata/package.json"))`] as const
+    clean(example({ effect: "4.1.0", jsonata: "2.2.2" }, program, running))
+    assert.lengthOf(example({ effect: "4.1.0" }, program, running), 1)
     assert.lengthOf(example({}, program), 1)
     assert.lengthOf(example({}, ["examples/a/src/main.ts", `import { it } from "vitest"`]), 1)
     const root: Rules.Manifest = { devDependencies: { effect: "4.1.0", node: "24.21.0" } }

@@ -13,6 +13,7 @@ import {
   type Node,
   placeOf,
   programOf,
+  resolvedBy,
   type Source,
   walk
 } from "./syntax.ts"
@@ -430,7 +431,7 @@ const installedBy = (manifest: Manifest): Readonly<Record<string, string>> => ({
 /** The packages that sources import by name, of which Node itself is none. */
 const importedBy = (sources: ReadonlyArray<Source>): Set<string> =>
   new Set(
-    sources.flatMap(importsOf).map(({ specifier }) => specifier)
+    sources.flatMap((source) => [...importsOf(source).map(({ specifier }) => specifier), ...resolvedBy(source)])
       .filter((specifier) => !specifier.startsWith(".") && !specifier.startsWith("node:")).map(packageOf)
   )
 

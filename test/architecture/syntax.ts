@@ -100,6 +100,21 @@ export const importsOf = (source: Source): ReadonlyArray<Import> => {
   return imports
 }
 
+/** What a file finds by `import.meta.resolve`, so that it can be run. */
+export const resolvedBy = (source: Source): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  walk(programOf(source), (node) => {
+    if (node.type !== "CallExpression" || !isNode(node["callee"]) || node["callee"].type !== "MemberExpression") return
+    const { object, property } = node["callee"] as Node & { readonly object?: unknown; readonly property?: unknown }
+    const [argument] = node["arguments"] as ReadonlyArray<unknown>
+    const specifier = literalOf(argument)
+    if (isNode(object) && object.type === "MetaProperty" && nameOf(property) === "resolve" && specifier !== undefined) {
+      found.push(specifier)
+    }
+  })
+  return found
+}
+
 export const nameOf = (node: unknown): string | undefined => {
   if (!isNode(node)) return undefined
   if (node.type === "Identifier") return node["name"] as string

@@ -277,6 +277,43 @@ const steps: ReadonlyArray<Step> = [
     }
   },
   {
+    title: "an agent has the tools of MCP servers from npm, without the SDK beside the packages",
+    prove: () => {
+      const place = join(project, "research-with-mcp")
+      cpSync(join(root, "examples", "research-with-mcp"), place, {
+        recursive: true,
+        filter: (file) => !/\/(test|node_modules|package\.json|memory\.jsonl)$/.test(file)
+      })
+      const { dependencies } = JSON.parse(
+        readFileSync(join(root, "examples", "research-with-mcp", "package.json"), "utf8")
+      ) as { readonly dependencies: Readonly<Record<string, string>> }
+      writeFileSync(join(place, "package.json"), JSON.stringify({ private: true, type: "module" }))
+      const servers = Object.entries(dependencies).filter(([name]) => name.startsWith("@modelcontextprotocol/"))
+      run(place, "npm", "install", "--no-audit", "--no-fund", "--no-save", ...servers.map((one) => one.join("@")))
+      const scripted = ["--model", "scripted"]
+      const research = (code: number, id: string) =>
+        ends(code, place, bin, [
+          "agent",
+          "run",
+          "researcher",
+          "--input",
+          `{"service":"payments"}`,
+          "--id",
+          id,
+          ...scripted
+        ])
+      research(3, "payments-1")
+      const [asked = ""] = run(place, bin, "approvals", "ls", "--json").stdout.split("\n")
+      const { id } = JSON.parse(asked) as { readonly id: string }
+      run(place, bin, "approve", id, "--as", "librarian", ...scripted)
+      const { stdout } = research(0, "payments-2")
+      expect(
+        stdout === `{"owner":"team Ledger","onCall":"Ada, 0100","source":"payments.md","remembered":true}\n`,
+        `unexpected answer:\n${stdout}`
+      )
+    }
+  },
+  {
     title: "S1, S4: runs of the installed command survive kill -9, and only a step in flight runs again",
     prove: async () => {
       const place = join(project, "kill")
