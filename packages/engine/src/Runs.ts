@@ -291,7 +291,6 @@ export class Runs extends Context.Service<Runs, {
               RunWatch.follow(
                 runtime,
                 store,
-                hostClock,
                 row,
                 options?.untilSuspended === true ? { farMs: options.farMs ?? Number.POSITIVE_INFINITY } : undefined
               ))

@@ -1,11 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Changes } from "@fermata/engine/ChangeLog"
+import { Feed } from "@fermata/engine/Feed"
 import { brief, ids, one, start } from "@fermata/testing/backend/Fixtures"
-import { Effect, Fiber } from "effect"
+import { Context, Effect, Fiber, Layer, Stream } from "effect"
 import { spawn } from "node:child_process"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import * as NodeHost from "../src/NodeHost.ts"
 import * as SqliteBackend from "../src/SqliteBackend.ts"
 import * as TempFolder from "./support/TempFolder.ts"
 
@@ -120,4 +122,30 @@ describe("a SQLite file shared by processes", () => {
       }
       assert.isAbove(looks, 1)
     }))
+
+  it.live("S4: a follower hears what other processes commit, each once and in order", () =>
+    Effect.gen(function*() {
+      const file = join(yield* TempFolder.make, "fermata.db")
+      const context = yield* Layer.build(
+        Feed.layer.pipe(Layer.provideMerge(NodeHost.layer({ db: file, worker: false })))
+      )
+      const names = ["one", "two"]
+      const heard: Array<string> = []
+      const follower = yield* Effect.forkChild(
+        Context.get(context, Feed).follow().pipe(
+          Stream.tap(({ rows }) => Effect.sync(() => heard.push(...rows.map(brief)))),
+          Stream.takeUntil(() => heard.length === 100),
+          Stream.runDrain
+        ),
+        { startImmediately: true }
+      )
+      yield* Effect.forEach(names, (name) => finish("Appender", file, name, "50"), { concurrency: "unbounded" })
+      yield* Fiber.join(follower)
+      for (const name of names) {
+        assert.deepStrictEqual(
+          heard.filter((line) => line.startsWith(`${name} `)),
+          Array.from({ length: 50 }, (_, seq) => `${name} ${seq}: ${name}:${seq}`)
+        )
+      }
+    }).pipe(Effect.scoped))
 })

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Feed } from "@fermata/engine/Feed"
 import * as Step from "@fermata/engine/Step"
 import { commit, one, startOwned } from "@fermata/testing/backend/Fixtures"
-import { Effect, Exit, Fiber, Latch, Layer, Logger, Schema } from "effect"
+import { Context, Effect, Exit, Fiber, Latch, Layer, Logger, Schema, Stream } from "effect"
 import { Workflow } from "effect/workflow"
 import { statSync } from "node:fs"
 import { join } from "node:path"
@@ -28,6 +29,30 @@ const reader = (file: string) =>
 const logOf = (file: string) => statSync(`${file}-wal`).size
 
 describe("the write-ahead log", () => {
+  it.live("is not held by who follows and stands still", () =>
+    Effect.gen(function*() {
+      const file = join(yield* TempFolder.make, "fermata.db")
+      const context = yield* Layer.build(
+        Feed.layer.pipe(Layer.provideMerge(NodeHost.layer({ db: file, worker: false, maxLogBytes: 4 * mebibyte })))
+      )
+      const began = yield* Latch.make(false)
+      const { follow, position } = Context.get(context, Feed)
+      const after = yield* position
+      yield* Effect.forkScoped(Stream.runForEach(
+        follow({ after }),
+        () => Effect.andThen(began.open, Effect.never)
+      ))
+      const backend = yield* SqliteBackend.make({ file, synchronous: "NORMAL", maxLogBytes: 4 * mebibyte })
+      yield* one(backend, startOwned("a", { rows: ["0"] }))
+      yield* began.await
+      // Five times the limit.
+      const text = JSON.stringify("x".repeat(50_000))
+      for (let length = 1; length <= 400; length++) {
+        assert.deepStrictEqual(yield* one(backend, commit("a", length, [text])), { ok: true })
+      }
+      assert.isBelow(logOf(file), 8 * mebibyte)
+    }).pipe(Effect.scoped))
+
   it.effect("beside a read transaction that stays open stops at its limit; what was written is there, and the rest follows", () =>
     Effect.gen(function*() {
       const file = join(yield* TempFolder.make, "fermata.db")

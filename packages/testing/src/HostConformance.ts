@@ -5,14 +5,18 @@
  */
 import { assert, describe, it } from "@effect/vitest"
 import type { Backend } from "@fermata/engine/Backend"
+import { type Change, type Changes, hasEntries } from "@fermata/engine/ChangeLog"
+import { Feed } from "@fermata/engine/Feed"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
 import * as Workflows from "@fermata/engine/Workflows"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Scope } from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Workflow from "effect/workflow/Workflow"
 import * as CrashHost from "./CrashHost.ts"
@@ -292,6 +296,55 @@ export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Sco
           const id = yield* start(host)
           assert.strictEqual(yield* world.tell(id, "signal", { name: "go", payload: "x" }), "closed")
           assert.strictEqual(yield* world.tell("nobody", "signal", { name: "go", payload: "x" }), "unknown")
+        }))
+    })
+
+    describe("the feed", () => {
+      test("S4: who follows by position, at one process after the other, hears what each commits, once and in order", (world) =>
+        Effect.gen(function*() {
+          const first = yield* world.start(waiting([]))
+          const second = yield* world.start(waiting([]))
+          const feedOf = (host: CrashHost.Host) => host.use(Effect.provide(Feed, Feed.layer))
+          const feeds = [yield* feedOf(first), yield* feedOf(second)] as const
+          const begin = yield* feeds[0].position
+          const heard: Array<Change> = []
+          const ids: Array<string> = []
+          let position = begin
+          const follow = (feed: Feed["Service"]) =>
+            Effect.forkChild(Stream.runHead(feed.follow({ after: position })), { startImmediately: true })
+          const hear = (follower: Fiber.Fiber<Option.Option<Changes>, unknown>) =>
+            Effect.map(Fiber.join(follower), (batch) => {
+              const { next, rows } = Option.getOrThrow(batch)
+              heard.push(...rows)
+              position = next
+            })
+          for (let turn = 0; turn < 6; turn++) {
+            const follower = yield* follow(feeds[turn % 2]!)
+            ids.push(yield* start(turn % 3 === 0 ? first : second, `run ${turn}`))
+            yield* world.adjustHost(1_000)
+            yield* hear(follower)
+          }
+          // One of them dies, and its runs go on at the other.
+          yield* first.kill
+          for (const id of ids) yield* world.tell(id, "signal", { name: "go", payload: "now" })
+          const last = yield* follow(feeds[1])
+          for (let second = 0; second < 20; second++) yield* world.adjustHost(1_000)
+          yield* second.settled
+          yield* hear(last)
+          const now = yield* feeds[1].position
+          const isBehind = Effect.sync(() => position < now)
+          while (yield* isBehind) yield* hear(yield* follow(feeds[1]))
+          // A process that has seen nothing of it tells the same.
+          const third = yield* feedOf(yield* world.start(waiting([])))
+          const again = yield* Stream.runCollect(
+            third.follow({ after: begin }).pipe(Stream.takeUntil(({ next }) => next >= now))
+          )
+          assert.deepStrictEqual(again.flatMap(({ rows }) => rows).slice(0, heard.length), heard)
+          for (const id of ids) {
+            const entries = heard.flatMap((change) => change.run === id && hasEntries(change) ? change.entries : [])
+            assert.deepStrictEqual(entries, yield* world.rows(id))
+            assert.strictEqual((yield* world.run(id)).status, "completed")
+          }
         }))
     })
   })

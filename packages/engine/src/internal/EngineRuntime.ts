@@ -11,6 +11,7 @@ import type { HostClock } from "../HostClock.ts"
 import { CurrentPace } from "../Pace.ts"
 import type { Store } from "../Store.ts"
 import type { Extensions } from "./Extensions.ts"
+import { FeedReader } from "./FeedReader.ts"
 import { Announcements } from "./process/Announcements.ts"
 import { BodyContexts } from "./process/BodyContexts.ts"
 import { Commits } from "./process/Commits.ts"
@@ -39,6 +40,7 @@ export interface EngineRuntime {
   readonly store: Store["Service"]
   readonly backend: Backend
   readonly extensions: Extensions
+  readonly feed: FeedReader
   readonly host: HostRuntime
   readonly rounds: Rounds
   readonly writer: Writer
@@ -78,6 +80,7 @@ export const make = (
   const timers = new TimerQueue(host.now, host.fork)
   const turns = new RunTurns(Context.get(ambient, CurrentPace)(host.hostElapsed, host.schedule), host.schedule)
   const waiters = new RunWaiters(backend)
+  const feed = new FeedReader({ backend, fork: host.fork, onCommit: extensions.onCommit })
 
   const writer = new Writer({
     backend,
@@ -169,6 +172,7 @@ export const make = (
     loading,
     timers,
     waiters,
+    feed,
     deliver: () => Outbox.deliver(carrier)
   })
 
@@ -177,6 +181,7 @@ export const make = (
     store,
     backend,
     extensions,
+    feed,
     host,
     rounds,
     writer,
@@ -191,16 +196,18 @@ export const make = (
     bodies,
     loops,
     executorHost,
-    isSettled: () => rounds.idle && writer.idle && loading.idle && pool.resting,
+    isSettled: () => rounds.idle && writer.idle && loading.idle && pool.resting && feed.idle,
     close: Effect.gen(function*() {
       rounds.close()
       yield* pool.letGo(() => true)
       waiters.close()
+      feed.close()
       timers.close()
       yield* ownership.retire
     }),
     crash: () => {
       rounds.close()
+      feed.close()
       pool.crash()
     }
   }

@@ -52,10 +52,15 @@ export class Extensions {
 
   /** Has a function called with every commit of this process, until the scope closes. */
   observe(observer: (committed: Committed) => void): Effect.Effect<void, never, Scope.Scope> {
-    return Effect.acquireRelease(
-      Effect.sync(() => void this.observers.add(observer)),
-      () => Effect.sync(() => void this.observers.delete(observer))
+    return Effect.asVoid(
+      Effect.acquireRelease(Effect.sync(() => this.onCommit(observer)), (callOff) => Effect.sync(callOff))
     )
+  }
+
+  /** The same, until it is called off by what this gives. */
+  readonly onCommit = (observer: (committed: Committed) => void): () => void => {
+    this.observers.add(observer)
+    return () => void this.observers.delete(observer)
   }
 
   /** How many functions are called with each commit. */

@@ -1,6 +1,6 @@
 /**
- * Follows one run through the store: what this process commits is noticed at
- * once, what others write by looking.
+ * Follows one run through the store: woken by the reader of the process when
+ * something was committed about its tree, it looks at the run.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { isFinal, type RunStatus, runStatuses, type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
@@ -10,13 +10,11 @@ import * as Suspension from "@fermata/core/Suspension"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import { readWaits, type Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
+import type * as Latch from "effect/Latch"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RunRow, StorageFailed } from "../Backend.ts"
-import type { HostClock } from "../HostClock.ts"
 import { Store } from "../Store.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 
@@ -25,9 +23,6 @@ export interface Followed {
   readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
   readonly view: RunView.RunView
 }
-
-/** A follower looks at its run after so many polls that found no new version of the store: a run that cannot be read is suspended without a commit of its own. */
-const quietLooks = 10
 
 /** The waits in the row of a run. Where they cannot be read, the one wait is for an operator who looks at the row. */
 export const waitsOf = (row: RunRow): ReadonlyArray<Wait> =>
@@ -88,14 +83,14 @@ export type Until = undefined | { readonly farMs: number }
 export const follow = (
   runtime: EngineRuntime,
   store: Store["Service"],
-  hostClock: HostClock["Service"],
   row: RunRow,
   until: Until
 ): Stream.Stream<Followed, EntryCorrupt | StorageFailed> =>
-  Stream.unwrap(Effect.map(watch(runtime, hostClock, row.root), (changes) =>
+  // What lets a run come to rest may be a write that adds nothing to it: its inbox is taken.
+  Stream.unwrap(Effect.map(runtime.feed.listen({ root: row.root, anyWrite: until !== undefined }), ({ changed }) =>
     Stream.unfold(
       { view: RunView.empty(row.id), stands: "", done: false },
-      (before) => before.done ? Effect.undefined : next(runtime, store, changes, row.id, until, before)
+      (before) => before.done ? Effect.undefined : next(runtime, store, changed, row.id, until, before)
     )))
 
 // ----------------------------------------------------------------------------
@@ -108,31 +103,6 @@ interface Position {
   readonly stands: string
   readonly done: boolean
 }
-
-/** A latch that opens whenever something of this tree of runs may have changed. */
-const watch = (
-  runtime: EngineRuntime,
-  hostClock: HostClock["Service"],
-  root: string
-): Effect.Effect<Latch.Latch, StorageFailed, Scope.Scope> =>
-  Effect.gen(function*() {
-    const changed = Latch.makeUnsafe(true)
-    const observer = ({ run }: { readonly run: RunRow }) => {
-      if (run.root === root) changed.openUnsafe()
-    }
-    yield* runtime.extensions.observe(observer)
-    let version = yield* runtime.backend.version
-    let looks = 0
-    const look = Effect.gen(function*() {
-      yield* hostClock.sleep(runtime.options.pollMs)
-      const now = yield* Effect.orElseSucceed(runtime.backend.version, () => version)
-      if (now === version && ++looks % quietLooks !== 0) return
-      version = now
-      changed.openUnsafe()
-    })
-    yield* Effect.forkScoped(Effect.forever(look))
-    return changed
-  })
 
 const next = Effect.fnUntraced(function*(
   runtime: EngineRuntime,

@@ -7,6 +7,7 @@ import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Effect from "effect/Effect"
 import type { Backend } from "../../Backend.ts"
 import type { EngineOptions } from "../../EngineOptions.ts"
+import type { FeedReader } from "../FeedReader.ts"
 import type { HostRuntime } from "./HostRuntime.ts"
 import type { Inboxes } from "./Inboxes.ts"
 import type { Liveness } from "./Liveness.ts"
@@ -31,6 +32,7 @@ interface Parts {
   readonly loading: Loading
   readonly timers: TimerQueue
   readonly waiters: RunWaiters
+  readonly feed: FeedReader
   /** Carries what is in the outbox. Answers whether there was anything. */
   readonly deliver: () => Effect.Effect<boolean, unknown>
 }
@@ -86,14 +88,16 @@ export class Loops {
   )
 
   private readonly look: Effect.Effect<void> = Effect.gen({ self: this as Loops }, function*() {
-    const { backend, liveness, parked, rounds, timers, waiters } = this.parts
+    const { backend, feed, liveness, parked, rounds, timers, waiters } = this.parts
     liveness.look()
     timers.look()
     parked.evictIdle()
-    if (!backend.supports.shared) return
+    if (!backend.supports.shared && !feed.isHeard) return
     const version = yield* Effect.orElseSucceed(backend.version, () => this.lastVersion)
-    if (version === this.lastVersion) return
+    const changed = version !== this.lastVersion
     this.lastVersion = version
+    feed.look(changed)
+    if (!changed || !backend.supports.shared) return
     for (const runId of waiters.runIds) {
       const row = yield* Effect.orElseSucceed(backend.run(runId), () => null)
       if (row !== null && (isFinal(row.status as RunStatus) || row.status === "suspended")) waiters.notify(runId)

@@ -1,0 +1,66 @@
+/**
+ * What is committed about the runs of a store, as it comes: by this process and
+ * by every other. One reader of the process serves all who follow it.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Stream from "effect/Stream"
+import type { StorageFailed } from "./Backend.ts"
+import type { Changes } from "./ChangeLog.ts"
+import type { Engine } from "./Engine.ts"
+import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
+import type { Listener } from "./internal/FeedReader.ts"
+
+/** What is followed, and from where on. */
+export interface FeedOptions {
+  /** Behind which position of this store it begins; behind the position of now when absent. */
+  readonly after?: string
+  /** Only the runs of the tree under this top run, by its whole id; all runs when absent. */
+  readonly root?: string
+}
+
+/** Tells what is committed about runs, in the order of the commits. */
+export class Feed extends Context.Service<Feed, {
+  /** The position of now, from which somebody may go on later, in any process: see `ChangeLog`. */
+  readonly position: Effect.Effect<string, StorageFailed>
+  /**
+   * What is committed behind a position, in the order of the commits, each once:
+   * up to 500 changes at a time, when the follower asks for more, so that one that
+   * is slow or stands still costs nothing but that. `next` is the position to go
+   * on from. Where `reset` is given, the position was of another store, or of a
+   * time that this one has not come to: the follower looks at its runs anew, and
+   * the stream goes on from now. Interrupted when the engine closes.
+   */
+  readonly follow: (options?: FeedOptions) => Stream.Stream<Changes, StorageFailed>
+}>()("@fermata/engine/Feed") {
+  /** The feed of the engine of this process. */
+  static readonly layer: Layer.Layer<Feed, never, Engine> = Layer.effect(
+    Feed,
+    Effect.map(CurrentRuntime.current, ({ backend, feed, waiters }) => {
+      const next = Effect.fnUntraced(function*(listener: Listener, after: string) {
+        for (let position = after;;) {
+          yield* waiters.whileOpen(listener.changed.await)
+          // Closed before the look, so that what comes during the look is seen by the next.
+          listener.changed.closeUnsafe()
+          const { next, reset, rows } = yield* feed.pull(listener, position)
+          if (rows.length > 0) listener.changed.openUnsafe()
+          position = next
+          const { root } = listener
+          const wanted = root === undefined ? rows : rows.filter((row) => row.root === root)
+          if (reset === true) return [{ rows: [], next, reset }, next] as const
+          if (wanted.length > 0) return [{ rows: wanted, next }, next] as const
+        }
+      })
+      return Feed.of({
+        position: backend.position,
+        follow: ({ after, root } = {}) =>
+          Stream.unwrap(Effect.gen(function*() {
+            const listener = yield* feed.listen({ root })
+            const from = after ?? (yield* backend.position)
+            return Stream.unfold(from, (position) => next(listener, position))
+          }))
+      })
+    })
+  )
+}
