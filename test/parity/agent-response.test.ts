@@ -56,6 +56,7 @@ describe("a run of an agent, from outside", () => {
       assert.deepInclude(rest, { runId: run, status: "paused", data: "text", errors: [] })
       assert.deepInclude(rest, { version: 1 })
       assert.deepInclude(meta, { agent: "agent", pauseReason: "gate_required", turns: 1, messages: 2 })
+      assert.deepInclude(meta, { lastMessage: "model", lastShardIndex: 0 })
       assert.deepStrictEqual({ ...meta.cost }, { usd: 0.012, tokens: 150, estimated: true })
       assert.deepStrictEqual({ ...meta.usage }, { input: 100, cacheRead: 0, cacheWrite: 0, output: 50 })
       assert.deepInclude(pendingCall!, { runId: run, toolName: "Write", input: { path: "p", content: "text" } })
@@ -67,7 +68,8 @@ describe("a run of an agent, from outside", () => {
       yield* Agent.tell(run, "and this")
       yield* runs.answer(pendingCall!.approval, { decision: "approve", by: "operator" })
       yield* settled
-      assert.deepInclude((yield* AgentResponse.of(run)).meta, { turns: 2, messages: 4 })
+      const { meta: after } = yield* AgentResponse.of(run)
+      assert.deepInclude(after, { turns: 2, messages: 4, lastMessage: "model~2", lastShardIndex: 0 })
     }).pipe(Effect.provide(layer))
   })
 

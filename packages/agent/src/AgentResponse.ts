@@ -15,6 +15,7 @@ import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import { Message } from "./internal/Message.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
+import * as Transcript from "./Transcript.ts"
 
 /**
  * Why a run waits: for an answer about a call of its own, or of a run below it;
@@ -66,6 +67,13 @@ export const AgentResponse = Schema.Struct({
     turns: Schema.Int,
     /** What was said so far: what the run was given, what it was told since, and answers of its model. */
     messages: Schema.Int,
+    /**
+     * What was said last: the key of the step whose answer it is, such as `model~2`; `message~3` for the third thing
+     * that the run was told; `input` for what it was given. Absent for a run that there is not.
+     */
+    lastMessage: Schema.optionalKey(Schema.String),
+    /** The file of its transcript in which the last line stands, from 0 on. Absent for a run that there is not. */
+    lastShardIndex: Schema.optionalKey(Schema.Int),
     /** Entries of the journal so far: whoever has seen so many has seen all of this. */
     entries: Schema.Int,
     /** Tokens of answers so far, of subagents too. */
@@ -105,6 +113,8 @@ export const of = (run: string): Effect.Effect<AgentResponse, Exclude<FindError,
         agent: view.workflow,
         turns: answers.length,
         messages: 1 + toldOf(view) + answers.length,
+        lastMessage: lastMessageOf(view),
+        lastShardIndex: Math.floor((Transcript.linesOf(view).length - 1) / Transcript.linesOfShard),
         entries: view.counts.entries,
         usage: usageOf(family),
         cost: costOf(family),
@@ -158,10 +168,12 @@ interface Pending {
 const decodeAnswer = Schema.decodeUnknownExit(AgentMessage.Answer)
 
 const modelSteps = ({ steps }: RunView.RunView) =>
-  steps.flatMap(({ input, name, output }) => {
+  steps.flatMap(({ endedAt, input, key, name, output }) => {
     if (name !== ModelStep.stepName || output === undefined) return []
     const answer = decodeAnswer(output)
-    return Exit.isSuccess(answer) ? [{ answer: answer.value, purpose: field(input, "purpose") }] : []
+    return Exit.isSuccess(answer)
+      ? [{ answer: answer.value, purpose: field(input, "purpose"), key, at: endedAt ?? 0 }]
+      : []
   })
 
 const field = (value: unknown, name: string): unknown =>
@@ -231,6 +243,17 @@ const dataOf = (view: RunView.RunView, pending: Pending | undefined): unknown =>
 
 /** What it was told on its way, as far as it has heard it. */
 const toldOf = ({ signals }: RunView.RunView): number => signals.find(({ name }) => name === Message.name)?.count ?? 0
+
+const lastMessageOf = (view: RunView.RunView): string => {
+  const answer = modelSteps(view).findLast(({ purpose }) => purpose !== "summary")
+  const told = view.signals.find(({ name }) => name === Message.name)
+  if (told !== undefined && told.lastAt > (answer?.at ?? 0)) {
+    return told.count === 1
+      ? "message"
+      : `message~${told.count}`
+  }
+  return answer?.key ?? "input"
+}
 
 const decodeUsage = Schema.decodeUnknownExit(AgentMessage.Usage)
 

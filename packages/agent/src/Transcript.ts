@@ -105,8 +105,11 @@ export const linesOf = (view: RunView.RunView): ReadonlyArray<Line> => {
   ]
 }
 
+/** How many lines a file of a transcript has, unless somebody says otherwise. */
+export const linesOfShard = 1_000
+
 /** The lines as files of at most so many lines, 1,000 by default. */
-export const shardsOf = (lines: ReadonlyArray<Line>, most = 1_000): ReadonlyArray<Shard> => {
+export const shardsOf = (lines: ReadonlyArray<Line>, most = linesOfShard): ReadonlyArray<Shard> => {
   const shards: Array<Shard> = []
   for (let from = 0; from < lines.length; from += most) {
     const text = lines.slice(from, from + most).map((line) => `${StoredJson.textOf(line)}\n`).join("")
