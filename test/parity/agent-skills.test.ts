@@ -9,7 +9,8 @@ import { Runs } from "@fermata/engine/Runs"
 import * as Secrets from "@fermata/engine/Secrets"
 import { Egress, Folder } from "@fermata/host-node"
 import { CrashHost } from "@fermata/testing"
-import { Cause, Effect, Exit, Layer, Logger, type Schema } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Schema } from "effect"
+import { Tool, Toolkit } from "effect/ai"
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { createServer, type IncomingMessage } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -249,6 +250,48 @@ describe("skills of a run", () => {
         inTurn(calls(load("poems")), calls(load("poems", "rhyme")), calls(load("memo-style")), answer("done")),
         agent.layer
       )))
+    }))
+
+  it.effect("M-101: inline ones are served in the process that goes on with a run, which knows none of them", () =>
+    Effect.gen(function*() {
+      const asked: Array<string> = []
+      const Write = Tool.make("Write", { parameters: Schema.Struct({ path: Schema.String }), success: Schema.String })
+      const kit = Toolkit.make(Write)
+      const agent = Agent.make("agent", { instructions: "Do it.", model: "m", toolkit: kit })
+      const script: Scripted.Script = (request, turn) => {
+        asked.push(JSON.stringify(request.prompt.content))
+        return turn === 0
+          ? [Scripted.call("Write", { path: "p" })]
+          : turn === 1
+          ? [Scripted.call("Skill", { name: "poems" })]
+          : "done"
+      }
+      const layer = Layer.provide(
+        agent.layer,
+        Layer.mergeAll(
+          kit.toLayer({ Write: () => Effect.succeed("written") }),
+          Models.layer([Scripted.provider(script, { name: "m" })]),
+          Chunks.layerMemory
+        )
+      )
+      const world = yield* CrashHost.make
+      const before = yield* world.start(layer)
+      const skills = [{ name: "poems", description: "How poems go", content: "In lines." }]
+      const run = yield* before.use(agent.start("go", { id: "1", skills }))
+      yield* before.settled
+      const after = yield* world.restart(before, layer)
+      yield* after.use(Effect.provide(
+        Effect.gen(function*() {
+          const runs = yield* Runs
+          const [question] = yield* runs.approvals()
+          yield* runs.answer(question!.id, { decision: "approve", by: "operator" })
+        }),
+        Runs.layer
+      ))
+      yield* after.settled
+      assert.strictEqual((yield* world.run(run)).status, "completed")
+      assert.notInclude(asked[1]!, "In lines.")
+      assert.include(asked[2]!, "In lines.")
     }))
 
   it.effect("M-103: an empty list leaves a run without any", () =>
