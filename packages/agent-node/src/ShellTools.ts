@@ -74,6 +74,9 @@ export const layer: Layer.Layer<Tool.HandlersFor<typeof toolkit.tools>> = toolki
         ...(timeout === undefined ? {} : { timeout })
       })
       yield* telling.end
+      const isWrong = ended.exitCode !== 0 || ended.timedOut || ended.exceeded !== undefined
+      // What only reads has changed nothing that others count on, and says by its code what it found.
+      if (isWrong && CommandRisk.of(command).risk !== "reads") yield* AgentTool.stopOthers
       return [
         yield* shown("stdout", ended.stdout, ended.written.stdout),
         ...(ended.written.stderr.bytes === 0

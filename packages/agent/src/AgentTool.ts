@@ -228,15 +228,34 @@ export const show = (
   Effect.gen(function*() {
     const { keep } = yield* call
     const kept = yield* keep(content, options)
-    const files = yield* CurrentFiles
-    files?.push(kept)
+    const aside = yield* CurrentAside
+    aside?.files.push(kept)
     return kept
   })
 
-/** What the handler of a call has shown so far. */
-export const CurrentFiles: Context.Reference<Array<Artifact> | undefined> = Context.Reference<
-  Array<Artifact> | undefined
->("@fermata/agent/AgentTool/CurrentFiles", { defaultValue: () => undefined })
+/**
+ * Says in the handler of a call that it has gone wrong in a way in which calls of
+ * the same answer that come after it are not to be made: their results say so.
+ */
+export const stopOthers: Effect.Effect<void> = Effect.flatMap(
+  Effect.suspend(() => CurrentAside),
+  (aside) =>
+    Effect.sync(() => {
+      if (aside !== undefined) aside.stopsOthers = true
+    })
+)
+
+/** What the handler of a call has said beside its result so far. */
+export interface Aside {
+  readonly files: Array<Artifact>
+  stopsOthers: boolean
+}
+
+/** The same, as the loop provides it. */
+export const CurrentAside: Context.Reference<Aside | undefined> = Context.Reference<Aside | undefined>(
+  "@fermata/agent/AgentTool/CurrentAside",
+  { defaultValue: () => undefined }
+)
 
 const Requirements = Context.Reference<ReadonlyArray<string>>("@fermata/agent/AgentTool/Requirements", {
   defaultValue: () => []

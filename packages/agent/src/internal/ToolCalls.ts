@@ -75,20 +75,22 @@ export const make = (
     const grant = callers.limit === undefined || agents === 0
       ? undefined
       : Money.shareOf(callers.limit, (yield* Workflows.spent).total, agents)
+    let stopped: string | undefined
     const results = yield* Dispatch.each(
       wanted.map((call, index) => ({ call, route: routes[index]!, place: before + index + 1 })),
       ({ route }) => route.to === "nobody" || route.to === "memory" || route.safe,
       concurrency,
       ({ call, place, route }) =>
         Effect.map(
-          one(call, route, place, callers, usages, notes, grant),
-          ({ files, isFailure, result }): ToolResult => ({
-            id: call.id,
-            tool: call.tool,
-            isFailure,
-            result,
-            ...(files === undefined ? {} : { files })
-          })
+          Effect.suspend(() =>
+            stopped === undefined
+              ? one(call, route, place, callers, usages, notes, grant)
+              : Effect.succeed(ToolStep.failure(`it was not called, since ${stopped} went wrong before it`))
+          ),
+          ({ files, isFailure, result, stopsOthers }): ToolResult => {
+            if (stopsOthers === true) stopped = call.tool
+            return { id: call.id, tool: call.tool, isFailure, result, ...(files === undefined ? {} : { files }) }
+          }
         )
     )
     return { results, usages, notes: wanted.flatMap((_, index) => notes.get(before + index + 1) ?? []) }

@@ -39,6 +39,8 @@ export const Outcome = Schema.Struct({
   result: Schema.Json,
   cut: Schema.optionalKey(RecordedCut),
   files: Schema.optionalKey(Schema.Array(Artifact)),
+  /** Calls of the same answer that come after it are not made. */
+  stopsOthers: Schema.optionalKey(Schema.Literal(true)),
   /** Where the call goes on in another step. */
   open: Schema.optionalKey(Asks.Open)
 })
@@ -131,7 +133,7 @@ export const make = (name: string, tool: Tool.Any | undefined, onCrash: AgentToo
     run: ({ call, on, params }: Input, context: Step.StepContext) =>
       tool === undefined
         ? Effect.succeed(failure(`there is no tool "${name}" any more`))
-        : withFiles(Effect.provideService(
+        : withAside(Effect.provideService(
           limited(carryOut(name, params, call), rules!.timeoutMs, name),
           AgentTool.CurrentCall,
           context
@@ -243,13 +245,17 @@ const again = Schedule.exponential(Duration.seconds(1)).pipe(
   )
 )
 
-/** The outcome of a call with what its handler has shown. */
-const withFiles = <E>(outcome: Effect.Effect<Outcome, E>): Effect.Effect<Outcome, E> =>
+/** The outcome of a call with what its handler has said beside it. */
+const withAside = <E>(outcome: Effect.Effect<Outcome, E>): Effect.Effect<Outcome, E> =>
   Effect.suspend(() => {
-    const files: Array<Artifact> = []
+    const aside: AgentTool.Aside = { files: [], stopsOthers: false }
     return Effect.map(
-      Effect.provideService(outcome, AgentTool.CurrentFiles, files),
-      (outcome) => files.length === 0 || outcome.isFailure ? outcome : { ...outcome, files: [...files] }
+      Effect.provideService(outcome, AgentTool.CurrentAside, aside),
+      (outcome): Outcome => ({
+        ...outcome,
+        ...(aside.files.length === 0 || outcome.isFailure ? {} : { files: [...aside.files] }),
+        ...(aside.stopsOthers ? { stopsOthers: true } : {})
+      })
     )
   })
 
