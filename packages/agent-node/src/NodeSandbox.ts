@@ -9,9 +9,12 @@
  * Where there is no bubblewrap, nothing is run, unless `without` says otherwise.
  */
 import { type ExecOptions, type Executed, Sandbox, SandboxFailed } from "@fermata/agent/Sandbox"
+import type { SecretRef } from "@fermata/core/SecretRef"
+import * as Secrets from "@fermata/engine/Secrets"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import { existsSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -44,6 +47,12 @@ export interface Options {
   readonly network?: boolean
   /** Variables of this process that commands are given, by name; beside `PATH` and `LANG` none by default. */
   readonly env?: ReadonlyArray<string>
+  /**
+   * Variables that are secrets, by their names: each command is told what they say
+   * then, in the step of its call alone, and they are cut out of what it writes. A
+   * command that writes one into a file has told it to whoever reads that file.
+   */
+  readonly secrets?: Readonly<Record<string, SecretRef>>
   /** Further folders that commands read, such as that of a Node that does not lie below `/usr`. */
   readonly shown?: ReadonlyArray<string>
   readonly limits?: Partial<Limits>
@@ -88,6 +97,13 @@ export const make = (options: Options = {}): Effect.Effect<Sandbox["Service"], S
         ({ problem }) => new SandboxFailed({ subject: cwd, problem })
       )
       const guarded = yield* Effect.mapError(workspace.guarded, ({ problem }) => failed(problem))
+      const secrets = yield* Effect.mapError(
+        Effect.forEach(
+          Object.entries(options.secrets ?? {}),
+          ([name, ref]) => Effect.map(Secrets.resolve(ref), (secret) => [name, Redacted.value(secret)] as const)
+        ),
+        ({ message }) => failed(message)
+      )
       const limited = Programs.limited(found.prlimit, bounds, [command, ...args])
       const stdout = Capture.make(maxOutput, largestWhole)
       const stderr = Capture.make(maxOutput, largestWhole)
@@ -107,7 +123,7 @@ export const make = (options: Options = {}): Effect.Effect<Sandbox["Service"], S
             }, Command.descriptors)
           }),
         cwd: isolated ? workspace.root : folder.real,
-        env: { ...environment, ...env },
+        env: { ...environment, ...Object.fromEntries(secrets), ...env },
         stdin,
         stdout: (chunk) => {
           stdout.take(chunk)
@@ -168,13 +184,15 @@ const largestWhole = 16 * 1024 ** 2
 
 const toldOf = (
   { readOnly }: { readonly readOnly: boolean },
-  { env = [], network }: Options,
+  { env = [], network, secrets = {} }: Options,
   { memory, processes, timeoutMs }: Limits
 ): string =>
   `Commands run in a sandbox: the workspace is ${readOnly ? "only read" : "written"}, ${
     network === true ? "the network is there" : "there is no network"
   }, home and /tmp are empty at each start${
-    env.length === 0 ? "" : `, ${env.join(", ")} of the environment`
+    [...env, ...Object.keys(secrets)].length === 0
+      ? ""
+      : `, ${[...env, ...Object.keys(secrets)].join(", ")} of the environment`
   }; at most ${timeoutMs / 1_000} s, ${Math.round(memory / 1024 ** 2)} MiB of memory and ${processes} processes.`
 
 const withoutOf = (problem: string): string =>
