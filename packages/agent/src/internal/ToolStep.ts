@@ -273,9 +273,10 @@ const limited = <E>(
 
 /** A result that can be stored, or what is wrong with it. */
 const stored = (isFailure: boolean, result: unknown): Outcome => {
-  const made = StoredJson.of(result ?? null)
+  // As a part of the outcome, which is one level deeper than the result alone.
+  const made = StoredJson.of({ isFailure, result: result ?? null })
   return Result.isSuccess(made)
-    ? { isFailure, result: made.success.read() as Schema.Json }
+    ? made.success.read() as Pick<Outcome, "isFailure" | "result">
     : failure(`its result cannot be stored: ${made.failure.reason}`)
 }
 
