@@ -21,6 +21,7 @@ import { tmpdir } from "node:os"
 import * as Bubblewrap from "./internal/Bubblewrap.ts"
 import * as Capture from "./internal/Capture.ts"
 import * as Command from "./internal/Command.ts"
+import * as Git from "./internal/Git.ts"
 import { type Limits, limits } from "./internal/Limits.ts"
 import * as Programs from "./internal/Programs.ts"
 import * as Text from "./internal/Text.ts"
@@ -104,6 +105,7 @@ export const make = (options: Options = {}): Effect.Effect<Sandbox["Service"], S
         ),
         ({ message }) => failed(message)
       )
+      const git = yield* Effect.promise(() => Git.environmentOf(workspace.root, environment))
       const limited = Programs.limited(found.prlimit, bounds, [command, ...args])
       const stdout = Capture.make(maxOutput, largestWhole)
       const stderr = Capture.make(maxOutput, largestWhole)
@@ -123,7 +125,7 @@ export const make = (options: Options = {}): Effect.Effect<Sandbox["Service"], S
             }, Command.descriptors)
           }),
         cwd: isolated ? workspace.root : folder.real,
-        env: { ...environment, ...Object.fromEntries(secrets), ...env },
+        env: { ...git, ...environment, ...Object.fromEntries(secrets), ...env },
         stdin,
         stdout: (chunk) => {
           stdout.take(chunk)
