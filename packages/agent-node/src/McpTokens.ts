@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import * as Semaphore from "effect/Semaphore"
 import { randomUUID } from "node:crypto"
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
-import { createServer } from "node:http"
+import type { Server } from "node:http"
 import { dirname } from "node:path"
 
 /**
@@ -55,8 +55,10 @@ export const browser = <E, R>(
   Effect.scoped(Effect.gen(function*() {
     const { hostname, origin, pathname, port } = new URL(redirectUrl)
     const came = Promise.withResolvers<URL>()
+    // Named in an import it has Node load its client too, which no process wants that nobody logs in by.
+    const { createServer } = yield* Effect.promise(() => import("node:http"))
     yield* Effect.acquireRelease(
-      Effect.callback<ReturnType<typeof createServer>, Error>((resume) => {
+      Effect.callback<Server, Error>((resume) => {
         const http = createServer((request, response) => {
           const back = new URL(request.url ?? "/", origin)
           if (back.pathname !== pathname) return void response.writeHead(404).end()
