@@ -1,4 +1,7 @@
-/** One client of the server: what it may ask, in the protocol's words, on the official SDK. */
+/**
+ * One client of the server: what it may ask, in the protocol's words, on the official SDK. Effect's own server lists
+ * the resources that it was given and no others, and over HTTP it tells of no change and goes on with no lost stream.
+ */
 import type { OpenApproval } from "@fermata/core/Question"
 import { asides } from "@fermata/core/QuestionText"
 import { Server } from "@modelcontextprotocol/sdk/server/index.js"
