@@ -82,12 +82,8 @@ describe("the official conformance suite of MCP", () => {
         [...exceptions],
         failed.map(({ checks, said, scenario }) => `${scenario}: ${JSON.stringify(checks)}\n${said}`).join("\n")
       )
-      const checks = lived.flatMap(({ checks, scenario }) => scenario === "sse-retry" ? [] : checks)
-      const held = checks.filter(({ status }) => status === "SUCCESS")
-      assert.include(
-        readme,
-        `${lived.length - failed.length} of ${lived.length} scenarios (${held.length} of ${checks.length} checks)`
-      )
+      // How many checks there are differs from run to run: some count each request.
+      assert.include(readme, `${lived.length - failed.length} of ${lived.length} scenarios`)
       for (const name of exceptions) assert.include(readme, `\`${name}\``)
     }), 900_000)
 })
