@@ -105,7 +105,7 @@ const points: ReadonlyArray<
 ]
 
 describe("an agent whose process is killed", () => {
-  it("S1, N-45: pays no answer twice and settles no effect twice, wherever that is", async () => {
+  it("M-01, S1, N-45: pays no answer twice and settles no effect twice, wherever that is", async () => {
     const calm = await live("nowhere")
     if (calm === "killed") throw new Error("killed")
     assert.deepStrictEqual(calm.output.output, { done: true }, calm.error)

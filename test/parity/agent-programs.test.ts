@@ -1,12 +1,21 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, AgentErrors, AgentStream, AgentTool, Policy } from "@fermata/agent"
 import { type Model, ModelOverride, Models } from "@fermata/agent/Model"
+import * as ModelsOf from "@fermata/agent/model/Models"
+import * as Scripted from "@fermata/agent/model/Scripted"
 import * as RunViewSchema from "@fermata/core/RunViewSchema"
+import type { Backend } from "@fermata/engine/Backend"
+import { Chunks } from "@fermata/engine/Chunks"
+import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import { Runs } from "@fermata/engine/Runs"
+import { SqliteBackend } from "@fermata/host-node"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { Workflow } from "effect/workflow"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { answer, call, calls, inTurn, said, type Script, Wire, world } from "./AgentWorld.ts"
 
 const reads = { onCrash: "rerun", safe: true, permission: "read" } as const
@@ -208,6 +217,41 @@ describe("an agent in a program", () => {
         )
       )
     )
+  })
+})
+
+describe("what a run of an agent is looked at by", () => {
+  it.effect("P-54: is the same whatever its store is: in memory, or a database", () => {
+    const looked = (backend: Backend) =>
+      Effect.gen(function*() {
+        const runs = yield* Runs
+        const run = yield* Triage.start("go", { id: "1" })
+        yield* (yield* TestHost).settled
+        return yield* runs.show(run)
+      }).pipe(Effect.provide(
+        Layer.mergeAll(layer).pipe(
+          Layer.provide([
+            ModelsOf.layer([
+              Scripted.provider(
+                ({ tools }, turn) =>
+                  tools.length > 0 && turn === 0 ? [Scripted.call("lookup-ticket", { id: "42" })] : "done",
+                { name: "m" }
+              )
+            ]),
+            Chunks.layerMemory
+          ]),
+          Layer.provideMerge(Layer.provideMerge(Runs.layer, TestHost.layerOf(backend, { ownerId: "one" })))
+        )
+      ))
+    return Effect.gen(function*() {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "fermata-looked-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+      )
+      const inMemory = yield* looked(MemoryBackend.make(MemoryBackend.makeStore()))
+      assert.strictEqual(inMemory.status, "completed")
+      assert.deepStrictEqual(yield* looked(yield* SqliteBackend.make({ file: join(folder, "a.db") })), inMemory)
+    })
   })
 })
 

@@ -97,7 +97,7 @@ describe("a run of an agent, from outside", () => {
     })
   }
 
-  it.effect("M-52: a program above goes by its status, which the compiler knows to be one of six", () => {
+  it.effect("M-09, M-52: a program above goes by its status, which the compiler knows to be one of six", () => {
     const next: Array<unknown> = []
     const queue: Array<{ readonly run: string; readonly tool: string; readonly data: unknown }> = []
     const failures: Array<string> = []
