@@ -30,12 +30,17 @@ export interface Options {
   readonly now: number
   /** The process that has the run. */
   readonly process?: RunProcess | undefined
+  readonly title?: string
+  readonly labels?: Readonly<Record<string, string>>
   /** What would end its waits. */
   readonly samples?: Samples
 }
 
 /** The lines about a run. */
-export const page = (view: RunView.RunView, { globals, now, process, samples }: Options): ReadonlyArray<string> => {
+export const page = (
+  view: RunView.RunView,
+  { globals, labels, now, process, samples, title }: Options
+): ReadonlyArray<string> => {
   const { endedAt, requestedAt } = view.times
   const commands = nextCommands({
     runId: view.id,
@@ -47,6 +52,8 @@ export const page = (view: RunView.RunView, { globals, now, process, samples }: 
   })
   return [
     `${out.bold(`run ${view.id}`)}  ${Words.definition(view)}`,
+    ...optional("title", title),
+    ...optional("labels", labels && Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", ")),
     field("status", `${painted(view)}${view.paused && view.reason !== "operator" ? " (paused)" : ""}`),
     ...(process === undefined
       ? []

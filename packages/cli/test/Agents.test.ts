@@ -132,7 +132,7 @@ describe("agents", () => {
     // The day may have ended meanwhile.
     if (today.tokens !== undefined) assert.strictEqual(today.tokens, tokens)
     const page = (await type("runs", "ls")).stdout
-    assert.match(page, /^RUN +WORKFLOW +STATUS +STARTED +SPENT +WAITS$/m)
+    assert.match(page, /^RUN +WORKFLOW +STATUS +STARTED +SPENT +TITLE +WAITS$/m)
     assert.include(page, `${tokens} tokens`)
     const upgrade = await type("upgrade", "check")
     assert.strictEqual(upgrade.code, 0, upgrade.stdout)

@@ -10,6 +10,10 @@ export const StartOptions = Schema.Struct({
   /** Runs of one workflow with one key are one run. */
   key: Schema.optionalKey(Schema.String),
   by: Schema.optionalKey(Schema.String),
+  /** What the run is about, in a few words: shown in lists. When absent, what its workflow says, its key, or the first short text of its input. */
+  title: Schema.optionalKey(Schema.String),
+  /** By which it is found in lists: at most 20 names of up to 63 characters, with texts of up to 200. */
+  labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   /** A new run in any case, even where the input has been run before. */
   new: Schema.optionalKey(Schema.Boolean)
 })

@@ -13,6 +13,10 @@ export const RunSummary = Schema.Struct({
   version: Schema.String,
   /** `program`, or the kind of its document, such as `contract`. */
   kind: Schema.String,
+  /** What the run is about, in a few words; absent where nothing says so. */
+  title: Schema.optionalKey(Schema.String),
+  /** Given at the start; absent where there are none. */
+  labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   status: Schema.Literals(runStatuses),
   /** The most urgent of the waits; only when suspended. */
   reason: Schema.optionalKey(Schema.Literals(suspendReasons)),
@@ -41,6 +45,14 @@ export const ListFilter = Schema.Struct({
   workflow: Schema.optionalKey(Schema.String),
   parent: Schema.optionalKey(Schema.String),
   root: Schema.optionalKey(Schema.String),
+  /** Only runs that have all of these labels, with these values. */
+  labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
+  /** Only runs that were asked for at this time or later, ms since the epoch. */
+  since: Schema.optionalKey(Schema.Finite),
+  /** Only runs that were asked for at this time or earlier, ms since the epoch. */
+  until: Schema.optionalKey(Schema.Finite),
+  /** Only runs whose ids begin with this. */
+  prefix: Schema.optionalKey(Schema.String),
   /** Default 50. */
   limit: Schema.optionalKey(Schema.Int),
   /** Only runs started before this one, for paging. */

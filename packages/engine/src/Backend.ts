@@ -55,6 +55,13 @@ export interface RunFilter {
   readonly workflow?: string | undefined
   readonly parent?: string | undefined
   readonly root?: string | undefined
+  /** All of these. */
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  /** Created at this time or later, and at this time or earlier. */
+  readonly since?: number | undefined
+  readonly until?: number | undefined
+  /** What its id begins with. */
+  readonly prefix?: string | undefined
   /** Newest (last started) first; at most this many. */
   readonly limit: number
   /** Only runs created before the run with this id, for paging. */

@@ -158,6 +158,9 @@ const list = (store: MemoryStore, filter: RunFilter): ReadonlyArray<RunRow> => {
     if (filter.workflow !== undefined && filter.workflow !== row.workflow) continue
     if (filter.parent !== undefined && filter.parent !== row.parent) continue
     if (filter.root !== undefined && filter.root !== row.root) continue
+    if (row.createdAt < (filter.since ?? -Infinity) || row.createdAt > (filter.until ?? Infinity)) continue
+    if (filter.prefix !== undefined && !row.id.startsWith(filter.prefix)) continue
+    if (Object.entries(filter.labels ?? {}).some(([name, value]) => row.labels?.[name] !== value)) continue
     found.push(row)
   }
   return found

@@ -321,7 +321,7 @@ export class Runs extends Context.Service<Runs, {
           const request = definition.kind === "program"
             ? yield* RunStarts.programRequest(runtime, definition, payload, options)
             : yield* RunStarts.documentRequest(runtime, definition, payload, options)
-          return yield* engine.start(request)
+          return yield* engine.start(yield* RunStarts.described(request, options))
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
           return yield* RunForks.fork(runtime, store, yield* rowOf(run), Telling.json(options))

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { OutboxRow, StartOp } from "./Backend.ts"
+import * as RunTitle from "./internal/RunTitle.ts"
 
 /** A run that is asked for, as it travels through the outbox. Values are encoded. */
 export const StartRequest = Schema.Struct({
@@ -24,6 +25,9 @@ export const StartRequest = Schema.Struct({
   payload: Schema.Unknown,
   by: Schema.optionalKey(Schema.String),
   trigger: Schema.optionalKey(Schema.Struct({ event: Schema.String, id: Schema.String })),
+  /** What the run is about; when absent, the first short text of its payload. */
+  title: Schema.optionalKey(Schema.String),
+  labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   /** What the run may spend. */
   granted: Schema.optionalKey(Amount),
   /** The events that the run may ask for, and at which places in them; see `EventLog`. */
@@ -90,6 +94,7 @@ export const startOp = (request: StartRequest, at: number, owner: string | null)
     ...(request.trigger === undefined ? {} : { trigger: request.trigger }),
     ...(request.granted === undefined ? {} : { granted: request.granted })
   }
+  const title = request.title === undefined ? RunTitle.ofPayload(request.payload) : RunTitle.of(request.title)
   return {
     entry,
     op: {
@@ -105,7 +110,9 @@ export const startOp = (request: StartRequest, at: number, owner: string | null)
         status: "queued",
         owner,
         dueAt: 0,
-        createdAt: at
+        createdAt: at,
+        ...(title === undefined ? {} : { title }),
+        ...(request.labels === undefined ? {} : { labels: request.labels })
       },
       rows: [],
       blobs: [],

@@ -24,7 +24,7 @@ import type { Budget, Raises, Spending } from "./internal/run/Purse.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 
 export type { Budget, Raises, Spending } from "./internal/run/Purse.ts"
-export { defaultLimits, Limits, Signals, Version } from "./internal/WorkflowAnnotations.ts"
+export { defaultLimits, Limits, Signals, Title, Version } from "./internal/WorkflowAnnotations.ts"
 
 /**
  * Whether this run goes the new way, in the body of a workflow that was changed

@@ -29,7 +29,7 @@ export const applicationId = 0x4665726d
  *   databases) counts its inbox rows, so that no commit scans.
  * - What goes without saying is not stored: `EntryLines` says how entries stand in a
  *   row, `ShortWaits` what of its waits a run has beside its reason. A suspended run
- *   with a small payload takes less than 800 bytes, its indexes among them.
+ *   with a small payload takes less than 830 bytes, its indexes among them.
  * - Times are `REAL`, in which SQLite stores whole numbers as integers and a
  *   fraction of a millisecond does no harm.
  * - `root` is null for a run that is its own root, so top runs need no index entry.
@@ -369,6 +369,21 @@ export const migrations: ReadonlyArray<string> = [
   BEGIN
     INSERT INTO journal (arrival, run, last, entries) VALUES (old.arrival, 0, -1, '');
   END;
+  `,
+  // What runs are about, labels by which they are found, and indexes for lists. One by workflow and status serves both, and each alone.
+  `
+  ALTER TABLE runs ADD COLUMN title TEXT;
+  ALTER TABLE runs ADD COLUMN labels TEXT;
+  CREATE TABLE run_labels (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    run INTEGER NOT NULL REFERENCES runs (key) ON DELETE CASCADE,
+    PRIMARY KEY (name, value, run)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX run_labels_run ON run_labels (run);
+  DROP INDEX runs_status;
+  CREATE INDEX runs_listed ON runs (workflow, status);
+  CREATE INDEX runs_created ON runs (created_at);
   `
 ]
 

@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import type { RunFilter } from "@fermata/engine/Backend"
 import {
   answer,
   approval,
@@ -296,7 +297,7 @@ describe("a SQLite store", () => {
           startOwned("p"),
           startOwned("r", { rows: ["e0"], listener: "p", subscriptions: [subscription("r", "e")] }),
           inbox("r", "i"),
-          start("s"),
+          start("s", { labels: { customer: "acme", region: "eu" } }),
           claim(),
           claim({ programs: ["purchase@1"] }),
           claim({ programs: ["purchase@1"], without: ["d"] }),
@@ -323,7 +324,35 @@ describe("a SQLite store", () => {
       reads.runs({ limit: 10, reason: ["diverged", "corrupt"] })
       reads.runs({ limit: 10, status: ["queued", "running"] })
       reads.runs({ limit: 10, root: "r" })
-      reads.runs({ limit: 10, parent: "r" })
+      const some: ReadonlyArray<Partial<RunFilter>> = [
+        {},
+        { status: ["queued", "running"] },
+        { workflow: "purchase" },
+        { reason: ["signal"] },
+        { labels: { customer: "acme" } },
+        { labels: { customer: "acme", region: "eu" } },
+        { root: "r" },
+        { parent: "r" },
+        { prefix: "r" }
+      ]
+      const asks = asked.size
+      for (const one of some) {
+        for (const other of some) {
+          for (const within of [{}, { since: 0 }, { until: 9_000 }, { since: 0, until: 9_000, before: "s" }]) {
+            if (Object.keys({ ...one, ...other, ...within }).length > 0) {
+              reads.runs({ limit: 10, ...one, ...other, ...within })
+            }
+          }
+        }
+      }
+      for (const sql of [...asked].slice(asks)) {
+        const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all().map((row) => String(row["detail"]))
+        assert.deepStrictEqual(
+          plan.filter((step) => /SCAN (runs|run_labels)|FOR ORDER BY/.test(step)),
+          [],
+          sql
+        )
+      }
       reads.entries("r", 0, 10)
       assert.isAbove(asked.size, 20)
       for (const sql of asked) {

@@ -31,6 +31,7 @@ import * as RecordedValues from "./RecordedValues.ts"
 import * as Registrations from "./Registrations.ts"
 import * as Reserved from "./Reserved.ts"
 import { CurrentRun } from "./run/RunPort.ts"
+import * as RunTitle from "./RunTitle.ts"
 import * as RunWatch from "./RunWatch.ts"
 import * as Telling from "./secrets/Telling.ts"
 import { codecs } from "./WorkflowCodecs.ts"
@@ -116,7 +117,7 @@ export const make = (
         Handover.given(`payload of workflow "${workflow._tag}"`, encoded, CallerPlace.byOf(place))
       )
       // A payload that its own schema does not read is the fault of who gave it, and not of the run that would get it.
-      yield* Effect.orDie(codecs(workflow).decodePayload(json.read()))
+      const title = RunTitle.ofWorkflow(workflow, yield* Effect.orDie(codecs(workflow).decodePayload(json.read())))
       const parent = place === undefined || detached === true ? undefined : place.run.row
       const request: StartRequest = {
         id: executionId,
@@ -129,6 +130,7 @@ export const make = (
         listener: parent?.id ?? null,
         payload: json,
         subscriptions: [],
+        ...(title === undefined ? {} : { title }),
         // The person who asked for a run counts as having asked for its children.
         ...(place?.run.by === undefined ? {} : { by: place.run.by }),
         ...(granted === undefined ? {} : { granted })

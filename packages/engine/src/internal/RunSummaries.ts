@@ -12,6 +12,8 @@ export const summary = (row: RunRow): RunSummary => ({
   workflow: row.workflow,
   version: row.version,
   kind: row.kind,
+  ...(row.title === undefined ? {} : { title: row.title }),
+  ...(row.labels === undefined ? {} : { labels: row.labels }),
   ...standOf(row),
   root: row.root,
   ...(row.parent === null ? {} : { parent: row.parent }),

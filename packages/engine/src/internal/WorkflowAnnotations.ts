@@ -39,6 +39,22 @@ export const Limits: Context.Reference<Partial<Limits>> = Context.Reference<Part
 )
 
 /**
+ * What a run is about, in a few words that are made of its payload and shown in
+ * lists. Without it a run is told by its key.
+ *
+ * @example
+ * ```ts
+ * const Purchase = Workflow.make("purchase", { ... }).annotate(
+ *   Workflows.Title,
+ *   ({ order }: { readonly order: string }) => `order ${order}`
+ * )
+ * ```
+ */
+export const Title: Context.Reference<((payload: never) => string) | undefined> = Context.Reference<
+  ((payload: never) => string) | undefined
+>("@fermata/engine/Workflows/Title", { defaultValue: () => undefined })
+
+/**
  * The signals that runs of a workflow receive. Where they are declared, a signal
  * of another name, or with what its schema does not take, is refused by those
  * who send it by name; a command shows a sample of what one carries.

@@ -2,8 +2,8 @@
  * The questions of the storage seam, as SQL. Each answers from an index.
  */
 import type { Census } from "@fermata/core/Owner"
-import type { Backend, RunFilter, RunRow } from "@fermata/engine/Backend"
-import type { DatabaseSync, SQLInputValue } from "node:sqlite"
+import type { Backend } from "@fermata/engine/Backend"
+import type { DatabaseSync } from "node:sqlite"
 import * as ChangeSql from "./ChangeSql.ts"
 import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
@@ -20,7 +20,6 @@ import {
   prepareLean,
   type Row,
   runColumns,
-  type Statement,
   text,
   toApproval,
   toDefinition,
@@ -30,6 +29,7 @@ import {
   toOwner,
   toRun
 } from "./Rows.ts"
+import * as RunList from "./RunList.ts"
 import * as SpendingSql from "./SpendingSql.ts"
 import * as StandingSql from "./StandingSql.ts"
 
@@ -106,7 +106,7 @@ export const make = (db: DatabaseSync) => {
     `SELECT (SELECT count(*) FROM runs WHERE owner IS NOT NULL) AS owned,
             (SELECT count(*) FROM inbox) AS inbox, (SELECT count(*) FROM outbox) AS outbox`
   )
-  const list = lister(db)
+  const list = RunList.make(db)
   const spending = SpendingSql.read(db)
   const standing = StandingSql.read(db)
   const dayRaises = SpendingSql.readRaises(db)
@@ -169,48 +169,6 @@ export const make = (db: DatabaseSync) => {
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
-
-/**
- * Lists runs. One statement is asked per status and reason wanted, each of which
- * has its index in order of `key`, and the answers are merged.
- */
-const lister = (db: DatabaseSync) => {
-  const kept = new Map<string, Statement>()
-  const keyOf = prepare(db, "SELECT key FROM runs WHERE id = ?")
-
-  return (filter: RunFilter): ReadonlyArray<RunRow> => {
-    const conditions: Array<readonly [sql: string, value: SQLInputValue]> = []
-    if (filter.workflow !== undefined) conditions.push(["workflow = ?", filter.workflow])
-    if (filter.parent !== undefined) conditions.push(["parent = ?", filter.parent])
-    if (filter.root !== undefined) conditions.push([ofRoot, filter.root])
-    if (filter.before !== undefined) {
-      const before = keyOf.get(filter.before)
-      if (before === undefined) return []
-      conditions.push(["key < ?", number(before, "key")])
-    }
-    const found: Array<readonly [key: number, row: RunRow]> = []
-    for (const status of filter.status === undefined ? [null] : new Set(filter.status)) {
-      for (const reason of filter.reason === undefined ? [null] : new Set(filter.reason)) {
-        const all = [...conditions]
-        if (status !== null) all.push(["status = ?", status])
-        if (reason !== null) all.push(["reason = ?", reason])
-        const sql = `SELECT key, ${runColumns} FROM runs ${
-          all.length === 0 ? "" : `WHERE ${all.map(([condition]) => condition).join(" AND ")}`
-        } ORDER BY key DESC LIMIT ?`
-        let statement = kept.get(sql)
-        if (statement === undefined) kept.set(sql, statement = prepare(db, sql))
-        for (const row of statement.all(...all.map(([, value]) => value), atMost(filter.limit))) {
-          found.push([number(row, "key"), toRun(row)])
-        }
-      }
-    }
-    return found.sort(([a], [b]) => b - a).slice(0, atMost(filter.limit)).map(([, row]) => row)
-  }
-}
-
-const ofRoot = `key IN (WITH root (id) AS (VALUES (?))
-  SELECT key FROM runs, root WHERE runs.root = root.id
-  UNION ALL SELECT key FROM runs, root WHERE runs.id = root.id AND runs.root IS NULL)`
 
 /**
  * The entries from `from` on, out of rows that hold several. Most hold two or

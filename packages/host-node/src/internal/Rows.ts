@@ -112,7 +112,7 @@ export const dueRuns = "due CROSS JOIN runs INDEXED BY runs_due_served ON runs.s
 
 /** Everything of a run but its payloads. */
 export const runColumns = `id, epoch, owner, due_at, takeovers, status, reason, workflow, version, kind, definition, `
-  + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, `
+  + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, title, labels, `
   + `(SELECT micros FROM spent WHERE run = runs.key) AS spent_micros, (SELECT tokens FROM spent WHERE run = runs.key) AS spent_tokens, `
   + `coalesce(${lastOf("runs.key")} + 1, 0) AS length`
 
@@ -134,6 +134,8 @@ export const toRun = (row: Row): RunRow => ({
   takeovers: number(row, "takeovers"),
   createdAt: number(row, "created_at"),
   updatedAt: number(row, "updated_at"),
+  ...(row["title"] === null ? {} : { title: text(row, "title") }),
+  ...(row["labels"] === null ? {} : { labels: JSON.parse(text(row, "labels")) as Readonly<Record<string, string>> }),
   ...(row["spent_micros"] === null
     ? {}
     : { spent: Spent.make(number(row, "spent_micros"), number(row, "spent_tokens")) })

@@ -2,6 +2,7 @@
  * The operations of the storage seam, as SQL. Each must be called inside a
  * write transaction.
  */
+import * as StoredJson from "@fermata/core/StoredJson"
 import type {
   AnswerOp,
   Answers,
@@ -67,9 +68,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
   const insertRun = prepare(
     db,
-    `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper)
-     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13) RETURNING key`
+    `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper, title, labels)
+     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15) RETURNING key`
   )
+  const label = prepare(db, "INSERT INTO run_labels (name, value, run) VALUES (?, ?, ?)")
   const events = EventSql.changes(db)
   const spend = SpendingSql.changes(db)
   const standingRules = StandingSql.changes(db)
@@ -226,9 +228,12 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       row.dueAt,
       row.epoch,
       row.createdAt,
-      op.listener
+      op.listener,
+      row.title ?? null,
+      row.labels === undefined ? null : StoredJson.textOf(row.labels)
     )
     const key = number(inserted!, "key")
+    for (const [name, value] of Object.entries(row.labels ?? {})) label.run(name, value, key)
     appendAll(key, 0, op.rows, EntryLines.workflowOf(run))
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const { event, paths } of op.subscriptions) events.subscribe(key, event, paths, op.since)

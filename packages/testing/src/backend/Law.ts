@@ -123,8 +123,11 @@ const starts: fc.Arbitrary<Op> = fc.record({
   asked: fc.subarray([pathOf(["id"]), pathOf([])]),
   since: fc.option(message),
   listener: fc.option(run),
-  from: fc.option(message)
-}).map(({ asked, blobs, definition, dueAt, from, id, listener, owner, parent, rows, since, subscribed, version }) =>
+  from: fc.option(message),
+  about: fc.constantFrom({}, {}, { title: "t" }, { labels: { l: "1" } }, { title: "u", labels: { l: "1", m: "2" } })
+}).map((
+  { about, asked, blobs, definition, dueAt, from, id, listener, owner, parent, rows, since, subscribed, version }
+) =>
   start(
     id,
     {
@@ -134,7 +137,8 @@ const starts: fc.Arbitrary<Op> = fc.record({
       parent,
       kind: definition === null ? "program" : definition === "d" ? "contract" : "recipe",
       definition,
-      root: parent ?? id
+      root: parent ?? id,
+      ...about
     },
     {
       rows,
@@ -390,6 +394,9 @@ const observe = (backend: Backend) =>
     runs: backend.runs({ limit: 100 }),
     changes: Effect.map(backend.changes(null, 1_000), ({ rows }) => rows.map(({ position: _, ...change }) => change)),
     suspended: backend.runs({ limit: 2, status: ["suspended", "queued"] }),
+    labelled: backend.runs({ limit: 2, labels: { l: "1" }, status: ["queued", "completed"] }),
+    begun: backend.runs({ limit: 3, since: 1_000, until: 1_000, prefix: "r", reason: ["timer", "signal"] }),
+    ofWorkflow: backend.runs({ limit: 3, workflow: "purchase", until: 1_000 }),
     trees: Effect.forEach(runs, (root) => backend.runs({ limit: 100, root })),
     entries: Effect.forEach(runs, (run) => backend.entries(run, 0, 100)),
     inbox: Effect.forEach(runs, backend.inbox),

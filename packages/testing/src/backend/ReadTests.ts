@@ -55,6 +55,43 @@ export const readTests = (test: Test): void => {
       assert.deepStrictEqual(yield* listed({ status: ["suspended"], before: "timer" }), ["waiting"])
     }))
 
+  test("runs have titles and labels, and are found by labels, times and how their ids begin, together with all else", (backend) =>
+    Effect.gen(function*() {
+      const acme = { customer: "acme" }
+      yield* backend.write([
+        start("a1", { createdAt: 1_000, title: "the first", labels: acme }),
+        start("a2", { createdAt: 3_000, labels: { ...acme, region: "eu" }, workflow: "refund" }),
+        start("b1", { createdAt: 2_000, labels: { customer: "other", region: "eu" } }),
+        start("b2", { createdAt: 2_000, root: "a1", parent: "a1", labels: acme, owner: "a", status: "running" }),
+        end("b2", 0, "done"),
+        start("c", { createdAt: 4_000 })
+      ])
+      const listed = (filter: Partial<Parameters<typeof backend.runs>[0]>) =>
+        Effect.map(backend.runs({ limit: 10, ...filter }), ids)
+      assert.deepStrictEqual(yield* listed({ labels: acme }), ["b2", "a2", "a1"])
+      assert.deepStrictEqual(yield* listed({ labels: { region: "eu", ...acme } }), ["a2"])
+      assert.deepStrictEqual(yield* listed({ labels: { customer: "nobody" } }), [])
+      assert.deepStrictEqual(yield* listed({ labels: {} }), ["c", "b2", "b1", "a2", "a1"])
+      assert.deepStrictEqual(yield* listed({ labels: acme, status: ["completed"] }), ["b2"])
+      assert.deepStrictEqual(yield* listed({ labels: acme, workflow: "refund" }), ["a2"])
+      assert.deepStrictEqual(yield* listed({ labels: acme, before: "b2", limit: 1 }), ["a2"])
+      assert.deepStrictEqual(yield* listed({ labels: acme, root: "a1" }), ["b2", "a1"])
+      assert.deepStrictEqual(yield* listed({ since: 2_000 }), ["c", "b2", "b1", "a2"])
+      assert.deepStrictEqual(yield* listed({ since: 2_000, until: 3_000 }), ["b2", "b1", "a2"])
+      assert.deepStrictEqual(yield* listed({ until: 999 }), [])
+      assert.deepStrictEqual(yield* listed({ since: 4_001 }), [])
+      assert.deepStrictEqual(yield* listed({ since: 2_000, status: ["queued"], workflow: "purchase" }), ["c", "b1"])
+      assert.deepStrictEqual(yield* listed({ since: 1_001, until: 2_000, labels: { region: "eu" } }), ["b1"])
+      assert.deepStrictEqual(yield* listed({ prefix: "a" }), ["a2", "a1"])
+      assert.deepStrictEqual(yield* listed({ prefix: "b", parent: "a1", before: "c" }), ["b2"])
+      assert.deepStrictEqual(yield* listed({ prefix: "", status: ["queued"] }), ["c", "b1", "a2", "a1"])
+      assert.deepStrictEqual(yield* listed({ prefix: "%" }), [])
+      const row = yield* backend.run("a1")
+      assert.deepInclude(row, { title: "the first", labels: acme })
+      const other = yield* backend.run("c")
+      assert.isFalse(other !== null && ("title" in other || "labels" in other))
+    }))
+
   test("ids are found by their beginning", (backend) =>
     Effect.gen(function*() {
       yield* backend.write(["ab2", "ab1", "b", "a%", "ab"].map((id) => start(id)))

@@ -12,6 +12,13 @@ import { processIn } from "../../Owners.ts"
 import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
+const time = (name: string, description: string) =>
+  Flag.Date(name).pipe(
+    Flag.withMetavar("TIME"),
+    Flag.withDescription(`${description}, as 2026-01-31T12:00Z`),
+    Flag.optional
+  )
+
 /** `fermata runs ls` */
 export const commandRunsLs = Command.make(
   "ls",
@@ -25,9 +32,17 @@ export const commandRunsLs = Command.make(
       Flag.optional
     ),
     workflow: Arguments.text("workflow", "NAME", "Only runs of this workflow"),
+    label: Flag.KeyValuePair("label").pipe(
+      Flag.withMetavar("NAME=VALUE"),
+      Flag.withDescription("Only runs with this label; may be repeated"),
+      Flag.optional
+    ),
+    since: time("since", "Only runs that were asked for at this time or later"),
+    until: time("until", "Only runs that were asked for at this time or earlier"),
+    id: Arguments.text("id", "PREFIX", "Only runs whose ids begin with this"),
     limit: Arguments.limit
   },
-  ({ limit, reason, status, workflow }) =>
+  ({ id, label, limit, reason, since, status, until, workflow }) =>
     withHost(
       { command: "runs ls", readOnly: true, existing: true, absent: "no runs" },
       (host, { json }) =>
@@ -45,6 +60,10 @@ export const commandRunsLs = Command.make(
               ...(Option.isSome(status) ? { status: [status.value] } : {}),
               ...(Option.isSome(reason) ? { reason: [reason.value] } : {}),
               ...(Option.isSome(workflow) ? { workflow: workflow.value } : {}),
+              ...(Option.isSome(label) ? { labels: label.value } : {}),
+              ...(Option.isSome(since) ? { since: since.value.getTime() } : {}),
+              ...(Option.isSome(until) ? { until: until.value.getTime() } : {}),
+              ...(Option.isSome(id) ? { prefix: id.value } : {}),
               ...(before === undefined ? {} : { before })
             }))
             const listed = page.slice(0, limit - shown)
@@ -70,18 +89,28 @@ export const commandRunsLs = Command.make(
           const now = host.now()
           const idLength = Words.shortest(rows.map(({ id }) => id))
           const hasSpent = rows.some(({ spent }) => spent !== undefined)
+          const hasTitle = rows.some(({ title }) => title !== undefined)
           yield* lines(table(
-            ["RUN", "WORKFLOW", "STATUS", "STARTED", ...(hasSpent ? ["SPENT"] : []), "WAITS"],
+            [
+              "RUN",
+              "WORKFLOW",
+              "STATUS",
+              "STARTED",
+              ...(hasSpent ? ["SPENT"] : []),
+              ...(hasTitle ? ["TITLE"] : []),
+              "WAITS"
+            ],
             rows.map((run) => [
               run.id.slice(0, idLength),
               Words.definition(run),
               statusText(run, owners),
               Words.fromNow(run.createdAt, now),
               ...(hasSpent ? [run.spent === undefined ? "" : Spent.text(run.spent)] : []),
+              ...(hasTitle ? [run.title ?? ""] : []),
               RunSentence.waitsOf(run, now)
             ]),
             (text, row, column) => column === 2 ? colour(rows[row]!.status)(text) : text,
-            { width: width(80), shrinks: [hasSpent ? 5 : 4, 1, 2] }
+            { width: width(80), shrinks: shrinks(hasSpent, hasTitle) }
           ))
           yield* more
         })
@@ -89,6 +118,10 @@ export const commandRunsLs = Command.make(
 ).pipe(
   Command.withDescription("List runs, the last started first"),
   Command.withExamples([
+    {
+      command: "fermata runs ls --label customer=acme --since 2026-01-31",
+      description: "What was done for one customer since that day"
+    },
     { command: "fermata runs ls --status suspended --reason approval", description: "Runs that wait for people" },
     {
       command: "fermata runs ls --workflow fermata.ticket-triage --limit 10 --json",
@@ -98,6 +131,12 @@ export const commandRunsLs = Command.make(
 )
 
 const pageSize = 500
+
+/** Which columns may be cut: the last ones first, then the workflow and the status. */
+const shrinks = (hasSpent: boolean, hasTitle: boolean): ReadonlyArray<number> => {
+  const last = 4 + Number(hasSpent) + Number(hasTitle)
+  return hasTitle ? [last, last - 1, 1, 2] : [last, 1, 2]
+}
 
 /** How a run stands; one that is at work according to its journal may have lost its process. */
 const statusText = ({ owner, reason, status }: RunSummary, owners: ReadonlyArray<Owner>): string =>

@@ -14,13 +14,15 @@ export const commandRunsShow = Command.make(
       Effect.gen(function*() {
         const view = yield* host.refine(host.runs.show(run))
         const process = yield* processOf(host, view.id)
+        const { labels, title } = yield* host.refine(host.runs.find(view.id))
+        const told = { ...(title === undefined ? {} : { title }), ...(labels === undefined ? {} : { labels }) }
         if (globals.json) {
           const { id: runId, ...rest } = view
-          return yield* document({ runId, ...rest, ...(process === undefined ? {} : { process }) })
+          return yield* document({ runId, ...told, ...rest, ...(process === undefined ? {} : { process }) })
         }
         const { show } = yield* Effect.promise(() => import("../../RunPage.ts"))
         const Samples = yield* Effect.promise(() => import("../../Samples.ts"))
-        yield* show(view, { globals, now: host.now(), process, samples: yield* Samples.of(host, view) })
+        yield* show(view, { globals, now: host.now(), process, ...told, samples: yield* Samples.of(host, view) })
       }))
 ).pipe(
   Command.withDescription("Show one run: its steps, what it waits for, and how it goes on"),

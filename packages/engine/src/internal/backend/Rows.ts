@@ -35,6 +35,10 @@ export interface RunRow {
    * children, so that sums over rows count everything once; absent where that is nothing.
    */
   readonly spent?: Amount
+  /** What the run is about; absent where nothing says so, and of an older build. */
+  readonly title?: string
+  /** By name; absent where there are none. */
+  readonly labels?: Readonly<Record<string, string>>
 }
 
 /** What the runs of a workflow have spent on a UTC day, what of it is reserved by attempts in flight, and by how much operators have raised what they may spend. */

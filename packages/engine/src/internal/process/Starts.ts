@@ -133,4 +133,8 @@ export class Starts {
 
 /** What the body of a step gives to a run that it starts is without the secrets that it was told. */
 const without = (request: StartRequest, scrub: Scrub | undefined): StartRequest =>
-  scrub === undefined ? request : { ...request, payload: scrub.json(request.payload) }
+  scrub === undefined ? request : {
+    ...request,
+    payload: scrub.json(request.payload),
+    ...(request.title === undefined ? {} : { title: String(scrub.json(request.title)) })
+  }

@@ -1,0 +1,177 @@
+/**
+ * Lists of runs, the newest first, as SQL. Their keys are looked for in indexes
+ * that have them in order, by one statement for each workflow and status, or
+ * reason, that is wanted; only the rows that are listed are read.
+ */
+import * as StoredJson from "@fermata/core/StoredJson"
+import * as WellFormed from "@fermata/core/WellFormed"
+import type { RunFilter, RunRow } from "@fermata/engine/Backend"
+import type { DatabaseSync, SQLInputValue } from "node:sqlite"
+import { type LeanQuery, number, numberOrNull, prepare, prepareLean, runColumns, toRun } from "./Rows.ts"
+
+export const make = (db: DatabaseSync): (filter: RunFilter) => ReadonlyArray<RunRow> => {
+  const keyOf = prepare(db, "SELECT key FROM runs WHERE id = ?")
+  const rowOf = prepare(db, `SELECT ${runColumns} FROM runs WHERE key = ?`)
+  const firstSince = prepare(db, "SELECT min(key) AS key FROM runs INDEXED BY runs_created WHERE created_at >= ?")
+  const lastUntil = prepare(db, "SELECT max(key) AS key FROM runs INDEXED BY runs_created WHERE created_at <= ?")
+  const nextWorkflow = prepareLean(db, "SELECT min(workflow) FROM runs INDEXED BY runs_listed WHERE workflow > ?")
+  const nextStatus = prepareLean(
+    db,
+    "SELECT min(status) FROM runs INDEXED BY runs_listed WHERE workflow = ? AND status > ?"
+  )
+  const known: Known = {
+    workflows: () => steps((last) => nextWorkflow.get(last)),
+    statuses: (workflow) => steps((last) => nextStatus.get(workflow, last))
+  }
+  const kept = new Map<string, LeanQuery>()
+  const query = (sql: string): LeanQuery => {
+    let prepared = kept.get(sql)
+    if (prepared === undefined) kept.set(sql, prepared = prepareLean(db, sql))
+    return prepared
+  }
+
+  /** Where the keys of the runs lie; undefined where there are none. */
+  const bounds = ({ before, since, until }: RunFilter) => {
+    let above: number | undefined
+    let below: number | undefined
+    if (before !== undefined) {
+      const row = keyOf.get(before)
+      if (row === undefined) return undefined
+      below = number(row, "key")
+    }
+    if (since !== undefined) {
+      const key = numberOrNull(firstSince.get(since)!, "key")
+      if (key === null) return undefined
+      above = key - 1
+    }
+    if (until !== undefined) {
+      const key = numberOrNull(lastUntil.get(until)!, "key")
+      if (key === null) return undefined
+      below = Math.min(below ?? Infinity, key + 1)
+    }
+    return { above, below }
+  }
+
+  return (filter) => {
+    const within = bounds(filter)
+    if (within === undefined) return []
+    const limit = Math.min(Math.max(0, filter.limit), Number.MAX_SAFE_INTEGER)
+    const keys: Array<number> = []
+    for (const { conditions, from, key } of ways(filter, known)) {
+      const all: ReadonlyArray<Condition> = [
+        ...conditions,
+        ...between(key, within),
+        ...filter.since === undefined ? [] : [["+created_at >= ?", filter.since] as const],
+        ...filter.until === undefined ? [] : [["+created_at <= ?", filter.until] as const]
+      ]
+      const where = all.length === 0 ? "" : ` WHERE ${all.map(([sql]) => sql).join(" AND ")}`
+      const rows = query(`SELECT ${key} FROM ${from}${where} ORDER BY ${key} DESC LIMIT ?`).all(
+        ...all.flatMap(([, ...values]) => values),
+        limit
+      )
+      for (const [found] of rows) keys.push(found as number)
+    }
+    return keys.sort((a, b) => b - a).slice(0, limit).flatMap((key) => {
+      const row = rowOf.get(key)
+      return row === undefined ? [] : [toRun(row)]
+    })
+  }
+}
+
+// ---------------------------------------------------------------------------
+// internal
+// ---------------------------------------------------------------------------
+
+type Condition = readonly [sql: string, ...values: ReadonlyArray<SQLInputValue>]
+
+/** One statement of a list: its conditions, and the column that has the keys in order. */
+interface Way {
+  readonly from: string
+  readonly key: string
+  readonly conditions: ReadonlyArray<Condition>
+}
+
+/** What there is in the index, as it is stored. */
+interface Known {
+  readonly workflows: () => ReadonlyArray<string>
+  readonly statuses: (workflow: string) => ReadonlyArray<string>
+}
+
+/** Steps from one value to the next in an index. */
+const steps = (next: (last: string) => ReadonlyArray<unknown> | undefined): ReadonlyArray<string> => {
+  const found: Array<string> = []
+  for (let value = next("")?.[0]; typeof value === "string"; value = next(value)?.[0]) found.push(value)
+  return found
+}
+
+const between = (
+  key: string,
+  { above, below }: { readonly above: number | undefined; readonly below: number | undefined }
+): ReadonlyArray<Condition> => [
+  ...above === undefined ? [] : [[`${key} > ?`, above] as const],
+  ...below === undefined ? [] : [[`${key} < ?`, below] as const]
+]
+
+/** The statements that find the runs together, each by the narrowest index. A plus keeps a condition from choosing another. */
+const ways = (filter: RunFilter, known: Known): ReadonlyArray<Way> => {
+  const { parent, prefix = "", root } = filter
+  const workflow = filter.workflow === undefined ? undefined : WellFormed.encode(filter.workflow)
+  const statuses = filter.status === undefined ? undefined : [...new Set(filter.status)]
+  const reasons = filter.reason === undefined ? undefined : [...new Set(filter.reason)]
+  const labels = Object.entries(filter.labels ?? {}).map(([name, value]) =>
+    [WellFormed.encode(name), WellFormed.encode(value)] as const
+  )
+  const others: ReadonlyArray<Condition> = [
+    ...statuses === undefined ? [] : [oneOf("+status", statuses)],
+    ...workflow === undefined ? [] : [["+workflow = ?", workflow] as const]
+  ]
+  const because: ReadonlyArray<Condition> = reasons === undefined ? [] : [oneOf("+reason", reasons)]
+  const labelled = labels.map(([name, value]): Condition => [
+    "EXISTS (SELECT 1 FROM run_labels WHERE name = ? AND value = ? AND run = runs.key)",
+    name,
+    value
+  ])
+  const narrow: ReadonlyArray<Condition> = [
+    ...root === undefined ? [] : [[ofRoot, WellFormed.encode(root)] as const],
+    ...parent === undefined ? [] : [[`${root === undefined ? "" : "+"}parent = ?`, WellFormed.encode(parent)] as const],
+    ...prefix === "" ? [] : [[ofPrefix, WellFormed.encode(prefix)] as const]
+  ]
+  if (narrow.length > 0) {
+    return [{ from: "runs", key: "runs.key", conditions: [...narrow, ...others, ...because, ...labelled] }]
+  }
+  const [label] = labels
+  if (label !== undefined) {
+    return [{
+      from: "run_labels CROSS JOIN runs ON runs.key = run_labels.run",
+      key: "run_labels.run",
+      conditions: [["name = ? AND value = ?", ...label], ...others, ...because, ...labelled.slice(1)]
+    }]
+  }
+  if (reasons !== undefined) {
+    return reasons.map((reason) => ({
+      from: "runs INDEXED BY runs_reason",
+      key: "runs.key",
+      conditions: [["reason = ?", reason], ...others]
+    }))
+  }
+  if (workflow === undefined && statuses === undefined) return [{ from: "runs", key: "runs.key", conditions: [] }]
+  return (workflow === undefined ? known.workflows() : [workflow]).flatMap((name) =>
+    (statuses ?? known.statuses(name)).map((status): Way => ({
+      from: "runs INDEXED BY runs_listed",
+      key: "runs.key",
+      conditions: [["workflow = ? AND status = ?", name, status]]
+    }))
+  )
+}
+
+const oneOf = (column: string, values: ReadonlyArray<string>): Condition => [
+  `${column} IN (SELECT value FROM json_each(?))`,
+  StoredJson.textOf(values)
+]
+
+const ofPrefix = `runs.key IN (WITH prefix (text) AS (VALUES (?))
+  SELECT key FROM prefix CROSS JOIN runs ON id >= text AND id < text || char(0x10ffff))`
+
+const ofRoot = `runs.key IN (WITH root (id) AS (VALUES (?))
+  SELECT key FROM runs, root WHERE runs.root = root.id
+  UNION ALL SELECT key FROM runs, root WHERE runs.id = root.id AND runs.root IS NULL)`
