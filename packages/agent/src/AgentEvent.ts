@@ -5,6 +5,7 @@
  * give it back to go on behind it.
  */
 import * as AgentMessage from "@fermata/core/AgentMessage"
+import { Artifact } from "@fermata/core/Artifact"
 import * as Schema from "effect/Schema"
 import { Cut } from "./AgentTool.ts"
 
@@ -79,7 +80,11 @@ export const AgentEvent = Schema.Union([
     isFailure: Schema.Boolean,
     result: Schema.Unknown,
     /** Where the model is shown less than all of it. */
-    cut: Schema.optionalKey(Cut)
+    cut: Schema.optionalKey(Cut),
+    /** What the model is shown beside it, such as pictures. */
+    files: Schema.optionalKey(Schema.Array(Artifact)),
+    /** Calls of the same answer that come after it are not made. */
+    stopsOthers: Schema.optionalKey(Schema.Literal(true))
   }),
   Schema.Struct({
     ...place,
