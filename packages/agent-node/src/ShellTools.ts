@@ -35,6 +35,7 @@ export const Bash = AgentTool.requires(
     failure: SandboxFailed
   }).annotateMerge(AgentTool.rules({
     onCrash: "ask",
+    stopsAtOnce: true,
     permission: "process",
     subject: AgentTool.subject("command", "command")
   })),

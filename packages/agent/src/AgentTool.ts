@@ -53,6 +53,8 @@ export interface Rules {
   readonly permission: Permission
   /** The most characters of a result that the model is shown. The whole of a longer one is kept as an artifact of the step. */
   readonly maxResult: number
+  /** A call is ended as soon as its run is cancelled; one with the rule `ask` has 30 s to come to a result without. */
+  readonly stopsAtOnce: boolean
   /** ms for one attempt; without end when absent. */
   readonly timeoutMs: number | undefined
   /** What rules of a policy go by; nothing but the tool itself when absent. */
@@ -69,6 +71,7 @@ const worst: Rules = {
   safe: false,
   permission: "write",
   maxResult: 100_000,
+  stopsAtOnce: false,
   timeoutMs: undefined,
   subject: undefined,
   ofCall: undefined

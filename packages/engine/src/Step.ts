@@ -239,6 +239,12 @@ export interface Definition<
    * leaves the step without.
    */
   readonly title?: (input: InputType<I>) => string
+  /**
+   * Its body is interrupted as soon as the run is cancelled. Else the body of an
+   * `ask` step is given 30 s to come to an outcome first. For what can be ended
+   * in the middle, such as a command.
+   */
+  readonly stopsAtOnce?: boolean
   /** The body. It runs outside the order of the workflow and may do anything. */
   readonly run: (input: InputType<I>, context: StepContext) => Effect.Effect<A["Type"], E["Type"], R>
 }
@@ -333,6 +339,7 @@ export const make = <
     onCrash: options.onCrash,
     label: options.label,
     title: options.title as StepCode["title"],
+    stopsAtOnce: options.stopsAtOnce === true,
     retry: policy,
     problemOf: problemIn(codecs.success.decode),
     errorProblemOf: problemIn(codecs.error.decode),

@@ -211,6 +211,23 @@ describe("Cancel", () => {
       assert.strictEqual((yield* world.run(id)).status, "cancelled")
     }))
 
+  it.effect("S8: an `ask` body that stops at once has no grace", () =>
+    Effect.gen(function*() {
+      const world = yield* CrashHost.make
+      const ended: Array<string> = []
+      const W = define("W")
+      const command = Step.make("command", {
+        onCrash: "ask",
+        stopsAtOnce: true,
+        run: () => Effect.onInterrupt(Effect.never, () => Effect.sync(() => void ended.push("killed")))
+      })
+      const host = yield* world.start(W.toLayer(() => command()))
+      const id = yield* begin(host, W)
+      yield* world.tell(id, "cancel", cancel)
+      assert.deepStrictEqual(ended, ["killed"])
+      assert.strictEqual((yield* world.run(id)).status, "cancelled")
+    }))
+
   it.effect("S8: an `ask` body that does not end within its grace is interrupted", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make

@@ -130,6 +130,7 @@ export const make = (name: string, tool: Tool.Any | undefined, onCrash: AgentToo
     error: AgentTool.CallAgain,
     retry: again,
     label: "tool",
+    stopsAtOnce: rules?.stopsAtOnce === true,
     run: ({ call, on, params }: Input, context: Step.StepContext) =>
       tool === undefined
         ? Effect.succeed(failure(`there is no tool "${name}" any more`))

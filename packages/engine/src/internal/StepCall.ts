@@ -18,6 +18,7 @@ export interface StepCode extends
     "onCrash" | "label" | "retry" | "problemOf" | "errorProblemOf" | "sample" | "limit" | "notSynchronous"
   >
 {
+  readonly stopsAtOnce?: boolean | undefined
   readonly attempt: (call: StepCall, context: StepAttempt) => Effect.Effect<unknown, unknown, Scope>
   /** What it does, by its input. */
   readonly title: ((input: unknown) => string) | undefined
@@ -75,8 +76,8 @@ export class StepCall implements StepDefinition {
     const input = this.own()
     return Exit.isSuccess(input) ? StepTitle.of(() => title(input.value)) : undefined
   }
-  get parkOnFailure() {
-    return false
+  get stopsAtOnce() {
+    return this.code.stopsAtOnce
   }
   get retry() {
     return this.code.retry

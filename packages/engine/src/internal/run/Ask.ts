@@ -30,6 +30,8 @@ export interface StepDefinition {
   readonly label: string | undefined
   /** What this call does, for people. Asked for when the step is requested, and not at a replay. */
   readonly title?: string | undefined
+  /** A cancel gives its body no time to finish. */
+  readonly stopsAtOnce?: boolean | undefined
   /** The most that an attempt may spend. */
   readonly reserved?: Amount | undefined
   /** Asked for by a step body. */
@@ -37,7 +39,7 @@ export interface StepDefinition {
   /** The key of that step, with its attempt when it is not the first. */
   readonly inside: string | undefined
   /** A failure suspends the run until an operator resumes it (`SuspendOnFailure`). */
-  readonly parkOnFailure: boolean
+  readonly parkOnFailure?: boolean | undefined
   /** The services of the fiber that asks. */
   readonly asker: Context.Context<never>
   /** Runs one attempt; the value and the typed errors of its exit are what its schemas made of them. */

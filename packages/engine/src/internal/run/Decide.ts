@@ -126,9 +126,11 @@ export const stop = (
   return kind !== "limit" && asking(open) ? "after grace" : "now"
 }
 
-/** Whether a body of an `ask` step runs. */
+/** Whether a body of an `ask` step runs that may finish first. */
 export const asking = (open: Pass["open"]): boolean => {
-  for (const { definition, phase } of open) if (phase === "running" && definition.onCrash === "ask") return true
+  for (const { definition, phase } of open) {
+    if (phase === "running" && definition.onCrash === "ask" && definition.stopsAtOnce !== true) return true
+  }
   return false
 }
 
