@@ -94,7 +94,13 @@ export const make = (
 
   const encoded: Encoded = {
     register: Effect.fnUntraced(function*(workflow, execute) {
-      const registration = Registrations.ofProgram(workflow, execute)
+      const nearest = runtime.bodies.nearest(yield* Effect.context<never>())
+      const registration = Registrations.ofProgram(
+        workflow,
+        nearest === undefined
+          ? execute
+          : (payload, runId) => Effect.updateContext(execute(payload, runId), nearest)
+      )
       yield* runtime.programs.serve(registration)
       yield* Effect.addFinalizer(() =>
         Effect.suspend(() => {

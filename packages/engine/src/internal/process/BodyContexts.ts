@@ -23,6 +23,21 @@ export class BodyContexts {
   }
 
   /**
+   * What the layer of a workflow was given in place of what the engine was: it is nearer to the body. What a body gets
+   * of the engine in any case, such as its clock, stays. Undefined where it was given nothing of its own.
+   */
+  nearest(given: Context.Context<never>): (<R>(seen: Context.Context<R>) => Context.Context<R>) | undefined {
+    const ambient = this.ambient.mapUnsafe
+    const own = Array.from(given.mapUnsafe).filter(([key, value]) => ambient.has(key) && ambient.get(key) !== value)
+    if (own.length === 0) return undefined
+    return (seen) => {
+      const near = new Map<string, unknown>(seen.mapUnsafe)
+      for (const [key, value] of own) if (near.get(key) === ambient.get(key)) near.set(key, value)
+      return Context.makeUnsafe(near)
+    }
+  }
+
+  /**
    * The services of an asker with the world in place of the run's own clock, randomness and scheduler. Askers of one
    * run share their context, so that it is merged once.
    */
