@@ -25,11 +25,31 @@ export interface Identity {
   readonly redirectUrl: string
 }
 
+const more = Schema.Record(Schema.String, Schema.Json)
+
+/** Who we are to a server: RFC 7591, section 3.2.1. */
+const Client = Schema.StructWithRest(
+  Schema.Struct({ client_id: Schema.String, client_secret: Schema.optionalKey(Schema.String) }),
+  [more]
+)
+
+/** What lets us in: RFC 6749, section 5.1. */
+const Tokens = Schema.StructWithRest(
+  Schema.Struct({
+    access_token: Schema.String,
+    token_type: Schema.String,
+    expires_in: Schema.optionalKey(Schema.Finite),
+    scope: Schema.optionalKey(Schema.String),
+    refresh_token: Schema.optionalKey(Schema.String)
+  }),
+  [more]
+)
+
 /** What is kept of a server. */
 const Kept = Schema.Struct({
   version: Schema.Literal(1),
-  client: Schema.optionalKey(Schema.JsonObject),
-  tokens: Schema.optionalKey(Schema.JsonObject),
+  client: Schema.optionalKey(Client),
+  tokens: Schema.optionalKey(Tokens),
   discovery: Schema.optionalKey(Schema.JsonObject),
   verifier: Schema.optionalKey(Schema.String),
   state: Schema.optionalKey(Schema.String),
@@ -152,7 +172,7 @@ export class Provider implements OAuthClientProvider {
   async clientInformation(): Promise<OAuthClientInformationMixed | undefined> {
     const { clientId, clientSecret } = this.identity
     const { client } = await this.kept()
-    if (clientId === undefined) return client as unknown as OAuthClientInformationMixed | undefined
+    if (clientId === undefined) return client
     // It counts at the server that it was first used at.
     const issuer = client?.["client_id"] === clientId ? client["issuer"] : undefined
     return {
@@ -165,16 +185,16 @@ export class Provider implements OAuthClientProvider {
   async saveClientInformation({ client_secret, ...client }: OAuthClientInformationMixed): Promise<void> {
     // A secret of ours stays where it is.
     const secret = this.identity.clientId === undefined && client_secret !== undefined ? { client_secret } : {}
-    await this.change({ client: { ...client, ...secret } as unknown as Schema.JsonObject })
+    await this.change({ client: plain(Client, { ...client, ...secret }) })
   }
 
   async tokens(): Promise<OAuthTokens | undefined> {
-    return (await this.kept()).tokens as unknown as OAuthTokens | undefined
+    return (await this.kept()).tokens
   }
 
   async saveTokens(tokens: OAuthTokens): Promise<void> {
     const { address: _, state: __, verifier: ___, ...kept } = await this.kept()
-    await this.save({ ...kept, tokens: tokens as unknown as Schema.JsonObject })
+    await this.save({ ...kept, tokens: plain(Tokens, tokens) })
   }
 
   async state(): Promise<string> {
@@ -241,6 +261,10 @@ export class Provider implements OAuthClientProvider {
 // ----------------------------------------------------------------------------
 
 const nothing: Kept = { version: 1 }
+
+/** What a server says, as the JSON of it that is kept. */
+const plain = <A>(schema: Schema.Codec<A, unknown>, said: object): A =>
+  Schema.decodeUnknownSync(schema)(JSON.parse(JSON.stringify(said)))
 
 const read = Schema.decodeUnknownOption(Schema.fromJsonString(Kept))
 
