@@ -2,14 +2,14 @@
  * Work that could hold a process up, in a thread of its own: a search, a page, a
  * document from outside. It ends at its deadline whatever it does, has bounded
  * memory, and sees nothing of the environment but where programs are. Few threads
- * are there at a time, since each may take all the memory that one may.
+ * are there at a time, since each may take all the memory that one may. The processes that help it are gone with it.
  */
 import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
 import { Worker } from "node:worker_threads"
-import type { Answer } from "./Served.ts"
+import type { Answer, Helper } from "./Served.ts"
 
 /** Threads at a time; who comes later waits for a place. */
 const room = Semaphore.makeUnsafe(4)
@@ -26,8 +26,9 @@ export const run = <Job, Result>(
   deadline: Duration.Input,
   job: Job,
   memory: number = mostMemory
-): Effect.Effect<Result, ThreadFailed> =>
-  room.withPermit(
+): Effect.Effect<Result, ThreadFailed> => {
+  const helpers = new Set<number>()
+  return room.withPermit(
     Effect.acquireUseRelease(
       Effect.sync(() =>
         new Worker(module, {
@@ -44,11 +45,12 @@ export const run = <Job, Result>(
           watch(worker, memory),
           Effect.callback<Result, ThreadFailed>((resume) => {
             const fail = (problem: string) => resume(Effect.fail(new ThreadFailed({ problem })))
-            worker.once(
-              "message",
-              (answer: Answer<Result>) =>
-                "result" in answer ? resume(Effect.succeed(answer.result)) : fail(answer.problem)
-            )
+            worker.on("message", (said: Answer<Result> | Helper) => {
+              if ("began" in said) helpers.add(said.began)
+              else if ("ended" in said) helpers.delete(said.ended)
+              else if ("result" in said) resume(Effect.succeed(said.result))
+              else fail(said.problem)
+            })
             worker.once(
               "error",
               (error) => fail("code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY" ? tooMuch : error.message)
@@ -56,7 +58,13 @@ export const run = <Job, Result>(
             worker.once("exit", () => fail("ended without a result"))
           })
         ),
-      (worker) => Effect.promise(() => worker.terminate())
+      (worker) =>
+        Effect.promise(async () => {
+          kill(helpers)
+          await worker.terminate()
+          // One may have begun meanwhile.
+          kill(helpers)
+        })
     ).pipe(Effect.timeoutOrElse({
       duration: deadline,
       orElse: () =>
@@ -65,12 +73,23 @@ export const run = <Job, Result>(
         )
     }))
   )
+}
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
 const tooMuch = "takes too much memory"
+
+const kill = (processes: Iterable<number>): void => {
+  for (const pid of processes) {
+    try {
+      process.kill(pid, "SIGKILL")
+    } catch {
+      // It has ended by itself.
+    }
+  }
+}
 
 /** Looks again and again at what a thread takes, also while it computes, and ends where that is too much. */
 const watch = (worker: Worker, memory: number): Effect.Effect<never, ThreadFailed> =>

@@ -32,8 +32,8 @@ export interface Searching extends Place, Flags {
   /** Entries at most: files, or lines. */
   readonly most: number
   readonly maxBytes: number
-  /** Ask ripgrep which files to read, where there is one. */
-  readonly ripgrep: boolean
+  /** Ask ripgrep which files to read, where there is one; or the program that stands in its place. */
+  readonly ripgrep: boolean | string
 }
 
 export type Job = Listing | Searching

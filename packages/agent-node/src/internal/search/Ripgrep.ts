@@ -2,7 +2,8 @@
  * ripgrep, where there is one: asked which of many files may have a match, so that
  * the others need not be read. What a match is, is never its word.
  */
-import { spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
+import * as Served from "../Served.ts"
 import { widened } from "./Expression.ts"
 
 /** The program: that of the optional package, or else the one that the machine has. */
@@ -15,15 +16,21 @@ export const found = async (): Promise<string> => {
 }
 
 /** The files that may have a match, in their order. All of them where ripgrep is not there, or has no word for the expression. */
-export const candidates = (
+export const candidates = async (
   program: string,
   root: string,
   names: ReadonlyArray<string>,
   expression: RegExp,
   multiline: boolean
-): ReadonlyArray<string> => {
+): Promise<ReadonlyArray<string>> => {
   const wide = widened(expression, multiline)
-  return wide === undefined ? names : batches(names).flatMap((batch) => ask(program, root, batch, wide, multiline))
+  if (wide === undefined) return names
+  const found: Array<string> = []
+  for (const batch of batches(names)) {
+    // oxlint-disable-next-line no-await-in-loop -- One process at a time.
+    found.push(...await ask(program, root, batch, wide, multiline))
+  }
+  return found
 }
 
 // ----------------------------------------------------------------------------
@@ -47,28 +54,38 @@ const batches = (names: ReadonlyArray<string>): ReadonlyArray<ReadonlyArray<stri
   return all
 }
 
+/** Asked in a process of its own, which the thread tells of, so that it ends with the search. */
 const ask = (
   program: string,
   root: string,
   names: ReadonlyArray<string>,
   pattern: string,
   multiline: boolean
-): ReadonlyArray<string> => {
-  const { error, status, stdout } = spawnSync(program, [
-    "--no-config",
-    "--no-ignore",
-    "--hidden",
-    "--text",
-    "--files-with-matches",
-    "--null",
-    ...(multiline ? ["--multiline", "--multiline-dotall"] : ["--crlf"]),
-    "--regexp",
-    pattern,
-    "--",
-    ...names.map((name) => `./${name}`)
-  ], { cwd: root, encoding: "utf8", maxBuffer: 10_000_000, timeout: 20_000, stdio: ["ignore", "pipe", "ignore"] })
-  // It ends with 1 where there is no match, and with 2 where it could not look at all.
-  if (error !== undefined || (status !== 0 && status !== 1)) return names
-  const hits = new Set(stdout.split("\0").map((name) => name.slice(2)))
-  return names.filter((name) => hits.has(name))
-}
+): Promise<ReadonlyArray<string>> =>
+  new Promise((resolve) => {
+    const child = spawn(program, [
+      "--no-config",
+      "--no-ignore",
+      "--hidden",
+      "--text",
+      "--files-with-matches",
+      "--null",
+      ...(multiline ? ["--multiline", "--multiline-dotall"] : ["--crlf"]),
+      "--regexp",
+      pattern,
+      "--",
+      ...names.map((name) => `./${name}`)
+    ], { cwd: root, timeout: 20_000, killSignal: "SIGKILL", stdio: ["ignore", "pipe", "ignore"] })
+    const { pid } = child
+    if (pid !== undefined) Served.tell({ began: pid })
+    const said: Array<Buffer> = []
+    child.stdout.on("data", (part: Buffer) => said.push(part))
+    child.once("error", () => resolve(names))
+    child.once("close", (status) => {
+      if (pid !== undefined) Served.tell({ ended: pid })
+      // It ends with 1 where there is no match, and with 2 where it could not look at all.
+      if (status !== 0 && status !== 1) return resolve(names)
+      const hits = new Set(Buffer.concat(said).toString("utf8").split("\0").map((name) => name.slice(2)))
+      resolve(names.filter((name) => hits.has(name)))
+    })
+  })

@@ -53,8 +53,14 @@ const look = async (job: Searching): Promise<Found> => {
   const { isPart, names } = walk(job.root, job.start, leftOut(job))
   const isMeant = job.glob === undefined ? () => true : filter(job.glob)
   const files = names.filter((name) => isMeant(below(job.start, name)))
-  const maybe = job.ripgrep
-    ? Ripgrep.candidates(await Ripgrep.found(), job.root, files, expression, job.multiline)
+  const maybe = job.ripgrep !== false
+    ? await Ripgrep.candidates(
+      job.ripgrep === true ? await Ripgrep.found() : job.ripgrep,
+      job.root,
+      files,
+      expression,
+      job.multiline
+    )
     : files
   const lines: Array<string> = []
   for (const name of maybe) {
