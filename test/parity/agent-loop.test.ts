@@ -121,7 +121,9 @@ describe("the response", () => {
         usage: { input: 200, cacheRead: 0, cacheWrite: 0, output: 100 },
         cost: { usd: 0.024, tokens: 300, estimated: true },
         durationMs: 0,
-        output: "All done."
+        output: "All done.",
+        lastMessage: "model~2",
+        lastShardIndex: 0
       })
     }).pipe(
       Effect.provide(
