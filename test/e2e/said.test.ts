@@ -45,7 +45,7 @@ describe("the list of runs", () => {
     assert.lengthOf(lines, 4)
     assert.strictEqual(all.stderr, "")
     assert.strictEqual(two.stderr, "there are more; --limit 4 shows twice as many\n")
-    assert.match(lines[1] ?? "", /Shop@1 +suspended \(signal\) +\S+ \S+ ago +for signal "paid"$/)
+    assert.match(lines[1] ?? "", /Shop@1 +suspended \(signal\) +\S+ \S+ ago +a name\b.*… +for\b.*…$/)
     const held = json.lines.filter(({ workflow }) => workflow === "Held")
     assert.sameDeepMembers(held.map(({ process }) => process?.alive), [true, false])
     for (const { process, runId } of held) {

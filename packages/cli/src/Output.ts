@@ -120,7 +120,7 @@ export const width = (piped = Infinity): number => {
   return columns ?? (Number.isInteger(said) && said > 0 ? said : piped)
 }
 
-/** Fits a table into a width by cutting the cells of these columns, the first of them first. */
+/** Fits a table into a width by cutting the cells of these columns, the first of them first; a column that comes again is cut to almost nothing. */
 export interface Fit {
   readonly width: number
   readonly shrinks: ReadonlyArray<number>
@@ -135,9 +135,12 @@ export const table = (
 ): ReadonlyArray<string> => {
   const cells = [head, ...rows].map((row) => row.map((cell) => shown(cell).replace(/\s+/g, " ")))
   const widths = head.map((_, column) => Math.max(...cells.map((row) => (row[column] ?? "").length)))
+  const shrunk = new Set<number>()
   for (const column of fit?.shrinks ?? []) {
     const excess = widths.reduce((sum, width) => sum + width, gap.length * (widths.length - 1)) - fit!.width
-    if (excess > 0) widths[column] = Math.max(Math.min(leastWidth, widths[column]!), widths[column]! - excess)
+    const least = shrunk.has(column) ? 4 : leastWidth
+    shrunk.add(column)
+    if (excess > 0) widths[column] = Math.max(Math.min(least, widths[column]!), widths[column]! - excess)
   }
   return cells.map((row, index) =>
     row.map((cell, column) => {

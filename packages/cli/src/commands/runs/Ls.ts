@@ -135,7 +135,8 @@ const pageSize = 500
 /** Which columns may be cut: the last ones first, then the workflow and the status. */
 const shrinks = (hasSpent: boolean, hasTitle: boolean): ReadonlyArray<number> => {
   const last = 4 + Number(hasSpent) + Number(hasTitle)
-  return hasTitle ? [last, last - 1, 1, 2] : [last, 1, 2]
+  // Whether a run has a process is said to the end before what it waits for.
+  return hasTitle ? [last, last - 1, 1, last, last - 1, 2] : [last, 1, 2]
 }
 
 /** How a run stands; one that is at work according to its journal may have lost its process. */
