@@ -1,5 +1,6 @@
 /** What the bodies of workflows and of steps see of the engine and of the process. */
 import * as Context from "effect/Context"
+import * as Scope from "effect/Scope"
 import { sharedServices, worldServices } from "../BodyServices.ts"
 
 export class BodyContexts {
@@ -24,11 +25,13 @@ export class BodyContexts {
 
   /**
    * What the layer of a workflow was given in place of what the engine was: it is nearer to the body. What a body gets
-   * of the engine in any case, such as its clock, stays. Undefined where it was given nothing of its own.
+   * of the engine in any case, such as its clock and its scope, stays. Undefined where it was given nothing of its own.
    */
   nearest(given: Context.Context<never>): (<R>(seen: Context.Context<R>) => Context.Context<R>) | undefined {
     const ambient = this.ambient.mapUnsafe
-    const own = Array.from(given.mapUnsafe).filter(([key, value]) => ambient.has(key) && ambient.get(key) !== value)
+    const own = Array.from(given.mapUnsafe).filter(([key, value]) =>
+      ambient.has(key) && ambient.get(key) !== value && key !== Scope.Scope.key
+    )
     if (own.length === 0) return undefined
     return (seen) => {
       const near = new Map<string, unknown>(seen.mapUnsafe)
