@@ -80,7 +80,7 @@ class Folder {
     return join(this.path, "fermata.db")
   }
 
-  /** Types a line. A worker that works is told to stop. */
+  /** Types a line. A worker that works, or a server that serves, is told to stop. */
   type(line: string, cwd = this.path): Promise<{ readonly code: number | null; readonly output: string }> {
     return new Promise((resolve, reject) => {
       const child = spawn("sh", ["-c", `exec ${line}`], {
@@ -101,7 +101,7 @@ class Folder {
         stream.setEncoding("utf8").on("data", (text: string) => {
           output += text
           // Once: a second signal ends a worker at once.
-          if (stopped || line.includes("--until-idle") || !/^worker \d+ on /m.test(output)) return
+          if (stopped || line.includes("--until-idle") || !/^(worker \d+ on|MCP server at) /m.test(output)) return
           stopped = true
           child.kill("SIGTERM")
         })

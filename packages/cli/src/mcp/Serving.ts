@@ -12,12 +12,12 @@ import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { readFileSync } from "node:fs"
 import { Writable } from "node:stream"
-import type { CommandFailed } from "../CommandFailed.ts"
+import { type CommandFailed, exitCodes } from "../CommandFailed.ts"
 import * as Config from "../Config.ts"
 import { fileLabel } from "../ContractFile.ts"
 import type { Globals } from "../Globals.ts"
 import * as Host from "../Host.ts"
-import { note } from "../Output.ts"
+import { exitWith, note } from "../Output.ts"
 import * as Words from "../Words.ts"
 import * as Changes from "./Changes.ts"
 import * as Http from "./Http.ts"
@@ -62,6 +62,8 @@ export const serve = (
     const offered = `${
       names.length === 0 ? "no workflow" : Words.list(names)
     } of ${place} on ${globals.db}, as ${globals.as}`
+    // Who is told to stop has done what it was asked for.
+    yield* exitWith(exitCodes.completed)
     if (port !== undefined) {
       yield* note(`MCP server at ${yield* Http.serve(shared, { port, token })} serves ${offered}`)
       return yield* Effect.never
