@@ -154,7 +154,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       if (options.readOnly === undefined) yield* checkModel(globals, loaded)
       const { egress, mcp, services, skills } = loaded.config
       const surroundings = [egress, mcp, services, skills].every((one) => one === undefined)
-        ? Context.empty()
+        ? undefined
         : yield* inConfig(
           loaded,
           "egress",
@@ -163,12 +163,16 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
             (Surroundings) => Layer.buildWithScope(Surroundings.layer(loaded), scope)
           )
         )
-      const given = Context.merge(recording, surroundings)
+      const given = surroundings === undefined ? recording : Context.merge(recording, surroundings)
       const kinds = Kinds.of(loaded.config)
-      if (kinds !== serviced.kinds || services !== undefined) {
+      if (kinds !== serviced.kinds || surroundings !== undefined) {
         // No run of a contract has been adopted yet; what this process may have taken up by itself is let go.
         yield* serviced.close
-        serviced = yield* inConfig(loaded, "kinds", contractsOf(kinds, Context.merge(context, surroundings), scope))
+        serviced = yield* inConfig(
+          loaded,
+          "kinds",
+          contractsOf(kinds, surroundings === undefined ? context : Context.merge(context, surroundings), scope)
+        )
       }
       const Agents = agents.length > 0 || llm !== undefined
         ? yield* Effect.promise(() => import("./Agents.ts"))

@@ -131,8 +131,8 @@ export class Engine extends Context.Service<Engine, {
       }),
       extend: (extension) =>
         Effect.acquireRelease(
-          Effect.suspend(() => {
-            const refused = runtime.extensions.add(extension)
+          Effect.contextWith((given: Context.Context<never>) => {
+            const refused = runtime.extensions.add(extension, runtime.bodies.nearest(given))
             if (refused !== undefined) return Effect.die(refused)
             runtime.rounds.poke()
             return Effect.void

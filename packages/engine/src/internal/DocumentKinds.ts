@@ -5,10 +5,12 @@ import type * as Schema from "effect/Schema"
 import type { Backend, DefinitionRow, RunRow, StorageFailed } from "../Backend.ts"
 import type { Definitions, Description, Program } from "../Extension.ts"
 import type { EventMessage } from "../StartRequest.ts"
+import type { Nearest } from "./process/BodyContexts.ts"
 import type { Registration } from "./run/RunHost.ts"
 
 export class DocumentKinds {
   private readonly byKind = new Map<string, Definitions>()
+  private readonly nearest = new WeakMap<Definitions, Nearest>()
   private readonly registrations = new WeakMap<Program, Registration>()
   private readonly toRegistration: (program: Program) => Registration
   /** The kinds of definitions in the store, as last read. */
@@ -18,15 +20,18 @@ export class DocumentKinds {
     this.toRegistration = toRegistration
   }
 
-  /** Why the kind cannot be added; undefined once it is. */
-  add(definitions: Definitions): string | undefined {
+  /** Why the kind cannot be added; undefined once it is. `nearest` is what its documents see of whoever brings it. */
+  add(definitions: Definitions, nearest?: Nearest): string | undefined {
     const { kind } = definitions
     const problem = !/^[a-z][a-z0-9-]*$/.test(kind)
       ? `its kind of documents "${kind}" is no word of small letters, digits and hyphens`
       : kind === "program" || this.byKind.has(kind)
       ? `its kind of documents "${kind}" is taken already`
       : undefined
-    if (problem === undefined) this.byKind.set(kind, definitions)
+    if (problem === undefined) {
+      this.byKind.set(kind, definitions)
+      if (nearest !== undefined) this.nearest.set(definitions, nearest)
+    }
     return problem
   }
 
@@ -85,7 +90,13 @@ export class DocumentKinds {
       if (program === undefined) return undefined
       const known = this.registrations.get(program)
       if (known !== undefined) return known
-      const made = this.toRegistration(program)
+      const nearest = this.nearest.get(definitions)
+      const { execute, limits, workflow } = program
+      const made = this.toRegistration(
+        nearest === undefined
+          ? program
+          : { workflow, limits, execute: (payload, runId) => Effect.updateContext(execute(payload, runId), nearest) }
+      )
       this.registrations.set(program, made)
       return made
     })

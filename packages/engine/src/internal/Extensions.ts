@@ -6,6 +6,7 @@ import { type Committed, type Delivery, type Extension, ExtensionRefused, type P
 import { type EventMessage, outboxRow } from "../StartRequest.ts"
 import { DocumentKinds } from "./DocumentKinds.ts"
 import * as EngineEvents from "./EngineEvents.ts"
+import type { Nearest } from "./process/BodyContexts.ts"
 import type { Registration } from "./run/RunHost.ts"
 
 const none: ReadonlyArray<never> = []
@@ -22,10 +23,10 @@ export class Extensions {
     this.documents = new DocumentKinds(toRegistration)
   }
 
-  /** Why the extension cannot be taken; undefined once it is. */
-  add(extension: Extension): ExtensionRefused | undefined {
+  /** Why the extension cannot be taken; undefined once it is. `nearest` is what its documents see of whoever brings it. */
+  add(extension: Extension, nearest?: Nearest): ExtensionRefused | undefined {
     const { definitions, name } = extension
-    const problem = definitions && this.documents.add(definitions)
+    const problem = definitions && this.documents.add(definitions, nearest)
     if (problem !== undefined) return new ExtensionRefused({ extension: name, problem })
     this.all.add(extension)
     if (extension.committed !== undefined) this.observers.add(extension.committed)

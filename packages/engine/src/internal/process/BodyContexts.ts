@@ -3,6 +3,9 @@ import * as Context from "effect/Context"
 import * as Scope from "effect/Scope"
 import { sharedServices, worldServices } from "../BodyServices.ts"
 
+/** Puts what somebody was given in the place of what the engine was. */
+export type Nearest = <R>(seen: Context.Context<R>) => Context.Context<R>
+
 export class BodyContexts {
   private readonly ambient: Context.Context<never>
   private readonly world: Context.Context<never>
@@ -24,10 +27,10 @@ export class BodyContexts {
   }
 
   /**
-   * What the layer of a workflow was given in place of what the engine was: it is nearer to the body. What a body gets
+   * What the layer of a workflow, or of an extension, was given in place of what the engine was: it is nearer to the body. What a body gets
    * of the engine in any case, such as its clock and its scope, stays. Undefined where it was given nothing of its own.
    */
-  nearest(given: Context.Context<never>): (<R>(seen: Context.Context<R>) => Context.Context<R>) | undefined {
+  nearest(given: Context.Context<never>): Nearest | undefined {
     const ambient = this.ambient.mapUnsafe
     const own = Array.from(given.mapUnsafe).filter(([key, value]) =>
       ambient.has(key) && ambient.get(key) !== value && key !== Scope.Scope.key
