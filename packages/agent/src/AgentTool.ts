@@ -20,6 +20,7 @@ import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
+import { annotated } from "./internal/Annotated.ts"
 
 /** What a tool touches, the mildest first. */
 export type Permission = "read" | "write" | "network" | "process"
@@ -143,7 +144,7 @@ const PlanAnnotation = Context.Reference<Planner | undefined>("@fermata/agent/Ag
 export const plan = <T extends Tool.Any, R>(
   tool: T,
   make: (params: Tool.Parameters<T>) => Effect.Effect<Plan, unknown, R>
-): T => (tool as unknown as Annotatable<T>).annotateMerge(Context.make(PlanAnnotation, make as Planner))
+): T => annotated(tool, Context.make(PlanAnnotation, make as Planner) as Context.Context<never>)
 
 /** What finds out the plans of a tool's calls. */
 export const planOf = (tool: Tool.Any): Planner | undefined => Context.get(tool.annotations, PlanAnnotation)
@@ -178,7 +179,7 @@ export const probe = <T extends Tool.Any, R>(
     params: Tool.Parameters<T>,
     call: StepContext
   ) => Effect.Effect<Option.Option<Tool.SuccessEncoded<T>>, unknown, R>
-): T => (tool as unknown as Annotatable<T>).annotateMerge(Context.make(ProbeAnnotation, ask as Probe))
+): T => annotated(tool, Context.make(ProbeAnnotation, ask as Probe) as Context.Context<never>)
 
 /** The probe of a tool. */
 export const probeOf = (tool: Tool.Any): Probe | undefined => Context.get(tool.annotations, ProbeAnnotation)
@@ -280,9 +281,7 @@ export const requires = <T extends Tool.Any, Service, Shape>(
   tool: T,
   service: Context.Key<Service, Shape>
 ): Requiring<T, Service> =>
-  (tool as unknown as Annotatable<Requiring<T, Service>>).annotateMerge(
-    Context.make(Requirements, [...requirementsOf(tool), service.key]) as Context.Context<never>
-  )
+  annotated(tool, Context.make(Requirements, [...requirementsOf(tool), service.key]) as Context.Context<never>)
 
 /** What an agent with these tools needs: their handlers, and what those need beside the run that they are called in. */
 export type Needs<Tools extends Record<string, Tool.Any>> =
@@ -291,8 +290,3 @@ export type Needs<Tools extends Record<string, Tool.Any>> =
 
 /** The keys of the services that a tool's handler needs. */
 export const requirementsOf = (tool: Tool.Any): ReadonlyArray<string> => Context.get(tool.annotations, Requirements)
-
-/** Every tool has it; the type of any tool does not say so. */
-interface Annotatable<T> {
-  readonly annotateMerge: (context: Context.Context<never>) => T
-}

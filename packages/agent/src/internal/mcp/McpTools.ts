@@ -19,6 +19,7 @@ import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import * as AgentTool from "../../AgentTool.ts"
 import type { McpFailed } from "../../mcp/McpServer.ts"
 import * as McpServers from "../../mcp/McpServers.ts"
+import { annotated } from "../Annotated.ts"
 import * as ToolStep from "../ToolStep.ts"
 import type * as Listing from "./Listing.ts"
 import * as McpCalls from "./McpCalls.ts"
@@ -193,16 +194,14 @@ const promptTools: Readonly<Record<string, Tool.Any>> = {
 
 /** What a server says of its tools decides what a crash in one of them means, and, where it is trusted, what policy takes it for. */
 const toolOf = ({ description, idempotent, name, readOnly, reads, schema }: Listed): Tool.Any =>
-  (Tool.dynamic(name, { description, parameters: schema, success: Schema.Json }) as unknown as Annotatable)
-    .annotateMerge(AgentTool.rules({
+  annotated(
+    Tool.dynamic(name, { description, parameters: schema, success: Schema.Json }),
+    AgentTool.rules({
       onCrash: readOnly === true || idempotent === true ? "rerun" : "ask",
       safe: readOnly === true,
       permission: reads === true ? "read" : "network"
-    }))
-
-interface Annotatable {
-  readonly annotateMerge: (context: ReturnType<typeof AgentTool.rules>) => Tool.Any
-}
+    })
+  )
 
 class Mcp implements Held {
   private readonly tools = new Map<string, Tool.Any>()
