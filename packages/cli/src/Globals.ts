@@ -90,6 +90,8 @@ export interface Globals {
   readonly config: string | undefined
   readonly json: boolean
   readonly as: string
+  /** Who said so; by default it is whoever uses this machine, or speaks for them in the environment. */
+  readonly asFrom: "option" | "default"
   /** Who acts when the command line does not say. */
   readonly usually: string
   /** The model that all agents ask in place of their own. */
@@ -103,6 +105,7 @@ export const defaultDb = ".fermata/fermata.db"
 /** The global options as given, with their defaults. */
 export const globals = Effect.gen(function*() {
   const db = Option.getOrUndefined(yield* Db)
+  const as = Option.getOrUndefined(yield* As)
   const fromEnvironment = present(process.env["FERMATA_DB"])
   const usually = present(process.env["FERMATA_AS"]) ?? loginName()
   const values: Globals = {
@@ -110,7 +113,8 @@ export const globals = Effect.gen(function*() {
     dbFrom: db !== undefined ? "option" : fromEnvironment !== undefined ? "environment" : "default",
     config: Option.getOrUndefined(yield* Config),
     json: yield* Json,
-    as: Option.getOrUndefined(yield* As) ?? usually,
+    as: as ?? usually,
+    asFrom: as === undefined ? "default" : "option",
     usually,
     model: Option.getOrUndefined(yield* Model),
     leaseMs: Option.getOrUndefined(yield* Lease)

@@ -31,7 +31,7 @@ export const commandMcp = Command.make("mcp", {
     }))
   })).pipe(
     Command.withDescription(
-      "Serve the workflows, agents and contracts of the configuration, and their runs, to MCP clients"
+      "Serve the workflows, agents and contracts of the configuration, and their runs, to MCP clients, who act as --as says, or as mcp"
     ),
     Command.withExamples([
       {

@@ -49,19 +49,18 @@ export const serve = (
     const loaded = yield* Config.loadOrRecall(globals, [process.cwd()])
     const host = yield* Host.open(globals, { command: "mcp", worker: true, config: loaded })
     yield* host.serve()
+    const by = globals.asFrom === "option" ? globals.as : noPerson
     const offers = yield* Offers.of(host, globals, loaded, waitMs)
     const shared: Session.Shared = {
       host,
       tools: [...offers, ...RunTools.of(host, waitMs)],
       changes: yield* Changes.watch(host),
-      by: globals.as,
+      by,
       version: manifest(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version
     }
     const names = offers.map(({ name }) => name)
     const place = loaded.file === undefined ? "no fermata.config.ts" : fileLabel(loaded.file)
-    const offered = `${
-      names.length === 0 ? "no workflow" : Words.list(names)
-    } of ${place} on ${globals.db}, as ${globals.as}`
+    const offered = `${names.length === 0 ? "no workflow" : Words.list(names)} of ${place} on ${globals.db}, as ${by}`
     // Who is told to stop has done what it was asked for.
     yield* exitWith(exitCodes.completed)
     if (port !== undefined) {
@@ -78,6 +77,9 @@ export const serve = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** Who calls where nobody said: a client is a model more often than a person, and answers nothing in the name of whoever started it. */
+const noPerson = "mcp"
 
 const manifest = Schema.decodeUnknownSync(Schema.fromJsonString(Schema.Struct({ version: Schema.String })))
 

@@ -40,6 +40,7 @@ export const server = Effect.fnUntraced(function*(by: string, place?: string) {
     config,
     json: false,
     as: by,
+    asFrom: "option",
     usually: by,
     model: "scripted",
     leaseMs: undefined
