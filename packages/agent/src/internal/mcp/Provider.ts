@@ -45,12 +45,15 @@ const Tokens = Schema.StructWithRest(
   [more]
 )
 
+/** Where it is said who lets us in, as found: found again where that is not kept. */
+const Discovery = Schema.StructWithRest(Schema.Struct({ authorizationServerUrl: Schema.String }), [more])
+
 /** What is kept of a server. */
 const Kept = Schema.Struct({
   version: Schema.Literal(1),
   client: Schema.optionalKey(Client),
   tokens: Schema.optionalKey(Tokens),
-  discovery: Schema.optionalKey(Schema.JsonObject),
+  discovery: Schema.optionalKey(Discovery),
   verifier: Schema.optionalKey(Schema.String),
   state: Schema.optionalKey(Schema.String),
   /** Where a person agrees to what was asked for last. */
@@ -218,11 +221,11 @@ export class Provider implements OAuthClientProvider {
   }
 
   async saveDiscoveryState(discovery: OAuthDiscoveryState): Promise<void> {
-    await this.change({ discovery: JSON.parse(JSON.stringify(discovery)) as Schema.JsonObject })
+    await this.change({ discovery: plain(Discovery, discovery) })
   }
 
   async discoveryState(): Promise<OAuthDiscoveryState | undefined> {
-    return (await this.kept()).discovery as unknown as OAuthDiscoveryState | undefined
+    return (await this.kept()).discovery
   }
 
   async invalidateCredentials(scope: "all" | "client" | "tokens" | "verifier" | "discovery"): Promise<void> {
