@@ -124,9 +124,12 @@ export const make = (options: Options): Effect.Effect<Workspace["Service"], Work
     return new Folder(root, options)
   })
 
-/** As `make`, as a layer. */
+/** As `make`, as a layer. Policies of agents that are given it judge paths from its root on. */
 export const layer = (options: Options): Layer.Layer<Workspace, WorkspaceRefused> =>
-  Layer.effect(Workspace, make(options))
+  Layer.effectContext(Effect.map(
+    make(options),
+    (workspace) => Context.add(Context.make(Workspace, workspace), AgentTool.CurrentWorkspace, workspace.root)
+  ))
 
 /** SHA-256 of bytes, in hexadecimal. */
 export const digestOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")

@@ -5,12 +5,13 @@ import * as Agent from "@fermata/agent/Agent"
 import * as Models from "@fermata/agent/model/Models"
 import * as Scripted from "@fermata/agent/model/Scripted"
 import * as Policy from "@fermata/agent/Policy"
+import type { OpenApproval } from "@fermata/core/Question"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Layer, Schema } from "effect"
 import * as fc from "fast-check"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Difference from "../src/internal/Difference.ts"
@@ -31,22 +32,28 @@ const until = <A>(look: Effect.Effect<A | undefined>): Effect.Effect<A, never, T
     }
   })
 
+type Calls = ReadonlyArray<readonly [tool: string, params: Record<string, Schema.Json>]>
+
 /** Runs an agent that makes these calls, one a turn, in a folder with these files. `asked` is done at each question. */
 const calling = (
   files: Readonly<Record<string, string | Uint8Array>>,
-  calls: ReadonlyArray<readonly [tool: string, params: Record<string, Schema.Json>]>,
-  options: { readonly policy?: Policy.Policy; readonly asked?: (root: string, prompt: string) => "approve" | "deny" } =
-    {}
+  given: Calls | ((root: string) => Calls),
+  options: {
+    readonly policy?: Policy.Policy
+    readonly asked?: (root: string, prompt: string) => "approve" | "deny"
+    readonly question?: (question: OpenApproval) => void
+  } = {}
 ) =>
   Effect.gen(function*() {
     const root = yield* Effect.acquireRelease(
       Effect.sync(() => {
-        const root = mkdtempSync(join(tmpdir(), "fermata-files-"))
+        const root = realpathSync(mkdtempSync(join(tmpdir(), "fermata-files-")))
         for (const [name, content] of Object.entries(files)) writeFileSync(join(root, name), content)
         return root
       }),
       (root) => Effect.sync(() => rmSync(root, { recursive: true, force: true }))
     )
+    const calls = typeof given === "function" ? given(root) : given
     const told: Array<string> = []
     const agent = Agent.make("agent", {
       instructions: "",
@@ -79,13 +86,14 @@ const calling = (
       yield* until(Effect.gen(function*() {
         const [question] = yield* Effect.orDie(runs.approvals())
         if (question !== undefined) {
+          options.question?.(question)
           const decision = options.asked?.(root, question.prompt) ?? "approve"
           yield* Effect.orDie(runs.answer(question.id, { decision, by: "operator" }))
         }
         return (yield* Effect.orDie(runs.show(run))).status === "completed" ? true : undefined
       }))
     }).pipe(Effect.provide(world))
-    return { told, file: (name: string) => readFileSync(join(root, name), "utf8") }
+    return { root, told, file: (name: string) => readFileSync(join(root, name), "utf8") }
   })
 
 describe("the tools on files", () => {
@@ -164,6 +172,24 @@ describe("the tools on files", () => {
         "changed b.cs: 1 lines added, 1 removed",
         "made c.cs: 1 lines added, 0 removed"
       ])
+    }))
+
+  it.effect("rules that people may let stand are for the workspace that the tools work in, and absolute paths into it are in it", () =>
+    Effect.gen(function*() {
+      const asked: Array<readonly [workspace: string | undefined, rules: ReadonlyArray<string> | undefined]> = []
+      const { root, told } = yield* calling(
+        { "a.txt": "one\n" },
+        (root) => [
+          ["Read", { file_path: join(root, "a.txt") }],
+          ["Write", { file_path: join(root, "a.txt"), content: "two\n" }]
+        ],
+        {
+          policy: Policy.rules(),
+          question: ({ standing }) => asked.push([standing?.workspace, standing?.rules])
+        }
+      )
+      assert.include(told[0]!, "one")
+      assert.deepStrictEqual(asked, [[root, ["Write(./a.txt)"]]])
     }))
 
   it.effect("what is no text is neither shown nor edited", () =>

@@ -33,7 +33,7 @@ import * as Workflow from "effect/workflow/Workflow"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
 import { defaults } from "./AgentDefaults.ts"
 import { AgentFailed } from "./AgentErrors.ts"
-import type * as AgentTool from "./AgentTool.ts"
+import * as AgentTool from "./AgentTool.ts"
 import * as AgentChecks from "./internal/AgentChecks.ts"
 import type { Any, Options, RunOptions } from "./internal/AgentOptions.ts"
 import * as Brought from "./internal/Brought.ts"
@@ -46,6 +46,7 @@ import * as ModelStep from "./internal/ModelStep.ts"
 import * as Money from "./internal/Money.ts"
 import * as Output from "./internal/Output.ts"
 import * as PlanStep from "./internal/PlanStep.ts"
+import * as InWorkspace from "./internal/policy/InWorkspace.ts"
 import { Setup } from "./internal/Setup.ts"
 import * as Skills from "./internal/Skills.ts"
 import * as StandingStep from "./internal/StandingStep.ts"
@@ -273,7 +274,7 @@ export const make = <
       maxDepth: first.setup.maxDepth,
       tools: offered,
       agents: new Set(below.keys()),
-      policy,
+      policy: InWorkspace.of(policy, yield* AgentTool.CurrentWorkspace),
       setup: brought.told === ""
         ? first.setup
         : { ...first.setup, instructions: `${first.setup.instructions}\n\n${brought.told}` },

@@ -156,6 +156,15 @@ export const CurrentPlan: Context.Reference<Schema.Json | undefined> = Context.R
 )
 
 /**
+ * The folder that the tools of an agent work in, as an absolute path: what a layer of tools says that its agent is
+ * given, such as `Workspace.layer` of `@fermata/agent-node`. Policies judge paths from it on.
+ */
+export const CurrentWorkspace: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
+  "@fermata/agent/AgentTool/CurrentWorkspace",
+  { defaultValue: () => undefined }
+)
+
+/**
  * Files that the policy of the agent does not let be read, as globs from the root
  * of its workspace on (`Policy.Policy.unreadable`): for whatever gives files to
  * the handlers of tools, so that none shows what another must not.

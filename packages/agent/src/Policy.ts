@@ -60,7 +60,10 @@ export interface RulesOptions {
   readonly deny?: ReadonlyArray<string>
   /** Who is asked; "operator" by default. */
   readonly approvers?: ReadonlyArray<string>
-  /** The folder in which relative paths begin, so that absolute ones into it are known as such. Rules that people let stand hold in it alone. */
+  /**
+   * The folder in which relative paths begin, so that absolute ones into it are known as such; that of the process by
+   * default, where its tools have one. Rules that people let stand hold in it alone.
+   */
   readonly workspace?: string
 }
 

@@ -9,6 +9,8 @@ export interface Call {
   readonly tool: string
   readonly params: Schema.Json
   readonly rules: Rules
+  /** The folder that the tools work in, where the process of the agent says so (`AgentTool.CurrentWorkspace`). */
+  readonly workspace?: string
   /** Rules that people have let stand for the agent; there when it is asked whether one of them is about a call that people would be asked about. */
   readonly standing?: ReadonlyArray<string>
 }

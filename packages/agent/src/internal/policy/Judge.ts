@@ -25,7 +25,8 @@ export interface Rules {
 /** Decides about a call. */
 export const decide = (rules: Rules, call: Call): Decision => {
   if (rules.mode === "locked") return { decision: "deny", reason: `no tool may be called, and so not "${call.tool}"` }
-  const parts = partsOf(call, rules.workspace)
+  const workspace = rules.workspace ?? call.workspace
+  const parts = partsOf(call, workspace)
   for (const rule of rules.deny) {
     if (parts.some((part) => means(rule, call.tool, part, true) === "yes")) {
       return { decision: "deny", reason: `rule ${rule.text} forbids it` }
@@ -44,12 +45,12 @@ export const decide = (rules: Rules, call: Call): Decision => {
   if (doubt !== undefined) return ask(rules, call, doubt.problem)
   const standing = standingOn(call, open)
   if (standing !== undefined) return { decision: "allow", standing }
-  const offered = Candidates.of(call, rules.workspace).filter((rule) =>
+  const offered = Candidates.of(call, workspace).filter((rule) =>
     standingOn({ ...call, standing: [rule] }, open) !== undefined
   )
   return {
     ...ask(rules, call),
-    ...(offered.length === 0 ? {} : { always: { workspace: rules.workspace ?? "", rules: offered } })
+    ...(offered.length === 0 ? {} : { always: { workspace: workspace ?? "", rules: offered } })
   }
 }
 
