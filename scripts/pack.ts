@@ -174,7 +174,7 @@ const bundleCommand = (folder: string, target: string): Promise<void> => {
  * Packages of others of which each of ours carries the parts that it imports: they bring more than ninety packages, of
  * which nothing here uses more than a few files. Whoever has them finds their types.
  */
-const carried = ["@modelcontextprotocol/sdk"]
+const carried = ["@modelcontextprotocol/sdk", "@effect/platform-node"]
 
 /** Where the types that ours are made of come from a carried package, it is wanted by whoever uses them, and by nobody else. */
 const optional = (dist: string) => {
@@ -216,7 +216,10 @@ const carry = async (name: string, dist: string): Promise<void> => {
   const folder = join(dist, "internal", "carried", name.replace("@", ""))
   const entryOf = (specifier: string): string =>
     specifier.slice(name.length + 1).replace(/\.js$/, "").replaceAll("/", "-")
-  await bundle(Object.fromEntries([...specifiers].map((specifier) => [entryOf(specifier), specifier])), folder)
+  // Of effect there is one copy, which is the user's.
+  await bundle(Object.fromEntries([...specifiers].map((specifier) => [entryOf(specifier), specifier])), folder, {
+    external: [/^effect($|\/)/]
+  })
   for (const { file, text } of modules) {
     const near = relative(dirname(file), folder)
     const path = near.startsWith(".") ? near : `./${near}`

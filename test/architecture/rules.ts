@@ -56,6 +56,8 @@ export const tree: Readonly<Record<string, PackageRule>> = {
   core: { imports: [], externals: ["effect"] },
   engine: { imports: ["core"] },
   contracts: { imports: ["core", "engine"] },
+  api: { imports: ["core"], externals: ["effect"] },
+  server: { imports: ["api", "core", "engine", "contracts"] },
   agent: { imports: ["core", "engine", "contracts"] },
   "agent-node": { imports: ["core", "engine", "agent"], node: true },
   testing: {
@@ -65,7 +67,7 @@ export const tree: Readonly<Record<string, PackageRule>> = {
     shown: ["backend/Fixtures", "workflow/Harness"]
   },
   "host-node": { imports: ["core", "engine"], node: true, host: true },
-  cli: { imports: ["core", "engine", "contracts", "agent", "host-node"], node: true, modules: ["Config"] }
+  cli: { imports: ["core", "engine", "contracts", "agent", "host-node", "server"], node: true, modules: ["Config"] }
 }
 
 const scope = "@fermata/"

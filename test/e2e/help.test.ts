@@ -101,7 +101,9 @@ class Folder {
         stream.setEncoding("utf8").on("data", (text: string) => {
           output += text
           // Once: a second signal ends a worker at once.
-          if (stopped || line.includes("--until-idle") || !/^(worker \d+ on|MCP server at) /m.test(output)) return
+          if (
+            stopped || line.includes("--until-idle") || !/^(worker \d+ on|MCP server at|serves \S+ at) /m.test(output)
+          ) return
           stopped = true
           child.kill("SIGTERM")
         })

@@ -68,6 +68,8 @@ export interface Host {
   readonly events: Events["Service"]
   readonly engine: Engine["Service"]
   readonly store: Store["Service"]
+  /** The services of the engine, for whatever is built on them. */
+  readonly context: Context.Context<Chunks | Engine | Events | HostClock | Runs | Store>
   /** Gives an effect of the library the services of this host. */
   readonly use: <A, E>(effect: Effect.Effect<A, E, Engine | Runs | Store>) => Effect.Effect<A, CommandFailed>
   /** ms since the epoch. */
@@ -228,6 +230,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
       events: Context.get(context, Events),
       engine: engineService,
       store,
+      context,
       use: (effect) => refine(Effect.provideContext(effect, context)),
       now: hostClock.now,
       sleep: hostClock.sleep,

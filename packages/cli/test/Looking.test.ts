@@ -31,6 +31,7 @@ describe("command lines that only look", () => {
       "agent raise",
       "worker",
       "mcp",
+      "serve",
       "replay",
       "upgrade check",
       "contracts check",

@@ -14,8 +14,8 @@
  */
 import type { Census } from "@fermata/core/Owner"
 import type { StandingFilter } from "@fermata/core/StandingRule"
+import { StorageFailed } from "@fermata/core/StorageFailed"
 import type * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
 import type { Changes } from "./ChangeLog.ts"
 import type { Awaited, EventFilter, EventRow, EventWait, EventWaitRow } from "./EventLog.ts"
 import type { Answer, Op } from "./internal/backend/Operations.ts"
@@ -35,18 +35,7 @@ import type {
 export type * from "./internal/backend/Operations.ts"
 export type * from "./internal/backend/Rows.ts"
 
-/** The database could not do it: locked for too long, full, damaged or of another version. */
-export class StorageFailed extends Schema.TaggedError<StorageFailed>()("StorageFailed", {
-  operation: Schema.String,
-  problem: Schema.String,
-  /** The disk is full and nothing was stored: the same write succeeds once there is space. Absent when that is not certain. */
-  noRoom: Schema.optionalKey(Schema.Boolean),
-  cause: Schema.optionalKey(Schema.Defect())
-}, { httpApiStatus: 503 }) {
-  override get message(): string {
-    return `The store could not ${this.operation}: ${this.problem}`
-  }
-}
+export { StorageFailed }
 
 /** Which runs are read. */
 export interface RunFilter {

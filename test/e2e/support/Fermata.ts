@@ -75,7 +75,7 @@ export interface Outcome {
 export interface Running {
   readonly process: ChildProcess
   /** Waits until stderr or stdout contains the text, or contains it so often. */
-  readonly says: (text: string, times?: number) => Promise<void>
+  readonly says: (text: string, times?: number) => Promise<string>
   /** How it ended. */
   readonly ended: Promise<Outcome>
   /** Kills it without a chance to do anything, and waits until it is gone. */
@@ -168,7 +168,7 @@ export class Project {
       says: (text, times = 1) =>
         new Promise((resolve, reject) => {
           const look = () => {
-            if (`${stdout}${stderr}`.split(text).length > times) resolve()
+            if (`${stdout}${stderr}`.split(text).length > times) resolve(`${stdout}${stderr}`)
             else if (child.exitCode !== null || child.signalCode !== null) {
               reject(new Error(`it ended without saying ${JSON.stringify(text)}:\n${stdout}${stderr}`))
             } else return

@@ -12,6 +12,7 @@ import { commandPolicy } from "./Policy.ts"
 import { commandReplay } from "./Replay.ts"
 import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
+import { commandServe } from "./Serve.ts"
 import { commandSignal } from "./Signal.ts"
 import { commandUpgrade } from "./Upgrade.ts"
 import { commandWorker } from "./Worker.ts"
@@ -41,6 +42,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandEvents,
     commandContracts,
     commandWorker,
+    commandServe,
     commandMcp,
     commandReplay,
     commandUpgrade,

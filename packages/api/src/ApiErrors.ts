@@ -1,0 +1,96 @@
+/**
+ * Why a request is refused before any verb of the engine is asked, or failed
+ * for no fault of its own.
+ */
+import * as Schema from "effect/Schema"
+
+/** The request is not as its route wants it. Nothing was done. */
+export class BadRequest extends Schema.TaggedError<BadRequest>()("BadRequest", {
+  problem: Schema.String,
+  /** Each mistake, with its place, such as `body.labels.team` or `query.limit`. */
+  issues: Schema.Array(Schema.Struct({ path: Schema.String, message: Schema.String }))
+}, { httpApiStatus: 400 }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** The request shows no token, or none that is known, or one that has run out. */
+export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
+  problem: Schema.String
+}, { httpApiStatus: 401 }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** The caller is known and may not do this. */
+export class Forbidden extends Schema.TaggedError<Forbidden>()("Forbidden", {
+  problem: Schema.String,
+  /** The scope that the route asks for, where that is what is missing. */
+  scope: Schema.optionalKey(Schema.String)
+}, { httpApiStatus: 403 }) {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+/** There is no such route. */
+export class RouteNotFound extends Schema.TaggedError<RouteNotFound>()("RouteNotFound", {
+  method: Schema.String,
+  path: Schema.String
+}, { httpApiStatus: 404 }) {
+  override get message(): string {
+    return `There is no ${this.path}`
+  }
+}
+
+/** The route is there, for other methods. */
+export class MethodNotAllowed extends Schema.TaggedError<MethodNotAllowed>()("MethodNotAllowed", {
+  method: Schema.String,
+  path: Schema.String,
+  allowed: Schema.Array(Schema.String)
+}, { httpApiStatus: 405 }) {
+  override get message(): string {
+    return `${this.path} takes no ${this.method}, but ${this.allowed.join(" and ")}`
+  }
+}
+
+/** The body is in a form that the route does not read. */
+export class UnsupportedMediaType extends Schema.TaggedError<UnsupportedMediaType>()("UnsupportedMediaType", {
+  contentType: Schema.String
+}, { httpApiStatus: 415 }) {
+  override get message(): string {
+    return `A body of type ${this.contentType} is not read here; send JSON, as application/json`
+  }
+}
+
+/** The body is longer than the server reads. */
+export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()("BodyTooLarge", {
+  /** The most (bytes) that is read. */
+  most: Schema.Int
+}, { httpApiStatus: 413 }) {
+  override get message(): string {
+    return `The body is longer than ${this.most} bytes`
+  }
+}
+
+/** The caller asks for more than it may at a time. */
+export class TooManyRequests extends Schema.TaggedError<TooManyRequests>()("TooManyRequests", {
+  problem: Schema.String,
+  /** When to ask again, in s; the header `Retry-After` says the same. */
+  retryAfter: Schema.Int
+}, { httpApiStatus: 429 }) {
+  override get message(): string {
+    return `${this.problem}; ask again in ${this.retryAfter} s`
+  }
+}
+
+/** Something went wrong in the server. What it was stands in its log under this id. */
+export class ServerFailed extends Schema.TaggedError<ServerFailed>()("ServerFailed", {
+  id: Schema.String
+}, { httpApiStatus: 500 }) {
+  override get message(): string {
+    return `The server failed; its log says why, under ${this.id}`
+  }
+}

@@ -1,0 +1,32 @@
+/** The typed client of a Fermata server. A refusal is the error of the engine that the server met. */
+import * as Context from "effect/Context"
+import * as HttpApiClient from "effect/http-api/HttpApiClient"
+import type * as HttpClient from "effect/http/HttpClient"
+import * as Client_ from "effect/http/HttpClient"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { Api } from "./Api.ts"
+
+/** Where the server is, and what lets in there. */
+export interface ClientOptions {
+  /** Such as `http://127.0.0.1:4314`. */
+  readonly url: string
+  readonly token?: Redacted.Redacted<string>
+}
+
+/** A method for each route, by group: `client.runs.list({ query: {} })`. */
+export class Client extends Context.Service<Client, HttpApiClient.ForApi<typeof Api>>()("@fermata/api/Client") {
+  /** The client of the server at this address. */
+  static readonly layer = ({ token, url }: ClientOptions): Layer.Layer<Client, never, HttpClient.HttpClient> =>
+    Layer.effect(
+      Client,
+      HttpApiClient.make(Api, {
+        baseUrl: url,
+        transformClient: (client) =>
+          token === undefined
+            ? client
+            : Client_.mapRequest(client, (request) => HttpClientRequest.bearerToken(request, Redacted.value(token)))
+      })
+    )
+}

@@ -1,0 +1,47 @@
+/** Every route of the API as data: what a server tells whoever misses one, and what tests go through. */
+import * as Context from "effect/Context"
+import * as HttpApi from "effect/http-api/HttpApi"
+import { RequiredScope, type Scope } from "./Access.ts"
+import { Api } from "./Api.ts"
+
+/** One route. `path` has its parameters as `:name`. */
+export interface Route {
+  /** `group.endpoint`, such as `runs.list`. */
+  readonly name: string
+  readonly method: string
+  readonly path: string
+  readonly scope: Scope | "anyone" | undefined
+}
+
+const reflected = (): ReadonlyArray<Route> => {
+  const routes: Array<Route> = []
+  HttpApi.reflect(Api, {
+    onGroup: () => {},
+    onEndpoint: ({ endpoint, group, mergedAnnotations }) => {
+      routes.push({
+        name: `${group.identifier}.${endpoint.identifier}`,
+        method: endpoint.method,
+        path: endpoint.path,
+        scope: Context.get(mergedAnnotations, RequiredScope)
+      })
+    }
+  })
+  return routes
+}
+
+/** In the order of the API. */
+export const routes: ReadonlyArray<Route> = reflected()
+
+/** The methods that some route takes at this path, which is without its query. */
+export const methodsAt = (path: string): ReadonlyArray<string> => [
+  ...new Set(matchers.filter(({ matches }) => matches.test(path)).map(({ method }) => method))
+]
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const matchers = routes.map(({ method, path }) => ({
+  method,
+  matches: new RegExp(`^${path.replace(/\/$/, "").replaceAll(/:[^/]+/g, "[^/]+")}/?$`)
+}))

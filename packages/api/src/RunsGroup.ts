@@ -1,0 +1,151 @@
+/** The routes for runs: found, listed, started and steered. */
+import { Census } from "@fermata/core/Owner"
+import { Receipt } from "@fermata/core/Receipt"
+import {
+  ForkRefused,
+  PayloadRefused,
+  RaiseRefused,
+  RunAmbiguous,
+  RunClosed,
+  RunNotFound,
+  StartRefused,
+  StepNotRequested,
+  WorkflowNotFound
+} from "@fermata/core/RunsErrors"
+import { Forked, ForkOptions, Started, StartOptions } from "@fermata/core/RunStart"
+import { runStatuses, suspendReasons } from "@fermata/core/RunStatus"
+import { RunSummary } from "@fermata/core/RunSummary"
+import { CountsView, Failure, SpentView, TimesView } from "@fermata/core/RunViewSchema"
+import { EntryCorrupt } from "@fermata/core/Upcast"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
+import * as Schema from "effect/Schema"
+import { RequiredScope } from "./Access.ts"
+import * as Problem from "./Problem.ts"
+
+const optional = Schema.optionalKey
+
+/** No such run, or none that can be told from others. */
+export const findErrors = [Problem.of(RunNotFound), Problem.of(RunAmbiguous)] as const
+/** There is no such run, or it has ended. */
+export const actErrors = [...findErrors, Problem.of(RunClosed)] as const
+/** The journal cannot be read to its end. */
+export const readErrors = [...findErrors, Problem.of(EntryCorrupt)] as const
+
+/** Runs of a list, the last started first. `next` is there where more may follow: give it as `after`. */
+export const RunPage = Schema.Struct({
+  runs: Schema.Array(RunSummary),
+  next: optional(Schema.String)
+})
+export interface RunPage extends Schema.Schema.Type<typeof RunPage> {}
+
+/** A run, and how it stands: what is bounded of its view. Its steps and its journal have routes of their own. */
+export const RunDetail = Schema.Struct({
+  ...RunSummary.fields,
+  /** How it stands, in one sentence for people. */
+  sentence: Schema.String,
+  by: optional(Schema.String),
+  payload: optional(Schema.Unknown),
+  output: optional(Schema.Unknown),
+  error: optional(Failure),
+  times: TimesView,
+  counts: CountsView,
+  spending: SpentView
+})
+export interface RunDetail extends Schema.Schema.Type<typeof RunDetail> {}
+
+/** What is started. */
+export const StartBody = Schema.Struct({
+  workflow: Schema.String,
+  /** The input of the run, as its workflow takes it. */
+  input: optional(Schema.Unknown),
+  ...StartOptions.fields
+})
+export interface StartBody extends Schema.Schema.Type<typeof StartBody> {}
+
+const Run = { run: Schema.String }
+const texts = Schema.Array(Schema.String)
+
+const list = HttpApiEndpoint.get("list", "/", {
+  query: {
+    status: optional(Schema.Array(Schema.Literals(runStatuses))),
+    reason: optional(Schema.Array(Schema.Literals(suspendReasons))),
+    workflow: optional(Schema.String),
+    parent: optional(Schema.String),
+    root: optional(Schema.String),
+    /** `name=value`; several are all wanted. */
+    label: optional(texts),
+    since: optional(Schema.Finite),
+    until: optional(Schema.Finite),
+    prefix: optional(Schema.String),
+    limit: optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 500 }))),
+    after: optional(Schema.String)
+  },
+  success: RunPage,
+  error: findErrors
+}).annotate(RequiredScope, "read")
+
+const counts = HttpApiEndpoint.get("counts", "/counts", { success: Census }).annotate(RequiredScope, "read")
+
+const start = HttpApiEndpoint.post("start", "/", {
+  payload: StartBody,
+  success: [
+    Schema.Struct({ ...Started.fields, joined: Schema.Literal(false) }).pipe(HttpApiSchema.status(201)),
+    Schema.Struct({ ...Started.fields, joined: Schema.Literal(true) }).pipe(HttpApiSchema.status(200))
+  ],
+  error: [Problem.of(WorkflowNotFound), Problem.of(PayloadRefused), Problem.of(StartRefused)]
+}).annotate(RequiredScope, "operate")
+
+const get = HttpApiEndpoint.get("get", "/:run", {
+  params: Run,
+  success: RunDetail,
+  error: readErrors
+}).annotate(RequiredScope, "read")
+
+const cancel = HttpApiEndpoint.post("cancel", "/:run/cancel", {
+  params: Run,
+  payload: Schema.Struct({ reason: optional(Schema.String) }),
+  success: Receipt,
+  error: actErrors
+}).annotate(RequiredScope, "operate")
+
+const pause = HttpApiEndpoint.post("pause", "/:run/pause", {
+  params: Run,
+  success: Receipt,
+  error: actErrors
+}).annotate(RequiredScope, "operate")
+
+const resume = HttpApiEndpoint.post("resume", "/:run/resume", {
+  params: Run,
+  success: Receipt,
+  error: actErrors
+}).annotate(RequiredScope, "operate")
+
+const raise = HttpApiEndpoint.post("raise", "/:run/raise", {
+  params: Run,
+  payload: Schema.Struct({
+    /** Millionths of a US dollar. */
+    micros: optional(Schema.Int),
+    tokens: optional(Schema.Int),
+    /** For people. */
+    note: optional(Schema.String)
+  }),
+  success: Receipt,
+  error: [...actErrors, Problem.of(RaiseRefused)]
+}).annotate(RequiredScope, "operate")
+
+const { by: _, ...forkFields } = ForkOptions.fields
+
+const fork = HttpApiEndpoint.post("fork", "/:run/fork", {
+  params: Run,
+  payload: Schema.Struct(forkFields),
+  success: Forked.pipe(HttpApiSchema.status(201)),
+  error: [...readErrors, Problem.of(StepNotRequested), Problem.of(ForkRefused), Problem.of(PayloadRefused)]
+}).annotate(RequiredScope, "operate")
+
+/** The routes below `/api/runs`. */
+export class RunsGroup extends HttpApiGroup.make("runs")
+  .add(list, counts, start, get, cancel, pause, resume, raise, fork)
+  .prefix("/runs")
+{}

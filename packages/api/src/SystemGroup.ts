@@ -1,0 +1,25 @@
+/** The routes that tell whether the server lives and what it has to do. */
+import { Census, Owner } from "@fermata/core/Owner"
+import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as Schema from "effect/Schema"
+import { RequiredScope } from "./Access.ts"
+
+const heartbeat = HttpApiEndpoint.get("heartbeat", "/heartbeat", {
+  success: Schema.Struct({ status: Schema.Literal("alive") })
+}).annotate(RequiredScope, "anyone")
+
+const health = HttpApiEndpoint.get("health", "/health", {
+  success: Schema.Struct({ status: Schema.Literal("healthy"), position: Schema.String })
+}).annotate(RequiredScope, "anyone")
+
+const workers = HttpApiEndpoint.get("workers", "/workers", {
+  success: Schema.Struct({ workers: Schema.Array(Owner) })
+}).annotate(RequiredScope, "read")
+
+const state = HttpApiEndpoint.get("state", "/state", {
+  success: Schema.Struct({ counts: Census, workers: Schema.Array(Owner) })
+}).annotate(RequiredScope, "read")
+
+/** The routes about the server itself: `/api/heartbeat` touches no store, and `/api/health` does. */
+export class SystemGroup extends HttpApiGroup.make("system").add(heartbeat, health, workers, state) {}

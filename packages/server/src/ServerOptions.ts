@@ -1,0 +1,18 @@
+/** How a server lets requests in. */
+
+/** Options of a server, beside where it listens. */
+export interface ServerOptions {
+  /**
+   * Names under which it is reached beside `localhost`, `127.0.0.1` and `[::1]`,
+   * without ports. A request for another is refused, so that no page that has its
+   * own name point here gets an answer.
+   */
+  readonly hosts?: ReadonlyArray<string>
+  /** Origins, such as `https://runs.example.org`, whose pages may act here, beside the server's own. */
+  readonly origins?: ReadonlyArray<string>
+  /** The longest body (bytes) that is read; 2 MiB when absent. */
+  readonly maxBody?: number
+}
+
+/** The longest body (bytes) that is read where nobody says otherwise. */
+export const defaultMaxBody = 2 * 1024 * 1024

@@ -1,0 +1,109 @@
+/**
+ * What every request passes first: who it says it is for, where it comes from
+ * and what it carries. Whatever is refused here or behind it is a problem document.
+ */
+import { BadRequest, Forbidden, UnsupportedMediaType } from "@fermata/api/ApiErrors"
+import * as JsonText from "@fermata/core/JsonText"
+import * as ByteSize from "effect/ByteSize"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { MaxBodySize } from "effect/http/HttpIncomingMessage"
+import * as HttpRouter from "effect/http/HttpRouter"
+import { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as Layer from "effect/Layer"
+import type { unhandled } from "effect/Types"
+import { defaultMaxBody, type ServerOptions } from "../ServerOptions.ts"
+import * as ProblemResponse from "./ProblemResponse.ts"
+
+/** Stands before all routes of a router. */
+export const layer = (options: ServerOptions): Layer.Layer<never, never, HttpRouter.HttpRouter> => {
+  const most = options.maxBody ?? defaultMaxBody
+  const hosts = new Set([...loopback, ...(options.hosts ?? []).map((host) => host.toLowerCase())])
+  const origins = new Set(options.origins ?? [])
+  return HttpRouter.middleware(
+    (route: Route): Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled, HttpServerRequest> =>
+      Effect.gen(function*() {
+        const request = yield* HttpServerRequest
+        const refusal = refusalOf(request, hosts, origins) ??
+          (hasBody(request) ? yield* bodyRefusal(request) : undefined)
+        return refusal === undefined ? yield* route : ProblemResponse.of(refusal)
+      }).pipe(
+        Effect.provideService(MaxBodySize, ByteSize.bytes(most)),
+        Effect.catchCause((cause) =>
+          Cause.hasInterruptsOnly(cause)
+            ? Effect.failCause(cause as Cause.Cause<never>)
+            : Effect.flatMap(HttpServerRequest, (request) => ProblemResponse.ofCause(request, most, cause))
+        ),
+        Effect.map(HttpServerResponse.setHeaders(safe))
+      ),
+    { global: true }
+  )
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+type Route = Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled>
+
+const loopback = ["localhost", "127.0.0.1", "[::1]"]
+
+/** On every answer: it is no page, belongs in no frame, and is guessed to be nothing else. */
+const safe = {
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer"
+}
+
+const reads = new Set(["GET", "HEAD", "OPTIONS"])
+
+/** A Fetch request tells no length, but then the type of what it carries. */
+const hasBody = ({ headers, method }: HttpServerRequest): boolean => {
+  if (reads.has(method)) return false
+  const length = headers["content-length"]
+  return length === undefined
+    ? headers["transfer-encoding"] !== undefined || headers["content-type"] !== undefined
+    : length !== "0"
+}
+
+const refusalOf = (
+  { headers, method, originalUrl }: HttpServerRequest,
+  hosts: ReadonlySet<string>,
+  origins: ReadonlySet<string>
+): ProblemResponse.ApiError | undefined => {
+  const { host = hostOf(originalUrl), origin } = headers
+  const name = host.toLowerCase().replace(/:\d+$/, "")
+  if (!hosts.has(name)) {
+    return new Forbidden({
+      problem: `This server is not reached as "${host.slice(0, 100)}"; it serves ${[...hosts].join(", ")}`
+    })
+  }
+  if (reads.has(method)) return undefined
+  const isOwn = origin === undefined || origins.has(origin) || origin === `http://${host}` ||
+    origin === `https://${host}`
+  if (!isOwn || (origin === undefined && headers["sec-fetch-site"] === "cross-site")) {
+    return new Forbidden({ problem: `A page of ${origin?.slice(0, 200) ?? "another site"} may not act here` })
+  }
+  return undefined
+}
+
+/** The host that a whole address names: a Fetch request need have no header that does. */
+const hostOf = (url: string): string => URL.parse(url)?.host ?? ""
+
+/** JSON bodies are read once here, for what `JSON.parse` would change in silence. */
+const bodyRefusal = Effect.fnUntraced(function*(request: HttpServerRequest) {
+  const type = (request.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase()
+  if (type !== "application/json") {
+    return new UnsupportedMediaType({ contentType: type === "" ? "no name" : type.slice(0, 100) })
+  }
+  const parsed = JsonText.parse(yield* request.text)
+  if (parsed._tag === "Json") return undefined
+  if (parsed._tag === "Mistake") {
+    const { column, line, problem } = parsed
+    return new BadRequest({ problem: `The body is no JSON: ${problem} (line ${line}, column ${column})`, issues: [] })
+  }
+  return new BadRequest({
+    problem: "The body says what JSON cannot keep as it is",
+    issues: parsed.losses.map(({ path, problem }) => ({ path: ["body", ...path].join("."), message: problem }))
+  })
+})

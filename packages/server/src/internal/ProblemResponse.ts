@@ -1,0 +1,109 @@
+/** Refusals that no route has written, as problem documents. */
+import * as ApiErrors from "@fermata/api/ApiErrors"
+import * as Problem from "@fermata/api/Problem"
+import * as RouteTable from "@fermata/api/RouteTable"
+import * as Cause from "effect/Cause"
+import { WebCrypto } from "effect/crypto/WebCrypto"
+import * as Effect from "effect/Effect"
+import { HttpApiSchemaError } from "effect/http-api/HttpApiError"
+import * as HttpServerError from "effect/http/HttpServerError"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+
+const writers = {
+  BadRequest: Schema.encodeSync(Problem.of(ApiErrors.BadRequest)),
+  Unauthorized: Schema.encodeSync(Problem.of(ApiErrors.Unauthorized)),
+  Forbidden: Schema.encodeSync(Problem.of(ApiErrors.Forbidden)),
+  RouteNotFound: Schema.encodeSync(Problem.of(ApiErrors.RouteNotFound)),
+  MethodNotAllowed: Schema.encodeSync(Problem.of(ApiErrors.MethodNotAllowed)),
+  UnsupportedMediaType: Schema.encodeSync(Problem.of(ApiErrors.UnsupportedMediaType)),
+  BodyTooLarge: Schema.encodeSync(Problem.of(ApiErrors.BodyTooLarge)),
+  TooManyRequests: Schema.encodeSync(Problem.of(ApiErrors.TooManyRequests)),
+  ServerFailed: Schema.encodeSync(Problem.of(ApiErrors.ServerFailed))
+}
+
+type Errors = typeof ApiErrors
+/** What may be refused before a route has its say. */
+export type ApiError = InstanceType<Errors[keyof Errors]>
+
+/** The response that says so. */
+export const of = (error: ApiError): HttpServerResponse.HttpServerResponse => {
+  const write = writers[error._tag] as (error: ApiError) => Problem.Problem
+  const problem = write(error)
+  return HttpServerResponse.jsonUnsafe(problem, {
+    status: problem.status,
+    contentType: Problem.contentType,
+    headers: headersOf(error)
+  })
+}
+
+/** What a request came to that ended otherwise than with a response. Written to the log where it is nobody's fault but the server's. */
+export const ofCause = (
+  request: HttpServerRequest,
+  most: number,
+  cause: Cause.Cause<unknown>
+): Effect.Effect<HttpServerResponse.HttpServerResponse> => {
+  const error = Cause.squash(cause)
+  if (HttpApiSchemaError.is(error) && isOfRequest(error)) return Effect.succeed(of(badRequest(error)))
+  if (error instanceof HttpServerError.HttpServerError) {
+    const { reason } = error
+    if (reason._tag === "RouteNotFound") return Effect.succeed(of(missing(request)))
+    if (reason._tag === "RequestParseError") {
+      return Effect.succeed(
+        of(
+          reason.reason === "BodyTooLarge"
+            ? new ApiErrors.BodyTooLarge({ most })
+            : new ApiErrors.BadRequest({ problem: "The body could not be read", issues: [] })
+        )
+      )
+    }
+  }
+  return Effect.gen(function*() {
+    const id = (yield* WebCrypto).randomUUID()
+    yield* Effect.logError(`request ${id} failed: ${request.method} ${pathOf(request)}`, cause)
+    return of(new ApiErrors.ServerFailed({ id }))
+  })
+}
+
+/** The path that a request names, without its query. */
+export const pathOf = ({ url }: HttpServerRequest): string => url.replace(/[?#].*$/s, "")
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const headersOf = (error: ApiError): Record<string, string> => {
+  if (error._tag === "MethodNotAllowed") return { allow: error.allowed.join(", ") }
+  if (error._tag === "TooManyRequests") return { "retry-after": String(error.retryAfter) }
+  if (error._tag === "Unauthorized") return { "www-authenticate": "Bearer realm=\"fermata\"" }
+  return {}
+}
+
+const missing = (request: HttpServerRequest): ApiError => {
+  const path = pathOf(request)
+  const allowed = RouteTable.methodsAt(path)
+  return allowed.length === 0
+    ? new ApiErrors.RouteNotFound({ method: request.method, path })
+    : new ApiErrors.MethodNotAllowed({ method: request.method, path, allowed })
+}
+
+const slots = { Params: "path", Query: "query", Headers: "header", Payload: "body" } as const
+
+const isOfRequest = (error: HttpApiSchemaError): boolean => error.kind in slots
+
+const format = SchemaIssue.makeFormatterStandardSchemaV1()
+
+const badRequest = (error: HttpApiSchemaError): ApiErrors.BadRequest => {
+  const slot = slots[error.kind as keyof typeof slots]
+  const issues = format(error.cause.issue).issues.map(({ message, path = [] }) => ({
+    path: [slot, ...path.map((segment) => String(typeof segment === "object" ? segment.key : segment))].join("."),
+    message
+  }))
+  const [first] = issues
+  return new ApiErrors.BadRequest({
+    problem: first === undefined ? `The ${slot} is not as it must be` : `${first.path}: ${first.message}`,
+    issues
+  })
+}

@@ -1,0 +1,95 @@
+/** What the routes for runs do. */
+import { Caller } from "@fermata/api/Access"
+import { Api } from "@fermata/api/Api"
+import { BadRequest } from "@fermata/api/ApiErrors"
+import type { RunDetail } from "@fermata/api/RunsGroup"
+import * as RunSentence from "@fermata/core/RunSentence"
+import type { RunSummary } from "@fermata/core/RunSummary"
+import type { RunView } from "@fermata/core/RunView"
+import { HostClock } from "@fermata/engine/HostClock"
+import { Runs } from "@fermata/engine/Runs"
+import * as Effect from "effect/Effect"
+import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+
+/** The group `runs`. */
+export const layer = HttpApiBuilder.group(
+  Api,
+  "runs",
+  Effect.fn(function*(handlers) {
+    const runs = yield* Runs
+    const clock = yield* HostClock
+    return handlers.handleAll({
+      list: Effect.fnUntraced(function*({ query: { after, label, limit = defaultLimit, ...filter } }) {
+        const found = yield* runs.list({
+          ...filter,
+          // One more than is shown, so that the last page says that it is.
+          limit: limit + 1,
+          ...(after === undefined ? {} : { before: after }),
+          ...(label === undefined ? {} : { labels: yield* labelsOf(label) })
+        })
+        const shown = found.slice(0, limit)
+        return { runs: shown, ...(found.length > limit ? { next: shown.at(-1)!.id } : {}) }
+      }),
+      counts: () => runs.census,
+      start: Effect.fnUntraced(function*({ payload: { by: _, input, workflow, ...options } }) {
+        const { name } = yield* Caller
+        const started = yield* runs.start(workflow, input, { ...options, by: name })
+        return started as Extract<typeof started, { readonly joined: true }>
+      }),
+      get: Effect.fnUntraced(function*({ params: { run } }) {
+        const summary = yield* runs.find(run)
+        return detail(summary, yield* runs.show(summary.id), clock.now())
+      }),
+      cancel: Effect.fnUntraced(function*({ params: { run }, payload: { reason = "no reason given" } }) {
+        return yield* runs.cancel(run, { by: (yield* Caller).name, reason })
+      }),
+      pause: Effect.fnUntraced(function*({ params: { run } }) {
+        return yield* runs.pause(run, { by: (yield* Caller).name })
+      }),
+      resume: Effect.fnUntraced(function*({ params: { run } }) {
+        return yield* runs.resume(run, { by: (yield* Caller).name })
+      }),
+      raise: Effect.fnUntraced(function*({ params: { run }, payload }) {
+        return yield* runs.raise(run, { ...payload, by: (yield* Caller).name })
+      }),
+      fork: Effect.fnUntraced(function*({ params: { run }, payload }) {
+        return yield* runs.fork(run, { ...payload, by: (yield* Caller).name })
+      })
+    })
+  })
+)
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const defaultLimit = 50
+
+const labelsOf = (texts: ReadonlyArray<string>): Effect.Effect<Record<string, string>, BadRequest> => {
+  const labels: Record<string, string> = {}
+  for (const text of texts) {
+    const at = text.indexOf("=")
+    if (at <= 0) {
+      const message = `${JSON.stringify(text)} is no label; give it as name=value`
+      return Effect.fail(
+        new BadRequest({ problem: `query.label: ${message}`, issues: [{ path: "query.label", message }] })
+      )
+    }
+    labels[text.slice(0, at)] = text.slice(at + 1)
+  }
+  return Effect.succeed(labels)
+}
+
+const detail = (summary: RunSummary, view: RunView, now: number): RunDetail => ({
+  ...summary,
+  sentence: RunSentence.of({ ...view, status: summary.status, waits: summary.waits }, now),
+  ...present(view, ["by", "payload", "output", "error"]),
+  times: view.times,
+  counts: view.counts,
+  spending: view.spent
+})
+
+const present = <T extends object, const K extends keyof T>(from: T, names: ReadonlyArray<K>): Partial<Pick<T, K>> =>
+  Object.fromEntries(names.flatMap((name) => from[name] === undefined ? [] : [[name, from[name]]])) as Partial<
+    Pick<T, K>
+  >

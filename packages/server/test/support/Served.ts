@@ -1,0 +1,92 @@
+/** A server on an engine of the test, asked as a browser or a program would. */
+import type { Access } from "@fermata/api/Access"
+import { Client } from "@fermata/api/Client"
+import type { Engine } from "@fermata/engine/Engine"
+import { Feed } from "@fermata/engine/Feed"
+import type { HostClock } from "@fermata/engine/HostClock"
+import { Runs } from "@fermata/engine/Runs"
+import type { Store } from "@fermata/engine/Store"
+import { Context, Effect, Layer } from "effect"
+import { FetchHttpClient } from "effect/http"
+import * as Server from "../../src/Server.ts"
+import * as ServerAccess from "../../src/ServerAccess.ts"
+import type { ServerOptions } from "../../src/ServerOptions.ts"
+
+export { Client }
+
+/** An answer as it came. */
+export interface Answered {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The JSON that it carries; undefined for any other. */
+  readonly body: unknown
+  /** The value at a place of the body, such as `runs.0.id`. */
+  readonly at: (place: string) => unknown
+}
+
+/** What is asked, as `fetch` takes it, with `json` for a body. */
+export interface Asked extends Omit<RequestInit, "headers"> {
+  readonly headers?: Readonly<Record<string, string>>
+  readonly json?: unknown
+}
+
+/** Asks a server that is given as a Fetch handler. */
+export class Served extends Context.Service<Served, {
+  readonly ask: (methodAndPath: string, asked?: Asked) => Effect.Effect<Answered>
+  readonly fetch: (request: Request) => Promise<Response>
+}>()("test/Served") {
+  static readonly layer = (
+    options: ServerOptions = {},
+    access: Layer.Layer<Access> = ServerAccess.layerOpen({ person: "ada" })
+  ): Layer.Layer<Served | Client, never, Engine | Store | HostClock | Runs | Feed> =>
+    Layer.effect(
+      Served,
+      Effect.gen(function*() {
+        const context = yield* Effect.context<Engine | Store | HostClock | Runs | Feed>()
+        const { handler } = yield* Effect.acquireRelease(
+          Effect.sync(() => Server.toWebHandler(Layer.merge(Layer.succeedContext(context), access), options)),
+          ({ dispose }) => Effect.promise(dispose)
+        )
+        return Served.of({ fetch: handler, ask: (line, asked = {}) => Effect.promise(() => ask(handler, line, asked)) })
+      })
+    ).pipe((served) =>
+      Layer.provideMerge(
+        Layer.unwrap(Effect.map(Served, ({ fetch }) =>
+          Client.layer({ url: "http://localhost" }).pipe(
+            Layer.provide(FetchHttpClient.layer),
+            Layer.provide(
+              Layer.succeed(
+                FetchHttpClient.Fetch,
+                ((input, init) => fetch(new Request(input, init))) as typeof globalThis.fetch
+              )
+            )
+          ))),
+        served
+      )
+    )
+}
+
+const ask = async (
+  handler: (request: Request) => Promise<Response>,
+  line: string,
+  { headers, json, ...init }: Asked
+): Promise<Answered> => {
+  const [method, path] = line.split(" ") as [string, string]
+  const response = await handler(
+    new Request(`http://localhost${path}`, {
+      ...init,
+      method,
+      headers: { host: "localhost", ...(json === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      ...(json === undefined ? {} : { body: JSON.stringify(json) })
+    })
+  )
+  const text = await response.text()
+  const body: unknown = /json/.test(response.headers.get("content-type") ?? "") ? JSON.parse(text) : undefined
+  const at = (place: string) =>
+    place.split(".").reduce<unknown>(
+      (value, name) => typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined,
+      body
+    )
+  return { status: response.status, headers: response.headers, text, body, at }
+}
