@@ -4,7 +4,7 @@ import { Cause, Effect, Exit, Fiber } from "effect"
 import { nameFor } from "../src/mcp/Offers.ts"
 import * as RunResource from "../src/mcp/RunResource.ts"
 import * as ToolShape from "../src/mcp/ToolShape.ts"
-import { connect, folder, server, textOf } from "./support/McpPlace.ts"
+import { connect, type Connected, folder, server, textOf } from "./support/McpPlace.ts"
 
 const own = [
   "fermata_runs_list",
@@ -25,7 +25,7 @@ describe("N-63: what is offered to MCP clients", () => {
       const { tools } = yield* Effect.promise(() => client.listTools())
       assert.deepStrictEqual(
         tools.map(({ name }) => name).sort(),
-        ["Fail", "Greet", "Keep", "Leak", "Refund", "Shop", "counter", "expense", "team_writer", ...own].sort()
+        ["Fail", "Greet", "Keep", "Leak", "Long", "Refund", "Shop", "counter", "expense", "team_writer", ...own].sort()
       )
       const named = (name: string) => tools.find((tool) => tool.name === name)!
       const greet = named("Greet")
@@ -61,7 +61,18 @@ describe("N-63: what is offered to MCP clients", () => {
       assert.deepStrictEqual(those("readOnlyHint"), looking)
       assert.deepStrictEqual(
         those("idempotentHint"),
-        ["Fail", "Greet", "Keep", "Leak", "Refund", "Shop", "fermata_approval_answer", "fermata_run_cancel", ...looking]
+        [
+          "Fail",
+          "Greet",
+          "Keep",
+          "Leak",
+          "Long",
+          "Refund",
+          "Shop",
+          "fermata_approval_answer",
+          "fermata_run_cancel",
+          ...looking
+        ]
           .sort()
       )
       assert.deepStrictEqual(
@@ -349,10 +360,99 @@ describe("N-63: runs as resources", () => {
       assert.isTrue(Exit.isFailure(exit))
     }))
 
+  /** What is read from an address on, page by page, as each says where the next is. */
+  const pagesFrom = (client: Connected["client"], first: string) =>
+    Effect.gen(function*() {
+      const pages: Array<string> = []
+      let uri: string | undefined = first
+      while (uri !== undefined) {
+        const asked: string = uri
+        const { contents } = yield* Effect.promise(() => client.readResource({ uri: asked }))
+        const [page, more] = contents as ReadonlyArray<{ readonly uri: string; readonly text: string }>
+        assert.strictEqual(page!.uri, asked)
+        pages.push(page!.text)
+        if (more !== undefined) assert.include(more.text, `The next are at ${more.uri}`)
+        uri = more?.uri
+      }
+      return pages
+    })
+
+  it.live(
+    "N-63: a journal of ten thousand entries is read page by page, each of which says where the next is",
+    () =>
+      Effect.gen(function*() {
+        const shared = yield* server("ada")
+        const { call, client } = yield* connect(shared)
+        const { resource, runId } = yield* call("Long", { steps: 5_000, characters: 1 })
+        const { entries } = yield* shared.host.runs.find(runId)
+        assert.isAtLeast(entries, 10_000)
+        const pages = yield* pagesFrom(client, `${resource}/journal`)
+        const read = pages.map((page) => page.trimEnd().split("\n").map((line) => JSON.parse(line) as object))
+        assert.strictEqual(pages.length, Math.ceil(entries / 500))
+        for (const page of pages) assert.isAtMost(page.length, 200_000)
+        assert.deepStrictEqual(read.flat().map((entry) => (entry as { readonly seq: number }).seq), [
+          ...Array(entries).keys()
+        ])
+        assert.deepStrictEqual(read.flat(), JSON.parse(JSON.stringify(yield* shared.host.runs.journal(runId))))
+        const [last, ...more] = yield* pagesFrom(client, `${resource}/journal?from=${entries - 1}`)
+        assert.deepStrictEqual([last!.split("\n").length, more], [2, []])
+        assert.deepStrictEqual(yield* pagesFrom(client, `${resource}/journal?from=${entries}`), [""])
+        // The run itself has so many steps too.
+        const { contents } = yield* Effect.promise(() => client.readResource({ uri: resource }))
+        const view = JSON.parse((contents[0] as { readonly text: string }).text) as {
+          readonly steps: ReadonlyArray<{ readonly key: string }>
+          readonly leftOut: object
+        }
+        assert.deepStrictEqual([view.steps.length, view.leftOut], [200, { steps: 4_800 }])
+        assert.strictEqual(view.steps.at(-1)!.key, "record~5000")
+      }),
+    60_000
+  )
+
+  it.live(
+    "a page has no more characters than a client takes at once, but for one line that has more",
+    () =>
+      Effect.gen(function*() {
+        const shared = yield* server("ada")
+        const { call, client } = yield* connect(shared)
+        for (const [steps, characters] of [[20, 30_000], [3, 300_000]] as const) {
+          const { resource, runId } = yield* call("Long", { steps, characters })
+          const pages = yield* pagesFrom(client, `${resource}/journal`)
+          assert.strictEqual(
+            pages.join(""),
+            [...yield* shared.host.runs.journal(runId)].map((entry) => `${JSON.stringify(entry)}\n`).join("")
+          )
+          for (const page of pages) {
+            assert.isTrue(page.length <= 200_000 || page.split("\n").length === 2, `${page.length}`)
+          }
+          assert.isAbove(pages.length, 1)
+        }
+      }),
+    60_000
+  )
+
+  it.live("what was said in a run of an agent is read page by page too", () =>
+    Effect.gen(function*() {
+      const { call, client } = yield* connect(yield* server("ada"))
+      const agent = yield* call("team_writer", { input: "x".repeat(250_000) })
+      const [first, ...rest] = yield* pagesFrom(client, `${agent.resource}/transcript`)
+      assert.strictEqual(first!.split("\n").length, 2)
+      assert.include(rest.join(""), "said otherwise")
+    }))
+
   it("addresses hold ids of every kind", () => {
     const run = "a b/1%"
     const uri = RunResource.uriOf(run, "journal")
-    assert.deepStrictEqual(RunResource.placeOf(uri), { _tag: "Journal", run })
+    assert.deepStrictEqual(RunResource.placeOf(uri), { _tag: "Journal", run, from: 0 })
+    assert.deepStrictEqual(RunResource.placeOf(RunResource.uriFrom("a?b", "transcript", 7)), {
+      _tag: "Transcript",
+      run: "a?b",
+      from: 7
+    })
+    for (const query of ["?from=-1", "?from=x", "?form=1", "?", "?from=1&to=2"]) {
+      assert.isUndefined(RunResource.placeOf(`${uri}${query}`), query)
+    }
+    assert.isUndefined(RunResource.placeOf(`${RunResource.uriOf(run)}?from=1`))
     assert.isUndefined(RunResource.placeOf("fermata://runs/"))
     assert.isUndefined(RunResource.placeOf("fermata://runs/a/b/c/d"))
   })

@@ -188,7 +188,7 @@ describe("N-63: over stdio", () => {
     assert.strictEqual(code, 0, stderr)
     const lines = stdout.trim().split("\n").map((line) => JSON.parse(line) as { readonly id: number })
     assert.deepStrictEqual(lines.map(({ id }) => id), [1])
-    assert.include(stderr, "serves Fail, Greet, Keep, Leak, Refund, Shop")
+    assert.include(stderr, "serves Fail, Greet, Keep, Leak, Long, Refund, Shop")
     // Who started it is not who calls, unless that is said.
     assert.match(stderr, /, as mcp$/m)
     assert.notInclude(stderr, "as tester")

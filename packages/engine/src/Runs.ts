@@ -100,10 +100,11 @@ export class Runs extends Context.Service<Runs, {
   readonly list: (filter?: ListFilter) => Effect.Effect<ReadonlyArray<RunSummary>, FindError>
   /** The run as its journal and the store tell it. Of a corrupt journal, what comes before the damage. */
   readonly show: (run: string) => Effect.Effect<RunView.RunView, FindError | EntryCorrupt>
-  /** The entries of a run from `from` on. */
+  /** The entries of a run from `from` on, in order, and at most `limit` of them. */
   readonly journal: (
     run: string,
-    from?: number
+    from?: number,
+    limit?: number
   ) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, FindError | EntryCorrupt>
   /** What the steps of the run keep, in the order of their requests. */
   readonly artifacts: (run: string) => Effect.Effect<ReadonlyArray<KeptArtifact>, FindError | EntryCorrupt>
@@ -282,8 +283,8 @@ export class Runs extends Context.Service<Runs, {
         }),
         list,
         show: lookup.show,
-        journal: Effect.fn("Runs.journal")(function*(run: string, from?: number) {
-          return yield* store.journal((yield* rowOf(run)).id, from)
+        journal: Effect.fn("Runs.journal")(function*(run: string, from?: number, limit?: number) {
+          return yield* store.journal((yield* rowOf(run)).id, from, limit)
         }),
         follow: (run, options) =>
           Stream.unwrap(

@@ -60,42 +60,22 @@ export const list = (
     })
   )
 
-/** What this address holds, for a reader of this name. */
-export const read = (host: Host, uri: string, by: string): Effect.Effect<Page, CommandFailed> =>
+/** What this address holds, for a reader of this name: a page, and where there is more of it, another that says where. */
+export const read = (host: Host, uri: string, by: string): Effect.Effect<ReadonlyArray<Page>, CommandFailed> =>
   Effect.gen(function*() {
     const place = RunResource.placeOf(uri)
-    switch (place?._tag) {
-      case "Runs": {
-        const { resources } = yield* list(host, undefined)
-        return { uri, mimeType: json, text: JSON.stringify(resources.slice(fixed.length)) }
-      }
-      case "Approvals": {
-        const open = yield* host.refine(host.runs.approvals())
-        return { uri, mimeType: json, text: JSON.stringify(open.map(Standing.questionJson)) }
-      }
-      case "Run": {
-        const view = yield* host.refine(host.runs.show(place.run))
-        const { value } = yield* Standing.of(host, view, by)
-        return { uri, mimeType: json, text: JSON.stringify({ ...view, ...value }) }
-      }
-      case "Journal":
-        return ndjsonPage(uri, yield* host.refine(host.runs.journal(place.run)))
-      case "Transcript":
-        return ndjsonPage(uri, linesOf(yield* host.refine(host.runs.show(place.run))))
-      case "Artifact": {
-        const { content, mediaType } = yield* host.refine(host.runs.artifact(place.run, place.artifact))
-        const text = Artifacts.textOf(content)
-        return text === undefined
-          ? { uri, mimeType: mediaType, blob: Buffer.from(content).toString("base64") }
-          : { uri, mimeType: mediaType, text }
-      }
-      case undefined:
-        return yield* refused("ResourceNotFound", `There is no resource ${uri}`, [
-          `there are ${RunResource.runsUri}, ${RunResource.approvalsUri}, ${
-            Object.values(RunResource.templates).join(", ")
-          }`
-        ])
+    if (place?._tag === "Journal") {
+      const { entries, id } = yield* host.refine(host.runs.find(place.run))
+      const lines = yield* host.refine(host.runs.journal(id, place.from, mostLines))
+      return linePages(uri, lines, place.from, entries, (from) => RunResource.uriFrom(id, "journal", from))
     }
+    if (place?._tag === "Transcript") {
+      const view = yield* host.refine(host.runs.show(place.run))
+      const all = linesOf(view)
+      const lines = all.slice(place.from, place.from + mostLines)
+      return linePages(uri, lines, place.from, all.length, (from) => RunResource.uriFrom(view.id, "transcript", from))
+    }
+    return [yield* pageOf(host, uri, place, by)]
   })
 
 /** Runs whose id begins with these characters, the last started first. */
@@ -114,13 +94,92 @@ const pageSize = 50
 const mostLooked = 1_000
 const mostCompleted = 100
 
+/** Lines of a page, and its characters, of which one line may have more. */
+const mostLines = 500
+const mostCharacters = 200_000
+
+/** Of each list of a run, such as its steps, the last so many are told. */
+const mostOfList = 200
+
 const fixed: ReadonlyArray<Listed> = [
   { uri: RunResource.runsUri, name: "runs", title: "The latest runs", mimeType: json },
   { uri: RunResource.approvalsUri, name: "approvals", title: "The open questions of runs", mimeType: json }
 ]
 
-const ndjsonPage = (uri: string, lines: ReadonlyArray<unknown>): Page => ({
-  uri,
-  mimeType: ndjson,
-  text: lines.map((line) => `${JSON.stringify(line)}\n`).join("")
-})
+type Whole = Exclude<RunResource.Place, { readonly _tag: "Journal" | "Transcript" }>
+
+/** What is on one page. */
+const pageOf = (
+  host: Host,
+  uri: string,
+  place: Whole | undefined,
+  by: string
+): Effect.Effect<Page, CommandFailed> =>
+  Effect.gen(function*() {
+    switch (place?._tag) {
+      case "Runs": {
+        const { resources } = yield* list(host, undefined)
+        return { uri, mimeType: json, text: JSON.stringify(resources.slice(fixed.length)) }
+      }
+      case "Approvals": {
+        const open = yield* host.refine(host.runs.approvals())
+        return { uri, mimeType: json, text: JSON.stringify(open.map(Standing.questionJson)) }
+      }
+      case "Run": {
+        const view = yield* host.refine(host.runs.show(place.run))
+        const { value } = yield* Standing.of(host, view, by)
+        return { uri, mimeType: json, text: JSON.stringify({ ...cut(view), ...value }) }
+      }
+      case "Artifact": {
+        const { content, mediaType } = yield* host.refine(host.runs.artifact(place.run, place.artifact))
+        const text = Artifacts.textOf(content)
+        return text === undefined
+          ? { uri, mimeType: mediaType, blob: Buffer.from(content).toString("base64") }
+          : { uri, mimeType: mediaType, text }
+      }
+      case undefined:
+        return yield* refused("ResourceNotFound", `There is no resource ${uri}`, [
+          `there are ${RunResource.runsUri}, ${RunResource.approvalsUri}, ${
+            Object.values(RunResource.templates).join(", ")
+          }`
+        ])
+    }
+  })
+
+/** A run with the last of each of its lists, and of how many others there was no room. */
+const cut = (view: object): object => {
+  const lists = Object.entries(view).filter((field): field is [string, ReadonlyArray<unknown>] =>
+    Array.isArray(field[1]) && field[1].length > mostOfList
+  )
+  return lists.length === 0 ? view : {
+    ...view,
+    ...Object.fromEntries(lists.map(([name, all]) => [name, all.slice(-mostOfList)])),
+    leftOut: Object.fromEntries(lists.map(([name, all]) => [name, all.length - mostOfList]))
+  }
+}
+
+/** As many of these lines, which begin with the number `from`, as a page has, and where the others of `all` are. */
+const linePages = (
+  uri: string,
+  lines: ReadonlyArray<unknown>,
+  from: number,
+  all: number,
+  uriOf: (from: number) => string
+): ReadonlyArray<Page> => {
+  let text = ""
+  let next = from
+  for (const line of lines) {
+    const written = `${JSON.stringify(line)}\n`
+    if (next > from && text.length + written.length > mostCharacters) break
+    text += written
+    next++
+  }
+  const page: Page = { uri, mimeType: ndjson, text }
+  if (next >= all) return [page]
+  const rest: Page = {
+    uri: uriOf(next),
+    mimeType: "text/plain",
+    text: `These were lines ${from} to ${next - 1} of ${all}. The next are at ${uriOf(next)}`
+  }
+  return [page, rest]
+}

@@ -98,7 +98,7 @@ export const connect = (shared: Shared, transport: Transport): Effect.Effect<voi
     server.setRequestHandler(ReadResourceRequestSchema, ({ params }, { signal }) =>
       run(
         RunPages.read(host, params.uri, by).pipe(
-          Effect.map((page) => ({ contents: [page] })),
+          Effect.map((pages) => ({ contents: [...pages] })),
           Effect.mapError(asProtocol(resourceNotFound))
         ),
         { signal }

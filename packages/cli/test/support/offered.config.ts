@@ -93,6 +93,18 @@ const Leak = Workflow.make("Leak", {
 })
 const LeakLayer = Leak.toLayer(() => leak({ secret: "MCP_CANARY" }))
 
+/** With thousands of steps, and a few large ones. */
+const Long = Workflow.make("Long", {
+  payload: { steps: Schema.Int, characters: Schema.Int },
+  idempotencyKey: ({ characters, steps }) => `${steps} ${characters}`
+})
+const LongLayer = Long.toLayer(({ characters, steps }) =>
+  Effect.forEach(Array(steps).keys(), (index) => record(`${index}`.padEnd(characters, ".")), {
+    concurrency: 500,
+    discard: true
+  })
+)
+
 /** Does not take an object. */
 const Writer = Agent.make("team.writer", { description: "Says it otherwise", instructions: "You write." })
 const Counter = Agent.make("counter", {
@@ -103,7 +115,7 @@ const Counter = Agent.make("counter", {
 const Lonely = Agent.make("lonely", { instructions: "You are not asked.", model: "nobody/knows" })
 
 export default defineConfig({
-  workflows: [GreetLayer, RefundLayer, ShopLayer, FailLayer, KeepLayer, LeakLayer],
+  workflows: [GreetLayer, RefundLayer, ShopLayer, FailLayer, KeepLayer, LeakLayer, LongLayer],
   agents: [
     { agent: Writer, layer: Writer.layer },
     { agent: Counter, layer: Counter.layer },
