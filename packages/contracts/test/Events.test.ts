@@ -245,6 +245,24 @@ describe("Events", () => {
         assert.deepInclude(heard[0]?.payload as object, { workflow: "sample", trigger: { event: "x", id: "e" } })
       }).pipe(Effect.provide(layer())))
 
+    it.effect("what the engine tells and publishes, since a contract listens to it, is heard once", () =>
+      Effect.gen(function*() {
+        yield* begin(
+          document([step("transform", "a", null, { set: { a: 1 } })], {
+            id: "chained",
+            triggers: [{ type: "event", event: "engine.run.completed" }]
+          })
+        )
+        const { heard } = yield* hearing(
+          "engine.run.completed",
+          begin(document([step("transform", "a", null, { set: { a: 1 } })]))
+        )
+        assert.deepStrictEqual(
+          heard.map(({ payload }) => (payload as { readonly workflow: string }).workflow),
+          ["sample", "chained"]
+        )
+      }).pipe(Effect.provide(layer())))
+
     it.effect("a deadline is told as what it means", () =>
       Effect.gen(function*() {
         for (const [onTimeout, name] of [["approve", "granted"], ["deny", "denied"]] as const) {

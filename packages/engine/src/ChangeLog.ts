@@ -1,19 +1,25 @@
 /**
- * What a store has committed about runs, in the order of the commits: for those
- * who follow many runs, or all, without looking at each.
+ * What a store has committed about runs, and the events that were published, in
+ * the order of the commits: for those who follow many runs, or all, without
+ * looking at each.
  *
  * A *position* is a text that only the store makes. It names the store, and
  * texts of positions of one store sort in the order of its commits; those of two
  * stores have nothing to do with each other.
  */
+import type { EventRow } from "./EventLog.ts"
 
-/** Entries that a commit has added to the journal of a run. A commit of many may be told in several rows. */
-export interface EntriesChange {
+/** The run that a change is about, as in its row. */
+interface OfRun {
   readonly position: string
   readonly run: string
-  /** As in the row of the run. */
   readonly root: string
   readonly workflow: string
+  readonly kind: string
+}
+
+/** Entries that a commit has added to the journal of a run. A commit of many may be told in several rows. */
+export interface EntriesChange extends OfRun {
   /** The `seq` of the first of them. */
   readonly first: number
   /** As stored, each a text of one line. */
@@ -21,11 +27,9 @@ export interface EntriesChange {
 }
 
 /** A commit that has changed how a run stands and has added no entry: what stopped the run is not its own doing. */
-export interface StandChange {
-  readonly position: string
-  readonly run: string
-  readonly root: string
-  readonly workflow: string
+export interface StandChange extends OfRun {
+  /** That of the owner who committed it; 0 where an older build did. */
+  readonly epoch: number
   readonly status: string
   readonly reason: string | null
   /** JSON array of waits; null unless suspended. */
@@ -34,8 +38,14 @@ export interface StandChange {
   readonly at: number
 }
 
-/** One thing that was committed about a run. */
-export type Change = EntriesChange | StandChange
+/** A published event that was handed on. It is told as long as it is kept. */
+export interface EventChange {
+  readonly position: string
+  readonly event: EventRow
+}
+
+/** One thing that was committed. */
+export type Change = EntriesChange | StandChange | EventChange
 
 /** What was committed behind a position. */
 export interface Changes {
@@ -54,11 +64,14 @@ export interface Changes {
 /** Whether entries were added. */
 export const hasEntries = (change: Change): change is EntriesChange => "entries" in change
 
+/** Whether an event was published. */
+export const hasEvent = (change: Change): change is EventChange => "event" in change
+
 /** A place among the commits of a store. */
 export interface Place {
   /** The number of the last commit of entries up to here. */
   readonly arrival: number
-  /** The number of the last commit without entries behind it; 0 where there is none. */
+  /** The number of the last commit without entries, or event, behind it; 0 where there is none. */
   readonly mark: number
 }
 

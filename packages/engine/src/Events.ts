@@ -14,16 +14,16 @@ import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { StorageFailed } from "./Backend.ts"
+import { type Change, hasEvent } from "./ChangeLog.ts"
 import type { Engine } from "./Engine.ts"
 import type { EventFilter, EventRow } from "./EventLog.ts"
-import type { Committed, Extension } from "./Extension.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as EngineEvents from "./internal/EngineEvents.ts"
+import * as FeedFollower from "./internal/FeedFollower.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 import { type EventMessage, outboxRow } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
@@ -84,12 +84,14 @@ export class Events extends Context.Service<Events, {
     options?: EmitOptions
   ) => Effect.Effect<string, EventRefused | StorageFailed>
   /**
-   * The events whose names match, from now on: those that this process hands
-   * on, and those that the engine tells about the runs of this process. A
-   * listener that is slow holds them in memory. Interrupted when the engine
-   * closes, behind the last of them.
+   * The events whose names match, from now on, whichever process publishes
+   * them: those that are handed on, and those that the engine tells about runs,
+   * each once and in the order of the commits. What this process commits is told
+   * at once, and what others do at its next look (`EngineOptions.pollMs`). A
+   * listener that is slow holds nothing in memory; one that is slower than events
+   * are kept misses those that are dropped. Interrupted when the engine closes.
    */
-  readonly subscribe: (pattern: string) => Stream.Stream<EventMessage>
+  readonly subscribe: (pattern: string) => Stream.Stream<EventMessage, StorageFailed>
   /**
    * Events that the store has and has not dropped, the newest first: those of
    * this name when one is given, and at most `limit`. An event is kept while an
@@ -104,27 +106,17 @@ export class Events extends Context.Service<Events, {
     Effect.gen(function*() {
       const runtime = yield* CurrentRuntime.current
       const store = yield* Store
-      const hearers = new Set<(told: Told) => void>()
-      const tell = (told: Told) => {
-        for (const hear of hearers) hear(told)
+      // One for all who hear the same change.
+      const told = new WeakMap<Change, ReadonlyArray<EventMessage>>()
+      const eventsOf = (change: Change): Effect.Effect<ReadonlyArray<EventMessage>, StorageFailed> => {
+        const known = told.get(change)
+        return known === undefined
+          ? Effect.tap(
+            EngineEvents.ofChange(runtime.extensions.documents.tellOf, store, change),
+            (events) => Effect.sync(() => told.set(change, events))
+          )
+          : Effect.succeed(known)
       }
-      const starts = new Set<string>()
-      const onCommit = (committed: Committed) => {
-        if (hearers.size > 0) tell({ committed, unannounced: isUnannounced(starts, committed) })
-      }
-      const extension: Extension = {
-        name: "events",
-        committed: onCommit,
-        route: (event) =>
-          Effect.sync(() => {
-            if (!EventName.isReserved(event.name)) tell({ event })
-            return []
-          })
-      }
-      yield* Effect.acquireRelease(
-        Effect.sync(() => runtime.extensions.add(extension)),
-        () => Effect.sync(() => runtime.extensions.remove(extension))
-      )
 
       const emit = Effect.fn("Events.emit")(function*(name: string, payload: Schema.Json, options: EmitOptions = {}) {
         const stored = yield* check(name, payload)
@@ -155,36 +147,13 @@ export class Events extends Context.Service<Events, {
         return id
       })
 
-      const heard = (told: Told): Effect.Effect<ReadonlyArray<EventMessage>> => {
-        if ("event" in told) return Effect.succeed([told.event])
-        const { committed, unannounced } = told
-        const events = EngineEvents.ofCommitted(runtime.extensions.documents.tellOf, store, committed)
-        if (!unannounced) return events
-        const first = Effect.map(
-          Effect.orElseSucceed(store.journal(committed.run.id), () => []),
-          (entries) =>
-            entries.slice(0, 1).flatMap((entry) =>
-              EngineEvents.ofEntry(runtime.extensions.documents.tellOf, committed.run, entry)
-            )
-        )
-        return Effect.zipWith(first, events, (before, after) => [...before, ...after])
-      }
-
       return Events.of({
         emit,
         kept: (filter) => Effect.map(store.backend.events(filter), (rows) => rows.map(toKept)),
         subscribe: (pattern) => {
           const wantsEngine = EngineEvent.names.some((name) => EventName.matches(pattern, name))
-          return Stream.callback<Told>((queue) => {
-            const hear = (told: Told) => {
-              if ("event" in told || wantsEngine) Queue.offerUnsafe(queue, told)
-            }
-            return Effect.andThen(
-              runtime.waiters.interruptStream(queue),
-              Effect.acquireRelease(Effect.sync(() => hearers.add(hear)), () => Effect.sync(() => hearers.delete(hear)))
-            )
-          }).pipe(
-            Stream.mapEffect(heard),
+          return FeedFollower.follow(runtime, wantsEngine ? {} : { events: true, wants: hasEvent }).pipe(
+            Stream.mapEffect(({ rows }) => Effect.map(Effect.forEach(rows, eventsOf), (events) => events.flat())),
             Stream.flattenIterable,
             Stream.filter(({ name }) => EventName.matches(pattern, name))
           )
@@ -215,10 +184,6 @@ export const check = (name: string, payload: Schema.Json): Effect.Effect<StoredJ
 // internal
 // ----------------------------------------------------------------------------
 
-type Told =
-  | { readonly event: EventMessage }
-  | { readonly committed: Committed; readonly unannounced: boolean }
-
 const toKept = ({ at, correlation, id, name, payload, position, source }: EventRow): KeptEvent => ({
   position,
   at,
@@ -230,16 +195,3 @@ const toKept = ({ at, correlation, id, name, payload, position, source }: EventR
 })
 
 const isName = Schema.is(EventName.EventName)
-
-/** Runs of which the request was told and not yet the start. More are not remembered, and then a request is told twice. */
-const mostStarts = 10_000
-
-/** Whether a run begins here whose request was written by a routed event or by another process, so that nobody has told it. */
-const isUnannounced = (starts: Set<string>, { entries, run }: Committed): boolean => {
-  if (entries[0]?._tag === "RunRequested") {
-    if (starts.size >= mostStarts) starts.clear()
-    starts.add(run.id)
-    return false
-  }
-  return entries.some((entry) => entry._tag === "RunStarted") && !starts.delete(run.id)
-}

@@ -24,6 +24,9 @@ export class ExtensionRefused extends Schema.TaggedError<ExtensionRefused>()("Ex
   }
 }
 
+/** What is known of a run when something of it is told. */
+export type ToldRun = Pick<RunRow, "id" | "workflow" | "kind">
+
 /** What one commit of a run brought. */
 export interface Committed {
   readonly run: RunRow
@@ -95,7 +98,7 @@ export interface Definitions {
   /** The payload of a fork that is given another input, from that of its original. The input itself when absent. */
   readonly withInput?: (payload: unknown, input: unknown) => unknown
   /** What the engine tells about an entry of a run of this kind, where that differs from what it tells about programs; undefined where it does not. Pure. */
-  readonly tell?: (run: RunRow, entry: JournalEntry.JournalEntry) => ReadonlyArray<EventMessage> | undefined
+  readonly tell?: (run: ToldRun, entry: JournalEntry.JournalEntry) => ReadonlyArray<EventMessage> | undefined
 }
 
 /**

@@ -1,26 +1,27 @@
 /**
- * What is committed about the runs of a store, as it comes: by this process and
- * by every other. One reader of the process serves all who follow it.
+ * What is committed about the runs of a store, and the events that are
+ * published, as it comes: by this process and by every other. One reader of the
+ * process serves all who follow it.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { StorageFailed } from "./Backend.ts"
-import type { Changes } from "./ChangeLog.ts"
+import { type Changes, hasEvent } from "./ChangeLog.ts"
 import type { Engine } from "./Engine.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
-import type { Listener } from "./internal/FeedReader.ts"
+import * as FeedFollower from "./internal/FeedFollower.ts"
 
 /** What is followed, and from where on. */
 export interface FeedOptions {
   /** Behind which position of this store it begins; behind the position of now when absent. */
   readonly after?: string
-  /** Only the runs of the tree under this top run, by its whole id; all runs when absent. */
+  /** Only the runs of the tree under this top run, by its whole id; all runs, and published events, when absent. */
   readonly root?: string
 }
 
-/** Tells what is committed about runs, in the order of the commits. */
+/** Tells what is committed about runs, and what is published, in the order of the commits. */
 export class Feed extends Context.Service<Feed, {
   /** The position of now, from which somebody may go on later, in any process: see `ChangeLog`. */
   readonly position: Effect.Effect<string, StorageFailed>
@@ -37,30 +38,15 @@ export class Feed extends Context.Service<Feed, {
   /** The feed of the engine of this process. */
   static readonly layer: Layer.Layer<Feed, never, Engine> = Layer.effect(
     Feed,
-    Effect.map(CurrentRuntime.current, ({ backend, feed, waiters }) => {
-      const next = Effect.fnUntraced(function*(listener: Listener, after: string) {
-        for (let position = after;;) {
-          yield* waiters.whileOpen(listener.changed.await)
-          // Closed before the look, so that what comes during the look is seen by the next.
-          listener.changed.closeUnsafe()
-          const { next, reset, rows } = yield* feed.pull(listener, position)
-          if (rows.length > 0) listener.changed.openUnsafe()
-          position = next
-          const { root } = listener
-          const wanted = root === undefined ? rows : rows.filter((row) => row.root === root)
-          if (reset === true) return [{ rows: [], next, reset }, next] as const
-          if (wanted.length > 0) return [{ rows: wanted, next }, next] as const
-        }
-      })
-      return Feed.of({
-        position: backend.position,
+    Effect.map(CurrentRuntime.current, (runtime) =>
+      Feed.of({
+        position: runtime.backend.position,
         follow: ({ after, root } = {}) =>
-          Stream.unwrap(Effect.gen(function*() {
-            const listener = yield* feed.listen({ root })
-            const from = after ?? (yield* backend.position)
-            return Stream.unfold(from, (position) => next(listener, position))
-          }))
-      })
-    })
+          FeedFollower.follow(runtime, {
+            after,
+            root,
+            ...(root === undefined ? {} : { wants: (change) => !hasEvent(change) && change.root === root })
+          })
+      }))
   )
 }

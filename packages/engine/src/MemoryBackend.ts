@@ -174,11 +174,13 @@ const changesOf = (store: MemoryStore, after: string | null, limit: number): Cha
   if (place === undefined || place.arrival > changes.length) {
     return { rows: [], next: positionOf(store, changes.length), reset: true }
   }
-  const from = place.arrival
-  const rows = take(changes.slice(from, from + limit), limit).map((change, index) =>
-    Object.assign({ position: positionOf(store, from + index + 1) }, change)
-  )
-  return { rows, next: positionOf(store, from + rows.length) }
+  const rows: Array<ChangeLog.Change> = []
+  for (let at = place.arrival; at < changes.length && rows.length < limit; at++) {
+    const change = changes[at]!
+    if ("event" in change && !store.events.rows.has(change.event.position)) continue
+    rows.push(Object.assign({ position: positionOf(store, at + 1) }, change))
+  }
+  return { rows, next: rows.at(-1)?.position ?? positionOf(store, place.arrival) }
 }
 
 const isStranded = ({ inbox, row: { dueAt, owner, reason, status, waits } }: StoredRun): boolean =>

@@ -31,6 +31,12 @@ export class Store extends Context.Service<Store, {
     from?: number,
     limit?: number
   ) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, EntryCorrupt | StorageFailed>
+  /** The entries that stand in these rows of a run, of which the first is that of `from`. */
+  readonly read: (
+    runId: string,
+    from: number,
+    rows: ReadonlyArray<string>
+  ) => Effect.Effect<ReadonlyArray<JournalEntry.JournalEntry>, EntryCorrupt | StorageFailed>
   /** The bytes of an artifact that an entry names by this hash, or what has become of them. */
   readonly artifact: (hash: string) => Effect.Effect<Uint8Array | "missing" | "damaged", StorageFailed>
 }>()("@fermata/engine/Store") {
@@ -48,8 +54,23 @@ export class Store extends Context.Service<Store, {
       }
       return filled
     })
+    const read: Store["Service"]["read"] = Effect.fnUntraced(function*(runId, from, rows) {
+      const entries: Array<JournalEntry.JournalEntry> = []
+      const page = Upcast.parsePage(rows)
+      for (const [index, row] of rows.entries()) {
+        const seq = from + index
+        const parsed = page === undefined ? Upcast.parse(runId, seq, row) : Exit.succeed(page[index])
+        if (Exit.isFailure(parsed)) return yield* Effect.failCause(parsed.cause)
+        const { value } = parsed
+        const read = Upcast.readValue(runId, seq, hasBlobs(value) ? yield* fill(runId, seq, value) : value)
+        if (Exit.isFailure(read)) return yield* Effect.failCause(read.cause)
+        entries.push(read.value)
+      }
+      return entries
+    })
     return Store.of({
       backend,
+      read,
       artifact: Effect.fn("Store.artifact")(function*(hash: string) {
         const data = yield* backend.blob(hash)
         return data === null ? "missing" : (yield* ArtifactBytes.read(data, hash)) ?? "damaged"
@@ -62,16 +83,7 @@ export class Store extends Context.Service<Store, {
         while (true) {
           const wanted = Math.min(pageSize, limit - entries.length)
           const rows = yield* backend.entries(runId, from + entries.length, wanted)
-          const page = Upcast.parsePage(rows)
-          for (const [index, row] of rows.entries()) {
-            const seq = from + entries.length
-            const parsed = page === undefined ? Upcast.parse(runId, seq, row) : Exit.succeed(page[index])
-            if (Exit.isFailure(parsed)) return yield* Effect.failCause(parsed.cause)
-            const { value } = parsed
-            const read = Upcast.readValue(runId, seq, hasBlobs(value) ? yield* fill(runId, seq, value) : value)
-            if (Exit.isFailure(read)) return yield* Effect.failCause(read.cause)
-            entries.push(read.value)
-          }
+          for (const entry of yield* read(runId, from + entries.length, rows)) entries.push(entry)
           if (rows.length < wanted || entries.length >= limit) return entries
         }
       })

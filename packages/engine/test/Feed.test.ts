@@ -1,53 +1,16 @@
 import { assert, describe, it } from "@effect/vitest"
 import { brief, commit, end, one, startOwned, suspend } from "@fermata/testing/backend/Fixtures"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Context, Effect, Fiber, Latch, Layer, Stream } from "effect"
+import { Effect, Fiber, Latch, Layer, Stream } from "effect"
 import type { Backend } from "../src/Backend.ts"
 import type { Changes } from "../src/ChangeLog.ts"
-import * as Feed from "../src/Feed.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
-import * as Runs from "../src/Runs.ts"
 import * as Signal from "../src/Signal.ts"
 import { define } from "./support/Program.ts"
+import { counting, watcher } from "./support/Watcher.ts"
 
 const Go = Signal.make("go")
 const W = define("W")
-
-/** A backend that says what it is asked. */
-const counting = (backend: Backend) => {
-  const asked: Array<string> = []
-  const counted = Object.fromEntries(
-    Object.entries(backend).map(([name, member]: [string, unknown]) => [
-      name,
-      typeof member === "function"
-        ? (...values: ReadonlyArray<unknown>) =>
-          Effect.suspend(() => {
-            asked.push(`${name} ${values[0]}`)
-            return Reflect.apply(member, backend, values)
-          })
-        : Effect.isEffect(member)
-        ? Effect.suspend(() => {
-          asked.push(name)
-          return member
-        })
-        : member
-    ])
-  ) as unknown as Backend
-  const of = (kind: string) => asked.filter((one) => one.split(" ")[0] === kind).length
-  return { backend: counted, asked, of }
-}
-
-/** A process that only looks, with its services, once it does. */
-const watcher = (backend: Backend) =>
-  Effect.gen(function*() {
-    const services = Layer.mergeAll(Feed.Feed.layer, Runs.Runs.layer)
-    const context = yield* Layer.build(
-      services.pipe(Layer.provideMerge(TestHost.layerOf(backend, { worker: false })))
-    )
-    const host = Context.get(context, TestHost)
-    yield* host.settled
-    return { feed: Context.get(context, Feed.Feed), runs: Context.get(context, Runs.Runs), host }
-  })
 
 /** Follows, and hands out what was heard. */
 const hear = (stream: Stream.Stream<Changes, unknown>) =>

@@ -23,8 +23,9 @@ export const applicationId = 0x4665726d
  *   Rows of the journal are only ever added, so an arrival stays what it is.
  * - The number of a row of the journal is its place in the order of the commits: it
  *   is given inside the write transaction. So a reader of all runs reads a range of
- *   the primary key. `marks` has the commits that write no entry, each behind the row
- *   that was the newest then. A row of run 0 stands for one that was deleted.
+ *   the primary key. `marks` has the commits that write no entry, and `events` what was
+ *   published, each behind the row that was the newest then, and numbered together. A row
+ *   of run 0 stands for one that was deleted.
  * - The length of a run is its last `seq` + 1, and `inbox_count` (`told` in older
  *   databases) counts its inbox rows, so that no commit scans.
  * - What goes without saying is not stored: `EntryLines` says how entries stand in a
@@ -384,6 +385,12 @@ export const migrations: ReadonlyArray<string> = [
   DROP INDEX runs_status;
   CREATE INDEX runs_listed ON runs (workflow, status);
   CREATE INDEX runs_created ON runs (created_at);
+  `,
+  // Published events have a place among the commits, behind the row of the journal that was the newest then; marks and events share their numbers from here on. Marks say who made them.
+  `
+  ALTER TABLE marks ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE events ADD COLUMN arrival INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX events_arrival ON events (arrival);
   `
 ]
 

@@ -1,4 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
+import * as ChangeLog from "@fermata/engine/ChangeLog"
+import * as EventLog from "@fermata/engine/EventLog"
 import { pathOf } from "@fermata/engine/EventLog"
 import { Effect } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
@@ -6,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import * as Reads from "../src/internal/Reads.ts"
+import * as Writes from "../src/internal/Writes.ts"
 import * as Migrations from "../src/Migrations.ts"
 import * as SqliteBackend from "../src/SqliteBackend.ts"
 
@@ -65,6 +68,43 @@ describe("Migrations", () => {
     Migrations.migrate(db)
     assert.deepEqual(db.prepare("SELECT inbox_count FROM runs").all(), [{ inbox_count: 1 }])
     assert.deepInclude(Reads.make(db).inboxOf("a", 10)[0], { run: "r", id: "i" })
+  })
+
+  it("S3: give the events of an older database no place behind a position that was given before, and new ones one", () => {
+    const db = new DatabaseSync(":memory:")
+    const older = Migrations.migrations.findIndex((sql) => sql.includes("CREATE INDEX events_arrival"))
+    Migrations.migrate(db, Migrations.migrations.slice(0, older))
+    db.exec(`
+      INSERT INTO runs (key, id, epoch, status, workflow, version, kind, created_at, updated_at) VALUES (1, 'r', 3, 'suspended', 'w', '1', 'program', 0, 0);
+      INSERT INTO journal (arrival, run, last, entries) VALUES (5, 1, 0, 'old');
+      INSERT INTO marks (key, arrival, run, status, reason, waits, at) VALUES (2, 5, 1, 'suspended', 'signal', '[]', 7);
+      INSERT INTO events (position, id, name, payload, at) VALUES (9, 'e', 'a', '1', 6);
+    `)
+    const { id } = db.prepare("SELECT id FROM store").get() as { readonly id: string }
+    const given = ChangeLog.positionOf(id, { arrival: 5, mark: 2 })
+    Migrations.migrate(db)
+    const reads = Reads.make(db)
+    assert.deepStrictEqual(
+      reads.changes(null, 10).rows.map((change) =>
+        "epoch" in change ? change.epoch : "event" in change ? change.event.id : "entries"
+      ),
+      ["e", "entries", 0]
+    )
+    assert.deepStrictEqual(reads.changes(given, 10), { rows: [], next: given })
+    const writes = Writes.make(db, () => null)
+    writes.apply({ op: "events", rows: [{ id: "f", name: "a", payload: "2", correlation: null, source: null, at: 8 }] })
+    const { rows: [told] } = reads.changes(given, 10)
+    assert.deepInclude(told, {
+      event: {
+        position: EventLog.positionOf(10),
+        id: "f",
+        name: "a",
+        payload: "2",
+        correlation: null,
+        source: null,
+        at: 8
+      }
+    })
   })
 
   it("leave the database as it was when one fails", () => {

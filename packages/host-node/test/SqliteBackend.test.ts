@@ -170,14 +170,15 @@ describe("a SQLite store", () => {
       assert.deepStrictEqual((yield* backend.changes(null, 10)).rows.map(brief).slice(0, 1), ["r 0: r0"])
     }))
 
-  it("finds what is behind a position by ranges of two indexes, without sorting", () => {
+  it("finds what is behind a position by ranges of three indexes, without sorting", () => {
     const db = new DatabaseSync(":memory:")
     Migrations.migrate(db)
     const plan = db.prepare(`EXPLAIN QUERY PLAN ${changesAfter}`).all(0, 0, 10).map(({ detail }) => String(detail))
     assert.deepStrictEqual(plan.filter((step) => /SCAN|TEMP B-TREE/.test(step)), [])
-    assert.deepStrictEqual(plan.filter((step) => / (journal|marks) /.test(step)), [
+    assert.deepStrictEqual(plan.filter((step) => / (journal|marks|events) /.test(step)), [
       "SEARCH journal USING INTEGER PRIMARY KEY (rowid>?)",
-      "SEARCH marks USING INDEX marks_arrival (arrival>?)"
+      "SEARCH marks USING INDEX marks_arrival (arrival>?)",
+      "SEARCH events USING INDEX events_arrival (arrival>?)"
     ])
   })
 

@@ -341,7 +341,7 @@ export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Sco
           )
           assert.deepStrictEqual(again.flatMap(({ rows }) => rows).slice(0, heard.length), heard)
           for (const id of ids) {
-            const entries = heard.flatMap((change) => change.run === id && hasEntries(change) ? change.entries : [])
+            const entries = heard.flatMap((change) => hasEntries(change) && change.run === id ? change.entries : [])
             assert.deepStrictEqual(entries, yield* world.rows(id))
             assert.strictEqual((yield* world.run(id)).status, "completed")
           }

@@ -3,7 +3,7 @@ import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { Backend, DefinitionRow, RunRow, StorageFailed } from "../Backend.ts"
-import type { Definitions, Description, Program } from "../Extension.ts"
+import type { Definitions, Description, Program, ToldRun } from "../Extension.ts"
 import type { EventMessage } from "../StartRequest.ts"
 import type { Nearest } from "./process/BodyContexts.ts"
 import type { Registration } from "./run/RunHost.ts"
@@ -108,6 +108,6 @@ export class DocumentKinds {
   }
 
   /** What is told about an entry of a run of a document in place of what the engine tells. */
-  readonly tellOf = (run: RunRow, entry: JournalEntry.JournalEntry): ReadonlyArray<EventMessage> | undefined =>
+  readonly tellOf = (run: ToldRun, entry: JournalEntry.JournalEntry): ReadonlyArray<EventMessage> | undefined =>
     this.byKind.get(run.kind)?.tell?.(run, entry)
 }

@@ -2,21 +2,25 @@
  * What the engine tells of its own runs, as events.
  */
 import * as EngineEvent from "@fermata/core/EngineEvent"
+import * as EventName from "@fermata/core/EventName"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
+import { suspensions } from "@fermata/core/Suspension"
 import * as Effect from "effect/Effect"
-import type { RunRow } from "../Backend.ts"
-import type { Committed } from "../Extension.ts"
+import type { StorageFailed } from "../Backend.ts"
+import { type Change, type EntriesChange, hasEntries, hasEvent, type StandChange } from "../ChangeLog.ts"
+import type { Committed, ToldRun } from "../Extension.ts"
 import { engineSource, type EventMessage } from "../StartRequest.ts"
 import type { Store } from "../Store.ts"
+import { standOf } from "./RunWatch.ts"
 
 /** The events of an entry, where they are others than those of a program's entry; undefined where they are the same. */
-export type Tell = (run: RunRow, entry: JournalEntry.JournalEntry) => ReadonlyArray<EventMessage> | undefined
+export type Tell = (run: ToldRun, entry: JournalEntry.JournalEntry) => ReadonlyArray<EventMessage> | undefined
 
 /** The events of an entry; `before` is the view of the run before it. */
 export const ofEntry = (
   tell: Tell,
-  run: RunRow,
+  run: ToldRun,
   entry: JournalEntry.JournalEntry,
   before?: RunView.RunView
 ): ReadonlyArray<EventMessage> => tell(run, entry) ?? EngineEvent.of(run.id, run.workflow, entry, before).map(toMessage)
@@ -43,12 +47,35 @@ export const ofCommitted = (
   committed: Committed
 ): Effect.Effect<ReadonlyArray<EventMessage>> =>
   Effect.map(
-    Effect.forEach(committed.entries, (entry) =>
-      needsJournal(entry)
-        ? Effect.map(viewBefore(store, committed, entry.seq), (before) => ofEntry(tell, committed.run, entry, before))
-        : Effect.succeed(ofEntry(tell, committed.run, entry))),
-    (events) => [...events.flat(), ...ofCommitting(tell, { ...committed, entries: [] })]
+    ofEntries(tell, store, committed.run, committed.entries),
+    (events) => [...events, ...ofCommitting(tell, { ...committed, entries: [] })]
   )
+
+/**
+ * What the store tells of a change: the event that was published, or those of
+ * the engine. An entry that cannot be read tells nothing.
+ */
+export const ofChange = (
+  tell: Tell,
+  store: Store["Service"],
+  change: Change
+): Effect.Effect<ReadonlyArray<EventMessage>, StorageFailed> => {
+  if (hasEntries(change)) {
+    return Effect.flatMap(readable(store, change), (entries) => ofEntries(tell, store, toldOf(change), entries))
+  }
+  if (!hasEvent(change)) return Effect.succeed(ofStand(change))
+  const { correlation, id, name, payload, source } = change.event
+  // What the engine told of an entry, and published for those who listen, is told by that entry.
+  return Effect.succeed(
+    EventName.isReserved(name) ? [] : [{
+      id,
+      name,
+      payload: JSON.parse(payload),
+      ...(correlation === null ? {} : { correlationId: correlation }),
+      ...(source === null ? {} : { source })
+    }]
+  )
+}
 
 // ----------------------------------------------------------------------------
 // internal
@@ -62,10 +89,44 @@ const toMessage = ({ correlationId, id, name, payload }: EngineEvent.EngineEvent
   source: engineSource
 })
 
+const ofEntries = (
+  tell: Tell,
+  store: Store["Service"],
+  run: ToldRun,
+  entries: ReadonlyArray<JournalEntry.JournalEntry>
+): Effect.Effect<ReadonlyArray<EventMessage>> =>
+  Effect.map(
+    Effect.forEach(entries, (entry) =>
+      needsJournal(entry)
+        ? Effect.map(viewBefore(store, run, entry.seq), (before) => ofEntry(tell, run, entry, before))
+        : Effect.succeed(ofEntry(tell, run, entry))),
+    (events) => events.flat()
+  )
+
+const toldOf = ({ kind, run, workflow }: EntriesChange | StandChange): ToldRun => ({ id: run, workflow, kind })
+
+/** A suspension that a person has to end has an entry, or is told here. */
+const ofStand = (change: StandChange): ReadonlyArray<EventMessage> => {
+  const { reason, waits } = standOf(change)
+  return reason !== undefined && suspensions[reason].event === "engine.run.suspended"
+    ? [toMessage(EngineEvent.ofUnrecordedSuspension(toldOf(change), { at: change.at, epoch: change.epoch, waits }))]
+    : []
+}
+
+/** The entries of a change that can be read. */
+const readable = (store: Store["Service"], { entries, first, run }: EntriesChange) =>
+  Effect.map(
+    Effect.forEach(entries, (entry, index) =>
+      Effect.catchTag(store.read(run, first + index, [entry]), "EntryCorrupt", (corrupt) =>
+        Effect.as(Effect.logWarning(`an entry tells nothing to those who hear events: ${corrupt.message}`), []))),
+    (read) =>
+      read.flat()
+  )
+
 /** The run as it stood before an entry; undefined when its journal cannot be read. */
 const viewBefore = (
   store: Store["Service"],
-  { run }: Committed,
+  run: ToldRun,
   seq: number
 ): Effect.Effect<RunView.RunView | undefined> =>
   Effect.orElseSucceed(

@@ -157,7 +157,8 @@ export const make = (
     },
     now: host.now,
     announceStart: starts.announce,
-    poke: rounds.poke
+    poke: rounds.poke,
+    kept: () => feed.wake()
   }
   const loops = new Loops({
     options,

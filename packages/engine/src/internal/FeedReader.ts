@@ -1,5 +1,5 @@
 /**
- * The one reader of what is committed about runs in a process. It reads while
+ * The one reader in a process of what is committed. It reads while
  * somebody listens, once for all who do: behind commits of this process at once,
  * and behind those of others when the store is seen to have changed.
  *
@@ -12,7 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import type { Backend, StorageFailed } from "../Backend.ts"
-import type { Changes } from "../ChangeLog.ts"
+import { type Change, type Changes, hasEvent } from "../ChangeLog.ts"
 import { KeptChanges } from "./KeptChanges.ts"
 
 /** How many changes a listener is given at a time, and are read at a time. */
@@ -21,9 +21,10 @@ export const pageSize = 500
 /** So many looks that found no new version of the store are one that looks all the same. */
 const quietLooks = 10
 
-/** What a listener listens to: everything, or the runs of one tree; and whether any write of others concerns it. */
+/** What a listener listens to: everything, the runs of one tree, or published events; and whether any write of others concerns it. */
 export interface Interest {
   readonly root?: string | undefined
+  readonly events?: true
   readonly anyWrite?: boolean | undefined
 }
 
@@ -44,7 +45,7 @@ interface Parts {
 
 export class FeedReader {
   private readonly parts: Parts
-  /** Apart by their roots, so that a change wakes nobody whom it does not concern. */
+  /** Apart by what they listen to, so that a change wakes nobody whom it does not concern. */
   private readonly listeners = new Map<string, Set<Listener>>()
   private readonly kept = new KeptChanges()
   /** Up to where was read; undefined while nobody listens. */
@@ -147,13 +148,13 @@ export class FeedReader {
       }
       this.kept.add(rows)
       if (rows.length === 0) continue
-      for (const root of new Set(rows.map((row) => row.root))) this.tell(root, before)
+      for (const topic of new Set(rows.map(topicOf))) this.tell(topic, before)
       this.tell(all, before)
     }
   })
 
-  private tell(root: string, before: string): void {
-    for (const listener of this.listeners.get(root) ?? []) {
+  private tell(topic: string, before: string): void {
+    for (const listener of this.listeners.get(topic) ?? []) {
       if (!listener.changed.isOpen()) listener.upTo = before
       // Whoever waits goes on at once.
       listener.changed.openUnsafe()
@@ -161,18 +162,18 @@ export class FeedReader {
   }
 
   private add(listener: Listener): Listener {
-    const root = listener.root ?? all
+    const topic = topicFor(listener)
     this.callOff ??= this.parts.onCommit(() => this.wake())
-    this.listeners.set(root, (this.listeners.get(root) ?? new Set()).add(listener))
+    this.listeners.set(topic, (this.listeners.get(topic) ?? new Set()).add(listener))
     return listener
   }
 
   private remove(listener: Listener): Effect.Effect<void> {
     return Effect.sync(() => {
-      const root = listener.root ?? all
-      const sameRoot = this.listeners.get(root)
-      sameRoot?.delete(listener)
-      if (sameRoot?.size === 0) this.listeners.delete(root)
+      const topic = topicFor(listener)
+      const others = this.listeners.get(topic)
+      others?.delete(listener)
+      if (others?.size === 0) this.listeners.delete(topic)
       // Nothing is read for nobody, and what was is soon of no use.
       if (!this.isHeard) this.stop()
     })
@@ -194,5 +195,10 @@ export class FeedReader {
 // internal
 // ----------------------------------------------------------------------------
 
-/** Stands for the root of those who listen to all runs: no run has this id. */
+/** What is listened to, as a text: the root of a tree, or one of these two, which no run has as its id. */
 const all = ""
+const events = " "
+
+const topicFor = ({ events: isEvents, root }: Interest): string => isEvents === true ? events : root ?? all
+
+const topicOf = (change: Change): string => hasEvent(change) ? events : change.root

@@ -1,7 +1,7 @@
 /** The last changes that a process has read, for those who are close behind. */
-import { type Change, type Changes, hasEntries } from "../ChangeLog.ts"
+import { type Change, type Changes, hasEntries, hasEvent } from "../ChangeLog.ts"
 
-/** What is kept: changes, and characters of their entries. */
+/** What is kept: changes, and characters of their entries and events. */
 const most = { changes: 2_000, characters: 8_000_000 }
 
 /** Changes behind a position, in order and without a gap. */
@@ -59,4 +59,8 @@ export class KeptChanges {
 // ----------------------------------------------------------------------------
 
 const sizeOf = (change: Change): number =>
-  hasEntries(change) ? change.entries.reduce((size, entry) => size + entry.length, 0) : 0
+  hasEntries(change)
+    ? change.entries.reduce((size, entry) => size + entry.length, 0)
+    : hasEvent(change)
+    ? change.event.payload.length
+    : 0

@@ -91,7 +91,11 @@ export class EventChanges {
     for (const wait of waits) this.#drop(this.#waitsOf(wait), under(wait))
   }
 
-  keep({ rows }: EventsOp, wake: (row: InboxRow) => void): EventAnswers["events"] {
+  keep(
+    { rows }: EventsOp,
+    wake: (row: InboxRow) => void,
+    tell: (event: EventRow) => void
+  ): EventAnswers["events"] {
     const { positions, waits } = this.#events
     const wanted = new Map<string, Set<string>>()
     const looked = new Set<string>()
@@ -101,7 +105,9 @@ export class EventChanges {
       if (positions.has(row.id)) continue
       if (added++ === 0) at = row.at
       const runs = had(wanted, row.name, () => new Set<string>())
-      for (const where of [of(row.name), ...this.#insert(row)]) {
+      const { event, places } = this.#insert(row)
+      tell(event)
+      for (const where of [of(row.name), ...places]) {
         if (looked.has(where)) continue
         looked.add(where)
         for (const wait of waits.get(where)?.values() ?? []) runs.add(wait.run)
@@ -111,28 +117,30 @@ export class EventChanges {
     return { added }
   }
 
-  /** Answers where the waits are that it may fit, but for those that look at every event of its name. */
-  #insert(row: EventsOp["rows"][number]): ReadonlyArray<string> {
+  /** Answers with `places`, too: where the waits are that it may fit, but for those that look at every event of its name. */
+  #insert(row: EventsOp["rows"][number]): { readonly event: EventRow; readonly places: ReadonlyArray<string> } {
     const { named, paths, positions, rows, valued, waits } = this.#events
     const before = this.#events.last
     const position = positionOf(++this.#events.last)
     this.#undo(() => {
       this.#events.last = before
     })
-    this.#put(rows, position, { position, ...row })
+    const event: EventRow = { position, ...row }
+    this.#put(rows, position, event)
     this.#put(positions, row.id, position)
     this.#push(had(named, row.name, () => []), position)
     const asked = paths.get(row.name)
-    if (asked === undefined || asked.size === 0) return []
-    const event: unknown = JSON.parse(row.payload)
-    return [...asked.keys()].flatMap((path) => {
-      const value = valueAt(event, path)
+    if (asked === undefined || asked.size === 0) return { event, places: [] }
+    const payload: unknown = JSON.parse(row.payload)
+    const places = [...asked.keys()].flatMap((path) => {
+      const value = valueAt(payload, path)
       if (value === undefined) return []
       this.#push(had(valued, of(row.name, path, value), () => []), position)
       return value === anyValue
         ? [...waits.keys()].filter((where) => where.startsWith(`${of(row.name, path)}\u0000`))
         : [of(row.name, path, value)]
     })
+    return { event, places }
   }
 
   sweep({ after, keptUntil, limit, names, unaskedUntil }: SweepOp): EventAnswers["sweep"] {

@@ -14,7 +14,7 @@ import type {
   SpendingRow,
   StandingRow
 } from "../Backend.ts"
-import type { EntriesChange, StandChange } from "../ChangeLog.ts"
+import type { EntriesChange, EventChange, StandChange } from "../ChangeLog.ts"
 import * as DueList from "./DueList.ts"
 import * as MemoryEvents from "./MemoryEvents.ts"
 
@@ -58,8 +58,11 @@ export interface MemoryStore {
   transactions: number
 }
 
-/** A change. Its position is how many there are up to it. */
-export type StoredChange = Omit<EntriesChange, "position"> | Omit<StandChange, "position">
+/** A change. Its position is how many there are up to it. That of an event which is not kept any more tells nothing. */
+export type StoredChange =
+  | Omit<EntriesChange, "position">
+  | Omit<StandChange, "position">
+  | Omit<EventChange, "position">
 
 /** A run with what a database would keep in other tables. */
 export interface StoredRun {

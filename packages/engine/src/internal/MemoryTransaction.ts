@@ -83,7 +83,11 @@ export class Transaction {
       case "define":
         return this.#define(op.row)
       case "events":
-        return this.#events.keep(op, (row) => void this.#inbox({ row }))
+        return this.#events.keep(
+          op,
+          (row) => void this.#inbox({ row }),
+          (event) => this.#changes.change({ event })
+        )
       case "sweep":
         return this.#events.sweep(op)
       case "raise":
@@ -163,7 +167,7 @@ export class Transaction {
       })
       this.#tellOfEntries(row, op.expected, rows)
     } else if (op.status !== undefined) {
-      this.#changes.change({ ...placeOf(row), ...op.status, at: op.at })
+      this.#changes.change({ ...placeOf(row), ...op.status, epoch: op.epoch, at: op.at })
     }
     for (const message of op.outbox) this.#send(message)
     for (const message of added.outbox) this.#send(message)
@@ -388,7 +392,7 @@ const units = ["micros", "tokens", "reservedMicros", "reservedTokens"] as const
 
 const bounded = (sum: number): number => Math.min(Math.max(sum, 0), Number.MAX_SAFE_INTEGER)
 
-const placeOf = ({ id, root, workflow }: RunRow) => ({ run: id, root, workflow })
+const placeOf = ({ id, kind, root, workflow }: RunRow) => ({ run: id, root, workflow, kind })
 
 const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }
 

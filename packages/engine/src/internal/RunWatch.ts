@@ -25,14 +25,14 @@ export interface Followed {
 }
 
 /** The waits in the row of a run. Where they cannot be read, the one wait is for an operator who looks at the row. */
-export const waitsOf = (row: RunRow): ReadonlyArray<Wait> =>
+export const waitsOf = (row: Pick<RunRow, "waits">): ReadonlyArray<Wait> =>
   Option.getOrElse(readWaits(row.waits), () => [unreadableWaits])
 
 const unreadableWaits: Wait = { reason: "corrupt", key: "waits", detail: "what it waits for cannot be read" }
 
 /** Status, reason and waits of a row: what cannot be read is corrupt, and not the reader's end. */
 export const standOf = (
-  row: RunRow
+  row: Pick<RunRow, "status" | "reason" | "waits">
 ): { readonly status: RunStatus; readonly reason?: SuspendReason; readonly waits: ReadonlyArray<Wait> } => {
   const status = readStatus(row.status)
   if (Option.isNone(status)) {

@@ -16,6 +16,7 @@ import type {
 } from "@fermata/engine/EventLog"
 import { anyValue, numberOf, positionOf, valueAt, wakeRow } from "@fermata/engine/EventLog"
 import type { DatabaseSync } from "node:sqlite"
+import * as ChangeSql from "./ChangeSql.ts"
 import { number, numberOrNull, prepare, type Row, text, textOrNull } from "./Rows.ts"
 
 /** The columns of an event beside its position, which the table gives: the fields of an `EventRow` under their names. */
@@ -39,7 +40,8 @@ export const changes = (db: DatabaseSync) => {
 
   const insert = prepare(
     db,
-    `INSERT INTO events (${fields.join(", ")}) VALUES (${fields.map(() => "?").join(", ")})`
+    `INSERT INTO events (position, arrival, ${fields.join(", ")})
+     VALUES (${ChangeSql.nextMark}, ${ChangeSql.latestArrival}, ${fields.map(() => "?").join(", ")})`
   )
   const known = prepare(db, "SELECT 1 FROM events WHERE id = ?")
   const paths = prepare(db, "SELECT path FROM event_paths WHERE event = ?")

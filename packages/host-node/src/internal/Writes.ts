@@ -310,7 +310,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     if (op.awaits !== undefined) events.change(key, op.awaits)
 
     const waits = op.status === undefined ? null : ShortWaits.shorten(op.status.reason, op.status.waits)
-    if (op.status !== undefined && rows.length === 0) mark(key, op.status, waits, op.at)
+    if (op.status !== undefined && rows.length === 0) mark(key, op, op.status, waits)
     const endsNow = op.ended !== undefined && op.status !== undefined && op.release === undefined
     if (endsNow) {
       endWith.run(op.status.status, op.status.reason, waits, op.ended.payload, op.at, key)

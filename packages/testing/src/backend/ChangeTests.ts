@@ -1,12 +1,14 @@
 /** Conformance: what was committed about runs, in order, behind a position. */
 import { assert } from "@effect/vitest"
 import type { Backend } from "@fermata/engine/Backend"
-import { type Change, type Changes, hasEntries } from "@fermata/engine/ChangeLog"
+import { type Change, type Changes, hasEntries, hasEvent } from "@fermata/engine/ChangeLog"
 import * as Effect from "effect/Effect"
 import {
   brief,
   commit,
   end,
+  event,
+  events,
   impossible,
   inbox,
   type MakeStore,
@@ -75,10 +77,61 @@ export const changeTests = (test: Test, make: MakeStore): void => {
       assert.deepStrictEqual(positions.toSorted(), positions)
       assert.deepStrictEqual((yield* backend.changes(null, 0)).rows, [])
       assert.deepStrictEqual(
-        changes.map(({ root, workflow }) => `${root} ${workflow}`).slice(4),
-        ["r purchase", "r refund", "child purchase"]
+        changes.map((change) => hasEvent(change) ? "event" : `${change.root} ${change.workflow} ${change.kind}`).slice(
+          4
+        ),
+        ["r purchase program", "r refund program", "child purchase program"]
       )
-      assert.strictEqual(changes.find((change) => !hasEntries(change))?.run, "child")
+      const [stand] = changes.filter((change) => !hasEntries(change))
+      assert.deepInclude(stand, { run: "child", epoch: 1, at: 2_000 })
+    }))
+
+  test("S4: what is published stands among the commits, each once, as long as it is kept", (backend) =>
+    Effect.gen(function*() {
+      yield* one(backend, events(event("before", "a")))
+      yield* backend.write([startOwned("r", { rows: ["r0"] }), suspend("r", 1, null)])
+      yield* backend.write([
+        events(event("x", "order.placed", { n: 1 }), event("x", "again")),
+        commit("r", 1, ["r1"]),
+        events(event("y", "order.placed"))
+      ])
+      yield* one(backend, events(event("x", "known")))
+      yield* one(backend, commit("r", 2, [], { status: { status: "running", reason: null, waits: null } }))
+      const expected = [
+        "a before: null",
+        "r 0: r0",
+        "r suspended signal []",
+        `order.placed x: {"n":1}`,
+        "r 1: r1",
+        "order.placed y: null",
+        "r running null null"
+      ]
+      const { changes, next } = yield* readAll(backend, null)
+      assert.deepStrictEqual(changes.map(brief), expected)
+      assert.strictEqual(next, yield* backend.position)
+      const positions = changes.map(({ position }) => position)
+      assert.deepStrictEqual(positions.toSorted(), positions)
+      for (const limit of [1, 2, 100]) {
+        for (const [index, { position }] of changes.entries()) {
+          const behind = (yield* readAll(backend, position, limit)).changes
+          assert.deepStrictEqual(behind.map(brief), expected.slice(index + 1))
+        }
+      }
+      const kept = yield* backend.events({ limit: 10 })
+      const told = changes.flatMap((change) => hasEvent(change) ? [change.event] : [])
+      assert.deepStrictEqual(told.toReversed(), kept)
+      yield* one(backend, { op: "sweep", keptUntil: 9_000, unaskedUntil: 9_000, after: "", names: 10, limit: 2 })
+      assert.deepStrictEqual((yield* readAll(backend, null)).changes.map(brief), [
+        ...expected.slice(1, 3),
+        "r 1: r1",
+        ...expected.slice(5)
+      ])
+      // What is dropped at the end of all leaves its place behind.
+      yield* one(backend, { op: "sweep", keptUntil: 9_000, unaskedUntil: 9_000, after: "", names: 10, limit: 2 })
+      const now = yield* backend.position
+      assert.deepStrictEqual(yield* backend.changes(now, 10), { rows: [], next: now })
+      yield* one(backend, events(event("z", "a")))
+      assert.deepStrictEqual((yield* backend.changes(now, 10)).rows.map(brief), ["a z: null"])
     }))
 
   test("the position of now has all that is committed behind it, and nothing that was before", (backend) =>

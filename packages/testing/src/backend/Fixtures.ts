@@ -20,7 +20,7 @@ import type {
   ReportOp,
   StartOp
 } from "@fermata/engine/Backend"
-import { type Change, hasEntries } from "@fermata/engine/ChangeLog"
+import { type Change, hasEntries, hasEvent } from "@fermata/engine/ChangeLog"
 import type { Equality, EventFilter, EventsOp, EventWait, SubscriptionRow } from "@fermata/engine/EventLog"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -280,10 +280,12 @@ export const definition = (rest: Partial<DefinitionRow> = {}): DefinitionRow => 
   ...rest
 })
 
-/** A change in one line: what it adds to which run, or how that stands. */
+/** A change in one line: what it adds to which run, how that stands, or what was published. */
 export const brief = (change: Change): string =>
   hasEntries(change)
     ? `${change.run} ${change.first}: ${change.entries.join(" ")}`
+    : hasEvent(change)
+    ? `${change.event.name} ${change.event.id}: ${change.event.payload}`
     : `${change.run} ${change.status} ${change.reason} ${change.waits}`
 
 /** An operation that no database knows: it makes the whole list fail. */

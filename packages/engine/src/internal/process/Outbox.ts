@@ -35,6 +35,8 @@ export interface Carrier {
   readonly announceStart: (run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEntry>) => void
   /** Has the process look at what is due. */
   readonly poke: () => void
+  /** Events were kept. */
+  readonly kept: () => void
 }
 
 const limit = 200
@@ -63,6 +65,7 @@ export const deliver = Effect.fnUntraced(function*(carrier: Carrier) {
     if (kept.length > 0) ops.unshift({ op: "events", rows: kept })
     ops.push({ op: "delivered", ids: rows.map((row) => row.id) })
     const answers = yield* carrier.backend.write(ops)
+    if (kept.length > 0) carrier.kept()
     for (let index = 0; index < ops.length; index++) {
       const op = ops[index]!
       const answer = answers[index]!
