@@ -1,14 +1,7 @@
 /** The HTTP server as a process of its own. */
 import { assert, describe, it } from "vitest"
 import { Project } from "./support/Fermata.ts"
-
-const serving = async (project: Project, ...args: ReadonlyArray<string>) => {
-  const server = project.start(["serve", "--port", "0", ...args])
-  const url = /http:\/\/127\.0\.0\.1:\d+/.exec(await server.says(" at http://127.0.0.1:"))![0]
-  const post = (path: string, body: unknown) =>
-    fetch(url + path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) })
-  return { ...server, url, post }
-}
+import { serving } from "./support/Serving.ts"
 
 describe("fermata serve", () => {
   it("R-69: starts and works on runs at its port, as whoever it acts for, and ends when it is told to", async () => {

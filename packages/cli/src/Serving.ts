@@ -3,6 +3,7 @@ import { Feed } from "@fermata/engine/Feed"
 import * as NodeServer from "@fermata/host-node/NodeServer"
 import * as Server from "@fermata/server/Server"
 import * as ServerAccess from "@fermata/server/ServerAccess"
+import { Streams } from "@fermata/server/Streams"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
@@ -44,6 +45,8 @@ export const serve = (globals: Globals, { port, work }: Options): Effect.Effect<
         Effect.fail(refused("PortUnusable", `--port ${port} cannot be listened on: ${why(cause)}`))
       )
     )
+    // Runs before the server closes, which waits for what is in flight.
+    yield* Effect.addFinalizer(() => Context.get(context, Streams).close)
     const url = NetAddress.formatUrlUnsafe(Context.get(context, HttpServer.HttpServer).address)
     const programs = host.served()
     yield* note(

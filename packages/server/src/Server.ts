@@ -4,28 +4,37 @@
  */
 import type { Access } from "@fermata/api/Access"
 import { Api } from "@fermata/api/Api"
+import type { Chunks } from "@fermata/engine/Chunks"
 import type { Feed } from "@fermata/engine/Feed"
 import type { HostClock } from "@fermata/engine/HostClock"
 import type { Runs } from "@fermata/engine/Runs"
+import type { Store } from "@fermata/engine/Store"
+import type * as Context from "effect/Context"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as Front from "./internal/Front.ts"
 import * as RunsHandlers from "./internal/RunsHandlers.ts"
+import * as StreamsHandlers from "./internal/StreamsHandlers.ts"
 import * as SystemHandlers from "./internal/SystemHandlers.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
+import { Streams } from "./Streams.ts"
 
 /** What a server needs: the verbs of an engine, and a way to let callers in. */
-export type Needs = Access | Feed | HostClock | Runs
+export type Needs = Access | Chunks | Feed | HostClock | Runs | Store
 
-/** Adds every route to a router. */
-export const routes = (options: ServerOptions = {}): Layer.Layer<never, never, Needs | HttpRouter.HttpRouter> =>
+/**
+ * Adds every route to a router. Before the server is closed, `Streams.close` tells
+ * those who listen that it goes.
+ */
+export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never, Needs | HttpRouter.HttpRouter> =>
   Layer.merge(
     Front.layer(options),
     HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-      Layer.provide([RunsHandlers.layer, SystemHandlers.layer]),
-      Layer.provide(HttpServer.layerServices)
+      Layer.provide([RunsHandlers.layer, StreamsHandlers.layer, SystemHandlers.layer]),
+      Layer.provide(HttpServer.layerServices),
+      Layer.provideMerge(Streams.layer(options.streams))
     )
   )
 
@@ -34,6 +43,7 @@ export const toWebHandler = <E>(
   services: Layer.Layer<Needs, E>,
   options: ServerOptions = {}
 ): {
-  readonly handler: (request: Request) => Promise<Response>
+  /** Answers a request. What the context holds, such as a clock, is given to whatever answers it. */
+  readonly handler: (request: Request, context?: Context.Context<never>) => Promise<Response>
   readonly dispose: () => Promise<void>
 } => HttpRouter.toWebHandler(Layer.provide(routes(options), services), { disableLogger: true })

@@ -1,4 +1,5 @@
 /** How a server lets requests in. */
+import type { Limits } from "./Streams.ts"
 
 /** Options of a server, beside where it listens. */
 export interface ServerOptions {
@@ -12,6 +13,8 @@ export interface ServerOptions {
   readonly origins?: ReadonlyArray<string>
   /** The longest body (bytes) that is read; 2 MiB when absent. */
   readonly maxBody?: number
+  /** How many streams may be open at once. */
+  readonly streams?: Limits
 }
 
 /** The longest body (bytes) that is read where nobody says otherwise. */

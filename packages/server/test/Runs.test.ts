@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
 import * as Signal from "@fermata/engine/Signal"
@@ -15,7 +16,7 @@ const Order = Workflow.make("order", {
 })
 
 const app = Served.layer().pipe(
-  Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer)),
+  Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory)),
   Layer.provideMerge(Order.toLayer(({ id }) => Effect.as(Signal.receive(Go), `sent ${id}`))),
   Layer.provideMerge(TestHost.layer)
 )

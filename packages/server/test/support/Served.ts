@@ -1,12 +1,13 @@
 /** A server on an engine of the test, asked as a browser or a program would. */
 import type { Access } from "@fermata/api/Access"
 import { Client } from "@fermata/api/Client"
+import { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
 import { Feed } from "@fermata/engine/Feed"
 import type { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
 import type { Store } from "@fermata/engine/Store"
-import { Context, Effect, Layer } from "effect"
+import { Clock, Context, Effect, Layer } from "effect"
 import { FetchHttpClient } from "effect/http"
 import * as Server from "../../src/Server.ts"
 import * as ServerAccess from "../../src/ServerAccess.ts"
@@ -39,16 +40,18 @@ export class Served extends Context.Service<Served, {
   static readonly layer = (
     options: ServerOptions = {},
     access: Layer.Layer<Access> = ServerAccess.layerOpen({ person: "ada" })
-  ): Layer.Layer<Served | Client, never, Engine | Store | HostClock | Runs | Feed> =>
+  ): Layer.Layer<Served | Client, never, Chunks | Engine | Store | HostClock | Runs | Feed> =>
     Layer.effect(
       Served,
       Effect.gen(function*() {
-        const context = yield* Effect.context<Engine | Store | HostClock | Runs | Feed>()
+        const context = yield* Effect.context<Chunks | Engine | Store | HostClock | Runs | Feed>()
         const { handler } = yield* Effect.acquireRelease(
           Effect.sync(() => Server.toWebHandler(Layer.merge(Layer.succeedContext(context), access), options)),
           ({ dispose }) => Effect.promise(dispose)
         )
-        return Served.of({ fetch: handler, ask: (line, asked = {}) => Effect.promise(() => ask(handler, line, asked)) })
+        const clock = Context.make(Clock.Clock, yield* Clock.Clock)
+        const fetch = (request: Request) => handler(request, clock)
+        return Served.of({ fetch, ask: (line, asked = {}) => Effect.promise(() => ask(fetch, line, asked)) })
       })
     ).pipe((served) =>
       Layer.provideMerge(
