@@ -26,8 +26,8 @@ export interface Filter {
 
 /** Makes streams over one feed. */
 export const make = ({ feed, runs }: { readonly feed: Feed["Service"]; readonly runs: Runs["Service"] }) => {
-  const told = new WeakMap<ChangeLog.Change, Effect.Effect<Told>>()
-  const tell = (row: ChangeLog.Change): Effect.Effect<Told> => {
+  const told = new WeakMap<OfRun, Effect.Effect<Told>>()
+  const tell = (row: OfRun): Effect.Effect<Told> => {
     const known = told.get(row)
     if (known !== undefined) return known
     const made = Effect.runSync(Effect.cached(Effect.orDie(Effect.map(runs.find(row.run), (run) => toldOf(row, run)))))
@@ -45,7 +45,9 @@ export const make = ({ feed, runs }: { readonly feed: Feed["Service"]; readonly 
         Effect.gen(function*() {
           place(next)
           if (reset === true) return [{ id: next, name: "reset", data: JSON.stringify({ from: next }) }]
-          const wanted = workflow === undefined ? rows : rows.filter((row) => row.workflow === workflow)
+          const wanted = rows.filter((row): row is OfRun =>
+            !ChangeLog.hasEvent(row) && (workflow === undefined || row.workflow === workflow)
+          )
           const all = yield* Effect.forEach(wanted, tell)
           return all
             .filter(({ change }) =>
@@ -63,12 +65,14 @@ export const make = ({ feed, runs }: { readonly feed: Feed["Service"]; readonly 
 // internal
 // ----------------------------------------------------------------------------
 
+type OfRun = Exclude<ChangeLog.Change, ChangeLog.EventChange>
+
 interface Told {
   readonly change: RunChange
   readonly event: Event
 }
 
-const toldOf = (row: ChangeLog.Change, run: RunChange["run"]): Told => {
+const toldOf = (row: OfRun, run: RunChange["run"]): Told => {
   const change: RunChange = ChangeLog.hasEntries(row)
     ? {
       position: row.position,

@@ -65,9 +65,11 @@ export const of = (
             isOver = true
             return [[{ name: "reset", data: JSON.stringify({ from: String(seq - 1) }) }]] as const
           }
-          const rows = changes.flatMap(({ rows }) => rows).filter((row) => row.run === id)
+          const rows = changes.flatMap(({ rows }) => rows).filter((row) => !ChangeLog.hasEvent(row) && row.run === id)
           isBehind = rows.some((row) => ChangeLog.hasEntries(row))
-          const stands = rows.flatMap((row) => ChangeLog.hasEntries(row) ? [] : [standEvent(row)])
+          const stands = rows.flatMap((row) =>
+            ChangeLog.hasEntries(row) || ChangeLog.hasEvent(row) ? [] : [standEvent(row)]
+          )
           if (stands.length > 0) return [stands] as const
         }
       }))
