@@ -82,7 +82,7 @@ export const changeTests = (test: Test, make: MakeStore): void => {
         ),
         ["r purchase program", "r refund program", "child purchase program"]
       )
-      const [stand] = changes.filter((change) => !hasEntries(change))
+      const stand = changes.find((change) => !hasEntries(change))
       assert.deepInclude(stand, { run: "child", epoch: 1, at: 2_000 })
     }))
 
