@@ -31,8 +31,8 @@ import * as RecordedValues from "./RecordedValues.ts"
 import * as Registrations from "./Registrations.ts"
 import * as Reserved from "./Reserved.ts"
 import { CurrentRun } from "./run/RunPort.ts"
+import { waitsOf } from "./RunStand.ts"
 import * as RunTitle from "./RunTitle.ts"
-import * as RunWatch from "./RunWatch.ts"
 import * as Telling from "./secrets/Telling.ts"
 import { codecs } from "./WorkflowCodecs.ts"
 
@@ -64,7 +64,7 @@ export const make = (
   })
 
   const suspended = (row: RunRow) => {
-    const failure = RunWatch.waitsOf(row).find((wait) => wait.reason === "operator" && wait.key === "failure")
+    const failure = waitsOf(row).find((wait) => wait.reason === "operator" && wait.key === "failure")
     return failure === undefined
       ? new Workflow.Suspended({})
       : new Workflow.Suspended({ failed: true, cause: Cause.die(new Error(failure.detail)) })

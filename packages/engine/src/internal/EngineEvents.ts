@@ -12,7 +12,7 @@ import { type Change, type EntriesChange, hasEntries, hasEvent, type StandChange
 import type { Committed, ToldRun } from "../Extension.ts"
 import { engineSource, type EventMessage } from "../StartRequest.ts"
 import type { Store } from "../Store.ts"
-import { standOf } from "./RunWatch.ts"
+import { standOf } from "./RunStand.ts"
 
 /** The events of an entry, where they are others than those of a program's entry; undefined where they are the same. */
 export type Tell = (run: ToldRun, entry: JournalEntry.JournalEntry) => ReadonlyArray<EventMessage> | undefined

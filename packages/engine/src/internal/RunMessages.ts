@@ -19,7 +19,7 @@ import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as Handover from "./Handover.ts"
 import type { ActError, RunLookup } from "./RunLookup.ts"
 import * as RunSignals from "./RunSignals.ts"
-import * as RunWatch from "./RunWatch.ts"
+import { waitsOf } from "./RunStand.ts"
 import { isReserved, signalId } from "./SignalId.ts"
 
 /** By how much a budget is raised, who says so, and why. */
@@ -50,7 +50,7 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
 
   const settleable = Effect.fnUntraced(function*(row: RunRow) {
     if (row.status === "suspended") {
-      return RunWatch.waitsOf(row)
+      return waitsOf(row)
         .filter((wait) => wait.reason === "outcome-unknown" || (wait.reason === "recovery" && !isOfRun(wait)))
         .map((wait) => wait.key)
     }

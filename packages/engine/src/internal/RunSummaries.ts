@@ -4,7 +4,7 @@ import type { RunSummary } from "@fermata/core/RunSummary"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { OwnerRow, RunRow } from "../Backend.ts"
-import { standOf } from "./RunWatch.ts"
+import { standOf } from "./RunStand.ts"
 
 /** A run as it is listed. */
 export const summary = (row: RunRow): RunSummary => ({

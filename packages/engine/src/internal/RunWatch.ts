@@ -3,54 +3,25 @@
  * something was committed about its tree, it looks at the run.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { isFinal, type RunStatus, runStatuses, type SuspendReason, suspendReasons } from "@fermata/core/RunStatus"
+import { isFinal } from "@fermata/core/RunStatus"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Suspension from "@fermata/core/Suspension"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
-import { readWaits, type Wait } from "@fermata/core/Wait"
+import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
-import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { RunRow, StorageFailed } from "../Backend.ts"
 import { Store } from "../Store.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
+import { standOf } from "./RunStand.ts"
 
 /** What a follower is given at a time: the entries of the run since the last time, and the view of the whole run. */
 export interface Followed {
   readonly entries: ReadonlyArray<JournalEntry.JournalEntry>
   readonly view: RunView.RunView
 }
-
-/** The waits in the row of a run. Where they cannot be read, the one wait is for an operator who looks at the row. */
-export const waitsOf = (row: Pick<RunRow, "waits">): ReadonlyArray<Wait> =>
-  Option.getOrElse(readWaits(row.waits), () => [unreadableWaits])
-
-const unreadableWaits: Wait = { reason: "corrupt", key: "waits", detail: "what it waits for cannot be read" }
-
-/** Status, reason and waits of a row: what cannot be read is corrupt, and not the reader's end. */
-export const standOf = (
-  row: Pick<RunRow, "status" | "reason" | "waits">
-): { readonly status: RunStatus; readonly reason?: SuspendReason; readonly waits: ReadonlyArray<Wait> } => {
-  const status = readStatus(row.status)
-  if (Option.isNone(status)) {
-    const wait: Wait = {
-      reason: "corrupt",
-      key: "status",
-      detail: `its status "${row.status}" is none that this build knows`
-    }
-    return { status: "suspended", reason: "corrupt", waits: [wait] }
-  }
-  const waits = waitsOf(row)
-  if (waits[0] === unreadableWaits) return { status: status.value, reason: "corrupt", waits }
-  const reason = readReason(row.reason)
-  return { status: status.value, ...(Option.isSome(reason) ? { reason: reason.value } : {}), waits }
-}
-
-const readStatus = Schema.decodeUnknownOption(Schema.Literals(runStatuses))
-const readReason = Schema.decodeUnknownOption(Schema.Literals(suspendReasons))
 
 /** The entries from `from` on, up to the first that cannot be read. */
 export const readable = (
