@@ -45,18 +45,27 @@ export const ofLine = (line: ShellCommands.ShellLine): Judged => {
 }
 
 /**
- * The option with which a command that is known to read does more than that, such
- * as `--output` of `git log`; undefined for one without, and for all others.
+ * The options with which a command that is known to read does more than that, such
+ * as `--output` of `git log`; none for one without, and for all others.
  */
-export const moreOf = ({ words: [name, ...rest] }: ShellCommands.ShellCommand): string | undefined => {
+export const moreOf = ({ words: [name, ...rest] }: ShellCommands.ShellCommand): ReadonlyArray<string> => {
   if (name !== "git") {
     const reader = name !== undefined && Object.hasOwn(Known.readers, name) ? Known.readers[name] : undefined
-    return optionOf(rest, reader?.unless ?? [])
+    return optionsOf(rest, reader?.unless ?? [])
   }
   const at = rest.findIndex((word) => word === undefined || !Known.gitOptions.has(word))
   const subcommand = rest[at]
-  if (subcommand === undefined || subcommand.startsWith("-")) return subcommand
-  return Known.gitReaders.has(subcommand) ? optionOf(rest.slice(at + 1), Known.gitUnless) : undefined
+  if (subcommand === undefined) return []
+  if (subcommand.startsWith("-")) return [subcommand]
+  return Known.gitReaders.has(subcommand) ? optionsOf(rest.slice(at + 1), Known.gitUnless) : []
+}
+
+/** Whether a command runs what it is given, such as `env`, `xargs` or `find -exec`. */
+export const runsOthers = ({ words: [name, ...rest] }: ShellCommands.ShellCommand): boolean => {
+  const bare = name?.slice(name.lastIndexOf("/") + 1)
+  return bare !== undefined &&
+    (Known.others.get(bare) === "runs" ||
+      (bare === "find" && optionOf(rest, Known.readers["find"]!.unless!) !== undefined))
 }
 
 // ----------------------------------------------------------------------------
@@ -79,6 +88,10 @@ const ofCommand = ({ words }: ShellCommands.ShellCommand): ReadonlyArray<readonl
   if (reader === undefined) return [["unknown", `${bare} is not known`]]
   const more = optionOf(rest, reader.unless ?? [])
   if (more !== undefined) return [["unknown", `${bare} does more with ${more}`]]
+  if (reader.only !== undefined) {
+    const other = rest.find((word) => word === undefined || !reader.only!.test(word))
+    if (other !== undefined) return [["unknown", `${bare} does more with ${other}`]]
+  }
   if (reader.inputs !== undefined && operandsOf(rest).length > reader.inputs) {
     return [["writes", `${bare} writes to a file`]]
   }
@@ -124,21 +137,26 @@ const outsideOf = (
 /** Whether a word may place something outside of the folder in which a line runs: also behind an option, or in a list. */
 const leaves = (word: string): boolean =>
   word !== "/dev/null" &&
-  (/(^|[=:,\s'"])(\/|~)/.test(word) || /(^|[/=:,\s'"])\.\.($|[/:,\s'"])/.test(word) || /^-\w+[/~]/.test(word))
+  (/(^|[=:,@\s'"])(\/|~)/.test(word) || /(^|^-\w+|[/=:,@\s'"])\.\.($|[/:,\s'"])/.test(word) || /^-\w+[/~]/.test(word))
 
 const optionOf = (
   words: ReadonlyArray<string | undefined>,
   options: ReadonlyArray<string>
-): string | undefined =>
-  options.find((option) =>
-    words.some((word) =>
-      word !== undefined
-      && (word === option || (option.startsWith("--")
-        // An option may be cut as far as nothing else begins like it.
-        ? word.length > 2 && word.startsWith("--") && option.startsWith(word.split("=")[0]!)
-        : option.length === 2 && /^-[^-]/.test(word) && word.includes(option[1]!)))
-    )
-  )
+): string | undefined => optionsOf(words, options)[0]
+
+const optionsOf = (
+  words: ReadonlyArray<string | undefined>,
+  options: ReadonlyArray<string>
+): ReadonlyArray<string> =>
+  options.filter((option) => words.some((word) => word !== undefined && isOption(word, option, options)))
+
+const isOption = (word: string, option: string, options: ReadonlyArray<string>): boolean => {
+  if (word === option) return true
+  if (!option.startsWith("--")) return option.length === 2 && /^-[^-]/.test(word) && word.includes(option[1]!)
+  const name = word.split("=")[0]!
+  // An option may be cut as far as nothing else begins like it.
+  return name === option || (name.length > 2 && option.startsWith(name) && !options.includes(name))
+}
 
 const operandsOf = (words: ReadonlyArray<string | undefined>): ReadonlyArray<string | undefined> =>
   words.filter((word) => word === undefined || word === "-" || !word.startsWith("-"))

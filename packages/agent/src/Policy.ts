@@ -48,8 +48,10 @@ export const locked: Policy = ({ tool }) => ({
 export interface RulesOptions {
   /**
    * `rules`, the default: what no rule is about is done where it only reads inside
-   * of the workspace, and asked about otherwise. `open`: it is done. `locked`:
-   * nothing is done, whatever the rules say.
+   * of the workspace, and asked about otherwise. `open`: it is done, but a command
+   * that runs what it is given (`env`, `bash -c`, `xargs`) is asked about where a rule
+   * forbids some commands or asks about them. `locked`: nothing is done, whatever the
+   * rules say.
    */
   readonly mode?: "open" | "rules" | "locked"
   /** Calls that are made without asking. */
@@ -72,7 +74,9 @@ export interface RulesOptions {
  * done, inside of the workspace where it reads files, and "operator" is asked
  * about everything else. Throws where a rule is none. What forbids wins over what asks,
  * and that over what allows; a line for a shell is allowed only where each command
- * in it is, and asked about where nobody can say what it does.
+ * in it is, and asked about where nobody can say what it does. A relative path in it
+ * is meant in each folder that the line may have gone to by `cd`. Files are allowed as
+ * they are written, and forbidden in upper and lower case.
  *
  * Whoever is asked about what no rule is about may let a rule stand: the line or
  * what it begins with, the file, the host, or the tool. A rule that stands opens

@@ -14,6 +14,7 @@ const tools: Readonly<Record<string, AgentTool.Rules>> = {
   Grep: rulesOf({ permission: "read", subject: AgentTool.subject("path", "path", ".") }),
   Write: rulesOf({ permission: "write", subject: AgentTool.subject("path", "path") }),
   WebFetch: rulesOf({ permission: "network", subject: AgentTool.subject("url", "url") }),
+  Text: rulesOf({ permission: "network", subject: AgentTool.subject("text", "text") }),
   ApiCall: rulesOf({
     permission: "network",
     subject: {
@@ -108,6 +109,31 @@ describe("rules of a policy", () => {
         const { decision } = policy(bash(line))
         if (decision === "allow") assert.isFalse(/rm|\$x|\0/.test(line.replaceAll(/'[^']*'|#.*/g, "")), line)
       }))
+    })
+
+    it("no text is nested too deep to be judged", () => {
+      const mild = Policy.rules({ mode: "open", deny: ["Bash(rm:*)"] })
+      for (const opening of ["$(", "\"$(", "<(", "coproc ", "((", "{ ", "`", "${x:-", "if a; then "]) {
+        const line = opening.repeat(Math.floor(20_000 / opening.length))
+        assert.notStrictEqual(policy(bash(line)).decision, "allow", opening)
+        assert.strictEqual(mild(bash(line)).decision, "ask", opening)
+      }
+    })
+
+    it("paths begin in every folder that a line may have gone to, for what is allowed and for what is forbidden", () => {
+      const allowing = Policy.rules({ allow: ["Bash(risk:reads)", "Bash(echo:*)", "Bash(cd:*)", "Write(src/**)"] })
+      assert.strictEqual(allowing(bash("echo x > src/a")).decision, "allow")
+      for (const line of ["cd evil && echo x > src/a", "cd /etc; echo x > src/a", "(cd $X; echo x > src/a)"]) {
+        assert.strictEqual(allowing(bash(line)).decision, "ask", line)
+      }
+      const forbidding = Policy.rules({ mode: "open", deny: ["Write(config/x)", "Read(secrets/key)"] })
+      for (const line of ["cd config && echo 1 > x", "cd a; cd ../config; echo 1 > x", "cd secrets && cat key"]) {
+        assert.strictEqual(forbidding(bash(line)).decision, "deny", line)
+      }
+      assert.strictEqual(forbidding(bash("cd src && echo 1 > x")).decision, "allow")
+      const far = Array.from({ length: 40 }, (_, at) => `cd d${at}`).join(" && ")
+      assert.strictEqual(forbidding(bash(`${far} && cat a`)).decision, "allow")
+      assert.strictEqual(allowing(bash(far)).decision, "ask", "so many folders are not followed")
     })
 
     it("says why it asks, and how dangerous the line is", () => {
@@ -227,6 +253,91 @@ describe("rules of a policy", () => {
     for (const line of ["git log --output=x", "git -c a.b=c log", "git grep -O x", "find . -delete", "sort -o a b"]) {
       assert.strictEqual(policy(bash(line)).decision, "ask", line)
     }
+  })
+
+  it("a star in the middle opens no such option, nor a rule with one of them another one, nor a star a way up", () => {
+    const policy = Policy.rules({
+      allow: ["Bash(sort * x)", "Bash(find . -exec grep:*)", "Bash(cat src/*)", "Bash(git diff main*)"]
+    })
+    for (const line of ["sort -n x", "find . -exec grep x {} ';'", "cat src/a/b", "git diff main..dev"]) {
+      assert.strictEqual(policy(bash(line)).decision, "allow", line)
+    }
+    for (
+      const line of [
+        "sort --output=package.json x",
+        "find . -exec grep x {} ';' -delete",
+        "cat src/../../etc/passwd",
+        "cat src/..",
+        "cat src/a=../x"
+      ]
+    ) assert.strictEqual(policy(bash(line)).decision, "ask", line)
+  })
+
+  it("where some commands are not simply done, what runs whatever it is given is asked about in the mode open too", () => {
+    const lines = [
+      "env rm a",
+      "bash -c 'rm a'",
+      "ls | xargs rm",
+      "find . -exec rm {} +",
+      "/usr/bin/env rm a",
+      "eval rm a"
+    ]
+    for (const rules of [{ deny: ["Bash(rm:*)"] }, { ask: ["Bash(rm:*)"] }]) {
+      const policy = Policy.rules({ mode: "open", allow: ["Bash(npm test)", "Bash(time ls)"], ...rules })
+      for (const line of lines) assert.strictEqual(policy(bash(line)).decision, "ask", line)
+      for (const line of ["npm test", "ls; npm test", "time ls", "find . -name x", "whatever"]) {
+        assert.strictEqual(policy(bash(line)).decision, "allow", line)
+      }
+    }
+    for (const rules of [{}, { deny: ["Write(other)"] }]) {
+      for (const line of lines) {
+        assert.strictEqual(Policy.rules({ mode: "open", ...rules })(bash(line)).decision, "allow", line)
+      }
+    }
+  })
+
+  it("what is forbidden is forbidden in upper and lower case, and what is allowed is allowed as it is written", () => {
+    const policy = Policy.rules({ allow: ["Write(src/**)"], deny: ["Read(**/.env)", "Write(src/.git/**)"] })
+    assert.strictEqual(policy(call("Read", { path: "a/.Env" })).decision, "deny")
+    assert.strictEqual(policy(call("Write", { path: "src/.GIT/config" })).decision, "deny")
+    assert.strictEqual(policy(call("Write", { path: "SRC/a" })).decision, "ask")
+  })
+
+  it("no text of a call takes a rule more than the time to read it", () => {
+    const rules = ["x*a*b*a*b*c", "*a*a*a*a*a*b", "src/*a*b*a*b*c", "src/**/a/**/b/**/c", "echo *a*b*a*b*c"]
+    const policy = Policy.rules({
+      allow: ["Bash", "Write", "WebFetch"].flatMap((tool) => rules.map((rule) => `${tool}(${rule})`))
+    })
+    const texts = ["x" + "ab".repeat(500_000), "a".repeat(1_000_000), "src/" + "a/b/".repeat(200_000)]
+    for (const text of [...texts, ...texts.map((text) => text.slice(0, 4_000))]) {
+      for (
+        const each of [call("Text", { text }), call("Write", { path: text }), bash(`echo ${text.slice(0, 19_000)}`)]
+      ) {
+        assert.strictEqual(policy(each).decision, "ask")
+      }
+    }
+    const about = Policy.rules({ allow: ["Text(x*a*b*a*b*c)", "Text(a*a)"] })
+    const decided = (text: string) => about(call("Text", { text })).decision
+    assert.strictEqual(decided(`${texts[0]!}d`), "ask")
+    assert.strictEqual(decided(`x${"ab".repeat(500_000)}c`), "allow")
+    assert.deepStrictEqual(["a", "aa", "aba", "xababc", "xabac"].map(decided), [
+      "ask",
+      "allow",
+      "allow",
+      "allow",
+      "ask"
+    ])
+  })
+
+  it("a star stands for anything, as an expression would have it", () => {
+    const letter = fc.constantFrom("a", "b", "*", ".")
+    fc.assert(fc.property(fc.string({ unit: letter, minLength: 1 }), fc.string({ unit: letter }), (rule, text) => {
+      const meant = new RegExp(`^${rule.replaceAll(".", "\\.").replaceAll("*", "[^]*")}$`).test(text)
+      assert.strictEqual(
+        Policy.rules({ allow: [`Text(x${rule})`] })(call("Text", { text: `x${text}` })).decision,
+        meant ? "allow" : "ask"
+      )
+    }))
   })
 
   it("the very line that a rule has is allowed, whatever it is", () => {

@@ -36,7 +36,7 @@ export const decide = (rules: Rules, call: Call): Decision => {
     parts.some((part) => means(rule, call.tool, part, true) !== "no")
   )
   if (asking !== undefined) return ask(rules, call, `rule ${asking.text} is about it, or may be`)
-  if (rules.mode === "open") return { decision: "allow" }
+  if (rules.mode === "open") return openly(rules, call, parts)
   const whole = rules.allow.find((rule) => allowsWhole(rule, call))
   if (whole !== undefined) return { decision: "allow" }
   const open = parts.filter((part) => !isAllowed(rules, call, part))
@@ -88,6 +88,7 @@ const partsOf = (call: Call, workspace: string | undefined): ReadonlyArray<Part>
   return texts.flatMap((text): ReadonlyArray<Part> => {
     switch (subject.kind) {
       case "path":
+        if (!Paths.canBe(text)) return [{ kind: "doubt", problem: "no file has a path as long or as deep as that" }]
         return [{
           kind: "path",
           path: Paths.placed(text, workspace),
@@ -103,20 +104,20 @@ const partsOf = (call: Call, workspace: string | undefined): ReadonlyArray<Part>
 
 const commandParts = (line: string, workspace: string | undefined): ReadonlyArray<Part> => {
   const read = ShellCommands.read(line)
-  const file = (path: string | undefined, by: "write" | "read"): Part =>
-    path === undefined
-      ? { kind: "doubt", problem: "only its run shows which file it uses" }
-      : { kind: "path", path: Paths.placed(path, workspace), by }
+  const file = (path: string | undefined, by: "write" | "read"): ReadonlyArray<Part> =>
+    path === undefined || !Paths.canBe(path)
+      ? [{ kind: "doubt", problem: "only its run shows which file it uses" }]
+      : placesOf(path, read.folders, workspace).map((path) => ({ kind: "path", path, by }))
   const parts = [
     ...read.doubts.map((problem): Part => ({ kind: "doubt", problem })),
     ...read.commands.map((command): Part => ({
       kind: "command",
       command,
-      paths: pathsIn(command, workspace),
-      risk: CommandRisk.ofLine({ commands: [command], writes: [], reads: [], doubts: [] }).risk
+      paths: pathsIn(command).flatMap((path) => placesOf(path, read.folders, workspace)),
+      risk: CommandRisk.ofLine({ commands: [command], writes: [], reads: [], folders: ["."], doubts: [] }).risk
     })),
-    ...read.writes.map((path) => file(path, "write")),
-    ...read.reads.map((path) => file(path, "read"))
+    ...read.writes.flatMap((path) => file(path, "write")),
+    ...read.reads.flatMap((path) => file(path, "read"))
   ]
   return parts.length === 0 ? [{ kind: "doubt", problem: "there is no command in it" }] : parts
 }
@@ -146,7 +147,7 @@ const means = (rule: Rule.Rule, tool: string, part: Part, forbids: boolean): Rul
       if (!isOfTool) {
         // What may not be read or written may not be named to a command either that could do so.
         const isOfFiles = forbids && [...writers, ...readers].some(rule.isOfTool)
-        return isOfFiles && part.paths.some(rule.meansPath) ? "yes" : "no"
+        return isOfFiles && part.paths.some(rule.forbidsPath) ? "yes" : "no"
       }
       return about.startsWith("risk:")
         ? about.slice("risk:".length) === part.risk ? "yes" : "no"
@@ -163,23 +164,48 @@ const means = (rule: Rule.Rule, tool: string, part: Part, forbids: boolean): Rul
   }
 }
 
-/** Whoever allows `git log` with whatever else there is means what it is known for, and not the option by which it writes. */
-const allowsMore = (about: string, command: ShellCommands.ShellCommand): boolean => {
-  const more = about.endsWith("*") ? CommandRisk.moreOf(command) : undefined
-  return more !== undefined && !about.includes(more)
+/** What runs whatever it is given is asked about where some commands are not simply done, unless a rule allows it. */
+const openly = (rules: Rules, call: Call, parts: ReadonlyArray<Part>): Decision => {
+  const rule = [...rules.deny, ...rules.ask].find((rule) => rule.about !== undefined && rule.isOfTool(call.tool))
+  const runner = rule === undefined ?
+    undefined :
+    parts.find((part) =>
+      part.kind === "command" && CommandRisk.runsOthers(part.command) && !isAllowed(rules, call, part)
+    )
+  return runner === undefined || rules.allow.some((rule) => allowsWhole(rule, call))
+    ? { decision: "allow" }
+    : ask(rules, call, `it may run what rule ${rule!.text} is about`)
 }
 
-/** What allows a file in the workspace allows none outside, but what forbids one forbids those of its name everywhere. */
-const pathMeans = ({ about, meansPath }: Rule.Rule, path: string, forbids: boolean): boolean =>
-  (Paths.isInside(path) || forbids || about?.startsWith("/") === true) && meansPath(path)
+/** Whoever allows `git log` with whatever else there is means what it is known for, and not the options by which it writes. */
+const allowsMore = (about: string, command: ShellCommands.ShellCommand): boolean =>
+  about.includes("*") && CommandRisk.moreOf(command).some((more) => !about.includes(more))
 
-/** A word may be a path, or have one behind an equals sign, a comma or a colon. */
-const pathsIn = ({ words }: ShellCommands.ShellCommand, workspace: string | undefined): ReadonlyArray<string> =>
+/** What allows a file in the workspace allows none outside, but what forbids one forbids those of its name everywhere. */
+const pathMeans = ({ about, forbidsPath, meansPath }: Rule.Rule, path: string, forbids: boolean): boolean =>
+  forbids ? forbidsPath(path) : (Paths.isInside(path) || about?.startsWith("/") === true) && meansPath(path)
+
+/** A word may be a path, or have one behind an equals sign, a comma, a colon, an at sign, or the letters of an option. */
+const pathsIn = ({ words }: ShellCommands.ShellCommand): ReadonlyArray<string> =>
   words.slice(1).flatMap((word) =>
-    word === undefined
-      ? []
-      : word.split(/[=:,]/).filter((part) => part !== "").map((part) => Paths.placed(part, workspace))
+    word === undefined ? [] : [
+      ...word.split(/[=:,@]/),
+      ...Array.from(/^-(\w+)/.exec(word)?.[1]?.slice(0, mostLetters) ?? "", (_, at) => word.slice(at + 2))
+    ].filter((part) => part !== "" && Paths.canBe(part))
   )
+
+/** Letters of one word that are taken for options of which the last has a path behind it. */
+const mostLetters = 20
+
+/** Where a path may be that begins in one of these folders. */
+const placesOf = (
+  path: string,
+  folders: ReadonlyArray<string>,
+  workspace: string | undefined
+): ReadonlyArray<string> =>
+  path.startsWith("/") || path.startsWith("~")
+    ? [Paths.placed(path, workspace)]
+    : [...new Set(folders.map((folder) => Paths.placed(`${folder}/${path}`, workspace)))]
 
 /** A rule without parentheses allows every call of a tool, and one with the very line allows that line. */
 const allowsWhole = (rule: Rule.Rule, { params, rules: { subject }, tool }: Call): boolean => {

@@ -13,12 +13,24 @@ export const placed = (path: string, workspace: string | undefined): string => {
   return root === undefined ? whole.replace(/^(\.\.(\/|$))+/, "/") : placed(`${root}/${whole}`, root)
 }
 
+/** Whether a file can be there at all: no system takes longer paths, nor longer names in them, and nobody has so many folders in each other. */
+export const canBe = (path: string): boolean => {
+  if (path.length > longestPath) return false
+  const parts = path.split("/")
+  return parts.length <= mostParts && parts.every(({ length }) => length <= longestName)
+}
+
 /** Whether a path that was placed lies in the workspace. */
 export const isInside = (path: string): boolean => !path.startsWith("/") && !path.startsWith("~")
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** Characters; each is a byte at least, of which Linux takes this many. */
+const longestPath = 4_096
+const longestName = 255
+const mostParts = 128
 
 const normal = (path: string): string => {
   const isAbsolute = path.startsWith("/")

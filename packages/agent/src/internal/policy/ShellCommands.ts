@@ -20,6 +20,8 @@ export interface ShellLine {
   /** Files that it writes to by redirection, and those that it reads; undefined where only its run shows which. */
   readonly writes: ReadonlyArray<string | undefined>
   readonly reads: ReadonlyArray<string | undefined>
+  /** Folders in which its commands may run and where its relative paths may begin, from the one on in which it runs itself, `.`. */
+  readonly folders: ReadonlyArray<string>
   /** Why nobody can say what it does, in words; none where it is plain. */
   readonly doubts: ReadonlyArray<string>
 }
@@ -27,13 +29,25 @@ export interface ShellLine {
 /** Longest line that is looked at, in characters. */
 export const longest = 20_000
 
+/** Most substitutions in a line that is looked at: it takes the square of how deep they are. */
+const mostInside = 200
+
+const tooDeep = "it is nested too deep"
+
 /** Reads a line. Never throws: what cannot be read is a doubt. */
 export const read = (line: string): ShellLine => {
   const found = { commands: [], writes: [], reads: [], doubts: new Set<string>() } satisfies Found
   if (line.length > longest) found.doubts.add(`it is longer than ${longest} characters`)
   else if (line.includes("\0")) found.doubts.add("it has a NUL character in it")
-  else visit(parse(line), found)
-  return { ...found, doubts: [...found.doubts] }
+  else if ((line.match(/[$<>(]\(|\$\{|`|\bcoproc\b/g)?.length ?? 0) > mostInside) found.doubts.add(tooDeep)
+  else {
+    try {
+      visit(parse(line), found)
+    } catch {
+      found.doubts.add(tooDeep)
+    }
+  }
+  return { ...found, folders: foldersOf(found), doubts: [...found.doubts] }
 }
 
 // ----------------------------------------------------------------------------
@@ -46,6 +60,23 @@ interface Found {
   readonly reads: Array<string | undefined>
   readonly doubts: Set<string>
 }
+
+/** Where each of its changes of folder may lead, made in their order or left out, since some of them may be in a part that comes to nothing. */
+const foldersOf = ({ commands, doubts }: Found): ReadonlyArray<string> => {
+  const folders = new Set(["."])
+  for (const { words: [name, ...rest] } of commands) {
+    if (name !== "cd" && name !== "pushd") continue
+    const to = rest.find((word) => word === undefined || word === "-" || !word.startsWith("-"))
+    if (to === undefined || to === "-" || folders.size > mostFolders) {
+      doubts.add("only its run shows in which folder it works")
+      continue
+    }
+    for (const from of new Set(folders)) folders.add(to.startsWith("/") ? to : `${from}/${to}`)
+  }
+  return [...folders]
+}
+
+const mostFolders = 8
 
 const visit = (node: SyntaxNode, found: Found): void => {
   switch (node.type) {

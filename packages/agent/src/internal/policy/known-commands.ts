@@ -12,6 +12,8 @@ interface Reader {
   readonly unless?: ReadonlyArray<string>
   /** How many words that are no options it takes before it writes to one. */
   readonly inputs?: number
+  /** What its words have to be. */
+  readonly only?: RegExp
 }
 
 const plain: Reader = {}
@@ -21,13 +23,16 @@ export const readers: Readonly<Record<string, Reader>> = {
   ...Object.fromEntries(
     ("ls cat head tail wc grep egrep fgrep pwd echo true false stat du df cut tr nl tac rev column comm diff cmp basename "
       + "dirname realpath readlink which type cal seq expr md5sum sha1sum sha256sum sha512sum cksum base64 od hexdump "
-      + "strings uname whoami id groups uptime ps free cd jq").split(" ").map((name) => [name, plain])
+      + "strings uname whoami id groups uptime free cd jq").split(" ").map((name) => [name, plain])
   ),
-  date: { unless: ["-s", "--set"] },
+  // A time without a plus sets the clock.
+  date: { unless: ["-s", "--set"], only: /^(?![\d.]+$)/ },
   file: { unless: ["-C", "--compile", "-m", "--magic-file"] },
   find: {
     unless: ["-exec", "-execdir", "-ok", "-okdir", "-delete", "-fprint", "-fprint0", "-fprintf", "-fls"]
   },
+  // With other letters it shows what the environments of processes hold.
+  ps: { only: /^(-?(ef|A|a|u|x|aux|ax)|-[eflAwjH]+)$/ },
   printf: { unless: ["-v"] },
   rg: { unless: ["--pre", "--pre-glob", "--hostname-bin", "-z", "--search-zip"] },
   sort: { unless: ["-o", "--output", "--compress-program", "-T", "--temporary-directory"] },
@@ -58,7 +63,12 @@ export const gitUnless: ReadonlyArray<string> = [
   "-O",
   "--open-files-in-pager",
   "--contents",
-  "--filters"
+  "--filters",
+  "--submodule",
+  "--recurse-submodules",
+  "--alternate-refs",
+  "--dirty",
+  "--broken"
 ]
 
 const words = (kind: Kind, names: string): ReadonlyArray<readonly [string, Kind]> =>
