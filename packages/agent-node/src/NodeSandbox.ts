@@ -105,7 +105,10 @@ export const make = (options: Options = {}): Effect.Effect<Sandbox["Service"], S
         ),
         ({ message }) => failed(message)
       )
-      const git = yield* Effect.promise(() => Git.environmentOf(workspace.root, environment))
+      const git = yield* Effect.tryPromise({
+        try: () => Git.environmentOf(guarded.repositories, environment),
+        catch: (error) => failed(String(error))
+      })
       const limited = Programs.limited(found.prlimit, bounds, [command, ...args])
       const stdout = Capture.make(maxOutput, largestWhole)
       const stderr = Capture.make(maxOutput, largestWhole)

@@ -81,6 +81,8 @@ export interface Content extends Place {
 export interface Guarded {
   readonly hidden: ReadonlyArray<string>
   readonly protect: ReadonlyArray<string>
+  /** Folders that are repositories of Git. */
+  readonly repositories: ReadonlyArray<string>
 }
 
 /** The folder that an agent works in. */
@@ -196,6 +198,7 @@ class Folder {
   private async guard(isHidden: (name: string) => boolean): Promise<Guarded> {
     const hidden: Array<string> = []
     const protect: Array<string> = []
+    const repositories: Array<string> = []
     const folders = [{ real: this.root, isProtected: false }]
     const pace = new Pace()
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
@@ -204,6 +207,7 @@ class Folder {
       for (const entry of await entriesOf(folder.real)) {
         // oxlint-disable-next-line no-await-in-loop
         if (pace.isDue()) await pace.giveWay()
+        if (entry.name === ".git") repositories.push(folder.real)
         if (entry.isSymbolicLink()) continue
         const real = join(folder.real, entry.name)
         const name = this.nameOf(real)
@@ -216,7 +220,7 @@ class Folder {
         if (entry.isDirectory()) folders.push({ real, isProtected: folder.isProtected || isOwn })
       }
     }
-    return { hidden, protect }
+    return { hidden, protect, repositories }
   }
 
   /** Where a path leads, if it may. */

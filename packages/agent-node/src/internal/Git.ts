@@ -5,21 +5,28 @@
  * Git takes values from its environment before those of any file.
  */
 import { execFile } from "node:child_process"
-import { existsSync } from "node:fs"
-import { join } from "node:path"
 
-/** Variables for the commands in a workspace. */
+/**
+ * Variables for the commands in a workspace with these repositories, each named by
+ * its folder. Rejects where it cannot be known what one of them names.
+ */
 export const environmentOf = async (
-  root: string,
+  repositories: ReadonlyArray<string>,
   environment: Readonly<Record<string, string>>
 ): Promise<Readonly<Record<string, string>>> => {
-  const named = existsSync(join(root, ".git")) ? await namesIn(root, environment) : []
-  const values = [...always, ...named.flatMap((name) => insteadOf(name))]
+  const named = new Set<string>()
+  for (const repository of repositories) {
+    // oxlint-disable-next-line no-await-in-loop -- One process at a time.
+    for (const name of await namesIn(repository, environment)) named.add(name)
+  }
+  const values = [...always, ...[...named].flatMap(insteadOf)]
   return {
     GIT_PAGER: "cat",
     // What is refreshed on the way has a hook of its own.
     GIT_OPTIONAL_LOCKS: "0",
     GIT_TERMINAL_PROMPT: "0",
+    // An object that is missing would be asked for where the repository says, by the program that it says.
+    GIT_NO_LAZY_FETCH: "1",
     GIT_CONFIG_COUNT: String(values.length),
     ...Object.fromEntries(
       values.flatMap(([name, value], at) => [[`GIT_CONFIG_KEY_${at}`, name], [`GIT_CONFIG_VALUE_${at}`, value]])
@@ -33,27 +40,47 @@ export const environmentOf = async (
 
 const always: ReadonlyArray<readonly [name: string, value: string]> = [
   ["core.fsmonitor", "false"],
-  ["core.pager", "cat"]
+  ["core.pager", "cat"],
+  // A folder among the files that looks like the inside of a repository is none, and so has no configuration.
+  ["safe.bareRepository", "explicit"],
+  ["protocol.ext.allow", "never"]
 ]
 
-/** A driver that is empty is none; a program that must be one fails, so that it is told what was not run. */
+/** A driver or a helper that is empty is none; a program that must be one fails, so that it is told what was not run. */
+const instead: ReadonlyArray<readonly [names: RegExp, value: string]> = [
+  [/^filter\..*\.(clean|smudge|process)$|^credential\.(.*\.)?helper$|^core\.askpass$/s, ""],
+  [/^diff\..*\.textconv$/s, "cat"],
+  [/^core\.sshcommand$/, "ssh"],
+  [/^core\.gitproxy$/, "none"],
+  [/^remote\..*\.uploadpack$/s, "git-upload-pack"],
+  [/^remote\..*\.receivepack$/s, "git-receive-pack"],
+  [
+    /^(filter\..*\.required|diff\.external|diff\..*\.command|gpg\.(.*\.)?program|pager\..*|core\.(alternaterefscommand|editor)|sequence\.editor)$/s,
+    "false"
+  ]
+]
+
 const insteadOf = (name: string): ReadonlyArray<readonly [string, string]> => {
-  if (/^filter\..*\.(clean|smudge|process)$/s.test(name)) return [[name, ""]]
-  if (/^filter\..*\.required$/s.test(name)) return [[name, "false"]]
-  if (/^diff\..*\.textconv$/s.test(name)) return [[name, "cat"]]
-  return name === "diff.external" || /^diff\..*\.command$/s.test(name) || name === "gpg.program" ||
-      /^gpg\..*\.program$/s.test(name) || name.startsWith("pager.")
-    ? [[name, "false"]]
-    : []
+  const found = instead.find(([names]) => names.test(name))
+  return found === undefined ? [] : [[name, found[1]]]
 }
 
-/** The names that are set, where Git reads them from; reading them runs nothing. */
+/**
+ * The names that are set, where Git reads them from; reading them runs nothing.
+ * What Git itself cannot read names nothing; what is not read to its end may.
+ */
 const namesIn = (cwd: string, env: Readonly<Record<string, string>>): Promise<ReadonlyArray<string>> =>
-  new Promise((resolve) => {
+  new Promise((resolve, reject) => {
     execFile(
       "git",
       ["config", "--includes", "--name-only", "--null", "--list"],
       { cwd, env, encoding: "utf8", timeout: 5_000, maxBuffer: 1_000_000 },
-      (error, stdout) => resolve(error === null ? [...new Set(stdout.split("\0").filter((name) => name !== ""))] : [])
+      (error, stdout) => {
+        if (error === null) return resolve(stdout.split("\0").filter((name) => name !== ""))
+        const isCut = error.killed === true || error.code === ("ERR_CHILD_PROCESS_STDIO_MAXBUFFER" as never)
+        return isCut
+          ? reject(new Error(`what the repository at ${cwd} configures takes too long to be read`))
+          : resolve([])
+      }
     )
   })
