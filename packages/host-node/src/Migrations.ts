@@ -30,7 +30,7 @@ export const applicationId = 0x4665726d
  *   databases) counts its inbox rows, so that no commit scans.
  * - What goes without saying is not stored: `EntryLines` says how entries stand in a
  *   row, `ShortWaits` what of its waits a run has beside its reason. A suspended run
- *   with a small payload takes less than 830 bytes, its indexes among them.
+ *   with a small payload takes less than 750 bytes, its indexes among them.
  * - Times are `REAL`, in which SQLite stores whole numbers as integers and a
  *   fraction of a millisecond does no harm.
  * - `root` is null for a run that is its own root, so top runs need no index entry.
@@ -391,7 +391,9 @@ export const migrations: ReadonlyArray<string> = [
   ALTER TABLE marks ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE events ADD COLUMN arrival INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX events_arrival ON events (arrival);
-  `
+  `,
+  // Kinds of entries, rules for crashes and waits are stored shorter from here on (EntryLines, ShortWaits), which an older build could not read.
+  ""
 ]
 
 /** Why this build must not touch the database; null when it may. Changes nothing. */
