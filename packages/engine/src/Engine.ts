@@ -196,5 +196,6 @@ export class Engine extends Context.Service<Engine, {
 // internal
 // ----------------------------------------------------------------------------
 
-/** The name of a process among those of its store: 60 random bits, since every run that it has in memory bears it. */
-const idOf = (uuid: string): string => uuid.replaceAll("-", "").slice(0, 16)
+/** The name of a process among those of its store: 48 random bits in 10 characters, since every run that it has in memory bears it. */
+const idOf = (uuid: string): string =>
+  Number.parseInt(uuid.replaceAll("-", "").slice(-12), 16).toString(36).padStart(10, "0")

@@ -30,7 +30,7 @@ export const applicationId = 0x4665726d
  *   databases) counts its inbox rows, so that no commit scans.
  * - What goes without saying is not stored: `EntryLines` says how entries stand in a
  *   row, `ShortWaits` what of its waits a run has beside its reason. A suspended run
- *   with a small payload takes less than 750 bytes, its indexes among them.
+ *   with a small payload takes less than 735 bytes, its indexes among them.
  * - Times are `REAL`, in which SQLite stores whole numbers as integers and a
  *   fraction of a millisecond does no harm.
  * - `root` is null for a run that is its own root, so top runs need no index entry.
