@@ -2,17 +2,32 @@
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { Access } from "./Access.ts"
+import { ApprovalsGroup } from "./ApprovalsGroup.ts"
+import { ContractsGroup } from "./ContractsGroup.ts"
+import { EventsGroup } from "./EventsGroup.ts"
+import { JournalGroup } from "./JournalGroup.ts"
 import { RunsGroup } from "./RunsGroup.ts"
+import { SignalsGroup } from "./SignalsGroup.ts"
+import { StepsGroup } from "./StepsGroup.ts"
 import { StreamsGroup } from "./StreamsGroup.ts"
 import { SystemGroup } from "./SystemGroup.ts"
 
 /** Every group of routes, below `/api`. */
 export class Api extends HttpApi.make("fermata")
   .add(RunsGroup)
+  .add(JournalGroup)
+  .add(StepsGroup)
+  .add(ApprovalsGroup)
+  .add(SignalsGroup)
+  .add(EventsGroup)
+  .add(ContractsGroup)
   .add(StreamsGroup)
   .add(SystemGroup)
   .middleware(Access)
   .prefix("/api")
+  // A name that no route knows is a mistake of whoever sends it, and never passed over.
+  .annotate(HttpApi.PayloadParseOptions, { onExcessProperty: "error" })
+  .annotate(HttpApi.QueryParseOptions, { onExcessProperty: "error" })
   .annotateMerge(OpenApi.annotations({
     title: "Fermata",
     description: "Durable runs of workflows and agents: start them, look at them, answer and steer them."

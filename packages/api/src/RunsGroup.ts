@@ -22,6 +22,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
+import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
 
 const optional = Schema.optionalKey
@@ -36,7 +37,7 @@ export const readErrors = [...findErrors, Problem.of(EntryCorrupt)] as const
 /** Runs of a list, the last started first. `next` is there where more may follow: give it as `after`. */
 export const RunPage = Schema.Struct({
   runs: Schema.Array(RunSummary),
-  next: optional(Schema.String)
+  ...Paging.next
 })
 export interface RunPage extends Schema.Schema.Type<typeof RunPage> {}
 
@@ -55,12 +56,14 @@ export const RunDetail = Schema.Struct({
 })
 export interface RunDetail extends Schema.Schema.Type<typeof RunDetail> {}
 
-/** What is started. */
+const { by: _by, ...startFields } = StartOptions.fields
+
+/** What is started. Who asks for it the server knows by itself. */
 export const StartBody = Schema.Struct({
   workflow: Schema.String,
   /** The input of the run, as its workflow takes it. */
   input: optional(Schema.Unknown),
-  ...StartOptions.fields
+  ...startFields
 })
 export interface StartBody extends Schema.Schema.Type<typeof StartBody> {}
 
@@ -79,8 +82,7 @@ const list = HttpApiEndpoint.get("list", "/", {
     since: optional(Schema.Finite),
     until: optional(Schema.Finite),
     prefix: optional(Schema.String),
-    limit: optional(Schema.Int.check(Schema.isBetween({ minimum: 1, maximum: 500 }))),
-    after: optional(Schema.String)
+    ...Paging.query
   },
   success: RunPage,
   error: findErrors

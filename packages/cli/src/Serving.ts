@@ -1,4 +1,5 @@
 /** Serves the HTTP surface, and works on runs beside it: what `fermata serve` does. */
+import { Contracts } from "@fermata/contracts/Contracts"
 import { Feed } from "@fermata/engine/Feed"
 import * as NodeServer from "@fermata/host-node/NodeServer"
 import * as Server from "@fermata/server/Server"
@@ -34,10 +35,15 @@ export const serve = (globals: Globals, { port, work }: Options): Effect.Effect<
     yield* host.serve()
     // Who is told to stop has done what it was asked for.
     yield* exitWith(exitCodes.completed)
-    const served = HttpRouter.serve(Server.routes(), { disableLogger: true, disableListenLog: true }).pipe(
+    const served = HttpRouter.serve(Server.routes(), {
+      disableLogger: true,
+      disableListenLog: true,
+      routerConfig: Server.routerConfig
+    }).pipe(
       Layer.provide(ServerAccess.layerOpen({ person: globals.as })),
       Layer.provide(Feed.layer),
       Layer.provideMerge(NodeServer.layer({ port })),
+      Layer.provide(Layer.succeed(Contracts, host.contracts)),
       Layer.provide(Layer.succeedContext(host.context))
     )
     const context = yield* Layer.build(served).pipe(

@@ -98,6 +98,26 @@ export const mermaid = (contract: LooseContract, shapes: StepShapes = standardSh
   return `${lines.join("\n")}\n`
 }
 
+/** A contract as a graph: its steps, the ways between them, and the same as a Mermaid flowchart. */
+export interface Drawing {
+  readonly id: string
+  readonly version: string
+  readonly entryStepId: string
+  readonly steps: ReadonlyArray<{ readonly id: string; readonly kind: string; readonly name: string }>
+  readonly edges: ReadonlyArray<Omit<Edge, "path">>
+  readonly mermaid: string
+}
+
+/** The graph of a contract, for a program. */
+export const drawingOf = (contract: Contract, shapes: StepShapes = standardShapes): Drawing => ({
+  id: contract.id,
+  version: contract.version,
+  entryStepId: contract.entryStepId,
+  steps: contract.steps.map(({ id, kind, name }) => ({ id, kind, name })),
+  edges: edges(contract, shapes).map(({ from, label, to }) => ({ from, to, label })),
+  mermaid: mermaid(contract, shapes)
+})
+
 // ---------------------------------------------------------------- internal
 
 /** What each step is called in the drawing, by its id: `s0`, `s1`, …, and `s1_0` for the first inside `s1`. */

@@ -2,48 +2,10 @@
  * One mistake in a contract: where it is, what was found there and what would
  * be right.
  */
+import { Code, ContractProblem } from "@fermata/core/ContractErrors"
 import * as StoredJson from "@fermata/core/StoredJson"
-import * as Schema from "effect/Schema"
 
-/** What kind of mistake it is. Stable, for tools. */
-export const Code = Schema.Literals([
-  "not-json",
-  "lossy",
-  "not-an-object",
-  "too-large",
-  "too-deep",
-  "too-many-problems",
-  "missing",
-  "unknown-field",
-  "wrong-type",
-  "wrong-value",
-  "unknown-kind",
-  "duplicate-id",
-  "unknown-step",
-  "unreachable-step",
-  "reserved-event",
-  "missing-permission",
-  "bad-expression",
-  "unknown-reference"
-])
-export type Code = typeof Code.Type
-
-/**
- * `path` looks like `steps[3].next` and is empty for the document itself.
- * `found` is a short rendering of what was there (absent when nothing was).
- * `position` is the offset in the text at `path`, for mistakes inside an
- * expression. `message` is a whole sentence made of the rest.
- */
-export const ContractProblem = Schema.Struct({
-  path: Schema.String,
-  code: Code,
-  found: Schema.optionalKey(Schema.String),
-  expected: Schema.String,
-  suggestion: Schema.optionalKey(Schema.String),
-  position: Schema.optionalKey(Schema.Int),
-  message: Schema.String
-})
-export type ContractProblem = typeof ContractProblem.Type
+export { Code, ContractProblem }
 
 /** A path as keys and indexes, outermost first. */
 export type Path = ReadonlyArray<PropertyKey>

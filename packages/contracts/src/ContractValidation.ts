@@ -3,11 +3,11 @@
  * expression parsed and its references resolved. All mistakes are reported at
  * once, each with its place.
  */
+import { ContractInvalid } from "@fermata/core/ContractErrors"
 import * as StoredJson from "@fermata/core/StoredJson"
 import { didYouMean } from "@fermata/core/Suggestion"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import * as Schema from "effect/Schema"
 import type { Contract } from "./Contract.ts"
 import * as ContractCheck from "./ContractCheck.ts"
 import * as ContractGraph from "./ContractGraph.ts"
@@ -22,19 +22,7 @@ import * as StepShape from "./StepShape.ts"
 import type { OutputOf, StepShapes } from "./StepShape.ts"
 import * as StepTree from "./StepTree.ts"
 
-/** A document is no valid contract. Lists every mistake. */
-export class ContractInvalid extends Schema.TaggedError<ContractInvalid>()("ContractInvalid", {
-  /** The id that the document gives itself, where it has one. */
-  contractId: Schema.optionalKey(Schema.String),
-  problems: Schema.Array(Problem.ContractProblem)
-}) {
-  override get message(): string {
-    const { length } = this.problems
-    const name = this.contractId === undefined ? "the contract" : `the contract ${StoredJson.quote(this.contractId)}`
-    const list = this.problems.map(({ message }) => `\n- ${message}`).join("")
-    return `${name} has ${length} ${length === 1 ? "problem" : "problems"}:${list}`
-  }
-}
+export { ContractInvalid }
 
 /**
  * Checks a parsed JSON document, expressions included. Never throws. What is

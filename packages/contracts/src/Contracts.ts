@@ -2,6 +2,7 @@
  * Contracts: the workflows that are JSON documents. Adds them to the store,
  * starts their runs by hand and by events, and serves those runs.
  */
+import { type ContractInvalid, ContractNotFound, ContractRefused } from "@fermata/core/ContractErrors"
 import { type PayloadRefused, StartRefused } from "@fermata/core/RunsErrors"
 import type { Started } from "@fermata/core/RunStart"
 import type { StorageFailed } from "@fermata/engine/Backend"
@@ -22,54 +23,23 @@ import * as Schema from "effect/Schema"
 import * as Contract from "./Contract.ts"
 import * as ContractCalls from "./ContractCalls.ts"
 import * as ContractDescription from "./ContractDescription.ts"
+import { type Drawing, drawingOf } from "./ContractGraph.ts"
 import * as ContractNeeds from "./ContractNeeds.ts"
+import type { ContractProblem } from "./ContractProblem.ts"
 import * as ContractProgram from "./ContractProgram.ts"
 import * as ContractRegistry from "./ContractRegistry.ts"
-import type { Stored } from "./ContractRegistry.ts"
+import type { Head, Stored } from "./ContractRegistry.ts"
 import * as ContractValidation from "./ContractValidation.ts"
-import type { ContractInvalid } from "./ContractValidation.ts"
 import * as ContractRoutes from "./internal/ContractRoutes.ts"
 import { requestOf } from "./internal/ContractStart.ts"
 import { Llm } from "./Llm.ts"
 import { standardKinds } from "./StandardKinds.ts"
 import type { HostServices, StepKinds } from "./StepKind.ts"
+import type { OutputOf } from "./StepShape.ts"
 import * as Submission from "./Submission.ts"
 import { type Handlers, type ServicesOf, TaskRuntime } from "./TaskRuntime.ts"
 
-/** The document is not what the store has under its id and version. Nothing was stored. */
-export class ContractRefused extends Schema.TaggedError<ContractRefused>()("ContractRefused", {
-  contract: Schema.String,
-  version: Schema.String,
-  /** Hash of the document that was given. */
-  hash: Schema.String,
-  /** Hash of what the store has; empty when a program has the name. */
-  stored: Schema.String
-}, { httpApiStatus: 409 }) {
-  override get message(): string {
-    const name = `"${this.contract}" ${this.version}`
-    return this.stored === ""
-      ? `There is a program ${name} already; give the contract another id`
-      : `Contract ${name} is in the store with another document (hash ${this.stored}, this one is ${this.hash}); ` +
-        "a version never changes: give the changed document a new version"
-  }
-}
-
-/** The store has no contract of this id, or not in this version. */
-export class ContractNotFound extends Schema.TaggedError<ContractNotFound>()("ContractNotFound", {
-  contract: Schema.String,
-  version: Schema.optionalKey(Schema.String),
-  /** What there is, as `id@version`: the versions of this contract, or all contracts. */
-  known: Schema.Array(Schema.String)
-}, { httpApiStatus: 404 }) {
-  override get message(): string {
-    const version = this.version === undefined ? "" : ` version ${this.version}`
-    return `There is no contract "${this.contract}"${version}${
-      this.known.length === 0
-        ? "; none has been added"
-        : `; there are ${this.known.slice(0, 8).join(", ")}${this.known.length > 8 ? " and more" : ""}`
-    }`
-  }
-}
+export { ContractNotFound, ContractRefused }
 
 /** Which contract is started, and with what. */
 export interface StartOptions {
@@ -106,6 +76,17 @@ export class Contracts extends Context.Service<Contracts, {
   readonly list: Effect.Effect<ReadonlyArray<Stored>, StorageFailed>
   /** A contract in this version, or the newest. */
   readonly get: (id: string, version?: string) => Effect.Effect<Stored, ContractNotFound | StorageFailed>
+  /** What every contract says beside its steps, by id, the newest first; also where its steps are of kinds that are not here. */
+  readonly heads: Effect.Effect<ReadonlyArray<Head>, StorageFailed>
+  /** The document of a contract in this version, or the newest, as it is stored: with its defaults filled in. */
+  readonly document: (
+    id: string,
+    version?: string
+  ) => Effect.Effect<{ readonly head: Head; readonly document: unknown }, ContractNotFound | StorageFailed>
+  /** Every mistake of a parsed JSON document, as `add` would find them; none in a valid one. */
+  readonly check: (document: unknown) => Effect.Effect<ReadonlyArray<ContractProblem>, StorageFailed>
+  /** A contract in this version, or the newest, as a graph. */
+  readonly graph: (id: string, version?: string) => Effect.Effect<Drawing, ContractNotFound | StorageFailed>
   /** The contracts of the store whose runs this process does not take up, and why. */
   readonly unserved: Effect.Effect<ReadonlyArray<Unserved>, StorageFailed>
   /** Starts a run, or joins the one that its key or event stands for. Success means that it is recorded. */
@@ -177,14 +158,14 @@ const make = <R>(kinds: StepKinds<R>) =>
     const registry = ContractRegistry.make(backend, kinds)
     yield* registry.refresh
 
-    const add = Effect.fn("Contracts.add")(function*(document: unknown) {
+    const outputs = Effect.map(registry.all, (all): OutputOf => {
+      const known = ContractCalls.outputsOf(all.map(({ contract }) => contract))
       // A version that is named never changes; which one is the newest does.
-      const known = ContractCalls.outputsOf((yield* registry.all).map(({ contract }) => contract))
-      const contract = yield* ContractValidation.validate(
-        document,
-        kinds,
-        (call) => call.version === undefined ? undefined : known(call)
-      )
+      return (call) => call.version === undefined ? undefined : known(call)
+    })
+
+    const add = Effect.fn("Contracts.add")(function*(document: unknown) {
+      const contract = yield* ContractValidation.validate(document, kinds, yield* outputs)
       const canonical = Contract.canonicalJson(contract, kinds)
       const now = Math.floor(yield* Clock.currentTimeMillis)
       const stored = ContractRegistry.storedOf(contract, yield* sha256Hex(canonical), now)
@@ -213,15 +194,23 @@ const make = <R>(kinds: StepKinds<R>) =>
     })
 
     const get = Effect.fn("Contracts.get")(function*(id: string, version?: string) {
-      const all = yield* registry.all
-      const named = all.filter((stored) => stored.id === id)
-      const found = version === undefined ? named[0] : named.find((stored) => stored.version === version)
-      if (found !== undefined) return found
-      return yield* new ContractNotFound({
-        contract: id,
-        ...(version === undefined ? {} : { version }),
-        known: (named.length > 0 ? named : all).map((stored) => `${stored.id}@${stored.version}`)
-      })
+      return yield* pick(yield* registry.all, id, version)
+    })
+
+    const heads = Effect.map(backend.definitions, ContractRegistry.headsOf)
+
+    const document = Effect.fn("Contracts.document")(function*(id: string, version?: string) {
+      const head = yield* pick(yield* heads, id, version)
+      const row = yield* backend.definition(id, head.version)
+      return { head, document: JSON.parse(row?.document ?? "null") as unknown }
+    })
+
+    const graph = Effect.fn("Contracts.graph")(function*(id: string, version?: string) {
+      return drawingOf((yield* get(id, version)).contract, kinds)
+    })
+
+    const check = Effect.fn("Contracts.check")(function*(document: unknown) {
+      return ContractValidation.check(document, kinds, yield* outputs).problems
     })
 
     const start = Effect.fn("Contracts.start")(function*({ contract, version, ...given }: StartOptions) {
@@ -329,5 +318,34 @@ const make = <R>(kinds: StepKinds<R>) =>
       return [...lacking.filter(({ lacks }) => lacks.length > 0), ...unreadable]
     })
 
-    return Contracts.of({ add, list: registry.all, get, unserved: unservedNow, start })
+    return Contracts.of({
+      add,
+      list: registry.all,
+      get,
+      heads,
+      document,
+      check,
+      graph,
+      unserved: unservedNow,
+      start
+    })
   })
+
+/** The one of this version, or the first of this id. */
+const pick = <A extends { readonly id: string; readonly version: string }>(
+  all: ReadonlyArray<A>,
+  id: string,
+  version: string | undefined
+): Effect.Effect<A, ContractNotFound> => {
+  const named = all.filter((one) => one.id === id)
+  const found = version === undefined ? named[0] : named.find((one) => one.version === version)
+  return found === undefined
+    ? Effect.fail(
+      new ContractNotFound({
+        contract: id,
+        ...(version === undefined ? {} : { version }),
+        known: (named.length > 0 ? named : all).map((one) => `${one.id}@${one.version}`)
+      })
+    )
+    : Effect.succeed(found)
+}

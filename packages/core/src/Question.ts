@@ -103,9 +103,14 @@ export const ApprovalFilter = Schema.Struct({
   /** Only what somebody with one of these names or roles may answer. */
   approver: Schema.optionalKey(texts),
   /** Default 200. */
-  limit: Schema.optionalKey(Schema.Int)
+  limit: Schema.optionalKey(Schema.Int),
+  /** Only those behind this place (see `placeOf`), for paging. */
+  after: Schema.optionalKey(Schema.String)
 })
 export interface ApprovalFilter extends Schema.Schema.Type<typeof ApprovalFilter> {}
+
+/** Where a question stands among all, as the `after` of the next page. It holds when the question is answered meanwhile. */
+export const placeOf = ({ id, requestedAt }: Pick<OpenApproval, "id" | "requestedAt">): string => `${requestedAt}/${id}`
 
 /** What a person says to a question. */
 export const Answer = Schema.Struct({

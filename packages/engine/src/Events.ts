@@ -9,6 +9,7 @@
 import * as EngineEvent from "@fermata/core/EngineEvent"
 import * as EntryRole from "@fermata/core/EntryRole"
 import * as EventName from "@fermata/core/EventName"
+import { EventRefused } from "@fermata/core/EventRefused"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
@@ -42,16 +43,7 @@ export const inputNames = [
   "engine.approval.denied"
 ] as const
 
-/** An event cannot be published: its name is none, belongs to the engine, or its payload is no JSON or too long. */
-export class EventRefused extends Schema.TaggedError<EventRefused>()("EventRefused", {
-  event: Schema.String,
-  reason: Schema.Literals(["name", "reserved", "payload"]),
-  detail: Schema.String
-}, { httpApiStatus: 400 }) {
-  override get message(): string {
-    return `The event ${StoredJson.quote(this.event)} cannot be published: ${this.detail}`
-  }
-}
+export { EventRefused }
 
 /** Under which id an event is published, and for whom. */
 export interface EmitOptions {

@@ -51,9 +51,10 @@ import type { Wait } from "@fermata/core/Wait"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { StorageFailed } from "./Backend.ts"
+import { sha256Hex } from "./Digest.ts"
 import { Engine } from "./Engine.ts"
 import { HostClock } from "./HostClock.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
@@ -192,6 +193,10 @@ export class Runs extends Context.Service<Runs, {
 
   /** Questions that are open, or answered and not yet gone on from, the oldest first. */
   readonly approvals: (filter?: ApprovalFilter) => Effect.Effect<ReadonlyArray<OpenApproval>, FindError>
+  /** A question, named by its id, or by its run when that has one open question only. */
+  readonly approval: (
+    runOrApproval: string
+  ) => Effect.Effect<OpenApproval, FindError | RunClosed | ApprovalNotOpen | ApprovalAmbiguous | AnsweredAlready>
   /**
    * Answers a question, named by its id, or by its run when that has one open
    * question only. Success means that the answer counts: it has decided, or
@@ -232,6 +237,11 @@ export class Runs extends Context.Service<Runs, {
     run: string,
     options: ForkOptions
   ) => Effect.Effect<Forked, FindError | StepNotRequested | ForkRefused | PayloadRefused | EntryCorrupt>
+  /**
+   * The JSON of a large value that some entry has, by its SHA-256 in hex; nothing
+   * where the store keeps none of this hash, or not as it was.
+   */
+  readonly blob: (hash: string) => Effect.Effect<Option.Option<string>, StorageFailed>
   /** Where two runs part, and what came of their steps. */
   readonly diff: (a: string, b: string) => Effect.Effect<RunDiff.RunDiff, FindError | EntryCorrupt>
   /**
@@ -261,7 +271,7 @@ export class Runs extends Context.Service<Runs, {
       const lookup = RunLookup.make(store)
       const { open, rowOf } = lookup
       const { raise, sample, send, settle, signal } = RunMessages.make(runtime, store, lookup)
-      const { answer, approvals } = RunQuestions.make(runtime, lookup)
+      const { answer, approval, approvals } = RunQuestions.make(runtime, lookup)
 
       const { dayRaises, raiseDay } = DayRaises.make(runtime, backend)
       const { artifact, artifacts } = RunArtifacts.make(store, lookup)
@@ -314,6 +324,7 @@ export class Runs extends Context.Service<Runs, {
         artifacts,
         artifact,
         approvals,
+        approval,
         answer: (asked, given) => Effect.suspend(() => answer(asked, Telling.json(given))),
         ...RunRules.make(runtime),
         start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {
@@ -345,6 +356,10 @@ export class Runs extends Context.Service<Runs, {
             ...(until === undefined ? {} : { until: SpentByDay.dayOf(until) })
           })
           return SpendingSum.of(rows, groupBy)
+        }),
+        blob: Effect.fn("Runs.blob")(function*(hash: string) {
+          const data = yield* backend.blob(hash)
+          return data === null || (yield* sha256Hex(data)) !== hash ? Option.none() : Option.some(data)
         }),
         census: backend.census,
         owners: Effect.suspend(() => {

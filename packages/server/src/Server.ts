@@ -4,7 +4,9 @@
  */
 import type { Access } from "@fermata/api/Access"
 import { Api } from "@fermata/api/Api"
+import type { Contracts } from "@fermata/contracts/Contracts"
 import type { Chunks } from "@fermata/engine/Chunks"
+import type { Events } from "@fermata/engine/Events"
 import type { Feed } from "@fermata/engine/Feed"
 import type { HostClock } from "@fermata/engine/HostClock"
 import type { Runs } from "@fermata/engine/Runs"
@@ -14,15 +16,24 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import * as ApprovalsHandlers from "./internal/ApprovalsHandlers.ts"
+import * as ContractsHandlers from "./internal/ContractsHandlers.ts"
+import * as EventsHandlers from "./internal/EventsHandlers.ts"
 import * as Front from "./internal/Front.ts"
+import * as JournalHandlers from "./internal/JournalHandlers.ts"
 import * as RunsHandlers from "./internal/RunsHandlers.ts"
+import * as SignalsHandlers from "./internal/SignalsHandlers.ts"
+import * as StepsHandlers from "./internal/StepsHandlers.ts"
 import * as StreamsHandlers from "./internal/StreamsHandlers.ts"
 import * as SystemHandlers from "./internal/SystemHandlers.ts"
 import type { ServerOptions } from "./ServerOptions.ts"
 import { Streams } from "./Streams.ts"
 
 /** What a server needs: the verbs of an engine, and a way to let callers in. */
-export type Needs = Access | Chunks | Feed | HostClock | Runs | Store
+export type Needs = Access | Chunks | Contracts | Events | Feed | HostClock | Runs | Store
+
+/** How a router of these routes has to be: keys of steps may be long. For `HttpRouter.serve`. */
+export const routerConfig = { maxParamLength: 2_000 } as const
 
 /**
  * Adds every route to a router. Before the server is closed, `Streams.close` tells
@@ -32,7 +43,17 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
   Layer.merge(
     Front.layer(options),
     HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
-      Layer.provide([RunsHandlers.layer, StreamsHandlers.layer, SystemHandlers.layer]),
+      Layer.provide([
+        RunsHandlers.layer,
+        JournalHandlers.layer,
+        StepsHandlers.layer,
+        ApprovalsHandlers.layer,
+        SignalsHandlers.layer,
+        EventsHandlers.layer,
+        ContractsHandlers.layer,
+        StreamsHandlers.layer,
+        SystemHandlers.layer
+      ]),
       Layer.provide(HttpServer.layerServices),
       Layer.provideMerge(Streams.layer(options.streams))
     )
@@ -46,4 +67,4 @@ export const toWebHandler = <E>(
   /** Answers a request. What the context holds, such as a clock, is given to whatever answers it. */
   readonly handler: (request: Request, context?: Context.Context<never>) => Promise<Response>
   readonly dispose: () => Promise<void>
-} => HttpRouter.toWebHandler(Layer.provide(routes(options), services), { disableLogger: true })
+} => HttpRouter.toWebHandler(Layer.provide(routes(options), services), { disableLogger: true, routerConfig })

@@ -1,6 +1,6 @@
 /** The questions of runs, as people list and answer them. */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
-import type { Answer, ApprovalFilter, OpenApproval } from "@fermata/core/Question"
+import { type Answer, type ApprovalFilter, type OpenApproval, placeOf } from "@fermata/core/Question"
 import {
   AnsweredAlready,
   AnswerRefused,
@@ -23,10 +23,10 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
   const approvals = Effect.fn("Runs.approvals")(function*(filter: ApprovalFilter = {}) {
     const run = filter.run === undefined ? null : (yield* rowOf(filter.run)).id
     const limit = filter.limit ?? 200
-    const narrowed = filter.workflow !== undefined || filter.approver !== undefined
+    const { after } = filter
+    const narrowed = filter.workflow !== undefined || filter.approver !== undefined || after !== undefined
     const found = yield* Taking.standings(runtime.desk, run, narrowed ? narrowedLimit : limit)
-    return found
-      .map(approvalOf)
+    return behind(found.map(approvalOf), after)
       .filter(({ workflow }) => filter.workflow === undefined || workflow === filter.workflow)
       .filter(({ approvers }) =>
         filter.approver === undefined || filter.approver.some((name) => approvers.includes(name))
@@ -53,7 +53,8 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
     return yield* new ApprovalNotOpen({ runId: row.id, open: ids, ...(key === undefined ? {} : { key }) })
   })
 
-  const answer = Effect.fn("Runs.answer")(function*(runOrApproval: string, given: Answer) {
+  /** The question that an id means, or the only one of its run. */
+  const meant = Effect.fnUntraced(function*(runOrApproval: string) {
     const slash = runOrApproval.indexOf("/")
     const row = yield* rowOf(slash < 0 ? runOrApproval : runOrApproval.slice(0, slash))
     const named = slash < 0 ? undefined : runOrApproval.slice(slash + 1)
@@ -66,10 +67,16 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
       return yield* new ApprovalAmbiguous({ runId: row.id, open: ids })
     }
     const key = named ?? unanswered[0]?.key ?? (questions.length === 1 ? questions[0]!.key : undefined)
-    if (key === undefined || !questions.some((question) => question.key === key)) {
-      return yield* notOpen(row, named, ids)
-    }
+    const question = questions.find((question) => question.key === key)
+    return question === undefined ? yield* notOpen(row, named, ids) : { row, key: question.key, ids, question }
+  })
 
+  const approval = Effect.fn("Runs.approval")(function*(runOrApproval: string) {
+    return (yield* meant(runOrApproval)).question
+  })
+
+  const answer = Effect.fn("Runs.answer")(function*(runOrApproval: string, given: Answer) {
+    const { ids, key, row } = yield* meant(runOrApproval)
     const { always, by, choice, decision, edit, hash, note, roles } = given
     const id = `${row.id}/${key}`
     const stored = edit === undefined ? undefined : StoredJson.of(edit)
@@ -119,7 +126,7 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
     }
   })
 
-  return { approvals, answer }
+  return { approvals, approval, answer }
 }
 
 // ----------------------------------------------------------------------------
@@ -127,6 +134,13 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
 // ----------------------------------------------------------------------------
 
 const narrowedLimit = 10_000
+
+/** Those behind a place. Where its question is answered by now, what was asked in the same moment may come again. */
+const behind = (all: ReadonlyArray<OpenApproval>, after: string | undefined): ReadonlyArray<OpenApproval> => {
+  if (after === undefined) return all
+  const index = all.findIndex((approval) => placeOf(approval) === after)
+  return index >= 0 ? all.slice(index + 1) : all.filter(({ requestedAt }) => requestedAt >= Number.parseInt(after, 10))
+}
 
 const approvalOf = ({ given, question, row, standing }: Taking.Standing): OpenApproval => {
   const { deadline, hash: _hash, schema: _schema, ...asked } = question

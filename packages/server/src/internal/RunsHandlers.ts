@@ -1,5 +1,4 @@
 /** What the routes for runs do. */
-import { Caller } from "@fermata/api/Access"
 import { Api } from "@fermata/api/Api"
 import { BadRequest } from "@fermata/api/ApiErrors"
 import type { RunDetail } from "@fermata/api/RunsGroup"
@@ -10,6 +9,8 @@ import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as Acting from "./Acting.ts"
+import * as Pages from "./Pages.ts"
 
 /** The group `runs`. */
 export const layer = HttpApiBuilder.group(
@@ -19,21 +20,19 @@ export const layer = HttpApiBuilder.group(
     const runs = yield* Runs
     const clock = yield* HostClock
     return handlers.handleAll({
-      list: Effect.fnUntraced(function*({ query: { after, label, limit = defaultLimit, ...filter } }) {
+      list: Effect.fnUntraced(function*({ query: { after, label, limit = Pages.defaultLimit, ...filter } }) {
         const found = yield* runs.list({
           ...filter,
-          // One more than is shown, so that the last page says that it is.
           limit: limit + 1,
           ...(after === undefined ? {} : { before: after }),
           ...(label === undefined ? {} : { labels: yield* labelsOf(label) })
         })
-        const shown = found.slice(0, limit)
-        return { runs: shown, ...(found.length > limit ? { next: shown.at(-1)!.id } : {}) }
+        const { next, shown } = Pages.of(found, limit, ({ id }) => id)
+        return { runs: shown, ...next }
       }),
       counts: () => runs.census,
-      start: Effect.fnUntraced(function*({ payload: { by: _, input, workflow, ...options } }) {
-        const { name } = yield* Caller
-        const started = yield* runs.start(workflow, input, { ...options, by: name })
+      start: Effect.fnUntraced(function*({ payload: { input, workflow, ...options } }) {
+        const started = yield* runs.start(workflow, input, { ...options, by: yield* Acting.name })
         return started as Extract<typeof started, { readonly joined: true }>
       }),
       get: Effect.fnUntraced(function*({ params: { run } }) {
@@ -41,19 +40,19 @@ export const layer = HttpApiBuilder.group(
         return detail(summary, yield* runs.show(summary.id), clock.now())
       }),
       cancel: Effect.fnUntraced(function*({ params: { run }, payload: { reason = "no reason given" } }) {
-        return yield* runs.cancel(run, { by: (yield* Caller).name, reason })
+        return yield* runs.cancel(run, { by: yield* Acting.name, reason })
       }),
       pause: Effect.fnUntraced(function*({ params: { run } }) {
-        return yield* runs.pause(run, { by: (yield* Caller).name })
+        return yield* runs.pause(run, { by: yield* Acting.name })
       }),
       resume: Effect.fnUntraced(function*({ params: { run } }) {
-        return yield* runs.resume(run, { by: (yield* Caller).name })
+        return yield* runs.resume(run, { by: yield* Acting.name })
       }),
       raise: Effect.fnUntraced(function*({ params: { run }, payload }) {
-        return yield* runs.raise(run, { ...payload, by: (yield* Caller).name })
+        return yield* runs.raise(run, { ...payload, by: yield* Acting.name })
       }),
       fork: Effect.fnUntraced(function*({ params: { run }, payload }) {
-        return yield* runs.fork(run, { ...payload, by: (yield* Caller).name })
+        return yield* runs.fork(run, { ...payload, by: yield* Acting.name })
       })
     })
   })
@@ -62,8 +61,6 @@ export const layer = HttpApiBuilder.group(
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-const defaultLimit = 50
 
 const labelsOf = (texts: ReadonlyArray<string>): Effect.Effect<Record<string, string>, BadRequest> => {
   const labels: Record<string, string> = {}

@@ -1,8 +1,11 @@
 /** A server on an engine of the test, asked as a browser or a program would. */
 import type { Access } from "@fermata/api/Access"
 import { Client } from "@fermata/api/Client"
+import { Contracts } from "@fermata/contracts/Contracts"
+import type { StorageFailed } from "@fermata/engine/Backend"
 import { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
+import type { Events } from "@fermata/engine/Events"
 import { Feed } from "@fermata/engine/Feed"
 import type { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
@@ -39,12 +42,17 @@ export class Served extends Context.Service<Served, {
 }>()("test/Served") {
   static readonly layer = (
     options: ServerOptions = {},
-    access: Layer.Layer<Access> = ServerAccess.layerOpen({ person: "ada" })
-  ): Layer.Layer<Served | Client, never, Chunks | Engine | Store | HostClock | Runs | Feed> =>
+    access: Layer.Layer<Access> = ServerAccess.layerOpen({ person: "ada" }),
+    contracts: Layer.Layer<Contracts | Events, StorageFailed, Engine | Store | HostClock> = Contracts.layerServing()
+  ): Layer.Layer<
+    Served | Client | Contracts | Events,
+    StorageFailed,
+    Chunks | Engine | Store | HostClock | Runs | Feed
+  > =>
     Layer.effect(
       Served,
       Effect.gen(function*() {
-        const context = yield* Effect.context<Chunks | Engine | Store | HostClock | Runs | Feed>()
+        const context = yield* Effect.context<Chunks | Engine | Store | HostClock | Runs | Feed | Contracts | Events>()
         const { handler } = yield* Effect.acquireRelease(
           Effect.sync(() => Server.toWebHandler(Layer.merge(Layer.succeedContext(context), access), options)),
           ({ dispose }) => Effect.promise(dispose)
@@ -65,7 +73,7 @@ export class Served extends Context.Service<Served, {
               )
             )
           ))),
-        served
+        Layer.provideMerge(served, contracts)
       )
     )
 }

@@ -10,19 +10,11 @@ export const commandContractsGraph = Command.make("graph", {
 }, ({ file }) =>
   Effect.gen(function*() {
     const { readContract } = yield* Effect.promise(() => import("../../ContractFile.ts"))
-    const { edges, mermaid } = yield* Effect.promise(() => import("@fermata/contracts/ContractGraph"))
+    const { drawingOf } = yield* Effect.promise(() => import("@fermata/contracts/ContractGraph"))
     const values = yield* globals
     const { contract, kinds } = yield* readContract(file, values)
-    const drawn = mermaid(contract, kinds)
-    if (!values.json) return yield* lines(drawn.trimEnd().split("\n"))
-    yield* document({
-      id: contract.id,
-      version: contract.version,
-      entryStepId: contract.entryStepId,
-      steps: contract.steps.map(({ id, kind, name }) => ({ id, kind, name })),
-      edges: edges(contract, kinds).map(({ from, label, to }) => ({ from, to, label })),
-      mermaid: drawn
-    })
+    const drawing = drawingOf(contract, kinds)
+    yield* values.json ? document(drawing) : lines(drawing.mermaid.trimEnd().split("\n"))
   })).pipe(
     Command.withDescription("Draw a contract as a Mermaid flowchart"),
     Command.withExamples([{
