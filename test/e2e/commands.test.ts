@@ -8,6 +8,7 @@ import { mkdtempSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import type { Outcome } from "./support/Fermata.ts"
+import { browserIn, guarded } from "./support/Logins.ts"
 import { folder, Printing, type Ran, type RunOptions } from "./support/Printing.ts"
 
 /** What commands are printed for: each has one export of the module that makes them all. */
@@ -126,6 +127,24 @@ describe("commands that end what a run waits for", () => {
     assert.strictEqual(again.code, 2)
     const listed = await check("seeWhatStands", again, /see what stands: (npx .*)/)
     assert.include(listed.output, "Bash(it's fine:*)")
+  })
+
+  prints("somebody logs in", ["logIn", "seeServers"], async (at, check) => {
+    const { issuer, url } = await guarded()
+    const env = { PRINTED_ISSUER: issuer.origin, PRINTED_MCP: url, BROWSER: browserIn(at.project.folder) }
+    const type = (...args: ReadonlyArray<string>) => at.project.start(args, { cwd: folder, env }).ended
+    const sentence = /nobody has logged in there; to log in: (npx .*)/
+    const runs = await check("logIn", await type("agent", "run", "filing", "--input", "go"), sentence, { env })
+    assert.include(runs.output, "logged in at MCP server \"guarded\"")
+    const doctor = await check("logIn", await type("doctor"), sentence, { env })
+    assert.include(doctor.output, "logged in at MCP server \"guarded\"")
+    const servers = await check(
+      "seeServers",
+      await type("mcp", "login", "gaurded"),
+      /see how each is reached: (npx .*)/,
+      { env }
+    )
+    assert.match(servers.output, /^guarded .* filing +nobody has logged in$/m)
   })
 
   prints("what waits for ever is cancelled", ["cancelForever"], async (at, check) => {

@@ -48,6 +48,7 @@ const unknown = [
   { named: /\b(1f0c|93ab)\b/, refusal: /^error: There is no run "(1f0c|93ab)"/m },
   { named: /\bagent (run|raise) (reviewer|writer)\b/, refusal: /^error: There is no agent "(reviewer|writer)"/m },
   { named: /\bpolicy rm 3e1a\b/, refusal: /^error: No rule "3e1a" stands/m },
+  { named: /\bmcp log(in|out) github\b/, refusal: /^error: There is no MCP server "github"/m },
   { named: /\brun purchase\b/, refusal: /^error: There is no workflow "purchase"/m }
 ]
 

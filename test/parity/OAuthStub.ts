@@ -1,4 +1,4 @@
-/** An authorisation server on loopback: it registers clients, lets in whoever asks, with PKCE, refreshes with rotation, and knows what it gave. */
+/** An authorisation server on loopback: it registers clients, lets in whoever asks, with PKCE, refreshes with rotation, takes back, and knows what it gave. */
 import { Effect, type Scope } from "effect"
 import { createHash, randomUUID } from "node:crypto"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
@@ -18,6 +18,12 @@ export class OAuthStub {
   readonly access = new Set<string>()
   readonly grants: Array<string> = []
   registrations = 0
+  /** Where people agree, in place of here. */
+  agreeAt: string | undefined
+  /** Nobody is let in any more. */
+  refuses = false
+  /** Whether it takes word that what it gave counts no more. */
+  revokes = true
   private readonly codes = new Map<string, Code>()
   private readonly refreshes = new Set<string>()
 
@@ -51,9 +57,10 @@ export class OAuthStub {
       case "/.well-known/oauth-authorization-server":
         return json({
           issuer: this.origin,
-          authorization_endpoint: `${this.origin}/authorize`,
+          authorization_endpoint: this.agreeAt ?? `${this.origin}/authorize`,
           token_endpoint: `${this.origin}/token`,
           registration_endpoint: `${this.origin}/register`,
+          ...(this.revokes ? { revocation_endpoint: `${this.origin}/revoke` } : {}),
           response_types_supported: ["code"],
           code_challenge_methods_supported: ["S256"],
           grant_types_supported: ["authorization_code", "refresh_token", "client_credentials"],
@@ -77,6 +84,11 @@ export class OAuthStub {
       }
       case "/token":
         return json(...this.granted(new URLSearchParams(body), request.headers.authorization))
+      case "/revoke": {
+        // What was given with it counts no more either.
+        if (this.refreshes.delete(new URLSearchParams(body).get("token") ?? "")) this.access.clear()
+        return json({})
+      }
       default:
         return json({}, 404)
     }
@@ -85,6 +97,7 @@ export class OAuthStub {
   private granted(asked: URLSearchParams, authorization: string | undefined): [unknown, number] {
     const refused = (error: string): [unknown, number] => [{ error }, 400]
     const grant = asked.get("grant_type") ?? ""
+    if (this.refuses) return refused("invalid_grant")
     if (grant === "authorization_code") {
       const code = this.codes.get(asked.get("code") ?? "")
       this.codes.delete(asked.get("code") ?? "")

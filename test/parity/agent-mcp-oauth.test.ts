@@ -1,10 +1,10 @@
 /** How a process is let in by an MCP server that asks for OAuth, with an authorisation server on loopback. */
 import { assert, describe, it } from "@effect/vitest"
 import { Agent, McpHttp, McpOAuth, McpServers, Policy } from "@fermata/agent"
-import { McpTokens } from "@fermata/agent-node"
 import * as SecretRef from "@fermata/core/SecretRef"
 import { Runs } from "@fermata/engine/Runs"
 import * as Secrets from "@fermata/engine/Secrets"
+import { Egress, McpTokens } from "@fermata/host-node"
 import { Effect, Layer } from "effect"
 import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -24,10 +24,18 @@ const guarded = Effect.gen(function*() {
 })
 
 /** What the model of a run was told of its call, or why there was none. */
-const lived = (url: string, oauth: McpOAuth.OAuth, secrets: Readonly<Record<string, string>> = {}) => {
+const lived = (
+  url: string,
+  oauth: McpOAuth.OAuth | undefined,
+  secrets: Readonly<Record<string, string>> = {},
+  more: Layer.Layer<never> = Layer.empty
+) => {
   const agent = Agent.make("clerk", { instructions: "Do it.", model: "m", mcp: ["s"], policy: Policy.open })
   const layer = Layer.provide(agent.layer, [
-    McpServers.layer({ s: McpHttp.server({ url, oauth }) }),
+    Layer.provideMerge(
+      McpServers.layer({ s: McpHttp.server({ url, ...(oauth === undefined ? {} : { oauth }) }) }),
+      more
+    ),
     Secrets.layerMemory(secrets)
   ])
   const script = inTurn(calls(call("1", "mcp__s__tell", {})), answer("done"))
@@ -53,7 +61,7 @@ describe("an MCP server that asks for OAuth", () => {
       const store = McpOAuth.storeMemory()
       const oauth = McpOAuth.make({ store })
       const before = yield* lived(url, oauth)
-      assert.include(before.problem, "nobody has logged in there: McpOAuth.logIn does that")
+      assert.include(before.problem, "nobody has logged in there; to log in: McpOAuth.logIn")
       assert.deepStrictEqual(stub.calls, [])
       const shown: Array<URL> = []
       yield* McpOAuth.logIn(url, oauth, (address) => {
@@ -71,7 +79,8 @@ describe("an MCP server that asks for OAuth", () => {
       const after = yield* lived(url, McpOAuth.make({ store }))
       assert.include(after.told, "with Bearer [secret ")
       assert.deepStrictEqual(issuer.grants, ["authorization_code", "refresh_token"])
-      yield* McpOAuth.logIn(url, oauth, () => Effect.die("nobody is needed"))
+      const again = yield* McpOAuth.logIn(url, oauth, () => Effect.die("nobody is needed"))
+      assert.deepStrictEqual(again, { agreed: false })
       assert.strictEqual(issuer.registrations, 1)
     }))
 
@@ -135,5 +144,100 @@ describe("an MCP server that asks for OAuth", () => {
       assert.include(Object.keys(JSON.parse(readFileSync(path, "utf8")) as object), url)
       const { told } = yield* lived(url, McpOAuth.make({ store: McpTokens.file(path) }))
       assert.include(told, "with Bearer [secret ")
+    }))
+
+  it.effect("is logged in at although nobody has configured that, and begins no login that nobody wants", () =>
+    Effect.gen(function*() {
+      const { oauth: issuer, url } = yield* guarded
+      const store = McpOAuth.storeMemory()
+      const place = Layer.merge(
+        McpOAuth.layerStore(store),
+        Layer.succeed(McpOAuth.CurrentWay, (server) => `press ${server}`)
+      )
+      const before = yield* lived(url, undefined, {}, place)
+      assert.include(
+        before.problem,
+        "MCP server \"s\" cannot be reached: nobody has logged in there; to log in: press s"
+      )
+      assert.deepStrictEqual([issuer.registrations, yield* store.load(url)], [0, undefined])
+      const { login } = McpHttp.server({ url })
+      yield* Effect.provide(McpOAuth.logIn(login!.url, login!.oauth, agrees), place)
+      const { told } = yield* lived(url, undefined, {}, place)
+      assert.include(told, "with Bearer [secret ")
+      for (const headers of [{ Authorization: "Basic x" }]) {
+        assert.notProperty(McpHttp.server({ url, headers }), "login")
+      }
+      assert.notProperty(McpHttp.server({ url, headersProvider: Effect.succeed({}) }), "login")
+    }))
+
+  it.effect("a call that is not let in any more was not made, and says how somebody logs in", () =>
+    Effect.gen(function*() {
+      const { oauth: issuer, stub, url } = yield* guarded
+      const oauth = McpOAuth.make({ store: McpOAuth.storeMemory() })
+      yield* McpOAuth.logIn(url, oauth, agrees)
+      // It is let in to begin with, and revoked by somebody else before its call.
+      const lets = issuer.lets
+      stub.guard = {
+        issuer: issuer.origin,
+        lets: (authorization) => lets(authorization) && !stub.seen.some(({ rpc }) => rpc === "tools/call")
+      }
+      issuer.refuses = true
+      const { told } = yield* lived(url, oauth)
+      assert.include(told, "nobody has logged in there; to log in: McpOAuth.logIn")
+      assert.deepStrictEqual(stub.calls, [])
+    }))
+
+  it.effect("once logged in, who let them in is reached by runs whose way out leads nowhere else", () =>
+    Effect.gen(function*() {
+      const { oauth: issuer, url } = yield* guarded
+      const store = McpOAuth.storeMemory()
+      const closed = Egress.layer({})
+      const strange = yield* Effect.flip(
+        Effect.provide(McpOAuth.logIn(url, McpOAuth.make({ store }), agrees), closed)
+      )
+      assert.include(strange.message, "Nobody was logged in at MCP server")
+      assert.deepStrictEqual(issuer.registrations, 0)
+      yield* Effect.provide(McpOAuth.logIn(url, McpOAuth.make({ store, origins: [issuer.origin] }), agrees), closed)
+      issuer.access.clear()
+      const { told } = yield* lived(url, McpOAuth.make({ store }), {}, closed)
+      assert.include(told, "with Bearer [secret ")
+      assert.deepStrictEqual(issuer.grants, ["authorization_code", "refresh_token"])
+    }))
+
+  it.effect("is logged out of: what it gave is revoked where that is taken, and not kept", () =>
+    Effect.gen(function*() {
+      for (const revokes of [true, false]) {
+        const { oauth: issuer, url } = yield* guarded
+        issuer.revokes = revokes
+        const store = McpOAuth.storeMemory()
+        const oauth = McpOAuth.make({ store })
+        assert.deepStrictEqual(yield* McpOAuth.logOut(url, oauth), { wasLoggedIn: false, revoked: false })
+        yield* McpOAuth.logIn(url, oauth, agrees)
+        assert.deepStrictEqual(yield* McpOAuth.logOut(url, oauth), { wasLoggedIn: true, revoked: revokes })
+        assert.strictEqual(issuer.access.size, revokes ? 0 : 1)
+        assert.isUndefined(yield* store.load(url))
+        assert.include((yield* lived(url, oauth)).problem, "nobody has logged in there")
+      }
+    }))
+
+  it.effect("a login that was begun for another place of return is begun anew", () =>
+    Effect.gen(function*() {
+      const { url } = yield* guarded
+      const store = McpOAuth.storeMemory()
+      yield* lived(url, McpOAuth.make({ store, redirectUrl: "http://127.0.0.1:33520/old" }))
+      yield* McpOAuth.logIn(url, McpOAuth.make({ store, redirectUrl: "http://127.0.0.1:33521/new" }), (address) => {
+        assert.strictEqual(address.searchParams.get("redirect_uri"), "http://127.0.0.1:33521/new")
+        return agrees(address)
+      })
+    }))
+
+  it.effect("one that sends people to what is no page of the web is not followed, and nor is one that asks nobody", () =>
+    Effect.gen(function*() {
+      const { oauth: issuer, stub, url } = yield* guarded
+      issuer.agreeAt = "file:///etc/passwd"
+      const login = () => Effect.flip(McpOAuth.logIn(url, McpOAuth.make({ store: McpOAuth.storeMemory() }), agrees))
+      assert.include((yield* login()).message, "begins with file:, and to no page of the web")
+      stub.guard = undefined
+      assert.include((yield* login()).message, "it lets everybody in, and does not say who would let somebody in")
     }))
 })

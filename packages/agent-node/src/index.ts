@@ -1,7 +1,6 @@
 /** The hands of an agent on Node. */
 export * as FileTools from "./FileTools.ts"
 export * as McpStdio from "./McpStdio.ts"
-export * as McpTokens from "./McpTokens.ts"
 export * as NodeSandbox from "./NodeSandbox.ts"
 export * as SearchEngine from "./SearchEngine.ts"
 export * as SearchTools from "./SearchTools.ts"

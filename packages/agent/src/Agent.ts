@@ -332,6 +332,7 @@ export const make = <
     input,
     models,
     tools: [...Object.keys(own), ...Brought.namesOf(options)],
+    mcp: options.mcp ?? [],
     agents,
     budget: allowance,
     dailyBudget,

@@ -56,7 +56,7 @@ const hints: Readonly<Record<string, (runId: string) => string>> = {
     `workflows written as programs come from fermata.config.ts; see the contracts that are registered: ${Commands.seeContracts()}`
 }
 
-const codesThatFail: ReadonlySet<string> = new Set(["StorageFailed", "EntryCorrupt", "ArtifactDamaged"])
+const codesThatFail: ReadonlySet<string> = new Set(["StorageFailed", "EntryCorrupt", "ArtifactDamaged", "LoginFailed"])
 
 /** Any error of a command as a `CommandFailed`. Typed errors of the engine are refusals, except where the store is at fault. */
 export const fromUnknown = (error: unknown): CommandFailed => {

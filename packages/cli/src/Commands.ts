@@ -75,6 +75,9 @@ export const settleFail = (runId: string, step: string): string =>
 /** Shows the child that a run waits for. */
 export const seeChild = (runId: string): string => fermata("runs show", [runId])
 
+/** Nobody has logged in at an MCP server that a run needs. */
+export const logIn = (server: string): string => fermata("mcp login", [server])
+
 // ----------------------------------------------------------------------------
 // That work on runs
 
@@ -160,6 +163,9 @@ export const seeWhatCanBeAnswered = (): string => fermata("approvals ls")
 
 /** No rule stands that is to be taken back. */
 export const seeWhatStands = (): string => fermata("policy ls")
+
+/** No MCP server has the name at which somebody wants to log in. */
+export const seeServers = (): string => fermata("mcp ls")
 
 /** Nothing has the name that is to be started. */
 export const seeContracts = (): string => fermata("contracts ls")

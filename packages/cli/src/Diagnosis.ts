@@ -51,7 +51,7 @@ export const diagnose = (globals: Globals): Effect.Effect<ReadonlyArray<Finding>
     )
     if (Result.isSuccess(config)) {
       findings.push(...(yield* ProviderKeys.findings(config.success.config, globals.model)))
-      findings.push(...(yield* McpAnswers.findings(config.success)))
+      findings.push(...(yield* McpAnswers.findings(config.success, globals.db)))
     }
     const missing = absent(globals)
     if (missing !== undefined) return [...findings, missing]

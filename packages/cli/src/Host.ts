@@ -162,7 +162,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
           "egress",
           Effect.flatMap(
             Effect.promise(() => import("./internal/Surroundings.ts")),
-            (Surroundings) => Layer.buildWithScope(Surroundings.layer(loaded), scope)
+            (Surroundings) => Layer.buildWithScope(Surroundings.layer(loaded, globals.db), scope)
           )
         )
       const given = surroundings === undefined ? recording : Context.merge(recording, surroundings)

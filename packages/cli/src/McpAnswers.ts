@@ -7,7 +7,7 @@ import type { Finding } from "./Finding.ts"
 import * as Words from "./Words.ts"
 
 /** For each server, whether it answers. One that is reached by secrets is not asked: only steps are told these. */
-export const findings = (loaded: Loaded): Effect.Effect<ReadonlyArray<Finding>> => {
+export const findings = (loaded: Loaded, db: string): Effect.Effect<ReadonlyArray<Finding>> => {
   const { mcp = {}, ...rest } = loaded.config
   if (Object.keys(mcp).length === 0) return Effect.succeed([])
   return Effect.gen(function*() {
@@ -31,7 +31,7 @@ export const findings = (loaded: Loaded): Effect.Effect<ReadonlyArray<Finding>> 
               message: `${what} does not answer: ${messageOf(Cause.squash(exit.cause))}`
             })
       }, { concurrency: "unbounded" }))
-    return yield* Effect.provide(all, Surroundings.layer({ ...loaded, config: { ...rest, mcp } }))
+    return yield* Effect.provide(all, Surroundings.layer({ ...loaded, config: { ...rest, mcp } }, db))
   }).pipe(
     Effect.catchCause((cause) =>
       Effect.succeed([{ name: "mcp", level: "problem" as const, message: messageOf(Cause.squash(cause)) }])

@@ -2,6 +2,7 @@
 export * as Egress from "./Egress.ts"
 export * as Folder from "./Folder.ts"
 export * as HostSql from "./HostSql.ts"
+export * as McpTokens from "./McpTokens.ts"
 export * as Migrations from "./Migrations.ts"
 export * as NodeHost from "./NodeHost.ts"
 export * as Queues from "./Queues.ts"

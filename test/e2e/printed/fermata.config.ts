@@ -1,5 +1,7 @@
 /** Programs that wait for everything that a person may be asked for, under names that a shell would take apart. */
 import * as Agent from "@fermata/agent/Agent"
+import * as McpHttp from "@fermata/agent/mcp/McpHttp"
+import * as McpOAuth from "@fermata/agent/mcp/McpOAuth"
 import { defineConfig } from "@fermata/cli/Config"
 import { Llm } from "@fermata/contracts/Llm"
 import * as Approval from "@fermata/engine/Approval"
@@ -140,8 +142,20 @@ const ChainLayer = Chain.toLayer(() =>
 /** It may spend less on a day than a call may cost. */
 const Thrifty = Agent.make("thrifty", { instructions: "You write.", model: "scripted", dailyBudget: { tokens: 100 } })
 
+/** It needs an MCP server at which nobody has logged in, where a test has one. */
+const Filing = Agent.make("filing", { instructions: "You file.", model: "scripted", mcp: ["guarded"] })
+const { PRINTED_ISSUER = "", PRINTED_MCP } = process.env
+const guarded = PRINTED_MCP === undefined ? undefined : McpHttp.server({
+  url: PRINTED_MCP,
+  oauth: McpOAuth.make({ origins: [PRINTED_ISSUER], redirectUrl: "http://127.0.0.1:33522/callback" })
+})
+
 export default defineConfig({
-  agents: [{ agent: Thrifty, layer: Thrifty.layer }],
+  agents: [
+    { agent: Thrifty, layer: Thrifty.layer },
+    ...(guarded === undefined ? [] : [{ agent: Filing, layer: Filing.layer }])
+  ],
+  ...(guarded === undefined ? {} : { mcp: { guarded } }),
   workflows: [
     Undeclared.toLayer(paid),
     Declared.toLayer(paid),

@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>
   /** The command is stopped once it has said this: by default, when it is a worker that works. */
   readonly until?: RegExp
+  /** It works on the database itself, and not on a copy. */
+  readonly isForGood?: boolean
 }
 
 /** As the database is at one moment, although a worker may write to it meanwhile. */
@@ -48,7 +50,10 @@ export class Printing {
   /** Where a shell finds `npx`. */
   private readonly programs = mkdtempSync(join(this.project.folder, "programs-"))
 
-  constructor() {
+  private readonly folder: string
+
+  constructor(at = folder) {
+    this.folder = at
     const npx = join(this.programs, "npx")
     writeFileSync(npx, `#!/bin/sh\n[ "$1" = fermata ] || exit 127\nshift\nexec "${process.execPath}" "${bin}" "$@"\n`)
     chmodSync(npx, 0o755)
@@ -56,7 +61,7 @@ export class Printing {
 
   readonly fermata = (...args: ReadonlyArray<string>): Promise<Outcome> => this.start(...args).ended
 
-  readonly start = (...args: ReadonlyArray<string>): Running => this.project.start(args, { cwd: folder })
+  readonly start = (...args: ReadonlyArray<string>): Running => this.project.start(args, { cwd: this.folder })
 
   /** Changes the database as no command does. */
   readonly sql = (text: string): void => {
@@ -68,12 +73,14 @@ export class Printing {
   /** The printed command, as typed by a person in the same folder, on a copy of the database as it is now. */
   async run(
     command: string,
-    { env: more = {}, until = isFollowing(command) ? /^run /m : working }: RunOptions = {}
+    { env: more = {}, isForGood = false, until = isFollowing(command) ? /^run /m : working }: RunOptions = {}
   ): Promise<Ran> {
-    const copy = mkdtempSync(join(this.project.folder, "copy-"))
-    if (existsSync(this.project.db)) await copyOf(this.project.db, join(copy, "fermata.db"))
-    const configs = `${this.project.db}-configs.json`
-    if (existsSync(configs)) copyFileSync(configs, join(copy, "fermata.db-configs.json"))
+    const copy = isForGood ? this.project.folder : mkdtempSync(join(this.project.folder, "copy-"))
+    if (!isForGood) {
+      if (existsSync(this.project.db)) await copyOf(this.project.db, join(copy, "fermata.db"))
+      const configs = `${this.project.db}-configs.json`
+      if (existsSync(configs)) copyFileSync(configs, join(copy, "fermata.db-configs.json"))
+    }
     const env = {
       ...process.env,
       NO_COLOR: "1",
@@ -84,7 +91,7 @@ export class Printing {
       PATH: [this.programs, process.env["PATH"]].join(delimiter)
     }
     const [code, output] = await new Promise<[number | null, string]>((resolve) => {
-      const child = spawn("sh", ["-c", `exec ${command}`], { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] })
+      const child = spawn("sh", ["-c", `exec ${command}`], { cwd: this.folder, env, stdio: ["ignore", "pipe", "pipe"] })
       let output = ""
       let stopped = false
       for (const stream of [child.stdout, child.stderr]) {
@@ -103,7 +110,7 @@ export class Printing {
       output,
       show: async (runId) =>
         (await this.project.start(["runs", "show", runId, "--json"], {
-          cwd: folder,
+          cwd: this.folder,
           env: { FERMATA_DB: env.FERMATA_DB }
         }).ended).json
     }

@@ -147,6 +147,8 @@ export interface Any extends Subagents.Below {
   readonly models: ReadonlyArray<string>
   /** The names of its own tools; agents below aside. */
   readonly tools: ReadonlyArray<string>
+  /** The MCP servers that it uses, by name. */
+  readonly mcp: ReadonlyArray<string>
   /** Agents that its model may give work to. */
   readonly agents: ReadonlyArray<Any>
   /** What a run may spend that was told nothing else, and what all of them may on a day. */

@@ -40,7 +40,11 @@ export interface Options extends Limits {
     Readonly<Record<string, string | Redacted.Redacted<string> | SecretRef.SecretRef>>,
     unknown
   >
-  /** How the process is let in where the server asks for OAuth. */
+  /**
+   * How the process is let in where the server asks for OAuth. Without it, a person
+   * may log in there all the same (`McpOAuth.make()`), unless something else says
+   * who asks: `authProvider`, a `headersProvider`, or a header `authorization`.
+   */
   readonly oauth?: McpOAuth.OAuth
   /** In place of `oauth`, what the client of the protocol asks about it. */
   readonly authProvider?: OAuthClientProvider
@@ -50,13 +54,15 @@ export interface Options extends Limits {
 
 /** A server at an address. Throws where that is none. */
 export const server = (options: Options): McpServer => {
-  const { headersProvider = noHeaders, headers = {}, oauth, transport = "http", url, ...limits } = options
+  const { headersProvider = noHeaders, headers = {}, transport = "http", url, ...limits } = options
   if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
     throw new Error("The address of an MCP server must begin with http:// or https://")
   }
   const address = new URL(url)
+  const oauth = options.oauth ?? (saysWhoAsks(options) ? undefined : McpOAuth.make())
   return {
     ...limits,
+    ...(oauth === undefined || oauth.grant === "client_credentials" ? {} : { login: { url, oauth } }),
     resumes: transport === "http",
     secrets: [
       ...Object.values(headers).flatMap((value) => SecretRef.is(value) ? [value.secret] : []),
@@ -65,8 +71,9 @@ export const server = (options: Options): McpServer => {
     where: `${address.origin}${address.pathname}`,
     line: Effect.fnUntraced(function*(session) {
       const egress = yield* Egress.CurrentEgress
-      const around = options.fetch ?? WayOut.fetchOf(egress, () => [address.origin, ...oauth?.origins ?? []]) ??
-        globalThis.fetch
+      const kept = oauth === undefined ? nobody : yield* McpOAuth.keptOf(oauth, url)
+      const origins = [address.origin, ...oauth?.origins ?? [], ...kept.origins]
+      const around = options.fetch ?? WayOut.fetchOf(egress, () => origins) ?? globalThis.fetch
       // What a request leaves is told to whoever asks at the time, for the secrets of a step are told to it alone.
       let asker = yield* Effect.context<never>()
       const told = new Map<string, Redacted.Redacted>()
@@ -104,8 +111,9 @@ export const server = (options: Options): McpServer => {
       }
       const streams = transport === "http" ? new Streams() : undefined
       const listening = streams?.around(fetch) ?? fetch
-      const provider = options.authProvider ??
-        (oauth === undefined ? undefined : yield* McpOAuth.providerOf(oauth, url))
+      // Nobody is asked to let a process in that was not told to be: a run begins no login that nobody wants.
+      const isAsked = oauth !== undefined && (options.oauth !== undefined || kept.isLoggedIn)
+      const provider = options.authProvider ?? (isAsked ? yield* McpOAuth.providerOf(oauth, url) : undefined)
       const made = yield* transportOf(address, transport, listening, provider, session?.session)
       return {
         isOneWay: transport === "post",
@@ -126,6 +134,13 @@ export const server = (options: Options): McpServer => {
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const nobody = { isLoggedIn: false, origins: [] }
+
+/** Whether it is said who asks, otherwise than by OAuth. By single POSTs nobody logs in: they have no client of the protocol. */
+const saysWhoAsks = ({ authProvider, headers = {}, headersProvider, transport }: Options): boolean =>
+  authProvider !== undefined || headersProvider !== undefined || transport === "post" ||
+  Object.keys(headers).some((name) => name.toLowerCase() === "authorization")
 
 interface Sessions {
   readonly terminateSession: () => Promise<void>

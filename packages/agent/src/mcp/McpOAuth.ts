@@ -7,16 +7,18 @@
  *
  * @example
  * ```ts
- * const oauth = McpOAuth.make({ store: McpTokens.file(".fermata/mcp-tokens.json") })
+ * const oauth = McpOAuth.make({ store: McpTokens.file(".fermata/mcp-tokens.json"), scopes: ["repo"] })
  * const servers = McpServers.layer({ github: McpHttp.server({ url: "https://mcp.example.com/mcp", oauth }) })
- * // Once, by a person: McpOAuth.logIn("https://mcp.example.com/mcp", oauth, McpTokens.loopback(oauth))
+ * // Once, by a person: McpOAuth.logIn("https://mcp.example.com/mcp", oauth, McpTokens.browser(oauth, show))
  * ```
  */
 import * as SecretRef from "@fermata/core/SecretRef"
 import * as Egress from "@fermata/engine/Egress"
 import * as Secrets from "@fermata/engine/Secrets"
 import type { OAuthClientProvider } from "@modelcontextprotocol/sdk/client/auth.js"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Provider from "../internal/mcp/Provider.ts"
@@ -44,8 +46,8 @@ export interface Store {
 
 /** Who is let in, and how. */
 export interface Options {
-  /** Kept by `McpTokens.file` of `@fermata/agent-node`, or in memory by `storeMemory`. */
-  readonly store: Store
+  /** Where what is given is kept: by `McpTokens.file` of `@fermata/host-node`, or in memory by `storeMemory`; where the process keeps it (`layerStore`) by default. */
+  readonly store?: Store
   /** `authorization_code`, for a person, by default; `client_credentials` for the process itself. */
   readonly grant?: "authorization_code" | "client_credentials"
   /** As which client; registered at the first time where there is none. Needed for `client_credentials`. */
@@ -69,7 +71,7 @@ export interface OAuth extends Options {
 }
 
 /** Throws where something is missing. */
-export const make = (options: Options): OAuth => {
+export const make = (options: Options = {}): OAuth => {
   const { clientId, clientSecret, grant, privateKey, redirectUrl = "http://127.0.0.1:33418/callback" } = options
   if (grant === "client_credentials" && (clientId === undefined || (clientSecret ?? privateKey) === undefined)) {
     throw new Error("OAuth with the grant \"client_credentials\" needs a clientId, and a clientSecret or a privateKey")
@@ -87,6 +89,20 @@ export const storeMemory = (): Store => {
   }
 }
 
+/** Where the process keeps what servers have given that are told no other place; until it ends by default. */
+export const CurrentStore: Context.Reference<Store> = Context.Reference<Store>("@fermata/agent/mcp/McpOAuth/Store", {
+  defaultValue: storeMemory
+})
+
+/** The process keeps what servers have given here. Give it to the layers of agents. */
+export const layerStore = (store: Store): Layer.Layer<never> => Layer.succeed(CurrentStore, store)
+
+/** How people log in at the server of this name, as the end of a sentence that tells them to: a command where there is one. */
+export const CurrentWay: Context.Reference<(server: string) => string> = Context.Reference<(server: string) => string>(
+  "@fermata/agent/mcp/McpOAuth/Way",
+  { defaultValue: () => () => "McpOAuth.logIn" }
+)
+
 /** The secrets that are needed to be let in. */
 export const secretsOf = ({ clientSecret, privateKey }: OAuth): ReadonlyArray<string> =>
   [clientSecret, privateKey].flatMap((ref) => ref === undefined ? [] : [ref.secret])
@@ -95,33 +111,68 @@ export const secretsOf = ({ clientSecret, privateKey }: OAuth): ReadonlyArray<st
 export const providerOf = (oauth: OAuth, url: string): Effect.Effect<OAuthClientProvider, unknown> =>
   provider(oauth, url, Secrets.resolve)
 
+/** What is kept of a server: whether somebody has logged in there, and the origins of whoever let them in. */
+export const keptOf = (
+  oauth: OAuth,
+  url: string
+): Effect.Effect<{ readonly isLoggedIn: boolean; readonly origins: ReadonlyArray<string> }, unknown> =>
+  Effect.flatMap(CurrentStore, (store) => Provider.keptIn(oauth.store ?? store, url))
+
 /**
  * Logs a person in at a server. `open` shows the address at which they agree, and
  * ends with the address to which their browser was sent then. What a run was
- * refused before is asked for.
+ * refused before is asked for. Says whether somebody had to agree.
  */
 export const logIn = <E, R>(
   url: string,
   oauth: OAuth,
   open: (address: URL) => Effect.Effect<URL, E, R>
-): Effect.Effect<void, E | LoginFailed, R> =>
+): Effect.Effect<{ readonly agreed: boolean }, E | LoginFailed, R> =>
   Effect.gen(function*() {
-    const failed = (error: unknown) => new LoginFailed({ server: url, problem: textOf(error) })
-    const { find } = yield* Secrets.CurrentSource
-    const provided = yield* Effect.mapError(provider(oauth, url, ({ secret }) => find(secret)), failed)
-    const egress = yield* Egress.CurrentEgress
-    const origins = [new URL(url).origin, ...oauth.origins ?? []]
-    const fetch = WayOut.fetchOf(egress, () => origins) ?? globalThis.fetch
+    const failed = failedAt(url)
+    const { fetch, provided } = yield* atHand(url, oauth)
     const address = yield* Effect.tryPromise({ try: () => Provider.begin(provided, url, fetch), catch: failed })
     // Whoever was let in already needs no person.
-    if (address === undefined) return
+    if (address === undefined) return { agreed: false }
     const back = yield* open(address)
     yield* Effect.tryPromise({ try: () => Provider.end(provided, url, back, fetch), catch: failed })
+    return { agreed: true }
+  })
+
+/**
+ * Forgets what a server has given, once it was told that it counts no more, where
+ * it can be told: `revoked` says whether it was. `wasLoggedIn` is false where there
+ * was nothing to forget.
+ */
+export const logOut = (
+  url: string,
+  oauth: OAuth
+): Effect.Effect<{ readonly wasLoggedIn: boolean; readonly revoked: boolean }, LoginFailed> =>
+  Effect.gen(function*() {
+    const failed = failedAt(url)
+    const { isLoggedIn } = yield* Effect.mapError(keptOf(oauth, url), failed)
+    const { fetch, provided } = yield* atHand(url, oauth)
+    const revoked = isLoggedIn && (yield* Effect.promise(() => Provider.revoke(provided, fetch)))
+    yield* Effect.mapError(Provider.forget(oauth.store ?? (yield* CurrentStore), url), failed)
+    return { wasLoggedIn: isLoggedIn, revoked }
   })
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+const failedAt = (url: string) => (error: unknown): LoginFailed =>
+  new LoginFailed({ server: url, problem: textOf(error) })
+
+/** Where nobody has a step, who logs in is told secrets by the process. */
+const atHand = Effect.fnUntraced(function*(url: string, oauth: OAuth) {
+  const { find } = yield* Secrets.CurrentSource
+  const provided = yield* Effect.mapError(provider(oauth, url, ({ secret }) => find(secret)), failedAt(url))
+  const { origins } = yield* Effect.mapError(keptOf(oauth, url), failedAt(url))
+  const egress = yield* Egress.CurrentEgress
+  const known = [new URL(url).origin, ...oauth.origins ?? [], ...origins]
+  return { provided, fetch: WayOut.fetchOf(egress, () => known) ?? globalThis.fetch }
+})
 
 const provider = (
   oauth: OAuth,
@@ -133,11 +184,11 @@ const provider = (
       ref === undefined
         ? Effect.undefined
         : Effect.map(find(SecretRef.make(ref.secret)), (text) => Redacted.value(text))
-    const { clientId, clientMetadataUrl, grant = "authorization_code", privateKey, redirectUrl, scopes, store } = oauth
+    const { clientId, clientMetadataUrl, grant = "authorization_code", privateKey, redirectUrl, scopes } = oauth
     const clientSecret = yield* told(oauth.clientSecret)
     const key = yield* told(privateKey)
     return yield* Provider.make({
-      store,
+      store: oauth.store ?? (yield* CurrentStore),
       grant,
       clientId,
       clientSecret,

@@ -7,6 +7,7 @@ import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { OAuth } from "./McpOAuth.ts"
 import type { SamplingHandler } from "./McpSampling.ts"
 
 /**
@@ -110,6 +111,8 @@ export interface McpServer extends Limits {
   readonly secrets: ReadonlyArray<string>
   /** For people: the address or the command. */
   readonly where: string
+  /** Where people log in so that the process is let in for them; absent where nobody does. */
+  readonly login?: { readonly url: string; readonly oauth: OAuth }
   /** A way to it, which is not opened yet; to a session that it has already, where one is given. */
   readonly line: (session?: Resumption) => Effect.Effect<Line, unknown>
 }

@@ -17,6 +17,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Connection } from "../internal/mcp/Connection.ts"
+import { CurrentWay } from "./McpOAuth.ts"
 import type { McpFailed, McpServer } from "./McpServer.ts"
 
 /** The servers of a process. */
@@ -45,14 +46,15 @@ export const layer = (servers: Readonly<Record<string, McpServer>>): Layer.Layer
   }
   return Layer.effect(
     CurrentServers,
-    Effect.map(
-      Effect.forEach(Object.entries(servers), ([name, server]) =>
+    Effect.gen(function*() {
+      const way = yield* CurrentWay
+      const made = yield* Effect.forEach(Object.entries(servers), ([name, server]) =>
         Effect.map(
-          Effect.acquireRelease(Effect.sync(() => new Connection(name, server)), ({ close }) => close),
+          Effect.acquireRelease(Effect.sync(() => new Connection(name, server, way)), ({ close }) => close),
           (connection) => [name, connection] as const
-        )),
-      (made) => new Connected(new Map(made))
-    )
+        ))
+      return new Connected(new Map(made))
+    })
   )
 }
 

@@ -3,6 +3,9 @@ import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { globals } from "../Globals.ts"
+import { commandMcpLogin } from "./mcp/Login.ts"
+import { commandMcpLogout } from "./mcp/Logout.ts"
+import { commandMcpLs } from "./mcp/Ls.ts"
 
 /** `fermata mcp` */
 export const commandMcp = Command.make("mcp", {
@@ -31,7 +34,7 @@ export const commandMcp = Command.make("mcp", {
     }))
   })).pipe(
     Command.withDescription(
-      "Serve the workflows, agents and contracts of the configuration, and their runs, to MCP clients, who act as --as says, or as mcp"
+      "Serve the workflows, agents and contracts of the configuration, and their runs, to MCP clients, who act as --as says, or as mcp; the commands below are about the MCP servers that its agents use"
     ),
     Command.withExamples([
       {
@@ -39,5 +42,7 @@ export const commandMcp = Command.make("mcp", {
         description: "Over stdio, for a client that starts it; what it does is recorded as by claude"
       },
       { command: "fermata mcp --port 4100", description: "Over HTTP, for clients of this machine" }
-    ])
+    ]),
+    // These are about the servers that agents are clients of.
+    Command.withSubcommands([commandMcpLs, commandMcpLogin, commandMcpLogout])
   )

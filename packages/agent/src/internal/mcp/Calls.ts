@@ -13,7 +13,7 @@ import type * as Asks from "./Asks.ts"
 import * as Client from "./Client.ts"
 import type { Live } from "./Client.ts"
 import { type Heard, OpenCall, type Said } from "./OpenCall.ts"
-import { isHttpError, orElse, patient, type Problems, type SessionLost, textOf } from "./Problems.ts"
+import { isHttpError, orElse, patient, type Problems, type SessionLost } from "./Problems.ts"
 
 /** What a call is made with. */
 export interface CallOptions {
@@ -193,7 +193,9 @@ export class Calls {
       Effect.flatMap(unasked(resume), (live) => {
         // What asks for the rest of a call is not told that it is refused: it would wait for it.
         const refused = (error: unknown) => {
-          if (isHttpError(error)) Client.broken(live.calls, `it does not go on with the call: ${textOf(error)}`)
+          if (isHttpError(error)) {
+            Client.broken(live.calls, `it does not go on with the call: ${problems.textOf(error)}`)
+          }
         }
         const connect = problems.promise(async (signal) => {
           await live.client.connect(live.line.transport, { ...patient, signal })

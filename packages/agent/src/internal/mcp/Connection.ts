@@ -14,7 +14,7 @@ import { Calls, type Ground } from "./Calls.ts"
 import * as Client from "./Client.ts"
 import type { Live, Sdk } from "./Client.ts"
 import { listed, type Offer } from "./Listing.ts"
-import { orElse, patient, Problems, type SessionLost, textOf } from "./Problems.ts"
+import { orElse, patient, Problems, type SessionLost } from "./Problems.ts"
 
 /** The connection to one server. */
 export class Connection {
@@ -26,9 +26,10 @@ export class Connection {
   private live: Live | undefined
   private last: Offer | undefined
 
-  constructor(name: string, server: McpServer) {
+  /** `way` is how people log in at the server of a name. */
+  constructor(name: string, server: McpServer, way: (server: string) => string) {
     this.server = server
-    this.problems = new Problems(name)
+    this.problems = new Problems(name, server.login === undefined ? undefined : way(name))
     const { again, asking, end, problems, unasked } = this
     this.calls = new Calls({ server, problems, again, asking, unasked, end })
   }
@@ -87,9 +88,12 @@ export class Connection {
 
   private readonly asking: Ground["asking"] = (live, asks) =>
     Effect.andThen(
-      Effect.mapError(live.line.begin, (error) => this.problems.failed(`was not asked: ${textOf(error)}`, false)),
+      Effect.mapError(live.line.begin, (error) =>
+        this.problems.failed(`was not asked: ${this.problems.textOf(error)}`, false)),
       asks
-    ).pipe(Effect.tap(() => Effect.ignore(live.line.begin)))
+    ).pipe(Effect.tap(() =>
+      Effect.ignore(live.line.begin)
+    ))
 
   /** The connection, which is made where there is none. */
   private reached(): Effect.Effect<Live, McpFailed> {

@@ -30,9 +30,12 @@ export const orElse = <A, E>(
 /** The problems of a server of this name. */
 export class Problems {
   private readonly name: string
+  /** How people log in there; undefined where nobody does. */
+  private readonly way: string | undefined
 
-  constructor(name: string) {
+  constructor(name: string, way: string | undefined) {
     this.name = name
+    this.way = way
   }
 
   failed(problem: string, sent: boolean): McpFailed {
@@ -40,12 +43,20 @@ export class Problems {
   }
 
   unreached(error: unknown): McpFailed {
-    return error instanceof McpFailed ? error : this.failed(`cannot be reached: ${textOf(error)}`, false)
+    return error instanceof McpFailed ? error : this.failed(`cannot be reached: ${this.textOf(error)}`, false)
   }
 
   /** Of something that had left. */
   of(live: Live, error: unknown): McpFailed | SessionLost {
-    return isSessionLost(error) ? new SessionLost(live) : this.failed(`failed: ${textOf(error)}`, true)
+    if (isSessionLost(error)) return new SessionLost(live)
+    return this.failed(`failed: ${this.textOf(error)}`, !isUnauthorized(error))
+  }
+
+  /** What went wrong, in words. Where somebody has to log in, they end with how. */
+  textOf(error: unknown): string {
+    if (this.way !== undefined && isUnauthorized(error)) return `nobody has logged in there; to log in: ${this.way}`
+    const text = error instanceof Error ? error.message || error.name : String(error)
+    return text.length > 1_000 ? `${text.slice(0, 1_000)}…` : text
   }
 
   promise<A>(run: (signal: AbortSignal) => Promise<A>): Effect.Effect<A, McpFailed> {
@@ -65,17 +76,14 @@ export class Problems {
 export const isHttpError = (error: unknown): error is Error & { readonly code?: number } =>
   error instanceof Error && error.constructor.name === "StreamableHTTPError"
 
-export const textOf = (error: unknown): string => {
-  if (error instanceof Error && error.constructor.name === "UnauthorizedError") {
-    return "nobody has logged in there: McpOAuth.logIn does that"
-  }
-  const text = error instanceof Error ? error.message || error.name : String(error)
-  return text.length > 1_000 ? `${text.slice(0, 1_000)}…` : text
-}
-
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** Nobody is let in: nothing was done of what was asked. */
+const isUnauthorized = (error: unknown): boolean =>
+  error instanceof Error &&
+  (error.constructor.name === "UnauthorizedError" || ("code" in error && error.code === 401))
 
 /** What streamable HTTP answers about a session that is over. */
 const isSessionLost = (error: unknown): boolean => isHttpError(error) && error.code === 404

@@ -83,7 +83,10 @@ export const begin = async (
   fetch: typeof globalThis.fetch
 ): Promise<URL | undefined> => {
   const pending = (await provider.kept()).address
-  if (pending !== undefined) return new URL(pending)
+  // An address of before leads a browser back to where nobody listens any more, once that is another place.
+  if (pending !== undefined && new URL(pending).searchParams.get("redirect_uri") === provider.redirectUrl) {
+    return pageAt(pending)
+  }
   const { auth, extractWWWAuthenticateParams } = await import("@modelcontextprotocol/sdk/client/auth.js")
   const { LATEST_PROTOCOL_VERSION } = await import("@modelcontextprotocol/sdk/types.js")
   // What a server says when it lets nobody in tells who does.
@@ -103,14 +106,19 @@ export const begin = async (
   })
   await refused.body?.cancel()
   const { resourceMetadataUrl, scope } = extractWWWAuthenticateParams(refused)
-  await auth(provider, {
-    serverUrl: url,
-    fetchFn: fetch,
-    ...(scope === undefined ? {} : { scope }),
-    ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl })
-  })
+  try {
+    await auth(provider, {
+      serverUrl: url,
+      fetchFn: fetch,
+      ...(scope === undefined ? {} : { scope }),
+      ...(resourceMetadataUrl === undefined ? {} : { resourceMetadataUrl })
+    })
+  } catch (error) {
+    if (!refused.ok) throw error
+    throw new Error("it lets everybody in, and does not say who would let somebody in", { cause: error })
+  }
   const { address } = await provider.kept()
-  return address === undefined ? undefined : new URL(address)
+  return address === undefined ? undefined : pageAt(address)
 }
 
 /** Takes the tokens of a person whose browser was sent back to this address. */
@@ -129,6 +137,54 @@ export const end = async (
   if (back.searchParams.get("state") !== state) throw new Error("the browser came back from another login")
   await auth(provider, { serverUrl: url, authorizationCode: code, fetchFn: fetch })
 }
+
+/** Says that what lets us in counts no more (RFC 7009); false where nobody was told so. */
+export const revoke = async (provider: Provider, fetch: typeof globalThis.fetch): Promise<boolean> => {
+  const { discovery, tokens } = await provider.kept()
+  const endpoint = Option.getOrUndefined(readRevocation(discovery?.["authorizationServerMetadata"]))
+    ?.revocation_endpoint
+  const client = await provider.clientInformation()
+  if (endpoint === undefined || tokens === undefined || client === undefined) return false
+  const { client_id: id, client_secret: secret } = client
+  const body = new URLSearchParams({
+    token: tokens.refresh_token ?? tokens.access_token,
+    token_type_hint: tokens.refresh_token === undefined ? "access_token" : "refresh_token",
+    ...(secret === undefined ? { client_id: id } : {})
+  })
+  const headers = {
+    "content-type": "application/x-www-form-urlencoded",
+    ...(secret === undefined
+      ? {}
+      : { authorization: `Basic ${btoa(`${encodeURIComponent(id)}:${encodeURIComponent(secret)}`)}` })
+  }
+  try {
+    const response = await fetch(endpoint, { method: "POST", headers, body: body.toString() })
+    await response.body?.cancel()
+    return response.ok
+  } catch {
+    // Whoever cannot be reached counts it until it has run out.
+    return false
+  }
+}
+
+/** What is kept of a server, for whoever does not ask it anything. */
+export const keptIn = (
+  store: Identity["store"],
+  url: string
+): Effect.Effect<{ readonly isLoggedIn: boolean; readonly origins: ReadonlyArray<string> }, unknown> =>
+  Effect.map(store.load(keyOf(url)), (text) => {
+    const { discovery, tokens } = text === undefined ? nothing : Option.getOrElse(read(text), () => nothing)
+    const origins = tokens === undefined ?
+      [] :
+      [discovery?.authorizationServerUrl].flatMap((address) =>
+        address !== undefined && URL.canParse(address) ? [new URL(address).origin] : []
+      )
+    return { isLoggedIn: tokens !== undefined, origins }
+  })
+
+/** Nothing is kept of a server from now on. */
+export const forget = (store: Identity["store"], url: string): Effect.Effect<void, unknown> =>
+  store.save(keyOf(url), undefined)
 
 /** What the client of the protocol asks. */
 export class Provider implements OAuthClientProvider {
@@ -265,11 +321,22 @@ export class Provider implements OAuthClientProvider {
 
 const nothing: Kept = { version: 1 }
 
+/** A browser opens other things than pages too. */
+const pageAt = (address: string): URL => {
+  const url = new URL(address)
+  if (url.protocol === "https:" || url.protocol === "http:") return url
+  throw new Error(`it sends people to an address that begins with ${url.protocol}, and to no page of the web`)
+}
+
 /** What a server says, as the JSON of it that is kept. */
 const plain = <A>(schema: Schema.Codec<A, unknown>, said: object): A =>
   Schema.decodeUnknownSync(schema)(JSON.parse(JSON.stringify(said)))
 
 const read = Schema.decodeUnknownOption(Schema.fromJsonString(Kept))
+
+const readRevocation = Schema.decodeUnknownOption(
+  Schema.Struct({ revocation_endpoint: Schema.optionalKey(Schema.String) })
+)
 
 /** A server, whatever is asked of it. */
 const keyOf = (url: string): string => {

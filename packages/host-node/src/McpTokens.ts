@@ -1,5 +1,5 @@
-/** Where a process keeps what MCP servers have given it (`McpOAuth`), and how a person at its machine logs in. */
-import type { Store } from "@fermata/agent/mcp/McpOAuth"
+/** Where a process keeps what MCP servers have given it (`McpOAuth` of `@fermata/agent`), and how a person at its machine logs in. */
+import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -9,11 +9,17 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
 import type { Server } from "node:http"
 import { dirname } from "node:path"
 
+/** What is kept of each server, a text that is a secret; a text that is undefined is deleted. */
+export interface Tokens {
+  readonly load: (server: string) => Effect.Effect<string | undefined, unknown>
+  readonly save: (server: string, text: string | undefined) => Effect.Effect<void, unknown>
+}
+
 /**
  * A file that nobody but its owner may read (mode 600), written whole or not at
  * all. Several processes may share it.
  */
-export const file = (path: string): Store => {
+export const file = (path: string): Tokens => {
   const lock = Semaphore.makeUnsafe(1)
   const all = Effect.tryPromise(() =>
     readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
@@ -33,7 +39,7 @@ export const file = (path: string): Store => {
         Effect.tryPromise(async () => {
           const beside = `${path}.${randomUUID()}`
           await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-          await writeFile(beside, JSON.stringify(text === undefined ? others : { ...others, [server]: text }), {
+          await writeFile(beside, StoredJson.textOf(text === undefined ? others : { ...others, [server]: text }), {
             mode: 0o600,
             flush: true
           })
@@ -65,7 +71,10 @@ export const browser = <E, R>(
           response.writeHead(200, { "content-type": "text/plain" }).end("You may close this page.")
           came.resolve(back)
         })
-        http.once("error", (error) => resume(Effect.fail(error)))
+        http.once(
+          "error",
+          ({ message }) => resume(Effect.fail(new Error(`nobody can come back to ${redirectUrl}: ${message}`)))
+        )
         http.listen(Number(port || 80), hostname, () => resume(Effect.succeed(http)))
       }),
       (http) =>
