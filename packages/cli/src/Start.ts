@@ -34,6 +34,8 @@ export interface Request {
   readonly event: { readonly value: unknown } | undefined
   readonly eventName: string | undefined
   readonly key: string | undefined
+  readonly title: string | undefined
+  readonly labels: Readonly<Record<string, string>> | undefined
   readonly isNew: boolean
   readonly detach: boolean
 }
@@ -244,7 +246,7 @@ const contractNamed = (host: Host.Host, name: string): Effect.Effect<Contract | 
 const startContract = (
   host: Host.Host,
   { as }: Globals,
-  { event, eventName, input, key }: Request,
+  { event, eventName, input, key, labels, title }: Request,
   file: ContractFile | undefined,
   contract: Contract
 ): Effect.Effect<StartedRun, CommandFailed> =>
@@ -262,7 +264,9 @@ const startContract = (
       // Both are JSON by how they were read.
       ...(input === undefined ? {} : { input: input.value as Schema.Json }),
       ...(event === undefined || name === undefined ? {} : { event: { name, payload: event.value as Schema.Json } }),
-      ...(key === undefined ? {} : { key })
+      ...(key === undefined ? {} : { key }),
+      ...(title === undefined ? {} : { title }),
+      ...(labels === undefined ? {} : { labels })
     }))
     return { ...started, workflow: contract.id, definition: `${contract.id}@${contract.version}` }
   })
@@ -278,7 +282,7 @@ export const triggerOf = ({ triggers }: Contract): string | undefined => {
 const startProgram = (
   host: Host.Host,
   { as }: Globals,
-  { event, input, isNew, key, workflow }: Request
+  { event, input, isNew, key, labels, title, workflow }: Request
 ): Effect.Effect<StartedRun, CommandFailed> =>
   Effect.gen(function*() {
     if (event !== undefined) {
@@ -292,6 +296,8 @@ const startProgram = (
     const started = yield* host.refine(host.runs.start(workflow, input === undefined ? {} : input.value, {
       by: as,
       ...(key === undefined ? {} : { key }),
+      ...(title === undefined ? {} : { title }),
+      ...(labels === undefined ? {} : { labels }),
       ...(isNew ? { new: true } : {})
     }))
     const run = yield* host.refine(host.runs.find(started.runId))

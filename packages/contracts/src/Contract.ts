@@ -84,6 +84,8 @@ export const headFields = {
     "a semantic version such as 1.0.0"
   ),
   title: Parts.Text,
+  /** What each run is about, in one line; sees `input` and `trigger`. */
+  runTitle: Schema.optionalKey(Parts.Text.annotate({ description: "a text with templates" })),
   description: Schema.optionalKey(Schema.String),
   limits: Parts.withDefault(Limits, {}),
   entryStepId: Parts.StepId,

@@ -72,6 +72,8 @@ const head: Texts<Contract.Contract> = {
   id: "The name by which the contract is started: letters, digits, `.`, `_` and `-`.",
   version: "A semantic version, such as `1.0.0`. What was stored under one id and version never changes.",
   title: "One line about it, for people.",
+  runTitle:
+    "One line that tells its runs apart in lists, such as `Ticket {{ input.id }}`; sees `input` and `trigger`, and is made once, when a run is asked for. The key of the run, or the first short text of its input, when absent.",
   description: "More about it, for people.",
   limits: "Bounds of one run.",
   entryStepId: "The step at which a run begins.",

@@ -119,6 +119,7 @@ const placesOf = (
       names: ["trigger"]
     }))
   ),
+  { path: ["runTitle"], value: fieldOf(document, "runTitle"), whole: false, names: ["trigger", "input"] },
   ...graphs.flatMap((graph) => {
     const names = StepTree.around(graph).flatMap(({ of }) => of?.inner.names ?? [])
     return [

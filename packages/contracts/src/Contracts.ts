@@ -13,7 +13,7 @@ import type { Definitions, Program } from "@fermata/engine/Extension"
 import { HostClock } from "@fermata/engine/HostClock"
 import * as HttpService from "@fermata/engine/HttpService"
 import { Runs } from "@fermata/engine/Runs"
-import { checkKey } from "@fermata/engine/StartRequest"
+import { checkKey, described } from "@fermata/engine/StartRequest"
 import { Store } from "@fermata/engine/Store"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -54,6 +54,10 @@ export interface StartOptions {
   /** Runs of one contract with one key are one run. */
   readonly key?: string
   readonly by?: string
+  /** What the run is about, in a few words: shown in lists. When absent, what its contract says (`runTitle`), its key, or the first short text of its input. */
+  readonly title?: string
+  /** By which it is found in lists: at most 20 names of up to 63 characters, with texts of up to 200. */
+  readonly labels?: Readonly<Record<string, string>>
 }
 
 /** A contract whose runs this process leaves to others. */
@@ -216,7 +220,7 @@ const make = <R>(kinds: StepKinds<R>) =>
     const start = Effect.fn("Contracts.start")(function*({ contract, version, ...given }: StartOptions) {
       yield* checkKey(typeof contract === "string" ? contract : String(Reflect.get(contract, "id")), given.key)
       const stored = typeof contract === "string" ? yield* get(contract, version) : yield* add(contract)
-      return yield* engine.start(yield* requestOf(stored, given, kinds))
+      return yield* engine.start(yield* described(yield* requestOf(stored, given, kinds), given))
     })
 
     const request: Definitions["request"] = Effect.fnUntraced(function*({ hash, name }, payload, options) {

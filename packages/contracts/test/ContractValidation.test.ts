@@ -68,6 +68,17 @@ describe("ContractValidation", () => {
       assert.deepStrictEqual(decoded.problems, error.problems)
     }))
 
+  it("looks into what tells runs apart, which sees what a run is given and no step", () => {
+    const of = (runTitle: unknown) =>
+      problemsOf(contract([emit({})], { runTitle })).map(({ code, found, path }) => [path, code, found])
+    assert.deepStrictEqual(of("Order {{ input.id }} of {{ trigger.who }}"), [])
+    assert.deepStrictEqual(of("{{ steps.start.output }}"), [["runTitle", "unknown-reference", "steps"]])
+    assert.deepStrictEqual(of("Order {{ inptu.id }}"), [["runTitle", "unknown-reference", "inptu"]])
+    assert.deepStrictEqual(of("{{ 1 + }}").map(([path, code]) => [path, code]), [["runTitle", "bad-expression"]])
+    assert.deepStrictEqual(of("").map(([path, code]) => [path, code]), [["runTitle", "wrong-value"]])
+    assert.deepStrictEqual(of(5).map(([path, code]) => [path, code]), [["runTitle", "wrong-type"]])
+  })
+
   it("points into the text of an expression", () => {
     const [problem] = problemsOf(contract([emit({ a: "id {{ trigger.id }} {{ 1 + }}" })]))
     assert.deepInclude(problem, { path: "steps[0].payload.a", code: "bad-expression" })

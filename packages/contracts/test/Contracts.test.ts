@@ -43,6 +43,79 @@ const start = (options: Parameters<Contracts["Service"]["start"]>[0]) =>
   Effect.tap(Effect.flatMap(Contracts, (contracts) => contracts.start(options)), () => settled)
 
 describe("Contracts", () => {
+  describe("what a run is about", () => {
+    const about = (run: string) =>
+      Effect.map(Runs.use((runs) => runs.find(run)), ({ labels, title }) => ({ title, ...(labels && { labels }) }))
+    const titled = (runTitle: string, more: object = {}) => keeper("titled", { runTitle, ...more })
+
+    it.effect("is what its contract makes of its input and of the event, once", () =>
+      Effect.gen(function*() {
+        const document = titled("Order {{ input.id }}\n for {{ trigger.who.name }}", on("order.placed"))
+        const byHand = yield* start({ contract: document, input: { id: 7, who: { name: "Ada" } } })
+        assert.deepStrictEqual(yield* about(byHand.runId), { title: "Order 7 for Ada" })
+        yield* publish("order.placed", { id: 8, who: { name: "Bob" } })
+        const both = yield* start({
+          contract: document,
+          input: { id: 9 },
+          event: { name: "x", payload: { who: { name: "Eve" } } }
+        })
+        const runs = yield* Runs.use((runs) => runs.list({ workflow: "titled" }))
+        assert.deepStrictEqual(runs.map(({ title }) => title), [
+          "Order 9 for Eve",
+          "Order 8 for Bob",
+          "Order 7 for Ada"
+        ])
+        assert.strictEqual((yield* journal(both.runId)).filter((entry) => "title" in entry).length, 0)
+      }).pipe(Effect.provide(layer())))
+
+    it.effect("is its key or the first short text of its input where its contract makes nothing of it", () =>
+      Effect.gen(function*() {
+        const cases = [["{{ input.nothing }}", "k1"], ["  ", "k2"], ["{{ $number(input.name) }}", "k3"]] as const
+        for (const [index, [runTitle, key]] of cases.entries()) {
+          const contract = titled(runTitle, { version: `1.0.${index}` })
+          assert.deepStrictEqual(yield* about((yield* start({ contract, input: { name: "Ada" }, key })).runId), {
+            title: key
+          })
+          assert.deepStrictEqual(yield* about((yield* start({ contract, input: { name: "Ada" } })).runId), {
+            title: "Ada"
+          })
+        }
+        const whole = titled("{{ input.count }}", { version: "2.0.0" })
+        assert.deepStrictEqual(yield* about((yield* start({ contract: whole, input: { count: 3 } })).runId), {
+          title: "3"
+        })
+      }).pipe(Effect.provide(layer())))
+
+    it.effect("may be said by whoever starts it, with labels by which it is found", () =>
+      Effect.gen(function*() {
+        const contract = titled("Order {{ input.id }}")
+        const one = yield* start({ contract, input: { id: 1 }, title: "By hand", labels: { customer: "acme" } })
+        assert.deepStrictEqual(yield* about(one.runId), { title: "By hand", labels: { customer: "acme" } })
+        const two = yield* Runs.use((runs) => runs.start("titled", { id: 2 }, { labels: { customer: "acme" } }))
+        const found = yield* Runs.use((runs) => runs.list({ labels: { customer: "acme" } }))
+        assert.deepStrictEqual(found.map(({ id, title }) => [id, title]), [[two.runId, "Order 2"], [
+          one.runId,
+          "By hand"
+        ]])
+        const refused = yield* Effect.flip(start({ contract, input: {}, labels: { "not one": "x" } }))
+        assert.strictEqual(refused._tag, "StartRefused")
+        assert.lengthOf(yield* Runs.use((runs) => runs.list()), 2)
+      }).pipe(Effect.provide(layer())))
+
+    it.effect("is that of its own contract where another calls it", () =>
+      Effect.gen(function*() {
+        yield* add(titled("Order {{ input.id }}"))
+        yield* start({
+          contract: document([step("call", "order", null, { workflow: "titled", input: { id: "{{ input.n }}" } })], {
+            id: "caller"
+          }),
+          input: { n: 5 }
+        })
+        const [run] = yield* Runs.use((runs) => runs.list({ workflow: "titled" }))
+        assert.strictEqual(run?.title, "Order 5")
+      }).pipe(Effect.provide(layer())))
+  })
+
   describe("add, list, get", () => {
     it.effect("C-05: an added contract is found, and adding it again in another order of keys changes nothing", () =>
       Effect.gen(function*() {

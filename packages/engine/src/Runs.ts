@@ -69,7 +69,7 @@ import * as RunStarts from "./internal/RunStarts.ts"
 import { ownerOf, summary } from "./internal/RunSummaries.ts"
 import * as RunWatch from "./internal/RunWatch.ts"
 import * as Telling from "./internal/secrets/Telling.ts"
-import { checkKey } from "./StartRequest.ts"
+import { checkKey, described } from "./StartRequest.ts"
 import { Store } from "./Store.ts"
 
 export { ownerOf }
@@ -333,7 +333,7 @@ export class Runs extends Context.Service<Runs, {
           const request = definition.kind === "program"
             ? yield* RunStarts.programRequest(runtime, definition, payload, options)
             : yield* RunStarts.documentRequest(runtime, definition, payload, options)
-          return yield* engine.start(yield* RunStarts.described(request, options))
+          return yield* engine.start(yield* described(request, options))
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
           return yield* RunForks.fork(runtime, store, yield* rowOf(run), Telling.json(options))

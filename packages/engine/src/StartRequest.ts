@@ -3,6 +3,7 @@
  */
 import { Amount } from "@fermata/core/Amount"
 import { PayloadRefused, StartRefused } from "@fermata/core/RunsErrors"
+import type { StartOptions } from "@fermata/core/RunStart"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
@@ -139,3 +140,41 @@ export const checkKey = (workflow: string, key: string | undefined): Effect.Effe
       new StartRefused({ workflow, problem: "its key is empty; give a text that stands for this run, or no key" })
     )
     : Effect.void
+
+/** The request with the title and the labels that the run is started with. A run that nothing names is told by its key. */
+export const described = (
+  request: StartRequest,
+  { key, labels, title = request.title ?? key }: Pick<StartOptions, "key" | "labels" | "title">
+): Effect.Effect<StartRequest, StartRefused> => {
+  const problem = labels === undefined ? undefined : problemOfLabels(labels)
+  return problem !== undefined
+    ? Effect.fail(new StartRefused({ workflow: request.workflow, problem }))
+    : Effect.succeed({
+      ...request,
+      ...(title === undefined ? {} : { title }),
+      ...(labels === undefined || Object.keys(labels).length === 0 ? {} : { labels: { ...labels } })
+    })
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const mostLabels = { count: 20, name: 63, value: 200 }
+
+const problemOfLabels = (labels: Readonly<Record<string, string>>): string | undefined => {
+  const names = Object.keys(labels)
+  if (names.length > mostLabels.count) return `it has ${names.length} labels; at most ${mostLabels.count} are kept`
+  for (const name of names) {
+    const { length } = labels[name]!
+    if (!/^[\w./-]+$/.test(name) || name.length > mostLabels.name) {
+      return `the name of its label ${
+        StoredJson.quote(name)
+      } is none: give up to ${mostLabels.name} letters, digits and _ . / -`
+    }
+    if (length === 0 || length > mostLabels.value) {
+      return `its label ${name} has ${length} characters; give 1 to ${mostLabels.value}`
+    }
+  }
+  return undefined
+}

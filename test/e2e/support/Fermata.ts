@@ -31,6 +31,8 @@ export interface Printed {
   readonly otherInput: boolean
   readonly status: string
   readonly reason: string
+  readonly title?: string
+  readonly labels?: Readonly<Record<string, string>>
   readonly waits: ReadonlyArray<{ readonly who: ReadonlyArray<string> }>
   readonly output: unknown
   readonly usage: object

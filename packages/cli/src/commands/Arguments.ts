@@ -31,6 +31,17 @@ export const detach = Flag.Boolean("detach").pipe(
 export const text = (name: string, metavar: string, description: string) =>
   Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
 
+/** What a run is about. */
+export const title = text("title", "TEXT", "What the run is about, in lists; by default what its workflow says")
+
+/** An option with labels of runs, which may be repeated. */
+export const labels = (description: string) =>
+  Flag.KeyValuePair("label").pipe(
+    Flag.withMetavar("NAME=VALUE"),
+    Flag.withDescription(`${description}; may be repeated`),
+    Flag.optional
+  )
+
 /** How many entries a list shows. */
 export const limit = Flag.Int("limit").pipe(
   Flag.withMetavar("N"),

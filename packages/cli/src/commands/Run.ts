@@ -18,13 +18,15 @@ export const commandRun = Command.make("run", {
   event: Arguments.json("event", "The payload of the event that is to have started the run"),
   eventName: Arguments.text("event-name", "N", "The name of that event; by default what the contract is triggered by"),
   key: Arguments.identity("key", "K", "Runs of one workflow with one key are one run"),
+  title: Arguments.title,
+  label: Arguments.labels("A label by which the run is found in lists"),
   newRun: Flag.Boolean("new").pipe(
     Flag.withoutNegation,
     Flag.withDescription("Start another run, even where the input has been run before"),
     Flag.withDefault(false)
   ),
   detach: Arguments.detach
-}, ({ detach, event, eventName, input, key, newRun, workflow }) =>
+}, ({ detach, event, eventName, input, key, label, newRun, title, workflow }) =>
   Effect.gen(function*() {
     const payload = yield* JsonOption.readOptional("--input", Option.getOrUndefined(input))
     const eventPayload = yield* JsonOption.readOptional("--event", Option.getOrUndefined(event))
@@ -35,6 +37,8 @@ export const commandRun = Command.make("run", {
       event: Option.isSome(event) ? { value: eventPayload } : undefined,
       eventName: Option.getOrUndefined(eventName),
       key: Option.getOrUndefined(key),
+      title: Option.getOrUndefined(title),
+      labels: Option.getOrUndefined(label),
       isNew: newRun,
       detach
     }))
@@ -45,6 +49,10 @@ export const commandRun = Command.make("run", {
       {
         command: "fermata run ticket-triage.json --event @ticket.json --json",
         description: "As if that event had come, with one JSON document as the result"
+      },
+      {
+        command: "fermata run greet.json --input '{\"name\":\"Grace\"}' --label team=navy",
+        description: "With a label, by which `runs ls --label team=navy` finds it"
       },
       {
         command: "fermata run purchase --input @order.json --detach",

@@ -2,7 +2,7 @@
  * From a contract and what it is given to the request that starts a run.
  */
 import type { PayloadRefused } from "@fermata/core/RunsErrors"
-import { compose, type StoredJson } from "@fermata/core/StoredJson"
+import { compose, type StoredJson, textOf } from "@fermata/core/StoredJson"
 import { sha256Hex } from "@fermata/engine/Digest"
 import { payloadText, type StartRequest } from "@fermata/engine/StartRequest"
 import { WebCrypto } from "effect/crypto/WebCrypto"
@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { type Payload, subscriptionsOf } from "../ContractProgram.ts"
 import type { Stored } from "../ContractRegistry.ts"
+import * as Expression from "../Expression.ts"
 import { standardShapes } from "../StandardShapes.ts"
 import type { StepShapes } from "../StepShape.ts"
 
@@ -42,6 +43,7 @@ export const requestOf = Effect.fnUntraced(function*(
   const payload: { readonly [part in keyof Payload]?: StoredJson | undefined } = input === undefined
     ? { input: trigger ?? (yield* payloadText(name, null)) }
     : { input: yield* payloadText(name, input), trigger }
+  const title = yield* titleOf(contract, { input, event })
   return {
     id,
     workflow: name,
@@ -52,6 +54,7 @@ export const requestOf = Effect.fnUntraced(function*(
     parent: null,
     listener: null,
     payload: compose(payload),
+    ...(title === undefined ? {} : { title }),
     ...(by === undefined ? {} : { by }),
     ...(event === undefined ? {} : { trigger: { event: event.name, id: event.id ?? id } }),
     subscriptions: subscriptionsOf(contract, shapes)
@@ -61,6 +64,22 @@ export const requestOf = Effect.fnUntraced(function*(
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** What the run is about, as its contract says it. A title is worth no run that does not start. */
+const titleOf = (
+  { id, runTitle }: Stored["contract"],
+  { event, input }: Given
+): Effect.Effect<string | undefined> => {
+  if (runTitle === undefined) return Effect.undefined
+  const trigger = event?.payload ?? input ?? null
+  return Expression.evaluate(runTitle, { input: input ?? trigger, trigger }).pipe(
+    Effect.map((title) => typeof title === "string" ? title : title === null ? "" : textOf(title)),
+    Effect.map((title) => title.trim() === "" ? undefined : title),
+    Effect.catch(({ message }) =>
+      Effect.as(Effect.logWarning(`a run of contract "${id}" has no title of its own: ${message}`), undefined)
+    )
+  )
+}
 
 const identity = (contract: string, what: "key" | "event", value: string): Effect.Effect<string> =>
   Effect.map(sha256Hex(`contract:${contract.length}:${contract}:${what}:${value}`), (hash) => hash.slice(0, 32))

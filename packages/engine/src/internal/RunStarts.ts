@@ -1,7 +1,6 @@
 /** From the name of a workflow and a payload in JSON to the request that starts a run. */
 import { PayloadRefused, StartRefused, WorkflowNotFound } from "@fermata/core/RunsErrors"
 import type { StartOptions } from "@fermata/core/RunStart"
-import * as StoredJson from "@fermata/core/StoredJson"
 import { newestFirst } from "@fermata/core/VersionOrder"
 import * as Cause from "effect/Cause"
 import { WebCrypto } from "effect/crypto/WebCrypto"
@@ -70,21 +69,6 @@ export const programRequest = Effect.fnUntraced(function*(
   }
 })
 
-/** The request with the title and the labels that it is started with. */
-export const described = (
-  request: StartRequest,
-  { key, labels, title = request.title ?? key }: StartOptions
-): Effect.Effect<StartRequest, StartRefused> => {
-  const problem = labels === undefined ? undefined : problemOfLabels(labels)
-  return problem !== undefined
-    ? Effect.fail(new StartRefused({ workflow: request.workflow, problem }))
-    : Effect.succeed({
-      ...request,
-      ...(title === undefined ? {} : { title }),
-      ...(labels === undefined || Object.keys(labels).length === 0 ? {} : { labels: { ...labels } })
-    })
-}
-
 export const documentRequest = (
   runtime: EngineRuntime,
   definition: DefinitionRow,
@@ -101,25 +85,6 @@ export const documentRequest = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-const mostLabels = { count: 20, name: 63, value: 200 }
-
-const problemOfLabels = (labels: Readonly<Record<string, string>>): string | undefined => {
-  const names = Object.keys(labels)
-  if (names.length > mostLabels.count) return `it has ${names.length} labels; at most ${mostLabels.count} are kept`
-  for (const name of names) {
-    const { length } = labels[name]!
-    if (!/^[\w./-]+$/.test(name) || name.length > mostLabels.name) {
-      return `the name of its label ${
-        StoredJson.quote(name)
-      } is none: give up to ${mostLabels.name} letters, digits and _ . / -`
-    }
-    if (length === 0 || length > mostLabels.value) {
-      return `its label ${name} has ${length} characters; give 1 to ${mostLabels.value}`
-    }
-  }
-  return undefined
-}
 
 /** What an annotation says, or a key that the workflow has made. */
 const titleOf = (workflow: Workflow.Any | undefined, payload: unknown): Pick<StartRequest, "title"> => {

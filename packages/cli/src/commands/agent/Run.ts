@@ -18,8 +18,10 @@ export const commandAgentRun = Command.make("run", {
   ),
   inputFile: Arguments.text("input-file", "FILE", "The same, in a file"),
   id: Arguments.identity("id", "ID", "Runs of one agent with one id are one run; a new one each time without it"),
+  title: Arguments.title,
+  label: Arguments.labels("A label by which the run is found in lists"),
   detach: Arguments.detach
-}, ({ agent: name, detach, id, input, inputFile }) =>
+}, ({ agent: name, detach, id, input, inputFile, label, title }) =>
   Effect.gen(function*() {
     if (Option.isSome(input) && Option.isSome(inputFile)) {
       return yield* refused("InvalidValue", "--input and --input-file exclude each other: both are the input", [
@@ -47,6 +49,8 @@ export const commandAgentRun = Command.make("run", {
       event: undefined,
       eventName: undefined,
       key: undefined,
+      title: Option.getOrUndefined(title),
+      labels: Option.getOrUndefined(label),
       isNew: false,
       detach
     }))

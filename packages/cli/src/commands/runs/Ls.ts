@@ -13,9 +13,13 @@ import { withHost } from "../../Session.ts"
 import * as Arguments from "../Arguments.ts"
 
 const time = (name: string, description: string) =>
-  Flag.Date(name).pipe(
+  Flag.String(name).pipe(
     Flag.withMetavar("TIME"),
     Flag.withDescription(`${description}, as 2026-01-31T12:00Z`),
+    Flag.filterMap(
+      (text) => Option.filter(Option.some(Date.parse(text)), Number.isFinite),
+      (text) => `expected a day or a time, as 2026-01-31 or 2026-01-31T12:00Z, found ${text}`
+    ),
     Flag.optional
   )
 
@@ -32,11 +36,7 @@ export const commandRunsLs = Command.make(
       Flag.optional
     ),
     workflow: Arguments.text("workflow", "NAME", "Only runs of this workflow"),
-    label: Flag.KeyValuePair("label").pipe(
-      Flag.withMetavar("NAME=VALUE"),
-      Flag.withDescription("Only runs with this label; may be repeated"),
-      Flag.optional
-    ),
+    label: Arguments.labels("Only runs with this label"),
     since: time("since", "Only runs that were asked for at this time or later"),
     until: time("until", "Only runs that were asked for at this time or earlier"),
     id: Arguments.text("id", "PREFIX", "Only runs whose ids begin with this"),
@@ -61,8 +61,8 @@ export const commandRunsLs = Command.make(
               ...(Option.isSome(reason) ? { reason: [reason.value] } : {}),
               ...(Option.isSome(workflow) ? { workflow: workflow.value } : {}),
               ...(Option.isSome(label) ? { labels: label.value } : {}),
-              ...(Option.isSome(since) ? { since: since.value.getTime() } : {}),
-              ...(Option.isSome(until) ? { until: until.value.getTime() } : {}),
+              ...(Option.isSome(since) ? { since: since.value } : {}),
+              ...(Option.isSome(until) ? { until: until.value } : {}),
               ...(Option.isSome(id) ? { prefix: id.value } : {}),
               ...(before === undefined ? {} : { before })
             }))
