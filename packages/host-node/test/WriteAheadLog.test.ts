@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Events } from "@fermata/engine/Events"
 import { Feed } from "@fermata/engine/Feed"
 import * as Step from "@fermata/engine/Step"
-import { commit, one, startOwned } from "@fermata/testing/backend/Fixtures"
+import { commit, event, events, one, startOwned } from "@fermata/testing/backend/Fixtures"
 import { Context, Effect, Exit, Fiber, Latch, Layer, Logger, Schema, Stream } from "effect"
 import { Workflow } from "effect/workflow"
 import { statSync } from "node:fs"
@@ -29,11 +30,13 @@ const reader = (file: string) =>
 const logOf = (file: string) => statSync(`${file}-wal`).size
 
 describe("the write-ahead log", () => {
-  it.live("is not held by who follows and stands still", () =>
+  it.live("is not held by who follows or subscribes and stands still: a checkpoint takes all of it in", () =>
     Effect.gen(function*() {
       const file = join(yield* TempFolder.make, "fermata.db")
       const context = yield* Layer.build(
-        Feed.layer.pipe(Layer.provideMerge(NodeHost.layer({ db: file, worker: false, maxLogBytes: 4 * mebibyte })))
+        Layer.merge(Feed.layer, Events.layer).pipe(
+          Layer.provideMerge(NodeHost.layer({ db: file, worker: false, maxLogBytes: 4 * mebibyte }))
+        )
       )
       const began = yield* Latch.make(false)
       const { follow, position } = Context.get(context, Feed)
@@ -42,15 +45,28 @@ describe("the write-ahead log", () => {
         follow({ after }),
         () => Effect.andThen(began.open, Effect.never)
       ))
+      const heard = yield* Latch.make(false)
+      const { subscribe } = Context.get(context, Events)
+      yield* Effect.forkScoped(
+        Stream.runForEach(subscribe("**"), () => Effect.andThen(heard.open, Effect.never)),
+        { startImmediately: true }
+      )
       const backend = yield* SqliteBackend.make({ file, synchronous: "NORMAL", maxLogBytes: 4 * mebibyte })
-      yield* one(backend, startOwned("a", { rows: ["0"] }))
+      yield* backend.write([startOwned("a", { rows: ["0"] }), events(event("x", "order.placed"))])
       yield* began.await
+      yield* heard.await
       // Five times the limit.
       const text = JSON.stringify("x".repeat(50_000))
       for (let length = 1; length <= 400; length++) {
         assert.deepStrictEqual(yield* one(backend, commit("a", length, [text])), { ok: true })
       }
       assert.isBelow(logOf(file), 8 * mebibyte)
+      const other = yield* Effect.acquireRelease(
+        Effect.sync(() => new DatabaseSync(file)),
+        (db) => Effect.sync(() => db.close())
+      )
+      assert.deepInclude(other.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get(), { busy: 0 })
+      assert.strictEqual(logOf(file), 0)
     }).pipe(Effect.scoped))
 
   it.effect("beside a read transaction that stays open stops at its limit; what was written is there, and the rest follows", () =>

@@ -6,6 +6,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { Backend } from "@fermata/engine/Backend"
 import { type Change, type Changes, hasEntries } from "@fermata/engine/ChangeLog"
+import { Events } from "@fermata/engine/Events"
 import { Feed } from "@fermata/engine/Feed"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
@@ -345,6 +346,40 @@ export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Sco
             assert.deepStrictEqual(entries, yield* world.rows(id))
             assert.strictEqual((yield* world.run(id)).status, "completed")
           }
+        }))
+
+      test("S4, N-25: who subscribes hears what every process publishes and what its runs do, each once, also when one of them dies", (world) =>
+        Effect.gen(function*() {
+          const first = yield* world.start(waiting([]))
+          const second = yield* world.start(waiting([]))
+          const eventsOf = (host: CrashHost.Host) => host.use(Effect.provide(Events, Events.layer))
+          const heard: Array<{ readonly id: string; readonly name: string }> = []
+          const names = () => heard.map(({ name }) => name).filter((name) => name !== "engine.run.resumed").toSorted()
+          yield* Effect.forkChild(
+            Stream.runForEach(
+              (yield* eventsOf(second)).subscribe("**"),
+              (event) => Effect.sync(() => void heard.push(event))
+            ),
+            { startImmediately: true }
+          )
+          const id = yield* start(first, "run")
+          yield* first.use((yield* eventsOf(first)).emit("order.placed", { n: 1 }))
+          for (let second = 0; second < 5; second++) yield* world.adjustHost(1_000)
+          const before = [
+            "engine.run.requested",
+            "engine.run.started",
+            "engine.run.waiting",
+            "engine.step.completed",
+            "engine.step.requested",
+            "order.placed"
+          ]
+          assert.deepStrictEqual(names(), before)
+          yield* first.kill
+          yield* world.tell(id, "signal", { name: "go", payload: "now" })
+          for (let second = 0; second < 20; second++) yield* world.adjustHost(1_000)
+          yield* second.settled
+          assert.deepStrictEqual(names(), ["engine.run.completed", ...before])
+          assert.strictEqual(new Set(heard.map(({ id }) => id)).size, heard.length)
         }))
     })
   })
