@@ -34,6 +34,13 @@ export class Feed extends Context.Service<Feed, {
    * the stream goes on from now. Interrupted when the engine closes.
    */
   readonly follow: (options?: FeedOptions) => Stream.Stream<Changes, StorageFailed>
+  /**
+   * An element at once, and then whenever something may have been written to the
+   * store, by this process or another; one for all that was written before it is
+   * asked for. For those who look at what is no change of a run, such as the
+   * answers to a question. Interrupted when the engine closes.
+   */
+  readonly written: Stream.Stream<void, StorageFailed>
 }>()("@fermata/engine/Feed") {
   /** The feed of the engine of this process. */
   static readonly layer: Layer.Layer<Feed, never, Engine> = Layer.effect(
@@ -41,6 +48,7 @@ export class Feed extends Context.Service<Feed, {
     Effect.map(CurrentRuntime.current, (runtime) =>
       Feed.of({
         position: runtime.backend.position,
+        written: FeedFollower.written(runtime),
         follow: ({ after, root } = {}) =>
           FeedFollower.follow(runtime, {
             after,

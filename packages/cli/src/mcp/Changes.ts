@@ -1,4 +1,5 @@
 /** Notices what changes in the store, whoever writes it: that there is another run, and that other questions are open. */
+import { Feed } from "@fermata/engine/Feed"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import type * as Scope from "effect/Scope"
@@ -17,22 +18,10 @@ export const watch = (host: Host): Effect.Effect<Changes, CommandFailed, Scope.S
   Effect.gen(function*() {
     const runs = yield* PubSub.sliding<void>(1)
     const approvals = yield* PubSub.sliding<void>(1)
-    const { backend } = host.store
-    // The version of the store tells of what others write; what this process commits is heard.
-    let isDirty = false
-    yield* host.engine.committed.pipe(
-      Stream.runForEach(() => Effect.sync(() => void (isDirty = true))),
-      Effect.forkScoped({ startImmediately: true })
-    )
-    let version = yield* host.refine(backend.version)
+    const { written } = yield* host.use(Effect.provide(Feed, Feed.layer))
     let newest = yield* newestOf(host)
     let open = yield* openOf(host)
     const look = Effect.gen(function*() {
-      yield* host.sleep(lookMs)
-      const now = yield* host.refine(backend.version)
-      if (!isDirty && now === version) return
-      isDirty = false
-      version = now
       const [newestNow, openNow] = [yield* newestOf(host), yield* openOf(host)]
       if (newestNow !== newest) yield* PubSub.publish(runs, undefined)
       if (openNow !== open) yield* PubSub.publish(approvals, undefined)
@@ -40,15 +29,13 @@ export const watch = (host: Host): Effect.Effect<Changes, CommandFailed, Scope.S
       open = openNow
     })
     // A look that failed is followed by another.
-    yield* Effect.forkScoped(Effect.forever(Effect.ignore(look)))
+    yield* Effect.forkScoped(Stream.runForEach(written, () => Effect.ignore(look)), { startImmediately: true })
     return { runs: Stream.fromPubSub(runs), approvals: Stream.fromPubSub(approvals) }
   })
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
-
-const lookMs = 500
 
 const newestOf = (host: Host): Effect.Effect<string | undefined, CommandFailed> =>
   Effect.map(host.refine(host.runs.list({ limit: 1 })), ([run]) => run?.id)

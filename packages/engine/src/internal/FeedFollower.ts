@@ -37,3 +37,14 @@ export const follow = (
     return Stream.unfold(from, (position) => next(listener, position))
   }))
 }
+
+/** An element at once, and whenever something may have been written since the last was asked for. */
+export const written = (
+  { feed, waiters }: Pick<EngineRuntime, "feed" | "waiters">
+): Stream.Stream<void, StorageFailed> =>
+  Stream.unwrap(Effect.map(feed.listen({ anyWrite: true }), ({ changed }) =>
+    Stream.fromEffectRepeat(Effect.andThen(
+      waiters.whileOpen(changed.await),
+      // Closed before whoever asks looks, so that what comes during the look is told by the next.
+      Effect.sync(() => void changed.closeUnsafe())
+    ))))
