@@ -63,7 +63,7 @@ export const tree: Readonly<Record<string, PackageRule>> = {
   testing: {
     imports: ["core", "engine"],
     peers: true,
-    hidden: ["backend/*", "simulator/*", "workflow/*"],
+    hidden: ["backend/*", "host/*", "simulator/*", "workflow/*"],
     shown: ["backend/Fixtures", "workflow/Harness"]
   },
   "host-node": { imports: ["core", "engine"], node: true, host: true },

@@ -146,6 +146,76 @@ describe("a daily budget", () => {
     }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
   })
 
+  it.effect("N-50: a call that is too dear for this day waits for the next that was raised enough for it, also where nobody told the run of that", () => {
+    const agent = limited({ tokens: 100 })
+    return Effect.gen(function*() {
+      const runs = yield* Runs
+      const host = yield* TestHost
+      // Nothing is served before a run has begun.
+      yield* start(agent, "0")
+      yield* runs.raiseDay("agent", { tokens: 50, by: "ada", day: "1970-01-02" })
+      yield* runs.raiseDay("agent", { tokens: 3_000, by: "ada", day: "1970-01-03" })
+      yield* runs.raiseDay("agent", { tokens: 9_000, by: "ada", day: "1970-01-04" })
+      const [run] = yield* start(agent, "1")
+      assert.deepStrictEqual((yield* runs.journal(run!)).filter(({ _tag }) => _tag === "SignalReceived"), [])
+      assert.strictEqual((yield* runs.find(run!)).waits[0]!.until, 2 * day)
+      yield* host.adjust((yield* restOfDay) + day - 1)
+      assert.strictEqual((yield* runs.find(run!)).status, "suspended")
+      yield* host.adjust(1)
+      assert.strictEqual((yield* runs.find(run!)).status, "completed")
+    }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+  })
+
+  const neighbours: ReadonlyArray<readonly [raised: string, day: string, on: string]> = [
+    ["this day", "1970-01-01", "1970-01-01"],
+    ["the next", "1970-01-02", "1970-01-02"],
+    ["one behind it", "1970-01-04", "1970-01-04"]
+  ]
+  for (const when of ["before it asks", "while it waits"]) {
+    for (const [raised, ofDay, on] of neighbours) {
+      it.effect(`N-50: a call that is too dear is made on ${raised}, where that is raised ${when}`, () => {
+        const agent = limited({ tokens: 100 })
+        return Effect.gen(function*() {
+          const runs = yield* Runs
+          const host = yield* TestHost
+          const raise = runs.raiseDay("agent", { tokens: 1_000, by: "ada", day: ofDay })
+          yield* start(agent, "first")
+          if (when === "before it asks") yield* raise
+          yield* start(agent, "second")
+          if (when === "while it waits") yield* raise
+          yield* host.settled
+          for (let day = 0; day < 5; day++) yield* host.adjust(yield* restOfDay)
+          const rows = (yield* runs.spending()).map(({ day, spent }) => [day, spent.tokens])
+          assert.deepStrictEqual(rows.filter(([, tokens]) => tokens !== undefined), [[on, 150]])
+          // One of the two has it all.
+          const statuses = (yield* runs.list()).map(({ status }) => status)
+          assert.deepStrictEqual(statuses.toSorted(), ["completed", "suspended"])
+          assert.isUndefined((yield* runs.list({ status: ["suspended"] }))[0]!.waits[0]!.until)
+        }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+      })
+    }
+  }
+
+  it.effect("N-50: at midnight a run goes by what the new day was raised by, and not by what the old one was", () => {
+    const agent = limited({ tokens: 100 })
+    return Effect.gen(function*() {
+      const runs = yield* Runs
+      const host = yield* TestHost
+      yield* start(agent, "0")
+      yield* runs.raiseDay("agent", { tokens: 1_050, by: "ada" })
+      yield* host.settled
+      yield* runs.raiseDay("agent", { tokens: 2_200, by: "ada", day: "1970-01-02" })
+      const [second, third] = yield* start(agent, "1", "2")
+      for (const run of [second!, third!]) assert.strictEqual((yield* runs.find(run)).waits[0]!.until, day)
+      yield* host.adjust(yield* restOfDay)
+      for (const run of [second!, third!]) assert.strictEqual((yield* runs.find(run)).status, "completed")
+      assert.deepStrictEqual((yield* runs.spending()).map(({ day, spent }) => [day, spent.tokens]), [
+        ["1970-01-01", 150],
+        ["1970-01-02", 300]
+      ])
+    }).pipe(Effect.provide(world(inTurn(answer("done")), agent.layer)))
+  })
+
   it.effect("N-50: what is no raise of a day is refused in one sentence, and nothing is recorded", () => {
     const agent = limited({ tokens: 1_250 })
     return Effect.gen(function*() {

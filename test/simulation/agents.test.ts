@@ -31,8 +31,6 @@ describe("runs of an agent that may spend less on a day than they need", () => {
       assert.isAbove(Days.seen.refused, 100)
       assert.isAbove(Days.seen.raised, 0)
       assert.isAbove(Days.seen.raisedDay, 0)
-      // A refused call whose process dies before it is told so is booked like any other without an outcome.
-      assert.isAbove(Days.seen.overbooked, 0)
       assert.isAtLeast(Days.seen.most, 300)
     }))
 })

@@ -7,8 +7,8 @@
  */
 import { Agent, AgentTool } from "@fermata/agent"
 import { type Model, ModelFailed, type ModelRequest, Models, ModelUnavailable } from "@fermata/agent/Model"
-import type { JournalEntry } from "@fermata/core/JournalEntry"
 import * as RunSpending from "@fermata/core/RunSpending"
+import * as Spent from "@fermata/core/Spent"
 import * as SpentByDay from "@fermata/core/SpentByDay"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
@@ -73,7 +73,9 @@ export const seen = {
   edits: 0,
   raised: 0,
   raisedDays: 0,
-  refused: 0
+  refused: 0,
+  /** Calls in flight at a crash for which the day had no room then, and which were made under their keys later. */
+  keptKeys: 0
 }
 
 const does = (what: string) =>
@@ -86,7 +88,7 @@ const said = (text: string): ReadonlyArray<Response.StreamPartEncoded> => [
   { type: "text-delta", id: "t", delta: text },
   { type: "text-end", id: "t" }
 ]
-const call = (id: string, name: string, params: unknown): Response.StreamPartEncoded => ({
+const wants = (id: string, name: string, params: unknown): Response.StreamPartEncoded => ({
   type: "tool-call",
   id,
   name,
@@ -109,17 +111,17 @@ const says = ({ prompt, tools }: ModelRequest): ReadonlyArray<Response.StreamPar
   if (told.includes("\"helper\",\"options\"") || JSON.stringify(prompt.content[0]).includes("helper")) {
     return told.includes("written")
       ? [...said("helped"), end("stop")]
-      : [call("h", "Write", { path: "/h" }), end("tool-calls")]
+      : [wants("h", "Write", { path: "/h" }), end("tool-calls")]
   }
   if (!told.includes("saw 1")) {
-    return [...said("look"), call("a", "Look", { n: 1 }), call("b", "Look", { n: 2 }), end("tool-calls")]
+    return [...said("look"), wants("a", "Look", { n: 1 }), wants("b", "Look", { n: 2 }), end("tool-calls")]
   }
   if (!told.includes("paid")) {
-    return [call("a", "Pay", { cents: 5 }), call("d", "helper", { prompt: "x" }), end("tool-calls")]
+    return [wants("a", "Pay", { cents: 5 }), wants("d", "helper", { prompt: "x" }), end("tool-calls")]
   }
   return told.includes("written")
     ? [...said("final"), end("stop")]
-    : [call("e", "Write", { path: "/x" }), end("tool-calls")]
+    : [wants("e", "Write", { path: "/x" }), end("tool-calls")]
 }
 
 const model = (name: string, stream: Model["stream"]): Model => ({
@@ -229,60 +231,85 @@ const ending = ({ entries, id, workflow }: Simulator.Lived): Found => {
     : [{ promise: "S4", problem: `run ${id} of ${workflow} has not come to its one answer, but to ${text}` }]
 }
 
-const isRefusal = (entry: JournalEntry): boolean =>
-  entry._tag === "StepFailed" && JSON.stringify(entry).includes("\"DayFull\"")
+/** What was done and billed under each key is what the journal says of its steps. */
+const steps = (run: Simulator.Lived): Found => [
+  ...run.view.steps.flatMap((step) => Object.hasOwn(handlers, step.name) ? tool(run, step) : []),
+  ...calls(run)
+]
 
-/** What was done and billed under the key of each step is what its journal says of it. */
-const steps = ({ entries, id, view }: Simulator.Lived): Found =>
-  view.steps.flatMap((step): Found => {
-    const own = entries.filter((entry) => "key" in entry && entry.key === step.key)
-    const requests = own.filter((entry) => entry._tag === "StepRequested").length
-    const refusals = own.filter(isRefusal).length
-    const completed = own.filter(({ _tag }) => _tag === "StepCompleted").length
-    seen.refused += refusals
-    if (requests > 1) seen.recovered++
-    const idempotencyKey = keyOf(id, step.key)
-    const what = `step "${step.key}" of run ${id}`
-    // What else is a step, such as the judgement of an edit, touches nothing outside.
-    if (step.name !== "model" && !Object.hasOwn(handlers, step.name)) return []
-    if (step.name !== "model") {
-      const did = books.did.get(idempotencyKey) ?? []
-      const wrong = did.find((done) => done.startsWith("write ") && done !== `write ${edited}`)
-      return [
-        ...(did.length > requests || completed > 1 || did.length < completed
-          ? [
-            {
-              promise: "S1",
-              problem: `${what} was done ${did.length} times by ${requests} requests, with ${completed} outcomes`
-            } as const
-          ]
-          : []),
-        ...(wrong === undefined
-          ? []
-          : [{ promise: "S16", problem: `${what} did "${wrong}", which nobody allowed` } as const])
+/** Requests, refusals by the day, and outcomes of a step. */
+const counts = ({ entries }: Simulator.Lived, key: string) => {
+  const own = entries.filter((entry) => "key" in entry && entry.key === key)
+  return {
+    requests: own.filter((entry) => entry._tag === "StepRequested").length,
+    refusals: own.filter((entry) => entry._tag === "StepRequested" && entry.refused !== undefined).length,
+    completed: own.filter(({ _tag }) => _tag === "StepCompleted").length
+  }
+}
+
+const tool = (run: Simulator.Lived, { key }: Simulator.Lived["view"]["steps"][number]): Found => {
+  const { completed, requests } = counts(run, key)
+  if (requests > 1) seen.recovered++
+  const what = `step "${key}" of run ${run.id}`
+  const did = books.did.get(keyOf(run.id, key)) ?? []
+  const wrong = did.find((done) => done.startsWith("write ") && done !== `write ${edited}`)
+  return [
+    ...(did.length > requests || completed > 1 || did.length < completed
+      ? [
+        {
+          promise: "S1",
+          problem: `${what} was done ${did.length} times by ${requests} requests, with ${completed} outcomes`
+        } as const
       ]
-    }
-    const { calls, micros, tokens } = books.billed.get(idempotencyKey) ?? { calls: 0, tokens: 0, micros: 0 }
-    const { spent = {}, unsettled = {} } = step
-    const least = { tokens: spent.tokens ?? 0, micros: spent.micros ?? 0 }
-    const most = { tokens: least.tokens + (unsettled.tokens ?? 0), micros: least.micros + (unsettled.micros ?? 0) }
-    const isTold = tokens >= least.tokens && tokens <= most.tokens && micros >= least.micros && micros <= most.micros
-    return [
-      ...(calls > requests - refusals || calls < completed
-        ? [{ promise: "S1", problem: `${what} was asked for ${requests} times, and billed ${calls} times` } as const]
-        : []),
-      ...(isTold
-        ? []
-        : [
-          {
-            promise: "S3",
-            problem: `the provider has billed ${tokens} tokens (${micros} micros) for ${what}, and the journal has ${
-              JSON.stringify({ spent, unsettled })
-            }`
-          } as const
-        ])
-    ]
-  })
+      : []),
+    ...(wrong === undefined
+      ? []
+      : [{ promise: "S16", problem: `${what} did "${wrong}", which nobody allowed` } as const])
+  ]
+}
+
+/** The calls of its model, each under one key however often the day had no room for it. */
+const calls = (run: Simulator.Lived): Found => {
+  const keys = new Map(
+    run.entries.flatMap((entry) =>
+      entry._tag === "StepRequested" && entry.name === "model" ? [[entry.key, entry.idempotencyKey ?? ""] as const] : []
+    )
+  )
+  return [...new Set(keys.values())].flatMap((idempotencyKey) =>
+    call(run, idempotencyKey, run.view.steps.filter(({ key }) => keys.get(key) === idempotencyKey))
+  )
+}
+
+const call = (run: Simulator.Lived, idempotencyKey: string, steps: Simulator.Lived["view"]["steps"]): Found => {
+  const found: Array<Simulator.Violation> = []
+  const all = steps.map(({ key }) => counts(run, key))
+  const sum = (of: keyof ReturnType<typeof counts>) => all.reduce((sum, each) => sum + each[of], 0)
+  const [requests, refusals, completed] = [sum("requests"), sum("refusals"), sum("completed")]
+  seen.refused += refusals
+  if (requests - refusals > 1) seen.recovered++
+  if (steps.length > 1 && requests - refusals > 1) seen.keptKeys++
+  const what = `step "${steps.map(({ key }) => key).join("\", \"")}" of run ${run.id}`
+  const { calls, micros, tokens } = books.billed.get(idempotencyKey) ?? { calls: 0, tokens: 0, micros: 0 }
+  const spent = Spent.sumAll(steps.map(({ spent = {} }) => spent))
+  const unsettled = Spent.sumAll(steps.map(({ unsettled = {} }) => unsettled))
+  const least = { tokens: spent.tokens ?? 0, micros: spent.micros ?? 0 }
+  const most = { tokens: least.tokens + (unsettled.tokens ?? 0), micros: least.micros + (unsettled.micros ?? 0) }
+  if (calls > requests - refusals || calls < completed) {
+    found.push({
+      promise: "S1",
+      problem: `${what} was asked for ${requests} times, refused ${refusals} times, and billed ${calls} times`
+    })
+  }
+  if (tokens < least.tokens || tokens > most.tokens || micros < least.micros || micros > most.micros) {
+    found.push({
+      promise: "S3",
+      problem: `the provider has billed ${tokens} tokens (${micros} micros) for ${what}, and the journal has ${
+        JSON.stringify({ spent, unsettled })
+      }`
+    })
+  }
+  return found
+}
 
 /** Nothing was billed or done that no journal knows of, and the bank was paid under one key. */
 const unknown = (runs: ReadonlyArray<Simulator.Lived>): Found => {
@@ -295,12 +322,11 @@ const unknown = (runs: ReadonlyArray<Simulator.Lived>): Found => {
   ]
 }
 
-/** What was billed for calls of a day is no more than that might cost. */
+/** The books of a day have no more than that may cost. */
 const day = (runs: ReadonlyArray<Simulator.Lived>): Found => {
-  const spent = new Map<number, number>()
+  const held = new Map<number, number>()
   const limits = new Map<number, number>()
   for (const { entries, workflow } of runs) {
-    const asked = new Map<string, number>()
     for (const entry of entries) {
       if (entry._tag === "ApprovalAnswered" && entry.edit !== undefined) seen.edits++
       if (entry._tag === "SignalReceived" && entry.name === RunSpending.budgetSignal) {
@@ -311,19 +337,19 @@ const day = (runs: ReadonlyArray<Simulator.Lived>): Found => {
           limits.set(raise.day, (limits.get(raise.day) ?? daily) + (raise.amount.tokens ?? 0))
         }
       }
-      if (entry._tag === "StepRequested") asked.set(entry.key, SpentByDay.dayOf(entry.at))
-      if (workflow !== "boss" || (entry._tag !== "StepCompleted" && entry._tag !== "StepFailed")) continue
-      const on = asked.get(entry.key) ?? 0
-      spent.set(on, (spent.get(on) ?? 0) + (entry.spent?.tokens ?? 0))
+    }
+    if (workflow !== "boss") continue
+    for (const sums of SpentByDay.after(SpentByDay.nothing, entries)?.days ?? []) {
+      held.set(sums.day, (held.get(sums.day) ?? 0) + (SpentByDay.heldOf(sums).tokens ?? 0))
     }
   }
   // By as much as operators let the run itself spend more, it may go over the day, too.
   const own = runs.find(({ workflow }) => workflow === "boss")?.view.budget.raised.tokens ?? 0
-  return [...spent].flatMap(([on, tokens]): Found => {
+  return [...held].flatMap(([on, tokens]): Found => {
     const limit = (limits.get(on) ?? daily) + own
     return tokens <= limit
       ? []
-      : [{ promise: "S12", problem: `on day ${on} ${tokens} tokens were spent, and might ${limit}` }]
+      : [{ promise: "S12", problem: `the books of day ${on} have ${tokens} tokens, and may have ${limit}` }]
   })
 }
 

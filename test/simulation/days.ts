@@ -6,7 +6,7 @@ import { Agent } from "@fermata/agent"
 import { type Model, type ModelRequest, Models, ModelUnavailable } from "@fermata/agent/Model"
 import type { JournalEntry } from "@fermata/core/JournalEntry"
 import { budgetSignal } from "@fermata/core/RunSpending"
-import * as SpentByDay from "@fermata/core/SpentByDay"
+import * as Spent from "@fermata/core/Spent"
 import type { Wait } from "@fermata/core/Wait"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Engine } from "@fermata/engine/Engine"
@@ -30,11 +30,10 @@ const Clerk = Agent.make("clerk", {
 
 /**
  * What was wrong in the lives so far, how often a call was refused, by how much
- * at most somebody let the runs of a life, and a day, spend more, the most that a
- * day cost, and how often a day was booked over its limit, since a process had
- * died with a reservation. Tokens.
+ * at most somebody let the runs of a life, and a day, spend more, and the most
+ * that a day cost. Tokens.
  */
-export const seen = { problems: [] as Array<string>, refused: 0, raised: 0, raisedDay: 0, most: 0, overbooked: 0 }
+export const seen = { problems: [] as Array<string>, refused: 0, raised: 0, raisedDay: 0, most: 0 }
 
 const parts = (request: ModelRequest): ReadonlyArray<Response.StreamPartEncoded> => [
   { type: "text-start", id: "t" },
@@ -63,45 +62,23 @@ const models = Layer.succeed(Models, {
 
 const ids = Effect.forEach(names, (id) => Clerk.workflow.executionId({ id, input: "go" }))
 
-const journalOf = (run: string) =>
-  Effect.gen(function*() {
-    return yield* (yield* Runs).journal(run)
-  }).pipe(Effect.catchTag("RunNotFound", () => Effect.succeed<ReadonlyArray<JournalEntry>>([])))
-
-/**
- * On no day calls cost more that were asked for on it than that has, and what
- * operators have added by then. What a process that died had only reserved is no
- * cost, although it is booked as spent: it may have been refused. By no more than
- * that the books of a day go over its limit.
- */
+/** The books of no day go over what it may cost with what operators have added by then, with all that is in flight. */
 const audit = Effect.gen(function*() {
   const runs = yield* Runs
-  const days = new Map<number, number>()
+  const sums = yield* runs.spending({ workflow: "clerk" })
+  // Only now: what is in the books had been allowed before.
   let raised = 0
-  for (const run of yield* ids) {
-    const asked = new Map<string, number>()
-    for (const entry of yield* journalOf(run)) {
-      if (entry._tag === "StepRequested") asked.set(entry.key, SpentByDay.dayOf(entry.at))
-      if (entry._tag !== "StepCompleted" && entry._tag !== "StepFailed") continue
-      const day = asked.get(entry.key) ?? 0
-      days.set(day, (days.get(day) ?? 0) + (entry.spent?.tokens ?? 0))
-    }
-  }
-  // Only now: what was spent had been allowed before.
   for (const run of yield* ids) {
     const view = yield* runs.show(run).pipe(Effect.catchTag("RunNotFound", () => Effect.succeed(undefined)))
     raised += view?.budget.raised.tokens ?? 0
   }
-  const sums = yield* runs.spending({ workflow: "clerk" })
   seen.raised = Math.max(seen.raised, raised)
-  for (const [day, tokens] of days) {
-    const sum = sums.find((sum) => sum.day === SpentByDay.textOf(day))
-    const ofDay = sum?.raised?.tokens ?? 0
-    const limit = daily + raised + ofDay
-    seen.most = Math.max(seen.most, tokens)
-    seen.raisedDay = Math.max(seen.raisedDay, ofDay)
-    if ((sum?.spent.tokens ?? 0) > limit) seen.overbooked++
-    if (tokens > limit) seen.problems.push(`on day ${day} clerks spent ${tokens} tokens, and might ${limit}`)
+  for (const { day, raised: ofDay = {}, reserved, spent } of sums) {
+    const { tokens = 0 } = Spent.sum(spent, reserved)
+    const limit = daily + raised + (ofDay.tokens ?? 0)
+    seen.most = Math.max(seen.most, spent.tokens ?? 0)
+    seen.raisedDay = Math.max(seen.raisedDay, ofDay.tokens ?? 0)
+    if (tokens > limit) seen.problems.push(`the books of ${day} have ${tokens} tokens, and may have ${limit}`)
   }
 })
 

@@ -13,6 +13,7 @@ import * as Schema from "effect/Schema"
 import { Amount } from "./Amount.ts"
 import { Artifact } from "./Artifact.ts"
 import { CrashRule } from "./CrashRule.ts"
+import { DayRefusal } from "./DayRefusal.ts"
 import { answerFields, Decision, questionFields } from "./Question.ts"
 import { Wait } from "./Wait.ts"
 
@@ -116,7 +117,9 @@ export const StepRequested = entry("StepRequested", {
   /** The step is a wait, and took this event, which its outcome holds. The position is where the store keeps it. */
   event: Schema.optionalKey(Schema.Struct({ id: Schema.String, position: Schema.String })),
   /** The most that this attempt may spend, which counts as spent where no outcome says otherwise. Replay does not compare it. */
-  reserved: Schema.optionalKey(Amount)
+  reserved: Schema.optionalKey(Amount),
+  /** The day had no room for what this attempt was to reserve, which reserves nothing, and whose body spends nothing. */
+  refused: Schema.optionalKey(DayRefusal)
 })
 /** A step succeeded with this output, which is what every replay is given. */
 export const StepCompleted = entry("StepCompleted", {

@@ -109,6 +109,7 @@ const passing: ReadonlySet<string> = new Set([
   "retryAt",
   "settledBy",
   "reserved",
+  "refused",
   "spent",
   "artifacts",
   "granted"

@@ -24,8 +24,6 @@ export interface RunSpending {
   raised: Spent.Amount
   /** How often the run was told of a raise, be it its own or that of a day. */
   raises: number
-  /** What it was told that operators have added to what its workflow may spend, by UTC days since the epoch. */
-  readonly raisedDays: Map<number, Spent.Amount>
   /** Reservations in flight, by the keys of their steps. */
   readonly steps: Map<string, Spent.Amount>
   /** Grants of children whose end is not known, by their ids. */
@@ -43,7 +41,6 @@ export const empty = (): RunSpending => ({
   granted: undefined,
   raised: Spent.zero,
   raises: 0,
-  raisedDays: new Map(),
   steps: new Map(),
   grants: new Map()
 })
@@ -75,14 +72,8 @@ export const apply = (spending: RunSpending, entry: JournalEntry): void => {
       return
     case "SignalReceived":
       if (entry.name === budgetSignal) {
-        const payload = StoredJson.read(entry.payload)
-        const ofDay = dayRaiseOf(payload)
         spending.raises++
-        spending.raised = Spent.sum(spending.raised, raiseOf(payload))
-        if (ofDay !== undefined) {
-          const before = spending.raisedDays.get(ofDay.day) ?? Spent.zero
-          spending.raisedDays.set(ofDay.day, Spent.sum(before, ofDay.amount))
-        }
+        spending.raised = Spent.sum(spending.raised, raiseOf(StoredJson.read(entry.payload)))
       }
       return
   }

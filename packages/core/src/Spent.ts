@@ -34,6 +34,12 @@ export const isZero = ({ micros = 0, tokens = 0 }: Amount): boolean => micros ==
 export const exceeds = (amount: Amount, limit: Amount): boolean =>
   isMore(amount.micros, limit.micros) || isMore(amount.tokens, limit.tokens)
 
+/** A limit with what it was raised by. What it does not limit stays without one. */
+export const raisedBy = (limit: Amount, raised: Amount = zero): Amount => ({
+  ...(limit.micros === undefined ? {} : { micros: added(limit.micros, raised.micros) }),
+  ...(limit.tokens === undefined ? {} : { tokens: added(limit.tokens, raised.tokens) })
+})
+
 /** Why this is no amount; undefined when it is one. */
 export const problemOf = (amount: Amount): string | undefined => {
   for (const unit of ["micros", "tokens"] as const) {

@@ -73,6 +73,18 @@ export const read = (text: string): number | undefined => {
 export const heldOf = ({ micros, reservedMicros, reservedTokens, tokens }: DaySums): Spent.Amount =>
   Spent.make(micros + reservedMicros, tokens + reservedTokens)
 
+/** A day on which nobody has spent anything. */
+export const untouched = (day: number): DaySums => ({ ...empty, day })
+
+/** A day behind a change of it. No sum is below 0, or more than the largest safe integer. */
+export const plus = (standing: DayStanding, change: DaySums): DayStanding => ({
+  ...standing,
+  micros: bounded(standing.micros + change.micros),
+  tokens: bounded(standing.tokens + change.tokens),
+  reservedMicros: bounded(standing.reservedMicros + change.reservedMicros),
+  reservedTokens: bounded(standing.reservedTokens + change.reservedTokens)
+})
+
 /** The tally behind these entries of one run, and what they change; undefined where they say nothing of money. */
 export const after = (tally: Tally, entries: ReadonlyArray<JournalEntry>): Change | undefined => {
   let change: Changing | undefined
@@ -167,6 +179,8 @@ const add = ({ days }: Changing, day: number, spent: Spent.Amount, reserved: Spe
     reservedTokens: reservedTokens + sign * (reserved.tokens ?? 0)
   })
 }
+
+const bounded = (sum: number): number => Math.min(Math.max(sum, 0), Number.MAX_SAFE_INTEGER)
 
 const empty: Omit<DaySums, "day"> = { micros: 0, tokens: 0, reservedMicros: 0, reservedTokens: 0 }
 

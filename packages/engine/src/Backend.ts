@@ -7,8 +7,9 @@
  * refused (a stale epoch, a closed run) changes nothing and does not stop the
  * others; a failure of the database undoes the whole list.
  *
- * One thing is no data: `Together`, by which a commit takes tables of the user
- * into its transaction. A backend may be without it.
+ * Two things are no data: `Together`, by which a commit takes tables of the user
+ * into its transaction, which a backend may be without; and what is made of the
+ * row of a request for which a day has no room.
  *
  * Times are ms since the epoch, given by the caller: a backend has no clock.
  */

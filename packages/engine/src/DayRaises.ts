@@ -23,5 +23,12 @@ export const op = (row: DayRaiseRow): RaiseOp => {
 // internal
 // ----------------------------------------------------------------------------
 
-/** A run that is suspended for one of these may wait for a larger budget besides. */
-const reasons: ReadonlyArray<SuspendReason> = ["corrupt", "diverged", "recovery", "outcome-unknown", "budget"]
+/** A run that is suspended for one of these may wait for a larger budget besides, or once an operator lets it go on. */
+const reasons: ReadonlyArray<SuspendReason> = [
+  "corrupt",
+  "diverged",
+  "recovery",
+  "outcome-unknown",
+  "budget",
+  "operator"
+]

@@ -172,8 +172,8 @@ export class Runs extends Context.Service<Runs, {
   readonly raise: (run: string, raise: Raise) => Effect.Effect<Receipt, ActError | RaiseRefused>
   /**
    * Lets all runs of a workflow together spend more on a UTC day, this one or a
-   * later one, where its code has a limit for days and goes by this
-   * (`StepContext.day`, as agents do): millionths of a US dollar, tokens, or both.
+   * later one, where its code has a limit for days (`Step.DayLimit`, as agents
+   * have): millionths of a US dollar, tokens, or both.
    * Raises of a day add up and are kept, with who and when. Runs that wait for a
    * larger budget look again.
    */

@@ -15,11 +15,11 @@
  */
 import type { Artifact } from "@fermata/core/Artifact"
 import type { CrashRule } from "@fermata/core/CrashRule"
+import type { DayRefusal } from "@fermata/core/DayRefusal"
 import * as DurableTime from "@fermata/core/DurableTime"
 import * as ExitJson from "@fermata/core/ExitJson"
 import type { ArtifactDamaged } from "@fermata/core/RunsErrors"
 import type * as Spent from "@fermata/core/Spent"
-import type * as SpentByDay from "@fermata/core/SpentByDay"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
@@ -36,7 +36,11 @@ import type { StorageFailed } from "./Backend.ts"
 import type { Engine } from "./Engine.ts"
 import * as Handover from "./internal/Handover.ts"
 import { outcomeCodec } from "./internal/JsonCodec.ts"
-import { Reserved as ReservedAmount } from "./internal/Reserved.ts"
+import {
+  DayLimit as DayLimitAmount,
+  InPlaceOf as InPlaceOfKey,
+  Reserved as ReservedAmount
+} from "./internal/Reserved.ts"
 import { ArtifactRefused } from "./internal/run/ArtifactRefused.ts"
 import * as Kept from "./internal/run/Kept.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
@@ -89,7 +93,7 @@ export interface StepContext {
   readonly key: string
   /** 1 for the first attempt. */
   readonly attempt: number
-  /** The same for every attempt and every rerun of this step; made of the run's id and the key, in URL-safe characters. */
+  /** The same for every attempt and every rerun of this step, and for those that stand `InPlaceOf` it; made of the run's id and the key, in URL-safe characters. */
   readonly idempotencyKey: string
   /**
    * The place in the journal (`seq`) of the `StepRequested` entry that this try carries out. Every try has its
@@ -133,14 +137,11 @@ export interface StepContext {
    */
   readonly kept: (artifact: Artifact) => Effect.Effect<Uint8Array, ArtifactDamaged | StorageFailed>
   /**
-   * What all runs of this run's workflow, in every process, had spent and reserved on the UTC day of this try's
-   * request when that was recorded, with what this try has reserved: of several that were recorded, each sees those
-   * before it. A body that goes on only where that is within a limit, and ends with a failure and without having
-   * spent anything where it is not, never really spends more than the limit, as long as no try spends more than it
-   * has reserved; a reservation that a crash leaves without an outcome counts as spent, also where it was over the limit. `raised` is by how much operators have raised that limit (`Runs.raiseDay`). Undefined where nothing is
-   * reserved for the step.
+   * There where this try was asked for under a `DayLimit` for which it is too much: the day had no room for what the
+   * try was to reserve, by how it stood when the request was recorded. A body that finds it ends, with a failure as a
+   * rule, and has spent nothing.
    */
-  readonly day: SpentByDay.DayStanding | undefined
+  readonly refused: DayRefusal | undefined
 }
 
 /** What is said of an artifact beside its content. */
@@ -158,6 +159,29 @@ export const artifactLimits = Kept.limits
  * Steps that the body of the step asks for do not inherit it.
  */
 export const Reserved: Context.Reference<Spent.Amount | undefined> = ReservedAmount
+
+/**
+ * What all runs of the workflow together may spend on a UTC day, in every process
+ * that shares the store, provided around the call of a step beside what is
+ * `Reserved` for it. Operators raise it for a day (`Runs.raiseDay`).
+ *
+ * The commit that records a request reserves the amount on that day if all that
+ * was spent and reserved there stays within the limit with it, and else records
+ * that the day has no room: its body is told so (`StepContext.refused`) and ends.
+ * So runs never share what is left of a day, and its books never go over the
+ * limit, as long as no try spends more than it has reserved. Of requests of one
+ * commit the first have what is left. A try that follows a failure or a crash is
+ * held to the limit again. Dies for what is no amount.
+ */
+export const DayLimit: Context.Reference<Spent.Amount | undefined> = DayLimitAmount
+
+/**
+ * The key of an earlier step of the run, provided around the call of a
+ * `rerun-keyed` step that is asked for in its place: that one may have begun what
+ * this one is to do, as a call in flight that the day had no room for after a
+ * crash. The step acts under the idempotency key of the earlier one.
+ */
+export const InPlaceOf: Context.Reference<string | undefined> = InPlaceOfKey
 
 type Fields = Schema.Struct.Fields
 type InputSchema<I> = I extends Schema.Top ? I : I extends Fields ? Schema.Struct<I> : never

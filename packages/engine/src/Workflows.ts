@@ -20,10 +20,10 @@ import * as Handover from "./internal/Handover.ts"
 import { type OutcomeCodec, outcomeCodec } from "./internal/JsonCodec.ts"
 import * as NoteKinds from "./internal/NoteKinds.ts"
 import { Granted as GrantedAmount } from "./internal/Reserved.ts"
-import type { Budget, Raises, Spending } from "./internal/run/Purse.ts"
+import type { Budget, Spending } from "./internal/run/Purse.ts"
 import { CurrentRun } from "./internal/run/RunPort.ts"
 
-export type { Budget, Raises, Spending } from "./internal/run/Purse.ts"
+export type { Budget, Spending } from "./internal/run/Purse.ts"
 export { defaultLimits, Limits, Signals, Title, Version } from "./internal/WorkflowAnnotations.ts"
 
 /**
@@ -169,13 +169,13 @@ export const budget: Effect.Effect<Budget, never, Engine | WorkflowInstance> = E
 )
 
 /**
- * Of which raises this run was told, in the body of a workflow: how many, of its
- * own budget and of days (`Runs.raiseDay`), and by how much which days. A replay
- * finds the same at the same place. Whoever was refused something by a limit, and
- * finds a raise here that was not there before, need not wait for one. Dies in a
- * step and outside of a run.
+ * Of how many raises this run was told, in the body of a workflow: of its own
+ * budget, and of days that all runs of its workflow share (`Runs.raiseDay`). A
+ * replay finds the same at the same place. Whoever was refused something by a
+ * limit, and finds more raises than before, need not wait for one. Dies in a step
+ * and outside of a run.
  */
-export const raises: Effect.Effect<Raises, never, Engine | WorkflowInstance> = Effect.flatMap(
+export const raises: Effect.Effect<number, never, Engine | WorkflowInstance> = Effect.flatMap(
   CurrentRun,
   (place) =>
     place !== undefined && place.step === undefined

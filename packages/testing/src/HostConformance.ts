@@ -21,6 +21,7 @@ import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Workflow from "effect/workflow/Workflow"
 import * as CrashHost from "./CrashHost.ts"
+import { dayTests } from "./host/DayTests.ts"
 
 /** Registers the suite for one backend; `connect` gives a connection to an empty store. */
 export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Scope>): void => {
@@ -298,6 +299,10 @@ export const suite = (name: string, connect: Effect.Effect<Backend, unknown, Sco
           assert.strictEqual(yield* world.tell(id, "signal", { name: "go", payload: "x" }), "closed")
           assert.strictEqual(yield* world.tell("nobody", "signal", { name: "go", payload: "x" }), "unknown")
         }))
+    })
+
+    describe("days", () => {
+      dayTests(connect)
     })
 
     describe("the feed", () => {

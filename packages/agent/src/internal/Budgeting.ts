@@ -17,7 +17,7 @@ type Needs = Engine | WorkflowInstance
 export const limitOf = (budget: Amount | undefined): Effect.Effect<Amount | undefined, never, Needs> =>
   budget === undefined
     ? Effect.succeed(undefined)
-    : Effect.map(Workflows.budget, ({ raised }) => Money.raisedBy(budget, raised))
+    : Effect.map(Workflows.budget, ({ raised }) => Spent.raisedBy(budget, raised))
 
 /** The most that a call can cost whose question has so many tokens, with the dearest of the models. */
 export const reserve = (

@@ -23,7 +23,8 @@ import * as Fallback from "../model/Fallback.ts"
 import * as AnswerFold from "./AnswerFold.ts"
 import * as Budgeting from "./Budgeting.ts"
 import * as Compaction from "./Compaction.ts"
-import { awaitRoom, DayFull } from "./DailyBudget.ts"
+import * as DailyBudget from "./DailyBudget.ts"
+import { DayFull } from "./DailyBudget.ts"
 import { History } from "./History.ts"
 import * as Sampling from "./mcp/Sampling.ts"
 import { Message } from "./Message.ts"
@@ -241,21 +242,15 @@ class Conversation {
     )
   })
 
-  /** As often as the day has room for it, or once where the run is to end rather than wait for that. */
-  private readonly ask = Effect.fnUntraced({ self: this }, function*(
-    this: Conversation,
+  /** Once the day has room for it. */
+  private ask(
     purpose: ModelStep.Purpose,
     messages: () => ReadonlyArray<Said>,
     maxTokens: number
-  ): Effect.fn.Return<Answer, ModelFailed | DayFull, Needs> {
-    for (let looks = 0;; looks++) {
-      const asked = yield* Effect.result(this.askOnce(purpose, messages, maxTokens))
-      if (Result.isSuccess(asked)) return asked.success
-      const { failure } = asked
-      if (!(failure instanceof DayFull) || this.parts.setup.onBudget === "finish") return yield* failure
-      yield* awaitRoom(failure, looks)
-    }
-  })
+  ): Effect.Effect<Answer, ModelFailed | DayFull, Needs> {
+    const { agent, dailyBudget, setup: { onBudget } } = this.parts
+    return DailyBudget.asked({ agent, dailyBudget, onBudget }, this.askOnce(purpose, messages, maxTokens))
+  }
 
   private readonly askOnce = Effect.fnUntraced({ self: this }, function*(
     this: Conversation,
@@ -263,13 +258,11 @@ class Conversation {
     messages: () => ReadonlyArray<Said>,
     maxTokens: number
   ): Effect.fn.Return<Answer, ModelFailed | DayFull, Needs> {
-    const { agent, dailyBudget, kit, modelStep, run, setup, shape, temperature } = this.parts
+    const { kit, modelStep, run, setup, shape, temperature } = this.parts
     const isSummary = purpose === "summary"
     const turn = this.progress.turns + 1
     const wanted = yield* this.reserve(maxTokens)
     const models = yield* this.order(maxTokens)
-    const limit = yield* Budgeting.limitOf(dailyBudget)
-    const { count: raises } = yield* Workflows.raises
     const answer = yield* modelStep({ turn, purpose }).pipe(
       Effect.provideService(Step.Reserved, wanted),
       Effect.provideService(ModelStep.CurrentQuestion, {
@@ -280,8 +273,7 @@ class Conversation {
         tools: isSummary ? [] : Object.values(kit.tools),
         maxTokens,
         temperature,
-        output: isSummary ? undefined : shape?.document,
-        daily: limit === undefined ? undefined : { agent, limit, wanted, raises }
+        output: isSummary ? undefined : shape?.document
       })
     )
     if (!isSummary) this.progress.turns = turn

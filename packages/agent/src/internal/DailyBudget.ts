@@ -1,53 +1,37 @@
 /**
  * What all runs of an agent together may spend on a UTC day. A call reserves
- * what it may cost in the commit that requests it, is told the sum of the day
- * with that in it, and gives it back where the sum is over the limit: so no two
- * calls, in whichever processes, share what is left, and no more than its limit
- * is really spent on a day. Whether there was enough is an outcome in the journal,
- * and holds on every replay.
- *
- * A process that dies between the commit and that outcome leaves a reservation,
- * which counts as spent: nobody can tell from the journal whether the call was
- * made. Of a call that was to be refused it is over the limit, and so are the
- * books of the day then, until somebody raises it or the next day begins.
+ * what it may cost in the commit that requests it, if the day has room for that
+ * (`Step.DayLimit`), and else is not made: so no two calls, in whichever processes
+ * and whatever becomes of those, share what is left, and a day never costs more
+ * than its limit. That there was too little is an outcome in the journal, and
+ * holds on every replay.
  */
 import { Amount } from "@fermata/core/Amount"
+import { DayRefusal } from "@fermata/core/DayRefusal"
 import * as Spent from "@fermata/core/Spent"
 import * as SpentByDay from "@fermata/core/SpentByDay"
 import type { Engine } from "@fermata/engine/Engine"
+import * as Step from "@fermata/engine/Step"
 import * as Workflows from "@fermata/engine/Workflows"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
-import * as Money from "./Money.ts"
-
-/** What a call is held to, for the body of its step. */
-export interface Held {
-  readonly agent: string
-  /** What the day may cost for this run: the limit of the agent, and what operators have added to the run. */
-  readonly limit: Amount
-  /** What the call has reserved. */
-  readonly wanted: Amount
-  /** Of how many raises the run had been told when it asked for the call. */
-  readonly raises: number
-}
+import * as Budgeting from "./Budgeting.ts"
+import type { Setup } from "./Setup.ts"
 
 /** A call was not made: with it, the agent would have spent more on the day than it may. */
 export class DayFull extends Schema.TaggedError<DayFull>()("DayFull", {
+  ...DayRefusal.fields,
   agent: Schema.String,
-  /** In days since the epoch. */
-  day: Schema.Int,
-  spent: Amount,
-  /** By calls in flight, without this one. */
-  reserved: Amount,
-  wanted: Amount,
-  /** With what operators have added to it for the day. */
-  limit: Amount,
   /** Of how many raises the run had been told when it asked for the call; absent where that was not recorded. */
-  raises: Schema.optionalKey(Schema.Int)
+  raises: Schema.optionalKey(Schema.Int),
+  /** The key of the step that was to make the call; absent where that was not recorded. */
+  step: Schema.optionalKey(Schema.String)
 }) {
-  /** Whether it is what was spent that leaves too little, so that only the next day does. Else calls in flight may yet cost less than they have reserved. */
+  /** Whether it is what was spent that leaves too little, so that only a later day does. Else calls in flight may yet cost less than they have reserved. */
   get isSpent(): boolean {
     return Spent.exceeds(Spent.sum(this.spent, this.wanted), this.limit)
   }
@@ -55,6 +39,12 @@ export class DayFull extends Schema.TaggedError<DayFull>()("DayFull", {
   /** Whether it costs more than a whole day may. */
   get isTooDear(): boolean {
     return Spent.exceeds(this.wanted, this.limit)
+  }
+
+  /** When the next day begins that may have room (ms since the epoch); undefined where no day has, as long as nobody raises one. */
+  get nextBegin(): number | undefined {
+    const next = this.next ?? (this.isTooDear ? undefined : this.day + 1)
+    return next === undefined ? undefined : SpentByDay.beginOf(next)
   }
 
   override get message(): string {
@@ -68,59 +58,81 @@ export class DayFull extends Schema.TaggedError<DayFull>()("DayFull", {
   }
 }
 
-/** Why a call that has been requested is not made; undefined where it may be. */
-export const problemOf = (
-  { agent, limit: own, raises, wanted }: Held,
-  sums: SpentByDay.DayStanding | undefined
-): Effect.Effect<DayFull | undefined> => {
-  // Without the sums of the day nobody knows what is left of it.
-  if (sums === undefined) return Effect.die(new Error("The store does not tell what was spent on the day"))
-  const limit = sums.raised === undefined ? own : Money.raisedBy(own, sums.raised)
-  if (!Spent.exceeds(SpentByDay.heldOf(sums), limit)) return Effect.undefined
-  const { day, micros, reservedMicros, reservedTokens, tokens } = sums
-  return Effect.succeed(
-    new DayFull({
-      agent,
-      day,
-      limit,
-      wanted,
-      raises,
-      spent: Spent.make(micros, tokens),
-      reserved: Spent.make(
-        Math.max(0, reservedMicros - (wanted.micros ?? 0)),
-        Math.max(0, reservedTokens - (wanted.tokens ?? 0))
-      )
-    })
-  )
+/** Whose call a step makes, which `asked` asks for. */
+interface Asker {
+  readonly agent: string
+  /** Of how many raises the run has been told. */
+  readonly raises: number
+}
+
+const CurrentAsker: Context.Reference<Asker | undefined> = Context.Reference<Asker | undefined>(
+  "@fermata/agent/DailyBudget",
+  { defaultValue: () => undefined }
+)
+
+/** Fails the body of a call for which the day has no room, before that has asked anybody. */
+export const check = ({ key, refused }: Step.StepContext): Effect.Effect<void, DayFull> =>
+  Effect.flatMap(CurrentAsker, (asker) =>
+    refused === undefined || asker === undefined
+      ? Effect.void
+      : Effect.fail(new DayFull({ ...refused, ...asker, step: key })))
+
+/** What a call is held to. */
+interface Held extends Pick<Setup, "onBudget"> {
+  readonly agent: string
+  readonly dailyBudget: Amount | undefined
 }
 
 /**
- * Waits, suspended as `budget`: for the next day, or, while it is calls in flight
- * that leave too little, for a time that doubles with each of the `looks` before;
- * and in either case no longer than until somebody raises the budget of the day,
- * or of the run. Where no day has room for the call, it waits for such a raise
- * alone, or for a later day that was raised. A raise that the run was told of
- * while the call was refused is one that it need not wait for.
+ * Asks for a call by a step, as often as it takes until the day has room for it,
+ * or once where the run is to end rather than wait for that. A call that was
+ * refused may have been in flight before, in a process that is gone, so it is
+ * asked for under the key that it had then.
  */
-export const awaitRoom = (full: DayFull, looks: number): Effect.Effect<void, never, Engine | WorkflowInstance> =>
+export const asked = <A, E, R>(
+  { agent, dailyBudget, onBudget }: Held,
+  ask: Effect.Effect<A, E | DayFull, R>
+): Effect.Effect<A, E | DayFull, R | Engine | WorkflowInstance> =>
   Effect.gen(function*() {
-    const { count, days } = yield* Workflows.raises
-    if (full.raises !== undefined && full.raises !== count) return
-    const { day, message: detail } = full
-    if (full.isTooDear) {
-      const later = [...days.keys()].filter((raised) => raised > day)
-      const until = later.length === 0 ? {} : { until: SpentByDay.beginOf(Math.min(...later)) }
-      return yield* Effect.asVoid(Workflows.awaitBudget(full.limit, { day, detail, ...until }))
+    let first: string | undefined
+    for (let looks = 0;; looks++) {
+      const limit = yield* Budgeting.limitOf(dailyBudget)
+      const raises = yield* Workflows.raises
+      const result = yield* ask.pipe(
+        Effect.provideService(Step.DayLimit, limit),
+        Effect.provideService(Step.InPlaceOf, first),
+        Effect.provideService(CurrentAsker, { agent, raises }),
+        Effect.result
+      )
+      if (Result.isSuccess(result)) return result.success
+      const { failure } = result
+      if (!(failure instanceof DayFull) || onBudget === "finish") return yield* Effect.fail(failure)
+      first ??= failure.step
+      yield* awaitRoom(failure, looks)
     }
-    const next = SpentByDay.beginOf(day + 1)
-    const now = yield* Clock.currentTimeMillis
-    const until = full.isSpent ? next : Math.min(next, now + Math.min(firstLookMs * 2 ** looks, lastLookMs))
-    if (until > now) yield* Workflows.awaitBudget(full.limit, { day, until, detail })
   })
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/**
+ * Waits, suspended as `budget`: for the next day that has room, or, while it is
+ * calls in flight that leave too little, for a time that doubles with each of the
+ * `looks` before; and in either case no longer than until somebody raises the
+ * budget of a day, or of the run. A raise that the run was told of while the call
+ * was refused is one that it need not wait for.
+ */
+const awaitRoom = (full: DayFull, looks: number): Effect.Effect<void, never, Engine | WorkflowInstance> =>
+  Effect.gen(function*() {
+    if (full.raises !== undefined && full.raises !== (yield* Workflows.raises)) return
+    const { day, limit, message: detail, nextBegin: next } = full
+    const now = yield* Clock.currentTimeMillis
+    const look = full.isSpent ? undefined : now + Math.min(firstLookMs * 2 ** looks, lastLookMs)
+    const until = look === undefined ? next : Math.min(look, next ?? Infinity)
+    if (until === undefined) yield* Workflows.awaitBudget(limit, { day, detail })
+    else if (until > now) yield* Workflows.awaitBudget(limit, { day, until, detail })
+  })
 
 const firstLookMs = 15_000
 const lastLookMs = 1_800_000

@@ -44,8 +44,6 @@ export interface Question {
   readonly temperature: number | undefined
   /** JSON Schema of the answer. */
   readonly output: object | undefined
-  /** What the call is held to by the day of its agent. */
-  readonly daily: DailyBudget.Held | undefined
 }
 
 /** The question that the asker of a model step has. */
@@ -81,8 +79,7 @@ export const make = (attempts: Attempts, name: string = stepName) =>
     run: Effect.fnUntraced(function*(_, context) {
       const question = yield* CurrentQuestion
       if (question === undefined) return yield* Effect.die(new Error("A model step was asked for without its question"))
-      const full = question.daily === undefined ? undefined : yield* DailyBudget.problemOf(question.daily, context.day)
-      if (full !== undefined) return yield* full
+      yield* DailyBudget.check(context)
       const models = yield* Models
       const override = yield* ModelOverride
       const writer = yield* (yield* Chunks).writer(question.run, context.entry)

@@ -34,12 +34,6 @@ export const atMost = (price: Price | undefined, input: number, output: number):
 export const larger = (a: Amount, b: Amount): Amount =>
   Spent.make(Math.max(a.micros ?? 0, b.micros ?? 0), Math.max(a.tokens ?? 0, b.tokens ?? 0))
 
-/** A limit with what was added to it. What it does not limit stays without one. */
-export const raisedBy = (limit: Amount, raised: Amount): Amount => ({
-  ...(limit.micros === undefined ? {} : { micros: limit.micros + (raised.micros ?? 0) }),
-  ...(limit.tokens === undefined ? {} : { tokens: limit.tokens + (raised.tokens ?? 0) })
-})
-
 /** What is left of a limit, for one of so many who share it. */
 export const shareOf = (limit: Amount, spent: Amount, among: number): Amount => ({
   ...(limit.micros === undefined ? {} : { micros: left(limit.micros, spent.micros, among) }),

@@ -15,7 +15,7 @@ import * as Scheduler from "effect/Scheduler"
 import * as Tracer from "effect/Tracer"
 import { sha256Now } from "../Digest.ts"
 import { SeededCrypto, SeededRandom } from "../Seeded.ts"
-import { Granted, Reserved } from "./Reserved.ts"
+import { DayLimit, Granted, InPlaceOf, Reserved } from "./Reserved.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 import * as Telling from "./secrets/Telling.ts"
 
@@ -134,8 +134,10 @@ export const bodyServices = (
 /** The ambient values of what a body sees: step bodies live in the world again. */
 export const worldServices = (ambient: Context.Context<never>): Context.Context<never> =>
   Context.empty().pipe(
-    // What its step has reserved is not reserved again for those that the body asks for.
+    // What its step has reserved is not reserved again for those that the body asks for, nor do they take its place.
     Context.add(Reserved, undefined),
+    Context.add(DayLimit, undefined),
+    Context.add(InPlaceOf, undefined),
     Context.add(Granted, undefined),
     Context.add(Clock.Clock, Context.get(ambient, Clock.Clock)),
     Context.add(Random.Random, Context.get(ambient, Random.Random)),

@@ -1,10 +1,12 @@
 /**
  * Commits as operations of the storage seam.
  */
+import type { DayRefusal } from "@fermata/core/DayRefusal"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type { CommitOp, OutboxRow, RunRow } from "../Backend.ts"
+import * as SpentByDay from "@fermata/core/SpentByDay"
+import type { CommitOp, OutboxRow, RunRow, SpendingChange } from "../Backend.ts"
 import { encodeNow } from "../Store.ts"
-import type { MakeEntry, PendingCommit } from "./run/RunHost.ts"
+import type { Claim, MakeEntry, PendingCommit } from "./run/RunHost.ts"
 
 type Entries = ReadonlyArray<JournalEntry.JournalEntry>
 
@@ -31,8 +33,10 @@ export const of = (
     approvalsOpened,
     awaits,
     blobs,
+    claims,
     consumed,
     ended,
+    entries,
     expected,
     leaves,
     outbox,
@@ -56,8 +60,19 @@ export const of = (
   ...(ended === undefined ? {} : { ended }),
   ...(release === undefined ? {} : { release }),
   ...(leaves === undefined ? {} : { leaves }),
-  ...(spending === undefined ? {} : { spending })
+  ...(spending === undefined
+    ? {}
+    : { spending: claims === undefined ? spending : { ...spending, claims: claimsOf(entries, claims) } })
 })
+
+/** The request as it is once its day had no room for what it was to reserve. It is one entry for all who have it. */
+export const refuse = (
+  entry: Mutable<JournalEntry.EntryOf<"StepRequested">>,
+  refused: DayRefusal
+): JournalEntry.EntryOf<"StepRequested"> => {
+  delete entry.reserved
+  return Object.assign(entry, { refused })
+}
 
 /** A commit of the one entry that `make` makes inside the transaction; `entries` are those of its last call. */
 export const together = (
@@ -87,3 +102,18 @@ export const together = (
     entries: () => entries
   }
 }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+type Mutable<A> = { -readonly [K in keyof A]: A[K] }
+
+const claimsOf = (entries: Entries, claims: ReadonlyArray<Claim>): NonNullable<SpendingChange["claims"]> =>
+  claims.map(({ amount, entry, limit }) => ({
+    row: entries.indexOf(entry),
+    day: SpentByDay.dayOf(entry.at),
+    amount,
+    limit,
+    otherwise: (refusal) => encodeNow([refuse({ ...entry }, refusal)]).rows[0]!
+  }))

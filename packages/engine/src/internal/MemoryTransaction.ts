@@ -1,8 +1,9 @@
 /**
  * The operations of the storage seam on a memory store.
  */
+import * as DayClaims from "@fermata/core/DayClaims"
 import * as Spent from "@fermata/core/Spent"
-import type { DayStanding, DaySums } from "@fermata/core/SpentByDay"
+import * as SpentByDay from "@fermata/core/SpentByDay"
 import type {
   AnswerOp,
   Answers,
@@ -15,6 +16,7 @@ import type {
   RaiseOp,
   ReportOp,
   RunRow,
+  SpendingChange,
   StartOp,
   Together
 } from "../Backend.ts"
@@ -156,7 +158,10 @@ export class Transaction {
 
     const added = op.together === undefined ? nothing : madeBy(op.together)
     if (added === null) return { ok: false, epoch: row.epoch, length: row.length, undone: true }
-    const rows = [...op.rows, ...added.rows]
+    const given = [...op.rows, ...added.rows]
+    const spending = op.spending ?? added.spending
+    const settled = spending === undefined ? undefined : this.#settle(row.workflow, given, spending)
+    const rows = settled?.rows ?? given
 
     this.#keep(op.blobs)
     this.#keep(added.blobs)
@@ -199,7 +204,6 @@ export class Transaction {
       awaits = { subscriptions: [], waits: [] }
       ended = op.ended.payload
     }
-    const spending = op.spending ?? added.spending
     const status = op.status ?? row
     const final = op.ended !== undefined || isOver(status.status)
     const { release } = op
@@ -229,7 +233,7 @@ export class Transaction {
         ...(spending?.spent === undefined ? {} : { spent: Spent.sum(Spent.zero, spending.spent) })
       }
     })
-    const days = spending?.days.map((day) => this.#spend(row.workflow, day))
+    for (const day of settled?.days ?? []) this.#spend(row.workflow, day)
     if (op.ended !== undefined) {
       for (const listener of before.listeners.toSorted()) this.#tell(listener, op.run, op.ended.payload, op.at)
     }
@@ -237,22 +241,32 @@ export class Transaction {
     return {
       ok: true,
       ...(op.ended !== undefined && before.listeners.length > 0 ? { told: true } : {}),
-      ...(days === undefined ? {} : { days })
+      ...(settled === undefined || settled.refused.length === 0 ? {} : { refused: settled.refused })
     }
+  }
+
+  #settle(workflow: string, rows: ReadonlyArray<string>, change: SpendingChange): DayClaims.Settled {
+    const { spending } = this.#store
+    return DayClaims.settle(rows, change, {
+      standing: (day) => spending.get(pair(workflow, String(day))),
+      later: (day) =>
+        [...spending.values()]
+          .filter((row) => row.workflow === workflow && row.day > day)
+          .toSorted((a, b) => a.day - b.day)
+    })
   }
 
   #tellOfEntries(row: RunRow, first: number, rows: ReadonlyArray<string>): void {
     if (rows.length > 0) this.#changes.change({ ...placeOf(row), first, entries: [...rows] })
   }
 
-  #spend(workflow: string, change: DaySums): DayStanding {
+  #spend(workflow: string, change: SpentByDay.DaySums): void {
     const key = pair(workflow, String(change.day))
     const { spending } = this.#store
-    const known = spending.get(key)
-    const sums: Mutable<DayStanding> = { ...change, ...(known?.raised === undefined ? {} : { raised: known.raised }) }
-    for (const unit of units) sums[unit] = bounded((known?.[unit] ?? 0) + change[unit])
-    this.#changes.put(spending, key, { workflow, ...sums })
-    return sums
+    this.#changes.put(spending, key, {
+      workflow,
+      ...SpentByDay.plus(spending.get(key) ?? SpentByDay.untouched(change.day), change)
+    })
   }
 
   #raise({ message, reasons, row }: RaiseOp): Answers["raise"] {
@@ -385,12 +399,6 @@ export class Transaction {
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
-
-type Mutable<A> = { -readonly [K in keyof A]: A[K] }
-
-const units = ["micros", "tokens", "reservedMicros", "reservedTokens"] as const
-
-const bounded = (sum: number): number => Math.min(Math.max(sum, 0), Number.MAX_SAFE_INTEGER)
 
 const placeOf = ({ id, kind, root, workflow }: RunRow) => ({ run: id, root, workflow, kind })
 

@@ -1,10 +1,20 @@
-/** What is reserved for the steps that are asked for under it, and granted to the children that are. */
+/** What is reserved for the steps that are asked for under it, within which limit of a day and in place of which others, and what is granted to the children that are. */
 import * as Spent from "@fermata/core/Spent"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 
 export const Reserved: Context.Reference<Spent.Amount | undefined> = Context.Reference<Spent.Amount | undefined>(
   "@fermata/engine/Reserved",
+  { defaultValue: () => undefined }
+)
+
+export const DayLimit: Context.Reference<Spent.Amount | undefined> = Context.Reference<Spent.Amount | undefined>(
+  "@fermata/engine/DayLimit",
+  { defaultValue: () => undefined }
+)
+
+export const InPlaceOf: Context.Reference<string | undefined> = Context.Reference<string | undefined>(
+  "@fermata/engine/InPlaceOf",
   { defaultValue: () => undefined }
 )
 

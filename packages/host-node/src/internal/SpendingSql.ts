@@ -1,4 +1,5 @@
 /** What runs have spent, as SQL: in their rows, and in the sums of days. */
+import * as DayClaims from "@fermata/core/DayClaims"
 import * as Spent from "@fermata/core/Spent"
 import type { DayStanding } from "@fermata/core/SpentByDay"
 import type {
@@ -23,16 +24,32 @@ export const changes = (db: DatabaseSync) => {
        FROM runs WHERE key = ?1
      ON CONFLICT DO UPDATE SET ${
       columns.map((column, index) => `${column} = ${bounded(`${column} + ?${index + 3}`)}`).join(", ")
-    }
-     RETURNING ${standing}`
+    }`
   )
-
-  /** How the days stand behind it. */
-  return (key: number, { days, spent }: SpendingChange): ReadonlyArray<DayStanding> => {
-    if (spent !== undefined) setSpent.run(key, spent.micros ?? 0, spent.tokens ?? 0)
-    return days.map(({ day, micros, reservedMicros, reservedTokens, tokens }) =>
-      toStanding(add.get(key, day, micros, tokens, reservedMicros, reservedTokens)!)
+  const ofRun = (days: string) =>
+    prepare(
+      db,
+      `SELECT ${standing} FROM spending WHERE workflow = (SELECT workflow FROM runs WHERE key = ?) AND ${days}`
     )
+  const standingOf = ofRun("day = ?")
+  const laterThan = ofRun("day > ? ORDER BY day")
+
+  return {
+    /** What is stored, by what becomes of the claims. */
+    settle: (key: number, rows: ReadonlyArray<string>, change: SpendingChange): DayClaims.Settled =>
+      DayClaims.settle(rows, change, {
+        standing: (day) => {
+          const row = standingOf.get(key, day)
+          return row === undefined ? undefined : toStanding(row)
+        },
+        later: (day) => laterThan.all(key, day).map(toStanding)
+      }),
+    change: (key: number, { days, spent }: Pick<SpendingChange, "days" | "spent">): void => {
+      if (spent !== undefined) setSpent.run(key, spent.micros ?? 0, spent.tokens ?? 0)
+      for (const { day, micros, reservedMicros, reservedTokens, tokens } of days) {
+        add.run(key, day, micros, tokens, reservedMicros, reservedTokens)
+      }
+    }
   }
 }
 

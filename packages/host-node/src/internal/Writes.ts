@@ -73,7 +73,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   )
   const label = prepare(db, "INSERT INTO run_labels (name, value, run) VALUES (?, ?, ?)")
   const events = EventSql.changes(db)
-  const spend = SpendingSql.changes(db)
+  const spending = SpendingSql.changes(db)
   const standingRules = StandingSql.changes(db)
   const mark = ChangeSql.mark(db)
 
@@ -282,7 +282,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
 
     const added = op.together === undefined ? nothing : call(op.together)
     if (added === null) return { ok: false, epoch, length, undone: true }
-    const rows = added === nothing ? op.rows : [...op.rows, ...added.rows]
+    const given = added === nothing ? op.rows : [...op.rows, ...added.rows]
+    const spent = op.spending ?? added.spending
+    const settled = spent === undefined ? undefined : spending.settle(key, given, spent)
+    const rows = settled === undefined ? given : settled.rows
 
     appendAll(key, length, rows)
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
@@ -333,11 +336,11 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     const left = op.ended === undefined ? inboxCount : 0
     if (left !== inboxBefore && !endsNow) setInboxCount.run(left, key)
     if (op.leaves !== undefined) listeners.leaveAll(op.run, op.leaves, op.at)
-    const spending = op.spending ?? added.spending
+    if (settled !== undefined) spending.change(key, { ...spent, ...settled })
     return {
       ok: true,
       ...(listening.length > 0 ? { told: true } : {}),
-      ...(spending === undefined ? {} : { days: spend(key, spending) })
+      ...(settled === undefined || settled.refused.length === 0 ? {} : { refused: settled.refused })
     }
   }
 

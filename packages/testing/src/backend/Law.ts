@@ -1,5 +1,6 @@
 /** Conformance: on any history, a backend answers and stores what the memory backend does. */
 import { assert, it } from "@effect/vitest"
+import type { DayClaim } from "@fermata/core/DayClaims"
 import type { Backend, CommitOp, Op, SpendingChange, StorageFailed, Together } from "@fermata/engine/Backend"
 import { type Equality, pathOf, positionOf } from "@fermata/engine/EventLog"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
@@ -198,6 +199,17 @@ const equality: fc.Arbitrary<Equality | null> = fc.option(
 const payload = fc.constantFrom<unknown>(1, 2, [1], { id: 1 }, { id: 2 }, { id: [2] }, {}, null)
 
 const sum = fc.constantFrom(-3, 0, 1, 2, Number.MAX_SAFE_INTEGER)
+const amount = fc.record({ micros: fc.nat(3), tokens: fc.constantFrom(0, 1, Number.MAX_SAFE_INTEGER) }, {
+  requiredKeys: []
+})
+/** For the first row of a commit, and the second. */
+const dayClaim: fc.Arbitrary<DayClaim> = fc.record({
+  row: fc.nat(1),
+  day: fc.constantFrom(0, 20_000),
+  amount,
+  limit: amount,
+  otherwise: fc.constant((refusal) => JSON.stringify(refusal))
+})
 const spending: fc.Arbitrary<SpendingChange> = fc.record({
   spent: fc.record({ micros: fc.nat(9), tokens: fc.nat(9) }, { requiredKeys: [] }),
   days: some(
@@ -208,8 +220,15 @@ const spending: fc.Arbitrary<SpendingChange> = fc.record({
       reservedMicros: sum,
       reservedTokens: sum
     })
-  )
+  ),
+  claims: some(dayClaim)
 }, { requiredKeys: ["days"] })
+
+/** Only rows that there are claim anything. */
+const claimed = ({ claims = [], ...rest }: SpendingChange, rows: ReadonlyArray<string>): SpendingChange => ({
+  ...rest,
+  claims: claims.filter(({ row }) => row < rows.length)
+})
 
 const commits: fc.Arbitrary<Op> = fc.record({
   id: run,
@@ -255,7 +274,7 @@ const commits: fc.Arbitrary<Op> = fc.record({
     outbox,
     approvalsOpened: opened.map((key) => approval(id, key, { requestedAt: at })),
     approvalsClosed: closed,
-    ...(spending === null ? {} : { spending }),
+    ...(spending === null ? {} : { spending: claimed(spending, rows) }),
     ...(leaves === null ? {} : { leaves: { except: leaves, row: stopRow } }),
     ...(awaited.length + unawaited.length === 0 ? {} : {
       awaits: {

@@ -4,7 +4,7 @@
  * fails, is slow, or the process stands still meanwhile; and one that stood
  * still for long may read what was there before.
  */
-import { type Answers, type Backend, type Op, StorageFailed } from "@fermata/engine/Backend"
+import { type Answers, type Backend, type CommitOp, type Op, StorageFailed } from "@fermata/engine/Backend"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import * as Effect from "effect/Effect"
 import type { Choices } from "./Choices.ts"
@@ -43,13 +43,14 @@ export interface Victim {
   readonly asked: () => void
 }
 
-/** An operation, and what it has come to: what a commit makes inside its transaction, and its time there, is known only afterwards. */
-const watched = (op: Op): { readonly op: Op; readonly done: () => Op } => {
+/** An operation, and what it has come to by its answer: what a commit makes inside its transaction, and its time there, is known only afterwards. */
+const watched = (op: Op): { readonly op: Op; readonly done: (answer: Answers[keyof Answers]) => Op } => {
   if (op.op === "answer") {
     let at = 0
     return { op: { ...op, now: () => at = op.now() }, done: () => ({ ...op, now: () => at }) }
   }
-  if (op.op !== "commit" || op.together === undefined) return { op, done: () => op }
+  if (op.op !== "commit") return { op, done: () => op }
+  if (op.together === undefined) return { op, done: (answer) => settled(op, answer as Answers["commit"]) }
   const { together, ...rest } = op
   let made: ReturnType<typeof together> = null
   return {
@@ -64,6 +65,21 @@ const watched = (op: Op): { readonly op: Op; readonly done: () => Op } => {
           outbox: [...rest.outbox, ...made.outbox],
           ...(made.spending === undefined ? {} : { spending: made.spending })
         }
+  }
+}
+
+/** A commit with the rows that it was stored with, and what it has reserved. */
+const settled = (op: CommitOp, answer: Answers["commit"]): CommitOp => {
+  const { claims, ...rest } = op.spending ?? { days: [] }
+  if (claims === undefined || !answer.ok || answer.refused === undefined) return op
+  const refusals = new Map(answer.refused.map(({ refusal, row }) => [row, refusal]))
+  return {
+    ...op,
+    rows: claims.reduce((rows, { otherwise, row }) => {
+      const refusal = refusals.get(row)
+      return refusal === undefined ? rows : rows.with(row, otherwise(refusal))
+    }, op.rows),
+    spending: { ...rest, claims: claims.filter(({ row }) => !refusals.has(row)) }
   }
 }
 
@@ -128,7 +144,7 @@ export class Disk {
     const made = ops.map(watched)
     return Effect.map(Effect.suspend(() => this.base.write(made.map(({ op }) => op))), (answers) => {
       const batch: Batch = {
-        ops: made.map(({ done }) => done()),
+        ops: made.map(({ done }, index) => done(answers[index]!)),
         answers: answers as ReadonlyArray<Answers[keyof Answers]>
       }
       this.log.push(batch)

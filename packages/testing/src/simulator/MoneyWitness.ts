@@ -7,7 +7,7 @@
  * had reserved that, nor less than its outcomes say; and where each request has
  * its outcome, exactly as much.
  */
-import type { JournalEntry } from "@fermata/core/JournalEntry"
+import type { EntryOf, JournalEntry } from "@fermata/core/JournalEntry"
 import * as RunView from "@fermata/core/RunView"
 import * as Spent from "@fermata/core/Spent"
 import * as SpentByDay from "@fermata/core/SpentByDay"
@@ -63,28 +63,38 @@ export class MoneyWitness {
   }
 }
 
-/** What of the store does not fit its journals: rows of runs, and sums of days. */
+/** What of the store does not fit its journals: rows of runs, and sums of days, each for itself. */
 export const differences = (
   store: MemoryStore,
   journalOf: (run: StoredRun) => ReadonlyArray<JournalEntry>
 ): ReadonlyArray<string> => {
   const found: Array<string> = []
-  const held = new Map<string, Spent.Amount>()
+  const held = new Map<string, ReadonlyMap<number, SpentByDay.DaySums>>()
   for (const stored of store.runs.values()) {
     const { row } = stored
-    const view = RunView.of(row.id, journalOf(stored))
+    const entries = journalOf(stored)
+    const view = RunView.of(row.id, entries)
     const own = ownOf(view)
     if (!isSame(row.spent ?? Spent.zero, own)) {
       found.push(`the row of run ${row.id} has ${Spent.text(row.spent ?? Spent.zero)}, its journal ${Spent.text(own)}`)
     }
-    const open = Spent.sumAll(view.steps.map(({ reserved = Spent.zero }) => reserved))
-    held.set(row.workflow, Spent.sumAll([held.get(row.workflow) ?? Spent.zero, own, open]))
+    const days = new Map(held.get(row.workflow))
+    for (const change of SpentByDay.after(SpentByDay.nothing, entries)?.days ?? []) {
+      days.set(change.day, SpentByDay.plus(days.get(change.day) ?? SpentByDay.untouched(change.day), change))
+    }
+    held.set(row.workflow, days)
   }
-  for (const [workflow, amount] of held) {
-    const days = [...store.spending.values()].filter((row) => row.workflow === workflow)
-    const sum = Spent.sumAll(days.map(SpentByDay.heldOf))
-    if (!isSame(sum, amount)) {
-      found.push(`the days of workflow "${workflow}" have ${Spent.text(sum)}, the journals ${Spent.text(amount)}`)
+  for (const { day, workflow, ...sums } of store.spending.values()) {
+    const told = held.get(workflow)?.get(day) ?? SpentByDay.untouched(day)
+    if (units.some((unit) => sums[unit] !== told[unit])) {
+      found.push(`day ${day} of workflow "${workflow}" has ${sumsText(sums)}, the journals ${sumsText(told)}`)
+    }
+  }
+  for (const [workflow, days] of held) {
+    for (const [day, sums] of days) {
+      if (![...store.spending.values()].some((row) => row.workflow === workflow && row.day === day)) {
+        found.push(`day ${day} of workflow "${workflow}" has nothing, the journals ${sumsText(sums)}`)
+      }
     }
   }
   for (const { day, raised = Spent.zero, workflow } of store.spending.values()) {
@@ -112,6 +122,11 @@ const ownOf = ({ steps }: RunView.RunView): Spent.Amount =>
 /** Whether the text of an entry may say something of money. */
 const isOfMoney = (row: string): boolean => row.includes("\"spent\"") || row.includes("\"reserved\"")
 
+const units = ["micros", "tokens", "reservedMicros", "reservedTokens"] as const
+
+const sumsText = (sums: Omit<SpentByDay.DaySums, "day">): string =>
+  JSON.stringify(Object.fromEntries(units.map((unit) => [unit, sums[unit]])))
+
 const isSame = (a: Spent.Amount, b: Spent.Amount): boolean => a.micros === b.micros && a.tokens === b.tokens
 
 interface Requests {
@@ -124,13 +139,17 @@ interface Requests {
 const count = (requests: Map<string, Requests>, entry: JournalEntry): void => {
   if (entry._tag === "StepRequested" && entry.probe !== true) {
     const { isReserved, open } = requests.get(entry.key) ?? { isReserved: true, open: 0 }
-    requests.set(entry.key, { isReserved: isReserved && entry.reserved !== undefined, open: open + 1 })
+    requests.set(entry.key, { isReserved: isReserved && isBounded(entry), open: open + 1 })
   }
   if ((entry._tag === "StepCompleted" || entry._tag === "StepFailed") && entry.settledBy === undefined) {
     const step = requests.get(entry.key)
     if (step !== undefined && !("probed" in entry)) step.open--
   }
 }
+
+/** Whether it says what the attempt may spend: nothing, where its day had no room. */
+const isBounded = ({ refused, reserved }: EntryOf<"StepRequested">): boolean =>
+  reserved !== undefined || refused !== undefined
 
 /** As a limit of both. */
 const whole = ({ micros = 0, tokens = 0 }: Spent.Amount): Spent.Amount => ({ micros, tokens })

@@ -20,12 +20,12 @@ import type { WorkflowEngine, WorkflowInstance } from "effect/workflow/WorkflowE
 import * as AgentTool from "../../AgentTool.ts"
 import { CurrentSamplingDepth, type SamplingRequest } from "../../mcp/McpSampling.ts"
 import * as McpServers from "../../mcp/McpServers.ts"
-import { type ModelFailed, Models } from "../../Model.ts"
+import { Models } from "../../Model.ts"
 import * as Fallback from "../../model/Fallback.ts"
 import type { Policy } from "../../Policy.ts"
 import * as AnswerFold from "../AnswerFold.ts"
 import * as Budgeting from "../Budgeting.ts"
-import { awaitRoom, DayFull } from "../DailyBudget.ts"
+import * as DailyBudget from "../DailyBudget.ts"
 import * as ModelStep from "../ModelStep.ts"
 import type { Setup } from "../Setup.ts"
 import type * as Asks from "./Asks.ts"
@@ -152,34 +152,31 @@ const byModel = Effect.fnUntraced(function*(
   const input = AnswerFold.tokensOf(JSON.stringify([systemPrompt, messages]).length)
   const models = yield* orderOf(parts, params, { input, output: maxTokens })
   const reserve = Budgeting.reserve(models, input, maxTokens)
-  for (let looks = 0;; looks++) {
-    if (!(yield* Budgeting.affords(budget, setup.onBudget, reserve))) {
-      return refusal(internalError, "the run that it asks in may spend no more")
-    }
-    const limit = yield* Budgeting.limitOf(dailyBudget)
-    const reserved = yield* reserve
-    const { count: raises } = yield* Workflows.raises
-    const asked: Result.Result<Answer, ModelFailed | DayFull> = yield* Effect.result(
-      samplingStep({ turn, purpose: "sampling" }).pipe(
-        Effect.provideService(Step.Reserved, reserved),
-        Effect.provideService(ModelStep.CurrentQuestion, {
-          run,
-          models,
-          instructions: systemPrompt,
-          messages: () => said,
-          tools: [],
-          maxTokens,
-          temperature,
-          output: undefined,
-          daily: limit === undefined ? undefined : { agent, limit, wanted: reserved, raises }
-        })
-      )
+  const ask = Effect.gen(function*() {
+    if (!(yield* Budgeting.affords(budget, setup.onBudget, reserve))) return undefined
+    return yield* samplingStep({ turn, purpose: "sampling" }).pipe(
+      Effect.provideService(Step.Reserved, yield* reserve),
+      Effect.provideService(ModelStep.CurrentQuestion, {
+        run,
+        models,
+        instructions: systemPrompt,
+        messages: () => said,
+        tools: [],
+        maxTokens,
+        temperature,
+        output: undefined
+      })
     )
-    if (Result.isSuccess(asked)) return sampledOf(asked.success)
-    const { failure } = asked
-    if (!(failure instanceof DayFull) || setup.onBudget === "finish") return refusal(internalError, failure.message)
-    yield* awaitRoom(failure, looks)
-  }
+  })
+  return yield* DailyBudget.asked({ agent, dailyBudget, onBudget: setup.onBudget }, ask).pipe(
+    Effect.match({
+      onSuccess: (answer) =>
+        answer === undefined
+          ? refusal(internalError, "the run that it asks in may spend no more")
+          : sampledOf(answer),
+      onFailure: ({ message }) => refusal(internalError, message)
+    })
+  )
 })
 
 /** The models of the agent, those first of which the server has said a part of the name, or the cheapest where it wants that above all. */

@@ -1,6 +1,7 @@
 /** What is written to a store: operations, each with its answer. */
+import type { DayClaim, Settled } from "@fermata/core/DayClaims"
 import type { Amount } from "@fermata/core/Spent"
-import type { DayStanding, DaySums } from "@fermata/core/SpentByDay"
+import type { DaySums } from "@fermata/core/SpentByDay"
 import type * as Effect from "effect/Effect"
 import type { EventAnswers, EventsOp, EventWaitChanges, SubscriptionRow, SweepOp } from "../../EventLog.ts"
 import type {
@@ -100,10 +101,8 @@ export interface CommitOp {
 /**
  * What a commit changes of what was spent; absent where its entries say nothing of money.
  *
- * The sums of a day are those of the run's workflow. They are changed in the
- * transaction of the commit, and the answer has them as they are behind it, so
- * that of two commits which reserve something the later one sees both, and with
- * what operators have raised. A sum is never below 0, and no larger than the
+ * The sums of a day are those of the run's workflow, and are changed in the
+ * transaction of the commit. A sum is never below 0, and no larger than the
  * largest safe integer.
  */
 export interface SpendingChange {
@@ -111,6 +110,13 @@ export interface SpendingChange {
   readonly spent?: Amount
   /** What is added to the sums of days. */
   readonly days: ReadonlyArray<DaySums>
+  /**
+   * What requests of the commit reserve besides, one after another, as far as
+   * each day has room behind that: `DayClaims.settle`, inside the transaction,
+   * says what is stored. Where a busy database makes the backend try the
+   * transaction again, it is asked again.
+   */
+  readonly claims?: ReadonlyArray<DayClaim>
 }
 
 /**
@@ -313,9 +319,13 @@ export type Op =
 export interface Answers extends EventAnswers {
   /** `run` is the row as it is now; `started` false means joined. `told`: there are messages in its inbox already. */
   readonly start: { readonly started: boolean; readonly run: RunRow; readonly told?: true }
-  /** `told`: others have been told of the end. `days`: how the days stand that `spending` has changed, in that order. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
+  /** `told`: others have been told of the end. `refused`: the rows for whose claims days had no room; absent where there are none. `undone`: neither epoch nor length was wrong, but `together` gave nothing. `unseen`: the inbox holds what the run has not taken. */
   readonly commit:
-    | { readonly ok: true; readonly told?: true; readonly days?: ReadonlyArray<DayStanding> }
+    | {
+      readonly ok: true
+      readonly told?: true
+      readonly refused?: Settled["refused"]
+    }
     | {
       readonly ok: false
       readonly epoch: number

@@ -56,6 +56,11 @@ export class Commits {
       const unseen = Exit.isSuccess(answer) && !answer.value.ok && answer.value.unseen === true
       if (Exit.isSuccess(answer)) writer.succeeded()
       else writer.commitFailed(answer.cause)
+      if (Exit.isSuccess(answer) && answer.value.ok) {
+        for (const { refusal, row } of answer.value.refused ?? []) {
+          CommitOps.refuse(pending.entries[row] as JournalEntry.EntryOf<"StepRequested">, refusal)
+        }
+      }
       if (ok && (pending.entries.length > 0 || pending.status !== undefined)) {
         announcements.committed(run, pending.entries, pending.status?.status ?? "running", pending.unrecorded)
       }
@@ -69,7 +74,7 @@ export class Commits {
         if (told || pending.release !== undefined) rounds.poke(Look.due)
         if (told || (inboxes.hasBacklog && pending.consumed.length > 0)) rounds.poke(Look.inbox)
       }
-      done(ok, unseen, Exit.isSuccess(answer) && answer.value.ok ? answer.value.days : undefined)
+      done(ok, unseen)
       if (ok && pending.ended !== undefined) waiters.notify(run.id, RunWaiters.rested(run, pending, op.at))
     })
   }

@@ -12,7 +12,7 @@ import type * as Handover from "../Handover.ts"
 import * as Answer from "./Answer.ts"
 import type { Decision } from "./Ask.ts"
 import * as Pass from "./Pass.ts"
-import { type Budget, noBudget, noRaises, nothing, type Raises, type Spending } from "./Purse.ts"
+import { type Budget, noBudget, nothing, type Spending } from "./Purse.ts"
 import type { RunCore } from "./RunCore.ts"
 import type { ActPort, Document } from "./RunPort.ts"
 
@@ -125,8 +125,8 @@ export class Acts implements ActPort {
     return this.run.purse?.budget ?? noBudget
   }
 
-  raises(): Raises {
-    return this.run.purse?.raises ?? noRaises
+  raises(): number {
+    return this.run.purse?.raises ?? 0
   }
 
   document(name: string): Document | undefined {

@@ -3,10 +3,10 @@
  */
 import type { Artifact } from "@fermata/core/Artifact"
 import type { CrashRule } from "@fermata/core/CrashRule"
+import type { DayRefusal } from "@fermata/core/DayRefusal"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { ArtifactDamaged } from "@fermata/core/RunsErrors"
 import type { Amount } from "@fermata/core/Spent"
-import type { DayStanding } from "@fermata/core/SpentByDay"
 import type { StandingOffer } from "@fermata/core/StandingRule"
 import type * as StoredJson from "@fermata/core/StoredJson"
 import type * as Context from "effect/Context"
@@ -76,8 +76,8 @@ export interface StepAttempt {
   ) => Effect.Effect<Artifact, ArtifactRefused>
   /** The bytes of what an earlier step has kept. */
   readonly kept: (artifact: Artifact) => Effect.Effect<Uint8Array, ArtifactDamaged | StorageFailed>
-  /** What the runs of the workflow had spent on the day of the request, when that was recorded. */
-  readonly day: DayStanding | undefined
+  /** The day of the request had no room for what the attempt was to reserve. */
+  readonly refused: DayRefusal | undefined
 }
 
 /** What an asker of a step gets. Its value or cause may be stored text; nobody else is given it. */

@@ -6,7 +6,6 @@ import * as ExitJson from "@fermata/core/ExitJson"
 import * as FailureText from "@fermata/core/FailureText"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { ArtifactDamaged } from "@fermata/core/RunsErrors"
-import * as SpentByDay from "@fermata/core/SpentByDay"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
@@ -166,9 +165,7 @@ export class Bodies {
               ? Effect.fail(new ArtifactDamaged({ runId: this.run.row.id, hash, problem: content }))
               : Effect.succeed(content)
         ),
-      day: entry.reserved === undefined
-        ? undefined
-        : this.run.days.find(({ day }) => day === SpentByDay.dayOf(entry.at))
+      refused: entry.refused
     }
     // Steps that a probe asks for are its own each time, for what they answered before may hold no more.
     const inside = probing

@@ -48,6 +48,7 @@ export const repeated = (
     epoch: _epoch,
     probe: _probe,
     recovery: _recovery,
+    refused: _refused,
     reserved: _reserved,
     seq: _seq,
     ...rest

@@ -29,7 +29,7 @@ export const replaying: Phase = phase(false, false, false)
 export const live: Phase = phase(true, false, false)
 /** It goes on while something is being written. */
 export const committing: Phase = phase(true, true, false)
-/** An entry is made inside its commit; until it has its place, nothing is delivered. */
+/** What is being written is known once it is: an entry that is made inside its commit, or whether a day has room. Until then nothing is delivered. */
 export const holding: Phase = phase(true, true, false)
 /** What is being written is the last that this owner does of it. */
 export const leaving: Phase = phase(true, true, false)

@@ -27,22 +27,11 @@ export interface Budget {
   readonly raised: Spent.Amount
 }
 
-/** Of which raises the code knows. */
-export interface Raises {
-  /** How many there were: of the budget of its run, and of days that all runs of its workflow share (`Runs.raiseDay`). */
-  readonly count: number
-  /** By how much days were raised, by UTC days since the epoch. Raises of which the run was not told are not in it. */
-  readonly days: ReadonlyMap<number, Spent.Amount>
-}
-
 /** Nothing was spent. */
 export const nothing: Spending = { own: Spent.zero, unsettled: Spent.zero, children: Spent.zero, total: Spent.zero }
 
 /** Nobody has said what the run may spend. */
 export const noBudget: Budget = { raised: Spent.zero }
-
-/** Nobody has raised anything. */
-export const noRaises: Raises = { count: 0, days: new Map() }
 
 /** The fields by which an entry says something of money. */
 interface Money {
@@ -95,10 +84,9 @@ export class Purse {
     return { ...(granted === undefined ? {} : { granted }), raised }
   }
 
-  /** The raises of which the code knows. */
-  get raises(): Raises {
-    const { raisedDays, raises } = this.known
-    return { count: raises, days: new Map(raisedDays) }
+  /** How many raises the code knows of. */
+  get raises(): number {
+    return this.known.raises
   }
 
   /** All that the run has cost, now that it is over. */

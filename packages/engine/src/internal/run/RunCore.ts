@@ -3,7 +3,6 @@
  * write, and how it goes on.
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import type { DayStanding } from "@fermata/core/SpentByDay"
 import * as Effect from "effect/Effect"
 import type { BlobRow, RunRow } from "../../Backend.ts"
 import type * as Leaving from "../Leaving.ts"
@@ -42,8 +41,6 @@ export class RunCore {
   readonly batch: Batch
   /** What the run has spent; there once an entry says something of money. */
   purse: Purse | undefined
-  /** What the runs of its workflow had spent, by the latest commit of this run that changed it. */
-  days: ReadonlyArray<DayStanding> = []
   readonly alarms: Alarms
   phase = Phase.replaying
   /** ms since the epoch, of the last delivered entry. */

@@ -3,7 +3,6 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Amount } from "@fermata/core/Spent"
-import type { DayStanding } from "@fermata/core/SpentByDay"
 import type { Giver } from "@fermata/core/ValueRefused"
 import type { Wait } from "@fermata/core/Wait"
 import type * as Context from "effect/Context"
@@ -78,8 +77,17 @@ export interface PendingCommit {
   readonly ended: { readonly payload: string } | undefined
   readonly release: { readonly dueAt: number | null; readonly quiet?: boolean } | undefined
   readonly leaves?: CommitOp["leaves"]
-  readonly spending?: SpendingChange
+  readonly spending?: Omit<SpendingChange, "claims">
+  /** What requests among the entries reserve if their day has room: those for which it has none say so once they are written. */
+  readonly claims?: ReadonlyArray<Claim>
   readonly unrecorded?: UnrecordedSuspension
+}
+
+/** A request that reserves something within a limit of its day. */
+export interface Claim {
+  readonly entry: JournalEntry.EntryOf<"StepRequested">
+  readonly amount: Amount
+  readonly limit: Amount
 }
 
 /** An entry, with the blobs that it names. */
@@ -93,11 +101,8 @@ export type MakeEntry = (
   within: Within
 ) => MadeEntry<JournalEntry.JournalEntry> & { readonly spending?: SpendingChange } | undefined
 
-/**
- * How a commit came out. `unseen`: it is refused, for the inbox holds what the run has not taken; everything else is
- * as it was. `days`: the sums of the days that it has changed.
- */
-export type Committed = (ok: boolean, unseen?: boolean, days?: ReadonlyArray<DayStanding>) => void
+/** How a commit came out. `unseen`: it is refused, for the inbox holds what the run has not taken; everything else is as it was. */
+export type Committed = (ok: boolean, unseen?: boolean) => void
 
 /** A run in memory, as its process sees it. */
 export interface HeldRun {

@@ -25,7 +25,7 @@ import type {
   StepDefinition,
   StepOutcome
 } from "./Ask.ts"
-import type { Budget, Raises, Spending } from "./Purse.ts"
+import type { Budget, Spending } from "./Purse.ts"
 
 /** A revision of a document of the run. */
 export interface Document {
@@ -130,8 +130,8 @@ export interface ActPort {
   readonly spending: () => Spending
   /** What it may spend, by what its code was told. */
   readonly budget: () => Budget
-  /** The raises of which the code knows. */
-  readonly raises: () => Raises
+  /** How many raises the code knows of. */
+  readonly raises: () => number
   readonly document: (name: string) => Document | undefined
   readonly keepDocument: (name: string, document: Document) => void
 }

@@ -6,11 +6,12 @@ import * as Spent from "@fermata/core/Spent"
 import type * as StoredJson from "@fermata/core/StoredJson"
 import type { Wait } from "@fermata/core/Wait"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Handover from "../Handover.ts"
-import { unfit } from "../Reserved.ts"
+import { DayLimit, InPlaceOf, unfit } from "../Reserved.ts"
 import { StepKeyConflict } from "../StepKeyConflict.ts"
 import * as StepKeys from "../StepKeys.ts"
 import * as Answer from "./Answer.ts"
@@ -79,9 +80,12 @@ export class StepRequests implements StepPort {
           }
           break
         case "new": {
-          const { reserved, title } = definition
+          const { asker, reserved, title } = definition
           const problem = reserved === undefined ? undefined : Spent.problemOf(reserved)
           if (problem !== undefined) return refuse(unfit(`What is reserved for step "${key}"`, problem))
+          const limit = reserved === undefined ? undefined : Context.get(asker, DayLimit)
+          const unlimited = limit === undefined ? undefined : Spent.problemOf(limit)
+          if (unlimited !== undefined) return refuse(unfit(`What a day of step "${key}" may cost`, unlimited))
           this.run.append({
             _tag: "StepRequested",
             key,
@@ -89,7 +93,9 @@ export class StepRequests implements StepPort {
             attempt: 1,
             onCrash: definition.onCrash,
             ...(input === null ? {} : { input }),
-            ...(definition.onCrash === "rerun-keyed" ? { idempotencyKey: StepKeys.idempotencyKey(row.id, key) } : {}),
+            ...(definition.onCrash === "rerun-keyed"
+              ? { idempotencyKey: StepKeys.idempotencyKey(row.id, Context.get(asker, InPlaceOf) ?? key) }
+              : {}),
             ...(definition.nested ? { nested: true } : {}),
             ...(definition.label === undefined ? {} : { label: definition.label }),
             ...(title === undefined ? {} : { title }),

@@ -4,13 +4,15 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as SpentByDay from "@fermata/core/SpentByDay"
+import * as Context from "effect/Context"
 import type { SpendingChange, Within } from "../../Backend.ts"
 import * as Leaving from "../Leaving.ts"
+import { DayLimit } from "../Reserved.ts"
 import * as Ledger from "./Ledger.ts"
 import * as Phase from "./Phase.ts"
 import { Purse } from "./Purse.ts"
 import { leaverOf, type RunCore } from "./RunCore.ts"
-import type { MadeEntry, PendingCommit } from "./RunHost.ts"
+import type { Claim, MadeEntry, PendingCommit } from "./RunHost.ts"
 
 type Entry = JournalEntry.JournalEntry
 
@@ -49,18 +51,19 @@ export class Writing {
     const contents = run.batch.take()
     const stops = this.isStopping
     const change = SpentByDay.after(this.tally, contents.entries)
+    const claims = change === undefined ? noClaims : this.claimsOf(contents.entries)
     this.isStopping = false
-    if (run.phase === Phase.live) run.phase = Phase.committing
+    if (run.phase === Phase.live) run.phase = claims.length === 0 ? Phase.committing : Phase.holding
     run.host.commit(run.row, {
       ...contents,
       status,
       ended,
       release,
-      ...this.spendingOf(change),
+      ...(claims.length === 0 ? this.spendingOf(change) : this.claiming(contents.entries, claims)),
       ...(stops ? { leaves: Leaving.all(leaverOf(run), this.told.stillHeld()) } : {})
-    }, (ok, unseen, days) => {
-      if (ok) this.took(change, days)
-      if (run.phase === Phase.committing) run.phase = Phase.live
+    }, (ok, unseen) => {
+      if (ok) this.took(claims.length === 0 ? change : SpentByDay.after(this.tally, contents.entries))
+      if (run.phase === Phase.committing || run.phase === Phase.holding) run.phase = Phase.live
       if (unseen === true && !run.phase.isGone) {
         run.batch.putBack(contents)
         this.isStopping ||= stops
@@ -111,7 +114,7 @@ export class Writing {
       change = SpentByDay.after(this.tally, [entry])
       return { entry, blobs: made.blobs, ...this.spendingOf(change) }
     }, (how) => {
-      if (how === "done") this.took(change, undefined)
+      if (how === "done") this.took(change)
       if (run.phase.isGone) return
       run.phase = Phase.live
       if (how === "refused") return this.told.deposed()
@@ -132,10 +135,40 @@ export class Writing {
     return { spending: { days, ...(spent.micros === micros && spent.tokens === tokens ? {} : { spent }) } }
   }
 
+  /** What requests reserve within limits of their days. */
+  private claimsOf(entries: ReadonlyArray<Entry>): ReadonlyArray<Claim> {
+    const claims: Array<Claim> = []
+    for (const entry of entries) {
+      if (entry._tag !== "StepRequested" || entry.reserved === undefined) continue
+      const asked = this.run.pass.steps.get(entry.key)
+      const limit = asked && Context.get(asked.definition.asker, DayLimit)
+      if (limit !== undefined) claims.push({ entry, amount: entry.reserved, limit })
+    }
+    return claims
+  }
+
+  /** What these entries change in any case, and what beside that their days may have no room for. */
+  private claiming(
+    entries: ReadonlyArray<Entry>,
+    claims: ReadonlyArray<Claim>
+  ): Pick<PendingCommit, "claims" | "spending"> {
+    const sure = entries.map((entry) => {
+      const claim = claims.find((claim) => claim.entry === entry)
+      return claim === undefined ? entry : unreserved(claim.entry)
+    })
+    return { spending: { days: [] }, ...this.spendingOf(SpentByDay.after(this.tally, sure)), claims }
+  }
+
   /** It is stored. */
-  private took(change: SpentByDay.Change | undefined, days: ReadonlyArray<SpentByDay.DayStanding> | undefined): void {
-    if (change === undefined) return
-    this.tally = change.tally
-    if (days !== undefined) this.run.days = days
+  private took(change: SpentByDay.Change | undefined): void {
+    if (change !== undefined) this.tally = change.tally
   }
 }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const noClaims: ReadonlyArray<Claim> = []
+
+const unreserved = ({ reserved: _reserved, ...request }: Claim["entry"]): Entry => request
