@@ -149,6 +149,52 @@ describe("how an agent is put together", () => {
     })
   })
 
+  it.effect("M-25: where nothing is said of it, nobody watches a run, nothing stops it, and only the policy of its agent gates it, and none below; the open profile gates nothing", () =>
+    Effect.gen(function*() {
+      const scripts = {
+        b: inTurn(
+          calls(call("a", "helper", { prompt: "go" })),
+          calls(call("b", "Write", { path: "above", content: "" })),
+          answer("done")
+        ),
+        h: inTurn(calls(call("a", "Write", { path: "below", content: "" })), answer("helped"))
+      }
+      const life = (
+        options: Partial<Agent.Options<typeof Schema.String, typeof Schema.String, {}>> = {},
+        observer?: AgentObserver.Observer
+      ) => {
+        const did: Array<string> = []
+        const handlers = kit.toLayer({
+          Read: () => Effect.succeed(""),
+          Write: ({ path }) => Effect.as(Effect.sync(() => void did.push(path)), "written")
+        })
+        const common = { instructions: "", toolkit: kit } as const
+        const helper = Agent.make("helper", { ...common, model: "h", policy: Policy.open })
+        const boss = Agent.make("boss", { ...common, model: "b", agents: [helper], ...options as object })
+        return Effect.gen(function*() {
+          const runs = yield* Runs
+          const run = yield* boss.start("go", { id: "1" })
+          yield* (yield* TestHost).settled
+          const { reason, status } = yield* runs.find(run)
+          const story = (yield* runs.journal(run))
+            .map((entry) => "key" in entry ? `${entry._tag} ${entry.key}` : entry._tag)
+            .filter((told) => !told.startsWith("Decided stop"))
+          return { status, reason, did, story, questions: (yield* runs.approvals()).map(({ key }) => key) }
+        }).pipe(Effect.provide(world(
+          scripts,
+          Layer.provide(boss.layer, handlers),
+          Layer.provide(helper.layer, handlers),
+          observer === undefined ? Layer.empty : AgentObserver.layer([boss, helper], observer)
+        )))
+      }
+      const closed = yield* life()
+      assert.deepInclude(closed, { status: "suspended", reason: "approval", did: ["below"], questions: ["Write"] })
+      assert.deepStrictEqual(yield* life({ stop: () => false }, {}), closed)
+      const open = yield* life({ policy: Policy.open })
+      assert.deepInclude(open, { status: "completed", did: ["below", "above"], questions: [] })
+      assert.notInclude(open.story.join(), "ApprovalRequested")
+    }))
+
   it.effect("M-14, M-69: its parts are Layers: each can be another, and each is there before the model is asked", () =>
     Effect.gen(function*() {
       const told: Array<string> = []
