@@ -9,7 +9,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { cases } from "./cases.ts"
-import { type Figure, withinBudget } from "./measure.ts"
+import type { Figure } from "./measure.ts"
+import { show } from "./show.ts"
 
 const { values } = parseArgs({
   options: {
@@ -38,18 +39,4 @@ try {
   rmSync(folder, { recursive: true, force: true })
 }
 
-if (values.json) {
-  process.stdout.write(`${JSON.stringify({ node: process.version, quick: values.quick, figures }, null, 2)}\n`)
-} else {
-  for (const figure of figures) {
-    const within = withinBudget(figure)
-    const budget = figure.budget === undefined ? "" : `${figure.budget.kind} ${figure.budget.value}`
-    const readings = Object.entries(figure.readings).map(([key, value]) => `${key} ${Number(value.toPrecision(4))}`)
-      .join(", ")
-    process.stdout.write(
-      `${figure.name.padEnd(44)} ${figure.best.toFixed(2).padStart(9)} ${figure.unit.padEnd(24)} median ${
-        figure.median.toFixed(2).padStart(8)
-      }  ${budget.padEnd(14)} ${within === undefined ? "" : within ? "within" : "OVER"}  ${readings}\n`
-    )
-  }
-}
+show(figures, { json: values.json, quick: values.quick })
