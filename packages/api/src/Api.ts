@@ -3,11 +3,15 @@ import * as HttpApi from "effect/http-api/HttpApi"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { Access } from "./Access.ts"
 import { ApprovalsGroup } from "./ApprovalsGroup.ts"
+import { ArtifactsGroup } from "./ArtifactsGroup.ts"
 import { ContractsGroup } from "./ContractsGroup.ts"
+import { DiffGroup } from "./DiffGroup.ts"
 import { EventsGroup } from "./EventsGroup.ts"
 import { JournalGroup } from "./JournalGroup.ts"
+import { PolicyGroup } from "./PolicyGroup.ts"
 import { RunsGroup } from "./RunsGroup.ts"
 import { SignalsGroup } from "./SignalsGroup.ts"
+import { SpendingGroup } from "./SpendingGroup.ts"
 import { StepsGroup } from "./StepsGroup.ts"
 import { StreamsGroup } from "./StreamsGroup.ts"
 import { SystemGroup } from "./SystemGroup.ts"
@@ -17,10 +21,14 @@ export class Api extends HttpApi.make("fermata")
   .add(RunsGroup)
   .add(JournalGroup)
   .add(StepsGroup)
+  .add(ArtifactsGroup)
+  .add(DiffGroup)
   .add(ApprovalsGroup)
   .add(SignalsGroup)
   .add(EventsGroup)
   .add(ContractsGroup)
+  .add(PolicyGroup)
+  .add(SpendingGroup)
   .add(StreamsGroup)
   .add(SystemGroup)
   .middleware(Access)

@@ -75,6 +75,26 @@ export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()("BodyTooLar
   }
 }
 
+/** The store has no large value of this hash, or not as it was. */
+export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", {
+  hash: Schema.String
+}, { httpApiStatus: 404 }) {
+  override get message(): string {
+    return `There are no bytes ${this.hash}`
+  }
+}
+
+/** The header `Range` names bytes that are not there. */
+export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>()("RangeNotSatisfiable", {
+  range: Schema.String,
+  /** How many bytes there are. */
+  bytes: Schema.Int
+}, { httpApiStatus: 416 }) {
+  override get message(): string {
+    return `There are ${this.bytes} bytes, and none of them in the range ${this.range}`
+  }
+}
+
 /** The caller asks for more than it may at a time. */
 export class TooManyRequests extends Schema.TaggedError<TooManyRequests>()("TooManyRequests", {
   problem: Schema.String,

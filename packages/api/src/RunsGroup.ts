@@ -22,6 +22,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
+import { Large } from "./Large.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
 
@@ -52,7 +53,8 @@ export const RunDetail = Schema.Struct({
   error: optional(Failure),
   times: TimesView,
   counts: CountsView,
-  spending: SpentView
+  spending: SpentView,
+  large: optional(Large)
 })
 export interface RunDetail extends Schema.Schema.Type<typeof RunDetail> {}
 
@@ -101,6 +103,13 @@ const start = HttpApiEndpoint.post("start", "/", {
 
 const get = HttpApiEndpoint.get("get", "/:run", {
   params: Run,
+  query: {
+    /**
+     * Answers once the run is over, or only a person, a signal or an operator makes
+     * it go on, or this time has passed: seconds as `30s`, at most `60s`.
+     */
+    wait: optional(Schema.String.check(Schema.isPattern(/^([1-9]|[1-5]\d|60)s$/)))
+  },
   success: RunDetail,
   error: readErrors
 }).annotate(RequiredScope, "read")
@@ -131,7 +140,9 @@ const raise = HttpApiEndpoint.post("raise", "/:run/raise", {
     micros: optional(Schema.Int),
     tokens: optional(Schema.Int),
     /** For people. */
-    note: optional(Schema.String)
+    note: optional(Schema.String),
+    /** Raises of one id are one raise; the header `Idempotency-Key` is one too. */
+    id: optional(Schema.String)
   }),
   success: Receipt,
   error: [...actErrors, Problem.of(RaiseRefused)]

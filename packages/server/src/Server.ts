@@ -17,12 +17,16 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as ApprovalsHandlers from "./internal/ApprovalsHandlers.ts"
+import * as ArtifactsHandlers from "./internal/ArtifactsHandlers.ts"
 import * as ContractsHandlers from "./internal/ContractsHandlers.ts"
+import * as DiffHandlers from "./internal/DiffHandlers.ts"
 import * as EventsHandlers from "./internal/EventsHandlers.ts"
 import * as Front from "./internal/Front.ts"
 import * as JournalHandlers from "./internal/JournalHandlers.ts"
+import * as PolicyHandlers from "./internal/PolicyHandlers.ts"
 import * as RunsHandlers from "./internal/RunsHandlers.ts"
 import * as SignalsHandlers from "./internal/SignalsHandlers.ts"
+import * as SpendingHandlers from "./internal/SpendingHandlers.ts"
 import * as StepsHandlers from "./internal/StepsHandlers.ts"
 import * as StreamsHandlers from "./internal/StreamsHandlers.ts"
 import * as SystemHandlers from "./internal/SystemHandlers.ts"
@@ -47,10 +51,14 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         RunsHandlers.layer,
         JournalHandlers.layer,
         StepsHandlers.layer,
+        ArtifactsHandlers.layer,
+        DiffHandlers.layer,
         ApprovalsHandlers.layer,
         SignalsHandlers.layer,
         EventsHandlers.layer,
         ContractsHandlers.layer,
+        PolicyHandlers.layer,
+        SpendingHandlers.layer,
         StreamsHandlers.layer,
         SystemHandlers.layer
       ]),

@@ -57,7 +57,7 @@ describe("the routes for runs", () => {
   it.effect("give the typed client the errors of the engine", () =>
     Effect.gen(function*() {
       const client = yield* Client
-      const error = yield* Effect.flip(client.runs.get({ params: { run: "abcd" } }))
+      const error = yield* Effect.flip(client.runs.get({ params: { run: "abcd" }, query: {} }))
       assert.strictEqual(error._tag, "RunNotFound")
       assert.strictEqual(error.message, "There is no run \"abcd\"")
       const page = yield* client.runs.list({ query: { limit: 3 } })

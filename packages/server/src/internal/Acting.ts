@@ -1,7 +1,8 @@
-/** In whose name a request acts: that of its caller, whatever its body says. */
+/** In whose name a request acts, and under which key: that of its caller, whatever its body says. */
 import { Caller } from "@fermata/api/Access"
-import { Forbidden } from "@fermata/api/ApiErrors"
+import { BadRequest, Forbidden } from "@fermata/api/ApiErrors"
 import * as Effect from "effect/Effect"
+import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 
 /** The name of whoever calls. */
 export const name: Effect.Effect<string, never, Caller> = Effect.map(Caller, ({ name }) => name)
@@ -14,3 +15,31 @@ export const person = Effect.fnUntraced(function*(named: string | undefined) {
   }
   return { by: name, roles }
 })
+
+/**
+ * The id under which the engine does once what is asked twice: what the body
+ * says in this field, or else the header `Idempotency-Key`. The engine keeps the
+ * id with what it did, for as long as it keeps that.
+ */
+export const once = <const Field extends "id" | "key">(
+  { headers }: HttpServerRequest,
+  field: Field,
+  said: string | undefined
+): Effect.Effect<{ readonly [F in Field]?: string }, BadRequest> => {
+  const key = headers["idempotency-key"]
+  const refuse = (message: string) =>
+    Effect.fail(
+      new BadRequest({
+        problem: `header.idempotency-key: ${message}`,
+        issues: [{ path: "header.idempotency-key", message }]
+      })
+    )
+  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
+    return refuse("give 1 to 255 characters of ASCII without spaces")
+  }
+  if (key !== undefined && said !== undefined && key !== said) {
+    return refuse(`it is another than body.${field}; give one of the two`)
+  }
+  const chosen = said ?? key
+  return Effect.succeed((chosen === undefined ? {} : { [field]: chosen }) as { readonly [F in Field]?: string })
+}

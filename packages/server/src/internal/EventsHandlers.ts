@@ -19,8 +19,14 @@ export const layer = HttpApiBuilder.group(
         const { next, shown } = Pages.of(found, limit, ({ position }) => position)
         return { events: shown, ...next }
       }),
-      emit: Effect.fnUntraced(function*({ payload: { name, payload = {}, ...options } }) {
-        return { id: yield* events.emit(name, payload as Schema.Json, { ...options, source: yield* Acting.name }) }
+      emit: Effect.fnUntraced(function*({ payload: { id, name, payload = {}, ...options }, request }) {
+        return {
+          id: yield* events.emit(name, payload as Schema.Json, {
+            ...options,
+            source: yield* Acting.name,
+            ...(yield* Acting.once(request, "id", id))
+          })
+        }
       })
     })
   })

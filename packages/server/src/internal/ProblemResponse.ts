@@ -20,6 +20,8 @@ const writers = {
   MethodNotAllowed: Schema.encodeSync(Problem.of(ApiErrors.MethodNotAllowed)),
   UnsupportedMediaType: Schema.encodeSync(Problem.of(ApiErrors.UnsupportedMediaType)),
   BodyTooLarge: Schema.encodeSync(Problem.of(ApiErrors.BodyTooLarge)),
+  BlobNotFound: Schema.encodeSync(Problem.of(ApiErrors.BlobNotFound)),
+  RangeNotSatisfiable: Schema.encodeSync(Problem.of(ApiErrors.RangeNotSatisfiable)),
   TooManyRequests: Schema.encodeSync(Problem.of(ApiErrors.TooManyRequests)),
   ServerFailed: Schema.encodeSync(Problem.of(ApiErrors.ServerFailed))
 }

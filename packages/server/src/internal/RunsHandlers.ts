@@ -9,7 +9,9 @@ import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import * as Stream from "effect/Stream"
 import * as Acting from "./Acting.ts"
+import * as LargeFields from "./LargeFields.ts"
 import * as Pages from "./Pages.ts"
 
 /** The group `runs`. */
@@ -31,13 +33,26 @@ export const layer = HttpApiBuilder.group(
         return { runs: shown, ...next }
       }),
       counts: () => runs.census,
-      start: Effect.fnUntraced(function*({ payload: { input, workflow, ...options } }) {
-        const started = yield* runs.start(workflow, input, { ...options, by: yield* Acting.name })
+      start: Effect.fnUntraced(function*({ payload: { input, key, workflow, ...options }, request }) {
+        const { new: anew, ...rest } = options
+        const once = yield* Acting.once(request, "key", key)
+        const started = yield* runs.start(workflow, input, {
+          ...rest,
+          by: yield* Acting.name,
+          ...once,
+          // A run of a key of its own is a new one in any case.
+          ...(anew === undefined || (key === undefined && once.key !== undefined) ? {} : { new: anew })
+        })
         return started as Extract<typeof started, { readonly joined: true }>
       }),
-      get: Effect.fnUntraced(function*({ params: { run } }) {
-        const summary = yield* runs.find(run)
-        return detail(summary, yield* runs.show(summary.id), clock.now())
+      get: Effect.fnUntraced(function*({ params: { run }, query: { wait } }) {
+        const { id } = yield* runs.find(run)
+        if (wait !== undefined) {
+          const stands = Stream.runDrain(runs.follow(id, { untilSuspended: true }))
+          yield* Effect.raceFirst(stands, clock.sleep(Number.parseInt(wait, 10) * 1000))
+        }
+        const found = detail(yield* runs.find(id), yield* runs.show(id), clock.now())
+        return yield* LargeFields.leaveOut(runs, found, ["payload", "output"])
       }),
       cancel: Effect.fnUntraced(function*({ params: { run }, payload: { reason = "no reason given" } }) {
         return yield* runs.cancel(run, { by: yield* Acting.name, reason })
@@ -48,8 +63,12 @@ export const layer = HttpApiBuilder.group(
       resume: Effect.fnUntraced(function*({ params: { run } }) {
         return yield* runs.resume(run, { by: yield* Acting.name })
       }),
-      raise: Effect.fnUntraced(function*({ params: { run }, payload }) {
-        return yield* runs.raise(run, { ...payload, by: yield* Acting.name })
+      raise: Effect.fnUntraced(function*({ params: { run }, payload: { id, ...raise }, request }) {
+        return yield* runs.raise(run, {
+          ...raise,
+          by: yield* Acting.name,
+          ...(yield* Acting.once(request, "id", id))
+        })
       }),
       fork: Effect.fnUntraced(function*({ params: { run }, payload }) {
         return yield* runs.fork(run, { ...payload, by: yield* Acting.name })

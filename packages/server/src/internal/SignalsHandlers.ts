@@ -13,10 +13,10 @@ export const layer = HttpApiBuilder.group(
   Effect.fn(function*(handlers) {
     const runs = yield* Runs
     return handlers.handleAll({
-      send: Effect.fnUntraced(function*({ params: { name, run }, payload: { id, payload = null } }) {
+      send: Effect.fnUntraced(function*({ params: { name, run }, payload: { id, payload = null }, request }) {
         return yield* runs.signal(run, name, payload, {
           by: yield* Acting.name,
-          ...(id === undefined ? {} : { id })
+          ...(yield* Acting.once(request, "id", id))
         })
       }),
       sample: ({ params: { run }, query }) =>

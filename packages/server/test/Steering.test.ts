@@ -1,0 +1,100 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Chunks } from "@fermata/engine/Chunks"
+import { Feed } from "@fermata/engine/Feed"
+import { Runs } from "@fermata/engine/Runs"
+import * as Signal from "@fermata/engine/Signal"
+import { TestHost } from "@fermata/testing/TestHost"
+import { Effect, Fiber, Layer, Schema } from "effect"
+import { Workflow } from "effect/workflow"
+import { Client, Served } from "./support/Served.ts"
+
+const Go = Signal.make("go")
+const Order = Workflow.make("order", {
+  payload: { id: Schema.String },
+  success: Schema.String,
+  idempotencyKey: ({ id }) => id
+})
+
+const app = Served.layer().pipe(
+  Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory)),
+  Layer.provideMerge(
+    Order.toLayer(({ id }) => Effect.as(Effect.andThen(Effect.sleep("1 hour"), Signal.receive(Go)), `sent ${id}`))
+  ),
+  Layer.provideMerge(TestHost.layer)
+)
+
+const started = Effect.fnUntraced(function*(json: object, headers: Record<string, string> = {}) {
+  const { ask } = yield* Served
+  const answered = yield* ask("POST /api/runs", { json: { workflow: "order", ...json }, headers })
+  yield* (yield* TestHost).settled
+  return { ...answered, run: String(answered.at("runId")) }
+})
+
+describe("the routes that wait, compare and raise", () => {
+  it.effect("M-145: a look with a wait answers once a person is needed, or when its time has passed", () =>
+    Effect.gen(function*() {
+      const client = yield* Client
+      const host = yield* TestHost
+      const { run } = yield* started({ input: { id: "1" } })
+      const look = (wait: string) => Effect.forkChild(client.runs.get({ params: { run }, query: { wait } }))
+      const short = yield* look("30s")
+      const long = yield* look("60s")
+      yield* host.adjustHost(29_000)
+      assert.isUndefined(short.pollUnsafe())
+      yield* host.adjustHost(1_500)
+      const { reason } = yield* Fiber.join(short)
+      assert.strictEqual(reason, "timer")
+      assert.isUndefined(long.pollUnsafe())
+      yield* host.adjust("1 hour")
+      assert.strictEqual((yield* Fiber.join(long)).reason, "signal")
+      const { ask } = yield* Served
+      for (const wait of ["61s", "0s", "forever"]) {
+        assert.strictEqual((yield* ask(`GET /api/runs/${run}?wait=${wait}`)).at("error.issues.0.path"), "query.wait")
+      }
+    }).pipe(Effect.provide(app)))
+
+  it.effect("two runs are compared, step by step and where they part", () =>
+    Effect.gen(function*() {
+      const client = yield* Client
+      const { run: one } = yield* started({ input: { id: "1" } })
+      const { run: other } = yield* started({ input: { id: "2" } })
+      const diff = yield* client.diff.page({ params: { run: one, other }, query: {} })
+      assert.deepStrictEqual([diff.a, diff.b, diff.parting?.a?._tag], [one, other, "RunRequested"])
+    }).pipe(Effect.provide(app)))
+
+  it.effect("the header Idempotency-Key stands for the key of a start, and for the id of a raise", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const key = { "idempotency-key": "order-17" }
+      const first = yield* started({ input: { id: "1" }, new: true }, key)
+      const again = yield* started({ input: { id: "1" }, new: true }, key)
+      assert.deepStrictEqual([first.status, again.status, again.run], [201, 200, first.run])
+      const other = yield* started({ input: { id: "1" }, key: "order-18" }, key)
+      assert.deepStrictEqual([other.status, other.at("error.issues.0.path")], [400, "header.idempotency-key"])
+      const odd = yield* started({ input: { id: "1" } }, { "idempotency-key": "a b" })
+      assert.strictEqual(odd.status, 400)
+      const raise = () => ask(`POST /api/runs/${first.run}/raise`, { json: { micros: 5 }, headers: key })
+      assert.deepStrictEqual([(yield* raise()).at("result"), (yield* raise()).at("result")], ["accepted", "duplicate"])
+    }).pipe(Effect.provide(app)))
+
+  it.effect("what a workflow may spend on a day is raised once for each id, and listed", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const raise = (json: object) =>
+        ask("POST /api/spending/raises", { json: { workflow: "order", ...json }, headers: { "idempotency-key": "r" } })
+      const results = [yield* raise({ micros: 500 }), yield* raise({ micros: 500 })]
+      assert.deepStrictEqual(results.map(({ at }) => at("result")), ["accepted", "duplicate"])
+      const list = yield* ask("GET /api/spending/raises")
+      assert.deepStrictEqual([list.at("raises.0.by"), list.at("raises.0.raised.micros"), list.at("raises.1")], [
+        "ada",
+        500,
+        undefined
+      ])
+      const refused = yield* raise({ micros: -1 })
+      assert.deepStrictEqual([refused.status, refused.at("error._tag")], [422, "DayRaiseRefused"])
+      assert.strictEqual((yield* ask("GET /api/spending?groupBy=workflow")).at("sums.0.raised.micros"), 500)
+      assert.deepStrictEqual((yield* ask("GET /api/policy/rules")).body, { rules: [] })
+      const none = yield* ask("DELETE /api/policy/rules/abcd")
+      assert.deepStrictEqual([none.status, none.at("error._tag")], [404, "RuleNotFound"])
+    }).pipe(Effect.provide(app)))
+})
