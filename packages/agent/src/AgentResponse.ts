@@ -131,13 +131,13 @@ export const of = (run: string): Effect.Effect<AgentResponse, Exclude<FindError,
     }
   })
 
-/** The answers of the run's model, in order, summaries aside. */
-export const answersOf = (view: RunView.RunView): ReadonlyArray<AgentMessage.Answer> =>
-  modelSteps(view).flatMap(({ answer, purpose }) => purpose === "summary" ? [] : [answer])
-
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** The answers of the run's model, in order, summaries aside. */
+const answersOf = (view: RunView.RunView): ReadonlyArray<AgentMessage.Answer> =>
+  modelSteps(view).flatMap(({ answer, purpose }) => purpose === "summary" ? [] : [answer])
 
 /** A run and those that it has started, as far as they are there. */
 interface Family {

@@ -90,7 +90,7 @@ const schemaLength = (tool: Tool.Any): number => {
  * Whether another model may answer where one failed so: one with a larger window
  * where the question was too long for it, and none where the question is wrong.
  */
-export const mayOther = (failure: ModelFailed, failed: Model, other: Model): boolean => {
+const mayOther = (failure: ModelFailed, failed: Model, other: Model): boolean => {
   switch (failure.code) {
     case "ERR_PROMPT_TOO_LONG":
       return other.contextWindow > failed.contextWindow
