@@ -8,6 +8,7 @@
  * ```
  */
 import * as Effect from "effect/Effect"
+import { constants } from "node:fs"
 import { open, readdir, realpath } from "node:fs/promises"
 import { join, resolve, sep } from "node:path"
 
@@ -62,9 +63,12 @@ const namesIn = async (path: string, kind: "folders" | "files"): Promise<Readonl
     .map(({ name }) => name)
 
 const textOf = async (path: string, bytes: number | undefined): Promise<string> => {
-  const file = await open(path)
+  // Whoever opens a pipe waits for its writer, and one of the few threads of the process with it.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW)
   try {
-    const { size } = await file.stat()
+    const stats = await file.stat()
+    if (!stats.isFile()) throw new Error(`${path} is no file`)
+    const { size } = stats
     if (bytes === undefined && size > mostBytes) throw new Error(`${path} has more than ${mostBytes} bytes`)
     const buffer = Buffer.alloc(Math.min(size, bytes ?? mostBytes))
     const { bytesRead } = await file.read(buffer, 0, buffer.length, 0)
