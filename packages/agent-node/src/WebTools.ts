@@ -107,16 +107,19 @@ const most = 1_000_000
 const fetchText = Effect.fnUntraced(function*(url: string) {
   const failed = (problem: string) => new WebFailed({ url, problem })
   const egress = yield* Egress.CurrentEgress
-  const response = yield* Effect.mapError(
-    egress.request({
-      url,
-      headers: {
-        accept: "text/html, text/markdown, application/json, text/*;q=0.9, */*;q=0.1",
-        "user-agent": "fermata"
-      }
-    }),
-    ({ message }) => failed(message)
-  )
+  let response = yield* Effect.mapError(egress.request(asking(url)), ({ message }) => failed(message))
+  for (let hop = 1;; hop++) {
+    const to = redirectOf(response)
+    if (to === undefined) break
+    if (to.host !== new URL(response.url).host) {
+      return `(redirected to ${to.href}, which is another host: fetch that if it is wanted)`
+    }
+    if (to.protocol === "http:" && response.url.startsWith("https:")) {
+      return yield* failed("is redirected from https to http")
+    }
+    if (hop > egress.policy.maxRedirects) return yield* failed(`is redirected more than ${hop - 1} times`)
+    response = yield* Effect.mapError(egress.request(asking(to.href)), ({ message }) => failed(message))
+  }
   if (response.status < 200 || response.status > 299) return yield* failed(`was answered with ${response.status}`)
   const type = response.headers.find(([name]) => name === "content-type")?.[1] ?? "text/plain"
   if (!isText.test(type)) return yield* failed(`is ${type}, and no text`)
@@ -134,6 +137,23 @@ const fetchText = Effect.fnUntraced(function*(url: string) {
     ...(size > most ? [`(cut: only the first ${most} bytes were read)`] : [])
   ].join("\n")
 })
+
+const asking = (url: string): Egress.Request => ({
+  url,
+  headers: {
+    accept: "text/html, text/markdown, application/json, text/*;q=0.9, */*;q=0.1",
+    "user-agent": "fermata"
+  },
+  // Rules of a policy go by the host of a call, and it was asked about no other.
+  redirect: "manual"
+})
+
+const redirectOf = ({ headers, status, url }: Egress.Response): URL | undefined => {
+  const location = headers.find(([name]) => name === "location")?.[1]
+  return [301, 302, 303, 307, 308].includes(status) && location !== undefined && URL.canParse(location, url)
+    ? new URL(location, url)
+    : undefined
+}
 
 const isText = /^(text\/|application\/([a-z0-9.+-]*[+-])?(json|xml|xhtml|javascript|yaml|x-ndjson|toml)\b)/i
 const isPage = /^(text\/html|application\/xhtml\+xml)/i

@@ -62,6 +62,53 @@ describe("WebFetch", () => {
       assert.strictEqual(long.length, 1_000_000 + "\n(cut: only the first 1000000 bytes were read)".length)
     }))
 
+  it.live("M-112: is redirected at its own host alone: another one is told, since rules go by the host of a call", () =>
+    Effect.gen(function*() {
+      const asked: Array<string> = []
+      const places: Readonly<Record<string, string>> = {
+        "https://example.com/old": "/new",
+        "https://example.com/away": "https://other.example.com/secret?x=1",
+        "https://example.com/first": "/away",
+        "https://example.com/down": "http://example.com/new",
+        "https://example.com/round": "/round",
+        "https://example.com/odd": "javascript:alert(1)"
+      }
+      const at = (url: string) =>
+        Effect.gen(function*() {
+          const kit = yield* WebTools.toolkit
+          const results = yield* Stream.runCollect(yield* kit.handle("WebFetch", { url }))
+          return String(results.at(-1)!.result)
+        }).pipe(
+          Effect.provide(WebTools.layer),
+          Effect.provide(Egress.layerMemory(
+            { "example.com": ["93.184.216.34"], "other.example.com": ["93.184.216.35"] },
+            ({ url: { href } }) => {
+              asked.push(href)
+              const to = places[href]
+              return Effect.succeed({
+                status: to === undefined ? 200 : 302,
+                headers: to === undefined ? [["content-type", "text/plain"]] : [["location", to]],
+                body: Stream.make(bytes(`text of ${href}`))
+              })
+            },
+            { hosts: ["*"], schemes: ["https", "http"], ports: [443, 80] }
+          ))
+        )
+      assert.strictEqual(
+        yield* at("https://example.com/old"),
+        "(from https://example.com/new)\ntext of https://example.com/new"
+      )
+      const away =
+        "(redirected to https://other.example.com/secret?x=1, which is another host: fetch that if it is wanted)"
+      assert.strictEqual(yield* at("https://example.com/away"), away)
+      assert.strictEqual(yield* at("https://example.com/first"), away)
+      assert.include(yield* at("https://example.com/odd"), "redirected to javascript:alert(1), which is another host")
+      assert.include(String(yield* Effect.flip(at("https://example.com/down"))), "is redirected from https to http")
+      assert.include(String(yield* Effect.flip(at("https://example.com/round"))), "is redirected more than 5 times")
+      assert.isTrue(asked.every((href) => href.startsWith("https://example.com/")), asked.join(" "))
+      assert.isBelow(asked.length, 20)
+    }))
+
   it.live("a page that is not made to be read gives its text, and leaves the process to others meanwhile", () =>
     Effect.gen(function*() {
       let turns = 0
