@@ -72,8 +72,10 @@ const editing: Change.Making<{
   readonly replace_all?: boolean
 }> = ({ file_path, new_string, old_string, replace_all = false }) =>
   Effect.gen(function*() {
-    const there = yield* (yield* Workspace).read(file_path)
-    const after = Replacement.of(yield* textOf(file_path, there.bytes), old_string, new_string, replace_all)
+    const { maxBytes, read } = yield* Workspace
+    const there = yield* read(file_path)
+    const text = yield* textOf(file_path, there.bytes)
+    const after = Replacement.of(text, old_string, new_string, replace_all, maxBytes)
     if ("problem" in after) return yield* new WorkspaceRefused({ path: file_path, problem: after.problem })
     return { path: file_path, there, after: Text.write(after.text) }
   })

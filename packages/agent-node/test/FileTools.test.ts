@@ -18,6 +18,20 @@ import * as Difference from "../src/internal/Difference.ts"
 import * as Lines from "../src/internal/Lines.ts"
 import * as Replacement from "../src/internal/Replacement.ts"
 
+describe("a replacement", () => {
+  it("is not made where the text would become too large, nor where what it replaces is everywhere", () => {
+    const letters = "a".repeat(1_000_000)
+    const grown = Replacement.of(letters, "a", "b".repeat(1_000), true, 20_000_000)
+    assert.deepStrictEqual(grown, { problem: "would have more than 20000000 bytes, which are the most" })
+    assert.deepStrictEqual(Replacement.of(letters, "a", "bb", true, 20_000_000), { text: "bb".repeat(1_000_000) })
+    const everywhere = "a".repeat(20_000_000)
+    for (const all of [false, true]) {
+      const problem = Replacement.of(everywhere, "a", "b", all, 20_000_000)
+      assert.match("problem" in problem ? problem.problem : "", /^old_string is in it more than 1000000 times: /)
+    }
+  })
+})
+
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 /** Files are real, and what they are is known a while after they are asked for. */

@@ -120,4 +120,14 @@ describe("a notebook", () => {
       }
     ))
   })
+
+  it("that is nested too deep to be read is told so, and nothing is thrown", () => {
+    for (const depth of [20_000, 200_000]) {
+      const text = `{"nbformat":4,"nbformat_minor":5,"metadata":{"x":${"[".repeat(depth)}${
+        "]".repeat(depth)
+      }},"cells":[]}`
+      const after = edited(text, { mode: "insert", cell: undefined, type: "code", source: "x", id: "a" })
+      assert.deepStrictEqual(after, { problem: "is nested too deep, or too large, to be changed" })
+    }
+  })
 })

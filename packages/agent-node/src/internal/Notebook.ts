@@ -52,6 +52,19 @@ export interface Edit {
 
 /** The text of the notebook after it, laid out as the one before was, or why there is none. */
 export const edited = (text: string, edit: Edit): { readonly text: string } | { readonly problem: string } => {
+  try {
+    return editedNotebook(text, edit)
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    return { problem: "is nested too deep, or too large, to be changed" }
+  }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const editedNotebook = (text: string, edit: Edit): { readonly text: string } | { readonly problem: string } => {
   const notebook = parsed(text)
   if (!isNotebook(notebook)) return { problem: "is no notebook of version 4" }
   const cells = after(notebook, edit)
@@ -61,10 +74,6 @@ export const edited = (text: string, edit: Edit): { readonly text: string } | { 
     text: JSON.stringify(whole, null, /^\{\r?\n([ \t]*)"/.exec(text)?.[1] ?? "") + (/\s*$/.exec(text)?.[0] ?? "")
   }
 }
-
-// ----------------------------------------------------------------------------
-// internal
-// ----------------------------------------------------------------------------
 
 const isNotebook = Schema.is(Notebook)
 

@@ -8,28 +8,34 @@ export type Replaced = { readonly text: string } | { readonly problem: string }
  * Puts `now` in the place of `old`, which must be there exactly once unless `all` of
  * them are meant. A model is shown no line breaks of two characters: its own stand for
  * whichever the text has there, and what it puts in gets those of what it replaces, or
- * of the text. Nothing else of the text changes.
+ * of the text. Nothing else of the text changes. A text of more than `most`
+ * characters is not made.
  */
-export const of = (text: string, old: string, now: string, all: boolean): Replaced => {
+export const of = (text: string, old: string, now: string, all: boolean, most = Infinity): Replaced => {
   if (old === "") return { problem: "old_string is empty: write the file as a whole" }
   if (old === now) return { problem: "old_string and new_string are the same" }
   const found = text.includes(old) || !old.includes("\n") ? placesOf(text, old) : placesOfAnyBreaks(text, old)
   if (found.length === 0) {
     return { problem: "old_string is not in it: it must be there letter by letter, spaces included" }
   }
+  const times = found.length > mostPlaces ? `more than ${mostPlaces}` : found.length
   if (found.length > 1 && !all) {
-    return {
-      problem: `old_string is in it ${found.length} times: take more of what stands around it, or set replace_all`
-    }
+    return { problem: `old_string is in it ${times} times: take more of what stands around it, or set replace_all` }
   }
-  let replaced = ""
+  if (found.length > mostPlaces) return { problem: `old_string is in it ${times} times: write the file as a whole` }
+  const inText = Text.withBreaksOf(text, now)
+  const parts: Array<string> = []
   let end = 0
+  let length = 0
   for (const { from, to } of found) {
     const part = text.slice(from, to)
-    replaced += text.slice(end, from) + Text.withBreaksOf(part.includes("\n") ? part : text, now)
+    const put = part.includes("\n") ? Text.withBreaksOf(part, now) : inText
+    length += from - end + put.length
+    if (length > most) return { problem: `would have more than ${most} bytes, which are the most` }
+    parts.push(text.slice(end, from), put)
     end = to
   }
-  return { text: replaced + text.slice(end) }
+  return { text: parts.join("") + text.slice(end) }
 }
 
 // ----------------------------------------------------------------------------
@@ -41,9 +47,16 @@ interface Place {
   readonly to: number
 }
 
+/** Places that are looked for: each takes memory. */
+const mostPlaces = 1_000_000
+
 const placesOf = (text: string, old: string): ReadonlyArray<Place> => {
   const places: Array<Place> = []
-  for (let from = text.indexOf(old); from >= 0; from = text.indexOf(old, from + old.length)) {
+  for (
+    let from = text.indexOf(old);
+    from >= 0 && places.length <= mostPlaces;
+    from = text.indexOf(old, from + old.length)
+  ) {
     places.push({ from, to: from + old.length })
   }
   return places
