@@ -125,6 +125,12 @@ describe("what a command in the sandbox does not reach", () => {
       const rest = yield* bash(box, "ls -A /home /home/agent; ls -A /root; ls /proc | grep -c '^[0-9]'")
       assert.deepStrictEqual(rest.stdout.split("\n").slice(0, -2), ["/home:", "agent", "", "/home/agent:"])
       assert.isBelow(Number(rest.stdout.trim().split("\n").at(-1)), 8, "and no process of others")
+      const keys = yield* bash(box, "find /etc -name private; test -d /etc/ssl/certs && echo certificates")
+      assert.strictEqual(
+        keys.stdout,
+        existsSync("/etc/ssl/certs") ? "certificates\n" : "",
+        "beside certificates no keys"
+      )
     }).pipe(Effect.scoped))
 
   it.live("no hidden file, and none under another name", () =>

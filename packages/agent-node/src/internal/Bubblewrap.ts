@@ -43,9 +43,7 @@ export const view = (
   "--hostname",
   "sandbox",
   ...system(),
-  ...["/etc/ssl", "/etc/ca-certificates", "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime", ...shown].flatMap(
-    seen
-  ),
+  ...[...settings, ...shown].flatMap(seen),
   ...(hasNetwork ? ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"].flatMap(seen) : []),
   "--ro-bind-data",
   String(descriptors.passwd),
@@ -78,6 +76,19 @@ export const view = (
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** What programs look up in `/etc`. Beside certificates there may be keys. */
+const settings: ReadonlyArray<string> = [
+  "/etc/ssl/certs",
+  "/etc/ssl/cert.pem",
+  "/etc/ssl/openssl.cnf",
+  "/etc/pki/tls/certs",
+  "/etc/pki/ca-trust",
+  "/etc/ca-certificates",
+  "/etc/alternatives",
+  "/etc/ld.so.cache",
+  "/etc/localtime"
+]
 
 const seen = (path: string): ReadonlyArray<string> => ["--ro-bind-try", path, path]
 
