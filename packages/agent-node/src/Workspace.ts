@@ -16,7 +16,7 @@ import { createHash } from "node:crypto"
 import { constants, type Dirent } from "node:fs"
 import { type FileHandle, lstat, mkdir, open, readdir, readlink, realpath, rename, rm } from "node:fs/promises"
 import { basename, dirname, join, relative, resolve, sep } from "node:path"
-import { anchored, matcher } from "./internal/NamePatterns.ts"
+import { anchored, guarding } from "./internal/NamePatterns.ts"
 import { Pace } from "./internal/Pace.ts"
 
 /** A path that was not taken, with why: nothing was read or written. */
@@ -60,7 +60,15 @@ export const hiddenFiles: ReadonlyArray<string> = [
 ]
 
 /** What agents do not write by default: what others carry out, or go by, when the agent is done. */
-export const protectedFiles: ReadonlyArray<string> = ["**/.git/**", ".git", "**/.husky/**", "fermata.config.*"]
+export const protectedFiles: ReadonlyArray<string> = [
+  "**/.git/**",
+  ".git",
+  "**/.husky/**",
+  "fermata.config.*",
+  ".envrc",
+  ".mcp.json",
+  "**/.{vscode,idea,devcontainer,claude,cursor}/**"
+]
 
 /** A file of a workspace. */
 export interface Place {
@@ -153,8 +161,8 @@ class Folder {
     this.maxBytes = options.maxBytes ?? 20_000_000
     this.readOnly = options.readOnly === true
     this.hidden = options.hidden ?? hiddenFiles
-    this.isHidden = matcher(this.hidden)
-    this.isProtected = matcher(options.protect ?? protectedFiles)
+    this.isHidden = guarding(this.hidden)
+    this.isProtected = guarding(options.protect ?? protectedFiles)
   }
 
   readonly guarded: Effect.Effect<Guarded, WorkspaceRefused> = Effect.flatMap(
@@ -243,6 +251,10 @@ class Folder {
       if (this.readOnly) throw new Refusal("is not written: the workspace is only read")
       if (names.some(this.isProtected)) throw new Refusal("is protected: agents only read it")
       if (real === this.root) throw new Refusal("is a folder")
+      // Policies and people go by the name, and allow what it says.
+      if (real !== wanted && this.holds(wanted)) {
+        throw new Refusal(`is by a link what is named ${this.nameOf(real)}: write to that`)
+      }
     }
     return { name: this.nameOf(real), real }
   }
@@ -274,7 +286,7 @@ class Folder {
     const folder = dirname(real)
     await mkdir(folder, { recursive: true })
     if (!this.holds(await realpath(folder))) throw new Refusal("lies outside of the workspace")
-    const mode = await modeOf(real)
+    const { gid, mode, uid } = await rightsOf(real)
     const draft = join(folder, `.${digestOf(Buffer.from(`${key} ${real}`)).slice(0, 16)}.tmp`)
     await rm(draft, { force: true })
     const file = await open(
@@ -286,6 +298,7 @@ class Folder {
       try {
         await this.fileOf(file)
         await file.writeFile(bytes)
+        if (uid !== undefined) await chown(file, uid, gid)
         await file.chmod(mode)
         await file.sync()
       } finally {
@@ -393,12 +406,29 @@ const isThere = async (path: string): Promise<boolean> => {
   }
 }
 
-/** The rights of what is there; of a new file those that the process gives its files. */
-const modeOf = async (real: string): Promise<number> => {
-  if (!(await isThere(real))) return 0o666 & ~process.umask()
+interface Rights {
+  readonly mode: number
+  readonly uid?: number
+  readonly gid: number
+}
+
+/** The rights of what is there, and whose it is; of a new file those that the process gives its files. Nobody is lent another's rights by what an agent writes. */
+const rightsOf = async (real: string): Promise<Rights> => {
+  if (!(await isThere(real))) return { mode: 0o666 & ~process.umask(), gid: -1 }
   const stats = await lstat(real)
   if (!stats.isFile()) throw new Refusal(stats.isDirectory() ? "is a folder" : "is no file")
-  return stats.mode & 0o7777
+  return { mode: stats.mode & 0o777, uid: stats.uid, gid: stats.gid }
+}
+
+/** Gives a file to its owner, as far as this process may. */
+const chown = async (file: FileHandle, uid: number, gid: number): Promise<void> => {
+  const own = await file.stat()
+  if (own.uid === uid && own.gid === gid) return
+  try {
+    await file.chown(uid, gid)
+  } catch (error) {
+    if (codeOf(error) !== "EPERM") throw error
+  }
 }
 
 /** A name that was changed is there after a power loss once its folder is. */

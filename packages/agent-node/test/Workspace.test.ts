@@ -4,6 +4,7 @@ import { Effect, Result } from "effect"
 import * as fc from "fast-check"
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -167,10 +168,69 @@ describe("a workspace", () => {
       assert.strictEqual(readFileSync(join(root, "a.txt"), "utf8"), "new")
       assert.strictEqual(statSync(join(root, "a.txt")).mode & 0o777, 0o755)
       assert.notStrictEqual(statSync(join(root, "a.txt")).ino, inode, "what was there is not written into")
-      yield* workspace.write("inner-link.txt", text("through"))
-      assert.strictEqual(readFileSync(join(root, "target.txt"), "utf8"), "through")
-      assert.isTrue(existsSync(join(root, "inner-link.txt")))
       assert.deepStrictEqual(readdirSync(root).filter((name) => name.endsWith(".tmp")), [])
+    }))
+
+  it.live("what is written is what is named: by a link nothing is, and the name is told by which it is", () =>
+    Effect.gen(function*() {
+      const { root } = yield* folder
+      symlinkSync("ünï", join(root, "src", "other"))
+      const workspace = yield* Workspace.make({ root })
+      for (const write of [workspace.write("inner-link.txt", text("x")), workspace.find("inner-link.txt")]) {
+        assert.strictEqual((yield* Effect.flip(write)).problem, "is by a link what is named target.txt: write to that")
+      }
+      const before = readFileSync(join(root, "target.txt"), "utf8")
+      assert.strictEqual(before, new TextDecoder().decode((yield* workspace.read("inner-link.txt")).bytes))
+      symlinkSync("../folder", join(root, "src", "by-folder"))
+      const made = yield* Effect.flip(workspace.write("src/by-folder/new.txt", text("x")))
+      assert.strictEqual(made.problem, "is by a link what is named folder/new.txt: write to that")
+      assert.isFalse(existsSync(join(root, "folder", "new.txt")))
+      // The folder itself may be named by a link that leads to it.
+      const linked = join(dirname(root), "linked")
+      symlinkSync(root, linked)
+      yield* (yield* Workspace.make({ root: linked })).write(join(linked, "a.txt"), text("named"))
+      assert.strictEqual(readFileSync(join(root, "a.txt"), "utf8"), "named")
+    }))
+
+  it.live("M-108: a file stays its owner's, and nobody is lent their rights by what is written", () =>
+    Effect.gen(function*() {
+      const { root } = yield* folder
+      const workspace = yield* Workspace.make({ root })
+      const file = join(root, "a.txt")
+      // Only root may give files away.
+      if (process.getuid?.() === 0) chownSync(file, 12_345, 23_456)
+      chmodSync(file, 0o6755)
+      const { gid, uid } = statSync(file)
+      yield* workspace.write("a.txt", text("new"))
+      const after = statSync(file)
+      assert.deepStrictEqual([after.uid, after.gid, after.mode & 0o7777], [uid, gid, 0o755])
+    }))
+
+  it.live("what is kept from agents is kept from them by upper and lower case, and by every form of its letters", () =>
+    Effect.gen(function*() {
+      const { root } = yield* folder
+      for (const name of [".ENV", "schl\u00fcssel.txt", "schlu\u0308ssel.txt", "Fermata.Config.ts"]) {
+        writeFileSync(join(root, name), "x")
+      }
+      const workspace = yield* Workspace.make({ root, hidden: [...Workspace.hiddenFiles, "schl\u00fcssel.txt"] })
+      for (const name of [".ENV", "KEYS/SERVER.PEM", "schl\u00fcssel.txt", "schlu\u0308ssel.txt"]) {
+        assert.strictEqual((yield* Effect.flip(workspace.read(name))).problem, "is hidden from agents", name)
+      }
+      for (
+        const name of [
+          "Fermata.Config.ts",
+          ".GIT/config",
+          "src/.Git/hooks/x",
+          ".vscode/tasks.json",
+          "a/.IDEA/x",
+          ".envrc"
+        ]
+      ) {
+        assert.strictEqual(
+          (yield* Effect.flip(workspace.write(name, text("x")))).problem,
+          "is protected: agents only read it"
+        )
+      }
     }))
 
   it.live("what a killed attempt left behind is taken over by the next one under its key", () =>

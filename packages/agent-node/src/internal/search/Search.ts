@@ -1,6 +1,6 @@
 /** Carries out a search, in a thread. */
 import { relative, sep } from "node:path"
-import { anchored, exactly, matcher } from "../NamePatterns.ts"
+import { anchored, exactly, guarding, matcher } from "../NamePatterns.ts"
 import * as Content from "./Content.ts"
 import { compile } from "./Expression.ts"
 import type { Found, Job, Listing, Place, Searching } from "./Job.ts"
@@ -31,7 +31,7 @@ const list = (job: Listing): Found => {
 }
 
 const leftOut = ({ hidden, unreadable = [] }: Place): (name: string) => boolean => {
-  const isHidden = matcher(hidden)
+  const isHidden = guarding(hidden)
   const isUnreadable = anchored(unreadable)
   return (name) => isHidden(name) || isUnreadable(name)
 }
