@@ -8,8 +8,9 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Semaphore from "effect/Semaphore"
+import { setImmediate } from "node:timers/promises"
 import { Worker } from "node:worker_threads"
-import type { Answer, Helper } from "./Served.ts"
+import { type Answer, type Given, states } from "./Served.ts"
 
 /** Threads at a time; who comes later waits for a place. */
 const room = Semaphore.makeUnsafe(4)
@@ -27,12 +28,12 @@ export const run = <Job, Result>(
   job: Job,
   memory: number = mostMemory
 ): Effect.Effect<Result, ThreadFailed> => {
-  const helpers = new Set<number>()
+  const helper = new Int32Array(new SharedArrayBuffer(4))
   return room.withPermit(
     Effect.acquireUseRelease(
       Effect.sync(() =>
         new Worker(module, {
-          workerData: job,
+          workerData: { job, helper } satisfies Given<Job>,
           execArgv: [],
           env: { PATH: process.env["PATH"] },
           resourceLimits: { maxOldGenerationSizeMb: memory / 1024 ** 2 },
@@ -45,25 +46,20 @@ export const run = <Job, Result>(
           watch(worker, memory),
           Effect.callback<Result, ThreadFailed>((resume) => {
             const fail = (problem: string) => resume(Effect.fail(new ThreadFailed({ problem })))
-            worker.on("message", (said: Answer<Result> | Helper) => {
-              if ("began" in said) helpers.add(said.began)
-              else if ("ended" in said) helpers.delete(said.ended)
-              else if ("result" in said) resume(Effect.succeed(said.result))
-              else fail(said.problem)
-            })
+            worker.on("message", (said: Answer<Result>) =>
+              "result" in said ? resume(Effect.succeed(said.result)) : fail(said.problem))
             worker.once(
               "error",
-              (error) => fail("code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY" ? tooMuch : error.message)
+              (error) =>
+                fail("code" in error && error.code === "ERR_WORKER_OUT_OF_MEMORY" ? tooMuch : error.message)
             )
             worker.once("exit", () => fail("ended without a result"))
           })
         ),
       (worker) =>
         Effect.promise(async () => {
-          kill(helpers)
+          await end(helper, worker)
           await worker.terminate()
-          // One may have begun meanwhile.
-          kill(helpers)
         })
     ).pipe(Effect.timeoutOrElse({
       duration: deadline,
@@ -81,13 +77,21 @@ export const run = <Job, Result>(
 
 const tooMuch = "takes too much memory"
 
-const kill = (processes: Iterable<number>): void => {
-  for (const pid of processes) {
-    try {
-      process.kill(pid, "SIGKILL")
-    } catch {
-      // It has ended by itself.
-    }
+/** Ends the process that helps a thread, and lets it start no other. One that it is starting at this moment is waited for. */
+const end = async (helper: Int32Array, worker: Worker): Promise<void> => {
+  let pid = Atomics.load(helper, 0)
+  while (pid === states.starting || Atomics.compareExchange(helper, 0, pid, states.ending) !== pid) {
+    // A thread that is gone starts nothing.
+    if (worker.threadId === -1) return
+    // oxlint-disable-next-line no-await-in-loop
+    await setImmediate()
+    pid = Atomics.load(helper, 0)
+  }
+  if (pid <= 0) return
+  try {
+    process.kill(pid, "SIGKILL")
+  } catch {
+    // It has ended by itself.
   }
 }
 

@@ -63,7 +63,7 @@ const ask = (
   multiline: boolean
 ): Promise<ReadonlyArray<string>> =>
   new Promise((resolve) => {
-    const child = spawn(program, [
+    const words = [
       "--no-config",
       "--no-ignore",
       "--hidden",
@@ -75,14 +75,16 @@ const ask = (
       pattern,
       "--",
       ...names.map((name) => `./${name}`)
-    ], { cwd: root, timeout: 20_000, killSignal: "SIGKILL", stdio: ["ignore", "pipe", "ignore"] })
+    ]
+    const child = Served.start(() =>
+      spawn(program, words, { cwd: root, timeout: 20_000, killSignal: "SIGKILL", stdio: ["ignore", "pipe", "ignore"] })
+    )
     const { pid } = child
-    if (pid !== undefined) Served.tell({ began: pid })
     const said: Array<Buffer> = []
-    child.stdout.on("data", (part: Buffer) => said.push(part))
+    child.stdout?.on("data", (part: Buffer) => said.push(part))
     child.once("error", () => resolve(names))
     child.once("close", (status) => {
-      if (pid !== undefined) Served.tell({ ended: pid })
+      if (pid !== undefined) Served.ended(pid)
       // It ends with 1 where there is no match, and with 2 where it could not look at all.
       if (status !== 0 && status !== 1) return resolve(names)
       const hits = new Set(Buffer.concat(said).toString("utf8").split("\0").map((name) => name.slice(2)))
