@@ -44,7 +44,10 @@ export const Read = Tool.make("Read", {
 
 const writing: Change.Making<{ readonly file_path: string; readonly content: string }> = ({ content, file_path }) =>
   Effect.gen(function*() {
-    const there = yield* (yield* Workspace).find(file_path)
+    const { find, locate } = yield* Workspace
+    const there = yield* find(file_path)
+    // Whoever is asked, and the journal, are shown what is replaced.
+    if (there !== undefined) yield* locate(file_path, "read")
     const before = there === undefined ? undefined : Text.read(there.bytes)
     return {
       path: file_path,

@@ -98,6 +98,20 @@ describe("M-11: what a rule denies to be read", () => {
       assert.strictEqual(readFileSync(join(root, "plans/next.md"), "utf8"), "secret word\n")
     }))
 
+  it.effect("is not replaced either, since whoever is asked and the journal would be shown what was there", () =>
+    Effect.gen(function*() {
+      const root = yield* folder
+      const results = yield* told(
+        root,
+        Policy.rules({ mode: "open", deny }),
+        ["Write", { file_path: "plans/next.md", content: "mine\n" }],
+        ["Write", { file_path: "plans/new.md", content: "mine\n" }]
+      )
+      assert.include(results[0]!, "is not read: a rule of the policy forbids it")
+      assert.strictEqual(readFileSync(join(root, "plans/next.md"), "utf8"), "secret word\n")
+      assert.strictEqual(readFileSync(join(root, "plans/new.md"), "utf8"), "mine\n", "a new one is made")
+    }))
+
   it.effect("is refused with its rule where it is named, and without one where nobody denies it", () =>
     Effect.gen(function*() {
       const root = yield* folder
