@@ -56,6 +56,8 @@ export class McpStub {
   instructions = ""
   tools: Record<string, StubTool> = {}
   resources: Record<string, string> = {}
+  /** Resources that are pictures, in base64. */
+  pictures: Record<string, string> = {}
   /** What each says, with `{who}` for what it takes. */
   prompts: Record<string, string> = {}
   /** How many requests over HTTP are answered with 401 from now on. */
@@ -79,7 +81,7 @@ export class McpStub {
         tools: { listChanged: true },
         logging: {},
         ...(Object.keys(this.prompts).length === 0 ? {} : { prompts: {} }),
-        ...(Object.keys(this.resources).length === 0 ? {} : { resources: {} })
+        ...(Object.keys({ ...this.resources, ...this.pictures }).length === 0 ? {} : { resources: {} })
       },
       instructions: this.instructions
     })
@@ -116,12 +118,14 @@ export class McpStub {
         ]
       }))
     }
-    if (Object.keys(this.resources).length > 0) {
+    if (Object.keys({ ...this.resources, ...this.pictures }).length > 0) {
       server.setRequestHandler(ListResourcesRequestSchema, () => ({
         resources: Object.keys(this.resources).map((uri) => ({ uri, name: uri, mimeType: "text/plain" }))
       }))
       server.setRequestHandler(ReadResourceRequestSchema, ({ params: { uri } }) => ({
-        contents: [{ uri, text: this.resources[uri]! }]
+        contents: [
+          this.pictures[uri] === undefined ? { uri, text: this.resources[uri]! } : { uri, blob: this.pictures[uri] }
+        ]
       }))
     }
     return server

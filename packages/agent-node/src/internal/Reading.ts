@@ -4,9 +4,9 @@
  * same, so that nobody is shown another thing than the one that is asked for.
  */
 import * as AgentTool from "@fermata/agent/AgentTool"
+import * as Picture from "@fermata/agent/Picture"
 import * as Effect from "effect/Effect"
 import { type Content, WorkspaceRefused } from "../Workspace.ts"
-import * as Picture from "./image/Picture.ts"
 import * as Lines from "./Lines.ts"
 import type * as Pdf from "./pdf/Pdf.ts"
 import * as Text from "./Text.ts"
@@ -115,26 +115,16 @@ const pdf = Effect.fnUntraced(
   }
 )
 
-/** What providers take of one picture: pixels of a side, and bytes before they are base64. */
-const mostPixels = 8_000
-const mostBytes = 3_750_000
-
 const picture = (
   { bytes, name }: Content,
   mediaType: Picture.MediaType
 ): Effect.Effect<string, string> =>
   Effect.suspend(() => {
-    const picture = Picture.of(bytes, mediaType)
+    const picture = Picture.shown(bytes, mediaType)
     if ("problem" in picture) return Effect.fail(picture.problem)
-    const { height, width } = picture
-    const words = `${Picture.nameOf(mediaType)} picture of ${width} x ${height} pixels and ${bytes.length} bytes`
-    if (Math.max(width, height) > mostPixels) {
-      return Effect.fail(`is a ${words}, and ${mostPixels} x ${mostPixels} are the most that models take`)
-    }
-    if (bytes.length > mostBytes) return Effect.fail(`is a ${words}, and ${mostBytes} are the most that models take`)
     return AgentTool.show(bytes, { mediaType, name: labelOf(name) }).pipe(
       Effect.mapError(({ problem }) => `cannot be shown: ${problem}`),
-      Effect.as(`(${words})`)
+      Effect.as(`(${picture.words})`)
     )
   })
 

@@ -134,11 +134,9 @@ export const make = (name: string, tool: Tool.Any | undefined, onCrash: AgentToo
     run: ({ call, on, params }: Input, context: Step.StepContext) =>
       tool === undefined
         ? Effect.succeed(failure(`there is no tool "${name}" any more`))
-        : withAside(Effect.provideService(
-          limited(carryOut(name, params, call), rules!.timeoutMs, name),
-          AgentTool.CurrentCall,
-          context
-        )).pipe(
+        : limited(carryOut(name, params, call), rules!.timeoutMs, name).pipe(
+          withAside((outcome: Outcome, beside) => beside(outcome)),
+          Effect.provideService(AgentTool.CurrentCall, context),
           Effect.provideService(Asks.CurrentRound, on),
           Effect.provideServiceEffect(
             ToolOutput.CurrentWriter,
@@ -154,11 +152,13 @@ export const make = (name: string, tool: Tool.Any | undefined, onCrash: AgentToo
     onCrash: "probe",
     probe: ({ on, params }: Input, context: Step.StepContext) =>
       withParams(tool!, params, (decoded) => probe(decoded, context)).pipe(
+        Effect.map(Option.map((found) => found instanceof Found ? found.outcome : stored(false, found))),
+        withAside((found: Option.Option<Outcome>, beside) => Option.map(found, beside)),
+        Effect.provideService(AgentTool.CurrentCall, context),
         Effect.provideService(Asks.CurrentRound, on),
         Effect.flatMap(Option.match({
           onNone: () => Effect.succeedNone,
-          onSome: (found) =>
-            Effect.asSome(cut(found instanceof Found ? found.outcome : stored(false, found), rules!.maxResult, context))
+          onSome: (outcome) => Effect.asSome(cut(outcome, rules!.maxResult, context))
         }))
       )
   })
@@ -246,19 +246,19 @@ const again = Schedule.exponential(Duration.seconds(1)).pipe(
   )
 )
 
-/** The outcome of a call with what its handler has said beside it. */
-const withAside = <E>(outcome: Effect.Effect<Outcome, E>): Effect.Effect<Outcome, E> =>
-  Effect.suspend(() => {
-    const aside: AgentTool.Aside = { files: [], stopsOthers: false }
-    return Effect.map(
-      Effect.provideService(outcome, AgentTool.CurrentAside, aside),
-      (outcome): Outcome => ({
+/** What comes of a call, in which there is an outcome, with what its handler or its probe has said beside it. */
+const withAside =
+  <A>(change: (came: A, beside: (outcome: Outcome) => Outcome) => A) =>
+  <E, R>(came: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.suspend(() => {
+      const aside: AgentTool.Aside = { files: [], stopsOthers: false }
+      const beside = (outcome: Outcome): Outcome => ({
         ...outcome,
         ...(aside.files.length === 0 || outcome.isFailure ? {} : { files: [...aside.files] }),
         ...(aside.stopsOthers ? { stopsOthers: true } : {})
       })
-    )
-  })
+      return Effect.map(Effect.provideService(came, AgentTool.CurrentAside, aside), (came) => change(came, beside))
+    })
 
 const limited = <E>(
   outcome: Effect.Effect<Outcome, E>,

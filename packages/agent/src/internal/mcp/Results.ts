@@ -1,4 +1,4 @@
-/** What an MCP server answers to a call, as a model is told of it: its text, its structured content, and references to the rest. */
+/** What an MCP server answers to a call, as a model is told of it: its text, its structured content, its pictures, and references to the rest. */
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { StepContext } from "@fermata/engine/Step"
 import type { CallToolResult, GetPromptResult } from "@modelcontextprotocol/sdk/types.js"
@@ -6,6 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Base64 from "effect/encoding/Base64"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
+import * as AgentTool from "../../AgentTool.ts"
+import * as Picture from "../../Picture.ts"
 
 type Block = CallToolResult["content"][number]
 
@@ -94,18 +96,33 @@ const contentsOf = (
     : Effect.map(kept(contents.blob, mimeType, name, keep), (file) => ({ ...about, ...file }))
 }
 
-/** Bytes are nothing for a model: they are kept as an artifact, and it is told under what name. */
-const kept = (
+/**
+ * Bytes are kept as an artifact, and a model is told under what name. What is a
+ * picture by its bytes, whatever its server calls it, is shown beside the result,
+ * unless providers would refuse the whole conversation for it.
+ */
+const kept = Effect.fnUntraced(function*(
   base64: string,
   mediaType: string | undefined,
   name: string,
   keep: StepContext["keep"]
-): Effect.Effect<Record<string, Schema.Json>> => {
+): Effect.fn.Return<Record<string, Schema.Json>> {
   const decoded = Base64.decode(base64)
-  if (Result.isFailure(decoded)) return Effect.succeed({ problem: "its bytes are not base64" })
+  if (Result.isFailure(decoded)) return { problem: "its bytes are not base64" }
+  const bytes = decoded.success
+  const type = Picture.typeOf(bytes)
   const isMediaType = mediaType !== undefined && /^[\w.+-]+\/[\w.+-]+$/.test(mediaType)
-  return Effect.match(keep(decoded.success, { name, ...(isMediaType ? { mediaType } : {}) }), {
-    onSuccess: ({ hash }): Record<string, Schema.Json> => ({ bytes: decoded.success.length, artifact: name, hash }),
-    onFailure: ({ message }) => ({ bytes: decoded.success.length, problem: message })
-  })
-}
+  const known = type ?? (isMediaType ? mediaType : undefined)
+  const stored = yield* Effect.result(keep(bytes, { name, ...(known === undefined ? {} : { mediaType: known }) }))
+  if (Result.isFailure(stored)) return { bytes: bytes.length, problem: stored.failure.message }
+  const told = { bytes: bytes.length, artifact: name, hash: stored.success.hash }
+  const isMeant = type !== undefined || mediaType?.startsWith("image/") === true
+  if (!isMeant) return told
+  const picture = type === undefined
+    ? { problem: "is no PNG, JPEG, GIF or WebP picture" }
+    : Picture.shown(bytes, type)
+  if ("problem" in picture) return { ...told, notShown: `it ${picture.problem}` }
+  const aside = yield* AgentTool.CurrentAside
+  aside?.files.push(stored.success)
+  return { ...told, shown: picture.words }
+})

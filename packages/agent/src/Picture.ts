@@ -36,9 +36,29 @@ export const of = (bytes: Uint8Array, mediaType: MediaType): Picture | { readonl
 export const nameOf = (mediaType: MediaType): string =>
   mediaType === "image/webp" ? "WebP" : mediaType.slice("image/".length).toUpperCase()
 
+/** What is said of a picture that a model may be shown, or why it is shown to none, to be said behind its name. */
+export const shown = (
+  bytes: Uint8Array,
+  mediaType: MediaType
+): { readonly words: string } | { readonly problem: string } => {
+  const picture = of(bytes, mediaType)
+  if ("problem" in picture) return picture
+  const { height, width } = picture
+  const words = `${nameOf(mediaType)} picture of ${width} x ${height} pixels and ${bytes.length} bytes`
+  if (Math.max(width, height) > mostPixels) {
+    return { problem: `is a ${words}, and ${mostPixels} x ${mostPixels} are the most that models take` }
+  }
+  if (bytes.length > mostBytes) return { problem: `is a ${words}, and ${mostBytes} are the most that models take` }
+  return { words }
+}
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** What providers take of one picture: pixels of a side, and bytes before they are base64. */
+const mostPixels = 8_000
+const mostBytes = 3_750_000
 
 type Size = readonly [width: number, height: number]
 
