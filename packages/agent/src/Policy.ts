@@ -86,6 +86,7 @@ export interface RulesOptions {
  * |---|---|
  * | `Read` | the tool |
  * | `mcp__github__*` | all tools whose name begins so |
+ * | `mcp__github__issue(args:{"title":"a"})` | of a tool that has nothing else for rules to go by: with exactly these arguments |
  * | `Bash(git log:*)` | a command that begins with these words; not with an option by which one that reads does more, such as `--output`, unless the rule names it |
  * | `Bash(npm test)` | exactly this command |
  * | `Bash(risk:reads)` | commands of a risk: see `CommandRisk` |

@@ -34,6 +34,14 @@ const policyCall = (tool: Tool.Any, params: Schema.Json, standing?: ReadonlyArra
   ...(standing === undefined ? {} : { standing })
 })
 
+/** With the names of objects in order. */
+const sorted = (value: unknown): unknown =>
+  Array.isArray(value)
+    ? value.map(sorted)
+    : typeof value === "object" && value !== null
+    ? Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => a < b ? -1 : 1).map(([k, v]) => [k, sorted(v)]))
+    : value
+
 const offered = (policy: Policy.Policy, call: Policy.Call): ReadonlyArray<string> | undefined => {
   const decision = policy(call)
   return decision.decision === "ask" ? decision.always?.rules : undefined
@@ -67,13 +75,57 @@ describe("rules that a question offers", () => {
     [Fetch, { url: "https://Example.com:8443/a?token=b" }, ["WebFetch(domain:example.com)"]],
     [Fetch, { url: "https://*.example.com/" }, undefined],
     [Fetch, { url: "no address" }, undefined],
-    [Issue, { title: "a" }, ["mcp__github__issue"]]
+    [Issue, { title: "a" }, ["mcp__github__issue(args:{\"title\":\"a\"})", "mcp__github__issue"]],
+    [Issue, { title: "a\u202eb" }, ["mcp__github__issue"]],
+    [Issue, { title: "a".repeat(300) }, ["mcp__github__issue"]]
   ]
   for (const [tool, params, rules] of cases) {
     it(`${tool.name} ${JSON.stringify(params).slice(0, 60)}: ${rules?.join(", ") ?? "none"}`, () => {
       assert.deepStrictEqual(offered(policy, policyCall(tool, params)), rules)
     })
   }
+
+  it("say what each of them opens, and of a tool that has nothing else for rules to go by, which arguments", () => {
+    const opens = (tool: Tool.Any, params: Schema.Json) => {
+      const decision = Policy.rules({ workspace: "/shop" })(policyCall(tool, params))
+      return decision.decision === "ask" ? decision.always?.opens : undefined
+    }
+    assert.deepStrictEqual(opens(Bash, { command: "git status" }), [
+      "this very line",
+      "lines that begin so, whatever follows"
+    ])
+    assert.deepStrictEqual(opens(Edit, { path: "a.ts" }), ["this file, whatever becomes of what is in it"])
+    assert.deepStrictEqual(opens(Fetch, { url: "https://example.com/a" }), ["every address of this host"])
+    assert.deepStrictEqual(opens(Issue, { title: "a" }), [
+      "calls of it with exactly these arguments",
+      "every call of it, whatever its arguments"
+    ])
+  })
+
+  it("about arguments open a call with the same ones, in whatever order, and no other", () => {
+    const arguments_ = fc.dictionary(fc.constantFrom("title", "body", "n"), fc.jsonValue({ maxDepth: 2 }))
+    const backwards = (params: object): Schema.JsonObject =>
+      Object.fromEntries(Object.entries(params).toReversed()) as Schema.JsonObject
+    fc.assert(
+      fc.property(arguments_, arguments_, (one, other) => {
+        const of = (params: object, standing?: ReadonlyArray<string>) =>
+          Policy.rules()(policyCall(Issue, JSON.parse(JSON.stringify(params)) as Schema.Json, standing))
+        const asked = of(one)
+        const [rule] = asked.decision === "ask" ? asked.always!.rules : []
+        if (rule === "mcp__github__issue") return
+        assert.strictEqual(of(backwards(one), [rule!]).decision, "allow", rule)
+        const isSame = JSON.stringify(sorted(one)) === JSON.stringify(sorted(other))
+        assert.strictEqual(of(other, [rule!]).decision, isSame ? "allow" : "ask", rule)
+      }),
+      { numRuns: 1_000 }
+    )
+    assert.throws(() => Policy.rules({ allow: ["mcp__github__issue(args:{)"] }), "is the JSON of arguments")
+    assert.strictEqual(
+      Policy.rules({ deny: ["mcp__github__issue(args:{\"title\":\"a\"})"] })(policyCall(Issue, { title: "a" }))
+        .decision,
+      "deny"
+    )
+  })
 
   it("are each about the call, and one that stands opens nothing that a rule forbids or asks about", () => {
     for (const { line } of corpus.lines) {

@@ -77,13 +77,14 @@ const ruleOf = Effect.fnUntraced(function*(host: Host, runOrApproval: string, al
 })
 
 const tellRule = Effect.fnUntraced(function*(host: Host, { standing }: OpenApproval, always: string) {
-  const { agent = "", workspace = "" } = standing ?? {}
+  const { agent = "", opens = [], rules = [], workspace = "" } = standing ?? {}
   const rule = (yield* host.refine(host.runs.rules({ agent, workspace }))).find(({ rule }) => rule === always)
   if (rule === undefined) return
+  const opened = opens[rules.indexOf(always)]
   yield* note(
-    `  ${rule.rule} stands for agent ${agent}${workspace === "" ? "" : ` in ${workspace}`}; to take it back: ${
-      Commands.takeBack(rule.id)
-    }`
+    `  ${rule.rule} stands for agent ${agent}${workspace === "" ? "" : ` in ${workspace}`}${
+      opened === undefined ? "" : ` and opens ${opened}`
+    }; to take it back: ${Commands.takeBack(rule.id)}`
   )
 })
 

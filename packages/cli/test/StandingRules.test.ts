@@ -25,7 +25,8 @@ describe("rules that stand, at the command", () => {
     const { approve, own, run, runIdOf } = project()
     const first = await run("git status ; git status")
     assert.strictEqual(first.code, 3, first.stderr)
-    const offer = "--always 1 lets Bash(git status) stand; --always 2 lets Bash(git status:*) stand"
+    const offer =
+      "--always 1 lets Bash(git status) stand, which opens this very line; --always 2 lets Bash(git status:*) stand, which opens lines that begin so, whatever follows"
     assert.include(first.stderr, offer)
     assert.include((await own.fermata("approvals", "ls")).stdout, offer)
     const runId = await runIdOf()
@@ -37,8 +38,9 @@ describe("rules that stand, at the command", () => {
 
     const said = await approve(runId, "--always", "1")
     assert.strictEqual(said.code, 0, said.stderr)
-    const [, id] = /Bash\(git status\) stands for agent typist in \/shop; to take it back: .*policy rm (\w+)/
-      .exec(said.stderr) ?? []
+    const [, id] =
+      /Bash\(git status\) stands for agent typist in \/shop and opens this very line; to take it back: .*policy rm (\w+)/
+        .exec(said.stderr) ?? []
     const page = (await own.fermata("runs", "show", runId)).stdout
     assert.match(page, /approve by ann, who let Bash\(git status\) stand/)
     assert.match(

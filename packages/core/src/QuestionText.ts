@@ -24,7 +24,10 @@ export const asides = (
 ): ReadonlyArray<string> => [
   ...(edit !== undefined
     ? []
-    : (standing?.rules ?? []).map((rule, index) => `--always ${index + 1} lets ${rule} stand`)),
+    : (standing?.rules ?? []).map((rule, index) => {
+      const opens = standing?.opens?.[index]
+      return `--always ${index + 1} lets ${rule} stand${opens === undefined ? "" : `, which opens ${opens}`}`
+    })),
   ...(choices.length === 0 ? [] : [`choose one of ${choices.join(", ")}`]),
   ...(edit === undefined || hash === undefined
     ? []

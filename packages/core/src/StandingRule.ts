@@ -14,7 +14,12 @@ const scopeFields = {
 }
 
 /** The rules that a yes to a question may choose from, and whose they would be. */
-export const StandingOffer = Schema.Struct({ ...scopeFields, rules: Schema.Array(Schema.String) })
+export const StandingOffer = Schema.Struct({
+  ...scopeFields,
+  rules: Schema.Array(Schema.String),
+  /** What each of them opens, in words for whoever lets it stand; in the order of the rules. */
+  opens: Schema.optionalKey(Schema.Array(Schema.String))
+})
 export interface StandingOffer extends Schema.Schema.Type<typeof StandingOffer> {}
 
 /** A rule that stands, until somebody takes it back. */

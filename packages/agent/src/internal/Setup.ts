@@ -59,7 +59,11 @@ export const Route = Schema.Union([
         judges: Schema.optionalKey(Schema.Literal(true)),
         /** Rules that stand are looked at first, and those who are asked may let one of these stand. */
         always: Schema.optionalKey(
-          Schema.Struct({ workspace: Schema.String, rules: Schema.Array(Schema.String) })
+          Schema.Struct({
+            workspace: Schema.String,
+            rules: Schema.Array(Schema.String),
+            opens: Schema.optionalKey(Schema.Array(Schema.String))
+          })
         )
       })
     ),

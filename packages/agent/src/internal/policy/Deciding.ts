@@ -39,4 +39,6 @@ export type Decision =
 export interface Always {
   readonly workspace: string
   readonly rules: ReadonlyArray<string>
+  /** What each of them opens, in words for whoever is asked; in the order of the rules. */
+  readonly opens?: ReadonlyArray<string>
 }

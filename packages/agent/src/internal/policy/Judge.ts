@@ -3,6 +3,7 @@
  * allows; a call is allowed only where each of its parts is: each file, and each
  * command of a line with the commands in it.
  */
+import type * as Schema from "effect/Schema"
 import * as CommandRisk from "../../CommandRisk.ts"
 import * as Candidates from "./Candidates.ts"
 import type { Call, Decision } from "./Deciding.ts"
@@ -45,13 +46,16 @@ export const decide = (rules: Rules, call: Call): Decision => {
   if (doubt !== undefined) return ask(rules, call, doubt.problem)
   const standing = standingOn(call, open)
   if (standing !== undefined) return { decision: "allow", standing }
-  const offered = Candidates.of(call, workspace).filter((rule) =>
+  const offered = Candidates.of(call, workspace).filter(({ rule }) =>
     standingOn({ ...call, standing: [rule] }, open) !== undefined
   )
-  return {
-    ...ask(rules, call),
-    ...(offered.length === 0 ? {} : { always: { workspace: workspace ?? "", rules: offered } })
+  if (offered.length === 0) return ask(rules, call)
+  const always = {
+    workspace: workspace ?? "",
+    rules: offered.map(({ rule }) => rule),
+    opens: offered.map(({ opens }) => opens)
   }
+  return { ...ask(rules, call), always }
 }
 
 /** The files that rules deny to be read, as globs from the root of the workspace on. A rule about the tool alone is about its calls. */
@@ -65,7 +69,7 @@ export const unreadable = (rules: Rules): ReadonlyArray<string> =>
 /** A part of a call, each of which must be allowed. */
 type Part =
   /** Of a tool that has nothing else for rules to go by. */
-  | { readonly kind: "whole" }
+  | { readonly kind: "whole"; readonly params: Schema.Json }
   /** A file, in the hands of the tool itself, which may only look at it (`look`), or of a redirection. */
   | { readonly kind: "path"; readonly path: string; readonly by: "call" | "look" | "write" | "read" }
   | {
@@ -81,10 +85,10 @@ type Part =
 
 const partsOf = (call: Call, workspace: string | undefined): ReadonlyArray<Part> => {
   const { subject } = call.rules
-  if (subject === undefined) return [{ kind: "whole" }]
+  if (subject === undefined) return [{ kind: "whole", params: call.params }]
   const texts = Subjects.textsOf(subject, call.params)
   if (texts === undefined) return [{ kind: "doubt", problem: "its arguments are not those of the tool" }]
-  if (texts.length === 0) return [{ kind: "whole" }]
+  if (texts.length === 0) return [{ kind: "whole", params: call.params }]
   return texts.flatMap((text): ReadonlyArray<Part> => {
     switch (subject.kind) {
       case "path":
@@ -158,7 +162,10 @@ const means = (rule: Rule.Rule, tool: string, part: Part, forbids: boolean): Rul
     case "url":
     case "text":
       return isOfTool && (part.kind === "url" ? Rule.meansUrl : Rule.meansText)(about!, part.text) ? "yes" : "no"
-    case "whole":
+    case "whole": {
+      const means = isOfTool && about !== undefined ? Rule.meansArguments(about, part.params) : false
+      return means === undefined ? "maybe" : means ? "yes" : "no"
+    }
     case "doubt":
       return isOfTool ? "maybe" : "no"
   }

@@ -3,6 +3,9 @@
  * `Read(**\/.env)`, `WebFetch(domain:example.com)`. What stands between the
  * parentheses is read as the tool's calls are: see `AgentTool.Subject`.
  */
+import * as SameJson from "@fermata/core/SameJson"
+import * as StoredJson from "@fermata/core/StoredJson"
+import type * as Schema from "effect/Schema"
 import picomatch from "picomatch"
 import { type Risk, risks } from "../../CommandRisk.ts"
 import type { ShellCommand } from "./ShellCommands.ts"
@@ -38,6 +41,9 @@ export const read = (text: string): Rule => {
   if (about?.startsWith("risk:") === true && !risks.includes(about.slice(5) as Risk)) {
     throw wrong(text, `a risk is one of ${risks.join(", ")}`)
   }
+  if (about?.startsWith("args:") === true && !isJson(about.slice("args:".length))) {
+    throw wrong(text, "what stands behind args: is the JSON of arguments, such as {\"title\":\"a\"}")
+  }
   const isOfTool = picomatch(tool!, { ...globs, nobrace: true, noextglob: true, bash: true })
   return {
     text,
@@ -64,6 +70,19 @@ export const readIfAny = (text: string): Rule | undefined => {
 export const exactPath = (path: string): string => {
   const text = path.replace(/[*?[\]{}()!+@|]/g, "\\$&")
   return text.includes("/") ? text : `./${text}`
+}
+
+/** These arguments as what a rule is about that means them alone. */
+export const exactArguments = (params: Schema.Json): string => `args:${StoredJson.textOf(params)}`
+
+/** Whether arguments are meant, for a rule that is about some; undefined for one that is about something else. */
+export const meansArguments = (about: string, params: Schema.Json): boolean | undefined => {
+  if (!about.startsWith("args:")) return undefined
+  try {
+    return SameJson.same(JSON.parse(about.slice("args:".length)) as Schema.Json, params)
+  } catch {
+    return false
+  }
 }
 
 /** Whether an address is meant: its host, and those below it for `*.` and a name. */
@@ -131,6 +150,15 @@ export const meansCommand = (about: string, { words }: ShellCommand, anywhere: b
 
 /** A part of a path that leads up. */
 const isUp = /(^|[/=:,])\.\.($|[/:,])/
+
+const isJson = (text: string): boolean => {
+  try {
+    JSON.parse(text)
+    return true
+  } catch {
+    return false
+  }
+}
 
 const wrong = (text: string, problem: string): Error =>
   new Error(
