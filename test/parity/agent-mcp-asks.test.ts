@@ -4,8 +4,15 @@ import { Agent, McpHttp, type McpServer, McpServers, Models, Policy, Scripted } 
 import { Chunks } from "@fermata/engine/Chunks"
 import { Runs } from "@fermata/engine/Runs"
 import { CrashHost } from "@fermata/testing"
-import { type ElicitRequest, ElicitResultSchema } from "@modelcontextprotocol/sdk/types.js"
-import { Effect, Fiber, Layer } from "effect"
+import {
+  type CallToolResult,
+  type ElicitRequest,
+  ElicitResultSchema,
+  McpError,
+  UrlElicitationRequiredError
+} from "@modelcontextprotocol/sdk/types.js"
+import { Context, Effect, Fiber, Layer } from "effect"
+import type { Prompt } from "effect/ai"
 import { TestClock } from "effect/testing"
 import { answer, call, calls, inTurn, said, Wire, world } from "./AgentWorld.ts"
 import { McpStub, type StubTool, text } from "./McpStub.ts"
@@ -150,6 +157,74 @@ describe("what an MCP server asks people", () => {
       assert.include(told, "told {\\\"action\\\":\\\"accept\\\"}")
     }))
 
+  it.effect("a call that needs a page opened before (-32042) asks people for that, and is made again once they say that they have", () =>
+    Effect.gen(function*() {
+      let signedIn = 0
+      const page = (name: string) => ({
+        mode: "url" as const,
+        message: `Sign in at ${name}`,
+        url: `https://${name}.example.com/x?state=1`,
+        elicitationId: name
+      })
+      const made = (wanted: ReadonlyArray<ReturnType<typeof page>>) => {
+        const stub = new McpStub()
+        stub.tools = {
+          push: {
+            handle: () => {
+              if (signedIn < wanted.length) throw new UrlElicitationRequiredError([...wanted])
+              return text(`pushed after ${signedIn}`)
+            }
+          }
+        }
+        return stub
+      }
+      const stub = made([page("one"), page("two")])
+      const prompts: Array<string> = []
+      const told = yield* answeredWith(
+        stub.inMemory(),
+        Effect.gen(function*() {
+          const runs = yield* Runs
+          for (const name of ["one", "two"]) {
+            const [question] = yield* Effect.repeat(Effect.andThen(turns, runs.approvals()), {
+              until: ([question]) => question?.prompt.includes(name) === true
+            })
+            prompts.push(question!.prompt)
+            assert.deepStrictEqual(question!.args, { url: page(name).url })
+            signedIn++
+            yield* runs.answer(question!.id, { by: "operator", decision: "approve" })
+          }
+        })
+      )
+      assert.include(
+        prompts[0],
+        "does not make a call of mcp__s__push before somebody has opened a page: Sign in at one"
+      )
+      assert.include(prompts[0], "https://one.example.com/x?state=1 (one.example.com)")
+      assert.include(told, "pushed after 2")
+      assert.deepStrictEqual(stub.calls, ["push", "push"])
+
+      signedIn = 0
+      const never = made([page("one")])
+      const denied = yield* answeredWith(never.inMemory(), decide({ decision: "deny" }))
+      assert.include(
+        denied,
+        "wants https://one.example.com/x?state=1 opened before it does that, and people did not open it"
+      )
+      assert.deepStrictEqual(never.calls, ["push"])
+      const late = made([page("one")])
+      const timedOut = yield* answeredWith(
+        late.inMemory({ elicitation: { timeout: "1 hour" } }),
+        Effect.andThen(questions(1), TestClock.adjust("1 hour"))
+      )
+      assert.include(timedOut, "nobody has said in time that it was")
+      // Where people may not be asked, and where what is wanted is no page, the call fails as it does.
+      for (const [elicitation, url] of [[false, page("one").url], [{}, "file:///etc/passwd"]] as const) {
+        const plain = made([{ ...page("one"), url }])
+        const failed = yield* answeredWith(plain.inMemory({ elicitation }), Effect.void)
+        assert.include(failed, "MCP error -32042")
+      }
+    }))
+
   it.effect("outside of a run it is declined, and a server that may not ask is told that nobody can be asked", () =>
     Effect.gen(function*() {
       for (const [elicitation, expected] of [[undefined, "decline"], [false, "refused"]] as const) {
@@ -292,4 +367,121 @@ describe("a question of an MCP server, and a crash of ours while it stands", () 
       assert.include(no.told, "it may have done what it was asked to")
       assert.strictEqual(no.calls, 1)
     }))
+})
+
+describe("a call that goes on in another process", () => {
+  /** A run whose process dies in a call, and what its model is told in the next; `rest` is what the tool does once that has begun. */
+  const resumed = Effect.fnUntraced(function*(
+    rest: (say: (progress: number) => Promise<void>) => Promise<CallToolResult>,
+    takesImages = false
+  ) {
+    const stub = new McpStub()
+    const goOn = Promise.withResolvers<void>()
+    const begun = Promise.withResolvers<void>()
+    stub.tools = {
+      push: {
+        handle: async (_, { progressToken, say }) => {
+          begun.resolve()
+          await goOn.promise
+          return rest((progress) => say({ method: "notifications/progress", params: { progressToken, progress } }))
+        }
+      }
+    }
+    const url = `${yield* stub.listen}/mcp`
+    const told: Array<Prompt.ToolResultPart> = []
+    const store = yield* Layer.build(Chunks.layerMemory)
+    const chunks = Layer.succeedContext(store)
+    const build = () => {
+      const agent = Agent.make("clerk", { instructions: "", model: "demo", mcp: ["s"], policy: Policy.open })
+      const script: Scripted.Script = (request, turn) => {
+        const last = request.prompt.content.at(-1)
+        if (last?.role === "tool") {
+          told.push(...last.content.flatMap((part) => part.type === "tool-result" ? [part] : []))
+        }
+        return turn === 0 ? [Scripted.call("mcp__s__push", {})] : "done"
+      }
+      const models = Models.layer([Scripted.provider(script, { name: "demo", takesImages })])
+      const servers = McpServers.layer({ s: McpHttp.server({ url, callTimeout: "10 seconds" }) })
+      return { agent, layer: Layer.provide(agent.layer, [models, chunks, servers]) }
+    }
+    const said = (run: string) =>
+      Effect.map(
+        Context.get(store, Chunks).read(run),
+        (all) => all.map(({ value }) => value as Record<string, unknown>)
+      )
+    const crash = yield* CrashHost.make
+    const first = build()
+    const before = yield* crash.start(first.layer)
+    const run = yield* before.use(first.agent.start("go", { id: "1" }))
+    while (!(yield* said(run)).some(({ type }) => type === "mcp")) yield* Effect.andThen(turns, before.settled)
+    yield* Effect.promise(() => begun.promise)
+    const asked = stub.seen.length
+    const after = yield* crash.restart(before, build().layer)
+    while (!stub.seen.slice(asked).some(({ headers }) => "last-event-id" in headers)) {
+      yield* Effect.andThen(turns, after.settled)
+    }
+    goOn.resolve()
+    const over = Effect.gen(function*() {
+      while ((yield* crash.run(run)).status !== "completed") {
+        yield* Effect.andThen(turns, after.settled)
+        const { status, waits } = yield* crash.run(run)
+        if (status === "failed" || status === "suspended") assert.fail(JSON.stringify([status, waits]))
+      }
+    })
+    return {
+      stub,
+      told,
+      after,
+      over,
+      heard: Effect.map(said(run), (all) => all.flatMap(({ progress }) => progress ?? []))
+    }
+  })
+
+  it.effect(
+    "M-27: has its time anew with what its server says of it, which those are told who follow the run",
+    () =>
+      Effect.gen(function*() {
+        const steps: Array<() => void> = []
+        const { after, heard, over, stub, told } = yield* resumed(async (say) => {
+          for (const progress of [1, 2]) {
+            await new Promise<void>((resolve) => steps.push(resolve))
+            await say(progress)
+          }
+          return text("pushed")
+        })
+        // Without a word it would be over after ten seconds.
+        for (const progress of [1, 2]) {
+          yield* TestClock.adjust("7 seconds")
+          while (steps.length < progress) yield* turns
+          steps.at(-1)!()
+          while ((yield* heard).length < progress) yield* Effect.andThen(turns, after.settled)
+        }
+        yield* over
+        assert.deepStrictEqual(yield* heard, [1, 2])
+        assert.include(JSON.stringify(told), "pushed")
+        assert.deepStrictEqual(stub.calls, ["push"])
+      }),
+    20_000
+  )
+
+  it.effect(
+    "ends with an error of its server as any other does, and shows the pictures of its result",
+    () =>
+      Effect.gen(function*() {
+        const failing = yield* resumed(() => Promise.reject(new McpError(-32602, "no such branch")))
+        yield* failing.over
+        assert.include(JSON.stringify(failing.told), "no such branch")
+        assert.deepStrictEqual(failing.stub.calls, ["push"])
+        const gif = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64")
+        const drawing = yield* resumed(
+          () => Promise.resolve({ content: [{ type: "image", data: gif.toString("base64"), mimeType: "image/gif" }] }),
+          true
+        )
+        yield* drawing.over
+        const [result] = drawing.told
+        assert.include(JSON.stringify(result!.modelOutput?.map(({ type }) => type)), "file")
+        assert.deepStrictEqual(drawing.stub.calls, ["push"])
+      }),
+    20_000
+  )
 })

@@ -6,9 +6,11 @@ import { Chunks } from "@fermata/engine/Chunks"
 import { Runs } from "@fermata/engine/Runs"
 import * as Secrets from "@fermata/engine/Secrets"
 import { CrashHost } from "@fermata/testing"
+import { TestHost } from "@fermata/testing/TestHost"
 import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js"
 import { CreateMessageResultSchema } from "@modelcontextprotocol/sdk/types.js"
 import { Deferred, Effect, Exit, Fiber, Layer, type Schema, Scope, Stream } from "effect"
+import type { Prompt } from "effect/ai"
 import { TestClock } from "effect/testing"
 import { answer, call, calls, inTurn, said, type Script, Wire, world } from "./AgentWorld.ts"
 import { McpStub, text } from "./McpStub.ts"
@@ -34,6 +36,24 @@ const live = (servers: Readonly<Record<string, McpServer.McpServer>>, script: Sc
 /** Asks for these tools one after the other, and is done then. */
 const asking = (...tools: ReadonlyArray<string>): Script =>
   inTurn(...tools.map((tool, index) => calls(call(`${index}`, tool, { n: index }))), answer("done"))
+
+/** A picture of nothing, whose head says this size. */
+const png = (width: number, height: number): Uint8Array => {
+  const chunk = (name: string, data: Uint8Array) => {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(data.length)
+    return Buffer.concat([length, Buffer.from(name), data, Buffer.alloc(4)])
+  }
+  const head = Buffer.alloc(13)
+  head.writeUInt32BE(width)
+  head.writeUInt32BE(height, 4)
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    chunk("IHDR", head),
+    chunk("IDAT", Buffer.alloc(10)),
+    chunk("IEND", Buffer.alloc(0))
+  ])
+}
 
 const echo = { handle: (args: Record<string, unknown>) => text(JSON.stringify(args)) }
 
@@ -283,6 +303,39 @@ describe("how long an MCP server may take", () => {
       )
     }))
 
+  it.effect("is told the least that it is to log, where somebody says so and it logs", () =>
+    Effect.gen(function*() {
+      for (const logLevel of [undefined, "warning"] as const) {
+        const stub = new McpStub()
+        stub.tools = {
+          work: {
+            handle: async (_, { server }) => {
+              await server.sendLoggingMessage({ level: "info", data: "not this" })
+              await server.sendLoggingMessage({ level: "error", data: "but this" })
+              await new Promise((resolve) => setImmediate(resolve))
+              return text("worked")
+            }
+          }
+        }
+        const agent = Agent.make("clerk", { instructions: "", model: "m", mcp: ["s"], policy: Policy.open })
+        yield* Effect.gen(function*() {
+          const run = yield* agent.start("go", { id: "1" })
+          yield* agent.run("go", { id: "1" })
+          const logged = (yield* (yield* Chunks).read(run)).flatMap(({ value }) => {
+            const { message } = value as { readonly message?: string }
+            return message === undefined ? [] : [message]
+          })
+          assert.deepStrictEqual(logged, logLevel === undefined ? ["not this", "but this"] : ["but this"])
+        }).pipe(Effect.provide(world(
+          asking("mcp__s__work"),
+          Layer.provide(
+            agent.layer,
+            McpServers.layer({ s: stub.inMemory(logLevel === undefined ? {} : { logLevel }) })
+          )
+        )))
+      }
+    }))
+
   it.effect("M-27: one that does not end within 5 s is ended", () =>
     Effect.gen(function*() {
       const stub = new McpStub()
@@ -435,6 +488,74 @@ describe("what an MCP server has", () => {
           6
         ]])
       }).pipe(Effect.provide(world(script, Layer.provide(agent.layer, McpServers.layer({ s: stub.inMemory() })))))
+    }))
+
+  it.effect("M-107: its pictures are shown to a model that takes some, as they are by their bytes, and within what providers take", () =>
+    Effect.gen(function*() {
+      const photo = png(640, 480)
+      const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString("base64")
+      const stub = new McpStub()
+      stub.tools = {
+        draw: {
+          handle: () => ({
+            content: [
+              { type: "text", text: "drawn" },
+              { type: "image", data: base64(photo), mimeType: "image/jpeg" },
+              { type: "image", data: base64(png(9_000, 2)), mimeType: "image/png" },
+              { type: "image", data: base64(photo.subarray(0, 40)), mimeType: "image/png" },
+              { type: "image", data: base64(Buffer.from("<svg/>")), mimeType: "image/svg+xml" },
+              { type: "resource", resource: { uri: "memo:b", blob: base64(png(2, 2)) } }
+            ]
+          })
+        },
+        fail: {
+          handle: () => ({ content: [{ type: "image", data: base64(photo), mimeType: "image/png" }], isError: true })
+        }
+      }
+      stub.pictures = { "memo:photo": base64(photo) }
+      const told: Array<Prompt.ToolResultPart> = []
+      const agent = Agent.make("clerk", { instructions: "", model: "m", mcp: ["s"], policy: Policy.open })
+      const script: Scripted.Script = (request, turn) => {
+        const last = request.prompt.content.at(-1)
+        if (last?.role === "tool") {
+          told.push(...last.content.flatMap((part) => part.type === "tool-result" ? [part] : []))
+        }
+        return [
+          [Scripted.call("mcp__s__draw", {})],
+          [Scripted.call("mcp__s__fail", {})],
+          [Scripted.call("ReadMcpResource", { server: "s", uri: "memo:photo" })]
+        ][turn] ?? "done"
+      }
+      const models = Models.layer([Scripted.provider(script, { name: "m", takesImages: true })])
+      const layer = Layer.provide(agent.layer, [models, Chunks.layerMemory, McpServers.layer({ s: stub.inMemory() })])
+      yield* Effect.gen(function*() {
+        const run = yield* agent.start("go", { id: "1" })
+        yield* agent.run("go", { id: "1" })
+        const [drawn, failed, read] = told
+        const result = String(drawn!.result)
+        assert.include(result, "\"shown\":\"PNG picture of 640 x 480 pixels and 67 bytes\"")
+        assert.include(result, "\"notShown\":\"it is a PNG picture of 9000 x 2 pixels")
+        assert.include(result, "\"notShown\":\"it is no whole PNG picture")
+        assert.include(result, "\"notShown\":\"it is no PNG, JPEG, GIF or WebP picture\"")
+        const files = (part: Prompt.ToolResultPart) =>
+          (part.modelOutput ?? []).flatMap((each) =>
+            each.type === "file" ? [[each.mediaType, base64(each.data as Uint8Array)]] : []
+          )
+        assert.deepStrictEqual(files(drawn!), [["image/png", base64(photo)], ["image/png", base64(png(2, 2))]])
+        assert.isTrue(failed!.isFailure)
+        assert.deepStrictEqual(files(failed!), [])
+        assert.deepStrictEqual(files(read!), [["image/png", base64(photo)]])
+        const runs = yield* Runs
+        const kept = yield* runs.artifacts(run)
+        assert.deepStrictEqual(kept.map(({ mediaType, name }) => [name, mediaType]).slice(0, 5), [
+          ["image-2", "image/png"],
+          ["image-3", "image/png"],
+          ["image-4", "image/png"],
+          ["image-5", "image/svg+xml"],
+          ["resource-6", "image/png"]
+        ])
+        assert.notInclude(JSON.stringify(yield* runs.journal(run)), base64(photo).slice(0, 40))
+      }).pipe(Effect.provide(Layer.provideMerge(layer, Layer.provideMerge(Runs.layer, TestHost.layer))))
     }))
 
   it.effect("an agent that names a server which its process does not have fails, and says which there are", () =>

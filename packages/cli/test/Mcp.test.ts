@@ -122,6 +122,18 @@ describe("N-63: a call of a workflow", () => {
       assert.include(JSON.stringify(result.content), `fermata://runs/${first.runId}`)
     }))
 
+  it.live("tells a client that wants less logged what happens as progress alone", () =>
+    Effect.gen(function*() {
+      const { call, client, logged, progress } = yield* connect(yield* server("ada"))
+      yield* Effect.promise(() => client.setLoggingLevel("warning"))
+      yield* call("Greet", { name: "Ada" })
+      assert.deepStrictEqual(logged, [])
+      assert.isNotEmpty(progress)
+      yield* Effect.promise(() => client.setLoggingLevel("info"))
+      yield* call("Greet", { name: "Bob" })
+      assert.isNotEmpty(logged)
+    }))
+
   it.live("agents answer, and a contract is started by its input or as by its event", () =>
     Effect.gen(function*() {
       const shared = yield* server("boss")

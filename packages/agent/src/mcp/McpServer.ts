@@ -4,6 +4,7 @@
  * `@fermata/agent-node` as a process of its own.
  */
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js"
+import type { LoggingLevel } from "@modelcontextprotocol/sdk/types.js"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -17,7 +18,9 @@ import type { SamplingHandler } from "./McpSampling.ts"
 export class McpFailed extends Schema.TaggedError<McpFailed>()("McpFailed", {
   server: Schema.String,
   sent: Schema.Boolean,
-  problem: Schema.String
+  problem: Schema.String,
+  /** It is what the server itself has answered, and so the end of what was asked. */
+  answered: Schema.optionalKey(Schema.Literal(true))
 }) {
   override get message(): string {
     return `MCP server "${this.server}" ${this.problem}`
@@ -34,6 +37,8 @@ export interface Limits {
   readonly longestCall?: Duration.Input
   /** To end by itself when the process ends, before it is ended; 5 seconds by default. */
   readonly shutdownTimeout?: Duration.Input
+  /** The least that it is to log in calls, as it is told when it is reached; what it finds right without this. */
+  readonly logLevel?: LoggingLevel
   /**
    * A run begins without it where it does not answer, and its model is told so.
    * Without this such a run fails, with `ERR_CONFIG`.
@@ -72,7 +77,9 @@ export interface Elicitation {
 export const Resumption = Schema.Struct({
   session: Schema.String,
   protocol: Schema.String,
-  token: Schema.String
+  token: Schema.String,
+  /** The number that its server knows the call by, and tells its progress under. */
+  call: Schema.optionalKey(Schema.Union([Schema.String, Schema.Finite]))
 })
 export type Resumption = typeof Resumption.Type
 

@@ -16,9 +16,12 @@ import {
   ListResourcesRequestSchema,
   ListResourceTemplatesRequestSchema,
   ListToolsRequestSchema,
+  type LoggingLevel,
+  LoggingLevelSchema,
   ReadResourceRequestSchema,
   type ServerNotification,
   type ServerRequest,
+  SetLevelRequestSchema,
   SubscribeRequestSchema,
   UnsubscribeRequestSchema
 } from "@modelcontextprotocol/sdk/types.js"
@@ -63,6 +66,11 @@ export const connect = (shared: Shared, transport: Transport): Effect.Effect<voi
       },
       instructions: instructionsFor(by)
     })
+    let least: LoggingLevel = "debug"
+    server.setRequestHandler(SetLevelRequestSchema, ({ params: { level } }) => {
+      least = level
+      return {}
+    })
     const followed = new Map<string, Fiber.Fiber<void>>()
     const updated = (uri: string) => Effect.ignore(Effect.tryPromise(() => server.sendResourceUpdated({ uri })))
 
@@ -81,7 +89,7 @@ export const connect = (shared: Shared, transport: Transport): Effect.Effect<voi
       if (tool === undefined) {
         throw new RequestFailed({ code: ErrorCode.InvalidParams, message: `There is no tool ${params.name}` })
       }
-      const call = tool.call(params.arguments ?? {}, callerOf(server, by, extra)).pipe(
+      const call = tool.call(params.arguments ?? {}, callerOf(server, by, extra, () => least)).pipe(
         Effect.map(given),
         Effect.catchTag("CommandFailed", (failure) => Effect.succeed(refusal(failure)))
       )
@@ -165,7 +173,13 @@ const mostOfName = 80
 
 type Extra = RequestHandlerExtra<ServerRequest, ServerNotification>
 
-const callerOf = (server: Server, by: string, extra: Extra): Caller => {
+/** What is told of a run is of this level; a client that wants no more than what is above it is told progress alone. */
+const toldAs = "info"
+
+const isAbove = (level: LoggingLevel, other: LoggingLevel): boolean =>
+  LoggingLevelSchema.options.indexOf(level) > LoggingLevelSchema.options.indexOf(other)
+
+const callerOf = (server: Server, by: string, extra: Extra, least: () => LoggingLevel): Caller => {
   const { name = "an unknown client", version = "" } = server.getClientVersion() ?? {}
   const token = extra._meta?.progressToken
   const elicitation = server.getClientCapabilities()?.elicitation
@@ -185,7 +199,11 @@ const callerOf = (server: Server, by: string, extra: Extra): Caller => {
             method: "notifications/progress",
             params: { progressToken: token, progress: ++told, message: line }
           }),
-        notify({ method: "notifications/message", params: { level: "info", logger: "fermata", data: line } })
+        Effect.suspend(() =>
+          isAbove(least(), toldAs)
+            ? Effect.void
+            : notify({ method: "notifications/message", params: { level: toldAs, logger: "fermata", data: line } })
+        )
       ),
     ...(asksByForm ? { ask: (question: OpenApproval, withinMs: number) => ask(extra, question, withinMs) } : {})
   }

@@ -6,6 +6,7 @@
  */
 import * as SameJson from "@fermata/core/SameJson"
 import * as Context from "effect/Context"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { Resumption } from "../../mcp/McpServer.ts"
 
@@ -28,6 +29,10 @@ export type Reply = typeof Reply.Type
 export const QuestionId = Schema.Union([Schema.String, Schema.Finite])
 export type QuestionId = typeof QuestionId.Type
 
+/** A page that somebody has to open before a call is made. */
+export const Page = Schema.Struct({ url: Schema.String, message: Schema.String })
+export type Page = typeof Page.Type
+
 /** Why a call has not ended with its step. */
 export const Open = Schema.Union([
   /** Its server has asked something. */
@@ -44,6 +49,15 @@ export const Open = Schema.Union([
     byHandler: Schema.optionalKey(Schema.Literal(true)),
     /** How another process goes on with the call. */
     resume: Schema.optionalKey(Resumption)
+  }),
+  /** Its server makes it only once somebody has opened these pages: it has made nothing yet. */
+  Schema.Struct({
+    _tag: Schema.Literal("Wants"),
+    server: Schema.String,
+    step: Schema.String,
+    pages: Schema.Array(Page),
+    approvers: Schema.Array(Schema.String),
+    deadlineMs: Schema.optionalKey(Schema.Finite)
   }),
   /** It was cut short, and nobody can tell what came of it. */
   Schema.Struct({
@@ -76,5 +90,35 @@ export const CurrentRound: Context.Reference<Round | undefined> = Context.Refere
   { defaultValue: () => undefined }
 )
 
+/** The pages that a server wants opened, by the error with which it answers a call (`-32042`); undefined for another error. */
+export const pagesOf = (error: unknown): ReadonlyArray<Page> | undefined => {
+  const wanted = Option.getOrUndefined(readWanted(error))?.data.elicitations.slice(0, mostPages) ?? []
+  const pages = wanted.flatMap(({ message, url }) =>
+    /^https?:$/.test(URL.parse(url)?.protocol ?? "") ? [{ url, message: message.slice(0, mostCharacters) }] : []
+  )
+  return pages.length === 0 || pages.length < wanted.length ? undefined : pages
+}
+
 /** Whether a server asks the same. */
 export const isSame = (a: Question, b: Question): boolean => a.kind === b.kind && SameJson.same(a.params, b.params)
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** Pages of one call, and characters of what is said of each. */
+const mostPages = 10
+const mostCharacters = 2_000
+
+const readWanted = Schema.decodeUnknownOption(Schema.Struct({
+  code: Schema.Literal(-32042),
+  data: Schema.Struct({
+    elicitations: Schema.Array(
+      Schema.Struct({
+        mode: Schema.Literal("url"),
+        message: Schema.String,
+        url: Schema.String.check(Schema.isMaxLength(mostCharacters))
+      })
+    )
+  })
+}))

@@ -9,7 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { defaults } from "../../AgentDefaults.ts"
 import type { McpFailed, McpServer, Resumption } from "../../mcp/McpServer.ts"
-import type * as Asks from "./Asks.ts"
+import * as Asks from "./Asks.ts"
 import * as Client from "./Client.ts"
 import type { Live } from "./Client.ts"
 import { type Heard, OpenCall, type Said } from "./OpenCall.ts"
@@ -144,7 +144,13 @@ export class Calls {
             ...(resume === undefined ? {} : { resumptionToken: resume.token }),
             onresumptiontoken: (token: string) => {
               const { protocolVersion: protocol } = transport as { readonly protocolVersion?: string }
-              call.resumption = { session: transport.sessionId ?? "", protocol: protocol ?? "", token }
+              const known = resume?.call ?? call.id
+              call.resumption = {
+                session: transport.sessionId ?? "",
+                protocol: protocol ?? "",
+                token,
+                ...(known === undefined ? {} : { call: known })
+              }
               onResumption?.(call.resumption)
             }
           }
@@ -165,13 +171,21 @@ export class Calls {
       return yield* problems.late(callTimeout, "did not answer")
     })
     return problems.within(
-      Effect.raceFirst(Effect.mapError(call.next, (error) => problems.of(live, error)), silent),
+      Effect.raceFirst(
+        Effect.catch(call.next, (error): Effect.Effect<Said, McpFailed | SessionLost> => {
+          const pages = server.elicitation === false ? undefined : Asks.pagesOf(error)
+          return pages === undefined
+            ? Effect.fail(problems.of(live, error))
+            : Effect.succeed({ _tag: "Wants", pages })
+        }),
+        silent
+      ),
       longestCall,
       "did not end"
     ).pipe(
       Effect.onExit((exit) => {
         call.tell = undefined
-        if (Exit.isFailure(exit) || exit.value._tag === "Result") return this.forget(live, call)
+        if (Exit.isFailure(exit) || exit.value._tag !== "Asks") return this.forget(live, call)
         this.open.set(call.key, { live, call })
         const [oldest] = this.open.values()
         return this.open.size > mostOpen ? this.forget(oldest!.live, oldest!.call) : Effect.void

@@ -1,11 +1,11 @@
 /** A client of the protocol on a line to a server: what the server may ask of it, and to which call that belongs. */
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { Client } from "@modelcontextprotocol/sdk/client/index.js"
-import type { ClientCapabilities, CreateMessageResult } from "@modelcontextprotocol/sdk/types.js"
+import type { ClientCapabilities, CreateMessageResult, JSONRPCMessage } from "@modelcontextprotocol/sdk/types.js"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
 import type * as Schema from "effect/Schema"
-import type { Line, McpServer } from "../../mcp/McpServer.ts"
+import type { Line, McpServer, Resumption } from "../../mcp/McpServer.ts"
 import type * as Asks from "./Asks.ts"
 import type { OpenCall } from "./OpenCall.ts"
 
@@ -24,15 +24,16 @@ export interface Live {
 }
 
 /** A client that nothing was asked of. The protocol is loaded when the first one is needed. */
-export const make = async (server: McpServer, line: Line, isOfOne: boolean): Promise<Live> => {
+export const make = async (server: McpServer, line: Line, resume: Resumption | undefined): Promise<Live> => {
   const [{ Client }, types] = await Promise.all([
     import("@modelcontextprotocol/sdk/client/index.js"),
     import("@modelcontextprotocol/sdk/types.js")
   ])
   const capabilities = capabilitiesOf(server, line)
   const client = new Client({ name: "fermata", version: "0.1.0" }, { capabilities })
-  const live: Live = { client, line, types, calls: new Set(), isOfOne, sending: undefined }
+  const live: Live = { client, line, types, calls: new Set(), isOfOne: resume !== undefined, sending: undefined }
   numbering(live)
+  if (resume?.call !== undefined) renumbering(live, resume.call)
   if (line.streams !== undefined) line.streams.onBroken = (id) => broken(callWith(live, id), "its stream has ended")
   client.setNotificationHandler(types.LoggingMessageNotificationSchema, ({ params: { data, level } }) => {
     const message = typeof data === "string" ? data : StoredJson.show(data, mostLogged)
@@ -86,6 +87,24 @@ const numbering = (live: Live): void => {
     }
     return send(message, options)
   }
+}
+
+/**
+ * The only call on this line was begun on another, under another number: what its server says under that is of this
+ * one. The client of the protocol sees to a result itself, and neither to its progress nor to an error.
+ */
+const renumbering = ({ calls, line: { transport } }: Live, before: string | number): void => {
+  const onmessage = (message: JSONRPCMessage) => {
+    const [id] = [...calls].map((call) => call.id)
+    if (id === undefined) return
+    if ("error" in message && message.id === before) {
+      message.id = id
+    } else if ("method" in message && message.method === "notifications/progress") {
+      const { params } = message
+      if (params?.["progressToken"] === before) params["progressToken"] = id
+    }
+  }
+  Object.assign(transport, { onmessage })
 }
 
 const callWith = ({ calls }: Live, id: string | number): ReadonlyArray<OpenCall> =>

@@ -108,6 +108,7 @@ export class Connection {
       Effect.flatMap(this.unasked(), (live) =>
         Effect.onExit(
           problems.promise((signal) => live.client.connect(live.line.transport, { ...patient, signal })).pipe(
+            Effect.andThen(problems.promise((signal) => this.levelled(live, signal))),
             Effect.andThen(problems.promise((signal) => listed(live, signal))),
             Effect.map((offer) => this.keep(live, offer)),
             Effect.mapError(({ problem, sent }) => {
@@ -120,6 +121,13 @@ export class Connection {
       connectTimeout,
       "was not ready"
     ).pipe(Effect.mapError(({ problem }) => problems.failed(problem, false)))
+  }
+
+  /** What it is to log, where it logs and somebody has said so. Whether it goes by that is its own affair. */
+  private async levelled({ client }: Live, signal: AbortSignal): Promise<void> {
+    const { logLevel } = this.server
+    if (logLevel === undefined || client.getServerCapabilities()?.logging === undefined) return
+    await client.setLoggingLevel(logLevel, { ...patient, signal }).catch(() => undefined)
   }
 
   private keep(live: Live, offer: Offer): Live {
@@ -150,7 +158,7 @@ export class Connection {
       const { problems, server } = this
       const line = yield* Effect.mapError(server.line(resume), (error) => problems.unreached(error))
       yield* Effect.mapError(line.begin, (error) => problems.unreached(error))
-      return yield* problems.promise(() => Client.make(server, line, resume !== undefined))
+      return yield* problems.promise(() => Client.make(server, line, resume))
     })
 
   private drop(leaves: boolean): Effect.Effect<void> {

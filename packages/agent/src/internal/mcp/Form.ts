@@ -55,6 +55,15 @@ export const of = (server: string, tool: string, params: Schema.JsonObject): For
   }
 }
 
+/** The question whether somebody opens a page before a call is made. */
+export const opening = (server: string, tool: string, message: string, url: string): Pick<Form, "prompt" | "args"> => ({
+  prompt: `MCP server "${server}" does not make a call of ${tool} before somebody has opened a page: ${message}`
+    + `\n\nOpen ${url} (${
+      hostOf(url)
+    }), and do there what it asks. A yes says that you have, and the call is made again.`,
+  args: { url }
+})
+
 /** What a server is told of a yes with these arguments. */
 export const accepted = ({ isEditable }: Form, args: Schema.Json): Schema.JsonObject =>
   isEditable ? { action: "accept", content: args } : { action: "accept" }

@@ -20,6 +20,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as AgentTool from "../../AgentTool.ts"
 import { type McpFailed, Resumption } from "../../mcp/McpServer.ts"
@@ -77,7 +78,11 @@ export const call = (
       if (round?.give !== undefined) {
         const reply = { id: round.give.id, reply: answered.at(-1)!.reply }
         const rest = (yield* hearing(log, context, (onHeard) => connection.calls.give({ key, onHeard }, reply))) ??
-          (yield* taken(connection, called.tool, given, round.give.resume, { key, answered }, reply))
+          (yield* hearing(
+            log,
+            context,
+            (onHeard) => taken(connection, called.tool, given, round.give?.resume, { key, answered, onHeard }, reply)
+          ))
         if (rest !== undefined) return yield* outcomeOf(rest, connection, called, context)
         if (!called.isRepeatable) return lost(connection, called, context, round)
       }
@@ -94,10 +99,11 @@ export const probe = (
   servers: McpServers.Servers,
   called: Called,
   params: Schema.Json,
-  { chunks, run }: Log,
+  log: Log,
   context: StepContext
 ): Effect.Effect<Option.Option<ToolStep.Outcome>> =>
   Effect.gen(function*() {
+    const { chunks, run } = log
     const connection = McpServers.connectionOf(servers, called.server)
     const round = yield* Asks.CurrentRound
     const said = yield* Effect.orElseSucceed(chunks.read(run), () => [])
@@ -109,9 +115,14 @@ export const probe = (
     if (connection !== undefined && given !== undefined) {
       const answered = round?.answered ?? []
       const reply = round?.give === undefined ? undefined : { id: round.give.id, reply: answered.at(-1)!.reply }
-      const options = { key: `${run}/${round?.step ?? context.key}`, answered }
-      const rest = yield* taken(connection, called.tool, given, resume, options, reply)
-      if (rest !== undefined) return Option.some(yield* outcomeOf(rest, connection, called, context))
+      const key = `${run}/${round?.step ?? context.key}`
+      const rest = yield* Effect.result(hearing(
+        log,
+        context,
+        (onHeard) => taken(connection, called.tool, given, resume, { key, answered, onHeard }, reply)
+      ))
+      if (Result.isFailure(rest)) return Option.some(failedAs(rest.failure))
+      if (rest.success !== undefined) return Option.some(yield* outcomeOf(rest.success, connection, called, context))
     }
     return called.isRepeatable ? Option.none() : Option.some(lost(connection, called, context, round))
   })
@@ -209,7 +220,7 @@ const readBegun = Schema.decodeUnknownOption(Begun)
 const argumentsOf = (params: Schema.Json): Record<string, unknown> | undefined =>
   typeof params !== "object" || params === null || Array.isArray(params) ? undefined : params as Record<string, unknown>
 
-/** The rest of a call, where its server tells it. A session that is over cannot say what came of it. */
+/** The rest of a call, where its server tells it, also as an error. A session that is over cannot say what came of it. */
 const taken = (
   connection: Connection,
   tool: string,
@@ -217,10 +228,13 @@ const taken = (
   resume: Resumption | undefined,
   options: CallOptions,
   given: Given | undefined
-): Effect.Effect<Said | undefined> =>
+): Effect.Effect<Said | undefined, McpFailed> =>
   resume === undefined || connection.server.resumes !== true
     ? Effect.undefined
-    : Effect.orElseSucceed(connection.calls.resume(tool, params, resume, options, given), () => undefined)
+    : Effect.catch(
+      connection.calls.resume(tool, params, resume, options, given),
+      (failed) => failed.answered === true ? Effect.fail(failed) : Effect.undefined
+    )
 
 /** Has what the server says while it works told to those who follow the run. */
 const hearing = <A, E>(
@@ -286,18 +300,24 @@ const outcomeOf = (
   }
   return Effect.map(Asks.CurrentRound, (round) => {
     const { approvers = [operator], timeout } = elicitation === false ? {} : elicitation ?? {}
+    const asking = {
+      server,
+      step: round?.step ?? key,
+      approvers,
+      ...(timeout === undefined ? {} : { deadlineMs: Duration.toMillis(timeout) })
+    }
+    if (said._tag === "Wants") {
+      return { isFailure: false, result: null, open: { _tag: "Wants", pages: said.pages, ...asking } }
+    }
     return {
       isFailure: false,
       result: null,
       open: {
         _tag: "Asks",
-        server,
         id: said.id,
         question: said.question,
-        step: round?.step ?? key,
-        approvers,
+        ...asking,
         ...(said.question.kind === "sampling" && typeof sampling === "function" ? { byHandler: true as const } : {}),
-        ...(timeout === undefined ? {} : { deadlineMs: Duration.toMillis(timeout) }),
         ...(said.resume === undefined ? {} : { resume: said.resume })
       }
     }
@@ -337,12 +357,11 @@ const at = (
   if (connection === undefined) {
     return Effect.succeed(ToolStep.failure(`there is no MCP server "${name}" in this process any more`))
   }
-  return Effect.catch(
-    use(connection),
-    ({ message, sent }) =>
-      Effect.succeed(ToolStep.failure(sent ? `${message}; it may have done what it was asked to` : message))
-  )
+  return Effect.catch(use(connection), (failed) => Effect.succeed(failedAs(failed)))
 }
+
+const failedAs = ({ message, sent }: McpFailed): ToolStep.Outcome =>
+  ToolStep.failure(sent ? `${message}; it may have done what it was asked to` : message)
 
 const asked = (params: Schema.Json): { readonly server?: string; readonly uri?: string; readonly name?: string } => {
   const given = argumentsOf(params) ?? {}

@@ -12,6 +12,8 @@ import * as Asks from "./Asks.ts"
 /** What is next to be known of a call. */
 export type Said =
   | { readonly _tag: "Result"; readonly result: CallToolResult }
+  /** It was not made: somebody has to open these pages before. */
+  | { readonly _tag: "Wants"; readonly pages: ReadonlyArray<Asks.Page> }
   | {
     readonly _tag: "Asks"
     readonly id: Asks.QuestionId

@@ -49,7 +49,10 @@ export class Problems {
   /** Of something that had left. */
   of(live: Live, error: unknown): McpFailed | SessionLost {
     if (isSessionLost(error)) return new SessionLost(live)
-    return this.failed(`failed: ${this.textOf(error)}`, !isUnauthorized(error))
+    const problem = `failed: ${this.textOf(error)}`
+    return isAnswer(error)
+      ? new McpFailed({ server: this.name, problem, sent: true, answered: true })
+      : this.failed(problem, !isUnauthorized(error))
   }
 
   /** What went wrong, in words. Where somebody has to log in, they end with how. */
@@ -84,6 +87,11 @@ export const isHttpError = (error: unknown): error is Error & { readonly code?: 
 const isUnauthorized = (error: unknown): boolean =>
   error instanceof Error &&
   (error.constructor.name === "UnauthorizedError" || ("code" in error && error.code === 401))
+
+/** An error of the protocol that the server has sent: its client makes some of its own, for a connection that is closed and a time that is over. */
+const isAnswer = (error: unknown): boolean =>
+  error instanceof Error && /^(McpError|UrlElicitationRequiredError)$/.test(error.constructor.name) &&
+  "code" in error && error.code !== -32000 && error.code !== -32001
 
 /** What streamable HTTP answers about a session that is over. */
 const isSessionLost = (error: unknown): boolean => isHttpError(error) && error.code === 404

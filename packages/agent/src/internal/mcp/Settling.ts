@@ -27,6 +27,10 @@ export const settle = Effect.fnUntraced(function*<R>(
     if (open._tag === "Lost") {
       if (!(yield* isMadeAgain(tool, open))) return outcome
       outcome = yield* goOn({ step: open.step, answered: [...answered] })
+    } else if (open._tag === "Wants") {
+      const problem = yield* unopened(tool, open)
+      if (problem !== undefined) return ToolStep.failure(problem)
+      outcome = yield* goOn({ step: open.step, answered: [...answered] })
     } else {
       const { id, question, resume, step } = open
       answered.push({
@@ -60,6 +64,29 @@ const isMadeAgain = (tool: string, { approvers, server }: Open<"Lost">) =>
     }),
     ({ _tag }) => _tag === "Approved"
   )
+
+/** Why a page was not opened that a server wants opened before it makes a call; undefined once all were. */
+const unopened = Effect.fnUntraced(function*(
+  tool: string,
+  { approvers, deadlineMs, pages, server }: Open<"Wants">
+): Effect.fn.Return<string | undefined, never, Engine | WorkflowInstance> {
+  for (const { message, url } of pages) {
+    const { args, prompt } = Form.opening(server, tool, message, url)
+    const answer = yield* Approval.askJson(`${tool} opens`, {
+      ...plain,
+      approvers,
+      prompt,
+      args,
+      ...(deadlineMs === undefined ? {} : { deadlineMs })
+    })
+    if (answer._tag !== "Approved") {
+      return `MCP server "${server}" wants ${url} opened before it does that, and ${
+        answer._tag === "Denied" && answer.timedOut ? "nobody has said in time that it was" : "people did not open it"
+      }`
+    }
+  }
+  return undefined
+})
 
 /** What people say to a question of a server: a no declines, and a deadline that passes cancels. */
 const elicited = Effect.fnUntraced(function*(
