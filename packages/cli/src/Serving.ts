@@ -1,16 +1,19 @@
 /** Serves the HTTP surface, and works on runs beside it: what `fermata serve` does. */
 import { Contracts } from "@fermata/contracts/Contracts"
+import * as RemoteTasks from "@fermata/contracts/RemoteTasks"
 import { Feed } from "@fermata/engine/Feed"
 import * as NodeServer from "@fermata/host-node/NodeServer"
 import * as Server from "@fermata/server/Server"
 import * as ServerAccess from "@fermata/server/ServerAccess"
 import { Streams } from "@fermata/server/Streams"
+import * as Config_ from "effect/Config"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { type CommandFailed, exitCodes, refused } from "./CommandFailed.ts"
 import * as Config from "./Config.ts"
@@ -35,7 +38,11 @@ export const serve = (globals: Globals, { port, work }: Options): Effect.Effect<
     yield* host.serve()
     // Who is told to stop has done what it was asked for.
     yield* exitWith(exitCodes.completed)
-    const served = HttpRouter.serve(Server.routes(), {
+    const callbackSecret = yield* Config_.option(RemoteTasks.callbackSecret).pipe(
+      Effect.mapError(() => refused("SecretInvalid", "CALLBACK_SECRET is empty; give the secret, or unset it"))
+    )
+    const options = Option.isSome(callbackSecret) ? { callbackSecret: callbackSecret.value } : {}
+    const served = HttpRouter.serve(Server.routes(options), {
       disableLogger: true,
       disableListenLog: true,
       routerConfig: Server.routerConfig

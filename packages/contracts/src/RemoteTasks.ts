@@ -41,6 +41,12 @@ export interface Options {
   readonly tasks?: Readonly<Record<string, Mode>>
 }
 
+/** What the service and whoever serves its callbacks both know, from the environment. */
+export const callbackSecret: Config.Config<Redacted.Redacted> = Config.schema(
+  Schema.Redacted(Schema.NonEmptyString),
+  "CALLBACK_SECRET"
+)
+
 /** Settings from the environment. `callbackSecret` is for `handleCallback`. */
 export const config: Config.Config<{
   readonly serviceUrl: URL
@@ -53,7 +59,7 @@ export const config: Config.Config<{
     Config.URL("ENGINE_CALLBACK_URL"),
     new URL("https://engine.fermata.internal/callbacks")
   ),
-  callbackSecret: Config.schema(Schema.Redacted(Schema.NonEmptyString), "CALLBACK_SECRET"),
+  callbackSecret,
   apiKey: Config.option(Config.schema(Schema.Redacted(Schema.NonEmptyString), "AGENT_API_KEY"))
 })
 

@@ -18,6 +18,7 @@ import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as ApprovalsHandlers from "./internal/ApprovalsHandlers.ts"
 import * as ArtifactsHandlers from "./internal/ArtifactsHandlers.ts"
+import * as Callbacks from "./internal/Callbacks.ts"
 import * as ContractsHandlers from "./internal/ContractsHandlers.ts"
 import * as DiffHandlers from "./internal/DiffHandlers.ts"
 import * as EventsHandlers from "./internal/EventsHandlers.ts"
@@ -36,8 +37,8 @@ import { Streams } from "./Streams.ts"
 /** What a server needs: the verbs of an engine, and a way to let callers in. */
 export type Needs = Access | Chunks | Contracts | Events | Feed | HostClock | Runs | Store
 
-/** How a router of these routes has to be: keys of steps may be long. For `HttpRouter.serve`. */
-export const routerConfig = { maxParamLength: 2_000 } as const
+/** How a router of these routes has to be: keys of steps may be long, and names are not said in other letters. For `HttpRouter.serve`. */
+export const routerConfig = { maxParamLength: 2_000, caseSensitive: true } as const
 
 /**
  * Adds every route to a router. Before the server is closed, `Streams.close` tells
@@ -45,7 +46,7 @@ export const routerConfig = { maxParamLength: 2_000 } as const
  */
 export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never, Needs | HttpRouter.HttpRouter> =>
   Layer.merge(
-    Front.layer(options),
+    Layer.merge(Front.layer(options), Callbacks.layer(options.callbackSecret)),
     HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
       Layer.provide([
         RunsHandlers.layer,

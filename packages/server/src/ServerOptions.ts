@@ -1,4 +1,5 @@
 /** How a server lets requests in. */
+import type * as Redacted from "effect/Redacted"
 import type { Limits } from "./Streams.ts"
 
 /** Options of a server, beside where it listens. */
@@ -11,6 +12,11 @@ export interface ServerOptions {
   readonly hosts?: ReadonlyArray<string>
   /** Origins, such as `https://runs.example.org`, whose pages may act here, beside the server's own. */
   readonly origins?: ReadonlyArray<string>
+  /**
+   * Whoever sends this in the header `x-callback-secret` to `POST /callbacks` says what
+   * became of a task that was done elsewhere; the route is there only where this is.
+   */
+  readonly callbackSecret?: Redacted.Redacted
   /** The longest body (bytes) that is read; 2 MiB when absent. */
   readonly maxBody?: number
   /** How many streams may be open at once. */

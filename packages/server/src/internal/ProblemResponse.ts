@@ -86,9 +86,22 @@ const headersOf = (error: ApiError): Record<string, string> => {
 const missing = (request: HttpServerRequest): ApiError => {
   const path = pathOf(request)
   const allowed = RouteTable.methodsAt(path)
+  if (!isEncoded(path)) {
+    const message = "a % begins the two hex digits of a byte, and the bytes are UTF-8"
+    return new ApiErrors.BadRequest({ problem: `path: ${message}`, issues: [{ path: "path", message }] })
+  }
   return allowed.length === 0
     ? new ApiErrors.RouteNotFound({ method: request.method, path })
     : new ApiErrors.MethodNotAllowed({ method: request.method, path, allowed })
+}
+
+const isEncoded = (path: string): boolean => {
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    return false
+  }
 }
 
 const slots = { Params: "path", Query: "query", Headers: "header", Payload: "body" } as const
