@@ -169,7 +169,7 @@ describe("the state of a server", () => {
   it.effect("R-72: a heartbeat answers while the store does not, and whoever asks for the health of it waits", () =>
     Effect.gen(function*() {
       const context = yield* Effect.context<Server.Needs>()
-      const stuck = Feed.of({ position: Effect.never, follow: () => Stream.never })
+      const stuck = Feed.of({ position: Effect.never, follow: () => Stream.never, written: Stream.never })
       const handle = yield* serving(Context.add(context, Feed, stuck))
       const ask = (path: string) => Effect.promise(() => handle(new Request(`http://localhost${path}`)))
       const health = yield* Effect.forkChild(ask("/api/health"))

@@ -211,17 +211,23 @@ const methods = (run: string): ReadonlyArray<BadRequest> =>
     "PUT /api/policy/rules/abcd"
   ].map((line) => ({ line, status: 405, problem: "MethodNotAllowed" }))
 
+const forbidden = (line: string, headers: Record<string, string>, json?: unknown): BadRequest => ({
+  line,
+  asked: { headers, ...(json === undefined ? {} : { json }) },
+  status: 403,
+  problem: "Forbidden"
+})
+
 /** Requests of pages and names that are not the server's own. */
 const foreign: ReadonlyArray<BadRequest> = [
   ...["evil.example", "localhost.evil.example", "127.0.0.1.nip.io", "169.254.169.254", "0.0.0.0", "[::ffff:127.0.0.1]"]
-    .flatMap((host) => ["GET /api/runs", start].map((line) => ({ line, asked: { headers: { host } } }))),
-  ...["https://evil.example", "null", "http://localhost.evil.example", "http://localhost:99999"].map((origin) => ({
-    line: start,
-    asked: { json: { workflow: "order", input: { id: "9" } }, headers: { origin } }
-  })),
-  { line: start, asked: { json: { workflow: "order" }, headers: { "sec-fetch-site": "cross-site" } } },
-  { line: "DELETE /api/policy/rules/abcd", asked: { headers: { origin: "https://evil.example" } } }
-].map((request) => ({ ...request, status: 403, problem: "Forbidden" }))
+    .flatMap((host) => ["GET /api/runs", start].map((line) => forbidden(line, { host }))),
+  ...["https://evil.example", "null", "http://localhost.evil.example", "http://localhost:99999"].map((origin) =>
+    forbidden(start, { origin }, { workflow: "order", input: { id: "9" } })
+  ),
+  forbidden(start, { "sec-fetch-site": "cross-site" }, { workflow: "order" }),
+  forbidden("DELETE /api/policy/rules/abcd", { origin: "https://evil.example" })
+]
 
 /** Paths that lead nowhere, or are meant to lead out. */
 const elsewhere = (run: string): ReadonlyArray<BadRequest> => [
