@@ -31,14 +31,14 @@ import * as SpendingHandlers from "./internal/SpendingHandlers.ts"
 import * as StepsHandlers from "./internal/StepsHandlers.ts"
 import * as StreamsHandlers from "./internal/StreamsHandlers.ts"
 import * as SystemHandlers from "./internal/SystemHandlers.ts"
-import type { ServerOptions } from "./ServerOptions.ts"
+import { longestName, type ServerOptions } from "./ServerOptions.ts"
 import { Streams } from "./Streams.ts"
 
 /** What a server needs: the verbs of an engine, and a way to let callers in. */
 export type Needs = Access | Chunks | Contracts | Events | Feed | HostClock | Runs | Store
 
 /** How a router of these routes has to be: keys of steps may be long, and names are not said in other letters. For `HttpRouter.serve`. */
-export const routerConfig = { maxParamLength: 2_000, caseSensitive: true } as const
+export const routerConfig = { maxParamLength: longestName, caseSensitive: true } as const
 
 /**
  * Adds every route to a router. Before the server is closed, `Streams.close` tells

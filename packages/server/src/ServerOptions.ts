@@ -25,3 +25,6 @@ export interface ServerOptions {
 
 /** The longest body (bytes) that is read where nobody says otherwise. */
 export const defaultMaxBody = 2 * 1024 * 1024
+
+/** How many characters a name in a path may have, such as the key of a step. */
+export const longestName = 2_000

@@ -11,6 +11,7 @@ import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
+import { longestName } from "../ServerOptions.ts"
 
 const writers = {
   BadRequest: Schema.encodeSync(Problem.of(ApiErrors.BadRequest)),
@@ -86,10 +87,11 @@ const headersOf = (error: ApiError): Record<string, string> => {
 const missing = (request: HttpServerRequest): ApiError => {
   const path = pathOf(request)
   const allowed = RouteTable.methodsAt(path)
-  if (!isEncoded(path)) {
-    const message = "a % begins the two hex digits of a byte, and the bytes are UTF-8"
-    return new ApiErrors.BadRequest({ problem: `path: ${message}`, issues: [{ path: "path", message }] })
-  }
+  const refuse = (message: string) =>
+    new ApiErrors.BadRequest({ problem: `path: ${message}`, issues: [{ path: "path", message }] })
+  if (!isEncoded(path)) return refuse("a % begins the two hex digits of a byte, and the bytes are UTF-8")
+  // The route is there, so what it was not taken for is the length of what stands in it.
+  if (allowed.includes(request.method)) return refuse(`one of its names is longer than ${longestName} characters`)
   return allowed.length === 0
     ? new ApiErrors.RouteNotFound({ method: request.method, path })
     : new ApiErrors.MethodNotAllowed({ method: request.method, path, allowed })

@@ -248,7 +248,13 @@ const elsewhere = (run: string): ReadonlyArray<BadRequest> => [
     "GET /api/runs/*%25_%25"
   ]
     .map((line): BadRequest => ({ line, status: 404, problem: "RunNotFound" })),
-  ...["GET /api/runs/%", "GET /api/runs/%zz/steps", "GET /api/runs/%c0%ae", "POST /api/approvals/%ff/answers"].map((
+  ...[
+    "GET /api/runs/%",
+    "GET /api/runs/%zz/steps",
+    "GET /api/runs/%c0%ae",
+    "POST /api/approvals/%ff/answers",
+    `GET /api/runs/${"x".repeat(3_000)}`
+  ].map((
     line
   ) => bad(line, "path")),
   { line: `GET /api/runs/${run}/artifacts/..%2Fsecret`, status: 404, problem: "ArtifactNotFound" },
