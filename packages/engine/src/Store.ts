@@ -75,7 +75,7 @@ export class Store extends Context.Service<Store, {
         const data = yield* backend.blob(hash)
         return data === null ? "missing" : (yield* ArtifactBytes.read(data, hash)) ?? "damaged"
       }),
-      journal: Effect.fn("Store.journal")(function*(runId: string, from = 0, limit = Infinity): Effect.fn.Return<
+      journal: Effect.fnUntraced(function*(runId: string, from = 0, limit = Infinity): Effect.fn.Return<
         ReadonlyArray<JournalEntry.JournalEntry>,
         EntryCorrupt | StorageFailed
       > {

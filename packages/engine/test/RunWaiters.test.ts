@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { end, startOwned } from "@fermata/testing/backend/Fixtures"
-import { Effect, Fiber } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber } from "effect"
+import { StorageFailed } from "../src/Backend.ts"
 import { RunWaiters } from "../src/internal/process/RunWaiters.ts"
 import * as MemoryBackend from "../src/MemoryBackend.ts"
 
@@ -86,5 +87,40 @@ describe("RunWaiters", () => {
       yield* backend.write([end("r", 0, "done")])
       waiters.notify("r")
       assert.strictEqual((yield* Fiber.join(waiting))?.row.status, "completed")
+    }))
+
+  it.effect("S4: are interrupted when the engine closes, and when they ask behind that, also where the store fails then", () =>
+    Effect.gen(function*() {
+      const backend = MemoryBackend.make(MemoryBackend.makeStore())
+      yield* backend.write([startOwned("r"), startOwned("s")])
+      const waiters = new RunWaiters(backend)
+      const failed = new StorageFailed({ operation: "read", problem: "closed", cause: undefined })
+      const starting = yield* Deferred.make<never, StorageFailed>()
+      const fibers = yield* Effect.forEach(
+        [waiters.untilEnd("r"), waiters.untilRest("s", Deferred.await(starting))],
+        (wait) => Effect.forkChild(wait, { startImmediately: true })
+      )
+      assert.strictEqual((yield* Effect.flip(waiters.untilRest("s", Effect.fail(failed)))).message, failed.message)
+      waiters.close()
+      yield* Deferred.fail(starting, failed)
+      const late = yield* Effect.forkChild(waiters.untilEnd("r"), { startImmediately: true })
+      for (const fiber of [...fibers, late]) {
+        const exit = yield* Fiber.await(fiber)
+        assert.isTrue(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause))
+      }
+      assert.deepStrictEqual(waiters.runIds, [])
+    }))
+
+  it.effect("are given an end that was committed before the engine closes", () =>
+    Effect.gen(function*() {
+      const backend = MemoryBackend.make(MemoryBackend.makeStore())
+      const { run } = (yield* backend.write([startOwned("r")]))[0]
+      const waiters = new RunWaiters(backend)
+      const starting = Effect.sync(() => {
+        waiters.notify("r", { row: { ...run, status: "completed" } })
+        waiters.close()
+        return run
+      })
+      assert.strictEqual((yield* waiters.untilRest("r", starting))?.row.status, "completed")
     }))
 })

@@ -17,12 +17,16 @@ export const facts = (run: RunRow, entries: ReadonlyArray<JournalEntry.JournalEn
     return Effect.logDebug(name, { runId: run.id, workflow: run.workflow, ...step })
   }, { discard: true })
 
+/** Whether only an operator can end this, since something is wrong. */
+export const isFault = ({ reason }: { readonly reason: string | null }): boolean =>
+  reason !== null && suspensions[reason as SuspendReason].isFault
+
 /** What only an operator can end must not stay unseen: says why, such as the step and the number of crashes. */
 export const suspension = (
   run: RunRow,
   { reason, waits }: { readonly reason: string | null; readonly waits: string | null }
 ): Effect.Effect<void> => {
-  if (reason === null || !suspensions[reason as SuspendReason].isFault) return Effect.void
+  if (!isFault({ reason })) return Effect.void
   const details = Option.getOrElse(readWaits(waits), () => [])
     .flatMap((wait) => wait.reason === reason && wait.detail !== undefined ? [wait.detail] : [])
   const why = details.length === 0 ? "" : `: ${details.join("; ")}`

@@ -66,7 +66,7 @@ export class Commits {
       }
       if (ok && pending.status?.status === "suspended") {
         waiters.notify(run.id, RunWaiters.rested(run, pending, op.at))
-        host.fork(RunLogs.suspension(run, pending.status))
+        if (RunLogs.isFault(pending.status)) host.fork(RunLogs.suspension(run, pending.status))
       }
       if (Exit.isSuccess(answer) && answer.value.ok) {
         const told = answer.value.told === true || pending.leaves !== undefined

@@ -38,8 +38,11 @@ export class RunWaiters {
 
   /** The engine has closed, and tells nobody anything any more. */
   close(): void {
+    this.isClosed = true
     this.closing.openUnsafe()
+    for (const runId of this.runIds) this.notify(runId)
   }
+  private isClosed = false
   private readonly closing = Latch.makeUnsafe(false)
 
   /**
@@ -75,16 +78,25 @@ export class RunWaiters {
     wanted: (status: string) => boolean,
     first: Effect.Effect<RunRow | null, StorageFailed | E>
   ): Effect.Effect<Rested | null, StorageFailed | E> {
-    return this.whileOpen(this.look(runId, wanted, first))
+    return Effect.flatMap(CurrentRun, (place) => {
+      const isLeft = () => place === undefined && this.isClosed
+      // Whatever becomes of the look, nobody hears of it any more.
+      return Effect.catchCause(
+        this.look(runId, wanted, first, isLeft),
+        (cause) => isLeft() ? Effect.interrupt : Effect.failCause(cause)
+      )
+    })
   }
 
+  /** As `whileOpen`, without a fiber for it: `isLeft` tells whether the engine has closed for who waits. */
   private readonly look = <E>(
     runId: string,
     wanted: (status: string) => boolean,
-    first: Effect.Effect<RunRow | null, StorageFailed | E>
+    first: Effect.Effect<RunRow | null, StorageFailed | E>,
+    isLeft: () => boolean
   ): Effect.Effect<Rested | null, StorageFailed | E> =>
     Effect.suspend(() => {
-      const told = Latch.makeUnsafe(false)
+      const told = Latch.makeUnsafe(isLeft())
       let rested: Rested | undefined
       const tell = (now?: Rested) => {
         // Behind its end nothing comes.
@@ -99,6 +111,7 @@ export class RunWaiters {
           yield* told.await
           // Closed before the look, so that what is told during the look is seen by the next.
           told.closeUnsafe()
+          if (rested === undefined && isLeft()) return yield* Effect.interrupt
           found = rested ?? rowOf(yield* this.backend.run(runId))
           if (rested === found) rested = undefined
         }
