@@ -7,7 +7,6 @@ import type {
   AnswerOp,
   Answers,
   CommitOp,
-  InboxOp,
   Op,
   OutboxRow,
   ReportOp,
@@ -20,21 +19,10 @@ import * as ChangeSql from "./ChangeSql.ts"
 import * as DefinitionSql from "./DefinitionSql.ts"
 import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
+import * as InboxSql from "./InboxSql.ts"
 import * as Listeners from "./Listeners.ts"
 import * as OwnerSql from "./OwnerSql.ts"
-import {
-  isOver,
-  lastOf,
-  number,
-  numberOrNull,
-  prepare,
-  prepareLean,
-  runColumns,
-  text,
-  textOrNull,
-  toInbox,
-  toRun
-} from "./Rows.ts"
+import { isOver, lastOf, number, numberOrNull, prepare, prepareLean, runColumns, text, toRun } from "./Rows.ts"
 import * as ShortWaits from "./ShortWaits.ts"
 import * as SpendingSql from "./SpendingSql.ts"
 import * as StandingSql from "./StandingSql.ts"
@@ -69,7 +57,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const insertRun = prepare(
     db,
     `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper, title, labels)
-     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15) RETURNING key`
+     VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15)
+     ON CONFLICT (id) DO NOTHING RETURNING key, EXISTS (SELECT 1 FROM early WHERE run = ?1) AS early`
   )
   const label = prepare(db, "INSERT INTO run_labels (name, value, run) VALUES (?, ?, ?)")
   const events = EventSql.changes(db)
@@ -90,6 +79,17 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const endWith = prepare(
     db,
     "UPDATE runs SET status = ?, reason = ?, waits = ?, owner = NULL, due_at = NULL, inbox_count = 0, ended = ?, updated_at = ? WHERE key = ?"
+  )
+  /** The same of a run that stands as is expected, which nobody need look at before. */
+  const setStatusOwned = prepareLean(
+    db,
+    `UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ?, takeovers = 0 WHERE key = ? AND epoch = ?
+     RETURNING inbox_count`
+  )
+  const endOwned = prepareLean(
+    db,
+    `UPDATE runs SET status = ?, reason = ?, waits = ?, owner = NULL, due_at = NULL, ended = ?, updated_at = ?, takeovers = 0
+     WHERE key = ? AND epoch = ? AND inbox_count = 0 RETURNING inbox_count`
   )
   const ofOpenRuns = ["approvals", "subscriptions", "event_waits", "listeners", "findings"]
   const leftovers = ofOpenRuns.map((table) => prepare(db, `DELETE FROM ${table} WHERE run = ?`))
@@ -112,22 +112,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     db,
     "UPDATE approvals SET answers = ?, status = ?, version = version + 1 WHERE run = ? AND key = ?"
   )
-  const putEarly = prepare(
-    db,
-    "INSERT INTO early (run, id, kind, payload, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run, id) DO NOTHING"
-  )
-  const earlyOf = prepare(db, "SELECT run, id, kind, payload, at FROM early WHERE run = ? ORDER BY arrival")
-  const dropEarly = prepare(db, "DELETE FROM early WHERE run = ?")
-  const target = prepare(db, "SELECT key, status FROM runs WHERE id = ?")
-  const put = prepare(
-    db,
-    "INSERT INTO inbox (run, id, kind, payload, at) VALUES (?, ?, ?, ?, ?) ON CONFLICT (run, id) DO NOTHING"
-  )
-  const wake = prepare(
-    db,
-    `UPDATE runs SET inbox_count = inbox_count + 1, due_at = CASE WHEN owner IS NULL THEN 0 END WHERE key = ?
-     RETURNING owner, inbox_count`
-  )
+  const inboxes = InboxSql.make(db)
+  const { put: inbox } = inboxes
 
   const standing = prepare(db, "SELECT epoch, status, owner, due_at FROM runs WHERE key = ?")
   const findingOf = prepare(db, "SELECT length FROM findings WHERE run = ? AND reason = ?")
@@ -195,13 +181,15 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     for (const row of rows) send.run(row.id, row.kind, row.payload)
   }
 
+  const join = (key: number, op: StartOp): Answers["start"] => {
+    listeners.join(key, op)
+    return { started: false, run: toRun(findRun.get(key)!) }
+  }
+
   const start = (op: StartOp): Answers["start"] => {
     const { run } = op
-    const known = keyOf(run.id)
-    if (known !== undefined) {
-      listeners.join(known, op)
-      return { started: false, run: toRun(findRun.get(known)!) }
-    }
+    const known = keys.get(run.id)
+    if (known !== undefined) return join(known, op)
     const final = isOver(run.status)
     const owner = final ? null : run.owner
     const row: RunRow = {
@@ -232,21 +220,16 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       row.title ?? null,
       row.labels === undefined ? null : StoredJson.textOf(row.labels)
     )
-    const key = number(inserted!, "key")
+    if (inserted === undefined) return join(keyOf(run.id)!, op)
+    const key = number(inserted, "key")
     for (const [name, value] of Object.entries(row.labels ?? {})) label.run(name, value, key)
     appendAll(key, 0, op.rows, EntryLines.workflowOf(run))
     for (const blob of op.blobs) keep.run(blob.hash, blob.data)
     for (const { event, paths } of op.subscriptions) events.subscribe(key, event, paths, op.since)
     if (op.listener !== null) listeners.add(key, op.listener)
-    const early = earlyOf.all(run.id)
     bounded(keys).set(run.id, key)
-    if (early.length === 0) return { started: true, run: row }
-    dropEarly.run(run.id)
-    let told = false
-    for (const kept of early) {
-      const { at, id, kind, payload } = toInbox(kept)
-      if (inbox({ row: { run: run.id, id, kind, payload, at } }).result === "accepted") told = true
-    }
+    if (number(inserted, "early") === 0) return { started: true, run: row }
+    const told = inboxes.putEarly(run.id)
     const now = toRun(findRun.get(key)!)
     return told ? { started: true, run: now, told } : { started: true, run: now }
   }
@@ -268,11 +251,30 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     return true
   }
 
+  /** Changes the row of the run, where the commit is as most are and may be made. What is in the inbox of the run; undefined where it has done nothing. */
+  const changeOwned = (op: CommitOp, key: number, waits: string | null): number | undefined => {
+    const { at, ended, epoch, status } = op
+    if (
+      status === undefined || op.rows.length === 0 || op.release !== undefined || op.together !== undefined ||
+      isOver(status.status) !== (ended !== undefined) || lengthOf(key) !== op.expected
+    ) return undefined
+    const row = ended === undefined
+      ? setStatusOwned.get(status.status, status.reason, waits, at, key, epoch)
+      : op.consumed.length > 0
+      ? undefined
+      : endOwned.get(status.status, status.reason, waits, ended.payload, at, key, epoch)
+    return row?.[0] as number | undefined
+  }
+
   const commit = (op: CommitOp): Answers["commit"] => {
     if (appendOnly(op, false)) return { ok: true }
     const key = keyOf(op.run)
-    const row = key === undefined ? undefined : head.get(key) as Head | undefined
-    if (key === undefined || row === undefined) return { ok: false, epoch: 0, length: 0 }
+    if (key === undefined) return { ok: false, epoch: 0, length: 0 }
+    const waits = op.status === undefined ? null : ShortWaits.shorten(op.status.reason, op.status.waits)
+    const inboxOfOwned = changeOwned(op, key, waits)
+    const isChanged = inboxOfOwned !== undefined
+    const row = isChanged ? [op.epoch, op.status!.status, 0, inboxOfOwned] as const : head.get(key) as Head | undefined
+    if (row === undefined) return { ok: false, epoch: 0, length: 0 }
     const [epoch, status, takeovers, inboxBefore] = row
     const length = lengthOf(key)
     if (epoch !== op.epoch || length !== op.expected) return { ok: false, epoch, length }
@@ -312,10 +314,11 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     for (const closed of op.approvalsClosed) closeApproval.run(key, closed)
     if (op.awaits !== undefined) events.change(key, op.awaits)
 
-    const waits = op.status === undefined ? null : ShortWaits.shorten(op.status.reason, op.status.waits)
     if (op.status !== undefined && rows.length === 0) mark(key, op, op.status, waits)
     const endsNow = op.ended !== undefined && op.status !== undefined && op.release === undefined
-    if (endsNow) {
+    if (isChanged) {
+      // Nothing more of its row.
+    } else if (endsNow) {
       endWith.run(op.status.status, op.status.reason, waits, op.ended.payload, op.at, key)
     } else if (op.status !== undefined) {
       setStatus.run(op.status.status, op.status.reason, waits, op.at, key)
@@ -347,27 +350,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const unseen = (key: number, consumed: ReadonlyArray<string>): boolean =>
     inboxIds.all(key).some((row) => !consumed.includes(text(row, "id")))
 
-  const inbox = ({ early, row }: Pick<InboxOp, "early" | "row">): Answers["inbox"] => {
-    const run = target.get(row.run)
-    if (run === undefined) {
-      if (early !== true) return { result: "unknown" }
-      const kept = putEarly.run(row.run, row.id, row.kind, row.payload, row.at) > 0
-      return { result: kept ? "accepted" : "duplicate" }
-    }
-    if (isOver(text(run, "status"))) return { result: "closed" }
-    const key = number(run, "key")
-    if (put.run(key, row.id, row.kind, row.payload, row.at) === 0) return { result: "duplicate" }
-    const woken = wake.get(key)!
-    const owner = textOrNull(woken, "owner")
-    return number(woken, "inbox_count") === 1
-      ? { result: "accepted", owner, alone: true }
-      : { result: "accepted", owner }
-  }
-
   const answer = (op: AnswerOp): Answers["answer"] => {
     const { answers, before, from, key, now, row, run, status, version } = op
     const at = now()
-    const found = target.get(run)
+    const found = inboxes.stand(run)
     if (found === undefined) return { result: "unknown", at }
     if (isOver(text(found, "status"))) return { result: "closed", at }
     const of = number(found, "key")

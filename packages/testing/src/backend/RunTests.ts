@@ -145,6 +145,36 @@ export const runTests = (test: Test): void => {
       assert.deepStrictEqual(yield* backend.approvals(null, 10), [])
     }))
 
+  test("S5: a stale commit says nothing of where a run stands, goes on or ends", (backend) =>
+    Effect.gen(function*() {
+      yield* backend.write([startOwned("r", { rows: ["e0"] }), inbox("r", "i")])
+      const before = yield* backend.run("r")
+      const running = { status: { status: "running", reason: null, waits: null } }
+      const waiting = { status: { status: "suspended", reason: "signal", waits: "[]" } }
+      const over = { status: { status: "completed", reason: null, waits: null }, ended: { payload: "{}" } }
+      for (const what of [running, waiting, { ...over, consumed: ["i"] }, over]) {
+        for (const [length, epoch] of [[1, 0], [1, 2], [0, 1], [2, 1]] as const) {
+          assert.deepStrictEqual(yield* one(backend, commit("r", length, ["x"], { ...what, epoch })), {
+            ok: false,
+            epoch: 1,
+            length: 1
+          })
+        }
+      }
+      assert.deepStrictEqual(yield* one(backend, commit("r", 1, ["x"], over)), {
+        ok: false,
+        epoch: 1,
+        length: 1,
+        unseen: true
+      })
+      assert.deepStrictEqual(yield* backend.run("r"), before)
+      assert.deepStrictEqual(yield* backend.entries("r", 0, 10), ["e0"])
+      assert.deepStrictEqual(yield* one(backend, commit("r", 1, ["x"], { ...waiting, consumed: ["i"] })), { ok: true })
+      assert.isFalse((yield* one(backend, commit("r", 2, ["y"], { ...over, epoch: 0 }))).ok)
+      assert.deepStrictEqual(yield* one(backend, commit("r", 2, ["y"], over)), { ok: true })
+      assert.deepInclude(yield* backend.run("r"), { status: "completed", owner: null, dueAt: null, length: 3 })
+    }))
+
   test("a failure undoes the whole list", (backend) =>
     Effect.gen(function*() {
       yield* backend.write([
