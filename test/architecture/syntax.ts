@@ -40,7 +40,8 @@ export const isNode = (value: unknown): value is Node =>
 export const walk = (node: Node, visit: (node: Node, parent: Node | undefined, key: string) => void): void => {
   const go = (current: Node, parent: Node | undefined, under: string): void => {
     visit(current, parent, under)
-    for (const [key, value] of Object.entries(current)) {
+    for (const key in current) {
+      const value = current[key]
       if (isNode(value)) go(value, current, key)
       else if (Array.isArray(value)) {
         for (const item of value) if (isNode(item)) go(item, current, key)
@@ -50,15 +51,19 @@ export const walk = (node: Node, visit: (node: Node, parent: Node | undefined, k
   go(node, undefined, "")
 }
 
-const programs = new WeakMap<Source, Node>()
-
-export const programOf = (source: Source): Node => {
-  const known = programs.get(source)
-  if (known !== undefined) return known
-  const program = parseAst(source.text, { lang: source.file.endsWith("x") ? "tsx" : "ts" }) as unknown as Node
-  programs.set(source, program)
-  return program
+/** What is found of a file, found once: many rules ask for it. */
+const once = <A>(find: (source: Source) => A): (source: Source) => A => {
+  const found = new WeakMap<Source, { readonly value: A }>()
+  return (source) => {
+    const known = found.get(source) ?? { value: find(source) }
+    found.set(source, known)
+    return known.value
+  }
 }
+
+export const programOf = once((source): Node =>
+  parseAst(source.text, { lang: source.file.endsWith("x") ? "tsx" : "ts" }) as unknown as Node
+)
 
 const lineOf = (source: Source, position: number): number => source.text.slice(0, position).split("\n").length
 
@@ -78,7 +83,7 @@ export interface Import {
 }
 
 /** Every module that a file names: imports, re-exports, `import()`, and `import("x").Type`. */
-export const importsOf = (source: Source): ReadonlyArray<Import> => {
+export const importsOf = once((source): ReadonlyArray<Import> => {
   const imports: Array<Import> = []
   walk(programOf(source), (node) => {
     switch (node.type) {
@@ -98,7 +103,7 @@ export const importsOf = (source: Source): ReadonlyArray<Import> => {
     }
   })
   return imports
-}
+})
 
 /** What a file finds by `import.meta.resolve`, so that it can be run. */
 export const resolvedBy = (source: Source): ReadonlyArray<string> => {
