@@ -300,26 +300,4 @@ describe("a search", () => {
       yield* Fiber.interrupt(searching)
       assert.strictEqual(ticks, 61, "and left the process to others")
     }))
-
-  it.live("of twenty thousand files leaves the process to others", () =>
-    Effect.gen(function*() {
-      const files = Object.fromEntries(
-        Array.from({ length: 20_000 }, (_, n) => [`m${n % 200}/f${n}.ts`, `export const value${n} = ${n}\n`])
-      )
-      const { glob, grep } = tools(yield* folder(files), { ripgrep: false })
-      let turns = 0
-      const counting = yield* Effect.forkChild(Effect.forever(
-        Effect.andThen(
-          Effect.sync(() => turns++),
-          Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
-        )
-      ))
-      assert.strictEqual(
-        yield* grep({ pattern: "value19999\\b", output_mode: "content" }),
-        "m199/f19999.ts:1:export const value19999 = 19999"
-      )
-      assert.include(yield* glob({ pattern: "**/*.ts" }), "(19000 more files")
-      yield* Fiber.interrupt(counting)
-      assert.isAbove(turns, 100)
-    }), 120_000)
 })
