@@ -85,19 +85,6 @@ export const people: Simulator.Person = ({ question, standing }, draw) => {
 
 export const cases: ReadonlyArray<Case> = [
   {
-    name: "an agent",
-    start: Agents.start,
-    options: { layer: Agents.layer, answer: Agents.answer, outside: Agents.outside, ends: "any" },
-    // The journal has the provider's books where an acknowledged write outlives a loss of power, and only there.
-    always: { durability: "full" }
-  },
-  {
-    name: "agents on days",
-    start: Days.start,
-    options: { layer: Days.layer, answer: Days.answer, ends: "any" },
-    always: { durability: "full" }
-  },
-  {
     name: "everything",
     start: Everything.execute({ id: "1" }, { discard: true }),
     options: { layer, signals: { paid: "card" } }
@@ -237,6 +224,20 @@ export const cases: ReadonlyArray<Case> = [
     name: "ticket-triage",
     start: startContract(triage, { event: { name: "ticket.created", payload: ticket } }),
     options: { layer: serving(Script.layer, TaskRuntime.layerHandlers({ "analyze-ticket": analyzeTicket })) }
+  },
+  // Last, since a test of their own goes through all their crash points.
+  {
+    name: "an agent",
+    start: Agents.start,
+    options: { layer: Agents.layer, answer: Agents.answer, outside: Agents.outside, ends: "any" },
+    // The journal has the provider's books where an acknowledged write outlives a loss of power, and only there.
+    always: { durability: "full" }
+  },
+  {
+    name: "agents on days",
+    start: Days.start,
+    options: { layer: Days.layer, answer: Days.answer, ends: "any" },
+    always: { durability: "full" }
   }
 ]
 

@@ -4,14 +4,18 @@ import { simulate } from "./simulate.ts"
 
 const reportOf = ({ stdout }: Ended) => JSON.parse(stdout) as Record<string, unknown>
 
+/** Enough that all live but the agents, which have a test of their own; with `FERMATA_LONG` those too, and one thing goes through all its crash points. */
+const isLong = process.env["FERMATA_LONG"] !== undefined
+const runs = isLong ? 500 : 300
+
 describe("npm run simulate", () => {
-  it("S1 to S17: 500 runs break no promise", async () => {
-    const simulated = await simulate(["--runs", "500", "--seed", "4314"])
+  it(`S1 to S17: ${runs} runs break no promise`, async () => {
+    const simulated = await simulate(["--runs", `${runs}`, "--seed", "4314"])
     assert.strictEqual(simulated.status, 0, simulated.stderr)
     const report = reportOf(simulated)
     assert.strictEqual(report["violations"], 0)
-    assert.isAtLeast(report["runs"] as number, 500)
-    assert.isAbove(report["crashPoints"] as number, 0)
+    assert.isAtLeast(report["runs"] as number, runs)
+    if (isLong) assert.isAbove(report["crashPoints"] as number, 0)
     assert.isAbove(report["simulatedMs"] as number, 0)
   })
 

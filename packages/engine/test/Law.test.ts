@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { TestClock } from "effect/testing"
 import * as fc from "fast-check"
+import { lawRuns } from "./support/LawRuns.ts"
 import { forks } from "./support/RandomFork.ts"
 import {
   failures,
@@ -18,8 +19,8 @@ import {
 
 const calm: Hardship = { evictions: [], stops: [], freezes: [], failures: [], kills: [] }
 
-/** For a longer search: how many programs, and which. */
-const numRuns = Number(process.env["FERMATA_LAW_RUNS"] ?? 200)
+/** How many programs, and which. */
+const numRuns = lawRuns({ short: 80, long: 200 })
 const seed = Number(process.env["FERMATA_LAW_SEED"] ?? 4314)
 /** A longer search takes longer than other tests may. */
 const longest = numRuns > 200 ? numRuns * 1_000 : undefined

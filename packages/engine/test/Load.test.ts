@@ -9,6 +9,11 @@ import { assertOutput, begin, define, echo, Log } from "./support/Program.ts"
 const Go = Signal.make("go", { schema: Schema.Int })
 const W = define("W")
 
+/** A quarter of it, or all where `FERMATA_LONG` is set. */
+const share = (count: number): number => process.env["FERMATA_LONG"] === undefined ? count / 4 : count
+
+const [steps, signals, timers] = [share(20_000), share(10_000), share(5_000)]
+
 describe("many runs at once", () => {
   it.effect("3,000 that are started at once all end, with 1,000 of them awake at most", () =>
     Effect.gen(function*() {
@@ -50,7 +55,7 @@ describe("many runs at once", () => {
       assert.deepStrictEqual((yield* world.backend.census).byStatus, { suspended: 5 })
     }))
 
-  it.effect("one that computes 20,000 steps does not keep another waiting", () =>
+  it.effect(`one that computes ${steps} steps does not keep another waiting`, () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
@@ -58,29 +63,29 @@ describe("many runs at once", () => {
       let done = 0
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*({ id }) {
         if (id === "short") return yield* echo(log)(`after ${done}`)
-        for (; done < 20_000; done++) yield* none(done)
+        for (; done < steps; done++) yield* none(done)
         return done
       })))
       const long = yield* host.use(W.execute({ id: "long" }, { discard: true }))
       yield* host.use(W.execute({ id: "short" }))
       assert.isBelow(done, 2_000)
       yield* host.settled
-      yield* assertOutput(host, W, long, 20_000)
+      yield* assertOutput(host, W, long, steps)
     }))
 })
 
 describe("one large run", () => {
-  it.effect("S6: takes 10,000 signals in order, each once", () =>
+  it.effect(`S6: takes ${signals} signals in order, each once`, () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const host = yield* world.start(W.toLayer(Effect.fnUntraced(function*() {
         let wrong = 0
-        for (let next = 0; next < 10_000; next++) if ((yield* Signal.receive(Go)) !== next) wrong++
+        for (let next = 0; next < signals; next++) if ((yield* Signal.receive(Go)) !== next) wrong++
         return wrong
       })))
       const id = yield* begin(host, W)
       yield* host.use(Effect.forEach(
-        Array.from({ length: 10_000 }, (_, index) => index),
+        Array.from({ length: signals }, (_, index) => index),
         (payload) => Signal.send(Go, { runId: id, payload }),
         { concurrency: "unbounded", discard: true }
       ))
@@ -89,28 +94,28 @@ describe("one large run", () => {
       assert.isEmpty(yield* world.inbox(id))
     }))
 
-  it.effect("S4: keeps 5,000 timers over a restart, and each fires once, in order", () =>
+  it.effect(`S4: keeps ${timers} timers over a restart, and each fires once, in order`, () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const layer = W.toLayer(Effect.fnUntraced(function*() {
         const fired: Array<number> = []
-        yield* Effect.forEach(Array.from({ length: 5_000 }, (_, index) => index), (index) =>
-          Effect.andThen(Effect.sleep(5_000 - index), Effect.sync(() => void fired.push(index))), {
+        yield* Effect.forEach(Array.from({ length: timers }, (_, index) => index), (index) =>
+          Effect.andThen(Effect.sleep(timers - index), Effect.sync(() => void fired.push(index))), {
           concurrency: "unbounded"
         })
         return fired.every((index, place) =>
-          index === 4_999 - place
+          index === timers - 1 - place
         )
       }))
       const first = yield* world.start(layer)
       const id = yield* begin(first, W)
       const second = yield* world.restart(first, layer)
-      yield* TestClock.adjust("2 seconds")
+      yield* TestClock.adjust(0.4 * timers)
       yield* second.settled
       yield* second.evict
-      yield* TestClock.adjust("3 seconds")
+      yield* TestClock.adjust(0.6 * timers)
       yield* second.settled
       yield* assertOutput(second, W, id, true)
-      assert.strictEqual((yield* world.journal(id)).filter((entry) => entry._tag === "TimerFired").length, 5_000)
+      assert.strictEqual((yield* world.journal(id)).filter((entry) => entry._tag === "TimerFired").length, timers)
     }))
 })

@@ -10,6 +10,7 @@ import { byChoice, byClock, CurrentPace, sliceMs } from "../src/Pace.ts"
 import * as RunState from "../src/RunState.ts"
 import * as Signal from "../src/Signal.ts"
 import * as Workflows from "../src/Workflows.ts"
+import { lawRuns } from "./support/LawRuns.ts"
 import { begin, define, echo, giveWay, Log } from "./support/Program.ts"
 import { live, moments, ownerless, replay, story } from "./support/RandomLife.ts"
 
@@ -235,7 +236,7 @@ describe("a body that computes for ever", () => {
 describe("runs that compute", () => {
   it.effect("S6, S9: give way anywhere, and any program writes what it writes in one go, told the same", () => {
     let compared = 0
-    const numRuns = Number(process.env["FERMATA_LAW_RUNS"] ?? 100)
+    const numRuns = lawRuns({ short: 50, long: 100 })
     const law = Effect.promise(() =>
       fc.assert(
         fc.asyncProperty(
@@ -332,7 +333,7 @@ describe("runs that compute", () => {
               )
             }
           ),
-          { numRuns: Number(process.env["FERMATA_LAW_RUNS"] ?? 150), seed: 4314 }
+          { numRuns: lawRuns({ short: 75, long: 150 }), seed: 4314 }
         )
       )
   )

@@ -57,7 +57,9 @@ describe("Simulator", () => {
     "N-59, S1 to S14: a program with everything survives a crash at every write, and random lives",
     () =>
       Effect.gen(function*() {
-        const report = yield* Simulator.explore(Everything, { payload: { id: "1" }, layer, signals: { paid: "card" } })
+        const lives = process.env["FERMATA_LONG"] === undefined ? 40 : 200
+        const options = { payload: { id: "1" }, layer, signals: { paid: "card" }, lives }
+        const report = yield* Simulator.explore(Everything, options)
         assert.isAbove(report.crashPoints, 50)
       })
   )
