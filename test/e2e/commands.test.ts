@@ -431,6 +431,18 @@ describe("commands that show something", () => {
   )
 })
 
+describe("commands that let somebody in", () => {
+  prints("others are let in by tokens", ["makeToken", "seeTokens"], async (at, check) => {
+    const refused = await at.fermata("serve", "--host", "0.0.0.0", "--port", "0")
+    assert.strictEqual(refused.code, 2)
+    const made = await check("makeToken", refused, /make one first: (npx .*)/)
+    assert.match(made.output, /^frm_[0-9a-f]{12}_[\w-]{43}$/m)
+    const { json: { id } } = await at.fermata("token", "create", "ada", "--scope", "read", "--json")
+    const listed = await check("seeTokens", await at.fermata("token", "rm", "none"), /see what there is: (npx .*)/)
+    assert.match(listed.output, new RegExp(`^${id} +ada +read`, "m"))
+  })
+})
+
 describe("the list", () => {
   it("has all commands that can be printed", () => assert.sameMembers([...tested], purposes))
 })

@@ -49,6 +49,8 @@ const unknown = [
   { named: /\bagent (run|raise) (reviewer|writer)\b/, refusal: /^error: There is no agent "(reviewer|writer)"/m },
   { named: /\bpolicy rm 3e1a\b/, refusal: /^error: No rule "3e1a" stands/m },
   { named: /\bmcp log(in|out) github\b/, refusal: /^error: There is no MCP server "github"/m },
+  { named: /\btoken rm 3e1a\b/, refusal: /^error: There is no token "3e1a"/m },
+  { named: /--tls-cert cert\.pem\b/, refusal: /^error: --tls-cert cert\.pem cannot be read/m },
   { named: /\brun purchase\b/, refusal: /^error: There is no workflow "purchase"/m }
 ]
 

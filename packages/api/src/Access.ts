@@ -1,24 +1,21 @@
 /**
  * Who may ask for what: every route names the scope that its caller must have.
  */
+import { type Scope, scopes } from "@fermata/core/AccessToken"
 import { StorageFailed } from "@fermata/core/StorageFailed"
 import * as Context from "effect/Context"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import { BadRequest, Forbidden, ServerFailed, TooManyRequests, Unauthorized } from "./ApiErrors.ts"
 import * as Problem from "./Problem.ts"
 
-/**
- * What a caller may do: `read` looks at everything, `operate` starts and steers
- * runs, `approve` answers questions as the person whose token it is, `worker`
- * reports what was done elsewhere, and `admin` manages tokens and reads the audit.
- */
-export const scopes = ["read", "operate", "approve", "worker", "admin"] as const
-/** One of the scopes. */
-export type Scope = (typeof scopes)[number]
+export { type Scope, scopes }
 
-/** The scope that a route asks for; `anyone` is for routes that need no token at all. */
-export const RequiredScope: Context.Reference<Scope | "anyone" | undefined> = Context.Reference<
-  Scope | "anyone" | undefined
+/** What a route asks of its caller: a scope; `caller` is for routes that any token opens, and `anyone` for those that need none. */
+export type Requirement = Scope | "caller" | "anyone"
+
+/** What a route asks for. One that says nothing is open to nobody. */
+export const RequiredScope: Context.Reference<Requirement | undefined> = Context.Reference<
+  Requirement | undefined
 >("@fermata/api/RequiredScope", { defaultValue: () => undefined })
 
 /** Whoever sent a request, as the server knows it. */
@@ -28,8 +25,8 @@ export class Caller extends Context.Service<Caller, {
   /** Names of groups of people that it belongs to; its own name counts as one. */
   readonly roles: ReadonlyArray<string>
   readonly scopes: ReadonlySet<Scope>
-  /** How it is known: by a token or cookie, or because the server trusts its own machine. */
-  readonly how: "token" | "machine"
+  /** How it is known: by a token or the cookie of a login, because the server trusts its own machine, or not at all. */
+  readonly how: "token" | "machine" | "nobody"
   /** The id of its token. */
   readonly token?: string
 }>()("@fermata/api/Caller") {}

@@ -2,6 +2,7 @@
 import * as HttpApi from "effect/http-api/HttpApi"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { Access } from "./Access.ts"
+import { AccessGroup } from "./AccessGroup.ts"
 import { ApprovalsGroup } from "./ApprovalsGroup.ts"
 import { ArtifactsGroup } from "./ArtifactsGroup.ts"
 import { ContractsGroup } from "./ContractsGroup.ts"
@@ -31,6 +32,7 @@ export class Api extends HttpApi.make("fermata")
   .add(SpendingGroup)
   .add(StreamsGroup)
   .add(SystemGroup)
+  .add(AccessGroup)
   .middleware(Access)
   .prefix("/api")
   // A name that no route knows is a mistake of whoever sends it, and never passed over.

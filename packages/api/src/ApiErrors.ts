@@ -17,6 +17,8 @@ export class BadRequest extends Schema.TaggedError<BadRequest>()("BadRequest", {
 
 /** The request shows no token, or none that is known, or one that has run out. */
 export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {
+  /** What is wrong with the token: none was shown, none like it is known, or it has run out. */
+  reason: Schema.Literals(["missing", "unknown", "expired"]),
   problem: Schema.String
 }, { httpApiStatus: 401 }) {
   override get message(): string {

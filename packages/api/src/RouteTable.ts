@@ -1,7 +1,7 @@
 /** Every route of the API as data: what a server tells whoever misses one, and what tests go through. */
 import * as Context from "effect/Context"
 import * as HttpApi from "effect/http-api/HttpApi"
-import { RequiredScope, type Scope } from "./Access.ts"
+import { RequiredScope, type Requirement } from "./Access.ts"
 import { Api } from "./Api.ts"
 
 /** One route. `path` has its parameters as `:name`. */
@@ -10,7 +10,7 @@ export interface Route {
   readonly name: string
   readonly method: string
   readonly path: string
-  readonly scope: Scope | "anyone" | undefined
+  readonly scope: Requirement | undefined
 }
 
 const reflected = (): ReadonlyArray<Route> => {

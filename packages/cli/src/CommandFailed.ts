@@ -51,6 +51,8 @@ const hints: Readonly<Record<string, (runId: string) => string>> = {
   ApprovalNotOpen: () => `see what can be answered: ${Commands.seeWhatCanBeAnswered()}`,
   RuleNotFound: () => `see what stands: ${Commands.seeWhatStands()}`,
   RuleAmbiguous: () => `see what stands: ${Commands.seeWhatStands()}`,
+  AccessTokenNotFound: () => `see what there is: ${Commands.seeTokens()}`,
+  AccessTokenAmbiguous: () => `see what there is: ${Commands.seeTokens()}`,
   NotAllowed: () => "answer as one of them with --as NAME",
   WorkflowNotFound: () =>
     `workflows written as programs come from fermata.config.ts; see the contracts that are registered: ${Commands.seeContracts()}`

@@ -118,6 +118,16 @@ export const workWithModel = (): string => fermata("worker")
 export const followRecorded = (runId: string): string => fermata("runs tail", [runId])
 
 // ----------------------------------------------------------------------------
+// That let somebody in
+
+/** A server is to be reached by others, and nobody could show a token. */
+export const makeToken = (name: string): string =>
+  fermata("token create", [name], [["scope", "read"], ["scope", "operate"], ["scope", "approve"], ["scope", "admin"]])
+
+/** No token has the id. */
+export const seeTokens = (): string => fermata("token ls")
+
+// ----------------------------------------------------------------------------
 // That do something once more
 
 /** Forks a run before the first step that has used what the fork replaces. */

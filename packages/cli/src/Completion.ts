@@ -164,6 +164,8 @@ const ofArgument = (place: CommandLine.Place, current: string): Offer => {
       )
     case "rule":
       return known(place, standing)
+    case "token":
+      return known(place, tokens)
     case "artifact":
       return known(place, (backend) => artifacts(backend, place.operands[0]))
     case "name":
@@ -256,6 +258,9 @@ const standing = (backend: Backend) =>
     backend.standing({}),
     (rules) => rules.map(({ agent, by, id, rule }) => candidate(id, `${rule} for ${agent}, by ${by}`))
   )
+
+const tokens = (backend: Backend) =>
+  Effect.map(backend.accessTokens(most), (rows) => rows.map(({ id, name }) => candidate(id, `of ${name}`)))
 
 const scopes = (backend: Backend, of: "agent" | "workspace") =>
   Effect.map(backend.standing({}), (rules) => unique(rules.map((rule) => candidate(rule[of]))))

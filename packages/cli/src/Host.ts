@@ -7,6 +7,7 @@ import { Contracts, type ContractsNeeds } from "@fermata/contracts/Contracts"
 import { Llm } from "@fermata/contracts/Llm"
 import type { StepKinds } from "@fermata/contracts/StepKind"
 import { TaskRuntime } from "@fermata/contracts/TaskRuntime"
+import { AccessTokens } from "@fermata/engine/AccessTokens"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Engine } from "@fermata/engine/Engine"
@@ -60,6 +61,8 @@ export interface Options {
 /** The services of a command. Errors of the engine are those of the command after `refine`. */
 export interface Host {
   readonly runs: Runs["Service"]
+  /** The tokens by which a server of this database lets callers in. */
+  readonly tokens: AccessTokens["Service"]
   /** What steps say while they work. */
   readonly chunks: Chunks["Service"]
   readonly contracts: Contracts["Service"]
@@ -69,7 +72,7 @@ export interface Host {
   readonly engine: Engine["Service"]
   readonly store: Store["Service"]
   /** The services of the engine, for whatever is built on them. */
-  readonly context: Context.Context<Chunks | Engine | Events | HostClock | Runs | Store>
+  readonly context: Context.Context<AccessTokens | Chunks | Engine | Events | HostClock | Runs | Store>
   /** Gives an effect of the library the services of this host. */
   readonly use: <A, E>(effect: Effect.Effect<A, E, Engine | Runs | Store>) => Effect.Effect<A, CommandFailed>
   /** ms since the epoch. */
@@ -110,7 +113,10 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     })
     const context = yield* refine(
       Layer.buildWithScope(
-        Layer.merge(Runs.layer, Events.layer).pipe(Layer.provideMerge(engine), Layer.provideMerge(late.layer)),
+        Layer.mergeAll(AccessTokens.layer, Events.layer, Runs.layer).pipe(
+          Layer.provideMerge(engine),
+          Layer.provideMerge(late.layer)
+        ),
         scope
       )
     )
@@ -220,6 +226,7 @@ export const open = (globals: Globals, options: Options): Effect.Effect<Host, Co
     let serving: Effect.Effect<Config.Loaded, CommandFailed> | undefined
     return {
       runs: Context.get(context, Runs),
+      tokens: Context.get(context, AccessTokens),
       chunks: Context.get(context, Chunks),
       get contracts() {
         return serviced.contracts

@@ -15,6 +15,7 @@ export const looking: ReadonlySet<string> = new Set([
   "runs diff",
   "approvals ls",
   "policy ls",
+  "token ls",
   "events ls",
   "contracts ls"
 ])

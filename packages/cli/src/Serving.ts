@@ -2,6 +2,7 @@
 import { Contracts } from "@fermata/contracts/Contracts"
 import * as RemoteTasks from "@fermata/contracts/RemoteTasks"
 import { Feed } from "@fermata/engine/Feed"
+import * as IpAddress from "@fermata/engine/IpAddress"
 import * as NodeServer from "@fermata/host-node/NodeServer"
 import * as Server from "@fermata/server/Server"
 import * as ServerAccess from "@fermata/server/ServerAccess"
@@ -14,8 +15,12 @@ import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as NetAddress from "effect/net/NetAddress"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
+import { readFileSync } from "node:fs"
+import { hostname, networkInterfaces } from "node:os"
 import { type CommandFailed, exitCodes, refused } from "./CommandFailed.ts"
+import * as Commands from "./Commands.ts"
 import * as Config from "./Config.ts"
 import { fileLabel } from "./ContractFile.ts"
 import type { Globals } from "./Globals.ts"
@@ -24,48 +29,111 @@ import { why } from "./JsonOption.ts"
 import { exitWith, note } from "./Output.ts"
 import * as Words from "./Words.ts"
 
-/** Where the server listens, and whether its process works on runs. */
+/** Where the server listens, whom it lets in, and whether its process works on runs. */
 export interface Options {
+  readonly host: string
   readonly port: number
   readonly work: boolean
+  /** Files with a certificate and its key. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  /** Names under which it is reached, beside those of `host` and the loopback interface. */
+  readonly names: ReadonlyArray<string>
+  /** Other origins whose pages may act here. */
+  readonly origins: ReadonlyArray<string>
+  /** Networks of proxies. */
+  readonly proxies: ReadonlyArray<string>
 }
 
 /** Serves until it is interrupted. */
-export const serve = (globals: Globals, { port, work }: Options): Effect.Effect<void, CommandFailed, Scope.Scope> =>
+export const serve = (globals: Globals, options: Options): Effect.Effect<void, CommandFailed, Scope.Scope> =>
   Effect.gen(function*() {
+    const { names, origins, port, proxies, work } = options
+    const tls = options.tls === undefined ? undefined : yield* readTls(options.tls)
     const config = yield* Config.loadOrRecall(globals, [process.cwd()])
     const host = yield* Host.open(globals, { command: "serve", worker: work, idle: !work, config })
+    const isOwn = isLoopback(options.host)
+    const some = yield* host.refine(host.tokens.some)
+    if (!isOwn && !some) {
+      return yield* refused(
+        "TokenNeeded",
+        `--host ${options.host}: others than this machine reach it, and no token lets them in`,
+        [
+          `make one first: ${Commands.makeToken(globals.as)}`
+        ]
+      )
+    }
     yield* host.serve()
     // Who is told to stop has done what it was asked for.
     yield* exitWith(exitCodes.completed)
     const callbackSecret = yield* Config_.option(RemoteTasks.callbackSecret).pipe(
       Effect.mapError(() => refused("SecretInvalid", "CALLBACK_SECRET is empty; give the secret, or unset it"))
     )
-    const options = Option.isSome(callbackSecret) ? { callbackSecret: callbackSecret.value } : {}
-    const served = HttpRouter.serve(Server.routes(options), {
-      disableLogger: true,
-      disableListenLog: true,
-      routerConfig: Server.routerConfig
-    }).pipe(
-      Layer.provide(ServerAccess.layerOpen({ person: globals.as })),
+    const served = HttpRouter.serve(
+      Server.routes({
+        hosts: [...ownNames(options.host), ...names],
+        origins,
+        proxies,
+        ...(Option.isSome(callbackSecret) ? { callbackSecret: callbackSecret.value } : {})
+      }),
+      { disableLogger: true, disableListenLog: true, routerConfig: Server.routerConfig }
+    ).pipe(
+      Layer.provide(ServerAccess.layerTokens(isOwn ? { person: globals.as } : {})),
       Layer.provide(Feed.layer),
-      Layer.provideMerge(NodeServer.layer({ port })),
+      Layer.provideMerge(NodeServer.layer({ host: options.host, port, ...(tls === undefined ? {} : { tls }) })),
       Layer.provide(Layer.succeed(Contracts, host.contracts)),
       Layer.provide(Layer.succeedContext(host.context))
     )
     const context = yield* Layer.build(served).pipe(
       Effect.catch(({ cause }) =>
-        Effect.fail(refused("PortUnusable", `--port ${port} cannot be listened on: ${why(cause)}`))
+        Effect.fail(
+          isOfTls(cause)
+            ? refused("CertificateInvalid", `--tls-cert and --tls-key are no certificate and its key: ${why(cause)}`)
+            : refused(
+              "PortUnusable",
+              `${isOwn ? "" : `--host ${options.host} `}--port ${port} cannot be listened on: ${why(cause)}`
+            )
+        )
       )
     )
     // Runs before the server closes, which waits for what is in flight.
     yield* Effect.addFinalizer(() => Context.get(context, Streams).close)
-    const url = NetAddress.formatUrlUnsafe(Context.get(context, HttpServer.HttpServer).address)
+    const plain = NetAddress.formatUrlUnsafe(Context.get(context, HttpServer.HttpServer).address)
+    const url = tls === undefined ? plain : plain.replace(/^http:/, "https:")
     const programs = host.served()
     yield* note(
       `serves ${globals.db} at ${url}, ${work ? "and works on its runs" : "and works on no run"}: ${
         Words.list([...programs, "contracts"])
       } (${config.file === undefined ? "no fermata.config.ts" : fileLabel(config.file)})`
     )
+    if (!isOwn && tls === undefined && proxies.length === 0) {
+      yield* note("warning: without TLS (--tls-cert, --tls-key, or a proxy that has it) tokens can be read on the way")
+    }
     return yield* Effect.never
   })
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const isLoopback = (host: string): boolean => host === "localhost" || IpAddress.judge(host).reach === "loopback"
+
+/** How others name a server that listens at this address: where it listens at all, by any that the machine has. */
+const ownNames = (host: string): ReadonlyArray<string> => {
+  if (host !== "0.0.0.0" && host !== "::") return [inUrl(host)]
+  const addresses = Object.values(networkInterfaces()).flatMap((all = []) => all.map(({ address }) => inUrl(address)))
+  return [hostname(), ...addresses]
+}
+
+const inUrl = (host: string): string => host.includes(":") ? `[${host}]` : host
+
+const readTls = Effect.fnUntraced(function*({ cert, key }: NonNullable<Options["tls"]>) {
+  const read = (option: string, file: string) =>
+    Effect.try({
+      try: () => readFileSync(file, "utf8"),
+      catch: (cause) => refused("FileUnreadable", `${option} ${file} cannot be read: ${why(cause)}`)
+    })
+  return { cert: yield* read("--tls-cert", cert), key: yield* read("--tls-key", key) }
+})
+
+const isOfTls = (cause: unknown): boolean =>
+  Predicate.hasProperty(cause, "code") && /^ERR_(OSSL|SSL|TLS|CRYPTO)/.test(String(cause.code))

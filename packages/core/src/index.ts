@@ -1,4 +1,5 @@
 /** The words of Fermata as data. */
+export * as AccessToken from "./AccessToken.ts"
 export * as AfterCrash from "./AfterCrash.ts"
 export * as AgentMessage from "./AgentMessage.ts"
 export * as Amount from "./Amount.ts"

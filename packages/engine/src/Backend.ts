@@ -21,6 +21,7 @@ import type { Changes } from "./ChangeLog.ts"
 import type { Awaited, EventFilter, EventRow, EventWait, EventWaitRow } from "./EventLog.ts"
 import type { Answer, Op } from "./internal/backend/Operations.ts"
 import type {
+  AccessTokenRow,
   ApprovalRow,
   DayRaiseRow,
   DefinitionRow,
@@ -105,6 +106,10 @@ export interface Backend {
   readonly approval: (run: string, key: string) => Effect.Effect<ApprovalRow | null, StorageFailed>
   /** The rules that stand, the oldest first. */
   readonly standing: (filter: StandingFilter) => Effect.Effect<ReadonlyArray<StandingRow>, StorageFailed>
+  /** The token with this id, also one that a login has made. */
+  readonly accessToken: (id: string) => Effect.Effect<AccessTokenRow | null, StorageFailed>
+  /** Tokens that no login has made, in order of arrival, at most `limit`: behind the one with the id `after`, when it is given. */
+  readonly accessTokens: (limit: number, after?: string) => Effect.Effect<ReadonlyArray<AccessTokenRow>, StorageFailed>
   /** Events that are kept, the newest first. */
   readonly events: (filter: EventFilter) => Effect.Effect<ReadonlyArray<EventRow>, StorageFailed>
   /** When the oldest event that is kept was handed on; null for none. */

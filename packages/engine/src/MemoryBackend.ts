@@ -93,6 +93,15 @@ export const make = (store: MemoryStore): Backend => {
           (agent ?? row.agent) === row.agent && (workspace ?? row.workspace) === row.workspace
         )
       ),
+    accessToken: (id) => Effect.sync(() => store.accessTokens.get(id)?.row ?? null),
+    accessTokens: (limit, after) =>
+      Effect.sync(() => {
+        const behind = after === undefined ? -1 : store.accessTokens.get(after)?.order ?? Infinity
+        const tokens = [...store.accessTokens.values()].filter(({ order, row }) =>
+          order > behind && row.parent === null
+        )
+        return take(inOrder(tokens), limit)
+      }),
     events: (filter) => Effect.sync(() => MemoryEvents.list(store.events, filter)),
     oldestEvent: Effect.sync(() => MemoryEvents.oldest(store.events)),
     eventWaits: (event) => Effect.sync(() => MemoryEvents.waitsFor(store.events, event)),

@@ -32,5 +32,6 @@ const nothing: { readonly [K in keyof Answers]?: Answers[K] } = {
   reap: { freed: 0 },
   retire: { freed: 0 },
   delivered: {},
+  used: {},
   define: { result: "same", known: null }
 }

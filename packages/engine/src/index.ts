@@ -1,4 +1,5 @@
 /** What makes runs durable. */
+export * as AccessTokens from "./AccessTokens.ts"
 export * as Answers from "./Answers.ts"
 export * as Approval from "./Approval.ts"
 export * as Backend from "./Backend.ts"

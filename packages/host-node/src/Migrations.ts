@@ -393,7 +393,24 @@ export const migrations: ReadonlyArray<string> = [
   CREATE INDEX events_arrival ON events (arrival);
   `,
   // Kinds of entries, rules for crashes and waits are stored shorter from here on (EntryLines, ShortWaits), which an older build could not read.
-  ""
+  "",
+  // Tokens by which servers let callers in. What a login makes has the token that was shown as its parent.
+  `
+  CREATE TABLE access_tokens (
+    arrival INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    hash TEXT NOT NULL,
+    name TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    groups TEXT NOT NULL,
+    by TEXT NOT NULL,
+    created_at REAL NOT NULL,
+    expires_at REAL,
+    used_at REAL,
+    parent TEXT
+  ) STRICT;
+  CREATE INDEX access_tokens_parent ON access_tokens (parent) WHERE parent IS NOT NULL;
+  `
 ]
 
 /** Why this build must not touch the database; null when it may. Changes nothing. */

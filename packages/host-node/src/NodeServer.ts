@@ -1,9 +1,12 @@
 /** An HTTP server of Node, for `HttpRouter.serve` and whatever else is served by Effect. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import * as Effect from "effect/Effect"
 import type * as HttpServer from "effect/http/HttpServer"
-import type { ServeError } from "effect/http/HttpServerError"
-import type * as Layer from "effect/Layer"
+import { ServeError } from "effect/http/HttpServerError"
+import * as Layer from "effect/Layer"
 import { createServer } from "node:http"
+import { createSecureServer } from "node:http2"
+import { createSecureContext } from "node:tls"
 
 /** Where a server listens. */
 export interface Options {
@@ -11,15 +14,32 @@ export interface Options {
   readonly host?: string
   /** 0 for any that is free. */
   readonly port: number
+  /** Serves over TLS, with HTTP/2 for whoever speaks it: a certificate, with those that vouch for it behind it, and its key, each as PEM. */
+  readonly tls?: { readonly cert: string; readonly key: string }
   /** How long (ms) requests in flight have when the server closes; 5,000 when absent. */
   readonly graceMs?: number
 }
 
 /**
  * Listens until its scope ends: then it takes no more connections, and requests
- * in flight have their time.
+ * in flight have their time. Fails for a certificate that cannot be read, or
+ * whose key is another.
  */
 export const layer = (
-  { graceMs = 5_000, host = "127.0.0.1", port }: Options
+  { graceMs = 5_000, host = "127.0.0.1", port, tls }: Options
 ): Layer.Layer<HttpServer.HttpServer, ServeError> =>
-  NodeHttpServer.layerServer(() => createServer(), { host, port, gracefulShutdownTimeout: graceMs })
+  Layer.unwrap(Effect.map(checked(tls), () =>
+    NodeHttpServer.layerServer(
+      () => tls === undefined ? createServer() : createSecureServer({ ...tls, allowHTTP1: true }),
+      { host, port, gracefulShutdownTimeout: graceMs }
+    )))
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** A server that is made with a bad certificate throws. */
+const checked = (tls: Options["tls"]): Effect.Effect<void, ServeError> =>
+  tls === undefined ? Effect.void : Effect.asVoid(
+    Effect.try({ try: () => createSecureContext(tls), catch: (cause) => new ServeError({ cause }) })
+  )

@@ -78,6 +78,8 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       approval: (run, key) => read(() => reads.approval(run, key)),
       approvals: (run, limit) => read(() => reads.approvals(run, limit)),
       standing: (filter) => read(() => reads.standing(filter)),
+      accessToken: (id) => read(() => reads.accessToken(id)),
+      accessTokens: (limit, after) => read(() => reads.accessTokens(limit, after)),
       events: (filter) => read(() => reads.events(filter)),
       oldestEvent: read(reads.oldestEvent),
       eventWaits: (event) => read(() => reads.eventWaits(event)),

@@ -5,6 +5,7 @@
 import type { Access } from "@fermata/api/Access"
 import { Api } from "@fermata/api/Api"
 import type { Contracts } from "@fermata/contracts/Contracts"
+import { AccessTokens } from "@fermata/engine/AccessTokens"
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { Events } from "@fermata/engine/Events"
 import type { Feed } from "@fermata/engine/Feed"
@@ -16,6 +17,7 @@ import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
+import * as AccessHandlers from "./internal/AccessHandlers.ts"
 import * as ApprovalsHandlers from "./internal/ApprovalsHandlers.ts"
 import * as ArtifactsHandlers from "./internal/ArtifactsHandlers.ts"
 import * as Callbacks from "./internal/Callbacks.ts"
@@ -49,6 +51,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
     Layer.merge(Front.layer(options), Callbacks.layer(options.callbackSecret)),
     HttpApiBuilder.layer(Api, { openapiPath: "/openapi.json" }).pipe(
       Layer.provide([
+        AccessHandlers.layer,
         RunsHandlers.layer,
         JournalHandlers.layer,
         StepsHandlers.layer,
@@ -64,6 +67,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         SystemHandlers.layer
       ]),
       Layer.provide(HttpServer.layerServices),
+      Layer.provide(AccessTokens.layer),
       Layer.provideMerge(Streams.layer(options.streams))
     )
   )

@@ -17,6 +17,11 @@ export interface ServerOptions {
    * became of a task that was done elsewhere; the route is there only where this is.
    */
   readonly callbackSecret?: Redacted.Redacted
+  /**
+   * Networks, such as `10.0.0.5/32`, from which proxies in front of the server connect. What those say in
+   * `X-Forwarded-Host` and `X-Forwarded-For` is believed, and what anybody else says there is not.
+   */
+  readonly proxies?: ReadonlyArray<string>
   /** The longest body (bytes) that is read; 2 MiB when absent. */
   readonly maxBody?: number
   /** How many streams may be open at once. */

@@ -5,6 +5,7 @@
  * `BackendConformance.suite("sqlite", makeStore)`.
  */
 import { describe } from "@effect/vitest"
+import { accessTests } from "./backend/AccessTests.ts"
 import { artifactTests } from "./backend/ArtifactTests.ts"
 import { changeTests } from "./backend/ChangeTests.ts"
 import { eventTests } from "./backend/EventTests.ts"
@@ -43,6 +44,7 @@ export const suite = (name: string, make: MakeStore): void => {
     artifactTests(make)
     spendingTests(test)
     standingTests(test)
+    accessTests(test)
     lawTests(make)
   })
 }

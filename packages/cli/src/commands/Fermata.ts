@@ -14,6 +14,7 @@ import { commandRun } from "./Run.ts"
 import { commandRuns } from "./Runs.ts"
 import { commandServe } from "./Serve.ts"
 import { commandSignal } from "./Signal.ts"
+import { commandToken } from "./Token.ts"
 import { commandUpgrade } from "./Upgrade.ts"
 import { commandWorker } from "./Worker.ts"
 
@@ -43,6 +44,7 @@ export const commandFermata = Command.make("fermata").pipe(
     commandContracts,
     commandWorker,
     commandServe,
+    commandToken,
     commandMcp,
     commandReplay,
     commandUpgrade,

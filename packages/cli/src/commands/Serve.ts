@@ -1,7 +1,23 @@
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
+import * as IpNetwork from "effect/net/IpNetwork"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import { refused } from "../CommandFailed.ts"
 import { globals } from "../Globals.ts"
+import * as Arguments from "./Arguments.ts"
+
+const notEmpty = Flag.filter((text: string) => text.trim() !== "", () => "expected a text that is not empty")
+
+/** An option that may be given more than once. */
+const several = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(
+    Flag.withMetavar(metavar),
+    Flag.withDescription(`${description}; may be repeated`),
+    notEmpty,
+    Flag.atLeast(0)
+  )
 
 /** `fermata serve` */
 export const commandServe = Command.make("serve", {
@@ -11,20 +27,64 @@ export const commandServe = Command.make("serve", {
     Flag.filter((port) => port >= 0 && port <= 65_535, (port) => `${port} is not from 0 to 65535`),
     Flag.withDefault(4314)
   ),
+  host: Flag.String("host").pipe(
+    Flag.withMetavar("ADDRESS"),
+    Flag.withDescription(
+      "Listen at this address; default 127.0.0.1, which only this machine reaches. Any other asks for tokens"
+    ),
+    notEmpty,
+    Flag.withDefault("127.0.0.1")
+  ),
+  tlsCert: Arguments.identity(
+    "tls-cert",
+    "FILE",
+    "Serve over TLS with this certificate (PEM), those that vouch for it behind it"
+  ),
+  tlsKey: Arguments.identity("tls-key", "FILE", "The key of the certificate (PEM)"),
+  allowHost: several("allow-host", "NAME", "A name under which callers reach it, such as runs.example.org"),
+  allowOrigin: several(
+    "allow-origin",
+    "ORIGIN",
+    "Another origin whose pages may act here, such as https://desk.example.org"
+  ),
+  trustProxy: several("trust-proxy", "NETWORK", "Proxies whose X-Forwarded headers are believed, such as 10.0.0.5/32")
+    .pipe(
+      Flag.filter(
+        (networks) => networks.every((network) => Result.isSuccess(IpNetwork.fromString(network))),
+        (networks) => `expected networks such as 10.0.0.5/32, found ${networks.join(", ")}`
+      )
+    ),
   work: Flag.Boolean("work").pipe(
     Flag.withDescription(
       "Work on runs beside it, as a worker does, which is the default; with --no-work it serves alone"
     ),
     Flag.withDefault(true)
   )
-}, (options) =>
+}, ({ allowHost, allowOrigin, host, port, tlsCert, tlsKey, trustProxy, work }) =>
   Effect.gen(function*() {
+    const cert = Option.getOrUndefined(tlsCert)
+    const key = Option.getOrUndefined(tlsKey)
+    if ((cert === undefined) !== (key === undefined)) {
+      return yield* refused("InvalidValue", "--tls-cert and --tls-key belong together: give both or neither")
+    }
     const { serve } = yield* Effect.promise(() => import("../Serving.ts"))
-    yield* Effect.scoped(serve(yield* globals, options))
+    yield* Effect.scoped(serve(yield* globals, {
+      host,
+      port,
+      work,
+      tls: cert === undefined || key === undefined ? undefined : { cert, key },
+      names: allowHost,
+      origins: allowOrigin,
+      proxies: trustProxy
+    }))
   })).pipe(
-    Command.withDescription("Serve runs over HTTP on this machine, and work on them, until it is stopped"),
+    Command.withDescription("Serve runs over HTTP, and work on them, until it is stopped"),
     Command.withExamples([
       { command: "fermata serve", description: "At http://127.0.0.1:4314, until Ctrl-C" },
-      { command: "fermata serve --no-work", description: "Serve what other processes work on" }
+      { command: "fermata serve --no-work", description: "Serve what other processes work on" },
+      {
+        command: "fermata serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem",
+        description: "To others too, who show tokens"
+      }
     ])
   )

@@ -3,6 +3,7 @@
  */
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import type {
+  AccessTokenRow,
   ApprovalRow,
   DayRaiseRow,
   DefinitionRow,
@@ -31,6 +32,8 @@ export interface MemoryStore {
   readonly approvals: Map<string, Ordered<ApprovalRow>>
   /** Rules that stand, by their ids. */
   readonly standing: Map<string, Ordered<StandingRow>>
+  /** By their ids. */
+  readonly accessTokens: Map<string, Ordered<AccessTokenRow>>
   readonly owners: Map<string, OwnerRow>
   readonly definitions: Map<string, DefinitionRow>
   readonly findings: Map<string, Ordered<FindingRow>>
@@ -96,6 +99,7 @@ export const makeStore = (): MemoryStore => ({
   outbox: new Map(),
   approvals: new Map(),
   standing: new Map(),
+  accessTokens: new Map(),
   owners: new Map(),
   definitions: new Map(),
   findings: new Map(),

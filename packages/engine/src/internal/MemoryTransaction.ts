@@ -20,6 +20,7 @@ import type {
   StartOp,
   Together
 } from "../Backend.ts"
+import * as MemoryAccess from "./MemoryAccess.ts"
 import { MemoryChanges } from "./MemoryChanges.ts"
 import { EventChanges } from "./MemoryEvents.ts"
 import { MemoryOwners } from "./MemoryOwners.ts"
@@ -64,6 +65,12 @@ export class Transaction {
         this.#changes.drop(this.#store.standing, op.id)
         return { revoked }
       }
+      case "issue":
+        return MemoryAccess.issue(this.#changes, op)
+      case "withdraw":
+        return MemoryAccess.withdraw(this.#changes, op)
+      case "used":
+        return MemoryAccess.used(this.#changes, op)
       case "claim":
         return this.#owners.claim(op)
       case "claimOne":

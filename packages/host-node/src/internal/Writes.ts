@@ -15,6 +15,7 @@ import type {
   Together
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
+import * as AccessSql from "./AccessSql.ts"
 import * as ChangeSql from "./ChangeSql.ts"
 import * as DefinitionSql from "./DefinitionSql.ts"
 import * as EntryLines from "./EntryLines.ts"
@@ -64,6 +65,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const events = EventSql.changes(db)
   const spending = SpendingSql.changes(db)
   const standingRules = StandingSql.changes(db)
+  const access = AccessSql.changes(db)
   const mark = ChangeSql.mark(db)
 
   const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
@@ -406,6 +408,12 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
           return answer(op)
         case "revoke":
           return { revoked: standingRules.remove(op.id) }
+        case "issue":
+          return access.issue(op)
+        case "withdraw":
+          return access.withdraw(op.id)
+        case "used":
+          return access.used(op.id, op.at)
         case "claim":
           return owners.claim(op)
         case "claimOne":

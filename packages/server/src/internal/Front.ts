@@ -8,10 +8,12 @@ import * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { MaxBodySize } from "effect/http/HttpIncomingMessage"
+import * as HttpMiddleware from "effect/http/HttpMiddleware"
 import * as HttpRouter from "effect/http/HttpRouter"
 import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Layer from "effect/Layer"
+import * as IpNetwork from "effect/net/IpNetwork"
 import type { unhandled } from "effect/Types"
 import { defaultMaxBody, type ServerOptions } from "../ServerOptions.ts"
 import * as ProblemResponse from "./ProblemResponse.ts"
@@ -21,6 +23,7 @@ export const layer = (options: ServerOptions): Layer.Layer<never, never, HttpRou
   const most = options.maxBody ?? defaultMaxBody
   const hosts = new Set([...loopback, ...(options.hosts ?? []).map((host) => host.toLowerCase())])
   const origins = new Set(options.origins ?? [])
+  const trustedProxies = (options.proxies ?? []).map(IpNetwork.fromStringUnsafe)
   return HttpRouter.middleware(
     (route: Route): Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled, HttpServerRequest> =>
       Effect.gen(function*() {
@@ -29,6 +32,7 @@ export const layer = (options: ServerOptions): Layer.Layer<never, never, HttpRou
           (hasBody(request) ? yield* bodyRefusal(request) : undefined)
         return refusal === undefined ? yield* route : ProblemResponse.of(refusal)
       }).pipe(
+        HttpMiddleware.xForwardedHeaders({ trustedProxies }),
         Effect.provideService(MaxBodySize, ByteSize.bytes(most)),
         Effect.catchCause((cause) =>
           Cause.hasInterruptsOnly(cause)
@@ -40,6 +44,9 @@ export const layer = (options: ServerOptions): Layer.Layer<never, never, HttpRou
     { global: true }
   )
 }
+
+/** Whether whoever sent this reaches the server as its own machine. */
+export const isLoopback = (request: HttpServerRequest): boolean => loopback.includes(nameOf(hostOf(request)))
 
 // ----------------------------------------------------------------------------
 // internal
@@ -71,8 +78,9 @@ const refusalOf = (
   hosts: ReadonlySet<string>,
   origins: ReadonlySet<string>
 ): ProblemResponse.ApiError | undefined => {
-  const { host = hostOf(originalUrl), origin } = headers
-  const name = host.toLowerCase().replace(/:\d+$/, "")
+  const { origin } = headers
+  const host = hostOf({ headers, originalUrl })
+  const name = nameOf(host)
   if (!hosts.has(name)) {
     return new Forbidden({
       problem: `This server is not reached as "${host.slice(0, 100)}"; it serves ${[...hosts].join(", ")}`
@@ -87,8 +95,12 @@ const refusalOf = (
   return undefined
 }
 
-/** The host that a whole address names: a Fetch request need have no header that does. */
-const hostOf = (url: string): string => URL.parse(url)?.host ?? ""
+/** A Fetch request need have no header that says it: then its whole address does. */
+const hostOf = ({ headers, originalUrl }: Pick<HttpServerRequest, "headers" | "originalUrl">): string =>
+  headers["host"] ?? URL.parse(originalUrl)?.host ?? ""
+
+/** A host without its port. */
+const nameOf = (host: string): string => host.toLowerCase().replace(/:\d+$/, "")
 
 /** JSON bodies are read once here, for what `JSON.parse` would change in silence. */
 const bodyRefusal = Effect.fnUntraced(function*(request: HttpServerRequest) {

@@ -42,6 +42,17 @@ export const of = (error: ApiError): HttpServerResponse.HttpServerResponse => {
   })
 }
 
+/** What its response says beside the problem. */
+export const headersOf = (error: ApiError): Record<string, string> => {
+  if (error._tag === "MethodNotAllowed") return { allow: error.allowed.join(", ") }
+  if (error._tag === "TooManyRequests") return { "retry-after": String(error.retryAfter) }
+  if (error._tag === "Unauthorized") return challenge(error.reason === "missing" ? {} : { error: "invalid_token" })
+  if (error._tag === "Forbidden" && error.scope !== undefined) {
+    return challenge({ error: "insufficient_scope", scope: error.scope })
+  }
+  return {}
+}
+
 /** What a request came to that ended otherwise than with a response. Written to the log where it is nobody's fault but the server's. */
 export const ofCause = (
   request: HttpServerRequest,
@@ -77,12 +88,12 @@ export const pathOf = ({ url }: HttpServerRequest): string => url.replace(/[?#].
 // internal
 // ----------------------------------------------------------------------------
 
-const headersOf = (error: ApiError): Record<string, string> => {
-  if (error._tag === "MethodNotAllowed") return { allow: error.allowed.join(", ") }
-  if (error._tag === "TooManyRequests") return { "retry-after": String(error.retryAfter) }
-  if (error._tag === "Unauthorized") return { "www-authenticate": "Bearer realm=\"fermata\"" }
-  return {}
-}
+/** What a caller has to show (RFC 6750, section 3). */
+const challenge = (parameters: Readonly<Record<string, string>>): Record<string, string> => ({
+  "www-authenticate": `Bearer ${
+    Object.entries({ realm: "fermata", ...parameters }).map(([name, value]) => `${name}="${value}"`).join(", ")
+  }`
+})
 
 const missing = (request: HttpServerRequest): ApiError => {
   const path = pathOf(request)

@@ -2,6 +2,7 @@
 import type { Access } from "@fermata/api/Access"
 import { Client } from "@fermata/api/Client"
 import { Contracts } from "@fermata/contracts/Contracts"
+import { AccessTokens } from "@fermata/engine/AccessTokens"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import { Chunks } from "@fermata/engine/Chunks"
 import type { Engine } from "@fermata/engine/Engine"
@@ -42,19 +43,22 @@ export class Served extends Context.Service<Served, {
 }>()("test/Served") {
   static readonly layer = (
     options: ServerOptions = {},
-    access: Layer.Layer<Access> = ServerAccess.layerOpen({ person: "ada" }),
+    access: Layer.Layer<Access, never, HostClock | Store> = ServerAccess.layerOpen({ person: "ada" }),
     contracts: Layer.Layer<Contracts | Events, StorageFailed, Engine | Store | HostClock> = Contracts.layerServing()
   ): Layer.Layer<
-    Served | Client | Contracts | Events,
+    Served | Client | AccessTokens | Contracts | Events,
     StorageFailed,
     Chunks | Engine | Store | HostClock | Runs | Feed
   > =>
     Layer.effect(
       Served,
       Effect.gen(function*() {
-        const context = yield* Effect.context<Chunks | Engine | Store | HostClock | Runs | Feed | Contracts | Events>()
+        const context = yield* Effect.context<
+          AccessTokens | Chunks | Engine | Store | HostClock | Runs | Feed | Contracts | Events
+        >()
+        const services = Layer.succeedContext(context)
         const { handler } = yield* Effect.acquireRelease(
-          Effect.sync(() => Server.toWebHandler(Layer.merge(Layer.succeedContext(context), access), options)),
+          Effect.sync(() => Server.toWebHandler(Layer.provideMerge(access, services), options)),
           ({ dispose }) => Effect.promise(dispose)
         )
         const clock = Context.make(Clock.Clock, yield* Clock.Clock)
@@ -75,7 +79,7 @@ export class Served extends Context.Service<Served, {
           ))),
         Layer.provideMerge(served, contracts)
       )
-    )
+    ).pipe(Layer.provideMerge(AccessTokens.layer))
 }
 
 const ask = async (

@@ -6,6 +6,7 @@ import { type Equality, pathOf, positionOf } from "@fermata/engine/EventLog"
 import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
+import { issue } from "./AccessTests.ts"
 import {
   answer,
   approval,
@@ -322,6 +323,15 @@ const intent = fc.oneof(
   },
   { weight: 1, arbitrary: asOp(key, (id) => ({ op: "revoke", id })) },
   {
+    weight: 1,
+    arbitrary: asOp(
+      fc.record({ id: key, parent: fc.option(key), createdAt: time, expiresAt: fc.option(time) }),
+      ({ id, ...row }) => issue(id, row)
+    )
+  },
+  { weight: 1, arbitrary: asOp(key, (id) => ({ op: "withdraw", id })) },
+  { weight: 1, arbitrary: asOp(fc.record({ id: key, at: time }), (used) => ({ op: "used", ...used })) },
+  {
     weight: 3,
     arbitrary: asOp(
       fc.tuple(run, run, fc.option(message)),
@@ -446,6 +456,9 @@ const observe = (backend: Backend) =>
     census: backend.census,
     standing: backend.standing({}),
     standingOf: backend.standing({ agent: "r0", workspace: "" }),
+    accessToken: Effect.forEach(keys, backend.accessToken),
+    accessTokens: backend.accessTokens(100),
+    accessTokensBehind: backend.accessTokens(1, "k0"),
     spending: backend.spending({}),
     dayRaises: backend.dayRaises({}),
     dayRaisesOf: backend.dayRaises({ workflow: "purchase", since: 1, until: 20_000 }),

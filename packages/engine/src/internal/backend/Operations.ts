@@ -5,6 +5,7 @@ import type { DaySums } from "@fermata/core/SpentByDay"
 import type * as Effect from "effect/Effect"
 import type { EventAnswers, EventsOp, EventWaitChanges, SubscriptionRow, SweepOp } from "../../EventLog.ts"
 import type {
+  AccessTokenRow,
   ApprovalRow,
   BlobRow,
   DayRaiseRow,
@@ -199,6 +200,28 @@ export interface RevokeOp {
   readonly id: string
 }
 
+/**
+ * Keeps a token, unless its id is known or its parent is not there. Whatever a
+ * login made that counts no more at the time of the row is deleted.
+ */
+export interface IssueOp {
+  readonly op: "issue"
+  readonly row: Omit<AccessTokenRow, "usedAt">
+}
+
+/** Deletes a token, and those that logins have made by it. */
+export interface WithdrawOp {
+  readonly op: "withdraw"
+  readonly id: string
+}
+
+/** Says that a token was used; nothing where it is not there. */
+export interface UsedOp {
+  readonly op: "used"
+  readonly id: string
+  readonly at: number
+}
+
 /** Takes up to `limit` runs that are due at `now`, have no owner and are served by the caller, earliest first: owner set, epoch + 1. */
 export interface ClaimOp {
   readonly op: "claim"
@@ -302,6 +325,9 @@ export type Op =
   | InboxOp
   | AnswerOp
   | RevokeOp
+  | IssueOp
+  | WithdrawOp
+  | UsedOp
   | ClaimOp
   | ClaimOneOp
   | HeartbeatOp
@@ -346,6 +372,11 @@ export interface Answers extends EventAnswers {
   }
   /** Whether it stood. */
   readonly revoke: { readonly revoked: boolean }
+  /** Whether it is kept. */
+  readonly issue: { readonly issued: boolean }
+  /** Whether it was there. */
+  readonly withdraw: { readonly withdrawn: boolean }
+  readonly used: {}
   /** Whether that stops the run. */
   readonly leave: { readonly stopped: boolean }
   readonly claim: { readonly runs: ReadonlyArray<RunRow> }

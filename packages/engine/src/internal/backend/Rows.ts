@@ -101,6 +101,25 @@ export interface ApprovalRow {
 /** A rule that stands, under an id that the same rule of the same agent and workspace has again. */
 export interface StandingRow extends StandingRule {}
 
+/** What is known of a token by which a server lets somebody in: not what is secret of it. Lists are JSON texts. */
+export interface AccessTokenRow {
+  /** Unique in the store. */
+  readonly id: string
+  /** SHA-256 of the whole token, in lower-case hex. */
+  readonly hash: string
+  readonly name: string
+  readonly scopes: string
+  readonly groups: string
+  readonly by: string
+  readonly createdAt: number
+  /** From when on it counts no more; null for never. */
+  readonly expiresAt: number | null
+  /** When it was last used, as coarsely as its user says; null for never. */
+  readonly usedAt: number | null
+  /** The token by whose login it was made; null for one that stands by itself. */
+  readonly parent: string | null
+}
+
 /** A process that lives until `expiresAt` (ms since the epoch) unless it says so again. */
 export interface OwnerRow {
   readonly id: string
