@@ -1,6 +1,6 @@
 /** Paths as rules see them: by their text alone, beginning at the workspace, or with a slash outside of it. */
 
-/** A path without `.`, `..` and doubled slashes. One that leaves the workspace by `..` has its place outside, whatever that is. */
+/** A path without `.`, `..` and doubled slashes. One that leaves a workspace of which nobody knows where it is has its place outside, and is told from all others by the `..` behind its first slash. */
 export const placed = (path: string, workspace: string | undefined): string => {
   const whole = normal(path)
   const root = workspace === undefined ? undefined : normal(workspace)
@@ -10,8 +10,11 @@ export const placed = (path: string, workspace: string | undefined): string => {
   }
   if (whole !== ".." && !whole.startsWith("../")) return whole
   // Back into the workspace by its own name is inside again.
-  return root === undefined ? whole.replace(/^(\.\.(\/|$))+/, "/") : placed(`${root}/${whole}`, root)
+  return root === undefined ? `/${whole}` : placed(`${root}/${whole}`, root)
 }
+
+/** Where a path that was placed may lie at worst, for what forbids: anywhere, where nobody knows how far up `..` leads. */
+export const atWorst = (path: string): string => path.replace(/^\/(\.\.(\/|$))+/, "/")
 
 /** Whether a file can be there at all: no system takes longer paths, nor longer names in them, and nobody has so many folders in each other. */
 export const canBe = (path: string): boolean => {

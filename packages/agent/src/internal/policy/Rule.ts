@@ -8,6 +8,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import type * as Schema from "effect/Schema"
 import picomatch from "picomatch"
 import { type Risk, risks } from "../../CommandRisk.ts"
+import * as Paths from "./Paths.ts"
 import type { ShellCommand } from "./ShellCommands.ts"
 
 /** Alike on every platform. */
@@ -50,7 +51,7 @@ export const read = (text: string): Rule => {
     isOfTool: (name) => isOfTool(name),
     about,
     meansPath: about === undefined ? () => true : pathsOf(about, globs),
-    forbidsPath: about === undefined ? () => true : pathsOf(about, anyCase)
+    forbidsPath: about === undefined ? () => true : forbidden(pathsOf(about, anyCase))
   }
 }
 
@@ -165,8 +166,12 @@ const wrong = (text: string, problem: string): Error =>
     `"${text}" is no rule of a policy: ${problem}. For example: Read, mcp__github__*, Bash(git log:*), Read(**/.env)`
   )
 
+const forbidden = (meant: Rule["meansPath"]): Rule["forbidsPath"] => (path) => meant(path) || meant(Paths.atWorst(path))
+
 const pathsOf = (about: string, options: picomatch.PicomatchOptions): Rule["meansPath"] => {
   const pattern = globOf(about)
-  const glob = picomatch(pattern, options)
+  // As an expression: the function that picomatch makes takes for meant too what is written as the pattern is.
+  const meant = picomatch.makeRe(pattern, options)
+  const glob = (path: string) => meant.test(path)
   return (path) => glob(path) || (path.startsWith("/") && pattern.startsWith("**/") && glob(path.slice(1)))
 }

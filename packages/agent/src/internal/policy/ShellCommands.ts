@@ -36,7 +36,7 @@ const tooDeep = "it is nested too deep"
 
 /** Reads a line. Never throws: what cannot be read is a doubt. */
 export const read = (line: string): ShellLine => {
-  const found = { commands: [], writes: [], reads: [], doubts: new Set<string>() } satisfies Found
+  const found = { line, commands: [], writes: [], reads: [], doubts: new Set<string>() } satisfies Found
   if (line.length > longest) found.doubts.add(`it is longer than ${longest} characters`)
   else if (line.includes("\0")) found.doubts.add("it has a NUL character in it")
   else if ((line.match(/[$<>(]\(|\$\{|`|\bcoproc\b/g)?.length ?? 0) > mostInside) found.doubts.add(tooDeep)
@@ -47,7 +47,8 @@ export const read = (line: string): ShellLine => {
       found.doubts.add(tooDeep)
     }
   }
-  return { ...found, folders: foldersOf(found), doubts: [...found.doubts] }
+  const { commands, reads, writes } = found
+  return { commands, writes, reads, folders: foldersOf(found), doubts: [...found.doubts] }
 }
 
 // ----------------------------------------------------------------------------
@@ -55,6 +56,7 @@ export const read = (line: string): ShellLine => {
 // ----------------------------------------------------------------------------
 
 interface Found {
+  readonly line: string
   readonly commands: Array<ShellCommand>
   readonly writes: Array<string | undefined>
   readonly reads: Array<string | undefined>
@@ -84,6 +86,12 @@ const visit = (node: SyntaxNode, found: Found): void => {
       for (const { message } of node.errors ?? []) found.doubts.add(`it is no whole line for a shell: ${message}`)
       break
     case "Command":
+      // What begins there is passed over by the parser, and no shell takes it.
+      if (
+        [node.name, ...node.prefix, ...node.suffix].some((part) => part !== undefined && opensBehind(found.line, part))
+      ) {
+        found.doubts.add("it is no whole line for a shell: unexpected token '('")
+      }
       if (node.name !== undefined) {
         const args = node.args.map((arg) => arg.type === "Word" ? valueOf(arg) : arg.text)
         found.commands.push({ words: [valueOf(node.name), ...args] })
@@ -141,6 +149,12 @@ const visit = (node: SyntaxNode, found: Found): void => {
   }
   forEachChild(node, (child) => visit(child, found))
 }
+
+const opensBehind = (line: string, { end }: { readonly end: number }): boolean =>
+  /[ \t]*\(/y.test(line.slice(end, end + mostBlanks))
+
+/** Blanks between a word and what follows it, as far as is looked. */
+const mostBlanks = 1_000
 
 const readOtherwise = "one shell reads it otherwise than another"
 
