@@ -57,8 +57,8 @@ export const tree: Readonly<Record<string, PackageRule>> = {
   engine: { imports: ["core"] },
   contracts: { imports: ["core", "engine"] },
   api: { imports: ["core"], externals: ["effect"] },
-  server: { imports: ["api", "core", "engine", "contracts"] },
   agent: { imports: ["core", "engine", "contracts"] },
+  server: { imports: ["agent", "api", "core", "engine", "contracts"] },
   "agent-node": { imports: ["core", "engine", "agent"], node: true },
   testing: {
     imports: ["core", "engine"],

@@ -48,6 +48,8 @@ export const AgentEvent = Schema.Union([
     ...place,
     type: Schema.Literal("tool-call"),
     step: Schema.String,
+    /** The id that the model gave the call. */
+    call: Schema.String,
     tool: Schema.String,
     params: Schema.Unknown
   }),
@@ -55,6 +57,8 @@ export const AgentEvent = Schema.Union([
     ...place,
     type: Schema.Literal("tool-progress"),
     step: Schema.String,
+    /** The id that the model gave the call. */
+    call: Schema.String,
     tool: Schema.String,
     /** How far the call is, of `total` where that is known. */
     progress: Schema.optionalKey(Schema.Finite),
@@ -67,6 +71,8 @@ export const AgentEvent = Schema.Union([
     ...place,
     type: Schema.Literal("tool-output"),
     step: Schema.String,
+    /** The id that the model gave the call. */
+    call: Schema.String,
     tool: Schema.String,
     /** What the tool writes while it works, such as the lines of a command. */
     stream: Schema.Literals(["stdout", "stderr"]),
@@ -76,6 +82,8 @@ export const AgentEvent = Schema.Union([
     ...place,
     type: Schema.Literal("tool-result"),
     step: Schema.String,
+    /** The id that the model gave the call. */
+    call: Schema.String,
     tool: Schema.String,
     isFailure: Schema.Boolean,
     result: Schema.Unknown,
@@ -88,9 +96,21 @@ export const AgentEvent = Schema.Union([
   }),
   Schema.Struct({
     ...place,
+    type: Schema.Literal("tool-rest"),
+    /**
+     * Calls of the last answer of which no step of their own has told what came of
+     * them, though the model is told: policy was against them, or a tool made of
+     * steps carried them out.
+     */
+    calls: Schema.Array(Schema.String)
+  }),
+  Schema.Struct({
+    ...place,
     type: Schema.Literal("approval"),
     /** As `Runs.answer` wants it. */
     approval: Schema.String,
+    /** The id that the model gave the call which it is about, where it is about one. */
+    call: Schema.optionalKey(Schema.String),
     prompt: Schema.String,
     args: Schema.Unknown
   }),
@@ -98,10 +118,39 @@ export const AgentEvent = Schema.Union([
     ...place,
     type: Schema.Literal("approval-answered"),
     approval: Schema.String,
+    /** The id that the model gave the call which it is about, where it is about one. */
+    call: Schema.optionalKey(Schema.String),
     decision: Schema.String,
-    by: Schema.String
+    by: Schema.String,
+    /** More answers are wanted before the question is decided. */
+    open: Schema.optionalKey(Schema.Boolean)
   }),
-  Schema.Struct({ ...place, type: Schema.Literal("subagent"), child: Schema.String, name: Schema.String }),
+  Schema.Struct({
+    ...place,
+    type: Schema.Literal("subagent"),
+    child: Schema.String,
+    name: Schema.String,
+    /** The id that the model gave the call which began it, where one did. */
+    call: Schema.optionalKey(Schema.String)
+  }),
+  Schema.Struct({
+    ...place,
+    type: Schema.Literal("subagent-result"),
+    child: Schema.String,
+    name: Schema.String,
+    call: Schema.optionalKey(Schema.String),
+    isFailure: Schema.Boolean,
+    /** Its output, or what its caller is told of its failure. */
+    result: Schema.Unknown
+  }),
+  Schema.Struct({
+    ...place,
+    type: Schema.Literal("state"),
+    name: Schema.String,
+    revision: Schema.Int,
+    /** How the state changed, as JSON Patch (RFC 6902). */
+    patch: Schema.Array(Schema.Unknown)
+  }),
   Schema.Struct({
     ...place,
     type: Schema.Literal("status"),

@@ -5,7 +5,8 @@
  * and a run that is cancelled is told like any other.
  */
 import * as AgentMessage from "@fermata/core/AgentMessage"
-import type { JournalEntry } from "@fermata/core/JournalEntry"
+import * as ExitJson from "@fermata/core/ExitJson"
+import type { ExitJson as EntryExit, JournalEntry } from "@fermata/core/JournalEntry"
 import * as Position from "@fermata/core/Position"
 import { isFinal } from "@fermata/core/RunStatus"
 import * as StoredJson from "@fermata/core/StoredJson"
@@ -13,6 +14,7 @@ import type { EntryCorrupt } from "@fermata/core/Upcast"
 import type { StorageFailed } from "@fermata/engine/Backend"
 import { type Chunk, Chunks } from "@fermata/engine/Chunks"
 import { type FindError, type Followed, Runs } from "@fermata/engine/Runs"
+import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -23,6 +25,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { AgentEvent } from "./AgentEvent.ts"
+import { CallsOfRun } from "./internal/CallsOfRun.ts"
 import * as McpCalls from "./internal/mcp/McpCalls.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
 import * as ToolStep from "./internal/ToolStep.ts"
@@ -136,13 +139,18 @@ class Reader {
     readonly key: string
     readonly tool: string
     readonly attempt: number
+    /** The id that the model gave the call; none of the step of the model. */
+    readonly call: string
   }>()
+  private readonly calls = new CallsOfRun()
   /** The entry that requested a step last, by its key. */
   private readonly latest = new Map<string, number>()
   /** Entries whose steps have said something, or have said that it is void: a place does not tell which. */
   private readonly spoke = new Set<number>()
   /** What was said before its entry was told of. */
   private early: Array<Chunk> = []
+  /** The workflows of runs below. */
+  private readonly agents = new Map<string, string>()
   private usage: AgentMessage.Usage = AgentMessage.noUsage
   private status = ""
 
@@ -202,11 +210,13 @@ class Reader {
       this.spoke.add(position.seq)
       if (field(value, "type") === McpCalls.begunType) return []
       const heard = McpCalls.heardOf(value)
-      if (heard !== undefined) return [this.event({ type: "tool-progress", step: step.key, tool: step.tool, ...heard })]
+      if (heard !== undefined) {
+        return [this.event({ type: "tool-progress", step: step.key, tool: step.tool, call: step.call, ...heard })]
+      }
       const written = ToolOutput.decode(value)
       if (Option.isSome(written)) {
         const { stream, text } = written.value
-        return [this.event({ type: "tool-output", step: step.key, tool: step.tool, stream, text })]
+        return [this.event({ type: "tool-output", step: step.key, tool: step.tool, call: step.call, stream, text })]
       }
       if (field(value, "type") === ModelStep.restart) {
         return hadSpoken ? [this.event({ type: "restart", step: step.key, attempt: step.attempt })] : []
@@ -225,35 +235,75 @@ class Reader {
         this.latest.set(entry.key, entry.seq)
         const on = field(field(entry.input, "on"), "step")
         const key = typeof on === "string" ? on : entry.key
-        this.open.set(entry.seq, { key, tool: entry.name, attempt: entry.attempt })
+        const told = field(entry.input, "call")
+        const call = typeof told === "string" ? told : ""
+        this.open.set(entry.seq, { key, tool: entry.name, attempt: entry.attempt, call })
         if (before !== undefined) this.open.delete(before)
         if (entry.name === ModelStep.stepName) {
-          return before !== undefined && this.spoke.has(before)
-            ? [this.event({ type: "restart", step: entry.key, attempt: entry.attempt })]
-            : []
+          if (before !== undefined) {
+            return this.spoke.has(before)
+              ? [this.event({ type: "restart", step: entry.key, attempt: entry.attempt })]
+              : []
+          }
+          const calls = this.calls.rest()
+          return calls.length === 0 ? [] : [this.event({ type: "tool-rest", calls })]
         }
         return before === undefined && on === null
-          ? [this.event({ type: "tool-call", step: entry.key, tool: entry.name, params: field(entry.input, "params") })]
+          ? [this.event({
+            type: "tool-call",
+            step: entry.key,
+            tool: entry.name,
+            call,
+            params: field(entry.input, "params")
+          })]
           : []
       }
       case "StepCompleted":
         return this.completed(entry.key, entry.output)
-      case "ApprovalRequested":
+      case "ApprovalRequested": {
+        const args = StoredJson.read(entry.args) ?? null
         return [this.event({
           type: "approval",
           approval: `${this.run}/${entry.key}`,
+          ...callOf(this.calls.question(entry.key, nameOf(entry.key), args)),
           prompt: entry.prompt,
-          args: StoredJson.read(entry.args) ?? null
+          args
         })]
+      }
       case "ApprovalAnswered":
         return [this.event({
           type: "approval-answered",
           approval: `${this.run}/${entry.key}`,
+          ...callOf(this.calls.decided(entry.key, entry.decision !== "approve" && entry.open !== true)),
           decision: entry.decision,
-          by: entry.by
+          by: entry.by,
+          ...(entry.open === true ? { open: true } : {})
         })]
       case "ChildStarted":
-        return [this.event({ type: "subagent", child: entry.child, name: entry.workflow })]
+        this.agents.set(entry.child, entry.workflow)
+        return [this.event({
+          type: "subagent",
+          child: entry.child,
+          name: entry.workflow,
+          ...callOf(this.calls.child(entry.child, entry.workflow, field(entry.payload, "input")))
+        })]
+      case "ChildFinished":
+        return [this.event({
+          type: "subagent-result",
+          child: entry.child,
+          name: this.agents.get(entry.child) ?? "",
+          ...callOf(this.calls.childEnded(entry.child)),
+          ...(entry.exit._tag === "Success"
+            ? { isFailure: false, result: field(entry.exit.value, "output") }
+            : { isFailure: true, result: problemOf(entry.exit) })
+        })]
+      case "StateChanged":
+        return [this.event({
+          type: "state",
+          name: entry.name,
+          revision: entry.revision,
+          patch: entry.patch.map(StoredJson.read)
+        })]
       default:
         return []
     }
@@ -267,13 +317,15 @@ class Reader {
     if (step.tool === ModelStep.stepName) {
       const answer = decodeAnswer(StoredJson.read(output))
       if (Exit.isFailure(answer)) return []
+      this.calls.answered(answer.value)
       this.usage = AgentMessage.addUsage(this.usage, answer.value.usage)
       return [this.event({ type: "answer", step: key, answer: answer.value, usage: this.usage })]
     }
     const outcome = decodeOutcome(StoredJson.read(output))
     // One that asks something goes on in another step.
     if (Exit.isFailure(outcome) || outcome.value.open !== undefined) return []
-    return [this.event({ type: "tool-result", step: step.key, tool: step.tool, ...outcome.value })]
+    this.calls.settle(step.call)
+    return [this.event({ type: "tool-result", step: step.key, tool: step.tool, call: step.call, ...outcome.value })]
   }
 
   private event<E extends Bare>(event: E): Extract<AgentEvent, { readonly type: E["type"] }> {
@@ -287,6 +339,19 @@ type Bare = AgentEvent extends infer E ? E extends AgentEvent ? Omit<E, "run" | 
 
 const decodeAnswer = Schema.decodeUnknownExit(AgentMessage.Answer)
 const decodeOutcome = Schema.decodeUnknownExit(ToolStep.Outcome)
+
+const callOf = (call: string | undefined) => call === undefined ? {} : { call }
+
+/** What a key is of: of `Write~2` it is `Write`. */
+const nameOf = (key: string): string => key.replace(/~\d+$/, "")
+
+const problemOf = (exit: EntryExit): string => {
+  const decoded = ExitJson.fromJson(exit, true)
+  if (Exit.isSuccess(decoded)) return ""
+  const problem: unknown = Cause.squash(decoded.cause)
+  const told = field(problem, "problem") ?? field(problem, "message")
+  return typeof told === "string" ? told : StoredJson.show(problem)
+}
 
 const field = (value: unknown, name: string): unknown => {
   const read = StoredJson.read(value)

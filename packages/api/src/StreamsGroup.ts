@@ -83,6 +83,23 @@ const tokens = HttpApiEndpoint.get("tokens", "/runs/:run/tokens", {
   error: findErrors
 }).annotate(RequiredScope, "read")
 
+/** The forms in which the stream of an agent comes: our own events, the UI message stream of the AI SDK, AG-UI. */
+export const agentFormats = ["events", "ai-sdk", "ag-ui"] as const
+
+const agent = HttpApiEndpoint.get("agent", "/runs/:run/agent", {
+  params: { run: Schema.String },
+  query: {
+    /** Behind which place it begins, as an `id` of the same form said it. */
+    after,
+    /** Our own events when absent. */
+    format: optional(Schema.Literals(agentFormats)),
+    /** Whether the runs of subagents come too; `true` when absent. */
+    children: optional(Schema.Literals(["true", "false"]))
+  },
+  success: sse([event("message", Schema.Record(Schema.String, Schema.Unknown)), event("end", nothing), closing]),
+  error: findErrors
+}).annotate(RequiredScope, "read")
+
 const all = HttpApiEndpoint.get("all", "/stream", {
   query: {
     /** Behind which position it begins; from now on where there is none. */
@@ -98,4 +115,4 @@ const all = HttpApiEndpoint.get("all", "/stream", {
 }).annotate(RequiredScope, "read")
 
 /** The routes that are streams. */
-export class StreamsGroup extends HttpApiGroup.make("streams").add(run, tokens, all) {}
+export class StreamsGroup extends HttpApiGroup.make("streams").add(run, tokens, agent, all) {}

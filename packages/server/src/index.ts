@@ -1,4 +1,6 @@
 /** Serves the HTTP surface of Fermata. */
+export * as AgentGate from "./AgentGate.ts"
+export * as AgentHttp from "./AgentHttp.ts"
 export * as Server from "./Server.ts"
 export * as ServerAccess from "./ServerAccess.ts"
 export type * as ServerOptions from "./ServerOptions.ts"

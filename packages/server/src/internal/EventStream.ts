@@ -35,6 +35,8 @@ export interface Told {
   readonly idle?: () => Event
   /** Opens when the server goes. */
   readonly closing: Effect.Effect<void>
+  /** Headers beside those of every stream. */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
 /** The response that writes these events until they end, by the clock of whoever asks for it. */
@@ -44,7 +46,7 @@ export const response = (told: Told): Effect.Effect<HttpServerResponse.HttpServe
     (context) =>
       HttpServerResponse.stream(Stream.provideContext(Stream.encodeText(text(told)), context), {
         contentType: "text/event-stream; charset=utf-8",
-        headers: { "cache-control": "no-store, no-transform", "x-accel-buffering": "no" }
+        headers: { "cache-control": "no-store, no-transform", "x-accel-buffering": "no", ...told.headers }
       })
   )
 

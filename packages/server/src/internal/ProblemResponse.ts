@@ -31,6 +31,9 @@ type Errors = typeof ApiErrors
 /** What may be refused before a route has its say. */
 export type ApiError = InstanceType<Errors[keyof Errors]>
 
+/** Whether an error of this tag is one. */
+export const knows = (tag: string): boolean => Object.hasOwn(writers, tag)
+
 /** The response that says so. */
 export const of = (error: ApiError): HttpServerResponse.HttpServerResponse => {
   const write = writers[error._tag] as (error: ApiError) => Problem.Problem

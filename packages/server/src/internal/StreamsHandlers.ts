@@ -1,4 +1,5 @@
 /** What the routes that are streams do. */
+import * as StreamPlace from "@fermata/agent/StreamPlace"
 import { Caller } from "@fermata/api/Access"
 import { Api } from "@fermata/api/Api"
 import { BadRequest } from "@fermata/api/ApiErrors"
@@ -16,6 +17,7 @@ import * as Result from "effect/Result"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { Streams } from "../Streams.ts"
+import * as AgentTold from "./AgentTold.ts"
 import * as AllStream from "./AllStream.ts"
 import * as EventStream from "./EventStream.ts"
 import * as ProblemResponse from "./ProblemResponse.ts"
@@ -63,6 +65,19 @@ export const layer = HttpApiBuilder.group(
           const after = placeOf(request, query.after)
           const cursor = after === undefined ? Position.start : yield* read(Position.parseCursor(after))
           return yield* opened({ events: TokenStream.of({ chunks, runs }, id, cursor) })
+        })
+      )
+      .handleRaw(
+        "agent",
+        Effect.fnUntraced(function*({ params, query, request }) {
+          const { id } = yield* runs.find(params.run)
+          const after = placeOf(request, query.after)
+          const from = after === undefined ? {} : yield* read(StreamPlace.parse(after, id))
+          return yield* opened(AgentTold.of({ chunks, runs }, id, {
+            format: query.format ?? "events",
+            children: query.children !== "false",
+            from
+          }))
         })
       )
       .handleRaw(
