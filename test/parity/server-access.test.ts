@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Contracts } from "@fermata/contracts/Contracts"
 import { AccessTokens } from "@fermata/engine/AccessTokens"
+import * as Approval from "@fermata/engine/Approval"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
@@ -19,9 +20,21 @@ const Order = Workflow.make("order", {
   idempotencyKey: ({ id }) => id
 })
 
+const Pay = Workflow.make("pay", {
+  payload: { id: Schema.String, quorum: Schema.Int },
+  success: Schema.Array(Schema.String),
+  idempotencyKey: ({ id }) => id
+})
+const pay = Pay.toLayer(({ quorum }) =>
+  Approval.ask("pay", { prompt: "Pay?", approvers: ["finance"], quorum }).pipe(
+    Effect.map(({ by }) => [...by].toSorted()),
+    Effect.orDie
+  )
+)
+
 const app = ServerAccess.layerTokens().pipe(
   Layer.provideMerge(Layer.mergeAll(AccessTokens.layer, Chunks.layerMemory, Contracts.layerServing(), Feed.layer)),
-  Layer.provideMerge(Order.toLayer(() => Signal.receive(Go))),
+  Layer.provideMerge(Layer.merge(Order.toLayer(() => Signal.receive(Go)), pay)),
   Layer.provideMerge(TestHost.layer)
 )
 
@@ -64,5 +77,51 @@ describe("access", () => {
       yield* (yield* TestHost).settled
       const found = yield* ask(`GET /api/runs/${String(started.body["runId"])}`, { token })
       assert.strictEqual(found.body["by"], "ada")
+    }).pipe(Effect.provide(app)))
+
+  /** A run that asks, and answers to its question by new tokens of these people. */
+  const asking = Effect.fnUntraced(function*(quorum: number) {
+    const ask = yield* server
+    const tokens = yield* AccessTokens
+    const { runId } = yield* (yield* Runs).start("pay", { id: `p-${quorum}`, quorum })
+    yield* (yield* TestHost).settled
+    const answer = Effect.fnUntraced(function*(name: string) {
+      const { text } = yield* tokens.create({ name, scopes: ["approve"], groups: ["finance"], by: "root" })
+      return yield* ask(`POST /api/approvals/${runId}/answers`, {
+        json: { decision: "approve" },
+        token: Redacted.value(text)
+      })
+    })
+    const by = Effect.gen(function*() {
+      yield* (yield* TestHost).settled
+      return (yield* (yield* Runs).show(runId)).output
+    })
+    return { answer, by, runId }
+  })
+
+  it.effect("N-61: a quorum counts people and not tokens: two of one person are one yes", () =>
+    Effect.gen(function*() {
+      const { answer, by } = yield* asking(2)
+      assert.strictEqual((yield* answer("ada")).status, 200)
+      assert.strictEqual((yield* answer("ada")).body["title"], "Answer refused")
+      assert.isUndefined(yield* by)
+      assert.strictEqual((yield* answer("bob")).status, 200)
+      assert.deepStrictEqual(yield* by, ["ada", "bob"])
+    }).pipe(Effect.provide(app)))
+
+  it.effect("S16: of people who answer one question at once, over HTTP and by the library, one decides and the others are told", () =>
+    Effect.gen(function*() {
+      const { answer, by, runId } = yield* asking(1)
+      const runs = yield* Runs
+      const taken = yield* Effect.all({
+        ada: Effect.map(answer("ada"), ({ status }) => status === 200),
+        bob: runs.answer(runId, { by: "bob", roles: ["finance"], decision: "approve" }).pipe(
+          Effect.match({ onFailure: () => false, onSuccess: () => true })
+        ),
+        cy: Effect.map(answer("cy"), ({ status }) => status === 200)
+      }, { concurrency: "unbounded" })
+      const deciders = Object.entries(taken).filter(([, isTaken]) => isTaken).map(([name]) => name)
+      assert.lengthOf(deciders, 1)
+      assert.deepStrictEqual(yield* by, deciders)
     }).pipe(Effect.provide(app)))
 })
