@@ -33,6 +33,8 @@ export interface MemoryEvents {
   readonly floors: Map<string, string>
   /** Number of the last position. */
   last: number
+  /** Number of the last commit without entries: it has one of the same row of numbers, as in stores where both are ordered by it. */
+  lastMark: number
 }
 
 export const make = (): MemoryEvents => ({
@@ -44,7 +46,8 @@ export const make = (): MemoryEvents => ({
   subscriptions: new Map(),
   waits: new Map(),
   floors: new Map(),
-  last: 0
+  last: 0,
+  lastMark: 0
 })
 
 /** What a run has of this: goes with its end. */
@@ -118,10 +121,24 @@ export class EventChanges {
   }
 
   /** Answers with `places`, too: where the waits are that it may fit, but for those that look at every event of its name. */
+  /** Gives a commit without entries its number. */
+  mark(): void {
+    const before = this.#events.lastMark
+    this.#events.lastMark = this.#next
+    this.#undo(() => {
+      this.#events.lastMark = before
+    })
+  }
+
+  get #next(): number {
+    return Math.max(this.#events.last, this.#events.lastMark) + 1
+  }
+
   #insert(row: EventsOp["rows"][number]): { readonly event: EventRow; readonly places: ReadonlyArray<string> } {
     const { named, paths, positions, rows, valued, waits } = this.#events
     const before = this.#events.last
-    const position = positionOf(++this.#events.last)
+    this.#events.last = this.#next
+    const position = positionOf(this.#events.last)
     this.#undo(() => {
       this.#events.last = before
     })

@@ -179,6 +179,7 @@ export class Transaction {
       })
       this.#tellOfEntries(row, op.expected, rows)
     } else if (op.status !== undefined) {
+      this.#events.mark()
       this.#changes.change({ ...placeOf(row), ...op.status, epoch: op.epoch, at: op.at })
     }
     for (const message of op.outbox) this.#send(message)
