@@ -100,8 +100,14 @@ const licenceOf = (path: string): string => {
   return `${String(name)}\n\nLicence: ${license}\nAuthor: ${String(by)}\n${String(homepage)}\n`
 }
 
-/** What asks on the network. It is imported when it is first used, which no command does that starts from a bundle. */
-const clients = [/^undici($|\/)/, /^@anthropic-ai\/sdk($|\/)/, /^@modelcontextprotocol\/sdk\//]
+/** What asks or serves on the network. It is imported when it is first used, which no command does that starts from a bundle. */
+const networked = [
+  /^undici($|\/)/,
+  /^@anthropic-ai\/sdk($|\/)/,
+  /^@modelcontextprotocol\/sdk\//,
+  /^@effect\/platform-node\//,
+  /^@fermata\/server\//
+]
 
 /**
  * A chunk of all that a module imports at once. Left to itself the bundler cuts what several commands share into fifty
@@ -167,7 +173,7 @@ const bundle = async (
 const bundleCommand = (folder: string, target: string): Promise<void> => {
   const main = join(folder, "src", "Main.ts")
   const groups = [chunk("start", main, 2), chunk("host", join(dirname(main), "Host.ts"), 1)]
-  return bundle({ Main: main }, target, { external: clients, groups })
+  return bundle({ Main: main }, target, { external: networked, groups })
 }
 
 /**

@@ -120,8 +120,8 @@ describe("fermata runs settle", () => {
     // As if that had happened so often before that the next crash is one too many.
     const db = new DatabaseSync(project.db)
     const { changes } = db.prepare(
-      `UPDATE journal SET entries = replace(entries, '"onCrash":', '"recovery":5,"onCrash":')
-       WHERE instr(entries, ' StepRequested ') > 0`
+      `UPDATE journal SET entries = replace(entries, 'commit-together', 'commit-together,"recovery":5')
+       WHERE instr(entries, 'commit-together') > 0`
     ).run()
     assert.strictEqual(changes, 1)
     db.close()

@@ -111,6 +111,8 @@ describe("the published packages", () => {
     packed.put(
       "everything.mjs",
       `
+      // Node makes its own client, which has a name among the globals, when one of these is first named.
+      void [Request, Response]
       const globals = new Set(Reflect.ownKeys(globalThis).map(String))
       const events = process.eventNames().length
       const wrong = []

@@ -1,5 +1,4 @@
 /** An HTTP server of Node, for `HttpRouter.serve` and whatever else is served by Effect. */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import * as Effect from "effect/Effect"
 import type * as HttpServer from "effect/http/HttpServer"
 import { ServeError } from "effect/http/HttpServerError"
@@ -28,11 +27,15 @@ export interface Options {
 export const layer = (
   { graceMs = 5_000, host = "127.0.0.1", port, tls }: Options
 ): Layer.Layer<HttpServer.HttpServer, ServeError> =>
-  Layer.unwrap(Effect.map(checked(tls), () =>
-    NodeHttpServer.layerServer(
+  Layer.unwrap(Effect.gen(function*() {
+    yield* checked(tls)
+    // Imported now: it sets how the whole process asks on the network.
+    const NodeHttpServer = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpServer"))
+    return NodeHttpServer.layerServer(
       () => tls === undefined ? createServer() : createSecureServer({ ...tls, allowHTTP1: true }),
       { host, port, gracefulShutdownTimeout: graceMs }
-    )))
+    )
+  }))
 
 // ----------------------------------------------------------------------------
 // internal
