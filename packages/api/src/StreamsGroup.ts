@@ -69,7 +69,8 @@ const run = HttpApiEndpoint.get("run", "/runs/:run/stream", {
     event("end", Schema.Struct({ status: Schema.Literals(runStatuses) })),
     /** The journal cannot be read from this entry on. */
     event("corrupt", Schema.Struct({ seq: Schema.Int, problem: Schema.String })),
-    reset,
+    /** The place is behind the end of the journal, as after a restore: forget what was told, all of it comes again. */
+    event("reset", nothing),
     closing
   ]),
   error: findErrors

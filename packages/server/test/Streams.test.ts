@@ -1,13 +1,15 @@
 import { assert, describe, it } from "@effect/vitest"
+import { StorageFailed } from "@fermata/core/StorageFailed"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
 import * as Signal from "@fermata/engine/Signal"
 import * as Step from "@fermata/engine/Step"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Effect, Layer, Schema } from "effect"
+import { Effect, Latch, Layer, Schema, Stream } from "effect"
 import { TestClock } from "effect/testing"
 import { Workflow } from "effect/workflow"
+import * as AllStream from "../src/internal/AllStream.ts"
 import { type Heard, listen } from "./support/Listening.ts"
 import { Served } from "./support/Served.ts"
 
@@ -24,8 +26,19 @@ const Order = Workflow.make("order", {
   idempotencyKey: ({ id }) => id
 })
 
+const Speaker = Workflow.make("speaker", { payload: { id: Schema.String }, idempotencyKey: ({ id }) => id })
+
+/** Ends when its gate is open. */
+const gates = [0, 1, 2].map(() => Latch.makeUnsafe())
+const speak = Step.make("speak", {
+  input: Schema.Int,
+  onCrash: "rerun",
+  run: (n) => gates[n]!.await
+})
+
 const app = Served.layer({ streams: { most: 3, mostOfCaller: 2 } }).pipe(
   Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory)),
+  Layer.provideMerge(Speaker.toLayer(() => Effect.forEach([0, 1, 2], (n) => speak(n), { discard: true }))),
   Layer.provideMerge(Order.toLayer(() => Effect.andThen(Signal.receive(Go), add(1)))),
   Layer.provideMerge(TestHost.layer)
 )
@@ -107,9 +120,83 @@ describe("the stream of a run", () => {
       // Its place is free once the server has noticed.
       yield* Effect.repeat(stream(`/runs/${runId}/stream`), { until: ({ response }) => response.status === 200 })
     }).pipe(Effect.provide(app)))
+
+  it.effect("of a place behind the end of its journal, as after a restore, says so and begins anew", () =>
+    Effect.gen(function*() {
+      const runId = yield* begin("g")
+      const lost = yield* stream(`/runs/${runId}/stream`, { "last-event-id": "40" })
+      assert.deepStrictEqual((yield* lost.take(3)).map(brief), [":fermata 1", "- reset", "0 RunRequested"])
+    }).pipe(Effect.provide(app)))
+
+  it.effect("takes no place of its caller where only its headers are asked for", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const runId = yield* begin("h")
+      for (const path of ["stream", `runs/${runId}/stream`, `runs/${runId}/tokens`]) {
+        assert.strictEqual((yield* ask(`HEAD /api/${path}`)).status, 200)
+      }
+      const listening = yield* stream(`/runs/${runId}/stream`)
+      assert.strictEqual(listening.response.status, 200)
+    }).pipe(Effect.provide(app)))
+})
+
+describe("the stream of what steps say", () => {
+  it.effect("N-04: tells each value under a place from which another client goes on, and ends with the run", () =>
+    Effect.gen(function*() {
+      const chunks = yield* Chunks
+      const runs = yield* Runs
+      const host = yield* TestHost
+      const { runId } = yield* runs.start("speaker", { id: "a" })
+      const listening = yield* stream(`/runs/${runId}/tokens`)
+      yield* listening.take(1)
+      for (const [n, gate] of gates.entries()) {
+        yield* host.settled
+        const entry = (yield* runs.journal(runId)).findLast(({ _tag }) => _tag === "StepRequested")!.seq
+        yield* chunks.append(runId, entry, [`${n} a`, `${n} b`])
+        const [one, two] = yield* listening.take(2)
+        assert.deepStrictEqual([one!.data, two!.data], [
+          { entry, chunk: 0, value: `${n} a` },
+          { entry, chunk: 1, value: `${n} b` }
+        ])
+        // However many steps have spoken, the place says nothing of those that have ended.
+        assert.strictEqual(two!.id, `${entry}.1`)
+        const elsewhere = yield* stream(`/runs/${runId}/tokens`, { "last-event-id": one!.id! })
+        assert.deepStrictEqual((yield* elsewhere.take(2))[1], two)
+        yield* elsewhere.leave
+        yield* gate.open
+      }
+      assert.deepStrictEqual((yield* listening.rest).map(({ event }) => event), ["end"])
+    }).pipe(Effect.provide(app)))
 })
 
 describe("the stream of all runs", () => {
+  it.effect("goes on where the store failed once, for those who come again", () =>
+    Effect.gen(function*() {
+      const feed = yield* Feed
+      const runs = yield* Runs
+      let fails = true
+      const all = AllStream.make({
+        feed,
+        runs: {
+          ...runs,
+          find: (run) =>
+            Effect.suspend(() => {
+              if (!fails) return runs.find(run)
+              fails = false
+              return new StorageFailed({ operation: "read a run", problem: "busy" })
+            })
+        }
+      })
+      const { position } = feed
+      const from = yield* position
+      // Somebody listens all the time, so that what was read is kept.
+      yield* Effect.forkChild(Stream.runDrain(feed.follow()), { startImmediately: true })
+      yield* begin("i")
+      const told = Stream.runCollect(Stream.take(all(from, {}, () => {}), 1))
+      assert.strictEqual((yield* Effect.exit(told))._tag, "Failure")
+      assert.strictEqual((yield* Effect.exit(told))._tag, "Success")
+    }).pipe(Effect.provide(app)))
+
   it.effect("N-25: tells each commit with its position, from which another client goes on", () =>
     Effect.gen(function*() {
       const listening = yield* stream("/stream")

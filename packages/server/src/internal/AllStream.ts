@@ -8,7 +8,7 @@ import * as EventName from "@fermata/core/EventName"
 import * as Upcast from "@fermata/core/Upcast"
 import * as ChangeLog from "@fermata/engine/ChangeLog"
 import type { Feed } from "@fermata/engine/Feed"
-import type { Runs } from "@fermata/engine/Runs"
+import type { FindError, Runs } from "@fermata/engine/Runs"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -26,14 +26,18 @@ export interface Filter {
 
 /** Makes streams over one feed. */
 export const make = ({ feed, runs }: { readonly feed: Feed["Service"]; readonly runs: Runs["Service"] }) => {
-  const told = new WeakMap<OfRun, Effect.Effect<Told>>()
-  const tell = (row: OfRun): Effect.Effect<Told> => {
-    const known = told.get(row)
-    if (known !== undefined) return known
-    const made = Effect.runSync(Effect.cached(Effect.orDie(Effect.map(runs.find(row.run), (run) => toldOf(row, run)))))
-    told.set(row, made)
-    return made
-  }
+  const told = new WeakMap<OfRun, Told>()
+  /** What is told of a commit; nothing where its run is not there any more. A failure of the store is nobody else's. */
+  const tell = (row: OfRun): Effect.Effect<ReadonlyArray<Told>, FindError> =>
+    Effect.suspend(() => {
+      const known = told.get(row)
+      if (known !== undefined) return Effect.succeed([known])
+      return Effect.map(runs.find(row.run), (run) => {
+        const made = toldOf(row, run)
+        told.set(row, made)
+        return [made]
+      }).pipe(Effect.catchTag("RunNotFound", () => Effect.succeed([])))
+    })
   /** Commits behind a position, or from now on. `place` is told with every batch, also of those that the filter leaves out. */
   return (
     after: string | undefined,
@@ -48,7 +52,7 @@ export const make = ({ feed, runs }: { readonly feed: Feed["Service"]; readonly 
           const wanted = rows.filter((row): row is OfRun =>
             !ChangeLog.hasEvent(row) && (workflow === undefined || row.workflow === workflow)
           )
-          const all = yield* Effect.forEach(wanted, tell)
+          const all = (yield* Effect.forEach(wanted, tell)).flat()
           return all
             .filter(({ change }) =>
               (status === undefined || status.includes(change.run.status))

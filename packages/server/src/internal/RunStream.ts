@@ -25,7 +25,10 @@ export interface Services {
 /** So many entries are read at a time. */
 const pageSize = 200
 
-/** What is told of a run from the entry `from` on, until it is over. */
+/**
+ * What is told of a run from the entry `from` on, until it is over. Where the
+ * journal is shorter than that, as after a restore, it is told so, and then all of it.
+ */
 export const of = (
   { feed, runs, store }: Services,
   { id, root }: { readonly id: string; readonly root: string },
@@ -37,7 +40,16 @@ export const of = (
       let seq = from
       let isBehind = true
       let isOver = false
+      /** Whether the place is known to be one of this journal. */
+      let isKnown = false
       const read: Effect.Effect<ReadonlyArray<Event>, unknown> = Effect.gen(function*() {
+        if (!isKnown) {
+          isKnown = true
+          if ((yield* runs.find(id)).entries < seq) {
+            seq = 0
+            return [reset]
+          }
+        }
         const entries = yield* page(store, id, seq)
         seq += entries.length
         isBehind = entries.length === pageSize
@@ -62,8 +74,9 @@ export const of = (
           }
           const changes = yield* pull
           if (changes.some(({ reset }) => reset === true)) {
-            isOver = true
-            return [[{ name: "reset", data: JSON.stringify({ from: String(seq - 1) }) }]] as const
+            seq = 0
+            isBehind = true
+            return [[reset] as ReadonlyArray<Event>] as const
           }
           const rows = changes.flatMap(({ rows }) => rows).filter((row) => !ChangeLog.hasEvent(row) && row.run === id)
           isBehind = rows.some((row) => ChangeLog.hasEntries(row))
@@ -94,6 +107,8 @@ const page = (
 const isCorrupt = (error: unknown): error is EntryCorrupt => error instanceof EntryCorrupt
 
 const entryEvent = (entry: JournalEntry): Event => ({ id: String(entry.seq), data: JSON.stringify(entry) })
+
+const reset: Event = { name: "reset", data: "{}" }
 
 const end = (status: string): Event => ({ name: "end", data: JSON.stringify({ status }) })
 

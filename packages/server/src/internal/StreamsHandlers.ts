@@ -9,13 +9,10 @@ import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
 import { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
 import { Streams } from "../Streams.ts"
 import * as AgentTold from "./AgentTold.ts"
 import * as AllStream from "./AllStream.ts"
@@ -35,18 +32,13 @@ export const layer = HttpApiBuilder.group(
     const chunks = yield* Chunks
     const streams = yield* Streams
     const all = AllStream.make({ feed, runs })
-    /** Answers with a stream, which has a place as long as it is open. */
+    /** Answers with a stream, which has a place as long as its request lasts, so that none is kept for an answer that nobody reads. */
     const opened = Effect.fnUntraced(function*(told: Omit<EventStream.Told, "closing">) {
       const { name } = yield* Caller
-      // Taken before the answer, so that who comes one too many is told so.
-      const place = yield* Scope.make()
-      const refused = yield* Scope.provide(Effect.flip(streams.enter(name)), place).pipe(Effect.option)
-      if (Option.isSome(refused)) return ProblemResponse.of(refused.value)
-      return yield* EventStream.response({
-        ...told,
-        events: Stream.ensuring(told.events, Scope.close(place, Exit.void)),
-        closing: streams.closing
-      })
+      const refused = yield* Effect.option(Effect.flip(streams.enter(name)))
+      return Option.isSome(refused)
+        ? ProblemResponse.of(refused.value)
+        : yield* EventStream.response({ ...told, closing: streams.closing })
     })
     return handlers
       .handleRaw(

@@ -97,7 +97,9 @@ const ask = async (
     })
   )
   const text = await response.text()
-  const body: unknown = /json/.test(response.headers.get("content-type") ?? "") ? JSON.parse(text) : undefined
+  const body: unknown = text !== "" && /json/.test(response.headers.get("content-type") ?? "")
+    ? JSON.parse(text) :
+    undefined
   const at = (place: string) =>
     place.split(".").reduce<unknown>(
       (value, name) => typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined,
