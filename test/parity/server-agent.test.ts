@@ -89,6 +89,21 @@ describe("an agent as a function from a request to a response", () => {
       assert.strictEqual((yield* Wire).length, 1)
     }).pipe(Effect.provide([says("Once."), open])))
 
+  it.effect("P-56: the same key with another prompt is refused, and callers whose names and keys read alike are two", () =>
+    Effect.gen(function*() {
+      const as = (person: string, prompt: string, key: string) =>
+        ask(post(JSON.stringify({ prompt }), { "idempotency-key": key })).pipe(
+          Effect.provide(AgentGate.AgentGate.layerOpen({ person }))
+        )
+      const first = yield* as("a", "go", "b/c")
+      const other = yield* as("a", "stop", "b/c")
+      assert.deepStrictEqual([other.status, other.body.error?._tag, other.body.output], [422, "KeyReused", undefined])
+      const elsewhere = yield* as("a/b", "go", "c")
+      assert.strictEqual(elsewhere.status, 200)
+      assert.notStrictEqual(elsewhere.body.run, first.body.run)
+      assert.strictEqual((yield* Wire).length, 2)
+    }).pipe(Effect.provide([world(inTurn(answer("One."), answer("Two.")), plain.layer)])))
+
   it.effect("P-56: a run that waits for a person is answered 202 with what it waits for", () => {
     const { agent, layer } = withTools(Toolkit.make(Send), { Send: () => Effect.succeed("sent") })
     return Effect.gen(function*() {

@@ -77,6 +77,15 @@ export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()("BodyTooLar
   }
 }
 
+/** The `Idempotency-Key` was used before by the same caller, for something else. */
+export class KeyReused extends Schema.TaggedError<KeyReused>()("KeyReused", {
+  key: Schema.String
+}, { httpApiStatus: 422 }) {
+  override get message(): string {
+    return `The Idempotency-Key ${this.key} was used before for another request; give a new one`
+  }
+}
+
 /** The store has no large value of this hash, or not as it was. */
 export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", {
   hash: Schema.String

@@ -5,7 +5,14 @@
  */
 import type { Agent } from "@fermata/agent/Agent"
 import type { AgentFailed } from "@fermata/agent/AgentErrors"
-import { BadRequest, BodyTooLarge, MethodNotAllowed, ServerFailed, UnsupportedMediaType } from "@fermata/api/ApiErrors"
+import {
+  BadRequest,
+  BodyTooLarge,
+  KeyReused,
+  MethodNotAllowed,
+  ServerFailed,
+  UnsupportedMediaType
+} from "@fermata/api/ApiErrors"
 import * as Problem from "@fermata/api/Problem"
 import * as JsonText from "@fermata/core/JsonText"
 import { isFinal } from "@fermata/core/RunStatus"
@@ -41,7 +48,8 @@ export interface Options {
  *
  * A request that cannot be taken is a problem (4xx), and nothing is run. With the
  * header `Idempotency-Key` the same caller has the same run for the same key, so
- * that asking again costs nothing and gives what it came to.
+ * that asking again costs nothing and gives what it came to; with another prompt
+ * the key is refused (422).
  */
 export const http = ({ agent, maxBody = defaultMaxBody }: Options) =>
 (
@@ -56,7 +64,8 @@ export const http = ({ agent, maxBody = defaultMaxBody }: Options) =>
     const caller = yield* (yield* AgentGate).admit(request, body)
     const prompt = yield* promptOf(request, body)
     const key = request.headers.get("idempotency-key")
-    const id = key === null ? (yield* WebCrypto).randomUUID() : `${caller}/${key}`
+    // No name and key read like those of another caller.
+    const id = key === null ? (yield* WebCrypto).randomUUID() : JSON.stringify([caller, key])
     const runs = yield* Runs
     const run = yield* agent.start(prompt, { id })
     const [stands] = yield* runs.follow(run).pipe(
@@ -65,6 +74,7 @@ export const http = ({ agent, maxBody = defaultMaxBody }: Options) =>
       Stream.take(1),
       Stream.runCollect
     )
+    if (key !== null && stands !== undefined && inputOf(stands.payload) !== prompt) return yield* new KeyReused({ key })
     if (stands !== undefined && !isFinal(stands.status)) {
       return json(202, { run, status: stands.status, waits: stands.waits })
     }
@@ -102,6 +112,10 @@ const json = (status: number, body: object, contentType = "application/json"): R
 
 const isRefusal = (error: unknown): error is ProblemResponse.ApiError =>
   typeof error === "object" && error !== null && "_tag" in error && ProblemResponse.knows(String(error._tag))
+
+/** What the run of an agent was asked with. */
+const inputOf = (payload: unknown): unknown =>
+  typeof payload === "object" && payload !== null && "input" in payload ? payload.input : undefined
 
 /** The body, which is read no further than it may be long. */
 const bytesOf = (request: Request, most: number) => {

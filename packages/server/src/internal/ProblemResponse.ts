@@ -21,6 +21,7 @@ const writers = {
   MethodNotAllowed: Schema.encodeSync(Problem.of(ApiErrors.MethodNotAllowed)),
   UnsupportedMediaType: Schema.encodeSync(Problem.of(ApiErrors.UnsupportedMediaType)),
   BodyTooLarge: Schema.encodeSync(Problem.of(ApiErrors.BodyTooLarge)),
+  KeyReused: Schema.encodeSync(Problem.of(ApiErrors.KeyReused)),
   BlobNotFound: Schema.encodeSync(Problem.of(ApiErrors.BlobNotFound)),
   RangeNotSatisfiable: Schema.encodeSync(Problem.of(ApiErrors.RangeNotSatisfiable)),
   TooManyRequests: Schema.encodeSync(Problem.of(ApiErrors.TooManyRequests)),
