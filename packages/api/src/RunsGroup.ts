@@ -22,6 +22,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
+import { KeyReused } from "./ApiErrors.ts"
 import { Large } from "./Large.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
@@ -98,7 +99,7 @@ const start = HttpApiEndpoint.post("start", "/", {
     Schema.Struct({ ...Started.fields, joined: Schema.Literal(false) }).pipe(HttpApiSchema.status(201)),
     Schema.Struct({ ...Started.fields, joined: Schema.Literal(true) }).pipe(HttpApiSchema.status(200))
   ],
-  error: [Problem.of(WorkflowNotFound), Problem.of(PayloadRefused), Problem.of(StartRefused)]
+  error: [Problem.of(WorkflowNotFound), Problem.of(PayloadRefused), Problem.of(StartRefused), Problem.of(KeyReused)]
 }).annotate(RequiredScope, "operate")
 
 const get = HttpApiEndpoint.get("get", "/:run", {

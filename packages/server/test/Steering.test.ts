@@ -71,6 +71,8 @@ describe("the routes that wait, compare and raise", () => {
       assert.deepStrictEqual([first.status, again.status, again.run], [201, 200, first.run])
       const other = yield* started({ input: { id: "1" }, key: "order-18" }, key)
       assert.deepStrictEqual([other.status, other.at("error.issues.0.path")], [400, "header.idempotency-key"])
+      const reused = yield* started({ input: { id: "2" } }, key)
+      assert.deepStrictEqual([reused.status, reused.at("error")], [422, { _tag: "KeyReused", key: "order-17" }])
       const odd = yield* started({ input: { id: "1" } }, { "idempotency-key": "a b" })
       assert.strictEqual(odd.status, 400)
       const raise = () => ask(`POST /api/runs/${first.run}/raise`, { json: { micros: 5 }, headers: key })

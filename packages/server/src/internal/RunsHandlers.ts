@@ -1,6 +1,6 @@
 /** What the routes for runs do. */
 import { Api } from "@fermata/api/Api"
-import { BadRequest } from "@fermata/api/ApiErrors"
+import { BadRequest, KeyReused } from "@fermata/api/ApiErrors"
 import type { RunDetail } from "@fermata/api/RunsGroup"
 import * as RunSentence from "@fermata/core/RunSentence"
 import type { RunSummary } from "@fermata/core/RunSummary"
@@ -43,6 +43,11 @@ export const layer = HttpApiBuilder.group(
           // A run of a key of its own is a new one in any case.
           ...(anew === undefined || (key === undefined && once.key !== undefined) ? {} : { new: anew })
         })
+        // Who names the key of a run is told that its input is another; who names that of a request has made a mistake.
+        const header = request.headers["idempotency-key"]
+        if (started.otherInput && key === undefined && header !== undefined) {
+          return yield* new KeyReused({ key: header })
+        }
         return started as Extract<typeof started, { readonly joined: true }>
       }),
       get: Effect.fnUntraced(function*({ params: { run }, query: { wait } }) {
