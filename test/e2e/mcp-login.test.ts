@@ -1,7 +1,8 @@
 /** A person logs in at an MCP server by the command that a run has said, and out again. */
-import { existsSync, readFileSync, statSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it, onTestFinished } from "vitest"
 import { browserIn, guarded } from "./support/Logins.ts"
@@ -32,13 +33,19 @@ const begin = async () => {
     at.project.start(args, { cwd: folder, env: { ...env, ...more }, stdin })
   const fermata = (...args: ReadonlyArray<string>) => start(args).ended
   const run = (id: string) => fermata("agent", "run", "clerk", "--input", "go", "--id", id, "--model", "scripted")
-  const tokens = `${at.project.db}-mcp-tokens.json`
+  const tokens = `${at.project.db}-mcp-tokens`
   return { at, env, fermata, issuer, run, start, stub, tokens, url }
 }
 
+/** The files in the folder of tokens. */
+const filesOf = (tokens: string): ReadonlyArray<string> => readdirSync(tokens).map((name) => join(tokens, name))
+
 /** What nobody may see of what was given. */
 const secrets = (tokens: string): ReadonlyArray<string> =>
-  Array.from(readFileSync(tokens, "utf8").matchAll(/(?:access|refresh)-[\da-f-]{36}/g), ([token]) => token)
+  Array.from(
+    filesOf(tokens).map((file) => readFileSync(file, "utf8")).join("\n").matchAll(/(?:access|refresh)-[\da-f-]{36}/g),
+    ([token]) => token
+  )
 
 describe("an MCP server that asks for OAuth", () => {
   it("is logged in at by the command that a run says, as it stands; what it gave is in a file of its owner, and nowhere else", async () => {
@@ -58,7 +65,7 @@ describe("an MCP server that asks for OAuth", () => {
     assert.strictEqual(login.code, 0, login.output)
     assert.include(login.output, `to log in at MCP server "guarded", open this address and agree:\n  ${issuer.origin}/`)
     assert.include(login.output, "logged in at MCP server \"guarded\"")
-    assert.strictEqual(statSync(tokens).mode & 0o777, 0o600)
+    assert.deepStrictEqual(filesOf(tokens).map((file) => statSync(file).mode & 0o777), [0o600])
 
     const after = await run("2")
     assert.strictEqual(after.code, 0, after.stderr)

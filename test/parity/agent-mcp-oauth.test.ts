@@ -6,7 +6,7 @@ import { Runs } from "@fermata/engine/Runs"
 import * as Secrets from "@fermata/engine/Secrets"
 import { Egress, McpTokens } from "@fermata/host-node"
 import { Effect, Layer } from "effect"
-import { mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { answer, call, calls, inTurn, said, Wire, world } from "./AgentWorld.ts"
@@ -133,16 +133,18 @@ describe("an MCP server that asks for OAuth", () => {
         Effect.sync(() => mkdtempSync(join(tmpdir(), "fermata-tokens-"))),
         (root) => Effect.sync(() => rmSync(root, { recursive: true }))
       )
-      const path = join(folder, "deep", "tokens.json")
-      const oauth = McpOAuth.make({ store: McpTokens.file(path), redirectUrl: "http://127.0.0.1:33519/back" })
+      const path = join(folder, "deep", "tokens")
+      const oauth = McpOAuth.make({ store: McpTokens.folder(path), redirectUrl: "http://127.0.0.1:33519/back" })
       yield* McpOAuth.logIn(
         url,
         oauth,
         McpTokens.browser(oauth, (address) => Effect.promise(() => fetch(address).then((page) => page.text())))
       )
-      assert.strictEqual(statSync(path).mode & 0o777, 0o600)
-      assert.include(Object.keys(JSON.parse(readFileSync(path, "utf8")) as object), url)
-      const { told } = yield* lived(url, McpOAuth.make({ store: McpTokens.file(path) }))
+      const [name] = readdirSync(path)
+      const file = join(path, name!)
+      assert.strictEqual(statSync(file).mode & 0o777, 0o600)
+      assert.include(Object.values(JSON.parse(readFileSync(file, "utf8")) as object), url)
+      const { told } = yield* lived(url, McpOAuth.make({ store: McpTokens.folder(path) }))
       assert.include(told, "with Bearer [secret ")
     }))
 

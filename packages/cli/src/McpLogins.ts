@@ -19,7 +19,7 @@ import * as Words from "./Words.ts"
 /** What servers have given is kept beside the database, in a file of its owner; a run that nobody has logged in for says the command that does. */
 export const layer = (db: string): Layer.Layer<never> =>
   Layer.merge(
-    McpOAuth.layerStore(McpTokens.file(`${resolve(db)}-mcp-tokens.json`)),
+    McpOAuth.layerStore(McpTokens.folder(`${resolve(db)}-mcp-tokens`)),
     Layer.succeed(McpOAuth.CurrentWay, Commands.logIn)
   )
 

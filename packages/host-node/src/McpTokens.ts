@@ -3,11 +3,10 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Semaphore from "effect/Semaphore"
-import { randomUUID } from "node:crypto"
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises"
+import { createHash, randomUUID } from "node:crypto"
+import { mkdir, readFile, rename, unlink, writeFile } from "node:fs/promises"
 import type { Server } from "node:http"
-import { dirname } from "node:path"
+import { join } from "node:path"
 
 /** What is kept of each server, a text that is a secret; a text that is undefined is deleted. */
 export interface Tokens {
@@ -16,35 +15,30 @@ export interface Tokens {
 }
 
 /**
- * A file that nobody but its owner may read (mode 600), written whole or not at
- * all. Several processes may share it.
+ * A folder that nobody but its owner may look into (mode 700), with a file for each
+ * server (mode 600), which is written whole or not at all. Several processes may
+ * share it: what one saves of a server touches nothing that another saves of a second.
  */
-export const file = (path: string): Tokens => {
-  const lock = Semaphore.makeUnsafe(1)
-  const all = Effect.tryPromise(() =>
-    readFile(path, "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return "{}"
-      throw error
-    })
-  ).pipe(Effect.flatMap((text) =>
-    Option.match(read(text), {
-      onNone: () => Effect.fail(new Error(`${path} is no file of tokens: delete it, and log in again`)),
-      onSome: Effect.succeed
-    })
-  ))
+export const folder = (path: string): Tokens => {
+  const fileOf = (server: string) => join(path, `${createHash("sha256").update(server).digest("hex")}.json`)
   return {
-    load: (server) => Effect.map(all, (texts) => Object.hasOwn(texts, server) ? texts[server] : undefined),
-    save: (server, text) =>
-      lock.withPermits(1)(Effect.flatMap(all, ({ [server]: _, ...others }) =>
-        Effect.tryPromise(async () => {
-          const beside = `${path}.${randomUUID()}`
-          await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-          await writeFile(beside, StoredJson.textOf(text === undefined ? others : { ...others, [server]: text }), {
-            mode: 0o600,
-            flush: true
+    load: (server) =>
+      Effect.flatMap(
+        Effect.tryPromise(() => readFile(fileOf(server), "utf8").catch(nothing)),
+        (text) =>
+          text === undefined ? Effect.undefined : Option.match(read(text), {
+            onNone: () => Effect.fail(new Error(`${fileOf(server)} is no file of tokens: delete it, and log in again`)),
+            onSome: (kept) => Effect.succeed(kept.text)
           })
-          await rename(beside, path)
-        })))
+      ),
+    save: (server, text) =>
+      Effect.tryPromise(async () => {
+        if (text === undefined) return unlink(fileOf(server)).catch(nothing)
+        const beside = `${fileOf(server)}.${randomUUID()}`
+        await mkdir(path, { recursive: true, mode: 0o700 })
+        await writeFile(beside, StoredJson.textOf({ server, text }), { mode: 0o600, flush: true })
+        return rename(beside, fileOf(server))
+      })
   }
 }
 
@@ -91,4 +85,10 @@ export const browser = <E, R>(
 // internal
 // ----------------------------------------------------------------------------
 
-const read = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Record(Schema.String, Schema.String)))
+const read = Schema.decodeUnknownOption(
+  Schema.fromJsonString(Schema.Struct({ server: Schema.String, text: Schema.String }))
+)
+
+const nothing = (error: NodeJS.ErrnoException): undefined => {
+  if (error.code !== "ENOENT") throw error
+}

@@ -7,7 +7,7 @@
  *
  * @example
  * ```ts
- * const oauth = McpOAuth.make({ store: McpTokens.file(".fermata/mcp-tokens.json"), scopes: ["repo"] })
+ * const oauth = McpOAuth.make({ store: McpTokens.folder(".fermata/mcp-tokens"), scopes: ["repo"] })
  * const servers = McpServers.layer({ github: McpHttp.server({ url: "https://mcp.example.com/mcp", oauth }) })
  * // Once, by a person: McpOAuth.logIn("https://mcp.example.com/mcp", oauth, McpTokens.browser(oauth, show))
  * ```
@@ -46,7 +46,7 @@ export interface Store {
 
 /** Who is let in, and how. */
 export interface Options {
-  /** Where what is given is kept: by `McpTokens.file` of `@fermata/host-node`, or in memory by `storeMemory`; where the process keeps it (`layerStore`) by default. */
+  /** Where what is given is kept: by `McpTokens.folder` of `@fermata/host-node`, or in memory by `storeMemory`; where the process keeps it (`layerStore`) by default. */
   readonly store?: Store
   /** `authorization_code`, for a person, by default; `client_credentials` for the process itself. */
   readonly grant?: "authorization_code" | "client_credentials"
