@@ -49,6 +49,13 @@ type Services = TestHost | Runs | ModelsService | Wire | Chunks | Layer.Success<
 export const world = (
   scripts: Script | Readonly<Record<string, Script | Priced>>,
   ...agents: ReadonlyArray<Layer.Layer<never, never, Services>>
+): Layer.Layer<Services, unknown> => over(scripts, TestHost.layer, agents)
+
+/** The world over a host that is given. */
+export const over = (
+  scripts: Script | Readonly<Record<string, Script | Priced>>,
+  host: typeof TestHost.layer,
+  agents: ReadonlyArray<Layer.Layer<never, never, Services>>
 ): Layer.Layer<Services, unknown> => {
   const asked: Array<Asked> = []
   const byName = typeof scripts === "function" ? { m: scripts } : scripts
@@ -59,7 +66,7 @@ export const world = (
     })
   )
   const base = Layer.mergeAll(models, Layer.succeed(Wire, asked), Chunks.layerMemory).pipe(
-    Layer.provideMerge(Layer.provideMerge(Runs.layer, TestHost.layer))
+    Layer.provideMerge(Layer.provideMerge(Runs.layer, host))
   )
   return agents.reduce<Layer.Layer<Services, unknown>>((served, agent) => Layer.provideMerge(agent, served), base)
 }

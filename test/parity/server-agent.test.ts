@@ -6,7 +6,7 @@ import { Unauthorized } from "@fermata/api/ApiErrors"
 import { Runs } from "@fermata/engine/Runs"
 import { AgentGate, AgentHttp } from "@fermata/server"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Effect, Fiber, Layer, Redacted, Schema } from "effect"
+import { type Duration, Effect, Fiber, Layer, Redacted, Schema } from "effect"
 import { Tool, Toolkit } from "effect/ai"
 import { answer, call, calls, inTurn, Wire, withTools, world } from "./AgentWorld.ts"
 
@@ -36,11 +36,12 @@ interface Body {
 }
 
 /** What is answered: its status, its media type and its body. */
-const ask = (request: Request, asked = flow) =>
+const ask = (request: Request, asked = flow, takes: Duration.Input = "1 second") =>
   Effect.gen(function*() {
     const test = yield* TestHost
     const asking = yield* Effect.forkChild(asked(request), { startImmediately: true })
-    yield* test.adjust("1 second")
+    yield* test.settled
+    yield* test.adjust(takes)
     const response = yield* Fiber.join(asking)
     const body = yield* Effect.promise(() => response.json() as Promise<Body>)
     return { status: response.status, type: response.headers.get("content-type"), body, headers: response.headers }
@@ -111,6 +112,37 @@ describe("an agent as a function from a request to a response", () => {
       assert.deepStrictEqual([status, body.status, body.waits?.[0]?.reason], [202, "suspended", "approval"])
     }).pipe(Effect.provide([world(inTurn(calls(call("s", "Send", { to: "eve" }))), layer), open]))
   })
+
+  it.effect("P-56: a run that works longer than a request is held is answered 202, and goes on", () =>
+    Effect.gen(function*() {
+      const key = { "idempotency-key": "k1" }
+      const held = AgentHttp.http({ agent: plain, wait: "5 seconds" })
+      const first = yield* ask(post("{\"prompt\":\"go\"}", key), held, "6 seconds")
+      assert.deepStrictEqual([first.status, first.body.status, first.body.waits], [202, "running", []])
+      yield* (yield* TestHost).adjust("1 minute")
+      const again = yield* ask(post("{\"prompt\":\"go\"}", key), held)
+      assert.deepInclude(again.body, { run: first.body.run, output: "Late." })
+      const other = yield* ask(post("{\"prompt\":\"no\"}", key), held)
+      assert.deepStrictEqual([other.status, other.body.error?._tag], [422, "KeyReused"])
+      assert.strictEqual((yield* Wire).length, 1)
+    }).pipe(
+      Effect.provide([world(() => Effect.delay(Effect.succeed(answer("Late.")), "1 minute"), plain.layer), open])
+    ))
+
+  it.effect("P-56: who prefers an answer at once is told of the run as soon as it is recorded", () =>
+    Effect.gen(function*() {
+      const { body, headers, status } = yield* ask(
+        post("{\"prompt\":\"go\"}", { prefer: "wait=10, Respond-Async" }),
+        flow,
+        0
+      )
+      assert.deepStrictEqual([status, headers.get("preference-applied")], [202, "respond-async"])
+      assert.include(["queued", "running"], body.status)
+      yield* (yield* TestHost).adjust("1 hour")
+      assert.strictEqual((yield* (yield* Runs).find(body.run)).status, "completed")
+    }).pipe(
+      Effect.provide([world(() => Effect.delay(Effect.succeed(answer("Late.")), "1 minute"), plain.layer), open])
+    ))
 
   it.effect("P-56: a run that fails is answered 502 with its code and its id", () =>
     Effect.gen(function*() {

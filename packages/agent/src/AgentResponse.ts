@@ -3,102 +3,38 @@
  * what a person has to look at, what it took so far, and why it waits or failed.
  */
 import * as AgentMessage from "@fermata/core/AgentMessage"
+import type { AgentResponse, Cost, PauseReason, PendingCall } from "@fermata/core/AgentState"
 import type { OpenApproval } from "@fermata/core/Question"
-import type { RunNotFound } from "@fermata/core/RunsErrors"
 import type * as RunView from "@fermata/core/RunView"
 import * as Spent from "@fermata/core/Spent"
-import { type FindError, Runs } from "@fermata/engine/Runs"
+import { Runs } from "@fermata/engine/Runs"
 import * as Clock from "effect/Clock"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
+import {
+  answersOf,
+  decodeAnswer,
+  type Family,
+  familyOf,
+  field,
+  modelSteps,
+  type ReadError,
+  statusOf,
+  usageOf,
+  viewOf
+} from "./internal/Family.ts"
 import { Message } from "./internal/Message.ts"
 import * as ModelStep from "./internal/ModelStep.ts"
 import * as Transcript from "./Transcript.ts"
 
-/**
- * Why a run waits: for an answer about a call of its own, or of a run below it;
- * for a larger budget; for an operator; or for something that comes by itself.
- */
-export const PauseReason = Schema.Literals(["gate_required", "subagent_gate_required", "budget", "operator", "waiting"])
-export type PauseReason = typeof PauseReason.Type
-
-/** A call that people are asked about. */
-export const PendingCall = Schema.Struct({
-  /** The question, as `Runs.answer` wants it. */
-  approval: Schema.String,
-  /** The run that asks: this one or one below it. */
-  runId: Schema.String,
-  toolName: Schema.String,
-  /** The arguments that would be approved. */
-  input: Schema.Unknown,
-  /** When people were asked, as ISO 8601. */
-  calledAt: Schema.String
-})
-export interface PendingCall extends Schema.Schema.Type<typeof PendingCall> {}
-
-/**
- * What calls have cost: of the run and of all below it, attempts that failed too.
- * `estimated` where a part of it was taken to be high rather than known: by a
- * price that nobody knows, usage that a provider did not tell, or a call that
- * came to no outcome. Of what is in flight nothing is in it.
- */
-export const Cost = Schema.Struct({
-  /** US dollars, exact to a millionth. */
-  usd: Schema.Finite,
-  /** All that models read and wrote. */
-  tokens: Schema.Int,
-  estimated: Schema.optionalKey(Schema.Literal(true))
-})
-export interface Cost extends Schema.Schema.Type<typeof Cost> {}
-
-/** How a run stands. Times in ms. */
-export const AgentResponse = Schema.Struct({
-  /** Of this shape, for whoever stores it. */
-  version: Schema.Literal(1),
-  runId: Schema.String,
-  status: Schema.Literals(["done", "paused", "running", "failed", "cancelled", "not_found"]),
-  /** Of a run that is done, its output; of one that asks people, what they are to look at; else null. */
-  data: Schema.Unknown,
-  meta: Schema.Struct({
-    agent: Schema.String,
-    /** Model calls that were answered, those of subagents aside. */
-    turns: Schema.Int,
-    /** What was said so far: what the run was given, what it was told since, and answers of its model. */
-    messages: Schema.Int,
-    /**
-     * What was said last: the key of the step whose answer it is, such as `model~2`; `message~3` for the third thing
-     * that the run was told; `input` for what it was given. Absent for a run that there is not.
-     */
-    lastMessage: Schema.optionalKey(Schema.String),
-    /** The file of its transcript in which the last line stands, from 0 on. Absent for a run that there is not. */
-    lastShardIndex: Schema.optionalKey(Schema.Int),
-    /** Entries of the journal so far: whoever has seen so many has seen all of this. */
-    entries: Schema.Int,
-    /** Tokens of answers so far, of subagents too. */
-    usage: AgentMessage.Usage,
-    cost: Cost,
-    durationMs: Schema.Finite,
-    /** What the model said last, as it is. */
-    output: Schema.NullOr(Schema.String),
-    pauseReason: Schema.optionalKey(PauseReason),
-    pendingCall: Schema.optionalKey(PendingCall)
-  }),
-  errors: Schema.Array(Schema.Struct({ code: Schema.String, message: Schema.String })),
-  timestamp: Schema.Finite
-})
-export interface AgentResponse extends Schema.Schema.Type<typeof AgentResponse> {}
+export { AgentResponse, Cost, PauseReason, PendingCall } from "@fermata/core/AgentState"
 
 /** How the run of this id stands now. One that there is not is `not_found`, with the code `NOT_FOUND`. */
-export const of = (run: string): Effect.Effect<AgentResponse, Exclude<FindError, RunNotFound>, Runs> =>
+export const of = (run: string): Effect.Effect<AgentResponse, ReadError, Runs> =>
   Effect.gen(function*() {
-    const runs = yield* Runs
     const timestamp = yield* Clock.currentTimeMillis
-    const view = yield* runs.show(run).pipe(
-      Effect.catchTag("RunNotFound", () => Effect.succeed(undefined)),
-      Effect.catchTag("EntryCorrupt", Effect.die)
-    )
+    const view = yield* viewOf(run)
     if (view === undefined) return notFound(run, timestamp)
     const family = yield* familyOf(view)
     const pending = view.status === "suspended" ? yield* pendingOf(family) : undefined
@@ -135,68 +71,15 @@ export const of = (run: string): Effect.Effect<AgentResponse, Exclude<FindError,
 // internal
 // ----------------------------------------------------------------------------
 
-/** The answers of the run's model, in order, summaries aside. */
-const answersOf = (view: RunView.RunView): ReadonlyArray<AgentMessage.Answer> =>
-  modelSteps(view).flatMap(({ answer, purpose }) => purpose === "summary" ? [] : [answer])
-
-/** A run and those that it has started, as far as they are there. */
-interface Family {
-  readonly view: RunView.RunView
-  readonly below: ReadonlyArray<{ readonly child: RunView.ChildView; readonly family: Family | undefined }>
-}
-
-const familyOf = Effect.fnUntraced(function*(view: RunView.RunView): Effect.fn.Return<
-  Family,
-  Exclude<FindError, RunNotFound>,
-  Runs
-> {
-  const runs = yield* Runs
-  const below = yield* Effect.forEach(view.children, (child) =>
-    runs.show(child.child).pipe(
-      Effect.catchTag(["RunNotFound", "EntryCorrupt"], () => Effect.succeed(undefined)),
-      Effect.flatMap((view) => view === undefined ? Effect.succeed(undefined) : familyOf(view)),
-      Effect.map((family) => ({ child, family }))
-    ))
-  return { view, below }
-})
-
 interface Pending {
   readonly call: PendingCall
   readonly isOwn: boolean
 }
 
-const decodeAnswer = Schema.decodeUnknownExit(AgentMessage.Answer)
-
-const modelSteps = ({ steps }: RunView.RunView) =>
-  steps.flatMap(({ endedAt, input, key, name, output }) => {
-    if (name !== ModelStep.stepName || output === undefined) return []
-    const answer = decodeAnswer(output)
-    return Exit.isSuccess(answer)
-      ? [{ answer: answer.value, purpose: field(input, "purpose"), key, at: endedAt ?? 0 }]
-      : []
-  })
-
-const field = (value: unknown, name: string): unknown =>
-  typeof value === "object" && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined
-
-const statusOf = ({ status }: RunView.RunView): AgentResponse["status"] => {
-  switch (status) {
-    case "completed":
-      return "done"
-    case "suspended":
-      return "paused"
-    case "failed":
-    case "cancelled":
-      return status
-    default:
-      return "running"
-  }
-}
-
 /** The question that is open in the run, or in a run below it. */
 const pendingOf = Effect.fnUntraced(function*({ below, view }: Family): Effect.fn.Return<
   Pending | undefined,
-  Exclude<FindError, RunNotFound>,
+  ReadError,
   Runs
 > {
   const runs = yield* Runs
@@ -254,19 +137,6 @@ const lastMessageOf = (view: RunView.RunView): string => {
   }
   return answer?.key ?? "input"
 }
-
-const decodeUsage = Schema.decodeUnknownExit(AgentMessage.Usage)
-
-/** Of one below that is not there any more, what it came to says how much that was. */
-const usageOf = ({ below, view }: Family): AgentMessage.Usage =>
-  [
-    ...modelSteps(view).map(({ answer }) => answer.usage),
-    ...below.map(({ child, family }) => {
-      if (family !== undefined) return usageOf(family)
-      const usage = decodeUsage(field(child.output, "usage"))
-      return Exit.isSuccess(usage) ? usage.value : AgentMessage.noUsage
-    })
-  ].reduce(AgentMessage.addUsage, AgentMessage.noUsage)
 
 const costOf = (family: Family): Cost => {
   const { micros = 0, tokens = 0 } = spentOf(family)

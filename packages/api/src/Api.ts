@@ -3,6 +3,7 @@ import * as HttpApi from "effect/http-api/HttpApi"
 import * as OpenApi from "effect/http-api/OpenApi"
 import { Access } from "./Access.ts"
 import { AccessGroup } from "./AccessGroup.ts"
+import { AgentsGroup } from "./AgentsGroup.ts"
 import { ApprovalsGroup } from "./ApprovalsGroup.ts"
 import { ArtifactsGroup } from "./ArtifactsGroup.ts"
 import { ContractsGroup } from "./ContractsGroup.ts"
@@ -24,6 +25,7 @@ export class Api extends HttpApi.make("fermata")
   .add(StepsGroup)
   .add(ArtifactsGroup)
   .add(DiffGroup)
+  .add(AgentsGroup)
   .add(ApprovalsGroup)
   .add(SignalsGroup)
   .add(EventsGroup)

@@ -1,6 +1,7 @@
 /** The HTTP surface of Fermata. */
 export * as Access from "./Access.ts"
 export * as AccessGroup from "./AccessGroup.ts"
+export * as AgentsGroup from "./AgentsGroup.ts"
 export * as Api from "./Api.ts"
 export * as ApiErrors from "./ApiErrors.ts"
 export * as ApprovalsGroup from "./ApprovalsGroup.ts"

@@ -2,6 +2,7 @@
 export * as AccessToken from "./AccessToken.ts"
 export * as AfterCrash from "./AfterCrash.ts"
 export * as AgentMessage from "./AgentMessage.ts"
+export * as AgentState from "./AgentState.ts"
 export * as Amount from "./Amount.ts"
 export * as ApprovalRule from "./ApprovalRule.ts"
 export * as Artifact from "./Artifact.ts"

@@ -19,9 +19,11 @@ import { isFinal } from "@fermata/core/RunStatus"
 import { Runs } from "@fermata/engine/Runs"
 import * as Cause from "effect/Cause"
 import { WebCrypto } from "effect/crypto/WebCrypto"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { WorkflowEngine } from "effect/workflow/WorkflowEngine"
@@ -35,6 +37,8 @@ export interface Options {
   readonly agent: Pick<Agent<string, typeof Schema.String, Schema.Top, never>, "name" | "run" | "start">
   /** The longest body (bytes) that is read; 2 MiB when absent. */
   readonly maxBody?: number
+  /** How long a request is held for its run; 55 seconds when absent, which is below what proxies allow. */
+  readonly wait?: Duration.Input
 }
 
 /**
@@ -43,15 +47,17 @@ export interface Options {
  * | the run | is answered |
  * |---|---|
  * | is done | 200: `{ run, output, text, turns, usage, stopped? }` |
- * | waits for a person | 202: `{ run, status, waits }` |
+ * | waits for a person, or works longer than a request is held | 202: `{ run, status, waits }` |
  * | failed | 502, a problem with the code and the run |
  *
  * A request that cannot be taken is a problem (4xx), and nothing is run. With the
  * header `Idempotency-Key` the same caller has the same run for the same key, so
  * that asking again costs nothing and gives what it came to; with another prompt
- * the key is refused (422).
+ * the key is refused (422). With `Prefer: respond-async` (RFC 7240) the request is
+ * not held, and is answered 202 as soon as the run is recorded. A run that is not
+ * waited for goes on: `AgentState.of` and `GET /api/runs/:run/state` tell how far it is.
  */
-export const http = ({ agent, maxBody = defaultMaxBody }: Options) =>
+export const http = ({ agent, maxBody = defaultMaxBody, wait = "55 seconds" }: Options) =>
 (
   request: Request
 ): Effect.Effect<Response, never, AgentGate | Runs | WorkflowEngine> =>
@@ -68,15 +74,19 @@ export const http = ({ agent, maxBody = defaultMaxBody }: Options) =>
     const id = key === null ? (yield* WebCrypto).randomUUID() : JSON.stringify([caller, key])
     const runs = yield* Runs
     const run = yield* agent.start(prompt, { id })
-    const [stands] = yield* runs.follow(run).pipe(
+    const isHeld = !prefersAsync(request)
+    const seen = yield* runs.follow(run).pipe(
       Stream.map(({ view }) => view),
       Stream.filter(({ status, waits }) => isFinal(status) || waits.some(({ reason }) => reason === "approval")),
-      Stream.take(1),
-      Stream.runCollect
+      Stream.runHead,
+      Effect.timeoutOption(isHeld ? wait : 0),
+      Effect.map(Option.flatten)
     )
-    if (key !== null && stands !== undefined && inputOf(stands.payload) !== prompt) return yield* new KeyReused({ key })
-    if (stands !== undefined && !isFinal(stands.status)) {
-      return json(202, { run, status: stands.status, waits: stands.waits })
+    const stands = Option.isSome(seen) ? seen.value : yield* runs.show(run)
+    if (key !== null && inputOf(stands.payload) !== prompt) return yield* new KeyReused({ key })
+    if (!isFinal(stands.status)) {
+      const applied = isHeld ? {} : { headers: { "preference-applied": "respond-async" } }
+      return json(202, { run, status: stands.status, waits: stands.waits }, applied)
     }
     // It is over, so that this gives what is recorded.
     const exit = yield* Effect.exit(agent.run(prompt, { id }))
@@ -89,7 +99,7 @@ export const http = ({ agent, maxBody = defaultMaxBody }: Options) =>
       status: 502,
       detail: `Agent "${agent.name}" failed with ${code}: ${problem}`,
       error: { _tag: "AgentFailed", run, agent: agent.name, code, problem }
-    }, Problem.contentType)
+    }, { contentType: Problem.contentType })
   }).pipe(
     Effect.catchCause((cause) => {
       if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
@@ -107,8 +117,15 @@ export const http = ({ agent, maxBody = defaultMaxBody }: Options) =>
 // internal
 // ----------------------------------------------------------------------------
 
-const json = (status: number, body: object, contentType = "application/json"): Response =>
-  HttpServerResponse.toWeb(HttpServerResponse.jsonUnsafe(body, { status, contentType }))
+const json = (
+  status: number,
+  body: object,
+  options: { readonly contentType?: string; readonly headers?: Readonly<Record<string, string>> } = {}
+): Response => HttpServerResponse.toWeb(HttpServerResponse.jsonUnsafe(body, { status, ...options }))
+
+/** Preferences are separated by commas, and one may have parameters. */
+const prefersAsync = ({ headers }: Request): boolean =>
+  (headers.get("prefer") ?? "").split(",").some((each) => each.split(";")[0]!.trim().toLowerCase() === "respond-async")
 
 const isRefusal = (error: unknown): error is ProblemResponse.ApiError =>
   typeof error === "object" && error !== null && "_tag" in error && ProblemResponse.knows(String(error._tag))

@@ -18,6 +18,7 @@ import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServer from "effect/http/HttpServer"
 import * as Layer from "effect/Layer"
 import * as AccessHandlers from "./internal/AccessHandlers.ts"
+import * as AgentsHandlers from "./internal/AgentsHandlers.ts"
 import * as ApprovalsHandlers from "./internal/ApprovalsHandlers.ts"
 import * as ArtifactsHandlers from "./internal/ArtifactsHandlers.ts"
 import * as Callbacks from "./internal/Callbacks.ts"
@@ -57,6 +58,7 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         StepsHandlers.layer,
         ArtifactsHandlers.layer,
         DiffHandlers.layer,
+        AgentsHandlers.layer,
         ApprovalsHandlers.layer,
         SignalsHandlers.layer,
         EventsHandlers.layer,

@@ -1,12 +1,13 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Agent from "@fermata/agent/Agent"
+import * as AgentState from "@fermata/agent/AgentState"
 import * as Models from "@fermata/agent/model/Models"
 import * as Scripted from "@fermata/agent/model/Scripted"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
-import { Effect, Layer } from "effect"
+import { Effect, Layer, Schema } from "effect"
 import { type Heard, listen } from "./support/Listening.ts"
 import { Served } from "./support/Served.ts"
 
@@ -83,5 +84,19 @@ describe("the stream of an agent", () => {
       assert.strictEqual(told[0], "RUN_STARTED")
       assert.strictEqual(told.at(-1), "RUN_FINISHED")
       assert.isAbove(told.indexOf("SUBAGENT_FINISHED"), told.indexOf("SUBAGENT_STARTED"))
+    }).pipe(Effect.provide(app)))
+})
+
+describe("how far a run is", () => {
+  it.effect("M-144, M-152: is told over HTTP as in the library, by any prefix of its id; one that is not there is a problem", () =>
+    Effect.gen(function*() {
+      const run = yield* begin
+      const { ask } = yield* Served
+      const { at, body, status } = yield* ask(`GET /api/runs/${run.slice(0, 12)}/state`)
+      assert.strictEqual(status, 200)
+      assert.deepStrictEqual(Schema.decodeUnknownSync(AgentState.AgentState)(body), yield* AgentState.of(run))
+      assert.deepStrictEqual([at("status"), at("response.data")], ["done", "All is done."])
+      const none = yield* ask("GET /api/runs/ffffffffffff/state")
+      assert.deepStrictEqual([none.status, none.at("error._tag")], [404, "RunNotFound"])
     }).pipe(Effect.provide(app)))
 })
