@@ -5,6 +5,7 @@ import {
   ForkRefused,
   PayloadRefused,
   RaiseRefused,
+  RetryRefused,
   RunAmbiguous,
   RunClosed,
   RunNotFound,
@@ -12,7 +13,7 @@ import {
   StepNotRequested,
   WorkflowNotFound
 } from "@fermata/core/RunsErrors"
-import { Forked, ForkOptions, Started, StartOptions } from "@fermata/core/RunStart"
+import { Forked, ForkOptions, Retried, Started, StartOptions } from "@fermata/core/RunStart"
 import { runStatuses, suspendReasons } from "@fermata/core/RunStatus"
 import { RunSummary } from "@fermata/core/RunSummary"
 import { CountsView, Failure, SpentView, TimesView } from "@fermata/core/RunViewSchema"
@@ -158,8 +159,17 @@ const fork = HttpApiEndpoint.post("fork", "/:run/fork", {
   error: [...readErrors, Problem.of(StepNotRequested), Problem.of(ForkRefused), Problem.of(PayloadRefused)]
 }).annotate(RequiredScope, "operate")
 
+const retry = HttpApiEndpoint.post("retry", "/:run/retry", {
+  params: Run,
+  success: [
+    Schema.Struct({ ...Retried.fields, joined: Schema.Literal(false) }).pipe(HttpApiSchema.status(201)),
+    Schema.Struct({ ...Retried.fields, joined: Schema.Literal(true) }).pipe(HttpApiSchema.status(200))
+  ],
+  error: [...readErrors, Problem.of(RetryRefused)]
+}).annotate(RequiredScope, "operate")
+
 /** The routes below `/api/runs`. */
 export class RunsGroup extends HttpApiGroup.make("runs")
-  .add(list, counts, start, get, cancel, pause, resume, raise, fork)
+  .add(list, counts, start, get, cancel, pause, resume, raise, fork, retry)
   .prefix("/runs")
 {}

@@ -73,7 +73,7 @@ export const page = (
       ? []
       : [field("ended", `${Words.time(endedAt)} after ${Words.duration(endedAt - requestedAt)}`)]),
     ...(view.parent === undefined ? [] : [field("parent", view.parent)]),
-    ...(view.fork === undefined ? [] : [field("fork of", forkText(view.fork))]),
+    ...(view.fork === undefined ? [] : [field(view.fork.retry === true ? "retry of" : "fork of", forkText(view.fork))]),
     field("given", json(view.payload)),
     ...("output" in view ? [field("result", json(view.output ?? null))] : []),
     ...(view.error === undefined
@@ -132,9 +132,9 @@ export const page = (
 // ----------------------------------------------------------------------------
 
 const forkText = ({ from, input, set, sharedEntries, step }: RunView.ForkView): string =>
-  `${from}, of which it shares ${Words.count(sharedEntries, "entry", "entries")} before step ${step}${
-    input ? ", with another input" : ""
-  }${set.length === 0 ? "" : `, with other outputs of ${set.join(", ")}`}`
+  `${from}, of which it shares ${Words.count(sharedEntries, "entry", "entries")}${
+    step === undefined ? "" : ` before step ${step}`
+  }${input ? ", with another input" : ""}${set.length === 0 ? "" : `, with other outputs of ${set.join(", ")}`}`
 
 /** The step in which the run failed; how, stands below that step. */
 const whereText = (view: RunView.RunView): ReadonlyArray<string> => {

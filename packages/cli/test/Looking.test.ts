@@ -18,6 +18,7 @@ describe("command lines that only look", () => {
       "runs resume",
       "runs settle",
       "runs raise",
+      "runs retry",
       "runs fork",
       "approvals approve",
       "approvals deny",

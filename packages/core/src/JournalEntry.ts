@@ -52,12 +52,15 @@ export const RunRequested = entry("RunRequested", {
   /** What whoever asked for it lets it spend. */
   granted: Schema.optionalKey(Amount)
 })
-/** The run is a fork: the entries before this one are those of another run, and this run has not lived them. */
+/** The run is a fork, or a retry: the entries before this one are those of another run, and this run has not lived them. */
 export const RunForked = entry("RunForked", {
   from: Schema.String,
-  /** The step from which on they part, and the entry of the other run that requested it. */
-  step: Schema.String,
+  /** The step from which on they part; absent in a retry of a run that failed outside of a step. */
+  step: Schema.optionalKey(Schema.String),
+  /** The entry of the other run that requested it or, in a retry, the first that is not shared as it was. */
   fromSeq: Schema.Int,
+  /** The run goes on for the other, which failed: what that had in flight may have happened. */
+  retry: Schema.optionalKey(Schema.Boolean),
   /** What random numbers and ids follow from after this entry. */
   seed: Schema.String,
   /** The input is another. */

@@ -41,6 +41,22 @@ export const ForkOptions = Schema.Struct({
 })
 export interface ForkOptions extends Schema.Schema.Type<typeof ForkOptions> {}
 
+/** The run that goes on for one that has failed. */
+export const Retried = Schema.Struct({
+  runId: Schema.String,
+  /** The run that has failed, which stays as it is. */
+  from: Schema.String,
+  /** The step that is tried anew; absent where the run failed outside of a step. */
+  step: Schema.optionalKey(Schema.String),
+  /** How many entries of the other run it shares. */
+  shared: Schema.Int,
+  /** It was retried before, by this run, and nothing was started. */
+  joined: Schema.Boolean,
+  /** Steps that the other run has executed because it had failed. The retry does not share them, and what they did stands. */
+  after: Schema.Array(Schema.String)
+})
+export interface Retried extends Schema.Schema.Type<typeof Retried> {}
+
 /** The new run that shares the history of another. */
 export const Forked = Schema.Struct({
   runId: Schema.String,

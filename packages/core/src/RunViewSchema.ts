@@ -181,8 +181,10 @@ export interface StopView extends Schema.Schema.Type<typeof StopView> {}
 export const ForkView = Schema.Struct({
   /** The run whose entries up to the step it shares. */
   from: Schema.String,
-  /** The first step that is not shared. */
-  step: Schema.String,
+  /** The first step that is not shared; absent in a retry of a run that failed outside of a step. */
+  step: optional(Schema.String),
+  /** The run goes on for the other, which failed. */
+  retry: optional(Schema.Boolean),
   sharedEntries: Schema.Int,
   at: Schema.Finite,
   /** Whether its input is another. */

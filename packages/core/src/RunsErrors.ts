@@ -150,6 +150,17 @@ export class ForkRefused extends Schema.TaggedError<ForkRefused>()("ForkRefused"
   }
 }
 
+/** The run cannot be retried: it has not failed, or a retry would take for done what is not. Nothing was stored. */
+export class RetryRefused extends Schema.TaggedError<RetryRefused>()("RetryRefused", {
+  runId: Schema.String,
+  status: Schema.Literals(runStatuses),
+  problem: Schema.String
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `Run ${this.runId} cannot be retried: ${this.problem}`
+  }
+}
+
 /** There is no such open question. */
 export class ApprovalNotOpen extends Schema.TaggedError<ApprovalNotOpen>()("ApprovalNotOpen", {
   runId: Schema.String,

@@ -65,6 +65,11 @@ const all = [
     `Run 1f0c cannot be forked at step "ship": it has a child`
   ],
   [
+    new RunsErrors.RetryRefused({ runId, status: "completed", problem: "it has completed" }),
+    409,
+    "Run 1f0c cannot be retried: it has completed"
+  ],
+  [
     new RunsErrors.ApprovalNotOpen({ runId, key: "manager", open: [] }),
     409,
     `Run 1f0c has no open approval "manager"`

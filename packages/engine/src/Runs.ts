@@ -28,6 +28,7 @@ import type {
   OutputRefused,
   PayloadRefused,
   RaiseRefused,
+  RetryRefused,
   RuleAmbiguous,
   RuleNotFound,
   RunClosed,
@@ -39,7 +40,7 @@ import type {
   StepNotRequested,
   WorkflowNotFound
 } from "@fermata/core/RunsErrors"
-import type { Forked, ForkOptions, Started, StartOptions } from "@fermata/core/RunStart"
+import type { Forked, ForkOptions, Retried, Started, StartOptions } from "@fermata/core/RunStart"
 import type { ListFilter, RunSummary } from "@fermata/core/RunSummary"
 import type * as RunView from "@fermata/core/RunView"
 import * as SpendingSum from "@fermata/core/SpendingSum"
@@ -64,6 +65,7 @@ import * as RunForks from "./internal/RunForks.ts"
 import * as RunLookup from "./internal/RunLookup.ts"
 import * as RunMessages from "./internal/RunMessages.ts"
 import * as RunQuestions from "./internal/RunQuestions.ts"
+import * as RunRetries from "./internal/RunRetries.ts"
 import * as RunRules from "./internal/RunRules.ts"
 import * as RunStarts from "./internal/RunStarts.ts"
 import { ownerOf, summary } from "./internal/RunSummaries.ts"
@@ -93,7 +95,7 @@ export type ActError = RunLookup.ActError
 /** There is no such workflow, it does not take this payload, or nobody may start it so. */
 export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
 
-/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise (runs and days), answer, take rules back, cancel, pause, resume, settle, fork and compare. */
+/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise (runs and days), answer, take rules back, cancel, pause, resume, retry, settle, fork and compare. */
 export class Runs extends Context.Service<Runs, {
   /** The run of this id, or the one whose id begins with this (at least 4 characters). */
   readonly find: (run: string) => Effect.Effect<RunSummary, FindError>
@@ -142,6 +144,17 @@ export class Runs extends Context.Service<Runs, {
   readonly pause: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
   /** Ends a pause, repeats what the run suspended on, or has a run taken up again that diverged, is corrupt, or was stopped by recovery. */
   readonly resume: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
+  /**
+   * Has a run that failed go on from where it failed, as a run of its own: what the
+   * failed one has recorded is replayed, and the step that failed is tried anew, under
+   * the same idempotency key. The failed run stays as it is, and has one retry: who
+   * asks again is told of that. Refused for a run that has not failed, that has undone
+   * what it did, or that failed of a child run.
+   */
+  readonly retry: (
+    run: string,
+    options?: { readonly by?: string }
+  ) => Effect.Effect<Retried, FindError | RetryRefused | EntryCorrupt>
   /**
    * Decides what became of a step whose outcome is unknown, or at which
    * recovery stopped the run. An output is checked here where this process serves the workflow;
@@ -337,6 +350,9 @@ export class Runs extends Context.Service<Runs, {
         }),
         fork: Effect.fn("Runs.fork")(function*(run: string, options: ForkOptions) {
           return yield* RunForks.fork(runtime, store, yield* rowOf(run), Telling.json(options))
+        }),
+        retry: Effect.fn("Runs.retry")(function*(run: string, { by } = {}) {
+          return yield* RunRetries.retry(runtime, store, yield* rowOf(run), by)
         }),
         diff: Effect.fn("Runs.diff")(function*(a: string, b: string) {
           const [left, right] = yield* Effect.forEach(

@@ -3,6 +3,7 @@ import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
 import * as Signal from "@fermata/engine/Signal"
+import * as Step from "@fermata/engine/Step"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Fiber, Layer, Schema } from "effect"
 import { Workflow } from "effect/workflow"
@@ -12,13 +13,26 @@ const Go = Signal.make("go")
 const Order = Workflow.make("order", {
   payload: { id: Schema.String },
   success: Schema.String,
+  error: Schema.String,
   idempotencyKey: ({ id }) => id
+})
+
+/** Fails the first time that it is tried. */
+const pay = Step.make("pay", {
+  error: Schema.String,
+  onCrash: "rerun",
+  run: (_, { attempt }) => attempt === 1 ? Effect.fail("no funds") : Effect.void
 })
 
 const app = Served.layer().pipe(
   Layer.provideMerge(Layer.mergeAll(Runs.layer, Feed.layer, Chunks.layerMemory)),
   Layer.provideMerge(
-    Order.toLayer(({ id }) => Effect.as(Effect.andThen(Effect.sleep("1 hour"), Signal.receive(Go)), `sent ${id}`))
+    Order.toLayer(({ id }) =>
+      Effect.as(
+        id === "broken" ? pay() : Effect.andThen(Effect.sleep("1 hour"), Signal.receive(Go)),
+        `sent ${id}`
+      )
+    )
   ),
   Layer.provideMerge(TestHost.layer)
 )
@@ -60,6 +74,29 @@ describe("the routes that wait, compare and raise", () => {
       const { run: other } = yield* started({ input: { id: "2" } })
       const diff = yield* client.diff.page({ params: { run: one, other }, query: {} })
       assert.deepStrictEqual([diff.a, diff.b, diff.parting?.a?._tag], [one, other, "RunRequested"])
+    }).pipe(Effect.provide(app)))
+
+  it.effect("a run that failed is retried once, and one that has not is refused", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const host = yield* TestHost
+      const { run } = yield* started({ input: { id: "broken" } })
+      const retry = (id: string) => Effect.tap(ask(`POST /api/runs/${id}/retry`), () => host.settled)
+      const first = yield* retry(run)
+      assert.deepStrictEqual([first.status, first.at("from"), first.at("step"), first.at("joined")], [
+        201,
+        run,
+        "pay",
+        false
+      ])
+      const again = yield* retry(run)
+      assert.deepStrictEqual([again.status, again.at("runId"), again.at("joined")], [200, first.at("runId"), true])
+      const client = yield* Client
+      const detail = yield* client.runs.get({ params: { run: String(first.at("runId")) }, query: {} })
+      assert.deepStrictEqual([detail.status, detail.output], ["completed", "sent broken"])
+      const refused = yield* retry(String(first.at("runId")))
+      assert.deepStrictEqual([refused.status, refused.at("type")], [409, "urn:fermata:problem:RetryRefused"])
+      assert.strictEqual((yield* retry("nowhere")).status, 404)
     }).pipe(Effect.provide(app)))
 
   it.effect("the header Idempotency-Key stands for the key of a start, and for the id of a raise", () =>

@@ -8,6 +8,7 @@ import { commandRunsLs } from "./runs/Ls.ts"
 import { commandRunsPause } from "./runs/Pause.ts"
 import { commandRunsRaise } from "./runs/Raise.ts"
 import { commandRunsResume } from "./runs/Resume.ts"
+import { commandRunsRetry } from "./runs/Retry.ts"
 import { commandRunsSettle } from "./runs/Settle.ts"
 import { commandRunsShow } from "./runs/Show.ts"
 import { commandRunsTail } from "./runs/Tail.ts"
@@ -27,6 +28,7 @@ export const commandRuns = Command.make("runs").pipe(
     commandRunsCancel,
     commandRunsPause,
     commandRunsResume,
+    commandRunsRetry,
     commandRunsSettle,
     commandRunsRaise,
     commandRunsFork,

@@ -448,8 +448,9 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
 }
 
 /** What came before was another run's time and money, and its pauses are not this run's. */
-const fork = (state: State, { at, from, input = false, seq, set = [], step }: EntryOf<"RunForked">): void => {
-  state.fork = { from, step, sharedEntries: seq, at, input, set }
+const fork = (state: State, { at, from, input = false, retry, seq, set = [], step }: EntryOf<"RunForked">): void => {
+  const told = { ...(step === undefined ? {} : { step }), ...(retry === undefined ? {} : { retry }) }
+  state.fork = { from, ...told, sharedEntries: seq, at, input, set }
   state.status = "queued"
   state.waits = []
   state.paused = false

@@ -50,22 +50,7 @@ export const fork = Effect.fnUntraced(function*(
   const id = (yield* WebCrypto).randomUUID().replaceAll("-", "")
   const now = runtime.host.now()
   const history = yield* shared(original, journal.slice(0, seq + 1), { ...options, set, id, payload, now })
-  const row: RunRow = {
-    ...original,
-    id,
-    root: id,
-    parent: null,
-    status: "queued",
-    reason: null,
-    waits: null,
-    length: history.length,
-    epoch: 0,
-    owner: null,
-    dueAt: 0,
-    takeovers: 0,
-    createdAt: now,
-    updatedAt: now
-  }
+  const row = rowOf(original, id, history, now)
   // Made before the replay, which hands the values of the entries to the code.
   const ops = yield* opsOf(runtime, row, history, yield* joins(store, row, history))
   const told = StoredJson.copy([history[0]!, history.at(-1)!]) as ReadonlyArray<Entry>
@@ -83,6 +68,84 @@ export const fork = Effect.fnUntraced(function*(
   runtime.starts.onStarted(row, told)
   return { runId: id, from: original.id, step: options.at, shared: seq }
 })
+
+/** How a run carries on what another has recorded. */
+export interface Carried {
+  readonly id: string
+  readonly by?: string | undefined
+  /** Another payload. */
+  readonly payload?: unknown
+  /** When the two part: now, and by the clock of the other run (ms since the epoch). What is waited for has as long to go as it had then. */
+  readonly now: number
+  readonly then: number
+  /** Steps without an outcome keep the idempotency keys under which the other run has asked for them. */
+  readonly keepsKeys?: boolean
+}
+
+/** What an entry of the original is in the run that carries on with it; `view` is the fold of `before`. */
+export const carrier = (
+  original: string,
+  view: RunView.RunView,
+  before: ReadonlyArray<Entry>,
+  { by, id, keepsKeys, now, payload, then }: Carried
+): (entry: Entry) => Entry => {
+  const later = (due: number) => Math.ceil(now + Math.max(0, due - then))
+  const fired = new Set(before.flatMap((entry) => entry._tag === "TimerFired" ? [entry.timer] : []))
+  return (entry) => {
+    switch (entry._tag) {
+      case "RunRequested": {
+        const { by: _by, parent: _parent, trigger: _trigger, ...rest } = entry
+        return {
+          ...rest,
+          ...(payload === undefined ? {} : { payload }),
+          seed: entry.seed ?? original,
+          ...(by === undefined ? {} : { by })
+        }
+      }
+      case "StepRequested":
+        return keepsKeys === true || entry.idempotencyKey === undefined || isOver(RunView.step(view, entry.key))
+          ? entry
+          : { ...entry, idempotencyKey: idempotencyKey(id, entry.key) }
+      case "StepFailed":
+        return entry.retryAt !== undefined && RunView.step(view, entry.key)?.status === "backoff"
+          ? { ...entry, retryAt: later(entry.retryAt) }
+          : entry
+      case "TimerSet":
+        return fired.has(entry.timer) ? entry : { ...entry, dueAt: later(entry.dueAt) }
+      case "ApprovalRequested":
+        return entry.deadline === undefined || RunView.approval(view, entry.key)?.status !== "open"
+          ? entry
+          : { ...entry, deadline: later(entry.deadline) }
+      case "EventEmitted": {
+        const own = `${original}:emit:`
+        return entry.id.startsWith(own) ? { ...entry, id: `${id}:emit:${entry.id.slice(own.length)}` } : entry
+      }
+      default:
+        return entry
+    }
+  }
+}
+
+/** The row of a run that carries on with the history of another, as a top run. */
+export const rowOf = (original: RunRow, id: string, history: ReadonlyArray<Entry>, now: number): RunRow => ({
+  ...original,
+  id,
+  root: id,
+  parent: null,
+  status: "queued",
+  reason: null,
+  waits: null,
+  length: history.length,
+  epoch: 0,
+  owner: null,
+  dueAt: 0,
+  takeovers: 0,
+  createdAt: now,
+  updatedAt: now
+})
+
+/** Nobody has owned the run yet. Blobs are made anew when it is stored. */
+export const unowned = ({ blobs: _blobs, ...entry }: Entry): Entry => ({ ...entry, epoch: 0 })
 
 // ----------------------------------------------------------------------------
 // internal
@@ -155,46 +218,12 @@ const shared = Effect.fnUntraced(function*(original: RunRow, journal: ReadonlyAr
       )
     }
   }
-  const { at: then } = journal.at(-1)!
-  const later = (due: number) => Math.ceil(change.now + Math.max(0, due - then))
-  const fired = new Set(before.flatMap((entry) => entry._tag === "TimerFired" ? [entry.timer] : []))
-  const carried = (entry: Entry): Entry => {
-    switch (entry._tag) {
-      case "RunRequested": {
-        const { by: _by, parent: _parent, trigger: _trigger, ...rest } = entry
-        return {
-          ...rest,
-          ...(change.payload === undefined ? {} : { payload: change.payload }),
-          seed: entry.seed ?? original.id,
-          ...(change.by === undefined ? {} : { by: change.by })
-        }
-      }
-      case "StepRequested":
-        return entry.idempotencyKey === undefined || isOver(RunView.step(view, entry.key))
-          ? entry
-          : { ...entry, idempotencyKey: idempotencyKey(change.id, entry.key) }
-      case "StepCompleted":
-      case "StepFailed": {
-        if (outcomes.get(entry.key) === entry.seq && set.includes(entry.key)) return replaced(entry, change)
-        return entry._tag === "StepFailed" && entry.retryAt !== undefined &&
-            RunView.step(view, entry.key)?.status === "backoff"
-          ? { ...entry, retryAt: later(entry.retryAt) }
-          : entry
-      }
-      case "TimerSet":
-        return fired.has(entry.timer) ? entry : { ...entry, dueAt: later(entry.dueAt) }
-      case "ApprovalRequested":
-        return entry.deadline === undefined || RunView.approval(view, entry.key)?.status !== "open"
-          ? entry
-          : { ...entry, deadline: later(entry.deadline) }
-      case "EventEmitted": {
-        const own = `${original.id}:emit:`
-        return entry.id.startsWith(own) ? { ...entry, id: `${change.id}:emit:${entry.id.slice(own.length)}` } : entry
-      }
-      default:
-        return entry
-    }
-  }
+  const carried = carrier(original.id, view, before, { ...change, then: journal.at(-1)!.at })
+  const changed = (entry: Entry): Entry =>
+    (entry._tag === "StepCompleted" || entry._tag === "StepFailed") && outcomes.get(entry.key) === entry.seq &&
+      set.includes(entry.key)
+      ? replaced(entry, change)
+      : carried(entry)
   const forked: JournalEntry.EntryOf<"RunForked"> = {
     _tag: "RunForked",
     seq: before.length,
@@ -207,7 +236,7 @@ const shared = Effect.fnUntraced(function*(original: RunRow, journal: ReadonlyAr
     ...(change.payload === undefined ? {} : { input: true }),
     ...(set.length === 0 ? {} : { set })
   }
-  return [...before.map((entry) => unowned(carried(entry))), forked]
+  return [...before.map((entry) => unowned(changed(entry))), forked]
 })
 
 const isOver = (step: RunView.StepView | undefined): boolean =>
@@ -235,11 +264,8 @@ const replaced = (
   settledBy: change.by ?? "fork"
 })
 
-/** Nobody has owned the fork yet. Blobs are made anew when it is stored. */
-const unowned = ({ blobs: _blobs, ...entry }: Entry): Entry => ({ ...entry, epoch: 0 })
-
 /** Children that the fork waits for: it is told their end like the run that started them. */
-const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, history: ReadonlyArray<Entry>) {
+export const joins = Effect.fnUntraced(function*(store: Store["Service"], row: RunRow, history: ReadonlyArray<Entry>) {
   const finished = new Set(history.flatMap((entry) => entry._tag === "ChildFinished" ? [entry.child] : []))
   const rows: Array<OutboxRow> = []
   for (const entry of history) {
@@ -270,7 +296,7 @@ const subscriptionsOf = Effect.fnUntraced(function*(runtime: EngineRuntime, { de
 })
 
 /** The run, its open questions and what it joins, in one transaction. */
-const opsOf = Effect.fnUntraced(function*(
+export const opsOf = Effect.fnUntraced(function*(
   runtime: EngineRuntime,
   row: RunRow,
   history: ReadonlyArray<Entry>,

@@ -22,34 +22,51 @@ export interface Difference {
   readonly at: number
 }
 
+/** What came of a replay. */
+export interface Replayed {
+  /** The first difference between code and journal; undefined when the code replays the whole journal. */
+  readonly difference?: Difference | undefined
+  /** How the run ends with what the journal holds; undefined when its code goes on behind that. */
+  readonly ended?: string | undefined
+}
+
 /** The first difference between code and journal; undefined when the code replays the whole journal. */
-export const replay = (
+export const replay = (...given: Parameters<typeof replayed>): Effect.Effect<Difference | undefined> =>
+  Effect.map(replayed(...given), ({ difference }) => difference)
+
+/** Where the code comes to with the journal. */
+export const replayed = (
   runtime: EngineRuntime,
   registration: Registration,
   row: RunRow,
   journal: ReadonlyArray<JournalEntry.JournalEntry>
-): Effect.Effect<Difference | undefined> => {
+): Effect.Effect<Replayed> => {
   const first = journal[0]
   if (first?._tag !== "RunRequested") {
-    return Effect.succeed({ key: "entry 0", detail: "the journal does not begin with RunRequested", at: 0 })
+    return Effect.succeed({
+      difference: { key: "entry 0", detail: "the journal does not begin with RunRequested", at: 0 }
+    })
   }
   return Effect.matchCauseEffect(registration.decodePayload(first.payload), {
     onFailure: (cause) =>
       Effect.succeed({
-        key: "payload",
-        detail: `the payload does not fit the workflow any more: ${Cause.pretty(cause).split("\n")[0]}`,
-        at: 0
+        difference: {
+          key: "payload",
+          detail: `the payload does not fit the workflow any more: ${Cause.pretty(cause).split("\n")[0]}`,
+          at: 0
+        }
       }),
     onSuccess: (payload) =>
-      Effect.callback<Difference | undefined>((resume) => {
-        const done = (difference: Difference | undefined) => {
+      Effect.callback<Replayed>((resume) => {
+        const done = (replayed: Replayed) => {
           executor.drop()
-          resume(Effect.succeed(difference))
+          resume(Effect.succeed(replayed))
         }
         const host = dryHost(runtime, {
           // The only commits of a run that does not go live are its divergence and its end.
-          commit: (_run, pending) => done(differenceOf(pending, executor.reached)),
-          replayed: () => done(undefined)
+          commit: (_run, pending) =>
+            done({ difference: differenceOf(pending, executor.reached), ended: pending.status?.status }),
+          replayed: () => done({})
         })
         const executor = new RunExecutor(host, registration, awake(row), payload, resumed(journal))
         executor.start()

@@ -3,6 +3,7 @@ import { Api } from "@fermata/api/Api"
 import { BadRequest, KeyReused } from "@fermata/api/ApiErrors"
 import type { RunDetail } from "@fermata/api/RunsGroup"
 import * as RunSentence from "@fermata/core/RunSentence"
+import type { Retried, Started } from "@fermata/core/RunStart"
 import type { RunSummary } from "@fermata/core/RunSummary"
 import type { RunView } from "@fermata/core/RunView"
 import { HostClock } from "@fermata/engine/HostClock"
@@ -48,7 +49,7 @@ export const layer = HttpApiBuilder.group(
         if (started.otherInput && key === undefined && header !== undefined) {
           return yield* new KeyReused({ key: header })
         }
-        return started as Extract<typeof started, { readonly joined: true }>
+        return started as OneOf<Started>
       }),
       get: Effect.fnUntraced(function*({ params: { run }, query: { wait } }) {
         const { id } = yield* runs.find(run)
@@ -77,6 +78,9 @@ export const layer = HttpApiBuilder.group(
       }),
       fork: Effect.fnUntraced(function*({ params: { run }, payload }) {
         return yield* runs.fork(run, { ...payload, by: yield* Acting.name })
+      }),
+      retry: Effect.fnUntraced(function*({ params: { run } }) {
+        return (yield* runs.retry(run, { by: yield* Acting.name })) as OneOf<Retried>
       })
     })
   })
@@ -85,6 +89,9 @@ export const layer = HttpApiBuilder.group(
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** One of the two answers of a route, whose status says which it is. */
+type OneOf<A extends { readonly joined: boolean }> = A & { readonly joined: true }
 
 const labelsOf = (texts: ReadonlyArray<string>): Effect.Effect<Record<string, string>, BadRequest> => {
   const labels: Record<string, string> = {}

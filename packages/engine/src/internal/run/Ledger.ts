@@ -327,8 +327,11 @@ const goesOn = (ledger: Ledger): void => {
   }
 }
 
-/** Steps that another run had in flight begin here as if nobody had; the time and pauses of that run do not count. */
-const forked = (ledger: Ledger, { at, from, seed }: EntryOf<"RunForked">): void => {
+/**
+ * Steps that another run had in flight begin here as if nobody had; in a retry, one whose rule is `ask` is settled by an
+ * operator, since it may have happened for both. The time and pauses of that run do not count.
+ */
+const forked = (ledger: Ledger, { at, from, retry, seed }: EntryOf<"RunForked">): void => {
   ledger.resting.clear()
   ledger.inFlight = 0
   ledger.forkedAt = at
@@ -338,7 +341,7 @@ const forked = (ledger: Ledger, { at, from, seed }: EntryOf<"RunForked">): void 
   ledger.paused = false
   for (const step of ledger.open) {
     step.inFlight = false
-    step.released = true
-    step.notStarted = false
+    step.released = retry !== true || step.entry.onCrash !== "ask"
+    step.notStarted = retry === true && step.notStarted
   }
 }
