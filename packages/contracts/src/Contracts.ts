@@ -69,6 +69,9 @@ export interface Unserved {
   readonly lacks: ReadonlyArray<string>
 }
 
+/** What is told of a contract that was added. */
+export interface ContractAdded extends Pick<Stored, "at" | "hash" | "id" | "title" | "version"> {}
+
 /** The contracts of a store: added, listed and started. */
 export class Contracts extends Context.Service<Contracts, {
   /**
@@ -181,6 +184,9 @@ const make = <R>(kinds: StepKinds<R>) =>
         schemas: ContractProgram.schemasOf(contract),
         document: canonical,
         at: stored.at
+      }, ({ known }): ContractAdded => {
+        const { id, title, version } = stored
+        return { id, version, title, hash: stored.hash, at: known?.at ?? stored.at }
       })
       if (result === "refused") {
         return yield* new ContractRefused({

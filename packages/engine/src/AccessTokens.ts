@@ -14,6 +14,7 @@ import {
   type Scope,
   scopes as allScopes
 } from "@fermata/core/AccessToken"
+import type { AuditDetail } from "@fermata/core/AuditLine"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Context from "effect/Context"
 import { WebCrypto } from "effect/crypto/WebCrypto"
@@ -24,9 +25,10 @@ import * as Hex from "effect/encoding/Hex"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import { type AccessTokenRow, type Op, StorageFailed } from "./Backend.ts"
+import { type AccessTokenRow, type IssueOp, type Op, StorageFailed, type WithdrawOp } from "./Backend.ts"
 import { sha256Hex } from "./Digest.ts"
 import { HostClock } from "./HostClock.ts"
+import * as Acting from "./internal/Acting.ts"
 import { Store } from "./Store.ts"
 
 /** A token that was shown does not count: the store has none like it, or it has run out. */
@@ -69,12 +71,36 @@ export class AccessTokens extends Context.Service<AccessTokens, {
     AccessTokens,
     Effect.gen(function*() {
       const { backend } = yield* Store
+      const write = <O extends Op>(op: O) => Effect.map(backend.write([op]), ([answer]) => answer)
+      const withdraw = Effect.fnUntraced(function*(
+        by: string | undefined,
+        { id, name, parent }: Pick<AccessTokenRow, "id" | "name" | "parent">,
+        answer: () => unknown
+      ) {
+        const act = yield* Acting.of(clock.now, {
+          action: parent === null ? "token.remove" : "token.logout",
+          target: parent ?? id,
+          by,
+          detail: { name }
+        }, answer)
+        return (yield* Acting.write(write<WithdrawOp>, { op: "withdraw", id }, act)).withdrawn
+      })
       const clock = yield* HostClock
 
-      const issue = Effect.fnUntraced(function*(row: Omit<AccessTokenRow, "id" | "hash" | "usedAt" | "createdAt">) {
+      /** Its text is told once, so that no request for it is answered again. */
+      const issue = Effect.fnUntraced(function*(
+        row: Omit<AccessTokenRow, "id" | "hash" | "usedAt" | "createdAt">,
+        detail: AuditDetail
+      ) {
         const { id, text } = yield* newText
         const made = { ...row, id, hash: yield* sha256Hex(text), createdAt: clock.now() }
-        const [{ issued }] = yield* backend.write([{ op: "issue", row: made }])
+        const act = yield* Acting.of(clock.now, {
+          action: row.parent === null ? "token.create" : "token.login",
+          target: row.parent ?? id,
+          by: row.by,
+          detail
+        }, () => null)
+        const { issued } = yield* Acting.write(write<IssueOp>, { op: "issue", row: made }, act)
         return issued ? { token: tokenOf({ ...made, usedAt: null }), text: Redacted.make(text) } : undefined
       })
 
@@ -119,7 +145,7 @@ export class AccessTokens extends Context.Service<AccessTokens, {
             by,
             expiresAt: expiresAt ?? null,
             parent: null
-          })
+          }, { name, scopes, groups, ...(expiresAt === undefined ? {} : { expiresAt }) })
           return made ?? (yield* new AccessTokenRefused({ problem: "another one had the same id; make it again" }))
         }),
         list: Effect.fn("AccessTokens.list")(function*({ after, limit = 50 } = {}) {
@@ -134,7 +160,7 @@ export class AccessTokens extends Context.Service<AccessTokens, {
             return yield* new AccessTokenAmbiguous({ id, candidates: found.map((row) => row.id) })
           }
           const [only] = found
-          const gone = only !== undefined && (yield* backend.write([{ op: "withdraw", id: only.id }]))[0].withdrawn
+          const gone = only !== undefined && (yield* withdraw(undefined, only, () => tokenOf(only)))
           return gone ? tokenOf(only) : yield* new AccessTokenNotFound({ id })
         }),
         login: Effect.fn("AccessTokens.login")(function*(text: string) {
@@ -147,14 +173,14 @@ export class AccessTokens extends Context.Service<AccessTokens, {
             by: row.name,
             expiresAt: Math.min(ends, row.expiresAt ?? ends),
             parent: row.parent ?? row.id
-          })
+          }, { name: row.name })
           // Somebody has taken the token back meanwhile.
           return made ?? (yield* new AccessDenied({ reason: "unknown" }))
         }),
         logout: Effect.fn("AccessTokens.logout")(function*(text: string) {
           yield* rowOf(text).pipe(
-            Effect.flatMap(({ id, parent }) =>
-              parent === null ? Effect.void : Effect.asVoid(backend.write([{ op: "withdraw", id }]))
+            Effect.flatMap((row) =>
+              row.parent === null ? Effect.void : Effect.asVoid(withdraw(row.name, row, () => null))
             ),
             Effect.catchTag("AccessDenied", () => Effect.void)
           )

@@ -17,14 +17,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { AnswerOp, Answers, ApprovalRow, Backend, StorageFailed } from "./Backend.ts"
+import type { Act, AnswerOp, Answers, ApprovalRow, Backend, StorageFailed } from "./Backend.ts"
 import { AnswerMessage, type Message } from "./InboxMessage.ts"
 import * as Questions from "./internal/Questions.ts"
 
 /** What it takes to take an answer. */
 export interface Desk {
   readonly backend: Pick<Backend, "approval" | "approvals" | "inbox">
-  readonly write: (op: AnswerOp) => Effect.Effect<Answers["answer"], StorageFailed>
+  /** With an act, an answer that somebody gives. */
+  readonly write: (op: AnswerOp, act?: Act) => Effect.Effect<Answers["answer"], StorageFailed>
   readonly journal: (runId: string) => Effect.Effect<ReadonlyArray<JournalEntry>, EntryCorrupt | StorageFailed>
   /** ms since the epoch. */
   readonly now: () => number
@@ -74,9 +75,15 @@ export const standings = (
     )
   )
 
-/** Takes an answer, or says why not. */
+/** Takes an answer, or says why not. `actOf` makes the act that it is, by what becomes of the question. */
 export const take = Effect.fnUntraced(
-  function*(desk: Desk, run: string, key: string, said: Said): Effect.fn.Return<Outcome, StorageFailed> {
+  function*(
+    desk: Desk,
+    run: string,
+    key: string,
+    said: Said,
+    actOf: (taken: Standing) => Effect.Effect<Act | undefined> = () => Effect.undefined
+  ): Effect.fn.Return<Outcome, StorageFailed> {
     const { edit, identity, ...rest } = said
     while (true) {
       const row = yield* desk.backend.approval(run, key)
@@ -112,6 +119,7 @@ export const take = Effect.fnUntraced(
       }
       const taken = [...given, verdict.answer]
       const standing = yield* standingWith(row, question, verdict.answer)
+      const now: Standing = { row, question, given: taken, standing: verdict.standing }
       const answer = yield* desk.write({
         op: "answer",
         run,
@@ -126,10 +134,10 @@ export const take = Effect.fnUntraced(
         before: isOfPeople ? deadline ?? null : null,
         from: said.decision === "timeout" ? deadline ?? null : null,
         ...(standing === undefined ? {} : { standing })
-      })
+      }, yield* actOf(now))
       switch (answer.result) {
         case "accepted":
-          return { _tag: "Taken", row, question, given: taken, standing: verdict.standing }
+          return { _tag: "Taken", ...now }
         case "duplicate":
           return { _tag: "Known", ...known }
         case "closed":

@@ -23,12 +23,14 @@ import type { Answer, Op } from "./internal/backend/Operations.ts"
 import type {
   AccessTokenRow,
   ApprovalRow,
+  AuditRow,
   DayRaiseRow,
   DefinitionRow,
   FindingRow,
   InboxRow,
   OutboxRow,
   OwnerRow,
+  RequestRow,
   RunRow,
   SpendingRow,
   StandingRow
@@ -64,6 +66,21 @@ export interface SpendingFilter {
   readonly workflow?: string | undefined
   readonly since?: number | undefined
   readonly until?: number | undefined
+}
+
+/** Which lines of the audit are read: those that have all of these. */
+export interface AuditFilter {
+  readonly who?: string | undefined
+  /** An action, or with `.*` behind it, all that begin so. */
+  readonly action?: string | undefined
+  /** About this run or its questions. */
+  readonly run?: string | undefined
+  /** At this time (ms since the epoch) or later. */
+  readonly since?: number | undefined
+  /** Only those before the line of this number. */
+  readonly before?: number | undefined
+  /** The newest first; at most this many. */
+  readonly limit: number
 }
 
 /** What a database implements. */
@@ -110,6 +127,12 @@ export interface Backend {
   readonly accessToken: (id: string) => Effect.Effect<AccessTokenRow | null, StorageFailed>
   /** Tokens that no login has made, in order of arrival, at most `limit`: behind the one with the id `after`, when it is given. */
   readonly accessTokens: (limit: number, after?: string) => Effect.Effect<ReadonlyArray<AccessTokenRow>, StorageFailed>
+  /** Lines of the audit. */
+  readonly audit: (filter: AuditFilter) => Effect.Effect<ReadonlyArray<AuditRow>, StorageFailed>
+  /** Lines of the audit behind the one of this number, as they stand in the chain, at most `limit`. */
+  readonly auditChain: (after: number, limit: number) => Effect.Effect<ReadonlyArray<AuditRow>, StorageFailed>
+  /** What is kept of the request of this caller under this key, however old. */
+  readonly request: (caller: string, key: string) => Effect.Effect<RequestRow | null, StorageFailed>
   /** Events that are kept, the newest first. */
   readonly events: (filter: EventFilter) => Effect.Effect<ReadonlyArray<EventRow>, StorageFailed>
   /** When the oldest event that is kept was handed on; null for none. */

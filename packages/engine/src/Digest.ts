@@ -5,6 +5,7 @@
 import * as WellFormed from "@fermata/core/WellFormed"
 import * as Effect from "effect/Effect"
 import * as Hex from "effect/encoding/Hex"
+import * as Sha256 from "./internal/Sha256.ts"
 
 interface NodeHash {
   update(data: Uint8Array): NodeHash
@@ -33,3 +34,7 @@ export const sha256HexOf = (data: Uint8Array<ArrayBuffer>): Effect.Effect<string
       Effect.promise(() => globalThis.crypto.subtle.digest("SHA-256", data)),
       (digest) => Hex.encode(new Uint8Array(digest))
     )
+
+/** SHA-256 of a text, in lower-case hex, synchronously on every platform. */
+export const sha256HexNow = (text: string): string =>
+  Hex.encode((sha256Now ?? Sha256.digest)(encoder.encode(WellFormed.encode(text))))

@@ -10,10 +10,11 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as WorkflowEngine from "effect/workflow/WorkflowEngine"
-import type { Answers, DefinitionRow, StorageFailed } from "./Backend.ts"
+import type { Answers, DefineOp, DefinitionRow, StorageFailed } from "./Backend.ts"
 import { EngineOptions } from "./EngineOptions.ts"
 import type { Committed, Description, Extension } from "./Extension.ts"
 import { HostClock } from "./HostClock.ts"
+import * as Acting from "./internal/Acting.ts"
 import { hostCrypto } from "./internal/BodyServices.ts"
 import * as EncodedEngine from "./internal/EncodedEngine.ts"
 import * as EngineRuntime from "./internal/EngineRuntime.ts"
@@ -62,8 +63,15 @@ export class Engine extends Context.Service<Engine, {
    * taken is refused, which is a defect.
    */
   readonly extend: (extension: Extension) => Effect.Effect<void, never, Scope.Scope>
-  /** Stores a definition. One of the same name and version with another document is refused, and so is one of another kind. */
-  readonly define: (definition: DefinitionRow) => Effect.Effect<Answers["define"], StorageFailed>
+  /**
+   * Stores a definition. One of the same name and version with another document is
+   * refused, and so is one of another kind. `answer` is what a request that asks
+   * for it (`Actor`) is answered with.
+   */
+  readonly define: (
+    definition: DefinitionRow,
+    answer?: (answer: Answers["define"]) => unknown
+  ) => Effect.Effect<Answers["define"], StorageFailed>
   /** What the extension for its kind says of a stored document. Undefined for a program, where no extension has the kind, and for a document that cannot be read. */
   readonly describe: (definition: Pick<DefinitionRow, "document" | "kind">) => Description | undefined
   /** Starts a run, or joins the one of its id. Success means that it is recorded. */
@@ -144,14 +152,21 @@ export class Engine extends Context.Service<Engine, {
               return kind === undefined ? Effect.void : runtime.pool.letGo((executor) => executor.row.kind === kind)
             })
         ),
-      define: (definition) =>
+      define: (definition, answer = () => null) =>
         Effect.ensuring(
-          runtime.writer.write({ op: "define", row: definition }),
+          Effect.flatMap(
+            Acting.of(runtime.host.now, {
+              action: `${definition.kind}.add`,
+              target: `${definition.name}@${definition.version}`,
+              detail: { hash: definition.hash }
+            }, answer),
+            (act) => Acting.write(runtime.writer.write<DefineOp>, { op: "define", row: definition }, act)
+          ),
           Effect.sync(() => runtime.extensions.documents.defined())
         ),
       describe: (definition) => runtime.extensions.documents.describe(definition),
       start: Effect.fnUntraced(function*(request) {
-        const { started } = yield* runtime.starts.start(request)
+        const { started } = yield* runtime.starts.start(request, { isTraffic: false })
         return {
           runId: request.id,
           joined: !started,

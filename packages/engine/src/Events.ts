@@ -22,6 +22,7 @@ import type { StorageFailed } from "./Backend.ts"
 import { type Change, hasEvent } from "./ChangeLog.ts"
 import type { Engine } from "./Engine.ts"
 import type { EventFilter, EventRow } from "./EventLog.ts"
+import * as Acting from "./internal/Acting.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as EngineEvents from "./internal/EngineEvents.ts"
 import * as FeedFollower from "./internal/FeedFollower.ts"
@@ -134,7 +135,13 @@ export class Events extends Context.Service<Events, {
             row
           )
         } else {
-          yield* runtime.messages.publish([row])
+          const act = yield* Acting.of(
+            runtime.host.now,
+            { action: "event.emit", target: id, by: source, detail: { name } },
+            () => ({ id }),
+            true
+          )
+          yield* runtime.messages.publish([row], act)
         }
         return id
       })

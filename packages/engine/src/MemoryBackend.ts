@@ -21,6 +21,7 @@ import {
 } from "./Backend.ts"
 import * as ChangeLog from "./ChangeLog.ts"
 import * as DueList from "./internal/DueList.ts"
+import * as MemoryAudit from "./internal/MemoryAudit.ts"
 import * as MemoryEvents from "./internal/MemoryEvents.ts"
 import { type MemoryStore, type Ordered, pair, type StoredRun } from "./internal/MemoryStore.ts"
 import { Transaction } from "./internal/MemoryTransaction.ts"
@@ -102,6 +103,9 @@ export const make = (store: MemoryStore): Backend => {
         )
         return take(inOrder(tokens), limit)
       }),
+    audit: (filter) => Effect.sync(() => MemoryAudit.list(store, filter)),
+    auditChain: (after, limit) => Effect.sync(() => take(store.audit.filter(({ n }) => n > after), limit)),
+    request: (caller, key) => Effect.sync(() => store.requests.get(pair(caller, key))?.row ?? null),
     events: (filter) => Effect.sync(() => MemoryEvents.list(store.events, filter)),
     oldestEvent: Effect.sync(() => MemoryEvents.oldest(store.events)),
     eventWaits: (event) => Effect.sync(() => MemoryEvents.waitsFor(store.events, event)),

@@ -14,6 +14,7 @@ import * as Schema from "effect/Schema"
 import type { WorkflowInstance } from "effect/workflow/WorkflowEngine"
 import type { StorageFailed } from "./Backend.ts"
 import { Engine } from "./Engine.ts"
+import * as Acting from "./internal/Acting.ts"
 import * as CurrentRuntime from "./internal/CurrentRuntime.ts"
 import * as Handover from "./internal/Handover.ts"
 import { jsonCodec } from "./internal/JsonCodec.ts"
@@ -148,8 +149,15 @@ export const send = <A extends Schema.Top>(
       })
       return "accepted"
     }
+    const act = yield* Acting.of(
+      runtime.host.now,
+      { action: "run.signal", target: options.runId, by: options.by, detail: { signal: self.name } },
+      () => null,
+      true
+    )
     const { result } = yield* runtime.messages.send({
-      row: { run: options.runId, id, kind: "signal", payload: message.text, at: runtime.host.now() }
+      row: { run: options.runId, id, kind: "signal", payload: message.text, at: runtime.host.now() },
+      ...(act === undefined ? {} : { act })
     })
     if (result === "accepted" || result === "duplicate") return result
     return yield* new SignalRefused({

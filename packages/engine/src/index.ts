@@ -1,7 +1,10 @@
 /** What makes runs durable. */
 export * as AccessTokens from "./AccessTokens.ts"
+export * as Actor from "./Actor.ts"
 export * as Answers from "./Answers.ts"
 export * as Approval from "./Approval.ts"
+export * as AuditChain from "./AuditChain.ts"
+export * as AuditLog from "./AuditLog.ts"
 export * as Backend from "./Backend.ts"
 export * as ChangeLog from "./ChangeLog.ts"
 export * as ChildRuns from "./ChildRuns.ts"

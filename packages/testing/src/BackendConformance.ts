@@ -7,6 +7,7 @@
 import { describe } from "@effect/vitest"
 import { accessTests } from "./backend/AccessTests.ts"
 import { artifactTests } from "./backend/ArtifactTests.ts"
+import { auditTests } from "./backend/AuditTests.ts"
 import { changeTests } from "./backend/ChangeTests.ts"
 import { eventTests } from "./backend/EventTests.ts"
 import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
@@ -45,6 +46,7 @@ export const suite = (name: string, make: MakeStore): void => {
     spendingTests(test)
     standingTests(test)
     accessTests(test)
+    auditTests(test)
     lawTests(make)
   })
 }

@@ -4,8 +4,9 @@ import { DayRaiseRefused, type WorkflowNotFound } from "@fermata/core/RunsErrors
 import * as Spent from "@fermata/core/Spent"
 import * as SpentByDay from "@fermata/core/SpentByDay"
 import * as Effect from "effect/Effect"
-import type { Backend, DayRaiseRow, StorageFailed } from "../Backend.ts"
+import type { Answers, Backend, DayRaiseRow, StorageFailed } from "../Backend.ts"
 import * as DayRaises from "../DayRaises.ts"
+import * as Acting from "./Acting.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as RunStarts from "./RunStarts.ts"
 import * as Telling from "./secrets/Telling.ts"
@@ -44,10 +45,24 @@ export const make = (runtime: EngineRuntime, backend: Backend) => ({
     if (day === undefined || problem !== undefined) {
       return yield* new DayRaiseRefused({ workflow, problem: problem ?? "it is for no day" })
     }
-    const { raised, result, told } = yield* runtime.messages.raise(
-      DayRaises.op({ id, workflow, day, ...amount, by, note: note ?? null, at })
+    const raised = ({ raised, result, told }: Answers["raise"]): DayRaised => ({
+      workflow,
+      day: SpentByDay.textOf(day),
+      result,
+      raised,
+      told
+    })
+    const act = yield* Acting.of(
+      runtime.host.now,
+      { action: "day.raise", target: workflow, by, detail: { day: SpentByDay.textOf(day), ...amount } },
+      raised
     )
-    return { workflow, day: SpentByDay.textOf(day), result, raised, told }
+    return raised(
+      yield* runtime.messages.raise(
+        DayRaises.op({ id, workflow, day, ...amount, by, note: note ?? null, at }),
+        act
+      )
+    )
   }),
   dayRaises: Effect.fn("Runs.dayRaises")(function*(
     { since, until, workflow }: {

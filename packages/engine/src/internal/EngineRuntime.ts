@@ -4,12 +4,13 @@ import * as Effect from "effect/Effect"
 import * as LogLevel from "effect/LogLevel"
 import * as References from "effect/References"
 import type { Desk } from "../Answers.ts"
-import type { Backend } from "../Backend.ts"
+import type { AnswerOp, Backend } from "../Backend.ts"
 import type { EngineOptions } from "../EngineOptions.ts"
 import { EngineProbe } from "../EngineProbe.ts"
 import type { HostClock } from "../HostClock.ts"
 import { CurrentPace } from "../Pace.ts"
 import type { Store } from "../Store.ts"
+import * as Acting from "./Acting.ts"
 import type { Extensions } from "./Extensions.ts"
 import { FeedReader } from "./FeedReader.ts"
 import { Announcements } from "./process/Announcements.ts"
@@ -100,7 +101,12 @@ export const make = (
   const logsRuns = LogLevel.isGreaterThanOrEqualTo("Debug", Context.get(ambient, References.MinimumLogLevel))
   const announcements = new Announcements({ store, host, rounds, writer, extensions, logsRuns })
   const inboxes = new Inboxes(backend, ownerId, pool, rounds)
-  const desk: Desk = { backend, write: writer.write, journal: store.journal, now: host.now }
+  const desk: Desk = {
+    backend,
+    write: (op, act) => Acting.write(writer.write<AnswerOp>, op, act),
+    journal: store.journal,
+    now: host.now
+  }
   const commits = new Commits({ host, rounds, writer, announcements, extensions, inboxes, waiters })
   const loading = new Loading({
     options,

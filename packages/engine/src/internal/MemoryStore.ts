@@ -5,12 +5,14 @@ import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import type {
   AccessTokenRow,
   ApprovalRow,
+  AuditRow,
   DayRaiseRow,
   DefinitionRow,
   FindingRow,
   InboxRow,
   OutboxRow,
   OwnerRow,
+  RequestRow,
   RunRow,
   SpendingRow,
   StandingRow
@@ -34,6 +36,10 @@ export interface MemoryStore {
   readonly standing: Map<string, Ordered<StandingRow>>
   /** By their ids. */
   readonly accessTokens: Map<string, Ordered<AccessTokenRow>>
+  /** The lines of the audit, in their order. */
+  readonly audit: Array<AuditRow>
+  /** By caller and key, in order of arrival. */
+  readonly requests: Map<string, Ordered<RequestRow>>
   readonly owners: Map<string, OwnerRow>
   readonly definitions: Map<string, DefinitionRow>
   readonly findings: Map<string, Ordered<FindingRow>>
@@ -100,6 +106,8 @@ export const makeStore = (): MemoryStore => ({
   approvals: new Map(),
   standing: new Map(),
   accessTokens: new Map(),
+  audit: [],
+  requests: new Map(),
   owners: new Map(),
   definitions: new Map(),
   findings: new Map(),

@@ -4,12 +4,14 @@
 import * as DayClaims from "@fermata/core/DayClaims"
 import * as Spent from "@fermata/core/Spent"
 import * as SpentByDay from "@fermata/core/SpentByDay"
+import * as AuditChain from "../AuditChain.ts"
 import type {
   AnswerOp,
   Answers,
   CommitOp,
   DefinitionRow,
   InboxOp,
+  Known,
   LeaveOp,
   Op,
   OutboxRow,
@@ -21,6 +23,7 @@ import type {
   Together
 } from "../Backend.ts"
 import * as MemoryAccess from "./MemoryAccess.ts"
+import * as MemoryAudit from "./MemoryAudit.ts"
 import { MemoryChanges } from "./MemoryChanges.ts"
 import { EventChanges } from "./MemoryEvents.ts"
 import { MemoryOwners } from "./MemoryOwners.ts"
@@ -48,7 +51,14 @@ export class Transaction {
     this.#changes.undo()
   }
 
-  apply(op: Op): Answers[keyof Answers] {
+  apply(op: Op): Answers[keyof Answers] | Known {
+    const act = AuditChain.actOf(op)
+    return act === undefined
+      ? this.#apply(op)
+      : AuditChain.apply(MemoryAudit.records(this.#changes), op, act, () => this.#apply(op))
+  }
+
+  #apply(op: Op): Answers[keyof Answers] {
     switch (op.op) {
       case "start":
         return this.#start(op)
@@ -84,13 +94,12 @@ export class Transaction {
       case "report":
         return this.#report(op)
       case "publish":
-        for (const row of op.rows) this.#send(row)
-        return {}
+        return { added: op.rows.filter((row) => this.#send(row)).length }
       case "delivered":
         for (const id of op.ids) this.#changes.drop(this.#store.outbox, id)
         return {}
       case "define":
-        return this.#define(op.row)
+        return define(this.#changes, op.row)
       case "events":
         return this.#events.keep(
           op,
@@ -383,30 +392,32 @@ export class Transaction {
     return { reported: true }
   }
 
-  #define(row: DefinitionRow): Answers["define"] {
-    const key = pair(row.name, row.version)
-    const known = this.#store.definitions.get(key) ?? null
-    if (known !== null && known.hash === row.hash && known.kind === row.kind) return { result: "same", known }
-    if (known !== null && (known.kind !== "program" || row.kind !== "program")) return { result: "refused", known }
-    this.#changes.put(this.#store.definitions, key, row)
-    return { result: known === null ? "added" : "replaced", known }
-  }
-
   #keep(blobs: StartOp["blobs"]): void {
     for (const { data, hash } of blobs) {
       if (!this.#store.blobs.has(hash)) this.#changes.put(this.#store.blobs, hash, data)
     }
   }
 
-  #send(row: OutboxRow): void {
-    if (this.#store.outbox.has(row.id)) return
+  #send(row: OutboxRow): boolean {
+    if (this.#store.outbox.has(row.id)) return false
     this.#changes.put(this.#store.outbox, row.id, { order: this.#store.arrivals++, row })
+    return true
   }
 }
 
 // ---------------------------------------------------------------------------
 // internal
 // ---------------------------------------------------------------------------
+
+const define = (changes: MemoryChanges, row: DefinitionRow): Answers["define"] => {
+  const { definitions } = changes.store
+  const key = pair(row.name, row.version)
+  const known = definitions.get(key) ?? null
+  if (known !== null && known.hash === row.hash && known.kind === row.kind) return { result: "same", known }
+  if (known !== null && (known.kind !== "program" || row.kind !== "program")) return { result: "refused", known }
+  changes.put(definitions, key, row)
+  return { result: known === null ? "added" : "replaced", known }
+}
 
 const placeOf = ({ id, kind, root, workflow }: RunRow) => ({ run: id, root, workflow, kind })
 

@@ -14,6 +14,7 @@ import type { CommitOp, OutboxRow, RunRow, StartOp, StorageFailed } from "../Bac
 import type { Definitions } from "../Extension.ts"
 import { payloadText, type StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
+import * as Acting from "./Acting.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as Questions from "./Questions.ts"
 import type { Registration } from "./run/RunHost.ts"
@@ -64,9 +65,27 @@ export const fork = Effect.fnUntraced(function*(
       )
     }
   }
-  yield* store.backend.write(ops)
+  const forked: Forked = { runId: id, from: original.id, step: options.at, shared: seq }
+  const act = yield* Acting.of(
+    runtime.host.now,
+    {
+      action: "run.fork",
+      target: id,
+      by: options.by,
+      detail: {
+        from: original.id,
+        step: options.at,
+        ...(options.input === undefined ? {} : { input: true }),
+        ...(options.set === undefined ? {} : { set: Object.keys(options.set) })
+      }
+    },
+    () => forked
+  )
+  const [start, rest] = ops
+  const [answer] = yield* store.backend.write([act === undefined ? start : { ...start, act }, rest])
+  yield* Acting.fresh(answer)
   runtime.starts.onStarted(row, told)
-  return { runId: id, from: original.id, step: options.at, shared: seq }
+  return forked
 })
 
 /** How a run carries on what another has recorded. */

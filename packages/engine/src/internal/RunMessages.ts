@@ -11,9 +11,10 @@ import type { Wait } from "@fermata/core/Wait"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
-import type { RunRow } from "../Backend.ts"
+import type { Answers, RunRow } from "../Backend.ts"
 import type { Kind, Message } from "../InboxMessage.ts"
 import type { Store } from "../Store.ts"
+import * as Acting from "./Acting.ts"
 import * as DryReplay from "./DryReplay.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as Handover from "./Handover.ts"
@@ -32,10 +33,23 @@ export interface Raise extends Spent.Amount {
 
 export const make = (runtime: EngineRuntime, store: Store["Service"], { open, rowOf, show }: RunLookup) => {
   /** What of the message came from outside is stored text in it. */
-  const send = Effect.fnUntraced(function*<K extends Kind>(row: RunRow, kind: K, message: Message<K>, id?: string) {
+  const send = Effect.fnUntraced(function*<K extends Order>(
+    row: RunRow,
+    kind: K,
+    message: Message<K>,
+    { action = `run.${kind}`, detail, id }: Pick<Partial<Acting.What>, "action" | "detail"> & {
+      readonly id?: string | undefined
+    } = {}
+  ) {
     const { text } = StoredJson.compose(message)
+    const act = yield* Acting.of<Answers["inbox"]>(
+      runtime.host.now,
+      { action, target: row.id, by: message.by, ...(detail === undefined ? {} : { detail }) },
+      ({ result }) => receipt(row, result)
+    )
     const { result } = yield* runtime.messages.send({
-      row: { run: row.id, id: id ?? runtime.messages.newId(kind), kind, payload: text, at: runtime.host.now() }
+      row: { run: row.id, id: id ?? runtime.messages.newId(kind), kind, payload: text, at: runtime.host.now() },
+      ...(act === undefined ? {} : { act })
     })
     return yield* acknowledged(row, result)
   })
@@ -45,7 +59,7 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
     result: "accepted" | "duplicate" | "closed" | "unknown"
   ): Effect.Effect<Receipt, ActError> =>
     result === "accepted" || result === "duplicate"
-      ? Effect.succeed({ runId: row.id, result })
+      ? Effect.succeed(receipt(row, result))
       : Effect.andThen(open(row.id), new RunNotFound({ run: row.id, closest: [] }))
 
   const settleable = Effect.fnUntraced(function*(row: RunRow) {
@@ -69,7 +83,8 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
       const row = yield* open(run)
       const keys = yield* settleable(row)
       if (keys.includes(key)) {
-        if (options.action._tag !== "complete") return yield* send(row, "settle", { key, ...options })
+        const detail = { step: key, as: options.action._tag }
+        if (options.action._tag !== "complete") return yield* send(row, "settle", { key, ...options }, { detail })
         const output = StoredJson.of(options.action.output ?? null)
         const problem = Result.isFailure(output)
           ? `it cannot be stored: ${output.failure.reason}`
@@ -80,7 +95,7 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
           key,
           by: options.by,
           action: { _tag: "complete", output: Result.getOrThrow(output).read() }
-        })
+        }, { detail })
       }
       const status = RunView.step(yield* show(row.id), key)?.status
       return yield* new StepNotOpen({ runId: row.id, key, open: keys, ...(status === undefined ? {} : { status }) })
@@ -110,7 +125,7 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
     const stored = yield* Handover.given(`payload of signal "${name}"`, payload ?? null, Handover.giver(row))
     const message = { name, payload: stored, ...(by === undefined ? {} : { by }) }
     if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
-    return yield* send(row, "signal", message, id)
+    return yield* send(row, "signal", message, { detail: { signal: name }, id })
   })
 
   const raise = Effect.fn("Runs.raise")(function*(run: string, { by, id: given, note, ...amount }: Raise) {
@@ -122,7 +137,11 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
     if (id !== undefined && (yield* received(row, id))) return { runId: row.id, result: "duplicate" } as const
     const raised = Spent.sum(Spent.zero, amount)
     const payload = StoredJson.compose({ ...raised, ...(note === undefined ? {} : { note }) })
-    return yield* send(row, "signal", { name: budgetSignal, payload, by }, id)
+    return yield* send(row, "signal", { name: budgetSignal, payload, by }, {
+      action: "run.raise",
+      detail: { ...raised },
+      id
+    })
   })
 
   const sample = Effect.fn("Runs.sample")(function*(run: string, wait: Wait) {
@@ -145,6 +164,11 @@ type AboutStep = JournalEntry.EntryOf<"StepRequested" | "StepCompleted" | "StepF
 const isAboutStep = (entry: JournalEntry.JournalEntry): entry is AboutStep =>
   entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed" ||
   entry._tag === "ProbeFailed"
+
+/** What an operator may tell a run. */
+type Order = Extract<Kind, "cancel" | "pause" | "resume" | "settle" | "signal">
+
+const receipt = <R extends string>({ id }: RunRow, result: R) => ({ runId: id, result })
 
 const pageSize = 5_000
 

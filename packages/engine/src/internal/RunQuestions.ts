@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import * as Taking from "../Answers.ts"
 import type { RunRow } from "../Backend.ts"
+import * as Acting from "./Acting.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 import type { RunLookup } from "./RunLookup.ts"
 
@@ -86,6 +87,21 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
         problem: `its edit cannot be stored: ${stored.failure.reason}`
       })
     }
+    const act = (taken: Taking.Standing) => {
+      const { hash } = taken.standing.proposal
+      const detail = {
+        decision,
+        ...(choice === undefined ? {} : { choice }),
+        ...(hash === undefined ? {} : { hash }),
+        ...(edit === undefined ? {} : { edited: true }),
+        ...(always === undefined ? {} : { always: true })
+      }
+      return Acting.of(
+        runtime.host.now,
+        { action: "approval.answer", target: id, by, detail },
+        () => approvalOf(taken)
+      )
+    }
     const outcome = yield* Taking.take(runtime.desk, row.id, key, {
       id: runtime.messages.newId("answer"),
       decision,
@@ -96,7 +112,7 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
       ...(hash === undefined ? {} : { seen: hash }),
       ...(note === undefined ? {} : { note }),
       ...(always === undefined ? {} : { always })
-    })
+    }, act)
     if (outcome._tag === "Closed" || outcome._tag === "Unknown") return yield* notOpen(row, key, ids)
     runtime.rounds.poke()
     if (outcome._tag !== "Refused") return approvalOf(outcome)

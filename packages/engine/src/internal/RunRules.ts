@@ -2,9 +2,11 @@
 import { RuleAmbiguous, RuleNotFound } from "@fermata/core/RunsErrors"
 import type { StandingFilter } from "@fermata/core/StandingRule"
 import * as Effect from "effect/Effect"
+import type { RevokeOp } from "../Backend.ts"
+import * as Acting from "./Acting.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 
-export const make = ({ store: { backend }, writer }: EngineRuntime) => {
+export const make = ({ host, store: { backend }, writer }: EngineRuntime) => {
   const rules = Effect.fn("Runs.rules")((filter: StandingFilter = {}) => backend.standing(filter))
 
   const revoke = Effect.fn("Runs.revoke")(function*(rule: string) {
@@ -14,7 +16,12 @@ export const make = ({ store: { backend }, writer }: EngineRuntime) => {
     if (found.length > 1) return yield* new RuleAmbiguous({ rule, candidates: found.map(({ id }) => id) })
     const [only] = found
     if (only === undefined) return yield* new RuleNotFound({ rule, known: ids })
-    const { revoked } = yield* writer.write({ op: "revoke", id: only.id })
+    const act = yield* Acting.of(
+      host.now,
+      { action: "rule.revoke", target: only.id, detail: { agent: only.agent } },
+      () => only
+    )
+    const { revoked } = yield* Acting.write(writer.write<RevokeOp>, { op: "revoke", id: only.id }, act)
     // Somebody else was faster.
     return revoked ? only : yield* new RuleNotFound({ rule, known: ids.filter((id) => id !== only.id) })
   })

@@ -5,6 +5,7 @@ import type { Census } from "@fermata/core/Owner"
 import type { Backend } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
 import * as AccessSql from "./AccessSql.ts"
+import * as AuditSql from "./AuditSql.ts"
 import * as ChangeSql from "./ChangeSql.ts"
 import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
@@ -132,6 +133,7 @@ export const make = (db: DatabaseSync) => {
     approvals: (id: string | null, limit: number) =>
       (id === null ? approvals.all(atMost(limit)) : approvalsOf.all(id, atMost(limit))).map(toApproval),
     ...AccessSql.reads(db),
+    ...AuditSql.reads(db),
     ...EventSql.reads(db),
     definitions: () => definitions.all().map(toDefinition),
     definition: (name: string, version: string) => orNull(definition.get(name, version), toDefinition),

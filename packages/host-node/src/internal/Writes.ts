@@ -3,10 +3,12 @@
  * write transaction.
  */
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as AuditChain from "@fermata/engine/AuditChain"
 import type {
   AnswerOp,
   Answers,
   CommitOp,
+  Known,
   Op,
   OutboxRow,
   ReportOp,
@@ -16,6 +18,7 @@ import type {
 } from "@fermata/engine/Backend"
 import type { DatabaseSync } from "node:sqlite"
 import * as AccessSql from "./AccessSql.ts"
+import * as AuditSql from "./AuditSql.ts"
 import * as ChangeSql from "./ChangeSql.ts"
 import * as DefinitionSql from "./DefinitionSql.ts"
 import * as EntryLines from "./EntryLines.ts"
@@ -66,6 +69,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const spending = SpendingSql.changes(db)
   const standingRules = StandingSql.changes(db)
   const access = AccessSql.changes(db)
+  const records = AuditSql.records(db)
   const mark = ChangeSql.mark(db)
 
   const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
@@ -179,8 +183,11 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     bounded(lengths).set(key, first + rows.length)
   }
 
-  const sendAll = (rows: ReadonlyArray<OutboxRow>) => {
-    for (const row of rows) send.run(row.id, row.kind, row.payload)
+  /** How many of them were not there. */
+  const sendAll = (rows: ReadonlyArray<OutboxRow>): number => {
+    let added = 0
+    for (const row of rows) added += send.run(row.id, row.kind, row.payload)
+    return added
   }
 
   const join = (key: number, op: StartOp): Answers["start"] => {
@@ -388,61 +395,65 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     return { reported: true }
   }
 
+  const applyOne = (op: Op): Answers[keyof Answers] => {
+    switch (op.op) {
+      case "start":
+        return start(op)
+      case "commit":
+        return commit(op)
+      case "leave":
+        return listeners.leave(op)
+      case "inbox":
+        return inbox(op)
+      case "answer":
+        return answer(op)
+      case "revoke":
+        return { revoked: standingRules.remove(op.id) }
+      case "issue":
+        return access.issue(op)
+      case "withdraw":
+        return access.withdraw(op.id)
+      case "used":
+        return access.used(op.id, op.at)
+      case "claim":
+        return owners.claim(op)
+      case "claimOne":
+        return owners.claimOne(op.owner, op.run)
+      case "heartbeat":
+        return owners.heartbeat(op.owner)
+      case "reap":
+        return owners.reap(op)
+      case "retire":
+        return owners.retire(op.owner)
+      case "report":
+        return report(op)
+      case "publish":
+        return { added: sendAll(op.rows) }
+      case "delivered":
+        for (const id of op.ids) delivered.run(id)
+        return {}
+      case "define":
+        return register(op.row)
+      case "events":
+        return events.keep(op, (row) => void inbox({ row }))
+      case "sweep":
+        return events.sweep(op)
+      case "raise":
+        return raise(op)
+      default:
+        throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
+    }
+  }
+
   return {
     /** A transaction of its own. */
     appendAlone: (op: CommitOp) => appendOnly(op, true),
     catchUp,
     /** To be called at the end of each transaction. */
     placeRows,
-    apply: (op: Op): Answers[keyof Answers] => {
-      switch (op.op) {
-        case "start":
-          return start(op)
-        case "commit":
-          return commit(op)
-        case "leave":
-          return listeners.leave(op)
-        case "inbox":
-          return inbox(op)
-        case "answer":
-          return answer(op)
-        case "revoke":
-          return { revoked: standingRules.remove(op.id) }
-        case "issue":
-          return access.issue(op)
-        case "withdraw":
-          return access.withdraw(op.id)
-        case "used":
-          return access.used(op.id, op.at)
-        case "claim":
-          return owners.claim(op)
-        case "claimOne":
-          return owners.claimOne(op.owner, op.run)
-        case "heartbeat":
-          return owners.heartbeat(op.owner)
-        case "reap":
-          return owners.reap(op)
-        case "retire":
-          return owners.retire(op.owner)
-        case "report":
-          return report(op)
-        case "publish":
-          sendAll(op.rows)
-          return {}
-        case "delivered":
-          for (const id of op.ids) delivered.run(id)
-          return {}
-        case "define":
-          return register(op.row)
-        case "events":
-          return events.keep(op, (row) => void inbox({ row }))
-        case "sweep":
-          return events.sweep(op)
-        case "raise":
-          return raise(op)
-        default:
-          throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
-      }
+    apply: (op: Op): Answers[keyof Answers] | Known => {
+      const act = AuditChain.actOf(op)
+      return act === undefined ? applyOne(op) : AuditChain.apply(records, op, act, () => applyOne(op))
     },
     /** To be called when the transaction was rolled back: nothing of it is there. */
     forget: () => {

@@ -7,6 +7,7 @@ import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { issue } from "./AccessTests.ts"
+import { act, asked } from "./AuditTests.ts"
 import {
   answer,
   approval,
@@ -411,10 +412,30 @@ const intent = fc.oneof(
   }
 )
 
+/** On somebody's behalf, now and a day later, perhaps asked for under a key. */
+const acts = fc.record({
+  target: run,
+  at: fc.constantFrom(0, 1_000, 86_400_000, 86_401_000),
+  who: key,
+  request: fc.option(fc.record({ caller: key, key: message, hash: key }), { nil: undefined })
+}).map(({ at, request, target, who }) =>
+  act(target, {
+    at,
+    who,
+    ...(request === undefined ? {} : { request: asked(request.caller, request.key, request.hash) })
+  })
+)
+
+const mayBeActs = new Set(["start", "inbox", "answer", "revoke", "issue", "withdraw", "publish", "define", "raise"])
+
+const perhapsActed: fc.Arbitrary<Op> = fc.tuple(intent, fc.option(acts, { freq: 2 })).map(([op, by]) =>
+  by === null || !mayBeActs.has(op.op) ? op : Object.assign({}, op, { act: by }) as Op
+)
+
 const transaction: fc.Arbitrary<Transaction> = fc.record({
   connection: fc.constantFrom(0 as const, 1 as const),
   fails: fc.integer({ min: 0, max: 5 }).map((roll) => roll === 0),
-  intents: fc.array(intent, { minLength: 1, maxLength: 6 })
+  intents: fc.array(perhapsActed, { minLength: 1, maxLength: 6 })
 })
 
 /** Everything that a reader can see. */
@@ -459,6 +480,10 @@ const observe = (backend: Backend) =>
     accessToken: Effect.forEach(keys, backend.accessToken),
     accessTokens: backend.accessTokens(100),
     accessTokensBehind: backend.accessTokens(1, "k0"),
+    audit: backend.auditChain(0, 1_000),
+    auditOf: backend.audit({ limit: 3, run: "r0", who: "k0", since: 1_000 }),
+    requests: Effect.forEach(keys, (caller) =>
+      Effect.forEach(messages, (key) => backend.request(caller, key))),
     spending: backend.spending({}),
     dayRaises: backend.dayRaises({}),
     dayRaisesOf: backend.dayRaises({ workflow: "purchase", since: 1, until: 20_000 }),

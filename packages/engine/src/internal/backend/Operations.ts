@@ -1,4 +1,5 @@
 /** What is written to a store: operations, each with its answer. */
+import type { AuditText } from "@fermata/core/AuditLine"
 import type { DayClaim, Settled } from "@fermata/core/DayClaims"
 import type { Amount } from "@fermata/core/Spent"
 import type { DaySums } from "@fermata/core/SpentByDay"
@@ -14,9 +15,39 @@ import type {
   InboxRow,
   OutboxRow,
   OwnerRow,
+  RequestRow,
   RunRow,
   StandingRow
 } from "./Rows.ts"
+
+/**
+ * On whose behalf an operation is done. Where it does something, the line is
+ * kept in its transaction, as the next of the chain (`AuditChain`).
+ */
+export interface Act {
+  readonly line: Omit<AuditText, "at" | "n">
+  /** ms since the epoch. Asked inside the transaction. */
+  readonly now: () => number
+  /**
+   * What asks for it, kept with its answer in the same transaction. Where the
+   * store has a request of this caller and key, nothing is done, and the
+   * operation is answered with that one.
+   */
+  readonly request?: Pick<RequestRow, "caller" | "hash" | "key" | "route"> & {
+    /** What is kept as the answer, by what the operation has come to; null to keep none. */
+    readonly answer: (answer: Answers[keyof Answers]) => string | null
+  }
+}
+
+/** An operation that somebody may do: without an act it is the engine's own, or a program's. */
+export interface Acted {
+  readonly act?: Act
+}
+
+/** The answer to an operation whose act was asked for before. */
+export interface Known {
+  readonly answered: RequestRow
+}
 
 /**
  * Starts a run, or joins the run that has this id. `rows` are its first entries,
@@ -24,7 +55,7 @@ import type {
  * A run that starts with an owner is at epoch 1, as if claimed, else at epoch 0.
  * Joining changes nothing but the listeners and the keeper.
  */
-export interface StartOp {
+export interface StartOp extends Acted {
   readonly op: "start"
   readonly run: Omit<RunRow, "length" | "epoch" | "takeovers" | "updatedAt" | "waits" | "reason" | "spent">
   readonly rows: ReadonlyArray<string>
@@ -161,7 +192,7 @@ export interface LeaveOp {
  * an owner). The answer is the acknowledgement: `unknown` and `closed` are about
  * the run, `duplicate` is about rows that are still in the inbox.
  */
-export interface InboxOp {
+export interface InboxOp extends Acted {
   readonly op: "inbox"
   readonly row: InboxRow
   /** Keeps the row for a run that does not exist yet; its start puts the row into its inbox. */
@@ -176,7 +207,7 @@ export interface InboxOp {
  * `before`, or before `from`; `closed` about the run; `unknown` when there is no
  * such question; `duplicate` when the inbox has a row of this id.
  */
-export interface AnswerOp {
+export interface AnswerOp extends Acted {
   readonly op: "answer"
   readonly run: string
   readonly key: string
@@ -195,7 +226,7 @@ export interface AnswerOp {
 }
 
 /** Takes back a rule that stands. */
-export interface RevokeOp {
+export interface RevokeOp extends Acted {
   readonly op: "revoke"
   readonly id: string
 }
@@ -204,13 +235,13 @@ export interface RevokeOp {
  * Keeps a token, unless its id is known or its parent is not there. Whatever a
  * login made that counts no more at the time of the row is deleted.
  */
-export interface IssueOp {
+export interface IssueOp extends Acted {
   readonly op: "issue"
   readonly row: Omit<AccessTokenRow, "usedAt">
 }
 
 /** Deletes a token, and those that logins have made by it. */
-export interface WithdrawOp {
+export interface WithdrawOp extends Acted {
   readonly op: "withdraw"
   readonly id: string
 }
@@ -283,7 +314,7 @@ export interface ReportOp {
 }
 
 /** Puts messages into the outbox on behalf of a caller (an emitted event). A known id is ignored. */
-export interface PublishOp {
+export interface PublishOp extends Acted {
   readonly op: "publish"
   readonly rows: ReadonlyArray<OutboxRow>
 }
@@ -298,7 +329,7 @@ export interface DeliveredOp {
  * Registers a definition. A document with another hash under a known name and
  * version is refused; a program is replaced. A name and version never changes its kind.
  */
-export interface DefineOp {
+export interface DefineOp extends Acted {
   readonly op: "define"
   readonly row: DefinitionRow
 }
@@ -310,7 +341,7 @@ export interface DefineOp {
  * `InboxOp` at the time of the row. A sum of raises is no larger than the largest
  * safe integer.
  */
-export interface RaiseOp {
+export interface RaiseOp extends Acted {
   readonly op: "raise"
   readonly row: DayRaiseRow
   readonly reasons: ReadonlyArray<string>
@@ -387,7 +418,8 @@ export interface Answers extends EventAnswers {
   readonly retire: { readonly freed: number }
   /** Whether it was recorded. */
   readonly report: { readonly reported: boolean }
-  readonly publish: {}
+  /** How many were not known. */
+  readonly publish: { readonly added: number }
   readonly delivered: {}
   /** `raised` are all raises of the day, and `told` the runs that got the message, by their ids. */
   readonly raise: {
@@ -398,4 +430,6 @@ export interface Answers extends EventAnswers {
   readonly define: { readonly result: "added" | "same" | "replaced" | "refused"; readonly known: DefinitionRow | null }
 }
 /** What a write answers to this operation. */
-export type Answer<O extends Op> = O extends { readonly op: infer K extends keyof Answers } ? Answers[K] : never
+export type Answer<O extends Op> = O extends { readonly op: infer K extends keyof Answers }
+  ? O extends { readonly act: Act } ? Answers[K] | Known : Answers[K]
+  : never

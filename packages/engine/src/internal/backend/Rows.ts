@@ -1,4 +1,5 @@
 /** The rows of a store: plain strings and numbers. Times are ms since the epoch. */
+import type { AuditText } from "@fermata/core/AuditLine"
 import type { Amount } from "@fermata/core/Spent"
 import type { DayStanding } from "@fermata/core/SpentByDay"
 import type { StandingRule } from "@fermata/core/StandingRule"
@@ -118,6 +119,26 @@ export interface AccessTokenRow {
   readonly usedAt: number | null
   /** The token by whose login it was made; null for one that stands by itself. */
   readonly parent: string | null
+}
+
+/** A line of the audit, with its detail as JSON text. */
+export interface AuditRow extends AuditText {
+  readonly prev: string
+  readonly hash: string
+}
+
+/** A request that was answered: asked again by the same caller under the same key, it is given the same. */
+export interface RequestRow {
+  /** The name of whoever asked. */
+  readonly caller: string
+  readonly key: string
+  /** What was asked of, such as `POST /api/runs/1f0c/cancel`. */
+  readonly route: string
+  /** SHA-256, in lower-case hex, of what was asked. */
+  readonly hash: string
+  /** JSON text; null where it is told only once, because something in it is secret. */
+  readonly answer: string | null
+  readonly at: number
 }
 
 /** A process that lives until `expiresAt` (ms since the epoch) unless it says so again. */

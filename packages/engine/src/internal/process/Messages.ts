@@ -1,6 +1,7 @@
 /** Messages of callers in this process to runs and to the outside. */
 import * as Effect from "effect/Effect"
-import type { Answers, InboxOp, OutboxRow, RaiseOp, StorageFailed } from "../../Backend.ts"
+import type { Act, Answers, InboxOp, OutboxRow, PublishOp, RaiseOp, StorageFailed } from "../../Backend.ts"
+import * as Acting from "../Acting.ts"
 import type { Scrub } from "../secrets/Scrub.ts"
 import * as Telling from "../secrets/Telling.ts"
 import type { Inboxes } from "./Inboxes.ts"
@@ -27,28 +28,29 @@ export class Messages {
   }
 
   /** Puts a message into the inbox of a run. */
-  readonly send = ({ row, ...rest }: Omit<InboxOp, "op">): Effect.Effect<Answers["inbox"], StorageFailed> => {
+  readonly send = ({ act, row, ...rest }: Omit<InboxOp, "op">): Effect.Effect<Answers["inbox"], StorageFailed> => {
     const scrub = Telling.now()
     const op = { ...rest, row: scrub === undefined ? row : without(row, scrub) }
-    return Effect.map(this.writer.patience.persist(this.writer.write({ op: "inbox", ...op })), (answer) => {
+    const written = Acting.write(this.writer.write<InboxOp>, { op: "inbox", ...op }, act)
+    return Effect.map(this.writer.patience.persist(written), (answer) => {
       if (answer.result === "accepted") this.inboxes.arrived(op.row, answer)
       return answer
     })
   }
 
   /** Raises what the runs of a workflow may spend on a day, and tells those that wait for it. */
-  readonly raise = (op: RaiseOp): Effect.Effect<Answers["raise"], StorageFailed> =>
+  readonly raise = (op: RaiseOp, act: Act | undefined): Effect.Effect<Answers["raise"], StorageFailed> =>
     Effect.tap(
-      this.writer.patience.persist(this.writer.write(op)),
+      this.writer.patience.persist(Acting.write(this.writer.write<RaiseOp>, op, act)),
       ({ told }) => Effect.sync(() => told.length > 0 ? this.rounds.poke() : undefined)
     )
 
   /** Puts messages into the outbox for a caller who is no body of a workflow. */
-  readonly publish = (rows: ReadonlyArray<OutboxRow>): Effect.Effect<void, StorageFailed> => {
+  readonly publish = (rows: ReadonlyArray<OutboxRow>, act: Act | undefined): Effect.Effect<void, StorageFailed> => {
     const scrub = Telling.now()
     const told = scrub === undefined ? rows : rows.map((row) => without(row, scrub))
     return Effect.map(
-      this.writer.patience.persist(this.writer.write({ op: "publish", rows: told })),
+      this.writer.patience.persist(Acting.write(this.writer.write<PublishOp>, { op: "publish", rows: told }, act)),
       () => this.rounds.poke()
     )
   }

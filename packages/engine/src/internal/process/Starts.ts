@@ -2,9 +2,10 @@
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { Answers, Backend, RunRow, StorageFailed } from "../../Backend.ts"
+import type { Act, Answers, Backend, RunRow, StartOp, StorageFailed } from "../../Backend.ts"
 import { startOp, type StartRequest } from "../../StartRequest.ts"
 import { encodeEntries } from "../../Store.ts"
+import * as Acting from "../Acting.ts"
 import * as Handover from "../Handover.ts"
 import * as Leaving from "../Leaving.ts"
 import type { Registration } from "../run/RunHost.ts"
@@ -43,13 +44,14 @@ export class Starts {
   /**
    * Starts a run, or joins it. When this process serves it and has a free slot, it owns the run from the first moment; but
    * not when a step asks for it: a failure would leave this process unsure of what it owns, and cut the step short.
+   * `isTraffic`: it is no act of anybody unless somebody is said to act.
    */
-  readonly start = (request: StartRequest) =>
+  readonly start = (request: StartRequest, { isTraffic = true }: { readonly isTraffic?: boolean } = {}) =>
     Effect.flatMap(CurrentRun, (place) =>
       place?.step === undefined
-        ? this.startOnce(request, true)
+        ? this.startOnce(request, true, isTraffic)
         : this.parts.writer.patience.persist(Effect.uninterruptible(Effect.tap(
-          this.startOnce(without(request, place.confidant?.scrub), false),
+          this.startOnce(without(request, place.confidant?.scrub), false, true),
           // The start comes behind the moment in which the run, told to stop, has left its children.
           () =>
             request.listener !== null && place.run.steps.hasLeft(place.step!)
@@ -57,11 +59,24 @@ export class Starts {
               : Effect.void
         ))))
 
-  private readonly startOnce = (request: StartRequest, owns: boolean) =>
+  private readonly startOnce = (request: StartRequest, owns: boolean, isTraffic: boolean) =>
     Effect.flatMap(
       this.join(request),
-      (joined) => joined === undefined ? this.begin(request, owns) : Effect.succeed(joined)
+      (joined) =>
+        joined === undefined
+          ? Effect.flatMap(this.actOf(request, isTraffic), (act) => this.begin(request, owns, act))
+          : Effect.succeed(joined)
     )
+
+  private actOf({ by, id, version, workflow }: StartRequest, isTraffic: boolean): Effect.Effect<Act | undefined> {
+    const what = { action: "run.start", target: id, by, detail: { workflow, version } }
+    return Acting.of<Answers["start"]>(
+      this.parts.host.now,
+      what,
+      ({ started }) => ({ runId: id, joined: !started }),
+      isTraffic
+    )
+  }
 
   /** A run that is there and that nobody can leave is joined by a look: nothing changes in it. */
   private join(request: StartRequest): Effect.Effect<Answers["start"] | undefined, StorageFailed> {
@@ -78,7 +93,7 @@ export class Starts {
   }
 
   /** To the end although the caller may leave, so that no run stays owned by this process and unknown to it. */
-  private readonly begin = (request: StartRequest, owns: boolean) =>
+  private readonly begin = (request: StartRequest, owns: boolean, act: Act | undefined) =>
     Effect.suspend(() => {
       const { host, ownership, pool, programs, rounds } = this.parts
       const starting = Effect.suspend(() => {
@@ -87,13 +102,15 @@ export class Starts {
           : undefined
         const isSure = !rounds.closed && !ownership.isUnsure && !ownership.isOverdue
         const own = isSure && pool.freeSlots > 0 ? program : undefined
-        return own === undefined ? this.startWith(request, undefined) : pool.reserve(this.startWith(request, own))
+        return own === undefined
+          ? this.startWith(request, undefined, act)
+          : pool.reserve(this.startWith(request, own, act))
       })
       return Fiber.join(host.fork(starting))
     })
 
   private readonly startWith = Effect.fnUntraced(
-    function*(this: Starts, request: StartRequest, own: Registration | undefined) {
+    function*(this: Starts, request: StartRequest, own: Registration | undefined, act: Act | undefined) {
       const { host, inboxes, loading, ownership, rounds, writer } = this.parts
       const { entry, op } = startOp(request, host.now(), own === undefined ? null : ownership.ownerId)
       const made = entry as JournalEntry.JournalEntry
@@ -102,7 +119,7 @@ export class Starts {
       const { blobs, rows } = Effect.isEffect(encoded) ? yield* encoded : encoded
       const { era } = ownership
       const { handedOut } = inboxes
-      const answer = yield* writer.write({ ...op, blobs, rows })
+      const answer = yield* Acting.write(writer.write<StartOp>, { ...op, blobs, rows }, act)
       if (answer.started) this.announce(answer.run, [made])
       else ownership.adopt(answer.run.root)
       if (!answer.started || own === undefined) rounds.poke()
