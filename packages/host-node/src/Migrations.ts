@@ -315,6 +315,11 @@ export const migrations: ReadonlyArray<string> = [
     PRIMARY KEY (caller, key)
   ) STRICT, WITHOUT ROWID;
   CREATE INDEX requests_at ON requests (at);
+  `,
+  // How far readers of changes have come whom all processes are together, and who of them reads.
+  `
+  CREATE TABLE bookmarks (name TEXT PRIMARY KEY, position TEXT, holder TEXT NOT NULL, until REAL NOT NULL)
+    STRICT, WITHOUT ROWID;
   `
 ]
 

@@ -8,6 +8,7 @@ import { describe } from "@effect/vitest"
 import { accessTests } from "./backend/AccessTests.ts"
 import { artifactTests } from "./backend/ArtifactTests.ts"
 import { auditTests } from "./backend/AuditTests.ts"
+import { bookmarkTests } from "./backend/BookmarkTests.ts"
 import { changeTests } from "./backend/ChangeTests.ts"
 import { eventTests } from "./backend/EventTests.ts"
 import { type MakeStore, withBackend } from "./backend/Fixtures.ts"
@@ -47,6 +48,7 @@ export const suite = (name: string, make: MakeStore): void => {
     standingTests(test)
     accessTests(test)
     auditTests(test)
+    bookmarkTests(test)
     lawTests(make)
   })
 }

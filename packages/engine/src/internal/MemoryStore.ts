@@ -40,6 +40,8 @@ export interface MemoryStore {
   readonly audit: Array<AuditRow>
   /** By caller and key, in order of arrival. */
   readonly requests: Map<string, Ordered<RequestRow>>
+  /** By their names. */
+  readonly bookmarks: Map<string, { readonly position: string | null; readonly holder: string; readonly until: number }>
   readonly owners: Map<string, OwnerRow>
   readonly definitions: Map<string, DefinitionRow>
   readonly findings: Map<string, Ordered<FindingRow>>
@@ -108,6 +110,7 @@ export const makeStore = (): MemoryStore => ({
   accessTokens: new Map(),
   audit: [],
   requests: new Map(),
+  bookmarks: new Map(),
   owners: new Map(),
   definitions: new Map(),
   findings: new Map(),

@@ -24,6 +24,7 @@ import type {
 } from "../Backend.ts"
 import * as MemoryAccess from "./MemoryAccess.ts"
 import * as MemoryAudit from "./MemoryAudit.ts"
+import * as MemoryBookmarks from "./MemoryBookmarks.ts"
 import { MemoryChanges } from "./MemoryChanges.ts"
 import { EventChanges } from "./MemoryEvents.ts"
 import { MemoryOwners } from "./MemoryOwners.ts"
@@ -81,6 +82,8 @@ export class Transaction {
         return MemoryAccess.withdraw(this.#changes, op)
       case "used":
         return MemoryAccess.used(this.#changes, op)
+      case "bookmark":
+        return MemoryBookmarks.take(this.#changes, op)
       case "claim":
         return this.#owners.claim(op)
       case "claimOne":

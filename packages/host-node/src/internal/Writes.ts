@@ -19,6 +19,7 @@ import type {
 import type { DatabaseSync } from "node:sqlite"
 import * as AccessSql from "./AccessSql.ts"
 import * as AuditSql from "./AuditSql.ts"
+import * as BookmarkSql from "./BookmarkSql.ts"
 import * as ChangeSql from "./ChangeSql.ts"
 import * as DefinitionSql from "./DefinitionSql.ts"
 import * as EntryLines from "./EntryLines.ts"
@@ -70,6 +71,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const standingRules = StandingSql.changes(db)
   const access = AccessSql.changes(db)
   const records = AuditSql.records(db)
+  const bookmark = BookmarkSql.take(db)
   const mark = ChangeSql.mark(db)
 
   const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
@@ -440,6 +442,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
         return events.sweep(op)
       case "raise":
         return raise(op)
+      case "bookmark":
+        return bookmark(op)
       default:
         throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
     }

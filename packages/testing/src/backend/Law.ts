@@ -333,6 +333,13 @@ const intent = fc.oneof(
   { weight: 1, arbitrary: asOp(key, (id) => ({ op: "withdraw", id })) },
   { weight: 1, arbitrary: asOp(fc.record({ id: key, at: time }), (used) => ({ op: "used", ...used })) },
   {
+    weight: 1,
+    arbitrary: asOp(
+      fc.record({ name: key, holder: owner, now: time, until: time, from: fc.option(key), to: key }),
+      ({ from, to, ...bookmark }) => ({ op: "bookmark", ...bookmark, move: { from, to } })
+    )
+  },
+  {
     weight: 3,
     arbitrary: asOp(
       fc.tuple(run, run, fc.option(message)),

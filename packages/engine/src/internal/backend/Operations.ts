@@ -348,6 +348,22 @@ export interface RaiseOp extends Acted {
   readonly message: Pick<InboxRow, "id" | "kind" | "payload">
 }
 
+/**
+ * Takes the bookmark of this name: how far a reader of changes has come, whom
+ * all processes are together, and who of them reads. It is there from the first
+ * time on, with no position. An owner with a row that holds it until a time that
+ * has not come keeps it; with the same `holder` it is taken again, for longer. With `move` it
+ * goes from one position to another, or stays where it is when it is elsewhere.
+ */
+export interface BookmarkOp {
+  readonly op: "bookmark"
+  readonly name: string
+  readonly holder: string
+  readonly now: number
+  readonly until: number
+  readonly move?: { readonly from: string | null; readonly to: string }
+}
+
 /** One operation of a write. A list of them is applied as one transaction. */
 export type Op =
   | StartOp
@@ -371,6 +387,7 @@ export type Op =
   | EventsOp
   | SweepOp
   | RaiseOp
+  | BookmarkOp
 
 /** The answer to an operation, by its name. */
 export interface Answers extends EventAnswers {
@@ -408,6 +425,8 @@ export interface Answers extends EventAnswers {
   /** Whether it was there. */
   readonly withdraw: { readonly withdrawn: boolean }
   readonly used: {}
+  /** Whether the caller holds it now, where it is, and until when it is held. */
+  readonly bookmark: { readonly held: boolean; readonly position: string | null; readonly until: number }
   /** Whether that stops the run. */
   readonly leave: { readonly stopped: boolean }
   readonly claim: { readonly runs: ReadonlyArray<RunRow> }
