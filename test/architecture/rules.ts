@@ -285,7 +285,8 @@ const readsNotes: ReadonlySet<string> = new Set([
   "packages/core/src/RunDiff.ts",
   "packages/cli/src/Watch.ts",
   // Tokens that models have used.
-  "packages/cli/src/Outcomes.ts"
+  "packages/cli/src/Outcomes.ts",
+  "packages/core/src/RunTrace.ts"
 ])
 
 /**

@@ -50,7 +50,9 @@ export const RunRequested = entry("RunRequested", {
   /** What random numbers and ids of the body follow from; the run's id when absent. */
   seed: Schema.optionalKey(Schema.String),
   /** What whoever asked for it lets it spend. */
-  granted: Schema.optionalKey(Amount)
+  granted: Schema.optionalKey(Amount),
+  /** The span in which somebody asked for it, as `traceparent` of the W3C. */
+  caller: Schema.optionalKey(Schema.String)
 })
 /** The run is a fork, or a retry: the entries before this one are those of another run, and this run has not lived them. */
 export const RunForked = entry("RunForked", {

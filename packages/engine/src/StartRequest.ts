@@ -31,6 +31,8 @@ export const StartRequest = Schema.Struct({
   labels: Schema.optionalKey(Schema.Record(Schema.String, Schema.String)),
   /** What the run may spend. */
   granted: Schema.optionalKey(Amount),
+  /** The span in which it is asked for, as `traceparent` of the W3C. */
+  caller: Schema.optionalKey(Schema.String),
   /** The events that the run may ask for, and at which places in them; see `EventLog`. */
   subscriptions: Schema.Array(
     Schema.Struct({ event: Schema.String, paths: Schema.optionalKey(Schema.Array(Schema.String)) })
@@ -93,7 +95,8 @@ export const startOp = (request: StartRequest, at: number, owner: string | null)
     ...(request.by === undefined ? {} : { by: request.by }),
     ...(request.parent === null ? {} : { parent: request.parent }),
     ...(request.trigger === undefined ? {} : { trigger: request.trigger }),
-    ...(request.granted === undefined ? {} : { granted: request.granted })
+    ...(request.granted === undefined ? {} : { granted: request.granted }),
+    ...(request.caller === undefined ? {} : { caller: request.caller })
   }
   const title = request.title === undefined ? RunTitle.ofPayload(request.payload) : RunTitle.of(request.title)
   return {

@@ -189,15 +189,24 @@ describe("the world of a body", () => {
       }).pipe(Effect.provide(logger))
     }))
 
-  it.effect("spans of code that is replayed are not told to the tracer, and those that follow are", () =>
+  it.effect("a span of a body ends once, in code that has not run before, as the one that began in another life", () =>
     Effect.gen(function*() {
       const world = yield* CrashHost.make
       const log = new Log()
-      const spans: Array<string> = []
+      const begun: Array<Tracer.Span> = []
+      const ended: Array<Tracer.Span> = []
       const tracer = Tracer.make({
         span: (options) => {
-          if (options.name.startsWith("my ")) spans.push(options.name)
-          return new Tracer.NativeSpan(options)
+          const span = new Tracer.NativeSpan(options)
+          if (!options.name.startsWith("my ")) return span
+          begun.push(span)
+          const end = span.end.bind(span)
+          return Object.assign(span, {
+            end: ((at, exit) => {
+              ended.push(span)
+              end(at, exit)
+            }) satisfies Tracer.Span["end"]
+          })
         }
       })
       const layer = W.toLayer(Effect.fnUntraced(function*() {
@@ -211,7 +220,13 @@ describe("the world of a body", () => {
         const second = yield* world.restart(first, layer)
         yield* second.settled
         yield* world.tell(id, "signal", go)
-        assert.deepStrictEqual(spans, ["my first", "my second", "my third"])
+        assert.deepStrictEqual(ended.map(({ name }) => name), ["my first", "my second", "my third"])
+        const [waited, across] = [begun[1]!, ended[1]!]
+        assert.notStrictEqual(waited, across)
+        assert.deepInclude(across, { traceId: waited.traceId, spanId: waited.spanId })
+        assert.strictEqual(across.status.startTime, waited.status.startTime)
+        assert.strictEqual(new Set(ended.map(({ spanId }) => spanId)).size, 3)
+        assert.isTrue(ended.every(({ traceId }) => traceId === id.slice(0, 32)))
       }).pipe(Effect.provide(Layer.succeed(Tracer.Tracer, tracer)))
     }))
 

@@ -7,6 +7,7 @@ import * as ChunkSweep from "@fermata/engine/ChunkSweep"
 import { Engine } from "@fermata/engine/Engine"
 import { EngineOptions } from "@fermata/engine/EngineOptions"
 import { HostClock } from "@fermata/engine/HostClock"
+import * as Otlp from "@fermata/engine/Otlp"
 import { Store } from "@fermata/engine/Store"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -84,8 +85,9 @@ export const layer = (
       synchronous: _synchronous,
       ...rest
     } = options
-    return ChunkSweep.layer.pipe(
+    return Layer.merge(ChunkSweep.layer, Otlp.layer).pipe(
       Layer.provideMerge(Engine.layer),
+      Layer.provideMerge(Otlp.layerTracer),
       Layer.provideMerge(layerStore(options)),
       Layer.provideMerge(Egress.layer(egress)),
       Layer.provide(Layer.succeed(EngineOptions, {

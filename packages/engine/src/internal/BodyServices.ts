@@ -17,12 +17,17 @@ import { sha256Now } from "../Digest.ts"
 import { SeededCrypto, SeededRandom } from "../Seeded.ts"
 import { DayLimit, Granted, InPlaceOf, Reserved } from "./Reserved.ts"
 import { CurrentRun } from "./run/RunPort.ts"
+import * as RunSpans from "./RunSpans.ts"
 import * as Telling from "./secrets/Telling.ts"
 
 const nanosPerMilli = 1_000_000n
 
 /** What the services need of the run's executor. */
 export interface BodyWorld {
+  /** The run. */
+  readonly id: string
+  /** Whether it is replayed at this moment. */
+  readonly replaying: boolean
   /** What random numbers and ids follow from. A fork goes on with another than it shares. */
   readonly seed: string
   /** ms since the epoch, of the last delivered entry. */
@@ -98,24 +103,20 @@ export const hostCrypto = (crypto: Crypto): Crypto =>
 const isReplaying = (context: Context.Context<never> | undefined): boolean =>
   context !== undefined && Context.get(context, CurrentRun)?.run.replaying === true
 
-/** What the bodies of all runs share: loggers and a tracer that are silent in a body that is replayed. */
+/**
+ * What the bodies of all runs share: loggers that are silent in a body that is
+ * replayed, and a tracer that is told no secrets. What a body does with it is
+ * `RunSpans`' matter.
+ */
 export const sharedServices = (ambient: Context.Context<never>): Context.Context<never> => {
   const loggers = new Set<Logger.Logger<unknown, unknown>>()
   for (const logger of Context.get(ambient, Logger.CurrentLoggers)) {
     loggers.add(Logger.make((options) => isReplaying(options.fiber.context) ? undefined : logger.log(options)))
   }
-  const tracer = Telling.tracer(Context.get(ambient, Tracer.Tracer))
-  return ambient.pipe(
-    Context.add(Logger.CurrentLoggers, loggers),
-    Context.add(
-      Tracer.Tracer,
-      Tracer.make({
-        span: (options) =>
-          isReplaying(Fiber.getCurrent()?.context) ? new Tracer.NativeSpan(options) : tracer.span(options),
-        ...(tracer.context === undefined ? {} : { context: tracer.context })
-      })
-    )
-  )
+  const shared = Context.add(ambient, Logger.CurrentLoggers, loggers)
+  return RunSpans.isTraced(ambient)
+    ? Context.add(shared, Tracer.Tracer, Telling.tracer(Context.get(ambient, Tracer.Tracer)))
+    : shared
 }
 
 /** The services of one body: those that all bodies share, and what belongs to its run. */
@@ -124,7 +125,7 @@ export const bodyServices = (
   world: BodyWorld,
   scheduler: Scheduler.Scheduler
 ): Context.Context<never> =>
-  shared.pipe(
+  RunSpans.ofBody(shared, world).pipe(
     Context.add(Clock.Clock, new BodyClock(world)),
     Context.add(Random.Random, new SeededRandom(() => world.seed)),
     Context.add(WebCrypto, new SeededCrypto(() => `${world.seed}/ids`, subtle)),

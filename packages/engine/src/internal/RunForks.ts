@@ -113,7 +113,7 @@ export const carrier = (
   return (entry) => {
     switch (entry._tag) {
       case "RunRequested": {
-        const { by: _by, parent: _parent, trigger: _trigger, ...rest } = entry
+        const { by: _by, caller: _caller, parent: _parent, trigger: _trigger, ...rest } = entry
         return {
           ...rest,
           ...(payload === undefined ? {} : { payload }),

@@ -1,5 +1,6 @@
 /** Starts of runs from this process. */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Act, Answers, Backend, RunRow, StartOp, StorageFailed } from "../../Backend.ts"
@@ -10,6 +11,7 @@ import * as Handover from "../Handover.ts"
 import * as Leaving from "../Leaving.ts"
 import type { Registration } from "../run/RunHost.ts"
 import { CurrentRun } from "../run/RunPort.ts"
+import * as RunSpans from "../RunSpans.ts"
 import type { Scrub } from "../secrets/Scrub.ts"
 import type { Announcements } from "./Announcements.ts"
 import type { HostRuntime } from "./HostRuntime.ts"
@@ -46,9 +48,12 @@ export class Starts {
    * not when a step asks for it: a failure would leave this process unsure of what it owns, and cut the step short.
    * `isTraffic`: it is no act of anybody unless somebody is said to act.
    */
-  readonly start = (request: StartRequest, { isTraffic = true }: { readonly isTraffic?: boolean } = {}) =>
-    Effect.flatMap(CurrentRun, (place) =>
-      place?.step === undefined
+  readonly start = (asked: StartRequest, { isTraffic = true }: { readonly isTraffic?: boolean } = {}) =>
+    Effect.contextWith((context: Context.Context<never>) => {
+      const place = Context.get(context, CurrentRun)
+      const caller = RunSpans.caller(context)
+      const request = caller === undefined ? asked : { ...asked, caller }
+      return place?.step === undefined
         ? this.startOnce(request, true, isTraffic)
         : this.parts.writer.patience.persist(Effect.uninterruptible(Effect.tap(
           this.startOnce(without(request, place.confidant?.scrub), false, true),
@@ -57,7 +62,8 @@ export class Starts {
             request.listener !== null && place.run.steps.hasLeft(place.step!)
               ? this.parts.writer.write(Leaving.op(place.run.leaver, request.id, this.parts.host.now()))
               : Effect.void
-        ))))
+        )))
+    })
 
   private readonly startOnce = (request: StartRequest, owns: boolean, isTraffic: boolean) =>
     Effect.flatMap(

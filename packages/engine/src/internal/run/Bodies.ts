@@ -15,6 +15,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { MixedScheduler } from "effect/Scheduler"
 import * as Handover from "../Handover.ts"
+import * as RunSpans from "../RunSpans.ts"
 import * as Outcomes from "../secrets/Outcomes.ts"
 import type { Scrub } from "../secrets/Scrub.ts"
 import * as StepKeys from "../StepKeys.ts"
@@ -175,7 +176,8 @@ export class Bodies {
       : `${key}#${attempt.attempt}`
     this.run.pass.inner.delete(`${inside}/`)
     const place: Place = { run: this.port, step: key, inside, confidant: meter }
-    const context = Context.add(this.run.host.stepContext(asker), CurrentRun, place)
+    const seen = RunSpans.ofStep(this.run.host.stepContext(asker), this.run.row.id, entry.seq)
+    const context = Context.add(seen, CurrentRun, place)
     return { attempt, context, meter, place }
   }
 

@@ -16,6 +16,7 @@ import type { BodyWorld } from "../BodyServices.ts"
 import * as Handover from "../Handover.ts"
 import * as Answer from "./Answer.ts"
 import * as Pass from "./Pass.ts"
+import * as Phase from "./Phase.ts"
 import type { RunCore } from "./RunCore.ts"
 import type { ShortBudget, WaitPort } from "./RunPort.ts"
 
@@ -24,6 +25,14 @@ export class Waits implements WaitPort, BodyWorld {
 
   constructor(run: RunCore) {
     this.run = run
+  }
+
+  get id(): string {
+    return this.run.row.id
+  }
+
+  get replaying(): boolean {
+    return this.run.phase === Phase.replaying
   }
 
   get seed(): string {

@@ -1,0 +1,64 @@
+/** What processes of the command tell a collector of OpenTelemetry. */
+import { join } from "node:path"
+import { assert, describe, it } from "vitest"
+import { type Collector, collector, type Told } from "./support/Collector.ts"
+import { Project } from "./support/Fermata.ts"
+
+const canary = "c4n4ry-0f-a-secret"
+const folder = join(import.meta.dirname, "telemetry")
+
+const environment = ({ url }: Collector) => ({
+  OTEL_EXPORTER_OTLP_ENDPOINT: url,
+  OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+  OTEL_EXPORTER_OTLP_HEADERS: "x-key=of%20ours",
+  OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test",
+  TRIP_KEY: canary
+})
+
+/** One id, no span twice, every parent and link of it there, and each inside its root. */
+const assertWhole = (spans: ReadonlyArray<Told>) => {
+  const ids = new Set(spans.map(({ spanId }) => spanId))
+  assert.strictEqual(ids.size, spans.length, "a span was told twice")
+  const [root, ...others] = spans.filter(({ parentSpanId }) => parentSpanId === undefined)
+  assert.isEmpty(others)
+  for (const span of spans) {
+    assert.isTrue(span.parentSpanId === undefined || ids.has(span.parentSpanId), `${span.name} has no parent`)
+    assert.isTrue(BigInt(span.startTimeUnixNano) >= BigInt(root!.startTimeUnixNano), span.name)
+    assert.isTrue(BigInt(span.endTimeUnixNano) <= BigInt(root!.endTimeUnixNano), span.name)
+  }
+}
+
+describe("telemetry", () => {
+  it("N-52, S15: a run that slept, asked, moved through three processes and was killed -9 is one trace, whole, with no span twice and no secret", async () => {
+    const project = new Project()
+    const told = await collector()
+    const env = environment(told)
+    const options = { cwd: folder, env }
+    const first = await project.start(["run", "Trip", "--input", "{\"id\":\"1\"}", "--json"], options).ended
+    assert.strictEqual(first.code, 3, first.stderr)
+    const { runId } = first.json
+    const second = project.start(["approve", runId, "--json"], options)
+    await second.says("hold begins")
+    await second.kill()
+    const third = await project.start(["worker", "--until-idle"], { cwd: folder, env: { ...env, FIXTURE_GO: "1" } })
+      .ended
+    assert.strictEqual(third.code, 0, third.stderr)
+
+    const spans = told.spans().filter(({ traceId }) => traceId === runId.slice(0, 32))
+    assertWhole(spans)
+    const ends = (name: string) =>
+      spans.filter((span) => span.name === name).map(({ attributes }) => attributes["fermata.step.end"])
+    assert.deepStrictEqual(ends("step book"), ["completed"])
+    assert.deepStrictEqual(ends("step hold"), ["lost", "completed"])
+    const names = spans.map(({ name }) => name)
+    // What the code told by itself: in the body, over all three processes, and in a step.
+    for (
+      const name of ["invoke_workflow Trip", "the whole way", "with [secret TRIP_KEY]", "wait timer", "wait approval"]
+    ) {
+      assert.include(names, name)
+    }
+    assert.isTrue(told.spans().some(({ links, name }) => name === "invoke_workflow Leg" && links[0]?.traceId === runId))
+    assert.isTrue(told.bodies.every(({ headers }) => headers["x-key"] === "of ours"))
+    assert.isFalse(told.bodies.some(({ text }) => text.includes(canary) || text.includes("private words")))
+  })
+})
