@@ -4,6 +4,7 @@
 import { type Scope, scopes } from "@fermata/core/AccessToken"
 import { StorageFailed } from "@fermata/core/StorageFailed"
 import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
 import * as HttpApiMiddleware from "effect/http-api/HttpApiMiddleware"
 import { BadRequest, Forbidden, ServerFailed, TooManyRequests, Unauthorized } from "./ApiErrors.ts"
 import * as Problem from "./Problem.ts"
@@ -29,6 +30,8 @@ export class Caller extends Context.Service<Caller, {
   readonly how: "token" | "machine" | "nobody"
   /** The id of its token. */
   readonly token?: string
+  /** The token or login that it has shown, where that may end: what outlasts a request, such as a stream, asks whether it still counts. */
+  readonly session?: { readonly id: string; readonly counts: Effect.Effect<boolean, StorageFailed> }
 }>()("@fermata/api/Caller") {}
 
 /** Lets a request in, or says why not; what any route may answer beside its own errors stands here too. */

@@ -34,6 +34,8 @@ const nothing = Schema.Struct({})
 
 /** The server goes: go on with another, from the last `id`. */
 const closing = event("closing", nothing)
+/** What let the caller in counts no more: its token was taken back or has run out, or its login has ended. */
+const refused = event("refused", nothing)
 /** The place is none of this store, as after a restore: look at everything anew, and go on from `from`. */
 const reset = event("reset", Schema.Struct({ from: Schema.String }))
 
@@ -71,7 +73,8 @@ const run = HttpApiEndpoint.get("run", "/runs/:run/stream", {
     event("corrupt", Schema.Struct({ seq: Schema.Int, problem: Schema.String })),
     /** The place is behind the end of the journal, as after a restore: forget what was told, all of it comes again. */
     event("reset", nothing),
-    closing
+    closing,
+    refused
   ]),
   error: findErrors
 }).annotate(RequiredScope, "read")
@@ -80,7 +83,7 @@ const tokens = HttpApiEndpoint.get("tokens", "/runs/:run/tokens", {
   params: { run: Schema.String },
   /** Behind which place it begins, such as `17.4`. */
   query: { after },
-  success: sse([event("message", Said), event("end", nothing), closing]),
+  success: sse([event("message", Said), event("end", nothing), closing, refused]),
   error: findErrors
 }).annotate(RequiredScope, "read")
 
@@ -97,7 +100,12 @@ const agent = HttpApiEndpoint.get("agent", "/runs/:run/agent", {
     /** Whether the runs of subagents come too; `true` when absent. */
     children: optional(Schema.Literals(["true", "false"]))
   },
-  success: sse([event("message", Schema.Record(Schema.String, Schema.Unknown)), event("end", nothing), closing]),
+  success: sse([
+    event("message", Schema.Record(Schema.String, Schema.Unknown)),
+    event("end", nothing),
+    closing,
+    refused
+  ]),
   error: findErrors
 }).annotate(RequiredScope, "read")
 
@@ -111,7 +119,7 @@ const all = HttpApiEndpoint.get("all", "/stream", {
     events: optional(Schema.String),
     root: optional(Schema.String)
   },
-  success: sse([event("message", RunChange), event("position", nothing), reset, closing]),
+  success: sse([event("message", RunChange), event("position", nothing), reset, closing, refused]),
   error: findErrors
 }).annotate(RequiredScope, "read")
 

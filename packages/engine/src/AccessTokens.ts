@@ -61,6 +61,8 @@ export class AccessTokens extends Context.Service<AccessTokens, {
   ) => Effect.Effect<AccessToken, AccessTokenNotFound | AccessTokenAmbiguous | StorageFailed>
   /** The token whose text this is, for a login the one that was shown then. Keeps that it was used, by the hour. */
   readonly check: (text: string) => Effect.Effect<AccessToken, AccessDenied | StorageFailed>
+  /** Whether a text that was checked before would still pass: it was not taken back, has not run out, and its login has not ended. */
+  readonly counts: (text: string) => Effect.Effect<boolean, StorageFailed>
   /** Makes another text for a token that is shown, for a browser to keep: it ends after `loginMs`, with its token, or by `logout`. */
   readonly login: (text: string) => Effect.Effect<Made, AccessDenied | StorageFailed>
   /** Ends a login. Nothing happens to a token that is none. */
@@ -134,6 +136,8 @@ export class AccessTokens extends Context.Service<AccessTokens, {
 
       return AccessTokens.of({
         check,
+        counts: (text) =>
+          rowOf(text).pipe(Effect.as(true), Effect.catchTag("AccessDenied", () => Effect.succeed(false))),
         create: Effect.fn("AccessTokens.create")(function*({ by, expiresAt, groups = [], name, scopes }) {
           const problem = problemOf({ groups, name, scopes }) ??
             (expiresAt !== undefined && expiresAt <= clock.now() ? "it would have run out already" : undefined)

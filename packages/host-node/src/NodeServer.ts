@@ -17,6 +17,14 @@ export interface Options {
   readonly tls?: { readonly cert: string; readonly key: string }
   /** How long (ms) requests in flight have when the server closes; 5,000 when absent. */
   readonly graceMs?: number
+  /**
+   * How long (ms) a connection may stand still while something is to be sent or
+   * answered, before it is cut; 75,000 when absent. A reader that takes nothing any
+   * more keeps its socket and what waits for it no longer than that. It is above
+   * the longest that a request of the API is held (60 s) and the silence of a
+   * stream (15 s).
+   */
+  readonly idleMs?: number
 }
 
 /**
@@ -25,14 +33,19 @@ export interface Options {
  * whose key is another.
  */
 export const layer = (
-  { graceMs = 5_000, host = "127.0.0.1", port, tls }: Options
+  { graceMs = 5_000, host = "127.0.0.1", idleMs = 75_000, port, tls }: Options
 ): Layer.Layer<HttpServer.HttpServer, ServeError> =>
   Layer.unwrap(Effect.gen(function*() {
     yield* checked(tls)
     // Imported now: it sets how the whole process asks on the network.
     const NodeHttpServer = yield* Effect.promise(() => import("@effect/platform-node/NodeHttpServer"))
     return NodeHttpServer.layerServer(
-      () => tls === undefined ? createServer() : createSecureServer({ ...tls, allowHTTP1: true }),
+      () => {
+        const server = tls === undefined ? createServer() : createSecureServer({ ...tls, allowHTTP1: true })
+        // By whatever has the connection, since a reader that stands still never ends its request. Without a listener it is destroyed.
+        server.setTimeout(idleMs)
+        return server
+      },
       { host, port, gracefulShutdownTimeout: graceMs }
     )
   }))

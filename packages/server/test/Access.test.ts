@@ -4,11 +4,14 @@ import { type Scope, scopes } from "@fermata/core/AccessToken"
 import { AccessTokens } from "@fermata/engine/AccessTokens"
 import { Chunks } from "@fermata/engine/Chunks"
 import { Feed } from "@fermata/engine/Feed"
+import { HostClock } from "@fermata/engine/HostClock"
 import { Runs } from "@fermata/engine/Runs"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Layer, Redacted } from "effect"
+import { TestClock } from "effect/testing"
 import * as ServerAccess from "../src/ServerAccess.ts"
 import type { ServerOptions } from "../src/ServerOptions.ts"
+import { listen } from "./support/Listening.ts"
 import { Served } from "./support/Served.ts"
 
 const served = (access: Parameters<typeof Served.layer>[1], options: ServerOptions = {}) =>
@@ -240,4 +243,48 @@ describe("the login of a browser", () => {
       const login = yield* ask("POST /api/login", { json: { token: text }, headers: { host: "runs.example.org" } })
       assert.include(cookieOf(login.headers).flags, "Secure")
     }).pipe(Effect.provide(served(ServerAccess.layerTokens(), { hosts: ["runs.example.org"] }))))
+})
+
+describe("streams and what let their callers in", () => {
+  const hears = (text: string) =>
+    Effect.gen(function*() {
+      const { fetch } = yield* Served
+      const stream = yield* listen(fetch, "http://localhost/api/stream", bearer(text).headers)
+      yield* stream.take(1)
+      return stream
+    })
+  const later = Effect.andThen(TestClock.adjust("5 seconds"), Effect.flatMap(TestHost, ({ settled }) => settled))
+  const last = { event: "refused", data: {} }
+
+  it.effect("a token that is taken back ends its streams and those of its logins, and no others", () =>
+    Effect.gen(function*() {
+      const [ada, bob] = [yield* token(["read"]), yield* token(["read"])]
+      const tokens = yield* AccessTokens
+      const login = Redacted.value((yield* tokens.login(ada)).text)
+      const [own, browser, other] = [yield* hears(ada), yield* hears(login), yield* hears(bob)]
+      yield* later
+      yield* tokens.remove(ada.split("_")[1]!)
+      yield* later
+      assert.deepStrictEqual([yield* own.rest, yield* browser.rest], [[last], [last]])
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* other.take(1))[0]?.event, "position")
+    }).pipe(Effect.scoped, Effect.provide(strict)))
+
+  it.effect("the end of a login and of a token's time end their streams", () =>
+    Effect.gen(function*() {
+      const test = yield* TestHost
+      const tokens = yield* AccessTokens
+      const brief = yield* token(["read"], { expiresAt: (yield* HostClock).now() + 60_000 })
+      const ada = yield* token(["read"])
+      const login = Redacted.value((yield* tokens.login(ada)).text)
+      const [own, browser, ends] = [yield* hears(ada), yield* hears(login), yield* hears(brief)]
+      yield* tokens.logout(login)
+      yield* later
+      assert.deepStrictEqual(yield* browser.rest, [last])
+      yield* test.adjustHost(60_000)
+      yield* later
+      assert.deepStrictEqual(yield* ends.rest, [last])
+      yield* TestClock.adjust("5 seconds")
+      assert.strictEqual((yield* own.take(1))[0]?.event, "position")
+    }).pipe(Effect.scoped, Effect.provide(strict)))
 })

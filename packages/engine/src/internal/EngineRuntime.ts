@@ -208,13 +208,13 @@ export const make = (
       rounds.close()
       yield* pool.letGo(() => true)
       waiters.close()
-      feed.close()
+      feed.close(true)
       timers.close()
       yield* ownership.retire
     }),
     crash: () => {
       rounds.close()
-      feed.close()
+      feed.close(false)
       pool.crash()
     }
   }

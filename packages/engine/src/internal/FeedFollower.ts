@@ -20,7 +20,7 @@ export const follow = (
 ): Stream.Stream<Changes, StorageFailed> => {
   const next = Effect.fnUntraced(function*(listener: Listener, after: string) {
     for (let position = after;;) {
-      yield* waiters.whileOpen(listener.changed.await)
+      yield* waiters.whileOpen(listener.changed)
       // Closed before the look, so that what comes during the look is seen by the next.
       listener.changed.closeUnsafe()
       const { next, reset, rows } = yield* feed.pull(listener, position)
@@ -44,7 +44,7 @@ export const written = (
 ): Stream.Stream<void, StorageFailed> =>
   Stream.unwrap(Effect.map(feed.listen({ anyWrite: true }), ({ changed }) =>
     Stream.fromEffectRepeat(Effect.andThen(
-      waiters.whileOpen(changed.await),
+      waiters.whileOpen(changed),
       // Closed before whoever asks looks, so that what comes during the look is told by the next.
       Effect.sync(() => void changed.closeUnsafe())
     ))))

@@ -114,10 +114,11 @@ export class FeedReader {
     this.wake()
   }
 
-  /** Reads no more. */
-  close(): void {
+  /** Reads no more. Where the engine closes in order, who listens is woken to see it. */
+  close(wakes: boolean): void {
     this.isClosed = true
     this.stop()
+    if (wakes) wakeAll(this.listeners)
   }
 
   private readonly read = (turn: number): Effect.Effect<never> =>
@@ -144,7 +145,7 @@ export class FeedReader {
       this.end = next
       if (reset === true) {
         this.kept.begin(next)
-        for (const listeners of this.listeners.values()) for (const { changed } of listeners) changed.openUnsafe()
+        wakeAll(this.listeners)
       }
       this.kept.add(rows)
       if (rows.length === 0) continue
@@ -202,3 +203,7 @@ const events = " "
 const topicFor = ({ events: isEvents, root }: Interest): string => isEvents === true ? events : root ?? all
 
 const topicOf = (change: Change): string => hasEvent(change) ? events : change.root
+
+const wakeAll = (listeners: ReadonlyMap<string, ReadonlySet<Listener>>): void => {
+  for (const some of listeners.values()) for (const { changed } of some) changed.openUnsafe()
+}

@@ -84,7 +84,7 @@ const next = Effect.fnUntraced(function*(
   before: Position
 ) {
   while (true) {
-    yield* runtime.waiters.whileOpen(changed.await)
+    yield* runtime.waiters.whileOpen(changed)
     // Closed before the look, so that a change during the look is seen by the next.
     changed.closeUnsafe()
     const row = yield* store.backend.run(runId)

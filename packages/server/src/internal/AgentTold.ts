@@ -12,7 +12,7 @@ export const of = (
   { chunks, runs }: { readonly chunks: Chunks["Service"]; readonly runs: Runs["Service"] },
   run: string,
   options: AgentEncoding.Options
-): Omit<Told, "closing"> => ({
+): Omit<Told, "place"> => ({
   events: Stream.provideContext(
     AgentEncoding.of(run, options),
     Context.make(Runs, runs).pipe(Context.add(Chunks, chunks))

@@ -34,7 +34,13 @@ export const ofToken = (
   tokens: AccessTokens["Service"],
   text: string
 ): Effect.Effect<Who, Unauthorized | StorageFailed> =>
-  tokens.check(text).pipe(Effect.map(of), Effect.catchTag("AccessDenied", denied))
+  tokens.check(text).pipe(
+    Effect.map((token) => ({
+      ...of(token),
+      session: { id: text.split("_", 2).join("_"), counts: tokens.counts(text) }
+    })),
+    Effect.catchTag("AccessDenied", denied)
+  )
 
 /** A token that does not count, as a refusal. */
 export const denied = ({ reason }: AccessDenied): Effect.Effect<never, Unauthorized> =>

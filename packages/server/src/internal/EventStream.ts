@@ -1,7 +1,8 @@
 /**
  * Server-sent events as they go over the wire: a comment at once, so that the
  * headers leave; a word every 15 s, so that nobody on the way takes the
- * connection for dead; and a last event when the server goes.
+ * connection for dead; and a last event when the server goes, or when its caller
+ * is not let in any more.
  *
  * Nothing is read ahead: the next batch is asked for when the one before has
  * been taken, so that a client that is slow, or stands still, costs one batch.
@@ -9,13 +10,11 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
+import type * as Fiber from "effect/Fiber"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
-
-/** How often (ms) something is said on a stream on which nothing happens. */
-export const keepAliveMs = 15_000
+import type { Place } from "../Streams.ts"
 
 /** One event. Its text is one line of JSON. */
 export interface Event {
@@ -33,8 +32,7 @@ export interface Told {
   readonly events: Stream.Stream<ReadonlyArray<Event>, unknown>
   /** What is said when nothing has been for 15 s; a comment when absent. */
   readonly idle?: () => Event
-  /** Opens when the server goes. */
-  readonly closing: Effect.Effect<void>
+  readonly place: Place
   /** Headers beside those of every stream. */
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -44,42 +42,45 @@ export const response = (told: Told): Effect.Effect<HttpServerResponse.HttpServe
   Effect.map(
     Effect.context<never>(),
     (context) =>
-      HttpServerResponse.stream(Stream.provideContext(Stream.encodeText(text(told)), context), {
+      HttpServerResponse.stream(Stream.provideContext(bytes(told), context), {
         contentType: "text/event-stream; charset=utf-8",
         headers: { "cache-control": "no-store, no-transform", "x-accel-buffering": "no", ...told.headers }
       })
   )
 
-/** The text of a stream. */
-export const text = ({ closing, events, idle }: Told): Stream.Stream<string> =>
-  Stream.concat(
-    Stream.make(": fermata 1\n\n"),
-    Stream.transformPull(events, (pull, scope) => {
-      // A pull is waited for again after a word in between: one that is given up could have had its batch.
-      let asked: Fiber.Fiber<Effect.Success<ReturnType<typeof Effect.exit<Batch, unknown, never>>>> | undefined
-      let isOver = false
-      return Effect.succeed(Effect.gen(function*() {
-        if (isOver) return yield* Cause.done()
-        asked ??= yield* Effect.forkIn(Effect.exit(pull), scope)
-        const heard = yield* Effect.raceAllFirst([
-          Fiber.join(asked),
-          Effect.as(Effect.sleep(keepAliveMs), "idle" as const),
-          Effect.as(closing, "closing" as const)
-        ])
-        if (heard === "idle") return [idle === undefined ? ": \n\n" : lines(idle())] as const
-        if (heard === "closing") {
-          isOver = true
-          return [lines({ name: "closing", data: "{}" })] as const
-        }
-        asked = undefined
-        if (Exit.isSuccess(heard)) return [heard.value.flat().map(lines).join("")] as const
-        return Pull.isDoneCause(heard.cause) ? yield* Cause.done() : yield* Effect.die(Cause.squash(heard.cause))
-      }))
+/** The bytes of a stream. One step does all of it: thousands are open at once, and each step of each is kept meanwhile. */
+const bytes = ({ events, idle, place }: Told): Stream.Stream<Uint8Array> =>
+  Stream.transformPull(events, (pull, scope) => {
+    // A pull is waited for again after a word in between: one that is given up could have had its batch.
+    let asked: Fiber.Fiber<Batch, unknown> | undefined
+    let isOver = false
+    let isBegun = false
+    const next = Effect.gen(function*() {
+      if (!isBegun) {
+        isBegun = true
+        return written(": fermata 1\n\n")
+      }
+      if (isOver) return yield* Cause.done()
+      asked ??= yield* Effect.forkIn(pull, scope)
+      const heard = yield* place.heard(asked)
+      if (heard === "idle") return written(idle === undefined ? ": \n\n" : lines(idle()))
+      if (heard === "closing" || heard === "refused") {
+        isOver = true
+        return written(lines({ name: heard, data: "{}" }))
+      }
+      asked = undefined
+      if (Exit.isSuccess(heard)) return written(heard.value.flat().map(lines).join(""))
+      return Pull.isDoneCause(heard.cause) ? yield* Cause.done() : yield* Effect.die(Cause.squash(heard.cause))
     })
-  )
+    return Effect.succeed(next)
+  })
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
 type Batch = readonly [ReadonlyArray<Event>, ...Array<ReadonlyArray<Event>>]
+
+const encoder = new TextEncoder()
+
+const written = (text: string) => [encoder.encode(text)] as const

@@ -11,7 +11,6 @@ import { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
-import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import { Streams } from "../Streams.ts"
 import * as AgentTold from "./AgentTold.ts"
@@ -33,12 +32,11 @@ export const layer = HttpApiBuilder.group(
     const streams = yield* Streams
     const all = AllStream.make({ feed, runs })
     /** Answers with a stream, which has a place as long as its request lasts, so that none is kept for an answer that nobody reads. */
-    const opened = Effect.fnUntraced(function*(told: Omit<EventStream.Told, "closing">) {
-      const { name } = yield* Caller
-      const refused = yield* Effect.option(Effect.flip(streams.enter(name)))
-      return Option.isSome(refused)
-        ? ProblemResponse.of(refused.value)
-        : yield* EventStream.response({ ...told, closing: streams.closing })
+    const opened = Effect.fnUntraced(function*(told: Omit<EventStream.Told, "place">) {
+      const place = yield* Effect.result(streams.enter(yield* Caller))
+      return Result.isFailure(place)
+        ? ProblemResponse.of(place.failure)
+        : yield* EventStream.response({ ...told, place: place.success })
     })
     return handlers
       .handleRaw(

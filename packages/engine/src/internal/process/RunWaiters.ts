@@ -46,15 +46,16 @@ export class RunWaiters {
   private readonly closing = Latch.makeUnsafe(false)
 
   /**
-   * Interrupts who waits for what a closed engine would have told. The body of a
-   * step is left to its run, which lets go of it: to the run nothing has happened.
+   * Waits until a latch of the feed is open, and interrupts who waits for what a
+   * closed engine would have told. The body of a step is left to its run, which
+   * lets go of it: to the run nothing has happened.
    */
-  readonly whileOpen = <A, E, R>(waiting: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    Effect.flatMap(
-      CurrentRun,
-      (place) =>
-        place === undefined ? Effect.raceFirst(waiting, Effect.andThen(this.closing.await, Effect.interrupt)) : waiting
-    )
+  readonly whileOpen = (changed: Latch.Latch): Effect.Effect<void> =>
+    Effect.flatMap(CurrentRun, (place) =>
+      Effect.andThen(
+        changed.await,
+        Effect.suspend(() => !this.isClosed ? Effect.void : place === undefined ? Effect.interrupt : Effect.never)
+      ))
 
   /** Interrupts a stream behind the last that it was told. */
   readonly interruptStream = <A>(queue: Queue.Enqueue<A>): Effect.Effect<void, never, Scope.Scope> =>
