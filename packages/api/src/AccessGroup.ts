@@ -13,6 +13,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
+import { DoneOnce } from "./Idempotency.ts"
 import * as Problem from "./Problem.ts"
 
 /** Whoever calls, as what it does is recorded. */
@@ -39,12 +40,12 @@ const me = HttpApiEndpoint.get("me", "/me", { success: Me }).annotate(RequiredSc
 const login = HttpApiEndpoint.post("login", "/login", {
   payload: Schema.Struct({ token: Schema.String }),
   success: Me
-}).annotate(RequiredScope, "anyone")
+}).annotate(RequiredScope, "anyone").annotate(DoneOnce, "itself")
 
 /** Ends what the login of the cookie has begun, and has the cookie forgotten. */
 const logout = HttpApiEndpoint.post("logout", "/logout", {
   success: HttpApiSchema.NoContent
-}).annotate(RequiredScope, "anyone")
+}).annotate(RequiredScope, "anyone").annotate(DoneOnce, "itself")
 
 const tokens = HttpApiEndpoint.get("tokens", "/tokens", {
   query: {

@@ -6,9 +6,11 @@ import { AccessGroup } from "./AccessGroup.ts"
 import { AgentsGroup } from "./AgentsGroup.ts"
 import { ApprovalsGroup } from "./ApprovalsGroup.ts"
 import { ArtifactsGroup } from "./ArtifactsGroup.ts"
+import { AuditGroup } from "./AuditGroup.ts"
 import { ContractsGroup } from "./ContractsGroup.ts"
 import { DiffGroup } from "./DiffGroup.ts"
 import { EventsGroup } from "./EventsGroup.ts"
+import { Idempotency } from "./Idempotency.ts"
 import { JournalGroup } from "./JournalGroup.ts"
 import { PolicyGroup } from "./PolicyGroup.ts"
 import { RunsGroup } from "./RunsGroup.ts"
@@ -35,6 +37,8 @@ export class Api extends HttpApi.make("fermata")
   .add(StreamsGroup)
   .add(SystemGroup)
   .add(AccessGroup)
+  .add(AuditGroup)
+  .middleware(Idempotency)
   .middleware(Access)
   .prefix("/api")
   // A name that no route knows is a mistake of whoever sends it, and never passed over.

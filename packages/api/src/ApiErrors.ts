@@ -86,6 +86,17 @@ export class KeyReused extends Schema.TaggedError<KeyReused>()("KeyReused", {
   }
 }
 
+/** What this `Idempotency-Key` asked for was done, and the answer held what is told only once. */
+export class AnswerToldOnce extends Schema.TaggedError<AnswerToldOnce>()("AnswerToldOnce", {
+  key: Schema.String,
+  /** When it was done, ms since the epoch. */
+  at: Schema.Finite
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `What the Idempotency-Key ${this.key} asked for is done, and what it was answered is secret and told only once; take it back, and ask under another key`
+  }
+}
+
 /** The store has no large value of this hash, or not as it was. */
 export class BlobNotFound extends Schema.TaggedError<BlobNotFound>()("BlobNotFound", {
   hash: Schema.String

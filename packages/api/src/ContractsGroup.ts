@@ -5,6 +5,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
+import { DoneOnce } from "./Idempotency.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
 
@@ -80,7 +81,7 @@ const add = HttpApiEndpoint.post("add", "/", {
 const check = HttpApiEndpoint.post("check", "/check", {
   payload: Document,
   success: Schema.Struct({ valid: Schema.Boolean, problems: Schema.Array(ContractProblem) })
-}).annotate(RequiredScope, "read")
+}).annotate(RequiredScope, "read").annotate(DoneOnce, "itself")
 
 const get = HttpApiEndpoint.get("get", "/:contract/:version", {
   params: Version,

@@ -5,6 +5,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
+import { DoneOnce } from "./Idempotency.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
 
@@ -50,7 +51,7 @@ const emit = HttpApiEndpoint.post("emit", "/", {
   payload: EmitBody,
   success: Schema.Struct({ id: Schema.String }).pipe(HttpApiSchema.status(201)),
   error: Problem.of(EventRefused)
-}).annotate(RequiredScope, "operate")
+}).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 
 /** The routes below `/api/events`. */
 export class EventsGroup extends HttpApiGroup.make("events").add(list, emit).prefix("/events") {}

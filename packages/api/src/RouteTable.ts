@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as HttpApi from "effect/http-api/HttpApi"
 import { RequiredScope, type Requirement } from "./Access.ts"
 import { Api } from "./Api.ts"
+import { DoneOnce, type OnceBy } from "./Idempotency.ts"
 
 /** One route. `path` has its parameters as `:name`. */
 export interface Route {
@@ -11,18 +12,24 @@ export interface Route {
   readonly method: string
   readonly path: string
   readonly scope: Requirement | undefined
+  /** By what a write is done once. */
+  readonly once: OnceBy
+  /** The status of its answer, where that is no refusal; the first where there are several. */
+  readonly status: number
 }
 
 const reflected = (): ReadonlyArray<Route> => {
   const routes: Array<Route> = []
   HttpApi.reflect(Api, {
     onGroup: () => {},
-    onEndpoint: ({ endpoint, group, mergedAnnotations }) => {
+    onEndpoint: ({ endpoint, group, mergedAnnotations, successes }) => {
       routes.push({
         name: `${group.identifier}.${endpoint.identifier}`,
         method: endpoint.method,
         path: endpoint.path,
-        scope: Context.get(mergedAnnotations, RequiredScope)
+        scope: Context.get(mergedAnnotations, RequiredScope),
+        once: Context.get(mergedAnnotations, DoneOnce),
+        status: successes.keys().next().value ?? 200
       })
     }
   })

@@ -23,7 +23,7 @@ import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
-import { KeyReused } from "./ApiErrors.ts"
+import { DoneOnce } from "./Idempotency.ts"
 import { Large } from "./Large.ts"
 import * as Paging from "./Paging.ts"
 import * as Problem from "./Problem.ts"
@@ -100,8 +100,8 @@ const start = HttpApiEndpoint.post("start", "/", {
     Schema.Struct({ ...Started.fields, joined: Schema.Literal(false) }).pipe(HttpApiSchema.status(201)),
     Schema.Struct({ ...Started.fields, joined: Schema.Literal(true) }).pipe(HttpApiSchema.status(200))
   ],
-  error: [Problem.of(WorkflowNotFound), Problem.of(PayloadRefused), Problem.of(StartRefused), Problem.of(KeyReused)]
-}).annotate(RequiredScope, "operate")
+  error: [Problem.of(WorkflowNotFound), Problem.of(PayloadRefused), Problem.of(StartRefused)]
+}).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 
 const get = HttpApiEndpoint.get("get", "/:run", {
   params: Run,
@@ -143,7 +143,7 @@ const raise = HttpApiEndpoint.post("raise", "/:run/raise", {
     tokens: optional(Schema.Int),
     /** For people. */
     note: optional(Schema.String),
-    /** Raises of one id are one raise; the header `Idempotency-Key` is one too. */
+    /** Raises of one id are one raise, whoever sends them. */
     id: optional(Schema.String)
   }),
   success: Receipt,
@@ -166,7 +166,7 @@ const retry = HttpApiEndpoint.post("retry", "/:run/retry", {
     Schema.Struct({ ...Retried.fields, joined: Schema.Literal(true) }).pipe(HttpApiSchema.status(200))
   ],
   error: [...readErrors, Problem.of(RetryRefused)]
-}).annotate(RequiredScope, "operate")
+}).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 
 /** The routes below `/api/runs`. */
 export class RunsGroup extends HttpApiGroup.make("runs")

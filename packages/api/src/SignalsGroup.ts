@@ -7,6 +7,7 @@ import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
+import { DoneOnce } from "./Idempotency.ts"
 import * as Problem from "./Problem.ts"
 import { actErrors, readErrors } from "./RunsGroup.ts"
 
@@ -28,7 +29,7 @@ const send = HttpApiEndpoint.post("send", "/signals/:name", {
     Problem.of(SignalUnfit),
     Problem.of(SignalReserved)
   ]
-}).annotate(RequiredScope, "operate")
+}).annotate(RequiredScope, "operate").annotate(DoneOnce, "itself")
 
 const sample = HttpApiEndpoint.get("sample", "/sample", {
   params: Run,

@@ -29,7 +29,7 @@ export const DayRaiseBody = Schema.Struct({
   tokens: optional(Schema.Int),
   /** For people. */
   note: optional(Schema.String),
-  /** Raises of one id are one raise; the header `Idempotency-Key` is one too. */
+  /** Raises of one id are one raise, whoever sends them. */
   id: optional(Schema.String)
 })
 export interface DayRaiseBody extends Schema.Schema.Type<typeof DayRaiseBody> {}

@@ -104,7 +104,7 @@ export const http = ({ agent, maxBody = defaultMaxBody, wait = "55 seconds" }: O
     Effect.catchCause((cause) => {
       if (Cause.hasInterruptsOnly(cause)) return Effect.failCause(cause as Cause.Cause<never>)
       const error = Cause.squash(cause)
-      if (isRefusal(error)) return Effect.succeed(HttpServerResponse.toWeb(ProblemResponse.of(error)))
+      if (ProblemResponse.isApiError(error)) return Effect.succeed(HttpServerResponse.toWeb(ProblemResponse.of(error)))
       return Effect.gen(function*() {
         const id = (yield* WebCrypto).randomUUID()
         yield* Effect.logError(`request ${id} to agent "${agent.name}" failed`, cause)
@@ -126,9 +126,6 @@ const json = (
 /** Preferences are separated by commas, and one may have parameters. */
 const prefersAsync = ({ headers }: Request): boolean =>
   (headers.get("prefer") ?? "").split(",").some((each) => each.split(";")[0]!.trim().toLowerCase() === "respond-async")
-
-const isRefusal = (error: unknown): error is ProblemResponse.ApiError =>
-  typeof error === "object" && error !== null && "_tag" in error && ProblemResponse.knows(String(error._tag))
 
 /** What the run of an agent was asked with. */
 const inputOf = (payload: unknown): unknown =>

@@ -6,6 +6,7 @@ import type { Access } from "@fermata/api/Access"
 import { Api } from "@fermata/api/Api"
 import type { Contracts } from "@fermata/contracts/Contracts"
 import { AccessTokens } from "@fermata/engine/AccessTokens"
+import { AuditLog } from "@fermata/engine/AuditLog"
 import type { Chunks } from "@fermata/engine/Chunks"
 import type { Events } from "@fermata/engine/Events"
 import type { Feed } from "@fermata/engine/Feed"
@@ -21,6 +22,7 @@ import * as AccessHandlers from "./internal/AccessHandlers.ts"
 import * as AgentsHandlers from "./internal/AgentsHandlers.ts"
 import * as ApprovalsHandlers from "./internal/ApprovalsHandlers.ts"
 import * as ArtifactsHandlers from "./internal/ArtifactsHandlers.ts"
+import * as AuditHandlers from "./internal/AuditHandlers.ts"
 import * as Callbacks from "./internal/Callbacks.ts"
 import * as ContractsHandlers from "./internal/ContractsHandlers.ts"
 import * as DiffHandlers from "./internal/DiffHandlers.ts"
@@ -28,6 +30,7 @@ import * as EventsHandlers from "./internal/EventsHandlers.ts"
 import * as Front from "./internal/Front.ts"
 import * as JournalHandlers from "./internal/JournalHandlers.ts"
 import * as PolicyHandlers from "./internal/PolicyHandlers.ts"
+import * as Requests from "./internal/Requests.ts"
 import * as RunsHandlers from "./internal/RunsHandlers.ts"
 import * as SignalsHandlers from "./internal/SignalsHandlers.ts"
 import * as SpendingHandlers from "./internal/SpendingHandlers.ts"
@@ -66,10 +69,12 @@ export const routes = (options: ServerOptions = {}): Layer.Layer<Streams, never,
         PolicyHandlers.layer,
         SpendingHandlers.layer,
         StreamsHandlers.layer,
-        SystemHandlers.layer
+        SystemHandlers.layer,
+        AuditHandlers.layer
       ]),
+      Layer.provide(Requests.layer),
       Layer.provide(HttpServer.layerServices),
-      Layer.provide(AccessTokens.layer),
+      Layer.provide(Layer.merge(AccessTokens.layer, AuditLog.layer)),
       Layer.provideMerge(Streams.layer(options.streams))
     )
   )

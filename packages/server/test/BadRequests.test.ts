@@ -9,7 +9,7 @@ import { Signals } from "@fermata/engine/Workflows"
 import { TestHost } from "@fermata/testing/TestHost"
 import { Effect, Layer, Schema } from "effect"
 import { Workflow } from "effect/workflow"
-import { badRequests } from "./support/BadRequests.ts"
+import { badRequests, usedKey } from "./support/BadRequests.ts"
 import { Served } from "./support/Served.ts"
 
 const Go = Signal.make("go", { schema: Schema.Int })
@@ -46,7 +46,9 @@ const kept = Effect.gen(function*() {
     approvals: backend.approvals(null, 100),
     definitions: backend.definitions,
     raises: backend.dayRaises({}),
-    standing: backend.standing({})
+    standing: backend.standing({}),
+    audit: backend.auditChain(0, 100),
+    requests: Effect.forEach(["one", "two words", usedKey], (key) => backend.request("ada", key))
   })
 })
 
@@ -58,6 +60,7 @@ describe("a server", () => {
       const begin = (workflow: string) => ask("POST /api/runs", { json: { workflow, input: { id: "1" } } })
       const run = String((yield* begin("order")).at("runId"))
       const asking = String((yield* begin("refund")).at("runId"))
+      yield* ask(`POST /api/runs/${run}/raise`, { json: { micros: 1 }, headers: { "idempotency-key": usedKey } })
       yield* host.settled
       const before = yield* kept
       const requests = badRequests({ run, question: encodeURIComponent(`${asking}/ok`) })

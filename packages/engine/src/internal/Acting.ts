@@ -4,7 +4,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import { type Actor, AnsweredBefore, CurrentActor } from "../Actor.ts"
 import * as AuditChain from "../AuditChain.ts"
-import type { Act, Acted, Answer, Answers, Op, StorageFailed } from "../Backend.ts"
+import type { Act, Acted, Answer, Answers, Known, Op, StorageFailed } from "../Backend.ts"
 import { CurrentRun } from "./run/RunPort.ts"
 
 /** What is done, to what, and by whom, where the caller of a verb names somebody. */
@@ -63,8 +63,10 @@ export const write = <O extends ActedOp>(
     : Effect.flatMap(write({ ...op, act }), fresh) as Effect.Effect<AnswerTo<O>, StorageFailed>
 
 /** The answer to an act that was done now. */
-export const fresh = <A extends object>(answer: A): Effect.Effect<A> =>
-  AuditChain.isKnown(answer) ? Effect.die(new AnsweredBefore({ request: answer.answered })) : Effect.succeed(answer)
+export const fresh = <A extends object>(answer: A): Effect.Effect<Exclude<A, Known>> =>
+  AuditChain.isKnown(answer)
+    ? Effect.die(new AnsweredBefore({ request: answer.answered }))
+    : Effect.succeed(answer as Exclude<A, Known>)
 
 // ----------------------------------------------------------------------------
 // internal

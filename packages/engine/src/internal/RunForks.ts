@@ -10,7 +10,7 @@ import * as StoredJson from "@fermata/core/StoredJson"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
 import { WebCrypto } from "effect/crypto/WebCrypto"
 import * as Effect from "effect/Effect"
-import type { CommitOp, OutboxRow, RunRow, StartOp, StorageFailed } from "../Backend.ts"
+import type { Act, Answers, CommitOp, OutboxRow, RunRow, StartOp, StorageFailed } from "../Backend.ts"
 import type { Definitions } from "../Extension.ts"
 import { payloadText, type StartRequest } from "../StartRequest.ts"
 import { encodeEntries, type Store } from "../Store.ts"
@@ -81,9 +81,7 @@ export const fork = Effect.fnUntraced(function*(
     },
     () => forked
   )
-  const [start, rest] = ops
-  const [answer] = yield* store.backend.write([act === undefined ? start : { ...start, act }, rest])
-  yield* Acting.fresh(answer)
+  yield* write(store, ops, act)
   runtime.starts.onStarted(row, told)
   return forked
 })
@@ -313,6 +311,16 @@ const subscriptionsOf = Effect.fnUntraced(function*(runtime: EngineRuntime, { de
   const subscriptions = row === null ? [] : runtime.extensions.documents.describe(row)?.subscriptions ?? []
   return subscriptions.map(({ event, paths = [] }) => ({ run: id, event, paths }))
 })
+
+/** Stores such a run, as what somebody has done. */
+export const write = (
+  store: Store["Service"],
+  [start, rest]: readonly [StartOp, CommitOp],
+  act: Act | undefined
+): Effect.Effect<Answers["start"], StorageFailed> =>
+  act === undefined
+    ? Effect.map(store.backend.write([start, rest]), ([answer]) => answer)
+    : Effect.flatMap(store.backend.write([{ ...start, act }, rest]), ([answer]) => Acting.fresh(answer))
 
 /** The run, its open questions and what it joins, in one transaction. */
 export const opsOf = Effect.fnUntraced(function*(

@@ -16,6 +16,7 @@ import * as Effect from "effect/Effect"
 import type { RunRow, StorageFailed } from "../Backend.ts"
 import { sha256Hex } from "../Digest.ts"
 import type { Store } from "../Store.ts"
+import * as Acting from "./Acting.ts"
 import type { EngineRuntime } from "./EngineRuntime.ts"
 import * as RunForks from "./RunForks.ts"
 import { replayed } from "./RunReplay.ts"
@@ -73,7 +74,17 @@ export const retry = Effect.fnUntraced(function*(
       )
     }
   }
-  const [{ started }] = yield* store.backend.write(ops)
+  const act = yield* Acting.of(
+    runtime.host.now,
+    {
+      action: "run.retry",
+      target: id,
+      by,
+      detail: { from: original.id, ...(step === undefined ? {} : { step }) }
+    },
+    () => ({ ...retried, joined: false })
+  )
+  const { started } = yield* RunForks.write(store, ops, act)
   if (started) runtime.starts.onStarted(row, told)
   return { ...retried, joined: !started }
 })

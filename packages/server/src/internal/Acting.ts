@@ -16,30 +16,40 @@ export const person = Effect.fnUntraced(function*(named: string | undefined) {
   return { by: name, roles }
 })
 
+/** The header `Idempotency-Key`, where there is one. */
+export const keyOf = ({ headers }: HttpServerRequest): Effect.Effect<string | undefined, BadRequest> => {
+  const key = headers["idempotency-key"]
+  return key === undefined || /^[\x21-\x7e]{1,255}$/.test(key)
+    ? Effect.succeed(key)
+    : refuse("give 1 to 255 characters of ASCII without spaces")
+}
+
 /**
  * The id under which the engine does once what is asked twice: what the body
  * says in this field, or else the header `Idempotency-Key`. The engine keeps the
  * id with what it did, for as long as it keeps that.
  */
-export const once = <const Field extends "id" | "key">(
-  { headers }: HttpServerRequest,
+export const once = Effect.fnUntraced(function*<const Field extends "id" | "key">(
+  request: HttpServerRequest,
   field: Field,
   said: string | undefined
-): Effect.Effect<{ readonly [F in Field]?: string }, BadRequest> => {
-  const key = headers["idempotency-key"]
-  const refuse = (message: string) =>
-    Effect.fail(
-      new BadRequest({
-        problem: `header.idempotency-key: ${message}`,
-        issues: [{ path: "header.idempotency-key", message }]
-      })
-    )
-  if (key !== undefined && !/^[\x21-\x7e]{1,255}$/.test(key)) {
-    return refuse("give 1 to 255 characters of ASCII without spaces")
-  }
+): Effect.fn.Return<{ readonly [F in Field]?: string }, BadRequest> {
+  const key = yield* keyOf(request)
   if (key !== undefined && said !== undefined && key !== said) {
-    return refuse(`it is another than body.${field}; give one of the two`)
+    return yield* refuse(`it is another than body.${field}; give one of the two`)
   }
   const chosen = said ?? key
-  return Effect.succeed((chosen === undefined ? {} : { [field]: chosen }) as { readonly [F in Field]?: string })
-}
+  return (chosen === undefined ? {} : { [field]: chosen }) as { readonly [F in Field]?: string }
+})
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const refuse = (message: string): Effect.Effect<never, BadRequest> =>
+  Effect.fail(
+    new BadRequest({
+      problem: `header.idempotency-key: ${message}`,
+      issues: [{ path: "header.idempotency-key", message }]
+    })
+  )

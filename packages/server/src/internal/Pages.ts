@@ -15,6 +15,10 @@ export const of = <A>(
   return { shown, next: found.length > limit ? { next: placeOf(shown.at(-1)!) } : {} }
 }
 
+/** The number that a place is; refused where it is none. */
+export const number = (after: string): Effect.Effect<number, BadRequest> =>
+  /^[1-9]\d{0,15}$/.test(after) ? Effect.succeed(Number(after)) : nowhere
+
 /** What of a whole list stands behind a place; refused where nothing stands at it. */
 export const behind = <A>(
   all: ReadonlyArray<A>,
@@ -23,8 +27,15 @@ export const behind = <A>(
 ): Effect.Effect<ReadonlyArray<A>, BadRequest> => {
   if (after === undefined) return Effect.succeed(all)
   const index = all.findIndex((item) => placeOf(item) === after)
-  const message = "no page ends there; give the `next` of a page"
-  return index < 0
-    ? Effect.fail(new BadRequest({ problem: `query.after: ${message}`, issues: [{ path: "query.after", message }] }))
-    : Effect.succeed(all.slice(index + 1))
+  return index < 0 ? nowhere : Effect.succeed(all.slice(index + 1))
 }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const message = "no page ends there; give the `next` of a page"
+
+const nowhere = Effect.fail(
+  new BadRequest({ problem: `query.after: ${message}`, issues: [{ path: "query.after", message }] })
+)

@@ -21,6 +21,7 @@ const writers = {
   MethodNotAllowed: Schema.encodeSync(Problem.of(ApiErrors.MethodNotAllowed)),
   UnsupportedMediaType: Schema.encodeSync(Problem.of(ApiErrors.UnsupportedMediaType)),
   BodyTooLarge: Schema.encodeSync(Problem.of(ApiErrors.BodyTooLarge)),
+  AnswerToldOnce: Schema.encodeSync(Problem.of(ApiErrors.AnswerToldOnce)),
   KeyReused: Schema.encodeSync(Problem.of(ApiErrors.KeyReused)),
   BlobNotFound: Schema.encodeSync(Problem.of(ApiErrors.BlobNotFound)),
   RangeNotSatisfiable: Schema.encodeSync(Problem.of(ApiErrors.RangeNotSatisfiable)),
@@ -34,6 +35,10 @@ export type ApiError = InstanceType<Errors[keyof Errors]>
 
 /** Whether an error of this tag is one. */
 export const knows = (tag: string): boolean => Object.hasOwn(writers, tag)
+
+/** Whether this is one. */
+export const isApiError = (error: unknown): error is ApiError =>
+  typeof error === "object" && error !== null && "_tag" in error && knows(String(error._tag))
 
 /** The response that says so. */
 export const of = (error: ApiError): HttpServerResponse.HttpServerResponse => {

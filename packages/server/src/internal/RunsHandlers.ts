@@ -69,12 +69,8 @@ export const layer = HttpApiBuilder.group(
       resume: Effect.fnUntraced(function*({ params: { run } }) {
         return yield* runs.resume(run, { by: yield* Acting.name })
       }),
-      raise: Effect.fnUntraced(function*({ params: { run }, payload: { id, ...raise }, request }) {
-        return yield* runs.raise(run, {
-          ...raise,
-          by: yield* Acting.name,
-          ...(yield* Acting.once(request, "id", id))
-        })
+      raise: Effect.fnUntraced(function*({ params: { run }, payload }) {
+        return yield* runs.raise(run, { ...payload, by: yield* Acting.name })
       }),
       fork: Effect.fnUntraced(function*({ params: { run }, payload }) {
         return yield* runs.fork(run, { ...payload, by: yield* Acting.name })

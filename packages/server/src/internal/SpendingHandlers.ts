@@ -24,12 +24,8 @@ export const layer = HttpApiBuilder.group(
         const { next, shown } = Pages.of(behind, limit, ({ id }) => id)
         return { raises: shown, ...next }
       }),
-      raise: Effect.fnUntraced(function*({ payload: { id, workflow, ...raise }, request }) {
-        return yield* runs.raiseDay(workflow, {
-          ...raise,
-          by: yield* Acting.name,
-          ...(yield* Acting.once(request, "id", id))
-        })
+      raise: Effect.fnUntraced(function*({ payload: { workflow, ...raise } }) {
+        return yield* runs.raiseDay(workflow, { ...raise, by: yield* Acting.name })
       })
     })
   })

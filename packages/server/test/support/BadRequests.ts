@@ -13,6 +13,9 @@ export interface BadRequest {
   readonly place?: string
 }
 
+/** An `Idempotency-Key` under which the run has been raised by one millionth. */
+export const usedKey = "used-before"
+
 /** The requests. `run` is the id of a run that waits for a signal, and `question` that of an open question that only bob answers. */
 export const badRequests = (
   { question, run }: { readonly run: string; readonly question: string }
@@ -305,7 +308,12 @@ const replayed = (run: string): ReadonlyArray<BadRequest> => {
     bad(start, place, keyed("x".repeat(256), { workflow: "order", input: { id: "9" } })),
     bad(start, place, keyed("one", { workflow: "order", input: { id: "9" }, key: "other" })),
     bad(`POST /api/runs/${run}/signals/go`, place, keyed("one", { payload: 1, id: "other" })),
-    bad(`POST /api/runs/${run}/raise`, place, keyed("one", { micros: 1, id: "other" })),
+    bad(`POST /api/runs/${run}/raise`, place, keyed("two words", { micros: 1 })),
+    ...[
+      [`POST /api/runs/${run}/raise`, keyed(usedKey, { micros: 2 })],
+      [`POST /api/runs/${run}/cancel`, keyed(usedKey, { micros: 1 })],
+      ["POST /api/contracts", keyed(usedKey, { id: "c" })]
+    ].map(([line, asked]) => ({ line, asked, status: 422, problem: "KeyReused" }) as BadRequest),
     bad("POST /api/events", place, keyed("one", { name: "x.y", id: "other" }))
   ]
 }

@@ -2,13 +2,16 @@
 import { assert } from "@effect/vitest"
 import { origin } from "@fermata/core/AuditLine"
 import { faultOf, rememberedMs } from "@fermata/engine/AuditChain"
-import type { Act, Backend, Op } from "@fermata/engine/Backend"
+import type { Backend, Op } from "@fermata/engine/Backend"
 import * as StartRequest from "@fermata/engine/StartRequest"
 import * as Effect from "effect/Effect"
 import { issue } from "./AccessTests.ts"
 import {
+  act,
+  acted,
   answer,
   approval,
+  asked,
   commit,
   definition,
   end,
@@ -20,28 +23,6 @@ import {
   startOwned,
   type Test
 } from "./Fixtures.ts"
-
-/** An act on this target. */
-export const act = (target: string, { at = 5_000, request, ...line }: Partial<Act["line"]> & {
-  readonly at?: number
-  readonly request?: Act["request"]
-} = {}): Act => ({
-  line: { who: "ann", how: "library", action: "run.cancel", target, detail: "{}", ...line },
-  now: () => at,
-  ...(request === undefined ? {} : { request })
-})
-
-/** A request of this caller under this key, which is answered with what the operation has come to. */
-export const asked = (caller: string, key: string, hash = "h"): NonNullable<Act["request"]> => ({
-  caller,
-  key,
-  route: "POST /api/it",
-  hash,
-  answer: (answer) => `{"keys":"${Object.keys(answer).sort().join()}"}`
-})
-
-/** The operation, as this act. */
-export const acted = <O extends Op>(op: O, by: Act) => ({ ...op, act: by })
 
 const targets = (backend: Backend) =>
   Effect.map(backend.auditChain(0, 1_000), (rows) => rows.map(({ target }) => target))

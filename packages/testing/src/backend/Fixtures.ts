@@ -3,6 +3,7 @@
  */
 import { it } from "@effect/vitest"
 import type {
+  Act,
   AnswerOp,
   ApprovalRow,
   Backend,
@@ -290,6 +291,28 @@ export const brief = (change: Change): string =>
 
 /** An operation that no database knows: it makes the whole list fail. */
 export const impossible = { op: "impossible" } as unknown as Op
+
+/** An act on this target. */
+export const act = (target: string, { at = 5_000, request, ...line }: Partial<Act["line"]> & {
+  readonly at?: number
+  readonly request?: Act["request"]
+} = {}): Act => ({
+  line: { who: "ann", how: "library", action: "run.cancel", target, detail: "{}", ...line },
+  now: () => at,
+  ...(request === undefined ? {} : { request })
+})
+
+/** A request of this caller under this key, which is answered with what the operation has come to. */
+export const asked = (caller: string, key: string, hash = "h"): NonNullable<Act["request"]> => ({
+  caller,
+  key,
+  route: "POST /api/it",
+  hash,
+  answer: (answer) => `{"keys":"${Object.keys(answer).sort().join()}"}`
+})
+
+/** The operation, as this act. */
+export const acted = <O extends Op>(op: O, by: Act) => ({ ...op, act: by })
 
 /** The ids of rows, in their order. */
 export const ids = (rows: ReadonlyArray<{ readonly id: string }>): ReadonlyArray<string> => rows.map((row) => row.id)

@@ -7,10 +7,11 @@ import * as MemoryBackend from "@fermata/engine/MemoryBackend"
 import * as Effect from "effect/Effect"
 import * as fc from "fast-check"
 import { issue } from "./AccessTests.ts"
-import { act, asked } from "./AuditTests.ts"
 import {
+  act,
   answer,
   approval,
+  asked,
   claim,
   commit,
   definition,
