@@ -286,7 +286,8 @@ const readsNotes: ReadonlySet<string> = new Set([
   "packages/cli/src/Watch.ts",
   // Tokens that models have used.
   "packages/cli/src/Outcomes.ts",
-  "packages/core/src/RunTrace.ts"
+  "packages/core/src/RunTrace.ts",
+  "packages/engine/src/EngineMetrics.ts"
 ])
 
 /**

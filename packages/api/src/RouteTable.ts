@@ -44,11 +44,16 @@ export const methodsAt = (path: string): ReadonlyArray<string> => [
   ...new Set(matchers.filter(({ matches }) => matches.test(path)).map(({ method }) => method))
 ]
 
+/** The path of the route that a request comes to, with its parameters as `:name`; undefined where there is none. */
+export const routeAt = (method: string, path: string): string | undefined =>
+  matchers.find((route) => route.method === method && route.matches.test(path))?.path
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
 const matchers = routes.map(({ method, path }) => ({
   method,
+  path,
   matches: new RegExp(`^${path.replace(/\/$/, "").replaceAll(/:[^/]+/g, "[^/]+")}/?$`)
 }))

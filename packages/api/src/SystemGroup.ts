@@ -2,6 +2,7 @@
 import { Census, Owner } from "@fermata/core/Owner"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import * as Schema from "effect/Schema"
 import { RequiredScope } from "./Access.ts"
 
@@ -21,5 +22,9 @@ const state = HttpApiEndpoint.get("state", "/state", {
   success: Schema.Struct({ counts: Census, workers: Schema.Array(Owner) })
 }).annotate(RequiredScope, "read")
 
+const metrics = HttpApiEndpoint.get("metrics", "/metrics", {
+  success: Schema.String.pipe(HttpApiSchema.asText({ contentType: "text/plain; version=0.0.4; charset=utf-8" }))
+}).annotate(RequiredScope, "read")
+
 /** The routes about the server itself: `/api/heartbeat` touches no store, and `/api/health` does. */
-export class SystemGroup extends HttpApiGroup.make("system").add(heartbeat, health, workers, state) {}
+export class SystemGroup extends HttpApiGroup.make("system").add(heartbeat, health, workers, state, metrics) {}

@@ -1,6 +1,7 @@
 /** Serves the HTTP surface, and works on runs beside it: what `fermata serve` does. */
 import { Contracts } from "@fermata/contracts/Contracts"
 import * as RemoteTasks from "@fermata/contracts/RemoteTasks"
+import * as EngineMetrics from "@fermata/engine/EngineMetrics"
 import { Feed } from "@fermata/engine/Feed"
 import * as IpAddress from "@fermata/engine/IpAddress"
 import * as NodeServer from "@fermata/host-node/NodeServer"
@@ -81,6 +82,7 @@ export const serve = (globals: Globals, options: Options): Effect.Effect<void, C
       Layer.provide(Feed.layer),
       Layer.provideMerge(NodeServer.layer({ host: options.host, port, ...(tls === undefined ? {} : { tls }) })),
       Layer.provide(Layer.succeed(Contracts, host.contracts)),
+      Layer.provideMerge(EngineMetrics.layer),
       Layer.provide(Layer.succeedContext(host.context))
     )
     const context = yield* Layer.build(served).pipe(

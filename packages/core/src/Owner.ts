@@ -29,6 +29,8 @@ export interface Owner extends Schema.Schema.Type<typeof Owner> {}
 /** Counts of runs by status, of runs that a process has, and of messages on their way. */
 export const Census = Schema.Struct({
   byStatus: Schema.Record(Schema.String, Schema.Int),
+  /** Of the suspended. */
+  byReason: Schema.Record(Schema.String, Schema.Int),
   owned: Schema.Int,
   inbox: Schema.Int,
   outbox: Schema.Int

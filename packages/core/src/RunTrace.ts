@@ -18,7 +18,7 @@
  * the life that it was in.
  */
 import * as FailureText from "./FailureText.ts"
-import * as GenAi from "./internal/GenAiSpans.ts"
+import * as GenAi from "./GenAi.ts"
 import { errorType, json, link, type Telling } from "./internal/SpanParts.ts"
 import { StepSpans } from "./internal/StepSpans.ts"
 import { WaitSpans } from "./internal/WaitSpans.ts"

@@ -145,10 +145,14 @@ export const make = (store: MemoryStore): Backend => {
     findings: (limit) => Effect.sync(() => take(inOrder([...store.findings.values()]).toReversed(), limit)),
     census: Effect.sync(() => {
       const byStatus: Record<string, number> = {}
-      for (const { row } of store.runs.values()) byStatus[row.status] = (byStatus[row.status] ?? 0) + 1
+      const byReason: Record<string, number> = {}
+      for (const { row: { reason, status } } of store.runs.values()) {
+        byStatus[status] = (byStatus[status] ?? 0) + 1
+        if (status === "suspended" && reason !== null) byReason[reason] = (byReason[reason] ?? 0) + 1
+      }
       let owned = 0
       for (const runs of store.index.owned.values()) owned += runs.size
-      return { byStatus, owned, inbox: store.inbox.size, outbox: store.outbox.size }
+      return { byStatus, byReason, owned, inbox: store.inbox.size, outbox: store.outbox.size }
     }),
     spending: (filter) => Effect.sync(() => spendingOf(store, filter)),
     dayRaises: (filter) => Effect.sync(() => [...store.dayRaises.values()].filter(isIn(filter))),

@@ -16,7 +16,13 @@ const make = () => {
     transactions.push({ ops, go })
     return Effect.andThen(Deferred.await(go), backend.write(ops))
   }
-  const committer = new Committer({ ...backend, write }, (task) => turns.push(task), Effect.runFork, () => Effect.never)
+  const committer = new Committer(
+    { ...backend, write },
+    (task) => turns.push(task),
+    Effect.runFork,
+    () => Effect.never,
+    {}
+  )
   const answers: Array<[string, boolean]> = []
   const submit = (id: string) => committer.submit(start(id), (answer) => answers.push([id, Exit.isSuccess(answer)]))
   const turn = () => turns.splice(0).forEach((task) => task())

@@ -1,10 +1,10 @@
 /** The attempts of a run's steps that are under way, and their spans. */
 import * as FailureText from "../FailureText.ts"
+import * as GenAi from "../GenAi.ts"
 import type { EntryOf } from "../JournalEntry.ts"
 import type { SpanAttributes, SpanEvent } from "../RunSpan.ts"
 import * as TimeText from "../TimeText.ts"
 import * as TraceIds from "../TraceIds.ts"
-import * as GenAi from "./GenAiSpans.ts"
 import { errorType, json, type Telling } from "./SpanParts.ts"
 
 interface OpenStep extends GenAi.TracedStep {

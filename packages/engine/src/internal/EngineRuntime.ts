@@ -32,6 +32,7 @@ import { RunTurns } from "./process/RunTurns.ts"
 import { RunWaiters } from "./process/RunWaiters.ts"
 import { Starts } from "./process/Starts.ts"
 import { TimerQueue } from "./process/TimerQueue.ts"
+import type { Watch } from "./process/Watch.ts"
 import { Writer } from "./process/Writer.ts"
 import type { ExecutorHost } from "./run/RunHost.ts"
 
@@ -55,6 +56,8 @@ export interface EngineRuntime {
   readonly desk: Desk
   readonly bodies: BodyContexts
   readonly loops: Loops
+  /** Set by whoever measures the engine. */
+  readonly watch: Watch
   /** What executors of runs are given. */
   readonly executorHost: ExecutorHost
   /** Whether nothing is on its way in this process: all that is left waits for time, people or step bodies. */
@@ -76,6 +79,7 @@ export const make = (
   const { backend } = store
   const probe = Context.get(ambient, EngineProbe)
   const host = new HostRuntime(ambient, hostClock)
+  const watch: Watch = {}
   const rounds = new Rounds()
   const bodies = new BodyContexts(ambient)
   const timers = new TimerQueue(host.now, host.fork)
@@ -88,7 +92,8 @@ export const make = (
     host,
     rounds,
     concernsRuns: () => options.worker || pool.size > 0,
-    lost: (cause) => ownership.lost(cause)
+    lost: (cause) => ownership.lost(cause),
+    watch
   })
   const pool = new Pool({ options, host, rounds, failFast: (runs) => writer.failFast(runs) })
   const programs = new Programs({ backend, host, writer, probe })
@@ -137,7 +142,8 @@ export const make = (
     commits,
     ownership,
     pool,
-    loading
+    loading,
+    watch
   })
   const starts = new Starts({
     backend,
@@ -202,6 +208,7 @@ export const make = (
     desk,
     bodies,
     loops,
+    watch,
     executorHost,
     isSettled: () => rounds.idle && writer.idle && loading.idle && pool.resting && feed.idle,
     close: Effect.gen(function*() {

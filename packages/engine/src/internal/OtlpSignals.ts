@@ -12,6 +12,7 @@ import * as OtlpMetrics from "effect/observability/OtlpMetrics"
 import * as OtlpResource from "effect/observability/OtlpResource"
 import * as OtlpSerialization from "effect/observability/OtlpSerialization"
 import * as OtlpTracer from "effect/observability/OtlpTracer"
+import * as EngineMetrics from "../EngineMetrics.ts"
 import * as RunTraces from "../RunTraces.ts"
 import type { Endpoint, Settings } from "./OtlpSettings.ts"
 
@@ -34,13 +35,14 @@ export const layer = (settings: Settings) => {
           (send) => RunTraces.layer({ send, content, closeMs: Duration.toMillis(closing) })
         )
       ),
-    metrics === undefined ?
-      Layer.empty :
+    metrics === undefined ? Layer.empty : Layer.merge(
+      EngineMetrics.layer,
       told(
         settings,
         (resource) =>
           OtlpMetrics.layer({ url: metrics.url, headers: metrics.headers, resource, shutdownTimeout: closing })
       )
+    )
   )
 }
 

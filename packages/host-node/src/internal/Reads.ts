@@ -103,6 +103,10 @@ export const make = (db: DatabaseSync) => {
      ORDER BY arrival DESC LIMIT ?`
   )
   const byStatus = prepare(db, "SELECT status, count(*) AS count FROM runs GROUP BY status")
+  const byReason = prepare(
+    db,
+    "SELECT reason, count(*) AS count FROM runs WHERE status = 'suspended' AND reason IS NOT NULL GROUP BY reason"
+  )
   const counts = prepare(
     db,
     `SELECT (SELECT count(*) FROM runs WHERE owner IS NOT NULL) AS owned,
@@ -159,6 +163,7 @@ export const make = (db: DatabaseSync) => {
       const count = counts.get()!
       return {
         byStatus: Object.fromEntries(byStatus.all().map((row) => [text(row, "status"), number(row, "count")])),
+        byReason: Object.fromEntries(byReason.all().map((row) => [text(row, "reason"), number(row, "count")])),
         owned: number(count, "owned"),
         inbox: number(count, "inbox"),
         outbox: number(count, "outbox")

@@ -3,9 +3,13 @@
  * and what it carries. Whatever is refused here or behind it is a problem document.
  */
 import { BadRequest, Forbidden, UnsupportedMediaType } from "@fermata/api/ApiErrors"
+import { routeAt } from "@fermata/api/RouteTable"
 import * as JsonText from "@fermata/core/JsonText"
+import * as TraceIds from "@fermata/core/TraceIds"
+import * as EngineMetrics from "@fermata/engine/EngineMetrics"
 import * as ByteSize from "effect/ByteSize"
 import * as Cause from "effect/Cause"
+import { Clock } from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { MaxBodySize } from "effect/http/HttpIncomingMessage"
 import * as HttpMiddleware from "effect/http/HttpMiddleware"
@@ -14,6 +18,7 @@ import { HttpServerRequest } from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import type * as Layer from "effect/Layer"
 import * as IpNetwork from "effect/net/IpNetwork"
+import * as Tracer from "effect/Tracer"
 import type { unhandled } from "effect/Types"
 import { defaultMaxBody, type ServerOptions } from "../ServerOptions.ts"
 import * as ProblemResponse from "./ProblemResponse.ts"
@@ -25,22 +30,29 @@ export const layer = (options: ServerOptions): Layer.Layer<never, never, HttpRou
   const origins = new Set(options.origins ?? [])
   const trustedProxies = (options.proxies ?? []).map(IpNetwork.fromStringUnsafe)
   return HttpRouter.middleware(
-    (route: Route): Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled, HttpServerRequest> =>
-      Effect.gen(function*() {
-        const request = yield* HttpServerRequest
-        const refusal = refusalOf(request, hosts, origins) ??
-          (hasBody(request) ? yield* bodyRefusal(request) : undefined)
-        return refusal === undefined ? yield* route : ProblemResponse.of(refusal)
-      }).pipe(
-        HttpMiddleware.xForwardedHeaders({ trustedProxies }),
-        Effect.provideService(MaxBodySize, ByteSize.bytes(most)),
-        Effect.catchCause((cause) =>
-          Cause.hasInterruptsOnly(cause)
-            ? Effect.failCause(cause as Cause.Cause<never>)
-            : Effect.flatMap(HttpServerRequest, (request) => ProblemResponse.ofCause(request, most, cause))
-        ),
-        Effect.map(HttpServerResponse.setHeaders(safe))
-      ),
+    Effect.map(
+      EngineMetrics.meters,
+      ({ request: tell }) =>
+      (
+        route: Route
+      ): Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled, HttpServerRequest> =>
+        Effect.gen(function*() {
+          const request = yield* HttpServerRequest
+          const refusal = refusalOf(request, hosts, origins) ??
+            (hasBody(request) ? yield* bodyRefusal(request) : undefined)
+          return refusal === undefined ? yield* asked(request, route) : ProblemResponse.of(refusal)
+        }).pipe(
+          HttpMiddleware.xForwardedHeaders({ trustedProxies }),
+          Effect.provideService(MaxBodySize, ByteSize.bytes(most)),
+          Effect.catchCause((cause) =>
+            Cause.hasInterruptsOnly(cause)
+              ? Effect.failCause(cause as Cause.Cause<never>)
+              : Effect.flatMap(HttpServerRequest, (request) => ProblemResponse.ofCause(request, most, cause))
+          ),
+          Effect.map(HttpServerResponse.setHeaders(safe)),
+          measured(tell)
+        )
+    ),
     { global: true }
   )
 }
@@ -51,6 +63,33 @@ export const isLoopback = (request: HttpServerRequest): boolean => loopback.incl
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
+
+/** By the pattern of its route: what callers write into paths makes no metric of its own. */
+const measured = (tell: Tell) =>
+<E, R>(
+  answer: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+): Effect.Effect<HttpServerResponse.HttpServerResponse, E, R | HttpServerRequest> =>
+  Effect.gen(function*() {
+    const { method, originalUrl } = yield* HttpServerRequest
+    const clock = yield* Clock
+    const begun = clock.monotonicTimeNanosUnsafe()
+    const response = yield* answer
+    const path = originalUrl.replace(/^https?:\/\/[^/]*/, "").split("?")[0]!
+    const millis = Number(clock.monotonicTimeNanosUnsafe() - begun) / 1e6
+    tell(method, routeAt(method, path) ?? "(none)", response.status, millis)
+    return response
+  })
+
+/** Where no tracer makes a span for the request, what it starts is linked to that of its caller. */
+const asked = <A, E, R>({ headers }: HttpServerRequest, route: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.flatMap(Tracer.Tracer, (tracer) => {
+    const caller = tracer === Tracer.nativeTracer ? TraceIds.ofTraceparent(headers["traceparent"] ?? "") : undefined
+    return caller === undefined
+      ? route
+      : Effect.provideService(route, Tracer.ParentSpan, Tracer.externalSpan({ ...caller, sampled: true }))
+  }) as Effect.Effect<A, E, R>
+
+type Tell = Effect.Success<typeof EngineMetrics.meters>["request"]
 
 type Route = Effect.Effect<HttpServerResponse.HttpServerResponse, unhandled>
 

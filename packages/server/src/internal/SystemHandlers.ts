@@ -1,9 +1,12 @@
 /** What the routes about the server itself do. */
 import { Api } from "@fermata/api/Api"
+import * as EngineMetrics from "@fermata/engine/EngineMetrics"
 import { Feed } from "@fermata/engine/Feed"
 import { Runs } from "@fermata/engine/Runs"
+import { Store } from "@fermata/engine/Store"
 import * as Effect from "effect/Effect"
 import * as HttpApiBuilder from "effect/http-api/HttpApiBuilder"
+import { Streams } from "../Streams.ts"
 
 /** The group `system`. */
 export const layer = HttpApiBuilder.group(
@@ -12,11 +15,27 @@ export const layer = HttpApiBuilder.group(
   Effect.fn(function*(handlers) {
     const runs = yield* Runs
     const feed = yield* Feed
+    const { backend } = yield* Store
+    const streams = yield* Streams
+    const meters = yield* EngineMetrics.meters
+    // Whoever scrapes often, or many at once, has the runs counted no more than that.
+    const counted = yield* Effect.cachedWithTTL(EngineMetrics.refresh(backend), censusMs)
     return handlers.handleAll({
       heartbeat: () => Effect.succeed({ status: "alive" }),
       health: () => Effect.map(feed.position, (position) => ({ status: "healthy", position })),
       workers: () => Effect.map(runs.owners, (workers) => ({ workers })),
+      metrics: () =>
+        counted.pipe(
+          Effect.andThen(Effect.map(streams.open, meters.streams)),
+          Effect.andThen(EngineMetrics.text)
+        ),
       state: () => Effect.all({ counts: runs.census, workers: runs.owners })
     })
   })
 )
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+const censusMs = 5_000

@@ -152,7 +152,7 @@ export const readTests = (test: Test): void => {
 
   test("the census counts what there is", (backend) =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(yield* backend.census, { byStatus: {}, owned: 0, inbox: 0, outbox: 0 })
+      assert.deepStrictEqual(yield* backend.census, { byStatus: {}, byReason: {}, owned: 0, inbox: 0, outbox: 0 })
       yield* backend.write([
         start("q1"),
         start("q2"),
@@ -163,11 +163,13 @@ export const readTests = (test: Test): void => {
         inbox("q1", "i1"),
         inbox("r1", "i2"),
         inbox("d", "i3"),
-        end("d", 0, "done", { consumed: ["i3"] })
+        end("d", 0, "done", { consumed: ["i3"] }),
+        suspend("r2", 0, null)
       ])
       assert.deepStrictEqual(yield* backend.census, {
-        byStatus: { queued: 2, running: 2, completed: 1 },
-        owned: 2,
+        byStatus: { queued: 2, running: 1, suspended: 1, completed: 1 },
+        byReason: { signal: 1 },
+        owned: 1,
         inbox: 2,
         outbox: 2
       })

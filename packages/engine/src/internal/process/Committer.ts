@@ -12,6 +12,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Answer, Backend, Op, StorageFailed } from "../../Backend.ts"
 import { isStoreFull } from "./StorePressure.ts"
+import type { Watch } from "./Watch.ts"
 
 interface Pending {
   readonly op: Op
@@ -25,6 +26,7 @@ export class Committer {
   private readonly schedule: (task: () => void) => void
   private readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>
   private readonly awaitSpace: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
+  private readonly watch: Watch
   private queue: Array<Pending> = []
   private state: "idle" | "scheduled" | "writing" | "waiting" = "idle"
   private readonly failingFast = new Set<string>()
@@ -33,12 +35,14 @@ export class Committer {
     backend: Backend,
     schedule: (task: () => void) => void,
     fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>,
-    awaitSpace: (cause: Cause.Cause<unknown>) => Effect.Effect<void>
+    awaitSpace: (cause: Cause.Cause<unknown>) => Effect.Effect<void>,
+    watch: Watch
   ) {
     this.backend = backend
     this.schedule = schedule
     this.fork = fork
     this.awaitSpace = awaitSpace
+    this.watch = watch
   }
 
   get idle(): boolean {
@@ -66,7 +70,9 @@ export class Committer {
     const group = this.queue.length <= largestGroup ? this.queue : this.queue.slice(0, largestGroup)
     this.queue = this.queue.slice(group.length)
     this.state = "writing"
+    const written = this.watch.writes?.()
     this.fork(this.backend.write(group.map((pending) => pending.op))).addObserver((exit) => {
+      written?.(Exit.isSuccess(exit))
       const waits = Exit.isFailure(exit) && isStoreFull(exit.cause)
         ? group.filter(({ op }) => op.op === "commit" && !this.failingFast.has(op.run))
         : []

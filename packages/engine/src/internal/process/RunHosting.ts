@@ -15,6 +15,7 @@ import type { Pool } from "./Pool.ts"
 import { Look, type Rounds } from "./Rounds.ts"
 import type { RunTurns } from "./RunTurns.ts"
 import type { TimerQueue } from "./TimerQueue.ts"
+import type { Watch } from "./Watch.ts"
 
 interface Parts {
   readonly options: EngineOptions
@@ -31,11 +32,27 @@ interface Parts {
   readonly ownership: Ownership
   readonly pool: Pool
   readonly loading: Loading
+  readonly watch: Watch
 }
 
 export const make = (
-  { backend, bodies, commits, desk, host, loading, options, ownership, pool, probe, rounds, store, timers, turns }:
-    Parts
+  {
+    backend,
+    bodies,
+    commits,
+    desk,
+    host,
+    loading,
+    options,
+    ownership,
+    pool,
+    probe,
+    rounds,
+    store,
+    timers,
+    turns,
+    watch
+  }: Parts
 ): ExecutorHost => {
   const gone = (run: HeldRun, how: "ended" | "released" | "deposed" | "reload"): void => {
     const { row } = run
@@ -45,8 +62,10 @@ export const make = (
       const again = { ...row, status: "running", reason: null, waits: null, takeovers: 0 }
       host.fork(loading.load(ownership.era, again))
     }
-    if (how === "deposed") rounds.poke()
-    else pool.noticeFreeSlot()
+    if (how === "deposed") {
+      watch.deposed?.()
+      rounds.poke()
+    } else pool.noticeFreeSlot()
   }
 
   const activeAfterEviction = (runId: string): void => {

@@ -12,6 +12,7 @@ import type { HostRuntime } from "./HostRuntime.ts"
 import { Patience } from "./Patience.ts"
 import type { Rounds } from "./Rounds.ts"
 import { isStoreFull, StorePressure } from "./StorePressure.ts"
+import type { Watch } from "./Watch.ts"
 
 interface Parts {
   readonly backend: Backend
@@ -21,6 +22,7 @@ interface Parts {
   readonly concernsRuns: () => boolean
   /** A write has failed, and not because the store is full. */
   readonly lost: (cause: unknown) => void
+  readonly watch: Watch
 }
 
 /** Without the answer to one of these, this process may own a run that it knows nothing of. */
@@ -38,7 +40,7 @@ export class Writer {
     this.parts = parts
     this.pressure = new StorePressure(host.fork, host.hostSleep, () => !rounds.closed && concernsRuns())
     this.patience = new Patience(this.pressure.wait, host.hostSleep, () => !rounds.closed)
-    this.committer = new Committer(backend, host.schedule, host.fork, this.pressure.wait)
+    this.committer = new Committer(backend, host.schedule, host.fork, this.pressure.wait, parts.watch)
   }
 
   /** Whether nothing is being written or waits for it. */

@@ -1,11 +1,11 @@
 /**
- * What the spans of model calls, tools and agents are called and say, by the
+ * What the spans and metrics of model calls, tools and agents are called and say, by the
  * conventions of OpenTelemetry for generative AI. Steps say by their label what
  * they are: `llm` calls a model, `tool` carries out a call.
  */
-import type { EntryOf } from "../JournalEntry.ts"
-import type { SpanAttributes } from "../RunSpan.ts"
-import * as StoredJson from "../StoredJson.ts"
+import type { EntryOf } from "./JournalEntry.ts"
+import type { SpanAttributes } from "./RunSpan.ts"
+import * as StoredJson from "./StoredJson.ts"
 
 /** A step as far as these look at it. `usage` is what it noted of its tokens. */
 export interface TracedStep {
@@ -21,6 +21,7 @@ export interface Totals {
   readonly output: number
 }
 
+/** No calls at all. */
 export const nothing: Totals = { calls: 0, turns: 0, input: 0, output: 0 }
 
 /** The totals with what a step came to. */
