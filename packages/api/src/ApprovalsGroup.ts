@@ -1,11 +1,12 @@
-/** The routes for questions to people: listed, looked at, and answered by whoever calls. */
-import { Answer, OpenApproval } from "@fermata/core/Question"
+/** The routes for questions to people: listed, looked at, answered and handed on by whoever calls. */
+import { Answer, Delegate, OpenApproval } from "@fermata/core/Question"
 import {
   AnsweredAlready,
   AnswerRefused,
   ApprovalAmbiguous,
   ApprovalNotOpen,
   ArgumentsEdited,
+  DelegationRefused,
   NotAllowed
 } from "@fermata/core/RunsErrors"
 import * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
@@ -25,6 +26,16 @@ export const AnswerBody = Schema.Struct({
   by: Schema.optionalKey(Schema.String)
 })
 export interface AnswerBody extends Schema.Schema.Type<typeof AnswerBody> {}
+
+const { by: _by, roles: _groups, ...handed } = Delegate.fields
+
+/** To whom a person hands a question on. Who that is, and in which roles, the server knows by itself. */
+export const DelegationBody = Schema.Struct({
+  ...handed,
+  /** May be left out. Where it names anybody but the caller, it is refused. */
+  by: Schema.optionalKey(Schema.String)
+})
+export interface DelegationBody extends Schema.Schema.Type<typeof DelegationBody> {}
 
 /** Questions that no run has gone on from, the oldest first. */
 export const ApprovalPage = Schema.Struct({ approvals: Schema.Array(OpenApproval), ...Paging.next })
@@ -65,5 +76,14 @@ const answer = HttpApiEndpoint.post("answer", "/:approval/answers", {
   error: [...openErrors, Problem.of(ArgumentsEdited), Problem.of(NotAllowed), Problem.of(AnswerRefused)]
 }).annotate(RequiredScope, "approve")
 
+const delegate = HttpApiEndpoint.post("delegate", "/:approval/delegations", {
+  params: Approval,
+  payload: DelegationBody,
+  success: OpenApproval,
+  error: [...openErrors, Problem.of(NotAllowed), Problem.of(DelegationRefused)]
+}).annotate(RequiredScope, "approve")
+
 /** The routes below `/api/approvals`. */
-export class ApprovalsGroup extends HttpApiGroup.make("approvals").add(list, get, answer).prefix("/approvals") {}
+export class ApprovalsGroup
+  extends HttpApiGroup.make("approvals").add(list, get, answer, delegate).prefix("/approvals")
+{}

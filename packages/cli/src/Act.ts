@@ -3,7 +3,7 @@
  * followed, and worked on here when nobody else does.
  */
 import type { Answer, OpenApproval } from "@fermata/core/Question"
-import { asides } from "@fermata/core/QuestionText"
+import { asides, routes } from "@fermata/core/QuestionText"
 import type { Receipt } from "@fermata/core/Receipt"
 import type { ArgumentsEdited } from "@fermata/core/RunsErrors"
 import { isFinal } from "@fermata/core/RunStatus"
@@ -59,6 +59,21 @@ export const answer = (
       if (noWait) return yield* acknowledged({ runId: asked.runId, result: "accepted" }, globals)
       yield* followOn(host, globals, asked.runId, entries, "completed")
       yield* followAbove(host, globals, asked.runId)
+    }))
+
+/** Hands a question on to somebody else. */
+export const delegate = (
+  runOrApproval: string,
+  { note: word, to }: { readonly to: string; readonly note?: string }
+) =>
+  withHost({ command: "approvals delegate", existing: true }, (host, globals) =>
+    Effect.gen(function*() {
+      const asked = yield* host.refine(
+        host.runs.delegate(runOrApproval, { by: globals.as, to, ...(word === undefined ? {} : { note: word }) })
+      )
+      yield* note(`handed on to ${to} by ${globals.as}: ${asked.id}`)
+      for (const line of routes(asked, host.now())) yield* note(`  ${line}`)
+      if (globals.json) yield* document(asked)
     }))
 
 // ----------------------------------------------------------------------------

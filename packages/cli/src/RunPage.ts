@@ -4,7 +4,7 @@
  */
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as DurableTime from "@fermata/core/DurableTime"
-import { headline } from "@fermata/core/QuestionText"
+import { headline, routes } from "@fermata/core/QuestionText"
 import * as RunSentence from "@fermata/core/RunSentence"
 import { isFinal } from "@fermata/core/RunStatus"
 import type * as RunView from "@fermata/core/RunView"
@@ -95,14 +95,16 @@ export const page = (
       "approvals",
       view.approvals.map((approval) =>
         `${approval.status.padEnd(9)} ${approval.key}  ${headline(approval.prompt)}${
-          approval.answers.map(({ always, by, choice, decision, edit, note }) =>
-            `; ${decision} by ${by}${choice === undefined ? "" : ` with ${choice}`}${
-              always === undefined ? "" : `, who let ${always} stand`
-            }${edit === undefined ? "" : ` of other arguments (${ApprovalRule.differenceText(approval.args, edit)})`}${
-              note === undefined ? "" : ` (${note})`
-            }`
+          approval.answers.map(({ always, by, choice, decision, edit, for: place, note }) =>
+            `; ${decision} by ${by}${place === undefined ? "" : ` for ${place}`}${
+              choice === undefined ? "" : ` with ${choice}`
+            }${always === undefined ? "" : `, who let ${always} stand`}${
+              edit === undefined ? "" : ` of other arguments (${ApprovalRule.differenceText(approval.args, edit)})`
+            }${note === undefined ? "" : ` (${note})`}`
           ).join("")
-        }${approval.status === "open" ? parts(QuestionLines.ofView(approval)) : ""}`
+        }${routes(approval, now).map((text) => `; ${text}`).join("")}${
+          approval.status === "open" ? parts(QuestionLines.ofView(approval)) : ""
+        }`
       )
     ),
     ...section(

@@ -130,9 +130,19 @@ export class Watch {
           ? `  ${err.yellow("•")} ${entry.key}  nobody answered in time`
           : `  ${entry.decision === "approve" ? err.green("✓") : err.red("✗")} ${entry.key}  ${
             entry.decision === "approve" ? "approved" : "denied"
-          } by ${entry.by}${entry.open === true && entry.edit !== undefined ? ", with other arguments" : ""}${
-            entry.open === true ? ", which does not decide it yet" : ""
-          }${entry.note === undefined ? "" : `: ${entry.note}`}`
+          } by ${entry.by}${entry.for === undefined ? "" : ` for ${entry.for}`}${
+            entry.open === true && entry.edit !== undefined ? ", with other arguments" : ""
+          }${entry.open === true ? ", which does not decide it yet" : ""}${
+            entry.note === undefined ? "" : `: ${entry.note}`
+          }`
+      case "ApprovalDelegated":
+        return `  ${err.yellow("→")} ${entry.key}  handed on to ${entry.to} by ${entry.by}${
+          entry.for === entry.by ? "" : `, for ${entry.for}`
+        }${entry.note === undefined ? "" : `: ${entry.note}`}`
+      case "ApprovalEscalated":
+        return `  ${err.yellow("↑")} ${entry.key}  escalated to ${entry.to.join(", ")}`
+      case "ApprovalReminded":
+        return `  ${err.yellow("•")} ${entry.key}  ${entry.to.join(", ")} reminded`
       case "SignalReceived":
         if (entry.name === RunSpending.budgetSignal) {
           return `  ${err.green("✓")} ${raisedBy(entry.payload)}${entry.by === undefined ? "" : `, says ${entry.by}`}${

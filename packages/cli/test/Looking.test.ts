@@ -22,6 +22,7 @@ describe("command lines that only look", () => {
       "runs fork",
       "approvals approve",
       "approvals deny",
+      "approvals delegate",
       "approve",
       "deny",
       "policy rm",

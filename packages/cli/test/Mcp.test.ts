@@ -14,7 +14,8 @@ const own = [
   "fermata_run_signal",
   "fermata_approvals_list",
   "fermata_approval_show",
-  "fermata_approval_answer"
+  "fermata_approval_answer",
+  "fermata_approval_delegate"
 ]
 
 describe("N-63: what is offered to MCP clients", () => {

@@ -6,16 +6,17 @@
  * new proposal: from then on it is what stands to be approved, and what was
  * said of other arguments does not count for it.
  */
-import type { Given, Question as Asked } from "./Question.ts"
+import * as Routing from "./ApprovalRouting.ts"
+import type { Delegation, Escalation, Given, Question as Asked, Reminder, Routed } from "./Question.ts"
 import * as StoredJson from "./StoredJson.ts"
 
 export type { Given } from "./Question.ts"
 
-/** A question, as far as it decides about answers. */
-export type Question = Omit<Asked, "prompt" | "schema">
+/** A question, as far as it decides about answers: with whom it went to. */
+export interface Question extends Omit<Asked, "prompt" | "schema">, Routing.Asked {}
 
 /** An answer that wants to be taken. */
-export interface Answer extends Omit<Given, "edit" | "hash"> {
+export interface Answer extends Omit<Given, "edit" | "hash" | "for"> {
   readonly edit?: { readonly value: unknown; readonly hash: string }
   /** The hash, or the first characters of it, of the arguments that the person has looked at. */
   readonly seen?: string
@@ -52,9 +53,10 @@ export type Verdict =
 
 /**
  * `answered`: another answer decided first. `late`: past the deadline. `early`:
- * the deadline has not passed. `approver`, `requester`: not this person. `voted`:
- * the same was said before. `superseded`: the arguments are not the ones that the person has looked at.
- * `choice`, `edit`, `always`: it does not fit the question.
+ * its time has not come. `approver`, `requester`, `excluded`: not this person. `delegated`: this
+ * person has handed it on. `voted`: the same was said before, by this person or for the same one.
+ * `superseded`: the arguments are not the ones that the person has looked at. `choice`, `edit`,
+ * `always`: it does not fit the question. `delegation`: it cannot be handed on like this.
  */
 export type Refusal =
   | "answered"
@@ -62,6 +64,9 @@ export type Refusal =
   | "early"
   | "approver"
   | "requester"
+  | "excluded"
+  | "delegated"
+  | "delegation"
   | "voted"
   | "superseded"
   | "choice"
@@ -70,6 +75,15 @@ export type Refusal =
 
 /** How the question stands with these answers, in the order in which they were taken. */
 export const standing = (question: Question, given: ReadonlyArray<Given>): Standing => {
+  const { counted, ...counts } = count(question, given)
+  return { ...counts, wanted: counts.status === "open" ? Routing.wanted(question, counted) : [] }
+}
+
+/** The same without who is wanted: `counted` are the answers that approve what stands to be approved. */
+export const count = (
+  question: Question,
+  given: ReadonlyArray<Given>
+): Omit<Standing, "wanted"> & { readonly counted: ReadonlyArray<Given> } => {
   const refused = new Set(
     given.flatMap(({ decision, hash }) => decision === "refuse" && hash !== undefined ? [hash] : [])
   )
@@ -77,25 +91,22 @@ export const standing = (question: Question, given: ReadonlyArray<Given>): Stand
   const exact = question.hash !== undefined
   let proposal: Standing["proposal"] = { hash: question.hash, args: question.args }
   const votes = new Map<string | undefined, ReadonlyArray<Given>>()
-  const people = (decision: Given["decision"], choice?: string) => [
-    ...new Set(
-      (votes.get(proposal.hash) ?? [])
-        .filter((vote) => vote.decision === decision && (decision === "deny" || !exact || vote.choice === choice))
-        .map(({ by }) => by)
-    )
-  ]
+  const said = (decision: Given["decision"], choice?: string) =>
+    (votes.get(proposal.hash) ?? [])
+      .filter((vote) => vote.decision === decision && (decision === "deny" || !exact || vote.choice === choice))
+      .filter(({ by }, index, all) => all.findIndex((vote) => vote.by === by) === index)
   /** The approvals of the choice that is ahead. */
   const most = () =>
-    [undefined, ...question.choices].map((choice) => people("approve", choice)).reduce((most, by) =>
-      by.length > most.length ? by : most
+    [undefined, ...question.choices].map((choice) => said("approve", choice)).reduce((most, votes) =>
+      votes.length > most.length ? votes : most
     )
-  const ends = (status: Standing["status"], decision: Given, by: ReadonlyArray<string>): Standing => ({
+  const ends = (status: Standing["status"], decision: Given, by: ReadonlyArray<string>) => ({
     status,
     proposal,
     by,
     missing: 0,
-    wanted: [],
-    decision
+    decision,
+    counted: []
   })
   for (const answer of given) {
     if (answer.decision === "refuse") continue
@@ -104,7 +115,7 @@ export const standing = (question: Question, given: ReadonlyArray<Given>): Stand
         return ends(question.onTimeout === "deny" ? "denied" : "expired", answer, [answer.by])
       }
       // What nobody has approved in full falls back to what was asked about.
-      const by = proposal.editedBy === undefined ? most() : []
+      const by = proposal.editedBy === undefined ? most().map(({ by }) => by) : []
       proposal = { hash: question.hash, args: question.args }
       return ends("granted", answer, [...by, answer.by])
     }
@@ -116,24 +127,24 @@ export const standing = (question: Question, given: ReadonlyArray<Given>): Stand
         : { hash, args: answer.edit, editedBy: answer.by }
     }
     const before = votes.get(answer.hash) ?? []
-    votes.set(answer.hash, [...(exact ? before.filter(({ by }) => by !== answer.by) : before), answer])
+    votes.set(answer.hash, [...(exact ? before.filter((vote) => !isOfTheSame(vote, answer)) : before), answer])
     if (answer.decision === "deny") {
-      if (question.of === undefined || people("deny").length > question.of - question.quorum) {
+      if (question.of === undefined || said("deny").length > question.of - question.quorum) {
         return ends("denied", answer, [answer.by])
       }
     } else {
-      const by = people("approve", answer.choice)
-      if (by.length >= question.quorum) return ends("granted", answer, by)
+      const votes = said("approve", answer.choice)
+      if (votes.length >= question.quorum) return ends("granted", answer, votes.map(({ by }) => by))
     }
   }
   const counted = most()
   return {
     status: "open",
     proposal,
-    by: counted,
+    by: counted.map(({ by }) => by),
     missing: question.quorum - counted.length,
-    wanted: question.approvers.filter((name) => !counted.includes(name) && name !== question.requester),
-    decision: undefined
+    decision: undefined,
+    counted
   }
 }
 
@@ -151,12 +162,14 @@ export const judge = (
   const now = standing(question, given)
   const refuse = (reason: Refusal, problem: string): Verdict => ({ _tag: "Refused", reason, problem, standing: now })
   const { always, at, by, choice, decision, edit, id, note, seen } = answer
+  let place = by
   const accept = (counts: { readonly hash: string | undefined; readonly edit?: unknown }): Verdict => {
     const taken: Given = {
       id,
       decision,
       by,
       at,
+      ...(place === by ? {} : { for: place }),
       ...(choice === undefined ? {} : { choice }),
       ...("edit" in counts ? { edit: counts.edit } : {}),
       ...(counts.hash === undefined ? {} : { hash: counts.hash }),
@@ -179,15 +192,20 @@ export const judge = (
   }
   if (isPast) return refuse("late", "its deadline has passed")
 
-  if (identity !== undefined && !identity.some((name) => question.approvers.includes(name))) {
-    return refuse(
-      "approver",
-      question.approvers.length === 0 ? "nobody may answer" : `only ${question.approvers.join(", ")} may answer`
-    )
-  }
-  if (question.requester === by) return refuse("requester", `${by} has asked for the run, and another must decide`)
-
   const { proposal } = now
+  if (identity !== undefined) {
+    const from = Routing.placeOf(
+      question,
+      by,
+      identity,
+      (place) =>
+        given.some((earlier) =>
+          Routing.placeOfAnswer(earlier) === place && earlier.by !== by && earlier.hash === proposal.hash
+        )
+    )
+    if (typeof from !== "string") return refuse(from.reason, from.problem)
+    place = from
+  }
   const looked = seen === undefined
     ? proposal.editedBy === undefined
     : proposal.hash !== undefined && names(seen, proposal.hash)
@@ -227,7 +245,8 @@ export const judge = (
 
   const hash = edit === undefined ? proposal.hash : edit.hash
   const said = given.findLast((earlier) =>
-    earlier.by === by && earlier.hash === hash && (earlier.decision === "approve" || earlier.decision === "deny")
+    isOfTheSame(earlier, { by, for: place }) && earlier.hash === hash &&
+    (earlier.decision === "approve" || earlier.decision === "deny")
   )
   const isVeto = decision === "deny" && question.of === undefined
   const isTheSame = said !== undefined && said.decision === decision &&
@@ -235,7 +254,9 @@ export const judge = (
   if (isTheSame || (said !== undefined && question.hash === undefined && !isVeto)) {
     return refuse(
       "voted",
-      `${by} has ${said!.decision === "approve" ? "approved" : "denied"} it already; ${progress(question, now)}`
+      `${said!.by} has ${said!.decision === "approve" ? "approved" : "denied"} it already${
+        said!.by === by ? "" : ` for ${place}`
+      }; ${progress(question, now)}`
     )
   }
   if (edit !== undefined && edit.hash !== question.hash) return accept({ hash, edit: edit.value })
@@ -247,6 +268,74 @@ export const judge = (
   )
 }
 
+/**
+ * Whether somebody may hand the question on, and what is recorded then. Who does
+ * has not answered yet as it stands; the other can answer, and has not had it before.
+ */
+export const delegate = (
+  question: Question,
+  given: ReadonlyArray<Given>,
+  { at, by, id, identity, note, to }: Omit<Delegation, "kind" | "for"> & { readonly identity: ReadonlyArray<string> }
+): RoutingVerdict => {
+  if (question.routed?.some((item) => item.id === id) === true) return { _tag: "Known" }
+  const now = standing(question, given)
+  const refuse = (reason: Refusal, problem: string): RoutingVerdict => ({
+    _tag: "Refused",
+    reason,
+    problem,
+    standing: now
+  })
+  if (now.status !== "open") return refuse("answered", decided(now))
+  if (question.deadline !== undefined && at >= question.deadline) return refuse("late", "its deadline has passed")
+  const handed = Routing.handOn(
+    question,
+    { by, identity, to },
+    (place) =>
+      given.some((answer) =>
+        answer.decision !== "refuse" && answer.hash === now.proposal.hash && Routing.placeOfAnswer(answer) === place
+      )
+  )
+  if ("reason" in handed) return refuse(handed.reason, handed.problem)
+  return routedWith(question, given, {
+    kind: "delegate",
+    id,
+    at,
+    by,
+    for: handed.place,
+    to,
+    ...(note === undefined ? {} : { note })
+  })
+}
+
+/** What becomes of an open question as this time passes, beside its deadline: it is escalated, or those who are asked are reminded. */
+export const elapse = (
+  question: Question,
+  given: ReadonlyArray<Given>,
+  { at, key }: { readonly at: number; readonly key: string }
+): RoutingVerdict => {
+  const now = standing(question, given)
+  const refuse = (reason: Refusal, problem: string): RoutingVerdict => ({
+    _tag: "Refused",
+    reason,
+    problem,
+    standing: now
+  })
+  if (now.status !== "open") return refuse("answered", decided(now))
+  if (question.deadline !== undefined && at >= question.deadline) return refuse("late", "its deadline has passed")
+  const due = Routing.due(question, ["escalate", "remind"])
+  if (due === undefined || at < due.at) return refuse("early", "nothing is due")
+  const count = 1 + (question.routed ?? []).filter(({ kind }) => kind === due.kind).length
+  const item: Escalation | Reminder = due.kind === "escalate"
+    ? { kind: "escalate", id: `escalation:${key}:${count}`, at, stage: count, to: question.escalate![count - 1]!.to }
+    : { kind: "remind", id: `reminder:${key}:${count}`, at, count, to: now.wanted }
+  return routedWith(question, given, item)
+}
+
+/** What becomes of a question that is to go to others. */
+export type RoutingVerdict =
+  | { readonly _tag: "Accepted"; readonly routed: Routed; readonly standing: Standing }
+  | Extract<Verdict, { readonly _tag: "Known" | "Refused" }>
+
 /** How far an open question is: `1 of 2, still wanted: one of bob, cy`. */
 export const progress = ({ quorum }: Question, { by, missing, wanted }: Standing): string => {
   const who = wanted.length <= missing
@@ -257,7 +346,7 @@ export const progress = ({ quorum }: Question, { by, missing, wanted }: Standing
 
 /** Who decided and how: `approved by ann`. */
 export const decided = ({ by, decision, status }: Standing): string => {
-  const who = by.join(", ")
+  const who = `${by.join(", ")}${decision?.for === undefined || by.length !== 1 ? "" : ` for ${decision.for}`}`
   if (decision?.decision === "timeout") {
     return `${status === "expired" ? "expired" : status === "granted" ? "approved" : "denied"} at its deadline`
   }
@@ -306,6 +395,16 @@ const notStanding = (
   if (isEdited) return "a rule is about the arguments that were asked about, and these are edited"
   return offered.includes(rule) ? undefined : `"${rule}" is not among the rules that it offers: ${offered.join(", ")}`
 }
+
+const routedWith = (question: Question, given: ReadonlyArray<Given>, routed: Routed): RoutingVerdict => ({
+  _tag: "Accepted",
+  routed,
+  standing: standing({ ...question, routed: [...question.routed ?? [], routed] }, given)
+})
+
+/** Whether two answers are of one person, or take one place. */
+const isOfTheSame = (one: Pick<Given, "by" | "for">, other: Pick<Given, "by" | "for">): boolean =>
+  one.by === other.by || Routing.placeOfAnswer(one) === Routing.placeOfAnswer(other)
 
 const shortest = 8
 const mostShown = 10

@@ -2,11 +2,12 @@
  * The engine's own events: what it tells the world about runs, steps and
  * approvals, read off the journal.
  *
- * There are seventeen. Fourteen are those of the contract model that Fermata
+ * There are twenty. Fourteen are those of the contract model that Fermata
  * unites. `engine.run.suspended` is for suspensions that are neither a pause,
  * nor a wait, nor an approval: `corrupt`, `diverged`, `recovery`,
- * `outcome-unknown` and `budget`. `engine.approval.answered` and
- * `engine.approval.reopened` tell what happens to a question before it is decided.
+ * `outcome-unknown` and `budget`. `engine.approval.answered`,
+ * `engine.approval.reopened`, `engine.approval.delegated`, `engine.approval.escalated`
+ * and `engine.approval.reminder` tell what happens to a question before it is decided.
  *
  * An entry makes at most one event, whose id is the place of the entry in its
  * journal, so that telling twice can be noticed.
@@ -85,6 +86,7 @@ export const payloads = {
   "engine.approval.answered": Schema.Struct({
     ...step,
     answeredBy: Schema.String,
+    for: optional(Schema.String),
     decision: Schema.Literals(["approve", "deny"]),
     choice: optional(Schema.String),
     edit: optional(Schema.Unknown),
@@ -98,10 +100,24 @@ export const payloads = {
     edit: Schema.Unknown,
     problem: Schema.String
   }),
+  /** Somebody has handed the question on, with the place of `for`. */
+  "engine.approval.delegated": Schema.Struct({
+    ...step,
+    delegatedBy: Schema.String,
+    for: Schema.String,
+    to: Schema.String,
+    note: optional(Schema.String)
+  }),
+  /** Nobody has decided the question for a while: these may answer too from now on. `stage` counts from 1. */
+  "engine.approval.escalated": Schema.Struct({ ...step, stage: Schema.Int, to: Schema.Array(Schema.String) }),
+  /** These have yet to answer. `count` counts from 1. */
+  "engine.approval.reminder": Schema.Struct({ ...step, count: Schema.Int, to: Schema.Array(Schema.String) }),
   /** The answer that decided was a yes. Those before it were told as they came. */
   "engine.approval.granted": Schema.Struct({
     ...step,
     grantedBy: Schema.String,
+    /** Whose place the answer took, where that one had handed the question on. */
+    for: optional(Schema.String),
     choice: optional(Schema.String),
     edit: optional(Schema.Unknown),
     note: optional(Schema.String)
@@ -109,6 +125,7 @@ export const payloads = {
   "engine.approval.denied": Schema.Struct({
     ...step,
     deniedBy: Schema.String,
+    for: optional(Schema.String),
     timedOut: Schema.Boolean,
     note: optional(Schema.String)
   })
@@ -151,6 +168,9 @@ export const EngineEvent = Schema.Union([
   event("engine.approval.requested"),
   event("engine.approval.answered"),
   event("engine.approval.reopened"),
+  event("engine.approval.delegated"),
+  event("engine.approval.escalated"),
+  event("engine.approval.reminder"),
   event("engine.approval.granted"),
   event("engine.approval.denied")
 ])
@@ -297,7 +317,12 @@ const tell = (
     case "ApprovalAnswered": {
       const { by, choice, decision, edit, hash, key, note } = entry
       const timedOut = decision === "timeout"
-      const common = { ...run, stepId: key, ...(note === undefined ? {} : { note }) }
+      const common = {
+        ...run,
+        stepId: key,
+        ...(entry.for === undefined ? {} : { for: entry.for }),
+        ...(note === undefined ? {} : { note })
+      }
       if (entry.open === true && decision !== "timeout") {
         return {
           name: "engine.approval.answered",
@@ -327,6 +352,21 @@ const tell = (
           ...(edit === undefined ? {} : { edit })
         }
       }
+    }
+    case "ApprovalDelegated": {
+      const { by, for: place, key, note, to } = entry
+      return {
+        name: "engine.approval.delegated",
+        payload: { ...run, stepId: key, delegatedBy: by, for: place, to, ...(note === undefined ? {} : { note }) }
+      }
+    }
+    case "ApprovalEscalated": {
+      const { key, stage, to } = entry
+      return { name: "engine.approval.escalated", payload: { ...run, stepId: key, stage, to } }
+    }
+    case "ApprovalReminded": {
+      const { count, key, to } = entry
+      return { name: "engine.approval.reminder", payload: { ...run, stepId: key, count, to } }
     }
     case "MessageRefused": {
       const { kind, message, problem, why } = entry

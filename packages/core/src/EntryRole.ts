@@ -89,6 +89,10 @@ export const roles: { readonly [T in Tag]: Row<T> } = {
   },
   ApprovalRequested: { role: command, subject: byKey, request: approval },
   ApprovalAnswered: { role: delivery, subject: byKey, request: approval },
+  // The code is told nothing of whom a question went to.
+  ApprovalDelegated: { role: mark, subject: byKey, request: approval },
+  ApprovalEscalated: { role: mark, subject: byKey, request: approval },
+  ApprovalReminded: { role: mark, subject: byKey, request: approval },
   TimerSet: { role: command, subject: byTimer, request: timer },
   TimerFired: { role: delivery, subject: byTimer, request: timer },
   ChildStarted: { role: command, subject: byChild, request: child },

@@ -14,7 +14,7 @@ import { Amount } from "./Amount.ts"
 import { Artifact } from "./Artifact.ts"
 import { CrashRule } from "./CrashRule.ts"
 import { DayRefusal } from "./DayRefusal.ts"
-import { answerFields, Decision, questionFields } from "./Question.ts"
+import { answerFields, Decision, Delegation, Escalation, questionFields, Reminder } from "./Question.ts"
 import { Wait } from "./Wait.ts"
 
 /** Version of the entry format that this build writes. */
@@ -190,6 +190,17 @@ export const ApprovalAnswered = entry("ApprovalAnswered", {
   open: Schema.optionalKey(Schema.Boolean)
 })
 
+const { at: _delegatedAt, kind: _delegate, ...delegation } = Delegation.fields
+const { at: _escalatedAt, kind: _escalate, ...escalation } = Escalation.fields
+const { at: _remindedAt, kind: _remind, ...reminder } = Reminder.fields
+
+/** Somebody who was asked has handed a question on to another. */
+export const ApprovalDelegated = entry("ApprovalDelegated", { key: Schema.String, ...delegation })
+/** Nobody has decided a question for a while: others may answer too. */
+export const ApprovalEscalated = entry("ApprovalEscalated", { key: Schema.String, ...escalation })
+/** Those who are asked were reminded of a question. */
+export const ApprovalReminded = entry("ApprovalReminded", { key: Schema.String, ...reminder })
+
 /** The code began to wait until `dueAt` (ms since the epoch). */
 export const TimerSet = entry("TimerSet", {
   timer: Schema.Int,
@@ -291,6 +302,9 @@ export const JournalEntry = Schema.Union([
   DeferredCompleted,
   ApprovalRequested,
   ApprovalAnswered,
+  ApprovalDelegated,
+  ApprovalEscalated,
+  ApprovalReminded,
   TimerSet,
   TimerFired,
   ChildStarted,
@@ -316,6 +330,9 @@ export const formats: { readonly [T in Tag]?: number } = {
   PatchTaken: 2,
   Decided: 2,
   EndOffered: 2,
+  ApprovalDelegated: 2,
+  ApprovalEscalated: 2,
+  ApprovalReminded: 2,
   UnwindStarted: 2,
   StepReleased: 2,
   BodyLetGo: 2,

@@ -26,6 +26,14 @@ export const questionFields = {
   hash: Schema.optionalKey(Schema.String),
   /** The person who asked for the run and may therefore not answer. */
   requester: Schema.optionalKey(Schema.String),
+  /** Names and roles of others who may not answer, whatever else they are. */
+  notBy: Schema.optionalKey(texts),
+  /** To whom else the question goes, and from when on, where nobody has decided it until then; in the order of the times. */
+  escalate: Schema.optionalKey(Schema.Array(Schema.Struct({ at: Schema.Finite, to: texts }))),
+  /** When those who are asked are reminded for the first time, after how many ms each again, and how often at most. */
+  remind: Schema.optionalKey(
+    Schema.Struct({ from: Schema.Finite, everyMs: Schema.Finite, most: Schema.Int })
+  ),
   /** JSON Schema (draft 2020-12) of the arguments, with its definitions; there when they may be edited and have one. */
   schema: Schema.optionalKey(Schema.Unknown),
   deadline: Schema.optionalKey(Schema.Finite),
@@ -42,6 +50,8 @@ export interface Question extends Schema.Schema.Type<typeof Question> {}
 /** What an answer says beside its decision, wherever it stands: in its entry, its message and its view. */
 export const answerFields = {
   by: Schema.String,
+  /** Whose place it takes, where that one has handed the question on; it counts as theirs. */
+  for: Schema.optionalKey(Schema.String),
   choice: Schema.optionalKey(Schema.String),
   /** The arguments that it approves, where those are not the ones asked about. */
   edit: Schema.optionalKey(Schema.Unknown),
@@ -64,6 +74,46 @@ export const Given = Schema.Struct({
   ...answerFields
 })
 export interface Given extends Schema.Schema.Type<typeof Given> {}
+
+/** Somebody has handed the question on, with their place among those who decide. */
+export const Delegation = Schema.Struct({
+  kind: Schema.Literal("delegate"),
+  id: Schema.String,
+  at: Schema.Finite,
+  by: Schema.String,
+  /** Whose place it is: that of `by`, or of who had handed it on to them. */
+  for: Schema.String,
+  /** A person or a group, who holds the place from then on. */
+  to: Schema.String,
+  note: Schema.optionalKey(Schema.String)
+})
+export interface Delegation extends Schema.Schema.Type<typeof Delegation> {}
+
+/** Nobody has decided the question for a while, and it went to others too. */
+export const Escalation = Schema.Struct({
+  kind: Schema.Literal("escalate"),
+  id: Schema.String,
+  at: Schema.Finite,
+  /** The first is 1. */
+  stage: Schema.Int,
+  to: texts
+})
+export interface Escalation extends Schema.Schema.Type<typeof Escalation> {}
+
+/** Those who are asked were reminded. */
+export const Reminder = Schema.Struct({
+  kind: Schema.Literal("remind"),
+  id: Schema.String,
+  at: Schema.Finite,
+  /** The first is 1. */
+  count: Schema.Int,
+  to: texts
+})
+export interface Reminder extends Schema.Schema.Type<typeof Reminder> {}
+
+/** What has happened to a question beside its answers: whom it went to, and who was reminded. */
+export const Routed = Schema.Union([Delegation, Escalation, Reminder])
+export type Routed = typeof Routed.Type
 
 const { schema: _, ...shownFields } = questionFields
 
@@ -89,6 +139,8 @@ export const OpenApproval = Schema.Struct({
   status: Schema.Literals(["open", "granted", "denied", "expired"]),
   /** Every answer that was taken, in order. */
   answers: Schema.Array(Given),
+  /** Whom it was handed to, escalated to and who was reminded of it, in order; absent where there is nothing of it. */
+  routed: Schema.optionalKey(Schema.Array(Routed)),
   /** How far it is: `1 of 2, still wanted: one of bob, cy`, or `approved by ann`. */
   progress: Schema.String,
   /** The approvers that have yet to approve. */
@@ -129,3 +181,14 @@ export const Answer = Schema.Struct({
   always: Schema.optionalKey(Schema.String)
 })
 export interface Answer extends Schema.Schema.Type<typeof Answer> {}
+
+/** To whom a person hands a question on. */
+export const Delegate = Schema.Struct({
+  by: Schema.String,
+  /** Roles of the person; the name counts as one. */
+  roles: Schema.optionalKey(texts),
+  /** A person or a group; who has handed it on takes it back by naming themselves. */
+  to: Schema.String,
+  note: Schema.optionalKey(Schema.String)
+})
+export interface Delegate extends Schema.Schema.Type<typeof Delegate> {}

@@ -1,9 +1,11 @@
 /**
  * What people have to know about a question beside its text.
  */
+import * as ApprovalRouting from "./ApprovalRouting.ts"
 import * as ApprovalRule from "./ApprovalRule.ts"
 import type { OpenApproval } from "./Question.ts"
 import type { ApprovalView } from "./RunViewSchema.ts"
+import * as TimeText from "./TimeText.ts"
 
 /** The first line of what a question asks, with a sign where there is more of it. */
 export const headline = (prompt: string): string => {
@@ -48,5 +50,20 @@ export const asidesOf = (question: ApprovalView): ReadonlyArray<string> => {
         ? {}
         : { edit: { args, by: editedBy, changes: ApprovalRule.difference(question.args, args) } })
     })
+  ]
+}
+
+/** Whom an open question went to beside those who were asked, and whom it goes to next, at this time (ms since the epoch). */
+export const routes = (question: ApprovalRouting.Asked, now: number): ReadonlyArray<string> => {
+  const next = ApprovalRouting.due(question, ["escalate"])
+  const stage = question.escalate?.[ApprovalRouting.stagesOf(question)]
+  return [
+    ...Array.from(ApprovalRouting.places(question).values(), (chain) => `handed on ${chain.join(" → ")}`),
+    ...(question.routed ?? []).flatMap((item) =>
+      item.kind === "escalate" ? [`escalated to ${item.to.join(", ")} ${TimeText.fromNow(item.at, now)}`] : []
+    ),
+    ...(next === undefined || stage === undefined
+      ? []
+      : [`escalates to ${stage.to.join(", ")} ${TimeText.fromNow(next.at, now)}`])
   ]
 }

@@ -106,6 +106,8 @@ const passing: ReadonlySet<string> = new Set([
   "recovery",
   "dueAt",
   "deadline",
+  "escalate",
+  "remind",
   "retryAt",
   "settledBy",
   "reserved",

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { Amount } from "./Amount.ts"
 import { Artifact } from "./Artifact.ts"
 import { CrashRule } from "./CrashRule.ts"
-import { answerFields, Decision, questionFields } from "./Question.ts"
+import { answerFields, Decision, questionFields, Routed } from "./Question.ts"
 import { runStatuses, suspendReasons } from "./RunStatus.ts"
 import { Wait } from "./Wait.ts"
 
@@ -116,7 +116,9 @@ export const ApprovalView = Schema.Struct({
   endedAt: optional(Schema.Finite),
   /** `expired` when its deadline passed and that is a failure; `abandoned` when the run ended without an answer. */
   status: Schema.Literals(["open", "granted", "denied", "expired", "abandoned"]),
-  answers: Schema.Array(AnswerView)
+  answers: Schema.Array(AnswerView),
+  /** Whom it was handed to, escalated to and who was reminded of it, in order; absent where there is nothing of it. */
+  routed: optional(Schema.Array(Routed))
 })
 export interface ApprovalView extends Schema.Schema.Type<typeof ApprovalView> {}
 

@@ -215,16 +215,28 @@ export class ArgumentsEdited extends Schema.TaggedError<ArgumentsEdited>()("Argu
   }
 }
 
-/** This person is not among those who may answer. */
+/** This person is not among those who may answer, or is excluded: asked for the run, is named as who may not, or has handed the question on. */
 export class NotAllowed extends Schema.TaggedError<NotAllowed>()("NotAllowed", {
   approval: Schema.String,
   by: Schema.String,
-  approvers: texts
+  approvers: texts,
+  /** Why not, where it is not that others are asked. */
+  problem: Schema.optionalKey(Schema.String)
 }, { httpApiStatus: 403 }) {
   override get message(): string {
     return `${this.by} may not answer approval ${this.approval}: ${
-      this.approvers.length === 0 ? "nobody may" : `only ${list(this.approvers)} may`
+      this.problem ?? (this.approvers.length === 0 ? "nobody may" : `only ${list(this.approvers)} may`)
     }`
+  }
+}
+
+/** The question cannot be handed on like this: the other has it or had it, may not answer, or the place has been answered from. */
+export class DelegationRefused extends Schema.TaggedError<DelegationRefused>()("DelegationRefused", {
+  approval: Schema.String,
+  problem: Schema.String
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `Approval ${this.approval} is not handed on: ${this.problem}`
   }
 }
 

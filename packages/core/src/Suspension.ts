@@ -4,6 +4,7 @@
  * people, and what one may do about it. Commands, pages and documentation go by
  * it; it holds no schema.
  */
+import * as ApprovalRouting from "./ApprovalRouting.ts"
 import * as ApprovalRule from "./ApprovalRule.ts"
 import * as QuestionText from "./QuestionText.ts"
 import { neverKey, type SuspendReason } from "./RunStatus.ts"
@@ -86,7 +87,9 @@ const anyOf = (names: ReadonlyArray<string>): string =>
 /** Who may still answer a question, so that it counts. */
 export const wanted = (question: ApprovalView): ReadonlyArray<string> => {
   const { wanted } = ApprovalRule.standing(question, question.answers)
-  return (wanted.length === 0 ? question.approvers : wanted).filter((name) => name !== question.requester)
+  return (wanted.length === 0 ? ApprovalRouting.approversOf(question) : wanted).filter((name) =>
+    name !== question.requester && question.notBy?.includes(name) !== true
+  )
 }
 
 const onTimeout = { deny: "denied", approve: "approved", fail: "fails" } as const
@@ -101,6 +104,7 @@ const approvalClause = (wait: Wait, { now, question }: Place): string => {
   return [
     `${asked}${wait.detail === undefined ? "" : `: ${QuestionText.headline(wait.detail)}`}`,
     ...asides,
+    ...(question === undefined ? [] : QuestionText.routes(question, now)),
     ...(wait.until === undefined
       ? []
       : [`${end} by itself ${TimeText.fromNow(wait.until, now)}, at ${TimeText.time(wait.until)}`])

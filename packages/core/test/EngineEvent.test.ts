@@ -42,7 +42,7 @@ describe("EngineEvent", () => {
     assert.deepStrictEqual(completed, [["engine.step.completed", { ...run, stepId: "charge", attempt: 1, output: 7 }]])
   })
 
-  it("has the fourteen events of the contract model, and three of its own", () => {
+  it("has the fourteen events of the contract model, and six of its own", () => {
     assert.deepStrictEqual([...EngineEvent.names], [
       "engine.run.requested",
       "engine.run.started",
@@ -59,6 +59,9 @@ describe("EngineEvent", () => {
       "engine.approval.requested",
       "engine.approval.answered",
       "engine.approval.reopened",
+      "engine.approval.delegated",
+      "engine.approval.escalated",
+      "engine.approval.reminder",
       "engine.approval.granted",
       "engine.approval.denied"
     ])
@@ -92,6 +95,32 @@ describe("EngineEvent", () => {
       ["engine.approval.reopened", { ...run, stepId: "pay", proposedBy: "ann", edit: 7, problem: "too much" }]
     ])
     assert.deepStrictEqual(told({ ...refused, why: "late" }), [])
+  })
+
+  it("N-61: tells whom a question was handed to, whom it was escalated to, who was reminded, and for whom somebody has answered", () => {
+    const place = { id: "a", key: "pay" }
+    const by = { by: "ann", for: "ann" }
+    assert.deepStrictEqual(
+      [
+        ...told({ _tag: "ApprovalDelegated", ...place, ...by, to: "dana", note: "away" }),
+        ...told({ _tag: "ApprovalEscalated", ...place, stage: 1, to: ["cfo"] }),
+        ...told({ _tag: "ApprovalReminded", ...place, count: 2, to: ["cfo", "dana"] }),
+        ...told({ _tag: "ApprovalAnswered", ...place, decision: "approve", by: "dana", for: "ann" })
+      ],
+      [
+        ["engine.approval.delegated", {
+          ...run,
+          stepId: "pay",
+          delegatedBy: "ann",
+          for: "ann",
+          to: "dana",
+          note: "away"
+        }],
+        ["engine.approval.escalated", { ...run, stepId: "pay", stage: 1, to: ["cfo"] }],
+        ["engine.approval.reminder", { ...run, stepId: "pay", count: 2, to: ["cfo", "dana"] }],
+        ["engine.approval.granted", { ...run, stepId: "pay", for: "ann", grantedBy: "dana" }]
+      ]
+    )
   })
 
   it("carries the id of its run as correlation, and the place of its entry as id", () => {

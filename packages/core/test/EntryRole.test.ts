@@ -52,6 +52,24 @@ const cases: ReadonlyArray<Case> = [
     "boss",
     { kind: "approval", key: "boss" }
   ],
+  [
+    { _tag: "ApprovalDelegated", id: "1", key: "boss", by: "ann", for: "ann", to: "dana" },
+    "mark",
+    "boss",
+    { kind: "approval", key: "boss" }
+  ],
+  [
+    { _tag: "ApprovalEscalated", id: "1", key: "boss", stage: 1, to: ["cfo"] },
+    "mark",
+    "boss",
+    { kind: "approval", key: "boss" }
+  ],
+  [
+    { _tag: "ApprovalReminded", id: "1", key: "boss", count: 1, to: ["ann"] },
+    "mark",
+    "boss",
+    { kind: "approval", key: "boss" }
+  ],
   [{ _tag: "TimerSet", timer: 3, dueAt: 5 }, "command", "timer 3", { kind: "timer", key: 3 }],
   [{ _tag: "TimerFired", timer: 3 }, "delivery", "timer 3", { kind: "timer", key: 3 }],
   [

@@ -95,6 +95,16 @@ const all = [
     "cy may not answer approval 1f0c/a: only ann may"
   ],
   [
+    new RunsErrors.NotAllowed({ approval: "1f0c/a", by: "cy", approvers: ["cy"], problem: "cy has asked for the run" }),
+    403,
+    "cy may not answer approval 1f0c/a: cy has asked for the run"
+  ],
+  [
+    new RunsErrors.DelegationRefused({ approval: "1f0c/a", problem: "bob has it already" }),
+    409,
+    "Approval 1f0c/a is not handed on: bob has it already"
+  ],
+  [
     new RunsErrors.AnswerRefused({ approval: "1f0c/a", problem: "it wants a choice" }),
     400,
     "The answer to approval 1f0c/a is refused: it wants a choice"

@@ -5,11 +5,13 @@
  * learns that an answer was taken knows what it did, whether a worker runs or not.
  *
  * The end of a deadline is an answer too. It is given by the first who acts after
- * the deadline: the owner of the run, or a person who tries to answer.
+ * the deadline: the owner of the run, or a person who tries to answer. So it is
+ * with an escalation; reminders are the owner's.
  */
+import * as Routing from "@fermata/core/ApprovalRouting"
 import * as Rule from "@fermata/core/ApprovalRule"
 import type { JournalEntry } from "@fermata/core/JournalEntry"
-import type { Given, Question } from "@fermata/core/Question"
+import type { Given } from "@fermata/core/Question"
 import * as RunView from "@fermata/core/RunView"
 import * as StoredJson from "@fermata/core/StoredJson"
 import type { EntryCorrupt } from "@fermata/core/Upcast"
@@ -41,8 +43,11 @@ export interface Said extends Omit<Rule.Answer, "at" | "edit"> {
 /** How a question stands in the store. */
 export interface Standing {
   readonly row: ApprovalRow
-  readonly question: Question
+  /** With whom it went to. */
+  readonly question: Questions.Question
   readonly given: ReadonlyArray<Given>
+  /** The answers and whom the question went to, in the order in which it was taken. */
+  readonly taken: ReadonlyArray<Questions.Taken>
   readonly standing: Rule.Standing
 }
 
@@ -55,6 +60,10 @@ export type Outcome =
   /** The run has ended, or there is no such question in the store: it was never asked, was withdrawn, or its run has gone on. */
   | { readonly _tag: "Closed" }
   | { readonly _tag: "Unknown" }
+
+/** Makes the act that somebody's word is, by what becomes of the question. */
+export type ActOf = (taken: Standing) => Effect.Effect<Act | undefined>
+const noAct: ActOf = () => Effect.undefined
 
 const mostQuestions = 10_000
 
@@ -70,7 +79,7 @@ export const standings = (
       Effect.map(standingOf(desk, row), (known) => {
         if (known !== undefined) return known
         const question = Questions.unreadable(row)
-        return { row, question, given: [], standing: Rule.standing(question, []) }
+        return { row, question, given: [], taken: [], standing: Rule.standing(question, []) }
       })
     )
   )
@@ -82,7 +91,7 @@ export const take = Effect.fnUntraced(
     run: string,
     key: string,
     said: Said,
-    actOf: (taken: Standing) => Effect.Effect<Act | undefined> = () => Effect.undefined
+    actOf: ActOf = noAct
   ): Effect.fn.Return<Outcome, StorageFailed> {
     const { edit, identity, ...rest } = said
     while (true) {
@@ -94,9 +103,9 @@ export const take = Effect.fnUntraced(
       const { deadline } = question
       const at = desk.now()
       const isOfPeople = said.decision === "approve" || said.decision === "deny"
-      if (isOfPeople && known.standing.status === "open" && deadline !== undefined && at >= deadline) {
-        const expired = yield* expire(desk, run, key)
-        if (expired._tag === "Closed" || expired._tag === "Unknown") return expired
+      if (isOfPeople && isBehind(known, at)) {
+        const passed = yield* pass(desk, run, key)
+        if (passed._tag === "Closed" || passed._tag === "Unknown") return passed
         continue
       }
       const fits = edit === undefined || !question.editable || known.standing.status !== "open"
@@ -117,9 +126,15 @@ export const take = Effect.fnUntraced(
       if (fits !== undefined) {
         return { ...known, _tag: "Refused", reason: "edit", problem: `the edited arguments do not fit: ${fits}` }
       }
-      const taken = [...given, verdict.answer]
+      const taken = [...known.taken, verdict.answer]
       const standing = yield* standingWith(row, question, verdict.answer)
-      const now: Standing = { row, question, given: taken, standing: verdict.standing }
+      const now: Standing = {
+        row,
+        question,
+        given: [...given, verdict.answer],
+        taken,
+        standing: verdict.standing
+      }
       const answer = yield* desk.write({
         op: "answer",
         run,
@@ -150,9 +165,30 @@ export const take = Effect.fnUntraced(
   }
 )
 
-/** Gives the answer of the deadline. Refused as `early` before its time. */
-export const expire = (desk: Desk, run: string, key: string): Effect.Effect<Outcome, StorageFailed> =>
-  take(desk, run, key, { id: `deadline:${key}`, decision: "timeout", by: "deadline" })
+/** A person who hands a question on, with their name and roles. */
+export interface Handing extends Omit<Parameters<typeof Rule.delegate>[2], "at"> {}
+
+/** Hands a question on to somebody else, or says why not. */
+export const delegate = (
+  desk: Desk,
+  run: string,
+  key: string,
+  handing: Handing,
+  actOf: ActOf = noAct
+): Effect.Effect<Outcome, StorageFailed> =>
+  route(desk, run, key, ({ given, question }, at) => Rule.delegate(question, given, { ...handing, at }), actOf)
+
+/**
+ * Records what is due of a question now: that it is escalated, that people are
+ * reminded, or the answer of its deadline. Refused as `early` where nothing is.
+ */
+export const pass = (desk: Desk, run: string, key: string): Effect.Effect<Outcome, StorageFailed> =>
+  Effect.flatMap(desk.backend.approval(run, key), (row) => {
+    const known = row === null ? undefined : Option.getOrUndefined(Questions.readRow(row))
+    return known === undefined || isOver(known.question, desk.now()) || Routing.due(known.question)?.kind === "deadline"
+      ? take(desk, run, key, { id: `deadline:${key}`, decision: "timeout", by: "deadline" })
+      : route(desk, run, key, ({ given, question }, at) => Rule.elapse(question, given, { at, key }))
+  })
 
 /** Says that the workflow does not take edited arguments: the question is open again. */
 export const refuse = (
@@ -168,10 +204,75 @@ export const refuse = (
 // internal
 // ----------------------------------------------------------------------------
 
+const isOver = ({ deadline }: Questions.Question, at: number): boolean => deadline !== undefined && at >= deadline
+
+/** Whether it is time for what comes before a word of people: an escalation, or the deadline. */
+const isBehind = ({ question, standing }: Standing, at: number): boolean => {
+  const due = standing.status === "open" ? Routing.due(question, ["deadline", "escalate"]) : undefined
+  return due !== undefined && at >= due.at
+}
+
+/** Records that a question goes to somebody; with `actOf` by the word of somebody, which time may come before. */
+const route = Effect.fnUntraced(
+  function*(
+    desk: Desk,
+    run: string,
+    key: string,
+    judge: (standing: Standing, at: number) => Rule.RoutingVerdict,
+    actOf?: ActOf
+  ): Effect.fn.Return<Outcome, StorageFailed> {
+    while (true) {
+      const row = yield* desk.backend.approval(run, key)
+      const known = row === null ? undefined : yield* standingOf(desk, row)
+      if (row === null || known === undefined) return { _tag: "Unknown" }
+      const at = desk.now()
+      if (actOf !== undefined && isBehind(known, at)) {
+        const passed = yield* pass(desk, run, key)
+        if (passed._tag === "Closed" || passed._tag === "Unknown") return passed
+        continue
+      }
+      const verdict = judge(known, at)
+      if (verdict._tag === "Known") return { _tag: "Known", ...known }
+      if (verdict._tag === "Refused") return { ...known, ...verdict }
+      const { routed, standing } = verdict
+      const taken = [...known.taken, routed]
+      const now: Standing = {
+        row,
+        question: { ...known.question, routed: [...known.question.routed ?? [], routed] },
+        given: known.given,
+        taken,
+        standing
+      }
+      const answer = yield* desk.write({
+        op: "answer",
+        run,
+        key,
+        version: row.version,
+        answers: StoredJson.textOf(taken),
+        status: "open",
+        row: { id: routed.id, kind: "routing", payload: StoredJson.textOf({ key, routed }) },
+        now: desk.now,
+        before: known.question.deadline ?? null,
+        from: null
+      }, yield* (actOf ?? noAct)(now))
+      switch (answer.result) {
+        case "accepted":
+          return { _tag: "Taken", ...now }
+        case "duplicate":
+          return { _tag: "Known", ...known }
+        case "closed":
+          return { _tag: "Closed" }
+        case "unknown":
+          return { _tag: "Unknown" }
+      }
+    }
+  }
+)
+
 /** The rule that an answer lets stand. */
 const standingWith = (
   { key, run }: ApprovalRow,
-  { standing }: Question,
+  { standing }: Questions.Question,
   { always, by }: Given
 ): Effect.Effect<AnswerOp["standing"]> => {
   if (always === undefined || standing === undefined) return Effect.undefined
@@ -198,7 +299,7 @@ const standingOf = Effect.fnUntraced(
     if (read === undefined) return undefined
     const { question } = read
     const given = read.given ?? (yield* olderAnswers(desk, row))
-    return { row, question, given, standing: Rule.standing(question, given) }
+    return { row, question, given, taken: read.taken ?? given, standing: Rule.standing(question, given) }
   }
 )
 

@@ -68,8 +68,23 @@ export interface Options<Args extends Schema.Top> {
   readonly standing?: StandingOffer
   /** How long the question stands, from now. For ever by default. */
   readonly deadline?: Duration.Input
-  /** The person who started the run may not answer, also with another role. Default false. */
-  readonly preventSelfApproval?: boolean
+  /**
+   * Who may not answer, also with another role: `requester` is the person who
+   * started the run (or the run whose child it is), and any other text a name or
+   * a role. Nobody by default.
+   */
+  readonly notBy?: string | ReadonlyArray<string>
+  /**
+   * Who else may answer when nobody has decided for so long, from now: stages in
+   * the order of their times, each before the deadline. Those who were asked may
+   * answer still.
+   */
+  readonly escalate?: ReadonlyArray<{ readonly after: Duration.Input; readonly to: ReadonlyArray<string> }>
+  /**
+   * Reminds those who have yet to answer, by the event `engine.approval.reminder`:
+   * `every` so long while the question is open, and `most` times (from 1 to 1,000).
+   */
+  readonly remind?: { readonly every: Duration.Input; readonly most: number }
   /** What the end of the deadline means. Default `deny`; `fail` is a defect. */
   readonly onTimeout?: "deny" | "approve" | "fail"
 }
@@ -96,6 +111,13 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
     if (options.standing !== undefined && quorum !== 1) {
       return yield* Effect.die(new Error(`Approval "${name}" offers rules, which nobody lets stand with a quorum`))
     }
+    const deadlineMs = options.deadline === undefined ? undefined : Duration.toMillis(options.deadline)
+    const escalate = options.escalate?.map(({ after, to }) => ({ afterMs: Duration.toMillis(after), to }))
+    const remind = options.remind === undefined
+      ? undefined
+      : { everyMs: Duration.toMillis(options.remind.every), most: options.remind.most }
+    const problem = problemOf({ deadlineMs, escalate, remind })
+    if (problem !== undefined) return yield* Effect.die(new Error(`Approval "${name}" ${problem}`))
     const args = options.args
     const codec = args === undefined ? undefined : outcomeCodec(args.schema)
     const shown = codec === undefined ? undefined : yield* shownOf(name, codec, args!.value, place)
@@ -110,9 +132,11 @@ export const ask = <Args extends Schema.Top = Schema.Undefined>(
       args: shown?.read(),
       hash: yield* Questions.hashOf(shown?.read(), (digest) => place.run.awaitDigest(digest)),
       schema: args === undefined ? undefined : () => Questions.schemaDocument(args.schema),
-      preventSelfApproval: options.preventSelfApproval === true,
+      notBy: options.notBy === undefined ? [] : typeof options.notBy === "string" ? [options.notBy] : options.notBy,
+      escalate,
+      remind,
       standing: options.standing,
-      deadlineMs: options.deadline === undefined ? undefined : Duration.toMillis(options.deadline),
+      deadlineMs,
       onTimeout: options.onTimeout ?? "deny",
       problemOf: (edit) => {
         if (codec === undefined) return "there are no arguments to edit"
@@ -163,7 +187,11 @@ export interface JsonQuestion {
   readonly args?: Schema.Json | undefined
   /** What an edit is looked at by before it is taken: a JSON Schema with its dialect and its definitions, as `Schema.toJsonSchemaDocument` makes one. */
   readonly schema?: Schema.Json | undefined
-  readonly preventSelfApproval: boolean
+  /** Names and roles of who may not answer; `requester` is who started the run. */
+  readonly notBy?: ReadonlyArray<string> | undefined
+  /** Who else may answer after so many ms. */
+  readonly escalate?: ReadonlyArray<{ readonly afterMs: number; readonly to: ReadonlyArray<string> }> | undefined
+  readonly remind?: { readonly everyMs: number; readonly most: number } | undefined
   /** How long the question stands (ms), from now; for ever when absent. */
   readonly deadlineMs?: number | undefined
   readonly onTimeout: "deny" | "approve" | "fail"
@@ -185,16 +213,21 @@ export type Outcome =
 /** As `ask`, with a question of JSON. No end of it is a failure. */
 export const askJson = (
   name: string,
-  { args, deadlineMs, of, schema, ...question }: JsonQuestion
+  { args, deadlineMs, escalate, notBy = [], of, remind, schema, ...question }: JsonQuestion
 ): Effect.Effect<Outcome, never, Engine | WorkflowInstance> =>
   Effect.gen(function*() {
     yield* Engine
     const place = yield* CurrentRun
     if (place === undefined || place.step !== undefined) return yield* misplaced(name)
+    const problem = problemOf({ deadlineMs, escalate, remind })
+    if (problem !== undefined) return yield* Effect.die(new Error(`Approval "${name}" ${problem}`))
     return yield* place.run.questions.ask({
       ...question,
       name,
       key: undefined,
+      notBy,
+      escalate,
+      remind,
       of,
       args,
       deadlineMs,
@@ -210,6 +243,28 @@ export const askJson = (
 
 const misplaced = (name: string): Effect.Effect<never> =>
   Effect.die(new Error(`Approval "${name}" is asked in the body of a workflow, not in a step or outside a run`))
+
+/** The most times that people are reminded of one question. */
+export const mostReminders = 1_000
+
+/** What is wrong with the times of a question, as the end of a sentence about it; undefined where nothing is. */
+export const problemOf = (
+  { deadlineMs = Infinity, escalate = [], remind }: Pick<JsonQuestion, "deadlineMs" | "escalate" | "remind">
+): string | undefined => {
+  for (const [index, { afterMs, to }] of escalate.entries()) {
+    const before = index === 0 ? 0 : escalate[index - 1]!.afterMs
+    if (to.length === 0) return `escalates to nobody at stage ${index + 1}`
+    if (!(afterMs > before)) return `escalates at stage ${index + 1} after ${afterMs} ms; stages come one after another`
+    if (afterMs >= deadlineMs) {
+      return `escalates at stage ${index + 1} after ${afterMs} ms, and its deadline comes first`
+    }
+  }
+  if (remind === undefined) return undefined
+  if (!(remind.everyMs >= 1 && Number.isFinite(remind.everyMs))) return `reminds every ${remind.everyMs} ms; at least 1`
+  return Number.isInteger(remind.most) && remind.most >= 1 && remind.most <= mostReminders
+    ? undefined
+    : `reminds ${remind.most} times; it must be a whole number from 1 to ${mostReminders}`
+}
 
 /** The arguments as they are shown and recorded. */
 const shownOf = (

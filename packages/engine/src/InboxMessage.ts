@@ -4,7 +4,7 @@
  */
 import { Amount } from "@fermata/core/Amount"
 import { ExitJson } from "@fermata/core/JournalEntry"
-import { answerFields, Decision } from "@fermata/core/Question"
+import { answerFields, Decision, Routed } from "@fermata/core/Question"
 import { Settlement } from "@fermata/core/Receipt"
 import * as Schema from "effect/Schema"
 
@@ -23,6 +23,8 @@ export const AnswerMessage = Schema.Struct({
   /** Without a hash it was written by an older build, which judged only who gave it. */
   ...answerFields
 })
+/** A question was handed on or escalated, or people were reminded of it. */
+export const RoutingMessage = Schema.Struct({ key: Schema.String, routed: Routed })
 /** An order to stop, by somebody or by the parent. */
 export const CancelMessage = Schema.Struct({
   kind: Schema.Literals(["cancel", "parent"]),
@@ -48,6 +50,7 @@ export const messages = {
   signal: SignalMessage,
   deferred: DeferredMessage,
   answer: AnswerMessage,
+  routing: RoutingMessage,
   cancel: CancelMessage,
   pause: OperatorMessage,
   resume: OperatorMessage,

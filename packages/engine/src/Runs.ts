@@ -10,7 +10,7 @@ import type { KeptArtifact } from "@fermata/core/Artifact"
 import type { DayRaise, DayRaised } from "@fermata/core/DayRaise"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Census, Owner } from "@fermata/core/Owner"
-import type { Answer, ApprovalFilter, OpenApproval } from "@fermata/core/Question"
+import type { Answer, ApprovalFilter, Delegate, OpenApproval } from "@fermata/core/Question"
 import type { Receipt, Settlement } from "@fermata/core/Receipt"
 import * as RunDiff from "@fermata/core/RunDiff"
 import type {
@@ -23,6 +23,7 @@ import type {
   ArtifactDamaged,
   ArtifactNotFound,
   DayRaiseRefused,
+  DelegationRefused,
   ForkRefused,
   NotAllowed,
   OutputRefused,
@@ -95,7 +96,7 @@ export type ActError = RunLookup.ActError
 /** There is no such workflow, it does not take this payload, or nobody may start it so. */
 export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
 
-/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise (runs and days), answer, take rules back, cancel, pause, resume, retry, settle, fork and compare. */
+/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise (runs and days), answer, hand on, take rules back, cancel, pause, resume, retry, settle, fork and compare. */
 export class Runs extends Context.Service<Runs, {
   /** The run of this id, or the one whose id begins with this (at least 4 characters). */
   readonly find: (run: string) => Effect.Effect<RunSummary, FindError>
@@ -230,6 +231,26 @@ export class Runs extends Context.Service<Runs, {
     | AnswerRefused
   >
 
+  /**
+   * Hands a question on to another person or to a group, with the place of who
+   * does among those who decide: whoever holds it answers for them, and counts
+   * once. It goes back to whom it came from, and who has handed it on takes it
+   * back by naming themselves; nobody gets it who may not answer.
+   */
+  readonly delegate: (
+    runOrApproval: string,
+    delegate: Delegate
+  ) => Effect.Effect<
+    OpenApproval,
+    | FindError
+    | RunClosed
+    | ApprovalNotOpen
+    | ApprovalAmbiguous
+    | AnsweredAlready
+    | NotAllowed
+    | DelegationRefused
+  >
+
   /** The rules that people have let stand by their answers, the oldest first. */
   readonly rules: (filter?: StandingFilter) => Effect.Effect<ReadonlyArray<StandingRule>, StorageFailed>
   /**
@@ -284,7 +305,7 @@ export class Runs extends Context.Service<Runs, {
       const lookup = RunLookup.make(store)
       const { open, rowOf } = lookup
       const { raise, sample, send, settle, signal } = RunMessages.make(runtime, store, lookup)
-      const { answer, approval, approvals } = RunQuestions.make(runtime, lookup)
+      const { answer, approval, approvals, delegate } = RunQuestions.make(runtime, lookup)
 
       const { dayRaises, raiseDay } = DayRaises.make(runtime, backend)
       const { artifact, artifacts } = RunArtifacts.make(store, lookup)
@@ -339,6 +360,7 @@ export class Runs extends Context.Service<Runs, {
         approvals,
         approval,
         answer: (asked, given) => Effect.suspend(() => answer(asked, Telling.json(given))),
+        delegate: (asked, handing) => Effect.suspend(() => delegate(asked, Telling.json(handing))),
         ...RunRules.make(runtime),
         start: Effect.fn("Runs.start")(function*(workflow: string, payload: unknown, options: StartOptions = {}) {
           yield* checkKey(workflow, options.key)

@@ -124,7 +124,7 @@ describe("S16: an acknowledged answer decides, whether a worker runs or not", ()
           if (id === "usual") yield* pay()
           else yield* Child.execute({ id })
         })),
-        Child.toLayer(() => Effect.asVoid(pay({ preventSelfApproval: true, quorum: 2 })))
+        Child.toLayer(() => Effect.asVoid(pay({ notBy: "requester", quorum: 2 })))
       ))
       yield* runs.start("W", { id: "a" }, { by: "ann", key: "a" })
       yield* world.look

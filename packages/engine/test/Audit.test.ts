@@ -86,6 +86,11 @@ describe("the audit", () => {
       yield* runs.start("W", { id: canary }, { by: "ann" })
       assert.isEmpty(yield* lines, "a run that is joined")
 
+      yield* runs.delegate(runId, { by: "ann", to: "dana", note: canary })
+      assert.deepStrictEqual(yield* lines, [["ann", "library", "approval.delegate", `${runId}/ship`, { to: "dana" }]])
+      yield* runs.delegate(runId, { by: "ann", to: "ann" })
+      yield* lines
+
       yield* runs.answer(runId, { by: "ann", decision: "approve", edit: { to: `${canary} 2` }, note: canary })
       yield* settled
       const [answer, ...others] = yield* lines

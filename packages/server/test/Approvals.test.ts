@@ -86,6 +86,35 @@ describe("the routes for questions", () => {
       assert.strictEqual((yield* ask(`GET /api/runs/${run}`)).at("output"), "ada")
     }).pipe(Effect.provide(app)))
 
+  it.effect("N-61: hand a question on as whoever calls and nobody else, and refuse what cannot be", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* Served
+      const client = yield* Client
+      const [run] = yield* asked("ada")
+      const path = `/api/approvals/${run}/delegations`
+      const asBob = yield* ask(`POST ${path}`, { json: { to: "dana", by: "bob" } })
+      assert.deepStrictEqual([asBob.status, asBob.at("detail")], [403, "You are ada, and cannot answer as bob"])
+      const toSelf = yield* ask(`POST ${path}`, { json: { to: "ada" } })
+      assert.deepStrictEqual([toSelf.status, toSelf.at("error._tag"), toSelf.at("detail")], [
+        409,
+        "DelegationRefused",
+        `Approval ${run}/ok is not handed on: ada has it already`
+      ])
+      const handed = yield* client.approvals.delegate({
+        params: { approval: `${run}/ok` },
+        payload: { to: "dana", note: "away" }
+      })
+      assert.deepStrictEqual(handed.wanted, ["dana"])
+      const again = yield* Effect.flip(
+        client.approvals.delegate({ params: { approval: `${run}/ok` }, payload: { to: "cy" } })
+      )
+      assert.strictEqual(again._tag, "NotAllowed")
+      const answered = yield* ask(`POST /api/approvals/${run}/answers`, { json: { decision: "approve" } })
+      assert.deepStrictEqual([answered.status, answered.at("error._tag")], [403, "NotAllowed"])
+      assert.isUndefined((yield* ask("GET /api/approvals?approver=ada")).at("approvals.0"))
+      assert.strictEqual((yield* ask("GET /api/approvals?approver=dana")).at("approvals.0.routed.0.note"), "away")
+    }).pipe(Effect.provide(app)))
+
   it.effect("S16: refuse who is not among those who may answer", () =>
     Effect.gen(function*() {
       const { ask } = yield* Served

@@ -144,6 +144,26 @@ export const of = (host: Host, waitMs: number): ReadonlyArray<Tool> => [
           links: [linkOf(question.runId)]
         })
       )
+  }),
+  tool({
+    name: "fermata_approval_delegate",
+    title: "Hand a question on",
+    description:
+      "Lets another person or a group answer instead of who is asked here, and count as them. It is taken back by naming oneself",
+    input: Schema.Struct({
+      approval: Approval,
+      to: Schema.NonEmptyString.annotate({ description: "The person or the group" }),
+      note: Schema.optionalKey(Schema.String)
+    }),
+    hints: acts,
+    call: ({ approval, note, to }, caller) =>
+      Effect.map(
+        host.refine(host.runs.delegate(approval, { by: caller.by, to, note: noteOf(caller, note) })),
+        (question): Result => ({
+          value: Standing.questionJson(question),
+          links: [linkOf(question.runId)]
+        })
+      )
   })
 ]
 

@@ -378,9 +378,12 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       state.approvals = Keyed.set(state.approvals, { ...question, requestedAt: at, status: "open", answers: [] })
       return
     }
-    case "ApprovalAnswered": {
+    case "ApprovalAnswered":
+    case "ApprovalDelegated":
+    case "ApprovalEscalated":
+    case "ApprovalReminded": {
       const approval = Keyed.get(state.approvals, entry.key)
-      if (approval !== undefined) state.approvals = Keyed.set(state.approvals, Questions.answered(approval, entry))
+      if (approval !== undefined) state.approvals = Keyed.set(state.approvals, Questions.after(approval, entry))
       return
     }
     case "TimerSet":

@@ -1,6 +1,6 @@
 /**
- * The answers that the owner of a run gives itself: that of a deadline, and
- * that the code does not take an edit. The store puts them into one order with
+ * The answers that the owner of a run gives itself: what becomes of a question
+ * as its time passes, and that the code does not take an edit. The store puts them into one order with
  * those of people, so it hears of them first, and is asked until it has.
  */
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ const againMs = 1_000
 
 export class OwnAnswers {
   private readonly asker: Asker
-  /** Deadlines that have passed, by the keys of their questions, until the store has heard of them. */
+  /** Times that have come, of escalations, reminders and deadlines, by the keys of their questions, until the store has heard of them. */
   private readonly overdue = new SparseMap<string, { readonly at: number; asking: boolean }>()
   /** Inbox rows with edits that the code does not take, by their ids, until the store knows that. */
   private readonly refusing = new SparseMap<string, { readonly row: InboxRow; readonly note: () => void }>()
@@ -54,23 +54,23 @@ export class OwnAnswers {
     return due
   }
 
-  /** The deadline of a question has passed. */
+  /** A time of a question has come. */
   passed(key: string, at: number): void {
     this.overdue.set(key, { at, asking: false })
   }
 
-  /** The question is over, or its deadline is looked at again. */
+  /** The question is over, or its times are looked at again. */
   forget(key: string): void {
     this.overdue.delete(key)
   }
 
-  /** Tells the store of the deadlines. To be called when the questions themselves are in the store. */
+  /** Tells the store of the times. To be called when the questions themselves are in the store. */
   expireOverdue(): void {
     for (const [key, overdue] of this.overdue) {
       if (overdue.asking) continue
       overdue.asking = true
       this.insist(
-        Answers.expire(this.asker.host.desk, this.asker.row.id, key),
+        Answers.pass(this.asker.host.desk, this.asker.row.id, key),
         (outcome) => this.asker.push({ _tag: "Expired", key, outcome })
       )
     }

@@ -4,7 +4,7 @@
  */
 import * as Rule from "@fermata/core/ApprovalRule"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
-import { Given, type Question, questionFields } from "@fermata/core/Question"
+import { Given, questionFields, Routed } from "@fermata/core/Question"
 import * as StoredJson from "@fermata/core/StoredJson"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
@@ -17,29 +17,54 @@ const { approvers: _approvers, deadline: _deadline, prompt: _prompt, ...document
 
 const decodeDocument = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Struct(documentFields)))
 const decodeTexts = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.String)))
-const decodeGiven = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Given)))
+const decodeTaken = Schema.decodeUnknownOption(Schema.fromJsonString(Schema.Array(Schema.Union([Given, Routed]))))
+
+/** What was taken of a question: an answer, or that it went to somebody else. */
+export type Taken = Given | Routed
+
+const isRouted = (taken: Taken): taken is Routed => "kind" in taken
+const isAnswer = (taken: Taken): taken is Given => !("kind" in taken)
+
+/** A question as its row says it, with whom it went to. */
+export interface Question extends Rule.Question {
+  readonly prompt: string
+  readonly schema?: unknown
+}
 
 /** The row of a question that has these answers already. */
 export const rowOf = (
   run: Pick<RunRow, "id" | "workflow">,
   entry: JournalEntry.EntryOf<"ApprovalRequested">,
-  given: ReadonlyArray<Given> = [],
+  taken: ReadonlyArray<Taken> = [],
   requestedAt: number = entry.at
 ): ApprovalRow => {
-  const { approvers, args, choices, deadline, editable, hash, key, of, onTimeout, prompt, quorum } = entry
-  const { requester, schema, standing } = entry
+  const { approvers, args, choices, deadline, editable, escalate, hash, key, notBy, of, onTimeout } = entry
+  const { prompt, quorum, remind, requester, schema, standing } = entry
   return {
     run: run.id,
     key,
     workflow: run.workflow,
     prompt,
     approvers: StoredJson.textOf(approvers),
-    question:
-      StoredJson.compose({ choices, quorum, of, editable, onTimeout, args, hash, requester, schema, standing }).text,
+    question: StoredJson.compose({
+      choices,
+      quorum,
+      of,
+      editable,
+      onTimeout,
+      args,
+      hash,
+      requester,
+      notBy,
+      escalate,
+      remind,
+      schema,
+      standing
+    }).text,
     requestedAt,
     deadline: deadline ?? null,
-    answers: StoredJson.textOf(given),
-    version: given.length,
+    answers: StoredJson.textOf(taken),
+    version: taken.length,
     status: "open"
   }
 }
@@ -47,13 +72,29 @@ export const rowOf = (
 /** The question of a row, with its answers; of an older build, which has none in its rows, without. None when it cannot be read. */
 export const readRow = (
   row: ApprovalRow
-): Option.Option<{ readonly question: Question; readonly given: ReadonlyArray<Given> | undefined }> =>
+): Option.Option<{
+  readonly question: Question
+  readonly given: ReadonlyArray<Given> | undefined
+  /** The same and whom the question went to, in the order in which it was taken. */
+  readonly taken: ReadonlyArray<Taken> | undefined
+}> =>
   Option.gen(function*() {
     const approvers = yield* decodeTexts(row.approvers)
     const document = yield* decodeDocument(row.question)
-    const given = row.answers === null ? undefined : yield* decodeGiven(row.answers)
+    const taken = row.answers === null ? undefined : yield* decodeTaken(row.answers)
     const { deadline, prompt } = row
-    return { question: { prompt, approvers, ...document, ...(deadline === null ? {} : { deadline }) }, given }
+    const routed = taken?.filter(isRouted) ?? []
+    return {
+      question: {
+        prompt,
+        approvers,
+        ...document,
+        ...(deadline === null ? {} : { deadline }),
+        ...(routed.length === 0 ? {} : { routed })
+      },
+      given: taken?.filter(isAnswer),
+      taken
+    }
   })
 
 /** What is shown of a question that cannot be read. Nobody may answer it. */

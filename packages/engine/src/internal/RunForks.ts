@@ -130,9 +130,14 @@ export const carrier = (
       case "TimerSet":
         return fired.has(entry.timer) ? entry : { ...entry, dueAt: later(entry.dueAt) }
       case "ApprovalRequested":
-        return entry.deadline === undefined || RunView.approval(view, entry.key)?.status !== "open"
-          ? entry
-          : { ...entry, deadline: later(entry.deadline) }
+        return RunView.approval(view, entry.key)?.status !== "open" ? entry : {
+          ...entry,
+          ...(entry.deadline === undefined ? {} : { deadline: later(entry.deadline) }),
+          ...(entry.escalate === undefined
+            ? {}
+            : { escalate: entry.escalate.map(({ at, to }) => ({ at: later(at), to })) }),
+          ...(entry.remind === undefined ? {} : { remind: { ...entry.remind, from: later(entry.remind.from) } })
+        }
       case "EventEmitted": {
         const own = `${original}:emit:`
         return entry.id.startsWith(own) ? { ...entry, id: `${id}:emit:${entry.id.slice(own.length)}` } : entry
@@ -352,9 +357,10 @@ export const opsOf = Effect.fnUntraced(function*(
     at: row.createdAt,
     consumed: [],
     outbox,
-    approvalsOpened: open.map((entry) =>
-      Questions.rowOf(row, entry, RunView.approval(view, entry.key)!.answers, row.createdAt)
-    ),
+    approvalsOpened: open.map((entry) => {
+      const { answers, routed = [] } = RunView.approval(view, entry.key)!
+      return Questions.rowOf(row, entry, [...routed, ...answers], row.createdAt)
+    }),
     approvalsClosed: [],
     release: { dueAt: 0 }
   }

@@ -1,12 +1,14 @@
 /** The questions of runs, as people list and answer them. */
+import * as ApprovalRouting from "@fermata/core/ApprovalRouting"
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
-import { type Answer, type ApprovalFilter, type OpenApproval, placeOf } from "@fermata/core/Question"
+import { type Answer, type ApprovalFilter, type Delegate, type OpenApproval, placeOf } from "@fermata/core/Question"
 import {
   AnsweredAlready,
   AnswerRefused,
   ApprovalAmbiguous,
   ApprovalNotOpen,
   ArgumentsEdited,
+  DelegationRefused,
   NotAllowed
 } from "@fermata/core/RunsErrors"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
@@ -29,9 +31,7 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
     const found = yield* Taking.standings(runtime.desk, run, narrowed ? narrowedLimit : limit)
     return behind(found.map(approvalOf), after)
       .filter(({ workflow }) => filter.workflow === undefined || workflow === filter.workflow)
-      .filter(({ approvers }) =>
-        filter.approver === undefined || filter.approver.some((name) => approvers.includes(name))
-      )
+      .filter((question) => filter.approver === undefined || isFor(question, filter.approver))
       .slice(0, limit)
   })
 
@@ -119,14 +119,12 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
     const { problem, question, reason, standing } = outcome
     switch (reason) {
       case "answered":
-        return yield* new AnsweredAlready({
-          approval: id,
-          decided: ApprovalRule.decided(standing),
-          at: standing.decision!.at,
-          now: runtime.host.now()
-        })
+        return yield* answeredAlready(id, standing)
       case "approver":
-        return yield* new NotAllowed({ approval: id, by, approvers: question.approvers })
+      case "requester":
+      case "excluded":
+      case "delegated":
+        return yield* notAllowed(id, by, outcome)
       case "superseded": {
         const { args, editedBy, hash } = standing.proposal
         if (editedBy === undefined || hash === undefined) return yield* new AnswerRefused({ approval: id, problem })
@@ -142,7 +140,50 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
     }
   })
 
-  return { approvals, approval, answer }
+  const answeredAlready = (approval: string, standing: ApprovalRule.Standing) =>
+    new AnsweredAlready({
+      approval,
+      decided: ApprovalRule.decided(standing),
+      at: standing.decision!.at,
+      now: runtime.host.now()
+    })
+
+  const delegate = Effect.fn("Runs.delegate")(function*(runOrApproval: string, { by, note, roles, to }: Delegate) {
+    const { ids, key, row } = yield* meant(runOrApproval)
+    const id = `${row.id}/${key}`
+    if (to.trim() === "" || to.length > longestName) {
+      const problem = `it goes to a name or a group of 1 to ${longestName} characters`
+      return yield* new DelegationRefused({ approval: id, problem })
+    }
+    const outcome = yield* Taking.delegate(runtime.desk, row.id, key, {
+      id: runtime.messages.newId("delegation"),
+      by,
+      identity: [by, ...(roles ?? [])],
+      to,
+      ...(note === undefined ? {} : { note })
+    }, (taken) =>
+      Acting.of(
+        runtime.host.now,
+        { action: "approval.delegate", target: id, by, detail: { to } },
+        () => approvalOf(taken)
+      ))
+    if (outcome._tag === "Closed" || outcome._tag === "Unknown") return yield* notOpen(row, key, ids)
+    runtime.rounds.poke()
+    if (outcome._tag !== "Refused") return approvalOf(outcome)
+    switch (outcome.reason) {
+      case "answered":
+        return yield* answeredAlready(id, outcome.standing)
+      case "approver":
+      case "requester":
+      case "excluded":
+      case "delegated":
+        return yield* notAllowed(id, by, outcome)
+      default:
+        return yield* new DelegationRefused({ approval: id, problem: outcome.problem })
+    }
+  })
+
+  return { approvals, approval, answer, delegate }
 }
 
 // ----------------------------------------------------------------------------
@@ -150,6 +191,23 @@ export const make = (runtime: EngineRuntime, { open, rowOf, show }: RunLookup) =
 // ----------------------------------------------------------------------------
 
 const narrowedLimit = 10_000
+const longestName = 200
+
+/** Whether somebody with one of these names and roles may answer; the first of them is the person, where one is excluded by name. */
+const isFor = (question: OpenApproval, names: ReadonlyArray<string>): boolean =>
+  ApprovalRouting.mayAnswer(question, names.find((name) => name === question.requester) ?? names[0] ?? "", names)
+
+const notAllowed = (
+  approval: string,
+  by: string,
+  { problem, question, reason }: Extract<Taking.Outcome, { readonly _tag: "Refused" }>
+): NotAllowed =>
+  new NotAllowed({
+    approval,
+    by,
+    approvers: ApprovalRouting.approversOf(question),
+    ...(reason === "approver" ? {} : { problem })
+  })
 
 /** Those behind a place. Where its question is answered by now, what was asked in the same moment may come again. */
 const behind = (all: ReadonlyArray<OpenApproval>, after: string | undefined): ReadonlyArray<OpenApproval> => {
@@ -159,7 +217,7 @@ const behind = (all: ReadonlyArray<OpenApproval>, after: string | undefined): Re
 }
 
 const approvalOf = ({ given, question, row, standing }: Taking.Standing): OpenApproval => {
-  const { deadline, hash: _hash, schema: _schema, ...asked } = question
+  const { deadline, hash: _hash, routed, schema: _schema, ...asked } = question
   const { proposal, status, wanted } = standing
   return {
     id: `${row.run}/${row.key}`,
@@ -181,6 +239,7 @@ const approvalOf = ({ given, question, row, standing }: Taking.Standing): OpenAp
     ...(deadline === undefined ? {} : { deadline }),
     status,
     answers: given.filter(({ decision }) => decision !== "refuse"),
+    ...(routed === undefined ? {} : { routed }),
     progress: status === "open" ? ApprovalRule.progress(question, standing) : ApprovalRule.decided(standing),
     wanted
   }

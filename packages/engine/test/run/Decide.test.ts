@@ -236,6 +236,7 @@ describe("a message", () => {
   held.held = { reason: "operator", key: "failure" }
   const late = "the approval by ann of question \"q\" came when the question had been"
   const not = "the approval by ann of question \"q\" is not taken:"
+  const handed = { id: "m", by: "ann", for: "ann", to: "dana" }
   const completed = passOf()
   completed.deferreds.set("d", { _tag: "Success" })
   const told = (more: object = {}) => ({ _tag: "ApprovalAnswered", id: "m", ...answer(more) })
@@ -265,6 +266,46 @@ describe("a message", () => {
       taken({ _tag: "DeferredCompleted", name: "d", exit: { _tag: "Success" }, inside: false })
     ],
     ["a completion again", decide(completed, "deferred", { name: "d", exit: { _tag: "Success" } }), taken()],
+    [
+      "that a question is handed on",
+      decide(passOf(question()), "routing", { key: "q", routed: { kind: "delegate", ...handed, at: 5 } }),
+      taken({ _tag: "ApprovalDelegated", key: "q", ...handed })
+    ],
+    [
+      "that a question is handed on, behind the answer that decided",
+      decide(passOf(question({ quorum: 1 }), told()), "routing", { key: "q", routed: { kind: "delegate", ...handed } }),
+      refusal("routing", "late", "that ann hands question \"q\" on to dana came when it had been answered", {
+        message: { key: "q", routed: { kind: "delegate", ...handed } }
+      })
+    ],
+    [
+      "that a question is handed on that was withdrawn",
+      decide(withdrawn, "routing", { key: "q", routed: { kind: "delegate", ...handed } }),
+      refusal("routing", "late", "that ann hands question \"q\" on to dana came when it had been withdrawn", {
+        message: { key: "q", routed: { kind: "delegate", ...handed } }
+      })
+    ],
+    [
+      "an escalation",
+      decide(passOf(question()), "routing", {
+        key: "q",
+        routed: { kind: "escalate", id: "m", at: 5, stage: 1, to: ["cfo"] }
+      }),
+      taken({ _tag: "ApprovalEscalated", key: "q", id: "m", stage: 1, to: ["cfo"] })
+    ],
+    [
+      "an escalation of a question that was withdrawn, which is nobody's word",
+      decide(withdrawn, "routing", { key: "q", routed: { kind: "escalate", id: "m", at: 5, stage: 1, to: ["cfo"] } }),
+      taken()
+    ],
+    [
+      "a reminder",
+      decide(passOf(question()), "routing", {
+        key: "q",
+        routed: { kind: "remind", id: "m", at: 5, count: 1, to: ["ann"] }
+      }),
+      taken({ _tag: "ApprovalReminded", key: "q", id: "m", count: 1, to: ["ann"] })
+    ],
     ["an answer of two", decide(passOf(question()), "answer", answer()), taken({ ...told(), open: true })],
     ["the answer that decides", decide(passOf(question({ quorum: 1 })), "answer", answer()), taken(told())],
     [

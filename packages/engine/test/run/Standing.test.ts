@@ -65,6 +65,7 @@ const asked = (more: Partial<EntryOf<"ApprovalRequested">> = {}, result?: unknow
   approvals: new Map([["boss", {
     record: {
       entry: question(more),
+      question: question(more),
       given: [{ id: "1", decision: "approve", by: "ann", at: 1, hash: "h" }]
     },
     waiter,

@@ -22,6 +22,9 @@ export const layer = HttpApiBuilder.group(
       get: ({ params: { approval } }) => runs.approval(approval),
       answer: Effect.fnUntraced(function*({ params: { approval }, payload: { by, ...said } }) {
         return yield* runs.answer(approval, { ...said, ...(yield* Acting.person(by)) })
+      }),
+      delegate: Effect.fnUntraced(function*({ params: { approval }, payload: { by, ...handed } }) {
+        return yield* runs.delegate(approval, { ...handed, ...(yield* Acting.person(by)) })
       })
     })
   })

@@ -74,7 +74,6 @@ export const answer = Effect.fnUntraced(function*(
       choices: [],
       quorum: 1,
       editable: false,
-      preventSelfApproval: false,
       onTimeout: "deny"
     })
     if (answered._tag !== "Approved") return refusal(rejected, "people did not let it ask a model")

@@ -120,4 +120,4 @@ const elicited = Effect.fnUntraced(function*(
   }
 })
 
-const plain = { choices: [], quorum: 1, editable: false, preventSelfApproval: false, onTimeout: "deny" } as const
+const plain = { choices: [], quorum: 1, editable: false, onTimeout: "deny" } as const

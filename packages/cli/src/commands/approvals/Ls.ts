@@ -1,4 +1,4 @@
-import { asides, headline } from "@fermata/core/QuestionText"
+import { asides, headline, routes } from "@fermata/core/QuestionText"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
@@ -44,7 +44,7 @@ export const commandApprovalsLs = Command.make(
               question.status === "open"
                 ? question.quorum === 1 ? "open" : question.progress
                 : `${question.progress}, not yet gone on`,
-              [headline(question.prompt), ...asides(question)].join("; ")
+              [headline(question.prompt), ...asides(question), ...routes(question, now)].join("; ")
             ]),
             undefined,
             { width: width(), shrinks: [6, 2, 1, 5] }

@@ -19,6 +19,8 @@ const run = (step: StandardStep<"approval">): Execute => {
       prompt: step.prompt,
       approvers: step.approvers,
       choices: step.choices ?? [],
+      notBy: step.notBy === undefined ? [] : typeof step.notBy === "string" ? [step.notBy] : step.notBy,
+      escalate: step.escalate ?? [],
       args: step.args ?? null
     }, scope)
     if (Result.isFailure(question)) return { output: yield* keep(scope, question), next: null }
@@ -26,10 +28,14 @@ const run = (step: StandardStep<"approval">): Execute => {
     const args = fieldOf(question.success, "args") ?? null
     const approvers = decodeTexts(fieldOf(question.success, "approvers"))
     const choices = decodeTexts(fieldOf(question.success, "choices"))
-    if (Result.isFailure(approvers) || Result.isFailure(choices)) {
+    const notBy = decodeTexts(fieldOf(question.success, "notBy"))
+    const escalate = decodeStages(fieldOf(question.success, "escalate"))
+    if (
+      Result.isFailure(approvers) || Result.isFailure(choices) || Result.isFailure(notBy) || Result.isFailure(escalate)
+    ) {
       const unclear = new StepFailure({
         reason: "expression",
-        message: "its approvers or choices did not come out as texts",
+        message: "its approvers, choices, or who else may or may not answer, did not come out as texts",
         retryable: false
       })
       return { output: yield* keep(scope, Result.fail(unclear)), next: null }
@@ -42,7 +48,9 @@ const run = (step: StandardStep<"approval">): Execute => {
       of: step.quorum?.of,
       editable: step.editable,
       args: step.args === undefined ? undefined : args,
-      preventSelfApproval: step.preventSelfApproval,
+      notBy: step.preventSelfApproval ? ["requester", ...notBy.success] : notBy.success,
+      escalate: escalate.success,
+      remind: step.remind,
       deadlineMs: step.timeout?.ms,
       // Where the run goes when nobody has answered is the contract's matter; to the journal it is an end without an answer.
       onTimeout: typeof onTimeout === "string" ? onTimeout : "fail"
@@ -86,3 +94,6 @@ export const approvalKind = StepKind.make({ ...approval, run })
 // ----------------------------------------------------------------------------
 
 const decodeTexts = Schema.decodeUnknownResult(Schema.Array(Schema.NonEmptyString))
+const decodeStages = Schema.decodeUnknownResult(
+  Schema.Array(Schema.Struct({ afterMs: Schema.Int, to: Schema.Array(Schema.NonEmptyString) }))
+)

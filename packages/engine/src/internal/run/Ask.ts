@@ -106,8 +106,11 @@ export interface ApprovalQuestion {
   readonly hash: string
   /** JSON Schema of the arguments; asked for when they may be edited. */
   readonly schema?: (() => unknown) | undefined
-  /** Whoever started the run may not answer. */
-  readonly preventSelfApproval: boolean
+  /** Who may not answer; `requester` is who started the run. */
+  readonly notBy: ReadonlyArray<string>
+  /** Who else may answer after so many ms. */
+  readonly escalate?: ReadonlyArray<{ readonly afterMs: number; readonly to: ReadonlyArray<string> }> | undefined
+  readonly remind?: { readonly everyMs: number; readonly most: number } | undefined
   /** Rules of which a yes may let one stand. */
   readonly standing?: StandingOffer | undefined
   /** ms from the time of the request. */

@@ -50,7 +50,7 @@ export type ReadyItem =
   | { readonly _tag: "Timer"; readonly timer: number }
   | { readonly _tag: "Backoff"; readonly key: string }
   | { readonly _tag: "Deadline"; readonly key: string }
-  /** What the store says to the end of a deadline. */
+  /** What the store says to a time of a question that has come. */
   | { readonly _tag: "Expired"; readonly key: string; readonly outcome: Outcome }
   /** The store knows that the code does not take the edit in this row. */
   | { readonly _tag: "EditRefused"; readonly row: InboxRow }

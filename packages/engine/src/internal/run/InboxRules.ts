@@ -92,8 +92,34 @@ const rules: { readonly [K in Kind]: (pass: Pass, message: Message<K>, row: Row)
     const isUnjudged = message.hash === undefined && message.decision !== "timeout" && hash !== undefined
     if (isUnjudged && message.edit !== undefined) return entries(refusal("an edit names its hash"))
     const answer = { id: row.id, ...message, ...(isUnjudged ? { hash } : {}) }
-    const { status } = ApprovalRule.standing(approval.entry, [...approval.given, { at: row.at, ...answer }])
+    const { status } = ApprovalRule.standing(approval.question, [...approval.given, { at: row.at, ...answer }])
     return entries({ _tag: "ApprovalAnswered", ...answer, ...(status === "open" ? { open: true } : {}) })
+  },
+  routing: ({ approvals, ledger }, { key, routed: { at: _, ...routed } }, row) => {
+    const approval = ledger.approvals.get(key)
+    const asked = approvals.get(key)
+    if (
+      approval === undefined || approval.decided !== undefined || (asked !== undefined && asked.waiter === undefined)
+    ) {
+      if (routed.kind !== "delegate") return nothing
+      const ended = approval?.decided === undefined ? "withdrawn" : "answered"
+      const text = `that ${routed.by} hands question "${key}" on to ${routed.to} came when it had been ${ended}`
+      return entries(refused(row, { why: "late", text, message: { key, routed } }))
+    }
+    switch (routed.kind) {
+      case "delegate": {
+        const { kind: _, ...delegation } = routed
+        return entries({ _tag: "ApprovalDelegated", key, ...delegation })
+      }
+      case "escalate": {
+        const { kind: _, ...escalation } = routed
+        return entries({ _tag: "ApprovalEscalated", key, ...escalation })
+      }
+      case "remind": {
+        const { kind: _, ...reminder } = routed
+        return entries({ _tag: "ApprovalReminded", key, ...reminder })
+      }
+    }
   },
   cancel: ({ held }, message, row) =>
     held === undefined
@@ -129,10 +155,13 @@ export const decide = (pass: Pass, row: Row, message: Message<Kind> | undefined)
 /**
  * What is written about a row that came when the code had ended. Somebody was
  * told that it is recorded, so the journal says what became of it; the end of a
- * child and the coming of an event are nobody's word to this run.
+ * child, the coming of an event, an escalation and a reminder are nobody's word to this run.
  */
 export const late = ({ ledger }: Pass, row: Row, message: Message<Kind> | undefined): EntryBody | undefined => {
   if (row.kind === "child" || row.kind === "event" || (row.kind === "signal" && ledger.signalIds.has(row.id))) {
+    return undefined
+  }
+  if (row.kind === "routing" && (message as Message<"routing"> | undefined)?.routed.kind !== "delegate") {
     return undefined
   }
   const what = message === undefined
@@ -165,6 +194,8 @@ const texts: { readonly [K in Kind]: (message: Message<K>) => string } = {
   signal: ({ by, name }) => name === budgetSignal ? `the raise of the budget by ${by}` : `signal "${name}"`,
   deferred: ({ name }) => `the exit of "${name}"`,
   answer: answerText,
+  routing: ({ key, routed }) =>
+    routed.kind === "delegate" ? `that ${routed.by} hands question "${key}" on to ${routed.to}` : `question "${key}"`,
   cancel: ({ by, reason }) => `the cancel by ${by} (${reason})`,
   pause: ({ by }) => `the pause by ${by}`,
   resume: ({ by }) => `the resume by ${by}`,

@@ -6,6 +6,7 @@
  * journal from the start. What the code has asked for and been told is its
  * `Pass`.
  */
+import * as ApprovalRouting from "@fermata/core/ApprovalRouting"
 import * as ApprovalRule from "@fermata/core/ApprovalRule"
 import * as EntryRole from "@fermata/core/EntryRole"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
@@ -40,6 +41,8 @@ export interface RecordedStep {
 
 export interface RecordedApproval {
   readonly entry: EntryOf<"ApprovalRequested">
+  /** With whom it went to. */
+  question: ApprovalRule.Question
   readonly given: Array<ApprovalRule.Given>
   /** What the answers have come to, and the answer that decided. */
   decided: { readonly by: Entry; readonly result: ApprovalResult } | undefined
@@ -163,9 +166,18 @@ export const apply = (ledger: Ledger, entry: Entry): void => {
     case "TimerSet":
       return void ledger.timers.set(entry.timer, entry)
     case "ApprovalRequested":
-      return void ledger.approvals.set(entry.key, { entry, given: [], decided: undefined })
+      return void ledger.approvals.set(entry.key, { entry, question: entry, given: [], decided: undefined })
     case "ApprovalAnswered":
       return answered(ledger, entry)
+    case "ApprovalDelegated":
+    case "ApprovalEscalated":
+    case "ApprovalReminded": {
+      const approval = ledger.approvals.get(entry.key)
+      if (approval === undefined) return
+      const { routed = [] } = approval.question
+      approval.question = { ...approval.question, routed: [...routed, ApprovalRouting.routedOf(entry)] }
+      return
+    }
     case "ChildStarted":
       return void ledger.children.set(entry.child, { entry, exit: undefined })
     case "ChildFinished": {
@@ -280,7 +292,7 @@ const answered = (ledger: Ledger, entry: EntryOf<"ApprovalAnswered">): void => {
   if (approval === undefined || approval.decided !== undefined) return
   const { _tag, blobs: _blobs, epoch: _epoch, key: _key, open: _open, seq: _seq, ...given } = entry
   approval.given.push(given)
-  const { by, decision, status } = ApprovalRule.standing(approval.entry, approval.given)
+  const { by, decision, status } = ApprovalRule.standing(approval.question, approval.given)
   if (status === "open") return
   approval.decided = {
     by: entry,

@@ -1,6 +1,7 @@
 /**
- * The questions that a run asks people, and their deadlines.
+ * The questions that a run asks people, and what becomes of them as time passes.
  */
+import * as ApprovalRouting from "@fermata/core/ApprovalRouting"
 import * as DurableTime from "@fermata/core/DurableTime"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type * as Effect from "effect/Effect"
@@ -10,6 +11,7 @@ import * as StepKeys from "../StepKeys.ts"
 import * as Answer from "./Answer.ts"
 import type { ApprovalQuestion, ApprovalResult } from "./Ask.ts"
 import type { ReadyItem } from "./Happening.ts"
+import type { AskedApproval } from "./Pass.ts"
 import type { RunCore } from "./RunCore.ts"
 import type { QuestionPort } from "./RunPort.ts"
 import { tooLate } from "./Waits.ts"
@@ -50,7 +52,8 @@ export class QuestionRequests implements QuestionPort {
           onTimeout: question.onTimeout,
           ...(question.args === undefined ? {} : { args: question.args }),
           hash: question.hash,
-          ...(question.preventSelfApproval && this.by !== undefined ? { requester: this.by } : {}),
+          ...this.excluded(question.notBy),
+          ...this.times(question),
           ...(question.editable && question.schema !== undefined ? { schema: question.schema() } : {}),
           ...(question.standing === undefined ? {} : { standing: question.standing }),
           ...(deadline === Infinity ? {} : { deadline })
@@ -66,7 +69,7 @@ export class QuestionRequests implements QuestionPort {
       approval.problemOf = question.problemOf
       if (approval.result !== undefined) return resume(approval.result)
       approval.waiter = resume
-      if (phase.isLive) this.armDeadline(record.entry)
+      if (phase.isLive) this.arm(approval)
       return () => {
         approval.waiter = undefined
         alarms.disarm(`approval:${key}`)
@@ -79,10 +82,12 @@ export class QuestionRequests implements QuestionPort {
   /** The run goes on with the questions of its journal. */
   goLive(): void {
     const { batch, ledger, pass, row } = this.run
-    for (const { record: { entry, given }, waiter } of pass.approvals.values()) {
-      if (waiter === undefined) continue
-      if (ledger.revived) batch.openApproval(Questions.rowOf(row, entry, given))
-      this.armDeadline(entry)
+    for (const approval of pass.approvals.values()) {
+      if (approval.waiter === undefined) continue
+      const { entry, given, question } = approval.record
+      // Answers and whom it went to have one order for the store, which is told all that is known of it.
+      if (ledger.revived) batch.openApproval(Questions.rowOf(row, entry, [...question.routed ?? [], ...given]))
+      this.arm(approval)
     }
   }
 
@@ -94,18 +99,29 @@ export class QuestionRequests implements QuestionPort {
     alarms.disarm(`approval:${entry.key}`)
   }
 
-  acceptDeadline(key: string): void {
+  /** The journal says whom a question went to. */
+  routed(key: string): void {
     const approval = this.waiting(key)
-    if (approval !== undefined) this.ownAnswers.passed(key, approval.record.entry.deadline!)
+    if (approval !== undefined && this.run.phase.isLive) this.arm(approval)
   }
 
-  /** The answers of people and that of the deadline have one order, which the store has: what decided comes through the inbox. */
+  acceptDeadline(key: string): void {
+    const due = dueOf(this.waiting(key))
+    if (due !== undefined) this.ownAnswers.passed(key, due.at)
+  }
+
+  /** The answers of people and what time does have one order, which the store has: what was recorded comes through the inbox. */
   acceptExpired({ key, outcome }: Extract<ReadyItem, { readonly _tag: "Expired" }>): void {
     this.ownAnswers.forget(key)
     const approval = this.waiting(key)
     if (approval === undefined) return
+    const { deadline } = approval.record.entry
     if (outcome._tag === "Unknown") {
       // There is no question in the store that somebody could answer, so nobody has.
+      if (deadline === undefined) return
+      if (deadline > this.run.host.now()) {
+        return this.run.alarms.arm(`approval:${key}`, deadline, { _tag: "Deadline", key })
+      }
       return this.run.tell({
         _tag: "ApprovalAnswered",
         id: `deadline:${key}`,
@@ -114,12 +130,40 @@ export class QuestionRequests implements QuestionPort {
         by: "deadline"
       })
     }
-    if (outcome._tag === "Refused" && outcome.reason === "early") return this.armDeadline(approval.record.entry)
+    const due = dueOf(approval)
+    // Where the store has recorded what is due here already, it comes through the inbox, and that looks at the time again.
+    if (due !== undefined && due.at > this.run.host.now()) return this.arm(approval)
     this.run.host.handOutSoon()
   }
 
-  private armDeadline({ deadline, key }: JournalEntry.EntryOf<"ApprovalRequested">): void {
-    if (deadline !== undefined) this.run.alarms.arm(`approval:${key}`, deadline, { _tag: "Deadline", key })
+  /** Has what happens next as time passes delivered at its time. */
+  private arm(approval: AskedApproval): void {
+    const { key } = approval.record.entry
+    const due = dueOf(approval)
+    if (due === undefined) return this.run.alarms.disarm(`approval:${key}`)
+    this.run.alarms.arm(`approval:${key}`, due.at, { _tag: "Deadline", key })
+  }
+
+  /** Who may not answer, as the question names them. */
+  private excluded(notBy: ReadonlyArray<string>): Pick<Requested, "requester" | "notBy"> {
+    const names = notBy.filter((name) => name !== "requester")
+    return {
+      ...(names.length < notBy.length && this.by !== undefined ? { requester: this.by } : {}),
+      ...(names.length === 0 ? {} : { notBy: names })
+    }
+  }
+
+  /** What happens to the question while nobody decides it, at times from now on. */
+  private times({ escalate = [], remind }: ApprovalQuestion): Pick<Requested, "escalate" | "remind"> {
+    const at = (afterMs: number) => DurableTime.after(this.run.from, afterMs)
+    const stages = escalate.map(({ afterMs, to }) => ({ at: at(afterMs), to }))
+      .filter((stage) => !DurableTime.isTooLate(stage.at))
+    return {
+      ...(stages.length === 0 ? {} : { escalate: stages }),
+      ...(remind === undefined || DurableTime.isTooLate(at(remind.everyMs))
+        ? {}
+        : { remind: { from: at(remind.everyMs), ...remind } })
+    }
   }
 
   /** The question of this key, if the code waits for its answer. */
@@ -128,3 +172,12 @@ export class QuestionRequests implements QuestionPort {
     return approval?.waiter !== undefined && approval.result === undefined ? approval : undefined
   }
 }
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+type Requested = JournalEntry.EntryOf<"ApprovalRequested">
+
+const dueOf = (approval: AskedApproval | undefined): ApprovalRouting.Moment | undefined =>
+  approval === undefined ? undefined : ApprovalRouting.due(approval.record.question)

@@ -119,6 +119,10 @@ export class RunLoop implements RunParts.Whole, Turns {
       case "ApprovalAnswered":
         Pass.deliver(run.pass, entry)
         return questions.answered(entry)
+      case "ApprovalDelegated":
+      case "ApprovalEscalated":
+      case "ApprovalReminded":
+        return questions.routed(entry.key)
       default:
         // What was told to a pass that was given up is told to no other.
         if (run.phase.isLive || !run.ledger.marks.has(entry.seq)) Pass.deliver(run.pass, entry)

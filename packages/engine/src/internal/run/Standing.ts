@@ -31,6 +31,7 @@ export interface Asked<Step extends OpenStep = OpenStep> {
   readonly approvals: Lookup<string, {
     readonly record: {
       readonly entry: EntryOf<"ApprovalRequested">
+      readonly question: ApprovalRule.Question
       readonly given: ReadonlyArray<ApprovalRule.Given>
     }
     readonly waiter: unknown
@@ -108,13 +109,13 @@ export const waitsOf = (asked: Asked): ReadonlyArray<Wait> => {
   if (asked.held !== undefined) waits.push(asked.held)
   else if (asked.ledger.paused) waits.push({ reason: "operator", key: "pause", detail: "paused by an operator" })
   for (const step of asked.open) waits.push(...StepWaits.of(step))
-  for (const { record: { entry, given }, result, waiter } of asked.approvals.values()) {
+  for (const { record: { entry, given, question }, result, waiter } of asked.approvals.values()) {
     if (waiter === undefined || result !== undefined) continue
     const { deadline, key, prompt } = entry
     waits.push({
       reason: "approval",
       key,
-      who: ApprovalRule.standing(entry, given).wanted,
+      who: ApprovalRule.standing(question, given).wanted,
       detail: prompt,
       ...(deadline === undefined ? {} : { until: deadline })
     })
