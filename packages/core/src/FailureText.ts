@@ -20,7 +20,7 @@ export const ofCause = (json: unknown): string => {
     if (tag === "Die" && "name" in value && "message" in value) return ofError(value)
     if (typeof message === "string" && message !== "") return typeof _tag === "string" ? `${_tag}: ${message}` : message
   }
-  return StoredJson.show(value, 2_000)
+  return StoredJson.showRecorded(value, 2_000)
 }
 
 /** One sentence about a recorded error (see `ErrorJson.encode`): the message, and what it does not say of its causes. */
@@ -50,7 +50,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const said = (json: unknown, depth: number): string => {
   if (!isRecord(json) || typeof json["message"] !== "string") {
-    return typeof json === "string" ? json : StoredJson.show(json, longestValue)
+    return typeof json === "string" ? json : StoredJson.showRecorded(json, longestValue)
   }
   const { cause, errors, name } = json
   const message = json["message"]
@@ -62,6 +62,12 @@ const said = (json: unknown, depth: number): string => {
     ? [...new Set(errors.slice(0, 3).map((one) => said(one, depth - 1)))].join("; ")
     : ""
   if (more !== "" && isWrapper(json)) return more
-  if (message === "") return more !== "" ? more : typeof name === "string" ? name : StoredJson.show(json, longestValue)
+  if (message === "") {
+    return more !== ""
+      ? more
+      : typeof name === "string"
+      ? name
+      : StoredJson.showRecorded(json, longestValue)
+  }
   return more === "" || message.includes(more) ? message : `${message}: ${more}`
 }

@@ -136,6 +136,18 @@ export const show = (value: unknown, most = 120): string => {
   return text.length > most ? `${text.slice(0, most - 1)}…` : text
 }
 
+/** JSON that was recorded, for people, in at most so many characters. Shorter than `show`, for pages: it does not say of other values what they are. */
+export const showRecorded = (json: unknown, most: number): string => {
+  let text: string | undefined
+  try {
+    text = JSON.stringify(json)
+  } catch {
+    text = String(json)
+  }
+  text ??= "nothing"
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text
+}
+
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
