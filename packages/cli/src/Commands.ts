@@ -60,6 +60,9 @@ export const resumeMended = (runId: string): string => fermata("runs resume", [r
 /** Takes up a run that recovery has stopped as a whole. */
 export const resumeAfterCrashes = (runId: string): string => fermata("runs resume", [runId])
 
+/** Nothing of a run has happened since the backup that the database was put back from. */
+export const confirmRestored = (runId: string): string => fermata("runs confirm", [runId])
+
 export const settleRetry = (runId: string, step: string): string => fermata("runs settle", [runId, step], [["retry"]])
 
 export const settleDone = (runId: string, step: string, output: unknown): string =>

@@ -80,6 +80,8 @@ const commandOf = (place: Place, wait: Wait, action: Suspension.Action): string 
         : wait.reason === "recovery"
         ? Commands.resumeAfterCrashes(runId)
         : Commands.resumeMended(runId)
+    case "confirm":
+      return Commands.confirmRestored(runId)
     case "settle":
       if (action.as === "retry") return Commands.settleRetry(runId, action.key)
       if (action.as === "fail") return Commands.settleFail(runId, action.key)

@@ -14,6 +14,8 @@ export interface Cut {
   readonly probing: boolean
   /** The probe was asked, and could not tell. */
   readonly probeFailed: boolean
+  /** The store was put back from a backup: nobody knows whether it has been done since, here or in a later attempt. */
+  readonly doubted: boolean
   /** How often the attempt was cut short before. */
   readonly recovery: number
   /**
@@ -50,7 +52,11 @@ export type Next =
 
 /** What comes next; at most `maxRecoveries` times an attempt that was cut short is repeated. */
 export const afterCrash = (cut: Cut, { maxRecoveries }: { readonly maxRecoveries: number }): Next => {
-  const { end, hasProbe, onCrash, probeFailed, probing } = cut
+  const { doubted, end, hasProbe, onCrash, probeFailed, probing } = cut
+  if (doubted) {
+    if (onCrash === "ask" || (hasProbe && probeFailed)) return { _tag: "Unknown" }
+    if (hasProbe) return { _tag: "Repeat", recovery: cut.recovery, probe: true }
+  }
   if (typeof end === "object") return { _tag: "Backoff", retryAt: end.failed.retryAt }
   if (end === "not started") return { _tag: "Start" }
   // What was released has been told to stop, which a body that asks has had the time to do.

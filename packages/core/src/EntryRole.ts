@@ -70,8 +70,11 @@ export const roles: { readonly [T in Tag]: Row<T> } = {
   RunCancelled: { role: mark },
   StopRequested: { role: delivery },
   PauseRequested: { role: mark },
+  RunRestored: { role: mark },
+  RunConfirmed: { role: mark },
   // What a step body asks for is outside the order of the workflow.
   StepRequested: { role: ({ nested }) => nested === true ? "mark" : "command", subject: byKey, request: step },
+  StepDoubted: { role: mark, subject: byKey, request: step },
   StepCompleted: { role: delivery, subject: byKey, request: step },
   // A failure that another attempt follows is none of the code's.
   StepFailed: {

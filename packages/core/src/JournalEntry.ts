@@ -15,10 +15,11 @@ import { Artifact } from "./Artifact.ts"
 import { CrashRule } from "./CrashRule.ts"
 import { DayRefusal } from "./DayRefusal.ts"
 import { answerFields, Decision, Delegation, Escalation, questionFields, Reminder } from "./Question.ts"
+import { restoreFields } from "./Restore.ts"
 import { Wait } from "./Wait.ts"
 
 /** Version of the entry format that this build writes. */
-export const formatVersion = 2
+export const formatVersion = 3
 
 /** Fields that every entry has. `at` is ms since the epoch; `epoch` counts the owners of the run. */
 const base = {
@@ -102,6 +103,19 @@ export const StopRequested = entry("StopRequested", {
 /** An operator's order to start no further step until `RunResumed`. */
 export const PauseRequested = entry("PauseRequested", { id: Schema.String, by: Schema.String })
 
+/**
+ * The store was put back from a backup, and the run was open in it: what it did
+ * between `from` and `to` is not in this journal. Until somebody confirms that
+ * this was nothing, a step that is not safe to repeat is not begun.
+ */
+export const RunRestored = entry("RunRestored", {
+  ...restoreFields,
+  /** It slept past `to`, so it can have done nothing but stop: the doubt ends with the end of its sleep. */
+  asleep: Schema.optionalKey(Schema.Boolean)
+})
+/** Somebody has looked: since the backup nothing of the run has happened that its journal does not have. */
+export const RunConfirmed = entry("RunConfirmed", { by: Schema.String })
+
 /** The code asked for a step, or for its next attempt: its key, input and rule for crashes. */
 export const StepRequested = entry("StepRequested", {
   key: Schema.String,
@@ -126,6 +140,13 @@ export const StepRequested = entry("StepRequested", {
   /** The day had no room for what this attempt was to reserve, which reserves nothing, and whose body spends nothing. */
   refused: Schema.optionalKey(DayRefusal)
 })
+/**
+ * The step was asked for when its run was in doubt, since the store had been put
+ * back from a backup whose last commit was at `from`: nobody knows whether it
+ * has happened since. Its body has not begun; its probe is asked first, or an
+ * operator.
+ */
+export const StepDoubted = entry("StepDoubted", { key: Schema.String, from: Schema.Finite })
 /** A step succeeded with this output, which is what every replay is given. */
 export const StepCompleted = entry("StepCompleted", {
   key: Schema.String,
@@ -293,7 +314,10 @@ export const JournalEntry = Schema.Union([
   RunCancelled,
   StopRequested,
   PauseRequested,
+  RunRestored,
+  RunConfirmed,
   StepRequested,
+  StepDoubted,
   StepCompleted,
   StepFailed,
   ProbeFailed,
@@ -337,7 +361,10 @@ export const formats: { readonly [T in Tag]?: number } = {
   StepReleased: 2,
   BodyLetGo: 2,
   MessageRefused: 2,
-  Note: 2
+  Note: 2,
+  RunRestored: 3,
+  RunConfirmed: 3,
+  StepDoubted: 3
 }
 
 type Body<E> = E extends unknown ? Omit<E, "seq" | "at" | "epoch" | "blobs"> : never

@@ -74,6 +74,9 @@ const hasMeaning = () => {
       case "RunSuspended":
       case "RunResumed":
       case "PauseRequested":
+      case "RunRestored":
+      case "RunConfirmed":
+      case "StepDoubted":
       case "StepReleased":
       case "BodyLetGo":
       case "MessageRefused":

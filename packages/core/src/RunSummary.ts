@@ -33,6 +33,8 @@ export const RunSummary = Schema.Struct({
   entries: Schema.Int,
   /** What it has itself spent; what its children have is theirs. Absent where that is nothing. */
   spent: Schema.optionalKey(Amount),
+  /** It is in doubt: the store was put back from a backup, which had its last commit then (ms since the epoch). */
+  restored: Schema.optionalKey(Schema.Finite),
   createdAt: Schema.Finite,
   updatedAt: Schema.Finite
 })
@@ -53,6 +55,8 @@ export const ListFilter = Schema.Struct({
   until: Schema.optionalKey(Schema.Finite),
   /** Only runs whose ids begin with this. */
   prefix: Schema.optionalKey(Schema.String),
+  /** Only open runs that are in doubt, since the store was put back from a backup. */
+  restored: Schema.optionalKey(Schema.Boolean),
   /** Default 50. */
   limit: Schema.optionalKey(Schema.Int),
   /** Only runs started before this one, for paging. */

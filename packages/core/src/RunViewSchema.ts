@@ -196,6 +196,10 @@ export const ForkView = Schema.Struct({
 })
 export interface ForkView extends Schema.Schema.Type<typeof ForkView> {}
 
+/** A run is in doubt: the store was put back from a backup, and nobody knows what the run has done since; one that is `asleep` in no doubt any more once it wakes. */
+export const RestoredView = Schema.Struct({ from: Schema.Finite, to: Schema.Finite, asleep: optional(Schema.Boolean) })
+export interface RestoredView extends Schema.Schema.Type<typeof RestoredView> {}
+
 /** When a run was asked for, started and ended, and how long it was at work. All in ms. */
 export const TimesView = Schema.Struct({
   requestedAt: Schema.Finite,
@@ -269,7 +273,8 @@ export const RunView = Schema.Struct({
   output: optional(Schema.Unknown),
   error: optional(Failure),
   stop: optional(StopView),
-  /** How many owners the run has had, by its latest entry. */
+  restored: optional(RestoredView),
+  /** Counts the owners of the run, by its latest entry; a restore adds a million. */
   epoch: Schema.Int,
   times: TimesView,
   counts: CountsView,

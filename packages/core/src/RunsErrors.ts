@@ -40,6 +40,15 @@ export class RunClosed extends Schema.TaggedError<RunClosed>()("RunClosed", {
   }
 }
 
+/** Nobody doubts what the run has done, so there is nothing to confirm. */
+export class NotInDoubt extends Schema.TaggedError<NotInDoubt>()("NotInDoubt", {
+  runId: Schema.String
+}, { httpApiStatus: 409 }) {
+  override get message(): string {
+    return `Run ${this.runId} is not in doubt: the store was not put back from a backup since it began, or that is settled`
+  }
+}
+
 /** The run's workflow says which signals it receives, and this is none of them. */
 export class SignalUnknown extends Schema.TaggedError<SignalUnknown>()("SignalUnknown", {
   runId: Schema.String,

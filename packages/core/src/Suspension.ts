@@ -35,6 +35,8 @@ export type Action =
   | { readonly verb: "resume" | "cancel" }
   /** Say what became of the step of this key: again, done, or failed. */
   | { readonly verb: "settle"; readonly key: string; readonly as: "retry" | "complete" | "fail" }
+  /** Say that nothing of the run has happened since the backup that the store was put back from. */
+  | { readonly verb: "confirm" }
   /** Look at another run, whose end this one waits for. */
   | { readonly verb: "show"; readonly run: string }
 
@@ -154,7 +156,7 @@ export const suspensions: { readonly [R in SuspendReason]: Suspension } = {
     isFault: true,
     event: "engine.run.suspended",
     clause: (wait) => `for an operator to settle step "${wait.key}", whose outcome is unknown${detail(wait)}`,
-    actions: settle
+    actions: (wait) => wait.restored === undefined ? settle(wait) : [...settle(wait), { verb: "confirm" }]
   },
   budget: {
     endedBy: "operator",

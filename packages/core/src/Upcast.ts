@@ -26,7 +26,9 @@ export class EntryCorrupt extends Schema.TaggedError<EntryCorrupt>()("EntryCorru
 
 /** What makes an entry of each format one of the next. */
 const steps: Record<number, (entry: Record<string, unknown>) => Record<string, unknown>> = {
-  1: (entry) => entry["_tag"] === "Note" ? fromNote(entry) : entry
+  1: (entry) => entry["_tag"] === "Note" ? fromNote(entry) : entry,
+  // Entries of a new kind, and none that has another shape.
+  2: (entry) => entry
 }
 
 /** In format 1, what steers a replay or a recovery was a note of a certain kind. */

@@ -13,6 +13,8 @@ import { suspendReasons } from "./RunStatus.ts"
  * `detail` is a sentence for people. `step` is there where recovery has stopped
  * a step whose key alone would be taken for the run's. `day` is there where a
  * budget is short that all runs of a workflow share: the UTC day, as `2026-11-30`.
+ * `restored` is there where nobody knows of a step because the store was put back
+ * from a backup, and says when that had its last commit (ms since the epoch).
  */
 export const Wait = Schema.Struct({
   reason: Schema.Literals(suspendReasons),
@@ -21,7 +23,8 @@ export const Wait = Schema.Struct({
   who: Schema.optionalKey(Schema.Array(Schema.String)),
   detail: Schema.optionalKey(Schema.String),
   step: Schema.optionalKey(Schema.Boolean),
-  day: Schema.optionalKey(Schema.String)
+  day: Schema.optionalKey(Schema.String),
+  restored: Schema.optionalKey(Schema.Finite)
 })
 export type Wait = typeof Wait.Type
 

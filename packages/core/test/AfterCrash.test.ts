@@ -9,6 +9,7 @@ const cut = (onCrash: CrashRule, end: Cut["end"], more: Partial<Cut> = {}): Cut 
   hasProbe: onCrash === "probe",
   probing: false,
   probeFailed: false,
+  doubted: false,
   recovery: 0,
   end,
   ...more
@@ -48,6 +49,24 @@ describe("after a crash", () => {
       // A process that lives has not crashed, but nobody has given the body the time to end.
       assert.deepStrictEqual(next(rule, "dropped"), rule === "ask" ? unknown : released)
     })
+
+    it(
+      `S2: \`${rule}\`, when the store was put back, ${
+        rule === "ask" ? "waits for an operator" : rule === "probe" ? "is asked of its probe" : "is what it always is"
+      }, however the attempt ended in the backup`,
+      () => {
+        for (
+          const end of ["not started", "released", "dropped", "died", "let go", { failed: { retryAt: 7 } }] as const
+        ) {
+          assert.deepStrictEqual(
+            next(rule, end, { doubted: true, recovery: 2 }),
+            rule === "ask" ? unknown : rule === "probe" ? again(2, true) : next(rule, end, { recovery: 2 })
+          )
+        }
+        const failed = next(rule, "died", { doubted: true, probing: true, probeFailed: true })
+        if (rule === "probe") assert.deepStrictEqual(failed, unknown)
+      }
+    )
 
     it(`S13: \`${rule}\` is not repeated without end`, () => {
       const after = (recovery: number, end: Cut["end"]) => next(rule, end, { recovery })

@@ -90,6 +90,9 @@ const cases: ReadonlyArray<Case> = [
     key: "decision:way~2"
   }],
   [{ _tag: "UnwindStarted" }, "command", "failure", { kind: "act", key: "failure" }],
+  [{ _tag: "RunRestored", id: "s", by: "ada", from: 1, to: 2 }, "mark", "RunRestored"],
+  [{ _tag: "RunConfirmed", by: "ada" }, "mark", "RunConfirmed"],
+  [{ _tag: "StepDoubted", key: "pay~2", from: 1 }, "mark", "pay~2", ofStep],
   [{ _tag: "StepReleased", key: "pay~2" }, "mark", "pay~2", ofStep],
   [{ _tag: "BodyLetGo", key: "pay~2", text: "…" }, "mark", "pay~2", ofStep],
   [{ _tag: "MessageRefused", id: "1", kind: "signal", why: "late", text: "…" }, "mark", "signal"],

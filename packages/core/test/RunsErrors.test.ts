@@ -20,6 +20,11 @@ const all = [
     "Run 1f0c is failed and takes nothing any more"
   ],
   [
+    new RunsErrors.NotInDoubt({ runId }),
+    409,
+    "Run 1f0c is not in doubt: the store was not put back from a backup since it began, or that is settled"
+  ],
+  [
     new RunsErrors.SignalUnknown({ runId, signal: "pait", known: ["paid"] }),
     404,
     `Run 1f0c receives no signal "pait"; did you mean "paid"?; its workflow receives paid`

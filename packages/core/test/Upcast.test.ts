@@ -67,8 +67,8 @@ describe("reading a stored entry", () => {
 
   it("S14: says what is wrong with an entry that this build cannot read", () => {
     const started = { _tag: "RunStarted", at: 5 }
-    for (const v of [1, 2]) assert.isUndefined(problemOf(read(1, { ...started, v })))
-    assert.strictEqual(problemOf(read(1, { ...started, v: 3 })), "written in format 3, and this build reads up to 2")
+    for (const v of [1, 2, 3]) assert.isUndefined(problemOf(read(1, { ...started, v })))
+    assert.strictEqual(problemOf(read(1, { ...started, v: 4 })), "written in format 4, and this build reads up to 3")
     assert.strictEqual(problemOf(read(1, { ...started, seq: 2 })), "it says that it is entry 2")
     assert.isUndefined(problemOf(read(1, { ...started, seq: 1 })))
     assert.strictEqual(problemOf(Upcast.readValue("r", 1, null)), "not a JSON object")

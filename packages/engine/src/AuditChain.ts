@@ -116,6 +116,8 @@ const outcomeOf = (op: Op, answer: Answers[keyof Answers]): "done" | "same" | "r
       const { result } = of(op.op)
       return result === "same" ? "same" : result === "refused" ? "refused" : "done"
     }
+    case "restore":
+      return "done"
     default:
       throw new TypeError(`the operation ${op.op} is nobody's act`)
   }

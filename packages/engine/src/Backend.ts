@@ -14,6 +14,7 @@
  * Times are ms since the epoch, given by the caller: a backend has no clock.
  */
 import type { Census } from "@fermata/core/Owner"
+import type { Restore } from "@fermata/core/Restore"
 import type { StandingFilter } from "@fermata/core/StandingRule"
 import { StorageFailed } from "@fermata/core/StorageFailed"
 import type * as Effect from "effect/Effect"
@@ -37,6 +38,7 @@ import type {
 } from "./internal/backend/Rows.ts"
 
 export type * from "./internal/backend/Operations.ts"
+export { epochsAhead } from "./internal/backend/Operations.ts"
 export type * from "./internal/backend/Rows.ts"
 
 export { StorageFailed }
@@ -53,6 +55,8 @@ export interface RunFilter {
   /** Created at this time or later, and at this time or earlier. */
   readonly since?: number | undefined
   readonly until?: number | undefined
+  /** Only open runs that are in doubt. */
+  readonly restored?: boolean | undefined
   /** What its id begins with. */
   readonly prefix?: string | undefined
   /** Newest (last started) first; at most this many. */
@@ -111,6 +115,8 @@ export interface Backend {
   readonly changes: (after: string | null, limit: number) => Effect.Effect<Changes, StorageFailed>
   /** The position of now: behind it is what is committed from now on. */
   readonly position: Effect.Effect<string, StorageFailed>
+  /** The restores that this store has been through, the latest last. */
+  readonly restores: Effect.Effect<ReadonlyArray<Restore>, StorageFailed>
   readonly blob: (hash: string) => Effect.Effect<string | null, StorageFailed>
   /** Inbox rows of the runs of this owner in arrival order. */
   readonly inboxOf: (owner: string, limit: number) => Effect.Effect<ReadonlyArray<InboxRow>, StorageFailed>

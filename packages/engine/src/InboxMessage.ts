@@ -31,7 +31,7 @@ export const CancelMessage = Schema.Struct({
   by: Schema.String,
   reason: Schema.String
 })
-/** An order of an operator that needs a name only: pause, resume. */
+/** A word of an operator that needs a name only: pause, resume, confirm. */
 export const OperatorMessage = Schema.Struct({ by: Schema.String })
 /** What an operator says became of a step. */
 export const SettleMessage = Schema.Struct({
@@ -54,6 +54,7 @@ export const messages = {
   cancel: CancelMessage,
   pause: OperatorMessage,
   resume: OperatorMessage,
+  confirm: OperatorMessage,
   settle: SettleMessage,
   child: ChildMessage,
   event: EventMessage

@@ -62,6 +62,7 @@ export const make = (store: MemoryStore): Backend => {
     entries: (run, from, limit) => Effect.sync(() => take(store.runs.get(run)?.entries.slice(from) ?? [], limit)),
     changes: (after, limit) => Effect.sync(() => changesOf(store, after, limit)),
     position: Effect.sync(() => positionOf(store, store.changes.length)),
+    restores: Effect.sync(() => [...store.restores]),
     blob: (hash) => Effect.sync(() => store.blobs.get(hash) ?? null),
     inboxOf: (owner, limit) =>
       Effect.sync(() => {
@@ -175,6 +176,7 @@ const list = (store: MemoryStore, filter: RunFilter): ReadonlyArray<RunRow> => {
     if (filter.workflow !== undefined && filter.workflow !== row.workflow) continue
     if (filter.parent !== undefined && filter.parent !== row.parent) continue
     if (filter.root !== undefined && filter.root !== row.root) continue
+    if (filter.restored === true && (row.restored === undefined || isFinal(row.status as RunStatus))) continue
     if (row.createdAt < (filter.since ?? -Infinity) || row.createdAt > (filter.until ?? Infinity)) continue
     if (filter.prefix !== undefined && !row.id.startsWith(filter.prefix)) continue
     if (Object.entries(filter.labels ?? {}).some(([name, value]) => row.labels?.[name] !== value)) continue

@@ -26,6 +26,7 @@ import type {
   DelegationRefused,
   ForkRefused,
   NotAllowed,
+  NotInDoubt,
   OutputRefused,
   PayloadRefused,
   RaiseRefused,
@@ -96,7 +97,7 @@ export type ActError = RunLookup.ActError
 /** There is no such workflow, it does not take this payload, or nobody may start it so. */
 export type StartError = WorkflowNotFound | PayloadRefused | StartRefused | StorageFailed
 
-/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise (runs and days), answer, hand on, take rules back, cancel, pause, resume, retry, settle, fork and compare. */
+/** The verbs of an operator: find, list, look, read what is kept, follow, start, signal, raise (runs and days), answer, hand on, take rules back, cancel, pause, resume, confirm, retry, settle, fork and compare. */
 export class Runs extends Context.Service<Runs, {
   /** The run of this id, or the one whose id begins with this (at least 4 characters). */
   readonly find: (run: string) => Effect.Effect<RunSummary, FindError>
@@ -145,6 +146,12 @@ export class Runs extends Context.Service<Runs, {
   readonly pause: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
   /** Ends a pause, repeats what the run suspended on, or has a run taken up again that diverged, is corrupt, or was stopped by recovery. */
   readonly resume: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError>
+  /**
+   * Says of a run that is in doubt, since the store was put back from a backup,
+   * that nothing of it has happened since but what its journal has: the steps
+   * that waited for that begin.
+   */
+  readonly confirm: (run: string, options: { readonly by: string }) => Effect.Effect<Receipt, ActError | NotInDoubt>
   /**
    * Has a run that failed go on from where it failed, as a run of its own: what the
    * failed one has recorded is replayed, and the step that failed is tried anew, under
@@ -304,7 +311,7 @@ export class Runs extends Context.Service<Runs, {
 
       const lookup = RunLookup.make(store)
       const { open, rowOf } = lookup
-      const { raise, sample, send, settle, signal } = RunMessages.make(runtime, store, lookup)
+      const { confirm, raise, sample, send, settle, signal } = RunMessages.make(runtime, store, lookup)
       const { answer, approval, approvals, delegate } = RunQuestions.make(runtime, lookup)
 
       const { dayRaises, raiseDay } = DayRaises.make(runtime, backend)
@@ -349,6 +356,7 @@ export class Runs extends Context.Service<Runs, {
         resume: Effect.fn("Runs.resume")(function*(run, { by }) {
           return yield* send(yield* open(run), "resume", { by })
         }),
+        confirm,
         settle,
         signal,
         raise,

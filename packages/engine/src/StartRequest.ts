@@ -79,8 +79,13 @@ export const outboxRow = (event: EventMessage): OutboxRow => ({
 /** The `source` of events that the engine tells. */
 export const engineSource = "engine"
 
-/** The operation that carries out a start request at this time. Its first entry is `RunRequested`. */
-export const startOp = (request: StartRequest, at: number, owner: string | null): {
+/** The operation that carries out a start request at this time; `askedBy` is the run that it comes from. Its first entry is `RunRequested`. */
+export const startOp = (
+  request: StartRequest,
+  at: number,
+  owner: string | null,
+  askedBy: string | null = request.parent
+): {
   readonly op: StartOp
   readonly entry: object
 } => {
@@ -122,6 +127,7 @@ export const startOp = (request: StartRequest, at: number, owner: string | null)
       blobs: [],
       subscriptions: request.subscriptions.map(({ event, paths = [] }) => ({ run: request.id, event, paths })),
       ...(request.trigger === undefined ? {} : { since: request.trigger.id }),
+      ...(askedBy === null ? {} : { askedBy }),
       listener: request.listener
     }
   }

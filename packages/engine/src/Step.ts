@@ -37,6 +37,7 @@ import type { Engine } from "./Engine.ts"
 import * as Handover from "./internal/Handover.ts"
 import { outcomeCodec } from "./internal/JsonCodec.ts"
 import {
+  Chosen as IsChosen,
   DayLimit as DayLimitAmount,
   InPlaceOf as InPlaceOfKey,
   Reserved as ReservedAmount
@@ -182,6 +183,14 @@ export const DayLimit: Context.Reference<Spent.Amount | undefined> = DayLimitAmo
  * crash. The step acts under the idempotency key of the earlier one.
  */
 export const InPlaceOf: Context.Reference<string | undefined> = InPlaceOfKey
+
+/**
+ * Provided as `true` around the call of a step that a model has chosen. Where
+ * the model is asked again it may choose another, so once a store was put back
+ * from a backup the key of such a step says nothing about what was done: a
+ * `rerun-keyed` step waits for an operator then, as one with `ask` does.
+ */
+export const Chosen: Context.Reference<boolean> = IsChosen
 
 type Fields = Schema.Struct.Fields
 type InputSchema<I> = I extends Schema.Top ? I : I extends Fields ? Schema.Struct<I> : never

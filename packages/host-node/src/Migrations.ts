@@ -320,6 +320,21 @@ export const migrations: ReadonlyArray<string> = [
   `
   CREATE TABLE bookmarks (name TEXT PRIMARY KEY, position TEXT, holder TEXT NOT NULL, until REAL NOT NULL)
     STRICT, WITHOUT ROWID;
+  `,
+  // What a database was put back from, and the runs that may have done more than it knows. A copy says when it was made.
+  `
+  CREATE TABLE restores (
+    key INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    by TEXT NOT NULL,
+    last_at REAL NOT NULL,
+    at REAL NOT NULL
+  ) STRICT;
+  CREATE TABLE doubts (
+    run INTEGER PRIMARY KEY REFERENCES runs (key) ON DELETE CASCADE,
+    restore INTEGER NOT NULL REFERENCES restores (key)
+  ) STRICT;
+  ALTER TABLE store ADD COLUMN copied_at REAL;
   `
 ]
 

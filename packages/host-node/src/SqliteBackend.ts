@@ -71,6 +71,7 @@ export const make = (options: Sqlite.Options): Effect.Effect<SqliteBackend, Stor
       entries: (run, from, limit) => read(() => reads.entries(run, from, limit)),
       changes: (after, limit) => read(() => reads.changes(after, limit)),
       position: read(reads.position),
+      restores: read(reads.restores),
       blob: (hash) => read(() => reads.blob(hash)),
       inboxOf: (owner, limit) => read(() => reads.inboxOf(owner, limit)),
       inbox: (run) => read(() => reads.inbox(run)),

@@ -18,6 +18,7 @@ import { leaveTests } from "./backend/LeaveTests.ts"
 import { messageTests } from "./backend/MessageTests.ts"
 import { ownershipTests } from "./backend/OwnershipTests.ts"
 import { readTests } from "./backend/ReadTests.ts"
+import { restoreTests } from "./backend/RestoreTests.ts"
 import { runTests } from "./backend/RunTests.ts"
 import { spendingTests } from "./backend/SpendingTests.ts"
 import { standingTests } from "./backend/StandingTests.ts"
@@ -49,6 +50,7 @@ export const suite = (name: string, make: MakeStore): void => {
     accessTests(test)
     auditTests(test)
     bookmarkTests(test)
+    restoreTests(test)
     lawTests(make)
   })
 }

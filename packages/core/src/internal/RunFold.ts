@@ -3,7 +3,6 @@
  * it. Lists are persistent and turned into arrays when somebody looks.
  */
 import * as EntryRole from "../EntryRole.ts"
-import * as FailureText from "../FailureText.ts"
 import type * as JournalEntry from "../JournalEntry.ts"
 import * as RunSpending from "../RunSpending.ts"
 import { isFinal, reasonOf, type RunStatus } from "../RunStatus.ts"
@@ -17,6 +16,7 @@ import type {
   Failure,
   NoteView,
   RefusalView,
+  RestoredView,
   RunView,
   SignalView,
   StepView,
@@ -29,7 +29,9 @@ import * as Costs from "./Costs.ts"
 import { countsOf } from "./Counts.ts"
 import * as Documents from "./Documents.ts"
 import * as Keyed from "./Keyed.ts"
+import { present } from "./Present.ts"
 import * as Questions from "./Questions.ts"
+import * as Steps from "./Steps.ts"
 
 type EntryOf<T extends JournalEntry.Tag> = JournalEntry.EntryOf<T>
 
@@ -49,6 +51,7 @@ export interface State {
   output: { readonly value: unknown } | undefined
   error: Failure | undefined
   stop: StopView | undefined
+  restored?: RestoredView | undefined
   epoch: number
   requestedAt: number
   startedAt: number | undefined
@@ -137,6 +140,7 @@ const rebuild = (view: RunView): State => ({
   output: "output" in view ? { value: view.output } : undefined,
   error: view.error,
   stop: view.stop,
+  restored: view.restored,
   epoch: view.epoch,
   requestedAt: view.times.requestedAt,
   startedAt: view.times.startedAt,
@@ -215,18 +219,12 @@ export const toView = (state: Readonly<State>): RunView => {
     waits: state.status === "suspended" ? state.waits : [],
     paused: state.paused,
     payload: state.payload,
-    ...(state.by === undefined ? {} : { by: state.by }),
-    ...(state.parent === undefined ? {} : { parent: state.parent }),
-    ...(state.trigger === undefined ? {} : { trigger: state.trigger }),
-    ...(state.fork === undefined ? {} : { fork: state.fork }),
+    ...present(state, "by", "parent", "trigger", "fork", "error", "stop", "restored"),
     ...(state.output === undefined ? {} : { output: state.output.value }),
-    ...(state.error === undefined ? {} : { error: state.error }),
-    ...(state.stop === undefined ? {} : { stop: state.stop }),
     epoch: state.epoch,
     times: {
       requestedAt: state.requestedAt,
-      ...(state.startedAt === undefined ? {} : { startedAt: state.startedAt }),
-      ...(state.endedAt === undefined ? {} : { endedAt: state.endedAt }),
+      ...present(state, "startedAt", "endedAt"),
       updatedAt: state.updatedAt,
       activeMs: state.activeMs
     },
@@ -272,8 +270,6 @@ export const toView = (state: Readonly<State>): RunView => {
   return view
 }
 
-const failure = (cause: unknown): Failure => ({ cause, message: FailureText.ofCause(cause) })
-
 /** Takes an entry into a state that nobody else holds. */
 export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
   // Between two entries of one owner the run was at work, unless it was suspended.
@@ -311,11 +307,11 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       state.output = { value: entry.output }
       return end(state, "completed", entry.at)
     case "RunFailed":
-      state.error = failure(entry.cause)
+      state.error = Steps.failure(entry.cause)
       return end(state, "failed", entry.at)
     case "RunCancelled":
       state.stop ??= { kind: "cancel", by: entry.by, reason: entry.reason, at: entry.at }
-      state.error = failure(entry.cause)
+      state.error = Steps.failure(entry.cause)
       return end(state, "cancelled", entry.at)
     case "StopRequested":
       state.paused = false
@@ -326,42 +322,18 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
     case "PauseRequested":
       state.paused = true
       return
+    case "RunRestored":
+      state.restored = present(entry, "from", "to", "asleep") as RestoredView
+      return
+    case "RunConfirmed":
+      state.restored = undefined
+      return
     case "StepRequested":
-      return requestStep(state, entry)
-    case "StepCompleted": {
-      const step = Keyed.get(state.steps, entry.key)
-      if (step === undefined) return
-      const { error: _error, probed: _probed, retryAt: _retryAt, ...rest } = step
-      state.steps = Keyed.set(state.steps, {
-        ...Costs.withCost(rest, Spent.ended(rest, entry)),
-        status: "completed",
-        endedAt: entry.at,
-        ...("output" in entry ? { output: entry.output } : {}),
-        ...(entry.settledBy === undefined ? {} : { settledBy: entry.settledBy }),
-        ...(entry.probed === undefined ? {} : { probed: entry.probed }),
-        ...(entry.artifacts === undefined ? {} : { artifacts: entry.artifacts })
-      })
+    case "StepCompleted":
+    case "ProbeFailed":
+    case "StepFailed":
+      state.steps = Steps.after(state.steps, entry)
       return
-    }
-    case "ProbeFailed": {
-      const step = Keyed.get(state.steps, entry.key)
-      if (step !== undefined) state.steps = Keyed.set(state.steps, { ...step, error: failure(entry.cause) })
-      return
-    }
-    case "StepFailed": {
-      const step = Keyed.get(state.steps, entry.key)
-      if (step === undefined) return
-      state.steps = Keyed.set(state.steps, {
-        ...Costs.withCost(step, Spent.ended(step, entry)),
-        error: failure(entry.cause),
-        ...(entry.retryAt === undefined
-          ? { status: "failed", endedAt: entry.at }
-          : { status: "backoff", retryAt: entry.retryAt }),
-        ...(entry.settledBy === undefined ? {} : { settledBy: entry.settledBy }),
-        ...(entry.artifacts === undefined ? {} : { artifacts: entry.artifacts })
-      })
-      return
-    }
     case "SignalReceived":
       state.signals = Keyed.set(state.signals, {
         name: entry.name,
@@ -391,11 +363,12 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
         timer: entry.timer,
         setAt: entry.at,
         dueAt: entry.dueAt,
-        ...(entry.label === undefined ? {} : { label: entry.label })
+        ...present(entry, "label")
       })
       return
     case "TimerFired": {
       const timer = Keyed.get(state.timers, entry.timer)
+      if (state.restored?.asleep) state.restored = undefined
       if (timer !== undefined) state.timers = Keyed.set(state.timers, { ...timer, firedAt: entry.at })
       return
     }
@@ -408,7 +381,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
         linked: entry.linked,
         status: "running",
         startedAt: entry.at,
-        ...(entry.granted === undefined ? {} : { granted: entry.granted })
+        ...present(entry, "granted")
       })
       return
     case "ChildFinished": {
@@ -417,10 +390,10 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       state.children = Keyed.set(state.children, {
         ...child,
         endedAt: entry.at,
-        ...(entry.spent === undefined ? {} : { spent: entry.spent }),
+        ...present(entry, "spent"),
         ...(entry.exit._tag === "Success"
           ? { status: "completed", ...("value" in entry.exit ? { output: entry.exit.value } : {}) }
-          : { status: "failed", error: failure(entry.exit.cause) })
+          : { status: "failed", error: Steps.failure(entry.exit.cause) })
       })
       return
     }
@@ -432,8 +405,7 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
       return
     case "Decided": {
       const { at, key, name } = entry
-      const value = "value" in entry ? { value: entry.value } : {}
-      state.decisions = Keyed.set(state.decisions, { key, name, ...value, at })
+      state.decisions = Keyed.set(state.decisions, { key, name, ...present(entry, "value"), at })
       return
     }
     case "MessageRefused": {
@@ -451,9 +423,10 @@ export const apply = (state: State, entry: JournalEntry.JournalEntry): void => {
 }
 
 /** What came before was another run's time and money, and its pauses are not this run's. */
-const fork = (state: State, { at, from, input = false, retry, seq, set = [], step }: EntryOf<"RunForked">): void => {
-  const told = { ...(step === undefined ? {} : { step }), ...(retry === undefined ? {} : { retry }) }
-  state.fork = { from, ...told, sharedEntries: seq, at, input, set }
+const fork = (state: State, entry: EntryOf<"RunForked">): void => {
+  const { at, from, input = false, seq, set = [] } = entry
+  if (!entry.retry) state.restored = undefined
+  state.fork = { from, ...present(entry, "step", "retry"), sharedEntries: seq, at, input, set }
   state.status = "queued"
   state.waits = []
   state.paused = false
@@ -474,25 +447,6 @@ const end = (state: State, status: RunStatus, at: number): void => {
   state.status = status
   state.waits = []
   state.paused = false
+  state.restored = undefined
   state.endedAt = at
-}
-
-const requestStep = (state: State, entry: EntryOf<"StepRequested">): void => {
-  const known = Keyed.get(state.steps, entry.key)
-  state.steps = Keyed.set(state.steps, {
-    key: entry.key,
-    name: entry.name,
-    status: "requested",
-    attempts: entry.attempt,
-    recoveries: entry.recovery ?? 0,
-    onCrash: entry.onCrash,
-    requestedAt: known?.requestedAt ?? entry.at,
-    ...("input" in entry ? { input: entry.input } : {}),
-    ...(known?.error === undefined ? {} : { error: known.error }),
-    ...(entry.label === undefined ? {} : { label: entry.label }),
-    ...(entry.title === undefined ? {} : { title: entry.title }),
-    ...(entry.nested === undefined ? {} : { nested: entry.nested }),
-    ...(entry.probe === undefined ? {} : { probed: entry.probe }),
-    ...Spent.requested(known ?? {}, entry)
-  })
 }

@@ -33,6 +33,7 @@ export const of = (
     approvalsOpened,
     awaits,
     blobs,
+    certain,
     claims,
     consumed,
     ended,
@@ -60,6 +61,7 @@ export const of = (
   ...(ended === undefined ? {} : { ended }),
   ...(release === undefined ? {} : { release }),
   ...(leaves === undefined ? {} : { leaves }),
+  ...(certain === undefined ? {} : { certain }),
   ...(spending === undefined
     ? {}
     : { spending: claims === undefined ? spending : { ...spending, claims: claimsOf(entries, claims) } })

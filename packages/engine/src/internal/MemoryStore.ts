@@ -1,6 +1,7 @@
 /**
  * What the memory backend stores, and its indexes.
  */
+import type { Restore } from "@fermata/core/Restore"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import type {
   AccessTokenRow,
@@ -23,8 +24,10 @@ import * as MemoryEvents from "./MemoryEvents.ts"
 
 /** What a memory host has stored. Plain data: `structuredClone` takes a snapshot. */
 export interface MemoryStore {
-  /** Of no other store of this process. */
-  readonly id: string
+  /** Of no other store of this process; another one since the store was put back. */
+  id: string
+  /** The latest last. */
+  readonly restores: Array<Restore>
   readonly runs: Map<string, StoredRun>
   readonly blobs: Map<string, string>
   readonly inbox: Map<string, Ordered<InboxRow>>
@@ -100,6 +103,7 @@ export interface Ordered<Row> {
 /** An empty store. */
 export const makeStore = (): MemoryStore => ({
   id: `memory${++made}`,
+  restores: [],
   runs: new Map(),
   blobs: new Map(),
   inbox: new Map(),

@@ -28,6 +28,7 @@ import * as MemoryBookmarks from "./MemoryBookmarks.ts"
 import { MemoryChanges } from "./MemoryChanges.ts"
 import { EventChanges } from "./MemoryEvents.ts"
 import { MemoryOwners } from "./MemoryOwners.ts"
+import * as MemoryRestore from "./MemoryRestore.ts"
 import { isOver, type MemoryStore, pair, type StoredRun } from "./MemoryStore.ts"
 
 /** Applies operations at once, each so that it can be taken back. */
@@ -113,6 +114,8 @@ export class Transaction {
         return this.#events.sweep(op)
       case "raise":
         return this.#raise(op)
+      case "restore":
+        return MemoryRestore.apply(this.#changes, op)
       default:
         throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
     }
@@ -133,9 +136,11 @@ export class Transaction {
     }
     this.#keep(op.blobs)
     const owner = isOver(op.run.status) ? null : op.run.owner
+    const restored = op.askedBy === undefined ? undefined : this.#store.runs.get(op.askedBy)?.row.restored
     const run: StoredRun = {
       row: {
         ...op.run,
+        ...(restored === undefined ? {} : { restored }),
         owner,
         dueAt: isOver(op.run.status) || owner !== null ? null : op.run.dueAt,
         reason: null,
@@ -224,6 +229,7 @@ export class Transaction {
       awaits = { subscriptions: [], waits: [] }
       ended = op.ended.payload
     }
+    const { restored, ...certain } = row
     const status = op.status ?? row
     const final = op.ended !== undefined || isOver(status.status)
     const { release } = op
@@ -235,7 +241,8 @@ export class Transaction {
       listeners,
       ended,
       row: {
-        ...row,
+        ...certain,
+        ...(restored === undefined || op.certain === true ? {} : { restored }),
         status: status.status,
         reason: status.reason,
         waits: status.waits,

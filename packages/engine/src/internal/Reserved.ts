@@ -18,6 +18,11 @@ export const InPlaceOf: Context.Reference<string | undefined> = Context.Referenc
   { defaultValue: () => undefined }
 )
 
+/** The steps that are asked for under it were chosen by a model: asked again, it may choose others, in another order. */
+export const Chosen: Context.Reference<boolean> = Context.Reference<boolean>("@fermata/engine/Chosen", {
+  defaultValue: () => false
+})
+
 export const Granted: Context.Reference<Spent.Amount | undefined> = Context.Reference<Spent.Amount | undefined>(
   "@fermata/engine/Granted",
   { defaultValue: () => undefined }

@@ -149,7 +149,12 @@ export const carrier = (
 }
 
 /** The row of a run that carries on with the history of another, as a top run. */
-export const rowOf = (original: RunRow, id: string, history: ReadonlyArray<Entry>, now: number): RunRow => ({
+export const rowOf = (
+  { restored: _restored, ...original }: RunRow,
+  id: string,
+  history: ReadonlyArray<Entry>,
+  now: number
+): RunRow => ({
   ...original,
   id,
   root: id,

@@ -1,7 +1,14 @@
 /** What an operator tells a run: a message in its inbox, which its owner carries out. */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import type { Receipt, Settlement } from "@fermata/core/Receipt"
-import { OutputRefused, RaiseRefused, RunNotFound, SignalReserved, StepNotOpen } from "@fermata/core/RunsErrors"
+import {
+  NotInDoubt,
+  OutputRefused,
+  RaiseRefused,
+  RunNotFound,
+  SignalReserved,
+  StepNotOpen
+} from "@fermata/core/RunsErrors"
 import { budgetSignal } from "@fermata/core/RunSpending"
 import * as RunView from "@fermata/core/RunView"
 import * as Spent from "@fermata/core/Spent"
@@ -62,6 +69,12 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
       ? Effect.succeed(receipt(row, result))
       : Effect.andThen(open(row.id), new RunNotFound({ run: row.id, closest: [] }))
 
+  const confirm = Effect.fn("Runs.confirm")(function*(run: string, { by }: { readonly by: string }) {
+    const row = yield* open(run)
+    if (row.restored === undefined) return yield* new NotInDoubt({ runId: row.id })
+    return yield* send(row, "confirm", { by })
+  })
+
   const settleable = Effect.fnUntraced(function*(row: RunRow) {
     if (row.status === "suspended") {
       return waitsOf(row)
@@ -74,7 +87,10 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
       if (isAboutStep(entry)) last.set(entry.key, entry)
     }
     return Array.from(last.values())
-      .filter((entry) => entry._tag === "ProbeFailed" || (entry._tag === "StepRequested" && entry.epoch < row.epoch))
+      .filter((entry) =>
+        entry._tag === "ProbeFailed" || entry._tag === "StepDoubted" ||
+        (entry._tag === "StepRequested" && entry.epoch < row.epoch)
+      )
       .map((entry) => entry.key)
   })
 
@@ -152,21 +168,22 @@ export const make = (runtime: EngineRuntime, store: Store["Service"], { open, ro
     return Option.fromUndefinedOr(found)
   })
 
-  return { send, settle, signal, raise, sample }
+  return { send, confirm, settle, signal, raise, sample }
 }
 
 // ----------------------------------------------------------------------------
 // internal
 // ----------------------------------------------------------------------------
 
-type AboutStep = JournalEntry.EntryOf<"StepRequested" | "StepCompleted" | "StepFailed" | "ProbeFailed">
+type AboutStep = JournalEntry.EntryOf<"StepRequested" | "StepDoubted" | "StepCompleted" | "StepFailed" | "ProbeFailed">
 
 const isAboutStep = (entry: JournalEntry.JournalEntry): entry is AboutStep =>
-  entry._tag === "StepRequested" || entry._tag === "StepCompleted" || entry._tag === "StepFailed" ||
+  entry._tag === "StepRequested" || entry._tag === "StepDoubted" || entry._tag === "StepCompleted" ||
+  entry._tag === "StepFailed" ||
   entry._tag === "ProbeFailed"
 
 /** What an operator may tell a run. */
-type Order = Extract<Kind, "cancel" | "pause" | "resume" | "settle" | "signal">
+type Order = Extract<Kind, "cancel" | "pause" | "resume" | "confirm" | "settle" | "signal">
 
 const receipt = <R extends string>({ id }: RunRow, result: R) => ({ runId: id, result })
 

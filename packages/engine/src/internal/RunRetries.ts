@@ -60,7 +60,7 @@ export const retry = Effect.fnUntraced(function*(
   if ((yield* store.backend.run(id)) !== null) return { ...retried, joined: true }
   const row = RunForks.rowOf(original, id, history, now)
   // Made before the replay, which hands the values of the entries to the code.
-  const ops = yield* RunForks.opsOf(runtime, row, history, yield* RunForks.joins(store, row, history))
+  const [start, rest] = yield* RunForks.opsOf(runtime, row, history, yield* RunForks.joins(store, row, history))
   const told = StoredJson.copy([history[0]!, history.at(-1)!]) as ReadonlyArray<Entry>
   const registration = yield* runtime.loading.registrationOf(original)
   if (registration !== undefined) {
@@ -84,7 +84,8 @@ export const retry = Effect.fnUntraced(function*(
     },
     () => ({ ...retried, joined: false })
   )
-  const { started } = yield* RunForks.write(store, ops, act)
+  // It goes on with what the failed one has begun, and is in doubt where that one is.
+  const { started } = yield* RunForks.write(store, [{ ...start, askedBy: original.id }, rest], act)
   if (started) runtime.starts.onStarted(row, told)
   return { ...retried, joined: !started }
 })

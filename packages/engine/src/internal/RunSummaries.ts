@@ -4,6 +4,7 @@ import type { RunSummary } from "@fermata/core/RunSummary"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { OwnerRow, RunRow } from "../Backend.ts"
+import { isOver } from "./MemoryStore.ts"
 import { standOf } from "./RunStand.ts"
 
 /** A run as it is listed. */
@@ -21,6 +22,7 @@ export const summary = (row: RunRow): RunSummary => ({
   ...(row.dueAt === null ? {} : { dueAt: row.dueAt }),
   entries: row.length,
   ...(row.spent === undefined ? {} : { spent: row.spent }),
+  ...(row.restored === undefined || isOver(row.status) ? {} : { restored: row.restored.from }),
   createdAt: row.createdAt,
   updatedAt: row.updatedAt
 })

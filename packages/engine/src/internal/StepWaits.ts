@@ -5,6 +5,7 @@ import * as DurableTime from "@fermata/core/DurableTime"
 import * as FailureText from "@fermata/core/FailureText"
 import * as StoredJson from "@fermata/core/StoredJson"
 import { runKey } from "@fermata/core/Suspension"
+import * as TimeText from "@fermata/core/TimeText"
 import type { Wait } from "@fermata/core/Wait"
 
 /** A step without an outcome, as far as it says what it waits for. */
@@ -15,6 +16,7 @@ export interface OpenStep {
     readonly retryAt: number | undefined
     readonly letGo: boolean
     readonly probeFailure: unknown
+    readonly doubt: { readonly from: number } | undefined
   }
   readonly phase: string
   readonly bodyWaits: ReadonlyArray<Wait>
@@ -27,7 +29,12 @@ export const of = ({ bodyWaits, phase, record }: OpenStep): ReadonlyArray<Wait> 
   const { entry, key, retryAt } = record
   switch (phase) {
     case "unknown":
-      return [{ reason: "outcome-unknown", key, detail: unknown(record) }]
+      return [{
+        reason: "outcome-unknown",
+        key,
+        detail: unknown(record),
+        ...(record.doubt === undefined ? {} : { restored: record.doubt.from })
+      }]
     case "exhausted":
       return [{ reason: "recovery", key, ...(key === runKey ? { step: true } : {}), detail: exhausted(record) }]
     case "backoff":
@@ -45,8 +52,14 @@ export const of = ({ bodyWaits, phase, record }: OpenStep): ReadonlyArray<Wait> 
 // internal
 // ----------------------------------------------------------------------------
 
-const unknown = ({ key, letGo, probeFailure }: OpenStep["record"]): string =>
-  probeFailure !== undefined
+const unknown = ({ doubt, key, letGo, probeFailure }: OpenStep["record"]): string =>
+  doubt !== undefined
+    ? `the store was put back from a backup of ${
+      TimeText.time(doubt.from)
+    }, and nobody knows whether step "${key}" has been done since${
+      probeFailure === undefined ? "" : `; its probe failed: ${FailureText.ofCause(StoredJson.read(probeFailure))}`
+    }`
+    : probeFailure !== undefined
     ? `step "${key}" was cut short, and its probe failed: ${FailureText.ofCause(StoredJson.read(probeFailure))}`
     : letGo
     ? `step "${key}" took longer than its timeout, and its body could not be stopped`

@@ -53,6 +53,7 @@ describe("what became of an attempt", () => {
       hasProbe: true,
       probing: true,
       probeFailed: true,
+      doubted: false,
       recovery: 2,
       end: "died"
     })
@@ -61,6 +62,7 @@ describe("what became of an attempt", () => {
       hasProbe: false,
       probing: false,
       probeFailed: false,
+      doubted: false,
       recovery: 0,
       end: "released"
     })

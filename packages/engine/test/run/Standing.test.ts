@@ -27,7 +27,15 @@ const step = (
   key: string,
   { record, ...more }: Partial<Omit<OpenStep, "record">> & { readonly record?: Partial<OpenStep["record"]> } = {}
 ): OpenStep => ({
-  record: { key, entry: { attempt: 1 }, retryAt: undefined, letGo: false, probeFailure: undefined, ...record },
+  record: {
+    key,
+    entry: { attempt: 1 },
+    retryAt: undefined,
+    letGo: false,
+    probeFailure: undefined,
+    doubt: undefined,
+    ...record
+  },
   phase: "running",
   bodyWaits: [],
   definition: { onCrash: "rerun", inside: undefined },

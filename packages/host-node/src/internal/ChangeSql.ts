@@ -56,8 +56,8 @@ export const reads = (db: DatabaseSync) => {
   const after = prepare(db, changesAfter)
   const last = prepare(db, newest)
   const store = prepare(db, "SELECT id FROM store")
-  let id: string | undefined
-  const storeId = () => id ??= text(store.get()!, "id")
+  /** Asked each time: another process may have said that the database was put back. */
+  const storeId = () => text(store.get()!, "id")
   const now = () => placeOf(last.get()!)
 
   return {

@@ -9,6 +9,7 @@ import * as AuditSql from "./AuditSql.ts"
 import * as ChangeSql from "./ChangeSql.ts"
 import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
+import * as RestoreSql from "./RestoreSql.ts"
 import {
   damaged,
   dueRuns,
@@ -169,6 +170,7 @@ export const make = (db: DatabaseSync) => {
         outbox: number(count, "outbox")
       }
     },
+    restores: RestoreSql.read(db),
     spending,
     standing,
     dayRaises

@@ -1,6 +1,7 @@
 /**
  * Prepared statements, and rows of the tables as rows of the storage seam.
  */
+import type { Restore } from "@fermata/core/Restore"
 import { isFinal, type RunStatus } from "@fermata/core/RunStatus"
 import * as Spent from "@fermata/core/Spent"
 import * as WellFormed from "@fermata/core/WellFormed"
@@ -114,7 +115,8 @@ export const dueRuns = "due CROSS JOIN runs INDEXED BY runs_due_served ON runs.s
 export const runColumns = `id, epoch, owner, due_at, takeovers, status, reason, workflow, version, kind, definition, `
   + `coalesce(root, id) AS root, parent, created_at, updated_at, waits, title, labels, `
   + `(SELECT micros FROM spent WHERE run = runs.key) AS spent_micros, (SELECT tokens FROM spent WHERE run = runs.key) AS spent_tokens, `
-  + `coalesce(${lastOf("runs.key")} + 1, 0) AS length`
+  + `(SELECT json_object('id', id, 'by', by, 'from', last_at, 'to', at) FROM doubts CROSS JOIN restores ON key = restore `
+  + `WHERE run = runs.key) AS restored, coalesce(${lastOf("runs.key")} + 1, 0) AS length`
 
 export const toRun = (row: Row): RunRow => ({
   id: text(row, "id"),
@@ -136,6 +138,7 @@ export const toRun = (row: Row): RunRow => ({
   updatedAt: number(row, "updated_at"),
   ...(row["title"] === null ? {} : { title: text(row, "title") }),
   ...(row["labels"] === null ? {} : { labels: JSON.parse(text(row, "labels")) as Readonly<Record<string, string>> }),
+  ...(row["restored"] === null ? {} : { restored: JSON.parse(text(row, "restored")) as Restore }),
   ...(row["spent_micros"] === null
     ? {}
     : { spent: Spent.make(number(row, "spent_micros"), number(row, "spent_tokens")) })

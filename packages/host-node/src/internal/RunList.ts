@@ -123,7 +123,8 @@ const ways = (filter: RunFilter, known: Known): ReadonlyArray<Way> => {
   )
   const others: ReadonlyArray<Condition> = [
     ...statuses === undefined ? [] : [oneOf("+status", statuses)],
-    ...workflow === undefined ? [] : [["+workflow = ?", workflow] as const]
+    ...workflow === undefined ? [] : [["+workflow = ?", workflow] as const],
+    ...filter.restored === true ? [[isDoubted] as const] : []
   ]
   const because: ReadonlyArray<Condition> = reasons === undefined ? [] : [oneOf("+reason", reasons)]
   const labelled = labels.map(([name, value]): Condition => [
@@ -147,6 +148,13 @@ const ways = (filter: RunFilter, known: Known): ReadonlyArray<Way> => {
       conditions: [["name = ? AND value = ?", ...label], ...others, ...because, ...labelled.slice(1)]
     }]
   }
+  if (filter.restored === true) {
+    return [{
+      from: "doubts CROSS JOIN runs ON runs.key = doubts.run",
+      key: "doubts.run",
+      conditions: [...others, ...because]
+    }]
+  }
   if (reasons !== undefined) {
     return reasons.map((reason) => ({
       from: "runs INDEXED BY runs_reason",
@@ -168,6 +176,10 @@ const oneOf = (column: string, values: ReadonlyArray<string>): Condition => [
   `${column} IN (SELECT value FROM json_each(?))`,
   StoredJson.textOf(values)
 ]
+
+/** The run is open, and in doubt since the database was put back. */
+const isDoubted =
+  "+status IN ('queued', 'running', 'suspended') AND EXISTS (SELECT 1 FROM doubts WHERE doubts.run = runs.key)"
 
 const ofPrefix = `runs.key IN (WITH prefix (text) AS (VALUES (?))
   SELECT key FROM prefix CROSS JOIN runs ON id >= text AND id < text || char(0x10ffff))`

@@ -11,7 +11,6 @@ import type {
   Known,
   Op,
   OutboxRow,
-  ReportOp,
   RunRow,
   StartOp,
   Together
@@ -24,10 +23,12 @@ import * as ChangeSql from "./ChangeSql.ts"
 import * as DefinitionSql from "./DefinitionSql.ts"
 import * as EntryLines from "./EntryLines.ts"
 import * as EventSql from "./EventSql.ts"
+import * as FindingSql from "./FindingSql.ts"
 import * as InboxSql from "./InboxSql.ts"
 import * as Listeners from "./Listeners.ts"
 import * as OwnerSql from "./OwnerSql.ts"
-import { isOver, lastOf, number, numberOrNull, prepare, prepareLean, runColumns, text, toRun } from "./Rows.ts"
+import * as RestoreSql from "./RestoreSql.ts"
+import { isOver, lastOf, number, prepare, prepareLean, runColumns, text, toRun } from "./Rows.ts"
 import * as ShortWaits from "./ShortWaits.ts"
 import * as SpendingSql from "./SpendingSql.ts"
 import * as StandingSql from "./StandingSql.ts"
@@ -63,7 +64,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     db,
     `INSERT INTO runs (id, workflow, version, kind, definition, root, parent, status, owner, due_at, epoch, created_at, updated_at, keeper, title, labels)
      VALUES (?1, ?2, ?3, ?4, ?5, nullif(?6, ?1), ?7, ?8, ?9, ?10, ?11, ?12, ?12, ?13, ?14, ?15)
-     ON CONFLICT (id) DO NOTHING RETURNING key, EXISTS (SELECT 1 FROM early WHERE run = ?1) AS early`
+     ON CONFLICT (id) DO NOTHING RETURNING key, EXISTS (SELECT 1 FROM early WHERE run = ?1) AS early,
+       EXISTS (SELECT 1 FROM runs AS asker CROSS JOIN doubts ON doubts.run = asker.key WHERE asker.id = ?16) AS doubted`
   )
   const label = prepare(db, "INSERT INTO run_labels (name, value, run) VALUES (?, ?, ?)")
   const events = EventSql.changes(db)
@@ -72,6 +74,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const access = AccessSql.changes(db)
   const records = AuditSql.records(db)
   const bookmark = BookmarkSql.take(db)
+  const doubts = RestoreSql.changes(db)
   const mark = ChangeSql.mark(db)
 
   const setStatus = prepare(db, "UPDATE runs SET status = ?, reason = ?, waits = ?, updated_at = ? WHERE key = ?")
@@ -122,14 +125,6 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   )
   const inboxes = InboxSql.make(db)
   const { put: inbox } = inboxes
-
-  const standing = prepare(db, "SELECT epoch, status, owner, due_at FROM runs WHERE key = ?")
-  const findingOf = prepare(db, "SELECT length FROM findings WHERE run = ? AND reason = ?")
-  const find = prepare(
-    db,
-    "INSERT OR REPLACE INTO findings (run, reason, problem, length, woken, at) VALUES (?, ?, ?, ?, ?, ?)"
-  )
-  const makeDue = prepare(db, "UPDATE runs SET due_at = 0 WHERE key = ?")
 
   // Keys never change, so a run that was found once is found without its index.
   const keys = new Map<string, number>()
@@ -229,7 +224,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       row.createdAt,
       op.listener,
       row.title ?? null,
-      row.labels === undefined ? null : StoredJson.textOf(row.labels)
+      row.labels === undefined ? null : StoredJson.textOf(row.labels),
+      op.askedBy ?? null
     )
     if (inserted === undefined) return join(keyOf(run.id)!, op)
     const key = number(inserted, "key")
@@ -239,8 +235,10 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
     for (const { event, paths } of op.subscriptions) events.subscribe(key, event, paths, op.since)
     if (op.listener !== null) listeners.add(key, op.listener)
     bounded(keys).set(run.id, key)
-    if (number(inserted, "early") === 0) return { started: true, run: row }
-    const told = inboxes.putEarly(run.id)
+    const isDoubted = number(inserted, "doubted") === 1
+    if (isDoubted) doubts.inherit(key, op.askedBy!)
+    if (number(inserted, "early") === 0 && !isDoubted) return { started: true, run: row }
+    const told = number(inserted, "early") !== 0 && inboxes.putEarly(run.id)
     const now = toRun(findRun.get(key)!)
     return told ? { started: true, run: now, told } : { started: true, run: now }
   }
@@ -338,6 +336,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
       release.run(inboxCount > 0 && op.release.quiet !== true ? 0 : op.release.dueAt, op.at, key)
     } else if (rows.length > 0 && takeovers !== 0) setTakeovers.run(0, key)
     const final = op.ended !== undefined || isOver(op.status === undefined ? status : op.status.status)
+    if (op.certain === true) doubts.settle(key)
     if (final && !endsNow) finish.run(key)
     let listening: ReadonlyArray<string> = []
     if (op.ended !== undefined) {
@@ -384,18 +383,7 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
   const owners = OwnerSql.make(db, keyOf)
   const register = DefinitionSql.register(db)
 
-  const report = ({ dueAt, epoch, row }: ReportOp): Answers["report"] => {
-    const key = keyOf(row.run)
-    const run = key === undefined ? undefined : standing.get(key)
-    if (key === undefined || run === undefined) return { reported: false }
-    const stands = !isOver(text(run, "status")) && run["owner"] === null && run["epoch"] === epoch &&
-      numberOrNull(run, "due_at") === dueAt
-    const known = stands ? findingOf.get(key, row.reason) : undefined
-    if (!stands || (known !== undefined && number(known, "length") >= row.length)) return { reported: false }
-    find.run(key, row.reason, row.problem, row.length, row.woken ? 1 : 0, row.at)
-    if (row.woken) makeDue.run(key)
-    return { reported: true }
-  }
+  const report = FindingSql.report(db, keyOf)
 
   const applyOne = (op: Op): Answers[keyof Answers] => {
     switch (op.op) {
@@ -444,6 +432,8 @@ export const make = (db: DatabaseSync, call: (together: Together) => ReturnType<
         return raise(op)
       case "bookmark":
         return bookmark(op)
+      case "restore":
+        return doubts.restore(op)
       default:
         throw new TypeError(`unknown operation ${(op as { readonly op: string }).op}`)
     }
@@ -494,7 +484,8 @@ type Head = readonly [number, string, number, number]
 const isOfEntriesAlone = (op: CommitOp): boolean =>
   op.blobs.length + op.outbox.length + op.consumed.length + op.approvalsOpened.length + op.approvalsClosed.length ===
     0 &&
-  op.status === undefined && op.awaits === undefined && op.release === undefined && op.ended === undefined &&
+  op.certain === undefined && op.status === undefined && op.awaits === undefined && op.release === undefined &&
+  op.ended === undefined &&
   op.together === undefined && op.leaves === undefined && op.spending === undefined
 
 const nothing: ReturnType<Together> = { rows: [], blobs: [], outbox: [] }

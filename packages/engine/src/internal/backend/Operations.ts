@@ -1,6 +1,7 @@
 /** What is written to a store: operations, each with its answer. */
 import type { AuditText } from "@fermata/core/AuditLine"
 import type { DayClaim, Settled } from "@fermata/core/DayClaims"
+import type { Restore } from "@fermata/core/Restore"
 import type { Amount } from "@fermata/core/Spent"
 import type { DaySums } from "@fermata/core/SpentByDay"
 import type * as Effect from "effect/Effect"
@@ -57,7 +58,10 @@ export interface Known {
  */
 export interface StartOp extends Acted {
   readonly op: "start"
-  readonly run: Omit<RunRow, "length" | "epoch" | "takeovers" | "updatedAt" | "waits" | "reason" | "spent">
+  readonly run: Omit<
+    RunRow,
+    "length" | "epoch" | "takeovers" | "updatedAt" | "waits" | "reason" | "spent" | "restored"
+  >
   readonly rows: ReadonlyArray<string>
   readonly blobs: ReadonlyArray<BlobRow>
   readonly subscriptions: ReadonlyArray<SubscriptionRow>
@@ -73,6 +77,11 @@ export interface StartOp extends Acted {
    * leaves wants it.
    */
   readonly listener: string | null
+  /**
+   * The run that asked for this one, or that published the event which starts it. Where that one is in doubt, or was
+   * at its end, so is this one: it may have been there before.
+   */
+  readonly askedBy?: string
   /** The message of the outbox that this comes from. When it is not there any more, it was applied, and nothing is joined again. */
   readonly message?: string
 }
@@ -123,6 +132,8 @@ export interface CommitOp {
     /** Rows that are in the inbox now do not make the run due: it could not take them. Later ones do. */
     readonly quiet?: boolean
   }
+  /** The run is in doubt no longer. */
+  readonly certain?: boolean
   /** Leaves every run that this one listens to, but for `except`, as `LeaveOp` does; those that this stops get the row, at `at`. */
   readonly leaves?: {
     readonly except: ReadonlyArray<string>
@@ -364,6 +375,29 @@ export interface BookmarkOp {
   readonly move?: { readonly from: string | null; readonly to: string }
 }
 
+/**
+ * The store was put back from a backup: it is another store from now on.
+ *
+ * It gets a new id, so that no position that was given before is one of its.
+ * Every open run is in doubt and has no owner, and so is what those runs have
+ * asked for that is still in the outbox. Their epochs go up by `epochsAhead`, so
+ * that whoever owned one after the backup owns it no longer. All owners are
+ * forgotten.
+ */
+export interface RestoreOp extends Acted {
+  readonly op: "restore"
+  /** The new id of the store: letters and digits. */
+  readonly id: string
+  readonly by: string
+  /** When it was put back, ms since the epoch. */
+  readonly at: number
+  /** When the backup had its last commit; null where nobody knows, and then the newest time in the store stands for it. */
+  readonly from: number | null
+}
+
+/** By how much a restore raises epochs: more than the owners that a run can have had since its backup. */
+export const epochsAhead = 1_000_000
+
 /** One operation of a write. A list of them is applied as one transaction. */
 export type Op =
   | StartOp
@@ -388,6 +422,7 @@ export type Op =
   | SweepOp
   | RaiseOp
   | BookmarkOp
+  | RestoreOp
 
 /** The answer to an operation, by its name. */
 export interface Answers extends EventAnswers {
@@ -446,6 +481,8 @@ export interface Answers extends EventAnswers {
     readonly raised: Amount
     readonly told: ReadonlyArray<string>
   }
+  /** What the store has of it, and how many open runs are in doubt. */
+  readonly restore: { readonly restore: Restore; readonly runs: number }
   readonly define: { readonly result: "added" | "same" | "replaced" | "refused"; readonly known: DefinitionRow | null }
 }
 /** What a write answers to this operation. */

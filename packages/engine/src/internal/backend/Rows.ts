@@ -1,5 +1,6 @@
 /** The rows of a store: plain strings and numbers. Times are ms since the epoch. */
 import type { AuditText } from "@fermata/core/AuditLine"
+import type { Restore } from "@fermata/core/Restore"
 import type { Amount } from "@fermata/core/Spent"
 import type { DayStanding } from "@fermata/core/SpentByDay"
 import type { StandingRule } from "@fermata/core/StandingRule"
@@ -40,6 +41,8 @@ export interface RunRow {
   readonly title?: string
   /** By name; absent where there are none. */
   readonly labels?: Readonly<Record<string, string>>
+  /** The restore since which the run is in doubt, until it is certain again. */
+  readonly restored?: Restore
 }
 
 /** What the runs of a workflow have spent on a UTC day, what of it is reserved by attempts in flight, and by how much operators have raised what they may spend. */

@@ -152,7 +152,7 @@ const routeEvent = Effect.fnUntraced(
     const ops: Array<Op> = []
     for (const delivery of yield* carrier.extensions.route(event)) {
       if (delivery._tag === "Start") {
-        ops.push(yield* startOf(carrier, delivery.request))
+        ops.push(yield* startOf(carrier, delivery.request, event.correlationId))
         continue
       }
       const { id, name, payload, runId } = delivery
@@ -166,8 +166,8 @@ const routeEvent = Effect.fnUntraced(
   }
 )
 
-const startOf = (carrier: Carrier, request: StartRequest): Effect.Effect<StartOp> => {
-  const { entry, op } = startOp(request, carrier.now(), null)
+const startOf = (carrier: Carrier, request: StartRequest, askedBy?: string): Effect.Effect<StartOp> => {
+  const { entry, op } = startOp(request, carrier.now(), null, request.parent ?? askedBy ?? null)
   const encoded = encodeEntries([entry as JournalEntry.JournalEntry])
   return Effect.map(
     Effect.isEffect(encoded) ? encoded : Effect.succeed(encoded),

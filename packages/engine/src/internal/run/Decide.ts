@@ -31,6 +31,7 @@ export const cutOf = ({ definition, record }: AskedStep, end: Cut["end"]): Cut =
   hasProbe: definition.probe !== undefined,
   probing: record.entry.probe === true,
   probeFailed: record.probeFailure !== undefined,
+  doubted: record.doubt !== undefined,
   recovery: record.entry.recovery ?? 0,
   end
 })

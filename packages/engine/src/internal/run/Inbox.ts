@@ -97,6 +97,12 @@ export class Inbox {
         return this.orders.restartForStop(act.stop)
       case "Resume":
         return this.orders.resume(act.by)
+      case "Confirm": {
+        const text =
+          "nobody doubts what the run has done: the store was not put back since, or somebody has confirmed it"
+        if (!this.course.confirm(act.by)) this.run.append(InboxRules.refused(row, { why: "late", text }))
+        return
+      }
       case "EventsCame":
         return this.events.came(act.event, row)
       case "RefuseEdit":

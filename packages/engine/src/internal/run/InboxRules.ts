@@ -32,6 +32,7 @@ export type Act =
   /** A run that suspended on its failure is stopped by a pass that begins for that. */
   | { readonly _tag: "RestartForStop"; readonly stop: Omit<EntryOf<"StopRequested">, "seq" | "at" | "epoch" | "blobs"> }
   | { readonly _tag: "Resume"; readonly by: string }
+  | { readonly _tag: "Confirm"; readonly by: string }
   | { readonly _tag: "Settle"; readonly message: Message<"settle"> }
   | { readonly _tag: "EventsCame"; readonly event: string }
   /** The code does not take an edit: the store hears of it first, and then the entry is written and the row taken. */
@@ -132,6 +133,7 @@ const rules: { readonly [K in Kind]: (pass: Pass, message: Message<K>, row: Row)
   pause: ({ held, ledger }, { by }, { id }) =>
     ledger.paused || held !== undefined ? nothing : entries({ _tag: "PauseRequested", id, by }),
   resume: (_, { by }) => ({ take: true, entries: [], act: { _tag: "Resume", by } }),
+  confirm: (_, { by }) => ({ take: true, entries: [], act: { _tag: "Confirm", by } }),
   settle: (_, message) => ({ take: true, entries: [], act: { _tag: "Settle", message } }),
   child: ({ ledger }, { exit, spent }, row) => {
     const child = row.id.replace(/^child:/, "")
@@ -199,6 +201,7 @@ const texts: { readonly [K in Kind]: (message: Message<K>) => string } = {
   cancel: ({ by, reason }) => `the cancel by ${by} (${reason})`,
   pause: ({ by }) => `the pause by ${by}`,
   resume: ({ by }) => `the resume by ${by}`,
+  confirm: ({ by }) => `the confirmation by ${by}`,
   settle: ({ by, key }) => `what ${by} said of step "${key}"`,
   child: () => "the end of a child",
   event: ({ event }) => `an event "${event}"`

@@ -37,6 +37,16 @@ export interface RecordedStep {
   notStarted: boolean
   /** Requested, and neither ended nor suspended since: time counts as active. */
   inFlight: boolean
+  /** The store was put back from a backup, and nobody knows whether the step has been done since. */
+  doubt: Doubt | undefined
+}
+
+/** Why nobody knows whether a step has been done. */
+export interface Doubt {
+  /** When the backup had its last commit, ms since the epoch. */
+  readonly from: number
+  /** It was asked for since, so that its body has not begun here; else it was open in the backup. */
+  readonly isNew: boolean
 }
 
 export interface RecordedApproval {
@@ -88,6 +98,10 @@ export interface Ledger {
   parkedFailure: boolean
   /** The run suspended on its failure, and somebody has resumed it: what the failed pass withdrew is asked again. */
   revived: boolean
+  /** The latest restore that the journal tells of. */
+  restore: string | undefined
+  /** The doubt that is in force: what the run asks for may have been done between the backup and now. */
+  restored: EntryOf<"RunRestored"> | undefined
   /** The order to stop that came while the run was suspended on its failure: in force from the start of the next pass. */
   stop: EntryOf<"StopRequested"> | undefined
 }
@@ -113,6 +127,8 @@ export const empty = (): Ledger => ({
   forkedAt: -Infinity,
   parkedFailure: false,
   revived: false,
+  restore: undefined,
+  restored: undefined,
   stop: undefined
 })
 
@@ -163,6 +179,20 @@ export const apply = (ledger: Ledger, entry: Entry): void => {
       if (step !== undefined) step.released = true
       return
     }
+    case "StepDoubted": {
+      const step = ledger.steps.get(entry.key)
+      if (step !== undefined) step.doubt = { from: entry.from, isNew: true }
+      return
+    }
+    case "RunRestored":
+      return restored(ledger, entry)
+    case "RunConfirmed":
+      ledger.restored = undefined
+      for (const step of ledger.open) step.doubt = undefined
+      return
+    case "TimerFired":
+      if (ledger.restored?.asleep === true) ledger.restored = undefined
+      return
     case "TimerSet":
       return void ledger.timers.set(entry.timer, entry)
     case "ApprovalRequested":
@@ -249,7 +279,8 @@ const requested = (ledger: Ledger, entry: EntryOf<"StepRequested">): void => {
       letGo: false,
       released: false,
       notStarted: ledger.paused,
-      inFlight: true
+      inFlight: true,
+      doubt: undefined
     }
     ledger.steps.set(entry.key, first)
     ledger.open.add(first)
@@ -264,6 +295,7 @@ const requested = (ledger: Ledger, entry: EntryOf<"StepRequested">): void => {
   step.letGo = false
   step.released = false
   step.notStarted = ledger.paused
+  step.doubt = undefined
   takeOff(ledger, step)
 }
 
@@ -339,6 +371,15 @@ const goesOn = (ledger: Ledger): void => {
   }
 }
 
+/** What was open in the backup may have been done since, but for what was to be tried again later than that. */
+const restored = (ledger: Ledger, entry: EntryOf<"RunRestored">): void => {
+  ledger.restore = entry.id
+  ledger.restored = entry
+  for (const step of ledger.open) {
+    if (step.retryAt === undefined || step.retryAt < entry.to) step.doubt ??= { from: entry.from, isNew: false }
+  }
+}
+
 /**
  * Steps that another run had in flight begin here as if nobody had; in a retry, one whose rule is `ask` is settled by an
  * operator, since it may have happened for both. The time and pauses of that run do not count.
@@ -351,9 +392,12 @@ const forked = (ledger: Ledger, { at, from, retry, seed }: EntryOf<"RunForked">)
   ledger.activeMs = 0
   ledger.parkedFailure = false
   ledger.paused = false
+  // A fork does by itself what its run may have done. A retry goes on with what that has begun.
+  if (retry !== true) ledger.restored = undefined
   for (const step of ledger.open) {
     step.inFlight = false
     step.released = retry !== true || step.entry.onCrash !== "ask"
     step.notStarted = retry === true && step.notStarted
+    if (retry !== true) step.doubt = undefined
   }
 }

@@ -77,6 +77,7 @@ export interface PendingCommit {
   readonly ended: { readonly payload: string } | undefined
   readonly release: { readonly dueAt: number | null; readonly quiet?: boolean } | undefined
   readonly leaves?: CommitOp["leaves"]
+  readonly certain?: boolean
   readonly spending?: Omit<SpendingChange, "claims">
   /** What requests among the entries reserve if their day has room: those for which it has none say so once they are written. */
   readonly claims?: ReadonlyArray<Claim>

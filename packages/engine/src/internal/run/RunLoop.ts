@@ -13,6 +13,8 @@
  */
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import { runKey } from "@fermata/core/Suspension"
+import { readWaits } from "@fermata/core/Wait"
+import * as Option from "effect/Option"
 import type { RunRow } from "../../Backend.ts"
 import * as EntryKinds from "../EntryKinds.ts"
 import type { AnyFiber, Task } from "../RunScheduler.ts"
@@ -23,6 +25,7 @@ import type { Act } from "./InboxRules.ts"
 import * as Pass from "./Pass.ts"
 import * as Phase from "./Phase.ts"
 import { Purse } from "./Purse.ts"
+import type { RunCore } from "./RunCore.ts"
 import type { ExecutorHost, HeldRun, Registration } from "./RunHost.ts"
 import * as RunParts from "./RunParts.ts"
 import { Stops } from "./Stops.ts"
@@ -253,6 +256,7 @@ export class RunLoop implements RunParts.Whole, Turns {
     }
     run.phase = Phase.live
     run.replayer.end()
+    doubt(run)
     if (row.takeovers > host.options.maxRecoveries) {
       const detail = `its process died ${row.takeovers} times in a row without getting further`
       this.endings.suspendUnrecorded("recovery", { key: runKey, detail })
@@ -310,4 +314,22 @@ export class RunLoop implements RunParts.Whole, Turns {
         return this.stops.acceptForeign()
     }
   }
+}
+
+// ----------------------------------------------------------------------------
+// internal
+// ----------------------------------------------------------------------------
+
+/** The store was put back from a backup since the run was last taken up: that is journaled before anything else. */
+const doubt = (run: RunCore): void => {
+  const { restored, status, waits } = run.row
+  if (restored === undefined || restored.id === run.ledger.restore) return
+  const asleep = status === "suspended" && sleepsPast(waits, restored.to)
+  run.append({ _tag: "RunRestored", ...restored, ...(asleep ? { asleep } : {}) })
+}
+
+/** Whether a run with these waits goes on by time alone, and not before this one (ms since the epoch). */
+const sleepsPast = (waits: string | null, time: number): boolean => {
+  const read = Option.getOrElse(readWaits(waits), () => [])
+  return read.length > 0 && read.every(({ reason, until }) => reason === "timer" && until !== undefined && until > time)
 }

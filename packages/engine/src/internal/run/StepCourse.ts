@@ -5,14 +5,16 @@
 import { afterCrash, type Cut } from "@fermata/core/AfterCrash"
 import type * as JournalEntry from "@fermata/core/JournalEntry"
 import * as StoredJson from "@fermata/core/StoredJson"
+import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Result from "effect/Result"
 import * as Handover from "../Handover.ts"
+import { Chosen } from "../Reserved.ts"
 import * as Outcomes from "../secrets/Outcomes.ts"
 import type { Scrub } from "../secrets/Scrub.ts"
 import * as StepWaits from "../StepWaits.ts"
-import type { SettleAction } from "./Ask.ts"
+import type { SettleAction, StepDefinition } from "./Ask.ts"
 import * as Decide from "./Decide.ts"
 import type { ReadyItem } from "./Happening.ts"
 import type { AskedStep } from "./Pass.ts"
@@ -28,6 +30,39 @@ export class StepCourse {
 
   constructor(run: RunCore) {
     this.run = run
+  }
+
+  /**
+   * Why a step that is asked for the first time does not just begin: the run is
+   * in doubt, and it may have been done. It is asked of its probe, or of an
+   * operator. A step that may be repeated begins; but the key of a call that a
+   * model has chosen, and may choose otherwise now, repeats nothing.
+   */
+  doubtOf({ asker, onCrash, probe }: StepDefinition): { readonly from: number; readonly probe: boolean } | undefined {
+    const { restored } = this.run.ledger
+    if (restored === undefined || !this.run.phase.isLive) return undefined
+    const isSafe = onCrash === "rerun" || onCrash === "commit-together" ||
+      (onCrash === "rerun-keyed" && !Context.get(asker, Chosen))
+    return isSafe ? undefined : { from: restored.from, probe: probe !== undefined }
+  }
+
+  /** An operator has confirmed that nothing was done since the backup. What was in flight in it is what it would be after a crash. */
+  confirm(by: string): boolean {
+    const { ledger, pass } = this.run
+    const doubted = Array.from(pass.open).filter(({ phase, record }) =>
+      phase === "unknown" && record.doubt !== undefined
+    )
+    if (ledger.restored === undefined && doubted.length === 0) return false
+    const isNew = new Set(doubted.filter(({ record }) => record.doubt!.isNew))
+    this.run.append({ _tag: "RunConfirmed", by })
+    for (const step of doubted) {
+      if (isNew.has(step)) this.request(step, step.record.entry.attempt, 0)
+      else {
+        Pass.setPhase(pass, step, "recorded")
+        this.recover(step)
+      }
+    }
+    return true
   }
 
   /** Its body starts when its request is in the store. */
@@ -84,6 +119,7 @@ export class StepCourse {
     if (!this.run.phase.isLive) return Pass.setPhase(this.run.pass, step, "recorded")
     if (step.phase !== "abandoned") this.recover(step)
     else if (step.record.letGo) this.goOnFrom(step, "let go")
+    else if (step.record.doubt !== undefined) this.goOnFrom(step, "released")
     else this.again(step)
   }
 
@@ -105,10 +141,11 @@ export class StepCourse {
     if (step === undefined || (step.phase !== "unknown" && step.phase !== "exhausted")) {
       return `step "${key}" does not wait to be settled`
     }
-    const { attempt } = step.record.entry
+    const { doubt, entry: { attempt } } = step.record
     switch (action._tag) {
       case "retry":
-        if (step.definition.probe === undefined) this.request(step, attempt + 1, 0)
+        if (doubt?.isNew === true) this.request(step, attempt, 0)
+        else if (step.definition.probe === undefined) this.request(step, attempt + 1, 0)
         else this.again(step)
         return undefined
       case "complete": {
@@ -141,7 +178,13 @@ export class StepCourse {
       case "Backoff":
         return this.backOff(step, next.retryAt)
       case "Repeat":
-        return this.request(step, step.record.entry.attempt, next.recovery, next.probe)
+        // An attempt that had failed in the backup was followed by another.
+        return this.request(
+          step,
+          step.record.entry.attempt + (step.record.retryAt === undefined ? 0 : 1),
+          next.recovery,
+          next.probe
+        )
       case "Unknown":
         return Pass.setPhase(this.run.pass, step, "unknown")
       case "Exhausted":

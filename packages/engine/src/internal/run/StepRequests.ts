@@ -83,6 +83,7 @@ export class StepRequests implements StepPort {
           const { asker, reserved, title } = definition
           const problem = reserved === undefined ? undefined : Spent.problemOf(reserved)
           if (problem !== undefined) return refuse(unfit(`What is reserved for step "${key}"`, problem))
+          const doubt = this.course.doubtOf(definition)
           const limit = reserved === undefined ? undefined : Context.get(asker, DayLimit)
           const unlimited = limit === undefined ? undefined : Spent.problemOf(limit)
           if (unlimited !== undefined) return refuse(unfit(`What a day of step "${key}" may cost`, unlimited))
@@ -99,10 +100,12 @@ export class StepRequests implements StepPort {
             ...(definition.nested ? { nested: true } : {}),
             ...(definition.label === undefined ? {} : { label: definition.label }),
             ...(title === undefined ? {} : { title }),
-            ...(reserved === undefined ? {} : { reserved })
+            ...(doubt === undefined ? reserved === undefined ? {} : { reserved } : doubt.probe ? { probe: true } : {})
           })
+          if (doubt !== undefined) this.run.append({ _tag: "StepDoubted", key, from: doubt.from })
           step = Pass.addStep(pass, ledger.steps.get(key)!, definition)
-          this.course.queue(step)
+          if (doubt === undefined || doubt.probe) this.course.queue(step)
+          else Pass.setPhase(pass, step, "unknown")
         }
       }
       const asked = step

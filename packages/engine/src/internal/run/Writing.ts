@@ -33,6 +33,8 @@ export class Writing {
   private readonly told: Written
   /** What the run has spent by what is stored of it. */
   private tally: SpentByDay.Tally
+  /** The store knows that the run is in doubt no longer. */
+  private isCertain = false
 
   constructor(run: RunCore, told: Written, tally: SpentByDay.Tally = SpentByDay.nothing) {
     this.run = run
@@ -52,6 +54,9 @@ export class Writing {
     const stops = this.isStopping
     const change = SpentByDay.after(this.tally, contents.entries)
     const claims = change === undefined ? noClaims : this.claimsOf(contents.entries)
+    const certain = !this.isCertain && run.row.restored?.id === run.ledger.restore &&
+      run.ledger.restored === undefined &&
+      run.row.restored !== undefined
     this.isStopping = false
     if (run.phase === Phase.live) run.phase = claims.length === 0 ? Phase.committing : Phase.holding
     run.host.commit(run.row, {
@@ -59,9 +64,11 @@ export class Writing {
       status,
       ended,
       release,
+      ...(certain ? { certain } : {}),
       ...(claims.length === 0 ? this.spendingOf(change) : this.claiming(contents.entries, claims)),
       ...(stops ? { leaves: Leaving.all(leaverOf(run), this.told.stillHeld()) } : {})
     }, (ok, unseen) => {
+      if (ok) this.isCertain ||= certain
       if (ok) this.took(claims.length === 0 ? change : SpentByDay.after(this.tally, contents.entries))
       if (run.phase === Phase.committing || run.phase === Phase.holding) run.phase = Phase.live
       if (unseen === true && !run.phase.isGone) {
